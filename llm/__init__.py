@@ -1,0 +1,1 @@
+"""vLLM: launching it, model profiles, drafting and follow-up questions."""

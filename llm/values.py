@@ -1,0 +1,48 @@
+"""The values that cross the boundaries of `llm/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from radraft.reports.values import Coverage, Report, Section, Sentence
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one draft cost."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    first_sentence_s: float | None
+    """Seconds until the first whole sentence pair; None when there was none."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One drafted report, or the empty skeleton and the reason there is no draft."""
+
+    case_id: str
+    report: Report
+    coverage: Coverage
+    model_id: str
+    """Profile name and checkpoint hash, as `starter@0123456789abcdef`; the profile's name alone for
+    checkpoints that a hub revision pins."""
+    adapter_id: str | None
+    request_sha: str | None
+    """None where no request was made (not covered)."""
+    usage: Usage | None
+    error_code: str | None = None
+    """Message code when `coverage` is `failed` or `not_covered`."""
+
+
+@dataclass(frozen=True)
+class DraftedSentence:
+    """Streamed while a draft is being written: one finished sentence pair and its place."""
+
+    case_id: str
+    section: Section
+    sentence: Sentence
+
+
+DraftEvent = DraftedSentence | Draft

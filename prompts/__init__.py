@@ -1,0 +1,1 @@
+"""Prompt and report templates as data, and the builder that fills them."""

@@ -1,0 +1,1 @@
+"""The report model, its checks, its lifecycle and signing."""

@@ -1,0 +1,112 @@
+"""The report: sections of sentences, each a statement in both languages and what it means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Section(StrEnum):
+    """Sections of a report: findings (影像所见) and impression (诊断意见)."""
+
+    FINDINGS = "findings"
+    IMPRESSION = "impression"
+
+
+class Origin(StrEnum):
+    """Who wrote a sentence as it stands."""
+
+    MODEL = "model"
+    TEMPLATE = "template"
+    PERSON = "person"
+
+
+class Laterality(StrEnum):
+    """Side a statement is about."""
+
+    LEFT = "left"
+    RIGHT = "right"
+    BILATERAL = "bilateral"
+
+
+class Certainty(StrEnum):
+    """How sure a statement is about its finding."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    UNCERTAIN = "uncertain"
+
+
+class ReportState(StrEnum):
+    """Lifecycle of a report; `reports/lifecycle.py` holds the transition table."""
+
+    DRAFTED = "drafted"
+    IN_REVIEW = "in_review"
+    SIGNED = "signed"
+    AMENDED = "amended"
+
+
+class Coverage(StrEnum):
+    """Whether a model drafted the report, and if not, why not."""
+
+    DRAFTED = "drafted"
+    NOT_COVERED = "not_covered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A key image that a sentence rests on."""
+
+    image_id: str
+    support: float | None
+    """Log-probability gained by showing the image, in nats; None while it was not measured."""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One statement in Chinese and English. Ids stay the same through every edit."""
+
+    id: str
+    zh: str
+    en: str
+    origin: Origin
+    finding: str | None = None
+    anatomy: str | None = None
+    laterality: Laterality | None = None
+    certainty: Certainty | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report's content, language-neutral at its core."""
+
+    case_id: str
+    findings: tuple[Sentence, ...]
+    impression: tuple[Sentence, ...]
+
+    @property
+    def sentences(self) -> tuple[Sentence, ...]:
+        """All sentences in reading order."""
+        return self.findings + self.impression
+
+
+@dataclass(frozen=True)
+class SignedReport:
+    """A frozen version. `content_sha` is the canonical hash of every other field."""
+
+    case_id: str
+    version: int
+    """1 for the first signature; an amendment adds one."""
+    report: Report
+    draft_sha: str | None
+    """`Draft.request_sha` of the draft it began as; None where a person wrote from the skeleton."""
+    author: str
+    reviewer: str | None
+    signed_at: datetime
+    """UTC."""
+    supersedes: str | None
+    """`content_sha` of the version before, which chains the versions; None for the first."""
+    content_sha: str

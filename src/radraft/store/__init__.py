@@ -1,0 +1,1 @@
+"""The database is the only truth; pixels and embeddings lie in object storage."""

@@ -1,0 +1,1 @@
+"""DICOM intake: files in, key images without identity out."""

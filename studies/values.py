@@ -1,0 +1,141 @@
+"""The values that cross the boundaries of `studies/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+
+class View(StrEnum):
+    """Projection of a radiograph; other images have `NONE`."""
+
+    FRONTAL = "frontal"
+    LATERAL = "lateral"
+    UNKNOWN = "unknown"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Patient:
+    """Who was examined. Never leaves `studies/`, the store and `reports/export`."""
+
+    patient_id: str = field(repr=False)
+    name: str = field(repr=False)
+    birth_date: date | None = field(repr=False)
+    sex: str = field(repr=False)
+    """DICOM Patient's Sex (0010,0040): `M`, `F`, `O` or empty."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One SOP instance with pixels, as found in a file."""
+
+    sop_instance_uid: str = field(repr=False)
+    sop_class_uid: str
+    series_uid: str = field(repr=False)
+    series_number: int | None
+    instance_number: int | None
+    path: Path = field(repr=False)
+    frames: int
+    rows: int
+    columns: int
+    view_position: str
+    transfer_syntax: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study as it came in, identity included (PS3.3 A.1.2)."""
+
+    study_uid: str = field(repr=False)
+    accession: str = field(repr=False)
+    patient: Patient = field(repr=False)
+    modality: str
+    """DICOM Modality (0008,0060): `CR`, `DX`, `CT`, `MR`..."""
+    body_part: str
+    """DICOM Body Part Examined (0018,0015), upper case; empty when not sent."""
+    study_time: datetime | None
+    description: str = field(repr=False)
+    history: str = field(repr=False)
+    """Clinical history as the referrer wrote it: free text that may name the patient."""
+    age_years: int | None
+    instances: tuple[Instance, ...]
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A file that was not taken in, and why; the rest of its folder goes on."""
+
+    file: str = field(repr=False)
+    code: str
+    message_zh: str
+    message_en: str
+
+
+@dataclass(frozen=True)
+class CheckedStudy:
+    """A study that can be drafted from, with what was noticed on the way (message codes)."""
+
+    study: Study
+    issues: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DeidInstance:
+    """One instance without identity. `path` is read for its pixels only."""
+
+    instance_ref: str
+    """Keyed hash of the SOP Instance UID: stable at one site, meaningless outside it."""
+    path: Path = field(repr=False)
+    frames: int
+    view: View
+
+
+@dataclass(frozen=True)
+class DeidStudy:
+    """A study without identity: all that later steps may see."""
+
+    case_id: str
+    """Keyed hash of the Study Instance UID, 16 hex characters after `c-`."""
+    patient_ref: str
+    """Keyed hash of the Patient ID: links a patient's studies at one site."""
+    modality: str
+    body_part: str
+    view: View
+    age_band: str
+    """`0-1`, `2-5`, `6-17`, `18-39`, `40-64`, `65-89`, `90+`, or empty when not known."""
+    sex: str
+    history: str
+    """Clinical history after known identity, numbers and dates were taken out."""
+    instances: tuple[DeidInstance, ...]
+
+
+@dataclass(frozen=True)
+class KeyImage:
+    """One image chosen for drafting."""
+
+    image_id: str
+    """SHA-256 of shape and 8-bit pixels."""
+    pixels: npt.NDArray[np.uint8] = field(repr=False, compare=False)
+    """(rows, columns), 0 black to 255 white, after modality and VOI LUT, MONOCHROME2 sense."""
+    values: npt.NDArray[np.int16] = field(repr=False, compare=False)
+    """(rows, columns), modality values for the viewer's window/level (HU for CT), MONOCHROME2 sense."""
+    instance_ref: str
+    frame: int
+    window: tuple[float, float]
+    """(centre, width) in units of `values` that gives `pixels`."""
+    score: float
+    """0 to 1, how much this image should weigh; 1 where there was nothing to choose."""
+
+
+@dataclass(frozen=True)
+class KeyImages:
+    """The images one draft is made from, in reading order."""
+
+    case_id: str
+    images: tuple[KeyImage, ...]
