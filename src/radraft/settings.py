@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     cache_dir: Path = Path("~/.cache/radraft")
     """What can be built again: the starter checkpoint."""
     database_url: str = ""
-    """SQLAlchemy URL; empty means SQLite in `data_dir`. `postgresql+psycopg://...` for PostgreSQL."""
+    """SQLAlchemy URL (`postgresql+psycopg://...`); empty means SQLite in `data_dir`."""
     objects_url: str = ""
     """obstore URL for pixels and embeddings; empty means a folder in `data_dir`."""
     site: str = "local"
@@ -38,8 +38,8 @@ class Settings(BaseSettings):
     llm_key: SecretStr = SecretStr("")
     """API key of the vLLM at `llm_url`."""
     vllm_python: Path = Path(".venv-vllm/bin/python")
-    """Python of the virtual environment that holds vLLM. Relative: to the working directory, then to
-    the source checkout."""
+    """Python of the virtual environment that holds vLLM. A relative path starts at the working
+    directory, then at the source checkout."""
     draft_timeout_s: float = 300.0
     """Longest wait for one drafted report, in seconds."""
     start_timeout_s: float = 600.0

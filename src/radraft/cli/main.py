@@ -1,0 +1,150 @@
+"""All commands, a line of help each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from radraft.cli.output import Output, reporting
+
+app = typer.Typer(
+    name="radraft",
+    help="Drafts bilingual radiology reports inside a hospital. Research use only.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Rich tracebacks print local variables, and those may hold a patient's name.
+    pretty_exceptions_enable=False,
+)
+pairs_app = typer.Typer(help="Training pairs from signed reports.", no_args_is_help=True)
+starter_app = typer.Typer(help="The starter model.", no_args_is_help=True)
+app.add_typer(pairs_app, name="pairs")
+app.add_typer(starter_app, name="starter")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Case = Annotated[str, typer.Argument(help="Case id, as `radraft ingest` prints it.")]
+
+
+@app.command()
+def ingest(
+    path: Annotated[Path, typer.Argument(help="A DICOM file, a folder, a zip or a DICOMDIR.")],
+    json: Json = False,
+) -> None:
+    """Take in studies; they wait for a draft."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import intake
+
+        intake.ingest(path, out)
+
+
+@app.command()
+def draft(
+    target: Annotated[str, typer.Argument(help="A path to take in, or a case id.")],
+    again: Annotated[bool, typer.Option("--again", help="Draft anew what has a draft.")] = False,
+    json: Json = False,
+) -> None:
+    """Draft a report for every study of a path, or for one case."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import drafting
+
+        drafting.draft(target, again, out)
+
+
+@app.command()
+def show(case: Case, json: Json = False) -> None:
+    """Show a case's report as it stands."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import reports
+
+        reports.show(case, out)
+
+
+@app.command()
+def sign(
+    case: Case,
+    author: Annotated[str, typer.Option(help="Name of the radiologist who signs.")],
+    json: Json = False,
+) -> None:
+    """Sign a case's report as it stands and keep the training pair."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import reports
+
+        reports.sign(case, author, out)
+
+
+@app.command()
+def ask(
+    case: Case,
+    question: Annotated[str, typer.Argument(help="A question in Chinese or English.")],
+    json: Json = False,
+) -> None:
+    """Ask about a signed report; the answer cites its sentences."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import questions
+
+        questions.ask(case, question, out)
+
+
+@app.command()
+def serve(
+    json: Json = False,
+    no_llm: Annotated[
+        bool, typer.Option("--no-llm", help="Read, edit and sign without drafting.")
+    ] = False,
+) -> None:
+    """Open the workstation and draft what comes in."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import serving
+
+        serving.serve(out, with_llm=not no_llm)
+
+
+@app.command()
+def demo(
+    studies: Annotated[Path, typer.Argument(help="Folder of demo studies.")] = Path("demo/studies"),
+    json: Json = False,
+    leave: Annotated[bool, typer.Option("--leave", help="Stop once a report was printed.")] = False,
+) -> None:
+    """Take in the demo studies, draft them, print one report and leave the workstation open."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import demonstration
+
+        demonstration.demo(studies, out, leave=leave)
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Say what is installed, which GPU, which model, how much disk, and whether vLLM answers."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import doctor as examination
+
+        examination.doctor(out)
+
+
+@pairs_app.command("export")
+def pairs_export(
+    out_file: Annotated[
+        Path, typer.Argument(metavar="OUT.jsonl", help="Preference pairs go beside it.")
+    ],
+    json: Json = False,
+) -> None:
+    """Write all training pairs in the chat format of trl and peft, and as preference pairs."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import reports
+
+        reports.export_pairs(out_file, out)
+
+
+@starter_app.command("build")
+def starter_build(json: Json = False) -> None:
+    """Build the starter checkpoint, encoder and projector into the cache."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import starter
+
+        starter.build(out)
+
+
+def main() -> None:
+    """Entry point of the `radraft` command."""
+    app()

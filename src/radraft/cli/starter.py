@@ -1,0 +1,26 @@
+"""`radraft starter build`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from radraft import settings as settings_module
+from radraft.cli.output import Output
+
+
+def build(out: Output) -> None:
+    """Build what is missing and print where it lies."""
+    paths = build_all(settings_module.load().cache_dir, out)
+    out.result(paths, "\n".join(f"{name}: {path}" for name, path in paths.items()))
+
+
+def build_all(cache_dir: Path, out: Output) -> dict[str, str]:
+    """Checkpoint, encoder and projector; each is built once."""
+    from radraft import starter
+
+    if not starter.paths(cache_dir).built():
+        out.say(f"Building the starter model into {cache_dir} (about a minute)")
+    with out.waiting("Starter model") as move:
+        built = starter.build(cache_dir, move)
+    return {name: str(path) for name, path in asdict(built).items()}

@@ -1,0 +1,154 @@
+"""Drafts what waits, in the background, while the workstation serves readers.
+
+vLLM decodes a batch in nearly the time of one request, so as many cases are drafted at once as the
+profile allows. The queue is the database: a killed worker's cases are released at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import httpx
+
+from radraft import line
+from radraft.errors import RadraftError
+from radraft.llm.values import Draft, DraftedSentence
+from radraft.reports.values import Coverage
+from radraft.store import cases
+
+if TYPE_CHECKING:
+    from radraft.llm.profiles import Profile
+    from radraft.llm.server import Endpoint
+    from radraft.store.database import Store
+
+log = logging.getLogger("radraft.worker")
+
+TICK_S = 1.0
+"""How often the queue is looked at when nothing woke the worker: another process may ingest too."""
+ATTEMPTS = 2
+"""How often one case is drafted before a failure stands until a person asks again."""
+
+
+class Worker(threading.Thread):
+    """A thread that drafts waiting cases until `stop` is called.
+
+    `endpoint()` gives a vLLM that answers now, or None while there is none.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        profile: Profile,
+        *,
+        endpoint: Callable[[], Endpoint | None],
+        eyes: Callable[[], line.Eyes | None],
+        slots: int,
+        timeout_s: float,
+    ) -> None:
+        super().__init__(name="radraft-worker", daemon=True)
+        self._store = store
+        self._profile = profile
+        self._endpoint = endpoint
+        self._eyes = eyes
+        self._slots = slots
+        self._timeout_s = timeout_s
+        self._stop_event = threading.Event()
+        self._wake = threading.Event()
+        self._partial: dict[str, tuple[DraftedSentence, ...]] = {}
+        self._attempts: dict[str, int] = {}
+
+    def wake(self) -> None:
+        """Look at the queue now."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End after the drafts in progress were given back to the queue."""
+        self._stop_event.set()
+        self._wake.set()
+
+    def partial(self, case_id: str) -> tuple[DraftedSentence, ...]:
+        """The sentences a draft in progress has so far; for display only."""
+        return self._partial.get(case_id, ())
+
+    def run(self) -> None:
+        """Thread body."""
+        with self._store.begin() as session:
+            released = cases.release_stale(session)
+        log.info("worker started, %d interrupted drafts queued again", released)
+        asyncio.run(self._loop())
+
+    async def _loop(self) -> None:
+        limits = httpx.Limits(max_connections=self._slots + 4)
+        running: dict[asyncio.Task[None], str] = {}
+        async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
+            while not self._stop_event.is_set():
+                endpoint = self._endpoint()
+                if endpoint is not None:
+                    for case_id in self._claim(self._slots - len(running)):
+                        task = asyncio.create_task(self._draft(case_id, endpoint, client))
+                        running[task] = case_id
+                await self._pause(running)
+                for task in [task for task in running if task.done()]:
+                    del running[task]
+                    task.result()
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+        self._give_back(case_id for task, case_id in running.items() if task.cancelled())
+
+    async def _pause(self, running: dict[asyncio.Task[None], str]) -> None:
+        wake = asyncio.create_task(asyncio.to_thread(self._wake.wait, TICK_S))
+        await asyncio.wait({wake, *running}, return_when=asyncio.FIRST_COMPLETED)
+        self._wake.set()
+        await wake
+        self._wake.clear()
+
+    def _claim(self, free: int) -> tuple[str, ...]:
+        if free <= 0:
+            return ()
+        with self._store.begin() as session:
+            return cases.claim(session, limit=free)
+
+    async def _draft(self, case_id: str, endpoint: Endpoint, client: httpx.AsyncClient) -> None:
+        try:
+            result = await line.draft(
+                case_id,
+                store=self._store,
+                profile=self._profile,
+                endpoint=endpoint,
+                client=client,
+                eyes=await asyncio.to_thread(self._eyes),
+                timeout_s=self._timeout_s,
+                on_sentence=self._keep,
+            )
+        except RadraftError as error:
+            log.warning("case %s could not be drafted: %s", case_id, error.code)
+            result = line.failed(case_id, self._profile, error.code)
+            with self._store.begin() as session:
+                line.save(session, result)
+        finally:
+            self._partial.pop(case_id, None)
+        self._retry(result)
+
+    def _keep(self, sentence: DraftedSentence) -> None:
+        self._partial[sentence.case_id] = (*self.partial(sentence.case_id), sentence)
+
+    def _retry(self, result: Draft) -> None:
+        """Queue a case again that failed because vLLM went away, but not for ever."""
+        if result.coverage is not Coverage.FAILED:
+            self._attempts.pop(result.case_id, None)
+            return
+        tries = self._attempts.get(result.case_id, 0) + 1
+        self._attempts[result.case_id] = tries
+        if tries < ATTEMPTS:
+            with self._store.begin() as session:
+                cases.requeue(session, result.case_id)
+
+    def _give_back(self, case_ids: Iterable[str]) -> None:
+        for case_id in case_ids:
+            with self._store.begin() as session:
+                cases.requeue(session, case_id)

@@ -1,0 +1,138 @@
+"""The command line as a person or a script runs it: a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "demo" / "studies"
+
+
+def radraft(data_dir: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **os.environ,
+        "RADRAFT_DATA_DIR": str(data_dir),
+        "PYTHONWARNINGS": "error",
+    }
+    return subprocess.run(
+        [sys.executable, "-c", "from radraft.cli import main; main()", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+        timeout=300,
+    )
+
+
+def answer(data_dir: Path, *arguments: str | Path, code: int = 0) -> dict[str, Any]:
+    done = radraft(data_dir, *arguments, "--json")
+    assert done.returncode == code, done.stdout + done.stderr
+    value = json.loads(done.stdout)
+    assert isinstance(value, dict)
+    return value
+
+
+def ct() -> Path:
+    (path,) = [p for p in DEMO.rglob("*.dcm") if b"CT" in p.read_bytes()[:4000] and _is_ct(p)]
+    return path
+
+
+def _is_ct(path: Path) -> bool:
+    from pydicom import dcmread
+
+    return bool(dcmread(path, stop_before_pixels=True).Modality == "CT")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = (
+        "import sys; from radraft.cli.main import app; "
+        "print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    heavy = {"torch", "gradio", "sqlalchemy", "pydicom", "numpy", "langchain", "pydantic", "httpx"}
+    assert not loaded & heavy
+
+
+def test_a_study_the_model_does_not_cover_gets_a_skeleton_and_a_reason(tmp_path: Path) -> None:
+    drafted = answer(tmp_path, "draft", ct())
+    assert drafted["covered"] is False
+    assert drafted["model"] is None
+    assert drafted["report"] == {"findings": [], "impression": []}
+    assert drafted["notice"]["zh"]
+    assert drafted["notice"]["en"]
+
+
+def test_ingest_knows_what_it_has_seen(tmp_path: Path) -> None:
+    first = answer(tmp_path, "ingest", ct())
+    second = answer(tmp_path, "ingest", ct())
+    assert second["known"] == first["cases"]
+    assert second["cases"] == []
+
+
+def test_bad_files_do_not_stop_the_good_ones(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "good.dcm").write_bytes(ct().read_bytes())
+    (folder / "notes.txt").write_text("not a DICOM file", encoding="utf-8")
+    (folder / "empty.dcm").touch()
+    result = answer(tmp_path / "data", "draft", folder, code=3)
+    assert result["covered"] is False
+    assert len(result["rejections"]) == 2
+    for rejection in result["rejections"]:
+        assert rejection["message_zh"]
+        assert rejection["message_en"]
+
+
+def test_a_single_bad_file_is_an_error_with_its_name(tmp_path: Path) -> None:
+    bad = tmp_path / "empty.dcm"
+    bad.touch()
+    error = answer(tmp_path / "data", "draft", bad, code=1)["error"]
+    assert error["file"].endswith("empty.dcm")
+    assert error["message_zh"] != error["message_en"]
+
+
+def test_an_unknown_case_is_an_error(tmp_path: Path) -> None:
+    for arguments in (("show", "c-0000000000000000"), ("draft", "c-0000000000000000")):
+        error = answer(tmp_path, *arguments, code=1)["error"]
+        assert error["code"] == "case_not_found"
+
+
+def test_an_empty_report_cannot_be_signed(tmp_path: Path) -> None:
+    case = answer(tmp_path, "ingest", ct())["cases"][0]
+    done = radraft(tmp_path, "sign", case, "--author", "Wang", "--json")
+    assert done.returncode == 1
+    assert "error" in json.loads(done.stdout)
+
+
+def test_doctor_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RADRAFT_VLLM_PYTHON", str(tmp_path / "no-python"))
+    monkeypatch.setenv("RADRAFT_CACHE_DIR", str(tmp_path / "no-cache"))
+    found = answer(tmp_path, "doctor", code=1)
+    assert {problem["code"] for problem in found["problems"]} >= {
+        "llm_not_installed",
+        "starter_not_built",
+    }
+
+
+def test_no_identity_in_any_log(tmp_path: Path) -> None:
+    from pydicom import dcmread
+
+    (case,) = answer(tmp_path, "ingest", ct())["cases"]
+    header = dcmread(ct(), stop_before_pixels=True)
+    logs = "".join(p.read_text(encoding="utf-8") for p in (tmp_path / "logs").glob("*.log*"))
+    assert case in logs
+    identities = {header.PatientID, header.StudyInstanceUID, header.AccessionNumber}
+    identities |= {part for part in str(header.PatientName).replace("=", "^").split("^") if part}
+    assert identities
+    for identity in identities:
+        assert not identity or str(identity) not in logs

@@ -1,0 +1,77 @@
+"""The links of src/radraft must not lose anything on the way into a wheel or past mypy."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("llm", "vision_encoder", "finetune", "prompts", "studies", "reports", "ui", "eval")
+
+
+def _sources() -> set[str]:
+    found = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}
+    for folder in FOLDERS:
+        found |= {
+            f"radraft/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / folder).rglob("*.py")
+        }
+    return {path for path in found if "__pycache__" not in path}
+
+
+def test_every_folder_is_linked() -> None:
+    for folder in FOLDERS:
+        link = ROOT / "src" / "radraft" / folder
+        assert link.is_symlink()
+        assert not Path(link.readlink()).is_absolute()
+        assert link.resolve() == ROOT / folder
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_every_module_and_data_file(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    held = set(zipfile.ZipFile(wheel).namelist())
+    assert _sources() <= held
+    data = {
+        f"radraft/{path.relative_to(ROOT).as_posix()}"
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".yaml", ".json", ".js", ".css", ".html", ".jinja", ".svg"}
+    }
+    assert data
+    assert data <= held
+
+
+@pytest.mark.slow
+def test_mypy_is_strict_and_sees_every_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "-v"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    seen = {
+        line.split("path=")[1].split()[0].strip("'\"(),")
+        for line in done.stderr.splitlines()
+        if "BuildSource(path=" in line
+    }
+    names = {path.split("src/", 1)[1] for path in seen if "src/" in path}
+    assert _sources() <= names, sorted(_sources() - names)
+
+
+def test_ruff_is_content() -> None:
+    for arguments in (["check", "."], ["format", "--check", "."]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *arguments],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
