@@ -65,6 +65,12 @@ class Study:
     """Clinical history as the referrer wrote it: free text that may name the patient."""
     age_years: int | None
     instances: tuple[Instance, ...]
+    """In reading order: by series number, then by instance number."""
+    issues: tuple[str, ...] = ()
+    """What reading noticed and mended (message codes)."""
+    other_names: tuple[str, ...] = field(default=(), repr=False)
+    """Other identity in the files (physicians, relatives, institution): known only so that
+    de-identification can take it out of free text; not kept."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,8 @@ class DeidInstance:
     path: Path = field(repr=False)
     frames: int
     view: View
+    series_ref: str = ""
+    """Keyed hash of the Series Instance UID."""
 
 
 @dataclass(frozen=True)
@@ -124,11 +132,12 @@ class KeyImage:
     pixels: npt.NDArray[np.uint8] = field(repr=False, compare=False)
     """(rows, columns), 0 black to 255 white, after modality and VOI LUT, MONOCHROME2 sense."""
     values: npt.NDArray[np.int16] = field(repr=False, compare=False)
-    """(rows, columns), modality values for the viewer's window/level (HU for CT), MONOCHROME2 sense."""
+    """(rows, columns), modality values for the viewer (HU for CT), MONOCHROME2 sense."""
     instance_ref: str
     frame: int
     window: tuple[float, float]
-    """(centre, width) in units of `values` that gives `pixels`."""
+    """(centre, width) in units of `values` that gives `pixels` under the LINEAR function of PS3.3
+    C.11.2.1.2.1: `clip((value - (centre - 0.5)) / (width - 1) + 0.5, 0, 1) * 255`."""
     score: float
     """0 to 1, how much this image should weigh; 1 where there was nothing to choose."""
 

@@ -200,7 +200,7 @@ def failed(case_id: str, profile: Profile, code: str) -> Draft:
         case_id=case_id,
         report=skeleton(case_id),
         coverage=Coverage.FAILED,
-        model_id=profile.name,
+        model_id=profile.model_id,
         adapter_id=None,
         request_sha=None,
         usage=None,

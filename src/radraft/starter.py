@@ -1,4 +1,4 @@
-"""The starter model's three parts, each built once into the cache: encoder, projector, checkpoint."""
+"""The starter model, each part built once into the cache: encoder, projector, checkpoint."""
 
 from __future__ import annotations
 

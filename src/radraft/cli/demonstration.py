@@ -16,7 +16,7 @@ from radraft.errors import DraftingError, StudyRejected
 from radraft.store.cases import CaseState
 
 if TYPE_CHECKING:
-    from radraft.app import Running
+    from radraft.service import Service
 
 PENDING = {CaseState.RECEIVED, CaseState.DRAFTING}
 
@@ -33,29 +33,29 @@ def demo(studies: Path, out: Output, *, leave: bool) -> None:
         settings = context.settings
         out.say(f"Logs: {settings.data_dir / 'logs'}")
         with (
-            app.running(settings, context.profile, context.store) as running,
-            Workstation(running.service) as workstation,
+            app.running(settings, context.profile, context.store) as service,
+            Workstation(service) as workstation,
         ):
             taken = take_in(studies, context, out)
             out.say(rejections_text(taken.rejections)) if taken.rejections else None
             began = time.monotonic()
-            _wait_for_drafts(running, context, out)
+            _wait_for_drafts(service, context, out)
             _print_one(taken.cases + taken.known, time.monotonic() - began, context, out)
             if not leave:
                 announce(settings, out)
                 workstation.wait_until_interrupted()
 
 
-def _wait_for_drafts(running: Running, context: Context, out: Output) -> None:
+def _wait_for_drafts(service: Service, context: Context, out: Output) -> None:
     """Show what is waited for until no case is pending."""
     limit = context.settings.start_timeout_s + context.settings.draft_timeout_s * 2
     deadline = time.monotonic() + limit
     with out.progress() as progress:
         bar = progress.add_task("Waiting for vLLM", total=None)
         while True:
-            states = [row.state for row in running.service.worklist()]
+            states = [row.state for row in service.worklist()]
             left = sum(state in PENDING for state in states)
-            state = running.llm.state()
+            state = service.status().llm
             if not left:
                 progress.update(bar, total=len(states), completed=len(states))
                 return

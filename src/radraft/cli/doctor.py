@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from radraft import settings as settings_module
 from radraft.cli.output import Output
+from radraft.errors import DraftingError
 from radraft.llm.profiles import load_profile
 
 if TYPE_CHECKING:
@@ -49,8 +50,9 @@ def vllm_version(settings: Settings) -> str | None:
     """Version of vLLM in its own virtual environment; None where there is none."""
     from radraft.llm.launch import vllm_python
 
-    python = vllm_python(settings)
-    if python is None:
+    try:
+        python = vllm_python(settings)
+    except DraftingError:
         return None
     script = (
         "from importlib.metadata import distributions as d;"
@@ -79,9 +81,19 @@ def gpus() -> list[str]:
 
 def llm_answers(settings: Settings) -> bool:
     """Whether a vLLM that this installation would use answers now."""
-    from radraft.llm.server import running_endpoint
+    from radraft.llm.endpoint import Endpoint, Probe, served_model
+    from radraft.llm.record import RecordFile
 
-    return running_endpoint(settings, load_profile(settings.profile)) is not None
+    if settings.llm_url:
+        try:
+            served_model(settings.llm_url, settings.llm_key.get_secret_value(), "")
+        except DraftingError:
+            return False
+        return True
+    found = RecordFile(settings.data_dir).read()
+    if found is None or not found.running():
+        return False
+    return Probe(Endpoint(f"http://127.0.0.1:{found.port}", found.key, "")).healthy()
 
 
 def _checkpoint(settings: Settings) -> str | None:

@@ -22,8 +22,8 @@ def serve(out: Output, *, with_llm: bool) -> None:
 
     with (
         opened() as context,
-        app.running(context.settings, context.profile, context.store, with_llm=with_llm) as running,
-        Workstation(running.service) as workstation,
+        app.running(context.settings, context.profile, context.store, with_llm=with_llm) as service,
+        Workstation(service) as workstation,
     ):
         announce(context.settings, out)
         workstation.wait_until_interrupted()

@@ -1,0 +1,225 @@
+"""Training pairs as JSON lines for trl and peft.
+
+`OUT.jsonl`, one supervised example a line::
+
+    {"messages": [{"role": "system"|"user", "content": [{"type": "text", "text": ...},
+                                                         {"type": "image"}, ...]},
+                  {"role": "assistant", "content": [{"type": "text", "text": REPORT}]}],
+     "images": [image_id, ...], "metadata": {...}}
+
+`OUT.preference.jsonl`, one preference a line, only where a model's draft was changed::
+
+    {"prompt": [messages], "chosen": [assistant message], "rejected": [assistant message],
+     "images": [...], "metadata": {...}}
+
+REPORT is the report in the very form the model drafts it. `images` are in the order of the image
+parts; their pixels are `images/<first two characters>/<image_id>.png` in object storage.
+`metadata.split` marks what must not be trained on.
+
+Left out, and counted: versions that an amendment superseded, reports without a request (no model
+covers the study), and pairs whose text names their patient or signer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from radraft.finetune.values import Edit, TrainingPair
+from radraft.reports.values import Coverage, Report, Sentence
+from radraft.store.cases import identity
+from radraft.store.tables import SignedRow
+
+
+@dataclass(frozen=True)
+class ExportCount:
+    """What an export wrote and what it left out."""
+
+    examples: int
+    preferences: int
+    held_out: int
+    """Examples marked `held_out`, among `examples`."""
+    superseded: int
+    without_request: int
+    named: int
+    """Pairs withheld because their text names the patient or a signer."""
+
+
+def export_pairs(session: Session, pairs: Iterable[TrainingPair], out: Path) -> ExportCount:
+    """Write both files, each whole or not at all, mode 0600. OSError where `out` cannot be."""
+    newest = _newest(session)
+    count: Counter[str] = Counter()
+    with _replacing(out) as examples, _replacing(preference_path(out)) as preferences:
+        for pair in pairs:
+            reason = _left_out(session, pair, newest)
+            if reason is not None:
+                count[reason] += 1
+                continue
+            _line(examples, example(pair))
+            count["examples"] += 1
+            count["held_out"] += pair.split == "held_out"
+            if is_preference(pair):
+                _line(preferences, preference(pair))
+                count["preferences"] += 1
+    return ExportCount(
+        examples=count["examples"],
+        preferences=count["preferences"],
+        held_out=count["held_out"],
+        superseded=count["superseded"],
+        without_request=count["without_request"],
+        named=count["named"],
+    )
+
+
+def preference_path(out: Path) -> Path:
+    """`pairs.preference.jsonl` for `pairs.jsonl`."""
+    return out.with_name(out.name.removesuffix(".jsonl") + ".preference.jsonl")
+
+
+def example(pair: TrainingPair) -> dict[str, Any]:
+    """The supervised line of `pair`."""
+    messages, images = _prompt(pair)
+    return {
+        "messages": [*messages, _assistant(pair.signed.report)],
+        "images": images,
+        "metadata": _metadata(pair),
+    }
+
+
+def is_preference(pair: TrainingPair) -> bool:
+    """Whether a model's draft was there and was changed."""
+    return pair.draft.coverage is Coverage.DRAFTED and target_text(
+        pair.draft.report
+    ) != target_text(pair.signed.report)
+
+
+def preference(pair: TrainingPair) -> dict[str, Any]:
+    """The preference line of `pair`: the signed report over the draft."""
+    messages, images = _prompt(pair)
+    return {
+        "prompt": messages,
+        "chosen": [_assistant(pair.signed.report)],
+        "rejected": [_assistant(pair.draft.report)],
+        "images": images,
+        "metadata": _metadata(pair),
+    }
+
+
+def target_text(report: Report) -> str:
+    """The report as the model writes it: `{"findings":[{"zh","en"}...],"impression":[...]}`."""
+
+    def section(sentences: tuple[Sentence, ...]) -> list[dict[str, str]]:
+        return [{"zh": sentence.zh, "en": sentence.en} for sentence in sentences]
+
+    value = {"findings": section(report.findings), "impression": section(report.impression)}
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _prompt(pair: TrainingPair) -> tuple[list[dict[str, Any]], list[str]]:
+    """Chat messages, and the image ids in the order in which they are shown."""
+    messages: list[dict[str, Any]] = []
+    images: list[str] = []
+    for message in json.loads(pair.request)["messages"]:
+        content: list[dict[str, str]] = []
+        for part in message["parts"]:
+            if part["type"] == "image":
+                images.append(pair.image_ids[part["index"]])
+                content.append({"type": "image"})
+            else:
+                content.append({"type": "text", "text": part["text"]})
+        messages.append({"role": message["role"], "content": content})
+    return messages, images
+
+
+def _assistant(report: Report) -> dict[str, Any]:
+    return {"role": "assistant", "content": [{"type": "text", "text": target_text(report)}]}
+
+
+def _metadata(pair: TrainingPair) -> dict[str, Any]:
+    edits = Counter(edit.edit for edit in pair.stats.sentences)
+    return {
+        "pair_id": pair.pair_id,
+        "split": pair.split,
+        "site": pair.site,
+        "request_sha": pair.request_sha,
+        "template_sha": pair.template_sha,
+        "encoder_id": pair.encoder_id,
+        "model_id": pair.draft.model_id,
+        "adapter_id": pair.draft.adapter_id,
+        "coverage": pair.draft.coverage.value,
+        "content_sha": pair.signed.content_sha,
+        "version": pair.signed.version,
+        "signed_by": "author" if pair.signed.reviewer is None else "author_and_reviewer",
+        "edits": {kind.value: edits[kind] for kind in Edit},
+        "moved": sum(edit.moved for edit in pair.stats.sentences),
+        "distance_zh": pair.stats.distance_zh,
+        "distance_en": pair.stats.distance_en,
+    }
+
+
+def _newest(session: Session) -> dict[str, int]:
+    rows = session.execute(
+        select(SignedRow.case_id, func.max(SignedRow.version)).group_by(SignedRow.case_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _left_out(session: Session, pair: TrainingPair, newest: dict[str, int]) -> str | None:
+    if pair.signed.version < newest[pair.case_id]:
+        return "superseded"
+    if not pair.request:
+        return "without_request"
+    return "named" if _names(session, pair) else None
+
+
+def _names(session: Session, pair: TrainingPair) -> bool:
+    """Whether the texts hold a name or number of the patient, or the reports a signer's name."""
+    reports = target_text(pair.signed.report) + "\n" + target_text(pair.draft.report)
+    who = identity(session, pair.case_id)
+    known = {who.patient.patient_id, who.accession}
+    for group in who.patient.name.split("="):
+        parts = [part.strip() for part in group.split("^") if part.strip()]
+        known |= {"".join(parts), " ".join(parts), " ".join(reversed(parts)), ", ".join(parts)}
+    signers = {pair.signed.author, pair.signed.reviewer or ""}
+    prompt = json.dumps(_prompt(pair)[0], ensure_ascii=False)
+    return any(_holds(reports, word) for word in known | signers) or any(
+        _holds(prompt, word) for word in known
+    )
+
+
+def _holds(text: str, word: str) -> bool:
+    # Shorter words would withhold half of all reports: 李, 12.
+    if len(word) < 2 or (word.isdecimal() and len(word) < 5):
+        return False
+    edge = "[A-Za-z0-9]"
+    return re.search(rf"(?<!{edge}){re.escape(word)}(?!{edge})", text, re.IGNORECASE) is not None
+
+
+def _line(stream: IO[str], value: dict[str, Any]) -> None:
+    stream.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[str]]:
+    """A file that takes the place of `path` if all goes well, and else leaves nothing behind."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

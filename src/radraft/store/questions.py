@@ -1,0 +1,76 @@
+"""Follow-up questions and their answers, kept with the case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from radraft.store.cases import get_case
+from radraft.store.tables import TurnRow
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One question and its answer."""
+
+    turn_id: int
+    question: str = field(repr=False)
+    answer: str = field(repr=False)
+    lang: str
+    citations: tuple[str, ...]
+    """Ids of the report sentences the answer rests on."""
+    refused: bool
+    asked_by: str = field(repr=False)
+    asked_at: datetime
+
+
+def add_turn(
+    session: Session,
+    case_id: str,
+    *,
+    question: str,
+    answer: str,
+    lang: str,
+    citations: tuple[str, ...],
+    refused: bool,
+    asked_by: str,
+) -> Turn:
+    """Keep one turn. NotFound `case_not_found`."""
+    get_case(session, case_id)
+    row = TurnRow(
+        case_id=case_id,
+        question=question,
+        answer=answer,
+        lang=lang,
+        citations=citations,
+        refused=refused,
+        asked_by=asked_by,
+        asked_at=datetime.now(UTC),
+    )
+    session.add(row)
+    session.flush()
+    return _turn(row)
+
+
+def turns(session: Session, case_id: str) -> tuple[Turn, ...]:
+    """The case's conversation, oldest first."""
+    rows = session.scalars(
+        select(TurnRow).where(TurnRow.case_id == case_id).order_by(TurnRow.turn_id)
+    )
+    return tuple(_turn(row) for row in rows)
+
+
+def _turn(row: TurnRow) -> Turn:
+    return Turn(
+        turn_id=row.turn_id,
+        question=row.question,
+        answer=row.answer,
+        lang=row.lang,
+        citations=row.citations,
+        refused=row.refused,
+        asked_by=row.asked_by,
+        asked_at=row.asked_at,
+    )

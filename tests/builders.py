@@ -1,0 +1,189 @@
+"""Small real values for tests. Identities are made up and easy to search for."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from radraft import canonical
+from radraft.llm.values import Draft, Usage
+from radraft.reports.values import Coverage, Evidence, Origin, Report, Sentence
+from radraft.store import cases, drafts
+from radraft.studies.values import (
+    DeidInstance,
+    DeidStudy,
+    Instance,
+    KeyImage,
+    KeyImages,
+    Patient,
+    Study,
+    View,
+)
+
+NAME = "Wei^Planted=魏^植入"
+PATIENT_ID = "PLANTED-ID-4711"
+ACCESSION = "PLANTED-ACC-0815"
+HISTORY = "魏植入，咳嗽三天"
+
+
+def make_study(number: int = 1, **changes: Any) -> Study:
+    """Study `number`: same number, same study."""
+    instance = Instance(
+        sop_instance_uid=f"1.2.826.{number}.1",
+        sop_class_uid="1.2.840.10008.5.1.4.1.1.1",
+        series_uid=f"1.2.826.{number}",
+        series_number=1,
+        instance_number=1,
+        path=Path("image.dcm"),
+        frames=1,
+        rows=4,
+        columns=6,
+        view_position="PA",
+        transfer_syntax="1.2.840.10008.1.2.1",
+    )
+    study = Study(
+        study_uid=f"1.2.826.0.{number}",
+        accession=ACCESSION,
+        patient=Patient(PATIENT_ID, NAME, date(1970, 1, 2), "F"),
+        modality="CR",
+        body_part="CHEST",
+        study_time=datetime(2026, 3, 4, 5, 6, 7),
+        description="CHEST PA of Planted",
+        history=HISTORY,
+        age_years=56,
+        instances=(instance,),
+    )
+    return replace(study, **changes)
+
+
+def make_deid(number: int = 1, **changes: Any) -> DeidStudy:
+    """What de-identification makes of `make_study(number)`."""
+    deid = DeidStudy(
+        case_id=f"c-{_hex(f'study {number}')[:16]}",
+        patient_ref=f"p-{_hex('patient')[:16]}",
+        modality="CR",
+        body_part="CHEST",
+        view=View.FRONTAL,
+        age_band="40-64",
+        sex="F",
+        history="咳嗽三天",
+        instances=(DeidInstance(_hex("instance")[:16], Path("image.dcm"), 1, View.FRONTAL),),
+    )
+    return replace(deid, **changes)
+
+
+def make_images(case_id: str, count: int = 1, seed: int = 0) -> KeyImages:
+    """`count` random images of 4 x 6 pixels."""
+    random = np.random.default_rng(seed)
+    images = []
+    for index in range(count):
+        values = random.integers(-1000, 3000, (4, 6)).astype(np.int16)
+        pixels = random.integers(0, 256, (4, 6)).astype(np.uint8)
+        images.append(
+            KeyImage(
+                image_id=hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).hexdigest(),
+                pixels=pixels,
+                values=values,
+                instance_ref=_hex(f"instance {index}")[:16],
+                frame=0,
+                window=(40.0, 400.5),
+                score=1.0,
+            )
+        )
+    return KeyImages(case_id, tuple(images))
+
+
+def make_sentence(key: str, zh: str = "", en: str = "", **changes: Any) -> Sentence:
+    """A model's sentence; its text names its id where none is given."""
+    sentence = Sentence(
+        id=key, zh=zh or f"所见{key}。", en=en or f"Finding {key}.", origin=Origin.MODEL
+    )
+    return replace(sentence, **changes)
+
+
+def make_report(case_id: str, findings: int = 3, impression: int = 1) -> Report:
+    """A drafted report: findings f1, f2... and impression i1..."""
+    return Report(
+        case_id=case_id,
+        findings=tuple(
+            make_sentence(f"f{n}", evidence=(Evidence(_hex("image"), 1.5),))
+            for n in range(1, findings + 1)
+        ),
+        impression=tuple(make_sentence(f"i{n}") for n in range(1, impression + 1)),
+    )
+
+
+def make_request_json(case_id: str, image_ids: tuple[str, ...] = ("a" * 64,)) -> str:
+    """The canonical JSON of a request, as `prompts.build.request_json` writes it."""
+    return canonical.dumps(
+        {
+            "case_id": case_id,
+            "messages": [
+                {"role": "system", "parts": [{"type": "text", "text": "写报告。"}]},
+                {
+                    "role": "user",
+                    "parts": [
+                        *({"type": "image", "index": n} for n in range(len(image_ids))),
+                        {"type": "text", "text": "咳嗽三天"},
+                    ],
+                },
+            ],
+            "image_ids": image_ids,
+            "encoder_id": "encoder@0123456789abcdef",
+            "template_id": "starter",
+            "template_sha": _hex("template"),
+            "adapter_id": None,
+        }
+    )
+
+
+def make_draft(case_id: str, report: Report | None = None, **changes: Any) -> Draft:
+    """A model's draft of `make_request_json(case_id)`."""
+    draft = Draft(
+        case_id=case_id,
+        report=make_report(case_id) if report is None else report,
+        coverage=Coverage.DRAFTED,
+        model_id="starter@0123456789abcdef",
+        adapter_id=None,
+        request_sha=_hex(make_request_json(case_id)),
+        usage=Usage(prompt_tokens=100, completion_tokens=50, seconds=2.5, first_sentence_s=0.5),
+    )
+    return replace(draft, **changes)
+
+
+def add_case(session: Session, number: int = 1, **changes: Any) -> str:
+    """Take study `number` in; `changes` go to its de-identified form."""
+    deid = make_deid(number, **changes)
+    cases.add_study(
+        session, site="site-a", study=make_study(number), deid=deid, issues=(), original_keys=()
+    )
+    return deid.case_id
+
+
+def add_drafted(session: Session, number: int = 1, **changes: Any) -> str:
+    """Take study `number` in and draft it; `changes` go to the draft."""
+    case_id = add_case(session, number)
+    save_draft(session, make_draft(case_id, **changes))
+    return case_id
+
+
+def save_draft(session: Session, draft: Draft) -> None:
+    """Keep `draft` with the request it names, if it names one."""
+    asked = draft.request_sha is not None
+    drafts.save_draft(
+        session,
+        draft,
+        request_json=make_request_json(draft.case_id) if asked else None,
+        encoder_id="encoder@0123456789abcdef" if asked else None,
+        image_ids=("a" * 64,) if asked else (),
+    )
+
+
+def _hex(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,126 @@
+"""What child processes of tests run. Imports little, so that a child starts quickly."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
+from typing import Any
+
+from radraft.finetune.pairs import make_pair, save_pair
+from radraft.reports import editing
+from radraft.reports.sign import sign
+from radraft.reports.values import Report
+from radraft.settings import Settings
+from radraft.store import cases, drafts
+from radraft.store.database import open_store
+from tests.builders import make_deid, make_sentence, make_study
+
+context = multiprocessing.get_context("forkserver")
+context.set_forkserver_preload(["tests.children"])
+
+_barrier: Barrier
+
+
+def together(function: Callable[..., Any], *arguments: Any, processes: int) -> list[Any]:
+    """What `function(*arguments)` gives in each of `processes` processes that start it at once."""
+    barrier = context.Barrier(processes)
+    with context.Pool(processes, initializer=_hold, initargs=(barrier,)) as pool:
+        return pool.starmap(_at_once, [(function, arguments)] * processes, chunksize=1)
+
+
+def _hold(barrier: Barrier) -> None:
+    global _barrier
+    _barrier = barrier
+
+
+def _at_once(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    # Nobody passes before all have come, so no process can take two of the calls.
+    _barrier.wait()
+    return function(*arguments)
+
+
+def open_once(settings: Settings) -> bytes:
+    """Open the store; its secret."""
+    store = open_store(settings)
+    store.close()
+    return store.secret
+
+
+def ingest(settings: Settings, numbers: list[int]) -> int:
+    """Take the studies in, one transaction each; how many were new."""
+    store = open_store(settings)
+    added = 0
+    for number in numbers:
+        with store.begin() as session:
+            added += cases.add_study(
+                session,
+                site="site-a",
+                study=make_study(number),
+                deid=make_deid(number),
+                issues=(),
+                original_keys=(),
+            )
+    store.close()
+    return added
+
+
+def claim_all(settings: Settings) -> list[str]:
+    """Claim cases one by one until none is left."""
+    store = open_store(settings)
+    claimed: list[str] = []
+    while True:
+        with store.begin() as session:
+            got = cases.claim(session, limit=1)
+        if not got:
+            store.close()
+            return claimed
+        claimed += got
+
+
+def save_and_sign(settings: Settings, case_ids: list[str], told: Connection) -> None:
+    """Save, sign with its pair, amend, for ever; tells each commit once it is sure of it."""
+    store = open_store(settings)
+    counted = count()
+    while True:
+        for case_id in case_ids:
+            for _ in range(3):
+                text = f"第{next(counted)}句{os.getpid()}"
+                with store.begin() as session:
+                    before = editing.current(session, case_id)
+                    report = replace(before.report, findings=(make_sentence("f1", text, text),))
+                    saved = editing.save(
+                        session, case_id, report, base_revision=before.revision, editor="李"
+                    )
+                told.send(("saved", case_id, saved.revision, text))
+            with store.begin() as session:
+                draft = drafts.basis(session, case_id)
+                assert draft is not None
+                now = datetime.now(UTC)
+                signed = sign(session, case_id, base_revision=saved.revision, author="王", now=now)
+                ref = cases.get_case(session, case_id).patient_ref
+                save_pair(session, make_pair(draft, signed, site="a", patient_ref=ref))
+            told.send(("signed", case_id, signed.version, signed.content_sha))
+            with store.begin() as session:
+                editing.amend(session, case_id, editor="李")
+
+
+def race_to_save(settings: Settings, case_id: str, base_revision: int) -> str:
+    """Save a sentence of this process's own onto `base_revision`: what came of it."""
+    store = open_store(settings)
+    me = str(os.getpid())
+    report = Report(case_id, (make_sentence("f1", me, me),), ())
+    try:
+        with store.begin() as session:
+            editing.save(session, case_id, report, base_revision=base_revision, editor=me)
+    except editing.RevisionConflict as conflict:
+        assert conflict.changes[0].editor == conflict.current.editor
+        return "conflict"
+    finally:
+        store.close()
+    return me

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from radraft.reports.check import Severity, check, numbers
+from radraft.reports.skeleton import skeleton
+from radraft.reports.values import Report
+from tests.builders import make_report, make_sentence
+
+
+def codes(zh: str, en: str) -> list[str]:
+    report = Report("c-1", (make_sentence("f1", zh or " ", en or " "),), (make_sentence("i1"),))
+    return [issue.code for issue in check(report) if issue.sentence_id == "f1"]
+
+
+def test_a_sound_report_has_no_issues() -> None:
+    assert check(make_report("c-1")) == ()
+
+
+def test_an_empty_report_blocks() -> None:
+    blank = Report("c-1", (make_sentence("f1", " ", "\n"),), ())
+    for report in (skeleton("c-1"), blank):
+        (issue,) = check(report)
+        assert (issue.code, issue.severity, issue.sentence_id) == (
+            "report_empty",
+            Severity.BLOCK,
+            None,
+        )
+        assert issue.message_zh
+        assert issue.message_en
+
+
+AGREE = [
+    ("左肺下叶渗出。", "Opacity in the left lower lobe."),
+    ("双肺清晰。", "The lungs are clear."),
+    ("双侧胸腔积液。", "Bilateral pleural effusions."),
+    ("两肺纹理增多。", "Increased markings in both lungs."),
+    ("左、右膈面光滑。", "Left and right diaphragms are smooth."),
+    ("两处结节。", "Two nodules."),
+    ("左肺结节，约5mm左右。", "A nodule of about 5 mm in the left lung."),
+    ("结节大小约1.2cm。", "Nodule measuring 12 mm."),
+    ("大小1.2×3.4厘米。", "Size 12 x 34 mm."),
+    ("第4肋骨折。", "Fracture of the fourth rib."),
+    ("第四肋骨折。", "Fracture of rib 4."),
+    ("T12压缩。", "Compression of T12."),
+    ("心胸比0.50。", "Cardiothoracic ratio 0.5."),
+]
+
+
+@pytest.mark.parametrize(("zh", "en"), AGREE)
+def test_languages_that_agree(zh: str, en: str) -> None:
+    assert codes(zh, en) == []
+
+
+DIFFER = [
+    ("左肺结节。", "Nodule in the right lung.", "side_mismatch"),
+    ("左肺结节。", "Nodule in the lung.", "side_mismatch"),
+    ("肺结节。", "Nodule in the Left lung.", "side_mismatch"),
+    ("双侧积液。", "Left effusion.", "side_mismatch"),
+    ("右侧积液。", "Bilateral effusion.", "side_mismatch"),
+    ("结节5mm。", "A nodule of 6 mm.", "number_mismatch"),
+    ("结节5cm。", "A nodule of 5 mm.", "number_mismatch"),
+    ("结节。", "A nodule of 6 mm.", "number_mismatch"),
+    ("大小12×34mm。", "Size 12 mm.", "number_mismatch"),
+    ("第4肋骨折。", "Fracture of the fifth rib.", "number_mismatch"),
+    ("正常。", "", "language_missing"),
+    ("", "Normal.", "language_missing"),
+]
+
+
+@pytest.mark.parametrize(("zh", "en", "code"), DIFFER)
+def test_languages_that_differ_are_a_warning(zh: str, en: str, code: str) -> None:
+    assert codes(zh, en) == [code]
+    report = Report("c-1", (make_sentence("f1", zh or " ", en or " "),), ())
+    assert check(report)[0].severity is Severity.WARN
+
+
+@pytest.mark.parametrize(
+    "zh", ["心影____。", "大小{size}。", "【】", "[ ]mm", "[...]", "位于＿＿", "???", "【 】侧"]
+)
+def test_a_blank_of_a_template_blocks(zh: str) -> None:
+    report = Report("c-1", (make_sentence("f1", zh, "Text."),), ())
+    issue = next(issue for issue in check(report) if issue.code == "sentence_unfilled")
+    assert (issue.severity, issue.sentence_id, issue.lang) == (Severity.BLOCK, "f1", "zh")
+
+
+def test_a_sentence_without_text_blocks() -> None:
+    report = Report("c-1", (make_sentence("f1", " ", " "), make_sentence("f2")), ())
+    assert [(issue.code, issue.severity) for issue in check(report)] == [
+        ("sentence_empty", Severity.BLOCK)
+    ]
+
+
+def test_a_repeated_sentence_of_one_section_is_a_warning() -> None:
+    first = make_sentence("f1", "心影不大。", "Heart size is normal.")
+    again = make_sentence("f2", "心影不大", "The heart is of normal size.")
+    english = make_sentence("f3", "心脏大小正常。", "heart size is normal")
+    report = Report("c-1", (first, again, english), (make_sentence("i1", first.zh, first.en),))
+    assert [(issue.code, issue.sentence_id) for issue in check(report)] == [
+        ("sentence_repeated", "f2"),
+        ("sentence_repeated", "f3"),
+    ]
+
+
+@given(value=st.integers(13, 9999))
+def test_a_length_is_the_same_in_either_unit(value: int) -> None:
+    assert numbers(f"{value / 10} cm") == numbers(f"{value}mm") == {float(value)}
+
+
+@given(zh=st.text(max_size=40), en=st.text(max_size=40))
+def test_any_text_can_be_checked(zh: str, en: str) -> None:
+    for issue in check(Report("c-1", (make_sentence("f1", zh, en),), ())):
+        assert issue.message_zh
+        assert issue.message_en

@@ -1,0 +1,114 @@
+"""SIGKILL at any moment of the edit-sign path."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections import defaultdict
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+
+from radraft.finetune.pairs import pairs, sealed
+from radraft.reports import codec, editing
+from radraft.reports.sign import verify, versions
+from radraft.reports.values import ReportState
+from radraft.settings import Settings
+from radraft.store.database import Store, open_store
+from radraft.store.tables import RevisionRow
+from tests import children
+from tests.builders import add_drafted
+
+KILLS = 40
+
+Told = tuple[str, str, int, str]
+
+
+def run_and_kill(settings: Settings, case_ids: list[str], chance: random.Random) -> list[Told]:
+    """A child's acknowledgements up to its death, at a moment of chance's choosing."""
+    ours, theirs = children.context.Pipe(duplex=False)
+    child = children.context.Process(
+        target=children.save_and_sign, args=(settings, case_ids, theirs)
+    )
+    child.start()
+    theirs.close()
+    heard = [ours.recv() for _ in range(chance.randrange(1, 12))]
+    # The child goes on; a wait of up to three transactions puts the kill anywhere within one.
+    child.join(chance.uniform(0, 0.02))
+    child.kill()
+    child.join()
+    assert child.exitcode == -9
+    heard += drain(ours)
+    ours.close()
+    return heard
+
+
+def drain(pipe: Connection) -> list[Told]:
+    heard: list[Told] = []
+    # A message may have been cut off half way.
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            heard.append(pipe.recv())
+    return heard
+
+
+@pytest.mark.slow
+def test_a_kill_leaves_reports_wholly_signed_or_wholly_unsigned(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    store = open_store(settings)
+    with store.begin() as session:
+        case_ids = [add_drafted(session, number) for number in range(3)]
+    store.close()
+    chance = random.Random(20261122)
+    saved: dict[tuple[str, int], str] = {}
+    signed: dict[tuple[str, int], str] = {}
+    for _ in range(KILLS):
+        for kind, case_id, number, what in run_and_kill(settings, case_ids, chance):
+            (saved if kind == "saved" else signed)[case_id, number] = what
+        store = open_store(settings)
+        look(store, case_ids, saved, signed)
+        settle(store, case_ids)
+        store.close()
+    assert len(saved) > KILLS
+    assert len(signed) > KILLS // 4
+
+
+def look(
+    store: Store,
+    case_ids: list[str],
+    saved: dict[tuple[str, int], str],
+    signed: dict[tuple[str, int], str],
+) -> None:
+    """Every acknowledged save and signature is there, and each signature has exactly its pair."""
+    with store.read() as session:
+        for (case_id, revision), text in saved.items():
+            content = session.get_one(RevisionRow, (case_id, revision)).content
+            assert codec.stored_report(content).findings[0].zh == text
+        by_case = defaultdict(list)
+        for pair in pairs(session):
+            assert sealed(pair) == pair
+            by_case[pair.case_id].append(pair.signed)
+        for case_id in case_ids:
+            chain = versions(session, case_id)
+            assert by_case[case_id] == list(chain)
+            assert all(verify(version) for version in chain)
+            before = [None, *(version.content_sha for version in chain)]
+            assert [version.supersedes for version in chain] == before[:-1]
+            work = editing.current(session, case_id)
+            assert work.base_version == len(chain)
+            unsigned = {ReportState.DRAFTED, ReportState.IN_REVIEW}
+            allowed = {ReportState.SIGNED, ReportState.AMENDED} if chain else unsigned
+            assert work.state in allowed
+            if work.state is ReportState.SIGNED:
+                assert work.report == chain[-1].report
+        for (case_id, version), sha in signed.items():
+            assert versions(session, case_id)[version - 1].content_sha == sha
+
+
+def settle(store: Store, case_ids: list[str]) -> None:
+    """Reopen what the kill left signed, so that the next child can begin by saving."""
+    with store.begin() as session:
+        for case_id in case_ids:
+            if editing.current(session, case_id).state is ReportState.SIGNED:
+                editing.amend(session, case_id, editor="李")

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from radraft import canonical
+from radraft.errors import ReportError
+from radraft.finetune.pairs import make_pair, save_pair
+from radraft.reports import editing
+from radraft.reports.editing import RevisionConflict
+from radraft.reports.sign import sign, verify, versions
+from radraft.reports.skeleton import skeleton
+from radraft.reports.values import Coverage, ReportState, SignedReport
+from radraft.store import drafts
+from radraft.store.database import Store
+from tests.builders import add_case, add_drafted, make_draft, make_report, make_sentence, save_draft
+
+NOW = datetime(2026, 11, 22, 1, 2, 3, 456789, tzinfo=UTC)
+
+
+def signed_with_pair(store: Store) -> SignedReport:
+    with store.begin() as session:
+        case_id = add_drafted(session)
+        signed = sign(session, case_id, base_revision=1, author=" 王医生 ", now=NOW)
+        draft = drafts.basis(session, case_id)
+        assert draft is not None
+        save_pair(session, make_pair(draft, signed, site="site-a", patient_ref="p-1"))
+    return signed
+
+
+def test_a_signature_freezes_the_report(store: Store) -> None:
+    signed = signed_with_pair(store)
+    with store.read() as session:
+        assert versions(session, signed.case_id) == (signed,)
+        work = editing.current(session, signed.case_id)
+    assert (work.state, work.base_version, work.revision) == (ReportState.SIGNED, 1, 1)
+    assert signed.report == make_report(signed.case_id)
+    assert (signed.author, signed.reviewer, signed.version) == ("王医生", None, 1)
+    assert signed.supersedes is None
+    assert signed.draft_sha == make_draft(signed.case_id).request_sha
+    assert verify(signed)
+
+
+def test_the_hash_can_be_computed_by_anyone(store: Store) -> None:
+    signed = signed_with_pair(store)
+    fields = json.loads(canonical.dumps(signed))
+    del fields["content_sha"]
+    assert canonical.sha256(fields) == signed.content_sha
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"author": "张医生"},
+        {"version": 2},
+        {"signed_at": NOW + timedelta(microseconds=1)},
+        {"reviewer": "x"},
+        {"supersedes": "0" * 64},
+        {"draft_sha": None},
+        {"report": skeleton("c")},
+        {"content_sha": "0" * 64},
+    ],
+)
+def test_a_changed_version_does_not_verify(sqlite_store: Store, changes: dict[str, object]) -> None:
+    signed = signed_with_pair(sqlite_store)
+    assert not verify(replace(signed, **changes))  # type: ignore[arg-type]
+
+
+def test_versions_are_chained(store: Store) -> None:
+    first = signed_with_pair(store)
+    case_id = first.case_id
+    with store.begin() as session:
+        editing.amend(session, case_id, editor="李")
+        work = editing.save(session, case_id, make_report(case_id, 1), base_revision=1, editor="李")
+        second = sign(
+            session, case_id, base_revision=work.revision, author="王", reviewer="赵", now=NOW
+        )
+    assert (second.version, second.supersedes) == (2, first.content_sha)
+    assert (second.reviewer, second.draft_sha) == ("赵", first.draft_sha)
+    with store.read() as session:
+        assert versions(session, case_id) == (first, second)
+        assert editing.current(session, case_id).base_version == 2
+    assert verify(second)
+
+
+def test_the_time_is_kept_in_utc(store: Store) -> None:
+    beijing = timezone(timedelta(hours=8))
+    with store.begin() as session:
+        case_id = add_drafted(session)
+        signed = sign(session, case_id, base_revision=1, author="王", now=NOW.astimezone(beijing))
+    assert signed.signed_at.tzinfo is UTC
+    with store.read() as session:
+        (kept,) = versions(session, case_id)
+    assert kept == signed
+    assert kept.signed_at.isoformat() == "2026-11-22T01:02:03.456789+00:00"
+    with pytest.raises(ValueError, match="time zone"), store.begin() as session:
+        sign(session, case_id, base_revision=1, author="王", now=datetime(2026, 1, 1))
+
+
+def test_what_a_person_wrote_from_the_skeleton_names_no_draft(store: Store) -> None:
+    with store.begin() as session:
+        case_id = add_case(session)
+        failed = make_draft(case_id, skeleton(case_id), coverage=Coverage.FAILED)
+        save_draft(session, failed)
+        with pytest.raises(ReportError, match="report_empty"):
+            sign(session, case_id, base_revision=1, author="王", now=NOW)
+        editing.save(session, case_id, make_report(case_id), base_revision=1, editor="王")
+        signed = sign(session, case_id, base_revision=2, author="王", now=NOW)
+    assert signed.draft_sha is None
+
+
+@pytest.mark.parametrize(
+    ("zh", "code"), [(" ", "sentence_empty"), ("心脏大小为____。", "sentence_unfilled")]
+)
+def test_blocking_issues_are_refused_by_their_code(sqlite_store: Store, zh: str, code: str) -> None:
+    with sqlite_store.begin() as session:
+        case_id = add_drafted(session)
+        bad = make_sentence("p1", zh, " ")
+        report = make_report(case_id)
+        editing.save(
+            session, case_id, replace(report, impression=(bad,)), base_revision=1, editor="王"
+        )
+        with pytest.raises(ReportError) as error:
+            sign(session, case_id, base_revision=2, author="王", now=NOW)
+        assert error.value.code == code
+        assert versions(session, case_id) == ()
+
+
+def test_one_language_is_enough(sqlite_store: Store) -> None:
+    with sqlite_store.begin() as session:
+        case_id = add_drafted(session)
+        report = replace(make_report(case_id, 0), impression=(make_sentence("i1", "正常。", " "),))
+        editing.save(session, case_id, report, base_revision=1, editor="王")
+        assert sign(session, case_id, base_revision=2, author="王", now=NOW).version == 1
+
+
+def test_signing_what_somebody_changed_or_signed_is_refused(store: Store) -> None:
+    with store.begin() as session:
+        case_id = add_drafted(session)
+        editing.save(session, case_id, make_report(case_id, 1), base_revision=1, editor="李")
+        with pytest.raises(RevisionConflict) as error:
+            sign(session, case_id, base_revision=1, author="王", now=NOW)
+        assert [change.sentence_id for change in error.value.changes] == ["f2", "f3"]
+        sign(session, case_id, base_revision=2, author="王", now=NOW)
+        with pytest.raises(ReportError, match="report_is_signed"):
+            sign(session, case_id, base_revision=2, author="王", now=NOW)
+
+
+@pytest.mark.parametrize("author", ["", "\t", "名" * 65, "a\x1bb"])
+def test_signers_need_a_name(sqlite_store: Store, author: str) -> None:
+    with sqlite_store.begin() as session:
+        case_id = add_drafted(session)
+        for who in ({"author": author}, {"author": "王", "reviewer": author}):
+            with pytest.raises(ReportError, match="author_invalid"):
+                sign(session, case_id, base_revision=1, now=NOW, **who)
+
+
+def test_an_error_after_signing_leaves_nothing_signed(store: Store) -> None:
+    with store.begin() as session:
+        case_id = add_drafted(session)
+    with pytest.raises(RuntimeError), store.begin() as session:
+        sign(session, case_id, base_revision=1, author="王", now=NOW)
+        raise RuntimeError
+    with store.read() as session:
+        assert versions(session, case_id) == ()
+        assert editing.current(session, case_id).state is ReportState.DRAFTED
+
+
+CHANGES = {
+    "sqlite": [
+        "UPDATE {table} SET case_id = case_id",
+        "UPDATE OR REPLACE {table} SET case_id = 'c-2'",
+        "UPDATE OR IGNORE {table} SET case_id = 'c-2'",
+        "DELETE FROM {table}",
+        "INSERT OR REPLACE INTO {table} SELECT * FROM {table}",
+        "REPLACE INTO {table} SELECT * FROM {table}",
+        "INSERT INTO {table} SELECT * FROM {table} WHERE true "
+        "ON CONFLICT DO UPDATE SET case_id = ''",
+    ],
+    "postgresql": [
+        "UPDATE {table} SET case_id = case_id",
+        "DELETE FROM {table}",
+        "TRUNCATE {table} CASCADE",
+        "SET session_replication_role = replica; DELETE FROM {table}",
+        "INSERT INTO {table} SELECT * FROM {table} "
+        "ON CONFLICT ON CONSTRAINT pk_{table} DO UPDATE SET case_id = ''",
+    ],
+}
+
+
+@pytest.mark.parametrize("table", ["signed_reports", "training_pairs"])
+def test_no_sql_changes_what_was_signed(store: Store, table: str) -> None:
+    signed = signed_with_pair(store)
+    with store.read() as session:
+        before = session.execute(sa.text(f"SELECT * FROM {table}")).all()
+    for change in CHANGES[store.engine.dialect.name]:
+        statement = change.format(table=table)
+        with pytest.raises(DBAPIError, match="append-only"), store.begin() as session:
+            session.connection().exec_driver_sql(statement)
+    with pytest.raises(DBAPIError, match=r"(?i)foreign key"), store.begin() as session:
+        session.execute(sa.text("DELETE FROM cases"))
+    with store.read() as session:
+        assert session.execute(sa.text(f"SELECT * FROM {table}")).all() == before
+        assert versions(session, signed.case_id) == (signed,)
+
+
+def test_a_replacement_under_another_key_but_the_same_hash_is_refused(
+    sqlite_store: Store,
+) -> None:
+    signed = signed_with_pair(sqlite_store)
+    statement = (
+        "INSERT OR REPLACE INTO signed_reports "
+        "SELECT case_id, 7, 'forged', content_sha, signed_at FROM signed_reports"
+    )
+    with pytest.raises(DBAPIError, match="append-only"), sqlite_store.begin() as session:
+        session.connection().exec_driver_sql(statement)
+    with sqlite_store.read() as session:
+        assert versions(session, signed.case_id) == (signed,)

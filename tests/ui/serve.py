@@ -1,0 +1,44 @@
+"""A workstation over a data folder, as a process: `python -m tests.ui.serve FOLDER [PORT]`.
+
+Prints its port once it accepts connections. While a draft is being written is a moment; here it is
+how many sentences the file `FOLDER/partial` says a waiting case has so far.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from radraft.llm.profiles import load_profile
+from radraft.llm.values import DraftedSentence
+from radraft.reports.values import Section
+from radraft.service import Service
+from radraft.settings import Settings
+from radraft.store.database import open_store
+from radraft.ui.mount import mount
+from tests.ui import seed
+
+
+def main(folder: str, port: str = "0") -> None:
+    settings = Settings(data_dir=Path(folder))
+    written = Path(folder, "partial")
+
+    def partial(case_id: str) -> tuple[DraftedSentence, ...]:
+        count = int(written.read_text()) if written.exists() else 0
+        sentences = seed.report(case_id).findings[:count]
+        return tuple(DraftedSentence(case_id, Section.FINDINGS, item) for item in sentences)
+
+    service = Service(open_store(settings), settings, load_profile("starter"), partial=partial)
+    app = mount(FastAPI(), service)
+    listening = socket.create_server(("127.0.0.1", int(port)))
+    print(listening.getsockname()[1], flush=True)
+    config = uvicorn.Config(app, log_level="warning", ws="none")
+    uvicorn.Server(config).run([listening])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,402 @@
+"""The page in Debian's Chromium over a real server process."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import FilePayload, Locator, Page, expect
+
+from radraft.finetune import pairs
+from radraft.reports import sign
+from radraft.reports.values import Report
+from radraft.store import questions
+from tests.ui import seed
+from tests.ui.conftest import Opener, Seen, Workstation
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+DEMO = Path(__file__).parents[2] / "demo" / "studies"
+
+
+def area(page: Page, section: str, place: int, lang: str) -> Locator:
+    return page.locator(f"[data-part={section}] textarea[data-lang={lang}]").nth(place)
+
+
+def wait_saved(page: Page) -> None:
+    expect(page.locator(".rd-save")).to_have_attribute("data-state", "saved")
+
+
+def wait_unsaved(page: Page) -> None:
+    expect(page.locator(".rd-save")).not_to_have_attribute("data-state", "saved")
+
+
+def stored(workstation: Workstation, case_id: str) -> Report:
+    working = workstation.service.case_view(case_id).working
+    assert working is not None
+    return working.report
+
+
+def wait_stored(page: Page, workstation: Workstation, case_id: str, zh: str) -> None:
+    """Until the store holds `zh` as the first finding, whoever saved it."""
+    script = (
+        "async ([url, wanted]) => (await (await fetch(url)).json())"
+        ".working.report.findings[0].zh === wanted"
+    )
+    page.wait_for_function(f"({script})({[f'/api/cases/{case_id}', zh]})")
+    assert stored(workstation, case_id).findings[0].zh == zh
+
+
+def test_edit_sign_and_find_it_again(
+    open_page: Opener, workstation: Workstation, seen: Seen
+) -> None:
+    case_id = seed.add(workstation.store, 1)
+    page = open_page(case_id, reader="林清")
+    expect(area(page, "findings", 0, "zh")).to_have_value(seed.FINDINGS[0][0])
+
+    area(page, "findings", 0, "zh").fill("双肺清晰。")
+    page.get_by_role("button", name="Delete sentence").nth(3).click()
+    page.get_by_role("button", name="+ Add sentence").first.click()
+    page.keyboard.type("未见气胸。")
+    page.keyboard.press("Tab")
+    page.keyboard.type("No pneumothorax.")
+    page.keyboard.press("Alt+ArrowUp")
+    expect(area(page, "findings", 2, "en")).to_be_focused()
+    wait_saved(page)
+
+    page.locator("[data-part=sign]").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("PLANTED-ID-4711")
+    expect(dialog).to_contain_text("Sign version 1")
+    dialog.get_by_role("button", name="Sign").click()
+    expect(page.locator(".rd-signature")).to_contain_text("Signed by 林清")
+
+    page.reload()
+    expect(page.locator(".rd-signature")).to_contain_text("Signed by 林清")
+    expect(area(page, "findings", 0, "zh")).to_have_value("双肺清晰。")
+    expect(area(page, "findings", 0, "zh")).not_to_be_editable()
+
+    with workstation.store.begin() as session:
+        (signed,) = sign.versions(session, case_id)
+        (pair,) = [pair for pair in pairs.pairs(session) if pair.case_id == case_id]
+    assert [s.zh for s in signed.report.findings] == [
+        "双肺清晰。",
+        seed.FINDINGS[1][0],
+        "未见气胸。",
+        seed.FINDINGS[2][0],
+    ]
+    assert signed.report.findings[2].en == "No pneumothorax."
+    assert pair.signed == signed
+    edits = {edit.sentence_id: edit.edit.value for edit in pair.stats.sentences}
+    assert (edits["f1"], edits["f4"]) == ("reworded", "deleted")
+    assert not any("魏" in text or "PLANTED" in text for text in seen.console)
+    assert not any("魏" in url or "PLANTED" in url for url in seen.requests)
+    assert "魏" not in page.title()
+
+
+def test_refresh_in_the_middle_of_a_word_loses_nothing(
+    open_page: Opener, workstation: Workstation
+) -> None:
+    case_id = seed.add(workstation.store, 2)
+    page = open_page(case_id)
+    area(page, "findings", 0, "zh").press_sequentially("补充一", delay=0)
+    wait_unsaved(page)
+    page.reload()
+    expect(area(page, "findings", 0, "zh")).to_have_value(seed.FINDINGS[0][0] + "补充一")
+    wait_saved(page)
+    assert stored(workstation, case_id).findings[0].zh == seed.FINDINGS[0][0] + "补充一"
+
+
+def test_leaving_for_another_study_saves_first(open_page: Opener, workstation: Workstation) -> None:
+    case_id = seed.add(workstation.store, 3)
+    other = seed.add(workstation.store, 4)
+    page = open_page(case_id)
+    area(page, "impression", 0, "en").fill("Changed and left at once.")
+    page.locator(f"[data-case={other}]").click()
+    expect(page.locator(f"[data-case={other}]")).to_have_attribute("aria-current", "true")
+    expect(area(page, "impression", 0, "en")).to_have_value(seed.IMPRESSION[0][1])
+    assert stored(workstation, case_id).impression[0].en == "Changed and left at once."
+
+
+def test_two_browsers_on_one_study(open_page: Opener, workstation: Workstation, seen: Seen) -> None:
+    seen.refusals_expected = True
+    case_id = seed.add(workstation.store, 5)
+    first, second = open_page(case_id, reader="A"), open_page(case_id, reader="B")
+    # `first` hears nothing of the others: its next save is from a stale revision.
+    first.route(f"**/api/cases/{case_id}", lambda route: route.abort())
+    seen.errors.clear()
+    area(second, "findings", 1, "en").fill("Theirs.")
+    area(second, "findings", 0, "zh").fill("对方改。")
+    wait_saved(second)
+
+    area(first, "findings", 0, "zh").fill("我改。")
+    panel = first.get_by_role("alertdialog")
+    expect(panel).to_contain_text("B saved at")
+    expect(panel).to_contain_text("Theirs.")
+    expect(panel).to_contain_text("both of you changed this")
+    assert stored(workstation, case_id).findings[0].zh == "对方改。"
+    expect(first.locator(".rd-save")).to_have_attribute("data-state", "conflict")
+
+    first.unroute_all(behavior="ignoreErrors")
+    panel.get_by_role("button", name="Put mine on top of theirs").click()
+    wait_saved(first)
+    merged = stored(workstation, case_id)
+    assert (merged.findings[0].zh, merged.findings[1].en) == ("我改。", "Theirs.")
+    # `second` sees it without doing anything.
+    expect(area(second, "findings", 0, "zh")).to_have_value("我改。")
+
+
+def test_taking_theirs_drops_mine(open_page: Opener, workstation: Workstation, seen: Seen) -> None:
+    seen.refusals_expected = True
+    case_id = seed.add(workstation.store, 6)
+    page = open_page(case_id, reader="A")
+    page.route(f"**/api/cases/{case_id}", lambda route: route.abort())
+    view = workstation.service.case_view(case_id)
+    assert view.working is not None
+    report = seed.reworded(view.working.report, "f1", "别人写的。")
+    workstation.service.save(case_id, report, base_revision=1, editor="B")
+    area(page, "findings", 0, "zh").fill("我写的。")
+    panel = page.get_by_role("alertdialog")
+    page.unroute_all(behavior="ignoreErrors")
+    panel.get_by_role("button", name="Take theirs, drop mine").click()
+    expect(area(page, "findings", 0, "zh")).to_have_value("别人写的。")
+    page.reload()
+    expect(area(page, "findings", 0, "zh")).to_have_value("别人写的。")
+
+
+def test_signed_by_someone_else_while_writing(
+    open_page: Opener, workstation: Workstation, seen: Seen
+) -> None:
+    seen.refusals_expected = True
+    case_id = seed.add(workstation.store, 7)
+    page = open_page(case_id)
+    page.route(f"**/api/cases/{case_id}", lambda route: route.abort())
+    workstation.service.sign(case_id, base_revision=1, author="B")
+    area(page, "findings", 0, "zh").fill("晚了一步。")
+    panel = page.get_by_role("alertdialog")
+    expect(panel).to_contain_text("signed this report")
+    page.unroute_all(behavior="ignoreErrors")
+    panel.get_by_role("button", name="Take theirs, drop mine").click()
+    expect(page.locator(".rd-signature")).to_contain_text("Signed by B")
+    page.get_by_role("button", name="Amend…").click()
+    area(page, "findings", 0, "zh").fill("第二版。")
+    wait_saved(page)
+    expect(page.locator(".rd-signature")).to_contain_text("Amending version 1")
+
+
+def test_kill_9_loses_no_saved_edit_and_the_page_saves_the_rest(
+    open_page: Opener, own_workstation: Workstation, seen: Seen
+) -> None:
+    seen.refusals_expected = True
+    case_id = seed.add(own_workstation.store, 8)
+    page = open_page(case_id, url=own_workstation.url)
+    area(page, "findings", 0, "zh").fill("死机前已保存。")
+    wait_saved(page)
+    area(page, "findings", 1, "zh").fill("死机时尚未保存。")
+    own_workstation.kill()
+    assert stored(own_workstation, case_id).findings[0].zh == "死机前已保存。"
+    expect(page.locator(".rd-save")).to_have_attribute("data-state", "failed")
+    expect(page.locator(".rd-offline")).not_to_be_empty()
+    own_workstation.start()
+    wait_saved(page)
+    assert stored(own_workstation, case_id).findings[1].zh == "死机时尚未保存。"
+    expect(page.locator(".rd-offline")).to_be_empty()
+
+
+def test_typing_without_a_pause_is_saved_all_the_same(
+    open_page: Opener, workstation: Workstation
+) -> None:
+    """At most 1.5 s of typing is unsaved: a key every 100 ms never leaves 600 ms of quiet."""
+    case_id = seed.add(workstation.store, 9)
+    page = open_page(case_id)
+    with page.expect_request(lambda request: request.method == "PUT") as saved:
+        area(page, "findings", 0, "zh").press_sequentially("一" * 30, delay=100)
+    body = saved.value.post_data_json
+    assert body is not None
+    sent = body["report"]["findings"][0]["zh"]
+    assert 0 < sent.count("一") < 30
+    wait_saved(page)
+    assert stored(workstation, case_id).findings[0].zh.endswith("一" * 30)
+
+
+def test_draft_appears_as_it_is_written(open_page: Opener, workstation: Workstation) -> None:
+    case_id = seed.add(workstation.store, 10, drafted=False)
+    page = open_page(case_id)
+    expect(page.locator(".rd-writing")).to_contain_text("Waiting for its turn")
+    written = workstation.folder / "partial"
+    written.write_text("2")
+    expect(page.locator(".rd-arriving")).to_have_count(2)
+    expect(page.locator(".rd-cursor")).to_contain_text(seed.FINDINGS[1][1])
+    written.unlink()
+    seed.draft(workstation.store, seed.made_draft(case_id))
+    expect(page.locator(".rd-sentence textarea")).to_have_count(12)
+    expect(page.locator(".rd-writing")).to_be_hidden()
+
+
+def test_failed_draft_leaves_a_report_to_write_in(
+    open_page: Opener, workstation: Workstation
+) -> None:
+    case_id = seed.add(workstation.store, 11, drafted=False)
+    seed.draft(workstation.store, seed.failed(case_id))
+    page = open_page(case_id)
+    reason = workstation.service.case_view(case_id).notice
+    assert reason is not None
+    expect(page.locator(".rd-notice")).to_have_text(reason[1])
+    page.locator("[data-part=sign]").click()
+    expect(page.locator(".rd-undo")).to_contain_text("1 problem(s) must be settled")
+    page.get_by_role("button", name="+ Add sentence").first.click()
+    page.keyboard.type("人工书写。")
+    wait_saved(page)
+    page.get_by_role("button", name="Draft again").click()
+    expect(page.locator(".rd-writing")).to_contain_text("Waiting for its turn")
+    # The draft arrives while a person writes: their words stay.
+    area(page, "findings", 0, "en").fill("Written by hand.")
+    seed.draft(workstation.store, seed.made_draft(case_id))
+    wait_saved(page)
+    report = stored(workstation, case_id)
+    assert [(s.zh, s.en) for s in report.findings] == [("人工书写。", "Written by hand.")]
+
+
+def test_undo_brings_a_deleted_sentence_back(open_page: Opener, workstation: Workstation) -> None:
+    case_id = seed.add(workstation.store, 12)
+    page = open_page(case_id)
+    page.get_by_role("button", name="Delete sentence").nth(1).click()
+    expect(page.locator("[data-part=findings] .rd-sentence")).to_have_count(3)
+    page.get_by_role("button", name="Undo").click()
+    expect(area(page, "findings", 1, "zh")).to_have_value(seed.FINDINGS[1][0])
+    wait_saved(page)
+    assert stored(workstation, case_id).findings[1].origin.value == "model"
+
+
+def test_drag_moves_a_sentence(open_page: Opener, workstation: Workstation) -> None:
+    case_id = seed.add(workstation.store, 13)
+    page = open_page(case_id)
+    rows = page.locator("[data-part=findings] .rd-sentence")
+    rows.nth(3).locator(".rd-handle").drag_to(rows.nth(0), target_position={"x": 30, "y": 2})
+    expect(area(page, "findings", 0, "zh")).to_have_value(seed.FINDINGS[3][0])
+    wait_saved(page)
+    assert [s.id for s in stored(workstation, case_id).findings] == ["f4", "f1", "f2", "f3"]
+
+
+def test_language(open_page: Opener, workstation: Workstation) -> None:
+    case_id = seed.add(workstation.store, 14)
+    page = open_page(case_id, lang="zh")
+    expect(page.locator("[data-part=section-findings] h2")).to_have_text("影像所见")
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+    expect(page.locator(".rd-banner strong")).to_have_text("魏植入")
+    page.get_by_role("button", name="English").click()
+    expect(page.locator("[data-part=section-findings] h2")).to_have_text("Findings")
+    expect(page.locator(".rd-banner strong")).to_have_text("Planted Wei")
+    expect(page.locator(".rd-research")).to_contain_text("仅供科研")
+    page.goto(page.url.replace("?lang=zh", ""))
+    expect(page.locator("[data-part=section-findings] h2")).to_have_text("Findings")
+
+
+def test_viewer(open_page: Opener, workstation: Workstation) -> None:
+    pictures = tuple(
+        seed.key_image(seed.phantom(64, number) - 1024, (40.0, 400.0)) for number in range(2)
+    )
+    case_id = seed.add(workstation.store, 15, pictures=pictures, modality="CT")
+    page = open_page(case_id)
+    place = page.locator(".rd-corner-left")
+    expect(place).to_contain_text("W 400 L 40")
+    centre = """(() => {
+        const c = document.querySelector(".rd-stage canvas");
+        return [...c.getContext("2d").getImageData(c.width / 2, c.height / 2, 1, 1).data];
+    })()"""
+    before = page.evaluate(centre)
+    page.get_by_role("button", name="Bone").click()
+    expect(place).to_contain_text("W 1800 L 400")
+    page.locator("body").press("i")
+    expect(page.get_by_role("button", name="Invert")).to_have_attribute("aria-pressed", "true")
+    page.wait_for_function(f"String({centre}) !== '{','.join(map(str, before))}'")
+    box = page.locator(".rd-stage").bounding_box()
+    assert box is not None
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.move(*middle)
+    expect(page.locator(".rd-corner-right")).to_contain_text("HU")
+    page.mouse.down()
+    page.mouse.move(middle[0] + 100, middle[1])
+    page.mouse.up()
+    expect(place).to_contain_text("W 1900")
+    page.mouse.wheel(0, -400)
+    expect(page.locator(".rd-stage canvas")).not_to_have_attribute("data-zoom", "1.00")
+    page.locator(".rd-stage").dblclick()
+    expect(page.locator(".rd-stage canvas")).to_have_attribute("data-zoom", "1.00")
+    expect(place).to_contain_text("W 400 L 40")
+    page.get_by_role("button", name="Image 2").click()
+    expect(page.locator(".rd-stage canvas")).to_have_attribute("data-image", pictures[1].image_id)
+
+
+def test_worklist_filter_and_keys(open_page: Opener, workstation: Workstation) -> None:
+    case_id = seed.add(workstation.store, 16, body_part="HIPTEST")
+    other = seed.add(workstation.store, 17, body_part="HIPTEST")
+    page = open_page(case_id)
+    page.locator("body").press("/")
+    page.keyboard.type("hiptest")
+    rows = page.locator(".rd-row")
+    expect(rows).to_have_count(2)
+    page.keyboard.press("Enter")
+    page.locator(".rd-search, [data-part=search]").blur()
+    at = rows.evaluate_all("rows => rows.findIndex((row) => row.ariaCurrent === 'true')")
+    page.locator("body").press("j" if at == 0 else "k")
+    expect(page.locator(f"[data-case={other}]")).to_have_attribute("aria-current", "true")
+    page.get_by_role("button", name=re.compile("^Signed")).click()
+    expect(rows).to_have_count(0)
+
+
+def test_upload_says_what_was_refused(open_page: Opener, workstation: Workstation) -> None:
+    page = open_page(seed.add(workstation.store, 18))
+    good = min(DEMO.rglob("*.dcm"))
+    files: list[FilePayload] = [
+        {"name": "a.dcm", "mimeType": "application/dicom", "buffer": good.read_bytes()},
+        {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"hello"},
+    ]
+    page.locator("input[type=file]").set_input_files(files)
+    panel = page.locator(".rd-upload")
+    expect(panel).to_contain_text("1 file(s) not taken in")
+    expect(panel).to_contain_text("notes.txt")
+    expect(panel).to_contain_text("taken in.")
+    expect(page.locator(".rd-stage canvas")).not_to_have_attribute("data-image", "")
+    panel.get_by_role("button", name="Close").click()
+    expect(panel).to_be_hidden()
+
+
+def test_answers_show_what_they_rest_on(
+    open_page: Opener, workstation: Workstation, seen: Seen
+) -> None:
+    seen.refusals_expected = True
+    case_id = seed.add(workstation.store, 19)
+    workstation.service.sign(case_id, base_revision=1, author="A")
+    with workstation.store.begin() as session:
+        questions.add_turn(
+            session,
+            case_id,
+            question="右肺怎么样？",
+            answer=seed.FINDINGS[1][0],
+            lang="zh",
+            citations=("f2", "i1"),
+            refused=False,
+            asked_by="B",
+        )
+    page = open_page(case_id)
+    page.get_by_role("button", name="Rests on: Findings 2, Impression 1").click()
+    expect(page.locator(".rd-cited")).to_have_count(2)
+    expect(page.locator(".rd-cited").first).to_have_attribute("data-id", "f2")
+    # This workstation has no model: the question stays in the field with a reason.
+    page.get_by_placeholder("Ask about this report").fill("And the left?")
+    page.get_by_role("button", name="Ask").click()
+    expect(page.locator(".rd-followup .rd-bad")).not_to_be_empty()
+    expect(page.get_by_placeholder("Ask about this report")).to_have_value("And the left?")
+
+
+def test_no_page_scroll_at_the_smallest_screen(open_page: Opener, workstation: Workstation) -> None:
+    page = open_page(seed.add(workstation.store, 20))
+    size = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+    assert page.evaluate(size) == [1366, 768]
+    for name in ("header", "worklist", "viewer", "report"):
+        box = page.locator(f".rd-{name}").bounding_box()
+        assert box is not None
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 1366
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 768

@@ -1,0 +1,106 @@
+"""Who may ask, from where, and how much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from radraft.service import Service
+from radraft.ui import security
+from tests.ui import seed
+from tests.ui.conftest import Workstation
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:7860", "localhost", "[::1]:7860"])
+def test_loopback_hosts_are_served(client: TestClient, host: str) -> None:
+    assert client.get("/api/worklist", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "", "[", "127.0.0.1@evil.example"]
+)
+def test_other_hosts_are_refused(client: TestClient, host: str) -> None:
+    answer = client.get("/api/worklist", headers={"Host": host})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (421, "host_refused")
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "https://127.0.0.1", "http://127.0.0.1:9", ""]
+)
+def test_other_origins_change_nothing(client: TestClient, service: Service, origin: str) -> None:
+    case_id = seed.add(service.store)
+    body = {"base_revision": 1, "author": "Mallory"}
+    answer = client.post(f"/api/cases/{case_id}/sign", json=body, headers={"Origin": origin})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "origin_refused")
+    assert service.case_view(case_id).versions == ()
+
+
+def test_a_request_without_origin_changes_nothing(client: TestClient, service: Service) -> None:
+    case_id = seed.add(service.store)
+    del client.headers["Origin"]
+    answer = client.post(f"/api/cases/{case_id}/redraft", json={})
+    assert answer.status_code == 403
+
+
+def test_other_sites_read_nothing(client: TestClient) -> None:
+    answer = client.get("/api/worklist", headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 403
+
+
+def test_headers_on_every_answer(client: TestClient) -> None:
+    for path in ("/api/worklist", "/ui/base.css", "/nowhere"):
+        headers = client.get(path).headers
+        assert headers["X-Frame-Options"] == "DENY"
+        assert "http" not in headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert client.get("/api/worklist").headers["Cache-Control"] == "no-store"
+
+
+def test_declared_size_is_limited(client: TestClient) -> None:
+    answer = client.post("/api/upload", headers={"Content-Length": str(security.MAX_UPLOAD + 1)})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "upload_too_large")
+
+
+def test_undeclared_size_is_limited(client: TestClient, service: Service) -> None:
+    case_id = seed.add(service.store)
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(security.MAX_BODY // 65536 + 1):
+            yield b" " * 65536
+
+    answer = client.put(f"/api/cases/{case_id}/report", content=endless())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "upload_too_large")
+
+
+def test_assets_have_types_and_tags(client: TestClient) -> None:
+    kinds = {
+        "report.js": "text/javascript",
+        "base.css": "text/css",
+        "i18n/en.json": "application/json",
+    }
+    for name, kind in kinds.items():
+        answer = client.get(f"/ui/{name}")
+        assert answer.headers["Content-Type"].startswith(kind)
+        assert answer.headers["Cache-Control"] == "no-cache"
+        tag = {"If-None-Match": answer.headers["ETag"]}
+        assert client.get(f"/ui/{name}", headers=tag).status_code == 304
+    for name in ("../security.py", "%2e%2e/security.py", "nothing.js"):
+        assert client.get(f"/ui/{name}").status_code == 404
+
+
+@pytest.mark.slow
+def test_of_gradio_only_the_page_is_reachable(workstation: Workstation) -> None:
+    headers = {"Origin": workstation.url}
+    with httpx.Client(base_url=workstation.url, headers=headers, trust_env=False) as client:
+        page = client.get("/")
+        assert page.status_code == 200
+        assert "/ui/base.css" in page.text
+        assert str(workstation.folder) not in page.text
+        assert client.get("/theme.css").status_code == 200
+        for path in ("/gradio_api/info", "/gradio_api/file=/etc/passwd", "/monitoring", "/docs"):
+            assert client.get(path).status_code == 404
+        for path in ("/gradio_api/upload", "/gradio_api/queue/join", "/login"):
+            assert client.post(path, json={}).status_code == 404

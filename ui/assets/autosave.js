@@ -1,0 +1,174 @@
+// Saves what is typed: 600 ms after the last key, at most 1.5 s after the first unsaved one, and when
+// the page goes away. What is not yet saved is also kept in this tab, so a refresh brings it back.
+
+import { ApiError, send } from "/ui/api.js";
+import { fingerprint } from "/ui/document.js";
+import { editor } from "/ui/state.js";
+
+const QUIET_MS = 600;
+const LONGEST_MS = 1500;
+const RETRY_MS = 2000;
+// Browsers refuse to keep larger requests alive (64 KiB for all of a page's together).
+const KEEPALIVE_BYTES = 30000;
+
+export class Autosave {
+  /**
+   * `read()` gives the report as it stands; `onState(state, sentence)` hears `saved`, `unsaved`,
+   * `saving`, `failed`; `onSaved(answer)` and `onConflict(body)` what the service said.
+   */
+  constructor(working, { read, onState, onSaved, onConflict }) {
+    Object.assign(this, { read, onState, onSaved, onConflict });
+    this.caseId = working.case_id;
+    this.key = `radraft.unsaved.${this.caseId}`;
+    this.adopt(working);
+    this.edits = 0;
+    this.savedEdits = 0;
+    this.sent = [];
+    this.running = null;
+    this.blocked = false;
+    this.closed = false;
+  }
+
+  /** Edits from now on build on `working`. */
+  adopt(working) {
+    this.base = working;
+    this.firstUnsaved = null;
+    this.blocked = false;
+    clearTimeout(this.timer);
+  }
+
+  get dirty() {
+    return this.edits !== this.savedEdits;
+  }
+
+  /** A person changed something. */
+  edited() {
+    this.edits += 1;
+    this.backUp();
+    if (this.blocked) return;
+    this.onState("unsaved");
+    this.schedule();
+  }
+
+  /** Unsaved text a refresh left in this tab: `{base, report, sent}` or null. */
+  left() {
+    const text = sessionStorage.getItem(this.key);
+    return text ? JSON.parse(text) : null;
+  }
+
+  /** Take over what `left` gave, whose report is now in the document. */
+  resume({ base, sent }) {
+    this.base = base;
+    this.sent = sent;
+    this.edits += 1;
+    return this.flush();
+  }
+
+  forget() {
+    sessionStorage.removeItem(this.key);
+    this.savedEdits = this.edits;
+  }
+
+  /** Save now what is not saved. Resolves when the service has answered. */
+  async flush() {
+    clearTimeout(this.timer);
+    while (this.dirty && !this.blocked && !this.closed) {
+      const before = this.running;
+      if (before) await before;
+      else if (!(await this.run())) return;
+    }
+  }
+
+  /** The page goes away: last request, no answer awaited. */
+  leave() {
+    if (!this.dirty || this.blocked || this.closed) return;
+    this.backUp();
+    const revision = this.base.revision + (this.running ? 1 : 0);
+    const body = this.body(revision);
+    send("PUT", this.path(), body, { keepalive: true }).catch(() => undefined);
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    this.closed = true;
+  }
+
+  schedule() {
+    clearTimeout(this.timer);
+    const now = performance.now();
+    this.firstUnsaved ??= now;
+    const delay = Math.min(QUIET_MS, this.firstUnsaved + LONGEST_MS - now);
+    this.timer = setTimeout(() => this.run(), Math.max(0, delay));
+  }
+
+  run() {
+    if (this.running) return this.running;
+    this.running = this.save().finally(() => {
+      this.running = null;
+    });
+    return this.running;
+  }
+
+  async save() {
+    const edits = this.edits;
+    const body = this.body(this.base.revision);
+    this.firstUnsaved = null;
+    this.onState("saving");
+    const keepalive = new Blob([JSON.stringify(body)]).size < KEEPALIVE_BYTES;
+    try {
+      const answer = await send("PUT", this.path(), body, { keepalive });
+      this.base = answer.working;
+      this.savedEdits = edits;
+      if (this.dirty) {
+        this.backUp();
+        this.schedule();
+      } else {
+        this.forget();
+        this.onState("saved");
+      }
+      this.onSaved(answer);
+      return true;
+    } catch (error) {
+      return this.refused(error);
+    }
+  }
+
+  refused(error) {
+    if (error instanceof ApiError && error.body.current) return this.overtaken(error.body);
+    const known = error instanceof ApiError;
+    this.onState("failed", known ? error.sentence : null);
+    if ((!known || error.status >= 500) && !this.closed) {
+      this.timer = setTimeout(() => this.run(), RETRY_MS);
+    }
+    return false;
+  }
+
+  /** Somebody saved before us. It may have been this very tab, before a refresh. */
+  overtaken(body) {
+    const theirs = fingerprint(body.current.report);
+    if (body.current.state !== "signed" && this.sent.includes(theirs)) {
+      this.base = body.current;
+      this.schedule();
+      return true;
+    }
+    this.blocked = true;
+    this.onConflict(body);
+    return false;
+  }
+
+  body(revision) {
+    const report = this.read();
+    this.sent = [...this.sent.slice(-4), fingerprint(report)];
+    this.backUp();
+    return { base_revision: revision, editor: editor(), report };
+  }
+
+  path() {
+    return `/cases/${this.caseId}/report`;
+  }
+
+  backUp() {
+    const kept = { base: this.base, report: this.read(), sent: this.sent };
+    sessionStorage.setItem(this.key, JSON.stringify(kept));
+  }
+}

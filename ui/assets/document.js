@@ -1,0 +1,149 @@
+// The report as it is being edited: two lists of sentences and what may be done to them.
+
+export const SECTIONS = ["findings", "impression"];
+
+/** A report's text as one comparable string: white space at the ends does not count. */
+export function fingerprint(report) {
+  return JSON.stringify(
+    SECTIONS.map((section) => report[section].map((s) => [s.id, s.zh.trim(), s.en.trim()])),
+  );
+}
+
+export class ReportDocument {
+  /**
+   * `report` as the service sends it and the `draft` it began as (or null); `onChange` is called
+   * after every change by a person.
+   */
+  constructor(report, draft, onChange) {
+    this.onChange = onChange;
+    // A sentence that is typed back to what it was is again what it was.
+    this.original = new Map();
+    for (const known of [draft, report]) if (known) this.remember(known);
+    this.replace(report);
+  }
+
+  remember(report) {
+    for (const s of report.findings.concat(report.impression)) {
+      if (!this.original.has(s.id)) this.original.set(s.id, { ...s });
+    }
+  }
+
+  /** Start over from `report`, which is no change by a person. */
+  replace(report) {
+    this.caseId = report.case_id;
+    for (const section of SECTIONS) this[section] = report[section].map((s) => ({ ...s }));
+  }
+
+  /** Take from the saved `report` what the service says of sentences that read the same here. */
+  settle(report) {
+    const saved = new Map(report.findings.concat(report.impression).map((s) => [s.id, s]));
+    for (const section of SECTIONS) {
+      this[section] = this[section].map((s) => {
+        const same = saved.get(s.id);
+        return same && same.zh === s.zh && same.en === s.en ? { ...same } : s;
+      });
+    }
+  }
+
+  /** What to save. A row with nothing in it says nothing and stays out. */
+  toReport() {
+    const written = (s) => s.zh.trim() || s.en.trim();
+    return {
+      case_id: this.caseId,
+      findings: this.findings.filter(written).map((s) => ({ ...s })),
+      impression: this.impression.filter(written).map((s) => ({ ...s })),
+    };
+  }
+
+  find(id) {
+    for (const section of SECTIONS) {
+      const index = this[section].findIndex((s) => s.id === id);
+      if (index >= 0) return { section, index, sentence: this[section][index] };
+    }
+    return null;
+  }
+
+  /** Put `text` in one language of a sentence. What codes said of the old words is dropped. */
+  edit(id, lang, text) {
+    const { section, index, sentence } = this.find(id);
+    const next = { ...sentence, [lang]: text };
+    const original = this.original.get(id);
+    if (original && original.zh === next.zh && original.en === next.en) {
+      this[section][index] = { ...original };
+    } else {
+      this[section][index] = {
+        ...next,
+        origin: "person",
+        finding: null,
+        anatomy: null,
+        laterality: null,
+        certainty: null,
+        evidence: [],
+      };
+    }
+    this.onChange();
+  }
+
+  /** Whether a person changed one language of a sentence and left the other as it was. */
+  oneSided(id) {
+    const original = this.original.get(id);
+    const now = this.find(id)?.sentence;
+    if (!original || !now) return null;
+    const zh = original.zh !== now.zh;
+    const en = original.en !== now.en;
+    if (zh === en) return null;
+    return zh ? "en" : "zh";
+  }
+
+  /** Add an empty sentence after `afterId`, or at the end of `section`. Gives its id. */
+  add(section, afterId = null) {
+    const id = `p-${crypto.randomUUID().replaceAll("-", "").slice(0, 12)}`;
+    const sentence = {
+      id,
+      zh: "",
+      en: "",
+      origin: "person",
+      finding: null,
+      anatomy: null,
+      laterality: null,
+      certainty: null,
+      evidence: [],
+    };
+    const place = afterId ? this[section].findIndex((s) => s.id === afterId) + 1 : this[section].length;
+    this[section].splice(place, 0, sentence);
+    this.onChange();
+    return id;
+  }
+
+  /** Delete a sentence. Gives what `restore` needs to bring it back. */
+  remove(id) {
+    const { section, index, sentence } = this.find(id);
+    this[section].splice(index, 1);
+    this.onChange();
+    return { section, index, sentence };
+  }
+
+  restore({ section, index, sentence }) {
+    if (this.find(sentence.id)) return;
+    this[section].splice(Math.min(index, this[section].length), 0, sentence);
+    this.onChange();
+  }
+
+  /** One place up (-1) or down (1); over a section's edge into the other section. */
+  step(id, by) {
+    const { section, index } = this.find(id);
+    const to = index + by;
+    if (to >= 0 && to < this[section].length) this.place(id, section, to);
+    else if (section === "findings" && by > 0) this.place(id, "impression", 0);
+    else if (section === "impression" && by < 0) this.place(id, "findings", this.findings.length);
+  }
+
+  /** Put a sentence at `index` of `section`, counted without the sentence itself. */
+  place(id, section, index) {
+    const from = this.find(id);
+    if (from.section === section && from.index === index) return;
+    this[from.section].splice(from.index, 1);
+    this[section].splice(index, 0, from.sentence);
+    this.onChange();
+  }
+}

@@ -1,0 +1,99 @@
+// Questions on a signed report. An answer rests on report sentences, which it can show.
+
+import { ApiError, send } from "/ui/api.js";
+import { h, setText } from "/ui/dom.js";
+import { formatDate, t } from "/ui/i18n.js";
+import { editor, state } from "/ui/state.js";
+import { refresh } from "/ui/study.js";
+
+export class Followup {
+  /** `onCite(ids)` highlights sentences of the report. */
+  constructor(element, { onCite }) {
+    this.element = element;
+    this.onCite = onCite;
+    this.turns = h("ol", { class: "rd-turns", tabindex: "0" });
+    this.input = h("input", { class: "rd-input", maxlength: 500, required: true, autocomplete: "off" });
+    this.button = h("button", { type: "submit", class: "rd-button" });
+    this.title = h("h2", {});
+    this.message = h("p", { class: "rd-bad", role: "status" });
+    const form = h("form", { onsubmit: (event) => this.ask(event) }, this.input, this.button);
+    element.append(this.title, this.turns, this.message, form);
+  }
+
+  close() {
+    this.element.hidden = true;
+    this.asking = null;
+    this.shown = null;
+    this.input.value = "";
+    this.turns.replaceChildren();
+    setText(this.message, "");
+  }
+
+  update(view, signed) {
+    this.element.hidden = !signed;
+    setText(this.title, t("followup"));
+    setText(this.button, t(this.asking ? "asking" : "ask"));
+    this.input.placeholder = t("ask_hint");
+    this.input.setAttribute("aria-label", t("ask_hint"));
+    const version = JSON.stringify([document.documentElement.lang, view.turns, this.asking]);
+    if (version === this.shown) return;
+    this.shown = version;
+    this.report = view.versions.at(-1)?.report;
+    const waiting = this.asking ? [h("li", {}, h("p", { class: "rd-question", text: this.asking }), h("p", { class: "rd-dim", text: t("answering") }))] : [];
+    this.turns.replaceChildren(...view.turns.map((turn) => this.turn(turn)), ...waiting);
+    this.turns.scrollTop = this.turns.scrollHeight;
+  }
+
+  turn(turn) {
+    const cited = turn.citations.length
+      ? h("button", { type: "button", class: "rd-link", text: this.citation(turn), onclick: () => this.onCite(turn.citations) })
+      : null;
+    return h(
+      "li",
+      {},
+      h("p", { class: "rd-question" }, h("span", { text: turn.question }), h("small", { text: `${turn.asked_by} · ${formatDate(turn.asked_at)}` })),
+      h("p", { class: turn.refused ? "rd-answer rd-refused" : "rd-answer", lang: turn.lang === "zh" ? "zh-CN" : "en", text: turn.answer }),
+      cited,
+    );
+  }
+
+  citation(turn) {
+    const places = turn.citations.map((id) => {
+      for (const section of ["findings", "impression"]) {
+        const index = this.report?.[section].findIndex((s) => s.id === id) ?? -1;
+        if (index >= 0) return t("cited_place", { section: t(section), n: index + 1 });
+      }
+      return t("earlier_version");
+    });
+    return t("cites", { places: places.join(t("list_comma")) });
+  }
+
+  async ask(event) {
+    event.preventDefault();
+    const question = this.input.value.trim();
+    if (!question || this.asking) return;
+    const { caseId } = state;
+    this.asking = question;
+    this.button.disabled = true;
+    setText(this.message, "");
+    this.update(state.view, true);
+    try {
+      const turn = await send("POST", `/cases/${caseId}/questions`, { question, asked_by: editor() });
+      this.asking = null;
+      if (caseId === state.caseId) {
+        this.input.value = "";
+        await refresh(true);
+        this.onCite(turn.citations);
+      }
+    } catch (error) {
+      this.asking = null;
+      if (caseId === state.caseId) {
+        setText(this.message, error instanceof ApiError ? error.sentence : t("unreachable"));
+        this.update(state.view, true);
+      }
+    } finally {
+      this.button.disabled = false;
+      setText(this.button, t("ask"));
+    }
+  }
+}

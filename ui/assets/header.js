@@ -1,0 +1,73 @@
+// Top line: what this is, what it may be used for, the model's state, the reader, the language.
+
+import { getChanged } from "/ui/api.js";
+import { h, part, setText } from "/ui/dom.js";
+import { language, onLanguage, ready, setLanguage, t, translate } from "/ui/i18n.js";
+import { emit, on, reader, setReader } from "/ui/state.js";
+
+const POLL_MS = 4000;
+
+/** Bring the header in `root` to life. */
+export async function mount(root) {
+  await ready;
+  const header = new Header(root);
+  header.render();
+  onLanguage(() => header.render());
+  on("online", (online) => header.online(online));
+  on("reader", (name) => {
+    header.reader.value = name;
+  });
+  await header.poll();
+}
+
+class Header {
+  constructor(root) {
+    this.root = root;
+    this.model = part(root, "model");
+    this.reader = part(root, "reader");
+    this.reader.value = reader();
+    this.reader.addEventListener("change", () => setReader(this.reader.value));
+    for (const button of root.querySelectorAll("button[data-lang]")) {
+      button.addEventListener("click", () => setLanguage(button.dataset.lang));
+    }
+  }
+
+  async poll() {
+    try {
+      this.status = (await getChanged("/status")) ?? this.status;
+      emit("online", true);
+    } catch {
+      emit("online", false);
+    }
+    this.render();
+    setTimeout(() => this.poll(), POLL_MS);
+  }
+
+  online(online) {
+    this.isOffline = !online;
+    setText(part(this.root, "offline"), online ? "" : t("unreachable"));
+  }
+
+  render() {
+    translate(this.root);
+    for (const button of this.root.querySelectorAll("button[data-lang]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.lang === language()));
+    }
+    setText(part(this.root, "offline"), this.isOffline ? t("unreachable") : "");
+    if (!this.status) return;
+    const { llm, model, waiting, drafting, failed } = this.status;
+    const queue = [
+      ["queue_waiting", waiting],
+      ["queue_drafting", drafting],
+      ["queue_failed", failed],
+    ].filter(([, n]) => n > 0);
+    const version = JSON.stringify([language(), this.status]);
+    if (this.model.dataset.version === version) return;
+    this.model.dataset.version = version;
+    this.model.replaceChildren(
+      h("span", { class: "rd-dot", dataset: { llm } }),
+      h("span", { text: t("model_state", { model, state: t(`llm_${llm}`) }) }),
+      ...queue.map(([key, n]) => h("span", { class: "rd-dim", text: t(key, { n }) })),
+    );
+  }
+}

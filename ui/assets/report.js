@@ -1,0 +1,254 @@
+// Right pane: one study's report, from the first drafted sentence to the signature.
+
+import { ApiError, send } from "/ui/api.js";
+import { Autosave } from "/ui/autosave.js";
+import { renderBanner } from "/ui/banner.js";
+import { ConflictPanel } from "/ui/conflict.js";
+import { part, setText } from "/ui/dom.js";
+import { ReportDocument, SECTIONS, fingerprint } from "/ui/document.js";
+import { Editor } from "/ui/editor.js";
+import { Followup } from "/ui/followup.js";
+import { onLanguage, pick, ready, t, translate } from "/ui/i18n.js";
+import { ReportBar } from "/ui/bar.js";
+import { showPartial } from "/ui/partial.js";
+import { SignDialog } from "/ui/sign.js";
+import { editor as editorName, emit, on, state } from "/ui/state.js";
+import { beforeLeave, refresh } from "/ui/study.js";
+
+/** Bring the report pane in `root` to life. */
+export async function mount(root) {
+  await ready;
+  translate(root);
+  const pane = new ReportPane(root);
+  onLanguage(() => {
+    translate(root);
+    pane.render();
+  });
+  on("opening", () => pane.clear());
+  on("view", (view) => pane.update(view));
+  on("refused", (error) => pane.refused(error));
+  beforeLeave(() => pane.leaveStudy());
+  window.addEventListener("pagehide", () => pane.autosave?.leave());
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "hidden") pane.autosave?.flush();
+  });
+  document.addEventListener("keydown", (event) => pane.key(event));
+}
+
+class ReportPane {
+  constructor(root) {
+    this.root = root;
+    const lists = Object.fromEntries(SECTIONS.map((name) => [name, part(root, name)]));
+    this.bar = new ReportBar(root, this);
+    this.editor = new Editor(lists, { onDelete: (removed) => this.bar.offerUndo(removed) });
+    this.conflict = new ConflictPanel(part(root, "conflict"), this);
+    this.dialog = new SignDialog(part(root, "dialog"));
+    this.followup = new Followup(part(root, "followup"), {
+      onCite: (ids) => this.editor.document && this.editor.cite(ids),
+    });
+    for (const section of SECTIONS) {
+      part(root, `add-${section}`).addEventListener("click", () => this.editor.add(section, "zh"));
+    }
+  }
+
+  clear() {
+    this.autosave?.close();
+    this.autosave = null;
+    this.document = null;
+    this.mode = null;
+    this.shown = null;
+    this.editor.close();
+    this.conflict.close();
+    this.bar.clear();
+    this.followup.close();
+    for (const name of ["banner", "notice", "signature", "writing"]) part(this.root, name).replaceChildren();
+    for (const name of ["notice", "signature", "writing", "bar", "section-findings", "section-impression"]) {
+      part(this.root, name).hidden = true;
+    }
+    part(this.root, "report-issues").replaceChildren();
+  }
+
+  /** A study is left: what is not saved is saved first. */
+  async leaveStudy() {
+    await this.autosave?.flush();
+  }
+
+  update(view) {
+    const mode = !view.working ? "waiting" : view.working.state === "signed" ? "signed" : "editing";
+    if (mode === "editing") this.edit(view.working, view);
+    else if (!(mode === "signed" && this.autosave?.dirty)) this.readOnly(mode, view);
+    this.mode = this.autosave ? "editing" : mode;
+    this.editor.setIssues(this.mode === "waiting" ? [] : view.issues);
+    this.render();
+  }
+
+  /** Show the working report; where a person is typing here, leave that alone. */
+  edit(working, view) {
+    if (this.autosave) {
+      const newer = working.revision > this.autosave.base.revision;
+      if (!newer || this.autosave.dirty || this.autosave.running || this.conflict.open) return;
+      const other = working.editor && working.editor !== editorName();
+      this.adopt(working);
+      if (other) this.bar.tell(t("updated_by", { name: working.editor }));
+      return;
+    }
+    this.begin(working, view);
+  }
+
+  begin(working, view) {
+    this.document = new ReportDocument(working.report, view.draft?.report ?? null, () => {
+      this.autosave.edited();
+    });
+    this.autosave = new Autosave(working, {
+      read: () => this.document.toReport(),
+      onState: (name, sentence) => this.bar.saveState(name, sentence),
+      onSaved: (answer) => {
+        this.document.settle(answer.working.report);
+        this.editor.setIssues(answer.issues);
+        this.render();
+        emit("saved");
+      },
+      onConflict: (body) => this.conflict.show(body),
+    });
+    this.bar.saveState("saved");
+    const left = this.autosave.left();
+    const lost = left && fingerprint(left.report) !== fingerprint(working.report);
+    if (lost) this.document.replace(left.report);
+    else this.autosave.forget();
+    this.editor.open(this.document, { readOnly: false });
+    if (lost) this.autosave.resume(left);
+  }
+
+  readOnly(mode, view) {
+    const wasOpen = this.autosave;
+    this.autosave?.close();
+    this.autosave = null;
+    this.conflict.close();
+    if (mode === "waiting") {
+      this.editor.close();
+      return;
+    }
+    const signed = view.versions.at(-1);
+    if (!wasOpen && this.shown === signed.content_sha && this.mode === "signed") return;
+    this.shown = signed.content_sha;
+    this.document = new ReportDocument(signed.report, null, () => undefined);
+    this.editor.open(this.document, { readOnly: true });
+  }
+
+  /** Make `working` what is edited here: theirs, or mine merged onto theirs. */
+  adopt(working, report = null) {
+    this.autosave.adopt(working);
+    this.document.remember(working.report);
+    this.document.replace(report ?? working.report);
+    if (!report) this.autosave.forget();
+    this.editor.render();
+    this.bar.saveState(report ? "unsaved" : "saved");
+    if (report) this.autosave.edited();
+  }
+
+  render() {
+    const view = state.view;
+    if (!view) return;
+    renderBanner(part(this.root, "banner"), view);
+    this.notice(view);
+    const waiting = this.mode === "waiting";
+    for (const section of SECTIONS) {
+      part(this.root, `section-${section}`).hidden = waiting && !view.partial.length;
+      part(this.root, `add-${section}`).hidden = this.mode !== "editing";
+    }
+    if (waiting) showPartial(this.root, view);
+    else if (this.editor.document) this.editor.render();
+    this.writing(view);
+    this.signature(view);
+    this.bar.render(this.mode, view);
+    this.followup.update(view, this.mode === "signed");
+    const loose = waiting ? [] : view.issues.filter((issue) => !issue.sentence_id);
+    part(this.root, "report-issues").replaceChildren(...this.bar.issueItems(loose));
+    this.root.querySelector(".rd-report").dataset.mode = this.mode;
+    this.conflict.render();
+  }
+
+  notice(view) {
+    const element = part(this.root, "notice");
+    element.hidden = !view.notice;
+    if (!view.notice) return;
+    const [zh, en] = view.notice;
+    const reason = view.draft?.coverage;
+    element.dataset.coverage = reason ?? "";
+    setText(element, pick({ zh, en }));
+  }
+
+  writing(view) {
+    const element = part(this.root, "writing");
+    const { state: where } = view.case;
+    element.hidden = !["received", "drafting"].includes(where);
+    element.dataset.phase = where;
+    const key = where === "received" ? "waiting_for_draft" : "draft_being_written";
+    setText(element, t(key, { n: view.partial.length }));
+  }
+
+  signature(view) {
+    const element = part(this.root, "signature");
+    const signed = view.versions.at(-1);
+    element.hidden = !signed;
+    if (!signed) return;
+    this.bar.signature(element, signed, this.mode);
+  }
+
+  refused(error) {
+    if (!state.view) {
+      const element = part(this.root, "writing");
+      element.hidden = false;
+      setText(element, error.sentence);
+    }
+  }
+
+  /** Sign what is on the screen: saved first, confirmed by name. */
+  async sign() {
+    await this.autosave.flush();
+    await refresh();
+    if (this.autosave.dirty) {
+      this.bar.tell(t("save_before_signing"));
+      return;
+    }
+    const blocks = state.view.issues.filter((issue) => issue.severity === "block").length;
+    if (blocks) {
+      this.bar.tell(t("sign_blocked", { n: blocks }));
+      return;
+    }
+    const { revision } = this.autosave.base;
+    const author = await this.dialog.confirm(state.view);
+    if (!author) return;
+    await this.act(`/cases/${state.caseId}/sign`, { base_revision: revision, author });
+    emit("signed");
+  }
+
+  async amend() {
+    await this.act(`/cases/${state.caseId}/amend`, { editor: editorName() });
+  }
+
+  async redraft() {
+    await this.autosave?.flush();
+    await this.act(`/cases/${state.caseId}/redraft`, {});
+  }
+
+  async act(path, body) {
+    try {
+      await send("POST", path, body);
+    } catch (error) {
+      if (error instanceof ApiError && error.body.current) this.conflict.show(error.body);
+      else this.bar.tell(error instanceof ApiError ? error.sentence : t("unreachable"));
+    }
+    await refresh(true);
+  }
+
+  key(event) {
+    if (!(event.ctrlKey || event.metaKey)) return;
+    if (event.key === "s") {
+      event.preventDefault();
+      this.autosave?.flush();
+    } else if (event.key === "z" && !event.target.closest?.("textarea, input") && this.mode === "editing") {
+      this.bar.undo();
+    }
+  }
+}

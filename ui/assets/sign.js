@@ -1,0 +1,54 @@
+// The moment before a signature: who, on which patient, which version.
+
+import { h } from "/ui/dom.js";
+import { has, personNames, t } from "/ui/i18n.js";
+import { reader, setReader } from "/ui/state.js";
+
+export class SignDialog {
+  constructor(dialog) {
+    this.dialog = dialog;
+  }
+
+  /** Ask. Resolves to the author's name, or null. */
+  confirm(view) {
+    const { dialog } = this;
+    const { patient, accession, age_years: age } = view.identity;
+    const version = (view.versions.at(-1)?.version ?? 0) + 1;
+    const sex = has(`sex_${patient.sex}`) ? t(`sex_${patient.sex}`) : "";
+    const who = [personNames(patient.name).join(" ") || t("unknown"), sex, age === null ? "" : t("years", { n: age })];
+    const warnings = view.issues.length ? h("p", { class: "rd-warn", text: t("sign_warnings", { n: view.issues.length }) }) : null;
+    const name = h("input", { class: "rd-input", required: true, maxlength: 64, autocomplete: "name", value: reader(), dataset: { part: "author" } });
+    const form = h(
+      "form",
+      { method: "dialog" },
+      h("h2", { text: t("sign_title", { version }) }),
+      h("p", { class: "rd-sign-who", text: who.filter(Boolean).join(" · ") }),
+      h("p", { class: "rd-dim", text: t("sign_ids", { id: patient.patient_id || t("unknown"), accession: accession || t("unknown") }) }),
+      h("p", { text: t("sign_statement") }),
+      warnings,
+      h("label", {}, h("span", { text: t("author") }), name),
+      h(
+        "div",
+        { class: "rd-dialog-acts" },
+        h("button", { type: "button", class: "rd-button", text: t("cancel"), onclick: () => dialog.close("") }),
+        h("button", { type: "submit", value: "sign", class: "rd-button rd-primary", dataset: { part: "confirm" }, text: t("sign_confirm") }),
+      ),
+    );
+    dialog.replaceChildren(form);
+    dialog.returnValue = "";
+    dialog.showModal();
+    (name.value ? form.querySelector("[type=submit]") : name).focus();
+    return new Promise((resolve) => {
+      dialog.addEventListener(
+        "close",
+        () => {
+          const author = name.value.trim();
+          const signed = dialog.returnValue === "sign" && author;
+          if (signed) setReader(author);
+          resolve(signed ? author : null);
+        },
+        { once: true },
+      );
+    });
+  }
+}

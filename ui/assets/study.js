@@ -1,0 +1,60 @@
+// Opens a study and keeps its CaseView current: fast while a draft is being written, slow after.
+
+import { ApiError, getChanged } from "/ui/api.js";
+import { emit, on, state } from "/ui/state.js";
+
+const DRAFTING_MS = 700;
+const IDLE_MS = 3000;
+const leaving = [];
+let timer = 0;
+let turn = 0;
+
+/** Run `task` (async) before another study is opened. */
+export function beforeLeave(task) {
+  leaving.push(task);
+}
+
+/** Open `caseId`. Emits `opening`, then `view` with the first CaseView. */
+export async function open(caseId) {
+  if (caseId === state.caseId) return;
+  const mine = ++turn;
+  clearTimeout(timer);
+  await Promise.all(leaving.map((task) => task()));
+  if (mine !== turn) return;
+  state.caseId = caseId;
+  state.view = null;
+  history.replaceState(null, "", `${location.pathname}${location.search}#${caseId}`);
+  emit("opening", caseId);
+  await refresh(true);
+}
+
+/** Fetch the open study now; `whole` also when nothing changed. */
+export async function refresh(whole = false) {
+  const caseId = state.caseId;
+  if (!caseId) return;
+  clearTimeout(timer);
+  try {
+    const view = await getChanged(`/cases/${caseId}`, { fresh: whole });
+    if (caseId !== state.caseId) return;
+    emit("online", true);
+    if (view) {
+      state.view = view;
+      emit("view", view);
+    }
+  } catch (error) {
+    if (caseId !== state.caseId) return;
+    if (error instanceof ApiError) emit("refused", error);
+    else emit("online", false);
+  }
+  clearTimeout(timer);
+  const drafting = ["received", "drafting"].includes(state.view?.case.state);
+  timer = setTimeout(refresh, drafting ? DRAFTING_MS : IDLE_MS);
+}
+
+/** The study named in the address, so that a refresh stays where it was. */
+export function remembered() {
+  const name = location.hash.slice(1);
+  return /^c-[0-9a-f]{16}$/.test(name) ? name : null;
+}
+
+on("saved", () => refresh());

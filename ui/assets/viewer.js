@@ -1,0 +1,233 @@
+// Key images at full depth: window/level, zoom, pan, invert, presets, thumbnails.
+
+import { imageValues } from "/ui/api.js";
+import { arrange, h, isTyping, part, setText } from "/ui/dom.js";
+import { onLanguage, ready, t, translate } from "/ui/i18n.js";
+import { CT_PRESETS, paint } from "/ui/pixels.js";
+import { on, state } from "/ui/state.js";
+import { attachGestures } from "/ui/gestures.js";
+
+const CACHED_IMAGES = 24;
+
+/** Bring the viewer in `root` to life. */
+export async function mount(root) {
+  await ready;
+  const viewer = new Viewer(root);
+  translate(root);
+  onLanguage(() => {
+    translate(root);
+    viewer.tools();
+    viewer.draw();
+  });
+  on("opening", () => viewer.clear());
+  on("view", (view) => viewer.show(view));
+  document.addEventListener("keydown", (event) => {
+    if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key.toLowerCase() === "i") viewer.invert();
+  });
+}
+
+class Viewer {
+  constructor(root) {
+    for (const name of ["stage", "canvas", "window", "place", "strip", "presets", "note"]) {
+      this[`${name}Element`] = part(root, name);
+    }
+    this.invertButton = part(root, "invert");
+    this.painted = document.createElement("canvas");
+    this.cache = new Map();
+    this.images = [];
+    this.frame = 0;
+    this.clear();
+    attachGestures(this.stageElement, this);
+    this.invertButton.addEventListener("click", () => this.invert());
+    part(root, "fit").addEventListener("click", () => this.reset());
+    new ResizeObserver(() => this.draw()).observe(this.stageElement);
+  }
+
+  clear() {
+    this.image = null;
+    this.images = [];
+    this.view = { center: 0, width: 1, invert: false, zoom: 1, x: 0, y: 0 };
+    this.stripElement.replaceChildren();
+    this.presetsElement.replaceChildren();
+    setText(this.noteElement, "");
+    this.draw();
+  }
+
+  /** Take the images of a CaseView; the picture on screen stays when they are the same. */
+  show(caseView) {
+    const ids = caseView.images.map((image) => image.image_id).join();
+    if (ids === this.images.map((image) => image.image_id).join() && this.image) return;
+    this.images = caseView.images;
+    this.modality = caseView.case.modality;
+    this.tools();
+    this.thumbnails();
+    if (this.images.length) this.choose(this.images[0]);
+    else setText(this.noteElement, t("no_images"));
+  }
+
+  async choose(stored) {
+    const caseId = state.caseId;
+    this.chosen = stored.image_id;
+    for (const thumb of this.stripElement.children) {
+      thumb.setAttribute("aria-current", String(thumb.dataset.image === stored.image_id));
+    }
+    let values = this.cache.get(stored.image_id);
+    if (!values) {
+      if (!this.image) setText(this.noteElement, t("loading_image"));
+      try {
+        values = await imageValues(stored.image_id);
+      } catch {
+        if (this.chosen === stored.image_id) setText(this.noteElement, t("image_failed"));
+        return;
+      }
+      this.remember(stored.image_id, values);
+    }
+    if (caseId !== state.caseId || this.chosen !== stored.image_id) return;
+    setText(this.noteElement, "");
+    this.image = { ...stored, values };
+    this.reset();
+  }
+
+  remember(imageId, values) {
+    this.cache.set(imageId, values);
+    if (this.cache.size > CACHED_IMAGES) this.cache.delete(this.cache.keys().next().value);
+  }
+
+  reset() {
+    if (!this.image) return;
+    const [center, width] = this.image.window;
+    this.view = { center, width, invert: this.view.invert, zoom: 1, x: 0, y: 0 };
+    this.repaint();
+  }
+
+  invert() {
+    this.view.invert = !this.view.invert;
+    this.invertButton.setAttribute("aria-pressed", String(this.view.invert));
+    this.repaint();
+  }
+
+  setWindow(center, width) {
+    Object.assign(this.view, { center, width: Math.max(1, width) });
+    this.repaint();
+  }
+
+  /** Keep the image point under (x, y), in stage pixels, where it is. */
+  zoomAt(x, y, factor) {
+    const zoom = Math.min(40, Math.max(0.25, this.view.zoom * factor));
+    const change = zoom / this.view.zoom;
+    const { width, height } = this.stageElement.getBoundingClientRect();
+    this.view.x = x - width / 2 - (x - width / 2 - this.view.x) * change;
+    this.view.y = y - height / 2 - (y - height / 2 - this.view.y) * change;
+    this.view.zoom = zoom;
+    this.draw();
+  }
+
+  pan(dx, dy) {
+    this.view.x += dx;
+    this.view.y += dy;
+    this.draw();
+  }
+
+  repaint() {
+    this.stale = true;
+    this.draw();
+  }
+
+  draw() {
+    if (!this.frame) this.frame = requestAnimationFrame(() => this.drawNow());
+  }
+
+  drawNow() {
+    this.frame = 0;
+    const { width, height } = this.stageElement.getBoundingClientRect();
+    const ratio = window.devicePixelRatio;
+    const canvas = this.canvasElement;
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+    canvas.dataset.image = this.image?.image_id ?? "";
+    this.corners();
+    if (!this.image || !width || !height) return;
+    if (this.stale) paint(this.painted, this.image, this.view);
+    this.stale = false;
+    const context = canvas.getContext("2d");
+    const [left, top, scale] = this.placement(width, height);
+    context.setTransform(scale * ratio, 0, 0, scale * ratio, left * ratio, top * ratio);
+    context.imageSmoothingEnabled = scale * ratio < 4;
+    context.imageSmoothingQuality = "high";
+    context.drawImage(this.painted, 0, 0);
+  }
+
+  placement(width, height) {
+    const fit = Math.min(width / this.image.columns, height / this.image.rows);
+    const scale = fit * this.view.zoom;
+    const left = (width - this.image.columns * scale) / 2 + this.view.x;
+    const top = (height - this.image.rows * scale) / 2 + this.view.y;
+    return [left, top, scale];
+  }
+
+  /** Value under (x, y), in stage pixels, or null outside the image. */
+  valueAt(x, y) {
+    if (!this.image) return null;
+    const { width, height } = this.stageElement.getBoundingClientRect();
+    const [left, top, scale] = this.placement(width, height);
+    const column = Math.floor((x - left) / scale);
+    const row = Math.floor((y - top) / scale);
+    if (column < 0 || row < 0 || column >= this.image.columns || row >= this.image.rows) return null;
+    return this.image.values[row * this.image.columns + column];
+  }
+
+  corners(pointer = null) {
+    if (!this.image) {
+      setText(this.windowElement, "");
+      setText(this.placeElement, "");
+      return;
+    }
+    const { center, width, zoom } = this.view;
+    const { columns, rows } = this.image;
+    const fit = this.placement(this.stageElement.clientWidth, this.stageElement.clientHeight)[2];
+    setText(
+      this.windowElement,
+      t("window_level", { w: Math.round(width), l: Math.round(center), zoom: Math.round(fit * 100) }),
+    );
+    const value = pointer && this.valueAt(pointer.x, pointer.y);
+    const unit = this.modality === "CT" ? "value_hu" : "value_plain";
+    setText(
+      this.placeElement,
+      value === null || value === undefined ? `${columns} × ${rows}` : t(unit, { value }),
+    );
+    this.canvasElement.dataset.zoom = zoom.toFixed(2);
+  }
+
+  tools() {
+    const presets = this.modality === "CT" && this.images.length ? Object.entries(CT_PRESETS) : [];
+    this.presetsElement.replaceChildren(
+      ...presets.map(([name, [center, width]]) =>
+        h("button", {
+          type: "button",
+          class: "rd-tool",
+          text: t(`preset_${name}`),
+          onclick: () => this.setWindow(center, width),
+        }),
+      ),
+    );
+  }
+
+  thumbnails() {
+    const several = this.images.length > 1 ? this.images : [];
+    const thumbs = several.map((image, index) =>
+      h(
+        "button",
+        {
+          type: "button",
+          class: "rd-thumb",
+          "aria-label": t("image_number", { n: index + 1 }),
+          dataset: { image: image.image_id },
+          onclick: () => this.choose(image),
+        },
+        h("img", { src: `/api/images/${image.image_id}/png`, alt: "", loading: "lazy" }),
+      ),
+    );
+    arrange(this.stripElement, thumbs);
+  }
+}

@@ -1,0 +1,43 @@
+"""Mounts the workstation on a FastAPI application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from radraft.ui.api import add_api
+from radraft.ui.page import head, page
+from radraft.ui.security import Guard
+from radraft.ui.static import add_assets
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from radraft.service import Service
+
+
+def mount(app: FastAPI, service: Service) -> FastAPI:
+    """Add the JSON interface (`/api`), the page's files (`/ui`) and the Gradio page (`/`)."""
+    import gradio as gr
+
+    app.add_middleware(Guard)
+    add_api(app, service)
+    add_assets(app)
+    # Gradio's stock themes fetch web fonts; this one names only what the machine has.
+    theme = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"])
+    gr.mount_gradio_app(
+        app,
+        page(),
+        path="/",
+        server_name=service.settings.host,
+        server_port=service.settings.port,
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        show_error=False,
+        theme=theme,
+        head=head(),
+    )
+    return app

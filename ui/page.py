@@ -1,0 +1,38 @@
+"""The workstation's page: four Gradio HTML components, each a pane with a module of its own.
+
+Gradio draws the page and loads the panes; what they show comes from `/api`, because Gradio's own
+queue and session state live in memory and do not outlive a refresh.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from radraft.ui import static
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+PANES = ("header", "worklist", "viewer", "report")
+STYLES = ("base.css", "panes.css", "report.css")
+
+
+def page() -> gr.Blocks:
+    """The page, without data: that is asked for by the browser."""
+    import gradio as gr
+
+    blocks: gr.Blocks = gr.Blocks(title="radraft", analytics_enabled=False, fill_width=True)
+    with blocks:
+        for name in PANES:
+            gr.HTML(
+                html_template=static.text(f"{name}.html"),
+                js_on_load=f'import("/ui/{name}.js").then((pane) => pane.mount(element));',
+                apply_default_css=False,
+                elem_id=f"rd-{name}",
+            )
+    return blocks
+
+
+def head() -> str:
+    """What goes into the document's head: the styles, before anything is drawn."""
+    return "".join(f'<link rel="stylesheet" href="/ui/{name}">' for name in STYLES)

@@ -1,0 +1,176 @@
+"""What stands between a browser and the service: who may ask, from where, and how much.
+
+This version has no log-in: it listens on loopback only, and these checks keep other web pages that
+the reader has open from using it (DNS rebinding, cross-site requests, framing).
+"""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from radraft.errors import RadraftError
+from radraft.settings import LOOPBACK
+
+MAX_UPLOAD = 2 * 1024**3
+"""Bytes of one upload request."""
+MAX_BODY = 4 * 1024**2
+"""Bytes of any other request: a report's JSON is far smaller."""
+
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+
+# Gradio compiles its templates from strings: without 'unsafe-eval' its page stays empty. Without
+# 'unsafe-inline' it draws, but its inline start-up scripts are refused. Only this host is named.
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+OWN_PATHS = ("/api/", "/ui/")
+GRADIO_PATHS = ("/assets/", "/static/")
+GRADIO_PAGES = frozenset({"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json"})
+
+
+class RequestRefused(RadraftError):
+    """A request that no page of this workstation makes."""
+
+    def __init__(self, status: int, code: str, **details: str | int) -> None:
+        self.status = status
+        super().__init__(code, file=None, **details)
+
+
+class Guard:
+    """ASGI middleware: refuses what the workstation's own page never sends, and sets the headers.
+
+    Of Gradio only what draws the page is reachable: no upload, proxy, file or queue routes.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        secured = _with_headers(send, no_store=scope["path"].startswith("/api/"))
+        try:
+            limit = check(scope)
+        except RequestRefused as error:
+            await refuse(error, secured)
+            return
+        await _limited(self.app, scope, receive, secured, limit)
+
+
+def check(scope: Scope) -> int:
+    """How many body bytes this request may have. RequestRefused where it may not be made at all."""
+    headers = Headers(scope=scope)
+    path: str = scope["path"]
+    if _hostname(headers.get("host", "")) not in LOOPBACK:
+        raise RequestRefused(421, "host_refused")
+    if headers.get("sec-fetch-site") == "cross-site" and path.startswith("/api/"):
+        raise RequestRefused(403, "origin_refused")
+    if scope["method"] not in SAFE_METHODS:
+        _require_same_origin(scope, headers)
+        if not path.startswith("/api/"):
+            raise RequestRefused(404, "path_unknown")
+    elif not (path.startswith(OWN_PATHS + GRADIO_PATHS) or path in GRADIO_PAGES):
+        raise RequestRefused(404, "path_unknown")
+    limit = MAX_UPLOAD if path == "/api/upload" else MAX_BODY
+    declared = headers.get("content-length", "0")
+    if not declared.isascii() or not declared.isdigit() or int(declared) > limit:
+        raise _too_large(limit)
+    return limit
+
+
+async def refuse(error: RequestRefused, send: Send) -> None:
+    """Answer a refused request."""
+    body = json.dumps({"error": error.as_json()}, ensure_ascii=False).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _require_same_origin(scope: Scope, headers: Headers) -> None:
+    origin = headers.get("origin")
+    if origin is None or origin != f"{scope['scheme']}://{headers['host']}":
+        raise RequestRefused(403, "origin_refused")
+
+
+def _hostname(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _with_headers(send: Send, *, no_store: bool) -> Send:
+    async def secured(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers[name] = value
+            # Patients' data must not stay in the browser's disk cache.
+            if no_store:
+                headers["Cache-Control"] = "no-store"
+        await send(message)
+
+    return secured
+
+
+async def _limited(app: ASGIApp, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
+    """Run `app`; a body that grows over `limit` bytes is cut off and answered with 413."""
+    taken = 0
+    answered = False
+
+    async def counted() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > limit:
+            raise _too_large(limit)
+        return message
+
+    async def watched(message: Message) -> None:
+        # Frameworks turn an error while reading a body into an answer of their own.
+        nonlocal answered
+        if taken <= limit:
+            await send(message)
+        elif not answered:
+            answered = True
+            await refuse(_too_large(limit), send)
+
+    try:
+        await app(scope, counted, watched)
+    except RequestRefused as error:
+        if not answered:
+            await refuse(error, send)
+
+
+def _too_large(limit: int) -> RequestRefused:
+    return RequestRefused(413, "upload_too_large", megabytes=limit // 1024**2)
