@@ -151,4 +151,4 @@ class Worker(threading.Thread):
     def _give_back(self, case_ids: Iterable[str]) -> None:
         for case_id in case_ids:
             with self._store.begin() as session:
-                cases.requeue(session, case_id)
+                cases.give_back(session, case_id)

@@ -1,0 +1,291 @@
+"""`make bench`: what radraft costs on top of vLLM and open_clip, measured in one run.
+
+    python scripts/bench.py            prints the figures
+    python scripts/bench.py --write    puts them into docs/performance.md too
+
+Ratios compare both sides in the same run, in turns, on the same vLLM and the same prompts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import psutil
+
+from radraft import line, starter
+from radraft.batch import draft_many, open_eyes
+from radraft.llm.launch import has_gpu
+from radraft.llm.profiles import Profile, load_profile
+from radraft.llm.server import Endpoint, ManagedServer
+from radraft.llm.values import DraftedSentence
+from radraft.llm.wire import chat_body
+from radraft.settings import Settings
+from radraft.settings import load as load_settings
+from radraft.store.database import Store, open_store
+from radraft.vision_encoder.bench import embedding_ratio
+
+ROOT = Path(__file__).parents[1]
+DEMO = ROOT / "demo" / "studies"
+AT_ONCE = (1, 4, 16)
+ROUNDS = 3
+IMAGES = 48
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every measurement needs."""
+
+    settings: Settings
+    profile: Profile
+    store: Store
+    eyes: line.Eyes
+    endpoint: Endpoint
+
+
+def main() -> None:
+    """Measure everything, print a table, and write it where asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="update docs/performance.md")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = measure(Path(folder))
+    text = render(rows)
+    print(text)
+    if arguments.write:
+        (ROOT / "docs" / "performance.md").write_text(text, encoding="utf-8")
+
+
+def measure(folder: Path) -> list[tuple[str, str]]:
+    """(what, figure) of every measurement, in order."""
+    settings = Settings(data_dir=folder / "data", cache_dir=load_settings().cache_dir)
+    profile = load_profile("starter")
+    say("building the starter where it is missing")
+    starter.build(settings.cache_dir)
+    say("embedding images, radraft and bare open_clip in turns")
+    embedding = embedding_ratio(IMAGES, settings.cache_dir)
+    rows = [
+        ("embedding, radraft", f"{embedding['radraft_images_per_s']} images/s"),
+        (
+            f"embedding, bare open_clip ({embedding['best_bare']}, its fastest batch)",
+            f"{embedding[str(embedding['best_bare']) + '_images_per_s']} images/s",
+        ),
+        ("embedding, radraft over bare (goal 0.9)", f"{embedding['ratio']}"),
+    ]
+    store = open_store(settings)
+    server = ManagedServer(settings, profile)
+    try:
+        say("starting vLLM")
+        began = time.monotonic()
+        server.start()
+        server.wait_ready()
+        rows.append(("cold start of vLLM", f"{time.monotonic() - began:.1f} s"))
+        eyes = open_eyes(settings, profile)
+        assert eyes is not None
+        bench = Bench(settings, profile, store, eyes, server.endpoint)
+        rows += first_draft(bench)
+        rows += throughput(bench)
+        rows += memory(server)
+    finally:
+        server.stop()
+        store.close()
+    return rows
+
+
+def first_draft(bench: Bench) -> list[tuple[str, str]]:
+    """From `ingest` of one study to its first drafted sentence and to its whole draft."""
+    say("one study from file to draft")
+    firsts, wholes = [], []
+    for study in sorted(DEMO.iterdir())[:ROUNDS]:
+        began = time.monotonic()
+        seen: list[float] = []
+        (case_id,) = ingest(study, bench)
+
+        def note(sentence: DraftedSentence, seen: list[float] = seen) -> None:
+            seen.append(time.monotonic())
+
+        asyncio.run(draft_one(case_id, bench, note))
+        wholes.append(time.monotonic() - began)
+        firsts.append(seen[0] - began)
+    return [
+        ("ingest to first drafted sentence", f"{statistics.median(firsts):.1f} s"),
+        ("ingest to whole draft", f"{statistics.median(wholes):.1f} s"),
+    ]
+
+
+def throughput(bench: Bench) -> list[tuple[str, str]]:
+    """Drafts/s through radraft over drafts/s of vLLM alone with the same prompts."""
+    ingest(DEMO, bench)
+    with bench.store.read() as session:
+        from radraft.store import cases
+
+        rows = cases.worklist(session)
+    covered = [r.case_id for r in rows if prepared(r.case_id, bench) is not None]
+    figures = []
+    for at_once in AT_ONCE:
+        chosen = [covered[i % len(covered)] for i in range(at_once)]
+        bodies = [body(case_id, bench) for case_id in chosen]
+        ours, alone = [], []
+        for measured in (False, *[True] * ROUNDS):
+            say(f"{at_once} at once: vLLM alone, then through radraft")
+            seconds_alone = timed(lambda bodies=bodies: bare(bodies, bench))
+            seconds_ours = timed(lambda chosen=chosen: through(chosen, bench))
+            if measured:
+                alone.append(at_once / seconds_alone)
+                ours.append(at_once / seconds_ours)
+        ratio = statistics.median(a / b for a, b in zip(ours, alone, strict=True))
+        goal = " (goal 0.95)" if at_once == 16 else ""
+        figures += [
+            (f"{at_once} at once, vLLM alone", f"{statistics.median(alone):.3f} drafts/s"),
+            (f"{at_once} at once, through radraft", f"{statistics.median(ours):.3f} drafts/s"),
+            (f"{at_once} at once, radraft over vLLM alone{goal}", f"{ratio:.3f}"),
+        ]
+    return figures
+
+
+def memory(server: ManagedServer) -> list[tuple[str, str]]:
+    """Peak resident size of this process and of each of vLLM's (VmHWM of proc(5))."""
+    figures = [("peak memory, radraft with the encoder", peak(os.getpid()))]
+    assert server.pid is not None
+    parent = psutil.Process(server.pid)
+    for process in (parent, *parent.children(recursive=True)):
+        name = process.name() if process.pid != parent.pid else "API server"
+        if "resource_tracker" not in " ".join(process.cmdline()):
+            figures.append((f"peak memory, vLLM {name}", peak(process.pid)))
+    return figures
+
+
+def ingest(path: Path, bench: Bench) -> tuple[str, ...]:
+    """Case ids of the studies at `path`, new or known."""
+    taken = line.ingest(
+        path,
+        store=bench.store,
+        profile=bench.profile,
+        site="bench",
+        scratch=bench.settings.data_dir / "scratch",
+    )
+    return taken.cases + taken.known
+
+
+async def draft_one(case_id: str, bench: Bench, note: Callable[[DraftedSentence], None]) -> None:
+    """Draft one case and call `note` with each sentence as it comes."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        await line.draft(
+            case_id,
+            store=bench.store,
+            profile=bench.profile,
+            endpoint=bench.endpoint,
+            client=client,
+            eyes=bench.eyes,
+            timeout_s=bench.settings.draft_timeout_s,
+            on_sentence=note,
+        )
+
+
+async def through(case_ids: Sequence[str], bench: Bench) -> None:
+    """The cases through radraft: read, embed or look up, prompt, draft, check, store."""
+    results = await draft_many(
+        case_ids,
+        store=bench.store,
+        profile=bench.profile,
+        endpoint=bench.endpoint,
+        eyes=bench.eyes,
+        timeout_s=bench.settings.draft_timeout_s,
+        at_once=len(case_ids),
+    )
+    assert all(result.error_code is None for result in results)
+
+
+async def bare(bodies: Sequence[bytes], bench: Bench) -> None:
+    """The same requests straight to vLLM, answers read and thrown away."""
+    headers = {
+        "authorization": f"Bearer {bench.endpoint.key}",
+        "content-type": "application/json",
+    }
+    url = f"{bench.endpoint.url}/v1/chat/completions"
+    async with httpx.AsyncClient(trust_env=False, timeout=None) as client:
+
+        async def one(content: bytes) -> None:
+            async with client.stream("POST", url, content=content, headers=headers) as response:
+                response.raise_for_status()
+                async for _ in response.aiter_bytes():
+                    pass
+
+        await asyncio.gather(*(one(content) for content in bodies))
+
+
+def prepared(case_id: str, bench: Bench) -> object | None:
+    """The draft request of a case; None where the model does not cover it."""
+    return line.prepare(case_id, store=bench.store, profile=bench.profile, eyes=bench.eyes)
+
+
+def body(case_id: str, bench: Bench) -> bytes:
+    """The HTTP body radraft sends for a case."""
+    request = line.prepare(case_id, store=bench.store, profile=bench.profile, eyes=bench.eyes)
+    assert request is not None
+    return chat_body(request, bench.profile, bench.eyes.projector, bench.endpoint.model)
+
+
+def timed(run: Callable[[], Awaitable[None]]) -> float:
+    """Seconds one run takes."""
+
+    async def whole() -> float:
+        began = time.perf_counter()
+        await run()
+        return time.perf_counter() - began
+
+    return asyncio.run(whole())
+
+
+def peak(pid: int) -> str:
+    """Largest resident size a process ever had."""
+    for entry in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+        if entry.startswith("VmHWM:"):
+            return f"{int(entry.split()[1]) / 2**20:.2f} GiB"
+    return "-"
+
+
+def render(rows: Sequence[tuple[str, str]]) -> str:
+    """The page docs/performance.md."""
+    table = "\n".join(f"| {what} | {figure} |" for what, figure in rows)
+    return (
+        "# Performance\n\n"
+        "Printed by `make bench`; `scripts/bench.py --write` writes this page. Starter model,\n"
+        "demo studies, embeddings stored beforehand; both sides of a ratio in the same run, in\n"
+        f"turns; medians of {ROUNDS} rounds.\n\n"
+        f"{machine()}\n\n| what | figure |\n|---|---|\n{table}\n"
+    )
+
+
+def machine() -> str:
+    """The machine in a sentence."""
+    info = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    cpu = next((row.split(":", 1)[1].strip() for row in info if row.startswith("model name")), "")
+    memory_gib = psutil.virtual_memory().total / 2**30
+    gpu = "with an NVIDIA GPU" if has_gpu() else "no GPU"
+    return (
+        f"Machine: {len(os.sched_getaffinity(0))} cores ({cpu or platform.machine()}), "
+        f"{memory_gib:.0f} GiB, {gpu}; Python {platform.python_version()}; "
+        f"{datetime.now(UTC):%Y-%m-%d}."
+    )
+
+
+def say(text: str) -> None:
+    """What is being measured now, on stderr."""
+    from rich.console import Console
+
+    Console(stderr=True).print(text, highlight=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""From stored values to what a screen shows (PS3.3 C.11.1, C.11.2; PS3.4 N.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from radraft.studies._refused import PARSE_ERRORS
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float32]
+Bounds = tuple[float, float]
+"""The values shown black and white."""
+_P_VALUES = 4095.0
+_SAMPLE = 1_000_000
+
+
+def values(stored: Array, photometric: str, dataset: Dataset, frame: int) -> tuple[Floats, Bounds]:
+    """Values in MONOCHROME2 sense and the bounds of the window to show them with.
+
+    Grey images keep their modality values (HU for CT). Where the VOI transformation is not linear
+    (a LUT or a sigmoid), the values are its output, so that a linear window still shows them right.
+    """
+    if photometric == "PALETTE COLOR" or stored.ndim == 3:
+        return _luminance(stored, photometric, dataset)
+    modality = _modality(stored, dataset, frame)
+    shown, bounds = _voi(modality, stored, dataset, frame)
+    if photometric == "MONOCHROME1":
+        ends = float(shown.min()) + float(shown.max())
+        return ends - shown, (ends - bounds[1], ends - bounds[0])
+    return shown, bounds
+
+
+def robust_bounds(shown: Array) -> Bounds:
+    """The 0.5th and 99.5th percentile: a few hot or dead pixels do not set the contrast."""
+    flat = shown.reshape(-1)
+    low, high = np.percentile(flat[:: max(1, flat.size // _SAMPLE)], (0.5, 99.5))
+    if high <= low:
+        low, high = float(flat.min()), float(flat.max())
+    return float(low), float(high) if high > low else float(low) + 1.0
+
+
+def to_int16(shown: Floats, bounds: Bounds) -> tuple[npt.NDArray[np.int16], Bounds]:
+    """Whole numbers: rounded where that loses nothing, else spread over 0 to 32767."""
+    low, high = float(shown.min()), float(shown.max())
+    fits = low >= -32768 and high <= 32767
+    if fits and (high - low >= 255 or bool(np.all(shown == np.rint(shown)))):
+        return np.rint(shown).astype(np.int16), bounds
+    scale = 32767.0 / (high - low) if high > low else 1.0
+    spread = np.rint((shown - low) * scale).astype(np.int16)
+    return spread, ((bounds[0] - low) * scale, (bounds[1] - low) * scale)
+
+
+def window_of(bounds: Bounds) -> tuple[float, float]:
+    """Centre and width of the LINEAR function (PS3.3 C.11.2.1.2.1) with these bounds."""
+    width = max(bounds[1] - bounds[0], 1e-3) + 1.0
+    return (bounds[0] + bounds[1]) / 2 + 0.5, width
+
+
+def pixels(whole: npt.NDArray[np.int16], window: tuple[float, float]) -> npt.NDArray[np.uint8]:
+    """8-bit pixels of `whole` under the LINEAR function with (centre, width)."""
+    centre, width = window
+    share = (whole.astype(np.float32) - (centre - 0.5)) / (width - 1.0) + 0.5
+    grey: npt.NDArray[np.uint8] = np.rint(np.clip(share, 0.0, 1.0) * 255.0).astype(np.uint8)
+    return grey
+
+
+def _luminance(stored: Array, photometric: str, dataset: Dataset) -> tuple[Floats, Bounds]:
+    if photometric == "PALETTE COLOR":
+        from pydicom.pixels.processing import apply_color_lut
+
+        stored = apply_color_lut(stored, dataset)[..., :3]
+    # Rec. 601: the weights that YBR_FULL itself is defined with (PS3.3 C.7.6.3.1.2).
+    weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    white = 255.0 if stored.dtype.itemsize == 1 else float(max(255, int(stored.max())))
+    return np.rint(stored.astype(np.float32) @ weights), (0.0, white)
+
+
+def _group(dataset: Dataset, frame: int, keyword: str) -> Dataset:
+    """The data set that holds an attribute of this frame: a functional group's item or the root."""
+    per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    shared = dataset.get("SharedFunctionalGroupsSequence") or []
+    for groups in (*per_frame[frame : frame + 1], *shared[:1]):
+        items: Sequence[Dataset] = groups.get(keyword) or []
+        if items:
+            return items[0]
+    return dataset
+
+
+def _modality(stored: Array, dataset: Dataset, frame: int) -> Floats:
+    group = _group(dataset, frame, "PixelValueTransformationSequence")
+    if group.get("ModalityLUTSequence"):
+        from pydicom.pixels.processing import apply_modality_lut
+
+        return np.asarray(apply_modality_lut(stored, group), dtype=np.float32)
+    slope = _numbers(group, "RescaleSlope")
+    intercept = _numbers(group, "RescaleIntercept")
+    result = stored.astype(np.float32)
+    if slope and intercept and slope[0] != 0:
+        result = result * np.float32(slope[0]) + np.float32(intercept[0])
+    return np.nan_to_num(result, posinf=0.0, neginf=0.0)
+
+
+def _voi(modality: Floats, stored: Array, dataset: Dataset, frame: int) -> tuple[Floats, Bounds]:
+    group = _group(dataset, frame, "FrameVOILUTSequence")
+    looked_up = _voi_lut(modality, group)
+    if looked_up is not None:
+        return looked_up
+    centres, widths = _numbers(group, "WindowCenter"), _numbers(group, "WindowWidth")
+    if not centres or not widths or widths[0] <= 0:
+        return modality, robust_bounds(_without_padding(modality, stored, dataset))
+    centre, width = centres[0], widths[0]
+    function = str(group.get("VOILUTFunction") or "LINEAR").upper()
+    if function == "SIGMOID":
+        exponent = np.clip(-4.0 * (modality - centre) / width, -60.0, 60.0)
+        return (_P_VALUES / (1.0 + np.exp(exponent))).astype(np.float32), (0.0, _P_VALUES)
+    if function == "LINEAR_EXACT" or width < 1:
+        return modality, (centre - width / 2, centre + width / 2)
+    return modality, (centre - 0.5 - (width - 1) / 2, centre - 0.5 + (width - 1) / 2)
+
+
+def _voi_lut(modality: Floats, group: Dataset) -> tuple[Floats, Bounds] | None:
+    """The first VOI LUT applied, or None where there is none that can be."""
+    from pydicom.pixels.processing import apply_voi
+
+    try:
+        items: Sequence[Dataset] = group.get("VOILUTSequence") or []
+        if not items:
+            return None
+        bits = int(items[0].LUTDescriptor[2])
+        shown = apply_voi(np.rint(modality).astype(np.int32), group)
+    except PARSE_ERRORS:
+        # A damaged look-up table costs the sender's contrast, not the image.
+        return None
+    return shown.astype(np.float32), (0.0, float(2**bits - 1))
+
+
+def _without_padding(modality: Floats, stored: Array, dataset: Dataset) -> Array:
+    padding = _numbers(dataset, "PixelPaddingValue")
+    if not padding:
+        return modality
+    inside = modality[stored != padding[0]]
+    return inside if inside.size else modality
+
+
+def _numbers(dataset: Dataset, keyword: str) -> list[float]:
+    """Finite numbers of an element; empty where it is absent or holds something else."""
+    try:
+        value = dataset.get(keyword)
+        if value is None or value == "":
+            return []
+        many = (
+            value if hasattr(value, "__iter__") and not isinstance(value, str | bytes) else [value]
+        )
+        numbers = [float(one) for one in many]
+    except PARSE_ERRORS:
+        return []
+    return numbers if all(np.isfinite(numbers)) else []

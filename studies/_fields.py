@@ -1,0 +1,91 @@
+"""Single values of a data set, read from their raw bytes."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from radraft.studies import _text
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+_PEOPLE = (
+    0x00080080,  # Institution Name
+    0x00080090,  # Referring Physician's Name
+    0x00081048,  # Physician(s) of Record
+    0x00081050,  # Performing Physician's Name
+    0x00081060,  # Name of Physician(s) Reading Study
+    0x00081070,  # Operators' Name
+    0x00101000,  # Other Patient IDs
+    0x00101001,  # Other Patient Names
+    0x00101005,  # Patient's Birth Name
+    0x00101040,  # Patient's Address
+    0x00101060,  # Patient's Mother's Birth Name
+    0x00102154,  # Patient's Telephone Numbers
+    0x00102297,  # Responsible Person
+    0x00321032,  # Requesting Physician
+)
+
+_INTEGER_STRINGS = frozenset({0x00200011, 0x00200013, 0x00280008})
+"""Series, instance and frame number are IS; in implicit VR the file does not say so."""
+
+
+class Fields:
+    """Reads text in its character set; `repaired` tells whether one had to be set aside."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self.repaired = False
+        declared = self._raw(0x00080005).decode("ascii", "replace").rstrip(" \0")
+        self._charsets = tuple(part.strip() for part in declared.split("\\")) if declared else ()
+
+    def _raw(self, tag: int) -> bytes:
+        if tag not in self._dataset:
+            return b""
+        value = self._dataset.get_item(tag, keep_deferred=True).value
+        if isinstance(value, bytes):
+            return value
+        if value is None:
+            return b""
+        # pydicom converts the character set itself while it reads.
+        parts = [value] if isinstance(value, str) else value
+        return "\\".join(map(str, parts)).encode("utf-8", "replace")
+
+    def text(self, tag: int, *, one_line: bool = False) -> str:
+        """Text in Unicode without control characters; empty where absent."""
+        text, repaired = _text.decode(self._raw(tag), self._charsets)
+        self.repaired = self.repaired or repaired
+        return " ".join(text.split()) if one_line else text
+
+    def code(self, tag: int) -> str:
+        """First value of a code string, date or number, in upper case."""
+        raw = self._raw(tag)[:256].decode("ascii", "replace")
+        return raw.split("\\")[0].strip(" \0").upper()
+
+    def uid(self, tag: int) -> str:
+        """A UID without its padding, as sent."""
+        return self._raw(tag)[:256].decode("ascii", "replace").strip(" \0")
+
+    def integer(self, tag: int) -> int | None:
+        """An integer (US, UL, SS, SL or IS), or None where absent or unusable."""
+        if tag not in self._dataset:
+            return None
+        item = self._dataset.get_item(tag, keep_deferred=True)
+        value = item.value
+        if isinstance(value, int):
+            return value
+        if not isinstance(value, bytes):
+            return None
+        if tag in _INTEGER_STRINGS:
+            digits = value.split(b"\\")[0].strip(b" \0").removeprefix(b"+")
+            return int(digits[:12]) if digits.removeprefix(b"-")[:12].isdigit() else None
+        if len(value) not in {2, 4}:
+            return None
+        order = "<" if getattr(item, "is_little_endian", True) else ">"
+        return int(struct.unpack(order + ("H" if len(value) == 2 else "I"), value)[0])
+
+    def people(self) -> list[str]:
+        """Identity values besides the patient's own: for taking out of free text only."""
+        found = (self.text(tag, one_line=True) for tag in _PEOPLE)
+        return [part.strip() for text in found for part in text.split("\\") if part.strip()][:64]

@@ -1,0 +1,114 @@
+"""Puts the headers of single files together to studies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, time
+from typing import Any
+
+from radraft.studies._files import Found, Refusal
+from radraft.studies.values import Instance, Patient, Study
+
+_Header = dict[str, Any]
+
+
+def group(
+    headers: Iterable[tuple[Found, _Header]],
+) -> tuple[tuple[Study, ...], list[Refusal]]:
+    """Studies in the order of their first file, and the files that fit into none.
+
+    A study is one patient's: a file with another Patient ID than the first one's is refused.
+    """
+    studies: dict[str, list[tuple[Found, _Header]]] = {}
+    seen: set[str] = set()
+    refused = []
+    for found, header in headers:
+        members = studies.setdefault(header["study_uid"], [])
+        first = members[0][1]["patient_id"] if members else header["patient_id"]
+        if header["sop_instance_uid"] in seen:
+            refused.append(Refusal(found.shown, "duplicate_instance"))
+        elif first and header["patient_id"] and first != header["patient_id"]:
+            refused.append(Refusal(found.shown, "patient_mismatch"))
+        else:
+            seen.add(header["sop_instance_uid"])
+            members.append((found, header))
+    return tuple(_study(members) for members in studies.values() if members), refused
+
+
+def _study(members: list[tuple[Found, _Header]]) -> Study:
+    headers = [header for _, header in members]
+
+    def first(key: str) -> str:
+        """The first value that any of the study's files has."""
+        return next((header[key] for header in headers if header[key]), "")
+
+    born, taken = _date(first("birth_date")), _date(first("date"))
+    return Study(
+        study_uid=first("study_uid"),
+        accession=first("accession"),
+        patient=Patient(first("patient_id"), first("name"), born, first("sex")),
+        modality=first("modality"),
+        body_part=first("body_part"),
+        study_time=_moment(taken, first("time")),
+        description=first("description"),
+        history=first("history"),
+        age_years=_age(first("age"), born, taken),
+        instances=tuple(sorted((_instance(*one) for one in members), key=_reading_order)),
+        issues=tuple(sorted({issue for header in headers for issue in header["issues"]})),
+        other_names=tuple(sorted({name for header in headers for name in header["other_names"]})),
+    )
+
+
+def _instance(found: Found, header: _Header) -> Instance:
+    return Instance(
+        sop_instance_uid=header["sop_instance_uid"],
+        sop_class_uid=header["sop_class_uid"],
+        series_uid=header["series_uid"],
+        series_number=header["series_number"],
+        instance_number=header["instance_number"],
+        path=found.path,
+        frames=header["frames"],
+        rows=header["rows"],
+        columns=header["columns"],
+        view_position=header["view_position"],
+        transfer_syntax=header["transfer_syntax"],
+    )
+
+
+def _reading_order(instance: Instance) -> tuple[int, str, int, str]:
+    return (
+        instance.series_number or 0,
+        instance.series_uid,
+        instance.instance_number or 0,
+        instance.sop_instance_uid,
+    )
+
+
+def _date(text: str) -> date | None:
+    """A DICOM date (PS3.5 6.2, DA), or the dotted form of old ACR-NEMA files."""
+    digits = text.replace(".", "")
+    try:
+        return datetime.strptime(digits, "%Y%m%d").date()
+    except ValueError:
+        return None
+
+
+def _moment(day: date | None, text: str) -> datetime | None:
+    """Day and time of day (TM: HHMMSS.FFFFFF, any tail of it missing), without a time zone."""
+    if day is None:
+        return None
+    digits = text.replace(":", "").split(".")[0].ljust(6, "0")[:6]
+    try:
+        return datetime.combine(day, time(int(digits[:2]), int(digits[2:4]), int(digits[4:])))
+    except ValueError:
+        return datetime.combine(day, time())
+
+
+def _age(text: str, born: date | None, taken: date | None) -> int | None:
+    """Whole years, from Patient's Age (AS: nnnD, nnnW, nnnM, nnnY) or from the dates."""
+    per_year = {"Y": 1, "M": 12, "W": 52, "D": 365}
+    if len(text) >= 2 and text[:-1].isdigit() and text[-1] in per_year:
+        return int(text[:-1]) // per_year[text[-1]]
+    if born is None or taken is None or taken < born:
+        return None
+    return taken.year - born.year - ((taken.month, taken.day) < (born.month, born.day))

@@ -1,0 +1,73 @@
+"""Replaces identity by keyed hashes; nothing after this step knows who was examined."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from radraft.studies import _sop
+from radraft.studies._scrub import scrub
+from radraft.studies.values import CheckedStudy, DeidInstance, DeidStudy, Instance, Study, View
+
+_BANDS = ((1, "0-1"), (5, "2-5"), (17, "6-17"), (39, "18-39"), (64, "40-64"), (89, "65-89"))
+
+
+def deidentify(checked: CheckedStudy, secret: bytes) -> DeidStudy:
+    """The study without identity. The same study and `secret` always give the same result.
+
+    Codes come from closed vocabularies, references are HMAC-SHA256 under `secret` (at least 16
+    bytes, ValueError otherwise), and the history is scrubbed of what is known to be identity.
+    """
+    if len(secret) < 16:
+        raise ValueError("the secret must have at least 16 bytes")
+    study = checked.study
+    modality = study.modality if study.modality in _sop.MODALITY_CODES else "OT"
+    instances = tuple(_instance(one, modality, secret) for one in study.instances)
+    return DeidStudy(
+        case_id="c-" + _keyed(secret, "study", study.study_uid),
+        patient_ref="p-" + _patient_key(study, secret),
+        modality=modality,
+        body_part=_sop.body_part(study.body_part, study.description),
+        view=_study_view({one.view for one in instances}),
+        age_band=age_band(study.age_years),
+        sex=study.patient.sex if study.patient.sex in {"M", "F", "O"} else "",
+        history=scrub(study.history, study),
+        instances=instances,
+    )
+
+
+def age_band(years: int | None) -> str:
+    """The band of an age in years, or empty where it is not known."""
+    if years is None or not 0 <= years <= 150:
+        return ""
+    return next((band for last, band in _BANDS if years <= last), "90+")
+
+
+def _keyed(secret: bytes, kind: str, value: str) -> str:
+    """16 hex characters; `kind` keeps a study and a patient of equal numbers apart."""
+    return hmac.new(secret, f"{kind}\0{value}".encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def _patient_key(study: Study, secret: bytes) -> str:
+    if study.patient.patient_id:
+        return _keyed(secret, "patient", study.patient.patient_id)
+    # Without a Patient ID nothing may link two studies: names are shared by many people.
+    return _keyed(secret, "unknown patient of study", study.study_uid)
+
+
+def _instance(instance: Instance, modality: str, secret: bytes) -> DeidInstance:
+    view = View.NONE
+    if modality in _sop.RADIOGRAPHS:
+        view = View(_sop.view_kind(instance.view_position))
+    return DeidInstance(
+        instance_ref="i-" + _keyed(secret, "instance", instance.sop_instance_uid),
+        path=instance.path,
+        frames=instance.frames,
+        view=view,
+        series_ref="s-" + _keyed(secret, "series", instance.series_uid),
+    )
+
+
+def _study_view(views: set[View]) -> View:
+    order = (View.FRONTAL, View.LATERAL, View.UNKNOWN)
+    return next((view for view in order if view in views), View.NONE)

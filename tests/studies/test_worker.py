@@ -1,0 +1,87 @@
+"""The worker process: limits, death and restart."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from pathlib import Path
+
+import pytest
+
+from radraft.errors import StudyRejected
+from radraft.studies import _protocol
+from radraft.studies._child import Worker, WorkerLost
+from radraft.studies.decode import Decoder
+from tests.studies import builders as b
+
+
+def _pid(worker: Worker) -> int:
+    assert worker._process is not None
+    return worker._process.pid
+
+
+def test_hung_worker_is_killed_and_replaced(tmp_path: Path) -> None:
+    path = str(b.write(b.radiograph(), tmp_path / "a.dcm"))
+    with Worker() as worker:
+        assert worker.call("header", seconds=30, path=path)[0]["rows"] == 32
+        hung = _pid(worker)
+        os.kill(hung, signal.SIGSTOP)
+        with pytest.raises(WorkerLost) as caught:
+            worker.call("header", seconds=0.05, path=path)
+        assert caught.value.reason == "timeout"
+        with pytest.raises(ProcessLookupError):
+            os.kill(hung, 0)
+        assert worker.call("header", seconds=30, path=path)[0]["rows"] == 32
+        assert _pid(worker) != hung
+        last = _pid(worker)
+    with pytest.raises(ProcessLookupError):
+        os.kill(last, 0)
+
+
+def test_worker_that_dies_is_replaced(tmp_path: Path) -> None:
+    path = str(b.write(b.radiograph(), tmp_path / "a.dcm"))
+    with Worker() as worker:
+        worker.call("header", seconds=30, path=path)
+        # It cannot raise this limit again for its next request, and dies of that.
+        resource.prlimit(_pid(worker), resource.RLIMIT_CPU, (5, 5))
+        with pytest.raises(WorkerLost) as caught:
+            worker.call("header", seconds=30, path=path)
+        assert caught.value.reason == "crashed"
+        assert worker.call("header", seconds=30, path=path)[0]["rows"] == 32
+
+
+def test_one_worker_reads_many_files(tmp_path: Path) -> None:
+    paths = [str(b.write(b.radiograph(number=n), tmp_path / f"{n}.dcm")) for n in range(1, 4)]
+    with Worker() as worker:
+        worker.call("header", seconds=30, path=paths[0])
+        first = _pid(worker)
+        for path in paths:
+            worker.call("header", seconds=30, path=path)
+        assert _pid(worker) == first
+
+
+def test_secrets_of_the_environment_stay_with_the_parent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RADRAFT_LLM_KEY", "do-not-pass-on")
+    with Worker() as worker:
+        worker.call("header", seconds=30, path=str(b.write(b.radiograph(), tmp_path / "a.dcm")))
+        environment = Path(f"/proc/{_pid(worker)}/environ").read_bytes()
+    assert b"do-not-pass-on" not in environment
+
+
+def test_decoding_too_slowly_has_its_code(tmp_path: Path) -> None:
+    path = b.write(b.radiograph(), tmp_path / "a.dcm")
+    with Decoder(seconds=0.0) as decoder, pytest.raises(StudyRejected) as caught:
+        decoder.frame(path, 0)
+    assert caught.value.code == "decode_timeout"
+
+
+def test_messages_too_long_are_refused() -> None:
+    assert _protocol.lengths(_protocol.PREFIX.pack(10, 20)) == (10, 20)
+    for prefix in ((_protocol.MAX_JSON + 1, 0), (0, _protocol.MAX_BLOB + 1)):
+        with pytest.raises(ValueError, match="too long"):
+            _protocol.lengths(_protocol.PREFIX.pack(*prefix))
+    with pytest.raises(ValueError, match="not a JSON object"):
+        _protocol.unpack(b"[1]")

@@ -1,0 +1,220 @@
+"""Key images to patch tokens and image embeddings, computed once and stored."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from radraft.errors import NotFound
+from radraft.studies.values import KeyImage, KeyImages
+from radraft.vision_encoder import stored, weights
+from radraft.vision_encoder.config import EncoderConfig, load_config
+from radraft.vision_encoder.preprocess import preprocess
+from radraft.vision_encoder.values import ImageEmbedding, StudyEmbedding
+
+if TYPE_CHECKING:
+    import torch
+
+    from radraft.store.objects import Objects
+
+log = logging.getLogger("radraft.vision_encoder")
+
+GPU_BATCH = 16
+"""Images in one forward pass on a GPU. Fixed: a short last batch is filled up, because kernels are
+chosen by shape."""
+
+
+def encode(images: KeyImages, encoder: Encoder, objects: Objects) -> StudyEmbedding:
+    """The embedding of one case's key images; images embedded before are read, not computed.
+
+    Stored under `embeddings/<encoder_id>/<image_id>.safetensors`. What is stored wins: an image
+    that another device embedded first keeps those values. A damaged file is computed again.
+    """
+    found = {image.image_id: _read(objects, encoder, image.image_id) for image in images.images}
+    missing = {i.image_id: i for i in images.images if found[i.image_id] is None}
+    for fresh in encoder.encode(tuple(missing.values())):
+        key = stored.key(encoder.encoder_id, fresh.image_id)
+        objects.put(key, stored.dump(fresh, encoder.encoder_id))
+        found[fresh.image_id] = fresh
+    ordered = [item for image in images.images if (item := found[image.image_id]) is not None]
+    return StudyEmbedding(
+        case_id=images.case_id,
+        image_ids=tuple(image.image_id for image in images.images),
+        tokens=_stack([item.tokens for item in ordered], (encoder.tokens_per_image, encoder.dim)),
+        pooled=_stack([item.pooled for item in ordered], (encoder.pooled_dim,)),
+        finding_scores={},
+        encoder_id=encoder.encoder_id,
+    )
+
+
+class Encoder:
+    """The image tower, ready to run. Safe to use from several threads.
+
+    Deterministic: the same pixels give the same bytes in any process, alone or among others, in any
+    order. On the CPU each image is one forward pass of batch 1 on one thread, several images at a
+    time: with more threads or larger batches oneDNN chooses other kernels, whose sums differ in the
+    last bits, and for this network it is slower besides. On a GPU every pass has the same shape.
+    A CPU and a GPU, or CPUs of different instruction sets, may differ in the last bits; the
+    `encoder_id` does not change with the device.
+    """
+
+    def __init__(
+        self,
+        visual: torch.nn.Module,
+        config: EncoderConfig,
+        encoder_id: str,
+        *,
+        device: str = "cpu",
+        micro_batch: int = 1,
+        workers: int = 1,
+    ) -> None:
+        import torch
+
+        self.encoder_id = encoder_id
+        self._config = config
+        self._device = torch.device(device)
+        self._micro_batch = micro_batch
+        tower: Any = visual
+        self._visual: Any = tower.to(self._device, memory_format=torch.channels_last).eval()
+        self._pool = _one_thread_each(workers)
+        blank = np.zeros((1, config.size, config.size, 3), dtype=np.float32)
+        tokens, pooled = self._pool.submit(self._forward, blank).result()
+        self.tokens_per_image, self.dim = int(tokens.shape[1]), int(tokens.shape[2])
+        self.pooled_dim = int(pooled.shape[1])
+
+    @property
+    def device(self) -> str:
+        """`cpu` or `cuda`."""
+        return str(self._device.type)
+
+    @classmethod
+    def load(cls, cache_dir: Path) -> Encoder:
+        """The encoder from the cache, built first where need be; on the GPU where there is one."""
+        import torch
+
+        folder = weights.build(cache_dir)
+        config = load_config()
+        sha = weights.file_sha(folder / weights.IMAGE_FILE)
+        gpu = torch.cuda.is_available()
+        return cls(
+            weights.load_visual(folder),
+            config,
+            f"{config.name}@{sha[:16]}",
+            device="cuda" if gpu else "cpu",
+            micro_batch=GPU_BATCH if gpu else 1,
+            workers=1 if gpu else _cores(),
+        )
+
+    def encode(self, images: Sequence[KeyImage]) -> tuple[ImageEmbedding, ...]:
+        """One embedding an image, in the same order.
+
+        EncodingError `encoder_pixels_invalid` where an image is not 8-bit gray or empty.
+        """
+        step = self._micro_batch
+        batches = [images[start : start + step] for start in range(0, len(images), step)]
+        return tuple(item for batch in self._pool.map(self._embed, batches) for item in batch)
+
+    def _embed(self, images: Sequence[KeyImage]) -> list[ImageEmbedding]:
+        shape = (self._micro_batch, self._config.size, self._config.size, 3)
+        batch = np.zeros(shape, dtype=np.float32)
+        for position, image in enumerate(images):
+            batch[position] = preprocess(image.pixels, self._config)
+        tokens, pooled = self._forward(batch)
+        return [
+            ImageEmbedding(image.image_id, tokens[i].copy(), pooled[i].copy())
+            for i, image in enumerate(images)
+        ]
+
+    def _forward(
+        self, batch: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """(b, size, size, 3) -> tokens (b, n, d), pooled (b, e). open_clip's own forward, step by
+        step, so that the feature map can be kept."""
+        import torch
+
+        # A (b, h, w, c) array seen as (b, c, h, w) already is channels_last.
+        pixels = torch.from_numpy(batch).to(self._device).permute(0, 3, 1, 2)
+        visual = self._visual
+        with torch.inference_mode(), _fixed_kernels(self._device):
+            grid = visual.trunk.forward_features(pixels)
+            features = visual.head(visual.trunk.forward_head(grid))
+            pooled = torch.nn.functional.normalize(features, dim=-1)
+            # Rounded as stored, so that a stored and a fresh embedding are the same.
+            tokens = grid.flatten(2).transpose(1, 2).to(torch.float16).to(torch.float32)
+            return tokens.contiguous().cpu().numpy(), pooled.cpu().numpy()
+
+
+def _read(objects: Objects, encoder: Encoder, image_id: str) -> ImageEmbedding | None:
+    key = stored.key(encoder.encoder_id, image_id)
+    try:
+        data = objects.get(key)
+    except NotFound:
+        return None
+    try:
+        found = stored.parse(data, encoder.encoder_id, image_id)
+    except stored.Damaged:
+        log.warning("stored embedding is damaged, computing it again: %s", key)
+        return None
+    expected = (encoder.tokens_per_image, encoder.dim), (encoder.pooled_dim,)
+    return found if (found.tokens.shape, found.pooled.shape) == expected else None
+
+
+def _fixed_kernels(device: torch.device) -> AbstractContextManager[None]:
+    """On a GPU: no timing-dependent choice of kernels.
+
+    These flags are the process's, so on the CPU, where they mean nothing and several threads run,
+    they are left alone.
+    """
+    import torch
+
+    if device.type != "cuda":
+        return nullcontext()
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
+    return flags
+
+
+def _stack(
+    arrays: list[npt.NDArray[np.float32]], shape: tuple[int, ...]
+) -> npt.NDArray[np.float32]:
+    return np.stack(arrays) if arrays else np.zeros((0, *shape), dtype=np.float32)
+
+
+def _cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _one_thread_each(workers: int) -> ThreadPoolExecutor:
+    """A pool whose threads each run torch on one core, leaving other threads' setting as it was.
+
+    OpenMP keeps the number of threads per calling thread. torch also keeps one for threads that
+    have not called it yet, hence the restoring call, and hence the first call in `start`, which
+    takes that number before it is replaced.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    ready = threading.Barrier(workers + 1)
+
+    def start() -> None:
+        torch.get_num_threads()
+        torch.set_num_threads(1)
+        ready.wait()
+
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="encoder", initializer=start)
+    for _ in range(workers):
+        pool.submit(int)
+    ready.wait()
+    torch.set_num_threads(before)
+    return pool

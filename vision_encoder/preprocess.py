@@ -1,0 +1,49 @@
+"""8-bit gray pixels to the encoder's input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from radraft.errors import EncodingError
+from radraft.vision_encoder.config import EncoderConfig
+
+
+def preprocess(pixels: npt.NDArray[np.uint8], config: EncoderConfig) -> npt.NDArray[np.float32]:
+    """(rows, columns) of 0..255 -> (size, size, 3), normalised; the same bytes on every machine.
+
+    The whole image, aspect kept, centred on black. EncodingError `encoder_pixels_invalid` unless
+    `pixels` is a non-empty 8-bit gray image.
+    """
+    if pixels.ndim != 2 or pixels.dtype != np.uint8 or 0 in pixels.shape:
+        raise EncodingError("encoder_pixels_invalid", shape=str(pixels.shape))
+    square = letterbox(pixels, config.size)
+    return np.stack([table[square] for table in _tables(config)], axis=-1)
+
+
+def letterbox(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+    """`pixels` resized to fit `size` x `size`, aspect kept, on black.
+
+    Pillow's bicubic resampling widens its kernel when it shrinks (antialiasing) and computes in
+    fixed point, so the result does not depend on the CPU.
+    """
+    rows, columns = pixels.shape
+    scale = size / max(rows, columns)
+    height, width = max(1, round(rows * scale)), max(1, round(columns * scale))
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    resized = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
+    square = np.zeros((size, size), dtype=np.uint8)
+    top, left = (size - height) // 2, (size - width) // 2
+    square[top : top + height, left : left + width] = resized
+    return square
+
+
+def _tables(config: EncoderConfig) -> list[np.ndarray[Any, np.dtype[np.float32]]]:
+    levels = np.arange(256) / 255
+    return [
+        ((levels - mean) / std).astype(np.float32)
+        for mean, std in zip(config.mean, config.std, strict=True)
+    ]
