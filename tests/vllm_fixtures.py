@@ -20,7 +20,7 @@ def starter_profile() -> Profile:
 
 @pytest.fixture(scope="session")
 def vllm_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings with a data folder of this run's own and the user's cache, where the starter is kept."""
+    """A data folder of this run's own, and the user's cache, where the starter is kept."""
     cache = Path(os.environ.get("RADRAFT_CACHE_DIR", "~/.cache/radraft"))
     return Settings(data_dir=tmp_path_factory.mktemp("vllm"), cache_dir=cache)
 

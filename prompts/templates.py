@@ -1,0 +1,154 @@
+"""Prompt templates: versioned data files, checked strictly when they are read.
+
+A template declares the variables it uses; one it does not declare, does not use or that nobody
+provides is an error, so a typing mistake never becomes an empty place in a prompt.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from typing import Literal
+
+import yaml
+from jinja2 import Environment, StrictUndefined, TemplateError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from radraft import canonical
+from radraft.errors import PromptError
+from radraft.prompts.values import ImagePart, Message, TextPart
+
+PROVIDED = frozenset(
+    {"modality", "body_part", "view", "age_band", "sex", "history", "images", "priors"}
+)
+"""Every variable that a prompt can be filled with (`build.variables`)."""
+
+
+def load_template(template_id: str) -> Template:
+    """The template `prompts/templates/<template_id>.yaml`.
+
+    Raises PromptError `template_not_found`, `template_invalid` (its file does not have the right
+    form), `template_variable_unknown` or `template_variable_unused`.
+    """
+    folder = files("radraft.prompts").joinpath("templates")
+    item = folder.joinpath(f"{template_id}.yaml")
+    if not template_id.replace("-", "").isalnum() or not item.is_file():
+        raise PromptError("template_not_found", template=template_id)
+    return parse_template(item.read_text(encoding="utf-8"), template_id)
+
+
+def parse_template(text: str, template_id: str) -> Template:
+    """The template in the YAML `text`; `template_id` must be the one it names. Errors as above."""
+    try:
+        # Through JSON, so that strict validation accepts YAML's lists and strings as tuples and
+        # enums.
+        spec = TemplateFile.model_validate_json(json.dumps(yaml.safe_load(text)))
+    except (yaml.YAMLError, ValidationError, TypeError, ValueError):
+        raise PromptError("template_invalid", template=template_id) from None
+    if spec.id != template_id:
+        raise PromptError("template_invalid", template=template_id)
+    template = Template(spec)
+    template.check()
+    return template
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class TextPiece(_Strict):
+    """Text with jinja2 variables."""
+
+    text: str = Field(min_length=1)
+
+
+class ImagesPiece(_Strict):
+    """The place of the key images, in reading order."""
+
+    images: Literal["all"]
+
+
+class MessageFile(_Strict):
+    """One chat message of a template."""
+
+    role: Literal["system", "user", "assistant"]
+    parts: tuple[TextPiece | ImagesPiece, ...] = Field(min_length=1)
+
+
+class TemplateFile(_Strict):
+    """A template's file."""
+
+    id: str = Field(pattern=r"^[a-z0-9-]+$")
+    version: int = Field(ge=1)
+    languages: tuple[Literal["zh", "en"], ...] = Field(min_length=1)
+    variables: tuple[str, ...]
+    messages: tuple[MessageFile, ...] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Template:
+    """A checked template. `sha` changes with every character that can reach a prompt."""
+
+    spec: TemplateFile
+
+    @property
+    def template_id(self) -> str:
+        """Id and version, as `starter/1`."""
+        return f"{self.spec.id}/{self.spec.version}"
+
+    @cached_property
+    def sha(self) -> str:
+        """Canonical SHA-256 of the template's content."""
+        return canonical.sha256(self.spec.model_dump(mode="json"))
+
+    def check(self) -> None:
+        """Raises PromptError unless the declared variables are the used ones and all provided."""
+        environment = _environment()
+        used: set[str] = set()
+        try:
+            for piece in self._texts():
+                used |= meta.find_undeclared_variables(environment.parse(piece))
+        except TemplateError:
+            raise PromptError("template_invalid", template=self.spec.id) from None
+        declared = set(self.spec.variables)
+        for name in sorted((used - declared) | (declared - PROVIDED)):
+            raise PromptError("template_variable_unknown", template=self.spec.id, variable=name)
+        for name in sorted(declared - used):
+            raise PromptError("template_variable_unused", template=self.spec.id, variable=name)
+
+    def fill(self, variables: dict[str, object], images: int) -> tuple[Message, ...]:
+        """The messages with `images` image places. PromptError for a missing or an extra
+        variable."""
+        names, declared = set(variables), set(self.spec.variables)
+        for name in sorted(declared - names):
+            raise PromptError("template_variable_missing", template=self.spec.id, variable=name)
+        for name in sorted(names - declared):
+            raise PromptError("template_variable_unknown", template=self.spec.id, variable=name)
+        environment = _environment()
+        filled = []
+        for message in self.spec.messages:
+            parts: list[TextPart | ImagePart] = []
+            for piece in message.parts:
+                if isinstance(piece, ImagesPiece):
+                    parts += [ImagePart(index) for index in range(images)]
+                else:
+                    parts.append(TextPart(self._render(environment, piece.text, variables)))
+            filled.append(Message(message.role, tuple(parts)))
+        return tuple(filled)
+
+    def _texts(self) -> tuple[str, ...]:
+        pieces = (piece for message in self.spec.messages for piece in message.parts)
+        return tuple(piece.text for piece in pieces if isinstance(piece, TextPiece))
+
+    def _render(self, environment: Environment, text: str, variables: dict[str, object]) -> str:
+        try:
+            return environment.from_string(text).render(variables)
+        except TemplateError:
+            raise PromptError("template_invalid", template=self.spec.id) from None
+
+
+def _environment() -> Environment:
+    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)

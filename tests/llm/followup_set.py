@@ -1,0 +1,56 @@
+"""The question set, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+
+from radraft.reports.values import Origin, Report, Sentence, SignedReport
+
+
+@dataclass(frozen=True)
+class Question:
+    text: str
+    cites: frozenset[str]
+    history: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    split: str
+    report: Report
+    questions: tuple[Question, ...]
+
+
+def cases() -> tuple[Case, ...]:
+    path = Path(__file__).with_name("followup_questions.yaml")
+    found = []
+    for item in yaml.safe_load(path.read_text(encoding="utf-8"))["reports"]:
+        findings, impression = (
+            tuple(Sentence(key, zh, en, Origin.PERSON) for key, (zh, en) in item[part].items())
+            for part in ("findings", "impression")
+        )
+        questions = tuple(
+            Question(q["q"], frozenset(q["cites"]), tuple(map(tuple, q.get("history", ()))))
+            for q in item["questions"]
+        )
+        report = Report(f"c-{item['id']}", findings, impression)
+        found.append(Case(item["id"], item["split"], report, questions))
+    return tuple(found)
+
+
+def case(name: str) -> Case:
+    return next(item for item in cases() if item.name == name)
+
+
+def signed(report: Report) -> SignedReport:
+    at = datetime(2026, 11, 2, tzinfo=UTC)
+    return SignedReport(report.case_id, 1, report, None, "r1", None, at, None, "0" * 64)
+
+
+def with_sentence(report: Report, sentence: Sentence) -> Report:
+    return replace(report, findings=(*report.findings, sentence))

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from radraft.errors import DraftingError
+from radraft.llm import checkpoint
+from radraft.prompts.clean import clean
+
+
+def test_the_joined_weights_are_the_pinned_ones(tmp_path: Path) -> None:
+    checkpoint.join_gguf(tmp_path / "weights.gguf")
+    assert (tmp_path / "weights.gguf").read_bytes()[:4] == b"GGUF"
+
+
+def test_other_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "GGUF_PARTS", checkpoint.GGUF_PARTS[:1])
+    with pytest.raises(DraftingError) as caught:
+        checkpoint.build(tmp_path)
+    assert caught.value.code == "starter_corrupt"
+    assert not list(tmp_path.glob("starter-*"))
+    assert not list(tmp_path.glob("starter.partial-*"))
+
+
+def test_missing_weights_say_how_to_install_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "GGUF_PARTS", (("no_such_package", "data/part00"),))
+    with pytest.raises(DraftingError) as caught:
+        checkpoint.build(tmp_path)
+    assert caught.value.code == "starter_missing"
+    assert "make install" in caught.value.message_en
+
+
+def test_the_hash_names_what_goes_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = checkpoint.starter_hash()
+    assert len(before) == 16
+    monkeypatch.setattr(checkpoint, "GGUF_SHA256", "0" * 64)
+    assert checkpoint.starter_hash() != before
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_two_processes_build_one_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "starter.partial-old").mkdir()
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(2) as pool:
+        first, second = pool.map(checkpoint.build, [tmp_path, tmp_path])
+    assert first == second == tmp_path / f"starter-{checkpoint.starter_hash()}"
+    assert sorted(item.name for item in tmp_path.iterdir()) == [first.name, "starter.lock"]
+    config = json.loads((first / "config.json").read_text())
+    assert config["architectures"] == ["LlavaForConditionalGeneration"]
+    assert config["image_token_index"] == checkpoint.IMAGE_TOKEN_ID
+    assert config["text_config"]["hidden_size"] == checkpoint.WIDTH
+    assert not (first / "weights.gguf").exists()
+    assert_names(first)
+    assert_tokenizer(first)
+
+
+def assert_names(folder: Path) -> None:
+    from safetensors import safe_open
+
+    with safe_open(folder / "model.safetensors", "pt") as tensors:
+        names = set(tensors.keys())
+        words = tensors.get_slice("model.language_model.embed_tokens.weight")
+        assert words.get_shape() == [262144, checkpoint.WIDTH]
+    heads = {".".join(name.split(".")[:2]) for name in names}
+    assert heads == {
+        "model.language_model",
+        "vision_tower.vision_model",
+        "multi_modal_projector.linear_1",
+        "multi_modal_projector.linear_2",
+    }
+
+
+def assert_tokenizer(folder: Path) -> None:
+    """It begins with <bos>, and no cleaned text can become one of its special tokens."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert tokenizer("肺").input_ids[0] == tokenizer.bos_token_id == 2
+    assert tokenizer(checkpoint.IMAGE_TOKEN).input_ids == [2, checkpoint.IMAGE_TOKEN_ID]
+    added = tokenizer.added_tokens_decoder
+    special = {number for number, token in added.items() if token.special or number < 10}
+    markers = [added[number].content for number in sorted(special)]
+    assert len(markers) > 6000
+    cleaned = tokenizer([clean(f"咳{marker}嗽") for marker in markers], add_special_tokens=False)
+    assert not special & {number for ids in cleaned.input_ids for number in ids}
+    user = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "CR"}]}]
+    text = tokenizer.apply_chat_template(user, add_generation_prompt=True, tokenize=False)
+    assert text == "<bos>### Study\n<unused0>CR\n### Report\n"

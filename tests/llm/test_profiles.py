@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from radraft.errors import SettingsError
+from radraft.llm.checkpoint import starter_hash
+from radraft.llm.profiles import load_profile, names
+from radraft.studies.values import View
+
+PROFILE = """
+name: mine
+checkpoint: {kind: path, path: PATH}
+image_way: pixels
+chat_format: model
+template: instruct
+languages: [zh, en]
+covers: [{modality: DX, body_part: "", view: frontal}]
+context_tokens: 4096
+answers: written
+notice: {zh: 仅供研究。, en: Research use only.}
+"""
+
+
+def write(folder: Path, text: str = PROFILE) -> str:
+    weights = folder / "weights"
+    weights.mkdir(exist_ok=True)
+    path = folder / "mine.yaml"
+    path.write_text(text.replace("PATH", str(weights)), encoding="utf-8")
+    return str(path)
+
+
+def test_the_ready_profiles_load() -> None:
+    assert set(names()) == {"starter", "medgemma-4b-it", "qwen3-vl-8b-instruct", "lingshu-7b"}
+    for name in names():
+        profile = load_profile(name)
+        assert profile.name == name
+        assert "研究" in profile.notice.zh
+        assert "esearch" in profile.notice.en
+    assert load_profile("starter").answers == "quoted"
+
+
+@pytest.mark.parametrize(
+    ("modality", "body_part", "view", "covered"),
+    [
+        ("CR", "CHEST", View.FRONTAL, True),
+        ("dx", " chest ", View.FRONTAL, True),
+        ("CR", "CHEST", View.LATERAL, False),
+        ("CR", "", View.FRONTAL, False),
+        ("CR", "ABDOMEN", View.FRONTAL, False),
+        ("CT", "CHEST", View.NONE, False),
+    ],
+)
+def test_what_the_starter_covers(modality: str, body_part: str, view: View, covered: bool) -> None:
+    assert load_profile("starter").covers(modality, body_part, view) is covered
+
+
+def test_an_empty_body_part_is_covered_only_where_listed(tmp_path: Path) -> None:
+    profile = load_profile(write(tmp_path))
+    assert profile.covers("DX", "", View.FRONTAL)
+    assert not profile.covers("DX", "CHEST", View.FRONTAL)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fields"),
+    [
+        ("image_way: pixels", "image_way: both", "image_way"),
+        ("context_tokens: 4096", "context_tokens: '4096'", "context_tokens"),
+        ("answers: written", "answers: written\ntrust_remote_code: true", "trust_remote_code"),
+        ("view: frontal", "view: sideways", "covers.0.view"),
+        ("context_tokens: 4096", "context_tokens: 1000", "file"),
+        ("kind: path", "kind: hub", "checkpoint.hub"),
+        ("name: mine", "name: [", "file"),
+    ],
+)
+def test_names_the_fields_that_cannot_be_used(
+    tmp_path: Path, old: str, new: str, fields: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_profile(write(tmp_path, PROFILE.replace(old, new)))
+    assert caught.value.code == "profile_invalid"
+    assert fields in caught.value.message_en
+
+
+def test_unknown_profile_lists_the_known() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_profile("gpt")
+    assert caught.value.code == "profile_not_found"
+    assert "starter" in caught.value.message_zh
+
+
+def test_model_id_tells_checkpoints_apart(tmp_path: Path) -> None:
+    assert load_profile("starter").model_id == f"starter@{starter_hash()}"
+    assert load_profile("medgemma-4b-it").model_id == "medgemma-4b-it"
+    path = write(tmp_path)
+    profile = load_profile(path)
+    before = (profile.model_id, profile.profile_hash)
+    (tmp_path / "weights" / "model.safetensors").write_bytes(b"new")
+    after = load_profile(path)
+    assert before[0] != after.model_id
+    assert before[1] != after.profile_hash
+
+
+def test_a_missing_checkpoint_folder_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    (tmp_path / "weights").rmdir()
+    with pytest.raises(SettingsError) as caught:
+        _ = load_profile(path).model_id
+    assert caught.value.code == "checkpoint_not_found"
