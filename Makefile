@@ -10,7 +10,7 @@ GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/nul
 VLLM_REQUIREMENTS := requirements/$(if $(GPU),vllm-gpu.txt,vllm-cpu.txt)
 UNIT := not vllm and not browser and not postgres and not slow
 
-.PHONY: help demo test unit check lint format install vllm system-demo system-test starter bench clean
+.PHONY: help demo test unit check lint format install vllm system-demo system-test starter bench docs clean
 
 help:
 	@echo "make demo    install all, draft the demo studies, open http://127.0.0.1:7860"
@@ -70,3 +70,6 @@ system-test:
 
 clean:
 	rm -rf $(VENV) $(VLLM_VENV) "$(DEMO_DATA)" build dist src/*.egg-info
+
+docs: install
+	$(BIN)/python -m typer radraft.cli.main utils docs --name radraft --output docs/cli.md

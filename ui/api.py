@@ -152,6 +152,10 @@ def _add_writing(api: APIRouter, service: Service) -> None:
         return _json(canonical.plain(turn))
 
 
+FOLLOWUP_STATUS = {"followup_empty": 422, "followup_too_long": 422, "followup_not_signed": 409}
+"""Statuses of what the asker can mend; every other follow-up error is the model's."""
+
+
 def status_of(error: RadraftError) -> int:
     """HTTP status for `error`."""
     if isinstance(error, RequestRefused):
@@ -161,7 +165,7 @@ def status_of(error: RadraftError) -> int:
     if isinstance(error, RevisionConflict) or error.code == "report_is_signed":
         return 409
     if isinstance(error, FollowupError):
-        return 409 if error.code == "report_not_signed" else 503
+        return FOLLOWUP_STATUS.get(error.code, 503)
     if isinstance(error, DraftingError):
         return 503
     return 500 if isinstance(error, SettingsError) else 422

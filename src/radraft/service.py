@@ -185,7 +185,7 @@ class Service:
             history = tuple((t.question, t.answer) for t in questions.turns(session, case_id))
         endpoint = self._llm.endpoint()
         if endpoint is None:
-            raise FollowupError("llm_unreachable")
+            raise FollowupError("followup_unreachable")
         answer = followup.ask(
             question,
             signed,
@@ -207,12 +207,12 @@ class Service:
             )
 
     def signed(self, case_id: str) -> SignedReport:
-        """The newest signed version. FollowupError `report_not_signed` where there is none."""
+        """The newest signed version. FollowupError `followup_not_signed` where there is none."""
         with self.store.read() as session:
             cases.get_case(session, case_id)
             versions = sign.versions(session, case_id)
         if not versions:
-            raise FollowupError("report_not_signed")
+            raise FollowupError("followup_not_signed")
         return versions[-1]
 
     def status(self) -> ServiceStatus:

@@ -131,3 +131,12 @@ def test_no_identity_in_any_log(tmp_path: Path) -> None:
     assert identities
     for identity in identities:
         assert not identity or str(identity) not in logs
+
+
+def test_the_printed_help_is_the_documented_one(tmp_path: Path) -> None:
+    written = tmp_path / "cli.md"
+    words = ["-m", "typer", "radraft.cli.main", "utils", "docs", "--name", "radraft"]
+    subprocess.run([sys.executable, *words, "--output", written], check=True, capture_output=True)
+    assert written.read_text(encoding="utf-8") == (ROOT / "docs" / "cli.md").read_text(
+        encoding="utf-8"
+    ), "run `make docs`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from radraft.llm.concepts import Vocabulary
@@ -101,11 +102,18 @@ def e5() -> SentenceEncoder:
 
 
 @pytest.mark.slow
-def test_embeddings_join_the_languages(e5: SentenceEncoder) -> None:
-    passages = e5.passages(["右侧少量胸腔积液。", "心影大小正常。", "No rib fracture."])
-    queries = e5.queries(["pleural effusion", "heart size", "肋骨骨折"])
-    assert passages.shape == queries.shape == (3, 384)
-    assert (queries @ passages.T).argmax(axis=1).tolist() == [0, 1, 2]
+def test_embeddings_rank_bilingual_sentences(e5: SentenceEncoder) -> None:
+    passages = e5.passages(
+        [
+            "右侧少量胸腔积液。 Small right pleural effusion.",
+            "心影大小正常。 The heart size is normal.",
+            "未见肋骨骨折。 No rib fracture.",
+        ]
+    )
+    queries = e5.queries(["pleural effusion", "heart size", "肋骨骨折", "rib fracture", "胸腔积液"])
+    assert passages.shape == (3, 384) and queries.shape == (5, 384)
+    assert (queries @ passages.T).argmax(axis=1).tolist() == [0, 1, 2, 2, 0]
+    np.testing.assert_allclose(np.linalg.norm(passages, axis=1), 1, atol=1e-5)
     assert e5.passages([]).shape == (0, 384)
 
 

@@ -124,7 +124,7 @@ def test_sign_amend_and_the_training_pair(client: TestClient, service: Service) 
             "/api/cases/{case}/questions",
             {"question": "有结节吗？", "asked_by": "A"},
             409,
-            "report_not_signed",
+            "followup_not_signed",
         ),
         (
             "PUT",
@@ -155,7 +155,7 @@ def test_question_without_a_model_is_refused(client: TestClient, service: Servic
     service.sign(case_id, base_revision=working(client, case_id)["revision"], author="A")
     body = {"question": "有结节吗？", "asked_by": "B"}
     answer = client.post(f"/api/cases/{case_id}/questions", json=body)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "llm_unreachable")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "followup_unreachable")
 
 
 @pytest.mark.slow
