@@ -26,7 +26,7 @@ test: system-test install vllm starter
 	$(BIN)/python -m pytest -q --durations=15
 
 unit: install
-	$(BIN)/python -m pytest -q -m "$(UNIT)"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "$(UNIT)"
 
 check: lint test
 

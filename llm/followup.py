@@ -31,7 +31,7 @@ CONTEXT_TURNS = 3
 """Earlier turns that a pronoun may point back to."""
 CLOSE = 0.02
 """Cosine within which the model may put another sentence before the nearest one."""
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 LETTERS = "ABCDEFGH"
 
 
@@ -52,7 +52,7 @@ def ask(
     signed: SignedReport | None,
     *,
     profile: Profile,
-    endpoint: Endpoint,
+    endpoint: Endpoint | None,
     sentences: SentenceEncoder,
     history: Sequence[tuple[str, str]] = (),
 ) -> Answer:
@@ -63,7 +63,7 @@ def ask(
     sentences verbatim: the model only orders those that are about equally near. With
     `answers: written` the model words the answer; it must cite, and an answer that says more than
     the sentences it cites is replaced by quoting them. `history`: (question, answer) turns, oldest
-    first.
+    first. `endpoint` None: no vLLM answers now; what needs none is answered all the same.
 
     FollowupError `followup_empty`, `followup_too_long`, `followup_not_signed`,
     `followup_unreachable` or `followup_failed`.
@@ -204,7 +204,7 @@ def _listed(sentences: Sequence[Sentence], lang: Lang) -> str:
 class _Model:
     """The language model behind vLLM, through LangChain, with a fixed output format."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint | None) -> None:
         self._endpoint = endpoint
 
     def structured(
@@ -214,6 +214,8 @@ class _Model:
 
         FollowupError `followup_unreachable` or `followup_failed`.
         """
+        if self._endpoint is None:
+            raise FollowupError("followup_unreachable")
         import httpx
         import openai
         from langchain_core.exceptions import OutputParserException
@@ -240,7 +242,7 @@ class _Model:
                     model=self._endpoint.model,
                     temperature=0.0,
                     max_completion_tokens=max_tokens,
-                    max_retries=1,
+                    max_retries=0,
                     timeout=PATIENCE_S,
                     http_client=client,
                     openai_proxy=None,

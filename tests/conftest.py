@@ -12,6 +12,9 @@ import pytest
 from radraft.settings import Settings
 from radraft.store.database import Store, open_store
 from tests.postgres import Cluster, running_cluster
+from tests.vllm_fixtures import starter_endpoint, starter_profile, starter_server, vllm_settings
+
+__all__ = ["starter_endpoint", "starter_profile", "starter_server", "vllm_settings"]
 
 _numbers = count(1)
 

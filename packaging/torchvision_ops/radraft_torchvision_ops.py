@@ -3,7 +3,7 @@
 PyPI's torchvision is a CUDA build. Beside a CPU build of torch its C extension cannot load, and
 `import torchvision` fails with `operator torchvision::nms does not exist`. Nothing radraft does
 calls these operators; torchvision only needs their schemas to exist. PyTorch calls `register` at
-`import torch` in every process of the environment, because it is an entry point of `torch.backends`.
+`import torch` in every process of the environment: it is an entry point of `torch.backends`.
 """
 
 import ctypes

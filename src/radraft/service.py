@@ -183,14 +183,11 @@ class Service:
         signed = self.signed(case_id)
         with self.store.read() as session:
             history = tuple((t.question, t.answer) for t in questions.turns(session, case_id))
-        endpoint = self._llm.endpoint()
-        if endpoint is None:
-            raise FollowupError("followup_unreachable")
         answer = followup.ask(
             question,
             signed,
             profile=self.profile,
-            endpoint=endpoint,
+            endpoint=self._llm.endpoint(),
             sentences=self._sentence_encoder(),
             history=history,
         )

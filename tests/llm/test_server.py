@@ -22,6 +22,8 @@ from radraft.llm.server import ManagedServer, Timing, connect
 from radraft.settings import Settings
 from tests.llm.test_profiles import write
 
+pytestmark = pytest.mark.slow
+
 FAST = Timing(poll=0.02, check=0.05, probe=0.2, first_delay=0.01, longest_delay=0.1)
 
 

@@ -150,11 +150,14 @@ def test_refusals_have_a_code_and_both_sentences(
     assert error["message_en"]
 
 
-def test_question_without_a_model_is_refused(client: TestClient, service: Service) -> None:
+@pytest.mark.slow
+def test_questions_while_there_is_no_model(client: TestClient, service: Service) -> None:
     case_id = seed.add(service.store)
     service.sign(case_id, base_revision=working(client, case_id)["revision"], author="A")
-    body = {"question": "有结节吗？", "asked_by": "B"}
-    answer = client.post(f"/api/cases/{case_id}/questions", json=body)
+    path = f"/api/cases/{case_id}/questions"
+    unsaid = client.post(path, json={"question": "有结节吗？", "asked_by": "B"})
+    assert (unsaid.status_code, unsaid.json()["refused"]) == (200, True)
+    answer = client.post(path, json={"question": "右肺有实变吗？", "asked_by": "B"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "followup_unreachable")
 
 

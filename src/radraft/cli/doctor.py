@@ -17,9 +17,16 @@ if TYPE_CHECKING:
     from radraft.settings import Settings
 
 PACKAGES = (
-    "pydicom", "torch", "torchvision", "open-clip-torch", "transformers", "gradio", "langchain-core",
-    "sqlalchemy", "peft",
-)  # fmt: skip
+    "pydicom",
+    "torch",
+    "torchvision",
+    "open-clip-torch",
+    "transformers",
+    "peft",
+    "gradio",
+    "langchain-core",
+    "sqlalchemy",
+)
 
 
 def doctor(out: Output) -> None:
