@@ -159,7 +159,10 @@ def _language_model(gguf: Path) -> tuple[Any, dict[str, Any]]:
     """Gemma's configuration and its bfloat16 tensors under LLaVA's names, embeddings tied."""
     import torch
     from transformers import AutoModelForCausalLM, GgufConfig
+    from transformers.utils import logging
 
+    # The caller shows one bar of its own.
+    logging.disable_progress_bar()
     model = AutoModelForCausalLM.from_pretrained(
         gguf.parent,
         gguf_file=gguf.name,

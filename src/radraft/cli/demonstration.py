@@ -50,8 +50,9 @@ def _wait_for_drafts(service: Service, context: Context, out: Output) -> None:
     """Show what is waited for until no case is pending."""
     limit = context.settings.start_timeout_s + context.settings.draft_timeout_s * 2
     deadline = time.monotonic() + limit
+    said = ""
     with out.progress() as progress:
-        bar = progress.add_task("Waiting for vLLM", total=None)
+        bar = progress.add_task("Waiting", total=None)
         while True:
             states = [row.state for row in service.worklist()]
             left = sum(state in PENDING for state in states)
@@ -62,6 +63,10 @@ def _wait_for_drafts(service: Service, context: Context, out: Output) -> None:
             if state == "down" or time.monotonic() > deadline:
                 raise DraftingError("llm_unreachable")
             text = "Drafting" if state == "ready" else "Waiting for vLLM (a minute or two)"
+            if text != said:
+                # A log has no moving bar: say it once in a line of its own.
+                out.say(text)
+                said = text
             total = len(states) if state == "ready" else None
             progress.update(bar, description=text, total=total, completed=len(states) - left)
             time.sleep(0.25)
