@@ -162,7 +162,8 @@ def _language_model(gguf: Path) -> tuple[Any, dict[str, Any]]:
     from transformers.utils import logging
 
     # The caller shows one bar of its own.
-    logging.disable_progress_bar()
+    untyped: Any = logging
+    untyped.disable_progress_bar()
     model = AutoModelForCausalLM.from_pretrained(
         gguf.parent,
         gguf_file=gguf.name,

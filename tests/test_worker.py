@@ -211,3 +211,16 @@ def test_what_a_killed_service_was_drafting_is_drafted_by_the_next(sqlite_store:
     model = Model()
     with served(model) as endpoint, working(sqlite_store, lambda: endpoint):
         until(sqlite_store, case_id, cases.CaseState.DRAFTED)
+
+
+def test_a_case_that_breaks_the_line_does_not_stop_the_others(sqlite_store: Store) -> None:
+    broken, sound = waiting_case(sqlite_store, 1), waiting_case(sqlite_store, 2)
+    with sqlite_store.read() as session:
+        (image,) = cases.key_images(session, broken)
+    # Not a PNG: nothing in the line expects that of its own object store.
+    key = f"images/{image.image_id[:2]}/{image.image_id}.png"
+    sqlite_store.objects.put(key, b"damaged")
+    model = Model()
+    with served(model) as endpoint, working(sqlite_store, lambda: endpoint):
+        until(sqlite_store, sound, cases.CaseState.DRAFTED)
+        until(sqlite_store, broken, cases.CaseState.FAILED)

@@ -66,6 +66,9 @@ class LlmLink(threading.Thread):
         if self._server is not None:
             self._server.stop()
         self.join()
+        if self._server is not None:
+            # One that was still being built when the first stop came has started since.
+            self._server.stop()
 
     def _start(self, server: ManagedServer) -> None:
         try:

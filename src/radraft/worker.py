@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import httpx
+from sqlalchemy.exc import SQLAlchemyError
 
 from radraft import line
 from radraft.errors import RadraftError
@@ -29,6 +30,8 @@ log = logging.getLogger("radraft.worker")
 
 TICK_S = 1.0
 """How often the queue is looked at when nothing woke the worker: another process may ingest too."""
+PAUSE_S = 5.0
+"""Seconds that drafting rests when the database fails."""
 ATTEMPTS = 2
 """How often one case is drafted before a failure stands until a person asks again."""
 
@@ -76,10 +79,16 @@ class Worker(threading.Thread):
 
     def run(self) -> None:
         """Thread body."""
-        with self._store.begin() as session:
-            released = cases.release_stale(session)
-        log.info("worker started, %d interrupted drafts queued again", released)
-        asyncio.run(self._loop())
+        while not self._stop_event.is_set():
+            try:
+                with self._store.begin() as session:
+                    released = cases.release_stale(session)
+                log.info("drafting starts, %d interrupted drafts queued again", released)
+                asyncio.run(self._loop())
+            except SQLAlchemyError as error:
+                # A full disk or a database that restarts: drafting goes on once it is back.
+                log.error("drafting paused: %s", type(error).__name__)
+                self._stop_event.wait(PAUSE_S)
 
     async def _loop(self) -> None:
         limits = httpx.Limits(max_connections=self._slots + 4)
@@ -93,8 +102,7 @@ class Worker(threading.Thread):
                         running[task] = case_id
                 await self._pause(running)
                 for task in [task for task in running if task.done()]:
-                    del running[task]
-                    task.result()
+                    self._settle(running.pop(task), task.exception())
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
@@ -133,6 +141,16 @@ class Worker(threading.Thread):
         finally:
             self._partial.pop(case_id, None)
         self._retry(result)
+
+    def _settle(self, case_id: str, error: BaseException | None) -> None:
+        """One case that breaks the line must not keep the others from being drafted."""
+        if isinstance(error, SQLAlchemyError):
+            raise error
+        if error is not None:
+            # The type only: a message may quote what it choked on.
+            log.error("case %s broke the line: %s", case_id, type(error).__name__)
+            with self._store.begin() as session:
+                line.save(session, line.failed(case_id, self._profile, "draft_broken"))
 
     def _keep(self, sentence: DraftedSentence) -> None:
         self._partial[sentence.case_id] = (*self.partial(sentence.case_id), sentence)
