@@ -69,15 +69,24 @@ async def draft(
 
 def uncovered(case_id: str, profile: Profile) -> Draft:
     """The `Draft` of a study that the profile does not cover: no model was asked."""
+    return _empty(case_id, profile, Coverage.NOT_COVERED, "study_not_covered")
+
+
+def failed(case_id: str, profile: Profile, code: str) -> Draft:
+    """The `Draft` of a study that no request could be made for, with the message code of why."""
+    return _empty(case_id, profile, Coverage.FAILED, code)
+
+
+def _empty(case_id: str, profile: Profile, coverage: Coverage, code: str) -> Draft:
     return Draft(
         case_id=case_id,
         report=skeleton(case_id),
-        coverage=Coverage.NOT_COVERED,
+        coverage=coverage,
         model_id=profile.model_id,
         adapter_id=None,
         request_sha=None,
         usage=None,
-        error_code="study_not_covered",
+        error_code=code,
     )
 
 

@@ -14,8 +14,6 @@ from radraft.errors import StudyRejected
 from radraft.llm import draft as llm_draft
 from radraft.llm.values import Draft, DraftedSentence
 from radraft.prompts.build import build, request_json
-from radraft.reports.skeleton import skeleton
-from radraft.reports.values import Coverage
 from radraft.store import cases, drafts, images
 from radraft.studies.deidentify import deidentify
 from radraft.studies.key_images import key_images
@@ -191,20 +189,6 @@ def save(session: Session, result: Draft, request: DraftRequest | None = None) -
         request_json=request_json(request) if request is not None else None,
         encoder_id=embedding.encoder_id if embedding is not None else None,
         image_ids=tuple(i.image_id for i in request.images.images) if request is not None else (),
-    )
-
-
-def failed(case_id: str, profile: Profile, code: str) -> Draft:
-    """The empty skeleton for a case that could not be drafted, and why."""
-    return Draft(
-        case_id=case_id,
-        report=skeleton(case_id),
-        coverage=Coverage.FAILED,
-        model_id=profile.model_id,
-        adapter_id=None,
-        request_sha=None,
-        usage=None,
-        error_code=code,
     )
 
 

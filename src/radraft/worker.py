@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from radraft import line
 from radraft.errors import RadraftError
+from radraft.llm import draft as llm_draft
 from radraft.llm.values import Draft, DraftedSentence
 from radraft.reports.values import Coverage
 from radraft.store import cases
@@ -135,7 +136,7 @@ class Worker(threading.Thread):
             )
         except RadraftError as error:
             log.warning("case %s could not be drafted: %s", case_id, error.code)
-            result = line.failed(case_id, self._profile, error.code)
+            result = llm_draft.failed(case_id, self._profile, error.code)
             with self._store.begin() as session:
                 line.save(session, result)
         finally:
@@ -150,7 +151,7 @@ class Worker(threading.Thread):
             # The type only: a message may quote what it choked on.
             log.error("case %s broke the line: %s", case_id, type(error).__name__)
             with self._store.begin() as session:
-                line.save(session, line.failed(case_id, self._profile, "draft_broken"))
+                line.save(session, llm_draft.failed(case_id, self._profile, "draft_broken"))
 
     def _keep(self, sentence: DraftedSentence) -> None:
         self._partial[sentence.case_id] = (*self.partial(sentence.case_id), sentence)

@@ -86,10 +86,11 @@ def _draft(case_ids: tuple[str, ...], context: Context, out: Output) -> None:
 def _give_up(case_ids: tuple[str, ...], error: DraftingError, context: Context) -> None:
     """Leave every study with an empty skeleton to write in, and the reason."""
     from radraft import line
+    from radraft.llm import draft as llm_draft
 
     for case_id in case_ids:
         with context.store.begin() as session:
-            line.save(session, line.failed(case_id, context.profile, error.code))
+            line.save(session, llm_draft.failed(case_id, context.profile, error.code))
 
 
 def drafted_json(case_id: str, context: Context) -> dict[str, Any]:
