@@ -98,10 +98,26 @@ def test_a_single_bad_file_is_an_error_with_its_name(tmp_path: Path) -> None:
     assert error["message_zh"] != error["message_en"]
 
 
+def test_a_folder_of_bad_files_names_each(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("not a DICOM file", encoding="utf-8")
+    (folder / "empty.dcm").touch()
+    result = answer(tmp_path / "data", "ingest", folder, code=1)
+    assert {Path(item["file"]).name for item in result["rejections"]} == {"notes.txt", "empty.dcm"}
+    assert result["error"]["code"] in {item["code"] for item in result["rejections"]}
+
+
 def test_an_unknown_case_is_an_error(tmp_path: Path) -> None:
     for arguments in (("show", "c-0000000000000000"), ("draft", "c-0000000000000000")):
         error = answer(tmp_path, *arguments, code=1)["error"]
         assert error["code"] == "case_not_found"
+
+
+def test_a_path_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    for command in ("ingest", "draft"):
+        error = answer(tmp_path, command, tmp_path / "nothing.dcm", code=1)["error"]
+        assert error["file"].endswith("nothing.dcm")
 
 
 def test_an_empty_report_cannot_be_signed(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radraft.cli.context import Context, opened
-from radraft.cli.intake import raise_first, take_in
+from radraft.cli.intake import nothing_taken, take_in
 from radraft.cli.output import Output, rejections_text
 from radraft.cli.render import report_json, report_text
 from radraft.errors import DraftingError
@@ -20,17 +21,20 @@ if TYPE_CHECKING:
     from radraft.studies.values import Rejection
 
 
+CASE_ID = re.compile(r"c-[0-9a-f]{16}")
+
+
 def draft(target: str, again: bool, out: Output) -> None:
     """Draft what `target` names. Exit 1 when a draft failed, 3 when only some files were bad."""
     began = time.monotonic()
     with opened() as context:
         rejections: tuple[Rejection, ...] = ()
-        if Path(target).exists():
+        if not CASE_ID.fullmatch(target):
             taken = take_in(Path(target), context, out)
             rejections = taken.rejections
             case_ids = taken.cases + taken.known
             if not case_ids:
-                raise_first(taken)
+                nothing_taken(taken, out)
         else:
             case_ids = (target,)
         todo = _claim(case_ids, again, context)

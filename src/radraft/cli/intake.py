@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
 
 from radraft.cli.context import Context, opened
 from radraft.cli.output import Output, rejections_text
@@ -18,7 +21,7 @@ def ingest(path: Path, out: Output) -> None:
     with opened() as context:
         result = take_in(path, context, out)
     if not result.cases and not result.known:
-        raise_first(result)
+        nothing_taken(result, out)
     lines = [f"{case_id}  new" for case_id in result.cases]
     lines += [f"{case_id}  known" for case_id in result.known]
     out.result(
@@ -45,12 +48,18 @@ def take_in(path: Path, context: Context, out: Output) -> IngestResult:
         )
 
 
-def raise_first(result: IngestResult) -> None:
-    """Raise the reason why nothing at all was taken in."""
-    first = result.rejections[0] if result.rejections else None
-    if first is None:
+def nothing_taken(result: IngestResult, out: Output) -> NoReturn:
+    """Print why nothing at all was taken in, file by file, and end with exit code 1."""
+    if not result.rejections:
         raise StudyRejected("no_studies")
-    raise Rejected(first.code, first.message_zh, first.message_en, first.file)
+    first, *others = result.rejections
+    error = Rejected(first.code, first.message_zh, first.message_en, first.file)
+    if not others:
+        raise error
+    out.error(error, rejections=result.rejections)
+    if not out.json:
+        sys.stderr.write(rejections_text(tuple(others)))
+    raise typer.Exit(1)
 
 
 class Rejected(StudyRejected):
