@@ -385,10 +385,10 @@ def test_answers_show_what_they_rest_on(
     expect(page.locator(".rd-cited")).to_have_count(2)
     expect(page.locator(".rd-cited").first).to_have_attribute("data-id", "f2")
     # This workstation has no model: the question stays in the field with a reason.
-    page.get_by_placeholder("Ask about this report").fill("And the left?")
+    page.get_by_placeholder("Ask about this report").fill("Is the aorta tortuous?")
     page.get_by_role("button", name="Ask").click()
     expect(page.locator(".rd-followup .rd-bad")).not_to_be_empty()
-    expect(page.get_by_placeholder("Ask about this report")).to_have_value("And the left?")
+    expect(page.get_by_placeholder("Ask about this report")).to_have_value("Is the aorta tortuous?")
 
 
 def test_no_page_scroll_at_the_smallest_screen(open_page: Opener, workstation: Workstation) -> None:
