@@ -7,21 +7,20 @@ the LLaVA architecture demands is a minimal one that no request goes through.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from radraft import canonical
 from radraft.errors import DraftingError
+from radraft.locks import locked
 
 GGUF_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
 GGUF_PARTS = tuple(
@@ -63,7 +62,7 @@ def build(cache_dir: Path, on_progress: Progress | None = None) -> Path:
         return target
     cache_dir.mkdir(parents=True, exist_ok=True)
     report = on_progress or (lambda step, fraction: None)
-    with _locked(cache_dir / "starter.lock"):
+    with locked(cache_dir / "starter.lock"):
         if not target.is_dir():
             _remove_leftovers(cache_dir)
             partial = Path(tempfile.mkdtemp(prefix="starter.partial-", dir=cache_dir))
@@ -98,13 +97,6 @@ def starter_hash() -> str:
 def chat_template() -> str:
     """The role-marked template for base models, which have none of their own (jinja2)."""
     return CHAT_TEMPLATE.read_text(encoding="utf-8")
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _remove_leftovers(cache_dir: Path) -> None:

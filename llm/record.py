@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -12,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import psutil
+
+from radraft.locks import locked
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,7 @@ class RecordFile:
     def lock(self) -> Iterator[None]:
         """Held while a server is looked for, started or taken over; other processes wait."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self._path.with_suffix(".lock")):
             yield
 
     def read(self) -> Record | None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +15,7 @@ import numpy as np
 
 from radraft import canonical
 from radraft.errors import EncodingError
+from radraft.locks import locked
 from radraft.vision_encoder.config import EncoderConfig, load_config, parse_config
 
 if TYPE_CHECKING:
@@ -51,7 +49,7 @@ def build(cache_dir: Path) -> Path:
     if is_whole(target):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(target.parent / ".lock"):
+    with locked(target.parent / ".lock"):
         if not is_whole(target):
             log.info("building the vision encoder's weights")
             _write(config, target)
@@ -246,14 +244,3 @@ def _drawn(name: str, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.flo
     scale = 0.02 if "embedding" in name else inputs**-0.5
     values = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
     return (values * np.float32(scale)).astype(np.float32)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Holds an exclusive lock on `path`; the kernel drops it when the process dies."""
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -154,9 +154,7 @@ async def draft(
     on_sentence: Callable[[DraftedSentence], None] | None = None,
 ) -> Draft:
     """Draft one case and store the draft. vLLM's faults become an empty draft with a code."""
-    request = await asyncio.to_thread(
-        prepare, case_id, store=store, profile=profile, eyes=eyes, adapter_id=None
-    )
+    request = await asyncio.to_thread(prepare, case_id, store=store, profile=profile, eyes=eyes)
     if request is None:
         result = llm_draft.uncovered(case_id, profile)
         with store.begin() as session:

@@ -27,7 +27,7 @@ def demo(studies: Path, out: Output, *, leave: bool) -> None:
     from radraft.cli import starter
 
     if not studies.exists():
-        raise StudyRejected("path_not_found", file=str(studies))
+        raise StudyRejected("file_not_found", file=str(studies))
     with opened() as context:
         starter.build_all(context.settings.cache_dir, out)
         settings = context.settings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import hmac
 import os
@@ -18,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
 from radraft.errors import SettingsError
+from radraft.locks import locked
 from radraft.settings import Settings
 from radraft.store import migrations
 from radraft.store.objects import Objects
@@ -42,7 +42,8 @@ def open_store(settings: Settings) -> Store:
         raise SettingsError("data_dir_unusable") from None
     engine = _engine(url)
     try:
-        with _opening(folder):
+        # One process at a time: only one makes the secret and sets SQLite's journal mode.
+        with locked(folder / "store.lock"):
             secret = _secret(folder / "site.secret")
             with engine.begin() as connection:
                 migrations.upgrade(connection)
@@ -130,17 +131,6 @@ def _sqlite_begin(connection: Connection) -> None:
     connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if reading else 'OFF'}")
     # IMMEDIATE: two writers queue here instead of failing when the second one first writes.
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-
-@contextmanager
-def _opening(folder: Path) -> Iterator[None]:
-    """One process at a time, so that only one makes the secret and sets SQLite's journal mode."""
-    descriptor = os.open(folder / "store.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _secret(path: Path) -> bytes:
