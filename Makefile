@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 VLLM_VENV := .venv-vllm
+RADEVAL_VENV := .venv-radeval
 BIN := $(VENV)/bin
 # The demo's patients are made up; its data stays in the checkout.
 DEMO_DATA ?= $(CURDIR)/.radraft
@@ -10,7 +11,8 @@ GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/nul
 VLLM_REQUIREMENTS := requirements/$(if $(GPU),vllm-gpu.txt,vllm-cpu.txt)
 UNIT := not vllm and not browser and not postgres and not slow
 
-.PHONY: help demo test unit check lint format install vllm system-demo system-test starter bench docs clean
+.PHONY: help demo test unit check lint format install vllm radeval system-demo system-test system-bench \
+	starter bench bench-eval docs clean
 
 help:
 	@echo "make demo    install all, draft the demo studies, open http://127.0.0.1:7860"
@@ -18,6 +20,8 @@ help:
 	@echo "make unit    tests without model, browser or database server"
 	@echo "make check   ruff, mypy, and every test"
 	@echo "make bench   measure drafting, embedding and start-up on this machine"
+	@echo "make bench-eval   measure the metrics against pycocoevalcap on this machine (needs Java)"
+	@echo "make radeval      RadEval's model-based metrics in an environment of their own (6.5 GB)"
 
 demo: system-demo install vllm
 	RADRAFT_DATA_DIR="$(DEMO_DATA)" $(BIN)/radraft demo demo/studies
@@ -45,7 +49,11 @@ starter: install
 bench: install vllm starter
 	$(BIN)/python scripts/bench.py
 
+bench-eval: system-bench install
+	$(BIN)/python scripts/bench_eval.py
+
 install: $(VENV)/.installed
+radeval: $(RADEVAL_VENV)/.installed
 vllm: $(VLLM_VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml packaging/torchvision_ops/pyproject.toml packaging/torchvision_ops/radraft_torchvision_ops.py
@@ -62,14 +70,23 @@ $(VLLM_VENV)/.installed: $(VLLM_REQUIREMENTS) packaging/torchvision_ops/radraft_
 	$(if $(GPU),,$(VLLM_VENV)/bin/python -m pip uninstall -q -y torchaudio torchcodec)
 	@touch $@
 
+$(RADEVAL_VENV)/.installed: requirements/radeval.txt
+	@echo "== Installing RadEval into $(RADEVAL_VENV), a virtual environment of its own (6.5 GB)"
+	test -x $(RADEVAL_VENV)/bin/python || $(PYTHON) -m venv $(RADEVAL_VENV)
+	$(RADEVAL_VENV)/bin/python -m pip install --disable-pip-version-check -r requirements/radeval.txt
+	@touch $@
+
 system-demo:
 	@scripts/system-packages.sh demo
 
 system-test:
 	@scripts/system-packages.sh test
 
+system-bench:
+	@scripts/system-packages.sh bench
+
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) "$(DEMO_DATA)" build dist src/*.egg-info
+	rm -rf $(VENV) $(VLLM_VENV) $(RADEVAL_VENV) "$(DEMO_DATA)" build dist src/*.egg-info
 
 docs: install
 	$(BIN)/python -m typer radraft.cli.main utils docs --name radraft --output docs/cli.md

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the demo or the tests need, and says which.
-# Usage: scripts/system-packages.sh demo|test
+# Installs the Debian packages that the demo, the tests or a benchmark need, and says which.
+# Usage: scripts/system-packages.sh demo|test|bench
 set -euo pipefail
 
 # what is looked for | the package that brings it
@@ -10,11 +10,14 @@ test=("${demo[@]}"
   "program:chromium|chromium"
   "file:/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc|fonts-noto-cjk"
   "file:/usr/lib/postgresql/*/bin/initdb|postgresql")
+bench=("module:ensurepip|python3-venv"
+  "program:java|default-jre-headless") # METEOR 1.5, to compare with
 
 case "${1:-}" in
   demo) wanted=("${demo[@]}") ;;
   test) wanted=("${test[@]}") ;;
-  *) echo "usage: $0 demo|test" >&2; exit 2 ;;
+  bench) wanted=("${bench[@]}") ;;
+  *) echo "usage: $0 demo|test|bench" >&2; exit 2 ;;
 esac
 
 there() {

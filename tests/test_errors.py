@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = (
     "src/radraft",
     "llm",
+    "eval",
     "vision_encoder",
     "finetune",
     "prompts",

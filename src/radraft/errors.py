@@ -8,6 +8,7 @@
     ├── DraftingError        vLLM is down, slow, cut off, or answered out of format
     ├── ReportError          an edit or a signature that is not allowed
     ├── FollowupError        a question that cannot be answered now
+    ├── EvalError            input that cannot be scored without guessing
     └── NotFound             no such case, image or version
 
 Every error has a stable `code` and a sentence a person can act on in Chinese and in English
@@ -75,6 +76,10 @@ class ReportError(RadraftError):
 
 class FollowupError(RadraftError):
     """A question that cannot be answered now."""
+
+
+class EvalError(RadraftError):
+    """Input that cannot be scored without guessing."""
 
 
 class NotFound(RadraftError):

@@ -19,7 +19,7 @@ from radraft.studies.deidentify import deidentify
 from radraft.studies.key_images import key_images
 from radraft.studies.quality import check
 from radraft.studies.read import read
-from radraft.studies.values import DeidStudy, Rejection, Study
+from radraft.studies.values import DeidStudy, KeyImages, Rejection, Study
 from radraft.vision_encoder.encode import encode
 
 if TYPE_CHECKING:
@@ -128,16 +128,20 @@ def prepare(
     profile: Profile,
     eyes: Eyes | None,
     adapter_id: str | None = None,
+    change: Callable[[KeyImages], KeyImages] | None = None,
 ) -> DraftRequest | None:
     """Everything before the language model: pixels, embedding, prompt.
 
     None where the profile does not cover the case. `eyes` is None for profiles that take pixels.
+    `change` gives other key images to draft from: an evaluation's question what the image matters.
     """
     with store.read() as session:
         case = cases.deid_study(session, case_id)
         chosen = images.load(session, store.objects, case_id)
     if not _covers(profile, case):
         return None
+    if change is not None:
+        chosen = change(chosen)
     embedding = encode(chosen, eyes.encoder, store.objects) if eyes is not None else None
     return build(case, chosen, embedding, template=profile.template, adapter_id=adapter_id)
 
@@ -160,6 +164,31 @@ async def draft(
         with store.begin() as session:
             save(session, result)
         return result
+    result = await ask(
+        request,
+        profile=profile,
+        endpoint=endpoint,
+        client=client,
+        eyes=eyes,
+        timeout_s=timeout_s,
+        on_sentence=on_sentence,
+    )
+    with store.begin() as session:
+        save(session, result, request)
+    return result
+
+
+async def ask(
+    request: DraftRequest,
+    *,
+    profile: Profile,
+    endpoint: Endpoint,
+    client: httpx.AsyncClient,
+    eyes: Eyes | None,
+    timeout_s: float,
+    on_sentence: Callable[[DraftedSentence], None] | None = None,
+) -> Draft:
+    """Have the language model answer `request`; nothing is stored."""
     events = llm_draft.draft(
         request,
         profile=profile,
@@ -173,8 +202,6 @@ async def draft(
             result = event
         elif on_sentence is not None:
             on_sentence(event)
-    with store.begin() as session:
-        save(session, result, request)
     return result
 
 

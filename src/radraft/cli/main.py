@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from radraft.cli import eval_commands
 from radraft.cli.output import Output, reporting
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ pairs_app = typer.Typer(help="Training pairs from signed reports.", no_args_is_h
 starter_app = typer.Typer(help="The starter model.", no_args_is_help=True)
 app.add_typer(pairs_app, name="pairs")
 app.add_typer(starter_app, name="starter")
+app.add_typer(eval_commands.app, name="eval")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Case = Annotated[str, typer.Argument(help="Case id, as `radraft ingest` prints it.")]

@@ -1,0 +1,100 @@
+"""The form of a set's card on disk."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from radraft.errors import EvalError
+from radraft.reports.findings.vocabulary import vocabulary
+from radraft.reports.values import Certainty
+
+Labels = dict[str, Certainty]
+
+
+class CardFile(BaseModel):
+    """One card. Exactly one of `table`, `studies` and `items` says where its studies are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1)
+    source: str
+    licence: str
+    note: str = ""
+    splits: tuple[str, ...] = ("all",)
+    """Values of the column `split`; `all` takes every study."""
+    limit: int = Field(default=100, ge=1)
+    pictures: bool = True
+    """Whether the licence lets the HTML report show the images."""
+
+    table: str | None = None
+    """CSV below the data folder with `file`, a label column or columns, and `split`."""
+    patient: str | None = None
+    view: str | None = None
+    age: str | None = None
+    sex: str | None = None
+    present: dict[str, str] = {}
+    """Column with 1 for what is there: finding code."""
+    normal: tuple[str, ...] = ()
+    """Columns with 1 where none of `present` is there."""
+    column: str | None = None
+    values: dict[str, Labels] = {}
+    """Value of `column`: labels."""
+
+    studies: str | None = None
+    """Folder with one folder for each study."""
+    labels: dict[str, Labels] = {}
+    none_of: tuple[str, ...] = ()
+    """What `no_finding: present` in `labels` says is absent."""
+
+    items: str | None = None
+    """JSONL below the data folder: `id`, `study`, `labels`, `report_zh`, `report_en`, `has_prior`
+    and `split`."""
+
+    @model_validator(mode="after")
+    def _usable(self) -> CardFile:
+        if sum(way is not None for way in (self.table, self.studies, self.items)) != 1:
+            raise ValueError("exactly one of table, studies and items")
+        codes = {*self.present.values(), *self.none_of}
+        for labels in (*self.values.values(), *self.labels.values()):
+            codes |= labels.keys()
+        if unknown := codes - vocabulary().keys():
+            raise ValueError(f"no finding codes: {', '.join(sorted(unknown))}")
+        return self
+
+
+def card_file(name_or_path: str) -> CardFile:
+    """The ready card of that name, or the card in that YAML file.
+
+    EvalError `eval_unknown_set`, or `eval_card_invalid` naming the fields to correct.
+    """
+    import yaml
+
+    try:
+        return CardFile.model_validate(yaml.safe_load(_text(name_or_path)))
+    except ValidationError as error:
+        where = {".".join(str(step) for step in item["loc"]) or "file" for item in error.errors()}
+        fields = ", ".join(sorted(where))
+    except yaml.YAMLError:
+        fields = "file"
+    raise EvalError("eval_card_invalid", name=Path(name_or_path).stem, fields=fields)
+
+
+def names() -> tuple[str, ...]:
+    """Names of the ready sets."""
+    found = (item.name for item in files("radraft.eval").joinpath("cards").iterdir())
+    return tuple(sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml")))
+
+
+def _text(name_or_path: str) -> str:
+    if name_or_path in names():
+        ready = files("radraft.eval").joinpath("cards", f"{name_or_path}.yaml")
+        return ready.read_text(encoding="utf-8")
+    try:
+        return Path(name_or_path).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise EvalError(
+            "eval_unknown_set", name=Path(name_or_path).stem, known=", ".join(names())
+        ) from None

@@ -1,0 +1,1 @@
+"""Cards of the ready evaluation sets, one YAML file each."""

@@ -1,0 +1,1 @@
+"""What a report states: findings read from Chinese and English text by rules."""

@@ -1,0 +1,194 @@
+"""English reports: mentions of findings by rules. `docs/findings.md` defines what counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+
+from radraft.eval.findings import _english_attributes as attributes
+from radraft.eval.findings import _english_text as text_parts
+from radraft.eval.findings._english_lexicon import Cue, Hedge, Lexicon, Outcome, lexicon
+from radraft.eval.findings._english_places import compose
+from radraft.eval.findings._english_scope import (
+    Item,
+    clauses,
+    mark_recommendations,
+    set_polarity,
+)
+from radraft.eval.findings._english_study import whole_study
+from radraft.eval.findings.values import Mention
+from radraft.reports.findings.vocabulary import Kind, vocabulary
+from radraft.reports.values import Certainty, Laterality
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A mention, and the hedge of its words."""
+
+    mention: Mention
+    hedge: Hedge
+
+
+def read(text: str) -> tuple[Mention, ...]:
+    """Mentions of a report, by where they start. Sections that only ask are not read."""
+    return tuple(statement.mention for statement in statements(text))
+
+
+def statements(text: str) -> tuple[Statement, ...]:
+    """The mentions with how each is hedged, for label sets that need it."""
+    words = lexicon()
+    lowered = text_parts.lower(text)
+    found: list[Statement] = []
+    for passage in text_parts.passages(text):
+        if not passage.read:
+            continue
+        for sentence in text_parts.sentences(lowered, passage.start, passage.end):
+            found += _sentence(lowered, sentence, words)
+    found.sort(key=lambda statement: (statement.mention.start, statement.mention.end))
+    return tuple(found)
+
+
+def claims_prior(text: str) -> bool:
+    """Whether the text names an earlier examination, or states a change since one."""
+    words = lexicon()
+    lowered = text_parts.lower(text)
+    for passage in text_parts.passages(text):
+        if not passage.read and not passage.comparison:
+            continue
+        for sentence in text_parts.sentences(lowered, passage.start, passage.end):
+            plain = [words.plain.get(word, word) for word in sentence.words]
+            if passage.comparison and _names_examination(plain):
+                return True
+            if any(claims for _, _, claims in words.prior.find(plain)):
+                return True
+    return False
+
+
+def _names_examination(words: list[str]) -> bool:
+    return bool(words) and not {"none", "no", "unavailable", "not", "xxxx"} & set(words)
+
+
+def _sentence(lowered: str, sentence: text_parts.Sentence, words: Lexicon) -> list[Statement]:
+    plain = [words.plain.get(word, word) for word in sentence.words]
+    items = [
+        Item(
+            first,
+            last,
+            entry,
+            entry.cue,
+            names=bool(entry.codes or entry.word),
+            counted=any(word[0].isdigit() for word in plain[max(0, first - 2) : first]),
+        )
+        for first, last, entry in words.phrases.find(plain)
+    ]
+    if not any(item.names for item in items):
+        return []
+    found: list[tuple[Item, Mention]] = []
+    parts = clauses(items)
+    recommends = any(item.cue & Cue.RECOMMENDED for item in items)
+    named = [_name(part, plain, words) for part in parts]
+    for part in parts:
+        set_polarity(part, asked=sentence.question)
+    if recommends:
+        mark_recommendations(items)
+    for part, names in zip(parts, named, strict=True):
+        found += _mentions(part, names, sentence, plain, words)
+    return _with_sizes(lowered, sentence, found)
+
+
+def _name(
+    clause: list[Item], plain: list[str], words: Lexicon
+) -> dict[int, list[tuple[Outcome, Item | None]]]:
+    """What each naming item of the clause names; items that name nothing here lose their mark."""
+    found: dict[int, list[tuple[Outcome, Item | None]]] = {}
+    for index, item in enumerate(clause):
+        if not item.names:
+            continue
+        if item.entry.codes:
+            found[index] = [(Outcome(item.entry.codes), None)]
+        elif item.entry.word is not None and item.entry.word.name == "abnormality":
+            found[index] = whole_study(clause, index, plain) or compose(clause, index, words)
+        else:
+            found[index] = compose(clause, index, words)
+    for index, outcomes in found.items():
+        clause[index].names = bool(outcomes)
+    return {index: outcomes for index, outcomes in found.items() if outcomes}
+
+
+def _mentions(
+    clause: list[Item],
+    named: dict[int, list[tuple[Outcome, Item | None]]],
+    sentence: text_parts.Sentence,
+    plain: list[str],
+    words: Lexicon,
+) -> Iterator[tuple[Item, Mention]]:
+    sides: dict[int, Laterality | None] = {}
+    for index, outcomes in named.items():
+        item = clause[index]
+        preceding, following = attributes.located(clause, index)
+        sides[index] = attributes.side(preceding, following)
+        if sides[index] is None and attributes.shared_side(clause, index) is not None:
+            sides[index] = sides.get(index - 2)
+        if item.unread:
+            continue
+        change = attributes.change(clause, index, plain, words)
+        place = next((i.entry.anatomy for i in [*preceding, *following] if i.entry.anatomy), None)
+        for outcome, by in outcomes:
+            polarity = item.polarity
+            if outcome.absent:
+                if polarity is Certainty.ABSENT:
+                    continue
+                polarity = Certainty.ABSENT
+            by = by or item
+            first, last = min(item.first, by.first), max(item.last, by.last)
+            anatomy = by.entry.anatomy or place
+            for code in outcome.codes:
+                yield (
+                    item,
+                    Mention(
+                        code,
+                        Certainty.PRESENT if code == "no_finding" else polarity,
+                        sides[index],
+                        anatomy,
+                        None if outcome.absent else change,
+                        start=sentence.starts[first],
+                        end=sentence.ends[last - 1],
+                    ),
+                )
+
+
+def _with_sizes(
+    lowered: str, sentence: text_parts.Sentence, found: list[tuple[Item, Mention]]
+) -> list[Statement]:
+    mentions = [mention for _, mention in found]
+    start, end = sentence.starts[0], sentence.ends[-1]
+    if not mentions or ("mm" not in lowered[start:end] and "cm" not in lowered[start:end]):
+        return [Statement(mention, item.hedge) for item, mention in found]
+    measurable = [
+        index for index, mention in enumerate(mentions) if mention.code not in _unmeasured()
+    ]
+    for begin, stop, values in attributes.sizes(lowered, start, end):
+        if not measurable:
+            break
+        after = [i for i in measurable if 0 <= mentions[i].start - stop <= 40]
+        before = [i for i in measurable if mentions[i].start < begin]
+        between = lowered[stop : mentions[after[0]].start] if after else ""
+        if after and not {",", ";"} & set(between) and " and " not in between:
+            chosen = after[0]
+        elif before:
+            chosen = before[-1]
+        else:
+            continue
+        mentions[chosen] = replace(mentions[chosen], size_mm=mentions[chosen].size_mm + values)
+    return [
+        Statement(mention, item.hedge) for (item, _), mention in zip(found, mentions, strict=True)
+    ]
+
+
+@cache
+def _unmeasured() -> frozenset[str]:
+    """Codes that a length in the sentence is not the size of."""
+    return frozenset(
+        code for code, finding in vocabulary().items() if finding.kind is not Kind.FINDING
+    )

@@ -1,0 +1,61 @@
+"""Findings of a report: text in, mentions out. `docs/findings.md` defines what counts as what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from radraft.eval.findings.values import Mention
+from radraft.eval.values import Lang
+from radraft.reports.findings.vocabulary import counted_as, lineage
+from radraft.reports.values import Certainty
+
+_RANK = {Certainty.ABSENT: 0, Certainty.UNCERTAIN: 1, Certainty.PRESENT: 2}
+
+
+def extract(text: str, lang: Lang) -> tuple[Mention, ...]:
+    """Every mention of a report in one language, by where it starts.
+
+    Rules only: no model, no download. Spans are characters of `text`.
+    """
+    return _language(lang).read(text)
+
+
+def claims_prior(text: str, lang: Lang) -> bool:
+    """Whether `text` compares with an earlier examination: names one, or states a change."""
+    return _language(lang).claims_prior(text)
+
+
+def status(mentions: Iterable[Mention]) -> dict[str, Certainty]:
+    """One certainty per finding: present before uncertain before absent.
+
+    Variants count as their finding. A present or uncertain finding makes its parents so; an absent
+    one says nothing of its parents.
+    """
+    found: dict[str, Certainty] = {}
+    for mention in mentions:
+        if mention.polarity is Certainty.ABSENT:
+            codes: tuple[str, ...] = (counted_as(mention.code),)
+        else:
+            codes = lineage(mention.code)
+        for code in codes:
+            if code not in found or _RANK[mention.polarity] > _RANK[found[code]]:
+                found[code] = mention.polarity
+    return found
+
+
+class _Language(Protocol):
+    def read(self, text: str) -> tuple[Mention, ...]: ...
+
+    def claims_prior(self, text: str) -> bool: ...
+
+
+def _language(lang: Lang) -> _Language:
+    # The rules of a language take a moment to build; the other's are not needed.
+    if lang == "en":
+        from radraft.eval.findings import english
+
+        return english
+    from radraft.eval.findings import chinese
+
+    return chinese

@@ -1,0 +1,1 @@
+"""Does the model look at the image? Drafts from changed images, and what the image adds."""

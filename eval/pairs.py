@@ -1,0 +1,243 @@
+"""Report pairs from two JSONL files: everything that could make a score wrong is refused here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from radraft.errors import EvalError
+from radraft.eval.values import IntArray, Lang, Pair
+
+_EXAMPLES = 3
+_LONGEST_ID = 40
+
+
+def read_pairs(refs: Path, hyps: Path, lang: Lang) -> PairFiles:
+    """Pairs of the reports in `refs` and `hyps` (JSONL), joined by id, in the order of their ids.
+
+    Each line is an object with `id` and either `report`, or `findings` and `impression` (one of
+    the two may be empty or left out; they are joined by a line feed). Other fields are passed
+    over. EvalError, naming file, line and id, for what is not UTF-8, not JSON, not an object, of
+    the wrong type, twice there, empty, only in one of the files, or in the other language.
+    """
+    known_refs = _index(refs, lang)
+    known_hyps = _index(hyps, lang)
+    if known_refs.keys() != known_hyps.keys():
+        raise _differ(known_refs, known_hyps, hyps)
+    ids = tuple(sorted(known_refs))
+    return PairFiles(
+        refs,
+        hyps,
+        lang,
+        ids,
+        np.array([known_refs[one].offset for one in ids], dtype=np.int64),
+        np.array([known_hyps[one].offset for one in ids], dtype=np.int64),
+    )
+
+
+def han_share(text: str) -> float:
+    """Share of Han characters (U+4E00 to U+9FFF) among letters and Han characters, 0 to 1.
+
+    NaN where a text has neither.
+    """
+    han = sum("\u4e00" <= character <= "\u9fff" for character in text)
+    letters = sum(character.isalpha() for character in text)
+    return han / letters if letters else float("nan")
+
+
+def is_in(text: str, lang: Lang) -> bool:
+    """Whether `text` may count as a report in `lang`.
+
+    Chinese: at least 30% Han (abbreviations and units are Latin). English: at most 10% Han. A text
+    without letters is in neither.
+    """
+    share = han_share(text)
+    return share >= 0.3 if lang == "zh" else share <= 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class PairFiles(Sequence[Pair]):
+    """Pairs that stay on disk: two byte offsets for each are kept, and a text only while read."""
+
+    refs: Path
+    hyps: Path
+    lang: Lang
+    ids: tuple[str, ...]
+    ref_offsets: IntArray
+    hyp_offsets: IntArray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @overload
+    def __getitem__(self, index: int) -> Pair: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Pair, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Pair | tuple[Pair, ...]:
+        places = range(len(self))[index]
+        if isinstance(places, int):
+            return next(self._read(range(places, places + 1)))
+        return tuple(self._read(places))
+
+    def __iter__(self) -> Iterator[Pair]:
+        return self._read(range(len(self)))
+
+    def _read(self, places: range) -> Iterator[Pair]:
+        with self.refs.open("rb") as refs, self.hyps.open("rb") as hyps:
+            for place in places:
+                refs.seek(self.ref_offsets[place])
+                hyps.seek(self.hyp_offsets[place])
+                ref, hyp = (_text(json.loads(file.readline())) for file in (refs, hyps))
+                assert ref is not None and hyp is not None
+                yield Pair(self.ids[place], ref, hyp)
+
+
+def digests(pairs: Sequence[Pair]) -> tuple[str, str]:
+    """(SHA-256 of ids and references, SHA-256 of ids and hypotheses), in the pairs' order."""
+    refs, hyps = hashlib.sha256(), hashlib.sha256()
+    for pair in pairs:
+        for digest, text in ((refs, pair.ref), (hyps, pair.hyp)):
+            digest.update(json.dumps([pair.id, text], ensure_ascii=False).encode("utf-8") + b"\n")
+    return refs.hexdigest(), hyps.hexdigest()
+
+
+@dataclass(frozen=True)
+class _Place:
+    line: int
+    offset: int
+
+
+def _index(path: Path, lang: Lang) -> dict[str, _Place]:
+    """Where each report of `path` begins. EvalError for the first that cannot be scored."""
+    places: dict[str, _Place] = {}
+    foreign: list[str] = []
+    for line, offset, raw in _lines(path):
+        entry = _entry(raw, line, path)
+        key = entry.get("id")
+        if not isinstance(key, str) or not _usable(key):
+            raise EvalError("eval_bad_id", file=str(path), line=line)
+        if key in places:
+            raise EvalError(
+                "eval_duplicate_id",
+                file=str(path),
+                line=line,
+                id=_shown(key),
+                first=places[key].line,
+            )
+        text = _checked(entry, key, line, path)
+        if not is_in(text, lang):
+            foreign.append(key)
+        places[key] = _Place(line, offset)
+    if not places:
+        raise EvalError("eval_no_reports", file=str(path))
+    if foreign:
+        raise EvalError(
+            "eval_wrong_language",
+            file=str(path),
+            lang=lang,
+            count=len(foreign),
+            examples=", ".join(f"{_shown(key)} (:{places[key].line})" for key in foreign[:3]),
+        )
+    return places
+
+
+def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """(line number from 1, byte offset, bytes) of each line that is not blank."""
+    if not path.is_file():  # a pipe cannot be read twice
+        raise EvalError("eval_file_missing", file=str(path))
+    try:
+        with path.open("rb") as file:
+            offset = 0
+            for line, raw in enumerate(file, start=1):
+                mark = 3 if line == 1 and raw.startswith(b"\xef\xbb\xbf") else 0
+                if raw[mark:].strip():
+                    yield line, offset + mark, raw[mark:]
+                offset += len(raw)
+    except OSError:
+        raise EvalError("eval_file_missing", file=str(path)) from None
+
+
+def _entry(raw: bytes, line: int, path: Path) -> dict[str, Any]:
+    def unique(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        entry: dict[str, Any] = {}
+        for field, value in items:
+            if field in entry:
+                raise EvalError(
+                    "eval_duplicate_key", file=str(path), line=line, field=_shown(field)
+                )
+            entry[field] = value
+        return entry
+
+    try:
+        value = json.loads(raw.decode("utf-8"), object_pairs_hook=unique)
+    except UnicodeDecodeError:
+        raise EvalError("eval_not_utf8", file=str(path), line=line) from None
+    except json.JSONDecodeError as error:
+        raise EvalError("eval_bad_json", file=str(path), line=line, column=error.colno) from None
+    except (RecursionError, ValueError):  # brackets too deep, a number of thousands of digits
+        raise EvalError("eval_bad_json", file=str(path), line=line, column=1) from None
+    if not isinstance(value, dict):
+        raise EvalError("eval_not_object", file=str(path), line=line)
+    return value
+
+
+def _checked(entry: dict[str, Any], key: str, line: int, path: Path) -> str:
+    where: dict[str, Any] = {"file": str(path), "line": line, "id": _shown(key)}
+    given = [name for name in ("report", "findings", "impression") if entry.get(name) is not None]
+    for name in given:
+        if not isinstance(entry[name], str):
+            raise EvalError("eval_wrong_type", field=name, **where)
+    if not given:
+        raise EvalError("eval_no_report", **where)
+    if "report" in given and len(given) > 1:
+        raise EvalError("eval_two_reports", **where)
+    text = _text(entry)
+    if text is None:
+        raise EvalError("eval_empty_report", **where)
+    return text
+
+
+def _text(entry: dict[str, Any]) -> str | None:
+    """The report's text without outer white space; None where there is none."""
+    parts = (entry.get(name) for name in ("report", "findings", "impression"))
+    text = "\n".join(part.strip() for part in parts if isinstance(part, str) and part.strip())
+    # What UTF-8 cannot hold (half of a surrogate pair, written as \ud83d) has no hash either.
+    return text.encode("utf-8", "replace").decode("utf-8") or None
+
+
+def _differ(refs: dict[str, _Place], hyps: dict[str, _Place], path: Path) -> EvalError:
+    def examples(ids: list[str]) -> str:
+        return ", ".join(_shown(key) for key in islice(ids, _EXAMPLES)) or "-"
+
+    only_refs = [key for key in refs if key not in hyps]
+    only_hyps = [key for key in hyps if key not in refs]
+    return EvalError(
+        "eval_ids_differ",
+        file=str(path),
+        refs=len(refs),
+        hyps=len(hyps),
+        only_refs=len(only_refs),
+        only_hyps=len(only_hyps),
+        example_refs=examples(only_refs),
+        example_hyps=examples(only_hyps),
+    )
+
+
+def _usable(key: str) -> bool:
+    """Whether an id has text in it and can be written to a file."""
+    return bool(key.strip()) and key.isprintable()
+
+
+def _shown(text: str) -> str:
+    """`text` as it may stand in a message: one line, not long."""
+    plain = "".join(character if character.isprintable() else "?" for character in text)
+    return plain if len(plain) <= _LONGEST_ID else plain[:_LONGEST_ID] + "..."

@@ -1,0 +1,1 @@
+"""A result on paper: JSON, Markdown and one HTML page."""

@@ -1,0 +1,1 @@
+"""The finding vocabulary: codes, names, terms and label sets."""

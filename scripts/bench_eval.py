@@ -1,0 +1,300 @@
+"""`make bench-eval`: what scoring reports costs, beside pycocoevalcap on the same pairs.
+
+    python scripts/bench_eval.py [--pairs 10000] [--workers 2]
+
+Prints a Markdown table. Pairs come from ../shared/data where it is there (each report with a
+similar other one, seeded), and else from sentences put together at random. pycocoevalcap gets the
+very strings that radraft tokenised; its METEOR needs Java.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import platform
+import random
+import shutil
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rapidfuzz import fuzz
+
+from radraft.eval.text import bleu, cider, rouge, tokens
+from radraft.eval.text.meteor import score as meteor
+from radraft.eval.text.meteor import tables
+from radraft.eval.text.ngrams import Docs, number
+from radraft.eval.text.parts import Part
+from radraft.eval.text.score import score_texts
+from radraft.eval.values import FloatArray, Lang, Pair
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+SEED = 20261122
+CHUNK = 2500
+NAMES = ("BLEU-1 to -4", "ROUGE-L", "METEOR", "CIDEr")
+Strings = Sequence[tuple[str, str]]
+
+SENTENCES: dict[Lang, tuple[str, ...]] = {
+    "en": (
+        "The heart is normal in size.",
+        "The cardiac silhouette is mildly enlarged.",
+        "No focal consolidation is seen.",
+        "There is a small left pleural effusion.",
+        "No pneumothorax.",
+        "Patchy opacity in the right lower lobe may be atelectasis or pneumonia.",
+        "The lungs are clear bilaterally.",
+        "The mediastinal contours are within normal limits.",
+        "Interstitial markings are increased at both bases.",
+    ),
+    "zh": (
+        "心影大小形态正常。",
+        "心影轻度增大。",
+        "两肺未见明显实变影。",
+        "左侧胸腔少量积液。",
+        "未见气胸。",
+        "右肺下叶斑片影，考虑肺不张或肺炎。",
+        "双肺野清晰。",
+        "纵隔居中，未见增宽。",
+        "双肺下叶间质纹理增多。",
+        "右肺上叶磨玻璃影，建议复查。",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Values and seconds of one scorer."""
+
+    corpus: FloatArray
+    sentence: FloatArray
+    seconds: float
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=10_000)
+    parser.add_argument("--workers", type=int, default=2)
+    arguments = parser.parse_args()
+    sets: dict[Lang, list[Pair]] = {
+        lang: list(similar_pairs(reports(lang), arguments.pairs, lang)) for lang in ("en", "zh")
+    }
+    load = f"{os.cpu_count()} CPUs {platform.machine()}, load before {os.getloadavg()[0]:.1f}"
+    print(f"{arguments.pairs} pairs a language, {arguments.workers} processes, {load}\n")
+    prepare()
+    compare(sets["en"], arguments.workers)
+    whole(sets, arguments.workers)
+
+
+def compare(pairs: Sequence[Pair], workers: int) -> None:
+    """The four metrics of the report-generation literature, on the same token strings."""
+    cut = [(tokens.english(pair.ref), tokens.english(pair.hyp)) for pair in pairs]
+    strings = [(" ".join(ref), " ".join(hyp)) for ref, hyp in cut]
+    # Once before and once after theirs: other work on the machine then weighs on both alike.
+    _, before = radraft_four(strings, workers)
+    theirs = pycocoevalcap_four(strings)
+    ours, after = radraft_four(strings, workers)
+    counting = (before + after) / 2
+    print("| metric | radraft | pycocoevalcap | largest difference | radraft, s | theirs, s |")
+    print("|---|---|---|---|---|---|")
+    for name in NAMES:
+        if name not in theirs or name not in ours:
+            print(f"| {name} | not measured: METEOR's tables or Java are missing | | | | |")
+            continue
+        one, two = ours[name], theirs[name]
+        gap = max(np.abs(one.corpus - two.corpus).max(), np.abs(one.sentence - two.sentence).max())
+        values = [" ".join(f"{v:.6f}" for v in side.corpus) for side in (one, two)]
+        cells = [name, *values, f"{gap:.1e}", f"{one.seconds:.2f}", f"{two.seconds:.2f}"]
+        print("| " + " | ".join(cells) + " |")
+    total = sum(side.seconds for side in theirs.values())
+    print(f"| all four | | | | {counting:.2f} | {total:.2f} |\n")
+    print(f"pycocoevalcap takes {total / counting:.1f} times as long.")
+    print("Lines add up radraft's processes; `all four` is wall time in all of them, from strings")
+    print("to values, with their start-up and METEOR's tables, the mean of two runs.\n")
+
+
+def radraft_four(strings: Strings, workers: int) -> tuple[dict[str, Timed], float]:
+    """Values with single-process times, and the time of all four in `workers` processes."""
+    start = time.perf_counter()
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        chunks = [strings[at : at + CHUNK] for at in range(0, len(strings), CHUNK)]
+        waiting = pool.map(count_four, chunks)
+        begin = time.perf_counter()
+        weighed = timed(cider.cider(renumbered(strings), ""), 0.0)
+        spent = time.perf_counter() - begin
+        counted = list(waiting)
+    out = {}
+    stats = np.concatenate([chunk[0] for chunk in counted])
+    for name, part in (("BLEU-1 to -4", bleu.coco(stats, "")), ("ROUGE-L", rouge.rouge(stats, ""))):
+        out[name] = timed(part, sum(chunk[3][name] for chunk in counted))
+    if counted[0][1] is not None:
+        taken = sum(chunk[3]["METEOR"] for chunk in counted)
+        out["METEOR"] = timed(meteor.part(np.concatenate([c[1] for c in counted])), taken)
+    out["CIDEr"] = Timed(weighed.corpus, weighed.sentence, spent)
+    return out, time.perf_counter() - start
+
+
+def count_four(strings: Strings) -> tuple[FloatArray, FloatArray | None, int, dict[str, float]]:
+    """Statistics of BLEU and ROUGE, of METEOR, and seconds of each."""
+    begin = time.perf_counter()
+    vocabulary: dict[str, int] = {}
+    refs = number([ref.split() for ref, _ in strings], vocabulary)
+    hyps = number([hyp.split() for _, hyp in strings], vocabulary)
+    counts = bleu.statistics(refs, hyps)
+    middle = time.perf_counter()
+    stats = np.column_stack([counts, rouge.common_subsequence(refs, hyps)])
+    later = time.perf_counter()
+    scorer = meteor_scorer()
+    found = scorer.statistics(refs, hyps, list(vocabulary)) if scorer else None
+    spent = (middle - begin, later - middle, time.perf_counter() - later)
+    return stats, found, len(strings), dict(zip(NAMES, spent, strict=False))
+
+
+_SCORERS: list[meteor.Meteor | None] = []
+
+
+def meteor_scorer() -> meteor.Meteor | None:
+    """One scorer a process."""
+    if not _SCORERS:
+        folder = tables.find()
+        _SCORERS.append(meteor.Meteor(tables.load(folder)) if folder else None)
+    return _SCORERS[0]
+
+
+def renumbered(strings: Strings) -> list[tuple[Docs, Docs]]:
+    """Chunks of both sides by one numbering."""
+    vocabulary: dict[str, int] = {}
+    chunks = [strings[at : at + CHUNK] for at in range(0, len(strings), CHUNK)]
+    return [
+        (
+            number([ref.split() for ref, _ in chunk], vocabulary),
+            number([hyp.split() for _, hyp in chunk], vocabulary),
+        )
+        for chunk in chunks
+    ]
+
+
+def timed(part: Part, seconds: float) -> Timed:
+    """The literature's measures of a part: all four BLEU, the first ROUGE, METEOR, CIDEr."""
+    rows = part.per_report()
+    keep = 4 if part.measures[0].name.startswith("bleu1") else 1
+    return Timed(part.corpus(None, rows)[:keep], rows[:, :keep], seconds)
+
+
+def pycocoevalcap_four(strings: Strings) -> dict[str, Timed]:
+    """The same four by pycocoevalcap, METEOR only where Java is there."""
+    from pycocoevalcap.bleu.bleu import Bleu  # type: ignore[import-untyped]
+    from pycocoevalcap.cider.cider import Cider  # type: ignore[import-untyped]
+    from pycocoevalcap.meteor.meteor import Meteor  # type: ignore[import-untyped]
+    from pycocoevalcap.rouge.rouge import Rouge  # type: ignore[import-untyped]
+
+    refs = {place: [ref] for place, (ref, _) in enumerate(strings)}
+    hyps = {place: [hyp] for place, (_, hyp) in enumerate(strings)}
+    makers: dict[str, Callable[[], Any]] = dict(
+        zip(NAMES, (Bleu, Rouge, Meteor, Cider), strict=True)
+    )
+    if not shutil.which("java"):
+        del makers["METEOR"]
+    out = {}
+    for name, make in makers.items():
+        begin = time.perf_counter()
+        scorer = make()
+        options = {"verbose": 0} if make is Bleu else {}
+        corpus, sentence = scorer.compute_score(refs, hyps, **options)
+        spent = time.perf_counter() - begin
+        rows = np.array(sentence, dtype=np.float64)
+        rows = rows.T if rows.ndim == 2 else rows[:, None]
+        out[name] = Timed(np.atleast_1d(np.array(corpus, dtype=np.float64)), rows, spent)
+    return out
+
+
+def whole(sets: dict[Lang, list[Pair]], workers: int) -> None:
+    """All text metrics and the finding extractor on both languages."""
+    print("| step | seconds |")
+    print("|---|---|")
+    total = 0.0
+    for lang, pairs in sets.items():
+        begin = time.perf_counter()
+        score_texts(pairs, lang, workers=workers).corpus()
+        spent = time.perf_counter() - begin
+        total += spent
+        print(f"| all text metrics, {lang}, {len(pairs)} pairs | {spent:.1f} |")
+    speeds = []
+    for lang, pairs in sets.items():
+        texts = [text for pair in pairs for text in (pair.ref, pair.hyp)]
+        begin = time.perf_counter()
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            jobs = [(lang, texts[at : at + CHUNK]) for at in range(0, len(texts), CHUNK)]
+            list(pool.map(extract_all, jobs))
+        spent = time.perf_counter() - begin
+        total += spent
+        print(f"| findings, {lang}, {len(texts)} reports | {spent:.1f} |")
+        extract_all((lang, texts[:50]))
+        begin = time.perf_counter()
+        extract_all((lang, texts[:4000]))
+        speeds.append((lang, min(4000, len(texts)) / (time.perf_counter() - begin)))
+    print(f"| text metrics and findings, both languages | {total:.1f} |\n")
+    for lang, speed in speeds:
+        print(f"The finding extractor reads {speed:.0f} {lang} reports a second on one core.")
+
+
+def extract_all(job: tuple[Lang, Sequence[str]]) -> int:
+    """How many mentions the extractor finds."""
+    # Here, so that the text metrics' processes do not pay for it.
+    from radraft.eval.findings.extract import extract
+
+    lang, texts = job
+    return sum(len(extract(text, lang)) for text in texts)
+
+
+def prepare() -> None:
+    """Build METEOR's index where this machine has none, and say what that took."""
+    folder = tables.find()
+    if folder:
+        begin = time.perf_counter()
+        tables.paraphrases(folder)
+        print(
+            f"METEOR's paraphrase index was there or built in {time.perf_counter() - begin:.1f} s"
+        )
+        print("(it is built once on a machine).\n")
+
+
+def reports(lang: Lang) -> list[str]:
+    """Distinct texts to pair."""
+    english, chinese = DATA / "reports_iu_en/reports.csv", DATA / "reports_iu_zh_en/pairs.jsonl"
+    if lang == "en" and english.is_file():
+        with english.open(encoding="utf-8", newline="") as file:
+            texts = [
+                f"{row['findings']} {row['impression']}".strip() for row in csv.DictReader(file)
+            ]
+    elif lang == "zh" and chinese.is_file():
+        with chinese.open(encoding="utf-8") as file:
+            texts = [json.loads(line)["zh"].strip() for line in file]
+    else:
+        draw = random.Random(SEED)
+        texts = ["".join(draw.sample(SENTENCES[lang], draw.randint(4, 9))) for _ in range(4000)]
+    return sorted({text for text in texts if text})
+
+
+def similar_pairs(texts: Sequence[str], count: int, lang: Lang) -> Iterable[Pair]:
+    """`count` distinct pairs: a report and one of the three most like it among twenty drawn."""
+    draw = random.Random(SEED)
+    seen: set[tuple[str, str]] = set()
+    while len(seen) < count:
+        ref = draw.choice(texts)
+        others = sorted(draw.sample(texts, 20), key=lambda text: -fuzz.ratio(ref, text))
+        pair = (ref, draw.choice([text for text in others if text != ref][:3]))
+        if pair not in seen:
+            seen.add(pair)
+            yield Pair(f"{lang}{len(seen)}", *pair)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""`python -m radraft.cli`."""
+
+from radraft.cli.main import main
+
+main()

@@ -1,0 +1,94 @@
+"""Wraps a picture of a radiograph (JPEG, PNG) as DICOM, so that it can walk the same line."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+_NAMESPACE = uuid.UUID("b3b1b2a4-58f9-4f63-9a56-0f6a3a7f6f0d")
+"""Any fixed UUID: UIDs below it are 2.25 followed by a UUID of version 5 (PS3.5 B.2)."""
+_VIEWS = {"L": "LL", "LATERAL": "LL"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is known of a picture. Nothing here names a person."""
+
+    key: str
+    """Invented id of the study: same key, same UIDs."""
+    patient: str = ""
+    """Invented id of the patient; the key where it is empty."""
+    view: str = ""
+    """View Position (0018,5101), as the source says it."""
+    age_years: int | None = None
+    sex: str = ""
+    """`M`, `F`, `O` or empty."""
+    body_part: str = "CHEST"
+
+
+def wrap(image: Path, target: Path, about: Picture) -> Path:
+    """Write `image` to `target` as a minimal CR image with 8 bits, and give `target` back.
+
+    The same picture gives the same bytes. OSError where the picture or the target is unusable.
+    """
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import UID, ComputedRadiographyImageStorage, ExplicitVRLittleEndian
+
+    pixels = _grey(image)
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.SOPClassUID = ComputedRadiographyImageStorage
+    for what in ("SOPInstance", "StudyInstance", "SeriesInstance"):
+        setattr(dataset, f"{what}UID", _uid(about.key, what))
+    dataset.Modality = "CR"
+    dataset.PatientID = about.patient or about.key
+    dataset.PatientName = ""
+    dataset.PatientBirthDate = ""
+    dataset.PatientSex = about.sex if about.sex in {"M", "F", "O"} else ""
+    if about.age_years is not None and 0 <= about.age_years <= 150:
+        dataset.PatientAge = f"{about.age_years:03d}Y"
+    dataset.StudyDate = dataset.StudyTime = dataset.AccessionNumber = ""
+    dataset.ReferringPhysicianName = dataset.StudyID = dataset.Manufacturer = ""
+    dataset.SeriesNumber = dataset.InstanceNumber = 1
+    dataset.ImageType = ["DERIVED", "PRIMARY"]
+    dataset.BodyPartExamined = about.body_part
+    dataset.ViewPosition = _VIEWS.get(about.view.upper(), about.view.upper())[:16]
+    dataset.SamplesPerPixel = 1
+    dataset.PhotometricInterpretation = "MONOCHROME2"
+    dataset.Rows, dataset.Columns = pixels.shape
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8, 8, 7
+    dataset.PixelRepresentation = 0
+    dataset.WindowCenter, dataset.WindowWidth = "128", "256"
+    dataset.PixelData = pixels.tobytes() + b"\0" * (pixels.size % 2)
+    dataset["PixelData"].VR = "OB"
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.ImplementationClassUID = UID(_uid("radraft", "wrap"))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the target first: a run that was stopped leaves no half of a file under its name.
+    unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    dataset.save_as(unfinished, enforce_file_format=True)
+    unfinished.replace(target)
+    return target
+
+
+def _grey(image: Path) -> npt.NDArray[np.uint8]:
+    """(rows, columns) of 8 bits; deeper pictures are scaled from their own range."""
+    from PIL import Image
+
+    with Image.open(image) as picture:
+        if picture.mode.startswith(("I", "F")):
+            deep = np.asarray(picture, dtype=np.float64)
+            low, high = float(deep.min()), float(deep.max())
+            return ((deep - low) * (255.0 / ((high - low) or 1.0))).round().astype(np.uint8)
+        return np.asarray(picture.convert("L"), dtype=np.uint8)
+
+
+def _uid(*parts: str) -> str:
+    return f"2.25.{uuid.uuid5(_NAMESPACE, '/'.join(parts)).int}"
