@@ -123,6 +123,8 @@ def _index(path: Path, lang: Lang) -> dict[str, _Place]:
     for line, offset, raw in _lines(path):
         entry = _entry(raw, line, path)
         key = entry.get("id")
+        if isinstance(key, int) and not isinstance(key, bool):
+            key = str(key)
         if not isinstance(key, str) or not _usable(key):
             raise EvalError("eval_bad_id", file=str(path), line=line)
         if key in places:
@@ -145,7 +147,7 @@ def _index(path: Path, lang: Lang) -> dict[str, _Place]:
             file=str(path),
             lang=lang,
             count=len(foreign),
-            examples=", ".join(f"{_shown(key)} (:{places[key].line})" for key in foreign[:3]),
+            examples=", ".join(f"{_shown(key)} (#{places[key].line})" for key in foreign[:3]),
         )
     return places
 

@@ -81,6 +81,19 @@ class Drafting:
 
 
 @dataclass(frozen=True)
+class Support:
+    """Image support of a set's sentences, in nats."""
+
+    sentences: int
+    """Sentences whose support was measured."""
+    positive: int
+    """Those that the image makes likelier."""
+    mean: float
+    checked: int
+    """Those whose findings the labels or the reference can tell right or wrong."""
+
+
+@dataclass(frozen=True)
 class Result:
     """Everything an evaluation found and what it rests on."""
 
@@ -95,8 +108,10 @@ class Result:
     findings: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
     """Counts per finding, by section key."""
     drafting: Drafting | None = None
+    support: Support | None = None
+    """None where image support was not measured."""
     calibration: Calibration | None = None
-    """Image support of sentences against their correctness, where it was measured."""
+    """Image support of sentences against their correctness, where any could be checked."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, without what belongs to single reports."""
@@ -114,6 +129,7 @@ class Result:
                 for key, rows in self.findings.items()
             },
             "drafting": canonical.plain(self.drafting and vars(self.drafting)),
+            "support": canonical.plain(self.support),
             "calibration": canonical.plain(self.calibration),
         }
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 from radraft import __version__
 from radraft.errors import EvalError
@@ -15,7 +16,7 @@ from radraft.eval.looks.correct import judged
 from radraft.eval.report import cases as worst_cases
 from radraft.eval.report.cases import Case, Column
 from radraft.eval.report.summary import main
-from radraft.eval.result import Drafting, Result, read_result
+from radraft.eval.result import Drafting, Result, Support, read_result, rounded
 from radraft.eval.score import NOTHING, Scored, Scorer
 from radraft.eval.values import Drafted, EvalSet, Lang, Pair, SetItem
 
@@ -54,6 +55,7 @@ def evaluate(
         result,
         card=chosen.card,
         drafting=_drafting(drafts),
+        support=_support(drafts, len(sentences)),
         calibration=calibrate(sentences, resamples=scorer.resamples) if sentences else None,
     )
     return Outcome(result, _cases(chosen, drafts, result, pictures))
@@ -131,6 +133,13 @@ def _drafting(drafts: Sequence[Drafted]) -> Drafting:
     not_covered = codes.pop(NOT_COVERED, 0)
     drafted = sum(draft.failed is None for draft in drafts)
     return Drafting(len(drafts), drafted, not_covered, dict(codes))
+
+
+def _support(drafts: Sequence[Drafted], checked: int) -> Support | None:
+    nats = [one for draft in drafts for one in draft.support if one is not None]
+    if not nats:
+        return None
+    return Support(len(nats), sum(one > 0 for one in nats), rounded(fmean(nats)) or 0.0, checked)
 
 
 def _cases(

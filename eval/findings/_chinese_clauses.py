@@ -21,6 +21,7 @@ from radraft.eval.findings._chinese_rules import (
     shared_head,
     words,
 )
+from radraft.eval.findings._places import of_lung
 from radraft.eval.findings.values import Change
 from radraft.reports.findings.vocabulary import Region, vocabulary
 from radraft.reports.values import Certainty
@@ -280,4 +281,4 @@ def organ_of(code: str) -> str | None:
     for organ, codes in rules()["organ_of"].items():
         if code in codes.split():
             return str(organ)
-    return "lung" if code in words("lung_codes") else None
+    return "lung" if of_lung(code) else None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from radraft.eval.findings._chinese_clauses import Clause, Found, organ_of
-from radraft.eval.findings._chinese_rules import Organ, rules, words
+from radraft.eval.findings._chinese_rules import Organ, words
 from radraft.eval.findings._chinese_scope import chains
-from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
+from radraft.eval.findings._places import places_of
 
 _PARTIAL = re.compile("状|线|受压|压缩|压迫|亚段|段下")
 _LOBES = ("upper_lobe", "middle_lobe", "lower_lobe", "lingula")
@@ -125,20 +124,3 @@ def _refine(sentence: str, clause: Clause) -> None:
                 found.code = "lobar_collapse"
         elif found.code == "fracture" and any(organ.name == "rib" for organ in found.organs):
             found.code = "rib_fracture"
-
-
-@lru_cache(maxsize=256)
-def places_of(code: str) -> frozenset[str]:
-    """The places that say more than the finding's own organ."""
-    if code in words("lung_codes"):
-        return words("lung_places")
-    finding = vocabulary()[code]
-    if finding.kind is Kind.DEVICE:
-        return frozenset()
-    if code in words("bone_codes"):
-        return words("bone_places")
-    if finding.region is Region.HEAD:
-        return words("brain_places")
-    if finding.region is Region.SPINE:
-        return words("spine_places")
-    return frozenset(rules()["further_places"].get(code, "").split())

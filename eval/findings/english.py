@@ -17,6 +17,7 @@ from radraft.eval.findings._english_scope import (
     set_polarity,
 )
 from radraft.eval.findings._english_study import whole_study
+from radraft.eval.findings._places import places_of
 from radraft.eval.findings.values import Mention
 from radraft.reports.findings.vocabulary import Kind, vocabulary
 from radraft.reports.values import Certainty, Laterality
@@ -133,7 +134,7 @@ def _mentions(
         if item.unread:
             continue
         change = attributes.change(clause, index, plain, words)
-        place = next((i.entry.anatomy for i in [*preceding, *following] if i.entry.anatomy), None)
+        places = [i.entry.anatomy for i in [*preceding, *following]]
         for outcome, by in outcomes:
             polarity = item.polarity
             if outcome.absent:
@@ -142,15 +143,15 @@ def _mentions(
                 polarity = Certainty.ABSENT
             by = by or item
             first, last = min(item.first, by.first), max(item.last, by.last)
-            anatomy = by.entry.anatomy or place
             for code in outcome.codes:
+                adding = places_of(code)
                 yield (
                     item,
                     Mention(
                         code,
                         Certainty.PRESENT if code == "no_finding" else polarity,
                         sides[index],
-                        anatomy,
+                        next((p for p in [by.entry.anatomy, *places] if p in adding), None),
                         None if outcome.absent else change,
                         start=sentence.starts[first],
                         end=sentence.ends[last - 1],

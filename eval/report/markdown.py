@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from radraft.errors import message
 from radraft.eval.compare import Comparison
 from radraft.eval.report.published import published
+from radraft.eval.report.words import support_note
 from radraft.eval.result import Finding, Result, Section, Value
 from radraft.eval.values import Better
 
@@ -19,11 +20,15 @@ _ARROW = {
 
 def markdown(result: Result) -> str:
     """All measures in tables, a section each, then counts per finding and what it rests on."""
-    parts = [_head(result)]
-    parts += [_section(section) for section in result.sections]
+    parts = [tables(result)]
     parts += [_findings(key, rows) for key, rows in result.findings.items() if rows]
     parts += [_definitions(result.sections), _published(), _provenance(result)]
     return "\n".join(parts)
+
+
+def tables(result: Result) -> str:
+    """All measures in tables, a section each: what a terminal shows."""
+    return "\n".join([_head(result), *(_section(section) for section in result.sections)])
 
 
 def comparison_markdown(comparison: Comparison) -> str:
@@ -89,6 +94,8 @@ def _head(result: Result) -> str:
             "labelled absent is right.",
             "",
         ]
+    if (support := support_note(result)) is not None:
+        lines += [support.en, ""]
     return "\n".join(lines)
 
 

@@ -11,7 +11,15 @@ from radraft.eval.report.cases import Case
 from radraft.eval.report.charts import charts
 from radraft.eval.report.published import published
 from radraft.eval.report.summary import summary
-from radraft.eval.report.words import Both, finding, language, section_title, title, word
+from radraft.eval.report.words import (
+    Both,
+    finding,
+    language,
+    section_title,
+    support_note,
+    title,
+    word,
+)
 from radraft.eval.result import Result
 from radraft.eval.values import Lang
 
@@ -60,6 +68,7 @@ def _values(result: Result, cases: Sequence[Case] | None, ui: Lang) -> dict[str,
         "card": result.card,
         "count": max((section.n for section in result.sections), default=0),
         "drafting": drafting,
+        "support": support_note(result),
         "failures": sum(drafting.failed.values()) if drafting else 0,
         "summary": summary(result.sections),
         "charts": [{"title": heading, "zh": zh, "en": en} for heading, zh, en in drawn],
@@ -83,9 +92,7 @@ def _missed(case: Case) -> set[str]:
 
 
 def _bootstrap(result: Result) -> Both:
-    form = word("bootstrap_value")
-    values = {"resamples": f"{result.resamples:,}", "seed": result.seed}
-    return Both(form.zh.format(**values), form.en.format(**values))
+    return word("bootstrap_value").filled(resamples=f"{result.resamples:,}", seed=result.seed)
 
 
 def _file(name: str) -> str:

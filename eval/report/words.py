@@ -7,6 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from radraft.eval.result import Result
 from radraft.eval.values import Lang
 from radraft.reports.findings.vocabulary import vocabulary
 
@@ -21,6 +22,10 @@ class Both:
     def get(self, lang: Lang) -> str:
         """The text in `lang`."""
         return self.zh if lang == "zh" else self.en
+
+    def filled(self, **values: object) -> Both:
+        """Both texts with their `{placeholders}` filled."""
+        return Both(self.zh.format(**values), self.en.format(**values))
 
 
 def word(key: str) -> Both:
@@ -53,6 +58,13 @@ def finding(code: str) -> Both:
     """A finding's display names."""
     entry = vocabulary()[code]
     return Both(entry.zh, entry.en)
+
+
+def support_note(result: Result) -> Both | None:
+    """What was measured of image support, in one line; None where nothing was."""
+    if result.support is None:
+        return None
+    return word("support_note").filled(**vars(result.support))
 
 
 def headline() -> tuple[dict[str, str], ...]:

@@ -57,6 +57,14 @@ def test_pairs_are_joined_by_id_whatever_the_order(tmp_path: Path) -> None:
         pairs[2]
 
 
+def test_a_number_as_id_is_its_digits(tmp_path: Path) -> None:
+    refs = jsonl(tmp_path / "r.jsonl", {"id": 7, "report": EN})
+    hyps = jsonl(tmp_path / "h.jsonl", {"id": "7", "report": EN})
+    assert list(read_pairs(refs, hyps, "en")) == [Pair("7", EN, EN)]
+    twice = jsonl(tmp_path / "t.jsonl", {"id": 7, "report": EN}, {"id": "7", "report": EN})
+    assert refused(twice, hyps).code == "eval_duplicate_id"
+
+
 def test_a_byte_order_mark_and_windows_line_ends_are_no_fault(tmp_path: Path) -> None:
     row = json.dumps({"id": "a", "report": ZH}, ensure_ascii=False)
     marked = tmp_path / "marked.jsonl"
@@ -72,7 +80,8 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_fault(tmp_path: Path) ->
         ('{"id": "b", "n": ' + "9" * 5000 + "}", "eval_bad_json", {"line": 2}),
         ('["b", "x"]', "eval_not_object", {"line": 2}),
         ('{"report": "x"}', "eval_bad_id", {"line": 2}),
-        ('{"id": 7, "report": "x"}', "eval_bad_id", {"line": 2}),
+        ('{"id": 7.5, "report": "x"}', "eval_bad_id", {"line": 2}),
+        ('{"id": true, "report": "x"}', "eval_bad_id", {"line": 2}),
         ('{"id": " ", "report": "x"}', "eval_bad_id", {"line": 2}),
         (r'{"id": "\ud800", "report": "x"}', "eval_bad_id", {"line": 2}),
         ('{"id": "a", "report": "x"}', "eval_duplicate_id", {"line": 2, "first": 1, "id": "a"}),
@@ -118,8 +127,8 @@ def test_the_other_language_is_refused_and_named(tmp_path: Path) -> None:
     assert (error.code, error.details["count"], error.details["lang"]) == (
         "eval_wrong_language", 2, "zh",
     )  # fmt: skip
-    assert error.details["examples"] == "b (:2), c (:3)"
-    assert refused(mixed, mixed, "en").details["examples"] == "a (:1), c (:3)"
+    assert error.details["examples"] == "b (#2), c (#3)"
+    assert refused(mixed, mixed, "en").details["examples"] == "a (#1), c (#3)"
 
 
 @pytest.mark.parametrize("text", ["12 / 34", "...", "∅"])

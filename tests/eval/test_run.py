@@ -9,8 +9,10 @@ import pytest
 
 from radraft.errors import EvalError
 from radraft.eval.cache import Cache
+from radraft.eval.report.markdown import markdown
+from radraft.eval.report.page import page
 from radraft.eval.report.write import write
-from radraft.eval.result import Result, Value, read_result
+from radraft.eval.result import Result, Support, Value, read_result
 from radraft.eval.run import Outcome, check_out, evaluate, text_of
 from radraft.eval.score import NOTHING, Scorer
 from radraft.eval.values import Drafted, EvalSet, SetCard, SetItem
@@ -161,6 +163,15 @@ def test_support_is_set_against_correctness() -> None:
     assert found is not None
     assert (found.sentences, found.correct, found.auroc) == (2, 1, 1.0)
     assert labels_outcome(drafted("a", EFFUSION)).result.calibration is None
+
+
+def test_support_that_nothing_can_check_is_still_reported() -> None:
+    outcome = labels_outcome(drafted("a", ("天气晴。", "Fine weather."), support=(3.5,)))
+    assert outcome.result.calibration is None
+    assert outcome.result.support == Support(sentences=1, positive=1, mean=3.5, checked=0)
+    for text in (markdown(outcome.result), page(outcome.result, outcome.cases)):
+        assert "measured on 1 sentences, mean +3.5 nats, 1 positive; 0 of them" in text
+    assert labels_outcome(drafted("a", EFFUSION)).result.support is None
 
 
 def test_the_second_time_nothing_is_scored_again(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def score(
     """Score report files; with a folder, leave the result's JSON, Markdown and HTML there."""
     from radraft import settings as settings_module
     from radraft.eval.pairs import read_pairs
-    from radraft.eval.report.markdown import markdown
+    from radraft.eval.report.markdown import tables
     from radraft.eval.report.write import write
     from radraft.eval.run import as_result, pair_cases
 
@@ -36,7 +36,7 @@ def score(
     result = as_result(scored, hyps.name, scorer(settings, resamples))
     if out_dir is not None:
         write(result, pair_cases(pairs, result), out_dir)
-    out.result(result.as_json(), markdown(result))
+    out.result(result.as_json(), tables(result))
 
 
 def findings(lang: Lang, out: Output) -> None:

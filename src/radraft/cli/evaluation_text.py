@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radraft.eval.report.markdown import bounds, markdown, number, table
+from radraft.eval.report.markdown import bounds, number, table, tables
 from radraft.reports.findings.vocabulary import vocabulary
 
 if TYPE_CHECKING:
@@ -51,4 +51,4 @@ def mentions_text(line: int, text: str, mentions: tuple[Mention, ...], lang: Lan
 def run_text(result: Result, out_dir: Path) -> str:
     """The tables, and where the files are."""
     files = "\n".join(str(out_dir / name) for name in ("result.html", "result.md", "result.json"))
-    return f"{markdown(result)}\n{files}"
+    return f"{tables(result)}\n{files}"
