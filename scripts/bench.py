@@ -63,7 +63,10 @@ def main() -> None:
     text = render(rows)
     print(text)
     if arguments.write:
-        (ROOT / "docs" / "performance.md").write_text(text, encoding="utf-8")
+        page = ROOT / "docs" / "performance.md"
+        # What follows is `scripts/bench_eval.py`'s.
+        rest = page.read_text(encoding="utf-8").partition("\n## ")
+        page.write_text(text + "".join(rest[1:]), encoding="utf-8")
 
 
 def measure(folder: Path) -> list[tuple[str, str]]:
@@ -260,7 +263,7 @@ def render(rows: Sequence[tuple[str, str]]) -> str:
     table = "\n".join(f"| {what} | {figure} |" for what, figure in rows)
     return (
         "# Performance\n\n"
-        "Printed by `make bench`; `scripts/bench.py --write` writes this page. Starter model,\n"
+        "Printed by `make bench`; `scripts/bench.py --write` writes this part. Starter model,\n"
         "demo studies, embeddings stored beforehand; both sides of a ratio in the same run, in\n"
         f"turns; medians of {ROUNDS} rounds.\n\n"
         f"{machine()}\n\n| what | figure |\n|---|---|\n{table}\n"

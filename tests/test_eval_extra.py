@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,8 @@ def test_the_eval_extra_alone_scores_a_file_offline(tmp_path: Path) -> None:
         text=True,
         check=False,
         cwd=source,
+        # An empty home: nothing that an earlier run computed.
+        env={"HOME": str(tmp_path / "home"), "PATH": os.environ["PATH"]},
     )
     assert done.returncode == 0, done.stderr
     scores = json.loads(done.stdout)

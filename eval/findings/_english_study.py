@@ -27,6 +27,9 @@ _DEGREE = frozenset(
         "significant",
         "definite",
         "evidence",
+        "sign",
+        "signs",
+        "indication",
         "of",
         "radiographic",
         "an",
@@ -57,12 +60,15 @@ _DEGREE = frozenset(
     ]
 )
 _NORMAL = Outcome(("no_finding",))
+_CLEAR_LUNGS = Outcome(("lung_opacity",))
 
 
 def whole_study(
     clause: list[Item], index: int, words: list[str]
 ) -> list[tuple[Outcome, Item | None]]:
     """`no_finding` where the word at `index` is denied of the whole study, else nothing.
+
+    Denied of the lungs alone ("no acute pulmonary disease"), it is their opacity that is absent.
 
     Every word between the negation and this one has to be a degree or the name of the whole.
     """
@@ -76,7 +82,7 @@ def whole_study(
         elif word not in _DEGREE:
             return []
         at -= 1
-    if at < 0 or named == {"pulmonary"} or named == {"cardiac"}:
+    if at < 0 or named == {"cardiac"}:
         return []
     follows = words[item.last : item.last + 2]
     if follows and follows[0] in ("to", "of", "suggesting", "suggestive", "in", "concerning"):
@@ -85,4 +91,4 @@ def whole_study(
         return []
     if not any(other.cue & Cue.ABSENT_BEFORE for other in clause):
         return []
-    return [(_NORMAL, None)]
+    return [(_CLEAR_LUNGS if named == {"pulmonary"} else _NORMAL, None)]

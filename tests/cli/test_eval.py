@@ -246,9 +246,12 @@ def test_looks_drafts_from_changed_images(
 ) -> None:
     options: dict[str, Any] = {"data": None, "split": None, "limit": None, "seed": 0}
     evaluation.looks(
-        "qwen3-vl-8b-instruct", str(own_set(tmp_path)), resamples=50, out=Output(True), **options
-    )
+        "qwen3-vl-8b-instruct", str(own_set(tmp_path)), tmp_path / "looked",
+        resamples=50, out=Output(True), **options,
+    )  # fmt: skip
     value = printed(capsys)
+    assert json.loads((tmp_path / "looked" / "looks.json").read_text("utf-8")) == value
+    assert value["verdict"]["en"] in (tmp_path / "looked" / "looks.md").read_text("utf-8")
     names = {one["perturbation"]["change"] for one in value["changes"]}
     assert {"blank", "noise", "shuffled", "mirrored", "another"} <= names
     assert value["verdict"]["zh"] and value["verdict"]["en"]

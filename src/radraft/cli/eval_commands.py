@@ -113,6 +113,9 @@ def eval_compare(
 def eval_looks(
     model: Model,
     set_name: SetName,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Folder for looks.json and looks.md.")
+    ] = None,
     data: Data = None,
     split: Split = None,
     limit: Limit = None,
@@ -125,7 +128,7 @@ def eval_looks(
         from radraft.cli import evaluation
 
         evaluation.looks(
-            model, set_name, data=data, split=split, limit=limit, seed=seed,
+            model, set_name, out_dir, data=data, split=split, limit=limit, seed=seed,
             resamples=resamples, out=out,
         )  # fmt: skip
 

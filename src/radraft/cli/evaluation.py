@@ -143,6 +143,7 @@ def run(
 def looks(
     model: str,
     set_name: str,
+    out_dir: Path | None,
     *,
     data: Path | None,
     split: str | None,
@@ -153,7 +154,7 @@ def looks(
 ) -> None:
     """Whether the model looks: the same set drafted from changed images, and what that costs."""
     from radraft import settings as settings_module
-    from radraft.canonical import plain
+    from radraft.canonical import dumps, plain
     from radraft.cli.evaluation_text import looks_text
     from radraft.eval.draft_set import draft_set
     from radraft.eval.looks.run import run as look
@@ -178,7 +179,13 @@ def looks(
             )
 
         found = look(chosen.items, draft, model_id=shown_id(model), resamples=resamples)
-    out.result(plain(found), f"{found.verdict.zh}\n{found.verdict.en}\n{looks_text(found)}")
+    value = {"card": plain(chosen.card), **plain(found)}
+    text = f"{found.verdict.zh}\n\n{found.verdict.en}\n\n{looks_text(found)}"
+    if out_dir is not None:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        (out_dir / "looks.json").write_text(dumps(value), encoding="utf-8")
+        (out_dir / "looks.md").write_text(text, encoding="utf-8")
+    out.result(value, text)
 
 
 def shown_id(model: str) -> str:
