@@ -8,11 +8,10 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-import radraft
 from radraft.errors import DraftingError
 from radraft.llm import checkpoint
 from radraft.llm.profiles import HubCheckpoint, LocalCheckpoint, Profile, StarterCheckpoint
-from radraft.settings import Settings
+from radraft.settings import Settings, program
 
 # Enough of the parent's environment for a process to work, and nothing of ours.
 KEPT = re.compile(
@@ -99,13 +98,10 @@ def model_path(profile: Profile, cache_dir: Path, on_progress: checkpoint.Progre
 
 def vllm_python(settings: Settings) -> Path:
     """The Python of vLLM's virtual environment. DraftingError `llm_not_installed` without one."""
-    wanted = settings.vllm_python
-    source = Path(radraft.__file__).resolve().parents[2]
-    # Not resolved: the link in a virtual environment is what makes Python use it.
-    for python in (Path.cwd() / wanted, source / wanted):
-        if os.access(python, os.X_OK):
-            return python
-    raise DraftingError("llm_not_installed")
+    python = program(settings.vllm_python)
+    if python is None:
+        raise DraftingError("llm_not_installed")
+    return python
 
 
 def has_gpu() -> bool:

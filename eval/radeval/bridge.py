@@ -18,8 +18,6 @@ from radraft.eval.values import Pair
 
 _log = logging.getLogger(__name__)
 _CHILD = Path(__file__).with_name("child.py")
-DEFAULT_PYTHON = Path(".venv-radeval/bin/python")
-"""Where `make radeval` puts it, from the checkout's root."""
 
 
 class RadEvalMetric(StrEnum):
@@ -57,19 +55,19 @@ def score_radeval(
     pairs: Sequence[Pair],
     metrics: Sequence[RadEvalMetric] = CLINICAL,
     *,
-    python: Path = DEFAULT_PYTHON,
+    python: Path | None,
     weights: Path | None = None,
     timeout_s: float = 3600,
     child: Path = _CHILD,
 ) -> RadEvalResult:
     """Score English pairs with RadEval's `metrics`.
 
-    `python` is the interpreter of RadEval's environment, `weights` a Hugging Face cache folder
-    (HF_HOME) to read from; nothing is downloaded. EvalError: `radeval_not_installed`,
-    `radeval_timeout`, `radeval_failed`, `radeval_bad_answer`.
+    `python` is the interpreter of RadEval's environment (None: there is none), `weights` a Hugging
+    Face cache folder (HF_HOME) to read from; nothing is downloaded. EvalError:
+    `radeval_not_installed`, `radeval_timeout`, `radeval_failed`, `radeval_bad_answer`.
     """
-    if not python.exists():
-        raise EvalError("radeval_not_installed", python=str(python))
+    if python is None:
+        raise EvalError("radeval_not_installed")
     request = {
         "metrics": [metric.value for metric in metrics],
         "refs": [pair.ref for pair in pairs],
@@ -102,7 +100,7 @@ def _run(command: list[str], request: str, weights: Path | None, timeout_s: floa
     except subprocess.TimeoutExpired as error:
         raise EvalError("radeval_timeout", seconds=timeout_s) from error
     except OSError as error:
-        raise EvalError("radeval_not_installed", python=command[0]) from error
+        raise EvalError("radeval_not_installed") from error
     if done.returncode != 0:
         # The name of what was raised, not its message, which could quote a report.
         raised = re.findall(r"^([A-Za-z_.]+)(?::|$)", done.stderr, re.MULTILINE)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+import radraft
 from radraft.errors import SettingsError
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -40,6 +42,8 @@ class Settings(BaseSettings):
     vllm_python: Path = Path(".venv-vllm/bin/python")
     """Python of the virtual environment that holds vLLM. A relative path starts at the working
     directory, then at the source checkout."""
+    radeval_python: Path = Path(".venv-radeval/bin/python")
+    """Python of the virtual environment that holds RadEval; relative as `vllm_python`."""
     draft_timeout_s: float = 300.0
     """Longest wait for one drafted report, in seconds."""
     start_timeout_s: float = 600.0
@@ -48,7 +52,7 @@ class Settings(BaseSettings):
     """Address of the workstation. Loopback only: this version has no log-in of its own."""
     port: int = 7860
 
-    @field_validator("data_dir", "cache_dir", "vllm_python")
+    @field_validator("data_dir", "cache_dir", "vllm_python", "radeval_python")
     @classmethod
     def _expand(cls, path: Path) -> Path:
         return path.expanduser()
@@ -66,6 +70,17 @@ class Settings(BaseSettings):
         if url and urlsplit(url).scheme not in {"http", "https"}:
             raise ValueError("must start with http:// or https://")
         return url.rstrip("/")
+
+
+def program(wanted: Path) -> Path | None:
+    """`wanted` from the working directory, else from the source checkout; None where neither can
+    be run."""
+    source = Path(radraft.__file__).resolve().parents[2]
+    # Not resolved: the link in a virtual environment is what makes Python use it.
+    for path in (Path.cwd() / wanted, source / wanted):
+        if os.access(path, os.X_OK):
+            return path
+    return None
 
 
 def load() -> Settings:

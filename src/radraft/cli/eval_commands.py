@@ -133,6 +133,28 @@ def eval_looks(
         )  # fmt: skip
 
 
+@app.command("radeval")
+def eval_radeval(
+    refs: Annotated[Path, typer.Option("--refs", help="Reference reports, JSONL.")],
+    hyps: Annotated[Path, typer.Option("--hyps", help="Reports to score, JSONL.")],
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric", help="radgraph, f1chexbert, green, ratescore, radcliq; all by default."
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", help="Hugging Face cache with the weights.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Model-based metrics of English reports, by RadEval (`make radeval`)."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import radeval
+
+        radeval.score(refs, hyps, tuple(metric or ()), weights, out)
+
+
 @app.command("sets")
 def eval_sets(json: Json = False) -> None:
     """List the ready evaluation sets with source, splits and licence."""

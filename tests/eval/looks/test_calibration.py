@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from radraft.eval.looks.calibration import auroc, calibrate, wilson
 from radraft.eval.looks.correct import agrees, judged
-from radraft.eval.looks.plot import calibration_svg
 from radraft.eval.looks.values import Judged
 from radraft.eval.values import Drafted, SetItem
 from radraft.reports.values import Certainty
@@ -113,14 +111,3 @@ def test_only_measured_and_checkable_sentences_are_judged(tmp_path: Path) -> Non
     assert judged([item], [draft], read) == (Judged("a", 1.5, True), Judged("a", -0.5, False))
     failed = Drafted("a", (), (), failed="llm_timeout")
     assert judged([item], [failed], read) == ()
-
-
-@pytest.mark.parametrize("lang", ["zh", "en"])
-def test_the_plot_is_the_same_bytes_each_time_and_shows_every_bin(lang: str) -> None:
-    found = calibrate(made((-1, False), (0, True), (1, True), (2, True)), bins=2, resamples=10)
-    svg = calibration_svg(found, lang)
-    assert svg == calibration_svg(found, lang)
-    assert ElementTree.fromstring(svg).tag.endswith("svg")
-    assert {"zh": "奈特", "en": "nats"}[lang] in svg
-    assert "@" not in svg
-    assert calibration_svg(calibrate([], resamples=10)).startswith("<svg")

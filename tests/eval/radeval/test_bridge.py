@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -12,13 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from radraft import settings
 from radraft.errors import EvalError
-from radraft.eval.radeval.bridge import DEFAULT_PYTHON, RadEvalMetric, score_radeval
+from radraft.eval.radeval.bridge import RadEvalMetric, score_radeval
 from radraft.eval.radeval.measures import MEASURES
 from radraft.eval.values import Pair
 
 ROOT = Path(__file__).parents[3]
-REAL = Path(os.environ.get("RADRAFT_RADEVAL_PYTHON", ROOT / DEFAULT_PYTHON))
+REAL = settings.program(settings.load().radeval_python)
 PYTHON = Path(sys.executable)
 PAIRS = (
     Pair("1", "No acute disease. Mild cardiomegaly is present.", "Mild cardiomegaly is present."),
@@ -35,7 +35,7 @@ def _child(folder: Path, body: str) -> Path:
 
 def test_without_its_environment(tmp_path: Path) -> None:
     with pytest.raises(EvalError) as caught:
-        score_radeval(PAIRS, python=tmp_path / "bin" / "python")
+        score_radeval(PAIRS, python=settings.program(tmp_path / "bin" / "python"))
     assert caught.value.code == "radeval_not_installed"
     assert "make radeval" in caught.value.message_zh
     assert "make radeval" in caught.value.message_en
@@ -158,7 +158,7 @@ class RadEval:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not REAL.exists(), reason="RadEval's environment is not installed")
+@pytest.mark.skipif(REAL is None, reason="RadEval's environment is not installed")
 def test_radeval_itself(tmp_path: Path) -> None:
     """BLEU and ROUGE need no weights; the clinical metrics say that theirs are not there."""
     metrics = tuple(RadEvalMetric)
