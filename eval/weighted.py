@@ -18,7 +18,7 @@ class WeightedTexts:
     """`TextScores`, with what `bootstrap.Weighable` asks for.
 
     Their corpus values follow from sums over reports, and the sums of all resamples at once are
-    the draws' counts times the statistics: a hundred times faster than summing each resample.
+    the draws' counts times the statistics.
     """
 
     scores: TextScores
