@@ -21,8 +21,9 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from radraft.eval.findings.english import read, statements
-from radraft.reports.findings.schemes import apply, scheme
+from radraft.eval.findings.english import read
+from radraft.eval.findings.extract import labelled
+from radraft.reports.findings.schemes import scheme
 from radraft.reports.values import Certainty
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -48,7 +49,7 @@ def main() -> None:
         speed()
         return
     openi(given.split)
-    labelled(given.split)
+    print_labelled(given.split)
 
 
 def in_split(identifier: str, split: str) -> bool:
@@ -59,13 +60,7 @@ def in_split(identifier: str, split: str) -> bool:
 
 def labels(text: str, name: str) -> dict[str, Certainty]:
     """The labels of a scheme for an English report."""
-    stated = statements(text)
-    return apply(
-        scheme(name),
-        text,
-        [statement.mention for statement in stated],
-        [statement.hedge.name.lower() for statement in stated],
-    )
+    return labelled(text, "en", scheme(name))
 
 
 def openi_reports(split: str) -> list[tuple[str, set[str]]]:
@@ -189,7 +184,7 @@ def labelled_counts(split: str) -> tuple[dict[str, Counts], Counts]:
     return per_label, present
 
 
-def labelled(split: str) -> None:
+def print_labelled(split: str) -> None:
     """Table of reports_labelled_en."""
     per_label, present = labelled_counts(split)
     print(f"reports_labelled_en {split}: {len(labelled_reports(split))} reports")

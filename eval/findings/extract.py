@@ -7,6 +7,7 @@ from typing import Protocol
 
 from radraft.eval.findings.values import Mention
 from radraft.eval.values import Lang
+from radraft.reports.findings.schemes import Scheme, apply
 from radraft.reports.findings.vocabulary import counted_as, lineage
 from radraft.reports.values import Certainty
 
@@ -19,6 +20,18 @@ def extract(text: str, lang: Lang) -> tuple[Mention, ...]:
     Rules only: no model, no download. Spans are characters of `text`.
     """
     return _language(lang).read(text)
+
+
+def labelled(text: str, lang: Lang, scheme: Scheme) -> dict[str, Certainty]:
+    """What `text` states in the labels of a published set; a label nothing was said about is not
+    there. English tells kinds of hedge apart, which some sets count differently."""
+    if lang == "en":
+        from radraft.eval.findings import english
+
+        stated = english.statements(text)
+        hedges = [one.hedge.name.lower() for one in stated]
+        return apply(scheme, text, [one.mention for one in stated], hedges)
+    return apply(scheme, text, extract(text, lang))
 
 
 def claims_prior(text: str, lang: Lang) -> bool:

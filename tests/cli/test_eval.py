@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import typer
 
-from radraft.cli import evaluation, radeval
+from radraft.cli import eval_commands, evaluation, radeval
 from radraft.cli.output import Output, reporting
 from radraft.eval.sets import CHECKOUT
+from radraft.reports.findings import schemes
 from tests.eval.looks.looking_model import Handler, LookingModel, looking_model
 
 ZH = ("左侧胸腔积液。心影增大。", "双肺清晰，未见胸腔积液。", "右侧气胸。")
@@ -139,6 +140,26 @@ def test_findings_prints_a_table_for_people(
     text = capsys.readouterr().out
     assert "pulmonary_nodule  present  right" in text
     assert "12 mm" in text
+
+
+def test_findings_answers_in_a_published_label_set(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say(monkeypatch, b"Borderline heart size. Possible pneumonia. No effusion.\n")
+    evaluation.findings("en", Output(True), "chexpert14")
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line) == {
+        "line": 1,
+        "labels": {"Cardiomegaly": "uncertain", "Pneumonia": "uncertain",
+                   "Pleural Effusion": "absent"},
+    }  # fmt: skip
+    say(monkeypatch, "右侧气胸，未见胸腔积液。\n".encode())
+    evaluation.findings("zh", Output(False), "nih14")
+    assert "Pneumothorax present" in capsys.readouterr().out
+
+
+def test_every_label_set_can_be_asked_for() -> None:
+    assert {one.value for one in eval_commands.LabelSet} == set(schemes.NAMES)
 
 
 def test_findings_refuses_what_is_not_utf8(monkeypatch: pytest.MonkeyPatch) -> None:

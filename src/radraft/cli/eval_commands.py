@@ -23,6 +23,15 @@ class Language(StrEnum):
     EN = "en"
 
 
+class LabelSet(StrEnum):
+    """Published label sets (`reports/findings/schemes/`)."""
+
+    CHEXPERT14 = "chexpert14"
+    NIH14 = "nih14"
+    NEGBIO14 = "negbio14"
+    LABELS49 = "labels49"
+
+
 Lang = Annotated[Language, typer.Option("--lang", help="Language of the reports.")]
 Model = Annotated[str, typer.Option("--model", help="PROFILE or PROFILE:ADAPTER.")]
 SetName = Annotated[
@@ -88,12 +97,18 @@ def eval_score(
 
 
 @app.command("findings")
-def eval_findings(lang: Lang, json: Json = False) -> None:
+def eval_findings(
+    lang: Lang,
+    labels: Annotated[
+        LabelSet | None, typer.Option("--labels", help="Give a published set's labels instead.")
+    ] = None,
+    json: Json = False,
+) -> None:
     """Read reports on stdin, one a line, and print what they state."""
     with reporting(Output(json)) as out:
         from radraft.cli import evaluation
 
-        evaluation.findings(lang.value, out)
+        evaluation.findings(lang.value, out, labels.value if labels else None)
 
 
 @app.command("compare")

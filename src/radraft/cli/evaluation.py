@@ -39,15 +39,26 @@ def score(
     out.result(result.as_json(), tables(result))
 
 
-def findings(lang: Lang, out: Output) -> None:
-    """What each line of stdin states: a table, or a JSON object a line."""
+def findings(lang: Lang, out: Output, labels: str | None = None) -> None:
+    """What each line of stdin states: a table, or a JSON object a line. With `labels`, what that
+    is in a published label set, of `schemes.NAMES`."""
     import json
 
     from radraft.canonical import plain
     from radraft.cli.evaluation_text import mentions_text
-    from radraft.eval.findings.extract import extract
+    from radraft.eval.findings.extract import extract, labelled
+    from radraft.reports.findings.schemes import scheme
 
+    chosen = scheme(labels) if labels else None
     for number, text in _lines():
+        if chosen is not None:
+            given = labelled(text, lang, chosen)
+            if out.json:
+                said = json.dumps({"line": number, "labels": given}, ensure_ascii=False)
+            else:
+                said = f"{number}: " + ", ".join(f"{name} {one}" for name, one in given.items())
+            sys.stdout.write(said + "\n")
+            continue
         mentions = extract(text, lang)
         if out.json:
             found = [{**plain(one), "text": text[one.start : one.end]} for one in mentions]
