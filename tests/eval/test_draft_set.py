@@ -22,6 +22,8 @@ from radraft.reports.values import Certainty
 from tests.eval.looks.looking_model import WORDS, LookingModel, looking_model
 from tests.studies.builders import radiograph, write
 
+pytestmark = pytest.mark.slow
+
 SIDES = ("left", "right", "right", "left", "right")
 PROFILE = load_profile("qwen3-vl-8b-instruct")
 

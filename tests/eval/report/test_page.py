@@ -27,6 +27,8 @@ from radraft.eval.sets import CHECKOUT
 from radraft.eval.values import Drafted, EvalSet, SetCard, SetItem
 from radraft.reports.values import Certainty
 
+pytestmark = pytest.mark.slow
+
 ATTACK = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 CARD = SetCard(f"set {ATTACK}", "a | b", "none", "test", "ab" * 32, "a note")
 
