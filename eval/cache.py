@@ -21,7 +21,7 @@ from radraft.eval.values import FloatArray
 
 _SCORING = ("radraft.eval.text", "radraft.eval.clinical", "radraft.eval.findings",
             "radraft.reports.findings")  # fmt: skip
-_SCORING_FILES = ("bootstrap.py", "score.py", "values.py", "weighted.py")
+_SCORING_FILES = ("bootstrap.py", "score.py", "values.py")
 _LIBRARIES = ("numpy", "pycocoevalcap", "rapidfuzz", "rjieba", "sacrebleu", "snowballstemmer")
 
 

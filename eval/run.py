@@ -18,10 +18,9 @@ from radraft.eval.report.cases import Case, Column
 from radraft.eval.report.summary import main
 from radraft.eval.result import Drafting, Result, Support, read_result, rounded
 from radraft.eval.score import NOTHING, Scored, Scorer
-from radraft.eval.values import Drafted, EvalSet, Lang, Pair, SetItem
+from radraft.eval.values import LANGS, Drafted, EvalSet, Lang, Pair, SetItem
 
 NOT_COVERED = "not_covered"
-_LANGS: tuple[Lang, ...] = ("zh", "en")
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def evaluate(
     a draft states nothing (`score.NOTHING`) and stays in every measure but that agreement.
     """
     scored: list[Scored] = []
-    for lang in _LANGS:
+    for lang in LANGS:
         scored += _against_reports(chosen, drafts, lang, scorer)
         scored += _against_labels(chosen, drafts, lang, scorer)
     written = [draft for draft in drafts if draft.failed is None and draft.zh and draft.en]
@@ -102,16 +101,12 @@ def text_of(draft: Drafted, lang: Lang) -> str:
     return "\n".join(sentences).strip() or NOTHING
 
 
-def _reference(item: SetItem, lang: Lang) -> str | None:
-    return item.report_zh if lang == "zh" else item.report_en
-
-
 def _against_reports(
     chosen: EvalSet, drafts: Sequence[Drafted], lang: Lang, scorer: Scorer
 ) -> tuple[Scored, ...]:
     pairs, priors = [], []
     for item, draft in zip(chosen.items, drafts, strict=True):
-        if ref := _reference(item, lang):
+        if ref := item.report(lang):
             pairs.append(Pair(item.id, ref, text_of(draft, lang)))
             priors.append(item.has_prior)
     return scorer.reports(pairs, lang, priors) if pairs else ()
@@ -160,7 +155,7 @@ def _cases(
 def _case(item: SetItem, draft: Drafted, pictures: bool) -> Case:
     return Case(
         id=item.id,
-        columns=tuple(_column(item, draft, lang) for lang in _LANGS),
+        columns=tuple(_column(item, draft, lang) for lang in LANGS),
         labels=dict(item.labels) or None,
         failed=draft.failed,
         picture=worst_cases.picture(item.study) if pictures else None,
@@ -168,7 +163,7 @@ def _case(item: SetItem, draft: Drafted, pictures: bool) -> Case:
 
 
 def _column(item: SetItem, draft: Drafted, lang: Lang) -> Column:
-    hyp, ref = text_of(draft, lang), _reference(item, lang)
+    hyp, ref = text_of(draft, lang), item.report(lang)
     if ref is None:
         return worst_cases.against_labels(item.labels, hyp, lang, failed=hyp == NOTHING)
     return worst_cases.against_report(Pair(item.id, ref, hyp), lang, failed=hyp == NOTHING)

@@ -133,15 +133,12 @@ class Scorer:
 
     def _text(self, pairs: Sequence[Pair], lang: Lang) -> Scores:
         from radraft.eval.text.score import score_texts
-        from radraft.eval.weighted import WeightedTexts
 
-        return WeightedTexts(
-            score_texts(
-                pairs,
-                lang,
-                workers=_workers(pairs),
-                progress=lambda done: self.move(f"Text metrics, {lang}", done / len(pairs)),
-            )
+        return score_texts(
+            pairs,
+            lang,
+            workers=_workers(pairs),
+            progress=lambda done: self.move(f"Text metrics, {lang}", done / len(pairs)),
         )
 
     def _clinical(

@@ -10,15 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import radraft
 from radraft import canonical
 from radraft.errors import EvalError
 from radraft.eval.card_file import CardFile, card_file
 from radraft.eval.values import EvalSet, SetCard, SetItem
 from radraft.reports.findings.vocabulary import vocabulary
 from radraft.reports.values import Certainty
-
-CHECKOUT = Path(radraft.__file__).resolve().parents[2]
+from radraft.settings import CHECKOUT
 
 
 def load_set(

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from radraft.reports.values import Certainty
 
 Lang = Literal["zh", "en"]
+LANGS: tuple[Lang, Lang] = ("zh", "en")
+"""In display order."""
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
 
@@ -93,6 +95,10 @@ class SetItem:
     report_en: str | None = None
     has_prior: bool = False
     """Whether an earlier examination was there to compare with."""
+
+    def report(self, lang: Lang) -> str | None:
+        """The reference report in `lang`, where there is one."""
+        return self.report_zh if lang == "zh" else self.report_en
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,15 @@ class Certainty(StrEnum):
     UNCERTAIN = "uncertain"
 
 
+_SURENESS = {Certainty.ABSENT: 0, Certainty.UNCERTAIN: 1, Certainty.PRESENT: 2}
+
+
+def outranks(certainty: Certainty, known: Certainty | None) -> bool:
+    """Whether `certainty` counts before `known` of the same finding: present before uncertain
+    before absent, and any before None."""
+    return known is None or _SURENESS[certainty] > _SURENESS[known]
+
+
 class ReportState(StrEnum):
     """Lifecycle of a report; `reports/lifecycle.py` holds the transition table."""
 

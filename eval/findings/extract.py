@@ -9,9 +9,7 @@ from radraft.eval.findings.values import Mention
 from radraft.eval.values import Lang
 from radraft.reports.findings.schemes import Scheme, apply
 from radraft.reports.findings.vocabulary import counted_as, lineage
-from radraft.reports.values import Certainty
-
-_RANK = {Certainty.ABSENT: 0, Certainty.UNCERTAIN: 1, Certainty.PRESENT: 2}
+from radraft.reports.values import Certainty, outranks
 
 
 def extract(text: str, lang: Lang) -> tuple[Mention, ...]:
@@ -52,7 +50,7 @@ def status(mentions: Iterable[Mention]) -> dict[str, Certainty]:
         else:
             codes = lineage(mention.code)
         for code in codes:
-            if code not in found or _RANK[mention.polarity] > _RANK[found[code]]:
+            if outranks(mention.polarity, found.get(code)):
                 found[code] = mention.polarity
     return found
 

@@ -8,12 +8,11 @@ from radraft.eval.findings.extract import extract, status
 from radraft.eval.findings.values import Mention
 from radraft.eval.looks.sides import Read, one_sided
 from radraft.eval.looks.values import Judged
-from radraft.eval.values import Drafted, Lang, SetItem
+from radraft.eval.values import LANGS, Drafted, Lang, SetItem
 from radraft.reports.findings.vocabulary import counted_as
 from radraft.reports.values import Certainty, Laterality
 
 NO_SIDES: Mapping[str, Laterality] = {}
-LANGS: tuple[Lang, ...] = ("zh", "en")
 
 
 def judged(
@@ -34,7 +33,7 @@ def judged(
                 agrees(
                     read(text, lang),
                     truth[lang],
-                    closed=bool(_report(item, lang)),
+                    closed=bool(item.report(lang)),
                     sides=sides[lang],
                 )
                 for lang, text in zip(LANGS, (zh, en), strict=True)
@@ -77,10 +76,6 @@ def agrees(
     return all(checked) if checked else None
 
 
-def _report(item: SetItem, lang: Lang) -> str | None:
-    return item.report_zh if lang == "zh" else item.report_en
-
-
 def _reference(item: SetItem, lang: Lang, read: Read) -> tuple[Mention, ...]:
-    report = _report(item, lang)
+    report = item.report(lang)
     return read(report, lang) if report else ()

@@ -12,14 +12,13 @@ from radraft.eval.findings.extract import extract
 from radraft.eval.looks.sides import Read, flips, mirrored_item
 from radraft.eval.looks.values import ALL, Change, Changed, Drop, Flips, Looks, Perturbation
 from radraft.eval.looks.verdict import verdict
-from radraft.eval.values import Better, Drafted, FloatArray, Lang, Pair, Scores, SetItem
+from radraft.eval.values import LANGS, Better, Drafted, FloatArray, Lang, Pair, Scores, SetItem
 
 Draft = Callable[[Perturbation | None], Sequence[Drafted]]
 """Drafts the whole set, in its order; `draft_set` with everything but the perturbation given."""
 Score = Callable[[Sequence[SetItem], Sequence[str], Lang], Mapping[str, tuple[Scores, int]]]
 """Scores, and of how many reports, by section: of texts in one language, a text an item."""
 
-LANGS: tuple[Lang, ...] = ("zh", "en")
 SIDED = ("text_", "clinical_")
 """Sections whose reference has sides."""
 
@@ -60,7 +59,7 @@ def sections(
     found: dict[str, tuple[Scores, int]] = {}
     pairs, priors = [], []
     for item, text in zip(items, texts, strict=True):
-        reference = item.report_zh if lang == "zh" else item.report_en
+        reference = item.report(lang)
         if reference:
             pairs.append(Pair(item.id, reference, text))
             priors.append(item.has_prior)

@@ -12,9 +12,8 @@ from radraft.eval.report.plots import Point, Row, curve, dots, histogram
 from radraft.eval.report.summary import main, summary
 from radraft.eval.report.words import Both, finding, title, word
 from radraft.eval.result import Finding, Result, Section
-from radraft.eval.values import Better, Lang
+from radraft.eval.values import LANGS, Better, Lang
 
-_LANGS: tuple[Lang, Lang] = ("zh", "en")
 _MOST_FINDINGS = 20
 _FEWEST_SENTENCES = 40
 """Below, a group of sentences would be too small to say anything."""
@@ -39,14 +38,14 @@ def charts(result: Result) -> tuple[Chart, ...]:
         ("chart_errors", Better.LOWER, False),
     ):
         if rows := _measures(result.sections, better):
-            found.append(Chart(word(key), *(dots(rows, ui, unit=unit) for ui in _LANGS)))
+            found.append(Chart(word(key), *(dots(rows, ui, unit=unit) for ui in LANGS)))
     if rows := _findings(main(result.sections), result.findings):
         heading = word("chart_findings")
-        found.append(Chart(heading, *(dots(rows, ui, unit=True) for ui in _LANGS)))
+        found.append(Chart(heading, *(dots(rows, ui, unit=True) for ui in LANGS)))
     found += _spread(main(result.sections))
     calibration = result.calibration
     if calibration is not None and calibration.sentences >= _FEWEST_SENTENCES:
-        drawn = (curve(calibration, ui) for ui in _LANGS)
+        drawn = (curve(calibration, ui) for ui in LANGS)
         found.append(Chart(_with_auroc(calibration), *drawn))
     return tuple(found)
 
@@ -113,5 +112,5 @@ def _spread(sections: Mapping[Lang, Section]) -> list[Chart]:
         }
         if values:
             heading, label = word("chart_distribution"), title(name)
-            return [Chart(heading, *(histogram(values, label, ui) for ui in _LANGS))]
+            return [Chart(heading, *(histogram(values, label, ui) for ui in LANGS))]
     return []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from radraft.eval.report.words import Both, headline, title
 from radraft.eval.result import Section, Value
-from radraft.eval.values import Better, Lang
+from radraft.eval.values import LANGS, Better, Lang
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def summary(sections: Sequence[Section]) -> Summary:
     against labels, then those of the text."""
     clinical, texts = main(sections), of_kind(sections, "text")
     known: set[Lang] = {*clinical, *texts}
-    langs: tuple[Lang, ...] = tuple(lang for lang in _ORDER if lang in known)
+    langs: tuple[Lang, ...] = tuple(lang for lang in LANGS if lang in known)
     together = next((section for section in sections if section.key == "agreement"), None)
     rows = []
     for names in headline():
@@ -70,6 +70,3 @@ def find(section: Section | None, name: str) -> Value | None:
     if section is None:
         return None
     return next((value for value in section.values if value.measure.name == name), None)
-
-
-_ORDER: tuple[Lang, ...] = ("zh", "en")

@@ -41,6 +41,14 @@ class Part:
         values: FloatArray = self.pooled(stats.sum(axis=0)[None, :])[0]
         return values
 
+    def corpus_weighted(self, weights: FloatArray, per_report: FloatArray) -> FloatArray:
+        """Values for each row of `weights` (how often each pair was drawn), shape (rows, m)."""
+        if self.pooled is not None:
+            return self.pooled(weights @ self.stats.astype(np.float64, copy=False))
+        known = np.isfinite(per_report)
+        total = weights @ np.where(known, per_report, 0.0)
+        return divide(total, weights @ known.astype(np.float64))
+
 
 def divide(top: FloatArray, bottom: FloatArray, undefined: float = np.nan) -> FloatArray:
     """`top / bottom`, with `undefined` where `bottom` is zero."""

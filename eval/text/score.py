@@ -56,6 +56,18 @@ class TextScores:
             for measure, value in zip(part.measures, part.corpus(index, rows), strict=True)
         }
 
+    def corpus_weighted(self, weights: FloatArray) -> dict[str, FloatArray]:
+        """Corpus values for each row of `weights`, shape (resamples, n); NaN where undefined.
+
+        The sums of all resamples at once are the draws' counts times the statistics.
+        """
+        return {
+            measure.name: values[:, column]
+            for part, rows in zip(self.parts, self._rows, strict=True)
+            for values in [part.corpus_weighted(weights, rows)]
+            for column, measure in enumerate(part.measures)
+        }
+
     @cached_property
     def _rows(self) -> tuple[FloatArray, ...]:
         return tuple(part.per_report() for part in self.parts)

@@ -10,11 +10,9 @@ from importlib.resources import files
 from typing import Any, Protocol
 
 from radraft.reports.findings.vocabulary import vocabulary
-from radraft.reports.values import Certainty
+from radraft.reports.values import Certainty, outranks
 
 NAMES = ("negbio14", "nih14", "chexpert14", "labels49")
-
-_RANK = {Certainty.ABSENT: 0, Certainty.UNCERTAIN: 1, Certainty.PRESENT: 2}
 
 
 class Stated(Protocol):
@@ -114,7 +112,7 @@ def apply(
                 continue
             absent = mention.polarity is Certainty.ABSENT
             value = Certainty.ABSENT if absent else label.values[hedge]
-            if label.name not in found or _RANK[value] > _RANK[found[label.name]]:
+            if outranks(value, found.get(label.name)):
                 found[label.name] = value
     return found
 

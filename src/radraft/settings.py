@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 import radraft
 from radraft.errors import SettingsError
 
+CHECKOUT = Path(radraft.__file__).resolve().parents[2]
+"""Root of the source checkout, where radraft runs from one."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -75,9 +77,8 @@ class Settings(BaseSettings):
 def program(wanted: Path) -> Path | None:
     """`wanted` from the working directory, else from the source checkout; None where neither can
     be run."""
-    source = Path(radraft.__file__).resolve().parents[2]
     # Not resolved: the link in a virtual environment is what makes Python use it.
-    for path in (Path.cwd() / wanted, source / wanted):
+    for path in (Path.cwd() / wanted, CHECKOUT / wanted):
         if os.access(path, os.X_OK):
             return path
     return None

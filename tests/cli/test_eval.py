@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import typer
 
-from radraft.cli import eval_commands, evaluation, radeval
+from radraft.cli import eval_commands, evaluation
 from radraft.cli.output import Output, reporting
-from radraft.eval.sets import CHECKOUT
 from radraft.reports.findings import schemes
+from radraft.settings import CHECKOUT
 from tests.eval.looks.looking_model import Handler, LookingModel, looking_model
 
 ZH = ("左侧胸腔积液。心影增大。", "双肺清晰，未见胸腔积液。", "右侧气胸。")
@@ -276,33 +276,3 @@ def test_looks_drafts_from_changed_images(
     names = {one["perturbation"]["change"] for one in value["changes"]}
     assert {"blank", "noise", "shuffled", "mirrored", "another"} <= names
     assert value["verdict"]["zh"] and value["verdict"]["en"]
-
-
-def test_radeval_without_its_environment_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("RADRAFT_RADEVAL_PYTHON", str(tmp_path / "none"))
-    refs, hyps = jsonl(tmp_path / "r", EN), jsonl(tmp_path / "h", EN)
-    with pytest.raises(typer.Exit) as ended, reporting(Output(True)) as out:
-        radeval.score(refs, hyps, (), None, out)
-    assert ended.value.exit_code == 1
-    assert "radeval_not_installed" in capsys.readouterr().out
-
-
-def test_radeval_gives_what_can_be_had_and_names_the_rest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    python = tmp_path / "python"
-    answer = {"scores": {"bleu": {"bleu": 0.5}}, "unavailable": {"green": ["weights_missing", ""]}}
-    python.write_text(f"#!/bin/sh\ncat >/dev/null\necho '{json.dumps(answer)}'\n")
-    python.chmod(0o755)
-    monkeypatch.setenv("RADRAFT_RADEVAL_PYTHON", str(python))
-    refs, hyps = jsonl(tmp_path / "r", EN), jsonl(tmp_path / "h", EN)
-    with pytest.raises(typer.Exit) as ended, reporting(Output(True)) as out:
-        radeval.score(refs, hyps, ("bleu", "green"), None, out)
-    assert ended.value.exit_code == 3
-    value = printed(capsys)
-    assert value["scores"] == {"bleu": 0.5}
-    assert value["unavailable"]["green"]["code"] == "radeval_weights_missing"
-    with pytest.raises(typer.BadParameter):
-        radeval.score(refs, hyps, ("nothing",), None, Output(True))

@@ -13,10 +13,11 @@ from PIL import Image
 
 from radraft.errors import EvalError
 from radraft.eval.card_file import card_file, names
-from radraft.eval.sets import CHECKOUT, item_sha, load_set
+from radraft.eval.sets import item_sha, load_set
 from radraft.eval.values import EvalSet
 from radraft.reports.findings.vocabulary import vocabulary
 from radraft.reports.values import Certainty
+from radraft.settings import CHECKOUT
 
 SHARED = CHECKOUT.parent / "shared" / "data"
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared/data")

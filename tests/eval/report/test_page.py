@@ -23,9 +23,9 @@ from radraft.eval.report.write import write
 from radraft.eval.result import Result
 from radraft.eval.run import Outcome, evaluate
 from radraft.eval.score import Scorer
-from radraft.eval.sets import CHECKOUT
 from radraft.eval.values import Drafted, EvalSet, SetCard, SetItem
 from radraft.reports.values import Certainty
+from radraft.settings import CHECKOUT
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,43 @@
+"""`radraft eval radeval`: what can be had is given, the rest is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+
+from radraft.cli import radeval
+from radraft.cli.output import Output, reporting
+from tests.cli.test_eval import EN, jsonl, printed
+
+
+def test_radeval_without_its_environment_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RADRAFT_RADEVAL_PYTHON", str(tmp_path / "none"))
+    refs, hyps = jsonl(tmp_path / "r", EN), jsonl(tmp_path / "h", EN)
+    with pytest.raises(typer.Exit) as ended, reporting(Output(True)) as out:
+        radeval.score(refs, hyps, (), None, out)
+    assert ended.value.exit_code == 1
+    assert "radeval_not_installed" in capsys.readouterr().out
+
+
+def test_radeval_gives_what_can_be_had_and_names_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    python = tmp_path / "python"
+    answer = {"scores": {"bleu": {"bleu": 0.5}}, "unavailable": {"green": ["weights_missing", ""]}}
+    python.write_text(f"#!/bin/sh\ncat >/dev/null\necho '{json.dumps(answer)}'\n")
+    python.chmod(0o755)
+    monkeypatch.setenv("RADRAFT_RADEVAL_PYTHON", str(python))
+    refs, hyps = jsonl(tmp_path / "r", EN), jsonl(tmp_path / "h", EN)
+    with pytest.raises(typer.Exit) as ended, reporting(Output(True)) as out:
+        radeval.score(refs, hyps, ("bleu", "green"), None, out)
+    assert ended.value.exit_code == 3
+    value = printed(capsys)
+    assert value["scores"] == {"bleu": 0.5}
+    assert value["unavailable"]["green"]["code"] == "radeval_weights_missing"
+    with pytest.raises(typer.BadParameter):
+        radeval.score(refs, hyps, ("nothing",), None, Output(True))
