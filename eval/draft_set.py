@@ -20,7 +20,7 @@ from radraft.eval.looks.donors import Candidate, donors
 from radraft.eval.looks.intake import Taken, read_json, take_in, write_json
 from radraft.eval.looks.values import Change, Perturbation
 from radraft.eval.values import Drafted, SetItem
-from radraft.llm.support import Score, Scorer, SentenceSupport
+from radraft.llm.support import SCORED_AT_ONCE, Score, Scorer, SentenceSupport
 from radraft.prompts.templates import load_template
 from radraft.reports import codec
 from radraft.reports.values import Coverage, Report
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("radraft.eval")
 
 AT_ONCE = 16
-SCORED_AT_ONCE = 2
-"""vLLM holds the logits of a whole prompt while it scores one: half a gigabyte for 500 tokens of
-Gemma's 262,144 words."""
 TAKEN_AT_ONCE = 2
 """Every intake decodes in a process of its own."""
 PASSING = frozenset({"llm_unreachable", "llm_refused", "llm_timeout", "llm_cut_off"})

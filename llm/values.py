@@ -34,6 +34,9 @@ class Draft:
     usage: Usage | None
     error_code: str | None = None
     """Message code when `coverage` is `failed` or `not_covered`."""
+    least_support: float | None = None
+    """Image support, in nats, below which this model's sentences are marked; None for a model that
+    has no such limit."""
 
 
 @dataclass(frozen=True)

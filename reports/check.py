@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
 from radraft.errors import message
-from radraft.reports.values import Laterality, Report, Sentence
+from radraft.llm.values import Draft
+from radraft.reports.values import Laterality, Origin, Report, Sentence
 
 Lang = Literal["zh", "en"]
 
@@ -33,9 +34,30 @@ class Issue:
     message_en: str
 
 
-def check(report: Report) -> tuple[Issue, ...]:
-    """All issues: of the whole report, then of each sentence in reading order."""
-    return tuple(_check(report))
+NOT_SUPPORTED = "sentence_not_supported"
+
+
+def check(report: Report, draft: Draft | None = None) -> tuple[Issue, ...]:
+    """All issues: of the whole report, then of each sentence in reading order.
+
+    `draft` is what the report began as. A drafted sentence with less than `Draft.least_support`
+    blocks the signature until a reader keeps it, rewords it or deletes it.
+    """
+    return tuple(_check(report, draft))
+
+
+def kept(report: Report, issues: Sequence[Issue]) -> Report:
+    """`report` with the sentences kept that `issues` mark as not supported by the image."""
+    marked = {issue.sentence_id for issue in issues if issue.code == NOT_SUPPORTED}
+
+    def keep(sentence: Sentence) -> Sentence:
+        return replace(sentence, kept=True) if sentence.id in marked else sentence
+
+    return replace(
+        report,
+        findings=tuple(map(keep, report.findings)),
+        impression=tuple(map(keep, report.impression)),
+    )
 
 
 def sides(text: str, lang: Lang) -> frozenset[Laterality]:
@@ -98,15 +120,44 @@ _WORDS: tuple[tuple[str, str], ...] = (
 _PUNCTUATION = re.compile(r"[\W_]+")
 
 
-def _check(report: Report) -> Iterator[Issue]:
+def _check(report: Report, draft: Draft | None) -> Iterator[Issue]:
     if not any(_text(sentence) for sentence in report.sentences):
         yield _issue("report_empty", Severity.BLOCK)
         return
+    marked: frozenset[str] = frozenset()
+    if draft is not None and draft.least_support is not None:
+        marked = _unsupported(report, draft.report, draft.least_support)
+        drafted = [one for one in report.sentences if one.origin is Origin.MODEL]
+        if drafted and all(one.support is None for one in drafted):
+            yield _issue("support_not_measured", Severity.WARN)
     for section in (report.findings, report.impression):
         seen: set[tuple[Lang, str]] = set()
         for sentence in section:
+            if sentence.id in marked:
+                yield _issue(NOT_SUPPORTED, Severity.BLOCK, sentence)
             yield from _check_sentence(sentence)
             yield from _check_repeated(sentence, seen)
+
+
+def _unsupported(report: Report, drafted: Report, least: float) -> frozenset[str]:
+    """Ids of the sentences with less support that no reader has kept.
+
+    An impression follows from the findings: beside them the image adds little to it. So it is
+    marked only where a drafted finding with less support was not kept or reworded; if that one was
+    deleted, the impression may still say it.
+    """
+
+    def below(sentences: tuple[Sentence, ...]) -> frozenset[str]:
+        return frozenset(
+            one.id
+            for one in sentences
+            if not one.kept and one.support is not None and one.support < least
+        )
+
+    findings = below(report.findings)
+    standing = {one.id for one in report.findings} - findings
+    in_doubt = below(drafted.findings) - standing
+    return findings | below(report.impression) if in_doubt else findings
 
 
 def _check_sentence(sentence: Sentence) -> Iterator[Issue]:

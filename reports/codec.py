@@ -127,6 +127,7 @@ class _Sentence(_Strict):
     laterality: Laterality | None = None
     certainty: Certainty | None = None
     evidence: Annotated[tuple[_Evidence, ...], Field(max_length=32)] = ()
+    kept: bool = False
 
 
 _Sentences = Annotated[tuple[_Sentence, ...], Field(max_length=MAX_SENTENCES)]
@@ -158,6 +159,7 @@ def _sentences(models: tuple[_Sentence, ...]) -> tuple[Sentence, ...]:
             laterality=model.laterality,
             certainty=model.certainty,
             evidence=tuple(Evidence(item.image_id, item.support) for item in model.evidence),
+            kept=model.kept,
         )
         for model in models
     )

@@ -16,6 +16,8 @@ class Kind(StrEnum):
     DELETED = "deleted"
     REWORDED = "reworded"
     MOVED = "moved"
+    KEPT = "kept"
+    """Kept although the image does not support it, or no longer kept."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ def diff(before: Report, after: Report) -> tuple[Change, ...]:
             changes.append(_change(key, Kind.REWORDED, old[key], sentence))
         if key in moved:
             changes.append(_change(key, Kind.MOVED, old[key], sentence))
+        if old[key].kept != sentence.kept:
+            changes.append(_change(key, Kind.KEPT, old[key], sentence))
     gone = [_change(key, Kind.DELETED, old[key], None) for key in old if key not in new]
     return tuple(changes + gone)
 

@@ -55,7 +55,8 @@ def save(
 
     Content equal to the current revision's changes nothing and is never a conflict, so a client
     that did not hear the answer may send again. Whatever the client says, a sentence whose text is
-    neither the stored nor the drafted one is a person's, and evidence is what was measured.
+    neither the stored nor the drafted one is a person's, and evidence is what was measured. Only
+    words that were drafted can be kept against the image: new ones are the person's own.
     RevisionConflict; ReportError `report_is_signed`, `report_invalid`, `author_invalid`.
     """
     editor = checked_name(editor)
@@ -165,7 +166,7 @@ def _with_origins(session: Session, case_id: str, before: Report, report: Report
             return replace(sentence, origin=same.origin, evidence=same.evidence)
         # Support was measured for other words.
         unmeasured = tuple(Evidence(item.image_id, None) for item in sentence.evidence)
-        return replace(sentence, origin=Origin.PERSON, evidence=unmeasured)
+        return replace(sentence, origin=Origin.PERSON, evidence=unmeasured, kept=False)
 
     return replace(
         report,

@@ -41,11 +41,11 @@ def sign(
     # Whoever signs what nobody edited has reviewed it all the same.
     state = transition(transition(ReportState(row.state), Move.REVIEW), Move.SIGN)
     require_revision(session, current, base_revision)
-    for issue in check(current.report):
+    draft = drafts.basis(session, case_id)
+    for issue in check(current.report, draft.draft if draft is not None else None):
         if issue.severity is Severity.BLOCK:
             raise ReportError(issue.code)
     before = versions(session, case_id)
-    draft = drafts.basis(session, case_id)
     drafted = draft is not None and draft.draft.coverage is Coverage.DRAFTED
     signed = sealed(
         SignedReport(

@@ -70,7 +70,8 @@ class Evidence:
 
     image_id: str
     support: float | None
-    """Log-probability gained by showing the image, in nats; None while it was not measured."""
+    """Log-probability of the sentence, Chinese and English together, gained by showing this image
+    where all of the study's are blank, in nats; None while it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,14 @@ class Sentence:
     laterality: Laterality | None = None
     certainty: Certainty | None = None
     evidence: tuple[Evidence, ...] = ()
+    kept: bool = False
+    """A reader kept it as it stands although the image does not support it."""
+
+    @property
+    def support(self) -> float | None:
+        """The most that any one image supports it, in nats; None where that was not measured."""
+        measured = [one.support for one in self.evidence if one.support is not None]
+        return max(measured, default=None)
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def measure(folder: Path) -> list[tuple[str, str]]:
     say("building the starter where it is missing")
     starter.build(settings.cache_dir)
     say("embedding images, radraft and bare open_clip in turns")
-    embedding = embedding_ratio(IMAGES, settings.cache_dir)
+    embedding = embedding_ratio(IMAGES)
     rows = [
         ("embedding, radraft", f"{embedding['radraft_images_per_s']} images/s"),
         (
@@ -93,7 +93,7 @@ def measure(folder: Path) -> list[tuple[str, str]]:
         server.start()
         server.wait_ready()
         rows.append(("cold start of vLLM", f"{time.monotonic() - began:.1f} s"))
-        eyes = open_eyes(settings, profile)
+        eyes = open_eyes(profile)
         assert eyes is not None
         bench = Bench(settings, profile, store, eyes, server.endpoint)
         rows += first_draft(bench)

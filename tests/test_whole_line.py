@@ -81,7 +81,7 @@ def test_the_worker_drafts_all_demo_studies(starter_endpoint: Endpoint, tmp_path
     settings = Settings(data_dir=tmp_path / "data", cache_dir=Path(cache))
     profile = load_profile("starter")
     store = open_store(settings)
-    eyes = open_eyes(settings, profile)
+    eyes = open_eyes(profile)
     worker = Worker(
         store,
         profile,

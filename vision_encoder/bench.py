@@ -5,14 +5,12 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radraft.settings import load as load_settings
 from radraft.studies.values import KeyImage
-from radraft.vision_encoder import weights
+from radraft.vision_encoder import shipped
 from radraft.vision_encoder.config import load_config
 from radraft.vision_encoder.encode import Encoder
 from radraft.vision_encoder.preprocess import preprocess
@@ -24,18 +22,17 @@ BARE_BATCHES = (1, 2, 4, 8)
 ROUNDS = 3
 
 
-def embedding_ratio(n_images: int, cache_dir: Path | None = None) -> dict[str, float | int | str]:
+def embedding_ratio(n_images: int) -> dict[str, float | int | str]:
     """Images/s of `Encoder.encode` over the fastest bare loop's, on `n_images` of 1024x1024.
 
     The bare loop is `for batch in batches: model(preprocessed batch)` on the same weights with
     torch's own settings, once for each batch size of `BARE_BATCHES`; preprocessing is the same and
     counted on both sides. Rounds alternate between all of them; medians count.
     """
-    folder = cache_dir or load_settings().cache_dir
-    encoder = Encoder.load(folder)
+    encoder = Encoder.load()
     images = [_image(seed) for seed in range(n_images)]
     device = encoder.device
-    visual = weights.load_visual(weights.build(folder)).to(device)
+    visual = shipped.load_visual().to(device)
     runs: dict[str, Callable[[], object]] = {"radraft": lambda: encoder.encode(images)}
     for size in BARE_BATCHES:
         runs[f"bare_{size}"] = lambda size=size: _bare(visual, images, size, device)  # type: ignore[misc]

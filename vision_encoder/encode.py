@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from radraft.errors import NotFound
+from radraft.errors import EncodingError, NotFound
 from radraft.studies.values import KeyImage, KeyImages
-from radraft.vision_encoder import stored, weights
+from radraft.vision_encoder import shipped, stored
 from radraft.vision_encoder.config import EncoderConfig, load_config
+from radraft.vision_encoder.heads import Heads
 from radraft.vision_encoder.preprocess import preprocess
 from radraft.vision_encoder.values import ImageEmbedding, StudyEmbedding
 
@@ -37,7 +38,9 @@ def encode(images: KeyImages, encoder: Encoder, objects: Objects) -> StudyEmbedd
     """The embedding of one case's key images; images embedded before are read, not computed.
 
     Stored under `embeddings/<encoder_id>/<image_id>.safetensors`. What is stored wins: an image
-    that another device embedded first keeps those values. A damaged file is computed again.
+    that another device embedded first keeps those values. A damaged file is computed again. The
+    finding scores come from the tokens as stored, each head's highest among the images: a study
+    shows what one of its images shows.
     """
     found = {image.image_id: _read(objects, encoder, image.image_id) for image in images.images}
     missing = {i.image_id: i for i in images.images if found[i.image_id] is None}
@@ -51,7 +54,7 @@ def encode(images: KeyImages, encoder: Encoder, objects: Objects) -> StudyEmbedd
         image_ids=tuple(image.image_id for image in images.images),
         tokens=_stack([item.tokens for item in ordered], (encoder.tokens_per_image, encoder.dim)),
         pooled=_stack([item.pooled for item in ordered], (encoder.pooled_dim,)),
-        finding_scores={},
+        finding_scores=_highest([encoder.heads.scores(item.tokens) for item in ordered]),
         encoder_id=encoder.encoder_id,
     )
 
@@ -72,6 +75,7 @@ class Encoder:
         visual: torch.nn.Module,
         config: EncoderConfig,
         encoder_id: str,
+        heads: Heads,
         *,
         device: str = "cpu",
         micro_batch: int = 1,
@@ -80,6 +84,7 @@ class Encoder:
         import torch
 
         self.encoder_id = encoder_id
+        self.heads = heads
         self._config = config
         self._device = torch.device(device)
         self._micro_batch = micro_batch
@@ -90,6 +95,8 @@ class Encoder:
         tokens, pooled = self._pool.submit(self._forward, blank).result()
         self.tokens_per_image, self.dim = int(tokens.shape[1]), int(tokens.shape[2])
         self.pooled_dim = int(pooled.shape[1])
+        if heads.dim != self.dim:
+            raise EncodingError("heads_width", expected=heads.dim, got=self.dim)
 
     @property
     def device(self) -> str:
@@ -97,18 +104,21 @@ class Encoder:
         return str(self._device.type)
 
     @classmethod
-    def load(cls, cache_dir: Path) -> Encoder:
-        """The encoder from the cache, built first where need be; on the GPU where there is one."""
+    def load(cls, folder: Path = shipped.FOLDER) -> Encoder:
+        """The trained encoder in `folder`, on the GPU where there is one.
+
+        EncodingError `encoder_weights_invalid`, `heads_invalid` or `heads_width`.
+        """
         import torch
 
-        folder = weights.build(cache_dir)
-        config = load_config()
-        sha = weights.file_sha(folder / weights.IMAGE_FILE)
+        visual = shipped.load_visual(folder)
+        heads = shipped.load_heads(folder)
         gpu = torch.cuda.is_available()
         return cls(
-            weights.load_visual(folder),
-            config,
-            f"{config.name}@{sha[:16]}",
+            visual,
+            load_config(),
+            shipped.encoder_id(folder),
+            heads,
             device="cuda" if gpu else "cpu",
             micro_batch=GPU_BATCH if gpu else 1,
             workers=1 if gpu else _cores(),
@@ -188,6 +198,11 @@ def _stack(
     arrays: list[npt.NDArray[np.float32]], shape: tuple[int, ...]
 ) -> npt.NDArray[np.float32]:
     return np.stack(arrays) if arrays else np.zeros((0, *shape), dtype=np.float32)
+
+
+def _highest(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    names = scores[0] if scores else ()
+    return {name: max(image[name] for image in scores) for name in names}
 
 
 def _cores() -> int:

@@ -1,13 +1,16 @@
-"""The projector: patch tokens to vectors of the language model's width. numpy only."""
+"""The projector: what one image's patch tokens tell the language model. numpy only.
+
+Linear on purpose: the encoder is trained so that findings lie along linear directions of its
+tokens' mean, so a linear map loses none of them and needs few examples. The first vector stands for
+the whole image, the others for its parts, so that where something lies is not lost.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from dataclasses import dataclass, field
+from math import isqrt
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,21 +19,14 @@ from radraft.errors import EncodingError
 
 Array = npt.NDArray[np.float32]
 
-TOKEN_RMS = 1.03
-"""Root mean square of what the language model gets for a word. Gemma 3 270M's embedding matrix has
-0.0408 (measured, dequantised), and vLLM multiplies it by sqrt(640) = 25.3. It does so for words
-only: vllm/model_executor/models/gemma3.py, `Gemma3Model.embed_input_ids`, is not applied to image
-embeddings, which enter `forward` as `inputs_embeds` unchanged. So the projector gives the scaled
-size itself."""
-GELU_SECOND_MOMENT = 0.425
-"""Mean of gelu(z)^2 over a standard normal z, by numerical integration."""
-EPSILON = 1e-5
-NAMES = ("norm.weight", "norm.bias", "up.weight", "up.bias", "down.weight", "down.bias")
+NAMES = ("mean", "scale", "whole.weight", "whole.bias", "part.weight", "part.bias")
+SIDE = 2
+"""Neighbouring tokens in each direction that one part is the mean of."""
 
 
 @dataclass(frozen=True)
 class Projector:
-    """Layer norm, linear, GELU (tanh form), linear: LLaVA 1.5's projector with a norm before it."""
+    """Means of tokens, standardised by `(x - mean) * scale`, through one of two linear maps."""
 
     projector_id: str
     """`projector@` and the first 16 hex characters of the file's SHA-256."""
@@ -40,90 +36,73 @@ class Projector:
 
     @classmethod
     def load(cls, path: Path) -> Projector:
-        """The projector in a safetensors file. EncodingError `projector_invalid` if it is none."""
+        """The projector in a safetensors file, float16 or float32, computed in float32.
+
+        EncodingError `projector_invalid` if the file holds none.
+        """
         from safetensors import SafetensorError
         from safetensors.numpy import load
 
         try:
             data = path.read_bytes()
-            weights: dict[str, Array] = load(data)
-            hidden, dim = weights["up.weight"].shape
-            width = weights["down.weight"].shape[0]
+            given = load(data)
+            width, dim = given["whole.weight"].shape
         except (OSError, SafetensorError, KeyError, ValueError):
             raise EncodingError("projector_invalid", file=str(path)) from None
-        shapes = {name: value.shape for name, value in weights.items()}
-        types = {value.dtype for value in weights.values()}
-        if shapes != _shapes(dim, hidden, width) or types != {np.dtype(np.float32)}:
+        shapes = {name: value.shape for name, value in given.items()}
+        types = {value.dtype for value in given.values()}
+        if shapes != _shapes(dim, width) or types - {np.dtype(np.float16), np.dtype(np.float32)}:
             raise EncodingError("projector_invalid", file=str(path))
         sha = hashlib.sha256(data).hexdigest()
+        weights = {name: value.astype(np.float32) for name, value in given.items()}
         return cls(f"projector@{sha[:16]}", dim, width, weights)
 
     def project(self, tokens: Array) -> Array:
-        """(..., n, dim) -> (..., n, width), float32. Each image's result depends on it alone.
+        """(..., n, dim) -> (..., 1 + n / 4, width), float32. Each image's result depends on it
+        alone.
 
-        EncodingError `projector_width` where the last axis is not `dim`.
+        EncodingError `projector_width` where the last axis is not `dim`, `projector_grid` where the
+        n tokens are no square of an even side.
         """
         if tokens.shape[-1] != self.dim:
             raise EncodingError("projector_width", expected=self.dim, got=tokens.shape[-1])
+        count = 1 + (_side(tokens.shape[-2]) // SIDE) ** 2
         # One image a product: BLAS sums in another order for another number of rows.
         images = tokens.reshape(-1, *tokens.shape[-2:])
-        out = np.empty((*images.shape[:2], self.width), dtype=np.float32)
+        out = np.empty((len(images), count, self.width), dtype=np.float32)
         for index, image in enumerate(images):
-            out[index] = self._one(image.astype(np.float32, copy=False))
-        return out.reshape(*tokens.shape[:-1], self.width)
+            out[index] = self._one(image)
+        return out.reshape(*tokens.shape[:-2], count, self.width)
+
+    @staticmethod
+    def pool(tokens: Array) -> Array:
+        """(n, dim) tokens of one image, row by row -> (1 + n / 4, dim): their mean, then the means
+        of 2x2 neighbours, row by row. What the two maps are applied to, not yet standardised.
+
+        EncodingError `projector_grid`.
+        """
+        side, dim = _side(len(tokens)), tokens.shape[-1]
+        exact = tokens.astype(np.float32, copy=False)
+        parts = exact.reshape(side // SIDE, SIDE, side // SIDE, SIDE, dim).mean(axis=(1, 3))
+        result: Array = np.concatenate([exact.mean(axis=0)[None], parts.reshape(-1, dim)])
+        return result
 
     def _one(self, tokens: Array) -> Array:
         w = self._weights
-        centred = tokens - tokens.mean(axis=-1, keepdims=True)
-        spread = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + np.float32(EPSILON))
-        normed = centred / spread * w["norm.weight"] + w["norm.bias"]
-        hidden = gelu(normed @ w["up.weight"].T + w["up.bias"])
-        result: Array = hidden @ w["down.weight"].T + w["down.bias"]
+        pooled = (self.pool(tokens) - w["mean"]) * w["scale"]
+        whole = pooled[:1] @ w["whole.weight"].T + w["whole.bias"]
+        parts = pooled[1:] @ w["part.weight"].T + w["part.bias"]
+        result: Array = np.concatenate([whole, parts])
         return result
 
 
-def gelu(x: Array) -> Array:
-    """The tanh form of GELU (Hendrycks and Gimpel 2016), as `torch.nn.GELU("tanh")`."""
-    inner = np.float32(np.sqrt(2 / np.pi)) * (x + np.float32(0.044715) * x * x * x)
-    result: Array = np.float32(0.5) * x * (1 + np.tanh(inner))
-    return result
+def _side(count: int) -> int:
+    side = isqrt(count)
+    if not side or side * side != count or side % SIDE:
+        raise EncodingError("projector_grid", got=count)
+    return side
 
 
-def build(path: Path, *, dim: int, width: int, seed: int) -> None:
-    """Writes a projector at its start: the same arguments give the same bytes. Atomic.
-
-    The norm makes every token's values of mean square 1; the two matrices keep that and end at
-    `TOKEN_RMS`, whatever the encoder's own scale.
-    """
-    from safetensors.numpy import save
-
-    random = np.random.default_rng(seed)
-    up = random.standard_normal((width, dim), dtype=np.float32) * np.float32(dim**-0.5)
-    down_scale = TOKEN_RMS / np.sqrt(GELU_SECOND_MOMENT * width)
-    down = random.standard_normal((width, width), dtype=np.float32) * np.float32(down_scale)
-    weights = {
-        "norm.weight": np.ones(dim, dtype=np.float32),
-        "norm.bias": np.zeros(dim, dtype=np.float32),
-        "up.weight": up,
-        "up.bias": np.zeros(width, dtype=np.float32),
-        "down.weight": down,
-        "down.bias": np.zeros(width, dtype=np.float32),
-    }
-    _write(path, save(weights))
-
-
-def _shapes(dim: int, hidden: int, width: int) -> dict[str, Any]:
-    shapes = ((dim,), (dim,), (hidden, dim), (hidden,), (width, hidden), (width,))
+def _shapes(dim: int, width: int) -> dict[str, tuple[int, ...]]:
+    shapes = ((dim,), (dim,), (width, dim), (width,), (width, dim), (width,))
     return dict(zip(NAMES, shapes, strict=True))
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    staging = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        staging.replace(path)
-    finally:
-        staging.unlink(missing_ok=True)

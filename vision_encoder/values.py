@@ -31,6 +31,6 @@ class StudyEmbedding:
     pooled: npt.NDArray[np.float32] = field(repr=False, compare=False)
     """(images, e): one unit-length vector an image; e is the encoder's `pooled_dim`, not d."""
     finding_scores: Mapping[str, float]
-    """Finding code -> 0 to 1; empty while the encoder is not trained on findings."""
+    """Head id (`heads.Heads.ids`) -> 0 to 1, the highest among the images; empty without images."""
     encoder_id: str
-    """Model name and the first 16 hex characters of its weights' SHA-256."""
+    """Model name and 16 hex characters that name its weights (`shipped.encoder_id`)."""

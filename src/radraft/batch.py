@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import httpx
 
 from radraft import line
+from radraft.llm import pins
+from radraft.llm.support import SCORED_AT_ONCE
 
 if TYPE_CHECKING:
     from radraft.llm.profiles import Profile
     from radraft.llm.server import Endpoint
     from radraft.llm.values import Draft
-    from radraft.settings import Settings
     from radraft.store.database import Store
 
 
@@ -31,6 +32,7 @@ async def draft_many(
 ) -> tuple[Draft, ...]:
     """Draft `case_ids`, at most `at_once` at a time (the profile's batch when None), in order."""
     gate = asyncio.Semaphore(at_once or profile.vllm.max_num_seqs)
+    scoring = asyncio.Semaphore(SCORED_AT_ONCE)
     async with httpx.AsyncClient(trust_env=False) as client:
 
         async def one(case_id: str) -> Draft:
@@ -43,6 +45,7 @@ async def draft_many(
                     client=client,
                     eyes=eyes,
                     timeout_s=timeout_s,
+                    scoring=scoring,
                 )
             if on_draft is not None:
                 on_draft(result)
@@ -51,15 +54,15 @@ async def draft_many(
         return tuple(await asyncio.gather(*(one(case_id) for case_id in case_ids)))
 
 
-def open_eyes(settings: Settings, profile: Profile) -> line.Eyes | None:
-    """Encoder and projector for profiles that take embeddings; None for those that take pixels."""
+def open_eyes(profile: Profile) -> line.Eyes | None:
+    """Encoder and projector for profiles that take embeddings; None for those that take pixels.
+
+    DraftingError `starter_weights_changed` where the shipped weights are not the profile's.
+    """
     if profile.image_way != "embeds":
         return None
-    from radraft import starter
     from radraft.vision_encoder.encode import Encoder
     from radraft.vision_encoder.projector import Projector
 
-    return line.Eyes(
-        encoder=Encoder.load(settings.cache_dir),
-        projector=Projector.load(starter.build_projector(settings.cache_dir)),
-    )
+    profile.check_weights()
+    return line.Eyes(encoder=Encoder.load(), projector=Projector.load(pins.files()["projector"]))

@@ -82,6 +82,10 @@ class EvalError(RadraftError):
     """Input that cannot be scored without guessing."""
 
 
+class TrainingError(RadraftError):
+    """A recipe, or data for one, that nothing can be trained from."""
+
+
 class NotFound(RadraftError):
     """No such case, image or version."""
 

@@ -6,15 +6,19 @@ import asyncio
 import logging
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radraft.errors import StudyRejected
+from radraft.errors import RadraftError, StudyRejected
 from radraft.llm import draft as llm_draft
+from radraft.llm.support import Scorer
 from radraft.llm.values import Draft, DraftedSentence
 from radraft.prompts.build import build, request_json
+from radraft.reports.values import Coverage
 from radraft.store import cases, drafts, images
+from radraft.studies.blank import blank
 from radraft.studies.deidentify import deidentify
 from radraft.studies.key_images import key_images
 from radraft.studies.quality import check
@@ -155,9 +159,14 @@ async def draft(
     client: httpx.AsyncClient,
     eyes: Eyes | None,
     timeout_s: float,
+    scoring: asyncio.Semaphore,
     on_sentence: Callable[[DraftedSentence], None] | None = None,
 ) -> Draft:
-    """Draft one case and store the draft. vLLM's faults become an empty draft with a code."""
+    """Draft one case and store the draft. vLLM's faults become an empty draft with a code.
+
+    Every sentence is streamed before image support is measured, which waits for `scoring`:
+    at most `llm.support.SCORED_AT_ONCE` reports at a time.
+    """
     request = await asyncio.to_thread(prepare, case_id, store=store, profile=profile, eyes=eyes)
     if request is None:
         result = llm_draft.uncovered(case_id, profile)
@@ -173,6 +182,11 @@ async def draft(
         timeout_s=timeout_s,
         on_sentence=on_sentence,
     )
+    if profile.support is not None and result.coverage is Coverage.DRAFTED:
+        scorer = Scorer(profile, endpoint, client, eyes.projector if eyes else None, timeout_s)
+        async with scoring:
+            result = await _measured(result, request, scorer, store=store, eyes=eyes)
+        result = replace(result, least_support=profile.support.least)
     with store.begin() as session:
         save(session, result, request)
     return result
@@ -203,6 +217,40 @@ async def ask(
         elif on_sentence is not None:
             on_sentence(event)
     return result
+
+
+async def _measured(
+    result: Draft, request: DraftRequest, scorer: Scorer, *, store: Store, eyes: Eyes | None
+) -> Draft:
+    """`result` with the image support of each sentence, or as it is where that cannot be had: a
+    draft that nobody measured is still a draft."""
+    case_id, chosen = request.case_id, request.images.images
+
+    def without(but: str | None = None) -> DraftRequest:
+        made = prepare(
+            case_id,
+            store=store,
+            profile=scorer.profile,
+            eyes=eyes,
+            adapter_id=request.adapter_id,
+            change=partial(blank, but=but),
+        )
+        assert made is not None
+        return made
+
+    def shown(image_id: str) -> DraftRequest:
+        return request if len(chosen) == 1 else without(image_id)
+
+    try:
+        report = await scorer.evidence(
+            result.report,
+            {one.image_id: await asyncio.to_thread(shown, one.image_id) for one in chosen},
+            await asyncio.to_thread(without),
+        )
+    except RadraftError as error:
+        log.warning("case %s: image support was not measured: %s", case_id, error.code)
+        return result
+    return replace(result, report=report)
 
 
 def save(session: Session, result: Draft, request: DraftRequest | None = None) -> None:

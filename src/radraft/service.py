@@ -40,6 +40,8 @@ class CaseView:
     issues: tuple[check.Issue, ...]
     turns: tuple[questions.Turn, ...]
     partial: tuple[DraftedSentence, ...]
+    least_support: float | None
+    """`Draft.least_support` of the draft the working report began as."""
     notice: tuple[str, str] | None
     """(zh, en): why no model drafted this, or what the model's maker says of its drafts."""
 
@@ -99,6 +101,8 @@ class Service:
             case = cases.get_case(session, case_id)
             stored = drafts.latest(session, case_id)
             working = editing.current(session, case_id) if stored is not None else None
+            began = drafts.basis(session, case_id)
+            basis = began.draft if began is not None else None
             return CaseView(
                 case=case,
                 identity=cases.identity(session, case_id),
@@ -106,9 +110,10 @@ class Service:
                 draft=stored.draft if stored is not None else None,
                 working=working,
                 versions=sign.versions(session, case_id),
-                issues=check.check(working.report) if working is not None else (),
+                issues=check.check(working.report, basis) if working is not None else (),
                 turns=questions.turns(session, case_id),
                 partial=self._partial(case_id),
+                least_support=basis.least_support if basis is not None else None,
                 notice=self.notice(stored.draft) if stored is not None else None,
             )
 

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from radraft import line
 from radraft.errors import RadraftError
 from radraft.llm import draft as llm_draft
+from radraft.llm.support import SCORED_AT_ONCE
 from radraft.llm.values import Draft, DraftedSentence
 from radraft.reports.values import Coverage
 from radraft.store import cases
@@ -94,12 +95,13 @@ class Worker(threading.Thread):
     async def _loop(self) -> None:
         limits = httpx.Limits(max_connections=self._slots + 4)
         running: dict[asyncio.Task[None], str] = {}
+        scoring = asyncio.Semaphore(SCORED_AT_ONCE)
         async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
             while not self._stop_event.is_set():
                 endpoint = self._endpoint()
                 if endpoint is not None:
                     for case_id in self._claim(self._slots - len(running)):
-                        task = asyncio.create_task(self._draft(case_id, endpoint, client))
+                        task = asyncio.create_task(self._draft(case_id, endpoint, client, scoring))
                         running[task] = case_id
                 await self._pause(running)
                 for task in [task for task in running if task.done()]:
@@ -122,7 +124,13 @@ class Worker(threading.Thread):
         with self._store.begin() as session:
             return cases.claim(session, limit=free)
 
-    async def _draft(self, case_id: str, endpoint: Endpoint, client: httpx.AsyncClient) -> None:
+    async def _draft(
+        self,
+        case_id: str,
+        endpoint: Endpoint,
+        client: httpx.AsyncClient,
+        scoring: asyncio.Semaphore,
+    ) -> None:
         try:
             result = await line.draft(
                 case_id,
@@ -132,6 +140,7 @@ class Worker(threading.Thread):
                 client=client,
                 eyes=await asyncio.to_thread(self._eyes),
                 timeout_s=self._timeout_s,
+                scoring=scoring,
                 on_sentence=self._keep,
             )
         except RadraftError as error:

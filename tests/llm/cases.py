@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from radraft.llm.checkpoint import TOKENS_PER_IMAGE, WIDTH
+from radraft.llm.checkpoint import WIDTH
 from radraft.llm.profiles import Profile
 from radraft.prompts.build import build
 from radraft.prompts.values import DraftRequest
 from radraft.studies.values import DeidStudy, KeyImage, KeyImages, View
-from radraft.vision_encoder import projector
+from radraft.vision_encoder.projector import Projector
 from radraft.vision_encoder.values import StudyEmbedding
+from tests.vision_encoder.conftest import write_projector
 
 CASE_ID = "c-0123456789abcdef"
 DIM = 32
@@ -34,7 +35,7 @@ def make_images(count: int = 1, case_id: str = CASE_ID, size: int = 56) -> KeyIm
     return KeyImages(case_id, tuple(images))
 
 
-def make_embedding(images: KeyImages, n: int = TOKENS_PER_IMAGE) -> StudyEmbedding:
+def make_embedding(images: KeyImages, n: int = 64) -> StudyEmbedding:
     random = np.random.default_rng(11)
     count = len(images.images)
     return StudyEmbedding(
@@ -47,10 +48,10 @@ def make_embedding(images: KeyImages, n: int = TOKENS_PER_IMAGE) -> StudyEmbeddi
     )
 
 
-def make_projector(folder: Path) -> projector.Projector:
+def make_projector(folder: Path) -> Projector:
     path = folder / "projector.safetensors"
-    projector.build(path, dim=DIM, width=WIDTH, seed=1)
-    return projector.Projector.load(path)
+    write_projector(path, dim=DIM, width=WIDTH, seed=1)
+    return Projector.load(path)
 
 
 def make_request(

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from radraft.errors import DraftingError
-from radraft.llm import checkpoint
+from radraft.llm import checkpoint, pins
+from radraft.llm.lora import merge
 from radraft.prompts.clean import clean
 
 
@@ -35,11 +36,25 @@ def test_missing_weights_say_how_to_install_them(
     assert "make install" in caught.value.message_en
 
 
-def test_the_hash_names_what_goes_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = checkpoint.starter_hash()
-    assert len(before) == 16
+def test_the_hash_names_what_goes_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen = [(checkpoint.starter_hash(), checkpoint.base_hash())]
+    assert {len(name) for name in seen[0]} == {16}
+    shipped = pins.files()
+    for part in ("lora", "lora_config", "projector"):
+        changed = tmp_path / part
+        changed.write_bytes(shipped[part].read_bytes() + b" ")
+        monkeypatch.setattr(pins, "files", lambda part=part, path=changed: shipped | {part: path})
+        seen.append((checkpoint.starter_hash(), checkpoint.base_hash()))
+    # The base is made from neither LoRA nor projector.
+    assert len({whole for whole, _ in seen}) == 4 and len({base for _, base in seen}) == 1
     monkeypatch.setattr(checkpoint, "GGUF_SHA256", "0" * 64)
-    assert checkpoint.starter_hash() != before
+    assert checkpoint.base_hash() != seen[0][1]
+    assert checkpoint.starter_hash() not in {whole for whole, _ in seen}
+
+
+def test_vllms_cache_has_room_for_an_image() -> None:
+    tower = checkpoint.VISION_TOWER
+    assert (tower["image_size"] // tower["patch_size"]) ** 2 >= checkpoint.TOKENS_PER_IMAGE
 
 
 @pytest.mark.slow
@@ -58,6 +73,10 @@ def test_two_processes_build_one_checkpoint(tmp_path: Path) -> None:
     assert not (first / "weights.gguf").exists()
     assert_names(first)
     assert_tokenizer(first)
+    base = checkpoint.build_base(tmp_path)
+    assert base == tmp_path / f"starter-base-{checkpoint.base_hash()}"
+    assert (base / "tokenizer.json").read_bytes() == (first / "tokenizer.json").read_bytes()
+    assert_merged(base, first)
 
 
 def assert_names(folder: Path) -> None:
@@ -74,6 +93,18 @@ def assert_names(folder: Path) -> None:
         "multi_modal_projector.linear_1",
         "multi_modal_projector.linear_2",
     }
+
+
+def assert_merged(base: Path, starter: Path) -> None:
+    """The two differ by the shipped LoRA and by nothing else."""
+    from safetensors.torch import load_file
+
+    tensors = load_file(base / "model.safetensors")
+    shipped = pins.files()
+    merge(tensors, shipped["lora"], shipped["lora_config"], prefix=checkpoint.LANGUAGE)
+    found = load_file(starter / "model.safetensors")
+    assert found.keys() == tensors.keys()
+    assert all(found[name].equal(value) for name, value in tensors.items())
 
 
 def assert_tokenizer(folder: Path) -> None:

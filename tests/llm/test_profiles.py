@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from radraft.errors import SettingsError
+from radraft.errors import DraftingError, SettingsError
+from radraft.llm import profiles
 from radraft.llm.checkpoint import starter_hash
+from radraft.llm.pins import Pins
 from radraft.llm.profiles import load_profile, names
 from radraft.studies.values import View
 
@@ -21,6 +23,9 @@ context_tokens: 4096
 answers: written
 notice: {zh: 仅供研究。, en: Research use only.}
 """
+
+
+PINS = "{" + ", ".join(f"{name}: {'f' * 64}" for name in Pins.model_fields) + "}"
 
 
 def write(folder: Path, text: str = PROFILE) -> str:
@@ -72,6 +77,9 @@ def test_an_empty_body_part_is_covered_only_where_listed(tmp_path: Path) -> None
         ("context_tokens: 4096", "context_tokens: 1000", "file"),
         ("kind: path", "kind: hub", "checkpoint.hub"),
         ("name: mine", "name: [", "file"),
+        ("answers: written", f"answers: written\nweights: {PINS}", "file"),
+        ("answers: written", "answers: written\nweights: {encoder: abc}", "weights.encoder"),
+        ("checkpoint: {kind: path, path: PATH}", "checkpoint: {kind: starter}", "file"),
     ],
 )
 def test_names_the_fields_that_cannot_be_used(
@@ -80,7 +88,18 @@ def test_names_the_fields_that_cannot_be_used(
     with pytest.raises(SettingsError) as caught:
         load_profile(write(tmp_path, PROFILE.replace(old, new)))
     assert caught.value.code == "profile_invalid"
-    assert fields in caught.value.message_en
+    assert fields in str(caught.value.details["fields"])
+
+
+def test_support_is_a_number_or_not_measured(tmp_path: Path) -> None:
+    assert load_profile(write(tmp_path)).support is None
+    limited = load_profile(write(tmp_path, PROFILE + "support: {least: -0.5}\n")).support
+    assert limited is not None
+    assert limited.least == -0.5
+    for wrong in ("{}", "{least: .nan}", "{least: '1'}", "{least: 1.0, most: 2.0}"):
+        with pytest.raises(SettingsError) as caught:
+            load_profile(write(tmp_path, PROFILE + f"support: {wrong}\n"))
+        assert caught.value.code == "profile_invalid"
 
 
 def test_unknown_profile_lists_the_known() -> None:
@@ -100,6 +119,27 @@ def test_model_id_tells_checkpoints_apart(tmp_path: Path) -> None:
     after = load_profile(path)
     assert before[0] != after.model_id
     assert before[1] != after.profile_hash
+
+
+def test_the_starters_longest_report_ends_within_its_tokens() -> None:
+    profile = load_profile("starter")
+    bounds = profile.bounds
+    assert (bounds.findings, bounds.impression) == (8, 3)
+    assert (bounds.zh_chars, bounds.en_chars) == (40, 120)
+    pairs = bounds.findings + bounds.impression
+    assert pairs * (3 * bounds.zh_chars + bounds.en_chars + 12) <= profile.sampling.max_tokens
+
+
+def test_weights_other_than_pinned_are_refused(tmp_path: Path) -> None:
+    text = (Path(profiles.__file__).parent / "profiles" / "starter.yaml").read_text("utf-8")
+    pinned = load_profile("starter").weights
+    assert pinned is not None
+    path = tmp_path / "site.yaml"
+    path.write_text(text.replace(pinned.heads, "f" * 64), encoding="utf-8")
+    with pytest.raises(DraftingError) as caught:
+        load_profile(str(path)).check_weights()
+    assert caught.value.code == "starter_weights_changed"
+    assert "heads.safetensors" in caught.value.message_en
 
 
 def test_a_missing_checkpoint_folder_is_named(tmp_path: Path) -> None:

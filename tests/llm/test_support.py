@@ -126,11 +126,12 @@ def test_support_is_the_difference_and_zero_for_the_same_images() -> None:
     assert [one.sentence_id for one in found] == ["f1", "f2", "i1"]
 
 
-def test_evidence_is_filled_for_every_image_that_was_blanked() -> None:
+def test_evidence_is_filled_for_every_image_that_was_shown() -> None:
     two, one = make_request(PROFILE, images=2), make_request(PROFILE, images=1)
-    made = asked(_by_character, lambda s: s.evidence(REPORT, one, {"image-1": two, "image-2": one}))
+    made = asked(_by_character, lambda s: s.evidence(REPORT, {"image-1": one, "image-2": two}, two))
     assert [e.support for e in made.findings[0].evidence] == [4.25, 0.0]
     assert [e.image_id for e in made.impression[0].evidence] == ["image-1", "image-2"]
+    assert made.findings[0].support == 4.25
     partly = with_support(REPORT, {("f1", "image-2"): 2.0})
     assert [e.support for e in partly.findings[0].evidence] == [None, 2.0]
     assert partly.impression == REPORT.impression

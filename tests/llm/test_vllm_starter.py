@@ -156,12 +156,12 @@ def test_the_key_is_demanded_and_requests_are_not_logged(
     vllm_settings: Settings,
 ) -> None:
     wrong = Endpoint(starter_endpoint.url, "wrong", starter_endpoint.model)
-    request = make_request(starter_profile, history="植入病史标记")
+    request = make_request(starter_profile)
     (refused,) = run([request], starter_profile, wrong, projector)
     assert result(refused).error_code == "llm_refused"
     run([request], starter_profile, starter_endpoint, projector)
     log = (vllm_settings.data_dir / "logs" / "vllm.log").read_text(encoding="utf-8")
-    assert "植入病史标记" not in log
+    assert "影像报告" in str(request.messages) and "影像报告" not in log
     assert starter_endpoint.key not in log
 
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from radraft.errors import DraftingError
+from radraft.llm.checkpoint import TOKENS_PER_IMAGE, WIDTH
 from radraft.llm.profiles import Bounds, load_profile
 from radraft.llm.wire import LONGEST_REPEAT, chat_body, report_schema, warm_up_body
 from tests.llm.cases import make_projector, make_request
@@ -28,9 +29,9 @@ def test_embeds_are_tensors_of_the_models_width(tmp_path: Path) -> None:
     parts = body["messages"][0]["content"]
     assert [part["type"] for part in parts] == ["image_embeds", "image_embeds", "text"]
     tensor = torch.load(io.BytesIO(base64.b64decode(parts[0]["image_embeds"])), weights_only=True)
-    assert tensor.shape == (64, 640)
+    assert tensor.shape == (TOKENS_PER_IMAGE, WIDTH)
     assert tensor.dtype == torch.bfloat16
-    assert "咳嗽" in parts[2]["text"]
+    assert "影像报告" in parts[2]["text"]
 
 
 def test_pixels_are_the_key_images_as_png() -> None:

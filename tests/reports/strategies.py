@@ -29,6 +29,7 @@ sentences = st.builds(
         ),
         max_size=2,
     ).map(tuple),
+    kept=st.booleans(),
 )
 
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radraft.reports.check import Severity, check, numbers
+from radraft.llm.values import Draft
+from radraft.reports.check import Severity, check, kept, numbers
 from radraft.reports.skeleton import skeleton
-from radraft.reports.values import Report
-from tests.builders import make_report, make_sentence
+from radraft.reports.values import Evidence, Origin, Report, Sentence
+from tests.builders import make_draft, make_report, make_sentence
 
 
 def codes(zh: str, en: str) -> list[str]:
@@ -102,6 +105,80 @@ def test_a_repeated_sentence_of_one_section_is_a_warning() -> None:
         ("sentence_repeated", "f2"),
         ("sentence_repeated", "f3"),
     ]
+
+
+def seen(key: str, *supports: float | None) -> Sentence:
+    """A drafted sentence with the support of each of its images."""
+    return make_sentence(key, evidence=tuple(Evidence("a" * 64, one) for one in supports))
+
+
+def limited(report: Report, least: float = 1.0) -> Draft:
+    return make_draft("c-1", report, least_support=least)
+
+
+def marked(report: Report, draft: Draft) -> list[str | None]:
+    issues = check(report, draft)
+    return [issue.sentence_id for issue in issues if issue.code == "sentence_not_supported"]
+
+
+def test_a_finding_with_less_support_is_marked_and_blocks() -> None:
+    findings = (seen("f1", 1.0), seen("f2", 0.99), seen("f3", -3.0, 2.0), seen("f4", None))
+    report = Report("c-1", findings, ())
+    (issue,) = check(report, limited(report))
+    assert (issue.code, issue.severity, issue.sentence_id) == (
+        "sentence_not_supported",
+        Severity.BLOCK,
+        "f2",
+    )
+    assert check(report) == check(report, make_draft("c-1", report)) == ()
+
+
+def test_an_impression_stands_with_the_findings_it_may_follow_from() -> None:
+    weak, strong = seen("f1", 0.0), seen("f2", 5.0)
+    impression = (seen("i1", 0.0), seen("i2", 5.0))
+    drafted = Report("c-1", (weak, strong), impression)
+    draft = limited(drafted)
+    assert marked(drafted, draft) == ["f1", "i1"]
+    # Who deletes the finding is still asked about the impression.
+    assert marked(replace(drafted, findings=(strong,)), draft) == ["i1"]
+    assert marked(replace(drafted, findings=()), draft) == ["i1"]
+    for settled in (replace(weak, kept=True), replace(weak, zh="改", evidence=())):
+        assert marked(replace(drafted, findings=(settled, strong)), draft) == []
+    sound = replace(drafted, findings=(strong,))
+    assert marked(sound, limited(sound)) == []
+
+
+def test_keeping_settles_what_is_marked_and_nothing_else() -> None:
+    unfilled = replace(seen("f1", 5.0), zh="心影____。", en="The heart.")
+    report = Report("c-1", (unfilled, seen("f2", 0.0)), (seen("i1", 5.0),))
+    after = kept(report, check(report, limited(report)))
+    assert [one.kept for one in after.sentences] == [False, True, False]
+    assert [one.code for one in check(after, limited(report))] == ["sentence_unfilled"]
+
+
+@given(supports=st.lists(st.floats(-50, 50), min_size=1, max_size=6), least=st.floats(-50, 50))
+def test_more_support_is_never_worse(supports: list[float], least: float) -> None:
+    def report(more: float) -> Report:
+        findings = (seen(f"f{n}", one + more) for n, one in enumerate(supports))
+        return Report("c-1", tuple(findings), (seen("i1", supports[0] + more),))
+
+    less, more = report(0.0), report(3.0)
+    assert set(marked(more, limited(more, least))) <= set(marked(less, limited(less, least)))
+    settled = kept(less, check(less, limited(less, least)))
+    assert marked(settled, limited(less, least)) == []
+
+
+def test_a_draft_that_was_not_measured_is_said_so() -> None:
+    drafted = Report("c-1", (seen("f1", None),), (make_sentence("i1"),))
+    (issue,) = check(drafted, limited(drafted))
+    assert (issue.code, issue.severity, issue.sentence_id) == (
+        "support_not_measured",
+        Severity.WARN,
+        None,
+    )
+    assert check(drafted) == ()
+    written = Report("c-1", (make_sentence("p1", origin=Origin.PERSON),), ())
+    assert check(written, limited(drafted)) == ()
 
 
 @given(value=st.integers(13, 9999))

@@ -40,7 +40,7 @@ def test_a_difference_turns_round(one: Report, other: Report) -> None:
     there = {(change.sentence_id, change.kind) for change in diff(one, other)}
     back = {(change.sentence_id, change.kind) for change in diff(other, one)}
     turned = {Kind.ADDED: Kind.DELETED, Kind.DELETED: Kind.ADDED}
-    still = {Kind.ADDED, Kind.DELETED, Kind.REWORDED}
+    still = {Kind.ADDED, Kind.DELETED, Kind.REWORDED, Kind.KEPT}
     assert {(key, turned.get(kind, kind)) for key, kind in there if kind in still} == {
         item for item in back if item[1] in still
     }
@@ -64,3 +64,12 @@ def test_a_sentence_can_be_reworded_and_moved() -> None:
         ("a", Kind.REWORDED),
         ("a", Kind.MOVED),
     ]
+
+
+def test_keeping_a_sentence_is_a_change_of_no_words() -> None:
+    before = report("ab")
+    after = replace(before, findings=(before.findings[0], replace(before.findings[1], kept=True)))
+    for one, other in ((before, after), (after, before)):
+        (change,) = diff(one, other)
+        assert (change.sentence_id, change.kind) == ("b", Kind.KEPT)
+        assert (change.before_zh, change.before_en) == (change.after_zh, change.after_en)

@@ -140,6 +140,20 @@ def test_old_text_keeps_its_origin_and_evidence_whatever_the_client_says(
     assert report.findings[0].origin is Origin.PERSON
 
 
+def test_only_drafted_words_can_be_kept_against_the_image(store: Store, case_id: str) -> None:
+    drafted = make_report(case_id)
+    first, *others = (replace(sentence, kept=True) for sentence in drafted.findings)
+    report = replace(drafted, findings=(replace(first, zh="改"), *others))
+    saved = save(store, report, 1).report.findings
+    assert [(s.kept, s.origin) for s in saved[:2]] == [
+        (False, Origin.PERSON),
+        (True, Origin.MODEL),
+    ]
+    assert saved[1].evidence == drafted.findings[1].evidence
+    taken_back = save(store, drafted, 2).report
+    assert taken_back == drafted
+
+
 def test_an_undone_deletion_is_the_models_sentence_again(store: Store, case_id: str) -> None:
     drafted = make_report(case_id)
     save(store, replace(drafted, impression=()), 1)

@@ -221,3 +221,19 @@ def test_a_replacement_under_another_key_but_the_same_hash_is_refused(
         session.connection().exec_driver_sql(statement)
     with sqlite_store.read() as session:
         assert versions(session, signed.case_id) == (signed,)
+
+
+def test_what_the_image_does_not_support_is_signed_only_when_it_was_kept(store: Store) -> None:
+    with store.begin() as session:
+        case_id = add_drafted(session, least_support=2.0)
+        drafted = make_report(case_id)
+    with store.begin() as session, pytest.raises(ReportError) as error:
+        sign(session, case_id, base_revision=1, author="A", now=NOW)
+    assert error.value.code == "sentence_not_supported"
+    keeping = replace(drafted, findings=tuple(replace(s, kept=True) for s in drafted.findings))
+    with store.begin() as session:
+        editing.save(session, case_id, keeping, base_revision=1, editor="A")
+        signed = sign(session, case_id, base_revision=2, author="A", now=NOW)
+    assert [s.kept for s in signed.report.sentences] == [True, True, True, False]
+    assert verify(signed)
+    assert not verify(replace(signed, report=drafted))

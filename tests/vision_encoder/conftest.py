@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,35 @@ def key_image(seed: int, rows: int = 90, columns: int = 70) -> KeyImage:
 def as_key_image(pixels: npt.NDArray[np.uint8]) -> KeyImage:
     image_id = hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).hexdigest()
     return KeyImage(image_id, pixels, pixels.astype(np.int16), "ref", 0, (128.0, 256.0), 1.0)
+
+
+def write_heads(
+    path: Path, ids: Sequence[str], dim: int, *, seed: int, dtype: npt.DTypeLike = np.float16
+) -> None:
+    from safetensors.numpy import save_file
+
+    random = np.random.default_rng(seed)
+    tensors = {
+        "weight": random.standard_normal((len(ids), dim)).astype(dtype),
+        "bias": random.standard_normal(len(ids)).astype(dtype),
+    }
+    save_file(tensors, path, metadata={"heads": json.dumps(list(ids))})
+
+
+def write_projector(path: Path, *, dim: int, width: int, seed: int) -> None:
+    """A float16 projector whose output has about the size that the language model expects."""
+    from safetensors.numpy import save_file
+
+    random = np.random.default_rng(seed)
+    tensors = {
+        "mean": np.full(dim, 0.5),
+        "scale": random.uniform(0.5, 2.0, dim),
+        "whole.weight": random.standard_normal((width, dim)) * dim**-0.5,
+        "whole.bias": random.standard_normal(width),
+        "part.weight": random.standard_normal((width, dim)) * dim**-0.5,
+        "part.bias": random.standard_normal(width),
+    }
+    save_file({name: value.astype(np.float16) for name, value in tensors.items()}, path)
 
 
 @pytest.fixture(scope="session")

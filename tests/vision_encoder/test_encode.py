@@ -14,14 +14,17 @@ import pytest
 from radraft.errors import EncodingError
 from radraft.store.objects import Objects
 from radraft.studies.values import KeyImages
-from radraft.vision_encoder import stored, weights
+from radraft.vision_encoder import shipped, stored, weights
 from radraft.vision_encoder.config import EncoderConfig
 from radraft.vision_encoder.encode import Encoder, encode
+from radraft.vision_encoder.heads import Heads
 from radraft.vision_encoder.values import ImageEmbedding
-from tests.vision_encoder.conftest import as_key_image, key_image
+from tests.vision_encoder.conftest import as_key_image, key_image, write_heads
 
 
-def tiny_encoder(config: EncoderConfig, *, micro_batch: int = 1, workers: int = 2) -> Encoder:
+def tiny_encoder(
+    config: EncoderConfig, heads: Heads, *, micro_batch: int = 1, workers: int = 2
+) -> Encoder:
     import timm
     import torch
     from open_clip.model import CLIP
@@ -32,12 +35,23 @@ def tiny_encoder(config: EncoderConfig, *, micro_batch: int = 1, workers: int = 
     image, _ = weights.initial_state(config, trunk)
     visual = CLIP(**config.model_cfg).visual
     visual.load_state_dict(image)
-    return Encoder(visual, config, "tiny@0", micro_batch=micro_batch, workers=workers)
+    return Encoder(visual, config, "tiny@0", heads, micro_batch=micro_batch, workers=workers)
 
 
 @pytest.fixture(scope="module")
-def tiny(tiny_config: EncoderConfig) -> Encoder:
-    return tiny_encoder(tiny_config)
+def heads(tmp_path_factory: pytest.TempPathFactory) -> Heads:
+    path = tmp_path_factory.mktemp("heads") / "heads.safetensors"
+    write_heads(path, ["pneumonia", "covid"], TOKEN_DIM, seed=4)
+    return Heads.load(path)
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_config: EncoderConfig, heads: Heads) -> Encoder:
+    return tiny_encoder(tiny_config, heads)
+
+
+TOKEN_DIM = 256
+"""Of the tiny test trunk."""
 
 
 def as_bytes(embedding: ImageEmbedding) -> bytes:
@@ -81,21 +95,21 @@ def test_batch_size_and_position_change_nothing(tiny: Encoder, size: int) -> Non
             assert as_bytes(found) == alone[found.image_id]
 
 
-def test_a_short_last_batch_is_filled_up(tiny_config: EncoderConfig) -> None:
-    fixed = tiny_encoder(tiny_config, micro_batch=4, workers=1)
+def test_a_short_last_batch_is_filled_up(tiny_config: EncoderConfig, heads: Heads) -> None:
+    fixed = tiny_encoder(tiny_config, heads, micro_batch=4, workers=1)
     images = [key_image(seed) for seed in range(6)]
     found = fixed.encode(images)
     assert [item.image_id for item in found] == [image.image_id for image in images]
     assert as_bytes(fixed.encode(images[4:5])[0]) == as_bytes(found[4])
 
 
-def test_the_callers_thread_count_is_left_alone(tiny_config: EncoderConfig) -> None:
+def test_the_callers_thread_count_is_left_alone(tiny_config: EncoderConfig, heads: Heads) -> None:
     import torch
 
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(3)
-        tiny_encoder(tiny_config, workers=3).encode([key_image(1)])
+        tiny_encoder(tiny_config, heads, workers=3).encode([key_image(1)])
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
@@ -114,7 +128,7 @@ def test_stored_once_and_then_read(tiny: Encoder, tmp_path: Path) -> None:
     assert first.image_ids == tuple(i.image_id for i in images.images)
     assert first.tokens.shape == (3, tiny.tokens_per_image, tiny.dim)
     assert first.pooled.shape == (3, tiny.pooled_dim)
-    assert first.encoder_id == "tiny@0" and first.finding_scores == {}
+    assert first.encoder_id == "tiny@0"
     assert (first.tokens[0] == first.tokens[2]).all()
 
     # A planted embedding shows that the second call reads and does not compute.
@@ -130,6 +144,25 @@ def test_stored_once_and_then_read(tiny: Encoder, tmp_path: Path) -> None:
 def test_no_images_give_an_empty_embedding(tiny: Encoder, tmp_path: Path) -> None:
     found = encode(KeyImages("c-2", ()), tiny, Objects.open("", tmp_path))
     assert found.tokens.shape == (0, tiny.tokens_per_image, tiny.dim)
+    assert found.finding_scores == {}
+
+
+def test_a_study_shows_what_one_of_its_images_shows(tiny: Encoder, tmp_path: Path) -> None:
+    objects = Objects.open("", tmp_path)
+    images = (key_image(1), key_image(2), key_image(3))
+    alone = [encode(KeyImages("c-1", (i,)), tiny, objects).finding_scores for i in images]
+    fresh = [tiny.heads.scores(tiny.encode([i])[0].tokens) for i in images]
+    assert alone == fresh
+    together = encode(KeyImages("c-1", images), tiny, objects).finding_scores
+    assert together == {name: max(one[name] for one in alone) for name in ("pneumonia", "covid")}
+    assert len({one["pneumonia"] for one in alone}) == 3
+
+
+def test_heads_of_another_encoder_are_refused(tiny_config: EncoderConfig, tmp_path: Path) -> None:
+    write_heads(tmp_path / "h", ["pneumonia"], TOKEN_DIM + 1, seed=4)
+    with pytest.raises(EncodingError) as error:
+        tiny_encoder(tiny_config, Heads.load(tmp_path / "h"))
+    assert error.value.code == "heads_width"
 
 
 def flip(data: bytes, position: int) -> bytes:
@@ -172,13 +205,12 @@ def test_another_encoders_or_images_file_is_not_taken() -> None:
 
 SCRIPT = """
 import hashlib, json, sys
-from pathlib import Path
 import torch
 from radraft.vision_encoder.encode import Encoder
 from tests.vision_encoder.conftest import key_image
-cache, threads, order = Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
+threads, order = int(sys.argv[1]), json.loads(sys.argv[2])
 torch.set_num_threads(threads)
-encoder = Encoder.load(cache)
+encoder = Encoder.load()
 out = {}
 for batch in order:
     for seed, item in zip(batch, encoder.encode([key_image(s, 300, 200) for s in batch])):
@@ -188,7 +220,7 @@ print(json.dumps([encoder.encoder_id, sorted(out.items())]))
 
 
 @pytest.mark.slow
-def test_every_process_gives_the_same_bytes(real_cache: Path) -> None:
+def test_every_process_gives_the_same_bytes() -> None:
     runs = [
         ("1", 1, [[0], [1], [2], [3], [4], [5], [6], [7], [8]]),
         ("2", 2, [[8, 7, 6, 5, 4, 3, 2, 1, 0]]),
@@ -197,16 +229,17 @@ def test_every_process_gives_the_same_bytes(real_cache: Path) -> None:
     answers = set()
     for omp, threads, order in runs:
         env = os.environ | {"OMP_NUM_THREADS": omp, "MKL_NUM_THREADS": omp}
-        command = [sys.executable, "-c", SCRIPT, str(real_cache), str(threads), json.dumps(order)]
+        command = [sys.executable, "-c", SCRIPT, str(threads), json.dumps(order)]
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
         answers.add(done.stdout)
     assert len(answers) == 1
 
 
 @pytest.mark.slow
-def test_the_real_encoder(real_cache: Path) -> None:
-    encoder = Encoder.load(real_cache)
+def test_the_real_encoder() -> None:
+    encoder = Encoder.load()
     assert (encoder.tokens_per_image, encoder.dim, encoder.pooled_dim) == (64, 1280, 256)
+    assert encoder.encoder_id == shipped.encoder_id()
     (found,) = encoder.encode([key_image(1, 512, 400)])
     # ReLU6 ends the trunk.
     assert found.tokens.min() == 0 and 0 < found.tokens.max() <= 6

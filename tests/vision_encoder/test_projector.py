@@ -1,53 +1,61 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from radraft.errors import EncodingError
-from radraft.vision_encoder import projector
-from radraft.vision_encoder.projector import Projector
+from radraft.vision_encoder.projector import NAMES, Projector
+from tests.vision_encoder.conftest import write_projector
 
 RANDOM = np.random.default_rng(5)
-TOKENS = np.clip(RANDOM.normal(0.2, 1.0, (3, 16, 96)), 0, 6).astype(np.float32)
+TOKENS = np.clip(RANDOM.normal(0.2, 1.0, (3, 64, 96)), 0, 6).astype(np.float32)
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "projector.safetensors"
-    projector.build(path, dim=96, width=64, seed=0)
+    write_projector(path, dim=96, width=40, seed=0)
     return path
 
 
-def test_it_is_torchs_own_mlp(path: Path) -> None:
+def test_it_is_two_linear_layers_on_standardised_means(path: Path) -> None:
     import torch
     from safetensors.torch import load_file
 
-    module = torch.nn.ModuleDict(
-        {
-            "norm": torch.nn.LayerNorm(96),
-            "up": torch.nn.Linear(96, 64),
-            "down": torch.nn.Linear(64, 64),
-        }
-    )
-    module.load_state_dict(load_file(path))
-    gelu = torch.nn.GELU(approximate="tanh")
+    state = {name: value.float() for name, value in load_file(path).items()}
+    whole, part = torch.nn.Linear(96, 40), torch.nn.Linear(96, 40)
+    whole.load_state_dict({"weight": state["whole.weight"], "bias": state["whole.bias"]})
+    part.load_state_dict({"weight": state["part.weight"], "bias": state["part.bias"]})
+    grid = torch.from_numpy(TOKENS).transpose(1, 2).unflatten(2, (8, 8))
+    quarters = torch.nn.functional.avg_pool2d(grid, 2).flatten(2).transpose(1, 2)
     with torch.inference_mode():
-        x = module["norm"](torch.from_numpy(TOKENS))
-        expected = module["down"](gelu(module["up"](x))).numpy()
+        first = whole((torch.from_numpy(TOKENS).mean(1) - state["mean"]) * state["scale"])
+        rest = part((quarters - state["mean"]) * state["scale"])
+        expected = torch.cat([first[:, None], rest], 1).numpy()
     found = Projector.load(path).project(TOKENS)
-    assert found.dtype == np.float32 and found.shape == (3, 16, 64)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert found.dtype == np.float32 and found.shape == (3, 17, 40)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
-def test_output_starts_at_the_language_models_scale(tmp_path: Path, scale: float) -> None:
-    path = tmp_path / "full.safetensors"
-    projector.build(path, dim=1280, width=640, seed=1)
-    tokens = np.clip(RANDOM.normal(0.2, 1.0, (64, 1280)), 0, 6).astype(np.float32) * scale
-    out = Projector.load(path).project(tokens.astype(np.float32))
-    assert np.sqrt((out**2).mean()) == pytest.approx(projector.TOKEN_RMS, rel=0.1)
+@pytest.mark.parametrize("token", [0, 1, 7, 8, 35, 63])
+def test_a_token_reaches_the_whole_and_its_own_part_only(path: Path, token: int) -> None:
+    projector = Projector.load(path)
+    changed = TOKENS[0].copy()
+    changed[token] += 3
+    differs = (projector.project(changed) != projector.project(TOKENS[0])).any(axis=1)
+    row, column = divmod(token, 8)
+    assert set(np.flatnonzero(differs)) == {0, 1 + row // 2 * 4 + column // 2}
+
+
+def test_pool_gives_the_mean_first() -> None:
+    pooled = Projector.pool(TOKENS[0])
+    assert pooled.shape == (17, 96)
+    np.testing.assert_allclose(pooled[0], TOKENS[0].mean(axis=0), rtol=1e-6)
+    # The mean of the parts' means is the whole's.
+    np.testing.assert_allclose(pooled[1:].mean(axis=0), pooled[0], rtol=1e-4)
 
 
 def test_an_image_alone_gives_the_same_bytes(path: Path) -> None:
@@ -55,32 +63,36 @@ def test_an_image_alone_gives_the_same_bytes(path: Path) -> None:
     together = loaded.project(TOKENS)
     for index in range(len(TOKENS)):
         assert loaded.project(TOKENS[index]).tobytes() == together[index].tobytes()
-    assert loaded.project(TOKENS[:0]).shape == (0, 16, 64)
+    assert loaded.project(TOKENS[:0]).shape == (0, 17, 40)
 
 
-def test_build_is_deterministic_and_the_id_follows_the_weights(tmp_path: Path, path: Path) -> None:
+def test_float16_and_float32_files_of_the_same_values_project_the_same(
+    tmp_path: Path, path: Path
+) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    save_file({n: v.astype(np.float32) for n, v in load_file(path).items()}, tmp_path / "whole")
+    one, other = Projector.load(path), Projector.load(tmp_path / "whole")
+    assert one.project(TOKENS).tobytes() == other.project(TOKENS).tobytes()
+    assert one.projector_id != other.projector_id
+
+
+def test_the_id_follows_the_weights(tmp_path: Path, path: Path) -> None:
     same, other = tmp_path / "same", tmp_path / "other"
-    projector.build(same, dim=96, width=64, seed=0)
-    projector.build(other, dim=96, width=64, seed=1)
-    assert same.read_bytes() == path.read_bytes()
+    write_projector(same, dim=96, width=40, seed=0)
+    write_projector(other, dim=96, width=40, seed=1)
     ids = [Projector.load(p).projector_id for p in (path, same, other)]
     assert ids[0] == ids[1] != ids[2] and ids[0].startswith("projector@")
-    assert (Projector.load(path).dim, Projector.load(path).width) == (96, 64)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["other", "projector.safetensors", "same"]
+    assert (Projector.load(path).dim, Projector.load(path).width) == (96, 40)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"not safetensors", "cut", "other tensors"])
+@pytest.mark.parametrize("content", [None, b"", b"not safetensors", "cut"])
 def test_a_file_that_is_no_projector_is_refused(
     tmp_path: Path, path: Path, content: bytes | str | None
 ) -> None:
-    from safetensors.numpy import save
-
     broken = tmp_path / "broken"
     if content == "cut":
         broken.write_bytes(path.read_bytes()[:-4])
-    elif content == "other tensors":
-        zeros = np.zeros((4, 4), dtype=np.float32)
-        broken.write_bytes(save({"up.weight": zeros, "down.weight": zeros}))
     elif isinstance(content, bytes):
         broken.write_bytes(content)
     with pytest.raises(EncodingError) as error:
@@ -88,7 +100,35 @@ def test_a_file_that_is_no_projector_is_refused(
     assert error.value.code == "projector_invalid"
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({name: None} for name in NAMES),
+        {"part.weight": np.zeros((39, 96), dtype=np.float32)},
+        {"mean": np.zeros(95, dtype=np.float32)},
+        {"scale": np.zeros(96, dtype=np.int32)},
+        {"whole.weight": np.zeros(40, dtype=np.float32)},
+        {"norm.weight": np.zeros(96, dtype=np.float32)},
+    ],
+)
+def test_other_tensors_are_refused(tmp_path: Path, path: Path, changes: dict[str, Any]) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    tensors = {n: v for n, v in (load_file(path) | changes).items() if v is not None}
+    save_file(tensors, tmp_path / "broken")
+    with pytest.raises(EncodingError) as error:
+        Projector.load(tmp_path / "broken")
+    assert error.value.code == "projector_invalid"
+
+
 def test_tokens_of_another_width_are_refused(path: Path) -> None:
     with pytest.raises(EncodingError) as error:
-        Projector.load(path).project(np.zeros((2, 95), dtype=np.float32))
+        Projector.load(path).project(np.zeros((64, 95), dtype=np.float32))
     assert error.value.code == "projector_width"
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 15, 32])
+def test_tokens_in_no_even_square_are_refused(path: Path, count: int) -> None:
+    with pytest.raises(EncodingError) as error:
+        Projector.load(path).project(np.zeros((2, count, 96), dtype=np.float32))
+    assert error.value.code == "projector_grid"

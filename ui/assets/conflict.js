@@ -61,6 +61,7 @@ export class ConflictPanel {
   change(change) {
     const mine = this.pane.document.find(change.sentence_id)?.sentence;
     const both = this.clashes().includes(change.sentence_id);
+    const sameWords = ["moved", "kept"].includes(change.kind);
     const words = (zh, en, className) =>
       zh === null ? null : h("p", { class: className }, h("span", { lang: "zh-CN", text: zh }), h("span", { lang: "en", text: en }));
     return h(
@@ -73,8 +74,8 @@ export class ConflictPanel {
         h("span", { class: "rd-dim", text: t("by", { name: change.editor || t("somebody") }) }),
         both ? h("span", { class: "rd-tag", text: t("both_changed") }) : null,
       ),
-      words(change.before_zh, change.before_en, change.kind === "moved" ? "" : "rd-before"),
-      change.kind === "moved" ? null : words(change.after_zh, change.after_en, "rd-after"),
+      words(change.before_zh, change.before_en, sameWords ? "" : "rd-before"),
+      sameWords ? null : words(change.after_zh, change.after_en, "rd-after"),
       both ? h("p", { class: "rd-mine" }, h("em", { text: t("mine") }), h("span", { lang: "zh-CN", text: mine.zh }), h("span", { lang: "en", text: mine.en })) : null,
     );
   }

@@ -2,10 +2,10 @@
 
 export const SECTIONS = ["findings", "impression"];
 
-/** A report's text as one comparable string: white space at the ends does not count. */
+/** What a person decides in a report as one comparable string: white space at the ends does not count. */
 export function fingerprint(report) {
   return JSON.stringify(
-    SECTIONS.map((section) => report[section].map((s) => [s.id, s.zh.trim(), s.en.trim()])),
+    SECTIONS.map((section) => report[section].map((s) => [s.id, s.zh.trim(), s.en.trim(), s.kept])),
   );
 }
 
@@ -40,7 +40,7 @@ export class ReportDocument {
     for (const section of SECTIONS) {
       this[section] = this[section].map((s) => {
         const same = saved.get(s.id);
-        return same && same.zh === s.zh && same.en === s.en ? { ...same } : s;
+        return same && same.zh === s.zh && same.en === s.en ? { ...same, kept: s.kept } : s;
       });
     }
   }
@@ -79,8 +79,16 @@ export class ReportDocument {
         laterality: null,
         certainty: null,
         evidence: [],
+        kept: false,
       };
     }
+    this.onChange();
+  }
+
+  /** Keep a sentence as it stands although the image does not support it, or take that back. */
+  keep(id, kept) {
+    const { section, index, sentence } = this.find(id);
+    this[section][index] = { ...sentence, kept };
     this.onChange();
   }
 
@@ -108,6 +116,7 @@ export class ReportDocument {
       laterality: null,
       certainty: null,
       evidence: [],
+      kept: false,
     };
     const place = afterId ? this[section].findIndex((s) => s.id === afterId) + 1 : this[section].length;
     this[section].splice(place, 0, sentence);

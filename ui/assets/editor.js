@@ -4,6 +4,7 @@ import { arrange, autoGrow, h, part, setText } from "/ui/dom.js";
 import { SECTIONS } from "/ui/document.js";
 import { attachDrag } from "/ui/drag.js";
 import { pick, t } from "/ui/i18n.js";
+import { NOT_SUPPORTED, figure, makeMark, showMark } from "/ui/mark.js";
 
 const LANGUAGES = ["zh", "en"];
 
@@ -49,7 +50,12 @@ export class Editor {
   cite(ids) {
     this.cited = new Set(ids);
     this.render();
-    this.rows.get(ids[0])?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    this.reveal(ids[0]);
+  }
+
+  /** Bring a sentence into sight. */
+  reveal(id) {
+    this.rows.get(id)?.scrollIntoView({ block: "nearest", behavior: "smooth" });
   }
 
   focus(id, lang) {
@@ -93,7 +99,7 @@ export class Editor {
     const badge = part(row, "origin");
     badge.dataset.origin = sentence.origin;
     setText(badge, t(`origin_${sentence.origin}`));
-    badge.title = t(`origin_${sentence.origin}_hint`);
+    badge.title = [t(`origin_${sentence.origin}_hint`), figure(sentence)].filter(Boolean).join("\n");
     row.classList.toggle("rd-cited", this.cited.has(sentence.id));
     for (const [name, key] of [["up", "move_up"], ["down", "move_down"], ["delete", "delete"], ["handle", "drag"]]) {
       const control = part(row, name);
@@ -101,7 +107,10 @@ export class Editor {
       control.setAttribute("aria-label", t(key));
       control.hidden = this.readOnly;
     }
-    const notes = (this.issues.get(sentence.id) ?? []).map((issue) =>
+    const issues = this.issues.get(sentence.id) ?? [];
+    showMark(row, sentence, issues, this.readOnly);
+    const others = issues.filter((issue) => issue.code !== NOT_SUPPORTED);
+    const notes = others.map((issue) =>
       h("li", {
         class: issue.severity === "block" ? "rd-block" : "rd-warn",
         text: pick({ zh: issue.message_zh, en: issue.message_en }),
@@ -142,6 +151,7 @@ export class Editor {
         button("down", "↓", () => this.step(id, 1)),
         button("delete", "×", () => this.remove(id)),
       ),
+      makeMark({ onKeep: () => this.keep(id), onDrop: () => this.remove(id) }),
       h("ul", { class: "rd-issues", dataset: { part: "issues" } }),
     );
   }
@@ -180,6 +190,11 @@ export class Editor {
 
   step(id, by) {
     this.document.step(id, by);
+    this.render();
+  }
+
+  keep(id) {
+    this.document.keep(id, !this.document.find(id).sentence.kept);
     this.render();
   }
 

@@ -45,7 +45,9 @@ function same(a, b) {
 }
 
 function reword(before, mine, theirs) {
-  if (!before || same(before, mine)) return theirs;
+  if (!before) return theirs;
+  const kept = mine.kept !== before.kept ? mine.kept : theirs.kept;
+  if (same(before, mine)) return { ...theirs, kept };
   const zh = mine.zh !== before.zh ? mine.zh : theirs.zh;
   const en = mine.en !== before.en ? mine.en : theirs.en;
   return { ...mine, zh, en };

@@ -211,9 +211,10 @@ class ReportPane {
       this.bar.tell(t("save_before_signing"));
       return;
     }
-    const blocks = state.view.issues.filter((issue) => issue.severity === "block").length;
-    if (blocks) {
-      this.bar.tell(t("sign_blocked", { n: blocks }));
+    const blocks = state.view.issues.filter((issue) => issue.severity === "block");
+    if (blocks.length) {
+      this.bar.tell(t("sign_blocked", { n: blocks.length }));
+      this.editor.reveal(blocks[0].sentence_id);
       return;
     }
     const { revision } = this.autosave.base;

@@ -90,7 +90,7 @@ def _print_one(case_ids: tuple[str, ...], seconds: float, context: Context, out:
         shown = drafted[0]
         text += f"\n{shown['case_id']}  {shown['modality']}  {shown['model']}\n"
         text += f"  {shown['notice']['zh']}\n  {shown['notice']['en']}\n"
-        text += report_text(shown["report"])
+        text += report_text(shown["report"], shown["issues"])
     out.result({**summary, "report": drafted[0] if drafted else None}, text)
     if failed:
         raise DraftingError(failed[0]["error"]["code"])

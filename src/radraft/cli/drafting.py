@@ -14,6 +14,7 @@ from radraft.cli.intake import nothing_taken, take_in
 from radraft.cli.output import Output, rejections_text
 from radraft.cli.render import report_json, report_text
 from radraft.errors import DraftingError
+from radraft.reports.check import check
 from radraft.reports.values import Coverage
 from radraft.store import cases, drafts
 
@@ -68,7 +69,7 @@ def _draft(case_ids: tuple[str, ...], context: Context, out: Output) -> None:
             out.waiting("Starting vLLM") as move,
             connect(context.settings, context.profile, on_progress=move) as endpoint,
         ):
-            eyes = open_eyes(context.settings, context.profile)
+            eyes = open_eyes(context.profile)
             with out.progress() as progress:
                 drafting = progress.add_task("Drafting", total=len(case_ids))
                 asyncio.run(
@@ -116,6 +117,7 @@ def drafted_json(case_id: str, context: Context) -> dict[str, Any]:
         "covered": covered,
         "model": result.model_id if covered else None,
         "report": report_json(result.report),
+        "issues": check(result.report, result) if covered else (),
         "usage": result.usage,
     }
     if not covered and result.error_code:
@@ -147,4 +149,5 @@ def _text(result: dict[str, Any]) -> str:
         )
     head = f"{result['case_id']}  {result['modality']}  {result['model'] or '-'}"
     notice = result["notice"]
-    return f"{head}\n  {notice['zh']}\n  {notice['en']}\n{report_text(result['report'])}"
+    report = report_text(result["report"], result["issues"])
+    return f"{head}\n  {notice['zh']}\n  {notice['en']}\n{report}"

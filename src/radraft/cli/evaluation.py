@@ -223,7 +223,7 @@ def served(model: str, settings: Settings, out: Output) -> Iterator[Model]:
         yield Model(
             profile=profile,
             endpoint=endpoint,
-            eyes=open_eyes(settings, profile),
+            eyes=open_eyes(profile),
             adapter_id=adapter or None,
             timeout_s=settings.draft_timeout_s,
         )

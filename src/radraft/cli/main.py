@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from radraft.cli import eval_commands
+from radraft.cli import eval_commands, training
 from radraft.cli.output import Output, reporting
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ starter_app = typer.Typer(help="The starter model.", no_args_is_help=True)
 app.add_typer(pairs_app, name="pairs")
 app.add_typer(starter_app, name="starter")
 app.add_typer(eval_commands.app, name="eval")
+app.add_typer(training.app, name="train")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Case = Annotated[str, typer.Argument(help="Case id, as `radraft ingest` prints it.")]
@@ -66,13 +67,16 @@ def show(case: Case, json: Json = False) -> None:
 def sign(
     case: Case,
     author: Annotated[str, typer.Option(help="Name of the radiologist who signs.")],
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep sentences that the image does not support.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Sign a case's report as it stands and keep the training pair."""
     with reporting(Output(json)) as out:
         from radraft.cli import reports
 
-        reports.sign(case, author, out)
+        reports.sign(case, author, out, keep=keep)
 
 
 @app.command()

@@ -24,7 +24,7 @@ def show(case_id: str, out: Output) -> None:
     ]
     text = f"{case_id}  {view.case.modality}  {state}\n"
     text += f"  {notice['zh']}\n  {notice['en']}\n" if notice else ""
-    text += report_text(report) if report else ""
+    text += report_text(report, view.issues) if report else ""
     text += "".join(
         f"v{v['version']}  {v['signed_at']:%Y-%m-%d %H:%M} UTC  {v['content_sha']}\n"
         for v in versions
@@ -45,15 +45,20 @@ def show(case_id: str, out: Output) -> None:
     )
 
 
-def sign(case_id: str, author: str, out: Output) -> None:
-    """Sign what stands now."""
+def sign(case_id: str, author: str, out: Output, *, keep: bool) -> None:
+    """Sign what stands now; with `keep` also the sentences that the image does not support."""
     from radraft.errors import ReportError
+    from radraft.reports.check import kept
 
     with opened() as context:
         service = Service(context.store, context.settings, context.profile)
-        working = service.case_view(case_id).working
+        view = service.case_view(case_id)
+        working = view.working
         if working is None:
             raise ReportError("draft_pending", case_id=case_id)
+        if keep:
+            report = kept(working.report, view.issues)
+            working = service.save(case_id, report, base_revision=working.revision, editor=author)
         signed = service.sign(case_id, base_revision=working.revision, author=author)
     out.result(
         {

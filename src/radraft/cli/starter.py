@@ -16,7 +16,7 @@ def build(out: Output) -> None:
 
 
 def build_all(cache_dir: Path, out: Output) -> dict[str, str]:
-    """Checkpoint, encoder and projector; each is built once."""
+    """Where the parts lie; the checkpoint is built once from the shipped weights."""
     from radraft import starter
 
     if not starter.paths(cache_dir).built():

@@ -1,0 +1,1 @@
+"""How good the starter model is: every figure of its model card, and the card itself."""

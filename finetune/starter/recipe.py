@@ -1,0 +1,26 @@
+"""How the starter's pairs are made, as data: the `pairs` part of its recipe."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class PairRecipe(BaseModel):
+    """How many pairs, and of what."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    count: int = Field(ge=1)
+    """Training pairs."""
+    shares: dict[str, float]
+    """Label set -> how often a pair is made of it."""
+    children: tuple[str, ...] = ()
+    """Sets of children's films."""
+    nothing: float = Field(default=0.07, ge=0)
+    """Share of images that show nothing."""
+    changed: float = Field(default=0.7, ge=0, le=1)
+    """Chance that a film is changed as the encoder's training changes it."""
+    mixed: float = Field(default=0.4, ge=0, le=1)
+    """Chance that another film's tokens are mixed in."""
+    person: float = Field(default=0.5, ge=0, le=1)
+    """Chance that age and sex stand in the prompt, where they are known."""

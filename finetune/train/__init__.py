@@ -1,0 +1,1 @@
+"""Step of the line: training pairs -> LoRA adapter and projector."""

@@ -1,0 +1,60 @@
+"""Exported pairs as training takes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from radraft.errors import TrainingError
+from radraft.finetune.train.values import Example, Tokens, TokenSource
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Pairs of a folder: `pairs.jsonl` in the form of `finetune.export`."""
+
+    train: tuple[Example, ...]
+    held_out: tuple[Example, ...]
+    """Never trained on; they say when to stop."""
+    tokens: TokenSource
+
+
+def read(folder: Path) -> Dataset:
+    """The pairs in `folder` and their patch tokens, `tokens.npy` in the order of `images.json`.
+
+    TrainingError `training_data_missing`, or `training_pairs_invalid` naming the line.
+    """
+    try:
+        lines = (folder / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
+        ids: list[str] = json.loads((folder / "images.json").read_text(encoding="utf-8"))
+        array = np.load(folder / "tokens.npy", mmap_mode="r")
+    except (OSError, ValueError):
+        raise TrainingError("training_data_missing", path=str(folder)) from None
+    rows = {name: index for index, name in enumerate(ids)}
+
+    def tokens(image_id: str) -> Tokens:
+        return np.asarray(array[rows[image_id]], dtype=np.float32)
+
+    found: dict[str, list[Example]] = {"train": [], "held_out": []}
+    for split, example in _examples(lines, folder):
+        found[split].append(example)
+    return Dataset(tuple(found["train"]), tuple(found["held_out"]), tokens)
+
+
+def _examples(lines: list[str], folder: Path) -> Iterator[tuple[str, Example]]:
+    for number, line in enumerate(lines, 1):
+        try:
+            value = json.loads(line)
+            *asked, answer = value["messages"]
+            (part,) = answer["content"]
+            split = value["metadata"]["split"]
+            if split not in {"train", "held_out"} or answer["role"] != "assistant":
+                raise ValueError(split)
+            yield split, Example(tuple(asked), tuple(value["images"]), part["text"])
+        except (ValueError, KeyError, TypeError):
+            path = str(folder / "pairs.jsonl")
+            raise TrainingError("training_pairs_invalid", path=path, line=number) from None

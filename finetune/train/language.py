@@ -1,0 +1,121 @@
+"""The language model while it is tuned: base weights, LoRA, and the projector before them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radraft.errors import TrainingError
+from radraft.finetune.train.recipe import Lora
+from radraft.vision_encoder.projector import Projector
+
+if TYPE_CHECKING:
+    import torch
+
+PREFIX = "model.language_model."
+"""Of the language model's tensors in a LLaVA checkpoint as radraft assembles it."""
+
+
+def load_base(folder: Path, precision: str) -> torch.nn.Module:
+    """The causal language model inside a LLaVA checkpoint, without its vision tower.
+
+    TrainingError `training_base_invalid` where `folder` is no such checkpoint.
+    """
+    import torch
+    from safetensors.torch import load_file
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    try:
+        config = AutoConfig.from_pretrained(folder).text_config
+        files = sorted(folder.glob("*.safetensors"))
+        state = {
+            name.removeprefix(PREFIX): value
+            for file in files
+            for name, value in load_file(file).items()
+            if name.startswith(PREFIX)
+        }
+        auto: Any = AutoModelForCausalLM
+        model: torch.nn.Module = auto.from_config(config, dtype=dtype)
+        inner: Any = model
+        inner.model.load_state_dict(state, strict=True)
+    except (OSError, ValueError, AttributeError, RuntimeError):
+        raise TrainingError("training_base_invalid", path=str(folder)) from None
+    inner.tie_weights()
+    inner.config.use_cache = False
+    return model.to(dtype).requires_grad_(False)
+
+
+def with_lora(model: torch.nn.Module, lora: Lora) -> torch.nn.Module:
+    """`model` with a fresh adapter: A random, B zero, in float32; nothing changes yet."""
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=list(lora.targets),
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, config)
+
+
+def projector_module(path: Path) -> torch.nn.Module:
+    """The torch twin of `vision_encoder.projector.Projector`, with its weights; `mean` and `scale`
+    are fixed."""
+    import torch
+    from safetensors.torch import load_file
+
+    Projector.load(path)  # says what is wrong with the file
+    state = {name: value.float() for name, value in load_file(path).items()}
+    width, dim = state["whole.weight"].shape
+
+    class Twin(torch.nn.Module):
+        mean: torch.Tensor
+        scale: torch.Tensor
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("mean", torch.zeros(dim))
+            self.register_buffer("scale", torch.ones(dim))
+            self.whole = torch.nn.Linear(dim, width)
+            self.part = torch.nn.Linear(dim, width)
+
+        def forward(self, pooled: torch.Tensor) -> torch.Tensor:
+            """(b, 1 + parts, dim) of `Projector.pool` -> (b, 1 + parts, width)."""
+            x = (pooled - self.mean) * self.scale
+            return torch.cat([self.whole(x[:, :1]), self.part(x[:, 1:])], 1)
+
+    twin = Twin()
+    twin.load_state_dict(state, strict=True)
+    return twin
+
+
+def save(
+    folder: Path, adapter: dict[str, torch.Tensor], projector: dict[str, torch.Tensor], lora: Lora
+) -> None:
+    """Writes `lora.safetensors`, `lora.json` and `projector.safetensors`, each in float16."""
+    import torch
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    half = torch.float16
+    save_file(
+        {name: value.to(half).contiguous() for name, value in adapter.items()},
+        folder / "lora.safetensors",
+    )
+    save_file(
+        {name: value.to(half).contiguous() for name, value in projector.items()},
+        folder / "projector.safetensors",
+    )
+    about = {"rank": lora.rank, "alpha": lora.alpha, "targets": list(lora.targets)}
+    (folder / "lora.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+
+
+def pooled(tokens: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """(n, dim) -> (1 + parts, dim): what the projector's matrices are applied to."""
+    return Projector.pool(tokens)

@@ -1,0 +1,39 @@
+"""The course of a language run as a picture."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from radraft import runs
+
+INK, RULE, COLOURS = "#1f2a37", "#d9dfe5", ("#17648a", "#b86a1e")
+SPAN = 20
+"""Most steps that a point of the curve averages."""
+
+
+def loss_svg(folder: Path) -> str:
+    """The SVG of a run's log: training loss as a running mean, validation loss as points."""
+    import matplotlib
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    log = runs.read_log(folder)
+    steps, losses = [r["step"] for r in log], np.array([r["loss"] for r in log])
+    span = max(1, min(SPAN, len(losses) // 4))
+    smooth = np.convolve(losses, np.full(span, 1 / span), mode="valid")
+    valid = [(r["step"], r["valid"]) for r in log if "valid" in r]
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "loss", "text.color": INK}):
+        figure = Figure(figsize=(7.6, 3.2), layout="constrained")
+        axes = figure.subplots()
+        axes.plot(steps[span - 1 :], smooth, color=COLOURS[0], label="training, running mean")
+        if valid:
+            axes.plot(*zip(*valid, strict=True), "o-", ms=4, color=COLOURS[1], label="validation")
+        axes.set_xlabel("step")
+        axes.set_ylabel("loss")
+        axes.grid(color=RULE)
+        axes.set_yscale("log")
+        axes.legend(frameon=False)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()

@@ -1,0 +1,50 @@
+"""Merging a LoRA adapter into the weights it was trained on (Hu 2021, section 4.1)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from radraft.errors import DraftingError
+
+if TYPE_CHECKING:
+    import torch
+
+PREFIX = "base_model.model.model."
+"""Of peft's names for the adapter of a causal language model."""
+DOWN, UP = ".lora_A.weight", ".lora_B.weight"
+
+
+def merge(tensors: dict[str, torch.Tensor], adapter: Path, config: Path, *, prefix: str) -> None:
+    """Adds `alpha / rank * B @ A` to each weight the adapter changes, in float32, then rounds.
+
+    `tensors` holds the language model under names that begin with `prefix` where peft's begin with
+    `PREFIX`; its weights are replaced. `config` is JSON with `rank`, `alpha` and `targets`.
+    DraftingError `starter_lora_invalid` unless the files are whole and fit each other and the
+    model.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        about = json.loads(config.read_text(encoding="utf-8"))
+        rank, targets = int(about["rank"]), set(about["targets"])
+        scale = float(about["alpha"]) / rank
+        given = load_file(adapter)
+        modules = {name.removesuffix(DOWN) for name in given if name.endswith(DOWN)}
+        if not modules or {m + end for m in modules for end in (DOWN, UP)} != set(given):
+            raise ValueError("A and B do not pair")
+        if {module.rpartition(".")[2] for module in modules} != targets:
+            raise ValueError("other layers than the targets")
+        for module in sorted(modules):
+            if not module.startswith(PREFIX):
+                raise ValueError(module)
+            name = f"{prefix}{module.removeprefix(PREFIX)}.weight"
+            weight, down, up = tensors[name], given[module + DOWN], given[module + UP]
+            if len(down) != rank or (len(up), down.shape[1]) != weight.shape:
+                raise ValueError(name)
+            merged = weight.float() + scale * (up.float() @ down.float())
+            tensors[name] = merged.to(weight.dtype)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError):
+        raise DraftingError("starter_lora_invalid", name=adapter.name) from None

@@ -1,0 +1,128 @@
+"""What `radraft train pairs` and `radraft train language` do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from radraft import runs, settings
+from radraft.cli.output import Output
+
+SAMPLE = 256
+"""Images whose tokens give the projector its mean and scale."""
+
+
+def pairs(
+    recipe_name: str,
+    data: Path,
+    folder: Path,
+    encoder: Path | None,
+    fraction: float,
+    seed: int | None,
+    out: Output,
+) -> None:
+    """Read the recipe's films, see them with the encoder and write the pairs."""
+    from dataclasses import asdict
+
+    from radraft.finetune.recipe import load_recipe
+    from radraft.finetune.starter.pairs import make
+    from radraft.vision_encoder import shipped
+    from radraft.vision_encoder.config import load_config
+    from radraft.vision_encoder.encode import Encoder
+    from radraft.vision_encoder.train import data as labelled
+
+    recipe = load_recipe(recipe_name).smaller(fraction)
+    if seed is not None:
+        recipe = recipe.model_copy(update={"seed": seed})
+    eyes = Encoder.load(encoder or shipped.FOLDER)
+    with out.waiting("Reading images") as move:
+        images = labelled.load(
+            recipe.encoder,
+            data,
+            load_config().size,
+            fraction=fraction,
+            on_progress=lambda done, total: move("Reading images", done / total),
+        )
+    with out.waiting("Making pairs") as move:
+        points = make(
+            recipe, images, eyes, folder, lambda done, total: move("Making pairs", done / total)
+        )
+    out.result({"pairs": str(folder), "points": asdict(points)}, f"{folder}\n{points}")
+
+
+def train(
+    recipe_name: str,
+    folder: Path,
+    run: Path,
+    encoder: Path | None,
+    seed: int | None,
+    steps: int | None,
+    out: Output,
+) -> None:
+    """Train, or go on; then draw the curve and print what came of it."""
+    from radraft.finetune.recipe import load_recipe
+    from radraft.finetune.starter import projector
+    from radraft.finetune.starter.pairs import sha
+    from radraft.finetune.train import dataset, plot, tuned
+    from radraft.finetune.train.run import Pairs
+    from radraft.finetune.train.run import train as run_training
+    from radraft.finetune.train.text import Tokenizer, fitting
+    from radraft.llm import checkpoint
+    from radraft.vision_encoder import shipped
+    from radraft.vision_encoder.heads import Heads
+
+    recipe = load_recipe(recipe_name)
+    plan = recipe.language.model_copy(update={"steps": steps} if steps else {})
+    chosen_seed = recipe.seed if seed is None else seed
+    identity = {
+        "recipe": {"name": recipe.name, "language": plan.model_dump(mode="json")},
+        "seed": chosen_seed,
+        "pairs_sha256": sha(folder),
+        "base": checkpoint.GGUF_SHA256,
+    }
+    runs.begin(run, identity)
+    with out.waiting("Building the language model") as move:
+        base = checkpoint.build_base(settings.load().cache_dir, move)
+    found = dataset.read(folder)
+    tokenizer = Tokenizer(base, checkpoint.IMAGE_TOKEN, checkpoint.TOKENS_PER_IMAGE)
+    known, left_out = fitting(map(tokenizer.encode, found.train), plan.longest)
+    valid, _ = fitting(map(tokenizer.encode, found.held_out), plan.longest)
+    start = run / "begin.safetensors"
+    if not start.exists():
+        heads = Heads.load((encoder or shipped.FOLDER) / shipped.HEADS_FILE)
+        # Heads stand for what they find, not for its absence.
+        words, rms = projector.words_of(base, [h.sentences(True) for h in recipe.encoder.heads])
+        sample = [found.tokens(one.images[0]) for one in found.train[:SAMPLE]]
+        projector.write(start, projector.begin(sample, heads, words, rms=rms, seed=chosen_seed))
+    with out.waiting("Training the language model") as move:
+        trained = run_training(
+            tuned.build(base, start, plan),
+            Pairs(known, valid, found.tokens, tokenizer.image_id),
+            plan,
+            run,
+            seed=chosen_seed,
+            on_step=teller(move),
+        )
+    (run / "loss.svg").write_text(plot.loss_svg(run), encoding="utf-8")
+    runs.finish(
+        run,
+        pairs={"train": len(known), "valid": len(valid), "left_out": left_out},
+        valid_loss=trained.valid_loss,
+        best_step=trained.steps,
+    )
+    out.result(
+        {"run": str(run), **runs.read(run)},
+        f"{run}\nValidation loss {trained.valid_loss:.4f} at step {trained.steps}",
+    )
+
+
+def teller(move: Callable[[str, float], None]) -> Callable[[runs.Step], None]:
+    """Says after each step how far training is and how long it still takes."""
+
+    def tell(step: runs.Step) -> None:
+        minutes = step.seconds * (step.total - step.done) / 60
+        left = f"{minutes:.0f} min" if minutes >= 1 else "less than a minute"
+        text = f"Step {step.done} of {step.total}, loss {step.loss:.3f}, {left} left"
+        move(text, step.done / step.total)
+
+    return tell

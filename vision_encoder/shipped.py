@@ -1,0 +1,103 @@
+"""The trained encoder as it is shipped: float16 files in `trained/`, computed in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from radraft import canonical
+from radraft.errors import EncodingError
+from radraft.vision_encoder.config import load_config
+from radraft.vision_encoder.heads import Heads
+from radraft.vision_encoder.weights import (
+    IMAGE_FILE,
+    TEXT_FILE,
+    file_sha,
+    identity,
+    model_of,
+    visual_of,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+FOLDER = Path(__file__).resolve().parent / "trained"
+HEADS_FILE = "heads.safetensors"
+
+
+def load_visual(folder: Path = FOLDER) -> torch.nn.Module:
+    """open_clip's image tower (`TimmModel`) as trained, in eval mode, on the CPU.
+
+    EncodingError `encoder_weights_invalid` where its file is missing or not of this model.
+    """
+    path = folder / IMAGE_FILE
+    with _fitting(path):
+        return visual_of(load_config(), _state(path))
+
+
+def load_model(folder: Path = FOLDER) -> torch.nn.Module:
+    """The whole open_clip model as trained, both towers, in eval mode. Errors as `load_visual`."""
+    image = _state(folder / IMAGE_FILE)
+    path = folder / TEXT_FILE
+    with _fitting(path):
+        return model_of(load_config(), image, _state(path)).requires_grad_(False)
+
+
+def load_heads(folder: Path = FOLDER) -> Heads:
+    """The finding heads. EncodingError `heads_invalid`."""
+    return Heads.load(folder / HEADS_FILE)
+
+
+def encoder_id(folder: Path = FOLDER) -> str:
+    """Model name and 16 hex characters that change with preprocessing, image tower and heads."""
+    config = load_config()
+    parts = {
+        "config": identity(config),
+        "image": file_sha(folder / IMAGE_FILE),
+        "heads": file_sha(folder / HEADS_FILE),
+    }
+    return f"{config.name}@{canonical.sha256(parts)[:16]}"
+
+
+def similarity(
+    model: torch.nn.Module, pooled: npt.NDArray[np.float32], sentences: Sequence[str]
+) -> npt.NDArray[np.float32]:
+    """(images, e) unit vectors of `Encoder.encode` and sentences -> (images, sentences) cosines.
+
+    Zero-shot classification: of two sentences that say opposite things of an image, the one of the
+    larger cosine. `model` is `load_model`'s. Sentences are cut to the text tower's context.
+    """
+    import torch
+    from open_clip.tokenizer import SimpleTokenizer
+
+    clip: Any = model
+    tokens = SimpleTokenizer(context_length=clip.context_length)(list(sentences))
+    with torch.inference_mode():
+        texts = clip.encode_text(tokens, normalize=True).float().numpy()
+    result: npt.NDArray[np.float32] = pooled @ texts.T
+    return result
+
+
+def _state(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        # Batch norm's counters are whole numbers and stay so.
+        return {n: v.float() if v.is_floating_point() else v for n, v in load_file(path).items()}
+    except (OSError, SafetensorError):
+        raise EncodingError("encoder_weights_invalid", file=str(path)) from None
+
+
+@contextmanager
+def _fitting(path: Path) -> Iterator[None]:
+    """torch's complaint about names or shapes, as ours."""
+    try:
+        yield
+    except RuntimeError:
+        raise EncodingError("encoder_weights_invalid", file=str(path)) from None

@@ -1,0 +1,1 @@
+"""Trains the encoder: contrastive on image-sentence pairs together with finding labels."""
