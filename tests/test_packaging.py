@@ -44,7 +44,8 @@ def test_the_wheel_holds_every_module_and_data_file(tmp_path: Path) -> None:
         f"radraft/{path.relative_to(ROOT).as_posix()}"
         for folder in FOLDERS
         for path in (ROOT / folder).rglob("*")
-        if path.suffix in {".yaml", ".json", ".js", ".css", ".html", ".jinja", ".svg", ".txt"}
+        if path.suffix
+        in {".yaml", ".json", ".js", ".css", ".html", ".jinja", ".svg", ".txt", ".safetensors"}
     }
     assert data
     assert data <= held

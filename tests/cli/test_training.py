@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ from tests.cli.test_commands import answer
 
 pytestmark = pytest.mark.slow
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+ROOT = Path(__file__).parents[2]
+SHARED = ROOT.parent / "shared" / "data"
 FILES = {"encoder.safetensors", "text.safetensors", "heads.safetensors"}
 
 
@@ -81,16 +83,24 @@ def test_the_recipe_with_another_seed_on_a_tenth_of_the_data(tmp_path: Path) -> 
 
 
 def test_pairs_and_language_of_another_seed(tmp_path: Path) -> None:
-    """What follows the encoder, with the shipped one: a tenth of the data, or made-up films."""
+    """What follows the encoder, with the shipped one: a tenth of the data, or made-up films.
+    Steps of two pairs: the real language model takes half a second for each."""
+    recipe = tmp_path / "starter.yaml"
+    text = (ROOT / "finetune" / "recipes" / "starter.yaml").read_text(encoding="utf-8")
+    asked, language = text.split("language:\n")
+    for name in ("batch", "micro_batch", "valid_pairs"):
+        language = re.sub(rf"(?m)^  {name}: \d+$", f"  {name}: 2", language)
+    recipe.write_text(f"{asked}language:\n{language}", encoding="utf-8")
     here = SHARED.is_dir()
     data, fraction = (SHARED, "0.1") if here else (write_data(tmp_path / "data"), "0.01")
     pairs, run = tmp_path / "pairs", tmp_path / "run"
     home, seed = tmp_path / "home", ("--seed", "7")
+    chosen = ("--recipe", recipe, *seed)
     made = answer(
-        home, "train", "pairs", "--data", data, "--out", pairs, "--fraction", fraction, *seed
+        home, "train", "pairs", "--data", data, "--out", pairs, "--fraction", fraction, *chosen
     )
     assert 0 < made["points"]["least_finding"] < 1
-    command = ("train", "language", "--pairs", pairs, "--out", run, "--steps", "2", *seed)
+    command = ("train", "language", "--pairs", pairs, "--out", run, "--steps", "2", *chosen)
     first = answer(home, *command)
     assert first["finished"] and first["pairs"]["left_out"] == 0
     assert first["pairs"]["train"] == round(load_recipe("starter").pairs.count * float(fraction))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from radraft import runs, settings
+from radraft import runs
 from radraft.cli.output import Output
 
 SAMPLE = 256
@@ -60,6 +60,7 @@ def train(
     out: Output,
 ) -> None:
     """Train, or go on; then draw the curve and print what came of it."""
+    from radraft import settings
     from radraft.finetune.recipe import load_recipe
     from radraft.finetune.starter import projector
     from radraft.finetune.starter.pairs import sha

@@ -34,6 +34,8 @@ class LookingModel(ThreadingHTTPServer):
     """`status` other than 200 refuses; `asked` counts drafts, `scored` reports read."""
 
     status = 200
+    # Sixteen at once are more than the five that may wait by default; the rest would be refused.
+    request_queue_size = 64
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
