@@ -20,7 +20,6 @@ from radraft.llm.support import SCORED_AT_ONCE
 from radraft.llm.values import Draft, DraftedSentence
 from radraft.reports.check import check
 from radraft.reports.values import Coverage
-from radraft.settings import Settings
 from radraft.store import cases, drafts, images
 from radraft.store.database import Store
 from radraft.studies.key_images import image_id
@@ -157,14 +156,13 @@ def test_the_starters_sentences_are_measured(
     sqlite_store: Store,
     starter_profile: Profile,
     starter_endpoint: Endpoint,
-    vllm_settings: Settings,
     tmp_path: Path,
 ) -> None:
     profile = starter_profile.model_copy(update={"support": Support(least=0.0)})
     taken = line.ingest(
         DEMO / "01", store=sqlite_store, profile=profile, site="t", scratch=tmp_path
     )
-    eyes = open_eyes(vllm_settings, profile)
+    eyes = open_eyes(profile)
 
     async def drafted() -> Draft:
         async with httpx.AsyncClient(trust_env=False) as client:
