@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from radraft import ready
 from radraft.errors import EvalError
 from radraft.reports.findings.vocabulary import vocabulary
 from radraft.reports.values import Certainty
 
 Labels = dict[str, Certainty]
+READY = ("radraft.eval", "cards")
 
 
 class CardFile(BaseModel):
@@ -84,16 +85,12 @@ def card_file(name_or_path: str) -> CardFile:
 
 def names() -> tuple[str, ...]:
     """Names of the ready sets."""
-    found = (item.name for item in files("radraft.eval").joinpath("cards").iterdir())
-    return tuple(sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml")))
+    return ready.names(*READY)
 
 
 def _text(name_or_path: str) -> str:
-    if name_or_path in names():
-        ready = files("radraft.eval").joinpath("cards", f"{name_or_path}.yaml")
-        return ready.read_text(encoding="utf-8")
     try:
-        return Path(name_or_path).expanduser().read_text(encoding="utf-8")
+        return ready.text(name_or_path, *READY)
     except (OSError, UnicodeDecodeError):
         raise EvalError(
             "eval_unknown_set", name=Path(name_or_path).stem, known=", ".join(names())

@@ -5,27 +5,27 @@ A recipe is a YAML file, by name from `finetune/recipes/` or by path from the ho
 
 from __future__ import annotations
 
-import json
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from radraft import ready
 from radraft.errors import TrainingError
 from radraft.finetune.starter.recipe import PairRecipe
 from radraft.finetune.train.recipe import LanguageRecipe
+from radraft.ready import Strict
 from radraft.vision_encoder.train.recipe import EncoderRecipe
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+READY = ("radraft.finetune", "recipes")
 
-class Recipe(BaseModel):
+
+class Recipe(Strict):
     """How a model is made from labelled data; each part is one training run."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
     seed: int = Field(ge=0, lt=2**31)
@@ -46,8 +46,7 @@ def load_recipe(name_or_path: str) -> Recipe:
     """
     text = _read(name_or_path)
     try:
-        # Through JSON, so that strict validation accepts YAML's lists as tuples.
-        return Recipe.model_validate_json(json.dumps(yaml.safe_load(text)))
+        return Recipe.from_yaml(text)
     except ValidationError as error:
         fields = ", ".join(sorted({_field(item) for item in error.errors()}))
     except (yaml.YAMLError, TypeError, ValueError):
@@ -57,16 +56,12 @@ def load_recipe(name_or_path: str) -> Recipe:
 
 def names() -> tuple[str, ...]:
     """Names of the ready recipes."""
-    found = (item.name for item in files("radraft.finetune").joinpath("recipes").iterdir())
-    return tuple(sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml")))
+    return ready.names(*READY)
 
 
 def _read(name_or_path: str) -> str:
-    if name_or_path in names():
-        ready = files("radraft.finetune").joinpath("recipes", f"{name_or_path}.yaml")
-        return ready.read_text(encoding="utf-8")
     try:
-        return Path(name_or_path).expanduser().read_text(encoding="utf-8")
+        return ready.text(name_or_path, *READY)
     except (OSError, UnicodeDecodeError):
         raise TrainingError(
             "training_recipe_not_found", recipe=Path(name_or_path).stem, known=", ".join(names())

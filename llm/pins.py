@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from radraft.errors import DraftingError
+from radraft.ready import Strict
 from radraft.vision_encoder import shipped
 from radraft.vision_encoder.weights import IMAGE_FILE, TEXT_FILE, file_sha
 
@@ -19,10 +20,8 @@ LORA_CONFIG_FILE = "lora.json"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Pins(BaseModel):
+class Pins(Strict):
     """SHA-256 of each file, lower-case hex."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     encoder: Sha256
     text: Sha256

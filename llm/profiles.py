@@ -5,20 +5,21 @@ A profile is a YAML file, by name from `llm/profiles/` or by path from the hospi
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from radraft import canonical
+from radraft import canonical, ready
 from radraft.errors import SettingsError
 from radraft.llm.checkpoint import starter_hash
 from radraft.llm.pins import Pins, check
+from radraft.ready import Strict
 from radraft.studies.values import View
+
+READY = ("radraft.llm", "profiles")
 
 
 def load_profile(name_or_path: str) -> Profile:
@@ -28,9 +29,7 @@ def load_profile(name_or_path: str) -> Profile:
     """
     text = _read(name_or_path)
     try:
-        # Through JSON, so that strict validation accepts YAML's lists and strings as tuples and
-        # enums.
-        return Profile.model_validate_json(json.dumps(yaml.safe_load(text)))
+        return Profile.from_yaml(text)
     except ValidationError as error:
         where = {".".join(str(step) for step in item["loc"]) or "file" for item in error.errors()}
         fields = ", ".join(sorted(where))
@@ -41,41 +40,32 @@ def load_profile(name_or_path: str) -> Profile:
 
 def names() -> tuple[str, ...]:
     """Names of the ready profiles."""
-    folder = files("radraft.llm").joinpath("profiles")
-    found = (item.name for item in folder.iterdir())
-    return tuple(sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml")))
+    return ready.names(*READY)
 
 
 def _read(name_or_path: str) -> str:
-    if name_or_path in names():
-        ready = files("radraft.llm").joinpath("profiles", f"{name_or_path}.yaml")
-        return ready.read_text(encoding="utf-8")
     try:
-        return Path(name_or_path).expanduser().read_text(encoding="utf-8")
+        return ready.text(name_or_path, *READY)
     except (OSError, UnicodeDecodeError):
         raise SettingsError(
             "profile_not_found", profile=Path(name_or_path).stem, known=", ".join(names())
         ) from None
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-
-class StarterCheckpoint(_Strict):
+class StarterCheckpoint(Strict):
     """The checkpoint that `radraft.llm.checkpoint` builds."""
 
     kind: Literal["starter"]
 
 
-class LocalCheckpoint(_Strict):
+class LocalCheckpoint(Strict):
     """A checkpoint folder on this machine."""
 
     kind: Literal["path"]
     path: str = Field(min_length=1)
 
 
-class HubCheckpoint(_Strict):
+class HubCheckpoint(Strict):
     """A checkpoint of a model hub, pinned to one revision."""
 
     kind: Literal["hub"]
@@ -83,7 +73,7 @@ class HubCheckpoint(_Strict):
     revision: str = Field(min_length=1)
 
 
-class Covered(_Strict):
+class Covered(Strict):
     """One kind of study the model may draft. An empty `body_part` covers studies that name none."""
 
     modality: str = Field(pattern=r"^[A-Z]{2,4}$")
@@ -91,7 +81,7 @@ class Covered(_Strict):
     view: View
 
 
-class Bounds(_Strict):
+class Bounds(Strict):
     """Limits of a report's size, enforced while it is being written."""
 
     findings: int = Field(default=8, ge=1, le=40)
@@ -103,7 +93,7 @@ class Bounds(_Strict):
     """Longest English sentence, in characters."""
 
 
-class Sampling(_Strict):
+class Sampling(Strict):
     """How tokens are chosen. Temperature 0 takes the likeliest and repeats itself exactly."""
 
     temperature: float = Field(default=0.0, ge=0.0, le=2.0)
@@ -113,7 +103,7 @@ class Sampling(_Strict):
     seed: int = 0
 
 
-class Engine(_Strict):
+class Engine(Strict):
     """vLLM's own settings for this model."""
 
     dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
@@ -126,21 +116,21 @@ class Engine(_Strict):
     gpu_memory_utilization: float = Field(default=0.85, gt=0.0, le=0.98)
 
 
-class Support(_Strict):
+class Support(Strict):
     """Image support below which a drafted sentence is marked rather than stated."""
 
     least: float = Field(allow_inf_nan=False)
     """Nats of the Chinese and the English sentence together; chosen on the validation set."""
 
 
-class Notice(_Strict):
+class Notice(Strict):
     """What a reader of this model's drafts must know, shown beside every one."""
 
     zh: str = Field(min_length=1)
     en: str = Field(min_length=1)
 
 
-class Profile(_Strict):
+class Profile(Strict):
     """One model and how it is served, prompted and limited."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")

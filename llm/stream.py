@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from radraft.ready import Strict
 from radraft.reports.values import Section
 
 MAX_CHARS = 200_000
 """A report longer than this is not one."""
 
 
-class Pair(BaseModel):
+class Pair(Strict):
     """One sentence in both languages, as the model must write it."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
     zh: str = Field(min_length=1)
     en: str = Field(min_length=1)
 
 
-class WrittenReport(BaseModel):
+class WrittenReport(Strict):
     """The whole answer."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
     findings: tuple[Pair, ...]
     impression: tuple[Pair, ...]
 

@@ -6,7 +6,6 @@ provides is an error, so a typing mistake never becomes an empty place in a prom
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -15,11 +14,12 @@ from typing import Literal
 import yaml
 from jinja2 import Environment, StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from radraft import canonical
 from radraft.errors import PromptError
 from radraft.prompts.values import ImagePart, Message, TextPart
+from radraft.ready import Strict
 
 PROVIDED = frozenset(
     {"modality", "body_part", "view", "age_band", "sex", "history", "images", "priors"}
@@ -43,9 +43,7 @@ def load_template(template_id: str) -> Template:
 def parse_template(text: str, template_id: str) -> Template:
     """The template in the YAML `text`; `template_id` must be the one it names. Errors as above."""
     try:
-        # Through JSON, so that strict validation accepts YAML's lists and strings as tuples and
-        # enums.
-        spec = TemplateFile.model_validate_json(json.dumps(yaml.safe_load(text)))
+        spec = TemplateFile.from_yaml(text)
     except (yaml.YAMLError, ValidationError, TypeError, ValueError):
         raise PromptError("template_invalid", template=template_id) from None
     if spec.id != template_id:
@@ -55,30 +53,26 @@ def parse_template(text: str, template_id: str) -> Template:
     return template
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-
-class TextPiece(_Strict):
+class TextPiece(Strict):
     """Text with jinja2 variables."""
 
     text: str = Field(min_length=1)
 
 
-class ImagesPiece(_Strict):
+class ImagesPiece(Strict):
     """The place of the key images, in reading order."""
 
     images: Literal["all"]
 
 
-class MessageFile(_Strict):
+class MessageFile(Strict):
     """One chat message of a template."""
 
     role: Literal["system", "user", "assistant"]
     parts: tuple[TextPiece | ImagesPiece, ...] = Field(min_length=1)
 
 
-class TemplateFile(_Strict):
+class TemplateFile(Strict):
     """A template's file."""
 
     id: str = Field(pattern=r"^[a-z0-9-]+$")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from radraft.ready import Strict
 
 
-class PairRecipe(BaseModel):
+class PairRecipe(Strict):
     """How many pairs, and of what."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     count: int = Field(ge=1)
     """Training pairs."""

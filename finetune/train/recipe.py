@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from radraft.ready import Strict
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-
-class Lora(_Strict):
+class Lora(Strict):
     """Low-rank adaptation (Hu et al. 2021)."""
 
     rank: int = Field(default=16, ge=1, le=256)
@@ -28,7 +26,7 @@ class Lora(_Strict):
     )
 
 
-class LanguageRecipe(_Strict):
+class LanguageRecipe(Strict):
     """How adapter and projector are trained together."""
 
     objective: Literal["sft", "dpo"] = "sft"

@@ -5,16 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from radraft.ready import Strict
 from radraft.reports.findings.vocabulary import vocabulary
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-
-class Head(_Strict):
+class Head(Strict):
     """One yes-or-no question that images are labelled with."""
 
     id: str = Field(pattern=r"^[a-z0-9_]+$")
@@ -43,7 +40,7 @@ class Head(_Strict):
         return f"{no_zh}。", f"{no_en}."
 
 
-class LabelSet(_Strict):
+class LabelSet(Strict):
     """One folder of labelled radiographs: a CSV table with `file`, `split` and label columns."""
 
     table: str
@@ -52,18 +49,18 @@ class LabelSet(_Strict):
     """How often an epoch draws from this set, relative to the others' weights."""
     patient: str = "patient"
     """Column that names the patient, or the group that must not be split."""
-    zero_one: dict[str, str] = {}
+    zero_one: dict[str, str] = Field(default={})
     """Column with 0 or 1 -> head."""
     column: str = ""
     """Column whose values answer heads through `values`."""
-    values: dict[str, dict[str, bool]] = {}
+    values: dict[str, dict[str, bool]] = Field(default={})
     """Value of `column` -> head -> answer. Rows with other values are left out."""
     not_patients_of: str = ""
     """Another set that has patients in common with this one: a row stays only where its patient is
     not in the other set, or is in the same split there."""
 
 
-class Augment(_Strict):
+class Augment(Strict):
     """Random changes of a training image. There are no flips: left stays left."""
 
     rotate_degrees: float = 12.0
@@ -82,7 +79,7 @@ class Augment(_Strict):
     that what stands at the border teaches nothing."""
 
 
-class EncoderRecipe(_Strict):
+class EncoderRecipe(Strict):
     """How the encoder is trained."""
 
     heads: tuple[Head, ...] = Field(min_length=1)
