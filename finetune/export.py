@@ -27,7 +27,7 @@ import os
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +91,7 @@ def example(pair: TrainingPair) -> dict[str, Any]:
     """The supervised line of `pair`."""
     messages, images = _prompt(pair)
     return {
-        "messages": [*messages, _assistant(pair.signed.report)],
+        "messages": [*messages, assistant(pair.signed.report)],
         "images": images,
         "metadata": _metadata(pair),
     }
@@ -109,8 +109,8 @@ def preference(pair: TrainingPair) -> dict[str, Any]:
     messages, images = _prompt(pair)
     return {
         "prompt": messages,
-        "chosen": [_assistant(pair.signed.report)],
-        "rejected": [_assistant(pair.draft.report)],
+        "chosen": [assistant(pair.signed.report)],
+        "rejected": [assistant(pair.draft.report)],
         "images": images,
         "metadata": _metadata(pair),
     }
@@ -126,23 +126,30 @@ def target_text(report: Report) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _prompt(pair: TrainingPair) -> tuple[list[dict[str, Any]], list[str]]:
-    """Chat messages, and the image ids in the order in which they are shown."""
-    messages: list[dict[str, Any]] = []
+def chat(
+    messages: Sequence[Mapping[str, Any]], image_ids: Sequence[str]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Chat messages of a request's plain ones, and the image ids in the order they are shown."""
+    found: list[dict[str, Any]] = []
     images: list[str] = []
-    for message in json.loads(pair.request)["messages"]:
+    for message in messages:
         content: list[dict[str, str]] = []
         for part in message["parts"]:
             if part["type"] == "image":
-                images.append(pair.image_ids[part["index"]])
+                images.append(image_ids[part["index"]])
                 content.append({"type": "image"})
             else:
                 content.append({"type": "text", "text": part["text"]})
-        messages.append({"role": message["role"], "content": content})
-    return messages, images
+        found.append({"role": message["role"], "content": content})
+    return found, images
 
 
-def _assistant(report: Report) -> dict[str, Any]:
+def _prompt(pair: TrainingPair) -> tuple[list[dict[str, Any]], list[str]]:
+    return chat(json.loads(pair.request)["messages"], pair.image_ids)
+
+
+def assistant(report: Report) -> dict[str, Any]:
+    """The message in which the model writes `report`."""
     return {"role": "assistant", "content": [{"type": "text", "text": target_text(report)}]}
 
 

@@ -54,6 +54,12 @@ def image_id(pixels: npt.NDArray[np.uint8]) -> str:
     return digest.hexdigest()
 
 
+def from_picture(pixels: npt.NDArray[np.uint8], ref: str = "") -> KeyImage:
+    """8-bit (rows, columns) that came with no DICOM around them, as the encoder takes an image."""
+    values = pixels.astype(np.int16)
+    return KeyImage(image_id(pixels), pixels, values, ref, 0, (128.0, 256.0), 1.0)
+
+
 def _key_image(decoder: Decoder, instance: DeidInstance, frame: int) -> KeyImage:
     decoded = decoder.frame(instance.path, frame)
     return KeyImage(

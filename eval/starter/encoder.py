@@ -17,6 +17,7 @@ from radraft.eval.starter.linear import chosen
 from radraft.eval.starter.scores import MEAN, AurocScores, figures
 from radraft.eval.starter.values import groups
 from radraft.eval.values import FloatArray
+from radraft.finetune.starter.teacher import CHILD, FINDINGS, NORMAL
 from radraft.vision_encoder.train.data import Row
 from radraft.vision_encoder.train.recipe import EncoderRecipe
 
@@ -25,27 +26,11 @@ if TYPE_CHECKING:
     from radraft.vision_encoder.heads import Heads
 
 QUESTIONS: Mapping[str, tuple[str, ...]] = {
-    "kermany": ("pneumonia_in_child", "bacterial_pneumonia"),
-    "nih14": (
-        "atelectasis",
-        "cardiomegaly",
-        "pleural_effusion",
-        "infiltrate",
-        "pulmonary_mass",
-        "pulmonary_nodule",
-        "pneumonia",
-        "pneumothorax",
-        "consolidation",
-        "pulmonary_edema",
-        "emphysema",
-        "pulmonary_fibrosis",
-        "pleural_thickening",
-        "hiatal_hernia",
-        "no_finding",
-    ),
+    "kermany": (CHILD, "bacterial_pneumonia"),
+    "nih14": (*FINDINGS, NORMAL),
 }
 """Set of the recipe -> heads that its test split answers."""
-AVERAGED = {"nih14": tuple(head for head in QUESTIONS["nih14"] if head != "no_finding")}
+AVERAGED = {"nih14": FINDINGS}
 LEAST = 3
 """Positives below which a finding is left out."""
 

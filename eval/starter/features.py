@@ -98,11 +98,9 @@ def cover(pixels: Pixels, covered: Covered) -> Pixels:
 
 def key_image(path: Path, covered: Covered = Covered.NOTHING) -> KeyImage:
     """The image of a file as the line's encoder takes it."""
-    from radraft.studies.key_images import image_id
-    from radraft.studies.values import KeyImage
+    from radraft.studies.key_images import from_picture
 
-    pixels = cover(letterbox(gray(path), load_config().size), covered)
-    return KeyImage(image_id(pixels), pixels, pixels.astype(np.int16), path.name, 0, (128, 256), 1)
+    return from_picture(cover(letterbox(gray(path), load_config().size), covered), path.name)
 
 
 def _compute(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from radraft import canonical
-from radraft.finetune.export import target_text
+from radraft.finetune.export import assistant, chat
 from radraft.finetune.recipe import Recipe
 from radraft.finetune.starter import teacher, views
 from radraft.finetune.starter.compose import compose
@@ -21,10 +21,10 @@ from radraft.finetune.starter.teacher import OperatingPoints
 from radraft.finetune.starter.values import Seen
 from radraft.finetune.starter.views import NOTHING, View
 from radraft.prompts.templates import Template, load_template
-from radraft.prompts.values import ImagePart
 from radraft.studies.deidentify import age_band
 from radraft.vision_encoder.encode import Encoder
 from radraft.vision_encoder.train.data import Images, Row
+from radraft.vision_encoder.weights import file_sha
 
 BATCH = 64
 TEMPLATE = "starter"
@@ -117,13 +117,16 @@ class _Maker:
         """The line of `pairs.jsonl`."""
         dice = random.Random(f"{self.recipe.seed}:{place}")
         known = dice.random() < self.recipe.pairs.person
-        asked = _messages(self.template, _person(self.images.rows[view.row]) if known else {}, dice)
-        text = target_text(compose(self._seen(view, tokens), dice))
-        answer = {"role": "assistant", "content": [{"type": "text", "text": text}]}
+        person = _person(self.images.rows[view.row]) if known else {}
+        values: dict[str, object] = {"age_band": "", "sex": "", **person}
+        values |= {"modality": dice.choice(("CR", "DX")), "view": "frontal"}
+        request = canonical.plain(self.template.fill(values, 1))
+        asked, images = chat(request, [_image_id(place)])
+        answer = assistant(compose(self._seen(view, tokens), dice))
         split = "train" if place < self.recipe.pairs.count else "held_out"
         return {
             "messages": [*asked, answer],
-            "images": [_image_id(place)],
+            "images": images,
             "metadata": {"split": split, "source": view.source},
         }
 
@@ -155,33 +158,10 @@ def _person(row: Row) -> dict[str, str]:
     return {"age_band": band, "sex": {"M": "male", "F": "female"}.get(row.sex, "")}
 
 
-def _messages(template: Template, person: Mapping[str, str], dice: random.Random) -> list[Any]:
-    values: dict[str, object] = {"age_band": "", "sex": "", **person}
-    values |= {"modality": dice.choice(("CR", "DX")), "view": "frontal"}
-    return [
-        {
-            "role": message.role,
-            "content": [
-                {"type": "image"}
-                if isinstance(part, ImagePart)
-                else {"type": "text", "text": part.text}
-                for part in message.parts
-            ],
-        }
-        for message in template.fill(values, 1)
-    ]
-
-
 def _image_id(place: int) -> str:
     return f"starter-{place:06d}"
 
 
 def sha(folder: Path) -> str:
     """Hash of the pairs and their tokens."""
-    from hashlib import file_digest
-
-    found = []
-    for name in ("pairs.jsonl", "tokens.npy"):
-        with (folder / name).open("rb") as file:
-            found.append(file_digest(file, "sha256").hexdigest())
-    return canonical.sha256(found)
+    return canonical.sha256([file_sha(folder / name) for name in ("pairs.jsonl", "tokens.npy")])

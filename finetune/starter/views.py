@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radraft.finetune.starter.recipe import PairRecipe
-from radraft.studies.values import KeyImage
+from radraft.studies.key_images import from_picture
 from radraft.vision_encoder.encode import Encoder
 from radraft.vision_encoder.train.augment import augment, cover_lungs
 from radraft.vision_encoder.train.data import Images
@@ -44,14 +44,15 @@ def draw(images: Images, recipe: PairRecipe, change: Augment, index: int, seed: 
 
     random = np.random.default_rng((seed, index))
     torch.manual_seed((seed << 32) + index)
+    films = {name: images.where("train", name) for name in recipe.shares}
     # A small part of the data may have no film of a small set.
-    shares = {s: share for s, share in recipe.shares.items() if len(images.where("train", s))}
+    shares = {name: share for name, share in recipe.shares.items() if len(films[name])}
     shares[NOTHING] = recipe.nothing
     chances = np.array([*shares.values()])
     source = str(random.choice([*shares], p=chances / chances.sum()))
     if source == NOTHING:
         return _nothing(images, random)
-    rows = images.where("train", source)
+    rows = films[source]
     weights = _rare_first(images.answers[rows])
     first, second = (int(row) for row in random.choice(rows, 2, p=weights))
     pixels = (
@@ -70,7 +71,7 @@ def tokens(views: list[View], encoder: Encoder) -> list[Tokens]:
     pixels = [view.pixels for view in views] + [
         view.mixed_with for view in views if view.mixed_with is not None
     ]
-    seen = [one.tokens for one in encoder.encode([_key_image(each) for each in pixels])]
+    seen = [one.tokens for one in encoder.encode([from_picture(each) for each in pixels])]
     own, others = seen[: len(views)], iter(seen[len(views) :])
     found = []
     for view, first in zip(views, own, strict=True):
@@ -117,8 +118,3 @@ def _rare_first(answers: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     weight = np.where(present, 1 / np.sqrt(often), 1.0).max(1)
     result: npt.NDArray[np.float64] = weight / weight.sum()
     return result
-
-
-def _key_image(pixels: Pixels) -> KeyImage:
-    values = pixels.astype(np.int16)
-    return KeyImage("", pixels, values, "", 0, (128.0, 256.0), 1.0)

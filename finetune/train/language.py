@@ -6,17 +6,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from radraft.errors import TrainingError
 from radraft.finetune.train.recipe import Lora
+from radraft.llm.checkpoint import LANGUAGE
+from radraft.llm.pins import LORA_CONFIG_FILE, LORA_FILE, PROJECTOR_FILE
 from radraft.vision_encoder.projector import Projector
 
 if TYPE_CHECKING:
     import torch
-
-PREFIX = "model.language_model."
-"""Of the language model's tensors in a LLaVA checkpoint as radraft assembles it."""
 
 
 def load_base(folder: Path, precision: str) -> torch.nn.Module:
@@ -33,10 +30,10 @@ def load_base(folder: Path, precision: str) -> torch.nn.Module:
         config = AutoConfig.from_pretrained(folder).text_config
         files = sorted(folder.glob("*.safetensors"))
         state = {
-            name.removeprefix(PREFIX): value
+            name.removeprefix(LANGUAGE): value
             for file in files
             for name, value in load_file(file).items()
-            if name.startswith(PREFIX)
+            if name.startswith(LANGUAGE)
         }
         auto: Any = AutoModelForCausalLM
         model: torch.nn.Module = auto.from_config(config, dtype=dtype)
@@ -68,10 +65,9 @@ def projector_module(path: Path) -> torch.nn.Module:
     """The torch twin of `vision_encoder.projector.Projector`, with its weights; `mean` and `scale`
     are fixed."""
     import torch
-    from safetensors.torch import load_file
 
     Projector.load(path)  # says what is wrong with the file
-    state = {name: value.float() for name, value in load_file(path).items()}
+    state = stored(path)
     width, dim = state["whole.weight"].shape
 
     class Twin(torch.nn.Module):
@@ -95,6 +91,13 @@ def projector_module(path: Path) -> torch.nn.Module:
     return twin
 
 
+def stored(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a weight file, in float32."""
+    from safetensors.torch import load_file
+
+    return {name: value.float() for name, value in load_file(path).items()}
+
+
 def save(
     folder: Path, adapter: dict[str, torch.Tensor], projector: dict[str, torch.Tensor], lora: Lora
 ) -> None:
@@ -103,19 +106,8 @@ def save(
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    half = torch.float16
-    save_file(
-        {name: value.to(half).contiguous() for name, value in adapter.items()},
-        folder / "lora.safetensors",
-    )
-    save_file(
-        {name: value.to(half).contiguous() for name, value in projector.items()},
-        folder / "projector.safetensors",
-    )
+    for file, state in ((LORA_FILE, adapter), (PROJECTOR_FILE, projector)):
+        half = {name: value.to(torch.float16).contiguous() for name, value in state.items()}
+        save_file(half, folder / file)
     about = {"rank": lora.rank, "alpha": lora.alpha, "targets": list(lora.targets)}
-    (folder / "lora.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-
-
-def pooled(tokens: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """(n, dim) -> (1 + parts, dim): what the projector's matrices are applied to."""
-    return Projector.pool(tokens)
+    (folder / LORA_CONFIG_FILE).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")

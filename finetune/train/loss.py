@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radraft.finetune.train.language import pooled
 from radraft.finetune.train.values import Encoded, TokenSource
+from radraft.vision_encoder.projector import Projector
 
 if TYPE_CHECKING:
     import torch
@@ -72,7 +72,7 @@ def batch(
         ids[index, : len(row)] = torch.tensor(row)
         mask[index, : len(row)] = 1
         report_at[index, len(example.prompt) : len(row)] = True
-    seen = [pooled(source(name)) for example, _ in sequences for name in example.images]
+    seen = [Projector.pool(source(name)) for example, _ in sequences for name in example.images]
     return Batch(
         ids=ids.to(device),
         mask=mask.to(device),

@@ -139,12 +139,12 @@ class _Run:
     def _order(self, step: int) -> list[int]:
         """Positions of a step's pairs: every pair once an epoch, each epoch in its own order."""
         count, size = len(self.pairs.train), self.recipe.batch
-        found = []
-        for place in range(step * size, (step + 1) * size):
-            epoch, index = divmod(place, count)
-            random = np.random.default_rng((self.seed, epoch))
-            found.append(int(random.permutation(count)[index]))
-        return found
+        places = [divmod(place, count) for place in range(step * size, (step + 1) * size)]
+        orders = {
+            epoch: np.random.default_rng((self.seed, epoch)).permutation(count)
+            for epoch in {epoch for epoch, _ in places}
+        }
+        return [int(orders[epoch][index]) for epoch, index in places]
 
     def _loss(self, chosen: Sequence[int]) -> torch.Tensor:
         import torch

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radraft.errors import TrainingError
-from radraft.finetune.train.language import load_base, projector_module, with_lora
+from radraft.finetune.train.language import load_base, projector_module, stored, with_lora
 from radraft.finetune.train.loss import Batch, Words, report_logprobs
 from radraft.finetune.train.recipe import LanguageRecipe
 
@@ -41,7 +41,7 @@ def build(
     tuned = Tuned()
     tuned.projector.requires_grad_(recipe.projector_rate > 0)
     if adapter is not None:
-        _load_adapter(tuned.language, _stored(adapter))
+        _load_adapter(tuned.language, stored(adapter))
     return tuned
 
 
@@ -83,12 +83,6 @@ def _load_adapter(language: torch.nn.Module, state: State) -> None:
     found: Any = set_peft_model_state_dict(language, state)
     if found.unexpected_keys:
         raise TrainingError("training_adapter_invalid", tensor=found.unexpected_keys[0])
-
-
-def _stored(path: Path) -> State:
-    from safetensors.torch import load_file
-
-    return {name: value.float() for name, value in load_file(path).items()}
 
 
 def _below(state: Mapping[str, torch.Tensor], prefix: str) -> State:

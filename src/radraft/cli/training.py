@@ -10,13 +10,17 @@ import typer
 from radraft import runs
 from radraft.cli import training_language as language
 from radraft.cli.output import Output, reporting
-from radraft.cli.training_language import teller
 
 app = typer.Typer(help="Train models by a recipe.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Recipe = Annotated[
     str, typer.Option("--recipe", help="A recipe's name (`finetune/recipes/`), or a YAML file.")
 ]
+Data = Annotated[Path, typer.Option("--data", help="Folder that the recipe's paths start at.")]
+Weights = Annotated[
+    Path | None, typer.Option("--encoder", help="Weights of `train encoder`; else the shipped.")
+]
+Steps = Annotated[int | None, typer.Option("--steps", min=1, help="In place of the recipe's.")]
 Seed = Annotated[
     int | None, typer.Option("--seed", min=0, max=2**31 - 1, help="In place of the recipe's.")
 ]
@@ -27,16 +31,14 @@ Run = Annotated[
 
 @app.command("encoder")
 def train_encoder(
-    data: Annotated[Path, typer.Option("--data", help="Folder that the recipe's paths start at.")],
+    data: Data,
     run: Run,
     recipe: Recipe = "starter",
     fraction: Annotated[
         float, typer.Option("--fraction", min=0.0, max=1.0, help="Share of the patients to use.")
     ] = 1.0,
     seed: Seed = None,
-    steps: Annotated[
-        int | None, typer.Option("--steps", min=1, help="In place of the recipe's.")
-    ] = None,
+    steps: Steps = None,
     json: Json = False,
 ) -> None:
     """Train the vision encoder and its finding heads; the weight files lie in OUT/export."""
@@ -46,12 +48,10 @@ def train_encoder(
 
 @app.command("pairs")
 def train_pairs(
-    data: Annotated[Path, typer.Option("--data", help="Folder that the recipe's paths start at.")],
+    data: Data,
     pairs: Annotated[Path, typer.Option("--out", help="Folder for the pairs.")],
     recipe: Recipe = "starter",
-    encoder: Annotated[
-        Path | None, typer.Option("--encoder", help="Weights of `train encoder`; else the shipped.")
-    ] = None,
+    encoder: Weights = None,
     fraction: Annotated[
         float, typer.Option("--fraction", min=0.0, max=1.0, help="Share of patients and pairs.")
     ] = 1.0,
@@ -68,13 +68,9 @@ def train_language(
     pairs: Annotated[Path, typer.Option("--pairs", help="Folder of `train pairs`.")],
     run: Run,
     recipe: Recipe = "starter",
-    encoder: Annotated[
-        Path | None, typer.Option("--encoder", help="Weights of `train encoder`; else the shipped.")
-    ] = None,
+    encoder: Weights = None,
     seed: Seed = None,
-    steps: Annotated[
-        int | None, typer.Option("--steps", min=1, help="In place of the recipe's.")
-    ] = None,
+    steps: Steps = None,
     json: Json = False,
 ) -> None:
     """Train projector and LoRA of the language model on pairs; the weight files lie in OUT."""
@@ -106,14 +102,7 @@ def encoder(
     plan = recipe.encoder.model_copy(update={"steps": steps} if steps else {})
     chosen_seed = recipe.seed if seed is None else seed
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    with out.waiting("Reading images") as move:
-        images = labelled.load(
-            plan,
-            data,
-            config.size,
-            fraction=fraction,
-            on_progress=lambda done, total: move("Reading images", done / total),
-        )
+    images = language.read_images(plan, data, fraction, out)
     identity = {
         "recipe": {"name": recipe.name, "encoder": plan.model_dump(mode="json")},
         "seed": chosen_seed,
@@ -125,7 +114,14 @@ def encoder(
     start = model.initial(config)
     with out.waiting("Training the encoder") as move:
         train(
-            start, images, plan, config, run, seed=chosen_seed, device=device, on_step=teller(move)
+            start,
+            images,
+            plan,
+            config,
+            run,
+            seed=chosen_seed,
+            device=device,
+            on_step=language.teller(move),
         )
     (run / "loss.svg").write_text(plot.loss_svg(run), encoding="utf-8")
     exported = export(run, plan, config, run / "export")

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from radraft import runs
 from radraft.cli.output import Output
+
+if TYPE_CHECKING:
+    from radraft.finetune.recipe import Recipe
+    from radraft.finetune.train.dataset import Dataset
+    from radraft.vision_encoder.train.data import Images
+    from radraft.vision_encoder.train.recipe import EncoderRecipe
 
 SAMPLE = 256
 """Images whose tokens give the projector its mean and scale."""
@@ -27,22 +34,13 @@ def pairs(
     from radraft.finetune.recipe import load_recipe
     from radraft.finetune.starter.pairs import make
     from radraft.vision_encoder import shipped
-    from radraft.vision_encoder.config import load_config
     from radraft.vision_encoder.encode import Encoder
-    from radraft.vision_encoder.train import data as labelled
 
     recipe = load_recipe(recipe_name).smaller(fraction)
     if seed is not None:
         recipe = recipe.model_copy(update={"seed": seed})
     eyes = Encoder.load(encoder or shipped.FOLDER)
-    with out.waiting("Reading images") as move:
-        images = labelled.load(
-            recipe.encoder,
-            data,
-            load_config().size,
-            fraction=fraction,
-            on_progress=lambda done, total: move("Reading images", done / total),
-        )
+    images = read_images(recipe.encoder, data, fraction, out)
     with out.waiting("Making pairs") as move:
         points = make(
             recipe, images, eyes, folder, lambda done, total: move("Making pairs", done / total)
@@ -62,15 +60,12 @@ def train(
     """Train, or go on; then draw the curve and print what came of it."""
     from radraft import settings
     from radraft.finetune.recipe import load_recipe
-    from radraft.finetune.starter import projector
     from radraft.finetune.starter.pairs import sha
     from radraft.finetune.train import dataset, plot, tuned
     from radraft.finetune.train.run import Pairs
     from radraft.finetune.train.run import train as run_training
     from radraft.finetune.train.text import Tokenizer, fitting
     from radraft.llm import checkpoint
-    from radraft.vision_encoder import shipped
-    from radraft.vision_encoder.heads import Heads
 
     recipe = load_recipe(recipe_name)
     plan = recipe.language.model_copy(update={"steps": steps} if steps else {})
@@ -88,13 +83,7 @@ def train(
     tokenizer = Tokenizer(base, checkpoint.IMAGE_TOKEN, checkpoint.TOKENS_PER_IMAGE)
     known, left_out = fitting(map(tokenizer.encode, found.train), plan.longest)
     valid, _ = fitting(map(tokenizer.encode, found.held_out), plan.longest)
-    start = run / "begin.safetensors"
-    if not start.exists():
-        heads = Heads.load((encoder or shipped.FOLDER) / shipped.HEADS_FILE)
-        # Heads stand for what they find, not for its absence.
-        words, rms = projector.words_of(base, [h.sentences(True) for h in recipe.encoder.heads])
-        sample = [found.tokens(one.images[0]) for one in found.train[:SAMPLE]]
-        projector.write(start, projector.begin(sample, heads, words, rms=rms, seed=chosen_seed))
+    start = _begin(run, recipe, found, base, encoder, chosen_seed)
     with out.waiting("Training the language model") as move:
         trained = run_training(
             tuned.build(base, start, plan),
@@ -115,6 +104,39 @@ def train(
         {"run": str(run), **runs.read(run)},
         f"{run}\nValidation loss {trained.valid_loss:.4f} at step {trained.steps}",
     )
+
+
+def read_images(plan: EncoderRecipe, data: Path, fraction: float, out: Output) -> Images:
+    """The recipe's labelled films at the encoder's size."""
+    from radraft.vision_encoder.config import load_config
+    from radraft.vision_encoder.train import data as labelled
+
+    with out.waiting("Reading images") as move:
+        return labelled.load(
+            plan,
+            data,
+            load_config().size,
+            fraction=fraction,
+            on_progress=lambda done, total: move("Reading images", done / total),
+        )
+
+
+def _begin(
+    run: Path, recipe: Recipe, found: Dataset, base: Path, encoder: Path | None, seed: int
+) -> Path:
+    """The projector that the run begins with, written once."""
+    from radraft.finetune.starter import projector
+    from radraft.vision_encoder import shipped
+    from radraft.vision_encoder.heads import Heads
+
+    start = run / "begin.safetensors"
+    if not start.exists():
+        heads = Heads.load((encoder or shipped.FOLDER) / shipped.HEADS_FILE)
+        # Heads stand for what they find, not for its absence.
+        words, rms = projector.words_of(base, [h.sentences(True) for h in recipe.encoder.heads])
+        sample = [found.tokens(one.images[0]) for one in found.train[:SAMPLE]]
+        projector.write(start, projector.begin(sample, heads, words, rms=rms, seed=seed))
+    return start
 
 
 def teller(move: Callable[[str, float], None]) -> Callable[[runs.Step], None]:
