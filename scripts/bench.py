@@ -28,6 +28,7 @@ from radraft.batch import draft_many, open_eyes
 from radraft.llm.launch import has_gpu
 from radraft.llm.profiles import Profile, load_profile
 from radraft.llm.server import Endpoint, ManagedServer
+from radraft.llm.support import SCORED_AT_ONCE
 from radraft.llm.values import DraftedSentence
 from radraft.llm.wire import chat_body
 from radraft.settings import Settings
@@ -191,6 +192,7 @@ async def draft_one(case_id: str, bench: Bench, note: Callable[[DraftedSentence]
             client=client,
             eyes=bench.eyes,
             timeout_s=bench.settings.draft_timeout_s,
+            scoring=asyncio.Semaphore(SCORED_AT_ONCE),
             on_sentence=note,
         )
 
