@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Literal
 
 from radraft.errors import message
+from radraft.eval.findings.extract import claims_prior
 from radraft.llm.values import Draft
 from radraft.reports.values import Laterality, Origin, Report, Sentence
 
@@ -135,6 +136,8 @@ def _check(report: Report, draft: Draft | None) -> Iterator[Issue]:
         for sentence in section:
             if sentence.id in marked:
                 yield _issue(NOT_SUPPORTED, Severity.BLOCK, sentence)
+            if sentence.origin is Origin.MODEL:
+                yield from _check_prior(sentence)
             yield from _check_sentence(sentence)
             yield from _check_repeated(sentence, seen)
 
@@ -158,6 +161,12 @@ def _unsupported(report: Report, drafted: Report, least: float) -> frozenset[str
     standing = {one.id for one in report.findings} - findings
     in_doubt = below(drafted.findings) - standing
     return findings | below(report.impression) if in_doubt else findings
+
+
+def _check_prior(sentence: Sentence) -> Iterator[Issue]:
+    """A model that was shown no earlier examination cannot compare with one. A person can."""
+    if any(claims_prior(text, lang) for lang, text in _texts(sentence)):
+        yield _issue("prior_not_given", Severity.WARN, sentence)
 
 
 def _check_sentence(sentence: Sentence) -> Iterator[Issue]:

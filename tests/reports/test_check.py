@@ -191,3 +191,23 @@ def test_any_text_can_be_checked(zh: str, en: str) -> None:
     for issue in check(Report("c-1", (make_sentence("f1", zh, en),), ())):
         assert issue.message_zh
         assert issue.message_en
+
+
+@pytest.mark.parametrize(
+    ("zh", "en"),
+    [
+        ("肺内残留实变影。", "Residual consolidation is seen in the lung."),
+        ("肺实变较前吸收。", "Lung consolidation is present."),
+        ("可见肺实变。", "Consolidation has increased."),
+    ],
+)
+def test_a_model_that_saw_no_earlier_examination_may_not_compare_with_one(zh: str, en: str) -> None:
+    drafted = make_sentence("f1", zh, en)
+    by_person = replace(drafted, origin=Origin.PERSON)
+
+    def of(sentence: Sentence) -> list[tuple[str, Severity, str | None]]:
+        found = check(Report("c-1", (sentence,), (make_sentence("i1"),)))
+        return [(one.code, one.severity, one.sentence_id) for one in found]
+
+    assert ("prior_not_given", Severity.WARN, "f1") in of(drafted)
+    assert not [code for code, *_ in of(by_person) if code == "prior_not_given"]
