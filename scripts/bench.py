@@ -18,6 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -142,8 +143,8 @@ def throughput(bench: Bench) -> list[tuple[str, str]]:
         ours, alone = [], []
         for measured in (False, *[True] * ROUNDS):
             say(f"{at_once} at once: vLLM alone, then through radraft")
-            seconds_alone = timed(lambda bodies=bodies: bare(bodies, bench))
-            seconds_ours = timed(lambda chosen=chosen: through(chosen, bench))
+            seconds_alone = timed(partial(bare, bodies, bench))
+            seconds_ours = timed(partial(through, chosen, bench))
             if measured:
                 alone.append(at_once / seconds_alone)
                 ours.append(at_once / seconds_ours)

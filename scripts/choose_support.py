@@ -21,6 +21,7 @@ from radraft.cli.output import Output
 from radraft.eval.draft_set import draft_set
 from radraft.eval.looks.calibration import calibrate
 from radraft.eval.looks.correct import judged
+from radraft.eval.looks.values import Judged
 from radraft.eval.sets import load_set
 from radraft.settings import load
 
@@ -37,7 +38,7 @@ def main() -> None:
     arguments = parser.parse_args()
     settings, out = load(), Output(json=False)
     keep = settings.data_dir / "eval" / "choose-support"
-    found = []
+    found: list[Judged] = []
     with served("starter", settings, out) as model:
         for name in SETS:
             chosen = load_set(

@@ -66,6 +66,18 @@ def test_mypy_is_strict_and_sees_every_module() -> None:
     assert _sources() <= names, sorted(_sources() - names)
 
 
+@pytest.mark.slow
+def test_mypy_is_content_with_the_scripts() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "scripts"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
 def test_ruff_is_content() -> None:
     for arguments in (["check", "."], ["format", "--check", "."]):
         done = subprocess.run(
