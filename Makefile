@@ -12,11 +12,12 @@ VLLM_REQUIREMENTS := requirements/$(if $(GPU),vllm-gpu.txt,vllm-cpu.txt)
 DATA ?= ../shared/data
 RUN ?= .radraft/starter
 # Memory is kept between steps instead of being given back and faulted in again (docs/training.md).
-TRAIN := GLIBC_TUNABLES=glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=8589934592:glibc.malloc.hugetlb=1 $(BIN)/radraft train
+KEEP_MEMORY := GLIBC_TUNABLES=glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=8589934592:glibc.malloc.hugetlb=1
+TRAIN := $(KEEP_MEMORY) $(BIN)/radraft train
 UNIT := not vllm and not browser and not postgres and not slow
 
 .PHONY: help demo test unit check lint format install vllm radeval system-demo system-test system-bench \
-	starter starter-eval checkpoint bench bench-eval docs clean
+	starter starter-eval checkpoint bench bench-eval flywheel-demo docs clean
 
 help:
 	@echo "make demo    install all, draft the demo studies, open http://127.0.0.1:7860"
@@ -27,6 +28,7 @@ help:
 	@echo "make bench-eval   measure the metrics against pycocoevalcap on this machine (needs Java)"
 	@echo "make starter      train the starter model from raw data (DATA=folder; hours)"
 	@echo "make starter-eval   measure the starter and write its model card"
+	@echo "make flywheel-demo  sign, adapt, gate, promote at two sites with a simulated reader (DATA=folder; an hour)"
 	@echo "make radeval      RadEval's model-based metrics in an environment of their own (6.5 GB)"
 
 demo: system-demo install vllm
@@ -64,6 +66,10 @@ starter: install
 
 starter-eval: install vllm checkpoint
 	$(BIN)/python scripts/starter_eval.py --data $(DATA)
+
+# The whole loop on real films; a killed run goes on where it was.
+flywheel-demo: install vllm checkpoint
+	$(KEEP_MEMORY) $(BIN)/python scripts/flywheel_demo.py --data $(DATA) $(FLYWHEEL)
 
 bench: install vllm checkpoint
 	$(BIN)/python scripts/bench.py

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from rapidfuzz.distance import Levenshtein
 
+from radraft.eval.clinical.statements import Side, State, Statement, statements
+from radraft.eval.findings.extract import extract
+from radraft.eval.values import Lang
 from radraft.finetune.values import Edit, EditStats, SentenceEdit
 from radraft.reports.diff import moved_ids
 from radraft.reports.values import Report, Section, Sentence
@@ -15,6 +18,10 @@ def edit_stats(draft: Report, signed: Report) -> EditStats:
     Distances are Levenshtein by character over the longer text's length: 0 for the same text,
     1 for nothing in common, 0 for two empty texts. The whole report's distances compare its
     sentences joined by line feeds, so a move costs there though it costs a sentence nothing.
+
+    A changed sentence is `CORRECTED` where either language states something else than before: a
+    finding more or less, another certainty, or another side; `REWORDED` otherwise. What only a more
+    specific finding implies is not counted beside it.
     """
     before = {sentence.id: sentence for sentence in draft.sentences}
     after = {sentence.id for sentence in signed.sentences}
@@ -40,6 +47,12 @@ def distance(before: str, after: str) -> float:
     return float(Levenshtein.normalized_distance(before, after))
 
 
+def load_rules() -> None:
+    """Read the vocabularies now (about a second, once): whoever holds a lock does it before."""
+    statements(extract("右肺结节", "zh"))
+    statements(extract("nodule in the right lung", "en"))
+
+
 def _edit(
     section: Section, before: Sentence | None, after: Sentence | None, moved: frozenset[str]
 ) -> SentenceEdit:
@@ -47,12 +60,15 @@ def _edit(
     new_zh, new_en = ("", "") if after is None else (after.zh, after.en)
     sentence = after or before
     assert sentence is not None
+    changed, turned = _changes(((old_zh, new_zh, "zh"), (old_en, new_en, "en")))
     if before is None:
         edit = Edit.ADDED
     elif after is None:
         edit = Edit.DELETED
+    elif (old_zh, old_en) == (new_zh, new_en):
+        edit = Edit.KEPT
     else:
-        edit = Edit.KEPT if (old_zh, old_en) == (new_zh, new_en) else Edit.REWORDED
+        edit = Edit.CORRECTED if changed or turned else Edit.REWORDED
     return SentenceEdit(
         sentence_id=sentence.id,
         section=section,
@@ -60,7 +76,37 @@ def _edit(
         moved=sentence.id in moved,
         distance_zh=distance(old_zh, new_zh),
         distance_en=distance(old_en, new_en),
+        findings=tuple(sorted(changed)),
+        sides=tuple(sorted(turned)),
     )
+
+
+def _changes(texts: tuple[tuple[str, str, Lang], ...]) -> tuple[set[str], set[str]]:
+    """Codes whose certainty changed in any language, and other codes whose side did."""
+    changed: set[str] = set()
+    turned: set[str] = set()
+    for before, after, lang in texts:
+        if before == after:
+            continue
+        old, new = statements(extract(before, lang)), statements(extract(after, lang))
+        for code in old.keys() | new.keys():
+            was, now = old.get(code, _UNSTATED), new.get(code, _UNSTATED)
+            if was.implied and now.implied:
+                continue
+            if was.state is not now.state:
+                changed.add(code)
+            elif _other_side(was, now):
+                turned.add(code)
+    return changed, turned - changed
+
+
+_UNSTATED = Statement(State.UNSTATED, implied=True)
+
+
+def _other_side(was: Statement, now: Statement) -> bool:
+    # "No effusion on either side" and "no effusion" say the same.
+    named = was.state is not State.ABSENT or Side.UNKNOWN not in (was.side, now.side)
+    return named and was.side is not now.side
 
 
 def _placed(report: Report) -> list[tuple[Section, Sentence]]:

@@ -7,7 +7,8 @@
                   {"role": "assistant", "content": [{"type": "text", "text": REPORT}]}],
      "images": [image_id, ...], "metadata": {...}}
 
-`OUT.preference.jsonl`, one preference a line, only where a model's draft was changed::
+`OUT.preference.jsonl`, one preference a line, only where a model's draft was changed in more than
+white space and the width of its characters::
 
     {"prompt": [messages], "chosen": [assistant message], "rejected": [assistant message],
      "images": [...], "metadata": {...}}
@@ -17,29 +18,28 @@ parts; their pixels are `images/<first two characters>/<image_id>.png` in object
 `metadata.split` marks what must not be trained on.
 
 Left out, and counted: versions that an amendment superseded, reports without a request (no model
-covers the study), and pairs whose text names their patient or signer.
+covers the study), and what `finetune.screen` finds in a pair: signed unread, or text that names its
+patient or signer or still identifies somebody.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import tempfile
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from radraft.finetune.screen import Reason, newest, screen
 from radraft.finetune.values import Edit, TrainingPair
 from radraft.reports.values import Coverage, Report, Sentence
-from radraft.store.cases import identity
-from radraft.store.tables import SignedRow
 
 
 @dataclass(frozen=True)
@@ -52,17 +52,21 @@ class ExportCount:
     """Examples marked `held_out`, among `examples`."""
     superseded: int
     without_request: int
+    unread: int
+    """Pairs signed faster than their text can be read."""
     named: int
     """Pairs withheld because their text names the patient or a signer."""
+    identified: int
+    """Pairs withheld because their text still holds what looks like identity."""
 
 
 def export_pairs(session: Session, pairs: Iterable[TrainingPair], out: Path) -> ExportCount:
     """Write both files, each whole or not at all, mode 0600. OSError where `out` cannot be."""
-    newest = _newest(session)
+    last = newest(session)
     count: Counter[str] = Counter()
     with _replacing(out) as examples, _replacing(preference_path(out)) as preferences:
         for pair in pairs:
-            reason = _left_out(session, pair, newest)
+            reason = _left_out(session, pair, last)
             if reason is not None:
                 count[reason] += 1
                 continue
@@ -78,7 +82,9 @@ def export_pairs(session: Session, pairs: Iterable[TrainingPair], out: Path) -> 
         held_out=count["held_out"],
         superseded=count["superseded"],
         without_request=count["without_request"],
-        named=count["named"],
+        unread=count[Reason.UNREAD],
+        named=count[Reason.NAMED],
+        identified=count[Reason.IDENTIFIED],
     )
 
 
@@ -98,10 +104,9 @@ def example(pair: TrainingPair) -> dict[str, Any]:
 
 
 def is_preference(pair: TrainingPair) -> bool:
-    """Whether a model's draft was there and was changed."""
-    return pair.draft.coverage is Coverage.DRAFTED and target_text(
-        pair.draft.report
-    ) != target_text(pair.signed.report)
+    """Whether a model's draft was there and was changed, other than in what `typed` levels."""
+    drafted = pair.draft.coverage is Coverage.DRAFTED
+    return drafted and typed(pair.draft.report) != typed(pair.signed.report)
 
 
 def preference(pair: TrainingPair) -> dict[str, Any]:
@@ -124,6 +129,20 @@ def target_text(report: Report) -> str:
 
     value = {"findings": section(report.findings), "impression": section(report.impression)}
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def typed(report: Report) -> str:
+    """The report to compare by: without white space, in one width (Unicode's NFKC)."""
+
+    def level(sentence: Sentence) -> Sentence:
+        zh, en = (
+            "".join(unicodedata.normalize("NFKC", text).split())
+            for text in (sentence.zh, sentence.en)
+        )
+        return replace(sentence, zh=zh, en=en)
+
+    findings, impression = map(level, report.findings), map(level, report.impression)
+    return target_text(replace(report, findings=tuple(findings), impression=tuple(impression)))
 
 
 def chat(
@@ -175,42 +194,10 @@ def _metadata(pair: TrainingPair) -> dict[str, Any]:
     }
 
 
-def _newest(session: Session) -> dict[str, int]:
-    rows = session.execute(
-        select(SignedRow.case_id, func.max(SignedRow.version)).group_by(SignedRow.case_id)
-    )
-    return {row[0]: row[1] for row in rows}
-
-
-def _left_out(session: Session, pair: TrainingPair, newest: dict[str, int]) -> str | None:
-    if pair.signed.version < newest[pair.case_id]:
+def _left_out(session: Session, pair: TrainingPair, last: Mapping[str, int]) -> str | None:
+    if pair.signed.version < last[pair.case_id]:
         return "superseded"
-    if not pair.request:
-        return "without_request"
-    return "named" if _names(session, pair) else None
-
-
-def _names(session: Session, pair: TrainingPair) -> bool:
-    """Whether the texts hold a name or number of the patient, or the reports a signer's name."""
-    reports = target_text(pair.signed.report) + "\n" + target_text(pair.draft.report)
-    who = identity(session, pair.case_id)
-    known = {who.patient.patient_id, who.accession}
-    for group in who.patient.name.split("="):
-        parts = [part.strip() for part in group.split("^") if part.strip()]
-        known |= {"".join(parts), " ".join(parts), " ".join(reversed(parts)), ", ".join(parts)}
-    signers = {pair.signed.author, pair.signed.reviewer or ""}
-    prompt = json.dumps(_prompt(pair)[0], ensure_ascii=False)
-    return any(_holds(reports, word) for word in known | signers) or any(
-        _holds(prompt, word) for word in known
-    )
-
-
-def _holds(text: str, word: str) -> bool:
-    # Shorter words would withhold half of all reports: 李, 12.
-    if len(word) < 2 or (word.isdecimal() and len(word) < 5):
-        return False
-    edge = "[A-Za-z0-9]"
-    return re.search(rf"(?<!{edge}){re.escape(word)}(?!{edge})", text, re.IGNORECASE) is not None
+    return screen(session, pair) if pair.request else "without_request"
 
 
 def _line(stream: IO[str], value: dict[str, Any]) -> None:

@@ -27,9 +27,15 @@ __all__ = ["ExportCount", "export", "make_pair", "pairs", "save_pair", "split_of
 
 
 def make_pair(
-    stored_draft: StoredDraft, signed: SignedReport, *, site: str, patient_ref: str
+    stored_draft: StoredDraft,
+    signed: SignedReport,
+    *,
+    site: str,
+    patient_ref: str,
+    seconds: float | None = None,
 ) -> TrainingPair:
-    """The pair a signature gives. `stored_draft` is the one the report began as (`drafts.basis`).
+    """The pair a signature gives. `stored_draft` is the one the report began as (`drafts.basis`),
+    `seconds` the time from the signer's opening of the study, where it was opened.
 
     ReportError `pair_draft_mismatch` when it is another.
     """
@@ -51,6 +57,7 @@ def make_pair(
             draft=draft,
             signed=signed,
             stats=edit_stats(draft.report, signed.report),
+            seconds=seconds,
             split=split_of(patient_ref),
         )
     )
@@ -72,16 +79,19 @@ def save_pair(session: Session, pair: TrainingPair) -> None:
             draft=codec.draft_to_json(pair.draft),
             stats=canonical.dumps(pair.stats),
             split=pair.split,
+            seconds=pair.seconds,
         )
     )
     session.flush()
 
 
-def pairs(session: Session) -> Iterator[TrainingPair]:
-    """All pairs, superseded versions included, in the order of case and version."""
+def pairs(session: Session, site: str | None = None) -> Iterator[TrainingPair]:
+    """All pairs, or all of one site, superseded versions included, by case and version."""
+    wanted = select(PairRow, SignedRow.content)
+    if site is not None:
+        wanted = wanted.where(PairRow.site == site)
     rows = session.execute(
-        select(PairRow, SignedRow.content)
-        .join(
+        wanted.join(
             SignedRow,
             (SignedRow.case_id == PairRow.case_id) & (SignedRow.version == PairRow.version),
         )
@@ -135,5 +145,6 @@ def _pair(row: PairRow, signed: SignedReport) -> TrainingPair:
         draft=codec.draft_from_json(row.draft),
         signed=signed,
         stats=stats,
+        seconds=row.seconds,
         split=row.split,
     )

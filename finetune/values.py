@@ -14,6 +14,9 @@ class Edit(StrEnum):
 
     KEPT = "kept"
     REWORDED = "reworded"
+    """Other words for the same findings."""
+    CORRECTED = "corrected"
+    """Other findings, or another certainty or side of one."""
     DELETED = "deleted"
     ADDED = "added"
 
@@ -30,6 +33,10 @@ class SentenceEdit:
     distance_zh: float
     """Normalised Levenshtein distance by character, 0 same to 1 nothing in common."""
     distance_en: float
+    findings: tuple[str, ...] = ()
+    """Codes that a correction, deletion or addition changed, sorted."""
+    sides: tuple[str, ...] = ()
+    """Codes that kept their certainty and changed their side, sorted; only of a correction."""
 
 
 @dataclass(frozen=True)
@@ -58,5 +65,8 @@ class TrainingPair:
     draft: Draft
     signed: SignedReport
     stats: EditStats
+    seconds: float | None
+    """From the signer's last opening of the study in the page to the signature; None where it was
+    not opened there."""
     split: str
     """`train` or `held_out`, decided by the patient's reference so that no patient is in both."""

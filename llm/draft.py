@@ -161,7 +161,7 @@ async def _pieces(
         "POST",
         f"{endpoint.url}/v1/chat/completions",
         content=body,
-        headers={"authorization": f"Bearer {endpoint.key}", "content-type": "application/json"},
+        headers=endpoint.headers | {"content-type": "application/json"},
         # The deadline below is the only clock: it covers the whole draft, not the gaps.
         timeout=None,
     )

@@ -27,13 +27,22 @@ class Endpoint:
     model: str
     """The name vLLM serves the base model under."""
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request carries; none where vLLM was started without a key."""
+        return authorization(self.key)
+
+
+def authorization(key: str) -> dict[str, str]:
+    """The header for an API key. An empty key has none: HTTP has no word for an empty token."""
+    return {"authorization": f"Bearer {key}"} if key else {}
+
 
 class Probe:
     """Asks a vLLM how it is. No answer is an answer here: nothing raises."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._headers = {"authorization": f"Bearer {endpoint.key}"}
 
     def healthy(self) -> bool:
         """Whether `/health` says yes: the server answers and its engine has not died."""
@@ -63,7 +72,7 @@ class Probe:
     def _send(
         self, method: str, path: str, patience: float, body: bytes | None = None
     ) -> httpx.Response | None:
-        headers = self._headers | ({"content-type": "application/json"} if body else {})
+        headers = self._endpoint.headers | ({"content-type": "application/json"} if body else {})
         try:
             # No proxy: the server is on this machine.
             with httpx.Client(trust_env=False, timeout=patience) as client:
@@ -77,9 +86,7 @@ def served_model(url: str, key: str, wanted: str) -> str:
     """The model to ask for at an external vLLM: `wanted` where it is served under that name, else
     the first one listed. DraftingError `llm_unreachable` or `llm_refused`."""
     try:
-        response = httpx.get(
-            f"{url}/v1/models", headers={"authorization": f"Bearer {key}"}, timeout=HEALTH_S
-        )
+        response = httpx.get(f"{url}/v1/models", headers=authorization(key), timeout=HEALTH_S)
     except httpx.TransportError:
         raise DraftingError("llm_unreachable") from None
     if response.status_code != httpx.codes.OK:

@@ -18,6 +18,10 @@ KEPT = re.compile(
     r"^(PATH|HOME|USER|LANG|LC_\w+|TMPDIR|TZ|HF_HOME|HF_TOKEN|CUDA_\w+|NVIDIA_\w+|LD_LIBRARY_PATH|\w+_proxy|\w+_PROXY)$"
 )
 
+ENGINE = Path(__file__).resolve().parent / "engine"
+"""What vLLM's own Python imports."""
+CPU_LORA = "cpu_lora.GroupedLora"
+
 
 def command(profile: Profile, *, python: Path, model: str, port: int) -> list[str]:
     """vLLM's command line. It carries no secret: the key goes by the environment."""
@@ -31,7 +35,8 @@ def command(profile: Profile, *, python: Path, model: str, port: int) -> list[st
         *("--port", str(port)),
         *("--dtype", engine.dtype),
         *("--max-model-len", str(profile.context_tokens)),
-        *("--max-num-seqs", str(engine.max_num_seqs)),
+        # One more than radraft drafts: a new adapter is tried without waiting for a full batch.
+        *("--max-num-seqs", str(engine.max_num_seqs + 1)),
         "--enable-lora",
         *("--max-loras", str(engine.max_loras)),
         *("--max-lora-rank", str(engine.max_lora_rank)),
@@ -56,6 +61,8 @@ def command(profile: Profile, *, python: Path, model: str, port: int) -> list[st
     else:
         # Compiling takes two minutes at each start and gains a tenth on a CPU.
         words.append("--enforce-eager")
+        # vLLM's own LoRA on a CPU mixes adapters up, and is slow.
+        words += ["--worker-extension-cls", CPU_LORA]
     return words
 
 
@@ -77,6 +84,7 @@ def environment(
     if not isinstance(profile.checkpoint, HubCheckpoint):
         env["HF_HUB_OFFLINE"] = "1"
     if not has_gpu():
+        env["PYTHONPATH"] = str(ENGINE)
         env["VLLM_CPU_OMP_THREADS_BIND"] = cpu_ranges(os.sched_getaffinity(0))
         env["VLLM_CPU_KVCACHE_SPACE"] = str(profile.vllm.cpu_kv_cache_gib)
         openmp = python.parent.parent / "lib" / "libiomp5.so"

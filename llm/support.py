@@ -139,10 +139,7 @@ class Scorer:
                 response = await self.client.post(
                     f"{self.endpoint.url}/v1/chat/completions",
                     content=body,
-                    headers={
-                        "authorization": f"Bearer {self.endpoint.key}",
-                        "content-type": "application/json",
-                    },
+                    headers=self.endpoint.headers | {"content-type": "application/json"},
                     timeout=None,
                 )
         except (TimeoutError, httpx.TimeoutException):

@@ -185,17 +185,15 @@ def ingest(path: Path, bench: Bench) -> tuple[str, ...]:
 async def draft_one(case_id: str, bench: Bench, note: Callable[[DraftedSentence], None]) -> None:
     """Draft one case and call `note` with each sentence as it comes."""
     async with httpx.AsyncClient(trust_env=False) as client:
-        await line.draft(
-            case_id,
-            store=bench.store,
-            profile=bench.profile,
-            endpoint=bench.endpoint,
-            client=client,
-            eyes=bench.eyes,
-            timeout_s=bench.settings.draft_timeout_s,
-            scoring=asyncio.Semaphore(SCORED_AT_ONCE),
-            on_sentence=note,
+        drafter = line.Drafter(
+            bench.profile,
+            bench.endpoint,
+            client,
+            bench.eyes,
+            bench.settings.draft_timeout_s,
+            asyncio.Semaphore(SCORED_AT_ONCE),
         )
+        await line.draft(case_id, store=bench.store, drafter=drafter, on_sentence=note)
 
 
 async def through(case_ids: Sequence[str], bench: Bench) -> None:
@@ -203,10 +201,10 @@ async def through(case_ids: Sequence[str], bench: Bench) -> None:
     results = await draft_many(
         case_ids,
         store=bench.store,
+        settings=bench.settings,
         profile=bench.profile,
         endpoint=bench.endpoint,
         eyes=bench.eyes,
-        timeout_s=bench.settings.draft_timeout_s,
         at_once=len(case_ids),
     )
     assert all(result.error_code is None for result in results)
@@ -214,10 +212,7 @@ async def through(case_ids: Sequence[str], bench: Bench) -> None:
 
 async def bare(bodies: Sequence[bytes], bench: Bench) -> None:
     """The same requests straight to vLLM, answers read and thrown away."""
-    headers = {
-        "authorization": f"Bearer {bench.endpoint.key}",
-        "content-type": "application/json",
-    }
+    headers = bench.endpoint.headers | {"content-type": "application/json"}
     url = f"{bench.endpoint.url}/v1/chat/completions"
     async with httpx.AsyncClient(trust_env=False, timeout=None) as client:
 

@@ -6,10 +6,30 @@ import hashlib
 import hmac
 
 from radraft.studies import _sop
-from radraft.studies._scrub import scrub
-from radraft.studies.values import CheckedStudy, DeidInstance, DeidStudy, Instance, Study, View
+from radraft.studies._scrub import REMOVED, scrub
+from radraft.studies.values import (
+    CheckedStudy,
+    DeidInstance,
+    DeidStudy,
+    Instance,
+    Patient,
+    Study,
+    View,
+)
 
 _BANDS = ((1, "0-1"), (5, "2-5"), (17, "6-17"), (39, "18-39"), (64, "40-64"), (89, "65-89"))
+_NOBODY = Study(
+    study_uid="",
+    accession="",
+    patient=Patient("", "", None, ""),
+    modality="",
+    body_part="",
+    study_time=None,
+    description="",
+    history="",
+    age_years=None,
+    instances=(),
+)
 
 
 def deidentify(checked: CheckedStudy, secret: bytes) -> DeidStudy:
@@ -41,6 +61,11 @@ def age_band(years: int | None) -> str:
     if years is None or not 0 <= years <= 150:
         return ""
     return next((band for last, band in _BANDS if years <= last), "90+")
+
+
+def identifies(text: str) -> bool:
+    """Whether the scrubber still finds what looks like anybody's identity in `text`."""
+    return scrub(text, _NOBODY).count(REMOVED) > text.count(REMOVED)
 
 
 def _keyed(secret: bytes, kind: str, value: str) -> str:

@@ -10,9 +10,12 @@ from datetime import UTC, datetime
 from itertools import count
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
+from pathlib import Path
 from typing import Any
 
+from radraft.errors import AdapterError
 from radraft.finetune.pairs import make_pair, save_pair
+from radraft.finetune.registry import registry
 from radraft.reports import editing
 from radraft.reports.sign import sign
 from radraft.reports.values import Report
@@ -108,6 +111,48 @@ def save_and_sign(settings: Settings, case_ids: list[str], told: Connection) -> 
             told.send(("signed", case_id, signed.version, signed.content_sha))
             with store.begin() as session:
                 editing.amend(session, case_id, editor="李")
+
+
+def pass_and_promote(settings: Settings, adapter_ids: list[str]) -> int:
+    """Have each adapter pass the gate and be promoted; how many promotions were let in."""
+    from tests.finetune.registry.builders import decision
+
+    store = open_store(settings)
+    promoted = 0
+    for adapter_id in adapter_ids:
+        try:
+            with store.begin() as session:
+                registry.record(session, decision(session, adapter_id))
+            with store.begin() as session:
+                registry.promote(session, adapter_id, by=str(os.getpid()))
+            promoted += 1
+        except AdapterError:
+            continue
+    store.close()
+    return promoted
+
+
+def promote_and_roll_back(settings: Settings, folder: str, told: Connection) -> None:
+    """Promote two new adapters and roll one back, for ever; tells what serves once it is sure."""
+    from radraft import serving
+    from radraft.llm.profiles import load_profile
+    from tests.finetune.registry.builders import SITE, decision, installed
+
+    store = open_store(settings)
+    profile = load_profile("qwen3-vl-8b-instruct")
+    for number in count(os.getpid() * 1000):
+        with store.begin() as session:
+            adapter_id = installed(
+                session, settings.adapters_dir, Path(folder), number, base=profile.model_id
+            )
+            registry.record(session, decision(session, adapter_id))
+        serving.promote(adapter_id, store=store, settings=settings, profile=profile, by="李")
+        told.send(adapter_id)
+        if number % 2:
+            back = serving.roll_back(
+                SITE, store=store, settings=settings, profile=profile, by="李", reason="差"
+            )
+            told.send(back.adapter_id if back else None)
 
 
 def race_to_save(settings: Settings, case_id: str, base_revision: int) -> str:

@@ -77,17 +77,10 @@ async def _draft(
         server.status = then or server.status
 
     async with httpx.AsyncClient(trust_env=False) as client:
-        return await line.draft(
-            case_id,
-            store=store,
-            profile=profile,
-            endpoint=server.endpoint,
-            client=client,
-            eyes=None,
-            timeout_s=30,
-            scoring=asyncio.Semaphore(SCORED_AT_ONCE),
-            on_sentence=seen,
+        drafter = line.Drafter(
+            profile, server.endpoint, client, None, 30, asyncio.Semaphore(SCORED_AT_ONCE)
         )
+        return await line.draft(case_id, store=store, drafter=drafter, on_sentence=seen)
 
 
 def test_each_sentence_is_stored_with_its_support(
@@ -166,16 +159,10 @@ def test_the_starters_sentences_are_measured(
 
     async def drafted() -> Draft:
         async with httpx.AsyncClient(trust_env=False) as client:
-            return await line.draft(
-                taken.cases[0],
-                store=sqlite_store,
-                profile=profile,
-                endpoint=starter_endpoint,
-                client=client,
-                eyes=eyes,
-                timeout_s=600,
-                scoring=asyncio.Semaphore(SCORED_AT_ONCE),
+            drafter = line.Drafter(
+                profile, starter_endpoint, client, eyes, 600, asyncio.Semaphore(SCORED_AT_ONCE)
             )
+            return await line.draft(taken.cases[0], store=sqlite_store, drafter=drafter)
 
     made = asyncio.run(drafted())
     found = [one.support for one in made.report.sentences]

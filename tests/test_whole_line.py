@@ -15,6 +15,7 @@ from radraft.batch import open_eyes
 from radraft.llm.profiles import load_profile
 from radraft.llm.server import Endpoint
 from radraft.reports.values import Coverage
+from radraft.routing import Router
 from radraft.service import Llm, Service
 from radraft.settings import Settings
 from radraft.store.cases import CaseState
@@ -87,6 +88,7 @@ def test_the_worker_drafts_all_demo_studies(starter_endpoint: Endpoint, tmp_path
         profile,
         endpoint=lambda: starter_endpoint,
         eyes=lambda: eyes,
+        router=Router(store, settings.adapters_dir),
         slots=profile.vllm.max_num_seqs,
         timeout_s=settings.draft_timeout_s,
     )

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from radraft.llm.endpoint import Endpoint
 from radraft.llm.profiles import load_profile
 from radraft.reports import editing
 from radraft.reports.values import Coverage, ReportState
+from radraft.routing import Router
 from radraft.service import Service
 from radraft.settings import Settings
 from radraft.store import cases, images
@@ -84,7 +86,15 @@ def served(model: Model) -> Iterator[Endpoint]:
 
 @contextmanager
 def working(store: Store, endpoint: Callable[[], Endpoint | None]) -> Iterator[Worker]:
-    worker = Worker(store, PROFILE, endpoint=endpoint, eyes=lambda: None, slots=4, timeout_s=30.0)
+    worker = Worker(
+        store,
+        PROFILE,
+        endpoint=endpoint,
+        eyes=lambda: None,
+        router=Router(store, Path("no-adapters")),
+        slots=4,
+        timeout_s=30.0,
+    )
     worker.start()
     yield worker
     worker.stop()

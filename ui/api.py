@@ -63,6 +63,13 @@ class SignRequest(_Request):
     author: Name
 
 
+class OpenedRequest(_Request):
+    """A reader whose name is known has the study open."""
+
+    reader: Name
+    seconds_ago: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+
+
 class AmendRequest(_Request):
     """Reopening a signed report."""
 
@@ -118,6 +125,11 @@ def _add_reading(api: APIRouter, service: Service) -> None:
 
 
 def _add_writing(api: APIRouter, service: Service) -> None:
+    @api.post("/cases/{case_id}/opened")
+    def opened(case_id: CaseId, body: OpenedRequest) -> Response:
+        service.opened(case_id, body.reader, seconds_ago=body.seconds_ago)
+        return _json({"case_id": case_id})
+
     @api.put("/cases/{case_id}/report")
     def save(case_id: CaseId, body: SaveRequest) -> Response:
         report = report_from_json(json.dumps(body.report))
@@ -184,7 +196,8 @@ async def _malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     # The place may hold the client's own words: only what the schema names goes back.
-    names = {*SaveRequest.model_fields, *SignRequest.model_fields, *QuestionRequest.model_fields}
+    requests = (SaveRequest, SignRequest, OpenedRequest, AmendRequest, QuestionRequest)
+    names = {name for request in requests for name in request.model_fields}
     place = next((str(item) for item in first["loc"] if item in names), "request")
     refused = RequestRefused(422, "request_invalid", place=place, problem=first["type"])
     return _json({"error": refused.as_json()}, 422)

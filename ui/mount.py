@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from radraft.ui.api import add_api
+from radraft.ui.flywheel import add_flywheel
 from radraft.ui.page import head, page
 from radraft.ui.security import Guard
 from radraft.ui.static import add_assets
@@ -16,12 +17,14 @@ if TYPE_CHECKING:
 
 
 def mount(app: FastAPI, service: Service) -> FastAPI:
-    """Add the JSON interface (`/api`), the page's files (`/ui`) and the Gradio page (`/`)."""
+    """Add the JSON interface (`/api`), the page's files (`/ui`), the trend (`/flywheel`) and
+    the Gradio page (`/`)."""
     import gradio as gr
 
     app.add_middleware(Guard)
     add_api(app, service)
     add_assets(app)
+    add_flywheel(app, service)
     # Gradio's stock themes fetch web fonts; this one names only what the machine has.
     theme = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"])
     gr.mount_gradio_app(

@@ -49,6 +49,7 @@ HEADERS = {
 }
 
 OWN_PATHS = ("/api/", "/ui/")
+OWN_PAGES = frozenset({"/flywheel"})
 GRADIO_PATHS = ("/assets/", "/static/")
 GRADIO_PAGES = frozenset({"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json"})
 
@@ -99,7 +100,7 @@ def check(scope: Scope) -> int:
         _require_same_origin(scope, headers)
         if not path.startswith("/api/"):
             raise RequestRefused(404, "path_unknown")
-    elif not (path.startswith(OWN_PATHS + GRADIO_PATHS) or path in GRADIO_PAGES):
+    elif not (path.startswith(OWN_PATHS + GRADIO_PATHS) or path in OWN_PAGES | GRADIO_PAGES):
         raise RequestRefused(404, "path_unknown")
     limit = MAX_UPLOAD if path == "/api/upload" else MAX_BODY
     declared = headers.get("content-length", "0")

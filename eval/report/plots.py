@@ -52,7 +52,7 @@ class Row:
 
 def dots(rows: Sequence[Row], ui: Lang, *, unit: bool) -> str:
     """Values with intervals, a row each. `unit`: the scale is 0 to 1."""
-    with _figure(len(rows) * _ROW + 0.55) as (figure, axes):
+    with drawing(len(rows) * _ROW + 0.55) as (figure, axes):
         for place, row in enumerate(rows):
             step = 0.34 / max(len(row.points) - 1, 1)
             for number, point in enumerate(row.points):
@@ -70,14 +70,14 @@ def dots(rows: Sequence[Row], ui: Lang, *, unit: bool) -> str:
             axes.set_xlim(-0.015, 1.015)
         else:
             axes.set_xlim(left=0)
-        _calm(axes)
-        return _svg(figure, f"dots {ui} {[row.label.en for row in rows]}")
+        calm(axes)
+        return svg_text(figure, f"dots {ui} {[row.label.en for row in rows]}")
 
 
 def histogram(values: Mapping[Lang, FloatArray], label: Both, ui: Lang) -> str:
     """How values of single reports, 0 to 1, are spread."""
     edges = np.linspace(0, 1, 21)
-    with _figure(2.5, left=0.09) as (figure, axes):
+    with drawing(2.5, left=0.09) as (figure, axes):
         for lang, found in values.items():
             counts, _ = np.histogram(found[np.isfinite(found)], edges)
             axes.stairs(counts, edges, color=COLOUR[lang], lw=1.6)
@@ -85,17 +85,17 @@ def histogram(values: Mapping[Lang, FloatArray], label: Both, ui: Lang) -> str:
         axes.set_xlim(0, 1)
         axes.set_xlabel(label.get(ui), color=MUTED)
         axes.set_ylabel(word("axis_reports").get(ui), color=MUTED)
-        axes.yaxis.set_major_locator(_whole_numbers())
-        _calm(axes)
+        axes.yaxis.set_major_locator(whole_numbers())
+        calm(axes)
         axes.grid(axis="y", color=RULE, lw=0.7)
-        return _svg(figure, f"histogram {ui} {label.en}")
+        return svg_text(figure, f"histogram {ui} {label.en}")
 
 
 def curve(calibration: Calibration, ui: Lang) -> str:
     """Share of right sentences by image support, and over all sentences as a dashed line."""
     bins = calibration.bins
     x = [one.mean for one in bins]
-    with _figure(3.0, left=0.09) as (figure, axes):
+    with drawing(3.0, left=0.09) as (figure, axes):
         axes.vlines(
             x,
             [one.share_low for one in bins],
@@ -109,13 +109,13 @@ def curve(calibration: Calibration, ui: Lang) -> str:
         axes.set_ylim(-0.02, 1.02)
         axes.set_xlabel(word("axis_support").get(ui), color=MUTED)
         axes.set_ylabel(word("axis_correct").get(ui), color=MUTED)
-        _calm(axes)
+        calm(axes)
         axes.grid(axis="y", color=RULE, lw=0.7)
-        return _svg(figure, f"calibration {ui}")
+        return svg_text(figure, f"calibration {ui}")
 
 
 @contextmanager
-def _figure(height: float, left: float = 0.34) -> Iterator[tuple[Figure, Axes]]:
+def drawing(height: float, left: float = 0.34) -> Iterator[tuple[Figure, Axes]]:
     """A figure 7.6 inches wide, kept out of pyplot's global state."""
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -134,13 +134,13 @@ def _figure(height: float, left: float = 0.34) -> Iterator[tuple[Figure, Axes]]:
         yield figure, figure.add_subplot()
 
 
-def _whole_numbers() -> Locator:
+def whole_numbers() -> Locator:
     from matplotlib.ticker import MaxNLocator
 
     return MaxNLocator(nbins=5, integer=True)
 
 
-def _calm(axes: Axes) -> None:
+def calm(axes: Axes) -> None:
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(RULE)
@@ -150,7 +150,7 @@ def _calm(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def _svg(figure: Figure, salt: str) -> str:
+def svg_text(figure: Figure, salt: str) -> str:
     """The figure as an SVG element: no XML head, no date, no fixed fonts, fit to its column."""
     import matplotlib
 

@@ -46,11 +46,19 @@ def load_base(folder: Path, precision: str) -> torch.nn.Module:
     return model.to(dtype).requires_grad_(False)
 
 
-def with_lora(model: torch.nn.Module, lora: Lora) -> torch.nn.Module:
+def with_lora(model: torch.nn.Module, lora: Lora, name: str = "default") -> torch.nn.Module:
     """`model` with a fresh adapter: A random, B zero, in float32; nothing changes yet."""
-    from peft import LoraConfig, get_peft_model
+    from peft import get_peft_model
 
-    config = LoraConfig(
+    tuned: torch.nn.Module = get_peft_model(model, lora_config(lora), adapter_name=name)
+    return tuned
+
+
+def lora_config(lora: Lora) -> Any:
+    """`lora` as peft has it."""
+    from peft import LoraConfig
+
+    return LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
@@ -58,7 +66,6 @@ def with_lora(model: torch.nn.Module, lora: Lora) -> torch.nn.Module:
         bias="none",
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(model, config)
 
 
 def projector_module(path: Path) -> torch.nn.Module:

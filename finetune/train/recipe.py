@@ -33,6 +33,9 @@ class LanguageRecipe(Strict):
     """`sft`: write the signed report. `dpo`: prefer it over the draft (Rafailov et al. 2023)."""
     beta: float = Field(default=0.1, gt=0)
     """DPO's temperature: how far the model may move from the one it starts as."""
+    sft: float = Field(default=0.0, ge=0)
+    """Weight of the signed reports' own loss beside DPO's (Pang et al. 2024, equation 1): a model
+    that only prefers them may write them less often."""
     lora: Lora = Lora()
     batch: int = Field(default=8, ge=1)
     """Pairs that one optimiser step sees."""

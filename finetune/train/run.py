@@ -157,8 +157,9 @@ class _Run:
             return mean
         assert self.reference is not None
         before = torch.tensor([self.reference[i] for i in chosen], device=self.accelerator.device)
-        good, bad = self._both(examples)
-        return losses.dpo_loss(good, bad, before[:, 0], before[:, 1], self.recipe.beta)
+        good, bad, tokens = self._both(examples)
+        preferred = losses.dpo_loss(good, bad, before[:, 0], before[:, 1], self.recipe.beta)
+        return preferred - self.recipe.sft * good.sum() / tokens
 
     def _words(self) -> losses.Words | None:
         if not self.recipe.words:
@@ -166,14 +167,15 @@ class _Run:
         vocabulary = self.accelerator.unwrap_model(self.model).language.config.vocab_size
         return losses.draw_words(self.used, vocabulary, self.recipe.words)
 
-    def _both(self, examples: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
-        """(pairs,) log-probabilities of the signed reports, and of the drafts."""
+    def _both(self, examples: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """(pairs,) log-probabilities of the signed reports, and of the drafts; () tokens of the
+        signed ones."""
         good = [(one, one.chosen) for one in examples]
         bad = [(one, one.rejected) for one in examples if one.rejected is not None]
         if len(bad) != len(good):
             raise TrainingError("training_pairs_without_draft", count=len(good) - len(bad))
-        sums, _ = self.model(self._batch(good + bad))
-        return sums[: len(good)], sums[len(good) :]
+        sums, counts = self.model(self._batch(good + bad))
+        return sums[: len(good)], sums[len(good) :], counts[: len(good)].sum()
 
     def _reference(self) -> list[tuple[float, float]]:
         """What the model thinks of every pair before it is changed: DPO's fixed point."""
@@ -184,7 +186,7 @@ class _Run:
         with torch.inference_mode():
             for start in range(0, len(self.pairs.train), self.recipe.micro_batch):
                 some = self.pairs.train[start : start + self.recipe.micro_batch]
-                good, bad = self._both(some)
+                good, bad, _ = self._both(some)
                 found += list(zip(good.tolist(), bad.tolist(), strict=True))
         return found
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from radraft.batch import open_eyes
 from radraft.llm_link import LlmLink
+from radraft.routing import Router
 from radraft.service import Llm, Service
 from radraft.worker import Worker
 
@@ -44,6 +45,7 @@ def running(
         profile,
         endpoint=link.endpoint,
         eyes=cache(lambda: open_eyes(profile)),
+        router=Router(store, settings.adapters_dir),
         slots=profile.vllm.max_num_seqs,
         timeout_s=settings.draft_timeout_s,
     )

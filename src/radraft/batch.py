@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from radraft import line
+from radraft import line, routing
 from radraft.llm import pins
 from radraft.llm.support import SCORED_AT_ONCE
+from radraft.routing import Router
 
 if TYPE_CHECKING:
     from radraft.llm.profiles import Profile
     from radraft.llm.server import Endpoint
     from radraft.llm.values import Draft
+    from radraft.settings import Settings
     from radraft.store.database import Store
 
 
@@ -23,30 +25,24 @@ async def draft_many(
     case_ids: Sequence[str],
     *,
     store: Store,
+    settings: Settings,
     profile: Profile,
     endpoint: Endpoint,
     eyes: line.Eyes | None,
-    timeout_s: float,
     at_once: int | None = None,
     on_draft: Callable[[Draft], None] | None = None,
 ) -> tuple[Draft, ...]:
-    """Draft `case_ids`, at most `at_once` at a time (the profile's batch when None), in order."""
+    """Draft `case_ids` with what their sites serve, at most `at_once` at a time (the profile's
+    batch when None), in order."""
     gate = asyncio.Semaphore(at_once or profile.vllm.max_num_seqs)
     scoring = asyncio.Semaphore(SCORED_AT_ONCE)
+    router = Router(store, settings.adapters_dir)
     async with httpx.AsyncClient(trust_env=False) as client:
+        base = line.Drafter(profile, endpoint, client, eyes, settings.draft_timeout_s, scoring)
 
         async def one(case_id: str) -> Draft:
             async with gate:
-                result = await line.draft(
-                    case_id,
-                    store=store,
-                    profile=profile,
-                    endpoint=endpoint,
-                    client=client,
-                    eyes=eyes,
-                    timeout_s=timeout_s,
-                    scoring=scoring,
-                )
+                result = await routing.draft(case_id, store=store, router=router, base=base)
             if on_draft is not None:
                 on_draft(result)
             return result

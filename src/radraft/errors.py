@@ -9,6 +9,8 @@
     ├── ReportError          an edit or a signature that is not allowed
     ├── FollowupError        a question that cannot be answered now
     ├── EvalError            input that cannot be scored without guessing
+    ├── TrainingError        a recipe or data that nothing can be trained from
+    ├── AdapterError         an adapter that may not serve, or a move it cannot make
     └── NotFound             no such case, image or version
 
 Every error has a stable `code` and a sentence a person can act on in Chinese and in English
@@ -84,6 +86,10 @@ class EvalError(RadraftError):
 
 class TrainingError(RadraftError):
     """A recipe, or data for one, that nothing can be trained from."""
+
+
+class AdapterError(RadraftError):
+    """An adapter that may not serve, or a move that it cannot make."""
 
 
 class NotFound(RadraftError):

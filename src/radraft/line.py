@@ -60,6 +60,22 @@ class Eyes:
     projector: Projector
 
 
+@dataclass(frozen=True)
+class Drafter:
+    """A served model, and all that drafting with it needs."""
+
+    profile: Profile
+    endpoint: Endpoint
+    client: httpx.AsyncClient
+    eyes: Eyes | None
+    timeout_s: float
+    scoring: asyncio.Semaphore
+    """Held while image support is measured: at most `llm.support.SCORED_AT_ONCE` reports at a
+    time."""
+    adapter_id: str | None = None
+    """Of an adapter that vLLM has loaded, whose projector `eyes` has; None for the base model."""
+
+
 def ingest(
     path: Path,
     *,
@@ -154,42 +170,47 @@ async def draft(
     case_id: str,
     *,
     store: Store,
-    profile: Profile,
-    endpoint: Endpoint,
-    client: httpx.AsyncClient,
-    eyes: Eyes | None,
-    timeout_s: float,
-    scoring: asyncio.Semaphore,
+    drafter: Drafter,
     on_sentence: Callable[[DraftedSentence], None] | None = None,
 ) -> Draft:
-    """Draft one case and store the draft. vLLM's faults become an empty draft with a code.
-
-    Every sentence is streamed before image support is measured, which waits for `scoring`:
-    at most `llm.support.SCORED_AT_ONCE` reports at a time.
-    """
-    request = await asyncio.to_thread(prepare, case_id, store=store, profile=profile, eyes=eyes)
-    if request is None:
-        result = llm_draft.uncovered(case_id, profile)
-        with store.begin() as session:
-            save(session, result)
-        return result
-    result = await ask(
-        request,
-        profile=profile,
-        endpoint=endpoint,
-        client=client,
-        eyes=eyes,
-        timeout_s=timeout_s,
-        on_sentence=on_sentence,
-    )
-    if profile.support is not None and result.coverage is Coverage.DRAFTED:
-        scorer = Scorer(profile, endpoint, client, eyes.projector if eyes else None, timeout_s)
-        async with scoring:
-            result = await _measured(result, request, scorer, store=store, eyes=eyes)
-        result = replace(result, least_support=profile.support.least)
+    """Draft one case and store the draft. vLLM's faults become an empty draft with a code."""
+    result, request = await write(case_id, store=store, drafter=drafter, on_sentence=on_sentence)
     with store.begin() as session:
         save(session, result, request)
     return result
+
+
+async def write(
+    case_id: str,
+    *,
+    store: Store,
+    drafter: Drafter,
+    on_sentence: Callable[[DraftedSentence], None] | None = None,
+) -> tuple[Draft, DraftRequest | None]:
+    """The draft of one case and what was asked for it; nothing is stored.
+
+    Every sentence is streamed before image support is measured.
+    """
+    profile, eyes = drafter.profile, drafter.eyes
+    request = await asyncio.to_thread(
+        prepare, case_id, store=store, profile=profile, eyes=eyes, adapter_id=drafter.adapter_id
+    )
+    if request is None:
+        return llm_draft.uncovered(case_id, profile), None
+    result = await ask(
+        request,
+        profile=profile,
+        endpoint=drafter.endpoint,
+        client=drafter.client,
+        eyes=eyes,
+        timeout_s=drafter.timeout_s,
+        on_sentence=on_sentence,
+    )
+    if profile.support is not None and result.coverage is Coverage.DRAFTED:
+        async with drafter.scoring:
+            result = await _measured(result, request, drafter, store=store)
+        result = replace(result, least_support=profile.support.least)
+    return result, request
 
 
 async def ask(
@@ -220,17 +241,20 @@ async def ask(
 
 
 async def _measured(
-    result: Draft, request: DraftRequest, scorer: Scorer, *, store: Store, eyes: Eyes | None
+    result: Draft, request: DraftRequest, drafter: Drafter, *, store: Store
 ) -> Draft:
     """`result` with the image support of each sentence, or as it is where that cannot be had: a
     draft that nobody measured is still a draft."""
     case_id, chosen = request.case_id, request.images.images
+    profile, eyes = drafter.profile, drafter.eyes
+    projector = eyes.projector if eyes is not None else None
+    scorer = Scorer(profile, drafter.endpoint, drafter.client, projector, drafter.timeout_s)
 
     def without(but: str | None = None) -> DraftRequest:
         made = prepare(
             case_id,
             store=store,
-            profile=scorer.profile,
+            profile=profile,
             eyes=eyes,
             adapter_id=request.adapter_id,
             change=partial(blank, but=but),

@@ -5,17 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from radraft import errors, line
 from radraft.errors import FollowupError, NotFound
+from radraft.eval import edits
 from radraft.finetune import pairs
 from radraft.llm.values import Draft, DraftedSentence
 from radraft.reports import check, editing, sign
 from radraft.reports.values import Coverage, Report, SignedReport
-from radraft.store import cases, drafts, images, questions
+from radraft.store import cases, drafts, images, openings, questions
 
 if TYPE_CHECKING:
     from radraft.llm.profiles import Profile
@@ -131,6 +132,13 @@ class Service:
         """A key image at full depth: zlib-compressed little-endian int16, row by row."""
         return images.values(self.store.objects, image_id)
 
+    def opened(self, case_id: str, reader: str, *, seconds_ago: float = 0.0) -> None:
+        """Note that `reader` opened the study so long ago. NotFound; ReportError
+        `author_invalid`."""
+        when = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+        with self.store.begin() as session:
+            openings.add(session, case_id, editing.checked_name(reader), when)
+
     def save(
         self, case_id: str, report: Report, *, base_revision: int, editor: str
     ) -> editing.WorkingReport:
@@ -142,6 +150,7 @@ class Service:
 
     def sign(self, case_id: str, *, base_revision: int, author: str) -> SignedReport:
         """Freeze the report and write its training pair, both or neither."""
+        edits.load_rules()
         with self.store.begin() as session:
             signed = sign.sign(
                 session,
@@ -154,7 +163,14 @@ class Service:
             stored = drafts.basis(session, case_id)
             if stored is None:
                 raise NotFound("case_not_found", case_id=case_id)
-            pair = pairs.make_pair(stored, signed, site=case.site, patient_ref=case.patient_ref)
+            opened = openings.last(session, case_id, signed.author, signed.signed_at)
+            pair = pairs.make_pair(
+                stored,
+                signed,
+                site=case.site,
+                patient_ref=case.patient_ref,
+                seconds=None if opened is None else (signed.signed_at - opened).total_seconds(),
+            )
             pairs.save_pair(session, pair)
             return signed
 

@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     """Address of the workstation. Loopback only: this version has no log-in of its own."""
     port: int = 7860
 
+    @property
+    def adapters_dir(self) -> Path:
+        """The one root under which adapters lie."""
+        return self.data_dir / "adapters"
+
     @field_validator("data_dir", "cache_dir", "vllm_python", "radeval_python")
     @classmethod
     def _expand(cls, path: Path) -> Path:

@@ -9,23 +9,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from sqlalchemy.exc import SQLAlchemyError
 
-from radraft import line
+from radraft import line, routing
 from radraft.errors import RadraftError
 from radraft.llm import draft as llm_draft
 from radraft.llm.support import SCORED_AT_ONCE
 from radraft.llm.values import Draft, DraftedSentence
 from radraft.reports.values import Coverage
+from radraft.shadowing import Beside
 from radraft.store import cases
 
 if TYPE_CHECKING:
     from radraft.llm.profiles import Profile
     from radraft.llm.server import Endpoint
+    from radraft.routing import Router
     from radraft.store.database import Store
 
 log = logging.getLogger("radraft.worker")
@@ -51,6 +54,7 @@ class Worker(threading.Thread):
         *,
         endpoint: Callable[[], Endpoint | None],
         eyes: Callable[[], line.Eyes | None],
+        router: Router,
         slots: int,
         timeout_s: float,
     ) -> None:
@@ -59,6 +63,7 @@ class Worker(threading.Thread):
         self._profile = profile
         self._endpoint = endpoint
         self._eyes = eyes
+        self._router = router
         self._slots = slots
         self._timeout_s = timeout_s
         self._stop_event = threading.Event()
@@ -96,24 +101,37 @@ class Worker(threading.Thread):
         limits = httpx.Limits(max_connections=self._slots + 4)
         running: dict[asyncio.Task[None], str] = {}
         scoring = asyncio.Semaphore(SCORED_AT_ONCE)
+        beside = Beside(self._store, self._router)
         async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
             while not self._stop_event.is_set():
                 endpoint = self._endpoint()
                 if endpoint is not None:
-                    for case_id in self._claim(self._slots - len(running)):
-                        task = asyncio.create_task(self._draft(case_id, endpoint, client, scoring))
-                        running[task] = case_id
-                await self._pause(running)
+                    base = partial(self._base, endpoint, client, scoring)
+                    claimed = self._claim(self._slots - len(running))
+                    if claimed:
+                        await beside.give_way()
+                    for case_id in claimed:
+                        running[asyncio.create_task(self._draft(case_id, base))] = case_id
+                    if not running:
+                        beside.go_on(base)
+                await self._pause({*running, *beside.tasks})
                 for task in [task for task in running if task.done()]:
                     self._settle(running.pop(task), task.exception())
+            await beside.give_way()
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
         self._give_back(case_id for task, case_id in running.items() if task.cancelled())
 
-    async def _pause(self, running: dict[asyncio.Task[None], str]) -> None:
+    async def _base(
+        self, endpoint: Endpoint, client: httpx.AsyncClient, scoring: asyncio.Semaphore
+    ) -> line.Drafter:
+        eyes = await asyncio.to_thread(self._eyes)
+        return line.Drafter(self._profile, endpoint, client, eyes, self._timeout_s, scoring)
+
+    async def _pause(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
         wake = asyncio.create_task(asyncio.to_thread(self._wake.wait, TICK_S))
-        await asyncio.wait({wake, *running}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({wake, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         self._wake.set()
         await wake
         self._wake.clear()
@@ -124,23 +142,13 @@ class Worker(threading.Thread):
         with self._store.begin() as session:
             return cases.claim(session, limit=free)
 
-    async def _draft(
-        self,
-        case_id: str,
-        endpoint: Endpoint,
-        client: httpx.AsyncClient,
-        scoring: asyncio.Semaphore,
-    ) -> None:
+    async def _draft(self, case_id: str, base: Callable[[], Awaitable[line.Drafter]]) -> None:
         try:
-            result = await line.draft(
+            result = await routing.draft(
                 case_id,
                 store=self._store,
-                profile=self._profile,
-                endpoint=endpoint,
-                client=client,
-                eyes=await asyncio.to_thread(self._eyes),
-                timeout_s=self._timeout_s,
-                scoring=scoring,
+                router=self._router,
+                base=await base(),
                 on_sentence=self._keep,
             )
         except RadraftError as error:

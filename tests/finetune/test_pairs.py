@@ -45,14 +45,16 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 AUTHOR = "王签名"
 
 
-def sign_pair(session: Session, case_id: str, *, author: str = AUTHOR) -> TrainingPair:
+def sign_pair(
+    session: Session, case_id: str, *, site: str = "site-a", seconds: float | None = None
+) -> TrainingPair:
     """Sign the working report as the service does: version and pair in one transaction."""
     base = editing.current(session, case_id).revision
-    signed = sign(session, case_id, base_revision=base, author=author, now=NOW)
+    signed = sign(session, case_id, base_revision=base, author=AUTHOR, now=NOW)
     draft = drafts.basis(session, case_id)
     assert draft is not None
     ref = cases.get_case(session, case_id).patient_ref
-    pair = make_pair(draft, signed, site="site-a", patient_ref=ref)
+    pair = make_pair(draft, signed, site=site, patient_ref=ref, seconds=seconds)
     save_pair(session, pair)
     return pair
 
@@ -144,7 +146,8 @@ def test_export_in_chat_and_preference_form(store: Store, tmp_path: Path) -> Non
     assert line["messages"] == [*prompt, answer]
     assert line["images"] == ["a" * 64]
     assert line["metadata"]["split"] == pair.split
-    assert line["metadata"]["edits"] == {"kept": 2, "reworded": 0, "deleted": 2, "added": 0}
+    edits = {"kept": 2, "reworded": 0, "corrected": 0, "deleted": 2, "added": 0}
+    assert line["metadata"]["edits"] == edits
     assert line["metadata"]["content_sha"] == pair.signed.content_sha
     (preference,) = lines(tmp_path / "pairs.preference.jsonl")
     assert preference["prompt"] == prompt
@@ -240,6 +243,48 @@ def test_a_report_that_names_no_one_is_exported(
         edit(session, case_id, Report(case_id, (make_sentence("f1", text, "x"),), ()))
         sign_pair(session, case_id)
         assert export(session, tmp_path / "o.jsonl").examples == 1
+
+
+@pytest.mark.parametrize(
+    ("zh", "changed"),
+    [
+        ("两肺纹理，增多 。", False),
+        ("两肺纹理,增多。\n", False),
+        ("两肺纹理增多。", True),
+    ],
+)
+def test_typing_alone_is_no_preference(
+    sqlite_store: Store, tmp_path: Path, zh: str, changed: bool
+) -> None:
+    with sqlite_store.begin() as session:
+        drafted = make_sentence("f1", "两肺纹理，增多。", "Increased markings.")
+        case_id = add_case(session)
+        save_draft(session, make_draft(case_id, Report(case_id, (drafted,), ())))
+        edit(session, case_id, Report(case_id, (replace(drafted, zh=zh),), ()))
+        sign_pair(session, case_id)
+        count = export(session, tmp_path / "o.jsonl")
+    assert (count.examples, count.preferences) == (1, int(changed))
+
+
+def test_what_was_signed_unread_or_identifies_is_not_exported(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
+    with sqlite_store.begin() as session:
+        sign_pair(session, add_drafted(session, 1), seconds=0.1)
+        other = add_drafted(session, 2)
+        edit(session, other, Report(other, (make_sentence("f1", "请联系13800138000。"),), ()))
+        sign_pair(session, other)
+        count = export(session, tmp_path / "o.jsonl")
+    assert (count.examples, count.unread, count.identified) == (0, 1, 1)
+
+
+def test_the_pairs_of_one_site(store: Store) -> None:
+    with store.begin() as session:
+        pair = sign_pair(session, add_drafted(session, 1), seconds=61.25)
+        sign_pair(session, add_drafted(session, 2), site="site-b")
+        assert list(pairs(session, "site-a")) == [pair]
+        assert len(list(pairs(session))) == 2
+    assert pair.seconds == 61.25
 
 
 def test_no_identity_past_the_wall(store: Store, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from radraft.errors import DraftingError
-from radraft.llm.launch import command, cpu_ranges, environment, has_gpu, vllm_python
+from radraft.llm.launch import CPU_LORA, command, cpu_ranges, environment, has_gpu, vllm_python
 from radraft.llm.profiles import load_profile
 from radraft.settings import Settings
 
@@ -41,7 +41,8 @@ def test_environment_has_the_key_and_no_telemetry_and_nothing_of_ours() -> None:
     assert env["VLLM_API_KEY"] == "key-1"
     assert env["VLLM_NO_USAGE_STATS"] == env["DO_NOT_TRACK"] == env["HF_HUB_OFFLINE"] == "1"
     assert env["PATH"] == "/bin"
-    assert not {"RADRAFT_LLM_KEY", "PYTHONPATH", "SECRET"} & set(env)
+    assert not {"RADRAFT_LLM_KEY", "SECRET"} & set(env)
+    assert env.get("PYTHONPATH") != "/x"
     hub = environment(load_profile("medgemma-4b-it"), "key-1", python=PYTHON, base=base)
     assert "HF_HUB_OFFLINE" not in hub
 
@@ -58,6 +59,9 @@ def test_on_a_cpu_every_core_and_the_fast_openmp(tmp_path: Path) -> None:
     assert env["LD_PRELOAD"] == str(openmp)
     assert "LD_PRELOAD" not in environment(load_profile("starter"), "k", python=PYTHON, base={})
     assert "--enforce-eager" in words("starter")
+    module, _, name = CPU_LORA.partition(".")
+    assert f"--worker-extension-cls {CPU_LORA}" in words("starter")
+    assert f"class {name}" in (Path(env["PYTHONPATH"]) / f"{module}.py").read_text("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from radraft.errors import StudyRejected
 from radraft.studies._scrub import scrub
-from radraft.studies.deidentify import age_band, deidentify
+from radraft.studies.deidentify import age_band, deidentify, identifies
 from radraft.studies.quality import check
 from radraft.studies.values import CheckedStudy, Instance, Patient, Study, View
 from tests.studies import builders as b
@@ -87,12 +87,19 @@ KEPT = [
     "右下肺结节 12 mm，建议复查；白细胞 13.1×10^9/L。",
     "Cough for 3 weeks, marked dyspnea, MS patient, BP 120/80.",
     "术后第2天，T12 压缩性骨折，L4/5 椎间盘突出。",
+    "这张X光片显示右肺结节；另一张X线片未见异常。",
 ]
 
 
 @pytest.mark.parametrize("text", KEPT)
 def test_clinical_text_stays(text: str) -> None:
     assert _history(text) == text
+    assert not identifies(text)
+
+
+def test_what_was_taken_out_already_identifies_nobody() -> None:
+    assert identifies("患者张某，右肺结节。")
+    assert not identifies("患者***，右肺结节。")
 
 
 def test_single_character_components_do_not_blot_words() -> None:

@@ -111,6 +111,33 @@ def test_sign_amend_and_the_training_pair(client: TestClient, service: Service) 
     assert amended["state"] == "amended"
 
 
+def test_time_is_counted_from_the_signers_last_opening(
+    client: TestClient, service: Service
+) -> None:
+    case_id = seed.add(service.store)
+    for reader, ago in (("林清", 600.0), ("林清", 120.0), ("王", 30.0)):
+        body = {"reader": reader, "seconds_ago": ago}
+        assert client.post(f"/api/cases/{case_id}/opened", json=body).status_code == 200
+    assert client.post(f"/api/cases/{case_id}/opened", json={"reader": "李"}).status_code == 200
+    body = {"base_revision": working(client, case_id)["revision"], "author": " 林清 "}
+    assert client.post(f"/api/cases/{case_id}/sign", json=body).status_code == 200
+    with service.store.begin() as session:
+        (pair,) = pairs.pairs(session)
+    assert pair.seconds is not None
+    assert 120.0 <= pair.seconds < 600.0
+
+
+def test_time_is_unknown_where_the_signer_opened_nothing(
+    client: TestClient, service: Service
+) -> None:
+    case_id = seed.add(service.store)
+    client.post(f"/api/cases/{case_id}/opened", json={"reader": "王"})
+    service.sign(case_id, base_revision=working(client, case_id)["revision"], author="林清")
+    with service.store.begin() as session:
+        (pair,) = pairs.pairs(session)
+    assert pair.seconds is None
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "code"),
     [
@@ -118,6 +145,16 @@ def test_sign_amend_and_the_training_pair(client: TestClient, service: Service) 
         ("GET", "/api/cases/nobody", None, 422, "request_invalid"),
         ("GET", f"/api/images/{'0' * 64}/values", None, 404, "image_not_found"),
         ("POST", "/api/cases/{case}/sign", {"author": "A"}, 422, "request_invalid"),
+        ("POST", "/api/cases/{case}/opened", {"reader": ""}, 422, "request_invalid"),
+        ("POST", "/api/cases/{case}/opened", {"reader": " "}, 422, "author_invalid"),
+        (
+            "POST",
+            "/api/cases/{case}/opened",
+            {"reader": "A", "seconds_ago": -1},
+            422,
+            "request_invalid",
+        ),
+        ("POST", "/api/cases/c-0000000000000000/opened", {"reader": "A"}, 404, "case_not_found"),
         ("POST", "/api/cases/{case}/amend", {"editor": "A"}, 422, "report_not_signed"),
         (
             "POST",

@@ -72,7 +72,12 @@ def test_edit_sign_and_find_it_again(
     dialog.get_by_role("button", name="Sign").click()
     expect(page.locator(".rd-signature")).to_contain_text("Signed by 林清")
 
-    page.reload()
+    with page.expect_response(re.compile("/opened$")) as told:
+        page.reload()
+    sent = told.value.request.post_data_json
+    assert sent is not None
+    assert sent["reader"] == "林清"
+    assert told.value.ok
     expect(page.locator(".rd-signature")).to_contain_text("Signed by 林清")
     expect(area(page, "findings", 0, "zh")).to_have_value("双肺清晰。")
     expect(area(page, "findings", 0, "zh")).not_to_be_editable()
@@ -89,10 +94,30 @@ def test_edit_sign_and_find_it_again(
     assert signed.report.findings[2].en == "No pneumothorax."
     assert pair.signed == signed
     edits = {edit.sentence_id: edit.edit.value for edit in pair.stats.sentences}
-    assert (edits["f1"], edits["f4"]) == ("reworded", "deleted")
+    assert (edits["f1"], edits["f4"]) == ("corrected", "deleted")
+    assert pair.seconds is not None
+    assert pair.seconds > 0
     assert not any("魏" in text or "PLANTED" in text for text in seen.console)
     assert not any("魏" in url or "PLANTED" in url for url in seen.requests)
     assert "魏" not in page.title()
+
+
+def test_a_name_given_with_the_signature_counts_from_the_opening(
+    open_page: Opener, workstation: Workstation
+) -> None:
+    case_id = seed.add(workstation.store, 21)
+    page = open_page(case_id)
+    page.clock.install()
+    page.clock.fast_forward(300_000)
+    page.locator("[data-part=sign]").click()
+    dialog = page.get_by_role("dialog")
+    dialog.locator("[data-part=author]").fill("周末")
+    dialog.get_by_role("button", name="Sign").click()
+    expect(page.locator(".rd-signature")).to_contain_text("Signed by 周末")
+    with workstation.store.begin() as session:
+        (pair,) = [pair for pair in pairs.pairs(session) if pair.case_id == case_id]
+    assert pair.seconds is not None
+    assert pair.seconds >= 299
 
 
 def test_refresh_in_the_middle_of_a_word_loses_nothing(

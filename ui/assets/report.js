@@ -10,6 +10,7 @@ import { Editor } from "/ui/editor.js";
 import { Followup } from "/ui/followup.js";
 import { onLanguage, pick, ready, t, translate } from "/ui/i18n.js";
 import { ReportBar } from "/ui/bar.js";
+import { told } from "/ui/opening.js";
 import { showPartial } from "/ui/partial.js";
 import { SignDialog } from "/ui/sign.js";
 import { editor as editorName, emit, on, state } from "/ui/state.js";
@@ -175,7 +176,9 @@ class ReportPane {
     const [zh, en] = view.notice;
     const reason = view.draft?.coverage;
     element.dataset.coverage = reason ?? "";
-    setText(element, pick({ zh, en }));
+    const by = view.draft?.adapter_id;
+    const said = pick({ zh, en });
+    setText(element, by ? `${said} ${t("drafted_by_adapter", { adapter: by })}` : said);
   }
 
   writing(view) {
@@ -220,6 +223,7 @@ class ReportPane {
     const { revision } = this.autosave.base;
     const author = await this.dialog.confirm(state.view);
     if (!author) return;
+    await told();
     await this.act(`/cases/${state.caseId}/sign`, { base_revision: revision, author });
     emit("signed");
   }

@@ -1,6 +1,7 @@
 // Opens a study and keeps its CaseView current: fast while a draft is being written, slow after.
 
 import { ApiError, getChanged } from "/ui/api.js";
+import { opened } from "/ui/opening.js";
 import { emit, on, state } from "/ui/state.js";
 
 const DRAFTING_MS = 700;
@@ -24,6 +25,7 @@ export async function open(caseId) {
   state.caseId = caseId;
   state.view = null;
   history.replaceState(null, "", `${location.pathname}${location.search}#${caseId}`);
+  opened(caseId);
   emit("opening", caseId);
   await refresh(true);
 }

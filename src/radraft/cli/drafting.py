@@ -76,10 +76,10 @@ def _draft(case_ids: tuple[str, ...], context: Context, out: Output) -> None:
                     draft_many(
                         case_ids,
                         store=context.store,
+                        settings=context.settings,
                         profile=context.profile,
                         endpoint=endpoint,
                         eyes=eyes,
-                        timeout_s=context.settings.draft_timeout_s,
                         on_draft=lambda result: progress.advance(drafting),
                     )
                 )
@@ -116,6 +116,7 @@ def drafted_json(case_id: str, context: Context) -> dict[str, Any]:
         "modality": case.modality,
         "covered": covered,
         "model": result.model_id if covered else None,
+        "adapter": result.adapter_id,
         "report": report_json(result.report),
         "issues": check(result.report, result) if covered else (),
         "usage": result.usage,
@@ -147,7 +148,8 @@ def _text(result: dict[str, Any]) -> str:
             f"{result['case_id']}  {error['code']}\n"
             f"  {error['message_zh']}\n  {error['message_en']}\n"
         )
-    head = f"{result['case_id']}  {result['modality']}  {result['model'] or '-'}"
+    adapter = f" + {result['adapter']}" if result["adapter"] else ""
+    head = f"{result['case_id']}  {result['modality']}  {result['model'] or '-'}{adapter}"
     notice = result["notice"]
     report = report_text(result["report"], result["issues"])
     return f"{head}\n  {notice['zh']}\n  {notice['en']}\n{report}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from radraft.cli import eval_commands, training
+from radraft.cli import adapters, eval_commands, flywheel, training
 from radraft.cli.output import Output, reporting
 
 app = typer.Typer(
@@ -24,6 +25,16 @@ app.add_typer(pairs_app, name="pairs")
 app.add_typer(starter_app, name="starter")
 app.add_typer(eval_commands.app, name="eval")
 app.add_typer(training.app, name="train")
+app.add_typer(flywheel.app, name="flywheel")
+app.add_typer(adapters.app, name="adapters")
+
+
+class Start(StrEnum):
+    """What an adapter's training goes on from."""
+
+    SERVING = "serving"
+    BASE = "base"
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Case = Annotated[str, typer.Argument(help="Case id, as `radraft ingest` prints it.")]
@@ -117,6 +128,36 @@ def demo(
         from radraft.cli import demonstration
 
         demonstration.demo(studies, out, leave=leave)
+
+
+@app.command()
+def adapt(
+    site: Annotated[
+        str | None, typer.Option("--site", help="Name of a site; RADRAFT_SITE where not given.")
+    ] = None,
+    start: Annotated[
+        Start, typer.Option("--from", help="What the training goes on from.")
+    ] = Start.SERVING,
+    recipe: Annotated[
+        str, typer.Option("--recipe", help="A recipe's name, or a YAML file.")
+    ] = "adapt",
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, max=2**31 - 1, help="In place of the recipe's.")
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder of the run; else the site's last unfinished, or new."),
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", help="Who does it; this user where not given.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Train a site's next adapter from its signed reports; a killed run goes on where it was."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import adapt as adapting
+
+        adapting.adapt(site, start.value, recipe, seed, run, by, out)
 
 
 @app.command()

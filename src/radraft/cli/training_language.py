@@ -143,9 +143,13 @@ def teller(move: Callable[[str, float], None]) -> Callable[[runs.Step], None]:
     """Says after each step how far training is and how long it still takes."""
 
     def tell(step: runs.Step) -> None:
-        minutes = step.seconds * (step.total - step.done) / 60
-        left = f"{minutes:.0f} min" if minutes >= 1 else "less than a minute"
-        text = f"Step {step.done} of {step.total}, loss {step.loss:.3f}, {left} left"
+        remains = left(step.seconds * (step.total - step.done))
+        text = f"Step {step.done} of {step.total}, loss {step.loss:.3f}, {remains} left"
         move(text, step.done / step.total)
 
     return tell
+
+
+def left(seconds: float) -> str:
+    """How long something still takes, for a progress bar."""
+    return f"{seconds / 60:.0f} min" if seconds >= 60 else "less than a minute"

@@ -6,7 +6,7 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from radraft.store.tables import Base
+from radraft.store.base import Base
 
 
 def insert_new(session: Session, kind: type[Base], **values: object) -> bool:

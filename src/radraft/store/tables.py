@@ -1,85 +1,27 @@
 """Tables. `patients` and `study_identities` hold identity; no other table may.
 
-Signed reports, training pairs and report revisions are append-only: triggers (see `migrations/`)
-refuse UPDATE, DELETE, REPLACE and TRUNCATE.
+Signed reports, training pairs, report revisions, and what became of adapters are append-only:
+triggers (see `migrations/`) refuse UPDATE, DELETE, REPLACE and TRUNCATE.
 """
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
-from sqlalchemy import (
-    DateTime,
-    Double,
-    ForeignKey,
-    ForeignKeyConstraint,
-    Index,
-    MetaData,
-    String,
-    Text,
-    TypeDecorator,
-)
-from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from radraft.store.base import Base as Base
 
 IDENTITY_TABLES = frozenset({"patients", "study_identities"})
-IMMUTABLE_TABLES = ("signed_reports", "training_pairs", "report_revisions")
-
-NAMING = {
-    "ix": "ix_%(column_0_label)s",
-    "uq": "uq_%(table_name)s_%(column_0_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An instant: aware datetimes in, UTC out. ValueError for a naive datetime."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("an instant needs a time zone")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """SQLite forgets the zone; what was written was UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Strings(TypeDecorator[tuple[str, ...]]):
-    """A tuple of strings as a JSON array."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:
-        """To JSON."""
-        return None if value is None else json.dumps(list(value), ensure_ascii=False)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:
-        """From JSON."""
-        return None if value is None else tuple(json.loads(value))
-
-
-class Base(DeclarativeBase):
-    """All tables; text is unbounded unless said otherwise."""
-
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own name, read once by its metaclass
-        str: Text,
-        float: Double,
-        datetime: UtcDateTime,
-        tuple[str, ...]: Strings,
-    }
+IMMUTABLE_TABLES = (
+    "signed_reports",
+    "training_pairs",
+    "report_revisions",
+    "openings",
+    "adapter_moves",
+    "gate_records",
+)
 
 
 class SiteRow(Base):
@@ -236,6 +178,8 @@ class PairRow(Base):
     draft: Mapped[str]
     stats: Mapped[str]
     split: Mapped[str] = mapped_column(String(16))
+    # From the signer's last opening of the study; None where it was not opened in the page.
+    seconds: Mapped[float | None]
 
 
 class TurnRow(Base):
@@ -252,3 +196,78 @@ class TurnRow(Base):
     refused: Mapped[bool]
     asked_by: Mapped[str]
     asked_at: Mapped[datetime]
+
+
+class OpeningRow(Base):
+    """A reader opened a study in the page; append-only."""
+
+    __tablename__ = "openings"
+
+    opening_id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), index=True)
+    reader: Mapped[str]
+    opened_at: Mapped[datetime]
+
+
+class AdapterRow(Base):
+    """One adapter of one site; its files lie under `adapters/<adapter_id>/` of the data folder."""
+
+    __tablename__ = "adapters"
+    __table_args__ = (Index("ix_adapters_site_state", "site", "state"),)
+
+    adapter_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    site: Mapped[str]
+    base: Mapped[str]
+    # JSON: file name -> SHA-256.
+    files: Mapped[str]
+    rank: Mapped[int]
+    parent: Mapped[str | None] = mapped_column(String(64))
+    data_sha: Mapped[str] = mapped_column(String(64))
+    # JSON: how it was made.
+    card: Mapped[str]
+    made_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(16))
+    # Share of the site's cases that a shadow adapter drafts in sight, 0 to 1.
+    canary: Mapped[float]
+
+
+class AdapterMoveRow(Base):
+    """One change of an adapter's state; append-only."""
+
+    __tablename__ = "adapter_moves"
+
+    move_id: Mapped[int] = mapped_column(primary_key=True)
+    adapter_id: Mapped[str] = mapped_column(ForeignKey("adapters.adapter_id"), index=True)
+    site: Mapped[str]
+    before: Mapped[str | None] = mapped_column(String(16))
+    after: Mapped[str] = mapped_column(String(16))
+    # Name of the person who confirmed it, or of the command that did it.
+    by: Mapped[str]
+    reason: Mapped[str]
+    moved_at: Mapped[datetime]
+
+
+class GateRow(Base):
+    """One decision of the gate; append-only. `content` is the canonical JSON of `GateRecord`."""
+
+    __tablename__ = "gate_records"
+
+    record_id: Mapped[int] = mapped_column(primary_key=True)
+    # None where a batch was stopped before anything was trained on it.
+    adapter_id: Mapped[str | None] = mapped_column(ForeignKey("adapters.adapter_id"), index=True)
+    site: Mapped[str] = mapped_column(index=True)
+    passed: Mapped[bool]
+    content: Mapped[str]
+    decided_at: Mapped[datetime]
+
+
+class ShadowDraftRow(Base):
+    """A draft that a shadow adapter made beside the serving one; no reader sees it."""
+
+    __tablename__ = "shadow_drafts"
+
+    shadow_id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), index=True)
+    adapter_id: Mapped[str] = mapped_column(ForeignKey("adapters.adapter_id"), index=True)
+    content: Mapped[str]
+    created_at: Mapped[datetime]

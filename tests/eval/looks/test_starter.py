@@ -62,7 +62,8 @@ def product(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Product]:
     folder = tmp_path_factory.mktemp("product")
-    store = open_store(Settings(data_dir=folder / "data"))
+    settings = Settings(data_dir=folder / "data", draft_timeout_s=600)
+    store = open_store(settings)
     eyes = open_eyes(starter_profile)
     case_ids: list[str] = []
     for name in STUDIES:
@@ -74,10 +75,10 @@ def product(
         draft_many(
             case_ids,
             store=store,
+            settings=settings,
             profile=starter_profile,
             endpoint=starter_endpoint,
             eyes=eyes,
-            timeout_s=600,
             # vLLM's sums depend in their last bits on what is in the batch.
             at_once=1,
         )

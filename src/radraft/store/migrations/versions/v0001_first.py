@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from radraft.store.migrations import append_only
+
 revision = "0001"
 down_revision: str | None = None
 branch_labels: str | None = None
@@ -24,10 +26,9 @@ def upgrade() -> None:
     _cases()
     _reports()
     _signed()
-    if op.get_bind().dialect.name == "postgresql":
-        _postgresql_triggers()
-    else:
-        _sqlite_triggers()
+    append_only.prepare()
+    for table, keys in IMMUTABLE.items():
+        append_only.protect(table, keys)
 
 
 def _text(name: str, *, null: bool = False) -> sa.Column[str]:
@@ -210,38 +211,3 @@ def _signed() -> None:
         ),
         sqlite_with_rowid=False,
     )
-
-
-def _sqlite_triggers() -> None:
-    for table, keys in IMMUTABLE.items():
-        for verb in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
-        # INSERT OR REPLACE deletes the old row without firing its delete trigger.
-        taken = " OR ".join(
-            "(" + " AND ".join(f"{name} = NEW.{name}" for name in key) + ")" for key in keys
-        )
-        op.execute(
-            f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
-            f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {taken}) "
-            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-        )
-
-
-def _postgresql_triggers() -> None:
-    op.execute(
-        "CREATE FUNCTION radraft_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME "
-        "USING ERRCODE = 'restrict_violation'; END $$"
-    )
-    for table in IMMUTABLE:
-        for verbs, name in (("UPDATE OR DELETE", "rows"), ("TRUNCATE", "all")):
-            level = "ROW" if name == "rows" else "STATEMENT"
-            op.execute(
-                f"CREATE TRIGGER {table}_append_only_{name} BEFORE {verbs} ON {table} "
-                f"FOR EACH {level} EXECUTE FUNCTION radraft_append_only()"
-            )
-            # ALWAYS: fires even where session_replication_role switches ordinary triggers off.
-            op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_append_only_{name}")

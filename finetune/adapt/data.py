@@ -1,0 +1,173 @@
+"""Which signed reports a run trains on, and how the trainer takes them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from radraft import canonical
+from radraft.errors import AdapterError, NotFound
+from radraft.finetune import export, pairs
+from radraft.finetune.adapt.recipe import AdaptRecipe
+from radraft.finetune.adapt.values import Chosen, Plan
+from radraft.finetune.registry import registry
+from radraft.finetune.train.values import Example, Tokens, TokenSource
+from radraft.finetune.values import TrainingPair
+from radraft.store import cases
+from radraft.vision_encoder import stored
+
+if TYPE_CHECKING:
+    from radraft.finetune.selection import Selection
+    from radraft.store.objects import Objects
+
+FROZEN = "held_out"
+OTHER_ENCODER, NO_EMBEDDING, WAITING = "other_encoder", "no_embedding", "waits_for_a_later_run"
+
+
+def plan(
+    session: Session,
+    objects: Objects,
+    selection: Selection,
+    recipe: AdaptRecipe,
+    *,
+    site: str,
+    parent: str | None,
+    encoder_id: str,
+    seed: int,
+) -> Plan:
+    """The pairs of a run that goes on from `parent`: the newest that its chain was not trained on,
+    and drawn earlier ones. A share of the new ones, whole patients, is kept for validation.
+
+    AdapterError `adapt_too_few_pairs` where fewer are new than the recipe asks for.
+    """
+    left_out = Counter(item.reason.value for item in selection.left_out)
+    usable = list(_usable(objects, selection.train, encoder_id, left_out))
+    before = trained_on(session, parent)
+    old = [pair for pair in usable if pair.pair_id in before]
+    new = [pair for pair in usable if pair.pair_id not in before]
+    if len(new) > recipe.most_pairs:
+        left_out[WAITING] += len(new) - recipe.most_pairs
+        new = new[-recipe.most_pairs :]
+    if len(new) < recipe.least_pairs:
+        raise AdapterError(
+            "adapt_too_few_pairs", site=site, found=len(new), needed=recipe.least_pairs
+        )
+    valid = _kept_back(session, new, recipe.valid, f"{seed}:{parent}")
+    again = min(len(old), round(recipe.replay * (len(new) - len(valid))))
+    drawn = np.random.default_rng((seed, len(old))).permutation(len(old))[:again]
+    return Plan(
+        parent=parent,
+        train=tuple(pair.pair_id for pair in new if pair.pair_id not in valid),
+        replay=tuple(old[place].pair_id for place in sorted(drawn.tolist())),
+        valid=tuple(pair.pair_id for pair in new if pair.pair_id in valid),
+        left_out=dict(sorted(left_out.items())),
+        frozen=len(selection.frozen),
+    )
+
+
+def data_sha(planned: Plan) -> str:
+    """Names the pairs: their ids are hashes of their content."""
+    return canonical.sha256([planned.train, planned.replay, planned.valid])
+
+
+def chosen(session: Session, planned: Plan) -> Chosen:
+    """The plan's pairs. They are append-only, so a resumed run finds those it began with."""
+    wanted = {*planned.train, *planned.replay, *planned.valid}
+    found = {pair.pair_id: pair for pair in pairs.pairs(session) if pair.pair_id in wanted}
+    # Nothing of a patient whose reports judge the candidate may train it.
+    assert all(pair.split != FROZEN for pair in found.values())
+    train = tuple(found[pair_id] for pair_id in (*planned.train, *planned.replay))
+    return Chosen(train, tuple(found[pair_id] for pair_id in planned.valid))
+
+
+def trained_on(session: Session, adapter_id: str | None) -> frozenset[str]:
+    """Ids of the pairs that the adapter, and those it goes back to, were trained on."""
+    found: set[str] = set()
+    seen: set[str] = set()
+    open_ends = [adapter_id] if adapter_id else []
+    while open_ends:
+        one = open_ends.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        adapter = registry.get(session, one)
+        found |= set(adapter.card.get("pairs", ()))
+        open_ends += [adapter.parent] if adapter.parent else list(adapter.card.get("parents", ()))
+    return frozenset(found)
+
+
+def example(pair: TrainingPair) -> Example:
+    """As the trainer takes it: what was asked, what was signed, and the draft where a model's was
+    changed."""
+    messages, images = export.chat(json.loads(pair.request)["messages"], pair.image_ids)
+    changed = export.is_preference(pair)
+    return Example(
+        messages=tuple(messages),
+        images=tuple(images),
+        chosen=export.target_text(pair.signed.report),
+        rejected=export.target_text(pair.draft.report) if changed else None,
+    )
+
+
+def tokens(objects: Objects, encoder_id: str) -> TokenSource:
+    """Reads an image's tokens where drafting stored them."""
+
+    def read(image_id: str) -> Tokens:
+        return stored.parse(
+            objects.get(stored.key(encoder_id, image_id)), encoder_id, image_id
+        ).tokens
+
+    return read
+
+
+def _usable(
+    objects: Objects, found: Iterable[TrainingPair], encoder_id: str, left_out: Counter[str]
+) -> Iterator[TrainingPair]:
+    read = tokens(objects, encoder_id)
+    for pair in found:
+        assert pair.split != FROZEN
+        if pair.encoder_id != encoder_id:
+            left_out[OTHER_ENCODER] += 1
+        elif not _readable(read, pair.image_ids):
+            left_out[NO_EMBEDDING] += 1
+        else:
+            yield pair
+
+
+def _readable(read: Callable[[str], Tokens], image_ids: Sequence[str]) -> bool:
+    try:
+        return bool([read(image_id) for image_id in image_ids])
+    except (NotFound, stored.Damaged):
+        return False
+
+
+def _kept_back(
+    session: Session, new: Sequence[TrainingPair], share: float, salt: str
+) -> frozenset[str]:
+    """Pair ids of whole patients, drawn by `salt`, until they are `share` of the pairs."""
+    groups: dict[str, list[str]] = {}
+    for pair in new:
+        groups.setdefault(_patient(session, pair), []).append(pair.pair_id)
+    if len(groups) == 1:
+        # One patient's reports: better judged by other reports of the same than by none.
+        groups = {pair.case_id: [pair.pair_id] for pair in new}
+    order = sorted(groups, key=lambda name: hashlib.sha256(f"{salt}:{name}".encode()).digest())
+    kept: list[str] = []
+    for name in order[:-1]:
+        if len(kept) >= share * len(new):
+            break
+        kept += groups[name]
+    return frozenset(kept)
+
+
+def _patient(session: Session, pair: TrainingPair) -> str:
+    try:
+        return cases.get_case(session, pair.case_id).patient_ref
+    except NotFound:
+        return pair.case_id

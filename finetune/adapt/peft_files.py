@@ -1,0 +1,139 @@
+"""An adapter's files as peft writes them and vLLM loads them, and the trainer's own.
+
+vLLM's LLaVA class has the language model below `language_model`; the trainer tunes the language
+model alone, so its names lack that step.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, JsonValue, ValidationError
+from safetensors import SafetensorError
+
+from radraft.errors import AdapterError
+from radraft.finetune.registry.files import CONFIG, PROJECTOR, WEIGHTS
+from radraft.finetune.train.recipe import Lora
+from radraft.llm.lora import PREFIX
+from radraft.ready import Strict
+
+if TYPE_CHECKING:
+    import torch
+
+SERVED = PREFIX + "language_model."
+NAME = re.compile(
+    re.escape(SERVED) + r"layers\.\d{1,4}\.(self_attn|mlp)\.([a-z_]{1,32})\.lora_([AB])\.weight"
+)
+
+
+class Config(Strict):
+    """`adapter_config.json`, as far as serving goes by it; nothing else may stand there."""
+
+    peft_type: str = Field(pattern="^LORA$")
+    task_type: str = Field(pattern="^CAUSAL_LM$")
+    base_model_name_or_path: str | None = Field(default=None, max_length=200)
+    r: int = Field(ge=1, le=256)
+    lora_alpha: int = Field(ge=1, le=100_000)
+    lora_dropout: float = Field(default=0.0, ge=0, lt=1)
+    target_modules: tuple[str, ...] = Field(min_length=1, max_length=32)
+    exclude_modules: Literal[".*vision_tower.*"] | None = None
+    """The tower has layers of the same names; vLLM goes by the tensors and does not read this."""
+    bias: str = Field(pattern="^none$")
+    fan_in_fan_out: bool = False
+    inference_mode: bool = True
+    init_lora_weights: bool = True
+    modules_to_save: None = None
+    use_dora: bool = False
+    use_rslora: bool = False
+    rank_pattern: dict[str, JsonValue] = Field(default={}, max_length=0)
+    alpha_pattern: dict[str, JsonValue] = Field(default={}, max_length=0)
+
+
+def write(
+    folder: Path,
+    trained: Mapping[str, torch.Tensor],
+    lora: Lora,
+    model_id: str,
+    projector: Path | None,
+) -> None:
+    """The adapter's folder, whole or not at all, float16: the same weights give the same bytes.
+    `trained` has the trainer's names; `projector` is its own, where it has one."""
+    import torch
+    from safetensors.torch import save_file
+
+    if folder.exists():
+        return
+    staging = folder.with_name(f".{folder.name}")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    state = {
+        SERVED + name.removeprefix(PREFIX): value.to(torch.float16).contiguous()
+        for name, value in trained.items()
+    }
+    if not all(bool(value.isfinite().all()) for value in state.values()):
+        raise AdapterError("adapt_diverged", path=str(folder.parent))
+    save_file(state, staging / WEIGHTS, metadata={"format": "pt"})
+    config = Config(
+        peft_type="LORA",
+        task_type="CAUSAL_LM",
+        base_model_name_or_path=model_id,
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        # peft keeps a set, whose order changes from process to process.
+        target_modules=tuple(sorted(lora.targets)),
+        exclude_modules=".*vision_tower.*",
+        bias="none",
+    )
+    text = json.dumps(config.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
+    (staging / CONFIG).write_text(text, encoding="utf-8")
+    if projector is not None:
+        shutil.copyfile(projector, staging / PROJECTOR)
+    staging.replace(folder)
+
+
+def shape(folder: Path) -> Lora:
+    """Rank, alpha and layers of the adapter in `folder`. AdapterError `adapter_files_refused`."""
+    try:
+        config = Config.model_validate_json((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValidationError, UnicodeDecodeError):
+        raise AdapterError("adapter_files_refused", name=CONFIG) from None
+    return Lora(rank=config.r, alpha=config.lora_alpha, targets=config.target_modules)
+
+
+def state(folder: Path) -> dict[str, torch.Tensor]:
+    """The weights in `folder` under the trainer's names, checked: pairs of A and B of the adapter's
+    rank and layers, finite floats, and nothing else. AdapterError `adapter_files_refused`."""
+    from safetensors.torch import load_file
+
+    lora = shape(folder)
+    try:
+        given: dict[str, torch.Tensor] = load_file(folder / WEIGHTS)
+    except (OSError, SafetensorError):
+        raise AdapterError("adapter_files_refused", name=WEIGHTS) from None
+    halves: dict[str, set[str]] = {}
+    for name, value in given.items():
+        found = NAME.fullmatch(name)
+        if found is None or not _usable(value, found[3], lora.rank):
+            raise AdapterError("adapter_files_refused", name=WEIGHTS)
+        halves.setdefault(name[: found.start(3)], set()).add(found[3])
+    layers = {str(found[2]) for name in given if (found := NAME.fullmatch(name))}
+    if layers != set(lora.targets) or any(half != {"A", "B"} for half in halves.values()):
+        raise AdapterError("adapter_files_refused", name=WEIGHTS)
+    return {PREFIX + name.removeprefix(SERVED): value for name, value in given.items()}
+
+
+def to_trainer(source: Path, target: Path) -> None:
+    """Writes the weights in `source` under the trainer's names."""
+    from safetensors.torch import save_file
+
+    save_file(state(source), target)
+
+
+def _usable(value: Any, half: str, rank: int) -> bool:
+    matrix = value.ndim == 2 and value.shape[0 if half == "A" else 1] == rank
+    return bool(matrix and value.is_floating_point() and value.isfinite().all())

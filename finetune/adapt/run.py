@@ -1,0 +1,279 @@
+"""Adapting: a site's signed reports become its next candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from radraft import canonical, runs
+from radraft.errors import AdapterError
+from radraft.finetune.adapt import card, data, peft_files, stages
+from radraft.finetune.adapt.base import origin, trainable
+from radraft.finetune.adapt.recipe import AdaptRecipe
+from radraft.finetune.adapt.stages import Course, Material
+from radraft.finetune.adapt.values import Base, Chosen, Origin, Plan, Progress, Start
+from radraft.finetune.registry import files, registry
+from radraft.finetune.registry.values import Adapter, Check, GateRecord
+from radraft.finetune.train.text import Tokenizer, fitting
+from radraft.finetune.values import TrainingPair
+from radraft.llm.profiles import Profile
+from radraft.locks import locked
+from radraft.settings import Settings
+from radraft.store.database import Store
+
+EXPORT = "export"
+
+
+def adapt(
+    site: str,
+    *,
+    store: Store,
+    settings: Settings,
+    profile: Profile,
+    recipe: AdaptRecipe,
+    run: Path,
+    seed: int,
+    start: str = "serving",
+    by: str,
+    on_step: Callable[[Progress], None] = lambda progress: None,
+    base: Base | None = None,
+) -> Adapter:
+    """Trains in the folder `run` on what was signed at `site`, and registers the candidate.
+
+    Killed at any point, the same call goes on and ends with the same files; one whose candidate is
+    registered already changes nothing. One run at a time in a data folder: a second waits. `base`
+    stands for the profile's own.
+
+    AdapterError `adapt_profile_untrainable`, `adapt_rank_too_large`, `adapt_base_differs`,
+    `adapt_too_few_pairs`, `adapt_batch_stopped` (kept as a record of the gate), `adapt_diverged`;
+    TrainingError `training_run_differs` where `run` holds another run.
+    """
+    if recipe.lora.rank > profile.vllm.max_lora_rank:
+        raise AdapterError(
+            "adapt_rank_too_large", rank=recipe.lora.rank, most=profile.vllm.max_lora_rank
+        )
+    with locked(settings.data_dir / "adapt.lock"):
+        ground = base or trainable(profile, settings.cache_dir)
+        call = _Call(site, store, settings, profile, recipe, run, seed, Start(start), by, ground)
+        return call.all(on_step)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One call of `adapt`."""
+
+    site: str
+    store: Store
+    settings: Settings
+    profile: Profile
+    recipe: AdaptRecipe
+    run: Path
+    seed: int
+    start: Start
+    by: str
+    base: Base
+
+    def all(self, on_step: Callable[[Progress], None]) -> Adapter:
+        planned = self._begun()
+        if planned is None:
+            planned = self._planned()
+            if (known := self._known(planned)) is not None:
+                return known
+        runs.begin(self.run, self._identity(planned))
+        done = runs.read(self.run).get("adapter_id")
+        with self.store.read() as session:
+            if done and (known := self._registered(str(done))) is not None:
+                return known
+            found = data.chosen(session, planned)
+            parent = registry.get(session, planned.parent) if planned.parent else None
+        begin = origin(
+            self.base, parent, self.settings.adapters_dir, self.recipe, self.run / "begin"
+        )
+        material, too_long = self._material(found)
+        course = stages.course(
+            self.base, begin, material, self.recipe, self.run, seed=self.seed, on_step=on_step
+        )
+        return self._registers(planned, found, begin, course, too_long)
+
+    def _begun(self) -> Plan | None:
+        """The plan of a run that is in the folder already."""
+        if not (self.run / runs.RUN_FILE).exists():
+            return None
+        kept = runs.read(self.run)["identity"].get("plan")
+        # A folder of another kind of run has none; `runs.begin` says so.
+        names = ("train", "replay", "valid", "batch")
+        return Plan(**kept | {name: tuple(kept[name]) for name in names}) if kept else None
+
+    def _planned(self) -> Plan:
+        from radraft.finetune.selection import select
+
+        with self.store.read() as session:
+            serving = registry.route(session, self.site).serving
+            parent = serving if self.start is Start.SERVING else None
+            if parent is not None and parent.base != self.profile.model_id:
+                raise AdapterError("adapt_base_differs", adapter=parent.adapter_id)
+            objects = self.store.objects
+            selection = select(session, objects, self.site)
+            planned = data.plan(
+                session,
+                objects,
+                selection,
+                self.recipe,
+                site=self.site,
+                parent=parent.adapter_id if parent else None,
+                encoder_id=self.base.encoder_id,
+                seed=self.seed,
+            )
+            before = data.trained_on(session, serving.adapter_id if serving else None)
+        # What the serving adapter learned from has passed, whatever the new one starts from.
+        asked = {*planned.train, *planned.valid} - before
+        batch = [pair for pair in selection.train if pair.pair_id in asked]
+        history = [pair for pair in selection.train if pair.pair_id in before]
+        told = tuple(
+            {name: value for name, value in asdict(check).items() if name != "detail"}
+            for check in self._checked(batch, history, planned)
+        )
+        return replace(planned, batch=told)
+
+    def _checked(
+        self, batch: Sequence[TrainingPair], history: Sequence[TrainingPair], planned: Plan
+    ) -> tuple[Check, ...]:
+        """AdapterError `adapt_batch_stopped`, the decision kept, where a check fails."""
+        from radraft.finetune.registry.gate.batch import check_batch
+        from radraft.finetune.sight import sight
+        from radraft.vision_encoder.heads import Heads
+
+        heads = Heads.load(self.base.heads)
+        seen = {
+            pair.case_id: sight(self.store.objects, self.base.encoder_id, heads, pair.image_ids)
+            for pair in (*history, *batch)
+        }
+        checks = tuple(check_batch(batch, history, seen))
+        failed = [check.code for check in checks if not check.passed]
+        if failed:
+            self._stops(checks, planned, len(batch), len(history))
+            raise AdapterError("adapt_batch_stopped", checks=", ".join(failed))
+        return checks
+
+    def _stops(self, checks: tuple[Check, ...], planned: Plan, batch: int, history: int) -> None:
+        decision = GateRecord(
+            site=self.site,
+            stage="batch",
+            adapter_id=None,
+            serving_id=planned.parent,
+            base=self.profile.model_id,
+            passed=False,
+            checks=checks,
+            changed={
+                "data_sha": data.data_sha(planned),
+                "pairs": batch,
+                "left_out": dict(planned.left_out),
+                "recipe": self.recipe.name,
+                "seed": self.seed,
+                "parent": planned.parent,
+            },
+            tested={"pairs": batch, "history": history, "versions": card.versions()},
+            affects={
+                "site": self.site,
+                "covers": [kind.model_dump(mode="json") for kind in self.profile.covered],
+            },
+            decided_at=datetime.now(UTC),
+        )
+        with self.store.begin() as session:
+            registry.record(session, decision)
+
+    def _known(self, planned: Plan) -> Adapter | None:
+        """The site's adapter that the very same run gave before."""
+        sha, how = data.data_sha(planned), self.recipe.model_dump(mode="json")
+        with self.store.read() as session:
+            for one in registry.adapters(session, self.site):
+                same = (one.data_sha, one.parent, one.base, one.card.get("recipe"))
+                wanted = (sha, planned.parent, self.profile.model_id, how)
+                if same == wanted and one.card.get("seed") == self.seed:
+                    return one
+        return None
+
+    def _registered(self, adapter_id: str) -> Adapter | None:
+        with self.store.read() as session:
+            found = [a for a in registry.adapters(session) if a.adapter_id == adapter_id]
+        return found[0] if found else None
+
+    def _identity(self, planned: Plan) -> dict[str, Any]:
+        return {
+            "recipe": self.recipe.model_dump(mode="json"),
+            "seed": self.seed,
+            "site": self.site,
+            "start": self.start.value,
+            "base": self.profile.model_id,
+            "data_sha256": data.data_sha(planned),
+            "plan": canonical.plain(asdict(planned)),
+        }
+
+    def _material(self, found: Chosen) -> tuple[Material, int]:
+        """The pairs as the model takes them, and how many are too long for it."""
+        base, longest = self.base, self.recipe.longest
+        tokenizer = Tokenizer(base.checkpoint, base.image_token, base.tokens_per_image)
+        train, long = fitting((tokenizer.encode(data.example(p)) for p in found.train), longest)
+        valid, more = fitting((tokenizer.encode(data.example(p)) for p in found.valid), longest)
+        tokens = data.tokens(self.store.objects, base.encoder_id)
+        return Material(train, valid, tokens, tokenizer.image_id), long + more
+
+    def _registers(
+        self, planned: Plan, found: Chosen, begin: Origin, course: Course, too_long: int
+    ) -> Adapter:
+        folder = self.run / EXPORT
+        self._exports(begin, course, folder)
+        (self.run / "loss.svg").write_text(_curves(course, self.run), encoding="utf-8")
+        known = files.hashes(folder)
+        root = self.settings.adapters_dir
+        adapter_id = files.id_of(self.site, self.profile.model_id, known)
+        counts = {"preferences": course.preferences, "too_long": too_long}
+        about = card.adapted(
+            planned,
+            found,
+            self.recipe,
+            seed=self.seed,
+            encoder_id=self.base.encoder_id,
+            trained=course.trained,
+            kept=course.kept,
+            counts=counts,
+        )
+        adapter = Adapter(
+            adapter_id=adapter_id,
+            site=self.site,
+            base=self.profile.model_id,
+            files=known,
+            rank=files.rank_of(folder),
+            parent=planned.parent,
+            data_sha=data.data_sha(planned),
+            card=about,
+            made_at=datetime.now(UTC),
+        )
+        # Files first: a row must never name an adapter that is not there.
+        files.install(folder, root, adapter_id)
+        with self.store.begin() as session:
+            registered = registry.register(session, adapter, by=self.by)
+        runs.finish(self.run, adapter_id=adapter_id, files=known, losses=about["losses"])
+        for stage in course.trained:
+            (self.run / stage.value / runs.CHECKPOINT).unlink(missing_ok=True)
+        return registered
+
+    def _exports(self, begin: Origin, course: Course, folder: Path) -> None:
+        from safetensors.torch import load_file
+
+        projector = None
+        if self.recipe.own_projector:
+            projector = course.projector
+        elif begin.own_projector:
+            projector = begin.projector
+        trained = load_file(course.adapter)
+        peft_files.write(folder, trained, begin.lora, self.profile.model_id, projector)
+
+
+def _curves(course: Course, run: Path) -> str:
+    from radraft.finetune.train import plot
+
+    return plot.loss_svg(*(run / stage.value for stage in course.trained))

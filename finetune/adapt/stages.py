@@ -1,0 +1,170 @@
+"""The two stages of a run, each in its own folder, as one course with one end."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from radraft import canonical, runs
+from radraft.errors import AdapterError
+from radraft.finetune.adapt.recipe import AdaptRecipe
+from radraft.finetune.adapt.values import Base, Origin, Progress, Stage
+from radraft.finetune.train.recipe import LanguageRecipe
+from radraft.finetune.train.run import Pairs, train
+from radraft.finetune.train.values import Encoded, TokenSource, Trained
+from radraft.llm.pins import LORA_FILE, PROJECTOR_FILE
+from radraft.runs import Step
+
+DPO_COST = 3.0
+"""Of a pair in the second stage against one in the first: two reports, over the full vocabulary."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What both stages train on."""
+
+    train: Sequence[Encoded]
+    valid: Sequence[Encoded]
+    tokens: TokenSource
+    image_id: int
+
+    def preferences(self, most: int, seed: int) -> list[Encoded]:
+        """Up to `most` pairs whose draft was changed, drawn by `seed`, in their order."""
+        found = [one for one in self.train if one.rejected is not None]
+        order = np.random.default_rng((seed, len(found))).permutation(len(found))[:most]
+        return [found[place] for place in sorted(order.tolist())]
+
+
+@dataclass(frozen=True)
+class Course:
+    """What came of the stages."""
+
+    trained: Mapping[Stage, Trained]
+    kept: Stage
+    """Whose weights write what was signed likeliest."""
+    preferences: int
+    folder: Path
+    """Of the stage kept."""
+
+    @property
+    def adapter(self) -> Path:
+        """Weights under the trainer's names."""
+        return self.folder / LORA_FILE
+
+    @property
+    def projector(self) -> Path:
+        """The projector as that stage left it."""
+        return self.folder / PROJECTOR_FILE
+
+
+def course(
+    base: Base,
+    begin: Origin,
+    material: Material,
+    recipe: AdaptRecipe,
+    folder: Path,
+    *,
+    seed: int,
+    on_step: Callable[[Progress], None],
+) -> Course:
+    """Trains both stages in `folder/sft` and `folder/dpo`, or goes on where a killed run was; a
+    stage that ended is not begun again.
+
+    The second starts from the first's weights, and counts only if the validation pairs are no less
+    likely after it. AdapterError `adapt_diverged` where neither gave usable weights.
+    """
+    preferred = material.preferences(recipe.dpo.most_pairs, seed) if recipe.dpo else []
+    plans = {Stage.SFT: recipe.sft_plan(len(material.train), begin.lora)}
+    if preferred:
+        plans[Stage.DPO] = recipe.dpo_plan(len(preferred), begin.lora)
+    told = _Told(plans, on_step)
+    where = {stage: folder / stage.value for stage in plans}
+    pairs = Pairs(material.train, material.valid, material.tokens, material.image_id)
+    first = _stage(base, begin, pairs, plans[Stage.SFT], where[Stage.SFT], seed, told)
+    trained = {Stage.SFT: first}
+    if preferred:
+        after = Origin(
+            begin.parent,
+            where[Stage.SFT] / LORA_FILE,
+            where[Stage.SFT] / PROJECTOR_FILE if recipe.sft.projector_rate else begin.projector,
+            begin.own_projector,
+            begin.lora,
+        )
+        pairs = Pairs(preferred, material.valid, material.tokens, material.image_id)
+        plan, place = plans[Stage.DPO], where[Stage.DPO]
+        trained[Stage.DPO] = _stage(base, after, pairs, plan, place, seed, told)
+    kept = min(trained, key=lambda stage: trained[stage].valid_loss)
+    return Course(trained, kept, len(preferred), where[kept])
+
+
+@dataclass
+class _Told:
+    """Turns steps of two stages into one course: how much of all work is done."""
+
+    plans: Mapping[Stage, LanguageRecipe]
+    on_step: Callable[[Progress], None]
+    began: float = 0.0
+    first: float | None = None
+
+    def tell(self, stage: Stage, step: Step) -> None:
+        """Says how far the run is after `step` of `stage`."""
+        work = {one: plan.steps * plan.batch * _cost(one) for one, plan in self.plans.items()}
+        before = sum(work[one] for one in work if one is not stage) if stage is Stage.DPO else 0.0
+        done = before + work[stage] * step.done / step.total
+        total = sum(work.values())
+        if self.first is None:
+            # Not counted: what a run that is resumed did before, and loading the model.
+            self.first = done - work[stage] / step.total
+            self.began = time.monotonic() - step.seconds
+        speed = (time.monotonic() - self.began) / (done - self.first)
+        left = (total - done) * speed
+        self.on_step(Progress(stage, step.done, step.total, step.loss, done / total, left))
+
+
+def _cost(stage: Stage) -> float:
+    return DPO_COST if stage is Stage.DPO else 1.0
+
+
+def _stage(
+    base: Base,
+    begin: Origin,
+    pairs: Pairs,
+    plan: LanguageRecipe,
+    folder: Path,
+    seed: int,
+    told: _Told,
+) -> Trained:
+    import torch
+
+    from radraft.finetune.train import tuned
+
+    stage = Stage(plan.objective)
+    identity = {"recipe": plan.model_dump(mode="json"), "seed": seed, "pairs": _sha(pairs)}
+    runs.begin(folder, identity)
+    record = runs.read(folder)
+    if record["finished"]:
+        return Trained(folder, record["best_step"], record["valid_loss"])
+    # The adapter's own beginning is drawn too.
+    torch.manual_seed(seed)
+    trained = train(
+        tuned.build(base.checkpoint, begin.projector, plan, begin.adapter),
+        pairs,
+        plan,
+        folder,
+        seed=seed,
+        on_step=lambda step: told.tell(stage, step),
+    )
+    if not (folder / LORA_FILE).exists():
+        raise AdapterError("adapt_diverged", path=str(folder))
+    runs.finish(folder, best_step=trained.steps, valid_loss=trained.valid_loss)
+    gc.collect()
+    return trained
+
+
+def _sha(pairs: Pairs) -> str:
+    return canonical.sha256([pairs.train, pairs.valid])

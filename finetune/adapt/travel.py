@@ -1,0 +1,194 @@
+"""Adapters between sites: one signed file out, and one in that is trusted, whole and of this base.
+
+The data stays where it is; what travels are weights and a card of counts and hashes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from radraft import canonical
+from radraft.errors import AdapterError, EncodingError
+from radraft.finetune.adapt import archive, card, keys, peft_files
+from radraft.finetune.registry import files, registry
+from radraft.finetune.registry.values import Adapter
+from radraft.llm import pins
+from radraft.llm.profiles import Profile, StarterCheckpoint
+from radraft.ready import Strict
+from radraft.settings import Settings
+from radraft.store.database import Store
+from radraft.vision_encoder.projector import Projector
+from radraft.vision_encoder.weights import file_sha
+
+SUFFIX = ".radapter"
+SIGNED = (archive.CARD, *sorted(files.ALLOWED))
+"""What the manifest lists."""
+
+Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Short = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Manifest(Strict):
+    """`manifest.json`: what is signed."""
+
+    format: Literal[1]
+    adapter_id: str = Field(pattern=r"^a-[0-9a-f]{16}$")
+    site: Short
+    base: Short
+    data_sha: Sha
+    made_at: datetime
+    files: dict[str, Sha]
+    key: Sha
+    """Public key of who signed it."""
+
+
+def export(adapter_id: str, target: Path, *, store: Store, settings: Settings) -> Path:
+    """Writes the adapter to `target`, its name ended by `.radapter`, signed by this site's key.
+
+    AdapterError `adapter_unknown`, `adapter_files_changed`, `adapter_export_failed`.
+    """
+    with store.read() as session:
+        adapter = registry.get(session, adapter_id)
+    source = files.verified(settings.adapters_dir, adapter)
+    path = target if target.suffix == SUFFIX else target.with_name(target.name + SUFFIX)
+    try:
+        with tempfile.TemporaryDirectory(dir=settings.adapters_dir, prefix=".export-") as made:
+            folder = Path(made)
+            for name in adapter.files:
+                os.link(source / name, folder / name)
+            _describe(adapter, folder, settings.data_dir)
+            fresh = path.with_name(f".{path.name}")
+            archive.pack(folder, fresh)
+            fresh.chmod(0o600)
+            fresh.replace(path)
+    except OSError:
+        raise AdapterError("adapter_export_failed") from None
+    return path
+
+
+def bring_in(
+    source: Path, *, site: str, store: Store, settings: Settings, profile: Profile, by: str
+) -> Adapter:
+    """Registers the adapter in `source` as a candidate of `site`: it has to pass the gate there.
+
+    AdapterError `adapter_import_...` for a file that is too large, not whole, changed, of an
+    untrusted key or another base; `adapter_files_refused` for one that holds anything but an
+    adapter's tensors; `adapt_rank_too_large`.
+    """
+    root = settings.adapters_dir
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(dir=root, prefix=".import-") as staging:
+        folder = Path(staging)
+        archive.unpack(source, folder)
+        manifest, name = _trusted(folder, settings.data_dir)
+        about = _card(folder)
+        _fits(folder, manifest, profile)
+        for extra in (archive.MANIFEST, archive.SIGNATURE, archive.CARD):
+            (folder / extra).unlink()
+        known = files.hashes(folder)
+        origin = manifest.model_dump(mode="json", include={"site", "adapter_id", "key", "made_at"})
+        adapter = Adapter(
+            adapter_id=files.id_of(site, profile.model_id, known),
+            site=site,
+            base=profile.model_id,
+            files=known,
+            rank=files.rank_of(folder),
+            parent=None,
+            data_sha=manifest.data_sha,
+            card={"kind": "imported", "origin": {**origin, "name": name}, "card": about},
+            made_at=datetime.now(UTC),
+        )
+        files.install(folder, root, adapter.adapter_id)
+    with store.begin() as session:
+        return registry.register(session, adapter, by=by)
+
+
+def _describe(adapter: Adapter, folder: Path, data_dir: Path) -> None:
+    """Card, manifest and signature beside the weights."""
+    about = card.travelling(adapter.card, adapter.data_sha)
+    (folder / archive.CARD).write_text(canonical.dumps(about), encoding="utf-8")
+    key = keys.own(data_dir)
+    manifest = {
+        "format": 1,
+        "adapter_id": adapter.adapter_id,
+        "site": adapter.site,
+        "base": adapter.base,
+        "data_sha": adapter.data_sha,
+        "made_at": adapter.made_at,
+        "files": dict(_hashes(folder)),
+        "key": keys.public(data_dir),
+    }
+    content = canonical.dumps(manifest).encode()
+    (folder / archive.MANIFEST).write_bytes(content)
+    (folder / archive.SIGNATURE).write_bytes(key.sign(content))
+
+
+def _hashes(folder: Path) -> Iterator[tuple[str, str]]:
+    for name in SIGNED:
+        if (folder / name).exists():
+            yield name, file_sha(folder / name)
+
+
+def _trusted(folder: Path, data_dir: Path) -> tuple[Manifest, str]:
+    """The manifest and the name of who signed it; signature before anything else is read."""
+    content = (folder / archive.MANIFEST).read_bytes()
+    with _expected():
+        manifest = Manifest.model_validate_json(content)
+    name = keys.trusted(data_dir).get(manifest.key)
+    if name is None:
+        raise AdapterError("adapter_import_untrusted", key=manifest.key)
+    signature = (folder / archive.SIGNATURE).read_bytes()
+    if not keys.signed_by(manifest.key, signature, content):
+        raise AdapterError("adapter_import_signature")
+    found = dict(_hashes(folder))
+    for part in sorted(found.keys() | manifest.files.keys()):
+        if part not in SIGNED:
+            raise AdapterError("adapter_import_manifest")
+        if found.get(part) != manifest.files.get(part):
+            raise AdapterError("adapter_import_changed", name=part)
+    return manifest, name
+
+
+def _card(folder: Path) -> dict[str, Any]:
+    with _expected():
+        about = json.loads((folder / archive.CARD).read_bytes())
+        if not isinstance(about, dict):
+            raise ValueError("no object")
+        canonical.dumps(about)
+    return about
+
+
+def _fits(folder: Path, manifest: Manifest, profile: Profile) -> None:
+    """Over the base that runs here, and nothing but an adapter's tensors."""
+    if manifest.base != profile.model_id:
+        raise AdapterError("adapter_import_base", base=manifest.base, running=profile.model_id)
+    rank = peft_files.shape(folder).rank
+    if rank > profile.vllm.max_lora_rank:
+        raise AdapterError("adapt_rank_too_large", rank=rank, most=profile.vllm.max_lora_rank)
+    peft_files.state(folder)
+    own = folder / files.PROJECTOR
+    if own.exists() and isinstance(profile.checkpoint, StarterCheckpoint):
+        try:
+            given, shipped = Projector.load(own), Projector.load(pins.files()["projector"])
+        except EncodingError:
+            raise AdapterError("adapter_files_refused", name=files.PROJECTOR) from None
+        if (given.dim, given.width) != (shipped.dim, shipped.width):
+            raise AdapterError("adapter_files_refused", name=files.PROJECTOR)
+
+
+@contextmanager
+def _expected() -> Iterator[None]:
+    """What is not of the expected form, as one refusal."""
+    try:
+        yield
+    except (ValidationError, ValueError, TypeError, RecursionError):
+        raise AdapterError("adapter_import_manifest") from None

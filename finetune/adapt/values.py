@@ -1,0 +1,97 @@
+"""The values of `finetune/adapt`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from radraft.finetune.train.recipe import Lora
+from radraft.finetune.values import TrainingPair
+
+
+class Start(StrEnum):
+    """What training goes on from."""
+
+    SERVING = "serving"
+    """The site's serving adapter, the base where none serves."""
+    BASE = "base"
+
+
+class Stage(StrEnum):
+    """A stage of training; each has its folder in the run's."""
+
+    SFT = "sft"
+    DPO = "dpo"
+
+
+@dataclass(frozen=True)
+class Base:
+    """What adapters of a profile lie on."""
+
+    checkpoint: Path
+    """LLaVA checkpoint folder."""
+    projector: Path
+    heads: Path
+    """The encoder's finding heads, for the check of a batch."""
+    encoder_id: str
+    image_token: str
+    tokens_per_image: int
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What training begins with."""
+
+    parent: str | None
+    """Adapter id; None: the base itself."""
+    adapter: Path | None
+    """The parent's weights under the trainer's names."""
+    projector: Path
+    own_projector: bool
+    """Whether that is the parent's own and not the base's."""
+    lora: Lora
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which pairs a run trains on: fixed when it begins, so that a resumed run is the same."""
+
+    parent: str | None
+    train: tuple[str, ...]
+    """Pair ids, new to the parent."""
+    replay: tuple[str, ...]
+    """Pair ids it was trained on before."""
+    valid: tuple[str, ...]
+    left_out: Mapping[str, int]
+    """Reason -> signed reports that were not used."""
+    frozen: int
+    """Pairs of the frozen set."""
+    batch: tuple[Mapping[str, Any], ...] = ()
+    """What the check of the new pairs found, without case ids."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A plan's pairs."""
+
+    train: tuple[TrainingPair, ...] = field(repr=False)
+    """New ones, then those that are gone over again."""
+    valid: tuple[TrainingPair, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is, over both stages."""
+
+    stage: Stage
+    done: int
+    """Steps of the stage."""
+    total: int
+    loss: float
+    part: float
+    """Of the whole run, 0 to 1."""
+    seconds: float
+    """Left, as it went so far."""

@@ -1,0 +1,2 @@
+"""The gate: questions that signed reports must answer before training, and a candidate before it
+serves."""

@@ -1,0 +1,1 @@
+"""The whole flywheel on real films and real report wording, with a simulated reader."""

@@ -1,0 +1,158 @@
+"""What signatures and drafts say, read from the store once and kept without text."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
+
+from radraft.finetune.registry.registry import moves
+from radraft.finetune.registry.values import AdapterMove
+from radraft.finetune.trend.values import Fact, Week
+from radraft.finetune.values import Edit, EditStats
+from radraft.llm.values import Draft
+from radraft.reports import codec
+from radraft.reports.values import Coverage, Origin, SignedReport
+from radraft.store.tables import CaseRow, DraftRow, PairRow, SignedRow
+
+_CHUNK = 200
+"""Rows read at once: some megabytes of JSON."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """Drafts that one model made at one site in one week."""
+
+    site: str
+    week: Week
+    adapter_id: str | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Known:
+    """Everything that figures are made of."""
+
+    facts: tuple[Fact, ...]
+    made: tuple[Made, ...]
+    moves: tuple[AdapterMove, ...]
+
+
+class Ledger:
+    """What was read so far. Pairs and drafts never change, so that each is read only once.
+
+    Threads may share one. About a kilobyte is kept for each pair.
+    """
+
+    def __init__(self) -> None:
+        self._facts: dict[tuple[str, int], Fact] = {}
+        self._made: dict[int, tuple[str, Week, str | None] | None] = {}
+        self._lock = threading.Lock()
+
+    def read(self, session: Session) -> Known:
+        """All signatures, drafts and moves as they stand in `session`'s snapshot."""
+        with self._lock:
+            self._read_pairs(session)
+            self._read_drafts(session)
+            made = Counter(one for one in self._made.values() if one is not None)
+            return Known(
+                facts=tuple(sorted(self._facts.values(), key=lambda fact: fact.signed_at)),
+                made=tuple(Made(*place, count) for place, count in made.items()),
+                moves=moves(session),
+            )
+
+    def _read_pairs(self, session: Session) -> None:
+        keys = session.execute(select(PairRow.case_id, PairRow.version))
+        fresh = [key for key in map(tuple, keys) if key not in self._facts]
+        for chunk in _chunks(fresh):
+            rows = session.execute(
+                select(
+                    PairRow.case_id,
+                    PairRow.version,
+                    PairRow.site,
+                    PairRow.draft,
+                    PairRow.stats,
+                    PairRow.seconds,
+                    SignedRow.content,
+                )
+                .join(
+                    SignedRow,
+                    (SignedRow.case_id == PairRow.case_id) & (SignedRow.version == PairRow.version),
+                )
+                .where(tuple_(PairRow.case_id, PairRow.version).in_(chunk))
+            )
+            for case_id, version, site, draft, stats, seconds, content in rows:
+                self._facts[case_id, version] = fact(
+                    site=site,
+                    draft=codec.draft_from_json(draft),
+                    signed=codec.signed_from_json(content),
+                    stats=codec.stored(EditStats, stats),
+                    seconds=seconds,
+                )
+
+    def _read_drafts(self, session: Session) -> None:
+        fresh = [key for key in session.scalars(select(DraftRow.draft_id)) if key not in self._made]
+        for chunk in _chunks(fresh):
+            rows = session.execute(
+                select(DraftRow.draft_id, DraftRow.content, DraftRow.created_at, CaseRow.site)
+                .join(CaseRow, CaseRow.case_id == DraftRow.case_id)
+                .where(DraftRow.draft_id.in_(chunk))
+            )
+            for draft_id, content, created_at, site in rows:
+                draft = codec.draft_from_json(content)
+                drafted = draft.coverage is Coverage.DRAFTED
+                place = (site, Week.of(created_at), draft.adapter_id)
+                self._made[draft_id] = place if drafted else None
+
+
+def fact(
+    *, site: str, draft: Draft, signed: SignedReport, stats: EditStats, seconds: float | None
+) -> Fact:
+    """What one training pair says."""
+    counts = Counter(edit.edit for edit in stats.sentences)
+    changed = sum(n for edit, n in counts.items() if edit is not Edit.KEPT)
+    kept = {edit.sentence_id for edit in stats.sentences if edit.edit is Edit.KEPT}
+    by_model = {one.id for one in draft.report.sentences if one.origin is Origin.MODEL}
+    sizes = {one.id: len(one.zh) + len(one.en) for one in signed.report.sentences}
+    return Fact(
+        site=site,
+        signed_at=signed.signed_at,
+        first=signed.version == 1,
+        drafted=draft.coverage is Coverage.DRAFTED,
+        adapter_id=draft.adapter_id,
+        edits={edit: counts[edit] for edit in Edit if counts[edit]},
+        unchanged=not changed and not any(edit.moved for edit in stats.sentences),
+        distance=(stats.distance_zh + stats.distance_en) / 2,
+        seconds=seconds,
+        corrections=corrections(stats),
+        untouched=sum(size for key, size in sizes.items() if key in kept & by_model),
+        characters=sum(sizes.values()),
+    )
+
+
+def corrections(stats: EditStats) -> dict[str, Edit]:
+    """How a reader changed each finding of one report.
+
+    A finding that was taken out in one sentence and put in with another was corrected.
+    """
+    found: dict[str, set[Edit]] = {}
+    for edit in stats.sentences:
+        if edit.edit in {Edit.CORRECTED, Edit.DELETED, Edit.ADDED}:
+            for code in {*edit.findings, *edit.sides}:
+                found.setdefault(code, set()).add(edit.edit)
+    return {
+        code: next(iter(edits)) if len(edits) == 1 else Edit.CORRECTED
+        for code, edits in sorted(found.items())
+    }
+
+
+def _chunks(keys: Iterable[Any]) -> Iterator[Sequence[Any]]:
+    rest = iter(keys)
+    while chunk := list(islice(rest, _CHUNK)):
+        yield chunk

@@ -1,0 +1,1 @@
+"""What is loaded into vLLM's own processes; it imports nothing of radraft's."""

@@ -1,0 +1,98 @@
+"""SIGKILL at any moment of a promotion or a roll-back."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+
+from radraft.finetune.registry import files, registry
+from radraft.finetune.registry.values import AdapterState
+from radraft.settings import Settings
+from radraft.store.database import open_store
+from tests import children
+from tests.finetune.registry.builders import SITE
+from tests.llm.adapter_server import adapter_server
+
+KILLS = 25
+
+Served = str | None
+
+
+def run_and_kill(settings: Settings, folder: Path, chance: random.Random) -> list[Served]:
+    """What a child said served after each move, until it was killed."""
+    ours, theirs = children.context.Pipe(duplex=False)
+    child = children.context.Process(
+        target=children.promote_and_roll_back, args=(settings, str(folder), theirs)
+    )
+    child.start()
+    theirs.close()
+    heard = [ours.recv() for _ in range(chance.randrange(1, 5))]
+    # The child goes on; the kill falls anywhere within its next move or two.
+    child.join(chance.uniform(0, 0.15))
+    child.kill()
+    child.join()
+    assert child.exitcode == -9
+    heard += drain(ours)
+    ours.close()
+    return heard
+
+
+def drain(pipe: Connection) -> list[Served]:
+    heard: list[Served] = []
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            heard.append(pipe.recv())
+    return heard
+
+
+@pytest.mark.slow
+def test_a_kill_leaves_what_was_last_confirmed_serving(tmp_path: Path) -> None:
+    chance = random.Random(20261122)
+    confirmed = 0
+    with adapter_server() as vllm:
+        endpoint = vllm.endpoint
+        settings = Settings(data_dir=tmp_path / "data", llm_url=endpoint.url, llm_key=endpoint.key)
+        before: list[Served] = []
+        for number in range(KILLS):
+            heard = run_and_kill(settings, tmp_path / str(number), chance)
+            history = look(settings)
+            new = history[len(before) :]
+            assert history[: len(before)] == before
+            # Every confirmed move is there; of what nobody was told there is at most one.
+            assert new[: len(heard)] == heard
+            assert len(new) <= len(heard) + 1
+            confirmed += len(heard)
+            before = history
+        assert vllm.calls["/v1/completions"] > KILLS
+    assert confirmed > KILLS
+
+
+def look(settings: Settings) -> list[Served]:
+    """What served after each move, by the log, which must agree with what the next start finds."""
+    store = open_store(settings)
+    history: list[Served] = []
+    with store.read() as session:
+        states: dict[str, AdapterState] = {}
+        for move in registry.moves(session, site=SITE):
+            assert states.get(move.adapter_id) == move.before
+            states[move.adapter_id] = move.after
+            if move.after is AdapterState.SERVING:
+                history.append(move.adapter_id)
+            elif move.before is AdapterState.SERVING and move.adapter_id == history[-1]:
+                history.append(None)
+        known = {one.adapter_id: one.state for one in registry.adapters(session, SITE)}
+        route = registry.route(session, SITE)
+    store.close()
+    assert known == states
+    serving = [one for one, state in known.items() if state is AdapterState.SERVING]
+    assert serving == ([history[-1]] if history and history[-1] else [])
+    assert list(known.values()).count(AdapterState.SHADOW) <= 1
+    if serving:
+        assert route.serving is not None
+        assert route.serving.adapter_id == serving[0]
+        files.verified(settings.adapters_dir, route.serving)
+    return history

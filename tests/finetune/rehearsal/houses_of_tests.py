@@ -1,0 +1,10 @@
+"""Houses that need no data: every wording is the house's own frame around our own words."""
+
+from __future__ import annotations
+
+from radraft.finetune.rehearsal.houses import House, build
+from radraft.finetune.rehearsal.mine import Found
+
+BUILT = build(Found({}, {}, {}))
+TERSE, NARRATIVE = BUILT["terse"], BUILT["narrative"]
+HOUSES: tuple[House, ...] = (TERSE, NARRATIVE)

@@ -1,0 +1,86 @@
+"""Time and memory of the trend over many pairs: `python -m tests.finetune.trend.measure [PAIRS]`.
+
+Signs a few dozen reports as readers do and copies their rows, so that the texts are real ones.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from radraft.finetune.trend.facts import Ledger
+from radraft.finetune.trend.page import page
+from radraft.finetune.trend.weeks import trends
+from radraft.settings import Settings
+from radraft.store.database import open_store
+from radraft.store.tables import Base, CaseRow, DraftRow, PairRow, SignedRow
+from tests.finetune.trend import made
+
+_AT_ONCE = 1000
+
+
+def main(pairs: str = "20000") -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_store(Settings(data_dir=Path(folder)))
+        with store.begin() as session:
+            made.ten_weeks(session, a_week=6, site_names=("north", "south"))
+        with store.begin() as session:
+            total = _fill(session, int(pairs))
+        before = _megabytes()
+        ledger = Ledger()
+        started = time.perf_counter()
+        found = trends(store, ledger=ledger)
+        read = time.perf_counter()
+        html = page(found, "zh")
+        drawn = time.perf_counter()
+        trends(store, ledger=ledger)
+        again = time.perf_counter()
+        store.close()
+    print(
+        f"{total} pairs: read and counted in {read - started:.1f} s, page of "
+        f"{len(html) // 1024} KB in {drawn - read:.1f} s, counted again in "
+        f"{again - drawn:.1f} s; peak memory {_megabytes():.0f} MB, "
+        f"{_megabytes() - before:.0f} MB of it for this"
+    )
+
+
+def _fill(session: Session, wanted: int) -> int:
+    """Copy signed cases under new ids until there are `wanted` pairs."""
+    tables: tuple[type[Base], ...] = (CaseRow, DraftRow, SignedRow, PairRow)
+    signed = set(session.scalars(select(PairRow.case_id)))
+    rows = {
+        table: [
+            dict(row._mapping)
+            for row in session.execute(select(table.__table__))
+            if row.case_id in signed
+        ]
+        for table in tables
+    }
+    copies = -(-wanted // len(signed)) - 1
+    for table in tables:
+        fresh = [_copy(row, copy) for copy in range(copies) for row in rows[table]]
+        for start in range(0, len(fresh), _AT_ONCE):
+            session.execute(insert(table), fresh[start : start + _AT_ONCE])
+    return len(signed) * (copies + 1)
+
+
+def _copy(row: dict[str, object], copy: int) -> dict[str, object]:
+    fresh = {key: value for key, value in row.items() if key != "draft_id"}
+    for key in ("case_id", "pair_id", "content_sha"):
+        if key in fresh:
+            fresh[key] = f"{str(fresh[key])[:48]}-{copy}"
+    return fresh
+
+
+def _megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,61 @@
+// The trend page: one site's figures and charts, drawn by the server in the reader's language.
+
+import { part, setText } from "/ui/dom.js";
+import { language, onLanguage, pick, ready, setLanguage, t, translate } from "/ui/i18n.js";
+
+let site = null;
+let asked = 0;
+
+await ready;
+for (const button of document.querySelectorAll("button[data-lang]")) {
+  button.addEventListener("click", () => setLanguage(button.dataset.lang));
+}
+part(document, "site").addEventListener("change", (event) => {
+  site = event.target.value;
+  show();
+});
+onLanguage(show);
+await show();
+
+/** Ask for the chosen site in the chosen language; only the newest question's answer is shown. */
+async function show() {
+  const number = ++asked;
+  translate(document);
+  for (const button of document.querySelectorAll("button[data-lang]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.lang === language()));
+  }
+  setText(part(document, "state"), t("trend_loading"));
+  const query = new URLSearchParams({ lang: pick({ zh: "zh", en: "en" }) });
+  if (site !== null) query.set("site", site);
+  const found = await answer(query);
+  if (number !== asked) return;
+  if (found.problem !== undefined) {
+    setText(part(document, "state"), found.problem);
+    return;
+  }
+  setText(part(document, "state"), "");
+  site = found.site;
+  choices(found.sites);
+  // Markup of our own server, which escapes every value in it.
+  part(document, "body").innerHTML = found.html;
+}
+
+async function answer(query) {
+  try {
+    const response = await fetch(`/api/flywheel?${query}`);
+    const found = await response.json();
+    if (response.ok) return found;
+    return { problem: pick({ zh: found.error.message_zh, en: found.error.message_en }) };
+  } catch {
+    return { problem: t("trend_failed") };
+  }
+}
+
+function choices(sites) {
+  const select = part(document, "site");
+  select.replaceChildren(...sites.map((name) => new Option(name, name, false, name === site)));
+  part(document, "choice").hidden = sites.length < 2;
+  const csv = part(document, "csv");
+  csv.hidden = sites.length === 0;
+  csv.href = "/api/flywheel.csv";
+}
