@@ -135,12 +135,14 @@ def drawing(height: float, left: float = 0.34) -> Iterator[tuple[Figure, Axes]]:
 
 
 def whole_numbers() -> Locator:
+    """Ticks for counts."""
     from matplotlib.ticker import MaxNLocator
 
     return MaxNLocator(nbins=5, integer=True)
 
 
 def calm(axes: Axes) -> None:
+    """Nothing but a baseline and light vertical lines."""
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(RULE)
