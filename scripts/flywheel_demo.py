@@ -46,7 +46,7 @@ def main() -> None:
         if not arguments.page:
             result = _rehearsed(arguments, say)
             arguments.out.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(result, ensure_ascii=False, sort_keys=True, indent=1)
+            text = json.dumps(result, ensure_ascii=False, indent=1)
             path.write_text(text + "\n", encoding="utf-8")
         result = json.loads(path.read_text(encoding="utf-8"))
         page.write(result, arguments.out)

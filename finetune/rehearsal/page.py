@@ -188,8 +188,9 @@ def _failed(decision: Values) -> Iterator[Values]:
 
 
 def _failure(check: Values) -> str:
-    numbers = [f"{check[n]:.3f}" if check[n] is not None else "-" for n in ("value", "limit")]
-    return f"{check['code']} {numbers[0]} (limit {numbers[1]})"
+    limit = check["limit"]
+    held = "none" if limit is None else f"{limit:.3f}"
+    return f"{check['code']} {shown(check)}, limit {held}"
 
 
 def _films(facts: Values) -> str:

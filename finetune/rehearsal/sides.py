@@ -22,8 +22,9 @@ from radraft.reports.values import Laterality
 if TYPE_CHECKING:
     from radraft.vision_encoder.encode import Encoder
 
-LEAST = 0.5
-"""Of the log odds: below it no side is said."""
+LEAST = 0.75
+"""Of the log odds: below it no side is said. Of those said, nineteen in twenty are the side that
+the halves of the uncovered film point to (`finetune.sight`)."""
 BATCH = 32
 Pixels = npt.NDArray[np.uint8]
 Margins = Mapping[str, Mapping[str, float]]

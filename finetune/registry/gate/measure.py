@@ -122,7 +122,7 @@ def _image_dependence(
     frozen: Sequence[TrainingPair], both: Both, groups: Sequence[int], held: AdapterLimits
 ) -> Check:
     """Finding F1 with its own image less that with another patient's, of the cases drafted both
-    ways; kept within the margin, and above zero where that of what serves is so beyond chance."""
+    ways; kept within the margin, and above zero beyond chance where that of what serves is so."""
     name, limit = "image_dependence", -held.margins["image_dependence"].margin
     if not both.shuffled:
         return Check(name, True, None, None, None, limit)
@@ -141,7 +141,7 @@ def _image_dependence(
         gains.append((found(own.values[WHOLE] - other.values[WHOLE], rows), rows))
     (candidate, one_rows), (serving, other_rows) = gains
     change = found(candidate.value - serving.value, one_rows - other_rows)
-    looks = serving.low is None or serving.low <= 0 or candidate.value > 0
+    looks = serving.low is None or serving.low <= 0 or (candidate.low or 0.0) > 0
     return Check(
         code=name,
         passed=looks and (change.low is None or change.low >= limit),

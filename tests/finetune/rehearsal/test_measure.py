@@ -126,7 +126,7 @@ def test_the_page_holds_every_figure_and_no_text_of_a_report(tmp_path: Path) -> 
     page.write(whole, tmp_path)
     text = (tmp_path / "flywheel.md").read_text(encoding="utf-8")
     assert "100% (100% to 100%)" in text
-    assert "batch_sides_changed 0.200 (limit 0.080)" in text
+    assert "batch_sides_changed 0.200, limit 0.080" in text
     assert "selection leaves out 60 of 60" in text
     assert "14 of 70" in text
     assert "figures say nothing" in text
