@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -94,4 +95,19 @@ def _text(name_or_path: str) -> str:
     except (OSError, UnicodeDecodeError):
         raise EvalError(
             "eval_unknown_set", name=Path(name_or_path).stem, known=", ".join(names())
+        ) from None
+
+
+def table_rows(card: CardFile, data: Path) -> dict[str, dict[str, str]]:
+    """The rows of the card's table, by the name of each row's file without its ending.
+
+    EvalError `eval_set_data_missing` where it cannot be read.
+    """
+    path = data / (card.table or "")
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return {Path(row["file"]).stem: row for row in csv.DictReader(file)}
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError):
+        raise EvalError(
+            "eval_set_data_missing", file=str(data), name=card.name, needs=card.table or ""
         ) from None

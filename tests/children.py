@@ -5,12 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from radraft.errors import AdapterError
@@ -35,6 +37,29 @@ def together(function: Callable[..., Any], *arguments: Any, processes: int) -> l
     barrier = context.Barrier(processes)
     with context.Pool(processes, initializer=_hold, initargs=(barrier,)) as pool:
         return pool.starmap(_at_once, [(function, arguments)] * processes, chunksize=1)
+
+
+def killed(
+    target: Callable[..., None], *arguments: Any, chance: Random, most: int, within: float
+) -> list[Any]:
+    """What a process that runs `target(*arguments, pipe)` told by `pipe` until it was killed: after
+    fewer than `most` messages and up to `within` seconds, as `chance` has it."""
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(target=target, args=(*arguments, theirs))
+    child.start()
+    theirs.close()
+    heard = [ours.recv() for _ in range(chance.randrange(1, most))]
+    # The child goes on meanwhile, so the kill falls anywhere within what it does next.
+    child.join(chance.uniform(0, within))
+    child.kill()
+    child.join()
+    assert child.exitcode == -9
+    # A message may have been cut off half way.
+    with suppress(EOFError, OSError):
+        while True:
+            heard.append(ours.recv())
+    ours.close()
+    return heard
 
 
 def _hold(barrier: Barrier) -> None:

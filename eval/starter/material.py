@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,8 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from radraft import canonical
-from radraft.errors import EvalError
-from radraft.eval.card_file import CardFile, card_file
+from radraft.eval.card_file import CardFile, card_file, table_rows
 from radraft.eval.sets import load_set
 from radraft.eval.starter.values import Known
 from radraft.eval.values import EvalSet, SetItem
@@ -77,7 +75,7 @@ def load(source: Source, data: Path, cache: Path, limit: int | None) -> Material
     name, split = CARDS[source]
     card = card_file(name)
     chosen = load_set(name, data=data, cache=cache, split=split, limit=limit or ALL)
-    table = _table(card, data)
+    table = table_rows(card, data)
     rows = [table[item.id] for item in chosen.items]
     train = {key: row for key, row in table.items() if row["split"] == "train"}
     labelled = {key: _findings(card, source, row) for key, row in train.items()}
@@ -121,14 +119,3 @@ def _findings(card: CardFile, source: Source, row: Mapping[str, str]) -> dict[st
         # What was graded as pneumonia is an opacity that the grader saw.
         found["lung_opacity"] = found["pneumonia"]
     return found
-
-
-def _table(card: CardFile, data: Path) -> dict[str, dict[str, str]]:
-    path = data / (card.table or "")
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return {Path(row["file"]).stem: row for row in csv.DictReader(file)}
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError):
-        raise EvalError(
-            "eval_set_data_missing", file=str(data), name=card.name, needs=card.table or ""
-        ) from None

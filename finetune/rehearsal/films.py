@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
-from radraft.errors import EvalError, TrainingError
-from radraft.eval.card_file import CardFile, card_file
+from radraft.errors import TrainingError
+from radraft.eval.card_file import card_file, table_rows
 from radraft.eval.sets import load_set
 from radraft.eval.values import SetItem
 from radraft.finetune.pairs import split_of
@@ -113,7 +112,7 @@ def _shared(
 
 def _known(data: Path, cache: Path, group: Group, secret: bytes) -> list[_Known]:
     card = card_file(CARDS[group])
-    table = _table(card, data)
+    table = table_rows(card, data)
     folder = (data / (card.table or "")).parent
     found = []
     for split in SPLITS:
@@ -150,14 +149,3 @@ def reference(patient_id: str, secret: bytes) -> str:
         instances=(),
     )
     return deidentify(CheckedStudy(study, ()), secret).patient_ref
-
-
-def _table(card: CardFile, data: Path) -> dict[str, dict[str, str]]:
-    path = data / (card.table or "")
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return {Path(row["file"]).stem: row for row in csv.DictReader(file)}
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError):
-        raise EvalError(
-            "eval_set_data_missing", file=str(data), name=card.name, needs=card.table or ""
-        ) from None

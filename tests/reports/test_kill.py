@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 from collections import defaultdict
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -26,31 +24,11 @@ Told = tuple[str, str, int, str]
 
 
 def run_and_kill(settings: Settings, case_ids: list[str], chance: random.Random) -> list[Told]:
-    """A child's acknowledgements up to its death, at a moment of chance's choosing."""
-    ours, theirs = children.context.Pipe(duplex=False)
-    child = children.context.Process(
-        target=children.save_and_sign, args=(settings, case_ids, theirs)
+    """A child's acknowledgements; a wait of up to three transactions puts its death anywhere within
+    one."""
+    return children.killed(
+        children.save_and_sign, settings, case_ids, chance=chance, most=12, within=0.02
     )
-    child.start()
-    theirs.close()
-    heard = [ours.recv() for _ in range(chance.randrange(1, 12))]
-    # The child goes on; a wait of up to three transactions puts the kill anywhere within one.
-    child.join(chance.uniform(0, 0.02))
-    child.kill()
-    child.join()
-    assert child.exitcode == -9
-    heard += drain(ours)
-    ours.close()
-    return heard
-
-
-def drain(pipe: Connection) -> list[Told]:
-    heard: list[Told] = []
-    # A message may have been cut off half way.
-    with contextlib.suppress(EOFError, OSError):
-        while True:
-            heard.append(pipe.recv())
-    return heard
 
 
 @pytest.mark.slow

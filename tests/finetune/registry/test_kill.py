@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -23,30 +21,15 @@ Served = str | None
 
 
 def run_and_kill(settings: Settings, folder: Path, chance: random.Random) -> list[Served]:
-    """What a child said served after each move, until it was killed."""
-    ours, theirs = children.context.Pipe(duplex=False)
-    child = children.context.Process(
-        target=children.promote_and_roll_back, args=(settings, str(folder), theirs)
+    """What a child said served after each move; it dies anywhere within its next move or two."""
+    return children.killed(
+        children.promote_and_roll_back,
+        settings,
+        str(folder),
+        chance=chance,
+        most=5,
+        within=0.15,
     )
-    child.start()
-    theirs.close()
-    heard = [ours.recv() for _ in range(chance.randrange(1, 5))]
-    # The child goes on; the kill falls anywhere within its next move or two.
-    child.join(chance.uniform(0, 0.15))
-    child.kill()
-    child.join()
-    assert child.exitcode == -9
-    heard += drain(ours)
-    ours.close()
-    return heard
-
-
-def drain(pipe: Connection) -> list[Served]:
-    heard: list[Served] = []
-    with contextlib.suppress(EOFError, OSError):
-        while True:
-            heard.append(pipe.recv())
-    return heard
 
 
 @pytest.mark.slow
