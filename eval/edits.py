@@ -37,9 +37,14 @@ def edit_stats(draft: Report, signed: Report) -> EditStats:
     ]
     return EditStats(
         sentences=tuple(edits),
-        distance_zh=distance(_whole(draft, "zh"), _whole(signed, "zh")),
-        distance_en=distance(_whole(draft, "en"), _whole(signed, "en")),
+        distance_zh=_distance(draft, signed, "zh"),
+        distance_en=_distance(draft, signed, "en"),
     )
+
+
+def report_distance(draft: Report, signed: Report) -> float:
+    """`EditStats.distance` alone: no sentence is read for its findings."""
+    return (_distance(draft, signed, "zh") + _distance(draft, signed, "en")) / 2
 
 
 def distance(before: str, after: str) -> float:
@@ -113,6 +118,10 @@ def _placed(report: Report) -> list[tuple[Section, Sentence]]:
     return [(Section.FINDINGS, sentence) for sentence in report.findings] + [
         (Section.IMPRESSION, sentence) for sentence in report.impression
     ]
+
+
+def _distance(draft: Report, signed: Report, lang: Lang) -> float:
+    return distance(_whole(draft, lang), _whole(signed, lang))
 
 
 def _whole(report: Report, lang: str) -> str:

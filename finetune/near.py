@@ -43,8 +43,7 @@ def vectors(objects: Objects, encoder_id: str, image_ids: Sequence[str]) -> Vect
 def pooled(objects: Objects, encoder_id: str, image_id: str) -> Vectors | None:
     """(d,): the stored pooled embedding of one image, unit length; None if missing or damaged."""
     try:
-        data = objects.get(stored.key(encoder_id, image_id))
-        vector = stored.parse(data, encoder_id, image_id).pooled
+        vector = stored.read(objects, encoder_id, image_id).pooled
     except (NotFound, stored.Damaged):
         return None
     unit: Vectors = vector / np.linalg.norm(vector)

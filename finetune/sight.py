@@ -66,7 +66,6 @@ def _left(heads: Heads, tokens: Array) -> Array:
 
 def _tokens(objects: Objects, encoder_id: str, image_id: str) -> Array | None:
     try:
-        data = objects.get(stored.key(encoder_id, image_id))
-        return stored.parse(data, encoder_id, image_id).tokens
+        return stored.read(objects, encoder_id, image_id).tokens
     except (NotFound, stored.Damaged):
         return None

@@ -47,6 +47,11 @@ class EditStats:
     distance_zh: float
     distance_en: float
 
+    @property
+    def distance(self) -> float:
+        """The mean of both languages."""
+        return (self.distance_zh + self.distance_en) / 2
+
 
 @dataclass(frozen=True)
 class TrainingPair:

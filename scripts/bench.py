@@ -24,7 +24,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from radraft import line, starter
+from radraft import line, routing, starter
 from radraft.batch import draft_many, open_eyes
 from radraft.llm.launch import has_gpu
 from radraft.llm.profiles import Profile, load_profile
@@ -32,6 +32,7 @@ from radraft.llm.server import Endpoint, ManagedServer
 from radraft.llm.support import SCORED_AT_ONCE
 from radraft.llm.values import DraftedSentence
 from radraft.llm.wire import chat_body
+from radraft.routing import Router
 from radraft.settings import Settings
 from radraft.settings import load as load_settings
 from radraft.store.database import Store, open_store
@@ -193,7 +194,10 @@ async def draft_one(case_id: str, bench: Bench, note: Callable[[DraftedSentence]
             bench.settings.draft_timeout_s,
             asyncio.Semaphore(SCORED_AT_ONCE),
         )
-        await line.draft(case_id, store=bench.store, drafter=drafter, on_sentence=note)
+        router = Router(bench.store, bench.settings.adapters_dir)
+        await routing.draft(
+            case_id, store=bench.store, router=router, base=drafter, on_sentence=note
+        )
 
 
 async def through(case_ids: Sequence[str], bench: Bench) -> None:

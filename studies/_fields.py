@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,20 @@ class Fields:
             return None
         order = "<" if getattr(item, "is_little_endian", True) else ">"
         return int(struct.unpack(order + ("H" if len(value) == 2 else "I"), value)[0])
+
+    def codes(self, tag: int, most: int = 16) -> tuple[str, ...]:
+        """All values of a code string, in upper case."""
+        raw = self._raw(tag)[:1024].decode("ascii", "replace").strip(" \0").upper()
+        return tuple(part.strip() for part in raw.split("\\")[:most]) if raw else ()
+
+    def numbers(self, tag: int, count: int) -> tuple[float, ...] | None:
+        """`count` finite decimal strings (DS), or None where absent or something else."""
+        parts = self.codes(tag, count + 1)
+        try:
+            found = tuple(float(part) for part in parts)
+        except ValueError:
+            return None
+        return found if len(found) == count and all(map(math.isfinite, found)) else None
 
     def people(self) -> list[str]:
         """Identity values besides the patient's own: for taking out of free text only."""

@@ -7,7 +7,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from radraft.studies._files import Found, Refusal
-from radraft.studies.values import Instance, Patient, Study
+from radraft.studies.values import Instance, Patient, Study, Technique
 
 _Header = dict[str, Any]
 
@@ -72,7 +72,14 @@ def _instance(found: Found, header: _Header) -> Instance:
         columns=header["columns"],
         view_position=header["view_position"],
         transfer_syntax=header["transfer_syntax"],
+        technique=_technique(header["technique"]),
     )
+
+
+def _technique(said: dict[str, Any]) -> Technique:
+    """Lists become tuples again: a worker speaks JSON."""
+    kept: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in said.items()}
+    return Technique(**kept)
 
 
 def _reading_order(instance: Instance) -> tuple[int, str, int, str]:

@@ -55,7 +55,8 @@ def _image(source: Source) -> dict[str, Any]:
     fields = Fields(source.dataset)
     uids = _uids(source, fields)
     _check_is_image(source, fields)
-    return uids | _layout(source, fields) | _description(fields, source.sop_class)
+    layout = _layout(source, fields) | {"technique": _technique(fields)}
+    return uids | layout | _description(fields, source.sop_class)
 
 
 def _uids(source: Source, fields: Fields) -> dict[str, Any]:
@@ -114,6 +115,36 @@ def _layout(source: Source, fields: Fields) -> dict[str, Any]:
             fields.code(0x00185101), fields.text(0x0008103E), fields.text(0x00181030)
         ),
         "transfer_syntax": source.syntax,
+    }
+
+
+def _technique(fields: Fields) -> dict[str, Any]:
+    """What `values.Technique` holds, as JSON."""
+
+    def number(tag: int) -> float | None:
+        found = fields.numbers(tag, 1)
+        return found[0] if found else None
+
+    spacing = fields.numbers(0x00280030, 2) or fields.numbers(0x00181164, 2)
+    return {
+        "modality": fields.code(0x00080060)[:16],
+        "body_part": fields.text(0x00180015).upper()[:64],
+        "laterality": (fields.code(0x00200062) or fields.code(0x00200060))[:1],
+        "image_type": fields.codes(0x00080008),
+        "photometric": fields.code(0x00280004)[:16],
+        "pixel_spacing": spacing,
+        "slice_thickness": number(0x00180050),
+        "position": fields.numbers(0x00200032, 3),
+        "orientation": fields.numbers(0x00200037, 6),
+        "kernel": fields.text(0x00181210, one_line=True)[:64],
+        "kvp": number(0x00180060),
+        "exposure_mas": number(0x00181152),
+        "burned_in": fields.code(0x00280301)[:3],
+        "manufacturer": fields.text(0x00080070, one_line=True)[:64],
+        "model": fields.text(0x00081090, one_line=True)[:64],
+        "station": fields.text(0x00081010, one_line=True)[:64],
+        "operator": fields.text(0x00081070, one_line=True).split("\\")[0][:64],
+        "series_description": fields.text(0x0008103E, one_line=True)[:64],
     }
 
 

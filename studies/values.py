@@ -32,6 +32,39 @@ class Patient:
 
 
 @dataclass(frozen=True)
+class Technique:
+    """How an image was acquired, as its header says; empty or None where that does not say."""
+
+    modality: str = ""
+    body_part: str = ""
+    laterality: str = ""
+    """Image Laterality (0020,0062), else Laterality (0020,0060): `L`, `R`, `B` or `U`."""
+    image_type: tuple[str, ...] = ()
+    """(0008,0008): `ORIGINAL` or `DERIVED`, `PRIMARY` or `SECONDARY`, then what the maker says."""
+    photometric: str = ""
+    pixel_spacing: tuple[float, float] | None = None
+    """Millimetres between rows and between columns; of the detector where not of the patient."""
+    slice_thickness: float | None = None
+    """Millimetres."""
+    position: tuple[float, ...] | None = None
+    """Image Position (Patient) (0020,0032): 3 millimetres, of the first frame."""
+    orientation: tuple[float, ...] | None = None
+    """Image Orientation (Patient) (0020,0037): 6 direction cosines, of the first frame."""
+    kernel: str = ""
+    kvp: float | None = None
+    exposure_mas: float | None = None
+    burned_in: str = ""
+    """Burned In Annotation (0028,0301): `YES`, `NO` or empty."""
+    manufacturer: str = ""
+    model: str = ""
+    station: str = field(default="", repr=False)
+    operator: str = field(default="", repr=False)
+    """Operators' Name (0008,1070), the first: identity of a member of staff."""
+    series_description: str = field(default="", repr=False)
+    """Free text of the scanner's protocol: it may name the patient."""
+
+
+@dataclass(frozen=True)
 class Instance:
     """One SOP instance with pixels, as found in a file."""
 
@@ -46,6 +79,7 @@ class Instance:
     columns: int
     view_position: str
     transfer_syntax: str
+    technique: Technique = Technique()
 
 
 @dataclass(frozen=True)
@@ -71,6 +105,8 @@ class Study:
     other_names: tuple[str, ...] = field(default=(), repr=False)
     """Other identity in the files (physicians, relatives, institution): known only so that
     de-identification can take it out of free text; not kept."""
+    marked: tuple[str, ...] = field(default=(), repr=False)
+    """SOP Instance UIDs that a Key Object Selection of the study refers to (PS3.3 A.35.4)."""
 
 
 @dataclass(frozen=True)

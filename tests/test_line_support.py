@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
-from radraft import line
+from radraft import line, routing
 from radraft.batch import open_eyes
 from radraft.llm.endpoint import Endpoint
 from radraft.llm.profiles import Profile, Support, load_profile
@@ -20,6 +20,7 @@ from radraft.llm.support import SCORED_AT_ONCE
 from radraft.llm.values import Draft, DraftedSentence
 from radraft.reports.check import check
 from radraft.reports.values import Coverage
+from radraft.routing import Router
 from radraft.store import cases, drafts, images
 from radraft.store.database import Store
 from radraft.studies.key_images import image_id
@@ -29,6 +30,7 @@ from tests.eval.looks.looking_model import WORDS, LookingModel, looking_model
 
 PROFILE = load_profile("qwen3-vl-8b-instruct")
 LEAST = PROFILE.model_copy(update={"support": Support(least=20.0)})
+ADAPTERS = Path("nothing-serves")
 DEMO = Path(__file__).parents[1] / "demo" / "studies"
 LETTERS = float(sum(map(len, WORDS["left"])))
 """The looking model gives each character 1 nat more with its side in sight than with a blank."""
@@ -80,7 +82,10 @@ async def _draft(
         drafter = line.Drafter(
             profile, server.endpoint, client, None, 30, asyncio.Semaphore(SCORED_AT_ONCE)
         )
-        return await line.draft(case_id, store=store, drafter=drafter, on_sentence=seen)
+        router = Router(store, ADAPTERS)
+        return await routing.draft(
+            case_id, store=store, router=router, base=drafter, on_sentence=seen
+        )
 
 
 def test_each_sentence_is_stored_with_its_support(
@@ -162,7 +167,10 @@ def test_the_starters_sentences_are_measured(
             drafter = line.Drafter(
                 profile, starter_endpoint, client, eyes, 600, asyncio.Semaphore(SCORED_AT_ONCE)
             )
-            return await line.draft(taken.cases[0], store=sqlite_store, drafter=drafter)
+            router = Router(sqlite_store, ADAPTERS)
+            return await routing.draft(
+                taken.cases[0], store=sqlite_store, router=router, base=drafter
+            )
 
     made = asyncio.run(drafted())
     found = [one.support for one in made.report.sentences]

@@ -164,14 +164,12 @@ class Encoder:
 
 
 def _read(objects: Objects, encoder: Encoder, image_id: str) -> ImageEmbedding | None:
-    key = stored.key(encoder.encoder_id, image_id)
     try:
-        data = objects.get(key)
+        found = stored.read(objects, encoder.encoder_id, image_id)
     except NotFound:
         return None
-    try:
-        found = stored.parse(data, encoder.encoder_id, image_id)
     except stored.Damaged:
+        key = stored.key(encoder.encoder_id, image_id)
         log.warning("stored embedding is damaged, computing it again: %s", key)
         return None
     expected = (encoder.tokens_per_image, encoder.dim), (encoder.pooled_dim,)

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from radraft import canonical
 from radraft.vision_encoder.values import ImageEmbedding
+
+if TYPE_CHECKING:
+    from radraft.store.objects import Objects
 
 
 class Damaged(ValueError):
@@ -62,6 +66,11 @@ def parse(data: bytes, encoder_id: str, image_id: str) -> ImageEmbedding:
     if about != expected:
         raise Damaged("checksum or identity differs")
     return ImageEmbedding(image_id, tokens.astype(np.float32), pooled.astype(np.float32))
+
+
+def read(objects: Objects, encoder_id: str, image_id: str) -> ImageEmbedding:
+    """The stored embedding. NotFound where none is, Damaged."""
+    return parse(objects.get(key(encoder_id, image_id)), encoder_id, image_id)
 
 
 def _checksum(tokens: npt.NDArray[np.float16], pooled: npt.NDArray[np.float32]) -> str:

@@ -88,18 +88,11 @@ def chosen(session: Session, planned: Plan) -> Chosen:
 
 def trained_on(session: Session, adapter_id: str | None) -> frozenset[str]:
     """Ids of the pairs that the adapter, and those it goes back to, were trained on."""
-    found: set[str] = set()
-    seen: set[str] = set()
-    open_ends = [adapter_id] if adapter_id else []
-    while open_ends:
-        one = open_ends.pop()
-        if one in seen:
-            continue
-        seen.add(one)
-        adapter = registry.get(session, one)
-        found |= set(adapter.card.get("pairs", ()))
-        open_ends += [adapter.parent] if adapter.parent else list(adapter.card.get("parents", ()))
-    return frozenset(found)
+    if adapter_id is None:
+        return frozenset()
+    adapter = registry.get(session, adapter_id)
+    family = (adapter, *registry.ancestors(session, adapter))
+    return frozenset(pair_id for one in family for pair_id in one.card.get("pairs", ()))
 
 
 def example(pair: TrainingPair) -> Example:
@@ -119,9 +112,7 @@ def tokens(objects: Objects, encoder_id: str) -> TokenSource:
     """Reads an image's tokens where drafting stored them."""
 
     def read(image_id: str) -> Tokens:
-        return stored.parse(
-            objects.get(stored.key(encoder_id, image_id)), encoder_id, image_id
-        ).tokens
+        return stored.read(objects, encoder_id, image_id).tokens
 
     return read
 

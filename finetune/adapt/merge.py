@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from radraft.finetune.adapt import card, peft_files
 from radraft.finetune.adapt.base import trainable
 from radraft.finetune.adapt.values import Base
 from radraft.finetune.registry import files, registry
+from radraft.finetune.registry.enter import enter
 from radraft.finetune.registry.values import Adapter
 from radraft.finetune.train.recipe import Lora
 from radraft.llm.profiles import Profile
@@ -65,25 +65,18 @@ def merge(
     with tempfile.TemporaryDirectory(dir=root, prefix=".merge-") as staging:
         made = Path(staging) / MERGED
         peft_files.write(made, state, lora, profile.model_id, own)
-        known = files.hashes(made)
-        adapter = Adapter(
-            adapter_id=files.id_of(site, profile.model_id, known),
+        weighed = zip(parts, weights, strict=True)
+        return enter(
+            made,
+            root,
+            store,
             site=site,
             base=profile.model_id,
-            files=known,
-            rank=lora.rank,
             parent=None,
-            data_sha=canonical.sha256([[part.data_sha, w] for part, w in _by(parts, weights)]),
+            data_sha=canonical.sha256([[part.data_sha, weight] for part, weight in weighed]),
             card=_card(parts, weights),
-            made_at=datetime.now(UTC),
+            by=by,
         )
-        files.install(made, root, adapter.adapter_id)
-    with store.begin() as session:
-        return registry.register(session, adapter, by=by)
-
-
-def _by(parts: Sequence[Adapter], weights: Sequence[float]) -> list[tuple[Adapter, float]]:
-    return list(zip(parts, weights, strict=True))
 
 
 def _card(parts: Sequence[Adapter], weights: Sequence[float]) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from radraft.finetune.adapt.base import origin, trainable
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.stages import Course, Material
 from radraft.finetune.adapt.values import Base, Chosen, Origin, Plan, Progress, Start
-from radraft.finetune.registry import files, registry
-from radraft.finetune.registry.values import Adapter, Check, GateRecord
+from radraft.finetune.registry import registry
+from radraft.finetune.registry.enter import enter
+from radraft.finetune.registry.values import Adapter, Check, GateRecord, GateStage
 from radraft.finetune.train.text import Tokenizer, fitting
 from radraft.finetune.values import TrainingPair
 from radraft.llm.profiles import Profile
@@ -132,10 +133,7 @@ class _Call:
         asked = {*planned.train, *planned.valid} - before
         batch = [pair for pair in selection.train if pair.pair_id in asked]
         history = [pair for pair in selection.train if pair.pair_id in before]
-        told = tuple(
-            {name: value for name, value in asdict(check).items() if name != "detail"}
-            for check in self._checked(batch, history, planned)
-        )
+        told = tuple(check.figures for check in self._checked(batch, history, planned))
         return replace(planned, batch=told)
 
     def _checked(
@@ -161,7 +159,7 @@ class _Call:
     def _stops(self, checks: tuple[Check, ...], planned: Plan, batch: int, history: int) -> None:
         decision = GateRecord(
             site=self.site,
-            stage="batch",
+            stage=GateStage.BATCH,
             adapter_id=None,
             serving_id=planned.parent,
             base=self.profile.model_id,
@@ -198,8 +196,7 @@ class _Call:
 
     def _registered(self, adapter_id: str) -> Adapter | None:
         with self.store.read() as session:
-            found = [a for a in registry.adapters(session) if a.adapter_id == adapter_id]
-        return found[0] if found else None
+            return registry.find(session, adapter_id)
 
     def _identity(self, planned: Plan) -> dict[str, Any]:
         return {
@@ -227,9 +224,6 @@ class _Call:
         folder = self.run / EXPORT
         self._exports(begin, course, folder)
         (self.run / "loss.svg").write_text(_curves(course, self.run), encoding="utf-8")
-        known = files.hashes(folder)
-        root = self.settings.adapters_dir
-        adapter_id = files.id_of(self.site, self.profile.model_id, known)
         counts = {"preferences": course.preferences, "too_long": too_long}
         about = card.adapted(
             planned,
@@ -241,22 +235,23 @@ class _Call:
             kept=course.kept,
             counts=counts,
         )
-        adapter = Adapter(
-            adapter_id=adapter_id,
+        registered = enter(
+            folder,
+            self.settings.adapters_dir,
+            self.store,
             site=self.site,
             base=self.profile.model_id,
-            files=known,
-            rank=files.rank_of(folder),
             parent=planned.parent,
             data_sha=data.data_sha(planned),
             card=about,
-            made_at=datetime.now(UTC),
+            by=self.by,
         )
-        # Files first: a row must never name an adapter that is not there.
-        files.install(folder, root, adapter_id)
-        with self.store.begin() as session:
-            registered = registry.register(session, adapter, by=self.by)
-        runs.finish(self.run, adapter_id=adapter_id, files=known, losses=about["losses"])
+        runs.finish(
+            self.run,
+            adapter_id=registered.adapter_id,
+            files=registered.files,
+            losses=about["losses"],
+        )
         for stage in course.trained:
             (self.run / stage.value / runs.CHECKPOINT).unlink(missing_ok=True)
         return registered

@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +20,7 @@ from radraft import canonical
 from radraft.errors import AdapterError, EncodingError
 from radraft.finetune.adapt import archive, card, keys, peft_files
 from radraft.finetune.registry import files, registry
+from radraft.finetune.registry.enter import enter
 from radraft.finetune.registry.values import Adapter
 from radraft.llm import pins
 from radraft.llm.profiles import Profile, StarterCheckpoint
@@ -94,22 +95,18 @@ def bring_in(
         _fits(folder, manifest, profile)
         for extra in (archive.MANIFEST, archive.SIGNATURE, archive.CARD):
             (folder / extra).unlink()
-        known = files.hashes(folder)
         origin = manifest.model_dump(mode="json", include={"site", "adapter_id", "key", "made_at"})
-        adapter = Adapter(
-            adapter_id=files.id_of(site, profile.model_id, known),
+        return enter(
+            folder,
+            root,
+            store,
             site=site,
             base=profile.model_id,
-            files=known,
-            rank=files.rank_of(folder),
             parent=None,
             data_sha=manifest.data_sha,
             card={"kind": "imported", "origin": {**origin, "name": name}, "card": about},
-            made_at=datetime.now(UTC),
+            by=by,
         )
-        files.install(folder, root, adapter.adapter_id)
-    with store.begin() as session:
-        return registry.register(session, adapter, by=by)
 
 
 def _describe(adapter: Adapter, folder: Path, data_dir: Path) -> None:

@@ -22,6 +22,7 @@ from radraft.finetune.registry.values import (
     AdapterState,
     Choice,
     GateRecord,
+    GateStage,
     Route,
 )
 from radraft.reports import codec
@@ -30,8 +31,6 @@ from radraft.store.tables import AdapterMoveRow, AdapterRow, GateRow
 
 SHARES = 10_000
 """Steps in which a canary's share is counted."""
-STAGE = "adapter"
-"""`GateRecord.stage` of the decisions that move an adapter."""
 
 
 def register(session: Session, adapter: Adapter, *, by: str) -> Adapter:
@@ -62,12 +61,36 @@ def get(session: Session, adapter_id: str) -> Adapter:
     return adapter_of(row_of(session, adapter_id))
 
 
-def adapters(session: Session, site: str | None = None) -> tuple[Adapter, ...]:
-    """All adapters, or one site's, newest first."""
+def find(session: Session, adapter_id: str) -> Adapter | None:
+    """The adapter; None where there is none."""
+    row = session.get(AdapterRow, adapter_id)
+    return None if row is None else adapter_of(row)
+
+
+def adapters(
+    session: Session, site: str | None = None, *, state: AdapterState | None = None
+) -> tuple[Adapter, ...]:
+    """All adapters, or one site's, or those in one state, newest first."""
     query = select(AdapterRow).order_by(AdapterRow.made_at.desc(), AdapterRow.adapter_id)
     if site is not None:
         query = query.where(AdapterRow.site == site)
+    if state is not None:
+        query = query.where(AdapterRow.state == state.value)
     return tuple(map(adapter_of, session.scalars(query)))
+
+
+def ancestors(session: Session, adapter: Adapter) -> tuple[Adapter, ...]:
+    """The adapters of this registry that it was trained on from, or merged of, and theirs."""
+    found: dict[str, Adapter] = {}
+    waiting = _parents(adapter)
+    while waiting:
+        name = waiting.pop()
+        known = find(session, name)
+        # Where an imported one comes from is not known here.
+        if known is not None and name not in found and name != adapter.adapter_id:
+            found[name] = known
+            waiting += _parents(known)
+    return tuple(found.values())
 
 
 def route(session: Session, site: str) -> Route:
@@ -110,7 +133,7 @@ def record(session: Session, decision: GateRecord) -> None:
         )
     )
     session.flush()
-    if decision.adapter_id is None or decision.stage != STAGE:
+    if decision.adapter_id is None or decision.stage is not GateStage.ADAPTER:
         return
     by = decision.confirmed_by or "gate"
     if not decision.passed:
@@ -143,7 +166,9 @@ def may_serve(session: Session, adapter_id: str) -> Adapter:
     transition(adapter.state, Move.PROMOTE)
     serving = route(session, adapter.site).serving
     against = serving.adapter_id if serving else None
-    decisions = [one for one in records(session, adapter_id=adapter_id) if one.stage == STAGE]
+    decisions = [
+        one for one in records(session, adapter_id=adapter_id) if one.stage is GateStage.ADAPTER
+    ]
     if not decisions or not decisions[-1].passed or decisions[-1].serving_id != against:
         raise AdapterError("adapter_not_through_gate", adapter=adapter_id)
     return adapter
@@ -243,6 +268,12 @@ def moves(
         )
         for row in session.scalars(query)
     )
+
+
+def _parents(adapter: Adapter) -> list[str]:
+    named = adapter.card.get("parents", ())
+    several = [str(name) for name in named] if isinstance(named, list | tuple) else []
+    return [*several, *([adapter.parent] if adapter.parent else [])]
 
 
 def _move(session: Session, adapter_id: str, move: Move, by: str, reason: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -77,6 +77,15 @@ class Choice:
     """Drafts beside it, out of sight."""
 
 
+class GateStage(StrEnum):
+    """When the gate was asked."""
+
+    BATCH = "batch"
+    """Of the signed reports, before anything is trained on them."""
+    ADAPTER = "adapter"
+    """Of the trained candidate; such a decision moves it."""
+
+
 @dataclass(frozen=True)
 class Check:
     """One question the gate asked, and its answer."""
@@ -98,6 +107,11 @@ class Check:
     detail: Mapping[str, Any] = field(default_factory=dict)
     """JSON: what a person needs to act, such as case ids. Never text of a report."""
 
+    @property
+    def figures(self) -> dict[str, Any]:
+        """All but the detail: what may stand where no case may be named."""
+        return {name: value for name, value in asdict(self).items() if name != "detail"}
+
 
 @dataclass(frozen=True)
 class GateRecord:
@@ -105,8 +119,7 @@ class GateRecord:
     it was tested, what it may affect, who confirmed it."""
 
     site: str
-    stage: str
-    """`batch`: the signed reports, before training on them; `adapter`: the trained candidate."""
+    stage: GateStage
     adapter_id: str | None
     """None for a batch that was stopped."""
     serving_id: str | None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,8 @@ from radraft.finetune.adapt import data, peft_files, stages
 from radraft.finetune.adapt.base import origin, trainable
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.stages import Material
-from radraft.finetune.registry import files, registry
+from radraft.finetune.registry import registry
+from radraft.finetune.registry.enter import enter
 from radraft.finetune.registry.values import Adapter
 from radraft.finetune.rehearsal.site import PERSON, Hospital
 from radraft.finetune.train.text import Tokenizer, fitting
@@ -88,20 +88,14 @@ class Direct:
 
         here, folder = self.hospital, self.run / "export"
         peft_files.write(folder, load_file(weights), lora, here.profile.model_id, None)
-        known = files.hashes(folder)
-        adapter_id = files.id_of(self.site, here.profile.model_id, known)
-        files.install(folder, here.settings.adapters_dir, adapter_id)
-        adapter = Adapter(
-            adapter_id=adapter_id,
+        return enter(
+            folder,
+            here.settings.adapters_dir,
+            here.store,
             site=self.site,
             base=here.profile.model_id,
-            files=known,
-            rank=files.rank_of(folder),
             parent=parent.adapter_id if parent else None,
             data_sha=canonical.sha256(card["pairs"]),
             card=card,
-            made_at=datetime.now(UTC),
-        )
-        with here.store.begin() as session:
-            registry.register(session, adapter, by=PERSON)
-        return adapter_id
+            by=PERSON,
+        ).adapter_id

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import numpy as np
 
+from radraft import routing
 from radraft.eval.bootstrap import RESAMPLES, SEED, interval, resample
 from radraft.eval.clinical.score import score_labels
 from radraft.eval.draft_set import Model, draft_set
@@ -25,7 +26,6 @@ from radraft.finetune.rehearsal.course import Move
 from radraft.finetune.rehearsal.houses import House
 from radraft.finetune.rehearsal.values import Film, Truth
 from radraft.llm import adapters
-from radraft.vision_encoder.projector import Projector
 
 if TYPE_CHECKING:
     from radraft.finetune.rehearsal.site import Hospital
@@ -94,9 +94,7 @@ def model(hospital: Hospital, adapter_id: str | None) -> Model:
             await adapters.ensure(hospital.endpoint, adapter_id, folder, client)
 
     asyncio.run(load())
-    own, eyes = folder / files.PROJECTOR, hospital.eyes
-    if own.exists() and eyes is not None:
-        eyes = replace(eyes, projector=Projector.load(own))
+    eyes = routing.seeing_by(hospital.eyes, routing.own_projector(folder))
     return replace(base, adapter_id=adapter_id, eyes=eyes)
 
 

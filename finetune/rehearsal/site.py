@@ -8,7 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from radraft.finetune.adapt.run import adapt
 from radraft.finetune.adapt.values import Progress
 from radraft.finetune.registry import registry
 from radraft.finetune.registry.gate.run import gate
-from radraft.finetune.registry.values import Check, GateRecord
+from radraft.finetune.registry.values import Check, GateRecord, GateStage
 from radraft.finetune.rehearsal.course import Move
 from radraft.finetune.rehearsal.houses import House
 from radraft.finetune.rehearsal.reader import read
@@ -236,7 +236,7 @@ class Hospital:
     def _stopped(self, site: str) -> dict[str, Any]:
         with self.store.read() as session:
             found = registry.records(session, site=site)
-        return told(next(one for one in reversed(found) if one.stage == "batch"))
+        return told(next(one for one in reversed(found) if one.stage is GateStage.BATCH))
 
 
 def told(record: GateRecord) -> dict[str, Any]:
@@ -252,8 +252,7 @@ def told(record: GateRecord) -> dict[str, Any]:
 def _check(check: Check) -> dict[str, Any]:
     return {
         name: rounded(value) if isinstance(value, float) else value
-        for name, value in asdict(check).items()
-        if name != "detail"
+        for name, value in check.figures.items()
     }
 
 

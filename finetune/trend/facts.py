@@ -128,7 +128,7 @@ def fact(
         adapter_id=draft.adapter_id,
         edits={edit: counts[edit] for edit in Edit if counts[edit]},
         unchanged=not changed and not any(edit.moved for edit in stats.sentences),
-        distance=(stats.distance_zh + stats.distance_en) / 2,
+        distance=stats.distance,
         seconds=seconds,
         corrections=corrections(stats),
         untouched=sum(size for key, size in sizes.items() if key in kept & by_model),

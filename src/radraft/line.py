@@ -166,20 +166,6 @@ def prepare(
     return build(case, chosen, embedding, template=profile.template, adapter_id=adapter_id)
 
 
-async def draft(
-    case_id: str,
-    *,
-    store: Store,
-    drafter: Drafter,
-    on_sentence: Callable[[DraftedSentence], None] | None = None,
-) -> Draft:
-    """Draft one case and store the draft. vLLM's faults become an empty draft with a code."""
-    result, request = await write(case_id, store=store, drafter=drafter, on_sentence=on_sentence)
-    with store.begin() as session:
-        save(session, result, request)
-    return result
-
-
 async def write(
     case_id: str,
     *,

@@ -79,7 +79,7 @@ class Router:
         """
         folder, projector = await asyncio.to_thread(self._opened, adapter)
         await adapters.ensure(base.endpoint, adapter.adapter_id, folder, base.client)
-        return replace(base, adapter_id=adapter.adapter_id, eyes=_with(base.eyes, projector))
+        return replace(base, adapter_id=adapter.adapter_id, eyes=seeing_by(base.eyes, projector))
 
     def _opened(self, adapter: Adapter) -> tuple[Path, Projector | None]:
         """The adapter's folder, hashed anew only where a file was touched, and its projector."""
@@ -90,11 +90,7 @@ class Router:
             if not seen or self._verified.get(key) != seen:
                 self._verified.pop(key, None)
                 files.verified(self._root, adapter)
-                self._projectors[key] = (
-                    Projector.load(folder / files.PROJECTOR)
-                    if files.PROJECTOR in adapter.files
-                    else None
-                )
+                self._projectors[key] = own_projector(folder)
                 self._verified[key] = seen
             return folder, self._projectors[key]
 
@@ -125,7 +121,15 @@ async def draft(
     return result
 
 
-def _with(eyes: Eyes | None, projector: Projector | None) -> Eyes | None:
+def own_projector(folder: Path) -> Projector | None:
+    """The projector of the adapter in `folder`; None where it has none of its own. EncodingError
+    `projector_invalid`."""
+    path = folder / files.PROJECTOR
+    return Projector.load(path) if path.exists() else None
+
+
+def seeing_by(eyes: Eyes | None, projector: Projector | None) -> Eyes | None:
+    """`eyes` with that projector in place of their own, where there is one."""
     return eyes if eyes is None or projector is None else replace(eyes, projector=projector)
 
 

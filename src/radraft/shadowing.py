@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from radraft import line
 from radraft.errors import RadraftError
-from radraft.eval.edits import edit_stats
+from radraft.eval.edits import report_distance
 from radraft.finetune.registry import registry
 from radraft.finetune.registry.values import Adapter, AdapterState
 from radraft.llm.values import Draft
 from radraft.reports.sign import versions
-from radraft.reports.values import Coverage, Report
+from radraft.reports.values import Coverage
 from radraft.store import cases, drafts, shadow
 
 if TYPE_CHECKING:
@@ -106,12 +106,12 @@ def waiting(session: Session, *, limit: int) -> tuple[str, ...]:
     """Cases drafted since their site's shadow adapter became one that have no draft beside the one
     in sight, oldest first."""
     found: list[str] = []
-    for site in sorted({one.site for one in registry.adapters(session)}):
-        route = registry.route(session, site)
-        if route.shadow is not None:
-            pair = [one.adapter_id for one in (route.serving, route.shadow) if one is not None]
-            since = _since(session, route.shadow)
-            found += shadow.undrafted(session, site, pair, since=since, limit=limit)
+    shadows = registry.adapters(session, state=AdapterState.SHADOW)
+    for one in sorted(shadows, key=lambda adapter: adapter.site):
+        serving = registry.route(session, one.site).serving
+        pair = [each.adapter_id for each in (serving, one) if each is not None]
+        since = _since(session, one)
+        found += shadow.undrafted(session, one.site, pair, since=since, limit=limit)
     return tuple(found[:limit])
 
 
@@ -152,7 +152,10 @@ def compare(session: Session, adapter: Adapter) -> tuple[Compared, Compared]:
         if not signed or basis is None or basis.draft.coverage is not Coverage.DRAFTED:
             continue
         final = signed[-1].report
-        apart, shown = _distance(beside.report, final), _distance(basis.draft.report, final)
+        apart, shown = (
+            report_distance(beside.report, final),
+            report_distance(basis.draft.report, final),
+        )
         if beside.adapter_id == adapter.adapter_id:
             unseen.append((apart, shown))
         elif basis.draft.adapter_id == adapter.adapter_id:
@@ -206,8 +209,3 @@ def _compared(seen: bool, pairs: list[tuple[float, float]]) -> Compared:
         return Compared(seen, 0, None, None)
     own, other = zip(*pairs, strict=True)
     return Compared(seen, len(pairs), fmean(own), fmean(other))
-
-
-def _distance(drafted: Report, signed: Report) -> float:
-    stats = edit_stats(drafted, signed)
-    return (stats.distance_zh + stats.distance_en) / 2

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from radraft import canonical, line
+from radraft import canonical, line, routing
 from radraft.errors import DraftingError, EvalError
 from radraft.eval.draft_set import AT_ONCE, NOT_COVERED, PASSING, drafted
 from radraft.eval.looks import perturb as perturbing
@@ -18,7 +18,6 @@ from radraft.eval.looks.donors import Candidate, donors
 from radraft.eval.looks.intake import read_json, write_json
 from radraft.eval.looks.values import Change, Perturbation
 from radraft.eval.values import Drafted
-from radraft.finetune.registry.files import PROJECTOR
 from radraft.finetune.registry.gate.limits import AdapterLimits
 from radraft.reports import codec
 from radraft.reports.values import Coverage
@@ -54,11 +53,8 @@ class Writer:
     @classmethod
     def of(cls, adapter_id: str | None, folder: Path | None, eyes: line.Eyes | None) -> Writer:
         """With the adapter's own projector where it has one."""
-        if folder is not None and eyes is not None and (folder / PROJECTOR).exists():
-            from radraft.vision_encoder.projector import Projector
-
-            eyes = replace(eyes, projector=Projector.load(folder / PROJECTOR))
-        return cls(adapter_id, folder, eyes)
+        own = None if folder is None else routing.own_projector(folder)
+        return cls(adapter_id, folder, routing.seeing_by(eyes, own))
 
 
 @dataclass(frozen=True)

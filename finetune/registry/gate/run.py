@@ -24,7 +24,7 @@ from radraft.finetune.registry.gate.leak import check_leak
 from radraft.finetune.registry.gate.limits import AdapterLimits, limits
 from radraft.finetune.registry.gate.measure import measure
 from radraft.finetune.registry.lifecycle import Move, transition
-from radraft.finetune.registry.values import Adapter, Check, GateRecord
+from radraft.finetune.registry.values import Adapter, Check, GateRecord, GateStage
 from radraft.finetune.values import TrainingPair
 from radraft.llm.endpoint import HEALTH_S
 from radraft.prompts.templates import load_template
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from radraft.store.database import Store
     from radraft.store.objects import Objects
 
-STAGE = "adapter"
 CHANGED = ("kind", "recipe", "seed", "seeds", "counts", "parents", "weights", "kept", "versions")
 """What of an adapter's card says how it was made; its lists of pairs and images stay with it."""
 
@@ -111,7 +110,7 @@ def _facts(session: Session, objects: Objects, profile: Profile, adapter_id: str
     return _Facts(
         adapter=adapter,
         serving=registry.route(session, adapter.site).serving,
-        parents=_ancestors(session, adapter),
+        parents=registry.ancestors(session, adapter),
         frozen=frozen,
         patients=tuple(cases.get_case(session, pair.case_id).patient_ref for pair in frozen),
         affects=_affects(session, profile, adapter.site),
@@ -138,7 +137,7 @@ def _decision(
 ) -> GateRecord:
     return GateRecord(
         site=known.adapter.site,
-        stage=STAGE,
+        stage=GateStage.ADAPTER,
         adapter_id=known.adapter.adapter_id,
         serving_id=known.serving.adapter_id if known.serving else None,
         base=known.adapter.base,
@@ -166,28 +165,6 @@ def _keep(store: Store, decision: GateRecord) -> None:
         if (serving.adapter_id if serving else None) != decision.serving_id:
             raise AdapterError("gate_serving_changed", site=decision.site)
         registry.record(session, decision)
-
-
-def _ancestors(session: Session, adapter: Adapter) -> tuple[Adapter, ...]:
-    """The adapters of this registry that it goes back to."""
-    found: dict[str, Adapter] = {}
-    waiting = _parents(adapter)
-    while waiting:
-        name = waiting.pop()
-        if name not in found and name != adapter.adapter_id:
-            try:
-                found[name] = registry.get(session, name)
-            except AdapterError:
-                # An imported one's parent is unknown here.
-                continue
-            waiting += _parents(found[name])
-    return tuple(found.values())
-
-
-def _parents(adapter: Adapter) -> list[str]:
-    named: Any = adapter.card.get("parents", ())
-    several = [str(name) for name in named] if isinstance(named, list | tuple) else []
-    return [*several, *([adapter.parent] if adapter.parent else [])]
 
 
 def _changed(adapter: Adapter) -> dict[str, Any]:
@@ -235,9 +212,10 @@ def _affects(session: Session, profile: Profile, site: str) -> dict[str, Any]:
 
 def _engine(endpoint: Endpoint) -> str | None:
     """vLLM's version; None where it does not say."""
-    headers = {"authorization": f"Bearer {endpoint.key}"}
     try:
         with httpx.Client(trust_env=False, timeout=HEALTH_S) as client:
-            return str(client.get(f"{endpoint.url}/version", headers=headers).json()["version"])
+            return str(
+                client.get(f"{endpoint.url}/version", headers=endpoint.headers).json()["version"]
+            )
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return None

@@ -17,7 +17,7 @@ from radraft.finetune.adapt.base import trainable
 from radraft.finetune.adapt.values import Base, Progress, Stage
 from radraft.finetune.pairs import pairs
 from radraft.finetune.registry import files, registry
-from radraft.finetune.registry.values import Adapter, AdapterState, GateRecord
+from radraft.finetune.registry.values import Adapter, AdapterState, GateRecord, GateStage
 from radraft.llm.profiles import HubCheckpoint, LocalCheckpoint
 from radraft.settings import Settings
 from radraft.store.database import Store, open_store
@@ -36,7 +36,7 @@ def serve(store: Store, made: Adapter) -> None:
     """Through a gate that says yes."""
     now = datetime.now(UTC)
     yes = GateRecord(
-        made.site, "adapter", made.adapter_id, None, made.base, True, (), {}, {}, {}, now
+        made.site, GateStage.ADAPTER, made.adapter_id, None, made.base, True, (), {}, {}, {}, now
     )
     with store.begin() as session:
         serving = registry.route(session, made.site).serving

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from sqlalchemy.orm import Session
 
 from radraft.finetune.registry import files, registry
-from radraft.finetune.registry.values import Adapter, Check, GateRecord
+from radraft.finetune.registry.values import Adapter, Check, GateRecord, GateStage
 
 SITE = "site-a"
 BASE = "starter@0123456789abcdef"
@@ -67,7 +67,7 @@ def decision(
     serving = registry.route(session, adapter.site).serving
     values: dict[str, Any] = {
         "site": adapter.site,
-        "stage": "adapter",
+        "stage": GateStage.ADAPTER,
         "adapter_id": adapter_id,
         "serving_id": serving.adapter_id if serving else None,
         "base": adapter.base,

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from radraft.errors import AdapterError
 from radraft.finetune.registry import registry
-from radraft.finetune.registry.values import AdapterState, Route
+from radraft.finetune.registry.values import AdapterState, GateStage, Route
 from radraft.store.database import Store
 from radraft.store.tables import AdapterMoveRow
 from tests import children
@@ -122,10 +122,10 @@ def test_a_decision_against_what_no_longer_serves_is_no_way_in(store: Store) -> 
 def test_a_batch_that_passed_is_no_way_in(store: Store) -> None:
     with store.begin() as session:
         adapter_id = candidate(session, 1)
-        registry.record(session, decision(session, adapter_id, stage="batch"))
+        registry.record(session, decision(session, adapter_id, stage=GateStage.BATCH))
         assert registry.get(session, adapter_id).state is AdapterState.CANDIDATE
         registry.record(session, decision(session, adapter_id))
-        registry.record(session, decision(session, adapter_id, stage="batch", passed=False))
+        registry.record(session, decision(session, adapter_id, stage=GateStage.BATCH, passed=False))
         registry.promote(session, adapter_id, by="Dr. Li")
 
 

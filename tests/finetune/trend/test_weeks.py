@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from radraft.errors import NotFound
 from radraft.finetune.registry import registry
-from radraft.finetune.registry.values import AdapterMove, AdapterState, GateRecord
+from radraft.finetune.registry.values import AdapterMove, AdapterState, GateRecord, GateStage
 from radraft.finetune.trend.facts import Known, Ledger, Made, corrections
 from radraft.finetune.trend.values import Corrected, Fact, Kind, Spread, Week
 from radraft.finetune.trend.weeks import EFFECT, figures, spread, trend, trends, turns
@@ -210,7 +210,7 @@ def test_turns_as_the_registry_writes_them(sqlite_store: Store) -> None:
 def passed(adapter_id: str, serving: str | None) -> GateRecord:
     return GateRecord(
         site="north",
-        stage="adapter",
+        stage=GateStage.ADAPTER,
         adapter_id=adapter_id,
         serving_id=serving,
         base="starter@0123456789abcdef",

@@ -12,7 +12,7 @@ from radraft.finetune.registry.gate.batch import QUESTIONS
 from radraft.finetune.registry.gate.decide import MANDATORY
 from radraft.finetune.registry.gate.drafts import Writer
 from radraft.finetune.registry.gate.text import lines, sentence
-from radraft.finetune.registry.values import Check, GateRecord
+from radraft.finetune.registry.values import Check, GateRecord, GateStage
 from radraft.line import Eyes
 from tests.llm.cases import make_projector
 from tests.vision_encoder.conftest import write_projector
@@ -71,7 +71,7 @@ def test_many_cases_are_cut() -> None:
 def test_a_record_names_site_candidate_and_who_confirmed() -> None:
     record = GateRecord(
         site="site-a",
-        stage="adapter",
+        stage=GateStage.ADAPTER,
         adapter_id="a-0123456789abcdef",
         serving_id=None,
         base="starter@1",
@@ -90,7 +90,7 @@ def test_a_record_names_site_candidate_and_who_confirmed() -> None:
     )
     assert second == sentence(CHECK, "en")
     assert last == "Confirmed by Dr. Wang."
-    batch = replace(record, stage="batch", adapter_id=None, passed=True, confirmed_by=None)
+    batch = replace(record, stage=GateStage.BATCH, adapter_id=None, passed=True, confirmed_by=None)
     assert len(lines(batch, "zh")) == 2
 
 
