@@ -14,7 +14,7 @@ RUN ?= .radraft/starter
 # Memory is kept between steps instead of being given back and faulted in again (docs/training.md).
 KEEP_MEMORY := GLIBC_TUNABLES=glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=8589934592:glibc.malloc.hugetlb=1
 TRAIN := $(KEEP_MEMORY) $(BIN)/radraft train
-UNIT := not vllm and not browser and not postgres and not slow
+UNIT := not vllm and not browser and not postgres and not pacs and not slow
 
 .PHONY: help demo test unit check lint format install vllm radeval system-demo system-test system-bench \
 	starter starter-eval checkpoint bench bench-eval flywheel-demo docs clean

@@ -9,9 +9,14 @@ demo=("module:ensurepip|python3-venv"
 test=("${demo[@]}"
   "program:chromium|chromium"
   "file:/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc|fonts-noto-cjk"
-  "file:/usr/lib/postgresql/*/bin/initdb|postgresql")
+  "file:/usr/lib/postgresql/*/bin/initdb|postgresql"
+  "program:storescu|dcmtk"
+  "file:/usr/sbin/Orthanc|orthanc"
+  "file:/usr/share/orthanc/plugins/libOrthancDicomWeb.so|orthanc-dicomweb")
 bench=("module:ensurepip|python3-venv"
-  "program:java|default-jre-headless") # METEOR 1.5, to compare with
+  "program:java|default-jre-headless" # METEOR 1.5, to compare with
+  "program:storescu|dcmtk"
+  "file:/usr/sbin/Orthanc|orthanc")
 
 case "${1:-}" in
   demo) wanted=("${demo[@]}") ;;
@@ -45,4 +50,11 @@ if [ "$(id -u)" -ne 0 ]; then
   as_root=(sudo)
 fi
 "${as_root[@]}" apt-get update -q
+# Debian starts what it installs; a PACS and a database that nobody asked for must not listen.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+  "${as_root[@]}" chmod 755 "$policy"
+  trap '"${as_root[@]}" rm -f "$policy"' EXIT
+fi
 DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -q -y --no-install-recommends "${missing[@]}"

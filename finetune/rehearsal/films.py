@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -25,7 +26,7 @@ CARDS: Mapping[Group, str] = {
 }
 SPLITS = ("valid", "test")
 """The starter was trained on the films of neither."""
-ADULTS = 1 / 3
+ADULTS = 1 / 2
 """Share of adults' films wherever there are enough of them."""
 MOST_OF_ONE = 3
 """Most films of one patient: a few have dozens."""
@@ -82,8 +83,19 @@ def _placed(chosen: Sequence[_Known], site: str, part: Part, sizes: Sizes) -> li
     films = [Film(one.item, one.picture, one.group, one.patient, site, part) for one in chosen]
     if part is not Part.TRAIN:
         return films
-    # By turns, so that every round has its share of both groups.
-    return [replace(film, round=1 + place % sizes.rounds) for place, film in enumerate(films)]
+    # By turns, so that every round has its share of both groups and of each rare finding: what a
+    # site's readers never named, its adapter forgets.
+    often = Counter(code for film in films for code in _present(film))
+    ordered = sorted(films, key=lambda film: (film.group, _rarest(film, often)))
+    return [replace(film, round=1 + place % sizes.rounds) for place, film in enumerate(ordered)]
+
+
+def _present(film: Film) -> list[str]:
+    return [code for code, said in film.item.labels.items() if said is Certainty.PRESENT]
+
+
+def _rarest(film: Film, often: Mapping[str, int]) -> tuple[int, str]:
+    return min(((often[code], code) for code in _present(film)), default=(ALL, ""))
 
 
 def _part(film: _Known) -> Part:

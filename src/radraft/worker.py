@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from radraft import line, routing
 from radraft.errors import RadraftError
+from radraft.eval import edits
 from radraft.llm import draft as llm_draft
 from radraft.llm.support import SCORED_AT_ONCE
 from radraft.llm.values import Draft, DraftedSentence
@@ -86,6 +87,8 @@ class Worker(threading.Thread):
 
     def run(self) -> None:
         """Thread body."""
+        # Here, so that no reader waits a second for them at the first page.
+        edits.load_rules()
         while not self._stop_event.is_set():
             try:
                 with self._store.begin() as session:
