@@ -17,7 +17,7 @@ TRAIN := $(KEEP_MEMORY) $(BIN)/radraft train
 UNIT := not vllm and not browser and not postgres and not pacs and not slow
 
 .PHONY: help demo test unit check lint format install vllm radeval system-demo system-test system-bench \
-	starter starter-eval checkpoint bench bench-eval flywheel-demo docs clean
+	starter starter-eval checkpoint bench bench-adapt bench-eval flywheel-demo docs clean
 
 help:
 	@echo "make demo    install all, draft the demo studies, open http://127.0.0.1:7860"
@@ -25,6 +25,7 @@ help:
 	@echo "make unit    tests without model, browser or database server"
 	@echo "make check   ruff, mypy, and every test"
 	@echo "make bench   measure drafting, embedding and start-up on this machine"
+	@echo "make bench-adapt   measure radraft adapt on 300 signed reports (DATA=folder)"
 	@echo "make bench-eval   measure the metrics against pycocoevalcap on this machine (needs Java)"
 	@echo "make starter      train the starter model from raw data (DATA=folder; hours)"
 	@echo "make starter-eval   measure the starter and write its model card"
@@ -73,6 +74,9 @@ flywheel-demo: install vllm checkpoint
 
 bench: install vllm checkpoint
 	$(BIN)/python scripts/bench.py
+
+bench-adapt: install checkpoint
+	$(KEEP_MEMORY) $(BIN)/python scripts/bench_adapt.py --data $(DATA)
 
 bench-eval: system-bench install
 	$(BIN)/python scripts/bench_eval.py

@@ -72,6 +72,15 @@ class DpoPart(Part):
     """Weight of the first stage's loss beside it, so that the model goes on writing well."""
 
 
+class Rare(Strict):
+    """How often a report is learned from that states what few do (`finetune.adapt.rare`)."""
+
+    share: float = Field(default=0.2, ge=0, le=1)
+    """Findings that a larger share of the reports state are not rare."""
+    most: int = Field(default=4, ge=1)
+    """1 repeats nothing."""
+
+
 class AdaptRecipe(Strict):
     """From signed reports to a candidate."""
 
@@ -81,6 +90,7 @@ class AdaptRecipe(Strict):
     """New pairs without which nothing is trained."""
     most_pairs: int = Field(default=400, ge=4)
     """New pairs, the newest; the others wait for a later run."""
+    rare: Rare = Rare()
     replay: float = Field(default=0.5, ge=0)
     """Earlier pairs that go in again for each new one, so that nothing is forgotten."""
     valid: float = Field(default=0.1, gt=0, le=0.5)

@@ -12,6 +12,7 @@ from radraft import canonical, runs
 from radraft.errors import AdapterError
 from radraft.finetune.adapt import card, data, peft_files, stages
 from radraft.finetune.adapt.base import origin, trainable
+from radraft.finetune.adapt.rare import repeated
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.stages import Course, Material
 from radraft.finetune.adapt.values import Base, Chosen, Origin, Plan, Progress, Start
@@ -213,7 +214,8 @@ class _Call:
         """The pairs as the model takes them, and how many are too long for it."""
         base, longest = self.base, self.recipe.longest
         tokenizer = Tokenizer(base.checkpoint, base.image_token, base.tokens_per_image)
-        train, long = fitting((tokenizer.encode(data.example(p)) for p in found.train), longest)
+        taught = repeated(found.train, self.recipe.rare)
+        train, long = fitting((tokenizer.encode(data.example(p)) for p in taught), longest)
         valid, more = fitting((tokenizer.encode(data.example(p)) for p in found.valid), longest)
         tokens = data.tokens(self.store.objects, base.encoder_id)
         return Material(train, valid, tokens, tokenizer.image_id), long + more

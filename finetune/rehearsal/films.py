@@ -85,17 +85,13 @@ def _placed(chosen: Sequence[_Known], site: str, part: Part, sizes: Sizes) -> li
         return films
     # By turns, so that every round has its share of both groups and of each rare finding: what a
     # site's readers never named, its adapter forgets.
-    often = Counter(code for film in films for code in _present(film))
+    often = Counter(code for film in films for code in film.present)
     ordered = sorted(films, key=lambda film: (film.group, _rarest(film, often)))
     return [replace(film, round=1 + place % sizes.rounds) for place, film in enumerate(ordered)]
 
 
-def _present(film: Film) -> list[str]:
-    return [code for code, said in film.item.labels.items() if said is Certainty.PRESENT]
-
-
 def _rarest(film: Film, often: Mapping[str, int]) -> tuple[int, str]:
-    return min(((often[code], code) for code in _present(film)), default=(ALL, ""))
+    return min(((often[code], code) for code in film.present), default=(ALL, ""))
 
 
 def _part(film: _Known) -> Part:
