@@ -16,8 +16,8 @@ KEEP_MEMORY := GLIBC_TUNABLES=glibc.malloc.mmap_max=0:glibc.malloc.trim_threshol
 TRAIN := $(KEEP_MEMORY) $(BIN)/radraft train
 UNIT := not vllm and not browser and not postgres and not pacs and not slow
 
-.PHONY: help demo test unit check lint format install vllm radeval system-demo system-test system-bench \
-	starter starter-eval checkpoint bench bench-adapt bench-eval flywheel-demo docs clean
+.PHONY: bench-intake help demo test unit check lint format install vllm radeval system-demo system-test system-bench \
+	starter starter-eval checkpoint bench bench-adapt bench-eval flywheel-demo fuzz docs clean
 
 help:
 	@echo "make demo    install all, draft the demo studies, open http://127.0.0.1:7860"
@@ -26,6 +26,7 @@ help:
 	@echo "make check   ruff, mypy, and every test"
 	@echo "make bench   measure drafting, embedding and start-up on this machine"
 	@echo "make bench-adapt   measure radraft adapt on 300 signed reports (DATA=folder)"
+	@echo "make fuzz    10,000 mutated files through radraft study check: nothing may die, hang or swell"
 	@echo "make bench-eval   measure the metrics against pycocoevalcap on this machine (needs Java)"
 	@echo "make starter      train the starter model from raw data (DATA=folder; hours)"
 	@echo "make starter-eval   measure the starter and write its model card"
@@ -78,8 +79,16 @@ bench: install vllm checkpoint
 bench-adapt: install checkpoint
 	$(KEEP_MEMORY) $(BIN)/python scripts/bench_adapt.py --data $(DATA)
 
+# FUZZ="--files 1000 --seed 7 --jobs 1" for another run; a seed gives the same file always.
+fuzz: install
+	$(BIN)/python -m scripts.fuzz $(FUZZ)
+
 bench-eval: system-bench install
 	$(BIN)/python scripts/bench_eval.py
+
+# dcmtk's storescu into our listener and into Orthanc, in turns (Debian: dcmtk, orthanc, orthanc-dicomweb).
+bench-intake: install
+	$(BIN)/python -W ignore scripts/bench_intake.py
 
 install: $(VENV)/.installed
 radeval: $(RADEVAL_VENV)/.installed

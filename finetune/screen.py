@@ -1,4 +1,4 @@
-"""Whether one pair may be learnt from: was it read, does it name or identify somebody."""
+"""Whether one pair may be learnt from: could it be seen, was it read, does it name somebody."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from sqlalchemy.orm import Session
 
 from radraft.finetune.values import TrainingPair
 from radraft.reports.values import Report
+from radraft.store import quality
 from radraft.store.cases import identity
 from radraft.store.tables import SignedRow
 from radraft.studies import deidentify
+from radraft.studies.quality.values import Verdict
 
 UNITS_PER_MINUTE = 1000
 """Chinese characters or English words that nobody reads in one. Silent reading is 238 words a
@@ -33,6 +35,8 @@ class Reason(StrEnum):
     """An amendment took its place."""
     NOT_COVERED = "not_covered"
     """No model drafted it."""
+    POOR = "poor"
+    """Its images were judged too poor to draft from."""
     UNREAD = "unread"
     """Signed faster than a person can read it."""
     NAMED = "named"
@@ -55,11 +59,18 @@ def newest(session: Session) -> dict[str, int]:
 
 def screen(session: Session, pair: TrainingPair) -> Reason | None:
     """What is wrong with this pair taken by itself; None for nothing."""
+    if poor(session, pair):
+        return Reason.POOR
     if unread(pair):
         return Reason.UNREAD
     if names(session, pair):
         return Reason.NAMED
     return Reason.IDENTIFIED if identifies(pair) else None
+
+
+def poor(session: Session, pair: TrainingPair) -> bool:
+    """Whether its images were judged too poor to draft from."""
+    return quality.verdict(session, pair.case_id) in (Verdict.POOR, Verdict.REFUSE)
 
 
 def unread(pair: TrainingPair) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from radraft.finetune.export import typed
 from radraft.finetune.near import Vectors, near, pooled
 from radraft.finetune.pairs import pairs
-from radraft.finetune.screen import Reason, newest, screen
+from radraft.finetune.screen import Reason, newest, poor, screen
 from radraft.finetune.values import TrainingPair
 from radraft.reports.values import Coverage
 
@@ -82,7 +82,7 @@ def _alone(session: Session, pair: TrainingPair, last: int) -> Reason | None:
     if pair.signed.version < last:
         return Reason.SUPERSEDED
     if pair.draft.coverage is not Coverage.DRAFTED:
-        return Reason.NOT_COVERED
+        return Reason.POOR if poor(session, pair) else Reason.NOT_COVERED
     return screen(session, pair)
 
 

@@ -67,9 +67,10 @@ async def draft(
     yield writing.result(profile, error)
 
 
-def uncovered(case_id: str, profile: Profile) -> Draft:
-    """The `Draft` of a study that the profile does not cover: no model was asked."""
-    return _empty(case_id, profile, Coverage.NOT_COVERED, "study_not_covered")
+def withheld(case_id: str, profile: Profile, code: str) -> Draft:
+    """The `Draft` of a study that no model is asked about, with the message code of why: it is not
+    covered, or its images are too poor."""
+    return _empty(case_id, profile, Coverage.NOT_COVERED, code)
 
 
 def failed(case_id: str, profile: Profile, code: str) -> Draft:

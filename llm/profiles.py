@@ -145,6 +145,9 @@ class Profile(Strict):
     """`model`: the template that comes with the checkpoint; `plain`: radraft's, for base models."""
     template: str = Field(pattern=r"^[a-z0-9-]+$")
     """Prompt template in `prompts/templates/`."""
+    priors: int = Field(default=0, ge=0, le=2)
+    """Most earlier studies that go with a request: 0 for a model that was never taught to compare,
+    and for one that takes embeddings."""
     languages: tuple[Literal["zh", "en"], ...] = Field(min_length=1)
     covered: tuple[Covered, ...] = Field(alias="covers")
     context_tokens: int = Field(ge=512)
@@ -163,6 +166,8 @@ class Profile(Strict):
             raise ValueError("sampling.max_tokens must leave room for the prompt in context_tokens")
         if isinstance(self.checkpoint, StarterCheckpoint) != (self.weights is not None):
             raise ValueError("weights are pinned for the starter, and for nothing else")
+        if self.priors and self.image_way != "pixels":
+            raise ValueError("priors go only to models that take pixels")
         return self
 
     def covers(self, modality: str, body_part: str, view: View) -> bool:
@@ -181,6 +186,9 @@ class Profile(Strict):
     def profile_hash(self) -> str:
         """Canonical SHA-256 of the profile and, for the starter, of what it is built from."""
         content = self.model_dump(mode="json", by_alias=True)
+        # A profile that takes no earlier studies is the same as before there were any to take.
+        if not self.priors:
+            del content["priors"]
         return canonical.sha256({"profile": content, "checkpoint": self.checkpoint_hash})
 
     @property

@@ -35,7 +35,7 @@ def chat_body(
     `draft_without_embeddings` where the profile wants embeddings and they or the projector are
     missing, and `draft_too_many_images`.
     """
-    if len(request.images.images) > profile.vllm.max_images:
+    if len(request.shown) > profile.vllm.max_images:
         raise DraftingError("draft_too_many_images", most=profile.vllm.max_images)
     images = tuple(_image_parts(request, profile, projector))
     messages = [
@@ -118,7 +118,7 @@ def _image_parts(
     request: DraftRequest, profile: Profile, projector: Projector | None
 ) -> Iterator[dict[str, Any]]:
     if profile.image_way == "pixels":
-        for image in request.images.images:
+        for image in request.shown:
             data = base64.b64encode(png(image.pixels)).decode("ascii")
             yield {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
         return

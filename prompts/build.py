@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from radraft import canonical
 from radraft.errors import PromptError
 from radraft.prompts.clean import clean
 from radraft.prompts.templates import load_template
-from radraft.prompts.values import DraftRequest
+from radraft.prompts.values import NOT_LOOKED, DraftRequest, Prior, Priors
 from radraft.studies.values import DeidStudy, KeyImages, View
 from radraft.vision_encoder.values import StudyEmbedding
+
+MAX_PRIOR_CHARS = 700
+"""Longest findings, and longest impression, of an earlier report in a prompt."""
 
 
 def build(
@@ -20,27 +24,28 @@ def build(
     *,
     template: str,
     adapter_id: str | None,
-    priors: tuple[str, ...] = (),
+    priors: Priors = NOT_LOOKED,
 ) -> DraftRequest:
-    """The request that drafts `case` from `images` with the named template.
+    """The request that drafts `case` from `images`, beside `priors`, with the named template.
 
     `embeddings` is None for profiles that take pixels; otherwise it must be of exactly these
     images. Raises PromptError `prompt_values_disagree` when case, images and embeddings are not
-    of one case, `prompt_without_images`, or the template's own errors
-    (`templates.load_template`).
+    of one case, `prompt_without_images`, `template_without_priors` where there are some and the
+    template has no place for them, or the template's own errors (`templates.load_template`).
     """
     _check(case, images, embeddings)
     loaded = load_template(template)
-    names = set(loaded.spec.variables)
-    if priors and "priors" not in names:
+    if priors.given and not loaded.takes_priors:
         raise PromptError("template_without_priors", template=template)
+    names = set(loaded.spec.variables)
     values = {k: v for k, v in variables(case, images, priors).items() if k in names}
+    earlier = tuple((_told(n, one), len(one.images)) for n, one in enumerate(priors.given, 1))
     request = DraftRequest(
         case_id=case.case_id,
-        messages=loaded.fill(values, len(images.images)),
+        messages=loaded.fill(values, len(images.images), earlier),
         images=images,
         embeddings=embeddings,
-        priors=priors,
+        priors=priors.given,
         template_id=loaded.template_id,
         template_sha=loaded.sha,
         adapter_id=adapter_id,
@@ -58,7 +63,12 @@ def request_json(request: DraftRequest) -> str:
     return canonical.dumps(_content(request))
 
 
-def variables(case: DeidStudy, images: KeyImages, priors: tuple[str, ...]) -> dict[str, object]:
+def gave_priors(request_json: str | None) -> bool:
+    """Whether the request of that canonical JSON showed the model an earlier study."""
+    return request_json is not None and bool(json.loads(request_json).get("priors"))
+
+
+def variables(case: DeidStudy, images: KeyImages, priors: Priors) -> dict[str, object]:
     """All that a template may name, cleaned. Unknown values are empty strings."""
     view = case.view.value if case.view in {View.FRONTAL, View.LATERAL} else ""
     return {
@@ -69,7 +79,26 @@ def variables(case: DeidStudy, images: KeyImages, priors: tuple[str, ...]) -> di
         "sex": {"M": "male", "F": "female"}.get(case.sex, ""),
         "history": clean(case.history),
         "images": len(images.images),
-        "priors": len(priors),
+        "priors": len(priors.given),
+        "looked": priors.looked.value,
+    }
+
+
+def _told(number: int, prior: Prior) -> dict[str, object]:
+    """All that a template may say of an earlier study, cleaned."""
+    sections = {"findings": prior.findings, "impression": prior.impression}
+    return {
+        "number": number,
+        "days": prior.days_before,
+        "modality": clean(prior.modality, 16),
+        "body_part": clean(prior.body_part, 32),
+        "view": prior.view.value if prior.view in {View.FRONTAL, View.LATERAL} else "",
+        "images": len(prior.images),
+        **{
+            f"{name}_{lang}": clean(getattr(said, lang), MAX_PRIOR_CHARS)
+            for name, said in sections.items()
+            for lang in ("zh", "en")
+        },
     }
 
 
@@ -92,5 +121,13 @@ def _content(request: DraftRequest) -> dict[str, object]:
         "template_id": request.template_id,
         "template_sha": request.template_sha,
         "adapter_id": request.adapter_id,
-        "priors": request.priors,
+        "priors": tuple(
+            {
+                "case_id": one.case_id,
+                "version": one.version,
+                "days_before": one.days_before,
+                "image_ids": tuple(image.image_id for image in one.images),
+            }
+            for one in request.priors
+        ),
     }

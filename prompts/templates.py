@@ -6,6 +6,7 @@ provides is an error, so a typing mistake never becomes an empty place in a prom
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -22,9 +23,12 @@ from radraft.prompts.values import ImagePart, Message, TextPart
 from radraft.ready import Strict
 
 PROVIDED = frozenset(
-    {"modality", "body_part", "view", "age_band", "sex", "history", "images", "priors"}
+    {"modality", "body_part", "view", "age_band", "sex", "history", "images", "priors"} | {"looked"}
 )
 """Every variable that a prompt can be filled with (`build.variables`)."""
+PRIOR = "prior"
+"""What one earlier study is called in a piece about it (`build._told`)."""
+Told = Mapping[str, object]
 
 
 def load_template(template_id: str) -> Template:
@@ -65,11 +69,17 @@ class ImagesPiece(Strict):
     images: Literal["all"]
 
 
+class PriorPiece(Strict):
+    """Text about one earlier study, repeated for each; its images stand before it."""
+
+    prior: str = Field(min_length=1)
+
+
 class MessageFile(Strict):
     """One chat message of a template."""
 
     role: Literal["system", "user", "assistant"]
-    parts: tuple[TextPiece | ImagesPiece, ...] = Field(min_length=1)
+    parts: tuple[TextPiece | ImagesPiece | PriorPiece, ...] = Field(min_length=1)
 
 
 class TemplateFile(Strict):
@@ -93,6 +103,11 @@ class Template:
         """Id and version, as `starter/1`."""
         return f"{self.spec.id}/{self.spec.version}"
 
+    @property
+    def takes_priors(self) -> bool:
+        """Whether it has a place for earlier studies."""
+        return any(isinstance(piece, PriorPiece) for piece in self._pieces())
+
     @cached_property
     def sha(self) -> str:
         """Canonical SHA-256 of the template's content."""
@@ -103,8 +118,12 @@ class Template:
         environment = _environment()
         used: set[str] = set()
         try:
-            for piece in self._texts():
-                used |= meta.find_undeclared_variables(environment.parse(piece))
+            for piece in self._pieces():
+                if isinstance(piece, TextPiece):
+                    used |= meta.find_undeclared_variables(environment.parse(piece.text))
+                elif isinstance(piece, PriorPiece):
+                    found = meta.find_undeclared_variables(environment.parse(piece.prior))
+                    used |= found - {PRIOR}
         except TemplateError:
             raise PromptError("template_invalid", template=self.spec.id) from None
         declared = set(self.spec.variables)
@@ -113,9 +132,14 @@ class Template:
         for name in sorted(declared - used):
             raise PromptError("template_variable_unused", template=self.spec.id, variable=name)
 
-    def fill(self, variables: dict[str, object], images: int) -> tuple[Message, ...]:
-        """The messages with `images` image places. PromptError for a missing or an extra
-        variable."""
+    def fill(
+        self,
+        variables: dict[str, object],
+        images: int,
+        priors: Sequence[tuple[Told, int]] = (),
+    ) -> tuple[Message, ...]:
+        """The messages with `images` image places, and those of `priors`: what is told of each
+        earlier study and how many images it has. PromptError for a missing or an extra variable."""
         names, declared = set(variables), set(self.spec.variables)
         for name in sorted(declared - names):
             raise PromptError("template_variable_missing", template=self.spec.id, variable=name)
@@ -128,14 +152,30 @@ class Template:
             for piece in message.parts:
                 if isinstance(piece, ImagesPiece):
                     parts += [ImagePart(index) for index in range(images)]
+                elif isinstance(piece, PriorPiece):
+                    parts += self._earlier(environment, piece, variables, images, priors)
                 else:
                     parts.append(TextPart(self._render(environment, piece.text, variables)))
             filled.append(Message(message.role, tuple(parts)))
         return tuple(filled)
 
-    def _texts(self) -> tuple[str, ...]:
-        pieces = (piece for message in self.spec.messages for piece in message.parts)
-        return tuple(piece.text for piece in pieces if isinstance(piece, TextPiece))
+    def _earlier(
+        self,
+        environment: Environment,
+        piece: PriorPiece,
+        variables: dict[str, object],
+        first: int,
+        priors: Sequence[tuple[Told, int]],
+    ) -> Iterator[TextPart | ImagePart]:
+        """The parts of all earlier studies; the first image of the first has index `first`."""
+        for told, images in priors:
+            yield from (ImagePart(index) for index in range(first, first + images))
+            first += images
+            yield TextPart(self._render(environment, piece.prior, {**variables, PRIOR: told}))
+
+    def _pieces(self) -> Iterator[TextPiece | ImagesPiece | PriorPiece]:
+        for message in self.spec.messages:
+            yield from message.parts
 
     def _render(self, environment: Environment, text: str, variables: dict[str, object]) -> str:
         try:

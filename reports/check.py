@@ -38,13 +38,16 @@ class Issue:
 NOT_SUPPORTED = "sentence_not_supported"
 
 
-def check(report: Report, draft: Draft | None = None) -> tuple[Issue, ...]:
+def check(
+    report: Report, draft: Draft | None = None, *, prior_given: bool = False
+) -> tuple[Issue, ...]:
     """All issues: of the whole report, then of each sentence in reading order.
 
     `draft` is what the report began as. A drafted sentence with less than `Draft.least_support`
-    blocks the signature until a reader keeps it, rewords it or deletes it.
+    blocks the signature until a reader keeps it, rewords it or deletes it. `prior_given` says that
+    the model was shown an earlier examination (`prompts.build.gave_priors`) and may compare.
     """
-    return tuple(_check(report, draft))
+    return tuple(_check(report, draft, prior_given))
 
 
 def kept(report: Report, issues: Sequence[Issue]) -> Report:
@@ -121,7 +124,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
 _PUNCTUATION = re.compile(r"[\W_]+")
 
 
-def _check(report: Report, draft: Draft | None) -> Iterator[Issue]:
+def _check(report: Report, draft: Draft | None, prior_given: bool) -> Iterator[Issue]:
     if not any(_text(sentence) for sentence in report.sentences):
         yield _issue("report_empty", Severity.BLOCK)
         return
@@ -136,7 +139,7 @@ def _check(report: Report, draft: Draft | None) -> Iterator[Issue]:
         for sentence in section:
             if sentence.id in marked:
                 yield _issue(NOT_SUPPORTED, Severity.BLOCK, sentence)
-            if sentence.origin is Origin.MODEL:
+            if sentence.origin is Origin.MODEL and not prior_given:
                 yield from _check_prior(sentence)
             yield from _check_sentence(sentence)
             yield from _check_repeated(sentence, seen)

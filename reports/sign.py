@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from radraft import canonical
 from radraft.errors import ReportError
+from radraft.prompts.build import gave_priors
 from radraft.reports import codec
 from radraft.reports.check import Severity, check
 from radraft.reports.editing import checked_name, locked, require_revision
@@ -42,7 +43,9 @@ def sign(
     state = transition(transition(ReportState(row.state), Move.REVIEW), Move.SIGN)
     require_revision(session, current, base_revision)
     draft = drafts.basis(session, case_id)
-    for issue in check(current.report, draft.draft if draft is not None else None):
+    basis = draft.draft if draft is not None else None
+    told = draft is not None and gave_priors(draft.request_json)
+    for issue in check(current.report, basis, prior_given=told):
         if issue.severity is Severity.BLOCK:
             raise ReportError(issue.code)
     before = versions(session, case_id)

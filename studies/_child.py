@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from radraft.studies import _protocol
+from radraft.studies._limits import START_SECONDS
 
 _CHUNK = 1 << 20
 
@@ -60,6 +61,16 @@ class Worker:
         except TimeoutError as error:
             self.close()
             raise WorkerLost("timeout") from error
+
+    def start(self) -> None:
+        """Start the process if none runs and wait for it, so that calls are timed fairly."""
+        if self._process is None or self._process.poll() is not None:
+            self.call("ready", seconds=START_SECONDS, path="")
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the worker, if there is one."""
+        return None if self._process is None else self._process.pid
 
     def close(self) -> None:
         """Kill the worker, if there is one."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from radraft.studies._limits import MAX_IMAGE_SIDE
 from radraft.studies._refused import PARSE_ERRORS
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ Bounds = tuple[float, float]
 """The values shown black and white."""
 _P_VALUES = 4095.0
 _SAMPLE = 1_000_000
+_AIR = -1100.0
+"""Hounsfield units below which no pixel of a CT is of anything, noise included."""
 
 
 def values(stored: Array, photometric: str, dataset: Dataset, frame: int) -> tuple[Floats, Bounds]:
@@ -30,7 +33,8 @@ def values(stored: Array, photometric: str, dataset: Dataset, frame: int) -> tup
     if photometric == "PALETTE COLOR" or stored.ndim == 3:
         return _luminance(stored, photometric, dataset)
     modality = _modality(stored, dataset, frame)
-    shown, bounds = _voi(modality, stored, dataset, frame)
+    real = None if _is_windowed(dataset, frame) else _without_padding(modality, stored, dataset)
+    shown, bounds = _voi(_fit(modality), real, dataset, frame)
     if photometric == "MONOCHROME1":
         ends = float(shown.min()) + float(shown.max())
         return ends - shown, (ends - bounds[1], ends - bounds[0])
@@ -72,14 +76,31 @@ def pixels(whole: npt.NDArray[np.int16], window: tuple[float, float]) -> npt.NDA
 
 
 def _luminance(stored: Array, photometric: str, dataset: Dataset) -> tuple[Floats, Bounds]:
+    bits = int((_numbers(dataset, "BitsStored") or [8 * stored.dtype.itemsize])[0])
     if photometric == "PALETTE COLOR":
         from pydicom.pixels.processing import apply_color_lut
 
         stored = apply_color_lut(stored, dataset)[..., :3]
+        bits = 8 * stored.dtype.itemsize
     # Rec. 601: the weights that YBR_FULL itself is defined with (PS3.3 C.7.6.3.1.2).
-    weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    white = 255.0 if stored.dtype.itemsize == 1 else float(max(255, int(stored.max())))
-    return np.rint(stored.astype(np.float32) @ weights), (0.0, white)
+    grey = np.zeros(stored.shape[:2], dtype=np.float32)
+    for channel, weight in enumerate((0.299, 0.587, 0.114)):
+        grey += stored[..., channel] * np.float32(weight)
+    # Some writers put 8-bit colours into 16-bit tables and samples.
+    white = 255.0 if bits <= 8 or int(stored.max()) <= 255 else float(2**bits - 1)
+    return np.rint(_fit(grey)), (0.0, white)
+
+
+def _fit(shown: Floats) -> Floats:
+    """At most `MAX_IMAGE_SIDE` on the longer side, by area averages."""
+    longest = max(shown.shape)
+    if longest <= MAX_IMAGE_SIDE:
+        return shown
+    from PIL import Image
+
+    rows, columns = (max(1, round(n * MAX_IMAGE_SIDE / longest)) for n in shown.shape)
+    small = Image.fromarray(shown).resize((columns, rows), Image.Resampling.BOX)
+    return np.asarray(small, dtype=np.float32)
 
 
 def _group(dataset: Dataset, frame: int, keyword: str) -> Dataset:
@@ -102,20 +123,33 @@ def _modality(stored: Array, dataset: Dataset, frame: int) -> Floats:
     slope = _numbers(group, "RescaleSlope")
     intercept = _numbers(group, "RescaleIntercept")
     result = stored.astype(np.float32)
-    if slope and intercept and slope[0] != 0:
-        result = result * np.float32(slope[0]) + np.float32(intercept[0])
-    return np.nan_to_num(result, posinf=0.0, neginf=0.0)
+    if slope and slope[0] != 0:
+        # In place: the largest frames have 40 million pixels.
+        result *= np.float32(slope[0])
+        result += np.float32(intercept[0] if intercept else 0.0)
+    if np.isfinite(result.min()) and np.isfinite(result.max()):
+        return result
+    return np.nan_to_num(result, copy=False, posinf=0.0, neginf=0.0)
 
 
-def _voi(modality: Floats, stored: Array, dataset: Dataset, frame: int) -> tuple[Floats, Bounds]:
+def _is_windowed(dataset: Dataset, frame: int) -> bool:
+    group = _group(dataset, frame, "FrameVOILUTSequence")
+    widths = _numbers(group, "WindowWidth")
+    return bool(_numbers(group, "WindowCenter") and widths and widths[0] > 0)
+
+
+def _voi(
+    modality: Floats, real: Array | None, dataset: Dataset, frame: int
+) -> tuple[Floats, Bounds]:
+    """`real`: the values without padding, to find a window from; None where one was sent."""
     group = _group(dataset, frame, "FrameVOILUTSequence")
     looked_up = _voi_lut(modality, group)
     if looked_up is not None:
         return looked_up
-    centres, widths = _numbers(group, "WindowCenter"), _numbers(group, "WindowWidth")
-    if not centres or not widths or widths[0] <= 0:
-        return modality, robust_bounds(_without_padding(modality, stored, dataset))
-    centre, width = centres[0], widths[0]
+    if real is not None:
+        return modality, robust_bounds(real)
+    centre = _numbers(group, "WindowCenter")[0]
+    width = _numbers(group, "WindowWidth")[0]
     function = str(group.get("VOILUTFunction") or "LINEAR").upper()
     if function == "SIGMOID":
         exponent = np.clip(-4.0 * (modality - centre) / width, -60.0, 60.0)
@@ -142,10 +176,18 @@ def _voi_lut(modality: Floats, group: Dataset) -> tuple[Floats, Bounds] | None:
 
 
 def _without_padding(modality: Floats, stored: Array, dataset: Dataset) -> Array:
+    """A sample of the values that are of the patient (PS3.3 C.7.5.1.1.2)."""
+    step = max(1, stored.size // _SAMPLE)
+    modality, stored = modality.reshape(-1)[::step], stored.reshape(-1)[::step]
     padding = _numbers(dataset, "PixelPaddingValue")
-    if not padding:
-        return modality
-    inside = modality[stored != padding[0]]
+    outside = np.zeros(stored.shape, dtype=bool)
+    if padding:
+        ends = (padding[0], (_numbers(dataset, "PixelPaddingRangeLimit") or padding)[0])
+        outside |= (stored >= min(ends)) & (stored <= max(ends))
+    if str(dataset.get("Modality") or "") == "CT" and float(modality.min()) < _AIR:
+        # Nothing is thinner than air; lossy compression moves the padding off its value.
+        outside |= modality < _AIR
+    inside = modality[~outside]
     return inside if inside.size else modality
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Any
 
@@ -35,12 +36,29 @@ def group(
     return tuple(_study(members) for members in studies.values() if members), refused
 
 
+def mark(
+    studies: tuple[Study, ...], selections: Iterable[tuple[Found, _Header]]
+) -> tuple[tuple[Study, ...], list[Refusal]]:
+    """`studies` with what Key Object Selections mark; those of no study here are refused."""
+    marked: dict[str, list[str]] = {study.study_uid: [] for study in studies}
+    strays = []
+    for found, header in selections:
+        if header["study_uid"] in marked:
+            marked[header["study_uid"]] += header["marks"]
+        else:
+            strays.append(Refusal(found.shown, "not_an_image"))
+    return tuple(
+        replace(study, marked=tuple(dict.fromkeys(marked[study.study_uid]))) for study in studies
+    ), strays
+
+
 def _study(members: list[tuple[Found, _Header]]) -> Study:
     headers = [header for _, header in members]
 
     def first(key: str) -> str:
-        """The first value that any of the study's files has."""
-        return next((header[key] for header in headers if header[key]), "")
+        """The first value that any of the study's files has, a readable one where there is one."""
+        sent = [header[key] for header in headers if header[key]]
+        return next((value for value in sent if "\ufffd" not in value), next(iter(sent), ""))
 
     born, taken = _date(first("birth_date")), _date(first("date"))
     return Study(

@@ -6,27 +6,32 @@ import re
 from pathlib import Path
 from typing import Any
 
-from radraft.studies import _limits, _sop
+from radraft.studies import _limits, _sop, kos
 from radraft.studies._fields import Fields
 from radraft.studies._refused import PARSE_ERRORS, Refused
 from radraft.studies._source import Source, opened
+from radraft.studies._technique import body_part, technique
 
-UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
-"""PS3.5 9.1: numbers without leading zeros joined by dots, at most 64 characters."""
+UID = re.compile(r"[0-9]+(\.[0-9]+)+")
+"""PS3.5 9.1: numbers joined by dots, at most 64 characters. The leading zeros that it forbids are
+let through: devices and anonymisers write them, and every archive takes them."""
 _PHOTOMETRIC = frozenset(
     {
         "MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422",
         "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_422", "YBR_PARTIAL_420",
     }
 )  # fmt: skip
+_ONE_SAMPLE = frozenset({"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"})
 
 
 def header(path: Path) -> dict[str, Any]:
-    """Identity, description and layout of an image, or `{"code": ...}`."""
+    """Identity, description and layout of an image, what a selection marks, or `{"code": ...}`."""
     try:
         with opened(path) as source:
             if source.sop_class == _sop.DIRECTORY:
                 return {"directory": True}
+            if source.sop_class == kos.SOP_CLASS:
+                return _selection(source)
             return _image(source)
     except Refused as refused:
         return {"code": refused.code, "details": refused.details}
@@ -55,8 +60,14 @@ def _image(source: Source) -> dict[str, Any]:
     fields = Fields(source.dataset)
     uids = _uids(source, fields)
     _check_is_image(source, fields)
-    layout = _layout(source, fields) | {"technique": _technique(fields)}
-    return uids | layout | _description(fields, source.sop_class)
+    layout = _layout(source, fields) | {"technique": technique(source.dataset, fields)}
+    return uids | layout | _description(source, fields)
+
+
+def _selection(source: Source) -> dict[str, Any]:
+    """What a Key Object Selection marks."""
+    fields = Fields(source.dataset)
+    return {"marks": kos.marks(source.dataset), "study_uid": fields.uid(0x0020000D)}
 
 
 def _uids(source: Source, fields: Fields) -> dict[str, Any]:
@@ -70,7 +81,8 @@ def _uids(source: Source, fields: Fields) -> dict[str, Any]:
         if not uid and name != "series_uid":
             if source.cut:
                 raise Refused("truncated_header")
-            raise Refused("missing_uid" if source.has_preamble else "not_dicom")
+            known = source.has_preamble or fields.code(0x00080060) or fields.integer(0x00280010)
+            raise Refused("missing_uid" if known else "not_dicom")
         if uid and (len(uid) > 64 or not UID.fullmatch(uid)):
             raise Refused("bad_uid")
     return uids
@@ -99,7 +111,9 @@ def _layout(source: Source, fields: Fields) -> dict[str, Any]:
         raise Refused("unsupported_pixels")
     if source.pixel_keyword != "PixelData" or photometric not in _PHOTOMETRIC:
         raise Refused("unsupported_pixels")
-    if samples not in {1, 3} or allocated not in {1, 8, 16, 32}:
+    if samples != (1 if photometric in _ONE_SAMPLE else 3) or allocated not in {1, 8, 16, 32}:
+        raise Refused("unsupported_pixels")
+    if not 1 <= (fields.integer(0x00280101) or allocated) <= allocated:
         raise Refused("unsupported_pixels")
     if rows * columns > _limits.MAX_PIXELS:
         raise Refused("too_large")
@@ -118,37 +132,7 @@ def _layout(source: Source, fields: Fields) -> dict[str, Any]:
     }
 
 
-def _technique(fields: Fields) -> dict[str, Any]:
-    """What `values.Technique` holds, as JSON."""
-
-    def number(tag: int) -> float | None:
-        found = fields.numbers(tag, 1)
-        return found[0] if found else None
-
-    spacing = fields.numbers(0x00280030, 2) or fields.numbers(0x00181164, 2)
-    return {
-        "modality": fields.code(0x00080060)[:16],
-        "body_part": fields.text(0x00180015).upper()[:64],
-        "laterality": (fields.code(0x00200062) or fields.code(0x00200060))[:1],
-        "image_type": fields.codes(0x00080008),
-        "photometric": fields.code(0x00280004)[:16],
-        "pixel_spacing": spacing,
-        "slice_thickness": number(0x00180050),
-        "position": fields.numbers(0x00200032, 3),
-        "orientation": fields.numbers(0x00200037, 6),
-        "kernel": fields.text(0x00181210, one_line=True)[:64],
-        "kvp": number(0x00180060),
-        "exposure_mas": number(0x00181152),
-        "burned_in": fields.code(0x00280301)[:3],
-        "manufacturer": fields.text(0x00080070, one_line=True)[:64],
-        "model": fields.text(0x00081090, one_line=True)[:64],
-        "station": fields.text(0x00081010, one_line=True)[:64],
-        "operator": fields.text(0x00081070, one_line=True).split("\\")[0][:64],
-        "series_description": fields.text(0x0008103E, one_line=True)[:64],
-    }
-
-
-def _description(fields: Fields, sop_class: str) -> dict[str, Any]:
+def _description(source: Source, fields: Fields) -> dict[str, Any]:
     name, patient_id = fields.text(0x00100010, one_line=True), fields.text(0x00100020)
     described = {
         "patient_id": patient_id,
@@ -157,8 +141,8 @@ def _description(fields: Fields, sop_class: str) -> dict[str, Any]:
         "sex": fields.code(0x00100040)[:1],
         "age": fields.code(0x00101010)[:4],
         "accession": fields.text(0x00080050),
-        "modality": fields.code(0x00080060) or _sop.modality(sop_class),
-        "body_part": fields.text(0x00180015).upper()[:64],
+        "modality": fields.code(0x00080060) or _sop.modality(source.sop_class),
+        "body_part": body_part(source.dataset, fields),
         "description": fields.text(0x00081030),
         "date": next(filter(None, map(fields.code, (0x00080020, 0x00080021, 0x00080022))), ""),
         "time": next(filter(None, map(fields.code, (0x00080030, 0x00080031, 0x00080032))), ""),

@@ -28,6 +28,10 @@ ZIP_RATIO_FROM = 128 * MIB
 HEADER_SECONDS = 15.0
 UNZIP_SECONDS = 300.0
 FRAME_SECONDS = 60.0
+START_SECONDS = 120.0
+"""Until a worker has imported what it needs."""
+CHECK_SECONDS = 5.0
+"""Header and frame of one file together, where files are only checked."""
 WORKER_MEMORY = 640 * MIB
 """Address space a worker may take beyond what it has after its imports."""
 

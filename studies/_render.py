@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 
 from radraft.studies import _display, _limits
@@ -37,8 +36,6 @@ def _answer(
     stored: Array, photometric: str, dataset: Dataset, frame: int
 ) -> tuple[dict[str, Any], bytes]:
     values, bounds = _display.values(stored, photometric, dataset, frame)
-    del stored
-    values = _fit(values)
     whole, bounds = _display.to_int16(values, bounds)
     window = _display.window_of(bounds)
     pixels = _display.pixels(whole, window)
@@ -51,37 +48,45 @@ def _answer(
     return message, whole.astype("<i2").tobytes() + pixels.tobytes()
 
 
-def _fit(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """At most `MAX_IMAGE_SIDE` on the longer side, by area averages."""
-    longest = max(values.shape)
-    if longest <= _limits.MAX_IMAGE_SIDE:
-        return values
-    from PIL import Image
-
-    rows, columns = (max(1, round(n * _limits.MAX_IMAGE_SIDE / longest)) for n in values.shape)
-    small = Image.fromarray(values).resize((columns, rows), Image.Resampling.BOX)
-    return np.asarray(small, dtype=np.float32)
-
-
 def _stored(source: Source, frame: int) -> tuple[Array, str]:
     """Stored values (rows, columns) or (rows, columns, 3), and their photometric interpretation."""
+    options = _options(source)
+    if not 0 <= frame < options["number_of_frames"]:
+        raise Refused("pixels_damaged")
+    source.stream.seek(source.pixel_start)
+    array, photometric = _decoded(source, frame, options)
+    if array.ndim not in {2, 3} or (array.ndim == 3 and array.shape[2] != 3):
+        raise Refused("unsupported_pixels")
+    if array.shape[:2] != (options["rows"], options["columns"]):
+        raise Refused("pixels_damaged")
+    return array, photometric
+
+
+def _decoded(source: Source, frame: int, options: dict[str, Any]) -> tuple[Array, str]:
     from pydicom.pixels.decoders.base import get_decoder
 
     from radraft.studies import _codecs
 
+    if source.syntax in _codecs.JPEG_XL:
+        array = _codecs.decode_jpeg_xl(source.stream, frame, options["number_of_frames"])
+        return array, "RGB" if array.ndim == 3 else options["photometric_interpretation"]
     _codecs.register()
     decoder = get_decoder(source.syntax)
-    options = _options(source)
-    if not 0 <= frame < options["number_of_frames"]:
-        raise Refused("pixels_damaged")
     plugin = _codecs.LABEL if _codecs.LABEL in decoder.available_plugins else ""
-    source.stream.seek(source.pixel_start)
+    shift = _left_aligned_by(source, options)
+    options["bits_stored"] += shift
     array, described = decoder.as_array(
         source.stream, index=frame, decoding_plugin=plugin, **options
     )
-    if array.ndim not in {2, 3} or (array.ndim == 3 and array.shape[2] != 3):
-        raise Refused("unsupported_pixels")
-    return array, str(described["photometric_interpretation"])
+    return array >> shift if shift else array, str(described["photometric_interpretation"])
+
+
+def _left_aligned_by(source: Source, options: dict[str, Any]) -> int:
+    """Bits below the stored ones, by High Bit (PS3.5 8.1.1): retired, but in old archives."""
+    high = Fields(source.dataset).integer(0x00280102)
+    if not source.is_native or high is None or high >= options["bits_allocated"]:
+        return 0
+    return max(0, high + 1 - int(options["bits_stored"]))
 
 
 def _options(source: Source) -> dict[str, Any]:

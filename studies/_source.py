@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from radraft.studies import _limits, _scan
+from radraft.studies import _limits, _scan, _sniff
 from radraft.studies._fields import Fields
 from radraft.studies._parse import encoding_of, parse
 from radraft.studies._refused import (
@@ -74,6 +74,11 @@ class Source:
     def pixel_start(self) -> int:
         """Where the value of the pixel element begins."""
         return self._pixel_header()[2]
+
+    @property
+    def pixel_length(self) -> int:
+        """Length of its value, `_scan.UNDEFINED` for an encapsulated one."""
+        return self._pixel_header()[3]
 
     def check_pixels(self, frames: int, native_length: int) -> None:
         """Refused where fewer bytes are there than the header promises."""
@@ -160,10 +165,15 @@ def _read(file: BinaryIO, size: int) -> Source:
         raise Refused("too_large")
     cut = ending is _scan.Ending.CUT
     dataset, offset, implicit, little = parse(stream, inflated=inflated, cut=cut)
-    return Source(
+    source = Source(
         stream, size, dataset, found.syntax or _guess(implicit, little), implicit, little,
         found.has_preamble, found.sop_class, offset, cut, inflated,
     )  # fmt: skip
+    if offset is not None and source.pixel_keyword == "PixelData":
+        source.syntax = _sniff.true_syntax(
+            stream, source.syntax, source.pixel_start, source.pixel_length
+        )
+    return source
 
 
 def _guess(implicit: bool, little: bool) -> str:

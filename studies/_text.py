@@ -6,8 +6,10 @@ or under nothing; a study is never refused for that.
 
 from __future__ import annotations
 
+import codecs
 import re
 
+from radraft.studies import _guess
 from radraft.studies._limits import MAX_TEXT
 
 _GB_NAMES = frozenset({"GB18030", "GBK", "GB2312", "iso_ir_58"})
@@ -26,7 +28,13 @@ _PYDICOM_NAMES = {
     "iso_ir_126": "iso8859_7", "iso_ir_127": "iso8859_6", "iso_ir_138": "iso8859_8",
     "iso_ir_144": "iso8859_5", "iso_ir_148": "iso8859_9", "iso_ir_166": "tis_620",
 }  # fmt: skip
-_CJK = re.compile(r"[\u00b0-\u00b7\u00d7\u2010-\u2fdf\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
+_MISSPELT = {
+    "GB2312": "GB18030", "CP936": "GB18030", "GB18030": "GB18030", "GBK": "GBK",
+    "UTF8": "ISO_IR 192", "ISOIR192": "ISO_IR 192", "ISOIR100": "ISO_IR 100",
+    "ISO2022IR58": "ISO 2022 IR 58", "ISO2022GBK": "ISO 2022 IR 58",
+    "ISO2022IR100": "ISO 2022 IR 100",
+}  # fmt: skip
+"""What devices write for a defined term, without its separators."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 
 
@@ -46,7 +54,8 @@ def _tidy(text: str) -> str:
 def _codecs(declared: tuple[str, ...]) -> list[str]:
     from pydicom.charset import python_encoding
 
-    known = [python_encoding[name] for name in declared if name in python_encoding]
+    terms = [_MISSPELT.get(re.sub(r"[\s_-]", "", name).upper(), name) for name in declared]
+    known = [python_encoding[name] for name in terms if name in python_encoding]
     return [_PYDICOM_NAMES.get(name, name) for name in known]
 
 
@@ -72,42 +81,38 @@ def _escaped(raw: bytes, declared: tuple[str, ...]) -> tuple[str, bool]:
 def _plain(raw: bytes, declared: tuple[str, ...]) -> tuple[str, bool]:
     names = _codecs(declared)
     codec = names[0] if names else "iso8859"
-    utf8, gb = _strict(raw, "utf-8"), _strict(raw, "gb18030")
-    if utf8 is not None and (codec == "UTF8" or codec in _LATIN or _is_chinese(utf8)):
-        return utf8, codec != "UTF8"
-    if gb is not None and _GB_NAMES.intersection(names):
+    gb_declared = bool(_GB_NAMES.intersection(names))
+    utf8, gb = _start(raw, "utf-8"), _start(raw, "gb18030")
+    declared_utf8 = True if codec == "UTF8" else None if codec in _LATIN else False
+    if utf8 is not None and _guess.is_utf8(raw, utf8, gb, declared_utf8):
+        return utf8, codec != "UTF8" or not _whole(raw, "utf-8")
+    if gb is not None and gb_declared:
         # Without its escape sequence, a GB 2312 text is plain in every byte but not as declared.
-        return gb, "iso_ir_58" in names
-    if gb is not None and codec in _LATIN | {"UTF8"} and _looks_gb2312(raw):
+        return gb, "iso_ir_58" in names or not _whole(raw, "gb18030")
+    if gb is not None and codec in _LATIN | {"UTF8"} and _guess.is_chinese(raw, gb):
         return gb, True
-    if codec == "iso8859":
-        # Nothing declared: Latin-1 only where the bytes can be its letters.
+    if codec in {"iso8859", "UTF8"}:
+        # Nothing declared, or not kept to: Latin-1 only where the bytes can be its letters.
         latin = all(byte < 0x80 or byte >= 0xC0 for byte in raw)
         return raw.decode("latin_1" if latin else "utf-8", "replace"), True
-    text = _strict(raw, codec)
+    text = None if gb_declared else _start(raw, codec)
     if text is not None:
         return text, len(names) < len(declared)
-    return raw.decode("gb18030" if _GB_NAMES.intersection(names) else "utf-8", "replace"), True
+    return raw.decode("gb18030" if gb_declared else "utf-8", "replace"), True
 
 
-def _strict(raw: bytes, codec: str) -> str | None:
+def _start(raw: bytes, codec: str) -> str | None:
+    """Text of `raw`, less a last character that a device cut in two; None where it is not text."""
     try:
-        return raw.decode(codec)
+        text = codecs.getincrementaldecoder(codec)("strict").decode(raw)
     except (UnicodeDecodeError, LookupError):
         return None
+    return None if text.isascii() and not raw.isascii() else text
 
 
-def _is_chinese(text: str) -> bool:
-    """Whether all that is not ASCII is CJK: bytes of other codes hardly ever look so."""
-    return all(_CJK.match(char) for char in text if not char.isascii())
-
-
-def _looks_gb2312(raw: bytes) -> bool:
-    """Whether the bytes above 0x7F are pairs of GB 2312, at least one of them a common character.
-
-    `Größe` in Latin-1 is such a pair too, but of the rare second level (lead byte 0xD8 and up).
-    """
-    runs = re.findall(rb"[\x80-\xff]+", raw)
-    pairs = [run[i : i + 2] for run in runs for i in range(0, len(run), 2)]
-    whole = all(len(pair) == 2 and 0xA1 <= pair[0] <= 0xF7 and pair[1] >= 0xA1 for pair in pairs)
-    return whole and any(0xB0 <= pair[0] <= 0xD7 for pair in pairs)
+def _whole(raw: bytes, codec: str) -> bool:
+    try:
+        raw.decode(codec)
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -27,7 +27,11 @@ def unzip(path: Path, into: Path) -> dict[str, Any]:
             members = [info for info in archive.infolist() if not info.is_dir()]
             if len(members) > _limits.ZIP_MAX_MEMBERS:
                 return {"code": "zip_too_many_files", "details": {"most": _limits.ZIP_MAX_MEMBERS}}
-            return {"members": _extract_all(archive, members, into, path.stat().st_size)}
+            packed = path.stat().st_size
+            if _is_swollen(sum(info.file_size for info in members), packed):
+                # Said openly, so nothing need be unpacked; what is not said is counted.
+                return {"code": "zip_inflates_too_much"}
+            return {"members": _extract_all(archive, members, into, packed)}
     except _TooMuch:
         return {"code": "zip_inflates_too_much"}
     except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, zlib.error, LookupError):
@@ -61,11 +65,16 @@ def _extract(
     with archive.open(info) as source, target.open("wb") as out:
         while chunk := source.read(_CHUNK):
             total += len(chunk)
-            swollen = total > _limits.ZIP_RATIO_FROM and total > _limits.ZIP_MAX_RATIO * packed
-            if swollen or total > _limits.ZIP_MAX_TOTAL:
+            if _is_swollen(total, packed):
                 raise _TooMuch
             out.write(chunk)
     return total
+
+
+def _is_swollen(total: int, packed: int) -> bool:
+    """Whether `total` bytes are more than may come out of a zip of `packed` bytes."""
+    by_ratio = total > _limits.ZIP_RATIO_FROM and total > _limits.ZIP_MAX_RATIO * packed
+    return by_ratio or total > _limits.ZIP_MAX_TOTAL
 
 
 def _readable(info: zipfile.ZipInfo) -> str:

@@ -30,8 +30,13 @@ def main() -> None:
 
 
 def _import_all() -> None:
+    """Everything that a request may need: no file pays for it, in time or in memory."""
     import pydicom.charset
-    import pydicom.filereader  # noqa: F401
+    import pydicom.pixels.processing  # noqa: F401
+
+    from radraft.studies import _codecs, _header, _render, _unzip  # noqa: F401
+
+    _codecs.load()
 
 
 def _limit_memory() -> None:
@@ -63,6 +68,8 @@ def _next(requests: BinaryIO) -> dict[str, Any] | None:
 def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     op = request["op"]
     _limit_request(op, request["seconds"])
+    if op == "ready":
+        return {}, b""
     path = Path(request["path"])
     try:
         if op == "header":

@@ -43,6 +43,10 @@ class Decoder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the subprocess; the next frame starts another."""
         self._worker.close()
 
     def frame(self, path: Path, frame: int) -> Frame:
@@ -57,10 +61,11 @@ class Decoder:
             ) from None
         if "code" in message:
             raise StudyRejected(message["code"], **message.get("details", {}))
-        return _frame(message, blob)
+        return as_frame(message, blob)
 
 
-def _frame(message: dict[str, Any], blob: bytes) -> Frame:
+def as_frame(message: dict[str, Any], blob: bytes) -> Frame:
+    """The frame of a worker's answer. StudyRejected "decode_crashed" where the answer is none."""
     rows, columns = int(message["rows"]), int(message["columns"])
     count = rows * columns
     sides_fit = min(rows, columns) > 0 and max(rows, columns) <= MAX_IMAGE_SIDE

@@ -7,6 +7,7 @@ import hmac
 
 from radraft.studies import _sop
 from radraft.studies._scrub import REMOVED, scrub
+from radraft.studies.choose.acquired import acquired
 from radraft.studies.values import (
     CheckedStudy,
     DeidInstance,
@@ -42,7 +43,7 @@ def deidentify(checked: CheckedStudy, secret: bytes) -> DeidStudy:
         raise ValueError("the secret must have at least 16 bytes")
     study = checked.study
     modality = study.modality if study.modality in _sop.MODALITY_CODES else "OT"
-    instances = tuple(_instance(one, modality, secret) for one in study.instances)
+    instances = tuple(_instance(one, modality, study, secret) for one in study.instances)
     return DeidStudy(
         case_id="c-" + _keyed(secret, "study", study.study_uid),
         patient_ref="p-" + _patient_key(study, secret),
@@ -80,7 +81,7 @@ def _patient_key(study: Study, secret: bytes) -> str:
     return _keyed(secret, "unknown patient of study", study.study_uid)
 
 
-def _instance(instance: Instance, modality: str, secret: bytes) -> DeidInstance:
+def _instance(instance: Instance, modality: str, study: Study, secret: bytes) -> DeidInstance:
     view = View.NONE
     if modality in _sop.RADIOGRAPHS:
         view = View(_sop.view_kind(instance.view_position))
@@ -90,6 +91,7 @@ def _instance(instance: Instance, modality: str, secret: bytes) -> DeidInstance:
         frames=instance.frames,
         view=view,
         series_ref="s-" + _keyed(secret, "series", instance.series_uid),
+        acquired=acquired(instance, modality, study.marked),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from radraft.errors import message
 from radraft.studies._child import Worker, WorkerLost
 from radraft.studies._files import Found, Refusal, walk
-from radraft.studies._group import group
+from radraft.studies._group import group, mark
 from radraft.studies._limits import HEADER_SECONDS
 from radraft.studies.values import Rejection, Study
 
@@ -33,6 +33,7 @@ def read(path: Path, work_dir: Path) -> ReadResult:
     parsed in a subprocess that a hostile file cannot outlive.
     """
     found: list[tuple[Found, dict[str, Any]]] = []
+    selections: list[tuple[Found, dict[str, Any]]] = []
     refused: list[Refusal] = []
     with Worker() as worker:
         for item in walk(path, work_dir, worker):
@@ -42,10 +43,14 @@ def read(path: Path, work_dir: Path) -> ReadResult:
             header = _header(worker, item)
             if "code" in header:
                 refused.append(Refusal(item.shown, header["code"], header.get("details", {})))
+            elif "marks" in header:
+                selections.append((item, header))
             elif "directory" not in header:
                 found.append((item, header))
     studies, conflicts = group(found)
     refused.extend(conflicts)
+    studies, strays = mark(studies, selections)
+    refused.extend(strays)
     if not studies and not refused:
         refused.append(Refusal(str(path), "no_files", {}))
     _LOG.info("read %d studies, refused %d files", len(studies), len(refused))

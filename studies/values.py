@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from radraft.studies.quality.values import Reason
 
 
 class View(StrEnum):
@@ -125,6 +129,84 @@ class CheckedStudy:
 
     study: Study
     issues: tuple[str, ...]
+    reasons: tuple[Reason, ...] = ()
+    """What its header says against drafting from it, the most serious first."""
+
+
+class Role(StrEnum):
+    """What an instance is among those of its study."""
+
+    ORIGINAL = "original"
+    DERIVED = "derived"
+    """Computed from others and still a picture of the same kind (PS3.3 C.7.6.1.1.2)."""
+    REFORMATTED = "reformatted"
+    """A plane, a projection or a surface computed from a stack."""
+    CAPTURE = "capture"
+    """A picture of a screen."""
+    LOCALIZER = "localizer"
+    DOSE = "dose"
+    """A dose report or protocol page."""
+
+
+class Kernel(StrEnum):
+    """How sharp a CT was reconstructed."""
+
+    SMOOTH = "smooth"
+    SHARP = "sharp"
+    UNKNOWN = "unknown"
+
+
+class Contrast(StrEnum):
+    """What an MR series is weighted by."""
+
+    T1 = "t1"
+    T1_ENHANCED = "t1_enhanced"
+    T2 = "t2"
+    FLAIR = "flair"
+    FAT_SUPPRESSED = "fat_suppressed"
+    PROTON = "proton"
+    DIFFUSION = "diffusion"
+    ADC = "adc"
+    SUSCEPTIBILITY = "susceptibility"
+    ANGIOGRAPHY = "angiography"
+    UNKNOWN = "unknown"
+
+
+class WindowName(StrEnum):
+    """Windows of CT by what they show."""
+
+    OWN = ""
+    """The window that the file itself asks for."""
+    LUNG = "lung"
+    MEDIASTINUM = "mediastinum"
+    BONE = "bone"
+    BRAIN = "brain"
+    ABDOMEN = "abdomen"
+    SOFT = "soft"
+
+
+@dataclass(frozen=True)
+class Acquired:
+    """How an instance was acquired, in closed vocabularies and numbers only: no free text."""
+
+    modality: str = ""
+    body_part: str = ""
+    laterality: str = ""
+    projection: str = ""
+    """View position of a radiograph (PS3.3 C.8.11.5), empty where it is none of those known."""
+    role: Role = Role.ORIGINAL
+    for_processing: bool = False
+    """Meant for a computer (Presentation Intent Type, PS3.3 C.8.11.1.1.4)."""
+    kernel: Kernel = Kernel.UNKNOWN
+    contrast: Contrast = Contrast.UNKNOWN
+    thickness: float | None = None
+    """Millimetres."""
+    position: tuple[float, ...] | None = None
+    """Millimetres, of the first frame, as `Technique.position`."""
+    orientation: tuple[float, ...] | None = None
+    series_number: int | None = None
+    marked: bool = False
+    """A technologist or a reader selected it (Key Object Selection, PS3.3 A.35.4)."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +220,7 @@ class DeidInstance:
     view: View
     series_ref: str = ""
     """Keyed hash of the Series Instance UID."""
+    acquired: Acquired = Acquired()
 
 
 @dataclass(frozen=True)
@@ -176,6 +259,8 @@ class KeyImage:
     C.11.2.1.2.1: `clip((value - (centre - 0.5)) / (width - 1) + 0.5, 0, 1) * 255`."""
     score: float
     """0 to 1, how much this image should weigh; 1 where there was nothing to choose."""
+    window_name: WindowName = WindowName.OWN
+    """What `window` shows, where radraft chose it."""
 
 
 @dataclass(frozen=True)

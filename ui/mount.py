@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 from radraft.ui.api import add_api
 from radraft.ui.flywheel import add_flywheel
+from radraft.ui.keyimages import add_keyimages
 from radraft.ui.page import head, page
+from radraft.ui.priors import add_priors
+from radraft.ui.quality import add_quality
 from radraft.ui.security import Guard
 from radraft.ui.static import add_assets
 
@@ -17,14 +20,17 @@ if TYPE_CHECKING:
 
 
 def mount(app: FastAPI, service: Service) -> FastAPI:
-    """Add the JSON interface (`/api`), the page's files (`/ui`), the trend (`/flywheel`) and
-    the Gradio page (`/`)."""
+    """Add the JSON interface (`/api`), the page's files (`/ui`), the trend (`/flywheel`), the
+    quality page (`/quality`) and the Gradio page (`/`)."""
     import gradio as gr
 
     app.add_middleware(Guard)
     add_api(app, service)
+    add_keyimages(app, service)
     add_assets(app)
     add_flywheel(app, service)
+    add_quality(app, service)
+    add_priors(app, service)
     # Gradio's stock themes fetch web fonts; this one names only what the machine has.
     theme = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"])
     gr.mount_gradio_app(

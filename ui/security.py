@@ -49,7 +49,7 @@ HEADERS = {
 }
 
 OWN_PATHS = ("/api/", "/ui/")
-OWN_PAGES = frozenset({"/flywheel"})
+OWN_PAGES = frozenset({"/flywheel", "/quality"})
 GRADIO_PATHS = ("/assets/", "/static/")
 GRADIO_PAGES = frozenset({"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json"})
 

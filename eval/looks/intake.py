@@ -81,7 +81,9 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def _ingest(study: Path, store: Store, profile: Profile, scratch: Path) -> str:
-    found = line.ingest(study, store=store, profile=profile, site="eval", scratch=scratch)
+    found = line.ingest(
+        study, store=store, profile=profile, site="eval", scratch=scratch, judging=False
+    )
     case_ids = found.cases + found.known
     if len(case_ids) > 1:
         raise EvalError("eval_item_several_studies")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING
 
 from radraft.batch import open_eyes
 from radraft.llm_link import LlmLink
 from radraft.routing import Router
+from radraft.seeing import looking
 from radraft.service import Llm, Service
 from radraft.worker import Worker
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from radraft.llm.profiles import Profile
     from radraft.settings import Settings
     from radraft.store.database import Store
+    from radraft.studies.quality.judge import Seen
 
 
 @contextmanager
@@ -36,34 +38,59 @@ def running(
     DraftingError `starter_weights_changed` where it would draft with other weights than pinned.
     """
     if not with_llm:
-        yield Service(store, settings, profile)
+        seen = looking(store)
+        service = Service(store, settings, profile, seen=seen)
+        with closing(service.choosing), _receiving(settings, profile, store, seen):
+            yield service
         return
     profile.check_weights()
+    eyes = cache(lambda: open_eyes(profile))
+    seen = looking(store, eyes)
     link = LlmLink(settings, profile, on_progress)
     worker = Worker(
         store,
         profile,
         endpoint=link.endpoint,
-        eyes=cache(lambda: open_eyes(profile)),
+        eyes=eyes,
         router=Router(store, settings.adapters_dir),
         slots=profile.vllm.max_num_seqs,
         timeout_s=settings.draft_timeout_s,
     )
     link.start()
     worker.start()
+    service = Service(
+        store,
+        settings,
+        profile,
+        llm=Llm(state=link.state, endpoint=link.endpoint),
+        partial=worker.partial,
+        wake=worker.wake,
+        seen=seen,
+    )
     try:
-        yield Service(
-            store,
-            settings,
-            profile,
-            llm=Llm(state=link.state, endpoint=link.endpoint),
-            partial=worker.partial,
-            wake=worker.wake,
-        )
+        receiving = _receiving(settings, profile, store, seen, wake=worker.wake)
+        with closing(service.choosing), receiving:
+            yield service
     finally:
         worker.stop()
         worker.join()
         link.stop()
+
+
+def _receiving(
+    settings: Settings,
+    profile: Profile,
+    store: Store,
+    seen: Callable[[], Seen | None],
+    *,
+    wake: Callable[[], None] = lambda: None,
+) -> AbstractContextManager[object]:
+    """Listener, watched folder and completion where the settings name any."""
+    from radraft.receiving import receiving, wanted
+
+    if not wanted(settings):
+        return nullcontext()
+    return receiving(settings, profile, store, seen=seen, wake=wake)
 
 
 def build(service: Service) -> FastAPI:

@@ -1,34 +1,32 @@
-"""The line, top to bottom: files in, drafts out. Each step is one module; this is their order."""
+"""The line, top to bottom: files in (`arrival`), drafts out. Each step is one module; this is
+their order."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radraft.errors import RadraftError, StudyRejected
+from radraft.arrival import ingest as ingest
+from radraft.errors import RadraftError
 from radraft.llm import draft as llm_draft
 from radraft.llm.support import Scorer
 from radraft.llm.values import Draft, DraftedSentence
-from radraft.prompts.build import build, request_json
+from radraft.outcome import barred
+from radraft.outcome import save as save
+from radraft.prompts.build import build
 from radraft.reports.values import Coverage
-from radraft.store import cases, drafts, images
+from radraft.store import cases, images, priors
 from radraft.studies.blank import blank
-from radraft.studies.deidentify import deidentify
-from radraft.studies.key_images import key_images
-from radraft.studies.quality import check
-from radraft.studies.read import read
-from radraft.studies.values import DeidStudy, KeyImages, Rejection, Study
+from radraft.studies.intake.values import IngestResult as IngestResult
+from radraft.studies.values import KeyImages
 from radraft.vision_encoder.encode import encode
 
 if TYPE_CHECKING:
     import httpx
-    from sqlalchemy.orm import Session
 
     from radraft.llm.profiles import Profile
     from radraft.llm.server import Endpoint
@@ -39,17 +37,6 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger("radraft.line")
-
-
-@dataclass(frozen=True)
-class IngestResult:
-    """What became of the files of one path."""
-
-    cases: tuple[str, ...]
-    """Case ids of studies that were taken in now."""
-    known: tuple[str, ...]
-    """Case ids of studies that had been taken in before; nothing about them changed."""
-    rejections: tuple[Rejection, ...]
 
 
 @dataclass(frozen=True)
@@ -76,71 +63,6 @@ class Drafter:
     """Of an adapter that vLLM has loaded, whose projector `eyes` has; None for the base model."""
 
 
-def ingest(
-    path: Path,
-    *,
-    store: Store,
-    profile: Profile,
-    site: str,
-    scratch: Path,
-    on_study: Callable[[int, int], None] | None = None,
-) -> IngestResult:
-    """Take in a file, folder, zip or DICOMDIR; what is bad in it is rejected, the rest goes on.
-
-    `on_study(done, total)` is called after each study. A study outside the profile's coverage gets
-    its skeleton and plain statement here; the others wait for a draft.
-    """
-    new: list[str] = []
-    known: list[str] = []
-    scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=scratch) as work_dir:
-        found = read(path, Path(work_dir))
-        rejections = list(found.rejections)
-        for done, study in enumerate(found.studies, start=1):
-            try:
-                case_id, added = _take_in(study, store, profile, site)
-            except StudyRejected as error:
-                file = error.file or study.instances[0].path.name
-                rejections.append(Rejection(file, error.code, error.message_zh, error.message_en))
-            else:
-                (new if added else known).append(case_id)
-            if on_study is not None:
-                on_study(done, len(found.studies))
-    return IngestResult(tuple(new), tuple(known), tuple(rejections))
-
-
-def _take_in(study: Study, store: Store, profile: Profile, site: str) -> tuple[str, bool]:
-    with store.read() as session:
-        known = cases.find_case(session, study.study_uid)
-    if known is not None:
-        return known, False
-    checked = check(study)
-    deid = deidentify(checked, store.secret)
-    chosen = key_images(deid)
-    originals = tuple(
-        f"originals/{deid.case_id}/{number:04d}.dcm" for number in range(len(study.instances))
-    )
-    # Objects first: a row must never point at bytes that are not there.
-    for key, instance in zip(originals, study.instances, strict=True):
-        store.objects.put(key, instance.path.read_bytes())
-    images.save(store.objects, chosen)
-    with store.begin() as session:
-        added = cases.add_study(
-            session,
-            site=site,
-            study=study,
-            deid=deid,
-            issues=checked.issues,
-            original_keys=originals,
-        )
-        if added:
-            cases.add_key_images(session, chosen)
-            if not _covers(profile, deid):
-                save(session, llm_draft.uncovered(deid.case_id, profile))
-    log.info("case %s taken in, %d key images", deid.case_id, len(chosen.images))
-    return deid.case_id, added
-
-
 def prepare(
     case_id: str,
     *,
@@ -152,18 +74,33 @@ def prepare(
 ) -> DraftRequest | None:
     """Everything before the language model: pixels, embedding, prompt.
 
-    None where the profile does not cover the case. `eyes` is None for profiles that take pixels.
+    None where the profile does not cover the case, or its images are too poor to draft from. `eyes`
+    is None for profiles that take pixels.
     `change` gives other key images to draft from: an evaluation's question what the image matters.
     """
     with store.read() as session:
         case = cases.deid_study(session, case_id)
+        if barred(session, profile, case) is not None:
+            return None
         chosen = images.load(session, store.objects, case_id)
-    if not _covers(profile, case):
-        return None
+        earlier = priors.given(
+            session,
+            store.objects,
+            case_id,
+            most=profile.priors,
+            most_images=max(0, profile.vllm.max_images - len(chosen.images)),
+        )
     if change is not None:
         chosen = change(chosen)
     embedding = encode(chosen, eyes.encoder, store.objects) if eyes is not None else None
-    return build(case, chosen, embedding, template=profile.template, adapter_id=adapter_id)
+    return build(
+        case,
+        chosen,
+        embedding,
+        template=profile.template,
+        adapter_id=adapter_id,
+        priors=earlier,
+    )
 
 
 async def write(
@@ -182,7 +119,9 @@ async def write(
         prepare, case_id, store=store, profile=profile, eyes=eyes, adapter_id=drafter.adapter_id
     )
     if request is None:
-        return llm_draft.uncovered(case_id, profile), None
+        with store.read() as session:
+            why = barred(session, profile, cases.deid_study(session, case_id))
+        return llm_draft.withheld(case_id, profile, why or "study_not_covered"), None
     result = await ask(
         request,
         profile=profile,
@@ -261,19 +200,3 @@ async def _measured(
         log.warning("case %s: image support was not measured: %s", case_id, error.code)
         return result
     return replace(result, report=report)
-
-
-def save(session: Session, result: Draft, request: DraftRequest | None = None) -> None:
-    """Store a draft together with what was asked, so that a signature can make a training pair."""
-    embedding = request.embeddings if request is not None else None
-    drafts.save_draft(
-        session,
-        result,
-        request_json=request_json(request) if request is not None else None,
-        encoder_id=embedding.encoder_id if embedding is not None else None,
-        image_ids=tuple(i.image_id for i in request.images.images) if request is not None else (),
-    )
-
-
-def _covers(profile: Profile, case: DeidStudy) -> bool:
-    return profile.covers(case.modality, case.body_part, case.view)

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from radraft import errors, line
+from radraft.choosing import Choosing
 from radraft.errors import FollowupError, NotFound
 from radraft.eval import edits
 from radraft.finetune import pairs
+from radraft.judged import Judged, judged
 from radraft.llm.values import Draft, DraftedSentence
+from radraft.prompts.build import gave_priors
 from radraft.reports import check, editing, sign
 from radraft.reports.values import Coverage, Report, SignedReport
 from radraft.store import cases, drafts, images, openings, questions
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from radraft.llm.server import Endpoint
     from radraft.settings import Settings
     from radraft.store.database import Store
+    from radraft.studies.quality.judge import Seen
 
 LlmState = Literal["ready", "starting", "down", "off"]
 
@@ -45,6 +49,7 @@ class CaseView:
     """`Draft.least_support` of the draft the working report began as."""
     notice: tuple[str, str] | None
     """(zh, en): why no model drafted this, or what the model's maker says of its drafts."""
+    quality: Judged | None
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,7 @@ class Service:
         llm: Llm = NO_LLM,
         partial: Callable[[str], tuple[DraftedSentence, ...]] = lambda case_id: (),
         wake: Callable[[], None] = lambda: None,
+        seen: Callable[[], Seen | None] = lambda: None,
     ) -> None:
         self.store = store
         self.settings = settings
@@ -88,6 +94,8 @@ class Service:
         self._llm = llm
         self._partial = partial
         self._wake = wake
+        self._seen = seen
+        self.choosing = Choosing(store, settings, profile, wake)
         self._sentences: SentenceEncoder | None = None
         self._sentences_lock = threading.Lock()
 
@@ -104,6 +112,7 @@ class Service:
             working = editing.current(session, case_id) if stored is not None else None
             began = drafts.basis(session, case_id)
             basis = began.draft if began is not None else None
+            told = began is not None and gave_priors(began.request_json)
             return CaseView(
                 case=case,
                 identity=cases.identity(session, case_id),
@@ -111,11 +120,16 @@ class Service:
                 draft=stored.draft if stored is not None else None,
                 working=working,
                 versions=sign.versions(session, case_id),
-                issues=check.check(working.report, basis) if working is not None else (),
+                issues=(
+                    check.check(working.report, basis, prior_given=told)
+                    if working is not None
+                    else ()
+                ),
                 turns=questions.turns(session, case_id),
                 partial=self._partial(case_id),
                 least_support=basis.least_support if basis is not None else None,
                 notice=self.notice(stored.draft) if stored is not None else None,
+                quality=judged(session, case_id),
             )
 
     def notice(self, draft: Draft) -> tuple[str, str] | None:
@@ -193,6 +207,7 @@ class Service:
             profile=self.profile,
             site=self.settings.site,
             scratch=self.settings.data_dir / "scratch",
+            seen=self._seen,
         )
         self._wake()
         return result

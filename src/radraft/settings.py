@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as NotJson
 
 import radraft
 from radraft.errors import SettingsError
+from radraft.ready import Strict
 
 CHECKOUT = Path(radraft.__file__).resolve().parents[2]
 """Root of the source checkout, where radraft runs from one."""
+AE_TITLE = r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$"
+"""PS3.5 6.2, AE: 1 to 16 printable characters without backslash, no space at either end."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class DicomPeer(Strict):
+    """A device that may send to the DICOM listener."""
+
+    aet: str = Field(pattern=AE_TITLE)
+    host: str = ""
+    """An address or a network (`10.1.2.0/24`); empty: any."""
+    site: str = ""
+    """Whose studies it sends; empty: `Settings.site`."""
+
+    @field_validator("host")
+    @classmethod
+    def _address(cls, host: str) -> str:
+        if host:
+            ip_network(host, strict=False)
+        return host
 
 
 class Settings(BaseSettings):
@@ -53,16 +75,53 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     """Address of the workstation. Loopback only: this version has no log-in of its own."""
     port: int = 7860
+    dicom_port: int = Field(default=0, ge=0, le=65535)
+    """Port of the DICOM listener; 0: none. docs/intake.md says more of this and what follows."""
+    dicom_host: str = "127.0.0.1"
+    """Address that the DICOM listener binds; others than loopback need `dicom_peers`."""
+    dicom_aet: str = Field(default="RADRAFT", pattern=AE_TITLE)
+    """Our AE title."""
+    dicom_peers: tuple[DicomPeer, ...] = ()
+    """Who may send, as JSON: `[{"aet": "CT1", "host": "10.1.2.0/24", "site": "north"}]`."""
+    dicom_tls_cert: Path | None = None
+    """Our certificate (PEM); with it the listener speaks TLS only."""
+    dicom_tls_key: Path | None = None
+    """Its key (PEM), where it is not in the same file."""
+    dicom_tls_ca: Path | None = None
+    """Whose client certificates are believed (PEM); with it every peer must show one."""
+    dicom_max_mib: int = Field(default=1024, ge=1, le=2048)
+    """Largest data set that is received, in MiB."""
+    dicom_associations: int = Field(default=16, ge=1)
+    """Most associations at a time."""
+    quiet_s: float = Field(default=30.0, ge=0)
+    """A study is complete when nothing of it came for so many seconds."""
+    quiet_by_site: dict[str, float] = {}
+    """Other quiet times, by site, as JSON: `{"north": 90}`."""
+    intake_spare_mib: int = Field(default=512, ge=0)
+    """Space on the disk that arriving objects leave free, in MiB."""
+    watch_dir: Path | None = None
+    """A folder whose files are moved in; unset: none."""
+    pacs_url: str = ""
+    """DICOMweb service that `radraft pull` asks and results are pushed to."""
+    pacs_user: str = ""
+    """User name at the PACS; empty: none is sent."""
+    pacs_password: SecretStr = SecretStr("")
+    """Password at the PACS."""
+    pacs_ca: Path | None = None
+    """Whose certificates are believed of the PACS (PEM), in place of the system's."""
 
     @property
     def adapters_dir(self) -> Path:
         """The one root under which adapters lie."""
         return self.data_dir / "adapters"
 
-    @field_validator("data_dir", "cache_dir", "vllm_python", "radeval_python")
+    @field_validator(
+        "data_dir", "cache_dir", "vllm_python", "radeval_python", "dicom_tls_cert",
+        "dicom_tls_key", "dicom_tls_ca", "watch_dir", "pacs_ca",
+    )  # fmt: skip
     @classmethod
-    def _expand(cls, path: Path) -> Path:
-        return path.expanduser()
+    def _expand(cls, path: Path | None) -> Path | None:
+        return path.expanduser() if path else None
 
     @field_validator("host")
     @classmethod
@@ -71,7 +130,7 @@ class Settings(BaseSettings):
             raise ValueError("only a loopback address: put a proxy with log-in in front")
         return host
 
-    @field_validator("llm_url")
+    @field_validator("llm_url", "pacs_url")
     @classmethod
     def _http(cls, url: str) -> str:
         if url and urlsplit(url).scheme not in {"http", "https"}:
@@ -96,5 +155,10 @@ def load() -> Settings:
     except ValidationError as error:
         names = ", ".join(
             sorted({f"RADRAFT_{str(item['loc'][0]).upper()}" for item in error.errors()})
+        )
+        raise SettingsError("settings_invalid", variables=names) from None
+    except NotJson as error:
+        names = ", ".join(
+            f"RADRAFT_{name.upper()}" for name in Settings.model_fields if f'"{name}"' in str(error)
         )
         raise SettingsError("settings_invalid", variables=names) from None

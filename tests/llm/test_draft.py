@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from radraft.llm.draft import draft, uncovered
+from radraft.llm.draft import draft, withheld
 from radraft.llm.profiles import load_profile
 from radraft.llm.server import Endpoint
 from radraft.llm.values import Draft, DraftedSentence, DraftEvent
@@ -255,7 +255,7 @@ def test_leaving_early_closes_the_stream() -> None:
 
 
 def test_a_study_outside_the_profile() -> None:
-    made = uncovered("c-1", PROFILE)
+    made = withheld("c-1", PROFILE, "study_not_covered")
     assert made.coverage is Coverage.NOT_COVERED
     assert made.report == skeleton("c-1")
     assert made.error_code == "study_not_covered"

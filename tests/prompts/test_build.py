@@ -8,7 +8,15 @@ import pytest
 
 from radraft.errors import PromptError
 from radraft.prompts.build import build, request_json
-from radraft.prompts.values import DraftRequest, ImagePart, TextPart
+from radraft.prompts.templates import load_template
+from radraft.prompts.values import (
+    NOT_LOOKED,
+    DraftRequest,
+    ImagePart,
+    Looked,
+    Priors,
+    TextPart,
+)
 from radraft.studies.values import View
 from tests.llm.cases import make_case, make_embedding, make_images
 
@@ -112,14 +120,18 @@ def test_refuses_a_case_without_images() -> None:
     assert caught.value.code == "prompt_without_images"
 
 
-def test_refuses_priors_that_the_template_does_not_show() -> None:
-    with pytest.raises(PromptError) as caught:
+def test_the_starter_is_asked_as_before_there_were_earlier_studies() -> None:
+    images = make_images()
+    embedding = make_embedding(images)
+    shas = {
         build(
-            make_case(),
-            make_images(),
-            None,
-            template="starter",
-            adapter_id=None,
-            priors=("c-before",),
-        )
-    assert caught.value.code == "template_without_priors"
+            make_case(), images, embedding, template="starter", adapter_id=None, priors=priors
+        ).request_sha
+        for priors in (NOT_LOOKED, Priors(Looked.NONE), Priors(Looked.FOUND))
+    }
+    assert shas == {request().request_sha}
+    assert json.loads(request_json(request()))["priors"] == []
+    # Training data names them: nothing that the starter is asked may change.
+    template = load_template("starter")
+    assert template.sha == "f83192f4c1df9b077a2417cfb252e649b261ee21f0de613ca761fa27a20eddc8"
+    assert not template.takes_priors

@@ -144,6 +144,16 @@ def deflate_bomb(path: Path, inflated: int) -> Path:
     return path
 
 
+def with_syntax(path: Path, uid: str) -> Path:
+    """The file with another Transfer Syntax UID and all else as it was."""
+    data = path.read_bytes()
+    at = data.index(b"\x02\x00\x10\x00UI") + 6
+    end = at + 2 + int.from_bytes(data[at : at + 2], "little")
+    new = uid.encode("ascii") + b"\0" * (len(uid) % 2)
+    path.write_bytes(data[:at] + len(new).to_bytes(2, "little") + new + data[end:])
+    return path
+
+
 def without_meta(path: Path) -> Path:
     """A data set alone, implicit VR, as old exports have it."""
     write(radiograph(), path, ImplicitVRLittleEndian)
@@ -175,3 +185,79 @@ def dicomdir(path: Path, files: list[list[str]]) -> Path:
         warnings.simplefilter("ignore")
         pydicom.dcmwrite(path, listing, enforce_file_format=True)
     return path
+
+
+CT = UID("1.2.840.10008.5.1.4.1.1.2")
+MR = UID("1.2.840.10008.5.1.4.1.1.4")
+AXIAL, CORONAL = (1, 0, 0, 0, 1, 0), (1, 0, 0, 0, 0, -1)
+
+
+def body(height: float, size: int = 48) -> npt.NDArray[np.int16]:
+    """A slice of a chest in HU; `height`: 0 at the neck to 1 at the belly, lungs in between."""
+    y, x = np.mgrid[0:size, 0:size] / size
+    hu = np.full((size, size), -1000.0)
+    inside = ((x - 0.5) / 0.45) ** 2 + ((y - 0.5) / 0.35) ** 2 < 1
+    hu[inside] = 40.0 + 30 * height
+    wide = max(0.0, 1 - ((height - 0.5) / 0.4) ** 2) ** 0.5
+    for side in (0.3, 0.7):
+        lung = ((x - side) / (0.16 * wide + 1e-6)) ** 2 + ((y - 0.5) / (0.26 * wide + 1e-6)) ** 2
+        hu[lung < 1] = -850.0
+    hu[(x - 0.5) ** 2 + (y - 0.75) ** 2 < 0.003] = 700.0
+    return hu.round().astype(np.int16)
+
+
+def series(
+    folder: Path,
+    number: int,
+    count: int,
+    *,
+    thickness: float = 5.0,
+    extent: float = 300.0,
+    orientation: tuple[int, ...] = AXIAL,
+    backwards: bool = False,
+    **changed: Any,
+) -> list[Path]:
+    """`count` slices of one CT chest series, `extent` mm from the neck down, in files.
+
+    Instance numbers grow from the feet to the head where `backwards`; positions never lie.
+    """  # fmt: skip
+    paths = []
+    for place in range(count):
+        share = place / max(1, count - 1)
+        along = 100.0 - share * extent
+        across = orientation == AXIAL
+        said: dict[str, Any] = {
+            "SOPClassUID": CT, "Modality": "CT", "ViewPosition": None, "BodyPartExamined": "CHEST",
+            "SeriesInstanceUID": f"1.2.826.0.1.3680043.10.3.{number}", "SeriesNumber": number,
+            "StudyInstanceUID": "1.2.826.0.1.3680043.10.2.60",
+            "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"], "SliceThickness": str(thickness),
+            "ConvolutionKernel": "B31f", "ImageOrientationPatient": list(orientation),
+            "ImagePositionPatient": [0, 0, along] if across else [0, -along, 0],
+            "RescaleSlope": "1", "RescaleIntercept": "0",
+            "WindowCenter": "40", "WindowWidth": "400",
+        }  # fmt: skip
+        counted = number * 1000 + (count - place if backwards else place + 1)
+        dataset = radiograph(body(share), number=counted, **said | changed)
+        paths.append(write(dataset, folder / f"{number:02d}-{place:04d}.dcm"))
+    return paths
+
+
+def selection(path: Path, *uids: str, title: str = "113000", **changed: Any) -> Path:
+    """A Key Object Selection that refers to `uids`; what PACS and scanners write."""
+    dataset = radiograph(SOPClassUID=UID("1.2.840.10008.5.1.4.1.1.88.59"), Modality="KO")
+    for keyword in ("PixelData", "Rows", "Columns", "BitsAllocated", "PhotometricInterpretation"):
+        delattr(dataset, keyword)
+    dataset.StudyInstanceUID = "1.2.826.0.1.3680043.10.2.60"
+    dataset.SOPInstanceUID = "1.2.826.0.1.3680043.10.6.1"
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = title, "DCM", "Title"
+    dataset.ConceptNameCodeSequence, dataset.ContentSequence = [code], []
+    for uid in uids:
+        item, image = Dataset(), Dataset()
+        image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = CT, uid
+        item.ValueType, item.RelationshipType = "IMAGE", "CONTAINS"
+        item.ReferencedSOPSequence = [image]
+        dataset.ContentSequence.append(item)
+    for keyword, value in changed.items():
+        setattr(dataset, keyword, value)
+    return write(dataset, path)

@@ -191,8 +191,6 @@ def test_enhanced_frames_have_their_own_rescale_and_window(
     both = [decoder.frame(path, n) for n in (0, 1)]
     assert [int(frame.values.min()) for frame in both] == [-1000, 0]
     assert both[1].window == pytest.approx((50, 200))
-    (image,) = _images(path, tmp_path)
-    assert image.frame == 1
 
 
 def test_frontal_comes_before_lateral_and_four_are_enough(tmp_path: Path) -> None:
@@ -208,20 +206,6 @@ def test_frontal_comes_before_lateral_and_four_are_enough(tmp_path: Path) -> Non
     assert [views[image.instance_ref] for image in images] == [
         View.FRONTAL, View.FRONTAL, View.UNKNOWN, View.LATERAL,
     ]  # fmt: skip
-
-
-def test_middle_of_the_largest_series(tmp_path: Path) -> None:
-    for number in range(1, 8):
-        series = "1.2.3.1" if number < 3 else "1.2.3.2"
-        b.write(
-            b.radiograph(
-                b.gradient(top=100 * number), number=number, SeriesInstanceUID=series,
-                Modality="CT", SOPClassUID="1.2.840.10008.5.1.4.1.1.2",
-            ),
-            tmp_path / f"{number}.dcm",
-        )  # fmt: skip
-    (image,) = _images(tmp_path, tmp_path)
-    assert image.values.max() == 500 and image.score == 1.0
 
 
 def test_bad_image_does_not_take_the_good_ones_along(tmp_path: Path) -> None:

@@ -65,6 +65,29 @@ def _of_class(uid: str) -> Callable[[Path], Path]:
     return _changed(SOPClassUID=uid, Modality="OT", **no_pixels)
 
 
+def _without(path: Path, tag: bytes) -> Path:
+    """Implicit VR without file meta information, and without one element."""
+    data = b.without_meta(path).read_bytes()
+    at = data.index(tag)
+    length = int.from_bytes(data[at + 4 : at + 8], "little")
+    path.write_bytes(data[:at] + data[at + 8 + length :])
+    return path
+
+
+def _encapsulated(fragment: bytes, syntax: str) -> Callable[[Path], Path]:
+    """Pixels as one fragment, whatever the transfer syntax."""
+
+    def make(path: Path) -> Path:
+        from pydicom.encaps import encapsulate
+
+        dataset = b.radiograph(PixelData=encapsulate([fragment]))
+        dataset["PixelData"].is_undefined_length = True
+        dataset["PixelData"].VR = "OB"
+        return b.with_syntax(b.write(dataset, path, JPEG2000Lossless), syntax)
+
+    return make
+
+
 BAD: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "text": ("not_dicom", _bytes(b"Not a DICOM file at all, just some text.\n" * 9)),
     "one byte": ("not_dicom", _bytes(b"\x08")),
@@ -84,8 +107,15 @@ BAD: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "deflate bomb": ("inflates_too_much", lambda path: b.deflate_bomb(path, 200 << 20)),
     "uid climbs": ("bad_uid", _uid(b"../../../../tmp/evil")),
     "uid with letters": ("bad_uid", _uid(b"1.2.x.4")),
-    "uid with leading zero": ("bad_uid", _uid(b"1.2.03.4")),
     "uid too long": ("bad_uid", _uid(b"1." + b"2" * 70)),
+    "no study uid, no meta": ("missing_uid", lambda path: _without(path, b"\x20\x00\x0d\x00")),
+    "more bits stored than allocated": ("unsupported_pixels", _changed(BitsStored=17)),
+    "three samples of grey": ("unsupported_pixels", _changed(SamplesPerPixel=3)),
+    "one sample of colour": ("unsupported_pixels", _changed(PhotometricInterpretation="RGB")),
+    "fragments of nothing known": (
+        "wrong_transfer_syntax",
+        _encapsulated(b"?" * 99, "1.2.840.10008.1.2.1"),
+    ),
     "no study uid": ("missing_uid", _changed(StudyInstanceUID=None)),
     "no instance uid": ("missing_uid", _changed(SOPInstanceUID=None)),
     "no rows": ("unsupported_pixels", _changed(Rows=0)),
@@ -94,19 +124,9 @@ BAD: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "huge frame": ("too_large", _changed(Rows=60000, Columns=60000)),
     "mpeg": (
         "unsupported_transfer_syntax",
-        lambda path: _with_syntax(path, "1.2.840.10008.1.2.4.102"),
+        _encapsulated(b"?" * 99, "1.2.840.10008.1.2.4.102"),
     ),
 }
-
-
-def _with_syntax(path: Path, uid: str) -> Path:
-    data = b.write(b.radiograph(), path).read_bytes()
-    old = b"1.2.840.10008.1.2.1\0"
-    new = uid.encode().ljust(len(uid) + len(uid) % 2, b"\0")
-    at = data.index(old)
-    length = len(new).to_bytes(2, "little")
-    path.write_bytes(data[: at - 2] + length + new + data[at + len(old) :])
-    return path
 
 
 @pytest.fixture(scope="module")

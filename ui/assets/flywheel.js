@@ -1,8 +1,10 @@
-// The trend page: one site's figures and charts, drawn by the server in the reader's language.
+// The trend and the quality page: one site's figures and charts, drawn by the server in the reader's
+// language. The page's body names where they come from (`data-api`).
 
 import { part, setText } from "/ui/dom.js";
 import { language, onLanguage, pick, ready, setLanguage, t, translate } from "/ui/i18n.js";
 
+const api = document.body.dataset.api;
 let site = null;
 let asked = 0;
 
@@ -42,7 +44,7 @@ async function show() {
 
 async function answer(query) {
   try {
-    const response = await fetch(`/api/flywheel?${query}`);
+    const response = await fetch(`${api}?${query}`);
     const found = await response.json();
     if (response.ok) return found;
     return { problem: pick({ zh: found.error.message_zh, en: found.error.message_en }) };
@@ -57,5 +59,5 @@ function choices(sites) {
   part(document, "choice").hidden = sites.length < 2;
   const csv = part(document, "csv");
   csv.hidden = sites.length === 0;
-  csv.href = "/api/flywheel.csv";
+  csv.href = `${api}.csv`;
 }

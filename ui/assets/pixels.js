@@ -28,3 +28,17 @@ export function paint(canvas, image, view) {
 
 /** Presets of computed tomography in Hounsfield units: [centre, width]. */
 export const CT_PRESETS = { lung: [-600, 1500], bone: [400, 1800], soft: [40, 400], brain: [40, 80] };
+
+/** A picture as an image of 8-bit values: what can be shown of a frame before it is a key image. */
+export async function greyValues(src) {
+  const answer = await fetch(src);
+  if (!answer.ok) throw new Error(String(answer.status));
+  const picture = await createImageBitmap(await answer.blob());
+  const { width: columns, height: rows } = picture;
+  const canvas = new OffscreenCanvas(columns, rows);
+  const context = canvas.getContext("2d");
+  context.drawImage(picture, 0, 0);
+  const { data } = context.getImageData(0, 0, columns, rows);
+  const values = Int16Array.from({ length: columns * rows }, (_, index) => data[4 * index]);
+  return { values, columns, rows, window: [128, 256] };
+}

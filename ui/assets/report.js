@@ -10,8 +10,10 @@ import { Editor } from "/ui/editor.js";
 import { Followup } from "/ui/followup.js";
 import { onLanguage, pick, ready, t, translate } from "/ui/i18n.js";
 import { ReportBar } from "/ui/bar.js";
+import { renderJudged } from "/ui/judged.js";
 import { told } from "/ui/opening.js";
 import { showPartial } from "/ui/partial.js";
+import { mountPriors } from "/ui/priors.js";
 import { SignDialog } from "/ui/sign.js";
 import { editor as editorName, emit, on, state } from "/ui/state.js";
 import { beforeLeave, refresh } from "/ui/study.js";
@@ -21,6 +23,7 @@ export async function mount(root) {
   await ready;
   translate(root);
   const pane = new ReportPane(root);
+  mountPriors(part(root, "priors"));
   onLanguage(() => {
     translate(root);
     pane.render();
@@ -63,7 +66,7 @@ class ReportPane {
     this.bar.clear();
     this.followup.close();
     for (const name of ["banner", "notice", "signature", "writing"]) part(this.root, name).replaceChildren();
-    for (const name of ["notice", "signature", "writing", "bar", "section-findings", "section-impression"]) {
+    for (const name of ["notice", "judged", "signature", "writing", "bar", "section-findings", "section-impression"]) {
       part(this.root, name).hidden = true;
     }
     part(this.root, "report-issues").replaceChildren();
@@ -152,6 +155,7 @@ class ReportPane {
     if (!view) return;
     renderBanner(part(this.root, "banner"), view);
     this.notice(view);
+    renderJudged(part(this.root, "judged"), view.quality);
     const waiting = this.mode === "waiting";
     for (const section of SECTIONS) {
       part(this.root, `section-${section}`).hidden = waiting && !view.partial.length;

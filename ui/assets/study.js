@@ -15,12 +15,17 @@ export function beforeLeave(task) {
   leaving.push(task);
 }
 
+/** Have every pane finish what it would finish before another study is opened. */
+export async function settle() {
+  await Promise.all(leaving.map((task) => task()));
+}
+
 /** Open `caseId`. Emits `opening`, then `view` with the first CaseView. */
 export async function open(caseId) {
   if (caseId === state.caseId) return;
   const mine = ++turn;
   clearTimeout(timer);
-  await Promise.all(leaving.map((task) => task()));
+  await settle();
   if (mine !== turn) return;
   state.caseId = caseId;
   state.view = null;

@@ -1,9 +1,10 @@
-// Key images at full depth: window/level, zoom, pan, invert, presets, thumbnails.
+// Key images at full depth: window/level, zoom, pan, invert, presets.
 
 import { imageValues } from "/ui/api.js";
-import { arrange, h, isTyping, part, setText } from "/ui/dom.js";
+import { Choosing } from "/ui/choosing.js";
+import { h, isTyping, part, setText } from "/ui/dom.js";
 import { onLanguage, ready, t, translate } from "/ui/i18n.js";
-import { CT_PRESETS, paint } from "/ui/pixels.js";
+import { CT_PRESETS, greyValues, paint } from "/ui/pixels.js";
 import { on, state } from "/ui/state.js";
 import { attachGestures } from "/ui/gestures.js";
 
@@ -17,6 +18,7 @@ export async function mount(root) {
   onLanguage(() => {
     translate(root);
     viewer.tools();
+    viewer.choosing.render();
     viewer.draw();
   });
   on("opening", () => viewer.clear());
@@ -29,7 +31,7 @@ export async function mount(root) {
 
 class Viewer {
   constructor(root) {
-    for (const name of ["stage", "canvas", "window", "place", "strip", "presets", "note"]) {
+    for (const name of ["stage", "canvas", "window", "place", "presets", "note"]) {
       this[`${name}Element`] = part(root, name);
     }
     this.invertButton = part(root, "invert");
@@ -37,6 +39,7 @@ class Viewer {
     this.cache = new Map();
     this.images = [];
     this.frame = 0;
+    this.choosing = new Choosing(root, (item) => this.choose(item));
     this.clear();
     attachGestures(this.stageElement, this);
     this.invertButton.addEventListener("click", () => this.invert());
@@ -48,7 +51,7 @@ class Viewer {
     this.image = null;
     this.images = [];
     this.view = { center: 0, width: 1, invert: false, zoom: 1, x: 0, y: 0 };
-    this.stripElement.replaceChildren();
+    this.choosing.clear();
     this.presetsElement.replaceChildren();
     setText(this.noteElement, "");
     this.draw();
@@ -57,40 +60,40 @@ class Viewer {
   /** Take the images of a CaseView; the picture on screen stays when they are the same. */
   show(caseView) {
     const ids = caseView.images.map((image) => image.image_id).join();
-    if (ids === this.images.map((image) => image.image_id).join() && this.image) return;
+    const changed = ids !== this.images.map((image) => image.image_id).join() || !this.image;
+    this.choosing.show(caseView);
+    if (!changed) return;
     this.images = caseView.images;
     this.modality = caseView.case.modality;
     this.tools();
-    this.thumbnails();
-    if (this.images.length) this.choose(this.images[0]);
+    if (this.images.length) this.choosing.select(this.choosing.items[0]);
     else setText(this.noteElement, t("no_images"));
   }
 
-  async choose(stored) {
+  /** Show an item of the strip: a stored image at full depth, or a small one of what is wished. */
+  async choose(item) {
     const caseId = state.caseId;
-    this.chosen = stored.image_id;
-    for (const thumb of this.stripElement.children) {
-      thumb.setAttribute("aria-current", String(thumb.dataset.image === stored.image_id));
-    }
-    let values = this.cache.get(stored.image_id);
-    if (!values) {
+    this.chosen = item.key;
+    let loaded = this.cache.get(item.key);
+    if (!loaded) {
       if (!this.image) setText(this.noteElement, t("loading_image"));
       try {
-        values = await imageValues(stored.image_id);
+        loaded = item.image_id ? { values: await imageValues(item.image_id) } : await greyValues(item.src);
       } catch {
-        if (this.chosen === stored.image_id) setText(this.noteElement, t("image_failed"));
+        if (this.chosen === item.key) setText(this.noteElement, t("image_failed"));
         return;
       }
-      this.remember(stored.image_id, values);
+      this.remember(item.key, loaded);
     }
-    if (caseId !== state.caseId || this.chosen !== stored.image_id) return;
+    if (caseId !== state.caseId || this.chosen !== item.key) return;
     setText(this.noteElement, "");
-    this.image = { ...stored, values };
+    this.image = { ...item, ...loaded };
+    this.tools();
     this.reset();
   }
 
-  remember(imageId, values) {
-    this.cache.set(imageId, values);
+  remember(key, loaded) {
+    this.cache.set(key, loaded);
     if (this.cache.size > CACHED_IMAGES) this.cache.delete(this.cache.keys().next().value);
   }
 
@@ -191,7 +194,7 @@ class Viewer {
       t("window_level", { w: Math.round(width), l: Math.round(center), zoom: Math.round(fit * 100) }),
     );
     const value = pointer && this.valueAt(pointer.x, pointer.y);
-    const unit = this.modality === "CT" ? "value_hu" : "value_plain";
+    const unit = this.modality === "CT" && this.image.image_id ? "value_hu" : "value_plain";
     setText(
       this.placeElement,
       value === null || value === undefined ? `${columns} × ${rows}` : t(unit, { value }),
@@ -200,7 +203,8 @@ class Viewer {
   }
 
   tools() {
-    const presets = this.modality === "CT" && this.images.length ? Object.entries(CT_PRESETS) : [];
+    // What is only wished for is shown as grey levels, which no window of CT fits.
+    const presets = this.modality === "CT" && this.image?.image_id ? Object.entries(CT_PRESETS) : [];
     this.presetsElement.replaceChildren(
       ...presets.map(([name, [center, width]]) =>
         h("button", {
@@ -211,23 +215,5 @@ class Viewer {
         }),
       ),
     );
-  }
-
-  thumbnails() {
-    const several = this.images.length > 1 ? this.images : [];
-    const thumbs = several.map((image, index) =>
-      h(
-        "button",
-        {
-          type: "button",
-          class: "rd-thumb",
-          "aria-label": t("image_number", { n: index + 1 }),
-          dataset: { image: image.image_id },
-          onclick: () => this.choose(image),
-        },
-        h("img", { src: `/api/images/${image.image_id}/png`, alt: "", loading: "lazy" }),
-      ),
-    );
-    arrange(this.stripElement, thumbs);
   }
 }

@@ -59,9 +59,9 @@ def report(
     with opened() as context:
         found = trends(context.store, site=site)
     if page_file is not None:
-        _write(page_file, page.page(found, chosen))
+        write(page_file, page.page(found, chosen))
     if csv_file is not None:
-        _write(csv_file, table.to_csv(found))
+        write(csv_file, table.to_csv(found))
     text = table.terminal(found, chosen)
     written = [str(path) for path in (page_file, csv_file) if path is not None]
     out.result(_value(found), "\n".join([text, *written]))
@@ -86,7 +86,8 @@ def _value(trends: Sequence[SiteTrend]) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
+    """Write `text` whole or not at all. SettingsError `cannot_write`."""
     from radraft.errors import SettingsError
 
     unfinished = path.with_name(f".{path.name}.new")

@@ -35,6 +35,7 @@ def ingest(path: Path, out: Output) -> None:
 def take_in(path: Path, context: Context, out: Output) -> IngestResult:
     """Ingest with a progress bar."""
     from radraft import line
+    from radraft.seeing import looking
 
     with out.progress() as progress:
         task = progress.add_task("Taking in studies", total=None)
@@ -44,6 +45,7 @@ def take_in(path: Path, context: Context, out: Output) -> IngestResult:
             profile=context.profile,
             site=context.settings.site,
             scratch=context.settings.data_dir / "scratch",
+            seen=looking(context.store),
             on_study=lambda done, total: progress.update(task, completed=done, total=total),
         )
 

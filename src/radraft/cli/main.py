@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from radraft.cli import adapters, eval_commands, flywheel, training
+from radraft.cli import adapters, eval_commands, flywheel, site, study, training
 from radraft.cli.output import Output, reporting
 
 app = typer.Typer(
@@ -26,7 +26,9 @@ app.add_typer(starter_app, name="starter")
 app.add_typer(eval_commands.app, name="eval")
 app.add_typer(training.app, name="train")
 app.add_typer(flywheel.app, name="flywheel")
+app.add_typer(site.app, name="site")
 app.add_typer(adapters.app, name="adapters")
+app.add_typer(study.app, name="study")
 
 
 class Start(StrEnum):
@@ -118,6 +120,54 @@ def serve(
 
 
 @app.command()
+def listen(json: Json = False) -> None:
+    """Receive studies over the DICOM network and from the watched folder, and take them in."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import receiving
+
+        receiving.listen(out)
+
+
+@app.command()
+def received(json: Json = False) -> None:
+    """Say what arrived by itself, what waits, and what was refused and why."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import receiving
+
+        receiving.received(out)
+
+
+@app.command()
+def pull(
+    patient: Annotated[str, typer.Option("--patient", help="Patient ID.")] = "",
+    study: Annotated[str, typer.Option("--study", help="Study Instance UID.")] = "",
+    since: Annotated[str, typer.Option("--since", help="First day, YYYY-MM-DD.")] = "",
+    url: Annotated[
+        str, typer.Option("--from", help="DICOMweb address; else RADRAFT_PACS_URL.")
+    ] = "",
+    json: Json = False,
+) -> None:
+    """Retrieve studies from a PACS over DICOMweb and take them in."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import receiving
+
+        receiving.pull(patient, study, since, url, out)
+
+
+@app.command()
+def push(
+    path: Annotated[Path, typer.Argument(help="A DICOM file or a folder of them.")],
+    url: Annotated[str, typer.Option("--to", help="DICOMweb address; else RADRAFT_PACS_URL.")] = "",
+    json: Json = False,
+) -> None:
+    """Store DICOM files in a PACS over DICOMweb."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import receiving
+
+        receiving.push(path, url, out)
+
+
+@app.command()
 def demo(
     studies: Annotated[Path, typer.Argument(help="Folder of demo studies.")] = Path("demo/studies"),
     json: Json = False,
@@ -158,6 +208,26 @@ def adapt(
         from radraft.cli import adapt as adapting
 
         adapting.adapt(site, start.value, recipe, seed, run, by, out)
+
+
+@app.command()
+def deid(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A DICOM file, a folder or a zip.")],
+    out_dir: Annotated[Path, typer.Argument(metavar="OUT", help="A folder outside of IN.")],
+    report: Annotated[
+        bool, typer.Option("--report", help="Say by tag what was removed, and write it to OUT.")
+    ] = False,
+    secret_from_site: Annotated[
+        bool,
+        typer.Option("--secret-from-site", help="Same pseudonyms as this site always has."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Write de-identified copies of DICOM files (PS3.15 Basic Profile with options)."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import deid as copying
+
+        copying.deid(source, out_dir, out, report=report, site_secret=secret_from_site)
 
 
 @app.command()

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import case, delete, func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from radraft.errors import NotFound
 from radraft.reports.values import ReportState
+from radraft.store import instances, patient_keys
+from radraft.store.key_images import add_key_images, key_images
 from radraft.store.sql import insert_new, storable
 from radraft.store.tables import (
     CaseRow,
-    KeyImageRow,
     PatientRow,
     ReportRow,
     StudyIdentityRow,
 )
 from radraft.store.values import Case, CaseState, Identity, StoredImage, WorklistRow
-from radraft.studies.values import DeidStudy, KeyImages, Patient, Study, View
+from radraft.studies.values import DeidStudy, Patient, Study, View
 
 __all__ = [
     "Case",
@@ -37,6 +38,7 @@ __all__ = [
     "give_back",
     "identity",
     "key_images",
+    "lock",
     "release_stale",
     "requeue",
     "worklist",
@@ -79,28 +81,6 @@ def add_study(
     return added
 
 
-def add_key_images(session: Session, images: KeyImages) -> None:
-    """Record a case's key images in their order, in place of any recorded before."""
-    session.execute(delete(KeyImageRow).where(KeyImageRow.case_id == images.case_id))
-    for position, image in enumerate(images.images):
-        rows, columns = image.pixels.shape
-        session.add(
-            KeyImageRow(
-                case_id=images.case_id,
-                position=position,
-                image_id=image.image_id,
-                instance_ref=image.instance_ref,
-                frame=image.frame,
-                rows=rows,
-                columns=columns,
-                window_centre=float(image.window[0]),
-                window_width=float(image.window[1]),
-                score=float(image.score),
-            )
-        )
-    session.flush()
-
-
 def get_case(session: Session, case_id: str) -> Case:
     """The case. NotFound `case_not_found`."""
     row = session.get(CaseRow, case_id)
@@ -120,6 +100,11 @@ def get_case(session: Session, case_id: str) -> Case:
         received_at=row.received_at,
         issues=row.issues,
     )
+
+
+def lock(session: Session, case_id: str) -> None:
+    """Hold a case until the transaction ends: before its report, as everybody does."""
+    session.get(CaseRow, case_id, with_for_update=True, populate_existing=True)
 
 
 def find_case(session: Session, study_uid: str) -> str | None:
@@ -158,26 +143,6 @@ def identity(session: Session, case_id: str) -> Identity:
         description=row.description,
         history=row.history,
         age_years=row.age_years,
-    )
-
-
-def key_images(session: Session, case_id: str) -> tuple[StoredImage, ...]:
-    """The case's key images in reading order; empty where there are none."""
-    rows = session.scalars(
-        select(KeyImageRow).where(KeyImageRow.case_id == case_id).order_by(KeyImageRow.position)
-    )
-    return tuple(
-        StoredImage(
-            image_id=row.image_id,
-            instance_ref=row.instance_ref,
-            frame=row.frame,
-            rows=row.rows,
-            columns=row.columns,
-            window=(row.window_centre, row.window_width),
-            score=row.score,
-            position=row.position,
-        )
-        for row in rows
     )
 
 
@@ -277,7 +242,9 @@ def _add_identity(
             original_keys=original_keys,
         )
     )
+    patient_keys.add(session, deid.case_id, patient)
     session.flush()
+    instances.add(session, study, deid, original_keys)
 
 
 def _worklist_row(known: CaseRow, who: StudyIdentityRow, report: ReportRow | None) -> WorklistRow:

@@ -62,6 +62,7 @@ def _load(objects: Objects, stored: cases.StoredImage) -> KeyImage:
         frame=stored.frame,
         window=stored.window,
         score=stored.score,
+        window_name=stored.window_name,
     )
 
 

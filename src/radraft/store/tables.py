@@ -1,4 +1,4 @@
-"""Tables. `patients` and `study_identities` hold identity; no other table may.
+"""Tables. Those of `IDENTITY_TABLES` hold identity; no other table may.
 
 Signed reports, training pairs, report revisions, and what became of adapters are append-only:
 triggers (see `migrations/`) refuse UPDATE, DELETE, REPLACE and TRUNCATE.
@@ -12,8 +12,26 @@ from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radraft.store.base import Base as Base
+from radraft.store.tables_studies import AcquisitionRow as AcquisitionRow
+from radraft.store.tables_studies import ArrivalRow as ArrivalRow
+from radraft.store.tables_studies import CaseQualityRow as CaseQualityRow
+from radraft.store.tables_studies import KeyImageChoiceRow as KeyImageChoiceRow
+from radraft.store.tables_studies import PatientKeyRow as PatientKeyRow
+from radraft.store.tables_studies import PriorLinkRow as PriorLinkRow
+from radraft.store.tables_studies import QualityRefusalRow as QualityRefusalRow
+from radraft.store.tables_studies import StudyInstanceRow as StudyInstanceRow
 
-IDENTITY_TABLES = frozenset({"patients", "study_identities"})
+IDENTITY_TABLES = frozenset(
+    {
+        "patients",
+        "study_identities",
+        "arrivals",
+        "patient_keys",
+        "study_instances",
+        "acquisitions",
+        "quality_refusals",
+    }
+)
 IMMUTABLE_TABLES = (
     "signed_reports",
     "training_pairs",
@@ -21,6 +39,7 @@ IMMUTABLE_TABLES = (
     "openings",
     "adapter_moves",
     "gate_records",
+    "key_image_choices",
 )
 
 
@@ -97,6 +116,7 @@ class KeyImageRow(Base):
     window_centre: Mapped[float]
     window_width: Mapped[float]
     score: Mapped[float]
+    window_name: Mapped[str] = mapped_column(String(16), server_default="")
 
 
 class DraftRow(Base):

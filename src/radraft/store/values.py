@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from radraft.reports.values import ReportState
-from radraft.studies.values import Patient, View
+from radraft.studies.values import Patient, View, WindowName
 
 
 class CaseState(StrEnum):
@@ -62,6 +62,7 @@ class StoredImage:
     window: tuple[float, float]
     score: float
     position: int
+    window_name: WindowName = WindowName.OWN
 
 
 @dataclass(frozen=True)

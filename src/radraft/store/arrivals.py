@@ -1,0 +1,209 @@
+"""DICOM objects that came by themselves, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Table, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from radraft.store.sql import storable
+from radraft.store.tables import ArrivalRow
+
+
+class ArrivalState(StrEnum):
+    """waiting -> taken or refused; both are final."""
+
+    WAITING = "waiting"
+    """Its bytes are in the inbox."""
+    TAKEN = "taken"
+    """Its bytes are with the originals of its case."""
+    REFUSED = "refused"
+    """Its bytes are in quarantine; `code` says why."""
+
+
+class Move(StrEnum):
+    """What can happen to an arrival."""
+
+    TAKE = "take"
+    REFUSE = "refuse"
+
+
+TRANSITIONS: dict[tuple[ArrivalState, Move], ArrivalState] = {
+    (ArrivalState.WAITING, Move.TAKE): ArrivalState.TAKEN,
+    (ArrivalState.WAITING, Move.REFUSE): ArrivalState.REFUSED,
+}
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One object."""
+
+    arrival_id: int
+    sop_uid: str = field(repr=False)
+    study_uid: str = field(repr=False)
+    sha256: str
+    file: str
+    source: str = field(repr=False)
+    site: str
+    received_at: datetime
+    state: ArrivalState
+    code: str | None
+
+
+@dataclass(frozen=True)
+class NewArrival:
+    """An object whose bytes are durable in the inbox under `file`."""
+
+    sop_uid: str = field(repr=False)
+    study_uid: str = field(repr=False)
+    sha256: str
+    file: str
+    source: str = field(repr=False)
+    site: str
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class WaitingStudy:
+    """A study of which objects wait, and when the last of them came."""
+
+    study_uid: str = field(repr=False)
+    site: str
+    last_at: datetime
+
+
+def add(session: Session, new: Sequence[NewArrival]) -> frozenset[str]:
+    """Record what is not there yet; the `file`s of those that were recorded.
+
+    An object is there when one with its SOP Instance UID and its bytes ever came.
+    """
+    if not new:
+        return frozenset()
+    table = ArrivalRow.__table__
+    assert isinstance(table, Table)
+    postgres = session.get_bind().dialect.name == "postgresql"
+    added = (
+        (postgresql.insert if postgres else sqlite.insert)(table)
+        .values([_values(one) for one in new])
+        .on_conflict_do_nothing()
+        .returning(table.c.file)
+    )
+    return frozenset(session.scalars(added))
+
+
+def _values(new: NewArrival) -> dict[str, object]:
+    return {
+        "sop_uid": storable(new.sop_uid),
+        "study_uid": storable(new.study_uid),
+        "sha256": new.sha256,
+        "file": new.file,
+        "source": storable(new.source),
+        "site": new.site,
+        "received_at": new.received_at,
+        "state": ArrivalState.WAITING.value,
+    }
+
+
+def waiting_studies(session: Session) -> tuple[WaitingStudy, ...]:
+    """Studies of which objects wait, the one that is waiting longest first."""
+    last = func.max(ArrivalRow.received_at)
+    rows = session.execute(
+        select(ArrivalRow.study_uid, ArrivalRow.site, last)
+        .where(ArrivalRow.state == ArrivalState.WAITING.value)
+        .group_by(ArrivalRow.study_uid, ArrivalRow.site)
+        .order_by(last, ArrivalRow.study_uid)
+    )
+    return tuple(WaitingStudy(*row) for row in rows)
+
+
+def waiting(session: Session, study: WaitingStudy) -> tuple[Arrival, ...]:
+    """The waiting objects of `study`, in the order in which they came."""
+    rows = session.scalars(
+        select(ArrivalRow)
+        .where(
+            ArrivalRow.state == ArrivalState.WAITING.value,
+            ArrivalRow.study_uid == study.study_uid,
+            ArrivalRow.site == study.site,
+        )
+        .order_by(ArrivalRow.arrival_id)
+    )
+    return tuple(_arrival(row) for row in rows)
+
+
+def files(session: Session, state: ArrivalState) -> frozenset[str]:
+    """The file names of all objects in `state`."""
+    return frozenset(
+        session.scalars(select(ArrivalRow.file).where(ArrivalRow.state == state.value))
+    )
+
+
+def take(session: Session, arrival_ids: Iterable[int]) -> None:
+    """The objects' bytes are with the originals of a case now."""
+    _move(session, arrival_ids, Move.TAKE, file="")
+
+
+def refuse(session: Session, arrival_ids: Iterable[int], code: str) -> None:
+    """The objects' bytes are in quarantine now, under the names they had."""
+    _move(session, arrival_ids, Move.REFUSE, code=code)
+
+
+def forget(session: Session, arrival_ids: Iterable[int]) -> None:
+    """Remove the rows of waiting objects, as if they had never come."""
+    session.execute(
+        delete(ArrivalRow).where(
+            ArrivalRow.arrival_id.in_(list(arrival_ids)),
+            ArrivalRow.state == ArrivalState.WAITING.value,
+        )
+    )
+
+
+def listing(session: Session, *, limit: int) -> tuple[Arrival, ...]:
+    """The newest `limit` refused objects, newest first."""
+    rows = session.scalars(
+        select(ArrivalRow)
+        .where(ArrivalRow.state == ArrivalState.REFUSED.value)
+        .order_by(ArrivalRow.arrival_id.desc())
+        .limit(limit)
+    )
+    return tuple(_arrival(row) for row in rows)
+
+
+def counts(session: Session) -> dict[ArrivalState, int]:
+    """How many objects are in each state."""
+    query = select(ArrivalRow.state, func.count()).group_by(ArrivalRow.state)
+    found = {ArrivalState(state): number for state, number in session.execute(query).all()}
+    return {state: found.get(state, 0) for state in ArrivalState}
+
+
+def _move(session: Session, arrival_ids: Iterable[int], move: Move, **values: str) -> None:
+    """Objects that are no longer in a state from which `move` is allowed stay as they are."""
+    for (before, allowed), after in TRANSITIONS.items():
+        if allowed is move:
+            session.execute(
+                update(ArrivalRow)
+                .where(
+                    ArrivalRow.arrival_id.in_(list(arrival_ids)),
+                    ArrivalRow.state == before.value,
+                )
+                .values(state=after.value, **values)
+            )
+
+
+def _arrival(row: ArrivalRow) -> Arrival:
+    return Arrival(
+        arrival_id=row.arrival_id,
+        sop_uid=row.sop_uid,
+        study_uid=row.study_uid,
+        sha256=row.sha256,
+        file=row.file,
+        source=row.source,
+        site=row.site,
+        received_at=row.received_at,
+        state=ArrivalState(row.state),
+        code=row.code,
+    )

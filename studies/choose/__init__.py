@@ -1,0 +1,1 @@
+"""Which series, slices and windows of a study its key images are."""

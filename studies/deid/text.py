@@ -1,0 +1,107 @@
+"""Finds identity in text and takes it out: runs every recogniser, joins what overlaps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+
+from radraft.studies.deid import (
+    recognisers_dates,
+    recognisers_names_en,
+    recognisers_names_zh,
+    recognisers_numbers,
+    recognisers_places,
+    recognisers_site,
+)
+from radraft.studies.deid.recognisers import Found, Recogniser
+
+REMOVED = "***"
+_MAY_BE_OLD = re.compile(r"9\d|1[0-4]\d|九十|百")
+_STARS = re.compile(r"\*{3,}")
+OURS: tuple[Recogniser, ...] = (
+    *recognisers_numbers.RECOGNISERS,
+    *recognisers_dates.DATES,
+    *recognisers_places.RECOGNISERS,
+    *recognisers_names_zh.RECOGNISERS,
+    *recognisers_names_en.RECOGNISERS,
+)
+"""The product's own recognisers."""
+
+
+def recognisers() -> tuple[Recogniser, ...]:
+    """The product's own and the hospital's."""
+    return (*OURS, *recognisers_site.of_site())
+
+
+def find(text: str, among: Iterable[Recogniser] | None = None) -> tuple[Found, ...]:
+    """What identifies in one line of text, in order; parts that overlap are one, of the kind with
+    the highest score, then the longest. `among` is `recognisers()` where not given. What was taken
+    out before (`***`) is never part of it."""
+    holds: dict[str, bool] = {"": True}
+    found = []
+    for one in recognisers() if among is None else among:
+        if one.needs not in holds:
+            holds[one.needs] = _sign(one.needs).search(text) is not None
+        if holds[one.needs]:
+            found += [Found(*span, str(one.kind), one.name, one.score) for span in one.find(text)]
+    return joined(part for one in found for part in around_stars(one, text))
+
+
+@cache
+def _sign(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def take_out(text: str, found: Iterable[Found]) -> str:
+    """`text` with `***` for each of them, which come in order and do not overlap."""
+    parts, position = [], 0
+    for one in found:
+        parts += [text[position : one.start], REMOVED]
+        position = one.end
+    return "".join([*parts, text[position:]])
+
+
+def pool_ages(text: str) -> str:
+    """`text` with every age over 89 as 90+ (45 CFR 164.514(b)(2)(i)(C))."""
+    if not _MAY_BE_OLD.search(text):
+        return text
+
+    def pooled(match: re.Match[str]) -> str:
+        start, end = match.span(match.lastgroup or 0)
+        return (
+            match[0][: start - match.start()]
+            + recognisers_dates.POOLED
+            + match[0][end - match.start() :]
+        )
+
+    return recognisers_dates.OLD.sub(pooled, text)
+
+
+def around_stars(one: Found, text: str) -> tuple[Found, ...]:
+    """The parts of a stretch between what was taken out."""
+    if REMOVED not in text[one.start : one.end]:
+        return (one,)
+    edges = [one.start]
+    for stars in _STARS.finditer(text, one.start, one.end):
+        edges += [stars.start(), stars.end()]
+    pairs = zip(edges[::2], [*edges[1::2], one.end], strict=True)
+    return tuple(
+        Found(start, end, one.kind, one.recogniser, one.score)
+        for start, end in pairs
+        if text[start:end].strip(" *")
+    )
+
+
+def joined(found: Iterable[Found]) -> tuple[Found, ...]:
+    """In order, with what overlaps as one of the kind with the highest score, then the longest."""
+    parts: list[Found] = []
+    for one in sorted(found, key=lambda found: (found.start, -found.end)):
+        if parts and one.start < parts[-1].end:
+            last = parts[-1]
+            best = max(last, one, key=lambda found: (found.score, found.end - found.start))
+            end = max(last.end, one.end)
+            parts[-1] = Found(last.start, end, best.kind, best.recogniser, best.score)
+        else:
+            parts.append(one)
+    return tuple(parts)

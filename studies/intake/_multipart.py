@@ -1,0 +1,106 @@
+"""Multipart bodies of DICOMweb (PS3.18 8.6.1, RFC 2387): read as they come, written as they go."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+_HEADERS = 1 << 14
+"""Most bytes of one part's headers."""
+_CHUNK = 1 << 20
+
+
+class Malformed(ValueError):
+    """A body that is not multipart as its header says."""
+
+
+def boundary_of(content_type: str) -> str:
+    """The boundary that a Content-Type names. Malformed where it is not `multipart/related`."""
+    kind, *parameters = (part.strip() for part in content_type.split(";"))
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if kind.lower() == "multipart/related" and name.strip().lower() == "boundary" and value:
+            return value.strip().strip('"')
+    raise Malformed
+
+
+def save_parts(chunks: Iterable[bytes], boundary: str, folder: Path, most: int) -> Iterator[Path]:
+    """Write each part's content to a new file in `folder`, and give it once it is whole.
+
+    Malformed for a body that ends within a part, or a part above `most` bytes.
+    """
+    reader = _Reader(iter(chunks))
+    delimiter = b"--" + boundary.encode("ascii", "replace")
+    # What stands before the first delimiter says nothing (RFC 2046 5.1.1).
+    reader.until(delimiter, most)
+    for number in range(1_000_000):
+        if reader.take(2) == b"--":
+            return
+        reader.until(b"\r\n\r\n", _HEADERS, given=b"\r\n")
+        path = folder / f"part-{number:06d}.dcm"
+        with path.open("wb") as stream:
+            for piece in reader.pieces(b"\r\n" + delimiter, most):
+                stream.write(piece)
+        yield path
+
+
+def related(files: Iterable[Path]) -> tuple[str, Iterator[bytes]]:
+    """Content-Type and body of a STOW request with `files`, read while it is sent."""
+    boundary = secrets.token_hex(16)
+    kind = f'multipart/related; type="application/dicom"; boundary={boundary}'
+    return kind, _body(files, boundary.encode("ascii"))
+
+
+def _body(files: Iterable[Path], boundary: bytes) -> Iterator[bytes]:
+    for path in files:
+        yield b"--" + boundary + b"\r\nContent-Type: application/dicom\r\n\r\n"
+        with path.open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                yield chunk
+        yield b"\r\n"
+    yield b"--" + boundary + b"--\r\n"
+
+
+class _Reader:
+    """A stream of bytes that is searched for delimiters, however it is cut into chunks."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._held = bytearray()
+
+    def take(self, count: int) -> bytes:
+        """The next `count` bytes."""
+        while len(self._held) < count:
+            self._more()
+        taken = bytes(self._held[:count])
+        del self._held[:count]
+        return taken
+
+    def until(self, mark: bytes, most: int, given: bytes = b"") -> None:
+        """Skip to behind `mark`, which may begin with what was read last, `given`."""
+        self._held[:0] = given
+        for _ in self.pieces(mark, most):
+            pass
+
+    def pieces(self, mark: bytes, most: int) -> Iterator[bytes]:
+        """What stands before `mark`, piece by piece; the mark itself is skipped."""
+        given = 0
+        while (at := self._held.find(mark)) < 0:
+            # The mark may be cut in two by the end of a chunk.
+            safe = max(0, len(self._held) - len(mark) + 1)
+            given += safe
+            if given > most:
+                raise Malformed
+            if safe:
+                yield bytes(self._held[:safe])
+                del self._held[:safe]
+            self._more()
+        yield bytes(self._held[:at])
+        del self._held[: at + len(mark)]
+
+    def _more(self) -> None:
+        chunk = next(self._chunks, None)
+        if chunk is None:
+            raise Malformed
+        self._held += chunk

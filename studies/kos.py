@@ -1,0 +1,133 @@
+"""Key Object Selections (PS3.3 A.35.4): which images somebody thought worth a look."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from radraft.studies.values import Patient
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+SOP_CLASS = "1.2.840.10008.5.1.4.1.1.88.59"
+_REJECTS = frozenset({"113001", "113010", "113037", "113038", "113039"})
+"""Document titles (PS3.16 CID 7010) that take images out: rejected for quality or for safety, a
+quality issue, a wrong worklist entry, expired."""
+_MOST = 10_000
+_SERIES_NUMBER = 9900
+"""Far above those that scanners give, so that viewers list the selection last."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One selected image, by its real identifiers."""
+
+    sop_class_uid: str
+    sop_instance_uid: str = field(repr=False)
+    series_uid: str = field(repr=False)
+    frames: tuple[int, ...] = ()
+    """Selected frames of a multi-frame image, from 0; empty for the whole instance."""
+
+
+@dataclass(frozen=True)
+class About:
+    """The study whose images are selected. Identity: for the document only."""
+
+    study_uid: str = field(repr=False)
+    patient: Patient = field(repr=False)
+    accession: str = field(repr=False)
+    study_time: datetime | None = field(repr=False)
+
+
+def marks(dataset: Dataset) -> list[str]:
+    """SOP Instance UIDs that a selection refers to; none where its title takes images out."""
+    title = next(iter(dataset.get("ConceptNameCodeSequence") or ()), None)
+    if title is not None and str(title.get("CodeValue", "")) in _REJECTS:
+        return []
+    found: dict[str, None] = {}
+    for item in _images(dataset.get("ContentSequence") or ()):
+        found[str(item.get("ReferencedSOPInstanceUID", ""))] = None
+    return [uid for uid in found if uid][:_MOST]
+
+
+def document(
+    references: Sequence[Reference], about: About, *, reader: str, number: int, at: datetime
+) -> bytes:
+    """A DICOM file "Of Interest" that selects `references` in their order, by `reader`.
+
+    `number` counts the selections of the study, from 1. ValueError without references.
+    """
+    import highdicom
+    from pydicom.sr.codedict import codes
+    from pydicom.uid import generate_uid
+
+    evidence = [_evidence(one, about) for one in _instances(references)]
+    chosen = [_evidence(one, about) for one in references]
+    content = highdicom.ko.KeyObjectSelection(
+        document_title=codes.DCM.OfInterest,
+        referenced_objects=chosen,
+        observer_person_context=highdicom.sr.ObserverContext(
+            observer_type=codes.DCM.Person,
+            observer_identifying_attributes=highdicom.sr.PersonObserverIdentifyingAttributes(
+                name=_person(reader)
+            ),
+        ),
+    )
+    for item, one in zip(_images(content[0].ContentSequence), references, strict=True):
+        if one.frames:
+            item.ReferencedFrameNumber = [frame + 1 for frame in one.frames]
+    made = highdicom.ko.KeyObjectSelectionDocument(
+        evidence=evidence,
+        content=content,
+        series_instance_uid=generate_uid(),
+        series_number=_SERIES_NUMBER,
+        sop_instance_uid=generate_uid(),
+        instance_number=number,
+        manufacturer="radraft",
+        specific_character_set="ISO_IR 192",
+    )
+    for keyword, form in (("ContentDate", "%Y%m%d"), ("ContentTime", "%H%M%S")):
+        setattr(made, keyword, at.strftime(form))
+    stream = io.BytesIO()
+    made.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()
+
+
+def _images(items: Sequence[Dataset]) -> Iterator[Dataset]:
+    """The references of the image items among `items`; selections do not nest (TID 2010)."""
+    for item in items:
+        if str(item.get("ValueType", "")) == "IMAGE":
+            yield from (item.get("ReferencedSOPSequence") or ())[:1]
+
+
+def _instances(references: Sequence[Reference]) -> list[Reference]:
+    """Each instance once: two of its frames are two items, but one piece of evidence."""
+    return list({one.sop_instance_uid: one for one in references}.values())
+
+
+def _evidence(one: Reference, about: About) -> Dataset:
+    """What highdicom copies from an image, without its pixels."""
+    from pydicom.dataset import Dataset
+
+    patient, taken = about.patient, about.study_time
+    made = Dataset()
+    made.StudyInstanceUID, made.SeriesInstanceUID = about.study_uid, one.series_uid
+    made.SOPClassUID, made.SOPInstanceUID = one.sop_class_uid, one.sop_instance_uid
+    made.Rows = made.Columns = 1
+    made.PatientID, made.PatientName = patient.patient_id, patient.name
+    made.PatientSex = patient.sex
+    made.PatientBirthDate = patient.birth_date.strftime("%Y%m%d") if patient.birth_date else ""
+    made.AccessionNumber, made.StudyID = about.accession, ""
+    made.StudyDate = taken.strftime("%Y%m%d") if taken else ""
+    made.StudyTime = taken.strftime("%H%M%S") if taken else ""
+    return made
+
+
+def _person(name: str) -> str:
+    """A name as people type it, as a person name (PS3.5 6.2.1): all of it the family name."""
+    clean = name.replace("\\", " ").replace("=", " ").replace("^", " ").strip()
+    return f"{clean}^" if clean.isascii() else f"{clean}^={clean}^"

@@ -1,0 +1,1 @@
+"""What a site sends: volume, verdicts and reasons by week, device and operator."""

@@ -1,0 +1,102 @@
+"""What the header lacks or contradicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from radraft.studies import _sop
+from radraft.studies.quality.limits import rule, said
+from radraft.studies.quality.values import Reason
+from radraft.studies.values import Study
+
+CHEST = frozenset({"CHEST", "LUNG"})
+_SIDES = (
+    "ANKLE ARM AXILLA BREAST CALCANEUS CALF CLAVICLE ELBOW EXTREMITY FEMUR FINGER FOOT FOREARM "
+    "HAND HUMERUS KNEE LEG PATELLA SCAPULA SHOULDER THIGH THUMB TOE WRIST"
+)
+_PAIRED = frozenset(_SIDES.split())
+"""Parts of the body (PS3.16 Annex L) of which everyone has one on either side."""
+_PROJECTIONS = frozenset({"CR", "DX", "RG"})
+"""One and the same kind of examination: older senders do not tell them apart."""
+_SECONDARY = "1.2.840.10008.5.1.4.1.1.7"
+_GRAYS = frozenset({"MONOCHROME1", "MONOCHROME2", ""})
+
+
+def reasons(study: Study) -> Iterator[Reason]:
+    """One for each defect of the study's tags."""
+    yield from _patient(study)
+    yield from _kind(study)
+    if study.modality in _sop.RADIOGRAPHS:
+        yield from _radiograph(study)
+    elif study.modality in {"CT", "MR"} and not any(
+        one.technique.pixel_spacing for one in study.instances
+    ):
+        yield said("quality_spacing_missing_slices")
+
+
+def body_part(study: Study) -> str:
+    """The study's body part, a defined term of PS3.16 Annex L; empty where it does not say."""
+    return _sop.body_part(study.body_part, study.description)
+
+
+def _patient(study: Study) -> Iterator[Reason]:
+    patient, taken = study.patient, study.study_time
+    if study.age_years is None:
+        yield said("quality_age_missing")
+    elif patient.birth_date is not None and taken is not None:
+        born = patient.birth_date
+        years = taken.year - born.year - ((taken.month, taken.day) < (born.month, born.day))
+        apart = rule("quality_age_contradicts").broken(
+            "quality_age_contradicts", abs(years - study.age_years)
+        )
+        if apart is not None:
+            yield apart
+    if study.age_years is not None and not 0 <= study.age_years <= 120:
+        yield said("quality_age_impossible")
+    if patient.sex not in {"M", "F", "O"}:
+        yield said("quality_sex_missing")
+
+
+def _kind(study: Study) -> Iterator[Reason]:
+    if study.modality not in _sop.RADIOGRAPHS | {"CT", "MR"}:
+        return
+    classes = {one.sop_class_uid for one in study.instances}
+    if any(one == _SECONDARY or one.startswith(_SECONDARY + ".") for one in classes):
+        yield said("quality_secondary_capture")
+    if any(_differs(study.modality, _sop.modality(one)) for one in classes):
+        yield said("quality_modality_contradicts")
+    if any(one.technique.photometric not in _GRAYS for one in study.instances):
+        yield said("quality_photometric")
+    if any(one.technique.burned_in == "YES" for one in study.instances):
+        yield said("quality_burned_in")
+
+
+def _differs(said_modality: str, implied: str) -> bool:
+    """Whether a storage class names another modality; secondary capture (`OT`) names none."""
+    if implied in {"", "OT"} or {said_modality, implied} <= _PROJECTIONS:
+        return False
+    return implied != said_modality
+
+
+def _radiograph(study: Study) -> Iterator[Reason]:
+    part = body_part(study)
+    if not study.body_part.strip():
+        yield said("quality_body_part_missing")
+    elif not part:
+        yield said("quality_body_part_unknown")
+    elif _named_otherwise(study, part):
+        yield said("quality_body_part_contradicts")
+    if part in _PAIRED and any(one.technique.laterality in {"", "U"} for one in study.instances):
+        yield said("quality_laterality_missing")
+    if part in CHEST and any(
+        _sop.view_kind(one.view_position) == "unknown" for one in study.instances
+    ):
+        yield said("quality_view_missing")
+    if not all(one.technique.pixel_spacing for one in study.instances):
+        yield said("quality_spacing_missing")
+
+
+def _named_otherwise(study: Study, part: str) -> bool:
+    """Whether the description names a chest or an abdomen and the body part is neither."""
+    named = _sop.body_part("", study.description)
+    return bool(named) and part not in CHEST | {"ABDOMEN", "RIB", "ABDOMENPELVIS", "CHESTABDOMEN"}

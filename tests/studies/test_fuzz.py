@@ -1,0 +1,52 @@
+"""A thousand mutated files through the code of `radraft study check`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from radraft.errors import catalogue
+from tests.studies import builders as b
+from tests.studies.mutate import CHANGES, mutate, sources
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_seed_gives_the_same_mutant_always() -> None:
+    files = sources(b.BUNDLED)
+    first = [mutate(seed, files) for seed in range(40)]
+    assert first == [mutate(seed, files) for seed in range(40)]
+    assert len({one.data for one in first}) == len(first)
+
+
+def test_every_kind_of_change_changes_files() -> None:
+    files = sources(b.BUNDLED)
+    changed = {}
+    for seed in range(600):
+        mutant = mutate(seed, files)
+        if len(mutant.changes) == 1:
+            differs = mutant.data != mutant.source.read_bytes()
+            changed[mutant.changes[0]] = changed.get(mutant.changes[0], False) or differs
+    assert {name for name, differs in changed.items() if differs} >= set(CHANGES)
+
+
+@pytest.mark.slow
+def test_a_thousand_mutants_neither_kill_nor_hang_nor_swell() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.fuzz", "--files", "1000", "--bundled", "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    result = json.loads(done.stdout)
+    assert result["offenders"] == []
+    assert done.returncode == 0
+    assert result["files"] == 1000
+    assert set(result["codes"]) <= {"ok", *catalogue()}
+    assert result["codes"]["ok"] > 100 and len(result["codes"]) > 10
+    assert sum(result["peak_mib_over_rest"]) < 1024

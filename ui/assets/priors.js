@@ -1,0 +1,184 @@
+// Earlier studies of the same patient: a quiet line, or a question to the reader.
+
+import { ApiError, getChanged, send } from "/ui/api.js";
+import { h } from "/ui/dom.js";
+import { has, onLanguage, personNames, ready, t } from "/ui/i18n.js";
+import { editor, on, state } from "/ui/state.js";
+
+const AGREES = /_(same|sound|same_site|fits)$/;
+const DIFFERS = /_(differs|homophone|one_off|order|swapped|year_off|typo|year)$/;
+
+/** Keep `element` showing the open study's earlier studies. */
+export async function mountPriors(element) {
+  await ready;
+  const panel = new Priors(element);
+  onLanguage(() => panel.render());
+  on("opening", () => panel.clear());
+  on("view", () => panel.load());
+}
+
+class Priors {
+  constructor(element) {
+    this.element = element;
+    this.clear();
+  }
+
+  clear() {
+    this.found = null;
+    this.loaded = null;
+    this.told = "";
+    this.opened = new Set();
+    this.element.hidden = true;
+    this.element.replaceChildren();
+  }
+
+  /** Once for each study that is opened, and again when its case moves on. */
+  async load() {
+    const { caseId, view } = state;
+    const version = `${caseId} ${view?.case.state}`;
+    if (!view || this.loaded === version) return;
+    this.loaded = version;
+    try {
+      const found = await getChanged(`/cases/${caseId}/priors`, { fresh: true });
+      if (caseId !== state.caseId) return;
+      this.found = found;
+      this.render();
+    } catch {
+      // The report can be written without it; the next change of the case asks again.
+      if (caseId === state.caseId) this.loaded = null;
+    }
+  }
+
+  async say(one, same) {
+    const { caseId } = state;
+    this.told = "";
+    try {
+      const found = await send("POST", `/cases/${caseId}/priors/${one.case_id}`, { same, by: editor() });
+      if (caseId === state.caseId) this.found = found;
+    } catch (error) {
+      this.told = error instanceof ApiError ? error.sentence : t("unreachable");
+    }
+    this.render();
+  }
+
+  render() {
+    if (!this.found) return;
+    const { priors, to_confirm: doubtful, rejected } = this.found;
+    this.element.hidden = false;
+    const lines = [
+      ...priors.map((one) => this.linked(one)),
+      ...doubtful.map((one) => this.question(one)),
+      ...rejected.map((one) => this.refused(one)),
+    ];
+    if (!priors.length && !doubtful.length) lines.unshift(this.nothing());
+    if (this.told) lines.push(h("p", { class: "rd-bad", role: "alert", text: this.told }));
+    this.element.replaceChildren(...lines);
+  }
+
+  nothing() {
+    const key = this.found.state === "not_looked" ? "prior_not_looked" : "prior_none";
+    return h("p", { class: "rd-dim", text: t(key) });
+  }
+
+  linked(one) {
+    const shown = this.opened.has(one.case_id);
+    const toggle = () => {
+      if (shown) this.opened.delete(one.case_id);
+      else this.opened.add(one.case_id);
+      this.render();
+    };
+    const line = h(
+      "p",
+      { class: "rd-prior-line", title: one.reasons.map((code) => t(`match_${code}`)).join(t("list_comma")) },
+      h("b", { text: t("prior") }),
+      h("span", { text: examined(one) }),
+      h("span", { text: when(one) }),
+      one.state === "confirmed" ? h("span", { class: "rd-dim", text: t("prior_confirmed") }) : null,
+      one.report
+        ? h("button", { type: "button", class: "rd-link", "aria-expanded": String(shown), text: t("prior_report"), onclick: toggle })
+        : h("span", { class: "rd-dim", text: t("prior_unsigned") }),
+      h("a", { class: "rd-link", href: `/#${one.case_id}`, target: "_blank", rel: "noopener", text: t("prior_open") }),
+      h("span", { class: "rd-spring" }),
+      h("button", { type: "button", class: "rd-tool", text: t("prior_not_same"), onclick: () => this.say(one, false) }),
+    );
+    return h("div", {}, line, shown && one.report ? report(one.report) : null);
+  }
+
+  question(one) {
+    const [name] = personNames(one.patient.name);
+    const sex = has(`sex_${one.patient.sex}`) ? t(`sex_${one.patient.sex}`) : t("unknown");
+    const here = state.view.identity.patient.birth_date;
+    const dates = [one.patient.birth_date, here].map((day) => day ?? t("unknown"));
+    const born = dates[0] === dates[1] ? dates[0] : t("prior_born", { there: dates[0], here: dates[1] });
+    const facts = [name || t("unknown"), sex, born, `${t("patient_id")} ${one.patient.patient_id || t("unknown")}`, one.site];
+    return h(
+      "div",
+      { class: "rd-prior-ask" },
+      h(
+        "p",
+        { class: "rd-prior-line" },
+        h("b", { text: t("prior_possible") }),
+        h("span", { text: `${examined(one)} ${when(one)}` }),
+        h("span", { class: "rd-prior-who", text: facts.join(" · ") }),
+      ),
+      h(
+        "p",
+        { class: "rd-prior-line" },
+        ...compared(one.reasons),
+        h(
+          "span",
+          { class: "rd-prior-acts" },
+          h("button", { type: "button", class: "rd-button", text: t("prior_same"), onclick: () => this.say(one, true) }),
+          h("button", { type: "button", class: "rd-button", text: t("prior_not_same"), onclick: () => this.say(one, false) }),
+        ),
+      ),
+    );
+  }
+
+  refused(one) {
+    return h(
+      "p",
+      { class: "rd-prior-line rd-dim" },
+      h("span", { text: t("prior_rejected", { study: `${examined(one)} ${when(one)}` }) }),
+      h("button", { type: "button", class: "rd-link", text: t("prior_is_same"), onclick: () => this.say(one, true) }),
+    );
+  }
+}
+
+/** What agrees and what differs, as two short lists. */
+function compared(reasons) {
+  const words = (codes) => codes.map((code) => t(`match_${code}`)).join(t("list_comma"));
+  const differs = reasons.filter((code) => DIFFERS.test(code) && code !== "number_differs");
+  const agrees = reasons.filter((code) => AGREES.test(code));
+  const missing = reasons.filter((code) => code.endsWith("_missing"));
+  return [
+    agrees.length ? h("span", { class: "rd-good", text: t("prior_agrees", { what: words(agrees) }) }) : null,
+    differs.length ? h("span", { class: "rd-warn", text: t("prior_differs", { what: words(differs) }) }) : null,
+    missing.length ? h("span", { class: "rd-dim", text: words(missing) }) : null,
+  ];
+}
+
+function report(signed) {
+  const lines = (section) => signed[section].map((one) => h("li", {}, h("span", { text: one.zh }), h("span", { text: one.en })));
+  const parts = ["findings", "impression"].filter((section) => signed[section].length);
+  return h(
+    "div",
+    { class: "rd-prior-report" },
+    ...parts.flatMap((section) => [h("h2", { text: t(section) }), h("ul", {}, ...lines(section))]),
+  );
+}
+
+function examined(one) {
+  const body = `body_${one.body_part.toLowerCase()}`;
+  const view = has(`view_${one.view}`) ? t(`view_${one.view}`) : "";
+  return [one.modality, has(body) ? t(body) : one.body_part, view].filter(Boolean).join(" ");
+}
+
+/** "120 days earlier"; longer ago in months and years. */
+function when(one) {
+  const days = one.days_before;
+  if (days === 0) return t("prior_same_day");
+  if (days < 200) return t("prior_days", { n: days });
+  if (days < 730) return t("prior_months", { n: Math.round(days / 30.44) });
+  return t("prior_years", { n: (days / 365.25).toFixed(1) });
+}
