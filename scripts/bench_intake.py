@@ -21,6 +21,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -131,8 +132,8 @@ def make(folder: Path, images: int, senders: int, pacs: orthanc.Orthanc) -> tupl
     return parts, size
 
 
-def real_images(trial: Path, pacs: orthanc.Orthanc) -> list["pydicom.Dataset"]:  # noqa: F821, UP037 - imported late
-    """Uncompressed images of real scanners, else the demo's films."""
+def real_images(trial: Path, pacs: orthanc.Orthanc) -> list[Any]:
+    """Uncompressed images of real scanners as pydicom has them, else the demo's films."""
     import pydicom
     from pydicom.errors import InvalidDicomError
     from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid

@@ -75,7 +75,7 @@ def _films(name: str, films: tuple[measure.Gray, ...]) -> None:
 def _times(films: tuple[measure.Gray, ...], seconds: list[float]) -> None:
     import cv2
 
-    large = cv2.resize(films[0], (2048, 2048))
+    large = cv2.resize(films[0], (2048, 2048)).astype(np.uint8)
     blank = np.zeros((2048, 2048), np.uint8)
     looks = [_milliseconds(lambda: structure.regions(large)) for _ in range(20)]
     nothing = _milliseconds(lambda: clean(blank, blank.astype(np.int16)))

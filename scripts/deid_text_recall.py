@@ -2,7 +2,8 @@
 
 Prints recall by kind over planted text (half to tune on, half held out), the share of clinical
 words removed from texts without identity, the time per text, and, with `--presidio`, what
-Presidio's engine makes of the same. The data folder is optional: without it only the small bundled set counts.
+Presidio's engine makes of the same. The data folder is optional: without it only the small bundled
+set is counted.
 
     .venv/bin/python scripts/deid_text_recall.py [--seed 1] [--count 4000] [--data ../shared/data]
 """

@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -147,8 +147,14 @@ def _check_all(seeds: list[int], files: list[Path], talk: Connection) -> None:
 
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, Checker(judged()) as checker:
         rest = _at_rest(checker, files[0], Path(folder))
+        highest = (0, 0)
         for seed in seeds:
-            talk.send(_check(checker, seed, files, Path(folder), rest))
+            outcome = _check(checker, seed, files, Path(folder), rest)
+            if sum(outcome.peaks) > MEMORY_MIB >= sum(highest) and not outcome.fault:
+                # Peaks stay: only the file that made this one is to blame.
+                outcome = replace(outcome, fault=f"too much memory: {outcome.peaks} MiB")
+            highest = outcome.peaks
+            talk.send(outcome)
 
 
 def _at_rest(checker: Checker, file: Path, folder: Path) -> tuple[int, int]:
@@ -183,18 +189,19 @@ def _check(
         fault = "worker died"
     elif slowest > CHECK_SECONDS + GRACE or (len(found) == 1 and took > CHECK_SECONDS + GRACE):
         fault = "too slow"
-    elif sum(peaks) > MEMORY_MIB:
-        fault = "too much memory"
     return Outcome(seed, codes, max(slowest, took / len(found)), peaks, mutant.changes, fault)
 
 
 def _peak(process: str) -> int:
-    """Highest resident memory of a process so far in MiB; 0 where it has ended."""
+    """Highest resident memory of a process so far in MiB; 0 where it has ended or is a zombie."""
     try:
         status = Path("/proc", process, "status").read_text(encoding="ascii")
     except FileNotFoundError:
         return 0
-    return int(status.split("VmHWM:")[1].split()[0]) // 1024
+    return next(
+        (int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM:")),
+        0,
+    )
 
 
 def _report(outcomes: list[Outcome], sources: int, seconds: float, *, as_json: bool) -> None:

@@ -11,11 +11,13 @@ test=("${demo[@]}"
   "file:/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc|fonts-noto-cjk"
   "file:/usr/lib/postgresql/*/bin/initdb|postgresql"
   "program:storescu|dcmtk"
+  "program:ip|iproute2"
   "file:/usr/sbin/Orthanc|orthanc"
   "file:/usr/share/orthanc/plugins/libOrthancDicomWeb.so|orthanc-dicomweb")
 bench=("module:ensurepip|python3-venv"
   "program:java|default-jre-headless" # METEOR 1.5, to compare with
   "program:storescu|dcmtk"
+  "program:ip|iproute2"
   "file:/usr/sbin/Orthanc|orthanc")
 
 case "${1:-}" in

@@ -59,7 +59,7 @@ def decode_jpeg(src: bytes, runner: DecodeRunner) -> bytearray:
     # What libjpeg guesses from the markers is often wrong in DICOM; the data set knows.
     space = "YCBCR" if str(runner.photometric_interpretation).startswith("YBR") else "RGB"
     colour = runner.samples_per_pixel == 3
-    more = {"colorspace": space, "outcolorspace": "RGB"} if colour else {}
+    more: dict[str, Any] = {"colorspace": space, "outcolorspace": "RGB"} if colour else {}
     # libjpeg-turbo 3 reads the lossless processes too; the other decoders of them were seen to
     # write out of bounds on damaged code.
     array = imagecodecs.jpeg8_decode(src, **more)

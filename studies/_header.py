@@ -107,7 +107,7 @@ def _layout(source: Source, fields: Fields) -> dict[str, Any]:
     allocated = fields.integer(0x00280100) or 0
     frames = max(1, fields.integer(0x00280008) or 1)
     photometric = fields.code(0x00280004)
-    if rows <= 0 or columns <= 0 or frames > _limits.MAX_FRAMES:
+    if rows <= 0 or columns <= 0:
         raise Refused("unsupported_pixels")
     if source.pixel_keyword != "PixelData" or photometric not in _PHOTOMETRIC:
         raise Refused("unsupported_pixels")
@@ -115,7 +115,7 @@ def _layout(source: Source, fields: Fields) -> dict[str, Any]:
         raise Refused("unsupported_pixels")
     if not 1 <= (fields.integer(0x00280101) or allocated) <= allocated:
         raise Refused("unsupported_pixels")
-    if rows * columns > _limits.MAX_PIXELS:
+    if rows * columns > _limits.MAX_PIXELS or frames > _limits.MAX_FRAMES:
         raise Refused("too_large")
     stored = 2 if photometric.endswith("_422") and source.is_native else samples
     source.check_pixels(frames, -(-rows * columns * stored * allocated * frames // 8))

@@ -78,7 +78,6 @@ def _guess(data: mmap.mmap, start: int) -> tuple[bool, bool]:
 
 def parse(stream: BinaryIO, *, inflated: bool, cut: bool) -> tuple[Dataset, int | None, bool, bool]:
     """Header, offset of the pixel element (None: there is none), implicit VR, little endian."""
-    from pydicom.errors import BytesLengthException, InvalidDicomError
     from pydicom.filereader import dcmread, read_dataset
 
     stream.seek(0)
@@ -94,7 +93,7 @@ def parse(stream: BinaryIO, *, inflated: bool, cut: bool) -> tuple[Dataset, int 
             implicit, little = bool(encoding[0]), encoding[1] is not False
     except RecursionError:
         raise Refused("nested_too_deep") from None
-    except (InvalidDicomError, BytesLengthException, *PARSE_ERRORS):
+    except PARSE_ERRORS:
         raise Refused("truncated_header" if cut else "header_damaged") from None
     offset = stream.tell()
     tag = stream.read(4).ljust(4, b"\0")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 import zlib
 
+from pydicom.errors import BytesLengthException, InvalidDicomError
+
 IMPLICIT_LITTLE, EXPLICIT_LITTLE = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 DEFLATED, EXPLICIT_BIG = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 NATIVE = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED, EXPLICIT_BIG})
@@ -13,6 +15,7 @@ NATIVE = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED, EXPLICIT_BIG})
 PARSE_ERRORS = (
     ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError,
     EOFError, NotImplementedError, struct.error, zlib.error, OSError,
+    BytesLengthException, InvalidDicomError,
 )  # fmt: skip
 """What pydicom was seen to raise on damaged files."""
 

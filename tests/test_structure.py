@@ -16,6 +16,7 @@ HEAVY = {
     "matplotlib", "rjieba", "sacrebleu", "snowballstemmer",
 }  # fmt: skip
 ONLY_IN = {
+    "pynetdicom": ("studies/",),
     "gradio": ("ui/",),
     "langchain_core": ("llm/followup.py",),
     "langchain_openai": ("llm/followup.py",),

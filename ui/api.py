@@ -92,7 +92,9 @@ def router(service: Service) -> APIRouter:
     @api.post("/upload")
     async def upload(request: Request) -> Response:
         result = await receive_upload(request, service)
-        return _json(canonical.plain(result))
+        # Not the paths: they are ours.
+        shown = {"cases": result.cases, "known": result.known, "rejections": result.rejections}
+        return _json(canonical.plain(shown))
 
     return api
 

@@ -17,6 +17,7 @@ from radraft.outcome import barred, save
 from radraft.store import cases, images, priors, quality
 from radraft.studies.choose.frames import cleaned
 from radraft.studies.deidentify import deidentify
+from radraft.studies.intake.complete import LATER
 from radraft.studies.intake.values import IngestResult
 from radraft.studies.key_images import key_images
 from radraft.studies.quality.check import check
@@ -75,7 +76,8 @@ def ingest(
                 file = error.file or files[0].name
                 rejections.append(Rejection(file, error.code, error.message_zh, error.message_en))
                 refused.extend((file, error.code) for file in files)
-                arrival.count(error.code, study=study)
+                if error.code not in LATER:
+                    arrival.count(error.code, study=study)
             else:
                 (new if added.drafted_anew else known).append(added.case_id)
                 rejections.extend(added.rejections)

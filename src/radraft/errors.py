@@ -10,6 +10,7 @@
     ├── FollowupError        a question that cannot be answered now
     ├── EvalError            input that cannot be scored without guessing
     ├── TrainingError        a recipe or data that nothing can be trained from
+    ├── PacsError            a PACS that cannot be asked, or says no
     ├── AdapterError         an adapter that may not serve, or a move it cannot make
     └── NotFound             no such case, image or version
 

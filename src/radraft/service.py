@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from radraft import errors, line
+from radraft import errors, late, line
 from radraft.choosing import Choosing
 from radraft.errors import FollowupError, NotFound
 from radraft.eval import edits
@@ -121,9 +121,8 @@ class Service:
                 working=working,
                 versions=sign.versions(session, case_id),
                 issues=(
-                    check.check(working.report, basis, prior_given=told)
-                    if working is not None
-                    else ()
+                    *late.issues(case),
+                    *(check.check(working.report, basis, prior_given=told) if working else ()),
                 ),
                 turns=questions.turns(session, case_id),
                 partial=self._partial(case_id),

@@ -150,8 +150,8 @@ _PROPER = re.compile(
 
 
 def _institutions(text: str) -> Iterator[Span]:
-    """北京协和医院, 某县第二人民医院: a proper name before the word for a hospital. 外院 and 当地医院
-    name none."""
+    """北京协和医院, 某县第二人民医院: a proper name before the word for a hospital. 外院 names
+    none."""
     for match in _INSTITUTION.finditer(text):
         head = _HEAD.search(text, max(0, match.start() - 20), match.start())
         if head is None:

@@ -110,7 +110,8 @@ def element_doubled(data: bytes, chance: random.Random) -> bytes:
         return data
     one = chance.choice(found)
     at = chance.choice((one.end, chance.choice(found).start))
-    return data[:at] + data[one.start : one.end] * chance.choice((1, 2, 500)) + data[at:]
+    copies = min(chance.choice((1, 2, 500)), 1 + LARGEST // (one.end - one.start))
+    return data[:at] + data[one.start : one.end] * copies + data[at:]
 
 
 def element_removed(data: bytes, chance: random.Random) -> bytes:

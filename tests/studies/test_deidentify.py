@@ -71,6 +71,14 @@ LEAKS = [
     ("Dr. Strange and Mrs Peel Emma", ["Strange", "Peel", "Emma"]),
     ("住浙江省杭州市西湖区文三路 100 号", ["杭州", "文三路"]),
     ("一三八零零一三八零零零", ["一三八"]),
+    ("歐陽建國來診", ["歐陽", "建國"]),
+    ("referred for OUYANG, JIAN-GUO", ["OUYANG", "JIAN", "GUO"]),
+    ("其妻蔡敏签字，刘洋因胸痛来诊", ["蔡敏", "刘洋"]),
+    ("seen by ZHANG WEI and Xiaoming Wang", ["ZHANG", "Wang"]),
+    ("Her daughter Emily Carter called (555) 123-4567", ["Emily", "Carter", "4567"]),
+    ("外院（临沂市第二人民医院）CT", ["临沂", "第二"]),
+    ("车牌粤B·12F45，微信 lin-2041", ["12F45", "lin-2041"]),
+    ("3病区12床，护照 E 12345678", ["12床", "12345678"]),
 ]
 
 
@@ -88,6 +96,9 @@ KEPT = [
     "Cough for 3 weeks, marked dyspnea, MS patient, BP 120/80.",
     "术后第2天，T12 压缩性骨折，L4/5 椎间盘突出。",
     "这张X光片显示右肺结节；另一张X线片未见异常。",
+    "患者高热，黄疸，马蹄肾，石灰样钙化，金属异物，余双肺清，请向专科医生咨询。",
+    "白细胞 12000/mm3，CEA 1200，b1000，TR 2000，大小约 5.2 x 3.1 cm，T4-L1，S1，C7。",
+    "In segment 3 may be scarring; Dr to review the drainage. FEV1 80%, grade III, CHEST PA.",
 ]
 
 
@@ -100,6 +111,8 @@ def test_clinical_text_stays(text: str) -> None:
 def test_what_was_taken_out_already_identifies_nobody() -> None:
     assert identifies("患者张某，右肺结节。")
     assert not identifies("患者***，右肺结节。")
+    assert identifies("患者***13800138000，右肺结节。")
+    assert identifies("手机138****5678。")
 
 
 def test_single_character_components_do_not_blot_words() -> None:

@@ -121,6 +121,7 @@ BAD: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "no rows": ("unsupported_pixels", _changed(Rows=0)),
     "odd bits": ("unsupported_pixels", _changed(BitsAllocated=13)),
     "odd photometric": ("unsupported_pixels", _changed(PhotometricInterpretation="HSV")),
+    "too many frames": ("too_large", _changed(NumberOfFrames=100_001)),
     "huge frame": ("too_large", _changed(Rows=60000, Columns=60000)),
     "mpeg": (
         "unsupported_transfer_syntax",

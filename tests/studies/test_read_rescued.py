@@ -227,3 +227,13 @@ def test_signed_and_unsigned_32_bits(tmp_path: Path, decoder: Decoder) -> None:
         frame = decoder.frame(b.write(b.radiograph(stored), tmp_path / f"{number}.dcm"), 0)
         assert frame.pixels[0, 0] == 0 and frame.pixels[0, -1] == 255
         assert np.all(np.diff(frame.values[0].astype(int)) > 0)
+
+
+def test_a_damaged_window_costs_the_window_only(tmp_path: Path, decoder: Decoder) -> None:
+    """Of numbers in another VR pydicom says so with an exception of its own."""
+    plain = decoder.frame(b.write(b.radiograph(), tmp_path / "plain.dcm"), 0)
+    path = b.write(b.radiograph(), tmp_path / "a.dcm")
+    for tag in (0x00281050, 0x00281051):
+        b.insert(path, b.raw_element(tag, b"FD", b"550 "))
+    assert _one(path, tmp_path).rows == 32
+    assert np.array_equal(decoder.frame(path, 0).pixels, plain.pixels)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from PIL import ImageFont
 
 ROOT = Path(__file__).resolve().parents[3]
 _NOTO = Path("/usr/share/fonts/opentype/noto")
@@ -108,9 +109,8 @@ def _drawn(
     return drawn
 
 
-def _font(choose: np.random.Generator, text: str, size: int) -> object:
+def _font(choose: np.random.Generator, text: str, size: int) -> ImageFont.FreeTypeFont:
     import matplotlib
-    from PIL import ImageFont
 
     dejavu = Path(matplotlib.get_data_path()) / "fonts/ttf"
     if any("\u4e00" <= char <= "\u9fff" for char in text):
@@ -154,10 +154,10 @@ def _line(
     return Line(text, language, style, mask, value)
 
 
-def _glyphs(text: str, font: object) -> npt.NDArray[np.bool_]:
+def _glyphs(text: str, font: ImageFont.FreeTypeFont) -> npt.NDArray[np.bool_]:
     from PIL import Image, ImageDraw
 
-    left, top, right, bottom = font.getbbox(text)  # type: ignore[attr-defined]
+    left, top, right, bottom = font.getbbox(text)
     picture = Image.new("L", (int(right - left) + 2, int(bottom - top) + 2), 0)
     ImageDraw.Draw(picture).text((1 - left, 1 - top), text, font=font, fill=255)
     return np.asarray(picture) > 110

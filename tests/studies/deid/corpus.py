@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
-from pydicom.datadict import DicomDictionary
+from pydicom._dicom_dict import DicomDictionary
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
@@ -353,7 +353,7 @@ def _write(
     meta.SendingApplicationEntityTitle = "ZQSENDINGAE"
     meta.ReceivingApplicationEntityTitle = "ZQRECEIVINGAE"
     meta.ImplementationVersionName = "ZQVERSION"
-    meta.PrivateInformationCreatorUID = ROOT_UID + "8.1"
+    meta.PrivateInformationCreatorUID = UID(ROOT_UID + "8.1")
     meta.PrivateInformation = b"ZQPRIVATEMETA "
     dataset.file_meta, dataset.preamble = meta, b"ZQPREAMBLE".ljust(128, b"\0")
     needles += [

@@ -38,8 +38,12 @@ KIND = {
 }  # fmt: skip
 """Slot in a template -> the kind it is counted under."""
 _GENERIC = frozenset(
-    "医院 卫生 中心 服务 社区 附属 大学 学院 人民 生院 学医 学附 民医 区卫 区服 院附 Hospital Clinic Center Medical "
-    "Street Road Avenue Ave St Rd Lane Drive Terrace Blvd District General Community Infirmary".split()
+    words(
+        "医院 卫生 中心 服务 社区 附属 大学 学院 人民 生院 学医 学附 民医 区卫 区服 院附 "
+        "Hospital Clinic "
+        "Center Medical Street Road Avenue Ave St Rd Lane Drive Terrace Blvd District General "
+        "Community Infirmary"
+    )
 )
 """Parts of an address or institution that say nothing when they are left."""
 
@@ -207,7 +211,8 @@ class _Filler:
     def _address(self) -> str:
         city, rng = self._of("CITIES"), self.rng
         road = f"{self._of('ROADS')}{rng.randint(2, 999)}号"
-        estate = f"{self._of('ESTATES')}{rng.randint(1, 30)}号楼{rng.randint(1, 4)}单元{rng.randint(101, 2405)}室"
+        estate = f"{self._of('ESTATES')}{rng.randint(1, 30)}号楼"
+        estate += f"{rng.randint(1, 4)}单元{rng.randint(101, 2405)}室"
         village = f"{self._of('TOWNS')}{self._of('VILLAGES')}{rng.randint(1, 12)}组"
         return rng.choice(
             [city, city + road, city + estate, city + village, road + estate, city + road + estate]

@@ -6,8 +6,14 @@ import random
 from collections.abc import Callable
 from datetime import date, timedelta
 
-_MONTHS = (
-    "January February March April May June July August September October November December".split()
+
+def words(text: str) -> list[str]:
+    """The words of `text`."""
+    return text.split()
+
+
+_MONTHS = words(
+    "January February March April May June July August September October November December"
 )
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _AREAS = ("110101", "330106", "310115", "440305", "412724", "510104", "653101", "420103")

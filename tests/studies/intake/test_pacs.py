@@ -23,7 +23,7 @@ from radraft.studies.intake.values import PacsError
 from tests import orthanc
 from tests.studies import builders as b
 from tests.studies.intake.builders import OURS, film, film_file, listening, states
-from tests.studies.intake.test_listener import certificate
+from tests.studies.intake.test_tls import certificate
 
 pytestmark = [pytest.mark.pacs]
 

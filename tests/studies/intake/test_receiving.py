@@ -142,11 +142,11 @@ def test_pull_and_push(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             film_file(tmp_path / "films", number)
         pushed: dict[str, Any] = answer(data, "push", tmp_path / "films")
         assert pushed == {"stored": 2, "failed": 0, "reasons": []}
-        for arguments in (("--study", uid), ("--patient", "P0042"), ("--since", "2025-01-02")):
-            pulled = answer(tmp_path / arguments[0], "pull", *arguments)
-            assert pulled == {"studies": 1, "objects": 2, "cases": 1}
-        again = answer(tmp_path / "--study", "pull", "--study", uid)
-        assert again == {"studies": 1, "objects": 0, "cases": 0}
+        pulled = answer(data, "pull", "--study", uid)
+        assert pulled == {"studies": 1, "objects": 2, "cases": 1}
+        for arguments in (("--patient", "P0042"), ("--since", "2025-01-02")):
+            again = answer(data, "pull", *arguments)
+            assert again == {"studies": 1, "objects": 0, "cases": 0}
         for arguments, code in (
             ((), "pull_nothing_named"),
             (("--since", "yesterday"), "pull_bad_date"),
