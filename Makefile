@@ -16,7 +16,7 @@ KEEP_MEMORY := GLIBC_TUNABLES=glibc.malloc.mmap_max=0:glibc.malloc.trim_threshol
 TRAIN := $(KEEP_MEMORY) $(BIN)/radraft train
 UNIT := not vllm and not browser and not postgres and not pacs and not slow
 
-.PHONY: bench-intake help demo test unit check lint format install vllm radeval system-demo system-test system-bench \
+.PHONY: bench-intake bench-studies help demo test unit check lint format install vllm radeval system-demo system-test system-bench \
 	starter starter-eval checkpoint bench bench-adapt bench-eval flywheel-demo fuzz docs clean
 
 help:
@@ -26,6 +26,8 @@ help:
 	@echo "make check   ruff, mypy, and every test"
 	@echo "make bench   measure drafting, embedding and start-up on this machine"
 	@echo "make bench-adapt   measure radraft adapt on 300 signed reports (DATA=folder)"
+	@echo "make bench-intake   storescu into the listener and into Orthanc, images a second of both"
+	@echo "make bench-studies   time of quality, de-identification and priors"
 	@echo "make fuzz    10,000 mutated files through radraft study check: nothing may die, hang or swell"
 	@echo "make bench-eval   measure the metrics against pycocoevalcap on this machine (needs Java)"
 	@echo "make starter      train the starter model from raw data (DATA=folder; hours)"
@@ -86,8 +88,14 @@ fuzz: install
 bench-eval: system-bench install
 	$(BIN)/python scripts/bench_eval.py
 
-# dcmtk's storescu into our listener and into Orthanc, in turns (Debian: dcmtk, orthanc, orthanc-dicomweb).
-bench-intake: install
+# Milliseconds an image or a study: quality, de-identification, priors.
+bench-studies: install
+	$(BIN)/python scripts/quality_figures.py --time --data $(DATA)
+	$(BIN)/python scripts/deid_recall.py
+	$(BIN)/python scripts/bench_priors.py
+
+# dcmtk's storescu into our listener and into Orthanc, in turns.
+bench-intake: system-bench install
 	$(BIN)/python -W ignore scripts/bench_intake.py
 
 install: $(VENV)/.installed
