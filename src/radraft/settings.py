@@ -109,6 +109,8 @@ class Settings(BaseSettings):
     """Password at the PACS."""
     pacs_ca: Path | None = None
     """Whose certificates are believed of the PACS (PEM), in place of the system's."""
+    deid_recognisers: Path | None = None
+    """YAML of the hospital's own recognisers of identity in text (docs/deidentification.md)."""
 
     @property
     def adapters_dir(self) -> Path:
@@ -117,7 +119,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         "data_dir", "cache_dir", "vllm_python", "radeval_python", "dicom_tls_cert",
-        "dicom_tls_key", "dicom_tls_ca", "watch_dir", "pacs_ca",
+        "dicom_tls_key", "dicom_tls_ca", "watch_dir", "pacs_ca", "deid_recognisers",
     )  # fmt: skip
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
