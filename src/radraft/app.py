@@ -12,6 +12,7 @@ from radraft.llm_link import LlmLink
 from radraft.routing import Router
 from radraft.seeing import looking
 from radraft.service import Llm, Service
+from radraft.studies.deid.recognisers_site import of_site
 from radraft.worker import Worker
 
 if TYPE_CHECKING:
@@ -35,8 +36,11 @@ def running(
     """A service that drafts: vLLM and the worker start in the background and stop at the end.
 
     The workstation does not wait for vLLM: studies can be read and reports written meanwhile.
-    DraftingError `starter_weights_changed` where it would draft with other weights than pinned.
+    DraftingError `starter_weights_changed` where it would draft with other weights than pinned;
+    SettingsError where the hospital's own recognisers cannot be read.
     """
+    # A hospital's own rules that cannot be used are said now, not at the first study.
+    of_site()
     if not with_llm:
         seen = looking(store)
         service = Service(store, settings, profile, seen=seen)
