@@ -21,7 +21,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from radraft.studies.deid import structure
-from radraft.studies.deid._process import DeidWorker
+from radraft.studies.deid._process import deid_worker
 from radraft.studies.deid.dicom import deidentify_file
 from radraft.studies.deid.pixels import clean, find
 from radraft.studies.deid.pseudonyms import Pseudonyms
@@ -102,7 +102,7 @@ def _whole_files() -> None:
         for number in range(1, 21):
             dataset = radiograph(gradient(2048, 2048), number=number)
             write(dataset, work / "in" / f"{number}.dcm")
-        with DeidWorker() as worker:
+        with deid_worker() as worker:
             key = Pseudonyms(measure.SECRET)
             deidentify_file(work / "in/1.dcm", work / "out", key, worker)
             start = time.perf_counter()

@@ -28,7 +28,8 @@ class WorkerLost(Exception):
 class Worker:
     """A reusable subprocess that opens untrusted files. Use as a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "radraft.studies._worker") -> None:
+        self._module = module
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -95,7 +96,7 @@ class Worker:
             kept = {k: v for k, v in os.environ.items() if k in {"PATH", "LANG", "LD_LIBRARY_PATH"}}
             one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-W", "ignore", "-m", "radraft.studies._worker"],
+                [sys.executable, "-I", "-W", "ignore", "-m", self._module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

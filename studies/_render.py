@@ -22,8 +22,8 @@ def render(path: Path, frame: int) -> tuple[dict[str, Any], bytes]:
     """Shape and window of a frame, then its int16 values and its 8-bit pixels, row by row."""
     try:
         with opened(path) as source:
-            stored, photometric = _stored(source, frame)
-            return _answer(stored, photometric, source.dataset, frame)
+            stored, photometric = stored_values(source, frame)
+            return answered(stored, photometric, source.dataset, frame)
     except Refused as refused:
         return {"code": refused.code, "details": refused.details}, b""
     except RecursionError:
@@ -32,9 +32,10 @@ def render(path: Path, frame: int) -> tuple[dict[str, Any], bytes]:
         return {"code": "pixels_damaged"}, b""
 
 
-def _answer(
+def answered(
     stored: Array, photometric: str, dataset: Dataset, frame: int
 ) -> tuple[dict[str, Any], bytes]:
+    """`render`'s answer for values that are decoded."""
     values, bounds = _display.values(stored, photometric, dataset, frame)
     whole, bounds = _display.to_int16(values, bounds)
     window = _display.window_of(bounds)
@@ -48,7 +49,7 @@ def _answer(
     return message, whole.astype("<i2").tobytes() + pixels.tobytes()
 
 
-def _stored(source: Source, frame: int) -> tuple[Array, str]:
+def stored_values(source: Source, frame: int) -> tuple[Array, str]:
     """Stored values (rows, columns) or (rows, columns, 3), and their photometric interpretation."""
     options = _options(source)
     if not 0 <= frame < options["number_of_frames"]:

@@ -8,28 +8,32 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from radraft.studies import _limits, _protocol
 
+Answer = tuple[dict[str, Any], bytes]
 
-def main() -> None:
-    """Answer requests until the parent closes the pipe."""
+
+def serve(answer: Callable[[dict[str, Any]], Answer], load: Callable[[], None]) -> None:
+    """Answer requests until the parent closes the pipe. `load` imports what they need, before the
+    limit on memory is set."""
     requests = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
     os.dup2(nowhere, 1)
-    _import_all()
+    load()
     _limit_memory()
     while (request := _next(requests)) is not None:
-        message, blob = _answer(request)
+        message, blob = answer(request)
         answers.write(_protocol.pack(message, blob))
         answers.flush()
 
 
-def _import_all() -> None:
+def import_all() -> None:
     """Everything that a request may need: no file pays for it, in time or in memory."""
     import pydicom.charset
     import pydicom.pixels.processing  # noqa: F401
@@ -47,7 +51,8 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _limit_request(op: str, seconds: float) -> None:
+def limit_request(op: str, seconds: float) -> None:
+    """Bound what the next request may take and write."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     spent = usage.ru_utime + usage.ru_stime
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
@@ -65,9 +70,10 @@ def _next(requests: BinaryIO) -> dict[str, Any] | None:
     return _protocol.unpack(requests.read(text))
 
 
-def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+def answer(request: dict[str, Any]) -> Answer:
+    """The answer to a request about one file; never an exception of the file's making."""
     op = request["op"]
-    _limit_request(op, request["seconds"])
+    limit_request(op, request["seconds"])
     if op == "ready":
         return {}, b""
     path = Path(request["path"])
@@ -96,4 +102,4 @@ def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 
 if __name__ == "__main__":
-    main()
+    serve(answer, import_all)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-
 from radraft.studies import _sop
 from radraft.studies._scrub import REMOVED, scrub
 from radraft.studies.choose.acquired import acquired
+from radraft.studies.deid.pseudonyms import Pseudonyms
 from radraft.studies.values import (
     CheckedStudy,
     DeidInstance,
@@ -39,14 +37,13 @@ def deidentify(checked: CheckedStudy, secret: bytes) -> DeidStudy:
     Codes come from closed vocabularies, references are HMAC-SHA256 under `secret` (at least 16
     bytes, ValueError otherwise), and the history is scrubbed of what is known to be identity.
     """
-    if len(secret) < 16:
-        raise ValueError("the secret must have at least 16 bytes")
+    keys = Pseudonyms(secret)
     study = checked.study
     modality = study.modality if study.modality in _sop.MODALITY_CODES else "OT"
-    instances = tuple(_instance(one, modality, study, secret) for one in study.instances)
+    instances = tuple(_instance(one, modality, study, keys) for one in study.instances)
     return DeidStudy(
-        case_id="c-" + _keyed(secret, "study", study.study_uid),
-        patient_ref="p-" + _patient_key(study, secret),
+        case_id="c-" + keys.keyed("study", study.study_uid),
+        patient_ref=keys.patient(study.patient.patient_id, study.study_uid),
         modality=modality,
         body_part=_sop.body_part(study.body_part, study.description),
         view=_study_view({one.view for one in instances}),
@@ -69,28 +66,16 @@ def identifies(text: str) -> bool:
     return scrub(text, _NOBODY).count(REMOVED) > text.count(REMOVED)
 
 
-def _keyed(secret: bytes, kind: str, value: str) -> str:
-    """16 hex characters; `kind` keeps a study and a patient of equal numbers apart."""
-    return hmac.new(secret, f"{kind}\0{value}".encode(), hashlib.sha256).hexdigest()[:16]
-
-
-def _patient_key(study: Study, secret: bytes) -> str:
-    if study.patient.patient_id:
-        return _keyed(secret, "patient", study.patient.patient_id)
-    # Without a Patient ID nothing may link two studies: names are shared by many people.
-    return _keyed(secret, "unknown patient of study", study.study_uid)
-
-
-def _instance(instance: Instance, modality: str, study: Study, secret: bytes) -> DeidInstance:
+def _instance(instance: Instance, modality: str, study: Study, keys: Pseudonyms) -> DeidInstance:
     view = View.NONE
     if modality in _sop.RADIOGRAPHS:
         view = View(_sop.view_kind(instance.view_position))
     return DeidInstance(
-        instance_ref="i-" + _keyed(secret, "instance", instance.sop_instance_uid),
+        instance_ref="i-" + keys.keyed("instance", instance.sop_instance_uid),
         path=instance.path,
         frames=instance.frames,
         view=view,
-        series_ref="s-" + _keyed(secret, "series", instance.series_uid),
+        series_ref="s-" + keys.keyed("series", instance.series_uid),
         acquired=acquired(instance, modality, study.marked),
     )
 

@@ -153,7 +153,7 @@ def _add_age(old: Dataset, new: Dataset) -> None:
 
 def _layout(source: Source, new: Dataset) -> dict[str, Any]:
     """How the pixels will lie in the new file; sets their module (PS3.3 C.7.6.3) in `new`."""
-    stored, photometric = _render._stored(source, 0)
+    stored, photometric = _render.stored_values(source, 0)
     fields = Fields(source.dataset)
     frames = max(1, fields.integer(0x00280008) or 1)
     if frames > _limits.MAX_FRAMES:
@@ -229,11 +229,11 @@ def _written(new: Dataset, sop_class: str) -> bytes:
 
 def _frame(source: Source, request: dict[str, Any]) -> Answer:
     """A frame as stored, row by row; then, where asked for, as 8-bit display pixels."""
-    stored, photometric = _render._stored(source, request["frame"])
+    stored, photometric = _render.stored_values(source, request["frame"])
     blob = stored.astype(stored.dtype.newbyteorder("<")).tobytes()
     if not request["display"]:
         return {"stored": len(blob)}, blob
-    message, shown = _render._answer(stored, photometric, source.dataset, request["frame"])
+    message, shown = _render.answered(stored, photometric, source.dataset, request["frame"])
     count = message["rows"] * message["columns"]
     pixels = np.frombuffer(shown, np.uint8, count, 2 * count)
     message["stored"] = len(blob)

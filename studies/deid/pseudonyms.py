@@ -32,11 +32,15 @@ class Pseudonyms:
         number = number & ~(0xF << 76) | 0x4 << 76
         return f"2.25.{number & ~(0x3 << 62) | 0x2 << 62}"
 
+    def keyed(self, kind: str, value: str) -> str:
+        """16 hex characters; `kind` keeps a study and a patient of equal numbers apart."""
+        return self._digest(kind, value).hex()[:16]
+
     def patient(self, patient_id: str, study_uid: str) -> str:
         """`p-` and 16 hex characters, as `DeidStudy.patient_ref`. Without a Patient ID nothing
         links two studies: names are shared by many people."""
         kind, value = self._patient(patient_id, study_uid)
-        return "p-" + self._digest(kind, value).hex()[:16]
+        return "p-" + self.keyed(kind, value)
 
     def back(self, patient_id: str, study_uid: str) -> timedelta:
         """How far this patient's dates go back: whole days, so that intervals and times stay."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from radraft.errors import StudyRejected, message
 from radraft.studies._files import Refusal, walk
-from radraft.studies.deid._process import DeidWorker
+from radraft.studies.deid._process import deid_worker
 from radraft.studies.deid.dicom import deidentify_file
 from radraft.studies.deid.pseudonyms import Pseudonyms
 from radraft.studies.deid.report import FileReport, Report
@@ -42,7 +42,7 @@ def deidentify_all(
     check_apart(source, out)
     files: list[FileReport] = []
     refused: list[Refusal] = []
-    with tempfile.TemporaryDirectory(prefix="radraft-deid-") as scratch, DeidWorker() as worker:
+    with tempfile.TemporaryDirectory(prefix="radraft-deid-") as scratch, deid_worker() as worker:
         found = list(walk(source, Path(scratch), worker))
         for done, item in enumerate(found, start=1):
             if isinstance(item, Refusal):
