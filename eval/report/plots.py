@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,8 @@ INK, MUTED, RULE = "#1f2a37", "#5d6b7a", "#d9dfe5"
 COLOUR: Mapping[str, str] = {"zh": "#17648a", "en": "#b86a1e", "": "#17648a"}
 MARK: Mapping[str, str] = {"zh": "o", "en": "D", "": "o"}
 """Shape tells the languages apart where colour does not."""
+# Matplotlib's settings and warnings belong to the process, and a server draws from many threads.
+_drawing = threading.Lock()
 _ROW = 0.30
 """Height of a row, in inches."""
 
@@ -114,14 +117,25 @@ def curve(calibration: Calibration, ui: Lang) -> str:
         return svg_text(figure, f"calibration {ui}")
 
 
+@dataclass(frozen=True)
+class Chart:
+    """One chart of a page. `key` names its caption among the page's words."""
+
+    key: str
+    svg: str
+    legend: tuple[tuple[str, str], ...]
+    """(colour's name, text)."""
+
+
 @contextmanager
 def drawing(height: float, left: float = 0.34) -> Iterator[tuple[Figure, Axes]]:
-    """A figure 7.6 inches wide, kept out of pyplot's global state."""
+    """A figure 7.6 inches wide, kept out of pyplot's global state. One at a time in a process."""
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     with (
+        _drawing,
         matplotlib.rc_context({"svg.fonttype": "none", "font.size": 10, "text.color": INK}),
         warnings.catch_warnings(),
     ):

@@ -6,13 +6,13 @@ the report's paper and in light on the workstation's dark screen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from radraft.eval.report.plots import INK, MUTED, RULE, calm, drawing, svg_text
+from radraft.eval.report.plots import INK, MUTED, RULE, calm, drawing, svg_text, whole_numbers
 from radraft.eval.values import Lang
 from radraft.finetune.trend.values import Figures, Kind, SiteTrend, Turn, Week
 from radraft.finetune.trend.words import word
@@ -87,6 +87,34 @@ def make_axis(trend: SiteTrend, lang: Lang) -> Axis:
     )
     seen = tuple(turn for turn in trend.turns if -0.5 <= axis.place(turn.at) <= count - 0.5)
     return replace(axis, turns=seen)
+
+
+def stacked(
+    axis: Axis,
+    names: Sequence[str],
+    rows: Sequence[tuple[str, Sequence[int]]],
+    totals: Sequence[int],
+    chart: str,
+) -> str:
+    """Horizontal bars as SVG: a bar for each of `names`, put together of `rows` (tone, length in
+    each bar), with its total at its end."""
+    with drawing(HEIGHT) as (figure, axes):
+        figure.subplots_adjust(left=0.33, right=0.93, top=0.98, bottom=0.13)
+        lefts = [0] * len(names)
+        for tone, counts in rows:
+            axes.barh(range(len(names)), counts, 0.62, lefts, color=TONES[tone])
+            lefts = [left + count for left, count in zip(lefts, counts, strict=True)]
+        for place, total in enumerate(totals):
+            at = (total, place)
+            axes.annotate(
+                str(total), at, (5, 0), textcoords="offset points", va="center", fontsize=TEXT
+            )
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(max(len(names), 5) - 0.4, -0.6)
+        axes.xaxis.set_major_locator(whole_numbers())
+        calm(axes)
+        axes.tick_params(labelsize=TEXT)
+        return finished(figure, axis, chart)
 
 
 @contextmanager

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from radraft.eval.report.plots import Chart
 from radraft.eval.values import Lang
-from radraft.finetune.trend.plots import Chart, charts
+from radraft.finetune.trend.plots import charts
 from radraft.finetune.trend.table import guard_lines, rows, scope
 from radraft.finetune.trend.values import Figures, SiteTrend
 from radraft.finetune.trend.words import decimal, median, percent, quartiles, word

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from radraft.eval.report.plots import calm, drawing, whole_numbers
+from radraft.eval.report.plots import Chart, whole_numbers
 from radraft.eval.values import Lang
 from radraft.finetune.trend import guard
-from radraft.finetune.trend.frame import HEIGHT, TEXT, TONES, Axis, finished, make_axis, weekly
+from radraft.finetune.trend.frame import (
+    TONES,
+    Axis,
+    finished,
+    make_axis,
+    stacked,
+    weekly,
+)
 from radraft.finetune.trend.values import Corrected, Figures, SiteTrend, Spread
 from radraft.finetune.trend.words import finding, word
 from radraft.finetune.values import Edit
@@ -19,32 +24,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_FINDINGS = 8
-# Matplotlib's settings belong to the process, and a server draws from many threads.
-_drawing = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Chart:
-    """One chart. `key` names its caption in `words.yaml`."""
-
-    key: str
-    svg: str
-    legend: tuple[tuple[str, str], ...]
-    """(colour's name, text)."""
 
 
 def charts(trend: SiteTrend, lang: Lang) -> tuple[Chart, ...]:
     """All charts that have something to show, in reading order. Needs a signature on a draft."""
     axis = make_axis(trend, lang)
-    with _drawing:
-        found = [
-            _distance(axis),
-            _sentences(axis),
-            _minutes(axis),
-            _untouched(axis),
-            _findings(axis, trend.total.corrected),
-            _volume(axis),
-        ]
+    found = [
+        _distance(axis),
+        _sentences(axis),
+        _minutes(axis),
+        _untouched(axis),
+        _findings(axis, trend.total.corrected),
+        _volume(axis),
+    ]
     return tuple(chart for chart in found if chart is not None)
 
 
@@ -100,29 +92,11 @@ def _findings(axis: Axis, corrected: Sequence[Corrected]) -> Chart | None:
     if not shown:
         return None
     kinds = ("corrected", "deleted", "added")
-    with drawing(HEIGHT) as (figure, axes):
-        figure.subplots_adjust(left=0.33, right=0.93, top=0.98, bottom=0.13)
-        lefts = [0] * len(shown)
-        for kind in kinds:
-            counts = [int(getattr(one, kind)) for one in shown]
-            axes.barh(range(len(shown)), counts, 0.62, lefts, color=TONES[kind])
-            lefts = [left + count for left, count in zip(lefts, counts, strict=True)]
-        for place, one in enumerate(shown):
-            axes.annotate(
-                str(one.reports),
-                (one.reports, place),
-                (5, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=TEXT,
-            )
-        axes.set_yticks(range(len(shown)), [finding(one.code).get(axis.lang) for one in shown])
-        axes.set_ylim(max(len(shown), 5) - 0.4, -0.6)
-        axes.xaxis.set_major_locator(whole_numbers())
-        calm(axes)
-        axes.tick_params(labelsize=TEXT)
-        legend = tuple((kind, word(f"finding_{kind}").get(axis.lang)) for kind in kinds)
-        return Chart("findings_caption", finished(figure, axis, "findings"), legend)
+    names = [finding(one.code).get(axis.lang) for one in shown]
+    rows = [(kind, [int(getattr(one, kind)) for one in shown]) for kind in kinds]
+    svg = stacked(axis, names, rows, [one.reports for one in shown], "findings")
+    legend = tuple((kind, word(f"finding_{kind}").get(axis.lang)) for kind in kinds)
+    return Chart("findings_caption", svg, legend)
 
 
 def _volume(axis: Axis) -> Chart:

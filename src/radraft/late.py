@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -15,7 +13,7 @@ from radraft.errors import NotFound, StudyRejected, message
 from radraft.reports import check
 from radraft.store import late
 from radraft.studies.deidentify import deidentify
-from radraft.studies.intake.files import sha256_of
+from radraft.studies.intake.files import link, sha256_of
 from radraft.studies.quality.values import StudyQuality
 from radraft.studies.read import read
 from radraft.studies.values import CheckedStudy, DeidStudy, Instance, KeyImages, Rejection, Study
@@ -142,7 +140,7 @@ def _join(study: Study, keys: tuple[str, ...], objects: Objects, folder: Path) -
     for number, instance in enumerate(study.instances):
         if sha256_of(instance.path) not in held:
             path = folder / f"{_SENT}-{number:06d}.dcm"
-            _link(instance.path, path)
+            link(instance.path, path)
             sent[path] = instance.path
     if not sent:
         return _Joined(study, (), {}, (), ())
@@ -156,11 +154,3 @@ def _join(study: Study, keys: tuple[str, ...], objects: Objects, folder: Path) -
         rejections=tuple(replace(one, file=str(sent[Path(one.file)])) for one in rejections),
         refused=tuple((sent[Path(one.file)], one.code) for one in rejections),
     )
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        # Another file system, or one without hard links.
-        shutil.copyfile(source, target)

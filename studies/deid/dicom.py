@@ -23,7 +23,6 @@ from radraft.studies.deid.pseudonyms import Pseudonyms
 from radraft.studies.deid.report import Count, Done, FileReport, Kind
 
 _PIXEL_DATA = 0x7FE00010
-_KEPT_FRAMES = 1
 Array = npt.NDArray[Any]
 
 

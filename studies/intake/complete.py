@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from radraft.locks import alone
 from radraft.store import arrivals
 from radraft.store.database import Store
-from radraft.studies.intake.inbox import Inbox, link
+from radraft.studies.intake.files import link
+from radraft.studies.intake.inbox import Inbox
 from radraft.studies.intake.values import IngestResult
 
 _LOG = logging.getLogger("radraft.intake")
@@ -59,8 +58,8 @@ class Completion:
         without waiting for more of them.
         """
         taken = 0
-        with _alone(self._scratch / "completion.lock") as alone:
-            if not alone:
+        with alone(self._scratch / "completion.lock") as first:
+            if not first:
                 return 0
             with self._store.read() as session:
                 waiting = arrivals.waiting_studies(session)
@@ -152,18 +151,3 @@ def _verdicts(
 def _is_zip(path: Path) -> bool:
     with path.open("rb") as stream:
         return stream.read(4) == b"PK\x03\x04"
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[bool]:
-    """Whether no other process holds the lock `path`, which is held then; waits for nobody."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        yield False
-    else:
-        yield True
-    finally:
-        os.close(descriptor)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
+import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -67,3 +70,17 @@ def _described(content: mmap.mmap) -> tuple[int, str, dict[int, str]]:
             deflated=encoding.syntax == DEFLATED,
         )
     return encoding.start, encoding.syntax, found
+
+
+def link(source: Path, target: Path) -> None:
+    """Give `source` a second name, or copy it where the file system has no hard links."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return
+    except OSError as error:
+        if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV}:
+            raise
+        shutil.copyfile(source, target)
+        with target.open("rb") as stream:
+            os.fsync(stream.fileno())

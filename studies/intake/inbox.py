@@ -11,7 +11,6 @@ import fcntl
 import logging
 import os
 import secrets
-import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -23,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.store import arrivals
 from radraft.studies.intake._commit import GroupCommit
+from radraft.studies.intake.files import link
 from radraft.studies.intake.values import Clock, Incoming, Outcome
 
 if TYPE_CHECKING:
@@ -164,20 +164,6 @@ class Inbox:
             path.unlink()
         if orphans:
             _LOG.info("removed %d files that had not arrived wholly", len(orphans))
-
-
-def link(source: Path, target: Path) -> None:
-    """Give `source` a second name, or copy it where the file system has no hard links."""
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        return
-    except OSError as error:
-        if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV}:
-            raise
-        shutil.copyfile(source, target)
-        with target.open("rb") as stream:
-            os.fsync(stream.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

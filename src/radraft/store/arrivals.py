@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Table, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from radraft.store.sql import storable
+from radraft.store.sql import insert_all_new, storable
 from radraft.store.tables import ArrivalRow
 
 
@@ -84,16 +83,8 @@ def add(session: Session, new: Sequence[NewArrival]) -> frozenset[str]:
     """
     if not new:
         return frozenset()
-    table = ArrivalRow.__table__
-    assert isinstance(table, Table)
-    postgres = session.get_bind().dialect.name == "postgresql"
-    added = (
-        (postgresql.insert if postgres else sqlite.insert)(table)
-        .values([_values(one) for one in new])
-        .on_conflict_do_nothing()
-        .returning(table.c.file)
-    )
-    return frozenset(session.scalars(added))
+    added = insert_all_new(session, ArrivalRow, [_values(one) for one in new])
+    return frozenset(row.file for row in added)
 
 
 def _values(new: NewArrival) -> dict[str, object]:

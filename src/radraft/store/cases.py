@@ -77,7 +77,7 @@ def add_study(
         issues=issues,
     )
     if added:
-        _add_identity(session, study, deid, original_keys)
+        add_identity(session, study, deid, original_keys)
     return added
 
 
@@ -216,7 +216,7 @@ def _set_state(session: Session, case_ids: tuple[str, ...], state: CaseState) ->
     session.execute(update(CaseRow).where(CaseRow.case_id.in_(case_ids)).values(state=state.value))
 
 
-def _add_identity(
+def add_identity(
     session: Session, study: Study, deid: DeidStudy, original_keys: tuple[str, ...]
 ) -> None:
     patient = study.patient

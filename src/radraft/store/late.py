@@ -98,7 +98,7 @@ def renew(
         session.execute(delete(table).where(table.case_id == deid.case_id))
     session.delete(who)
     session.flush()
-    cases._add_identity(session, checked.study, deid, keys)
+    cases.add_identity(session, checked.study, deid, keys)
 
 
 def _all_keys(now: tuple[str, ...], who: StudyIdentityRow) -> tuple[str, ...]:

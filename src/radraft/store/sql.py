@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Table
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -11,12 +14,18 @@ from radraft.store.base import Base
 
 def insert_new(session: Session, kind: type[Base], **values: object) -> bool:
     """Insert unless a row with the same key is there, waiting for whoever is inserting it now."""
+    return bool(insert_all_new(session, kind, [values]))
+
+
+def insert_all_new(
+    session: Session, kind: type[Base], rows: Sequence[Mapping[str, object]]
+) -> Sequence[Row[Any]]:
+    """Insert those of `rows` that are not there yet, as `insert_new`; whole rows that were."""
     table = kind.__table__
     assert isinstance(table, Table)
     dialect = session.get_bind().dialect.name
     insert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
-    added = insert.values(**values).on_conflict_do_nothing().returning(*table.primary_key)
-    return session.execute(added).first() is not None
+    return session.execute(insert.values(rows).on_conflict_do_nothing().returning(table)).all()
 
 
 def storable(text: str) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from radraft.eval.report.plots import Chart
 from radraft.eval.values import Lang
 from radraft.finetune.trend.words import percent
 from radraft.studies.quality.site.figures import RECENT, Count, Group, SiteQuality, Tally
-from radraft.studies.quality.site.plots import TONE, Chart, charts, named
+from radraft.studies.quality.site.plots import TONE, charts, named
 from radraft.studies.quality.site.words import label, sentence, word
 from radraft.studies.quality.values import Verdict
 

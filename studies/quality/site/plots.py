@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from radraft.eval.report.plots import calm, drawing, whole_numbers
+from radraft.eval.report.plots import Chart, whole_numbers
 from radraft.eval.values import Lang
-from radraft.finetune.trend.frame import HEIGHT, TEXT, TONES, Axis, finished, weekly
+from radraft.finetune.trend.frame import TONES, Axis, finished, stacked, weekly
 from radraft.finetune.trend.values import Week
 from radraft.studies.quality.site.figures import RECENT, Group, SiteQuality, Tally, tally_of
 from radraft.studies.quality.site.words import label, word
@@ -30,32 +28,19 @@ MOST_BARS = 8
 _FEWEST_WEEKS = 6
 _LONGEST = 26
 """Characters of a name beside a bar; Chinese ones count twice."""
-# Matplotlib's settings belong to the process, and a server draws from many threads.
-_drawing = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Chart:
-    """One chart. `key` names its caption in `words.yaml`."""
-
-    key: str
-    svg: str
-    legend: tuple[tuple[str, str], ...]
-    """(colour's name, text)."""
 
 
 def charts(site: SiteQuality, lang: Lang) -> tuple[Chart, ...]:
     """All charts that have something to show, in reading order."""
     axis = _axis(site, lang)
-    with _drawing:
-        found = [
-            _volume(axis, site),
-            _lost(axis, site.devices),
-            _reasons(axis, site.total),
-            _trend(axis, site),
-            _bars(axis, site.devices, "devices"),
-            _bars(axis, site.operators, "operators"),
-        ]
+    found = [
+        _volume(axis, site),
+        _lost(axis, site.devices),
+        _reasons(axis, site.total),
+        _trend(axis, site),
+        _bars(axis, site.devices, "devices"),
+        _bars(axis, site.operators, "operators"),
+    ]
     return tuple(chart for chart in found if chart is not None)
 
 
@@ -161,24 +146,9 @@ def _bars(axis: Axis, groups: Sequence[Group], which: str) -> Chart | None:
 def _horizontal(
     axis: Axis, names: Sequence[str], rows: Sequence[Mapping[Verdict, int]], name: str
 ) -> str:
-    with drawing(HEIGHT) as (figure, axes):
-        figure.subplots_adjust(left=0.33, right=0.93, top=0.98, bottom=0.13)
-        lefts = [0] * len(rows)
-        for verdict in Verdict:
-            counts = [row.get(verdict, 0) for row in rows]
-            axes.barh(range(len(rows)), counts, 0.62, lefts, color=TONES[TONE[verdict]])
-            lefts = [left + count for left, count in zip(lefts, counts, strict=True)]
-        for place, total in enumerate(lefts):
-            at = (total, place)
-            axes.annotate(
-                str(total), at, (5, 0), textcoords="offset points", va="center", fontsize=TEXT
-            )
-        axes.set_yticks(range(len(rows)), [_cut(one) for one in names])
-        axes.set_ylim(max(len(rows), 5) - 0.4, -0.6)
-        axes.xaxis.set_major_locator(whole_numbers())
-        calm(axes)
-        axes.tick_params(labelsize=TEXT)
-        return finished(figure, axis, name)
+    counted = [(TONE[one], [row.get(one, 0) for row in rows]) for one in Verdict]
+    totals = [sum(row.get(one, 0) for one in Verdict) for row in rows]
+    return stacked(axis, [_cut(one) for one in names], counted, totals, name)
 
 
 def _cut(name: str) -> str:
