@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from radraft.errors import NotFound
 from radraft.eval.values import Lang
 from radraft.finetune.trend.facts import Ledger
 from radraft.finetune.trend.page import fragment
 from radraft.finetune.trend.table import to_csv
 from radraft.finetune.trend.values import SiteTrend
 from radraft.finetune.trend.weeks import trends
-from radraft.ui import static
+from radraft.ui.figures import Drawn, page, picked
 
 if TYPE_CHECKING:
     from radraft.service import Service
@@ -28,8 +26,8 @@ def add_flywheel(app: FastAPI, service: Service) -> None:
     shown = Shown(service)
 
     @app.get(PATH)
-    def page() -> Response:
-        return HTMLResponse(static.text("flywheel.html"))
+    def shell() -> Response:
+        return HTMLResponse(page("flywheel", "trend"))
 
     @app.get("/api/flywheel")
     def part(lang: Lang = "en", site: str | None = None) -> Response:
@@ -46,35 +44,20 @@ def add_flywheel(app: FastAPI, service: Service) -> None:
 
 
 class Shown:
-    """What the page shows. Pairs are read once while the server runs, and a site's plots are drawn
-    anew only when its figures changed."""
+    """What the page shows. Pairs are read once while the server runs."""
 
     def __init__(self, service: Service) -> None:
         self.ledger = Ledger()
         self._service = service
-        self._drawn: dict[tuple[str, Lang], tuple[SiteTrend, str]] = {}
-        self._lock = threading.Lock()
+        self._drawn: Drawn[SiteTrend] = Drawn(lambda trend, lang: fragment((trend,), lang))
 
-    def part(self, lang: Lang, site: str | None) -> dict[str, object]:
-        """`site` or this hospital's own, else the first: its sections as HTML, and all sites.
-
-        NotFound `trend_site_unknown` for a site that is named and not there.
-        """
-        found = trends(self._service.store, ledger=self.ledger)
-        sites = [trend.site for trend in found]
-        own = self._service.settings.site
-        if site is None and sites:
-            site = own if own in sites else sites[0]
-        if site is not None and site not in sites:
-            raise NotFound("trend_site_unknown")
-        chosen = next((trend for trend in found if trend.site == site), None)
-        return {"sites": sites, "site": site, "html": self._html(chosen, lang)}
-
-    def _html(self, trend: SiteTrend | None, lang: Lang) -> str:
-        if trend is None:
-            return fragment((), lang)
-        with self._lock:
-            known = self._drawn.get((trend.site, lang))
-            if known is None or known[0] != trend:
-                known = self._drawn[trend.site, lang] = (trend, fragment((trend,), lang))
-            return known[1]
+    def part(self, lang: Lang, named: str | None) -> dict[str, object]:
+        """`figures.picked`'s site: its sections as HTML; and all sites. NotFound
+        `trend_site_unknown`."""
+        found = {one.site: one for one in trends(self._service.store, ledger=self.ledger)}
+        sites = list(found)
+        site = picked(sites, named, self._service.settings.site, "trend_site_unknown")
+        if site is None:
+            return {"sites": sites, "site": None, "html": fragment((), lang)}
+        html = self._drawn.html(site, found[site], lang)
+        return {"sites": sites, "site": site, "html": html}

@@ -3,18 +3,16 @@ is named on it; operators are staff of the hospital whose workstation this is.""
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from radraft.errors import NotFound
 from radraft.eval.values import Lang
 from radraft.studies.quality.site.figures import SiteQuality, facts, of_site, records
 from radraft.studies.quality.site.page import fragment
 from radraft.studies.quality.site.table import coded, to_csv
-from radraft.ui import static
+from radraft.ui.figures import Drawn, page, picked
 
 if TYPE_CHECKING:
     from radraft.service import Service
@@ -27,8 +25,8 @@ def add_quality(app: FastAPI, service: Service) -> None:
     shown = Shown(service)
 
     @app.get(PATH)
-    def page() -> Response:
-        return HTMLResponse(static.text("quality.html"))
+    def shell() -> Response:
+        return HTMLResponse(page("quality", "quality"))
 
     @app.get("/api/quality")
     def part(lang: Lang = "en", site: str | None = None) -> Response:
@@ -45,33 +43,19 @@ def add_quality(app: FastAPI, service: Service) -> None:
 
 
 class Shown:
-    """What the page shows; a site's plots are drawn anew only when its figures changed."""
+    """What the page shows."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._drawn: dict[tuple[str, Lang], tuple[SiteQuality, str]] = {}
-        self._lock = threading.Lock()
+        self._drawn: Drawn[SiteQuality] = Drawn(fragment)
 
-    def part(self, lang: Lang, site: str | None) -> dict[str, object]:
-        """`site` or this hospital's own, else the first: its sections as HTML, and all sites.
-
-        NotFound `quality_site_unknown` for a site that is named and not there.
-        """
+    def part(self, lang: Lang, named: str | None) -> dict[str, object]:
+        """`figures.picked`'s site: its sections as HTML; and all sites. NotFound
+        `quality_site_unknown`."""
         known = facts(self._service.store)
         sites = sorted({one.site for one in known})
-        own = self._service.settings.site
-        if site is None and sites:
-            site = own if own in sites else sites[0]
-        if site is not None and site not in sites:
-            raise NotFound("quality_site_unknown")
-        chosen = None if site is None else of_site(known, site)
-        return {"sites": sites, "site": site, "html": self._html(chosen, lang)}
-
-    def _html(self, site: SiteQuality | None, lang: Lang) -> str:
+        site = picked(sites, named, self._service.settings.site, "quality_site_unknown")
         if site is None:
-            return fragment(None, lang)
-        with self._lock:
-            known = self._drawn.get((site.site, lang))
-            if known is None or known[0] != site:
-                known = self._drawn[site.site, lang] = (site, fragment(site, lang))
-            return known[1]
+            return {"sites": sites, "site": None, "html": fragment(None, lang)}
+        html = self._drawn.html(site, of_site(known, site), lang)
+        return {"sites": sites, "site": site, "html": html}

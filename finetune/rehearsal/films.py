@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -51,20 +51,21 @@ def plan(
 ) -> tuple[Film, ...]:
     """The rehearsal's films: as many at every site, children and adults in the same shares.
 
-    A patient belongs to one site. Films of the `valid` splits are signed in the rounds; those of
-    the `test` splits are for the final figures. What is frozen is the product's own choice among
-    the patients of both, made by `secret`, its store's. EvalError as `load_set`; TrainingError
-    `rehearsal_films_missing` where the sets hold too few.
+    A patient belongs to one site and one part. The final figures are of films of the `test` splits;
+    what is signed in the rounds is of the `valid` splits and of who is left of `test`. What is
+    frozen is the product's own choice among the patients of both, made by `secret`, its store's.
+    EvalError as `load_set`; TrainingError `rehearsal_films_missing` where the sets hold too few.
     """
     known = [film for group in Group for film in _known(data, cache, group, secret)]
     wanted = {
         Part.FROZEN: sizes.frozen,
-        Part.TRAIN: sizes.rounds * sizes.cases,
         Part.FINAL: sizes.final,
+        Part.TRAIN: sizes.rounds * sizes.cases,
     }
     found: list[Film] = []
     for part, count in wanted.items():
-        own = [film for film in known if _part(film) is part]
+        gone = {(film.group, film.patient) for film in found}
+        own = [film for film in known if _may(film, part, gone)]
         adults = _shared(own, Group.ADULT, sites, round(count * ADULTS), seed)
         # Each site has as many as the other; children take the places of adults that are missing.
         fewest = min(len(of_site) for of_site in adults.values())
@@ -94,10 +95,13 @@ def _rarest(film: Film, often: Mapping[str, int]) -> tuple[int, str]:
     return min(((often[code], code) for code in film.present), default=(ALL, ""))
 
 
-def _part(film: _Known) -> Part:
+def _may(film: _Known, part: Part, gone: Collection[tuple[Group, str]]) -> bool:
+    """Whether the film may be for that part; `gone` are the patients that have one."""
     if film.held_out:
-        return Part.FROZEN
-    return Part.TRAIN if film.split == "valid" else Part.FINAL
+        return part is Part.FROZEN
+    if part is Part.FINAL:
+        return film.split == "test"
+    return part is Part.TRAIN and (film.group, film.patient) not in gone
 
 
 def _shared(

@@ -26,7 +26,7 @@ _LINES = ("main", "corrected", "deleted", "added", "other")
 _MOST_LINES = len(_LINES)
 MOST_BARS = 8
 _FEWEST_WEEKS = 6
-_LONGEST = 26
+_LONGEST = 22
 """Characters of a name beside a bar; Chinese ones count twice."""
 
 
