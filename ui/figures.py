@@ -8,14 +8,10 @@ from typing import Generic, TypeVar
 
 from radraft.errors import NotFound
 from radraft.eval.values import Lang
-from radraft.ui import static
 
 F = TypeVar("F")
-
-
-def page(name: str, title: str) -> str:
-    """The page that shows `/api/NAME`; `title` is its title's key among the page's words."""
-    return static.text("figures.html").replace("{name}", name).replace("{title}", title)
+PAGE = "figures.html"
+"""The one page; its path says what it shows."""
 
 
 def picked(sites: Sequence[str], named: str | None, own: str, unknown: str) -> str | None:

@@ -13,7 +13,8 @@ from radraft.finetune.trend.page import fragment
 from radraft.finetune.trend.table import to_csv
 from radraft.finetune.trend.values import SiteTrend
 from radraft.finetune.trend.weeks import trends
-from radraft.ui.figures import Drawn, page, picked
+from radraft.ui import static
+from radraft.ui.figures import PAGE, Drawn, picked
 
 if TYPE_CHECKING:
     from radraft.service import Service
@@ -26,8 +27,8 @@ def add_flywheel(app: FastAPI, service: Service) -> None:
     shown = Shown(service)
 
     @app.get(PATH)
-    def shell() -> Response:
-        return HTMLResponse(page("flywheel", "trend"))
+    def page() -> Response:
+        return HTMLResponse(static.text(PAGE))
 
     @app.get("/api/flywheel")
     def part(lang: Lang = "en", site: str | None = None) -> Response:

@@ -12,7 +12,8 @@ from radraft.eval.values import Lang
 from radraft.studies.quality.site.figures import SiteQuality, facts, of_site, records
 from radraft.studies.quality.site.page import fragment
 from radraft.studies.quality.site.table import coded, to_csv
-from radraft.ui.figures import Drawn, page, picked
+from radraft.ui import static
+from radraft.ui.figures import PAGE, Drawn, picked
 
 if TYPE_CHECKING:
     from radraft.service import Service
@@ -25,8 +26,8 @@ def add_quality(app: FastAPI, service: Service) -> None:
     shown = Shown(service)
 
     @app.get(PATH)
-    def shell() -> Response:
-        return HTMLResponse(page("quality", "quality"))
+    def page() -> Response:
+        return HTMLResponse(static.text(PAGE))
 
     @app.get("/api/quality")
     def part(lang: Lang = "en", site: str | None = None) -> Response:

@@ -1,10 +1,11 @@
 // The trend and the quality page: one site's figures and charts, drawn by the server in the reader's
-// language. The page's body names where they come from (`data-api`).
+// language. Both are this page; its path names which.
 
 import { part, setText } from "/ui/dom.js";
 import { language, onLanguage, pick, ready, setLanguage, t, translate } from "/ui/i18n.js";
 
-const api = document.body.dataset.api;
+const shown = location.pathname.slice(1);
+const api = `/api/${shown}`;
 let site = null;
 let asked = 0;
 
@@ -23,6 +24,7 @@ await show();
 async function show() {
   const number = ++asked;
   translate(document);
+  document.title = t(shown);
   for (const button of document.querySelectorAll("button[data-lang]")) {
     button.setAttribute("aria-pressed", String(button.dataset.lang === language()));
   }
