@@ -1,7 +1,7 @@
 """`make flywheel-demo`: the whole flywheel on real films and wording, with a simulated reader.
 
     python scripts/flywheel_demo.py [--data ../shared/data] [--work .radraft/flywheel] [--out docs]
-        [--tiny] [--rounds 3] [--cases 70] [--frozen 60] [--final 60] [--seed 0]
+        [--tiny] [--rounds 3] [--cases 60] [--frozen 60] [--final 60] [--seed 0]
         [--no-poisons] [--page]
 
 Every stage is kept in the work folder, so a run that was stopped goes on where it was; another seed

@@ -39,7 +39,7 @@ class Sizes:
     """How large a rehearsal is; films are counted for each site."""
 
     rounds: int = 3
-    cases: int = 70
+    cases: int = 60
     """In a round."""
     frozen: int = 60
     final: int = 60
