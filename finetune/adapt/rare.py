@@ -18,18 +18,18 @@ def repeated(pairs: Sequence[TrainingPair], rare: Rare) -> tuple[TrainingPair, .
     """`pairs`, each once or several times; repetitions follow after all others.
 
     A report is repeated for the rarest finding it states: `sqrt(share / f)` times where a share `f`
-    of the reports state it (the repeat factor of Gupta et al. 2019, LVIS, 3.3), twice that for a
-    critical one, rounded, at most `rare.most` times.
+    of the reports state it (the repeat factor of Gupta et al. 2019, LVIS, 3.3), `rare.critical`
+    times that for a critical one, rounded, at most `rare.most` times.
     """
     stated = [present(pair.signed.report) for pair in pairs]
     often = Counter(code for codes in stated for code in codes)
 
+    def factor(code: str) -> float:
+        weight = rare.critical if critical({code}) else 1.0
+        return weight * sqrt(rare.share * len(pairs) / often[code])
+
     def times(codes: frozenset[str]) -> int:
-        factors = [
-            sqrt(rare.share * len(pairs) / often[code]) * (2 if critical({code}) else 1)
-            for code in codes
-        ]
-        return max(1, min(rare.most, round(max(factors, default=1.0))))
+        return max(1, min(rare.most, round(max(map(factor, codes), default=1.0))))
 
     counts = [times(codes) for codes in stated]
     return tuple(

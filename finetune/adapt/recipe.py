@@ -77,6 +77,9 @@ class Rare(Strict):
 
     share: float = Field(default=0.2, ge=0, le=1)
     """Findings that a larger share of the reports state are not rare."""
+    critical: float = Field(default=2.0, ge=1)
+    """How much oftener than another finding as rare. Signed reports teach a model to state what is
+    likelier there than not, which a critical finding seldom is; readers want it said before."""
     most: int = Field(default=4, ge=1)
     """1 repeats nothing."""
 
