@@ -32,7 +32,7 @@ help:
 	@echo "make bench-eval   measure the metrics against pycocoevalcap on this machine (needs Java)"
 	@echo "make starter      train the starter model from raw data (DATA=folder; hours)"
 	@echo "make starter-eval   measure the starter and write its model card"
-	@echo "make flywheel-demo  sign, adapt, gate, promote at two sites with a simulated reader (DATA=folder; an hour)"
+	@echo "make flywheel-demo  sign, adapt, gate, promote at two sites with a simulated reader (DATA=folder; two hours, 20 GB of memory)"
 	@echo "make radeval      RadEval's model-based metrics in an environment of their own (6.5 GB)"
 
 demo: system-demo install vllm

@@ -11,6 +11,7 @@ from typing import Any
 from radraft.eval.report.markdown import table
 from radraft.eval.report.plots import INK, MUTED, RULE
 from radraft.finetune.rehearsal.goals import goals, shown
+from radraft.finetune.rehearsal.poison import Poison
 
 COLOURS = ("#17648a", "#b86a1e", "#3f7d4e", "#8a4a7d")
 NAME, CURVE = "flywheel", "flywheel-curve.svg"
@@ -163,8 +164,7 @@ def _decisions(result: Values) -> str:
 
 
 def _poisons(result: Values) -> str:
-    if not result["poisons"]:
-        return "Not run."
+    missing = [how.value for how in Poison if how.value not in result["poisons"]]
     rows = []
     for name, one in result["poisons"].items():
         changed = f"{one['changed']} of {one['reports']}" if "changed" in one else ""
@@ -172,7 +172,10 @@ def _poisons(result: Values) -> str:
         if "left_out_by_selection" in one:
             cells[0] = f"selection leaves out {one['left_out_by_selection']} of {one['reports']}"
         rows.append([name, changed or str(one["reports"]), *cells])
-    return table(["poison", "reports", "before training", "gate"], rows)
+    parts = [table(["poison", "reports", "before training", "gate"], rows)] if rows else []
+    if missing:
+        parts.append(f"Not run: {', '.join(missing)}.")
+    return "\n".join(parts)
 
 
 def _decision(decision: Values | None) -> str:
