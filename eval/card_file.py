@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from radraft import ready
 from radraft.errors import EvalError
+from radraft.ready import Strict
 from radraft.reports.findings.vocabulary import vocabulary
 from radraft.reports.values import Certainty
 
@@ -16,10 +17,8 @@ Labels = dict[str, Certainty]
 READY = ("radraft.eval", "cards")
 
 
-class CardFile(BaseModel):
+class CardFile(Strict):
     """One card. Exactly one of `table`, `studies` and `items` says where its studies are."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1)
     source: str
@@ -37,17 +36,17 @@ class CardFile(BaseModel):
     view: str | None = None
     age: str | None = None
     sex: str | None = None
-    present: dict[str, str] = {}
+    present: dict[str, str] = Field(default={})
     """Column with 1 for what is there: finding code."""
     normal: tuple[str, ...] = ()
     """Columns with 1 where none of `present` is there."""
     column: str | None = None
-    values: dict[str, Labels] = {}
+    values: dict[str, Labels] = Field(default={})
     """Value of `column`: labels."""
 
     studies: str | None = None
     """Folder with one folder for each study."""
-    labels: dict[str, Labels] = {}
+    labels: dict[str, Labels] = Field(default={})
     none_of: tuple[str, ...] = ()
     """What `no_finding: present` in `labels` says is absent."""
 
@@ -72,30 +71,19 @@ def card_file(name_or_path: str) -> CardFile:
 
     EvalError `eval_unknown_set`, or `eval_card_invalid` naming the fields to correct.
     """
-    import yaml
-
+    name = Path(name_or_path).stem
     try:
-        return CardFile.model_validate(yaml.safe_load(_text(name_or_path)))
-    except ValidationError as error:
-        where = {".".join(str(step) for step in item["loc"]) or "file" for item in error.errors()}
-        fields = ", ".join(sorted(where))
-    except yaml.YAMLError:
-        fields = "file"
-    raise EvalError("eval_card_invalid", name=Path(name_or_path).stem, fields=fields)
+        return ready.load(CardFile, name_or_path, *READY)
+    except ready.NotFound:
+        known = ", ".join(names())
+        raise EvalError("eval_unknown_set", name=name, known=known) from None
+    except ready.Invalid as error:
+        raise EvalError("eval_card_invalid", name=name, fields=error.fields) from None
 
 
 def names() -> tuple[str, ...]:
     """Names of the ready sets."""
     return ready.names(*READY)
-
-
-def _text(name_or_path: str) -> str:
-    try:
-        return ready.text(name_or_path, *READY)
-    except (OSError, UnicodeDecodeError):
-        raise EvalError(
-            "eval_unknown_set", name=Path(name_or_path).stem, known=", ".join(names())
-        ) from None
 
 
 def table_rows(card: CardFile, data: Path) -> dict[str, dict[str, str]]:

@@ -196,7 +196,7 @@ class _Item:
         model = self.run.model
         try:
             request = await asyncio.to_thread(self._prepare, self.run.perturb)
-            if request is None:
+            if isinstance(request, line.Barred):
                 return {"failed": NOT_COVERED}
             result = await line.ask(
                 request,
@@ -241,14 +241,14 @@ class _Item:
         model = self.run.model
         request = await asyncio.to_thread(self._prepare, self.run.perturb)
         blank = await asyncio.to_thread(self._prepare, BLANK)
-        assert request is not None
-        assert blank is not None
+        assert not isinstance(request, line.Barred)
+        assert not isinstance(blank, line.Barred)
         scorer = Scorer(
             model.profile, model.endpoint, self.client, model.projector, model.timeout_s
         )
         return await scorer.support(report, request, blank)
 
-    def _prepare(self, perturbation: Perturbation | None) -> DraftRequest | None:
+    def _prepare(self, perturbation: Perturbation | None) -> DraftRequest | line.Barred:
         """The line's own preparation, with the key images changed."""
         assert self.own.case is not None
         run, donor = self.run, None

@@ -6,10 +6,8 @@ A recipe is a YAML file, by name from `finetune/recipes/` or by path from the ho
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from radraft import ready
 from radraft.errors import TrainingError
@@ -17,9 +15,6 @@ from radraft.finetune.starter.recipe import PairRecipe
 from radraft.finetune.train.recipe import LanguageRecipe
 from radraft.ready import Strict
 from radraft.vision_encoder.train.recipe import EncoderRecipe
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 READY = ("radraft.finetune", "recipes")
 
@@ -44,31 +39,16 @@ def load_recipe(name_or_path: str) -> Recipe:
 
     TrainingError `training_recipe_not_found`, or `training_recipe_invalid` naming the fields.
     """
-    text = _read(name_or_path)
+    name = Path(name_or_path).stem
     try:
-        return Recipe.from_yaml(text)
-    except ValidationError as error:
-        fields = ", ".join(sorted({_field(item) for item in error.errors()}))
-    except (yaml.YAMLError, TypeError, ValueError):
-        fields = "file"
-    raise TrainingError("training_recipe_invalid", recipe=Path(name_or_path).stem, fields=fields)
+        return ready.load(Recipe, name_or_path, *READY)
+    except ready.NotFound:
+        known = ", ".join(names())
+        raise TrainingError("training_recipe_not_found", recipe=name, known=known) from None
+    except ready.Invalid as error:
+        raise TrainingError("training_recipe_invalid", recipe=name, fields=error.fields) from None
 
 
 def names() -> tuple[str, ...]:
     """Names of the ready recipes."""
     return ready.names(*READY)
-
-
-def _read(name_or_path: str) -> str:
-    try:
-        return ready.text(name_or_path, *READY)
-    except (OSError, UnicodeDecodeError):
-        raise TrainingError(
-            "training_recipe_not_found", recipe=Path(name_or_path).stem, known=", ".join(names())
-        ) from None
-
-
-def _field(item: ErrorDetails) -> str:
-    where = ".".join(str(step) for step in item["loc"]) or "file"
-    # A check over several fields has the place of what holds them all; its words name the field.
-    return f"{where} ({item['ctx']['error']})" if item["type"] == "value_error" else where

@@ -9,8 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from radraft import canonical, ready
 from radraft.errors import SettingsError
@@ -27,29 +26,19 @@ def load_profile(name_or_path: str) -> Profile:
 
     Raises SettingsError `profile_not_found`, or `profile_invalid` naming the fields to correct.
     """
-    text = _read(name_or_path)
+    name = Path(name_or_path).stem
     try:
-        return Profile.from_yaml(text)
-    except ValidationError as error:
-        where = {".".join(str(step) for step in item["loc"]) or "file" for item in error.errors()}
-        fields = ", ".join(sorted(where))
-    except (yaml.YAMLError, TypeError, ValueError):
-        fields = "file"
-    raise SettingsError("profile_invalid", profile=Path(name_or_path).stem, fields=fields)
+        return ready.load(Profile, name_or_path, *READY)
+    except ready.NotFound:
+        known = ", ".join(names())
+        raise SettingsError("profile_not_found", profile=name, known=known) from None
+    except ready.Invalid as error:
+        raise SettingsError("profile_invalid", profile=name, fields=error.fields) from None
 
 
 def names() -> tuple[str, ...]:
     """Names of the ready profiles."""
     return ready.names(*READY)
-
-
-def _read(name_or_path: str) -> str:
-    try:
-        return ready.text(name_or_path, *READY)
-    except (OSError, UnicodeDecodeError):
-        raise SettingsError(
-            "profile_not_found", profile=Path(name_or_path).stem, known=", ".join(names())
-        ) from None
 
 
 class StarterCheckpoint(Strict):

@@ -229,15 +229,15 @@ async def bare(bodies: Sequence[bytes], bench: Bench) -> None:
         await asyncio.gather(*(one(content) for content in bodies))
 
 
-def prepared(case_id: str, bench: Bench) -> object | None:
-    """The draft request of a case; None where the model does not cover it."""
+def prepared(case_id: str, bench: Bench) -> object:
+    """The draft request of a case, or why there is none."""
     return line.prepare(case_id, store=bench.store, profile=bench.profile, eyes=bench.eyes)
 
 
 def body(case_id: str, bench: Bench) -> bytes:
     """The HTTP body radraft sends for a case."""
     request = line.prepare(case_id, store=bench.store, profile=bench.profile, eyes=bench.eyes)
-    assert request is not None
+    assert not isinstance(request, line.Barred)
     return chat_body(request, bench.profile, bench.eyes.projector, bench.endpoint.model)
 
 

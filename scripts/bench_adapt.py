@@ -101,7 +101,7 @@ def one(
     (case_id,) = taken.cases
     truth = Truth(film.group, film.present, {})
     request = line.prepare(case_id, store=store, profile=profile, eyes=eyes)
-    assert request is not None
+    assert not isinstance(request, line.Barred)
     report = read(skeleton(case_id), drafting, truth)
     draft = Draft(
         case_id, report, Coverage.DRAFTED, profile.model_id, None, request.request_sha, None

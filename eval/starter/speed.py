@@ -101,7 +101,7 @@ def _requests(items: Sequence[SetItem], model: Model, keep: Path) -> list[DraftR
             request = case and line.prepare(
                 case.case_id, store=store, profile=model.profile, eyes=model.eyes
             )
-            if request:
+            if request and not isinstance(request, line.Barred):
                 found.append(request)
             if len(found) > AT_ONCE:
                 return found

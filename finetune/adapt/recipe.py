@@ -6,8 +6,7 @@ import math
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from radraft import ready
 from radraft.errors import TrainingError
@@ -140,20 +139,14 @@ def load_recipe(name_or_path: str) -> AdaptRecipe:
 
     TrainingError `training_recipe_not_found`, or `training_recipe_invalid` naming the fields.
     """
+    name = Path(name_or_path).stem
     try:
-        text = ready.text(name_or_path, *READY)
-    except (OSError, UnicodeDecodeError):
-        raise TrainingError(
-            "training_recipe_not_found", recipe=Path(name_or_path).stem, known=", ".join(names())
-        ) from None
-    try:
-        return AdaptRecipe.from_yaml(text)
-    except ValidationError as error:
-        where = {".".join(str(step) for step in item["loc"]) or "file" for item in error.errors()}
-        fields = ", ".join(sorted(where))
-    except (yaml.YAMLError, TypeError, ValueError):
-        fields = "file"
-    raise TrainingError("training_recipe_invalid", recipe=Path(name_or_path).stem, fields=fields)
+        return ready.load(AdaptRecipe, name_or_path, *READY)
+    except ready.NotFound:
+        known = ", ".join(names())
+        raise TrainingError("training_recipe_not_found", recipe=name, known=known) from None
+    except ready.Invalid as error:
+        raise TrainingError("training_recipe_invalid", recipe=name, fields=error.fields) from None
 
 
 def names() -> tuple[str, ...]:

@@ -156,6 +156,6 @@ class _Arrival:
         if ready.quality is not None:
             quality.save(session, case_id, ready.quality, ready.checked.study)
         priors.record(session, case_id, datetime.now(UTC))
-        why = barred(session, self.profile, ready.deid)
-        if why is not None:
-            save(session, llm_draft.withheld(case_id, self.profile, why))
+        no = barred(session, self.profile, ready.deid)
+        if no is not None:
+            save(session, llm_draft.withheld(case_id, self.profile, no.why))

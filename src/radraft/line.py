@@ -15,6 +15,7 @@ from radraft.errors import RadraftError
 from radraft.llm import draft as llm_draft
 from radraft.llm.support import Scorer
 from radraft.llm.values import Draft, DraftedSentence
+from radraft.outcome import Barred as Barred
 from radraft.outcome import barred
 from radraft.outcome import save as save
 from radraft.prompts.build import build
@@ -71,17 +72,18 @@ def prepare(
     eyes: Eyes | None,
     adapter_id: str | None = None,
     change: Callable[[KeyImages], KeyImages] | None = None,
-) -> DraftRequest | None:
+) -> DraftRequest | Barred:
     """Everything before the language model: pixels, embedding, prompt.
 
-    None where the profile does not cover the case, or its images are too poor to draft from. `eyes`
-    is None for profiles that take pixels.
+    Barred where the profile does not cover the case, or its images are too poor to draft from.
+    `eyes` is None for profiles that take pixels.
     `change` gives other key images to draft from: an evaluation's question what the image matters.
     """
     with store.read() as session:
         case = cases.deid_study(session, case_id)
-        if barred(session, profile, case) is not None:
-            return None
+        no = barred(session, profile, case)
+        if no is not None:
+            return no
         chosen = images.load(session, store.objects, case_id)
         earlier = priors.given(
             session,
@@ -118,10 +120,8 @@ async def write(
     request = await asyncio.to_thread(
         prepare, case_id, store=store, profile=profile, eyes=eyes, adapter_id=drafter.adapter_id
     )
-    if request is None:
-        with store.read() as session:
-            why = barred(session, profile, cases.deid_study(session, case_id))
-        return llm_draft.withheld(case_id, profile, why or "study_not_covered"), None
+    if isinstance(request, Barred):
+        return llm_draft.withheld(case_id, profile, request.why), None
     result = await ask(
         request,
         profile=profile,
@@ -184,7 +184,7 @@ async def _measured(
             adapter_id=request.adapter_id,
             change=partial(blank, but=but),
         )
-        assert made is not None
+        assert not isinstance(made, Barred)
         return made
 
     def shown(image_id: str) -> DraftRequest:

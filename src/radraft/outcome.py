@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from radraft.prompts.build import request_json
@@ -20,12 +21,20 @@ WITHHELD = {Verdict.POOR: "quality_poor", Verdict.REFUSE: "quality_refused"}
 """Verdicts that nothing is drafted from, and the message code that says so."""
 
 
-def barred(session: Session, profile: Profile, case: DeidStudy) -> str | None:
-    """The message code of why no model may draft this case; None where one may."""
+@dataclass(frozen=True)
+class Barred:
+    """No model may draft the case."""
+
+    why: str
+    """Message code."""
+
+
+def barred(session: Session, profile: Profile, case: DeidStudy) -> Barred | None:
+    """Why no model may draft this case; None where one may."""
     if not profile.covers(case.modality, case.body_part, case.view):
-        return "study_not_covered"
+        return Barred("study_not_covered")
     verdict = quality.verdict(session, case.case_id)
-    return None if verdict is None else WITHHELD.get(verdict)
+    return Barred(WITHHELD[verdict]) if verdict in WITHHELD else None
 
 
 def save(session: Session, result: Draft, request: DraftRequest | None = None) -> None:

@@ -6,10 +6,26 @@ import json
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+
+class NotFound(Exception):
+    """No ready file of that name, and no readable file at that path."""
+
+
+class Invalid(Exception):
+    """The file does not hold the value."""
+
+    def __init__(self, fields: str) -> None:
+        super().__init__(fields)
+        self.fields = fields
+        """What to correct: names of fields, `file` where it is all of it."""
 
 
 class Strict(BaseModel):
@@ -26,19 +42,41 @@ class Strict(BaseModel):
         return cls.model_validate_json(json.dumps(yaml.safe_load(text)))
 
 
+_Value = TypeVar("_Value", bound=Strict)
+
+
 def names(package: str, folder: str) -> tuple[str, ...]:
     """Names of the YAML files that the package has in `folder`."""
     found = (item.name for item in _folder(package, folder).iterdir())
     return tuple(sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml")))
 
 
-def text(name_or_path: str, package: str, folder: str) -> str:
-    """What the ready file of that name, or the file at that path, says. OSError or
-    UnicodeDecodeError where it cannot be read."""
+def load(kind: type[_Value], name_or_path: str, package: str, folder: str) -> _Value:
+    """The value in the ready file of that name, or in the file at that path. NotFound, Invalid."""
+    try:
+        text = _text(name_or_path, package, folder)
+    except (OSError, UnicodeDecodeError):
+        raise NotFound from None
+    try:
+        return kind.from_yaml(text)
+    except ValidationError as error:
+        fields = ", ".join(sorted({_field(item) for item in error.errors()}))
+    except (yaml.YAMLError, TypeError, ValueError):
+        fields = "file"
+    raise Invalid(fields)
+
+
+def _text(name_or_path: str, package: str, folder: str) -> str:
     if name_or_path in names(package, folder):
         ready = _folder(package, folder).joinpath(f"{name_or_path}.yaml")
         return ready.read_text(encoding="utf-8")
     return Path(name_or_path).expanduser().read_text(encoding="utf-8")
+
+
+def _field(item: ErrorDetails) -> str:
+    where = ".".join(str(step) for step in item["loc"]) or "file"
+    # A check over several fields has the place of what holds them all; its words name the field.
+    return f"{where} ({item['ctx']['error']})" if item["type"] == "value_error" else where
 
 
 def _folder(package: str, folder: str) -> Traversable:

@@ -172,7 +172,7 @@ async def _again(case_id: str, store: Store, drafter: Drafter) -> Draft | None:
         eyes=drafter.eyes,
         adapter_id=drafter.adapter_id,
     )
-    if request is None:
+    if isinstance(request, line.Barred):
         return None
     return await line.ask(
         request,

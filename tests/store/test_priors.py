@@ -233,7 +233,7 @@ def test_the_line_asks_with_them(sqlite_store: Store) -> None:
     later = taken(sqlite_store, 2, "Wang^Xiaoming", site="south")
     profile = load_profile("qwen3-vl-8b-instruct")
     request = line.prepare(later, store=sqlite_store, profile=profile, eyes=None)
-    assert request is not None
+    assert not isinstance(request, line.Barred)
     assert [prior.days_before for prior in request.priors] == [120]
     body = json.loads(chat_body(request, profile, None, "qwen"))
     kinds = [part["type"] for part in body["messages"][1]["content"]]

@@ -198,9 +198,9 @@ class _Run:
         return kept
 
     async def _answer(
-        self, job: _Job, request: DraftRequest | None, client: httpx.AsyncClient
+        self, job: _Job, request: DraftRequest | line.Barred, client: httpx.AsyncClient
     ) -> _Kept:
-        if request is None:
+        if isinstance(request, line.Barred):
             return _Kept(NOT_COVERED, None, 0.0, 0)
         path = self._path(job, request)
         known: Any = None if job.anew else read_json(path)
@@ -237,7 +237,7 @@ class _Run:
             anew=job.anew,
         )
 
-    def _prepare(self, job: _Job) -> DraftRequest | None:
+    def _prepare(self, job: _Job) -> DraftRequest | line.Barred:
         store, donor = self.desk.store, None
         if job.donor is not None:
             with store.read() as session:

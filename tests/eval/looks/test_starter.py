@@ -50,7 +50,7 @@ class Product:
             eyes=self.model.eyes,
             change=change_of(BLANK if blank else None, None),
         )
-        assert made is not None
+        assert not isinstance(made, line.Barred)
         return made
 
 
