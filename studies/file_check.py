@@ -15,9 +15,9 @@ from radraft.studies._child import Worker, WorkerLost
 from radraft.studies._files import Found, Refusal, walk
 from radraft.studies._group import group
 from radraft.studies._limits import CHECK_SECONDS
-from radraft.studies.choose.frames import image_id
+from radraft.studies.choose.frames import key_image
 from radraft.studies.decode import Frame, as_frame
-from radraft.studies.values import KeyImage, KeyImages, Study
+from radraft.studies.values import KeyImages, Study
 
 if TYPE_CHECKING:
     from radraft.studies.quality.content import Seen
@@ -177,15 +177,7 @@ def judged(seen: Seen | None = None) -> Judge:
     of_series = rules(About.SERIES)
 
     def of_file(study: Study, frame: Frame, number: int) -> StudyQuality:
-        image = KeyImage(
-            image_id=image_id(frame.pixels),
-            pixels=frame.pixels,
-            values=frame.values,
-            instance_ref="",
-            frame=number,
-            window=frame.window,
-            score=1.0,
-        )
+        image = key_image(frame, "", number)
         checked = check(study)
         reasons = tuple(one for one in checked.reasons if one.code not in of_series)
         return judge(replace(checked, reasons=reasons), KeyImages("", (image,)), seen)

@@ -39,6 +39,22 @@ def image_id(pixels: npt.NDArray[np.uint8]) -> str:
     return digest.hexdigest()
 
 
+def key_image(
+    frame: Frame, instance_ref: str, number: int, name: WindowName = WindowName.OWN
+) -> KeyImage:
+    """Frame `number` of an instance as a key image, through the window that `frame` has."""
+    return KeyImage(
+        image_id=image_id(frame.pixels),
+        pixels=frame.pixels,
+        values=frame.values,
+        instance_ref=instance_ref,
+        frame=number,
+        window=frame.window,
+        score=1.0,
+        window_name=name,
+    )
+
+
 class Taker:
     """Decodes slots of one study; `clean` blacks out burned-in text before anything looks."""
 
@@ -67,17 +83,11 @@ class Taker:
         if frame is None:
             return None
         seen = window_of(frame.values, window)
-        bounds, pixels = (frame.window, frame.pixels) if seen is None else seen
-        return KeyImage(
-            image_id=image_id(pixels),
-            pixels=pixels,
-            values=frame.values,
-            instance_ref=slot.instance.instance_ref,
-            frame=slot.frame,
-            window=bounds,
-            score=1.0,
-            window_name=WindowName.OWN if seen is None else window,
-        )
+        if seen is None:
+            return key_image(frame, slot.instance.instance_ref, slot.frame)
+        bounds, pixels = seen
+        shown = Frame(frame.values, pixels, bounds)
+        return key_image(shown, slot.instance.instance_ref, slot.frame, window)
 
     def _decode(self, slot: Slot) -> Frame | None:
         try:
