@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from radraft.finetune.adapt import keys, travel
 from radraft.finetune.adapt.values import Base
+from radraft.finetune.registry.values import Adapter
 from radraft.settings import Settings
 from radraft.store.database import open_store
-from tests.finetune.adapt.world import add_signed, tiny_base
+from tests.finetune.adapt.sites import QUICK, Site
+from tests.finetune.adapt.world import add_signed, go, tiny_base
 from tests.finetune.train.conftest import base, projector
 
 __all__ = ["base", "projector"]
@@ -27,3 +31,28 @@ def settings(tmp_path: Path) -> Settings:
     add_signed(store, range(100, 103), split="held_out")
     store.close()
     return made
+
+
+@pytest.fixture(scope="session")
+def home(ground: Base, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Adapter]]:
+    site = Site(tmp_path_factory.mktemp("home"))
+    add_signed(site.store, range(8))
+    made = go(site.settings, ground, site.settings.data_dir / "run", QUICK)
+    yield site, made
+    site.store.close()
+
+
+@pytest.fixture(scope="session")
+def parcel(home: tuple[Site, Adapter], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    site, made = home
+    target = tmp_path_factory.mktemp("parcel") / "chest"
+    return travel.export(made.adapter_id, target, store=site.store, settings=site.settings)
+
+
+@pytest.fixture
+def away(home: tuple[Site, Adapter], tmp_path: Path) -> Iterator[Site]:
+    """A site that trusts home."""
+    site = Site(tmp_path / "away")
+    keys.trust(site.settings.data_dir, "home", keys.public(home[0].settings.data_dir))
+    yield site
+    site.store.close()
