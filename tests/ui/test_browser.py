@@ -6,46 +6,18 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FilePayload, Locator, Page, expect
+from playwright.sync_api import FilePayload, expect
 
 from radraft.finetune import pairs
 from radraft.reports import sign
-from radraft.reports.values import Report
 from radraft.store import questions
 from tests.ui import seed
 from tests.ui.conftest import Opener, Seen, Workstation
+from tests.ui.page import area, stored, wait_saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 DEMO = Path(__file__).parents[2] / "demo" / "studies"
-
-
-def area(page: Page, section: str, place: int, lang: str) -> Locator:
-    return page.locator(f"[data-part={section}] textarea[data-lang={lang}]").nth(place)
-
-
-def wait_saved(page: Page) -> None:
-    expect(page.locator(".rd-save")).to_have_attribute("data-state", "saved")
-
-
-def wait_unsaved(page: Page) -> None:
-    expect(page.locator(".rd-save")).not_to_have_attribute("data-state", "saved")
-
-
-def stored(workstation: Workstation, case_id: str) -> Report:
-    working = workstation.service.case_view(case_id).working
-    assert working is not None
-    return working.report
-
-
-def wait_stored(page: Page, workstation: Workstation, case_id: str, zh: str) -> None:
-    """Until the store holds `zh` as the first finding, whoever saved it."""
-    script = (
-        "async ([url, wanted]) => (await (await fetch(url)).json())"
-        ".working.report.findings[0].zh === wanted"
-    )
-    page.wait_for_function(f"({script})({[f'/api/cases/{case_id}', zh]})")
-    assert stored(workstation, case_id).findings[0].zh == zh
 
 
 def test_edit_sign_and_find_it_again(
@@ -118,131 +90,6 @@ def test_a_name_given_with_the_signature_counts_from_the_opening(
         (pair,) = [pair for pair in pairs.pairs(session) if pair.case_id == case_id]
     assert pair.seconds is not None
     assert pair.seconds >= 299
-
-
-def test_refresh_in_the_middle_of_a_word_loses_nothing(
-    open_page: Opener, workstation: Workstation
-) -> None:
-    case_id = seed.add(workstation.store, 2)
-    page = open_page(case_id)
-    area(page, "findings", 0, "zh").press_sequentially("补充一", delay=0)
-    wait_unsaved(page)
-    page.reload()
-    expect(area(page, "findings", 0, "zh")).to_have_value(seed.FINDINGS[0][0] + "补充一")
-    wait_saved(page)
-    assert stored(workstation, case_id).findings[0].zh == seed.FINDINGS[0][0] + "补充一"
-
-
-def test_leaving_for_another_study_saves_first(open_page: Opener, workstation: Workstation) -> None:
-    case_id = seed.add(workstation.store, 3)
-    other = seed.add(workstation.store, 4)
-    page = open_page(case_id)
-    area(page, "impression", 0, "en").fill("Changed and left at once.")
-    page.locator(f"[data-case={other}]").click()
-    expect(page.locator(f"[data-case={other}]")).to_have_attribute("aria-current", "true")
-    expect(area(page, "impression", 0, "en")).to_have_value(seed.IMPRESSION[0][1])
-    assert stored(workstation, case_id).impression[0].en == "Changed and left at once."
-
-
-def test_two_browsers_on_one_study(open_page: Opener, workstation: Workstation, seen: Seen) -> None:
-    seen.refusals_expected = True
-    case_id = seed.add(workstation.store, 5)
-    first, second = open_page(case_id, reader="A"), open_page(case_id, reader="B")
-    # `first` hears nothing of the others: its next save is from a stale revision.
-    first.route(f"**/api/cases/{case_id}", lambda route: route.abort())
-    seen.errors.clear()
-    area(second, "findings", 1, "en").fill("Theirs.")
-    area(second, "findings", 0, "zh").fill("对方改。")
-    wait_saved(second)
-
-    area(first, "findings", 0, "zh").fill("我改。")
-    panel = first.get_by_role("alertdialog")
-    expect(panel).to_contain_text("B saved at")
-    expect(panel).to_contain_text("Theirs.")
-    expect(panel).to_contain_text("both of you changed this")
-    assert stored(workstation, case_id).findings[0].zh == "对方改。"
-    expect(first.locator(".rd-save")).to_have_attribute("data-state", "conflict")
-
-    first.unroute_all(behavior="ignoreErrors")
-    panel.get_by_role("button", name="Put mine on top of theirs").click()
-    wait_saved(first)
-    merged = stored(workstation, case_id)
-    assert (merged.findings[0].zh, merged.findings[1].en) == ("我改。", "Theirs.")
-    # `second` sees it without doing anything.
-    expect(area(second, "findings", 0, "zh")).to_have_value("我改。")
-
-
-def test_taking_theirs_drops_mine(open_page: Opener, workstation: Workstation, seen: Seen) -> None:
-    seen.refusals_expected = True
-    case_id = seed.add(workstation.store, 6)
-    page = open_page(case_id, reader="A")
-    page.route(f"**/api/cases/{case_id}", lambda route: route.abort())
-    view = workstation.service.case_view(case_id)
-    assert view.working is not None
-    report = seed.reworded(view.working.report, "f1", "别人写的。")
-    workstation.service.save(case_id, report, base_revision=1, editor="B")
-    area(page, "findings", 0, "zh").fill("我写的。")
-    panel = page.get_by_role("alertdialog")
-    page.unroute_all(behavior="ignoreErrors")
-    panel.get_by_role("button", name="Take theirs, drop mine").click()
-    expect(area(page, "findings", 0, "zh")).to_have_value("别人写的。")
-    page.reload()
-    expect(area(page, "findings", 0, "zh")).to_have_value("别人写的。")
-
-
-def test_signed_by_someone_else_while_writing(
-    open_page: Opener, workstation: Workstation, seen: Seen
-) -> None:
-    seen.refusals_expected = True
-    case_id = seed.add(workstation.store, 7)
-    page = open_page(case_id)
-    page.route(f"**/api/cases/{case_id}", lambda route: route.abort())
-    workstation.service.sign(case_id, base_revision=1, author="B")
-    area(page, "findings", 0, "zh").fill("晚了一步。")
-    panel = page.get_by_role("alertdialog")
-    expect(panel).to_contain_text("signed this report")
-    page.unroute_all(behavior="ignoreErrors")
-    panel.get_by_role("button", name="Take theirs, drop mine").click()
-    expect(page.locator(".rd-signature")).to_contain_text("Signed by B")
-    page.get_by_role("button", name="Amend…").click()
-    area(page, "findings", 0, "zh").fill("第二版。")
-    wait_saved(page)
-    expect(page.locator(".rd-signature")).to_contain_text("Amending version 1")
-
-
-def test_kill_9_loses_no_saved_edit_and_the_page_saves_the_rest(
-    open_page: Opener, own_workstation: Workstation, seen: Seen
-) -> None:
-    seen.refusals_expected = True
-    case_id = seed.add(own_workstation.store, 8)
-    page = open_page(case_id, url=own_workstation.url)
-    area(page, "findings", 0, "zh").fill("死机前已保存。")
-    wait_saved(page)
-    area(page, "findings", 1, "zh").fill("死机时尚未保存。")
-    own_workstation.kill()
-    assert stored(own_workstation, case_id).findings[0].zh == "死机前已保存。"
-    expect(page.locator(".rd-save")).to_have_attribute("data-state", "failed")
-    expect(page.locator(".rd-offline")).not_to_be_empty()
-    own_workstation.start()
-    wait_saved(page)
-    assert stored(own_workstation, case_id).findings[1].zh == "死机时尚未保存。"
-    expect(page.locator(".rd-offline")).to_be_empty()
-
-
-def test_typing_without_a_pause_is_saved_all_the_same(
-    open_page: Opener, workstation: Workstation
-) -> None:
-    """At most 1.5 s of typing is unsaved: a key every 100 ms never leaves 600 ms of quiet."""
-    case_id = seed.add(workstation.store, 9)
-    page = open_page(case_id)
-    with page.expect_request(lambda request: request.method == "PUT") as saved:
-        area(page, "findings", 0, "zh").press_sequentially("一" * 30, delay=100)
-    body = saved.value.post_data_json
-    assert body is not None
-    sent = body["report"]["findings"][0]["zh"]
-    assert 0 < sent.count("一") < 30
-    wait_saved(page)
-    assert stored(workstation, case_id).findings[0].zh.endswith("一" * 30)
 
 
 def test_draft_appears_as_it_is_written(open_page: Opener, workstation: Workstation) -> None:
