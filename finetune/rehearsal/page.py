@@ -29,7 +29,11 @@ def render(result: Values) -> str:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
     )
     template = environment.from_string(
         files("radraft.finetune.rehearsal").joinpath("page.md.jinja").read_text(encoding="utf-8")
