@@ -9,17 +9,17 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, JsonValue, ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
 from radraft.errors import AdapterError
 from radraft.finetune.registry.files import CONFIG, PROJECTOR, WEIGHTS
 from radraft.finetune.train.recipe import Lora
-from radraft.llm.lora import PREFIX
+from radraft.llm.lora import DOWN, PREFIX, UP
 from radraft.ready import Strict
 
 if TYPE_CHECKING:
@@ -125,6 +125,22 @@ def state(folder: Path) -> dict[str, torch.Tensor]:
     if layers != set(lora.targets) or any(half != {"A", "B"} for half in halves.values()):
         raise AdapterError("adapter_files_refused", name=WEIGHTS)
     return {PREFIX + name.removeprefix(SERVED): value for name, value in given.items()}
+
+
+def sizes(shapes: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, int]]:
+    """Inputs and outputs of each layer, by the shapes of its A and B, named as the trainer does."""
+    return {
+        layer: (shape[1], shapes[layer + UP][0])
+        for name, shape in shapes.items()
+        if (layer := name.removesuffix(DOWN)) != name
+    }
+
+
+def sizes_of(weights: Path) -> dict[str, tuple[int, int]]:
+    """`sizes` of a file under the trainer's names; reads its header alone."""
+    with safe_open(weights, framework="np") as tensors:
+        names = tensors.keys()
+        return sizes({name: tensors.get_slice(name).get_shape() for name in names})
 
 
 def to_trainer(source: Path, target: Path) -> None:

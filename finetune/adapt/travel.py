@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -171,14 +171,24 @@ def _fits(folder: Path, manifest: Manifest, profile: Profile) -> None:
     rank = peft_files.shape(folder).rank
     if rank > profile.vllm.max_lora_rank:
         raise AdapterError("adapt_rank_too_large", rank=rank, most=profile.vllm.max_lora_rank)
-    peft_files.state(folder)
+    state = peft_files.state(folder)
+    if isinstance(profile.checkpoint, StarterCheckpoint):
+        _fits_starter({name: value.shape for name, value in state.items()}, folder)
+
+
+def _fits_starter(shapes: Mapping[str, Sequence[int]], folder: Path) -> None:
+    """Layers and projector of the starter's sizes; vLLM would learn of others while it serves."""
+    shipped = pins.files()
+    known = peft_files.sizes_of(shipped["lora"])
+    if any(known.get(layer) != size for layer, size in peft_files.sizes(shapes).items()):
+        raise AdapterError("adapter_files_refused", name=files.WEIGHTS)
     own = folder / files.PROJECTOR
-    if own.exists() and isinstance(profile.checkpoint, StarterCheckpoint):
+    if own.exists():
         try:
-            given, shipped = Projector.load(own), Projector.load(pins.files()["projector"])
+            given, right = Projector.load(own), Projector.load(shipped["projector"])
         except EncodingError:
             raise AdapterError("adapter_files_refused", name=files.PROJECTOR) from None
-        if (given.dim, given.width) != (shipped.dim, shipped.width):
+        if (given.dim, given.width) != (right.dim, right.width):
             raise AdapterError("adapter_files_refused", name=files.PROJECTOR)
 
 

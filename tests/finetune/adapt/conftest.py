@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from radraft.finetune.adapt import keys, travel
+from radraft.finetune.adapt import keys, peft_files, travel
 from radraft.finetune.adapt.values import Base
 from radraft.finetune.registry.values import Adapter
 from radraft.settings import Settings
@@ -50,7 +50,16 @@ def parcel(home: tuple[Site, Adapter], tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
-def away(home: tuple[Site, Adapter], tmp_path: Path) -> Iterator[Site]:
+def tiny_sizes(home: tuple[Site, Adapter], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layers of the tiny base's sizes pass for the starter's, whose profile these tests use."""
+    site, made = home
+    state = peft_files.state(site.settings.adapters_dir / made.adapter_id)
+    known = peft_files.sizes({name: value.shape for name, value in state.items()})
+    monkeypatch.setattr(peft_files, "sizes_of", lambda weights: known)
+
+
+@pytest.fixture
+def away(home: tuple[Site, Adapter], tiny_sizes: None, tmp_path: Path) -> Iterator[Site]:
     """A site that trusts home."""
     site = Site(tmp_path / "away")
     keys.trust(site.settings.data_dir, "home", keys.public(home[0].settings.data_dir))

@@ -40,7 +40,7 @@ class Site:
         """With one of the codes, and nothing is left behind."""
         with pytest.raises(AdapterError) as caught:
             self.brings_in(path, profile)
-        assert caught.value.code in codes
+        assert caught.value.code in codes, caught.value.code
         assert self.nothing()
         return caught.value
 

@@ -73,6 +73,7 @@ def test_what_came_of_it() -> None:
 def test_files_travel_by_command(
     settings: Settings,
     ground: Base,
+    tiny_sizes: None,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

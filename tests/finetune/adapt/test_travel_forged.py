@@ -69,6 +69,19 @@ def first(state: dict[str, Any]) -> str:
     return min(state)
 
 
+def widened(state: dict[str, Any]) -> None:
+    """One more input, which the base's layer does not have."""
+    name = first(state)
+    assert "lora_A" in name
+    state[name] = np.pad(state[name], ((0, 0), (0, 1)))
+
+
+def moved(state: dict[str, Any]) -> None:
+    """A layer's A and B under a number that the base does not go up to."""
+    for name in [name for name in state if ".layers.0." in name]:
+        state[name.replace(".layers.0.", ".layers.99.")] = state.pop(name)
+
+
 TRUSTED_BUT_WRONG: dict[str, tuple[Change, str]] = {
     "pickle": (write(files.WEIGHTS, b"\x80\x04K\x01."), "adapter_files_refused"),
     "not a number": (
@@ -79,6 +92,8 @@ TRUSTED_BUT_WRONG: dict[str, tuple[Change, str]] = {
         weights(lambda state: state.update({"model.embed_tokens.weight": np.ones((2, 2))})),
         "adapter_files_refused",
     ),
+    "a wider layer": (weights(lambda state: widened(state)), "adapter_files_refused"),
+    "a layer that the base has not": (weights(lambda state: moved(state)), "adapter_files_refused"),
     "half a pair": (
         weights(lambda state: state.__delitem__(first(state))),
         "adapter_files_refused",
@@ -102,6 +117,16 @@ def test_a_trusted_signature_does_not_excuse_the_content(
     change, code = TRUSTED_BUT_WRONG[what]
     bad = forged(home[0], parcel, tmp_path / "forged", change)
     away.refuses(bad, code)
+
+
+def test_another_models_layers_are_refused(
+    home: tuple[Site, Adapter], parcel: Path, tmp_path: Path
+) -> None:
+    """The parcel is in order, and its layers are the tiny base's, not the starter's."""
+    site = Site(tmp_path / "away")
+    keys.trust(site.settings.data_dir, "home", keys.public(home[0].settings.data_dir))
+    site.refuses(parcel, "adapter_files_refused")
+    site.store.close()
 
 
 def manifest(**values: Any) -> Change:
