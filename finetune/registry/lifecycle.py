@@ -23,6 +23,8 @@ class Move(StrEnum):
     """It served before and serves again."""
     DISCARD = "discard"
     """A person gives it up."""
+    REOPEN = "reopen"
+    """A person wants it back: it meets the gate again."""
 
 
 TRANSITIONS: dict[tuple[AdapterState, Move], AdapterState] = {
@@ -35,6 +37,7 @@ TRANSITIONS: dict[tuple[AdapterState, Move], AdapterState] = {
     (AdapterState.SHADOW, Move.DISCARD): AdapterState.RETIRED,
     (AdapterState.SERVING, Move.REPLACE): AdapterState.RETIRED,
     (AdapterState.RETIRED, Move.ROLL_BACK): AdapterState.SERVING,
+    (AdapterState.RETIRED, Move.REOPEN): AdapterState.CANDIDATE,
 }
 
 

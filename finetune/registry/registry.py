@@ -201,9 +201,10 @@ def before(session: Session, site: str) -> str | None:
         raise AdapterError("adapter_nothing_to_roll_back", site=site)
     stack: list[str] = []
     for move in moves(session, site=site):
-        if move.after is AdapterState.SERVING:
-            if move.adapter_id in stack:
-                del stack[stack.index(move.adapter_id) :]
+        if move.after is AdapterState.SERVING and move.before is AdapterState.RETIRED:
+            while stack[-1] != move.adapter_id:
+                stack.pop()
+        elif move.after is AdapterState.SERVING:
             stack.append(move.adapter_id)
         elif move.before is AdapterState.SERVING and move.adapter_id == stack[-1]:
             # Nothing came in its place: back to the base model.
@@ -212,8 +213,7 @@ def before(session: Session, site: str) -> str | None:
 
 
 def roll_back(session: Session, site: str, *, by: str, reason: str) -> Adapter | None:
-    """Have serve what served before; None where that is the base model. AdapterError as
-    `before`."""
+    """Have serve what served before; None for the base model. AdapterError as `before`."""
     lock(session, site)
     target = before(session, site)
     serving = route(session, site).serving
@@ -228,6 +228,21 @@ def discard(session: Session, adapter_id: str, *, by: str, reason: str) -> Adapt
     """Give up a candidate or a shadow. AdapterError as the transition table."""
     lock(session, get(session, adapter_id).site)
     _move(session, adapter_id, Move.DISCARD, by, reason)
+    return get(session, adapter_id)
+
+
+def reopen(session: Session, adapter_id: str, *, by: str, reason: str) -> Adapter:
+    """Make a retired adapter a candidate again, such as one rolled back by mistake.
+
+    AdapterError `adapter_stopped` for one that the gate stopped: asked often enough, chance lets
+    anything through. `adapter_move_refused` for one that is not retired.
+    """
+    lock(session, get(session, adapter_id).site)
+    transition(get(session, adapter_id).state, Move.REOPEN)
+    decisions = records(session, adapter_id=adapter_id)
+    if decisions and not decisions[-1].passed:
+        raise AdapterError("adapter_stopped", adapter=adapter_id)
+    _move(session, adapter_id, Move.REOPEN, by, reason)
     return get(session, adapter_id)
 
 

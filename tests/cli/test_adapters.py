@@ -103,6 +103,9 @@ def test_a_discarded_shadow_no_longer_drafts(data: Path, tmp_path: Path) -> None
     (only,) = shadows(data, tmp_path, 1)
     gone = answer(data, "adapters", "discard", only, "--by", "Dr. Li", "--reason", "wrong data")
     assert gone["state"] == "retired"
+    back = answer(data, "adapters", "reopen", only, "--by", "Dr. Li", "--reason", "a mistake")
+    assert back["state"] == "candidate"
+    answer(data, "adapters", "discard", only, "--by", "Dr. Li", "--reason", "wrong data")
     listed = radraft(data, "adapters", "list").stdout
     assert "retired" in listed
     assert "base model" in listed

@@ -94,6 +94,15 @@ def adapters_discard(adapter_id: Id, by: By, reason: Reason, json: Json = False)
         registered.discard(adapter_id, by, reason, out)
 
 
+@app.command("reopen")
+def adapters_reopen(adapter_id: Id, by: By, reason: Reason, json: Json = False) -> None:
+    """Make a retired adapter a candidate again, such as one rolled back by mistake."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import registered
+
+        registered.reopen(adapter_id, by, reason, out)
+
+
 @app.command("gate")
 def adapters_gate(adapter_id: Id, by: By, json: Json = False) -> None:
     """Hold a candidate against what serves; one that passes drafts as shadow."""

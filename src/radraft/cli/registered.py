@@ -112,6 +112,14 @@ def discard(adapter_id: str, by: str, reason: str, out: Output) -> None:
     out.result(_row(adapter), _line(_row(adapter)))
 
 
+def reopen(adapter_id: str, by: str, reason: str, out: Output) -> None:
+    """Make it a candidate again."""
+    serving.confirmed(by, reason)
+    with opened() as context, context.store.begin() as session:
+        adapter = registry.reopen(session, adapter_id, by=by, reason=reason)
+    out.result(_row(adapter), _line(_row(adapter)))
+
+
 def _row(adapter: Adapter) -> dict[str, Any]:
     return {
         "adapter_id": adapter.adapter_id,

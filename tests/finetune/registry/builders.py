@@ -13,7 +13,13 @@ from safetensors.numpy import save_file
 from sqlalchemy.orm import Session
 
 from radraft.finetune.registry import files, registry
-from radraft.finetune.registry.values import Adapter, Check, GateRecord, GateStage
+from radraft.finetune.registry.values import (
+    Adapter,
+    AdapterState,
+    Check,
+    GateRecord,
+    GateStage,
+)
 
 SITE = "site-a"
 BASE = "starter@0123456789abcdef"
@@ -104,3 +110,12 @@ def installed(
     made = make_adapter(files.hashes(source), number, site=site, base=base)
     files.install(source, root, made.adapter_id)
     return registry.register(session, made, by="test").adapter_id
+
+
+def served(session: Session, site: str = SITE) -> str | None:
+    found = registry.route(session, site).serving
+    return None if found is None else found.adapter_id
+
+
+def states(session: Session, site: str = SITE) -> list[AdapterState]:
+    return [one.state for one in registry.adapters(session, site)]

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from sqlalchemy.orm import Session
 
 from radraft.errors import AdapterError
 from radraft.finetune.registry import registry
@@ -14,23 +11,15 @@ from radraft.store.database import Store
 from radraft.store.tables import AdapterMoveRow
 from tests import children
 from tests.finetune.registry.builders import (
-    BASE,
     SITE,
     candidate,
     decision,
     make_adapter,
+    served,
     serving,
     shadow,
+    states,
 )
-
-
-def served(session: Session, site: str = SITE) -> str | None:
-    found = registry.route(session, site).serving
-    return None if found is None else found.adapter_id
-
-
-def states(session: Session, site: str = SITE) -> list[AdapterState]:
-    return [one.state for one in registry.adapters(session, site)]
 
 
 def code_of(error: pytest.ExceptionInfo[AdapterError]) -> str:
@@ -230,50 +219,42 @@ def test_discarding_ends_a_candidate_or_shadow_and_nothing_else(store: Store) ->
         assert code_of(error) == "adapter_move_refused"
 
 
-MOVES = st.lists(
-    st.sampled_from(["candidate", "pass", "fail", "promote", "roll_back", "discard"]), max_size=25
-)
+def test_what_was_rolled_back_by_mistake_meets_the_gate_again(store: Store) -> None:
+    with store.begin() as session:
+        first, second = serving(session, 1), serving(session, 2)
+        registry.roll_back(session, SITE, by="Dr. Li", reason="wrong site")
+        again = registry.reopen(session, second, by="Dr. Li", reason="it was another site's")
+        assert again.state is AdapterState.CANDIDATE
+        with pytest.raises(AdapterError) as error:
+            registry.promote(session, second, by="Dr. Li")
+        assert code_of(error) == "adapter_move_refused"
+        registry.record(session, decision(session, second))
+        registry.promote(session, second, by="Dr. Li")
+        assert (served(session), registry.before(session, SITE)) == (second, first)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-@given(MOVES, st.integers(0, 10**9))
-def test_whatever_happens_one_serves_and_one_shadows_at_most(
-    sqlite_store: Store, moves: list[str], seed: int
-) -> None:
-    """Against a plain model: a stack of what served."""
-    site = f"site-{seed}-{len(moves)}"
-    stack: list[str] = []
-    with sqlite_store.begin() as session:
-        for number, move in enumerate(moves):
-            apply(session, site, move, number, stack)
-            found = states(session, site)
-            assert found.count(AdapterState.SERVING) == min(len(stack), 1)
-            assert found.count(AdapterState.SHADOW) <= 1
-            assert served(session, site) == (stack[-1] if stack else None)
-            if stack:
-                assert registry.before(session, site) == (stack[-2] if len(stack) > 1 else None)
-        session.rollback()
+def test_an_older_one_that_serves_again_leads_back_to_what_it_replaced(store: Store) -> None:
+    with store.begin() as session:
+        first, second = serving(session, 1), serving(session, 2)
+        registry.reopen(session, first, by="Dr. Li", reason="better after all")
+        registry.record(session, decision(session, first))
+        registry.promote(session, first, by="Dr. Li")
+        for wanted in (second, first, None):
+            assert registry.before(session, SITE) == wanted
+            registry.roll_back(session, SITE, by="Dr. Li", reason="worse")
+        assert served(session) is None
 
 
-def apply(session: Session, site: str, move: str, number: int, stack: list[str]) -> None:
-    newest = next(iter(registry.adapters(session, site)), None)
-    try:
-        if move == "candidate" or newest is None:
-            candidate(session, number, site=site, base=BASE)
-        elif move in {"pass", "fail"}:
-            wanted = decision(session, newest.adapter_id, passed=move == "pass")
-            with session.begin_nested():
-                registry.record(session, wanted)
-        elif move == "promote":
-            registry.promote(session, newest.adapter_id, by="Dr. Li")
-            stack.append(newest.adapter_id)
-        elif move == "roll_back":
-            registry.roll_back(session, site, by="Dr. Li", reason="worse")
-            stack.pop()
-        else:
-            registry.discard(session, newest.adapter_id, by="Dr. Li", reason="wrong data")
-    except AdapterError:
-        pass
+def test_what_the_gate_stopped_stays_stopped(store: Store) -> None:
+    with store.begin() as session:
+        stopped = candidate(session, 1)
+        registry.record(session, decision(session, stopped, passed=False))
+        with pytest.raises(AdapterError) as error:
+            registry.reopen(session, stopped, by="Dr. Li", reason="luck")
+        assert code_of(error) == "adapter_stopped"
+        with pytest.raises(AdapterError) as error:
+            registry.reopen(session, serving(session, 2), by="Dr. Li", reason="luck")
+        assert code_of(error) == "adapter_move_refused"
 
 
 def test_the_log_of_moves_cannot_be_changed(store: Store) -> None:
