@@ -15,45 +15,35 @@ import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import httpx
 import psutil
+from bench_vllm import DEMO, ROOT, ROUNDS, Bench, bare, body, covered, ingest, say, timed
 
 from radraft import line, routing, starter
 from radraft.batch import draft_many, open_eyes
+from radraft.finetune.adapt import peft_files
+from radraft.finetune.train.recipe import Lora
+from radraft.llm import adapters, pins
 from radraft.llm.launch import has_gpu
-from radraft.llm.profiles import Profile, load_profile
-from radraft.llm.server import Endpoint, ManagedServer
+from radraft.llm.lora import DOWN, UP
+from radraft.llm.profiles import load_profile
+from radraft.llm.server import ManagedServer
 from radraft.llm.support import SCORED_AT_ONCE
 from radraft.llm.values import DraftedSentence
-from radraft.llm.wire import chat_body
 from radraft.routing import Router
 from radraft.settings import Settings
 from radraft.settings import load as load_settings
-from radraft.store.database import Store, open_store
+from radraft.store.database import open_store
 from radraft.vision_encoder.bench import embedding_ratio
 
-ROOT = Path(__file__).parents[1]
-DEMO = ROOT / "demo" / "studies"
 AT_ONCE = (1, 4, 16)
-ROUNDS = 3
 IMAGES = 48
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What every measurement needs."""
-
-    settings: Settings
-    profile: Profile
-    store: Store
-    eyes: line.Eyes
-    endpoint: Endpoint
+IDLE, RANK = "idle", 16
 
 
 def main() -> None:
@@ -101,6 +91,7 @@ def measure(folder: Path) -> list[tuple[str, str]]:
         bench = Bench(settings, profile, store, eyes, server.endpoint)
         rows += first_draft(bench)
         rows += throughput(bench)
+        rows += adapter_cost(bench, folder)
         rows += memory(server)
     finally:
         server.stop()
@@ -131,15 +122,10 @@ def first_draft(bench: Bench) -> list[tuple[str, str]]:
 
 def throughput(bench: Bench) -> list[tuple[str, str]]:
     """Drafts/s through radraft over drafts/s of vLLM alone with the same prompts."""
-    ingest(DEMO, bench)
-    with bench.store.read() as session:
-        from radraft.store import cases
-
-        rows = cases.worklist(session)
-    covered = [r.case_id for r in rows if prepared(r.case_id, bench) is not None]
+    known = covered(bench)
     figures = []
     for at_once in AT_ONCE:
-        chosen = [covered[i % len(covered)] for i in range(at_once)]
+        chosen = [known[i % len(known)] for i in range(at_once)]
         bodies = [body(case_id, bench) for case_id in chosen]
         ours, alone = [], []
         for measured in (False, *[True] * ROUNDS):
@@ -159,6 +145,42 @@ def throughput(bench: Bench) -> list[tuple[str, str]]:
     return figures
 
 
+def adapter_cost(bench: Bench, folder: Path) -> list[tuple[str, str]]:
+    """Drafts/s with an adapter that changes no answer over those without."""
+    asyncio.run(load_idle(bench, folder / IDLE))
+    known = covered(bench)
+    figures = []
+    for at_once in (AT_ONCE[0], AT_ONCE[-1]):
+        chosen = [known[i % len(known)] for i in range(at_once)]
+        plain = [body(case_id, bench) for case_id in chosen]
+        adapted = [body(case_id, bench, IDLE) for case_id in chosen]
+        ratios = []
+        for measured in (False, *[True] * ROUNDS):
+            say(f"{at_once} at once: without an adapter, then with one")
+            without = timed(partial(bare, plain, bench))
+            with_one = timed(partial(bare, adapted, bench))
+            if measured:
+                ratios.append(without / with_one)
+        what = f"{at_once} at once, vLLM alone, an adapter of rank {RANK} over none"
+        figures.append((what, f"{statistics.median(ratios):.3f}"))
+    return figures
+
+
+async def load_idle(bench: Bench, target: Path) -> None:
+    """Have vLLM serve an adapter of the starter's layers whose B is zero."""
+    import torch
+
+    state = {}
+    sizes = peft_files.sizes_of(pins.files()["lora"])
+    for layer, (inputs, outputs) in sizes.items():
+        state[layer + DOWN] = torch.randn(RANK, inputs)
+        state[layer + UP] = torch.zeros(outputs, RANK)
+    lora = Lora(rank=RANK, alpha=RANK, targets=tuple({name.rpartition(".")[2] for name in sizes}))
+    peft_files.write(target, state, lora, bench.profile.model_id, None)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        await adapters.ensure(bench.endpoint, IDLE, target, client)
+
+
 def memory(server: ManagedServer) -> list[tuple[str, str]]:
     """Peak resident size of this process and of each of vLLM's (VmHWM of proc(5))."""
     figures = [("peak memory, radraft with the encoder", peak(os.getpid()))]
@@ -169,18 +191,6 @@ def memory(server: ManagedServer) -> list[tuple[str, str]]:
         if "resource_tracker" not in " ".join(process.cmdline()):
             figures.append((f"peak memory, vLLM {name}", peak(process.pid)))
     return figures
-
-
-def ingest(path: Path, bench: Bench) -> tuple[str, ...]:
-    """Case ids of the studies at `path`, new or known."""
-    taken = line.ingest(
-        path,
-        store=bench.store,
-        profile=bench.profile,
-        site="bench",
-        scratch=bench.settings.data_dir / "scratch",
-    )
-    return taken.cases + taken.known
 
 
 async def draft_one(case_id: str, bench: Bench, note: Callable[[DraftedSentence], None]) -> None:
@@ -214,44 +224,6 @@ async def through(case_ids: Sequence[str], bench: Bench) -> None:
     assert all(result.error_code is None for result in results)
 
 
-async def bare(bodies: Sequence[bytes], bench: Bench) -> None:
-    """The same requests straight to vLLM, answers read and thrown away."""
-    headers = bench.endpoint.headers | {"content-type": "application/json"}
-    url = f"{bench.endpoint.url}/v1/chat/completions"
-    async with httpx.AsyncClient(trust_env=False, timeout=None) as client:
-
-        async def one(content: bytes) -> None:
-            async with client.stream("POST", url, content=content, headers=headers) as response:
-                response.raise_for_status()
-                async for _ in response.aiter_bytes():
-                    pass
-
-        await asyncio.gather(*(one(content) for content in bodies))
-
-
-def prepared(case_id: str, bench: Bench) -> object:
-    """The draft request of a case, or why there is none."""
-    return line.prepare(case_id, store=bench.store, profile=bench.profile, eyes=bench.eyes)
-
-
-def body(case_id: str, bench: Bench) -> bytes:
-    """The HTTP body radraft sends for a case."""
-    request = line.prepare(case_id, store=bench.store, profile=bench.profile, eyes=bench.eyes)
-    assert not isinstance(request, line.Barred)
-    return chat_body(request, bench.profile, bench.eyes.projector, bench.endpoint.model)
-
-
-def timed(run: Callable[[], Awaitable[None]]) -> float:
-    """Seconds one run takes."""
-
-    async def whole() -> float:
-        began = time.perf_counter()
-        await run()
-        return time.perf_counter() - began
-
-    return asyncio.run(whole())
-
-
 def peak(pid: int) -> str:
     """Largest resident size a process ever had."""
     for entry in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
@@ -283,13 +255,6 @@ def machine() -> str:
         f"{memory_gib:.0f} GiB, {gpu}; Python {platform.python_version()}; "
         f"{datetime.now(UTC):%Y-%m-%d}."
     )
-
-
-def say(text: str) -> None:
-    """What is being measured now, on stderr."""
-    from rich.console import Console
-
-    Console(stderr=True).print(text, highlight=False)
 
 
 if __name__ == "__main__":

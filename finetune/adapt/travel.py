@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -24,6 +24,7 @@ from radraft.finetune.registry.enter import enter
 from radraft.finetune.registry.values import Adapter
 from radraft.llm import pins
 from radraft.llm.profiles import Profile, StarterCheckpoint
+from radraft.locks import locked
 from radraft.ready import Strict
 from radraft.settings import Settings
 from radraft.store.database import Store
@@ -62,8 +63,7 @@ def export(adapter_id: str, target: Path, *, store: Store, settings: Settings) -
     source = files.verified(settings.adapters_dir, adapter)
     path = target if target.suffix == SUFFIX else target.with_name(target.name + SUFFIX)
     try:
-        with tempfile.TemporaryDirectory(dir=settings.adapters_dir, prefix=".export-") as made:
-            folder = Path(made)
+        with _workplace(settings.adapters_dir) as folder:
             for name in adapter.files:
                 os.link(source / name, folder / name)
             _describe(adapter, folder, settings.data_dir)
@@ -86,9 +86,7 @@ def bring_in(
     adapter's tensors; `adapt_rank_too_large`.
     """
     root = settings.adapters_dir
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(dir=root, prefix=".import-") as staging:
-        folder = Path(staging)
+    with _workplace(root) as folder:
         archive.unpack(source, folder)
         manifest, name = _trusted(folder, settings.data_dir)
         about = _card(folder)
@@ -107,6 +105,21 @@ def bring_in(
             card={"kind": "imported", "origin": {**origin, "name": name}, "card": about},
             by=by,
         )
+
+
+@contextmanager
+def _workplace(root: Path) -> Iterator[Path]:
+    """An empty folder beside the adapters, for one that comes or goes."""
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = root / ".travel"
+    with locked(root / ".travel.lock"):
+        # What a killed one left behind; the lock is held, so nobody uses it.
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _describe(adapter: Adapter, folder: Path, data_dir: Path) -> None:

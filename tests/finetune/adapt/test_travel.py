@@ -67,6 +67,17 @@ def test_the_same_adapter_gives_the_same_file(
     assert again.read_bytes() == parcel.read_bytes()
 
 
+def test_what_a_killed_export_left_behind_goes(home: tuple[Site, Adapter], tmp_path: Path) -> None:
+    site, made = home
+    left = site.settings.adapters_dir / ".travel"
+    left.mkdir()
+    (left / "extra.txt").write_text("x", encoding="utf-8")
+    travel.export(made.adapter_id, tmp_path / "x", store=site.store, settings=site.settings)
+    with zipfile.ZipFile(tmp_path / "x.radapter") as opened:
+        assert "extra.txt" not in opened.namelist()
+    assert not left.exists()
+
+
 def test_an_untrusted_key_is_refused_by_name(
     home: tuple[Site, Adapter], parcel: Path, tmp_path: Path
 ) -> None:
