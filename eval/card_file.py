@@ -7,14 +7,20 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from radraft import ready
 from radraft.errors import EvalError
-from radraft.ready import Strict
+from radraft.ready import Shelf, Strict
 from radraft.reports.findings.vocabulary import vocabulary
 from radraft.reports.values import Certainty
 
 Labels = dict[str, Certainty]
-READY = ("radraft.eval", "cards")
+READY = Shelf(
+    "radraft.eval",
+    "cards",
+    EvalError,
+    label="name",
+    missing="eval_unknown_set",
+    invalid="eval_card_invalid",
+)
 
 
 class CardFile(Strict):
@@ -71,19 +77,12 @@ def card_file(name_or_path: str) -> CardFile:
 
     EvalError `eval_unknown_set`, or `eval_card_invalid` naming the fields to correct.
     """
-    name = Path(name_or_path).stem
-    try:
-        return ready.load(CardFile, name_or_path, *READY)
-    except ready.NotFound:
-        known = ", ".join(names())
-        raise EvalError("eval_unknown_set", name=name, known=known) from None
-    except ready.Invalid as error:
-        raise EvalError("eval_card_invalid", name=name, fields=error.fields) from None
+    return READY.load(CardFile, name_or_path)
 
 
 def names() -> tuple[str, ...]:
     """Names of the ready sets."""
-    return ready.names(*READY)
+    return READY.names()
 
 
 def table_rows(card: CardFile, data: Path) -> dict[str, dict[str, str]]:

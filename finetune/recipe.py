@@ -5,18 +5,22 @@ A recipe is a YAML file, by name from `finetune/recipes/` or by path from the ho
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import Field
 
-from radraft import ready
 from radraft.errors import TrainingError
 from radraft.finetune.starter.recipe import PairRecipe
 from radraft.finetune.train.recipe import LanguageRecipe
-from radraft.ready import Strict
+from radraft.ready import Shelf, Strict
 from radraft.vision_encoder.train.recipe import EncoderRecipe
 
-READY = ("radraft.finetune", "recipes")
+READY = Shelf(
+    "radraft.finetune",
+    "recipes",
+    TrainingError,
+    label="recipe",
+    missing="training_recipe_not_found",
+    invalid="training_recipe_invalid",
+)
 
 
 class Recipe(Strict):
@@ -39,16 +43,9 @@ def load_recipe(name_or_path: str) -> Recipe:
 
     TrainingError `training_recipe_not_found`, or `training_recipe_invalid` naming the fields.
     """
-    name = Path(name_or_path).stem
-    try:
-        return ready.load(Recipe, name_or_path, *READY)
-    except ready.NotFound:
-        known = ", ".join(names())
-        raise TrainingError("training_recipe_not_found", recipe=name, known=known) from None
-    except ready.Invalid as error:
-        raise TrainingError("training_recipe_invalid", recipe=name, fields=error.fields) from None
+    return READY.load(Recipe, name_or_path)
 
 
 def names() -> tuple[str, ...]:
     """Names of the ready recipes."""
-    return ready.names(*READY)
+    return READY.names()

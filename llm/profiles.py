@@ -11,14 +11,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from radraft import canonical, ready
+from radraft import canonical
 from radraft.errors import SettingsError
 from radraft.llm.checkpoint import starter_hash
 from radraft.llm.pins import Pins, check
-from radraft.ready import Strict
+from radraft.ready import Shelf, Strict
 from radraft.studies.values import View
 
-READY = ("radraft.llm", "profiles")
+READY = Shelf(
+    "radraft.llm",
+    "profiles",
+    SettingsError,
+    label="profile",
+    missing="profile_not_found",
+    invalid="profile_invalid",
+)
 
 
 def load_profile(name_or_path: str) -> Profile:
@@ -26,19 +33,12 @@ def load_profile(name_or_path: str) -> Profile:
 
     Raises SettingsError `profile_not_found`, or `profile_invalid` naming the fields to correct.
     """
-    name = Path(name_or_path).stem
-    try:
-        return ready.load(Profile, name_or_path, *READY)
-    except ready.NotFound:
-        known = ", ".join(names())
-        raise SettingsError("profile_not_found", profile=name, known=known) from None
-    except ready.Invalid as error:
-        raise SettingsError("profile_invalid", profile=name, fields=error.fields) from None
+    return READY.load(Profile, name_or_path)
 
 
 def names() -> tuple[str, ...]:
     """Names of the ready profiles."""
-    return ready.names(*READY)
+    return READY.names()
 
 
 class StarterCheckpoint(Strict):

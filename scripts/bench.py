@@ -22,7 +22,20 @@ from pathlib import Path
 
 import httpx
 import psutil
-from bench_vllm import DEMO, ROOT, ROUNDS, Bench, bare, body, covered, ingest, say, timed
+from bench_vllm import (
+    DEMO,
+    ROOT,
+    ROUNDS,
+    Bench,
+    bare,
+    body,
+    covered,
+    in_turns,
+    ingest,
+    pace,
+    per_second,
+    say,
+)
 
 from radraft import line, routing, starter
 from radraft.batch import draft_many, open_eyes
@@ -90,8 +103,9 @@ def measure(folder: Path) -> list[tuple[str, str]]:
         assert eyes is not None
         bench = Bench(settings, profile, store, eyes, server.endpoint)
         rows += first_draft(bench)
-        rows += throughput(bench)
-        rows += adapter_cost(bench, folder)
+        known = covered(bench)
+        rows += throughput(bench, known)
+        rows += adapter_cost(bench, known, folder)
         rows += memory(server)
     finally:
         server.stop()
@@ -120,49 +134,35 @@ def first_draft(bench: Bench) -> list[tuple[str, str]]:
     ]
 
 
-def throughput(bench: Bench) -> list[tuple[str, str]]:
+def throughput(bench: Bench, known: Sequence[str]) -> list[tuple[str, str]]:
     """Drafts/s through radraft over drafts/s of vLLM alone with the same prompts."""
-    known = covered(bench)
     figures = []
     for at_once in AT_ONCE:
         chosen = [known[i % len(known)] for i in range(at_once)]
         bodies = [body(case_id, bench) for case_id in chosen]
-        ours, alone = [], []
-        for measured in (False, *[True] * ROUNDS):
-            say(f"{at_once} at once: vLLM alone, then through radraft")
-            seconds_alone = timed(partial(bare, bodies, bench))
-            seconds_ours = timed(partial(through, chosen, bench))
-            if measured:
-                alone.append(at_once / seconds_alone)
-                ours.append(at_once / seconds_ours)
-        ratio = statistics.median(a / b for a, b in zip(ours, alone, strict=True))
+        say(f"{at_once} at once: vLLM alone and through radraft, in turns")
+        alone, ours = in_turns(partial(bare, bodies, bench), partial(through, chosen, bench))
         goal = " (goal 0.95)" if at_once == 16 else ""
         figures += [
-            (f"{at_once} at once, vLLM alone", f"{statistics.median(alone):.3f} drafts/s"),
-            (f"{at_once} at once, through radraft", f"{statistics.median(ours):.3f} drafts/s"),
-            (f"{at_once} at once, radraft over vLLM alone{goal}", f"{ratio:.3f}"),
+            (f"{at_once} at once, vLLM alone", f"{per_second(at_once, alone):.3f} drafts/s"),
+            (f"{at_once} at once, through radraft", f"{per_second(at_once, ours):.3f} drafts/s"),
+            (f"{at_once} at once, radraft over vLLM alone{goal}", f"{pace(ours, alone):.3f}"),
         ]
     return figures
 
 
-def adapter_cost(bench: Bench, folder: Path) -> list[tuple[str, str]]:
+def adapter_cost(bench: Bench, known: Sequence[str], folder: Path) -> list[tuple[str, str]]:
     """Drafts/s with an adapter that changes no answer over those without."""
     asyncio.run(load_idle(bench, folder / IDLE))
-    known = covered(bench)
     figures = []
     for at_once in (AT_ONCE[0], AT_ONCE[-1]):
         chosen = [known[i % len(known)] for i in range(at_once)]
         plain = [body(case_id, bench) for case_id in chosen]
         adapted = [body(case_id, bench, IDLE) for case_id in chosen]
-        ratios = []
-        for measured in (False, *[True] * ROUNDS):
-            say(f"{at_once} at once: without an adapter, then with one")
-            without = timed(partial(bare, plain, bench))
-            with_one = timed(partial(bare, adapted, bench))
-            if measured:
-                ratios.append(without / with_one)
+        say(f"{at_once} at once: without an adapter and with one, in turns")
+        without, with_one = in_turns(partial(bare, plain, bench), partial(bare, adapted, bench))
         what = f"{at_once} at once, vLLM alone, an adapter of rank {RANK} over none"
-        figures.append((what, f"{statistics.median(ratios):.3f}"))
+        figures.append((what, f"{pace(with_one, without):.3f}"))
     return figures
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -87,6 +88,24 @@ def timed(run: Callable[[], Awaitable[None]]) -> float:
         return time.perf_counter() - began
 
     return asyncio.run(whole())
+
+
+def in_turns(
+    one: Callable[[], Awaitable[None]], other: Callable[[], Awaitable[None]]
+) -> tuple[list[float], list[float]]:
+    """Seconds of each in every round, after a round that is not measured."""
+    rounds = [(timed(one), timed(other)) for _ in range(1 + ROUNDS)][1:]
+    return [first for first, _ in rounds], [second for _, second in rounds]
+
+
+def per_second(count: int, seconds: Sequence[float]) -> float:
+    """Median of `count` in so many seconds."""
+    return statistics.median(count / each for each in seconds)
+
+
+def pace(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """Median of how much of `theirs` ours does in the same time: below 1 where ours is slower."""
+    return statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
 
 
 def say(text: str) -> None:

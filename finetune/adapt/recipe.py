@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
-from radraft import ready
 from radraft.errors import TrainingError
 from radraft.finetune.train.recipe import LanguageRecipe, Lora
-from radraft.ready import Strict
+from radraft.ready import Shelf, Strict
 
-READY = ("radraft.finetune.adapt", "recipes")
+READY = Shelf(
+    "radraft.finetune.adapt",
+    "recipes",
+    TrainingError,
+    label="recipe",
+    missing="training_recipe_not_found",
+    invalid="training_recipe_invalid",
+)
 SAME = (
     "batch",
     "micro_batch",
@@ -139,16 +144,9 @@ def load_recipe(name_or_path: str) -> AdaptRecipe:
 
     TrainingError `training_recipe_not_found`, or `training_recipe_invalid` naming the fields.
     """
-    name = Path(name_or_path).stem
-    try:
-        return ready.load(AdaptRecipe, name_or_path, *READY)
-    except ready.NotFound:
-        known = ", ".join(names())
-        raise TrainingError("training_recipe_not_found", recipe=name, known=known) from None
-    except ready.Invalid as error:
-        raise TrainingError("training_recipe_invalid", recipe=name, fields=error.fields) from None
+    return READY.load(AdaptRecipe, name_or_path)
 
 
 def names() -> tuple[str, ...]:
     """Names of the ready recipes."""
-    return ready.names(*READY)
+    return READY.names()

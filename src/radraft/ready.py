@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -11,21 +12,10 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from radraft.errors import RadraftError
+
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
-
-
-class NotFound(Exception):
-    """No ready file of that name, and no readable file at that path."""
-
-
-class Invalid(Exception):
-    """The file does not hold the value."""
-
-    def __init__(self, fields: str) -> None:
-        super().__init__(fields)
-        self.fields = fields
-        """What to correct: names of fields, `file` where it is all of it."""
 
 
 class Strict(BaseModel):
@@ -45,39 +35,52 @@ class Strict(BaseModel):
 _Value = TypeVar("_Value", bound=Strict)
 
 
-def names(package: str, folder: str) -> tuple[str, ...]:
-    """Names of the YAML files that the package has in `folder`."""
-    found = (item.name for item in _folder(package, folder).iterdir())
-    return tuple(sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml")))
+@dataclass(frozen=True)
+class Shelf:
+    """Ready files of one kind in a package, and how it is told that one cannot be had."""
 
+    package: str
+    folder: str
+    error: type[RadraftError]
+    label: str
+    """What the messages call the file's name."""
+    missing: str
+    """Message code where no file has that name or path; it lists what is `known`."""
+    invalid: str
+    """Message code where the file does not hold the value; it names the `fields` to correct."""
 
-def load(kind: type[_Value], name_or_path: str, package: str, folder: str) -> _Value:
-    """The value in the ready file of that name, or in the file at that path. NotFound, Invalid."""
-    try:
-        text = _text(name_or_path, package, folder)
-    except (OSError, UnicodeDecodeError):
-        raise NotFound from None
-    try:
-        return kind.from_yaml(text)
-    except ValidationError as error:
-        fields = ", ".join(sorted({_field(item) for item in error.errors()}))
-    except (yaml.YAMLError, TypeError, ValueError):
-        fields = "file"
-    raise Invalid(fields)
+    def names(self) -> tuple[str, ...]:
+        """Names of the ready files."""
+        found = (item.name for item in self._files.iterdir())
+        return tuple(sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml")))
 
+    def load(self, kind: type[_Value], name_or_path: str) -> _Value:
+        """The value in the ready file of that name, or in the file at that path; `error`."""
+        name = Path(name_or_path).stem
+        try:
+            text = self._text(name_or_path)
+        except (OSError, UnicodeDecodeError):
+            details = {self.label: name, "known": ", ".join(self.names())}
+            raise self.error(self.missing, **details) from None
+        try:
+            return kind.from_yaml(text)
+        except ValidationError as error:
+            fields = ", ".join(sorted({_field(item) for item in error.errors()}))
+        except (yaml.YAMLError, TypeError, ValueError):
+            fields = "file"
+        raise self.error(self.invalid, **{self.label: name, "fields": fields})
 
-def _text(name_or_path: str, package: str, folder: str) -> str:
-    if name_or_path in names(package, folder):
-        ready = _folder(package, folder).joinpath(f"{name_or_path}.yaml")
-        return ready.read_text(encoding="utf-8")
-    return Path(name_or_path).expanduser().read_text(encoding="utf-8")
+    def _text(self, name_or_path: str) -> str:
+        if name_or_path in self.names():
+            return self._files.joinpath(f"{name_or_path}.yaml").read_text(encoding="utf-8")
+        return Path(name_or_path).expanduser().read_text(encoding="utf-8")
+
+    @property
+    def _files(self) -> Traversable:
+        return files(self.package).joinpath(self.folder)
 
 
 def _field(item: ErrorDetails) -> str:
     where = ".".join(str(step) for step in item["loc"]) or "file"
     # A check over several fields has the place of what holds them all; its words name the field.
     return f"{where} ({item['ctx']['error']})" if item["type"] == "value_error" else where
-
-
-def _folder(package: str, folder: str) -> Traversable:
-    return files(package).joinpath(folder)
