@@ -50,7 +50,6 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy scripts
 
 format: install
 	$(BIN)/ruff format .
@@ -66,37 +65,37 @@ starter: install
 	$(TRAIN) language --pairs $(RUN)/pairs --encoder $(RUN)/encoder/export --out $(RUN)/language
 	cp $(RUN)/encoder/export/*.safetensors vision_encoder/trained/
 	cp $(RUN)/language/lora.safetensors $(RUN)/language/lora.json $(RUN)/language/projector.safetensors llm/starter/
-	$(BIN)/python scripts/pin_starter.py --write
+	$(BIN)/python -m radraft.bench.pin_starter --write
 
 starter-eval: install vllm checkpoint
-	$(BIN)/python scripts/starter_eval.py --data $(DATA)
+	$(BIN)/python -m radraft.bench.starter_eval --data $(DATA)
 
 # The whole loop on real films; a killed run goes on where it was.
 flywheel-demo: install vllm checkpoint
-	$(KEEP_MEMORY) $(BIN)/python scripts/flywheel_demo.py --data $(DATA) $(FLYWHEEL)
+	$(KEEP_MEMORY) $(BIN)/python -m radraft.bench.flywheel_demo --data $(DATA) $(FLYWHEEL)
 
 bench: install vllm checkpoint
-	$(BIN)/python scripts/bench.py
+	$(BIN)/python -m radraft.bench.drafting
 
 bench-adapt: install checkpoint
-	$(KEEP_MEMORY) $(BIN)/python scripts/bench_adapt.py --data $(DATA)
+	$(KEEP_MEMORY) $(BIN)/python -m radraft.bench.adapt --data $(DATA)
 
 # FUZZ="--files 1000 --seed 7 --jobs 1" for another run; a seed gives the same file always.
 fuzz: install
-	$(BIN)/python -m scripts.fuzz $(FUZZ)
+	$(BIN)/python -m radraft.bench.fuzz $(FUZZ)
 
 bench-eval: system-bench install
-	$(BIN)/python scripts/bench_eval.py
+	$(BIN)/python -m radraft.bench.metrics
 
 # Milliseconds an image or a study: quality, de-identification, priors.
 bench-studies: install
-	$(BIN)/python scripts/quality_figures.py --time --data $(DATA)
-	$(BIN)/python scripts/deid_recall.py
-	$(BIN)/python scripts/bench_priors.py
+	$(BIN)/python -m radraft.bench.quality_figures --time --data $(DATA)
+	$(BIN)/python -m radraft.bench.deid_recall
+	$(BIN)/python -m radraft.bench.priors
 
 # dcmtk's storescu into our listener and into Orthanc, in turns.
 bench-intake: system-bench install
-	$(BIN)/python -W ignore scripts/bench_intake.py
+	$(BIN)/python -W ignore -m radraft.bench.intake
 
 install: $(VENV)/.installed
 radeval: $(RADEVAL_VENV)/.installed
@@ -123,13 +122,13 @@ $(RADEVAL_VENV)/.installed: requirements/radeval.txt
 	@touch $@
 
 system-demo:
-	@scripts/system-packages.sh demo
+	@packaging/system-packages.sh demo
 
 system-test:
-	@scripts/system-packages.sh test
+	@packaging/system-packages.sh test
 
 system-bench:
-	@scripts/system-packages.sh bench
+	@packaging/system-packages.sh bench
 
 clean:
 	rm -rf $(VENV) $(VLLM_VENV) $(RADEVAL_VENV) "$(DEMO_DATA)" build dist src/*.egg-info

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from radraft import canonical
+from radraft.core import canonical
 from radraft.eval.values import FloatArray
 
-_SCORING = ("radraft.eval.text", "radraft.eval.clinical", "radraft.eval.findings",
+_SCORING = ("radraft.eval.text", "radraft.eval.clinical", "radraft.reports.findings",
             "radraft.reports.findings")  # fmt: skip
 _SCORING_FILES = ("bootstrap.py", "score.py", "values.py")
 _LIBRARIES = ("numpy", "pycocoevalcap", "rapidfuzz", "rjieba", "sacrebleu", "snowballstemmer")

@@ -7,8 +7,11 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from radraft.errors import EvalError
-from radraft.ready import Shelf, Strict
+from radraft.core.errors import EvalError
+from radraft.core.yaml_files import (
+    Shelf,
+    Strict,
+)
 from radraft.reports.findings.vocabulary import vocabulary
 from radraft.reports.values import Certainty
 

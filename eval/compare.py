@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from radraft.errors import EvalError
+from radraft.core.errors import EvalError
 from radraft.eval.bootstrap import interval
 from radraft.eval.result import Result, Section, Value
 from radraft.eval.values import Better, Measure

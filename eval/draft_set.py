@@ -13,18 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from radraft import __version__, canonical, line
-from radraft.errors import EvalError, RadraftError
+from radraft import __version__
+from radraft.core import canonical
+from radraft.core.errors import (
+    EvalError,
+    RadraftError,
+)
+from radraft.core.settings import Settings
 from radraft.eval.looks import perturb as perturbing
 from radraft.eval.looks.donors import Candidate, donors
 from radraft.eval.looks.intake import Taken, read_json, take_in, write_json
 from radraft.eval.looks.values import Change, Perturbation
 from radraft.eval.values import Drafted, SetItem
 from radraft.llm.support import SCORED_AT_ONCE, Score, Scorer, SentenceSupport
+from radraft.pipeline import draft
 from radraft.prompts.templates import load_template
 from radraft.reports import codec
 from radraft.reports.values import Coverage, Report
-from radraft.settings import Settings
 from radraft.store import images
 from radraft.store.database import Store, open_store
 
@@ -53,7 +58,7 @@ class Model:
 
     profile: Profile
     endpoint: Endpoint
-    eyes: line.Eyes | None
+    eyes: draft.Eyes | None
     adapter_id: str | None = None
     """Name of an adapter that vLLM has loaded. It must stand for one set of weights for ever:
     drafts are kept by it."""
@@ -196,9 +201,9 @@ class _Item:
         model = self.run.model
         try:
             request = await asyncio.to_thread(self._prepare, self.run.perturb)
-            if isinstance(request, line.Barred):
+            if isinstance(request, draft.Barred):
                 return {"failed": NOT_COVERED}
-            result = await line.ask(
+            result = await draft.ask(
                 request,
                 profile=model.profile,
                 endpoint=model.endpoint,
@@ -241,21 +246,21 @@ class _Item:
         model = self.run.model
         request = await asyncio.to_thread(self._prepare, self.run.perturb)
         blank = await asyncio.to_thread(self._prepare, BLANK)
-        assert not isinstance(request, line.Barred)
-        assert not isinstance(blank, line.Barred)
+        assert not isinstance(request, draft.Barred)
+        assert not isinstance(blank, draft.Barred)
         scorer = Scorer(
             model.profile, model.endpoint, self.client, model.projector, model.timeout_s
         )
         return await scorer.support(report, request, blank)
 
-    def _prepare(self, perturbation: Perturbation | None) -> DraftRequest | line.Barred:
+    def _prepare(self, perturbation: Perturbation | None) -> DraftRequest | draft.Barred:
         """The line's own preparation, with the key images changed."""
         assert self.own.case is not None
         run, donor = self.run, None
         if self.donor is not None and self.donor.case is not None:
             with run.store.read() as session:
                 donor = images.load(session, run.store.objects, self.donor.case.case_id)
-        return line.prepare(
+        return draft.prepare(
             self.own.case.case_id,
             store=run.store,
             profile=run.model.profile,

@@ -12,7 +12,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from radraft.errors import EvalError
+from radraft.core.errors import EvalError
 from radraft.eval.values import IntArray, Lang, Pair
 
 _EXAMPLES = 3

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from radraft import canonical
-from radraft.errors import EvalError
+from radraft.core import canonical
+from radraft.core.errors import EvalError
 from radraft.eval.looks.values import Calibration
 from radraft.eval.values import Better, FloatArray, Lang, Measure, SetCard
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 
 from radraft import __version__
-from radraft.errors import EvalError
+from radraft.core.errors import EvalError
 from radraft.eval.cache import metrics_sha, versions
 from radraft.eval.looks.calibration import calibrate
 from radraft.eval.looks.correct import judged

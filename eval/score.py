@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from radraft import canonical
+from radraft.core import canonical
 from radraft.eval.bootstrap import RESAMPLES, SEED, interval, resample
 from radraft.eval.cache import Cache, metrics_sha
 from radraft.eval.clinical.agreement import score_agreement

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from radraft import canonical
-from radraft.errors import EvalError
+from radraft.core import canonical
+from radraft.core.errors import EvalError
+from radraft.core.settings import CHECKOUT
 from radraft.eval.card_file import CardFile, card_file
 from radraft.eval.values import EvalSet, SetCard, SetItem
 from radraft.reports.findings.vocabulary import vocabulary
 from radraft.reports.values import Certainty
-from radraft.settings import CHECKOUT
 
 
 def load_set(

@@ -38,7 +38,10 @@ from typing import IO, Any
 from sqlalchemy.orm import Session
 
 from radraft.finetune.screen import Reason, newest, screen
-from radraft.finetune.values import Edit, TrainingPair
+from radraft.reports.training_pair import (
+    Edit,
+    TrainingPair,
+)
 from radraft.reports.values import Coverage, Report, Sentence
 
 

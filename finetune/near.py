@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from radraft.errors import NotFound
+from radraft.core.errors import NotFound
 from radraft.vision_encoder import stored
 
 if TYPE_CHECKING:
     from radraft.store.objects import Objects
 
-# Measured by scripts/near_threshold.py on the validation films of two published sets. At or above
+# Measured by bench/near_threshold.py on the validation films of two published sets. At or above
 # the limit were 0 of 13,137 pairs of adult films of two patients and 0.001% of 175,088 such pairs
 # of children's films (the most alike: 0.9924 and 0.9964), none of 506 pairs of two films of one
 # patient (0.9955), and of copies 97.0 to 97.5% of those saved as JPEG of quality 85, 98.5 to 99.8%

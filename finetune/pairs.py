@@ -11,12 +11,15 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from radraft import canonical
-from radraft.errors import ReportError
-from radraft.eval.edits import edit_stats
+from radraft.core import canonical
+from radraft.core.errors import ReportError
 from radraft.finetune.export import ExportCount, export_pairs
-from radraft.finetune.values import EditStats, TrainingPair
 from radraft.reports import codec
+from radraft.reports.edits import edit_stats
+from radraft.reports.training_pair import (
+    EditStats,
+    TrainingPair,
+)
 from radraft.reports.values import Coverage, SignedReport
 from radraft.store.drafts import StoredDraft
 from radraft.store.tables import PairRow, SignedRow

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from radraft.errors import TrainingError
+from radraft.core.errors import TrainingError
+from radraft.core.yaml_files import (
+    Shelf,
+    Strict,
+)
 from radraft.finetune.starter.recipe import PairRecipe
 from radraft.finetune.train.recipe import LanguageRecipe
-from radraft.ready import Shelf, Strict
 from radraft.vision_encoder.train.recipe import EncoderRecipe
 
 READY = Shelf(

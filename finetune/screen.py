@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from radraft.finetune.values import TrainingPair
+from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import Report
 from radraft.store import quality
 from radraft.store.cases import identity

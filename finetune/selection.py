@@ -14,7 +14,7 @@ from radraft.finetune.export import typed
 from radraft.finetune.near import Vectors, near, pooled
 from radraft.finetune.pairs import pairs
 from radraft.finetune.screen import Reason, newest, poor, screen
-from radraft.finetune.values import TrainingPair
+from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import Coverage
 
 if TYPE_CHECKING:

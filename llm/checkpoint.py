@@ -19,11 +19,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from radraft import canonical
-from radraft.errors import DraftingError
+from radraft.core import canonical
+from radraft.core.errors import DraftingError
+from radraft.core.locks import locked
 from radraft.llm import pins
 from radraft.llm.lora import merge
-from radraft.locks import locked
 
 GGUF_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
 GGUF_PARTS = tuple(

@@ -13,13 +13,18 @@ from typing import Any
 
 import httpx
 
-from radraft.errors import DraftingError
+from radraft.core.errors import DraftingError
 from radraft.llm.profiles import Profile
 from radraft.llm.server import Endpoint
 from radraft.llm.stream import BadFormat, Pair, ReportReader
-from radraft.llm.values import Draft, DraftedSentence, DraftEvent, Usage
 from radraft.llm.wire import chat_body
 from radraft.prompts.values import DraftRequest
+from radraft.reports.draft import (
+    Draft,
+    DraftedSentence,
+    DraftEvent,
+    Usage,
+)
 from radraft.reports.skeleton import skeleton
 from radraft.reports.values import Coverage, Evidence, Origin, Report, Section, Sentence
 from radraft.vision_encoder.projector import Projector

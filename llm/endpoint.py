@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from radraft.errors import DraftingError
+from radraft.core.errors import DraftingError
 from radraft.llm.profiles import Profile
 from radraft.llm.wire import warm_up_body
 

@@ -11,10 +11,13 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
-from radraft.errors import FollowupError
-from radraft.llm.concepts import Kind, Vocabulary
+from radraft.core.errors import FollowupError
 from radraft.llm.relevance import Relevant, relevant
 from radraft.llm.sentences import SentenceEncoder
+from radraft.reports.findings.concepts import (
+    Kind,
+    Vocabulary,
+)
 from radraft.reports.values import Sentence, SignedReport
 
 if TYPE_CHECKING:

@@ -8,10 +8,13 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from radraft.errors import DraftingError
+from radraft.core.errors import DraftingError
+from radraft.core.settings import (
+    Settings,
+    program,
+)
 from radraft.llm import checkpoint
 from radraft.llm.profiles import HubCheckpoint, LocalCheckpoint, Profile, StarterCheckpoint
-from radraft.settings import Settings, program
 
 # Enough of the parent's environment for a process to work, and nothing of ours.
 KEPT = re.compile(

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radraft.errors import DraftingError
+from radraft.core.errors import DraftingError
 
 if TYPE_CHECKING:
     import torch

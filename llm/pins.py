@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from radraft.errors import DraftingError
-from radraft.ready import Strict
+from radraft.core.errors import DraftingError
+from radraft.core.yaml_files import Strict
 from radraft.vision_encoder import shipped
 from radraft.vision_encoder.weights import IMAGE_FILE, TEXT_FILE, file_sha
 

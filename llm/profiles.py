@@ -11,11 +11,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from radraft import canonical
-from radraft.errors import SettingsError
+from radraft.core import canonical
+from radraft.core.errors import SettingsError
+from radraft.core.yaml_files import (
+    Shelf,
+    Strict,
+)
 from radraft.llm.checkpoint import starter_hash
 from radraft.llm.pins import Pins, check
-from radraft.ready import Shelf, Strict
 from radraft.studies.values import View
 
 READY = Shelf(

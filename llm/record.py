@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from radraft.locks import locked
+from radraft.core.locks import locked
 
 
 @dataclass(frozen=True)

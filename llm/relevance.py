@@ -6,8 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from radraft.llm.concepts import Kind, Reading, Vocabulary
 from radraft.llm.sentences import SentenceEncoder
+from radraft.reports.findings.concepts import (
+    Kind,
+    Reading,
+    Vocabulary,
+)
 from radraft.reports.values import Report, Section, Sentence
 
 SUBJECTS = (Kind.FINDING, Kind.DEVICE, Kind.TOPIC)

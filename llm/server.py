@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, replace
 from os import environ
 from subprocess import Popen
 
-from radraft import canonical
-from radraft.errors import DraftingError
+from radraft.core import canonical
+from radraft.core.errors import DraftingError
+from radraft.core.settings import Settings
 from radraft.llm import launch, process, record
 from radraft.llm.checkpoint import Progress
 from radraft.llm.endpoint import Endpoint, Probe, served_model
 from radraft.llm.failures import start_failure
 from radraft.llm.profiles import Profile
-from radraft.settings import Settings
 
 __all__ = ["Endpoint", "ManagedServer", "Timing", "connect"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, ValidationError
 
-from radraft.ready import Strict
+from radraft.core.yaml_files import Strict
 from radraft.reports.values import Section
 
 MAX_CHARS = 200_000

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from radraft.errors import DraftingError
+from radraft.core.errors import DraftingError
 from radraft.llm.profiles import Profile
 from radraft.llm.server import Endpoint
 from radraft.llm.wire import chat_body

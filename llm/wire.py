@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from radraft.errors import DraftingError
+from radraft.core.errors import DraftingError
 from radraft.llm.profiles import Bounds, Profile
 from radraft.prompts.values import DraftRequest, ImagePart
 from radraft.reports.values import Section

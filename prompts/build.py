@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from radraft import canonical
-from radraft.errors import PromptError
+from radraft.core import canonical
+from radraft.core.errors import PromptError
 from radraft.prompts.clean import clean
 from radraft.prompts.templates import load_template
 from radraft.prompts.values import NOT_LOOKED, DraftRequest, Prior, Priors

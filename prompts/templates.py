@@ -17,10 +17,10 @@ from jinja2 import Environment, StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import Field, ValidationError
 
-from radraft import canonical
-from radraft.errors import PromptError
+from radraft.core import canonical
+from radraft.core.errors import PromptError
+from radraft.core.yaml_files import Strict
 from radraft.prompts.values import ImagePart, Message, TextPart
-from radraft.ready import Strict
 
 PROVIDED = frozenset(
     {"modality", "body_part", "view", "age_band", "sex", "history", "images", "priors"} | {"looked"}

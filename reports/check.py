@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
-from radraft.errors import message
-from radraft.eval.findings.extract import claims_prior
-from radraft.llm.values import Draft
+from radraft.core.errors import message
+from radraft.reports.draft import Draft
+from radraft.reports.findings.extract import claims_prior
 from radraft.reports.values import Laterality, Origin, Report, Sentence
 
 Lang = Literal["zh", "en"]

@@ -18,9 +18,9 @@ from pydantic import (
     ValidationError,
 )
 
-from radraft import canonical
-from radraft.errors import ReportError
-from radraft.llm.values import Draft
+from radraft.core import canonical
+from radraft.core.errors import ReportError
+from radraft.reports.draft import Draft
 from radraft.reports.values import (
     Certainty,
     Evidence,

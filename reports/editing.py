@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from radraft.errors import NotFound, ReportError
+from radraft.core.errors import (
+    NotFound,
+    ReportError,
+)
 from radraft.reports import codec
 from radraft.reports.diff import Change, diff
 from radraft.reports.lifecycle import Move, transition

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from radraft.errors import ReportError
+from radraft.core.errors import ReportError
 from radraft.reports.values import ReportState
 
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from radraft import canonical
-from radraft.errors import ReportError
+from radraft.core import canonical
+from radraft.core.errors import ReportError
 from radraft.prompts.build import gave_priors
 from radraft.reports import codec
 from radraft.reports.check import Severity, check

@@ -14,7 +14,7 @@ from functools import cache, cached_property, lru_cache
 from itertools import islice, product
 from typing import Any
 
-from radraft.studies import _name_rates as rates
+from radraft.studies import _name_rates
 
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _BRACKETED = re.compile(r"[(\[{<（【][^)\]}>）】]*[)\]}>）】]?")
@@ -97,14 +97,16 @@ class Name:
     @property
     def share(self) -> float:
         """Share of people who write their name so."""
-        return rates.written(self.family, self.given) if self.family else self.share_of_sound
+        return _name_rates.written(self.family, self.given) if self.family else self.share_of_sound
 
     @property
     def share_of_sound(self) -> float:
         """Share of people whose name sounds so."""
         if self.family:
             family, given = self.readings[0]
-            return rates.sounding(_surname_shares().get(family, rates.OTHER_SURNAME), given)
+            return _name_rates.sounding(
+                _surname_shares().get(family, _name_rates.OTHER_SURNAME), given
+            )
         return max((_roman_share(words) for words in self.romans), default=1.0)
 
 
@@ -136,7 +138,7 @@ def _divided(parts: list[str]) -> tuple[str, str]:
     if len(parts) >= 2:
         first, rest = parts[0], "".join(parts[1:])
         swapped = len(rest) == 1 and len(first) == 2 and first not in _DOUBLE
-        return (rest, first) if swapped and rest in rates.SURNAMES else (first, rest)
+        return (rest, first) if swapped and rest in _name_rates.SURNAMES else (first, rest)
     whole = _TITLE.sub("", parts[0])
     length = 2 if len(whole) > 2 and whole[:2] in _DOUBLE else 1
     return whole[:length], whole[length:]
@@ -163,19 +165,19 @@ def _roman_share(words: tuple[str, ...]) -> float:
     shares = _surname_shares()
     surname = next((word for word in (words[0], words[-1]) if word in shares), None)
     if surname is None or len(words) == 1:
-        return rates.FOREIGN
+        return _name_rates.FOREIGN
     rest = list(words)
     rest.remove(surname)
     # A Chinese syllable has three letters or so; a long given name has two of them.
     short = sum(map(len, rest)) <= 5 and len(rest) == 1
-    return shares[surname] * (rates.ONE_CHARACTER * 0.03 if short else 0.03**2)
+    return shares[surname] * (_name_rates.ONE_CHARACTER * 0.03 if short else 0.03**2)
 
 
 @cache
 def _surname_shares() -> dict[str, float]:
     """Share of people by how their surname sounds."""
     found: dict[str, float] = {}
-    for surname, share in rates.SURNAMES.items():
+    for surname, share in _name_rates.SURNAMES.items():
         sound = _surname(surname)[0]
         found[sound] = found.get(sound, 0.0) + share
     return found

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from radraft.errors import StudyRejected
+from radraft.core.errors import StudyRejected
 from radraft.studies._child import Worker, WorkerLost
 from radraft.studies._limits import FRAME_SECONDS, MAX_IMAGE_SIDE
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from radraft.errors import StudyRejected
+from radraft.core.errors import StudyRejected
 from radraft.studies._sop import RADIOGRAPHS
 from radraft.studies.choose import series
 from radraft.studies.choose.frames import Clean, Taker, image_id

@@ -2,7 +2,7 @@
 
 Fellegi and Sunter's model (J. Am. Stat. Assoc. 64, 1969): each field that agrees or differs
 multiplies the odds by how much likelier that is for one person than for two.
-`scripts/prior_match.py` prints precision and recall at the thresholds; docs/priors.md says what is
+`bench/prior_match.py` prints precision and recall at the thresholds; docs/priors.md says what is
 assumed.
 """
 
@@ -12,10 +12,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from radraft.studies import _names
-from radraft.studies._agree import Person as Person
-from radraft.studies._agree import Reason as Reason
-from radraft.studies._agree import agreements, birth, is_resident_id, plain_number
-from radraft.studies._agree import usable_number as usable_number
+from radraft.studies._agree import (
+    Person as Person,
+    Reason as Reason,
+    agreements,
+    birth,
+    is_resident_id,
+    plain_number,
+    usable_number as usable_number,
+)
 from radraft.studies._regions import overlapping as overlapping
 from radraft.studies._scrub import scrub
 from radraft.studies.values import Patient, Study

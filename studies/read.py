@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from radraft.errors import message
+from radraft.core.errors import message
 from radraft.studies._child import Worker, WorkerLost
 from radraft.studies._files import Found, Refusal, walk
 from radraft.studies._group import group, mark

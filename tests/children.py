@@ -15,14 +15,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from radraft.errors import AdapterError
+from radraft.core.errors import AdapterError
+from radraft.core.settings import Settings
 from radraft.finetune.pairs import make_pair, save_pair
-from radraft.finetune.registry import registry
 from radraft.reports import editing
 from radraft.reports.sign import sign
 from radraft.reports.values import Report
-from radraft.settings import Settings
-from radraft.store import cases, drafts
+from radraft.store import adapters, cases, drafts
 from radraft.store.database import open_store
 from tests.builders import make_deid, make_sentence, make_study
 
@@ -140,16 +139,16 @@ def save_and_sign(settings: Settings, case_ids: list[str], told: Connection) -> 
 
 def pass_and_promote(settings: Settings, adapter_ids: list[str]) -> int:
     """Have each adapter pass the gate and be promoted; how many promotions were let in."""
-    from tests.finetune.registry.builders import decision
+    from tests.store.adapter_builders import decision
 
     store = open_store(settings)
     promoted = 0
     for adapter_id in adapter_ids:
         try:
             with store.begin() as session:
-                registry.record(session, decision(session, adapter_id))
+                adapters.record(session, decision(session, adapter_id))
             with store.begin() as session:
-                registry.promote(session, adapter_id, by=str(os.getpid()))
+                adapters.promote(session, adapter_id, by=str(os.getpid()))
             promoted += 1
         except AdapterError:
             continue
@@ -159,9 +158,13 @@ def pass_and_promote(settings: Settings, adapter_ids: list[str]) -> int:
 
 def promote_and_roll_back(settings: Settings, folder: str, told: Connection) -> None:
     """Promote two new adapters and roll one back, for ever; tells what serves once it is sure."""
-    from radraft import serving
     from radraft.llm.profiles import load_profile
-    from tests.finetune.registry.builders import SITE, decision, installed
+    from radraft.pipeline import promotion
+    from tests.store.adapter_builders import (
+        SITE,
+        decision,
+        installed,
+    )
 
     store = open_store(settings)
     profile = load_profile("qwen3-vl-8b-instruct")
@@ -170,11 +173,11 @@ def promote_and_roll_back(settings: Settings, folder: str, told: Connection) -> 
             adapter_id = installed(
                 session, settings.adapters_dir, Path(folder), number, base=profile.model_id
             )
-            registry.record(session, decision(session, adapter_id))
-        serving.promote(adapter_id, store=store, settings=settings, profile=profile, by="李")
+            adapters.record(session, decision(session, adapter_id))
+        promotion.promote(adapter_id, store=store, settings=settings, profile=profile, by="李")
         told.send(adapter_id)
         if number % 2:
-            back = serving.roll_back(
+            back = promotion.roll_back(
                 SITE, store=store, settings=settings, profile=profile, by="李", reason="差"
             )
             told.send(back.adapter_id if back else None)

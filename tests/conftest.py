@@ -9,7 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from radraft.settings import Settings
+from radraft.core.settings import Settings
 from radraft.store.database import Store, open_store
 from tests.postgres import Cluster, running_cluster
 from tests.vllm_fixtures import starter_endpoint, starter_profile, starter_server, vllm_settings

@@ -7,18 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from radraft.batch import draft_many
-from radraft.finetune.registry import registry
+from radraft.core.settings import Settings
 from radraft.llm.endpoint import Endpoint
 from radraft.llm.profiles import load_profile
-from radraft.llm.values import Draft
+from radraft.pipeline.adapter_router import Router
+from radraft.pipeline.draft_batch import draft_many
+from radraft.pipeline.draft_worker import Worker
+from radraft.reports.draft import Draft
 from radraft.reports.values import Coverage
-from radraft.routing import Router
-from radraft.settings import Settings
+from radraft.store import adapters
 from radraft.store.database import Store
-from radraft.worker import Worker
-from tests.finetune.registry.builders import decision, installed
 from tests.llm.adapter_server import BASE, AdapterServer
+from tests.store.adapter_builders import (
+    decision,
+    installed,
+)
 
 PROFILE = load_profile("qwen3-vl-8b-instruct")
 
@@ -36,13 +39,13 @@ class Site:
             adapter_id = installed(
                 session, self.settings.adapters_dir, self.scratch, number, base=base
             )
-            registry.record(session, decision(session, adapter_id))
+            adapters.record(session, decision(session, adapter_id))
         return adapter_id
 
     def serving(self, number: int, base: str = PROFILE.model_id) -> str:
         adapter_id = self.shadow(number, base)
         with self.store.begin() as session:
-            registry.promote(session, adapter_id, by="Dr. Li")
+            adapters.promote(session, adapter_id, by="Dr. Li")
         return adapter_id
 
     def files(self, adapter_id: str) -> Path:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from radraft.core.settings import Settings
 from radraft.llm.profiles import Profile, load_profile
 from radraft.llm.server import Endpoint, ManagedServer
-from radraft.settings import Settings
 
 
 @pytest.fixture(scope="session")

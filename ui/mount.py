@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from radraft.ui.api import add_api
-from radraft.ui.flywheel import add_flywheel
-from radraft.ui.keyimages import add_keyimages
-from radraft.ui.page import head, page
-from radraft.ui.priors import add_priors
-from radraft.ui.quality import add_quality
+from radraft.ui.api.key_images import add_keyimages
+from radraft.ui.api.priors import add_priors
+from radraft.ui.api.reports import add_api
+from radraft.ui.pages.flywheel.route import add_flywheel
+from radraft.ui.pages.site_quality.route import add_quality
+from radraft.ui.pages.workstation import (
+    head,
+    page,
+)
 from radraft.ui.security import Guard
 from radraft.ui.static import add_assets
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from radraft.service import Service
+    from radraft.pipeline.service import Service
 
 
 def mount(app: FastAPI, service: Service) -> FastAPI:

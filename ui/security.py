@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from radraft.errors import RadraftError
-from radraft.settings import LOOPBACK
+from radraft.core.errors import RadraftError
+from radraft.core.settings import LOOPBACK
 
 MAX_UPLOAD = 2 * 1024**3
 """Bytes of one upload request."""

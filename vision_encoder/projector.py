@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from radraft.errors import EncodingError
+from radraft.core.errors import EncodingError
 
 Array = npt.NDArray[np.float32]
 

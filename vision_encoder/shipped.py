@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from radraft import canonical
-from radraft.errors import EncodingError
+from radraft.core import canonical
+from radraft.core.errors import EncodingError
 from radraft.vision_encoder.config import load_config
 from radraft.vision_encoder.heads import Heads
 from radraft.vision_encoder.weights import (

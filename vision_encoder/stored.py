@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from radraft import canonical
+from radraft.core import canonical
 from radraft.vision_encoder.values import ImageEmbedding
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radraft import canonical
-from radraft.errors import EncodingError
-from radraft.locks import locked
+from radraft.core import canonical
+from radraft.core.errors import EncodingError
+from radraft.core.locks import locked
 from radraft.vision_encoder.config import EncoderConfig, load_config, parse_config
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from radraft.errors import EvalError
-from radraft.eval.findings.extract import extract
-from radraft.eval.findings.values import Mention
+from radraft.core.errors import EvalError
 from radraft.eval.values import Better, FloatArray, IntArray, Measure
+from radraft.reports.findings.extract import extract
+from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import counted_as
 from radraft.reports.values import Certainty, Laterality
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from radraft.eval.clinical.statements import (
+from radraft.reports.findings.statements import (
     Side,
     State,
     Statement,

@@ -11,8 +11,8 @@ import numpy as np
 from radraft.eval.clinical.columns import Priors, outcomes, ratios
 from radraft.eval.clinical.compare import Breakdown, Events, Flag
 from radraft.eval.clinical.measures import ALL, MACRO_FAMILIES
-from radraft.eval.clinical.statements import counted
 from radraft.eval.values import FloatArray, IntArray, Measure
+from radraft.reports.findings.statements import counted
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radraft.errors import EvalError
+from radraft.core.errors import EvalError
 from radraft.eval.looks.values import Change, Perturbation
 
 

@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radraft import line
-from radraft.errors import EvalError, RadraftError, StudyRejected
+from radraft.core.errors import (
+    EvalError,
+    RadraftError,
+    StudyRejected,
+)
 from radraft.eval.values import SetItem
+from radraft.pipeline import draft
 from radraft.store import cases
 from radraft.store.database import Store
 from radraft.studies.values import DeidStudy
@@ -81,7 +85,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def _ingest(study: Path, store: Store, profile: Profile, scratch: Path) -> str:
-    found = line.ingest(
+    found = draft.ingest(
         study, store=store, profile=profile, site="eval", scratch=scratch, judging=False
     )
     case_ids = found.cases + found.known

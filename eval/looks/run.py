@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from radraft.errors import EvalError
+from radraft.core.errors import EvalError
 from radraft.eval.bootstrap import RESAMPLES, SEED, interval, resample
-from radraft.eval.findings.extract import extract
 from radraft.eval.looks.sides import Read, flips, mirrored_item
 from radraft.eval.looks.values import ALL, Change, Changed, Drop, Flips, Looks, Perturbation
 from radraft.eval.looks.verdict import verdict
 from radraft.eval.values import LANGS, Better, Drafted, FloatArray, Lang, Pair, Scores, SetItem
+from radraft.reports.findings.extract import extract
 
 Draft = Callable[[Perturbation | None], Sequence[Drafted]]
 """Drafts the whole set, in its order; `draft_set` with everything but the perturbation given."""

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from radraft.eval.findings.extract import extract
-from radraft.eval.findings.values import Mention
 from radraft.eval.looks.values import Flips
 from radraft.eval.values import Lang, SetItem
+from radraft.reports.findings.extract import extract
+from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import counted_as
 from radraft.reports.values import Certainty, Laterality
 

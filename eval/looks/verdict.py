@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from radraft.errors import message
+from radraft.core.errors import message
 from radraft.eval.looks.values import Answer, Change, Changed, Drop, Verdict
 
 Details = dict[str, str | int | float]

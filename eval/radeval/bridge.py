@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from radraft.errors import EvalError
+from radraft.core.errors import EvalError
 from radraft.eval.values import Pair
 
 _log = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ import numpy as np
 
 from radraft.eval.clinical.compare import Breakdown
 from radraft.eval.clinical.score import score_clinical, score_labels
-from radraft.eval.findings.extract import extract
 from radraft.eval.result import Section
 from radraft.eval.values import FloatArray, Lang, Pair
+from radraft.reports.findings.extract import extract
 from radraft.reports.findings.vocabulary import lineage
 from radraft.reports.values import Certainty
 
@@ -93,7 +93,7 @@ def picture(study: Path) -> str | None:
 
     from PIL import Image
 
-    from radraft.errors import StudyRejected
+    from radraft.core.errors import StudyRejected
     from radraft.studies.deidentify import deidentify
     from radraft.studies.key_images import key_images
     from radraft.studies.quality import check

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from radraft.errors import message
+from radraft.core.errors import message
 from radraft.eval.compare import Comparison
 from radraft.eval.report.published import published
 from radraft.eval.report.words import support_note

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radraft.errors import EvalError
+from radraft.core.errors import EvalError
 from radraft.eval.text import bleu, chrf, cider, rouge, tokens
 from radraft.eval.text.counts import Counted, Job, count_all
-from radraft.eval.text.meteor import score as meteor
-from radraft.eval.text.meteor import tables
+from radraft.eval.text.meteor import score, tables
 from radraft.eval.text.ngrams import Docs
 from radraft.eval.text.parts import Part
 from radraft.eval.values import FloatArray, IntArray, Lang, Measure, Pair
@@ -32,7 +31,7 @@ class TextScores:
 
     parts: tuple[Part, ...]
     notes: tuple[str, ...] = ()
-    """Codes of messages (`radraft.errors.message`) that say what is not given, and why."""
+    """Codes of messages (`radraft.core.errors.message`) that say what is not given, and why."""
 
     @property
     def measures(self) -> tuple[Measure, ...]:
@@ -147,7 +146,7 @@ class _Counts:
             yield bleu.coco(counts, unit, suffix)
             yield rouge.rouge(counts, unit, suffix)
             if "meteor" in stats:
-                yield meteor.part(stats["meteor"])
+                yield score.part(stats["meteor"])
             yield cider.cider(self._docs[suffix], unit, suffix)
         yield bleu.sacre(stats["sacre"], "13a" if lang == "en" else "zh")
         yield chrf.chrf(stats["chrf"])

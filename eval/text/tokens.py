@@ -13,8 +13,8 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from radraft.eval.text.segment import segment
 from radraft.eval.values import Lang
+from radraft.studies.deid.segment import segment
 
 ENGLISH = "lower-cased runs of a-z and 0-9"
 CHARACTERS = "Chinese characters, and runs of a-z and 0-9"

@@ -11,8 +11,12 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from radraft.errors import AdapterError
-from radraft.finetune.registry.files import CONFIG, PROJECTOR, WEIGHTS
+from radraft.core.errors import AdapterError
+from radraft.store.adapter_files import (
+    CONFIG,
+    PROJECTOR,
+    WEIGHTS,
+)
 from radraft.vision_encoder.weights import file_sha
 
 MANIFEST, SIGNATURE, CARD = "manifest.json", "manifest.sig", "card.json"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from radraft.errors import AdapterError
+from radraft.core.errors import AdapterError
 from radraft.finetune.adapt import peft_files
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.values import Base, Origin
-from radraft.finetune.registry import files
-from radraft.finetune.registry.values import Adapter
 from radraft.llm import checkpoint, pins
+from radraft.llm.adapter import Adapter
 from radraft.llm.profiles import Profile, StarterCheckpoint
+from radraft.store import adapter_files
 from radraft.vision_encoder import shipped
 
 Report = Callable[[str, float], None]
@@ -48,11 +48,11 @@ def origin(
     """
     if parent is None:
         return Origin(None, None, base.projector, False, recipe.lora)
-    source = files.verified(root, parent)
+    source = adapter_files.verified(root, parent)
     folder.mkdir(parents=True, exist_ok=True)
     adapter = folder / pins.LORA_FILE
     peft_files.to_trainer(source, adapter)
-    own = source / files.PROJECTOR
+    own = source / adapter_files.PROJECTOR
     return Origin(
         parent=parent.adapter_id,
         adapter=adapter,

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 import radraft
-from radraft import canonical
+from radraft.core import canonical
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.values import Chosen, Plan, Stage
 from radraft.finetune.train.values import Trained

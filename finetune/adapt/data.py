@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlalchemy.orm import Session
 
-from radraft import canonical
-from radraft.errors import AdapterError, NotFound
+from radraft.core import canonical
+from radraft.core.errors import (
+    AdapterError,
+    NotFound,
+)
 from radraft.finetune import export, pairs
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.values import Chosen, Plan
-from radraft.finetune.registry import registry
 from radraft.finetune.train.values import Example, Tokens, TokenSource
-from radraft.finetune.values import TrainingPair
-from radraft.store import cases
+from radraft.reports.training_pair import TrainingPair
+from radraft.store import adapters, cases
 from radraft.vision_encoder import stored
 
 if TYPE_CHECKING:
@@ -90,8 +92,8 @@ def trained_on(session: Session, adapter_id: str | None) -> frozenset[str]:
     """Ids of the pairs that the adapter, and those it goes back to, were trained on."""
     if adapter_id is None:
         return frozenset()
-    adapter = registry.get(session, adapter_id)
-    family = (adapter, *registry.ancestors(session, adapter))
+    adapter = adapters.get(session, adapter_id)
+    family = (adapter, *adapters.ancestors(session, adapter))
     return frozenset(pair_id for one in family for pair_id in one.card.get("pairs", ()))
 
 

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radraft.errors import AdapterError
-from radraft.locks import locked
+from radraft.core.errors import AdapterError
+from radraft.core.locks import locked
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

@@ -8,17 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radraft import canonical
-from radraft.errors import AdapterError
+from radraft.core import canonical
+from radraft.core.errors import AdapterError
+from radraft.core.settings import Settings
 from radraft.finetune.adapt import card, peft_files
 from radraft.finetune.adapt.base import trainable
 from radraft.finetune.adapt.values import Base
-from radraft.finetune.registry import files, registry
-from radraft.finetune.registry.enter import enter
-from radraft.finetune.registry.values import Adapter
+from radraft.finetune.register import enter
 from radraft.finetune.train.recipe import Lora
+from radraft.llm.adapter import Adapter
 from radraft.llm.profiles import Profile
-from radraft.settings import Settings
+from radraft.store import (
+    adapter_files,
+    adapters,
+)
 from radraft.store.database import Store
 
 if TYPE_CHECKING:
@@ -50,17 +53,17 @@ def merge(
     if len(weights) != len(adapter_ids) or not all(map(math.isfinite, weights)):
         raise AdapterError("adapter_merge_parts")
     with store.read() as session:
-        parts = [registry.get(session, adapter_id) for adapter_id in adapter_ids]
+        parts = [adapters.get(session, adapter_id) for adapter_id in adapter_ids]
     for part in parts:
         if part.base != profile.model_id:
             raise AdapterError("adapter_merge_bases_differ", adapter=part.adapter_id)
-    if len({part.files.get(files.PROJECTOR) for part in parts}) > 1:
+    if len({part.files.get(adapter_files.PROJECTOR) for part in parts}) > 1:
         raise AdapterError("adapter_merge_projectors_differ")
     root = settings.adapters_dir
-    folders = [files.verified(root, part) for part in parts]
+    folders = [adapter_files.verified(root, part) for part in parts]
     ground = base or trainable(profile, settings.cache_dir)
     state, lora = _sum(ground, folders, weights)
-    projector = folders[0] / files.PROJECTOR
+    projector = folders[0] / adapter_files.PROJECTOR
     own = projector if projector.exists() else None
     with tempfile.TemporaryDirectory(dir=root, prefix=".merge-") as staging:
         made = Path(staging) / MERGED

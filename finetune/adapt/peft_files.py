@@ -16,11 +16,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, JsonValue, ValidationError
 from safetensors import SafetensorError, safe_open
 
-from radraft.errors import AdapterError
-from radraft.finetune.registry.files import CONFIG, PROJECTOR, WEIGHTS
+from radraft.core.errors import AdapterError
+from radraft.core.yaml_files import Strict
 from radraft.finetune.train.recipe import Lora
 from radraft.llm.lora import DOWN, PREFIX, UP
-from radraft.ready import Strict
+from radraft.store.adapter_files import (
+    CONFIG,
+    PROJECTOR,
+    WEIGHTS,
+)
 
 if TYPE_CHECKING:
     import torch

@@ -7,10 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 from math import sqrt
 
-from radraft.eval.clinical.statements import State, critical, statements
-from radraft.eval.findings.extract import extract
 from radraft.finetune.adapt.recipe import Rare
-from radraft.finetune.values import TrainingPair
+from radraft.reports.findings.extract import extract
+from radraft.reports.findings.statements import (
+    State,
+    critical,
+    statements,
+)
+from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import Report
 
 

@@ -7,9 +7,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from radraft.errors import TrainingError
+from radraft.core.errors import TrainingError
+from radraft.core.yaml_files import (
+    Shelf,
+    Strict,
+)
 from radraft.finetune.train.recipe import LanguageRecipe, Lora
-from radraft.ready import Shelf, Strict
 
 READY = Shelf(
     "radraft.finetune.adapt",

@@ -8,22 +8,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from radraft import canonical, runs
-from radraft.errors import AdapterError
+from radraft.core import (
+    canonical,
+    run_folder,
+)
+from radraft.core.errors import AdapterError
+from radraft.core.locks import locked
+from radraft.core.settings import Settings
 from radraft.finetune.adapt import card, data, peft_files, stages
 from radraft.finetune.adapt.base import origin, trainable
 from radraft.finetune.adapt.rare import repeated
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.stages import Course, Material
 from radraft.finetune.adapt.values import Base, Chosen, Origin, Plan, Progress, Start
-from radraft.finetune.registry import registry
-from radraft.finetune.registry.enter import enter
-from radraft.finetune.registry.values import Adapter, Check, GateRecord, GateStage
+from radraft.finetune.register import enter
 from radraft.finetune.train.text import Tokenizer, fitting
-from radraft.finetune.values import TrainingPair
+from radraft.llm.adapter import (
+    Adapter,
+    Check,
+    GateRecord,
+    GateStage,
+)
 from radraft.llm.profiles import Profile
-from radraft.locks import locked
-from radraft.settings import Settings
+from radraft.reports.training_pair import TrainingPair
+from radraft.store import adapters
 from radraft.store.database import Store
 
 EXPORT = "export"
@@ -84,13 +92,13 @@ class _Call:
             planned = self._planned()
             if (known := self._known(planned)) is not None:
                 return known
-        runs.begin(self.run, self._identity(planned))
-        done = runs.read(self.run).get("adapter_id")
+        run_folder.begin(self.run, self._identity(planned))
+        done = run_folder.read(self.run).get("adapter_id")
         with self.store.read() as session:
             if done and (known := self._registered(str(done))) is not None:
                 return known
             found = data.chosen(session, planned)
-            parent = registry.get(session, planned.parent) if planned.parent else None
+            parent = adapters.get(session, planned.parent) if planned.parent else None
         begin = origin(
             self.base, parent, self.settings.adapters_dir, self.recipe, self.run / "begin"
         )
@@ -102,9 +110,9 @@ class _Call:
 
     def _begun(self) -> Plan | None:
         """The plan of a run that is in the folder already."""
-        if not (self.run / runs.RUN_FILE).exists():
+        if not (self.run / run_folder.RUN_FILE).exists():
             return None
-        kept = runs.read(self.run)["identity"].get("plan")
+        kept = run_folder.read(self.run)["identity"].get("plan")
         # A folder of another kind of run has none; `runs.begin` says so.
         names = ("train", "replay", "valid", "batch")
         return Plan(**kept | {name: tuple(kept[name]) for name in names}) if kept else None
@@ -113,7 +121,7 @@ class _Call:
         from radraft.finetune.selection import select
 
         with self.store.read() as session:
-            serving = registry.route(session, self.site).serving
+            serving = adapters.route(session, self.site).serving
             parent = serving if self.start is Start.SERVING else None
             if parent is not None and parent.base != self.profile.model_id:
                 raise AdapterError("adapt_base_differs", adapter=parent.adapter_id)
@@ -141,7 +149,7 @@ class _Call:
         self, batch: Sequence[TrainingPair], history: Sequence[TrainingPair], planned: Plan
     ) -> tuple[Check, ...]:
         """AdapterError `adapt_batch_stopped`, the decision kept, where a check fails."""
-        from radraft.finetune.registry.gate.batch import check_batch
+        from radraft.finetune.gate.batch import check_batch
         from radraft.finetune.sight import sight
         from radraft.vision_encoder.heads import Heads
 
@@ -182,13 +190,13 @@ class _Call:
             decided_at=datetime.now(UTC),
         )
         with self.store.begin() as session:
-            registry.record(session, decision)
+            adapters.record(session, decision)
 
     def _known(self, planned: Plan) -> Adapter | None:
         """The site's adapter that the very same run gave before."""
         sha, how = data.data_sha(planned), self.recipe.model_dump(mode="json")
         with self.store.read() as session:
-            for one in registry.adapters(session, self.site):
+            for one in adapters.adapters(session, self.site):
                 same = (one.data_sha, one.parent, one.base, one.card.get("recipe"))
                 wanted = (sha, planned.parent, self.profile.model_id, how)
                 if same == wanted and one.card.get("seed") == self.seed:
@@ -197,7 +205,7 @@ class _Call:
 
     def _registered(self, adapter_id: str) -> Adapter | None:
         with self.store.read() as session:
-            return registry.find(session, adapter_id)
+            return adapters.find(session, adapter_id)
 
     def _identity(self, planned: Plan) -> dict[str, Any]:
         return {
@@ -248,14 +256,14 @@ class _Call:
             card=about,
             by=self.by,
         )
-        runs.finish(
+        run_folder.finish(
             self.run,
             adapter_id=registered.adapter_id,
             files=registered.files,
             losses=about["losses"],
         )
         for stage in course.trained:
-            (self.run / stage.value / runs.CHECKPOINT).unlink(missing_ok=True)
+            (self.run / stage.value / run_folder.CHECKPOINT).unlink(missing_ok=True)
         return registered
 
     def _exports(self, begin: Origin, course: Course, folder: Path) -> None:

@@ -10,15 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from radraft import canonical, runs
-from radraft.errors import AdapterError
+from radraft.core import (
+    canonical,
+    run_folder,
+)
+from radraft.core.errors import AdapterError
+from radraft.core.run_folder import Step
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.values import Base, Origin, Progress, Stage
 from radraft.finetune.train.recipe import LanguageRecipe
 from radraft.finetune.train.run import Pairs, train
 from radraft.finetune.train.values import Encoded, TokenSource, Trained
 from radraft.llm.pins import LORA_FILE, PROJECTOR_FILE
-from radraft.runs import Step
 
 DPO_COST = 3.0
 """Of a pair in the second stage against one in the first: two reports, over the full vocabulary."""
@@ -145,8 +148,8 @@ def _stage(
 
     stage = Stage(plan.objective)
     identity = {"recipe": plan.model_dump(mode="json"), "seed": seed, "pairs": _sha(pairs)}
-    runs.begin(folder, identity)
-    record = runs.read(folder)
+    run_folder.begin(folder, identity)
+    record = run_folder.read(folder)
     if record["finished"]:
         return Trained(folder, record["best_step"], record["valid_loss"])
     # The adapter's own beginning is drawn too.
@@ -161,7 +164,7 @@ def _stage(
     )
     if not (folder / LORA_FILE).exists():
         raise AdapterError("adapt_diverged", path=str(folder))
-    runs.finish(folder, best_step=trained.steps, valid_loss=trained.valid_loss)
+    run_folder.finish(folder, best_step=trained.steps, valid_loss=trained.valid_loss)
     gc.collect()
     return trained
 

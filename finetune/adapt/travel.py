@@ -16,17 +16,23 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from radraft import canonical
-from radraft.errors import AdapterError, EncodingError
+from radraft.core import canonical
+from radraft.core.errors import (
+    AdapterError,
+    EncodingError,
+)
+from radraft.core.locks import locked
+from radraft.core.settings import Settings
+from radraft.core.yaml_files import Strict
 from radraft.finetune.adapt import archive, card, keys, peft_files
-from radraft.finetune.registry import files, registry
-from radraft.finetune.registry.enter import enter
-from radraft.finetune.registry.values import Adapter
+from radraft.finetune.register import enter
 from radraft.llm import pins
+from radraft.llm.adapter import Adapter
 from radraft.llm.profiles import Profile, StarterCheckpoint
-from radraft.locks import locked
-from radraft.ready import Strict
-from radraft.settings import Settings
+from radraft.store import (
+    adapter_files as files,
+    adapters,
+)
 from radraft.store.database import Store
 from radraft.vision_encoder.projector import Projector
 from radraft.vision_encoder.weights import file_sha
@@ -59,7 +65,7 @@ def export(adapter_id: str, target: Path, *, store: Store, settings: Settings) -
     AdapterError `adapter_unknown`, `adapter_files_changed`, `adapter_export_failed`.
     """
     with store.read() as session:
-        adapter = registry.get(session, adapter_id)
+        adapter = adapters.get(session, adapter_id)
     source = files.verified(settings.adapters_dir, adapter)
     path = target if target.suffix == SUFFIX else target.with_name(target.name + SUFFIX)
     try:

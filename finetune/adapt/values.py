@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from radraft.finetune.train.recipe import Lora
-from radraft.finetune.values import TrainingPair
+from radraft.reports.training_pair import TrainingPair
 
 
 class Start(StrEnum):

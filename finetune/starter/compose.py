@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from radraft.errors import TrainingError
+from radraft.core.errors import TrainingError
 from radraft.finetune.starter.values import Bank, Named, Pair, Seen, Statement
 from radraft.reports.values import Origin, Report, Section, Sentence
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from radraft import canonical
+from radraft.core import canonical
 from radraft.finetune.export import assistant, chat
 from radraft.finetune.recipe import Recipe
 from radraft.finetune.starter import teacher, views

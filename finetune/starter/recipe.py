@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from radraft.ready import Strict
+from radraft.core.yaml_files import Strict
 
 
 class PairRecipe(Strict):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from radraft.errors import TrainingError
+from radraft.core.errors import TrainingError
 from radraft.finetune.train.values import Example, Tokens, TokenSource
 
 

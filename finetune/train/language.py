@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radraft.errors import TrainingError
+from radraft.core.errors import TrainingError
 from radraft.finetune.train.recipe import Lora
 from radraft.llm.checkpoint import LANGUAGE
 from radraft.llm.pins import LORA_CONFIG_FILE, LORA_FILE, PROJECTOR_FILE

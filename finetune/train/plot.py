@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from radraft import runs
+from radraft.core import run_folder
 
 INK, RULE, COLOURS = "#1f2a37", "#d9dfe5", ("#17648a", "#b86a1e")
 SPAN = 20
@@ -23,7 +23,7 @@ def loss_svg(*folders: Path) -> str:
         figure = Figure(figsize=(7.6, 3.2), layout="constrained")
         places: Any = figure.subplots(1, len(folders), squeeze=False)[0]
         for axes, folder in zip(places, folders, strict=True):
-            _course(axes, runs.read_log(folder))
+            _course(axes, run_folder.read_log(folder))
             axes.set_title(folder.name if len(folders) > 1 else "")
         places[0].set_ylabel("loss")
         places[0].legend(frameon=False)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from radraft.ready import Strict
+from radraft.core.yaml_files import Strict
 
 
 class Lora(Strict):

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radraft import runs
-from radraft.errors import TrainingError
-from radraft.finetune.train import loss as losses
-from radraft.finetune.train import tuned as parts
+from radraft.core import run_folder
+from radraft.core.errors import TrainingError
+from radraft.core.run_folder import Step
+from radraft.finetune.train import loss, tuned as parts
 from radraft.finetune.train.language import save
 from radraft.finetune.train.recipe import LanguageRecipe
 from radraft.finetune.train.values import Encoded, TokenSource, Trained
-from radraft.runs import Step
 
 if TYPE_CHECKING:
     import torch
@@ -158,14 +157,14 @@ class _Run:
         assert self.reference is not None
         before = torch.tensor([self.reference[i] for i in chosen], device=self.accelerator.device)
         good, bad, tokens = self._both(examples)
-        preferred = losses.dpo_loss(good, bad, before[:, 0], before[:, 1], self.recipe.beta)
+        preferred = loss.dpo_loss(good, bad, before[:, 0], before[:, 1], self.recipe.beta)
         return preferred - self.recipe.sft * good.sum() / tokens
 
-    def _words(self) -> losses.Words | None:
+    def _words(self) -> loss.Words | None:
         if not self.recipe.words:
             return None
         vocabulary = self.accelerator.unwrap_model(self.model).language.config.vocab_size
-        return losses.draw_words(self.used, vocabulary, self.recipe.words)
+        return loss.draw_words(self.used, vocabulary, self.recipe.words)
 
     def _both(self, examples: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """(pairs,) log-probabilities of the signed reports, and of the drafts; () tokens of the
@@ -214,13 +213,13 @@ class _Run:
             self.worse += 1
         return mean
 
-    def _batch(self, sequences: Sequence[tuple[Encoded, tuple[int, ...] | None]]) -> losses.Batch:
+    def _batch(self, sequences: Sequence[tuple[Encoded, tuple[int, ...] | None]]) -> loss.Batch:
         known = [(one, report) for one, report in sequences if report is not None]
         device = str(self.accelerator.device)
-        return losses.batch(known, self.pairs.tokens, self.pairs.image_id, device)
+        return loss.batch(known, self.pairs.tokens, self.pairs.image_id, device)
 
     def _rate(self, step: int) -> float:
-        return runs.cosine(step, self.recipe.steps, self.recipe.warm_up)
+        return run_folder.cosine(step, self.recipe.steps, self.recipe.warm_up)
 
     def _state(self) -> dict[str, Any]:
         # Of all processes: under FSDP each holds a part.
@@ -237,10 +236,10 @@ class _Run:
             optimiser = self.optimiser.optimizer.state_dict()
             own = {"optimiser": optimiser, "rates": self.rates.state_dict(), "best": self.best}
             more = {"worse": self.worse, "reference": self.reference, "done": self.done}
-            runs.save_checkpoint(self.folder, state | own | more)
+            run_folder.save_checkpoint(self.folder, state | own | more)
 
     def _resume(self) -> int:
-        state = runs.load_checkpoint(self.folder)
+        state = run_folder.load_checkpoint(self.folder)
         if state is None:
             return 0
         own = self.accelerator.unwrap_model(self.model)
@@ -249,9 +248,9 @@ class _Run:
         self.rates.load_state_dict(state["rates"])
         self.best, self.worse = state["best"], int(state["worse"])
         self.reference = state["reference"]
-        runs.cut_log(self.folder, int(state["done"]))
+        run_folder.cut_log(self.folder, int(state["done"]))
         return int(state["done"])
 
     def _log(self, record: dict[str, Any]) -> None:
         if self.accelerator.is_main_process:
-            runs.log(self.folder, record)
+            run_folder.log(self.folder, record)

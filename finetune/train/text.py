@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from radraft.errors import TrainingError
+from radraft.core.errors import TrainingError
 from radraft.finetune.train.values import Encoded, Example
 
 

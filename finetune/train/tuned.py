@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radraft.errors import TrainingError
+from radraft.core.errors import TrainingError
 from radraft.finetune.train.language import load_base, projector_module, stored, with_lora
 from radraft.finetune.train.loss import Batch, Words, report_logprobs
 from radraft.finetune.train.recipe import LanguageRecipe

@@ -12,13 +12,16 @@ from typing import Any
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from radraft.finetune.registry.registry import moves
-from radraft.finetune.registry.values import AdapterMove
 from radraft.finetune.trend.values import Fact, Week
-from radraft.finetune.values import Edit, EditStats
-from radraft.llm.values import Draft
+from radraft.llm.adapter import AdapterMove
 from radraft.reports import codec
+from radraft.reports.draft import Draft
+from radraft.reports.training_pair import (
+    Edit,
+    EditStats,
+)
 from radraft.reports.values import Coverage, Origin, SignedReport
+from radraft.store.adapters import moves
 from radraft.store.tables import CaseRow, DraftRow, PairRow, SignedRow
 
 _CHUNK = 200

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from radraft.errors import NotFound
-from radraft.finetune.registry.values import AdapterMove, AdapterState
+from radraft.core.errors import NotFound
 from radraft.finetune.trend import guard
 from radraft.finetune.trend.facts import Known, Ledger, Made
 from radraft.finetune.trend.values import (
@@ -30,7 +29,11 @@ from radraft.finetune.trend.values import (
     Week,
     WeekFigures,
 )
-from radraft.finetune.values import Edit
+from radraft.llm.adapter import (
+    AdapterMove,
+    AdapterState,
+)
+from radraft.reports.training_pair import Edit
 
 if TYPE_CHECKING:
     from radraft.store.database import Store

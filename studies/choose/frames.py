@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from radraft.errors import StudyRejected
+from radraft.core.errors import StudyRejected
 from radraft.studies.choose.stacks import Slot
 from radraft.studies.choose.windows import window_of
 from radraft.studies.decode import Decoder, Frame

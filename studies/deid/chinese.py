@@ -76,7 +76,7 @@ def characters() -> _Characters:
 def _tagger() -> _Tagger:
     import rjieba
 
-    from radraft.eval.text.segment import words
+    from radraft.studies.deid.segment import words
 
     tagger = rjieba.Jieba()
     for word in (*words(), *sorted(characters().words)):

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from radraft.errors import StudyRejected
+from radraft.core.errors import StudyRejected
 from radraft.studies._child import Worker, WorkerLost
 from radraft.studies._limits import FRAME_SECONDS, HEADER_SECONDS
 from radraft.studies.deid.pixels import Box, Found, blackened, find

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from radraft.errors import SettingsError
+from radraft.core.errors import SettingsError
 
 Gray = npt.NDArray[np.uint8]
 

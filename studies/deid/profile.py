@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 
-from radraft.ready import Strict
+from radraft.core.yaml_files import Strict
 
 OPTIONS = (
     ("113100", "Basic Application Confidentiality Profile"),

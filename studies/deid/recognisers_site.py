@@ -23,8 +23,8 @@ from pathlib import Path
 import yaml
 from pydantic import Field, field_validator
 
-from radraft.errors import SettingsError
-from radraft.ready import Strict
+from radraft.core.errors import SettingsError
+from radraft.core.yaml_files import Strict
 from radraft.studies.deid.recognisers import Recogniser, Span
 
 VARIABLE = "RADRAFT_DEID_RECOGNISERS"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radraft.errors import StudyRejected
+from radraft.core.errors import StudyRejected
 from radraft.studies.quality import series, tags
 from radraft.studies.quality.values import Reason, most_serious_first
 from radraft.studies.values import CheckedStudy, Study

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from radraft.errors import EncodingError
-from radraft.ready import Strict
+from radraft.core.errors import EncodingError
+from radraft.core.yaml_files import Strict
 from radraft.studies.values import KeyImages
 
 if TYPE_CHECKING:

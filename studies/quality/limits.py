@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from pydantic import Field
 
-from radraft.ready import Strict
+from radraft.core.yaml_files import Strict
 from radraft.studies.quality.values import Reason, Verdict
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from radraft.errors import catalogue
+from radraft.core.errors import catalogue
 from radraft.studies.quality.limits import Unit, rules
 from radraft.studies.quality.values import Reason
 

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from radraft.finetune.registry import registry
+from radraft.core.settings import Settings
 from radraft.llm.profiles import load_profile
-from radraft.settings import Settings
+from radraft.store import adapters
 from radraft.store.database import open_store
 from tests.cli.test_commands import answer, radraft
-from tests.finetune.registry.builders import candidate, decision, installed
+from tests.store.adapter_builders import (
+    candidate,
+    decision,
+    installed,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +36,7 @@ def shadows(data: Path, scratch: Path, *numbers: int) -> list[str]:
     with store.begin() as session:
         for number in numbers:
             ids.append(installed(session, settings.adapters_dir, scratch, number, base=base))
-            registry.record(session, decision(session, ids[-1]))
+            adapters.record(session, decision(session, ids[-1]))
     store.close()
     return ids
 
@@ -63,7 +67,7 @@ def test_show_has_the_card_the_moves_and_what_stopped_it(data: Path) -> None:
     store = open_store(Settings(data_dir=data))
     with store.begin() as session:
         adapter_id = candidate(session, 1)
-        registry.record(session, decision(session, adapter_id, passed=False))
+        adapters.record(session, decision(session, adapter_id, passed=False))
     store.close()
     shown = answer(data, "adapters", "show", adapter_id)
     assert shown["card"] == {"kind": "adapted"}

@@ -13,8 +13,8 @@ import typer
 
 from radraft.cli import eval_commands, evaluation
 from radraft.cli.output import Output, reporting
+from radraft.core.settings import CHECKOUT
 from radraft.reports.findings import schemes
-from radraft.settings import CHECKOUT
 from tests.eval.looks.looking_model import Handler, LookingModel, looking_model
 
 ZH = ("左侧胸腔积液。心影增大。", "双肺清晰，未见胸腔积液。", "右侧气胸。")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from radraft.settings import Settings
+from radraft.core.settings import Settings
 from radraft.store.database import open_store
 from tests.builders import add_drafted
 from tests.cli.test_commands import answer

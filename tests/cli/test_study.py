@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from radraft.cli.main import app
-from tests.studies import builders as b
+from tests.studies import builders
 
 KEYS = {
     "file", "ok", "code", "modality", "body_part", "view", "verdict", "reasons", "study_uid",
@@ -24,7 +24,7 @@ def _folder(tmp_path: Path, *, bad: bool, good: bool) -> Path:
     folder = tmp_path / "in"
     folder.mkdir()
     if good:
-        b.write(b.radiograph(PatientSex=None), folder / "good.dcm")
+        builders.write(builders.radiograph(PatientSex=None), folder / "good.dcm")
     if bad:
         (folder / "bad.dcm").write_bytes(b"not DICOM")
     return folder

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from radraft import canonical
-from radraft.errors import EvalError
+from radraft.core import canonical
+from radraft.core.errors import EvalError
 from radraft.eval.bootstrap import interval, resample
 from radraft.eval.compare import Verdict, compare, verdict
 from radraft.eval.report.markdown import comparison_markdown

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radraft.errors import EvalError
+from radraft.core.errors import EvalError
 from radraft.eval.draft_set import Model, draft_set
 from radraft.eval.looks.calibration import calibrate
 from radraft.eval.looks.correct import judged

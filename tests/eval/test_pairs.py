@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from radraft.errors import EvalError
+from radraft.core.errors import EvalError
 from radraft.eval.pairs import digests, han_share, is_in, read_pairs
 from radraft.eval.values import Pair
 

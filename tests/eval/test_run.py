@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from radraft.errors import EvalError
+from radraft.core.errors import EvalError
 from radraft.eval.cache import Cache
 from radraft.eval.report.markdown import markdown
-from radraft.eval.report.page import page
-from radraft.eval.report.write import write
 from radraft.eval.result import Result, Support, Value, read_result
 from radraft.eval.run import Outcome, check_out, evaluate, text_of
 from radraft.eval.score import NOTHING, Scorer
 from radraft.eval.values import Drafted, EvalSet, SetCard, SetItem
 from radraft.reports.values import Certainty
+from radraft.ui.pages.evaluation.page import page
+from radraft.ui.pages.evaluation.write import write
 
 CARD = SetCard("made", "made up", "none", "test", "ab" * 32)
 PRESENT, ABSENT = Certainty.PRESENT, Certainty.ABSENT

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radraft.errors import EvalError
+from radraft.core.errors import EvalError
+from radraft.core.settings import CHECKOUT
 from radraft.eval.card_file import card_file, names
 from radraft.eval.sets import item_sha, load_set
 from radraft.eval.values import EvalSet
 from radraft.reports.findings.vocabulary import vocabulary
 from radraft.reports.values import Certainty
-from radraft.settings import CHECKOUT
 
 SHARED = CHECKOUT.parent / "shared" / "data"
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared/data")
@@ -88,7 +88,7 @@ def test_the_demo_labels_are_those_of_the_images() -> None:
 
     with (SHARED / "demo_cxr" / "labels.csv").open(encoding="utf-8", newline="") as file:
         found = {Path(row["file"]).name: row["findings"] for row in csv.DictReader(file)}
-    cases = yaml.safe_load((CHECKOUT / "scripts/demo_cases.yaml").read_text(encoding="utf-8"))
+    cases = yaml.safe_load((CHECKOUT / "demo/cases.yaml").read_text(encoding="utf-8"))
     codes = {**card_file("cxr_nih14").present, "No_Finding": "no_finding"}
     for case in cases:
         if case["image"] in found:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from radraft.errors import NotFound
+from radraft.core.errors import NotFound
 from radraft.finetune import near as module
 from radraft.finetune.near import SAME, near, vectors
 from radraft.store.database import Store

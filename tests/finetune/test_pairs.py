@@ -8,19 +8,18 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from radraft.errors import ReportError
-from radraft.eval.edits import edit_stats
+from radraft.core.errors import ReportError
 from radraft.finetune.export import example, export_pairs
 from radraft.finetune.pairs import export, make_pair, pairs, save_pair, sealed, split_of
-from radraft.finetune.values import TrainingPair
 from radraft.reports import editing
+from radraft.reports.edits import edit_stats
 from radraft.reports.sign import sign
 from radraft.reports.skeleton import skeleton
+from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import Coverage, Report
 from radraft.store import cases, drafts, images
 from radraft.store.database import Store

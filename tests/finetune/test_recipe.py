@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from radraft.errors import TrainingError
+from radraft.core.errors import TrainingError
 from radraft.finetune.recipe import load_recipe, names
 from radraft.reports.findings.vocabulary import vocabulary
 

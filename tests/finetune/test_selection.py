@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from radraft.finetune.pairs import make_pair, save_pair, split_of
 from radraft.finetune.screen import least_seconds
 from radraft.finetune.selection import Reason, Selection, select
-from radraft.finetune.values import TrainingPair
 from radraft.reports import editing
 from radraft.reports.sign import sign
 from radraft.reports.skeleton import skeleton
+from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import Coverage, Report
 from radraft.store import drafts
 from radraft.store.database import Store

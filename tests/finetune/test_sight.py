@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from radraft.errors import EncodingError
+from radraft.core.errors import EncodingError
 from radraft.finetune.sight import Sight, sight
 from radraft.store.database import Store
 from radraft.vision_encoder import stored

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from radraft.errors import DraftingError
+from radraft.core.errors import DraftingError
 from radraft.llm import checkpoint, pins
 from radraft.llm.lora import merge
 from radraft.prompts.clean import clean

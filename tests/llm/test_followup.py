@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from radraft.errors import FollowupError
+from radraft.core.errors import FollowupError
 from radraft.llm.endpoint import Endpoint
 from radraft.llm.followup import Answer, ask, language
 from radraft.llm.profiles import Profile, load_profile

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from radraft.errors import DraftingError
+from radraft.core.errors import DraftingError
+from radraft.core.settings import Settings
 from radraft.llm.launch import CPU_LORA, command, cpu_ranges, environment, has_gpu, vllm_python
 from radraft.llm.profiles import load_profile
-from radraft.settings import Settings
 
 PYTHON = Path("/venv/bin/python")
 

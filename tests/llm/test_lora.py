@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from radraft.errors import DraftingError
+from radraft.core.errors import DraftingError
 from radraft.llm import checkpoint, pins
 from radraft.llm.lora import PREFIX, merge
 

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from radraft.errors import DraftingError, SettingsError
+from radraft.core.errors import (
+    DraftingError,
+    SettingsError,
+)
 from radraft.llm import profiles
 from radraft.llm.checkpoint import starter_hash
 from radraft.llm.pins import Pins

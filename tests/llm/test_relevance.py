@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from radraft.llm.concepts import Vocabulary
 from radraft.llm.relevance import relevant
 from radraft.llm.sentences import SentenceEncoder
+from radraft.reports.findings.concepts import Vocabulary
 from radraft.reports.values import Laterality, Origin, Report, Sentence
 from tests.llm.followup_set import cases
 from tests.llm.test_followup import ENCODER

@@ -15,11 +15,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from radraft.errors import DraftingError
+from radraft.core.errors import DraftingError
+from radraft.core.settings import Settings
 from radraft.llm import process, record
 from radraft.llm.profiles import Profile, load_profile
 from radraft.llm.server import ManagedServer, Timing, connect
-from radraft.settings import Settings
 from tests.llm.test_profiles import write
 
 pytestmark = pytest.mark.slow
@@ -143,7 +143,8 @@ def test_another_server_object_uses_the_running_one_and_leaves_it(
 ) -> None:
     first = ready(server)
     code = (
-        "import sys; from radraft.settings import Settings; from radraft.llm.server import connect;"
+        "import sys; from radraft.core.settings import Settings;"
+        "from radraft.llm.server import connect;"
         "from radraft.llm.profiles import load_profile;"
         "settings = Settings(data_dir=sys.argv[1], vllm_python=sys.argv[2]);\n"
         "with connect(settings, load_profile(sys.argv[3])) as endpoint: print(endpoint.url)"
@@ -162,7 +163,7 @@ def test_a_server_left_by_a_killed_owner_is_taken_over(
     settings: Settings, profile: Profile
 ) -> None:
     code = (
-        "import os, sys; from radraft.settings import Settings;"
+        "import os, sys; from radraft.core.settings import Settings;"
         "from radraft.llm.server import ManagedServer;"
         "from radraft.llm.profiles import load_profile;"
         "settings = Settings(data_dir=sys.argv[1], vllm_python=sys.argv[2]);"

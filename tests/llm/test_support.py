@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from radraft.errors import DraftingError
+from radraft.core.errors import DraftingError
 from radraft.llm.profiles import load_profile
 from radraft.llm.server import Endpoint
 from radraft.llm.support import Score, Scorer, SentenceSupport, report_text, with_support

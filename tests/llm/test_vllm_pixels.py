@@ -8,11 +8,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from radraft.core.settings import Settings
 from radraft.llm.draft import draft
 from radraft.llm.server import connect
-from radraft.llm.values import Draft, DraftEvent
+from radraft.reports.draft import (
+    Draft,
+    DraftEvent,
+)
 from radraft.reports.values import Coverage
-from radraft.settings import Settings
 from tests.llm.cases import make_request
 from tests.llm.tiny_vlm import build_tiny_vlm
 

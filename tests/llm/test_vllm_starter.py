@@ -17,16 +17,20 @@ import httpx
 import psutil
 import pytest
 
+from radraft.core.settings import Settings
 from radraft.llm import process, record
 from radraft.llm.checkpoint import TOKENS_PER_IMAGE, WIDTH
 from radraft.llm.draft import draft
 from radraft.llm.profiles import Profile
 from radraft.llm.server import Endpoint, ManagedServer
-from radraft.llm.values import Draft, DraftedSentence, DraftEvent
 from radraft.llm.wire import report_schema
 from radraft.prompts.values import DraftRequest
+from radraft.reports.draft import (
+    Draft,
+    DraftedSentence,
+    DraftEvent,
+)
 from radraft.reports.values import Coverage
-from radraft.settings import Settings
 from radraft.vision_encoder.projector import Projector
 from tests.llm.cases import make_projector, make_request
 
@@ -169,7 +173,8 @@ def test_a_second_process_uses_the_running_server(
     starter_server: ManagedServer, vllm_settings: Settings
 ) -> None:
     code = (
-        "import sys; from radraft.settings import Settings; from radraft.llm.server import connect;"
+        "import sys; from radraft.core.settings import Settings;"
+        "from radraft.llm.server import connect;"
         "from radraft.llm.profiles import load_profile;\n"
         "settings = Settings(data_dir=sys.argv[1], cache_dir=sys.argv[2])\n"
         "with connect(settings, load_profile('starter')) as endpoint: print(endpoint.url)"

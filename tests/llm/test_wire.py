@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radraft.errors import DraftingError
+from radraft.core.errors import DraftingError
 from radraft.llm.checkpoint import TOKENS_PER_IMAGE, WIDTH
 from radraft.llm.profiles import Bounds, load_profile
 from radraft.llm.wire import LONGEST_REPEAT, chat_body, report_schema, warm_up_body

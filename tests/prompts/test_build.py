@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from radraft.errors import PromptError
+from radraft.core.errors import PromptError
 from radraft.prompts.build import build, request_json
 from radraft.prompts.templates import load_template
 from radraft.prompts.values import (

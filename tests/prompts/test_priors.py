@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from radraft.errors import PromptError
+from radraft.core.errors import PromptError
 from radraft.llm import profiles
 from radraft.prompts.build import MAX_PRIOR_CHARS, build, gave_priors, request_json
 from radraft.prompts.templates import load_template, parse_template

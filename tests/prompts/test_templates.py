@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from radraft.errors import PromptError
+from radraft.core.errors import PromptError
 from radraft.llm import profiles
 from radraft.prompts.templates import load_template, parse_template
 from radraft.prompts.values import ImagePart, TextPart

@@ -3,11 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from radraft.llm.values import Draft
 from radraft.reports.check import Severity, check, kept, numbers
+from radraft.reports.draft import Draft
 from radraft.reports.skeleton import skeleton
 from radraft.reports.values import Evidence, Origin, Report, Sentence
 from tests.builders import make_draft, make_report, make_sentence

@@ -5,13 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from radraft import canonical
-from radraft.errors import ReportError
-from radraft.llm.values import Draft
+from radraft.core import canonical
+from radraft.core.errors import ReportError
 from radraft.reports import codec
+from radraft.reports.draft import Draft
 from radraft.reports.values import Report
 from tests.builders import make_draft, make_report
 from tests.reports.strategies import reports

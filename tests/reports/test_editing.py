@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from radraft.errors import NotFound, ReportError
+from radraft.core.errors import (
+    NotFound,
+    ReportError,
+)
+from radraft.core.settings import Settings
 from radraft.reports import editing
 from radraft.reports.diff import Kind
 from radraft.reports.editing import RevisionConflict, WorkingReport
 from radraft.reports.sign import sign
 from radraft.reports.values import Evidence, Origin, Report, ReportState, Sentence
-from radraft.settings import Settings
 from radraft.store.database import Store
 from radraft.store.tables import RevisionRow
 from tests import children

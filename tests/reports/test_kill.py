@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from radraft.core.settings import Settings
 from radraft.finetune.pairs import pairs, sealed
 from radraft.reports import codec, editing
 from radraft.reports.sign import verify, versions
 from radraft.reports.values import ReportState
-from radraft.settings import Settings
 from radraft.store.database import Store, open_store
 from radraft.store.tables import RevisionRow
 from tests import children

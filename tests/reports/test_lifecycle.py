@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from radraft.errors import ReportError
+from radraft.core.errors import ReportError
 from radraft.reports.lifecycle import TRANSITIONS, Move, transition
 from radraft.reports.values import ReportState
 

@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from radraft import canonical
-from radraft.errors import ReportError
+from radraft.core import canonical
+from radraft.core.errors import ReportError
 from radraft.finetune.pairs import make_pair, save_pair
 from radraft.reports import editing
 from radraft.reports.editing import RevisionConflict

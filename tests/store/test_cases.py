@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta, timezone
 import numpy as np
 import pytest
 
-from radraft.errors import NotFound
+from radraft.core.errors import NotFound
+from radraft.core.settings import Settings
 from radraft.reports import editing
 from radraft.reports.sign import sign
 from radraft.reports.values import Coverage, ReportState
-from radraft.settings import Settings
 from radraft.store import cases, images
 from radraft.store.cases import CaseState
 from radraft.store.database import Store, open_store

@@ -9,8 +9,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import DBAPIError
 
-from radraft.errors import SettingsError
-from radraft.settings import Settings
+from radraft.core.errors import SettingsError
+from radraft.core.settings import Settings
 from radraft.store import cases
 from radraft.store.database import Store, open_store
 from radraft.store.tables import IMMUTABLE_TABLES, Base

@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
-from radraft.errors import NotFound, ReportError
+from radraft.core.errors import (
+    NotFound,
+    ReportError,
+)
 from radraft.reports import editing
 from radraft.reports.sign import sign
 from radraft.reports.skeleton import skeleton

@@ -7,10 +7,12 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from radraft.errors import NotFound, SettingsError
+from radraft.core.errors import (
+    NotFound,
+    SettingsError,
+)
 from radraft.store.objects import Objects
 
 

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from radraft.errors import NotFound
+from radraft.core.errors import NotFound
 from radraft.store import openings
 from radraft.store.database import Store
 from tests.builders import add_case

@@ -10,10 +10,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from radraft import line
-from radraft.errors import NotFound, ReportError
+from radraft.core.errors import (
+    NotFound,
+    ReportError,
+)
 from radraft.llm.profiles import load_profile
 from radraft.llm.wire import chat_body
+from radraft.pipeline import draft
 from radraft.prompts.values import Looked
 from radraft.reports import editing
 from radraft.reports.sign import sign
@@ -232,8 +235,8 @@ def test_the_line_asks_with_them(sqlite_store: Store) -> None:
     signed(sqlite_store, taken(sqlite_store, 1, days_ago=120))
     later = taken(sqlite_store, 2, "Wang^Xiaoming", site="south")
     profile = load_profile("qwen3-vl-8b-instruct")
-    request = line.prepare(later, store=sqlite_store, profile=profile, eyes=None)
-    assert not isinstance(request, line.Barred)
+    request = draft.prepare(later, store=sqlite_store, profile=profile, eyes=None)
+    assert not isinstance(request, draft.Barred)
     assert [prior.days_before for prior in request.priors] == [120]
     body = json.loads(chat_body(request, profile, None, "qwen"))
     kinds = [part["type"] for part in body["messages"][1]["content"]]

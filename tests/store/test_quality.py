@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from radraft.errors import NotFound
+from radraft.core.errors import NotFound
 from radraft.store import quality
 from radraft.store.database import Store
 from radraft.studies.quality.values import Verdict

@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.studies import mutate_containers as containers
-from tests.studies import mutate_pixels as pixels
+from tests.studies import mutate_containers, mutate_pixels
 from tests.studies.mutate_values import (
     META_END,
     Element,
@@ -75,8 +74,8 @@ def mutate(seed: int, files: Sequence[Path]) -> Mutant:
         data = data[: chance.randrange(len(data) + 1)] + other[chance.randrange(len(other)) :]
         names.append("spliced")
     if chance.random() < _PACKED:
-        name = chance.choice(list(containers.PACKINGS))
-        data = containers.PACKINGS[name](data, chance)
+        name = chance.choice(list(mutate_containers.PACKINGS))
+        data = mutate_containers.PACKINGS[name](data, chance)
         names.append(name)
     return Mutant(seed, path, tuple(names), data)
 
@@ -231,7 +230,7 @@ CHANGES: dict[str, Change] = {
     for change in (
         bits_flipped, block_overwritten, truncated, element_doubled, element_removed,
         elements_reordered, length_wrong, vr_wrong, nested, private_tags, charset_garbage,
-        syntax_swapped, uid_changed, meta_damaged, *pixels.CHANGES,
+        syntax_swapped, uid_changed, meta_damaged, *mutate_pixels.CHANGES,
     )
 }  # fmt: skip
 __all__ = ["CHANGES", "Element", "Mutant", "mutate", "sources"]

@@ -7,15 +7,14 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from radraft.errors import StudyRejected
+from radraft.core.errors import StudyRejected
 from radraft.studies._scrub import scrub
 from radraft.studies.deidentify import age_band, deidentify, identifies
 from radraft.studies.quality import check
 from radraft.studies.values import CheckedStudy, Instance, Patient, Study, View
-from tests.studies import builders as b
+from tests.studies import builders
 
 
 def _study(**changed: object) -> Study:
@@ -39,7 +38,7 @@ def _study(**changed: object) -> Study:
 
 
 def _history(text: str, **changed: object) -> str:
-    return deidentify(check(_study(history=text, **changed)), b.SECRET).history
+    return deidentify(check(_study(history=text, **changed)), builders.SECRET).history
 
 
 LEAKS = [
@@ -158,7 +157,7 @@ def test_references_depend_on_the_secret_only(one: bytes, other: bytes) -> None:
 
 
 def test_shape_of_references() -> None:
-    deid = deidentify(check(_study()), b.SECRET)
+    deid = deidentify(check(_study()), builders.SECRET)
     for reference, prefix in (
         (deid.case_id, "c-"),
         (deid.patient_ref, "p-"),
@@ -171,11 +170,11 @@ def test_shape_of_references() -> None:
 
 def test_patients_are_linked_by_number_only() -> None:
     second = _study(study_uid="1.2.3.6")
-    refs = {deidentify(check(one), b.SECRET).patient_ref for one in (_study(), second)}
+    refs = {deidentify(check(one), builders.SECRET).patient_ref for one in (_study(), second)}
     assert len(refs) == 1
     nobody = Patient("", "Ouyang^Jianguo", None, "M")
     refs = {
-        deidentify(check(replace(one, patient=nobody)), b.SECRET).patient_ref
+        deidentify(check(replace(one, patient=nobody)), builders.SECRET).patient_ref
         for one in (_study(), second)
     }
     assert len(refs) == 2
@@ -196,7 +195,7 @@ def test_patients_are_linked_by_number_only() -> None:
 )
 def test_body_part_is_a_closed_vocabulary(sent: str, description: str, expected: str) -> None:
     study = _study(body_part=sent, description=description)
-    assert deidentify(check(study), b.SECRET).body_part == expected
+    assert deidentify(check(study), builders.SECRET).body_part == expected
 
 
 @pytest.mark.parametrize(
@@ -214,12 +213,12 @@ def test_body_part_is_a_closed_vocabulary(sent: str, description: str, expected:
 def test_view(modality: str, position: str, expected: View) -> None:
     study = _study(modality=modality)
     study = replace(study, instances=(replace(study.instances[0], view_position=position),))
-    assert deidentify(check(study), b.SECRET).view is expected
+    assert deidentify(check(study), builders.SECRET).view is expected
 
 
 def test_modality_and_sex_are_closed_vocabularies() -> None:
     patient = replace(_study().patient, sex="Zhang")
-    deid = deidentify(check(_study(modality="ZHANG WEI", patient=patient)), b.SECRET)
+    deid = deidentify(check(_study(modality="ZHANG WEI", patient=patient)), builders.SECRET)
     assert (deid.modality, deid.sex) == ("OT", "")
 
 
@@ -233,7 +232,7 @@ def test_age_bands_cover_every_age(years: int) -> None:
 
 def test_no_identity_in_the_result_at_all() -> None:
     study = _study(history="欧阳建国 P0042 ACC778899 1970-03-05 1.2.3.5")
-    shown = repr(deidentify(check(study), b.SECRET))
+    shown = repr(deidentify(check(study), builders.SECRET))
     for value in ("欧阳", "建国", "Ouyang", "Jianguo", "P0042", "ACC778899", "1970", "1.2.3.5"):
         assert value not in shown
     assert not [part for part in ("Ouyang", "P0042", "1.2.3.5", "ACC") if part in repr(study)]

@@ -16,11 +16,11 @@ from radraft.studies.key_images import key_images
 from radraft.studies.quality import check
 from radraft.studies.read import ReadResult, read
 from radraft.studies.values import Study
-from tests.studies import builders as b
+from tests.studies import builders
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT.parent / "shared/data/demo_cxr"
-CASES = yaml.safe_load((ROOT / "scripts/demo_cases.yaml").read_text(encoding="utf-8"))
+CASES = yaml.safe_load((ROOT / "demo/cases.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_all_are_read_in_chinese(demo: ReadResult) -> None:
 
 
 def test_two_studies_are_of_one_patient(demo: ReadResult) -> None:
-    deid = [deidentify(check(study), b.SECRET) for study in demo.studies]
+    deid = [deidentify(check(study), builders.SECRET) for study in demo.studies]
     assert len({one.case_id for one in deid}) == 12
     assert len({one.patient_ref for one in deid}) == 11
     assert [one.modality for one in deid].count("CR") == 11
@@ -55,7 +55,7 @@ def test_two_studies_are_of_one_patient(demo: ReadResult) -> None:
 
 def test_made_up_identity_is_taken_out(demo: ReadResult) -> None:
     for study in demo.studies:
-        history = deidentify(check(study), b.SECRET).history
+        history = deidentify(check(study), builders.SECRET).history
         for part in ("何桂芳", "20250902117", "13800138000", "2022年", "10月18日"):
             assert part not in history
 
@@ -70,7 +70,7 @@ def test_each_encoding_is_decoded(demo: ReadResult) -> None:
 
 
 def test_key_image_of_a_demo_study(demo: ReadResult) -> None:
-    (image,) = key_images(deidentify(check(_of(demo, "01")), b.SECRET)).images
+    (image,) = key_images(deidentify(check(_of(demo, "01")), builders.SECRET)).images
     assert image.pixels.shape == (1024, 1024)
     assert image.window == (128, 256)
 
@@ -87,7 +87,7 @@ def test_credit_stands_in_every_file() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not IMAGES.is_dir(), reason="needs ../shared/data/demo_cxr")
 def test_script_gives_the_same_bytes(tmp_path: Path) -> None:
-    script = ROOT / "scripts/make_demo_studies.py"
+    script = ROOT / "demo/make_studies.py"
     command = [sys.executable, str(script), "--images", str(IMAGES), "--out", str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True)
     for path in sorted((ROOT / "demo/studies").rglob("*.dcm")):

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless
@@ -22,7 +21,7 @@ from radraft.studies.key_images import image_id, key_images
 from radraft.studies.quality import check
 from radraft.studies.read import read
 from radraft.studies.values import KeyImage, View
-from tests.studies import builders as b
+from tests.studies import builders
 
 Frames = Callable[..., list[Frame]]
 
@@ -39,7 +38,7 @@ def frames(tmp_path: Path, decoder: Decoder) -> Frames:
     """Writes data sets and decodes the first frame of each."""
 
     def decode(*datasets: Dataset) -> list[Frame]:
-        paths = [b.write(one, tmp_path / f"{n}.dcm") for n, one in enumerate(datasets)]
+        paths = [builders.write(one, tmp_path / f"{n}.dcm") for n, one in enumerate(datasets)]
         return [decoder.frame(path, 0) for path in paths]
 
     return decode
@@ -47,12 +46,12 @@ def frames(tmp_path: Path, decoder: Decoder) -> Frames:
 
 def _images(path: Path, tmp_path: Path) -> tuple[KeyImage, ...]:
     (study,) = read(path, tmp_path / "work").studies
-    return key_images(deidentify(check(study), b.SECRET)).images
+    return key_images(deidentify(check(study), builders.SECRET)).images
 
 
 def test_linear_window_as_the_standard_defines_it(frames: Frames) -> None:
     stored = np.arange(256, dtype=np.uint16).reshape(16, 16)
-    (frame,) = frames(b.radiograph(stored, WindowCenter="128", WindowWidth="101"))
+    (frame,) = frames(builders.radiograph(stored, WindowCenter="128", WindowWidth="101"))
     # PS3.3 C.11.2.1.2.1: black up to c - 0.5 - (w-1)/2, white above c - 0.5 + (w-1)/2.
     assert frame.window == pytest.approx((128, 101))
     flat = frame.pixels.reshape(-1)
@@ -63,8 +62,10 @@ def test_linear_window_as_the_standard_defines_it(frames: Frames) -> None:
 def test_first_of_several_windows_and_linear_exact(frames: Frames) -> None:
     stored = np.arange(256, dtype=np.uint16).reshape(16, 16)
     first, exact = frames(
-        b.radiograph(stored, WindowCenter=["100", "20"], WindowWidth=["50", "10"]),
-        b.radiograph(stored, WindowCenter="128", WindowWidth="100", VOILUTFunction="LINEAR_EXACT"),
+        builders.radiograph(stored, WindowCenter=["100", "20"], WindowWidth=["50", "10"]),
+        builders.radiograph(
+            stored, WindowCenter="128", WindowWidth="100", VOILUTFunction="LINEAR_EXACT"
+        ),
     )
     assert first.window == pytest.approx((100, 50))
     flat = exact.pixels.reshape(-1)
@@ -74,7 +75,9 @@ def test_first_of_several_windows_and_linear_exact(frames: Frames) -> None:
 def test_sigmoid_keeps_its_shape_under_a_linear_window(frames: Frames) -> None:
     stored = np.arange(4096, dtype=np.uint16).reshape(64, 64)
     (frame,) = frames(
-        b.radiograph(stored, WindowCenter="2048", WindowWidth="1024", VOILUTFunction="SIGMOID"),
+        builders.radiograph(
+            stored, WindowCenter="2048", WindowWidth="1024", VOILUTFunction="SIGMOID"
+        ),
     )
     expected = 255 / (1 + np.exp(-4 * (np.arange(4096) - 2048) / 1024))
     assert np.abs(frame.pixels.reshape(-1) - expected).max() <= 1
@@ -83,8 +86,8 @@ def test_sigmoid_keeps_its_shape_under_a_linear_window(frames: Frames) -> None:
 def test_monochrome1_is_the_inverse(frames: Frames) -> None:
     window: dict[str, Any] = {"WindowCenter": "1500", "WindowWidth": "2000"}
     plain, inverse = frames(
-        b.radiograph(**window),
-        b.radiograph(PhotometricInterpretation="MONOCHROME1", **window),
+        builders.radiograph(**window),
+        builders.radiograph(PhotometricInterpretation="MONOCHROME1", **window),
     )
     assert np.abs(255 - plain.pixels.astype(int) - inverse.pixels).max() <= 1
     assert np.array_equal(inverse.values, 4095 - plain.values)
@@ -92,7 +95,7 @@ def test_monochrome1_is_the_inverse(frames: Frames) -> None:
 
 def test_signed_values_and_rescale_give_hounsfield_units(frames: Frames) -> None:
     stored = (np.arange(400, dtype=np.int16) - 200).reshape(20, 20)
-    (frame,) = frames(b.radiograph(
+    (frame,) = frames(builders.radiograph(
             stored, RescaleSlope="2", RescaleIntercept="-100",
             WindowCenter="40", WindowWidth="400",
         ),
@@ -111,8 +114,8 @@ def test_modality_and_voi_lut(frames: Frames) -> None:
     voi.LUTData = np.arange(255, -1, -1, dtype="<u2").tobytes()
     stored = np.arange(16, dtype=np.uint8).reshape(4, 4)
     modality, both = frames(
-        b.radiograph(stored, ModalityLUTSequence=[table]),
-        b.radiograph(stored, ModalityLUTSequence=[table], VOILUTSequence=[voi]),
+        builders.radiograph(stored, ModalityLUTSequence=[table]),
+        builders.radiograph(stored, ModalityLUTSequence=[table], VOILUTSequence=[voi]),
     )
     squares = np.arange(16).reshape(4, 4) ** 2
     assert np.array_equal(modality.values, squares)
@@ -120,16 +123,16 @@ def test_modality_and_voi_lut(frames: Frames) -> None:
 
 
 def test_without_a_window_a_few_hot_pixels_do_not_set_the_contrast(frames: Frames) -> None:
-    stored = b.gradient(64, 64, 1000)
+    stored = builders.gradient(64, 64, 1000)
     stored[0, 0] = 65535
-    (frame,) = frames(b.radiograph(stored))
+    (frame,) = frames(builders.radiograph(stored))
     assert frame.pixels[:, -2].min() > 240 and frame.pixels[:, 1].max() < 15
 
 
 def test_window_that_shows_nothing_is_replaced(frames: Frames) -> None:
     wrong, broken = frames(
-        b.radiograph(WindowCenter="90000", WindowWidth="10"),
-        b.radiograph(WindowCenter="2000", WindowWidth="0"),
+        builders.radiograph(WindowCenter="90000", WindowWidth="10"),
+        builders.radiograph(WindowCenter="2000", WindowWidth="0"),
     )
     for frame in (wrong, broken):
         assert frame.pixels.min() == 0 and frame.pixels.max() == 255
@@ -138,7 +141,7 @@ def test_window_that_shows_nothing_is_replaced(frames: Frames) -> None:
 def test_rgb_and_palette_become_luminance(frames: Frames) -> None:
     colours = np.zeros((2, 4, 3), dtype=np.uint8)
     colours[0] = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]
-    palette = b.radiograph(
+    palette = builders.radiograph(
         np.array([[0, 1, 2, 3], [3, 2, 1, 0]], dtype=np.uint8),
         PhotometricInterpretation="PALETTE COLOR",
     )
@@ -148,23 +151,23 @@ def test_rgb_and_palette_become_luminance(frames: Frames) -> None:
         setattr(palette, f"{name}PaletteColorLookupTableData", data.tobytes())
     palette.BluePaletteColorLookupTableDescriptor = [4, 0, 16]
     palette.BluePaletteColorLookupTableData = (np.array([0, 0, 0, 255], "<u2") * 257).tobytes()
-    rgb, looked_up = frames(b.radiograph(colours), palette)
+    rgb, looked_up = frames(builders.radiograph(colours), palette)
     assert rgb.pixels[0].tolist() == [76, 150, 29, 255]
     assert looked_up.pixels[0].tolist() == [0, 76, 150, 255]
 
 
 @pytest.mark.parametrize("bits", [10, 12, 14, 16])
 def test_depths_up_to_16_bits(frames: Frames, bits: int) -> None:
-    stored = b.gradient(top=2**bits - 1)
-    (frame,) = frames(b.radiograph(stored, BitsStored=bits, HighBit=bits - 1))
+    stored = builders.gradient(top=2**bits - 1)
+    (frame,) = frames(builders.radiograph(stored, BitsStored=bits, HighBit=bits - 1))
     steps = np.diff(frame.values[0].astype(int))
     assert steps.min() > 0 and frame.values.dtype == np.int16
     assert frame.pixels[0, 0] == 0 and frame.pixels[0, -1] == 255
 
 
 def test_large_images_are_reduced(frames: Frames) -> None:
-    stored = b.gradient(3000, 1500)
-    (frame,) = frames(b.radiograph(stored, WindowCenter="2048", WindowWidth="4096"))
+    stored = builders.gradient(3000, 1500)
+    (frame,) = frames(builders.radiograph(stored, WindowCenter="2048", WindowWidth="4096"))
     assert frame.pixels.shape == frame.values.shape == (2048, 1024)
     assert np.all(np.diff(frame.values[1000].astype(int)) >= 0)
 
@@ -172,8 +175,8 @@ def test_large_images_are_reduced(frames: Frames) -> None:
 def test_enhanced_frames_have_their_own_rescale_and_window(
     tmp_path: Path, decoder: Decoder
 ) -> None:
-    stored = np.stack([b.gradient(8, 8, 100), b.gradient(8, 8, 100)])
-    dataset = b.radiograph(stored, SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1", Modality="CT")
+    stored = np.stack([builders.gradient(8, 8, 100), builders.gradient(8, 8, 100)])
+    dataset = builders.radiograph(stored, SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1", Modality="CT")
     shared, dataset.PerFrameFunctionalGroupsSequence = Dataset(), []
     window = Dataset()
     window.WindowCenter, window.WindowWidth = "50", "200"
@@ -187,7 +190,7 @@ def test_enhanced_frames_have_their_own_rescale_and_window(
         rescale.RescaleType = "HU"
         groups.PixelValueTransformationSequence = [rescale]
         dataset.PerFrameFunctionalGroupsSequence.append(groups)
-    path = b.write(dataset, tmp_path / "enhanced.dcm")
+    path = builders.write(dataset, tmp_path / "enhanced.dcm")
     both = [decoder.frame(path, n) for n in (0, 1)]
     assert [int(frame.values.min()) for frame in both] == [-1000, 0]
     assert both[1].window == pytest.approx((50, 200))
@@ -195,12 +198,14 @@ def test_enhanced_frames_have_their_own_rescale_and_window(
 
 def test_frontal_comes_before_lateral_and_four_are_enough(tmp_path: Path) -> None:
     for number, view in enumerate(("LL", "", "PA", "AP", "RL"), 1):
-        b.write(
-            b.radiograph(b.gradient(top=1000 + number), number=number, ViewPosition=view),
+        builders.write(
+            builders.radiograph(
+                builders.gradient(top=1000 + number), number=number, ViewPosition=view
+            ),
             tmp_path / f"{number}.dcm",
         )
     (study,) = read(tmp_path, tmp_path / "work").studies
-    deid = deidentify(check(study), b.SECRET)
+    deid = deidentify(check(study), builders.SECRET)
     images = key_images(deid).images
     views = {one.instance_ref: one.view for one in deid.instances}
     assert [views[image.instance_ref] for image in images] == [
@@ -209,15 +214,15 @@ def test_frontal_comes_before_lateral_and_four_are_enough(tmp_path: Path) -> Non
 
 
 def test_bad_image_does_not_take_the_good_ones_along(tmp_path: Path) -> None:
-    rle = b.radiograph(number=2)
+    rle = builders.radiograph(number=2)
     rle.PixelData = b"\xfe\xff\x00\xe0\0\0\0\0\xfe\xff\x00\xe0\x08\0\0\0rubbish!"
     rle["PixelData"].VR, rle["PixelData"].is_undefined_length = "OB", True
-    b.write(rle, tmp_path / "bad.dcm", RLELossless)
-    b.write(b.radiograph(), tmp_path / "good.dcm")
+    builders.write(rle, tmp_path / "bad.dcm", RLELossless)
+    builders.write(builders.radiograph(), tmp_path / "good.dcm")
     assert len(_images(tmp_path, tmp_path)) == 1
 
 
-MR = sorted(b.BUNDLED.glob("MR_small*.dcm"))
+MR = sorted(builders.BUNDLED.glob("MR_small*.dcm"))
 
 
 def test_lossless_encodings_of_one_image_give_one_image(decoder: Decoder) -> None:
@@ -263,7 +268,7 @@ def test_whole_numbers_show_the_same_picture(
 
 def test_every_bundled_image_is_drawn(tmp_path: Path, decoder: Decoder) -> None:
     drawn = 0
-    for study in read(b.BUNDLED, tmp_path / "work").studies:
+    for study in read(builders.BUNDLED, tmp_path / "work").studies:
         for instance in study.instances:
             if "sequence-delimiter" in instance.path.name:
                 # Its code stream was cut on purpose.

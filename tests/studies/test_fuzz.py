@@ -9,22 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from radraft.errors import catalogue
-from tests.studies import builders as b
+from radraft.core.errors import catalogue
+from tests.studies import builders
 from tests.studies.mutate import CHANGES, mutate, sources
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_seed_gives_the_same_mutant_always() -> None:
-    files = sources(b.BUNDLED)
+    files = sources(builders.BUNDLED)
     first = [mutate(seed, files) for seed in range(40)]
     assert first == [mutate(seed, files) for seed in range(40)]
     assert len({one.data for one in first}) == len(first)
 
 
 def test_every_kind_of_change_changes_files() -> None:
-    files = sources(b.BUNDLED)
+    files = sources(builders.BUNDLED)
     changed = {}
     for seed in range(600):
         mutant = mutate(seed, files)
@@ -37,7 +37,7 @@ def test_every_kind_of_change_changes_files() -> None:
 @pytest.mark.slow
 def test_a_thousand_mutants_neither_kill_nor_hang_nor_swell() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "scripts.fuzz", "--files", "1000", "--bundled", "--json"],
+        [sys.executable, "-m", "radraft.bench.fuzz", "--files", "1000", "--bundled", "--json"],
         cwd=ROOT,
         capture_output=True,
         text=True,

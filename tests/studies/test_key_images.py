@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageFilter
 from pydicom.uid import UID
 
-from radraft.errors import StudyRejected
+from radraft.core.errors import StudyRejected
 from radraft.studies.choose.frames import MOST_FAULTS
 from radraft.studies.choose.quality import worth
 from radraft.studies.choose.windows import window_of, windows
@@ -27,7 +27,7 @@ from radraft.studies.values import (
     KeyImages,
     WindowName,
 )
-from tests.studies import builders as b
+from tests.studies import builders
 
 DEMO = Path(__file__).parents[2] / "demo"
 SCOUT = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
@@ -36,7 +36,7 @@ MPR = ["DERIVED", "SECONDARY", "MPR"]
 
 def taken_in(folder: Path) -> DeidStudy:
     (study,) = read(folder, folder / "work").studies
-    return deidentify(CheckedStudy(study, ()), b.SECRET)
+    return deidentify(CheckedStudy(study, ()), builders.SECRET)
 
 
 def instances(study: DeidStudy, images: Sequence[KeyImage]) -> list[DeidInstance]:
@@ -57,12 +57,12 @@ def series_of(study: DeidStudy, images: Sequence[KeyImage]) -> list[int | None]:
 def chest(tmp_path_factory: pytest.TempPathFactory) -> DeidStudy:
     """A chest CT as scanners send it: scout, thick and thin, coronal planes, bolus, dose page."""
     folder = tmp_path_factory.mktemp("chest")
-    b.series(folder, 1, 1, ImageType=SCOUT, orientation=b.CORONAL)
-    b.series(folder, 2, 60, backwards=True)
-    b.series(folder, 3, 100, thickness=1.25, ConvolutionKernel="B70f")
-    b.series(folder, 4, 20, orientation=b.CORONAL, ImageType=MPR)
-    b.series(folder, 5, 15, thickness=10, extent=0.0)
-    b.series(
+    builders.series(folder, 1, 1, ImageType=SCOUT, orientation=builders.CORONAL)
+    builders.series(folder, 2, 60, backwards=True)
+    builders.series(folder, 3, 100, thickness=1.25, ConvolutionKernel="B70f")
+    builders.series(folder, 4, 20, orientation=builders.CORONAL, ImageType=MPR)
+    builders.series(folder, 5, 15, thickness=10, extent=0.0)
+    builders.series(
         folder, 6, 1, SOPClassUID=UID("1.2.840.10008.5.1.4.1.1.7"),
         SeriesDescription="Dose Report", ImageType=["DERIVED", "SECONDARY"],
     )  # fmt: skip
@@ -111,10 +111,10 @@ def test_an_encoder_sees_a_bounded_number_of_slices_and_they_differ(chest: DeidS
 
 def test_what_a_selection_marks_comes_first(chest: DeidStudy, tmp_path: Path) -> None:
     folder = tmp_path / "marked"
-    b.series(folder, 2, 30)
-    b.series(folder, 4, 5, orientation=b.CORONAL, ImageType=MPR)
+    builders.series(folder, 2, 30)
+    builders.series(folder, 4, 5, orientation=builders.CORONAL, ImageType=MPR)
     uid = "1.2.826.0.1.3680043.10.1."
-    b.selection(folder / "kos.dcm", f"{uid}2029", f"{uid}4003", "1.2.3.4")
+    builders.selection(folder / "kos.dcm", f"{uid}2029", f"{uid}4003", "1.2.3.4")
     study = taken_in(folder)
     images = key_images(study).images
     assert [one.acquired.marked for one in instances(study, images)] == [True, False, True, True]
@@ -128,22 +128,22 @@ def test_what_a_selection_marks_comes_first(chest: DeidStudy, tmp_path: Path) ->
 
 
 def test_a_selection_that_rejects_marks_nothing(tmp_path: Path) -> None:
-    (path,) = b.series(tmp_path, 2, 1)
+    (path,) = builders.series(tmp_path, 2, 1)
     uid = "1.2.826.0.1.3680043.10.1.2001"
-    b.selection(tmp_path / "kos.dcm", uid, title="113001")
+    builders.selection(tmp_path / "kos.dcm", uid, title="113001")
     (study,) = read(tmp_path, tmp_path / "w").studies
     assert study.marked == () and study.instances[0].path == path
 
 
 def test_a_selection_of_no_study_here_is_refused(tmp_path: Path) -> None:
-    b.series(tmp_path, 2, 1)
-    kept = b.selection(tmp_path / "kos.dcm", "1.2.3", StudyInstanceUID="1.2.3.4")
+    builders.series(tmp_path, 2, 1)
+    kept = builders.selection(tmp_path / "kos.dcm", "1.2.3", StudyInstanceUID="1.2.3.4")
     result = read(tmp_path, tmp_path / "w")
     assert [(one.file, one.code) for one in result.rejections] == [(str(kept), "not_an_image")]
 
 
 def test_slices_that_cannot_be_decoded_give_way_to_their_neighbours(tmp_path: Path) -> None:
-    paths = b.series(tmp_path, 2, 21, thickness=15)
+    paths = builders.series(tmp_path, 2, 21, thickness=15)
     for place in (3, 10):
         whole = paths[place].read_bytes()
         # Found out only by decoding: the header promises what the file no longer holds.
@@ -155,7 +155,7 @@ def test_slices_that_cannot_be_decoded_give_way_to_their_neighbours(tmp_path: Pa
 
 
 def test_a_study_that_cannot_be_decoded_is_given_up_in_time(tmp_path: Path) -> None:
-    paths = b.series(tmp_path, 2, 40)
+    paths = builders.series(tmp_path, 2, 40)
     study = taken_in(tmp_path)
     for path in paths:
         path.write_bytes(b"gone")
@@ -165,7 +165,7 @@ def test_a_study_that_cannot_be_decoded_is_given_up_in_time(tmp_path: Path) -> N
 
 
 def test_burned_in_text_is_taken_out_before_anybody_looks(tmp_path: Path) -> None:
-    b.series(tmp_path, 2, 12, thickness=25)
+    builders.series(tmp_path, 2, 12, thickness=25)
     study = taken_in(tmp_path)
 
     def clean(frame: Frame) -> Frame:
@@ -183,8 +183,8 @@ def test_burned_in_text_is_taken_out_before_anybody_looks(tmp_path: Path) -> Non
 
 
 def mr(folder: Path, number: int, described: str, count: int = 9) -> None:
-    b.series(
-        folder, number, count, SOPClassUID=b.MR, Modality="MR", BodyPartExamined="BRAIN",
+    builders.series(
+        folder, number, count, SOPClassUID=builders.MR, Modality="MR", BodyPartExamined="BRAIN",
         SeriesDescription=described, ConvolutionKernel="",
     )  # fmt: skip
 
@@ -200,27 +200,27 @@ def test_mr_shows_each_main_weighting(tmp_path: Path) -> None:
 
 
 def test_only_a_scout_is_better_than_nothing(tmp_path: Path) -> None:
-    b.series(tmp_path, 1, 2, ImageType=SCOUT)
+    builders.series(tmp_path, 1, 2, ImageType=SCOUT)
     assert len(key_images(taken_in(tmp_path), budget=1).images) == 1
 
 
 def test_ultrasound_stills_and_clips_weigh_the_same(tmp_path: Path) -> None:
     for number in range(1, 6):
         frames = 40 if number == 3 else 1
-        stored = np.stack([b.gradient(16, 16, 100 * number + n) for n in range(frames)])
-        dataset = b.radiograph(
+        stored = np.stack([builders.gradient(16, 16, 100 * number + n) for n in range(frames)])
+        dataset = builders.radiograph(
             stored if frames > 1 else stored[0], number=number, Modality="US", ViewPosition=None,
             SOPClassUID=UID("1.2.840.10008.5.1.4.1.1.3.1"), BodyPartExamined="ABDOMEN",
         )  # fmt: skip
-        b.write(dataset, tmp_path / f"{number}.dcm")
+        builders.write(dataset, tmp_path / f"{number}.dcm")
     study = taken_in(tmp_path)
     chosen = [one.instance_ref for one in instances(study, key_images(study, budget=5).images)]
     assert chosen == [one.instance_ref for one in study.instances]
 
 
 def film(folder: Path, number: int, **changed: object) -> Path:
-    return b.write(
-        b.radiograph(b.gradient(top=1000 + number), number=number, **changed),
+    return builders.write(
+        builders.radiograph(builders.gradient(top=1000 + number), number=number, **changed),
         folder / f"{number}.dcm",
     )
 
@@ -280,7 +280,9 @@ def test_of_two_takes_the_better_one(tmp_path: Path) -> None:
     # Both takes through the files: the spoiled one is the newer.
     for number, taken in enumerate((films[0], np.asarray(noisy(Image.fromarray(films[0])))), 1):
         window = {"WindowCenter": "128", "WindowWidth": "256"}
-        b.write(b.radiograph(taken, number=number, **window), tmp_path / f"{number}.dcm")
+        builders.write(
+            builders.radiograph(taken, number=number, **window), tmp_path / f"{number}.dcm"
+        )
     (image,) = key_images(taken_in(tmp_path)).images
     assert np.array_equal(image.values, films[0])
 
@@ -288,7 +290,7 @@ def test_of_two_takes_the_better_one(tmp_path: Path) -> None:
 def test_a_marked_take_is_shown_whatever_it_looks_like(tmp_path: Path) -> None:
     for number in (1, 2):
         film(tmp_path, number, StudyInstanceUID="1.2.826.0.1.3680043.10.2.60")
-    b.selection(tmp_path / "kos.dcm", "1.2.826.0.1.3680043.10.1.1")
+    builders.selection(tmp_path / "kos.dcm", "1.2.826.0.1.3680043.10.1.1")
     (image,) = key_images(taken_in(tmp_path)).images
     assert image.values.max() == 1001
 
@@ -300,7 +302,7 @@ def test_windows_are_for_hounsfield_units_only() -> None:
     assert windows("CT", "PELVIS") == (WindowName.ABDOMEN, WindowName.BONE)
     assert windows("CT", "KNEE") == (WindowName.BONE, WindowName.SOFT)
     assert windows("MR", "CHEST") == windows("CT", "") == (WindowName.OWN,)
-    slice_ = b.body(0.5)
+    slice_ = builders.body(0.5)
     seen = window_of(slice_, WindowName.LUNG)
     assert seen is not None and seen[1].dtype == np.uint8
     assert window_of(slice_, WindowName.OWN) is None
@@ -310,10 +312,10 @@ def test_windows_are_for_hounsfield_units_only() -> None:
 
 @pytest.mark.slow
 def test_real_series_give_distinct_images(tmp_path: Path) -> None:
-    folders = [one for one in (b.BUNDLED / "dicomdirtests", b.SHARED) if one.is_dir()]
+    folders = [one for one in (builders.BUNDLED / "dicomdirtests", builders.SHARED) if one.is_dir()]
     several = 0
     for study in (s for folder in folders for s in read(folder, tmp_path / folder.name).studies):
-        deid = deidentify(CheckedStudy(study, ()), b.SECRET)
+        deid = deidentify(CheckedStudy(study, ()), builders.SECRET)
         if deid.modality not in {"CT", "MR", "US"} or len(deid.instances) < 2:
             continue
         try:

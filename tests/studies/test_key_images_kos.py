@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from radraft.studies.kos import SOP_CLASS, About, Reference, document, marks
 from radraft.studies.read import read
 from radraft.studies.values import Patient
-from tests.studies import builders as b
+from tests.studies import builders
 
 ABOUT = About(
     "1.2.826.0.1.3680043.10.2.60",
@@ -31,7 +31,7 @@ def made(*references: Reference, reader: str = "林清", about: About = ABOUT) -
 
 
 def test_what_is_written_can_be_read_as_marks(tmp_path: Path) -> None:
-    b.series(tmp_path, 2, 3)
+    builders.series(tmp_path, 2, 3)
     uid = "1.2.826.0.1.3680043.10.1."
     series = "1.2.826.0.1.3680043.10.3.2"
     chosen = [Reference(CT, uid + last, series) for last in ("2003", "2001")]

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 import radraft.studies
-from radraft.errors import message
+from radraft.core.errors import message
 
 _RAISERS = {"Refused", "StudyRejected", "Refusal"}
 _CODE = re.compile(r"[a-z]+(_[a-z0-9]+)+")
@@ -46,7 +46,7 @@ def _raised() -> set[str]:
 
 
 def _catalogue() -> dict[str, dict[str, str]]:
-    text = files("radraft").joinpath("messages/studies.yaml").read_text(encoding="utf-8")
+    text = files("radraft.core").joinpath("messages/studies.yaml").read_text(encoding="utf-8")
     entries: dict[str, dict[str, str]] = yaml.safe_load(text)
     return entries
 

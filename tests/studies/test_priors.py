@@ -244,7 +244,7 @@ def test_the_great_regions_lie_apart() -> None:
 
 
 def test_links_that_nobody_confirms_are_right() -> None:
-    """The registry of `scripts/prior_match.py`, smaller."""
+    """The registry of `bench/prior_match.py`, smaller."""
     everybody = people(3000, seed=7)
     here = records(everybody[:2000], "north", seed=70)
     there = records(everybody[1000:], "south", seed=71)

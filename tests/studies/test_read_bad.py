@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless
 
-from radraft.errors import StudyRejected
+from radraft.core.errors import StudyRejected
 from radraft.studies.deidentify import deidentify
 from radraft.studies.key_images import key_images
 from radraft.studies.quality import check
 from radraft.studies.read import ReadResult, read
-from tests.studies import builders as b
+from tests.studies import builders
 
 
 def _bytes(data: bytes) -> Callable[[Path], Path]:
@@ -31,7 +31,7 @@ def _bytes(data: bytes) -> Callable[[Path], Path]:
 
 def _cut(keep: float) -> Callable[[Path], Path]:
     def make(path: Path) -> Path:
-        data = b.write(b.radiograph(), path).read_bytes()
+        data = builders.write(builders.radiograph(), path).read_bytes()
         path.write_bytes(data[: int(len(data) * keep)])
         return path
 
@@ -39,25 +39,29 @@ def _cut(keep: float) -> Callable[[Path], Path]:
 
 
 def _cut_in_header(path: Path) -> Path:
-    data = b.write(b.radiograph(), path).read_bytes()
+    data = builders.write(builders.radiograph(), path).read_bytes()
     path.write_bytes(data[: data.index(b"Zhang^Wei") + 4])
     return path
 
 
 def _changed(**changed: Any) -> Callable[[Path], Path]:
-    return lambda path: b.write(b.radiograph(**changed), path)
+    return lambda path: builders.write(builders.radiograph(**changed), path)
 
 
 def _nested(*, defined: bool) -> Callable[[Path], Path]:
     def make(path: Path) -> Path:
         # 0040,0555 stands after group 0028 and before the pixels.
-        return b.insert(b.write(b.radiograph(), path), b.nested(300, defined=defined))
+        return builders.insert(
+            builders.write(builders.radiograph(), path), builders.nested(300, defined=defined)
+        )
 
     return make
 
 
 def _uid(value: bytes) -> Callable[[Path], Path]:
-    return lambda path: b.with_raw(b.write(b.radiograph(), path), 0x0020000D, b"UI", value)
+    return lambda path: builders.with_raw(
+        builders.write(builders.radiograph(), path), 0x0020000D, b"UI", value
+    )
 
 
 def _of_class(uid: str) -> Callable[[Path], Path]:
@@ -67,7 +71,7 @@ def _of_class(uid: str) -> Callable[[Path], Path]:
 
 def _without(path: Path, tag: bytes) -> Path:
     """Implicit VR without file meta information, and without one element."""
-    data = b.without_meta(path).read_bytes()
+    data = builders.without_meta(path).read_bytes()
     at = data.index(tag)
     length = int.from_bytes(data[at + 4 : at + 8], "little")
     path.write_bytes(data[:at] + data[at + 8 + length :])
@@ -80,10 +84,10 @@ def _encapsulated(fragment: bytes, syntax: str) -> Callable[[Path], Path]:
     def make(path: Path) -> Path:
         from pydicom.encaps import encapsulate
 
-        dataset = b.radiograph(PixelData=encapsulate([fragment]))
+        dataset = builders.radiograph(PixelData=encapsulate([fragment]))
         dataset["PixelData"].is_undefined_length = True
         dataset["PixelData"].VR = "OB"
-        return b.with_syntax(b.write(dataset, path, JPEG2000Lossless), syntax)
+        return builders.with_syntax(builders.write(dataset, path, JPEG2000Lossless), syntax)
 
     return make
 
@@ -104,7 +108,7 @@ BAD: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "rt plan": ("not_an_image", _of_class("1.2.840.10008.5.1.4.1.1.481.5")),
     "nested, undefined length": ("nested_too_deep", _nested(defined=False)),
     "nested, defined length": ("nested_too_deep", _nested(defined=True)),
-    "deflate bomb": ("inflates_too_much", lambda path: b.deflate_bomb(path, 200 << 20)),
+    "deflate bomb": ("inflates_too_much", lambda path: builders.deflate_bomb(path, 200 << 20)),
     "uid climbs": ("bad_uid", _uid(b"../../../../tmp/evil")),
     "uid with letters": ("bad_uid", _uid(b"1.2.x.4")),
     "uid too long": ("bad_uid", _uid(b"1." + b"2" * 70)),
@@ -138,7 +142,7 @@ def folder_result(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path,
     source.mkdir()
     for name, (_, make) in BAD.items():
         make(source / f"{name}.dcm")
-    b.write(b.radiograph(), source / "sub" / "good.dcm")
+    builders.write(builders.radiograph(), source / "sub" / "good.dcm")
     return source, work, read(source, work)
 
 
@@ -154,7 +158,7 @@ def test_good_file_goes_on(folder_result: tuple[Path, Path, ReadResult]) -> None
     source, work, result = folder_result
     (study,) = result.studies
     assert study.instances[0].path == source / "sub" / "good.dcm"
-    assert len(key_images(deidentify(check(study), b.SECRET)).images) == 1
+    assert len(key_images(deidentify(check(study), builders.SECRET)).images) == 1
     assert not work.exists(), "nothing had to be unpacked"
 
 
@@ -168,7 +172,7 @@ def test_single_bad_file_does_not_raise(tmp_path: Path) -> None:
 
 def test_unreadable_and_special_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    locked = b.write(b.radiograph(), tmp_path / "locked.dcm")
+    locked = builders.write(builders.radiograph(), tmp_path / "locked.dcm")
     locked.chmod(0)
     codes = {Path(one.file).name: one.code for one in read(tmp_path, tmp_path / "w").rejections}
     assert codes["pipe"] == "unreadable_file"
@@ -177,9 +181,9 @@ def test_unreadable_and_special_files(tmp_path: Path) -> None:
 
 
 def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
-    outside = b.write(b.radiograph(), tmp_path / "outside" / "secret.dcm")
+    outside = builders.write(builders.radiograph(), tmp_path / "outside" / "secret.dcm")
     inside = tmp_path / "inside"
-    good = b.write(b.radiograph(number=2), inside / "good.dcm")
+    good = builders.write(builders.radiograph(number=2), inside / "good.dcm")
     (inside / "link.dcm").symlink_to(outside)
     (inside / "folder").symlink_to(outside.parent, target_is_directory=True)
     (inside / "again.dcm").symlink_to(good)
@@ -190,9 +194,9 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
 
 
 def test_same_instance_twice_and_another_patient(tmp_path: Path) -> None:
-    b.write(b.radiograph(), tmp_path / "1.dcm")
-    b.write(b.radiograph(), tmp_path / "2.dcm")
-    b.write(b.radiograph(number=3, PatientID="SOMEONE-ELSE"), tmp_path / "3.dcm")
+    builders.write(builders.radiograph(), tmp_path / "1.dcm")
+    builders.write(builders.radiograph(), tmp_path / "2.dcm")
+    builders.write(builders.radiograph(number=3, PatientID="SOMEONE-ELSE"), tmp_path / "3.dcm")
     result = read(tmp_path, tmp_path / "work")
     codes = {Path(one.file).name: one.code for one in result.rejections}
     assert codes == {"2.dcm": "duplicate_instance", "3.dcm": "patient_mismatch"}
@@ -200,28 +204,28 @@ def test_same_instance_twice_and_another_patient(tmp_path: Path) -> None:
 
 
 def test_file_without_meta_header_is_read(tmp_path: Path) -> None:
-    (study,) = read(b.without_meta(tmp_path / "old.dcm"), tmp_path / "work").studies
+    (study,) = read(builders.without_meta(tmp_path / "old.dcm"), tmp_path / "work").studies
     assert study.instances[0].transfer_syntax == ImplicitVRLittleEndian
-    assert key_images(deidentify(check(study), b.SECRET)).images[0].pixels.shape == (32, 48)
+    assert key_images(deidentify(check(study), builders.SECRET)).images[0].pixels.shape == (32, 48)
 
 
 def test_damaged_pixels_are_found_when_they_are_decoded(tmp_path: Path) -> None:
     from pydicom.encaps import encapsulate
 
     rubbish = np.random.default_rng(1).bytes(4096)
-    dataset = b.radiograph(PixelData=encapsulate([rubbish]))
+    dataset = builders.radiograph(PixelData=encapsulate([rubbish]))
     dataset["PixelData"].is_undefined_length = True
     dataset["PixelData"].VR = "OB"
-    path = b.write(dataset, tmp_path / "rubbish.dcm", JPEG2000Lossless)
+    path = builders.write(dataset, tmp_path / "rubbish.dcm", JPEG2000Lossless)
     (study,) = read(path, tmp_path / "work").studies
     with pytest.raises(StudyRejected) as caught:
-        key_images(deidentify(check(study), b.SECRET))
+        key_images(deidentify(check(study), builders.SECRET))
     assert caught.value.code == "pixels_damaged"
 
 
 @pytest.mark.slow
 def test_bomb_stays_within_memory(tmp_path: Path) -> None:
-    b.deflate_bomb(tmp_path / "bomb.dcm", 500 << 20)
+    builders.deflate_bomb(tmp_path / "bomb.dcm", 500 << 20)
     script = (
         "import resource, sys; from pathlib import Path; from radraft.studies.read import read; "
         "result = read(Path(sys.argv[1]), Path(sys.argv[2])); "

@@ -10,7 +10,7 @@ import pytest
 
 from radraft.studies import _limits, _unzip
 from radraft.studies.read import read
-from tests.studies import builders as b
+from tests.studies import builders
 
 
 def _tree(root: Path) -> set[Path]:
@@ -18,7 +18,7 @@ def _tree(root: Path) -> set[Path]:
 
 
 def test_zip_with_folders_and_bad_members(tmp_path: Path) -> None:
-    good = b.write(b.radiograph(), tmp_path / "good.dcm")
+    good = builders.write(builders.radiograph(), tmp_path / "good.dcm")
     archive = tmp_path / "x.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
         out.write(good, "a/b/good.dcm")
@@ -40,7 +40,7 @@ def test_zip_with_folders_and_bad_members(tmp_path: Path) -> None:
 
 
 def test_zip_within_a_folder_is_read(tmp_path: Path) -> None:
-    good = b.write(b.radiograph(), tmp_path / "good.dcm")
+    good = builders.write(builders.radiograph(), tmp_path / "good.dcm")
     (tmp_path / "in").mkdir()
     with zipfile.ZipFile(tmp_path / "in" / "x.zip", "w") as out:
         out.write(good, "good.dcm")
@@ -77,7 +77,7 @@ def test_damaged_zip(tmp_path: Path, data: bytes) -> None:
 
 
 def test_encrypted_and_corrupt_members(tmp_path: Path) -> None:
-    good = b.write(b.radiograph(), tmp_path / "good.dcm")
+    good = builders.write(builders.radiograph(), tmp_path / "good.dcm")
     archive = tmp_path / "x.zip"
     with zipfile.ZipFile(archive, "w") as out:
         out.write(good, "good.dcm")
@@ -106,10 +106,12 @@ def test_too_many_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_dicomdir_names_the_files(tmp_path: Path) -> None:
-    b.write(b.radiograph(), tmp_path / "IMG" / "ONE")
-    b.write(b.radiograph(number=2), tmp_path / "IMG" / "TWO")
-    b.write(b.radiograph(number=3), tmp_path / "IMG" / "UNLISTED")
-    listing = b.dicomdir(tmp_path / "DICOMDIR", [["IMG", "ONE"], ["IMG", "TWO"], ["IMG", "GONE"]])
+    builders.write(builders.radiograph(), tmp_path / "IMG" / "ONE")
+    builders.write(builders.radiograph(number=2), tmp_path / "IMG" / "TWO")
+    builders.write(builders.radiograph(number=3), tmp_path / "IMG" / "UNLISTED")
+    listing = builders.dicomdir(
+        tmp_path / "DICOMDIR", [["IMG", "ONE"], ["IMG", "TWO"], ["IMG", "GONE"]]
+    )
     result = read(listing, tmp_path / "work")
     assert [len(study.instances) for study in result.studies] == [2]
     (missing,) = result.rejections
@@ -120,8 +122,8 @@ def test_dicomdir_names_the_files(tmp_path: Path) -> None:
 
 
 def test_dicomdir_of_a_disc_copied_in_lower_case(tmp_path: Path) -> None:
-    b.write(b.radiograph(), tmp_path / "img" / "one")
-    listing = b.dicomdir(tmp_path / "DICOMDIR", [["IMG", "ONE"]])
+    builders.write(builders.radiograph(), tmp_path / "img" / "one")
+    listing = builders.dicomdir(tmp_path / "DICOMDIR", [["IMG", "ONE"]])
     assert len(read(listing, tmp_path / "work").studies) == 1
 
 
@@ -129,17 +131,17 @@ def test_dicomdir_of_a_disc_copied_in_lower_case(tmp_path: Path) -> None:
     "parts", [["..", "ONE.DCM"], ["../ONE.DCM"], ["", "etc", "passwd"], ["LINK", "ONE.DCM"]]
 )
 def test_dicomdir_that_climbs_out(tmp_path: Path, parts: list[str]) -> None:
-    b.write(b.radiograph(), tmp_path / "ONE.DCM")
+    builders.write(builders.radiograph(), tmp_path / "ONE.DCM")
     disc = tmp_path / "disc"
     disc.mkdir()
     (disc / "LINK").symlink_to(tmp_path, target_is_directory=True)
-    (rejection,) = read(b.dicomdir(disc / "DICOMDIR", [parts]), tmp_path / "work").rejections
+    (rejection,) = read(builders.dicomdir(disc / "DICOMDIR", [parts]), tmp_path / "work").rejections
     assert rejection.code == "link_leaves_folder"
 
 
 def test_one_study_in_reading_order(tmp_path: Path) -> None:
     for number in (3, 1, 2):
-        b.write(b.radiograph(number=number), tmp_path / f"{9 - number}.dcm")
+        builders.write(builders.radiograph(number=number), tmp_path / f"{9 - number}.dcm")
     (study,) = read(tmp_path, tmp_path / "work").studies
     assert [one.instance_number for one in study.instances] == [1, 2, 3]
     assert study.study_time is not None and study.study_time.isoformat() == "2025-01-02T03:04:05"

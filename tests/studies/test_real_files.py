@@ -9,12 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radraft.errors import StudyRejected, catalogue
+from radraft.core.errors import (
+    StudyRejected,
+    catalogue,
+)
+from radraft.pipeline.file_check import (
+    Checker,
+    FileCheck,
+)
 from radraft.studies.decode import Decoder, Frame
-from radraft.studies.file_check import Checker, FileCheck
-from tests.studies import builders as b
+from tests.studies import builders
 
-needs_shared = pytest.mark.skipif(not b.SHARED.is_dir(), reason="needs ../shared/data/dicom")
+needs_shared = pytest.mark.skipif(not builders.SHARED.is_dir(), reason="needs ../shared/data/dicom")
 
 REFUSED = {
     "bad_uid": ["3gb-bulk-data-truncated", "bad_sequence.dcm"],
@@ -65,7 +71,7 @@ def decoder() -> Iterator[Decoder]:
 
 
 def _drawn(decoder: Decoder, name: str) -> Frame:
-    return decoder.frame(next(p for p in b.SHARED.rglob(name) if p.is_file()), 0)
+    return decoder.frame(next(p for p in builders.SHARED.rglob(name) if p.is_file()), 0)
 
 
 def _checked(folder: Path, work: Path) -> list[FileCheck]:
@@ -77,7 +83,7 @@ def _checked(folder: Path, work: Path) -> list[FileCheck]:
 @pytest.mark.slow
 @needs_shared
 def test_every_shared_file_is_an_image_or_has_its_code(tmp_path: Path) -> None:
-    found = _checked(b.SHARED, tmp_path)
+    found = _checked(builders.SHARED, tmp_path)
     assert len(found) > 500
     codes = {one.code for one in found if one.code is not None}
     assert codes <= set(catalogue())
@@ -130,7 +136,7 @@ def test_chest_slices_without_a_window_show_lungs_and_heart(decoder: Decoder) ->
 
 
 def test_bundled_files_are_images_or_have_their_code(tmp_path: Path) -> None:
-    found = _checked(b.BUNDLED, tmp_path)
+    found = _checked(builders.BUNDLED, tmp_path)
     codes = Counter(one.code for one in found)
     assert codes[None] > 60
     assert set(codes) - {None} <= set(catalogue())
@@ -138,7 +144,7 @@ def test_bundled_files_are_images_or_have_their_code(tmp_path: Path) -> None:
 
 
 def test_unknown_answers_of_a_worker_are_refused(decoder: Decoder, tmp_path: Path) -> None:
-    path = b.write(b.radiograph(), tmp_path / "a.dcm")
+    path = builders.write(builders.radiograph(), tmp_path / "a.dcm")
     with pytest.raises(StudyRejected) as caught:
         decoder.frame(path, 7)
     assert caught.value.code == "pixels_damaged"

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from radraft.studies import _text
 from radraft.studies.read import read
-from tests.studies import builders as b
+from tests.studies import builders
 
 _COMMON = [row + 0xA0 for row in range(16, 56)]
 HANZI = "".join(
@@ -155,18 +154,18 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_names_in_files(tmp_path: Path, name: str) -> None:
     declared, codec, repaired = CASES[name]
-    dataset = b.radiograph(SpecificCharacterSet="ISO_IR 100", PatientName="NAME")
-    path = b.write(dataset, tmp_path / "a.dcm")
-    b.with_raw(path, 0x00080005, b"CS", declared)
-    b.with_raw(path, 0x00100010, b"PN", "Zhang^Wei=张^伟".encode(codec))
+    dataset = builders.radiograph(SpecificCharacterSet="ISO_IR 100", PatientName="NAME")
+    path = builders.write(dataset, tmp_path / "a.dcm")
+    builders.with_raw(path, 0x00080005, b"CS", declared)
+    builders.with_raw(path, 0x00100010, b"PN", "Zhang^Wei=张^伟".encode(codec))
     (study,) = read(path, tmp_path / "work").studies
     assert study.patient.name == "Zhang^Wei=张^伟"
     assert study.issues == (("charset_repaired",) if repaired else ())
 
 
 def test_undecodable_name_does_not_fail_the_study(tmp_path: Path) -> None:
-    path = b.write(b.radiograph(SpecificCharacterSet="GB18030"), tmp_path / "a.dcm")
-    b.with_raw(path, 0x00100010, b"PN", b"Li^\x80\xff\x81\xfe\x80")
+    path = builders.write(builders.radiograph(SpecificCharacterSet="GB18030"), tmp_path / "a.dcm")
+    builders.with_raw(path, 0x00100010, b"PN", b"Li^\x80\xff\x81\xfe\x80")
     (study,) = read(path, tmp_path / "work").studies
     assert study.patient.name.startswith("Li^") and "\ufffd" in study.patient.name
     assert study.issues == ("charset_repaired",)
@@ -185,9 +184,11 @@ def test_one_study_of_files_in_several_sets(tmp_path: Path) -> None:
     }
     for number, (declared, raw) in sent.items():
         path = tmp_path / f"{number}.dcm"
-        b.write(b.radiograph(SpecificCharacterSet="ISO_IR 100", number=int(number) + 1), path)
-        b.with_raw(path, 0x00080005, b"CS", declared)
-        b.with_raw(path, 0x00100010, b"PN", raw)
+        builders.write(
+            builders.radiograph(SpecificCharacterSet="ISO_IR 100", number=int(number) + 1), path
+        )
+        builders.with_raw(path, 0x00080005, b"CS", declared)
+        builders.with_raw(path, 0x00100010, b"PN", raw)
         if number != "0":
             (alone,) = read(path, tmp_path / "work").studies
             assert alone.patient.name == name, number

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from radraft.errors import StudyRejected
+from radraft.core.errors import StudyRejected
 from radraft.studies import _protocol
 from radraft.studies._child import Worker, WorkerLost
 from radraft.studies.decode import Decoder
-from tests.studies import builders as b
+from tests.studies import builders
 
 
 def _pid(worker: Worker) -> int:
@@ -22,7 +22,7 @@ def _pid(worker: Worker) -> int:
 
 
 def test_hung_worker_is_killed_and_replaced(tmp_path: Path) -> None:
-    path = str(b.write(b.radiograph(), tmp_path / "a.dcm"))
+    path = str(builders.write(builders.radiograph(), tmp_path / "a.dcm"))
     with Worker() as worker:
         assert worker.call("header", seconds=30, path=path)[0]["rows"] == 32
         hung = _pid(worker)
@@ -40,7 +40,7 @@ def test_hung_worker_is_killed_and_replaced(tmp_path: Path) -> None:
 
 
 def test_worker_that_dies_is_replaced(tmp_path: Path) -> None:
-    path = str(b.write(b.radiograph(), tmp_path / "a.dcm"))
+    path = str(builders.write(builders.radiograph(), tmp_path / "a.dcm"))
     with Worker() as worker:
         worker.call("header", seconds=30, path=path)
         # It cannot raise this limit again for its next request, and dies of that.
@@ -52,7 +52,10 @@ def test_worker_that_dies_is_replaced(tmp_path: Path) -> None:
 
 
 def test_one_worker_reads_many_files(tmp_path: Path) -> None:
-    paths = [str(b.write(b.radiograph(number=n), tmp_path / f"{n}.dcm")) for n in range(1, 4)]
+    paths = [
+        str(builders.write(builders.radiograph(number=n), tmp_path / f"{n}.dcm"))
+        for n in range(1, 4)
+    ]
     with Worker() as worker:
         worker.call("header", seconds=30, path=paths[0])
         first = _pid(worker)
@@ -66,13 +69,17 @@ def test_secrets_of_the_environment_stay_with_the_parent(
 ) -> None:
     monkeypatch.setenv("RADRAFT_LLM_KEY", "do-not-pass-on")
     with Worker() as worker:
-        worker.call("header", seconds=30, path=str(b.write(b.radiograph(), tmp_path / "a.dcm")))
+        worker.call(
+            "header",
+            seconds=30,
+            path=str(builders.write(builders.radiograph(), tmp_path / "a.dcm")),
+        )
         environment = Path(f"/proc/{_pid(worker)}/environ").read_bytes()
     assert b"do-not-pass-on" not in environment
 
 
 def test_decoding_too_slowly_has_its_code(tmp_path: Path) -> None:
-    path = b.write(b.radiograph(), tmp_path / "a.dcm")
+    path = builders.write(builders.radiograph(), tmp_path / "a.dcm")
     with Decoder(seconds=0.0) as decoder, pytest.raises(StudyRejected) as caught:
         decoder.frame(path, 0)
     assert caught.value.code == "decode_timeout"

@@ -11,7 +11,7 @@ from radraft.studies.deidentify import deidentify
 from radraft.studies.key_images import key_images
 from radraft.studies.read import read
 from radraft.studies.values import CheckedStudy
-from tests.studies import builders as b
+from tests.studies import builders
 
 DEMO = Path(__file__).parents[2] / "demo" / "studies"
 
@@ -40,21 +40,23 @@ def take_in(store: Store, folder: Path, *, budget: int = 4, recorded: bool = Tru
 def films(folder: Path, study: int = 70) -> Path:
     """A chest study of three films, each another view; two frontal, one without a name."""
     for number, view in enumerate(("PA", "", "LL"), 1):
-        dataset = b.radiograph(
-            b.gradient(top=1000 + 100 * number),
+        dataset = builders.radiograph(
+            builders.gradient(top=1000 + 100 * number),
             number=study * 10 + number,
             ViewPosition=view,
             StudyInstanceUID=f"1.2.826.0.1.3680043.10.2.{study}",
         )
-        b.write(dataset, folder / f"{number}.dcm")
+        builders.write(dataset, folder / f"{number}.dcm")
     return folder
 
 
 def chest_ct(folder: Path, slices: int = 24) -> Path:
     """A chest CT with a scout, a thick and a thin series."""
-    b.series(folder, 1, 1, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"], orientation=b.CORONAL)
-    b.series(folder, 2, slices, thickness=10)
-    b.series(folder, 3, slices, thickness=1.25, ConvolutionKernel="B70f")
+    builders.series(
+        folder, 1, 1, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"], orientation=builders.CORONAL
+    )
+    builders.series(folder, 2, slices, thickness=10)
+    builders.series(folder, 3, slices, thickness=1.25, ConvolutionKernel="B70f")
     return folder
 
 

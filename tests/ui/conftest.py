@@ -21,11 +21,11 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from radraft.core.settings import Settings
 from radraft.llm.profiles import load_profile
-from radraft.service import Service
-from radraft.settings import Settings
+from radraft.pipeline.service import Service
 from radraft.store.database import Store, open_store
-from radraft.ui.api import add_api
+from radraft.ui.api.reports import add_api
 from radraft.ui.security import Guard
 from radraft.ui.static import add_assets
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from radraft.llm.values import Draft
+from radraft.reports.draft import Draft
 from radraft.reports.values import Coverage, Origin, Report, Sentence
 from radraft.store import cases, images
 from radraft.store.database import Store

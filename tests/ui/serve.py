@@ -13,11 +13,11 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
+from radraft.core.settings import Settings
 from radraft.llm.profiles import load_profile
-from radraft.llm.values import DraftedSentence
+from radraft.pipeline.service import Service
+from radraft.reports.draft import DraftedSentence
 from radraft.reports.values import Section
-from radraft.service import Service
-from radraft.settings import Settings
 from radraft.store.database import open_store
 from radraft.ui.mount import mount
 from tests.ui import seed

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from radraft.service import Service
+from radraft.pipeline.service import Service
 from radraft.ui import security
 from tests.ui import seed
 from tests.ui.conftest import Workstation

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from radraft.llm.values import Draft
+from radraft.reports.draft import Draft
 from radraft.reports.sign import versions
 from radraft.reports.values import Evidence, Report
 from tests.ui import seed

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radraft.errors import EncodingError
+from radraft.core.errors import EncodingError
 from radraft.store.objects import Objects
 from radraft.studies.values import KeyImages
 from radraft.vision_encoder import shipped, stored, weights

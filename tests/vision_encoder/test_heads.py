@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from radraft.errors import EncodingError
+from radraft.core.errors import EncodingError
 from radraft.vision_encoder.heads import Heads
 from tests.vision_encoder.conftest import write_heads
 

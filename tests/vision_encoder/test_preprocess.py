@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from radraft.errors import EncodingError
+from radraft.core.errors import EncodingError
 from radraft.vision_encoder.config import EncoderConfig, load_config, parse_config
 from radraft.vision_encoder.preprocess import letterbox, preprocess
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from radraft.errors import EncodingError
+from radraft.core.errors import EncodingError
 from radraft.vision_encoder.projector import NAMES, Projector
 from tests.vision_encoder.conftest import write_projector
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radraft.errors import EncodingError
+from radraft.core.errors import EncodingError
 from radraft.vision_encoder import shipped
 from radraft.vision_encoder.weights import IMAGE_FILE, TEXT_FILE
 

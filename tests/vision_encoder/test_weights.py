@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from radraft.errors import EncodingError
+from radraft.core.errors import EncodingError
 from radraft.vision_encoder import weights
 from radraft.vision_encoder.config import EncoderConfig, load_config
 

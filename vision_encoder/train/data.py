@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from radraft import canonical
-from radraft.errors import TrainingError
+from radraft.core import canonical
+from radraft.core.errors import TrainingError
 from radraft.vision_encoder.preprocess import letterbox
 from radraft.vision_encoder.train.recipe import EncoderRecipe, LabelSet
 

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radraft import canonical, runs
-from radraft.errors import TrainingError
+from radraft.core import (
+    canonical,
+    run_folder,
+)
+from radraft.core.errors import TrainingError
 from radraft.vision_encoder import weights
 from radraft.vision_encoder.config import EncoderConfig
 from radraft.vision_encoder.shipped import HEADS_FILE
@@ -72,7 +75,7 @@ def _averaged(run: Path, recipe: EncoderRecipe) -> dict[str, torch.Tensor]:
     """Name -> weight in half precision; counters stay whole numbers."""
     import torch
 
-    state = runs.load_checkpoint(run)
+    state = run_folder.load_checkpoint(run)
     done = state["done"] if state else 0
     if state is None or done < recipe.steps:
         raise TrainingError("training_run_unfinished", path=str(run), done=done, total=recipe.steps)

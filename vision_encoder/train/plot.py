@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from radraft import runs
+from radraft.core import run_folder
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,7 @@ def loss_svg(folder: Path) -> str:
     import matplotlib
     from matplotlib.figure import Figure
 
-    lines = runs.read_log(folder)
+    lines = run_folder.read_log(folder)
     steps = np.array([line["step"] for line in lines])
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "loss", "text.color": INK}):
         figure = Figure(figsize=(7.6, 5.2), layout="constrained")

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from radraft.ready import Strict
+from radraft.core.yaml_files import Strict
 from radraft.reports.findings.vocabulary import vocabulary
 
 

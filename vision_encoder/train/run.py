@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radraft import runs
-from radraft.runs import Step
+from radraft.core import run_folder
+from radraft.core.run_folder import Step
 from radraft.vision_encoder.config import EncoderConfig
 from radraft.vision_encoder.train import model as towers
 from radraft.vision_encoder.train.batches import Batches
@@ -45,7 +45,7 @@ def train(
     averaged = {name: value.detach().clone() for name, value in net.state_dict().items()}
     optimiser = torch.optim.AdamW(towers.parameters(net, recipe))
     rates = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: runs.cosine(step, recipe.steps, recipe.warm_up)
+        optimiser, lambda step: run_folder.cosine(step, recipe.steps, recipe.warm_up)
     )
     first = _resume(folder, net, averaged, optimiser, rates)
     batches = Batches(images, recipe, config, seed, device)
@@ -69,11 +69,11 @@ def train(
         record: dict[str, Any] = {"step": done, "label": label.item(), "contrast": contrast.item()}
         if done % recipe.valid_every == 0 or done == recipe.steps:
             record["valid"] = _validate(net, averaged, images, recipe, config)
-        runs.log(folder, record)
+        run_folder.log(folder, record)
         if done % recipe.checkpoint_every == 0 or done == last:
             state = {"net": net.state_dict(), "averaged": averaged, "done": done}
             more = {"optimiser": optimiser.state_dict(), "rates": rates.state_dict()}
-            runs.save_checkpoint(folder, state | more)
+            run_folder.save_checkpoint(folder, state | more)
         seconds = (time.monotonic() - began) / (done - first)
         on_step(Step(done, recipe.steps, loss.item(), seconds))
     net.load_state_dict(averaged)
@@ -136,7 +136,7 @@ def _resume(
     rates: torch.optim.lr_scheduler.LambdaLR,
 ) -> int:
     folder.mkdir(parents=True, exist_ok=True)
-    state = runs.load_checkpoint(folder)
+    state = run_folder.load_checkpoint(folder)
     done = int(state["done"]) if state else 0
     if state:
         net.load_state_dict(state["net"])
@@ -144,5 +144,5 @@ def _resume(
             averaged[name].copy_(value)
         optimiser.load_state_dict(state["optimiser"])
         rates.load_state_dict(state["rates"])
-    runs.cut_log(folder, done)
+    run_folder.cut_log(folder, done)
     return done

@@ -9,8 +9,8 @@ import numpy as np
 from radraft.eval.clinical.columns import Priors
 from radraft.eval.clinical.compare import Row, compare, events
 from radraft.eval.clinical.scores import ClinicalScores
-from radraft.eval.clinical.statements import statements
-from radraft.eval.findings.values import Mention
+from radraft.reports.findings.statements import statements
+from radraft.reports.findings.values import Mention
 from radraft.reports.values import Certainty, Laterality
 
 POLARITY = {"+": Certainty.PRESENT, "-": Certainty.ABSENT, "?": Certainty.UNCERTAIN}

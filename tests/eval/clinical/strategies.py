@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from radraft.eval.findings.values import Mention
+from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import vocabulary
 from radraft.reports.values import Certainty, Laterality
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from radraft.errors import EvalError
+from radraft.core.errors import EvalError
 from radraft.eval.clinical.agreement import (
     MEASURES,
     Agreement,

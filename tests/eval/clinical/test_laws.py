@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from radraft.eval.clinical.measures import ALL
-from radraft.eval.findings.values import Mention
 from radraft.eval.values import Better
+from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import vocabulary
 from radraft.reports.values import Certainty
 from tests.eval.clinical.builders import same, scored

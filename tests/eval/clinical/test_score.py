@@ -7,10 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from radraft.errors import EvalError
+from radraft.core.errors import EvalError
 from radraft.eval.clinical.score import CHUNK, score_clinical, score_labels
 from radraft.eval.values import Lang, Pair
 from radraft.reports.values import Certainty

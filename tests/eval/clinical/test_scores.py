@@ -9,8 +9,15 @@ import pytest
 
 from radraft.eval.clinical.columns import Priors
 from radraft.eval.clinical.measures import ALL, WITH_LABELS
-from radraft.eval.clinical.statements import Side, State, Statement, counted, index, statements
 from radraft.eval.values import Scores
+from radraft.reports.findings.statements import (
+    Side,
+    State,
+    Statement,
+    counted,
+    index,
+    statements,
+)
 from tests.eval.clinical.builders import one, said, scored
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from radraft.eval.findings.values import Mention
 from radraft.eval.values import Lang
+from radraft.reports.findings.values import Mention
 from radraft.reports.values import Certainty, Laterality
 
 FINDING = {"effusion": "pleural_effusion", "胸腔积液": "pleural_effusion",

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from radraft.errors import EvalError
+from radraft.core.errors import EvalError
 from radraft.eval.looks.donors import Candidate, donors
 from radraft.eval.looks.perturb import changed
 from radraft.eval.looks.values import Change, Perturbation

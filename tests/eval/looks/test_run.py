@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radraft.errors import EvalError
+from radraft.core.errors import EvalError
 from radraft.eval.looks.run import drops, run, sections, sentences_kept
 from radraft.eval.looks.values import ALL, Answer, Change, Changed, Drop, Perturbation
 from radraft.eval.looks.verdict import DECIDING, verdict

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from radraft.eval.findings.values import Mention
 from radraft.eval.looks.sides import flips, mirrored_item, sided, swapped
 from radraft.eval.looks.values import Flips
 from radraft.eval.values import Lang, SetItem
+from radraft.reports.findings.values import Mention
 from radraft.reports.values import Certainty, Laterality
 from tests.eval.looks.fake_reading import read
 

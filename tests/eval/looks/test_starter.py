@@ -13,8 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from radraft import line
-from radraft.batch import draft_many, open_eyes
+from radraft.core.settings import Settings
 from radraft.eval.draft_set import BLANK, Model, draft_set, drafted
 from radraft.eval.looks.perturb import change_of
 from radraft.eval.values import SetItem
@@ -22,10 +21,14 @@ from radraft.finetune.starter.compose import bank
 from radraft.llm.profiles import Profile
 from radraft.llm.server import Endpoint
 from radraft.llm.support import Scorer
-from radraft.llm.values import Draft
+from radraft.pipeline import draft as line
+from radraft.pipeline.draft_batch import (
+    draft_many,
+    open_eyes,
+)
 from radraft.prompts.values import DraftRequest
+from radraft.reports.draft import Draft
 from radraft.reports.values import Certainty
-from radraft.settings import Settings
 from radraft.store.database import Store, open_store
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from radraft import settings
-from radraft.errors import EvalError
+from radraft.core import settings
+from radraft.core.errors import EvalError
 from radraft.eval.radeval.bridge import RadEvalMetric, score_radeval
 from radraft.eval.radeval.measures import MEASURES
 from radraft.eval.values import Pair

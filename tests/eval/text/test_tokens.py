@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from radraft.eval.text import tokens
-from radraft.eval.text.segment import segment, words
+from radraft.studies.deid.segment import (
+    segment,
+    words,
+)
 
 VOCABULARY = Path(__file__).parents[4] / "shared/data/vocabulary_zh/word_frequency.json"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from radraft.core.settings import Settings
 from radraft.finetune.adapt import keys, peft_files, travel
 from radraft.finetune.adapt.values import Base
-from radraft.finetune.registry.values import Adapter
-from radraft.settings import Settings
+from radraft.llm.adapter import Adapter
 from radraft.store.database import open_store
 from tests.finetune.adapt.sites import QUICK, Site
 from tests.finetune.adapt.world import add_signed, go, tiny_base

@@ -13,9 +13,9 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from radraft.core.settings import Settings
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.values import Base
-from radraft.settings import Settings
 
 MOMENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from radraft.errors import AdapterError
+from radraft.core.errors import AdapterError
+from radraft.core.settings import Settings
 from radraft.finetune.adapt import travel
-from radraft.finetune.registry import registry
-from radraft.finetune.registry.values import Adapter
+from radraft.llm.adapter import Adapter
 from radraft.llm.profiles import Profile
-from radraft.settings import Settings
+from radraft.store import adapters
 from radraft.store.database import Store, open_store
 
 from .world import recipe, tiny_profile
@@ -46,7 +46,7 @@ class Site:
 
     def nothing(self) -> bool:
         with self.store.read() as session:
-            known = registry.adapters(session)
+            known = adapters.adapters(session)
         return known == () and adapters_in(self.settings) == []
 
 

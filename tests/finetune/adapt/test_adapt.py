@@ -10,16 +10,27 @@ from typing import Any
 
 import pytest
 
-from radraft import runs
-from radraft.errors import AdapterError, TrainingError
+from radraft.core import run_folder
+from radraft.core.errors import (
+    AdapterError,
+    TrainingError,
+)
+from radraft.core.settings import Settings
 from radraft.finetune.adapt import data, peft_files
 from radraft.finetune.adapt.base import trainable
 from radraft.finetune.adapt.values import Base, Progress, Stage
 from radraft.finetune.pairs import pairs
-from radraft.finetune.registry import files, registry
-from radraft.finetune.registry.values import Adapter, AdapterState, GateRecord, GateStage
+from radraft.llm.adapter import (
+    Adapter,
+    AdapterState,
+    GateRecord,
+    GateStage,
+)
 from radraft.llm.profiles import HubCheckpoint, LocalCheckpoint
-from radraft.settings import Settings
+from radraft.store import (
+    adapter_files,
+    adapters,
+)
 from radraft.store.database import Store, open_store
 
 from .world import SITE, add_signed, contents, go, recipe, text_of, tiny_profile
@@ -39,10 +50,10 @@ def serve(store: Store, made: Adapter) -> None:
         made.site, GateStage.ADAPTER, made.adapter_id, None, made.base, True, (), {}, {}, {}, now
     )
     with store.begin() as session:
-        serving = registry.route(session, made.site).serving
+        serving = adapters.route(session, made.site).serving
         yes = replace(yes, serving_id=serving.adapter_id if serving else None)
-        registry.record(session, yes)
-        registry.promote(session, made.adapter_id, by="test")
+        adapters.record(session, yes)
+        adapters.promote(session, made.adapter_id, by="test")
 
 
 def test_signed_reports_become_a_candidate(
@@ -51,12 +62,12 @@ def test_signed_reports_become_a_candidate(
     told: list[Progress] = []
     made = go(settings, ground, tmp_path / "run", on_step=told.append)
     with opened.read() as session:
-        assert registry.get(session, made.adapter_id) == made
+        assert adapters.get(session, made.adapter_id) == made
         every = {pair.pair_id: pair for pair in pairs(session)}
     assert made.state is AdapterState.CANDIDATE
     assert made.parent is None
     assert contents(settings, made) == dict(made.files)
-    assert set(made.files) == files.NEEDED
+    assert set(made.files) == adapter_files.NEEDED
     card = made.card
     used = {*card["pairs"], *card["valid_pairs"]}
     assert used == {name for name, pair in every.items() if pair.split == "train"}
@@ -100,7 +111,7 @@ def test_files_lie_on_the_class_that_serves_them(
     folder = settings.adapters_dir / made.adapter_id
     config = LlavaConfig.from_pretrained(ground.checkpoint)
     model = PeftModel.from_pretrained(LlavaForConditionalGeneration(config), folder)
-    given = load_file(folder / files.WEIGHTS)
+    given = load_file(folder / adapter_files.WEIGHTS)
     found = dict(model.named_parameters())
     for name, value in given.items():
         place = name.replace(".weight", ".default.weight")
@@ -128,7 +139,7 @@ def test_the_same_again_changes_nothing(
     assert not (tmp_path / "other").exists()
     assert {p: p.stat().st_mtime_ns for p in settings.adapters_dir.rglob("*")} == before
     with opened.read() as session:
-        assert len(registry.moves(session)) == 1
+        assert len(adapters.moves(session)) == 1
 
 
 def test_a_run_that_broke_off_ends_the_same(
@@ -188,10 +199,12 @@ def test_a_served_adapter_over_another_base_is_not_gone_on_from(
 ) -> None:
     made = go(settings, ground, tmp_path / "run")
     folder = settings.adapters_dir / made.adapter_id
-    other = replace(made, base="other@0", adapter_id=files.id_of(SITE, "other@0", made.files))
-    files.install(folder, settings.adapters_dir, other.adapter_id)
+    other = replace(
+        made, base="other@0", adapter_id=adapter_files.id_of(SITE, "other@0", made.files)
+    )
+    adapter_files.install(folder, settings.adapters_dir, other.adapter_id)
     with opened.begin() as session:
-        registry.register(session, other, by="test")
+        adapters.register(session, other, by="test")
     serve(opened, other)
     refused(settings, ground, tmp_path, "adapt_base_differs")
 
@@ -201,12 +214,12 @@ def test_an_own_projector_travels_with_the_adapter_and_its_children(
 ) -> None:
     sft = {"epochs": 1, "batch": 4, "learning_rate": 0.01, "projector_rate": 0.01}
     first = go(settings, ground, tmp_path / "1", recipe(sft=sft))
-    assert set(first.files) == files.ALLOWED
+    assert set(first.files) == adapter_files.ALLOWED
     serve(opened, first)
     add_signed(opened, range(30, 36))
     second = go(settings, ground, tmp_path / "2")
-    assert second.files[files.PROJECTOR] == first.files[files.PROJECTOR]
-    assert second.files[files.WEIGHTS] != first.files[files.WEIGHTS]
+    assert second.files[adapter_files.PROJECTOR] == first.files[adapter_files.PROJECTOR]
+    assert second.files[adapter_files.WEIGHTS] != first.files[adapter_files.WEIGHTS]
 
 
 def test_without_changed_drafts_there_is_one_stage(
@@ -272,8 +285,8 @@ def test_a_batch_that_contradicts_itself_is_stopped_and_kept_as_a_record(
     add_signed(store, range(200, 260), poisoned=True)
     error = refused(settings, ground, tmp_path, "adapt_batch_stopped")
     with store.read() as session:
-        (decision,) = registry.records(session, site=SITE)
-        assert registry.adapters(session) == ()
+        (decision,) = adapters.records(session, site=SITE)
+        assert adapters.adapters(session) == ()
     store.close()
     assert not decision.passed
     assert (decision.stage, decision.adapter_id) == ("batch", None)
@@ -316,9 +329,9 @@ def test_a_stage_that_ended_has_its_record(
 ) -> None:
     made = go(settings, ground, tmp_path / "run")
     for stage in ("sft", "dpo"):
-        record = runs.read(tmp_path / "run" / stage)
+        record = run_folder.read(tmp_path / "run" / stage)
         assert record["valid_loss"] == made.card["losses"][stage]["valid"]
-        assert not (tmp_path / "run" / stage / runs.CHECKPOINT).exists()
+        assert not (tmp_path / "run" / stage / run_folder.CHECKPOINT).exists()
     record = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
     assert record["adapter_id"] == made.adapter_id
     assert record["identity"]["data_sha256"] == made.data_sha

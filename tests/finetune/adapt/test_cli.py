@@ -10,14 +10,13 @@ from typing import Any
 
 import pytest
 
-from radraft import runs
-from radraft.cli import adapt as adapting
-from radraft.cli import adapter_files
+from radraft.cli import adapt, adapter_files
 from radraft.cli.output import Output
+from radraft.core import run_folder
+from radraft.core.settings import Settings
 from radraft.finetune.adapt import keys
 from radraft.finetune.adapt.values import Base, Progress, Stage
-from radraft.finetune.registry.values import Adapter
-from radraft.settings import Settings
+from radraft.llm.adapter import Adapter
 
 from .world import SITE, go
 
@@ -26,21 +25,21 @@ JSON, TEXT = Output(json=True), Output(json=False)
 
 def test_a_run_that_has_not_ended_is_the_next_one(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
-    first = adapting.next_run(settings, "../a b")
+    first = adapt.next_run(settings, "../a b")
     assert first == tmp_path / "adapt" / ".._a_b-1"
-    runs.begin(first, {})
-    assert adapting.next_run(settings, "../a b") == first
-    runs.finish(first)
-    second = adapting.next_run(settings, "../a b")
+    run_folder.begin(first, {})
+    assert adapt.next_run(settings, "../a b") == first
+    run_folder.finish(first)
+    second = adapt.next_run(settings, "../a b")
     assert second.name == ".._a_b-2"
-    runs.begin(second, {})
-    assert adapting.next_run(settings, "../a b") == second
-    assert adapting.next_run(settings, "other").name == "other-1"
+    run_folder.begin(second, {})
+    assert adapt.next_run(settings, "../a b") == second
+    assert adapt.next_run(settings, "other").name == "other-1"
 
 
 def test_one_bar_says_what_is_left_of_both_stages() -> None:
     told: list[tuple[str, float]] = []
-    tell = adapting.teller(lambda text, part: told.append((text, part)))
+    tell = adapt.teller(lambda text, part: told.append((text, part)))
     tell(Progress(Stage.SFT, 3, 102, 1.2345, 0.02, 754.0))
     tell(Progress(Stage.DPO, 5, 6, 0.61, 0.98, 31.0))
     assert told == [
@@ -57,7 +56,7 @@ def test_what_came_of_it() -> None:
         "kept": "dpo",
     }
     made = Adapter("a-" + "0" * 16, "a", "b", {}, 4, None, "", card, datetime.now(UTC))
-    assert adapting.told(made, 12.34).splitlines() == [
+    assert adapt.told(made, 12.34).splitlines() == [
         "Pairs: 270 new, 90 again, 30 to validate, 60 with a changed draft; 40 frozen, untouched",
         "  left out, duplicate: 2",
         "  left out, unread: 5",
@@ -67,7 +66,7 @@ def test_what_came_of_it() -> None:
         "Adapter: a-0000000000000000 (candidate), site a, from the base",
         "next: radraft adapters gate a-0000000000000000",
     ]
-    assert "from a-1" in adapting.told(replace(made, parent="a-1"), 1.0)
+    assert "from a-1" in adapt.told(replace(made, parent="a-1"), 1.0)
 
 
 def test_files_travel_by_command(

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from radraft.core.settings import Settings
 from radraft.finetune.adapt.values import Base
-from radraft.finetune.registry import registry
-from radraft.settings import Settings
+from radraft.store import adapters
 from radraft.store.database import open_store
 
 from . import killed
@@ -41,7 +41,7 @@ def made(settings: Settings) -> list[dict[str, str]]:
     store = open_store(settings)
     try:
         with store.read() as session:
-            found = registry.adapters(session)
+            found = adapters.adapters(session)
     finally:
         store.close()
     assert all(contents(settings, one) == dict(one.files) for one in found)

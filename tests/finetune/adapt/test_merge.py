@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from radraft.errors import AdapterError
+from radraft.core.errors import AdapterError
 from radraft.finetune.adapt import peft_files
 from radraft.finetune.adapt.merge import merge
 from radraft.finetune.adapt.values import Base
-from radraft.finetune.registry.values import Adapter, AdapterState
+from radraft.llm.adapter import (
+    Adapter,
+    AdapterState,
+)
 
 from .sites import QUICK, Site
 from .world import go, recipe, tiny_profile

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from radraft.errors import TrainingError
+from radraft.core.errors import TrainingError
 from radraft.finetune.adapt.recipe import AdaptRecipe, load_recipe, names
 from radraft.finetune.train.recipe import Lora
 from radraft.llm.profiles import load_profile

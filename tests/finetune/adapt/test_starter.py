@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from radraft.core.settings import Settings
 from radraft.finetune.adapt import peft_files
 from radraft.finetune.adapt.base import trainable
 from radraft.finetune.adapt.recipe import load_recipe
 from radraft.finetune.adapt.run import adapt
-from radraft.settings import Settings
 from radraft.store.database import open_store
 
 from .world import SITE, add_signed, contents, tiny_profile

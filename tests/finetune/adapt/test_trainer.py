@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from radraft import runs
-from radraft.finetune.train import plot
-from radraft.finetune.train import tuned as parts
+from radraft.core import run_folder
+from radraft.finetune.train import plot, tuned
 from radraft.finetune.train.recipe import LanguageRecipe
 from radraft.finetune.train.run import Pairs, train
 from radraft.finetune.train.text import Tokenizer
@@ -25,8 +24,8 @@ def first_loss(base: Path, projector: Path, folder: Path, **changes: object) -> 
     how = LanguageRecipe.model_validate_json(json.dumps(usual | changes))
     torch.manual_seed(0)
     pairs = Pairs(one, one, tokens, tokenizer.image_id)
-    train(parts.build(base, projector, how), pairs, how, folder, seed=0)
-    return float(runs.read_log(folder)[0]["loss"])
+    train(tuned.build(base, projector, how), pairs, how, folder, seed=0)
+    return float(run_folder.read_log(folder)[0]["loss"])
 
 
 def test_the_signed_reports_own_loss_goes_beside_the_preference(
@@ -42,7 +41,7 @@ def test_two_runs_are_drawn_side_by_side(tmp_path: Path) -> None:
     for name in ("sft", "dpo"):
         (tmp_path / name).mkdir()
         for step in range(1, 9):
-            runs.log(tmp_path / name, {"step": step, "loss": 1 / step, "valid": 2 / step})
+            run_folder.log(tmp_path / name, {"step": step, "loss": 1 / step, "valid": 2 / step})
     both = plot.loss_svg(tmp_path / "sft", tmp_path / "dpo")
     assert both.count("<svg") == 1
     assert ">sft<" in both

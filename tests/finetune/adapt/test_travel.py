@@ -9,12 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from radraft import canonical
-from radraft.errors import AdapterError
+from radraft.core import canonical
+from radraft.core.errors import AdapterError
 from radraft.finetune.adapt import archive, keys, travel
 from radraft.finetune.pairs import pairs
-from radraft.finetune.registry import files, registry
-from radraft.finetune.registry.values import Adapter, AdapterState
+from radraft.llm.adapter import (
+    Adapter,
+    AdapterState,
+)
+from radraft.store import (
+    adapter_files,
+    adapters,
+)
 
 from .sites import Site, adapters_in
 from .world import contents, tiny_profile
@@ -110,8 +116,10 @@ def test_a_changed_adapter_is_not_exported(home: tuple[Site, Adapter], tmp_path:
     copy = Site(tmp_path / "copy")
     shutil.copytree(site.settings.adapters_dir, copy.settings.adapters_dir)
     with copy.store.begin() as session:
-        registry.register(session, made, by="test")
-    with (copy.settings.adapters_dir / made.adapter_id / files.WEIGHTS).open("ab") as stream:
+        adapters.register(session, made, by="test")
+    with (copy.settings.adapters_dir / made.adapter_id / adapter_files.WEIGHTS).open(
+        "ab"
+    ) as stream:
         stream.write(b"x")
     with pytest.raises(AdapterError) as caught:
         travel.export(made.adapter_id, tmp_path / "x", store=copy.store, settings=copy.settings)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from radraft.finetune.adapt import archive
-from radraft.finetune.registry import files
+from radraft.store import adapter_files
 
 from .sites import Site
 
@@ -59,15 +59,15 @@ def test_bytes_beside_the_members_are_refused(parcel: Path, away: Site, tmp_path
 
 
 def member_names() -> list[list[str]]:
-    order = [name for name in archive.ORDER if name != files.PROJECTOR]
+    order = [name for name in archive.ORDER if name != adapter_files.PROJECTOR]
     return [
         [*order, "extra.txt"],
         [*order, "../adapter_config.json"],
         [*order, "/etc/passwd"],
-        [*order, files.CONFIG],
+        [*order, adapter_files.CONFIG],
         order[:-1],
         list(reversed(order)),
-        [*order[:-1], "sub/" + files.WEIGHTS],
+        [*order[:-1], "sub/" + adapter_files.WEIGHTS],
     ]
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from radraft import canonical
+from radraft.core import canonical
 from radraft.finetune.adapt import archive, keys, travel
-from radraft.finetune.registry import files
-from radraft.finetune.registry.values import Adapter
+from radraft.llm.adapter import Adapter
+from radraft.store import adapter_files
 from radraft.vision_encoder.weights import file_sha
 
 from .sites import Site
@@ -46,17 +46,17 @@ def weights(change: Callable[[dict[str, Any]], None]) -> Change:
     def apply(folder: Path) -> None:
         from safetensors.numpy import load_file, save_file
 
-        state = load_file(folder / files.WEIGHTS)
+        state = load_file(folder / adapter_files.WEIGHTS)
         change(state)
-        save_file(state, folder / files.WEIGHTS)
+        save_file(state, folder / adapter_files.WEIGHTS)
 
     return apply
 
 
 def config(**values: Any) -> Change:
     def apply(folder: Path) -> None:
-        known = json.loads((folder / files.CONFIG).read_text("utf-8"))
-        (folder / files.CONFIG).write_text(json.dumps(known | values), encoding="utf-8")
+        known = json.loads((folder / adapter_files.CONFIG).read_text("utf-8"))
+        (folder / adapter_files.CONFIG).write_text(json.dumps(known | values), encoding="utf-8")
 
     return apply
 
@@ -83,7 +83,7 @@ def moved(state: dict[str, Any]) -> None:
 
 
 TRUSTED_BUT_WRONG: dict[str, tuple[Change, str]] = {
-    "pickle": (write(files.WEIGHTS, b"\x80\x04K\x01."), "adapter_files_refused"),
+    "pickle": (write(adapter_files.WEIGHTS, b"\x80\x04K\x01."), "adapter_files_refused"),
     "not a number": (
         weights(lambda state: state[first(state)].fill(np.nan)),
         "adapter_files_refused",
@@ -106,7 +106,7 @@ TRUSTED_BUT_WRONG: dict[str, tuple[Change, str]] = {
     "a card of a list": (write(archive.CARD, b"[1]"), "adapter_import_manifest"),
     "a card without end": (write(archive.CARD, b"[" * 100_000), "adapter_import_manifest"),
     "a large card": (write(archive.CARD, b" " * (1 << 20) + b"{}"), "adapter_import_too_large"),
-    "no projector": (write(files.PROJECTOR, b"nothing"), "adapter_files_refused"),
+    "no projector": (write(adapter_files.PROJECTOR, b"nothing"), "adapter_files_refused"),
 }
 
 

@@ -15,17 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from radraft import canonical
+from radraft.core import canonical
+from radraft.core.settings import Settings
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.run import adapt
 from radraft.finetune.adapt.values import Base, Progress
 from radraft.finetune.pairs import make_pair, save_pair, split_of
-from radraft.finetune.registry.values import Adapter
-from radraft.finetune.values import TrainingPair
+from radraft.llm.adapter import Adapter
 from radraft.llm.profiles import Profile, load_profile
 from radraft.reports import editing
 from radraft.reports.sign import sign
-from radraft.settings import Settings
+from radraft.reports.training_pair import TrainingPair
 from radraft.store import cases, drafts
 from radraft.store.database import Store, open_store
 from radraft.vision_encoder import stored

@@ -6,17 +6,20 @@ import random
 import re
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from radraft.errors import TrainingError
-from radraft.eval.findings import english
-from radraft.eval.findings.extract import claims_prior, extract, labelled
+from radraft.core.errors import TrainingError
 from radraft.eval.values import Lang
 from radraft.finetune.export import target_text
 from radraft.finetune.starter.compose import MOST_FINDINGS, NO_FINDING, bank, compose
 from radraft.finetune.starter.values import Pair, Seen
 from radraft.llm.stream import ReportReader
+from radraft.reports.findings import english
+from radraft.reports.findings.extract import (
+    claims_prior,
+    extract,
+    labelled,
+)
 from radraft.reports.findings.schemes import scheme
 from radraft.reports.findings.vocabulary import counted_as
 from radraft.reports.values import Certainty, Report

@@ -8,13 +8,16 @@ from itertools import combinations
 
 import pytest
 
-from radraft.eval.findings import english
-from radraft.eval.findings.extract import claims_prior, extract
 from radraft.eval.values import Lang
 from radraft.finetune.starter.compose import NO_FINDING, bank
 from radraft.finetune.starter.values import Pair, Seen
 from radraft.llm.profiles import Bounds
 from radraft.llm.wire import report_schema
+from radraft.reports.findings import english
+from radraft.reports.findings.extract import (
+    claims_prior,
+    extract,
+)
 from radraft.reports.findings.schemes import scheme
 from radraft.reports.findings.vocabulary import counted_as, vocabulary
 from radraft.reports.values import Certainty

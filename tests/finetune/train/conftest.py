@@ -23,8 +23,7 @@ IMAGE = "<unused0>"
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from safetensors.torch import save_file
-    from tokenizers import Tokenizer as Raw
-    from tokenizers import decoders, models, pre_tokenizers
+    from tokenizers import Tokenizer as Raw, decoders, models, pre_tokenizers
     from transformers import (
         AutoModelForCausalLM,
         Gemma3TextConfig,

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radraft import runs
-from radraft.errors import TrainingError
+from radraft.core import run_folder
+from radraft.core.errors import TrainingError
+from radraft.core.run_folder import Step
 from radraft.finetune.train import tuned as parts
 from radraft.finetune.train.loss import Words, batch, draw_words, report_logprobs
 from radraft.finetune.train.recipe import LanguageRecipe
 from radraft.finetune.train.run import Pairs, train
 from radraft.finetune.train.text import Tokenizer
 from radraft.finetune.train.values import Encoded
-from radraft.runs import Step
 
 from .conftest import example, tokens
 
@@ -56,7 +56,7 @@ def test_loss_falls_and_the_image_decides(
 ) -> None:
     long = recipe(steps=60, valid_every=20)
     run(base, projector, pairs, long, tmp_path)
-    log = runs.read_log(tmp_path)
+    log = run_folder.read_log(tmp_path)
     assert log[-1]["loss"] < 0.3 * log[0]["loss"]
     weights = parts.build(
         base, tmp_path / "projector.safetensors", long, tmp_path / "lora.safetensors"
@@ -92,7 +92,7 @@ def test_resumed_is_as_uninterrupted(
     for stop in stops:
         run(base, projector, pairs, recipe(), tmp_path / "cut", stop_at=stop)
     assert run(base, projector, pairs, recipe(), tmp_path / "cut") == whole
-    logs = [[r["loss"] for r in runs.read_log(tmp_path / name)] for name in ("whole", "cut")]
+    logs = [[r["loss"] for r in run_folder.read_log(tmp_path / name)] for name in ("whole", "cut")]
     assert logs[0] == logs[1]
 
 
@@ -110,7 +110,7 @@ def test_a_kill_between_checkpoints_repeats_the_lost_steps(
     with pytest.raises(Killed):
         run(base, projector, pairs, recipe(), tmp_path / "cut", on_step=kill)
     assert run(base, projector, pairs, recipe(), tmp_path / "cut") == whole
-    assert [r["step"] for r in runs.read_log(tmp_path / "cut")] == list(range(1, 13))
+    assert [r["step"] for r in run_folder.read_log(tmp_path / "cut")] == list(range(1, 13))
 
 
 def test_another_seed_gives_another_model(
@@ -133,7 +133,7 @@ def test_accumulated_micro_batches_are_one_batch(
     )
     for size in (4, 2, 1):
         run(base, projector, same, recipe(micro_batch=size), tmp_path / str(size))
-    losses = [[r["loss"] for r in runs.read_log(tmp_path / str(size))] for size in (4, 2, 1)]
+    losses = [[r["loss"] for r in run_folder.read_log(tmp_path / str(size))] for size in (4, 2, 1)]
     np.testing.assert_allclose(losses[1], losses[0], rtol=2e-3)
     np.testing.assert_allclose(losses[2], losses[0], rtol=2e-3)
 
@@ -176,10 +176,10 @@ def test_training_ends_early_and_keeps_the_best(
 ) -> None:
     wild = recipe(steps=200, learning_rate=3.0, projector_rate=3.0, valid_every=2, patience=2)
     run(base, projector, pairs, wild, tmp_path)
-    log = runs.read_log(tmp_path)
+    log = run_folder.read_log(tmp_path)
     assert len(log) < 200
     valid = [(r["valid"], r["step"]) for r in log if "valid" in r]
-    assert runs.load_checkpoint(tmp_path)["best"]["step"] == min(valid)[1]
+    assert run_folder.load_checkpoint(tmp_path)["best"]["step"] == min(valid)[1]
 
 
 def test_dpo_prefers_what_was_signed(
@@ -187,7 +187,7 @@ def test_dpo_prefers_what_was_signed(
 ) -> None:
     how = recipe(objective="dpo", steps=20, learning_rate=0.005)
     run(base, projector, pairs, how, tmp_path)
-    log = runs.read_log(tmp_path)
+    log = run_folder.read_log(tmp_path)
     assert log[0]["loss"] == pytest.approx(np.log(2), abs=1e-3)
     assert log[-1]["loss"] < 0.4
 

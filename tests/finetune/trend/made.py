@@ -15,14 +15,16 @@ from pathlib import Path
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from radraft.core.settings import Settings
 from radraft.finetune.pairs import make_pair, save_pair
-from radraft.finetune.registry import registry
-from radraft.finetune.registry.values import Adapter, AdapterState
+from radraft.llm.adapter import (
+    Adapter,
+    AdapterState,
+)
 from radraft.reports import editing
 from radraft.reports.sign import sign
 from radraft.reports.values import Coverage, Origin, Report, Sentence
-from radraft.settings import Settings
-from radraft.store import cases, drafts
+from radraft.store import adapters, cases, drafts
 from radraft.store.database import open_store
 from radraft.store.tables import AdapterMoveRow, DraftRow
 from tests import builders
@@ -149,7 +151,7 @@ def register(session: Session, adapter_id: str, site: str) -> None:
         card={},
         made_at=MONDAY,
     )
-    registry.register(session, adapter, by="test")
+    adapters.register(session, adapter, by="test")
 
 
 def move(

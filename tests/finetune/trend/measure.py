@@ -14,12 +14,12 @@ from pathlib import Path
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from radraft.core.settings import Settings
 from radraft.finetune.trend.facts import Ledger
-from radraft.finetune.trend.page import page
 from radraft.finetune.trend.weeks import trends
-from radraft.settings import Settings
 from radraft.store.database import open_store
 from radraft.store.tables import Base, CaseRow, DraftRow, PairRow, SignedRow
+from radraft.ui.pages.flywheel.page import page
 from tests.finetune.trend import made
 
 _AT_ONCE = 1000

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from radraft.finetune.trend import guard
 from radraft.finetune.trend.facts import Known
 from radraft.finetune.trend.values import Fact
 from radraft.finetune.trend.weeks import figures, trend
-from radraft.finetune.values import Edit
+from radraft.reports.training_pair import Edit
 from tests.finetune.trend.made import MONDAY, WEEK
 from tests.finetune.trend.test_weeks import fact
 

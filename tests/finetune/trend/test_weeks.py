@@ -7,18 +7,26 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from radraft.errors import NotFound
-from radraft.finetune.registry import registry
-from radraft.finetune.registry.values import AdapterMove, AdapterState, GateRecord, GateStage
+from radraft.core.errors import NotFound
 from radraft.finetune.trend.facts import Known, Ledger, Made, corrections
 from radraft.finetune.trend.values import Corrected, Fact, Kind, Spread, Week
 from radraft.finetune.trend.weeks import EFFECT, figures, spread, trend, trends, turns
-from radraft.finetune.values import Edit, EditStats, SentenceEdit
+from radraft.llm.adapter import (
+    AdapterMove,
+    AdapterState,
+    GateRecord,
+    GateStage,
+)
 from radraft.reports import editing
+from radraft.reports.training_pair import (
+    Edit,
+    EditStats,
+    SentenceEdit,
+)
 from radraft.reports.values import Report, Section
+from radraft.store import adapters
 from radraft.store.database import Store
 from tests.finetune.trend.made import (
     FIRST,
@@ -190,14 +198,14 @@ def test_turns_as_the_registry_writes_them(sqlite_store: Store) -> None:
     with sqlite_store.begin() as session:
         for adapter_id, serving in ((FIRST, None), (SECOND, FIRST)):
             register(session, adapter_id, "north")
-            registry.record(session, passed(adapter_id, serving))
-            registry.promote(session, adapter_id, by="陈确认")
-        registry.roll_back(session, "north", by="陈确认", reason="worse")
-        registry.roll_back(session, "north", by="陈确认", reason="worse still")
+            adapters.record(session, passed(adapter_id, serving))
+            adapters.promote(session, adapter_id, by="陈确认")
+        adapters.roll_back(session, "north", by="陈确认", reason="worse")
+        adapters.roll_back(session, "north", by="陈确认", reason="worse still")
         register(session, OTHER, "north")
-        registry.record(session, passed(OTHER, None))
-        registry.promote(session, OTHER, by="陈确认")
-        found = turns(registry.moves(session, site="north"), [])
+        adapters.record(session, passed(OTHER, None))
+        adapters.promote(session, OTHER, by="陈确认")
+        found = turns(adapters.moves(session, site="north"), [])
     assert [(turn.kind, turn.adapter_id) for turn in found] == [
         (Kind.PROMOTED, FIRST),
         (Kind.PROMOTED, SECOND),

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from radraft.studies.choose import slices
 from radraft.studies.choose.stacks import Plane, Slot, plane, stacks

@@ -1,4 +1,4 @@
-"""Recall by kind over the planted corpus; `scripts/deid_recall.py` prints it, tests assert it."""
+"""Recall by kind over the planted corpus; `bench/deid_recall.py` prints it, tests assert it."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from radraft.cli.main import app
-from radraft.errors import StudyRejected
+from radraft.core.errors import StudyRejected
 from radraft.studies.deid.pseudonyms import Pseudonyms
 from radraft.studies.deid.run import deidentify_all
 from tests.studies.builders import insert, nested, radiograph, write

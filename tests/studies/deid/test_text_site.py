@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from radraft.errors import SettingsError
+from radraft.core.errors import SettingsError
 from radraft.studies.deid import recognisers_site
 from radraft.studies.deid.text import find, recognisers
 from radraft.studies.deidentify import identifies

@@ -14,8 +14,7 @@ from datetime import date
 from functools import cache
 
 from radraft.studies.values import Patient, Study
-from tests.studies.deid import text_names as names
-from tests.studies.deid import text_templates, text_templates_held
+from tests.studies.deid import text_names, text_templates, text_templates_held
 from tests.studies.deid.text_values import NUMBERS, digits, words
 
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -188,7 +187,7 @@ class _Filler:
         return family if slot == "name_title" and self.rng.random() < 0.4 else family + given
 
     def _of(self, list_name: str) -> str:
-        options = getattr(names, list_name + ("_HELD" if self.held else ""))
+        options = getattr(text_names, list_name + ("_HELD" if self.held else ""))
         return str(self.rng.choice(options))
 
     def _han(self) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from radraft.settings import Settings
+from radraft.core.settings import Settings
 from radraft.store import cases, quality
 from radraft.store.database import open_store
 from radraft.store.tables import CaseRow

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from radraft.errors import EncodingError
+from radraft.core.errors import EncodingError
 from radraft.store.objects import Objects
 from radraft.studies.decode import Decoder
 from radraft.studies.key_images import from_picture

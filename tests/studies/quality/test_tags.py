@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from radraft.errors import StudyRejected
+from radraft.core.errors import StudyRejected
 from radraft.studies.quality import check
 from radraft.studies.quality.values import Verdict
 from radraft.studies.values import Instance, Study, Technique

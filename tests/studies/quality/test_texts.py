@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from radraft.errors import catalogue
+from radraft.core.errors import catalogue
 from radraft.studies.quality.limits import About, extent, rule, rules, thickness
-from radraft.studies.quality.site.words import label
 from radraft.studies.quality.texts import said
 from radraft.studies.quality.values import Measures, Reason, Verdict
+from radraft.ui.pages.site_quality.words import label
 from tests.studies.quality.made import MEASURES
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radraft.errors import TrainingError
+from radraft.core.errors import TrainingError
 from radraft.finetune.recipe import load_recipe
 from radraft.vision_encoder.train import data
 from radraft.vision_encoder.train.data import Images

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from radraft.errors import TrainingError
-from radraft.runs import CHECKPOINT
+from radraft.core.errors import TrainingError
+from radraft.core.run_folder import CHECKPOINT
 from radraft.vision_encoder import weights
 from radraft.vision_encoder.heads import Heads
-from radraft.vision_encoder.train import model as towers
+from radraft.vision_encoder.train import model
 from radraft.vision_encoder.train.data import Images
 from radraft.vision_encoder.train.export import export
 from radraft.vision_encoder.train.run import train
@@ -34,7 +34,7 @@ def net_of(folder: Path) -> torch.nn.ModuleDict:
     """The averaged weights of a run as they were trained."""
     import torch
 
-    net = towers.build(builders.model(), PLAN)
+    net = model.build(builders.model(), PLAN)
     net.load_state_dict(torch.load(folder / CHECKPOINT, weights_only=True)["averaged"])
     return net.eval()
 
@@ -56,7 +56,7 @@ def test_what_was_exported_computes_the_same(run: Path, tmp_path: Path) -> None:
     pixels = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(2)) * 2 - 1
     words = torch.randint(1, 1000, (2, 16), generator=torch.Generator().manual_seed(3))
     with torch.inference_mode():
-        logits, embedded = towers.see(net, pixels)
+        logits, embedded = model.see(net, pixels)
         tokens = clip.visual.trunk.forward_features(pixels)  # type: ignore[operator, union-attr]
         found = clip.encode_image(pixels, normalize=True)  # type: ignore[operator]
         read = clip.encode_text(words, normalize=True)  # type: ignore[operator]

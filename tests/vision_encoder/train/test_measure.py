@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from radraft.vision_encoder.train import model as towers
+from radraft.vision_encoder.train import model
 from radraft.vision_encoder.train.data import Images
 from radraft.vision_encoder.train.measure import LEAST, aurocs, logits_of
 from tests.vision_encoder.train import builders
@@ -31,7 +31,7 @@ def test_too_few_answers_of_a_kind_give_no_figure(images: Images) -> None:
 
 
 def test_logits_are_those_of_each_image_in_order(images: Images) -> None:
-    net = towers.build(builders.model(), builders.recipe()).eval()
+    net = model.build(builders.model(), builders.recipe()).eval()
     where = np.arange(len(images.rows))
     config = builders.config()
     together = logits_of(net, images, where, config)

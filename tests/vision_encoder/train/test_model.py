@@ -4,10 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from radraft.vision_encoder.train import model as towers
+from radraft.vision_encoder.train import model
 from tests.vision_encoder.train import builders
 
 UNKNOWN = math.nan
@@ -19,7 +18,7 @@ def test_unknown_answers_are_not_looked_at() -> None:
 
     answers = torch.tensor([[1.0, UNKNOWN, 0.0], [UNKNOWN, UNKNOWN, 1.0]])
     logits = torch.tensor([[0.3, 2.0, -1.0], [5.0, -7.0, 0.4]], requires_grad=True)
-    loss = towers.label_loss(logits, answers, 0.0)
+    loss = model.label_loss(logits, answers, 0.0)
     loss.backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
     assert bool((logits.grad[answers.isnan()] == 0).all())
@@ -39,8 +38,8 @@ def test_a_question_nobody_answered_changes_no_loss(
     logits = torch.tensor([[data.draw(number) for _ in row] for row in rows])
     more = torch.tensor([[data.draw(number)] for _ in rows])
     unknown = torch.full((len(rows), 1), UNKNOWN)
-    loss = towers.label_loss(logits, answers, 0.02)
-    wider = towers.label_loss(torch.cat([logits, more], 1), torch.cat([answers, unknown], 1), 0.02)
+    loss = model.label_loss(logits, answers, 0.02)
+    wider = model.label_loss(torch.cat([logits, more], 1), torch.cat([answers, unknown], 1), 0.02)
     torch.testing.assert_close(loss, wider)
     assert math.isfinite(loss.item())
 
@@ -49,7 +48,7 @@ def test_without_any_answer_there_is_nothing_to_learn() -> None:
     import torch
 
     logits = torch.zeros(2, 3, requires_grad=True)
-    loss = towers.label_loss(logits, torch.full((2, 3), UNKNOWN), 0.02)
+    loss = model.label_loss(logits, torch.full((2, 3), UNKNOWN), 0.02)
     assert loss.item() == 0
 
 
@@ -64,12 +63,12 @@ def test_unknown_pairs_are_in_no_contrastive_softmax(rows: list[list[float]], se
     truth = torch.tensor(rows)
     drawn = np.random.default_rng(seed).normal(size=truth.shape).astype(np.float32)
     images = torch.from_numpy(drawn).requires_grad_(True)
-    loss = towers.contrastive_loss(images, torch.eye(4), truth, torch.tensor(3.0))
+    loss = model.contrastive_loss(images, torch.eye(4), truth, torch.tensor(3.0))
     loss.backward()  # type: ignore[no-untyped-call]
     assert images.grad is not None and math.isfinite(loss.item())
     assert bool((images.grad[truth.isnan()] == 0).all())
     other = torch.where(truth.isnan(), images + 9, images).detach()
-    again = towers.contrastive_loss(other, torch.eye(4), truth, torch.tensor(3.0))
+    again = model.contrastive_loss(other, torch.eye(4), truth, torch.tensor(3.0))
     torch.testing.assert_close(again, loss.detach())
 
 
@@ -78,7 +77,7 @@ def test_true_pairs_are_pulled_together_and_false_ones_apart() -> None:
 
     truth = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, UNKNOWN]])
     images = torch.zeros(2, 3, requires_grad=True)
-    towers.contrastive_loss(images, torch.eye(3), truth, torch.tensor(1.0)).backward()  # type: ignore[no-untyped-call]
+    model.contrastive_loss(images, torch.eye(3), truth, torch.tensor(1.0)).backward()  # type: ignore[no-untyped-call]
     assert images.grad is not None
     assert bool((images.grad[truth == 1] < 0).all())
     assert bool((images.grad[truth == 0] > 0).all())
@@ -89,7 +88,7 @@ def test_the_contrastive_loss_of_one_row_by_hand() -> None:
 
     truth = torch.tensor([[1.0, 0.0, UNKNOWN]])
     logits = torch.tensor([[0.7, 0.2, 5.0]])
-    loss = towers.contrastive_loss(logits, torch.eye(3), truth, torch.tensor(1.0))
+    loss = model.contrastive_loss(logits, torch.eye(3), truth, torch.tensor(1.0))
     # A sentence that is known of one image only has nothing to be told from: that way adds 0.
     assert loss.item() == pytest.approx(math.log1p(math.exp(-0.5)) / 2, rel=1e-6)
 
@@ -100,15 +99,15 @@ def test_the_scale_is_capped() -> None:
     truth = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     images = torch.tensor([[0.01, 0.02], [0.02, 0.01]])
     losses = [
-        towers.contrastive_loss(images, torch.eye(2), truth, torch.tensor(scale)).item()
-        for scale in (towers.LARGEST_SCALE, 1e6)
+        model.contrastive_loss(images, torch.eye(2), truth, torch.tensor(scale)).item()
+        for scale in (model.LARGEST_SCALE, 1e6)
     ]
     assert losses[0] == losses[1]
 
 
 def test_every_weight_is_in_one_optimiser_group() -> None:
-    net = towers.build(builders.model(), builders.recipe())
-    trunk, new, plain = towers.parameters(net, builders.recipe())
+    net = model.build(builders.model(), builders.recipe())
+    trunk, new, plain = model.parameters(net, builders.recipe())
     groups = [{id(value) for value in group["params"]} for group in (trunk, new, plain)]
     assert sum(len(group) for group in groups) == len(set.union(*groups))
     assert set.union(*groups) == {id(value) for value in net.parameters()}
@@ -125,10 +124,10 @@ def test_heads_see_the_mean_of_the_patch_tokens() -> None:
     """What the runtime computes from stored tokens is what was trained."""
     import torch
 
-    net = towers.build(builders.model(), builders.recipe()).eval()
+    net = model.build(builders.model(), builders.recipe()).eval()
     pixels = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(4))
     with torch.inference_mode():
-        logits, embedded = towers.see(net, pixels)
+        logits, embedded = model.see(net, pixels)
         tokens = net["clip"].visual.trunk.forward_features(pixels).flatten(2)  # type: ignore[operator, union-attr]
         expected = net["head"](tokens.mean(2))
     torch.testing.assert_close(logits, expected)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from radraft.runs import LOG, Step
-from radraft.vision_encoder.train import model as towers
-from radraft.vision_encoder.train import run
+from radraft.core.run_folder import (
+    LOG,
+    Step,
+)
+from radraft.vision_encoder.train import model, run
 from radraft.vision_encoder.train.batches import Batches
 from radraft.vision_encoder.train.data import Images
 from radraft.vision_encoder.train.run import train
@@ -118,7 +120,7 @@ def test_base_rates_of_covered_images_are_no_facts(images: Images) -> None:
     import torch
 
     plan = builders.recipe()
-    net = towers.build(builders.model(), plan)
+    net = model.build(builders.model(), plan)
     batches = Batches(images, plan, builders.config(), 0, "cpu")
     embedded = torch.nn.functional.normalize(torch.randn(3, 16), dim=1)
     answers = torch.tensor([[1.0, 0.0, torch.nan], [0.0, 1.0, 0.0], [0.3, torch.nan, 0.4]])

@@ -1,0 +1,232 @@
+"""`docs/flywheel.md` with its curve, rendered from `docs/flywheel.json`."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from radraft.bench.rehearsal.goals import (
+    goals,
+    shown,
+)
+from radraft.bench.rehearsal.poison import Poison
+from radraft.eval.report.markdown import table
+from radraft.ui.pages.evaluation.plots import (
+    INK,
+    MUTED,
+    RULE,
+)
+
+COLOURS = ("#17648a", "#b86a1e", "#3f7d4e", "#8a4a7d")
+NAME, CURVE = "flywheel", "flywheel-curve.svg"
+Values = Mapping[str, Any]
+
+
+def write(result: Values, out: Path) -> None:
+    """The page and its curve in `out`."""
+    (out / CURVE).write_text(curve(result), encoding="utf-8", newline="\n")
+    (out / f"{NAME}.md").write_text(render(result), encoding="utf-8", newline="\n")
+
+
+def render(result: Values) -> str:
+    """The page's text. It holds no figure that `result` does not."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    template = environment.from_string(
+        files("radraft.bench.rehearsal").joinpath("page.md.jinja").read_text(encoding="utf-8")
+    )
+    facts, first = result["facts"], next(iter(result["final"].values()))
+    return template.render(
+        **{name: result[name] for name in ("made", "minutes", "machine", "tiny", "poisoned")},
+        **{name: facts[name] for name in ("sizes", "seed", "patients", "sides", "most_of_one")},
+        resamples=first["resamples"],
+        bootstrap_seed=first["seed"],
+        goals=goal_table(result),
+        final=_final(result),
+        changes=_changes(result),
+        rounds=_rounds(result),
+        decisions=_decisions(result),
+        poisons=_poisons(result),
+        films=_films(facts),
+        houses=_houses(facts),
+    )
+
+
+def goal_table(result: Values) -> str:
+    """Every goal, what was wanted and what was found."""
+    rows = [[one.what, one.wanted, one.found, one.met.value] for one in goals(result)]
+    return table(["goal", "wanted", "found", "met"], rows)
+
+
+def curve(result: Values) -> str:
+    """SVG: distance by round with intervals, own adapters and the other site's last, each site."""
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(
+        {"svg.fonttype": "none", "svg.hashsalt": NAME, "font.size": 10, "text.color": INK}
+    ):
+        figure = Figure(figsize=(7.6, 3.4), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.subplots()
+        sites = list(result["final"])
+        for number, (site, colour) in enumerate(zip(sites, COLOURS, strict=False)):
+            shift = 0.06 * (number - (len(sites) - 1) / 2)
+            _draw(axes, result["final"][site]["values"]["distance"], site, colour, shift)
+        rounds = int(result["facts"]["sizes"]["rounds"])
+        axes.set_xticks(range(rounds + 1), ["base", *(f"round {n + 1}" for n in range(rounds))])
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel("edit distance to the signed report", color=MUTED)
+        axes.grid(axis="y", color=RULE, lw=0.7)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        axes.legend(frameon=False, fontsize=9, ncols=2)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _draw(axes: Any, values: Values, site: str, colour: str, shift: float) -> None:
+    own = [name for name in values if name != "other"]
+    at = [place + shift for place in range(len(own))]
+    points = [values[name]["value"] for name in own]
+    axes.plot(at, points, "o-", color=colour, ms=5, lw=1.4, label=f"{site}: own adapters")
+    other = len(own) - 1 + 3 * shift
+    axes.plot(
+        [other], [values["other"]["value"]], "x", color=colour, ms=8, label=f"{site}: the other's"
+    )
+    for place, name in zip([*at, other], [*own, "other"], strict=True):
+        low, high = values[name]["low"], values[name]["high"]
+        if low is not None and high is not None:
+            axes.vlines(place, low, high, color=colour, lw=2, alpha=0.45)
+
+
+def _final(result: Values) -> str:
+    rows = []
+    for site, final in result["final"].items():
+        values = final["values"]
+        for name in values["distance"]:
+            figures = [shown(values[what][name]) for what in ("distance", "f1_zh", "f1_en")]
+            rows.append([site, _system(name), *figures, str(final["failed"][name])])
+    head = ["site", "drafted by", "edit distance", "F1 zh", "F1 en", "not drafted"]
+    return table(head, rows)
+
+
+def _changes(result: Values) -> str:
+    said = {
+        "fall_distance": "fall of the distance, base to last own",
+        "fall_distance_zh": "the same, Chinese",
+        "fall_distance_en": "the same, English",
+        "other_worse_distance": "distance, the other site's adapter less own",
+        "rise_f1_zh": "F1 zh, last own less base",
+        "rise_f1_en": "F1 en, last own less base",
+    }
+    rows = [
+        [
+            words,
+            *(shown(f["changes"][key], key.startswith("fall")) for f in result["final"].values()),
+        ]
+        for key, words in said.items()
+    ]
+    return table(["change", *result["final"]], rows)
+
+
+def _rounds(result: Values) -> str:
+    rows = []
+    for one in result["rounds"]:
+        signed, sentences = one["signed"], one["signed"]["sentences"]
+        kinds = [str(sentences.get(kind, 0)) for kind in _KINDS]
+        drafters = ", ".join(f"{name} {count}" for name, count in one["drafted"].items())
+        distances = [f"{signed[f'distance_{lang}']:.3f}" for lang in ("zh", "en")]
+        where = [one["site"], str(one["round"] or "frozen"), str(signed["signed"]), drafters]
+        rows.append([*where, *distances, *kinds])
+    head = ["site", "round", "signed", "drafted by", "distance zh", "distance en", *_KINDS]
+    return table(head, rows)
+
+
+def _decisions(result: Values) -> str:
+    rows = []
+    for one in result["rounds"]:
+        if one["round"] == 0:
+            continue
+        adapted, gated = one["adapted"], one["gated"]
+        stopped = adapted.get("record") or (gated if gated and not gated["passed"] else None)
+        failed = ", ".join(map(_failure, _failed(stopped))) if stopped else "-"
+        counts = adapted.get("counts", {})
+        learnt = f"{counts.get('new', 0)} + {counts.get('replay', 0)}"
+        minutes = [f"{one['seconds'][name] / 60:.1f}" for name in ("adapted", "gated")]
+        what = adapted["adapter"] or "none"
+        verdict = "stopped" if stopped else "serves"
+        rows.append([one["site"], str(one["round"]), learnt, what, verdict, failed, *minutes])
+    head = ["site", "round", "pairs new + again", "candidate", "gate", "failed checks"]
+    return table([*head, "min to adapt", "min to gate"], rows)
+
+
+def _poisons(result: Values) -> str:
+    missing = [how.value for how in Poison if how.value not in result["poisons"]]
+    rows = []
+    for name, one in result["poisons"].items():
+        changed = f"{one['changed']} of {one['reports']}" if "changed" in one else ""
+        cells = [_decision(one[stage]) for stage in ("batch", "gate")]
+        if "left_out_by_selection" in one:
+            cells[0] = f"selection leaves out {one['left_out_by_selection']} of {one['reports']}"
+        rows.append([name, changed or str(one["reports"]), *cells])
+    parts = [table(["poison", "reports", "before training", "gate"], rows)] if rows else []
+    if missing:
+        parts.append(f"Not run: {', '.join(missing)}.")
+    return "\n".join(parts)
+
+
+def _decision(decision: Values | None) -> str:
+    if decision is None:
+        return "not asked"
+    if decision["passed"]:
+        return "passed"
+    return "stopped: " + "; ".join(map(_failure, _failed(decision)))
+
+
+def _failed(decision: Values) -> Iterator[Values]:
+    return (one for one in decision["checks"] if not one["passed"])
+
+
+def _failure(check: Values) -> str:
+    limit = check["limit"]
+    held = "none" if limit is None else f"{limit:.3f}"
+    return f"{check['code']} {shown(check)}, limit {held}"
+
+
+def _films(facts: Values) -> str:
+    rows = [
+        [site, *(f"{part['child']} + {part['adult']}" for part in parts.values())]
+        for site, parts in facts["films"].items()
+    ]
+    head = ["site (children + adults)", *next(iter(facts["films"].values()))]
+    return table(head, rows)
+
+
+def _houses(facts: Values) -> str:
+    parts = [
+        f"`{name}` words {one['sentences']} statements, {one['mined']} of them with real sentences"
+        for name, one in facts["houses"].items()
+    ]
+    return "Counting each language, " + " and ".join(parts) + "."
+
+
+def _system(name: str) -> str:
+    known = {"base": "base", "other": "the other site's last"}
+    return known.get(name) or f"own, round {name.removeprefix('own-')}"
+
+
+_KINDS: Sequence[str] = ("kept", "reworded", "corrected", "deleted", "added")

@@ -1,0 +1,164 @@
+"""Tables of the starter's card, from the kept figures and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from radraft.bench.starter_card.facts import finding_name
+from radraft.bench.starter_card.goals import (
+    Goal,
+    Met,
+    shown,
+)
+from radraft.eval.report.markdown import table
+
+Values = Mapping[str, Any]
+
+WAYS = {
+    "trained": "starter",
+    "untrained": "untrained trunk, regression",
+    "border_covered": "starter, border covered",
+    "lungs_covered": "starter, lungs covered",
+    "zero_shot_zh": "starter, zero-shot zh",
+    "zero_shot_en": "starter, zero-shot en",
+}
+SYSTEMS = {
+    "draft": "**drafts**",
+    "blank": "blank image",
+    "shuffled": "shuffled images",
+    "majority": "majority report",
+    "retrieval": "nearest-neighbour retrieval",
+    "retrieved_note": "note of the nearest training image",
+    "common_note": "most frequent note",
+}
+MET = {Met.YES: "yes 是", Met.NO: "**no 否**", Met.UNKNOWN: "unknown 未知"}
+
+
+def goal_table(goals: Sequence[Goal]) -> str:
+    """Every goal with what was reached."""
+    rows = [[g.what.zh, g.what.en, g.wanted, g.found, MET[g.met]] for g in goals]
+    return table(["目标", "goal", "wanted", "reached (95% interval)", "met 达到"], rows)
+
+
+def auroc_table(values: Values) -> str:
+    """A question a row, a way of seeing a column."""
+    rows = []
+    for head, ways in values["auroc"].items():
+        yes, no = values["positives"].get(head), values["negatives"].get(head)
+        count = f"{yes} / {no}" if yes is not None else f"{len(values['averaged'])} findings"
+        rows.append([finding_name(head), count, *(shown(ways[way]) for way in WAYS)])
+    return table(["question", "yes / no", *WAYS.values()], rows)
+
+
+def score_table(scores: Values, measures: Mapping[str, str]) -> str:
+    """A system and language a row, with how far the drafts are ahead of it."""
+    rows = []
+    for system, by_lang in scores["systems"].items():
+        for lang, found in by_lang.items():
+            lead = scores["ahead"].get(system, {}).get(lang)
+            rows.append(
+                [
+                    SYSTEMS[system],
+                    lang,
+                    *(shown(found[name]) for name in measures),
+                    shown(lead) if lead else "",
+                ]
+            )
+    ahead = f"drafts ahead by ({measures[scores['headline']]})"
+    return table(["reports", "", *measures.values(), ahead], rows)
+
+
+def finding_table(scores: Values, positives: Mapping[str, int]) -> str:
+    """F1 of each of the 14 labels, most frequent first."""
+    systems = scores["systems"]
+    rows = [
+        [
+            label.replace("_", " "),
+            str(count),
+            shown(systems["draft"]["zh"][f"f1/{label}"]),
+            shown(systems["draft"]["en"][f"f1/{label}"]),
+            shown(systems["retrieval"]["en"][f"f1/{label}"]),
+        ]
+        for label, count in sorted(positives.items(), key=lambda one: (-one[1], one[0]))
+    ]
+    return table(["label", "n", "drafts zh", "drafts en", "retrieval en"], rows)
+
+
+def written_table(drafts: Mapping[str, Values]) -> str:
+    """What can be said of the drafts of each set without knowing what is right."""
+    rows = []
+    for source, found in drafts.items():
+        agreement = found.get("agreement")
+        failed = ", ".join(f"{code} {count}" for code, count in found["failed"].items()) or "-"
+        rows.append(
+            [
+                source,
+                str(found["drafted"]),
+                failed,
+                shown(found["valid_format"]),
+                shown(agreement["zh_en_sentence_agreement"]) if agreement else "undefined",
+                f"{found['claim_a_prior']} of {found['sentences']}",
+                str(found["with_a_repeated_sentence"]),
+                str(found["different"]),
+            ]
+        )
+    head = [
+        "set",
+        "drafted",
+        "not drafted",
+        "valid format",
+        "sentences whose zh and en agree",
+        "sentences that claim a prior",
+        "reports that repeat a sentence",
+        "different reports",
+    ]
+    return table(head, rows)
+
+
+def data_table(data: Mapping[str, Values]) -> str:
+    """What the encoder was trained, validated and tested on."""
+
+    def count(splits: Values, split: str) -> str:
+        found = splits.get(split)
+        return f"{found['images']} / {found['patients']}" if found else "-"
+
+    rows = [
+        [
+            one["title"],
+            one["licence"],
+            one["labels"],
+            *(count(one["splits"], split) for split in ("train", "valid", "test")),
+        ]
+        for one in data.values()
+    ]
+    head = ["set", "licence", "labels", "train", "valid", "test (images / patients)"]
+    return table(head, rows)
+
+
+def weight_table(weights: Mapping[str, Values]) -> str:
+    """The shipped files."""
+    rows = [
+        [f"`{one['file']}`", f"{one['bytes'] / 1e6:.2f} MB", f"`{one['sha256']}`"]
+        for one in weights.values()
+    ]
+    total = sum(one["bytes"] for one in weights.values())
+    rows.append(["in all", f"{total / 1e6:.2f} MB", ""])
+    return table(["file", "size", "SHA-256"], rows)
+
+
+def speed_table(speed: Values) -> str:
+    """Seconds, tokens and images."""
+    rows = [
+        ["seconds a report, one at a time", f"{speed['seconds_alone']:.2f}"],
+        [f"seconds for {speed['at_once']} at once", f"{speed['seconds_of_all_at_once']:.2f}"],
+        [f"seconds a report, {speed['at_once']} at once", f"{speed['seconds_each_at_once']:.2f}"],
+        ["tokens a report, mean", _plain(speed["tokens_each"])],
+        ["tokens a report, most", _plain(speed["tokens_most"])],
+        ["encoder, images/s", _plain(speed["encoder_images_per_s"])],
+    ]
+    return table(["what", "figure"], rows)
+
+
+def _plain(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.1f}".removesuffix(".0")

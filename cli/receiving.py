@@ -1,0 +1,181 @@
+"""`radraft listen`, `radraft received` and `radraft pull`."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from radraft.cli.context import Context, opened
+from radraft.cli.output import Output
+from radraft.core.errors import (
+    SettingsError,
+    catalogue,
+)
+from radraft.exchange.values import PacsError
+
+if TYPE_CHECKING:
+    from radraft.core.settings import Settings
+    from radraft.exchange.dicomweb import (
+        Dicomweb,
+        Query,
+    )
+    from radraft.pipeline.intake import Progress
+    from radraft.store.arrivals import Arrival
+
+LISTED = 200
+"""Most refused objects of one listing, the newest."""
+
+
+def listen(out: Output) -> None:
+    """Receive and take in until interrupted (SIGINT, SIGTERM)."""
+    from radraft.pipeline.encoders import looking
+    from radraft.pipeline.intake import (
+        receiving,
+        wanted,
+    )
+
+    interrupted = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: interrupted.set())
+    with opened() as context:
+        settings = context.settings
+        if not wanted(settings):
+            raise SettingsError("dicom_port_missing")
+        with receiving(
+            settings, context.profile, context.store, seen=looking(context.store)
+        ) as receiver:
+            out.result(
+                {"aet": settings.dicom_aet, "host": settings.dicom_host, "port": receiver.port},
+                _where(settings),
+            )
+            with out.console().status("") as shown:
+                while not interrupted.wait(1.0):
+                    shown.update(_status(receiver.progress()))
+
+
+def received(out: Output) -> None:
+    """What waits, and what was refused and why."""
+    from radraft.store import arrivals
+
+    with opened() as context, context.store.read() as session:
+        counts = arrivals.counts(session)
+        refused = arrivals.listing(session, limit=LISTED)
+        folder = context.settings.data_dir / "quarantine"
+    lines = [f"{state.value}: {number}" for state, number in counts.items()]
+    lines += [_refused_line(one, folder) for one in refused]
+    out.result(
+        {"counts": counts, "refused": [_refused_json(one, folder) for one in refused]},
+        "\n".join(lines),
+    )
+
+
+def pull(patient: str, study: str, since: str, url: str, out: Output) -> None:
+    """Retrieve studies from the PACS and take them in."""
+    from radraft.exchange.dicomweb import Query
+
+    if not (patient or study or since):
+        raise PacsError("pull_nothing_named")
+    try:
+        query = Query(patient, study, date.fromisoformat(since) if since else None)
+    except ValueError:
+        raise PacsError("pull_bad_date") from None
+    with opened() as context, _pacs(context.settings, url) as pacs:
+        out.result(*_pulled(query, pacs, context, out))
+
+
+def push(path: Path, url: str, out: Output) -> None:
+    """Store DICOM files in the PACS. Exit 3 where it did not store all."""
+    from radraft.core import settings as settings_module
+
+    files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
+    with _pacs(settings_module.load(), url) as pacs:
+        pushed = pacs.store(files)
+    codes = sorted({f"0x{code:04X}" for code in pushed.failed})
+    text = f"Stored: {pushed.stored}\nNot stored: {len(pushed.failed)} {' '.join(codes)}"
+    out.result({"stored": pushed.stored, "failed": len(pushed.failed), "reasons": codes}, text)
+    if pushed.failed:
+        out.fail(3)
+
+
+def _pulled(
+    query: Query, pacs: Dicomweb, context: Context, out: Output
+) -> tuple[dict[str, Any], str]:
+    from radraft.exchange.dicomweb import pull as retrieve
+    from radraft.pipeline.encoders import looking
+    from radraft.pipeline.intake import (
+        completion,
+        opened_inbox,
+    )
+
+    settings, store = context.settings, context.store
+    scratch = settings.data_dir / "scratch"
+    scratch.mkdir(parents=True, exist_ok=True)
+    studies = pacs.search(query)
+    if not studies:
+        raise PacsError("pacs_study_not_found")
+    new = 0
+    with opened_inbox(settings, store) as inbox, out.progress() as progress:
+        task = progress.add_task("Retrieving studies", total=len(studies))
+        for study_uid in studies:
+            new += retrieve(pacs, study_uid, inbox, site=settings.site, scratch=scratch)
+            progress.advance(task)
+        progress.add_task("Taking in studies", total=None)
+        done = completion(settings, context.profile, store, inbox, looking(store))
+        # What was asked for is whole: nothing more of it is waited for.
+        cases = done.run(only=frozenset(studies))
+    found = {"studies": len(studies), "objects": new, "cases": cases}
+    text = f"{len(studies)} studies, {new} new objects, {cases} cases wait for a draft"
+    return found, text
+
+
+def _pacs(settings: Settings, url: str) -> Dicomweb:
+    from radraft.exchange.dicomweb import Dicomweb
+
+    if not (url or settings.pacs_url):
+        raise PacsError("pacs_not_set")
+    return Dicomweb(
+        url or settings.pacs_url,
+        user=settings.pacs_user,
+        password=settings.pacs_password.get_secret_value(),
+        ca=settings.pacs_ca,
+    )
+
+
+def _where(settings: Settings) -> str:
+    lines = []
+    if settings.dicom_port:
+        secured = " (TLS)" if settings.dicom_tls_cert else ""
+        lines.append(
+            f"DICOM: {settings.dicom_aet} at {settings.dicom_host}:{settings.dicom_port}{secured}"
+        )
+    if settings.watch_dir is not None:
+        lines.append(f"Watched folder: {settings.watch_dir}")
+    return "\n".join([*lines, f"Logs: {settings.data_dir / 'logs'}", "Ctrl-C stops it."])
+
+
+def _status(now: Progress) -> str:
+    return (
+        f"{now.stored} stored, {now.known} known before, {now.failed} not stored; "
+        f"{now.waiting} waiting, {now.taken_in} cases taken in, {now.refused} refused"
+    )
+
+
+def _refused_line(one: Arrival, folder: Path) -> str:
+    entry = catalogue().get(one.code or "", {"zh": "", "en": ""})
+    when = one.received_at.astimezone().isoformat(sep=" ", timespec="seconds")
+    sentences = [entry[lang] for lang in ("zh", "en") if "{" not in entry[lang]]
+    told = "".join(f"\n  {sentence}" for sentence in sentences)
+    return f"{when}  {one.source}  {one.site}  {one.code}\n  {folder / one.file}{told}"
+
+
+def _refused_json(one: Arrival, folder: Path) -> dict[str, Any]:
+    return {
+        "received_at": one.received_at,
+        "source": one.source,
+        "site": one.site,
+        "code": one.code,
+        "file": str(folder / one.file),
+    }

@@ -1,0 +1,82 @@
+"""`radraft serve`."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from radraft.cli.context import opened
+from radraft.cli.output import Output
+from radraft.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from radraft.core.settings import Settings
+    from radraft.pipeline.service import Service
+
+
+def serve(out: Output, *, with_llm: bool) -> None:
+    """Serve until interrupted (SIGINT, SIGTERM)."""
+    from radraft.ui import app
+
+    with (
+        opened() as context,
+        app.running(context.settings, context.profile, context.store, with_llm=with_llm) as service,
+        Workstation(service) as workstation,
+    ):
+        announce(context.settings, out)
+        workstation.wait_until_interrupted()
+
+
+def announce(settings: Settings, out: Output) -> None:
+    """Say where the workstation is."""
+    url = f"http://{settings.host}:{settings.port}"
+    out.result(
+        {"url": url, "logs": str(settings.data_dir / "logs")},
+        f"Workstation: {url}\nLogs: {settings.data_dir / 'logs'}\nCtrl-C stops it.",
+    )
+
+
+class Workstation:
+    """The HTTP server, on a thread of its own so that the main thread can take signals."""
+
+    def __init__(self, service: Service) -> None:
+        import uvicorn
+
+        from radraft.ui import app
+
+        settings = service.settings
+        self._port = settings.port
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app.build(service),
+                host=settings.host,
+                port=settings.port,
+                log_level="warning",
+                # Access logs would hold case ids and question paths; nobody needs them.
+                access_log=False,
+            )
+        )
+        self._thread = threading.Thread(target=self._server.run, name="radraft-http", daemon=True)
+        self._interrupted = threading.Event()
+
+    def __enter__(self) -> Workstation:
+        self._thread.start()
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise SettingsError("port_in_use", port=self._port)
+            time.sleep(0.05)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+
+    def wait_until_interrupted(self) -> None:
+        """Block until SIGINT or SIGTERM."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: self._interrupted.set())
+        while not self._interrupted.wait(1.0):
+            if not self._thread.is_alive():
+                return

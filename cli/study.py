@@ -1,0 +1,157 @@
+"""`radraft study`: what single files are good for."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from radraft.cli.output import Output, reporting
+from radraft.core.errors import (
+    StudyRejected,
+    message,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from radraft.pipeline.file_check import (
+        FileCheck,
+        Judge,
+    )
+    from radraft.studies.values import KeyImages
+    from radraft.vision_encoder.encode import Encoder
+
+app = typer.Typer(help="Studies before they are taken in.", no_args_is_help=True)
+
+
+@app.command("check")
+def check(
+    path: Annotated[Path, typer.Argument(help="A DICOM file, a folder, a zip or a DICOMDIR.")],
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Judge by rules alone, without the vision encoder.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say of every file whether it can be read, and how good its image is.
+
+    Exit 0 where all can be read, 3 where some cannot, 1 where none can.
+    """
+    with reporting(Output(json)) as out:
+        found = _checked(path, out, fast=fast)
+        if not found:
+            raise StudyRejected("no_files", file=str(path))
+        out.result({"files": [as_json(one) for one in found]}, _text(found))
+        bad = sum(one.code is not None for one in found)
+        if bad:
+            out.fail(1 if bad == len(found) else 3)
+
+
+def as_json(one: FileCheck) -> dict[str, Any]:
+    """One file's line."""
+    quality = one.quality
+    reasons = quality.reasons if quality else ()
+    return {
+        "file": one.file,
+        "ok": one.code is None,
+        "code": one.code,
+        "modality": one.modality,
+        "body_part": one.body_part,
+        "view": one.view,
+        "verdict": quality.verdict.value if quality else None,
+        "reasons": [{"code": r.code, "value": r.value, "limit": r.limit} for r in reasons],
+        "study_uid": one.study_uid,
+    }
+
+
+def _checked(path: Path, out: Output, *, fast: bool) -> list[FileCheck]:
+    from radraft.pipeline.file_check import Checker
+
+    found = []
+    with (
+        tempfile.TemporaryDirectory(prefix="radraft-") as work_dir,
+        Checker(_judge(fast=fast)) as checker,
+        out.progress() as progress,
+    ):
+        task = progress.add_task("Checking files", total=_count(path))
+        for one in checker.files(path, Path(work_dir)):
+            found.append(one)
+            progress.advance(task)
+    return found
+
+
+def _judge(*, fast: bool) -> Judge:
+    from radraft.pipeline.file_check import judged
+
+    return judged(None if fast else _Looking())
+
+
+class _Looking:
+    """What the encoder sees; loaded for the first image that it is asked about."""
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        from radraft.vision_encoder.encode import Encoder
+
+        return Encoder.load()
+
+    @property
+    def encoder_id(self) -> str:
+        """Of the shipped encoder."""
+        return self._encoder.encoder_id
+
+    def __call__(self, images: KeyImages) -> npt.NDArray[np.float32]:
+        """(images, d)."""
+        import numpy as np
+
+        from radraft.studies.quality.content import features
+
+        seen = self._encoder.encode(images.images)
+        return features(np.stack([image.tokens for image in seen]))
+
+
+def _count(path: Path) -> int | None:
+    """Files below `path`; None where only reading will tell."""
+    if not path.is_dir():
+        return None
+    return sum(len(names) for _, _, names in os.walk(path))
+
+
+def _text(found: list[FileCheck]) -> str:
+    """A row for each file, then what to do about each code."""
+    from radraft.studies.quality.texts import said
+
+    rows = [_row(one) for one in found]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)] if rows else []
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    counts = Counter("ok" if one.code is None else one.code for one in found)
+    lines += ["", *(f"{number:6d}  {code}" for code, number in counts.most_common())]
+    told = {one.code: message(one.code, one.details) for one in found if one.code is not None}
+    for one in found:
+        if one.quality is not None:
+            told |= {reason.code: said(reason) for reason in one.quality.reasons}
+    for code, (zh, en) in sorted(told.items()):
+        lines += ["", code, f"  {zh}", f"  {en}"]
+    return "\n".join(lines)
+
+
+def _row(one: FileCheck) -> tuple[str, ...]:
+    quality = one.quality
+    return (
+        one.code or "ok",
+        one.modality or "-",
+        one.body_part or "-",
+        one.view or "-",
+        quality.verdict.value if quality else "-",
+        one.file,
+        " ".join(reason.code for reason in quality.reasons) if quality else "",
+    )

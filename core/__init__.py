@@ -1,0 +1,1 @@
+"""What every room stands on: errors, settings, canonical hashes, locks, YAML files, run folders."""

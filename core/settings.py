@@ -1,0 +1,165 @@
+"""Settings: read once from the environment (`RADRAFT_*`), checked, and passed as arguments."""
+
+from __future__ import annotations
+
+import os
+from ipaddress import ip_network
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError as NotJson
+
+import radraft
+from radraft.core.errors import SettingsError
+from radraft.core.yaml_files import Strict
+
+CHECKOUT = Path(radraft.__file__).resolve().parents[2]
+"""Root of the source checkout, where radraft runs from one."""
+AE_TITLE = r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$"
+"""PS3.5 6.2, AE: 1 to 16 printable characters without backslash, no space at either end."""
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class DicomPeer(Strict):
+    """A device that may send to the DICOM listener."""
+
+    aet: str = Field(pattern=AE_TITLE)
+    host: str = ""
+    """An address or a network (`10.1.2.0/24`); empty: any."""
+    site: str = ""
+    """Whose studies it sends; empty: `Settings.site`."""
+
+    @field_validator("host")
+    @classmethod
+    def _address(cls, host: str) -> str:
+        if host:
+            ip_network(host, strict=False)
+        return host
+
+
+class Settings(BaseSettings):
+    """Everything that differs between two installations.
+
+    Each field is an environment variable: `data_dir` is `RADRAFT_DATA_DIR`, and so on.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="RADRAFT_", extra="forbid", frozen=True)
+
+    data_dir: Path = Path("~/.local/share/radraft")
+    """Database, images, embeddings, the site secret and the logs. Patient data: mode 0700."""
+    cache_dir: Path = Path("~/.cache/radraft")
+    """What can be built again: the starter checkpoint."""
+    database_url: str = ""
+    """SQLAlchemy URL (`postgresql+psycopg://...`); empty means SQLite in `data_dir`."""
+    objects_url: str = ""
+    """obstore URL for pixels and embeddings; empty means a folder in `data_dir`."""
+    site: str = "local"
+    """Short name of this hospital or branch; written into every training pair."""
+    profile: str = "starter"
+    """Name of a model profile in `llm/profiles/`, or a path to one's YAML file."""
+    llm_url: str = ""
+    """Base URL of a running vLLM (`http://host:port`); empty means radraft starts its own."""
+    llm_key: SecretStr = SecretStr("")
+    """API key of the vLLM at `llm_url`."""
+    vllm_python: Path = Path(".venv-vllm/bin/python")
+    """Python of the virtual environment that holds vLLM. A relative path starts at the working
+    directory, then at the source checkout."""
+    radeval_python: Path = Path(".venv-radeval/bin/python")
+    """Python of the virtual environment that holds RadEval; relative as `vllm_python`."""
+    draft_timeout_s: float = 300.0
+    """Longest wait for one drafted report, in seconds."""
+    start_timeout_s: float = 600.0
+    """Longest wait for a starting vLLM, in seconds."""
+    host: str = "127.0.0.1"
+    """Address of the workstation. Loopback only: this version has no log-in of its own."""
+    port: int = 7860
+    dicom_port: int = Field(default=0, ge=0, le=65535)
+    """Port of the DICOM listener; 0: none. docs/intake.md says more of this and what follows."""
+    dicom_host: str = "127.0.0.1"
+    """Address that the DICOM listener binds; others than loopback need `dicom_peers`."""
+    dicom_aet: str = Field(default="RADRAFT", pattern=AE_TITLE)
+    """Our AE title."""
+    dicom_peers: tuple[DicomPeer, ...] = ()
+    """Who may send, as JSON: `[{"aet": "CT1", "host": "10.1.2.0/24", "site": "north"}]`."""
+    dicom_tls_cert: Path | None = None
+    """Our certificate (PEM); with it the listener speaks TLS only."""
+    dicom_tls_key: Path | None = None
+    """Its key (PEM), where it is not in the same file."""
+    dicom_tls_ca: Path | None = None
+    """Whose client certificates are believed (PEM); with it every peer must show one."""
+    dicom_max_mib: int = Field(default=1024, ge=1, le=2048)
+    """Largest data set that is received, in MiB."""
+    dicom_associations: int = Field(default=16, ge=1)
+    """Most associations at a time."""
+    quiet_s: float = Field(default=30.0, ge=0)
+    """A study is complete when nothing of it came for so many seconds."""
+    quiet_by_site: dict[str, float] = {}
+    """Other quiet times, by site, as JSON: `{"north": 90}`."""
+    intake_spare_mib: int = Field(default=512, ge=0)
+    """Space on the disk that arriving objects leave free, in MiB."""
+    watch_dir: Path | None = None
+    """A folder whose files are moved in; unset: none."""
+    pacs_url: str = ""
+    """DICOMweb service that `radraft pull` asks and results are pushed to."""
+    pacs_user: str = ""
+    """User name at the PACS; empty: none is sent."""
+    pacs_password: SecretStr = SecretStr("")
+    """Password at the PACS."""
+    pacs_ca: Path | None = None
+    """Whose certificates are believed of the PACS (PEM), in place of the system's."""
+    deid_recognisers: Path | None = None
+    """YAML of the hospital's own recognisers of identity in text (docs/deidentification.md)."""
+
+    @property
+    def adapters_dir(self) -> Path:
+        """The one root under which adapters lie."""
+        return self.data_dir / "adapters"
+
+    @field_validator(
+        "data_dir", "cache_dir", "vllm_python", "radeval_python", "dicom_tls_cert",
+        "dicom_tls_key", "dicom_tls_ca", "watch_dir", "pacs_ca", "deid_recognisers",
+    )  # fmt: skip
+    @classmethod
+    def _expand(cls, path: Path | None) -> Path | None:
+        return path.expanduser() if path else None
+
+    @field_validator("host")
+    @classmethod
+    def _loopback_only(cls, host: str) -> str:
+        if host not in LOOPBACK:
+            raise ValueError("only a loopback address: put a proxy with log-in in front")
+        return host
+
+    @field_validator("llm_url", "pacs_url")
+    @classmethod
+    def _http(cls, url: str) -> str:
+        if url and urlsplit(url).scheme not in {"http", "https"}:
+            raise ValueError("must start with http:// or https://")
+        return url.rstrip("/")
+
+
+def program(wanted: Path) -> Path | None:
+    """`wanted` from the working directory, else from the source checkout; None where neither can
+    be run."""
+    # Not resolved: the link in a virtual environment is what makes Python use it.
+    for path in (Path.cwd() / wanted, CHECKOUT / wanted):
+        if os.access(path, os.X_OK):
+            return path
+    return None
+
+
+def load() -> Settings:
+    """Settings from the environment. SettingsError names the variables that cannot be used."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        names = ", ".join(
+            sorted({f"RADRAFT_{str(item['loc'][0]).upper()}" for item in error.errors()})
+        )
+        raise SettingsError("settings_invalid", variables=names) from None
+    except NotJson as error:
+        names = ", ".join(
+            f"RADRAFT_{name.upper()}" for name in Settings.model_fields if f'"{name}"' in str(error)
+        )
+        raise SettingsError("settings_invalid", variables=names) from None

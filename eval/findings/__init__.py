@@ -1,1 +1,0 @@
-"""What a report states: findings read from Chinese and English text by rules."""

@@ -1,0 +1,233 @@
+"""The DICOM listener: C-ECHO and C-STORE (PS3.4 A, B). Success means durable and committed."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import threading
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from radraft.core.errors import SettingsError
+from radraft.exchange._elements import (
+    SOP_INSTANCE,
+    STUDY,
+    encoded_as,
+    uids,
+)
+from radraft.exchange.values import Incoming
+from radraft.studies import _sop
+
+if TYPE_CHECKING:
+    from pynetdicom.events import Event
+
+    from radraft.pipeline.inbox import Inbox
+
+_LOG = logging.getLogger("radraft.intake")
+
+SUCCESS, OUT_OF_RESOURCES, MISMATCH, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0xC000
+"""Statuses of PS3.4 B.2.3."""
+_REJECTED, _BY_USER, _CALLING_UNKNOWN = 0x01, 0x01, 0x03
+"""A-ASSOCIATE-RJ of PS3.8 9.3.4."""
+PDU = 1 << 17
+"""Largest PDU that we ask for, in bytes."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Who may send. A peer without `host` may send from anywhere."""
+
+    aet: str
+    host: str = ""
+    """An address or a network (`10.1.2.0/24`)."""
+    site: str = ""
+
+    def is_it(self, aet: str, address: str) -> bool:
+        """Whether a caller of that title and address is this peer."""
+        if aet != self.aet:
+            return False
+        return not self.host or ip_address(address) in ip_network(self.host, strict=False)
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Our certificate, and whose client certificates are believed; without `ca` none is asked."""
+
+    certificate: Path
+    key: Path | None
+    ca: Path | None
+
+    def context(self) -> ssl.SSLContext:
+        """SettingsError `dicom_tls_unusable`."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_cert_chain(self.certificate, self.key)
+            if self.ca is not None:
+                context.load_verify_locations(self.ca)
+                context.verify_mode = ssl.CERT_REQUIRED
+        except (OSError, ssl.SSLError):
+            raise SettingsError("dicom_tls_unusable") from None
+        return context
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where and to whom the listener listens."""
+
+    host: str
+    port: int
+    aet: str
+    site: str
+    """Of peers that name none."""
+    peers: tuple[Peer, ...] = ()
+    """Nobody else may send; where it is empty, everybody who reaches `host`."""
+    tls: Tls | None = None
+    most_bytes: int = 1 << 30
+    """Of one data set."""
+    most_associations: int = 16
+    patience_s: float = 60.0
+    """Longest silence of a peer within a message, an association request or a handshake."""
+    idle_s: float = 300.0
+    """Longest silence between two messages."""
+
+
+class Listener:
+    """Accepts associations, on threads of its own, from construction until `close`."""
+
+    def __init__(self, door: Door, inbox: Inbox) -> None:
+        """SettingsError `dicom_port_in_use` or `dicom_tls_unusable`."""
+        self._door = door
+        self._inbox = inbox
+        self._failed = 0
+        self._counting = threading.Lock()
+        self._entity = self._make()
+        self._server = self._bind()
+        self.port: int = self._server.server_address[1]
+        """The port, also where 0 asked for any."""
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, name="radraft-dicom", daemon=True
+        )
+        self._thread.start()
+        _LOG.info("listening for DICOM, TLS %s", "on" if door.tls else "off")
+
+    @property
+    def failed(self) -> int:
+        """How many objects were not stored."""
+        return self._failed
+
+    def close(self) -> None:
+        """Stop accepting, and abort the associations that are open."""
+        self._server.shutdown()
+        for association in self._server.active_associations:
+            association.abort()
+        self._thread.join()
+
+    def _make(self) -> Any:
+        from pynetdicom import AE, _config
+        from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+
+        # Private classes of real scanners are stored like all others; its debug texts cost time.
+        _config.UNRESTRICTED_STORAGE_SERVICE = True
+        _config.LOG_HANDLER_LEVEL = "none"
+        entity = AE(self._door.aet)
+        entity.require_called_aet = True
+        entity.maximum_pdu_size = PDU
+        entity.maximum_associations = self._door.most_associations
+        entity.acse_timeout = entity.dimse_timeout = self._door.patience_s
+        entity.network_timeout = self._door.idle_s
+        entity.add_supported_context(Verification)
+        return entity
+
+    def _bind(self) -> Any:
+        from pynetdicom import evt
+
+        from radraft.exchange._transport import (
+            Allowance,
+            Server,
+        )
+
+        door = self._door
+        try:
+            server = self._entity.make_server(
+                (door.host, door.port),
+                ssl_context=door.tls.context() if door.tls else None,
+                evt_handlers=[(evt.EVT_REQUESTED, self._meet), (evt.EVT_C_STORE, self._store)],
+                server_class=Server,
+            )
+        except OSError:
+            raise SettingsError("dicom_port_in_use", port=door.port) from None
+        server.allowance = Allowance(door.most_bytes, 2 * door.most_bytes)
+        server.most_connections = 2 * door.most_associations
+        server.patience_s = door.patience_s
+        return server
+
+    def _peer(self, event: Event) -> Peer | None:
+        """The calling peer; None where it may not send."""
+        caller = event.assoc.requestor
+        aet = (caller.primitive.calling_ae_title or "").strip() if caller.primitive else ""
+        if not self._door.peers:
+            return Peer(aet)
+        return next((one for one in self._door.peers if one.is_it(aet, caller.address)), None)
+
+    def _meet(self, event: Event) -> None:
+        """Reject strangers; of several transfer syntaxes have those first that can be read."""
+        association = event.assoc
+        if self._peer(event) is None:
+            association.acse.send_reject(_REJECTED, _BY_USER, _CALLING_UNKNOWN)
+            association.kill()
+            association.is_rejected = True
+            _LOG.warning("an association of a peer that is not configured was rejected")
+            return
+        asked = association.requestor.primitive
+        for context in asked.presentation_context_definition_list if asked else ():
+            context.transfer_syntax = sorted(
+                context.transfer_syntax, key=lambda syntax: str(syntax) not in _sop.DECODABLE
+            )
+
+    def _store(self, event: Event) -> int:
+        """The status of one C-STORE."""
+        peer = self._peer(event)
+        assert peer is not None
+        incoming = incoming_of(event)
+        if isinstance(incoming, int):
+            return self._not_stored(incoming)
+        try:
+            self._inbox.keep(incoming, source=peer.aet.upper(), site=peer.site or self._door.site)
+        except (OSError, SQLAlchemyError) as error:
+            _LOG.error("an object could not be stored: %s", type(error).__name__)
+            return self._not_stored(OUT_OF_RESOURCES)
+        finally:
+            incoming.data_set.release()
+        return SUCCESS
+
+    def _not_stored(self, status: int) -> int:
+        with self._counting:
+            self._failed += 1
+        return status
+
+
+def incoming_of(event: Event) -> Incoming | int:
+    """The object of a C-STORE request as it was sent, or the status that refuses it."""
+    from pynetdicom.dsutils import create_file_meta, encode_file_meta
+
+    request: Any = event.request
+    if request.DataSet is None:
+        return NOT_UNDERSTOOD
+    syntax = str(event.context.transfer_syntax)
+    data_set: memoryview = request.DataSet.getbuffer()
+    found = uids(data_set, **encoded_as(syntax))
+    sop_uid = str(request.AffectedSOPInstanceUID)
+    if found.get(SOP_INSTANCE, sop_uid) != sop_uid:
+        return MISMATCH
+    meta = create_file_meta(
+        sop_class_uid=request.AffectedSOPClassUID,
+        sop_instance_uid=request.AffectedSOPInstanceUID,
+        transfer_syntax=event.context.transfer_syntax,
+    )
+    head = b"\0" * 128 + b"DICM" + encode_file_meta(meta)
+    return Incoming(head, data_set, syntax, sop_uid, found.get(STUDY, ""))

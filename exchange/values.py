@@ -1,0 +1,70 @@
+"""What crosses the boundaries of the intake."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from radraft.core.errors import RadraftError
+from radraft.studies.values import Rejection
+
+Clock = Callable[[], datetime]
+"""The time now, with its zone."""
+
+WATCH, PULL = "watch", "pull"
+"""Sources that are no calling AE title; AE titles of these names are stored in upper case."""
+
+
+class PacsError(RadraftError):
+    """A PACS that cannot be reached, refuses, or answers what is not DICOMweb."""
+
+
+class Outcome(StrEnum):
+    """What became of an object that was offered to the inbox."""
+
+    STORED = "stored"
+    KNOWN = "known"
+    """The same SOP Instance UID with the same bytes came before."""
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """One DICOM object as it was encoded by its sender; nothing of it is decoded or changed."""
+
+    head: bytes = field(repr=False)
+    """Preamble and file meta information (PS3.10 7.1)."""
+    data_set: memoryview = field(repr=False)
+    syntax: str
+    """Transfer Syntax UID of the data set; empty where the sender does not say."""
+    sop_uid: str = field(repr=False)
+    study_uid: str = field(repr=False)
+
+    def sha256(self) -> str:
+        """Hash of the data set and its transfer syntax, as 64 hex digits.
+
+        The file meta information names the sender and stays out: one object that comes by two ways
+        has one hash.
+        """
+        found = hashlib.sha256(self.syntax.encode("utf-8", "replace") + b"\n")
+        found.update(self.data_set)
+        return found.hexdigest()
+
+
+@dataclass(frozen=True)
+class IngestResult:
+    """What became of the files of one path."""
+
+    cases: tuple[str, ...]
+    """Case ids of studies that were taken in now."""
+    known: tuple[str, ...]
+    """Case ids of studies that had been taken in before and are not drafted anew: nothing new came,
+    or its report was begun (`radraft.pipeline.late_images`)."""
+    rejections: tuple[Rejection, ...]
+    stored: frozenset[Path] = field(default=frozenset(), repr=False)
+    """Files whose bytes are with the originals of a case now."""
+    refused: tuple[tuple[Path, str], ...] = field(default=(), repr=False)
+    """Readable files that are not, each with its code."""

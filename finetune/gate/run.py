@@ -1,0 +1,242 @@
+"""The gate: a candidate against what serves, on reports that neither was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+import radraft
+from radraft.core import canonical
+from radraft.core.errors import AdapterError
+from radraft.eval.bootstrap import SEED
+from radraft.eval.cache import metrics_sha
+from radraft.finetune.gate.decide import (
+    complete,
+    decide,
+)
+from radraft.finetune.gate.drafts import (
+    Desk,
+    Progress,
+    Writer,
+)
+from radraft.finetune.gate.leak import check_leak
+from radraft.finetune.gate.limits import (
+    AdapterLimits,
+    limits,
+)
+from radraft.finetune.gate.measure import measure
+from radraft.llm.adapter import (
+    Adapter,
+    Check,
+    GateRecord,
+    GateStage,
+)
+from radraft.llm.adapter_lifecycle import (
+    Move,
+    transition,
+)
+from radraft.llm.endpoint import HEALTH_S
+from radraft.prompts.templates import load_template
+from radraft.reports.editing import checked_name
+from radraft.reports.training_pair import TrainingPair
+from radraft.store import (
+    adapter_files,
+    adapters,
+    cases,
+)
+from radraft.store.tables import CaseRow
+from radraft.studies.values import View
+
+if TYPE_CHECKING:
+    from radraft.core.settings import Settings
+    from radraft.llm.endpoint import Endpoint
+    from radraft.llm.profiles import Profile
+    from radraft.pipeline.draft import Eyes
+    from radraft.store.database import Store
+    from radraft.store.objects import Objects
+
+CHANGED = ("kind", "recipe", "seed", "seeds", "counts", "parents", "weights", "kept", "versions")
+"""What of an adapter's card says how it was made; its lists of pairs and images stay with it."""
+
+
+def gate(
+    adapter_id: str,
+    *,
+    store: Store,
+    settings: Settings,
+    profile: Profile,
+    endpoint: Endpoint,
+    eyes: Eyes | None,
+    by: str,
+    on_progress: Progress = lambda text, part: None,
+) -> GateRecord:
+    """Decide on a candidate, or again on a shadow, and keep the decision that `by` confirms.
+
+    Nothing is kept where no decision was come to. AdapterError `adapter_unknown`,
+    `adapter_move_refused` (it serves or is retired), `gate_base_differs`, `gate_frozen_too_few`,
+    `adapter_files_changed`, `adapter_not_loaded`, `gate_serving_changed`; ReportError
+    `author_invalid`; DraftingError as `drafts.Desk.draft`.
+    """
+    by, held = checked_name(by), limits().adapter
+    with store.read() as session:
+        known = _facts(session, store.objects, profile, adapter_id)
+    _require(known, profile, held)
+    on_progress("leak", 0.0)
+    leak = check_leak(known.adapter, known.frozen, store.objects, known.parents)
+    desk = Desk(
+        store=store,
+        settings=settings,
+        profile=profile,
+        endpoint=endpoint,
+        candidate=_writer(known.adapter, settings, eyes),
+        serving=_writer(known.serving, settings, eyes),
+        on_progress=on_progress,
+    )
+    both = desk.draft([pair.case_id for pair in known.frozen], held)
+    on_progress("comparing", 1.0)
+    checks = complete((leak, *measure(known.frozen, both, held, known.patients)))
+    tested = _tested(known, held, profile, endpoint)
+    decision = _decision(known, checks, tested, by)
+    _keep(store, decision)
+    return decision
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What the store knows when the gate begins."""
+
+    adapter: Adapter
+    serving: Adapter | None
+    parents: tuple[Adapter, ...]
+    frozen: tuple[TrainingPair, ...]
+    patients: tuple[str, ...]
+    """Of each frozen pair."""
+    affects: Mapping[str, Any]
+
+
+def _facts(session: Session, objects: Objects, profile: Profile, adapter_id: str) -> _Facts:
+    from radraft.finetune.selection import select as selected
+
+    adapter = adapters.get(session, adapter_id)
+    # What could not be stopped is not asked.
+    transition(adapter.state, Move.FAIL)
+    frozen = selected(session, objects, adapter.site).frozen
+    return _Facts(
+        adapter=adapter,
+        serving=adapters.route(session, adapter.site).serving,
+        parents=adapters.ancestors(session, adapter),
+        frozen=frozen,
+        patients=tuple(cases.get_case(session, pair.case_id).patient_ref for pair in frozen),
+        affects=_affects(session, profile, adapter.site),
+    )
+
+
+def _require(known: _Facts, profile: Profile, held: AdapterLimits) -> None:
+    adapter, found = known.adapter, len(known.frozen)
+    if adapter.base != profile.model_id:
+        raise AdapterError(
+            "gate_base_differs",
+            adapter=adapter.adapter_id,
+            base=adapter.base,
+            running=profile.model_id,
+        )
+    if found < held.frozen_least:
+        raise AdapterError(
+            "gate_frozen_too_few", site=adapter.site, found=found, needed=held.frozen_least
+        )
+
+
+def _decision(
+    known: _Facts, checks: tuple[Check, ...], tested: Mapping[str, Any], by: str
+) -> GateRecord:
+    return GateRecord(
+        site=known.adapter.site,
+        stage=GateStage.ADAPTER,
+        adapter_id=known.adapter.adapter_id,
+        serving_id=known.serving.adapter_id if known.serving else None,
+        base=known.adapter.base,
+        passed=decide(checks),
+        checks=checks,
+        changed=_changed(known.adapter),
+        tested=tested,
+        affects=known.affects,
+        decided_at=datetime.now(UTC),
+        confirmed_by=by,
+    )
+
+
+def _writer(adapter: Adapter | None, settings: Settings, eyes: Eyes | None) -> Writer:
+    if adapter is None:
+        return Writer.of(None, None, eyes)
+    folder = adapter_files.verified(settings.adapters_dir, adapter)
+    return Writer.of(adapter.adapter_id, folder, eyes)
+
+
+def _keep(store: Store, decision: GateRecord) -> None:
+    """Record and move, both or neither, while what serves is still what was compared with."""
+    with store.begin() as session:
+        serving = adapters.route(session, decision.site).serving
+        if (serving.adapter_id if serving else None) != decision.serving_id:
+            raise AdapterError("gate_serving_changed", site=decision.site)
+        adapters.record(session, decision)
+
+
+def _changed(adapter: Adapter) -> dict[str, Any]:
+    told = {name: adapter.card[name] for name in CHANGED if name in adapter.card}
+    return {**told, "parent": adapter.parent, "data_sha": adapter.data_sha, "rank": adapter.rank}
+
+
+def _tested(
+    known: _Facts, held: AdapterLimits, profile: Profile, endpoint: Endpoint
+) -> dict[str, Any]:
+    return {
+        "reports": len(known.frozen),
+        "patients": len(set(known.patients)),
+        "frozen_sha": canonical.sha256(sorted(pair.pair_id for pair in known.frozen)),
+        "resamples": held.resamples,
+        "seed": SEED,
+        "limits_sha": canonical.sha256(held.model_dump(mode="json")),
+        "metrics_sha": metrics_sha(),
+        "profile_hash": profile.profile_hash,
+        "template_sha": load_template(profile.template).sha,
+        "versions": {"radraft": radraft.__version__, "numpy": version("numpy")},
+        "engine": _engine(endpoint),
+    }
+
+
+def _affects(session: Session, profile: Profile, site: str) -> dict[str, Any]:
+    """What the profile covers, and how many of the site's cases that are."""
+    rows = session.execute(
+        select(CaseRow.modality, CaseRow.body_part, CaseRow.view, func.count())
+        .where(CaseRow.site == site)
+        .group_by(CaseRow.modality, CaseRow.body_part, CaseRow.view)
+    ).all()
+    total = sum(count for *_, count in rows)
+    covered = sum(
+        count for modality, part, view, count in rows if profile.covers(modality, part, View(view))
+    )
+    return {
+        "site": site,
+        "covers": [one.model_dump(mode="json") for one in profile.covered],
+        "cases": total,
+        "covered": covered,
+        "share": covered / total if total else None,
+    }
+
+
+def _engine(endpoint: Endpoint) -> str | None:
+    """vLLM's version; None where it does not say."""
+    try:
+        with httpx.Client(trust_env=False, timeout=HEALTH_S) as client:
+            return str(
+                client.get(f"{endpoint.url}/version", headers=endpoint.headers).json()["version"]
+            )
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return None

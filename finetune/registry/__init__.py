@@ -1,1 +1,0 @@
-"""Step of the line: adapters from candidate to retired; nothing serves without a passed gate."""

@@ -1,0 +1,1 @@
+"""How the steps of the line are joined: taking in, drafting, adapters, the service."""

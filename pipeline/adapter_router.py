@@ -1,0 +1,157 @@
+"""Which model drafts a case: the adapter its site serves, or the base model where that cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from radraft.core.errors import (
+    AdapterError,
+    RadraftError,
+)
+from radraft.llm import adapter_loader
+from radraft.llm.adapter import (
+    Adapter,
+    Choice,
+)
+from radraft.pipeline import draft as line
+from radraft.store import (
+    adapter_files,
+    adapters,
+    cases,
+)
+from radraft.vision_encoder.projector import Projector
+
+if TYPE_CHECKING:
+    from radraft.llm.profiles import Profile
+    from radraft.pipeline.draft import (
+        Drafter,
+        Eyes,
+    )
+    from radraft.reports.draft import (
+        Draft,
+        DraftedSentence,
+    )
+    from radraft.store.database import Store
+
+log = logging.getLogger("radraft.pipeline.adapter_router")
+
+Seen = tuple[tuple[str, int, int, int], ...]
+
+
+def check_base(adapter: Adapter, profile: Profile) -> None:
+    """AdapterError `adapter_other_base` unless the adapter was trained on the profile's model."""
+    if adapter.base != profile.model_id:
+        raise AdapterError(
+            "adapter_other_base",
+            adapter=adapter.adapter_id,
+            base=adapter.base,
+            model=profile.model_id,
+        )
+
+
+class Router:
+    """Chooses for each case. Thread-safe; what it remembers can be found again at any time."""
+
+    def __init__(self, store: Store, root: Path) -> None:
+        """`root` is `Settings.adapters_dir`."""
+        self._store = store
+        self._root = root
+        self._lock = threading.Lock()
+        self._verified: dict[str, Seen] = {}
+        self._projectors: dict[str, Projector | None] = {}
+
+    def choice(self, case_id: str) -> Choice:
+        """What drafts the case now. NotFound `case_not_found`."""
+        with self._store.read() as session:
+            site = cases.get_case(session, case_id).site
+            return adapters.choose(adapters.route(session, site), case_id)
+
+    async def drafter(self, adapter: Adapter | None, base: Drafter) -> Drafter:
+        """`base` with the adapter, loaded into its vLLM; `base` itself where that cannot be had.
+
+        A reader does not wait for an adapter: what stands in its way is logged by its code.
+        """
+        if adapter is None:
+            return base
+        try:
+            check_base(adapter, base.profile)
+            return await self.ready(adapter, base)
+        except RadraftError as error:
+            log.warning("the base drafts for adapter %s: %s", adapter.adapter_id, error.code)
+            return base
+
+    async def ready(self, adapter: Adapter, base: Drafter) -> Drafter:
+        """`base` with the adapter, its files checked and loaded into vLLM.
+
+        AdapterError `adapter_files_changed`, EncodingError `projector_invalid`, and as
+        `llm.adapters.ensure`.
+        """
+        folder, projector = await asyncio.to_thread(self._opened, adapter)
+        await adapter_loader.ensure(base.endpoint, adapter.adapter_id, folder, base.client)
+        return replace(base, adapter_id=adapter.adapter_id, eyes=seeing_by(base.eyes, projector))
+
+    def _opened(self, adapter: Adapter) -> tuple[Path, Projector | None]:
+        """The adapter's folder, hashed anew only where a file was touched, and its projector."""
+        key = adapter.adapter_id
+        with self._lock:
+            folder = adapter_files.folder(self._root, key)
+            seen = _state(folder)
+            if not seen or self._verified.get(key) != seen:
+                self._verified.pop(key, None)
+                adapter_files.verified(self._root, adapter)
+                self._projectors[key] = own_projector(folder)
+                self._verified[key] = seen
+            return folder, self._projectors[key]
+
+
+async def draft(
+    case_id: str,
+    *,
+    store: Store,
+    router: Router,
+    base: Drafter,
+    on_sentence: Callable[[DraftedSentence], None] | None = None,
+) -> Draft:
+    """Draft one case with what its site serves now, and store the draft.
+
+    A vLLM that forgot the adapter between the question and the answer is told it once more.
+    """
+    choice = await asyncio.to_thread(router.choice, case_id)
+    for last in (False, True):
+        drafter = await router.drafter(choice.seen, base)
+        result, request = await line.write(
+            case_id, store=store, drafter=drafter, on_sentence=on_sentence
+        )
+        if last or drafter.adapter_id is None or result.error_code != "llm_refused":
+            break
+        log.info("vLLM did not know adapter %s; it is loaded again", drafter.adapter_id)
+    with store.begin() as session:
+        line.save(session, result, request)
+    return result
+
+
+def own_projector(folder: Path) -> Projector | None:
+    """The projector of the adapter in `folder`; None where it has none of its own. EncodingError
+    `projector_invalid`."""
+    path = folder / adapter_files.PROJECTOR
+    return Projector.load(path) if path.exists() else None
+
+
+def seeing_by(eyes: Eyes | None, projector: Projector | None) -> Eyes | None:
+    """`eyes` with that projector in place of their own, where there is one."""
+    return eyes if eyes is None or projector is None else replace(eyes, projector=projector)
+
+
+def _state(folder: Path) -> Seen:
+    """What changes when a file of the folder is written; empty where it cannot be read."""
+    try:
+        found = [(path.name, path.lstat()) for path in sorted(folder.iterdir())]
+    except OSError:
+        return ()
+    return tuple((name, at.st_ino, at.st_size, at.st_mtime_ns) for name, at in found)

@@ -1,0 +1,191 @@
+"""The inbox: an object is acknowledged once its bytes and its row would survive a power cut.
+
+Files carry names of our own (hash and chance), never a UID of the sender's. A row of `arrivals` is
+the truth: a file that no row names was never acknowledged.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import os
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from radraft.exchange.incoming_files import link
+from radraft.exchange.values import (
+    Clock,
+    Incoming,
+    Outcome,
+)
+from radraft.pipeline._group_commit import GroupCommit
+from radraft.store import arrivals
+
+if TYPE_CHECKING:
+    from radraft.store.database import Store
+
+_LOG = logging.getLogger("radraft.intake")
+
+
+def now() -> datetime:
+    """The time of this machine."""
+    return datetime.now(UTC)
+
+
+class Inbox:
+    """Folders `inbox/` and `quarantine/` of the data folder, and their table. Threads and processes
+    may share it."""
+
+    def __init__(self, data_dir: Path, store: Store, *, clock: Clock = now, spare: int = 0) -> None:
+        """`spare`: bytes of the disk that must stay free; what would need them is not stored."""
+        self.waiting = data_dir / "inbox"
+        self.quarantine = data_dir / "quarantine"
+        for folder in (self.waiting, self.quarantine):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        self.clock = clock
+        self._store = store
+        self._spare = spare
+        self._commit = GroupCommit(self._commit_all)
+        self._counts: Counter[Outcome] = Counter()
+        self._counting = threading.Lock()
+        self._held: int | None = _hold(data_dir / "inbox.lock", self._sweep)
+
+    def close(self) -> None:
+        """Let another process sweep."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+    def keep(self, incoming: Incoming, *, source: str, site: str) -> Outcome:
+        """Store `incoming`; on return it is durable, whatever the outcome.
+
+        OSError or SQLAlchemyError where it could not be; then nothing of it is left.
+        """
+        sha256 = incoming.sha256()
+        name = f"{sha256}-{secrets.token_hex(4)}.dcm"
+        path = self.waiting / name
+        arrival = arrivals.NewArrival(
+            incoming.sop_uid, incoming.study_uid, sha256, name, source, site, self.clock()
+        )
+        try:
+            self._write(path, incoming)
+            added = self._commit(arrival)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        except SQLAlchemyError:
+            self._forget(path)
+            raise
+        if not added:
+            path.unlink()
+        outcome = Outcome.STORED if added else Outcome.KNOWN
+        with self._counting:
+            self._counts[outcome] += 1
+        return outcome
+
+    def counts(self) -> dict[Outcome, int]:
+        """How many objects came since this process opened the inbox."""
+        with self._counting:
+            return {outcome: self._counts[outcome] for outcome in Outcome}
+
+    def take(self, taken: Sequence[arrivals.Arrival]) -> None:
+        """The objects are with the originals now: their files go."""
+        with self._store.begin() as session:
+            arrivals.take(session, [one.arrival_id for one in taken])
+        self._drop(taken)
+
+    def refuse(self, refused: Sequence[arrivals.Arrival], code: str) -> None:
+        """Move the objects' files to quarantine: at any moment a row's file is where it says."""
+        for one in refused:
+            link(self.waiting / one.file, self.quarantine / one.file)
+        _sync_folder(self.quarantine)
+        with self._store.begin() as session:
+            arrivals.refuse(session, [one.arrival_id for one in refused], code)
+        self._drop(refused)
+
+    def lost(self, gone: Sequence[arrivals.Arrival]) -> None:
+        """Forget objects whose files somebody took away, so that they can be sent again."""
+        _LOG.error("%d files are missing from the inbox", len(gone))
+        with self._store.begin() as session:
+            arrivals.forget(session, [one.arrival_id for one in gone])
+
+    def _write(self, path: Path, incoming: Incoming) -> None:
+        size = len(incoming.head) + len(incoming.data_set)
+        if self._spare:
+            disk = os.statvfs(self.waiting)
+            if disk.f_bavail * disk.f_frsize < size + self._spare:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(incoming.head)
+            stream.write(incoming.data_set)
+            stream.flush()
+            os.fsync(descriptor)
+
+    def _commit_all(self, batch: Sequence[arrivals.NewArrival]) -> list[bool]:
+        # A row must never name a file whose directory entry a power cut could take.
+        _sync_folder(self.waiting)
+        with self._store.begin() as session:
+            added = arrivals.add(session, batch)
+        return [one.file in added for one in batch]
+
+    def _forget(self, path: Path) -> None:
+        """Remove a file whose commit failed, unless it was committed all the same (a connection may
+        break after that) or nobody can tell: then the next sweep decides."""
+        try:
+            with self._store.read() as session:
+                named = path.name in arrivals.files(session, arrivals.ArrivalState.WAITING)
+        except SQLAlchemyError:
+            return
+        if not named:
+            path.unlink(missing_ok=True)
+
+    def _drop(self, settled: Iterable[arrivals.Arrival]) -> None:
+        for one in settled:
+            (self.waiting / one.file).unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        """Remove files that a killed process left: no row names them, so nobody was told that they
+        arrived (or they are settled, and the kill came before their file went)."""
+        with self._store.read() as session:
+            kept = {
+                self.waiting: arrivals.files(session, arrivals.ArrivalState.WAITING),
+                self.quarantine: arrivals.files(session, arrivals.ArrivalState.REFUSED),
+            }
+        orphans = [
+            path for folder, names in kept.items() for path in folder.iterdir()
+            if path.name not in names
+        ]  # fmt: skip
+        for path in orphans:
+            path.unlink()
+        if orphans:
+            _LOG.info("removed %d files that had not arrived wholly", len(orphans))
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _hold(path: Path, sweep: Callable[[], None]) -> int:
+    """Hold the lock that says that somebody may be writing; `sweep()` first where nobody is."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        return descriptor
+    sweep()
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return descriptor

@@ -1,0 +1,242 @@
+"""Studies that come by themselves: listener, watched folder and completion, in the background."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from radraft.core.errors import SettingsError
+from radraft.core.settings import LOOPBACK
+from radraft.exchange.values import (
+    IngestResult,
+    Outcome,
+)
+from radraft.pipeline.completion import Completion
+from radraft.pipeline.inbox import Inbox
+from radraft.store import arrivals
+
+if TYPE_CHECKING:
+    from radraft.core.settings import Settings
+    from radraft.exchange.dimse import (
+        Door,
+        Listener,
+    )
+    from radraft.exchange.watched_folder import Watcher
+    from radraft.llm.profiles import Profile
+    from radraft.store.database import Store
+    from radraft.studies.quality.judge import Seen
+
+_LOG = logging.getLogger("radraft.intake")
+
+TICK_S = 1.0
+"""How often the watched folder and the quiet times are looked at."""
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What came since the start of this process, and what waits or was refused in all."""
+
+    stored: int
+    known: int
+    failed: int
+    """Not stored, and the sender was told."""
+    taken_in: int
+    """Cases that are new or have new images."""
+    waiting: int
+    refused: int
+
+
+def wanted(settings: Settings) -> bool:
+    """Whether the settings name anything to receive from."""
+    return bool(settings.dicom_port) or settings.watch_dir is not None
+
+
+@contextmanager
+def opened_inbox(settings: Settings, store: Store) -> Iterator[Inbox]:
+    """The inbox of the data folder."""
+    inbox = Inbox(settings.data_dir, store, spare=settings.intake_spare_mib * MIB)
+    try:
+        yield inbox
+    finally:
+        inbox.close()
+
+
+def completion(
+    settings: Settings,
+    profile: Profile,
+    store: Store,
+    inbox: Inbox,
+    seen: Callable[[], Seen | None],
+) -> Completion:
+    """Takes complete studies out of `inbox` along the line."""
+    scratch = settings.data_dir / "scratch"
+    return Completion(
+        store,
+        inbox,
+        take_in=partial(_take_in, store=store, profile=profile, scratch=scratch, seen=seen),
+        quiet_s=lambda site: settings.quiet_by_site.get(site, settings.quiet_s),
+        scratch=scratch,
+    )
+
+
+@contextmanager
+def receiving(
+    settings: Settings,
+    profile: Profile,
+    store: Store,
+    *,
+    seen: Callable[[], Seen | None] = lambda: None,
+    wake: Callable[[], None] = lambda: None,
+) -> Iterator[Receiver]:
+    """Receive until the end of the context; `wake()` is called when cases wait for a draft.
+
+    SettingsError `dicom_peers_missing`, `dicom_port_in_use`, `dicom_tls_unusable`,
+    `watch_dir_unusable`.
+    """
+    with opened_inbox(settings, store) as inbox:
+        watcher = _watcher(settings, inbox)
+        listener = _listener(settings, inbox)
+        done = completion(settings, profile, store, inbox, seen)
+        receiver = Receiver(store, inbox, done, listener, watcher, wake)
+        receiver.start()
+        try:
+            yield receiver
+        finally:
+            if listener is not None:
+                listener.close()
+            receiver.stop()
+            receiver.join()
+
+
+class Receiver(threading.Thread):
+    """Looks at the watched folder and takes in complete studies, until `stop` is called."""
+
+    def __init__(
+        self,
+        store: Store,
+        inbox: Inbox,
+        completion: Completion,
+        listener: Listener | None,
+        watcher: Watcher | None,
+        wake: Callable[[], None],
+    ) -> None:
+        super().__init__(name="radraft-receiver", daemon=True)
+        self._store = store
+        self._inbox = inbox
+        self._completion = completion
+        self._listener = listener
+        self._watcher = watcher
+        self._wake = wake
+        self._stop_event = threading.Event()
+        self._taken_in = 0
+        self._logged: dict[Outcome, int] = {}
+
+    @property
+    def port(self) -> int | None:
+        """Of the DICOM listener."""
+        return self._listener.port if self._listener else None
+
+    def stop(self) -> None:
+        """End after the study that is being taken in."""
+        self._stop_event.set()
+
+    def progress(self) -> Progress:
+        """Where things stand."""
+        counts = self._inbox.counts()
+        with self._store.read() as session:
+            states = arrivals.counts(session)
+        return Progress(
+            stored=counts[Outcome.STORED],
+            known=counts[Outcome.KNOWN],
+            failed=self._listener.failed if self._listener else 0,
+            taken_in=self._taken_in,
+            waiting=states[arrivals.ArrivalState.WAITING],
+            refused=states[arrivals.ArrivalState.REFUSED],
+        )
+
+    def run(self) -> None:
+        """Thread body."""
+        while not self._stop_event.wait(TICK_S):
+            try:
+                if self._watcher is not None:
+                    self._watcher.poll()
+                taken = self._completion.run()
+            except (SQLAlchemyError, OSError) as error:
+                _LOG.error("receiving paused: %s", type(error).__name__)
+                continue
+            self._taken_in += taken
+            if taken:
+                self._wake()
+            self._log()
+
+    def _log(self) -> None:
+        """Counts, whenever they have changed: never who or what."""
+        counts = self._inbox.counts()
+        if counts != self._logged:
+            _LOG.info(
+                "objects stored %d, known before %d", counts[Outcome.STORED], counts[Outcome.KNOWN]
+            )
+            self._logged = counts
+
+
+def _take_in(
+    folder: Path,
+    site: str,
+    *,
+    store: Store,
+    profile: Profile,
+    scratch: Path,
+    seen: Callable[[], Seen | None],
+) -> IngestResult:
+    from radraft.pipeline.ingest import ingest
+
+    return ingest(folder, store=store, profile=profile, site=site, scratch=scratch, seen=seen)
+
+
+def _watcher(settings: Settings, inbox: Inbox) -> Watcher | None:
+    if settings.watch_dir is None:
+        return None
+    from radraft.exchange.watched_folder import Watcher
+
+    return Watcher(settings.watch_dir, inbox, site=settings.site, quiet_s=settings.quiet_s)
+
+
+def _listener(settings: Settings, inbox: Inbox) -> Listener | None:
+    if not settings.dicom_port:
+        return None
+    from radraft.exchange.dimse import Listener
+
+    return Listener(_door(settings), inbox)
+
+
+def _door(settings: Settings) -> Door:
+    from radraft.exchange.dimse import (
+        Door,
+        Peer,
+        Tls,
+    )
+
+    if settings.dicom_host not in LOOPBACK and not settings.dicom_peers:
+        raise SettingsError("dicom_peers_missing")
+    tls = None
+    if settings.dicom_tls_cert is not None:
+        tls = Tls(settings.dicom_tls_cert, settings.dicom_tls_key, settings.dicom_tls_ca)
+    return Door(
+        host=settings.dicom_host,
+        port=settings.dicom_port,
+        aet=settings.dicom_aet,
+        site=settings.site,
+        peers=tuple(Peer(one.aet, one.host, one.site) for one in settings.dicom_peers),
+        tls=tls,
+        most_bytes=settings.dicom_max_mib * MIB,
+        most_associations=settings.dicom_associations,
+    )

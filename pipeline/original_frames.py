@@ -1,0 +1,151 @@
+"""Frames of the files that studies came as, decoded in a killable worker."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from radraft.core.errors import (
+    NotFound,
+    StudyRejected,
+)
+from radraft.store import cases, instances
+from radraft.studies.choose.frames import Taker, cleaned
+from radraft.studies.choose.stacks import Slot
+from radraft.studies.decode import Decoder
+from radraft.studies.deidentify import deidentify
+from radraft.studies.read import read
+from radraft.studies.values import CheckedStudy, KeyImage, WindowName
+
+if TYPE_CHECKING:
+    from radraft.store.database import Store
+    from radraft.store.instances import StoredInstance
+
+IDLE_S = 30.0
+"""Seconds without a question after which the worker ends and the last file is removed."""
+THUMBNAIL = 256
+"""Pixels of a thumbnail's longer side."""
+
+
+class Originals:
+    """Decodes frames, one at a time. `close` ends the worker; the next question starts another."""
+
+    def __init__(self, store: Store, scratch: Path) -> None:
+        self._store = store
+        self._scratch = scratch
+        self._lock = threading.Lock()
+        self._decoder: Decoder | None = None
+        self._folder: Path | None = None
+        self._key = ""
+        self._timer: threading.Timer | None = None
+
+    def image(self, case_id: str, one: StoredInstance, frame: int, window: WindowName) -> KeyImage:
+        """A frame at full depth without burned-in text. StudyRejected where it cannot be decoded;
+        NotFound `key_image_unknown` where its file is gone."""
+        with self._lock:
+            self._stay_awake()
+            taker = Taker(self._running(), case_id, cleaned)
+            here = replace(one.deid, path=self._file(one.original_key))
+            image = taker.image(Slot(here, frame, 0.0), window)
+        if image is None:
+            raise taker.fault or StudyRejected("no_drawable_image")
+        return image
+
+    def thumbnail(self, case_id: str, one: StoredInstance, frame: int, window: WindowName) -> bytes:
+        """A frame as a small 8-bit PNG, made once and then kept."""
+        from PIL import Image
+
+        name = f"{one.deid.instance_ref}-{frame}-{window.value or 'own'}.png"
+        key = f"thumbnails/{case_id}/{name}"
+        try:
+            return self._store.objects.get(key)
+        except NotFound:
+            pixels = self.image(case_id, one, frame, window).pixels
+        picture = Image.fromarray(pixels)
+        picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
+        stream = io.BytesIO()
+        picture.save(stream, "PNG")
+        self._store.objects.put(key, stream.getvalue())
+        return stream.getvalue()
+
+    def known(self, case_id: str) -> tuple[StoredInstance, ...]:
+        """The images of a case in reading order, from their files where the case was taken in
+        before images were recorded one by one. NotFound `case_not_found`."""
+        with self._store.read() as session:
+            found = instances.of_case(session, case_id)
+            keys = () if found else instances.original_keys(session, case_id)
+        if keys:
+            self._record(case_id, keys)
+            with self._store.read() as session:
+                return instances.of_case(session, case_id)
+        return found
+
+    def close(self) -> None:
+        """End the worker and remove what was written for it."""
+        with self._lock:
+            self._end()
+
+    def _record(self, case_id: str, keys: tuple[str, ...]) -> None:
+        with self._folder_of(f"record-{case_id}-") as folder:
+            for number, key in enumerate(keys):
+                (folder / f"{number:06d}.dcm").write_bytes(self._store.objects.get(key))
+            for study in read(folder, folder / "work").studies:
+                deid = deidentify(CheckedStudy(study, ()), self._store.secret)
+                if deid.case_id == case_id:
+                    own = tuple(keys[int(one.path.stem)] for one in study.instances)
+                    with self._store.begin() as session:
+                        # Whoever else asks at the same time waits here and finds it done.
+                        cases.lock(session, case_id)
+                        if not instances.of_case(session, case_id):
+                            instances.add(session, study, deid, own)
+
+    @contextmanager
+    def _folder_of(self, prefix: str) -> Iterator[Path]:
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._scratch, prefix=prefix) as folder:
+            yield Path(folder)
+
+    def _running(self) -> Decoder:
+        if self._decoder is None:
+            self._decoder = Decoder()
+        return self._decoder
+
+    def _file(self, key: str) -> Path:
+        """The object as a file; the last one stays, because the frames of one file follow."""
+        if self._folder is None:
+            self._scratch.mkdir(parents=True, exist_ok=True)
+            self._folder = Path(tempfile.mkdtemp(dir=self._scratch, prefix="original-"))
+        path = self._folder / "original.dcm"
+        if key != self._key:
+            self._key = ""
+            try:
+                path.write_bytes(self._store.objects.get(key))
+            except NotFound:
+                raise NotFound("key_image_unknown") from None
+            self._key = key
+        return path
+
+    def _stay_awake(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = threading.Timer(IDLE_S, self.close)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._decoder is not None:
+            self._decoder.close()
+            self._decoder = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder, self._key = None, ""

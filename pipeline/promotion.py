@@ -1,0 +1,139 @@
+"""Promotion and roll-back: what drafts at a site changes in one transaction, or not at all.
+
+Nothing is stopped for it. The adapter is checked and loaded into the running vLLM first; drafts in
+progress end with the adapter they began with, and the next case asks the registry anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+from radraft.core.errors import (
+    AdapterError,
+    DraftingError,
+)
+from radraft.llm import adapter_loader
+from radraft.llm.adapter import Adapter
+from radraft.llm.endpoint import Endpoint
+from radraft.llm.record import RecordFile
+from radraft.pipeline.adapter_router import check_base
+from radraft.store import (
+    adapter_files,
+    adapters,
+)
+
+if TYPE_CHECKING:
+    from radraft.core.settings import Settings
+    from radraft.llm.profiles import Profile
+    from radraft.store.database import Store
+
+log = logging.getLogger("radraft.pipeline.promotion")
+
+PROBE_S = 60.0
+"""How long an adapter to be promoted may take for one token: a full batch comes first."""
+BACK_S = 5.0
+"""How long a roll-back waits for vLLM in all. It served before; a full vLLM must not keep the
+adapter that is wanted gone."""
+
+
+def promote(
+    adapter_id: str, *, store: Store, settings: Settings, profile: Profile, by: str
+) -> Adapter:
+    """Have a shadow serve its site. Not from inside an event loop.
+
+    AdapterError `adapter_unknown`, `adapter_move_refused`, `adapter_not_through_gate`,
+    `adapter_other_base`, `adapter_files_changed`, `adapter_not_loaded`, `adapter_by_missing`;
+    DraftingError where vLLM runs and does not answer. Then nothing has changed.
+    """
+    confirmed(by)
+    with store.read() as session:
+        adapter = adapters.may_serve(session, adapter_id)
+    check_base(adapter, profile)
+    folder = adapter_files.verified(settings.adapters_dir, adapter)
+    _try_out(adapter_id, folder, settings, profile)
+    with store.begin() as session:
+        promoted = adapters.promote(session, adapter_id, by=by)
+    log.info("adapter %s serves %s, confirmed by a person", adapter_id, adapter.site)
+    return promoted
+
+
+def roll_back(
+    site: str, *, store: Store, settings: Settings, profile: Profile, by: str, reason: str
+) -> Adapter | None:
+    """Have serve what served before; None where that is the base model. Not from inside an event
+    loop.
+
+    AdapterError `adapter_nothing_to_roll_back`, `adapter_other_base`, `adapter_files_changed`,
+    `adapter_not_loaded`, `adapter_by_missing`; then nothing has changed. A vLLM that is too busy
+    to answer in time, or down, does not hold it up: the next draft loads the adapter.
+    """
+    confirmed(by, reason)
+    with store.read() as session:
+        target = adapters.before(session, site)
+        adapter = None if target is None else adapters.get(session, target)
+    if adapter is not None:
+        _prepare(adapter, settings, profile)
+    with store.begin() as session:
+        if adapters.before(session, site) != target:
+            raise AdapterError("adapter_route_changed", site=site)
+        back = adapters.roll_back(session, site, by=by, reason=reason)
+    log.info("%s serves %s again", target or "the base model", site)
+    return back
+
+
+def confirmed(*words: str) -> None:
+    """AdapterError `adapter_by_missing` where a name or a reason is blank."""
+    if not all(word.strip() for word in words):
+        raise AdapterError("adapter_by_missing")
+
+
+def running(settings: Settings, profile: Profile) -> Endpoint | None:
+    """Where the vLLM answers that some process of radraft runs for this data folder, or the one at
+    `settings.llm_url`; None without one. Asks nobody and starts nothing."""
+    if settings.llm_url:
+        return Endpoint(settings.llm_url, settings.llm_key.get_secret_value(), profile.name)
+    found = RecordFile(settings.data_dir).read()
+    if found is None or not found.running():
+        return None
+    return Endpoint(f"http://127.0.0.1:{found.port}", found.key, profile.name)
+
+
+def _prepare(adapter: Adapter, settings: Settings, profile: Profile) -> None:
+    check_base(adapter, profile)
+    folder = adapter_files.verified(settings.adapters_dir, adapter)
+
+    async def in_time(endpoint: Endpoint) -> None:
+        async with asyncio.timeout(BACK_S):
+            await _load(endpoint, adapter.adapter_id, folder)
+
+    endpoint = running(settings, profile)
+    if endpoint is None:
+        return
+    try:
+        asyncio.run(in_time(endpoint))
+    except (DraftingError, TimeoutError):
+        log.warning("vLLM did not try adapter %s before it serves again", adapter.adapter_id)
+
+
+def _try_out(adapter_id: str, folder: Path, settings: Settings, profile: Profile) -> None:
+    endpoint = running(settings, profile)
+    if endpoint is None:
+        return
+    try:
+        asyncio.run(_load(endpoint, adapter_id, folder))
+    except DraftingError as error:
+        # One that is starting has nothing to lose a request from.
+        if error.code != "llm_unreachable":
+            raise
+        log.warning("vLLM did not answer; adapter %s was not tried", adapter_id)
+
+
+async def _load(endpoint: Endpoint, adapter_id: str, folder: Path) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        await adapter_loader.ensure(endpoint, adapter_id, folder, client)
+        await adapter_loader.probe(endpoint, adapter_id, client, PROBE_S)

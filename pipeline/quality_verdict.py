@@ -1,0 +1,41 @@
+"""A case's image quality as its reader is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from radraft.core.errors import NotFound
+from radraft.store import quality
+from radraft.studies.quality.texts import said
+from radraft.studies.quality.values import Verdict
+
+
+@dataclass(frozen=True)
+class Remark:
+    """One thing that is wrong with the images, and what to correct at the scanner."""
+
+    code: str
+    severity: Verdict
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The verdict and what led to it, the most serious first."""
+
+    verdict: Verdict
+    remarks: tuple[Remark, ...]
+
+
+def judged(session: Session, case_id: str) -> Judged | None:
+    """What was found wrong with the case's images; None where nobody judged them."""
+    try:
+        found = quality.of_case(session, case_id)
+    except NotFound:
+        return None
+    wrong = [reason for reason in found.reasons if reason.severity is not Verdict.GOOD]
+    remarks = tuple(Remark(one.code, one.severity, *said(one)) for one in wrong)
+    return Judged(found.verdict, remarks)

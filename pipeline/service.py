@@ -1,0 +1,280 @@
+"""What the workstation and the command line ask for, each call in a transaction of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from radraft.core import errors
+from radraft.core.errors import (
+    FollowupError,
+    NotFound,
+)
+from radraft.finetune import pairs
+from radraft.pipeline import (
+    draft as line,
+    late_images,
+)
+from radraft.pipeline.key_images import Choosing
+from radraft.pipeline.quality_verdict import (
+    Judged,
+    judged,
+)
+from radraft.prompts.build import gave_priors
+from radraft.reports import check, editing, edits, sign
+from radraft.reports.draft import (
+    Draft,
+    DraftedSentence,
+)
+from radraft.reports.values import Coverage, Report, SignedReport
+from radraft.store import cases, drafts, images, openings, questions
+
+if TYPE_CHECKING:
+    from radraft.core.settings import Settings
+    from radraft.llm.profiles import Profile
+    from radraft.llm.sentences import SentenceEncoder
+    from radraft.llm.server import Endpoint
+    from radraft.store.database import Store
+    from radraft.studies.quality.judge import Seen
+
+LlmState = Literal["ready", "starting", "down", "off"]
+
+
+@dataclass(frozen=True)
+class CaseView:
+    """Everything a study page shows. `identity` is for the reader's eyes only."""
+
+    case: cases.Case
+    identity: cases.Identity = field(repr=False)
+    images: tuple[cases.StoredImage, ...]
+    draft: Draft | None
+    working: editing.WorkingReport | None
+    versions: tuple[SignedReport, ...]
+    issues: tuple[check.Issue, ...]
+    turns: tuple[questions.Turn, ...]
+    partial: tuple[DraftedSentence, ...]
+    least_support: float | None
+    """`Draft.least_support` of the draft the working report began as."""
+    notice: tuple[str, str] | None
+    """(zh, en): why no model drafted this, or what the model's maker says of its drafts."""
+    quality: Judged | None
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """State of the service at one moment."""
+
+    llm: LlmState
+    model: str
+    waiting: int
+    drafting: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Llm:
+    """The service's sight of vLLM; `app.py` and the command line make one."""
+
+    state: Callable[[], LlmState]
+    endpoint: Callable[[], Endpoint | None]
+
+
+NO_LLM = Llm(state=lambda: "off", endpoint=lambda: None)
+
+
+class Service:
+    """One hospital's radraft. Thread-safe; holds no state that a restart may lose."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        profile: Profile,
+        *,
+        llm: Llm = NO_LLM,
+        partial: Callable[[str], tuple[DraftedSentence, ...]] = lambda case_id: (),
+        wake: Callable[[], None] = lambda: None,
+        seen: Callable[[], Seen | None] = lambda: None,
+    ) -> None:
+        self.store = store
+        self.settings = settings
+        self.profile = profile
+        self._llm = llm
+        self._partial = partial
+        self._wake = wake
+        self._seen = seen
+        self.choosing = Choosing(store, settings, profile, wake)
+        self._sentences: SentenceEncoder | None = None
+        self._sentences_lock = threading.Lock()
+
+    def worklist(self) -> tuple[cases.WorklistRow, ...]:
+        """Newest first."""
+        with self.store.read() as session:
+            return cases.worklist(session)
+
+    def case_view(self, case_id: str) -> CaseView:
+        """All of one study. NotFound where there is none."""
+        with self.store.read() as session:
+            case = cases.get_case(session, case_id)
+            stored = drafts.latest(session, case_id)
+            working = editing.current(session, case_id) if stored is not None else None
+            began = drafts.basis(session, case_id)
+            basis = began.draft if began is not None else None
+            told = began is not None and gave_priors(began.request_json)
+            return CaseView(
+                case=case,
+                identity=cases.identity(session, case_id),
+                images=cases.key_images(session, case_id),
+                draft=stored.draft if stored is not None else None,
+                working=working,
+                versions=sign.versions(session, case_id),
+                issues=(
+                    *late_images.issues(case),
+                    *(check.check(working.report, basis, prior_given=told) if working else ()),
+                ),
+                turns=questions.turns(session, case_id),
+                partial=self._partial(case_id),
+                least_support=basis.least_support if basis is not None else None,
+                notice=self.notice(stored.draft) if stored is not None else None,
+                quality=judged(session, case_id),
+            )
+
+    def notice(self, draft: Draft) -> tuple[str, str] | None:
+        """(zh, en) of what a reader must know about this draft before reading it."""
+        if draft.coverage is Coverage.DRAFTED:
+            return self.profile.notice.zh, self.profile.notice.en
+        return errors.message(draft.error_code or "llm_unreachable", {})
+
+    def image_png(self, image_id: str) -> bytes:
+        """A key image as 8-bit PNG."""
+        return images.png(self.store.objects, image_id)
+
+    def image_values(self, image_id: str) -> bytes:
+        """A key image at full depth: zlib-compressed little-endian int16, row by row."""
+        return images.values(self.store.objects, image_id)
+
+    def opened(self, case_id: str, reader: str, *, seconds_ago: float = 0.0) -> None:
+        """Note that `reader` opened the study so long ago. NotFound; ReportError
+        `author_invalid`."""
+        when = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+        with self.store.begin() as session:
+            openings.add(session, case_id, editing.checked_name(reader), when)
+
+    def save(
+        self, case_id: str, report: Report, *, base_revision: int, editor: str
+    ) -> editing.WorkingReport:
+        """Keep an edit. RevisionConflict where someone else saved since `base_revision`."""
+        with self.store.begin() as session:
+            return editing.save(
+                session, case_id, report, base_revision=base_revision, editor=editor
+            )
+
+    def sign(self, case_id: str, *, base_revision: int, author: str) -> SignedReport:
+        """Freeze the report and write its training pair, both or neither."""
+        edits.load_rules()
+        with self.store.begin() as session:
+            signed = sign.sign(
+                session,
+                case_id,
+                base_revision=base_revision,
+                author=author,
+                now=datetime.now(UTC),
+            )
+            case = cases.get_case(session, case_id)
+            stored = drafts.basis(session, case_id)
+            if stored is None:
+                raise NotFound("case_not_found", case_id=case_id)
+            opened = openings.last(session, case_id, signed.author, signed.signed_at)
+            pair = pairs.make_pair(
+                stored,
+                signed,
+                site=case.site,
+                patient_ref=case.patient_ref,
+                seconds=None if opened is None else (signed.signed_at - opened).total_seconds(),
+            )
+            pairs.save_pair(session, pair)
+            return signed
+
+    def amend(self, case_id: str, *, editor: str) -> editing.WorkingReport:
+        """Reopen a signed report as the working copy of its next version."""
+        with self.store.begin() as session:
+            return editing.amend(session, case_id, editor=editor)
+
+    def redraft(self, case_id: str) -> None:
+        """Queue a case again. What a person wrote stays."""
+        with self.store.begin() as session:
+            cases.requeue(session, case_id)
+        self._wake()
+
+    def ingest(self, path: Path) -> line.IngestResult:
+        """Take in the files at `path`; what can be drafted waits for the worker."""
+        result = line.ingest(
+            path,
+            store=self.store,
+            profile=self.profile,
+            site=self.settings.site,
+            scratch=self.settings.data_dir / "scratch",
+            seen=self._seen,
+        )
+        self._wake()
+        return result
+
+    def ask(self, case_id: str, question: str, *, asked_by: str) -> questions.Turn:
+        """Answer a question from the newest signed version and keep the turn with the case."""
+        from radraft.llm import followup
+
+        signed = self.signed(case_id)
+        with self.store.read() as session:
+            history = tuple((t.question, t.answer) for t in questions.turns(session, case_id))
+        answer = followup.ask(
+            question,
+            signed,
+            profile=self.profile,
+            endpoint=self._llm.endpoint(),
+            sentences=self._sentence_encoder(),
+            history=history,
+        )
+        with self.store.begin() as session:
+            return questions.add_turn(
+                session,
+                case_id,
+                question=question,
+                answer=answer.answer,
+                lang=answer.lang,
+                citations=answer.citations,
+                refused=answer.refused,
+                asked_by=asked_by,
+            )
+
+    def signed(self, case_id: str) -> SignedReport:
+        """The newest signed version. FollowupError `followup_not_signed` where there is none."""
+        with self.store.read() as session:
+            cases.get_case(session, case_id)
+            versions = sign.versions(session, case_id)
+        if not versions:
+            raise FollowupError("followup_not_signed")
+        return versions[-1]
+
+    def status(self) -> ServiceStatus:
+        """State of vLLM and of the queue."""
+        with self.store.read() as session:
+            counts = cases.counts(session)
+        return ServiceStatus(
+            llm=self._llm.state(),
+            model=self.profile.name,
+            waiting=counts[cases.CaseState.RECEIVED],
+            drafting=counts[cases.CaseState.DRAFTING],
+            failed=counts[cases.CaseState.FAILED],
+        )
+
+    def _sentence_encoder(self) -> SentenceEncoder:
+        with self._sentences_lock:
+            if self._sentences is None:
+                from radraft.llm.sentences import SentenceEncoder
+
+                self._sentences = SentenceEncoder.load()
+            return self._sentences

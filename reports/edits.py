@@ -1,0 +1,137 @@
+"""What a reader changed: the draft against the signed report, by sentence and as a whole."""
+
+from __future__ import annotations
+
+from rapidfuzz.distance import Levenshtein
+
+from radraft.eval.values import Lang
+from radraft.reports.diff import moved_ids
+from radraft.reports.findings.extract import extract
+from radraft.reports.findings.statements import (
+    Side,
+    State,
+    Statement,
+    statements,
+)
+from radraft.reports.training_pair import (
+    Edit,
+    EditStats,
+    SentenceEdit,
+)
+from radraft.reports.values import Report, Section, Sentence
+
+
+def edit_stats(draft: Report, signed: Report) -> EditStats:
+    """Edits in the signed report's reading order, then what was deleted in the draft's.
+
+    Distances are Levenshtein by character over the longer text's length: 0 for the same text,
+    1 for nothing in common, 0 for two empty texts. The whole report's distances compare its
+    sentences joined by line feeds, so a move costs there though it costs a sentence nothing.
+
+    A changed sentence is `CORRECTED` where either language states something else than before: a
+    finding more or less, another certainty, or another side; `REWORDED` otherwise. What only a more
+    specific finding implies is not counted beside it.
+    """
+    before = {sentence.id: sentence for sentence in draft.sentences}
+    after = {sentence.id for sentence in signed.sentences}
+    moved = moved_ids(draft, signed)
+    edits = [
+        _edit(section, before.get(sentence.id), sentence, moved)
+        for section, sentence in _placed(signed)
+    ]
+    edits += [
+        _edit(section, sentence, None, moved)
+        for section, sentence in _placed(draft)
+        if sentence.id not in after
+    ]
+    return EditStats(
+        sentences=tuple(edits),
+        distance_zh=_distance(draft, signed, "zh"),
+        distance_en=_distance(draft, signed, "en"),
+    )
+
+
+def report_distance(draft: Report, signed: Report) -> float:
+    """`EditStats.distance` alone: no sentence is read for its findings."""
+    return (_distance(draft, signed, "zh") + _distance(draft, signed, "en")) / 2
+
+
+def distance(before: str, after: str) -> float:
+    """Normalised Levenshtein distance by character, 0 to 1."""
+    return float(Levenshtein.normalized_distance(before, after))
+
+
+def load_rules() -> None:
+    """Read the vocabularies now (about a second, once): whoever holds a lock does it before."""
+    statements(extract("右肺结节", "zh"))
+    statements(extract("nodule in the right lung", "en"))
+
+
+def _edit(
+    section: Section, before: Sentence | None, after: Sentence | None, moved: frozenset[str]
+) -> SentenceEdit:
+    old_zh, old_en = ("", "") if before is None else (before.zh, before.en)
+    new_zh, new_en = ("", "") if after is None else (after.zh, after.en)
+    sentence = after or before
+    assert sentence is not None
+    changed, turned = _changes(((old_zh, new_zh, "zh"), (old_en, new_en, "en")))
+    if before is None:
+        edit = Edit.ADDED
+    elif after is None:
+        edit = Edit.DELETED
+    elif (old_zh, old_en) == (new_zh, new_en):
+        edit = Edit.KEPT
+    else:
+        edit = Edit.CORRECTED if changed or turned else Edit.REWORDED
+    return SentenceEdit(
+        sentence_id=sentence.id,
+        section=section,
+        edit=edit,
+        moved=sentence.id in moved,
+        distance_zh=distance(old_zh, new_zh),
+        distance_en=distance(old_en, new_en),
+        findings=tuple(sorted(changed)),
+        sides=tuple(sorted(turned)),
+    )
+
+
+def _changes(texts: tuple[tuple[str, str, Lang], ...]) -> tuple[set[str], set[str]]:
+    """Codes whose certainty changed in any language, and other codes whose side did."""
+    changed: set[str] = set()
+    turned: set[str] = set()
+    for before, after, lang in texts:
+        if before == after:
+            continue
+        old, new = statements(extract(before, lang)), statements(extract(after, lang))
+        for code in old.keys() | new.keys():
+            was, now = old.get(code, _UNSTATED), new.get(code, _UNSTATED)
+            if was.implied and now.implied:
+                continue
+            if was.state is not now.state:
+                changed.add(code)
+            elif _other_side(was, now):
+                turned.add(code)
+    return changed, turned - changed
+
+
+_UNSTATED = Statement(State.UNSTATED, implied=True)
+
+
+def _other_side(was: Statement, now: Statement) -> bool:
+    # "No effusion on either side" and "no effusion" say the same.
+    named = was.state is not State.ABSENT or Side.UNKNOWN not in (was.side, now.side)
+    return named and was.side is not now.side
+
+
+def _placed(report: Report) -> list[tuple[Section, Sentence]]:
+    return [(Section.FINDINGS, sentence) for sentence in report.findings] + [
+        (Section.IMPRESSION, sentence) for sentence in report.impression
+    ]
+
+
+def _distance(draft: Report, signed: Report, lang: Lang) -> float:
+    return distance(_whole(draft, lang), _whole(signed, lang))
+
+
+def _whole(report: Report, lang: str) -> str:
+    return "\n".join(str(getattr(sentence, lang)) for sentence in report.sentences)

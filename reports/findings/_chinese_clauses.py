@@ -1,0 +1,284 @@
+"""A Chinese sentence as clauses with the findings that their words name.
+
+Most names are put together: a head (结节, 积液, 增大) says a finding of the organs that stand
+before it, also across 及 and 、 (纵隔及双肺门淋巴结肿大), or of the clause before where its own
+names none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from radraft.reports.findings._chinese_matcher import Token
+from radraft.reports.findings._chinese_rules import (
+    Organ,
+    composed,
+    matcher,
+    normality,
+    places,
+    rules,
+    shared_head,
+    words,
+)
+from radraft.reports.findings._places import of_lung
+from radraft.reports.findings.values import Change
+from radraft.reports.findings.vocabulary import Region, vocabulary
+from radraft.reports.values import Certainty
+
+_SIDES = {"左": "left", "右": "right", "双": "bilateral", "两": "bilateral"}
+_CHAMBERS = ("心", "室", "房", "双j", "双腔")
+
+
+@dataclass(eq=False, slots=True)
+class Found:
+    """A finding named in a clause, while what is said of it is still being read."""
+
+    code: str
+    start: int
+    end: int
+    index: int
+    """Of its token in the clause."""
+    sides: set[str] = field(default_factory=set)
+    organs: list[Organ] = field(default_factory=list)
+    own: bool = False
+    """Whether a side or place stands before it in its clause."""
+    listed: bool = False
+    """Denied by a cue before it, which may run on."""
+    polarity: Certainty = Certainty.PRESENT
+    fixed: bool = False
+    """Polarity is part of the words themselves (心影不大)."""
+    denied_only: bool = False
+    change: Change | None = None
+    sizes: tuple[float, ...] = ()
+    dropped: bool = False
+    side: str | None = None
+    anatomy: str | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Clause:
+    """Words between commas, with where they stand in the sentence."""
+
+    start: int
+    end: int
+    opener: str
+    """The character before it; empty at the sentence's start."""
+    tokens: list[Token]
+    found: list[Found] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Said:
+    """An organ named in a clause, with the side said of it."""
+
+    organ: Organ
+    side: str | None
+
+
+def clauses(sentence: str) -> list[Clause]:
+    """The clauses of a plain sentence, findings resolved but their polarity not yet read."""
+    found: list[Clause] = []
+    start, tokens, opener = 0, [], ""
+    for token in matcher().find(sentence):
+        asked = sentence[token.start] == "?"
+        if asked:
+            tokens.append(token)
+        if asked or "clause" in token.kinds:
+            found.append(Clause(start, token.start, opener, tokens))
+            start, tokens, opener = token.end, [], sentence[token.start]
+        elif not asked:
+            tokens.append(token)
+    found.append(Clause(start, len(sentence), opener, tokens))
+    before: list[list[_Said]] = []
+    for clause in found:
+        before += _Reading(sentence, clause, before).run()
+    return found
+
+
+class _Reading:
+    """One pass over a clause's tokens."""
+
+    def __init__(self, sentence: str, clause: Clause, before: list[list[_Said]]) -> None:
+        self.sentence, self.clause, self.before = sentence, clause, before
+        self.groups: list[list[_Said]] = []
+        self.sides: list[str] = []
+        self.organs: list[Organ] = []
+        self.joined = False  # whether the token before was a conjunction
+        self.bare_organs = False  # whether organs stand before that no finding took yet
+        self.rest = False  # whether 余 stands before
+
+    def run(self) -> list[list[_Said]]:
+        for index, token in enumerate(self.clause.tokens):
+            kinds = token.kinds
+            if "ignore" in kinds:
+                continue
+            if "head" in kinds or "name" in kinds:
+                self._finding(index, token)
+            elif "organ" in kinds:
+                self._organ(kinds["organ"][0], self.sentence[token.start : token.end])
+            elif "side" in kinds:
+                self.sides.append(kinds["side"][0])
+                continue  # 、右 keeps the coordination open
+            elif "normal" in kinds:
+                self._normal(index, token)
+            elif "rest" in kinds:
+                self.rest = True
+            self.joined = "conjunction" in kinds or "alternative" in kinds
+        return self.groups
+
+    def _organ(self, organ: Organ, phrase: str) -> None:
+        if organ.name not in words("sideless_organs"):
+            self.sides += sides_in(phrase)
+        if organ.name == "node":
+            self._nodes()
+            return
+        said = _Said(organ, self.sides[-1] if self.sides else None)
+        self.organs.append(organ)
+        if self.joined and self.bare_organs:
+            self.groups[-1].append(said)
+        else:
+            self.groups.append([said])
+        self.bare_organs = True
+
+    def _nodes(self) -> None:
+        """纵隔及肺门 before 淋巴结 are places of nodes."""
+        if self.groups:
+            self.groups[-1] = [
+                _Said(Organ(f"{said.organ.name}_node", None), said.side) for said in self.groups[-1]
+            ]
+        else:
+            self.groups.append([_Said(Organ("node", None), None)])
+
+    def _finding(self, index: int, token: Token) -> None:
+        phrase = self.sentence[token.start : token.end]
+        heads = token.kinds.get("head", ())
+        if "compared" in token.kinds and self.clause.found and not self.organs:
+            return  # 结节较前增大: the word is about the finding before it
+        for head in sorted(heads, key=words("denied_heads").__contains__):
+            hits = self._resolve(head)
+            if hits:
+                self._add_all(index, token, hits, denied_only=head in words("denied_heads"))
+                return
+        bound = words("bound_heads") & set(heads) or (heads and self._elsewhere())
+        if "name" not in token.kinds or bound:
+            return
+        codes = token.kinds["name"]
+        hits = [(code, None) for code in codes]
+        if self.joined and self.groups and self.bare_organs:
+            shared = [(shared_head(phrase, said.organ.name), said) for said in self.groups[-1]]
+            hits = [(code, said) for code, said in shared if code] + hits
+        self._add_all(index, token, hits)
+        self._remember(codes[0], phrase)
+
+    def _elsewhere(self) -> bool:
+        """Whether the clause has said an organ that its words' usual one is not."""
+        return bool(self.groups) and self.groups[-1][-1].organ.name not in words("open_organs")
+
+    def _resolve(self, head: str) -> list[tuple[str, _Said | None]]:
+        behind = [] if self.groups or head in words("near_heads") else self.before[-3:]
+        for group in [*reversed(self.groups), *reversed(behind)]:
+            hits: list[tuple[str, _Said | None]] = [
+                (code, said) for said in group if (code := composed(head, said.organ.name))
+            ]
+            if hits:
+                return hits if group in self.groups else [(hits[0][0], None)]
+            if group in self.groups and group[-1].organ.name in words("closed_organs"):
+                return []
+        named = {said.organ.name for group in [*self.before, *self.groups] for said in group}
+        default = composed(head, "none") if named <= words("chest_organs") else None
+        default = default or composed(head, "any")
+        return [(default, None)] if default else []
+
+    def _add_all(
+        self,
+        index: int,
+        token: Token,
+        hits: list[tuple[str, _Said | None]],
+        denied_only: bool = False,
+    ) -> None:
+        apart = len({code for code, _ in hits}) > 1
+        phrase = self.sentence[token.start : token.end]
+        sides, organs = sides_in(phrase), inner_places(phrase)
+        start = token.start
+        for code in dict.fromkeys(code for code, _ in hits):
+            found = Found(code, start, token.end, index, denied_only=denied_only)
+            own = [said for other, said in hits if other == code and said is not None]
+            if apart and own:
+                found.sides = {said.side for said in own if said.side}
+                found.organs = [said.organ for said in own]
+            else:
+                found.sides = set(self.sides)
+                found.organs = list(self.organs)
+            found.own = bool(found.sides or found.organs)
+            found.sides.update(sides)
+            found.organs += organs
+            self.clause.found.append(found)
+        self.sides, self.organs, self.bare_organs = [], [], False
+
+    def _remember(self, code: str, phrase: str) -> None:
+        """The organ of a name stands for the heads after it."""
+        organs = inner_places(phrase)
+        name = organ_of(code) or (organs[-1].name if organs else None)
+        region = vocabulary()[code].region
+        if name is None and region is not Region.CHEST:
+            name = region.value
+        if name is not None:
+            self.groups.append([_Said(Organ(name, None), None)])
+
+    def _normal(self, index: int, token: Token) -> None:
+        taken = bool(self.clause.found) and not self.organs
+        if denies(self.clause, index) or not self.groups or taken:
+            return
+        for predicate in token.kinds["normal"]:
+            hits = [
+                (code, said)
+                for said in self.groups[-1]
+                if (code := normality(predicate, said.organ.name))
+            ]
+            if hits and hits[0][0] == "no_finding" and self.rest:
+                return
+            if hits:
+                before = len(self.clause.found)
+                self._add_all(index, token, list(hits))
+                for found in self.clause.found[before:]:
+                    found.fixed = True
+                    absent = found.code != "no_finding"
+                    found.polarity = Certainty.ABSENT if absent else Certainty.PRESENT
+                return
+
+
+def denies(clause: Clause, index: int) -> bool:
+    """Whether 没有异常 and the like only open what they deny (没有异常积液)."""
+    token = clause.tokens[index]
+    after = clause.tokens[index + 1] if index + 1 < len(clause.tokens) else None
+    return (
+        "unseen" in token.kinds.get("normal", ())
+        and after is not None
+        and after.start == token.end
+        and bool({"head", "name"} & set(after.kinds))
+    )
+
+
+def sides_in(phrase: str) -> list[str]:
+    """Sides that an organ's or a finding's own name says (肝右叶, 左移)."""
+    if any(word in phrase for word in _CHAMBERS):
+        return []
+    return [side for character, side in _SIDES.items() if character in phrase]
+
+
+@lru_cache(maxsize=4096)
+def inner_places(phrase: str) -> tuple[Organ, ...]:
+    """Organs that a finding's own name says (肺尖胸膜增厚)."""
+    return tuple(
+        organ for token in places().find(phrase) for organ in token.kinds.get("organ", ())[:1]
+    )
+
+
+@lru_cache(maxsize=256)
+def organ_of(code: str) -> str | None:
+    """The organ that a finding's name brings to the words after it."""
+    for organ, codes in rules()["organ_of"].items():
+        if code in codes.split():
+            return str(organ)
+    return "lung" if of_lung(code) else None

@@ -1,0 +1,133 @@
+"""Side and place of each finding of a Chinese sentence."""
+
+from __future__ import annotations
+
+import re
+
+from radraft.reports.findings._chinese_clauses import (
+    Clause,
+    Found,
+    organ_of,
+)
+from radraft.reports.findings._chinese_rules import (
+    Organ,
+    words,
+)
+from radraft.reports.findings._chinese_scope import chains
+from radraft.reports.findings._places import places_of
+
+_PARTIAL = re.compile("状|线|受压|压缩|压迫|亚段|段下")
+_LOBES = ("upper_lobe", "middle_lobe", "lower_lobe", "lingula")
+
+
+def set_places(sentence: str, parts: list[Clause]) -> None:
+    """Sides and places: a finding's own, those of its list, or those of what it interprets."""
+    before: Found | None = None
+    for place, clause in enumerate(parts):
+        _own(clause, parts[place + 1] if place + 1 < len(parts) else None)
+        hangs = before is not None and _hangs(sentence, clause)
+        previous: Found | None = None
+        for chain in chains(clause):
+            for found in chain:
+                source = previous if previous is not None else before if hangs else None
+                if source is not None:
+                    _inherit(found, source, listed=previous is not None)
+                previous = found
+        if not clause.found:
+            _aside(clause, parts, place)
+            previous = _unread(clause)
+        before = previous or before
+        _refine(sentence, clause)
+
+
+def _own(clause: Clause, following: Clause | None) -> None:
+    for found in clause.found:
+        if found.sides and found.code not in words("unpaired"):
+            both = len(found.sides) > 1 or "bilateral" in found.sides
+            found.side = "bilateral" if both else next(iter(found.sides))
+        said = {organ.anatomy for organ in found.organs if organ.anatomy in places_of(found.code)}
+        if len(said) == 1:
+            found.anatomy = said.pop()
+        if found.code == "malpositioned_device":
+            ahead = [] if following is None or following.found else following.tokens
+            found.side = next(
+                (
+                    str(token.kinds["side"][0])
+                    for token in [*clause.tokens[found.index + 1 :], *ahead]
+                    if "side" in token.kinds
+                ),
+                None,
+            )
+
+
+def _inherit(found: Found, source: Found, listed: bool) -> None:
+    """What a finding with no place of its own takes from the one it is listed with or about."""
+    if found.own or found.anatomy is not None:
+        return
+    same_organ = not listed and organ_of(found.code) == organ_of(source.code) is not None
+    sideless = words("unpaired") if same_organ else words("unpaired") | words("own_side")
+    if found.side is None and found.code not in sideless:
+        found.side = source.side
+    if source.anatomy in places_of(found.code):
+        found.anatomy = source.anatomy
+
+
+def _hangs(sentence: str, clause: Clause) -> bool:
+    """Whether a clause interprets the finding before it, or hangs on it."""
+    if not clause.tokens or not clause.found:
+        return False
+    first = clause.tokens[0]
+    opens = first.start - clause.start <= 1
+    if opens and {"inside", "uncertainty_before", "strong"} & set(first.kinds):
+        return True
+    last = clause.found[-1]
+    hedged = any(
+        "uncertainty_after" in token.kinds for token in clause.tokens[last.index + 1 :]
+    ) or any("alternative" in token.kinds for token in clause.tokens)
+    return hedged and clause.found[0].start - clause.start <= 3
+
+
+def _unread(clause: Clause) -> Found | None:
+    """A stand-in for what a clause describes without naming a finding, with its place."""
+    sides: set[str] = set()
+    organs: list[Organ] = []
+    for token in clause.tokens:
+        sides.update(token.kinds.get("side", ()))
+        organs += token.kinds.get("organ", ())[:1]
+    both = len(sides) > 1 or "bilateral" in sides
+    said = {o.anatomy for o in organs if o.anatomy in words("any_places")}
+    if not organs or not (sides or said):
+        return None
+    found = Found("", 0, 0, 0)
+    found.side = "bilateral" if both else next(iter(sides), None)
+    found.anatomy = said.pop() if len(said) == 1 else None
+    return found
+
+
+def _aside(clause: Clause, parts: list[Clause], place: int) -> None:
+    """(右侧) after a finding."""
+    if clause.opener != "<" or not place or not parts[place - 1].found:
+        return
+    sides = [token.kinds["side"][0] for token in clause.tokens if "side" in token.kinds]
+    target = parts[place - 1].found[-1]
+    free = target.side is None and target.code not in words("unpaired")
+    if free and len(sides) == 1 == len(clause.tokens):
+        target.side = sides[0]
+
+
+def _refine(sentence: str, clause: Clause) -> None:
+    """Codes that the words around a finding make more specific."""
+    for found in clause.found:
+        phrase = sentence[found.start : found.end]
+        lead = sentence[clause.start : found.end]
+        if found.code == "rib_fracture":
+            around = sentence[clause.start : clause.end]
+            if any(word in around for word in ("陈旧", "愈合", "旧的", "旧性")):
+                found.code = "old_rib_fracture"
+            elif "新鲜" in around or "急性" in around:
+                found.code = "acute_rib_fracture"
+        elif found.code == "atelectasis" and "不张" in phrase and not _PARTIAL.search(phrase):
+            if found.anatomy in _LOBES or "段不张" in lead or "叶不张" in lead:
+                found.code = "lobar_collapse"
+        elif found.code == "fracture" and any(organ.name == "rib" for organ in found.organs):
+            found.code = "rib_fracture"

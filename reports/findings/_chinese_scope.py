@@ -1,0 +1,244 @@
+"""Which findings of a clause are denied, hedged, asked about or only recommended."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from radraft.reports.findings._chinese_clauses import (
+    Clause,
+    Found,
+    denies,
+)
+from radraft.reports.findings._chinese_matcher import Token
+from radraft.reports.findings._chinese_rules import words
+from radraft.reports.findings.values import Change
+from radraft.reports.findings.vocabulary import Kind, vocabulary
+from radraft.reports.values import Certainty
+
+_LINKS = ("conjunction", "alternative", "side", "organ", "ignore")
+
+
+def chains(clause: Clause) -> list[list[Found]]:
+    """Findings joined by 、及 和 或, by where they stand."""
+    grouped: list[list[Found]] = []
+    for found in clause.found:
+        if grouped and _linked(clause, grouped[-1][-1].index, found.index):
+            grouped[-1].append(found)
+        else:
+            grouped.append([found])
+    return grouped
+
+
+def set_polarity(sentence: str, parts: list[Clause]) -> None:
+    """Polarity of every finding of a sentence, and which are not statements at all."""
+    recommended = asking = False
+    denied: Clause | None = None
+    for clause in parts:
+        asking = _asks(clause, asking)
+        going_on = recommended and _goes_on(clause)
+        recommended = going_on or any("recommend" in t.kinds for t in clause.tokens)
+        for found in clause.found:
+            found.dropped = found.dropped or asking or going_on
+        for chain in chains(clause):
+            _before(sentence, clause, chain, denied)
+            _after(sentence, clause, chain)
+            _alternatives(clause, chain)
+        _late(sentence, clause, parts)
+        _cut_at_recommendation(clause)
+        denied = clause if _still_denied(clause) else None
+    for clause in parts:
+        for found in clause.found:
+            if found.denied_only:
+                found.dropped = found.dropped or found.polarity is not Certainty.ABSENT
+                if found.code == "no_finding":
+                    found.polarity = Certainty.PRESENT
+
+
+def _still_denied(clause: Clause) -> bool:
+    """Whether a negation runs to the clause's end, so that the next may go on with its list."""
+    if clause.found:
+        return clause.found[-1].listed
+    return any(
+        "negation_before" in token.kinds or "unseen" in token.kinds.get("normal", ())
+        for token in clause.tokens
+    )
+
+
+def _linked(clause: Clause, left: int, right: int) -> bool:
+    between = clause.tokens[left + 1 : right]
+    if left == right:
+        return True
+    joined = any("conjunction" in t.kinds or "alternative" in t.kinds for t in between)
+    gaps = clause.tokens[right].start - clause.tokens[left].end
+    links = all(any(kind in t.kinds for kind in _LINKS) for t in between)
+    return links and (joined or gaps == 0)
+
+
+def _before(sentence: str, clause: Clause, chain: list[Found], denied: Clause | None) -> None:
+    cue, stopped = _cue(sentence, clause, chain[0])
+    if cue is None and not stopped and denied is not None and _bare(clause, chain):
+        cue = Certainty.ABSENT
+    for found in chain if cue is not None else ():
+        if not found.fixed:
+            found.polarity = cue or found.polarity
+            found.listed = cue is Certainty.ABSENT
+        elif cue is Certainty.UNCERTAIN and found.code == "no_finding":
+            found.polarity = cue
+    removed = [i for i, t in enumerate(clause.tokens) if "negation_removed" in t.kinds]
+    if any(chain[0].index == i + 1 + _sides(clause, i) for i in removed):
+        _set(chain, Certainty.ABSENT, Change.RESOLVED)  # 拔除右侧胸管
+
+
+def _cue(sentence: str, clause: Clause, first: Found) -> tuple[Certainty | None, bool]:
+    """What the nearest cue before a finding makes of it, and whether its reach was cut off."""
+    for index in range(first.index - 1, -1, -1):
+        token = clause.tokens[index]
+        before = clause.tokens[index - 1] if index else None
+        touches = before is not None and before.end == token.start
+        if "negation_before" in token.kinds or denies(clause, index) or _not_now(sentence, token):
+            return Certainty.ABSENT, False
+        if "uncertainty_before" in token.kinds and not _closes(clause, index):
+            # 没有可疑结节, 没有结节、可疑肿块: the hedge is part of what is denied.
+            inside = touches and _denied(clause, index - 1)
+            return (Certainty.ABSENT if inside else Certainty.UNCERTAIN), False
+        if "but" in token.kinds or "comparison" in token.kinds:
+            return None, True
+        # 没有显示 and the like: the verb belongs to the negation right before it.
+        if "see" in token.kinds and not (touches and before and "negation_before" in before.kinds):
+            return None, True
+    return None, False
+
+
+def _not_now(sentence: str, token: Token) -> bool:
+    """目前未见 and the like, which also open what they deny."""
+    return "negation_gone" in token.kinds and sentence[token.start : token.end].endswith("未见")
+
+
+def _sides(clause: Clause, index: int) -> int:
+    """How many words of side stand right after a token."""
+    following = clause.tokens[index + 1 :]
+    return next((i for i, token in enumerate(following) if "side" not in token.kinds), 0)
+
+
+def _denied(clause: Clause, index: int) -> bool:
+    """Whether a token is a negation, or joins on to a finding that is denied."""
+    kinds = clause.tokens[index].kinds
+    if "negation_before" in kinds:
+        return True
+    earlier = [found for found in clause.found if found.index < index]
+    joins = "conjunction" in kinds or "alternative" in kinds
+    return joins and bool(earlier) and earlier[-1].listed
+
+
+def _bare(clause: Clause, chain: list[Found]) -> bool:
+    """Whether a clause is only the next item of the list before it."""
+    if any("instance" in token.kinds for token in clause.tokens[:1]):
+        return True  # 没有异常, 如积液或气胸
+    lead = clause.tokens[: chain[0].index]
+    tail = clause.tokens[chain[-1].index + 1 :]
+    if any(not {"conjunction", "alternative"} & set(token.kinds) for token in lead) or tail:
+        return False
+    if any(f.code not in words("list_items") and (f.own or f.organs) for f in chain):
+        return False
+    if any(vocabulary()[found.code].kind is Kind.DEVICE for found in chain):
+        return False
+    return chain[0].start - clause.start <= 2 and clause.end - chain[-1].end <= 1
+
+
+def _closes(clause: Clause, index: int) -> bool:
+    """Whether a hedge that could open a statement closes the one before it (肺炎可能)."""
+    token = clause.tokens[index]
+    if "uncertainty_after" not in token.kinds or not index:
+        return False
+    before = clause.tokens[index - 1]
+    if not {"name", "head", "organ"} & set(before.kinds) or token.start - before.end > 1:
+        return False
+    return any(found.index == index - 1 for found in clause.found)
+
+
+def _after(sentence: str, clause: Clause, chain: list[Found]) -> None:
+    last = chain[-1]
+    for index in range(last.index + 1, len(clause.tokens)):
+        kinds = clause.tokens[index].kinds
+        if any(found.index == index for found in clause.found):
+            return
+        gap = clause.tokens[index].start - last.end
+        if "history_after" in kinds and gap <= 1:
+            last.dropped = vocabulary()[last.code].kind is not Kind.DEVICE
+            return
+        if "negation_gone" in kinds or "negation_removed" in kinds:
+            _set(chain, Certainty.ABSENT, Change.RESOLVED)
+            return
+        if "negation_after" in kinds or "negation_before" in kinds:
+            rest = sentence[clause.tokens[index].end : clause.end]
+            if len(rest.rstrip("?")) == 0:
+                _set(chain, Certainty.ABSENT, None)
+            return
+        if "uncertainty_after" in kinds and (
+            "uncertainty_before" not in kinds
+            or _closes(clause, index)
+            or not any(found.index > index for found in clause.found)
+        ):
+            _set(chain, Certainty.UNCERTAIN, None)
+            return
+        if {"but", "see"} & set(kinds) and "strong" not in kinds:
+            return
+
+
+def _set(chain: list[Found], polarity: Certainty, change: Change | None) -> None:
+    for found in chain:
+        if (
+            polarity is Certainty.UNCERTAIN
+            and found.polarity is Certainty.ABSENT
+            and not found.fixed
+        ):
+            continue
+        found.polarity = polarity
+        found.change = change or found.change
+
+
+def _alternatives(clause: Clause, chain: list[Found]) -> None:
+    for left, right in pairwise(chain):
+        between = clause.tokens[left.index + 1 : right.index]
+        if any("alternative" in token.kinds for token in between):
+            for found in (left, right):
+                if found.polarity is Certainty.PRESENT:
+                    found.polarity = Certainty.UNCERTAIN
+
+
+def _late(sentence: str, clause: Clause, parts: list[Clause]) -> None:
+    """A clause that only says that what the clause before it names is gone."""
+    if clause.found:
+        return
+    place = parts.index(clause)
+    if not place or any("organ" in token.kinds for token in clause.tokens):
+        return
+    for token in clause.tokens:
+        if "negation_gone" in token.kinds or "negation_removed" in token.kinds:
+            for chain in chains(parts[place - 1])[-1:]:
+                _set(chain, Certainty.ABSENT, Change.RESOLVED)
+
+
+def _asks(clause: Clause, asking: bool) -> bool:
+    for index, token in enumerate(clause.tokens):
+        if "history_end" in token.kinds and asking and token.end == clause.end:
+            return False
+        if "history" in token.kinds and token.start - clause.start <= 1 and not asking:
+            asking = index == 0 and (clause.opener in ("", ",", "<") or asking)
+    return asking
+
+
+def _goes_on(clause: Clause) -> bool:
+    """Whether a clause goes on with the recommendation before it."""
+    first = clause.tokens[0] if clause.tokens else None
+    return first is None or (
+        first.start == clause.start and bool({"recommend", "recommend_on"} & set(first.kinds))
+    )
+
+
+def _cut_at_recommendation(clause: Clause) -> None:
+    at = next((t.start for t in clause.tokens if "recommend" in t.kinds), None)
+    if at is not None:
+        for found in clause.found:
+            if found.start > at:
+                found.dropped = True

@@ -1,0 +1,172 @@
+"""Side, place, change and size of a finding, from the words of its clause."""
+
+from __future__ import annotations
+
+import re
+
+from radraft.reports.findings import _english_places
+from radraft.reports.findings._english_lexicon import (
+    Cue,
+    Lexicon,
+)
+from radraft.reports.findings._english_scope import Item
+from radraft.reports.findings.values import Change
+from radraft.reports.values import Certainty, Laterality
+
+_SIZE = re.compile(
+    r"(\d+(?:\.\d+)?)(?:\s*(?:mm|cm)?\s*(?:x|by)\s*(\d+(?:\.\d+)?))?"
+    r"(?:\s*(?:mm|cm)?\s*(?:x|by)\s*(\d+(?:\.\d+)?))?[\s-]*(mm|cm|millimeters?|centimeters?)\b"
+)
+_SAYING = Cue.VERB | Cue.SEEN | Cue.PREPOSITION
+_LEADING_STOP = Cue.WITH | Cue.ABSENT_AFTER | Cue.COMMA | Cue.AND | Cue.OR
+# A length before one of these is a distance between two things.
+_DISTANCE = re.compile(
+    r"[\s,]*(?:above|below|from|proximal|distal|beyond|superior|inferior|past|cranial|caudal|"
+    r"deep|away|short|into|cephalad|of the carina|lateral to|medial to)\b"
+)
+
+
+def located(clause: list[Item], index: int) -> tuple[list[Item], list[Item]]:
+    """Side and place items of the finding at `index`: those before it, and those after."""
+    item = clause[index]
+    state = _is_state(item)
+    preceding = _english_places.before(clause, index, series=False)
+    following = _english_places.after(clause, index, adjective=state)
+    if state and not following:
+        preceding = preceding or _english_places.subject(clause, index)
+    elif state:
+        preceding = preceding + _english_places.subject(clause, index)
+    if not preceding and not following:
+        following = _said_to_be(clause, index) or _alternative(clause, index)
+        preceding = [] if following else _leading(clause, index)
+    return preceding, following
+
+
+def _said_to_be(clause: list[Item], index: int) -> list[Item]:
+    """Places after "is seen": "plaques are present bilaterally"."""
+    found: list[Item] = []
+    said = False
+    for item in clause[index + 1 :]:
+        said = said or bool(item.cue & (Cue.VERB | Cue.SEEN))
+        if said and (item.entry.side or item.entry.tags):
+            found.append(item)
+        elif (
+            item.names
+            or not item.cue & (Cue.VERB | Cue.SEEN | Cue.PREPOSITION)
+            or item.cue & Cue.WITH
+        ):
+            break
+    return found
+
+
+def _alternative(clause: list[Item], index: int) -> list[Item]:
+    """Places of the alternative after `or`: "atelectasis or scarring at the left base"."""
+    if index + 2 >= len(clause) or not clause[index + 1].cue & Cue.OR:
+        return []
+    if not clause[index + 2].names:
+        return []
+    return _english_places.after(clause, index + 2, adjective=False)
+
+
+def _is_state(item: Item) -> bool:
+    return item.entry.word is not None and item.entry.word.state
+
+
+def _leading(clause: list[Item], index: int) -> list[Item]:
+    """Places at the head of the clause: "in the left lower lobe is a nodule"."""
+    found: list[Item] = []
+    for item in reversed(clause[:index]):
+        if item.names or item.cue & _LEADING_STOP:
+            break
+        if item.entry.side or item.entry.tags:
+            found.append(item)
+    return found
+
+
+def side(preceding: list[Item], following: list[Item]) -> Laterality | None:
+    """The side said of a finding: before it, or else after it; both sides are bilateral."""
+    for group in (preceding, following):
+        sides = {item.entry.side for item in group if item.entry.side is not None}
+        if sides:
+            both = len(sides) > 1
+            return Laterality.BILATERAL if both else sides.pop()
+    return None
+
+
+def shared_side(clause: list[Item], index: int) -> Item | None:
+    """The finding before this one that it shares a side with: "left effusion and atelectasis"."""
+    if index < 2 or not clause[index - 1].cue & (Cue.AND | Cue.OR):
+        return None
+    before = clause[index - 2]
+    close = clause[index].first - clause[index - 1].last == 0
+    return before if before.names and close else None
+
+
+def change(clause: list[Item], index: int, words: list[str], lexicon: Lexicon) -> Change | None:
+    """The change over time said of the finding at `index`."""
+    item = clause[index]
+    found = _change_before(clause, index, words, lexicon)
+    if found in (None, Change.STABLE):
+        # "Again seen is a pneumothorax, slightly larger": the comparison says more.
+        found = _change_after(clause, index, words, lexicon) or found
+    if item.polarity is Certainty.ABSENT:
+        return Change.RESOLVED if found is Change.RESOLVED else None
+    return None if found is Change.RESOLVED else found
+
+
+def _change_of(item: Item, words: list[str], lexicon: Lexicon) -> Change | None:
+    said = item.entry.change
+    if said in (Change.INCREASED, Change.DECREASED) and item.last < len(words):
+        following = words[item.last]
+        # "increased in the left base" is a change; "increased opacity" is not.
+        if item.last - item.first == 1 and following in lexicon.measured:
+            return None
+    return said
+
+
+def _change_before(
+    clause: list[Item], index: int, words: list[str], lexicon: Lexicon
+) -> Change | None:
+    for at in range(index - 1, -1, -1):
+        item = clause[at]
+        if item.names:
+            joined = clause[at + 1].cue & (Cue.AND | Cue.OR | Cue.COMMA)
+            if not joined or item.entry.change:
+                return None
+            continue
+        found = _change_of(item, words, lexicon)
+        if found is not None:
+            return found
+        if item.cue & (Cue.WITH | Cue.ABSENT_AFTER):
+            return None
+    return None
+
+
+def _change_after(
+    clause: list[Item], index: int, words: list[str], lexicon: Lexicon
+) -> Change | None:
+    others = False
+    predicate = False
+    for item in clause[index + 1 :]:
+        if item.names:
+            others = True
+            predicate = False
+        predicate = predicate or bool(item.cue & Cue.FINITE)
+        if item.cue & (Cue.WITH | Cue.STATED | Cue.UNCERTAIN_BEFORE):
+            return None
+        found = _change_of(item, words, lexicon)
+        if found is not None:
+            return found if predicate or not others or item.cue & Cue.FINITE else None
+    return None
+
+
+def sizes(lowered: str, start: int, end: int) -> list[tuple[int, int, tuple[float, ...]]]:
+    """Sizes in `lowered[start:end]`: where each stands and its millimetres. No distances."""
+    found: list[tuple[int, int, tuple[float, ...]]] = []
+    for match in _SIZE.finditer(lowered, start, end):
+        if _DISTANCE.match(lowered, match.end()):
+            continue
+        scale = 10.0 if match[4].startswith("c") else 1.0
+        values = tuple(round(float(n) * scale, 3) for n in match.group(1, 2, 3) if n is not None)
+        found.append((match.start(), match.end(), values))
+    return found

@@ -1,0 +1,172 @@
+"""What a word names together with the places around it."""
+
+from __future__ import annotations
+
+from radraft.reports.findings._english_lexicon import (
+    Cue,
+    Lexicon,
+    Outcome,
+)
+from radraft.reports.findings._english_scope import Item
+
+_STOP = Cue.FINITE | Cue.BREAK | Cue.WITH | Cue.STATED | Cue.UNREAD
+_BEFORE_STOP = _STOP | (Cue.PREPOSITION | Cue.ABSENT_BEFORE)
+_AFTER_STOP = _STOP | (
+    Cue.ABSENT_BEFORE | Cue.ABSENT_AFTER | Cue.UNCERTAIN_BEFORE | Cue.UNCERTAIN_AFTER
+)
+
+
+def before(clause: list[Item], index: int, *, series: bool) -> list[Item]:
+    """Tagged and sided items that stand before a noun as its qualities, nearest first.
+
+    With `series`, across commas too, as the subjects of a predicate are listed.
+    """
+    found: list[Item] = []
+    at = index - 1
+    while at >= 0:
+        item = clause[at]
+        cue = item.cue
+        if cue & _BEFORE_STOP and not _located(item):
+            break
+        if item.names and not _located(item):
+            break
+        if cue & Cue.COMMA and not series:
+            break
+        if cue & (Cue.AND | Cue.OR) and not (
+            at > 0 and (series or (found and _located(clause[at - 1])))
+        ):
+            break
+        if _located(item):
+            found.append(item)
+        at -= 1
+    return found
+
+
+def after(clause: list[Item], index: int, *, adjective: bool) -> list[Item]:
+    """Tagged and sided items after a noun or adjective, up to the next finding or verb."""
+    found: list[Item] = []
+    for at in range(index + 1, len(clause)):
+        item = clause[at]
+        cue = item.cue
+        if cue & _AFTER_STOP and not (item.entry.side or item.entry.tags):
+            break
+        follows = clause[at + 1] if at + 1 < len(clause) else None
+        if item.names:
+            # Adjectives of one noun: "a calcified and tortuous aorta".
+            if adjective and item.entry.word is not None and item.entry.word.state and not found:
+                continue
+            if adjective and found and item.first == found[-1].last:
+                # "A large hilar mass": the place is the mass's.
+                found.clear()
+            break
+        if cue & (Cue.COMMA | Cue.AND | Cue.OR):
+            if follows is None:
+                break
+            joins = (
+                _located(follows)
+                or bool(follows.cue & Cue.PREPOSITION)
+                or (
+                    adjective
+                    and not found
+                    and follows.entry.word is not None
+                    and follows.entry.word.state
+                )
+            )
+            if not joins or (cue & Cue.COMMA and found and not follows.entry.side):
+                break
+            continue
+        if _located(item):
+            if not adjective and _qualifies_next(clause, at):
+                break
+            found.append(item)
+    return found
+
+
+def _qualifies_next(clause: list[Item], at: int) -> bool:
+    """Whether a place belongs to the finding after it: "... and left base atelectasis"."""
+    joined = bool(clause[at - 1].cue & (Cue.AND | Cue.OR | Cue.COMMA))
+    for item in clause[at + 1 :]:
+        if item.names:
+            return joined
+        if not _located(item):
+            return False
+    return False
+
+
+def subject(clause: list[Item], index: int) -> list[Item]:
+    """Tagged and sided items before the verb that leads to a predicate, nearest first."""
+    at = index - 1
+    while at >= 0 and not clause[at].cue & Cue.FINITE:
+        item = clause[at]
+        if item.names and not (item.entry.word is not None and item.entry.word.state):
+            return []
+        if item.cue & (Cue.BREAK | Cue.WITH):
+            return []
+        at -= 1
+    found: list[Item] = []
+    for item in reversed(clause[: max(at, 0)]):
+        if item.cue & (Cue.BREAK | Cue.WITH):
+            break
+        if item.names and not item.entry.tags:
+            break
+        if _located(item):
+            found.append(item)
+    return found
+
+
+def _located(item: Item) -> bool:
+    entry = item.entry
+    return bool(entry.tags) or entry.side is not None
+
+
+def tags_of(items: list[Item], lexicon: Lexicon) -> dict[str, Item]:
+    """Tag -> the item that has it, nearest first; with the tags that stand for several."""
+    found: dict[str, Item] = {}
+    for item in items:
+        for tag in item.entry.tags:
+            found.setdefault(tag, item)
+    for tag, of in lexicon.combined:
+        if of <= found.keys():
+            found[tag] = found[min(of)]
+    return found
+
+
+def compose(clause: list[Item], index: int, lexicon: Lexicon) -> list[tuple[Outcome, Item | None]]:
+    """What the word at `index` names, each with the place item that decided it."""
+    item = clause[index]
+    word = item.entry.word
+    if word is None:
+        return []
+    if not word.state:
+        around = before(clause, index, series=False)
+        around += after(clause, index, adjective=False)
+        tags = tags_of(around, lexicon)
+        if item.entry.tags:
+            tags.update({tag: item for tag in item.entry.tags if tag not in tags})
+        for tag, outcome in word.of.items():
+            if tag in tags:
+                return [(outcome, tags[tag])] if outcome.codes else []
+        if word.default is not None and word.default.codes:
+            return [(word.default, None)]
+        groups = [subject(clause, index)]
+    else:
+        groups = _state_groups(clause, index)
+    for group in groups:
+        tags = tags_of(group, lexicon)
+        named = [(word.of[tag], tags[tag]) for tag in tags if tag in word.of]
+        if named:
+            return [(outcome, place) for outcome, place in named if outcome.codes]
+    return [(word.default, None)] if word.default is not None and word.default.codes else []
+
+
+def _state_groups(clause: list[Item], index: int) -> list[list[Item]]:
+    following = after(clause, index, adjective=True)
+    attributive = bool(following) and not any(
+        item.cue & (Cue.PREPOSITION | Cue.COMMA)
+        for item in clause[index + 1 : clause.index(following[0])]
+    )
+    led = subject(clause, index)
+    preceding = before(clause, index, series=True)
+    if attributive:
+        return [following, preceding, led]
+    return [preceding, led, following]

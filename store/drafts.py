@@ -1,0 +1,143 @@
+"""Drafts as the model gave them, each with what was asked."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from radraft.core.errors import NotFound
+from radraft.reports import codec
+from radraft.reports.draft import Draft
+from radraft.reports.lifecycle import Move, transition
+from radraft.reports.values import Coverage, ReportState
+from radraft.store.cases import CaseState
+from radraft.store.tables import CaseRow, DraftRow, ReportRow, RevisionRow
+
+STATE_AFTER = {
+    Coverage.DRAFTED: CaseState.DRAFTED,
+    Coverage.NOT_COVERED: CaseState.NOT_COVERED,
+    Coverage.FAILED: CaseState.FAILED,
+}
+
+
+@dataclass(frozen=True)
+class StoredDraft:
+    """A draft and what it was made from."""
+
+    draft: Draft
+    request_json: str | None = field(repr=False)
+    encoder_id: str | None
+    image_ids: tuple[str, ...]
+    created_at: datetime
+
+
+def save_draft(
+    session: Session,
+    draft: Draft,
+    *,
+    request_json: str | None,
+    encoder_id: str | None,
+    image_ids: tuple[str, ...],
+) -> None:
+    """Keep `draft`, settle its case, and open the working report from it.
+
+    A working report is replaced (as its next revision) only while nobody has edited it, and never
+    by an empty skeleton where there was a draft. NotFound `case_not_found`; ReportError
+    `report_invalid`; ValueError when `request_json` does not have the hash the draft names.
+    """
+    if request_json is not None and _sha(request_json) != draft.request_sha:
+        raise ValueError("request_json does not have the draft's request_sha")
+    codec.validated(draft.report)
+    # Locked in one order everywhere, case before report, so that two drafts of a case queue.
+    case = session.get(CaseRow, draft.case_id, with_for_update=True)
+    if case is None:
+        raise NotFound("case_not_found", case_id=draft.case_id)
+    row = DraftRow(
+        case_id=draft.case_id,
+        coverage=draft.coverage.value,
+        content=codec.draft_to_json(draft),
+        request_json=request_json,
+        encoder_id=encoder_id,
+        image_ids=image_ids,
+        created_at=datetime.now(UTC),
+    )
+    session.add(row)
+    case.state = STATE_AFTER[draft.coverage].value
+    session.flush()
+    _open_report(session, draft, row)
+
+
+def latest(session: Session, case_id: str) -> StoredDraft | None:
+    """The newest draft; None while there is none."""
+    row = session.scalar(
+        select(DraftRow)
+        .where(DraftRow.case_id == case_id)
+        .order_by(DraftRow.draft_id.desc())
+        .limit(1)
+    )
+    return None if row is None else _stored(row)
+
+
+def basis(session: Session, case_id: str) -> StoredDraft | None:
+    """The draft the working report began as; older than `latest` when a redraft came too late."""
+    row = session.scalar(
+        select(DraftRow)
+        .join(ReportRow, ReportRow.draft_id == DraftRow.draft_id)
+        .where(ReportRow.case_id == case_id)
+    )
+    return None if row is None else _stored(row)
+
+
+def _open_report(session: Session, draft: Draft, row: DraftRow) -> None:
+    report = session.get(ReportRow, draft.case_id, with_for_update=True)
+    if report is None:
+        report = ReportRow(
+            case_id=draft.case_id,
+            draft_id=row.draft_id,
+            revision=0,
+            state=ReportState.DRAFTED.value,
+            editor=None,
+            saved_at=row.created_at,
+            base_version=0,
+        )
+        session.add(report)
+    elif report.state != ReportState.DRAFTED or not _better(session, draft, report):
+        return
+    report.draft_id = row.draft_id
+    report.revision += 1
+    report.state = transition(ReportState.DRAFTED, Move.REDRAFT).value
+    report.saved_at = row.created_at
+    session.add(
+        RevisionRow(
+            case_id=draft.case_id,
+            revision=report.revision,
+            content=codec.report_to_json(draft.report),
+            editor=None,
+            saved_at=row.created_at,
+        )
+    )
+    session.flush()
+
+
+def _better(session: Session, draft: Draft, report: ReportRow) -> bool:
+    if draft.coverage is Coverage.DRAFTED:
+        return True
+    return session.get_one(DraftRow, report.draft_id).coverage != Coverage.DRAFTED.value
+
+
+def _stored(row: DraftRow) -> StoredDraft:
+    return StoredDraft(
+        draft=codec.draft_from_json(row.content),
+        request_json=row.request_json,
+        encoder_id=row.encoder_id,
+        image_ids=row.image_ids,
+        created_at=row.created_at,
+    )
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -1,0 +1,95 @@
+"""Object storage: pixels, embeddings and original files, in a folder or an S3 bucket."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Self
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.store import LocalStore, S3Store
+
+from radraft.core.errors import (
+    NotFound,
+    SettingsError,
+)
+
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@=-]*(/[A-Za-z0-9][A-Za-z0-9._@=-]*)*")
+_KEY_LENGTH = 512
+
+
+class Objects:
+    """Bytes by key.
+
+    Keys are `/`-joined segments of ASCII letters, digits and `._@=-`, each starting with a letter
+    or digit, so that none can name anything outside the root.
+    """
+
+    def __init__(self, store: LocalStore | S3Store, root: Path | None) -> None:
+        self._store = store
+        self._root = root
+
+    @classmethod
+    def open(cls, url: str, folder: Path) -> Self:
+        """`folder` when `url` is empty, else `file:///...` or `s3://bucket/prefix`.
+
+        S3's credentials, region and endpoint come from the usual `AWS_*` variables.
+        SettingsError `objects_url_unsupported` for any other scheme.
+        """
+        parts = urlsplit(url)
+        if parts.scheme in {"s3", "s3a"} and parts.netloc:
+            return cls(S3Store.from_url(url), None)
+        if parts.scheme == "file":
+            folder = Path(unquote(parts.path))
+        elif url:
+            raise SettingsError("objects_url_unsupported", scheme=parts.scheme or "?")
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return cls(LocalStore(folder), folder)
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write or replace, atomically; on return the bytes survive a power cut.
+
+        ValueError for a key that is not of the allowed form.
+        """
+        if not _valid(key):
+            raise ValueError(f"not an object key: {key!r}")
+        obstore.put(self._store, key, data)
+        if self._root is not None:
+            _sync(self._root, self._root / key)
+
+    def get(self, key: str) -> bytes:
+        """The bytes under `key`. NotFound `object_not_found`."""
+        if not _valid(key):
+            raise NotFound("object_not_found")
+        try:
+            return bytes(obstore.get(self._store, key).bytes())
+        except FileNotFoundError:
+            raise NotFound("object_not_found") from None
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object under `key`."""
+        if not _valid(key):
+            return False
+        try:
+            obstore.head(self._store, key)
+        except FileNotFoundError:
+            return False
+        return True
+
+
+def _valid(key: str) -> bool:
+    return len(key) <= _KEY_LENGTH and _KEY.fullmatch(key) is not None
+
+
+def _sync(root: Path, path: Path) -> None:
+    """The file, and every folder between it and `root`: a new name is safe once its folder is."""
+    for target in (path, *path.parents):
+        descriptor = os.open(target, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if target == root:
+            return

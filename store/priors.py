@@ -1,0 +1,239 @@
+"""Earlier studies of the same patient: found, linked by themselves or by a person, and handed on.
+
+Identity is read here; what goes out are case ids, days and scrubbed text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from radraft.core.errors import NotFound
+from radraft.prompts.values import NOT_LOOKED, Looked, Prior, Priors, Said
+from radraft.reports import codec
+from radraft.reports.editing import checked_name
+from radraft.reports.values import Sentence, SignedReport
+from radraft.store import _kin, cases, images
+from radraft.store.objects import Objects
+from radraft.store.sql import insert_new
+from radraft.store.tables import PriorLinkRow, SignedRow
+from radraft.studies.priors import Match, Outcome, match, overlapping, scrubbed
+from radraft.studies.values import KeyImage, View
+
+
+class LinkState(StrEnum):
+    """What ties two studies together, or keeps them apart."""
+
+    FOUND = "found"
+    """Linked without asking anybody."""
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class Linked:
+    """An earlier study that is, or may be, of the same patient."""
+
+    case_id: str
+    days_before: int
+    modality: str
+    body_part: str
+    view: View
+    version: int | None
+    """Newest signed version of its report."""
+    confidence: float
+    """0 to 1, as the identities agree."""
+    reasons: tuple[str, ...]
+    """Codes of `studies.priors.Reason`."""
+    state: LinkState | None
+    """None where a person has to say."""
+
+
+@dataclass(frozen=True)
+class PriorsFound:
+    """All that is known of a case's earlier studies, each list newest first."""
+
+    state: Looked
+    priors: tuple[Linked, ...] = ()
+    to_confirm: tuple[Linked, ...] = ()
+    rejected: tuple[Linked, ...] = ()
+
+
+def find(session: Session, case_id: str) -> PriorsFound:
+    """Earlier studies that show some of the same part of the body. NotFound `case_not_found`.
+
+    What a person said of two studies holds for all studies with the same two patient numbers.
+    """
+    own = _kin.one(session, case_id)
+    if not overlapping(own.body_part) or not _kin.has_keys(session, case_id):
+        return PriorsFound(Looked.NOT_LOOKED)
+    said = _kin.decisions(session, own)
+    linked, to_confirm, rejected = [], [], []
+    for other, matched in _matches(own, _kin.others(session, own)):
+        decided = said.get(other.who)
+        if decided == LinkState.REJECTED.value:
+            rejected.append(_linked(session, own, other, matched, LinkState.REJECTED))
+        elif decided == LinkState.CONFIRMED.value:
+            linked.append(_linked(session, own, other, matched, LinkState.CONFIRMED))
+        elif matched.outcome is Outcome.LINK:
+            linked.append(_linked(session, own, other, matched, LinkState.FOUND))
+        elif matched.outcome is Outcome.ASK:
+            to_confirm.append(_linked(session, own, other, matched, None))
+    state = Looked.FOUND if linked else Looked.UNSURE if to_confirm else Looked.NONE
+    return PriorsFound(state, *map(_newest_first, (linked, to_confirm, rejected)))
+
+
+def given(
+    session: Session, objects: Objects, case_id: str, *, most: int, most_images: int
+) -> Priors:
+    """What goes with a request: up to `most` signed earlier studies, those of the same modality
+    first, and up to `most_images` of their key images. Nothing is looked for where `most` is 0."""
+    if most == 0:
+        return NOT_LOOKED
+    found = find(session, case_id)
+    modality = cases.get_case(session, case_id).modality
+    signed = [one for one in found.priors if one.version is not None]
+    signed.sort(key=lambda one: (one.modality != modality, one.days_before))
+    priors = [_prior(session, case_id, one) for one in _newest_first(signed[:most])]
+    return Priors(found.state, _with_images(session, objects, priors, most_images))
+
+
+def record(session: Session, case_id: str, now: datetime) -> None:
+    """Note which earlier studies are linked to the case by themselves."""
+    for one in find(session, case_id).priors:
+        if one.state is LinkState.FOUND:
+            insert_new(session, PriorLinkRow, **_row(case_id, one, LinkState.FOUND, None, now))
+
+
+def confirm(session: Session, case_id: str, prior_case_id: str, *, by: str, now: datetime) -> None:
+    """A person says that both studies are of the same patient. NotFound `prior_not_found` where
+    the one was not found as an earlier study of the other; ReportError `author_invalid`."""
+    _decide(session, case_id, prior_case_id, LinkState.CONFIRMED, by, now)
+
+
+def reject(session: Session, case_id: str, prior_case_id: str, *, by: str, now: datetime) -> None:
+    """A person says that they are of two patients, also where they were linked. Errors as
+    above."""
+    _decide(session, case_id, prior_case_id, LinkState.REJECTED, by, now)
+
+
+def _decide(
+    session: Session, case_id: str, prior_case_id: str, state: LinkState, by: str, now: datetime
+) -> None:
+    found = find(session, case_id)
+    known = (*found.priors, *found.to_confirm, *found.rejected)
+    one = next((one for one in known if one.case_id == prior_case_id), None)
+    if one is None:
+        raise NotFound("prior_not_found")
+    values = _row(case_id, one, state, checked_name(by), now)
+    session.merge(PriorLinkRow(**values))
+    session.flush()
+
+
+def _row(
+    case_id: str, one: Linked, state: LinkState, by: str | None, now: datetime
+) -> dict[str, object]:
+    return {
+        "case_id": case_id,
+        "prior_case_id": one.case_id,
+        "confidence": one.confidence,
+        "reasons": one.reasons,
+        "state": state.value,
+        "by": by,
+        "at": now,
+    }
+
+
+def _matches(own: _kin.Kin, others: list[_kin.Kin]) -> list[tuple[_kin.Kin, Match]]:
+    """Earlier studies and how they match; the studies of one identity are compared once."""
+    known: dict[object, Match] = {}
+    found = []
+    for other in others:
+        if other.taken < own.taken:
+            if other.person not in known:
+                known[other.person] = match(own.person, other.person)
+            found.append((other, known[other.person]))
+    return found
+
+
+def _linked(
+    session: Session, own: _kin.Kin, other: _kin.Kin, matched: Match, state: LinkState | None
+) -> Linked:
+    return Linked(
+        case_id=other.case_id,
+        days_before=(own.taken.date() - other.taken.date()).days,
+        modality=other.modality,
+        body_part=other.body_part,
+        view=other.view,
+        version=_version(session, other.case_id),
+        confidence=matched.confidence,
+        reasons=tuple(reason.value for reason in matched.reasons),
+        state=state,
+    )
+
+
+def _newest_first(found: list[Linked]) -> tuple[Linked, ...]:
+    return tuple(sorted(found, key=lambda one: (one.days_before, one.case_id)))
+
+
+def _version(session: Session, case_id: str) -> int | None:
+    return session.scalar(
+        select(SignedRow.version)
+        .where(SignedRow.case_id == case_id)
+        .order_by(SignedRow.version.desc())
+        .limit(1)
+    )
+
+
+def _prior(session: Session, case_id: str, one: Linked) -> Prior:
+    assert one.version is not None
+    row = session.get_one(SignedRow, (one.case_id, one.version))
+    signed = codec.signed_from_json(row.content)
+    confirmed = one.state is LinkState.CONFIRMED
+    findings, impression = _sections(session, case_id, one.case_id, signed)
+    return Prior(
+        case_id=one.case_id,
+        version=one.version,
+        days_before=one.days_before,
+        modality=one.modality,
+        body_part=one.body_part,
+        view=one.view,
+        findings=findings,
+        impression=impression,
+        image_ids=tuple(image.image_id for image in cases.key_images(session, one.case_id)),
+        confidence=1.0 if confirmed else one.confidence,
+    )
+
+
+def _sections(
+    session: Session, case_id: str, prior_case_id: str, signed: SignedReport
+) -> tuple[Said, Said]:
+    """Findings and impression without identity: a reader may have written who it is about."""
+    who, now = cases.identity(session, prior_case_id), cases.identity(session, case_id)
+
+    def clean(texts: list[str]) -> str:
+        text = " ".join(filter(None, texts))
+        return scrubbed(text, who.patient, who.accession, now.patient, now.accession)
+
+    def said(section: tuple[Sentence, ...]) -> Said:
+        return Said(clean([one.zh for one in section]), clean([one.en for one in section]))
+
+    return said(signed.report.findings), said(signed.report.impression)
+
+
+def _with_images(
+    session: Session, objects: Objects, priors: list[Prior], most: int
+) -> tuple[Prior, ...]:
+    """`priors` with their first images, taken in turn, `most` in all."""
+    own = [images.load(session, objects, prior.case_id).images for prior in priors] if most else []
+    chosen: list[list[KeyImage]] = [[] for _ in priors]
+    for place in range(max(map(len, own), default=0)):
+        for mine, all_images in zip(chosen, own, strict=True):
+            if place < len(all_images) and sum(map(len, chosen)) < most:
+                mine.append(all_images[place])
+    pairs = zip(priors, chosen, strict=True)
+    return tuple(replace(prior, images=tuple(mine)) for prior, mine in pairs)

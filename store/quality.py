@@ -1,0 +1,165 @@
+"""Verdicts of the quality gate, and which device and operator each study came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from radraft.core import canonical
+from radraft.core.errors import NotFound
+from radraft.store.sql import storable
+from radraft.store.tables import AcquisitionRow, CaseQualityRow, CaseRow, QualityRefusalRow
+from radraft.studies.quality.values import (
+    ImageQuality,
+    Judged,
+    Measures,
+    Reason,
+    StudyQuality,
+    Verdict,
+)
+from radraft.studies.values import Study, Technique
+
+
+def save(
+    session: Session,
+    case_id: str,
+    quality: StudyQuality,
+    study: Study | None = None,
+    *,
+    now: datetime | None = None,
+) -> None:
+    """Keep a case's verdict, in place of an earlier one; with `study` also the device and operator
+    of its first instance that names any."""
+    session.execute(delete(CaseQualityRow).where(CaseQualityRow.case_id == case_id))
+    session.add(
+        CaseQualityRow(
+            case_id=case_id,
+            verdict=quality.verdict.value,
+            reasons=canonical.dumps(quality.reasons),
+            images=canonical.dumps(quality.images),
+            heads=quality.heads,
+            judged_at=now or datetime.now(UTC),
+        )
+    )
+    if study is not None:
+        session.execute(delete(AcquisitionRow).where(AcquisitionRow.case_id == case_id))
+        session.add(AcquisitionRow(case_id=case_id, **_device(technique(study))))
+    session.flush()
+
+
+def of_case(session: Session, case_id: str) -> StudyQuality:
+    """The case's verdict. NotFound `quality_not_judged`."""
+    row = session.get(CaseQualityRow, case_id)
+    if row is None:
+        raise NotFound("quality_not_judged")
+    return StudyQuality(
+        verdict=Verdict(row.verdict),
+        reasons=_reasons(json.loads(row.reasons)),
+        images=tuple(map(_image, json.loads(row.images))),
+        heads=row.heads,
+    )
+
+
+def verdict(session: Session, case_id: str) -> Verdict | None:
+    """The case's verdict alone; None where nobody judged it."""
+    found = session.scalar(select(CaseQualityRow.verdict).where(CaseQualityRow.case_id == case_id))
+    return None if found is None else Verdict(found)
+
+
+def refuse(
+    session: Session,
+    *,
+    site: str,
+    code: str,
+    study: Study | None = None,
+    now: datetime | None = None,
+) -> None:
+    """Count a study or a file that never becomes a case. `code` is the refusal's."""
+    session.add(
+        QualityRefusalRow(
+            site=site,
+            refused_at=now or datetime.now(UTC),
+            code=code,
+            modality=storable(study.modality) if study else "",
+            **_device(technique(study) if study else Technique()),
+        )
+    )
+    session.flush()
+
+
+def judged(session: Session, site: str | None = None) -> tuple[Judged, ...]:
+    """Every judged study and every refusal, of all sites or of one, oldest first."""
+    found = [*_cases(session, site), *_refusals(session, site)]
+    return tuple(sorted(found, key=lambda one: one.at))
+
+
+def technique(study: Study) -> Technique:
+    """How the study was taken: of the first instance that names a device or an operator."""
+    known = [one.technique for one in study.instances]
+    named = (one for one in known if one.model or one.manufacturer or one.operator)
+    return next(named, known[0] if known else Technique())
+
+
+def _cases(session: Session, site: str | None) -> Iterator[Judged]:
+    rows = session.execute(
+        select(CaseRow, CaseQualityRow.verdict, CaseQualityRow.reasons, AcquisitionRow)
+        .join(CaseQualityRow, CaseQualityRow.case_id == CaseRow.case_id)
+        .outerjoin(AcquisitionRow, AcquisitionRow.case_id == CaseRow.case_id)
+        .where(*([] if site is None else [CaseRow.site == site]))
+    )
+    for case, verdict, reasons, taken in rows:
+        yield Judged(
+            site=case.site,
+            at=case.received_at,
+            modality=case.modality,
+            verdict=Verdict(verdict),
+            reasons=_reasons(json.loads(reasons)),
+            device=device_name(taken) if taken else "",
+            operator=taken.operator if taken else "",
+        )
+
+
+def _refusals(session: Session, site: str | None) -> Iterator[Judged]:
+    rows = session.scalars(
+        select(QualityRefusalRow).where(*([] if site is None else [QualityRefusalRow.site == site]))
+    )
+    for row in rows:
+        yield Judged(
+            site=row.site,
+            at=row.refused_at,
+            modality=row.modality,
+            verdict=Verdict.REFUSE,
+            reasons=(Reason(row.code, Verdict.REFUSE),),
+            device=device_name(row),
+            operator=row.operator,
+        )
+
+
+def device_name(row: AcquisitionRow | QualityRefusalRow | Technique) -> str:
+    """`Manufacturer Model (Station)`, of what was sent."""
+    named = " ".join(part for part in (row.manufacturer, row.model) if part)
+    return f"{named} ({row.station})".strip() if row.station else named
+
+
+def _device(taken: Technique) -> dict[str, str]:
+    names = ("manufacturer", "model", "station", "operator")
+    return {name: storable(getattr(taken, name)).strip() for name in names}
+
+
+def _reasons(found: list[dict[str, Any]]) -> tuple[Reason, ...]:
+    return tuple(Reason(**one | {"severity": Verdict(one["severity"])}) for one in found)
+
+
+def _image(found: dict[str, Any]) -> ImageQuality:
+    return ImageQuality(
+        image_id=found["image_id"],
+        verdict=Verdict(found["verdict"]),
+        reasons=_reasons(found["reasons"]),
+        measures=Measures(**found["measures"]),
+        scores=found["scores"],
+    )

@@ -1,0 +1,295 @@
+"""Tables. Those of `IDENTITY_TABLES` hold identity; no other table may.
+
+Signed reports, training pairs, report revisions, and what became of adapters are append-only:
+triggers (see `migrations/`) refuse UPDATE, DELETE, REPLACE and TRUNCATE.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from radraft.store.base import Base as Base
+from radraft.store.tables_studies import (
+    AcquisitionRow as AcquisitionRow,
+    ArrivalRow as ArrivalRow,
+    CaseQualityRow as CaseQualityRow,
+    KeyImageChoiceRow as KeyImageChoiceRow,
+    PatientKeyRow as PatientKeyRow,
+    PriorLinkRow as PriorLinkRow,
+    QualityRefusalRow as QualityRefusalRow,
+    StudyInstanceRow as StudyInstanceRow,
+)
+
+IDENTITY_TABLES = frozenset(
+    {
+        "patients",
+        "study_identities",
+        "arrivals",
+        "patient_keys",
+        "study_instances",
+        "acquisitions",
+        "quality_refusals",
+    }
+)
+IMMUTABLE_TABLES = (
+    "signed_reports",
+    "training_pairs",
+    "report_revisions",
+    "openings",
+    "adapter_moves",
+    "gate_records",
+    "key_image_choices",
+)
+
+
+class SiteRow(Base):
+    """One row: which site secret this database's references were made with."""
+
+    __tablename__ = "site"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    secret_check: Mapped[str]
+
+
+class PatientRow(Base):
+    """Identity: whose a `patient_ref` is."""
+
+    __tablename__ = "patients"
+
+    patient_ref: Mapped[str] = mapped_column(String(64), primary_key=True)
+    patient_id: Mapped[str]
+
+
+class StudyIdentityRow(Base):
+    """Identity: a study as it was sent, its patient's name as that study had it."""
+
+    __tablename__ = "study_identities"
+
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), primary_key=True)
+    study_uid: Mapped[str] = mapped_column(unique=True)
+    patient_ref: Mapped[str] = mapped_column(ForeignKey("patients.patient_ref"), index=True)
+    patient_name: Mapped[str]
+    patient_sex: Mapped[str]
+    birth_date: Mapped[date | None]
+    accession: Mapped[str]
+    # The modality's clock, mostly without a zone: kept as ISO 8601 text, exactly as it came.
+    study_time: Mapped[str | None]
+    description: Mapped[str]
+    history: Mapped[str]
+    age_years: Mapped[int | None]
+    original_keys: Mapped[tuple[str, ...]]
+
+
+class CaseRow(Base):
+    """A study without identity."""
+
+    __tablename__ = "cases"
+    __table_args__ = (Index("ix_cases_state_received_at", "state", "received_at"),)
+
+    case_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    patient_ref: Mapped[str] = mapped_column(String(64), index=True)
+    site: Mapped[str]
+    modality: Mapped[str]
+    body_part: Mapped[str]
+    view: Mapped[str]
+    age_band: Mapped[str]
+    sex: Mapped[str]
+    history: Mapped[str]
+    state: Mapped[str] = mapped_column(String(16))
+    received_at: Mapped[datetime]
+    issues: Mapped[tuple[str, ...]]
+
+
+class KeyImageRow(Base):
+    """One key image of a case; its pixels lie in object storage under `image_id`."""
+
+    __tablename__ = "key_images"
+
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    image_id: Mapped[str] = mapped_column(String(64))
+    instance_ref: Mapped[str]
+    frame: Mapped[int]
+    rows: Mapped[int]
+    columns: Mapped[int]
+    window_centre: Mapped[float]
+    window_width: Mapped[float]
+    score: Mapped[float]
+    window_name: Mapped[str] = mapped_column(String(16), server_default="")
+
+
+class DraftRow(Base):
+    """One draft as the model gave it; `content` is the canonical JSON of `Draft`."""
+
+    __tablename__ = "drafts"
+
+    draft_id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), index=True)
+    coverage: Mapped[str] = mapped_column(String(16))
+    content: Mapped[str]
+    request_json: Mapped[str | None]
+    encoder_id: Mapped[str | None]
+    image_ids: Mapped[tuple[str, ...]]
+    created_at: Mapped[datetime]
+
+
+class ReportRow(Base):
+    """A case's working report: where its lifecycle stands. Its content is in the revisions."""
+
+    __tablename__ = "reports"
+
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), primary_key=True)
+    draft_id: Mapped[int] = mapped_column(ForeignKey("drafts.draft_id"))
+    revision: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16))
+    editor: Mapped[str | None]
+    saved_at: Mapped[datetime]
+    base_version: Mapped[int]
+
+
+class RevisionRow(Base):
+    """One saved state of a working report; append-only."""
+
+    __tablename__ = "report_revisions"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - read once by SQLAlchemy
+
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    content: Mapped[str]
+    editor: Mapped[str | None]
+    saved_at: Mapped[datetime]
+
+
+class SignedRow(Base):
+    """One signed version; append-only. `content` is the canonical JSON of `SignedReport`."""
+
+    __tablename__ = "signed_reports"
+    # Without a rowid, INSERT OR REPLACE can only collide on columns the trigger looks at.
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - read once by SQLAlchemy
+
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    content: Mapped[str]
+    content_sha: Mapped[str] = mapped_column(String(64), unique=True)
+    signed_at: Mapped[datetime]
+
+
+class PairRow(Base):
+    """One training pair; append-only. The signed report is referred to: its author stays there."""
+
+    __tablename__ = "training_pairs"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["case_id", "version"], ["signed_reports.case_id", "signed_reports.version"]
+        ),
+        {"sqlite_with_rowid": False},
+    )
+
+    pair_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    case_id: Mapped[str] = mapped_column(String(64))
+    version: Mapped[int]
+    site: Mapped[str]
+    request: Mapped[str]
+    request_sha: Mapped[str | None] = mapped_column(String(64))
+    template_sha: Mapped[str | None] = mapped_column(String(64))
+    image_ids: Mapped[tuple[str, ...]]
+    encoder_id: Mapped[str | None]
+    draft: Mapped[str]
+    stats: Mapped[str]
+    split: Mapped[str] = mapped_column(String(16))
+    # From the signer's last opening of the study; None where it was not opened in the page.
+    seconds: Mapped[float | None]
+
+
+class TurnRow(Base):
+    """One follow-up question and its answer."""
+
+    __tablename__ = "turns"
+
+    turn_id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), index=True)
+    question: Mapped[str]
+    answer: Mapped[str]
+    lang: Mapped[str] = mapped_column(String(8))
+    citations: Mapped[tuple[str, ...]]
+    refused: Mapped[bool]
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime]
+
+
+class OpeningRow(Base):
+    """A reader opened a study in the page; append-only."""
+
+    __tablename__ = "openings"
+
+    opening_id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), index=True)
+    reader: Mapped[str]
+    opened_at: Mapped[datetime]
+
+
+class AdapterRow(Base):
+    """One adapter of one site; its files lie under `adapters/<adapter_id>/` of the data folder."""
+
+    __tablename__ = "adapters"
+    __table_args__ = (Index("ix_adapters_site_state", "site", "state"),)
+
+    adapter_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    site: Mapped[str]
+    base: Mapped[str]
+    # JSON: file name -> SHA-256.
+    files: Mapped[str]
+    rank: Mapped[int]
+    parent: Mapped[str | None] = mapped_column(String(64))
+    data_sha: Mapped[str] = mapped_column(String(64))
+    # JSON: how it was made.
+    card: Mapped[str]
+    made_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(16))
+    # Share of the site's cases that a shadow adapter drafts in sight, 0 to 1.
+    canary: Mapped[float]
+
+
+class AdapterMoveRow(Base):
+    """One change of an adapter's state; append-only."""
+
+    __tablename__ = "adapter_moves"
+
+    move_id: Mapped[int] = mapped_column(primary_key=True)
+    adapter_id: Mapped[str] = mapped_column(ForeignKey("adapters.adapter_id"), index=True)
+    site: Mapped[str]
+    before: Mapped[str | None] = mapped_column(String(16))
+    after: Mapped[str] = mapped_column(String(16))
+    # Name of the person who confirmed it, or of the command that did it.
+    by: Mapped[str]
+    reason: Mapped[str]
+    moved_at: Mapped[datetime]
+
+
+class GateRow(Base):
+    """One decision of the gate; append-only. `content` is the canonical JSON of `GateRecord`."""
+
+    __tablename__ = "gate_records"
+
+    record_id: Mapped[int] = mapped_column(primary_key=True)
+    # None where a batch was stopped before anything was trained on it.
+    adapter_id: Mapped[str | None] = mapped_column(ForeignKey("adapters.adapter_id"), index=True)
+    site: Mapped[str] = mapped_column(index=True)
+    passed: Mapped[bool]
+    content: Mapped[str]
+    decided_at: Mapped[datetime]
+
+
+class ShadowDraftRow(Base):
+    """A draft that a shadow adapter made beside the serving one; no reader sees it."""
+
+    __tablename__ = "shadow_drafts"
+
+    shadow_id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), index=True)
+    adapter_id: Mapped[str] = mapped_column(ForeignKey("adapters.adapter_id"), index=True)
+    content: Mapped[str]
+    created_at: Mapped[datetime]

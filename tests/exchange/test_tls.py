@@ -1,0 +1,133 @@
+"""The listener over TLS."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from radraft.core.errors import SettingsError
+from radraft.exchange.dimse import Tls
+from radraft.pipeline.inbox import Inbox
+from radraft.store.database import Store
+from tests.exchange.builders import (
+    associated,
+    listening,
+)
+from tests.exchange.test_dimse import VERIFY
+
+
+def certificate(folder: Path, name: str, issuer: tuple[Path, Path] | None = None) -> Path:
+    """A PEM file with a key and its certificate, signed by itself or by `issuer`'s."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    signer, signed_by = key, subject
+    if issuer is not None:
+        loaded = serialization.load_pem_private_key(issuer[0].read_bytes(), None)
+        assert isinstance(loaded, ec.EllipticCurvePrivateKey)
+        signer = loaded
+        signed_by = x509.load_pem_x509_certificate(issuer[1].read_bytes()).subject
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(signed_by)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        .sign(signer, hashes.SHA256())
+    )
+    path = folder / f"{name}.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def pems(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pems")
+    authority = certificate(folder, "authority")
+    return {
+        "authority": authority,
+        "server": certificate(folder, "server", (authority, authority)),
+        "client": certificate(folder, "client", (authority, authority)),
+        "stranger": certificate(folder, "stranger"),
+    }
+
+
+def client_context(pems: dict[str, Path], shows: str | None) -> tuple[ssl.SSLContext, str]:
+    context = ssl.create_default_context(cafile=pems["authority"])
+    if shows is not None:
+        context.load_cert_chain(pems[shows])
+    return context, "localhost"
+
+
+def test_tls_is_spoken(inbox: Inbox, pems: dict[str, Path], sqlite_store: Store) -> None:
+    tls = Tls(pems["server"], None, None)
+    with (
+        listening(inbox, tls=tls) as listener,
+        associated(listener.port, VERIFY, tls=client_context(pems, None)) as association,
+    ):
+        assert association.send_c_echo().Status == 0x0000
+
+
+def test_a_client_with_a_certificate_of_the_authority_gets_in(
+    inbox: Inbox, pems: dict[str, Path]
+) -> None:
+    tls = Tls(pems["server"], None, pems["authority"])
+    with (
+        listening(inbox, tls=tls) as listener,
+        associated(listener.port, VERIFY, tls=client_context(pems, "client")) as association,
+    ):
+        assert association.send_c_echo().Status == 0x0000
+
+
+@pytest.mark.parametrize("shows", ["stranger", None])
+def test_a_client_without_one_does_not(
+    inbox: Inbox, pems: dict[str, Path], shows: str | None
+) -> None:
+    context, name = client_context(pems, shows)
+    with (
+        listening(inbox, tls=Tls(pems["server"], None, pems["authority"])) as listener,
+        socket.create_connection(("127.0.0.1", listener.port), timeout=30) as plain,
+        pytest.raises(OSError),
+        # With TLS 1.3 a client hears of it at its first read only.
+        context.wrap_socket(plain, server_hostname=name) as secured,
+    ):
+        if secured.recv(1) == b"":
+            raise OSError
+
+
+def test_a_silent_tls_client_keeps_nobody_out(inbox: Inbox, pems: dict[str, Path]) -> None:
+    tls = Tls(pems["server"], None, None)
+    with (
+        listening(inbox, tls=tls) as listener,
+        socket.create_connection(("127.0.0.1", listener.port)),
+        associated(listener.port, VERIFY, tls=client_context(pems, None)) as association,
+    ):
+        assert association.send_c_echo().Status == 0x0000
+
+
+def test_a_certificate_that_cannot_be_used_is_named(inbox: Inbox, tmp_path: Path) -> None:
+    with (
+        pytest.raises(SettingsError) as error,
+        listening(inbox, tls=Tls(tmp_path / "none.pem", None, None)),
+    ):
+        raise AssertionError("never reached")
+    assert error.value.code == "dicom_tls_unusable"

@@ -1,0 +1,299 @@
+"""The whole gate, against a model at the wire."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from radraft.cli.gate import text as printed
+from radraft.core.errors import (
+    AdapterError,
+    DraftingError,
+    RadraftError,
+    ReportError,
+)
+from radraft.core.settings import Settings
+from radraft.finetune.gate.decide import MANDATORY
+from radraft.finetune.gate.limits import limits
+from radraft.finetune.gate.run import gate
+from radraft.finetune.gate.text import lines
+from radraft.finetune.selection import select
+from radraft.llm.adapter import (
+    Adapter,
+    AdapterState,
+    GateRecord,
+)
+from radraft.llm.profiles import load_profile
+from radraft.reports.values import Report
+from radraft.store import (
+    adapter_files,
+    adapters,
+)
+from radraft.store.database import Store, open_store
+from tests.builders import NAME, PATIENT_ID
+from tests.finetune.gate.candidates import (
+    Write,
+    as_now,
+    better,
+    copying,
+    films,
+)
+from tests.finetune.gate.drafting_model import (
+    BASE,
+    DraftingModel,
+    drafting_model,
+)
+from tests.finetune.gate.frozen_site import (
+    SITE,
+    add_signed,
+)
+from tests.finetune.gate.samples import Film
+from tests.store.adapter_builders import (
+    installed,
+    make_adapter,
+    write_adapter,
+)
+
+PROFILE = load_profile("qwen3-vl-8b-instruct")
+COUNT = 60
+TIMED, OTHERS = limits().adapter.speed_most, limits().adapter.others_most
+
+
+@dataclass
+class Scene:
+    """A site, its films, and a model whose adapters write as `writes` says."""
+
+    store: Store
+    settings: Settings
+    films: list[Film]
+    folder: Path
+    server: DraftingModel = field(init=False)
+    writes: dict[str, Write] = field(default_factory=lambda: {BASE: as_now})
+
+    def draft(self, model: str, number: int) -> Report:
+        return self.writes[model](self.films[number], random.Random(f"{model} {number}"))
+
+    def candidate(self, number: int, write: Write) -> str:
+        with self.store.begin() as session:
+            made = installed(
+                session,
+                self.settings.adapters_dir,
+                self.folder,
+                number,
+                base=PROFILE.model_id,
+            )
+        self.writes[made] = write
+        return made
+
+    def gate(self, adapter_id: str, by: str = "Dr. Wang") -> GateRecord:
+        self.server.asked.clear()
+        return gate(
+            adapter_id,
+            store=self.store,
+            settings=self.settings,
+            profile=PROFILE,
+            endpoint=self.server.endpoint,
+            eyes=None,
+            by=by,
+        )
+
+    def asked(self) -> Counter[str]:
+        return Counter(model for model, _ in self.server.asked)
+
+    def state(self, adapter_id: str) -> AdapterState:
+        with self.store.read() as session:
+            return adapters.get(session, adapter_id).state
+
+    def records(self) -> tuple[GateRecord, ...]:
+        with self.store.read() as session:
+            return adapters.records(session)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Film]]:
+    """The data folder of a site with 60 frozen reports, to copy."""
+    folder = tmp_path_factory.mktemp("site") / "data"
+    store = open_store(Settings(data_dir=folder))
+    known = add_signed(store, films(COUNT))
+    store.close()
+    return folder, known
+
+
+@pytest.fixture
+def scene(tmp_path: Path, filled: tuple[Path, list[Film]]) -> Iterator[Scene]:
+    folder, known = filled
+    settings = Settings(data_dir=shutil.copytree(folder, tmp_path / "data"))
+    store = open_store(settings)
+    made = Scene(store, settings, known, tmp_path / "made")
+    with drafting_model(made.draft) as server:
+        made.server = server
+        yield made
+    store.close()
+
+
+def refused(call: Callable[[], object], kind: type[RadraftError]) -> str:
+    with pytest.raises(kind) as caught:
+        call()
+    return caught.value.code
+
+
+@pytest.mark.slow
+def test_an_honest_candidate_goes_through_and_can_serve(scene: Scene) -> None:
+    adapter_id = scene.candidate(1, better)
+    record = scene.gate(adapter_id)
+    assert record.failed == ()
+    assert record.passed
+    assert [check.code for check in record.checks] == list(MANDATORY)
+    assert scene.records() == (record,)
+    assert scene.state(adapter_id) is AdapterState.SHADOW
+    with scene.store.begin() as session:
+        assert adapters.promote(session, adapter_id, by="Dr. Wang").state is AdapterState.SERVING
+
+
+@pytest.mark.slow
+def test_the_record_is_a_change_control_plan_without_identity(scene: Scene) -> None:
+    record = scene.gate(scene.candidate(1, better))
+    assert record.confirmed_by == "Dr. Wang"
+    assert (record.stage, record.serving_id, record.site) == ("adapter", None, SITE)
+    assert record.changed["data_sha"] == "d" * 64
+    assert record.tested["reports"] == record.tested["patients"] == COUNT
+    assert record.tested["engine"] == "0.32.0"
+    assert record.tested["profile_hash"] == PROFILE.profile_hash
+    assert record.affects["share"] == 1.0
+    assert record.affects["covers"][0]["modality"] == "CR"
+    plain = json.dumps(record.checks, default=vars) + str(record)
+    for word in (NAME, PATIENT_ID, "胸腔积液", "effusion"):
+        assert word not in plain
+
+
+@pytest.mark.slow
+def test_both_draft_side_by_side_and_half_of_it_is_kept(scene: Scene) -> None:
+    first, second = scene.candidate(1, better), scene.candidate(2, better)
+    scene.gate(first)
+    assert scene.asked() == {BASE: COUNT + OTHERS, first: COUNT + OTHERS}
+    # In every stretch that is as long as a batch, both are there alike.
+    models = [model for model, _ in scene.server.asked]
+    for start in range(0, len(models) - 32, 16):
+        assert 8 <= models[start : start + 32].count(BASE) <= 24
+    # What serves drafts again only what is timed.
+    scene.gate(second)
+    assert scene.asked() == {BASE: TIMED, second: COUNT + OTHERS}
+    kept = list((scene.settings.data_dir / "gate").iterdir())
+    assert len(kept) == 3 * (COUNT + OTHERS)
+
+
+@pytest.mark.slow
+def test_a_broken_off_gate_goes_on_and_decides_nothing_before(scene: Scene) -> None:
+    adapter_id = scene.candidate(1, better)
+    scene.server.refuse = 500
+    assert refused(lambda: scene.gate(adapter_id), DraftingError) == "llm_unreachable"
+    assert scene.records() == ()
+    assert scene.state(adapter_id) is AdapterState.CANDIDATE
+    scene.server.refuse = None
+    scene.gate(adapter_id)
+    whole = len(scene.server.asked)
+    with scene.store.begin() as session:
+        shadow = adapters.route(session, SITE).shadow
+        assert shadow is not None
+    # A shadow may be asked again; all but what is timed is there.
+    scene.gate(adapter_id)
+    assert scene.asked() == {BASE: TIMED, adapter_id: TIMED}
+    assert len(scene.server.asked) < whole
+
+
+@pytest.mark.slow
+def test_a_candidate_that_copies_is_stopped_and_told_why(scene: Scene) -> None:
+    adapter_id = scene.candidate(1, copying)
+    record = scene.gate(adapter_id)
+    codes = {check.code for check in record.failed}
+    assert {"image_dependence", "finding_f1_zh", "finding_f1_en"} <= codes
+    assert "format" not in codes
+    assert scene.state(adapter_id) is AdapterState.RETIRED
+    with scene.store.read() as session:
+        assert "image_dependence" in adapters.moves(session, adapter_id=adapter_id)[-1].reason
+    for lang, word in (("zh", "不再取决于影像"), ("en", "no longer depend on the image")):
+        assert any(word in line for line in lines(record, lang))  # type: ignore[arg-type]
+    assert "FAIL  image_dependence" in printed(record)
+
+
+@pytest.mark.slow
+def test_a_candidate_trained_on_frozen_reports_is_stopped_by_that_alone(scene: Scene) -> None:
+    with scene.store.read() as session:
+        frozen = select(session, scene.store.objects, SITE).frozen
+    adapter_id = _with_card(scene, {"kind": "adapted", "pairs": [frozen[4].pair_id]})
+    record = scene.gate(adapter_id)
+    assert [check.code for check in record.failed] == ["leak"]
+    assert record.failed[0].detail["cases"] == [frozen[4].case_id]
+    assert scene.state(adapter_id) is AdapterState.RETIRED
+
+
+@pytest.mark.slow
+def test_an_answer_without_an_end_counts_against_its_writer(scene: Scene) -> None:
+    adapter_id = scene.candidate(1, better)
+    scene.server.cut = {(adapter_id, 50)}
+    record = scene.gate(adapter_id)
+    assert [check.code for check in record.failed] == ["format"]
+    assert record.failed[0].detail["reasons"] == ["llm_cut_off"]
+
+
+@pytest.mark.slow
+def test_what_serves_may_not_change_meanwhile(scene: Scene) -> None:
+    first, second = scene.candidate(1, better), scene.candidate(2, better)
+    scene.gate(first)
+    written = scene.writes[second]
+
+    def promoting(film: Film, draw: random.Random) -> Report:
+        with scene.store.begin() as session:
+            if adapters.route(session, SITE).serving is None:
+                adapters.promote(session, first, by="Dr. Li")
+        return written(film, draw)
+
+    scene.writes[second] = promoting
+    assert refused(lambda: scene.gate(second), AdapterError) == "gate_serving_changed"
+    assert len(scene.records()) == 1
+    assert scene.state(second) is AdapterState.CANDIDATE
+
+
+def test_too_few_frozen_reports_say_how_many(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    store = open_store(settings)
+    made = Scene(store, settings, add_signed(store, films(3)), tmp_path / "made")
+    with drafting_model(made.draft) as server:
+        made.server = server
+        adapter_id = made.candidate(1, better)
+        with pytest.raises(AdapterError) as caught:
+            made.gate(adapter_id)
+        assert caught.value.code == "gate_frozen_too_few"
+        assert caught.value.details == {"site": SITE, "found": 3, "needed": 20}
+        assert refused(lambda: made.gate(adapter_id, by=" "), ReportError) == "author_invalid"
+        assert refused(lambda: made.gate("a-0"), AdapterError) == "adapter_unknown"
+        with store.begin() as session:
+            adapters.discard(session, adapter_id, by="Dr. Li", reason="test")
+        assert refused(lambda: made.gate(adapter_id), AdapterError) == "adapter_move_refused"
+        other = make_adapter(
+            {adapter_files.WEIGHTS: "0" * 64, adapter_files.CONFIG: "c" * 64}, base="other@1"
+        )
+        with store.begin() as session:
+            adapters.register(session, other, by="test")
+        assert refused(lambda: made.gate(other.adapter_id), AdapterError) == "gate_base_differs"
+        assert server.asked == []
+    store.close()
+
+
+def _with_card(scene: Scene, card: dict[str, object]) -> str:
+    source = write_adapter(scene.folder / "leaky", 9)
+    made: Adapter = replace(
+        make_adapter(adapter_files.hashes(source), 9, base=PROFILE.model_id), card=card
+    )
+    adapter_files.install(source, scene.settings.adapters_dir, made.adapter_id)
+    with scene.store.begin() as session:
+        adapters.register(session, made, by="test")
+    scene.writes[made.adapter_id] = better
+    return made.adapter_id

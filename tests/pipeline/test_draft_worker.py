@@ -1,0 +1,239 @@
+"""The worker against a vLLM that misbehaves: a real HTTP server, real store, real line."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from radraft.core.settings import Settings
+from radraft.llm.endpoint import Endpoint
+from radraft.llm.profiles import load_profile
+from radraft.pipeline.adapter_router import Router
+from radraft.pipeline.draft_worker import (
+    ATTEMPTS,
+    Worker,
+)
+from radraft.pipeline.service import Service
+from radraft.reports import editing
+from radraft.reports.values import Coverage, ReportState
+from radraft.store import cases, images
+from radraft.store.database import Store
+from tests.builders import add_case, make_images
+
+REPORT = {
+    "findings": [{"zh": "双肺清晰。", "en": "The lungs are clear."}],
+    "impression": [{"zh": "未见异常。", "en": "No abnormality."}],
+}
+PROFILE = load_profile("qwen3-vl-8b-instruct")
+
+
+class Model(ThreadingHTTPServer):
+    """Answers chat completions; `faults` first, one a request, then whole reports."""
+
+    daemon_threads = True
+
+    def __init__(self, faults: int = 0, hold: threading.Event | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.faults = faults
+        self.hold = hold
+        self.asked = threading.Semaphore(0)
+        self.requests: list[dict[str, Any]] = []
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Model
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.requests.append(json.loads(body))
+        self.server.asked.release()
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.end_headers()
+        text = json.dumps(REPORT, ensure_ascii=False, separators=(",", ":"))
+        half = text.index('"impression"')
+        self._event({"choices": [{"delta": {"content": text[:half]}}]})
+        if self.server.hold is not None:
+            self.server.hold.wait(60)
+        if self.server.faults > 0:
+            self.server.faults -= 1
+            return
+        self._event({"choices": [{"delta": {"content": text[half:]}, "finish_reason": "stop"}]})
+        self._event({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 7}})
+        self.wfile.write(b"data: [DONE]\n\n")
+
+    def _event(self, value: dict[str, Any]) -> None:
+        self.wfile.write(f"data: {json.dumps(value, ensure_ascii=False)}\n\n".encode())
+        self.wfile.flush()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def served(model: Model) -> Iterator[Endpoint]:
+    thread = threading.Thread(target=model.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield Endpoint(f"http://127.0.0.1:{model.server_port}", "key", "model")
+    model.shutdown()
+    thread.join()
+    model.server_close()
+
+
+@contextmanager
+def working(store: Store, endpoint: Callable[[], Endpoint | None]) -> Iterator[Worker]:
+    worker = Worker(
+        store,
+        PROFILE,
+        endpoint=endpoint,
+        eyes=lambda: None,
+        router=Router(store, Path("no-adapters")),
+        slots=4,
+        timeout_s=30.0,
+    )
+    worker.start()
+    yield worker
+    worker.stop()
+    worker.join(30)
+    assert not worker.is_alive()
+
+
+def waiting_case(store: Store, number: int = 1, **changes: Any) -> str:
+    with store.begin() as session:
+        case_id = add_case(session, number, **changes)
+        chosen = make_images(case_id, seed=number)
+        images.save(store.objects, chosen)
+        cases.add_key_images(session, chosen)
+    return case_id
+
+
+def until(store: Store, case_id: str, state: cases.CaseState) -> None:
+    pause = threading.Event()
+    for _ in range(600):
+        with store.read() as session:
+            if cases.get_case(session, case_id).state is state:
+                return
+        pause.wait(0.05)
+    raise AssertionError(f"{case_id} never became {state}")
+
+
+def test_waiting_cases_become_drafts(sqlite_store: Store) -> None:
+    ids = [waiting_case(sqlite_store, number) for number in range(1, 6)]
+    model = Model()
+    with served(model) as endpoint, working(sqlite_store, lambda: endpoint):
+        for case_id in ids:
+            until(sqlite_store, case_id, cases.CaseState.DRAFTED)
+    assert len(model.requests) == len(ids)
+    with sqlite_store.read() as session:
+        report = editing.current(session, ids[0])
+    assert report.state is ReportState.DRAFTED
+    assert [s.zh for s in report.report.sentences] == ["双肺清晰。", "未见异常。"]
+
+
+def test_nothing_is_claimed_while_there_is_no_vllm(sqlite_store: Store) -> None:
+    case_id = waiting_case(sqlite_store)
+    looked = threading.Semaphore(0)
+
+    def nothing() -> None:
+        looked.release()
+
+    with working(sqlite_store, nothing) as worker:
+        for _ in range(3):
+            worker.wake()
+            assert looked.acquire(timeout=30)
+    with sqlite_store.read() as session:
+        assert cases.get_case(session, case_id).state is cases.CaseState.RECEIVED
+
+
+def test_a_draft_that_breaks_off_is_tried_again(sqlite_store: Store) -> None:
+    case_id = waiting_case(sqlite_store)
+    model = Model(faults=ATTEMPTS - 1)
+    with served(model) as endpoint, working(sqlite_store, lambda: endpoint):
+        until(sqlite_store, case_id, cases.CaseState.DRAFTED)
+    assert len(model.requests) == ATTEMPTS
+
+
+def test_a_draft_that_keeps_failing_leaves_a_skeleton_and_the_reason(
+    sqlite_store: Store, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    case_id = waiting_case(sqlite_store)
+    model = Model(faults=100)
+    with served(model) as endpoint, working(sqlite_store, lambda: endpoint):
+        for _ in range(ATTEMPTS):
+            assert model.asked.acquire(timeout=30)
+        until(sqlite_store, case_id, cases.CaseState.FAILED)
+    assert len(model.requests) == ATTEMPTS
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
+    view = Service(sqlite_store, settings, PROFILE).case_view(case_id)
+    assert view.draft is not None
+    assert view.draft.error_code == "llm_cut_off"
+    assert view.draft.coverage is Coverage.FAILED
+    assert view.notice is not None
+    assert view.working is not None
+    assert view.working.report.sentences == ()
+
+
+def test_a_study_outside_the_profile_is_never_sent(sqlite_store: Store) -> None:
+    case_id = waiting_case(sqlite_store, modality="CT", body_part="HEAD")
+    model = Model()
+    with served(model) as endpoint, working(sqlite_store, lambda: endpoint):
+        until(sqlite_store, case_id, cases.CaseState.NOT_COVERED)
+    assert model.requests == []
+
+
+def test_sentences_can_be_seen_while_the_draft_is_written(sqlite_store: Store) -> None:
+    case_id = waiting_case(sqlite_store)
+    hold = threading.Event()
+    model = Model(hold=hold)
+    with served(model) as endpoint, working(sqlite_store, lambda: endpoint) as worker:
+        pause = threading.Event()
+        while not worker.partial(case_id):
+            assert worker.is_alive()
+            pause.wait(0.02)
+        (first,) = worker.partial(case_id)
+        assert first.sentence.zh == "双肺清晰。"
+        hold.set()
+        until(sqlite_store, case_id, cases.CaseState.DRAFTED)
+        while worker.partial(case_id):
+            pause.wait(0.02)
+
+
+def test_stopping_gives_an_unfinished_case_back(sqlite_store: Store) -> None:
+    case_id = waiting_case(sqlite_store)
+    hold = threading.Event()
+    model = Model(hold=hold)
+    with served(model) as endpoint:
+        with working(sqlite_store, lambda: endpoint):
+            assert model.asked.acquire(timeout=30)
+        with sqlite_store.read() as session:
+            assert cases.get_case(session, case_id).state is cases.CaseState.RECEIVED
+        hold.set()
+
+
+def test_what_a_killed_service_was_drafting_is_drafted_by_the_next(sqlite_store: Store) -> None:
+    case_id = waiting_case(sqlite_store)
+    with sqlite_store.begin() as session:
+        assert cases.claim(session, limit=1) == (case_id,)
+    model = Model()
+    with served(model) as endpoint, working(sqlite_store, lambda: endpoint):
+        until(sqlite_store, case_id, cases.CaseState.DRAFTED)
+
+
+def test_a_case_that_breaks_the_line_does_not_stop_the_others(sqlite_store: Store) -> None:
+    broken, sound = waiting_case(sqlite_store, 1), waiting_case(sqlite_store, 2)
+    with sqlite_store.read() as session:
+        (image,) = cases.key_images(session, broken)
+    # Not a PNG: nothing in the line expects that of its own object store.
+    key = f"images/{image.image_id[:2]}/{image.image_id}.png"
+    sqlite_store.objects.put(key, b"damaged")
+    model = Model()
+    with served(model) as endpoint, working(sqlite_store, lambda: endpoint):
+        until(sqlite_store, sound, cases.CaseState.DRAFTED)
+        until(sqlite_store, broken, cases.CaseState.FAILED)

@@ -1,0 +1,126 @@
+"""Images that come after their study was taken in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from radraft.pipeline import late_images
+from radraft.pipeline.completion import (
+    PAUSE,
+    Completion,
+)
+from radraft.pipeline.inbox import Inbox
+from radraft.reports import editing
+from radraft.store import cases
+from radraft.store.cases import CaseState
+from radraft.store.database import Store
+from radraft.store.late_images import LATE
+from tests import builders
+from tests.exchange.builders import (
+    QUIET_S,
+    Clock,
+    film_file,
+    refused_codes,
+    states,
+)
+from tests.pipeline.test_completion import (
+    arrive,
+    completion,
+    only_case,
+    originals,
+)
+
+__all__ = ["completion"]
+
+
+def taken_in(completion: Completion, inbox: Inbox, clock: Clock, *paths: Path) -> int:
+    arrive(inbox, *paths)
+    clock.wait(QUIET_S)
+    return completion.run()
+
+
+def test_late_images_have_an_untouched_study_drafted_anew(
+    completion: Completion, inbox: Inbox, sqlite_store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    taken_in(completion, inbox, clock, film_file(tmp_path, 1))
+    case_id = only_case(sqlite_store).case_id
+    with sqlite_store.begin() as session:
+        builders.save_draft(session, builders.make_draft(case_id))
+    assert taken_in(completion, inbox, clock, film_file(tmp_path, 2, ViewPosition="LL")) == 1
+    case = only_case(sqlite_store)
+    assert (case.case_id, case.state) == (case_id, CaseState.RECEIVED)
+    assert late_images.issues(case) == ()
+    assert originals(sqlite_store, case_id) == 2
+    with sqlite_store.read() as session:
+        assert len(cases.key_images(session, case_id)) == 2
+    assert states(sqlite_store) == {"taken": 2}
+
+
+def test_late_images_of_a_begun_report_are_kept_and_said(
+    completion: Completion, inbox: Inbox, sqlite_store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    taken_in(completion, inbox, clock, film_file(tmp_path, 1))
+    case_id = only_case(sqlite_store).case_id
+    with sqlite_store.begin() as session:
+        builders.save_draft(session, builders.make_draft(case_id))
+        work = editing.current(session, case_id)
+        edited = replace(work.report, findings=(builders.make_sentence("f1", "改过。", "Edited."),))
+        editing.save(session, case_id, edited, base_revision=work.revision, editor="李")
+    for number in (2, 3):
+        assert taken_in(completion, inbox, clock, film_file(tmp_path, number)) == 0
+    case = only_case(sqlite_store)
+    assert case.state is CaseState.DRAFTED
+    assert case.issues.count(LATE) == 1
+    assert [issue.code for issue in late_images.issues(case)] == [LATE]
+    assert originals(sqlite_store, case_id) == 3
+    with sqlite_store.read() as session:
+        assert len(cases.key_images(session, case_id)) == 1
+    assert states(sqlite_store) == {"taken": 3}
+
+
+def test_late_images_wait_while_a_draft_is_made(
+    completion: Completion, inbox: Inbox, sqlite_store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    taken_in(completion, inbox, clock, film_file(tmp_path, 1))
+    case_id = only_case(sqlite_store).case_id
+    with sqlite_store.begin() as session:
+        assert cases.claim_case(session, case_id)
+    assert taken_in(completion, inbox, clock, film_file(tmp_path, 2)) == 0
+    assert states(sqlite_store) == {"taken": 1, "waiting": 1}
+    with sqlite_store.begin() as session:
+        builders.save_draft(session, builders.make_draft(case_id))
+    assert completion.run() == 0
+    clock.wait(PAUSE.total_seconds())
+    assert completion.run() == 1
+    assert originals(sqlite_store, case_id) == 2
+
+
+def test_a_late_image_of_another_patient_is_refused(
+    completion: Completion, inbox: Inbox, sqlite_store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    taken_in(completion, inbox, clock, film_file(tmp_path, 1))
+    taken_in(completion, inbox, clock, film_file(tmp_path, 2, PatientID="ANOTHER"))
+    assert refused_codes(sqlite_store) == ["patient_mismatch"]
+    assert originals(sqlite_store, only_case(sqlite_store).case_id) == 1
+
+
+def test_a_late_image_with_a_known_uid_and_other_bytes_is_refused(
+    completion: Completion, inbox: Inbox, sqlite_store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    taken_in(completion, inbox, clock, film_file(tmp_path, 1))
+    taken_in(completion, inbox, clock, film_file(tmp_path, 1, AccessionNumber="OTHER"))
+    assert refused_codes(sqlite_store) == ["duplicate_instance"]
+    assert originals(sqlite_store, only_case(sqlite_store).case_id) == 1
+
+
+def test_taking_in_the_same_files_again_changes_nothing(
+    completion: Completion, inbox: Inbox, sqlite_store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    path = film_file(tmp_path / "sent", 1)
+    taken_in(completion, inbox, clock, path)
+    before = only_case(sqlite_store)
+    result = completion._take_in(path.parent, "site-a")
+    assert (result.cases, result.known, result.rejections) == ((), (before.case_id,), ())
+    assert only_case(sqlite_store) == before
+    assert originals(sqlite_store, before.case_id) == 1

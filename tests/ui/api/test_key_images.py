@@ -1,0 +1,290 @@
+"""Choosing key images over `/api`: what is offered, what is refused, what is kept."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from PIL import Image
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from radraft.pipeline.service import Service
+from radraft.store import cases, choices, images
+from radraft.store.cases import CaseState
+from radraft.store.choices import ChoiceConflict, Chosen
+from radraft.store.database import Store
+from radraft.studies.values import WindowName
+from radraft.ui.api.key_images import add_keyimages
+from radraft.ui.api.reports import add_api
+from radraft.ui.security import Guard
+from tests import builders
+from tests.ui import seed
+from tests.ui.chosen import chest_ct, films, take_in
+from tests.ui.conftest import ORIGIN, make_service
+
+IDENTITY = ("Zhang", "Wei", "P0042", "ACC778899", "1.2.826", "19700305")
+
+
+@pytest.fixture
+def woken() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def service(sqlite_store: Store, tmp_path: Path, woken: list[int]) -> Iterator[Service]:
+    made = make_service(sqlite_store, tmp_path / "data", wake=lambda: woken.append(1))
+    yield made
+    made.choosing.close()
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[TestClient]:
+    app = FastAPI()
+    app.add_middleware(Guard)
+    add_api(app, service)
+    add_keyimages(app, service)
+    with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}) as made:
+        yield made
+
+
+@pytest.fixture
+def case_id(sqlite_store: Store, tmp_path: Path) -> str:
+    """Three films; drafted, nobody touched the draft."""
+    made = take_in(sqlite_store, films(tmp_path / "films"))
+    with sqlite_store.begin() as session:
+        builders.save_draft(session, seed.made_draft(made))
+    return made
+
+
+def frames(client: TestClient, case_id: str) -> dict[str, Any]:
+    answer = client.get(f"/api/cases/{case_id}/frames")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def put(client: TestClient, case_id: str, wanted: list[dict[str, Any]], **more: Any) -> Any:
+    body = {"images": wanted, "base_revision": 0, "by": "林清"} | more
+    return client.put(f"/api/cases/{case_id}/key-images", json=body)
+
+
+def present(service: Service, case_id: str) -> list[dict[str, Any]]:
+    """The case's key images as a client names them."""
+    return [
+        {"instance_ref": one.instance_ref, "frame": one.frame, "window": one.window_name.value}
+        for one in service.case_view(case_id).images
+    ]
+
+
+def state(service: Service, case_id: str) -> CaseState:
+    return service.case_view(case_id).case.state
+
+
+def test_all_frames_are_offered_without_identity(
+    client: TestClient, sqlite_store: Store, tmp_path: Path
+) -> None:
+    case_id = take_in(sqlite_store, chest_ct(tmp_path / "ct", 6))
+    found = frames(client, case_id)
+    assert (found["budget"], found["revision"]) == (4, 0)
+    assert found["windows"][:2] == ["lung", "mediastinum"]
+    assert {"bone", "brain", ""} <= set(found["windows"])
+    shape = [(one["number"], one["role"], one["plane"], one["frames"]) for one in found["series"]]
+    assert shape == [
+        (1, "localizer", "coronal", 1),
+        (2, "original", "axial", 6),
+        (3, "original", "axial", 6),
+    ]
+    assert [one["kernel"] for one in found["series"]] == ["smooth", "smooth", "sharp"]
+    assert len(found["images"]) == 4
+    for planted in IDENTITY:
+        assert planted not in json.dumps(found)
+
+
+def test_thumbnails_are_made_on_demand_and_kept(
+    client: TestClient, service: Service, sqlite_store: Store, tmp_path: Path
+) -> None:
+    case_id = take_in(sqlite_store, chest_ct(tmp_path / "ct", 6))
+    ref = frames(client, case_id)["series"][1]["instances"][2]["instance_ref"]
+    shown = []
+    for window in ("lung", "mediastinum", ""):
+        answer = client.get(f"/api/cases/{case_id}/frames/{ref}/0/png?window={window}")
+        assert answer.status_code == 200 and answer.headers["content-type"] == "image/png"
+        with Image.open(io.BytesIO(answer.content)) as picture:
+            assert picture.mode == "L" and max(picture.size) <= 256
+        shown.append(answer.content)
+        assert sqlite_store.objects.exists(f"thumbnails/{case_id}/{ref}-0-{window or 'own'}.png")
+    assert shown[0] != shown[1]
+    for wrong, status in ((f"{ref}/1", 404), ("i-0000000000000000/0", 404), (f"{ref}/x", 422)):
+        answer = client.get(f"/api/cases/{case_id}/frames/{wrong}/png")
+        assert answer.status_code == status
+    assert list((service.settings.data_dir / "scratch").glob("original-*"))
+    service.choosing.close()
+    assert not list((service.settings.data_dir / "scratch").glob("original-*"))
+
+
+def test_a_choice_becomes_key_images_a_selection_and_a_new_draft(
+    client: TestClient,
+    service: Service,
+    sqlite_store: Store,
+    case_id: str,
+    woken: list[int],
+) -> None:
+    before = present(service, case_id)
+    kept = [one.image_id for one in service.case_view(case_id).images]
+    assert len(before) == 3 and state(service, case_id) is CaseState.DRAFTED
+    answer = put(client, case_id, [before[2], before[0]])
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["revision"], answer.json()["by"]) == (1, "林清")
+    assert present(service, case_id) == [before[2], before[0]]
+    assert [one.image_id for one in service.case_view(case_id).images] == [kept[2], kept[0]]
+    assert state(service, case_id) is CaseState.RECEIVED and woken
+    with sqlite_store.read() as session:
+        assert len(images.load(session, sqlite_store.objects, case_id).images) == 2
+
+    document = pydicom.dcmread(io.BytesIO(sqlite_store.objects.get(f"kos/{case_id}/0001.dcm")))
+    assert document.SOPClassUID == "1.2.840.10008.5.1.4.1.1.88.59"
+    assert document.ConceptNameCodeSequence[0].CodeValue == "113000"
+    uids = [
+        item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+        for item in document.ContentSequence
+        if item.ValueType == "IMAGE"
+    ]
+    assert uids == ["1.2.826.0.1.3680043.10.1.703", "1.2.826.0.1.3680043.10.1.701"]
+    assert (document.PatientID, document.AccessionNumber) == ("P0042", "ACC778899")
+    assert document.StudyInstanceUID == "1.2.826.0.1.3680043.10.2.70"
+    (study,) = document.CurrentRequestedProcedureEvidenceSequence
+    (series,) = study.ReferencedSeriesSequence
+    assert {one.ReferencedSOPInstanceUID for one in series.ReferencedSOPSequence} == set(uids)
+
+    again = put(client, case_id, [before[1]], base_revision=1)
+    assert again.json()["revision"] == 2
+    with sqlite_store.read() as session:
+        choice = choices.latest(session, case_id)
+    assert choice is not None
+    assert choice.images == (Chosen(before[1]["instance_ref"], 0, WindowName.OWN),)
+
+
+def test_a_slice_can_be_had_through_another_window(
+    client: TestClient, service: Service, sqlite_store: Store, tmp_path: Path
+) -> None:
+    case_id = take_in(sqlite_store, chest_ct(tmp_path / "ct", 6))
+    ref = frames(client, case_id)["series"][1]["instances"][0]["instance_ref"]
+    both = [{"instance_ref": ref, "frame": 0, "window": one} for one in ("bone", "lung")]
+    assert put(client, case_id, both).status_code == 200
+    assert present(service, case_id) == both
+    windows = [one.window for one in service.case_view(case_id).images]
+    assert windows == [(400.0, 1800.0), (-600.0, 1500.0)]
+    kept = pydicom.dcmread(io.BytesIO(sqlite_store.objects.get(f"kos/{case_id}/0001.dcm")))
+    assert len([one for one in kept.ContentSequence if one.ValueType == "IMAGE"]) == 1
+
+
+def test_what_is_refused(client: TestClient, service: Service, case_id: str) -> None:
+    now = present(service, case_id)
+    unknown = {"instance_ref": "i-0000000000000000", "frame": 0, "window": ""}
+    for wanted, status, code in (
+        ([], 422, "key_images_none"),
+        ([now[0], now[0]], 422, "key_images_repeated"),
+        ([now[0] | {"frame": n} for n in range(5)], 422, "key_images_too_many"),
+        ([unknown], 404, "key_image_unknown"),
+        ([now[0] | {"frame": 1}], 404, "key_image_unknown"),
+        ([now[0] | {"window": "x-ray"}], 422, "request_invalid"),
+    ):
+        answer = put(client, case_id, wanted)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    answer = put(client, "c-0000000000000000", [now[0]])
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "case_not_found")
+    assert present(service, case_id) == now and frames(client, case_id)["revision"] == 0
+    assert state(service, case_id) is CaseState.DRAFTED
+
+
+def test_of_two_who_choose_at_once_the_second_is_told(
+    client: TestClient, service: Service, sqlite_store: Store, case_id: str
+) -> None:
+    now = present(service, case_id)
+    assert put(client, case_id, [now[0]]).status_code == 200
+    kept = sqlite_store.objects.get(f"kos/{case_id}/0001.dcm")
+    answer = put(client, case_id, [now[1]], by="周末")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "key_images_conflict")
+    assert answer.json()["choice"]["by"] == "林清"
+    assert present(service, case_id) == [now[0]]
+    assert sqlite_store.objects.get(f"kos/{case_id}/0001.dcm") == kept
+
+
+def test_an_edited_report_is_never_lost(
+    client: TestClient, service: Service, sqlite_store: Store, case_id: str
+) -> None:
+    now = present(service, case_id)
+    working = service.case_view(case_id).working
+    assert working is not None
+    mine = seed.reworded(working.report, "f1", "双肺清晰。")
+    service.save(case_id, mine, base_revision=1, editor="林清")
+    answer = put(client, case_id, [now[0]])
+    assert (answer.status_code, answer.json()["error"]["code"]) == (
+        409,
+        "key_images_report_edited",
+    )
+    assert present(service, case_id) == now
+    assert put(client, case_id, [now[0]], keep_edit=True).status_code == 200
+    seed.draft(sqlite_store, seed.made_draft(case_id))
+    kept = service.case_view(case_id).working
+    assert kept is not None
+    assert kept.report.findings[0].zh == "双肺清晰。"
+    assert state(service, case_id) is CaseState.DRAFTED
+
+
+def test_a_signed_report_keeps_its_images(
+    client: TestClient, service: Service, case_id: str
+) -> None:
+    now = present(service, case_id)
+    service.sign(case_id, base_revision=1, author="林清")
+    for keep_edit in (False, True):
+        answer = put(client, case_id, [now[0]], keep_edit=keep_edit)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "report_is_signed")
+    assert present(service, case_id) == now
+    service.amend(case_id, editor="林清")
+    assert put(client, case_id, [now[0]], keep_edit=True).status_code == 200
+
+
+def test_not_while_a_draft_is_being_written(
+    client: TestClient, service: Service, sqlite_store: Store, case_id: str
+) -> None:
+    now = present(service, case_id)
+    with sqlite_store.begin() as session:
+        cases.requeue(session, case_id)
+        assert cases.claim_case(session, case_id)
+    answer = put(client, case_id, [now[0]])
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "key_images_drafting")
+
+
+def test_a_study_taken_in_before_its_images_were_recorded(
+    client: TestClient, sqlite_store: Store, tmp_path: Path
+) -> None:
+    case_id = take_in(sqlite_store, films(tmp_path / "films"), recorded=False)
+    found = frames(client, case_id)
+    refs = {run["instance_ref"] for one in found["series"] for run in one["instances"]}
+    assert refs == {one["instance_ref"] for one in found["images"]} and len(refs) == 3
+    assert frames(client, case_id) == found
+
+
+def test_choices_cannot_be_changed_afterwards(store: Store) -> None:
+    with store.begin() as session:
+        case_id = builders.add_case(session)
+        wanted = (Chosen("i-1", 0, WindowName.LUNG), Chosen("i-2", 3))
+        first = choices.add(session, case_id, wanted, base_revision=0, by="A")
+        with pytest.raises(ChoiceConflict) as caught:
+            choices.add(session, case_id, wanted, base_revision=0, by="B")
+    assert caught.value.current == first and first.images == wanted
+    for change in ("UPDATE key_image_choices SET by = 'B'", "DELETE FROM key_image_choices"):
+        with pytest.raises(DBAPIError), store.begin() as session:
+            session.execute(text(change))
+    with store.read() as session:
+        assert choices.latest(session, case_id) == first
+        assert choices.latest(session, "c-none") is None

@@ -1,0 +1,133 @@
+"""Earlier studies in the study page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from playwright.sync_api import expect
+
+from radraft.pipeline.service import Service
+from radraft.reports.sign import sign
+from radraft.store.database import Store
+from radraft.studies.values import Patient
+from radraft.ui.api.priors import add_priors
+from radraft.ui.api.reports import add_api
+from radraft.ui.security import Guard
+from tests.ui import seed
+from tests.ui.conftest import ORIGIN, Opener, Workstation
+
+TODAY = datetime(2026, 6, 1, 9, 30)
+BORN = date(1961, 4, 12)
+NOW = datetime(2026, 6, 2, tzinfo=UTC)
+
+
+def add(store: Store, number: int, name: str, days_ago: int, **changes: object) -> str:
+    """Study `number` of a patient who was born on BORN, so many days ago."""
+    born = changes.pop("born", BORN)
+    assert born is None or isinstance(born, date)
+    patient = Patient(f"N-{number:06d}", name, born, str(changes.pop("sex", "M")))
+    when = TODAY - timedelta(days=days_ago)
+    return seed.add(store, number, patient=patient, study_time=when, age_years=65)
+
+
+def signed(store: Store, case_id: str) -> str:
+    """Sign the case's drafted report."""
+    with store.begin() as session:
+        sign(session, case_id, base_revision=1, author="王签名", now=NOW)
+    return case_id
+
+
+@pytest.fixture
+def priors_client(service: Service) -> Iterator[TestClient]:
+    app = FastAPI()
+    app.add_middleware(Guard)
+    add_api(app, service)
+    add_priors(app, service)
+    with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}) as made:
+        yield made
+
+
+def test_a_linked_study_comes_with_its_signed_report(
+    priors_client: TestClient, service: Service
+) -> None:
+    before = signed(service.store, add(service.store, 1, "赵^明远", 120))
+    now = add(service.store, 2, "Zhao^Mingyuan", 0)
+    found = priors_client.get(f"/api/cases/{now}/priors").json()
+    assert (found["state"], found["to_confirm"], found["rejected"]) == ("found", [], [])
+    (one,) = found["priors"]
+    assert (one["case_id"], one["days_before"], one["version"]) == (before, 120, 1)
+    assert one["report"]["findings"][0]["zh"] == seed.FINDINGS[0][0]
+    assert "patient" not in one
+    alone = priors_client.get(f"/api/cases/{before}/priors").json()
+    assert (alone["state"], alone["priors"]) == ("none", [])
+
+
+def test_a_reader_says_whether_it_is_the_same_person(
+    priors_client: TestClient, service: Service
+) -> None:
+    before = add(service.store, 1, "赵明远", 120)
+    now = add(service.store, 2, "赵名远", 0)
+    (one,) = priors_client.get(f"/api/cases/{now}/priors").json()["to_confirm"]
+    assert (one["patient"]["name"], one["patient"]["birth_date"]) == ("赵明远", "1961-04-12")
+    assert {"name_homophone", "birth_same"} <= set(one["reasons"])
+    path = f"/api/cases/{now}/priors/{before}"
+    refused = priors_client.post(path, json={"same": False, "by": "李读片"}).json()
+    assert (refused["state"], len(refused["rejected"])) == ("none", 1)
+    same = priors_client.post(path, json={"same": True, "by": "李读片"}).json()
+    assert (same["state"], same["priors"][0]["state"]) == ("found", "confirmed")
+
+
+def test_what_cannot_be_said(priors_client: TestClient, service: Service) -> None:
+    now = add(service.store, 1, "赵明远", 0)
+    nobody = f"/api/cases/{now}/priors/c-0000000000000000"
+    answer = priors_client.post(nobody, json={"same": True, "by": "李读片"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "prior_not_found")
+    assert priors_client.post(nobody, json={"same": True}).status_code == 422
+    assert priors_client.get("/api/cases/c-0000000000000000/priors").status_code == 404
+    evil = priors_client.post(
+        nobody, json={"same": True, "by": "x"}, headers={"Origin": "http://evil.example"}
+    )
+    assert evil.status_code == 403
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_the_line_in_the_page(workstation: Workstation, open_page: Opener) -> None:
+    store = workstation.store
+    before = signed(store, add(store, 9101, "赵^明远", 120))
+    doubtful = add(store, 9102, "赵^名远", 300)
+    now = add(store, 9103, "Zhao^Mingyuan=赵^明远", 0)
+    page = open_page(now, reader="李读片")
+    line = page.locator("[data-part=priors]")
+    expect(line).to_contain_text("120 day(s) earlier")
+    expect(line.get_by_role("link", name="open")).to_have_attribute("href", f"/#{before}")
+    expect(line).not_to_contain_text(seed.FINDINGS[1][1])
+    line.get_by_role("button", name="report").click()
+    expect(line).to_contain_text(seed.FINDINGS[1][1])
+
+    ask = line.locator(".rd-prior-ask")
+    expect(ask).to_contain_text("1961-04-12")
+    expect(ask).to_contain_text("Differs: characters of the name")
+    expect(ask).not_to_contain_text("(here")
+    ask.get_by_role("button", name="Not the same").click()
+    expect(ask).to_have_count(0)
+    expect(line).to_contain_text("Another person")
+    page.reload()
+    expect(line).to_contain_text("Another person")
+    line.get_by_role("button", name="It is the same person").click()
+    expect(line).to_contain_text("confirmed by a reader")
+    page.get_by_role("button", name="中文").click()
+    expect(line).to_contain_text("120 天前")
+    assert workstation.service.case_view(doubtful).case.case_id == doubtful
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_no_prior_is_said(workstation: Workstation, open_page: Opener) -> None:
+    alone = add(workstation.store, 9110, "钱^思源", 0)
+    page = open_page(alone)
+    expect(page.locator("[data-part=priors]")).to_have_text("Prior: none found")

@@ -1,0 +1,226 @@
+"""The JSON interface over a real service and store."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from radraft.finetune import pairs
+from radraft.pipeline.service import Service
+from tests.ui import seed
+
+DEMO = Path(__file__).parents[3] / "demo" / "studies"
+
+
+def save(client: TestClient, case_id: str, report: Any, revision: int, editor: str) -> Any:
+    body = {"base_revision": revision, "editor": editor, "report": report}
+    return client.put(f"/api/cases/{case_id}/report", json=body)
+
+
+def working(client: TestClient, case_id: str) -> Any:
+    return client.get(f"/api/cases/{case_id}").json()["working"]
+
+
+def test_worklist_and_case(client: TestClient, service: Service) -> None:
+    case_id = seed.add(service.store)
+    (row,) = client.get("/api/worklist").json()["rows"]
+    assert row["case_id"] == case_id
+    assert row["state"] == "drafted"
+    view = client.get(f"/api/cases/{case_id}").json()
+    assert view["working"]["report"]["findings"][0]["zh"] == seed.FINDINGS[0][0]
+    assert view["identity"]["patient"]["patient_id"] == "PLANTED-ID-4711"
+    assert view["images"][0]["window"] == [1300.0, 2600.0]
+    assert view["notice"][0] == service.profile.notice.zh
+
+
+def test_polling_costs_nothing_while_nothing_changes(client: TestClient, service: Service) -> None:
+    case_id = seed.add(service.store)
+    for path in ("/api/worklist", "/api/status", f"/api/cases/{case_id}"):
+        tag = client.get(path).headers["ETag"]
+        again = client.get(path, headers={"If-None-Match": tag})
+        assert (again.status_code, again.content) == (304, b"")
+    tag = client.get("/api/worklist").headers["ETag"]
+    seed.add(service.store, 2)
+    assert client.get("/api/worklist", headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_image_values_are_the_stored_ones(client: TestClient, service: Service) -> None:
+    picture = seed.key_image(seed.phantom(32), (1300.0, 2600.0))
+    case_id = seed.add(service.store, pictures=(picture,))
+    image = client.get(f"/api/cases/{case_id}").json()["images"][0]
+    answer = client.get(f"/api/images/{image['image_id']}/values")
+    assert answer.headers["Content-Encoding"] == "deflate"
+    values = np.frombuffer(answer.content, "<i2").reshape(image["rows"], image["columns"])
+    assert np.array_equal(values, picture.values)
+    raw = service.image_values(image["image_id"])
+    assert zlib.decompress(raw) == answer.content
+    png = client.get(f"/api/images/{image['image_id']}/png")
+    assert png.content.startswith(b"\x89PNG")
+    assert png.headers["Cache-Control"] == "no-store"
+
+
+def test_save_answers_with_the_check(client: TestClient, service: Service) -> None:
+    case_id = seed.add(service.store)
+    now = working(client, case_id)
+    now["report"]["findings"][0]["zh"] = "左肺见结节影。"
+    now["report"]["findings"][0]["en"] = "A nodule in the right lung."
+    answer = save(client, case_id, now["report"], now["revision"], "A").json()
+    assert answer["working"]["revision"] == now["revision"] + 1
+    assert [issue["code"] for issue in answer["issues"]] == ["side_mismatch"]
+    assert answer["issues"][0]["sentence_id"] == "f1"
+
+
+def test_second_save_is_refused_with_what_changed(client: TestClient, service: Service) -> None:
+    case_id = seed.add(service.store)
+    first = working(client, case_id)
+    mine, theirs = (json.loads(json.dumps(first["report"])) for _ in range(2))
+    theirs["findings"][1]["zh"] = "改过。"
+    mine["findings"][2]["zh"] = "也改过。"
+    assert save(client, case_id, theirs, first["revision"], "B").status_code == 200
+    refused = save(client, case_id, mine, first["revision"], "A")
+    assert refused.status_code == 409
+    body = refused.json()
+    assert body["error"]["code"] == "revision_conflict"
+    assert body["current"]["report"]["findings"][1]["zh"] == "改过。"
+    (change,) = body["changes"]
+    assert (change["sentence_id"], change["kind"], change["editor"]) == ("f2", "reworded", "B")
+    assert change["before_zh"] == seed.FINDINGS[1][0]
+    assert working(client, case_id)["report"]["findings"][2]["zh"] == seed.FINDINGS[2][0]
+
+
+def test_sign_amend_and_the_training_pair(client: TestClient, service: Service) -> None:
+    case_id = seed.add(service.store)
+    now = working(client, case_id)
+    body = {"base_revision": now["revision"], "author": "林清"}
+    signed = client.post(f"/api/cases/{case_id}/sign", json=body).json()
+    assert (signed["version"], signed["author"]) == (1, "林清")
+    with service.store.begin() as session:
+        (pair,) = pairs.pairs(session)
+    assert pair.signed.content_sha == signed["content_sha"]
+    late = save(client, case_id, {**now["report"], "findings": []}, now["revision"], "A")
+    assert late.status_code == 409
+    assert late.json()["error"]["code"] == "report_is_signed"
+    assert late.json()["current"]["state"] == "signed"
+    amended = client.post(f"/api/cases/{case_id}/amend", json={"editor": "林清"}).json()
+    assert amended["state"] == "amended"
+
+
+def test_time_is_counted_from_the_signers_last_opening(
+    client: TestClient, service: Service
+) -> None:
+    case_id = seed.add(service.store)
+    for reader, ago in (("林清", 600.0), ("林清", 120.0), ("王", 30.0)):
+        body = {"reader": reader, "seconds_ago": ago}
+        assert client.post(f"/api/cases/{case_id}/opened", json=body).status_code == 200
+    assert client.post(f"/api/cases/{case_id}/opened", json={"reader": "李"}).status_code == 200
+    body = {"base_revision": working(client, case_id)["revision"], "author": " 林清 "}
+    assert client.post(f"/api/cases/{case_id}/sign", json=body).status_code == 200
+    with service.store.begin() as session:
+        (pair,) = pairs.pairs(session)
+    assert pair.seconds is not None
+    assert 120.0 <= pair.seconds < 600.0
+
+
+def test_time_is_unknown_where_the_signer_opened_nothing(
+    client: TestClient, service: Service
+) -> None:
+    case_id = seed.add(service.store)
+    client.post(f"/api/cases/{case_id}/opened", json={"reader": "王"})
+    service.sign(case_id, base_revision=working(client, case_id)["revision"], author="林清")
+    with service.store.begin() as session:
+        (pair,) = pairs.pairs(session)
+    assert pair.seconds is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("GET", "/api/cases/c-0000000000000000", None, 404, "case_not_found"),
+        ("GET", "/api/cases/nobody", None, 422, "request_invalid"),
+        ("GET", f"/api/images/{'0' * 64}/values", None, 404, "image_not_found"),
+        ("POST", "/api/cases/{case}/sign", {"author": "A"}, 422, "request_invalid"),
+        ("POST", "/api/cases/{case}/opened", {"reader": ""}, 422, "request_invalid"),
+        ("POST", "/api/cases/{case}/opened", {"reader": " "}, 422, "author_invalid"),
+        (
+            "POST",
+            "/api/cases/{case}/opened",
+            {"reader": "A", "seconds_ago": -1},
+            422,
+            "request_invalid",
+        ),
+        ("POST", "/api/cases/c-0000000000000000/opened", {"reader": "A"}, 404, "case_not_found"),
+        ("POST", "/api/cases/{case}/amend", {"editor": "A"}, 422, "report_not_signed"),
+        (
+            "POST",
+            "/api/cases/{case}/questions",
+            {"question": "有结节吗？", "asked_by": "A"},
+            409,
+            "followup_not_signed",
+        ),
+        (
+            "PUT",
+            "/api/cases/{case}/report",
+            {"base_revision": 1, "editor": "A", "report": {"findings": 3}},
+            422,
+            "report_invalid",
+        ),
+        ("POST", "/api/upload", None, 422, "upload_empty"),
+        ("GET", "/api/nothing", None, 404, "path_unknown"),
+        ("DELETE", "/api/worklist", None, 405, "path_unknown"),
+    ],
+)
+def test_refusals_have_a_code_and_both_sentences(
+    client: TestClient, service: Service, method: str, path: str, body: Any, status: int, code: str
+) -> None:
+    case_id = seed.add(service.store)
+    answer = client.request(method, path.format(case=case_id), json=body)
+    assert answer.status_code == status
+    error = answer.json()["error"]
+    assert error["code"] == code
+    assert error["message_zh"]
+    assert error["message_en"]
+
+
+@pytest.mark.slow
+def test_questions_while_there_is_no_model(client: TestClient, service: Service) -> None:
+    case_id = seed.add(service.store)
+    service.sign(case_id, base_revision=working(client, case_id)["revision"], author="A")
+    path = f"/api/cases/{case_id}/questions"
+    unsaid = client.post(path, json={"question": "有结节吗？", "asked_by": "B"})
+    assert (unsaid.status_code, unsaid.json()["refused"]) == (200, True)
+    answer = client.post(path, json={"question": "右肺有实变吗？", "asked_by": "B"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "followup_unreachable")
+
+
+@pytest.mark.slow
+def test_upload_takes_in_good_files_and_names_the_bad(client: TestClient, service: Service) -> None:
+    good = min(DEMO.rglob("*.dcm"))
+    files = [
+        ("files", ("good.dcm", good.read_bytes())),
+        ("files", ("../../notes.txt", b"not DICOM at all")),
+    ]
+    answer = client.post("/api/upload", files=files)
+    assert answer.status_code == 200
+    result = answer.json()
+    assert len(result["cases"]) == 1
+    (rejection,) = result["rejections"]
+    assert rejection["file"].endswith("notes.txt")
+    assert rejection["message_zh"]
+    assert client.get(f"/api/cases/{result['cases'][0]}").json()["images"]
+    assert list((service.settings.data_dir / "scratch").iterdir()) == []
+    again = client.post("/api/upload", files=files[:1]).json()
+    assert (again["cases"], again["known"]) == ([], result["cases"])
+
+
+def test_redraft_queues_a_failed_case_again(client: TestClient, service: Service) -> None:
+    case_id = seed.add(service.store, drafted=False)
+    seed.draft(service.store, seed.failed(case_id))
+    assert client.get(f"/api/cases/{case_id}").json()["case"]["state"] == "failed"
+    assert client.post(f"/api/cases/{case_id}/redraft", json={}).status_code == 200
+    assert client.get(f"/api/cases/{case_id}").json()["case"]["state"] == "received"

@@ -1,0 +1,86 @@
+"""Earlier studies in the study page: what is linked, and what a reader has to say.
+
+Identity goes to the reader's eyes only: where somebody must judge whether two studies are of one
+patient, both are shown.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import FastAPI, Path, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from radraft.core import canonical
+from radraft.reports import sign
+from radraft.store import cases, priors
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from radraft.pipeline.service import Service
+
+CaseId = Annotated[str, Path(pattern=r"^c-[0-9a-f]{16}$")]
+
+
+class SameRequest(BaseModel):
+    """What a reader says of two studies."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    same: bool
+    by: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+def add_priors(app: FastAPI, service: Service) -> None:
+    """Serve `/api/cases/ID/priors`, and take what a reader says of one of them."""
+    store = service.store
+
+    @app.get("/api/cases/{case_id}/priors")
+    def shown(case_id: CaseId) -> Response:
+        with store.read() as session:
+            return JSONResponse(view(session, case_id))
+
+    @app.post("/api/cases/{case_id}/priors/{prior_case_id}")
+    def said(case_id: CaseId, prior_case_id: CaseId, body: SameRequest) -> Response:
+        decide = priors.confirm if body.same else priors.reject
+        with store.begin() as session:
+            decide(session, case_id, prior_case_id, by=body.by, now=datetime.now(UTC))
+            return JSONResponse(view(session, case_id))
+
+
+def view(session: Session, case_id: str) -> dict[str, Any]:
+    """Earlier studies as the page shows them. NotFound `case_not_found`."""
+    found = priors.find(session, case_id)
+    return {
+        "state": found.state.value,
+        "priors": [_linked(session, one) for one in found.priors],
+        "to_confirm": [_doubtful(session, one) for one in found.to_confirm],
+        "rejected": [_doubtful(session, one) for one in found.rejected],
+    }
+
+
+def _linked(session: Session, one: priors.Linked) -> dict[str, Any]:
+    """An earlier study, with its newest signed report."""
+    signed = sign.versions(session, one.case_id)
+    report = canonical.plain(signed[-1].report) if signed else None
+    return {**_plain(one), "report": report}
+
+
+def _doubtful(session: Session, one: priors.Linked) -> dict[str, Any]:
+    """An earlier study, with who it says was examined, and where."""
+    who = cases.identity(session, one.case_id)
+    site = cases.get_case(session, one.case_id).site
+    return {
+        **_plain(one),
+        "patient": canonical.plain(who.patient),
+        "age_years": who.age_years,
+        "site": site,
+    }
+
+
+def _plain(one: priors.Linked) -> dict[str, Any]:
+    plain: dict[str, Any] = canonical.plain(one)
+    return plain

@@ -1,0 +1,236 @@
+"""The JSON interface under `/api` that the page lives on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Body, FastAPI, Path, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from starlette.exceptions import HTTPException
+
+from radraft.core import canonical
+from radraft.core.errors import (
+    DraftingError,
+    FollowupError,
+    NotFound,
+    RadraftError,
+    ReportError,
+    SettingsError,
+)
+from radraft.reports.codec import report_from_json
+from radraft.reports.editing import RevisionConflict
+from radraft.ui.api.upload import receive_upload
+from radraft.ui.security import RequestRefused
+
+if TYPE_CHECKING:
+    from radraft.pipeline.service import Service
+
+
+def add_api(app: FastAPI, service: Service) -> None:
+    """Serve `service` under `/api`; every refusal is `{"error": {"code", "message_zh", ...}}`."""
+    app.include_router(router(service), prefix="/api")
+    app.add_exception_handler(RadraftError, _radraft_error)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _no_route)
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+Revision = Annotated[int, Field(ge=0)]
+CaseId = Annotated[str, Path(pattern=r"^c-[0-9a-f]{16}$")]
+ImageId = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+
+
+class SaveRequest(_Request):
+    """An edited report; `report` is checked by `reports.codec`."""
+
+    base_revision: Revision
+    editor: Name
+    report: dict[str, JsonValue] = Field(repr=False)
+
+
+class SignRequest(_Request):
+    """A signature under the report as it stands at `base_revision`."""
+
+    base_revision: Revision
+    author: Name
+
+
+class OpenedRequest(_Request):
+    """A reader whose name is known has the study open."""
+
+    reader: Name
+    seconds_ago: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+
+
+class AmendRequest(_Request):
+    """Reopening a signed report."""
+
+    editor: Name
+
+
+class QuestionRequest(_Request):
+    """A follow-up question."""
+
+    question: Annotated[str, Field(min_length=1, max_length=500, repr=False)]
+    asked_by: Name
+
+
+def router(service: Service) -> APIRouter:
+    """Routes over `service`. Handlers are plain functions: FastAPI runs them in its thread pool."""
+    api = APIRouter()
+    _add_reading(api, service)
+    _add_writing(api, service)
+
+    @api.post("/upload")
+    async def upload(request: Request) -> Response:
+        result = await receive_upload(request, service)
+        # Not the paths: they are ours.
+        shown = {"cases": result.cases, "known": result.known, "rejections": result.rejections}
+        return _json(canonical.plain(shown))
+
+    return api
+
+
+def _add_reading(api: APIRouter, service: Service) -> None:
+    @api.get("/status")
+    def status(request: Request) -> Response:
+        return _tagged(request, canonical.plain(service.status()))
+
+    @api.get("/worklist")
+    def worklist(request: Request) -> Response:
+        return _tagged(request, {"rows": canonical.plain(service.worklist())})
+
+    @api.get("/cases/{case_id}")
+    def case(case_id: CaseId, request: Request) -> Response:
+        return _tagged(request, canonical.plain(service.case_view(case_id)))
+
+    @api.get("/images/{image_id}/png")
+    def image_png(image_id: ImageId) -> Response:
+        return Response(service.image_png(image_id), media_type="image/png")
+
+    @api.get("/images/{image_id}/values")
+    def image_values(image_id: ImageId) -> Response:
+        # HTTP's "deflate" is the zlib format (RFC 9110, 8.4.1.2), which is what the store keeps.
+        return Response(
+            service.image_values(image_id),
+            media_type="application/octet-stream",
+            headers={"Content-Encoding": "deflate"},
+        )
+
+
+def _add_writing(api: APIRouter, service: Service) -> None:
+    @api.post("/cases/{case_id}/opened")
+    def opened(case_id: CaseId, body: OpenedRequest) -> Response:
+        service.opened(case_id, body.reader, seconds_ago=body.seconds_ago)
+        return _json({"case_id": case_id})
+
+    @api.put("/cases/{case_id}/report")
+    def save(case_id: CaseId, body: SaveRequest) -> Response:
+        report = report_from_json(json.dumps(body.report))
+        try:
+            working = service.save(
+                case_id, report, base_revision=body.base_revision, editor=body.editor
+            )
+        except ReportError as error:
+            if error.code == "report_is_signed":
+                return _signed_meanwhile(service, case_id, error)
+            raise
+        issues = service.case_view(case_id).issues
+        return _json({"working": canonical.plain(working), "issues": canonical.plain(issues)})
+
+    @api.post("/cases/{case_id}/sign")
+    def sign(case_id: CaseId, body: SignRequest) -> Response:
+        signed = service.sign(case_id, base_revision=body.base_revision, author=body.author)
+        return _json(canonical.plain(signed))
+
+    @api.post("/cases/{case_id}/amend")
+    def amend(case_id: CaseId, body: AmendRequest) -> Response:
+        return _json(canonical.plain(service.amend(case_id, editor=body.editor)))
+
+    @api.post("/cases/{case_id}/redraft")
+    def redraft(case_id: CaseId, body: Annotated[dict[str, JsonValue], Body()]) -> Response:
+        service.redraft(case_id)
+        return _json({"case_id": case_id})
+
+    @api.post("/cases/{case_id}/questions")
+    def ask(case_id: CaseId, body: QuestionRequest) -> Response:
+        turn = service.ask(case_id, body.question, asked_by=body.asked_by)
+        return _json(canonical.plain(turn))
+
+
+FOLLOWUP_STATUS = {"followup_empty": 422, "followup_too_long": 422, "followup_not_signed": 409}
+"""Statuses of what the asker can mend; every other follow-up error is the model's."""
+
+
+def status_of(error: RadraftError) -> int:
+    """HTTP status for `error`."""
+    if isinstance(error, RequestRefused):
+        return error.status
+    if isinstance(error, NotFound):
+        return 404
+    if isinstance(error, RevisionConflict) or error.code == "report_is_signed":
+        return 409
+    if isinstance(error, FollowupError):
+        return FOLLOWUP_STATUS.get(error.code, 503)
+    if isinstance(error, DraftingError):
+        return 503
+    return 500 if isinstance(error, SettingsError) else 422
+
+
+async def _radraft_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RadraftError)
+    body: dict[str, Any] = {"error": error.as_json()}
+    if isinstance(error, RevisionConflict):
+        body["current"] = canonical.plain(error.current)
+        body["changes"] = canonical.plain(error.changes)
+    return _json(body, status_of(error))
+
+
+async def _malformed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    # The place may hold the client's own words: only what the schema names goes back.
+    requests = (SaveRequest, SignRequest, OpenedRequest, AmendRequest, QuestionRequest)
+    names = {name for request in requests for name in request.model_fields}
+    place = next((str(item) for item in first["loc"] if item in names), "request")
+    refused = RequestRefused(422, "request_invalid", place=place, problem=first["type"])
+    return _json({"error": refused.as_json()}, 422)
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    """What the framework itself refuses: unknown paths and methods, bodies it cannot read."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 400:
+        refused = RequestRefused(422, "request_invalid", place="request", problem="unreadable")
+    else:
+        refused = RequestRefused(error.status_code, "path_unknown")
+    return _json({"error": refused.as_json()}, refused.status)
+
+
+def _signed_meanwhile(service: Service, case_id: str, error: ReportError) -> Response:
+    """Refusal of an edit of a report that was signed: with the report as it was signed."""
+    current = service.case_view(case_id).working
+    body = {"error": error.as_json(), "current": canonical.plain(current), "changes": []}
+    return _json(body, status_of(error))
+
+
+def _json(content: Any, status: int = 200) -> Response:
+    return JSONResponse(content, status)
+
+
+def _tagged(request: Request, content: Any) -> Response:
+    """JSON under an entity tag, or 304 where the client has it: polling costs next to nothing."""
+    text = canonical.dumps(content).encode()
+    tag = f'"{hashlib.sha256(text).hexdigest()[:32]}"'
+    headers = {"ETag": tag}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(text, media_type="application/json", headers=headers)

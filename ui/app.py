@@ -1,0 +1,112 @@
+"""The running service: vLLM, the worker, and the workstation over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from functools import cache
+from typing import TYPE_CHECKING
+
+from radraft.llm.link import LlmLink
+from radraft.pipeline.adapter_router import Router
+from radraft.pipeline.draft_batch import open_eyes
+from radraft.pipeline.draft_worker import Worker
+from radraft.pipeline.encoders import looking
+from radraft.pipeline.service import (
+    Llm,
+    Service,
+)
+from radraft.studies.deid.recognisers_site import of_site
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from radraft.core.settings import Settings
+    from radraft.llm.profiles import Profile
+    from radraft.store.database import Store
+    from radraft.studies.quality.judge import Seen
+
+
+@contextmanager
+def running(
+    settings: Settings,
+    profile: Profile,
+    store: Store,
+    *,
+    with_llm: bool = True,
+    on_progress: Callable[[str, float], None] | None = None,
+) -> Iterator[Service]:
+    """A service that drafts: vLLM and the worker start in the background and stop at the end.
+
+    The workstation does not wait for vLLM: studies can be read and reports written meanwhile.
+    DraftingError `starter_weights_changed` where it would draft with other weights than pinned;
+    SettingsError where the hospital's own recognisers cannot be read.
+    """
+    # A hospital's own rules that cannot be used are said now, not at the first study.
+    of_site()
+    if not with_llm:
+        seen = looking(store)
+        service = Service(store, settings, profile, seen=seen)
+        with closing(service.choosing), _receiving(settings, profile, store, seen):
+            yield service
+        return
+    profile.check_weights()
+    eyes = cache(lambda: open_eyes(profile))
+    seen = looking(store, eyes)
+    link = LlmLink(settings, profile, on_progress)
+    worker = Worker(
+        store,
+        profile,
+        endpoint=link.endpoint,
+        eyes=eyes,
+        router=Router(store, settings.adapters_dir),
+        slots=profile.vllm.max_num_seqs,
+        timeout_s=settings.draft_timeout_s,
+    )
+    link.start()
+    worker.start()
+    service = Service(
+        store,
+        settings,
+        profile,
+        llm=Llm(state=link.state, endpoint=link.endpoint),
+        partial=worker.partial,
+        wake=worker.wake,
+        seen=seen,
+    )
+    try:
+        receiving = _receiving(settings, profile, store, seen, wake=worker.wake)
+        with closing(service.choosing), receiving:
+            yield service
+    finally:
+        worker.stop()
+        worker.join()
+        link.stop()
+
+
+def _receiving(
+    settings: Settings,
+    profile: Profile,
+    store: Store,
+    seen: Callable[[], Seen | None],
+    *,
+    wake: Callable[[], None] = lambda: None,
+) -> AbstractContextManager[object]:
+    """Listener, watched folder and completion where the settings name any."""
+    from radraft.pipeline.intake import (
+        receiving,
+        wanted,
+    )
+
+    if not wanted(settings):
+        return nullcontext()
+    return receiving(settings, profile, store, seen=seen, wake=wake)
+
+
+def build(service: Service) -> FastAPI:
+    """The HTTP application: JSON under `/api`, the workstation at `/`."""
+    from fastapi import FastAPI
+
+    from radraft.ui.mount import mount
+
+    return mount(FastAPI(title="radraft", docs_url=None, redoc_url=None), service)

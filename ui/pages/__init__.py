@@ -1,0 +1,1 @@
+"""Pages and the charts they share."""

@@ -1,0 +1,1 @@
+"""The page that shows whether it gets better."""
