@@ -37,7 +37,7 @@ from radraft.cli.output import Output
 from radraft.core.settings import Settings, load as load_settings
 from radraft.llm.profiles import Profile, load_profile
 from radraft.pipeline import draft as line
-from radraft.pipeline.draft_batch import open_eyes
+from radraft.pipeline.draft_batch import load_vision_model
 from radraft.pipeline.service import Service
 from radraft.reports.draft import Draft
 from radraft.reports.skeleton import skeleton
@@ -78,11 +78,11 @@ def signed(arguments: argparse.Namespace, settings: Settings, store: Store, move
         arguments.data, settings.data_dir / "pictures", store.secret, (SITE,), sizes, 0
     )
     profile = load_profile("starter")
-    eyes = open_eyes(profile)
+    vision = load_vision_model(profile)
     written = houses.build(mine.mine(arguments.data))
     wanted = [film for film in found if film.part is not Part.FINAL]
     for done, film in enumerate(wanted, 1):
-        one(film, settings, store, profile, eyes, written)
+        one(film, settings, store, profile, vision, written)
         move(done / len(wanted))
 
 
@@ -91,7 +91,7 @@ def one(
     settings: Settings,
     store: Store,
     profile: Profile,
-    eyes: line.Eyes | None,
+    vision: line.VisionModel | None,
     written: Mapping[str, House],
 ) -> None:
     """One film from file to signature."""
@@ -107,7 +107,7 @@ def one(
         return
     (case_id,) = taken.cases
     truth = Truth(film.group, film.present, {})
-    request = line.prepare(case_id, store=store, profile=profile, eyes=eyes)
+    request = line.prepare(case_id, store=store, profile=profile, vision=vision)
     assert not isinstance(request, line.Barred)
     report = read(skeleton(case_id), drafting, truth)
     draft = Draft(

@@ -54,7 +54,7 @@ from radraft.pipeline import (
 from radraft.pipeline.adapter_router import Router
 from radraft.pipeline.draft_batch import (
     draft_many,
-    open_eyes,
+    load_vision_model,
 )
 from radraft.reports.draft import DraftedSentence
 from radraft.store.database import open_store
@@ -104,9 +104,9 @@ def measure(folder: Path) -> list[tuple[str, str]]:
         server.start()
         server.wait_ready()
         rows.append(("cold start of vLLM", f"{time.monotonic() - began:.1f} s"))
-        eyes = open_eyes(profile)
-        assert eyes is not None
-        bench = Bench(settings, profile, store, eyes, server.endpoint)
+        vision = load_vision_model(profile)
+        assert vision is not None
+        bench = Bench(settings, profile, store, vision, server.endpoint)
         rows += first_draft(bench)
         known = covered(bench)
         rows += throughput(bench, known)
@@ -205,7 +205,7 @@ async def draft_one(case_id: str, bench: Bench, note: Callable[[DraftedSentence]
             bench.profile,
             bench.endpoint,
             client,
-            bench.eyes,
+            bench.vision,
             bench.settings.draft_timeout_s,
             asyncio.Semaphore(SCORED_AT_ONCE),
         )
@@ -223,7 +223,7 @@ async def through(case_ids: Sequence[str], bench: Bench) -> None:
         settings=bench.settings,
         profile=bench.profile,
         endpoint=bench.endpoint,
-        eyes=bench.eyes,
+        vision=bench.vision,
         at_once=len(case_ids),
     )
     assert all(result.error_code is None for result in results)

@@ -47,7 +47,7 @@ from radraft.core.errors import (
 from radraft.core.settings import load as load_settings
 from radraft.llm.profiles import load_profile
 from radraft.llm.server import connect
-from radraft.pipeline.draft_batch import open_eyes
+from radraft.pipeline.draft_batch import load_vision_model
 
 ROOT = Path(__file__).resolve().parents[1]
 PROFILE = "starter"
@@ -99,8 +99,8 @@ def _rehearsed(arguments: argparse.Namespace, say: Output) -> dict[str, Any]:
     plan.begin()
     poisons = [] if arguments.no_poisons else [how.value for how in Poison]
     settings, profile = plan.settings(load_settings()), load_profile(PROFILE)
-    eyes = open_eyes(profile)
-    assert eyes is not None
+    vision = load_vision_model(profile)
+    assert vision is not None
     with _telling(say) as tell:
         tell("films", 0.0, 0.0)
         course = Course(plan.work / "stages", expected(plan.sizes, SITES, poisons), tell)
@@ -108,7 +108,7 @@ def _rehearsed(arguments: argparse.Namespace, say: Output) -> dict[str, Any]:
             connect(
                 settings, profile, lambda step, part: tell(f"vLLM: {step}", 0.0, 0.0)
             ) as served,
-            opened(plan, course, settings, profile, served, eyes) as rehearsal,
+            opened(plan, course, settings, profile, served, vision) as rehearsal,
         ):
             rehearsal.rounds()
             rehearsal.final()

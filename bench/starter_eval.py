@@ -44,7 +44,7 @@ from radraft.eval.draft_set import Model
 from radraft.finetune.recipe import Recipe, load_recipe
 from radraft.llm.endpoint import Endpoint
 from radraft.llm.profiles import Profile, load_profile
-from radraft.pipeline.draft_batch import open_eyes
+from radraft.pipeline.draft_batch import load_vision_model
 from radraft.vision_encoder.train.data import Row, rows
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -118,7 +118,7 @@ class Evaluation:
     @cached_property
     def unserved(self) -> Model:
         """The model as far as its figures depend on it."""
-        return Model(self.profile, Endpoint("", "", ""), open_eyes(self.profile))
+        return Model(self.profile, Endpoint("", "", ""), load_vision_model(self.profile))
 
     @cached_property
     def model(self) -> Model:

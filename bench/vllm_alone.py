@@ -32,7 +32,7 @@ class Bench:
     settings: Settings
     profile: Profile
     store: Store
-    eyes: draft.Eyes
+    vision: draft.VisionModel
     endpoint: Endpoint
 
 
@@ -53,15 +53,15 @@ def covered(bench: Bench) -> list[str]:
     ingest(DEMO, bench)
     with bench.store.read() as session:
         rows = cases.worklist(session)
-    asked = partial(draft.prepare, store=bench.store, profile=bench.profile, eyes=bench.eyes)
+    asked = partial(draft.prepare, store=bench.store, profile=bench.profile, vision=bench.vision)
     return [one.case_id for one in rows if not isinstance(asked(one.case_id), draft.Barred)]
 
 
 def body(case_id: str, bench: Bench, model: str | None = None) -> bytes:
     """The HTTP body radraft sends for a case, to the base or to an adapter."""
-    request = draft.prepare(case_id, store=bench.store, profile=bench.profile, eyes=bench.eyes)
+    request = draft.prepare(case_id, store=bench.store, profile=bench.profile, vision=bench.vision)
     assert not isinstance(request, draft.Barred)
-    return chat_body(request, bench.profile, bench.eyes.projector, model or bench.endpoint.model)
+    return chat_body(request, bench.profile, bench.vision.projector, model or bench.endpoint.model)
 
 
 async def bare(bodies: Sequence[bytes], bench: Bench) -> None:

@@ -64,7 +64,7 @@ def _draft(case_ids: tuple[str, ...], context: Context, out: Output) -> None:
     from radraft.llm.server import connect
     from radraft.pipeline.draft_batch import (
         draft_many,
-        open_eyes,
+        load_vision_model,
     )
 
     try:
@@ -72,7 +72,7 @@ def _draft(case_ids: tuple[str, ...], context: Context, out: Output) -> None:
             out.waiting("Starting vLLM") as move,
             connect(context.settings, context.profile, on_progress=move) as endpoint,
         ):
-            eyes = open_eyes(context.profile)
+            vision = load_vision_model(context.profile)
             with out.progress() as progress:
                 drafting = progress.add_task("Drafting", total=len(case_ids))
                 asyncio.run(
@@ -82,7 +82,7 @@ def _draft(case_ids: tuple[str, ...], context: Context, out: Output) -> None:
                         settings=context.settings,
                         profile=context.profile,
                         endpoint=endpoint,
-                        eyes=eyes,
+                        vision=vision,
                         on_draft=lambda result: progress.advance(drafting),
                     )
                 )

@@ -168,11 +168,11 @@ def looks(
 ) -> None:
     """Whether the model looks: the same set drafted from changed images, and what that costs."""
     from radraft.cli.evaluation_text import looks_text
-    from radraft.core.settings import load
     from radraft.core.canonical import (
         dumps,
         plain,
     )
+    from radraft.core.settings import load
     from radraft.eval.draft_set import draft_set
     from radraft.eval.looks.run import run as look
     from radraft.eval.sets import load_set
@@ -219,7 +219,7 @@ def served(model: str, settings: Settings, out: Output) -> Iterator[Model]:
     from radraft.eval.draft_set import Model
     from radraft.llm.profiles import load_profile
     from radraft.llm.server import connect
-    from radraft.pipeline.draft_batch import open_eyes
+    from radraft.pipeline.draft_batch import load_vision_model
 
     name, _, adapter = model.partition(":")
     profile = load_profile(name)
@@ -229,7 +229,7 @@ def served(model: str, settings: Settings, out: Output) -> Iterator[Model]:
         yield Model(
             profile=profile,
             endpoint=endpoint,
-            eyes=open_eyes(profile),
+            vision=load_vision_model(profile),
             adapter_id=adapter or None,
             timeout_s=settings.draft_timeout_s,
         )

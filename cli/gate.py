@@ -20,21 +20,21 @@ def gate(adapter_id: str, by: str, out: Output) -> None:
     stopped."""
     from radraft.finetune.gate.run import gate as decide
     from radraft.llm.server import connect
-    from radraft.pipeline.draft_batch import open_eyes
+    from radraft.pipeline.draft_batch import load_vision_model
 
     with (
         opened() as context,
         out.waiting("Starting vLLM") as move,
         connect(context.settings, context.profile, on_progress=move) as endpoint,
     ):
-        eyes = open_eyes(context.profile)
+        vision = load_vision_model(context.profile)
         record = decide(
             adapter_id,
             store=context.store,
             settings=context.settings,
             profile=context.profile,
             endpoint=endpoint,
-            eyes=eyes,
+            vision=vision,
             by=by,
             on_progress=move,
         )

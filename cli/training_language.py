@@ -39,11 +39,11 @@ def pairs(
     recipe = load_recipe(recipe_name).smaller(fraction)
     if seed is not None:
         recipe = recipe.model_copy(update={"seed": seed})
-    eyes = Encoder.load(encoder or shipped.FOLDER)
+    vision = Encoder.load(encoder or shipped.FOLDER)
     images = read_images(recipe.encoder, data, fraction, out)
     with out.waiting("Making pairs") as move:
         points = make(
-            recipe, images, eyes, folder, lambda done, total: move("Making pairs", done / total)
+            recipe, images, vision, folder, lambda done, total: move("Making pairs", done / total)
         )
     out.result({"pairs": str(folder), "points": asdict(points)}, f"{folder}\n{points}")
 

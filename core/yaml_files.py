@@ -36,7 +36,7 @@ _Value = TypeVar("_Value", bound=Strict)
 
 
 @dataclass(frozen=True)
-class Shelf:
+class YamlFolder:
     """Ready files of one kind in a package, and how it is told that one cannot be had."""
 
     package: str

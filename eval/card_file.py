@@ -9,14 +9,14 @@ from pydantic import Field, model_validator
 
 from radraft.core.errors import EvalError
 from radraft.core.yaml_files import (
-    Shelf,
     Strict,
+    YamlFolder,
 )
 from radraft.reports.findings.vocabulary import vocabulary
 from radraft.reports.values import Certainty
 
 Labels = dict[str, Certainty]
-READY = Shelf(
+READY = YamlFolder(
     "radraft.eval",
     "cards",
     EvalError,

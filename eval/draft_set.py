@@ -58,7 +58,7 @@ class Model:
 
     profile: Profile
     endpoint: Endpoint
-    eyes: draft.Eyes | None
+    vision: draft.VisionModel | None
     adapter_id: str | None = None
     """Name of an adapter that vLLM has loaded. It must stand for one set of weights for ever:
     drafts are kept by it."""
@@ -67,7 +67,7 @@ class Model:
     @property
     def projector(self) -> Projector | None:
         """None for profiles that take pixels."""
-        return self.eyes.projector if self.eyes else None
+        return self.vision.projector if self.vision else None
 
     @cached_property
     def sha(self) -> str:
@@ -78,8 +78,8 @@ class Model:
                 "profile": self.profile.profile_hash,
                 "template": load_template(self.profile.template).sha,
                 "adapter": self.adapter_id,
-                "encoder": self.eyes.encoder.encoder_id if self.eyes else None,
-                "projector": self.eyes.projector.projector_id if self.eyes else None,
+                "encoder": self.vision.encoder.encoder_id if self.vision else None,
+                "projector": self.vision.projector.projector_id if self.vision else None,
             }
         )
 
@@ -208,7 +208,7 @@ class _Item:
                 profile=model.profile,
                 endpoint=model.endpoint,
                 client=self.client,
-                eyes=model.eyes,
+                vision=model.vision,
                 timeout_s=model.timeout_s,
             )
         except RadraftError as error:
@@ -264,7 +264,7 @@ class _Item:
             self.own.case.case_id,
             store=run.store,
             profile=run.model.profile,
-            eyes=run.model.eyes,
+            vision=run.model.vision,
             adapter_id=run.model.adapter_id,
             change=perturbing.change_of(perturbation, donor),
         )

@@ -9,14 +9,14 @@ from pydantic import Field
 
 from radraft.core.errors import TrainingError
 from radraft.core.yaml_files import (
-    Shelf,
     Strict,
+    YamlFolder,
 )
 from radraft.finetune.starter.recipe import PairRecipe
 from radraft.finetune.train.recipe import LanguageRecipe
 from radraft.vision_encoder.train.recipe import EncoderRecipe
 
-READY = Shelf(
+READY = YamlFolder(
     "radraft.finetune",
     "recipes",
     TrainingError,

@@ -14,14 +14,14 @@ from pydantic import Field, model_validator
 from radraft.core import canonical
 from radraft.core.errors import SettingsError
 from radraft.core.yaml_files import (
-    Shelf,
     Strict,
+    YamlFolder,
 )
 from radraft.llm.checkpoint import starter_hash
 from radraft.llm.pins import Pins, check
 from radraft.studies.values import View
 
-READY = Shelf(
+READY = YamlFolder(
     "radraft.llm",
     "profiles",
     SettingsError,

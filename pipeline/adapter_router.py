@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from radraft.llm.profiles import Profile
     from radraft.pipeline.draft import (
         Drafter,
-        Eyes,
+        VisionModel,
     )
     from radraft.reports.draft import (
         Draft,
@@ -94,7 +94,9 @@ class Router:
         """
         folder, projector = await asyncio.to_thread(self._opened, adapter)
         await adapter_loader.ensure(base.endpoint, adapter.adapter_id, folder, base.client)
-        return replace(base, adapter_id=adapter.adapter_id, eyes=seeing_by(base.eyes, projector))
+        return replace(
+            base, adapter_id=adapter.adapter_id, vision=seeing_by(base.vision, projector)
+        )
 
     def _opened(self, adapter: Adapter) -> tuple[Path, Projector | None]:
         """The adapter's folder, hashed anew only where a file was touched, and its projector."""
@@ -143,9 +145,9 @@ def own_projector(folder: Path) -> Projector | None:
     return Projector.load(path) if path.exists() else None
 
 
-def seeing_by(eyes: Eyes | None, projector: Projector | None) -> Eyes | None:
-    """`eyes` with that projector in place of their own, where there is one."""
-    return eyes if eyes is None or projector is None else replace(eyes, projector=projector)
+def seeing_by(vision: VisionModel | None, projector: Projector | None) -> VisionModel | None:
+    """`vision` with that projector in place of their own, where there is one."""
+    return vision if vision is None or projector is None else replace(vision, projector=projector)
 
 
 def _state(folder: Path) -> Seen:

@@ -42,7 +42,7 @@ log = logging.getLogger("radraft.pipeline.draft")
 
 
 @dataclass(frozen=True)
-class Eyes:
+class VisionModel:
     """The vision encoder and the projector into the language model."""
 
     encoder: Encoder
@@ -56,13 +56,13 @@ class Drafter:
     profile: Profile
     endpoint: Endpoint
     client: httpx.AsyncClient
-    eyes: Eyes | None
+    vision: VisionModel | None
     timeout_s: float
     scoring: asyncio.Semaphore
     """Held while image support is measured: at most `llm.support.SCORED_AT_ONCE` reports at a
     time."""
     adapter_id: str | None = None
-    """Of an adapter that vLLM has loaded, whose projector `eyes` has; None for the base model."""
+    """Of an adapter that vLLM has loaded, whose projector `vision` has; None for the base model."""
 
 
 def prepare(
@@ -70,14 +70,14 @@ def prepare(
     *,
     store: Store,
     profile: Profile,
-    eyes: Eyes | None,
+    vision: VisionModel | None,
     adapter_id: str | None = None,
     change: Callable[[KeyImages], KeyImages] | None = None,
 ) -> DraftRequest | Barred:
     """Everything before the language model: pixels, embedding, prompt.
 
     Barred where the profile does not cover the case, or its images are too poor to draft from.
-    `eyes` is None for profiles that take pixels.
+    `vision` is None for profiles that take pixels.
     `change` gives other key images to draft from: an evaluation's question what the image matters.
     """
     with store.read() as session:
@@ -95,7 +95,7 @@ def prepare(
         )
     if change is not None:
         chosen = change(chosen)
-    embedding = encode(chosen, eyes.encoder, store.objects) if eyes is not None else None
+    embedding = encode(chosen, vision.encoder, store.objects) if vision is not None else None
     return build(
         case,
         chosen,
@@ -117,9 +117,9 @@ async def write(
 
     Every sentence is streamed before image support is measured.
     """
-    profile, eyes = drafter.profile, drafter.eyes
+    profile, vision = drafter.profile, drafter.vision
     request = await asyncio.to_thread(
-        prepare, case_id, store=store, profile=profile, eyes=eyes, adapter_id=drafter.adapter_id
+        prepare, case_id, store=store, profile=profile, vision=vision, adapter_id=drafter.adapter_id
     )
     if isinstance(request, Barred):
         return draft.withheld(case_id, profile, request.why), None
@@ -128,7 +128,7 @@ async def write(
         profile=profile,
         endpoint=drafter.endpoint,
         client=drafter.client,
-        eyes=eyes,
+        vision=vision,
         timeout_s=drafter.timeout_s,
         on_sentence=on_sentence,
     )
@@ -145,7 +145,7 @@ async def ask(
     profile: Profile,
     endpoint: Endpoint,
     client: httpx.AsyncClient,
-    eyes: Eyes | None,
+    vision: VisionModel | None,
     timeout_s: float,
     on_sentence: Callable[[DraftedSentence], None] | None = None,
 ) -> Draft:
@@ -155,7 +155,7 @@ async def ask(
         profile=profile,
         endpoint=endpoint,
         client=client,
-        projector=eyes.projector if eyes is not None else None,
+        projector=vision.projector if vision is not None else None,
         timeout_s=timeout_s,
     )
     async for event in events:
@@ -172,8 +172,8 @@ async def _measured(
     """`result` with the image support of each sentence, or as it is where that cannot be had: a
     draft that nobody measured is still a draft."""
     case_id, chosen = request.case_id, request.images.images
-    profile, eyes = drafter.profile, drafter.eyes
-    projector = eyes.projector if eyes is not None else None
+    profile, vision = drafter.profile, drafter.vision
+    projector = vision.projector if vision is not None else None
     scorer = Scorer(profile, drafter.endpoint, drafter.client, projector, drafter.timeout_s)
 
     def without(but: str | None = None) -> DraftRequest:
@@ -181,7 +181,7 @@ async def _measured(
             case_id,
             store=store,
             profile=profile,
-            eyes=eyes,
+            vision=vision,
             adapter_id=request.adapter_id,
             change=partial(blank, but=but),
         )

@@ -31,7 +31,7 @@ async def draft_many(
     settings: Settings,
     profile: Profile,
     endpoint: Endpoint,
-    eyes: draft.Eyes | None,
+    vision: draft.VisionModel | None,
     at_once: int | None = None,
     on_draft: Callable[[Draft], None] | None = None,
 ) -> tuple[Draft, ...]:
@@ -41,7 +41,7 @@ async def draft_many(
     scoring = asyncio.Semaphore(SCORED_AT_ONCE)
     router = Router(store, settings.adapters_dir)
     async with httpx.AsyncClient(trust_env=False) as client:
-        base = draft.Drafter(profile, endpoint, client, eyes, settings.draft_timeout_s, scoring)
+        base = draft.Drafter(profile, endpoint, client, vision, settings.draft_timeout_s, scoring)
 
         async def one(case_id: str) -> Draft:
             async with gate:
@@ -53,7 +53,7 @@ async def draft_many(
         return tuple(await asyncio.gather(*(one(case_id) for case_id in case_ids)))
 
 
-def open_eyes(profile: Profile) -> draft.Eyes | None:
+def load_vision_model(profile: Profile) -> draft.VisionModel | None:
     """Encoder and projector for profiles that take embeddings; None for those that take pixels.
 
     DraftingError `starter_weights_changed` where the shipped weights are not the profile's.
@@ -64,4 +64,6 @@ def open_eyes(profile: Profile) -> draft.Eyes | None:
     from radraft.vision_encoder.projector import Projector
 
     profile.check_weights()
-    return draft.Eyes(encoder=Encoder.load(), projector=Projector.load(pins.files()["projector"]))
+    return draft.VisionModel(
+        encoder=Encoder.load(), projector=Projector.load(pins.files()["projector"])
+    )

@@ -23,7 +23,7 @@ from radraft.pipeline import (
     adapter_router,
     draft as line,
 )
-from radraft.pipeline.shadow import Beside
+from radraft.pipeline.shadow import ShadowDrafter
 from radraft.reports import edits
 from radraft.reports.draft import (
     Draft,
@@ -60,7 +60,7 @@ class Worker(threading.Thread):
         profile: Profile,
         *,
         endpoint: Callable[[], Endpoint | None],
-        eyes: Callable[[], line.Eyes | None],
+        vision: Callable[[], line.VisionModel | None],
         router: Router,
         slots: int,
         timeout_s: float,
@@ -69,7 +69,7 @@ class Worker(threading.Thread):
         self._store = store
         self._profile = profile
         self._endpoint = endpoint
-        self._eyes = eyes
+        self._eyes = vision
         self._router = router
         self._slots = slots
         self._timeout_s = timeout_s
@@ -110,7 +110,7 @@ class Worker(threading.Thread):
         limits = httpx.Limits(max_connections=self._slots + 4)
         running: dict[asyncio.Task[None], str] = {}
         scoring = asyncio.Semaphore(SCORED_AT_ONCE)
-        beside = Beside(self._store, self._router)
+        beside = ShadowDrafter(self._store, self._router)
         async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
             while not self._stop_event.is_set():
                 endpoint = self._endpoint()
@@ -135,8 +135,8 @@ class Worker(threading.Thread):
     async def _base(
         self, endpoint: Endpoint, client: httpx.AsyncClient, scoring: asyncio.Semaphore
     ) -> line.Drafter:
-        eyes = await asyncio.to_thread(self._eyes)
-        return line.Drafter(self._profile, endpoint, client, eyes, self._timeout_s, scoring)
+        vision = await asyncio.to_thread(self._eyes)
+        return line.Drafter(self._profile, endpoint, client, vision, self._timeout_s, scoring)
 
     async def _pause(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
         wake = asyncio.create_task(asyncio.to_thread(self._wake.wait, TICK_S))

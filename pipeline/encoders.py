@@ -8,15 +8,15 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from radraft.pipeline.draft import Eyes
+    from radraft.pipeline.draft import VisionModel
     from radraft.store.database import Store
     from radraft.studies.quality.content import Looking
 
 
 def looking(
-    store: Store, eyes: Callable[[], Eyes | None] = lambda: None
+    store: Store, vision: Callable[[], VisionModel | None] = lambda: None
 ) -> Callable[[], Looking | None]:
-    """What gives the encoder of `eyes`, or the shipped one where the model needs none; None where
+    """What gives the encoder of `vision`, or the shipped one where the model needs none; None where
     torch is not installed: then rules decide alone."""
 
     @cache
@@ -26,7 +26,7 @@ def looking(
         from radraft.studies.quality.content import Looking
         from radraft.vision_encoder.encode import Encoder
 
-        known = eyes()
+        known = vision()
         return Looking(Encoder.load() if known is None else known.encoder, store.objects)
 
     return seen

@@ -52,7 +52,7 @@ class Compared:
     """Mean distance of the drafts beside them, on the same cases."""
 
 
-class Beside:
+class ShadowDrafter:
     """One shadow draft at a time, only while nothing is drafted in sight. Lives in one event loop.
 
     What could not be drafted is not tried again before the next start.
@@ -171,7 +171,7 @@ async def _again(case_id: str, store: Store, drafter: Drafter) -> Draft | None:
         case_id,
         store=store,
         profile=drafter.profile,
-        eyes=drafter.eyes,
+        vision=drafter.vision,
         adapter_id=drafter.adapter_id,
     )
     if isinstance(request, line.Barred):
@@ -181,7 +181,7 @@ async def _again(case_id: str, store: Store, drafter: Drafter) -> Draft | None:
         profile=drafter.profile,
         endpoint=drafter.endpoint,
         client=drafter.client,
-        eyes=drafter.eyes,
+        vision=drafter.vision,
         timeout_s=drafter.timeout_s,
     )
 

@@ -60,7 +60,7 @@ def draft(site: Site, server: AdapterServer, *case_ids: str) -> tuple[Draft, ...
             settings=site.settings,
             profile=PROFILE,
             endpoint=server.endpoint,
-            eyes=None,
+            vision=None,
         )
     )
 
@@ -80,7 +80,7 @@ def working(site: Site, endpoint: Endpoint, slots: int = 4) -> Iterator[Worker]:
         site.store,
         PROFILE,
         endpoint=lambda: endpoint,
-        eyes=lambda: None,
+        vision=lambda: None,
         router=Router(site.store, site.settings.adapters_dir),
         slots=slots,
         timeout_s=60,

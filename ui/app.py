@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from radraft.llm.link import LlmLink
 from radraft.pipeline.adapter_router import Router
-from radraft.pipeline.draft_batch import open_eyes
+from radraft.pipeline.draft_batch import load_vision_model
 from radraft.pipeline.draft_worker import Worker
 from radraft.pipeline.encoders import looking
 from radraft.pipeline.service import (
@@ -51,14 +51,14 @@ def running(
             yield service
         return
     profile.check_weights()
-    eyes = cache(lambda: open_eyes(profile))
-    seen = looking(store, eyes)
+    vision = cache(lambda: load_vision_model(profile))
+    seen = looking(store, vision)
     link = LlmLink(settings, profile, on_progress)
     worker = Worker(
         store,
         profile,
         endpoint=link.endpoint,
-        eyes=eyes,
+        vision=vision,
         router=Router(store, settings.adapters_dir),
         slots=profile.vllm.max_num_seqs,
         timeout_s=settings.draft_timeout_s,

@@ -87,7 +87,7 @@ def measure(
 
 def model(hospital: Hospital, adapter_id: str | None) -> Model:
     """The base, or an adapter loaded under its id, with the projector it has of its own."""
-    base = Model(hospital.profile, hospital.endpoint, hospital.eyes)
+    base = Model(hospital.profile, hospital.endpoint, hospital.vision)
     if adapter_id is None:
         return base
     folder = adapter_files.folder(hospital.settings.adapters_dir, adapter_id)
@@ -97,8 +97,8 @@ def model(hospital: Hospital, adapter_id: str | None) -> Model:
             await adapter_loader.ensure(hospital.endpoint, adapter_id, folder, client)
 
     asyncio.run(load())
-    eyes = adapter_router.seeing_by(hospital.eyes, adapter_router.own_projector(folder))
-    return replace(base, adapter_id=adapter_id, eyes=eyes)
+    vision = adapter_router.seeing_by(hospital.vision, adapter_router.own_projector(folder))
+    return replace(base, adapter_id=adapter_id, vision=vision)
 
 
 def figures(

@@ -214,7 +214,7 @@ def opened(
     settings: Settings,
     profile: Profile,
     endpoint: Endpoint,
-    eyes: draft.Eyes,
+    vision: draft.VisionModel,
 ) -> Iterator[Rehearsal]:
     """The rehearsal over its own store; the sides are looked at once."""
     recipe = load_recipe(RECIPE)
@@ -223,12 +223,12 @@ def opened(
     found = course.stage(
         "sides",
         lambda move: margins(
-            plan.films, eyes.encoder, plan.work / "margins.json", lambda d, n: move(d / n)
+            plan.films, vision.encoder, plan.work / "margins.json", lambda d, n: move(d / n)
         ),
     )
     store = open_store(settings)
     try:
-        hospital = Hospital(store, settings, profile, endpoint, eyes, recipe, plan.seed)
+        hospital = Hospital(store, settings, profile, endpoint, vision, recipe, plan.seed)
         yield Rehearsal(plan, course, hospital, truths(plan.films, found))
     finally:
         store.close()

@@ -65,7 +65,7 @@ class Hospital:
     settings: Settings
     profile: Profile
     endpoint: Endpoint
-    eyes: line.Eyes | None
+    vision: line.VisionModel | None
     recipe: AdaptRecipe
     seed: int
 
@@ -111,7 +111,7 @@ class Hospital:
                 settings=self.settings,
                 profile=self.profile,
                 endpoint=self.endpoint,
-                eyes=self.eyes,
+                vision=self.vision,
                 on_draft=count,
             )
         )
@@ -191,7 +191,7 @@ class Hospital:
             settings=self.settings,
             profile=self.profile,
             endpoint=self.endpoint,
-            eyes=self.eyes,
+            vision=self.vision,
             by=PERSON,
             on_progress=lambda what, part: move(part),
         )

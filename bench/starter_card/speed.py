@@ -55,7 +55,7 @@ def measure(
         if draft.usage is not None
     ]
     together = statistics.median(seconds for seconds, _ in rounds)
-    eyes = model.eyes
+    vision = model.vision
     return {
         "machine": machine(),
         "reports_alone": len(alone),
@@ -66,7 +66,7 @@ def measure(
         "tokens_each": rounded(statistics.fmean(tokens)) if tokens else None,
         "tokens_most": max(tokens, default=None),
         "encoder_images": min(IMAGES, len(images)),
-        "encoder_images_per_s": _images_per_s(images, eyes.encoder) if eyes else None,
+        "encoder_images_per_s": _images_per_s(images, vision.encoder) if vision else None,
     }
 
 
@@ -99,7 +99,7 @@ def _requests(items: Sequence[SetItem], model: Model, keep: Path) -> list[DraftR
         for item in items:
             case = take_in(item, store, model.profile, keep).case
             request = case and line.prepare(
-                case.case_id, store=store, profile=model.profile, eyes=model.eyes
+                case.case_id, store=store, profile=model.profile, vision=model.vision
             )
             if request and not isinstance(request, line.Barred):
                 found.append(request)
@@ -118,7 +118,7 @@ async def _drafted(requests: Sequence[DraftRequest], model: Model) -> list[Draft
                 profile=model.profile,
                 endpoint=model.endpoint,
                 client=client,
-                eyes=model.eyes,
+                vision=model.vision,
                 timeout_s=model.timeout_s,
             )
             for request in requests

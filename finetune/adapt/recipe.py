@@ -9,12 +9,12 @@ from pydantic import Field
 
 from radraft.core.errors import TrainingError
 from radraft.core.yaml_files import (
-    Shelf,
     Strict,
+    YamlFolder,
 )
 from radraft.finetune.train.recipe import LanguageRecipe, Lora
 
-READY = Shelf(
+READY = YamlFolder(
     "radraft.finetune.adapt",
     "recipes",
     TrainingError,

@@ -55,13 +55,15 @@ class Writer:
     adapter_id: str | None
     folder: Path | None
     """The adapter's verified files."""
-    eyes: line.Eyes | None
+    vision: line.VisionModel | None
 
     @classmethod
-    def of(cls, adapter_id: str | None, folder: Path | None, eyes: line.Eyes | None) -> Writer:
+    def of(
+        cls, adapter_id: str | None, folder: Path | None, vision: line.VisionModel | None
+    ) -> Writer:
         """With the adapter's own projector where it has one."""
         own = None if folder is None else adapter_router.own_projector(folder)
-        return cls(adapter_id, folder, adapter_router.seeing_by(eyes, own))
+        return cls(adapter_id, folder, adapter_router.seeing_by(vision, own))
 
 
 @dataclass(frozen=True)
@@ -234,7 +236,7 @@ class _Run:
             profile=desk.profile,
             endpoint=desk.endpoint,
             client=client,
-            eyes=job.writer.eyes,
+            vision=job.writer.vision,
             timeout_s=desk.settings.draft_timeout_s,
         )
         done = result.coverage is Coverage.DRAFTED
@@ -255,18 +257,18 @@ class _Run:
             job.case_id,
             store=store,
             profile=self.desk.profile,
-            eyes=job.writer.eyes,
+            vision=job.writer.vision,
             adapter_id=job.writer.adapter_id,
             change=perturb.change_of(OTHERS if donor else None, donor),
         )
 
     def _path(self, job: _Job, request: DraftRequest) -> Path:
-        eyes = job.writer.eyes
+        vision = job.writer.vision
         key = {
             "adapter": job.writer.adapter_id,
             "request": request.request_sha,
             "profile": self.desk.profile.profile_hash,
-            "projector": eyes.projector.projector_id if eyes else None,
+            "projector": vision.projector.projector_id if vision else None,
         }
         return self.desk.settings.data_dir / FOLDER / f"{canonical.sha256(key)}.json"
 

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from radraft.core.settings import Settings
     from radraft.llm.endpoint import Endpoint
     from radraft.llm.profiles import Profile
-    from radraft.pipeline.draft import Eyes
+    from radraft.pipeline.draft import VisionModel
     from radraft.store.database import Store
     from radraft.store.objects import Objects
 
@@ -73,7 +73,7 @@ def gate(
     settings: Settings,
     profile: Profile,
     endpoint: Endpoint,
-    eyes: Eyes | None,
+    vision: VisionModel | None,
     by: str,
     on_progress: Progress = lambda text, part: None,
 ) -> GateRecord:
@@ -95,8 +95,8 @@ def gate(
         settings=settings,
         profile=profile,
         endpoint=endpoint,
-        candidate=_writer(known.adapter, settings, eyes),
-        serving=_writer(known.serving, settings, eyes),
+        candidate=_writer(known.adapter, settings, vision),
+        serving=_writer(known.serving, settings, vision),
         on_progress=on_progress,
     )
     both = desk.draft([pair.case_id for pair in known.frozen], held)
@@ -172,11 +172,11 @@ def _decision(
     )
 
 
-def _writer(adapter: Adapter | None, settings: Settings, eyes: Eyes | None) -> Writer:
+def _writer(adapter: Adapter | None, settings: Settings, vision: VisionModel | None) -> Writer:
     if adapter is None:
-        return Writer.of(None, None, eyes)
+        return Writer.of(None, None, vision)
     folder = adapter_files.verified(settings.adapters_dir, adapter)
-    return Writer.of(adapter.adapter_id, folder, eyes)
+    return Writer.of(adapter.adapter_id, folder, vision)
 
 
 def _keep(store: Store, decision: GateRecord) -> None:

@@ -20,7 +20,7 @@ from radraft.pipeline import (
     draft as line,
 )
 from radraft.pipeline.adapter_router import Router
-from radraft.pipeline.draft_batch import open_eyes
+from radraft.pipeline.draft_batch import load_vision_model
 from radraft.reports.check import check
 from radraft.reports.draft import (
     Draft,
@@ -166,12 +166,12 @@ def test_the_starters_sentences_are_measured(
     taken = line.ingest(
         DEMO / "01", store=sqlite_store, profile=profile, site="t", scratch=tmp_path
     )
-    eyes = open_eyes(profile)
+    vision = load_vision_model(profile)
 
     async def drafted() -> Draft:
         async with httpx.AsyncClient(trust_env=False) as client:
             drafter = line.Drafter(
-                profile, starter_endpoint, client, eyes, 600, asyncio.Semaphore(SCORED_AT_ONCE)
+                profile, starter_endpoint, client, vision, 600, asyncio.Semaphore(SCORED_AT_ONCE)
             )
             router = Router(sqlite_store, ADAPTERS)
             return await adapter_router.draft(

@@ -93,7 +93,7 @@ def working(store: Store, endpoint: Callable[[], Endpoint | None]) -> Iterator[W
         store,
         PROFILE,
         endpoint=endpoint,
-        eyes=lambda: None,
+        vision=lambda: None,
         router=Router(store, Path("no-adapters")),
         slots=4,
         timeout_s=30.0,

@@ -22,7 +22,7 @@ from radraft.pipeline import (
     promotion,
 )
 from radraft.pipeline.adapter_router import Router
-from radraft.pipeline.draft_batch import open_eyes
+from radraft.pipeline.draft_batch import load_vision_model
 from radraft.pipeline.draft_worker import Worker
 from radraft.reports import codec
 from radraft.reports.draft import Draft
@@ -70,7 +70,7 @@ class Hospital:
     ) -> None:
         self.store, self.settings, self.profile = store, settings, profile
         self.endpoint, self.scratch = endpoint, scratch
-        self.eyes = open_eyes(profile)
+        self.vision = load_vision_model(profile)
         self.weights: dict[str | None, str | None] = {None: None}
         self.cases = self._cases()
 
@@ -146,7 +146,7 @@ class Hospital:
                     folder = self.scratch / adapter_id
                     await adapter_loader.ensure(self.endpoint, adapter_id, folder, client)
                 drafter = line.Drafter(
-                    self.profile, self.endpoint, client, self.eyes, 900, asyncio.Semaphore(1)
+                    self.profile, self.endpoint, client, self.vision, 900, asyncio.Semaphore(1)
                 )
                 drafter = replace(drafter, adapter_id=adapter_id)
                 made = await asyncio.gather(
@@ -198,7 +198,7 @@ def test_no_draft_fails_or_mixes_while_adapters_come_and_go(
         sqlite_store,
         profile,
         endpoint=lambda: starter_endpoint,
-        eyes=lambda: hospital.eyes,
+        vision=lambda: hospital.vision,
         router=Router(sqlite_store, settings.adapters_dir),
         slots=AT_ONCE,
         timeout_s=900,

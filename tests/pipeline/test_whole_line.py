@@ -15,7 +15,7 @@ from radraft.core.settings import Settings
 from radraft.llm.profiles import load_profile
 from radraft.llm.server import Endpoint
 from radraft.pipeline.adapter_router import Router
-from radraft.pipeline.draft_batch import open_eyes
+from radraft.pipeline.draft_batch import load_vision_model
 from radraft.pipeline.draft_worker import Worker
 from radraft.pipeline.service import (
     Llm,
@@ -85,12 +85,12 @@ def test_the_worker_drafts_all_demo_studies(starter_endpoint: Endpoint, tmp_path
     settings = Settings(data_dir=tmp_path / "data", cache_dir=Path(cache))
     profile = load_profile("starter")
     store = open_store(settings)
-    eyes = open_eyes(profile)
+    vision = load_vision_model(profile)
     worker = Worker(
         store,
         profile,
         endpoint=lambda: starter_endpoint,
-        eyes=lambda: eyes,
+        vision=lambda: vision,
         router=Router(store, settings.adapters_dir),
         slots=profile.vllm.max_num_seqs,
         timeout_s=settings.draft_timeout_s,

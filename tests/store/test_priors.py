@@ -235,7 +235,7 @@ def test_the_line_asks_with_them(sqlite_store: Store) -> None:
     signed(sqlite_store, taken(sqlite_store, 1, days_ago=120))
     later = taken(sqlite_store, 2, "Wang^Xiaoming", site="south")
     profile = load_profile("qwen3-vl-8b-instruct")
-    request = draft.prepare(later, store=sqlite_store, profile=profile, eyes=None)
+    request = draft.prepare(later, store=sqlite_store, profile=profile, vision=None)
     assert not isinstance(request, draft.Barred)
     assert [prior.days_before for prior in request.priors] == [120]
     body = json.loads(chat_body(request, profile, None, "qwen"))

@@ -24,7 +24,7 @@ from radraft.llm.support import Scorer
 from radraft.pipeline import draft as line
 from radraft.pipeline.draft_batch import (
     draft_many,
-    open_eyes,
+    load_vision_model,
 )
 from radraft.prompts.values import DraftRequest
 from radraft.reports.draft import Draft
@@ -50,7 +50,7 @@ class Product:
             self.drafts[number].case_id,
             store=self.store,
             profile=self.model.profile,
-            eyes=self.model.eyes,
+            vision=self.model.vision,
             change=change_of(BLANK if blank else None, None),
         )
         assert not isinstance(made, line.Barred)
@@ -67,7 +67,7 @@ def product(
     folder = tmp_path_factory.mktemp("product")
     settings = Settings(data_dir=folder / "data", draft_timeout_s=600)
     store = open_store(settings)
-    eyes = open_eyes(starter_profile)
+    vision = load_vision_model(starter_profile)
     case_ids: list[str] = []
     for name in STUDIES:
         taken = line.ingest(
@@ -81,12 +81,12 @@ def product(
             settings=settings,
             profile=starter_profile,
             endpoint=starter_endpoint,
-            eyes=eyes,
+            vision=vision,
             # vLLM's sums depend in their last bits on what is in the batch.
             at_once=1,
         )
     )
-    yield Product(store, Model(starter_profile, starter_endpoint, eyes, timeout_s=600), drafts)
+    yield Product(store, Model(starter_profile, starter_endpoint, vision, timeout_s=600), drafts)
     store.close()
 
 

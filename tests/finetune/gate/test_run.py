@@ -100,7 +100,7 @@ class Scene:
             settings=self.settings,
             profile=PROFILE,
             endpoint=self.server.endpoint,
-            eyes=None,
+            vision=None,
             by=by,
         )
 

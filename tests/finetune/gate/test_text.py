@@ -19,7 +19,7 @@ from radraft.llm.adapter import (
     GateRecord,
     GateStage,
 )
-from radraft.pipeline.draft import Eyes
+from radraft.pipeline.draft import VisionModel
 from radraft.store.adapter_files import PROJECTOR
 from tests.llm.cases import make_projector
 from tests.vision_encoder.conftest import write_projector
@@ -103,13 +103,13 @@ def test_a_record_names_site_candidate_and_who_confirmed() -> None:
 
 def test_an_adapter_drafts_with_its_own_projector(tmp_path: Path) -> None:
     base = make_projector(tmp_path)
-    eyes = Eyes(encoder=object(), projector=base)  # type: ignore[arg-type]
+    vision = VisionModel(encoder=object(), projector=base)  # type: ignore[arg-type]
     own = tmp_path / "own"
     own.mkdir()
-    assert Writer.of("a-1", own, eyes).eyes is eyes
+    assert Writer.of("a-1", own, vision).vision is vision
     write_projector(own / PROJECTOR, dim=32, width=base.width, seed=2)
-    writer = Writer.of("a-1", own, eyes)
-    assert writer.eyes is not None
-    assert writer.eyes.projector.projector_id != base.projector_id
-    assert writer.eyes.encoder is eyes.encoder
-    assert Writer.of(None, None, eyes).eyes is eyes
+    writer = Writer.of("a-1", own, vision)
+    assert writer.vision is not None
+    assert writer.vision.projector.projector_id != base.projector_id
+    assert writer.vision.encoder is vision.encoder
+    assert Writer.of(None, None, vision).vision is vision
