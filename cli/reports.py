@@ -76,11 +76,11 @@ def sign(case_id: str, author: str, out: Output, *, keep: bool) -> None:
 def export_pairs(out_file: Path, out: Output) -> None:
     """Write both files and print how many of each."""
     from radraft.core.errors import SettingsError
-    from radraft.finetune import export, pairs
+    from radraft.finetune import export
 
     with opened() as context, context.store.read() as session:
         try:
-            count = pairs.export(session, out_file)
+            count = export.export(session, out_file)
         except OSError:
             raise SettingsError("cannot_write", file=str(out_file)) from None
     written = {"path": str(out_file), "preferences_path": str(export.preference_path(out_file))}

@@ -38,11 +38,10 @@ from typing import IO, Any
 from sqlalchemy.orm import Session
 
 from radraft.finetune.screen import Reason, newest, screen
-from radraft.reports.training_pair import (
-    Edit,
-    TrainingPair,
-)
+from radraft.reports.edits import Edit
+from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import Coverage, Report, Sentence
+from radraft.store.pairs import pairs as stored_pairs
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,11 @@ class ExportCount:
     """Pairs withheld because their text names the patient or a signer."""
     identified: int
     """Pairs withheld because their text still holds what looks like identity."""
+
+
+def export(session: Session, out: Path) -> ExportCount:
+    """Write every case's newest pair to `out` and to its `.preference.jsonl` neighbour."""
+    return export_pairs(session, stored_pairs(session), out)
 
 
 def export_pairs(session: Session, pairs: Iterable[TrainingPair], out: Path) -> ExportCount:

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from radraft.finetune.export import typed
 from radraft.finetune.near import Vectors, near, pooled
-from radraft.finetune.pairs import pairs
 from radraft.finetune.screen import Reason, newest, poor, screen
 from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import Coverage
+from radraft.store.pairs import pairs
 
 if TYPE_CHECKING:
     from radraft.store.objects import Objects

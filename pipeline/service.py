@@ -14,7 +14,6 @@ from radraft.core.errors import (
     FollowupError,
     NotFound,
 )
-from radraft.finetune import pairs
 from radraft.pipeline import (
     draft as line,
     late_images,
@@ -25,13 +24,13 @@ from radraft.pipeline.quality_verdict import (
     judged,
 )
 from radraft.prompts.build import gave_priors
-from radraft.reports import check, editing, edits, sign
+from radraft.reports import check, editing, edits, training_pair
 from radraft.reports.draft import (
     Draft,
     DraftedSentence,
 )
 from radraft.reports.values import Coverage, Report, SignedReport
-from radraft.store import cases, drafts, images, openings, questions
+from radraft.store import cases, drafts, images, openings, pairs, questions, reports, signatures
 
 if TYPE_CHECKING:
     from radraft.core.settings import Settings
@@ -121,7 +120,7 @@ class Service:
         with self.store.read() as session:
             case = cases.get_case(session, case_id)
             stored = drafts.latest(session, case_id)
-            working = editing.current(session, case_id) if stored is not None else None
+            working = reports.current(session, case_id) if stored is not None else None
             began = drafts.basis(session, case_id)
             basis = began.draft if began is not None else None
             told = began is not None and gave_priors(began.request_json)
@@ -131,7 +130,7 @@ class Service:
                 images=cases.key_images(session, case_id),
                 draft=stored.draft if stored is not None else None,
                 working=working,
-                versions=sign.versions(session, case_id),
+                versions=signatures.versions(session, case_id),
                 issues=(
                     *late_images.issues(case),
                     *(check.check(working.report, basis, prior_given=told) if working else ()),
@@ -169,7 +168,7 @@ class Service:
     ) -> editing.WorkingReport:
         """Keep an edit. RevisionConflict where someone else saved since `base_revision`."""
         with self.store.begin() as session:
-            return editing.save(
+            return reports.save(
                 session, case_id, report, base_revision=base_revision, editor=editor
             )
 
@@ -177,7 +176,7 @@ class Service:
         """Freeze the report and write its training pair, both or neither."""
         edits.load_rules()
         with self.store.begin() as session:
-            signed = sign.sign(
+            signed = signatures.sign(
                 session,
                 case_id,
                 base_revision=base_revision,
@@ -189,7 +188,7 @@ class Service:
             if stored is None:
                 raise NotFound("case_not_found", case_id=case_id)
             opened = openings.last(session, case_id, signed.author, signed.signed_at)
-            pair = pairs.make_pair(
+            pair = training_pair.make_pair(
                 stored,
                 signed,
                 site=case.site,
@@ -202,7 +201,7 @@ class Service:
     def amend(self, case_id: str, *, editor: str) -> editing.WorkingReport:
         """Reopen a signed report as the working copy of its next version."""
         with self.store.begin() as session:
-            return editing.amend(session, case_id, editor=editor)
+            return reports.amend(session, case_id, editor=editor)
 
     def redraft(self, case_id: str) -> None:
         """Queue a case again. What a person wrote stays."""
@@ -254,7 +253,7 @@ class Service:
         """The newest signed version. FollowupError `followup_not_signed` where there is none."""
         with self.store.read() as session:
             cases.get_case(session, case_id)
-            versions = sign.versions(session, case_id)
+            versions = signatures.versions(session, case_id)
         if not versions:
             raise FollowupError("followup_not_signed")
         return versions[-1]

@@ -21,9 +21,9 @@ from radraft.llm.adapter import (
 from radraft.pipeline import draft as line
 from radraft.reports.draft import Draft
 from radraft.reports.edits import report_distance
-from radraft.reports.sign import versions
 from radraft.reports.values import Coverage
 from radraft.store import adapters, cases, drafts, shadow
+from radraft.store.signatures import versions
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

@@ -1,8 +1,9 @@
-"""The values that cross the boundaries of `llm/`."""
+"""Drafts: what a model wrote, what it was asked, and what it cost."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from radraft.reports.values import Coverage, Report, Section, Sentence
 
@@ -37,6 +38,17 @@ class Draft:
     least_support: float | None = None
     """Image support, in nats, below which this model's sentences are marked; None for a model that
     has no such limit."""
+
+
+@dataclass(frozen=True)
+class StoredDraft:
+    """A draft and what it was made from."""
+
+    draft: Draft
+    request_json: str | None = field(repr=False)
+    encoder_id: str | None
+    image_ids: tuple[str, ...]
+    created_at: datetime
 
 
 @dataclass(frozen=True)

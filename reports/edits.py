@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
+
 from rapidfuzz.distance import Levenshtein
 
 from radraft.eval.values import Lang
@@ -13,12 +16,51 @@ from radraft.reports.findings.statements import (
     Statement,
     statements,
 )
-from radraft.reports.training_pair import (
-    Edit,
-    EditStats,
-    SentenceEdit,
-)
 from radraft.reports.values import Report, Section, Sentence
+
+
+class Edit(StrEnum):
+    """What the reader did to a drafted sentence."""
+
+    KEPT = "kept"
+    REWORDED = "reworded"
+    """Other words for the same findings."""
+    CORRECTED = "corrected"
+    """Other findings, or another certainty or side of one."""
+    DELETED = "deleted"
+    ADDED = "added"
+
+
+@dataclass(frozen=True)
+class SentenceEdit:
+    """One sentence, draft against signed."""
+
+    sentence_id: str
+    section: Section
+    edit: Edit
+    moved: bool
+    """Whether it changed section or its order among the sentences that stayed."""
+    distance_zh: float
+    """Normalised Levenshtein distance by character, 0 same to 1 nothing in common."""
+    distance_en: float
+    findings: tuple[str, ...] = ()
+    """Codes that a correction, deletion or addition changed, sorted."""
+    sides: tuple[str, ...] = ()
+    """Codes that kept their certainty and changed their side, sorted; only of a correction."""
+
+
+@dataclass(frozen=True)
+class EditStats:
+    """All edits of one report and the whole report's normalised edit distances."""
+
+    sentences: tuple[SentenceEdit, ...]
+    distance_zh: float
+    distance_en: float
+
+    @property
+    def distance(self) -> float:
+        """The mean of both languages."""
+        return (self.distance_zh + self.distance_en) / 2
 
 
 def edit_stats(draft: Report, signed: Report) -> EditStats:

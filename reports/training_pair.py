@@ -1,56 +1,18 @@
-"""The values that cross the boundaries of `finetune/`."""
+"""Training pairs: what was asked, what was drafted, what was signed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+import hashlib
+import json
+from dataclasses import dataclass, replace
 
-from radraft.reports.draft import Draft
-from radraft.reports.values import Section, SignedReport
+from radraft.core import canonical
+from radraft.core.errors import ReportError
+from radraft.reports.draft import Draft, StoredDraft
+from radraft.reports.edits import EditStats, edit_stats
+from radraft.reports.values import Coverage, SignedReport
 
-
-class Edit(StrEnum):
-    """What the reader did to a drafted sentence."""
-
-    KEPT = "kept"
-    REWORDED = "reworded"
-    """Other words for the same findings."""
-    CORRECTED = "corrected"
-    """Other findings, or another certainty or side of one."""
-    DELETED = "deleted"
-    ADDED = "added"
-
-
-@dataclass(frozen=True)
-class SentenceEdit:
-    """One sentence, draft against signed."""
-
-    sentence_id: str
-    section: Section
-    edit: Edit
-    moved: bool
-    """Whether it changed section or its order among the sentences that stayed."""
-    distance_zh: float
-    """Normalised Levenshtein distance by character, 0 same to 1 nothing in common."""
-    distance_en: float
-    findings: tuple[str, ...] = ()
-    """Codes that a correction, deletion or addition changed, sorted."""
-    sides: tuple[str, ...] = ()
-    """Codes that kept their certainty and changed their side, sorted; only of a correction."""
-
-
-@dataclass(frozen=True)
-class EditStats:
-    """All edits of one report and the whole report's normalised edit distances."""
-
-    sentences: tuple[SentenceEdit, ...]
-    distance_zh: float
-    distance_en: float
-
-    @property
-    def distance(self) -> float:
-        """The mean of both languages."""
-        return (self.distance_zh + self.distance_en) / 2
+HELD_OUT_PERCENT = 10
 
 
 @dataclass(frozen=True)
@@ -75,3 +37,61 @@ class TrainingPair:
     not opened there."""
     split: str
     """`train` or `held_out`, decided by the patient's reference so that no patient is in both."""
+
+
+def make_pair(
+    stored_draft: StoredDraft,
+    signed: SignedReport,
+    *,
+    site: str,
+    patient_ref: str,
+    seconds: float | None = None,
+) -> TrainingPair:
+    """The pair a signature gives. `stored_draft` is the one the report began as (`drafts.basis`),
+    `seconds` the time from the signer's opening of the study, where it was opened.
+
+    ReportError `pair_draft_mismatch` when it is another.
+    """
+    draft = stored_draft.draft
+    drafted_sha = draft.request_sha if draft.coverage is Coverage.DRAFTED else None
+    if (draft.case_id, drafted_sha) != (signed.case_id, signed.draft_sha):
+        raise ReportError("pair_draft_mismatch")
+    request = stored_draft.request_json or ""
+    return sealed(
+        TrainingPair(
+            pair_id="",
+            case_id=signed.case_id,
+            site=site,
+            request=request,
+            request_sha=draft.request_sha,
+            template_sha=_template_sha(request),
+            image_ids=stored_draft.image_ids,
+            encoder_id=stored_draft.encoder_id,
+            draft=draft,
+            signed=signed,
+            stats=edit_stats(draft.report, signed.report),
+            seconds=seconds,
+            split=split_of(patient_ref),
+        )
+    )
+
+
+def split_of(patient_ref: str) -> str:
+    """`held_out` for a tenth of the patients, else `train`: one answer for all of one's studies."""
+    digest = hashlib.sha256(f"split:{patient_ref}".encode()).digest()
+    percent = int.from_bytes(digest[:8], "big") % 100
+    return "held_out" if percent < HELD_OUT_PERCENT else "train"
+
+
+def sealed(pair: TrainingPair) -> TrainingPair:
+    """`pair` with the `pair_id` of its other fields."""
+    fields = canonical.plain(pair)
+    del fields["pair_id"]
+    return replace(pair, pair_id=canonical.sha256(fields))
+
+
+def _template_sha(request: str) -> str | None:
+    if not request:
+        return None
+    sha = json.loads(request).get("template_sha")
+    return None if sha is None else str(sha)

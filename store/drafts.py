@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sqlalchemy import select
@@ -11,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound
 from radraft.reports import codec
-from radraft.reports.draft import Draft
+from radraft.reports.draft import Draft, StoredDraft
 from radraft.reports.lifecycle import Move, transition
 from radraft.reports.values import Coverage, ReportState
 from radraft.store.cases import CaseState
@@ -22,17 +21,6 @@ STATE_AFTER = {
     Coverage.NOT_COVERED: CaseState.NOT_COVERED,
     Coverage.FAILED: CaseState.FAILED,
 }
-
-
-@dataclass(frozen=True)
-class StoredDraft:
-    """A draft and what it was made from."""
-
-    draft: Draft
-    request_json: str | None = field(repr=False)
-    encoder_id: str | None
-    image_ids: tuple[str, ...]
-    created_at: datetime
 
 
 def save_draft(

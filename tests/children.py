@@ -17,12 +17,13 @@ from typing import Any
 
 from radraft.core.errors import AdapterError
 from radraft.core.settings import Settings
-from radraft.finetune.pairs import make_pair, save_pair
 from radraft.reports import editing
-from radraft.reports.sign import sign
+from radraft.reports.training_pair import make_pair
 from radraft.reports.values import Report
-from radraft.store import adapters, cases, drafts
+from radraft.store import adapters, cases, drafts, reports
 from radraft.store.database import open_store
+from radraft.store.pairs import save_pair
+from radraft.store.signatures import sign
 from tests.builders import make_deid, make_sentence, make_study
 
 context = multiprocessing.get_context("forkserver")
@@ -119,9 +120,9 @@ def save_and_sign(settings: Settings, case_ids: list[str], told: Connection) -> 
             for _ in range(3):
                 text = f"第{next(counted)}句{os.getpid()}"
                 with store.begin() as session:
-                    before = editing.current(session, case_id)
+                    before = reports.current(session, case_id)
                     report = replace(before.report, findings=(make_sentence("f1", text, text),))
-                    saved = editing.save(
+                    saved = reports.save(
                         session, case_id, report, base_revision=before.revision, editor="李"
                     )
                 told.send(("saved", case_id, saved.revision, text))
@@ -134,7 +135,7 @@ def save_and_sign(settings: Settings, case_ids: list[str], told: Connection) -> 
                 save_pair(session, make_pair(draft, signed, site="a", patient_ref=ref))
             told.send(("signed", case_id, signed.version, signed.content_sha))
             with store.begin() as session:
-                editing.amend(session, case_id, editor="李")
+                reports.amend(session, case_id, editor="李")
 
 
 def pass_and_promote(settings: Settings, adapter_ids: list[str]) -> int:
@@ -190,7 +191,7 @@ def race_to_save(settings: Settings, case_id: str, base_revision: int) -> str:
     report = Report(case_id, (make_sentence("f1", me, me),), ())
     try:
         with store.begin() as session:
-            editing.save(session, case_id, report, base_revision=base_revision, editor=me)
+            reports.save(session, case_id, report, base_revision=base_revision, editor=me)
     except editing.RevisionConflict as conflict:
         assert conflict.changes[0].editor == conflict.current.editor
         return "conflict"

@@ -19,8 +19,8 @@ from radraft.core.errors import TrainingError
 from radraft.eval.card_file import card_file, table_rows
 from radraft.eval.sets import load_set
 from radraft.eval.values import SetItem
-from radraft.finetune.pairs import split_of
 from radraft.finetune.starter.teacher import FINDINGS
+from radraft.reports.training_pair import split_of
 from radraft.reports.values import Certainty
 from radraft.studies.deidentify import deidentify
 from radraft.studies.values import CheckedStudy, Patient, Study

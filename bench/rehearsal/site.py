@@ -22,7 +22,6 @@ from radraft.bench.rehearsal.values import (
 )
 from radraft.core.errors import AdapterError
 from radraft.eval.result import rounded
-from radraft.finetune import pairs
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.run import adapt
 from radraft.finetune.adapt.values import Progress
@@ -39,7 +38,7 @@ from radraft.pipeline import (
 )
 from radraft.pipeline.service import Service
 from radraft.reports.values import Coverage, ReportState
-from radraft.store import adapters, cases
+from radraft.store import adapters, cases, pairs
 
 if TYPE_CHECKING:
     from radraft.core.settings import Settings

@@ -28,12 +28,12 @@ from radraft.bench.rehearsal.values import (
     Film,
     Truth,
 )
-from radraft.finetune import pairs
 from radraft.finetune.adapt import data
 from radraft.finetune.adapt.base import trainable
 from radraft.finetune.selection import Reason, Selection, select
+from radraft.reports import training_pair
 from radraft.reports.training_pair import TrainingPair
-from radraft.store import adapters
+from radraft.store import adapters, pairs
 from radraft.store.database import open_store
 
 MOST = 100
@@ -193,4 +193,4 @@ def _resave(source: Path, target: Path) -> None:
 
 
 def _trains(patient: str, secret: bytes) -> bool:
-    return pairs.split_of(reference(patient, secret)) == "train"
+    return training_pair.split_of(reference(patient, secret)) == "train"

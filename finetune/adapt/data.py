@@ -16,12 +16,12 @@ from radraft.core.errors import (
     AdapterError,
     NotFound,
 )
-from radraft.finetune import export, pairs
+from radraft.finetune import export
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.values import Chosen, Plan
 from radraft.finetune.train.values import Example, Tokens, TokenSource
 from radraft.reports.training_pair import TrainingPair
-from radraft.store import adapters, cases
+from radraft.store import adapters, cases, pairs
 from radraft.vision_encoder import stored
 
 if TYPE_CHECKING:

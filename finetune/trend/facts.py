@@ -16,10 +16,7 @@ from radraft.finetune.trend.values import Fact, Week
 from radraft.llm.adapter import AdapterMove
 from radraft.reports import codec
 from radraft.reports.draft import Draft
-from radraft.reports.training_pair import (
-    Edit,
-    EditStats,
-)
+from radraft.reports.edits import Edit, EditStats
 from radraft.reports.values import Coverage, Origin, SignedReport
 from radraft.store.adapters import moves
 from radraft.store.tables import CaseRow, DraftRow, PairRow, SignedRow

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
-from radraft.reports.training_pair import Edit
+from radraft.reports.edits import Edit
 
 SHOWN_WEEKS = 52
 """Newest weeks that pages plot and that the trend is fitted over; the CSV has all."""

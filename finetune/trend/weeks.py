@@ -33,7 +33,7 @@ from radraft.llm.adapter import (
     AdapterMove,
     AdapterState,
 )
-from radraft.reports.training_pair import Edit
+from radraft.reports.edits import Edit
 
 if TYPE_CHECKING:
     from radraft.store.database import Store

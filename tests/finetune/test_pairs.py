@@ -13,17 +13,16 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from radraft.core.errors import ReportError
-from radraft.finetune.export import example, export_pairs
-from radraft.finetune.pairs import export, make_pair, pairs, save_pair, sealed, split_of
-from radraft.reports import editing
+from radraft.finetune.export import example, export, export_pairs
+from radraft.reports.draft import StoredDraft
 from radraft.reports.edits import edit_stats
-from radraft.reports.sign import sign
 from radraft.reports.skeleton import skeleton
-from radraft.reports.training_pair import TrainingPair
+from radraft.reports.training_pair import TrainingPair, make_pair, sealed, split_of
 from radraft.reports.values import Coverage, Report
-from radraft.store import cases, drafts, images
+from radraft.store import cases, drafts, images, reports
 from radraft.store.database import Store
-from radraft.store.drafts import StoredDraft
+from radraft.store.pairs import pairs, save_pair
+from radraft.store.signatures import sign
 from radraft.store.tables import IDENTITY_TABLES, Base
 from tests.builders import (
     ACCESSION,
@@ -48,7 +47,7 @@ def sign_pair(
     session: Session, case_id: str, *, site: str = "site-a", seconds: float | None = None
 ) -> TrainingPair:
     """Sign the working report as the service does: version and pair in one transaction."""
-    base = editing.current(session, case_id).revision
+    base = reports.current(session, case_id).revision
     signed = sign(session, case_id, base_revision=base, author=AUTHOR, now=NOW)
     draft = drafts.basis(session, case_id)
     assert draft is not None
@@ -59,8 +58,8 @@ def sign_pair(
 
 
 def edit(session: Session, case_id: str, report: Report) -> None:
-    base = editing.current(session, case_id).revision
-    editing.save(session, case_id, report, base_revision=base, editor="李编辑")
+    base = reports.current(session, case_id).revision
+    reports.save(session, case_id, report, base_revision=base, editor="李编辑")
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -174,7 +173,7 @@ def test_only_the_newest_version_is_exported(store: Store, tmp_path: Path) -> No
     with store.begin() as session:
         case_id = add_drafted(session)
         sign_pair(session, case_id)
-        editing.amend(session, case_id, editor="李")
+        reports.amend(session, case_id, editor="李")
         edit(session, case_id, make_report(case_id, 1))
         newest = sign_pair(session, case_id)
     with store.read() as session:
@@ -296,7 +295,7 @@ def test_no_identity_past_the_wall(store: Store, tmp_path: Path) -> None:
         cases.add_key_images(session, key_images)
         edit(session, case_id, make_report(case_id, 1))
         sign_pair(session, case_id)
-        editing.amend(session, case_id, editor="李编辑")
+        reports.amend(session, case_id, editor="李编辑")
         export(session, tmp_path / "o.jsonl")
     with store.read() as session:
         held = {

@@ -9,16 +9,15 @@ import numpy as np
 import pytest
 from sqlalchemy.orm import Session
 
-from radraft.finetune.pairs import make_pair, save_pair, split_of
 from radraft.finetune.screen import least_seconds
 from radraft.finetune.selection import Reason, Selection, select
-from radraft.reports import editing
-from radraft.reports.sign import sign
 from radraft.reports.skeleton import skeleton
-from radraft.reports.training_pair import TrainingPair
+from radraft.reports.training_pair import TrainingPair, make_pair, split_of
 from radraft.reports.values import Coverage, Report
-from radraft.store import drafts
+from radraft.store import drafts, reports
 from radraft.store.database import Store
+from radraft.store.pairs import save_pair
+from radraft.store.signatures import sign
 from radraft.vision_encoder import stored
 from radraft.vision_encoder.values import ImageEmbedding
 from tests.builders import (
@@ -68,8 +67,8 @@ def signed(
     report = make_report(case_id)
     if text:
         report = Report(case_id, (make_sentence("f1", text, "x"),), ())
-    base = editing.current(session, case_id).revision
-    editing.save(session, case_id, report, base_revision=base, editor="李")
+    base = reports.current(session, case_id).revision
+    reports.save(session, case_id, report, base_revision=base, editor="李")
     return again(session, case_id, patient, seconds, site, number if minutes is None else minutes)
 
 
@@ -80,7 +79,7 @@ def again(
     made = sign(
         session,
         case_id,
-        base_revision=editing.current(session, case_id).revision,
+        base_revision=reports.current(session, case_id).revision,
         author="王签名",
         now=NOON + timedelta(minutes=minutes),
     )
@@ -125,7 +124,7 @@ def test_only_the_newest_version_counts(sqlite_store: Store) -> None:
     with sqlite_store.begin() as session:
         pair = signed(session, 1)
         for version in (2, 3):
-            editing.amend(session, pair.case_id, editor="李")
+            reports.amend(session, pair.case_id, editor="李")
             last = again(session, pair.case_id, TRAIN, None, SITE, version)
         found = chosen(sqlite_store, session)
     assert ids(found.train) == [last.pair_id]

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from radraft.finetune.pairs import export, make_pair, save_pair
+from radraft.finetune.export import export
 from radraft.prompts.build import build, request_json
-from radraft.reports.sign import sign
+from radraft.reports.training_pair import make_pair
 from radraft.store import cases, drafts, images
 from radraft.store.database import Store
+from radraft.store.pairs import save_pair
+from radraft.store.signatures import sign
 from tests.builders import add_case, make_draft, make_images
 
 

@@ -21,9 +21,8 @@ from radraft.pipeline.draft_worker import (
     Worker,
 )
 from radraft.pipeline.service import Service
-from radraft.reports import editing
 from radraft.reports.values import Coverage, ReportState
-from radraft.store import cases, images
+from radraft.store import cases, images, reports
 from radraft.store.database import Store
 from tests.builders import add_case, make_images
 
@@ -132,7 +131,7 @@ def test_waiting_cases_become_drafts(sqlite_store: Store) -> None:
             until(sqlite_store, case_id, cases.CaseState.DRAFTED)
     assert len(model.requests) == len(ids)
     with sqlite_store.read() as session:
-        report = editing.current(session, ids[0])
+        report = reports.current(session, ids[0])
     assert report.state is ReportState.DRAFTED
     assert [s.zh for s in report.report.sentences] == ["双肺清晰。", "未见异常。"]
 

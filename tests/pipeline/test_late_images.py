@@ -11,8 +11,7 @@ from radraft.pipeline.completion import (
     Completion,
 )
 from radraft.pipeline.inbox import Inbox
-from radraft.reports import editing
-from radraft.store import cases
+from radraft.store import cases, reports
 from radraft.store.cases import CaseState
 from radraft.store.database import Store
 from radraft.store.late_images import LATE
@@ -64,9 +63,9 @@ def test_late_images_of_a_begun_report_are_kept_and_said(
     case_id = only_case(sqlite_store).case_id
     with sqlite_store.begin() as session:
         builders.save_draft(session, builders.make_draft(case_id))
-        work = editing.current(session, case_id)
+        work = reports.current(session, case_id)
         edited = replace(work.report, findings=(builders.make_sentence("f1", "改过。", "Edited."),))
-        editing.save(session, case_id, edited, base_revision=work.revision, editor="李")
+        reports.save(session, case_id, edited, base_revision=work.revision, editor="李")
     for number in (2, 3):
         assert taken_in(completion, inbox, clock, film_file(tmp_path, number)) == 0
     case = only_case(sqlite_store)

@@ -11,12 +11,12 @@ from radraft.core.errors import (
     ReportError,
 )
 from radraft.core.settings import Settings
-from radraft.reports import editing
 from radraft.reports.diff import Kind
 from radraft.reports.editing import RevisionConflict, WorkingReport
-from radraft.reports.sign import sign
 from radraft.reports.values import Evidence, Origin, Report, ReportState, Sentence
+from radraft.store import reports
 from radraft.store.database import Store
+from radraft.store.signatures import sign
 from radraft.store.tables import RevisionRow
 from tests import children
 from tests.builders import add_case, add_drafted, make_report, make_sentence
@@ -24,12 +24,12 @@ from tests.builders import add_case, add_drafted, make_report, make_sentence
 
 def save(store: Store, report: Report, base: int, editor: str = "李医生") -> WorkingReport:
     with store.begin() as session:
-        return editing.save(session, report.case_id, report, base_revision=base, editor=editor)
+        return reports.save(session, report.case_id, report, base_revision=base, editor=editor)
 
 
 def current(store: Store, case_id: str) -> WorkingReport:
     with store.read() as session:
-        return editing.current(session, case_id)
+        return reports.current(session, case_id)
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ def test_too_many_sentences_and_another_cases_report(sqlite_store: Store) -> Non
     with pytest.raises(ReportError, match="report_invalid"):
         save(sqlite_store, make_report(case_id, 101), 1)
     with pytest.raises(ReportError, match="report_of_other_case"), sqlite_store.begin() as session:
-        editing.save(session, case_id, make_report(other), base_revision=1, editor="李")
+        reports.save(session, case_id, make_report(other), base_revision=1, editor="李")
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 65, "a\nb", "a\x00", "\udce9"])
@@ -216,11 +216,11 @@ def test_reports_that_are_not_there(store: Store) -> None:
         case_id = add_case(session)
         for key, code in ((case_id, "case_not_drafted"), ("c-none", "case_not_found")):
             with pytest.raises(NotFound, match=code):
-                editing.current(session, key)
+                reports.current(session, key)
             with pytest.raises(NotFound, match=code):
-                editing.amend(session, key, editor="李")
+                reports.amend(session, key, editor="李")
             with pytest.raises(NotFound, match=code):
-                editing.save(session, key, make_report(key), base_revision=1, editor="李")
+                reports.save(session, key, make_report(key), base_revision=1, editor="李")
 
 
 def test_a_signed_report_is_edited_only_after_amending(store: Store, case_id: str) -> None:
@@ -231,11 +231,11 @@ def test_a_signed_report_is_edited_only_after_amending(store: Store, case_id: st
         save(store, edited, 1)
     assert error.value.code == "report_is_signed"
     with store.begin() as session:
-        amended = editing.amend(session, case_id, editor="李")
+        amended = reports.amend(session, case_id, editor="李")
     assert (amended.state, amended.base_version) == (ReportState.AMENDED, 1)
     assert amended.report == make_report(case_id)
     saved = save(store, edited, amended.revision)
     assert (saved.state, saved.base_version) == (ReportState.AMENDED, 1)
     with pytest.raises(ReportError) as error, store.begin() as session:
-        editing.amend(session, case_id, editor="李")
+        reports.amend(session, case_id, editor="李")
     assert error.value.code == "report_not_signed"

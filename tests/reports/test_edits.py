@@ -6,14 +6,12 @@ import pytest
 from hypothesis import given, strategies as st
 
 from radraft.reports.edits import (
+    Edit,
+    SentenceEdit,
     distance,
     edit_stats,
 )
 from radraft.reports.skeleton import skeleton
-from radraft.reports.training_pair import (
-    Edit,
-    SentenceEdit,
-)
 from radraft.reports.values import Report, Section
 from tests.builders import make_report, make_sentence
 from tests.reports.strategies import reports

@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from radraft.core.settings import Settings
-from radraft.finetune.pairs import pairs, sealed
-from radraft.reports import codec, editing
-from radraft.reports.sign import verify, versions
+from radraft.reports import codec
+from radraft.reports.sign import verify
+from radraft.reports.training_pair import sealed
 from radraft.reports.values import ReportState
+from radraft.store import reports
 from radraft.store.database import Store, open_store
+from radraft.store.pairs import pairs
+from radraft.store.signatures import versions
 from radraft.store.tables import RevisionRow
 from tests import children
 from tests.builders import add_drafted
@@ -73,7 +76,7 @@ def look(
             assert all(verify(version) for version in chain)
             before = [None, *(version.content_sha for version in chain)]
             assert [version.supersedes for version in chain] == before[:-1]
-            work = editing.current(session, case_id)
+            work = reports.current(session, case_id)
             assert work.base_version == len(chain)
             unsigned = {ReportState.DRAFTED, ReportState.IN_REVIEW}
             allowed = {ReportState.SIGNED, ReportState.AMENDED} if chain else unsigned
@@ -88,5 +91,5 @@ def settle(store: Store, case_ids: list[str]) -> None:
     """Reopen what the kill left signed, so that the next child can begin by saving."""
     with store.begin() as session:
         for case_id in case_ids:
-            if editing.current(session, case_id).state is ReportState.SIGNED:
-                editing.amend(session, case_id, editor="李")
+            if reports.current(session, case_id).state is ReportState.SIGNED:
+                reports.amend(session, case_id, editor="李")

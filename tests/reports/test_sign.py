@@ -10,14 +10,15 @@ from sqlalchemy.exc import DBAPIError
 
 from radraft.core import canonical
 from radraft.core.errors import ReportError
-from radraft.finetune.pairs import make_pair, save_pair
-from radraft.reports import editing
 from radraft.reports.editing import RevisionConflict
-from radraft.reports.sign import sign, verify, versions
+from radraft.reports.sign import verify
 from radraft.reports.skeleton import skeleton
+from radraft.reports.training_pair import make_pair
 from radraft.reports.values import Coverage, ReportState, SignedReport
-from radraft.store import drafts
+from radraft.store import drafts, reports
 from radraft.store.database import Store
+from radraft.store.pairs import save_pair
+from radraft.store.signatures import sign, versions
 from tests.builders import add_case, add_drafted, make_draft, make_report, make_sentence, save_draft
 
 NOW = datetime(2026, 11, 22, 1, 2, 3, 456789, tzinfo=UTC)
@@ -37,7 +38,7 @@ def test_a_signature_freezes_the_report(store: Store) -> None:
     signed = signed_with_pair(store)
     with store.read() as session:
         assert versions(session, signed.case_id) == (signed,)
-        work = editing.current(session, signed.case_id)
+        work = reports.current(session, signed.case_id)
     assert (work.state, work.base_version, work.revision) == (ReportState.SIGNED, 1, 1)
     assert signed.report == make_report(signed.case_id)
     assert (signed.author, signed.reviewer, signed.version) == ("王医生", None, 1)
@@ -75,8 +76,8 @@ def test_versions_are_chained(store: Store) -> None:
     first = signed_with_pair(store)
     case_id = first.case_id
     with store.begin() as session:
-        editing.amend(session, case_id, editor="李")
-        work = editing.save(session, case_id, make_report(case_id, 1), base_revision=1, editor="李")
+        reports.amend(session, case_id, editor="李")
+        work = reports.save(session, case_id, make_report(case_id, 1), base_revision=1, editor="李")
         second = sign(
             session, case_id, base_revision=work.revision, author="王", reviewer="赵", now=NOW
         )
@@ -84,7 +85,7 @@ def test_versions_are_chained(store: Store) -> None:
     assert (second.reviewer, second.draft_sha) == ("赵", first.draft_sha)
     with store.read() as session:
         assert versions(session, case_id) == (first, second)
-        assert editing.current(session, case_id).base_version == 2
+        assert reports.current(session, case_id).base_version == 2
     assert verify(second)
 
 
@@ -109,7 +110,7 @@ def test_what_a_person_wrote_from_the_skeleton_names_no_draft(store: Store) -> N
         save_draft(session, failed)
         with pytest.raises(ReportError, match="report_empty"):
             sign(session, case_id, base_revision=1, author="王", now=NOW)
-        editing.save(session, case_id, make_report(case_id), base_revision=1, editor="王")
+        reports.save(session, case_id, make_report(case_id), base_revision=1, editor="王")
         signed = sign(session, case_id, base_revision=2, author="王", now=NOW)
     assert signed.draft_sha is None
 
@@ -122,7 +123,7 @@ def test_blocking_issues_are_refused_by_their_code(sqlite_store: Store, zh: str,
         case_id = add_drafted(session)
         bad = make_sentence("p1", zh, " ")
         report = make_report(case_id)
-        editing.save(
+        reports.save(
             session, case_id, replace(report, impression=(bad,)), base_revision=1, editor="王"
         )
         with pytest.raises(ReportError) as error:
@@ -135,14 +136,14 @@ def test_one_language_is_enough(sqlite_store: Store) -> None:
     with sqlite_store.begin() as session:
         case_id = add_drafted(session)
         report = replace(make_report(case_id, 0), impression=(make_sentence("i1", "正常。", " "),))
-        editing.save(session, case_id, report, base_revision=1, editor="王")
+        reports.save(session, case_id, report, base_revision=1, editor="王")
         assert sign(session, case_id, base_revision=2, author="王", now=NOW).version == 1
 
 
 def test_signing_what_somebody_changed_or_signed_is_refused(store: Store) -> None:
     with store.begin() as session:
         case_id = add_drafted(session)
-        editing.save(session, case_id, make_report(case_id, 1), base_revision=1, editor="李")
+        reports.save(session, case_id, make_report(case_id, 1), base_revision=1, editor="李")
         with pytest.raises(RevisionConflict) as error:
             sign(session, case_id, base_revision=1, author="王", now=NOW)
         assert [change.sentence_id for change in error.value.changes] == ["f2", "f3"]
@@ -168,7 +169,7 @@ def test_an_error_after_signing_leaves_nothing_signed(store: Store) -> None:
         raise RuntimeError
     with store.read() as session:
         assert versions(session, case_id) == ()
-        assert editing.current(session, case_id).state is ReportState.DRAFTED
+        assert reports.current(session, case_id).state is ReportState.DRAFTED
 
 
 CHANGES = {
@@ -232,7 +233,7 @@ def test_what_the_image_does_not_support_is_signed_only_when_it_was_kept(store: 
     assert error.value.code == "sentence_not_supported"
     keeping = replace(drafted, findings=tuple(replace(s, kept=True) for s in drafted.findings))
     with store.begin() as session:
-        editing.save(session, case_id, keeping, base_revision=1, editor="A")
+        reports.save(session, case_id, keeping, base_revision=1, editor="A")
         signed = sign(session, case_id, base_revision=2, author="A", now=NOW)
     assert [s.kept for s in signed.report.sentences] == [True, True, True, False]
     assert verify(signed)

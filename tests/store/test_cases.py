@@ -8,12 +8,11 @@ import pytest
 
 from radraft.core.errors import NotFound
 from radraft.core.settings import Settings
-from radraft.reports import editing
-from radraft.reports.sign import sign
 from radraft.reports.values import Coverage, ReportState
-from radraft.store import cases, images
+from radraft.store import cases, images, reports
 from radraft.store.cases import CaseState
 from radraft.store.database import Store, open_store
+from radraft.store.signatures import sign
 from radraft.studies.values import Study
 from tests import children
 from tests.builders import (
@@ -207,7 +206,7 @@ def test_the_worklist_shows_unsigned_work_first(store: Store) -> None:
         drafted = add_drafted(session, 2)
         signed = add_drafted(session, 3)
         sign(session, signed, base_revision=1, author="王医生", now=datetime.now(UTC))
-        editing.save(session, drafted, make_report(drafted, 1), base_revision=1, editor="李医生")
+        reports.save(session, drafted, make_report(drafted, 1), base_revision=1, editor="李医生")
     with store.read() as session:
         rows = cases.worklist(session)
         assert len(cases.worklist(session, limit=1)) == 1

@@ -9,12 +9,11 @@ from radraft.core.errors import (
     NotFound,
     ReportError,
 )
-from radraft.reports import editing
-from radraft.reports.sign import sign
 from radraft.reports.skeleton import skeleton
 from radraft.reports.values import Coverage, ReportState
-from radraft.store import drafts, questions
+from radraft.store import drafts, questions, reports
 from radraft.store.database import Store
+from radraft.store.signatures import sign
 from tests.builders import (
     add_case,
     add_drafted,
@@ -34,7 +33,7 @@ def test_a_draft_comes_back_and_opens_the_working_report(store: Store) -> None:
         save_draft(session, make_draft(case_id))
     with store.read() as session:
         kept = drafts.latest(session, case_id)
-        work = editing.current(session, case_id)
+        work = reports.current(session, case_id)
     assert kept is not None
     assert kept.draft == make_draft(case_id)
     assert kept.request_json == make_request_json(case_id)
@@ -48,7 +47,7 @@ def test_a_redraft_replaces_what_nobody_edited_under_a_new_revision(store: Store
     with store.begin() as session:
         case_id = add_drafted(session)
         save_draft(session, make_draft(case_id, make_report(case_id, 1)))
-        work = editing.current(session, case_id)
+        work = reports.current(session, case_id)
         assert (work.revision, work.state) == (2, ReportState.DRAFTED)
         assert work.report == make_report(case_id, 1)
 
@@ -56,11 +55,11 @@ def test_a_redraft_replaces_what_nobody_edited_under_a_new_revision(store: Store
 def test_a_redraft_leaves_edited_and_signed_reports_alone(store: Store) -> None:
     with store.begin() as session:
         case_id = add_drafted(session)
-        edited = editing.save(
+        edited = reports.save(
             session, case_id, make_report(case_id, 2), base_revision=1, editor="李"
         )
         save_draft(session, make_draft(case_id, make_report(case_id, 1)))
-        assert editing.current(session, case_id) == edited
+        assert reports.current(session, case_id) == edited
         latest, basis = drafts.latest(session, case_id), drafts.basis(session, case_id)
         assert latest is not None
         assert basis is not None
@@ -68,7 +67,7 @@ def test_a_redraft_leaves_edited_and_signed_reports_alone(store: Store) -> None:
         assert basis.draft.report == make_report(case_id)
         sign(session, case_id, base_revision=2, author="王", now=datetime.now(UTC))
         save_draft(session, make_draft(case_id))
-        assert editing.current(session, case_id).state is ReportState.SIGNED
+        assert reports.current(session, case_id).state is ReportState.SIGNED
 
 
 def test_a_failed_redraft_does_not_take_a_draft_away(store: Store) -> None:
@@ -76,7 +75,7 @@ def test_a_failed_redraft_does_not_take_a_draft_away(store: Store) -> None:
         case_id = add_drafted(session)
         failed = make_draft(case_id, skeleton(case_id), coverage=Coverage.FAILED)
         save_draft(session, failed)
-        assert editing.current(session, case_id).report == make_report(case_id)
+        assert reports.current(session, case_id).report == make_report(case_id)
         latest = drafts.latest(session, case_id)
         assert latest is not None
         assert latest.draft == failed
@@ -87,9 +86,9 @@ def test_a_draft_replaces_the_skeleton_of_a_failure(store: Store) -> None:
         case_id = add_case(session)
         failed = make_draft(case_id, skeleton(case_id), coverage=Coverage.FAILED, request_sha=None)
         save_draft(session, failed)
-        assert editing.current(session, case_id).report == skeleton(case_id)
+        assert reports.current(session, case_id).report == skeleton(case_id)
         save_draft(session, make_draft(case_id))
-        assert editing.current(session, case_id).report == make_report(case_id)
+        assert reports.current(session, case_id).report == make_report(case_id)
 
 
 def test_a_request_that_is_not_the_drafts_is_refused(sqlite_store: Store) -> None:
@@ -156,4 +155,4 @@ def test_revisions_are_append_only(store: Store) -> None:
         with pytest.raises(sa.exc.DBAPIError, match="append-only"), store.begin() as session:
             session.execute(sa.text(statement))
     with store.read() as session:
-        assert editing.current(session, case_id).report == make_report(case_id)
+        assert reports.current(session, case_id).report == make_report(case_id)

@@ -18,12 +18,11 @@ from radraft.llm.profiles import load_profile
 from radraft.llm.wire import chat_body
 from radraft.pipeline import draft
 from radraft.prompts.values import Looked
-from radraft.reports import editing
-from radraft.reports.sign import sign
 from radraft.reports.values import Report
-from radraft.store import cases, images, migrations, patient_keys, priors
+from radraft.store import cases, images, migrations, patient_keys, priors, reports
 from radraft.store.database import Store
 from radraft.store.priors import LinkState
+from radraft.store.signatures import sign
 from radraft.store.tables import PatientKeyRow, PriorLinkRow
 from radraft.studies.values import Patient, View
 from tests.builders import (
@@ -247,10 +246,10 @@ def test_the_line_asks_with_them(sqlite_store: Store) -> None:
 def test_the_newest_version_without_identity(store: Store) -> None:
     case_id = signed(store, taken(store, 1, days_ago=120, patient_id="N-4711"))
     with store.begin() as session:
-        amended = editing.amend(session, case_id, editor="王医生")
+        amended = reports.amend(session, case_id, editor="王医生")
         text = "患者王小明（N-4711）2026年1月2日复查，王曉明左肺结节。"
         report = Report(case_id, (make_sentence("f1", text, "Xiaoming Wang: nodule."),), ())
-        now = editing.save(
+        now = reports.save(
             session, case_id, report, base_revision=amended.revision, editor="王医生"
         )
         sign(session, case_id, base_revision=now.revision, author="王医生", now=NOW)

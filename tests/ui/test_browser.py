@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import FilePayload, expect
 
-from radraft.finetune import pairs
-from radraft.reports import sign
-from radraft.store import questions
+from radraft.store import pairs, questions, signatures
 from tests.ui import seed
 from tests.ui.conftest import Opener, Seen, Workstation
 from tests.ui.page import area, stored, wait_saved
@@ -55,7 +53,7 @@ def test_edit_sign_and_find_it_again(
     expect(area(page, "findings", 0, "zh")).not_to_be_editable()
 
     with workstation.store.begin() as session:
-        (signed,) = sign.versions(session, case_id)
+        (signed,) = signatures.versions(session, case_id)
         (pair,) = [pair for pair in pairs.pairs(session) if pair.case_id == case_id]
     assert [s.zh for s in signed.report.findings] == [
         "双肺清晰。",

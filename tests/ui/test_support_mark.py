@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from radraft.reports.draft import Draft
-from radraft.reports.sign import versions
 from radraft.reports.values import Evidence, Report
+from radraft.store.signatures import versions
 from tests.ui import seed
 from tests.ui.conftest import Opener, Seen, Workstation
 

@@ -14,8 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from radraft.core import canonical
-from radraft.reports import sign
-from radraft.store import cases, priors
+from radraft.store import cases, priors, signatures
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -64,7 +63,7 @@ def view(session: Session, case_id: str) -> dict[str, Any]:
 
 def _linked(session: Session, one: priors.Linked) -> dict[str, Any]:
     """An earlier study, with its newest signed report."""
-    signed = sign.versions(session, one.case_id)
+    signed = signatures.versions(session, one.case_id)
     report = canonical.plain(signed[-1].report) if signed else None
     return {**_plain(one), "report": report}
 

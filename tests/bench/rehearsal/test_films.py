@@ -22,7 +22,7 @@ from radraft.bench.rehearsal.values import (
     Sizes,
 )
 from radraft.core.errors import TrainingError
-from radraft.finetune.pairs import split_of
+from radraft.reports.training_pair import split_of
 from radraft.reports.values import Certainty
 
 SECRET = b"0123456789abcdef0123456789abcdef"

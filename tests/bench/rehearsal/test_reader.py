@@ -11,8 +11,7 @@ from radraft.bench.rehearsal.values import (
     Truth,
 )
 from radraft.reports.codec import validated
-from radraft.reports.edits import edit_stats
-from radraft.reports.training_pair import Edit
+from radraft.reports.edits import Edit, edit_stats
 from radraft.reports.values import Laterality, Origin, Report, Sentence
 from tests.bench.rehearsal.houses_of_tests import (
     HOUSES,

@@ -27,10 +27,10 @@ from radraft.bench.rehearsal.values import (
 )
 from radraft.core.settings import Settings
 from radraft.eval.values import SetItem
-from radraft.finetune import pairs
 from radraft.finetune.adapt.recipe import load_recipe
 from radraft.llm.profiles import load_profile
 from radraft.reports.training_pair import TrainingPair
+from radraft.store import pairs
 from radraft.store.database import Store
 from radraft.studies.wrap import Picture, wrap
 from tests.bench.rehearsal.houses_of_tests import TERSE

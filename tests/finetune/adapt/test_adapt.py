@@ -19,7 +19,6 @@ from radraft.core.settings import Settings
 from radraft.finetune.adapt import data, peft_files
 from radraft.finetune.adapt.base import trainable
 from radraft.finetune.adapt.values import Base, Progress, Stage
-from radraft.finetune.pairs import pairs
 from radraft.llm.adapter import (
     Adapter,
     AdapterState,
@@ -32,6 +31,7 @@ from radraft.store import (
     adapters,
 )
 from radraft.store.database import Store, open_store
+from radraft.store.pairs import pairs
 
 from .world import SITE, add_signed, contents, go, recipe, text_of, tiny_profile
 

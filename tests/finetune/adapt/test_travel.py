@@ -12,7 +12,6 @@ import pytest
 from radraft.core import canonical
 from radraft.core.errors import AdapterError
 from radraft.finetune.adapt import archive, keys, travel
-from radraft.finetune.pairs import pairs
 from radraft.llm.adapter import (
     Adapter,
     AdapterState,
@@ -21,6 +20,7 @@ from radraft.store import (
     adapter_files,
     adapters,
 )
+from radraft.store.pairs import pairs
 
 from .sites import Site, adapters_in
 from .world import contents, tiny_profile

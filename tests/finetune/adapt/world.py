@@ -20,14 +20,13 @@ from radraft.core.settings import Settings
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.run import adapt
 from radraft.finetune.adapt.values import Base, Progress
-from radraft.finetune.pairs import make_pair, save_pair, split_of
 from radraft.llm.adapter import Adapter
 from radraft.llm.profiles import Profile, load_profile
-from radraft.reports import editing
-from radraft.reports.sign import sign
-from radraft.reports.training_pair import TrainingPair
-from radraft.store import cases, drafts
+from radraft.reports.training_pair import TrainingPair, make_pair, split_of
+from radraft.store import cases, drafts, reports
 from radraft.store.database import Store, open_store
+from radraft.store.pairs import save_pair
+from radraft.store.signatures import sign
 from radraft.vision_encoder import stored
 from radraft.vision_encoder.values import ImageEmbedding
 from tests.builders import (
@@ -132,10 +131,10 @@ def _signed(
     request = make_request_json(case_id, (image,))
     draft = make_draft(case_id, report, request_sha=hashlib.sha256(request.encode()).hexdigest())
     drafts.save_draft(session, draft, request_json=request, encoder_id=encoder, image_ids=(image,))
-    revision = editing.current(session, case_id).revision
+    revision = reports.current(session, case_id).revision
     if number % 3 or poisoned:
         wanted = _at_odds(case_id) if poisoned else _report(case_id, number)
-        revision = editing.save(
+        revision = reports.save(
             session, case_id, wanted, base_revision=revision, editor="李"
         ).revision
     when = START + timedelta(minutes=number)

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 import numpy as np
 from sqlalchemy.orm import Session
 
-from radraft.finetune.pairs import make_pair, save_pair, split_of
-from radraft.reports import editing
-from radraft.reports.sign import sign
-from radraft.store import cases, drafts, images
+from radraft.reports.training_pair import make_pair, split_of
+from radraft.store import cases, drafts, images, reports
 from radraft.store.database import Store
+from radraft.store.pairs import save_pair
+from radraft.store.signatures import sign
 from radraft.studies.values import KeyImage, KeyImages
 from tests.builders import make_deid, make_draft, make_request_json, make_study
 from tests.finetune.gate.samples import (
@@ -69,9 +69,9 @@ def _add(session: Session, place: int, ref: str, film: Film, chosen: KeyImages) 
         request_sha=hashlib.sha256(request.encode()).hexdigest(),
     )
     drafts.save_draft(session, draft, request_json=request, encoder_id=None, image_ids=image_ids)
-    base = editing.current(session, film.case_id).revision
+    base = reports.current(session, film.case_id).revision
     honest = report(film.case_id, film.there, film.denied)
-    saved = editing.save(session, film.case_id, honest, base_revision=base, editor="Dr. Li")
+    saved = reports.save(session, film.case_id, honest, base_revision=base, editor="Dr. Li")
     signed = sign(session, film.case_id, base_revision=saved.revision, author="Dr. Li", now=WHEN)
     stored = drafts.basis(session, film.case_id)
     assert stored is not None

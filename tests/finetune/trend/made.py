@@ -16,16 +16,16 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from radraft.core.settings import Settings
-from radraft.finetune.pairs import make_pair, save_pair
 from radraft.llm.adapter import (
     Adapter,
     AdapterState,
 )
-from radraft.reports import editing
-from radraft.reports.sign import sign
+from radraft.reports.training_pair import make_pair
 from radraft.reports.values import Coverage, Origin, Report, Sentence
-from radraft.store import adapters, cases, drafts
+from radraft.store import adapters, cases, drafts, reports
 from radraft.store.database import open_store
+from radraft.store.pairs import save_pair
+from radraft.store.signatures import sign
 from radraft.store.tables import AdapterMoveRow, DraftRow
 from tests import builders
 
@@ -125,9 +125,9 @@ def sign_at(
     seconds: float | None = None,
 ) -> None:
     """Save `report` (None: as it stands) and sign it at `when`."""
-    revision = editing.current(session, case_id).revision
+    revision = reports.current(session, case_id).revision
     if report is not None:
-        saved = editing.save(session, case_id, report, base_revision=revision, editor="李编辑")
+        saved = reports.save(session, case_id, report, base_revision=revision, editor="李编辑")
         revision = saved.revision
     signed = sign(session, case_id, base_revision=revision, author="王签名", now=when)
     draft = drafts.basis(session, case_id)

@@ -9,7 +9,7 @@ from radraft.finetune.trend import guard
 from radraft.finetune.trend.facts import Known
 from radraft.finetune.trend.values import Fact
 from radraft.finetune.trend.weeks import figures, trend
-from radraft.reports.training_pair import Edit
+from radraft.reports.edits import Edit
 from tests.finetune.trend.made import MONDAY, WEEK
 from tests.finetune.trend.test_weeks import fact
 

@@ -19,14 +19,9 @@ from radraft.llm.adapter import (
     GateRecord,
     GateStage,
 )
-from radraft.reports import editing
-from radraft.reports.training_pair import (
-    Edit,
-    EditStats,
-    SentenceEdit,
-)
+from radraft.reports.edits import Edit, EditStats, SentenceEdit
 from radraft.reports.values import Report, Section
-from radraft.store import adapters
+from radraft.store import adapters, reports
 from radraft.store.database import Store
 from tests.finetune.trend.made import (
     FIRST,
@@ -127,7 +122,7 @@ def test_an_amendment_counts_apart_and_in_its_own_week(store: Store) -> None:
     with store.begin() as session:
         case_id = add(session, 1, site="north", made_at=MONDAY)
         sign_at(session, case_id, None, MONDAY + HOUR)
-        editing.amend(session, case_id, editor="李编辑")
+        reports.amend(session, case_id, editor="李编辑")
         changed = edited(drafted(case_id), ("reworded",) * 6)
         sign_at(session, case_id, changed, MONDAY + WEEK)
     (site,) = trends(store)

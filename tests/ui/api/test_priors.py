@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import expect
 
 from radraft.pipeline.service import Service
-from radraft.reports.sign import sign
 from radraft.store.database import Store
+from radraft.store.signatures import sign
 from radraft.studies.values import Patient
 from radraft.ui.api.priors import add_priors
 from radraft.ui.api.reports import add_api

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from radraft.finetune import pairs
 from radraft.pipeline.service import Service
+from radraft.store import pairs
 from tests.ui import seed
 
 DEMO = Path(__file__).parents[3] / "demo" / "studies"

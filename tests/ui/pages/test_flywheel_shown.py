@@ -19,7 +19,7 @@ from radraft.llm.adapter import (
     AdapterMove,
     AdapterState,
 )
-from radraft.reports.training_pair import Edit
+from radraft.reports.edits import Edit
 from radraft.ui.pages.flywheel import plots
 from radraft.ui.pages.flywheel.frame import TONES
 from radraft.ui.pages.flywheel.page import page

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from radraft.eval.values import Lang
 from radraft.finetune.trend.values import Figures, SiteTrend
-from radraft.reports.training_pair import Edit
+from radraft.reports.edits import Edit
 from radraft.ui.pages.evaluation.plots import Chart
 from radraft.ui.pages.flywheel.plots import charts
 from radraft.ui.pages.flywheel.table import (

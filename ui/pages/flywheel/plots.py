@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from radraft.eval.values import Lang
 from radraft.finetune.trend import guard
 from radraft.finetune.trend.values import Corrected, Figures, SiteTrend, Spread
-from radraft.reports.training_pair import Edit
+from radraft.reports.edits import Edit
 from radraft.ui.pages.evaluation.plots import (
     Chart,
     whole_numbers,

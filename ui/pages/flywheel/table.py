@@ -13,7 +13,7 @@ from radraft.eval.values import Lang
 from radraft.finetune.trend import guard
 from radraft.finetune.trend.values import Figures, SiteTrend, Turn, Week, WeekFigures
 from radraft.finetune.trend.weeks import figures
-from radraft.reports.training_pair import Edit
+from radraft.reports.edits import Edit
 from radraft.ui.pages.flywheel.words import (
     decimal,
     finding,

@@ -1,0 +1,73 @@
+"""Training pairs, as their signatures made them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from radraft.core import canonical
+from radraft.reports import codec
+from radraft.reports.edits import EditStats
+from radraft.reports.training_pair import TrainingPair
+from radraft.reports.values import SignedReport
+from radraft.store.tables import PairRow, SignedRow
+
+
+def save_pair(session: Session, pair: TrainingPair) -> None:
+    """Keep `pair`, in the transaction that signs its report."""
+    session.add(
+        PairRow(
+            pair_id=pair.pair_id,
+            case_id=pair.case_id,
+            version=pair.signed.version,
+            site=pair.site,
+            request=pair.request,
+            request_sha=pair.request_sha,
+            template_sha=pair.template_sha,
+            image_ids=pair.image_ids,
+            encoder_id=pair.encoder_id,
+            draft=codec.draft_to_json(pair.draft),
+            stats=canonical.dumps(pair.stats),
+            split=pair.split,
+            seconds=pair.seconds,
+        )
+    )
+    session.flush()
+
+
+def pairs(session: Session, site: str | None = None) -> Iterator[TrainingPair]:
+    """All pairs, or all of one site, superseded versions included, by case and version."""
+    wanted = select(PairRow, SignedRow.content)
+    if site is not None:
+        wanted = wanted.where(PairRow.site == site)
+    rows = session.execute(
+        wanted.join(
+            SignedRow,
+            (SignedRow.case_id == PairRow.case_id) & (SignedRow.version == PairRow.version),
+        )
+        .order_by(PairRow.case_id, PairRow.version)
+        .execution_options(yield_per=100)
+    )
+    for row, content in rows:
+        yield _pair(row, codec.signed_from_json(content))
+
+
+def _pair(row: PairRow, signed: SignedReport) -> TrainingPair:
+    stats: EditStats = codec.stored(EditStats, row.stats)
+    return TrainingPair(
+        pair_id=row.pair_id,
+        case_id=row.case_id,
+        site=row.site,
+        request=row.request,
+        request_sha=row.request_sha,
+        template_sha=row.template_sha,
+        image_ids=row.image_ids,
+        encoder_id=row.encoder_id,
+        draft=codec.draft_from_json(row.draft),
+        signed=signed,
+        stats=stats,
+        seconds=row.seconds,
+        split=row.split,
+    )
