@@ -15,16 +15,26 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect
 
-from radraft import canonical
+from radraft.core import canonical
+from radraft.core.settings import Settings
 from radraft.finetune import pairs
 from radraft.finetune.adapt import keys, peft_files, travel
-from radraft.finetune.registry import files, registry
 from radraft.llm import checkpoint
 from radraft.llm.profiles import load_profile
 from radraft.reports import editing, sign
-from radraft.settings import Settings
-from radraft.store import arrivals, cases, choices, drafts, images, priors, quality, questions
-from radraft.store import shadow as shadow_drafts
+from radraft.store import (
+    adapter_files,
+    adapters,
+    arrivals,
+    cases,
+    choices,
+    drafts,
+    images,
+    priors,
+    quality,
+    questions,
+    shadow,
+)
 from radraft.store.database import Store, open_store
 from radraft.store.tables import Base
 from tests.postgres import Cluster
@@ -201,20 +211,20 @@ def test_every_training_pair_is_read(made: Made) -> None:
 
 def test_every_adapter_and_what_became_of_it_is_read(made: Made) -> None:
     with made.store.read() as session:
-        every = registry.adapters(session)
+        every = adapters.adapters(session)
         found = {
             "adapters": [canonical.plain(adapter) for adapter in every],
-            "moves": [canonical.plain(move) for move in registry.moves(session)],
-            "gate_records": [canonical.plain(record) for record in registry.records(session)],
+            "moves": [canonical.plain(move) for move in adapters.moves(session)],
+            "gate_records": [canonical.plain(record) for record in adapters.records(session)],
             "shadow_drafts": [
                 [draft.case_id, draft.adapter_id, texts(canonical.plain(draft.report))]
                 for adapter in every
-                for draft in shadow_drafts.of_adapter(session, adapter.adapter_id)
+                for draft in shadow.of_adapter(session, adapter.adapter_id)
             ],
         }
     assert found == {name: made.expected.get(name, []) for name in found}
     for adapter in every:
-        assert files.verified(made.settings.adapters_dir, adapter).is_dir()
+        assert adapter_files.verified(made.settings.adapters_dir, adapter).is_dir()
 
 
 @pytest.mark.parametrize("name", but(WITHOUT_TABLES, "migrations filled in later"))
@@ -276,12 +286,12 @@ def test_adapters_over_the_starter_load_and_travel(tmp_path: Path) -> None:
     assert profile.model_id == expected["profile"]
     store = open_store(home)
     with store.read() as session:
-        every = registry.adapters(session)
+        every = adapters.adapters(session)
     store.close()
     assert [canonical.plain(adapter) for adapter in every] == expected["adapters"]
     assert {adapter.card["kind"] for adapter in every} == {"adapted", "merged"}
     for adapter in every:
-        assert peft_files.state(files.verified(home.adapters_dir, adapter))
+        assert peft_files.state(adapter_files.verified(home.adapters_dir, adapter))
     parcel = home.data_dir / "exported.radapter"
     assert hashlib.sha256(parcel.read_bytes()).hexdigest() == expected["exported"]
     assert keys.public(home.data_dir) == expected["key"]
