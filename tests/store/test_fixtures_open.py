@@ -9,11 +9,13 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from radraft.core import canonical
 from radraft.core.settings import Settings
@@ -183,6 +185,30 @@ def test_a_report_signed_by_any_earlier_version_verifies(name: str, tmp_path: Pa
     store.close()
     assert len(every) >= 5
     assert [sign.verify(signed) for signed in every] == [True] * len(every)
+
+
+def test_a_next_version_is_signed_in_a_store_made_before(made: Made) -> None:
+    case_id = made.expected["roles"]["signed_twice"]
+    before = json.loads(made.expected["cases"][case_id]["signed"][-1])
+    with made.store.begin() as session:
+        now = editing.amend(session, case_id, editor="李复核")
+        signed = sign.sign(
+            session,
+            case_id,
+            base_revision=now.revision,
+            author="李复核",
+            now=datetime(2027, 1, 2, tzinfo=UTC),
+        )
+    assert (signed.version, signed.supersedes) == (3, before["content_sha"])
+    assert texts(canonical.plain(signed.report)) == texts(before["report"])
+    assert sign.verify(signed)
+
+
+def test_what_was_signed_cannot_be_changed_in_a_store_made_before(made: Made) -> None:
+    for table in ("signed_reports", "training_pairs", "report_revisions"):
+        for change in (f"UPDATE {table} SET case_id = case_id", f"DELETE FROM {table}"):
+            with pytest.raises(DBAPIError, match="append-only"), made.store.begin() as session:
+                session.execute(text(change))
 
 
 def test_every_training_pair_is_read(made: Made) -> None:
