@@ -19,19 +19,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from radraft.bench.rehearsal import (
-    films,
-    houses,
-    mine,
-)
+from radraft.bench.rehearsal import films, houses, mine
 from radraft.bench.rehearsal.houses import House
 from radraft.bench.rehearsal.reader import read
-from radraft.bench.rehearsal.values import (
-    Film,
-    Part,
-    Sizes,
-    Truth,
-)
+from radraft.bench.rehearsal.values import Film, Part, Sizes, Truth
 from radraft.bench.starter_card.speed import machine
 from radraft.cli.output import Output
 from radraft.core.settings import Settings, load as load_settings

@@ -17,10 +17,7 @@ import random
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from radraft.reports.findings.extract import (
-    extract,
-    status,
-)
+from radraft.reports.findings.extract import extract, status
 
 _PAIRS = (
     Path(__file__).resolve().parents[1] / "../shared" / "data" / "reports_iu_zh_en" / "pairs.jsonl"

@@ -47,15 +47,9 @@ from radraft.llm.lora import DOWN, UP
 from radraft.llm.profiles import load_profile
 from radraft.llm.server import ManagedServer
 from radraft.llm.support import SCORED_AT_ONCE
-from radraft.pipeline import (
-    adapter_router,
-    draft,
-)
+from radraft.pipeline import adapter_router, draft
 from radraft.pipeline.adapter_router import Router
-from radraft.pipeline.draft_batch import (
-    draft_many,
-    load_vision_model,
-)
+from radraft.pipeline.draft_batch import draft_many, load_vision_model
 from radraft.reports.draft import DraftedSentence
 from radraft.store.database import open_store
 

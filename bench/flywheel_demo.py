@@ -20,30 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from radraft.bench.rehearsal import page
-from radraft.bench.rehearsal.course import (
-    Course,
-    Tell,
-    expected,
-)
+from radraft.bench.rehearsal.course import Course, Tell, expected
 from radraft.bench.rehearsal.films import MOST_OF_ONE
 from radraft.bench.rehearsal.poison import Poison
-from radraft.bench.rehearsal.rehearse import (
-    POISONED,
-    SITES,
-    Plan,
-    facts,
-    opened,
-)
-from radraft.bench.rehearsal.values import (
-    TINY,
-    Sizes,
-)
+from radraft.bench.rehearsal.rehearse import POISONED, SITES, Plan, facts, opened
+from radraft.bench.rehearsal.values import TINY, Sizes
 from radraft.bench.starter_card.speed import machine
 from radraft.cli.output import Output
-from radraft.core.errors import (
-    RadraftError,
-    TrainingError,
-)
+from radraft.core.errors import RadraftError, TrainingError
 from radraft.core.settings import load as load_settings
 from radraft.llm.profiles import load_profile
 from radraft.llm.server import connect

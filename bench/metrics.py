@@ -28,11 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from radraft.bench.report_pairs import (
-    SEED,
-    reports,
-    similar_pairs,
-)
+from radraft.bench.report_pairs import SEED, reports, similar_pairs
 from radraft.eval.clinical.score import score_clinical
 from radraft.eval.text import bleu, cider, rouge, tokens
 from radraft.eval.text.meteor import score as meteor, tables

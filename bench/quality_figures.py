@@ -24,13 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
-from radraft.bench.quality_pictures import (
-    SIDES,
-    damaged,
-    gray,
-    random_for,
-    table,
-)
+from radraft.bench.quality_pictures import SIDES, damaged, gray, random_for, table
 from radraft.store.objects import Objects
 from radraft.studies.decode import Decoder
 from radraft.studies.key_images import from_picture

@@ -18,10 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from radraft.bench.quality_pictures import (
-    Picture,
-    pictures,
-)
+from radraft.bench.quality_pictures import Picture, pictures
 from radraft.studies.key_images import from_picture
 from radraft.studies.quality.content import features, whole
 from radraft.vision_encoder.encode import Encoder

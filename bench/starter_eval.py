@@ -20,15 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from radraft.bench.starter_card import (
-    card,
-    drafts,
-    encoder,
-    facts,
-    material,
-    speed,
-    training,
-)
+from radraft.bench.starter_card import card, drafts, encoder, facts, material, speed, training
 from radraft.bench.starter_card.baselines import nearest
 from radraft.bench.starter_card.features import features
 from radraft.bench.starter_card.goals import goals

@@ -12,10 +12,7 @@ from radraft.cli.intake import take_in
 from radraft.cli.output import Output, rejections_text
 from radraft.cli.render import report_text
 from radraft.cli.serving import Workstation, announce
-from radraft.core.errors import (
-    DraftingError,
-    StudyRejected,
-)
+from radraft.core.errors import DraftingError, StudyRejected
 from radraft.store.cases import CaseState
 
 if TYPE_CHECKING:

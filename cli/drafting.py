@@ -62,10 +62,7 @@ def _claim(case_ids: Sequence[str], again: bool, context: Context) -> tuple[str,
 
 def _draft(case_ids: tuple[str, ...], context: Context, out: Output) -> None:
     from radraft.llm.server import connect
-    from radraft.pipeline.draft_batch import (
-        draft_many,
-        load_vision_model,
-    )
+    from radraft.pipeline.draft_batch import draft_many, load_vision_model
 
     try:
         with (

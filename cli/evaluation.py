@@ -46,10 +46,7 @@ def findings(lang: Lang, out: Output, labels: str | None = None) -> None:
 
     from radraft.cli.evaluation_text import mentions_text
     from radraft.core.canonical import plain
-    from radraft.reports.findings.extract import (
-        extract,
-        labelled,
-    )
+    from radraft.reports.findings.extract import extract, labelled
     from radraft.reports.findings.schemes import scheme
 
     chosen = scheme(labels) if labels else None
@@ -168,10 +165,7 @@ def looks(
 ) -> None:
     """Whether the model looks: the same set drafted from changed images, and what that costs."""
     from radraft.cli.evaluation_text import looks_text
-    from radraft.core.canonical import (
-        dumps,
-        plain,
-    )
+    from radraft.core.canonical import dumps, plain
     from radraft.core.settings import load
     from radraft.eval.draft_set import draft_set
     from radraft.eval.looks.run import run as look

@@ -53,10 +53,7 @@ def report(
     from radraft.cli.context import opened
     from radraft.eval.values import Lang
     from radraft.finetune.trend.weeks import trends
-    from radraft.ui.pages.flywheel import (
-        page,
-        table,
-    )
+    from radraft.ui.pages.flywheel import page, table
 
     chosen: Lang = "zh" if lang == "zh" else "en"
     with opened() as context:

@@ -9,10 +9,7 @@ from radraft.cli.output import Output
 from radraft.core import canonical
 
 if TYPE_CHECKING:
-    from radraft.llm.adapter import (
-        Check,
-        GateRecord,
-    )
+    from radraft.llm.adapter import Check, GateRecord
 
 
 def gate(adapter_id: str, by: str, out: Output) -> None:

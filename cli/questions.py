@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from radraft.cli.context import opened
 from radraft.cli.output import Output
-from radraft.pipeline.service import (
-    Llm,
-    Service,
-)
+from radraft.pipeline.service import Llm, Service
 
 
 def ask(case_id: str, question: str, out: Output) -> None:

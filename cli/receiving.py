@@ -10,18 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from radraft.cli.context import Context, opened
 from radraft.cli.output import Output
-from radraft.core.errors import (
-    SettingsError,
-    catalogue,
-)
+from radraft.core.errors import SettingsError, catalogue
 from radraft.exchange.values import PacsError
 
 if TYPE_CHECKING:
     from radraft.core.settings import Settings
-    from radraft.exchange.dicomweb import (
-        Dicomweb,
-        Query,
-    )
+    from radraft.exchange.dicomweb import Dicomweb, Query
     from radraft.pipeline.intake import Progress
     from radraft.store.arrivals import Arrival
 
@@ -32,10 +26,7 @@ LISTED = 200
 def listen(out: Output) -> None:
     """Receive and take in until interrupted (SIGINT, SIGTERM)."""
     from radraft.pipeline.encoders import looking
-    from radraft.pipeline.intake import (
-        receiving,
-        wanted,
-    )
+    from radraft.pipeline.intake import receiving, wanted
 
     interrupted = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -105,10 +96,7 @@ def _pulled(
 ) -> tuple[dict[str, Any], str]:
     from radraft.exchange.dicomweb import pull as retrieve
     from radraft.pipeline.encoders import looking
-    from radraft.pipeline.intake import (
-        completion,
-        opened_inbox,
-    )
+    from radraft.pipeline.intake import completion, opened_inbox
 
     settings, store = context.settings, context.store
     scratch = settings.data_dir / "scratch"

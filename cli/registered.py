@@ -10,16 +10,8 @@ from radraft.cli.context import opened
 from radraft.cli.output import Output
 from radraft.core.canonical import plain
 from radraft.finetune.gate.text import sentence
-from radraft.llm.adapter import (
-    Adapter,
-    AdapterMove,
-    AdapterState,
-    GateRecord,
-)
-from radraft.pipeline import (
-    promotion,
-    shadow,
-)
+from radraft.llm.adapter import Adapter, AdapterMove, AdapterState, GateRecord
+from radraft.pipeline import promotion, shadow
 from radraft.pipeline.shadow import Compared
 from radraft.store import adapters
 

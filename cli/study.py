@@ -12,19 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from radraft.cli.output import Output, reporting
-from radraft.core.errors import (
-    StudyRejected,
-    message,
-)
+from radraft.core.errors import StudyRejected, message
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from radraft.pipeline.file_check import (
-        FileCheck,
-        Judge,
-    )
+    from radraft.pipeline.file_check import FileCheck, Judge
     from radraft.studies.values import KeyImages
     from radraft.vision_encoder.encode import Encoder
 

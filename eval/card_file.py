@@ -8,10 +8,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from radraft.core.errors import EvalError
-from radraft.core.yaml_files import (
-    Strict,
-    YamlFolder,
-)
+from radraft.core.yaml_files import Strict, YamlFolder
 from radraft.reports.findings.vocabulary import vocabulary
 from radraft.reports.values import Certainty
 

@@ -15,10 +15,7 @@ import httpx
 
 from radraft import __version__
 from radraft.core import canonical
-from radraft.core.errors import (
-    EvalError,
-    RadraftError,
-)
+from radraft.core.errors import EvalError, RadraftError
 from radraft.core.settings import Settings
 from radraft.eval.looks import perturb as perturbing
 from radraft.eval.looks.donors import Candidate, donors

@@ -18,18 +18,9 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 
 from radraft.core.errors import SettingsError
-from radraft.exchange._multipart import (
-    Malformed,
-    boundary_of,
-    related,
-    save_parts,
-)
+from radraft.exchange._multipart import Malformed, boundary_of, related, save_parts
 from radraft.exchange.incoming_files import keep_file
-from radraft.exchange.values import (
-    PULL,
-    Outcome,
-    PacsError,
-)
+from radraft.exchange.values import PULL, Outcome, PacsError
 from radraft.studies._header import UID
 from radraft.studies._limits import MAX_FILE
 

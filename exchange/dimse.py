@@ -13,12 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import SettingsError
-from radraft.exchange._elements import (
-    SOP_INSTANCE,
-    STUDY,
-    encoded_as,
-    uids,
-)
+from radraft.exchange._elements import SOP_INSTANCE, STUDY, encoded_as, uids
 from radraft.exchange.values import Incoming
 from radraft.studies import _sop
 
@@ -146,10 +141,7 @@ class Listener:
     def _bind(self) -> Any:
         from pynetdicom import evt
 
-        from radraft.exchange._transport import (
-            Allowance,
-            Server,
-        )
+        from radraft.exchange._transport import Allowance, Server
 
         door = self._door
         try:

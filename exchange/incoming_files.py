@@ -10,15 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from radraft.core.errors import StudyRejected
-from radraft.exchange._elements import (
-    SOP_INSTANCE,
-    STUDY,
-    uids,
-)
-from radraft.exchange.values import (
-    Incoming,
-    Outcome,
-)
+from radraft.exchange._elements import SOP_INSTANCE, STUDY, uids
+from radraft.exchange.values import Incoming, Outcome
 from radraft.studies import _limits
 from radraft.studies._parse import encoding_of
 from radraft.studies._refused import DEFLATED, Refused

@@ -12,10 +12,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from radraft.core.errors import (
-    SettingsError,
-    StudyRejected,
-)
+from radraft.core.errors import SettingsError, StudyRejected
 from radraft.exchange.incoming_files import keep_file
 from radraft.exchange.values import WATCH
 from radraft.pipeline.inbox import Inbox

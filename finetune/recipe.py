@@ -8,10 +8,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from radraft.core.errors import TrainingError
-from radraft.core.yaml_files import (
-    Strict,
-    YamlFolder,
-)
+from radraft.core.yaml_files import Strict, YamlFolder
 from radraft.finetune.starter.recipe import PairRecipe
 from radraft.finetune.train.recipe import LanguageRecipe
 from radraft.vision_encoder.train.recipe import EncoderRecipe

@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radraft.llm.adapter import Adapter
-from radraft.store import (
-    adapter_files,
-    adapters,
-)
+from radraft.store import adapter_files, adapters
 
 if TYPE_CHECKING:
     from radraft.store.database import Store

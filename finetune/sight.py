@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radraft.core.errors import (
-    EncodingError,
-    NotFound,
-)
+from radraft.core.errors import EncodingError, NotFound
 from radraft.vision_encoder import stored
 from radraft.vision_encoder.heads import Array, Heads
 

@@ -9,10 +9,7 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
-from radraft.core.errors import (
-    AdapterError,
-    DraftingError,
-)
+from radraft.core.errors import AdapterError, DraftingError
 from radraft.llm.endpoint import Endpoint
 
 LOAD_S = 120.0

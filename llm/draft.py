@@ -19,12 +19,7 @@ from radraft.llm.server import Endpoint
 from radraft.llm.stream import BadFormat, Pair, ReportReader
 from radraft.llm.wire import chat_body
 from radraft.prompts.values import DraftRequest
-from radraft.reports.draft import (
-    Draft,
-    DraftedSentence,
-    DraftEvent,
-    Usage,
-)
+from radraft.reports.draft import Draft, DraftedSentence, DraftEvent, Usage
 from radraft.reports.skeleton import skeleton
 from radraft.reports.values import Coverage, Evidence, Origin, Report, Section, Sentence
 from radraft.vision_encoder.projector import Projector

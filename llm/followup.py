@@ -14,10 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from radraft.core.errors import FollowupError
 from radraft.llm.relevance import Relevant, relevant
 from radraft.llm.sentences import SentenceEncoder
-from radraft.reports.findings.concepts import (
-    Kind,
-    Vocabulary,
-)
+from radraft.reports.findings.concepts import Kind, Vocabulary
 from radraft.reports.values import Sentence, SignedReport
 
 if TYPE_CHECKING:

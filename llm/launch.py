@@ -9,10 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from radraft.core.errors import DraftingError
-from radraft.core.settings import (
-    Settings,
-    program,
-)
+from radraft.core.settings import Settings, program
 from radraft.llm import checkpoint
 from radraft.llm.profiles import HubCheckpoint, LocalCheckpoint, Profile, StarterCheckpoint
 

@@ -13,10 +13,7 @@ from pydantic import Field, model_validator
 
 from radraft.core import canonical
 from radraft.core.errors import SettingsError
-from radraft.core.yaml_files import (
-    Strict,
-    YamlFolder,
-)
+from radraft.core.yaml_files import Strict, YamlFolder
 from radraft.llm.checkpoint import starter_hash
 from radraft.llm.pins import Pins, check
 from radraft.studies.values import View

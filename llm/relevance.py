@@ -7,11 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from radraft.llm.sentences import SentenceEncoder
-from radraft.reports.findings.concepts import (
-    Kind,
-    Reading,
-    Vocabulary,
-)
+from radraft.reports.findings.concepts import Kind, Reading, Vocabulary
 from radraft.reports.values import Report, Section, Sentence
 
 SUBJECTS = (Kind.FINDING, Kind.DEVICE, Kind.TOPIC)

@@ -10,33 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radraft.core.errors import (
-    AdapterError,
-    RadraftError,
-)
+from radraft.core.errors import AdapterError, RadraftError
 from radraft.llm import adapter_loader
-from radraft.llm.adapter import (
-    Adapter,
-    Choice,
-)
+from radraft.llm.adapter import Adapter, Choice
 from radraft.pipeline import draft as line
-from radraft.store import (
-    adapter_files,
-    adapters,
-    cases,
-)
+from radraft.store import adapter_files, adapters, cases
 from radraft.vision_encoder.projector import Projector
 
 if TYPE_CHECKING:
     from radraft.llm.profiles import Profile
-    from radraft.pipeline.draft import (
-        Drafter,
-        VisionModel,
-    )
-    from radraft.reports.draft import (
-        Draft,
-        DraftedSentence,
-    )
+    from radraft.pipeline.draft import Drafter, VisionModel
+    from radraft.reports.draft import Draft, DraftedSentence
     from radraft.store.database import Store
 
 log = logging.getLogger("radraft.pipeline.adapter_router")

@@ -17,10 +17,7 @@ from radraft.llm.support import Scorer
 from radraft.pipeline.eligibility import Barred as Barred, barred, save as save
 from radraft.pipeline.ingest import ingest as ingest
 from radraft.prompts.build import build
-from radraft.reports.draft import (
-    Draft,
-    DraftedSentence,
-)
+from radraft.reports.draft import Draft, DraftedSentence
 from radraft.reports.values import Coverage
 from radraft.store import cases, images, priors
 from radraft.studies.blank import blank

@@ -10,10 +10,7 @@ import httpx
 
 from radraft.llm import pins
 from radraft.llm.support import SCORED_AT_ONCE
-from radraft.pipeline import (
-    adapter_router,
-    draft,
-)
+from radraft.pipeline import adapter_router, draft
 from radraft.pipeline.adapter_router import Router
 
 if TYPE_CHECKING:

@@ -19,16 +19,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from radraft.core.errors import RadraftError
 from radraft.llm import draft
 from radraft.llm.support import SCORED_AT_ONCE
-from radraft.pipeline import (
-    adapter_router,
-    draft as line,
-)
+from radraft.pipeline import adapter_router, draft as line
 from radraft.pipeline.shadow import ShadowDrafter
 from radraft.reports import edits
-from radraft.reports.draft import (
-    Draft,
-    DraftedSentence,
-)
+from radraft.reports.draft import Draft, DraftedSentence
 from radraft.reports.values import Coverage
 from radraft.store import cases
 

@@ -21,11 +21,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.exchange.incoming_files import link
-from radraft.exchange.values import (
-    Clock,
-    Incoming,
-    Outcome,
-)
+from radraft.exchange.values import Clock, Incoming, Outcome
 from radraft.pipeline._group_commit import GroupCommit
 from radraft.store import arrivals
 

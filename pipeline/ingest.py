@@ -15,10 +15,7 @@ from radraft.exchange.values import IngestResult
 from radraft.llm import draft
 from radraft.pipeline import late_images
 from radraft.pipeline.completion import LATER
-from radraft.pipeline.eligibility import (
-    barred,
-    save,
-)
+from radraft.pipeline.eligibility import barred, save
 from radraft.store import cases, images, priors, quality
 from radraft.studies.choose.frames import cleaned
 from radraft.studies.deidentify import deidentify

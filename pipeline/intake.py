@@ -15,20 +15,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import SettingsError
 from radraft.core.settings import LOOPBACK
-from radraft.exchange.values import (
-    IngestResult,
-    Outcome,
-)
+from radraft.exchange.values import IngestResult, Outcome
 from radraft.pipeline.completion import Completion
 from radraft.pipeline.inbox import Inbox
 from radraft.store import arrivals
 
 if TYPE_CHECKING:
     from radraft.core.settings import Settings
-    from radraft.exchange.dimse import (
-        Door,
-        Listener,
-    )
+    from radraft.exchange.dimse import Door, Listener
     from radraft.exchange.watched_folder import Watcher
     from radraft.llm.profiles import Profile
     from radraft.store.database import Store
@@ -219,11 +213,7 @@ def _listener(settings: Settings, inbox: Inbox) -> Listener | None:
 
 
 def _door(settings: Settings) -> Door:
-    from radraft.exchange.dimse import (
-        Door,
-        Peer,
-        Tls,
-    )
+    from radraft.exchange.dimse import Door, Peer, Tls
 
     if settings.dicom_host not in LOOPBACK and not settings.dicom_peers:
         raise SettingsError("dicom_peers_missing")

@@ -7,10 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from radraft.core.errors import (
-    NotFound,
-    ReportError,
-)
+from radraft.core.errors import NotFound, ReportError
 from radraft.pipeline.original_frames import Originals
 from radraft.reports import editing
 from radraft.reports.values import ReportState

@@ -9,15 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radraft.core.errors import (
-    NotFound,
-    StudyRejected,
-    message,
-)
-from radraft.exchange.incoming_files import (
-    link,
-    sha256_of,
-)
+from radraft.core.errors import NotFound, StudyRejected, message
+from radraft.exchange.incoming_files import link, sha256_of
 from radraft.reports import check
 from radraft.store import late_images
 from radraft.studies.deidentify import deidentify

@@ -12,10 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radraft.core.errors import (
-    NotFound,
-    StudyRejected,
-)
+from radraft.core.errors import NotFound, StudyRejected
 from radraft.store import cases, instances
 from radraft.studies.choose.frames import Taker, cleaned
 from radraft.studies.choose.stacks import Slot

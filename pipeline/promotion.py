@@ -13,19 +13,13 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from radraft.core.errors import (
-    AdapterError,
-    DraftingError,
-)
+from radraft.core.errors import AdapterError, DraftingError
 from radraft.llm import adapter_loader
 from radraft.llm.adapter import Adapter
 from radraft.llm.endpoint import Endpoint
 from radraft.llm.record import RecordFile
 from radraft.pipeline.adapter_router import check_base
-from radraft.store import (
-    adapter_files,
-    adapters,
-)
+from radraft.store import adapter_files, adapters
 
 if TYPE_CHECKING:
     from radraft.core.settings import Settings

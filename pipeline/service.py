@@ -10,25 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from radraft.core import errors
-from radraft.core.errors import (
-    FollowupError,
-    NotFound,
-)
-from radraft.pipeline import (
-    draft as line,
-    late_images,
-)
+from radraft.core.errors import FollowupError, NotFound
+from radraft.pipeline import draft as line, late_images
 from radraft.pipeline.key_images import Choosing
-from radraft.pipeline.quality_verdict import (
-    Judged,
-    judged,
-)
+from radraft.pipeline.quality_verdict import Judged, judged
 from radraft.prompts.build import gave_priors
 from radraft.reports import check, editing, edits, training_pair
-from radraft.reports.draft import (
-    Draft,
-    DraftedSentence,
-)
+from radraft.reports.draft import Draft, DraftedSentence
 from radraft.reports.values import Coverage, Report, SignedReport
 from radraft.store import cases, drafts, images, openings, pairs, questions, reports, signatures
 

@@ -14,10 +14,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from radraft.core.errors import RadraftError
-from radraft.llm.adapter import (
-    Adapter,
-    AdapterState,
-)
+from radraft.llm.adapter import Adapter, AdapterState
 from radraft.pipeline import draft as line
 from radraft.reports.draft import Draft
 from radraft.reports.edits import report_distance

@@ -11,13 +11,7 @@ from sqlalchemy import Row, Select, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from radraft.core.errors import NotFound
-from radraft.store.tables import (
-    CaseRow,
-    PatientKeyRow,
-    PatientRow,
-    PriorLinkRow,
-    StudyIdentityRow,
-)
+from radraft.store.tables import CaseRow, PatientKeyRow, PatientRow, PriorLinkRow, StudyIdentityRow
 from radraft.studies.priors import Person, overlapping, usable_number
 from radraft.studies.values import View
 

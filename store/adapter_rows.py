@@ -8,10 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from radraft.core.errors import AdapterError
-from radraft.llm.adapter import (
-    Adapter,
-    AdapterState,
-)
+from radraft.llm.adapter import Adapter, AdapterState
 from radraft.reports import codec
 from radraft.store.tables import AdapterMoveRow, AdapterRow
 

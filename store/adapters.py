@@ -23,17 +23,9 @@ from radraft.llm.adapter import (
     GateStage,
     Route,
 )
-from radraft.llm.adapter_lifecycle import (
-    Move,
-    transition,
-)
+from radraft.llm.adapter_lifecycle import Move, transition
 from radraft.reports import codec
-from radraft.store.adapter_rows import (
-    adapter_of,
-    lock,
-    note,
-    row_of,
-)
+from radraft.store.adapter_rows import adapter_of, lock, note, row_of
 from radraft.store.sql import insert_new
 from radraft.store.tables import AdapterMoveRow, AdapterRow, GateRow
 

@@ -12,12 +12,7 @@ from radraft.reports.values import ReportState
 from radraft.store import instances, patient_keys
 from radraft.store.key_images import add_key_images, key_images
 from radraft.store.sql import insert_new, storable
-from radraft.store.tables import (
-    CaseRow,
-    PatientRow,
-    ReportRow,
-    StudyIdentityRow,
-)
+from radraft.store.tables import CaseRow, PatientRow, ReportRow, StudyIdentityRow
 from radraft.store.values import Case, CaseState, Identity, StoredImage, WorklistRow
 from radraft.studies.values import DeidStudy, Patient, Study, View
 

@@ -11,10 +11,7 @@ from urllib.parse import unquote, urlsplit
 import obstore
 from obstore.store import LocalStore, S3Store
 
-from radraft.core.errors import (
-    NotFound,
-    SettingsError,
-)
+from radraft.core.errors import NotFound, SettingsError
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@=-]*(/[A-Za-z0-9][A-Za-z0-9._@=-]*)*")
 _KEY_LENGTH = 512

@@ -12,10 +12,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from radraft.core import canonical
-from radraft.reports.draft import (
-    Draft,
-    Usage,
-)
+from radraft.reports.draft import Draft, Usage
 from radraft.reports.values import Coverage, Evidence, Origin, Report, Sentence
 from radraft.store import cases, drafts
 from radraft.studies.values import (

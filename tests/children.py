@@ -161,11 +161,7 @@ def promote_and_roll_back(settings: Settings, folder: str, told: Connection) -> 
     """Promote two new adapters and roll one back, for ever; tells what serves once it is sure."""
     from radraft.llm.profiles import load_profile
     from radraft.pipeline import promotion
-    from tests.store.adapter_builders import (
-        SITE,
-        decision,
-        installed,
-    )
+    from tests.store.adapter_builders import SITE, decision, installed
 
     store = open_store(settings)
     profile = load_profile("qwen3-vl-8b-instruct")

@@ -18,10 +18,7 @@ from radraft.reports.values import Coverage
 from radraft.store import adapters
 from radraft.store.database import Store
 from tests.llm.adapter_server import BASE, AdapterServer
-from tests.store.adapter_builders import (
-    decision,
-    installed,
-)
+from tests.store.adapter_builders import decision, installed
 
 PROFILE = load_profile("qwen3-vl-8b-instruct")
 

@@ -12,10 +12,7 @@ from radraft.pipeline.adapter_router import Router
 from radraft.pipeline.draft_batch import load_vision_model
 from radraft.pipeline.draft_worker import Worker
 from radraft.pipeline.encoders import looking
-from radraft.pipeline.service import (
-    Llm,
-    Service,
-)
+from radraft.pipeline.service import Llm, Service
 from radraft.studies.deid.recognisers_site import of_site
 
 if TYPE_CHECKING:
@@ -93,10 +90,7 @@ def _receiving(
     wake: Callable[[], None] = lambda: None,
 ) -> AbstractContextManager[object]:
     """Listener, watched folder and completion where the settings name any."""
-    from radraft.pipeline.intake import (
-        receiving,
-        wanted,
-    )
+    from radraft.pipeline.intake import receiving, wanted
 
     if not wanted(settings):
         return nullcontext()

@@ -9,10 +9,7 @@ from radraft.ui.api.priors import add_priors
 from radraft.ui.api.reports import add_api
 from radraft.ui.pages.flywheel.route import add_flywheel
 from radraft.ui.pages.site_quality.route import add_quality
-from radraft.ui.pages.workstation import (
-    head,
-    page,
-)
+from radraft.ui.pages.workstation import head, page
 from radraft.ui.security import Guard
 from radraft.ui.static import add_assets
 

@@ -14,10 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from radraft.core.errors import (
-    EncodingError,
-    NotFound,
-)
+from radraft.core.errors import EncodingError, NotFound
 from radraft.studies.values import KeyImage, KeyImages
 from radraft.vision_encoder import shipped, stored
 from radraft.vision_encoder.config import EncoderConfig, load_config

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from radraft.bench.rehearsal.site import (
-    PERSON,
-    Hospital,
-)
+from radraft.bench.rehearsal.site import PERSON, Hospital
 from radraft.core import canonical
 from radraft.finetune.adapt import data, peft_files, stages
 from radraft.finetune.adapt.base import origin, trainable

@@ -9,12 +9,7 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
-from radraft.bench.rehearsal.values import (
-    Film,
-    Group,
-    Part,
-    Sizes,
-)
+from radraft.bench.rehearsal.values import Film, Group, Part, Sizes
 from radraft.core.errors import TrainingError
 from radraft.eval.card_file import card_file, table_rows
 from radraft.eval.sets import load_set

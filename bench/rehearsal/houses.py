@@ -8,20 +8,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Literal
 
-from radraft.bench.rehearsal.mine import (
-    SIDED,
-    Found,
-    filled,
-)
-from radraft.bench.rehearsal.values import (
-    Group,
-    Said,
-    Statement,
-    Text,
-    Truth,
-    Wording,
-    Words,
-)
+from radraft.bench.rehearsal.mine import SIDED, Found, filled
+from radraft.bench.rehearsal.values import Group, Said, Statement, Text, Truth, Wording, Words
 from radraft.core.yaml_files import Strict
 from radraft.eval.values import Lang
 from radraft.finetune.starter.compose import MOST_FINDINGS, MOST_NAMES, NO_FINDING, bank

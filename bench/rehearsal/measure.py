@@ -13,10 +13,7 @@ import numpy as np
 
 from radraft.bench.rehearsal.course import Move
 from radraft.bench.rehearsal.houses import House
-from radraft.bench.rehearsal.values import (
-    Film,
-    Truth,
-)
+from radraft.bench.rehearsal.values import Film, Truth
 from radraft.bench.starter_card.scores import ByPatient
 from radraft.bench.starter_card.values import groups
 from radraft.eval.bootstrap import RESAMPLES, SEED, interval, resample

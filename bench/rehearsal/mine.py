@@ -21,10 +21,7 @@ from radraft.finetune.starter.compose import NO_FINDING, bank
 from radraft.llm.profiles import Bounds
 from radraft.llm.wire import report_schema
 from radraft.reports.check import sides as sides_named
-from radraft.reports.findings.extract import (
-    claims_prior,
-    extract,
-)
+from radraft.reports.findings.extract import claims_prior, extract
 from radraft.reports.findings.vocabulary import counted_as
 from radraft.reports.values import Certainty, Laterality
 

@@ -8,17 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from radraft.bench.rehearsal.goals import (
-    goals,
-    shown,
-)
+from radraft.bench.rehearsal.goals import goals, shown
 from radraft.bench.rehearsal.poison import Poison
 from radraft.eval.report.markdown import table
-from radraft.ui.pages.evaluation.plots import (
-    INK,
-    MUTED,
-    RULE,
-)
+from radraft.ui.pages.evaluation.plots import INK, MUTED, RULE
 
 COLOURS = ("#17648a", "#b86a1e", "#3f7d4e", "#8a4a7d")
 NAME, CURVE = "flywheel", "flywheel-curve.svg"

@@ -10,10 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from radraft.bench.rehearsal.houses import House
-from radraft.bench.rehearsal.values import (
-    Group,
-    Truth,
-)
+from radraft.bench.rehearsal.values import Group, Truth
 from radraft.finetune.train.values import Example
 from radraft.reports.values import Laterality, Section
 

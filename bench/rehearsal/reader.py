@@ -6,11 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from radraft.bench.rehearsal.houses import House
-from radraft.bench.rehearsal.values import (
-    Said,
-    Statement,
-    Truth,
-)
+from radraft.bench.rehearsal.values import Said, Statement, Truth
 from radraft.reports.findings.extract import extract
 from radraft.reports.findings.vocabulary import counted_as
 from radraft.reports.values import Origin, Report, Section, Sentence

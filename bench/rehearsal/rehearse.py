@@ -11,33 +11,15 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from radraft.bench.rehearsal import (
-    films as planning,
-    houses,
-    mine,
-    snapshot,
-)
-from radraft.bench.rehearsal.course import (
-    Course,
-    Move,
-)
+from radraft.bench.rehearsal import films as planning, houses, mine, snapshot
+from radraft.bench.rehearsal.course import Course, Move
 from radraft.bench.rehearsal.houses import House
 from radraft.bench.rehearsal.measure import measure
 from radraft.bench.rehearsal.poison import Poison
-from radraft.bench.rehearsal.sides import (
-    LEAST,
-    margins,
-    sides,
-)
+from radraft.bench.rehearsal.sides import LEAST, margins, sides
 from radraft.bench.rehearsal.site import Hospital
 from radraft.bench.rehearsal.spoil import Bench
-from radraft.bench.rehearsal.values import (
-    Film,
-    Group,
-    Part,
-    Sizes,
-    Truth,
-)
+from radraft.bench.rehearsal.values import Film, Group, Part, Sizes, Truth
 from radraft.core import run_folder
 from radraft.core.settings import Settings
 from radraft.finetune.adapt.recipe import load_recipe

@@ -14,10 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radraft.bench.rehearsal.mine import SIDED
-from radraft.bench.rehearsal.values import (
-    Film,
-    Group,
-)
+from radraft.bench.rehearsal.values import Film, Group
 from radraft.eval.looks.intake import read_json, write_json
 from radraft.finetune.starter.teacher import CHILD
 from radraft.reports.values import Laterality

@@ -16,26 +16,15 @@ from typing import TYPE_CHECKING, Any
 from radraft.bench.rehearsal.course import Move
 from radraft.bench.rehearsal.houses import House
 from radraft.bench.rehearsal.reader import read
-from radraft.bench.rehearsal.values import (
-    Film,
-    Truth,
-)
+from radraft.bench.rehearsal.values import Film, Truth
 from radraft.core.errors import AdapterError
 from radraft.eval.result import rounded
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.run import adapt
 from radraft.finetune.adapt.values import Progress
 from radraft.finetune.gate.run import gate
-from radraft.llm.adapter import (
-    Check,
-    GateRecord,
-    GateStage,
-)
-from radraft.pipeline import (
-    draft as line,
-    draft_batch,
-    promotion,
-)
+from radraft.llm.adapter import Check, GateRecord, GateStage
+from radraft.pipeline import draft as line, draft_batch, promotion
 from radraft.pipeline.service import Service
 from radraft.reports.values import Coverage, ReportState
 from radraft.store import adapters, cases, pairs

@@ -8,26 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from radraft.bench.rehearsal import (
-    poison,
-    snapshot,
-)
+from radraft.bench.rehearsal import poison, snapshot
 from radraft.bench.rehearsal.course import Move
-from radraft.bench.rehearsal.direct import (
-    Change,
-    Direct,
-)
+from radraft.bench.rehearsal.direct import Change, Direct
 from radraft.bench.rehearsal.films import reference
 from radraft.bench.rehearsal.houses import House
 from radraft.bench.rehearsal.poison import Poison
-from radraft.bench.rehearsal.site import (
-    Cases,
-    Hospital,
-)
-from radraft.bench.rehearsal.values import (
-    Film,
-    Truth,
-)
+from radraft.bench.rehearsal.site import Cases, Hospital
+from radraft.bench.rehearsal.values import Film, Truth
 from radraft.finetune.adapt import data
 from radraft.finetune.adapt.base import trainable
 from radraft.finetune.selection import Reason, Selection, select

@@ -7,26 +7,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from radraft.bench.starter_card import (
-    tables,
-    training,
-)
+from radraft.bench.starter_card import tables, training
 from radraft.bench.starter_card.examples import picture
 from radraft.bench.starter_card.facts import finding_name
-from radraft.bench.starter_card.goals import (
-    COVID,
-    Met,
-    goals,
-    shown,
-)
+from radraft.bench.starter_card.goals import COVID, Met, goals, shown
 from radraft.bench.starter_card.scores import MEAN
 from radraft.core.errors import EvalError
 from radraft.eval.report.words import Both
-from radraft.ui.pages.evaluation.plots import (
-    Point,
-    Row,
-    dots,
-)
+from radraft.ui.pages.evaluation.plots import Point, Row, dots
 
 NEEDED = ("facts", "encoder", "draft_kermany", "draft_nih14", "draft_covid", "speed")
 CLINICAL = {

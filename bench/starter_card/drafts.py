@@ -8,32 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from radraft.bench.starter_card.baselines import (
-    blank,
-    common_note,
-    majority,
-    retrieved,
-    shuffled,
-)
+from radraft.bench.starter_card.baselines import blank, common_note, majority, retrieved, shuffled
 from radraft.bench.starter_card.examples import examples
-from radraft.bench.starter_card.material import (
-    Material,
-    Source,
-)
-from radraft.bench.starter_card.questions import (
-    Question,
-    positives,
-)
-from radraft.bench.starter_card.scores import (
-    as_json,
-    difference,
-    figures,
-)
-from radraft.bench.starter_card.values import (
-    System,
-    groups,
-    system,
-)
+from radraft.bench.starter_card.material import Material, Source
+from radraft.bench.starter_card.questions import Question, positives
+from radraft.bench.starter_card.scores import as_json, difference, figures
+from radraft.bench.starter_card.values import System, groups, system
 from radraft.core import canonical
 from radraft.eval.bootstrap import RESAMPLES
 from radraft.eval.clinical.agreement import score_agreement

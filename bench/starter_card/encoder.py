@@ -10,18 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radraft.bench.starter_card.features import (
-    Covered,
-    Features,
-    features,
-    images_sha,
-)
+from radraft.bench.starter_card.features import Covered, Features, features, images_sha
 from radraft.bench.starter_card.linear import chosen
-from radraft.bench.starter_card.scores import (
-    MEAN,
-    AurocScores,
-    figures,
-)
+from radraft.bench.starter_card.scores import MEAN, AurocScores, figures
 from radraft.bench.starter_card.values import groups
 from radraft.eval.bootstrap import RESAMPLES
 from radraft.eval.cache import Cache

@@ -7,15 +7,8 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from radraft.bench.starter_card.material import (
-    Material,
-    Source,
-)
-from radraft.bench.starter_card.questions import (
-    pneumonia,
-    present,
-    stated,
-)
+from radraft.bench.starter_card.material import Material, Source
+from radraft.bench.starter_card.questions import pneumonia, present, stated
 from radraft.bench.starter_card.values import Example
 from radraft.eval.values import Drafted, SetItem
 from radraft.reports.values import Certainty

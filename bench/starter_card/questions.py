@@ -8,23 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from radraft.bench.starter_card.material import (
-    Material,
-    Source,
-    ready_labels,
-)
-from radraft.bench.starter_card.scores import (
-    F1,
-    BoolArray,
-    LabelScores,
-)
+from radraft.bench.starter_card.material import Material, Source, ready_labels
+from radraft.bench.starter_card.scores import F1, BoolArray, LabelScores
 from radraft.eval.clinical.score import score_labels
 from radraft.eval.values import LANGS, Lang, Pair, Scores, SetItem
-from radraft.reports.findings.extract import (
-    extract,
-    labelled,
-    status,
-)
+from radraft.reports.findings.extract import extract, labelled, status
 from radraft.reports.findings.schemes import scheme
 from radraft.reports.values import Certainty
 

@@ -6,11 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from radraft.bench.starter_card.facts import finding_name
-from radraft.bench.starter_card.goals import (
-    Goal,
-    Met,
-    shown,
-)
+from radraft.bench.starter_card.goals import Goal, Met, shown
 from radraft.eval.report.markdown import table
 
 Values = Mapping[str, Any]

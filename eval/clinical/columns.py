@@ -11,10 +11,7 @@ from numpy.typing import NDArray
 from radraft.eval.clinical.compare import Events, Flag
 from radraft.eval.clinical.measures import SEVERITY, WRONG_SIDE_CREDIT
 from radraft.eval.values import FloatArray
-from radraft.reports.findings.statements import (
-    State,
-    counted,
-)
+from radraft.reports.findings.statements import State, counted
 from radraft.reports.findings.vocabulary import Kind, vocabulary
 
 BoolArray: TypeAlias = NDArray[np.bool_]

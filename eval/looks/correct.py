@@ -7,10 +7,7 @@ from collections.abc import Mapping, Sequence
 from radraft.eval.looks.sides import Read, one_sided
 from radraft.eval.looks.values import Judged
 from radraft.eval.values import LANGS, Drafted, Lang, SetItem
-from radraft.reports.findings.extract import (
-    extract,
-    status,
-)
+from radraft.reports.findings.extract import extract, status
 from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import counted_as
 from radraft.reports.values import Certainty, Laterality

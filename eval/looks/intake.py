@@ -9,11 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radraft.core.errors import (
-    EvalError,
-    RadraftError,
-    StudyRejected,
-)
+from radraft.core.errors import EvalError, RadraftError, StudyRejected
 from radraft.eval.values import SetItem
 from radraft.pipeline import draft
 from radraft.store import cases

@@ -12,11 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from radraft.core.errors import AdapterError
-from radraft.store.adapter_files import (
-    CONFIG,
-    PROJECTOR,
-    WEIGHTS,
-)
+from radraft.store.adapter_files import CONFIG, PROJECTOR, WEIGHTS
 from radraft.vision_encoder.weights import file_sha
 
 MANIFEST, SIGNATURE, CARD = "manifest.json", "manifest.sig", "card.json"

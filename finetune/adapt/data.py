@@ -12,10 +12,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from radraft.core import canonical
-from radraft.core.errors import (
-    AdapterError,
-    NotFound,
-)
+from radraft.core.errors import AdapterError, NotFound
 from radraft.finetune import export
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.values import Chosen, Plan

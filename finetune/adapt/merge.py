@@ -18,10 +18,7 @@ from radraft.finetune.register import enter
 from radraft.finetune.train.recipe import Lora
 from radraft.llm.adapter import Adapter
 from radraft.llm.profiles import Profile
-from radraft.store import (
-    adapter_files,
-    adapters,
-)
+from radraft.store import adapter_files, adapters
 from radraft.store.database import Store
 
 if TYPE_CHECKING:

@@ -20,11 +20,7 @@ from radraft.core.errors import AdapterError
 from radraft.core.yaml_files import Strict
 from radraft.finetune.train.recipe import Lora
 from radraft.llm.lora import DOWN, PREFIX, UP
-from radraft.store.adapter_files import (
-    CONFIG,
-    PROJECTOR,
-    WEIGHTS,
-)
+from radraft.store.adapter_files import CONFIG, PROJECTOR, WEIGHTS
 
 if TYPE_CHECKING:
     import torch

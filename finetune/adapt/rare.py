@@ -9,11 +9,7 @@ from math import sqrt
 
 from radraft.finetune.adapt.recipe import Rare
 from radraft.reports.findings.extract import extract
-from radraft.reports.findings.statements import (
-    State,
-    critical,
-    statements,
-)
+from radraft.reports.findings.statements import State, critical, statements
 from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import Report
 

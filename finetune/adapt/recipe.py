@@ -8,10 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from radraft.core.errors import TrainingError
-from radraft.core.yaml_files import (
-    Strict,
-    YamlFolder,
-)
+from radraft.core.yaml_files import Strict, YamlFolder
 from radraft.finetune.train.recipe import LanguageRecipe, Lora
 
 READY = YamlFolder(

@@ -8,10 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from radraft.core import (
-    canonical,
-    run_folder,
-)
+from radraft.core import canonical, run_folder
 from radraft.core.errors import AdapterError
 from radraft.core.locks import locked
 from radraft.core.settings import Settings
@@ -23,12 +20,7 @@ from radraft.finetune.adapt.stages import Course, Material
 from radraft.finetune.adapt.values import Base, Chosen, Origin, Plan, Progress, Start
 from radraft.finetune.register import enter
 from radraft.finetune.train.text import Tokenizer, fitting
-from radraft.llm.adapter import (
-    Adapter,
-    Check,
-    GateRecord,
-    GateStage,
-)
+from radraft.llm.adapter import Adapter, Check, GateRecord, GateStage
 from radraft.llm.profiles import Profile
 from radraft.reports.training_pair import TrainingPair
 from radraft.store import adapters

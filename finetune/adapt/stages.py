@@ -10,10 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from radraft.core import (
-    canonical,
-    run_folder,
-)
+from radraft.core import canonical, run_folder
 from radraft.core.errors import AdapterError
 from radraft.core.run_folder import Step
 from radraft.finetune.adapt.recipe import AdaptRecipe

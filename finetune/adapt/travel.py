@@ -17,10 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from radraft.core import canonical
-from radraft.core.errors import (
-    AdapterError,
-    EncodingError,
-)
+from radraft.core.errors import AdapterError, EncodingError
 from radraft.core.locks import locked
 from radraft.core.settings import Settings
 from radraft.core.yaml_files import Strict
@@ -29,10 +26,7 @@ from radraft.finetune.register import enter
 from radraft.llm import pins
 from radraft.llm.adapter import Adapter
 from radraft.llm.profiles import Profile, StarterCheckpoint
-from radraft.store import (
-    adapter_files as files,
-    adapters,
-)
+from radraft.store import adapter_files as files, adapters
 from radraft.store.database import Store
 from radraft.vision_encoder.projector import Projector
 from radraft.vision_encoder.weights import file_sha

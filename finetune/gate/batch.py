@@ -12,29 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radraft.finetune.gate.exact import (
-    Table,
-    binomial,
-    fisher,
-)
-from radraft.finetune.gate.limits import (
-    BatchLimits,
-    limits,
-)
-from radraft.finetune.gate.reading import (
-    ONE_SIDED,
-    Reading,
-    any_opposite,
-    present,
-    read,
-)
+from radraft.finetune.gate.exact import Table, binomial, fisher
+from radraft.finetune.gate.limits import BatchLimits, limits
+from radraft.finetune.gate.reading import ONE_SIDED, Reading, any_opposite, present, read
 from radraft.finetune.sight import Sight
 from radraft.llm.adapter import Check
-from radraft.reports.findings.statements import (
-    Side,
-    State,
-    most_specific,
-)
+from radraft.reports.findings.statements import Side, State, most_specific
 from radraft.reports.findings.vocabulary import Kind, lineage, vocabulary
 from radraft.reports.training_pair import TrainingPair
 

@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from radraft.core import canonical
-from radraft.core.errors import (
-    DraftingError,
-    EvalError,
-)
+from radraft.core.errors import DraftingError, EvalError
 from radraft.eval.draft_set import AT_ONCE, NOT_COVERED, PASSING, drafted
 from radraft.eval.looks import perturb
 from radraft.eval.looks.donors import Candidate, donors
@@ -22,10 +19,7 @@ from radraft.eval.looks.intake import read_json, write_json
 from radraft.eval.looks.values import Change, Perturbation
 from radraft.eval.values import Drafted
 from radraft.finetune.gate.limits import AdapterLimits
-from radraft.pipeline import (
-    adapter_router,
-    draft as line,
-)
+from radraft.pipeline import adapter_router, draft as line
 from radraft.reports import codec
 from radraft.reports.values import Coverage
 from radraft.store import cases, images

@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radraft.finetune.near import Vectors, near, pooled
-from radraft.llm.adapter import (
-    Adapter,
-    Check,
-)
+from radraft.llm.adapter import Adapter, Check
 from radraft.reports.training_pair import TrainingPair
 
 if TYPE_CHECKING:

@@ -7,12 +7,7 @@ from dataclasses import dataclass
 
 from radraft.eval.values import LANGS, Lang
 from radraft.reports.findings.extract import extract
-from radraft.reports.findings.statements import (
-    Side,
-    State,
-    Statement,
-    statements,
-)
+from radraft.reports.findings.statements import Side, State, Statement, statements
 from radraft.reports.findings.vocabulary import Kind, vocabulary
 from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import Coverage, Report, Sentence

@@ -17,40 +17,18 @@ from radraft.core import canonical
 from radraft.core.errors import AdapterError
 from radraft.eval.bootstrap import SEED
 from radraft.eval.cache import metrics_sha
-from radraft.finetune.gate.decide import (
-    complete,
-    decide,
-)
-from radraft.finetune.gate.drafts import (
-    Desk,
-    Progress,
-    Writer,
-)
+from radraft.finetune.gate.decide import complete, decide
+from radraft.finetune.gate.drafts import Desk, Progress, Writer
 from radraft.finetune.gate.leak import check_leak
-from radraft.finetune.gate.limits import (
-    AdapterLimits,
-    limits,
-)
+from radraft.finetune.gate.limits import AdapterLimits, limits
 from radraft.finetune.gate.measure import measure
-from radraft.llm.adapter import (
-    Adapter,
-    Check,
-    GateRecord,
-    GateStage,
-)
-from radraft.llm.adapter_lifecycle import (
-    Move,
-    transition,
-)
+from radraft.llm.adapter import Adapter, Check, GateRecord, GateStage
+from radraft.llm.adapter_lifecycle import Move, transition
 from radraft.llm.endpoint import HEALTH_S
 from radraft.prompts.templates import load_template
 from radraft.reports.editing import checked_name
 from radraft.reports.training_pair import TrainingPair
-from radraft.store import (
-    adapter_files,
-    adapters,
-    cases,
-)
+from radraft.store import adapter_files, adapters, cases
 from radraft.store.tables import CaseRow
 from radraft.studies.values import View
 

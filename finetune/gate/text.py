@@ -7,10 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from radraft.eval.values import LANGS, Lang
-from radraft.llm.adapter import (
-    Check,
-    GateRecord,
-)
+from radraft.llm.adapter import Check, GateRecord
 
 CASES_SHOWN = 20
 

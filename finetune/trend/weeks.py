@@ -29,10 +29,7 @@ from radraft.finetune.trend.values import (
     Week,
     WeekFigures,
 )
-from radraft.llm.adapter import (
-    AdapterMove,
-    AdapterState,
-)
+from radraft.llm.adapter import AdapterMove, AdapterState
 from radraft.reports.edits import Edit
 
 if TYPE_CHECKING:

@@ -64,9 +64,7 @@ def expand(
 def _install() -> None:
     """Has vLLM's CPU platform use `GroupedPunica`. ImportError in a vLLM of another build: one that
     does not start is better than one that mixes adapters up."""
-    from vllm.lora.punica_wrapper.punica_cpu import (  # type: ignore[import-not-found]
-        PunicaWrapperCPU,
-    )
+    from vllm.lora.punica_wrapper.punica_cpu import PunicaWrapperCPU  # type: ignore[import-not-found]
     from vllm.platforms.cpu import CpuPlatform  # type: ignore[import-not-found]
 
     class GroupedPunica(PunicaWrapperCPU):  # type: ignore[misc]

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 
-from radraft.reports.findings._chinese_clauses import (
-    Clause,
-    Found,
-)
+from radraft.reports.findings._chinese_clauses import Clause, Found
 from radraft.reports.findings._chinese_matcher import Token
 from radraft.reports.findings._chinese_scope import chains
 from radraft.reports.findings.values import Change

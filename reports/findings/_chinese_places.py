@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import re
 
-from radraft.reports.findings._chinese_clauses import (
-    Clause,
-    Found,
-    organ_of,
-)
-from radraft.reports.findings._chinese_rules import (
-    Organ,
-    words,
-)
+from radraft.reports.findings._chinese_clauses import Clause, Found, organ_of
+from radraft.reports.findings._chinese_rules import Organ, words
 from radraft.reports.findings._chinese_scope import chains
 from radraft.reports.findings._places import places_of
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from radraft.reports.findings._chinese_clauses import (
-    Clause,
-    Found,
-    denies,
-)
+from radraft.reports.findings._chinese_clauses import Clause, Found, denies
 from radraft.reports.findings._chinese_matcher import Token
 from radraft.reports.findings._chinese_rules import words
 from radraft.reports.findings.values import Change

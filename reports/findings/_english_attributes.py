@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 
 from radraft.reports.findings import _english_places
-from radraft.reports.findings._english_lexicon import (
-    Cue,
-    Lexicon,
-)
+from radraft.reports.findings._english_lexicon import Cue, Lexicon
 from radraft.reports.findings._english_scope import Item
 from radraft.reports.findings.values import Change
 from radraft.reports.values import Certainty, Laterality

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from radraft.reports.findings._english_lexicon import (
-    Cue,
-    Lexicon,
-    Outcome,
-)
+from radraft.reports.findings._english_lexicon import Cue, Lexicon, Outcome
 from radraft.reports.findings._english_scope import Item
 
 _STOP = Cue.FINITE | Cue.BREAK | Cue.WITH | Cue.STATED | Cue.UNREAD

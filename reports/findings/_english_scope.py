@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from radraft.reports.findings._english_lexicon import (
-    Cue,
-    Entry,
-    Hedge,
-)
+from radraft.reports.findings._english_lexicon import Cue, Entry, Hedge
 from radraft.reports.values import Certainty
 
 _SPLITTERS = Cue.COMMA | Cue.AND

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from radraft.reports.findings._english_lexicon import (
-    Cue,
-    Outcome,
-)
+from radraft.reports.findings._english_lexicon import Cue, Outcome
 from radraft.reports.findings._english_scope import Item
 
 _WHOLE = frozenset(

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from radraft.reports.findings._chinese_attributes import (
-    is_comparison,
-    set_changes,
-    set_sizes,
-)
-from radraft.reports.findings._chinese_clauses import (
-    Found,
-    clauses,
-)
+from radraft.reports.findings._chinese_attributes import is_comparison, set_changes, set_sizes
+from radraft.reports.findings._chinese_clauses import Found, clauses
 from radraft.reports.findings._chinese_places import set_places
 from radraft.reports.findings._chinese_rules import matcher
 from radraft.reports.findings._chinese_scope import set_polarity
-from radraft.reports.findings._chinese_text import (
-    plain,
-    sentences,
-)
+from radraft.reports.findings._chinese_text import plain, sentences
 from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import Kind, vocabulary
 from radraft.reports.values import Certainty, Laterality

@@ -7,13 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from radraft.reports.findings import _english_attributes, _english_text
-from radraft.reports.findings._english_lexicon import (
-    Cue,
-    Hedge,
-    Lexicon,
-    Outcome,
-    lexicon,
-)
+from radraft.reports.findings._english_lexicon import Cue, Hedge, Lexicon, Outcome, lexicon
 from radraft.reports.findings._english_places import compose
 from radraft.reports.findings._english_scope import (
     Item,

@@ -13,14 +13,7 @@ from radraft.studies.choose import series, slices
 from radraft.studies.choose.frames import Taker
 from radraft.studies.choose.stacks import Slot, Stack, stacks
 from radraft.studies.choose.windows import windows
-from radraft.studies.values import (
-    DeidInstance,
-    DeidStudy,
-    KeyImage,
-    KeyImages,
-    Role,
-    WindowName,
-)
+from radraft.studies.values import DeidInstance, DeidStudy, KeyImage, KeyImages, Role, WindowName
 
 _PER_CHOICE = 5
 """Slices that are decoded and embedded for each one chosen, where an encoder looks at them."""

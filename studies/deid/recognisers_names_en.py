@@ -7,14 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache
 
-from radraft.studies.deid.recognisers import (
-    Kind,
-    Needs,
-    Recogniser,
-    Span,
-    by_patterns,
-    read_lists,
-)
+from radraft.studies.deid.recognisers import Kind, Needs, Recogniser, Span, by_patterns, read_lists
 
 _UPPER = "A-ZÀ-ÖØ-ÞŁŚŠŽČĆŘĐİ"
 _WORD = rf"(?:[{_UPPER}][\w'’-]*)"

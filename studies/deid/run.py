@@ -9,10 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from radraft.core.errors import (
-    StudyRejected,
-    message,
-)
+from radraft.core.errors import StudyRejected, message
 from radraft.studies._files import Refusal, walk
 from radraft.studies.deid._process import deid_worker
 from radraft.studies.deid.dicom import deidentify_file

@@ -11,11 +11,7 @@ from radraft.llm.profiles import load_profile
 from radraft.store import adapters
 from radraft.store.database import open_store
 from tests.cli.test_commands import answer, radraft
-from tests.store.adapter_builders import (
-    candidate,
-    decision,
-    installed,
-)
+from tests.store.adapter_builders import candidate, decision, installed
 
 pytestmark = pytest.mark.slow
 

@@ -9,12 +9,7 @@ from pathlib import Path
 import pytest
 
 from radraft.core import canonical
-from radraft.core.errors import (
-    RadraftError,
-    StudyRejected,
-    catalogue,
-    message,
-)
+from radraft.core.errors import RadraftError, StudyRejected, catalogue, message
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = (

@@ -15,10 +15,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.association import Association
 
-from radraft.exchange.dimse import (
-    Door,
-    Listener,
-)
+from radraft.exchange.dimse import Door, Listener
 from radraft.exchange.values import IngestResult
 from radraft.llm.profiles import load_profile
 from radraft.pipeline import ingest as arrival

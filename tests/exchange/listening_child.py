@@ -7,10 +7,7 @@ import threading
 from pathlib import Path
 
 from radraft.core.settings import Settings
-from radraft.exchange.dimse import (
-    Door,
-    Listener,
-)
+from radraft.exchange.dimse import Door, Listener
 from radraft.pipeline.inbox import Inbox
 from radraft.store.database import open_store
 

@@ -15,16 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from hypothesis import given, strategies as st
 
-from radraft.exchange._multipart import (
-    Malformed,
-    boundary_of,
-    related,
-    save_parts,
-)
-from radraft.exchange.dicomweb import (
-    Dicomweb,
-    Query,
-)
+from radraft.exchange._multipart import Malformed, boundary_of, related, save_parts
+from radraft.exchange.dicomweb import Dicomweb, Query
 from radraft.exchange.values import PacsError
 
 

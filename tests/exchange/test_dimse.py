@@ -18,14 +18,7 @@ from radraft.pipeline.inbox import Inbox
 from radraft.store import arrivals
 from radraft.store.database import Store
 from radraft.studies.read import read
-from tests.exchange.builders import (
-    PLAIN,
-    associated,
-    film,
-    listening,
-    send,
-    states,
-)
+from tests.exchange.builders import PLAIN, associated, film, listening, send, states
 from tests.pipeline.test_inbox import files_of_at_most
 from tests.studies import builders
 

@@ -14,24 +14,14 @@ from pydicom.uid import generate_uid
 from sqlalchemy import select
 
 from radraft.core.settings import Settings
-from radraft.exchange.dicomweb import (
-    Dicomweb,
-    Query,
-    pull,
-)
+from radraft.exchange.dicomweb import Dicomweb, Query, pull
 from radraft.exchange.dimse import Tls
 from radraft.exchange.values import PacsError
 from radraft.pipeline.inbox import Inbox
 from radraft.store.database import Store, open_store
 from radraft.store.tables import ArrivalRow
 from tests import orthanc
-from tests.exchange.builders import (
-    OURS,
-    film,
-    film_file,
-    listening,
-    states,
-)
+from tests.exchange.builders import OURS, film, film_file, listening, states
 from tests.exchange.test_tls import certificate
 from tests.studies import builders
 

@@ -17,10 +17,7 @@ from radraft.core.errors import SettingsError
 from radraft.exchange.dimse import Tls
 from radraft.pipeline.inbox import Inbox
 from radraft.store.database import Store
-from tests.exchange.builders import (
-    associated,
-    listening,
-)
+from tests.exchange.builders import associated, listening
 from tests.exchange.test_dimse import VERIFY
 
 

@@ -10,12 +10,7 @@ from radraft.core.errors import SettingsError
 from radraft.exchange.watched_folder import Watcher
 from radraft.pipeline.inbox import Inbox
 from radraft.store.database import Store
-from tests.exchange.builders import (
-    QUIET_S,
-    Clock,
-    film_file,
-    states,
-)
+from tests.exchange.builders import QUIET_S, Clock, film_file, states
 
 
 @pytest.fixture

@@ -20,14 +20,7 @@ from radraft.store.pairs import save_pair
 from radraft.store.signatures import sign
 from radraft.vision_encoder import stored
 from radraft.vision_encoder.values import ImageEmbedding
-from tests.builders import (
-    NAME,
-    add_case,
-    make_draft,
-    make_report,
-    make_request_json,
-    make_sentence,
-)
+from tests.builders import NAME, add_case, make_draft, make_report, make_request_json, make_sentence
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ENCODER = "encoder@0123456789abcdef"

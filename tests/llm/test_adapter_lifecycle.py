@@ -7,11 +7,7 @@ from hypothesis import given, strategies as st
 
 from radraft.core.errors import AdapterError
 from radraft.llm.adapter import AdapterState
-from radraft.llm.adapter_lifecycle import (
-    TRANSITIONS,
-    Move,
-    transition,
-)
+from radraft.llm.adapter_lifecycle import TRANSITIONS, Move, transition
 
 LEGAL = {
     ("candidate", "pass", "shadow"),

@@ -13,11 +13,7 @@ import pytest
 from radraft.llm.draft import draft, withheld
 from radraft.llm.profiles import load_profile
 from radraft.llm.server import Endpoint
-from radraft.reports.draft import (
-    Draft,
-    DraftedSentence,
-    DraftEvent,
-)
+from radraft.reports.draft import Draft, DraftedSentence, DraftEvent
 from radraft.reports.skeleton import skeleton
 from radraft.reports.values import Coverage, Origin, Section
 from tests.llm.cases import CASE_ID, make_request

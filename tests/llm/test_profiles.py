@@ -4,10 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from radraft.core.errors import (
-    DraftingError,
-    SettingsError,
-)
+from radraft.core.errors import DraftingError, SettingsError
 from radraft.llm import profiles
 from radraft.llm.checkpoint import starter_hash
 from radraft.llm.pins import Pins

@@ -11,10 +11,7 @@ import pytest
 from radraft.core.settings import Settings
 from radraft.llm.draft import draft
 from radraft.llm.server import connect
-from radraft.reports.draft import (
-    Draft,
-    DraftEvent,
-)
+from radraft.reports.draft import Draft, DraftEvent
 from radraft.reports.values import Coverage
 from tests.llm.cases import make_request
 from tests.llm.tiny_vlm import build_tiny_vlm

@@ -25,11 +25,7 @@ from radraft.llm.profiles import Profile
 from radraft.llm.server import Endpoint, ManagedServer
 from radraft.llm.wire import report_schema
 from radraft.prompts.values import DraftRequest
-from radraft.reports.draft import (
-    Draft,
-    DraftedSentence,
-    DraftEvent,
-)
+from radraft.reports.draft import Draft, DraftedSentence, DraftEvent
 from radraft.reports.values import Coverage
 from radraft.vision_encoder.projector import Projector
 from tests.llm.cases import make_projector, make_request

@@ -10,18 +10,10 @@ import pytest
 
 from radraft.core.settings import Settings
 from radraft.pipeline.adapter_router import Router
-from radraft.store import (
-    adapter_files,
-    adapters,
-    cases,
-    drafts,
-)
+from radraft.store import adapter_files, adapters, cases, drafts
 from radraft.store.database import Store
 from tests.llm.adapter_server import BASE, AdapterServer, adapter_server
-from tests.pipeline.test_draft_worker import (
-    until,
-    waiting_case,
-)
+from tests.pipeline.test_draft_worker import until, waiting_case
 from tests.site import PROFILE, Site, author, draft, working
 
 

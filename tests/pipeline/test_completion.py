@@ -10,12 +10,7 @@ from pydicom.uid import JPEGBaseline8Bit
 
 from radraft.exchange.incoming_files import keep_file
 from radraft.exchange.values import IngestResult
-from radraft.pipeline.completion import (
-    BROKEN,
-    PAUSE,
-    TRIES,
-    Completion,
-)
+from radraft.pipeline.completion import BROKEN, PAUSE, TRIES, Completion
 from radraft.pipeline.inbox import Inbox
 from radraft.store import cases, instances
 from radraft.store.cases import CaseState

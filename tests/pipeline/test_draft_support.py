@@ -15,17 +15,11 @@ import pytest
 from radraft.llm.endpoint import Endpoint
 from radraft.llm.profiles import Profile, Support, load_profile
 from radraft.llm.support import SCORED_AT_ONCE
-from radraft.pipeline import (
-    adapter_router,
-    draft as line,
-)
+from radraft.pipeline import adapter_router, draft as line
 from radraft.pipeline.adapter_router import Router
 from radraft.pipeline.draft_batch import load_vision_model
 from radraft.reports.check import check
-from radraft.reports.draft import (
-    Draft,
-    DraftedSentence,
-)
+from radraft.reports.draft import Draft, DraftedSentence
 from radraft.reports.values import Coverage
 from radraft.store import cases, drafts, images
 from radraft.store.database import Store

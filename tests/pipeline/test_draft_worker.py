@@ -16,10 +16,7 @@ from radraft.core.settings import Settings
 from radraft.llm.endpoint import Endpoint
 from radraft.llm.profiles import load_profile
 from radraft.pipeline.adapter_router import Router
-from radraft.pipeline.draft_worker import (
-    ATTEMPTS,
-    Worker,
-)
+from radraft.pipeline.draft_worker import ATTEMPTS, Worker
 from radraft.pipeline.service import Service
 from radraft.reports.values import Coverage, ReportState
 from radraft.store import cases, images, reports

@@ -10,11 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
-from radraft.pipeline.file_check import (
-    Checker,
-    FileCheck,
-    judged,
-)
+from radraft.pipeline.file_check import Checker, FileCheck, judged
 from radraft.studies.kos import SOP_CLASS
 from radraft.studies.quality.values import Verdict
 from tests.studies import builders

@@ -18,12 +18,7 @@ from radraft.pipeline._group_commit import GroupCommit
 from radraft.pipeline.inbox import Inbox
 from radraft.store import arrivals
 from radraft.store.database import Store
-from tests.exchange.builders import (
-    Clock,
-    film,
-    film_file,
-    states,
-)
+from tests.exchange.builders import Clock, film, film_file, states
 from tests.studies import builders
 
 

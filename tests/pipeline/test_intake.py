@@ -19,19 +19,12 @@ from radraft.core import settings
 from radraft.core.errors import SettingsError
 from radraft.core.settings import Settings
 from radraft.llm.profiles import load_profile
-from radraft.pipeline.intake import (
-    Progress,
-    receiving,
-)
+from radraft.pipeline.intake import Progress, receiving
 from radraft.store.database import Store, open_store
 from radraft.ui import app
 from tests import orthanc
 from tests.cli.test_commands import answer
-from tests.exchange.builders import (
-    film,
-    film_file,
-    send,
-)
+from tests.exchange.builders import film, film_file, send
 
 PROFILE = load_profile("starter")
 

@@ -6,29 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from radraft.pipeline import late_images
-from radraft.pipeline.completion import (
-    PAUSE,
-    Completion,
-)
+from radraft.pipeline.completion import PAUSE, Completion
 from radraft.pipeline.inbox import Inbox
 from radraft.store import cases, reports
 from radraft.store.cases import CaseState
 from radraft.store.database import Store
 from radraft.store.late_images import LATE
 from tests import builders
-from tests.exchange.builders import (
-    QUIET_S,
-    Clock,
-    film_file,
-    refused_codes,
-    states,
-)
-from tests.pipeline.test_completion import (
-    arrive,
-    completion,
-    only_case,
-    originals,
-)
+from tests.exchange.builders import QUIET_S, Clock, film_file, refused_codes, states
+from tests.pipeline.test_completion import arrive, completion, only_case, originals
 
 __all__ = ["completion"]
 

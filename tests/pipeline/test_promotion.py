@@ -14,17 +14,10 @@ from radraft.llm import record
 from radraft.llm.adapter import AdapterState
 from radraft.llm.profiles import load_profile
 from radraft.pipeline import promotion
-from radraft.store import (
-    adapter_files,
-    adapters,
-)
+from radraft.store import adapter_files, adapters
 from radraft.store.database import Store
 from tests.llm.adapter_server import AdapterServer, adapter_server
-from tests.store.adapter_builders import (
-    SITE,
-    decision,
-    installed,
-)
+from tests.store.adapter_builders import SITE, decision, installed
 
 PROFILE = load_profile("qwen3-vl-8b-instruct")
 

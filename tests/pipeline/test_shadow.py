@@ -11,19 +11,10 @@ import pytest
 from radraft.core.settings import Settings
 from radraft.pipeline import shadow as shadowing
 from radraft.pipeline.service import Service
-from radraft.store import (
-    adapter_files,
-    adapters,
-    cases,
-    drafts,
-    shadow,
-)
+from radraft.store import adapter_files, adapters, cases, drafts, shadow
 from radraft.store.database import Store
 from tests.llm.adapter_server import BASE, AdapterServer, adapter_server
-from tests.pipeline.test_draft_worker import (
-    until,
-    waiting_case,
-)
+from tests.pipeline.test_draft_worker import until, waiting_case
 from tests.site import PROFILE, Site, author, draft, working
 
 

@@ -17,10 +17,7 @@ from radraft.core.settings import Settings
 from radraft.llm import adapter_loader
 from radraft.llm.endpoint import Endpoint
 from radraft.llm.profiles import Bounds, Profile
-from radraft.pipeline import (
-    draft as line,
-    promotion,
-)
+from radraft.pipeline import draft as line, promotion
 from radraft.pipeline.adapter_router import Router
 from radraft.pipeline.draft_batch import load_vision_model
 from radraft.pipeline.draft_worker import Worker
@@ -28,21 +25,13 @@ from radraft.reports import codec
 from radraft.reports.draft import Draft
 from radraft.reports.edits import distance
 from radraft.reports.values import Coverage
-from radraft.store import (
-    adapter_files,
-    adapters,
-    cases,
-    images,
-)
+from radraft.store import adapter_files, adapters, cases, images
 from radraft.store.database import Store
 from radraft.store.tables import DraftRow
 from radraft.studies.values import KeyImages
 from tests.builders import make_deid, make_study
 from tests.llm.starter_lora import save_adapter
-from tests.store.adapter_builders import (
-    decision,
-    make_adapter,
-)
+from tests.store.adapter_builders import decision, make_adapter
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 

@@ -17,10 +17,7 @@ from radraft.llm.server import Endpoint
 from radraft.pipeline.adapter_router import Router
 from radraft.pipeline.draft_batch import load_vision_model
 from radraft.pipeline.draft_worker import Worker
-from radraft.pipeline.service import (
-    Llm,
-    Service,
-)
+from radraft.pipeline.service import Llm, Service
 from radraft.reports.values import Coverage
 from radraft.store.cases import CaseState
 from radraft.store.database import open_store

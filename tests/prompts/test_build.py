@@ -9,14 +9,7 @@ import pytest
 from radraft.core.errors import PromptError
 from radraft.prompts.build import build, request_json
 from radraft.prompts.templates import load_template
-from radraft.prompts.values import (
-    NOT_LOOKED,
-    DraftRequest,
-    ImagePart,
-    Looked,
-    Priors,
-    TextPart,
-)
+from radraft.prompts.values import NOT_LOOKED, DraftRequest, ImagePart, Looked, Priors, TextPart
 from radraft.studies.values import View
 from tests.llm.cases import make_case, make_embedding, make_images
 

@@ -6,10 +6,7 @@ from typing import Any
 
 import pytest
 
-from radraft.core.errors import (
-    NotFound,
-    ReportError,
-)
+from radraft.core.errors import NotFound, ReportError
 from radraft.core.settings import Settings
 from radraft.reports.diff import Kind
 from radraft.reports.editing import RevisionConflict, WorkingReport

@@ -5,12 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, strategies as st
 
-from radraft.reports.edits import (
-    Edit,
-    SentenceEdit,
-    distance,
-    edit_stats,
-)
+from radraft.reports.edits import Edit, SentenceEdit, distance, edit_stats
 from radraft.reports.skeleton import skeleton
 from radraft.reports.values import Report, Section
 from tests.builders import make_report, make_sentence

@@ -12,17 +12,8 @@ import numpy as np
 from safetensors.numpy import save_file
 from sqlalchemy.orm import Session
 
-from radraft.llm.adapter import (
-    Adapter,
-    AdapterState,
-    Check,
-    GateRecord,
-    GateStage,
-)
-from radraft.store import (
-    adapter_files,
-    adapters,
-)
+from radraft.llm.adapter import Adapter, AdapterState, Check, GateRecord, GateStage
+from radraft.store import adapter_files, adapters
 
 SITE = "site-a"
 BASE = "starter@0123456789abcdef"

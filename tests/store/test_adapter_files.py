@@ -12,10 +12,7 @@ import pytest
 from radraft.core.errors import AdapterError
 from radraft.llm.adapter import Adapter
 from radraft.store import adapter_files
-from tests.store.adapter_builders import (
-    make_adapter,
-    write_adapter,
-)
+from tests.store.adapter_builders import make_adapter, write_adapter
 
 
 @pytest.fixture

@@ -9,10 +9,7 @@ import pytest
 
 from radraft.core.settings import Settings
 from radraft.llm.adapter import AdapterState
-from radraft.store import (
-    adapter_files,
-    adapters,
-)
+from radraft.store import adapter_files, adapters
 from radraft.store.database import open_store
 from tests import children
 from tests.llm.adapter_server import adapter_server

@@ -9,13 +9,7 @@ from radraft.core.errors import AdapterError
 from radraft.llm.adapter import AdapterState
 from radraft.store import adapters
 from radraft.store.database import Store
-from tests.store.adapter_builders import (
-    BASE,
-    candidate,
-    decision,
-    served,
-    states,
-)
+from tests.store.adapter_builders import BASE, candidate, decision, served, states
 
 MOVES = st.lists(
     st.sampled_from(["candidate", "pass", "fail", "promote", "roll_back", "discard", "reopen"]),

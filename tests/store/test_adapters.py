@@ -5,11 +5,7 @@ from __future__ import annotations
 import pytest
 
 from radraft.core.errors import AdapterError
-from radraft.llm.adapter import (
-    AdapterState,
-    GateStage,
-    Route,
-)
+from radraft.llm.adapter import AdapterState, GateStage, Route
 from radraft.store import adapters
 from radraft.store.database import Store
 from radraft.store.tables import AdapterMoveRow

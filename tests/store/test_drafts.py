@@ -5,10 +5,7 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
-from radraft.core.errors import (
-    NotFound,
-    ReportError,
-)
+from radraft.core.errors import NotFound, ReportError
 from radraft.reports.skeleton import skeleton
 from radraft.reports.values import Coverage, ReportState
 from radraft.store import drafts, questions, reports

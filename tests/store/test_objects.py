@@ -9,10 +9,7 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given, strategies as st
 
-from radraft.core.errors import (
-    NotFound,
-    SettingsError,
-)
+from radraft.core.errors import NotFound, SettingsError
 from radraft.store.objects import Objects
 
 

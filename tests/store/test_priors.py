@@ -10,10 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from radraft.core.errors import (
-    NotFound,
-    ReportError,
-)
+from radraft.core.errors import NotFound, ReportError
 from radraft.llm.profiles import load_profile
 from radraft.llm.wire import chat_body
 from radraft.pipeline import draft
@@ -25,14 +22,7 @@ from radraft.store.priors import LinkState
 from radraft.store.signatures import sign
 from radraft.store.tables import PatientKeyRow, PriorLinkRow
 from radraft.studies.values import Patient, View
-from tests.builders import (
-    make_deid,
-    make_draft,
-    make_images,
-    make_sentence,
-    make_study,
-    save_draft,
-)
+from tests.builders import make_deid, make_draft, make_images, make_sentence, make_study, save_draft
 
 BORN = date(1970, 3, 5)
 TODAY = datetime(2026, 6, 1, 9, 30)

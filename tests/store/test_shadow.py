@@ -9,10 +9,7 @@ import pytest
 from radraft.store import drafts, shadow
 from radraft.store.database import Store
 from tests.builders import add_case, add_drafted, make_draft
-from tests.store.adapter_builders import (
-    SITE,
-    candidate,
-)
+from tests.store.adapter_builders import SITE, candidate
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 

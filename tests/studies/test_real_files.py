@@ -9,14 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radraft.core.errors import (
-    StudyRejected,
-    catalogue,
-)
-from radraft.pipeline.file_check import (
-    Checker,
-    FileCheck,
-)
+from radraft.core.errors import StudyRejected, catalogue
+from radraft.pipeline.file_check import Checker, FileCheck
 from radraft.studies.decode import Decoder, Frame
 from tests.studies import builders
 

@@ -12,11 +12,7 @@ from radraft.core import canonical
 from radraft.core.errors import ReportError
 from radraft.store.choices import ChoiceConflict, Chosen
 from radraft.studies.values import WindowName
-from radraft.ui.api.reports import (
-    CaseId,
-    Name,
-    Revision,
-)
+from radraft.ui.api.reports import CaseId, Name, Revision
 
 if TYPE_CHECKING:
     from radraft.pipeline.service import Service

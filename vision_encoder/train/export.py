@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radraft.core import (
-    canonical,
-    run_folder,
-)
+from radraft.core import canonical, run_folder
 from radraft.core.errors import TrainingError
 from radraft.vision_encoder import weights
 from radraft.vision_encoder.config import EncoderConfig

@@ -61,9 +61,7 @@ class Lexicon:
     def __init__(self, words: Words) -> None:
         # Version 2.2 stems as METEOR's own stemmer does; later versions changed the algorithm, and
         # the class is named because the package's entry point may pick a newer compiled one.
-        from snowballstemmer.english_stemmer import (  # type: ignore[import-untyped]
-            EnglishStemmer,
-        )
+        from snowballstemmer.english_stemmer import EnglishStemmer  # type: ignore[import-untyped]
 
         self._words = words
         self._stemmer = EnglishStemmer()

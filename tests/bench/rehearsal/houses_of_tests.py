@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from radraft.bench.rehearsal.houses import (
-    House,
-    build,
-)
+from radraft.bench.rehearsal.houses import House, build
 from radraft.bench.rehearsal.mine import Found
 
 BUILT = build(Found({}, {}, {}))

@@ -6,11 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from radraft.bench.rehearsal.course import (
-    Course,
-    Move,
-    expected,
-)
+from radraft.bench.rehearsal.course import Course, Move, expected
 from radraft.bench.rehearsal.values import Sizes
 
 

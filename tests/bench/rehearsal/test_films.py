@@ -10,17 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radraft.bench.rehearsal.films import (
-    MOST_OF_ONE,
-    plan,
-    reference,
-)
-from radraft.bench.rehearsal.values import (
-    Film,
-    Group,
-    Part,
-    Sizes,
-)
+from radraft.bench.rehearsal.films import MOST_OF_ONE, plan, reference
+from radraft.bench.rehearsal.values import Film, Group, Part, Sizes
 from radraft.core.errors import TrainingError
 from radraft.reports.training_pair import split_of
 from radraft.reports.values import Certainty

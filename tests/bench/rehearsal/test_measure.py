@@ -11,26 +11,14 @@ from xml.etree import ElementTree
 import pytest
 
 from radraft.bench.rehearsal import page
-from radraft.bench.rehearsal.goals import (
-    Met,
-    goals,
-)
+from radraft.bench.rehearsal.goals import Met, goals
 from radraft.bench.rehearsal.houses import House
 from radraft.bench.rehearsal.measure import figures
-from radraft.bench.rehearsal.values import (
-    Film,
-    Group,
-    Part,
-    Text,
-    Truth,
-)
+from radraft.bench.rehearsal.values import Film, Group, Part, Text, Truth
 from radraft.eval.values import Drafted, SetItem
 from radraft.finetune.starter.teacher import FINDINGS
 from radraft.reports.values import Certainty
-from tests.bench.rehearsal.houses_of_tests import (
-    NARRATIVE,
-    TERSE,
-)
+from tests.bench.rehearsal.houses_of_tests import NARRATIVE, TERSE
 
 RESAMPLES = 200
 COUNT = 24

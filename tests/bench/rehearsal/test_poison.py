@@ -6,16 +6,8 @@ import json
 
 import pytest
 
-from radraft.bench.rehearsal.poison import (
-    ENGLISH,
-    Poison,
-    poisoned,
-    taught,
-)
-from radraft.bench.rehearsal.values import (
-    Group,
-    Truth,
-)
+from radraft.bench.rehearsal.poison import ENGLISH, Poison, poisoned, taught
+from radraft.bench.rehearsal.values import Group, Truth
 from radraft.finetune.train.values import Example
 from radraft.reports.values import Laterality
 from tests.bench.rehearsal.houses_of_tests import TERSE

@@ -6,17 +6,11 @@ import pytest
 
 from radraft.bench.rehearsal.houses import House
 from radraft.bench.rehearsal.reader import read
-from radraft.bench.rehearsal.values import (
-    Group,
-    Truth,
-)
+from radraft.bench.rehearsal.values import Group, Truth
 from radraft.reports.codec import validated
 from radraft.reports.edits import Edit, edit_stats
 from radraft.reports.values import Laterality, Origin, Report, Sentence
-from tests.bench.rehearsal.houses_of_tests import (
-    HOUSES,
-    TERSE,
-)
+from tests.bench.rehearsal.houses_of_tests import HOUSES, TERSE
 
 SICK = Truth(Group.ADULT, frozenset({"consolidation", "cardiomegaly"}), {})
 WELL = Truth(Group.CHILD, frozenset(), {})

@@ -7,16 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radraft.bench.rehearsal.sides import (
-    LEAST,
-    halves,
-    sides,
-)
-from radraft.bench.rehearsal.values import (
-    Film,
-    Group,
-    Part,
-)
+from radraft.bench.rehearsal.sides import LEAST, halves, sides
+from radraft.bench.rehearsal.values import Film, Group, Part
 from radraft.eval.values import SetItem
 from radraft.reports.values import Certainty, Laterality
 

@@ -9,22 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radraft.bench.rehearsal.poison import (
-    Poison,
-    poisoned,
-)
-from radraft.bench.rehearsal.site import (
-    LEAST_S,
-    READER,
-    Hospital,
-)
+from radraft.bench.rehearsal.poison import Poison, poisoned
+from radraft.bench.rehearsal.site import LEAST_S, READER, Hospital
 from radraft.bench.rehearsal.spoil import resaved
-from radraft.bench.rehearsal.values import (
-    Film,
-    Group,
-    Part,
-    Truth,
-)
+from radraft.bench.rehearsal.values import Film, Group, Part, Truth
 from radraft.core.settings import Settings
 from radraft.eval.values import SetItem
 from radraft.finetune.adapt.recipe import load_recipe
@@ -34,10 +22,7 @@ from radraft.store import pairs
 from radraft.store.database import Store
 from radraft.studies.wrap import Picture, wrap
 from tests.bench.rehearsal.houses_of_tests import TERSE
-from tests.pipeline.test_draft_worker import (
-    Model,
-    served,
-)
+from tests.pipeline.test_draft_worker import Model, served
 
 pytestmark = pytest.mark.slow
 PROFILE = load_profile("qwen3-vl-8b-instruct")

@@ -6,10 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from radraft.bench.starter_card.card import (
-    CLINICAL,
-    TEXT,
-)
+from radraft.bench.starter_card.card import CLINICAL, TEXT
 from radraft.bench.starter_card.encoder import QUESTIONS
 from radraft.bench.starter_card.questions import LABELS14
 from radraft.bench.starter_card.tables import WAYS

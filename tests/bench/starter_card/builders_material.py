@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from radraft.bench.starter_card.material import (
-    Material,
-    Source,
-)
+from radraft.bench.starter_card.material import Material, Source
 from radraft.bench.starter_card.values import Known
 from radraft.eval.values import EvalSet, SetCard, SetItem
 from radraft.reports.values import Certainty

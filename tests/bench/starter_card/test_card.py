@@ -11,10 +11,7 @@ from PIL import Image
 
 from radraft.bench.starter_card import card
 from radraft.core.errors import EvalError
-from tests.bench.starter_card.builders import (
-    numbers_of,
-    stages,
-)
+from tests.bench.starter_card.builders import numbers_of, stages
 
 FIXED = {"0.993", "0.920", "0.840", "0.980", "0.740", "0.880", "0.500", "0.200"}
 """Goals, which come from the code."""

@@ -8,26 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radraft.bench.starter_card.baselines import (
-    blank,
-    common_note,
-    majority,
-    nearest,
-    retrieved,
-)
-from radraft.bench.starter_card.drafts import (
-    inputs,
-    measure,
-    written,
-)
-from radraft.bench.starter_card.material import (
-    Material,
-    Source,
-)
-from radraft.bench.starter_card.questions import (
-    fourteen,
-    stated,
-)
+from radraft.bench.starter_card.baselines import blank, common_note, majority, nearest, retrieved
+from radraft.bench.starter_card.drafts import inputs, measure, written
+from radraft.bench.starter_card.material import Material, Source
+from radraft.bench.starter_card.questions import fourteen, stated
 from radraft.bench.starter_card.values import Known
 from radraft.eval.draft_set import Model
 from radraft.eval.values import Drafted

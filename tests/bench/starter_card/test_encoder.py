@@ -9,18 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radraft.bench.starter_card.encoder import (
-    QUESTIONS,
-    Seeing,
-    inputs,
-    measure,
-)
-from radraft.bench.starter_card.features import (
-    Covered,
-    cover,
-    features,
-    key_image,
-)
+from radraft.bench.starter_card.encoder import QUESTIONS, Seeing, inputs, measure
+from radraft.bench.starter_card.features import Covered, cover, features, key_image
 from radraft.eval.cache import Cache
 from radraft.eval.values import FloatArray
 from radraft.finetune.recipe import load_recipe

@@ -9,20 +9,11 @@ import pytest
 from PIL import Image
 
 from radraft.bench.starter_card.baselines import written
-from radraft.bench.starter_card.examples import (
-    BYTES,
-    MOST,
-    examples,
-    picture,
-)
+from radraft.bench.starter_card.examples import BYTES, MOST, examples, picture
 from radraft.bench.starter_card.material import Source
 from radraft.eval.values import Drafted
 from radraft.reports.values import Certainty
-from tests.bench.starter_card.builders_material import (
-    CHILD_SICK,
-    CHILD_WELL,
-    material,
-)
+from tests.bench.starter_card.builders_material import CHILD_SICK, CHILD_WELL, material
 
 SICK = {"pneumonia": True, "lung_opacity": True}
 WELL = {"pneumonia": False, "lung_opacity": False}

@@ -7,10 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from radraft.bench.starter_card.facts import (
-    facts,
-    finding_name,
-)
+from radraft.bench.starter_card.facts import facts, finding_name
 from radraft.finetune.recipe import load_recipe
 from radraft.llm.profiles import load_profile
 from radraft.vision_encoder.train.data import rows

@@ -5,15 +5,8 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from radraft.bench.starter_card.goals import (
-    Goal,
-    Met,
-    goals,
-)
-from tests.bench.starter_card.builders import (
-    figure,
-    stages,
-)
+from radraft.bench.starter_card.goals import Goal, Met, goals
+from tests.bench.starter_card.builders import figure, stages
 
 
 def _goal(of: dict[str, Any], start: str) -> Goal:

@@ -9,12 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radraft.bench.starter_card.material import (
-    CARDS,
-    Source,
-    load,
-    ready_labels,
-)
+from radraft.bench.starter_card.material import CARDS, Source, load, ready_labels
 from radraft.core.errors import EvalError
 from radraft.eval.card_file import card_file
 from radraft.reports.values import Certainty

@@ -21,11 +21,7 @@ from radraft.bench.starter_card.questions import (
 from radraft.eval.score import NOTHING
 from radraft.eval.values import LANGS, Lang
 from radraft.reports.values import Certainty
-from tests.bench.starter_card.builders_material import (
-    CHILD_SICK,
-    CHILD_WELL,
-    material,
-)
+from tests.bench.starter_card.builders_material import CHILD_SICK, CHILD_WELL, material
 
 CODES = {
     "Atelectasis": "atelectasis",

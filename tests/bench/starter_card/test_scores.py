@@ -8,12 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from radraft.bench.starter_card.scores import (
-    AurocScores,
-    LabelScores,
-    difference,
-    figures,
-)
+from radraft.bench.starter_card.scores import AurocScores, LabelScores, difference, figures
 from radraft.bench.starter_card.values import groups
 
 RESAMPLES = 200

@@ -7,13 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radraft.bench.starter_card.speed import (
-    ALONE,
-    AT_ONCE,
-    ROUNDS,
-    machine,
-    measure,
-)
+from radraft.bench.starter_card.speed import ALONE, AT_ONCE, ROUNDS, machine, measure
 from radraft.core.errors import EvalError
 from radraft.eval.draft_set import Model
 from radraft.eval.values import SetItem

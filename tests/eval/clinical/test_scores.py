@@ -10,14 +10,7 @@ import pytest
 from radraft.eval.clinical.columns import Priors
 from radraft.eval.clinical.measures import ALL, WITH_LABELS
 from radraft.eval.values import Scores
-from radraft.reports.findings.statements import (
-    Side,
-    State,
-    Statement,
-    counted,
-    index,
-    statements,
-)
+from radraft.reports.findings.statements import Side, State, Statement, counted, index, statements
 from tests.eval.clinical.builders import one, said, scored
 
 

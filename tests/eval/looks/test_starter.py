@@ -22,10 +22,7 @@ from radraft.llm.profiles import Profile
 from radraft.llm.server import Endpoint
 from radraft.llm.support import Scorer
 from radraft.pipeline import draft as line
-from radraft.pipeline.draft_batch import (
-    draft_many,
-    load_vision_model,
-)
+from radraft.pipeline.draft_batch import draft_many, load_vision_model
 from radraft.prompts.values import DraftRequest
 from radraft.reports.draft import Draft
 from radraft.reports.values import Certainty

@@ -9,10 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from radraft.core.errors import (
-    EvalError,
-    message,
-)
+from radraft.core.errors import EvalError, message
 from radraft.eval.text.meteor import tables
 from radraft.eval.text.score import CHUNK, TextScores, score_texts
 from radraft.eval.values import Better, Lang, Pair

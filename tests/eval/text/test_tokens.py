@@ -7,10 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from radraft.eval.text import tokens
-from radraft.studies.deid.segment import (
-    segment,
-    words,
-)
+from radraft.studies.deid.segment import segment, words
 
 VOCABULARY = Path(__file__).parents[4] / "shared/data/vocabulary_zh/word_frequency.json"
 

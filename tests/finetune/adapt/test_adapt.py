@@ -11,25 +11,14 @@ from typing import Any
 import pytest
 
 from radraft.core import run_folder
-from radraft.core.errors import (
-    AdapterError,
-    TrainingError,
-)
+from radraft.core.errors import AdapterError, TrainingError
 from radraft.core.settings import Settings
 from radraft.finetune.adapt import data, peft_files
 from radraft.finetune.adapt.base import trainable
 from radraft.finetune.adapt.values import Base, Progress, Stage
-from radraft.llm.adapter import (
-    Adapter,
-    AdapterState,
-    GateRecord,
-    GateStage,
-)
+from radraft.llm.adapter import Adapter, AdapterState, GateRecord, GateStage
 from radraft.llm.profiles import HubCheckpoint, LocalCheckpoint
-from radraft.store import (
-    adapter_files,
-    adapters,
-)
+from radraft.store import adapter_files, adapters
 from radraft.store.database import Store, open_store
 from radraft.store.pairs import pairs
 

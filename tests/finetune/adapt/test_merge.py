@@ -12,10 +12,7 @@ from radraft.core.errors import AdapterError
 from radraft.finetune.adapt import peft_files
 from radraft.finetune.adapt.merge import merge
 from radraft.finetune.adapt.values import Base
-from radraft.llm.adapter import (
-    Adapter,
-    AdapterState,
-)
+from radraft.llm.adapter import Adapter, AdapterState
 
 from .sites import QUICK, Site
 from .world import go, recipe, tiny_profile

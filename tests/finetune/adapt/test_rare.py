@@ -7,10 +7,7 @@ from collections import Counter
 from radraft.finetune.adapt.rare import present, repeated
 from radraft.finetune.adapt.recipe import Rare
 from radraft.reports.training_pair import TrainingPair
-from tests.finetune.gate.samples import (
-    pair,
-    report,
-)
+from tests.finetune.gate.samples import pair, report
 
 RARE = Rare(share=0.1, most=3)
 

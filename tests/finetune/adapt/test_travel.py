@@ -12,14 +12,8 @@ import pytest
 from radraft.core import canonical
 from radraft.core.errors import AdapterError
 from radraft.finetune.adapt import archive, keys, travel
-from radraft.llm.adapter import (
-    Adapter,
-    AdapterState,
-)
-from radraft.store import (
-    adapter_files,
-    adapters,
-)
+from radraft.llm.adapter import Adapter, AdapterState
+from radraft.store import adapter_files, adapters
 from radraft.store.pairs import pairs
 
 from .sites import Site, adapters_in

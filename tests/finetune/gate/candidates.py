@@ -8,21 +8,9 @@ from dataclasses import replace
 
 from radraft.eval.draft_set import drafted
 from radraft.eval.values import Drafted
-from radraft.finetune.gate.drafts import (
-    Both,
-    Drafts,
-    Pace,
-)
+from radraft.finetune.gate.drafts import Both, Drafts, Pace
 from radraft.reports.values import Report
-from tests.finetune.gate.samples import (
-    NORMAL,
-    Film,
-    Habit,
-    film,
-    improved,
-    other,
-    report,
-)
+from tests.finetune.gate.samples import NORMAL, Film, Habit, film, improved, other, report
 
 Write = Callable[[Film, random.Random], Report]
 """What is drafted of a film."""

@@ -17,10 +17,7 @@ from radraft.store.pairs import save_pair
 from radraft.store.signatures import sign
 from radraft.studies.values import KeyImage, KeyImages
 from tests.builders import make_deid, make_draft, make_request_json, make_study
-from tests.finetune.gate.samples import (
-    Film,
-    report,
-)
+from tests.finetune.gate.samples import Film, report
 
 SITE = "site-a"
 WHEN = datetime(2026, 11, 22, tzinfo=UTC)

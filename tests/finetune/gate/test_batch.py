@@ -9,17 +9,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from radraft.finetune.gate.batch import (
-    QUESTIONS,
-    abnormality,
-    check_batch,
-    check_readings,
-)
+from radraft.finetune.gate.batch import QUESTIONS, abnormality, check_batch, check_readings
 from radraft.finetune.gate.limits import limits
-from radraft.finetune.gate.reading import (
-    Reading,
-    read,
-)
+from radraft.finetune.gate.reading import Reading, read
 from radraft.llm.adapter import Check
 from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import Origin, Report, Sentence

@@ -6,11 +6,7 @@ from math import comb
 import pytest
 from hypothesis import given, strategies as st
 
-from radraft.finetune.gate.exact import (
-    Table,
-    binomial,
-    fisher,
-)
+from radraft.finetune.gate.exact import Table, binomial, fisher
 
 
 def test_fishers_tea() -> None:

@@ -12,11 +12,7 @@ from radraft.reports.training_pair import TrainingPair
 from radraft.store.database import Store
 from radraft.vision_encoder import stored
 from radraft.vision_encoder.values import ImageEmbedding
-from tests.finetune.gate.samples import (
-    LEFT,
-    pair,
-    report,
-)
+from tests.finetune.gate.samples import LEFT, pair, report
 from tests.store.adapter_builders import make_adapter
 
 ENCODER = "encoder@0123456789abcdef"

@@ -7,15 +7,8 @@ from dataclasses import replace
 import pytest
 
 from radraft.eval.values import Drafted
-from radraft.finetune.gate.decide import (
-    MANDATORY,
-    complete,
-    decide,
-)
-from radraft.finetune.gate.drafts import (
-    Both,
-    Pace,
-)
+from radraft.finetune.gate.decide import MANDATORY, complete, decide
+from radraft.finetune.gate.drafts import Both, Pace
 from radraft.finetune.gate.limits import limits
 from radraft.finetune.gate.measure import measure
 from radraft.llm.adapter import Check

@@ -13,53 +13,24 @@ from pathlib import Path
 import pytest
 
 from radraft.cli.gate import text as printed
-from radraft.core.errors import (
-    AdapterError,
-    DraftingError,
-    RadraftError,
-    ReportError,
-)
+from radraft.core.errors import AdapterError, DraftingError, RadraftError, ReportError
 from radraft.core.settings import Settings
 from radraft.finetune.gate.decide import MANDATORY
 from radraft.finetune.gate.limits import limits
 from radraft.finetune.gate.run import gate
 from radraft.finetune.gate.text import lines
 from radraft.finetune.selection import select
-from radraft.llm.adapter import (
-    Adapter,
-    AdapterState,
-    GateRecord,
-)
+from radraft.llm.adapter import Adapter, AdapterState, GateRecord
 from radraft.llm.profiles import load_profile
 from radraft.reports.values import Report
-from radraft.store import (
-    adapter_files,
-    adapters,
-)
+from radraft.store import adapter_files, adapters
 from radraft.store.database import Store, open_store
 from tests.builders import NAME, PATIENT_ID
-from tests.finetune.gate.candidates import (
-    Write,
-    as_now,
-    better,
-    copying,
-    films,
-)
-from tests.finetune.gate.drafting_model import (
-    BASE,
-    DraftingModel,
-    drafting_model,
-)
-from tests.finetune.gate.frozen_site import (
-    SITE,
-    add_signed,
-)
+from tests.finetune.gate.candidates import Write, as_now, better, copying, films
+from tests.finetune.gate.drafting_model import BASE, DraftingModel, drafting_model
+from tests.finetune.gate.frozen_site import SITE, add_signed
 from tests.finetune.gate.samples import Film
-from tests.store.adapter_builders import (
-    installed,
-    make_adapter,
-    write_adapter,
-)
+from tests.store.adapter_builders import installed, make_adapter, write_adapter
 
 PROFILE = load_profile("qwen3-vl-8b-instruct")
 COUNT = 60

@@ -10,15 +10,8 @@ from radraft.eval.values import LANGS, Lang
 from radraft.finetune.gate.batch import QUESTIONS
 from radraft.finetune.gate.decide import MANDATORY
 from radraft.finetune.gate.drafts import Writer
-from radraft.finetune.gate.text import (
-    lines,
-    sentence,
-)
-from radraft.llm.adapter import (
-    Check,
-    GateRecord,
-    GateStage,
-)
+from radraft.finetune.gate.text import lines, sentence
+from radraft.llm.adapter import Check, GateRecord, GateStage
 from radraft.pipeline.draft import VisionModel
 from radraft.store.adapter_files import PROJECTOR
 from tests.llm.cases import make_projector

@@ -15,11 +15,7 @@ from radraft.finetune.starter.compose import MOST_FINDINGS, NO_FINDING, bank, co
 from radraft.finetune.starter.values import Pair, Seen
 from radraft.llm.stream import ReportReader
 from radraft.reports.findings import english
-from radraft.reports.findings.extract import (
-    claims_prior,
-    extract,
-    labelled,
-)
+from radraft.reports.findings.extract import claims_prior, extract, labelled
 from radraft.reports.findings.schemes import scheme
 from radraft.reports.findings.vocabulary import counted_as
 from radraft.reports.values import Certainty, Report

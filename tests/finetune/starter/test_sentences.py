@@ -14,10 +14,7 @@ from radraft.finetune.starter.values import Pair, Seen
 from radraft.llm.profiles import Bounds
 from radraft.llm.wire import report_schema
 from radraft.reports.findings import english
-from radraft.reports.findings.extract import (
-    claims_prior,
-    extract,
-)
+from radraft.reports.findings.extract import claims_prior, extract
 from radraft.reports.findings.schemes import scheme
 from radraft.reports.findings.vocabulary import counted_as, vocabulary
 from radraft.reports.values import Certainty

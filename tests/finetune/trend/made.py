@@ -16,10 +16,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from radraft.core.settings import Settings
-from radraft.llm.adapter import (
-    Adapter,
-    AdapterState,
-)
+from radraft.llm.adapter import Adapter, AdapterState
 from radraft.reports.training_pair import make_pair
 from radraft.reports.values import Coverage, Origin, Report, Sentence
 from radraft.store import adapters, cases, drafts, reports

@@ -13,12 +13,7 @@ from radraft.core.errors import NotFound
 from radraft.finetune.trend.facts import Known, Ledger, Made, corrections
 from radraft.finetune.trend.values import Corrected, Fact, Kind, Spread, Week
 from radraft.finetune.trend.weeks import EFFECT, figures, spread, trend, trends, turns
-from radraft.llm.adapter import (
-    AdapterMove,
-    AdapterState,
-    GateRecord,
-    GateStage,
-)
+from radraft.llm.adapter import AdapterMove, AdapterState, GateRecord, GateStage
 from radraft.reports.edits import Edit, EditStats, SentenceEdit
 from radraft.reports.values import Report, Section
 from radraft.store import adapters, reports

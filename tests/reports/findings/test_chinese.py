@@ -6,14 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from radraft.reports.findings.chinese import (
-    claims_prior,
-    read,
-)
-from radraft.reports.findings.values import (
-    Change,
-    Mention,
-)
+from radraft.reports.findings.chinese import claims_prior, read
+from radraft.reports.findings.values import Change, Mention
 from radraft.reports.findings.vocabulary import anatomy, vocabulary
 from radraft.reports.values import Certainty, Laterality
 

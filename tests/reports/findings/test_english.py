@@ -7,14 +7,8 @@ import re
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from radraft.reports.findings.english import (
-    claims_prior,
-    read,
-)
-from radraft.reports.findings.extract import (
-    extract,
-    status,
-)
+from radraft.reports.findings.english import claims_prior, read
+from radraft.reports.findings.extract import extract, status
 from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import vocabulary
 from radraft.reports.values import Certainty, Laterality

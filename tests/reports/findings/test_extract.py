@@ -5,11 +5,7 @@ from __future__ import annotations
 import pytest
 
 from radraft.eval.values import Lang
-from radraft.reports.findings.extract import (
-    claims_prior,
-    extract,
-    status,
-)
+from radraft.reports.findings.extract import claims_prior, extract, status
 from radraft.reports.findings.values import Mention
 from radraft.reports.values import Certainty
 

@@ -15,26 +15,14 @@ from radraft.eval.values import LANGS, Lang
 from radraft.finetune.trend.facts import Known, Made
 from radraft.finetune.trend.values import SiteTrend, Week
 from radraft.finetune.trend.weeks import trend
-from radraft.llm.adapter import (
-    AdapterMove,
-    AdapterState,
-)
+from radraft.llm.adapter import AdapterMove, AdapterState
 from radraft.reports.edits import Edit
 from radraft.ui.pages.flywheel import plots
 from radraft.ui.pages.flywheel.frame import TONES
 from radraft.ui.pages.flywheel.page import page
 from radraft.ui.pages.flywheel.plots import charts
-from radraft.ui.pages.flywheel.table import (
-    COLUMNS,
-    records,
-    terminal,
-    to_csv,
-)
-from radraft.ui.pages.flywheel.words import (
-    finding,
-    percent,
-    points,
-)
+from radraft.ui.pages.flywheel.table import COLUMNS, records, terminal, to_csv
+from radraft.ui.pages.flywheel.words import finding, percent, points
 from tests.finetune.trend.made import FIRST, MONDAY, SECOND, WEEK
 from tests.finetune.trend.test_guard import reports
 from tests.finetune.trend.test_weeks import fact

@@ -14,20 +14,11 @@ from typer.testing import CliRunner
 from radraft.cli.main import app
 from radraft.core.errors import NotFound
 from radraft.core.settings import Settings
-from radraft.pipeline.site_quality import (
-    facts,
-    of_site,
-    records,
-    site_quality,
-    tally,
-)
+from radraft.pipeline.site_quality import facts, of_site, records, site_quality, tally
 from radraft.store import quality
 from radraft.store.database import Store, open_store
 from radraft.studies.quality.values import Judged, Verdict
-from radraft.ui.pages.site_quality import (
-    page,
-    table,
-)
+from radraft.ui.pages.site_quality import page, table
 from tests.builders import ACCESSION, NAME, PATIENT_ID
 from tests.studies.quality.made import MONDAY, NEW, OPERATOR, WEEK, add, fill, reason
 

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from radraft.core.run_folder import (
-    LOG,
-    Step,
-)
+from radraft.core.run_folder import LOG, Step
 from radraft.vision_encoder.train import model, run
 from radraft.vision_encoder.train.batches import Batches
 from radraft.vision_encoder.train.data import Images

@@ -12,13 +12,7 @@ from radraft.eval.report.summary import main, summary
 from radraft.eval.report.words import Both, finding, title, word
 from radraft.eval.result import Finding, Result, Section
 from radraft.eval.values import LANGS, Better, Lang
-from radraft.ui.pages.evaluation.plots import (
-    Point,
-    Row,
-    curve,
-    dots,
-    histogram,
-)
+from radraft.ui.pages.evaluation.plots import Point, Row, curve, dots, histogram
 
 _MOST_FINDINGS = 20
 _FEWEST_SENTENCES = 40

@@ -11,18 +11,8 @@ from radraft.finetune.trend.values import Figures, SiteTrend
 from radraft.reports.edits import Edit
 from radraft.ui.pages.evaluation.plots import Chart
 from radraft.ui.pages.flywheel.plots import charts
-from radraft.ui.pages.flywheel.table import (
-    guard_lines,
-    rows,
-    scope,
-)
-from radraft.ui.pages.flywheel.words import (
-    decimal,
-    median,
-    percent,
-    quartiles,
-    word,
-)
+from radraft.ui.pages.flywheel.table import guard_lines, rows, scope
+from radraft.ui.pages.flywheel.words import decimal, median, percent, quartiles, word
 
 if TYPE_CHECKING:
     from markupsafe import Markup

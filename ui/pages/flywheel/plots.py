@@ -9,22 +9,9 @@ from radraft.eval.values import Lang
 from radraft.finetune.trend import guard
 from radraft.finetune.trend.values import Corrected, Figures, SiteTrend, Spread
 from radraft.reports.edits import Edit
-from radraft.ui.pages.evaluation.plots import (
-    Chart,
-    whole_numbers,
-)
-from radraft.ui.pages.flywheel.frame import (
-    TONES,
-    Axis,
-    finished,
-    make_axis,
-    stacked,
-    weekly,
-)
-from radraft.ui.pages.flywheel.words import (
-    finding,
-    word,
-)
+from radraft.ui.pages.evaluation.plots import Chart, whole_numbers
+from radraft.ui.pages.flywheel.frame import TONES, Axis, finished, make_axis, stacked, weekly
+from radraft.ui.pages.flywheel.words import finding, word
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

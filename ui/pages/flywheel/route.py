@@ -12,11 +12,7 @@ from radraft.finetune.trend.facts import Ledger
 from radraft.finetune.trend.values import SiteTrend
 from radraft.finetune.trend.weeks import trends
 from radraft.ui import static
-from radraft.ui.pages.figures import (
-    PAGE,
-    Drawn,
-    picked,
-)
+from radraft.ui.pages.figures import PAGE, Drawn, picked
 from radraft.ui.pages.flywheel.page import fragment
 from radraft.ui.pages.flywheel.table import to_csv
 

@@ -6,26 +6,12 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from radraft.eval.values import Lang
-from radraft.pipeline.site_quality import (
-    RECENT,
-    Count,
-    Group,
-    SiteQuality,
-    Tally,
-)
+from radraft.pipeline.site_quality import RECENT, Count, Group, SiteQuality, Tally
 from radraft.studies.quality.values import Verdict
 from radraft.ui.pages.evaluation.plots import Chart
 from radraft.ui.pages.flywheel.words import percent
-from radraft.ui.pages.site_quality.plots import (
-    TONE,
-    charts,
-    named,
-)
-from radraft.ui.pages.site_quality.words import (
-    label,
-    sentence,
-    word,
-)
+from radraft.ui.pages.site_quality.plots import TONE, charts, named
+from radraft.ui.pages.site_quality.words import label, sentence, word
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -7,29 +7,11 @@ from typing import TYPE_CHECKING
 
 from radraft.eval.values import Lang
 from radraft.finetune.trend.values import Week
-from radraft.pipeline.site_quality import (
-    RECENT,
-    Group,
-    SiteQuality,
-    Tally,
-    tally_of,
-)
+from radraft.pipeline.site_quality import RECENT, Group, SiteQuality, Tally, tally_of
 from radraft.studies.quality.values import Verdict
-from radraft.ui.pages.evaluation.plots import (
-    Chart,
-    whole_numbers,
-)
-from radraft.ui.pages.flywheel.frame import (
-    TONES,
-    Axis,
-    finished,
-    stacked,
-    weekly,
-)
-from radraft.ui.pages.site_quality.words import (
-    label,
-    word,
-)
+from radraft.ui.pages.evaluation.plots import Chart, whole_numbers
+from radraft.ui.pages.flywheel.frame import TONES, Axis, finished, stacked, weekly
+from radraft.ui.pages.site_quality.words import label, word
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

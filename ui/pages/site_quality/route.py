@@ -9,23 +9,11 @@ from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from radraft.eval.values import Lang
-from radraft.pipeline.site_quality import (
-    SiteQuality,
-    facts,
-    of_site,
-    records,
-)
+from radraft.pipeline.site_quality import SiteQuality, facts, of_site, records
 from radraft.ui import static
-from radraft.ui.pages.figures import (
-    PAGE,
-    Drawn,
-    picked,
-)
+from radraft.ui.pages.figures import PAGE, Drawn, picked
 from radraft.ui.pages.site_quality.page import fragment
-from radraft.ui.pages.site_quality.table import (
-    coded,
-    to_csv,
-)
+from radraft.ui.pages.site_quality.table import coded, to_csv
 
 if TYPE_CHECKING:
     from radraft.pipeline.service import Service

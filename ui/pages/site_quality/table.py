@@ -10,18 +10,11 @@ from collections.abc import Callable, Iterable
 
 from radraft.eval.report.markdown import table
 from radraft.eval.values import Lang
-from radraft.pipeline.site_quality import (
-    Record,
-    SiteQuality,
-)
+from radraft.pipeline.site_quality import Record, SiteQuality
 from radraft.studies.quality.values import Verdict
 from radraft.ui.pages.flywheel.words import percent
 from radraft.ui.pages.site_quality.plots import named
-from radraft.ui.pages.site_quality.words import (
-    label,
-    sentence,
-    word,
-)
+from radraft.ui.pages.site_quality.words import label, sentence, word
 
 COLUMNS = (
     *("site", "week", "monday", "device", "operator", "studies"),
