@@ -29,8 +29,7 @@ def signed_version(
     examination. ReportError with the code of the first blocking issue (`reports.check`), or
     `author_invalid`; ValueError for a naive `now`.
     """
-    if now.tzinfo is None:
-        raise ValueError("an instant needs a time zone")
+    signed_at = utc(now)
     author = checked_name(author)
     reviewer = None if reviewer is None else checked_name(reviewer)
     for issue in check(current.report, draft, prior_given=prior_given):
@@ -45,11 +44,18 @@ def signed_version(
             draft_sha=draft.request_sha if draft is not None and drafted else None,
             author=author,
             reviewer=reviewer,
-            signed_at=now.astimezone(UTC),
+            signed_at=signed_at,
             supersedes=None if before is None else before.content_sha,
             content_sha="",
         )
     )
+
+
+def utc(now: datetime) -> datetime:
+    """Return `now` in UTC. ValueError for a time without a zone."""
+    if now.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    return now.astimezone(UTC)
 
 
 def verify(signed: SignedReport) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from radraft.prompts.build import gave_priors
 from radraft.reports import codec
 from radraft.reports.lifecycle import Move, transition
-from radraft.reports.sign import signed_version
+from radraft.reports.sign import signed_version, utc
 from radraft.reports.values import ReportState, SignedReport
 from radraft.store import drafts
 from radraft.store.reports import locked, require_revision
@@ -31,6 +31,7 @@ def sign(
     As `reports.sign.signed_version`; also ReportError `report_is_signed` and RevisionConflict when
     somebody saved in between.
     """
+    now = utc(now)
     row, current = locked(session, case_id)
     # Whoever signs what nobody edited has reviewed it all the same.
     state = transition(transition(ReportState(row.state), Move.REVIEW), Move.SIGN)

@@ -36,7 +36,7 @@ ONLY_IN = {
     "langchain_core": ("llm/followup.py",),
     "langchain_openai": ("llm/followup.py",),
     "open_clip": ("vision_encoder/",),
-    "pydicom": ("studies/", "exchange/"),
+    "pydicom": ("studies/", "exchange/", "bench/"),
     "imagecodecs": ("studies/",),
 }
 

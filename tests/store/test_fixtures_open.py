@@ -19,11 +19,10 @@ from sqlalchemy.exc import DBAPIError
 
 from radraft.core import canonical
 from radraft.core.settings import Settings
-from radraft.finetune import pairs
 from radraft.finetune.adapt import keys, peft_files, travel
 from radraft.llm import checkpoint
 from radraft.llm.profiles import load_profile
-from radraft.reports import editing, sign
+from radraft.reports import sign
 from radraft.store import (
     adapter_files,
     adapters,
@@ -32,10 +31,13 @@ from radraft.store import (
     choices,
     drafts,
     images,
+    pairs,
     priors,
     quality,
     questions,
+    reports,
     shadow,
+    signatures,
 )
 from radraft.store.database import Store, open_store
 from radraft.store.tables import Base
@@ -135,7 +137,7 @@ def test_every_draft_and_working_report_is_read(made: Made) -> None:
                     assert texts(found["report"]) == kept.pop("texts")
                     assert {name: found[name] for name in kept} == kept
             if wanted["working"] is not None:
-                working = canonical.plain(editing.current(session, case_id))
+                working = canonical.plain(reports.current(session, case_id))
                 assert texts(working["report"]) == wanted["working"].pop("texts")
                 assert {name: working[name] for name in wanted["working"]} == wanted["working"]
 
@@ -145,7 +147,7 @@ def test_every_signed_version_is_read(made: Made) -> None:
              "content_sha")  # fmt: skip
     with made.store.read() as session:
         for case_id, wanted in made.expected["cases"].items():
-            found = [canonical.plain(signed) for signed in sign.versions(session, case_id)]
+            found = [canonical.plain(signed) for signed in signatures.versions(session, case_id)]
             sealed = [json.loads(content) for content in wanted["signed"]]
             assert [{name: one[name] for name in whole} for one in found] == [
                 {name: one[name] for name in whole} for one in sealed
@@ -181,7 +183,9 @@ def test_a_report_signed_by_any_earlier_version_verifies(name: str, tmp_path: Pa
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
     store = open_store(Settings(data_dir=folder))
     with store.read() as session:
-        every = [signed for case in expected["cases"] for signed in sign.versions(session, case)]
+        every = [
+            signed for case in expected["cases"] for signed in signatures.versions(session, case)
+        ]
     store.close()
     assert len(every) >= 5
     assert [sign.verify(signed) for signed in every] == [True] * len(every)
@@ -191,8 +195,8 @@ def test_a_next_version_is_signed_in_a_store_made_before(made: Made) -> None:
     case_id = made.expected["roles"]["signed_twice"]
     before = json.loads(made.expected["cases"][case_id]["signed"][-1])
     with made.store.begin() as session:
-        now = editing.amend(session, case_id, editor="李复核")
-        signed = sign.sign(
+        now = reports.amend(session, case_id, editor="李复核")
+        signed = signatures.sign(
             session,
             case_id,
             base_revision=now.revision,
