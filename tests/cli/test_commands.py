@@ -1,15 +1,26 @@
-"""The command line as a person or a script runs it: a process of its own."""
+"""The command line as a person or a script runs it.
+
+Most tests call the command in this process: what it prints, writes and ends with is the same, and
+a process of its own would import everything anew. Where the process is the promise, `process`.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
+
+from radraft.cli.main import app
 
 pytestmark = pytest.mark.slow
 
@@ -17,13 +28,50 @@ ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "demo" / "studies"
 
 
-def radraft(data_dir: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+@dataclass(frozen=True)
+class Done:
+    """How a command ended and what it wrote."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def radraft(data_dir: Path, *arguments: str | Path) -> Done:
+    """`radraft ARGUMENTS` in this process."""
+    with _own_log():
+        result = CliRunner().invoke(
+            app,
+            [str(argument) for argument in arguments],
+            env={"RADRAFT_DATA_DIR": str(data_dir)},
+            catch_exceptions=False,
+            prog_name="radraft",
+        )
+    return Done(result.exit_code, result.stdout, result.stderr)
+
+
+@contextmanager
+def _own_log() -> Iterator[None]:
+    """The next command, with another data folder, writes a log of its own."""
+    logger = logging.getLogger("radraft")
+    before, level = list(logger.handlers), logger.level
+    try:
+        yield
+    finally:
+        for handler in set(logger.handlers) - set(before):
+            logger.removeHandler(handler)
+            handler.close()
+        logger.setLevel(level)
+
+
+def process(data_dir: Path, *arguments: str | Path) -> Done:
+    """`radraft ARGUMENTS` in a process of its own, in which every warning is an error."""
     environment = {
         **os.environ,
         "RADRAFT_DATA_DIR": str(data_dir),
         "PYTHONWARNINGS": "error",
     }
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", "from radraft.cli import main; main()", *map(str, arguments)],
         capture_output=True,
         text=True,
@@ -31,10 +79,15 @@ def radraft(data_dir: Path, *arguments: str | Path) -> subprocess.CompletedProce
         check=False,
         timeout=300,
     )
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def answer(data_dir: Path, *arguments: str | Path, code: int = 0) -> dict[str, Any]:
-    done = radraft(data_dir, *arguments, "--json")
+    """What `radraft ARGUMENTS --json` prints; it ends with `code`."""
+    return _value(radraft(data_dir, *arguments, "--json"), code)
+
+
+def _value(done: Done, code: int) -> dict[str, Any]:
     assert done.returncode == code, done.stdout + done.stderr
     value = json.loads(done.stdout)
     assert isinstance(value, dict)
@@ -93,7 +146,7 @@ def test_bad_files_do_not_stop_the_good_ones(tmp_path: Path) -> None:
 def test_a_single_bad_file_is_an_error_with_its_name(tmp_path: Path) -> None:
     bad = tmp_path / "empty.dcm"
     bad.touch()
-    error = answer(tmp_path / "data", "draft", bad, code=1)["error"]
+    error = _value(process(tmp_path / "data", "draft", bad, "--json"), 1)["error"]
     assert error["file"].endswith("empty.dcm")
     assert error["message_zh"] != error["message_en"]
 
@@ -140,7 +193,7 @@ def test_doctor_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_no_identity_in_any_log(tmp_path: Path) -> None:
     from pydicom import dcmread
 
-    (case,) = answer(tmp_path, "ingest", ct())["cases"]
+    (case,) = _value(process(tmp_path, "ingest", ct(), "--json"), 0)["cases"]
     header = dcmread(ct(), stop_before_pixels=True)
     logs = "".join(p.read_text(encoding="utf-8") for p in (tmp_path / "logs").glob("*.log*"))
     assert case in logs
