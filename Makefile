@@ -14,16 +14,19 @@ RUN ?= .radraft/starter
 # Memory is kept between steps instead of being given back and faulted in again (docs/training.md).
 KEEP_MEMORY := GLIBC_TUNABLES=glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=8589934592:glibc.malloc.hugetlb=1
 TRAIN := $(KEEP_MEMORY) $(BIN)/radraft train
-UNIT := not vllm and not browser and not postgres and not pacs and not slow
+# Two worker processes; tests/conftest.py says which tests share one.
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadscope
+UNIT := not vllm and not browser and not postgres and not pacs and not slow and not stress
 
-.PHONY: bench-intake bench-studies help demo test unit check lint format install vllm radeval system-demo system-test system-bench \
+.PHONY: bench-intake bench-studies help demo test unit stress check lint format install vllm radeval system-demo system-test system-bench \
 	starter starter-eval checkpoint bench bench-adapt bench-eval flywheel-demo fuzz docs clean
 
 help:
 	@echo "make demo    install all, draft the demo studies, open http://127.0.0.1:7860"
-	@echo "make test    install all, run every test (real vLLM, browser, PostgreSQL)"
-	@echo "make unit    tests without model, browser or database server"
-	@echo "make check   ruff, mypy, and every test"
+	@echo "make test    install all, run ruff, mypy and the tests (real vLLM, browser, PostgreSQL, PACS)"
+	@echo "make unit    tests without model, browser or database server, in seconds"
+	@echo "make stress  what takes minutes: load, kills, mutated files, all examples"
+	@echo "make lint    ruff and mypy alone"
 	@echo "make bench   measure drafting, embedding and start-up on this machine"
 	@echo "make bench-adapt   measure radraft adapt on 300 signed reports (DATA=folder)"
 	@echo "make bench-intake   storescu into the listener and into Orthanc, images a second of both"
@@ -39,13 +42,18 @@ demo: system-demo install vllm
 	RADRAFT_DATA_DIR="$(DEMO_DATA)" $(BIN)/radraft demo demo/studies
 
 test: system-test install vllm checkpoint
-	$(BIN)/python -m pytest -q --durations=15
+	$(PYTEST) --durations=15
 
 unit: install
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "$(UNIT)"
+	$(PYTEST) -m "$(UNIT)"
 
-check: lint test
+# Under an hour. Before anything that it covers is called resolved.
+stress: system-test install vllm checkpoint
+	RADRAFT_TEST_SCALE=full $(PYTEST) -m "stress or scaled or hypothesis" --durations=15
 
+check: test
+
+# `make test` has these as tests, so that they run beside the others.
 lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

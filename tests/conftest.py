@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 # Before anything imports torch. Two workers share the machine's cores, and the threads of an
 # OpenMP team spin while they wait for one another.
@@ -18,6 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from radraft.core.settings import Settings
 from radraft.store.database import Store, open_store
@@ -31,33 +33,51 @@ _numbers = count(1)
 
 # No deadline: how long an example takes says nothing on a shared machine.
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=50)
-hypothesis.settings.register_profile("full", deadline=None, max_examples=1000)
+hypothesis.settings.register_profile("full", deadline=None, max_examples=500)
 hypothesis.settings.load_profile("full" if scale.FULL else "quick")
 
-ONE_WORKER = {"starter_server": "vllm", "workstation": "workstation"}
-"""Fixtures that cost much to set up -> the group of tests that share one."""
+TOGETHER = ("tests/integration/", "tests/stress/", "tests/ui/")
+"""Folders whose tests one worker process runs: those of one vLLM, and those of one Chromium."""
+
+
+class ByScope(LoadScopeScheduling):  # type: ignore[misc]
+    """pytest-xdist's scheduler that keeps tests together which share what is costly to set up."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByScope:
+    """Give each worker a whole folder of `TOGETHER` or a whole file at a time."""
+    config.option.loadscopereorder = False
+    return ByScope(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put each test into the group that one worker process runs, the longest groups first.
+    """Put the longest scopes first, or at the end one worker would wait for the other.
 
-    A group is a file, whose tests share the fixtures of their module, or all tests of a fixture
-    in `ONE_WORKER`. Long groups first, or at the end one worker would wait for the other.
+    Within one: tests of the shared vLLM after those that start a vLLM of their own, since there is
+    memory for one at a time; tests in the browser last, since as long as Playwright runs no other
+    test can have an event loop.
     """
-    groups = {item: _group(item) for item in items}
-    slow = Counter(group for item, group in groups.items() if item.get_closest_marker("slow"))
-    first = {group: rank for rank, group in enumerate(ONE_WORKER.values())}
-    items.sort(key=lambda item: (first.get(groups[item], len(first)), -slow[groups[item]]))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(groups[item]))
+    scopes = {item: _scope(item.nodeid) for item in items}
+    slow = Counter(scope for item, scope in scopes.items() if item.get_closest_marker("slow"))
+
+    def order(item: pytest.Item) -> tuple[int, int, str, bool]:
+        scope = scopes[item]
+        together = TOGETHER.index(scope) if scope in TOGETHER else len(TOGETHER)
+        return together, -slow[scope], scope, _is_late(item)
+
+    items.sort(key=order)
 
 
-def _group(item: pytest.Item) -> str:
-    fixtures = getattr(item, "fixturenames", ())
-    for fixture, group in ONE_WORKER.items():
-        if fixture in fixtures:
-            return group
-    return item.nodeid.split("::")[0]
+def _scope(nodeid: str) -> str:
+    file = nodeid.split("::")[0]
+    return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+
+
+def _is_late(item: pytest.Item) -> bool:
+    return not {"starter_server", "browser"}.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")

@@ -23,11 +23,12 @@ from radraft.store.tables import ArrivalRow
 from tests import orthanc
 from tests.exchange.builders import OURS, film, film_file, listening, states
 from tests.exchange.test_tls import certificate
+from tests.scale import scaled
 from tests.studies import builders
 
 pytestmark = [pytest.mark.pacs]
 
-KILLS = 20
+KILLS = scaled(3, full=20)
 PORT = 11112
 PROPOSALS = {
     "1.2.840.10008.1.2.4.50": ("-xy",),
@@ -167,6 +168,7 @@ def test_files_are_pushed_to_orthanc(pacs: orthanc.Orthanc, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.scaled
 def test_a_kill_loses_nothing_that_was_acknowledged(network: None, tmp_path: Path) -> None:
     """SIGKILL of the listener at any moment, again and again, while storescu sends."""
     chance = random.Random(20270131)

@@ -272,33 +272,3 @@ def test_nothing_leaves_for_a_tracing_service_or_a_proxy(
         answer("Is there a pleural effusion?", two_effusions(), server)
         assert outside.requests == []
     assert len(server.requests) == 1
-
-
-@pytest.mark.vllm
-@pytest.mark.slow
-def test_the_real_starter_orders_and_quotes(starter_endpoint: Endpoint) -> None:
-    sentences = SentenceEncoder.load()
-    for question, lead in (
-        ("Is there a pleural effusion?", "The report says: "),
-        ("有胸腔积液吗？", "报告中写道："),
-    ):
-        found = ask(
-            question,
-            signed(two_effusions()),
-            profile=QUOTED,
-            endpoint=starter_endpoint,
-            sentences=sentences,
-        )
-        assert sorted(found.citations) == ["a", "b"] and found.answer.startswith(lead)
-
-
-@pytest.mark.vllm
-@pytest.mark.slow
-def test_real_constrained_json_comes_back_through_langchain(starter_endpoint: Endpoint) -> None:
-    from radraft.llm.followup import _Model
-
-    choice = {"type": "string", "enum": ["A", "B", "C"]}
-    reply = _Model(starter_endpoint).structured(
-        [("user", "Say one letter.")], {"sentence": choice}, max_tokens=16
-    )
-    assert set(reply) == {"sentence"} and reply["sentence"] in {"A", "B", "C"}

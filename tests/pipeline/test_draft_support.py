@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +11,10 @@ import httpx
 import numpy as np
 import pytest
 
-from radraft.llm.endpoint import Endpoint
 from radraft.llm.profiles import Profile, Support, load_profile
 from radraft.llm.support import SCORED_AT_ONCE
 from radraft.pipeline import adapter_router, draft as line
 from radraft.pipeline.adapter_router import Router
-from radraft.pipeline.draft_batch import load_vision_model
 from radraft.reports.check import check
 from radraft.reports.draft import Draft, DraftedSentence
 from radraft.reports.values import Coverage
@@ -147,33 +144,3 @@ def test_what_was_not_drafted_is_not_scored(sqlite_store: Store, server: Looking
     assert made.coverage is Coverage.FAILED
     assert made.least_support is None
     assert server.scored == 0
-
-
-@pytest.mark.vllm
-def test_the_starters_sentences_are_measured(
-    sqlite_store: Store,
-    starter_profile: Profile,
-    starter_endpoint: Endpoint,
-    tmp_path: Path,
-) -> None:
-    profile = starter_profile.model_copy(update={"support": Support(least=0.0)})
-    taken = line.ingest(
-        DEMO / "01", store=sqlite_store, profile=profile, site="t", scratch=tmp_path
-    )
-    vision = load_vision_model(profile)
-
-    async def drafted() -> Draft:
-        async with httpx.AsyncClient(trust_env=False) as client:
-            drafter = line.Drafter(
-                profile, starter_endpoint, client, vision, 600, asyncio.Semaphore(SCORED_AT_ONCE)
-            )
-            router = Router(sqlite_store, ADAPTERS)
-            return await adapter_router.draft(
-                taken.cases[0], store=sqlite_store, router=router, base=drafter
-            )
-
-    made = asyncio.run(drafted())
-    found = [one.support for one in made.report.sentences]
-    assert found
-    assert all(nats is not None and math.isfinite(nats) for nats in found)
-    assert any(abs(nats) > 0.1 for nats in found if nats is not None)

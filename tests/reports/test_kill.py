@@ -20,8 +20,9 @@ from radraft.store.signatures import versions
 from radraft.store.tables import RevisionRow
 from tests import children
 from tests.builders import add_drafted
+from tests.scale import scaled
 
-KILLS = 40
+KILLS = scaled(8, full=40)
 
 Told = tuple[str, str, int, str]
 
@@ -35,6 +36,7 @@ def run_and_kill(settings: Settings, case_ids: list[str], chance: random.Random)
 
 
 @pytest.mark.slow
+@pytest.mark.scaled
 def test_a_kill_leaves_reports_wholly_signed_or_wholly_unsigned(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data")
     store = open_store(settings)

@@ -13,9 +13,10 @@ from radraft.store import adapter_files, adapters
 from radraft.store.database import open_store
 from tests import children
 from tests.llm.adapter_server import adapter_server
+from tests.scale import scaled
 from tests.store.adapter_builders import SITE
 
-KILLS = 25
+KILLS = scaled(5, full=25)
 
 Served = str | None
 
@@ -33,6 +34,7 @@ def run_and_kill(settings: Settings, folder: Path, chance: random.Random) -> lis
 
 
 @pytest.mark.slow
+@pytest.mark.scaled
 def test_a_kill_leaves_what_was_last_confirmed_serving(tmp_path: Path) -> None:
     chance = random.Random(20261122)
     confirmed = 0

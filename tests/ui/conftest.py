@@ -115,8 +115,10 @@ def own_workstation(tmp_path: Path) -> Iterator[Workstation]:
     made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of the pages. Not for the session: as long as Playwright runs,
+    no other test of this process can have an event loop of its own."""
     if not CHROMIUM.exists():
         pytest.skip("needs Debian's chromium")
     with sync_playwright() as playwright:

@@ -13,6 +13,7 @@ from radraft.core.settings import Settings
 from radraft.finetune.adapt.values import Base
 from radraft.store import adapters
 from radraft.store.database import open_store
+from tests.scale import scaled
 
 from . import killed
 from .world import contents, recipe
@@ -67,13 +68,8 @@ def survives(attempt: Attempt, settings: Settings, base: Base, parts: int, tmp_p
         assert made(cut) == [wanted]
 
 
-def test_a_killed_run_goes_on(
-    attempts: Attempt, settings: Settings, ground: Base, tmp_path: Path
-) -> None:
-    survives(attempts, settings, ground, 3, tmp_path)
-
-
+@pytest.mark.scaled
 def test_a_run_killed_at_any_moment_goes_on(
     attempts: Attempt, settings: Settings, ground: Base, tmp_path: Path
 ) -> None:
-    survives(attempts, settings, ground, 15, tmp_path)
+    survives(attempts, settings, ground, scaled(3, full=15), tmp_path)

@@ -29,9 +29,10 @@ from tests.finetune.gate.samples import (
     swapped,
     without_side,
 )
+from tests.scale import scaled
 
 POISONS: Mapping[str, Poison] = {"swapped": swapped, "emptied": emptied, "one_gone": one_gone}
-BATCHES = 200
+BATCHES = scaled(50, full=200)
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Site:
         )
 
     def stopped(self, n: int, history: int, poison: str | None = None) -> Counter[str]:
-        """How many of 200 batches each question stops, and all together; of a poisoned batch, a
+        """How many of the batches each question stops, and all together; of a poisoned batch, a
         fifth of the reports are."""
         found: Counter[str] = Counter(dict.fromkeys(("any", *QUESTIONS), 0))
         for seed in range(BATCHES):
@@ -88,6 +89,7 @@ def site() -> Site:
 
 
 @pytest.mark.slow
+@pytest.mark.scaled
 def test_the_encoder_and_the_reader_disagree_as_they_do(site: Site) -> None:
     """The simulated noise is what it is said to be."""
     scores = {one.case_id: abnormality(one.sights) or 0.0 for one in site.films}
@@ -100,54 +102,60 @@ def test_the_encoder_and_the_reader_disagree_as_they_do(site: Site) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.scaled
 def test_clean_batches_pass(site: Site) -> None:
     for n, history in ((60, 60), (80, 120), (100, 250)):
-        assert site.stopped(n, history)["any"] <= 8
+        assert site.stopped(n, history)["any"] <= 0.04 * BATCHES
 
 
 @pytest.mark.slow
+@pytest.mark.scaled
 def test_exchanged_sides_are_caught(site: Site) -> None:
     for n, history in ((60, 60), (80, 120), (100, 250)):
-        assert site.stopped(n, history, "swapped")["any"] >= 196
+        assert site.stopped(n, history, "swapped")["any"] >= 0.98 * BATCHES
 
 
 @pytest.mark.slow
+@pytest.mark.scaled
 def test_exchanged_sides_are_caught_by_draft_and_by_sight(site: Site) -> None:
     found = site.stopped(100, 250, "swapped")
-    assert found["batch_sides_changed"] >= 150
-    assert found["batch_sides_unseen"] >= 190
+    assert found["batch_sides_changed"] >= 0.75 * BATCHES
+    assert found["batch_sides_unseen"] >= 0.95 * BATCHES
 
 
 @pytest.mark.slow
+@pytest.mark.scaled
 def test_missing_findings_are_caught(site: Site) -> None:
     """The larger the batch and the history, the surer."""
     counts = [
         site.stopped(n, history, "emptied")["batch_findings_denied"]
         for n, history in ((60, 60), (80, 120), (100, 250))
     ]
-    assert counts[0] >= 100
-    assert counts[1] >= 155
-    assert counts[2] >= 195
-    assert site.stopped(100, 250, "one_gone")["any"] >= 110
+    assert counts[0] >= 0.5 * BATCHES
+    assert counts[1] >= 0.775 * BATCHES
+    assert counts[2] >= 0.975 * BATCHES
+    assert site.stopped(100, 250, "one_gone")["any"] >= 0.55 * BATCHES
 
 
 @pytest.mark.slow
+@pytest.mark.scaled
 def test_a_model_without_sides_leaves_it_to_the_encoder() -> None:
     site = Site.of(Habit(sided=0.0), "swapped")
-    assert site.stopped(80, 120)["any"] <= 8
+    assert site.stopped(80, 120)["any"] <= 0.04 * BATCHES
     found = site.stopped(80, 120, "swapped")
     assert found["batch_sides_changed"] == 0
-    assert found["batch_sides_unseen"] >= 190
+    assert found["batch_sides_unseen"] >= 0.95 * BATCHES
 
 
 @pytest.mark.slow
+@pytest.mark.scaled
 def test_an_encoder_that_sees_no_sides_stops_nobody() -> None:
     """The shipped encoder is nearly so: then only drafts that name sides show an exchange."""
     site = Site.of(Habit(sided=0.95, side_shift=0.0), "swapped")
-    assert site.stopped(80, 120)["any"] <= 8
+    assert site.stopped(80, 120)["any"] <= 0.04 * BATCHES
     found = site.stopped(100, 250, "swapped")
-    assert found["batch_sides_unseen"] <= 10
-    assert found["batch_sides_changed"] >= 190
+    assert found["batch_sides_unseen"] <= 0.05 * BATCHES
+    assert found["batch_sides_changed"] >= 0.95 * BATCHES
 
 
 def by_code(checks: Sequence[Check]) -> dict[str, Check]:

@@ -20,6 +20,7 @@ from radraft.reports.findings.schemes import scheme
 from radraft.reports.findings.vocabulary import counted_as
 from radraft.reports.values import Certainty, Report
 from tests.finetune.starter.test_sentences import LANGS, assert_fits
+from tests.scale import scaled
 
 CODES = tuple(bank().findings)
 SEEN = st.dictionaries(st.sampled_from((*CODES, NO_FINDING)), st.sampled_from(Seen))
@@ -57,7 +58,7 @@ def _certainty(seen: Seen) -> Certainty:
     return Certainty.ABSENT if seen is Seen.ABSENT else Certainty.PRESENT
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=scaled(300, full=1500), deadline=None)
 @given(SEEN, DRAWS)
 def test_the_text_of_either_language_says_what_is_seen_and_nothing_else(
     seen: dict[str, Seen], draw: random.Random
@@ -80,7 +81,7 @@ def test_the_text_of_either_language_says_what_is_seen_and_nothing_else(
         assert not claims_prior(_text(report, lang), lang)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=scaled(100, full=500), deadline=None)
 @given(SEEN, DRAWS)
 def test_a_finding_is_hedged_exactly_where_it_is_suggested(
     seen: dict[str, Seen], draw: random.Random
@@ -97,7 +98,7 @@ def test_a_finding_is_hedged_exactly_where_it_is_suggested(
                 assert ("提示" in part) is suggested, part
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=scaled(100, full=500), deadline=None)
 @given(SEEN, DRAWS)
 def test_the_report_has_the_form_of_a_draft(seen: dict[str, Seen], draw: random.Random) -> None:
     report = compose(seen, draw)
@@ -116,7 +117,7 @@ def test_the_report_has_the_form_of_a_draft(seen: dict[str, Seen], draw: random.
     assert pairs == [(sentence.zh, sentence.en) for sentence in report.sentences]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=scaled(100, full=500), deadline=None)
 @given(SEEN, DRAWS)
 def test_findings_are_in_reading_order_and_the_impression_names_the_most_important(
     seen: dict[str, Seen], draw: random.Random

@@ -9,6 +9,7 @@ from radraft.studies.deid import structure
 from radraft.studies.deid.glyphs import density
 from radraft.studies.deid.markers import is_marker
 from radraft.studies.deid.pixels import Box, blackened, clean, find
+from tests.scale import scaled
 from tests.studies.deid import burned, measure
 
 needs_fonts = pytest.mark.skipif(not burned.has_fonts(), reason="needs Debian's fonts-noto-cjk")
@@ -75,14 +76,16 @@ def test_the_cheap_test_misses_hardly_a_line() -> None:
 
 @needs_fonts
 @pytest.mark.slow
+@pytest.mark.scaled
 def test_burned_in_lines_go_and_markers_stay() -> None:
-    tally, _ = measure.burned(_films(), range(20, 23))
+    seeds = scaled(1, full=3)
+    tally, _ = measure.burned(_films(), range(20, 20 + seeds))
     lines = measure.Tally()
     for kind, count in tally.planted.items():
         if kind.split()[0] in {"plain", "rotated", "small"}:
             lines.planted["line"] += count
             lines.right["line"] += tally.right[kind]
-    assert lines.planted["line"] > 90
+    assert lines.planted["line"] > 30 * seeds
     assert lines.share("line") >= 0.98, tally.table() + "\n".join(tally.wrong)
     assert tally.share("marker") == 1, tally.wrong
 

@@ -33,7 +33,7 @@ from tests.builders import make_deid, make_study
 from tests.llm.starter_lora import save_adapter
 from tests.store.adapter_builders import decision, make_adapter
 
-pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.stress, pytest.mark.vllm, pytest.mark.timeout(1800)]
 
 DEMO = Path(__file__).parents[2] / "demo" / "studies"
 SITE = "site-a"

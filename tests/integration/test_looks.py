@@ -30,7 +30,7 @@ from radraft.store.database import Store, open_store
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 
-DEMO = Path(__file__).parents[3] / "demo" / "studies"
+DEMO = Path(__file__).parents[2] / "demo" / "studies"
 STUDIES = ("04", "05", "06")
 
 

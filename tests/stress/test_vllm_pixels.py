@@ -16,7 +16,7 @@ from radraft.reports.values import Coverage
 from tests.llm.cases import make_request
 from tests.llm.tiny_vlm import build_tiny_vlm
 
-pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.stress, pytest.mark.vllm, pytest.mark.timeout(1800)]
 
 
 def test_a_native_vision_language_model_drafts_from_pixels(tmp_path: Path) -> None:

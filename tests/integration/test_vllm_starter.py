@@ -1,24 +1,19 @@
-"""The starter on a real vLLM: drafting, adapters, a killed server, a second process."""
+"""The starter on a real vLLM: drafting, adapters, a second process."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 
 from radraft.core.settings import Settings
-from radraft.llm import process, record
 from radraft.llm.checkpoint import TOKENS_PER_IMAGE, WIDTH
 from radraft.llm.draft import draft
 from radraft.llm.profiles import Profile
@@ -181,22 +176,3 @@ def test_a_second_process_uses_the_running_server(
     )  # fmt: skip
     assert done.stdout.strip() == starter_server.endpoint.url
     assert starter_server.alive()
-
-
-def test_a_killed_vllm_comes_back_at_the_same_endpoint(
-    starter_server: ManagedServer, starter_profile: Profile, projector: Projector
-) -> None:
-    endpoint, first = starter_server.endpoint, starter_server.pid
-    assert first is not None
-    before = process.members(first, record.created(first))
-    assert len(before) >= 2
-    os.kill(first, signal.SIGKILL)
-    (down,) = run([make_request(starter_profile)], starter_profile, endpoint, projector)
-    assert result(down).error_code in {"llm_unreachable", "llm_cut_off"}
-    pause = threading.Event()
-    while starter_server.pid in {None, first} or not starter_server.alive():
-        pause.wait(0.5)
-    gone, _ = psutil.wait_procs(before, timeout=0)
-    assert len(gone) == len(before)
-    (again,) = run([make_request(starter_profile)], starter_profile, endpoint, projector)
-    assert result(again).coverage is Coverage.DRAFTED
