@@ -35,7 +35,7 @@ def ingest(path: Path, out: Output) -> None:
 def take_in(path: Path, context: Context, out: Output) -> IngestResult:
     """Ingest with a progress bar."""
     from radraft.pipeline import draft
-    from radraft.pipeline.encoders import looking
+    from radraft.pipeline.encoders import extractor_loader
 
     with out.progress() as progress:
         task = progress.add_task("Taking in studies", total=None)
@@ -45,7 +45,7 @@ def take_in(path: Path, context: Context, out: Output) -> IngestResult:
             profile=context.profile,
             site=context.settings.site,
             scratch=context.settings.data_dir / "scratch",
-            seen=looking(context.store),
+            load_extractor=extractor_loader(context.store),
             on_study=lambda done, total: progress.update(task, completed=done, total=total),
         )
 

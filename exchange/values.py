@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from radraft.core.errors import RadraftError
 from radraft.studies.values import Rejection
@@ -23,8 +24,8 @@ class PacsError(RadraftError):
     """A PACS that cannot be reached, refuses, or answers what is not DICOMweb."""
 
 
-class Outcome(StrEnum):
-    """What became of an object that was offered to the inbox."""
+class KeepOutcome(StrEnum):
+    """What became of an object that was offered to a sink."""
 
     STORED = "stored"
     KNOWN = "known"
@@ -52,6 +53,16 @@ class Incoming:
         found = hashlib.sha256(self.syntax.encode("utf-8", "replace") + b"\n")
         found.update(self.data_set)
         return found.hexdigest()
+
+
+class ObjectSink(Protocol):
+    """Takes the objects that clients and servers receive. Threads may share it."""
+
+    def keep(self, incoming: Incoming, *, source: str, site: str) -> KeepOutcome:
+        """Store `incoming`; on return it is durable, whatever the outcome.
+
+        OSError or SQLAlchemyError where it could not be; then nothing of it is left.
+        """
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,10 @@ from radraft.pipeline.eligibility import barred, save
 from radraft.store import cases, images, priors, quality
 from radraft.studies.choose.frames import cleaned
 from radraft.studies.deidentify import deidentify
+from radraft.studies.features import FeatureExtractor
 from radraft.studies.key_images import key_images
 from radraft.studies.quality.check import check
-from radraft.studies.quality.judge import Seen, judge
+from radraft.studies.quality.judge import judge
 from radraft.studies.read import read
 from radraft.studies.values import Rejection, Study
 
@@ -46,23 +47,23 @@ def ingest(
     profile: Profile,
     site: str,
     scratch: Path,
-    seen: Callable[[], Seen | None] = lambda: None,
+    load_extractor: Callable[[], FeatureExtractor | None] = lambda: None,
     judging: bool = True,
     on_study: Callable[[int, int], None] | None = None,
 ) -> IngestResult:
     """Take in a file, folder, zip or DICOMDIR; what is bad in it is rejected, the rest goes on.
 
-    Images of a study that was taken in before are added to its case (`late.add`). `seen` gives the
-    encoder that chooses slices and judges quality; without one rules decide alone. A study outside
-    the profile's coverage, or too poor to draft from, gets its skeleton and plain statement here;
-    the others wait for a draft. `judging=False` drafts from anything: an evaluation asks about
-    every film. `on_study(done, total)` is called after each study.
+    Images of a study that was taken in before are added to its case (`late.add`). The encoder that
+    `load_extractor` gives chooses slices and judges quality; without one rules decide alone. A
+    study outside the profile's coverage, or too poor to draft from, gets its skeleton and plain
+    statement here; the others wait for a draft. `judging=False` drafts from anything: an evaluation
+    asks about every film. `on_study(done, total)` is called after each study.
     """
     new: list[str] = []
     known: list[str] = []
     stored: set[Path] = set()
     refused: list[tuple[Path, str]] = []
-    arrival = _Arrival(store, profile, site, seen, judging)
+    arrival = _Arrival(store, profile, site, load_extractor, judging)
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch) as work_dir:
         found = read(path, Path(work_dir))
@@ -98,7 +99,7 @@ class _Arrival:
     store: Store
     profile: Profile
     site: str
-    seen: Callable[[], Seen | None]
+    load_extractor: Callable[[], FeatureExtractor | None]
     judging: bool
 
     def take_in(self, study: Study, work_dir: Path) -> late_images.Added:
@@ -142,11 +143,11 @@ class _Arrival:
         """Everything about a study that needs no transaction."""
         checked = check(study)
         deid = deidentify(checked, self.store.secret)
-        seen = self.seen()
+        extractor = self.load_extractor()
         budget = self.profile.vllm.max_images
-        chosen = key_images(deid, budget=budget, seen=seen, clean=cleaned)
+        chosen = key_images(deid, budget=budget, extractor=extractor, clean=cleaned)
         images.save(self.store.objects, chosen)
-        judged = judge(checked, chosen, seen) if self.judging else None
+        judged = judge(checked, chosen, extractor) if self.judging else None
         return late_images.Ready(checked, deid, chosen, judged)
 
     def _open(self, session: Session, ready: late_images.Ready) -> None:

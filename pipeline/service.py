@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from radraft.llm.sentences import SentenceEncoder
     from radraft.llm.server import Endpoint
     from radraft.store.database import Store
-    from radraft.studies.quality.judge import Seen
+    from radraft.studies.features import FeatureExtractor
 
 LlmState = Literal["ready", "starting", "down", "off"]
 
@@ -85,7 +85,7 @@ class Service:
         llm: Llm = NO_LLM,
         partial: Callable[[str], tuple[DraftedSentence, ...]] = lambda case_id: (),
         wake: Callable[[], None] = lambda: None,
-        seen: Callable[[], Seen | None] = lambda: None,
+        load_extractor: Callable[[], FeatureExtractor | None] = lambda: None,
     ) -> None:
         self.store = store
         self.settings = settings
@@ -93,7 +93,7 @@ class Service:
         self._llm = llm
         self._partial = partial
         self._wake = wake
-        self._seen = seen
+        self._load_extractor = load_extractor
         self.choosing = Choosing(store, settings, profile, wake)
         self._sentences: SentenceEncoder | None = None
         self._sentences_lock = threading.Lock()
@@ -205,7 +205,7 @@ class Service:
             profile=self.profile,
             site=self.settings.site,
             scratch=self.settings.data_dir / "scratch",
-            seen=self._seen,
+            load_extractor=self._load_extractor,
         )
         self._wake()
         return result

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radraft.core.errors import EvalError, RadraftError, StudyRejected
+from radraft.core.file_hash import file_sha256
 from radraft.eval.values import SetItem
 from radraft.pipeline import draft
 from radraft.store import cases
@@ -57,8 +58,7 @@ def content_sha(study: Path) -> str:
     digest = hashlib.sha256()
     folder = study.is_dir()
     for path in sorted(p for p in study.rglob("*") if p.is_file()) if folder else [study]:
-        with path.open("rb") as file:
-            sha = hashlib.file_digest(file, "sha256").hexdigest()
+        sha = file_sha256(path)
         name = path.relative_to(study).as_posix() if folder else ""
         digest.update(f"{sha} {name}\n".encode())
     return digest.hexdigest()
