@@ -36,8 +36,8 @@ def keep_file(path: Path, sink: ObjectSink, *, source: str, site: str) -> KeepOu
             return sink.keep(incoming, source=source, site=site)
 
 
-def sha256_of(path: Path) -> str:
-    """The hash that `Incoming` gives the object in the file `path`; errors as in `keep_file`."""
+def data_set_sha256(path: Path) -> str:
+    """Return the hash that `Incoming` gives the object in `path`; errors as in `keep_file`."""
     with path.open("rb") as stream, _mapped(stream) as content:
         start, syntax, _ = _described(content)
         with memoryview(content) as view, view[start:] as data_set:

@@ -7,11 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Protocol
 
 from radraft.core.errors import RadraftError
-from radraft.studies.values import Rejection
 
 Clock = Callable[[], datetime]
 """The time now, with its zone."""
@@ -63,19 +61,3 @@ class ObjectSink(Protocol):
 
         OSError or SQLAlchemyError where it could not be; then nothing of it is left.
         """
-
-
-@dataclass(frozen=True)
-class IngestResult:
-    """What became of the files of one path."""
-
-    cases: tuple[str, ...]
-    """Case ids of studies that were taken in now."""
-    known: tuple[str, ...]
-    """Case ids of studies that had been taken in before and are not drafted anew: nothing new came,
-    or its report was begun (`radraft.pipeline.late_images`)."""
-    rejections: tuple[Rejection, ...]
-    stored: frozenset[Path] = field(default=frozenset(), repr=False)
-    """Files whose bytes are with the originals of a case now."""
-    refused: tuple[tuple[Path, str], ...] = field(default=(), repr=False)
-    """Readable files that are not, each with its code."""

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import SettingsError
 from radraft.core.settings import LOOPBACK
-from radraft.exchange.values import IngestResult, KeepOutcome
+from radraft.exchange.values import KeepOutcome
 from radraft.pipeline.completion import Completion
 from radraft.pipeline.inbox import Inbox
 from radraft.store import arrivals
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from radraft.exchange.dimse import Door, Listener
     from radraft.exchange.watched_folder import Watcher
     from radraft.llm.profiles import Profile
+    from radraft.pipeline.ingest import IngestResult
     from radraft.store.database import Store
     from radraft.studies.features import FeatureExtractor
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 from radraft.core import errors
 from radraft.core.errors import FollowupError, NotFound
-from radraft.pipeline import draft as line, late_images
+from radraft.pipeline import late_images
+from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import Choosing
 from radraft.pipeline.quality_verdict import Judged, judged
 from radraft.prompts.build import gave_priors
@@ -197,9 +198,9 @@ class Service:
             cases.requeue(session, case_id)
         self._wake()
 
-    def ingest(self, path: Path) -> line.IngestResult:
+    def ingest(self, path: Path) -> IngestResult:
         """Take in the files at `path`; what can be drafted waits for the worker."""
-        result = line.ingest(
+        result = ingest(
             path,
             store=self.store,
             profile=self.profile,

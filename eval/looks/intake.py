@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from radraft.core.errors import EvalError, RadraftError, StudyRejected
 from radraft.core.file_hash import file_sha256
 from radraft.eval.values import SetItem
-from radraft.pipeline import draft
+from radraft.pipeline.ingest import ingest
 from radraft.store import cases
 from radraft.store.database import Store
 from radraft.studies.values import DeidStudy
@@ -81,9 +81,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def _ingest(study: Path, store: Store, profile: Profile, scratch: Path) -> str:
-    found = draft.ingest(
-        study, store=store, profile=profile, site="eval", scratch=scratch, judging=False
-    )
+    found = ingest(study, store=store, profile=profile, site="eval", scratch=scratch, judging=False)
     case_ids = found.cases + found.known
     if len(case_ids) > 1:
         raise EvalError("eval_item_several_studies")

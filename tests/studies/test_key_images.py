@@ -179,8 +179,9 @@ def test_burned_in_text_is_taken_out_before_anybody_looks(tmp_path: Path) -> Non
 
     extractor = LungShare()
     chosen = key_images(study, clean=clean, extractor=extractor).images
-    for image in (*extractor.asked[0].images, *chosen):
+    for image in extractor.asked[0].images:
         assert (image.values[20:24] == image.values.min()).all()
+    for image in chosen:
         assert (image.pixels[20:24] == image.pixels.min()).all()
 
 
