@@ -29,6 +29,7 @@ from radraft.core.settings import Settings, load as load_settings
 from radraft.llm.profiles import Profile, load_profile
 from radraft.pipeline import draft as line
 from radraft.pipeline.draft_batch import load_vision_model
+from radraft.pipeline.ingest import ingest
 from radraft.pipeline.service import Service
 from radraft.reports.draft import Draft
 from radraft.reports.skeleton import skeleton
@@ -87,7 +88,7 @@ def one(
 ) -> None:
     """One film from file to signature."""
     drafting, signing = (written[name] for name in sorted(written))
-    taken = line.ingest(
+    taken = ingest(
         film.item.study,
         store=store,
         profile=profile,

@@ -33,10 +33,10 @@ from radraft.bench.vllm_alone import (
     body,
     covered,
     in_turns,
-    ingest,
     pace,
     per_second,
     say,
+    take_in,
 )
 from radraft.core.settings import Settings, load as load_settings
 from radraft.finetune.adapt import peft_files
@@ -119,7 +119,7 @@ def first_draft(bench: Bench) -> list[tuple[str, str]]:
     for study in sorted(DEMO.iterdir())[:ROUNDS]:
         began = time.monotonic()
         seen: list[float] = []
-        (case_id,) = ingest(study, bench)
+        (case_id,) = take_in(study, bench)
 
         def note(sentence: DraftedSentence, seen: list[float] = seen) -> None:
             seen.append(time.monotonic())

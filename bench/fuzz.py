@@ -143,9 +143,9 @@ def _start(seeds: list[int], files: list[Path]) -> tuple[SpawnProcess, Connectio
 
 def _check_all(seeds: list[int], files: list[Path], talk: Connection) -> None:
     """Check the mutants of `seeds`, each as `radraft study check --fast FILE` does."""
-    from radraft.pipeline.file_check import Checker, judged
+    from radraft.pipeline.file_check import Checker, file_judge
 
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, Checker(judged()) as checker:
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, Checker(file_judge()) as checker:
         rest = _at_rest(checker, files[0], Path(folder))
         highest = (0, 0)
         for seed in seeds:

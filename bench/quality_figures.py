@@ -25,11 +25,11 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
 from radraft.bench.quality_pictures import SIDES, damaged, gray, random_for, table
+from radraft.pipeline.encoders import StoredFeatures
 from radraft.store.objects import Objects
 from radraft.studies.decode import Decoder
 from radraft.studies.key_images import from_picture
 from radraft.studies.quality.check import check
-from radraft.studies.quality.content import Looking
 from radraft.studies.quality.judge import judge
 from radraft.studies.quality.measure import measure
 from radraft.studies.quality.values import StudyQuality, Verdict
@@ -73,13 +73,13 @@ class Gate:
 
     def __init__(self, folder: Path) -> None:
         self.encoder = Encoder.load()
-        self._looking = Looking(self.encoder, Objects.open("", folder))
+        self._extractor = StoredFeatures(self.encoder, Objects.open("", folder))
         self.sheets: dict[Verdict, list[tuple[str, Pixels, StudyQuality]]] = {}
 
     def __call__(self, pixels: Pixels, name: str = "", *, rules: bool = False) -> StudyQuality:
         """The verdict on one picture that is filed as a chest film."""
         images = KeyImages("c-0", (from_picture(np.ascontiguousarray(pixels)),))
-        found = judge(check(_HEADER), images, None if rules else self._looking)
+        found = judge(check(_HEADER), images, None if rules else self._extractor)
         if not rules:
             self.sheets.setdefault(found.verdict, []).append((name, pixels, found))
         return found
@@ -262,12 +262,12 @@ def _time(gate: Gate) -> None:
     pixels = chance.integers(0, 256, (2048, 2048)).astype(np.uint8)
     image = from_picture(pixels)
     images = KeyImages("c-0", (image,))
-    looking = gate._looking
-    looking(images)
+    extractor = gate._extractor
+    extractor.extract(images)
     steps: dict[str, Callable[[], object]] = {
         "measure": lambda: measure(image.pixels, image.values, image.window),
         "check + measure + judge, rules alone": lambda: judge(check(_HEADER), images),
-        "the same, embedding stored before": lambda: judge(check(_HEADER), images, looking),
+        "the same, embedding stored before": lambda: judge(check(_HEADER), images, extractor),
         "embedding alone": lambda: gate.encoder.encode([replace(image)]),
     }
     print("\nMilliseconds per image of 2048 x 2048, median of 15 (wall clock; processor)")

@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from radraft.bench.quality_pictures import Picture, pictures
+from radraft.core.file_hash import file_sha256
 from radraft.studies.key_images import from_picture
 from radraft.studies.quality.content import features, whole
 from radraft.vision_encoder.encode import Encoder
-from radraft.vision_encoder.weights import file_sha
 
 Floats = npt.NDArray[np.float32]
 FOLDER = Path(__file__).resolve().parents[1] / "studies" / "quality"
@@ -198,8 +198,8 @@ def write(tensors: dict[str, npt.NDArray[np.generic]], encoder_id: str) -> None:
     path = FOLDER / "heads.safetensors"
     save_file(tensors, path, metadata={"heads": json.dumps(ids, sort_keys=True)})
     pin = f'# Written by bench/quality_heads.py --write.\nencoder_id: "{encoder_id}"\n'
-    (FOLDER / "heads.yaml").write_text(f'{pin}sha256: "{file_sha(path)}"\n', encoding="utf-8")
-    print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB, {file_sha(path)}")
+    (FOLDER / "heads.yaml").write_text(f'{pin}sha256: "{file_sha256(path)}"\n', encoding="utf-8")
+    print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB, {file_sha256(path)}")
 
 
 def report(known: Embedded, tensors: dict[str, npt.NDArray[np.generic]]) -> None:

@@ -17,6 +17,7 @@ from radraft.llm.profiles import Profile
 from radraft.llm.server import Endpoint
 from radraft.llm.wire import chat_body
 from radraft.pipeline import draft
+from radraft.pipeline.ingest import ingest
 from radraft.store import cases
 from radraft.store.database import Store
 
@@ -36,9 +37,9 @@ class Bench:
     endpoint: Endpoint
 
 
-def ingest(path: Path, bench: Bench) -> tuple[str, ...]:
+def take_in(path: Path, bench: Bench) -> tuple[str, ...]:
     """Case ids of the studies at `path`, new or known."""
-    taken = draft.ingest(
+    taken = ingest(
         path,
         store=bench.store,
         profile=bench.profile,
@@ -50,7 +51,7 @@ def ingest(path: Path, bench: Bench) -> tuple[str, ...]:
 
 def covered(bench: Bench) -> list[str]:
     """The demo studies that the model drafts, taken in where they are not."""
-    ingest(DEMO, bench)
+    take_in(DEMO, bench)
     with bench.store.read() as session:
         rows = cases.worklist(session)
     asked = partial(draft.prepare, store=bench.store, profile=bench.profile, vision=bench.vision)

@@ -13,7 +13,7 @@ from radraft.cli.output import Output, rejections_text
 from radraft.core.errors import StudyRejected
 
 if TYPE_CHECKING:
-    from radraft.pipeline.draft import IngestResult
+    from radraft.pipeline.ingest import IngestResult
 
 
 def ingest(path: Path, out: Output) -> None:
@@ -34,18 +34,18 @@ def ingest(path: Path, out: Output) -> None:
 
 def take_in(path: Path, context: Context, out: Output) -> IngestResult:
     """Ingest with a progress bar."""
-    from radraft.pipeline import draft
-    from radraft.pipeline.encoders import looking
+    from radraft.pipeline.encoders import extractor_loader
+    from radraft.pipeline.ingest import ingest
 
     with out.progress() as progress:
         task = progress.add_task("Taking in studies", total=None)
-        return draft.ingest(
+        return ingest(
             path,
             store=context.store,
             profile=context.profile,
             site=context.settings.site,
             scratch=context.settings.data_dir / "scratch",
-            seen=looking(context.store),
+            load_extractor=extractor_loader(context.store),
             on_study=lambda done, total: progress.update(task, completed=done, total=total),
         )
 

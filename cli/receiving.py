@@ -25,7 +25,7 @@ LISTED = 200
 
 def listen(out: Output) -> None:
     """Receive and take in until interrupted (SIGINT, SIGTERM)."""
-    from radraft.pipeline.encoders import looking
+    from radraft.pipeline.encoders import extractor_loader
     from radraft.pipeline.intake import receiving, wanted
 
     interrupted = threading.Event()
@@ -36,7 +36,7 @@ def listen(out: Output) -> None:
         if not wanted(settings):
             raise SettingsError("dicom_port_missing")
         with receiving(
-            settings, context.profile, context.store, seen=looking(context.store)
+            settings, context.profile, context.store, load_extractor=extractor_loader(context.store)
         ) as receiver:
             out.result(
                 {"aet": settings.dicom_aet, "host": settings.dicom_host, "port": receiver.port},
@@ -95,7 +95,7 @@ def _pulled(
     query: Query, pacs: Dicomweb, context: Context, out: Output
 ) -> tuple[dict[str, Any], str]:
     from radraft.exchange.dicomweb import pull as retrieve
-    from radraft.pipeline.encoders import looking
+    from radraft.pipeline.encoders import extractor_loader
     from radraft.pipeline.intake import completion, opened_inbox
 
     settings, store = context.settings, context.store
@@ -111,7 +111,7 @@ def _pulled(
             new += retrieve(pacs, study_uid, inbox, site=settings.site, scratch=scratch)
             progress.advance(task)
         progress.add_task("Taking in studies", total=None)
-        done = completion(settings, context.profile, store, inbox, looking(store))
+        done = completion(settings, context.profile, store, inbox, extractor_loader(store))
         # What was asked for is whole: nothing more of it is waited for.
         cases = done.run(only=frozenset(studies))
     found = {"studies": len(studies), "objects": new, "cases": cases}

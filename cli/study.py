@@ -81,13 +81,13 @@ def _checked(path: Path, out: Output, *, fast: bool) -> list[FileCheck]:
 
 
 def _judge(*, fast: bool) -> Judge:
-    from radraft.pipeline.file_check import judged
+    from radraft.pipeline.file_check import file_judge
 
-    return judged(None if fast else _Looking())
+    return file_judge(None if fast else _LazyFeatures())
 
 
-class _Looking:
-    """What the encoder sees; loaded for the first image that it is asked about."""
+class _LazyFeatures:
+    """Features of the shipped encoder, which is loaded for the first image."""
 
     @cached_property
     def _encoder(self) -> Encoder:
@@ -97,17 +97,17 @@ class _Looking:
 
     @property
     def encoder_id(self) -> str:
-        """Of the shipped encoder."""
+        """Return the shipped encoder's id."""
         return self._encoder.encoder_id
 
-    def __call__(self, images: KeyImages) -> npt.NDArray[np.float32]:
-        """(images, d)."""
+    def extract(self, images: KeyImages) -> npt.NDArray[np.float32]:
+        """Return (images, d)."""
         import numpy as np
 
         from radraft.studies.quality.content import features
 
-        seen = self._encoder.encode(images.images)
-        return features(np.stack([image.tokens for image in seen]))
+        embeddings = self._encoder.encode(images.images)
+        return features(np.stack([image.tokens for image in embeddings]))
 
 
 def _count(path: Path) -> int | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from radraft.core import canonical
 from radraft.core.errors import EvalError
+from radraft.core.file_hash import file_sha256
 from radraft.core.settings import CHECKOUT
 from radraft.eval.card_file import CardFile, card_file
 from radraft.eval.values import EvalSet, SetCard, SetItem
@@ -59,7 +60,7 @@ def item_sha(item: SetItem) -> str:
     return canonical.sha256(
         {
             "id": item.id,
-            "images": [_file_sha(path) for path in _files(item.study)],
+            "images": [file_sha256(path) for path in _files(item.study)],
             "labels": {code: certainty.value for code, certainty in item.labels.items()},
             "reports": [item.report_zh, item.report_en],
             "has_prior": item.has_prior,
@@ -214,10 +215,6 @@ def _files(study: Path) -> list[Path]:
     if study.is_file():
         return [study]
     return sorted(path for path in study.rglob("*") if path.is_file())
-
-
-def _file_sha(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _missing(card: CardFile, needs: str, data: Path) -> EvalError:

@@ -13,19 +13,16 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import httpx
 
 from radraft.core.errors import SettingsError
 from radraft.exchange._multipart import Malformed, boundary_of, related, save_parts
 from radraft.exchange.incoming_files import keep_file
-from radraft.exchange.values import PULL, Outcome, PacsError
+from radraft.exchange.values import PULL, KeepOutcome, ObjectSink, PacsError
 from radraft.studies._header import UID
 from radraft.studies._limits import MAX_FILE
-
-if TYPE_CHECKING:
-    from radraft.pipeline.inbox import Inbox
 
 MOST_STUDIES = 1000
 """Most studies of one search; a date that was forgotten must not fetch an archive."""
@@ -161,15 +158,15 @@ class Dicomweb:
             raise PacsError("pacs_unreachable") from None
 
 
-def pull(pacs: Dicomweb, study_uid: str, inbox: Inbox, *, site: str, scratch: Path) -> int:
-    """Retrieve a study into the inbox; how many of its objects were not there yet.
+def pull(pacs: Dicomweb, study_uid: str, sink: ObjectSink, *, site: str, scratch: Path) -> int:
+    """Retrieve a study into a sink; how many of its objects were not there yet.
 
     PacsError; OSError or SQLAlchemyError where it could not be stored. What came before stays.
     """
     new = 0
     with tempfile.TemporaryDirectory(prefix="pull-", dir=scratch) as folder:
         for path in pacs.retrieve(study_uid, Path(folder)):
-            new += keep_file(path, inbox, source=PULL, site=site) is Outcome.STORED
+            new += keep_file(path, sink, source=PULL, site=site) is KeepOutcome.STORED
             path.unlink()
     return new
 

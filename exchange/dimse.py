@@ -14,13 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import SettingsError
 from radraft.exchange._elements import SOP_INSTANCE, STUDY, encoded_as, uids
-from radraft.exchange.values import Incoming
+from radraft.exchange.values import Incoming, ObjectSink
 from radraft.studies import _sop
 
 if TYPE_CHECKING:
     from pynetdicom.events import Event
 
-    from radraft.pipeline.inbox import Inbox
 
 _LOG = logging.getLogger("radraft.intake")
 
@@ -94,10 +93,10 @@ class Door:
 class Listener:
     """Accepts associations, on threads of its own, from construction until `close`."""
 
-    def __init__(self, door: Door, inbox: Inbox) -> None:
+    def __init__(self, door: Door, sink: ObjectSink) -> None:
         """SettingsError `dicom_port_in_use` or `dicom_tls_unusable`."""
         self._door = door
-        self._inbox = inbox
+        self._sink = sink
         self._failed = 0
         self._counting = threading.Lock()
         self._entity = self._make()
@@ -189,7 +188,7 @@ class Listener:
         if isinstance(incoming, int):
             return self._not_stored(incoming)
         try:
-            self._inbox.keep(incoming, source=peer.aet.upper(), site=peer.site or self._door.site)
+            self._sink.keep(incoming, source=peer.aet.upper(), site=peer.site or self._door.site)
         except (OSError, SQLAlchemyError) as error:
             _LOG.error("an object could not be stored: %s", type(error).__name__)
             return self._not_stored(OUT_OF_RESOURCES)

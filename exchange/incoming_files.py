@@ -1,4 +1,4 @@
-"""Puts DICOM files into the inbox: from a watched folder, or as a PACS gave them."""
+"""Puts DICOM files into a sink: from a watched folder, or as a PACS gave them."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ import mmap
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from radraft.core.errors import StudyRejected
 from radraft.exchange._elements import SOP_INSTANCE, STUDY, uids
-from radraft.exchange.values import Incoming, Outcome
+from radraft.exchange.values import Incoming, KeepOutcome, ObjectSink
 from radraft.studies import _limits
 from radraft.studies._parse import encoding_of
 from radraft.studies._refused import DEFLATED, Refused
 
-if TYPE_CHECKING:
-    from radraft.pipeline.inbox import Inbox
 
-
-def keep_file(path: Path, inbox: Inbox, *, source: str, site: str) -> Outcome:
+def keep_file(path: Path, sink: ObjectSink, *, source: str, site: str) -> KeepOutcome:
     """Store the file `path`, whatever it holds: what is no DICOM is refused when its study is read.
 
     OSError or SQLAlchemyError where it could not be stored; StudyRejected `too_large` for more than
@@ -36,11 +33,11 @@ def keep_file(path: Path, inbox: Inbox, *, source: str, site: str) -> Outcome:
                 sop_uid=found.get(SOP_INSTANCE, ""),
                 study_uid=found.get(STUDY, ""),
             )
-            return inbox.keep(incoming, source=source, site=site)
+            return sink.keep(incoming, source=source, site=site)
 
 
-def sha256_of(path: Path) -> str:
-    """The hash that `Incoming` gives the object in the file `path`; errors as in `keep_file`."""
+def data_set_sha256(path: Path) -> str:
+    """Return the hash that `Incoming` gives the object in `path`; errors as in `keep_file`."""
     with path.open("rb") as stream, _mapped(stream) as content:
         start, syntax, _ = _described(content)
         with memoryview(content) as view, view[start:] as data_set:

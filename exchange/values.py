@@ -7,10 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
+from typing import Protocol
 
 from radraft.core.errors import RadraftError
-from radraft.studies.values import Rejection
 
 Clock = Callable[[], datetime]
 """The time now, with its zone."""
@@ -23,8 +22,8 @@ class PacsError(RadraftError):
     """A PACS that cannot be reached, refuses, or answers what is not DICOMweb."""
 
 
-class Outcome(StrEnum):
-    """What became of an object that was offered to the inbox."""
+class KeepOutcome(StrEnum):
+    """What became of an object that was offered to a sink."""
 
     STORED = "stored"
     KNOWN = "known"
@@ -54,17 +53,11 @@ class Incoming:
         return found.hexdigest()
 
 
-@dataclass(frozen=True)
-class IngestResult:
-    """What became of the files of one path."""
+class ObjectSink(Protocol):
+    """Takes the objects that clients and servers receive. Threads may share it."""
 
-    cases: tuple[str, ...]
-    """Case ids of studies that were taken in now."""
-    known: tuple[str, ...]
-    """Case ids of studies that had been taken in before and are not drafted anew: nothing new came,
-    or its report was begun (`radraft.pipeline.late_images`)."""
-    rejections: tuple[Rejection, ...]
-    stored: frozenset[Path] = field(default=frozenset(), repr=False)
-    """Files whose bytes are with the originals of a case now."""
-    refused: tuple[tuple[Path, str], ...] = field(default=(), repr=False)
-    """Readable files that are not, each with its code."""
+    def keep(self, incoming: Incoming, *, source: str, site: str) -> KeepOutcome:
+        """Store `incoming`; on return it is durable, whatever the outcome.
+
+        OSError or SQLAlchemyError where it could not be; then nothing of it is left.
+        """

@@ -1,4 +1,4 @@
-"""A watched folder: files move into the inbox once nobody writes them any more."""
+"""A watched folder: files move into a sink once nobody writes them any more."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import SettingsError, StudyRejected
 from radraft.exchange.incoming_files import keep_file
-from radraft.exchange.values import WATCH
-from radraft.pipeline.inbox import Inbox
+from radraft.exchange.values import WATCH, Clock, ObjectSink
 from radraft.studies._limits import MAX_FILES
 
 _LOG = logging.getLogger("radraft.intake")
@@ -33,20 +32,23 @@ class _Seen:
 class Watcher:
     """Looks at a folder, and all below it, each time `poll` is called."""
 
-    def __init__(self, folder: Path, inbox: Inbox, *, site: str, quiet_s: float) -> None:
+    def __init__(
+        self, folder: Path, sink: ObjectSink, *, site: str, quiet_s: float, clock: Clock
+    ) -> None:
         """SettingsError `watch_dir_unusable` for a folder whose files could not be moved."""
         if not (folder.is_dir() and os.access(folder, os.R_OK | os.W_OK | os.X_OK)):
             raise SettingsError("watch_dir_unusable")
         self._folder = folder
-        self._inbox = inbox
+        self._sink = sink
         self._site = site
+        self._clock = clock
         self._quiet = timedelta(seconds=quiet_s)
         self._seen: dict[Path, _Seen] = {}
 
     def poll(self) -> int:
         """Move what has not changed for the quiet time and is open for writing nowhere; how many
         files that were. Links are left alone."""
-        now = self._inbox.clock()
+        now = self._clock()
         seen: dict[Path, _Seen] = {}
         moved = 0
         for path, status in self._files():
@@ -78,7 +80,7 @@ class Watcher:
     def _move(self, path: Path) -> bool:
         """Whether the file is in the inbox now, or was emptied or taken away meanwhile."""
         try:
-            keep_file(path, self._inbox, source=WATCH, site=self._site)
+            keep_file(path, self._sink, source=WATCH, site=self._site)
             path.unlink()
         except StudyRejected as rejected:
             _LOG.warning("a file stays in the watched folder: %s", rejected.code)

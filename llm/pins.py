@@ -8,9 +8,10 @@ from typing import Annotated
 from pydantic import Field
 
 from radraft.core.errors import DraftingError
+from radraft.core.file_hash import file_sha256
 from radraft.core.yaml_files import Strict
 from radraft.vision_encoder import shipped
-from radraft.vision_encoder.weights import IMAGE_FILE, TEXT_FILE, file_sha
+from radraft.vision_encoder.weights import IMAGE_FILE, TEXT_FILE
 
 STARTER = Path(__file__).resolve().parent / "starter"
 PROJECTOR_FILE = "projector.safetensors"
@@ -54,6 +55,6 @@ def check(pins: Pins, found: dict[str, Path] | None = None) -> None:
 def sha256(path: Path) -> str:
     """Hex SHA-256 of a file. DraftingError `starter_weights_changed` where it cannot be read."""
     try:
-        return file_sha(path)
+        return file_sha256(path)
     except OSError:
         raise DraftingError("starter_weights_changed", name=path.name) from None

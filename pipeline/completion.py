@@ -13,8 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.locks import alone
 from radraft.exchange.incoming_files import link
-from radraft.exchange.values import IngestResult
 from radraft.pipeline.inbox import Inbox
+from radraft.pipeline.ingest import LATER, IngestResult
 from radraft.store import arrivals
 from radraft.store.database import Store
 
@@ -25,8 +25,6 @@ TRIES = 3
 PAUSE = timedelta(seconds=10)
 """Between two tries of one study."""
 BROKEN = "study_breaks_line"
-LATER = frozenset({"study_being_drafted"})
-"""Refusals that pass by themselves: the study waits on."""
 
 
 class Completion:

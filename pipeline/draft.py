@@ -11,11 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from radraft.core.errors import RadraftError
-from radraft.exchange.values import IngestResult as IngestResult
 from radraft.llm import draft
 from radraft.llm.support import Scorer
 from radraft.pipeline.eligibility import Barred as Barred, barred, save as save
-from radraft.pipeline.ingest import ingest as ingest
 from radraft.prompts.build import build
 from radraft.reports.draft import Draft, DraftedSentence
 from radraft.reports.values import Coverage

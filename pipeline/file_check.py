@@ -20,7 +20,7 @@ from radraft.studies.decode import Frame, as_frame
 from radraft.studies.values import KeyImages, Study
 
 if TYPE_CHECKING:
-    from radraft.studies.quality.content import Seen
+    from radraft.studies.features import FeatureExtractor
     from radraft.studies.quality.values import StudyQuality
 
 Judge = Callable[[Study, Frame, int], "StudyQuality"]
@@ -165,8 +165,8 @@ def _conflict(header: dict[str, Any], seen: _Seen) -> str | None:
     return None
 
 
-def judged(seen: Seen | None = None) -> Judge:
-    """What judges a file as a study of one image: the rules, and what `seen` embeds.
+def file_judge(extractor: FeatureExtractor | None = None) -> Judge:
+    """Return what judges a file as a study of one image: the rules, and features of `extractor`.
 
     What only a whole series can lack is not asked of a single slice.
     """
@@ -180,6 +180,6 @@ def judged(seen: Seen | None = None) -> Judge:
         image = key_image(frame, "", number)
         checked = check(study)
         reasons = tuple(one for one in checked.reasons if one.code not in of_series)
-        return judge(replace(checked, reasons=reasons), KeyImages("", (image,)), seen)
+        return judge(replace(checked, reasons=reasons), KeyImages("", (image,)), extractor)
 
     return of_file

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.exchange.incoming_files import link
-from radraft.exchange.values import Clock, Incoming, Outcome
+from radraft.exchange.values import Clock, Incoming, KeepOutcome
 from radraft.pipeline._group_commit import GroupCommit
 from radraft.store import arrivals
 
@@ -50,7 +50,7 @@ class Inbox:
         self._store = store
         self._spare = spare
         self._commit = GroupCommit(self._commit_all)
-        self._counts: Counter[Outcome] = Counter()
+        self._counts: Counter[KeepOutcome] = Counter()
         self._counting = threading.Lock()
         self._held: int | None = _hold(data_dir / "inbox.lock", self._sweep)
 
@@ -60,7 +60,7 @@ class Inbox:
             os.close(self._held)
             self._held = None
 
-    def keep(self, incoming: Incoming, *, source: str, site: str) -> Outcome:
+    def keep(self, incoming: Incoming, *, source: str, site: str) -> KeepOutcome:
         """Store `incoming`; on return it is durable, whatever the outcome.
 
         OSError or SQLAlchemyError where it could not be; then nothing of it is left.
@@ -82,15 +82,15 @@ class Inbox:
             raise
         if not added:
             path.unlink()
-        outcome = Outcome.STORED if added else Outcome.KNOWN
+        outcome = KeepOutcome.STORED if added else KeepOutcome.KNOWN
         with self._counting:
             self._counts[outcome] += 1
         return outcome
 
-    def counts(self) -> dict[Outcome, int]:
+    def counts(self) -> dict[KeepOutcome, int]:
         """How many objects came since this process opened the inbox."""
         with self._counting:
-            return {outcome: self._counts[outcome] for outcome in Outcome}
+            return {outcome: self._counts[outcome] for outcome in KeepOutcome}
 
     def take(self, taken: Sequence[arrivals.Arrival]) -> None:
         """The objects are with the originals now: their files go."""

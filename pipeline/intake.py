@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import SettingsError
 from radraft.core.settings import LOOPBACK
-from radraft.exchange.values import IngestResult, Outcome
+from radraft.exchange.values import KeepOutcome
 from radraft.pipeline.completion import Completion
 from radraft.pipeline.inbox import Inbox
 from radraft.store import arrivals
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from radraft.exchange.dimse import Door, Listener
     from radraft.exchange.watched_folder import Watcher
     from radraft.llm.profiles import Profile
+    from radraft.pipeline.ingest import IngestResult
     from radraft.store.database import Store
-    from radraft.studies.quality.judge import Seen
+    from radraft.studies.features import FeatureExtractor
 
 _LOG = logging.getLogger("radraft.intake")
 
@@ -69,14 +70,16 @@ def completion(
     profile: Profile,
     store: Store,
     inbox: Inbox,
-    seen: Callable[[], Seen | None],
+    load_extractor: Callable[[], FeatureExtractor | None],
 ) -> Completion:
     """Takes complete studies out of `inbox` along the line."""
     scratch = settings.data_dir / "scratch"
     return Completion(
         store,
         inbox,
-        take_in=partial(_take_in, store=store, profile=profile, scratch=scratch, seen=seen),
+        take_in=partial(
+            _take_in, store=store, profile=profile, scratch=scratch, load_extractor=load_extractor
+        ),
         quiet_s=lambda site: settings.quiet_by_site.get(site, settings.quiet_s),
         scratch=scratch,
     )
@@ -88,7 +91,7 @@ def receiving(
     profile: Profile,
     store: Store,
     *,
-    seen: Callable[[], Seen | None] = lambda: None,
+    load_extractor: Callable[[], FeatureExtractor | None] = lambda: None,
     wake: Callable[[], None] = lambda: None,
 ) -> Iterator[Receiver]:
     """Receive until the end of the context; `wake()` is called when cases wait for a draft.
@@ -99,7 +102,7 @@ def receiving(
     with opened_inbox(settings, store) as inbox:
         watcher = _watcher(settings, inbox)
         listener = _listener(settings, inbox)
-        done = completion(settings, profile, store, inbox, seen)
+        done = completion(settings, profile, store, inbox, load_extractor)
         receiver = Receiver(store, inbox, done, listener, watcher, wake)
         receiver.start()
         try:
@@ -132,7 +135,7 @@ class Receiver(threading.Thread):
         self._wake = wake
         self._stop_event = threading.Event()
         self._taken_in = 0
-        self._logged: dict[Outcome, int] = {}
+        self._logged: dict[KeepOutcome, int] = {}
 
     @property
     def port(self) -> int | None:
@@ -149,8 +152,8 @@ class Receiver(threading.Thread):
         with self._store.read() as session:
             states = arrivals.counts(session)
         return Progress(
-            stored=counts[Outcome.STORED],
-            known=counts[Outcome.KNOWN],
+            stored=counts[KeepOutcome.STORED],
+            known=counts[KeepOutcome.KNOWN],
             failed=self._listener.failed if self._listener else 0,
             taken_in=self._taken_in,
             waiting=states[arrivals.ArrivalState.WAITING],
@@ -177,7 +180,9 @@ class Receiver(threading.Thread):
         counts = self._inbox.counts()
         if counts != self._logged:
             _LOG.info(
-                "objects stored %d, known before %d", counts[Outcome.STORED], counts[Outcome.KNOWN]
+                "objects stored %d, known before %d",
+                counts[KeepOutcome.STORED],
+                counts[KeepOutcome.KNOWN],
             )
             self._logged = counts
 
@@ -189,11 +194,18 @@ def _take_in(
     store: Store,
     profile: Profile,
     scratch: Path,
-    seen: Callable[[], Seen | None],
+    load_extractor: Callable[[], FeatureExtractor | None],
 ) -> IngestResult:
     from radraft.pipeline.ingest import ingest
 
-    return ingest(folder, store=store, profile=profile, site=site, scratch=scratch, seen=seen)
+    return ingest(
+        folder,
+        store=store,
+        profile=profile,
+        site=site,
+        scratch=scratch,
+        load_extractor=load_extractor,
+    )
 
 
 def _watcher(settings: Settings, inbox: Inbox) -> Watcher | None:
@@ -201,7 +213,13 @@ def _watcher(settings: Settings, inbox: Inbox) -> Watcher | None:
         return None
     from radraft.exchange.watched_folder import Watcher
 
-    return Watcher(settings.watch_dir, inbox, site=settings.site, quiet_s=settings.quiet_s)
+    return Watcher(
+        settings.watch_dir,
+        inbox,
+        site=settings.site,
+        quiet_s=settings.quiet_s,
+        clock=inbox.clock,
+    )
 
 
 def _listener(settings: Settings, inbox: Inbox) -> Listener | None:

@@ -92,7 +92,7 @@ class Originals:
     def _record(self, case_id: str, keys: tuple[str, ...]) -> None:
         with self._folder_of(f"record-{case_id}-") as folder:
             for number, key in enumerate(keys):
-                (folder / f"{number:06d}.dcm").write_bytes(self._store.objects.get(key))
+                self._store.objects.get_file(key, folder / f"{number:06d}.dcm")
             for study in read(folder, folder / "work").studies:
                 deid = deidentify(CheckedStudy(study, ()), self._store.secret)
                 if deid.case_id == case_id:
@@ -122,8 +122,9 @@ class Originals:
         path = self._folder / "original.dcm"
         if key != self._key:
             self._key = ""
+            path.unlink(missing_ok=True)
             try:
-                path.write_bytes(self._store.objects.get(key))
+                self._store.objects.get_file(key, path)
             except NotFound:
                 raise NotFound("key_image_unknown") from None
             self._key = key

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 from radraft.core import errors
 from radraft.core.errors import FollowupError, NotFound
-from radraft.pipeline import draft as line, late_images
+from radraft.pipeline import late_images
+from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import Choosing
 from radraft.pipeline.quality_verdict import Judged, judged
 from radraft.prompts.build import gave_priors
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from radraft.llm.sentences import SentenceEncoder
     from radraft.llm.server import Endpoint
     from radraft.store.database import Store
-    from radraft.studies.quality.judge import Seen
+    from radraft.studies.features import FeatureExtractor
 
 LlmState = Literal["ready", "starting", "down", "off"]
 
@@ -85,7 +86,7 @@ class Service:
         llm: Llm = NO_LLM,
         partial: Callable[[str], tuple[DraftedSentence, ...]] = lambda case_id: (),
         wake: Callable[[], None] = lambda: None,
-        seen: Callable[[], Seen | None] = lambda: None,
+        load_extractor: Callable[[], FeatureExtractor | None] = lambda: None,
     ) -> None:
         self.store = store
         self.settings = settings
@@ -93,7 +94,7 @@ class Service:
         self._llm = llm
         self._partial = partial
         self._wake = wake
-        self._seen = seen
+        self._load_extractor = load_extractor
         self.choosing = Choosing(store, settings, profile, wake)
         self._sentences: SentenceEncoder | None = None
         self._sentences_lock = threading.Lock()
@@ -197,15 +198,15 @@ class Service:
             cases.requeue(session, case_id)
         self._wake()
 
-    def ingest(self, path: Path) -> line.IngestResult:
+    def ingest(self, path: Path) -> IngestResult:
         """Take in the files at `path`; what can be drafted waits for the worker."""
-        result = line.ingest(
+        result = ingest(
             path,
             store=self.store,
             profile=self.profile,
             site=self.settings.site,
             scratch=self.settings.data_dir / "scratch",
-            seen=self._seen,
+            load_extractor=self._load_extractor,
         )
         self._wake()
         return result

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from radraft.core.errors import NotFound
-from radraft.finetune.trend.values import SHOWN_WEEKS, Week
+from radraft.core.weeks import SHOWN_WEEKS, Week
 from radraft.studies.quality.values import Judged, Reason, Verdict, worst
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from safetensors import SafetensorError, safe_open
 
 from radraft.core import canonical
 from radraft.core.errors import AdapterError
+from radraft.core.file_hash import file_sha256
 from radraft.core.locks import locked
 from radraft.llm.adapter import Adapter
-from radraft.vision_encoder.weights import file_sha
 
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
@@ -45,7 +45,7 @@ def hashes(source: Path) -> dict[str, str]:
             if name not in ALLOWED or path.is_symlink() or not path.is_file():
                 raise AdapterError("adapter_files_refused", name=name)
             _readable(path)
-        return {name: file_sha(path) for name, path in found.items()}
+        return {name: file_sha256(path) for name, path in found.items()}
     except OSError:
         raise AdapterError("adapter_files_refused", name=source.name) from None
 

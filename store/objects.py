@@ -15,6 +15,7 @@ from radraft.core.errors import NotFound, SettingsError
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@=-]*(/[A-Za-z0-9][A-Za-z0-9._@=-]*)*")
 _KEY_LENGTH = 512
+_CHUNK = 1 << 20
 
 
 class Objects:
@@ -64,6 +65,31 @@ class Objects:
             return bytes(obstore.get(self._store, key).bytes())
         except FileNotFoundError:
             raise NotFound("object_not_found") from None
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Write or replace as `put` does, from the file `path`, which is never held whole."""
+        if not _valid(key):
+            raise ValueError(f"not an object key: {key!r}")
+        with path.open("rb") as stream:
+            obstore.put(self._store, key, stream)
+        if self._root is not None:
+            _sync(self._root, self._root / key)
+
+    def get_file(self, key: str, path: Path) -> None:
+        """Write the bytes under `key` to the new file `path`, mode 0600; they are never held whole.
+
+        NotFound `object_not_found`, and then there is no file.
+        """
+        if not _valid(key):
+            raise NotFound("object_not_found")
+        try:
+            chunks = obstore.get(self._store, key).stream(min_chunk_size=_CHUNK)
+        except FileNotFoundError:
+            raise NotFound("object_not_found") from None
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            for chunk in chunks:
+                stream.write(chunk)
 
     def exists(self, key: str) -> bool:
         """Whether there is an object under `key`."""

@@ -11,8 +11,9 @@ from radraft.studies.choose import series
 from radraft.studies.choose.frames import Clean, Taker, image_id
 from radraft.studies.choose.quality import worth
 from radraft.studies.choose.radiographs import radiographs
-from radraft.studies.choose.sections import Look, Seen, sections
+from radraft.studies.choose.sections import Look, sections
 from radraft.studies.decode import Decoder
+from radraft.studies.features import FeatureExtractor
 from radraft.studies.values import DeidStudy, KeyImage, KeyImages
 
 __all__ = ["BUDGET", "from_picture", "image_id", "key_images"]
@@ -22,15 +23,21 @@ BUDGET = 4
 
 
 def key_images(
-    study: DeidStudy, *, budget: int = BUDGET, seen: Seen | None = None, clean: Clean | None = None
+    study: DeidStudy,
+    *,
+    budget: int = BUDGET,
+    extractor: FeatureExtractor | None = None,
+    clean: Clean | None = None,
 ) -> KeyImages:
-    """At most `budget` images of a study, decoded in a subprocess that a bad file cannot outlive.
+    """Return at most `budget` images of a study.
+
+    They are decoded in a subprocess that a bad file cannot outlive.
 
     Radiographs: all views, frontal ones first, the best of each. Stacks: slices that cover the
-    anatomy and, where `seen` looks at them, differ from one another, through the windows of the
+    anatomy and, where `extractor` is given, differ from one another, through the windows of the
     body part; of MR the main weightings. What a Key Object Selection marks comes before anything
-    that is chosen. `clean` takes burned-in text out of every frame before `seen` or anybody sees
-    it. StudyRejected with the code of the first fault where no image could be decoded.
+    that is chosen. `clean` takes burned-in text out of every frame before `extractor` or
+    anybody sees it. StudyRejected with the code of the first fault where no image could be decoded.
     """
     instances = series.usable(study)
     with Decoder() as decoder:
@@ -38,7 +45,7 @@ def key_images(
         if study.modality in RADIOGRAPHS:
             images = radiographs(instances, budget, taker, worth)
         else:
-            images = sections(study, instances, budget, Look(taker, seen))
+            images = sections(study, instances, budget, Look(taker, extractor))
     if not images:
         raise taker.fault or StudyRejected("no_drawable_image")
     return KeyImages(study.case_id, tuple(images))

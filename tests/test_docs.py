@@ -1,4 +1,4 @@
-"""The documents that a newcomer reads say the same in both languages, and point at what is there."""
+"""What a newcomer reads says the same in both languages, and points at what is there."""
 
 from __future__ import annotations
 

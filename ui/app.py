@@ -11,7 +11,7 @@ from radraft.llm.link import LlmLink
 from radraft.pipeline.adapter_router import Router
 from radraft.pipeline.draft_batch import load_vision_model
 from radraft.pipeline.draft_worker import Worker
-from radraft.pipeline.encoders import looking
+from radraft.pipeline.encoders import extractor_loader
 from radraft.pipeline.service import Llm, Service
 from radraft.studies.deid.recognisers_site import of_site
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from radraft.core.settings import Settings
     from radraft.llm.profiles import Profile
     from radraft.store.database import Store
-    from radraft.studies.quality.judge import Seen
+    from radraft.studies.features import FeatureExtractor
 
 
 @contextmanager
@@ -42,14 +42,14 @@ def running(
     # A hospital's own rules that cannot be used are said now, not at the first study.
     of_site()
     if not with_llm:
-        seen = looking(store)
-        service = Service(store, settings, profile, seen=seen)
-        with closing(service.choosing), _receiving(settings, profile, store, seen):
+        load_extractor = extractor_loader(store)
+        service = Service(store, settings, profile, load_extractor=load_extractor)
+        with closing(service.choosing), _receiving(settings, profile, store, load_extractor):
             yield service
         return
     profile.check_weights()
     vision = cache(lambda: load_vision_model(profile))
-    seen = looking(store, vision)
+    load_extractor = extractor_loader(store, vision)
     link = LlmLink(settings, profile, on_progress)
     worker = Worker(
         store,
@@ -69,10 +69,10 @@ def running(
         llm=Llm(state=link.state, endpoint=link.endpoint),
         partial=worker.partial,
         wake=worker.wake,
-        seen=seen,
+        load_extractor=load_extractor,
     )
     try:
-        receiving = _receiving(settings, profile, store, seen, wake=worker.wake)
+        receiving = _receiving(settings, profile, store, load_extractor, wake=worker.wake)
         with closing(service.choosing), receiving:
             yield service
     finally:
@@ -85,7 +85,7 @@ def _receiving(
     settings: Settings,
     profile: Profile,
     store: Store,
-    seen: Callable[[], Seen | None],
+    load_extractor: Callable[[], FeatureExtractor | None],
     *,
     wake: Callable[[], None] = lambda: None,
 ) -> AbstractContextManager[object]:
@@ -94,7 +94,7 @@ def _receiving(
 
     if not wanted(settings):
         return nullcontext()
-    return receiving(settings, profile, store, seen=seen, wake=wake)
+    return receiving(settings, profile, store, load_extractor=load_extractor, wake=wake)
 
 
 def build(service: Service) -> FastAPI:

@@ -12,16 +12,10 @@ import numpy.typing as npt
 
 from radraft.core import canonical
 from radraft.core.errors import EncodingError
+from radraft.core.file_hash import file_sha256
 from radraft.vision_encoder.config import load_config
 from radraft.vision_encoder.heads import Heads
-from radraft.vision_encoder.weights import (
-    IMAGE_FILE,
-    TEXT_FILE,
-    file_sha,
-    identity,
-    model_of,
-    visual_of,
-)
+from radraft.vision_encoder.weights import IMAGE_FILE, TEXT_FILE, identity, model_of, visual_of
 
 if TYPE_CHECKING:
     import torch
@@ -58,8 +52,8 @@ def encoder_id(folder: Path = FOLDER) -> str:
     config = load_config()
     parts = {
         "config": identity(config),
-        "image": file_sha(folder / IMAGE_FILE),
-        "heads": file_sha(folder / HEADS_FILE),
+        "image": file_sha256(folder / IMAGE_FILE),
+        "heads": file_sha256(folder / HEADS_FILE),
     }
     return f"{config.name}@{canonical.sha256(parts)[:16]}"
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from radraft.core import canonical
 from radraft.core.errors import EncodingError
+from radraft.core.file_hash import file_sha256
 from radraft.core.locks import locked
 from radraft.vision_encoder.config import EncoderConfig, load_config, parse_config
 
@@ -70,16 +71,10 @@ def is_whole(folder: Path) -> bool:
     try:
         sums: dict[str, str] = json.loads((folder / SUMS_FILE).read_text(encoding="utf-8"))
         return set(sums) == {IMAGE_FILE, TEXT_FILE, CONFIG_FILE} and all(
-            file_sha(folder / name) == expected for name, expected in sums.items()
+            file_sha256(folder / name) == expected for name, expected in sums.items()
         )
     except (OSError, ValueError):
         return False
-
-
-def file_sha(path: Path) -> str:
-    """Hex SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_visual(folder: Path) -> torch.nn.Module:
@@ -162,7 +157,7 @@ def source_state() -> dict[str, torch.Tensor]:
     import torch
 
     path = _source_path()
-    if file_sha(path) != SOURCE_SHA256:
+    if file_sha256(path) != SOURCE_SHA256:
         raise EncodingError("encoder_source_changed", expected=SOURCE_SHA256)
     source: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     renamed = trunk_names(list(source))
@@ -201,7 +196,7 @@ def _write(config: EncoderConfig, folder: Path) -> None:
         save_file(image, staging / IMAGE_FILE, metadata=about)
         save_file(text, staging / TEXT_FILE)
         (staging / CONFIG_FILE).write_text(config.raw, encoding="utf-8")
-        sums = {name: file_sha(staging / name) for name in (IMAGE_FILE, TEXT_FILE, CONFIG_FILE)}
+        sums = {name: file_sha256(staging / name) for name in (IMAGE_FILE, TEXT_FILE, CONFIG_FILE)}
         (staging / SUMS_FILE).write_text(json.dumps(sums, indent=2), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         staging.replace(folder)

@@ -25,6 +25,7 @@ from radraft.finetune.adapt.values import Progress
 from radraft.finetune.gate.run import gate
 from radraft.llm.adapter import Check, GateRecord, GateStage
 from radraft.pipeline import draft as line, draft_batch, promotion
+from radraft.pipeline.ingest import ingest
 from radraft.pipeline.service import Service
 from radraft.reports.values import Coverage, ReportState
 from radraft.store import adapters, cases, pairs
@@ -61,7 +62,7 @@ class Hospital:
         """Item id -> case id, of new studies and of known ones; what is rejected is not there."""
 
         def one(film: Film) -> str | None:
-            found = line.ingest(
+            found = ingest(
                 film.item.study,
                 store=self.store,
                 profile=self.profile,

@@ -14,6 +14,7 @@ from radraft.bench.starter_card.features import Covered, Features, features, ima
 from radraft.bench.starter_card.linear import chosen
 from radraft.bench.starter_card.scores import MEAN, AurocScores, figures
 from radraft.bench.starter_card.values import groups
+from radraft.core.file_hash import file_sha256
 from radraft.eval.bootstrap import RESAMPLES
 from radraft.eval.cache import Cache
 from radraft.eval.values import FloatArray
@@ -61,7 +62,7 @@ def open_seeing(cache_dir: Path) -> Seeing:
     trained = Encoder.load()
     both = shipped.load_model()
     start = weights.build(cache_dir)
-    sha = weights.file_sha(start / weights.IMAGE_FILE)
+    sha = file_sha256(start / weights.IMAGE_FILE)
     untrained = Encoder(
         weights.load_visual(start),
         load_config(),
@@ -75,7 +76,7 @@ def open_seeing(cache_dir: Path) -> Seeing:
         found = shipped.similarity(both, pooled.astype(np.float32), sentences)
         return found.astype(np.float64)
 
-    text_sha = weights.file_sha(shipped.FOLDER / weights.TEXT_FILE)
+    text_sha = file_sha256(shipped.FOLDER / weights.TEXT_FILE)
     return Seeing(trained, trained.heads, similar, text_sha, untrained)
 
 

@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from radraft.core import canonical
+from radraft.core.file_hash import file_sha256
 from radraft.eval.cache import Cache
 from radraft.eval.values import FloatArray
 from radraft.vision_encoder.config import load_config
 from radraft.vision_encoder.preprocess import letterbox
 from radraft.vision_encoder.train.augment import cover_border, cover_lungs
 from radraft.vision_encoder.train.data import gray
-from radraft.vision_encoder.weights import file_sha
 
 if TYPE_CHECKING:
     from radraft.studies.values import KeyImage
@@ -81,7 +81,7 @@ def features(
 
 def images_sha(paths: Sequence[Path]) -> str:
     """Hash of the images' files in order."""
-    return canonical.sha256([file_sha(path) for path in paths])
+    return canonical.sha256([file_sha256(path) for path in paths])
 
 
 def cover(pixels: Pixels, covered: Covered) -> Pixels:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radraft.core.errors import EvalError, RadraftError, StudyRejected
+from radraft.core.file_hash import file_sha256
 from radraft.eval.values import SetItem
-from radraft.pipeline import draft
+from radraft.pipeline.ingest import ingest
 from radraft.store import cases
 from radraft.store.database import Store
 from radraft.studies.values import DeidStudy
@@ -57,8 +58,7 @@ def content_sha(study: Path) -> str:
     digest = hashlib.sha256()
     folder = study.is_dir()
     for path in sorted(p for p in study.rglob("*") if p.is_file()) if folder else [study]:
-        with path.open("rb") as file:
-            sha = hashlib.file_digest(file, "sha256").hexdigest()
+        sha = file_sha256(path)
         name = path.relative_to(study).as_posix() if folder else ""
         digest.update(f"{sha} {name}\n".encode())
     return digest.hexdigest()
@@ -81,9 +81,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def _ingest(study: Path, store: Store, profile: Profile, scratch: Path) -> str:
-    found = draft.ingest(
-        study, store=store, profile=profile, site="eval", scratch=scratch, judging=False
-    )
+    found = ingest(study, store=store, profile=profile, site="eval", scratch=scratch, judging=False)
     case_ids = found.cases + found.known
     if len(case_ids) > 1:
         raise EvalError("eval_item_several_studies")

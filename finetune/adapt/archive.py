@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from radraft.core.errors import AdapterError
+from radraft.core.file_hash import file_sha256
 from radraft.store.adapter_files import CONFIG, PROJECTOR, WEIGHTS
-from radraft.vision_encoder.weights import file_sha
 
 MANIFEST, SIGNATURE, CARD = "manifest.json", "manifest.sig", "card.json"
 ORDER = (MANIFEST, SIGNATURE, CARD, CONFIG, WEIGHTS, PROJECTOR)
@@ -63,7 +63,7 @@ def unpack(source: Path, folder: Path) -> None:
                         out.write(block)
         again = folder / "again"
         pack(folder, again)
-        same = file_sha(again) == file_sha(source)
+        same = file_sha256(again) == file_sha256(source)
         again.unlink()
     except (
         OSError,

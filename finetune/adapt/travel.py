@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError
 
 from radraft.core import canonical
 from radraft.core.errors import AdapterError, EncodingError
+from radraft.core.file_hash import file_sha256
 from radraft.core.locks import locked
 from radraft.core.settings import Settings
 from radraft.core.yaml_files import Strict
@@ -29,7 +30,6 @@ from radraft.llm.profiles import Profile, StarterCheckpoint
 from radraft.store import adapter_files as files, adapters
 from radraft.store.database import Store
 from radraft.vision_encoder.projector import Projector
-from radraft.vision_encoder.weights import file_sha
 
 SUFFIX = ".radapter"
 SIGNED = (archive.CARD, *sorted(files.ALLOWED))
@@ -145,7 +145,7 @@ def _describe(adapter: Adapter, folder: Path, data_dir: Path) -> None:
 def _hashes(folder: Path) -> Iterator[tuple[str, str]]:
     for name in SIGNED:
         if (folder / name).exists():
-            yield name, file_sha(folder / name)
+            yield name, file_sha256(folder / name)
 
 
 def _trusted(folder: Path, data_dir: Path) -> tuple[Manifest, str]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from radraft.core import canonical
+from radraft.core.file_hash import file_sha256
 from radraft.finetune.export import assistant, chat
 from radraft.finetune.recipe import Recipe
 from radraft.finetune.starter import teacher, views
@@ -24,7 +25,6 @@ from radraft.prompts.templates import Template, load_template
 from radraft.studies.deidentify import age_band
 from radraft.vision_encoder.encode import Encoder
 from radraft.vision_encoder.train.data import Images, Row
-from radraft.vision_encoder.weights import file_sha
 
 BATCH = 64
 TEMPLATE = "starter"
@@ -164,4 +164,4 @@ def _image_id(place: int) -> str:
 
 def sha(folder: Path) -> str:
     """Hash of the pairs and their tokens."""
-    return canonical.sha256([file_sha(folder / name) for name in ("pairs.jsonl", "tokens.npy")])
+    return canonical.sha256([file_sha256(folder / name) for name in ("pairs.jsonl", "tokens.npy")])

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from radraft.finetune.trend.values import Fact, Week
+from radraft.core.weeks import Week
+from radraft.finetune.trend.values import Fact
 from radraft.llm.adapter import AdapterMove
 from radraft.reports import codec
 from radraft.reports.draft import Draft

@@ -4,45 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
+from radraft.core.weeks import Week
 from radraft.reports.edits import Edit
-
-SHOWN_WEEKS = 52
-"""Newest weeks that pages plot and that the trend is fitted over; the CSV has all."""
-
-
-@dataclass(frozen=True, order=True)
-class Week:
-    """An ISO 8601 week, Monday to Sunday, in UTC."""
-
-    year: int
-    number: int
-
-    @classmethod
-    def of(cls, moment: datetime) -> Week:
-        """The week of an aware `moment`."""
-        year, number, _ = moment.astimezone(UTC).isocalendar()
-        return cls(year, number)
-
-    @property
-    def monday(self) -> date:
-        """Its first day."""
-        return date.fromisocalendar(self.year, self.number, 1)
-
-    def before(self, weeks: int) -> Week:
-        """The week that many weeks earlier."""
-        year, number, _ = (self.monday - timedelta(weeks=weeks)).isocalendar()
-        return Week(year, number)
-
-    def since(self, other: Week) -> int:
-        """Weeks from `other` to this one."""
-        return (self.monday - other.monday).days // 7
-
-    def __str__(self) -> str:
-        """As ISO 8601 writes it: `2026-W05`."""
-        return f"{self.year}-W{self.number:02d}"
 
 
 @dataclass(frozen=True, slots=True)

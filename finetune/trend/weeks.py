@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from radraft.core.errors import NotFound
+from radraft.core.weeks import SHOWN_WEEKS, Week
 from radraft.finetune.trend import guard
 from radraft.finetune.trend.facts import Known, Ledger, Made
 from radraft.finetune.trend.values import (
-    SHOWN_WEEKS,
     AdapterFigures,
     Corrected,
     Fact,
@@ -26,7 +26,6 @@ from radraft.finetune.trend.values import (
     SiteTrend,
     Spread,
     Turn,
-    Week,
     WeekFigures,
 )
 from radraft.llm.adapter import AdapterMove, AdapterState

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
-
-import numpy as np
-import numpy.typing as npt
 
 from radraft.studies.choose import series, slices
 from radraft.studies.choose.frames import Taker
 from radraft.studies.choose.stacks import Slot, Stack, stacks
 from radraft.studies.choose.windows import windows
+from radraft.studies.features import FeatureExtractor
 from radraft.studies.values import DeidInstance, DeidStudy, KeyImage, KeyImages, Role, WindowName
 
 _PER_CHOICE = 5
@@ -22,20 +19,12 @@ _NEAR_MM = 5.0
 """Farthest that slices of two reconstructions may lie apart to be shown as one."""
 
 
-class Seen(Protocol):
-    """The encoder: (n, d) pooled vectors of n images."""
-
-    def __call__(self, images: KeyImages, /) -> npt.NDArray[np.float32]:
-        """One vector for each image, in their order."""
-        ...
-
-
 @dataclass(frozen=True)
 class Look:
     """What a choice is made with."""
 
     taker: Taker
-    seen: Seen | None
+    extractor: FeatureExtractor | None
 
 
 def sections(
@@ -86,19 +75,19 @@ def _choose(
     """`count` slots of `stack` besides `fixed`."""
     if count <= 0:
         return []
-    if look.seen is None or len(stack.slots) <= count + len(fixed):
+    if look.extractor is None or len(stack.slots) <= count + len(fixed):
         return _covering(stack, count, fixed, look.taker)
     most = min(_MOST_LOOKED_AT, _PER_CHOICE * (count + len(fixed)))
     around = {slot.key: slot for slot in (*fixed, *slices.spread(stack.slots, most))}
     taken = [(slot, look.taker.image(slot, WindowName.OWN)) for slot in around.values()]
-    seen = [(slot, image) for slot, image in taken if image is not None]
-    if not seen:
+    decoded = [(slot, image) for slot, image in taken if image is not None]
+    if not decoded:
         return []
-    vectors = look.seen(KeyImages(case_id, tuple(image for _, image in seen)))
-    kept = [number for number, (slot, _) in enumerate(seen) if slot in fixed]
-    places = [slot.place for slot, _ in seen]
+    vectors = look.extractor.extract(KeyImages(case_id, tuple(image for _, image in decoded)))
+    kept = [number for number, (slot, _) in enumerate(decoded) if slot in fixed]
+    places = [slot.place for slot, _ in decoded]
     picked = slices.representatives(places, vectors, count + len(kept), kept)
-    return [seen[number][0] for number in picked if number not in kept]
+    return [decoded[number][0] for number in picked if number not in kept]
 
 
 def _covering(stack: Stack, count: int, fixed: Sequence[Slot], taker: Taker) -> list[Slot]:

@@ -11,54 +11,18 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from radraft.core.errors import EncodingError
+from radraft.core.file_hash import file_sha256
 from radraft.core.yaml_files import Strict
-from radraft.studies.values import KeyImages
+from radraft.studies.features import Floats
 
-if TYPE_CHECKING:
-    from radraft.store.objects import Objects
-    from radraft.vision_encoder.encode import Encoder
-
-Floats = npt.NDArray[np.float32]
 _FOLDER = Path(__file__).resolve().parent
 _QUARTERS = 2
 """Quarters of the image along each side that the tokens are averaged in: what is above and what
 below decides which way up a film is."""
-
-
-class Seen(Protocol):
-    """What the encoder sees in key images."""
-
-    @property
-    def encoder_id(self) -> str:
-        """Of the encoder that embeds."""
-
-    def __call__(self, images: KeyImages) -> Floats:
-        """(images, d): `features` of each."""
-
-
-@dataclass(frozen=True)
-class Looking:
-    """`Seen` by an encoder, stored once per image: nothing is embedded twice."""
-
-    encoder: Encoder
-    objects: Objects
-
-    @property
-    def encoder_id(self) -> str:
-        """Of the encoder."""
-        return self.encoder.encoder_id
-
-    def __call__(self, images: KeyImages) -> Floats:
-        """(images, d). EncodingError as `vision_encoder.encode`."""
-        from radraft.vision_encoder.encode import encode
-
-        return features(encode(images, self.encoder, self.objects).tokens)
 
 
 def features(tokens: Floats) -> Floats:
@@ -110,8 +74,8 @@ class ContentHeads:
         means = whole(quarters)
         far = beside(means, tensors) / tensors["far"][0]
         given = {
-            of: seen @ tensors[f"{of}.weight"].T + tensors[f"{of}.bias"]
-            for of, seen in (("whole", means), ("quarters", quarters))
+            of: vectors @ tensors[f"{of}.weight"].T + tensors[f"{of}.bias"]
+            for of, vectors in (("whole", means), ("quarters", quarters))
         }
         found = []
         for at in range(len(quarters)):
@@ -149,12 +113,10 @@ def shipped() -> ContentHeads:
     that `heads.yaml` names."""
     from safetensors import safe_open
 
-    from radraft.vision_encoder.weights import file_sha
-
     text = files("radraft.studies.quality").joinpath("heads.yaml").read_text(encoding="utf-8")
     pin = _Pin.from_yaml(text)
     path = _FOLDER / "heads.safetensors"
-    if not path.is_file() or file_sha(path) != pin.sha256:
+    if not path.is_file() or file_sha256(path) != pin.sha256:
         raise EncodingError("quality_heads_changed")
     with safe_open(path, "numpy") as file:
         ids = json.loads(file.metadata()["heads"])

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 
 from radraft.studies import _sop
+from radraft.studies.features import FeatureExtractor
 from radraft.studies.quality import content
-from radraft.studies.quality.content import Seen as Seen
 from radraft.studies.quality.limits import About, rules
 from radraft.studies.quality.measure import measure
 from radraft.studies.quality.tags import CHEST, body_part
@@ -27,15 +27,17 @@ _SURE = 0.5
 """A view below this is none that is held against the tags."""
 
 
-def judge(checked: CheckedStudy, images: KeyImages, seen: Seen | None = None) -> StudyQuality:
-    """The verdict on a study by its tags and key images; `seen` None: by rules alone.
+def judge(
+    checked: CheckedStudy, images: KeyImages, extractor: FeatureExtractor | None = None
+) -> StudyQuality:
+    """Return the verdict on a study by its tags, its key images and their features.
 
-    The same holds where `seen` is of an encoder that the shipped heads were not fitted on; then
-    `StudyQuality.heads` is None. A study is as good as its best image, but no better than usable
-    where another one is worse. EncodingError as `seen` raises it.
+    Without `extractor`, or with one of an encoder that the shipped heads were not fitted on, rules
+    decide alone; then `StudyQuality.heads` is None. A study is as good as its best image, but no
+    better than usable where another one is worse. EncodingError as `extractor` raises it.
     """
     study = checked.study
-    scores, heads = _scores(study, images, seen)
+    scores, heads = _scores(study, images, extractor)
     judged = tuple(
         _image(study, image, known) for image, known in zip(images.images, scores, strict=True)
     )
@@ -54,16 +56,16 @@ def judge(checked: CheckedStudy, images: KeyImages, seen: Seen | None = None) ->
 
 
 def _scores(
-    study: Study, images: KeyImages, seen: Seen | None
+    study: Study, images: KeyImages, extractor: FeatureExtractor | None
 ) -> tuple[list[Mapping[str, float]], str | None]:
     """What the heads say of each image, and their SHA-256."""
     nothing: list[Mapping[str, float]] = [{} for _ in images.images]
-    if seen is None or not images.images or not _asked_as_chest(study):
+    if extractor is None or not images.images or not _asked_as_chest(study):
         return nothing, None
     heads = content.shipped()
-    if heads.encoder_id != seen.encoder_id:
+    if heads.encoder_id != extractor.encoder_id:
         return nothing, None
-    return list(heads.scores(seen(images))), heads.sha256
+    return list(heads.scores(extractor.extract(images))), heads.sha256
 
 
 def _asked_as_chest(study: Study) -> bool:

@@ -16,11 +16,11 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 
 from radraft.exchange.dimse import Door, Listener
-from radraft.exchange.values import IngestResult
 from radraft.llm.profiles import load_profile
 from radraft.pipeline import ingest as arrival
 from radraft.pipeline.completion import Completion
 from radraft.pipeline.inbox import Inbox
+from radraft.pipeline.ingest import IngestResult
 from radraft.store import arrivals
 from radraft.store.database import Store
 from tests.studies import builders

@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def watcher(folder: Path, inbox: Inbox) -> Watcher:
-    return Watcher(folder, inbox, site="site-a", quiet_s=QUIET_S)
+    return Watcher(folder, inbox, site="site-a", quiet_s=QUIET_S, clock=inbox.clock)
 
 
 def test_a_file_moves_once_it_has_not_changed_for_the_quiet_time(
@@ -86,5 +86,5 @@ def test_an_empty_file_stays(watcher: Watcher, folder: Path, clock: Clock) -> No
 
 def test_a_folder_that_is_not_there_is_named(inbox: Inbox, tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as error:
-        Watcher(tmp_path / "none", inbox, site="site-a", quiet_s=1)
+        Watcher(tmp_path / "none", inbox, site="site-a", quiet_s=1, clock=inbox.clock)
     assert error.value.code == "watch_dir_unusable"

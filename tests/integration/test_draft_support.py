@@ -15,6 +15,7 @@ from radraft.llm.support import SCORED_AT_ONCE
 from radraft.pipeline import adapter_router, draft as line
 from radraft.pipeline.adapter_router import Router
 from radraft.pipeline.draft_batch import load_vision_model
+from radraft.pipeline.ingest import ingest
 from radraft.reports.draft import Draft
 from radraft.store.database import Store
 from tests.pipeline.test_draft_support import ADAPTERS, DEMO
@@ -29,9 +30,7 @@ def test_the_starters_sentences_are_measured(
     tmp_path: Path,
 ) -> None:
     profile = starter_profile.model_copy(update={"support": Support(least=0.0)})
-    taken = line.ingest(
-        DEMO / "01", store=sqlite_store, profile=profile, site="t", scratch=tmp_path
-    )
+    taken = ingest(DEMO / "01", store=sqlite_store, profile=profile, site="t", scratch=tmp_path)
     vision = load_vision_model(profile)
 
     async def drafted() -> Draft:

@@ -23,6 +23,7 @@ from radraft.llm.server import Endpoint
 from radraft.llm.support import Scorer
 from radraft.pipeline import draft as line
 from radraft.pipeline.draft_batch import draft_many, load_vision_model
+from radraft.pipeline.ingest import ingest
 from radraft.prompts.values import DraftRequest
 from radraft.reports.draft import Draft
 from radraft.reports.values import Certainty
@@ -67,7 +68,7 @@ def product(
     vision = load_vision_model(starter_profile)
     case_ids: list[str] = []
     for name in STUDIES:
-        taken = line.ingest(
+        taken = ingest(
             DEMO / name, store=store, profile=starter_profile, site="t", scratch=folder / "scratch"
         )
         case_ids += taken.cases

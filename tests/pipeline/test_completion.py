@@ -9,9 +9,9 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGBaseline8Bit
 
 from radraft.exchange.incoming_files import keep_file
-from radraft.exchange.values import IngestResult
 from radraft.pipeline.completion import BROKEN, PAUSE, TRIES, Completion
 from radraft.pipeline.inbox import Inbox
+from radraft.pipeline.ingest import IngestResult
 from radraft.store import cases, instances
 from radraft.store.cases import CaseState
 from radraft.store.database import Store

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
-from radraft.pipeline.file_check import Checker, FileCheck, judged
+from radraft.pipeline.file_check import Checker, FileCheck, file_judge
 from radraft.studies.kos import SOP_CLASS
 from radraft.studies.quality.values import Verdict
 from tests.studies import builders
@@ -31,7 +31,7 @@ def _films(folder: Path) -> None:
 
 
 def _check(path: Path, tmp_path: Path) -> dict[str, FileCheck]:
-    with Checker(judged()) as checker:
+    with Checker(file_judge()) as checker:
         return {Path(one.file).name: one for one in checker.files(path, tmp_path / "work")}
 
 

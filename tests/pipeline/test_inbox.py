@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from radraft.core.settings import Settings
 from radraft.exchange.incoming_files import keep_file
-from radraft.exchange.values import Outcome
+from radraft.exchange.values import KeepOutcome
 from radraft.pipeline._group_commit import GroupCommit
 from radraft.pipeline.inbox import Inbox
 from radraft.store import arrivals
@@ -22,13 +22,13 @@ from tests.exchange.builders import Clock, film, film_file, states
 from tests.studies import builders
 
 
-def keep(inbox: Inbox, path: Path) -> Outcome:
+def keep(inbox: Inbox, path: Path) -> KeepOutcome:
     return keep_file(path, inbox, source="CT1", site="site-a")
 
 
 def test_the_bytes_are_kept_as_they_came(inbox: Inbox, tmp_path: Path) -> None:
     path = film_file(tmp_path)
-    assert keep(inbox, path) is Outcome.STORED
+    assert keep(inbox, path) is KeepOutcome.STORED
     [kept] = inbox.waiting.iterdir()
     assert kept.read_bytes() == path.read_bytes()
     assert kept.stat().st_mode & 0o777 == 0o600
@@ -50,7 +50,7 @@ def test_the_row_says_who_sent_what_and_when(
 def test_the_same_object_is_stored_once(store: Store, tmp_path: Path) -> None:
     path = film_file(tmp_path)
     other = Inbox(tmp_path / "data", store)
-    assert [keep(other, path), keep(other, path)] == [Outcome.STORED, Outcome.KNOWN]
+    assert [keep(other, path), keep(other, path)] == [KeepOutcome.STORED, KeepOutcome.KNOWN]
     assert len(list(other.waiting.iterdir())) == 1
     assert states(store) == {"waiting": 1}
     other.close()
@@ -61,7 +61,7 @@ def test_an_object_is_the_same_whoever_wrote_its_file_meta(inbox: Inbox, tmp_pat
     content = path.read_bytes()
     changed = tmp_path / "other-preamble.dcm"
     changed.write_bytes(b"X" * 128 + content[128:])
-    assert [keep(inbox, path), keep(inbox, changed)] == [Outcome.STORED, Outcome.KNOWN]
+    assert [keep(inbox, path), keep(inbox, changed)] == [KeepOutcome.STORED, KeepOutcome.KNOWN]
 
 
 def test_the_same_uid_with_other_bytes_is_kept_beside(
@@ -69,13 +69,13 @@ def test_the_same_uid_with_other_bytes_is_kept_beside(
 ) -> None:
     keep(inbox, film_file(tmp_path))
     changed = film_file(tmp_path, AccessionNumber="OTHER")
-    assert keep(inbox, changed) is Outcome.STORED
+    assert keep(inbox, changed) is KeepOutcome.STORED
     assert states(sqlite_store) == {"waiting": 2}
 
 
 def test_what_is_no_dicom_is_kept_too(inbox: Inbox, sqlite_store: Store, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no DICOM at all")
-    assert keep(inbox, tmp_path / "notes.txt") is Outcome.STORED
+    assert keep(inbox, tmp_path / "notes.txt") is KeepOutcome.STORED
     with sqlite_store.read() as session:
         assert [one.study_uid for one in arrivals.waiting_studies(session)] == [""]
 
@@ -109,7 +109,7 @@ def test_nothing_half_written_remains(inbox: Inbox, sqlite_store: Store, tmp_pat
         keep(inbox, path)
     assert list(inbox.waiting.iterdir()) == []
     assert states(sqlite_store) == {}
-    assert keep(inbox, path) is Outcome.STORED
+    assert keep(inbox, path) is KeepOutcome.STORED
 
 
 def test_space_that_must_stay_free_is_not_used(sqlite_store: Store, tmp_path: Path) -> None:

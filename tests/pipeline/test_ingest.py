@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from radraft.core.settings import Settings
-from radraft.exchange.values import IngestResult
 from radraft.llm.profiles import Profile, load_profile
-from radraft.pipeline import draft
+from radraft.pipeline import draft, ingest as take_in
 from radraft.pipeline.service import Service
 from radraft.reports.values import Coverage
 from radraft.store import cases, drafts, quality
@@ -22,8 +21,8 @@ PROFILE = load_profile("starter")
 DEMO = Path(__file__).parents[2] / "demo" / "studies"
 
 
-def ingest(path: Path, store: Store, scratch: Path, **more: bool) -> IngestResult:
-    return draft.ingest(path, store=store, profile=PROFILE, site="north", scratch=scratch, **more)
+def ingest(path: Path, store: Store, scratch: Path, **more: bool) -> take_in.IngestResult:
+    return take_in.ingest(path, store=store, profile=PROFILE, site="north", scratch=scratch, **more)
 
 
 @pytest.fixture

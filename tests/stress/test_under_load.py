@@ -21,6 +21,7 @@ from radraft.pipeline import draft as line, promotion
 from radraft.pipeline.adapter_router import Router
 from radraft.pipeline.draft_batch import load_vision_model
 from radraft.pipeline.draft_worker import Worker
+from radraft.pipeline.ingest import ingest
 from radraft.reports import codec
 from radraft.reports.draft import Draft
 from radraft.reports.edits import distance
@@ -65,7 +66,7 @@ class Hospital:
 
     def _cases(self) -> list[str]:
         """The demo's radiographs, some of them under two numbers."""
-        taken = line.ingest(
+        taken = ingest(
             DEMO, store=self.store, profile=self.profile, site="demo", scratch=self.scratch
         )
         with self.store.begin() as session:

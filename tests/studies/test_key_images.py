@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -90,21 +91,24 @@ def test_the_budget_is_kept(chest: DeidStudy, budget: int, slices: int, again: i
     assert len({(image.instance_ref, image.window_name) for image in images}) == budget
 
 
-def by_lung(images: KeyImages) -> npt.NDArray[np.float32]:
-    """An encoder that sees how much lung there is, and nothing else."""
-    shares = [float((image.values < -500).mean()) for image in images.images]
-    return np.array([[share, 1 - share] for share in shares], dtype=np.float32)
+@dataclass
+class LungShare:
+    """Features that say how much lung there is, and nothing else."""
+
+    encoder_id: str = "lung"
+    asked: list[KeyImages] = field(default_factory=list)
+
+    def extract(self, images: KeyImages) -> npt.NDArray[np.float32]:
+        self.asked.append(images)
+        shares = [float((image.values < -500).mean()) for image in images.images]
+        return np.array([[share, 1 - share] for share in shares], dtype=np.float32)
 
 
 def test_an_encoder_sees_a_bounded_number_of_slices_and_they_differ(chest: DeidStudy) -> None:
-    asked: list[int] = []
-
-    def seen(images: KeyImages) -> npt.NDArray[np.float32]:
-        asked.append(len(images.images))
-        return by_lung(images)
-
-    images = key_images(chest, seen=seen).images
-    assert len(images) == 4 and len(asked) == 1 and asked[0] <= 20
+    extractor = LungShare()
+    images = key_images(chest, extractor=extractor).images
+    (asked,) = extractor.asked
+    assert len(images) == 4 and len(asked.images) <= 20
     places = heights(chest, images)[:3]
     assert places == sorted(places, reverse=True) and places[0] - places[2] > 100
 
@@ -123,7 +127,7 @@ def test_what_a_selection_marks_comes_first(chest: DeidStudy, tmp_path: Path) ->
     assert found[2] == pytest.approx(100 - 300 * 28 / 29)
     only = key_images(study, budget=1).images
     assert [one.acquired.marked for one in instances(study, only)] == [True]
-    looked = key_images(study, seen=by_lung).images
+    looked = key_images(study, extractor=LungShare()).images
     assert [one.acquired.marked for one in instances(study, looked)][2:] == [True, True]
 
 
@@ -173,12 +177,11 @@ def test_burned_in_text_is_taken_out_before_anybody_looks(tmp_path: Path) -> Non
         values[20:24] = values.min()
         return Frame(values, frame.pixels, frame.window)
 
-    def seen(images: KeyImages) -> npt.NDArray[np.float32]:
-        for image in images.images:
-            assert (image.values[20:24] == image.values.min()).all()
-        return by_lung(images)
-
-    for image in key_images(study, clean=clean, seen=seen).images:
+    extractor = LungShare()
+    chosen = key_images(study, clean=clean, extractor=extractor).images
+    for image in extractor.asked[0].images:
+        assert (image.values[20:24] == image.values.min()).all()
+    for image in chosen:
         assert (image.pixels[20:24] == image.pixels.min()).all()
 
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from radraft.core.errors import EncodingError
+from radraft.core.file_hash import file_sha256
 from radraft.vision_encoder import weights
 from radraft.vision_encoder.config import EncoderConfig, load_config
 
@@ -60,9 +61,9 @@ def test_an_unknown_source_name_is_an_error() -> None:
 @pytest.mark.slow
 def test_build_is_whole_idempotent_and_repairs_itself(real_cache: Path) -> None:
     folder = weights.build(real_cache)
-    before = {p.name: (p.stat().st_mtime_ns, weights.file_sha(p)) for p in folder.iterdir()}
+    before = {p.name: (p.stat().st_mtime_ns, file_sha256(p)) for p in folder.iterdir()}
     assert weights.build(real_cache) == folder
-    assert {p.name: (p.stat().st_mtime_ns, weights.file_sha(p)) for p in folder.iterdir()} == before
+    assert {p.name: (p.stat().st_mtime_ns, file_sha256(p)) for p in folder.iterdir()} == before
     # The identity that every stored embedding carries.
     assert before["encoder.safetensors"][1].startswith("89acaa57a8b1f7e7")
 
@@ -70,7 +71,7 @@ def test_build_is_whole_idempotent_and_repairs_itself(real_cache: Path) -> None:
     image.write_bytes(image.read_bytes()[:-1] + b"\0")
     assert not weights.is_whole(folder)
     assert weights.build(real_cache) == folder
-    assert weights.file_sha(image) == before["encoder.safetensors"][1]
+    assert file_sha256(image) == before["encoder.safetensors"][1]
     assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".building")] == []
 
 

@@ -16,7 +16,7 @@ from radraft.studies.values import Rejection
 from radraft.ui.security import RequestRefused
 
 if TYPE_CHECKING:
-    from radraft.pipeline.draft import IngestResult
+    from radraft.pipeline.ingest import IngestResult
     from radraft.pipeline.service import Service
 
 MAX_FILES = 5000

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from radraft.core import canonical, run_folder
 from radraft.core.errors import TrainingError
+from radraft.core.file_hash import file_sha256
 from radraft.vision_encoder import weights
 from radraft.vision_encoder.config import EncoderConfig
 from radraft.vision_encoder.shipped import HEADS_FILE
@@ -58,7 +59,7 @@ def export(run: Path, recipe: EncoderRecipe, config: EncoderConfig, folder: Path
         save_file(text, staging / weights.TEXT_FILE)
         ids = json.dumps(recipe.head_ids)
         save_file(heads, staging / HEADS_FILE, metadata={"heads": ids})
-        sums = {path.name: weights.file_sha(path) for path in sorted(staging.iterdir())}
+        sums = {path.name: file_sha256(path) for path in sorted(staging.iterdir())}
         # A temporary folder is its maker's alone; what is exported is for all to read.
         staging.chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from radraft.core import canonical
+from radraft.core.file_hash import file_sha256
 from radraft.finetune.adapt import archive, keys, travel
 from radraft.llm.adapter import Adapter
 from radraft.store import adapter_files
-from radraft.vision_encoder.weights import file_sha
 
 from .sites import Site
 
@@ -31,7 +31,7 @@ def forged(site: Site, parcel: Path, folder: Path, change: Change, *, sign: bool
     manifest = json.loads((folder / archive.MANIFEST).read_text("utf-8"))
     if sign:
         manifest["files"] = {
-            name: file_sha(folder / name) for name in travel.SIGNED if (folder / name).exists()
+            name: file_sha256(folder / name) for name in travel.SIGNED if (folder / name).exists()
         }
     content = canonical.dumps(manifest).encode()
     (folder / archive.MANIFEST).write_bytes(content)

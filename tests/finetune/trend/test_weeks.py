@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from radraft.core.errors import NotFound
+from radraft.core.weeks import Week
 from radraft.finetune.trend.facts import Known, Ledger, Made, corrections
-from radraft.finetune.trend.values import Corrected, Fact, Kind, Spread, Week
+from radraft.finetune.trend.values import Corrected, Fact, Kind, Spread
 from radraft.finetune.trend.weeks import EFFECT, figures, spread, trend, trends, turns
 from radraft.llm.adapter import AdapterMove, AdapterState, GateRecord, GateStage
 from radraft.reports.edits import Edit, EditStats, SentenceEdit

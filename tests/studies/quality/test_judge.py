@@ -12,11 +12,12 @@ import pytest
 from PIL import Image
 
 from radraft.core.errors import EncodingError
+from radraft.pipeline.encoders import StoredFeatures
 from radraft.store.objects import Objects
 from radraft.studies.decode import Decoder
 from radraft.studies.key_images import from_picture
 from radraft.studies.quality import check, content
-from radraft.studies.quality.content import Looking, shipped
+from radraft.studies.quality.content import shipped
 from radraft.studies.quality.judge import judge
 from radraft.studies.quality.values import StudyQuality, Verdict
 from radraft.studies.values import KeyImages, Study
@@ -37,7 +38,7 @@ class Told:
     rows: Floats
     encoder_id: str = ""
 
-    def __call__(self, images: KeyImages) -> Floats:
+    def extract(self, images: KeyImages) -> Floats:
         assert len(images.images) == len(self.rows)
         return self.rows
 
@@ -117,8 +118,10 @@ def test_what_is_unlike_all_films() -> None:
     heads = shipped()
     strange = np.random.default_rng(0).normal(0, 3, heads.tensors["mean"].shape)
     row = np.tile(heads.tensors["mean"] + strange * heads.tensors["scale"], 4)
-    seen = Told(row[None].astype(np.float32), heads.encoder_id)
-    assert codes(judge(check(good()), images(film()), seen))["quality_unfamiliar"] is Verdict.POOR
+    extractor = Told(row[None].astype(np.float32), heads.encoder_id)
+    assert (
+        codes(judge(check(good()), images(film()), extractor))["quality_unfamiliar"] is Verdict.POOR
+    )
 
 
 def test_what_does_not_say_that_it_is_a_chest_is_not_refused() -> None:
@@ -178,10 +181,10 @@ def test_quarters_of_tokens() -> None:
 
 @pytest.mark.slow
 def test_real_films_and_what_is_none(tmp_path: Path) -> None:
-    looking = Looking(Encoder.load(), Objects.open("", tmp_path / "objects"))
+    extractor = StoredFeatures(Encoder.load(), Objects.open("", tmp_path / "objects"))
 
     def verdict(picture: Pixels) -> StudyQuality:
-        return judge(check(good()), images(np.ascontiguousarray(picture)), looking)
+        return judge(check(good()), images(np.ascontiguousarray(picture)), extractor)
 
     with Decoder() as decoder:
         films = [decoder.frame(path, 0).pixels for path in sorted(DEMO.rglob("*.dcm"))[:4]]

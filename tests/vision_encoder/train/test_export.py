@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from radraft.core.errors import TrainingError
+from radraft.core.file_hash import file_sha256
 from radraft.core.run_folder import CHECKPOINT
 from radraft.vision_encoder import weights
 from radraft.vision_encoder.heads import Heads
@@ -104,7 +105,7 @@ def test_the_same_weights_give_the_same_bytes(run: Path, tmp_path: Path) -> None
     two = export(run, PLAN, builders.config(), tmp_path / "two")
     assert one.sha256 == two.sha256
     for name, sha in one.sha256.items():
-        assert weights.file_sha(one.folder / name) == sha
+        assert file_sha256(one.folder / name) == sha
 
 
 def test_an_older_export_is_replaced_whole(run: Path, tmp_path: Path) -> None:

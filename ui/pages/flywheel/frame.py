@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from radraft.core.weeks import Week
 from radraft.eval.values import Lang
-from radraft.finetune.trend.values import Figures, Kind, SiteTrend, Turn, Week
+from radraft.finetune.trend.values import Figures, Kind, SiteTrend, Turn
 from radraft.ui.pages.evaluation.plots import (
     INK,
     MUTED,

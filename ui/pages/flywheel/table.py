@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from radraft.core.weeks import Week
 from radraft.eval.report.markdown import table
 from radraft.eval.values import Lang
 from radraft.finetune.trend import guard
-from radraft.finetune.trend.values import Figures, SiteTrend, Turn, Week, WeekFigures
+from radraft.finetune.trend.values import Figures, SiteTrend, Turn, WeekFigures
 from radraft.finetune.trend.weeks import figures
 from radraft.reports.edits import Edit
 from radraft.ui.pages.flywheel.words import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from radraft.core.weeks import Week
 from radraft.eval.values import Lang
-from radraft.finetune.trend.values import Week
 from radraft.pipeline.site_quality import RECENT, Group, SiteQuality, Tally, tally_of
 from radraft.studies.quality.values import Verdict
 from radraft.ui.pages.evaluation.plots import Chart, whole_numbers
