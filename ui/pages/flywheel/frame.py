@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from radraft.eval.values import Lang
 from radraft.finetune.trend.values import Figures, Kind, SiteTrend, Turn, Week
+from radraft.reports.values import Lang
 from radraft.ui.pages.evaluation.plots import (
     INK,
     MUTED,
