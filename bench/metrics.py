@@ -35,9 +35,10 @@ from radraft.eval.text.meteor import score as meteor, tables
 from radraft.eval.text.ngrams import Docs, number
 from radraft.eval.text.parts import Part
 from radraft.eval.text.score import score_texts
-from radraft.eval.values import FloatArray, Lang, Pair
+from radraft.eval.values import FloatArray, Pair
 from radraft.reports.findings import chinese
 from radraft.reports.findings.extract import extract
+from radraft.reports.values import Lang
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 HEADING = "## Evaluation"

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from rapidfuzz import fuzz
 
-from radraft.eval.values import Lang, Pair
+from radraft.eval.values import Pair
+from radraft.reports.values import Lang
 
 DATA = Path(__file__).resolve().parents[1] / "../shared" / "data"
 SEED = 20261122

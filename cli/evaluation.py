@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from radraft.eval.draft_set import Model
     from radraft.eval.looks.values import Perturbation
     from radraft.eval.score import Scorer
-    from radraft.eval.values import Drafted, EvalSet, Lang
+    from radraft.eval.values import Drafted, EvalSet
+    from radraft.reports.values import Lang
 
 
 def score(

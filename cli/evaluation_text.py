@@ -11,8 +11,8 @@ from radraft.reports.findings.vocabulary import vocabulary
 if TYPE_CHECKING:
     from radraft.eval.looks.values import Looks
     from radraft.eval.result import Result
-    from radraft.eval.values import Lang
     from radraft.reports.findings.values import Mention
+    from radraft.reports.values import Lang
 
 
 def looks_text(found: Looks) -> str:

@@ -51,8 +51,8 @@ def report(
     NotFound `trend_site_unknown`; SettingsError `cannot_write`.
     """
     from radraft.cli.context import opened
-    from radraft.eval.values import Lang
     from radraft.finetune.trend.weeks import trends
+    from radraft.reports.values import Lang
     from radraft.ui.pages.flywheel import page, table
 
     chosen: Lang = "zh" if lang == "zh" else "en"

@@ -59,8 +59,8 @@ def report(
     from radraft.cli.context import opened
     from radraft.cli.flywheel import write
     from radraft.core.errors import NotFound
-    from radraft.eval.values import Lang
     from radraft.pipeline.site_quality import facts, of_site, records
+    from radraft.reports.values import Lang
     from radraft.ui.pages.site_quality import page, table
 
     chosen: Lang = "zh" if lang == "zh" else "en"

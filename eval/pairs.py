@@ -13,7 +13,8 @@ from typing import Any, overload
 import numpy as np
 
 from radraft.core.errors import EvalError
-from radraft.eval.values import IntArray, Lang, Pair
+from radraft.eval.values import IntArray, Pair
+from radraft.reports.values import Lang
 
 _EXAMPLES = 3
 _LONGEST_ID = 40

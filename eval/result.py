@@ -13,7 +13,8 @@ import numpy as np
 from radraft.core import canonical
 from radraft.core.errors import EvalError
 from radraft.eval.looks.values import Calibration
-from radraft.eval.values import Better, FloatArray, Lang, Measure, SetCard
+from radraft.eval.values import Better, FloatArray, Measure, SetCard
+from radraft.reports.values import Lang
 
 FORMAT = "radraft-eval-1"
 

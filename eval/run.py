@@ -18,7 +18,8 @@ from radraft.eval.report.cases import Case, Column
 from radraft.eval.report.summary import main
 from radraft.eval.result import Drafting, Result, Support, read_result, rounded
 from radraft.eval.score import NOTHING, Scored, Scorer
-from radraft.eval.values import LANGS, Drafted, EvalSet, Lang, Pair, SetItem
+from radraft.eval.values import Drafted, EvalSet, Pair, SetItem
+from radraft.reports.values import LANGS, Lang
 
 NOT_COVERED = "not_covered"
 

@@ -17,8 +17,8 @@ from radraft.eval.clinical.score import score_clinical, score_labels
 from radraft.eval.clinical.scores import ClinicalScores
 from radraft.eval.pairs import digests
 from radraft.eval.result import Finding, Section, Value, rounded
-from radraft.eval.values import Better, FloatArray, Lang, Measure, Pair, Scores
-from radraft.reports.values import Certainty
+from radraft.eval.values import Better, FloatArray, Measure, Pair, Scores
+from radraft.reports.values import Certainty, Lang
 
 Move = Callable[[str, float], None]
 """Called with what is being done and the part of it that is done, from 0 to 1."""

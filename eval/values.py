@@ -6,16 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radraft.reports.values import Certainty
+from radraft.reports.values import Certainty, Lang
 
-Lang = Literal["zh", "en"]
-LANGS: tuple[Lang, Lang] = ("zh", "en")
-"""In display order."""
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
 

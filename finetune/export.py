@@ -37,11 +37,12 @@ from typing import IO, Any
 
 from sqlalchemy.orm import Session
 
-from radraft.finetune.screen import Reason, newest, screen
+from radraft.finetune.screen import Reason, screen
 from radraft.reports.edits import Edit
 from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import Coverage, Report, Sentence
 from radraft.store.pairs import pairs as stored_pairs
+from radraft.store.signatures import newest_versions
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def export(session: Session, out: Path) -> ExportCount:
 
 def export_pairs(session: Session, pairs: Iterable[TrainingPair], out: Path) -> ExportCount:
     """Write both files, each whole or not at all, mode 0600. OSError where `out` cannot be."""
-    last = newest(session)
+    last = newest_versions(session)
     count: Counter[str] = Counter()
     with _replacing(out) as examples, _replacing(preference_path(out)) as preferences:
         for pair in pairs:

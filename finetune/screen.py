@@ -7,14 +7,12 @@ import re
 from collections.abc import Iterator
 from enum import StrEnum
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import Report
 from radraft.store import quality
 from radraft.store.cases import identity
-from radraft.store.tables import SignedRow
 from radraft.studies import deidentify
 from radraft.studies.quality.values import Verdict
 
@@ -47,14 +45,6 @@ class Reason(StrEnum):
     """Shows the picture of a frozen pair."""
     DUPLICATE = "duplicate"
     """Shows the picture of a newer pair with the same signed text."""
-
-
-def newest(session: Session) -> dict[str, int]:
-    """The newest signed version of each signed case."""
-    rows = session.execute(
-        select(SignedRow.case_id, func.max(SignedRow.version)).group_by(SignedRow.case_id)
-    )
-    return {row[0]: row[1] for row in rows}
 
 
 def screen(session: Session, pair: TrainingPair) -> Reason | None:

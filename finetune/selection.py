@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 
 from radraft.finetune.export import typed
 from radraft.finetune.near import Vectors, near, pooled
-from radraft.finetune.screen import Reason, newest, poor, screen
+from radraft.finetune.screen import Reason, poor, screen
 from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import Coverage
 from radraft.store.pairs import pairs
+from radraft.store.signatures import newest_versions
 
 if TYPE_CHECKING:
     from radraft.store.objects import Objects
@@ -48,7 +49,7 @@ def select(session: Session, objects: Objects, site: str) -> Selection:
     encoder (`finetune.near`). What is left out for itself hides no other: of two signatures of one
     picture the older stays where the newer was signed unread.
     """
-    last = newest(session)
+    last = newest_versions(session)
     found = sorted(pairs(session, site), key=lambda one: (one.signed.signed_at, one.pair_id))
     left_out: dict[str, Reason] = {}
     for pair in found:

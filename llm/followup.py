@@ -9,21 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from radraft.core.errors import FollowupError
 from radraft.llm.relevance import Relevant, relevant
 from radraft.llm.sentences import SentenceEncoder
 from radraft.reports.findings.concepts import Kind, Vocabulary
-from radraft.reports.values import Sentence, SignedReport
+from radraft.reports.values import Lang, Sentence, SignedReport
 
 if TYPE_CHECKING:
     from radraft.llm.endpoint import Endpoint
     from radraft.llm.profiles import Profile
 
 log = logging.getLogger("radraft.llm.followup")
-
-Lang = Literal["zh", "en"]
 
 QUESTION_CHARS = 500
 ANSWER_CHARS = 600

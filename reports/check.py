@@ -6,14 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Literal
 
 from radraft.core.errors import message
 from radraft.reports.draft import Draft
 from radraft.reports.findings.extract import claims_prior
-from radraft.reports.values import Laterality, Origin, Report, Sentence
-
-Lang = Literal["zh", "en"]
+from radraft.reports.values import Lang, Laterality, Origin, Report, Sentence
 
 
 class Severity(StrEnum):

@@ -7,11 +7,10 @@ from enum import StrEnum
 
 from rapidfuzz.distance import Levenshtein
 
-from radraft.eval.values import Lang
 from radraft.reports.diff import moved_ids
 from radraft.reports.findings.extract import extract
 from radraft.reports.findings.statements import Side, State, Statement, statements
-from radraft.reports.values import Report, Section, Sentence
+from radraft.reports.values import Lang, Report, Section, Sentence
 
 
 class Edit(StrEnum):

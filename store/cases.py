@@ -186,6 +186,16 @@ def counts(session: Session) -> dict[CaseState, int]:
     return {state: found.get(state, 0) for state in CaseState}
 
 
+def kind_counts(session: Session, site: str) -> tuple[tuple[str, str, str, int], ...]:
+    """Return how many cases of `site` there are of each modality, body part and view."""
+    rows = session.execute(
+        select(CaseRow.modality, CaseRow.body_part, CaseRow.view, func.count())
+        .where(CaseRow.site == site)
+        .group_by(CaseRow.modality, CaseRow.body_part, CaseRow.view)
+    )
+    return tuple((row[0], row[1], row[2], row[3]) for row in rows)
+
+
 def release_stale(session: Session) -> int:
     """Give back what a service that died was drafting; for its next start. How many there were."""
     held = tuple(

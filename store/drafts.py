@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import select
@@ -14,6 +16,7 @@ from radraft.reports.draft import Draft, StoredDraft
 from radraft.reports.lifecycle import Move, transition
 from radraft.reports.values import Coverage, ReportState
 from radraft.store.cases import CaseState
+from radraft.store.sql import chunks
 from radraft.store.tables import CaseRow, DraftRow, ReportRow, RevisionRow
 
 STATE_AFTER = {
@@ -21,6 +24,15 @@ STATE_AFTER = {
     Coverage.NOT_COVERED: CaseState.NOT_COVERED,
     Coverage.FAILED: CaseState.FAILED,
 }
+
+
+@dataclass(frozen=True)
+class SiteDraft:
+    """A draft, where it was made and when."""
+
+    site: str
+    created_at: datetime
+    draft: Draft
 
 
 def save_draft(
@@ -78,6 +90,23 @@ def basis(session: Session, case_id: str) -> StoredDraft | None:
         .where(ReportRow.case_id == case_id)
     )
     return None if row is None else _stored(row)
+
+
+def draft_ids(session: Session) -> tuple[int, ...]:
+    """Return the numbers of all drafts."""
+    return tuple(session.scalars(select(DraftRow.draft_id)))
+
+
+def site_drafts(session: Session, ids: Iterable[int]) -> Iterator[tuple[int, SiteDraft]]:
+    """Yield the drafts of those numbers, in no order."""
+    for chunk in chunks(ids):
+        rows = session.execute(
+            select(DraftRow.draft_id, DraftRow.content, DraftRow.created_at, CaseRow.site)
+            .join(CaseRow, CaseRow.case_id == DraftRow.case_id)
+            .where(DraftRow.draft_id.in_(chunk))
+        )
+        for draft_id, content, created_at, site in rows:
+            yield draft_id, SiteDraft(site, created_at, codec.draft_from_json(content))
 
 
 def _open_report(session: Session, draft: Draft, row: DraftRow) -> None:

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from radraft.core import canonical
 from radraft.reports import codec
+from radraft.reports.draft import Draft
 from radraft.reports.edits import EditStats
 from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import SignedReport
+from radraft.store.sql import chunks
 from radraft.store.tables import PairRow, SignedRow
+
+
+@dataclass(frozen=True)
+class SignedEdit:
+    """One pair without what was asked of the model: a draft and what a reader made of it."""
+
+    site: str
+    draft: Draft
+    signed: SignedReport
+    stats: EditStats
+    seconds: float | None
+    """As `TrainingPair.seconds`."""
 
 
 def save_pair(session: Session, pair: TrainingPair) -> None:
@@ -52,6 +67,46 @@ def pairs(session: Session, site: str | None = None) -> Iterator[TrainingPair]:
     )
     for row, content in rows:
         yield _pair(row, codec.signed_from_json(content))
+
+
+def pair_keys(session: Session) -> Iterator[tuple[str, int]]:
+    """Yield case and version of every pair."""
+    for row in session.execute(select(PairRow.case_id, PairRow.version)):
+        yield row[0], row[1]
+
+
+def signed_edits(
+    session: Session, keys: Iterable[tuple[str, int]]
+) -> Iterator[tuple[tuple[str, int], SignedEdit]]:
+    """Yield the pairs of `keys` (case, version) without their requests, in no order."""
+    for chunk in chunks(keys):
+        rows = session.execute(
+            select(
+                PairRow.case_id,
+                PairRow.version,
+                PairRow.site,
+                PairRow.draft,
+                PairRow.stats,
+                PairRow.seconds,
+                SignedRow.content,
+            )
+            .join(
+                SignedRow,
+                (SignedRow.case_id == PairRow.case_id) & (SignedRow.version == PairRow.version),
+            )
+            .where(tuple_(PairRow.case_id, PairRow.version).in_(chunk))
+        )
+        for case_id, version, site, draft, stats, seconds, content in rows:
+            yield (
+                (case_id, version),
+                SignedEdit(
+                    site=site,
+                    draft=codec.draft_from_json(draft),
+                    signed=codec.signed_from_json(content),
+                    stats=codec.stored(EditStats, stats),
+                    seconds=seconds,
+                ),
+            )
 
 
 def _pair(row: PairRow, signed: SignedReport) -> TrainingPair:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from radraft.prompts.build import gave_priors
@@ -68,3 +68,11 @@ def versions(session: Session, case_id: str) -> tuple[SignedReport, ...]:
         select(SignedRow.content).where(SignedRow.case_id == case_id).order_by(SignedRow.version)
     )
     return tuple(codec.signed_from_json(content) for content in rows)
+
+
+def newest_versions(session: Session) -> dict[str, int]:
+    """Return the number of the newest signed version of each signed case."""
+    rows = session.execute(
+        select(SignedRow.case_id, func.max(SignedRow.version)).group_by(SignedRow.case_id)
+    )
+    return {row[0]: row[1] for row in rows}

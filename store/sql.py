@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
 
 from sqlalchemy import Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from radraft.store.base import Base
+
+KEYS_AT_ONCE = 200
+"""Rows of reports or drafts read at once: some megabytes of JSON."""
+_Key = TypeVar("_Key")
+
+
+def chunks(keys: Iterable[_Key], size: int = KEYS_AT_ONCE) -> Iterator[list[_Key]]:
+    """Yield `keys` in lists of at most `size`."""
+    rest = iter(keys)
+    while chunk := list(islice(rest, size)):
+        yield chunk
 
 
 def insert_new(session: Session, kind: type[Base], **values: object) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from radraft.eval.values import LANGS
+from radraft.reports.values import LANGS
 
 FALL = 0.30
 """Least fall of the edit distance from the base to the last own adapter."""

@@ -11,11 +11,10 @@ from typing import Literal
 from radraft.bench.rehearsal.mine import SIDED, Found, filled
 from radraft.bench.rehearsal.values import Group, Said, Statement, Text, Truth, Wording, Words
 from radraft.core.yaml_files import Strict
-from radraft.eval.values import Lang
 from radraft.finetune.starter.compose import MOST_FINDINGS, MOST_NAMES, NO_FINDING, bank
 from radraft.finetune.starter.teacher import NORMAL_ABSENT
 from radraft.finetune.starter.values import Seen
-from radraft.reports.values import Certainty, Laterality
+from radraft.reports.values import Certainty, Lang, Laterality
 
 FREQUENT = 8
 """So many of the most frequent sentences are a house's choice."""

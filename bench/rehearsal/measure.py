@@ -21,10 +21,11 @@ from radraft.eval.clinical.score import score_labels
 from radraft.eval.draft_set import Model, draft_set
 from radraft.eval.result import rounded
 from radraft.eval.run import text_of
-from radraft.eval.values import LANGS, Better, Drafted, FloatArray, IntArray, Measure, Scores
+from radraft.eval.values import Better, Drafted, FloatArray, IntArray, Measure, Scores
 from radraft.llm import adapter_loader
 from radraft.pipeline import adapter_router
 from radraft.reports.edits import distance
+from radraft.reports.values import LANGS
 from radraft.store import adapter_files
 
 if TYPE_CHECKING:

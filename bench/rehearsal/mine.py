@@ -16,14 +16,13 @@ from typing import Any
 
 from radraft.bench.rehearsal.values import Said
 from radraft.core.errors import TrainingError
-from radraft.eval.values import Lang
 from radraft.finetune.starter.compose import NO_FINDING, bank
 from radraft.llm.profiles import Bounds
 from radraft.llm.wire import report_schema
 from radraft.reports.check import sides as sides_named
 from radraft.reports.findings.extract import claims_prior, extract
 from radraft.reports.findings.vocabulary import counted_as
-from radraft.reports.values import Certainty, Laterality
+from radraft.reports.values import Certainty, Lang, Laterality
 
 ORIGINAL = Path("reports_iu_en/reports.csv")
 BILINGUAL = Path("reports_iu_zh_en/pairs.jsonl")

@@ -11,10 +11,10 @@ import numpy as np
 from radraft.bench.starter_card.material import Material, Source, ready_labels
 from radraft.bench.starter_card.scores import F1, BoolArray, LabelScores
 from radraft.eval.clinical.score import score_labels
-from radraft.eval.values import LANGS, Lang, Pair, Scores, SetItem
+from radraft.eval.values import Pair, Scores, SetItem
 from radraft.reports.findings.extract import extract, labelled, status
 from radraft.reports.findings.schemes import scheme
-from radraft.reports.values import Certainty
+from radraft.reports.values import LANGS, Certainty, Lang
 
 AS_LABELLED = "finding_f1_micro"
 FINDING_MEASURES = (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from radraft.eval.values import LANGS, Drafted, IntArray, Lang
+from radraft.eval.values import Drafted, IntArray
+from radraft.reports.values import LANGS, Lang
 
 
 @dataclass(frozen=True)

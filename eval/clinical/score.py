@@ -14,11 +14,11 @@ from radraft.eval.clinical.columns import Priors
 from radraft.eval.clinical.compare import Events, Row, compare, events
 from radraft.eval.clinical.measures import WITH_LABELS
 from radraft.eval.clinical.scores import ClinicalScores
-from radraft.eval.values import Lang, Pair
+from radraft.eval.values import Pair
 from radraft.reports.findings.extract import claims_prior, extract
 from radraft.reports.findings.statements import STATE, State, Statement, index, statements
 from radraft.reports.findings.vocabulary import counted_as, vocabulary
-from radraft.reports.values import Certainty
+from radraft.reports.values import Certainty, Lang
 
 CHUNK = 500
 """Pairs that one task reads; what waits for a worker is at most `2 * workers` of them."""

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from radraft.eval.looks.sides import Read, one_sided
 from radraft.eval.looks.values import Judged
-from radraft.eval.values import LANGS, Drafted, Lang, SetItem
+from radraft.eval.values import Drafted, SetItem
 from radraft.reports.findings.extract import extract, status
 from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import counted_as
-from radraft.reports.values import Certainty, Laterality
+from radraft.reports.values import LANGS, Certainty, Lang, Laterality
 
 NO_SIDES: Mapping[str, Laterality] = {}
 

@@ -11,8 +11,9 @@ from radraft.eval.bootstrap import RESAMPLES, SEED, interval, resample
 from radraft.eval.looks.sides import Read, flips, mirrored_item
 from radraft.eval.looks.values import ALL, Change, Changed, Drop, Flips, Looks, Perturbation
 from radraft.eval.looks.verdict import verdict
-from radraft.eval.values import LANGS, Better, Drafted, FloatArray, Lang, Pair, Scores, SetItem
+from radraft.eval.values import Better, Drafted, FloatArray, Pair, Scores, SetItem
 from radraft.reports.findings.extract import extract
+from radraft.reports.values import LANGS, Lang
 
 Draft = Callable[[Perturbation | None], Sequence[Drafted]]
 """Drafts the whole set, in its order; `draft_set` with everything but the perturbation given."""

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from radraft.eval.looks.values import Flips
-from radraft.eval.values import Lang, SetItem
+from radraft.eval.values import SetItem
 from radraft.reports.findings.extract import extract
 from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import counted_as
-from radraft.reports.values import Certainty, Laterality
+from radraft.reports.values import Certainty, Lang, Laterality
 
 Read = Callable[[str, Lang], tuple[Mention, ...]]
 

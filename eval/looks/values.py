@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from radraft.eval.values import Better, Lang
+from radraft.eval.values import Better
+from radraft.reports.values import Lang
 
 
 class Change(StrEnum):

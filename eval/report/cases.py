@@ -11,10 +11,10 @@ import numpy as np
 from radraft.eval.clinical.compare import Breakdown
 from radraft.eval.clinical.score import score_clinical, score_labels
 from radraft.eval.result import Section
-from radraft.eval.values import FloatArray, Lang, Pair
+from radraft.eval.values import FloatArray, Pair
 from radraft.reports.findings.extract import extract
 from radraft.reports.findings.vocabulary import lineage
-from radraft.reports.values import Certainty
+from radraft.reports.values import Certainty, Lang
 
 MOST = 6
 _PICTURE = 512

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from radraft.eval.report.words import Both, headline, title
 from radraft.eval.result import Section, Value
-from radraft.eval.values import LANGS, Better, Lang
+from radraft.eval.values import Better
+from radraft.reports.values import LANGS, Lang
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from importlib.resources import files
 from typing import Any
 
 from radraft.eval.result import Result
-from radraft.eval.values import Lang
 from radraft.reports.findings.vocabulary import vocabulary
+from radraft.reports.values import Lang
 
 
 @dataclass(frozen=True)

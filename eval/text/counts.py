@@ -14,7 +14,8 @@ from radraft.eval.text import bleu, chrf, rouge, tokens
 from radraft.eval.text.meteor import tables
 from radraft.eval.text.meteor.score import Meteor
 from radraft.eval.text.ngrams import Docs, number
-from radraft.eval.values import FloatArray, Lang
+from radraft.eval.values import FloatArray
+from radraft.reports.values import Lang
 
 Tokenizer = Callable[[str], list[str]]
 

@@ -18,7 +18,8 @@ from radraft.eval.text.counts import Counted, Job, count_all
 from radraft.eval.text.meteor import score, tables
 from radraft.eval.text.ngrams import Docs
 from radraft.eval.text.parts import Part
-from radraft.eval.values import FloatArray, IntArray, Lang, Measure, Pair
+from radraft.eval.values import FloatArray, IntArray, Measure, Pair
+from radraft.reports.values import Lang
 
 Progress = Callable[[int], None]
 CHUNK = 2500

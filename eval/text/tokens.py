@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from radraft.eval.values import Lang
+from radraft.reports.values import Lang
 from radraft.studies.deid.segment import segment
 
 ENGLISH = "lower-cased runs of a-z and 0-9"

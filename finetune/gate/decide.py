@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from radraft.eval.values import LANGS
 from radraft.finetune.gate.sums import CLINICAL
 from radraft.llm.adapter import Check
+from radraft.reports.values import LANGS
 
 MANDATORY = (
     "leak",

@@ -9,12 +9,13 @@ from statistics import median
 import numpy as np
 
 from radraft.eval.bootstrap import SEED
-from radraft.eval.values import LANGS, Drafted, FloatArray
+from radraft.eval.values import Drafted, FloatArray
 from radraft.finetune.gate.drafts import Both, Pace
 from radraft.finetune.gate.limits import AdapterLimits, Margin
 from radraft.finetune.gate.sums import CLINICAL, SIDE_RATE, WHOLE, Found, Ratios, found, scored
 from radraft.llm.adapter import Check
 from radraft.reports.training_pair import TrainingPair
+from radraft.reports.values import LANGS
 
 HIGHER = ("finding_f1", "critical_recall", "agreement")
 """Better when higher; the others when lower."""

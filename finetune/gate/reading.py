@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from radraft.eval.values import LANGS, Lang
 from radraft.reports.findings.extract import extract
 from radraft.reports.findings.statements import Side, State, Statement, statements
 from radraft.reports.findings.vocabulary import Kind, vocabulary
 from radraft.reports.training_pair import TrainingPair
-from radraft.reports.values import Coverage, Report, Sentence
+from radraft.reports.values import LANGS, Coverage, Lang, Report, Sentence
 
 ONE_SIDED = frozenset({Side.LEFT, Side.RIGHT})
 Stated = Mapping[str, Statement]

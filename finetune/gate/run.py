@@ -9,7 +9,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 import radraft
@@ -29,7 +28,6 @@ from radraft.prompts.templates import load_template
 from radraft.reports.editing import checked_name
 from radraft.reports.training_pair import TrainingPair
 from radraft.store import adapter_files, adapters, cases
-from radraft.store.tables import CaseRow
 from radraft.studies.values import View
 
 if TYPE_CHECKING:
@@ -191,11 +189,7 @@ def _tested(
 
 def _affects(session: Session, profile: Profile, site: str) -> dict[str, Any]:
     """What the profile covers, and how many of the site's cases that are."""
-    rows = session.execute(
-        select(CaseRow.modality, CaseRow.body_part, CaseRow.view, func.count())
-        .where(CaseRow.site == site)
-        .group_by(CaseRow.modality, CaseRow.body_part, CaseRow.view)
-    ).all()
+    rows = cases.kind_counts(session, site)
     total = sum(count for *_, count in rows)
     covered = sum(
         count for modality, part, view, count in rows if profile.covers(modality, part, View(view))

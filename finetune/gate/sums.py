@@ -14,9 +14,10 @@ from radraft.eval.clinical.columns import Ratio, ratios
 from radraft.eval.clinical.score import score_clinical
 from radraft.eval.draft_set import drafted
 from radraft.eval.looks.run import text_of
-from radraft.eval.values import LANGS, Better, Drafted, FloatArray, IntArray, Measure, Pair
+from radraft.eval.values import Better, Drafted, FloatArray, IntArray, Measure, Pair
 from radraft.reports.edits import distance
 from radraft.reports.training_pair import TrainingPair
+from radraft.reports.values import LANGS
 
 CLINICAL = {
     "finding_f1": "finding_f1_micro",

@@ -6,8 +6,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from radraft.eval.values import LANGS, Lang
 from radraft.llm.adapter import Check, GateRecord
+from radraft.reports.values import LANGS, Lang
 
 CASES_SHOWN = 20
 

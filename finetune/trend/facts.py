@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any
 
-from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from radraft.core.weeks import Week
 from radraft.finetune.trend.values import Fact
 from radraft.llm.adapter import AdapterMove
-from radraft.reports import codec
 from radraft.reports.draft import Draft
 from radraft.reports.edits import Edit, EditStats
 from radraft.reports.values import Coverage, Origin, SignedReport
 from radraft.store.adapters import moves
-from radraft.store.tables import CaseRow, DraftRow, PairRow, SignedRow
-
-_CHUNK = 200
-"""Rows read at once: some megabytes of JSON."""
+from radraft.store.drafts import draft_ids, site_drafts
+from radraft.store.pairs import pair_keys, signed_edits
 
 
 @dataclass(frozen=True)
@@ -69,47 +62,22 @@ class Ledger:
             )
 
     def _read_pairs(self, session: Session) -> None:
-        keys = session.execute(select(PairRow.case_id, PairRow.version))
-        fresh = [key for key in map(tuple, keys) if key not in self._facts]
-        for chunk in _chunks(fresh):
-            rows = session.execute(
-                select(
-                    PairRow.case_id,
-                    PairRow.version,
-                    PairRow.site,
-                    PairRow.draft,
-                    PairRow.stats,
-                    PairRow.seconds,
-                    SignedRow.content,
-                )
-                .join(
-                    SignedRow,
-                    (SignedRow.case_id == PairRow.case_id) & (SignedRow.version == PairRow.version),
-                )
-                .where(tuple_(PairRow.case_id, PairRow.version).in_(chunk))
+        fresh = [key for key in pair_keys(session) if key not in self._facts]
+        for key, edited in signed_edits(session, fresh):
+            self._facts[key] = fact(
+                site=edited.site,
+                draft=edited.draft,
+                signed=edited.signed,
+                stats=edited.stats,
+                seconds=edited.seconds,
             )
-            for case_id, version, site, draft, stats, seconds, content in rows:
-                self._facts[case_id, version] = fact(
-                    site=site,
-                    draft=codec.draft_from_json(draft),
-                    signed=codec.signed_from_json(content),
-                    stats=codec.stored(EditStats, stats),
-                    seconds=seconds,
-                )
 
     def _read_drafts(self, session: Session) -> None:
-        fresh = [key for key in session.scalars(select(DraftRow.draft_id)) if key not in self._made]
-        for chunk in _chunks(fresh):
-            rows = session.execute(
-                select(DraftRow.draft_id, DraftRow.content, DraftRow.created_at, CaseRow.site)
-                .join(CaseRow, CaseRow.case_id == DraftRow.case_id)
-                .where(DraftRow.draft_id.in_(chunk))
-            )
-            for draft_id, content, created_at, site in rows:
-                draft = codec.draft_from_json(content)
-                drafted = draft.coverage is Coverage.DRAFTED
-                place = (site, Week.of(created_at), draft.adapter_id)
-                self._made[draft_id] = place if drafted else None
+        fresh = [draft_id for draft_id in draft_ids(session) if draft_id not in self._made]
+        for draft_id, made in site_drafts(session, fresh):
+            drafted = made.draft.coverage is Coverage.DRAFTED
+            place = (made.site, Week.of(made.created_at), made.draft.adapter_id)
+            self._made[draft_id] = place if drafted else None
 
 
 def fact(
@@ -151,9 +119,3 @@ def corrections(stats: EditStats) -> dict[str, Edit]:
         code: next(iter(edits)) if len(edits) == 1 else Edit.CORRECTED
         for code, edits in sorted(found.items())
     }
-
-
-def _chunks(keys: Iterable[Any]) -> Iterator[Sequence[Any]]:
-    rest = iter(keys)
-    while chunk := list(islice(rest, _CHUNK)):
-        yield chunk

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from radraft.eval.values import Lang
 from radraft.reports.findings.schemes import Scheme, apply
 from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import counted_as, lineage
-from radraft.reports.values import Certainty, outranks
+from radraft.reports.values import Certainty, Lang, outranks
 
 
 def extract(text: str, lang: Lang) -> tuple[Mention, ...]:

@@ -10,7 +10,8 @@ import pytest
 
 from radraft.eval.bootstrap import Weighable, resample
 from radraft.eval.text.score import TextScores, score_texts
-from radraft.eval.values import FloatArray, IntArray, Lang, Measure, Pair
+from radraft.eval.values import FloatArray, IntArray, Measure, Pair
+from radraft.reports.values import Lang
 
 TEXTS: dict[Lang, tuple[str, ...]] = {
     "en": (

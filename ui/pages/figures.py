@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from radraft.core.errors import NotFound
-from radraft.eval.values import Lang
+from radraft.reports.values import Lang
 
 F = TypeVar("F")
 PAGE = "figures.html"

@@ -12,13 +12,12 @@ import pytest
 from radraft.bench.rehearsal.houses import House, build
 from radraft.bench.rehearsal.mine import SIDED, mine
 from radraft.bench.rehearsal.values import Group, Statement, Text, Truth
-from radraft.eval.values import LANGS, Lang
 from radraft.finetune.starter.teacher import FINDINGS, NORMAL_ABSENT
 from radraft.llm.profiles import load_profile
 from radraft.llm.wire import report_schema
 from radraft.reports.findings.extract import claims_prior, extract
 from radraft.reports.findings.vocabulary import counted_as
-from radraft.reports.values import Certainty, Laterality
+from radraft.reports.values import LANGS, Certainty, Lang, Laterality
 from tests.bench.rehearsal.houses_of_tests import HOUSES
 
 DATA = Path(__file__).parents[4] / "shared" / "data"

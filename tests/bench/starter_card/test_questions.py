@@ -19,8 +19,7 @@ from radraft.bench.starter_card.questions import (
     stated,
 )
 from radraft.eval.score import NOTHING
-from radraft.eval.values import LANGS, Lang
-from radraft.reports.values import Certainty
+from radraft.reports.values import LANGS, Certainty, Lang
 from tests.bench.starter_card.builders_material import CHILD_SICK, CHILD_WELL, material
 
 CODES = {

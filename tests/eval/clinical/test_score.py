@@ -11,8 +11,8 @@ from hypothesis import given, strategies as st
 
 from radraft.core.errors import EvalError
 from radraft.eval.clinical.score import CHUNK, score_clinical, score_labels
-from radraft.eval.values import Lang, Pair
-from radraft.reports.values import Certainty
+from radraft.eval.values import Pair
+from radraft.reports.values import Certainty, Lang
 from tests.eval.clinical.builders import same
 from tests.eval.clinical.test_laws import SIDED, assert_equal
 

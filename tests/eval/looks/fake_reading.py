@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from radraft.eval.values import Lang
 from radraft.reports.findings.values import Mention
-from radraft.reports.values import Certainty, Laterality
+from radraft.reports.values import Certainty, Lang, Laterality
 
 FINDING = {"effusion": "pleural_effusion", "胸腔积液": "pleural_effusion",
            "pneumothorax": "pneumothorax", "气胸": "pneumothorax"}  # fmt: skip

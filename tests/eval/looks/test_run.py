@@ -14,17 +14,8 @@ from radraft.core.errors import EvalError
 from radraft.eval.looks.run import drops, run, sections, sentences_kept
 from radraft.eval.looks.values import ALL, Answer, Change, Changed, Drop, Perturbation
 from radraft.eval.looks.verdict import DECIDING, verdict
-from radraft.eval.values import (
-    Better,
-    Drafted,
-    FloatArray,
-    IntArray,
-    Lang,
-    Measure,
-    Scores,
-    SetItem,
-)
-from radraft.reports.values import Certainty
+from radraft.eval.values import Better, Drafted, FloatArray, IntArray, Measure, Scores, SetItem
+from radraft.reports.values import Certainty, Lang
 from tests.eval.looks.fake_reading import read
 
 SHUFFLED, ANOTHER, BLANK, MIRRORED = (

@@ -9,9 +9,9 @@ from hypothesis import given, strategies as st
 
 from radraft.eval.looks.sides import flips, mirrored_item, sided, swapped
 from radraft.eval.looks.values import Flips
-from radraft.eval.values import Lang, SetItem
+from radraft.eval.values import SetItem
 from radraft.reports.findings.values import Mention
-from radraft.reports.values import Certainty, Laterality
+from radraft.reports.values import Certainty, Lang, Laterality
 from tests.eval.looks.fake_reading import read
 
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings, strategies as st
 from radraft.core.errors import EvalError, message
 from radraft.eval.text.meteor import tables
 from radraft.eval.text.score import CHUNK, TextScores, score_texts
-from radraft.eval.values import Better, Lang, Pair
+from radraft.eval.values import Better, Pair
+from radraft.reports.values import Lang
 from tests.eval.text.samples import texts
 
 ZH = (

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from radraft.eval.values import LANGS, Lang
 from radraft.finetune.gate.batch import QUESTIONS
 from radraft.finetune.gate.decide import MANDATORY
 from radraft.finetune.gate.drafts import Writer
 from radraft.finetune.gate.text import lines, sentence
 from radraft.llm.adapter import Check, GateRecord, GateStage
 from radraft.pipeline.draft import VisionModel
+from radraft.reports.values import LANGS, Lang
 from radraft.store.adapter_files import PROJECTOR
 from tests.llm.cases import make_projector
 from tests.vision_encoder.conftest import write_projector

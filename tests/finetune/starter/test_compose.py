@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from radraft.core.errors import TrainingError
-from radraft.eval.values import Lang
 from radraft.finetune.export import target_text
 from radraft.finetune.starter.compose import MOST_FINDINGS, NO_FINDING, bank, compose
 from radraft.finetune.starter.values import Pair, Seen
@@ -18,7 +17,7 @@ from radraft.reports.findings import english
 from radraft.reports.findings.extract import claims_prior, extract, labelled
 from radraft.reports.findings.schemes import scheme
 from radraft.reports.findings.vocabulary import counted_as
-from radraft.reports.values import Certainty, Report
+from radraft.reports.values import Certainty, Lang, Report
 from tests.finetune.starter.test_sentences import LANGS, assert_fits
 from tests.scale import scaled
 

@@ -8,7 +8,6 @@ from itertools import combinations
 
 import pytest
 
-from radraft.eval.values import Lang
 from radraft.finetune.starter.compose import NO_FINDING, bank
 from radraft.finetune.starter.values import Pair, Seen
 from radraft.llm.profiles import Bounds
@@ -17,7 +16,7 @@ from radraft.reports.findings import english
 from radraft.reports.findings.extract import claims_prior, extract
 from radraft.reports.findings.schemes import scheme
 from radraft.reports.findings.vocabulary import counted_as, vocabulary
-from radraft.reports.values import Certainty
+from radraft.reports.values import Certainty, Lang
 
 BOUNDS = Bounds(findings=8, impression=1, zh_chars=40, en_chars=120)
 LANGS: tuple[Lang, Lang] = ("zh", "en")

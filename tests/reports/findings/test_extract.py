@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from radraft.eval.values import Lang
 from radraft.reports.findings.extract import claims_prior, extract, status
 from radraft.reports.findings.values import Mention
-from radraft.reports.values import Certainty
+from radraft.reports.values import Certainty, Lang
 
 
 def test_status_takes_the_most_certain_statement() -> None:

@@ -12,12 +12,12 @@ from html.parser import HTMLParser
 import pytest
 
 from radraft.core.weeks import Week
-from radraft.eval.values import LANGS, Lang
 from radraft.finetune.trend.facts import Known, Made
 from radraft.finetune.trend.values import SiteTrend
 from radraft.finetune.trend.weeks import trend
 from radraft.llm.adapter import AdapterMove, AdapterState
 from radraft.reports.edits import Edit
+from radraft.reports.values import LANGS, Lang
 from radraft.ui.pages.flywheel import plots
 from radraft.ui.pages.flywheel.frame import TONES
 from radraft.ui.pages.flywheel.page import page

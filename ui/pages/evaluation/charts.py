@@ -11,7 +11,8 @@ from radraft.eval.looks.values import Calibration
 from radraft.eval.report.summary import main, summary
 from radraft.eval.report.words import Both, finding, title, word
 from radraft.eval.result import Finding, Result, Section
-from radraft.eval.values import LANGS, Better, Lang
+from radraft.eval.values import Better
+from radraft.reports.values import LANGS, Lang
 from radraft.ui.pages.evaluation.plots import Point, Row, curve, dots, histogram
 
 _MOST_FINDINGS = 20

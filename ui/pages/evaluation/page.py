@@ -20,7 +20,7 @@ from radraft.eval.report.words import (
     word,
 )
 from radraft.eval.result import Result
-from radraft.eval.values import Lang
+from radraft.reports.values import Lang
 from radraft.ui.pages.evaluation.charts import charts
 
 

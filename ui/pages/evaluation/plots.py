@@ -16,7 +16,8 @@ import numpy as np
 
 from radraft.eval.looks.values import Calibration
 from radraft.eval.report.words import Both, word
-from radraft.eval.values import FloatArray, Lang
+from radraft.eval.values import FloatArray
+from radraft.reports.values import Lang
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

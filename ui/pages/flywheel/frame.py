@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from radraft.core.weeks import Week
-from radraft.eval.values import Lang
 from radraft.finetune.trend.values import Figures, Kind, SiteTrend, Turn
+from radraft.reports.values import Lang
 from radraft.ui.pages.evaluation.plots import (
     INK,
     MUTED,

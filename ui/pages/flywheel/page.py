@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from radraft.eval.values import Lang
 from radraft.finetune.trend.values import Figures, SiteTrend
 from radraft.reports.edits import Edit
+from radraft.reports.values import Lang
 from radraft.ui.pages.evaluation.plots import Chart
 from radraft.ui.pages.flywheel.plots import charts
 from radraft.ui.pages.flywheel.table import guard_lines, rows, scope

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from radraft.eval.values import Lang
 from radraft.finetune.trend import guard
 from radraft.finetune.trend.values import Corrected, Figures, SiteTrend, Spread
 from radraft.reports.edits import Edit
+from radraft.reports.values import Lang
 from radraft.ui.pages.evaluation.plots import Chart, whole_numbers
 from radraft.ui.pages.flywheel.frame import TONES, Axis, finished, make_axis, stacked, weekly
 from radraft.ui.pages.flywheel.words import finding, word

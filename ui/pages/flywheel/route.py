@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from radraft.eval.values import Lang
 from radraft.finetune.trend.facts import Ledger
 from radraft.finetune.trend.values import SiteTrend
 from radraft.finetune.trend.weeks import trends
+from radraft.reports.values import Lang
 from radraft.ui import static
 from radraft.ui.pages.figures import PAGE, Drawn, picked
 from radraft.ui.pages.flywheel.page import fragment

@@ -10,11 +10,11 @@ from typing import Any
 
 from radraft.core.weeks import Week
 from radraft.eval.report.markdown import table
-from radraft.eval.values import Lang
 from radraft.finetune.trend import guard
 from radraft.finetune.trend.values import Figures, SiteTrend, Turn, WeekFigures
 from radraft.finetune.trend.weeks import figures
 from radraft.reports.edits import Edit
+from radraft.reports.values import Lang
 from radraft.ui.pages.flywheel.words import (
     decimal,
     finding,

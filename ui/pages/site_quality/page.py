@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from radraft.eval.values import Lang
 from radraft.pipeline.site_quality import RECENT, Count, Group, SiteQuality, Tally
+from radraft.reports.values import Lang
 from radraft.studies.quality.values import Verdict
 from radraft.ui.pages.evaluation.plots import Chart
 from radraft.ui.pages.flywheel.words import percent

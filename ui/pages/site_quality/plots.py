@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from radraft.core.weeks import Week
-from radraft.eval.values import Lang
 from radraft.pipeline.site_quality import RECENT, Group, SiteQuality, Tally, tally_of
+from radraft.reports.values import Lang
 from radraft.studies.quality.values import Verdict
 from radraft.ui.pages.evaluation.plots import Chart, whole_numbers
 from radraft.ui.pages.flywheel.frame import TONES, Axis, finished, stacked, weekly

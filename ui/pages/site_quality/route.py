@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from radraft.eval.values import Lang
 from radraft.pipeline.site_quality import SiteQuality, facts, of_site, records
+from radraft.reports.values import Lang
 from radraft.ui import static
 from radraft.ui.pages.figures import PAGE, Drawn, picked
 from radraft.ui.pages.site_quality.page import fragment

@@ -9,8 +9,8 @@ import io
 from collections.abc import Callable, Iterable
 
 from radraft.eval.report.markdown import table
-from radraft.eval.values import Lang
 from radraft.pipeline.site_quality import Record, SiteQuality
+from radraft.reports.values import Lang
 from radraft.studies.quality.values import Verdict
 from radraft.ui.pages.flywheel.words import percent
 from radraft.ui.pages.site_quality.plots import named
