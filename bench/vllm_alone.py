@@ -61,7 +61,7 @@ def body(case_id: str, bench: Bench, model: str | None = None) -> bytes:
     """The HTTP body radraft sends for a case, to the base or to an adapter."""
     request = draft.prepare(case_id, store=bench.store, profile=bench.profile, vision=bench.vision)
     assert not isinstance(request, draft.Barred)
-    return chat_body(request, bench.profile, bench.vision.projector, model or bench.endpoint.model)
+    return chat_body(request, bench.profile, model or bench.endpoint.model)
 
 
 async def bare(bodies: Sequence[bytes], bench: Bench) -> None:
