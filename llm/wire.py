@@ -51,13 +51,14 @@ def chat_body(request: DraftRequest, profile: Profile, model: str) -> bytes:
 
 
 def warm_up_body(profile: Profile, model: str) -> bytes:
-    """Return a body that writes one token under the report's schema: vLLM compiles and keeps the schema,
-    so that the first study does not wait for it."""
+    """Return a body that writes one token under the report's schema: vLLM compiles and keeps the
+    schema, so that the first study does not wait for it."""
     return _body(profile, model, [{"role": "user", "content": "."}], 1)
 
 
 def report_schema(bounds: Bounds) -> dict[str, Any]:
-    """Return the JSON schema of a report. Every string and array is bounded, so writing always ends."""
+    """Return the JSON schema of a report. Every string and array is bounded, so writing always
+    ends."""
     pair = {
         "type": "object",
         "properties": {

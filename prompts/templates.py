@@ -167,7 +167,7 @@ class Template:
         first: int,
         priors: Sequence[tuple[Told, int]],
     ) -> Iterator[TextPart | ImagePart]:
-        """Yield the parts of all earlier studies; the first image of the first has index `first`."""
+        """Yield the parts of all earlier studies; their first image has index `first`."""
         for told, images in priors:
             yield from (ImagePart(index) for index in range(first, first + images))
             first += images

@@ -29,6 +29,7 @@ from radraft.reports.draft import Draft
 from radraft.reports.values import Certainty
 from radraft.store import images
 from radraft.store.database import Store, open_store
+from radraft.vision_encoder.values import ImageTokens
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 
