@@ -1,9 +1,11 @@
 """`make bench`: what radraft costs on top of vLLM and open_clip, measured in one run.
 
-    python bench/drafting.py            prints the figures
-    python bench/drafting.py --write    puts them into docs/performance.md too
+    python -m radraft.bench.drafting                 prints every figure
+    python -m radraft.bench.drafting --write         puts them into docs/performance.md too
+    python -m radraft.bench.drafting --throughput    only drafts/s, beside vLLM alone
 
-Ratios compare both sides in the same run, in turns, on the same vLLM and the same prompts.
+Ratios compare both sides in the same run, in turns, on the same vLLM and the same prompts, and come
+with an interval (`bench.turns`). The machine must be quiet: the load is printed.
 """
 
 from __future__ import annotations
@@ -24,20 +26,8 @@ import httpx
 import psutil
 
 from radraft.bench.embedding import embedding_ratio
-from radraft.bench.vllm_alone import (
-    DEMO,
-    ROOT,
-    ROUNDS,
-    Bench,
-    bare,
-    body,
-    covered,
-    in_turns,
-    pace,
-    per_second,
-    say,
-    take_in,
-)
+from radraft.bench.turns import PAIRS, Cost, in_turns, load, ratio, table
+from radraft.bench.vllm_alone import DEMO, ROOT, Bench, bare, body, covered, say, take_in
 from radraft.core.settings import Settings, load as load_settings
 from radraft.finetune.adapt import peft_files
 from radraft.finetune.train.recipe import Lora
@@ -53,19 +43,29 @@ from radraft.pipeline.draft_batch import draft_many, load_vision_model
 from radraft.reports.draft import DraftedSentence
 from radraft.store.database import open_store
 
-AT_ONCE = (1, 4, 16)
+AT_ONCE = (16, 4, 1)
+GOALS = {16: 0.95, 4: 0.95}
+ADAPTER_PAIRS = 4
+STUDIES = 3
+"""Studies drafted one after another, from file to draft."""
 IMAGES = 48
+Rows = list[tuple[str, str]]
+"""(what, figure) of each measurement, in order."""
 IDLE, RANK = "idle", 16
 
 
 def main() -> None:
-    """Measure everything, print a table, and write it where asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measure, print a table, and write it where asked."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--write", action="store_true", help="update docs/performance.md")
+    parser.add_argument("--throughput", action="store_true", help="nothing but drafts/s")
+    parser.add_argument("--pairs", type=int, default=PAIRS, help=f"of each ratio ({PAIRS})")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        rows = measure(Path(folder))
-    text = render(rows)
+        rows = measure(Path(folder), pairs=arguments.pairs, throughput_only=arguments.throughput)
+    text = render(rows, arguments.pairs)
     print(text)
     if arguments.write:
         page = ROOT / "docs" / "performance.md"
@@ -74,22 +74,13 @@ def main() -> None:
         page.write_text(text + "".join(rest[1:]), encoding="utf-8")
 
 
-def measure(folder: Path) -> list[tuple[str, str]]:
-    """(what, figure) of every measurement, in order."""
+def measure(folder: Path, *, pairs: int, throughput_only: bool) -> Rows:
+    """Return (what, figure) of every measurement, in order."""
     settings = Settings(data_dir=folder / "data", cache_dir=load_settings().cache_dir)
     profile = load_profile("starter")
     say("building the starter where it is missing")
     starter_model.build(settings.cache_dir)
-    say("embedding images, radraft and bare open_clip in turns")
-    embedding = embedding_ratio(IMAGES)
-    rows = [
-        ("embedding, radraft", f"{embedding['radraft_images_per_s']} images/s"),
-        (
-            f"embedding, bare open_clip ({embedding['best_bare']}, its fastest batch)",
-            f"{embedding[str(embedding['best_bare']) + '_images_per_s']} images/s",
-        ),
-        ("embedding, radraft over bare (goal 0.9)", f"{embedding['ratio']}"),
-    ]
+    rows = [] if throughput_only else embedding_figures()
     store = open_store(settings)
     server = ManagedServer(settings, profile)
     try:
@@ -97,71 +88,119 @@ def measure(folder: Path) -> list[tuple[str, str]]:
         began = time.monotonic()
         server.start()
         server.wait_ready()
+        assert server.pid is not None
         rows.append(("cold start of vLLM", f"{time.monotonic() - began:.1f} s"))
         vision = load_vision_model(profile)
         assert vision is not None
         bench = Bench(settings, profile, store, vision, server.endpoint)
-        rows += first_draft(bench)
+        if not throughput_only:
+            rows += first_draft(bench)
         known = covered(bench)
-        rows += throughput(bench, known)
-        rows += adapter_cost(bench, known, folder)
-        rows += memory(server)
+        rows += throughput(bench, known, server.pid, pairs)
+        if not throughput_only:
+            rows += adapter_cost(bench, known, folder, server.pid)
+            rows += memory(server)
     finally:
         server.stop()
         store.close()
     return rows
 
 
-def first_draft(bench: Bench) -> list[tuple[str, str]]:
-    """From `ingest` of one study to its first drafted sentence and to its whole draft."""
+def embedding_figures() -> Rows:
+    """Return images/s of the encoder, radraft's and bare open_clip's."""
+    say("embedding images, radraft and bare open_clip in turns")
+    embedding = embedding_ratio(IMAGES)
+    best = embedding["best_bare"]
+    return [
+        ("embedding, radraft", f"{embedding['radraft_images_per_s']} images/s"),
+        (
+            f"embedding, bare open_clip ({best}, its fastest batch)",
+            f"{embedding[f'{best}_images_per_s']} images/s",
+        ),
+        ("embedding, radraft over bare (goal 0.9)", f"{embedding['ratio']}"),
+    ]
+
+
+def first_draft(bench: Bench) -> Rows:
+    """Return the time from `ingest` of one study to its first sentence and to its whole draft."""
     say("one study from file to draft")
     firsts, wholes = [], []
-    for study in sorted(DEMO.iterdir())[:ROUNDS]:
+    for study in sorted(DEMO.iterdir())[:STUDIES]:
         began = time.monotonic()
-        seen: list[float] = []
+        times: list[float] = []
         (case_id,) = take_in(study, bench)
 
-        def note(sentence: DraftedSentence, seen: list[float] = seen) -> None:
-            seen.append(time.monotonic())
+        def note(sentence: DraftedSentence, times: list[float] = times) -> None:
+            times.append(time.monotonic())
 
         asyncio.run(draft_one(case_id, bench, note))
         wholes.append(time.monotonic() - began)
-        firsts.append(seen[0] - began)
+        firsts.append(times[0] - began)
     return [
         ("ingest to first drafted sentence", f"{statistics.median(firsts):.1f} s"),
         ("ingest to whole draft", f"{statistics.median(wholes):.1f} s"),
     ]
 
 
-def throughput(bench: Bench, known: Sequence[str]) -> list[tuple[str, str]]:
-    """Drafts/s through radraft over drafts/s of vLLM alone with the same prompts."""
-    figures = []
+def throughput(bench: Bench, known: Sequence[str], server: int, pairs: int) -> Rows:
+    """Return drafts/s through radraft over drafts/s of vLLM alone with the same request bodies."""
+    figures: Rows = []
     for at_once in AT_ONCE:
         chosen = [known[i % len(known)] for i in range(at_once)]
         bodies = [body(case_id, bench) for case_id in chosen]
-        say(f"{at_once} at once: vLLM alone and through radraft, in turns")
-        alone, ours = in_turns(partial(bare, bodies, bench), partial(through, chosen, bench))
-        goal = " (goal 0.95)" if at_once == 16 else ""
+        say(f"{at_once} at once: through radraft and vLLM alone, in turns; load {load():.1f}")
+        measured = list(
+            in_turns(
+                partial(through, chosen, bench),
+                partial(bare, bodies, bench),
+                server=server,
+                pairs=pairs,
+            )
+        )
+        print(f"\n{at_once} at once\n{table(at_once, measured)}", flush=True)
+        found, goal = ratio(measured), GOALS.get(at_once)
+        verdict = f"; goal {goal}: {found.verdict(goal)}" if goal else ""
+        print(f"radraft over vLLM alone: {found}{verdict}", flush=True)
+        ours, theirs = zip(*measured, strict=True)
         figures += [
-            (f"{at_once} at once, vLLM alone", f"{per_second(at_once, alone):.3f} drafts/s"),
+            (f"{at_once} at once, vLLM alone", f"{per_second(at_once, theirs):.3f} drafts/s"),
             (f"{at_once} at once, through radraft", f"{per_second(at_once, ours):.3f} drafts/s"),
-            (f"{at_once} at once, radraft over vLLM alone{goal}", f"{pace(ours, alone):.3f}"),
+            (f"{at_once} at once, radraft over vLLM alone", f"{found}{verdict}"),
+            (f"{at_once} at once, processor time of the client alone", own_cpu(theirs)),
+            (f"{at_once} at once, processor time of radraft", own_cpu(ours)),
         ]
     return figures
 
 
-def adapter_cost(bench: Bench, known: Sequence[str], folder: Path) -> list[tuple[str, str]]:
-    """Drafts/s with an adapter that changes no answer over those without."""
+def per_second(count: int, costs: Sequence[Cost]) -> float:
+    """Return the median of `count` in so many seconds."""
+    return statistics.median(count / cost.seconds for cost in costs)
+
+
+def own_cpu(costs: Sequence[Cost]) -> str:
+    """Return the median processor time of this process."""
+    return f"{statistics.median(cost.own_cpu_s for cost in costs):.2f} s"
+
+
+def adapter_cost(bench: Bench, known: Sequence[str], folder: Path, server: int) -> Rows:
+    """Return drafts/s with an adapter that changes no answer over those without."""
     asyncio.run(load_idle(bench, folder / IDLE))
-    figures = []
-    for at_once in (AT_ONCE[0], AT_ONCE[-1]):
+    figures: Rows = []
+    for at_once in (min(AT_ONCE), max(AT_ONCE)):
         chosen = [known[i % len(known)] for i in range(at_once)]
         plain = [body(case_id, bench) for case_id in chosen]
         adapted = [body(case_id, bench, IDLE) for case_id in chosen]
-        say(f"{at_once} at once: without an adapter and with one, in turns")
-        without, with_one = in_turns(partial(bare, plain, bench), partial(bare, adapted, bench))
+        say(f"{at_once} at once: with an adapter and without one, in turns")
+        measured = list(
+            in_turns(
+                partial(bare, adapted, bench),
+                partial(bare, plain, bench),
+                server=server,
+                pairs=ADAPTER_PAIRS,
+            )
+        )
         what = f"{at_once} at once, vLLM alone, an adapter of rank {RANK} over none"
-        figures.append((what, f"{pace(with_one, without):.3f}"))
+        figures.append((what, str(ratio(measured))))
     return figures
 
 
@@ -180,7 +219,7 @@ async def load_idle(bench: Bench, target: Path) -> None:
         await adapter_loader.ensure(bench.endpoint, IDLE, target, client)
 
 
-def memory(server: ManagedServer) -> list[tuple[str, str]]:
+def memory(server: ManagedServer) -> Rows:
     """Peak resident size of this process and of each of vLLM's (VmHWM of proc(5))."""
     figures = [("peak memory, radraft with the encoder", peak(os.getpid()))]
     assert server.pid is not None
@@ -231,15 +270,16 @@ def peak(pid: int) -> str:
     return "-"
 
 
-def render(rows: Sequence[tuple[str, str]]) -> str:
-    """The page docs/performance.md."""
-    table = "\n".join(f"| {what} | {figure} |" for what, figure in rows)
+def render(rows: Rows, pairs: int) -> str:
+    """Return the first part of docs/performance.md."""
+    lines = "\n".join(f"| {what} | {figure} |" for what, figure in rows)
     return (
         "# Performance\n\n"
         "Printed by `make bench`; `bench/drafting.py --write` writes this part. Starter model,\n"
-        "demo studies, embeddings stored beforehand; both sides of a ratio in the same run, in\n"
-        f"turns; medians of {ROUNDS} rounds.\n\n"
-        f"{machine()}\n\n| what | figure |\n|---|---|\n{table}\n"
+        "demo studies, image tokens stored beforehand; both sides of a ratio in the same run, in\n"
+        f"turns, {pairs} pairs; drafts/s and processor time are medians, ratios geometric\n"
+        "means.\n\n"
+        f"{machine()}\n\n| what | figure |\n|---|---|\n{lines}\n"
     )
 
 

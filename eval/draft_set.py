@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from radraft.llm.profiles import Profile
     from radraft.llm.server import Endpoint
     from radraft.prompts.values import DraftRequest
-    from radraft.vision_encoder.projector import Projector
+    from radraft.studies.values import KeyImages
 
 log = logging.getLogger("radraft.eval")
 
@@ -60,11 +60,6 @@ class Model:
     """Name of an adapter that vLLM has loaded. It must stand for one set of weights for ever:
     drafts are kept by it."""
     timeout_s: float = 300.0
-
-    @property
-    def projector(self) -> Projector | None:
-        """None for profiles that take pixels."""
-        return self.vision.projector if self.vision else None
 
     @cached_property
     def sha(self) -> str:
@@ -205,7 +200,6 @@ class _Item:
                 profile=model.profile,
                 endpoint=model.endpoint,
                 client=self.client,
-                vision=model.vision,
                 timeout_s=model.timeout_s,
             )
         except RadraftError as error:
@@ -245,26 +239,31 @@ class _Item:
         blank = await asyncio.to_thread(self._prepare, BLANK)
         assert not isinstance(request, draft.Barred)
         assert not isinstance(blank, draft.Barred)
-        scorer = Scorer(
-            model.profile, model.endpoint, self.client, model.projector, model.timeout_s
-        )
+        scorer = Scorer(model.profile, model.endpoint, self.client, model.timeout_s)
         return await scorer.support(report, request, blank)
 
     def _prepare(self, perturbation: Perturbation | None) -> DraftRequest | draft.Barred:
-        """The line's own preparation, with the key images changed."""
+        """Return the line's own preparation, with the key images changed."""
         assert self.own.case is not None
-        run, donor = self.run, None
-        if self.donor is not None and self.donor.case is not None:
-            with run.store.read() as session:
-                donor = images.load(session, run.store.objects, self.donor.case.case_id)
+        run = self.run
         return draft.prepare(
             self.own.case.case_id,
             store=run.store,
             profile=run.model.profile,
             vision=run.model.vision,
             adapter_id=run.model.adapter_id,
-            change=perturbing.change_of(perturbation, donor),
+            images=self._changed_images(perturbation) if perturbation is not None else None,
         )
+
+    def _changed_images(self, perturbation: Perturbation) -> KeyImages:
+        """Return the item's key images, changed."""
+        assert self.own.case is not None
+        store, donor = self.run.store, None
+        with store.read() as session:
+            own = images.load(session, store.objects, self.own.case.case_id)
+            if self.donor is not None and self.donor.case is not None:
+                donor = images.load(session, store.objects, self.donor.case.case_id)
+        return perturbing.changed(own, perturbation, donor)
 
     def _key(self) -> str:
         changed = self.run.perturb

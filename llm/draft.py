@@ -22,7 +22,6 @@ from radraft.prompts.values import DraftRequest
 from radraft.reports.draft import Draft, DraftedSentence, DraftEvent, Usage
 from radraft.reports.skeleton import skeleton
 from radraft.reports.values import Coverage, Evidence, Origin, Report, Section, Sentence
-from radraft.vision_encoder.projector import Projector
 
 log = logging.getLogger("radraft.llm")
 
@@ -33,10 +32,9 @@ async def draft(
     profile: Profile,
     endpoint: Endpoint,
     client: httpx.AsyncClient,
-    projector: Projector | None,
     timeout_s: float,
 ) -> AsyncGenerator[DraftEvent, None]:
-    """Drafts one report: a `DraftedSentence` as soon as each pair is whole, then exactly one
+    """Draft one report: a `DraftedSentence` as soon as each pair is whole, then exactly one
     `Draft`.
 
     A fault of vLLM's ends in a `Draft` with coverage `failed`, the empty skeleton and one of the
@@ -48,7 +46,7 @@ async def draft(
     A pair that repeats one of its own section word for word is dropped: it says nothing new, and a
     model that repeats itself would fill the section with it. How many were dropped is logged.
     """
-    body = await asyncio.to_thread(chat_body, request, profile, projector, endpoint.model)
+    body = await asyncio.to_thread(chat_body, request, profile, endpoint.model)
     writing = _Writing(request)
     deadline = asyncio.get_running_loop().time() + timeout_s
     try:
@@ -112,13 +110,12 @@ class _Writing:
         if any((old.zh, old.en) == (pair.zh, pair.en) for old in written):
             self.repeated += 1
             return None
-        images = self.request.images.images
         sentence = Sentence(
             id=f"{section.value[0]}{len(written) + 1}",
             zh=pair.zh,
             en=pair.en,
             origin=Origin.MODEL,
-            evidence=tuple(Evidence(image.image_id, None) for image in images),
+            evidence=tuple(Evidence(image_id, None) for image_id in self.request.own_image_ids),
         )
         written.append(sentence)
         if self.first_sentence_s is None:

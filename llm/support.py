@@ -17,7 +17,6 @@ from radraft.llm.server import Endpoint
 from radraft.llm.wire import chat_body
 from radraft.prompts.values import DraftRequest
 from radraft.reports.values import Evidence, Report, Section, Sentence
-from radraft.vision_encoder.projector import Projector
 
 SCORED_AT_ONCE = 2
 """Reports. vLLM holds the logits of a whole prompt while it scores one: half a gigabyte for 500
@@ -60,7 +59,6 @@ class Scorer:
     profile: Profile
     endpoint: Endpoint
     client: httpx.AsyncClient
-    projector: Projector | None
     timeout_s: float
 
     async def support(
@@ -120,7 +118,7 @@ class Scorer:
 
     def _body(self, request: DraftRequest, text: str) -> bytes:
         """The very body that drafts `request`, with the answer already in it."""
-        body = json.loads(chat_body(request, self.profile, self.projector, self.endpoint.model))
+        body = json.loads(chat_body(request, self.profile, self.endpoint.model))
         for key in ("stream", "stream_options", "response_format"):
             body.pop(key)
         body["messages"].append({"role": "assistant", "content": text})

@@ -15,7 +15,6 @@ from radraft.core.errors import DraftingError
 from radraft.llm.profiles import Bounds, Profile
 from radraft.prompts.values import DraftRequest, ImagePart
 from radraft.reports.values import Section
-from radraft.vision_encoder.projector import Projector
 
 ZH = "[\u4e00-\u9fff0-9A-Zcm，、；：（）./~-]"
 """What a Chinese sentence may hold: Han characters, digits, capitals for abbreviations and
@@ -25,19 +24,17 @@ LONGEST_REPEAT = 120
 """xgrammar 0.2.8 cannot compile a repetition of more than 128; longer ones are chained."""
 
 
-def chat_body(
-    request: DraftRequest, profile: Profile, projector: Projector | None, model: str
-) -> bytes:
-    """The JSON body that drafts `request` in one streamed answer.
+def chat_body(request: DraftRequest, profile: Profile, model: str) -> bytes:
+    """Return the JSON body that drafts `request` in one streamed answer.
 
-    `model` is what vLLM serves; the request's adapter takes its place when there is one. Takes some
-    milliseconds an image: call it off the event loop. Raises DraftingError
-    `draft_without_embeddings` where the profile wants embeddings and they or the projector are
-    missing, and `draft_too_many_images`.
+    `model` is what vLLM serves; the request's adapter takes its place when there is one. Pixels
+    take some milliseconds an image: call it off the event loop. Raises DraftingError
+    `draft_without_embeddings` where the profile wants embeddings and the request has none, and
+    `draft_too_many_images`.
     """
-    if len(request.shown) > profile.vllm.max_images:
+    if len(request.image_ids) > profile.vllm.max_images:
         raise DraftingError("draft_too_many_images", most=profile.vllm.max_images)
-    images = tuple(_image_parts(request, profile, projector))
+    images = tuple(_image_parts(request, profile))
     messages = [
         {
             "role": message.role,
@@ -54,13 +51,14 @@ def chat_body(
 
 
 def warm_up_body(profile: Profile, model: str) -> bytes:
-    """A body that writes one token under the report's schema: vLLM compiles and keeps the schema,
-    so that the first study does not wait for it."""
+    """Return a body that writes one token under the report's schema: vLLM compiles and keeps the
+    schema, so that the first study does not wait for it."""
     return _body(profile, model, [{"role": "user", "content": "."}], 1)
 
 
 def report_schema(bounds: Bounds) -> dict[str, Any]:
-    """JSON schema of a report. Every string and array is bounded, so writing always ends."""
+    """Return the JSON schema of a report. Every string and array is bounded, so writing always
+    ends."""
     pair = {
         "type": "object",
         "properties": {
@@ -114,33 +112,20 @@ def _repeat(chars: str, least: int, most: int) -> str:
     return f"{chars}{{{least},{first}}}" + (f"{chars}{{0,{rest}}}" if rest else "")
 
 
-def _image_parts(
-    request: DraftRequest, profile: Profile, projector: Projector | None
-) -> Iterator[dict[str, Any]]:
+def _image_parts(request: DraftRequest, profile: Profile) -> Iterator[dict[str, Any]]:
     if profile.image_way == "pixels":
         for image in request.shown:
             data = base64.b64encode(png(image.pixels)).decode("ascii")
             yield {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
         return
-    if request.embeddings is None or projector is None:
+    if request.image_tokens is None:
         raise DraftingError("draft_without_embeddings")
-    for tokens in projector.project(request.embeddings.tokens):
-        data = base64.b64encode(tensor_bytes(tokens, profile.vllm.dtype)).decode("ascii")
-        yield {"type": "image_embeds", "image_embeds": data}
-
-
-def tensor_bytes(tokens: npt.NDArray[np.float32], dtype: str) -> bytes:
-    """(n, width) `tokens` in the form `torch.load` reads, in the model's number type."""
-    import torch
-
-    tensor = torch.from_numpy(np.ascontiguousarray(tokens)).to(getattr(torch, dtype))
-    out = io.BytesIO()
-    torch.save(tensor, out)
-    return out.getvalue()
+    for tensor in request.image_tokens.tensors:
+        yield {"type": "image_embeds", "image_embeds": base64.b64encode(tensor).decode("ascii")}
 
 
 def png(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """(rows, columns) 8-bit grey `pixels` as a PNG file."""
+    """Return (rows, columns) 8-bit grey `pixels` as a PNG file."""
     from PIL import Image
 
     out = io.BytesIO()

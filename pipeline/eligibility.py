@@ -39,11 +39,11 @@ def barred(session: Session, profile: Profile, case: DeidStudy) -> Barred | None
 
 def save(session: Session, result: Draft, request: DraftRequest | None = None) -> None:
     """Store a draft together with what was asked, so that a signature can make a training pair."""
-    embedding = request.embeddings if request is not None else None
+    tokens = request.image_tokens if request is not None else None
     drafts.save_draft(
         session,
         result,
         request_json=request_json(request) if request is not None else None,
-        encoder_id=embedding.encoder_id if embedding is not None else None,
+        encoder_id=tokens.encoder_id if tokens is not None else None,
         image_ids=request.image_ids if request is not None else (),
     )

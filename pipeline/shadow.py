@@ -178,7 +178,6 @@ async def _again(case_id: str, store: Store, drafter: Drafter) -> Draft | None:
         profile=drafter.profile,
         endpoint=drafter.endpoint,
         client=drafter.client,
-        vision=drafter.vision,
         timeout_s=drafter.timeout_s,
     )
 

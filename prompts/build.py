@@ -1,4 +1,4 @@
-"""Step of the line: a case, its images and its embeddings -> `DraftRequest`."""
+"""Step of the line: a case and its images, or their tokens -> `DraftRequest`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from radraft.prompts.clean import clean
 from radraft.prompts.templates import load_template
 from radraft.prompts.values import NOT_LOOKED, DraftRequest, Prior, Priors
 from radraft.studies.values import DeidStudy, KeyImages, View
-from radraft.vision_encoder.values import StudyEmbedding
+from radraft.vision_encoder.values import ImageTokens
 
 MAX_PRIOR_CHARS = 700
 """Longest findings, and longest impression, of an earlier report in a prompt."""
@@ -19,32 +19,36 @@ MAX_PRIOR_CHARS = 700
 
 def build(
     case: DeidStudy,
-    images: KeyImages,
-    embeddings: StudyEmbedding | None,
+    images: KeyImages | None,
+    image_tokens: ImageTokens | None,
     *,
     template: str,
     adapter_id: str | None,
     priors: Priors = NOT_LOOKED,
 ) -> DraftRequest:
-    """The request that drafts `case` from `images`, beside `priors`, with the named template.
+    """Return the request that drafts `case`, beside `priors`, with the named template.
 
-    `embeddings` is None for profiles that take pixels; otherwise it must be of exactly these
-    images. Raises PromptError `prompt_values_disagree` when case, images and embeddings are not
-    of one case, `prompt_without_images`, `template_without_priors` where there are some and the
-    template has no place for them, or the template's own errors (`templates.load_template`).
+    A profile takes either the pixels of `images` or `image_tokens`; the other is None. Where both
+    are given they must be of the same images. Raises PromptError `prompt_values_disagree` when
+    case, images and tokens are not of one case, `prompt_without_images`, `template_without_priors`
+    where there are some and the template has no place for them, or the template's own errors
+    (`templates.load_template`).
     """
-    _check(case, images, embeddings)
+    image_ids = _image_ids(case.case_id, images, image_tokens)
     loaded = load_template(template)
     if priors.given and not loaded.takes_priors:
         raise PromptError("template_without_priors", template=template)
     names = set(loaded.spec.variables)
-    values = {k: v for k, v in variables(case, images, priors).items() if k in names}
-    earlier = tuple((_told(n, one), len(one.images)) for n, one in enumerate(priors.given, 1))
+    values = {k: v for k, v in variables(case, len(image_ids), priors).items() if k in names}
+    earlier = tuple(
+        (_told(number, prior), len(prior.images)) for number, prior in enumerate(priors.given, 1)
+    )
     request = DraftRequest(
         case_id=case.case_id,
-        messages=loaded.fill(values, len(images.images), earlier),
+        messages=loaded.fill(values, len(image_ids), earlier),
+        own_image_ids=image_ids,
         images=images,
-        embeddings=embeddings,
+        image_tokens=image_tokens,
         priors=priors.given,
         template_id=loaded.template_id,
         template_sha=loaded.sha,
@@ -54,8 +58,24 @@ def build(
     return replace(request, request_sha=canonical.sha256(_content(request)))
 
 
+def with_images(
+    request: DraftRequest, images: KeyImages | None, image_tokens: ImageTokens | None
+) -> DraftRequest:
+    """Return `request` with other images in the places of its own; the text stays.
+
+    Raises PromptError `prompt_values_disagree` unless they are as many and of the same case.
+    """
+    image_ids = _image_ids(request.case_id, images, image_tokens)
+    if len(image_ids) != len(request.own_image_ids):
+        raise PromptError("prompt_values_disagree")
+    changed = replace(
+        request, own_image_ids=image_ids, images=images, image_tokens=image_tokens, request_sha=""
+    )
+    return replace(changed, request_sha=canonical.sha256(_content(changed)))
+
+
 def request_json(request: DraftRequest) -> str:
-    """Canonical JSON of what the draft depends on; its SHA-256 is `request.request_sha`.
+    """Return the canonical JSON of what the draft depends on; its SHA-256 is `request.request_sha`.
 
     Pixels and vectors stand in it by image ids and encoder id; the case does not, so that the same
     question about the same images has the same hash.
@@ -64,12 +84,13 @@ def request_json(request: DraftRequest) -> str:
 
 
 def gave_priors(request_json: str | None) -> bool:
-    """Whether the request of that canonical JSON showed the model an earlier study."""
+    """Return whether the request of that canonical JSON showed the model an earlier study."""
     return request_json is not None and bool(json.loads(request_json).get("priors"))
 
 
-def variables(case: DeidStudy, images: KeyImages, priors: Priors) -> dict[str, object]:
-    """All that a template may name, cleaned. Unknown values are empty strings."""
+def variables(case: DeidStudy, images: int, priors: Priors) -> dict[str, object]:
+    """Return all that a template may name, cleaned, for so many key images. Unknown values are
+    empty strings."""
     view = case.view.value if case.view in {View.FRONTAL, View.LATERAL} else ""
     return {
         "modality": clean(case.modality, 16),
@@ -78,14 +99,14 @@ def variables(case: DeidStudy, images: KeyImages, priors: Priors) -> dict[str, o
         "age_band": clean(case.age_band, 8),
         "sex": {"M": "male", "F": "female"}.get(case.sex, ""),
         "history": clean(case.history),
-        "images": len(images.images),
+        "images": images,
         "priors": len(priors.given),
         "looked": priors.looked.value,
     }
 
 
 def _told(number: int, prior: Prior) -> dict[str, object]:
-    """All that a template may say of an earlier study, cleaned."""
+    """Return all that a template may say of an earlier study, cleaned."""
     sections = {"findings": prior.findings, "impression": prior.impression}
     return {
         "number": number,
@@ -102,32 +123,40 @@ def _told(number: int, prior: Prior) -> dict[str, object]:
     }
 
 
-def _check(case: DeidStudy, images: KeyImages, embeddings: StudyEmbedding | None) -> None:
-    if not images.images:
+def _image_ids(
+    case_id: str, images: KeyImages | None, tokens: ImageTokens | None
+) -> tuple[str, ...]:
+    """Return the ids of the images, of which there must be some, all of this case."""
+    of_case = set()
+    if images is not None:
+        of_case.add((images.case_id, tuple(image.image_id for image in images.images)))
+    if tokens is not None:
+        of_case.add((tokens.case_id, tokens.image_ids))
+    if not any(image_ids for _, image_ids in of_case):
         raise PromptError("prompt_without_images")
-    of_one_case = images.case_id == case.case_id
-    if embeddings is not None:
-        ids = tuple(image.image_id for image in images.images)
-        of_one_case &= embeddings.case_id == case.case_id and embeddings.image_ids == ids
-    if not of_one_case:
+    if len(of_case) != 1:
         raise PromptError("prompt_values_disagree")
+    ((owner, image_ids),) = of_case
+    if owner != case_id:
+        raise PromptError("prompt_values_disagree")
+    return image_ids
 
 
 def _content(request: DraftRequest) -> dict[str, object]:
     return {
         "messages": request.messages,
-        "image_ids": tuple(image.image_id for image in request.images.images),
-        "encoder_id": request.embeddings.encoder_id if request.embeddings else None,
+        "image_ids": request.own_image_ids,
+        "encoder_id": request.image_tokens.encoder_id if request.image_tokens else None,
         "template_id": request.template_id,
         "template_sha": request.template_sha,
         "adapter_id": request.adapter_id,
         "priors": tuple(
             {
-                "case_id": one.case_id,
-                "version": one.version,
-                "days_before": one.days_before,
-                "image_ids": tuple(image.image_id for image in one.images),
+                "case_id": prior.case_id,
+                "version": prior.version,
+                "days_before": prior.days_before,
+                "image_ids": tuple(image.image_id for image in prior.images),
             }
-            for one in request.priors
+            for prior in request.priors
         ),
     }

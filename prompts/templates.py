@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from typing import Literal
 
 import yaml
-from jinja2 import Environment, StrictUndefined, TemplateError, meta
+from jinja2 import Environment, StrictUndefined, Template as Jinja, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import Field, ValidationError
 
@@ -31,8 +31,9 @@ PRIOR = "prior"
 Told = Mapping[str, object]
 
 
+@cache
 def load_template(template_id: str) -> Template:
-    """The template `prompts/templates/<template_id>.yaml`.
+    """Return the template `prompts/templates/<template_id>.yaml`, read once.
 
     Raises PromptError `template_not_found`, `template_invalid` (its file does not have the right
     form), `template_variable_unknown` or `template_variable_unused`.
@@ -45,7 +46,8 @@ def load_template(template_id: str) -> Template:
 
 
 def parse_template(text: str, template_id: str) -> Template:
-    """The template in the YAML `text`; `template_id` must be the one it names. Errors as above."""
+    """Return the template in the YAML `text`; `template_id` must be the one it names. Errors as
+    above."""
     try:
         spec = TemplateFile.from_yaml(text)
     except (yaml.YAMLError, ValidationError, TypeError, ValueError):
@@ -145,7 +147,6 @@ class Template:
             raise PromptError("template_variable_missing", template=self.spec.id, variable=name)
         for name in sorted(names - declared):
             raise PromptError("template_variable_unknown", template=self.spec.id, variable=name)
-        environment = _environment()
         filled = []
         for message in self.spec.messages:
             parts: list[TextPart | ImagePart] = []
@@ -153,36 +154,42 @@ class Template:
                 if isinstance(piece, ImagesPiece):
                     parts += [ImagePart(index) for index in range(images)]
                 elif isinstance(piece, PriorPiece):
-                    parts += self._earlier(environment, piece, variables, images, priors)
+                    parts += self._earlier(piece, variables, images, priors)
                 else:
-                    parts.append(TextPart(self._render(environment, piece.text, variables)))
+                    parts.append(TextPart(self._render(piece.text, variables)))
             filled.append(Message(message.role, tuple(parts)))
         return tuple(filled)
 
     def _earlier(
         self,
-        environment: Environment,
         piece: PriorPiece,
         variables: dict[str, object],
         first: int,
         priors: Sequence[tuple[Told, int]],
     ) -> Iterator[TextPart | ImagePart]:
-        """The parts of all earlier studies; the first image of the first has index `first`."""
+        """Yield the parts of all earlier studies; their first image has index `first`."""
         for told, images in priors:
             yield from (ImagePart(index) for index in range(first, first + images))
             first += images
-            yield TextPart(self._render(environment, piece.prior, {**variables, PRIOR: told}))
+            yield TextPart(self._render(piece.prior, {**variables, PRIOR: told}))
 
     def _pieces(self) -> Iterator[TextPiece | ImagesPiece | PriorPiece]:
         for message in self.spec.messages:
             yield from message.parts
 
-    def _render(self, environment: Environment, text: str, variables: dict[str, object]) -> str:
+    def _render(self, text: str, variables: dict[str, object]) -> str:
         try:
-            return environment.from_string(text).render(variables)
+            return _compiled(text).render(variables)
         except TemplateError:
             raise PromptError("template_invalid", template=self.spec.id) from None
 
 
+@lru_cache(maxsize=256)
+def _compiled(text: str) -> Jinja:
+    """Return a piece's text ready to be filled: compiling it takes longer than filling it."""
+    return _environment().from_string(text)
+
+
+@cache
 def _environment() -> Environment:
     return ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 from radraft.studies.values import KeyImage, KeyImages, View
-from radraft.vision_encoder.values import StudyEmbedding
+from radraft.vision_encoder.values import ImageTokens
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,11 @@ class DraftRequest:
 
     case_id: str
     messages: tuple[Message, ...]
-    images: KeyImages = field(repr=False, compare=False)
-    embeddings: StudyEmbedding | None = field(repr=False, compare=False)
+    own_image_ids: tuple[str, ...]
+    """Of the case's own key images, in reading order."""
+    images: KeyImages | None = field(repr=False, compare=False)
+    """The case's key images; None for profiles that take their tokens."""
+    image_tokens: ImageTokens | None = field(repr=False, compare=False)
     """None for profiles that take pixels."""
     priors: tuple[Prior, ...]
     """Earlier studies shown in the prompt."""
@@ -105,11 +108,13 @@ class DraftRequest:
 
     @property
     def shown(self) -> tuple[KeyImage, ...]:
-        """All images of the prompt: the case's own, then those of each earlier study."""
-        earlier = (image for prior in self.priors for image in prior.images)
-        return (*self.images.images, *earlier)
+        """All images whose pixels the prompt holds: the case's own, then those of each earlier
+        study."""
+        own = self.images.images if self.images is not None else ()
+        return (*own, *(image for prior in self.priors for image in prior.images))
 
     @property
     def image_ids(self) -> tuple[str, ...]:
-        """Ids of `shown`."""
-        return tuple(image.image_id for image in self.shown)
+        """Ids of all images of the prompt: the case's own, then those of each earlier study."""
+        earlier = (image.image_id for prior in self.priors for image in prior.images)
+        return (*self.own_image_ids, *earlier)

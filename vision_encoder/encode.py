@@ -20,12 +20,10 @@ from radraft.vision_encoder import shipped, stored
 from radraft.vision_encoder.config import EncoderConfig, load_config
 from radraft.vision_encoder.heads import Heads
 from radraft.vision_encoder.preprocess import preprocess
-from radraft.vision_encoder.values import ImageEmbedding, StudyEmbedding
+from radraft.vision_encoder.values import ByteStore, ImageEmbedding, StudyEmbedding
 
 if TYPE_CHECKING:
     import torch
-
-    from radraft.store.objects import Objects
 
 log = logging.getLogger("radraft.vision_encoder")
 
@@ -34,7 +32,7 @@ GPU_BATCH = 16
 chosen by shape."""
 
 
-def encode(images: KeyImages, encoder: Encoder, objects: Objects) -> StudyEmbedding:
+def encode(images: KeyImages, encoder: Encoder, objects: ByteStore) -> StudyEmbedding:
     """The embedding of one case's key images; images embedded before are read, not computed.
 
     Stored under `embeddings/<encoder_id>/<image_id>.safetensors`. What is stored wins: an image
@@ -163,7 +161,7 @@ class Encoder:
             return tokens.contiguous().cpu().numpy(), pooled.cpu().numpy()
 
 
-def _read(objects: Objects, encoder: Encoder, image_id: str) -> ImageEmbedding | None:
+def _read(objects: ByteStore, encoder: Encoder, image_id: str) -> ImageEmbedding | None:
     try:
         found = stored.read(objects, encoder.encoder_id, image_id)
     except NotFound:

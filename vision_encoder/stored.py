@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from radraft.core import canonical
-from radraft.vision_encoder.values import ImageEmbedding
-
-if TYPE_CHECKING:
-    from radraft.store.objects import Objects
+from radraft.vision_encoder.values import ByteStore, ImageEmbedding
 
 
 class Damaged(ValueError):
@@ -68,7 +64,7 @@ def parse(data: bytes, encoder_id: str, image_id: str) -> ImageEmbedding:
     return ImageEmbedding(image_id, tokens.astype(np.float32), pooled.astype(np.float32))
 
 
-def read(objects: Objects, encoder_id: str, image_id: str) -> ImageEmbedding:
+def read(objects: ByteStore, encoder_id: str, image_id: str) -> ImageEmbedding:
     """The stored embedding. NotFound where none is, Damaged."""
     return parse(objects.get(key(encoder_id, image_id)), encoder_id, image_id)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -34,3 +35,26 @@ class StudyEmbedding:
     """Head id (`heads.Heads.ids`) -> 0 to 1, the highest among the images; empty without images."""
     encoder_id: str
     """Model name and 16 hex characters that name its weights (`shipped.encoder_id`)."""
+
+
+@dataclass(frozen=True)
+class ImageTokens:
+    """A case's key images as the language model takes them."""
+
+    case_id: str
+    image_ids: tuple[str, ...]
+    encoder_id: str
+    projector_id: str
+    tensors: tuple[bytes, ...] = field(repr=False, compare=False)
+    """Of each image in order: its (tokens, width) projected tokens in the model's number type, as
+    the file that `torch.load` reads."""
+
+
+class ByteStore(Protocol):
+    """Keeps bytes by key; `store.objects` has the one that is used."""
+
+    def get(self, key: str) -> bytes:
+        """Return the bytes under `key`. NotFound where there are none."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write or replace them."""

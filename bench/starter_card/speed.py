@@ -118,7 +118,6 @@ async def _drafted(requests: Sequence[DraftRequest], model: Model) -> list[Draft
                 profile=model.profile,
                 endpoint=model.endpoint,
                 client=client,
-                vision=model.vision,
                 timeout_s=model.timeout_s,
             )
             for request in requests

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -40,15 +39,6 @@ def changed(images: KeyImages, perturbation: Perturbation, donor: KeyImages | No
             count = len(donor.images)
             new = tuple(donor.images[i % count] for i in range(len(images.images)))
     return replace(images, images=new)
-
-
-def change_of(
-    perturbation: Perturbation | None, donor: KeyImages | None
-) -> Callable[[KeyImages], KeyImages] | None:
-    """`changed` in the form `line.prepare` takes; None for the true images."""
-    if perturbation is None:
-        return None
-    return lambda images: changed(images, perturbation, donor)
 
 
 def _mirrored(image: KeyImage) -> KeyImage:

@@ -230,7 +230,6 @@ class _Run:
             profile=desk.profile,
             endpoint=desk.endpoint,
             client=client,
-            vision=job.writer.vision,
             timeout_s=desk.settings.draft_timeout_s,
         )
         done = result.coverage is Coverage.DRAFTED
@@ -243,17 +242,19 @@ class _Run:
         )
 
     def _prepare(self, job: _Job) -> DraftRequest | line.Barred:
-        store, donor = self.desk.store, None
+        store, shown = self.desk.store, None
         if job.donor is not None:
             with store.read() as session:
+                own = images.load(session, store.objects, job.case_id)
                 donor = images.load(session, store.objects, job.donor)
+            shown = perturb.changed(own, OTHERS, donor)
         return line.prepare(
             job.case_id,
             store=store,
             profile=self.desk.profile,
             vision=job.writer.vision,
             adapter_id=job.writer.adapter_id,
-            change=perturb.change_of(OTHERS if donor else None, donor),
+            images=shown,
         )
 
     def _path(self, job: _Job, request: DraftRequest) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import math
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import pytest
 
 from radraft.core.settings import Settings
 from radraft.eval.draft_set import BLANK, Model, draft_set, drafted
-from radraft.eval.looks.perturb import change_of
+from radraft.eval.looks.perturb import changed
 from radraft.eval.values import SetItem
 from radraft.finetune.starter.compose import bank
 from radraft.llm.profiles import Profile
@@ -27,7 +28,9 @@ from radraft.pipeline.ingest import ingest
 from radraft.prompts.values import DraftRequest
 from radraft.reports.draft import Draft
 from radraft.reports.values import Certainty
+from radraft.store import images
 from radraft.store.database import Store, open_store
+from radraft.vision_encoder.values import ImageTokens
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 
@@ -44,12 +47,16 @@ class Product:
     drafts: tuple[Draft, ...]
 
     def request(self, number: int, *, blank: bool = False) -> DraftRequest:
+        case_id, shown = self.drafts[number].case_id, None
+        if blank:
+            with self.store.read() as session:
+                shown = changed(images.load(session, self.store.objects, case_id), BLANK, None)
         made = line.prepare(
-            self.drafts[number].case_id,
+            case_id,
             store=self.store,
             profile=self.model.profile,
             vision=self.model.vision,
-            change=change_of(BLANK if blank else None, None),
+            images=shown,
         )
         assert not isinstance(made, line.Barred)
         return made
@@ -117,33 +124,40 @@ def test_a_set_is_drafted_as_the_product_drafts(
     assert draft_set(items, gone, keep=keep) == found
 
 
+def loaded(tokens: ImageTokens) -> list[Any]:
+    import torch
+
+    return [torch.load(io.BytesIO(one), weights_only=True).float() for one in tokens.tensors]
+
+
 def test_a_blank_image_reaches_the_model_as_other_embeddings(product: Product) -> None:
     real, blank, other = (
         product.request(0), product.request(0, blank=True), product.request(1, blank=True)
     )  # fmt: skip
     assert real.request_sha != blank.request_sha
     assert real.messages == blank.messages
-    assert real.embeddings is not None
-    assert blank.embeddings is not None
-    assert other.embeddings is not None
-    assert abs(real.embeddings.tokens - blank.embeddings.tokens).max() > 0.1
+    assert real.image_tokens is not None
+    assert blank.image_tokens is not None
+    assert other.image_tokens is not None
+    (of_real,), (of_blank,) = map(loaded, (real.image_tokens, blank.image_tokens))
+    assert abs(of_real - of_blank).max() > 0.1
     # Blank is blank, whoever's image it was.
-    assert (blank.embeddings.tokens == other.embeddings.tokens).all()
+    assert blank.image_tokens.tensors == other.image_tokens.tensors
 
 
 def test_support_is_finite_and_zero_without_a_difference(product: Product) -> None:
     async def ask() -> Any:
         async with httpx.AsyncClient(trust_env=False) as client:
             model = product.model
-            scorer = Scorer(model.profile, model.endpoint, client, model.projector, 600)
+            scorer = Scorer(model.profile, model.endpoint, client, 600)
             real, blank = product.request(0), product.request(0, blank=True)
             report = product.drafts[0].report
-            (image,) = real.images.images
+            (image_id,) = real.own_image_ids
             return (
                 await scorer.scores(report, real),
                 await scorer.support(report, real, blank),
                 await scorer.support(report, blank, blank),
-                await scorer.evidence(report, {image.image_id: real}, blank),
+                await scorer.evidence(report, {image_id: real}, blank),
             )
 
     scores, supports, same, report = asyncio.run(ask())

@@ -22,19 +22,13 @@ from radraft.llm.wire import report_schema
 from radraft.prompts.values import DraftRequest
 from radraft.reports.draft import Draft, DraftedSentence, DraftEvent
 from radraft.reports.values import Coverage
-from radraft.vision_encoder.projector import Projector
-from tests.llm.cases import make_projector, make_request
+from tests.llm.cases import make_request
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 
 
-@pytest.fixture(scope="module")
-def projector(tmp_path_factory: pytest.TempPathFactory) -> Projector:
-    return make_projector(tmp_path_factory.mktemp("projector"))
-
-
 def run(
-    requests: Sequence[DraftRequest], profile: Profile, endpoint: Endpoint, projector: Projector
+    requests: Sequence[DraftRequest], profile: Profile, endpoint: Endpoint
 ) -> list[list[DraftEvent]]:
     async def one(client: httpx.AsyncClient, request: DraftRequest) -> list[DraftEvent]:
         events = draft(
@@ -42,7 +36,6 @@ def run(
             profile=profile,
             endpoint=endpoint,
             client=client,
-            projector=projector,
             timeout_s=900,
         )
         return [each async for each in events]
@@ -61,11 +54,11 @@ def result(events: list[DraftEvent]) -> Draft:
 
 
 def test_drafts_valid_reports_from_embeddings_several_at_once(
-    starter_endpoint: Endpoint, starter_profile: Profile, projector: Projector
+    starter_endpoint: Endpoint, starter_profile: Profile
 ) -> None:
     one = make_request(starter_profile, images=1)
     two = make_request(starter_profile, images=2)
-    first, second = run([one, two], starter_profile, starter_endpoint, projector)
+    first, second = run([one, two], starter_profile, starter_endpoint)
     schema = report_schema(starter_profile.bounds)["properties"]
     pair = schema["findings"]["items"]["properties"]
     for events in (first, second):
@@ -114,7 +107,7 @@ def save_adapter(folder: Path) -> None:
 
 
 def test_an_adapter_loaded_at_run_time_is_asked_for_by_its_id(
-    starter_endpoint: Endpoint, starter_profile: Profile, projector: Projector, tmp_path: Path
+    starter_endpoint: Endpoint, starter_profile: Profile, tmp_path: Path
 ) -> None:
     save_adapter(tmp_path / "adapter")
     call = {"lora_name": "site-a-1", "lora_path": str(tmp_path / "adapter")}
@@ -134,7 +127,6 @@ def test_an_adapter_loaded_at_run_time_is_asked_for_by_its_id(
                 ],
                 starter_profile,
                 starter_endpoint,
-                projector,
             )
         finally:
             client.post("/v1/unload_lora_adapter", json={"lora_name": "site-a-1"})
@@ -147,14 +139,13 @@ def test_an_adapter_loaded_at_run_time_is_asked_for_by_its_id(
 def test_the_key_is_demanded_and_requests_are_not_logged(
     starter_endpoint: Endpoint,
     starter_profile: Profile,
-    projector: Projector,
     vllm_settings: Settings,
 ) -> None:
     wrong = Endpoint(starter_endpoint.url, "wrong", starter_endpoint.model)
     request = make_request(starter_profile)
-    (refused,) = run([request], starter_profile, wrong, projector)
+    (refused,) = run([request], starter_profile, wrong)
     assert result(refused).error_code == "llm_refused"
-    run([request], starter_profile, starter_endpoint, projector)
+    run([request], starter_profile, starter_endpoint)
     log = (vllm_settings.data_dir / "logs" / "vllm.log").read_text(encoding="utf-8")
     assert "影像报告" in str(request.messages) and "影像报告" not in log
     assert starter_endpoint.key not in log

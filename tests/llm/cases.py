@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,11 @@ from radraft.llm.checkpoint import WIDTH
 from radraft.llm.profiles import Profile
 from radraft.prompts.build import build
 from radraft.prompts.values import DraftRequest
+from radraft.store.objects import Objects
 from radraft.studies.values import DeidStudy, KeyImage, KeyImages, View
+from radraft.vision_encoder.image_tokens import make_tokens
 from radraft.vision_encoder.projector import Projector
-from radraft.vision_encoder.values import StudyEmbedding
+from radraft.vision_encoder.values import ImageTokens, StudyEmbedding
 from tests.vision_encoder.conftest import write_projector
 
 CASE_ID = "c-0123456789abcdef"
@@ -54,15 +58,28 @@ def make_projector(folder: Path) -> Projector:
     return Projector.load(path)
 
 
+@cache
+def _projector() -> Projector:
+    with tempfile.TemporaryDirectory() as folder:
+        return make_projector(Path(folder))
+
+
+def make_image_tokens(images: KeyImages) -> ImageTokens:
+    """Tokens that the starter takes, of made-up embeddings through a made-up projector."""
+    with tempfile.TemporaryDirectory() as folder:
+        objects = Objects.open("", Path(folder))
+        return make_tokens(make_embedding(images), _projector(), "bfloat16", objects)
+
+
 def make_request(
     profile: Profile, *, images: int = 1, adapter_id: str | None = None, history: str = "咳嗽三天。"
 ) -> DraftRequest:
     key_images = make_images(images)
-    embedding = make_embedding(key_images) if profile.image_way == "embeds" else None
+    embeds = profile.image_way == "embeds"
     return build(
         make_case(history),
-        key_images,
-        embedding,
+        None if embeds else key_images,
+        make_image_tokens(key_images) if embeds else None,
         template=profile.template,
         adapter_id=adapter_id,
     )

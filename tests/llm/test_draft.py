@@ -80,7 +80,6 @@ def collect(handler: Handler, timeout_s: float = 60.0) -> list[DraftEvent]:
                 profile=PROFILE,
                 endpoint=ENDPOINT,
                 client=client,
-                projector=None,
                 timeout_s=timeout_s,
             )
             return [each async for each in events]
@@ -115,7 +114,7 @@ def test_sentences_come_first_then_the_draft() -> None:
     assert {sentence.origin for sentence in made.report.sentences} == {Origin.MODEL}
     request = make_request(PROFILE)
     (evidence,) = made.report.findings[0].evidence
-    assert (evidence.image_id, evidence.support) == (request.images.images[0].image_id, None)
+    assert (evidence.image_id, evidence.support) == (request.own_image_ids[0], None)
     assert made.request_sha == request.request_sha
     assert made.usage is not None
     assert (made.usage.prompt_tokens, made.usage.completion_tokens) == (90, 40)
@@ -225,7 +224,6 @@ def test_a_server_that_never_answers_is_given_up() -> None:
                 profile=PROFILE,
                 endpoint=ENDPOINT,
                 client=client,
-                projector=None,
                 timeout_s=0.05,
             )
             return [each async for each in events]
@@ -244,7 +242,6 @@ def test_leaving_early_closes_the_stream() -> None:
                 profile=PROFILE,
                 endpoint=ENDPOINT,
                 client=client,
-                projector=None,
                 timeout_s=60,
             )
             assert isinstance(await anext(events), DraftedSentence)

@@ -40,7 +40,7 @@ Handler = Callable[[httpx.Request], httpx.Response]
 def asked(handler: Handler, ask: Callable[[Scorer], Coroutine[Any, Any, Any]]) -> Any:
     async def run() -> Any:
         async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as client:
-            return await ask(Scorer(PROFILE, ENDPOINT, client, None, 60.0))
+            return await ask(Scorer(PROFILE, ENDPOINT, client, 60.0))
 
     return asyncio.run(run())
 

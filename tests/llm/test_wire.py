@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,17 +14,17 @@ from radraft.core.errors import DraftingError
 from radraft.llm.checkpoint import TOKENS_PER_IMAGE, WIDTH
 from radraft.llm.profiles import Bounds, load_profile
 from radraft.llm.wire import LONGEST_REPEAT, chat_body, report_schema, warm_up_body
-from tests.llm.cases import make_projector, make_request
+from tests.llm.cases import make_request
 
 STARTER = load_profile("starter")
 PIXELS = load_profile("qwen3-vl-8b-instruct")
 
 
-def test_embeds_are_tensors_of_the_models_width(tmp_path: Path) -> None:
+def test_embeds_are_tensors_of_the_models_width() -> None:
     import torch
 
     request = make_request(STARTER, images=2)
-    body = json.loads(chat_body(request, STARTER, make_projector(tmp_path), "starter"))
+    body = json.loads(chat_body(request, STARTER, "starter"))
     parts = body["messages"][0]["content"]
     assert [part["type"] for part in parts] == ["image_embeds", "image_embeds", "text"]
     tensor = torch.load(io.BytesIO(base64.b64decode(parts[0]["image_embeds"])), weights_only=True)
@@ -36,24 +35,23 @@ def test_embeds_are_tensors_of_the_models_width(tmp_path: Path) -> None:
 
 def test_pixels_are_the_key_images_as_png() -> None:
     request = make_request(PIXELS)
-    body = json.loads(chat_body(request, PIXELS, None, "qwen"))
+    body = json.loads(chat_body(request, PIXELS, "qwen"))
     (part, _) = body["messages"][1]["content"]
     head, data = part["image_url"]["url"].split(",")
     assert head == "data:image/png;base64"
     image = Image.open(io.BytesIO(base64.b64decode(data)))
-    assert np.array_equal(np.asarray(image), request.images.images[0].pixels)
+    assert np.array_equal(np.asarray(image), request.shown[0].pixels)
 
 
-def test_an_adapter_is_asked_for_by_name(tmp_path: Path) -> None:
-    projector = make_projector(tmp_path)
-    plain = json.loads(chat_body(make_request(STARTER), STARTER, projector, "starter"))
+def test_an_adapter_is_asked_for_by_name() -> None:
+    plain = json.loads(chat_body(make_request(STARTER), STARTER, "starter"))
     tuned = make_request(STARTER, adapter_id="zh-2")
     assert plain["model"] == "starter"
-    assert json.loads(chat_body(tuned, STARTER, projector, "starter"))["model"] == "zh-2"
+    assert json.loads(chat_body(tuned, STARTER, "starter"))["model"] == "zh-2"
 
 
-def test_sampling_and_limits_come_from_the_profile(tmp_path: Path) -> None:
-    body = json.loads(chat_body(make_request(PIXELS), PIXELS, None, "m"))
+def test_sampling_and_limits_come_from_the_profile() -> None:
+    body = json.loads(chat_body(make_request(PIXELS), PIXELS, "m"))
     assert (body["temperature"], body["max_tokens"], body["stream"]) == (0.0, 2048, True)
     schema = body["response_format"]["json_schema"]["schema"]
     assert schema == report_schema(PIXELS.bounds)
@@ -101,14 +99,12 @@ def test_sentences_are_bounded_and_no_repeat_is_too_long_to_compile() -> None:
     assert max(repeats) <= LONGEST_REPEAT
 
 
-def test_a_request_that_does_not_fit_the_profile_is_refused(tmp_path: Path) -> None:
-    projector = make_projector(tmp_path)
+def test_a_request_that_does_not_fit_the_profile_is_refused() -> None:
     cases = [
-        (make_request(PIXELS), projector, "draft_without_embeddings"),
-        (make_request(STARTER), None, "draft_without_embeddings"),
-        (make_request(STARTER, images=5), projector, "draft_too_many_images"),
+        (make_request(PIXELS), "draft_without_embeddings"),
+        (make_request(STARTER, images=5), "draft_too_many_images"),
     ]
-    for request, given, code in cases:
+    for request, code in cases:
         with pytest.raises(DraftingError) as caught:
-            chat_body(request, STARTER, given, "starter")
+            chat_body(request, STARTER, "starter")
         assert caught.value.code == code

@@ -11,13 +11,13 @@ from radraft.prompts.build import build, request_json
 from radraft.prompts.templates import load_template
 from radraft.prompts.values import NOT_LOOKED, DraftRequest, ImagePart, Looked, Priors, TextPart
 from radraft.studies.values import View
-from tests.llm.cases import make_case, make_embedding, make_images
+from tests.llm.cases import make_case, make_image_tokens, make_images
 
 
 def request(history: str = "咳嗽。", template: str = "starter", images: int = 1) -> DraftRequest:
     key_images = make_images(images)
-    embedding = make_embedding(key_images)
-    return build(make_case(history), key_images, embedding, template=template, adapter_id=None)
+    tokens = make_image_tokens(key_images)
+    return build(make_case(history), key_images, tokens, template=template, adapter_id=None)
 
 
 def text_of(made: DraftRequest) -> str:
@@ -30,26 +30,26 @@ def test_anyone_can_recompute_the_request_hash() -> None:
     text = request_json(made)
     assert hashlib.sha256(text.encode()).hexdigest() == made.request_sha
     content = json.loads(text)
-    assert content["image_ids"] == [image.image_id for image in made.images.images]
+    assert content["image_ids"] == [image.image_id for image in make_images().images]
     assert content["encoder_id"] == "encoder@0123456789abcdef"
     assert content["template_sha"] == made.template_sha
 
 
 def test_hash_changes_with_everything_it_depends_on() -> None:
     images = make_images()
-    embedding = make_embedding(images)
+    tokens = make_image_tokens(images)
     made = {
         request().request_sha,
         request(template="instruct").request_sha,
         request(history="胸痛。", template="instruct").request_sha,
         request(images=2).request_sha,
         build(
-            make_case("咳嗽。"), images, embedding, template="starter", adapter_id="zh-1"
+            make_case("咳嗽。"), images, tokens, template="starter", adapter_id="zh-1"
         ).request_sha,
         build(
             make_case("咳嗽。"),
             images,
-            replace(embedding, encoder_id="other@1"),
+            replace(tokens, encoder_id="other@1"),
             template="starter",
             adapter_id=None,
         ).request_sha,
@@ -89,18 +89,18 @@ def test_unknown_values_are_left_out() -> None:
     text = text_of(made)
     assert "sex unknown, age unknown" in text
     assert "()" in text
-    assert made.embeddings is None
+    assert made.image_tokens is None
     assert json.loads(request_json(made))["encoder_id"] is None
 
 
-def test_refuses_images_or_embeddings_of_another_case() -> None:
+def test_refuses_images_or_tokens_of_another_case() -> None:
     images = make_images()
-    embedding = make_embedding(images)
+    tokens = make_image_tokens(images)
     for pair in (
         (make_images(case_id="c-other"), None),
-        (images, replace(embedding, case_id="c-other")),
-        (images, replace(embedding, image_ids=("other",))),
-        (make_images(2), embedding),
+        (images, replace(tokens, case_id="c-other")),
+        (images, replace(tokens, image_ids=("other",))),
+        (make_images(2), tokens),
     ):
         with pytest.raises(PromptError) as caught:
             build(make_case(), *pair, template="starter", adapter_id=None)
@@ -115,10 +115,10 @@ def test_refuses_a_case_without_images() -> None:
 
 def test_the_starter_is_asked_as_before_there_were_earlier_studies() -> None:
     images = make_images()
-    embedding = make_embedding(images)
+    tokens = make_image_tokens(images)
     shas = {
         build(
-            make_case(), images, embedding, template="starter", adapter_id=None, priors=priors
+            make_case(), images, tokens, template="starter", adapter_id=None, priors=priors
         ).request_sha
         for priors in (NOT_LOOKED, Priors(Looked.NONE), Priors(Looked.FOUND))
     }

@@ -26,7 +26,7 @@ from radraft.reports.check import check
 from radraft.reports.values import Report
 from radraft.studies.values import View
 from tests.builders import make_sentence
-from tests.llm.cases import make_case, make_embedding, make_images
+from tests.llm.cases import make_case, make_image_tokens, make_images
 
 PRIOR = Prior(
     case_id="c-00000000000000aa",
@@ -144,7 +144,7 @@ def test_refuses_priors_that_the_template_does_not_show() -> None:
         build(
             make_case(),
             images,
-            make_embedding(images),
+            make_image_tokens(images),
             template="starter",
             adapter_id=None,
             priors=FOUND,

@@ -227,7 +227,7 @@ def test_the_line_asks_with_them(sqlite_store: Store) -> None:
     request = draft.prepare(later, store=sqlite_store, profile=profile, vision=None)
     assert not isinstance(request, draft.Barred)
     assert [prior.days_before for prior in request.priors] == [120]
-    body = json.loads(chat_body(request, profile, None, "qwen"))
+    body = json.loads(chat_body(request, profile, "qwen"))
     kinds = [part["type"] for part in body["messages"][1]["content"]]
     assert kinds == ["image_url", "image_url", "text", "image_url", "image_url", "text"]
     assert "小明" not in json.dumps(body, ensure_ascii=False)

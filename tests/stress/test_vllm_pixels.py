@@ -33,7 +33,6 @@ def test_a_native_vision_language_model_drafts_from_pixels(tmp_path: Path) -> No
                     profile=profile,
                     endpoint=endpoint,
                     client=client,
-                    projector=None,
                     timeout_s=600,
                 )
                 made.append([each async for each in events])
