@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
+
+Lang = Literal["zh", "en"]
+LANGS: tuple[Lang, Lang] = ("zh", "en")
+"""In display order."""
 
 
 class Section(StrEnum):
@@ -113,7 +118,8 @@ class Report:
 
 @dataclass(frozen=True)
 class SignedReport:
-    """A frozen version. `content_sha` is the canonical hash of every other field."""
+    """A frozen version. `content_sha` is the canonical hash of every other field as it is stored
+    (`codec.signed_to_json`), the schema's number among them."""
 
     case_id: str
     version: int
