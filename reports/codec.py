@@ -1,8 +1,14 @@
-"""Reports to and from JSON: strict for what a client sends, exact for what the store keeps."""
+"""Reports to and from JSON: strict for what a client sends, exact for what the store keeps.
+
+Every stored form of a report, a draft or a signed version says which `SCHEMA` it was written in, as
+`"schema"` beside its own fields. What was written before there was a number is schema 1. A stored
+form is never written again: an older one is migrated each time it is read.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from datetime import UTC
 from functools import cache
@@ -31,6 +37,13 @@ from radraft.reports.values import (
     SignedReport,
 )
 
+SCHEMA = 2
+"""The schema that reports, drafts and signed versions are written in today.
+
+1: no number. One origin for both languages; the first of these forms have no `kept` and no
+   `least_support`.
+2: the number.
+"""
 MAX_JSON = 2_000_000
 """Bytes of one report's JSON; far above what the bounds below allow in practice."""
 MAX_TEXT = 2000
@@ -81,13 +94,17 @@ def draft_from_json(text: str) -> Draft:
 
 
 def signed_to_json(signed: SignedReport) -> str:
-    """Canonical JSON of `signed`."""
-    return canonical.dumps(signed)
+    """Return the canonical JSON of `signed`, in which a signature keeps it."""
+    return canonical.dumps({"schema": SCHEMA, **canonical.plain(signed)})
 
 
 def signed_from_json(text: str) -> SignedReport:
-    """A signed version as the store kept it."""
-    signed: SignedReport = stored(SignedReport, text)
+    """Return a signed version as the store kept it, in any schema since the first.
+
+    ReportError `stored_schema_unknown` for one that a newer version of radraft wrote. Whether it is
+    what was signed: `reports.sign.verify(text)`.
+    """
+    signed: SignedReport = _adapter(SignedReport).validate_python(_migrated(text))
     return dataclasses.replace(signed, signed_at=signed.signed_at.astimezone(UTC))
 
 
@@ -171,6 +188,15 @@ def _invalid(error: ValidationError) -> ReportError:
     known = {*_Report.model_fields, *_Sentence.model_fields, *_Evidence.model_fields}
     place = [str(item) for item in first["loc"] if isinstance(item, int) or item in known]
     return ReportError("report_invalid", place=".".join(place) or "report", problem=first["type"])
+
+
+def _migrated(text: str) -> dict[str, Any]:
+    """The fields of a stored form, as today's schema has them."""
+    fields: dict[str, Any] = json.loads(text)
+    schema = fields.pop("schema", 1)
+    if type(schema) is not int or not 1 <= schema <= SCHEMA:
+        raise ReportError("stored_schema_unknown", schema=str(schema)[:16], known=SCHEMA)
+    return fields
 
 
 @cache

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from radraft.core import canonical
 from radraft.core.errors import ReportError
+from radraft.reports import codec
 from radraft.reports.check import Severity, check
 from radraft.reports.draft import Draft
 from radraft.reports.editing import WorkingReport, checked_name
@@ -58,13 +60,25 @@ def utc(now: datetime) -> datetime:
     return now.astimezone(UTC)
 
 
-def verify(signed: SignedReport) -> bool:
-    """Return whether the content is what was signed: recomputes `content_sha`."""
-    return sealed(signed).content_sha == signed.content_sha
+def verify(content: str) -> bool:
+    """Return whether `content`, the JSON of a signed version as it is stored, is what was signed.
+
+    The hash is over the stored bytes without `content_sha`, so it holds whatever schema they were
+    written in and however the classes changed since. False too for what is not the one canonical
+    form of its values: a hash that holds says that not one byte is another.
+    """
+    try:
+        fields = json.loads(content)
+        if canonical.dumps(fields) != content:
+            return False
+        content_sha = fields.pop("content_sha")
+        return bool(canonical.sha256(fields) == content_sha)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
 
 
 def sealed(signed: SignedReport) -> SignedReport:
-    """Return `signed` with the `content_sha` of its other fields."""
-    fields = canonical.plain(signed)
+    """Return `signed` with the `content_sha` of its other fields, in today's schema."""
+    fields = json.loads(codec.signed_to_json(signed))
     del fields["content_sha"]
     return replace(signed, content_sha=canonical.sha256(fields))

@@ -118,7 +118,8 @@ class Report:
 
 @dataclass(frozen=True)
 class SignedReport:
-    """A frozen version. `content_sha` is the canonical hash of every other field."""
+    """A frozen version. `content_sha` is the canonical hash of every other field as it is stored
+    (`codec.signed_to_json`), the schema's number among them."""
 
     case_id: str
     version: int

@@ -64,10 +64,15 @@ def sign(
 
 def versions(session: Session, case_id: str) -> tuple[SignedReport, ...]:
     """Return all signed versions, first to newest; empty while nothing is signed."""
+    return tuple(map(codec.signed_from_json, contents(session, case_id)))
+
+
+def contents(session: Session, case_id: str) -> tuple[str, ...]:
+    """Return all signed versions as they are stored, for `reports.sign.verify`."""
     rows = session.scalars(
         select(SignedRow.content).where(SignedRow.case_id == case_id).order_by(SignedRow.version)
     )
-    return tuple(codec.signed_from_json(content) for content in rows)
+    return tuple(rows)
 
 
 def newest_versions(session: Session) -> dict[str, int]:

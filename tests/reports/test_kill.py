@@ -16,7 +16,7 @@ from radraft.reports.values import ReportState
 from radraft.store import reports
 from radraft.store.database import Store, open_store
 from radraft.store.pairs import pairs
-from radraft.store.signatures import versions
+from radraft.store.signatures import contents, versions
 from radraft.store.tables import RevisionRow
 from tests import children
 from tests.builders import add_drafted
@@ -75,7 +75,7 @@ def look(
         for case_id in case_ids:
             chain = versions(session, case_id)
             assert by_case[case_id] == list(chain)
-            assert all(verify(version) for version in chain)
+            assert all(map(verify, contents(session, case_id)))
             before = [None, *(version.content_sha for version in chain)]
             assert [version.supersedes for version in chain] == before[:-1]
             work = reports.current(session, case_id)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from radraft.core import canonical
 from radraft.core.errors import ReportError
+from radraft.reports.codec import SCHEMA, signed_from_json, signed_to_json
 from radraft.reports.editing import RevisionConflict
 from radraft.reports.sign import verify
 from radraft.reports.skeleton import skeleton
@@ -18,7 +19,7 @@ from radraft.reports.values import Coverage, ReportState, SignedReport
 from radraft.store import drafts, reports
 from radraft.store.database import Store
 from radraft.store.pairs import save_pair
-from radraft.store.signatures import sign, versions
+from radraft.store.signatures import contents, sign, versions
 from tests.builders import add_case, add_drafted, make_draft, make_report, make_sentence, save_draft
 
 NOW = datetime(2026, 11, 22, 1, 2, 3, 456789, tzinfo=UTC)
@@ -44,14 +45,45 @@ def test_a_signature_freezes_the_report(store: Store) -> None:
     assert (signed.author, signed.reviewer, signed.version) == ("王医生", None, 1)
     assert signed.supersedes is None
     assert signed.draft_sha == make_draft(signed.case_id).request_sha
-    assert verify(signed)
+    assert verify(signed_to_json(signed))
 
 
 def test_the_hash_can_be_computed_by_anyone(store: Store) -> None:
     signed = signed_with_pair(store)
-    fields = json.loads(canonical.dumps(signed))
+    with store.read() as session:
+        (content,) = contents(session, signed.case_id)
+    assert content == signed_to_json(signed)
+    fields = json.loads(content)
+    assert fields["schema"] == SCHEMA
     del fields["content_sha"]
     assert canonical.sha256(fields) == signed.content_sha
+
+
+def test_a_stored_version_with_any_byte_changed_does_not_verify(sqlite_store: Store) -> None:
+    content = signed_to_json(signed_with_pair(sqlite_store))
+    assert verify(content)
+    for changed in (
+        content.replace("所见f1", "所见f9"),
+        content.replace(f'"schema":{SCHEMA}', '"schema":1'),
+        content.replace("{", '{"author":"王医生",', 1),
+        content.replace(",", ", ", 1),
+        content + " ",
+        content[:-1],
+        "[]",
+        "null",
+        "{}",
+        "[" * 100_000,
+        "",
+    ):
+        assert changed != content
+        assert not verify(changed)
+
+
+def test_what_a_newer_version_signed_is_not_guessed_at(sqlite_store: Store) -> None:
+    content = signed_to_json(signed_with_pair(sqlite_store))
+    for schema in (f"{SCHEMA + 1}", "0", '"2"', "null", "1.5"):
+        with pytest.raises(ReportError, match="stored_schema_unknown"):
+            signed_from_json(content.replace(f'"schema":{SCHEMA}', f'"schema":{schema}'))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +101,7 @@ def test_the_hash_can_be_computed_by_anyone(store: Store) -> None:
 )
 def test_a_changed_version_does_not_verify(sqlite_store: Store, changes: dict[str, object]) -> None:
     signed = signed_with_pair(sqlite_store)
-    assert not verify(replace(signed, **changes))  # type: ignore[arg-type]
+    assert not verify(signed_to_json(replace(signed, **changes)))  # type: ignore[arg-type]
 
 
 def test_versions_are_chained(store: Store) -> None:
@@ -86,7 +118,7 @@ def test_versions_are_chained(store: Store) -> None:
     with store.read() as session:
         assert versions(session, case_id) == (first, second)
         assert reports.current(session, case_id).base_version == 2
-    assert verify(second)
+    assert verify(signed_to_json(second))
 
 
 def test_the_time_is_kept_in_utc(store: Store) -> None:
@@ -236,5 +268,5 @@ def test_what_the_image_does_not_support_is_signed_only_when_it_was_kept(store: 
         reports.save(session, case_id, keeping, base_revision=1, editor="A")
         signed = sign(session, case_id, base_revision=2, author="A", now=NOW)
     assert [s.kept for s in signed.report.sentences] == [True, True, True, False]
-    assert verify(signed)
-    assert not verify(replace(signed, report=drafted))
+    assert verify(signed_to_json(signed))
+    assert not verify(signed_to_json(replace(signed, report=drafted)))
