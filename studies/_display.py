@@ -57,7 +57,8 @@ def to_int16(shown: Floats, bounds: Bounds) -> tuple[npt.NDArray[np.int16], Boun
     if fits and (high - low >= 255 or bool(np.all(shown == np.rint(shown)))):
         return np.rint(shown).astype(np.int16), bounds
     scale = 32767.0 / (high - low) if high > low else 1.0
-    spread = np.rint((shown - low) * scale).astype(np.int16)
+    # In double precision: of values near 1e-45 the scale is beyond single's range.
+    spread = np.rint((shown - low) * np.float64(scale)).astype(np.int16)
     return spread, ((bounds[0] - low) * scale, (bounds[1] - low) * scale)
 
 

@@ -84,13 +84,11 @@ def test_mypy_is_strict_and_sees_every_module() -> None:
     assert _sources() <= names, sorted(_sources() - names)
 
 
-def test_ruff_is_content() -> None:
-    for arguments in (["check", "."], ["format", "--check", "."]):
-        done = subprocess.run(
-            [sys.executable, "-m", "ruff", *arguments],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
+@pytest.mark.parametrize(
+    "command", [("ruff", "check", "."), ("ruff", "format", "--check", ".")], ids=" ".join
+)
+def test_the_code_is_in_form(command: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout

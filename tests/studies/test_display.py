@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 from hypothesis.extra.numpy import arrays
 from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless
@@ -253,6 +253,7 @@ def test_window_is_monotone_and_reaches_both_ends(
     st.floats(-1e5, 1e5),
     st.floats(1, 1e5),
 )
+@example(np.array([[0, 1e-45]], np.float32), 0.0, 1.0)
 def test_whole_numbers_show_the_same_picture(
     shown: npt.NDArray[np.float32], low: float, width: float
 ) -> None:
