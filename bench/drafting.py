@@ -39,7 +39,7 @@ from radraft.llm.server import ManagedServer
 from radraft.llm.support import SCORED_AT_ONCE
 from radraft.pipeline import adapter_router, draft
 from radraft.pipeline.adapter_router import Router
-from radraft.pipeline.draft_batch import draft_many, load_vision_model
+from radraft.pipeline.draft_batch import load_vision_model
 from radraft.reports.draft import DraftedSentence
 from radraft.store.database import open_store
 
@@ -234,32 +234,41 @@ def memory(server: ManagedServer) -> Rows:
 async def draft_one(case_id: str, bench: Bench, note: Callable[[DraftedSentence], None]) -> None:
     """Draft one case and call `note` with each sentence as it comes."""
     async with httpx.AsyncClient(trust_env=False) as client:
-        drafter = draft.Drafter(
-            bench.profile,
-            bench.endpoint,
-            client,
-            bench.vision,
-            bench.settings.draft_timeout_s,
-            asyncio.Semaphore(SCORED_AT_ONCE),
-        )
-        router = Router(bench.store, bench.settings.adapters_dir)
         await adapter_router.draft(
-            case_id, store=bench.store, router=router, base=drafter, on_sentence=note
+            case_id,
+            store=bench.store,
+            router=Router(bench.store, bench.settings.adapters_dir),
+            base=drafter_of(bench, client),
+            on_sentence=note,
         )
 
 
 async def through(case_ids: Sequence[str], bench: Bench) -> None:
-    """The cases through radraft: read, embed or look up, prompt, draft, check, store."""
-    results = await draft_many(
-        case_ids,
-        store=bench.store,
-        settings=bench.settings,
-        profile=bench.profile,
-        endpoint=bench.endpoint,
-        vision=bench.vision,
-        at_once=len(case_ids),
-    )
+    """The cases through radraft: read, embed or look up, prompt, draft, check, store.
+
+    Not claimed: the same few cases are drafted several times at once.
+    """
+    async with httpx.AsyncClient(trust_env=False) as client:
+        router, base = Router(bench.store, bench.settings.adapters_dir), drafter_of(bench, client)
+        results = await asyncio.gather(
+            *(
+                adapter_router.draft(case_id, store=bench.store, router=router, base=base)
+                for case_id in case_ids
+            )
+        )
     assert all(result.error_code is None for result in results)
+
+
+def drafter_of(bench: Bench, client: httpx.AsyncClient) -> draft.Drafter:
+    """The served model of the measurement."""
+    return draft.Drafter(
+        bench.profile,
+        bench.endpoint,
+        client,
+        bench.vision,
+        bench.settings.draft_timeout_s,
+        asyncio.Semaphore(SCORED_AT_ONCE),
+    )
 
 
 def peak(pid: int) -> str:

@@ -50,7 +50,7 @@ def covered(bench: Bench) -> list[str]:
     """Return the demo studies that the model drafts, taken in where they are not."""
     take_in(DEMO, bench)
     with bench.store.read() as session:
-        rows = cases.worklist(session)
+        rows = cases.worklist(session).rows
     asked = partial(draft.prepare, store=bench.store, profile=bench.profile, vision=bench.vision)
     return [row.case_id for row in rows if not isinstance(asked(row.case_id), draft.Barred)]
 

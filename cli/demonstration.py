@@ -54,7 +54,7 @@ def _wait_for_drafts(service: Service, context: Context, out: Output) -> None:
     with out.progress() as progress:
         bar = progress.add_task("Waiting", total=None)
         while True:
-            states = [row.state for row in service.worklist()]
+            states = [row.state for row in service.worklist().rows]
             left = sum(state in PENDING for state in states)
             state = service.status().llm
             if not left:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +12,14 @@ from radraft.cli.context import Context, opened
 from radraft.cli.intake import nothing_taken, take_in
 from radraft.cli.output import Output, rejections_text
 from radraft.cli.render import report_json, report_text
-from radraft.core.errors import DraftingError
+from radraft.core.errors import DraftingError, RadraftError, message_of_code
 from radraft.reports.check import check
 from radraft.reports.values import Coverage
 from radraft.store import cases, drafts
+from radraft.store.values import CaseState
 
 if TYPE_CHECKING:
+    from radraft.pipeline.draft_case import DraftOutcome
     from radraft.studies.values import Rejection
 
 
@@ -26,7 +27,10 @@ CASE_ID = re.compile(r"c-[0-9a-f]{16}")
 
 
 def draft(target: str, again: bool, out: Output) -> None:
-    """Draft what `target` names. Exit 1 when a draft failed, 3 when only some files were bad."""
+    """Draft what `target` names, and print what came of each case.
+
+    Exit 3 when only some could be drafted or some files were bad, 1 when none could.
+    """
     began = time.monotonic()
     with opened() as context:
         rejections: tuple[Rejection, ...] = ()
@@ -38,78 +42,71 @@ def draft(target: str, again: bool, out: Output) -> None:
                 nothing_taken(taken, out)
         else:
             case_ids = (target,)
-        todo = _claim(case_ids, again, context)
-        if todo:
-            _draft(todo, context, out)
-        results = [drafted_json(case_id, context) for case_id in case_ids]
+        outcomes = _draft(case_ids, again, context, out)
+        errors = {outcome.case_id: outcome.error for outcome in outcomes}
+        results = [drafted_json(case_id, context, errors.get(case_id)) for case_id in case_ids]
     for result in results:
         result["seconds"] = round(time.monotonic() - began, 3)
     _print(results, rejections, out)
 
 
-def _claim(case_ids: Sequence[str], again: bool, context: Context) -> tuple[str, ...]:
-    """The cases this process must draft; a running service may be drafting others of them."""
-    mine = []
-    with context.store.begin() as session:
-        for case_id in case_ids:
-            state = cases.get_case(session, case_id).state
-            if again or state is cases.CaseState.FAILED:
-                cases.requeue(session, case_id)
-            if cases.claim_case(session, case_id):
-                mine.append(case_id)
-    return tuple(mine)
-
-
-def _draft(case_ids: tuple[str, ...], context: Context, out: Output) -> None:
+def _draft(
+    case_ids: tuple[str, ...], again: bool, context: Context, out: Output
+) -> tuple[DraftOutcome, ...]:
+    """Draft those of the cases that wait or failed, `again` all; a running service may be drafting
+    others of them."""
     from radraft.llm.server import connect
-    from radraft.pipeline.draft_batch import draft_many, load_vision_model
+    from radraft.pipeline import draft_batch
+    from radraft.pipeline.claims import Claims
 
-    try:
-        with (
-            out.waiting("Starting vLLM") as move,
-            connect(context.settings, context.profile, on_progress=move) as endpoint,
-        ):
-            vision = load_vision_model(context.profile)
-            with out.progress() as progress:
-                drafting = progress.add_task("Drafting", total=len(case_ids))
-                asyncio.run(
-                    draft_many(
-                        case_ids,
-                        store=context.store,
-                        settings=context.settings,
-                        profile=context.profile,
-                        endpoint=endpoint,
-                        vision=vision,
-                        on_draft=lambda result: progress.advance(drafting),
+    with Claims(context.store) as claims:
+        todo = claims.claim_cases(case_ids, again=again)
+        if not todo:
+            return ()
+        try:
+            with (
+                out.waiting("Starting vLLM") as move,
+                connect(context.settings, context.profile, on_progress=move) as endpoint,
+            ):
+                vision = draft_batch.load_vision_model(context.profile)
+                with out.progress() as progress:
+                    drafting = progress.add_task("Drafting", total=len(todo))
+                    return asyncio.run(
+                        draft_batch.draft_claimed(
+                            todo,
+                            claims=claims,
+                            settings=context.settings,
+                            profile=context.profile,
+                            endpoint=endpoint,
+                            vision=vision,
+                            on_outcome=lambda outcome: progress.advance(drafting),
+                        )
                     )
-                )
-    except DraftingError as error:
-        _give_up(case_ids, error, context)
-        raise
+        except DraftingError as error:
+            # There is no vLLM: every study has an empty report to write in, and the reason.
+            return draft_batch.give_up(todo, error, claims=claims, profile=context.profile)
 
 
-def _give_up(case_ids: tuple[str, ...], error: DraftingError, context: Context) -> None:
-    """Leave every study with an empty skeleton to write in, and the reason."""
-    from radraft.llm import draft as llm_draft
-    from radraft.pipeline import draft as line
+def drafted_json(
+    case_id: str, context: Context, error: RadraftError | None = None
+) -> dict[str, Any]:
+    """The printed form of a case's newest draft; `error` in place of a report where it failed.
 
-    for case_id in case_ids:
-        with context.store.begin() as session:
-            line.save(session, llm_draft.failed(case_id, context.profile, error.code))
-
-
-def drafted_json(case_id: str, context: Context) -> dict[str, Any]:
-    """The printed form of a case's newest draft; `error` in place of a report where it failed."""
+    `error` given: why nothing was stored of the draft that was just made.
+    """
     with context.store.read() as session:
         case = cases.get_case(session, case_id)
         stored = drafts.latest(session, case_id)
-    if stored is None:
+    if error is None and stored is None:
         error = DraftingError("draft_pending", case_id=case_id)
+    elif error is None and case.state in (CaseState.RECEIVED, CaseState.DRAFTING):
+        error = DraftingError("draft_not_claimed", case_id=case_id)
+    if error is not None:
         return {"case_id": case_id, "error": error.as_json()}
+    assert stored is not None
     result = stored.draft
     if result.coverage is Coverage.FAILED:
-        error = DraftingError(result.error_code or "llm_unreachable")
-        return {"case_id": case_id, "error": error.as_json()}
+        return {"case_id": case_id, "error": _reason(result.error_code or "llm_unreachable")}
     covered = result.coverage is Coverage.DRAFTED
     printed: dict[str, Any] = {
         "case_id": case_id,
@@ -122,11 +119,16 @@ def drafted_json(case_id: str, context: Context) -> dict[str, Any]:
         "usage": result.usage,
     }
     if not covered and result.error_code:
-        reason = DraftingError(result.error_code)
-        printed["notice"] = {"zh": reason.message_zh, "en": reason.message_en}
+        zh, en = message_of_code(result.error_code)
     else:
-        printed["notice"] = {"zh": context.profile.notice.zh, "en": context.profile.notice.en}
+        zh, en = context.profile.notice.zh, context.profile.notice.en
+    printed["notice"] = {"zh": zh, "en": en}
     return printed
+
+
+def _reason(code: str) -> dict[str, Any]:
+    zh, en = message_of_code(code)
+    return {"code": code, "message_en": en, "message_zh": zh, "file": None}
 
 
 def _print(results: list[dict[str, Any]], rejections: tuple[Rejection, ...], out: Output) -> None:
@@ -135,9 +137,10 @@ def _print(results: list[dict[str, Any]], rejections: tuple[Rejection, ...], out
         value = {**value, "rejections": rejections}
     text = "\n".join(_text(result) for result in results) + rejections_text(rejections)
     out.result(value, text)
-    if any("error" in result for result in results):
+    failed = sum("error" in result for result in results)
+    if failed == len(results):
         out.fail(1)
-    if rejections:
+    if failed or rejections:
         out.fail(3)
 
 

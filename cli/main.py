@@ -60,7 +60,10 @@ def draft(
     again: Annotated[bool, typer.Option("--again", help="Draft anew what has a draft.")] = False,
     json: Json = False,
 ) -> None:
-    """Draft a report for every study of a path, or for one case."""
+    """Draft a report for every study of a path, or for one case.
+
+    Exit 0 where all were drafted, 3 where some could not be, 1 where none could.
+    """
     with reporting(Output(json)) as out:
         from radraft.cli import drafting
 

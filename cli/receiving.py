@@ -55,10 +55,17 @@ def received(out: Output) -> None:
         counts = arrivals.counts(session)
         refused = arrivals.listing(session, limit=LISTED)
         folder = context.settings.data_dir / "quarantine"
+    cut = counts[arrivals.ArrivalState.REFUSED] > len(refused)
     lines = [f"{state.value}: {number}" for state, number in counts.items()]
     lines += [_refused_line(one, folder) for one in refused]
+    if cut:
+        lines.append(f"Only the newest {len(refused)} of what was refused are listed.")
     out.result(
-        {"counts": counts, "refused": [_refused_json(one, folder) for one in refused]},
+        {
+            "counts": counts,
+            "refused": [_refused_json(one, folder) for one in refused],
+            "cut": cut,
+        },
         "\n".join(lines),
     )
 

@@ -12,6 +12,9 @@
     ├── TrainingError        a recipe or data that nothing can be trained from
     ├── PacsError            a PACS that cannot be asked, or says no
     ├── AdapterError         an adapter that may not serve, or a move it cannot make
+    ├── StorageError         database or objects that cannot be read or written
+    │   ├── StorageUnavailable   now: busy, down, full, read-only; may work later
+    │   └── StorageDamaged       what is stored cannot be read
     └── NotFound             no such case, image or version
 
 Every error has a stable `code` and a sentence a person can act on in Chinese and in English
@@ -93,6 +96,18 @@ class AdapterError(RadraftError):
     """An adapter that may not serve, or a move that it cannot make."""
 
 
+class StorageError(RadraftError):
+    """The database or the objects cannot be read or written."""
+
+
+class StorageUnavailable(StorageError):
+    """They are busy, down, full or read-only: the same may work later."""
+
+
+class StorageDamaged(StorageError):
+    """What is stored cannot be read: a database, a row or an object."""
+
+
 class NotFound(RadraftError):
     """No such case, image or version."""
 
@@ -101,6 +116,21 @@ def message(code: str, details: Mapping[str, str | int | float]) -> tuple[str, s
     """The (zh, en) sentences of `code`, filled with `details`. KeyError where either is missing."""
     entry = catalogue()[code]
     return entry["zh"].format(**details), entry["en"].format(**details)
+
+
+def message_of_code(code: str) -> tuple[str, str]:
+    """Return the (zh, en) sentences of a code that was stored without its details.
+
+    Where a detail belongs stands an ellipsis; an unknown code is shown as it is.
+    """
+    entry = catalogue().get(code, {"zh": code, "en": code})
+    blank = _Blank()
+    return entry["zh"].format_map(blank), entry["en"].format_map(blank)
+
+
+class _Blank(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "…"
 
 
 @cache

@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     """What can be built again: the starter checkpoint."""
     database_url: str = ""
     """SQLAlchemy URL (`postgresql+psycopg://...`); empty means SQLite in `data_dir`."""
+    database_wait_s: float = Field(default=30.0, gt=0)
+    """Longest wait for another's writing, or for a free connection, in seconds."""
     objects_url: str = ""
     """obstore URL for pixels and embeddings; empty means a folder in `data_dir`."""
     site: str = "local"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from radraft.core.errors import SettingsError
+from radraft.core.errors import SettingsError, StorageError
 from radraft.exchange._elements import SOP_INSTANCE, STUDY, encoded_as, uids
 from radraft.exchange.values import Incoming, ObjectSink
 from radraft.studies import _sop
@@ -189,7 +189,7 @@ class Listener:
             return self._not_stored(incoming)
         try:
             self._sink.keep(incoming, source=peer.aet.upper(), site=peer.site or self._door.site)
-        except (OSError, SQLAlchemyError) as error:
+        except (OSError, SQLAlchemyError, StorageError) as error:
             _LOG.error("an object could not be stored: %s", type(error).__name__)
             return self._not_stored(OUT_OF_RESOURCES)
         finally:

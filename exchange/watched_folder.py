@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from radraft.core.errors import SettingsError, StudyRejected
+from radraft.core.errors import SettingsError, StorageError, StudyRejected
 from radraft.exchange.incoming_files import keep_file
 from radraft.exchange.values import WATCH, Clock, ObjectSink
 from radraft.studies._limits import MAX_FILES
@@ -87,7 +87,7 @@ class Watcher:
             return False
         except FileNotFoundError:
             return False
-        except (OSError, SQLAlchemyError) as error:
+        except (OSError, SQLAlchemyError, StorageError) as error:
             _LOG.error("a file stays in the watched folder: %s", type(error).__name__)
             return False
         return True

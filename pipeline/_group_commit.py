@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from radraft.core.errors import StorageError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -58,7 +60,7 @@ class GroupCommit(Generic[Item, Result]):
         try:
             results = self._commit([ticket.item for ticket in batch])
             broken = None
-        except (OSError, SQLAlchemyError) as error:
+        except (OSError, SQLAlchemyError, StorageError) as error:
             broken = error
         finally:
             for number, ticket in enumerate(batch):

@@ -20,6 +20,7 @@ from radraft.vision_encoder.projector import Projector
 if TYPE_CHECKING:
     from radraft.llm.profiles import Profile
     from radraft.pipeline.draft import Drafter, VisionModel
+    from radraft.prompts.values import DraftRequest
     from radraft.reports.draft import Draft, DraftedSentence
     from radraft.store.database import Store
 
@@ -96,15 +97,15 @@ class Router:
             return folder, self._projectors[key]
 
 
-async def draft(
+async def write(
     case_id: str,
     *,
     store: Store,
     router: Router,
     base: Drafter,
     on_sentence: Callable[[DraftedSentence], None] | None = None,
-) -> Draft:
-    """Draft one case with what its site serves now, and store the draft.
+) -> tuple[Draft, DraftRequest | None]:
+    """Draft one case with what its site serves now; nothing is stored.
 
     A vLLM that forgot the adapter between the question and the answer is told it once more.
     """
@@ -117,6 +118,21 @@ async def draft(
         if last or drafter.adapter_id is None or result.error_code != "llm_refused":
             break
         log.info("vLLM did not know adapter %s; it is loaded again", drafter.adapter_id)
+    return result, request
+
+
+async def draft(
+    case_id: str,
+    *,
+    store: Store,
+    router: Router,
+    base: Drafter,
+    on_sentence: Callable[[DraftedSentence], None] | None = None,
+) -> Draft:
+    """`write` a case that nobody claimed, and store the draft. LeaseLost where somebody did."""
+    result, request = await write(
+        case_id, store=store, router=router, base=base, on_sentence=on_sentence
+    )
     with store.begin() as session:
         line.save(session, result, request)
     return result

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from radraft.core.errors import StorageError
 from radraft.core.locks import alone
 from radraft.exchange.incoming_files import link
 from radraft.pipeline.inbox import Inbox
@@ -80,7 +81,7 @@ class Completion:
             arrived = arrivals.waiting(session, study)
         try:
             return self._settle(arrived, study.site)
-        except (SQLAlchemyError, OSError) as error:
+        except (StorageError, SQLAlchemyError, OSError) as error:
             # A full disk, a database that restarts: nothing is wrong with the study.
             _LOG.error("a study waits on: %s", type(error).__name__)
         except Exception as error:  # noqa: BLE001 - see above; the type only, for its text may quote

@@ -1,4 +1,4 @@
-"""Drafting a given list of cases at once, for the command line and the benchmark."""
+"""Drafting a given list of cases at once, for the command line and the rehearsal."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from radraft.llm import pins
+from radraft.core.errors import DraftingError, RadraftError
+from radraft.llm import draft as llm_draft, pins
 from radraft.llm.support import SCORED_AT_ONCE
-from radraft.pipeline import adapter_router, draft
+from radraft.pipeline import draft
 from radraft.pipeline.adapter_router import Router
+from radraft.pipeline.claims import Claims
+from radraft.pipeline.draft_case import DraftOutcome, draft_case
+from radraft.pipeline.eligibility import save
+from radraft.store.leases import LeaseLost
 
 if TYPE_CHECKING:
     from radraft.core.settings import Settings
     from radraft.llm.profiles import Profile
     from radraft.llm.server import Endpoint
-    from radraft.reports.draft import Draft
     from radraft.store.database import Store
 
 
@@ -30,24 +34,90 @@ async def draft_many(
     endpoint: Endpoint,
     vision: draft.VisionModel | None,
     at_once: int | None = None,
-    on_draft: Callable[[Draft], None] | None = None,
-) -> tuple[Draft, ...]:
-    """Draft `case_ids` with what their sites serve, at most `at_once` at a time (the profile's
-    batch when None), in order."""
+    again: bool = False,
+    on_outcome: Callable[[DraftOutcome], None] | None = None,
+) -> tuple[DraftOutcome, ...]:
+    """Claim those of `case_ids` that wait or failed, and `draft_claimed` them; with `again` also
+    those that have a draft. The others' outcome is DraftingError `draft_not_claimed`, in order."""
+    with Claims(store) as claims:
+        claimed = await asyncio.to_thread(claims.claim_cases, case_ids, again=again)
+        outcomes = await draft_claimed(
+            claimed,
+            claims=claims,
+            settings=settings,
+            profile=profile,
+            endpoint=endpoint,
+            vision=vision,
+            at_once=at_once,
+            on_outcome=on_outcome,
+        )
+    found = {outcome.case_id: outcome for outcome in outcomes}
+    return tuple(
+        found.get(case_id) or DraftOutcome(case_id, None, not_claimed(case_id))
+        for case_id in case_ids
+    )
+
+
+async def draft_claimed(
+    case_ids: Sequence[str],
+    *,
+    claims: Claims,
+    settings: Settings,
+    profile: Profile,
+    endpoint: Endpoint,
+    vision: draft.VisionModel | None,
+    at_once: int | None = None,
+    on_outcome: Callable[[DraftOutcome], None] | None = None,
+) -> tuple[DraftOutcome, ...]:
+    """Draft cases that `claims` holds with what their sites serve, at most `at_once` at a time
+    (the profile's batch when None). What came of each, in order; none ends the others."""
     gate = asyncio.Semaphore(at_once or profile.vllm.max_num_seqs)
     scoring = asyncio.Semaphore(SCORED_AT_ONCE)
-    router = Router(store, settings.adapters_dir)
+    router = Router(claims.store, settings.adapters_dir)
     async with httpx.AsyncClient(trust_env=False) as client:
-        base = draft.Drafter(profile, endpoint, client, vision, settings.draft_timeout_s, scoring)
+        drafter = draft.Drafter(
+            profile, endpoint, client, vision, settings.draft_timeout_s, scoring
+        )
 
-        async def one(case_id: str) -> Draft:
+        async def base() -> draft.Drafter:
+            return drafter
+
+        async def drafted(case_id: str) -> DraftOutcome:
             async with gate:
-                result = await adapter_router.draft(case_id, store=store, router=router, base=base)
-            if on_draft is not None:
-                on_draft(result)
-            return result
+                try:
+                    outcome = await draft_case(
+                        case_id, claims=claims, profile=profile, router=router, base=base
+                    )
+                except RadraftError as error:
+                    outcome = DraftOutcome(case_id, None, error)
+            if on_outcome is not None:
+                on_outcome(outcome)
+            return outcome
 
-        return tuple(await asyncio.gather(*(one(case_id) for case_id in case_ids)))
+        return tuple(await asyncio.gather(*(drafted(case_id) for case_id in case_ids)))
+
+
+def give_up(
+    case_ids: Sequence[str], error: DraftingError, *, claims: Claims, profile: Profile
+) -> tuple[DraftOutcome, ...]:
+    """Leave claimed cases, for which there is no vLLM, with an empty report and the reason."""
+    outcomes = []
+    for case_id in case_ids:
+        failed = llm_draft.failed(case_id, profile, error.code)
+        try:
+            with claims.store.begin() as session:
+                save(session, failed, owner=claims.owner)
+        except LeaseLost as lost:
+            outcomes.append(DraftOutcome(case_id, None, lost))
+        else:
+            outcomes.append(DraftOutcome(case_id, failed))
+        claims.settled((case_id,))
+    return tuple(outcomes)
+
+
+def not_claimed(case_id: str) -> DraftingError:
+    """Return why a case was not drafted here: it has a draft, or another process drafts it."""
+    return DraftingError("draft_not_claimed", case_id=case_id)
 
 
 def load_vision_model(profile: Profile) -> draft.VisionModel | None:

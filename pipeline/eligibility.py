@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from radraft.llm.profiles import Profile
     from radraft.prompts.values import DraftRequest
     from radraft.reports.draft import Draft
+    from radraft.store.leases import Owner
     from radraft.studies.values import DeidStudy
 
 WITHHELD = {Verdict.POOR: "quality_poor", Verdict.REFUSE: "quality_refused"}
@@ -37,8 +38,17 @@ def barred(session: Session, profile: Profile, case: DeidStudy) -> Barred | None
     return Barred(WITHHELD[verdict]) if verdict in WITHHELD else None
 
 
-def save(session: Session, result: Draft, request: DraftRequest | None = None) -> None:
-    """Store a draft together with what was asked, so that a signature can make a training pair."""
+def save(
+    session: Session,
+    result: Draft,
+    request: DraftRequest | None = None,
+    *,
+    owner: Owner | None = None,
+) -> None:
+    """Store a draft together with what was asked, so that a signature can make a training pair.
+
+    `owner` holds the case's lease; LeaseLost where it does not (any more).
+    """
     tokens = request.image_tokens if request is not None else None
     drafts.save_draft(
         session,
@@ -46,4 +56,5 @@ def save(session: Session, result: Draft, request: DraftRequest | None = None) -
         request_json=request_json(request) if request is not None else None,
         encoder_id=tokens.encoder_id if tokens is not None else None,
         image_ids=request.image_ids if request is not None else (),
+        owner=owner,
     )

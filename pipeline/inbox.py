@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from radraft.core.errors import StorageError
 from radraft.exchange.incoming_files import link
 from radraft.exchange.values import Clock, Incoming, KeepOutcome
 from radraft.pipeline._group_commit import GroupCommit
@@ -63,7 +64,7 @@ class Inbox:
     def keep(self, incoming: Incoming, *, source: str, site: str) -> KeepOutcome:
         """Store `incoming`; on return it is durable, whatever the outcome.
 
-        OSError or SQLAlchemyError where it could not be; then nothing of it is left.
+        OSError, StorageError or SQLAlchemyError where it could not be; then nothing of it is left.
         """
         sha256 = incoming.sha256()
         name = f"{sha256}-{secrets.token_hex(4)}.dcm"
@@ -77,7 +78,7 @@ class Inbox:
         except OSError:
             path.unlink(missing_ok=True)
             raise
-        except SQLAlchemyError:
+        except (SQLAlchemyError, StorageError):
             self._forget(path)
             raise
         if not added:
@@ -139,7 +140,7 @@ class Inbox:
         try:
             with self._store.read() as session:
                 named = path.name in arrivals.files(session, arrivals.ArrivalState.WAITING)
-        except SQLAlchemyError:
+        except (SQLAlchemyError, StorageError):
             return
         if not named:
             path.unlink(missing_ok=True)

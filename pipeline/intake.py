@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from radraft.core.errors import SettingsError
+from radraft.core.errors import SettingsError, StorageError
 from radraft.core.settings import LOOPBACK
 from radraft.exchange.values import KeepOutcome
 from radraft.pipeline.completion import Completion
@@ -167,7 +167,7 @@ class Receiver(threading.Thread):
                 if self._watcher is not None:
                     self._watcher.poll()
                 taken = self._completion.run()
-            except (SQLAlchemyError, OSError) as error:
+            except (StorageError, SQLAlchemyError, OSError) as error:
                 _LOG.error("receiving paused: %s", type(error).__name__)
                 continue
             self._taken_in += taken

@@ -99,8 +99,8 @@ class Service:
         self._sentences: SentenceEncoder | None = None
         self._sentences_lock = threading.Lock()
 
-    def worklist(self) -> tuple[cases.WorklistRow, ...]:
-        """Newest first."""
+    def worklist(self) -> cases.Worklist:
+        """Return what is to be signed first, and how much there is in all."""
         with self.store.read() as session:
             return cases.worklist(session)
 

@@ -3,6 +3,7 @@ and what people said of two patients."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,8 @@ from radraft.core.errors import NotFound
 from radraft.store.tables import CaseRow, PatientKeyRow, PatientRow, PriorLinkRow, StudyIdentityRow
 from radraft.studies.priors import Person, overlapping, usable_number
 from radraft.studies.values import View
+
+log = logging.getLogger("radraft.store.priors")
 
 MOST = 3000
 """Most studies looked at for one case: some thousand share the commonest names."""
@@ -62,7 +65,10 @@ def others(session: Session, own: Kin) -> list[Kin]:
         .order_by(CaseRow.received_at.desc(), CaseRow.case_id)
         .limit(MOST)
     )
-    return [_kin(row) for row in rows]
+    found = [_kin(row) for row in rows]
+    if len(found) == MOST:
+        log.warning("case %s: only the newest %d studies were looked at", own.case_id, MOST)
+    return found
 
 
 def decisions(session: Session, own: Kin) -> dict[str, str]:

@@ -13,7 +13,7 @@ from radraft.store import instances, patient_keys
 from radraft.store.key_images import add_key_images, key_images
 from radraft.store.sql import insert_new, storable
 from radraft.store.tables import CaseRow, PatientRow, ReportRow, StudyIdentityRow
-from radraft.store.values import Case, CaseState, Identity, StoredImage, WorklistRow
+from radraft.store.values import Case, CaseState, Identity, StoredImage, Worklist, WorklistRow
 from radraft.studies.values import DeidStudy, Patient, Study, View
 
 __all__ = [
@@ -21,21 +21,19 @@ __all__ = [
     "CaseState",
     "Identity",
     "StoredImage",
+    "Worklist",
     "WorklistRow",
     "add_key_images",
     "add_study",
-    "claim",
-    "claim_case",
     "counts",
     "deid_study",
     "find_case",
     "get_case",
-    "give_back",
     "identity",
     "key_images",
     "lock",
-    "release_stale",
     "requeue",
+    "set_state",
     "worklist",
 ]
 
@@ -141,8 +139,9 @@ def identity(session: Session, case_id: str) -> Identity:
     )
 
 
-def worklist(session: Session, *, limit: int = 500) -> tuple[WorklistRow, ...]:
-    """What is still to be signed first, newest first within that."""
+def worklist(session: Session, *, limit: int = 500) -> Worklist:
+    """Return the first `limit` lines: what is still to be signed first, newest first within
+    that."""
     signed = case((ReportRow.state == ReportState.SIGNED.value, 1), else_=0)
     rows = session.execute(
         select(CaseRow, StudyIdentityRow, ReportRow)
@@ -151,32 +150,8 @@ def worklist(session: Session, *, limit: int = 500) -> tuple[WorklistRow, ...]:
         .order_by(signed, CaseRow.received_at.desc(), CaseRow.case_id)
         .limit(limit)
     )
-    return tuple(_worklist_row(*row) for row in rows)
-
-
-def claim(session: Session, *, limit: int) -> tuple[str, ...]:
-    """Take up to `limit` received cases for drafting, oldest first. No two callers get the same."""
-    waiting = (
-        select(CaseRow.case_id)
-        .where(CaseRow.state == CaseState.RECEIVED.value)
-        .order_by(CaseRow.received_at, CaseRow.case_id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    claimed = tuple(session.scalars(waiting))
-    _set_state(session, claimed, CaseState.DRAFTING)
-    return claimed
-
-
-def claim_case(session: Session, case_id: str) -> bool:
-    """Take one received case for drafting; False when it is not waiting."""
-    taken = session.execute(
-        update(CaseRow)
-        .where(CaseRow.case_id == case_id, CaseRow.state == CaseState.RECEIVED.value)
-        .values(state=CaseState.DRAFTING.value)
-        .returning(CaseRow.case_id)
-    )
-    return taken.first() is not None
+    total = session.scalar(select(func.count()).select_from(StudyIdentityRow)) or 0
+    return Worklist(tuple(_worklist_row(*row) for row in rows), total)
 
 
 def counts(session: Session) -> dict[CaseState, int]:
@@ -196,28 +171,14 @@ def kind_counts(session: Session, site: str) -> tuple[tuple[str, str, str, int],
     return tuple((row[0], row[1], row[2], row[3]) for row in rows)
 
 
-def release_stale(session: Session) -> int:
-    """Give back what a service that died was drafting; for its next start. How many there were."""
-    held = tuple(
-        session.scalars(select(CaseRow.case_id).where(CaseRow.state == CaseState.DRAFTING.value))
-    )
-    _set_state(session, held, CaseState.RECEIVED)
-    return len(held)
-
-
-def give_back(session: Session, case_id: str) -> None:
-    """Let a case whose drafting was broken off wait again; one that is not being drafted stays."""
-    if get_case(session, case_id).state is CaseState.DRAFTING:
-        _set_state(session, (case_id,), CaseState.RECEIVED)
-
-
 def requeue(session: Session, case_id: str) -> None:
     """Have a settled case drafted again; one that is waiting or being drafted stays so."""
     if get_case(session, case_id).state in SETTLED:
-        _set_state(session, (case_id,), CaseState.RECEIVED)
+        set_state(session, (case_id,), CaseState.RECEIVED)
 
 
-def _set_state(session: Session, case_ids: tuple[str, ...], state: CaseState) -> None:
+def set_state(session: Session, case_ids: tuple[str, ...], state: CaseState) -> None:
+    """Put cases into a state; the caller has seen to it that the move is allowed."""
     session.execute(update(CaseRow).where(CaseRow.case_id.in_(case_ids)).values(state=state.value))
 
 

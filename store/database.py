@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import os
-import secrets
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, insert, select
+from sqlalchemy import Engine, create_engine, event, insert, inspect, select
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
-from radraft.core.errors import SettingsError
+from radraft.core.errors import SettingsError, StorageError
 from radraft.core.locks import locked
 from radraft.core.settings import Settings
-from radraft.store import migrations
+from radraft.store import faults, migrations, patient_keys, site_secret, triggers
 from radraft.store.objects import Objects
-from radraft.store.tables import SiteRow
+from radraft.store.tables import Base, SiteRow
 
-BUSY_TIMEOUT_MS = 30_000
-SECRET_BYTES = 32
+log = logging.getLogger("radraft.store.database")
+
+SCHEMA_WITH_KEYS = "0007"
+"""The first schema in which every study that was taken in has its keys."""
+CONNECT_S = 10
+"""How long PostgreSQL may take to answer."""
+READING = (5, 45)
+"""Connections to read with: kept open, and more at need. More than the service has threads."""
+WRITING = (3, 5)
+"""Connections to write with; who finds none waits `Settings.database_wait_s`."""
 
 
-def open_store(settings: Settings) -> Store:
+def open_store(settings: Settings, *, accept_missing_triggers: bool = False) -> Store:
     """The store of `settings`, made if it is not there and migrated to the newest schema.
 
-    Any number of processes may open it at once. SettingsError says what stands in the way.
+    Any number of processes may open it at once. SettingsError says what stands in the way: a
+    database that is not there though its data is (`database_lost`), that cannot be reached, that
+    is damaged, or that lacks triggers (`append_only_missing`, unless they are accepted).
     """
     folder = settings.data_dir
     url = _url(settings)
@@ -40,51 +47,123 @@ def open_store(settings: Settings) -> Store:
         objects = Objects.open(settings.objects_url, folder / "objects")
     except OSError:
         raise SettingsError("data_dir_unusable") from None
-    engine = _engine(url)
+    writing, reading = (
+        _engine(url, settings.database_wait_s, read_only=read_only) for read_only in (False, True)
+    )
+    store: Store | None = None
     try:
         # One process at a time: only one makes the secret and sets SQLite's journal mode.
         with locked(folder / "store.lock"):
-            secret = _secret(folder / "site.secret")
-            with engine.begin() as connection:
-                migrations.upgrade(connection)
-                _same_secret(connection, secret)
+            if _no_file(url):
+                # Before one is made: what is restored must not meet the leavings of another.
+                _require_new(folder, objects)
+            with faults.translated(writing=True), writing.begin() as connection:
+                secret = _prepare(connection, folder, objects)
+                if not accept_missing_triggers:
+                    _require_triggers(connection)
+            site_secret.keep(folder)
+        store = Store(writing, reading, objects, secret)
+    except StorageError as error:
+        raise SettingsError(error.code, **error.details) from None
     except DBAPIError as error:
-        engine.dispose()
-        raise SettingsError("database_unreachable") from error
-    except SettingsError:
-        engine.dispose()
-        raise
-    return Store(engine, objects, secret)
+        # What radraft asks at an opening is refused only by a schema that is not its own.
+        log.error("the database has another schema (%s)", faults.technical(error))
+        raise SettingsError("database_damaged") from None
+    finally:
+        if store is None:
+            writing.dispose()
+            reading.dispose()
+    return store
 
 
 class Store:
-    """The database, the objects and the site secret. Threads may share one."""
+    """The database, the objects and the site secret. Threads may share one.
 
-    def __init__(self, engine: Engine, objects: Objects, secret: bytes) -> None:
+    Writing and reading have connections of their own: however many wait to write, whoever only
+    reads finds one.
+    """
+
+    def __init__(self, engine: Engine, reading: Engine, objects: Objects, secret: bytes) -> None:
         self.engine = engine
+        self._reading = reading
         self.objects = objects
         self.secret = secret
         """Key of the hashes that stand for identities; 32 bytes."""
-        options: dict[str, Any] = {"read_only": True}
-        if engine.dialect.name == "postgresql":
-            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        self._reading = engine.execution_options(**options)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
-        """One transaction that may write: committed and durable on exit, undone on an error."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        """One transaction that may write: committed and durable on exit, undone on an error.
+
+        StorageError where the database cannot do it; then nothing was written.
+        """
+        with (
+            faults.translated(writing=True),
+            Session(self.engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """One consistent snapshot; waits for no writer. Writing in it is refused."""
-        with Session(self._reading, expire_on_commit=False) as session:
+        """One consistent snapshot; waits for no writer. Writing in it is refused. StorageError."""
+        with (
+            faults.translated(writing=False),
+            Session(self._reading, expire_on_commit=False) as session,
+        ):
             yield session
 
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
+        self._reading.dispose()
+
+
+def _prepare(connection: Connection, folder: Path, objects: Objects) -> bytes:
+    """Bring the database to the newest schema; the site secret, which a new site has proposed."""
+    migrations.lock(connection)
+    has_site = inspect(connection).has_table(SiteRow.__tablename__)
+    known = connection.scalar(select(SiteRow.secret_check)) if has_site else None
+    if known is None:
+        _require_new(folder, objects)
+        secret = site_secret.propose(folder)
+    else:
+        secret = site_secret.of_database(folder, known)
+    before = migrations.upgrade(connection)
+    there = set(inspect(connection).get_table_names())
+    missing = sorted(table for table in Base.metadata.tables if table not in there)
+    if missing:
+        raise SettingsError("database_tables_missing", tables=", ".join(missing))
+    if before is not None and before < SCHEMA_WITH_KEYS:
+        with Session(connection) as session:
+            patient_keys.fill(session)
+            session.flush()
+    if known is None:
+        check = site_secret.fingerprint(secret)
+        connection.execute(insert(SiteRow).values(id=1, secret_check=check))
+    return secret
+
+
+def _require_new(folder: Path, objects: Objects) -> None:
+    """SettingsError `database_lost` where an empty database stands beside data of before."""
+    found = []
+    if site_secret.read(folder) is not None:
+        found.append(site_secret.NAME)
+    if objects.any():
+        found.append("objects")
+    if found:
+        raise SettingsError("database_lost", found=", ".join(found))
+
+
+def _no_file(url: URL) -> bool:
+    if url.drivername != "sqlite":
+        return False
+    path = Path(str(url.database))
+    return not path.exists() or path.stat().st_size == 0
+
+
+def _require_triggers(connection: Connection) -> None:
+    if missing := triggers.missing(connection):
+        raise SettingsError("append_only_missing", triggers=", ".join(missing))
 
 
 def _url(settings: Settings) -> URL:
@@ -102,62 +181,67 @@ def _url(settings: Settings) -> URL:
     return url
 
 
-def _engine(url: URL) -> Engine:
-    if url.drivername != "sqlite":
-        try:
-            return create_engine(url, pool_pre_ping=True)
-        except ModuleNotFoundError:
-            raise SettingsError("database_driver_missing") from None
-    engine = create_engine(url)
-    event.listen(engine, "connect", _sqlite_connection)
-    event.listen(engine, "begin", _sqlite_begin)
+def _engine(url: URL, wait_s: float, *, read_only: bool) -> Engine:
+    kept, more = READING if read_only else WRITING
+    options: dict[str, Any] = {
+        "pool_size": kept,
+        "max_overflow": more,
+        "pool_timeout": wait_s,
+        # An error's text goes to logs, and what was to be written may be a patient's name.
+        "hide_parameters": True,
+    }
+    if url.drivername == "sqlite":
+        engine = create_engine(url, **options)
+        event.listen(engine, "connect", _SqliteConnection(wait_s, read_only=read_only))
+        event.listen(engine, "begin", _sqlite_read if read_only else _sqlite_write)
+        return engine
+    if "connect_timeout" not in url.query:
+        options["connect_args"] = {"connect_timeout": CONNECT_S}
+    try:
+        engine = create_engine(url, pool_pre_ping=True, **options)
+    except ModuleNotFoundError:
+        raise SettingsError("database_driver_missing") from None
+    event.listen(engine, "connect", _PostgresqlConnection(wait_s))
+    if read_only:
+        return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return engine
 
 
-def _sqlite_connection(connection: Any, _record: Any) -> None:
-    # The driver's own BEGIN comes too late and too weak; `_sqlite_begin` sends it.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    # WAL's usual NORMAL may lose the last commits at a power cut.
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
+class _SqliteConnection:
+    """Sets a new connection up."""
+
+    def __init__(self, wait_s: float, *, read_only: bool) -> None:
+        self._wait_ms = round(wait_s * 1000)
+        self._read_only = read_only
+
+    def __call__(self, connection: Any, _record: Any) -> None:
+        # The driver's own BEGIN comes too late and too weak; `_sqlite_write` sends it.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {self._wait_ms}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        # WAL's usual NORMAL may lose the last commits at a power cut.
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute(f"PRAGMA query_only = {'ON' if self._read_only else 'OFF'}")
+        cursor.close()
 
 
-def _sqlite_begin(connection: Connection) -> None:
-    reading = connection.get_execution_options().get("read_only", False)
-    connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if reading else 'OFF'}")
+def _sqlite_read(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _sqlite_write(connection: Connection) -> None:
     # IMMEDIATE: two writers queue here instead of failing when the second one first writes.
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _secret(path: Path) -> bytes:
-    """The site secret, made once. Written beside its place and renamed: never seen half."""
-    if not path.exists():
-        fresh = path.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(secrets.token_bytes(SECRET_BYTES))
-            stream.flush()
-            os.fsync(stream.fileno())
-        fresh.rename(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
-    secret = path.read_bytes()
-    if len(secret) != SECRET_BYTES:
-        raise SettingsError("site_secret_damaged")
-    return secret
+class _PostgresqlConnection:
+    """Bounds how long a new connection waits for another's lock."""
 
+    def __init__(self, wait_s: float) -> None:
+        self._wait_ms = round(wait_s * 1000)
 
-def _same_secret(connection: Connection, secret: bytes) -> None:
-    """Refuse a database whose references another secret made: its patients would not be found."""
-    check = hmac.new(secret, b"radraft site secret", hashlib.sha256).hexdigest()
-    known = connection.scalar(select(SiteRow.secret_check))
-    if known is None:
-        connection.execute(insert(SiteRow).values(id=1, secret_check=check))
-    elif not hmac.compare_digest(known, check):
-        raise SettingsError("site_secret_mismatch")
+    def __call__(self, connection: Any, _record: Any) -> None:
+        connection.execute(f"SET lock_timeout = {self._wait_ms}")
+        connection.commit()

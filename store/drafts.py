@@ -15,7 +15,9 @@ from radraft.reports import codec
 from radraft.reports.draft import Draft, StoredDraft
 from radraft.reports.lifecycle import Move, transition
 from radraft.reports.values import Coverage, ReportState
+from radraft.store import leases
 from radraft.store.cases import CaseState
+from radraft.store.leases import Owner
 from radraft.store.sql import chunks
 from radraft.store.tables import CaseRow, DraftRow, ReportRow, RevisionRow
 
@@ -42,12 +44,17 @@ def save_draft(
     request_json: str | None,
     encoder_id: str | None,
     image_ids: tuple[str, ...],
+    owner: Owner | None = None,
 ) -> None:
     """Keep `draft`, settle its case, and open the working report from it.
 
+    `owner` is who holds the case's lease, which ends with this; None for a case that nobody
+    claimed.
+
     A working report is replaced (as its next revision) only while nobody has edited it, and never
     by an empty skeleton where there was a draft. NotFound `case_not_found`; ReportError
-    `report_invalid`; ValueError when `request_json` does not have the hash the draft names.
+    `report_invalid`; LeaseLost, and then nothing is kept; ValueError when `request_json`
+    does not have the hash the draft names.
     """
     if request_json is not None and _sha(request_json) != draft.request_sha:
         raise ValueError("request_json does not have the draft's request_sha")
@@ -56,6 +63,7 @@ def save_draft(
     case = session.get(CaseRow, draft.case_id, with_for_update=True)
     if case is None:
         raise NotFound("case_not_found", case_id=draft.case_id)
+    leases.settle(session, draft.case_id, owner)
     row = DraftRow(
         case_id=draft.case_id,
         coverage=draft.coverage.value,

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
-from radraft.core.errors import NotFound, SettingsError
+from radraft.core.errors import NotFound, SettingsError, StorageUnavailable
+from radraft.store import faults
+
+log = logging.getLogger("radraft.store.objects")
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@=-]*(/[A-Za-z0-9][A-Za-z0-9._@=-]*)*")
 _KEY_LENGTH = 512
@@ -49,20 +56,22 @@ class Objects:
     def put(self, key: str, data: bytes) -> None:
         """Write or replace, atomically; on return the bytes survive a power cut.
 
-        ValueError for a key that is not of the allowed form.
+        StorageUnavailable; ValueError for a key that is not of the allowed form.
         """
         if not _valid(key):
             raise ValueError(f"not an object key: {key!r}")
-        obstore.put(self._store, key, data)
-        if self._root is not None:
-            _sync(self._root, self._root / key)
+        with _translated():
+            obstore.put(self._store, key, data)
+            if self._root is not None:
+                _sync(self._root, self._root / key)
 
     def get(self, key: str) -> bytes:
-        """The bytes under `key`. NotFound `object_not_found`."""
+        """The bytes under `key`. NotFound `object_not_found`; StorageUnavailable."""
         if not _valid(key):
             raise NotFound("object_not_found")
         try:
-            return bytes(obstore.get(self._store, key).bytes())
+            with _translated():
+                return bytes(obstore.get(self._store, key).bytes())
         except FileNotFoundError:
             raise NotFound("object_not_found") from None
 
@@ -70,10 +79,10 @@ class Objects:
         """Write or replace as `put` does, from the file `path`, which is never held whole."""
         if not _valid(key):
             raise ValueError(f"not an object key: {key!r}")
-        with path.open("rb") as stream:
+        with path.open("rb") as stream, _translated():
             obstore.put(self._store, key, stream)
-        if self._root is not None:
-            _sync(self._root, self._root / key)
+            if self._root is not None:
+                _sync(self._root, self._root / key)
 
     def get_file(self, key: str, path: Path) -> None:
         """Write the bytes under `key` to the new file `path`, mode 0600; they are never held whole.
@@ -83,11 +92,12 @@ class Objects:
         if not _valid(key):
             raise NotFound("object_not_found")
         try:
-            chunks = obstore.get(self._store, key).stream(min_chunk_size=_CHUNK)
+            with _translated():
+                chunks = obstore.get(self._store, key).stream(min_chunk_size=_CHUNK)
         except FileNotFoundError:
             raise NotFound("object_not_found") from None
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
+        with os.fdopen(descriptor, "wb") as stream, _translated():
             for chunk in chunks:
                 stream.write(chunk)
 
@@ -96,10 +106,30 @@ class Objects:
         if not _valid(key):
             return False
         try:
-            obstore.head(self._store, key)
+            with _translated():
+                obstore.head(self._store, key)
         except FileNotFoundError:
             return False
         return True
+
+    def any(self) -> bool:
+        """Whether there is any object at all."""
+        with _translated():
+            return any(len(found) > 0 for found in obstore.list(self._store, chunk_size=1))
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raise StorageUnavailable for what the storage reports, without its text: a key names a
+    case."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (BaseError, OSError) as error:
+        code = faults.of_disk(error) or "objects_unreachable"
+        log.warning("%s (%s)", code, type(error).__name__)
+        raise StorageUnavailable(code) from None
 
 
 def _valid(key: str) -> bool:

@@ -121,6 +121,24 @@ class KeyImageRow(Base):
     window_name: Mapped[str] = mapped_column(String(16), server_default="")
 
 
+class DraftLeaseRow(Base):
+    """Who is drafting a case. There is one for every case in state `drafting`, and no other."""
+
+    __tablename__ = "draft_leases"
+
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), primary_key=True)
+    # A random id of the process that holds it; the host's name is for people.
+    owner: Mapped[str] = mapped_column(String(64), index=True)
+    host: Mapped[str]
+    # By the owner's clock and for people: nothing is decided by them (`store.leases`).
+    claimed_at: Mapped[datetime]
+    beat_at: Mapped[datetime]
+    # Counted up by the owner for as long as it lives.
+    beat: Mapped[int]
+    # Seconds without a beat after which the lease has expired.
+    term_s: Mapped[float]
+
+
 class DraftRow(Base):
     """One draft as the model gave it; `content` is the canonical JSON of `Draft`."""
 

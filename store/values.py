@@ -80,3 +80,16 @@ class WorklistRow:
     patient_sex: str
     age_years: int | None
     editor: str | None
+
+
+@dataclass(frozen=True)
+class Worklist:
+    """The first lines of the worklist, and how many there are in all."""
+
+    rows: tuple[WorklistRow, ...]
+    total: int
+
+    @property
+    def cut(self) -> bool:
+        """Whether there are more than `rows`."""
+        return self.total > len(self.rows)

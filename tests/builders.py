@@ -15,6 +15,7 @@ from radraft.core import canonical
 from radraft.reports.draft import Draft, Usage
 from radraft.reports.values import Coverage, Evidence, Origin, Report, Sentence
 from radraft.store import cases, drafts
+from radraft.store.leases import Owner
 from radraft.studies.values import (
     DeidInstance,
     DeidStudy,
@@ -173,8 +174,8 @@ def add_drafted(session: Session, number: int = 1, **changes: Any) -> str:
     return case_id
 
 
-def save_draft(session: Session, draft: Draft) -> None:
-    """Keep `draft` with the request it names, if it names one."""
+def save_draft(session: Session, draft: Draft, owner: Owner | None = None) -> None:
+    """Keep `draft`, whose case `owner` holds, with the request it names, if it names one."""
     asked = draft.request_sha is not None
     drafts.save_draft(
         session,
@@ -182,6 +183,7 @@ def save_draft(session: Session, draft: Draft) -> None:
         request_json=make_request_json(draft.case_id) if asked else None,
         encoder_id="encoder@0123456789abcdef" if asked else None,
         image_ids=("a" * 64,) if asked else (),
+        owner=owner,
     )
 
 

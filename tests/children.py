@@ -20,8 +20,9 @@ from radraft.core.settings import Settings
 from radraft.reports import editing
 from radraft.reports.training_pair import make_pair
 from radraft.reports.values import Report
-from radraft.store import adapters, cases, drafts, reports
+from radraft.store import adapters, cases, drafts, leases, reports
 from radraft.store.database import open_store
+from radraft.store.leases import Owner
 from radraft.store.pairs import save_pair
 from radraft.store.signatures import sign
 from tests.builders import make_deid, make_sentence, make_study
@@ -102,13 +103,39 @@ def claim_all(settings: Settings) -> list[str]:
     """Claim cases one by one until none is left."""
     store = open_store(settings)
     claimed: list[str] = []
+    owner = Owner()
     while True:
         with store.begin() as session:
-            got = cases.claim(session, limit=1)
+            got = leases.claim(session, owner, limit=1)
         if not got:
             store.close()
             return claimed
         claimed += got
+
+
+def claim_as_told(settings: Settings, told: Connection) -> None:
+    """Claim what waits, keep it, draft it, each when told so; says what came of it."""
+    from tests.builders import make_draft, save_draft
+
+    store = open_store(settings)
+    owner = Owner()
+    claimed: tuple[str, ...] = ()
+    while True:
+        what = told.recv()
+        try:
+            with store.begin() as session:
+                if what == "claim":
+                    claimed = leases.claim(session, owner, limit=9)
+                    answer: object = claimed
+                elif what == "beat":
+                    answer = leases.beat(session, owner)
+                else:
+                    for case_id in claimed:
+                        save_draft(session, make_draft(case_id), owner)
+                    answer = "stored"
+        except leases.LeaseLost as lost:
+            answer = lost.code
+        told.send(answer)
 
 
 def save_and_sign(settings: Settings, case_ids: list[str], told: Connection) -> None:

@@ -50,7 +50,7 @@ class Site:
 
 
 def draft(site: Site, server: AdapterServer, *case_ids: str) -> tuple[Draft, ...]:
-    return asyncio.run(
+    outcomes = asyncio.run(
         draft_many(
             case_ids,
             store=site.store,
@@ -58,8 +58,12 @@ def draft(site: Site, server: AdapterServer, *case_ids: str) -> tuple[Draft, ...
             profile=PROFILE,
             endpoint=server.endpoint,
             vision=None,
+            again=True,
         )
     )
+    made = tuple(outcome.draft for outcome in outcomes if outcome.draft is not None)
+    assert len(made) == len(case_ids)
+    return made
 
 
 def author(made: Draft) -> str:

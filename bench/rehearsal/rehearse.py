@@ -26,6 +26,7 @@ from radraft.finetune.adapt.recipe import load_recipe
 from radraft.llm.endpoint import Endpoint
 from radraft.llm.profiles import Profile
 from radraft.pipeline import draft
+from radraft.store import site_secret
 from radraft.store.database import open_store
 
 SITES = ("terse", "narrative")
@@ -34,7 +35,6 @@ POISONED = SITES[0]
 RECIPE = "adapt"
 LEAST_PAIRS = 4
 """New pairs for training where a rehearsal is smaller than the recipe asks for."""
-SECRET = "site.secret"
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,8 @@ class Plan:
         decides which patients the product holds out. TrainingError `training_run_differs`."""
         run_folder.begin(self.work, {"rehearsal": asdict(self.sizes), "seed": self.seed})
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self.data_dir / SECRET
-        if not path.exists():
-            path.write_bytes(self.secret)
-            path.chmod(0o600)
+        if site_secret.read(self.data_dir) is None:
+            site_secret.propose(self.data_dir, self.secret)
 
     @property
     def secret(self) -> bytes:

@@ -88,7 +88,7 @@ class Hospital:
         waiting = [one for one, state in states.items() if state is not cases.CaseState.DRAFTED]
         done = 0
 
-        def count(draft: object) -> None:
+        def count(outcome: object) -> None:
             nonlocal done
             done += 1
             move(done / len(waiting))
@@ -101,7 +101,7 @@ class Hospital:
                 profile=self.profile,
                 endpoint=self.endpoint,
                 vision=self.vision,
-                on_draft=count,
+                on_outcome=count,
             )
         )
         return self._drafters(taken)

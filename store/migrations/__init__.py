@@ -6,6 +6,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy.engine import Connection
 
@@ -15,13 +16,22 @@ from radraft.core.errors import SettingsError
 _ADVISORY_LOCK = 7_246_511_001
 
 
-def upgrade(connection: Connection) -> None:
+def lock(connection: Connection) -> None:
+    """Wait until no other process migrates the database, and keep others out until the
+    transaction ends."""
+    if connection.dialect.name == "postgresql":
+        # However long the other takes.
+        connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+
+
+def upgrade(connection: Connection) -> str | None:
     """Bring the database of `connection` to the newest schema, inside its open transaction.
 
-    SettingsError `database_newer` when a later radraft wrote it.
+    Return the number of the schema that it had before; None for a new database. SettingsError
+    `database_newer` when a later radraft wrote it.
     """
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+    before = MigrationContext.configure(connection).get_current_revision()
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -29,3 +39,4 @@ def upgrade(connection: Connection) -> None:
         command.upgrade(config, "head")
     except CommandError:
         raise SettingsError("database_newer") from None
+    return before

@@ -79,7 +79,7 @@ def product(
             DEMO / name, store=store, profile=starter_profile, site="t", scratch=folder / "scratch"
         )
         case_ids += taken.cases
-    drafts = asyncio.run(
+    outcomes = asyncio.run(
         draft_many(
             case_ids,
             store=store,
@@ -91,6 +91,8 @@ def product(
             at_once=1,
         )
     )
+    drafts = tuple(outcome.draft for outcome in outcomes if outcome.draft is not None)
+    assert len(drafts) == len(case_ids)
     yield Product(store, Model(starter_profile, starter_endpoint, vision, timeout_s=600), drafts)
     store.close()
 

@@ -99,7 +99,7 @@ def test_the_worker_drafts_all_demo_studies(starter_endpoint: Endpoint, tmp_path
     assert len(taken.cases) == len(radiographs()) + 1
     worker.start()
     pause = threading.Event()
-    while any(r.state in {CaseState.RECEIVED, CaseState.DRAFTING} for r in service.worklist()):
+    while any(r.state in {CaseState.RECEIVED, CaseState.DRAFTING} for r in service.worklist().rows):
         assert worker.is_alive()
         pause.wait(0.2)
     worker.stop()
@@ -126,5 +126,5 @@ def _requests(service: Service) -> list[str]:
     from radraft.store import drafts
 
     with service.store.read() as session:
-        stored = [drafts.latest(session, row.case_id) for row in service.worklist()]
+        stored = [drafts.latest(session, row.case_id) for row in service.worklist().rows]
     return [item.request_json for item in stored if item is not None and item.request_json]

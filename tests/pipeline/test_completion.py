@@ -39,7 +39,7 @@ def arrive(inbox: Inbox, *paths: Path) -> None:
 
 def only_case(store: Store) -> cases.Case:
     with store.read() as session:
-        [row] = cases.worklist(session)
+        [row] = cases.worklist(session).rows
         return cases.get_case(session, row.case_id)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -16,11 +17,13 @@ from radraft.core.settings import Settings
 from radraft.llm.endpoint import Endpoint
 from radraft.llm.profiles import load_profile
 from radraft.pipeline.adapter_router import Router
+from radraft.pipeline.claims import Claims
 from radraft.pipeline.draft_worker import ATTEMPTS, Worker
 from radraft.pipeline.service import Service
 from radraft.reports.values import Coverage, ReportState
-from radraft.store import cases, images, reports
+from radraft.store import cases, images, leases, reports
 from radraft.store.database import Store
+from radraft.store.leases import Owner
 from tests.builders import add_case, make_images
 
 REPORT = {
@@ -45,6 +48,13 @@ class Model(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: Model
+
+    def do_GET(self) -> None:
+        body = b'{"data": [{"id": "model"}]}' if self.path == "/v1/models" else b""
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
@@ -84,15 +94,21 @@ def served(model: Model) -> Iterator[Endpoint]:
 
 
 @contextmanager
-def working(store: Store, endpoint: Callable[[], Endpoint | None]) -> Iterator[Worker]:
+def working(
+    store: Store,
+    endpoint: Callable[[], Endpoint | None],
+    claims: Claims | None = None,
+    slots: int = 4,
+) -> Iterator[Worker]:
     worker = Worker(
         store,
         PROFILE,
         endpoint=endpoint,
         vision=lambda: None,
         router=Router(store, Path("no-adapters")),
-        slots=4,
+        slots=slots,
         timeout_s=30.0,
+        claims=claims,
     )
     worker.start()
     yield worker
@@ -110,9 +126,15 @@ def waiting_case(store: Store, number: int = 1, **changes: Any) -> str:
     return case_id
 
 
-def until(store: Store, case_id: str, state: cases.CaseState) -> None:
+def until(
+    store: Store,
+    case_id: str,
+    state: cases.CaseState,
+    wake: Callable[[], None] = lambda: None,
+) -> None:
     pause = threading.Event()
     for _ in range(600):
+        wake()
         with store.read() as session:
             if cases.get_case(session, case_id).state is state:
                 return
@@ -213,13 +235,31 @@ def test_stopping_gives_an_unfinished_case_back(sqlite_store: Store) -> None:
         hold.set()
 
 
+def test_a_second_service_does_not_take_what_the_first_is_drafting(sqlite_store: Store) -> None:
+    held = waiting_case(sqlite_store, 1)
+    hold = threading.Event()
+    model = Model(hold=hold)
+    with served(model) as endpoint, working(sqlite_store, lambda: endpoint, slots=1):
+        assert model.asked.acquire(timeout=30)
+        waiting = waiting_case(sqlite_store, 2)
+        # It takes the oldest first: had it the held one, it would ask for both at once.
+        with working(sqlite_store, lambda: endpoint):
+            assert model.asked.acquire(timeout=30)
+            hold.set()
+            for case_id in (held, waiting):
+                until(sqlite_store, case_id, cases.CaseState.DRAFTED)
+    assert len(model.requests) == 2
+
+
 def test_what_a_killed_service_was_drafting_is_drafted_by_the_next(sqlite_store: Store) -> None:
     case_id = waiting_case(sqlite_store)
     with sqlite_store.begin() as session:
-        assert cases.claim(session, limit=1) == (case_id,)
+        assert leases.claim(session, Owner(), limit=1) == (case_id,)
     model = Model()
-    with served(model) as endpoint, working(sqlite_store, lambda: endpoint):
-        until(sqlite_store, case_id, cases.CaseState.DRAFTED)
+    # An hour passes between two looks.
+    claims = Claims(sqlite_store, clock=itertools.count(0, 3600).__next__)
+    with served(model) as endpoint, working(sqlite_store, lambda: endpoint, claims) as worker:
+        until(sqlite_store, case_id, cases.CaseState.DRAFTED, worker.wake)
 
 
 def test_a_case_that_breaks_the_line_does_not_stop_the_others(sqlite_store: Store) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from radraft.pipeline import late_images
 from radraft.pipeline.completion import PAUSE, Completion
 from radraft.pipeline.inbox import Inbox
-from radraft.store import cases, reports
+from radraft.store import cases, leases, reports
 from radraft.store.cases import CaseState
 from radraft.store.database import Store
 from radraft.store.late_images import LATE
+from radraft.store.leases import Owner
 from tests import builders
 from tests.exchange.builders import QUIET_S, Clock, film_file, refused_codes, states
 from tests.pipeline.test_completion import arrive, completion, only_case, originals
@@ -69,12 +70,13 @@ def test_late_images_wait_while_a_draft_is_made(
 ) -> None:
     taken_in(completion, inbox, clock, film_file(tmp_path, 1))
     case_id = only_case(sqlite_store).case_id
+    owner = Owner()
     with sqlite_store.begin() as session:
-        assert cases.claim_case(session, case_id)
+        assert leases.claim_case(session, case_id, owner)
     assert taken_in(completion, inbox, clock, film_file(tmp_path, 2)) == 0
     assert states(sqlite_store) == {"taken": 1, "waiting": 1}
     with sqlite_store.begin() as session:
-        builders.save_draft(session, builders.make_draft(case_id))
+        builders.save_draft(session, builders.make_draft(case_id), owner)
     assert completion.run() == 0
     clock.wait(PAUSE.total_seconds())
     assert completion.run() == 1

@@ -9,9 +9,10 @@ import pytest
 from radraft.core.errors import NotFound
 from radraft.core.settings import Settings
 from radraft.reports.values import Coverage, ReportState
-from radraft.store import cases, images, reports
+from radraft.store import cases, images, leases, reports
 from radraft.store.cases import CaseState
 from radraft.store.database import Store, open_store
+from radraft.store.leases import Owner
 from radraft.store.signatures import sign
 from radraft.studies.values import Study
 from tests import children
@@ -63,7 +64,7 @@ def test_identity_is_not_in_a_repr(store: Store) -> None:
     add(store, make_study())
     with store.read() as session:
         who = cases.identity(session, make_deid().case_id)
-        rows = cases.worklist(session)
+        rows = cases.worklist(session).rows
     assert "lanted" not in f"{who!r}{rows!r}{make_study()!r}".replace("CHEST PA", "")
 
 
@@ -118,7 +119,7 @@ def test_processes_that_take_in_the_same_studies_at_once(store_settings: Setting
     assert sum(added) == len(numbers)
     store = open_store(store_settings)
     with store.read() as session:
-        assert len(cases.worklist(session)) == len(numbers)
+        assert len(cases.worklist(session).rows) == len(numbers)
     store.close()
 
 
@@ -154,18 +155,19 @@ def test_unknown_images(sqlite_store: Store, image_id: str) -> None:
 
 
 def test_cases_are_claimed_once_oldest_first(store: Store) -> None:
+    one, other = Owner(), Owner()
     with store.begin() as session:
         ids = [add_case(session, number) for number in range(3)]
     with store.begin() as session:
-        assert cases.claim(session, limit=2) == tuple(ids[:2])
+        assert leases.claim(session, one, limit=2) == tuple(ids[:2])
     with store.begin() as session:
-        assert cases.claim(session, limit=5) == (ids[2],)
-        assert cases.claim(session, limit=5) == ()
+        assert leases.claim(session, other, limit=5) == (ids[2],)
+        assert leases.claim(session, one, limit=5) == ()
         assert cases.get_case(session, ids[0]).state is CaseState.DRAFTING
+        assert leases.give_back(session, ids, one) == tuple(sorted(ids[:2]))
+        assert leases.give_back(session, ids, one) == ()
     with store.begin() as session:
-        assert cases.release_stale(session) == 3
-        assert cases.release_stale(session) == 0
-        assert cases.claim(session, limit=9) == tuple(ids)
+        assert leases.claim(session, other, limit=9) == tuple(ids[:2])
 
 
 def test_processes_never_claim_the_same_case(store_settings: Settings, store: Store) -> None:
@@ -193,7 +195,7 @@ def test_a_draft_settles_its_case_and_requeue_opens_it(
         assert cases.get_case(session, case_id).state is state
         cases.requeue(session, case_id)
         assert cases.get_case(session, case_id).state is CaseState.RECEIVED
-        cases.claim(session, limit=1)
+        leases.claim(session, Owner(), limit=1)
         cases.requeue(session, case_id)
         assert cases.get_case(session, case_id).state is CaseState.DRAFTING
         with pytest.raises(NotFound):
@@ -208,9 +210,10 @@ def test_the_worklist_shows_unsigned_work_first(store: Store) -> None:
         sign(session, signed, base_revision=1, author="王医生", now=datetime.now(UTC))
         reports.save(session, drafted, make_report(drafted, 1), base_revision=1, editor="李医生")
     with store.read() as session:
-        rows = cases.worklist(session)
-        assert len(cases.worklist(session, limit=1)) == 1
+        rows = cases.worklist(session).rows
+        first = cases.worklist(session, limit=1)
     assert [row.case_id for row in rows] == [drafted, received, signed]
+    assert (first.rows, first.total, first.cut) == (rows[:1], 3, True)
     assert [row.report_state for row in rows] == [ReportState.IN_REVIEW, None, ReportState.SIGNED]
     assert rows[0].editor == "李医生"
     assert rows[0].patient_name == make_study().patient.name
@@ -218,14 +221,15 @@ def test_the_worklist_shows_unsigned_work_first(store: Store) -> None:
 
 
 def test_one_case_can_be_claimed_by_name(store: Store) -> None:
+    owner = Owner()
     with store.begin() as session:
         case_id = add_case(session)
-        assert cases.claim_case(session, case_id)
-        assert not cases.claim_case(session, case_id)
-        cases.give_back(session, case_id)
-        cases.give_back(session, case_id)
-        assert cases.claim_case(session, case_id)
-        save_draft(session, make_draft(case_id))
-        cases.give_back(session, case_id)
+        assert leases.claim_case(session, case_id, owner)
+        assert not leases.claim_case(session, case_id, owner)
+        leases.give_back(session, (case_id,), owner)
+        leases.give_back(session, (case_id,), owner)
+        assert leases.claim_case(session, case_id, owner)
+        save_draft(session, make_draft(case_id), owner)
+        leases.give_back(session, (case_id,), owner)
         assert cases.counts(session)[CaseState.DRAFTED] == 1
         assert cases.counts(session)[CaseState.RECEIVED] == 0

@@ -51,7 +51,7 @@ def test_an_error_undoes_the_transaction(store: Store) -> None:
         add_case(session)
         raise RuntimeError
     with store.read() as session:
-        assert cases.worklist(session) == ()
+        assert cases.worklist(session).rows == ()
 
 
 def test_reading_refuses_to_write_and_leaves_the_connection_fit_to(store: Store) -> None:
@@ -60,16 +60,16 @@ def test_reading_refuses_to_write_and_leaves_the_connection_fit_to(store: Store)
     with store.begin() as session:
         add_case(session)
     with store.read() as session:
-        assert len(cases.worklist(session)) == 1
+        assert len(cases.worklist(session).rows) == 1
 
 
 def test_reading_sees_one_state_and_waits_for_no_writer(store: Store) -> None:
     with store.read() as reading:
-        assert cases.worklist(reading) == ()
+        assert cases.worklist(reading).rows == ()
         with store.begin() as writing:
             add_case(writing)
-            assert cases.worklist(reading) == ()
-        assert cases.worklist(reading) == ()
+            assert cases.worklist(reading).rows == ()
+        assert cases.worklist(reading).rows == ()
 
 
 def test_sqlite_keeps_what_it_acknowledged_through_a_power_cut(sqlite_store: Store) -> None:
@@ -151,7 +151,7 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "radraft.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(SettingsError) as error:
         open_store(Settings(data_dir=tmp_path))
-    assert error.value.code == "database_unreachable"
+    assert error.value.code == "database_damaged"
 
 
 def test_processes_that_open_a_fresh_store_at_once_agree(tmp_path: Path) -> None:

@@ -26,8 +26,9 @@ from radraft.reports import codec
 from radraft.reports.draft import Draft
 from radraft.reports.edits import distance
 from radraft.reports.values import Coverage
-from radraft.store import adapter_files, adapters, cases, images
+from radraft.store import adapter_files, adapters, cases, images, leases
 from radraft.store.database import Store
+from radraft.store.leases import Owner
 from radraft.store.tables import DraftRow
 from radraft.studies.values import KeyImages
 from tests.builders import make_deid, make_study
@@ -50,6 +51,9 @@ def profile(starter_profile: Profile) -> Profile:
     return starter_profile.model_copy(
         update={"bounds": Bounds(findings=1, impression=1, zh_chars=10, en_chars=20)}
     )
+
+
+OWNER = Owner()
 
 
 class Hospital:
@@ -76,7 +80,7 @@ class Hospital:
                 if cases.get_case(session, one).state is cases.CaseState.RECEIVED
             ]
             # Only the numbered ones wait for the worker.
-            cases.claim(session, limit=100)
+            leases.claim(session, OWNER, limit=100)
             made = []
             for number in range(AT_ONCE):
                 deid = make_deid(number)
@@ -92,7 +96,7 @@ class Hospital:
                 cases.add_key_images(session, KeyImages(deid.case_id, film))
                 made.append(deid.case_id)
             for case_id in made:
-                assert cases.claim_case(session, case_id)
+                assert leases.claim_case(session, case_id, OWNER)
         return made
 
     def shadow(self, number: int) -> str:
@@ -194,8 +198,7 @@ def test_no_draft_fails_or_mixes_while_adapters_come_and_go(
         timeout_s=900,
     )
     with sqlite_store.begin() as session:
-        for case_id in hospital.cases:
-            cases.give_back(session, case_id)
+        leases.give_back(session, hospital.cases, OWNER)
     worker.start()
     try:
         move(hospital, worker)

@@ -20,6 +20,7 @@ from radraft.core.errors import (
     RadraftError,
     ReportError,
     SettingsError,
+    StorageError,
 )
 from radraft.reports.codec import report_from_json
 from radraft.reports.editing import RevisionConflict
@@ -106,7 +107,9 @@ def _add_reading(api: APIRouter, service: Service) -> None:
 
     @api.get("/worklist")
     def worklist(request: Request) -> Response:
-        return _tagged(request, {"rows": canonical.plain(service.worklist())})
+        found = service.worklist()
+        rows = canonical.plain(found.rows)
+        return _tagged(request, {"rows": rows, "total": found.total, "cut": found.cut})
 
     @api.get("/cases/{case_id}")
     def case(case_id: CaseId, request: Request) -> Response:
@@ -180,6 +183,8 @@ def status_of(error: RadraftError) -> int:
         return 409
     if isinstance(error, FollowupError):
         return FOLLOWUP_STATUS.get(error.code, 503)
+    if isinstance(error, StorageError):
+        return 507 if error.code == "disk_full" else 503
     if isinstance(error, DraftingError):
         return 503
     return 500 if isinstance(error, SettingsError) else 422

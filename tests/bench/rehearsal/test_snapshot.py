@@ -26,10 +26,10 @@ def test_a_copy_is_a_store_of_its_own(tmp_path: Path) -> None:
     assert copied.secret == first.secret
     assert first.objects.get("images/one") == b"pixels"
     with first.read() as session:
-        assert len(cases.worklist(session)) == 1
+        assert len(cases.worklist(session).rows) == 1
     snapshot.take(source, target)
     with copied.read() as session:
-        assert len(cases.worklist(session)) == 2
+        assert len(cases.worklist(session).rows) == 2
     first.close()
     copied.close()
 

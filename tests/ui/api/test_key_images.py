@@ -17,10 +17,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from radraft.pipeline.service import Service
-from radraft.store import cases, choices, images
+from radraft.store import cases, choices, images, leases
 from radraft.store.cases import CaseState
 from radraft.store.choices import ChoiceConflict, Chosen
 from radraft.store.database import Store
+from radraft.store.leases import Owner
 from radraft.studies.values import WindowName
 from radraft.ui.api.key_images import add_keyimages
 from radraft.ui.api.reports import add_api
@@ -259,7 +260,7 @@ def test_not_while_a_draft_is_being_written(
     now = present(service, case_id)
     with sqlite_store.begin() as session:
         cases.requeue(session, case_id)
-        assert cases.claim_case(session, case_id)
+        assert leases.claim_case(session, case_id, Owner())
     answer = put(client, case_id, [now[0]])
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "key_images_drafting")
 

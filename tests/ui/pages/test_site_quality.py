@@ -119,7 +119,7 @@ def _worklist(store: Store):  # type: ignore[no-untyped-def]  # noqa: ANN202
     from radraft.store import cases
 
     with store.read() as session:
-        return cases.worklist(session)
+        return cases.worklist(session).rows
 
 
 def test_what_a_device_sends_is_escaped(sqlite_store: Store) -> None:

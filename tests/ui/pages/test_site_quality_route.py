@@ -73,7 +73,7 @@ def test_no_case_and_no_patient_is_named_and_no_staff_in_the_csv(
 ) -> None:
     with service.store.begin() as session:
         fill(session, weeks=2, a_week=6)
-        known = [row.case_id for row in cases.worklist(session)]
+        known = [row.case_id for row in cases.worklist(session).rows]
     assert known
     paths = ("/api/quality", "/api/quality?lang=zh", "/api/quality.csv", "/quality")
     texts = [quality_client.get(path).text for path in paths]
