@@ -29,7 +29,7 @@ def page(site: SiteQuality, lang: Lang) -> str:
 def fragment(site: SiteQuality | None, lang: Lang) -> str:
     """The page's styles and sections, a plain sentence for None. The colours are CSS variables
     `--trend-NAME`, so that who embeds it may set them."""
-    css = _file("radraft.finetune.trend", "trend.css") + _file(__package__, "site.css")
+    css = _file("radraft.ui.pages.flywheel", "trend.css") + _file(__package__, "site.css")
     known = None if site is None else _site(site, lang)
     return _render("fragment.html.jinja", lang, css=_markup(css), found=known)
 
