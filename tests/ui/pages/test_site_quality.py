@@ -88,7 +88,7 @@ def test_a_site_that_never_sent_anything(sqlite_store: Store) -> None:
     with pytest.raises(NotFound) as error:
         site_quality(sqlite_store, "north")
     assert error.value.code == "quality_site_unknown"
-    assert "No study was judged" in page.fragment(None, "en")
+    assert "No study was judged" in page.page(None, "en")
 
 
 @pytest.fixture
