@@ -145,16 +145,20 @@ class Curve:
 
 def dots(rows: Sequence[Row], lang: Lang, *, unit: bool) -> str:
     """Values with intervals, a row each. `unit`: the scale is 0 to 1."""
+    # Where languages are told apart, what is of neither is drawn in neither's colour.
+    told_apart = any(point.lang for row in rows for point in row.points)
+    of_both = INK if told_apart else TONES["zh"]
     with _canvas(len(rows) * _ROW + 0.55) as (figure, axes):
         for place, row in enumerate(rows):
             step = 0.34 / max(len(row.points) - 1, 1)
             for number, point in enumerate(row.points):
                 at = place + (number * step - 0.17 if len(row.points) > 1 else 0.0)
-                colour = TONES[point.lang or "zh"]
+                colour = TONES[point.lang] if point.lang else of_both
                 if point.low is not None and point.high is not None:
                     axes.hlines(at, point.low, point.high, color=colour, lw=2, alpha=0.55)
-                mark = _MARK.get(point.lang, "o")
-                axes.plot(point.value, at, mark, color=colour, ms=5, clip_on=False)
+                axes.plot(
+                    point.value, at, _MARK.get(point.lang, "o"), color=colour, ms=5, clip_on=False
+                )
             if row.note:
                 axes.text(1.015, place, row.note, transform=axes.get_yaxis_transform(),
                           va="center", color=MUTED, fontsize=9)  # fmt: skip

@@ -34,8 +34,9 @@ def trend_client(service: Service) -> Iterator[TestClient]:
         yield made
 
 
-def fill(store: Store, weeks: int = 3) -> list[str]:
-    """Some weeks at two sites and a promotion at the first; the case ids."""
+def fill(store: Store, weeks: int = 3, first: int = 0) -> list[str]:
+    """Some weeks at two sites and a promotion at the first; the case ids. Studies are numbered
+    from `first`."""
     known = []
     with store.begin() as session:
         register(session, FIRST, "north")
@@ -43,7 +44,7 @@ def fill(store: Store, weeks: int = 3) -> list[str]:
         for week in range(weeks):
             for n, site in enumerate(("north", "north", "south")):
                 when = MONDAY + week * WEEK + timedelta(hours=n)
-                case_id = add(session, 10 * week + n, site=site, made_at=when)
+                case_id = add(session, first + 10 * week + n, site=site, made_at=when)
                 sign_at(session, case_id, None, when, seconds=60.0 + n)
                 known.append(case_id)
     return known

@@ -139,6 +139,14 @@ def test_the_page_can_change_every_colour_of_a_chart() -> None:
         assert {tone for tone, _ in chart.legend} <= {*TONES, "band"}
 
 
+@pytest.mark.parametrize("lang", LANGS)
+def test_every_picture_has_its_name_for_who_cannot_see_it(lang: Lang) -> None:
+    html = page([north()], lang)
+    named = re.findall(r'<div role="img" aria-label="([^"]+)"><svg', html)
+    assert named == [chart.caption for chart in charts(north(), lang)]
+    assert html.count("<svg") == len(named)
+
+
 def test_charts_with_nothing_to_show_are_left_out() -> None:
     bare = trend(Known((fact(),), (), ()), "north")
     assert {chart.key for chart in charts(bare, "zh")} == {
