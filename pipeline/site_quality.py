@@ -57,6 +57,11 @@ class Tally:
         """Their share, 0 to 1."""
         return self.lost / self.studies if self.studies else None
 
+    @property
+    def to_correct(self) -> tuple[Count, ...]:
+        """Reasons that changed something."""
+        return tuple(count for count in self.reasons if count.severity is not Verdict.GOOD)
+
     def share_of(self, code: str) -> float | None:
         """Share of the studies that have a reason, 0 to 1."""
         found = sum(one.studies for one in self.reasons if one.code == code)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from radraft.ui.api.key_images import add_keyimages
 from radraft.ui.api.priors import add_priors
 from radraft.ui.api.reports import add_api
-from radraft.ui.pages.flywheel.route import add_flywheel
-from radraft.ui.pages.site_quality.route import add_quality
+from radraft.ui.pages.flywheel.page import TrendPage
+from radraft.ui.pages.site_quality.page import QualityPage
+from radraft.ui.pages.sites import add_site_page
 from radraft.ui.pages.workstation import head, page
 from radraft.ui.security import Guard
 from radraft.ui.static import add_assets
@@ -28,8 +29,8 @@ def mount(app: FastAPI, service: Service) -> FastAPI:
     add_api(app, service)
     add_keyimages(app, service)
     add_assets(app)
-    add_flywheel(app, service)
-    add_quality(app, service)
+    add_site_page(app, TrendPage(service.store), service.settings.site)
+    add_site_page(app, QualityPage(service.store), service.settings.site)
     add_priors(app, service)
     # Gradio's stock themes fetch web fonts; this one names only what the machine has.
     theme = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from radraft.bench.rehearsal.goals import goals, shown
 from radraft.bench.rehearsal.poison import Poison
 from radraft.eval.report.markdown import table
-from radraft.ui.pages.evaluation.plots import INK, MUTED, RULE
+from radraft.ui.pages.charts import Curve, curves
 
 COLOURS = ("#17648a", "#b86a1e", "#3f7d4e", "#8a4a7d")
 NAME, CURVE = "flywheel", "flywheel-curve.svg"
@@ -62,48 +61,29 @@ def goal_table(result: Values) -> str:
 
 
 def curve(result: Values) -> str:
-    """SVG: distance by round with intervals, own adapters and the other site's last, each site."""
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(
-        {"svg.fonttype": "none", "svg.hashsalt": NAME, "font.size": 10, "text.color": INK}
-    ):
-        figure = Figure(figsize=(7.6, 3.4), layout="constrained")
-        FigureCanvasSVG(figure)
-        axes = figure.subplots()
-        sites = list(result["final"])
-        for number, (site, colour) in enumerate(zip(sites, COLOURS, strict=False)):
-            shift = 0.06 * (number - (len(sites) - 1) / 2)
-            _draw(axes, result["final"][site]["values"]["distance"], site, colour, shift)
-        rounds = int(result["facts"]["sizes"]["rounds"])
-        axes.set_xticks(range(rounds + 1), ["base", *(f"round {n + 1}" for n in range(rounds))])
-        axes.set_ylim(bottom=0)
-        axes.set_ylabel("edit distance to the signed report", color=MUTED)
-        axes.grid(axis="y", color=RULE, lw=0.7)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
-        axes.legend(frameon=False, fontsize=9, ncols=2)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    """Return an SVG: distance by round with intervals, own adapters and the other site's last,
+    each site."""
+    sites = list(result["final"])
+    drawn = []
+    for number, (site, colour) in enumerate(zip(sites, COLOURS, strict=False)):
+        values = result["final"][site]["values"]["distance"]
+        shift = 0.06 * (number - (len(sites) - 1) / 2)
+        own = [
+            _point(place + shift, found)
+            for place, found in enumerate(v for name, v in values.items() if name != "other")
+        ]
+        other = _point(len(own) - 1 + 3 * shift, values["other"])
+        drawn += [
+            Curve(colour, own, f"{site}: own adapters"),
+            Curve(colour, [other], f"{site}: the other's", "x"),
+        ]
+    rounds = int(result["facts"]["sizes"]["rounds"])
+    ticks = ["base", *(f"round {n + 1}" for n in range(rounds))]
+    return curves(drawn, "", "edit distance to the signed report", ticks=ticks)
 
 
-def _draw(axes: Any, values: Values, site: str, colour: str, shift: float) -> None:
-    own = [name for name in values if name != "other"]
-    at = [place + shift for place in range(len(own))]
-    points = [values[name]["value"] for name in own]
-    axes.plot(at, points, "o-", color=colour, ms=5, lw=1.4, label=f"{site}: own adapters")
-    other = len(own) - 1 + 3 * shift
-    axes.plot(
-        [other], [values["other"]["value"]], "x", color=colour, ms=8, label=f"{site}: the other's"
-    )
-    for place, name in zip([*at, other], [*own, "other"], strict=True):
-        low, high = values[name]["low"], values[name]["high"]
-        if low is not None and high is not None:
-            axes.vlines(place, low, high, color=colour, lw=2, alpha=0.45)
+def _point(place: float, found: Values) -> tuple[float, float, float | None, float | None]:
+    return place, found["value"], found["low"], found["high"]
 
 
 def _final(result: Values) -> str:

@@ -13,8 +13,7 @@ from radraft.bench.starter_card.facts import finding_name
 from radraft.bench.starter_card.goals import COVID, Met, goals, shown
 from radraft.bench.starter_card.scores import MEAN
 from radraft.core.errors import EvalError
-from radraft.eval.report.words import Both
-from radraft.ui.pages.evaluation.plots import Point, Row, dots
+from radraft.ui.pages.charts import Point, Row, dots
 
 NEEDED = ("facts", "encoder", "draft_kermany", "draft_nih14", "draft_covid", "speed")
 CLINICAL = {
@@ -145,7 +144,7 @@ def _auroc_rows(encoder: Mapping[str, Any]) -> list[Row]:
         for way in _SHOWN_WAYS if ways else ():
             label = f"{name}: {_SHORT[way]}"
             if (point := _point(ways[way])) is not None:
-                rows.append(Row(Both(label, label), (point,)))
+                rows.append(Row(label, (point,)))
     return rows
 
 
@@ -175,7 +174,7 @@ def _draft_rows(stages: Mapping[str, Any]) -> Iterator[Row]:
                 if (point := _point(found[scores["headline"]], lang)) is not None
             )
             label = f"{_TITLES[source]}: {_SYSTEMS[system]}"
-            yield Row(Both(label, label), points)
+            yield Row(label, points)
 
 
 def _point(figure: Mapping[str, Any], lang: str = "") -> Point | None:

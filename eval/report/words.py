@@ -1,4 +1,4 @@
-"""Words of the result's pages in Chinese and English."""
+"""Texts of pages in Chinese and English, and the words of an evaluation's result."""
 
 from __future__ import annotations
 
@@ -20,29 +20,47 @@ class Both:
     en: str
 
     def get(self, lang: Lang) -> str:
-        """The text in `lang`."""
+        """Return the text in `lang`."""
         return self.zh if lang == "zh" else self.en
 
     def filled(self, **values: object) -> Both:
-        """Both texts with their `{placeholders}` filled."""
+        """Return both texts with their `{placeholders}` filled."""
         return Both(self.zh.format(**values), self.en.format(**values))
 
 
-def word(key: str) -> Both:
-    """A text of the page. KeyError where there is none."""
-    return _both(_words()["page"][key])
+@dataclass(frozen=True)
+class Words:
+    """The texts of one package's `words.yaml`: sections of `{key: {zh, en}}`."""
+
+    package: str
+
+    def __call__(self, key: str, section: str = "page") -> Both:
+        """Return the text of that key. KeyError where there is none."""
+        entry = self.section(section)[key]
+        return Both(entry["zh"], entry["en"])
+
+    def named(self, key: str, section: str) -> Both:
+        """Return the name of a code; the code itself where it has none."""
+        return self(key, section) if key in self.section(section) else Both(key, key)
+
+    def section(self, name: str) -> Any:
+        """Return one section as the file has it."""
+        return _read(self.package)[name]
+
+
+word = Words("radraft.eval.report")
+"""The texts of the result's page."""
 
 
 def title(measure: str) -> Both:
-    """A measure's short name for people; its key where it has none of its own."""
-    entry = _words()["measures"].get(measure)
-    return _both(entry) if entry else Both(measure, measure)
+    """Return a measure's short name for people; its key where it has none of its own."""
+    return word.named(measure, "measures")
 
 
 def section_title(key: str) -> Both:
-    """Heading of a section: `clinical_zh`, `agreement`..."""
+    """Return the heading of a section: `clinical_zh`, `agreement`..."""
     kind, _, lang = key.partition("_")
-    name = _both(_words()["sections"][kind])
+    name = word(kind, "sections")
     if not lang:
         return name
     spoken = language(lang)
@@ -50,39 +68,36 @@ def section_title(key: str) -> Both:
 
 
 def language(lang: str) -> Both:
-    """Name of a language of reports."""
-    return _both(_words()["languages"][lang])
+    """Return the name of a language of reports."""
+    return word(lang, "languages")
 
 
 def finding(code: str) -> Both:
-    """A finding's display names."""
-    entry = vocabulary()[code]
-    return Both(entry.zh, entry.en)
+    """Return a finding's display names; the code itself where only an older vocabulary had it."""
+    entry = vocabulary().get(code)
+    return Both(code, code) if entry is None else Both(entry.zh, entry.en)
 
 
 def support_note(result: Result) -> Both | None:
-    """What was measured of image support, in one line; None where nothing was."""
+    """Return what was measured of image support, in one line; None where nothing was."""
     if result.support is None:
         return None
     return word("support_note").filled(**vars(result.support))
 
 
 def headline() -> tuple[dict[str, str], ...]:
-    """Measures that the summary shows, in its order: each by language of the report."""
-    entries = _words()["headline"]
+    """Return the measures that the summary shows, in its order: each by language of the report."""
     return tuple(
-        entry if isinstance(entry, dict) else {"zh": entry, "en": entry} for entry in entries
+        entry if isinstance(entry, dict) else {"zh": entry, "en": entry}
+        for entry in word.section("headline")
     )
 
 
-def _both(entry: Any) -> Both:
-    return Both(entry["zh"], entry["en"])
-
-
 @cache
-def _words() -> dict[str, Any]:
+def _read(package: str) -> dict[str, Any]:
     import yaml
 
-    path = files("radraft.eval.report").joinpath("words.yaml")
-    words: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    words: dict[str, Any] = yaml.safe_load(
+        files(package).joinpath("words.yaml").read_text(encoding="utf-8")
+    )
     return words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from radraft.pipeline.service import Service
-from radraft.ui import security
+from radraft.ui import security, static
 from tests.ui import seed
 from tests.ui.conftest import Workstation
 
@@ -89,6 +90,18 @@ def test_assets_have_types_and_tags(client: TestClient) -> None:
         assert client.get(f"/ui/{name}", headers=tag).status_code == 304
     for name in ("../security.py", "%2e%2e/security.py", "nothing.js"):
         assert client.get(f"/ui/{name}").status_code == 404
+
+
+def test_the_tag_of_an_asset_is_that_of_its_content() -> None:
+    # Size and date are not enough: an upgrade may leave both as they were.
+    for content, _, tag in static.load().values():
+        assert tag == f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+def test_what_is_no_asset_is_refused_with_a_code(client: TestClient) -> None:
+    for name in ("figures.html", "nothing.js", "i18n", ""):
+        answer = client.get(f"/ui/{name}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "path_unknown")
 
 
 @pytest.mark.slow

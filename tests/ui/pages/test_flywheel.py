@@ -14,7 +14,8 @@ from playwright.sync_api import Browser, Page, expect
 from radraft.pipeline.service import Service
 from radraft.store.database import Store
 from radraft.ui.api.reports import add_api
-from radraft.ui.pages.flywheel.route import add_flywheel
+from radraft.ui.pages.flywheel.page import TrendPage
+from radraft.ui.pages.sites import add_site_page
 from radraft.ui.security import Guard
 from radraft.ui.static import add_assets
 from tests.builders import ACCESSION, NAME, PATIENT_ID
@@ -28,13 +29,14 @@ def trend_client(service: Service) -> Iterator[TestClient]:
     app.add_middleware(Guard)
     add_api(app, service)
     add_assets(app)
-    add_flywheel(app, service)
+    add_site_page(app, TrendPage(service.store), service.settings.site)
     with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}) as made:
         yield made
 
 
-def fill(store: Store, weeks: int = 3) -> list[str]:
-    """Some weeks at two sites and a promotion at the first; the case ids."""
+def fill(store: Store, weeks: int = 3, first: int = 0) -> list[str]:
+    """Some weeks at two sites and a promotion at the first; the case ids. Studies are numbered
+    from `first`."""
     known = []
     with store.begin() as session:
         register(session, FIRST, "north")
@@ -42,7 +44,7 @@ def fill(store: Store, weeks: int = 3) -> list[str]:
         for week in range(weeks):
             for n, site in enumerate(("north", "north", "south")):
                 when = MONDAY + week * WEEK + timedelta(hours=n)
-                case_id = add(session, 10 * week + n, site=site, made_at=when)
+                case_id = add(session, first + 10 * week + n, site=site, made_at=when)
                 sign_at(session, case_id, None, when, seconds=60.0 + n)
                 known.append(case_id)
     return known
@@ -144,7 +146,7 @@ def test_the_page_in_the_browser(
     fill(own_workstation.store)
     trend_page.reload()
     expect(trend_page.locator("h1")).to_have_text("Is it getting better?")
-    expect(trend_page.locator(".trend svg")).to_have_count(5)
+    expect(trend_page.locator(".page svg")).to_have_count(5)
     expect(trend_page).to_have_title("Trend")
     width = trend_page.evaluate("document.documentElement.scrollWidth")
     assert width <= 1366
@@ -169,9 +171,9 @@ def test_labels_do_not_lie_on_each_other(trend_page: Page, own_workstation: Work
     fill(own_workstation.store, weeks=12)
     for lang in ("zh-CN", "en"):
         trend_page.goto(f"{own_workstation.url}/flywheel?lang={lang}")
-        trend_page.locator(".trend svg").first.wait_for()
+        trend_page.locator(".page svg").first.wait_for()
         crossing = trend_page.evaluate(
-            """() => [...document.querySelectorAll(".trend svg")].flatMap((svg) => {
+            """() => [...document.querySelectorAll(".page svg")].flatMap((svg) => {
               const texts = [...svg.querySelectorAll("text")].filter((t) => t.textContent.trim());
               const boxes = texts.map((t) => [t.textContent, t.getBoundingClientRect()]);
               return boxes.flatMap(([a, p], i) => boxes.slice(i + 1)
@@ -182,7 +184,7 @@ def test_labels_do_not_lie_on_each_other(trend_page: Page, own_workstation: Work
         )
         assert crossing == []
         sizes = trend_page.evaluate(
-            """() => [...document.querySelectorAll(".trend svg text")]
+            """() => [...document.querySelectorAll(".page svg text")]
               .map((t) => parseFloat(getComputedStyle(t).fontSize)
                 * t.ownerSVGElement.getScreenCTM().a)"""
         )

@@ -12,18 +12,18 @@ from html.parser import HTMLParser
 import pytest
 
 from radraft.core.weeks import Week
+from radraft.eval.report.words import finding
 from radraft.finetune.trend.facts import Known, Made
 from radraft.finetune.trend.values import SiteTrend
 from radraft.finetune.trend.weeks import trend
 from radraft.llm.adapter import AdapterMove, AdapterState
 from radraft.reports.edits import Edit
 from radraft.reports.values import LANGS, Lang
-from radraft.ui.pages.flywheel import plots
-from radraft.ui.pages.flywheel.frame import TONES
+from radraft.ui.pages.charts import TONES, themed
+from radraft.ui.pages.flywheel.charts import charts
 from radraft.ui.pages.flywheel.page import page
-from radraft.ui.pages.flywheel.plots import charts
 from radraft.ui.pages.flywheel.table import COLUMNS, records, terminal, to_csv
-from radraft.ui.pages.flywheel.words import finding, percent, points
+from radraft.ui.pages.numbers import percent, points
 from tests.finetune.trend.made import FIRST, MONDAY, SECOND, WEEK
 from tests.finetune.trend.test_guard import reports
 from tests.finetune.trend.test_weeks import fact
@@ -132,10 +132,19 @@ def test_every_chart_over_weeks_marks_the_promotion(lang: Lang) -> None:
 def test_the_page_can_change_every_colour_of_a_chart() -> None:
     named = set(TONES.values())
     for chart in charts(north(), "en"):
-        fixed = re.sub(r"var\(--trend-\w+, #[0-9a-f]{6}\)", "", chart.svg)
+        svg = themed(chart.svg)
+        fixed = re.sub(r"var\(--page-\w+, #[0-9a-f]{6}\)", "", svg)
         assert re.findall(r"#[0-9a-f]{6}\b", fixed) == []
-        assert set(re.findall(r", (#[0-9a-f]{6})\)", chart.svg)) <= named
+        assert set(re.findall(r", (#[0-9a-f]{6})\)", svg)) <= named
         assert {tone for tone, _ in chart.legend} <= {*TONES, "band"}
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_every_picture_has_its_name_for_who_cannot_see_it(lang: Lang) -> None:
+    html = page([north()], lang)
+    named = re.findall(r'<div role="img" aria-label="([^"]+)"><svg', html)
+    assert named == [chart.caption for chart in charts(north(), lang)]
+    assert html.count("<svg") == len(named)
 
 
 def test_charts_with_nothing_to_show_are_left_out() -> None:
@@ -159,7 +168,7 @@ def test_many_promotions_in_a_row_are_all_drawn_and_some_named() -> None:
     )
     svg = charts(trend(known, "north"), "zh")[0].svg
     assert 1 <= svg.count("▲ a-") < 20
-    assert plots.charts(trend(known, "north"), "zh")[0].svg == svg
+    assert charts(trend(known, "north"), "zh")[0].svg == svg
 
 
 @pytest.mark.parametrize("lang", LANGS)

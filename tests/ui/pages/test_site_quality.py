@@ -6,9 +6,11 @@ import csv
 import io
 import json
 from datetime import timedelta
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from radraft.cli.main import app
@@ -19,6 +21,7 @@ from radraft.store import quality
 from radraft.store.database import Store, open_store
 from radraft.studies.quality.values import Judged, Verdict
 from radraft.ui.pages.site_quality import page, table
+from radraft.ui.pages.site_quality.words import label
 from tests.builders import ACCESSION, NAME, PATIENT_ID
 from tests.studies.quality.made import MONDAY, NEW, OPERATOR, WEEK, add, fill, reason
 
@@ -88,7 +91,7 @@ def test_a_site_that_never_sent_anything(sqlite_store: Store) -> None:
     with pytest.raises(NotFound) as error:
         site_quality(sqlite_store, "north")
     assert error.value.code == "quality_site_unknown"
-    assert "No study was judged" in page.fragment(None, "en")
+    assert "No study was judged" in page.page(None, "en")
 
 
 @pytest.fixture
@@ -128,6 +131,13 @@ def test_what_a_device_sends_is_escaped(sqlite_store: Store) -> None:
     html = page.page(site_quality(sqlite_store, "<b>"), "en")
     assert "<i>&" not in html
     assert "Site &lt;b&gt;" in html
+
+
+def test_a_refused_file_is_named_in_words() -> None:
+    text = files("radraft.core").joinpath("messages/studies.yaml").read_text(encoding="utf-8")
+    remarks = {"charset_repaired"}
+    for code in set(yaml.safe_load(text)) - remarks:
+        assert code not in (label(code).zh, label(code).en), code
 
 
 def rows(text: str) -> list[dict[str, str]]:

@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, Page, expect
 from radraft.pipeline.service import Service
 from radraft.store import cases
 from radraft.ui.api.reports import add_api
-from radraft.ui.pages.site_quality.route import add_quality
+from radraft.ui.pages.site_quality.page import QualityPage
+from radraft.ui.pages.sites import add_site_page
 from radraft.ui.security import Guard
 from radraft.ui.static import add_assets
 from tests.builders import ACCESSION, NAME, PATIENT_ID
@@ -27,7 +28,7 @@ def quality_client(service: Service) -> Iterator[TestClient]:
     app.add_middleware(Guard)
     add_api(app, service)
     add_assets(app)
-    add_quality(app, service)
+    add_site_page(app, QualityPage(service.store), service.settings.site)
     with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}) as made:
         yield made
 
@@ -109,7 +110,7 @@ def test_the_page_in_the_browser(
         fill(session, weeks=6, a_week=8)
     quality_page.goto(f"{own_workstation.url}/quality")
     expect(quality_page.locator("h1")).to_have_text("How good is what comes in?")
-    expect(quality_page.locator(".trend svg")).to_have_count(6)
+    expect(quality_page.locator(".page svg")).to_have_count(6)
     expect(quality_page).to_have_title("Image quality")
     assert quality_page.evaluate("document.documentElement.scrollWidth") <= 1366
 

@@ -1,57 +1,81 @@
-"""The trend as one self-contained HTML page, and the part of it that the workstation shows."""
+"""The page `/flywheel`: is it getting better? It holds figures: no case and no person is named."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from importlib.resources import files
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from radraft.finetune.trend.facts import Ledger
 from radraft.finetune.trend.values import Figures, SiteTrend
+from radraft.finetune.trend.weeks import trends
 from radraft.reports.edits import Edit
 from radraft.reports.values import Lang
-from radraft.ui.pages.evaluation.plots import Chart
-from radraft.ui.pages.flywheel.plots import charts
-from radraft.ui.pages.flywheel.table import guard_lines, rows, scope
-from radraft.ui.pages.flywheel.words import decimal, median, percent, quartiles, word
+from radraft.ui.pages.flywheel.charts import charts, word
+from radraft.ui.pages.flywheel.table import guard_lines, rows, scope, to_csv
+from radraft.ui.pages.frame import render
+from radraft.ui.pages.numbers import median, percent
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
+    from radraft.store.database import Store
+
+_MISSING = {"minutes_caption": "minutes_none", "findings_caption": "findings_none"}
+"""Sentences in place of charts that have nothing to show."""
+
+
+class TrendPage:
+    """What `sites.add_site_page` serves at `/flywheel`. Pairs are read once while the server
+    runs."""
+
+    name = "flywheel"
+    unknown = "trend_site_unknown"
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._ledger = Ledger()
+
+    def read(self) -> Mapping[str, SiteTrend]:
+        """Return each site's trend."""
+        return {trend.site: trend for trend in trends(self._store, ledger=self._ledger)}
+
+    def draw(self, trend: SiteTrend | None, lang: Lang) -> str:
+        """Return one site's sections as HTML; a plain sentence for None."""
+        return _page([] if trend is None else [trend], lang, alone=False)
+
+    def table(self, site: str | None) -> str:
+        """Return one site's or all sites' CSV. NotFound `trend_site_unknown`."""
+        return to_csv(trends(self._store, site=site, ledger=self._ledger))
 
 
 def page(trends: Sequence[SiteTrend], lang: Lang) -> str:
-    """The page of all `trends` in `lang`: no script, nothing fetched, in the reader's own fonts."""
-    return _render("page.html.jinja", lang, body=_markup(fragment(trends, lang)))
+    """Return one document of all `trends`: no script, nothing fetched, in the reader's fonts."""
+    return _page(trends, lang, alone=True)
 
 
-def fragment(trends: Sequence[SiteTrend], lang: Lang) -> str:
-    """The page's styles and sections. The colours are CSS variables `--trend-NAME`, so that who
-    embeds it may set them."""
-    return _render(
-        "fragment.html.jinja",
-        lang,
-        css=_markup(_file("trend.css")),
-        sites=[_site(trend, lang) for trend in trends],
-    )
+def _page(trends: Sequence[SiteTrend], lang: Lang, *, alone: bool) -> str:
+    sites = [_site(trend, lang) for trend in trends]
+    template = "flywheel/page.html.jinja"
+    return render(template, lang, word, alone=alone, edits=tuple(Edit), sites=sites)
 
 
 def _site(trend: SiteTrend, lang: Lang) -> dict[str, Any]:
     signed = trend.total.signed > 0
     drawn = charts(trend, lang) if signed else ()
+    keys = {chart.key for chart in drawn}
     return {
         "trend": trend,
         "scope": scope(trend, lang),
-        "cards": _cards(trend.guard.recent, trend.guard.earlier) if signed else (),
-        "charts": [_chart(chart) for chart in drawn],
-        "missing": _missing({chart.key for chart in drawn}) if signed else (),
+        "cards": _cards(trend.guard.recent, trend.guard.earlier, lang) if signed else (),
+        "charts": drawn,
+        "missing": [reason for key, reason in _MISSING.items() if signed and key not in keys],
         "guard": guard_lines(trend, lang),
         "rows": rows(trend),
     }
 
 
-def _cards(recent: Figures, earlier: Figures) -> list[tuple[str, str, str, int]]:
-    """(word, last four weeks, the four before, reports that the last four weeks rest on)."""
-    known = 0 if recent.minutes is None else recent.minutes.n
-    return [
+def _cards(recent: Figures, earlier: Figures, lang: Lang) -> list[tuple[str, str, list[str]]]:
+    """(what, last four weeks, reports that these rest on and the four weeks before)."""
+    timed = recent.minutes.n if recent.minutes else 0
+    found = [
         ("card_distance", median(recent.distance), median(earlier.distance), recent.signed),
         (
             "card_unchanged",
@@ -59,7 +83,7 @@ def _cards(recent: Figures, earlier: Figures) -> list[tuple[str, str, str, int]]
             percent(earlier.unchanged_share),
             recent.signed,
         ),
-        ("card_minutes", median(recent.minutes, 1), median(earlier.minutes, 1), known),
+        ("card_minutes", median(recent.minutes, 1), median(earlier.minutes, 1), timed),
         (
             "card_untouched",
             percent(recent.untouched_share),
@@ -67,42 +91,14 @@ def _cards(recent: Figures, earlier: Figures) -> list[tuple[str, str, str, int]]
             recent.signed,
         ),
     ]
-
-
-def _chart(chart: Chart) -> dict[str, Any]:
-    return {"caption": chart.key, "svg": _markup(chart.svg), "legend": chart.legend}
-
-
-def _missing(drawn: set[str]) -> tuple[str, ...]:
-    """Sentences in place of charts that have nothing to show."""
-    reasons = {"minutes_caption": "minutes_none", "findings_caption": "findings_none"}
-    return tuple(reason for caption, reason in reasons.items() if caption not in drawn)
-
-
-def _render(name: str, lang: Lang, **values: Any) -> str:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(_file(name)).render(
-        lang=lang,
-        w=lambda key, **filled: word(key).filled(**filled).get(lang),
-        edits=tuple(Edit),
-        decimal=decimal,
-        median=median,
-        percent=percent,
-        quartiles=quartiles,
-        **values,
-    )
-
-
-def _markup(text: str) -> Markup:
-    """Markup of our own making, which the template takes as it is; all else it escapes."""
-    from markupsafe import Markup
-
-    return Markup(text)
-
-
-def _file(name: str) -> str:
-    return files("radraft.ui.pages.flywheel").joinpath(name).read_text(encoding="utf-8")
+    return [
+        (
+            word(key).get(lang),
+            now,
+            [
+                word("last_weeks").filled(n=n).get(lang),
+                word("weeks_before").filled(value=before).get(lang),
+            ],
+        )
+        for key, now, before, n in found
+    ]

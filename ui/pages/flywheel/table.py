@@ -10,21 +10,15 @@ from typing import Any
 
 from radraft.core.weeks import Week
 from radraft.eval.report.markdown import table
+from radraft.eval.report.words import Words, finding
 from radraft.finetune.trend import guard
 from radraft.finetune.trend.values import Figures, SiteTrend, Turn, WeekFigures
 from radraft.finetune.trend.weeks import figures
 from radraft.reports.edits import Edit
 from radraft.reports.values import Lang
-from radraft.ui.pages.flywheel.words import (
-    decimal,
-    finding,
-    median,
-    percent,
-    points,
-    quartiles,
-    word,
-)
+from radraft.ui.pages.numbers import decimal, median, percent, points, quartiles
 
+word = Words("radraft.ui.pages.flywheel")
 BASE = "base"
 """What the CSV calls the base model where an adapter's id stands otherwise."""
 NO_DRAFT = "none"
@@ -49,27 +43,28 @@ class Row:
 
 
 def rows(trend: SiteTrend) -> tuple[Row, ...]:
-    """The shown weeks, newest first."""
+    """Return the shown weeks, newest first."""
     found = []
     for week in reversed(trend.shown):
-        ids = tuple(one.adapter_id for one in week.adapters)
+        ids = tuple(part.adapter_id for part in week.adapters)
         found.append(Row(week.week, week.all, ids, False, week.unaided.signed, _turns(trend, week)))
         if len(ids) > 1:
             found += [
-                Row(week.week, one.figures, (one.adapter_id,), True, 0, ()) for one in week.adapters
+                Row(week.week, part.figures, (part.adapter_id,), True, 0, ())
+                for part in week.adapters
             ]
     return tuple(found)
 
 
 def records(trends: Iterable[SiteTrend]) -> Iterator[dict[str, Any]]:
-    """One record for each site, week and adapter, all weeks, oldest first.
+    """Yield one record for each site, week and adapter, all weeks, oldest first.
 
     Reports without a draft are a record of their own, with no edits. A week's promotions and
     rollbacks stand in the record of the adapter that served from then on.
     """
     for trend in trends:
         for week in trend.weeks:
-            groups = {one.adapter_id: one.figures for one in week.adapters}
+            groups = {part.adapter_id: part.figures for part in week.adapters}
             turned: dict[str | None, list[str]] = {}
             for turn in _turns(trend, week):
                 groups.setdefault(turn.adapter_id, figures(()))
@@ -116,7 +111,7 @@ def _edits(figures: Figures) -> dict[str, Any]:
         "untouched_characters": figures.untouched,
         "signed_characters": figures.characters,
         "untouched_share": None if share is None else round(share, 4),
-        "findings": "; ".join(f"{one.code} {one.reports}" for one in figures.corrected),
+        "findings": "; ".join(f"{row.code} {row.reports}" for row in figures.corrected),
     }
 
 
@@ -131,22 +126,23 @@ COLUMNS = (
 
 
 def to_csv(trends: Iterable[SiteTrend]) -> str:
-    """The records as CSV. It begins with a byte order mark: spreadsheets take it for UTF-8 then."""
+    """Return the records as CSV. It begins with a byte order mark: spreadsheets take it for UTF-8
+    then."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\r\n")
     writer.writeheader()
     for record in records(trends):
-        writer.writerow({key: "" if one is None else one for key, one in record.items()})
+        writer.writerow({key: "" if value is None else value for key, value in record.items()})
     return "\ufeff" + stream.getvalue()
 
 
 def terminal(trends: Iterable[SiteTrend], lang: Lang) -> str:
-    """The newest weeks of every site, its findings and its guard."""
+    """Return the newest weeks of every site, its findings and its guard."""
     return "\n".join(_site(trend, lang) for trend in trends) or word("nothing_at_all").get(lang)
 
 
 def guard_lines(trend: SiteTrend, lang: Lang) -> tuple[str, ...]:
-    """What the guard saw and its rule, in sentences; the warning first where there is one."""
+    """Return what the guard saw and its rule, in sentences; a warning first."""
     seen = trend.guard
     now = word("guard_now").filled(
         recent=percent(seen.recent.untouched_share),
@@ -171,7 +167,7 @@ def guard_lines(trend: SiteTrend, lang: Lang) -> tuple[str, ...]:
 
 
 def scope(trend: SiteTrend, lang: Lang) -> str:
-    """Which weeks and how many reports the figures rest on; why there are none where none are."""
+    """Say which weeks and how many reports the figures rest on, or why there are none."""
     if trend.total.signed:
         first, last = trend.shown[0].week.monday, trend.shown[-1].week.monday
         about = word("scope").filled(
@@ -197,8 +193,8 @@ def _site(trend: SiteTrend, lang: Lang) -> str:
         for turn in trend.turns
     ]
     corrected = ", ".join(
-        f"{finding(one.code).get(lang)} {one.reports}"
-        for one in trend.total.corrected[:_MOST_FINDINGS]
+        f"{finding(row.code).get(lang)} {row.reports}"
+        for row in trend.total.corrected[:_MOST_FINDINGS]
     )
     lines.append(f"{word('findings_caption').get(lang)}: {corrected or '-'}")
     return "\n".join([*lines, *guard_lines(trend, lang)]) + "\n"

@@ -1,37 +1,79 @@
-"""A site's figures as one self-contained HTML page, and the part that the workstation shows."""
+"""The page `/quality`: what this site sends, by week, device and operator. No patient and no case
+is named on it; operators are staff of the hospital whose workstation this is."""
 
 from __future__ import annotations
 
-from importlib.resources import files
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from radraft.pipeline.site_quality import RECENT, Count, Group, SiteQuality, Tally
+from radraft.pipeline.site_quality import (
+    RECENT,
+    Count,
+    Group,
+    SiteQuality,
+    Tally,
+    facts,
+    of_site,
+    records,
+)
 from radraft.reports.values import Lang
-from radraft.studies.quality.values import Verdict
-from radraft.ui.pages.evaluation.plots import Chart
-from radraft.ui.pages.flywheel.words import percent
-from radraft.ui.pages.site_quality.plots import TONE, charts, named
-from radraft.ui.pages.site_quality.words import label, sentence, word
+from radraft.studies.quality.values import Judged, Verdict
+from radraft.ui.pages.frame import render
+from radraft.ui.pages.numbers import percent
+from radraft.ui.pages.site_quality.charts import TONE, charts
+from radraft.ui.pages.site_quality.table import coded, to_csv
+from radraft.ui.pages.site_quality.words import label, named, sentence, word
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
+    from radraft.store.database import Store
 
 _MOST_GROUPS = 20
 _MOST_REASONS = 4
 """Of a device; a person corrects one thing after another."""
 
 
-def page(site: SiteQuality, lang: Lang) -> str:
-    """The page of `site` in `lang`: no script, nothing fetched, in the reader's own fonts."""
-    return _render("page.html.jinja", lang, body=_markup(fragment(site, lang)))
+class QualityPage:
+    """What `sites.add_site_page` serves at `/quality`."""
+
+    name = "quality"
+    unknown = "quality_site_unknown"
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def read(self) -> Mapping[str, tuple[Judged, ...]]:
+        """Return each site's judged studies."""
+        known: dict[str, list[Judged]] = defaultdict(list)
+        for study in facts(self._store):
+            known[study.site].append(study)
+        return {site: tuple(known[site]) for site in sorted(known)}
+
+    def draw(self, known: tuple[Judged, ...] | None, lang: Lang) -> str:
+        """Return one site's sections as HTML; a plain sentence for None."""
+        return _page(of_site(known, known[0].site) if known else None, lang, alone=False)
+
+    def table(self, site: str | None) -> str:
+        """Return one site's or all sites' CSV, operators as codes."""
+        return to_csv(records(facts(self._store, site)), coded(self._store.secret))
 
 
-def fragment(site: SiteQuality | None, lang: Lang) -> str:
-    """The page's styles and sections, a plain sentence for None. The colours are CSS variables
-    `--trend-NAME`, so that who embeds it may set them."""
-    css = _file("radraft.finetune.trend", "trend.css") + _file(__package__, "site.css")
-    known = None if site is None else _site(site, lang)
-    return _render("fragment.html.jinja", lang, css=_markup(css), found=known)
+def page(site: SiteQuality | None, lang: Lang) -> str:
+    """Return one document of `site`: no script, nothing fetched, in the reader's own fonts."""
+    return _page(site, lang, alone=True)
+
+
+def _page(site: SiteQuality | None, lang: Lang, *, alone: bool) -> str:
+    return render(
+        "site_quality/page.html.jinja",
+        lang,
+        word,
+        alone=alone,
+        found=None if site is None else _site(site, lang),
+        named=lambda name: named(name, lang),
+        label=lambda code: label(code).get(lang),
+        verdicts=tuple(Verdict),
+    )
 
 
 def _site(site: SiteQuality, lang: Lang) -> dict[str, Any]:
@@ -43,7 +85,7 @@ def _site(site: SiteQuality, lang: Lang) -> dict[str, Any]:
         "site": site,
         "scope": scope.get(lang),
         "cards": _cards(site, lang),
-        "charts": [_chart(chart) for chart in charts(site, lang)],
+        "charts": charts(site, lang),
         "devices": [row for group in site.devices[:_MOST_GROUPS] for row in _device(group, lang)],
         "operators": site.operators[:_MOST_GROUPS],
         "hidden": max(0, len(site.operators) - _MOST_GROUPS),
@@ -51,14 +93,20 @@ def _site(site: SiteQuality, lang: Lang) -> dict[str, Any]:
     }
 
 
-def _cards(site: SiteQuality, lang: Lang) -> list[tuple[str, str, str]]:
-    """(word, last four weeks, the four before)."""
+def _cards(site: SiteQuality, lang: Lang) -> list[tuple[str, str, list[str]]]:
+    """(what, last four weeks, what that is and the four weeks before)."""
     now, then = site.recent, site.earlier
-    return [
+    found = [
         ("card_studies", str(now.studies), str(then.studies)),
         ("card_lost", percent(now.lost_share), percent(then.lost_share)),
         ("card_good", percent(_good(now)), percent(_good(then))),
         ("card_reason", _foremost(now, lang), _foremost(then, lang)),
+    ]
+    recent = word("recent").filled(n=RECENT).get(lang)
+    before = word("before")
+    return [
+        (word(key).get(lang), value, [recent, before.filled(n=RECENT, value=earlier).get(lang)])
+        for key, value, earlier in found
     ]
 
 
@@ -67,63 +115,27 @@ def _good(tally: Tally) -> float | None:
 
 
 def _foremost(tally: Tally, lang: Lang) -> str:
-    found = [one for one in tally.reasons if one.severity is not Verdict.GOOD]
-    return label(found[0].code).get(lang) if found else "—"
+    return label(tally.to_correct[0].code).get(lang) if tally.to_correct else "—"
 
 
 def _device(group: Group, lang: Lang) -> list[dict[str, Any]]:
     """A row for each of the device's main reasons; none where it has nothing to correct."""
-    shown = [one for one in group.total.reasons if one.severity is not Verdict.GOOD]
-    shown = shown[:_MOST_REASONS]
+    shown = group.total.to_correct[:_MOST_REASONS]
     return [
         {
             "group": group,
             "rows": len(shown) if place == 0 else 0,
-            "count": one,
-            "tone": TONE[one.severity],
-            "share": percent(one.studies / group.total.studies),
-            "turn": _turn(group, one),
-            "label": label(one.code).get(lang),
-            "text": sentence(one.reason).get(lang),
+            "count": count,
+            "tone": TONE[count.severity],
+            "share": percent(count.studies / group.total.studies),
+            "turn": _turn(group, count),
+            "label": label(count.code).get(lang),
+            "text": sentence(count.reason).get(lang),
         }
-        for place, one in enumerate(shown)
+        for place, count in enumerate(shown)
     ]
 
 
-def _turn(group: Group, one: Count) -> str:
-    return (
-        f"{percent(group.earlier.share_of(one.code))} → {percent(group.recent.share_of(one.code))}"
-    )
-
-
-def _chart(chart: Chart) -> dict[str, Any]:
-    return {"caption": chart.key, "svg": _markup(chart.svg), "legend": chart.legend}
-
-
-def _render(name: str, lang: Lang, **values: Any) -> str:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(_file(__package__, name)).render(
-        lang=lang,
-        w=lambda key, **filled: word(key).filled(**filled).get(lang),
-        named=lambda name: named(name, lang),
-        label=lambda code: label(code).get(lang),
-        percent=percent,
-        verdicts=tuple(Verdict),
-        recent=RECENT,
-        **values,
-    )
-
-
-def _markup(text: str) -> Markup:
-    """Markup of our own making, which the template takes as it is; all else it escapes."""
-    from markupsafe import Markup
-
-    return Markup(text)
-
-
-def _file(package: str, name: str) -> str:
-    return files(package).joinpath(name).read_text(encoding="utf-8")
+def _turn(group: Group, count: Count) -> str:
+    earlier, recent = group.earlier.share_of(count.code), group.recent.share_of(count.code)
+    return f"{percent(earlier)} → {percent(recent)}"

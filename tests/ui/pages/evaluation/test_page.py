@@ -22,7 +22,7 @@ from radraft.eval.result import Result
 from radraft.eval.run import Outcome, evaluate
 from radraft.eval.score import Scorer
 from radraft.eval.values import Drafted, EvalSet, SetCard, SetItem
-from radraft.reports.values import Certainty
+from radraft.reports.values import LANGS, Certainty
 from radraft.ui.pages.evaluation.charts import charts
 from radraft.ui.pages.evaluation.page import page
 from radraft.ui.pages.evaluation.write import write
@@ -104,19 +104,19 @@ def measured(outcome: Outcome, count: int = 200) -> Result:
 
 
 def test_charts_keep_text_as_text_in_both_languages(outcome: Outcome) -> None:
-    drawn = charts(measured(outcome))
     keys = ("scores", "errors", "findings", "distribution")
-    assert [chart.title for chart in drawn[:-1]] == [word(f"chart_{key}") for key in keys]
-    assert "AUROC 0." in drawn[-1].title.en
-    scores = drawn[0]
-    assert title("finding_f1_micro").zh in scores.zh
-    assert title("finding_f1_micro").en in scores.en
-    assert all("font-family" not in chart.zh for chart in drawn)
-    assert drawn == charts(measured(outcome))
+    for lang in LANGS:
+        drawn = charts(measured(outcome), lang)
+        captions = [word(f"chart_{key}").get(lang) for key in keys]
+        assert [chart.caption for chart in drawn[:-1]] == captions
+        assert "AUROC 0." in drawn[-1].caption
+        assert title("finding_f1_micro").get(lang) in drawn[0].svg
+        assert all("font-family" not in chart.svg for chart in drawn)
+        assert drawn == charts(measured(outcome), lang)
 
 
 def test_too_few_sentences_draw_no_calibration(outcome: Outcome) -> None:
-    assert len(charts(measured(outcome, 10))) == len(charts(outcome.result))
+    assert len(charts(measured(outcome, 10), "zh")) == len(charts(outcome.result, "zh"))
 
 
 def test_the_worst_cases_show_picture_labels_and_marks(outcome: Outcome) -> None:

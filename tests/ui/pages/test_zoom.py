@@ -1,0 +1,42 @@
+"""The pages of figures at 200 percent on the smallest screen: a viewport of 683 by 384."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.studies.quality.made import fill as fill_quality
+from tests.ui.conftest import Workstation
+from tests.ui.pages.test_flywheel import fill as fill_trend
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("lang", ["zh-CN", "en"])
+def test_at_200_percent_nothing_is_cut_off(
+    browser: Browser, own_workstation: Workstation, lang: str
+) -> None:
+    with own_workstation.store.begin() as session:
+        fill_quality(session, weeks=6, a_week=8)
+    # Its studies have numbers of their own.
+    fill_trend(own_workstation.store, weeks=1, first=5000)
+    context = browser.new_context(viewport={"width": 683, "height": 384}, device_scale_factor=2)
+    page = context.new_page()
+    for name in ("flywheel", "quality"):
+        page.goto(f"{own_workstation.url}/{name}?lang={lang}")
+        page.locator(".page svg").first.wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 683
+        cut_off = page.evaluate(
+            """() => [...document.querySelectorAll(
+                ".rd-header :is(a, button, select), .card, figure")]
+              .filter((e) => e.offsetParent !== null && e.getBoundingClientRect().right > 683)
+              .map((e) => e.outerHTML.slice(0, 80))"""
+        )
+        assert cut_off == []
+        sizes = page.evaluate(
+            """() => [...document.querySelectorAll(".page svg text")]
+              .map((t) => parseFloat(getComputedStyle(t).fontSize)
+                * t.ownerSVGElement.getScreenCTM().a)"""
+        )
+        assert min(sizes) >= 11
+    context.close()
