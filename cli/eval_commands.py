@@ -65,16 +65,20 @@ def eval_run(
     support: Annotated[
         bool, typer.Option("--support", help="Measure each sentence's image support.")
     ] = False,
+    without_quality_gate: Annotated[
+        bool,
+        typer.Option("--without-quality-gate", help="Draft from films too poor for the product."),
+    ] = False,
     resamples: Resamples = 2000,
     json: Json = False,
 ) -> None:
-    """Draft a set through the product's own line and score it."""
+    """Draft a set as the product would, quality gate included, and score it."""
     with reporting(Output(json)) as out:
         from radraft.cli import evaluation
 
         evaluation.run(
             model, set_name, out_dir, data=data, split=split, limit=limit, seed=seed,
-            support=support, resamples=resamples, out=out,
+            support=support, quality_gate=not without_quality_gate, resamples=resamples, out=out,
         )  # fmt: skip
 
 

@@ -53,7 +53,8 @@ def findings(lang: Lang, out: Output, labels: str | None = None) -> None:
     chosen = scheme(labels) if labels else None
     for number, text in _lines():
         if chosen is not None:
-            given = labelled(text, lang, chosen)
+            # A line without a word is no normal report: it states nothing.
+            given = labelled(text, lang, chosen) if text else {}
             if out.json:
                 said = json.dumps({"line": number, "labels": given}, ensure_ascii=False)
             else:
@@ -113,10 +114,11 @@ def run(
     limit: int | None,
     seed: int,
     support: bool,
+    quality_gate: bool,
     resamples: int,
     out: Output,
 ) -> None:
-    """Draft a set through the product's own line, score it and write the result.
+    """Draft a set as the product would, score it and write the result.
 
     Exit 1 when no study at all was drafted.
     """
@@ -134,13 +136,14 @@ def run(
             set_name, data=data, cache=_cache(settings), split=split, limit=limit, seed=seed
         )
     check_out(out_dir, chosen, shown)
-    drafts = drafted(chosen, model, settings, support=support, out=out)
+    drafts = drafted(chosen, model, settings, support=support, quality_gate=quality_gate, out=out)
     with out.waiting("Scoring") as move:
         outcome = evaluate(
             chosen,
             drafts,
             shown,
             scorer(settings, resamples, move),
+            quality_gate=quality_gate,
             pictures=card_file(set_name).pictures,
         )
         write(outcome.result, outcome.cases, out_dir)
@@ -231,7 +234,13 @@ def served(model: str, settings: Settings, out: Output) -> Iterator[Model]:
 
 
 def drafted(
-    chosen: EvalSet, model: str, settings: Settings, *, support: bool, out: Output
+    chosen: EvalSet,
+    model: str,
+    settings: Settings,
+    *,
+    support: bool,
+    quality_gate: bool,
+    out: Output,
 ) -> list[Drafted]:
     """A draft for each item; those of an earlier run that was stopped are not drafted again."""
     from radraft.eval.draft_set import draft_set
@@ -243,6 +252,7 @@ def drafted(
             loaded,
             keep=_keep(settings),
             support=support,
+            quality_gate=quality_gate,
             progress=lambda done, total: progress.update(bar, completed=done, total=total),
         )
 
@@ -268,7 +278,7 @@ def _cache(settings: Settings) -> Path:
 
 
 def _lines() -> Iterator[tuple[int, str]]:
-    """(number from 1, text) of each line of stdin that is not blank."""
+    """Yield (number from 1, text) of each line of stdin, blank ones too."""
     from radraft.core.errors import EvalError
 
     for number, raw in enumerate(sys.stdin.buffer, start=1):
@@ -276,5 +286,4 @@ def _lines() -> Iterator[tuple[int, str]]:
             text = raw.decode("utf-8").strip()
         except UnicodeDecodeError:
             raise EvalError("eval_not_utf8", line=number) from None
-        if text:
-            yield number, text
+        yield number, text

@@ -66,7 +66,7 @@ class YamlFolder:
             return kind.from_yaml(text)
         except ValidationError as error:
             fields = ", ".join(sorted({_field(item) for item in error.errors()}))
-        except (yaml.YAMLError, TypeError, ValueError):
+        except (yaml.YAMLError, TypeError, ValueError, RecursionError):
             fields = "file"
         raise self.error(self.invalid, **{self.label: name, "fields": fields})
 

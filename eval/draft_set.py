@@ -19,11 +19,12 @@ from radraft.core.errors import EvalError, RadraftError
 from radraft.core.settings import Settings
 from radraft.eval.looks import perturb as perturbing
 from radraft.eval.looks.donors import Candidate, donors
-from radraft.eval.looks.intake import Taken, read_json, take_in, write_json
+from radraft.eval.looks.intake import Intake, Taken, read_json, take_in, write_json
 from radraft.eval.looks.values import Change, Perturbation
-from radraft.eval.values import Drafted, SetItem
+from radraft.eval.values import NOT_COVERED, WITHHELD, Drafted, SetItem
 from radraft.llm.support import SCORED_AT_ONCE, Score, Scorer, SentenceSupport
-from radraft.pipeline import draft
+from radraft.pipeline import draft, eligibility
+from radraft.pipeline.encoders import extractor_loader
 from radraft.prompts.templates import load_template
 from radraft.reports import codec
 from radraft.reports.values import Coverage, Report
@@ -43,7 +44,6 @@ TAKEN_AT_ONCE = 2
 """Every intake decodes in a process of its own."""
 PASSING = frozenset({"llm_unreachable", "llm_refused", "llm_timeout", "llm_cut_off"})
 """Failures that say something of the moment and not of the item: tried again by the next run."""
-NOT_COVERED = "not_covered"
 BLANK = Perturbation(Change.BLANK)
 
 Progress = Callable[[int, int], None]
@@ -83,12 +83,14 @@ def draft_set(
     keep: Path,
     perturb: Perturbation | None = None,
     support: bool = False,
+    quality_gate: bool = False,
     progress: Progress | None = None,
 ) -> list[Drafted]:
     """One draft for each item, in order, up to 16 at once, as the profile samples them.
 
     `perturb` changes the key images before they are encoded; the prompt's text stays the item's
-    own. With `support`, each sentence's image support is measured against a blank image. What is
+    own. With `support`, each sentence's image support is measured against a blank image. With
+    `quality_gate`, what the product would not draft from is not drafted here (`WITHHELD`). What is
     finished is kept in `keep` (and so are the studies, which may hold identity) and never drafted
     again, except after a failure of vLLM's. What goes wrong with one item is its `failed` code.
     `progress(done, total)`. EvalError `eval_items_repeated`, `eval_looks_one_patient`.
@@ -96,10 +98,18 @@ def draft_set(
     for item_id, count in Counter(item.id for item in items).items():
         if count > 1:
             raise EvalError("eval_items_repeated", item=item_id)
-    keep.mkdir(parents=True, exist_ok=True, mode=0o700)
-    store = open_store(Settings(data_dir=keep / "store"))
+    # A study that was judged stays judged: both kinds of run keep their own.
+    taken = keep / "gated" if quality_gate else keep
+    taken.mkdir(parents=True, exist_ok=True, mode=0o700)
+    store = open_store(Settings(data_dir=taken / "store"))
+    intake = Intake(
+        store,
+        model.profile,
+        taken,
+        extractor_loader(store, lambda: model.vision) if quality_gate else None,
+    )
     try:
-        run = _Run(model, store, keep, perturb, support)
+        run = _Run(model, store, keep, perturb, support, intake)
         return asyncio.run(run.all(items, progress or (lambda done, total: None)))
     finally:
         store.close()
@@ -124,6 +134,7 @@ class _Run:
     keep: Path
     perturb: Perturbation | None
     support: bool
+    intake: Intake
 
     async def all(self, items: Sequence[SetItem], progress: Progress) -> list[Drafted]:
         model = self.model
@@ -131,7 +142,7 @@ class _Run:
 
         async def taken_in(item: SetItem) -> Taken:
             async with readers:
-                return await asyncio.to_thread(take_in, item, self.store, model.profile, self.keep)
+                return await asyncio.to_thread(take_in, item, self.intake)
 
         taken = {one.item.id: one for one in await asyncio.gather(*map(taken_in, items))}
         given = self._donors(taken.values())
@@ -180,7 +191,7 @@ class _Item:
         if kept is None:
             async with slots:
                 kept = await self._draft()
-            if kept["failed"] not in PASSING:
+            if kept["failed"] not in {*PASSING, WITHHELD}:
                 write_json(path, kept)
         if kept["failed"] is not None:
             return Drafted(item_id, (), (), failed=kept["failed"])
@@ -193,8 +204,9 @@ class _Item:
         model = self.run.model
         try:
             request = await asyncio.to_thread(self._prepare, self.run.perturb)
-            if isinstance(request, draft.Barred):
-                return {"failed": NOT_COVERED}
+            if isinstance(request, eligibility.Barred):
+                withheld = request.why in eligibility.WITHHELD.values()
+                return {"failed": WITHHELD if withheld else NOT_COVERED}
             result = await draft.ask(
                 request,
                 profile=model.profile,
@@ -237,12 +249,12 @@ class _Item:
         model = self.run.model
         request = await asyncio.to_thread(self._prepare, self.run.perturb)
         blank = await asyncio.to_thread(self._prepare, BLANK)
-        assert not isinstance(request, draft.Barred)
-        assert not isinstance(blank, draft.Barred)
+        assert not isinstance(request, eligibility.Barred)
+        assert not isinstance(blank, eligibility.Barred)
         scorer = Scorer(model.profile, model.endpoint, self.client, model.timeout_s)
         return await scorer.support(report, request, blank)
 
-    def _prepare(self, perturbation: Perturbation | None) -> DraftRequest | draft.Barred:
+    def _prepare(self, perturbation: Perturbation | None) -> DraftRequest | eligibility.Barred:
         """Return the line's own preparation, with the key images changed."""
         assert self.own.case is not None
         run = self.run

@@ -79,6 +79,10 @@ class Drafting:
     not_covered: int
     failed: Mapping[str, int]
     """Drafts that could not be had, by error code."""
+    quality_gate: bool = False
+    """Whether the set passed by the quality gate that `radraft draft` applies."""
+    withheld: tuple[str, ...] = ()
+    """Ids of the studies that the gate kept from the model, as too poor to draft from."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,7 @@ def read_result(path: Path) -> Result:
     file = path / "result.json" if path.is_dir() else path
     try:
         return _result(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise EvalError("eval_result_unreadable", file=str(path)) from None
 
 
@@ -195,7 +199,11 @@ def _result(data: dict[str, Any]) -> Result:
             )
             for key, rows in data["findings"].items()
         },
-        drafting=Drafting(**drafting) if drafting else None,
+        drafting=(
+            Drafting(**{**drafting, "withheld": tuple(drafting.get("withheld", ()))})
+            if drafting
+            else None
+        ),
     )
 
 

@@ -18,10 +18,8 @@ from radraft.eval.report.cases import Case, Column
 from radraft.eval.report.summary import main
 from radraft.eval.result import Drafting, Result, Support, read_result, rounded
 from radraft.eval.score import NOTHING, Scored, Scorer
-from radraft.eval.values import Drafted, EvalSet, Pair, SetItem
+from radraft.eval.values import NOT_COVERED, WITHHELD, Drafted, EvalSet, Pair, SetItem
 from radraft.reports.values import LANGS, Lang
-
-NOT_COVERED = "not_covered"
 
 
 @dataclass(frozen=True)
@@ -33,13 +31,20 @@ class Outcome:
 
 
 def evaluate(
-    chosen: EvalSet, drafts: Sequence[Drafted], model: str, scorer: Scorer, *, pictures: bool = True
+    chosen: EvalSet,
+    drafts: Sequence[Drafted],
+    model: str,
+    scorer: Scorer,
+    *,
+    quality_gate: bool = False,
+    pictures: bool = True,
 ) -> Outcome:
     """Score `drafts`, one for each item of the set and in its order.
 
     Each language is scored against reference reports where items have them and against labels
     where items have those; both languages of a draft are compared with each other. A study without
     a draft states nothing (`score.NOTHING`) and stays in every measure but that agreement.
+    `quality_gate` says whether the drafts passed by the product's own.
     """
     scored: list[Scored] = []
     for lang in LANGS:
@@ -54,7 +59,7 @@ def evaluate(
     result = replace(
         result,
         card=chosen.card,
-        drafting=_drafting(drafts),
+        drafting=_drafting(drafts, quality_gate=quality_gate),
         support=_support(drafts, len(sentences)),
         calibration=calibrate(sentences, resamples=scorer.resamples) if sentences else None,
     )
@@ -124,11 +129,18 @@ def _against_labels(
     return (scorer.labels(ids, labels, [text_of(draft, lang) for _, draft in known], lang),)
 
 
-def _drafting(drafts: Sequence[Drafted]) -> Drafting:
+def _drafting(drafts: Sequence[Drafted], *, quality_gate: bool) -> Drafting:
     codes = Counter(draft.failed for draft in drafts if draft.failed is not None)
     not_covered = codes.pop(NOT_COVERED, 0)
-    drafted = sum(draft.failed is None for draft in drafts)
-    return Drafting(len(drafts), drafted, not_covered, dict(codes))
+    codes.pop(WITHHELD, None)
+    return Drafting(
+        items=len(drafts),
+        drafted=sum(draft.failed is None for draft in drafts),
+        not_covered=not_covered,
+        failed=dict(codes),
+        quality_gate=quality_gate,
+        withheld=tuple(draft.id for draft in drafts if draft.failed == WITHHELD),
+    )
 
 
 def _support(drafts: Sequence[Drafted], checked: int) -> Support | None:

@@ -17,6 +17,10 @@ FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
 
 
+NOT_COVERED = "not_covered"
+WITHHELD = "withheld_by_quality"
+
+
 class Better(StrEnum):
     """Direction of a measure."""
 
@@ -116,5 +120,5 @@ class Drafted:
     support: tuple[float | None, ...] = ()
     """Image support of each sentence in nats, where it was measured."""
     failed: str | None = None
-    """Code of the error where nothing could be drafted; `not_covered` where the profile does not
-    cover the study."""
+    """Code of the error where nothing could be drafted; `NOT_COVERED` where the profile does not
+    cover the study, `WITHHELD` where the quality gate keeps it from the model."""

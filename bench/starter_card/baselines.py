@@ -12,7 +12,7 @@ from radraft.bench.starter_card.values import Known
 from radraft.core.settings import Settings
 from radraft.eval.draft_set import Model, draft_set, drafted
 from radraft.eval.looks.donors import Candidate, donors
-from radraft.eval.looks.intake import take_in
+from radraft.eval.looks.intake import Intake, take_in
 from radraft.eval.looks.values import Change, Perturbation
 from radraft.eval.values import Drafted, FloatArray, IntArray, SetItem
 from radraft.finetune.starter.compose import compose
@@ -110,7 +110,7 @@ def _asked(items: Sequence[SetItem], model: Model, keep: Path) -> list[tuple[str
     """What the text of each item's request can depend on."""
     store = open_store(Settings(data_dir=keep / "store"))
     try:
-        cases = [take_in(item, store, model.profile, keep).case for item in items]
+        cases = [take_in(item, Intake(store, model.profile, keep)).case for item in items]
     finally:
         store.close()
     return [

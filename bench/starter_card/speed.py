@@ -17,7 +17,7 @@ from radraft.bench.starter_card.features import key_image
 from radraft.core.errors import EvalError
 from radraft.core.settings import Settings
 from radraft.eval.draft_set import Model
-from radraft.eval.looks.intake import take_in
+from radraft.eval.looks.intake import Intake, take_in
 from radraft.eval.result import rounded
 from radraft.eval.values import SetItem
 from radraft.pipeline import draft as line
@@ -97,7 +97,7 @@ def _requests(items: Sequence[SetItem], model: Model, keep: Path) -> list[DraftR
     found: list[DraftRequest] = []
     try:
         for item in items:
-            case = take_in(item, store, model.profile, keep).case
+            case = take_in(item, Intake(store, model.profile, keep)).case
             request = case and line.prepare(
                 case.case_id, store=store, profile=model.profile, vision=model.vision
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from radraft.studies.values import DeidStudy
 
 if TYPE_CHECKING:
     from radraft.llm.profiles import Profile
+    from radraft.studies.features import FeatureExtractor
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,27 @@ class Taken:
     failed: str | None = None
 
 
-def take_in(item: SetItem, store: Store, profile: Profile, keep: Path) -> Taken:
-    """The product's own intake, once for the same content."""
+@dataclass(frozen=True)
+class Intake:
+    """How items become cases."""
+
+    store: Store
+    profile: Profile
+    keep: Path
+    load_extractor: Callable[[], FeatureExtractor | None] | None = None
+    """Gives the encoder that judges quality as the product does; None judges nothing."""
+
+
+def take_in(item: SetItem, intake: Intake) -> Taken:
+    """Take in an item as the product does, once for the same content."""
     try:
         sha = content_sha(item.study)
-        path = keep / "taken" / f"{sha}.json"
+        path = intake.keep / "taken" / f"{sha}.json"
         known = read_json(path)
         if known is None:
-            known = {"case_id": _ingest(item.study, store, profile, keep / "scratch")}
+            known = {"case_id": _ingest(item.study, intake)}
             write_json(path, known)
-        with store.read() as session:
+        with intake.store.read() as session:
             case = cases.deid_study(session, known["case_id"])
     except RadraftError as error:
         return Taken(item, failed=error.code)
@@ -80,8 +93,16 @@ def write_json(path: Path, value: Any) -> None:
     partial.replace(path)
 
 
-def _ingest(study: Path, store: Store, profile: Profile, scratch: Path) -> str:
-    found = ingest(study, store=store, profile=profile, site="eval", scratch=scratch, judging=False)
+def _ingest(study: Path, intake: Intake) -> str:
+    found = ingest(
+        study,
+        store=intake.store,
+        profile=intake.profile,
+        site="eval",
+        scratch=intake.keep / "scratch",
+        load_extractor=intake.load_extractor or (lambda: None),
+        judging=intake.load_extractor is not None,
+    )
     case_ids = found.cases + found.known
     if len(case_ids) > 1:
         raise EvalError("eval_item_several_studies")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from radraft.core.errors import message
 from radraft.eval.compare import Comparison
 from radraft.eval.report.published import published
-from radraft.eval.report.words import support_note
+from radraft.eval.report.words import gate_note, support_note
 from radraft.eval.result import Finding, Result, Section, Value
 from radraft.eval.values import Better
 
@@ -88,7 +88,9 @@ def _head(result: Result) -> str:
             f"{drafting.items} studies: {drafting.drafted} drafted, {drafting.not_covered} not "
             f"covered by the model, {sum(drafting.failed.values())} failed"
             + (f" ({failed})." if failed else "."),
-            "A study that failed or is not covered is scored as a report that states nothing: "
+            gate_note(drafting).en,
+            "A study that failed, is not covered or was withheld is scored as a report that states "
+            "nothing: "
             "n-gram overlap 0, "
             "every finding of the reference missed, none hallucinated; silence about a finding "
             "labelled absent is right.",

@@ -7,9 +7,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from radraft.eval.result import Result
+from radraft.eval.result import Drafting, Result
 from radraft.reports.findings.vocabulary import vocabulary
 from radraft.reports.values import Lang
+
+WITHHELD_NAMED = 20
+"""Most studies that a page names as withheld; the result names all."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,16 @@ def support_note(result: Result) -> Both | None:
     if result.support is None:
         return None
     return word("support_note").filled(**vars(result.support))
+
+
+def gate_note(drafting: Drafting) -> Both:
+    """Say whether the set passed the quality gate, and name the studies that it withheld."""
+    if not drafting.quality_gate:
+        return word("gate_off")
+    named = drafting.withheld[:WITHHELD_NAMED]
+    more = ", ..." if len(drafting.withheld) > len(named) else ""
+    items = f" ({', '.join(named)}{more})" if named else ""
+    return word("gate_on").filled(count=len(drafting.withheld), items=items)
 
 
 def headline() -> tuple[dict[str, str], ...]:

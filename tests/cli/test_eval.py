@@ -118,18 +118,24 @@ def say(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data), encoding="ascii"))
 
 
-def test_findings_reads_a_report_a_line(
+def test_findings_answers_each_line_of_stdin_blank_ones_too(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     say(monkeypatch, "右侧气胸。\n\n未见胸腔积液。\n".encode())
     evaluation.findings("zh", Output(True))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["line"] for line in lines] == [1, 3]
+    assert [line["line"] for line in lines] == [1, 2, 3]
+    assert lines[1]["findings"] == []
     (found,) = lines[0]["findings"]
     assert (found["code"], found["polarity"], found["laterality"], found["text"]) == (
         "pneumothorax", "present", "right", "气胸",
     )  # fmt: skip
-    assert [one["polarity"] for one in lines[1]["findings"]] == ["absent"]
+    assert [one["polarity"] for one in lines[2]["findings"]] == ["absent"]
+    say(monkeypatch, b"a\n\nb\n")
+    evaluation.findings("en", Output(True), "chexpert14")
+    labels = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["line"] for line in labels] == [1, 2, 3]
+    assert labels[1]["labels"] == {}
 
 
 def test_findings_prints_a_table_for_people(
@@ -210,6 +216,7 @@ def own_set(folder: Path) -> Path:
 def run(card: Path, out_dir: Path, **options: Any) -> None:
     chosen = {
         "data": None, "split": None, "limit": None, "seed": 0, "support": False, "resamples": 100,
+        "quality_gate": True,
     }  # fmt: skip
     evaluation.run(
         "qwen3-vl-8b-instruct", str(card), out_dir, out=Output(True), **{**chosen, **options}
@@ -223,7 +230,13 @@ def test_a_run_drafts_scores_and_goes_on_where_it_was(
     card = own_set(tmp_path)
     run(card, tmp_path / "out")
     value = printed(capsys)
-    assert value["drafting"] == {"items": 3, "drafted": 2, "not_covered": 1, "failed": {}}
+    assert value["drafting"] == {
+        "items": 3, "drafted": 2, "not_covered": 1, "failed": {}, "quality_gate": True,
+        "withheld": [],
+    }  # fmt: skip
+    assert "The quality gate of the product was applied" in (
+        (tmp_path / "out/result.md").read_text(encoding="utf-8")
+    )
     assert value["card"]["name"] == "own"
     keys = [section["key"] for section in value["sections"]]
     assert keys == ["text_zh", "clinical_zh", "text_en", "clinical_en", "agreement"]

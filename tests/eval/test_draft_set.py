@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from radraft.core.errors import EvalError
+from radraft.core.settings import CHECKOUT
 from radraft.eval.draft_set import Model, draft_set
 from radraft.eval.looks.calibration import calibrate
 from radraft.eval.looks.correct import judged
@@ -212,6 +213,20 @@ def test_what_the_profile_does_not_cover_is_said_so(
     )
     (found,) = draft_set([SetItem("knee", study)], model, keep=keep)
     assert found == Drafted("knee", (), (), failed="not_covered")
+
+
+def test_the_quality_gate_withholds_what_the_product_would_not_draft_from(
+    items: list[SetItem], keep: Path, model: Model
+) -> None:
+    film = SetItem("film", CHECKOUT / "demo" / "studies" / "04")
+    asked = [items[0], film]
+    assert [draft.failed for draft in draft_set(asked, model, keep=keep)] == [None, None]
+    gated = draft_set(asked, model, keep=keep, quality_gate=True)
+    assert [draft.failed for draft in gated] == ["withheld_by_quality", None]
+    # Neither kind of run answers for the other, in either order.
+    assert draft_set(asked, model, keep=keep)[0].failed is None
+    again = draft_set(asked, model, keep=keep, quality_gate=True)
+    assert again == gated
 
 
 def test_repeated_ids_are_refused(items: list[SetItem], tmp_path: Path, model: Model) -> None:

@@ -198,3 +198,20 @@ def test_the_result_of_something_else_is_not_written_over(tmp_path: Path) -> Non
     with pytest.raises(EvalError, match="eval_out_not_empty"):
         check_out(tmp_path, EvalSet(replace(CARD, sha256="0" * 64), items.items), "m")
     assert read_result(tmp_path).model == "m"
+
+
+def test_a_result_counts_and_names_what_the_gate_withheld() -> None:
+    drafts = [
+        Drafted("poor", (), (), failed="withheld_by_quality"),
+        Drafted("well", ("双肺清晰。",), ("The lungs are clear.",)),
+        Drafted("knee", (), (), failed="not_covered"),
+        Drafted("down", (), (), failed="llm_timeout"),
+    ]
+    items = chosen(*(labelled(draft.id, pneumothorax=Certainty.PRESENT) for draft in drafts))
+    found = evaluate(items, drafts, "m", scorer(), quality_gate=True, pictures=False).result
+    assert found.drafting == Drafting(4, 1, 1, {"llm_timeout": 1}, True, ("poor",))
+    assert found.as_json()["drafting"]["withheld"] == ["poor"]
+    table = tables(found)
+    assert "1 studies were withheld by quality (poor)" in table
+    open_run = evaluate(items, drafts, "m", scorer(), pictures=False).result
+    assert "The quality gate was off" in tables(open_run)

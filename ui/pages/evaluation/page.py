@@ -11,7 +11,7 @@ from radraft.eval.report import words
 from radraft.eval.report.cases import Case
 from radraft.eval.report.published import published
 from radraft.eval.report.summary import summary
-from radraft.eval.report.words import Both, support_note, word
+from radraft.eval.report.words import Both, gate_note, support_note, word
 from radraft.eval.result import Result
 from radraft.reports.values import Lang
 from radraft.ui.pages.evaluation.charts import charts
@@ -54,6 +54,7 @@ def _values(result: Result) -> dict[str, Any]:
         "card": result.card,
         "count": max((section.n for section in result.sections), default=0),
         "drafting": drafting,
+        "gate": gate_note(drafting) if drafting else None,
         "support": support_note(result),
         "failures": sum(drafting.failed.values()) if drafting else 0,
         "summary": summary(result.sections),
