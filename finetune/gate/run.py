@@ -118,7 +118,7 @@ def _facts(session: Session, objects: Objects, profile: Profile, adapter_id: str
 
 def _require(known: _Facts, profile: Profile, held: AdapterLimits) -> None:
     adapter, found = known.adapter, len(known.frozen)
-    if adapter.base != profile.model_id:
+    if not profile.is_base(adapter.base):
         raise AdapterError(
             "gate_base_differs",
             adapter=adapter.adapter_id,
