@@ -13,6 +13,7 @@ from radraft.cli.output import Output, rejections_text
 from radraft.cli.render import report_text
 from radraft.cli.serving import Workstation, announce
 from radraft.core.errors import DraftingError, StudyRejected
+from radraft.llm.link import LlmState
 from radraft.store.cases import CaseState
 
 if TYPE_CHECKING:
@@ -60,14 +61,14 @@ def _wait_for_drafts(service: Service, context: Context, out: Output) -> None:
             if not left:
                 progress.update(bar, total=len(states), completed=len(states))
                 return
-            if state == "down" or time.monotonic() > deadline:
+            if state is LlmState.DOWN or time.monotonic() > deadline:
                 raise DraftingError("llm_unreachable")
-            text = "Drafting" if state == "ready" else "Waiting for vLLM (a minute or two)"
+            text = "Drafting" if state is LlmState.READY else "Waiting for vLLM (a minute or two)"
             if text != said:
                 # A log has no moving bar: say it once in a line of its own.
                 out.say(text)
                 said = text
-            total = len(states) if state == "ready" else None
+            total = len(states) if state is LlmState.READY else None
             progress.update(bar, description=text, total=total, completed=len(states) - left)
             time.sleep(0.25)
 

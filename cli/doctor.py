@@ -5,17 +5,24 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
+from collections.abc import Callable, Iterator
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radraft.cli.output import Output
 from radraft.core import settings as settings_module
-from radraft.core.errors import DraftingError
+from radraft.core.errors import DraftingError, PromptError, RadraftError, SettingsError
 from radraft.llm.profiles import load_profile
 
 if TYPE_CHECKING:
     from radraft.core.settings import Settings
+    from radraft.llm.profiles import Profile
+    from radraft.prompts.templates import Template
 
+LEAST_DISK_GIB = 5
+NEEDED = {"config.json": ("config.json",), "*.safetensors": ("*.safetensors", "*.bin")}
+"""What vLLM loads a local model from: what is told where it is missing -> any of these files."""
 PACKAGES = (
     "pydicom",
     "torch",
@@ -30,31 +37,45 @@ PACKAGES = (
 
 
 def doctor(out: Output) -> None:
-    """Print the examination; exit 1 when something that drafting needs is missing."""
+    """Print the examination; exit 1 when something that drafting needs is missing.
+
+    SettingsError where the profile itself cannot be read.
+    """
     settings = settings_module.load()
     profile = load_profile(settings.profile)
-    vllm = vllm_version(settings)
     found: dict[str, Any] = {
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
-        "vllm": vllm,
+        "vllm": vllm_version(settings),
         "gpu": gpus(),
         "profile": profile.name,
-        "checkpoint": _checkpoint(settings),
+        "template": profile.template,
+        "checkpoint": _checkpoint(profile, settings),
         "data_dir": str(settings.data_dir),
         "free_disk_gib": round(_free_bytes(settings) / 2**30, 1),
         "llm_answers": llm_answers(settings),
     }
-    problems = _problems(found, settings)
+    problems = [*map(_sentence, _missing(found, settings))]
+    problems += map(_sentence, _parts(profile, settings))
+    warnings = [*map(_sentence, _warnings(profile))]
     text = "\n".join(f"{name:<14} {_line(value)}" for name, value in found.items())
-    text += "".join(f"\n! {problem['zh']}\n  {problem['en']}" for problem in problems)
-    out.result({**found, "problems": problems, "ok": not problems}, text)
+    for sign, told in (("!", problems), ("-", warnings)):
+        text += "".join(f"\n{sign} {sentence['zh']}\n  {sentence['en']}" for sentence in told)
+    out.result(
+        {
+            **found,
+            "problems": problems,
+            "warnings": warnings,
+            "ok": not problems,
+        },
+        text,
+    )
     if problems:
         out.fail(1)
 
 
 def vllm_version(settings: Settings) -> str | None:
-    """Version of vLLM in its own virtual environment; None where there is none."""
+    """Return vLLM's version in its own virtual environment; None where there is none."""
     from radraft.llm.launch import vllm_python
 
     try:
@@ -73,7 +94,7 @@ def vllm_version(settings: Settings) -> str | None:
 
 
 def gpus() -> list[str]:
-    """Names and memory of the NVIDIA GPUs, as nvidia-smi tells them."""
+    """Return names and memory of the NVIDIA GPUs, as nvidia-smi tells them."""
     if shutil.which("nvidia-smi") is None:
         return []
     done = subprocess.run(
@@ -87,7 +108,7 @@ def gpus() -> list[str]:
 
 
 def llm_answers(settings: Settings) -> bool:
-    """Whether a vLLM that this installation would use answers now."""
+    """Return whether a vLLM that this installation would use answers now."""
     from radraft.llm.endpoint import Endpoint, Probe, served_model
     from radraft.llm.record import RecordFile
 
@@ -103,11 +124,88 @@ def llm_answers(settings: Settings) -> bool:
     return Probe(Endpoint(f"http://127.0.0.1:{found.port}", found.key, "")).healthy()
 
 
-def _checkpoint(settings: Settings) -> str | None:
+def _checkpoint(profile: Profile, settings: Settings) -> str | None:
+    """Return where the profile's own weights come from; None where they are not there."""
     from radraft.llm import starter_model
+    from radraft.llm.profiles import HubCheckpoint, LocalCheckpoint
 
+    match profile.checkpoint:
+        case HubCheckpoint(id=name, revision=revision, pinned=pinned):
+            return f"{name}, revision {revision}" + ("" if pinned else " (not pinned)")
+        case LocalCheckpoint(path=path):
+            folder = Path(path).expanduser()
+            return str(folder) if folder.is_dir() else None
     found = starter_model.paths(settings.cache_dir)
     return str(found.checkpoint) if found.built() else None
+
+
+def _missing(found: dict[str, Any], settings: Settings) -> Iterator[RadraftError]:
+    """Yield what this machine lacks."""
+    if found["vllm"] is None and not settings.llm_url:
+        yield DraftingError("llm_not_installed")
+    if settings.llm_url and not found["llm_answers"]:
+        yield DraftingError("llm_unreachable")
+    if found["free_disk_gib"] < LEAST_DISK_GIB:
+        yield SettingsError("disk_nearly_full")
+
+
+def _parts(profile: Profile, settings: Settings) -> Iterator[RadraftError]:
+    """Yield what the profile names and is not there, or does not fit it."""
+    from radraft.llm import pins
+    from radraft.prompts.templates import load_template
+    from radraft.vision_encoder import shipped
+    from radraft.vision_encoder.projector import Projector
+
+    checks: list[Callable[[], object]] = [
+        profile.check_weights,
+        lambda: _checkpoint_whole(profile, settings),
+        lambda: _template_fits(load_template(profile.template), profile),
+    ]
+    if profile.image_way == "embeds":
+        checks += [shipped.load_heads, lambda: Projector.load(pins.files()["projector"])]
+    for check in checks:
+        try:
+            check()
+        except RadraftError as error:
+            yield error
+
+
+def _template_fits(template: Template, profile: Profile) -> None:
+    if profile.priors and not template.takes_priors:
+        raise PromptError("template_without_priors", template=profile.template)
+
+
+def _checkpoint_whole(profile: Profile, settings: Settings) -> None:
+    """Raise where vLLM could not load the profile's weights. A hub's are left to it."""
+    from radraft.llm import starter_model
+    from radraft.llm.profiles import LocalCheckpoint, StarterCheckpoint
+
+    match profile.checkpoint:
+        case StarterCheckpoint():
+            if not starter_model.paths(settings.cache_dir).built():
+                raise DraftingError("starter_not_built")
+        case LocalCheckpoint(path=path):
+            folder = Path(path).expanduser()
+            if not folder.is_dir():
+                raise SettingsError("checkpoint_not_found", path=str(folder))
+            for what, patterns in NEEDED.items():
+                if not any(any(folder.glob(pattern)) for pattern in patterns):
+                    raise SettingsError("checkpoint_incomplete", path=str(folder), missing=what)
+
+
+def _warnings(profile: Profile) -> Iterator[RadraftError]:
+    """Yield what works and should be known."""
+    from radraft.llm.profiles import HubCheckpoint
+
+    checkpoint = profile.checkpoint
+    if isinstance(checkpoint, HubCheckpoint) and not checkpoint.pinned:
+        yield SettingsError(
+            "checkpoint_not_pinned", model=checkpoint.id, revision=checkpoint.revision
+        )
+
+
+def _sentence(error: RadraftError) -> dict[str, str]:
+    return {"code": error.code, "zh": error.message_zh, "en": error.message_en}
 
 
 def _free_bytes(settings: Settings) -> int:
@@ -122,22 +220,6 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _problems(found: dict[str, Any], settings: Settings) -> list[dict[str, str]]:
-    from radraft.core.errors import message
-
-    codes = []
-    if found["vllm"] is None and not settings.llm_url:
-        codes.append("llm_not_installed")
-    if settings.llm_url and not found["llm_answers"]:
-        codes.append("llm_unreachable")
-    if found["profile"] == "starter" and found["checkpoint"] is None:
-        codes.append("starter_not_built")
-    if found["free_disk_gib"] < 5:
-        codes.append("disk_nearly_full")
-    sentences = [(code, *message(code, {})) for code in codes]
-    return [{"code": code, "zh": zh, "en": en} for code, zh, en in sentences]
 
 
 def _line(value: Any) -> str:

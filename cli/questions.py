@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from radraft.cli.context import opened
 from radraft.cli.output import Output
+from radraft.llm.link import LlmState
 from radraft.pipeline.service import Llm, Service
 
 
@@ -21,7 +22,7 @@ def ask(case_id: str, question: str, out: Output) -> None:
                 context.store,
                 context.settings,
                 context.profile,
-                llm=Llm(state=lambda: "ready", endpoint=lambda: endpoint),
+                llm=Llm(state=lambda: LlmState.READY, endpoint=lambda: endpoint),
             )
             turn = service.ask(case_id, question, asked_by="cli")
     cited = " ".join(f"[{item}]" for item in turn.citations)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -11,6 +12,7 @@ import httpx
 
 from radraft.core.errors import AdapterError, DraftingError
 from radraft.llm.endpoint import Endpoint
+from radraft.llm.question import Answer, ask, models
 
 LOAD_S = 120.0
 """How long one load may take: vLLM reads the files between two steps of a full batch."""
@@ -28,30 +30,29 @@ async def ensure(
 
     Asks first, so that a vLLM that restarted gets its adapter again; of any number of calls at
     once, one loads. vLLM reads the folder itself: it must see the same files. DraftingError
-    `llm_unreachable`, `llm_refused` (key); AdapterError `adapter_not_loaded` where vLLM would not
-    take the files.
+    `llm_unreachable`, `llm_no_answer`, `llm_bad_answer`, `llm_refused` (key); AdapterError
+    `adapter_not_loaded` where vLLM would not take the files.
     """
     locks = _locks.setdefault(client, {})
     async with locks.setdefault((endpoint.url, adapter_id), asyncio.Lock()):
         if adapter_id in await loaded(endpoint, client):
             return
         body = {"lora_name": adapter_id, "lora_path": str(folder.resolve())}
-        response = await _send(client, endpoint, "POST", "/v1/load_lora_adapter", body)
+        answer = await _send(client, endpoint, "POST", "/v1/load_lora_adapter", body)
         # Another process may have loaded it since.
-        if response.is_success or adapter_id in await loaded(endpoint, client):
+        if answer.good or adapter_id in await loaded(endpoint, client):
             return
         raise AdapterError("adapter_not_loaded", adapter=adapter_id)
 
 
-async def loaded(endpoint: Endpoint, client: httpx.AsyncClient) -> frozenset[str]:
-    """Names that vLLM serves now, its base model's among them. DraftingError as `ensure`."""
-    response = await _send(client, endpoint, "GET", "/v1/models")
-    if response.is_server_error:
-        raise DraftingError("llm_unreachable")
-    try:
-        return frozenset(str(model["id"]) for model in response.json()["data"])
-    except (ValueError, KeyError, TypeError):
-        raise DraftingError("llm_refused") from None
+async def loaded(
+    endpoint: Endpoint, client: httpx.AsyncClient, *, patience_s: float = LOAD_S
+) -> frozenset[str]:
+    """Return the names that vLLM serves now, its base model's among them. DraftingError as
+    `ensure`."""
+    return frozenset(
+        models(await _send(client, endpoint, "GET", "/v1/models", patience_s=patience_s))
+    )
 
 
 async def unload(endpoint: Endpoint, adapter_id: str, client: httpx.AsyncClient) -> None:
@@ -62,11 +63,11 @@ async def unload(endpoint: Endpoint, adapter_id: str, client: httpx.AsyncClient)
 async def probe(
     endpoint: Endpoint, adapter_id: str, client: httpx.AsyncClient, patience: float
 ) -> None:
-    """Have the adapter write one token. DraftingError `llm_timeout` after `patience` seconds, and
-    as `ensure`; AdapterError `adapter_not_loaded` where vLLM cannot run it."""
+    """Have the adapter write one token. DraftingError `llm_no_answer` after `patience` seconds,
+    and as `ensure`; AdapterError `adapter_not_loaded` where vLLM cannot run it."""
     body = {"model": adapter_id, "prompt": ".", "max_tokens": 1}
-    response = await _send(client, endpoint, "POST", "/v1/completions", body, patience)
-    if not response.is_success:
+    answer = await _send(client, endpoint, "POST", "/v1/completions", body, patience)
+    if not answer.good:
         raise AdapterError("adapter_not_loaded", adapter=adapter_id)
 
 
@@ -76,20 +77,16 @@ async def _send(
     method: str,
     path: str,
     body: dict[str, Any] | None = None,
-    patience: float = LOAD_S,
-) -> httpx.Response:
-    try:
-        response = await client.request(
-            method,
-            f"{endpoint.url}{path}",
-            json=body,
-            headers=endpoint.headers,
-            timeout=patience,
-        )
-    except httpx.TimeoutException:
-        raise DraftingError("llm_timeout") from None
-    except httpx.TransportError:
-        raise DraftingError("llm_unreachable") from None
-    if response.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+    patience_s: float = LOAD_S,
+) -> Answer:
+    answer = await ask(
+        client,
+        method,
+        f"{endpoint.url}{path}",
+        key=endpoint.key,
+        patience_s=patience_s,
+        body=json.dumps(body).encode() if body is not None else None,
+    )
+    if answer.status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
         raise DraftingError("llm_refused")
-    return response
+    return answer

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from radraft.core.errors import DraftingError
-from radraft.llm.endpoint import Endpoint, Probe, served_model
+from radraft.core.errors import DraftingError, RadraftError
+from radraft.llm.endpoint import HEALTH_S, Endpoint, Probe, served_model
 from radraft.llm.server import ManagedServer
 
 if TYPE_CHECKING:
     from radraft.core.settings import Settings
     from radraft.llm.profiles import Profile
-    from radraft.pipeline.service import LlmState
 
 log = logging.getLogger("radraft.llm.link")
 
@@ -22,10 +23,32 @@ LOOK_S = 2.0
 """Seconds between two looks at vLLM."""
 
 
+class LlmState(StrEnum):
+    """What the service can expect of vLLM."""
+
+    READY = "ready"
+    STARTING = "starting"
+    DOWN = "down"
+    OFF = "off"
+    """The service runs without one."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the last look at vLLM found."""
+
+    state: LlmState
+    endpoint: Endpoint | None = None
+    """None while it does not answer."""
+    problem: RadraftError | None = None
+    """Why it is down."""
+
+
 class LlmLink(threading.Thread):
     """Starts vLLM, or finds the one at `RADRAFT_LLM_URL`, and looks at it until `stop`.
 
-    `state` and `endpoint` answer at once from the last look, so nothing waits on a hung server.
+    What it tells is of the last look and comes at once, so nothing waits on a hung server. The
+    thread outlives every fault of a look: its state would otherwise stay what it was for ever.
     """
 
     def __init__(
@@ -33,32 +56,41 @@ class LlmLink(threading.Thread):
         settings: Settings,
         profile: Profile,
         on_progress: Callable[[str, float], None] | None = None,
+        *,
+        pause_s: float = LOOK_S,
+        patience_s: float = HEALTH_S,
     ) -> None:
+        """`pause_s` lies between two looks; each of a look's questions may take `patience_s`."""
         super().__init__(name="radraft-llm-link", daemon=True)
         self._settings = settings
         self._profile = profile
         self._on_progress = on_progress
+        self._pause_s = pause_s
+        self._patience_s = patience_s
         self._server = None if settings.llm_url else ManagedServer(settings, profile)
         self._stopping = threading.Event()
-        self._state: LlmState = "starting"
-        self._endpoint: Endpoint | None = None
+        self._start_problem: RadraftError | None = None
+        self._last = Look(LlmState.STARTING)
 
     def state(self) -> LlmState:
-        """As it was at the last look."""
-        return self._state
+        """Return what the last look found."""
+        return self._last.state
 
     def endpoint(self) -> Endpoint | None:
-        """Where vLLM answered at the last look; None while it does not."""
-        return self._endpoint
+        """Return where vLLM answered at the last look; None while it does not."""
+        return self._last.endpoint
+
+    def problem(self) -> RadraftError | None:
+        """Return why vLLM was down at the last look; None where it was not."""
+        return self._last.problem
 
     def run(self) -> None:
         """Thread body."""
         if self._server is not None:
             self._start(self._server)
         while not self._stopping.is_set():
-            self._endpoint = self._look()
-            self._state = "ready" if self._endpoint is not None else "down"
-            self._stopping.wait(LOOK_S)
+            self._last = self._look()
+            self._stopping.wait(self._pause_s)
 
     def stop(self) -> None:
         """Stop looking, and the server where it is ours."""
@@ -74,17 +106,39 @@ class LlmLink(threading.Thread):
         try:
             server.start(self._on_progress)
             server.wait_ready(self._on_progress)
-        except DraftingError as error:
+        except RadraftError as error:
             log.error("vLLM did not start: %s", error.code)
+            self._start_problem = error
+        except Exception as error:  # noqa: BLE001 - a dead thread would say "starting" for ever
+            log.error("vLLM did not start: %s", type(error).__name__)
+            self._start_problem = DraftingError("llm_link_broken")
         if not self._stopping.is_set():
             server.watch()
 
-    def _look(self) -> Endpoint | None:
-        if self._server is not None:
-            return self._server.endpoint if self._server.alive() else None
-        url, key = self._settings.llm_url, self._settings.llm_key.get_secret_value()
+    def _look(self) -> Look:
         try:
-            endpoint = Endpoint(url, key, served_model(url, key, self._profile.name))
-        except DraftingError:
-            return None
-        return endpoint if Probe(endpoint).healthy() else None
+            endpoint = self._answering()
+        except RadraftError as error:
+            problem: RadraftError = error
+        except Exception as error:  # noqa: BLE001 - a dead thread would say "ready" for ever
+            # The type only: a message may quote what it choked on.
+            log.error("the look at vLLM failed: %s", type(error).__name__)
+            problem = DraftingError("llm_link_broken")
+        else:
+            self._start_problem = None
+            return Look(LlmState.READY, endpoint)
+        if self._last.problem is None or self._last.problem.code != problem.code:
+            log.warning("vLLM is down: %s", problem.code)
+        return Look(LlmState.DOWN, None, problem)
+
+    def _answering(self) -> Endpoint:
+        """Return where vLLM answers now. RadraftError with the reason where it does not."""
+        if self._server is not None:
+            if not self._server.alive():
+                raise self._start_problem or DraftingError("llm_unreachable")
+            return self._server.endpoint
+        url, key = self._settings.llm_url, self._settings.llm_key.get_secret_value()
+        endpoint = Endpoint(url, key, served_model(url, key, self._profile.name, self._patience_s))
+        if not Probe(endpoint, self._patience_s).healthy():
+            raise DraftingError("llm_unreachable")
+        return endpoint

@@ -5,6 +5,7 @@ A profile is a YAML file, by name from `llm/profiles/` or by path from the hospi
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,6 +17,7 @@ from radraft.core.errors import SettingsError
 from radraft.core.yaml_files import Strict, YamlFolder
 from radraft.llm.checkpoint import starter_hash
 from radraft.llm.pins import Pins, check
+from radraft.llm.weights_hash import folder_hash, former_folder_hash
 from radraft.studies.values import View
 
 READY = YamlFolder(
@@ -29,7 +31,7 @@ READY = YamlFolder(
 
 
 def load_profile(name_or_path: str) -> Profile:
-    """The profile `name_or_path`: a name such as `starter`, or the path of a YAML file.
+    """Return the profile `name_or_path`: a name such as `starter`, or the path of a YAML file.
 
     Raises SettingsError `profile_not_found`, or `profile_invalid` naming the fields to correct.
     """
@@ -37,7 +39,7 @@ def load_profile(name_or_path: str) -> Profile:
 
 
 def names() -> tuple[str, ...]:
-    """Names of the ready profiles."""
+    """Return the names of the ready profiles."""
     return READY.names()
 
 
@@ -54,12 +56,28 @@ class LocalCheckpoint(Strict):
     path: str = Field(min_length=1)
 
 
+COMMIT = re.compile(r"[0-9a-f]{40}")
+"""A commit of a hub's repository. Branches and tags can be moved to other weights."""
+
+
 class HubCheckpoint(Strict):
-    """A checkpoint of a model hub, pinned to one revision."""
+    """A checkpoint of a model hub: of one commit, or of a branch or tag that is not pinned."""
 
     kind: Literal["hub"]
     id: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
     revision: str = Field(min_length=1)
+    """40 hex digits of a commit; a branch or a tag only where `pinned` is false."""
+    pinned: bool = True
+    """False says plainly that the weights may change between two starts. `radraft doctor` and the
+    drafts' `model_id` say so too."""
+
+    @model_validator(mode="after")
+    def _named_plainly(self) -> HubCheckpoint:
+        if self.pinned != bool(COMMIT.fullmatch(self.revision)):
+            raise ValueError(
+                "revision must be a commit of 40 hex digits, or pinned: false must stand beside it"
+            )
+        return self
 
 
 class Covered(Strict):
@@ -160,8 +178,8 @@ class Profile(Strict):
         return self
 
     def covers(self, modality: str, body_part: str, view: View) -> bool:
-        """Whether the model may draft such a study. A body part that was not sent is only covered
-        where the profile lists the empty one."""
+        """Return whether the model may draft such a study. A body part that was not sent is only
+        covered where the profile lists the empty one."""
         wanted = (modality.strip().upper(), body_part.strip().upper(), view)
         return any((c.modality, c.body_part, c.view) == wanted for c in self.covered)
 
@@ -178,36 +196,47 @@ class Profile(Strict):
         # A profile that takes no earlier studies is the same as before there were any to take.
         if not self.priors:
             del content["priors"]
+        # What the revision says already.
+        content["checkpoint"].pop("pinned", None)
         return canonical.sha256({"profile": content, "checkpoint": self.checkpoint_hash})
 
     @property
     def checkpoint_hash(self) -> str | None:
-        """16 hex characters where radraft can tell the weights apart; None for hub revisions."""
+        """16 hex characters where radraft can tell the weights apart by their content; None for a
+        hub's, which it does not read. SettingsError as `weights_hash.folder_hash`."""
         match self.checkpoint:
             case StarterCheckpoint():
                 return starter_hash()
             case LocalCheckpoint(path=path):
-                return _folder_hash(Path(path).expanduser())
+                return folder_hash(Path(path).expanduser())
             case HubCheckpoint():
                 return None
 
     @cached_property
     def model_id(self) -> str:
-        """`Draft.model_id`: the profile's name, with the checkpoint's hash where there is one."""
-        checkpoint = self.checkpoint_hash
-        return f"{self.name}@{checkpoint}" if checkpoint else self.name
+        """`Draft.model_id`: the profile's name and which weights it is: 16 hex characters of their
+        content or of the hub's commit, or `unpinned`."""
+        match self.checkpoint:
+            case HubCheckpoint(pinned=False):
+                return f"{self.name}@unpinned"
+            case HubCheckpoint(revision=commit):
+                return f"{self.name}@{commit[:16]}"
+            case _:
+                return f"{self.name}@{self.checkpoint_hash}"
 
+    def is_base(self, model_id: str) -> bool:
+        """Return whether an adapter whose base is `model_id` was trained on this model.
 
-def _folder_hash(folder: Path) -> str:
-    """Names, sizes and times of a checkpoint's files: cheap, and changes when a weight file does.
-
-    Hashing a 16 GB checkpoint would take a minute at each start.
-    """
-    if not folder.is_dir():
-        raise SettingsError("checkpoint_not_found", path=str(folder))
-    rows = [
-        [item.name, item.stat().st_size, item.stat().st_mtime_ns]
-        for item in sorted(folder.iterdir())
-        if item.is_file()
-    ]
-    return canonical.sha256(rows)[:16]
+        Adapters of before weights were known by content or commit name their base as it was called
+        then: by the profile's name alone for a hub's, by the files' times for a local folder.
+        """
+        if model_id == self.model_id:
+            return True
+        match self.checkpoint:
+            case HubCheckpoint():
+                return model_id == self.name
+            case LocalCheckpoint(path=path):
+                former = former_folder_hash(Path(path).expanduser())
+                return former is not None and model_id == f"{self.name}@{former}"
+            case StarterCheckpoint():
+                return False

@@ -14,7 +14,7 @@ from os import environ
 from subprocess import Popen
 
 from radraft.core import canonical
-from radraft.core.errors import DraftingError
+from radraft.core.errors import DraftingError, RadraftError
 from radraft.core.settings import Settings
 from radraft.llm import launch, process, record
 from radraft.llm.checkpoint import Progress
@@ -256,8 +256,11 @@ class ManagedServer:
                 self._end()
                 self.start()
                 self.wait_ready()
-            except DraftingError as error:
+            except RadraftError as error:
                 log.warning("vLLM did not restart (%s)", error.code)
+            except OSError as error:
+                # A full disk, say: the watch goes on, and so does the next try.
+                log.warning("vLLM did not restart (%s)", type(error).__name__)
             else:
                 break
         return delay

@@ -13,6 +13,7 @@ import httpx
 
 from radraft.core.errors import DraftingError
 from radraft.llm.profiles import Profile
+from radraft.llm.question import ask
 from radraft.llm.server import Endpoint
 from radraft.llm.wire import chat_body
 from radraft.prompts.values import DraftRequest
@@ -21,6 +22,10 @@ from radraft.reports.values import Evidence, Report, Section, Sentence
 SCORED_AT_ONCE = 2
 """Reports. vLLM holds the logits of a whole prompt while it scores one: half a gigabyte for 500
 tokens of Gemma's 262,144 words."""
+
+
+SCORES_BYTES = 64 * 2**20
+"""Largest answer: some hundred bytes for each token of the longest prompt."""
 
 
 @dataclass(frozen=True)
@@ -131,27 +136,25 @@ class Scorer:
         }
         return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
-    async def _post(self, body: bytes) -> dict[str, Any]:
+    async def _post(self, body: bytes) -> Any:
         try:
-            async with asyncio.timeout(self.timeout_s):
-                response = await self.client.post(
-                    f"{self.endpoint.url}/v1/chat/completions",
-                    content=body,
-                    headers=self.endpoint.headers | {"content-type": "application/json"},
-                    timeout=None,
-                )
-        except (TimeoutError, httpx.TimeoutException):
-            raise DraftingError("llm_timeout") from None
-        except httpx.TransportError:
-            raise DraftingError("llm_unreachable") from None
-        if response.status_code != httpx.codes.OK:
-            refused = response.status_code < httpx.codes.INTERNAL_SERVER_ERROR
-            raise DraftingError("llm_refused" if refused else "llm_unreachable")
-        try:
-            answer: dict[str, Any] = response.json()
-        except ValueError:
-            raise DraftingError("llm_bad_format") from None
-        return answer
+            answer = await ask(
+                self.client,
+                "POST",
+                f"{self.endpoint.url}/v1/chat/completions",
+                key=self.endpoint.key,
+                patience_s=self.timeout_s,
+                body=body,
+                most=SCORES_BYTES,
+            )
+            if not answer.good:
+                refused = answer.status < httpx.codes.INTERNAL_SERVER_ERROR
+                raise DraftingError("llm_refused" if refused else "llm_unreachable")
+            return answer.json()
+        except DraftingError as error:
+            # In a draft's words.
+            drafts = {"llm_no_answer": "llm_timeout", "llm_bad_answer": "llm_bad_format"}
+            raise DraftingError(drafts.get(error.code, error.code)) from None
 
 
 def with_support(report: Report, nats: Mapping[tuple[str, str], float]) -> Report:

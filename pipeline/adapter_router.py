@@ -31,7 +31,7 @@ Seen = tuple[tuple[str, int, int, int], ...]
 
 def check_base(adapter: Adapter, profile: Profile) -> None:
     """AdapterError `adapter_other_base` unless the adapter was trained on the profile's model."""
-    if adapter.base != profile.model_id:
+    if not profile.is_base(adapter.base):
         raise AdapterError(
             "adapter_other_base",
             adapter=adapter.adapter_id,

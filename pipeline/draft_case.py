@@ -1,4 +1,4 @@
-"""Drafts one claimed case: whatever comes of it is stored or said, and nothing ends its neighbours."""
+"""Drafts one claimed case: what comes of it is stored or said, and ends none of its neighbours."""
 
 from __future__ import annotations
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from radraft.core import errors
-from radraft.core.errors import FollowupError, NotFound
+from radraft.core.errors import FollowupError, NotFound, RadraftError
+from radraft.llm.link import LlmState
 from radraft.pipeline import late_images
 from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import Choosing
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from radraft.llm.server import Endpoint
     from radraft.store.database import Store
     from radraft.studies.features import FeatureExtractor
-
-LlmState = Literal["ready", "starting", "down", "off"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,8 @@ class ServiceStatus:
     waiting: int
     drafting: int
     failed: int
+    llm_problem: tuple[str, str] | None = None
+    """(zh, en): why vLLM is down."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,11 @@ class Llm:
 
     state: Callable[[], LlmState]
     endpoint: Callable[[], Endpoint | None]
+    problem: Callable[[], RadraftError | None] = lambda: None
+    """Why it is down."""
 
 
-NO_LLM = Llm(state=lambda: "off", endpoint=lambda: None)
+NO_LLM = Llm(state=lambda: LlmState.OFF, endpoint=lambda: None)
 
 
 class Service:
@@ -251,12 +254,14 @@ class Service:
         """State of vLLM and of the queue."""
         with self.store.read() as session:
             counts = cases.counts(session)
+        problem = self._llm.problem()
         return ServiceStatus(
             llm=self._llm.state(),
             model=self.profile.name,
             waiting=counts[cases.CaseState.RECEIVED],
             drafting=counts[cases.CaseState.DRAFTING],
             failed=counts[cases.CaseState.FAILED],
+            llm_problem=(problem.message_zh, problem.message_en) if problem is not None else None,
         )
 
     def _sentence_encoder(self) -> SentenceEncoder:

@@ -66,7 +66,7 @@ def running(
         store,
         settings,
         profile,
-        llm=Llm(state=link.state, endpoint=link.endpoint),
+        llm=Llm(state=link.state, endpoint=link.endpoint, problem=link.problem),
         partial=worker.partial,
         wake=worker.wake,
         load_extractor=load_extractor,

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from radraft.bench.starter_card.values import Figure
 from radraft.eval.bootstrap import RESAMPLES, interval, resample
-from radraft.eval.looks.calibration import auroc
 from radraft.eval.result import rounded
 from radraft.eval.values import Better, FloatArray, IntArray, Measure, Scores
+from radraft.vision_encoder.auroc import auroc
 
 BoolArray = NDArray[np.bool_]
 MEAN = "mean"

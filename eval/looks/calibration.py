@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from radraft.eval.bootstrap import RESAMPLES, SEED, Interval, interval
 from radraft.eval.looks.values import Bin, Calibration, Judged
 from radraft.eval.values import FloatArray
+from radraft.vision_encoder.auroc import auroc
 
 BoolArray = NDArray[np.bool_]
 
@@ -38,17 +39,6 @@ def calibrate(
         auroc_low=bounds.low if bounds else None,
         auroc_high=bounds.high if bounds else None,
     )
-
-
-def auroc(support: FloatArray, right: BoolArray) -> float | None:
-    """Chance that a right sentence has more support than a wrong one, ties counting half (Hanley
-    and McNeil, Radiology 1982). 0.5 says nothing; None where all are right or all wrong."""
-    positive = int(right.sum())
-    negative = len(right) - positive
-    if not positive or not negative:
-        return None
-    ranks = _ranks(support)
-    return float((ranks[right].sum() - positive * (positive + 1) / 2) / (positive * negative))
 
 
 def wilson(right: int, total: int) -> tuple[float, float]:
@@ -97,11 +87,3 @@ def _auroc_interval(
         value = auroc(support[drawn], right[drawn])
         values.append(np.nan if value is None else value)
     return interval(np.array(values))
-
-
-def _ranks(values: FloatArray) -> FloatArray:
-    """Ranks from 1, equal values sharing their mean rank."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    mean: FloatArray = (ends - counts + 1 + ends) / 2
-    return mean[inverse]

@@ -52,7 +52,7 @@ def merge(
     with store.read() as session:
         parts = [adapters.get(session, adapter_id) for adapter_id in adapter_ids]
     for part in parts:
-        if part.base != profile.model_id:
+        if not profile.is_base(part.base):
             raise AdapterError("adapter_merge_bases_differ", adapter=part.adapter_id)
     if len({part.files.get(adapter_files.PROJECTOR) for part in parts}) > 1:
         raise AdapterError("adapter_merge_projectors_differ")

@@ -115,7 +115,7 @@ class _Call:
         with self.store.read() as session:
             serving = adapters.route(session, self.site).serving
             parent = serving if self.start is Start.SERVING else None
-            if parent is not None and parent.base != self.profile.model_id:
+            if parent is not None and not self.profile.is_base(parent.base):
                 raise AdapterError("adapt_base_differs", adapter=parent.adapter_id)
             objects = self.store.objects
             selection = select(session, objects, self.site)

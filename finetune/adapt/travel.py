@@ -179,7 +179,7 @@ def _card(folder: Path) -> dict[str, Any]:
 
 def _fits(folder: Path, manifest: Manifest, profile: Profile) -> None:
     """Over the base that runs here, and nothing but an adapter's tensors."""
-    if manifest.base != profile.model_id:
+    if not profile.is_base(manifest.base):
         raise AdapterError("adapter_import_base", base=manifest.base, running=profile.model_id)
     rank = peft_files.shape(folder).rank
     if rank > profile.vllm.max_lora_rank:

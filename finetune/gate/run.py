@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import httpx
 from sqlalchemy.orm import Session
 
 import radraft
 from radraft.core import canonical
-from radraft.core.errors import AdapterError
+from radraft.core.errors import AdapterError, DraftingError
 from radraft.eval.bootstrap import SEED
 from radraft.eval.cache import metrics_sha
 from radraft.finetune.gate.decide import complete, decide
@@ -24,6 +23,7 @@ from radraft.finetune.gate.measure import measure
 from radraft.llm.adapter import Adapter, Check, GateRecord, GateStage
 from radraft.llm.adapter_lifecycle import Move, transition
 from radraft.llm.endpoint import HEALTH_S
+from radraft.llm.question import ask_and_wait
 from radraft.prompts.templates import load_template
 from radraft.reports.editing import checked_name
 from radraft.reports.training_pair import TrainingPair
@@ -116,7 +116,7 @@ def _facts(session: Session, objects: Objects, profile: Profile, adapter_id: str
 
 def _require(known: _Facts, profile: Profile, held: AdapterLimits) -> None:
     adapter, found = known.adapter, len(known.frozen)
-    if adapter.base != profile.model_id:
+    if not profile.is_base(adapter.base):
         raise AdapterError(
             "gate_base_differs",
             adapter=adapter.adapter_id,
@@ -204,11 +204,11 @@ def _affects(session: Session, profile: Profile, site: str) -> dict[str, Any]:
 
 
 def _engine(endpoint: Endpoint) -> str | None:
-    """vLLM's version; None where it does not say."""
+    """Return vLLM's version; None where it does not say."""
     try:
-        with httpx.Client(trust_env=False, timeout=HEALTH_S) as client:
-            return str(
-                client.get(f"{endpoint.url}/version", headers=endpoint.headers).json()["version"]
-            )
-    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        answer = ask_and_wait(
+            "GET", f"{endpoint.url}/version", key=endpoint.key, patience_s=HEALTH_S
+        )
+        return str(answer.json()["version"])
+    except (DraftingError, KeyError, TypeError):
         return None

@@ -1,4 +1,4 @@
-"""Every command of `radraft`, given what is not there or is not what it should be, ends in a code."""
+"""Every command, given what is not there or not what it should be, ends in a code."""
 
 from __future__ import annotations
 

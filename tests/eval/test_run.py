@@ -9,8 +9,8 @@ import pytest
 
 from radraft.core.errors import EvalError
 from radraft.eval.cache import Cache
-from radraft.eval.report.markdown import markdown
-from radraft.eval.result import Result, Support, Value, read_result
+from radraft.eval.report.markdown import markdown, tables
+from radraft.eval.result import Drafting, Result, Support, Value, read_result
 from radraft.eval.run import Outcome, check_out, evaluate, text_of
 from radraft.eval.score import NOTHING, Scorer
 from radraft.eval.values import Drafted, EvalSet, SetCard, SetItem

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from radraft.core.settings import Settings
+from radraft.llm.link import LlmState
 from radraft.llm.profiles import load_profile
 from radraft.llm.server import Endpoint
 from radraft.pipeline.adapter_router import Router
@@ -92,7 +93,7 @@ def test_the_worker_drafts_all_demo_studies(starter_endpoint: Endpoint, tmp_path
         slots=profile.vllm.max_num_seqs,
         timeout_s=settings.draft_timeout_s,
     )
-    llm = Llm(state=lambda: "ready", endpoint=lambda: starter_endpoint)
+    llm = Llm(state=lambda: LlmState.READY, endpoint=lambda: starter_endpoint)
     service = Service(store, settings, profile, llm=llm, partial=worker.partial, wake=worker.wake)
     taken = service.ingest(DEMO)
     assert not taken.rejections

@@ -257,3 +257,29 @@ def test_a_study_outside_the_profile() -> None:
     assert made.report == skeleton("c-1")
     assert made.error_code == "study_not_covered"
     assert made.request_sha is None
+
+
+def test_events_are_read_whole_wherever_the_connection_cuts_them() -> None:
+    whole = b"".join(answer(report_text(REPORT)))
+    expected = only_draft(collect(streaming([whole]))).report
+    assert expected.findings
+    for size in (1, 2, 3, 7, 64):
+        cut: list[Any] = [whole[at : at + size] for at in range(0, len(whole), size)]
+        assert only_draft(collect(streaming(cut))).report == expected
+    windows = whole.replace(b"\n", b"\r\n")
+    assert only_draft(collect(streaming([windows]))).report == expected
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"data: " + b"[" * 100_000 + b"\n\n",
+        event({"choices": [{"delta": {"content": 7}}]}),
+        event({"choices": [{"delta": {"content": ["x"]}}]}),
+        event({"choices": 7}),
+        b"data: " + b"x" * (2**20 + 1),
+    ],
+    ids=["deep", "a number", "a list", "no choices", "without end"],
+)
+def test_an_event_that_is_none_ends_the_draft_with_its_code(odd: bytes) -> None:
+    assert only_draft(collect(streaming([odd]))).error_code == "llm_bad_format"

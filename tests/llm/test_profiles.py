@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from radraft.core import canonical
 from radraft.core.errors import DraftingError, SettingsError
 from radraft.llm import profiles
 from radraft.llm.checkpoint import starter_hash
 from radraft.llm.pins import Pins
-from radraft.llm.profiles import load_profile, names
+from radraft.llm.profiles import COMMIT as COMMIT_FORM, HubCheckpoint, load_profile, names
 from radraft.studies.values import View
 
 PROFILE = """
@@ -25,6 +26,17 @@ notice: {zh: 仅供研究。, en: Research use only.}
 """
 
 
+LOCAL = "{kind: path, path: PATH}"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+PINNED = f"{{kind: hub, id: some/model, revision: {COMMIT}}}"
+BAD_HUBS = (
+    "{kind: hub, id: some/model, revision: main}",
+    "{kind: hub, id: some/model, revision: v1.0}",
+    PINNED.replace(COMMIT, COMMIT[:12]),
+    PINNED.replace(COMMIT, COMMIT.upper()),
+    PINNED.replace("}", ", pinned: false}"),
+)
+"""Neither a commit nor plainly said to be none, or both."""
 PINS = "{" + ", ".join(f"{name}: {'f' * 64}" for name in Pins.model_fields) + "}"
 
 
@@ -76,6 +88,7 @@ def test_an_empty_body_part_is_covered_only_where_listed(tmp_path: Path) -> None
         ("view: frontal", "view: sideways", "covers.0.view"),
         ("context_tokens: 4096", "context_tokens: 1000", "file"),
         ("kind: path", "kind: hub", "checkpoint.hub"),
+        *((LOCAL, hub, "checkpoint.hub (revision must be a commit") for hub in BAD_HUBS),
         ("name: mine", "name: [", "file"),
         ("answers: written", f"answers: written\nweights: {PINS}", "file"),
         ("answers: written", "answers: written\nweights: {encoder: abc}", "weights.encoder"),
@@ -111,7 +124,7 @@ def test_unknown_profile_lists_the_known() -> None:
 
 def test_model_id_tells_checkpoints_apart(tmp_path: Path) -> None:
     assert load_profile("starter").model_id == f"starter@{starter_hash()}"
-    assert load_profile("medgemma-4b-it").model_id == "medgemma-4b-it"
+    assert load_profile("medgemma-4b-it").model_id == "medgemma-4b-it@unpinned"
     path = write(tmp_path)
     profile = load_profile(path)
     before = (profile.model_id, profile.profile_hash)
@@ -148,3 +161,39 @@ def test_a_missing_checkpoint_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         _ = load_profile(path).model_id
     assert caught.value.code == "checkpoint_not_found"
+
+
+def test_no_ready_profile_calls_a_branch_pinned() -> None:
+    for name in names():
+        checkpoint = load_profile(name).checkpoint
+        if isinstance(checkpoint, HubCheckpoint):
+            assert checkpoint.pinned == bool(COMMIT_FORM.fullmatch(checkpoint.revision))
+            assert load_profile(name).model_id.endswith("@unpinned") != checkpoint.pinned
+
+
+def test_a_pinned_hub_model_is_known_by_its_commit(tmp_path: Path) -> None:
+    profile = load_profile(write(tmp_path, PROFILE.replace(LOCAL, PINNED)))
+    assert profile.model_id == f"mine@{COMMIT[:16]}"
+    other = PINNED.replace(COMMIT, COMMIT[::-1])
+    again = load_profile(write(tmp_path, PROFILE.replace(LOCAL, other)))
+    assert again.model_id != profile.model_id
+    assert again.profile_hash != profile.profile_hash
+
+
+def test_adapters_of_before_are_still_of_the_same_base(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    weights = tmp_path / "weights"
+    (weights / "model.safetensors").write_bytes(b"weights")
+    # Names, sizes and times: how a local folder was known.
+    at = (weights / "model.safetensors").stat()
+    former = canonical.sha256([["model.safetensors", at.st_size, at.st_mtime_ns]])[:16]
+    profile = load_profile(path)
+    assert profile.is_base(profile.model_id)
+    assert profile.is_base(f"mine@{former}")
+    assert not profile.is_base("mine")
+    (weights / "model.safetensors").write_bytes(b"others!")
+    assert not load_profile(path).is_base(f"mine@{former}")
+    hub = load_profile("medgemma-4b-it")
+    assert hub.is_base("medgemma-4b-it") and hub.is_base("medgemma-4b-it@unpinned")
+    assert not hub.is_base("qwen3-vl-8b-instruct")
+    assert not load_profile("starter").is_base("starter")

@@ -39,7 +39,12 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 def asked(handler: Handler, ask: Callable[[Scorer], Coroutine[Any, Any, Any]]) -> Any:
     async def run() -> Any:
-        async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as client:
+        # As a connection gives it: piece by piece, not read beforehand.
+        def streamed(request: httpx.Request) -> httpx.Response:
+            whole = handler(request)
+            return httpx.Response(whole.status_code, stream=httpx.ByteStream(whole.content))
+
+        async with httpx.AsyncClient(transport=httpx.MockTransport(streamed)) as client:
             return await ask(Scorer(PROFILE, ENDPOINT, client, 60.0))
 
     return asyncio.run(run())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from radraft.eval.looks.calibration import auroc
+from radraft.vision_encoder.auroc import auroc
 from radraft.vision_encoder.config import EncoderConfig
 from radraft.vision_encoder.train.batches import normalised
 from radraft.vision_encoder.train.data import Images

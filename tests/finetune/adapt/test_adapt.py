@@ -256,7 +256,10 @@ def test_another_run_in_the_folder_is_refused(
 @pytest.mark.parametrize(
     "change",
     [
-        {"checkpoint": HubCheckpoint(kind="hub", id="a/b", revision="c"), "image_way": "pixels"},
+        {
+            "checkpoint": HubCheckpoint(kind="hub", id="a/b", revision="c", pinned=False),
+            "image_way": "pixels",
+        },
         {"checkpoint": LocalCheckpoint(kind="path", path="/nowhere")},
     ],
 )
