@@ -64,7 +64,7 @@ def open_store(settings: Settings, *, accept_missing_triggers: bool = False) -> 
             site_secret.keep(folder)
         store = Store(writing, reading, objects, secret)
     except StorageError as error:
-        raise SettingsError(error.code, **error.details) from None
+        raise SettingsError(error.code, file=None, **error.details) from None
     except DBAPIError as error:
         # What radraft asks at an opening is refused only by a schema that is not its own.
         log.error("the database has another schema (%s)", faults.technical(error))

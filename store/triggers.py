@@ -47,7 +47,7 @@ def postgresql_function() -> str:
 
 def _sqlite(table: str, keys: Sequence[Sequence[str]]) -> dict[str, tuple[str, ...]]:
     refusal = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-    made = {
+    made: dict[str, tuple[str, ...]] = {
         f"{table}_no_{verb.lower()}": (
             f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} {refusal}",
         )
@@ -65,7 +65,7 @@ def _sqlite(table: str, keys: Sequence[Sequence[str]]) -> dict[str, tuple[str, .
 
 
 def _postgresql(table: str) -> dict[str, tuple[str, ...]]:
-    made = {}
+    made: dict[str, tuple[str, ...]] = {}
     for verbs, rows in (("UPDATE OR DELETE", True), ("TRUNCATE", False)):
         name = f"{table}_append_only_{'rows' if rows else 'all'}"
         made[name] = (

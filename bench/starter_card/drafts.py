@@ -17,10 +17,10 @@ from radraft.bench.starter_card.values import System, groups, system
 from radraft.core import canonical
 from radraft.eval.bootstrap import RESAMPLES
 from radraft.eval.clinical.agreement import score_agreement
-from radraft.eval.draft_set import NOT_COVERED, PASSING, Model, draft_set
+from radraft.eval.draft_set import PASSING, Model, draft_set
 from radraft.eval.looks.calibration import wilson
 from radraft.eval.result import rounded
-from radraft.eval.values import Drafted, IntArray, Scores
+from radraft.eval.values import NOT_COVERED, Drafted, IntArray, Scores
 from radraft.finetune.starter.compose import bank
 from radraft.reports.findings.extract import claims_prior
 

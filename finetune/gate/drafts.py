@@ -12,12 +12,12 @@ import httpx
 
 from radraft.core import canonical
 from radraft.core.errors import DraftingError, EvalError
-from radraft.eval.draft_set import AT_ONCE, NOT_COVERED, PASSING, drafted
+from radraft.eval.draft_set import AT_ONCE, PASSING, drafted
 from radraft.eval.looks import perturb
 from radraft.eval.looks.donors import Candidate, donors
 from radraft.eval.looks.intake import read_json, write_json
 from radraft.eval.looks.values import Change, Perturbation
-from radraft.eval.values import Drafted
+from radraft.eval.values import NOT_COVERED, Drafted
 from radraft.finetune.gate.limits import AdapterLimits
 from radraft.pipeline import adapter_router, draft as line
 from radraft.reports import codec

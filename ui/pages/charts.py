@@ -202,7 +202,8 @@ def curves(
             for x, _, low, high in curve.points:
                 if low is not None and high is not None:
                     axes.vlines(x, low, high, color=curve.colour, lw=2, alpha=0.55)
-            places, values = ([point[axis] for point in curve.points] for axis in (0, 1))
+            places = [point[0] for point in curve.points]
+            values = [point[1] for point in curve.points]
             axes.plot(
                 places, values, curve.style, color=curve.colour, ms=5, lw=1, label=curve.label
             )
