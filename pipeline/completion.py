@@ -16,8 +16,9 @@ from radraft.core.locks import alone
 from radraft.exchange.incoming_files import link
 from radraft.pipeline.inbox import Inbox
 from radraft.pipeline.ingest import LATER, IngestResult
-from radraft.store import arrivals
+from radraft.store import arrivals, late_images
 from radraft.store.database import Store
+from radraft.studies.one_patient import PATIENTS_DIFFER
 
 _LOG = logging.getLogger("radraft.intake")
 
@@ -101,6 +102,7 @@ class Completion:
                 return 0
             result = self._take_in(Path(folder), site)
             verdicts = _verdicts(result, named, Path(folder))
+        self._note_strangers(result, arrived[0].study_uid)
         self._inbox.take([one for one in named.values() if one.file not in verdicts])
         by_code: dict[str, list[arrivals.Arrival]] = defaultdict(list)
         for one in named.values():
@@ -110,6 +112,16 @@ class Completion:
             self._inbox.refuse(refused, code)
             _LOG.warning("%d objects refused: %s", len(refused), code)
         return len(result.cases)
+
+    def _note_strangers(self, result: IngestResult, study_uid: str) -> None:
+        """Have readers told that other files of the study are in quarantine: a study of which some
+        were corrected and sent again may lack the rest."""
+        with self._store.read() as session:
+            strangers = arrivals.has_refused(session, study_uid, PATIENTS_DIFFER)
+        if strangers:
+            with self._store.begin() as session:
+                for case_id in (*result.cases, *result.known):
+                    late_images.note(session, case_id, late_images.PATIENTS_DIFFER)
 
     def _gather(
         self, arrived: Sequence[arrivals.Arrival], folder: Path

@@ -13,10 +13,11 @@ from radraft.core.errors import StudyRejected
 from radraft.studies import _sop
 from radraft.studies._child import Worker, WorkerLost
 from radraft.studies._files import Found, Refusal, walk
-from radraft.studies._group import group
+from radraft.studies._group import group, mixed_studies
 from radraft.studies._limits import CHECK_SECONDS
 from radraft.studies.choose.frames import key_image
 from radraft.studies.decode import Frame, as_frame
+from radraft.studies.one_patient import PATIENTS_DIFFER
 from radraft.studies.values import KeyImages, Study
 
 if TYPE_CHECKING:
@@ -45,12 +46,13 @@ class FileCheck:
     """From opening the file to the decoded frame."""
 
 
-@dataclass
-class _Seen:
-    """What earlier files of the same path were."""
+@dataclass(frozen=True)
+class _HeaderCheck:
+    """What reading a file's header gave."""
 
-    instances: set[str] = field(default_factory=set)
-    patients: dict[str, str] = field(default_factory=dict)
+    file: Found
+    header: dict[str, Any]
+    seconds: float
 
 
 class Checker:
@@ -86,51 +88,76 @@ class Checker:
         self._worker.start()
 
     def files(self, path: Path, work_dir: Path) -> Iterator[FileCheck]:
-        """Every file of `path` (a file, a folder, a zip or a DICOMDIR), in a fixed order."""
-        seen = _Seen()
+        """Check every file of `path` (a file, a folder, a zip or a DICOMDIR), in a fixed order.
+
+        All headers are read before the first image: whether a file is of the same patient as the
+        rest of its study, only all of them tell.
+        """
         self._worker.start()
-        for item in walk(path, work_dir, self._worker):
+        items = [
+            item if isinstance(item, Refusal) else self._header(item)
+            for item in walk(path, work_dir, self._worker)
+        ]
+        headers = [item.header for item in items if isinstance(item, _HeaderCheck)]
+        mixed = mixed_studies(header for header in headers if "study_uid" in header)
+        instances: set[str] = set()
+        for item in items:
             if isinstance(item, Refusal):
                 yield FileCheck(item.shown, item.code, item.details)
             else:
-                yield self._file(item, seen)
+                yield self._file(item, mixed, instances)
 
-    def _file(self, found: Found, seen: _Seen) -> FileCheck:
+    def _header(self, found: Found) -> _HeaderCheck:
         self._worker.start()
         begun = time.monotonic()
-        answer, _ = self._ask("header", begun, found)
-        checked = FileCheck(found.shown)
-        if "directory" in answer or "marks" in answer:
-            # Not images, but as they should be.
-            checked = replace(checked, study_uid=answer.get("study_uid", ""))
-        elif "code" in answer:
-            checked = _refused(checked, answer)
-        else:
-            checked = self._image(found, answer, seen, begun)
-        return replace(checked, seconds=time.monotonic() - begun)
+        answer, _ = self._ask("header", self._seconds, found)
+        return _HeaderCheck(found, answer, time.monotonic() - begun)
 
-    def _image(self, found: Found, header: dict[str, Any], seen: _Seen, begun: float) -> FileCheck:
-        checked = _described(found, header)
+    def _file(self, read: _HeaderCheck, mixed: frozenset[str], instances: set[str]) -> FileCheck:
+        self._worker.start()
+        begun = time.monotonic()
+        checked = FileCheck(read.file.shown)
+        if "directory" in read.header:
+            # Not an image, but as it should be.
+            pass
+        elif "marks" in read.header:
+            uid = read.header["study_uid"]
+            checked = replace(
+                checked, study_uid=uid, code=PATIENTS_DIFFER if uid in mixed else None
+            )
+        elif "code" in read.header:
+            checked = _refused(checked, read.header)
+        else:
+            checked = self._image(read, mixed, instances)
+        return replace(checked, seconds=read.seconds + time.monotonic() - begun)
+
+    def _image(self, read: _HeaderCheck, mixed: frozenset[str], instances: set[str]) -> FileCheck:
+        header = read.header
+        checked = _described(read.file, header)
         number = header["frames"] // 2
-        answer, blob = self._ask("render", begun, found, frame=number)
+        left = max(0.0, self._seconds - read.seconds)
+        answer, blob = self._ask("render", left, read.file, frame=number)
         if "code" in answer:
             return _refused(checked, answer)
         try:
             frame = as_frame(answer, blob)
         except StudyRejected as error:
             return replace(checked, code=error.code)
-        known = _conflict(header, seen)
-        if known or self._judge is None:
-            return replace(checked, code=known)
-        (study,), _ = group([(found, header)])
+        if header["study_uid"] in mixed:
+            return replace(checked, code=PATIENTS_DIFFER)
+        if header["sop_instance_uid"] in instances:
+            return replace(checked, code="duplicate_instance")
+        instances.add(header["sop_instance_uid"])
+        if self._judge is None:
+            return checked
+        (study,) = group([(read.file, header)]).studies
         return replace(checked, quality=self._judge(study, frame, number))
 
     def _ask(
-        self, op: str, begun: float, found: Found, **more: Any
+        self, op: str, seconds: float, found: Found, **more: Any
     ) -> tuple[dict[str, Any], bytes]:
-        left = max(0.0, self._seconds - (time.monotonic() - begun))
         try:
-            return self._worker.call(op, seconds=left, path=str(found.path), **more)
+            return self._worker.call(op, seconds=seconds, path=str(found.path), **more)
         except WorkerLost as lost:
             late = lost.reason == "timeout"
             if op == "header":
@@ -152,17 +179,6 @@ def _described(found: Found, header: dict[str, Any]) -> FileCheck:
         view=_sop.view_kind(header["view_position"]) if drawn else "none",
         study_uid=header["study_uid"],
     )
-
-
-def _conflict(header: dict[str, Any], seen: _Seen) -> str | None:
-    """Why a readable file would not be taken in with the others of its path (`_group.group`)."""
-    if header["sop_instance_uid"] in seen.instances:
-        return "duplicate_instance"
-    patient = seen.patients.setdefault(header["study_uid"], header["patient_id"])
-    if patient and header["patient_id"] and patient != header["patient_id"]:
-        return "patient_mismatch"
-    seen.instances.add(header["sop_instance_uid"])
-    return None
 
 
 def file_judge(extractor: FeatureExtractor | None = None) -> Judge:

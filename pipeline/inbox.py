@@ -25,6 +25,7 @@ from radraft.exchange.incoming_files import link
 from radraft.exchange.values import Clock, Incoming, KeepOutcome
 from radraft.pipeline._group_commit import GroupCommit
 from radraft.store import arrivals
+from radraft.studies.one_patient import PATIENTS_DIFFER
 
 if TYPE_CHECKING:
     from radraft.store.database import Store
@@ -132,7 +133,12 @@ class Inbox:
         _sync_folder(self.waiting)
         with self._store.begin() as session:
             added = arrivals.add(session, batch)
-        return [one.file in added for one in batch]
+            known = [arrival for arrival in batch if arrival.file not in added]
+            # A study whose patient was corrected is sent again, with files that were right before.
+            again = arrivals.send_again(session, known, PATIENTS_DIFFER)
+        for file in again.values():
+            (self.quarantine / file).unlink(missing_ok=True)
+        return [arrival.file in added or arrival.file in again for arrival in batch]
 
     def _forget(self, path: Path) -> None:
         """Remove a file whose commit failed, unless it was committed all the same (a connection may

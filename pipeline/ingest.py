@@ -18,6 +18,7 @@ from radraft.store import cases, images, late_images, originals, priors, quality
 from radraft.studies.choose.frames import cleaned
 from radraft.studies.deidentify import deidentify
 from radraft.studies.key_images import key_images
+from radraft.studies.one_patient import PATIENTS_DIFFER
 from radraft.studies.quality.check import check
 from radraft.studies.quality.judge import judge
 from radraft.studies.quality.values import StudyQuality
@@ -37,9 +38,12 @@ BEING_DRAFTED = "study_being_drafted"
 LATER = frozenset({BEING_DRAFTED})
 """Refusals that pass by themselves: the same files can be taken in later."""
 UNCOUNTED = frozenset(
-    {"duplicate_instance", "file_not_found", "link_leaves_folder", "no_files", "not_dicom"}
+    {
+        *("duplicate_instance", "file_not_found", "link_leaves_folder", "no_files", "not_dicom"),
+        PATIENTS_DIFFER,
+    }
 )
-"""Refusals that say nothing about a site's images."""
+"""Refusals of single files that say nothing about a site's images, or are counted by the study."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,10 @@ def ingest(
         result = read(path, Path(work_dir))
         rejections = list(result.rejections)
         intake.count(*(one.code for one in rejections if one.code not in UNCOUNTED))
+        for mixed in result.mixed:
+            # Once for the study, not for each of its files.
+            intake.count(PATIENTS_DIFFER, study=mixed)
+            refused.extend((instance.path, PATIENTS_DIFFER) for instance in mixed.instances)
         for done, study in enumerate(result.studies, start=1):
             files = [instance.path for instance in study.instances]
             try:
@@ -197,8 +205,11 @@ class _StudyIntake:
         store = self.store
         with store.read() as session:
             before = late_images.held(session, case_id)
+            patient = cases.identity(session, case_id).patient
         folder = Path(tempfile.mkdtemp(prefix="late-", dir=work_dir))
-        joined = join_originals(study, before.original_keys, store.objects, folder)
+        joined = join_originals(study, patient, before.original_keys, store.objects, folder)
+        if joined.patients_differ:
+            self._refuse_strangers(study, case_id)
         added = _AddedImages(case_id, False, joined.rejections, joined.refused)
         if not joined.new:
             return added
@@ -221,6 +232,12 @@ class _StudyIntake:
             late_images.renew(session, prepared.checked, prepared.deid, in_order)
             self._record(session, prepared)
         return replace(added, drafted_anew=True)
+
+    def _refuse_strangers(self, study: Study, case_id: str) -> None:
+        """Count images of another patient that came for a case, and have its readers told."""
+        self.count(PATIENTS_DIFFER, study=study)
+        with self.store.begin() as session:
+            late_images.note(session, case_id, late_images.PATIENTS_DIFFER)
 
     def _prepare(self, study: Study) -> _PreparedStudy:
         """Do everything about a study that needs no transaction; key images are stored."""

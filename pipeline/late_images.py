@@ -10,8 +10,9 @@ from radraft.core.errors import NotFound, message
 from radraft.exchange.incoming_files import data_set_sha256, link
 from radraft.reports import check
 from radraft.store import late_images
+from radraft.studies.one_patient import PATIENTS_DIFFER, contradict
 from radraft.studies.read import read
-from radraft.studies.values import Instance, Rejection, Study
+from radraft.studies.values import Instance, Patient, Rejection, Study
 
 if TYPE_CHECKING:
     from radraft.store.objects import Objects
@@ -33,13 +34,19 @@ class JoinedStudy:
     refused: tuple[tuple[Path, str], ...] = field(repr=False)
     """Files that were sent and are not of `study`, each with its code."""
 
+    @property
+    def patients_differ(self) -> bool:
+        """Return whether what was sent names another patient than the case."""
+        return any(code == PATIENTS_DIFFER for _, code in self.refused)
+
 
 def join_originals(
-    study: Study, keys: tuple[str, ...], objects: Objects, folder: Path
+    study: Study, patient: Patient, keys: tuple[str, ...], objects: Objects, folder: Path
 ) -> JoinedStudy:
     """Return `study` together with the originals under `keys`, read as one folder.
 
-    So duplicates and files of another patient are refused as everywhere. `folder` must be empty.
+    So duplicates and files of another patient are refused as everywhere; `patient` is whom the case
+    is of, also where originals are gone. `folder` must be empty.
     """
     known, originals = set(), {}
     for number, key in enumerate(keys):
@@ -61,6 +68,10 @@ def join_originals(
     result = read(folder, folder)
     joined = next((other for other in result.studies if other.study_uid == study.study_uid), None)
     rejections = [rejection for rejection in result.rejections if Path(rejection.file) in sent]
+    if joined is not None and contradict(joined.patient, patient):
+        joined = None
+        zh, en = message(PATIENTS_DIFFER, {})
+        rejections = [Rejection(str(path), PATIENTS_DIFFER, zh, en) for path in sent]
     return JoinedStudy(
         study=joined or study,
         new=tuple(image for image in joined.instances if image.path in sent) if joined else (),
@@ -73,8 +84,8 @@ def join_originals(
 
 
 def issues(case: Case) -> tuple[check.Issue, ...]:
-    """Return what a reader must know of images that came after the report was begun."""
-    if late_images.LATE not in case.issues:
-        return ()
-    zh, en = message(late_images.LATE, {})
-    return (check.Issue(late_images.LATE, check.Severity.WARN, None, None, zh, en),)
+    """Return what a reader must know of images that came later and are not in the draft."""
+    codes = [code for code in late_images.NOTES if code in case.issues]
+    return tuple(
+        check.Issue(code, check.Severity.WARN, None, None, *message(code, {})) for code in codes
+    )

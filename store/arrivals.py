@@ -15,7 +15,7 @@ from radraft.store.tables import ArrivalRow
 
 
 class ArrivalState(StrEnum):
-    """waiting -> taken or refused; both are final."""
+    """waiting -> taken, or refused; what was refused may be sent again."""
 
     WAITING = "waiting"
     """Its bytes are in the inbox."""
@@ -30,11 +30,13 @@ class Move(StrEnum):
 
     TAKE = "take"
     REFUSE = "refuse"
+    SEND_AGAIN = "send_again"
 
 
 TRANSITIONS: dict[tuple[ArrivalState, Move], ArrivalState] = {
     (ArrivalState.WAITING, Move.TAKE): ArrivalState.TAKEN,
     (ArrivalState.WAITING, Move.REFUSE): ArrivalState.REFUSED,
+    (ArrivalState.REFUSED, Move.SEND_AGAIN): ArrivalState.WAITING,
 }
 
 
@@ -85,6 +87,44 @@ def add(session: Session, new: Sequence[NewArrival]) -> frozenset[str]:
         return frozenset()
     added = insert_all_new(session, ArrivalRow, [_values(one) for one in new])
     return frozenset(row.file for row in added)
+
+
+def send_again(session: Session, new: Sequence[NewArrival], code: str) -> dict[str, str]:
+    """Have objects that were refused with `code` wait anew, as they were sent now.
+
+    Returns the file of each as it was sent now -> the file in quarantine that nothing names any
+    more.
+    """
+    replaced = {}
+    for arrival in new:
+        row = session.scalar(
+            select(ArrivalRow)
+            .where(
+                ArrivalRow.sop_uid == storable(arrival.sop_uid),
+                ArrivalRow.sha256 == arrival.sha256,
+                ArrivalRow.state == ArrivalState.REFUSED.value,
+                ArrivalRow.code == code,
+            )
+            .with_for_update()
+        )
+        if row is not None:
+            replaced[arrival.file] = row.file
+            row.state = TRANSITIONS[ArrivalState.REFUSED, Move.SEND_AGAIN].value
+            row.file, row.code = arrival.file, None
+            row.source, row.site = storable(arrival.source), arrival.site
+            row.received_at = arrival.received_at
+    session.flush()
+    return replaced
+
+
+def has_refused(session: Session, study_uid: str, code: str) -> bool:
+    """Return whether objects of a study are in quarantine for `code`."""
+    query = select(ArrivalRow.arrival_id).where(
+        ArrivalRow.state == ArrivalState.REFUSED.value,
+        ArrivalRow.study_uid == study_uid,
+        ArrivalRow.code == code,
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def _values(new: NewArrival) -> dict[str, object]:

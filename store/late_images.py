@@ -24,6 +24,10 @@ from radraft.studies.values import CheckedStudy, DeidStudy, Study
 
 LATE = "late_images"
 """Issue of a case whose report was begun before all of its images were there."""
+PATIENTS_DIFFER = "late_patients_differ"
+"""Issue of a case for which images came that name another patient; they are not with it."""
+NOTES = (LATE, PATIENTS_DIFFER)
+"""What a reader is told, in this order."""
 
 
 class Stage(StrEnum):
@@ -70,13 +74,18 @@ def keep(session: Session, study: Study, deid: DeidStudy, original_keys: tuple[s
 
     `original_keys`: of all instances of the study, in their order.
     """
-    case = session.get_one(CaseRow, deid.case_id)
-    if LATE not in case.issues:
-        case.issues = (*case.issues, LATE)
+    note(session, deid.case_id, LATE)
     who = session.get_one(StudyIdentityRow, deid.case_id)
     who.original_keys = _all_keys(original_keys, who)
     session.execute(delete(StudyInstanceRow).where(StudyInstanceRow.case_id == deid.case_id))
     instances.add(session, study, deid, original_keys)
+
+
+def note(session: Session, case_id: str, issue: str) -> None:
+    """Have the case's readers told of `issue`, one of `NOTES`."""
+    case = session.get_one(CaseRow, case_id, with_for_update=True)
+    if issue not in case.issues:
+        case.issues = (*case.issues, issue)
 
 
 def renew(
@@ -90,7 +99,8 @@ def renew(
     case.patient_ref = deid.patient_ref
     case.modality, case.body_part = storable(deid.modality), storable(deid.body_part)
     case.view, case.age_band, case.sex = deid.view.value, deid.age_band, storable(deid.sex)
-    case.history, case.issues = storable(deid.history), checked.issues
+    case.history = storable(deid.history)
+    case.issues = (*checked.issues, *(code for code in case.issues if code == PATIENTS_DIFFER))
     case.state = CaseState.RECEIVED.value
     who = session.get_one(StudyIdentityRow, deid.case_id)
     keys = _all_keys(original_keys, who)

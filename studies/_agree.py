@@ -65,11 +65,15 @@ def agreements(a: Person, b: Person) -> tuple[Reason, ...]:
 
 
 def usable_number(number: str) -> bool:
-    """Whether a Patient ID can name one patient: 0, 99999, UNKNOWN and the like cannot."""
-    plain = plain_number(number)
-    if plain.casefold() in _NO_NUMBER or not any(map(str.isalnum, plain)):
-        return False
+    """Return whether a Patient ID can name one patient among all: 0, 99999 and the like cannot."""
+    plain = known_number(number)
     return len(plain) >= 2 and len(set(plain)) > 1 and plain not in "0123456789"
+
+
+def known_number(number: str) -> str:
+    """Return a Patient ID in its plain form, empty where it is a word for none (UNKNOWN)."""
+    plain = plain_number(number)
+    return plain if plain.casefold() not in _NO_NUMBER and any(map(str.isalnum, plain)) else ""
 
 
 _NAMED = frozenset({Reason.NAME_SAME, Reason.NAME_SOUND, Reason.NAME_HOMOPHONE})

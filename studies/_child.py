@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
@@ -120,10 +121,12 @@ class Worker:
     def _receive(process: subprocess.Popen[bytes], length: int, deadline: float) -> bytes:
         assert process.stdout is not None
         descriptor = process.stdout.fileno()
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
         received = bytearray()
         while len(received) < length:
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+            if left <= 0 or not poll.poll(math.ceil(left * 1000)):
                 raise TimeoutError
             chunk = os.read(descriptor, min(_CHUNK, length - len(received)))
             if not chunk:

@@ -3,37 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any
 
 from radraft.studies._files import Found, Refusal
+from radraft.studies.one_patient import PATIENTS_DIFFER, name_two_patients
 from radraft.studies.values import Instance, Patient, Study, Technique
 
 _Header = dict[str, Any]
 
 
-def group(
-    headers: Iterable[tuple[Found, _Header]],
-) -> tuple[tuple[Study, ...], list[Refusal]]:
-    """Studies in the order of their first file, and the files that fit into none.
+_NOBODY = Patient("", "", None, "")
 
-    A study is one patient's: a file with another Patient ID than the first one's is refused.
+
+@dataclass(frozen=True)
+class GroupedFiles:
+    """Files by the study that they are of."""
+
+    studies: tuple[Study, ...]
+    """In the order of their first file."""
+    mixed: tuple[Study, ...]
+    """Studies whose files name more than one patient, without identity."""
+    selections: tuple[tuple[Found, _Header], ...]
+    """Those that belong to no mixed study."""
+    refusals: list[Refusal]
+    """Every file that is in none of `studies`."""
+
+
+def group(
+    headers: Iterable[tuple[Found, _Header]], selections: Iterable[tuple[Found, _Header]] = ()
+) -> GroupedFiles:
+    """Put image files together to studies.
+
+    A study is one patient's: where any two of its files (Key Object Selections, too) name different
+    patients, nobody can tell whose it is, and all of them are refused.
     """
-    studies: dict[str, list[tuple[Found, _Header]]] = {}
+    images, marking = list(headers), list(selections)
+    mixed = mixed_studies(header for _, header in (*images, *marking))
+    members: dict[str, list[tuple[Found, _Header]]] = {}
+    strangers: dict[str, list[tuple[Found, _Header]]] = {}
     seen: set[str] = set()
-    refused = []
-    for found, header in headers:
-        members = studies.setdefault(header["study_uid"], [])
-        first = members[0][1]["patient_id"] if members else header["patient_id"]
-        if header["sop_instance_uid"] in seen:
-            refused.append(Refusal(found.shown, "duplicate_instance"))
-        elif first and header["patient_id"] and first != header["patient_id"]:
-            refused.append(Refusal(found.shown, "patient_mismatch"))
+    refusals = []
+    for found, header in images:
+        if header["study_uid"] in mixed:
+            strangers.setdefault(header["study_uid"], []).append((found, header))
+            refusals.append(Refusal(found.shown, PATIENTS_DIFFER))
+        elif header["sop_instance_uid"] in seen:
+            refusals.append(Refusal(found.shown, "duplicate_instance"))
         else:
             seen.add(header["sop_instance_uid"])
-            members.append((found, header))
-    return tuple(_study(members) for members in studies.values() if members), refused
+            members.setdefault(header["study_uid"], []).append((found, header))
+    refusals += [
+        Refusal(found.shown, PATIENTS_DIFFER)
+        for found, header in marking
+        if header["study_uid"] in mixed
+    ]
+    return GroupedFiles(
+        studies=tuple(map(_study, members.values())),
+        mixed=tuple(replace(_study(files), patient=_NOBODY) for files in strangers.values()),
+        selections=tuple(pair for pair in marking if pair[1]["study_uid"] not in mixed),
+        refusals=refusals,
+    )
+
+
+def mixed_studies(headers: Iterable[_Header]) -> frozenset[str]:
+    """Return the Study Instance UIDs under which more than one patient is named."""
+    patients: dict[str, list[Patient]] = {}
+    for header in headers:
+        patients.setdefault(header["study_uid"], []).append(_patient(header))
+    return frozenset(uid for uid, named in patients.items() if name_two_patients(named))
+
+
+def _patient(header: _Header) -> Patient:
+    return Patient(header["patient_id"], header["name"], _date(header["birth_date"]), "")
 
 
 def mark(

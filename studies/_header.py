@@ -67,7 +67,8 @@ def _image(source: Source) -> dict[str, Any]:
 def _selection(source: Source) -> dict[str, Any]:
     """What a Key Object Selection marks."""
     fields = Fields(source.dataset)
-    return {"marks": kos.marks(source.dataset), "study_uid": fields.uid(0x0020000D)}
+    uids = {"study_uid": fields.uid(0x0020000D)}
+    return {"marks": kos.marks(source.dataset)} | uids | _identity(fields)
 
 
 def _uids(source: Source, fields: Fields) -> dict[str, Any]:
@@ -132,12 +133,16 @@ def _layout(source: Source, fields: Fields) -> dict[str, Any]:
     }
 
 
-def _description(source: Source, fields: Fields) -> dict[str, Any]:
-    name, patient_id = fields.text(0x00100010, one_line=True), fields.text(0x00100020)
-    described = {
-        "patient_id": patient_id,
-        "name": name,
+def _identity(fields: Fields) -> dict[str, str]:
+    return {
+        "patient_id": fields.text(0x00100020),
+        "name": fields.text(0x00100010, one_line=True),
         "birth_date": fields.code(0x00100030)[:10],
+    }
+
+
+def _description(source: Source, fields: Fields) -> dict[str, Any]:
+    described = _identity(fields) | {
         "sex": fields.code(0x00100040)[:1],
         "age": fields.code(0x00101010)[:4],
         "accession": fields.text(0x00080050),

@@ -23,6 +23,9 @@ class ReadResult:
 
     studies: tuple[Study, ...]
     rejections: tuple[Rejection, ...]
+    mixed: tuple[Study, ...] = ()
+    """Studies whose files name more than one patient, without identity: all of their files are
+    among the rejections."""
 
 
 def read(path: Path, work_dir: Path) -> ReadResult:
@@ -47,14 +50,14 @@ def read(path: Path, work_dir: Path) -> ReadResult:
                 selections.append((item, header))
             elif "directory" not in header:
                 found.append((item, header))
-    studies, conflicts = group(found)
-    refused.extend(conflicts)
-    studies, strays = mark(studies, selections)
+    grouped = group(found, selections)
+    refused.extend(grouped.refusals)
+    studies, strays = mark(grouped.studies, grouped.selections)
     refused.extend(strays)
     if not studies and not refused:
         refused.append(Refusal(str(path), "no_files", {}))
     _LOG.info("read %d studies, refused %d files", len(studies), len(refused))
-    return ReadResult(studies, tuple(_rejection(one) for one in refused))
+    return ReadResult(studies, tuple(map(_rejection, refused)), grouped.mixed)
 
 
 def _header(worker: Worker, item: Found) -> dict[str, Any]:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGBaseline8Bit
 
+from radraft.exchange._multipart import related
+from radraft.exchange.dicomweb import pull
 from radraft.exchange.incoming_files import keep_file
+from radraft.exchange.watched_folder import Watcher
 from radraft.pipeline.completion import BROKEN, PAUSE, TRIES, Completion
 from radraft.pipeline.inbox import Inbox
 from radraft.pipeline.ingest import IngestResult
-from radraft.store import cases, instances
+from radraft.store import cases, instances, quality
 from radraft.store.cases import CaseState
 from radraft.store.database import Store
+from radraft.store.late_images import PATIENTS_DIFFER
 from tests.exchange.builders import (
     QUIET_S,
     Clock,
     completing,
     film,
     film_file,
+    listening,
     refused_codes,
+    send,
     states,
 )
+from tests.exchange.test_dicomweb import answering
 from tests.studies import builders
 
 
@@ -85,23 +94,21 @@ def test_what_reading_refuses_is_in_quarantine_with_its_code(
     completion: Completion, inbox: Inbox, sqlite_store: Store, tmp_path: Path, clock: Clock
 ) -> None:
     good = film_file(tmp_path, 1)
-    stranger = film_file(tmp_path, 2, PatientID="ANOTHER")
     other_bytes = film_file(tmp_path / "again", 1, AccessionNumber="OTHER")
     cut = film_file(tmp_path, 3)
     cut.write_bytes(cut.read_bytes()[:-500])
     text = tmp_path / "notes.txt"
     text.write_text("no DICOM at all")
-    arrive(inbox, good, stranger, other_bytes, cut, text)
+    arrive(inbox, good, other_bytes, cut, text)
     clock.wait(QUIET_S)
     assert completion.run() == 1
     assert sorted(map(str, refused_codes(sqlite_store))) == [
         "duplicate_instance",
         "not_dicom",
-        "patient_mismatch",
         "truncated_pixels",
     ]
     kept = {path.read_bytes() for path in inbox.quarantine.iterdir()}
-    assert kept == {path.read_bytes() for path in (stranger, other_bytes, cut, text)}
+    assert kept == {path.read_bytes() for path in (other_bytes, cut, text)}
     assert list(inbox.waiting.iterdir()) == []
 
 
@@ -119,6 +126,70 @@ def test_a_study_refused_as_a_whole_is_in_quarantine_as_a_whole(
     assert completion.run() == 0
     assert states(sqlite_store) == {"refused": 2}
     assert len(list(inbox.quarantine.iterdir())) == 2
+
+
+Way = Callable[[Inbox, Path, list[Dataset]], None]
+
+
+def by_network(inbox: Inbox, folder: Path, films: list[Dataset]) -> None:
+    with listening(inbox) as listener:
+        assert set(send(listener.port, *films)) == {0}
+
+
+def by_folder(inbox: Inbox, folder: Path, films: list[Dataset]) -> None:
+    watched = folder / "watched"
+    for number, image in enumerate(films):
+        builders.write(image, watched / f"{number}.dcm")
+    watcher = Watcher(watched, inbox, site="site-a", quiet_s=0, clock=inbox.clock)
+    assert watcher.poll() == len(films)
+
+
+def by_dicomweb(inbox: Inbox, folder: Path, films: list[Dataset]) -> None:
+    paths = [builders.write(image, folder / f"{n}.dcm") for n, image in enumerate(films)]
+    kind, body = related(paths)
+    with answering(kind=kind, body=b"".join(body)) as (pacs, _):
+        uid = films[0].StudyInstanceUID
+        assert pull(pacs, uid, inbox, site="site-a", scratch=folder) == len(films)
+
+
+@pytest.mark.parametrize("way", [by_network, by_folder, by_dicomweb])
+@pytest.mark.parametrize("patients", [("", "A", "B"), ("A", "", "B"), ("B", "A", "")])
+def test_a_study_of_two_patients_is_in_quarantine_as_a_whole(
+    way: Way,
+    patients: tuple[str, ...],
+    completion: Completion,
+    inbox: Inbox,
+    sqlite_store: Store,
+    tmp_path: Path,
+    clock: Clock,
+) -> None:
+    way(inbox, tmp_path, [film(n, PatientID=patient) for n, patient in enumerate(patients)])
+    clock.wait(QUIET_S)
+    assert completion.run() == 0
+    assert refused_codes(sqlite_store) == ["study_patients_differ"] * 3
+    assert len(list(inbox.quarantine.iterdir())) == 3
+    with sqlite_store.read() as session:
+        [counted] = quality.judged(session)
+    assert [reason.code for reason in counted.reasons] == ["study_patients_differ"]
+
+
+def test_a_study_whose_patient_was_corrected_is_taken_in_when_it_is_sent_again(
+    completion: Completion, inbox: Inbox, sqlite_store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    right, wrong = film_file(tmp_path, 1), film_file(tmp_path, 2, PatientID="ANOTHER")
+    arrive(inbox, right, wrong)
+    clock.wait(QUIET_S)
+    assert completion.run() == 0
+    corrected = film_file(tmp_path / "corrected", 2)
+    arrive(inbox, right, corrected)
+    clock.wait(QUIET_S)
+    assert completion.run() == 1
+    case = only_case(sqlite_store)
+    assert originals(sqlite_store, case.case_id) == 2
+    assert states(sqlite_store) == {"taken": 2, "refused": 1}
+    assert [path.read_bytes() for path in inbox.quarantine.iterdir()] == [wrong.read_bytes()]
+    # Somebody should see that the study was mended, and whether it is whole.
+    assert PATIENTS_DIFFER in case.issues
 
 
 def test_a_zip_is_taken_in_with_what_it_holds(

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from pydicom.dataset import Dataset
 
 from radraft.pipeline.file_check import Checker, FileCheck, file_judge
@@ -83,11 +84,23 @@ def test_conflicts_between_the_files_of_one_path(tmp_path: Path) -> None:
     source = tmp_path / "in"
     builders.write(builders.radiograph(), source / "1.dcm")
     builders.write(builders.radiograph(), source / "2.dcm")
-    builders.write(builders.radiograph(number=3, PatientID="ANOTHER"), source / "3.dcm")
     found = _check(source, tmp_path)
     assert {name: one.code for name, one in found.items()} == {
-        "1.dcm": None, "2.dcm": "duplicate_instance", "3.dcm": "patient_mismatch",
+        "1.dcm": None, "2.dcm": "duplicate_instance",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("patients", [("", "A", "B"), ("A", "", "B"), ("B", "A", "")])
+def test_every_file_of_a_study_of_two_patients_is_told_of(
+    patients: tuple[str, ...], tmp_path: Path
+) -> None:
+    source = tmp_path / "in"
+    for number, patient in enumerate(patients, start=1):
+        image = builders.radiograph(number=number, PatientID=patient)
+        builders.write(image, source / f"{number}.dcm")
+    found = _check(source, tmp_path)
+    assert {one.code for one in found.values()} == {"study_patients_differ"}
+    assert len(found) == 3
 
 
 def test_members_of_a_zip_are_files_of_their_own(tmp_path: Path) -> None:
@@ -122,9 +135,9 @@ def test_a_file_that_takes_too_long_is_given_up_and_the_next_one_read(tmp_path: 
         assert checker.worker_pid is not None
         os.kill(checker.worker_pid, signal.SIGSTOP)
         late = next(files)
-        assert late.code == "header_timeout"
+        assert late.code == "decode_timeout"
         stopped = checker.worker_pid
-        assert next(files).code != "header_crashed"
+        assert next(files).code != "decode_crashed"
         assert checker.worker_pid != stopped
 
 
@@ -138,7 +151,7 @@ def test_a_worker_that_dies_costs_one_file(tmp_path: Path) -> None:
         assert checker.worker_pid is not None
         os.kill(checker.worker_pid, signal.SIGKILL)
         # Whether the death is noticed before the next file or by it is a matter of moments.
-        assert next(files).code in {None, "header_crashed"}
+        assert next(files).code in {None, "decode_crashed"}
         assert next(files).code is None
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from radraft.pipeline import late_images
 from radraft.pipeline.completion import PAUSE, Completion
 from radraft.pipeline.inbox import Inbox
-from radraft.store import cases, leases, reports
+from radraft.store import cases, leases, quality, reports
 from radraft.store.cases import CaseState
 from radraft.store.database import Store
-from radraft.store.late_images import LATE
+from radraft.store.late_images import LATE, PATIENTS_DIFFER
 from radraft.store.leases import Owner
 from tests import builders
 from tests.exchange.builders import QUIET_S, Clock, film_file, refused_codes, states
@@ -88,8 +91,40 @@ def test_a_late_image_of_another_patient_is_refused(
 ) -> None:
     taken_in(completion, inbox, clock, film_file(tmp_path, 1))
     taken_in(completion, inbox, clock, film_file(tmp_path, 2, PatientID="ANOTHER"))
-    assert refused_codes(sqlite_store) == ["patient_mismatch"]
-    assert originals(sqlite_store, only_case(sqlite_store).case_id) == 1
+    assert refused_codes(sqlite_store) == ["study_patients_differ"]
+    case = only_case(sqlite_store)
+    assert originals(sqlite_store, case.case_id) == 1
+    assert [issue.code for issue in late_images.issues(case)] == [PATIENTS_DIFFER]
+    assert quality_codes(sqlite_store) == ["study_patients_differ"]
+
+
+@pytest.mark.parametrize("patients", [("", "A", "B"), ("A", "", "B"), ("B", "", "A")])
+def test_a_missing_identity_hides_no_late_conflict(
+    patients: tuple[str, ...],
+    completion: Completion,
+    inbox: Inbox,
+    sqlite_store: Store,
+    tmp_path: Path,
+    clock: Clock,
+) -> None:
+    for number, patient in enumerate(patients, start=1):
+        taken_in(completion, inbox, clock, film_file(tmp_path, number, PatientID=patient))
+    assert states(sqlite_store) == {"taken": 2, "refused": 1}
+    assert refused_codes(sqlite_store) == ["study_patients_differ"]
+
+
+def test_whom_a_case_is_of_is_known_where_its_originals_are_gone(
+    completion: Completion, inbox: Inbox, sqlite_store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    taken_in(completion, inbox, clock, film_file(tmp_path, 1))
+    shutil.rmtree(tmp_path / "data" / "objects" / "originals")
+    taken_in(completion, inbox, clock, film_file(tmp_path, 2, PatientID="ANOTHER"))
+    assert refused_codes(sqlite_store) == ["study_patients_differ"]
+
+
+def quality_codes(store: Store) -> list[str]:
+    with store.read() as session:
+        return [reason.code for one in quality.judged(session) for reason in one.reasons]
 
 
 def test_a_late_image_with_a_known_uid_and_other_bytes_is_refused(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,18 @@ def test_messages_too_long_are_refused() -> None:
             _protocol.lengths(_protocol.PREFIX.pack(*prefix))
     with pytest.raises(ValueError, match="not a JSON object"):
         _protocol.unpack(b"[1]")
+
+
+def test_a_worker_answers_a_process_with_more_than_a_thousand_files_open(tmp_path: Path) -> None:
+    before, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 1300:
+        pytest.skip("this machine allows too few open files")
+    path = builders.write(builders.radiograph(), tmp_path / "film.dcm")
+    with ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1300, hard))
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (before, hard))
+        for _ in range(1100):
+            stack.enter_context(open(os.devnull, "rb"))
+        with Worker() as worker:
+            header, _ = worker.call("header", seconds=30, path=str(path))
+    assert header["rows"] == 32
