@@ -6,7 +6,7 @@ import logging
 import ssl
 import threading
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import SettingsError, StorageError
 from radraft.exchange._elements import SOP_INSTANCE, STUDY, encoded_as, uids
+from radraft.exchange.addresses import Network, is_within
 from radraft.exchange.values import Incoming, ObjectSink
 from radraft.studies import _sop
 
@@ -26,6 +27,7 @@ _LOG = logging.getLogger("radraft.intake")
 SUCCESS, OUT_OF_RESOURCES, MISMATCH, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0xC000
 """Statuses of PS3.4 B.2.3."""
 _REJECTED, _BY_USER, _CALLING_UNKNOWN = 0x01, 0x01, 0x03
+_FOR_NOW, _BY_PRESENTATION, _LIMIT_REACHED = 0x02, 0x03, 0x02
 """A-ASSOCIATE-RJ of PS3.8 9.3.4."""
 PDU = 1 << 17
 """Largest PDU that we ask for, in bytes."""
@@ -44,7 +46,12 @@ class Peer:
         """Whether a caller of that title and address is this peer."""
         if aet != self.aet:
             return False
-        return not self.host or ip_address(address) in ip_network(self.host, strict=False)
+        return self.network is None or is_within(address, (self.network,))
+
+    @property
+    def network(self) -> Network | None:
+        """Return where it sends from; None: from anywhere."""
+        return ip_network(self.host, strict=False) if self.host else None
 
 
 @dataclass(frozen=True)
@@ -84,8 +91,12 @@ class Door:
     most_bytes: int = 1 << 30
     """Of one data set."""
     most_associations: int = 16
+    most_each: int | None = None
+    """Associations of one address; None: as many as there are."""
+    request_s: float = 10.0
+    """Longest time from a connection to its association request, TLS handshake included."""
     patience_s: float = 60.0
-    """Longest silence of a peer within a message, an association request or a handshake."""
+    """Longest silence of a peer within a message."""
     idle_s: float = 300.0
     """Longest silence between two messages."""
 
@@ -132,7 +143,8 @@ class Listener:
         entity.require_called_aet = True
         entity.maximum_pdu_size = PDU
         entity.maximum_associations = self._door.most_associations
-        entity.acse_timeout = entity.dimse_timeout = self._door.patience_s
+        entity.acse_timeout = self._door.request_s
+        entity.dimse_timeout = self._door.patience_s
         entity.network_timeout = self._door.idle_s
         entity.add_supported_context(Verification)
         return entity
@@ -140,7 +152,7 @@ class Listener:
     def _bind(self) -> Any:
         from pynetdicom import evt
 
-        from radraft.exchange._transport import Allowance, Server
+        from radraft.exchange._transport import Allowance, ConnectionLimits, Server
 
         door = self._door
         try:
@@ -153,8 +165,15 @@ class Listener:
         except OSError:
             raise SettingsError("dicom_port_in_use", port=door.port) from None
         server.allowance = Allowance(door.most_bytes, 2 * door.most_bytes)
-        server.most_connections = 2 * door.most_associations
-        server.patience_s = door.patience_s
+        networks = [peer.network for peer in door.peers]
+        known = [network for network in networks if network is not None]
+        server.networks = known if door.peers and len(known) == len(networks) else None
+        server.limits = ConnectionLimits(
+            connections=2 * door.most_associations,
+            pending_each=door.most_associations,
+            request_s=door.request_s,
+            silence_s=door.patience_s,
+        )
         return server
 
     def _peer(self, event: Event) -> Peer | None:
@@ -168,17 +187,29 @@ class Listener:
     def _meet(self, event: Event) -> None:
         """Reject strangers; of several transfer syntaxes have those first that can be read."""
         association = event.assoc
+        most = self._door.most_each
         if self._peer(event) is None:
-            association.acse.send_reject(_REJECTED, _BY_USER, _CALLING_UNKNOWN)
-            association.kill()
-            association.is_rejected = True
+            _reject(association, _REJECTED, _BY_USER, _CALLING_UNKNOWN)
             _LOG.warning("an association of a peer that is not configured was rejected")
+            return
+        if most is not None and self._others_of(association) >= most:
+            _reject(association, _FOR_NOW, _BY_PRESENTATION, _LIMIT_REACHED)
+            _LOG.warning("an address has all the associations that it may have; one was rejected")
             return
         asked = association.requestor.primitive
         for context in asked.presentation_context_definition_list if asked else ():
             context.transfer_syntax = sorted(
                 context.transfer_syntax, key=lambda syntax: str(syntax) not in _sop.DECODABLE
             )
+
+    def _others_of(self, association: Any) -> int:
+        """Return how many other associations the same address has."""
+        address = association.requestor.address
+        return sum(
+            other.is_established and other.requestor.address == address
+            for other in self._server.active_associations
+            if other is not association
+        )
 
     def _store(self, event: Event) -> int:
         """The status of one C-STORE."""
@@ -200,6 +231,12 @@ class Listener:
         with self._counting:
             self._failed += 1
         return status
+
+
+def _reject(association: Any, result: int, source: int, reason: int) -> None:
+    association.acse.send_reject(result, source, reason)
+    association.kill()
+    association.is_rejected = True
 
 
 def incoming_of(event: Event) -> Incoming | int:

@@ -247,4 +247,6 @@ def _door(settings: Settings) -> Door:
         tls=tls,
         most_bytes=settings.dicom_max_mib * MIB,
         most_associations=settings.dicom_associations,
+        # One address never has them all; on loopback alone there is but one.
+        most_each=max(1, settings.dicom_associations * 3 // 4) if settings.dicom_peers else None,
     )

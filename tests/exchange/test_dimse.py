@@ -79,7 +79,7 @@ def test_the_source_and_its_site_are_known(inbox: Inbox, sqlite_store: Store) ->
     ("peers", "calling", "called"),
     [
         ((Peer("CT1"),), "STRANGER", "RADRAFT"),
-        ((Peer("CT1", "10.1.2.3"),), "CT1", "RADRAFT"),
+        ((Peer("CT1"), Peer("MR2", "10.1.2.3")), "MR2", "RADRAFT"),
         ((), "CT1", "SOMEONE"),
     ],
 )

@@ -199,7 +199,7 @@ def _send_and_kill(
         cwd=Path(__file__).parents[2],
     )
     assert child.stdout is not None
-    assert child.stdout.readline() == b"listening\n"
+    assert child.stdout.readline() == f"listening {PORT}\n".encode()
     sender = subprocess.Popen(
         ["storescu", "-v", "-aet", "CT1", "-aec", OURS, "127.0.0.1", str(PORT)]
         + [str(path) for path in sorted(folder.iterdir())],

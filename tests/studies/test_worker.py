@@ -104,7 +104,7 @@ def test_a_worker_answers_a_process_with_more_than_a_thousand_files_open(tmp_pat
         resource.setrlimit(resource.RLIMIT_NOFILE, (1300, hard))
         stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (before, hard))
         for _ in range(1100):
-            stack.enter_context(open(os.devnull, "rb"))
+            stack.enter_context(Path(os.devnull).open("rb"))
         with Worker() as worker:
             header, _ = worker.call("header", seconds=30, path=str(path))
     assert header["rows"] == 32
