@@ -17,6 +17,7 @@ REPORT = "deid_report.json"
 
 def deid(source: Path, out_dir: Path, out: Output, *, report: bool, site_secret: bool) -> None:
     """Write clean copies. Exit 1 when nothing could be written, 3 when some files could not."""
+    from radraft.core.settings import load
     from radraft.studies.deid.pseudonyms import Pseudonyms
     from radraft.studies.deid.run import deidentify_all
 
@@ -27,6 +28,7 @@ def deid(source: Path, out_dir: Path, out: Output, *, report: bool, site_secret:
             source,
             out_dir,
             Pseudonyms(secret),
+            load().data_dir / "scratch",
             on_file=lambda done, total: progress.update(task, completed=done, total=total),
         )
     if report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -131,22 +132,25 @@ def run(
 
     settings = load()
     shown = shown_id(model)
-    with out.waiting("Reading the set") as _:
-        chosen = load_set(
-            set_name, data=data, cache=_cache(settings), split=split, limit=limit, seed=seed
+    with _wrapped(settings) as wrapped:
+        with out.waiting("Reading the set") as _:
+            chosen = load_set(
+                set_name, data=data, cache=wrapped, split=split, limit=limit, seed=seed
+            )
+        check_out(out_dir, chosen, shown)
+        drafts = drafted(
+            chosen, model, settings, support=support, quality_gate=quality_gate, out=out
         )
-    check_out(out_dir, chosen, shown)
-    drafts = drafted(chosen, model, settings, support=support, quality_gate=quality_gate, out=out)
-    with out.waiting("Scoring") as move:
-        outcome = evaluate(
-            chosen,
-            drafts,
-            shown,
-            scorer(settings, resamples, move),
-            quality_gate=quality_gate,
-            pictures=card_file(set_name).pictures,
-        )
-        write(outcome.result, outcome.cases, out_dir)
+        with out.waiting("Scoring") as move:
+            outcome = evaluate(
+                chosen,
+                drafts,
+                shown,
+                scorer(settings, resamples, move),
+                quality_gate=quality_gate,
+                pictures=card_file(set_name).pictures,
+            )
+            write(outcome.result, outcome.cases, out_dir)
     out.result(
         {**outcome.result.as_json(), "out": str(out_dir.resolve())},
         run_text(outcome.result, out_dir),
@@ -176,10 +180,12 @@ def looks(
     from radraft.eval.sets import load_set
 
     settings = load()
-    chosen = load_set(
-        set_name, data=data, cache=_cache(settings), split=split, limit=limit, seed=seed
-    )
-    with served(model, settings, out) as loaded, out.progress() as progress:
+    with (
+        _wrapped(settings) as wrapped,
+        served(model, settings, out) as loaded,
+        out.progress() as progress,
+    ):
+        chosen = load_set(set_name, data=data, cache=wrapped, split=split, limit=limit, seed=seed)
 
         def draft(change: Perturbation | None) -> list[Drafted]:
             bar = progress.add_task(
@@ -271,6 +277,22 @@ def scorer(
 def _keep(settings: Settings) -> Path:
     # Drafted studies may hold identity, so they stay in the folder that may.
     return settings.data_dir / "eval"
+
+
+@contextmanager
+def _wrapped(settings: Settings) -> Iterator[Path]:
+    """Give a folder for pictures as DICOM, which hold what a set's table says of patients.
+
+    It is removed afterwards, or at the next start where this process is killed.
+    """
+    from radraft.core.scratch import ScratchFolder, sweep
+
+    scratch = settings.data_dir / "scratch"
+    sweep(scratch)
+    # Where earlier versions left them.
+    shutil.rmtree(_cache(settings) / "sets", ignore_errors=True)
+    with ScratchFolder(scratch, "eval-") as folder:
+        yield folder
 
 
 def _cache(settings: Settings) -> Path:

@@ -34,9 +34,11 @@ def ingest(path: Path, out: Output) -> None:
 
 def take_in(path: Path, context: Context, out: Output) -> IngestResult:
     """Ingest with a progress bar."""
+    from radraft.core.scratch import sweep
     from radraft.pipeline.encoders import extractor_loader
     from radraft.pipeline.ingest import ingest
 
+    sweep(context.settings.data_dir / "scratch")
     with out.progress() as progress:
         task = progress.add_task("Taking in studies", total=None)
         return ingest(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
@@ -65,16 +64,20 @@ def as_json(one: FileCheck) -> dict[str, Any]:
 
 
 def _checked(path: Path, out: Output, *, fast: bool) -> list[FileCheck]:
+    from radraft.core.scratch import ScratchFolder, sweep
+    from radraft.core.settings import load
     from radraft.pipeline.file_check import Checker
 
+    scratch = load().data_dir / "scratch"
+    sweep(scratch)
     found = []
     with (
-        tempfile.TemporaryDirectory(prefix="radraft-") as work_dir,
+        ScratchFolder(scratch, "check-") as work_dir,
         Checker(_judge(fast=fast)) as checker,
         out.progress() as progress,
     ):
         task = progress.add_task("Checking files", total=_count(path))
-        for one in checker.files(path, Path(work_dir)):
+        for one in checker.files(path, work_dir):
             found.append(one)
             progress.advance(task)
     return found

@@ -6,7 +6,6 @@ Retrieved objects are kept byte for byte as the PACS sends them; a body is never
 from __future__ import annotations
 
 import ssl
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any, Self
 import httpx
 
 from radraft.core.errors import SettingsError
+from radraft.core.scratch import ScratchFolder
 from radraft.exchange._multipart import Malformed, boundary_of, related, save_parts
 from radraft.exchange.incoming_files import keep_file
 from radraft.exchange.values import PULL, KeepOutcome, ObjectSink, PacsError
@@ -164,8 +164,8 @@ def pull(pacs: Dicomweb, study_uid: str, sink: ObjectSink, *, site: str, scratch
     PacsError; OSError or SQLAlchemyError where it could not be stored. What came before stays.
     """
     new = 0
-    with tempfile.TemporaryDirectory(prefix="pull-", dir=scratch) as folder:
-        for path in pacs.retrieve(study_uid, Path(folder)):
+    with ScratchFolder(scratch, "pull-") as folder:
+        for path in pacs.retrieve(study_uid, folder):
             new += keep_file(path, sink, source=PULL, site=site) is KeepOutcome.STORED
             path.unlink()
     return new

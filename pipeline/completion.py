@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import StorageError
 from radraft.core.locks import alone
+from radraft.core.scratch import ScratchFolder
 from radraft.exchange.incoming_files import link
 from radraft.pipeline.inbox import Inbox
 from radraft.pipeline.ingest import LATER, IngestResult
@@ -94,14 +94,14 @@ class Completion:
         return 0
 
     def _settle(self, arrived: Sequence[arrivals.Arrival], site: str) -> int:
-        with tempfile.TemporaryDirectory(prefix="arrived-", dir=self._scratch) as folder:
-            named, lost = self._gather(arrived, Path(folder))
+        with ScratchFolder(self._scratch, "arrived-") as folder:
+            named, lost = self._gather(arrived, folder)
             if lost:
                 self._inbox.lost(lost)
             if not named:
                 return 0
-            result = self._take_in(Path(folder), site)
-            verdicts = _verdicts(result, named, Path(folder))
+            result = self._take_in(folder, site)
+            verdicts = _verdicts(result, named, folder)
         self._note_strangers(result, arrived[0].study_uid)
         self._inbox.take([one for one in named.values() if one.file not in verdicts])
         by_code: dict[str, list[arrivals.Arrival]] = defaultdict(list)

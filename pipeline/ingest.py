@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radraft.core.errors import StudyRejected
+from radraft.core.scratch import ScratchFolder
 from radraft.llm import draft
 from radraft.pipeline.eligibility import barred, save
 from radraft.pipeline.late_images import join_originals
@@ -86,9 +87,8 @@ def ingest(
     stored: set[Path] = set()
     refused: list[tuple[Path, str]] = []
     intake = _StudyIntake(store, profile, site, load_extractor, judging)
-    scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=scratch) as work_dir:
-        result = read(path, Path(work_dir))
+    with ScratchFolder(scratch, "ingest-") as work_dir:
+        result = read(path, work_dir)
         rejections = list(result.rejections)
         intake.count(*(one.code for one in rejections if one.code not in UNCOUNTED))
         for mixed in result.mixed:
@@ -98,7 +98,7 @@ def ingest(
         for done, study in enumerate(result.studies, start=1):
             files = [instance.path for instance in study.instances]
             try:
-                added = intake.take_in(study, Path(work_dir))
+                added = intake.take_in(study, work_dir)
             except StudyRejected as error:
                 file = error.file or files[0].name
                 rejections.append(Rejection(file, error.code, error.message_zh, error.message_en))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import SettingsError, StorageError
+from radraft.core.scratch import sweep
 from radraft.core.settings import LOOPBACK
 from radraft.exchange.values import KeepOutcome
 from radraft.pipeline.completion import Completion
@@ -57,7 +58,8 @@ def wanted(settings: Settings) -> bool:
 
 @contextmanager
 def opened_inbox(settings: Settings, store: Store) -> Iterator[Inbox]:
-    """The inbox of the data folder."""
+    """Open the inbox of the data folder; what killed processes left in scratch goes first."""
+    sweep(settings.data_dir / "scratch")
     inbox = Inbox(settings.data_dir, store, spare=settings.intake_spare_mib * MIB)
     try:
         yield inbox

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import io
-import shutil
-import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radraft.core.errors import NotFound, StudyRejected
+from radraft.core.scratch import ScratchFolder
 from radraft.store import cases, instances
 from radraft.studies.choose.frames import Taker, cleaned
 from radraft.studies.choose.stacks import Slot
@@ -39,7 +36,7 @@ class Originals:
         self._scratch = scratch
         self._lock = threading.Lock()
         self._decoder: Decoder | None = None
-        self._folder: Path | None = None
+        self._folder: ScratchFolder | None = None
         self._key = ""
         self._timer: threading.Timer | None = None
 
@@ -90,7 +87,7 @@ class Originals:
             self._end()
 
     def _record(self, case_id: str, keys: tuple[str, ...]) -> None:
-        with self._folder_of(f"record-{case_id}-") as folder:
+        with ScratchFolder(self._scratch, f"record-{case_id}-") as folder:
             for number, key in enumerate(keys):
                 self._store.objects.get_file(key, folder / f"{number:06d}.dcm")
             for study in read(folder, folder / "work").studies:
@@ -103,12 +100,6 @@ class Originals:
                         if not instances.of_case(session, case_id):
                             instances.add(session, study, deid, own)
 
-    @contextmanager
-    def _folder_of(self, prefix: str) -> Iterator[Path]:
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._scratch, prefix=prefix) as folder:
-            yield Path(folder)
-
     def _running(self) -> Decoder:
         if self._decoder is None:
             self._decoder = Decoder()
@@ -117,9 +108,8 @@ class Originals:
     def _file(self, key: str) -> Path:
         """The object as a file; the last one stays, because the frames of one file follow."""
         if self._folder is None:
-            self._scratch.mkdir(parents=True, exist_ok=True)
-            self._folder = Path(tempfile.mkdtemp(dir=self._scratch, prefix="original-"))
-        path = self._folder / "original.dcm"
+            self._folder = ScratchFolder(self._scratch, "original-")
+        path = self._folder.path / "original.dcm"
         if key != self._key:
             self._key = ""
             path.unlink(missing_ok=True)
@@ -145,5 +135,5 @@ class Originals:
             self._decoder.close()
             self._decoder = None
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.close()
             self._folder, self._key = None, ""

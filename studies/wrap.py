@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,10 +71,13 @@ def wrap(image: Path, target: Path, about: Picture) -> Path:
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.file_meta.ImplementationClassUID = UID(_uid("radraft", "wrap"))
-    target.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # Beside the target first: a run that was stopped leaves no half of a file under its name.
     unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    dataset.save_as(unfinished, enforce_file_format=True)
+    # It may name a patient: for nobody but whoever makes it.
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        dataset.save_as(stream, enforce_file_format=True)
     unfinished.replace(target)
     return target
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from functools import cache
 from typing import TYPE_CHECKING
 
+from radraft.core.scratch import sweep
 from radraft.llm.link import LlmLink
 from radraft.pipeline.adapter_router import Router
 from radraft.pipeline.draft_batch import load_vision_model
@@ -41,6 +42,7 @@ def running(
     """
     # A hospital's own rules that cannot be used are said now, not at the first study.
     of_site()
+    sweep(settings.data_dir / "scratch")
     if not with_llm:
         load_extractor = extractor_loader(store)
         service = Service(store, settings, profile, load_extractor=load_extractor)

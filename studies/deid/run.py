@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from radraft.core.errors import StudyRejected, message
+from radraft.core.scratch import ScratchFolder
 from radraft.studies._files import Refusal, walk
 from radraft.studies.deid._process import deid_worker
 from radraft.studies.deid.dicom import deidentify_file
@@ -32,18 +32,20 @@ def deidentify_all(
     source: Path,
     out: Path,
     pseudonyms: Pseudonyms,
+    scratch: Path,
     on_file: Callable[[int, int], None] = lambda done, total: None,
 ) -> Result:
-    """Clean copies of all DICOM files in `source` below `out`; nothing there is replaced.
+    """Write clean copies of all DICOM files in `source` below `out`; nothing there is replaced.
 
-    A bad file becomes a `Rejection` and the others go on. `on_file(done, total)` after each.
+    Zips are unpacked below `scratch`. A bad file becomes a `Rejection` and the others go on.
+    `on_file(done, total)` after each.
     StudyRejected "deid_out_inside" where one of the folders holds the other.
     """
     check_apart(source, out)
     files: list[FileReport] = []
     refused: list[Refusal] = []
-    with tempfile.TemporaryDirectory(prefix="radraft-deid-") as scratch, deid_worker() as worker:
-        found = list(walk(source, Path(scratch), worker))
+    with ScratchFolder(scratch, "deid-") as work_dir, deid_worker() as worker:
+        found = list(walk(source, work_dir, worker))
         for done, item in enumerate(found, start=1):
             if isinstance(item, Refusal):
                 refused.append(item)

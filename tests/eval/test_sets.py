@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -250,3 +252,61 @@ def test_a_bad_item_is_named_with_its_line(tmp_path: Path, row: Any, field: str)
 def test_an_id_may_be_there_once(tmp_path: Path) -> None:
     with pytest.raises(EvalError, match="eval_set_row_invalid"):
         load(own(tmp_path, STUDY, STUDY), tmp_path)
+
+
+WRAPPING = """
+import sys
+from radraft.cli.evaluation import _wrapped
+from radraft.core.settings import load
+from radraft.eval.sets import load_set
+
+with _wrapped(load()) as folder:
+    load_set(sys.argv[1], data=None, cache=folder)
+    print("wrapped", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_pictures_as_dicom_are_private_and_gone_after_the_run_or_the_next_start(
+    tmp_path: Path,
+) -> None:
+    card = table(tmp_path / "set", rows(2, patient="MADE-UP-PATIENT"), FINDING)
+    old = tmp_path / "cache" / "eval" / "sets" / "made"
+    old.mkdir(parents=True)
+    (old / "old.dcm").write_bytes(b"MADE-UP-PATIENT")
+    env = {
+        "RADRAFT_DATA_DIR": str(tmp_path / "data"),
+        "RADRAFT_CACHE_DIR": str(tmp_path / "cache"),
+        "PYTHONPATH": ":".join(sys.path),
+        "PATH": "/usr/bin:/bin",
+    }
+
+    def run() -> subprocess.Popen[str]:
+        child = subprocess.Popen(
+            [sys.executable, "-c", WRAPPING, str(card)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env,
+        )  # fmt: skip
+        assert child.stdout is not None
+        assert child.stdout.readline() == "wrapped\n"
+        return child
+
+    def copies() -> list[Path]:
+        return sorted(
+            path
+            for path in tmp_path.rglob("*")
+            if path.is_file() and path.suffix != ".csv" and b"MADE-UP" in path.read_bytes()
+        )
+
+    killed = run()
+    killed.kill()
+    killed.communicate()
+    left = copies()
+    assert len(left) == 2
+    for path in left:
+        assert path.is_relative_to(tmp_path / "data" / "scratch")
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+    again = run()
+    assert len(copies()) == 2 and not set(copies()) & set(left)
+    again.communicate("")
+    assert copies() == []

@@ -54,7 +54,7 @@ class Tally:
 def files(work: Path) -> tuple[Tally, int]:
     """Plant, de-identify, and look for every needle in all that was written; and files written."""
     planted_files = corpus(work / "in")
-    result = deidentify_all(work / "in", work / "out", Pseudonyms(SECRET))
+    result = deidentify_all(work / "in", work / "out", Pseudonyms(SECRET), work / "scratch")
     every = tuple(dict.fromkeys(needle for one in planted_files for needle in one.needles))
     left = set()
     for path in (work / "out").rglob("*"):

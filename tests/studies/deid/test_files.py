@@ -28,7 +28,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, measure.Tal
 
 
 def _run(source: Path, out: Path, key: Pseudonyms = KEY) -> Result:
-    return deidentify_all(source, out, key)
+    return deidentify_all(source, out, key, out.parent / "scratch")
 
 
 def _written(out: Path) -> Iterator[pydicom.Dataset]:

@@ -20,10 +20,10 @@ KEY = Pseudonyms(b"only for the tests, 32 bytes long")
 
 def test_a_second_run_replaces_nothing(tmp_path: Path) -> None:
     path = write(radiograph(), tmp_path / "in.dcm")
-    deidentify_all(path, tmp_path / "out", KEY)
+    deidentify_all(path, tmp_path / "out", KEY, tmp_path / "scratch")
     (written,) = (tmp_path / "out").rglob("*.dcm")
     written.write_bytes(b"kept")
-    result = deidentify_all(path, tmp_path / "out", KEY)
+    result = deidentify_all(path, tmp_path / "out", KEY, tmp_path / "scratch")
     assert [one.code for one in result.rejections] == ["deid_exists"]
     assert written.read_bytes() == b"kept"
     assert [one for one in (tmp_path / "out").rglob("*") if one.is_file()] == [written]
@@ -33,7 +33,7 @@ def test_a_second_run_replaces_nothing(tmp_path: Path) -> None:
 def test_the_folders_must_lie_apart(tmp_path: Path, source: str, out: str) -> None:
     (tmp_path / "a/b").mkdir(parents=True)
     with pytest.raises(StudyRejected, match="deid_out_inside"):
-        deidentify_all(tmp_path / source, tmp_path / out, KEY)
+        deidentify_all(tmp_path / source, tmp_path / out, KEY, tmp_path / "scratch")
 
 
 def test_a_zip_is_read_and_bad_files_do_not_stop_it(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_zip_is_read_and_bad_files_do_not_stop_it(tmp_path: Path) -> None:
         archive.write(good, "张伟.dcm")
         archive.write(deep, "deep.dcm")
         archive.writestr("note.txt", "not DICOM at all")
-    result = deidentify_all(tmp_path / "in.zip", tmp_path / "out", KEY)
+    result = deidentify_all(tmp_path / "in.zip", tmp_path / "out", KEY, tmp_path / "scratch")
     assert len(result.report.files) == 1
     assert result.report.refused == {"nested_too_deep": 1, "not_dicom": 1}
     assert "张伟" not in "".join(map(str, (tmp_path / "out").rglob("*")))
@@ -53,7 +53,7 @@ def test_a_run_that_is_cut_off_leaves_no_file(tmp_path: Path) -> None:
     path = write(radiograph(), tmp_path / "in.dcm")
     data = path.read_bytes()
     path.write_bytes(data[:-100])
-    result = deidentify_all(path, tmp_path / "out", KEY)
+    result = deidentify_all(path, tmp_path / "out", KEY, tmp_path / "scratch")
     assert result.rejections
     assert not [one for one in (tmp_path / "out").rglob("*") if one.is_file()]
 

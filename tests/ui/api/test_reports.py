@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,34 @@ def test_upload_takes_in_good_files_and_names_the_bad(client: TestClient, servic
     assert list((service.settings.data_dir / "scratch").iterdir()) == []
     again = client.post("/api/upload", files=files[:1]).json()
     assert (again["cases"], again["known"]) == ([], result["cases"])
+
+
+def test_an_upload_touches_no_folder_but_the_data_folder(
+    client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Larger than what a form parser holds in memory.
+    large = b"not DICOM at all" * (1 << 18)
+    monkeypatch.setattr(tempfile, "tempdir", str(service.settings.data_dir / "nowhere"))
+    answer = client.post("/api/upload", files=[("files", ("notes.txt", large))])
+    assert answer.status_code == 200
+    (rejection,) = answer.json()["rejections"]
+    assert (rejection["file"], rejection["code"]) == ("notes.txt", "not_dicom")
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data", b""),
+        ("multipart/form-data; boundary=x", b"--x\r\nno headers"),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="y"\r\n\r\n',
+        ),
+    ],
+)
+def test_a_body_that_is_no_upload_is_refused(client: TestClient, kind: str, body: bytes) -> None:
+    answer = client.post("/api/upload", content=body, headers={"Content-Type": kind})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "upload_invalid")
 
 
 def test_redraft_queues_a_failed_case_again(client: TestClient, service: Service) -> None:
