@@ -116,8 +116,13 @@ def vllm_python(settings: Settings) -> Path:
     return python
 
 
+def shares_cpu(settings: Settings) -> bool:
+    """Return whether vLLM is our own child and computes on this machine's processor."""
+    return not settings.llm_url and not has_gpu()
+
+
 def has_gpu() -> bool:
-    """Whether an NVIDIA driver is loaded on this machine."""
+    """Return whether an NVIDIA driver is loaded on this machine."""
     return Path("/dev/nvidiactl").exists()
 
 
