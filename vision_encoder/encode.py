@@ -36,7 +36,7 @@ chosen by shape."""
 
 
 def encode(images: KeyImages, encoder: Encoder, objects: ByteStore) -> StudyEmbedding:
-    """The embedding of one case's key images; images embedded before are read, not computed.
+    """Return the embedding of one case's key images; images embedded before are read, not computed.
 
     Stored under `embeddings/<encoder_id>/<image_id>.safetensors`. What is stored wins: an image
     that another device embedded first keeps those values. A damaged file is computed again. The
@@ -152,8 +152,8 @@ class Encoder:
     def _forward(
         self, batch: npt.NDArray[np.float32]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """(b, size, size, 3) -> tokens (b, n, d), pooled (b, e). open_clip's own forward, step by
-        step, so that the feature map can be kept."""
+        """Map (b, size, size, 3) to tokens (b, n, d), pooled (b, e). open_clip's own forward,
+        step by step, so that the feature map can be kept."""
         import torch
 
         # A (b, h, w, c) array seen as (b, c, h, w) already is channels_last.
@@ -209,7 +209,7 @@ def _highest(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _cores() -> int:
-    """Cores this process may use."""
+    """Return the cores this process may use."""
     return len(os.sched_getaffinity(0))
 
 
