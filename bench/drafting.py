@@ -32,7 +32,7 @@ from radraft.core.settings import Settings, load as load_settings
 from radraft.finetune.adapt import peft_files
 from radraft.finetune.train.recipe import Lora
 from radraft.llm import adapter_loader, pins, starter_model
-from radraft.llm.launch import has_gpu
+from radraft.llm.launch import has_gpu, shares_cpu
 from radraft.llm.lora import DOWN, UP
 from radraft.llm.profiles import load_profile
 from radraft.llm.server import ManagedServer
@@ -90,7 +90,7 @@ def measure(folder: Path, *, pairs: int, throughput_only: bool) -> Rows:
         server.wait_ready()
         assert server.pid is not None
         rows.append(("cold start of vLLM", f"{time.monotonic() - began:.1f} s"))
-        vision = load_vision_model(profile)
+        vision = load_vision_model(profile, beside_llm=shares_cpu(settings))
         assert vision is not None
         bench = Bench(settings, profile, store, vision, server.endpoint)
         if not throughput_only:

@@ -55,6 +55,7 @@ def _draft(
 ) -> tuple[DraftOutcome, ...]:
     """Draft those of the cases that wait or failed, `again` all; a running service may be drafting
     others of them."""
+    from radraft.llm.launch import shares_cpu
     from radraft.llm.server import connect
     from radraft.pipeline import draft_batch
     from radraft.pipeline.claims import Claims
@@ -68,7 +69,9 @@ def _draft(
                 out.waiting("Starting vLLM") as move,
                 connect(context.settings, context.profile, on_progress=move) as endpoint,
             ):
-                vision = draft_batch.load_vision_model(context.profile)
+                vision = draft_batch.load_vision_model(
+                    context.profile, beside_llm=shares_cpu(context.settings)
+                )
                 with out.progress() as progress:
                     drafting = progress.add_task("Drafting", total=len(todo))
                     return asyncio.run(

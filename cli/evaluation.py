@@ -221,6 +221,7 @@ def shown_id(model: str) -> str:
 def served(model: str, settings: Settings, out: Output) -> Iterator[Model]:
     """The model `PROFILE[:ADAPTER]`, served and ready to draft."""
     from radraft.eval.draft_set import Model
+    from radraft.llm.launch import shares_cpu
     from radraft.llm.profiles import load_profile
     from radraft.llm.server import connect
     from radraft.pipeline.draft_batch import load_vision_model
@@ -233,7 +234,7 @@ def served(model: str, settings: Settings, out: Output) -> Iterator[Model]:
         yield Model(
             profile=profile,
             endpoint=endpoint,
-            vision=load_vision_model(profile),
+            vision=load_vision_model(profile, beside_llm=shares_cpu(settings)),
             adapter_id=adapter or None,
             timeout_s=settings.draft_timeout_s,
         )

@@ -16,6 +16,7 @@ def gate(adapter_id: str, by: str, out: Output) -> None:
     """Hold a candidate against what serves; `by` confirms the decision. Exit 1 where it is
     stopped."""
     from radraft.finetune.gate.run import gate as decide
+    from radraft.llm.launch import shares_cpu
     from radraft.llm.server import connect
     from radraft.pipeline.draft_batch import load_vision_model
 
@@ -24,7 +25,7 @@ def gate(adapter_id: str, by: str, out: Output) -> None:
         out.waiting("Starting vLLM") as move,
         connect(context.settings, context.profile, on_progress=move) as endpoint,
     ):
-        vision = load_vision_model(context.profile)
+        vision = load_vision_model(context.profile, beside_llm=shares_cpu(context.settings))
         record = decide(
             adapter_id,
             store=context.store,

@@ -42,7 +42,8 @@ TRANSITIONS: dict[tuple[AdapterState, Move], AdapterState] = {
 
 
 def transition(state: AdapterState, move: Move) -> AdapterState:
-    """The state after `move`. AdapterError `adapter_move_refused` for what the table lacks."""
+    """Return the state after `move`. AdapterError `adapter_move_refused` for what the table
+    lacks."""
     after = TRANSITIONS.get((state, move))
     if after is None:
         raise AdapterError("adapter_move_refused", state=state.value, move=move.value)

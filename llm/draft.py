@@ -69,13 +69,14 @@ async def draft(
 
 
 def withheld(case_id: str, profile: Profile, code: str) -> Draft:
-    """The `Draft` of a study that no model is asked about, with the message code of why: it is not
-    covered, or its images are too poor."""
+    """Return the `Draft` of a study that no model is asked about, with the message code of why: it
+    is not covered, or its images are too poor."""
     return _empty(case_id, profile, Coverage.NOT_COVERED, code)
 
 
 def failed(case_id: str, profile: Profile, code: str) -> Draft:
-    """The `Draft` of a study that no request could be made for, with the message code of why."""
+    """Return the `Draft` of a study that no request could be made for, with the message code of
+    why."""
     return _empty(case_id, profile, Coverage.FAILED, code)
 
 
@@ -108,7 +109,8 @@ class _Writing:
     completion_tokens: int = 0
 
     def add(self, section: Section, pair: Pair) -> Sentence | None:
-        """The pair as a sentence with its id; None when its section says exactly this already."""
+        """Return the pair as a sentence with its id; None when its section says exactly this
+        already."""
         written = self.sections[section]
         if any((old.zh, old.en) == (pair.zh, pair.en) for old in written):
             self.repeated += 1

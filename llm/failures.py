@@ -18,7 +18,7 @@ CATEGORIES = (
 
 
 def start_failure(log: Path) -> str:
-    """The category of the first known failure in the end of `log`; `unknown` otherwise."""
+    """Return the category of the first known failure in the end of `log`; `unknown` otherwise."""
     try:
         with log.open("rb") as file:
             file.seek(0, 2)

@@ -54,7 +54,7 @@ def ask(
     sentences: SentenceEncoder,
     history: Sequence[tuple[str, str]] = (),
 ) -> Answer:
-    """Answers `question` from `signed`, in the question's language.
+    """Answer `question` from `signed`, in the question's language.
 
     A guard by rules and embeddings finds the sentences that speak of what is asked; where there are
     none the answer is a refusal and no model is called. Profiles with `answers: quoted` get those
@@ -113,13 +113,14 @@ def _unsaid(lang: Lang, unsaid: Sequence[str]) -> str:
 
 
 def _in(lang: Lang, sentence: Sentence) -> str:
-    """The sentence in `lang`; in the other language where the reader left this one empty."""
+    """Return the sentence in `lang`; in the other language where the reader left this one empty."""
     one, other = (sentence.zh, sentence.en) if lang == "zh" else (sentence.en, sentence.zh)
     return one.strip() or other.strip()
 
 
 def _ordered(question: str, found: Relevant, model: _Model, lang: Lang) -> tuple[Sentence, ...]:
-    """The found sentences; among those about as near as the nearest, the model's choice first.
+    """Return the found sentences; among those about as near as the nearest, the model's choice
+    first.
 
     So a weak model changes an order that carries little, never what is cited.
     """
@@ -174,7 +175,8 @@ def _written(
 
 
 def _grounded(answer: str, lang: Lang, question: str, cited: Sequence[Sentence]) -> bool:
-    """Whether an answer names no finding, device, side or number beyond the cited sentences'."""
+    """Return whether an answer names no finding, device, side or number beyond the cited
+    sentences'."""
     if not answer.strip() or len(answer) > ANSWER_CHARS or language(answer) != lang:
         return False
     vocabulary = _vocabulary()
@@ -208,7 +210,7 @@ class _Model:
     def structured(
         self, messages: list[tuple[str, str]], properties: dict[str, Any], *, max_tokens: int
     ) -> dict[str, Any]:
-        """The model's JSON object; empty where it was cut off or is none.
+        """Return the model's JSON object; empty where it was cut off or is none.
 
         FollowupError `followup_unreachable` or `followup_failed`.
         """

@@ -24,7 +24,7 @@ CPU_LORA = "cpu_lora.GroupedLora"
 
 
 def command(profile: Profile, *, python: Path, model: str, port: int) -> list[str]:
-    """vLLM's command line. It carries no secret: the key goes by the environment."""
+    """Return vLLM's command line. It carries no secret: the key goes by the environment."""
     engine = profile.vllm
     words = [
         str(python),
@@ -69,7 +69,7 @@ def command(profile: Profile, *, python: Path, model: str, port: int) -> list[st
 def environment(
     profile: Profile, key: str, *, python: Path, base: Mapping[str, str]
 ) -> dict[str, str]:
-    """vLLM's environment: what it needs of `base`, the API key, and no telemetry."""
+    """Return vLLM's environment: what it needs of `base`, the API key, and no telemetry."""
     env = {name: value for name, value in base.items() if KEPT.match(name)}
     env |= {
         "VLLM_API_KEY": key,
@@ -94,7 +94,7 @@ def environment(
 
 
 def model_path(profile: Profile, cache_dir: Path, on_progress: checkpoint.Progress | None) -> str:
-    """What vLLM is told to load; the starter is built when it is not there yet.
+    """Return what vLLM is told to load; the starter is built when it is not there yet.
 
     DraftingError `starter_weights_changed` where the shipped weights are not the profile's.
     """
@@ -109,15 +109,21 @@ def model_path(profile: Profile, cache_dir: Path, on_progress: checkpoint.Progre
 
 
 def vllm_python(settings: Settings) -> Path:
-    """The Python of vLLM's virtual environment. DraftingError `llm_not_installed` without one."""
+    """Return the Python of vLLM's virtual environment. DraftingError `llm_not_installed` without
+    one."""
     python = program(settings.vllm_python)
     if python is None:
         raise DraftingError("llm_not_installed")
     return python
 
 
+def shares_cpu(settings: Settings) -> bool:
+    """Return whether vLLM is our own child and computes on this machine's processor."""
+    return not settings.llm_url and not has_gpu()
+
+
 def has_gpu() -> bool:
-    """Whether an NVIDIA driver is loaded on this machine."""
+    """Return whether an NVIDIA driver is loaded on this machine."""
     return Path("/dev/nvidiactl").exists()
 
 

@@ -17,7 +17,7 @@ DOWN, UP = ".lora_A.weight", ".lora_B.weight"
 
 
 def merge(tensors: dict[str, torch.Tensor], adapter: Path, config: Path, *, prefix: str) -> None:
-    """Adds `alpha / rank * B @ A` to each weight the adapter changes, in float32, then rounds.
+    """Add `alpha / rank * B @ A` to each weight the adapter changes, in float32, then round.
 
     `tensors` holds the language model under names that begin with `prefix` where peft's begin with
     `PREFIX`; its weights are replaced. `config` is JSON with `rank`, `alpha` and `targets`.

@@ -17,7 +17,7 @@ KILL_S = 15.0
 
 
 def spawn(words: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """Starts vLLM with both its outputs in `log` (mode 0600); the log before is kept as `.1`."""
+    """Start vLLM with both its outputs in `log` (mode 0600); the log before is kept as `.1`."""
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if log.exists():
         log.replace(log.with_suffix(".log.1"))
@@ -35,7 +35,8 @@ def spawn(words: list[str], environment: dict[str, str], log: Path) -> subproces
 
 
 def members(pid: int, began: float) -> list[psutil.Process]:
-    """The process that began at `began` and all others of its session, engine cores included.
+    """Return the process that began at `began` and all others of its session, engine cores
+    included.
 
     Empty when `pid` was given to another process meanwhile. Where only the leader died, the members
     left behind are found by the session's number, and must look like vLLM: after a reboot that
@@ -55,7 +56,7 @@ def members(pid: int, began: float) -> list[psutil.Process]:
 
 
 def stop(pid: int, began: float) -> bool:
-    """Ends the whole session of vLLM process `pid`: asks, then kills. True when nothing is left.
+    """End the whole session of vLLM process `pid`: ask, then kill. True when nothing is left.
 
     Does nothing when `pid` is another process by now. psutil checks each member's start again
     before it signals it.

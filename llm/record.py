@@ -30,11 +30,12 @@ class Record:
     owner_created: float
 
     def running(self) -> bool:
-        """Whether that very process runs: a process number that was given anew does not count."""
+        """Return whether that very process runs: a process number that was given anew does not
+        count."""
         return is_running(self.pid, self.created)
 
     def owned(self) -> bool:
-        """Whether a living process will stop it."""
+        """Return whether a living process will stop it."""
         return is_running(self.owner_pid, self.owner_created)
 
 
@@ -52,7 +53,7 @@ class RecordFile:
             yield
 
     def read(self) -> Record | None:
-        """The record, if there is one that can be read."""
+        """Return the record, if there is one that can be read."""
         try:
             values = json.loads(self._path.read_text(encoding="utf-8"))
             record = Record(**values)
@@ -62,7 +63,7 @@ class RecordFile:
         return record if all(isinstance(n, int) and n > 0 for n in numbers) else None
 
     def write(self, record: Record) -> None:
-        """Replaces the record as one step."""
+        """Replace the record as one step."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = self._path.with_suffix(f".{secrets.token_hex(4)}")
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -71,14 +72,14 @@ class RecordFile:
         partial.replace(self._path)
 
     def remove(self, pid: int) -> None:
-        """Removes the record when it is about process `pid`."""
+        """Remove the record when it is about process `pid`."""
         record = self.read()
         if record is not None and record.pid == pid:
             self._path.unlink(missing_ok=True)
 
 
 def me() -> tuple[int, float]:
-    """This process, as (pid, when it began)."""
+    """Return this process, as (pid, when it began)."""
     return os.getpid(), created(os.getpid())
 
 
@@ -88,7 +89,7 @@ def created(pid: int) -> float:
 
 
 def is_running(pid: int, began: float) -> bool:
-    """Whether process `pid` runs and began at `began`; a zombie does not run."""
+    """Return whether process `pid` runs and began at `began`; a zombie does not run."""
     try:
         process = psutil.Process(pid)
         same = abs(process.create_time() - began) < 0.1

@@ -43,7 +43,7 @@ def relevant(
     sentences: SentenceEncoder,
     earlier: Sequence[str] = (),
 ) -> Relevant:
-    """The sentences of `report` that may answer `question`, best first.
+    """Return the sentences of `report` that may answer `question`, best first.
 
     First the guard, by rule: a sentence must speak of every part of what is asked (its subject or a
     more general one, its side, its anatomy, the attribute asked for). Words that are neither known
@@ -73,7 +73,8 @@ def relevant(
 
 
 def _groups(subjects: frozenset[str], question: str) -> list[list[str]]:
-    """Subjects one by one where the question lists them, else all to be met by one sentence."""
+    """Return the subjects one by one where the question lists them, else all to be met by one
+    sentence."""
     ordered = sorted(subjects)
     if LISTS.search(question.lower()):
         return [[subject] for subject in ordered]
@@ -115,7 +116,7 @@ def _unknown_words(reading: Reading, report: Report) -> bool:
 
 
 def _speaks_of(subject: str, names: frozenset[str], vocabulary: Vocabulary) -> bool:
-    """Whether a sentence names the subject, one of its kinds, or what it is a kind of.
+    """Return whether a sentence names the subject, one of its kinds, or what it is a kind of.
 
     Not upwards for devices: that the lines lie well says nothing of a pacemaker.
     """
@@ -125,7 +126,7 @@ def _speaks_of(subject: str, names: frozenset[str], vocabulary: Vocabulary) -> b
 
 
 def _fits(asked: frozenset[str], names: frozenset[str], vocabulary: Vocabulary) -> bool:
-    """Whether side, anatomy and attributes of the question agree with the sentence."""
+    """Return whether side, anatomy and attributes of the question agree with the sentence."""
     attributes = vocabulary.of_kind(asked, Kind.ATTRIBUTE)
     return (
         attributes <= names and _same_side(asked, names) and _same_place(asked, names, vocabulary)
@@ -171,7 +172,7 @@ def _without_subject(
 
 
 def _at(place: str, names: frozenset[str], vocabulary: Vocabulary) -> bool:
-    """Whether a sentence names the place, a part of it, or something that sits there."""
+    """Return whether a sentence names the place, a part of it, or something that sits there."""
     seats = {vocabulary.concepts[name].at or name for name in names} | names
     return any(place in vocabulary.lineage(seat) for seat in seats)
 

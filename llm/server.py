@@ -31,7 +31,7 @@ log = logging.getLogger("radraft.llm")
 def connect(
     settings: Settings, profile: Profile, on_progress: Progress | None = None
 ) -> Iterator[Endpoint]:
-    """A vLLM that is ready to draft.
+    """Yield a vLLM that is ready to draft.
 
     The one at `settings.llm_url` where that is set; else the one another radraft process runs for
     the same profile and data folder; else one of our own, stopped on exit. Raises DraftingError:
@@ -109,7 +109,7 @@ class ManagedServer:
         return self._running.record.pid if self._running else None
 
     def start(self, on_progress: Progress | None = None) -> None:
-        """Adopts a running server or starts one; builds the starter first where that is needed.
+        """Adopt a running server or start one; build the starter first where that is needed.
 
         Returns before vLLM is ready. Raises DraftingError as `connect` does.
         """
@@ -127,7 +127,7 @@ class ManagedServer:
             self._spawn(wanted, model, recorded=not foreign)
 
     def wait_ready(self, on_progress: Progress | None = None) -> None:
-        """Returns once vLLM answers and has compiled the report's schema.
+        """Return once vLLM answers and has compiled the report's schema.
 
         Raises DraftingError `llm_start_failed` with the reason's category; the log has the rest.
         """
@@ -145,17 +145,17 @@ class ManagedServer:
         report("ready", 1.0)
 
     def alive(self) -> bool:
-        """Whether it answers right now."""
+        """Return whether it answers right now."""
         running = self._running
         return running is not None and running.record.running() and Probe(self.endpoint).healthy()
 
     def watch(self) -> None:
-        """Restarts a dead or hung server from now on, in a thread that `stop` ends."""
+        """Restart a dead or hung server from now on, in a thread that `stop` ends."""
         self._watcher = threading.Thread(target=self._watch, name="vllm-watch", daemon=True)
         self._watcher.start()
 
     def stop(self) -> None:
-        """Stops watching, and the server with all its processes where it is ours."""
+        """Stop watching, and the server with all its processes where it is ours."""
         self._stopping.set()
         if self._watcher is not None:
             self._watcher.join()
@@ -198,7 +198,7 @@ class ManagedServer:
         self._running = _Running(made, owned=True, child=child)
 
     def _check_start(self, elapsed: float) -> None:
-        """Raises when the starting server has died or takes too long."""
+        """Raise when the starting server has died or takes too long."""
         running = self._running
         assert running is not None
         if running.child is not None:
@@ -249,7 +249,7 @@ class ManagedServer:
         return healthy and not (probing and probe.stuck(self._timing.probe))
 
     def _restart(self, delay: float) -> float:
-        """Restarts until it works or `stop` is called; gives the next delay."""
+        """Restart until it works or `stop` is called; return the next delay."""
         while not self._stopping.wait(delay):
             delay = min(delay * 2, self._timing.longest_delay)
             try:

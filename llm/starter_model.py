@@ -21,13 +21,13 @@ class StarterPaths:
     """In the cache; the others are shipped."""
 
     def built(self) -> bool:
-        """Whether all of them are there."""
+        """Return whether all of them are there."""
         paths = (self.encoder, self.heads, self.projector, self.checkpoint)
         return all(path.exists() for path in paths)
 
 
 def paths(cache_dir: Path) -> StarterPaths:
-    """Where the parts of this version belong; nothing is built."""
+    """Return where the parts of this version belong; nothing is built."""
     shipped = pins.files()
     return StarterPaths(
         encoder=shipped["encoder"],

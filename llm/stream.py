@@ -45,7 +45,7 @@ class ReportReader:
         self._section: str | None = None
 
     def feed(self, piece: str) -> list[tuple[Section, Pair]]:
-        """The pairs that `piece` completes, often none. Raises BadFormat."""
+        """Return the pairs that `piece` completes, often none. Raises BadFormat."""
         self.text += piece
         if len(self.text) > MAX_CHARS:
             raise BadFormat
@@ -59,7 +59,7 @@ class ReportReader:
         return pairs
 
     def finish(self) -> WrittenReport:
-        """The whole report, validated. Raises BadFormat."""
+        """Return the whole report, validated. Raises BadFormat."""
         try:
             return WrittenReport.model_validate_json(self.text)
         except ValidationError:
@@ -84,7 +84,7 @@ class ReportReader:
         return None
 
     def _finish_string(self) -> bool:
-        """Moves to the string's end; False while that has not arrived."""
+        """Move to the string's end; False while that has not arrived."""
         assert self._string_from is not None
         while self._at < len(self.text):
             char = self.text[self._at]

@@ -17,7 +17,7 @@ from radraft.llm.question import ask
 from radraft.llm.server import Endpoint
 from radraft.llm.wire import chat_body
 from radraft.prompts.values import DraftRequest
-from radraft.reports.values import Evidence, Report, Section, Sentence
+from radraft.reports.values import Report, Section, Sentence
 
 SCORED_AT_ONCE = 2
 """Reports. vLLM holds the logits of a whole prompt while it scores one: half a gigabyte for 500
@@ -69,8 +69,8 @@ class Scorer:
     async def support(
         self, report: Report, request: DraftRequest, without: DraftRequest
     ) -> tuple[SentenceSupport, ...]:
-        """Of each sentence of `report`: log p(sentence | `request`, what stands before it) minus
-        the same given `without`, whose images are blank.
+        """Return of each sentence of `report` log p(sentence | `request`, what stands before it)
+        minus the same given `without`, whose images are blank.
 
         One pass of vLLM over the whole report for each request. DraftingError as `scores`.
         """
@@ -85,14 +85,15 @@ class Scorer:
     async def evidence(
         self, report: Report, shown: Mapping[str, DraftRequest], without: DraftRequest
     ) -> Report:
-        """`report` with `Evidence.support` of every image in `shown`: image id -> the request in
+        """Return `report` with `Evidence.support` of every image in `shown`: image id -> the request in
         which that image alone is not blank. In `without` all are.
 
         Two images that show the same thing both support a sentence about it: neither would, were
         each blanked in turn while the other still shows it. DraftingError as `scores`.
         """
         blank, *others = await asyncio.gather(
-            self.scores(report, without), *(self.scores(report, one) for one in shown.values())
+            self.scores(report, without),
+            *(self.scores(report, request) for request in shown.values()),
         )
         nats: dict[tuple[str, str], float] = {}
         for image_id, alone in zip(shown, others, strict=True):
@@ -105,7 +106,8 @@ class Scorer:
     async def scores(
         self, report: Report, request: DraftRequest
     ) -> tuple[tuple[Score, Score], ...]:
-        """(zh, en) of each sentence of `report`, given `request` and all that stands before it.
+        """Return (zh, en) of each sentence of `report`, given `request` and all that stands before
+        it.
 
         The model's own probabilities, without the grammar that bounds writing, of the text as its
         tokenizer splits it; a repeated pair that drafting dropped is not in it. DraftingError
@@ -122,7 +124,7 @@ class Scorer:
         return _split(tokens, text, spans)
 
     def _body(self, request: DraftRequest, text: str) -> bytes:
-        """The very body that drafts `request`, with the answer already in it."""
+        """Return the very body that drafts `request`, with the answer already in it."""
         body = json.loads(chat_body(request, self.profile, self.endpoint.model))
         for key in ("stream", "stream_options", "response_format"):
             body.pop(key)
@@ -160,19 +162,22 @@ class Scorer:
 def with_support(report: Report, nats: Mapping[tuple[str, str], float]) -> Report:
     """`report` with support set where `nats` has (sentence id, image id); the rest stays."""
 
-    def mended(sentence: Sentence) -> Sentence:
+    def measured(sentence: Sentence) -> Sentence:
         return replace(
             sentence,
             evidence=tuple(
-                Evidence(one.image_id, nats.get((sentence.id, one.image_id), one.support))
-                for one in sentence.evidence
+                replace(
+                    evidence,
+                    support=nats.get((sentence.id, evidence.image_id), evidence.support),
+                )
+                for evidence in sentence.evidence
             ),
         )
 
     return replace(
         report,
-        findings=tuple(map(mended, report.findings)),
-        impression=tuple(map(mended, report.impression)),
+        findings=tuple(map(measured, report.findings)),
+        impression=tuple(map(measured, report.impression)),
     )
 
 
@@ -180,8 +185,8 @@ Span = tuple[int, int]
 
 
 def report_text(report: Report) -> tuple[str, tuple[tuple[Span, Span], ...]]:
-    """The report as the model writes it (JSON without white space), and where in it the (zh, en)
-    words of each sentence stand."""
+    """Return the report as the model writes it (JSON without white space), and where in it the (zh,
+    en) words of each sentence stand."""
     text = "{"
     spans = []
     sections = {Section.FINDINGS: report.findings, Section.IMPRESSION: report.impression}
@@ -203,8 +208,8 @@ def _escaped(text: str) -> str:
 
 
 def _token(position: dict[str, Any] | None) -> tuple[str, float]:
-    """(text, nats) of one position of vLLM's `prompt_logprobs`. The very first token of a prompt
-    has none."""
+    """Return (text, nats) of one position of vLLM's `prompt_logprobs`. The very first token of a
+    prompt has none."""
     if position is None:
         return "", 0.0
     (found,) = position.values()
@@ -217,7 +222,9 @@ def _token(position: dict[str, Any] | None) -> tuple[str, float]:
 def _split(
     tokens: Sequence[tuple[str, float]], text: str, spans: Sequence[tuple[Span, Span]]
 ) -> tuple[tuple[Score, Score], ...]:
-    """A token counts to the words it overlaps, also where it holds a mark of JSON's too.
+    """Return the scores of the (zh, en) words of each sentence.
+
+    A token counts to the words it overlaps, also where it holds a mark of JSON's too.
 
     vLLM gives a character's last byte the whole character and its other bytes an empty text.
     """

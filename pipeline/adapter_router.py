@@ -133,9 +133,13 @@ async def draft(
     result, request = await write(
         case_id, store=store, router=router, base=base, on_sentence=on_sentence
     )
+    await asyncio.to_thread(_store, store, result, request)
+    return result
+
+
+def _store(store: Store, result: Draft, request: DraftRequest | None) -> None:
     with store.begin() as session:
         line.save(session, result, request)
-    return result
 
 
 def own_projector(folder: Path) -> Projector | None:

@@ -120,8 +120,9 @@ def not_claimed(case_id: str) -> DraftingError:
     return DraftingError("draft_not_claimed", case_id=case_id)
 
 
-def load_vision_model(profile: Profile) -> draft.VisionModel | None:
-    """Encoder and projector for profiles that take embeddings; None for those that take pixels.
+def load_vision_model(profile: Profile, *, beside_llm: bool = False) -> draft.VisionModel | None:
+    """Return encoder and projector for profiles that take embeddings; None for those that take
+    pixels. `beside_llm` is `Encoder`'s.
 
     DraftingError `starter_weights_changed` where the shipped weights are not the profile's.
     """
@@ -132,5 +133,6 @@ def load_vision_model(profile: Profile) -> draft.VisionModel | None:
 
     profile.check_weights()
     return draft.VisionModel(
-        encoder=Encoder.load(), projector=Projector.load(pins.files()["projector"])
+        encoder=Encoder.load(beside_llm=beside_llm),
+        projector=Projector.load(pins.files()["projector"]),
     )

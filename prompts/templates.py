@@ -116,7 +116,7 @@ class Template:
         return canonical.sha256(self.spec.model_dump(mode="json"))
 
     def check(self) -> None:
-        """Raises PromptError unless the declared variables are the used ones and all provided."""
+        """Raise PromptError unless the declared variables are the used ones and all provided."""
         environment = _environment()
         used: set[str] = set()
         try:
@@ -140,8 +140,9 @@ class Template:
         images: int,
         priors: Sequence[tuple[Told, int]] = (),
     ) -> tuple[Message, ...]:
-        """The messages with `images` image places, and those of `priors`: what is told of each
-        earlier study and how many images it has. PromptError for a missing or an extra variable."""
+        """Return the messages with `images` image places, and those of `priors`: what is told of
+        each earlier study and how many images it has. PromptError for a missing or an extra
+        variable."""
         names, declared = set(variables), set(self.spec.variables)
         for name in sorted(declared - names):
             raise PromptError("template_variable_missing", template=self.spec.id, variable=name)

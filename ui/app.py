@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from radraft.core.scratch import sweep
+from radraft.llm.launch import shares_cpu
 from radraft.llm.link import LlmLink
 from radraft.pipeline.adapter_router import Router
 from radraft.pipeline.draft_batch import load_vision_model
@@ -50,7 +51,7 @@ def running(
             yield service
         return
     profile.check_weights()
-    vision = cache(lambda: load_vision_model(profile))
+    vision = cache(lambda: load_vision_model(profile, beside_llm=shares_cpu(settings)))
     load_extractor = extractor_loader(store, vision)
     link = LlmLink(settings, profile, on_progress)
     worker = Worker(

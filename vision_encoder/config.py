@@ -39,13 +39,14 @@ class EncoderConfig:
 
 
 def load_config(name: str = NAME) -> EncoderConfig:
-    """The config `configs/<name>.json`. FileNotFoundError where there is none."""
+    """Return the config `configs/<name>.json`. FileNotFoundError where there is none."""
     path = files("radraft.vision_encoder").joinpath("configs", f"{name}.json")
     return parse_config(name, path.read_text(encoding="utf-8"))
 
 
 def parse_config(name: str, text: str) -> EncoderConfig:
-    """A config from JSON text. KeyError or ValueError where it does not hold what is needed."""
+    """Return a config from JSON text. KeyError or ValueError where it does not hold what is
+    needed."""
     cfg = json.loads(text)
     preprocess = cfg["preprocess_cfg"]
     red, green, blue = (float(value) for value in preprocess["mean"])

@@ -27,13 +27,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("radraft.vision_encoder")
 
+YIELDING = 10
+"""What is added to the nice value (nice(2)) of threads that compute beside a vLLM on the same
+processor: they get a tenth of its share while it writes, and all of it while it does not."""
 GPU_BATCH = 16
 """Images in one forward pass on a GPU. Fixed: a short last batch is filled up, because kernels are
 chosen by shape."""
 
 
 def encode(images: KeyImages, encoder: Encoder, objects: ByteStore) -> StudyEmbedding:
-    """The embedding of one case's key images; images embedded before are read, not computed.
+    """Return the embedding of one case's key images; images embedded before are read, not computed.
 
     Stored under `embeddings/<encoder_id>/<image_id>.safetensors`. What is stored wins: an image
     that another device embedded first keeps those values. A damaged file is computed again. The
@@ -78,7 +81,10 @@ class Encoder:
         device: str = "cpu",
         micro_batch: int = 1,
         workers: int = 1,
+        beside_llm: bool = False,
     ) -> None:
+        """`beside_llm`: a vLLM writes on the same processor, so torch is held to one thread in the
+        whole process and the encoder's own threads yield."""
         import torch
 
         self.encoder_id = encoder_id
@@ -88,7 +94,7 @@ class Encoder:
         self._micro_batch = micro_batch
         tower: Any = visual
         self._visual: Any = tower.to(self._device, memory_format=torch.channels_last).eval()
-        self._pool = _one_thread_each(workers)
+        self._pool = _one_thread_each(workers, beside_llm=beside_llm)
         blank = np.zeros((1, config.size, config.size, 3), dtype=np.float32)
         tokens, pooled = self._pool.submit(self._forward, blank).result()
         self.tokens_per_image, self.dim = int(tokens.shape[1]), int(tokens.shape[2])
@@ -102,8 +108,8 @@ class Encoder:
         return str(self._device.type)
 
     @classmethod
-    def load(cls, folder: Path = shipped.FOLDER) -> Encoder:
-        """The trained encoder in `folder`, on the GPU where there is one.
+    def load(cls, folder: Path = shipped.FOLDER, *, beside_llm: bool = False) -> Encoder:
+        """Return the trained encoder in `folder`, on the GPU where there is one.
 
         EncodingError `encoder_weights_invalid`, `heads_invalid` or `heads_width`.
         """
@@ -120,6 +126,7 @@ class Encoder:
             device="cuda" if gpu else "cpu",
             micro_batch=GPU_BATCH if gpu else 1,
             workers=1 if gpu else _cores(),
+            beside_llm=beside_llm,
         )
 
     def encode(self, images: Sequence[KeyImage]) -> tuple[ImageEmbedding, ...]:
@@ -145,8 +152,8 @@ class Encoder:
     def _forward(
         self, batch: npt.NDArray[np.float32]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """(b, size, size, 3) -> tokens (b, n, d), pooled (b, e). open_clip's own forward, step by
-        step, so that the feature map can be kept."""
+        """Map (b, size, size, 3) to tokens (b, n, d), pooled (b, e). open_clip's own forward,
+        step by step, so that the feature map can be kept."""
         import torch
 
         # A (b, h, w, c) array seen as (b, c, h, w) already is channels_last.
@@ -202,16 +209,17 @@ def _highest(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _cores() -> int:
-    """Cores this process may use."""
+    """Return the cores this process may use."""
     return len(os.sched_getaffinity(0))
 
 
-def _one_thread_each(workers: int) -> ThreadPoolExecutor:
-    """A pool whose threads each run torch on one core, leaving other threads' setting as it was.
+def _one_thread_each(workers: int, *, beside_llm: bool) -> ThreadPoolExecutor:
+    """Return a pool whose threads each run torch on one core.
 
     OpenMP keeps the number of threads per calling thread. torch also keeps one for threads that
-    have not called it yet, hence the restoring call, and hence the first call in `start`, which
-    takes that number before it is replaced.
+    have not called it yet, hence the first call in `start`, which takes that number before it is
+    replaced. Other threads' setting is left as it was, but for `beside_llm`: any thread that calls
+    torch there would get a team of threads that spin on vLLM's cores.
     """
     import torch
 
@@ -221,11 +229,16 @@ def _one_thread_each(workers: int) -> ThreadPoolExecutor:
     def start() -> None:
         torch.get_num_threads()
         torch.set_num_threads(1)
+        if beside_llm:
+            # Linux keeps the nice value per thread.
+            thread = threading.get_native_id()
+            nice = os.getpriority(os.PRIO_PROCESS, thread)
+            os.setpriority(os.PRIO_PROCESS, thread, nice + YIELDING)
         ready.wait()
 
     pool = ThreadPoolExecutor(workers, thread_name_prefix="encoder", initializer=start)
     for _ in range(workers):
         pool.submit(int)
     ready.wait()
-    torch.set_num_threads(before)
+    torch.set_num_threads(1 if beside_llm else before)
     return pool

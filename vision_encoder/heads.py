@@ -30,9 +30,9 @@ class Heads:
 
     @classmethod
     def load(cls, path: Path) -> Heads:
-        """The heads in a safetensors file: `weight` (heads, dim) and `bias` (heads,), float16 or
-        float32; metadata `heads` is a JSON list of ids. EncodingError `heads_invalid`.
-        """
+        """Return the heads in a safetensors file: `weight` (heads, dim) and `bias` (heads,),
+        float16 or float32; metadata `heads` is a JSON list of ids. EncodingError
+        `heads_invalid`."""
         from safetensors import SafetensorError, safe_open
 
         try:
@@ -58,7 +58,7 @@ class Heads:
         return cls(tuple(ids), weight.shape[1], weight.astype(np.float32), bias.astype(np.float32))
 
     def logits(self, tokens: Array) -> Array:
-        """(n, dim) tokens of one image -> (heads,) log odds, in the order of `ids`.
+        """Map (n, dim) tokens of one image to (heads,) log odds, in the order of `ids`.
 
         EncodingError `heads_width` where the tokens are not `dim` long.
         """

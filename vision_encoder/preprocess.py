@@ -13,7 +13,8 @@ from radraft.vision_encoder.config import EncoderConfig
 
 
 def preprocess(pixels: npt.NDArray[np.uint8], config: EncoderConfig) -> npt.NDArray[np.float32]:
-    """(rows, columns) of 0..255 -> (size, size, 3), normalised; the same bytes on every machine.
+    """Map (rows, columns) of 0..255 to (size, size, 3), normalised; the same bytes on every
+    machine.
 
     The whole image, aspect kept, centred on black. EncodingError `encoder_pixels_invalid` unless
     `pixels` is a non-empty 8-bit gray image.

@@ -36,7 +36,7 @@ class Projector:
 
     @classmethod
     def load(cls, path: Path) -> Projector:
-        """The projector in a safetensors file, float16 or float32, computed in float32.
+        """Return the projector in a safetensors file, float16 or float32, computed in float32.
 
         EncodingError `projector_invalid` if the file holds none.
         """
@@ -58,8 +58,8 @@ class Projector:
         return cls(f"projector@{sha[:16]}", dim, width, weights)
 
     def project(self, tokens: Array) -> Array:
-        """(..., n, dim) -> (..., 1 + n / 4, width), float32. Each image's result depends on it
-        alone.
+        """Map (..., n, dim) to (..., 1 + n / 4, width), float32. Each image's result depends on
+        it alone.
 
         EncodingError `projector_width` where the last axis is not `dim`, `projector_grid` where the
         n tokens are no square of an even side.
@@ -76,8 +76,8 @@ class Projector:
 
     @staticmethod
     def pool(tokens: Array) -> Array:
-        """(n, dim) tokens of one image, row by row -> (1 + n / 4, dim): their mean, then the means
-        of 2x2 neighbours, row by row. What the two maps are applied to, not yet standardised.
+        """Map (n, dim) tokens of one image, row by row to (1 + n / 4, dim): their mean, then the
+        means of 2x2 neighbours, row by row. What the two maps are applied to, not yet standardised.
 
         EncodingError `projector_grid`.
         """

@@ -25,7 +25,7 @@ HEADS_FILE = "heads.safetensors"
 
 
 def load_visual(folder: Path = FOLDER) -> torch.nn.Module:
-    """open_clip's image tower (`TimmModel`) as trained, in eval mode, on the CPU.
+    """Return open_clip's image tower (`TimmModel`) as trained, in eval mode, on the CPU.
 
     EncodingError `encoder_weights_invalid` where its file is missing or not of this model.
     """
@@ -35,7 +35,8 @@ def load_visual(folder: Path = FOLDER) -> torch.nn.Module:
 
 
 def load_model(folder: Path = FOLDER) -> torch.nn.Module:
-    """The whole open_clip model as trained, both towers, in eval mode. Errors as `load_visual`."""
+    """Return the whole open_clip model as trained, both towers, in eval mode. Errors as
+    `load_visual`."""
     image = _state(folder / IMAGE_FILE)
     path = folder / TEXT_FILE
     with _fitting(path):
@@ -43,7 +44,7 @@ def load_model(folder: Path = FOLDER) -> torch.nn.Module:
 
 
 def load_heads(folder: Path = FOLDER) -> Heads:
-    """The finding heads. EncodingError `heads_invalid`."""
+    """Return the finding heads. EncodingError `heads_invalid`."""
     return Heads.load(folder / HEADS_FILE)
 
 
@@ -61,7 +62,8 @@ def encoder_id(folder: Path = FOLDER) -> str:
 def similarity(
     model: torch.nn.Module, pooled: npt.NDArray[np.float32], sentences: Sequence[str]
 ) -> npt.NDArray[np.float32]:
-    """(images, e) unit vectors of `Encoder.encode` and sentences -> (images, sentences) cosines.
+    """Map (images, e) unit vectors of `Encoder.encode` and sentences to (images, sentences)
+    cosines.
 
     Zero-shot classification: of two sentences that say opposite things of an image, the one of the
     larger cosine. `model` is `load_model`'s. Sentences are cut to the text tower's context.
@@ -90,7 +92,7 @@ def _state(path: Path) -> dict[str, torch.Tensor]:
 
 @contextmanager
 def _fitting(path: Path) -> Iterator[None]:
-    """torch's complaint about names or shapes, as ours."""
+    """Raise torch's complaint about names or shapes as ours."""
     try:
         yield
     except RuntimeError:

@@ -22,12 +22,12 @@ class Damaged(ValueError):
 
 
 def key(encoder_id: str, image_id: str) -> str:
-    """Where an image's embedding lies in the object store."""
+    """Return where an image's embedding lies in the object store."""
     return f"embeddings/{encoder_id}/{image_id}.safetensors"
 
 
 def dump(embedding: ImageEmbedding, encoder_id: str) -> bytes:
-    """The stored bytes; the same embedding gives the same bytes."""
+    """Return the stored bytes; the same embedding gives the same bytes."""
     from safetensors.numpy import save
 
     tokens, pooled = embedding.tokens.astype(np.float16), embedding.pooled
@@ -43,7 +43,7 @@ def dump(embedding: ImageEmbedding, encoder_id: str) -> bytes:
 
 
 def parse(data: bytes, encoder_id: str, image_id: str) -> ImageEmbedding:
-    """The embedding in `data`. Damaged unless it is whole and of this image and encoder."""
+    """Return the embedding in `data`. Damaged unless it is whole and of this image and encoder."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -65,7 +65,7 @@ def parse(data: bytes, encoder_id: str, image_id: str) -> ImageEmbedding:
 
 
 def read(objects: ByteStore, encoder_id: str, image_id: str) -> ImageEmbedding:
-    """The stored embedding. NotFound where none is, Damaged."""
+    """Return the stored embedding. NotFound where none is, Damaged."""
     return parse(objects.get(key(encoder_id, image_id)), encoder_id, image_id)
 
 

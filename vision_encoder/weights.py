@@ -41,7 +41,7 @@ SUMS_FILE = "sha256.json"
 
 
 def build(cache_dir: Path) -> Path:
-    """The folder with the encoder's weights, built first where the cache has no whole copy.
+    """Return the folder with the encoder's weights, built first where the cache has no whole copy.
 
     Holds `encoder.safetensors` (image tower), `text.safetensors` (text tower, random until it is
     trained), the model config and the SHA-256 of each. Safe to call from two processes at once.
@@ -61,13 +61,13 @@ def build(cache_dir: Path) -> Path:
 
 
 def folder(cache_dir: Path) -> Path:
-    """Where this version's weights belong; nothing is built."""
+    """Return where this version's weights belong; nothing is built."""
     config = load_config()
     return cache_dir / "vision_encoder" / f"{config.name}-{_recipe_sha(config)[:16]}"
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether every file of `folder` is there with the SHA-256 written beside it."""
+    """Return whether every file of `folder` is there with the SHA-256 written beside it."""
     try:
         sums: dict[str, str] = json.loads((folder / SUMS_FILE).read_text(encoding="utf-8"))
         return set(sums) == {IMAGE_FILE, TEXT_FILE, CONFIG_FILE} and all(
@@ -78,14 +78,15 @@ def is_whole(folder: Path) -> bool:
 
 
 def load_visual(folder: Path) -> torch.nn.Module:
-    """open_clip's image tower (`TimmModel`) with `folder`'s weights, in eval mode, on the CPU."""
+    """Return open_clip's image tower (`TimmModel`) with `folder`'s weights, in eval mode, on the
+    CPU."""
     from safetensors.torch import load_file
 
     return visual_of(_folder_config(folder), load_file(folder / IMAGE_FILE))
 
 
 def load_model(folder: Path) -> torch.nn.Module:
-    """The whole open_clip model, both towers, in eval mode: what training starts from."""
+    """Return the whole open_clip model, both towers, in eval mode: what training starts from."""
     from safetensors.torch import load_file
 
     image, text = load_file(folder / IMAGE_FILE), load_file(folder / TEXT_FILE)
@@ -93,7 +94,8 @@ def load_model(folder: Path) -> torch.nn.Module:
 
 
 def visual_of(config: EncoderConfig, state: Mapping[str, torch.Tensor]) -> torch.nn.Module:
-    """open_clip's image tower around `state`, in eval mode. RuntimeError where they do not fit."""
+    """Return open_clip's image tower around `state`, in eval mode. RuntimeError where they do not
+    fit."""
     import torch
     from open_clip.model import CLIP
 
@@ -107,7 +109,8 @@ def visual_of(config: EncoderConfig, state: Mapping[str, torch.Tensor]) -> torch
 def model_of(
     config: EncoderConfig, image: Mapping[str, torch.Tensor], text: Mapping[str, torch.Tensor]
 ) -> torch.nn.Module:
-    """open_clip's whole model with the two towers' tensors, in eval mode. RuntimeError as above."""
+    """Return open_clip's whole model with the two towers' tensors, in eval mode. RuntimeError as
+    above."""
     from open_clip.model import CLIP
 
     model: torch.nn.Module = CLIP(**config.model_cfg)
@@ -153,7 +156,7 @@ def trunk_names(names: Iterator[str] | list[str]) -> dict[str, str]:
 
 
 def source_state() -> dict[str, torch.Tensor]:
-    """The package's ImageNet state dict under timm's names, the 1000-class head included."""
+    """Return the package's ImageNet state dict under timm's names, the 1000-class head included."""
     import torch
 
     path = _source_path()
@@ -184,7 +187,7 @@ def _folder_config(folder: Path) -> EncoderConfig:
 
 
 def _write(config: EncoderConfig, folder: Path) -> None:
-    """Builds beside `folder` and renames: a killed build leaves no half folder under that name."""
+    """Build beside `folder` and renames: a killed build leaves no half folder under that name."""
     from safetensors.torch import save_file
 
     image, text = initial_state(config)
@@ -205,7 +208,7 @@ def _write(config: EncoderConfig, folder: Path) -> None:
 
 
 def identity(config: EncoderConfig) -> Any:
-    """The parts of the config that an image's embedding depends on."""
+    """Return the parts of the config that an image's embedding depends on."""
     cfg = json.loads(config.raw)
     return {"vision_cfg": cfg["model_cfg"]["vision_cfg"], "preprocess_cfg": cfg["preprocess_cfg"]}
 
@@ -213,7 +216,7 @@ def identity(config: EncoderConfig) -> Any:
 def initial_state(
     config: EncoderConfig, trunk: Mapping[str, torch.Tensor] | None = None
 ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """(image tower, rest of the model) at their start: trunk from `trunk`, all else drawn.
+    """Return (image tower, rest of the model) at their start: trunk from `trunk`, all else drawn.
 
     `trunk` has timm's names, as `source_state()` gives it; its classifier is left out.
     EncodingError `encoder_trunk_mismatch` unless exactly the trunk's weights are there, each of the
@@ -241,7 +244,7 @@ def initial_state(
 
 
 def _drawn(name: str, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """A starting value that depends on name and shape alone, on every machine.
+    """Return a starting value that depends on name and shape alone, on every machine.
 
     numpy and not torch draws it: torch's normal numbers differ with the CPU's vector width, and the
     encoder's identity is the hash of its weights. Matrices: normal, 1 / sqrt(inputs); embeddings:

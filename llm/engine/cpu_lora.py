@@ -25,7 +25,8 @@ class GroupedLora:
 
 
 def runs(indices: Any) -> tuple[tuple[int, Any], ...]:
-    """(slot, rows) of each slot in `indices`, (n,) slot of each token; -1 is none and left out.
+    """Return (slot, rows) of each slot in `indices`, (n,) slot of each token; -1 is none and left
+    out.
 
     `rows` is a slice where the slot's tokens lie together, an index tensor otherwise.
     """
@@ -62,8 +63,8 @@ def expand(
 
 
 def _install() -> None:
-    """Has vLLM's CPU platform use `GroupedPunica`. ImportError in a vLLM of another build: one that
-    does not start is better than one that mixes adapters up."""
+    """Have vLLM's CPU platform use `GroupedPunica`. ImportError in a vLLM of another build: one
+    that does not start is better than one that mixes adapters up."""
     from vllm.lora.punica_wrapper.punica_cpu import PunicaWrapperCPU  # type: ignore[import-not-found]
     from vllm.platforms.cpu import CpuPlatform  # type: ignore[import-not-found]
 

@@ -24,7 +24,12 @@ from tests.vision_encoder.conftest import as_key_image, key_image, write_heads
 
 
 def tiny_encoder(
-    config: EncoderConfig, heads: Heads, *, micro_batch: int = 1, workers: int = 2
+    config: EncoderConfig,
+    heads: Heads,
+    *,
+    micro_batch: int = 1,
+    workers: int = 2,
+    beside_llm: bool = False,
 ) -> Encoder:
     import timm
     import torch
@@ -36,7 +41,15 @@ def tiny_encoder(
     image, _ = weights.initial_state(config, trunk)
     visual = CLIP(**config.model_cfg).visual
     visual.load_state_dict(image)
-    return Encoder(visual, config, "tiny@0", heads, micro_batch=micro_batch, workers=workers)
+    return Encoder(
+        visual,
+        config,
+        "tiny@0",
+        heads,
+        micro_batch=micro_batch,
+        workers=workers,
+        beside_llm=beside_llm,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +127,41 @@ def test_the_callers_thread_count_is_left_alone(tiny_config: EncoderConfig, head
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+def test_beside_a_vllm_torch_has_one_thread_and_the_encoder_yields(tmp_path: Path) -> None:
+    """In a process of its own: these settings are the process's."""
+    code = """
+import json, os, sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+import torch
+from radraft.vision_encoder.config import parse_config
+from radraft.vision_encoder.heads import Heads
+from tests.vision_encoder.conftest import TINY, key_image, write_heads
+from tests.vision_encoder.test_encode import TOKEN_DIM, tiny_encoder
+
+torch.set_num_threads(2)
+path = Path(sys.argv[1]) / "heads.safetensors"
+write_heads(path, ["pneumonia"], TOKEN_DIM, seed=4)
+config = parse_config("tiny", json.dumps(TINY))
+alone = tiny_encoder(config, Heads.load(path))
+expected = alone.encode([key_image(1)])[0].tokens.tobytes()
+assert torch.get_num_threads() == 2
+encoder = tiny_encoder(config, Heads.load(path), beside_llm=True)
+assert encoder.encode([key_image(1)])[0].tokens.tobytes() == expected
+
+def nice(thread):
+    return os.getpriority(os.PRIO_PROCESS, thread)
+
+with ThreadPoolExecutor(1) as pool:
+    assert pool.submit(torch.get_num_threads).result() == torch.get_num_threads() == 1
+own = {t.native_id for t in threading.enumerate() if t.name.startswith("encoder")}
+here = nice(threading.get_native_id())
+assert sorted(map(nice, own)) == sorted([here] * 2 + [min(19, here + 10)] * 2)
+"""
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, cwd=root)
 
 
 def test_bad_pixels_raise(tiny: Encoder) -> None:

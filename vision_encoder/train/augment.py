@@ -16,7 +16,7 @@ that outside it only markers, borders and the edge of the body are left."""
 
 
 def augment(images: torch.Tensor, how: Augment) -> torch.Tensor:
-    """(b, size, size), 0 to 1 -> the same, changed. Draws from torch's global generator."""
+    """Map (b, size, size), 0 to 1 to the same, changed. Draws from torch's global generator."""
     images = _moved(images, how)
     images = _toned(images, how)
     for image in images:
@@ -26,7 +26,7 @@ def augment(images: torch.Tensor, how: Augment) -> torch.Tensor:
 
 
 def cover_lungs(images: torch.Tensor, fill: torch.Tensor | float) -> torch.Tensor:
-    """A copy of (b, h, w) with the lung box set to `fill` (0 to 1, or a value an image)."""
+    """Return a copy of (b, h, w) with the lung box set to `fill` (0 to 1, or a value an image)."""
     import torch
 
     height, width = images.shape[1:]
@@ -42,7 +42,7 @@ def cover_lungs(images: torch.Tensor, fill: torch.Tensor | float) -> torch.Tenso
 
 
 def cover_border(images: torch.Tensor, share: float = 0.06) -> torch.Tensor:
-    """A copy of (b, h, w) with `share` of each side black: markers and boxes are gone."""
+    """Return a copy of (b, h, w) with `share` of each side black: markers and boxes are gone."""
     import torch
 
     height, width = images.shape[1:]

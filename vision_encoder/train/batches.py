@@ -40,8 +40,8 @@ class Batches:
         self.sentences = _sentences(recipe, config, device)
 
     def draw(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """(b, 3, s, s) pixels and (b, heads) answers of a step: 1, 0, NaN where nothing is known,
-        or the base rate of its set where the image's lungs were covered.
+        """Return (b, 3, s, s) pixels and (b, heads) answers of a step: 1, 0, NaN where nothing is
+        known, or the base rate of its set where the image's lungs were covered.
 
         Changes of the images draw from torch's global generator, which the caller has seeded.
         """
@@ -65,7 +65,7 @@ class Batches:
 
 
 def normalised(images: torch.Tensor, size: int, config: EncoderConfig) -> torch.Tensor:
-    """(b, h, w), 0 to 1 -> (b, 3, size, size) as the trunk takes it."""
+    """Map (b, h, w), 0 to 1 to (b, 3, size, size) as the trunk takes it."""
     import torch
 
     if images.shape[-1] != size:

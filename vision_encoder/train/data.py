@@ -53,7 +53,7 @@ class Images:
     """(rows, heads): 1, 0, or NaN where nothing is known."""
 
     def where(self, split: str, source: str | None = None) -> npt.NDArray[np.int64]:
-        """Positions of the rows of a split, of one set or of all."""
+        """Return the positions of the rows of a split, of one set or of all."""
         found = [
             index
             for index, row in enumerate(self.rows)
@@ -98,8 +98,10 @@ def load(
     fraction: float = 1.0,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Images:
-    """Rows and pixels. `fraction` keeps that share of each set, by a hash of the patient, so a
-    smaller run sees whole patients. `on_progress(done, total)`. TrainingErrors as `rows`, and
+    """Return the rows and their pixels.
+
+    `fraction` keeps that share of each set, by a hash of the patient, so a smaller run sees whole
+    patients. `on_progress(done, total)`. TrainingErrors as `rows`, and
     `training_data_missing` where no row or image is there to train on."""
     chosen = [row for row in rows(recipe, data) if _share(row) < fraction]
     if not any(row.split == "train" for row in chosen):
@@ -115,7 +117,7 @@ def load(
 
 
 def gray(path: Path) -> npt.NDArray[np.uint8]:
-    """(rows, columns) of an image file. TrainingError `training_data_missing`."""
+    """Return (rows, columns) of an image file. TrainingError `training_data_missing`."""
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("L"))

@@ -32,7 +32,7 @@ class Exported:
 
 
 def export(run: Path, recipe: EncoderRecipe, config: EncoderConfig, folder: Path) -> Exported:
-    """Writes the averaged weights of `run` to `folder`, half precision, in place of what is there.
+    """Write the averaged weights of `run` to `folder`, half precision, in place of what is there.
 
     `encoder.safetensors`: image tower; `text.safetensors`: the rest of the open_clip model;
     `heads.safetensors`: `weight` (heads, width) and `bias` (heads,), head ids as JSON in the

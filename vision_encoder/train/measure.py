@@ -31,7 +31,8 @@ def logits_of(
     config: EncoderConfig,
     change: Callable[[torch.Tensor], torch.Tensor] = lambda images: images,
 ) -> Floats:
-    """(len(where), heads) finding logits of the images, after `change` ((b, h, w), 0 to 1)."""
+    """Return (len(where), heads) finding logits of the images, after `change` ((b, h, w), 0 to
+    1)."""
     import torch
 
     device = next(net.parameters()).device
@@ -47,7 +48,7 @@ def logits_of(
 def aurocs(
     images: Images, where: npt.NDArray[np.int64], scores: Floats, recipe: EncoderRecipe
 ) -> dict[tuple[str, str], float]:
-    """(set, head) -> AUROC, where at least `LEAST` answers are yes and `LEAST` no."""
+    """Return (set, head) -> AUROC, where at least `LEAST` answers are yes and `LEAST` no."""
     sources = np.array([images.rows[index].source for index in where])
     answers = images.answers[where]
     found = {}

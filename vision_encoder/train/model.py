@@ -16,8 +16,8 @@ LARGEST_SCALE = 100.0
 
 
 def initial(config: EncoderConfig) -> torch.nn.Module:
-    """The open_clip model that training starts from: the ImageNet trunk, all else drawn, the same
-    on every machine. EncodingError as `weights.source_state`."""
+    """Return the open_clip model that training starts from: the ImageNet trunk, all else drawn, the
+    same on every machine. EncodingError as `weights.source_state`."""
     return weights.model_of(config, *weights.initial_state(config))
 
 
@@ -37,7 +37,8 @@ def build(model: torch.nn.Module, recipe: EncoderRecipe) -> torch.nn.ModuleDict:
 def see(
     net: torch.nn.ModuleDict, pixels: torch.Tensor, dropout: float = 0.0
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(b, 3, s, s) normalised pixels -> finding logits (b, heads), image embeddings (b, e)."""
+    """Map (b, 3, s, s) normalised pixels to finding logits (b, heads), image embeddings (b,
+    e)."""
     import torch
 
     visual: Any = net["clip"].visual
@@ -83,7 +84,7 @@ def label_loss(logits: torch.Tensor, answers: torch.Tensor, smoothing: float) ->
 def contrastive_loss(
     images: torch.Tensor, texts: torch.Tensor, truth: torch.Tensor, scale: torch.Tensor
 ) -> torch.Tensor:
-    """CLIP's loss in both directions over what is known.
+    """Return CLIP's loss in both directions over what is known.
 
     images (b, e) and texts (t, e) of unit length; truth (b, t): 1 where the sentence is true of the
     image, 0 where it is false, NaN where nobody knows. An unknown pair is in no softmax; several

@@ -22,7 +22,7 @@ SPAN = 50
 
 
 def loss_svg(folder: Path) -> str:
-    """The SVG of the log in a run's folder."""
+    """Return the SVG of the log in a run's folder."""
     import matplotlib
     from matplotlib.figure import Figure
 

@@ -29,7 +29,7 @@ class Head(Strict):
         return self
 
     def sentences(self, present: bool) -> tuple[str, str]:
-        """(zh, en) that say the answer."""
+        """Return (zh, en) that say the answer."""
         finding = vocabulary().get(self.id)
         zh = self.zh or (finding.zh if finding else "")
         en = self.en or (finding.en if finding else "")

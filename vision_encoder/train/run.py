@@ -32,7 +32,7 @@ def train(
     stop_at: int | None = None,
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> torch.nn.ModuleDict:
-    """Trains from `model`, or goes on from `folder`'s checkpoint; gives the averaged weights.
+    """Train from `model`, or go on from `folder`'s checkpoint; return the averaged weights.
 
     Every random draw comes from the seed and the number of its step, so a run that was killed and
     resumed ends with the weights of one that was not. `stop_at` ends early after that step, with a
@@ -83,8 +83,8 @@ def train(
 def _contrast(
     net: torch.nn.ModuleDict, embedded: torch.Tensor, answers: torch.Tensor, batches: Batches
 ) -> torch.Tensor:
-    """The contrastive loss over the sentences that are known true of some image of the batch, one
-    language a step."""
+    """Return the contrastive loss over the sentences that are known true of some image of the
+    batch, one language a step."""
     import torch
 
     # Base rates of covered images are no facts.
