@@ -69,6 +69,7 @@ def train(
     recipe = load_recipe(recipe_name)
     plan = recipe.language.model_copy(update={"steps": steps} if steps else {})
     chosen_seed = recipe.seed if seed is None else seed
+    found = dataset.read(folder)
     identity = {
         "recipe": {"name": recipe.name, "language": plan.model_dump(mode="json")},
         "seed": chosen_seed,
@@ -78,7 +79,6 @@ def train(
     run_folder.begin(run, identity)
     with out.waiting("Building the language model") as move:
         base = checkpoint.build_base(settings.load().cache_dir, move)
-    found = dataset.read(folder)
     tokenizer = Tokenizer(base, checkpoint.IMAGE_TOKEN, checkpoint.TOKENS_PER_IMAGE)
     known, left_out = fitting(map(tokenizer.encode, found.train), plan.longest)
     valid, _ = fitting(map(tokenizer.encode, found.held_out), plan.longest)

@@ -102,12 +102,8 @@ def draft_set(
     taken = keep / "gated" if quality_gate else keep
     taken.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = open_store(Settings(data_dir=taken / "store"))
-    intake = Intake(
-        store,
-        model.profile,
-        taken,
-        extractor_loader(store, lambda: model.vision) if quality_gate else None,
-    )
+    judges = extractor_loader(store, lambda: model.vision) if quality_gate else None
+    intake = Intake(store, model.profile, taken, judges)
     try:
         run = _Run(model, store, keep, perturb, support, intake)
         return asyncio.run(run.all(items, progress or (lambda done, total: None)))
@@ -186,12 +182,16 @@ class _Item:
         item_id = self.own.item.id
         if self.own.failed is not None:
             return Drafted(item_id, (), (), failed=self.own.failed)
+        # Before what is kept: a run without the gate may have drafted from what this one withholds.
+        barred = await asyncio.to_thread(self._barred)
+        if barred is not None:
+            return Drafted(item_id, (), (), failed=barred)
         path = self.run.keep / "drafts" / f"{self._key()}.json"
         kept = read_json(path)
         if kept is None:
             async with slots:
                 kept = await self._draft()
-            if kept["failed"] not in {*PASSING, WITHHELD}:
+            if kept["failed"] not in PASSING:
                 write_json(path, kept)
         if kept["failed"] is not None:
             return Drafted(item_id, (), (), failed=kept["failed"])
@@ -200,13 +200,20 @@ class _Item:
             return drafted(item_id, report)
         return await self._supported(report, scoring)
 
+    def _barred(self) -> str | None:
+        """Return why the product would not draft from the item; None where it would."""
+        assert self.own.case is not None
+        with self.run.store.read() as session:
+            no = eligibility.barred(session, self.run.model.profile, self.own.case)
+        if no is None:
+            return None
+        return WITHHELD if no.why in eligibility.WITHHELD.values() else NOT_COVERED
+
     async def _draft(self) -> dict[str, Any]:
         model = self.run.model
         try:
             request = await asyncio.to_thread(self._prepare, self.run.perturb)
-            if isinstance(request, eligibility.Barred):
-                withheld = request.why in eligibility.WITHHELD.values()
-                return {"failed": WITHHELD if withheld else NOT_COVERED}
+            assert not isinstance(request, eligibility.Barred)
             result = await draft.ask(
                 request,
                 profile=model.profile,

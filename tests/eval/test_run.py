@@ -212,6 +212,6 @@ def test_a_result_counts_and_names_what_the_gate_withheld() -> None:
     assert found.drafting == Drafting(4, 1, 1, {"llm_timeout": 1}, True, ("poor",))
     assert found.as_json()["drafting"]["withheld"] == ["poor"]
     table = tables(found)
-    assert "1 studies were withheld by quality (poor)" in table
+    assert "withheld by quality: 1 (poor)" in table
     open_run = evaluate(items, drafts, "m", scorer(), pictures=False).result
     assert "The quality gate was off" in tables(open_run)
