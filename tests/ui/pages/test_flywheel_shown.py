@@ -256,6 +256,11 @@ def test_a_spreadsheet_takes_the_csv_for_utf_8() -> None:
     assert next(parsed(text))["site"] == "北院"
 
 
+def test_a_sites_name_is_never_a_formula() -> None:
+    text = to_csv([trend(Known((fact(site="=1+2"),), (), ()), "=1+2")])
+    assert next(parsed(text))["site"] == "'=1+2"
+
+
 @pytest.mark.parametrize("lang", LANGS)
 def test_the_terminal_shows_weeks_turns_findings_and_guard(lang: Lang) -> None:
     text = terminal([north()], lang)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +14,7 @@ from radraft.finetune.trend.values import Figures, SiteTrend, Turn, WeekFigures
 from radraft.finetune.trend.weeks import figures
 from radraft.reports.edits import Edit
 from radraft.reports.values import Lang
+from radraft.ui.pages.csv_text import csv_text
 from radraft.ui.pages.numbers import decimal, median, percent, points, quartiles
 
 word = Words("radraft.ui.pages.flywheel")
@@ -126,14 +125,8 @@ COLUMNS = (
 
 
 def to_csv(trends: Iterable[SiteTrend]) -> str:
-    """Return the records as CSV. It begins with a byte order mark: spreadsheets take it for UTF-8
-    then."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\r\n")
-    writer.writeheader()
-    for record in records(trends):
-        writer.writerow({key: "" if value is None else value for key, value in record.items()})
-    return "\ufeff" + stream.getvalue()
+    """Return the records as CSV."""
+    return csv_text(COLUMNS, records(trends))
 
 
 def terminal(trends: Iterable[SiteTrend], lang: Lang) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import hmac
-import io
 from collections.abc import Callable, Iterable
 
 from radraft.eval.report.markdown import table
 from radraft.pipeline.site_quality import Record, SiteQuality
 from radraft.reports.values import Lang
 from radraft.studies.quality.values import Verdict
+from radraft.ui.pages.csv_text import csv_text
 from radraft.ui.pages.numbers import percent
 from radraft.ui.pages.site_quality.words import label, named, sentence, word
 
@@ -21,7 +20,6 @@ COLUMNS = (
     "reasons",
 )
 """Of the CSV, in order. `reasons` is `code number`, the most frequent first."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _MOST_WEEKS = 12
 
 
@@ -41,17 +39,8 @@ def coded(secret: bytes) -> Callable[[str], str]:
 
 
 def to_csv(records: Iterable[Record], operator: Callable[[str], str]) -> str:
-    """Return the records as CSV, operators as `operator` writes them.
-
-    It begins with a byte order mark: spreadsheets take it for UTF-8 then.
-    """
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\r\n")
-    writer.writeheader()
-    for record in records:
-        cells = row(record, operator).items()
-        writer.writerow({key: _cell(value) for key, value in cells})
-    return "\ufeff" + stream.getvalue()
+    """Return the records as CSV, operators as `operator` writes them."""
+    return csv_text(COLUMNS, (row(record, operator) for record in records))
 
 
 def row(record: Record, operator: Callable[[str], str]) -> dict[str, str | int]:
@@ -92,8 +81,3 @@ def terminal(site: SiteQuality, lang: Lang) -> str:
             for count in group.total.to_correct
         ]
     return "\n".join(lines)
-
-
-def _cell(value: str | int) -> str | int:
-    """Return it as a spreadsheet may show it: what a device sends must not become a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
