@@ -134,18 +134,21 @@ class Choosing:
         taken = (self._image(one, kept, before) for one, kept in zip(wanted, found, strict=True))
         made = KeyImages(case_id, tuple(taken))
         images.save(self._store.objects, made)
-        document = self._document(case_id, wanted, found, by, base_revision + 1)
-        with self._store.begin() as session:
-            cases.lock(session, case_id)
-            state = _allowed(session, case_id, keep_edit=keep_edit)
-            choice = choices.add(
-                session, case_id, tuple(wanted), base_revision=base_revision, by=by
-            )
-            # Within the transaction: of two that choose at once only one may write this object.
-            self._store.objects.put(f"kos/{case_id}/{choice.revision:04d}.dcm", document)
-            cases.add_key_images(session, made)
-            if state is not CaseState.NOT_COVERED:
-                cases.requeue(session, case_id)
+        choice = Choice(case_id, base_revision + 1, by, datetime.now(UTC), tuple(wanted))
+        # Before the row: it must never point at bytes that are not there.
+        self._store.objects.put(choice.document_key, self._document(choice, found))
+        try:
+            with self._store.begin() as session:
+                cases.lock(session, case_id)
+                state = _allowed(session, case_id, keep_edit=keep_edit)
+                choices.add(session, choice)
+                cases.add_key_images(session, made)
+                if state is not CaseState.NOT_COVERED:
+                    cases.requeue(session, case_id)
+        except (ReportError, NotFound):
+            # Nobody's choice: the document names the patient and must not stay.
+            self._store.objects.remove(choice.document_key)
+            raise
         self._wake()
         return choice
 
@@ -164,27 +167,22 @@ class Choosing:
                 return replace(image, score=1.0)
         return self._originals.image(before.case_id, kept, one.frame, one.window)
 
-    def _document(
-        self,
-        case_id: str,
-        wanted: Sequence[Chosen],
-        found: Sequence[StoredInstance],
-        by: str,
-        number: int,
-    ) -> bytes:
+    def _document(self, choice: Choice, found: Sequence[StoredInstance]) -> bytes:
         """The Key Object Selection: each image once, whatever windows it is shown through."""
         with self._store.read() as session:
-            real = instances.references(session, case_id)
-            who = cases.identity(session, case_id)
-            study_uid = instances.study_uid(session, case_id)
+            real = instances.references(session, choice.case_id)
+            who = cases.identity(session, choice.case_id)
+            study_uid = instances.study_uid(session, choice.case_id)
         frames: dict[str, list[int]] = {}
-        for one, kept in zip(wanted, found, strict=True):
+        for one, kept in zip(choice.images, found, strict=True):
             chosen = frames.setdefault(one.instance_ref, [])
             if kept.deid.frames > 1 and one.frame not in chosen:
                 chosen.append(one.frame)
         references = [replace(real[ref], frames=tuple(some)) for ref, some in frames.items()]
         about = kos.About(study_uid, who.patient, who.accession, who.study_time)
-        return kos.document(references, about, reader=by, number=number, at=datetime.now(UTC))
+        return kos.document(
+            references, about, reader=choice.by, number=choice.revision, at=choice.at
+        )
 
 
 def _key(one: Chosen) -> tuple[str, int, WindowName]:

@@ -61,10 +61,17 @@ def group(
     ]
     return GroupedFiles(
         studies=tuple(map(_study, members.values())),
-        mixed=tuple(replace(_study(files), patient=_NOBODY) for files in strangers.values()),
+        mixed=tuple(map(_mixed, strangers.values())),
         selections=tuple(pair for pair in marking if pair[1]["study_uid"] not in mixed),
         refusals=refusals,
     )
+
+
+def _mixed(files: list[tuple[Found, _Header]]) -> Study:
+    """Return a study of nobody that still knows what must be scrubbed from its texts."""
+    study = _study(files)
+    names = {header["name"] for _, header in files if header["name"]}
+    return replace(study, patient=_NOBODY, other_names=tuple(sorted(names | {*study.other_names})))
 
 
 def mixed_studies(headers: Iterable[_Header]) -> frozenset[str]:

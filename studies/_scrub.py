@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import date
 from functools import cache, lru_cache
 from itertools import permutations
@@ -34,8 +34,11 @@ _WIDE |= dict.fromkeys([0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF])
 """Characters without width, which hide what they stand in, are dropped."""
 
 
-def scrub(text: str, study: Study) -> str:
-    """`text` on one line with identity replaced by `***`; scrubbing twice changes nothing."""
+def scrub(text: str, study: Study, kinds: Set[Kind] = frozenset(Kind)) -> str:
+    """Return `text` on one line with identity replaced by `***`; twice changes nothing more.
+
+    `kinds`: what else than the identity in the study's header is taken out.
+    """
     text = " ".join(text.translate(_WIDE).split())
     known = _known(
         (study.patient.name, *study.other_names),
@@ -44,8 +47,9 @@ def scrub(text: str, study: Study) -> str:
     )
     # What is taken out may show something more: a label beside what is left of a longer word.
     for _ in range(_MOST_PASSES):
-        text = deid_text.pool_ages(text)
-        found = (*_of_header(text, known), *deid_text.find(text))
+        text = deid_text.pool_ages(text) if Kind.AGE in kinds else text
+        looks = [match for match in deid_text.find(text) if match.kind in kinds]
+        found = (*_of_header(text, known), *looks)
         if not found:
             return text
         text = deid_text.take_out(text, deid_text.joined(found))
