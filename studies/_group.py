@@ -106,7 +106,8 @@ def _study(members: list[tuple[Found, _Header]]) -> Study:
     headers = [header for _, header in members]
 
     def first(key: str) -> str:
-        """The first value that any of the study's files has, a readable one where there is one."""
+        """Return the first value that any of the study's files has, a readable one where there is
+        one."""
         sent = [header[key] for header in headers if header[key]]
         return next((value for value in sent if "\ufffd" not in value), next(iter(sent), ""))
 
@@ -121,7 +122,7 @@ def _study(members: list[tuple[Found, _Header]]) -> Study:
         description=first("description"),
         history=first("history"),
         age_years=_age(first("age"), born, taken),
-        instances=tuple(sorted((_instance(*one) for one in members), key=_reading_order)),
+        instances=tuple(sorted((_instance(*member) for member in members), key=_reading_order)),
         issues=tuple(sorted({issue for header in headers for issue in header["issues"]})),
         other_names=tuple(sorted({name for header in headers for name in header["other_names"]})),
     )
@@ -160,7 +161,7 @@ def _reading_order(instance: Instance) -> tuple[int, str, int, str]:
 
 
 def _date(text: str) -> date | None:
-    """A DICOM date (PS3.5 6.2, DA), or the dotted form of old ACR-NEMA files."""
+    """Return a DICOM date (PS3.5 6.2, DA), or the dotted form of old ACR-NEMA files."""
     digits = text.replace(".", "")
     try:
         return datetime.strptime(digits, "%Y%m%d").date()

@@ -66,7 +66,7 @@ def _of_header(text: str, known: tuple[re.Pattern[str], ...]) -> Iterator[Found]
 
 
 def _folded(text: str) -> str:
-    """The text in lower case without accents, of the same length."""
+    """Return the text in lower case without accents, of the same length."""
     if text.isascii():
         return text.lower()
     return "".join(unicodedata.normalize("NFD", char)[0].lower()[:1] or char for char in text)
@@ -78,7 +78,9 @@ def _known(
 ) -> tuple[re.Pattern[str], ...]:
     """Patterns, over folded text, of the identity values in a study's header."""
     patterns = [pattern for name in people for pattern in _name_patterns(name)]
-    patterns += [_bounded(re.escape(_fold(one))) for one in numbers if len(one.strip()) >= 3]
+    patterns += [
+        _bounded(re.escape(_fold(number))) for number in numbers if len(number.strip()) >= 3
+    ]
     if born is not None:
         year, month, day = born.year, born.month, born.day
         patterns.append(rf"(?<!\d){year}(?!\d)")
@@ -100,7 +102,8 @@ def _name_patterns(name: str) -> Iterator[str]:
 
 
 def _other_forms(name: str) -> Iterator[str]:
-    """A Chinese name in simplified and traditional characters, and in pinyin in both orders."""
+    """Yield a Chinese name in simplified and traditional characters, and in pinyin in both
+    orders."""
     parsed = _names.parse(name)
     if not parsed.given:
         return
@@ -127,7 +130,10 @@ def _opencc() -> Any:
 
 
 def _part_patterns(part: str, *, alone: bool) -> Iterator[str]:
-    """One component. A single Chinese character is too often a word (高, 白): never on its own."""
+    """Yield one component.
+
+    A single Chinese character is too often a word (高, 白): never on its own.
+    """
     if re.fullmatch(rf"[{HAN}]+", part):
         if len(part) >= 2:
             yield _GAP.join(part)
