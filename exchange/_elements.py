@@ -18,8 +18,8 @@ _INFLATED = 1 << 24
 
 
 def uids(data_set: memoryview, *, implicit: bool, little: bool, deflated: bool) -> dict[int, str]:
-    """The UIDs of class, instance and study that stand in `data_set`, by tag; what is damaged or
-    missing is left out."""
+    """Return the UIDs of class, instance and study that stand in `data_set`, by tag; what is
+    damaged or missing is left out."""
     if deflated:
         return _inflated(data_set)
     for length in (_FIRST, _WHOLE):
@@ -31,7 +31,7 @@ def uids(data_set: memoryview, *, implicit: bool, little: bool, deflated: bool) 
 
 
 def encoded_as(syntax: str) -> dict[str, bool]:
-    """How a data set of the transfer syntax `syntax` is encoded (PS3.5 10, A)."""
+    """Return how a data set of the transfer syntax `syntax` is encoded (PS3.5 10, A)."""
     return {
         "implicit": syntax == IMPLICIT_LITTLE,
         "little": syntax != EXPLICIT_BIG,

@@ -16,7 +16,10 @@ class Malformed(ValueError):
 
 
 def boundary_of(content_type: str) -> str:
-    """The boundary that a Content-Type names. Malformed where it is not `multipart/related`."""
+    """Return the boundary that a Content-Type names.
+
+    Malformed where it is not `multipart/related`.
+    """
     kind, *parameters = (part.strip() for part in content_type.split(";"))
     for parameter in parameters:
         name, _, value = parameter.partition("=")
@@ -70,7 +73,7 @@ class _Reader:
         self._held = bytearray()
 
     def take(self, count: int) -> bytes:
-        """The next `count` bytes."""
+        """Return the next `count` bytes."""
         while len(self._held) < count:
             self._more()
         taken = bytes(self._held[:count])
@@ -84,7 +87,7 @@ class _Reader:
             pass
 
     def pieces(self, mark: bytes, most: int) -> Iterator[bytes]:
-        """What stands before `mark`, piece by piece; the mark itself is skipped."""
+        """Yield what stands before `mark`, piece by piece; the mark itself is skipped."""
         given = 0
         while (at := self._held.find(mark)) < 0:
             # The mark may be cut in two by the end of a chunk.

@@ -261,7 +261,7 @@ class Server(ThreadedAssociationServer):
             return False
         associations = len(self.active_associations)
         with self._pending_lock:
-            pending = [one for one in self._pending.values() if not one.ended]
+            pending = [waiting for waiting in self._pending.values() if not waiting.ended]
             own = [one for one in pending if one.address == address]
             if len(own) >= self.limits.pending_each:
                 own[0].end()

@@ -108,7 +108,7 @@ class Dicomweb:
                 return tuple(found)
 
     def retrieve(self, study_uid: str, folder: Path) -> Iterator[Path]:
-        """Every object of a study as a new file in `folder`, each given once it is whole.
+        """Yield every object of a study as a new file in `folder`, each given once it is whole.
 
         PacsError `pacs_study_not_found`, `pull_bad_uid`.
         """
@@ -188,7 +188,7 @@ def _json(answer: httpx.Response) -> Any:
 
 
 def _items(said: Any, tag: str) -> list[Any]:
-    """The items of a sequence in DICOM JSON (PS3.18 F)."""
+    """Return the items of a sequence in DICOM JSON (PS3.18 F)."""
     # Some servers wrap the data set in an array.
     said = said[0] if isinstance(said, list) and said else said
     element = said.get(tag) if isinstance(said, dict) else None

@@ -43,7 +43,7 @@ class Peer:
     site: str = ""
 
     def is_it(self, aet: str, address: str) -> bool:
-        """Whether a caller of that title and address is this peer."""
+        """Return whether a caller of that title and address is this peer."""
         if aet != self.aet:
             return False
         return self.network is None or is_within(address, (self.network,))
@@ -122,7 +122,7 @@ class Listener:
 
     @property
     def failed(self) -> int:
-        """How many objects were not stored."""
+        """Return how many objects were not stored."""
         return self._failed
 
     def close(self) -> None:
@@ -177,12 +177,12 @@ class Listener:
         return server
 
     def _peer(self, event: Event) -> Peer | None:
-        """The calling peer; None where it may not send."""
+        """Return the calling peer; None where it may not send."""
         caller = event.assoc.requestor
         aet = (caller.primitive.calling_ae_title or "").strip() if caller.primitive else ""
         if not self._door.peers:
             return Peer(aet)
-        return next((one for one in self._door.peers if one.is_it(aet, caller.address)), None)
+        return next((peer for peer in self._door.peers if peer.is_it(aet, caller.address)), None)
 
     def _meet(self, event: Event) -> None:
         """Reject strangers; of several transfer syntaxes have those first that can be read."""
@@ -212,7 +212,7 @@ class Listener:
         )
 
     def _store(self, event: Event) -> int:
-        """The status of one C-STORE."""
+        """Return the status of one C-STORE."""
         peer = self._peer(event)
         assert peer is not None
         incoming = incoming_of(event)
@@ -240,7 +240,7 @@ def _reject(association: Any, result: int, source: int, reason: int) -> None:
 
 
 def incoming_of(event: Event) -> Incoming | int:
-    """The object of a C-STORE request as it was sent, or the status that refuses it."""
+    """Return the object of a C-STORE request as it was sent, or the status that refuses it."""
     from pynetdicom.dsutils import create_file_meta, encode_file_meta
 
     request: Any = event.request

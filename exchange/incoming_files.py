@@ -54,7 +54,8 @@ def _mapped(stream: BinaryIO) -> mmap.mmap:
 
 
 def _described(content: mmap.mmap) -> tuple[int, str, dict[int, str]]:
-    """Where the data set begins, its transfer syntax and its UIDs; nothing of what is no DICOM."""
+    """Return where the data set begins, its transfer syntax and its UIDs; nothing of what is no
+    DICOM."""
     try:
         encoding = encoding_of(content)
     except Refused:

@@ -78,7 +78,7 @@ class Watcher:
         return found
 
     def _move(self, path: Path) -> bool:
-        """Whether the file is in the inbox now, or was emptied or taken away meanwhile."""
+        """Return whether the file is in the inbox now, or was emptied or taken away meanwhile."""
         try:
             keep_file(path, self._sink, source=WATCH, site=self._site)
             path.unlink()
@@ -94,8 +94,8 @@ class Watcher:
 
 
 def being_written(path: Path) -> bool:
-    """Whether a process of this machine has the file open for writing. False where the file system
-    cannot tell: there only its size and time speak."""
+    """Return whether a process of this machine has the file open for writing. False where the file
+    system cannot tell: there only its size and time speak."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:

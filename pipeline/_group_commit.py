@@ -39,7 +39,8 @@ class GroupCommit(Generic[Item, Result]):
         self._turn = threading.Lock()
 
     def __call__(self, item: Item) -> Result:
-        """What `commit` gave for `item`, which is durable then; or the error of its whole call."""
+        """Return what `commit` gave for `item`, which is durable then; or the error of its whole
+        call."""
         ticket: _Ticket[Item, Result] = _Ticket(item, [])
         with self._mutex:
             self._pending.append(ticket)

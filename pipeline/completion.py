@@ -103,11 +103,11 @@ class Completion:
             result = self._take_in(folder, site)
             verdicts = _verdicts(result, named, folder)
         self._note_strangers(result, arrived[0].study_uid)
-        self._inbox.take([one for one in named.values() if one.file not in verdicts])
+        self._inbox.take([arrival for arrival in named.values() if arrival.file not in verdicts])
         by_code: dict[str, list[arrivals.Arrival]] = defaultdict(list)
-        for one in named.values():
-            if (code := verdicts.get(one.file)) is not None and code not in LATER:
-                by_code[code].append(one)
+        for arrival in named.values():
+            if (code := verdicts.get(arrival.file)) is not None and code not in LATER:
+                by_code[code].append(arrival)
         for code, refused in by_code.items():
             self._inbox.refuse(refused, code)
             _LOG.warning("%d objects refused: %s", len(refused), code)
@@ -128,14 +128,14 @@ class Completion:
     ) -> tuple[dict[str, arrivals.Arrival], list[arrivals.Arrival]]:
         """Files of one study in a folder, named in the order of arrival; those that are gone."""
         named, lost = {}, []
-        for number, one in enumerate(arrived):
+        for number, arrival in enumerate(arrived):
             name = f"{number:06d}.dcm"
             try:
-                link(self._inbox.waiting / one.file, folder / name)
+                link(self._inbox.waiting / arrival.file, folder / name)
             except FileNotFoundError:
-                lost.append(one)
+                lost.append(arrival)
             else:
-                named[name] = one
+                named[name] = arrival
         return named, lost
 
 
@@ -144,18 +144,20 @@ def _verdicts(
 ) -> dict[str, str]:
     """Code by inbox file of all that is not with the originals of a case now."""
     # A member of a zip is shown as "000000.dcm!/member": one bad member keeps the zip.
-    codes = {Path(one.file.split("!/")[0]).name: one.code for one in result.rejections}
+    codes = {
+        Path(rejection.file.split("!/")[0]).name: rejection.code for rejection in result.rejections
+    }
     of_studies = dict(result.refused)
     unpacked = bool(result.cases or result.known)
     verdicts = {}
-    for name, one in named.items():
+    for name, arrival in named.items():
         path = folder / name
         if path in result.stored:
             continue
         code = of_studies.get(path) or codes.get(name)
         if code is None and unpacked and _is_zip(path):
             continue
-        verdicts[one.file] = code or "not_an_image"
+        verdicts[arrival.file] = code or "not_an_image"
     return verdicts
 
 

@@ -195,7 +195,7 @@ def file_judge(extractor: FeatureExtractor | None = None) -> Judge:
     def of_file(study: Study, frame: Frame, number: int) -> StudyQuality:
         image = key_image(frame, "", number)
         checked = check(study)
-        reasons = tuple(one for one in checked.reasons if one.code not in of_series)
+        reasons = tuple(reason for reason in checked.reasons if reason.code not in of_series)
         return judge(replace(checked, reasons=reasons), KeyImages("", (image,)), extractor)
 
     return of_file

@@ -34,7 +34,7 @@ _LOG = logging.getLogger("radraft.intake")
 
 
 def now() -> datetime:
-    """The time of this machine."""
+    """Return the time of this machine."""
     return datetime.now(UTC)
 
 
@@ -90,30 +90,30 @@ class Inbox:
         return outcome
 
     def counts(self) -> dict[KeepOutcome, int]:
-        """How many objects came since this process opened the inbox."""
+        """Return how many objects came since this process opened the inbox."""
         with self._counting:
             return {outcome: self._counts[outcome] for outcome in KeepOutcome}
 
     def take(self, taken: Sequence[arrivals.Arrival]) -> None:
         """The objects are with the originals now: their files go."""
         with self._store.begin() as session:
-            arrivals.take(session, [one.arrival_id for one in taken])
+            arrivals.take(session, [arrival.arrival_id for arrival in taken])
         self._drop(taken)
 
     def refuse(self, refused: Sequence[arrivals.Arrival], code: str) -> None:
         """Move the objects' files to quarantine: at any moment a row's file is where it says."""
-        for one in refused:
-            link(self.waiting / one.file, self.quarantine / one.file)
+        for arrival in refused:
+            link(self.waiting / arrival.file, self.quarantine / arrival.file)
         _sync_folder(self.quarantine)
         with self._store.begin() as session:
-            arrivals.refuse(session, [one.arrival_id for one in refused], code)
+            arrivals.refuse(session, [arrival.arrival_id for arrival in refused], code)
         self._drop(refused)
 
     def lost(self, gone: Sequence[arrivals.Arrival]) -> None:
         """Forget objects whose files somebody took away, so that they can be sent again."""
         _LOG.error("%d files are missing from the inbox", len(gone))
         with self._store.begin() as session:
-            arrivals.forget(session, [one.arrival_id for one in gone])
+            arrivals.forget(session, [arrival.arrival_id for arrival in gone])
 
     def _write(self, path: Path, incoming: Incoming) -> None:
         size = len(incoming.head) + len(incoming.data_set)
@@ -152,8 +152,8 @@ class Inbox:
             path.unlink(missing_ok=True)
 
     def _drop(self, settled: Iterable[arrivals.Arrival]) -> None:
-        for one in settled:
-            (self.waiting / one.file).unlink(missing_ok=True)
+        for arrival in settled:
+            (self.waiting / arrival.file).unlink(missing_ok=True)
 
     def _sweep(self) -> None:
         """Remove files that a killed process left: no row names them, so nobody was told that they

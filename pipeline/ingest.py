@@ -90,7 +90,9 @@ def ingest(
     with ScratchFolder(scratch, "ingest-") as work_dir:
         result = read(path, work_dir)
         rejections = list(result.rejections)
-        intake.count(*(one.code for one in rejections if one.code not in UNCOUNTED))
+        intake.count(
+            *(rejection.code for rejection in rejections if rejection.code not in UNCOUNTED)
+        )
         for mixed in result.mixed:
             # Once for the study, not for each of its files.
             intake.count(PATIENTS_DIFFER, study=mixed)
@@ -217,7 +219,10 @@ class _StudyIntake:
             raise StudyRejected(BEING_DRAFTED)
         is_open = before.stage is late_images.Stage.OPEN
         prepared = self._prepare(joined.study) if is_open else None
-        new = {one.path: originals.put(store.objects, case_id, one.path) for one in joined.new}
+        new = {
+            instance.path: originals.put(store.objects, case_id, instance.path)
+            for instance in joined.new
+        }
         keys = joined.keys | new
         in_order = tuple(keys[instance.path] for instance in joined.study.instances)
         with store.begin() as session:

@@ -52,7 +52,7 @@ class Progress:
 
 
 def wanted(settings: Settings) -> bool:
-    """Whether the settings name anything to receive from."""
+    """Return whether the settings name anything to receive from."""
     return bool(settings.dicom_port) or settings.watch_dir is not None
 
 
@@ -141,7 +141,7 @@ class Receiver(threading.Thread):
 
     @property
     def port(self) -> int | None:
-        """Of the DICOM listener."""
+        """Return of the DICOM listener."""
         return self._listener.port if self._listener else None
 
     def stop(self) -> None:
@@ -149,7 +149,7 @@ class Receiver(threading.Thread):
         self._stop_event.set()
 
     def progress(self) -> Progress:
-        """Where things stand."""
+        """Return where things stand."""
         counts = self._inbox.counts()
         with self._store.read() as session:
             states = arrivals.counts(session)
@@ -245,7 +245,7 @@ def _door(settings: Settings) -> Door:
         port=settings.dicom_port,
         aet=settings.dicom_aet,
         site=settings.site,
-        peers=tuple(Peer(one.aet, one.host, one.site) for one in settings.dicom_peers),
+        peers=tuple(Peer(peer.aet, peer.host, peer.site) for peer in settings.dicom_peers),
         tls=tls,
         most_bytes=settings.dicom_max_mib * MIB,
         most_associations=settings.dicom_associations,

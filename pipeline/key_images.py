@@ -85,7 +85,7 @@ class Choosing:
         self._originals.close()
 
     def frames(self, case_id: str) -> StudyFrames:
-        """All frames of a study. NotFound `case_not_found`."""
+        """Return all frames of a study. NotFound `case_not_found`."""
         found = self._originals.known(case_id)
         with self._store.read() as session:
             case = cases.get_case(session, case_id)
@@ -97,15 +97,17 @@ class Choosing:
             revision=0 if choice is None else choice.revision,
             images=tuple(Chosen(i.instance_ref, i.frame, i.window_name) for i in present),
             windows=_offered(case.modality, case.body_part),
-            series=tuple(_series(one) for one in stacks(stored.deid for stored in found)),
+            series=tuple(_series(stack) for stack in stacks(stored.deid for stored in found)),
         )
 
     def thumbnail(self, case_id: str, wanted: Chosen) -> bytes:
-        """A small PNG of one frame without burned-in text. NotFound `case_not_found`,
+        """Return a small PNG of one frame without burned-in text. NotFound `case_not_found`,
         `key_image_unknown`; StudyRejected where it cannot be decoded."""
-        known = {one.deid.instance_ref: one for one in self._originals.known(case_id)}
-        one = _known(known, wanted)
-        return self._originals.thumbnail(case_id, one, wanted.frame, wanted.window)
+        known = {
+            instance.deid.instance_ref: instance for instance in self._originals.known(case_id)
+        }
+        instance = _known(known, wanted)
+        return self._originals.thumbnail(case_id, instance, wanted.frame, wanted.window)
 
     def choose(
         self,
@@ -126,26 +128,33 @@ class Choosing:
         """
         by = editing.checked_name(by)
         self._check(wanted)
-        known = {one.deid.instance_ref: one for one in self._originals.known(case_id)}
-        found = [_known(known, one) for one in wanted]
+        known = {
+            instance.deid.instance_ref: instance for instance in self._originals.known(case_id)
+        }
+        found = [_known(known, chosen) for chosen in wanted]
         with self._store.read() as session:
             _allowed(session, case_id, keep_edit=keep_edit)
             before = images.load(session, self._store.objects, case_id)
-        taken = (self._image(one, kept, before) for one, kept in zip(wanted, found, strict=True))
+        taken = (
+            self._image(chosen, kept, before) for chosen, kept in zip(wanted, found, strict=True)
+        )
         made = KeyImages(case_id, tuple(taken))
         images.save(self._store.objects, made)
-        document = self._document(case_id, wanted, found, by, base_revision + 1)
-        with self._store.begin() as session:
-            cases.lock(session, case_id)
-            state = _allowed(session, case_id, keep_edit=keep_edit)
-            choice = choices.add(
-                session, case_id, tuple(wanted), base_revision=base_revision, by=by
-            )
-            # Within the transaction: of two that choose at once only one may write this object.
-            self._store.objects.put(f"kos/{case_id}/{choice.revision:04d}.dcm", document)
-            cases.add_key_images(session, made)
-            if state is not CaseState.NOT_COVERED:
-                cases.requeue(session, case_id)
+        choice = Choice(case_id, base_revision + 1, by, datetime.now(UTC), tuple(wanted))
+        # Before the row: it must never point at bytes that are not there.
+        self._store.objects.put(choice.document_key, self._document(choice, found))
+        try:
+            with self._store.begin() as session:
+                cases.lock(session, case_id)
+                state = _allowed(session, case_id, keep_edit=keep_edit)
+                choices.add(session, choice)
+                cases.add_key_images(session, made)
+                if state is not CaseState.NOT_COVERED:
+                    cases.requeue(session, case_id)
+        except (ReportError, NotFound):
+            # Nobody's choice: the document names the patient and must not stay.
+            self._store.objects.remove(choice.document_key)
+            raise
         self._wake()
         return choice
 
@@ -157,49 +166,45 @@ class Choosing:
         if len(set(wanted)) < len(wanted):
             raise ReportError("key_images_repeated")
 
-    def _image(self, one: Chosen, kept: StoredInstance, before: KeyImages) -> KeyImage:
-        """The key image there is already, which the encoder has seen, else a new one."""
+    def _image(self, chosen: Chosen, kept: StoredInstance, before: KeyImages) -> KeyImage:
+        """Return the key image there is already, which the encoder has seen, else a new one."""
         for image in before.images:
-            if (image.instance_ref, image.frame, image.window_name) == _key(one):
+            if (image.instance_ref, image.frame, image.window_name) == _key(chosen):
                 return replace(image, score=1.0)
-        return self._originals.image(before.case_id, kept, one.frame, one.window)
+        return self._originals.image(before.case_id, kept, chosen.frame, chosen.window)
 
-    def _document(
-        self,
-        case_id: str,
-        wanted: Sequence[Chosen],
-        found: Sequence[StoredInstance],
-        by: str,
-        number: int,
-    ) -> bytes:
-        """The Key Object Selection: each image once, whatever windows it is shown through."""
+    def _document(self, choice: Choice, found: Sequence[StoredInstance]) -> bytes:
+        """Return the Key Object Selection: each image once, whatever windows it is shown
+        through."""
         with self._store.read() as session:
-            real = instances.references(session, case_id)
-            who = cases.identity(session, case_id)
-            study_uid = instances.study_uid(session, case_id)
+            real = instances.references(session, choice.case_id)
+            who = cases.identity(session, choice.case_id)
+            study_uid = instances.study_uid(session, choice.case_id)
         frames: dict[str, list[int]] = {}
-        for one, kept in zip(wanted, found, strict=True):
+        for one, kept in zip(choice.images, found, strict=True):
             chosen = frames.setdefault(one.instance_ref, [])
             if kept.deid.frames > 1 and one.frame not in chosen:
                 chosen.append(one.frame)
         references = [replace(real[ref], frames=tuple(some)) for ref, some in frames.items()]
         about = kos.About(study_uid, who.patient, who.accession, who.study_time)
-        return kos.document(references, about, reader=by, number=number, at=datetime.now(UTC))
+        return kos.document(
+            references, about, reader=choice.by, number=choice.revision, at=choice.at
+        )
 
 
-def _key(one: Chosen) -> tuple[str, int, WindowName]:
-    return one.instance_ref, one.frame, one.window
+def _key(chosen: Chosen) -> tuple[str, int, WindowName]:
+    return chosen.instance_ref, chosen.frame, chosen.window
 
 
 def _known(known: Mapping[str, StoredInstance], wanted: Chosen) -> StoredInstance:
-    one = known.get(wanted.instance_ref)
-    if one is None or not 0 <= wanted.frame < one.deid.frames:
+    instance = known.get(wanted.instance_ref)
+    if instance is None or not 0 <= wanted.frame < instance.deid.frames:
         raise NotFound("key_image_unknown")
-    return one
+    return instance
 
 
 def _allowed(session: Session, case_id: str, *, keep_edit: bool) -> CaseState:
-    """The case's state where its key images may be changed now."""
+    """Return the case's state where its key images may be changed now."""
     state = cases.get_case(session, case_id).state
     report = session.get(ReportRow, case_id, populate_existing=True)
     stands = ReportState.DRAFTED if report is None else ReportState(report.state)
@@ -213,7 +218,8 @@ def _allowed(session: Session, case_id: str, *, keep_edit: bool) -> CaseState:
 
 
 def _offered(modality: str, body_part: str) -> tuple[WindowName, ...]:
-    """All windows of CT, those of the body part first, then the file's own; else only that."""
+    """Return all windows of CT, those of the body part first, then the file's own; else only
+    that."""
     if modality != "CT":
         return (WindowName.OWN,)
     return tuple(dict.fromkeys((*windows(modality, body_part), *WINDOWS, WindowName.OWN)))

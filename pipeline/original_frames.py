@@ -40,28 +40,32 @@ class Originals:
         self._key = ""
         self._timer: threading.Timer | None = None
 
-    def image(self, case_id: str, one: StoredInstance, frame: int, window: WindowName) -> KeyImage:
-        """A frame at full depth without burned-in text. StudyRejected where it cannot be decoded;
-        NotFound `key_image_unknown` where its file is gone."""
+    def image(
+        self, case_id: str, instance: StoredInstance, frame: int, window: WindowName
+    ) -> KeyImage:
+        """Return a frame at full depth without burned-in text. StudyRejected where it cannot be
+        decoded; NotFound `key_image_unknown` where its file is gone."""
         with self._lock:
             self._stay_awake()
             taker = Taker(self._running(), case_id, cleaned)
-            here = replace(one.deid, path=self._file(one.original_key))
+            here = replace(instance.deid, path=self._file(instance.original_key))
             image = taker.image(Slot(here, frame, 0.0), window)
         if image is None:
             raise taker.fault or StudyRejected("no_drawable_image")
         return image
 
-    def thumbnail(self, case_id: str, one: StoredInstance, frame: int, window: WindowName) -> bytes:
-        """A frame as a small 8-bit PNG, made once and then kept."""
+    def thumbnail(
+        self, case_id: str, instance: StoredInstance, frame: int, window: WindowName
+    ) -> bytes:
+        """Return a frame as a small 8-bit PNG, made once and then kept."""
         from PIL import Image
 
-        name = f"{one.deid.instance_ref}-{frame}-{window.value or 'own'}.png"
+        name = f"{instance.deid.instance_ref}-{frame}-{window.value or 'own'}.png"
         key = f"thumbnails/{case_id}/{name}"
         try:
             return self._store.objects.get(key)
         except NotFound:
-            pixels = self.image(case_id, one, frame, window).pixels
+            pixels = self.image(case_id, instance, frame, window).pixels
         picture = Image.fromarray(pixels)
         picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
         stream = io.BytesIO()
@@ -70,8 +74,8 @@ class Originals:
         return stream.getvalue()
 
     def known(self, case_id: str) -> tuple[StoredInstance, ...]:
-        """The images of a case in reading order, from their files where the case was taken in
-        before images were recorded one by one. NotFound `case_not_found`."""
+        """Return the images of a case in reading order, from their files where the case was taken
+        in before images were recorded one by one. NotFound `case_not_found`."""
         with self._store.read() as session:
             found = instances.of_case(session, case_id)
             keys = () if found else instances.original_keys(session, case_id)
@@ -93,7 +97,7 @@ class Originals:
             for study in read(folder, folder / "work").studies:
                 deid = deidentify(CheckedStudy(study, ()), self._store.secret)
                 if deid.case_id == case_id:
-                    own = tuple(keys[int(one.path.stem)] for one in study.instances)
+                    own = tuple(keys[int(instance.path.stem)] for instance in study.instances)
                     with self._store.begin() as session:
                         # Whoever else asks at the same time waits here and finds it done.
                         cases.lock(session, case_id)
@@ -106,7 +110,8 @@ class Originals:
         return self._decoder
 
     def _file(self, key: str) -> Path:
-        """The object as a file; the last one stays, because the frames of one file follow."""
+        """Return the object as a file; the last one stays, because the frames of one file
+        follow."""
         if self._folder is None:
             self._folder = ScratchFolder(self._scratch, "original-")
         path = self._folder.path / "original.dcm"

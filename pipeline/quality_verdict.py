@@ -31,11 +31,11 @@ class Judged:
 
 
 def judged(session: Session, case_id: str) -> Judged | None:
-    """What was found wrong with the case's images; None where nobody judged them."""
+    """Return what was found wrong with the case's images; None where nobody judged them."""
     try:
         found = quality.of_case(session, case_id)
     except NotFound:
         return None
     wrong = [reason for reason in found.reasons if reason.severity is not Verdict.GOOD]
-    remarks = tuple(Remark(one.code, one.severity, *said(one)) for one in wrong)
+    remarks = tuple(Remark(reason.code, reason.severity, *said(reason)) for reason in wrong)
     return Judged(found.verdict, remarks)

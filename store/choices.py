@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -36,6 +36,15 @@ class Choice:
     images: tuple[Chosen, ...]
     """In reading order."""
 
+    @property
+    def document_key(self) -> str:
+        """Return where the choice's Key Object Selection lies in object storage.
+
+        Its own key: of two who choose at once neither overwrites the other's.
+        """
+        own = canonical.sha256([self.by, self.at, self.images])[:16]
+        return f"kos/{self.case_id}/{self.revision:04d}-{own}.dcm"
+
 
 class ChoiceConflict(ReportError):
     """Somebody chose in between. `current` is their choice."""
@@ -56,26 +65,24 @@ def latest(session: Session, case_id: str) -> Choice | None:
     return None if row is None else _choice(row)
 
 
-def add(
-    session: Session, case_id: str, images: tuple[Chosen, ...], *, base_revision: int, by: str
-) -> Choice:
-    """Keep a choice that was made looking at revision `base_revision` (0: nobody's).
+def add(session: Session, choice: Choice) -> None:
+    """Keep a choice that was made looking at the revision before it (0: nobody's).
 
     The caller holds the case's row. ChoiceConflict where another choice came in between.
     """
-    before = latest(session, case_id)
-    if base_revision != (0 if before is None else before.revision):
+    before = latest(session, choice.case_id)
+    if choice.revision != 1 + (0 if before is None else before.revision):
         raise ChoiceConflict(before)
-    row = KeyImageChoiceRow(
-        case_id=case_id,
-        revision=base_revision + 1,
-        by=by,
-        at=datetime.now(UTC),
-        images=canonical.dumps(images),
+    session.add(
+        KeyImageChoiceRow(
+            case_id=choice.case_id,
+            revision=choice.revision,
+            by=choice.by,
+            at=choice.at,
+            images=canonical.dumps(choice.images),
+        )
     )
-    session.add(row)
     session.flush()
-    return _choice(row)
 
 
 def _choice(row: KeyImageChoiceRow) -> Choice:

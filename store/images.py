@@ -7,11 +7,13 @@ import re
 import zlib
 
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy.orm import Session
 
-from radraft.core.errors import NotFound
+from radraft.core.errors import NotFound, StorageDamaged
 from radraft.store import cases
 from radraft.store.objects import Objects
+from radraft.studies.choose.frames import image_id as image_id_of
 from radraft.studies.values import KeyImage, KeyImages
 
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
@@ -30,17 +32,22 @@ def save(objects: Objects, images: KeyImages) -> None:
 
 
 def png(objects: Objects, image_id: str) -> bytes:
-    """8-bit greyscale PNG. NotFound `image_not_found`."""
-    return _get(objects, image_id, "png")
+    """Return an 8-bit greyscale PNG. NotFound `image_not_found`; StorageDamaged `image_damaged`."""
+    data = _get(objects, image_id, "png")
+    _pixels(data, image_id)
+    return data
 
 
 def values(objects: Objects, image_id: str) -> bytes:
-    """zlib-compressed little-endian int16, row by row. NotFound `image_not_found`."""
-    return _get(objects, image_id, "i16")
+    """Return zlib-compressed little-endian int16, row by row. Errors as `png`."""
+    data = _get(objects, image_id, "i16")
+    # The id is the hash of the pixels alone; zlib's own checksum covers the values.
+    _inflated(data)
+    return data
 
 
 def load(session: Session, objects: Objects, case_id: str) -> KeyImages:
-    """The case's key images as they were saved. NotFound `image_not_found`."""
+    """Return the case's key images as they were saved. Errors as `png`."""
     return KeyImages(
         case_id,
         tuple(_load(objects, stored) for stored in cases.key_images(session, case_id)),
@@ -48,22 +55,41 @@ def load(session: Session, objects: Objects, case_id: str) -> KeyImages:
 
 
 def _load(objects: Objects, stored: cases.StoredImage) -> KeyImage:
-    from PIL import Image
-
-    shape = (stored.rows, stored.columns)
-    with Image.open(io.BytesIO(png(objects, stored.image_id)), formats=("PNG",)) as picture:
-        pixels = np.asarray(picture, dtype=np.uint8)
-    raw = zlib.decompress(values(objects, stored.image_id))
+    pixels = _pixels(_get(objects, stored.image_id, "png"), stored.image_id)
+    raw = _inflated(_get(objects, stored.image_id, "i16"))
+    if len(raw) != 2 * pixels.size:
+        raise StorageDamaged("image_damaged")
     return KeyImage(
         image_id=stored.image_id,
         pixels=pixels,
-        values=np.frombuffer(raw, dtype="<i2").reshape(shape).astype(np.int16),
+        values=np.frombuffer(raw, dtype="<i2").reshape(pixels.shape).astype(np.int16),
         instance_ref=stored.instance_ref,
         frame=stored.frame,
         window=stored.window,
         score=stored.score,
         window_name=stored.window_name,
     )
+
+
+def _pixels(data: bytes, expected: str) -> npt.NDArray[np.uint8]:
+    """Return (rows, columns) of a PNG. StorageDamaged unless their hash is `expected`."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
+            pixels = np.asarray(picture, dtype=np.uint8)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, zlib.error):
+        raise StorageDamaged("image_damaged") from None
+    if pixels.ndim != 2 or image_id_of(pixels) != expected:
+        raise StorageDamaged("image_damaged")
+    return pixels
+
+
+def _inflated(data: bytes) -> bytes:
+    try:
+        return zlib.decompress(data)
+    except zlib.error:
+        raise StorageDamaged("image_damaged") from None
 
 
 def _key(image_id: str, kind: str) -> str:

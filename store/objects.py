@@ -101,6 +101,12 @@ class Objects:
             for chunk in chunks:
                 stream.write(chunk)
 
+    def remove(self, key: str) -> None:
+        """Remove what is under `key`, if anything. StorageUnavailable."""
+        if self.exists(key):
+            with _translated():
+                obstore.delete(self._store, key)
+
     def exists(self, key: str) -> bool:
         """Whether there is an object under `key`."""
         if not _valid(key):

@@ -14,6 +14,7 @@ from radraft.core import canonical
 from radraft.core.errors import NotFound
 from radraft.store.sql import storable
 from radraft.store.tables import AcquisitionRow, CaseQualityRow, CaseRow, QualityRefusalRow
+from radraft.studies.device_text import without_identity
 from radraft.studies.quality.values import (
     ImageQuality,
     Judged,
@@ -48,7 +49,7 @@ def save(
     )
     if study is not None:
         session.execute(delete(AcquisitionRow).where(AcquisitionRow.case_id == case_id))
-        session.add(AcquisitionRow(case_id=case_id, **_device(technique(study))))
+        session.add(AcquisitionRow(case_id=case_id, **_device(study)))
     session.flush()
 
 
@@ -86,7 +87,7 @@ def refuse(
             refused_at=now or datetime.now(UTC),
             code=code,
             modality=storable(study.modality) if study else "",
-            **_device(technique(study) if study else Technique()),
+            **_device(study),
         )
     )
     session.flush()
@@ -146,7 +147,8 @@ def device_name(row: AcquisitionRow | QualityRefusalRow | Technique) -> str:
     return f"{named} ({row.station})".strip() if row.station else named
 
 
-def _device(taken: Technique) -> dict[str, str]:
+def _device(study: Study | None) -> dict[str, str]:
+    taken = without_identity(technique(study), study) if study else Technique()
     names = ("manufacturer", "model", "station", "operator")
     return {name: storable(getattr(taken, name)).strip() for name in names}
 

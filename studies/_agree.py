@@ -59,7 +59,7 @@ class Person:
 
 
 def agreements(a: Person, b: Person) -> tuple[Reason, ...]:
-    """One reason for each field that says something: numbers, name, birth, sex."""
+    """Return one reason for each field that says something: numbers, name, birth, sex."""
     reasons = (*_names_agree(a, b), _births_agree(a, b), _sexes_agree(a, b))
     return (*_numbers_agree(a, b, reasons), *reasons)
 
@@ -114,18 +114,19 @@ def _characters(one: Name, other: Name) -> Reason:
 
 
 def _turned(x: str, y: str) -> bool:
-    """Whether `y` is `x` with its last part put first: given name before surname."""
+    """Return whether `y` is `x` with its last part put first: given name before surname."""
     return len(x) == len(y) >= 4 and x in y + y
 
 
 def _within(one: Name, other: Name) -> bool:
-    """Whether one name in letters has all the words of the other, and a middle name besides."""
+    """Return whether one name in letters has all the words of the other, and a middle name
+    besides."""
     pairs = ((set(x), set(y)) for x in one.romans for y in other.romans)
     return any(min(len(x), len(y)) >= 2 and (x <= y or y <= x) for x, y in pairs)
 
 
 def _one_letter_off(x: str, y: str) -> bool:
-    """Whether one letter was typed wrong, left out or added in a name of some length."""
+    """Return whether one letter was typed wrong, left out or added in a name of some length."""
     if min(len(x), len(y)) < 7 or abs(len(x) - len(y)) > 1:
         return False
     start = next((at for at, (p, q) in enumerate(zip(x, y, strict=False)) if p != q), None)
@@ -172,7 +173,7 @@ def _years(person: Person) -> tuple[int, int] | None:
 
 
 def birth(person: Person) -> date | None:
-    """The birth date; None for 1 January 1900 and 1 January 1, which stand for no date."""
+    """Return the birth date; None for 1 January 1900 and 1 January 1, which stand for no date."""
     born = person.birth_date
     return None if born in {date(1900, 1, 1), date(1, 1, 1)} else born
 
@@ -184,8 +185,8 @@ def _sexes_agree(a: Person, b: Person) -> Reason:
 
 
 def _numbers_agree(a: Person, b: Person, reasons: tuple[Reason, ...]) -> Iterator[Reason]:
-    """At two sites the same number says something only beside a name or a birth date: most sites
-    count from one."""
+    """Yield at two sites the same number says something only beside a name or a birth date: most
+    sites count from one."""
     if not (usable_number(a.number) and usable_number(b.number)):
         return
     same = plain_number(a.number) == plain_number(b.number)
@@ -196,13 +197,15 @@ def _numbers_agree(a: Person, b: Person, reasons: tuple[Reason, ...]) -> Iterato
 
 
 def plain_number(sent: str) -> str:
-    """A Patient ID without white space, in capitals; leading zeros are some interfaces' padding."""
+    """Return a Patient ID without white space, in capitals; leading zeros are some interfaces'
+    padding."""
     plain = "".join(unicodedata.normalize("NFKC", sent).upper().split())
     return plain.lstrip("0") if plain.isdecimal() else plain
 
 
 def is_resident_id(number: str) -> bool:
-    """Whether it is a Chinese resident identity number: its check character is right (GB 11643)."""
+    """Return whether it is a Chinese resident identity number: its check character is right (GB
+    11643)."""
     if not re.fullmatch(r"[1-9][0-9]{16}[0-9X]", number):
         return False
     weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)

@@ -48,12 +48,12 @@ def load() -> None:
 
 
 def is_available(uid: str) -> bool:
-    """Whether `uid` can be decoded; pydicom asks plug-ins."""
+    """Return whether `uid` can be decoded; pydicom asks plug-ins."""
     return uid in DECODER_DEPENDENCIES
 
 
 def decode_jpeg(src: bytes, runner: DecodeRunner) -> bytearray:
-    """One frame of JPEG, any process that libjpeg-turbo knows, colour by pixel."""
+    """Return one frame of JPEG, any process that libjpeg-turbo knows, colour by pixel."""
     import imagecodecs
 
     # What libjpeg guesses from the markers is often wrong in DICOM; the data set knows.
@@ -71,7 +71,7 @@ def decode_jpeg(src: bytes, runner: DecodeRunner) -> bytearray:
 
 
 def decode_jpeg_2000(src: bytes, runner: DecodeRunner) -> bytearray:
-    """One frame of JPEG 2000 or HTJ2K, colour by pixel."""
+    """Return one frame of JPEG 2000 or HTJ2K, colour by pixel."""
     from openjpeg.utils import decode_pixel_data
 
     frame = bytearray(decode_pixel_data(src, version=2, **runner.options))
@@ -84,7 +84,7 @@ def decode_jpeg_2000(src: bytes, runner: DecodeRunner) -> bytearray:
 
 
 def decode_jpeg_xl(stream: BinaryIO, frame: int, frames: int) -> npt.NDArray[Any]:
-    """One frame of JPEG XL: (rows, columns) or RGB; `stream` stands at the offset table."""
+    """Return one frame of JPEG XL: (rows, columns) or RGB; `stream` stands at the offset table."""
     import imagecodecs
     from pydicom.encaps import get_frame
 

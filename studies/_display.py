@@ -42,7 +42,7 @@ def values(stored: Array, photometric: str, dataset: Dataset, frame: int) -> tup
 
 
 def robust_bounds(shown: Array) -> Bounds:
-    """The 0.5th and 99.5th percentile: a few hot or dead pixels do not set the contrast."""
+    """Return the 0.5th and 99.5th percentile: a few hot or dead pixels do not set the contrast."""
     flat = shown.reshape(-1)
     low, high = np.percentile(flat[:: max(1, flat.size // _SAMPLE)], (0.5, 99.5))
     if high <= low:
@@ -93,7 +93,7 @@ def _luminance(stored: Array, photometric: str, dataset: Dataset) -> tuple[Float
 
 
 def _fit(shown: Floats) -> Floats:
-    """At most `MAX_IMAGE_SIDE` on the longer side, by area averages."""
+    """Return at most `MAX_IMAGE_SIDE` on the longer side, by area averages."""
     longest = max(shown.shape)
     if longest <= MAX_IMAGE_SIDE:
         return shown
@@ -105,7 +105,8 @@ def _fit(shown: Floats) -> Floats:
 
 
 def _group(dataset: Dataset, frame: int, keyword: str) -> Dataset:
-    """The data set that holds an attribute of this frame: a functional group's item or the root."""
+    """Return the data set that holds an attribute of this frame: a functional group's item or the
+    root."""
     per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
     shared = dataset.get("SharedFunctionalGroupsSequence") or []
     for groups in (*per_frame[frame : frame + 1], *shared[:1]):
@@ -161,7 +162,7 @@ def _voi(
 
 
 def _voi_lut(modality: Floats, group: Dataset) -> tuple[Floats, Bounds] | None:
-    """The first VOI LUT applied, or None where there is none that can be."""
+    """Return the first VOI LUT applied, or None where there is none that can be."""
     from pydicom.pixels.processing import apply_voi
 
     try:
@@ -177,7 +178,7 @@ def _voi_lut(modality: Floats, group: Dataset) -> tuple[Floats, Bounds] | None:
 
 
 def _without_padding(modality: Floats, stored: Array, dataset: Dataset) -> Array:
-    """A sample of the values that are of the patient (PS3.3 C.7.5.1.1.2)."""
+    """Return a sample of the values that are of the patient (PS3.3 C.7.5.1.1.2)."""
     step = max(1, stored.size // _SAMPLE)
     modality, stored = modality.reshape(-1)[::step], stored.reshape(-1)[::step]
     padding = _numbers(dataset, "PixelPaddingValue")
@@ -201,7 +202,7 @@ def _numbers(dataset: Dataset, keyword: str) -> list[float]:
         many = (
             value if hasattr(value, "__iter__") and not isinstance(value, str | bytes) else [value]
         )
-        numbers = [float(one) for one in many]
+        numbers = [float(number) for number in many]
     except PARSE_ERRORS:
         return []
     return numbers if all(np.isfinite(numbers)) else []

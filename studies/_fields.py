@@ -65,11 +65,11 @@ class Fields:
         return raw.split("\\")[0].strip(" \0").upper()
 
     def uid(self, tag: int) -> str:
-        """A UID without its padding, as sent."""
+        """Return a UID without its padding, as sent."""
         return self._raw(tag)[:256].decode("ascii", "replace").strip(" \0")
 
     def integer(self, tag: int) -> int | None:
-        """An integer (US, UL, SS, SL or IS), or None where absent or unusable."""
+        """Return an integer (US, UL, SS, SL or IS), or None where absent or unusable."""
         if tag not in self._dataset:
             return None
         item = self._dataset.get_item(tag, keep_deferred=True)
@@ -87,7 +87,7 @@ class Fields:
         return int(struct.unpack(order + ("H" if len(value) == 2 else "I"), value)[0])
 
     def codes(self, tag: int, most: int = 16) -> tuple[str, ...]:
-        """All values of a code string, in upper case."""
+        """Return all values of a code string, in upper case."""
         raw = self._raw(tag)[:1024].decode("ascii", "replace").strip(" \0").upper()
         return tuple(part.strip() for part in raw.split("\\")[:most]) if raw else ()
 

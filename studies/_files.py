@@ -32,7 +32,7 @@ class Refusal:
 
 
 def walk(path: Path, work_dir: Path, worker: Worker) -> Iterator[Found | Refusal]:
-    """Every file below `path`, in a fixed order."""
+    """Yield every file below `path`, in a fixed order."""
     try:
         if path.is_dir():
             yield from _folder(path, work_dir, worker)
@@ -139,7 +139,7 @@ def _dicomdir(path: Path, worker: Worker) -> Iterator[Found | Refusal]:
 
 
 def _as_written(root: Path, parts: list[str]) -> Path:
-    """The listed file; file systems of old discs show its upper-case name in lower case."""
+    """Return the listed file; file systems of old discs show its upper-case name in lower case."""
     path = root.joinpath(*parts)
     lower = root.joinpath(*(part.lower() for part in parts))
     return lower if not path.exists() and lower.exists() else path
@@ -150,6 +150,7 @@ def _printable(path: Path) -> str:
 
 
 def _clean(name: str) -> str:
-    """A name without control characters and lone surrogates, which no terminal or JSON can show."""
+    """Return a name without control characters and lone surrogates, which no terminal or JSON can
+    show."""
     shown = name.encode("utf-8", "replace").decode("utf-8")
     return "".join(char if char.isprintable() else "\ufffd" for char in shown)

@@ -61,10 +61,17 @@ def group(
     ]
     return GroupedFiles(
         studies=tuple(map(_study, members.values())),
-        mixed=tuple(replace(_study(files), patient=_NOBODY) for files in strangers.values()),
+        mixed=tuple(map(_mixed, strangers.values())),
         selections=tuple(pair for pair in marking if pair[1]["study_uid"] not in mixed),
         refusals=refusals,
     )
+
+
+def _mixed(files: list[tuple[Found, _Header]]) -> Study:
+    """Return a study of nobody that still knows what must be scrubbed from its texts."""
+    study = _study(files)
+    names = {header["name"] for _, header in files if header["name"]}
+    return replace(study, patient=_NOBODY, other_names=tuple(sorted(names | {*study.other_names})))
 
 
 def mixed_studies(headers: Iterable[_Header]) -> frozenset[str]:
@@ -99,7 +106,8 @@ def _study(members: list[tuple[Found, _Header]]) -> Study:
     headers = [header for _, header in members]
 
     def first(key: str) -> str:
-        """The first value that any of the study's files has, a readable one where there is one."""
+        """Return the first value that any of the study's files has, a readable one where there is
+        one."""
         sent = [header[key] for header in headers if header[key]]
         return next((value for value in sent if "\ufffd" not in value), next(iter(sent), ""))
 
@@ -114,7 +122,7 @@ def _study(members: list[tuple[Found, _Header]]) -> Study:
         description=first("description"),
         history=first("history"),
         age_years=_age(first("age"), born, taken),
-        instances=tuple(sorted((_instance(*one) for one in members), key=_reading_order)),
+        instances=tuple(sorted((_instance(*member) for member in members), key=_reading_order)),
         issues=tuple(sorted({issue for header in headers for issue in header["issues"]})),
         other_names=tuple(sorted({name for header in headers for name in header["other_names"]})),
     )
@@ -153,7 +161,7 @@ def _reading_order(instance: Instance) -> tuple[int, str, int, str]:
 
 
 def _date(text: str) -> date | None:
-    """A DICOM date (PS3.5 6.2, DA), or the dotted form of old ACR-NEMA files."""
+    """Return a DICOM date (PS3.5 6.2, DA), or the dotted form of old ACR-NEMA files."""
     digits = text.replace(".", "")
     try:
         return datetime.strptime(digits, "%Y%m%d").date()

@@ -24,7 +24,7 @@ _SURE = 3
 
 
 def is_utf8(raw: bytes, utf8: str, gb: str | None, declared: bool | None) -> bool:
-    """Whether `raw`, which can be read as `utf8`, is UTF-8.
+    """Return whether `raw`, which can be read as `utf8`, is UTF-8.
 
     `gb`: what it is as GB 18030, None where it is not. `declared`: True where UTF-8 is, None where
     nothing is or a Latin set, so that any script is possible; False where another set is.
@@ -48,7 +48,7 @@ def is_utf8(raw: bytes, utf8: str, gb: str | None, declared: bool | None) -> boo
 
 
 def is_chinese(raw: bytes, gb: str) -> bool:
-    """Whether `raw`, which is `gb` as GB 18030, is Chinese rather than Latin text.
+    """Return whether `raw`, which is `gb` as GB 18030, is Chinese rather than Latin text.
 
     Every word must be Chinese throughout, or mix the two as in `胸部CT`: pairs of high bytes and
     ASCII letters. Of such pairs one must be a common character (GB 2312 level 1): `Größe` in
@@ -71,5 +71,5 @@ def is_chinese(raw: bytes, gb: str) -> bool:
 
 
 def all_cjk(text: str) -> bool:
-    """Whether all that is not ASCII is CJK: bytes of other codes hardly ever look so."""
+    """Return whether all that is not ASCII is CJK: bytes of other codes hardly ever look so."""
     return all(_CJK.match(char) for char in text if not char.isascii())

@@ -40,7 +40,7 @@ def header(path: Path) -> dict[str, Any]:
 
 
 def directory(path: Path) -> dict[str, Any]:
-    """The files a DICOMDIR lists, each as its path components (PS3.3 F.3.2.2)."""
+    """Return the files a DICOMDIR lists, each as its path components (PS3.3 F.3.2.2)."""
     try:
         with opened(path) as source:
             files = []
@@ -65,7 +65,7 @@ def _image(source: Source) -> dict[str, Any]:
 
 
 def _selection(source: Source) -> dict[str, Any]:
-    """What a Key Object Selection marks."""
+    """Return what a Key Object Selection marks."""
     fields = Fields(source.dataset)
     uids = {"study_uid": fields.uid(0x0020000D)}
     return {"marks": kos.marks(source.dataset)} | uids | _identity(fields)

@@ -66,12 +66,12 @@ class Name:
 
     @property
     def known(self) -> bool:
-        """Whether somebody is named."""
+        """Return whether somebody is named."""
         return bool(self.family or self.romans)
 
     @property
     def han(self) -> str:
-        """The whole name in simplified characters."""
+        """Return the whole name in simplified characters."""
         return self.family + self.given
 
     @cached_property
@@ -79,19 +79,20 @@ class Name:
         """(surname, syllables of the given name) for each way to read the characters."""
         if not self.family:
             return ()
-        ways = product(_surname(self.family), *(_character(one) for one in self.given))
+        ways = product(_surname(self.family), *(_character(character) for character in self.given))
         return tuple((family, tuple(given)) for family, *given in islice(ways, _MOST_READINGS))
 
     @cached_property
     def sounds(self) -> frozenset[str]:
-        """The name's letters, surname first, in each reading; letters as they were written."""
+        """Return the name's letters, surname first, in each reading; letters as they were
+        written."""
         spoken = {family + "".join(given) for family, given in self.readings}
         return frozenset(spoken | {"".join(words) for words in self.romans})
 
     @cached_property
     def keys(self) -> frozenset[str]:
-        """The letters of each sound in alphabetical order: the same whatever the order of the parts
-        and the marks between them."""
+        """Return the letters of each sound in alphabetical order: the same whatever the order of
+        the parts and the marks between them."""
         return frozenset("".join(sorted(sound)) for sound in self.sounds)
 
     @property
@@ -112,7 +113,7 @@ class Name:
 
 @lru_cache(maxsize=20_000)
 def parse(value: str) -> Name:
-    """The name in a DICOM Person Name, or in one line of text."""
+    """Return the name in a DICOM Person Name, or in one line of text."""
     family = given = ""
     traditional = divided = False
     romans: list[tuple[str, ...]] = []
@@ -157,7 +158,7 @@ def _words(text: str) -> list[str]:
 
 
 def _digits(group: str) -> bool:
-    """Whether a group is a number in the place of a name: `CASE0012`."""
+    """Return whether a group is a number in the place of a name: `CASE0012`."""
     return re.search(r"\d{2}", group) is not None
 
 
@@ -187,12 +188,13 @@ def _surname_shares() -> dict[str, float]:
 def _surname(family: str) -> tuple[str, ...]:
     if family in _READINGS:
         return tuple(_READINGS[family].split())
-    return ("".join(_character(one)[0] for one in family),)
+    return ("".join(_character(character)[0] for character in family),)
 
 
 @cache
 def _character(character: str) -> tuple[str, ...]:
-    """Up to two readings of a character, the usual one first; empty letters for an unknown one."""
+    """Return up to two readings of a character, the usual one first; empty letters for an unknown
+    one."""
     from pypinyin import Style, pinyin
 
     if not character:

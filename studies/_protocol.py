@@ -16,7 +16,7 @@ MAX_BLOB = 64 << 20
 
 
 def pack(message: dict[str, Any], blob: bytes = b"") -> bytes:
-    """One message as bytes."""
+    """Return one message as bytes."""
     text = json.dumps(message).encode("ascii")
     return PREFIX.pack(len(text), len(blob)) + text + blob
 
@@ -30,7 +30,7 @@ def lengths(prefix: bytes) -> tuple[int, int]:
 
 
 def unpack(text: bytes) -> dict[str, Any]:
-    """The JSON object of a message. ValueError where it is none."""
+    """Return the JSON object of a message. ValueError where it is none."""
     message = json.loads(text)
     if not isinstance(message, dict):
         raise ValueError("not a JSON object")

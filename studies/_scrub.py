@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import date
 from functools import cache, lru_cache
 from itertools import permutations
@@ -34,8 +34,11 @@ _WIDE |= dict.fromkeys([0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF])
 """Characters without width, which hide what they stand in, are dropped."""
 
 
-def scrub(text: str, study: Study) -> str:
-    """`text` on one line with identity replaced by `***`; scrubbing twice changes nothing."""
+def scrub(text: str, study: Study, kinds: Set[Kind] = frozenset(Kind)) -> str:
+    """Return `text` on one line with identity replaced by `***`; twice changes nothing more.
+
+    `kinds`: what else than the identity in the study's header is taken out.
+    """
     text = " ".join(text.translate(_WIDE).split())
     known = _known(
         (study.patient.name, *study.other_names),
@@ -44,8 +47,9 @@ def scrub(text: str, study: Study) -> str:
     )
     # What is taken out may show something more: a label beside what is left of a longer word.
     for _ in range(_MOST_PASSES):
-        text = deid_text.pool_ages(text)
-        found = (*_of_header(text, known), *deid_text.find(text))
+        text = deid_text.pool_ages(text) if Kind.AGE in kinds else text
+        looks = [match for match in deid_text.find(text) if match.kind in kinds]
+        found = (*_of_header(text, known), *looks)
         if not found:
             return text
         text = deid_text.take_out(text, deid_text.joined(found))
@@ -62,7 +66,7 @@ def _of_header(text: str, known: tuple[re.Pattern[str], ...]) -> Iterator[Found]
 
 
 def _folded(text: str) -> str:
-    """The text in lower case without accents, of the same length."""
+    """Return the text in lower case without accents, of the same length."""
     if text.isascii():
         return text.lower()
     return "".join(unicodedata.normalize("NFD", char)[0].lower()[:1] or char for char in text)
@@ -74,7 +78,9 @@ def _known(
 ) -> tuple[re.Pattern[str], ...]:
     """Patterns, over folded text, of the identity values in a study's header."""
     patterns = [pattern for name in people for pattern in _name_patterns(name)]
-    patterns += [_bounded(re.escape(_fold(one))) for one in numbers if len(one.strip()) >= 3]
+    patterns += [
+        _bounded(re.escape(_fold(number))) for number in numbers if len(number.strip()) >= 3
+    ]
     if born is not None:
         year, month, day = born.year, born.month, born.day
         patterns.append(rf"(?<!\d){year}(?!\d)")
@@ -96,7 +102,8 @@ def _name_patterns(name: str) -> Iterator[str]:
 
 
 def _other_forms(name: str) -> Iterator[str]:
-    """A Chinese name in simplified and traditional characters, and in pinyin in both orders."""
+    """Yield a Chinese name in simplified and traditional characters, and in pinyin in both
+    orders."""
     parsed = _names.parse(name)
     if not parsed.given:
         return
@@ -123,7 +130,10 @@ def _opencc() -> Any:
 
 
 def _part_patterns(part: str, *, alone: bool) -> Iterator[str]:
-    """One component. A single Chinese character is too often a word (高, 白): never on its own."""
+    """Yield one component.
+
+    A single Chinese character is too often a word (高, 白): never on its own.
+    """
     if re.fullmatch(rf"[{HAN}]+", part):
         if len(part) >= 2:
             yield _GAP.join(part)

@@ -38,7 +38,7 @@ def true_syntax(stream: BinaryIO, declared: str, start: int, length: int) -> str
 
 
 def _first_fragment(stream: BinaryIO) -> bytes:
-    """The beginning of the first fragment after the offset table (PS3.5 A.4)."""
+    """Return the beginning of the first fragment after the offset table (PS3.5 A.4)."""
     for number in range(3):
         head = stream.read(8)
         if len(head) < 8 or not head.startswith(_ITEM):

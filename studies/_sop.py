@@ -72,7 +72,7 @@ _ALIASES = {
 
 
 def is_image(sop_class: str) -> bool:
-    """Whether this storage class is one of images, by its name in PS3.6."""
+    """Return whether this storage class is one of images, by its name in PS3.6."""
     from pydicom.uid import UID
 
     return "Image Storage" in UID(sop_class).name
@@ -105,7 +105,7 @@ def view_kind(position: str) -> str:
 
 
 def body_part(sent: str, description: str) -> str:
-    """A defined term of PS3.16 Annex L, or empty: free text never passes.
+    """Return a defined term of PS3.16 Annex L, or empty: free text never passes.
 
     Where no body part was sent, a description that names exactly one chest or abdomen says it.
     """

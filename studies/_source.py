@@ -52,7 +52,7 @@ class Source:
 
     @property
     def is_native(self) -> bool:
-        """Whether pixels lie uncompressed in the stream."""
+        """Return whether pixels lie uncompressed in the stream."""
         return self.syntax in NATIVE
 
     @property
@@ -72,7 +72,7 @@ class Source:
 
     @property
     def pixel_start(self) -> int:
-        """Where the value of the pixel element begins."""
+        """Return where the value of the pixel element begins."""
         return self._pixel_header()[2]
 
     @property
@@ -127,7 +127,7 @@ class Source:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Source]:
-    """The file as a `Source`. Refused with a code where it is not readable DICOM."""
+    """Give the file as a `Source`. Refused with a code where it is not readable DICOM."""
     try:
         # Asked before opening: a named pipe without a writer would block for ever.
         if not stat.S_ISREG(path.stat().st_mode):
@@ -183,7 +183,7 @@ def _guess(implicit: bool, little: bool) -> str:
 
 
 def _inflate(file: BinaryIO, start: int) -> tuple[bytes, bool]:
-    """The inflated data set, and whether its stream came to its end."""
+    """Return the inflated data set, and whether its stream came to its end."""
     file.seek(start)
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:

@@ -20,7 +20,7 @@ _REGION, _MEANING = 0x00082218, 0x00080104
 
 
 def technique(dataset: Dataset, fields: Fields) -> dict[str, Any]:
-    """What `values.Technique` holds, as JSON."""
+    """Return what `values.Technique` holds, as JSON."""
     groups = _groups(dataset)
 
     def numbers(tag: int, count: int, group: int | None = None) -> tuple[float, ...] | None:
@@ -71,7 +71,7 @@ def body_part(dataset: Dataset, fields: Fields) -> str:
 
 
 def _groups(dataset: Dataset) -> list[Dataset]:
-    """The functional groups of the first frame, its own before the shared ones."""
+    """Return the functional groups of the first frame, its own before the shared ones."""
     return [item for tag in (0x52009230, 0x52009229) for item in _items(dataset, tag)[:1]]
 
 
@@ -94,11 +94,13 @@ def _in_group(
     groups: list[Dataset], group: int | None, tag: int, count: int
 ) -> tuple[float, ...] | None:
     """`count` finite numbers (DS or FD) of a functional group, or None."""
-    for item in (one for part in groups for one in _items(part, group or 0)[:1]):
+    for item in (
+        functional_group for part in groups for functional_group in _items(part, group or 0)[:1]
+    ):
         try:
             value = item[tag].value
             many = value if hasattr(value, "__iter__") and not isinstance(value, str) else [value]
-            found = tuple(float(one) for one in many)
+            found = tuple(float(number) for number in many)
         except PARSE_ERRORS:
             continue
         if len(found) == count and all(map(math.isfinite, found)):

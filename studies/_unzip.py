@@ -72,13 +72,14 @@ def _extract(
 
 
 def _is_swollen(total: int, packed: int) -> bool:
-    """Whether `total` bytes are more than may come out of a zip of `packed` bytes."""
+    """Return whether `total` bytes are more than may come out of a zip of `packed` bytes."""
     by_ratio = total > _limits.ZIP_RATIO_FROM and total > _limits.ZIP_MAX_RATIO * packed
     return by_ratio or total > _limits.ZIP_MAX_TOTAL
 
 
 def _readable(info: zipfile.ZipInfo) -> str:
-    """The name as the user would see it: older Chinese zip programs write GBK without saying so."""
+    """Return the name as the user would see it: older Chinese zip programs write GBK without
+    saying so."""
     name = info.filename
     if not info.flag_bits & 0x800:
         for codec in ("utf-8", "gb18030"):

@@ -71,7 +71,7 @@ def _next(requests: BinaryIO) -> dict[str, Any] | None:
 
 
 def answer(request: dict[str, Any]) -> Answer:
-    """The answer to a request about one file; never an exception of the file's making."""
+    """Return the answer to a request about one file; never an exception of the file's making."""
     op = request["op"]
     limit_request(op, request["seconds"])
     if op == "ready":

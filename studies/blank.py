@@ -20,7 +20,7 @@ def blank(images: KeyImages, *, but: str | None = None) -> KeyImages:
     """
     return replace(
         images,
-        images=tuple(one if one.image_id == but else _blank(one) for one in images.images),
+        images=tuple(image if image.image_id == but else _blank(image) for image in images.images),
     )
 
 

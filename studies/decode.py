@@ -65,7 +65,10 @@ class Decoder:
 
 
 def as_frame(message: dict[str, Any], blob: bytes) -> Frame:
-    """The frame of a worker's answer. StudyRejected "decode_crashed" where the answer is none."""
+    """Return the frame of a worker's answer.
+
+    StudyRejected "decode_crashed" where the answer is none.
+    """
     rows, columns = int(message["rows"]), int(message["columns"])
     count = rows * columns
     sides_fit = min(rows, columns) > 0 and max(rows, columns) <= MAX_IMAGE_SIDE

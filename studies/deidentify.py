@@ -32,7 +32,7 @@ _NOBODY = Study(
 
 
 def deidentify(checked: CheckedStudy, secret: bytes) -> DeidStudy:
-    """The study without identity. The same study and `secret` always give the same result.
+    """Return the study without identity. The same study and `secret` always give the same result.
 
     Codes come from closed vocabularies, references are HMAC-SHA256 under `secret` (at least 16
     bytes, ValueError otherwise), and the history is scrubbed of what is known to be identity.
@@ -40,13 +40,13 @@ def deidentify(checked: CheckedStudy, secret: bytes) -> DeidStudy:
     keys = Pseudonyms(secret)
     study = checked.study
     modality = study.modality if study.modality in _sop.MODALITY_CODES else "OT"
-    instances = tuple(_instance(one, modality, study, keys) for one in study.instances)
+    instances = tuple(_instance(instance, modality, study, keys) for instance in study.instances)
     return DeidStudy(
         case_id="c-" + keys.keyed("study", study.study_uid),
         patient_ref=keys.patient(study.patient.patient_id, study.study_uid),
         modality=modality,
         body_part=_sop.body_part(study.body_part, study.description),
-        view=_study_view({one.view for one in instances}),
+        view=_study_view({instance.view for instance in instances}),
         age_band=age_band(study.age_years),
         sex=study.patient.sex if study.patient.sex in {"M", "F", "O"} else "",
         history=scrub(study.history, study),
@@ -55,14 +55,14 @@ def deidentify(checked: CheckedStudy, secret: bytes) -> DeidStudy:
 
 
 def age_band(years: int | None) -> str:
-    """The band of an age in years, or empty where it is not known."""
+    """Return the band of an age in years, or empty where it is not known."""
     if years is None or not 0 <= years <= 150:
         return ""
     return next((band for last, band in _BANDS if years <= last), "90+")
 
 
 def identifies(text: str) -> bool:
-    """Whether the scrubber still finds what looks like anybody's identity in `text`."""
+    """Return whether the scrubber still finds what looks like anybody's identity in `text`."""
     return scrub(text, _NOBODY).count(REMOVED) > text.count(REMOVED)
 
 

@@ -57,7 +57,7 @@ def marks(dataset: Dataset) -> list[str]:
 def document(
     references: Sequence[Reference], about: About, *, reader: str, number: int, at: datetime
 ) -> bytes:
-    """A DICOM file "Of Interest" that selects `references` in their order, by `reader`.
+    """Return a DICOM file "Of Interest" that selects `references` in their order, by `reader`.
 
     `number` counts the selections of the study, from 1. ValueError without references.
     """
@@ -65,8 +65,8 @@ def document(
     from pydicom.sr.codedict import codes
     from pydicom.uid import generate_uid
 
-    evidence = [_evidence(one, about) for one in _instances(references)]
-    chosen = [_evidence(one, about) for one in references]
+    evidence = [_evidence(reference, about) for reference in _instances(references)]
+    chosen = [_evidence(reference, about) for reference in references]
     content = highdicom.ko.KeyObjectSelection(
         document_title=codes.DCM.OfInterest,
         referenced_objects=chosen,
@@ -77,9 +77,9 @@ def document(
             ),
         ),
     )
-    for item, one in zip(_images(content[0].ContentSequence), references, strict=True):
-        if one.frames:
-            item.ReferencedFrameNumber = [frame + 1 for frame in one.frames]
+    for item, reference in zip(_images(content[0].ContentSequence), references, strict=True):
+        if reference.frames:
+            item.ReferencedFrameNumber = [frame + 1 for frame in reference.frames]
     made = highdicom.ko.KeyObjectSelectionDocument(
         evidence=evidence,
         content=content,
@@ -98,25 +98,25 @@ def document(
 
 
 def _images(items: Sequence[Dataset]) -> Iterator[Dataset]:
-    """The references of the image items among `items`; selections do not nest (TID 2010)."""
+    """Yield the references of the image items among `items`; selections do not nest (TID 2010)."""
     for item in items:
         if str(item.get("ValueType", "")) == "IMAGE":
             yield from (item.get("ReferencedSOPSequence") or ())[:1]
 
 
 def _instances(references: Sequence[Reference]) -> list[Reference]:
-    """Each instance once: two of its frames are two items, but one piece of evidence."""
-    return list({one.sop_instance_uid: one for one in references}.values())
+    """Return each instance once: two of its frames are two items, but one piece of evidence."""
+    return list({reference.sop_instance_uid: reference for reference in references}.values())
 
 
-def _evidence(one: Reference, about: About) -> Dataset:
-    """What highdicom copies from an image, without its pixels."""
+def _evidence(reference: Reference, about: About) -> Dataset:
+    """Return what highdicom copies from an image, without its pixels."""
     from pydicom.dataset import Dataset
 
     patient, taken = about.patient, about.study_time
     made = Dataset()
-    made.StudyInstanceUID, made.SeriesInstanceUID = about.study_uid, one.series_uid
-    made.SOPClassUID, made.SOPInstanceUID = one.sop_class_uid, one.sop_instance_uid
+    made.StudyInstanceUID, made.SeriesInstanceUID = about.study_uid, reference.series_uid
+    made.SOPClassUID, made.SOPInstanceUID = reference.sop_class_uid, reference.sop_instance_uid
     made.Rows = made.Columns = 1
     made.PatientID, made.PatientName = patient.patient_id, patient.name
     made.PatientSex = patient.sex
@@ -128,6 +128,7 @@ def _evidence(one: Reference, about: About) -> Dataset:
 
 
 def _person(name: str) -> str:
-    """A name as people type it, as a person name (PS3.5 6.2.1): all of it the family name."""
+    """Return a name as people type it, as a person name (PS3.5 6.2.1): all of it the family
+    name."""
     clean = name.replace("\\", " ").replace("=", " ").replace("^", " ").strip()
     return f"{clean}^" if clean.isascii() else f"{clean}^={clean}^"

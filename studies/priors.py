@@ -70,7 +70,8 @@ def match(a: Person, b: Person) -> Match:
 
 
 def keys(person: Person) -> tuple[str, ...]:
-    """What one patient's studies have in common, one at least: for finding candidates by an index.
+    """Return what one patient's studies have in common, one at least: for finding candidates by an
+    index.
 
     Number, birth date, and the name's letters in alphabetical order in each reading.
     """
@@ -92,7 +93,7 @@ def scrubbed(
 
 
 def _study_of(patient: Patient, accession: str) -> Study:
-    """A study of which only the identity is known, for the scrubber."""
+    """Return a study of which only the identity is known, for the scrubber."""
     return Study(
         study_uid="",
         accession=accession,
@@ -139,7 +140,7 @@ _DEFAULT_DAY = 60.0
 
 
 def _weight(reason: Reason, a: Person, b: Person) -> float:
-    """How much likelier `reason` is for one person than for two."""
+    """Return how much likelier `reason` is for one person than for two."""
     one, other = _names.parse(a.name), _names.parse(b.name)
     match reason:
         case Reason.NAME_SAME:

@@ -16,6 +16,7 @@ from radraft.reports.draft import Draft, Usage
 from radraft.reports.values import Coverage, Evidence, Origin, Report, Sentence
 from radraft.store import cases, drafts
 from radraft.store.leases import Owner
+from radraft.studies.choose.frames import image_id
 from radraft.studies.values import (
     DeidInstance,
     DeidStudy,
@@ -88,7 +89,7 @@ def make_images(case_id: str, count: int = 1, seed: int = 0) -> KeyImages:
         pixels = random.integers(0, 256, (4, 6)).astype(np.uint8)
         images.append(
             KeyImage(
-                image_id=hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).hexdigest(),
+                image_id=image_id(pixels),
                 pixels=pixels,
                 values=values,
                 instance_ref=_hex(f"instance {index}")[:16],

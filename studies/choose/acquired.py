@@ -72,7 +72,8 @@ def acquired(instance: Instance, modality: str, marked: Collection[str]) -> Acqu
 
 
 def role(said: Technique, sop_class: str) -> Role:
-    """What an instance is, by Image Type (0008,0008), its class and what its series is called."""
+    """Return what an instance is, by Image Type (0008,0008), its class and what its series is
+    called."""
     kinds = {part.strip() for part in said.image_type}
     called = said.series_description.replace("_", " ")
     if _SAYS_DOSE.search(called):
@@ -101,4 +102,6 @@ def kernel(sent: str) -> Kernel:
 def contrast(description: str) -> Contrast:
     """Weighting that a series description names."""
     text = description.upper().replace("_", " ")
-    return next((one for one, words in _CONTRASTS if re.search(words, text)), Contrast.UNKNOWN)
+    return next(
+        (contrast for contrast, words in _CONTRASTS if re.search(words, text)), Contrast.UNKNOWN
+    )

@@ -68,7 +68,8 @@ class Taker:
         """The first fault."""
 
     def frame(self, slot: Slot) -> Frame | None:
-        """The slot's frame; None where it cannot be decoded, or too many before it could not."""
+        """Return the slot's frame; None where it cannot be decoded, or too many before it could
+        not."""
         if slot.key not in self._frames:
             if self._faults >= MOST_FAULTS:
                 return None
@@ -78,7 +79,8 @@ class Taker:
         return self._frames[slot.key]
 
     def image(self, slot: Slot, window: WindowName) -> KeyImage | None:
-        """The slot as a key image through `window`, or the file's own where that shows nothing."""
+        """Return the slot as a key image through `window`, or the file's own where that shows
+        nothing."""
         frame = self.frame(slot)
         if frame is None:
             return None

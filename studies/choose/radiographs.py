@@ -19,7 +19,7 @@ Worth = Callable[[KeyImage], float]
 def radiographs(
     instances: Sequence[DeidInstance], budget: int, taker: Taker, worth: Worth
 ) -> list[KeyImage]:
-    """At most `budget` images, frontal ones first; what is marked is in before what is not.
+    """Return at most `budget` images, frontal ones first; what is marked is in before what is not.
 
     A view is repeated where projection, side and body part are the same and known. Of repeats the
     one for presentation is preferred to the one for processing, then the original to the derived,
@@ -36,50 +36,55 @@ def radiographs(
         if found is not None:
             chosen.append(found)
     chosen.sort(key=lambda pair: _ORDER[pair[0].view])
-    more = _further_frames([one for one, _ in chosen], budget - len(chosen), taker)
+    more = _further_frames([instance for instance, _ in chosen], budget - len(chosen), taker)
     return [image for _, image in chosen] + more
 
 
 def _groups(instances: Sequence[DeidInstance]) -> list[list[DeidInstance]]:
     groups: dict[tuple[str, ...], list[DeidInstance]] = {}
-    for number, one in enumerate(instances):
-        said = one.acquired
+    for number, instance in enumerate(instances):
+        said = instance.acquired
         repeat = (said.projection, said.laterality, said.body_part)
         # Multi-frame radiographs and views without a name may all be different.
-        known = said.projection and one.frames == 1
-        groups.setdefault(repeat if known else (str(number),), []).append(one)
+        known = said.projection and instance.frames == 1
+        groups.setdefault(repeat if known else (str(number),), []).append(instance)
     return [part for group in groups.values() for part in _marked_apart(group)]
 
 
 def _marked_apart(group: list[DeidInstance]) -> list[list[DeidInstance]]:
     """Whoever marked one of a view's repeats, or several, has chosen among them."""
-    return [[one] for one in group if one.acquired.marked] or [group]
+    return [[instance] for instance in group if instance.acquired.marked] or [group]
 
 
 def _best(
     group: list[DeidInstance], taker: Taker, worth: Worth
 ) -> tuple[DeidInstance, KeyImage] | None:
-    """The first that can be decoded, by rank and then by `worth`; the newest before older ones."""
+    """Return the first that can be decoded, by rank and then by `worth`; the newest before older
+    ones."""
     newest_first = group[::-1]
     ranked = sorted(newest_first, key=_rank, reverse=True)
     while ranked:
-        equals = [one for one in ranked if _rank(one) == _rank(ranked[0])]
+        equals = [instance for instance in ranked if _rank(instance) == _rank(ranked[0])]
         compared = equals[:_MOST_COMPARED]
-        ranked = [one for one in ranked if one not in compared]
-        taken = [(one, taker.image(Slot(one, 0, 0.0), WindowName.OWN)) for one in compared]
-        found = [(one, image) for one, image in taken if image is not None]
+        ranked = [instance for instance in ranked if instance not in compared]
+        taken = [
+            (instance, taker.image(Slot(instance, 0, 0.0), WindowName.OWN)) for instance in compared
+        ]
+        found = [(instance, image) for instance, image in taken if image is not None]
         if found:
             return max(found, key=lambda pair: worth(pair[1])) if len(found) > 1 else found[0]
     return None
 
 
-def _rank(one: DeidInstance) -> tuple[bool, bool]:
-    return not one.acquired.for_processing, one.acquired.role is Role.ORIGINAL
+def _rank(instance: DeidInstance) -> tuple[bool, bool]:
+    return not instance.acquired.for_processing, instance.acquired.role is Role.ORIGINAL
 
 
 def _further_frames(chosen: Sequence[DeidInstance], budget: int, taker: Taker) -> list[KeyImage]:
     more: list[KeyImage] = []
-    slots = (Slot(one, frame, 0.0) for one in chosen for frame in range(1, one.frames))
+    slots = (
+        Slot(instance, frame, 0.0) for instance in chosen for frame in range(1, instance.frames)
+    )
     while len(more) < budget and (slot := next(slots, None)) is not None:
         image = taker.image(slot, WindowName.OWN)
         if image is not None:

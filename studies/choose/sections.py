@@ -30,8 +30,8 @@ class Look:
 def sections(
     study: DeidStudy, instances: Sequence[DeidInstance], budget: int, look: Look
 ) -> list[KeyImage]:
-    """At most `budget` images: the slices in reading order through the first window of the body
-    part, then a third of the budget for the most telling of them through the second."""
+    """Return at most `budget` images: the slices in reading order through the first window of the
+    body part, then a third of the budget for the most telling of them through the second."""
     names = windows(study.modality, study.body_part)
     again = max(1, budget // 3) if len(names) > 1 and budget > 1 else 0
     once = budget - again
@@ -55,15 +55,19 @@ def sections(
 def _marked(
     study: DeidStudy, shares: Sequence[series.Share], most: int, taker: Taker
 ) -> list[Slot]:
-    """What a Key Object Selection marks and can be decoded: the slot of its stack where there is
-    one, and the middle of a multi-frame instance."""
+    """Return what a Key Object Selection marks and can be decoded: the slot of its stack where
+    there is one, and the middle of a multi-frame instance."""
     known = {slot.key: slot for share in shares for slot in share.stack.slots}
     found: list[Slot] = []
-    for one in study.instances:
-        if not one.acquired.marked or one.acquired.role is Role.DOSE or len(found) == most:
+    for instance in study.instances:
+        if (
+            not instance.acquired.marked
+            or instance.acquired.role is Role.DOSE
+            or len(found) == most
+        ):
             continue
-        frame = one.frames // 2
-        slot = known.get((one.instance_ref, frame), Slot(one, frame, 0.0))
+        frame = instance.frames // 2
+        slot = known.get((instance.instance_ref, frame), Slot(instance, frame, 0.0))
         if taker.frame(slot) is not None:
             found.append(slot)
     return found
@@ -111,7 +115,10 @@ def _covering(stack: Stack, count: int, fixed: Sequence[Slot], taker: Taker) -> 
 def _by_centrality(chosen: Sequence[Slot]) -> list[Slot]:
     """From the middle of the reading order outwards."""
     middle = (len(chosen) - 1) / 2
-    return [slot for _, slot in sorted(enumerate(chosen), key=lambda one: abs(one[0] - middle))]
+    return [
+        slot
+        for _, slot in sorted(enumerate(chosen), key=lambda numbered: abs(numbered[0] - middle))
+    ]
 
 
 def _again(
@@ -129,7 +136,7 @@ def _again(
     fitting = series.best(stacks(instances), study.body_part, window)
     comparable = fitting.measured and shown.measured and fitting.plane is shown.plane
     found = []
-    for slot in sorted(slots, key=lambda one: one.place):
+    for slot in sorted(slots, key=lambda slot: slot.place):
         twin = slices.nearest(fitting.slots, slot.place)[0]
         same = comparable and slot in shown.slots and abs(twin.place - slot.place) <= _NEAR_MM
         image = taker.image(twin if same else slot, window)

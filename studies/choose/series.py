@@ -45,18 +45,22 @@ def usable(study: DeidStudy) -> tuple[DeidInstance, ...]:
 
     Reformatted planes, screen captures, localizers and dose reports only where nothing better is.
     """
-    own = [one for one in study.instances if one.acquired.modality in {study.modality, ""}]
+    own = [
+        instance
+        for instance in study.instances
+        if instance.acquired.modality in {study.modality, ""}
+    ]
     for roles in (_PICTURES, *({role} for role in _FALLBACK)):
         for pool in (own, study.instances):
-            found = tuple(one for one in pool if one.acquired.role in roles)
+            found = tuple(instance for instance in pool if instance.acquired.role in roles)
             if found:
                 return found
     return study.instances
 
 
 def best(found: Sequence[Stack], body_part: str, window: WindowName) -> Stack:
-    """The stack that shows a body part best through `window`: in its plane, complete, original,
-    of a fitting kernel and thickness. `found` must not be empty."""
+    """Return the stack that shows a body part best through `window`: in its plane, complete,
+    original, of a fitting kernel and thickness. `found` must not be empty."""
     reach = max(stack.reach for stack in found)
     wanted = _plane(body_part, found[0].first.acquired.modality)
 
@@ -76,8 +80,8 @@ def best(found: Sequence[Stack], body_part: str, window: WindowName) -> Stack:
 
 
 def by_contrast(found: Sequence[Stack], body_part: str, budget: int) -> tuple[Share, ...]:
-    """The best stack of each main MR weighting, and how the budget is spent on them."""
-    named = [one for one in _MAIN if any(stack.contrast is one for stack in found)]
+    """Return the best stack of each main MR weighting, and how the budget is spent on them."""
+    named = [contrast for contrast in _MAIN if any(stack.contrast is contrast for stack in found)]
     kinds: list[Contrast] = named[:budget] or [Contrast.UNKNOWN]
     each, left = divmod(budget, len(kinds))
     shares = []
@@ -89,12 +93,12 @@ def by_contrast(found: Sequence[Stack], body_part: str, budget: int) -> tuple[Sh
 
 
 def pooled(instances: Iterable[DeidInstance]) -> Stack:
-    """One stack of pictures that lie in no order in the body (ultrasound, angiography): as they
-    were taken, each instance as long as any other, however many frames it has."""
+    """Return one stack of pictures that lie in no order in the body (ultrasound, angiography): as
+    they were taken, each instance as long as any other, however many frames it has."""
     slots = tuple(
-        Slot(one, frame, number + (frame + 0.5) / one.frames)
-        for number, one in enumerate(instances)
-        for frame in range(one.frames)
+        Slot(instance, frame, number + (frame + 0.5) / instance.frames)
+        for number, instance in enumerate(instances)
+        for frame in range(instance.frames)
     )
     return Stack(slots, Plane.UNKNOWN, float(len(slots)), measured=False)
 
@@ -102,7 +106,8 @@ def pooled(instances: Iterable[DeidInstance]) -> Stack:
 def plan(
     study: DeidStudy, instances: Sequence[DeidInstance], window: WindowName, budget: int
 ) -> tuple[Share, ...]:
-    """The stacks to choose from and how many slots of each; `window` is the one shown first."""
+    """Return the stacks to choose from and how many slots of each; `window` is the one shown
+    first."""
     if study.modality not in SECTIONAL:
         return (Share(pooled(instances), budget),)
     found = stacks(instances)

@@ -26,7 +26,7 @@ def nearest(slots: Sequence[Slot], place: float) -> list[Slot]:
 
 
 def spread(slots: Sequence[Slot], most: int) -> tuple[Slot, ...]:
-    """At most `most` slots that cover the stack evenly, in its order."""
+    """Return at most `most` slots that cover the stack evenly, in its order."""
     if len(slots) <= most:
         return tuple(slots)
     found = {nearest(slots, place)[0].key: None for place in targets(slots, most)}

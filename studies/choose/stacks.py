@@ -53,36 +53,36 @@ class Stack:
 
     @property
     def first(self) -> DeidInstance:
-        """Its first instance, whose technique all share."""
+        """Return its first instance, whose technique all share."""
         return self.slots[0].instance
 
     @property
     def role(self) -> Role:
-        """What its instances are."""
+        """Return what its instances are."""
         return self.first.acquired.role
 
     @property
     def kernel(self) -> Kernel:
-        """Of CT."""
+        """Return of CT."""
         return self.first.acquired.kernel
 
     @property
     def contrast(self) -> Contrast:
-        """Of MR."""
+        """Return of MR."""
         return self.first.acquired.contrast
 
 
 def stacks(instances: Iterable[DeidInstance]) -> tuple[Stack, ...]:
     """Stacks in the order of their first instances."""
     groups: dict[tuple[str, Role, Plane], list[DeidInstance]] = {}
-    for one in instances:
-        key = (one.series_ref, one.acquired.role, plane(one.acquired.orientation))
-        groups.setdefault(key, []).append(one)
+    for instance in instances:
+        key = (instance.series_ref, instance.acquired.role, plane(instance.acquired.orientation))
+        groups.setdefault(key, []).append(instance)
     return tuple(_stack(members, key[2]) for key, members in groups.items())
 
 
 def plane(orientation: tuple[float, ...] | None) -> Plane:
-    """The plane whose normal is nearest to that of Image Orientation (PS3.3 C.7.6.2.1.1)."""
+    """Return the plane whose normal is nearest to that of Image Orientation (PS3.3 C.7.6.2.1.1)."""
     normal = _normal(orientation)
     if normal is None:
         return Plane.UNKNOWN
@@ -109,22 +109,22 @@ def _stack(members: list[DeidInstance], cut: Plane) -> Stack:
         # Of several b-values at one place the last is the strongest, and what is looked at.
         members = members[::-1]
     normal = _normal(members[0].acquired.orientation)
-    found = [_place(one, normal) for one in members]
+    found = [_place(instance, normal) for instance in members]
     places = [place for place in found if place is not None]
     known = len(members) > 1 and len(places) == len(members)
-    if known and len(set(places)) > 1 and all(one.frames == 1 for one in members):
-        slots = [Slot(one, 0, place) for one, place in zip(members, places, strict=True)]
+    if known and len(set(places)) > 1 and all(instance.frames == 1 for instance in members):
+        slots = [Slot(instance, 0, place) for instance, place in zip(members, places, strict=True)]
         reach = max(places) - min(places)
         # Stable: of several at one place (echoes, phases) the first stays the first.
         return Stack(tuple(sorted(slots, key=lambda slot: slot.place)), cut, reach, measured=True)
-    frames = [(one, frame) for one in members for frame in range(one.frames)]
-    numbered = tuple(Slot(one, frame, float(n)) for n, (one, frame) in enumerate(frames))
+    frames = [(instance, frame) for instance in members for frame in range(instance.frames)]
+    numbered = tuple(Slot(instance, frame, float(n)) for n, (instance, frame) in enumerate(frames))
     # One place again and again is a contrast agent being waited for.
     reach = 0.0 if known else len(numbered) * (members[0].acquired.thickness or 1.0)
     return Stack(numbered, cut, reach, measured=False)
 
 
-def _place(one: DeidInstance, normal: Vector | None) -> float | None:
-    if normal is None or one.acquired.position is None:
+def _place(instance: DeidInstance, normal: Vector | None) -> float | None:
+    if normal is None or instance.acquired.position is None:
         return None
-    return float(np.dot(normal, one.acquired.position))
+    return float(np.dot(normal, instance.acquired.position))

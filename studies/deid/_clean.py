@@ -47,7 +47,7 @@ class Cleaner:
     counts: Counter[tuple[Kind, int, Done]] = field(default_factory=Counter)
 
     def clean(self, old: Dataset, outer: Charsets = (), kind: Kind = Kind.TAG) -> Dataset:
-        """A new data set with what may stay of `old`."""
+        """Return a new data set with what may stay of `old`."""
         from pydicom.dataset import Dataset as New
 
         new = New()
@@ -103,7 +103,7 @@ class Cleaner:
     def _value(
         self, action: Action, old: Dataset, tag: int, vr: str, keyword: str, texts: list[str]
     ) -> tuple[Done | None, Any]:
-        """What was done to a value (None: it was kept) and the new one."""
+        """Return what was done to a value (None: it was kept) and the new one."""
         if action is Action.REMOVE:
             return Done.REMOVED, None
         if action is Action.EMPTY:

@@ -29,7 +29,7 @@ def charsets(dataset: Dataset, outer: Charsets) -> Charsets:
 
 
 def raw(dataset: Dataset, tag: int) -> bytes | None:
-    """The bytes of a value as they stand in the file; None where they cannot be had."""
+    """Return the bytes of a value as they stand in the file; None where they cannot be had."""
     try:
         value = dataset.get_item(tag).value
     except PARSE_ERRORS:
@@ -38,7 +38,7 @@ def raw(dataset: Dataset, tag: int) -> bytes | None:
 
 
 def texts(dataset: Dataset, tag: int, vr: str, declared: Charsets) -> list[str]:
-    """The values of a text; empty where there are none or where they cannot be read."""
+    """Return the values of a text; empty where there are none or where they cannot be read."""
     value = raw(dataset, tag)
     if value is None:
         return _parsed(dataset, tag)
@@ -56,11 +56,11 @@ def _parsed(dataset: Dataset, tag: int) -> list[str]:
     if value is None or isinstance(value, bytes):
         return []
     several = value if isinstance(value, list | tuple) or hasattr(value, "append") else [value]
-    return [str(one).strip() for one in several if str(one).strip()]
+    return [str(value).strip() for value in several if str(value).strip()]
 
 
 def value(dataset: Dataset, tag: int) -> Any:
-    """The value as pydicom understands it; None where it cannot."""
+    """Return the value as pydicom understands it; None where it cannot."""
     try:
         return dataset[tag].value
     except (RecursionError, *PARSE_ERRORS):
@@ -76,7 +76,7 @@ def items(dataset: Dataset, tag: int) -> list[Dataset] | None:
 
 
 def everywhere(dataset: Dataset, outer: Charsets = ()) -> Iterator[tuple[Dataset, int, Charsets]]:
-    """Every public element of a data set and of the items in it, with its character sets."""
+    """Yield every public element of a data set and of the items in it, with its character sets."""
     declared = charsets(dataset, outer)
     for tag in sorted(dataset.keys()):
         if tag.is_private:
@@ -106,7 +106,7 @@ def described(dataset: Dataset, tag: int) -> tuple[str, str]:
 
 
 def is_ambiguous(tag: int) -> bool:
-    """Whether Pixel Representation decides between US and SS (PS3.5 A.1)."""
+    """Return whether Pixel Representation decides between US and SS (PS3.5 A.1)."""
     from pydicom.datadict import dictionary_VR
 
     return str(dictionary_VR(tag)).startswith("US or SS")

@@ -9,7 +9,7 @@ from radraft.studies._child import Worker
 
 
 def deid_worker() -> Worker:
-    """A killable subprocess with the work of `_work`. Use as a context manager."""
+    """Return a killable subprocess with the work of `_work`. Use as a context manager."""
     return Worker(__name__)
 
 

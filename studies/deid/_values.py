@@ -29,7 +29,7 @@ def times(values: Sequence[str]) -> list[str] | None:
 
 
 def age(values: Sequence[str]) -> list[str] | None:
-    """An age (AS), 90 years at most; None where it is none."""
+    """Return an age (AS), 90 years at most; None where it is none."""
     found = _AGE.fullmatch(values[0].upper()) if values else None
     if not found:
         return None
@@ -41,7 +41,7 @@ def age(values: Sequence[str]) -> list[str] | None:
 def codes(values: Sequence[str]) -> list[str] | None:
     """Code strings (CS) as they are; None where one is no code string or holds a long number."""
     upper = [value.upper() for value in values]
-    fits = all(_CODE.fullmatch(one) and not _MANY_DIGITS.search(one) for one in upper)
+    fits = all(_CODE.fullmatch(value) and not _MANY_DIGITS.search(value) for value in upper)
     return upper if fits else None
 
 

@@ -42,7 +42,7 @@ _NO_PICTURE = frozenset({"SEG", "RTDOSE", "REG"})
 
 
 def answer(request: dict[str, Any]) -> Answer:
-    """The answer to one of `OPS`; `{"code": ...}` where the file cannot be taken."""
+    """Return the answer to one of `OPS`; `{"code": ...}` where the file cannot be taken."""
     work: dict[str, Callable[[Source, dict[str, Any]], Answer]] = {
         "deid_look": _look, "deid_clean": _clean, "deid_frame": _frame,
     }  # fmt: skip
@@ -59,7 +59,8 @@ def answer(request: dict[str, Any]) -> Answer:
 
 
 def _look(source: Source, request: dict[str, Any]) -> Answer:
-    """What must be replaced consistently: the patient and all UIDs that are not the standard's."""
+    """Return what must be replaced consistently: the patient and all UIDs that are not the
+    standard's."""
     from pydicom._uid_dict import UID_dictionary
 
     fields = Fields(source.dataset)
@@ -105,7 +106,8 @@ def _check(source: Source, fields: Fields) -> None:
 
 
 def _clean(source: Source, request: dict[str, Any]) -> Answer:
-    """The clean header as a DICOM file without pixels, what was done, and the pixels' layout."""
+    """Return the clean header as a DICOM file without pixels, what was done, and the pixels'
+    layout."""
     dataset = source.dataset
     cleaner = Cleaner(
         profile(),
@@ -152,7 +154,8 @@ def _add_age(old: Dataset, new: Dataset) -> None:
 
 
 def _layout(source: Source, new: Dataset) -> dict[str, Any]:
-    """How the pixels will lie in the new file; sets their module (PS3.3 C.7.6.3) in `new`."""
+    """Return how the pixels will lie in the new file; sets their module (PS3.3 C.7.6.3) in
+    `new`."""
     stored, photometric = _render.stored_values(source, 0)
     fields = Fields(source.dataset)
     frames = max(1, fields.integer(0x00280008) or 1)
@@ -228,7 +231,7 @@ def _written(new: Dataset, sop_class: str) -> bytes:
 
 
 def _frame(source: Source, request: dict[str, Any]) -> Answer:
-    """A frame as stored, row by row; then, where asked for, as 8-bit display pixels."""
+    """Return a frame as stored, row by row; then, where asked for, as 8-bit display pixels."""
     stored, photometric = _render.stored_values(source, request["frame"])
     blob = stored.astype(stored.dtype.newbyteorder("<")).tobytes()
     if not request["display"]:

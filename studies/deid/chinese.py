@@ -51,7 +51,7 @@ class Words:
 
 
 def cut(run: str) -> Words:
-    """The words of a run of Chinese characters, without jieba's model for unknown ones."""
+    """Return the words of a run of Chinese characters, without jieba's model for unknown ones."""
     position, tags = 0, {}
     for word, tag in _tagger().tag(run, False):
         tags[position] = (word, tag)
@@ -61,7 +61,7 @@ def cut(run: str) -> Words:
 
 @cache
 def characters() -> _Characters:
-    """The lists of names_zh.txt."""
+    """Return the lists of names_zh.txt."""
     parts = read_lists("names_zh.txt")
     whole = {"compound", "words"}
     return _Characters(
@@ -86,8 +86,8 @@ def _tagger() -> _Tagger:
 
 
 def family(text: str, start: int, *, every: bool) -> int:
-    """How many characters of a surname stand at `start`: 0, 1 or 2. `every`: also those that are
-    mostly another word."""
+    """Return how many characters of a surname stand at `start`: 0, 1 or 2. `every`: also those
+    that are mostly another word."""
     known = characters()
     if text[start : start + 2] in known.compound:
         return 2
@@ -96,16 +96,17 @@ def family(text: str, start: int, *, every: bool) -> int:
 
 
 def seems_given(given: str) -> bool:
-    """Whether every character is one that given names are known to have."""
+    """Return whether every character is one that given names are known to have."""
     known = characters()
     return all(char in known.given or char in known.given_seldom for char in given)
 
 
 def may_be_given(given: str) -> bool:
-    """Whether nothing speaks against a given name, where something else speaks for a name."""
+    """Return whether nothing speaks against a given name, where something else speaks for a
+    name."""
     return seems_given(given) or NEVER.isdisjoint(given)
 
 
 def strong(given: str) -> bool:
-    """Whether a character is one that names have and reports hardly do."""
+    """Return whether a character is one that names have and reports hardly do."""
     return not characters().given.isdisjoint(given)

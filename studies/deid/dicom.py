@@ -152,7 +152,7 @@ def _report(
 
 @contextlib.contextmanager
 def _new_file(target: Path) -> Iterator[BinaryIO]:
-    """A file that appears at `target`, durable, once it was written to its end."""
+    """Give a file that appears at `target`, durable, once it was written to its end."""
     if target.exists():
         raise StudyRejected("deid_exists")
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ _LEAST_GAP = 2
 def density(part: Gray) -> float:
     """Share of pixels at an edge, in the rarer of the two directions: letters have 0.06 and more,
     ribs, lines and tubes below 0.05."""
-    return min(float(_steps(one).mean()) for one in (part, part.T))
+    return min(float(_steps(view).mean()) for view in (part, part.T))
 
 
 def inked(band: Gray, least: int) -> npt.NDArray[np.bool_]:

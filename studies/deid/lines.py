@@ -55,7 +55,7 @@ class Line:
 
 
 def lines(pixels: Gray, pages: Iterable[Page]) -> tuple[Line, ...]:
-    """All lines of text on the pages of one frame."""
+    """Return all lines of text on the pages of one frame."""
     model = reader()
     found = [place for page in pages for place in _places(model, page, pixels.shape)]
     whole: list[Line] = []
@@ -75,7 +75,7 @@ def lines(pixels: Gray, pages: Iterable[Page]) -> tuple[Line, ...]:
 
 
 def _parted(model: Reader, pixels: Gray, line: Line) -> list[Line]:
-    """The line; or, where a marker of side stands among initials, its letters one by one."""
+    """Return the line; or, where a marker of side stands among initials, its letters one by one."""
     if line.marker or len(line.text) > _FEW:
         return [line]
     part = pixels[line.top : line.bottom, line.left : line.right]
@@ -100,8 +100,12 @@ def _side(model: Reader, piece: Gray) -> str:
     framed = np.pad(piece, 6, mode="edge")
     views = [np.rot90(view, turn) for view in (framed, framed[:, ::-1]) for turn in range(4)]
     readings = model.read([np.ascontiguousarray(view) for view in views])
-    sides = [one for one in readings if markers.is_side(one[0]) and one[1] >= _LEAST_SIDE_SCORE]
-    return max(sides, key=lambda one: one[1], default=("", 0.0))[0]
+    sides = [
+        reading
+        for reading in readings
+        if markers.is_side(reading[0]) and reading[1] >= _LEAST_SIDE_SCORE
+    ]
+    return max(sides, key=lambda reading: reading[1], default=("", 0.0))[0]
 
 
 def _place(line: Line) -> Place:
@@ -130,10 +134,13 @@ def _places(model: Reader, page: Page, shape: tuple[int, ...]) -> Iterator[Place
 
 
 def _under(page: Page, row: int, column: int) -> Placed | None:
-    for one in page.placed:
-        rows, columns = one.region.height * one.scale, one.region.width * one.scale
-        if one.row <= row < one.row + rows and one.column <= column < one.column + columns:
-            return one
+    for placed in page.placed:
+        rows, columns = placed.region.height * placed.scale, placed.region.width * placed.scale
+        if (
+            placed.row <= row < placed.row + rows
+            and placed.column <= column < placed.column + columns
+        ):
+            return placed
     return None
 
 
@@ -149,7 +156,7 @@ def _on_frame(placed: Placed, bounds: Place, shape: tuple[int, ...]) -> Place:
 
 
 def _reaching(pixels: Gray, place: Place, held: list[Place]) -> Place:
-    """The line with what its ends lost: faint letters and signs in line with the rest.
+    """Return the line with what its ends lost: faint letters and signs in line with the rest.
 
     It never reaches over a marker (`held`).
     """
@@ -160,7 +167,7 @@ def _reaching(pixels: Gray, place: Place, held: list[Place]) -> Place:
     else:
         start, end = _ends(pixels, top, bottom, left, right)
         farther = top, start, bottom, end
-    return place if any(_overlap(farther, one) for one in held) else farther
+    return place if any(_overlap(farther, other) for other in held) else farther
 
 
 def _overlap(one: Place, other: Place) -> bool:
@@ -183,7 +190,7 @@ def _ends(pixels: Gray, top: int, bottom: int, left: int, right: int) -> tuple[i
 
 
 def _reach(inked: npt.NDArray[np.bool_], height: int) -> int:
-    """How far strokes go on without a gap that is wider than a space."""
+    """Return how far strokes go on without a gap that is wider than a space."""
     at = 0
     for column in np.flatnonzero(inked).tolist():
         if column - at > _SPACE * height:
@@ -195,7 +202,7 @@ def _reach(inked: npt.NDArray[np.bool_], height: int) -> int:
 def _merged(places: list[Place]) -> list[Place]:
     """Pieces of one line, which now overlap, as one."""
     merged: list[Place] = []
-    for place in sorted(places, key=lambda one: one[1]):
+    for place in sorted(places, key=lambda line: line[1]):
         for number, other in enumerate(merged):
             if _in_line(place, other) or _in_line(_turned(place), _turned(other)):
                 both = zip(place, other, strict=True)
@@ -212,14 +219,14 @@ def _turned(place: Place) -> Place:
 
 
 def _in_line(one: Place, other: Place) -> bool:
-    """Whether two level boxes overlap and have about the same rows."""
+    """Return whether two level boxes overlap and have about the same rows."""
     high = min(one[2], other[2]) - max(one[0], other[0])
     wide = min(one[3], other[3]) - max(one[1], other[1])
     return wide > 0 and high > 0.6 * max(one[2] - one[0], other[2] - other[0])
 
 
 def _read(model: Reader, pixels: Gray, places: list[Place]) -> Iterator[Line]:
-    """What the lines say, each turned as it may stand; all at once, which is faster."""
+    """Yield what the lines say, each turned as it may stand; all at once, which is faster."""
     parts = [pixels[top:bottom, left:right] for top, left, bottom, right in places]
     shares = [glyphs.density(part) for part in parts]
     dense = [at for at, share in enumerate(shares) if share >= _NO_DENSITY]
@@ -228,7 +235,9 @@ def _read(model: Reader, pixels: Gray, places: list[Place]) -> Iterator[Line]:
     readings: list[list[tuple[str, float]]] = [[] for _ in parts]
     for (at, _), reading in zip(turned, texts, strict=True):
         readings[at].append(reading)
-    doubtful = [at for at, one in enumerate(readings) if len(one) == 1 and one[0][1] < _SURE]
+    doubtful = [
+        at for at, reading in enumerate(readings) if len(reading) == 1 and reading[0][1] < _SURE
+    ]
     upside_down = model.read([np.ascontiguousarray(parts[at][::-1, ::-1]) for at in doubtful])
     for at, reading in zip(doubtful, upside_down, strict=True):
         readings[at].append(reading)
@@ -250,7 +259,11 @@ def _judged(readings: list[tuple[str, float]]) -> tuple[str, float, bool]:
     """Text, how sure it is, and whether it stays: a marker, or no text at all."""
     text, score = max(readings, key=lambda reading: reading[1])
     if not (score >= _SURE and len(text) > 1):
-        marked = [one for one in readings if markers.is_marker(one[0]) and one[1] > _LEAST_MARKER]
+        marked = [
+            reading
+            for reading in readings
+            if markers.is_marker(reading[0]) and reading[1] > _LEAST_MARKER
+        ]
         text, score = max(marked, key=lambda reading: reading[1], default=(text, score))
     if len(text) <= 1:
         # One letter alone tells nobody's name; anatomy is easily taken for one.

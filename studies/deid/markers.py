@@ -23,13 +23,13 @@ _SIDES = frozenset({"L", "R", "LT", "RT", "LEFT", "RIGHT", "左", "右", "左侧
 
 
 def is_marker(text: str) -> bool:
-    """Whether every word of a line names a side, a view or a position."""
+    """Return whether every word of a line names a side, a view or a position."""
     words = _words(text)
     return bool(words) and all(_is_word(word) for word in words)
 
 
 def is_side(text: str) -> bool:
-    """Whether a word says left or right, and nothing else."""
+    """Return whether a word says left or right, and nothing else."""
     return text.strip().upper() in _SIDES
 
 
@@ -43,8 +43,10 @@ def _is_word(word: str) -> bool:
 
 
 def _is_nearly(word: str) -> bool:
-    """Whether one letter of a long word was lost or misread: no name is so near to one."""
+    """Return whether one letter of a long word was lost or misread: no name is so near to one."""
     from rapidfuzz.distance import Levenshtein
 
     long = (known for known in _LATIN if len(known) >= _LONG)
-    return len(word) >= _LONG - 1 and any(Levenshtein.distance(word, one) <= 1 for one in long)
+    return len(word) >= _LONG - 1 and any(
+        Levenshtein.distance(word, marker) <= 1 for marker in long
+    )

@@ -40,7 +40,7 @@ class Page:
 
 
 def pages(pixels: Gray, regions: Iterable[Region]) -> Iterator[Page]:
-    """All `regions` of `pixels` on as few pages as hold them."""
+    """Yield all `regions` of `pixels` on as few pages as hold them."""
     wide = sorted(
         (_widened(region, pixels.shape) for region in regions),
         key=lambda region: (region.height * _scale(region), region.width),
@@ -79,9 +79,10 @@ def _widened(region: Region, shape: tuple[int, ...]) -> Region:
 def _width(regions: list[Region]) -> int:
     """Wide enough for the widest; about square where there are many."""
     area = sum(
-        (one.height * _scale(one) + _GAP) * (one.width * _scale(one) + _GAP) for one in regions
+        (region.height * _scale(region) + _GAP) * (region.width * _scale(region) + _GAP)
+        for region in regions
     )
-    widest = max(one.width * _scale(one) + _GAP for one in regions)
+    widest = max(region.width * _scale(region) + _GAP for region in regions)
     return _rounded(max(widest, int(area**0.5 * 1.1), _LEAST_SIDE))
 
 
@@ -92,13 +93,15 @@ def _rounded(length: int) -> int:
 def _page(pixels: Gray, placed: list[Placed], width: int) -> Page:
     import cv2
 
-    bottom = max(one.row + one.region.height * one.scale for one in placed)
+    bottom = max(tile.row + tile.region.height * tile.scale for tile in placed)
     image = np.zeros((_rounded(bottom), width), np.uint8)
-    for one in placed:
-        region = one.region
+    for tile in placed:
+        region = tile.region
         part: npt.NDArray[Any] = pixels[region.top : region.bottom, region.left : region.right]
-        if one.scale > 1:
-            part = cv2.resize(part, None, fx=one.scale, fy=one.scale, interpolation=cv2.INTER_CUBIC)
+        if tile.scale > 1:
+            part = cv2.resize(
+                part, None, fx=tile.scale, fy=tile.scale, interpolation=cv2.INTER_CUBIC
+            )
         rows, columns = part.shape
-        image[one.row : one.row + rows, one.column : one.column + columns] = part
+        image[tile.row : tile.row + rows, tile.column : tile.column + columns] = part
     return Page(image, tuple(placed))

@@ -37,7 +37,7 @@ _BATCH = 8
 
 @cache
 def reader() -> Reader:
-    """The one reader of this process. SettingsError where the models are not as pinned."""
+    """Return the one reader of this process. SettingsError where the models are not as pinned."""
     with _LOADING:
         return Reader()
 
@@ -83,7 +83,7 @@ class Reader:
             wide = min(width, max(1, wide))
             batch[at, :, :, :wide] = _scaled(cv2.resize(line, (wide, _LINE_HEIGHT)))
         (answer,) = self._reader.run(None, {self._reader.get_inputs()[0].name: batch})
-        return [self._text(one) for one in answer]
+        return [self._text(line) for line in answer]
 
     def _text(self, steps: npt.NDArray[np.float32]) -> tuple[str, float]:
         best = steps.argmax(axis=1)

@@ -55,7 +55,8 @@ class Cleaned:
 
 
 def clean(pixels: Gray, values: Values) -> Cleaned:
-    """The frame with all burned-in text black but markers; the very arrays where there is none.
+    """Return the frame with all burned-in text black but markers; the very arrays where there is
+    none.
 
     `pixels` and `values` (rows, columns) as `KeyImage` has them. In `values`, black is the lowest
     value of the frame. Below 10 ms where nothing looks like text. SettingsError where the text
@@ -84,7 +85,7 @@ def find(pixels: Gray) -> Found:
 
 
 def blackened(array: npt.NDArray, boxes: tuple[Box, ...], black: object) -> npt.NDArray:  # type: ignore[type-arg]
-    """A copy of `array` (rows, columns, ...) with `black` in every box."""
+    """Return a copy of `array` (rows, columns, ...) with `black` in every box."""
     copy = array.copy()
     for box in boxes:
         copy[box.top : box.bottom, box.left : box.right] = black

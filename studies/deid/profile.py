@@ -79,7 +79,7 @@ class Profile:
     table: dict[int, Action]
 
     def action(self, tag: int, vr: str, keyword: str) -> Action:
-        """What becomes of a public attribute with the VR that PS3.6 gives it."""
+        """Return what becomes of a public attribute with the VR that PS3.6 gives it."""
         lists = self.lists
         if tag >> 24 in {0x50, 0x60} or keyword in lists.removed or not keyword:
             return Action.REMOVE
@@ -103,7 +103,7 @@ class Profile:
 
 @cache
 def profile() -> Profile:
-    """The profile of this version."""
+    """Return the profile of this version."""
     text = files(__package__ or "radraft.studies.deid").joinpath("profile.yaml")
     lists = _Lists.from_yaml(text.read_text(encoding="utf-8"))
     return Profile(lists, _table())

@@ -27,7 +27,8 @@ class Pseudonyms:
             raise ValueError("the secret must have at least 16 bytes")
 
     def uid(self, uid: str) -> str:
-        """A UID in the form of PS3.5 B.2: `2.25.` and a number of 122 bits, a version 4 UUID."""
+        """Return a UID in the form of PS3.5 B.2: `2.25.` and a number of 122 bits, a version 4
+        UUID."""
         number = int.from_bytes(self._digest("uid", uid)[:16], "big")
         number = number & ~(0xF << 76) | 0x4 << 76
         return f"2.25.{number & ~(0x3 << 62) | 0x2 << 62}"
@@ -43,7 +44,8 @@ class Pseudonyms:
         return "p-" + self.keyed(kind, value)
 
     def back(self, patient_id: str, study_uid: str) -> timedelta:
-        """How far this patient's dates go back: whole days, so that intervals and times stay."""
+        """Return how far this patient's dates go back: whole days, so that intervals and times
+        stay."""
         kind, value = self._patient(patient_id, study_uid)
         number = int.from_bytes(self._digest("days of " + kind, value)[:8], "big")
         return timedelta(days=_FIRST_DAY + number % _DAYS)

@@ -60,7 +60,7 @@ class Recogniser:
     score: float = 0.9
 
     def asked(self, text: str) -> bool:
-        """Whether `text` holds what it needs."""
+        """Return whether `text` holds what it needs."""
         return re.search(self.needs, text) is not None
 
 
@@ -76,7 +76,8 @@ class Found:
 
 
 def read_lists(file: str) -> dict[str, list[str]]:
-    """The words of each `[part]` of a text file beside this module; `#` begins a comment line."""
+    """Return the words of each `[part]` of a text file beside this module; `#` begins a comment
+    line."""
     parts: dict[str, list[str]] = {}
     name = ""
     text = (files("radraft.studies.deid") / file).read_text(encoding="utf-8")
@@ -97,8 +98,8 @@ def by_patterns(
     flags: int = re.IGNORECASE,
     score: float = 0.9,
 ) -> Recogniser:
-    """A recogniser from regular expressions. Where one has a group `v`, that group is the identity,
-    and what stands around it (a label) is left. `keep` may refuse a match."""
+    """Return a recogniser from regular expressions. Where one has a group `v`, that group is the
+    identity, and what stands around it (a label) is left. `keep` may refuse a match."""
     compiled = tuple(re.compile(pattern, flags) for pattern in patterns)
 
     def find(text: str) -> Iterator[Span]:

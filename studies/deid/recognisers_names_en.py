@@ -64,7 +64,7 @@ def _usual(word: str) -> bool:
 
 
 def _cut(text: str, start: int, end: int) -> int:
-    """Where the name that starts at `start` ends: before a word that names nobody. A text in
+    """Return where the name that starts at `start` ends: before a word that names nobody. A text in
     capitals does not show where, so a surname there is one word, or follows a given name."""
     words = list(re.finditer(r"\S+", text[start:end]))
     stop = start
@@ -108,8 +108,8 @@ def _after(
 
 
 def _two(name: str) -> bool:
-    """Whether what stands beside a telling word is a name: two words with a capital, or one usual
-    given name."""
+    """Return whether what stands beside a telling word is a name: two words with a capital, or one
+    usual given name."""
     words = name.replace(",", " ").split()
     if len(words) == 1:
         return _usual(words[0])
@@ -155,7 +155,7 @@ def _pinyin(text: str) -> Iterator[Span]:
 
 
 def _chinese(one: str, two: str) -> bool:
-    """Whether one of them is spelled as hardly anything but pinyin is."""
+    """Return whether one of them is spelled as hardly anything but pinyin is."""
     return any(_ONLY_PINYIN.match(word) for word in (one, two)) and max(len(one), len(two)) > 3
 
 
@@ -165,7 +165,8 @@ _ONLY_PINYIN = re.compile(
 
 
 def _bars(word: str, other: str) -> bool:
-    """Whether a word of reports keeps the other from being a name; he, an, you are surnames."""
+    """Return whether a word of reports keeps the other from being a name; he, an, you are
+    surnames."""
     return _no_name(word) and (
         word.lower() not in {"he", "an", "you"} or len(other) < 4 or _no_name(other)
     )

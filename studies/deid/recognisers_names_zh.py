@@ -85,7 +85,7 @@ def _titled(text: str) -> Iterator[Span]:
 
 
 def _titled_from(text: str, start: int, end: int, begin: int, words: Words) -> int:
-    """How much speaks for a name from `start` to the title at `end`; 0 for nothing."""
+    """Return how much speaks for a name from `start` to the title at `end`; 0 for nothing."""
     family = chinese.family(text, start, every=True) if start >= begin else 0
     given = text[start + family : end]
     word, tag = words.at(start - begin)
@@ -199,7 +199,7 @@ def _by_itself(text: str, start: int, words: Words, at: int) -> int:
 
 
 def _word(words: Words, at: int, family: int) -> bool:
-    """Whether a word that names nobody stands at `at`, or behind the surname there."""
+    """Return whether a word that names nobody stands at `at`, or behind the surname there."""
     known = chinese.characters().words
     return words.at(at)[0] in known or words.at(at + family)[0] in known
 
@@ -214,7 +214,7 @@ def _surname(text: str, start: int) -> tuple[int, bool]:
 
 
 def _plain(surname: str, given: str, words: Words, at: int) -> bool:
-    """Whether surname and given name are such as reports do not have otherwise."""
+    """Return whether surname and given name are such as reports do not have otherwise."""
     after, tag = words.at(at + 1)
     if len(after) > 1 and tag[:1] in _NO_GIVEN:
         return False

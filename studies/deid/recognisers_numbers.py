@@ -35,7 +35,8 @@ _ZH_CARD = "身份证|证件|护照|军官证|士兵证|驾驶证|驾照|港澳�
 
 
 def _checks(match: re.Match[str]) -> bool:
-    """Whether 18 places, however divided, end in the check digit of an identity card (GB 11643)."""
+    """Return whether 18 places, however divided, end in the check digit of an identity card (GB
+    11643)."""
     places = re.sub(r"[\s-]", "", match[0]).upper()
     total = sum(int(place) * weight for place, weight in zip(places, _WEIGHTS, strict=False))
     return places[-1] == "10X98765432"[total % 11]

@@ -20,20 +20,22 @@ LANGUAGES = ("zh", "en")
 
 
 def analyzer(recognisers: Sequence[Recogniser] | None = None) -> AnalyzerEngine:
-    """An engine with these recognisers (ours and the hospital's where none are given) and no
+    """Return an engine with these recognisers (ours and the hospital's where none are given) and no
     language model."""
     from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
     from presidio_analyzer.nlp_engine import NoOpNlpEngine
 
     registry = RecognizerRegistry(supported_languages=list(LANGUAGES))
-    for one in ours() if recognisers is None else recognisers:
+    for recogniser in ours() if recognisers is None else recognisers:
         for language in LANGUAGES:
-            registry.add_recognizer(_wrapped(one, language))
-    engine = NoOpNlpEngine([{"lang_code": one, "model_name": "none"} for one in LANGUAGES])
+            registry.add_recognizer(_wrapped(recogniser, language))
+    engine = NoOpNlpEngine(
+        [{"lang_code": language, "model_name": "none"} for language in LANGUAGES]
+    )
     return AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=list(LANGUAGES))
 
 
-def _wrapped(one: Recogniser, language: str) -> EntityRecognizer:
+def _wrapped(recogniser: Recogniser, language: str) -> EntityRecognizer:
     from presidio_analyzer import EntityRecognizer, RecognizerResult
 
     class Wrapped(EntityRecognizer):  # type: ignore[misc,unused-ignore]
@@ -43,8 +45,13 @@ def _wrapped(one: Recogniser, language: str) -> EntityRecognizer:
         def analyze(
             self, text: str, entities: list[str], nlp_artifacts: Any = None
         ) -> list[RecognizerResult]:
-            if str(one.kind) not in entities or not one.asked(text):
+            if str(recogniser.kind) not in entities or not recogniser.asked(text):
                 return []
-            return [RecognizerResult(str(one.kind), *span, one.score) for span in one.find(text)]
+            return [
+                RecognizerResult(str(recogniser.kind), *span, recogniser.score)
+                for span in recogniser.find(text)
+            ]
 
-    return Wrapped(supported_entities=[str(one.kind)], name=one.name, supported_language=language)
+    return Wrapped(
+        supported_entities=[str(recogniser.kind)], name=recogniser.name, supported_language=language
+    )

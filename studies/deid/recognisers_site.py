@@ -71,8 +71,8 @@ class _File(Strict):
 
 @cache
 def of_site() -> tuple[Recogniser, ...]:
-    """The hospital's own, of the file that `RADRAFT_DEID_RECOGNISERS` names; none where that is not
-    set. SettingsError as `read`."""
+    """Return the hospital's own, of the file that `RADRAFT_DEID_RECOGNISERS` names; none where
+    that is not set. SettingsError as `read`."""
     path = os.environ.get(VARIABLE, "")
     return read(Path(path).expanduser()) if path else ()
 
@@ -87,19 +87,23 @@ def read(path: Path) -> tuple[Recogniser, ...]:
         raise SettingsError(
             "deid_recognisers_invalid", variable=VARIABLE, reason=reason, file=str(path)
         ) from error
-    return tuple(one for each in described if each.enabled for one in _recognisers(each))
+    return tuple(
+        recogniser for each in described if each.enabled for recogniser in _recognisers(each)
+    )
 
 
-def _recognisers(one: _Described) -> Iterator[Recogniser]:
-    words = "|".join(sorted(map(re.escape, one.context), key=len, reverse=True))
-    for pattern in one.patterns:
+def _recognisers(described: _Described) -> Iterator[Recogniser]:
+    words = "|".join(sorted(map(re.escape, described.context), key=len, reverse=True))
+    for pattern in described.patterns:
         context = None if pattern.score >= _SURE else re.compile(words or r"(?!)", re.IGNORECASE)
         find = _finder(re.compile(pattern.regex, _FLAGS), context)
-        yield Recogniser(one.name, one.supported_entity, find, score=pattern.score)
-    if one.deny_list:
-        listed = "|".join(sorted(map(re.escape, one.deny_list), key=len, reverse=True))
+        yield Recogniser(described.name, described.supported_entity, find, score=pattern.score)
+    if described.deny_list:
+        listed = "|".join(sorted(map(re.escape, described.deny_list), key=len, reverse=True))
         find = _finder(re.compile(rf"(?<![A-Za-z0-9_])(?:{listed})(?![A-Za-z0-9_])"), None)
-        yield Recogniser(one.name, one.supported_entity, find, score=one.deny_list_score)
+        yield Recogniser(
+            described.name, described.supported_entity, find, score=described.deny_list_score
+        )
 
 
 def _finder(

@@ -44,7 +44,8 @@ class Count:
 
     @property
     def name(self) -> str:
-        """The tag as text; of a private one its group only, for it may be made of anything."""
+        """Return the tag as text; of a private one its group only, for it may be made of
+        anything."""
         if self.kind is Kind.PRIVATE:
             return f"({self.tag >> 16:04X},xxxx)"
         return f"({self.tag >> 16:04X},{self.tag & 0xFFFF:04X})"
@@ -86,24 +87,24 @@ class Report:
     def counts(self) -> tuple[Count, ...]:
         """Counts over all files, largest kinds together."""
         total: Counter[tuple[Kind, int, Done]] = Counter()
-        for one in self.files:
-            for item in one.counts:
+        for file in self.files:
+            for item in file.counts:
                 total[item.kind, item.tag, item.done] += item.count
         return tuple(
             Count(kind, tag, done, count) for (kind, tag, done), count in sorted(total.items())
         )
 
     def as_json(self) -> dict[str, Any]:
-        """The report as JSON; holds no value, no path and no old UID."""
+        """Return the report as JSON; holds no value, no path and no old UID."""
         return {
             "files": len(self.files),
             "refused": self.refused,
-            "frames": sum(one.frames for one in self.files),
-            "burned_in_lines": sum(one.lines for one in self.files),
-            "markers_kept": sum(one.markers for one in self.files),
-            "to_be_looked_at": [one.written for one in self.files if one.screenshot],
+            "frames": sum(file.frames for file in self.files),
+            "burned_in_lines": sum(file.lines for file in self.files),
+            "markers_kept": sum(file.markers for file in self.files),
+            "to_be_looked_at": [file.written for file in self.files if file.screenshot],
             "pixels_not_looked_at": [
-                one.written for one in self.files if one.pixels == "not_looked"
+                file.written for file in self.files if file.pixels == "not_looked"
             ],
             "done": [
                 {
@@ -118,23 +119,25 @@ class Report:
         }
 
     def as_text(self) -> str:
-        """The report as lines to read."""
+        """Return the report as lines to read."""
         lines = [f"{len(self.files)} files written, {sum(self.refused.values())} refused"]
         lines += [f"  {code}: {count}" for code, count in sorted(self.refused.items())]
         lines.append(
-            f"burned-in lines blackened: {sum(one.lines for one in self.files)}, "
-            f"markers kept: {sum(one.markers for one in self.files)}"
+            f"burned-in lines blackened: {sum(file.lines for file in self.files)}, "
+            f"markers kept: {sum(file.markers for file in self.files)}"
         )
-        looked = [one.written for one in self.files if one.screenshot]
+        looked = [file.written for file in self.files if file.screenshot]
         lines += [f"look at it before passing it on (many lines): {name}" for name in looked]
         for kind, items in _by_kind(self.counts()):
             lines.append(f"{kind.value}:")
-            lines += [f"  {one.name} {one.keyword} {one.done.value} {one.count}" for one in items]
+            lines += [
+                f"  {item.name} {item.keyword} {item.done.value} {item.count}" for item in items
+            ]
         return "\n".join(lines)
 
 
 def _by_kind(counts: Iterable[Count]) -> list[tuple[Kind, list[Count]]]:
     found: dict[Kind, list[Count]] = {}
-    for one in counts:
-        found.setdefault(one.kind, []).append(one)
+    for count in counts:
+        found.setdefault(count.kind, []).append(count)
     return list(found.items())

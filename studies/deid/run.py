@@ -59,10 +59,13 @@ def deidentify_all(
     if not files and not refused:
         refused.append(Refusal(str(source), "no_files"))
     _LOG.info("de-identified %d files, refused %d", len(files), len(refused))
-    codes = Counter(one.code for one in refused)
+    codes = Counter(refusal.code for refusal in refused)
     return Result(
         Report(tuple(files), dict(sorted(codes.items()))),
-        tuple(Rejection(one.shown, one.code, *message(one.code, one.details)) for one in refused),
+        tuple(
+            Rejection(refusal.shown, refusal.code, *message(refusal.code, refusal.details))
+            for refusal in refused
+        ),
     )
 
 

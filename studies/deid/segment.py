@@ -22,7 +22,7 @@ def segment(text: str) -> tuple[str, ...]:
 
 
 def words() -> tuple[str, ...]:
-    """The product's own word list, lower-cased as texts are."""
+    """Return the product's own word list, lower-cased as texts are."""
     lines = (
         (files("radraft.studies.deid") / "words_zh.txt").read_text(encoding="utf-8").splitlines()
     )

@@ -75,7 +75,7 @@ def regions(pixels: Gray) -> tuple[Region, ...]:
 
 
 def _cells(pixels: Gray) -> tuple[Gray, Gray]:
-    """How much of each cell is edge, 0 to 240: upright edges, then level ones."""
+    """Return how much of each cell is edge, 0 to 240: upright edges, then level ones."""
     import cv2
 
     rows, columns = (-(-side // _CELL) * _CELL for side in pixels.shape)

@@ -30,7 +30,7 @@ OURS: tuple[Recogniser, ...] = (
 
 
 def recognisers() -> tuple[Recogniser, ...]:
-    """The product's own and the hospital's."""
+    """Return the product's own and the hospital's."""
     return (*OURS, *recognisers_site.of_site())
 
 
@@ -40,12 +40,15 @@ def find(text: str, among: Iterable[Recogniser] | None = None) -> tuple[Found, .
     out before (`***`) is never part of it."""
     holds: dict[str, bool] = {"": True}
     found = []
-    for one in recognisers() if among is None else among:
-        if one.needs not in holds:
-            holds[one.needs] = _sign(one.needs).search(text) is not None
-        if holds[one.needs]:
-            found += [Found(*span, str(one.kind), one.name, one.score) for span in one.find(text)]
-    return joined(part for one in found for part in around_stars(one, text))
+    for recogniser in recognisers() if among is None else among:
+        if recogniser.needs not in holds:
+            holds[recogniser.needs] = _sign(recogniser.needs).search(text) is not None
+        if holds[recogniser.needs]:
+            found += [
+                Found(*span, str(recogniser.kind), recogniser.name, recogniser.score)
+                for span in recogniser.find(text)
+            ]
+    return joined(part for match in found for part in around_stars(match, text))
 
 
 @cache
@@ -56,9 +59,9 @@ def _sign(pattern: str) -> re.Pattern[str]:
 def take_out(text: str, found: Iterable[Found]) -> str:
     """`text` with `***` for each of them, which come in order and do not overlap."""
     parts, position = [], 0
-    for one in found:
-        parts += [text[position : one.start], REMOVED]
-        position = one.end
+    for match in found:
+        parts += [text[position : match.start], REMOVED]
+        position = match.end
     return "".join([*parts, text[position:]])
 
 
@@ -78,16 +81,16 @@ def pool_ages(text: str) -> str:
     return recognisers_dates.OLD.sub(pooled, text)
 
 
-def around_stars(one: Found, text: str) -> tuple[Found, ...]:
-    """The parts of a stretch between what was taken out."""
-    if REMOVED not in text[one.start : one.end]:
-        return (one,)
-    edges = [one.start]
-    for stars in _STARS.finditer(text, one.start, one.end):
+def around_stars(match: Found, text: str) -> tuple[Found, ...]:
+    """Return the parts of a stretch between what was taken out."""
+    if REMOVED not in text[match.start : match.end]:
+        return (match,)
+    edges = [match.start]
+    for stars in _STARS.finditer(text, match.start, match.end):
         edges += [stars.start(), stars.end()]
-    pairs = zip(edges[::2], [*edges[1::2], one.end], strict=True)
+    pairs = zip(edges[::2], [*edges[1::2], match.end], strict=True)
     return tuple(
-        Found(start, end, one.kind, one.recogniser, one.score)
+        Found(start, end, match.kind, match.recogniser, match.score)
         for start, end in pairs
         if text[start:end].strip(" *")
     )
@@ -96,12 +99,12 @@ def around_stars(one: Found, text: str) -> tuple[Found, ...]:
 def joined(found: Iterable[Found]) -> tuple[Found, ...]:
     """In order, with what overlaps as one of the kind with the highest score, then the longest."""
     parts: list[Found] = []
-    for one in sorted(found, key=lambda found: (found.start, -found.end)):
-        if parts and one.start < parts[-1].end:
+    for match in sorted(found, key=lambda found: (found.start, -found.end)):
+        if parts and match.start < parts[-1].end:
             last = parts[-1]
-            best = max(last, one, key=lambda found: (found.score, found.end - found.start))
-            end = max(last.end, one.end)
+            best = max(last, match, key=lambda found: (found.score, found.end - found.start))
+            end = max(last.end, match.end)
             parts[-1] = Found(last.start, end, best.kind, best.recogniser, best.score)
         else:
-            parts.append(one)
+            parts.append(match)
     return tuple(parts)

@@ -39,7 +39,8 @@ class Identity:
         return cls(frozenset(pieces))
 
     def is_in(self, text: str) -> bool:
-        """Whether `text` holds one of the pieces, as a word of its own where it is not Chinese."""
+        """Return whether `text` holds one of the pieces, as a word of its own where it is not
+        Chinese."""
         folded = _folded(text)
         return any(
             piece in folded and (not piece.isascii() or _stands_alone(piece, folded))
@@ -48,7 +49,7 @@ class Identity:
 
 
 def words(text: str) -> tuple[str, bool]:
-    """The words of `text` that are of the vocabulary, and whether those were all."""
+    """Return the words of `text` that are of the vocabulary, and whether those were all."""
     latin, han = _vocabulary()
     kept: list[str] = []
     whole = True
@@ -65,7 +66,7 @@ def words(text: str) -> tuple[str, bool]:
 
 
 def is_technical(text: str, identity: Identity) -> bool:
-    """Whether `text` is plain ASCII without a long number and without any of `identity`."""
+    """Return whether `text` is plain ASCII without a long number and without any of `identity`."""
     plain = text.isascii() and text.isprintable()
     return plain and not _LONG_NUMBER.search(text) and not identity.is_in(text)
 

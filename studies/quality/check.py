@@ -9,11 +9,15 @@ from radraft.studies.values import CheckedStudy, Study
 
 
 def check(study: Study) -> CheckedStudy:
-    """The study with what reading noticed and what its tags and series lack.
+    """Return the study with what reading noticed and what its tags and series lack.
 
     StudyRejected "no_drawable_image" without any image.
     """
-    drawable = [one for one in study.instances if one.frames and one.rows and one.columns]
+    drawable = [
+        instance
+        for instance in study.instances
+        if instance.frames and instance.rows and instance.columns
+    ]
     if not drawable:
         raise StudyRejected("no_drawable_image")
     found: tuple[Reason, ...] = (*tags.reasons(study), *series.reasons(study))

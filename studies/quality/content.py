@@ -109,8 +109,8 @@ class _Pin(Strict):
 
 @cache
 def shipped() -> ContentHeads:
-    """The heads in the package. EncodingError `quality_heads_changed` where the file is not the one
-    that `heads.yaml` names."""
+    """Return the heads in the package. EncodingError `quality_heads_changed` where the file is not
+    the one that `heads.yaml` names."""
     from safetensors import safe_open
 
     text = files("radraft.studies.quality").joinpath("heads.yaml").read_text(encoding="utf-8")

@@ -41,14 +41,14 @@ def judge(
     judged = tuple(
         _image(study, image, known) for image, known in zip(images.images, scores, strict=True)
     )
-    verdicts = [one.verdict for one in judged]
+    verdicts = [image.verdict for image in judged]
     by_pixels = best(*verdicts)
     if worst(*verdicts) is not by_pixels:
         by_pixels = worst(by_pixels, Verdict.USABLE)
     said = [*checked.reasons, *_views(study, judged)]
-    reasons = most_serious_first([*said, *(reason for one in judged for reason in one.reasons)])
+    reasons = most_serious_first([*said, *(reason for image in judged for reason in image.reasons)])
     return StudyQuality(
-        verdict=worst(by_pixels, *(one.severity for one in said)),
+        verdict=worst(by_pixels, *(reason.severity for reason in said)),
         reasons=reasons,
         images=judged,
         heads=heads,
@@ -58,7 +58,7 @@ def judge(
 def _scores(
     study: Study, images: KeyImages, extractor: FeatureExtractor | None
 ) -> tuple[list[Mapping[str, float]], str | None]:
-    """What the heads say of each image, and their SHA-256."""
+    """Return what the heads say of each image, and their SHA-256."""
     nothing: list[Mapping[str, float]] = [{} for _ in images.images]
     if extractor is None or not images.images or not _asked_as_chest(study):
         return nothing, None
@@ -69,7 +69,7 @@ def _scores(
 
 
 def _asked_as_chest(study: Study) -> bool:
-    """Whether it is a radiograph that says it is of a chest, or does not say of what."""
+    """Return whether it is a radiograph that says it is of a chest, or does not say of what."""
     return study.modality in _sop.RADIOGRAPHS - {"MG", "IO", "PX"} and (
         body_part(study) in CHEST or not study.body_part.strip()
     )
@@ -80,7 +80,7 @@ def _image(study: Study, image: KeyImage, scores: Mapping[str, float]) -> ImageQ
     reasons: tuple[Reason, ...] = ()
     if study.modality in _sop.RADIOGRAPHS:
         reasons = most_serious_first(_found(study, found, scores))
-    verdict = worst(*(one.severity for one in reasons))
+    verdict = worst(*(reason.severity for reason in reasons))
     return ImageQuality(image.image_id, verdict, reasons, found, scores)
 
 
@@ -92,8 +92,8 @@ def _found(study: Study, found: Measures, scores: Mapping[str, float]) -> Iterab
         asked.append(About.CHEST)
     elif _asked_as_chest(study):
         asked.append(About.CHEST_RULE)
-    for code, one in rules(*asked).items():
-        reason = one.broken(code, values[one.measure]) if one.measure in values else None
+    for code, rule in rules(*asked).items():
+        reason = rule.broken(code, values[rule.measure]) if rule.measure in values else None
         if reason is None:
             continue
         if reason.severity is Verdict.REFUSE and body_part(study) not in CHEST:
@@ -103,8 +103,8 @@ def _found(study: Study, found: Measures, scores: Mapping[str, float]) -> Iterab
 
 
 def _answers(scores: Mapping[str, float]) -> dict[str, float]:
-    """The heads' classes as the rules ask for them: what is wrong with a film is only asked of what
-    is one."""
+    """Return the heads' classes as the rules ask for them: what is wrong with a film is only asked
+    of what is one."""
     chest = scores["frontal"] + scores["lateral"]
     values = {"chest": chest}
     if scores["lateral"] < _SURE:
@@ -119,15 +119,15 @@ def _answers(scores: Mapping[str, float]) -> dict[str, float]:
 
 
 def _views(study: Study, judged: Iterable[ImageQuality]) -> Iterable[Reason]:
-    """Where an image shows a view that no image of the study is tagged with."""
-    tagged = {_sop.view_kind(one.view_position) for one in study.instances}
+    """Return where an image shows a view that no image of the study is tagged with."""
+    tagged = {_sop.view_kind(instance.view_position) for instance in study.instances}
     if View.UNKNOWN.value in tagged:
         return
-    for code, one in rules(About.CHEST).items():
-        if one.measure != "other_view":
+    for code, rule in rules(About.CHEST).items():
+        if rule.measure != "other_view":
             continue
         for image in judged:
             for view in {View.FRONTAL.value, View.LATERAL.value} - tagged:
-                reason = one.broken(code, image.scores.get(view, 0.0))
+                reason = rule.broken(code, image.scores.get(view, 0.0))
                 if reason is not None:
                     yield reason

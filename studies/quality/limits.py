@@ -54,7 +54,7 @@ class Rule(Strict):
     """Where the limit comes from."""
 
     def broken(self, code: str, value: float) -> Reason | None:
-        """The most serious step that `value` is beyond."""
+        """Return the most serious step that `value` is beyond."""
         found = None
         for severity in Verdict:
             over, under = self.above.get(severity), self.below.get(severity)
@@ -78,17 +78,17 @@ def _limits() -> _Limits:
 
 
 def rule(code: str) -> Rule:
-    """The rule of a code. KeyError where there is none."""
+    """Return the rule of a code. KeyError where there is none."""
     return _limits().rules[code]
 
 
 def rules(*about: About) -> dict[str, Rule]:
     """Code -> rule, of all that are asked about these; of all where nothing is named."""
-    return {code: one for code, one in _limits().rules.items() if one.about in (about or About)}
+    return {code: rule for code, rule in _limits().rules.items() if rule.about in (about or About)}
 
 
 def said(code: str, value: str | None = None) -> Reason:
-    """The reason of a rule without a number."""
+    """Return the reason of a rule without a number."""
     severity = rule(code).severity
     assert severity is not None, code
     return Reason(code, severity, value)

@@ -44,13 +44,13 @@ def measure(
 
 
 def _step(shape: tuple[int, ...]) -> tuple[int, int]:
-    """How many rows and columns become one."""
+    """Return how many rows and columns become one."""
     step = max(1, -(-max(shape) // _SIDE))
     return min(step, shape[0]), min(step, shape[1])
 
 
 def _sampled(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Every n-th pixel: unlike a mean it keeps what is black or white."""
+    """Return every n-th pixel: unlike a mean it keeps what is black or white."""
     down, across = _step(pixels.shape)
     rows, columns = pixels.shape[0] // down * down, pixels.shape[1] // across * across
     return pixels[:rows:down, :columns:across]
@@ -70,7 +70,7 @@ def _reduced(pixels: npt.NDArray[np.uint8]) -> Floats:
 
 
 def _field(small: Floats) -> tuple[slice, slice]:
-    """The part within plain borders; all of it where nothing is shown at all."""
+    """Return the part within plain borders; all of it where nothing is shown at all."""
     rows, columns = (np.flatnonzero(small.std(axis=axis) > _PLAIN) for axis in (1, 0))
     if not rows.size or not columns.size:
         return slice(None), slice(None)
@@ -114,7 +114,7 @@ def _halved(image: Floats) -> Floats:
 
 
 def _quarters(image: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """The four pixels of each 2 x 2, as four images."""
+    """Return the four pixels of each 2 x 2, as four images."""
     rows, columns = (n // 2 * 2 for n in image.shape)
     whole = image[:rows, :columns]
     return whole[::2, ::2], whole[::2, 1::2], whole[1::2, ::2], whole[1::2, 1::2]
@@ -140,7 +140,7 @@ def _flat(pixels: npt.NDArray[np.uint8]) -> float:
 
 
 def _corners(small: Floats) -> float:
-    """How much brighter the upper corners are than the image, as a share of white: above the
+    """Return how much brighter the upper corners are than the image, as a share of white: above the
     shoulders there is air."""
     rows, columns = (max(1, n // 8) for n in small.shape)
     corners = (small[:rows, :columns].mean() + small[:rows, -columns:].mean()) / 2

@@ -35,35 +35,41 @@ class Stack:
 
 
 def reasons(study: Study) -> Iterator[Reason]:
-    """One for each defect that even the study's best series has: a thick series beside a thin one
-    of the same scan is no defect."""
-    if study.modality not in {"CT", "MR"} or any(one.frames > 1 for one in study.instances):
+    """Yield one for each defect that even the study's best series has: a thick series beside a
+    thin one of the same scan is no defect."""
+    if study.modality not in {"CT", "MR"} or any(
+        instance.frames > 1 for instance in study.instances
+    ):
         return
     found = stacks(study.instances)
     if not found:
         return
     part = body_part(study)
-    for code, one in rules(About.SERIES).items():
-        broken = [reason for stack in found if (reason := _asked(code, one, stack, part))]
-        asked = [stack for stack in found if _value(one, stack, part) is not None]
+    for code, series_rule in rules(About.SERIES).items():
+        broken = [reason for stack in found if (reason := _asked(code, series_rule, stack, part))]
+        asked = [stack for stack in found if _value(series_rule, stack, part) is not None]
         if asked and len(broken) == len(asked):
             yield min(broken, key=lambda reason: list(Verdict).index(reason.severity))
 
 
 def stacks(instances: Sequence[Instance]) -> tuple[Stack, ...]:
-    """The stacks of a study, localisers and derived images left out."""
+    """Return the stacks of a study, localisers and derived images left out."""
     groups: dict[tuple[str, tuple[float, ...]], list[Instance]] = defaultdict(list)
-    for one in instances:
-        kind = set(one.technique.image_type)
+    for instance in instances:
+        kind = set(instance.technique.image_type)
         if kind & {"LOCALIZER", "DERIVED", "SECONDARY"}:
             continue
-        direction = tuple(round(n, 2) + 0.0 for n in one.technique.orientation or ())
-        groups[one.series_uid, direction].append(one)
+        direction = tuple(round(n, 2) + 0.0 for n in instance.technique.orientation or ())
+        groups[instance.series_uid, direction].append(instance)
     return tuple(map(_stack, groups.values()))
 
 
 def _stack(members: Sequence[Instance]) -> Stack:
-    thick = [one.technique.slice_thickness for one in members if one.technique.slice_thickness]
+    thick = [
+        instance.technique.slice_thickness
+        for instance in members
+        if instance.technique.slice_thickness
+    ]
     places = _places(members)
     gap, missing = None, _unnumbered(members)
     if len(places) >= _FEWEST:
@@ -82,11 +88,11 @@ def _stack(members: Sequence[Instance]) -> Stack:
 
 
 def _places(members: Sequence[Instance]) -> list[float]:
-    """Where the slices lie along their normal in millimetres, each place once; empty where any
-    does not say (PS3.3 C.7.6.2.1.1)."""
+    """Return where the slices lie along their normal in millimetres, each place once; empty where
+    any does not say (PS3.3 C.7.6.2.1.1)."""
     found = []
-    for one in members:
-        position, direction = one.technique.position, one.technique.orientation
+    for instance in members:
+        position, direction = instance.technique.position, instance.technique.orientation
         if position is None or direction is None:
             return []
         normal = np.cross(direction[:3], direction[3:])
@@ -97,31 +103,33 @@ def _places(members: Sequence[Instance]) -> list[float]:
 
 def _unnumbered(members: Sequence[Instance]) -> float:
     """Share of the instance numbers from the first to the last that are not there."""
-    numbers = {one.instance_number for one in members if one.instance_number is not None}
+    numbers = {
+        instance.instance_number for instance in members if instance.instance_number is not None
+    }
     if len(numbers) < _FEWEST or len(numbers) < len(members):
         return 0.0
     whole = max(numbers) - min(numbers) + 1
     return (whole - len(numbers)) / whole
 
 
-def _value(one: Rule, stack: Stack, part: str) -> float | None:
-    if one.measure == "thickness_over":
+def _value(series_rule: Rule, stack: Stack, part: str) -> float | None:
+    if series_rule.measure == "thickness_over":
         return None if stack.thickness is None else stack.thickness / thickness(part)
-    if one.measure == "extent_over":
+    if series_rule.measure == "extent_over":
         least = extent(part)
         return None if stack.extent is None or least is None else stack.extent / least
-    value: float | None = getattr(stack, one.measure)
+    value: float | None = getattr(stack, series_rule.measure)
     return value
 
 
-def _asked(code: str, one: Rule, stack: Stack, part: str) -> Reason | None:
-    value = _value(one, stack, part)
+def _asked(code: str, series_rule: Rule, stack: Stack, part: str) -> Reason | None:
+    value = _value(series_rule, stack, part)
     reason = None if value is None else rule(code).broken(code, value)
     if reason is None or not isinstance(reason.limit, float):
         return reason
     # Said in millimetres, as the scanner's protocol has them.
-    if one.measure == "thickness_over":
+    if series_rule.measure == "thickness_over":
         return Reason(code, reason.severity, stack.thickness, reason.limit * thickness(part))
-    if one.measure == "extent_over":
+    if series_rule.measure == "extent_over":
         return Reason(code, reason.severity, stack.extent, reason.limit * (extent(part) or 0.0))
     return reason

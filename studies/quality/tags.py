@@ -23,19 +23,20 @@ _GRAYS = frozenset({"MONOCHROME1", "MONOCHROME2", ""})
 
 
 def reasons(study: Study) -> Iterator[Reason]:
-    """One for each defect of the study's tags."""
+    """Yield one for each defect of the study's tags."""
     yield from _patient(study)
     yield from _kind(study)
     if study.modality in _sop.RADIOGRAPHS:
         yield from _radiograph(study)
     elif study.modality in {"CT", "MR"} and not any(
-        one.technique.pixel_spacing for one in study.instances
+        instance.technique.pixel_spacing for instance in study.instances
     ):
         yield said("quality_spacing_missing_slices")
 
 
 def body_part(study: Study) -> str:
-    """The study's body part, a defined term of PS3.16 Annex L; empty where it does not say."""
+    """Return the study's body part, a defined term of PS3.16 Annex L; empty where it does not
+    say."""
     return _sop.body_part(study.body_part, study.description)
 
 
@@ -60,19 +61,20 @@ def _patient(study: Study) -> Iterator[Reason]:
 def _kind(study: Study) -> Iterator[Reason]:
     if study.modality not in _sop.RADIOGRAPHS | {"CT", "MR"}:
         return
-    classes = {one.sop_class_uid for one in study.instances}
-    if any(one == _SECONDARY or one.startswith(_SECONDARY + ".") for one in classes):
+    classes = {instance.sop_class_uid for instance in study.instances}
+    if any(uid == _SECONDARY or uid.startswith(_SECONDARY + ".") for uid in classes):
         yield said("quality_secondary_capture")
-    if any(_differs(study.modality, _sop.modality(one)) for one in classes):
+    if any(_differs(study.modality, _sop.modality(uid)) for uid in classes):
         yield said("quality_modality_contradicts")
-    if any(one.technique.photometric not in _GRAYS for one in study.instances):
+    if any(instance.technique.photometric not in _GRAYS for instance in study.instances):
         yield said("quality_photometric")
-    if any(one.technique.burned_in == "YES" for one in study.instances):
+    if any(instance.technique.burned_in == "YES" for instance in study.instances):
         yield said("quality_burned_in")
 
 
 def _differs(said_modality: str, implied: str) -> bool:
-    """Whether a storage class names another modality; secondary capture (`OT`) names none."""
+    """Return whether a storage class names another modality; secondary capture (`OT`) names
+    none."""
     if implied in {"", "OT"} or {said_modality, implied} <= _PROJECTIONS:
         return False
     return implied != said_modality
@@ -86,17 +88,19 @@ def _radiograph(study: Study) -> Iterator[Reason]:
         yield said("quality_body_part_unknown")
     elif _named_otherwise(study, part):
         yield said("quality_body_part_contradicts")
-    if part in _PAIRED and any(one.technique.laterality in {"", "U"} for one in study.instances):
+    if part in _PAIRED and any(
+        instance.technique.laterality in {"", "U"} for instance in study.instances
+    ):
         yield said("quality_laterality_missing")
     if part in CHEST and any(
-        _sop.view_kind(one.view_position) == "unknown" for one in study.instances
+        _sop.view_kind(instance.view_position) == "unknown" for instance in study.instances
     ):
         yield said("quality_view_missing")
-    if not all(one.technique.pixel_spacing for one in study.instances):
+    if not all(instance.technique.pixel_spacing for instance in study.instances):
         yield said("quality_spacing_missing")
 
 
 def _named_otherwise(study: Study, part: str) -> bool:
-    """Whether the description names a chest or an abdomen and the body part is neither."""
+    """Return whether the description names a chest or an abdomen and the body part is neither."""
     named = _sop.body_part("", study.description)
     return bool(named) and part not in CHEST | {"ABDOMEN", "RIB", "ABDOMENPELVIS", "CHESTABDOMEN"}

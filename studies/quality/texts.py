@@ -10,7 +10,7 @@ from radraft.studies.quality.values import Reason
 
 
 def said(reason: Reason) -> tuple[str, str]:
-    """The (zh, en) sentences of a reason: what is wrong and what to correct at the scanner.
+    """Return the (zh, en) sentences of a reason: what is wrong and what to correct at the scanner.
 
     Codes of other parts (a file that was refused) are said without their details; a code that this
     version does not know is given as it is.
@@ -32,7 +32,7 @@ def said(reason: Reason) -> tuple[str, str]:
 
 
 def shown(value: float | str | None, unit: Unit, lang: str) -> str:
-    """A value in its unit; a dash for None."""
+    """Return a value in its unit; a dash for None."""
     if value is None or isinstance(value, str):
         return value or "-"
     match unit:

@@ -21,12 +21,12 @@ class Verdict(StrEnum):
 
 
 def worst(*verdicts: Verdict) -> Verdict:
-    """The worst of them; `GOOD` of none."""
+    """Return the worst of them; `GOOD` of none."""
     return max(verdicts, key=list(Verdict).index, default=Verdict.GOOD)
 
 
 def best(*verdicts: Verdict) -> Verdict:
-    """The best of them; `GOOD` of none."""
+    """Return the best of them; `GOOD` of none."""
     return min(verdicts, key=list(Verdict).index, default=Verdict.GOOD)
 
 
@@ -45,14 +45,14 @@ class Reason:
 
 
 def most_serious_first(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
-    """Each code once, as its most serious reason has it."""
+    """Return each code once, as its most serious reason has it."""
     found: dict[str, Reason] = {}
     rank = list(Verdict).index
-    for one in reasons:
-        known = found.get(one.code)
-        if known is None or rank(one.severity) > rank(known.severity):
-            found[one.code] = one
-    return tuple(sorted(found.values(), key=lambda one: (-rank(one.severity), one.code)))
+    for reason in reasons:
+        known = found.get(reason.code)
+        if known is None or rank(reason.severity) > rank(known.severity):
+            found[reason.code] = reason
+    return tuple(sorted(found.values(), key=lambda reason: (-rank(reason.severity), reason.code)))
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
 
-from radraft.core.errors import NotFound
+from radraft.core.errors import NotFound, StorageDamaged
 from radraft.core.settings import Settings
 from radraft.reports.values import Coverage, ReportState
 from radraft.store import cases, images, leases, reports
@@ -14,7 +15,7 @@ from radraft.store.cases import CaseState
 from radraft.store.database import Store, open_store
 from radraft.store.leases import Owner
 from radraft.store.signatures import sign
-from radraft.studies.values import Study
+from radraft.studies.values import KeyImages, Study
 from tests import children
 from tests.builders import (
     ACCESSION,
@@ -144,6 +145,35 @@ def test_key_images_come_back_bit_for_bit(store: Store) -> None:
         np.testing.assert_array_equal(before.values, after.values)
         assert after.values.dtype == np.int16
     assert images.png(store.objects, given.images[0].image_id).startswith(b"\x89PNG")
+
+
+def test_a_damaged_image_is_told_of_and_never_given(store: Store) -> None:
+    first, other = make_images(make_deid().case_id, count=2).images
+    images.save(store.objects, KeyImages(make_deid().case_id, (first, other)))
+    folder = f"images/{first.image_id[:2]}/{first.image_id}"
+    strange = store.objects.get(f"images/{other.image_id[:2]}/{other.image_id}.png")
+    with store.begin() as session:
+        add_case(session)
+        cases.add_key_images(session, KeyImages(make_deid().case_id, (first,)))
+    good = {kind: store.objects.get(f"{folder}.{kind}") for kind in ("png", "i16")}
+    for kind, data in (
+        ("png", strange),
+        ("png", good["png"][:45]),
+        ("png", b"no picture"),
+        ("i16", good["i16"][:-3]),
+        ("i16", zlib.compress(b"too short")),
+    ):
+        store.objects.put(f"{folder}.{kind}", data)
+        with store.read() as session, pytest.raises(StorageDamaged) as error:
+            images.load(session, store.objects, make_deid().case_id)
+        assert error.value.code == "image_damaged"
+        store.objects.put(f"{folder}.{kind}", good[kind])
+    store.objects.put(f"{folder}.png", strange)
+    with pytest.raises(StorageDamaged):
+        images.png(store.objects, first.image_id)
+    store.objects.put(f"{folder}.i16", b"no values")
+    with pytest.raises(StorageDamaged):
+        images.values(store.objects, first.image_id)
 
 
 @pytest.mark.parametrize("image_id", ["", "../../site.secret", "a" * 64, "A" * 64])

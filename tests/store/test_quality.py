@@ -10,7 +10,7 @@ from radraft.core.errors import NotFound
 from radraft.store import quality
 from radraft.store.database import Store
 from radraft.studies.quality.values import Verdict
-from radraft.studies.values import Technique
+from radraft.studies.values import Patient, Technique
 from tests.builders import add_case, make_deid
 from tests.studies.quality.made import MONDAY, NEW, OLD, OPERATOR, WEEK, add, reason, study, verdict
 
@@ -63,6 +63,50 @@ def test_what_a_site_sent_and_what_was_refused(store: Store) -> None:
     assert found[1].reasons == (DARK,)
     assert found[1].at == MONDAY + WEEK
     assert len(everything) == 4
+
+
+def test_device_and_operator_name_no_patient(store: Store) -> None:
+    known = study(1, replace(NEW, model="DR 7 MADEUP^ANNA", station="Anna Madeup 13800138000"))
+    known = replace(
+        known,
+        instances=tuple(
+            replace(one, technique=replace(one.technique, operator="Madeup^Anna"))
+            for one in known.instances
+        ),
+        patient=Patient("MADE-UP-77", "Madeup^Anna", None, "F"),
+    )
+    with store.begin() as session:
+        add_case(session)
+        quality.save(session, make_deid().case_id, verdict(), known)
+        quality.refuse(session, site="north", code="pixels_damaged", study=known)
+    with store.read() as session:
+        found = quality.judged(session)
+    assert len(found) == 2
+    for one in found:
+        assert one.device.startswith("Acme DR 7 ")
+        for planted in ("madeup", "anna", "1380013"):
+            assert planted not in f"{one.device} {one.operator}".lower()
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        NEW,
+        OLD,
+        Technique(manufacturer="SHENZHEN ANKE HIGH-TECH CO., LTD", station="AWP45557"),
+        Technique(manufacturer="上海联影医疗科技股份有限公司", model="uMR 770", station="急诊CT"),
+        Technique(manufacturer="万东", model="新东方1000", station="MRC35123"),
+        Technique(manufacturer="Philips Medical Systems", model="DigitalDiagnost"),
+    ],
+)
+def test_makers_models_and_stations_stay_as_they_are(store: Store, device: Technique) -> None:
+    with store.begin() as session:
+        add_case(session)
+        quality.save(session, make_deid().case_id, verdict(), study(1, device))
+    with store.read() as session:
+        (one,) = quality.judged(session)
+    assert one.device == quality.device_name(device)
+    assert one.operator == device.operator
 
 
 def test_a_case_from_before_devices_were_kept(store: Store) -> None:

@@ -12,6 +12,7 @@ from radraft.reports.draft import Draft
 from radraft.reports.values import Coverage, Origin, Report, Sentence
 from radraft.store import cases, images
 from radraft.store.database import Store
+from radraft.studies.choose.frames import image_id
 from radraft.studies.values import KeyImage, KeyImages, Patient
 from tests import builders
 
@@ -54,8 +55,7 @@ def key_image(values: npt.NDArray[np.int16], window: tuple[float, float]) -> Key
     """`values` as a key image through `window`."""
     low = window[0] - window[1] / 2
     pixels = ((values - low) / window[1] * 255).clip(0, 255).astype(np.uint8)
-    digest = hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).hexdigest()
-    return KeyImage(digest, pixels, values, "instance", 0, window, 1.0)
+    return KeyImage(image_id(pixels), pixels, values, "instance", 0, window, 1.0)
 
 
 def add(

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +22,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from radraft.pipeline.service import Service
-from radraft.store import cases, choices, images, leases
+from radraft.store import cases, choices, images, instances, leases
 from radraft.store.cases import CaseState
-from radraft.store.choices import ChoiceConflict, Chosen
+from radraft.store.choices import Choice, ChoiceConflict, Chosen
 from radraft.store.database import Store
 from radraft.store.leases import Owner
+from radraft.store.objects import Objects
 from radraft.studies.values import WindowName
 from radraft.ui.api.key_images import add_keyimages
 from radraft.ui.api.reports import add_api
@@ -83,6 +89,19 @@ def present(service: Service, case_id: str) -> list[dict[str, Any]]:
         {"instance_ref": one.instance_ref, "frame": one.frame, "window": one.window_name.value}
         for one in service.case_view(case_id).images
     ]
+
+
+def selection(store: Store, case_id: str) -> bytes:
+    """The Key Object Selection of the newest choice."""
+    with store.read() as session:
+        choice = choices.latest(session, case_id)
+    assert choice is not None
+    return store.objects.get(choice.document_key)
+
+
+def selections(service: Service, case_id: str) -> list[Path]:
+    """All Key Object Selections that are kept of a case."""
+    return list((service.settings.data_dir / "objects" / "kos" / case_id).iterdir())
 
 
 def state(service: Service, case_id: str) -> CaseState:
@@ -150,7 +169,7 @@ def test_a_choice_becomes_key_images_a_selection_and_a_new_draft(
     with sqlite_store.read() as session:
         assert len(images.load(session, sqlite_store.objects, case_id).images) == 2
 
-    document = pydicom.dcmread(io.BytesIO(sqlite_store.objects.get(f"kos/{case_id}/0001.dcm")))
+    document = pydicom.dcmread(io.BytesIO(selection(sqlite_store, case_id)))
     assert document.SOPClassUID == "1.2.840.10008.5.1.4.1.1.88.59"
     assert document.ConceptNameCodeSequence[0].CodeValue == "113000"
     uids = [
@@ -183,7 +202,7 @@ def test_a_slice_can_be_had_through_another_window(
     assert present(service, case_id) == both
     windows = [one.window for one in service.case_view(case_id).images]
     assert windows == [(400.0, 1800.0), (-600.0, 1500.0)]
-    kept = pydicom.dcmread(io.BytesIO(sqlite_store.objects.get(f"kos/{case_id}/0001.dcm")))
+    kept = pydicom.dcmread(io.BytesIO(selection(sqlite_store, case_id)))
     assert len([one for one in kept.ContentSequence if one.ValueType == "IMAGE"]) == 1
 
 
@@ -211,12 +230,65 @@ def test_of_two_who_choose_at_once_the_second_is_told(
 ) -> None:
     now = present(service, case_id)
     assert put(client, case_id, [now[0]]).status_code == 200
-    kept = sqlite_store.objects.get(f"kos/{case_id}/0001.dcm")
+    kept = selection(sqlite_store, case_id)
     answer = put(client, case_id, [now[1]], by="周末")
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "key_images_conflict")
     assert answer.json()["choice"]["by"] == "林清"
     assert present(service, case_id) == [now[0]]
-    assert sqlite_store.objects.get(f"kos/{case_id}/0001.dcm") == kept
+    assert selection(sqlite_store, case_id) == kept
+    assert len(selections(service, case_id)) == 1
+
+
+def test_of_two_who_choose_at_the_same_moment_one_is_kept_with_its_own_selection(
+    client: TestClient, service: Service, sqlite_store: Store, case_id: str
+) -> None:
+    now = present(service, case_id)
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(
+            pool.map(
+                lambda chosen: put(client, case_id, [chosen[0]], by=chosen[1]),
+                ((now[0], "林清"), (now[1], "周末")),
+            )
+        )
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    (stored,) = selections(service, case_id)
+    document = pydicom.dcmread(stored)
+    (uid,) = [
+        item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+        for item in document.ContentSequence
+        if item.ValueType == "IMAGE"
+    ]
+    with sqlite_store.read() as session:
+        choice = choices.latest(session, case_id)
+        references = instances.references(session, case_id)
+    assert choice is not None
+    assert references[choice.images[0].instance_ref].sop_instance_uid == uid
+    assert selection(sqlite_store, case_id) == stored.read_bytes()
+
+
+def test_no_object_is_written_while_the_database_is_locked(
+    client: TestClient,
+    service: Service,
+    sqlite_store: Store,
+    case_id: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[str] = []
+
+    def put_unlocked(objects: Objects, key: str, data: bytes) -> None:
+        # Fails at once where somebody writes.
+        with closing(sqlite3.connect(tmp_path / "data" / "radraft.db", timeout=0)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            other.rollback()
+        written.append(key.split("/")[0])
+        real_put(objects, key, data)
+
+    real_put = Objects.put
+    monkeypatch.setattr(Objects, "put", put_unlocked)
+    answer = put(client, case_id, present(service, case_id)[:1])
+    assert answer.status_code == 200, answer.text
+    assert "kos" in written
 
 
 def test_an_edited_report_is_never_lost(
@@ -279,9 +351,10 @@ def test_choices_cannot_be_changed_afterwards(store: Store) -> None:
     with store.begin() as session:
         case_id = builders.add_case(session)
         wanted = (Chosen("i-1", 0, WindowName.LUNG), Chosen("i-2", 3))
-        first = choices.add(session, case_id, wanted, base_revision=0, by="A")
+        first = Choice(case_id, 1, "A", datetime(2026, 9, 14, 9, 30, 1, 5, tzinfo=UTC), wanted)
+        choices.add(session, first)
         with pytest.raises(ChoiceConflict) as caught:
-            choices.add(session, case_id, wanted, base_revision=0, by="B")
+            choices.add(session, replace(first, by="B"))
     assert caught.value.current == first and first.images == wanted
     for change in ("UPDATE key_image_choices SET by = 'B'", "DELETE FROM key_image_choices"):
         with pytest.raises(DBAPIError), store.begin() as session:
