@@ -12,6 +12,7 @@ from radraft.cli.intake import take_in
 from radraft.cli.output import Output, rejections_text
 from radraft.cli.render import report_text
 from radraft.cli.serving import Workstation, announce
+from radraft.cli.shutdown import Shutdown
 from radraft.core.errors import DraftingError, StudyRejected
 from radraft.llm.link import LlmState
 from radraft.store.cases import CaseState
@@ -29,7 +30,7 @@ def demo(studies: Path, out: Output, *, leave: bool) -> None:
 
     if not studies.exists():
         raise StudyRejected("file_not_found", file=str(studies))
-    with opened() as context:
+    with Shutdown() as shutdown, opened() as context:
         starter.build_all(context.settings.cache_dir, out)
         settings = context.settings
         out.say(f"Logs: {settings.data_dir / 'logs'}")
@@ -44,7 +45,7 @@ def demo(studies: Path, out: Output, *, leave: bool) -> None:
             _print_one(taken.cases + taken.known, time.monotonic() - began, context, out)
             if not leave:
                 announce(settings, out)
-                workstation.wait_until_interrupted()
+                workstation.wait(shutdown)
 
 
 def _wait_for_drafts(service: Service, context: Context, out: Output) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radraft.cli.context import Context, opened
 from radraft.cli.output import Output
+from radraft.cli.shutdown import Shutdown
 from radraft.core.errors import SettingsError, catalogue
 from radraft.exchange.values import PacsError
 
@@ -28,10 +27,7 @@ def listen(out: Output) -> None:
     from radraft.pipeline.encoders import extractor_loader
     from radraft.pipeline.intake import receiving, wanted
 
-    interrupted = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: interrupted.set())
-    with opened() as context:
+    with Shutdown() as shutdown, opened() as context:
         settings = context.settings
         if not wanted(settings):
             raise SettingsError("dicom_port_missing")
@@ -43,7 +39,8 @@ def listen(out: Output) -> None:
                 _where(settings),
             )
             with out.console().status("") as shown:
-                while not interrupted.wait(1.0):
+                while True:
+                    shutdown.wait(1.0)
                     shown.update(_status(receiver.progress()))
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from radraft.cli.context import opened
 from radraft.cli.output import Output
+from radraft.cli.shutdown import Shutdown
 from radraft.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from radraft.core.settings import Settings
     from radraft.pipeline.service import Service
+
+GRACE_S = 2
+"""How long requests may go on once the end was asked for."""
 
 
 def serve(out: Output, *, with_llm: bool) -> None:
@@ -21,12 +24,13 @@ def serve(out: Output, *, with_llm: bool) -> None:
     from radraft.ui import app
 
     with (
+        Shutdown() as shutdown,
         opened() as context,
         app.running(context.settings, context.profile, context.store, with_llm=with_llm) as service,
         Workstation(service) as workstation,
     ):
         announce(context.settings, out)
-        workstation.wait_until_interrupted()
+        workstation.wait(shutdown)
 
 
 def announce(settings: Settings, out: Output) -> None:
@@ -56,10 +60,10 @@ class Workstation:
                 log_level="warning",
                 # Access logs would hold case ids and question paths; nobody needs them.
                 access_log=False,
+                timeout_graceful_shutdown=GRACE_S,
             )
         )
         self._thread = threading.Thread(target=self._server.run, name="radraft-http", daemon=True)
-        self._interrupted = threading.Event()
 
     def __enter__(self) -> Workstation:
         self._thread.start()
@@ -71,12 +75,9 @@ class Workstation:
 
     def __exit__(self, *exc: object) -> None:
         self._server.should_exit = True
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=2 * GRACE_S)
 
-    def wait_until_interrupted(self) -> None:
-        """Block until SIGINT or SIGTERM."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: self._interrupted.set())
-        while not self._interrupted.wait(1.0):
-            if not self._thread.is_alive():
-                return
+    def wait(self, shutdown: Shutdown) -> None:
+        """Block until SIGINT or SIGTERM, or until the server has ended by itself."""
+        while self._thread.is_alive():
+            shutdown.wait(1.0)

@@ -97,8 +97,8 @@ class LlmLink(threading.Thread):
         self._stopping.set()
         if self._server is not None:
             self._server.stop()
-        self.join()
-        if self._server is not None:
+            # Nothing is lost with a thread that only waits for somebody else's vLLM to answer.
+            self.join()
             # One that was still being built when the first stop came has started since.
             self._server.stop()
 

@@ -11,8 +11,9 @@ import psutil
 
 from radraft.llm import record
 
-TERM_S = 15.0
-"""How long vLLM may take to end by itself before it is killed."""
+TERM_S = 5.0
+"""How long vLLM may take to end by itself before it is killed: the service itself must end within
+ten seconds."""
 KILL_S = 15.0
 
 

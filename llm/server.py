@@ -100,8 +100,7 @@ class ManagedServer:
         """Where it answers. DraftingError `llm_unreachable` before `start`."""
         if self._running is None:
             raise DraftingError("llm_unreachable")
-        found = self._running.record
-        return Endpoint(f"http://127.0.0.1:{found.port}", found.key, self._profile.name)
+        return self._endpoint_of(self._running)
 
     @property
     def pid(self) -> int | None:
@@ -117,6 +116,8 @@ class ManagedServer:
         model = launch.model_path(self._profile, self._settings.cache_dir, on_progress)
         wanted = self._hash(launch.command(self._profile, python=python, model=model, port=0))
         with self._file.lock():
+            if self._stopping.is_set():
+                raise DraftingError("llm_start_failed", reason="stopped")
             found = self._file.read()
             if found is not None and found.running() and found.profile_hash == wanted:
                 self._adopt(found)
@@ -157,10 +158,16 @@ class ManagedServer:
     def stop(self) -> None:
         """Stop watching, and the server with all its processes where it is ours."""
         self._stopping.set()
+        # First: whoever waits for an answer of a hung server has one then.
+        self._end()
         if self._watcher is not None:
             self._watcher.join()
             self._watcher = None
         self._end()
+
+    def _endpoint_of(self, running: _Running) -> Endpoint:
+        found = running.record
+        return Endpoint(f"http://127.0.0.1:{found.port}", found.key, self._profile.name)
 
     def _hash(self, words: list[str]) -> str:
         return canonical.sha256([self._profile.profile_hash, words])
@@ -200,7 +207,8 @@ class ManagedServer:
     def _check_start(self, elapsed: float) -> None:
         """Raise when the starting server has died or takes too long."""
         running = self._running
-        assert running is not None
+        if running is None:
+            raise DraftingError("llm_start_failed", reason="stopped")
         if running.child is not None:
             running.child.poll()
         age = max(elapsed, time.time() - running.record.created)
@@ -243,7 +251,7 @@ class ManagedServer:
         running = self._running
         if running is None or not running.record.running():
             return False
-        probe = Probe(self.endpoint)
+        probe = Probe(self._endpoint_of(running))
         # A busy machine may be slow to answer once; a dead engine never answers again.
         healthy = any(probe.healthy() for _ in range(3))
         return healthy and not (probing and probe.stuck(self._timing.probe))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -51,11 +52,13 @@ class Completion:
         self._tries: dict[arrivals.WaitingStudy, int] = defaultdict(int)
         self._not_before: dict[arrivals.WaitingStudy, datetime] = {}
 
-    def run(self, *, only: frozenset[str] | None = None) -> int:
+    def run(
+        self, *, only: frozenset[str] | None = None, stop: threading.Event | None = None
+    ) -> int:
         """Take in every complete study; how many cases are new or have new images.
 
         Of several processes one does it and the others return 0. `only`: these Study Instance UIDs,
-        without waiting for more of them.
+        without waiting for more of them. Once `stop` is set, no further study is begun.
         """
         taken = 0
         with alone(self._scratch / "completion.lock") as first:
@@ -65,6 +68,8 @@ class Completion:
                 waiting = arrivals.waiting_studies(session)
             self._not_before = {k: v for k, v in self._not_before.items() if k in waiting}
             for study in waiting:
+                if stop is not None and stop.is_set():
+                    break
                 if study.study_uid in only if only is not None else self._is_complete(study):
                     # Whatever makes it wait on passes, but not within a second.
                     self._not_before[study] = self._inbox.clock() + PAUSE

@@ -168,7 +168,7 @@ class Receiver(threading.Thread):
             try:
                 if self._watcher is not None:
                     self._watcher.poll()
-                taken = self._completion.run()
+                taken = self._completion.run(stop=self._stop_event)
             except (StorageError, SQLAlchemyError, OSError) as error:
                 _LOG.error("receiving paused: %s", type(error).__name__)
                 continue

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from radraft.llm.profiles import Profile
     from radraft.store.database import Store
     from radraft.studies.features import FeatureExtractor
+
+GIVE_BACK_S = 3.0
+"""How long the end waits for drafts to be given back to the queue."""
 
 
 @contextmanager
@@ -74,14 +78,20 @@ def running(
         wake=worker.wake,
         load_extractor=load_extractor,
     )
-    try:
-        receiving = _receiving(settings, profile, store, load_extractor, wake=worker.wake)
-        with closing(service.choosing), receiving:
+    ending = threading.Thread(target=link.stop, name="radraft-llm-stop", daemon=True)
+    with ExitStack() as stack:
+        stack.callback(ending.join)
+        try:
+            receiving = _receiving(settings, profile, store, load_extractor, wake=worker.wake)
+            stack.enter_context(closing(service.choosing))
+            stack.enter_context(receiving)
             yield service
-    finally:
-        worker.stop()
-        worker.join()
-        link.stop()
+        finally:
+            # vLLM ends and drafts are given back before a study that is being taken in, or a sum
+            # that nobody can break off, is waited for.
+            worker.stop()
+            ending.start()
+            worker.join(GIVE_BACK_S)
 
 
 def _receiving(

@@ -1,12 +1,14 @@
 """A process with vLLM's command line and HTTP surface, for faults the real one cannot be asked for.
 
 What it does is told by the file `mode` in its working folder, read anew at each request: `ok`,
-`sick` (health 503), `stuck` (healthy, writes nothing). `crash:TEXT` at the start: it ends so.
+`sick` (health 503), `stuck` (healthy, writes nothing). At the start: `crash:TEXT`, and it ends so;
+`deaf`, and it is sick and does not end when it is asked to.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -25,7 +27,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/metrics":
             self.answer(200, b'vllm:generation_tokens_total{engine="0"} 5.0\n')
         else:
-            self.answer(503 if mode() == "sick" else 200)
+            self.answer(503 if mode() in {"sick", "deaf"} else 200)
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
@@ -49,6 +51,8 @@ class Handler(BaseHTTPRequestHandler):
 def main() -> None:
     if mode().startswith("crash:"):
         sys.exit(mode().removeprefix("crash:"))
+    if mode() == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # A second process, as vLLM's engine core is; it outlives a killed parent.
     subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()", "vllm-engine-core"])
     port = int(sys.argv[sys.argv.index("--port") + 1])

@@ -1,0 +1,67 @@
+"""The end of a service: within seconds of SIGTERM or SIGINT, whatever it is doing."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from types import FrameType, TracebackType
+from typing import NoReturn, Self
+
+log = logging.getLogger("radraft.cli.shutdown")
+
+LIMIT_S = 8.0
+"""How long the orderly end may take. Supervisors kill after ten seconds or more."""
+
+
+class Shutdown:
+    """Within `with`, the first SIGTERM or SIGINT unwinds the main thread, at start-up too, so that
+    everything opened is closed; with that the process ends. What has not closed in time is cut off:
+    drafts then wait for their leases to expire, and the next start ends the vLLM left behind.
+    """
+
+    def __init__(self, limit_s: float = LIMIT_S) -> None:
+        self._limit_s = limit_s
+        self._requested = False
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._requested:
+            # Here and now: a sum that still runs on some thread is worth nothing, and Python takes
+            # seconds to put its own memory away.
+            _exit(0 if kind is SystemExit else 1)
+
+    def wait(self, seconds: float) -> None:
+        """Wait so long; the end, when it is asked for, unwinds from here."""
+        time.sleep(seconds)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._requested:
+            return
+        self._requested = True
+        threading.Thread(target=self._cut_off, name="radraft-shutdown", daemon=True).start()
+        raise SystemExit(0)
+
+    def _cut_off(self) -> None:
+        time.sleep(self._limit_s)
+        names = ", ".join(sorted(thread.name for thread in threading.enumerate()))
+        log.warning("cut off after %.0f s; still running: %s", self._limit_s, names)
+        _exit(1)
+
+
+def _exit(code: int) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
