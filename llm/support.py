@@ -85,8 +85,10 @@ class Scorer:
     async def evidence(
         self, report: Report, shown: Mapping[str, DraftRequest], without: DraftRequest
     ) -> Report:
-        """Return `report` with `Evidence.support` of every image in `shown`: image id -> the
-        request in which that image alone is not blank. In `without` all are.
+        """Return `report` with `Evidence.support` of every image in `shown`.
+
+        `shown` maps an image's id to the request in which that image alone is not blank; in
+        `without` all are.
 
         Two images that show the same thing both support a sentence about it: neither would, were
         each blanked in turn while the other still shows it. DraftingError as `scores`.

@@ -83,10 +83,12 @@ class Encoder:
         workers: int = 1,
         beside_llm: bool = False,
     ) -> None:
-        """`beside_llm`: a vLLM writes on the same processor, so torch is held to one thread in the
-        whole process and the encoder's own threads yield."""
+        """`beside_llm`: a vLLM writes on the same processor, so torch and numpy are held to one
+        thread in the whole process, and the encoder's own threads yield."""
         import torch
 
+        if beside_llm:
+            _hold_numpy_to_one_thread()
         self.encoder_id = encoder_id
         self.heads = heads
         self._config = config
@@ -211,6 +213,13 @@ def _highest(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
 def _cores() -> int:
     """Return the cores this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def _hold_numpy_to_one_thread() -> None:
+    """Keep numpy's BLAS from waking threads that spin after each product, on vLLM's cores."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1, user_api="blas")
 
 
 def _one_thread_each(workers: int, *, beside_llm: bool) -> ThreadPoolExecutor:

@@ -157,6 +157,8 @@ def nice(thread):
 with ThreadPoolExecutor(1) as pool:
     assert pool.submit(torch.get_num_threads).result() == torch.get_num_threads() == 1
 own = {t.native_id for t in threading.enumerate() if t.name.startswith("encoder")}
+from threadpoolctl import threadpool_info
+assert {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"} == {1}
 here = nice(threading.get_native_id())
 assert sorted(map(nice, own)) == sorted([here] * 2 + [min(19, here + 10)] * 2)
 """
