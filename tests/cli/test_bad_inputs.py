@@ -21,7 +21,7 @@ CODES = {0, 1, 2, 3}
 SERVERS = {("serve",), ("listen",), ("demo",)}
 """Commands that run until they are stopped; they are tried where they cannot begin."""
 KINDS = ("missing", "folder", "empty", "binary", "wrong_json", "wrong_yaml", "half_json", "deep")
-PATHLIKE = {"model", "set_name", "target", "recipe"}
+PATHLIKE = {"model", "set_name", "target", "recipe", "recipe_name"}
 """Text options that take a name or a file."""
 GOOD = {
     "case": "c-0123456789abcdef",
@@ -41,7 +41,8 @@ GOOD = {
     "url": "http://127.0.0.1:9",
     "model": "starter",
     "set_name": "demo",
-    "recipe": "starter",
+    "recipe": "adapt",
+    "recipe_name": "starter",
     "target": "c-0123456789abcdef",
 }
 
