@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 import typer
 
 from radraft.core.canonical import plain
-from radraft.core.errors import RadraftError
+from radraft.core.errors import RadraftError, SettingsError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,11 +87,18 @@ class Output:
 
 @contextmanager
 def reporting(out: Output) -> Iterator[Output]:
-    """Turn radraft's errors into a printed error and exit code 1."""
+    """Turn errors, and files that the system refuses, into a printed error and exit code 1."""
     try:
         yield out
     except RadraftError as error:
         out.error(error)
+        raise typer.Exit(1) from None
+    except BrokenPipeError:
+        # Whoever read what is printed has left: Typer ends such a command without a word.
+        raise
+    except OSError as error:
+        reason, file = error.strerror or type(error).__name__, str(error.filename or "")
+        out.error(SettingsError("file_access_failed", file=file, reason=reason))
         raise typer.Exit(1) from None
 
 
