@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from radraft.cli.context import opened
 from radraft.cli.output import Output
-from radraft.cli.training_language import left
+from radraft.cli.training import left
 from radraft.core import run_folder
 from radraft.llm.adapter import AdapterState
 

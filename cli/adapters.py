@@ -1,19 +1,20 @@
-"""The commands of `radraft adapters`, a line of help each."""
+"""The commands of `radraft adapters`."""
 
 from __future__ import annotations
 
+import time
+from getpass import getuser
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from radraft.cli.output import Output, reporting
+from radraft.cli.output import Output, command
 
 app = typer.Typer(
     help="Adapters: what drafts at a site, how it came there, and the way back.",
     no_args_is_help=True,
 )
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="As `radraft adapters list` prints it.")]
 By = Annotated[str, typer.Option("--by", help="Name of the person who confirms it.")]
 Doer = Annotated[str | None, typer.Option("--by", help="Who does it; this user where not given.")]
@@ -23,97 +24,201 @@ Site = Annotated[
 ]
 
 
-@app.command("list")
-def adapters_list(
+@command(app, "list")
+def listing(
     site: Site = None,
     everywhere: Annotated[bool, typer.Option("--all", help="Of all sites.")] = False,
-    json: Json = False,
+    *,
+    out: Output,
 ) -> None:
     """List a site's adapters, newest first, and what serves."""
-    with reporting(Output(json)) as out:
-        from radraft.cli import registered
+    from radraft.cli.adapter_text import row_json, row_text
+    from radraft.cli.context import opened
+    from radraft.llm.adapter import AdapterState
+    from radraft.store import adapters
 
-        registered.listing(site, out, everywhere=everywhere)
+    with opened() as context:
+        wanted = None if everywhere else site or context.settings.site
+        with context.store.read() as session:
+            found = adapters.adapters(session, wanted)
+    rows = [row_json(one) for one in found]
+    text = "".join(row_text(row) for row in rows)
+    if not any(row["state"] == AdapterState.SERVING for row in rows):
+        text += f"{'base model':18}  serving\n"
+    out.result({"site": wanted, "adapters": rows}, text)
 
 
-@app.command("show")
-def adapters_show(adapter_id: Id, json: Json = False) -> None:
+@command(app, "show")
+def show(adapter_id: Id, *, out: Output) -> None:
     """Show how an adapter was made, what the gate said, and how its shadow drafts compare."""
-    with reporting(Output(json)) as out:
-        from radraft.cli import registered
+    from radraft.cli.adapter_text import decision_json, page_text, row_json
+    from radraft.cli.context import opened
+    from radraft.core.canonical import plain
+    from radraft.pipeline import shadow
+    from radraft.store import adapters
 
-        registered.show(adapter_id, out)
+    with opened() as context, context.store.read() as session:
+        adapter = adapters.get(session, adapter_id)
+        moves = adapters.moves(session, adapter_id=adapter_id)
+        records = adapters.records(session, adapter_id=adapter_id)
+        compared = shadow.compare(session, adapter)
+    value = {
+        **row_json(adapter),
+        "base": adapter.base,
+        "files": dict(adapter.files),
+        "data_sha": adapter.data_sha,
+        "card": dict(adapter.card),
+        "moves": moves,
+        "gate": [decision_json(one) for one in records],
+        "compared": compared,
+    }
+    out.result(plain(value), page_text(adapter, moves, records, compared))
 
 
-@app.command("records")
-def adapters_records(site: Site = None, json: Json = False) -> None:
+@command(app, "records")
+def records(site: Site = None, *, out: Output) -> None:
     """Show what the gate decided at a site, batches that were stopped included."""
-    with reporting(Output(json)) as out:
-        from radraft.cli import registered
+    from radraft.cli.adapter_text import record_text
+    from radraft.cli.context import opened
+    from radraft.core.canonical import plain
+    from radraft.store import adapters
 
-        registered.records(site, out)
+    with opened() as context, context.store.read() as session:
+        found = adapters.records(session, site=site or context.settings.site)
+    text = "".join(record_text(one) for one in found) or "no decision yet\n"
+    out.result({"records": plain(found)}, text)
 
 
-@app.command("promote")
-def adapters_promote(adapter_id: Id, by: By, json: Json = False) -> None:
+@command(app, "promote")
+def promote(adapter_id: Id, by: By, *, out: Output) -> None:
     """Have a shadow that passed the gate serve its site; no request is dropped."""
-    with reporting(Output(json)) as out:
-        from radraft.cli import registered
+    from radraft.cli.adapter_text import row_json
+    from radraft.cli.context import opened
+    from radraft.pipeline import promotion
 
-        registered.promote(adapter_id, by, out)
+    with opened() as context:
+        began = time.monotonic()
+        adapter = promotion.promote(
+            adapter_id,
+            store=context.store,
+            settings=context.settings,
+            profile=context.profile,
+            by=by,
+        )
+        seconds = round(time.monotonic() - began, 3)
+    out.result(
+        {**row_json(adapter), "seconds": seconds},
+        f"{adapter.adapter_id} serves {adapter.site} ({seconds:.1f} s)",
+    )
 
 
-@app.command("rollback")
-def adapters_rollback(by: By, reason: Reason, site: Site = None, json: Json = False) -> None:
+@command(app, "rollback")
+def roll_back(by: By, reason: Reason, site: Site = None, *, out: Output) -> None:
     """Have serve what served before; after the first adapter, the base model."""
-    with reporting(Output(json)) as out:
-        from radraft.cli import registered
+    from radraft.cli.context import opened
+    from radraft.pipeline import promotion
 
-        registered.roll_back(site, by, reason, out)
+    with opened() as context:
+        where = site or context.settings.site
+        began = time.monotonic()
+        adapter = promotion.roll_back(
+            where,
+            store=context.store,
+            settings=context.settings,
+            profile=context.profile,
+            by=by,
+            reason=reason,
+        )
+        seconds = round(time.monotonic() - began, 3)
+    now = adapter.adapter_id if adapter is not None else None
+    out.result(
+        {"site": where, "serving": now, "seconds": seconds},
+        f"{now or 'The base model'} serves {where} again ({seconds:.1f} s)",
+    )
 
 
-@app.command("canary")
-def adapters_canary(
+@command(app, "canary")
+def canary(
     adapter_id: Id,
     share: Annotated[float, typer.Argument(help="Share of the site's cases, 0 to 1.")],
-    json: Json = False,
+    *,
+    out: Output,
 ) -> None:
     """Have a shadow draft a share of its site's cases in sight."""
-    with reporting(Output(json)) as out:
-        from radraft.cli import registered
+    from radraft.cli.adapter_text import row_json, row_text
+    from radraft.cli.context import opened
+    from radraft.store import adapters
 
-        registered.canary(adapter_id, share, out)
+    with opened() as context, context.store.begin() as session:
+        adapter = adapters.set_canary(session, adapter_id, share)
+    out.result(row_json(adapter), row_text(row_json(adapter)))
 
 
-@app.command("discard")
-def adapters_discard(adapter_id: Id, by: By, reason: Reason, json: Json = False) -> None:
+@command(app, "discard")
+def discard(adapter_id: Id, by: By, reason: Reason, *, out: Output) -> None:
     """Give up a candidate or a shadow."""
-    with reporting(Output(json)) as out:
-        from radraft.cli import registered
+    from radraft.cli.adapter_text import row_json, row_text
+    from radraft.cli.context import opened
+    from radraft.pipeline import promotion
+    from radraft.store import adapters
 
-        registered.discard(adapter_id, by, reason, out)
+    promotion.confirmed(by, reason)
+    with opened() as context, context.store.begin() as session:
+        adapter = adapters.discard(session, adapter_id, by=by, reason=reason)
+    out.result(row_json(adapter), row_text(row_json(adapter)))
 
 
-@app.command("reopen")
-def adapters_reopen(adapter_id: Id, by: By, reason: Reason, json: Json = False) -> None:
+@command(app, "reopen")
+def reopen(adapter_id: Id, by: By, reason: Reason, *, out: Output) -> None:
     """Make a retired adapter a candidate again, such as one rolled back by mistake."""
-    with reporting(Output(json)) as out:
-        from radraft.cli import registered
+    from radraft.cli.adapter_text import row_json, row_text
+    from radraft.cli.context import opened
+    from radraft.pipeline import promotion
+    from radraft.store import adapters
 
-        registered.reopen(adapter_id, by, reason, out)
-
-
-@app.command("gate")
-def adapters_gate(adapter_id: Id, by: By, json: Json = False) -> None:
-    """Hold a candidate against what serves; one that passes drafts as shadow."""
-    with reporting(Output(json)) as out:
-        from radraft.cli import gate
-
-        gate.gate(adapter_id, by, out)
+    promotion.confirmed(by, reason)
+    with opened() as context, context.store.begin() as session:
+        adapter = adapters.reopen(session, adapter_id, by=by, reason=reason)
+    out.result(row_json(adapter), row_text(row_json(adapter)))
 
 
-@app.command("merge")
-def adapters_merge(
+@command(app, "gate")
+def gate(adapter_id: Id, by: By, *, out: Output) -> None:
+    """Hold a candidate against what serves; one that passes drafts as shadow.
+
+    Exit 1 where it is stopped.
+    """
+    from radraft.cli.adapter_text import gate_text
+    from radraft.cli.context import opened
+    from radraft.core import canonical
+    from radraft.finetune.gate.run import gate as decide
+    from radraft.llm.launch import shares_cpu
+    from radraft.llm.server import connect
+    from radraft.pipeline.draft_batch import load_vision_model
+
+    with (
+        opened() as context,
+        out.waiting("Starting vLLM") as move,
+        connect(context.settings, context.profile, on_progress=move) as endpoint,
+    ):
+        vision = load_vision_model(context.profile, beside_llm=shares_cpu(context.settings))
+        record = decide(
+            adapter_id,
+            store=context.store,
+            settings=context.settings,
+            profile=context.profile,
+            endpoint=endpoint,
+            vision=vision,
+            by=by,
+            on_progress=move,
+        )
+    out.result(canonical.plain(record), gate_text(record))
+    if not record.passed:
+        out.fail(1)
+
+
+@command(app, "merge")
+def merge(
     adapter_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Two or more.")],
     weights: Annotated[
         str | None,
@@ -121,62 +226,98 @@ def adapters_merge(
     ] = None,
     site: Site = None,
     by: Doer = None,
-    json: Json = False,
+    *,
+    out: Output,
 ) -> None:
     """Merge adapters into a candidate, which must pass the gate as any other."""
-    with reporting(Output(json)) as out:
-        from radraft.cli import adapter_files
+    from radraft.cli.adapter_text import candidate_json, candidate_text
+    from radraft.cli.context import opened
+    from radraft.finetune.adapt.merge import merge as merged
 
-        adapter_files.merge(adapter_ids, _numbers(weights), site, by, out)
+    given = _numbers(weights)
+    known = given if given else [1 / max(1, len(adapter_ids))] * len(adapter_ids)
+    with opened() as context, out.waiting("Merging adapters"):
+        made = merged(
+            adapter_ids,
+            known,
+            site=site or context.settings.site,
+            store=context.store,
+            settings=context.settings,
+            profile=context.profile,
+            by=by or getuser(),
+        )
+    out.result(candidate_json(made), candidate_text(made))
 
 
-@app.command("export")
-def adapters_export(
+@command(app, "export")
+def export_file(
     adapter_id: Id,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")],
-    json: Json = False,
+    *,
+    out: Output,
 ) -> None:
     """Write an adapter with its card into one signed file for another site."""
-    with reporting(Output(json)) as out:
-        from radraft.cli import adapter_files
+    from radraft.cli.context import opened
+    from radraft.finetune.adapt import keys, travel
 
-        adapter_files.export_file(adapter_id, file, out)
+    with opened() as context:
+        made = travel.export(adapter_id, file, store=context.store, settings=context.settings)
+        key = keys.public(context.settings.data_dir)
+    out.result({"file": str(made), "key": key}, f"{made}\nSigned with the key {key}")
 
 
-@app.command("import")
-def adapters_import(
+@command(app, "import")
+def import_file(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What another site exported.")],
     site: Site = None,
     by: Doer = None,
-    json: Json = False,
+    *,
+    out: Output,
 ) -> None:
     """Take in another site's adapter, as a candidate that must pass the gate here."""
-    with reporting(Output(json)) as out:
-        from radraft.cli import adapter_files
+    from radraft.cli.adapter_text import candidate_json, candidate_text
+    from radraft.cli.context import opened
+    from radraft.finetune.adapt import travel
 
-        adapter_files.import_file(file, site, by, out)
+    with opened() as context:
+        made = travel.bring_in(
+            file,
+            site=site or context.settings.site,
+            store=context.store,
+            settings=context.settings,
+            profile=context.profile,
+            by=by or getuser(),
+        )
+    out.result(candidate_json(made), candidate_text(made))
 
 
-@app.command("key")
-def adapters_key(json: Json = False) -> None:
+@command(app, "key")
+def key(*, out: Output) -> None:
     """Print the public key that this site signs its adapters with."""
-    with reporting(Output(json)) as out:
-        from radraft.cli import adapter_files
+    from radraft.core import settings as settings_module
+    from radraft.finetune.adapt import keys
 
-        adapter_files.key(out)
+    settings = settings_module.load()
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    public = keys.public(settings.data_dir)
+    out.result({"key": public}, public)
 
 
-@app.command("trust")
-def adapters_trust(
+@command(app, "trust")
+def trust(
     name: Annotated[str, typer.Argument(help="Whose key it is.")],
     public: Annotated[str, typer.Argument(metavar="KEY", help="As `radraft adapters key` there.")],
-    json: Json = False,
+    *,
+    out: Output,
 ) -> None:
     """Take in adapters that are signed with this key from now on."""
-    with reporting(Output(json)) as out:
-        from radraft.cli import adapter_files
+    from radraft.core import settings as settings_module
+    from radraft.finetune.adapt import keys
 
-        adapter_files.trust(name, public, out)
+    settings = settings_module.load()
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keys.trust(settings.data_dir, name, public)
+    out.result({"name": name, "key": public}, f"{name}: {public}")
 
 
 def _numbers(text: str | None) -> list[float] | None:

@@ -1,4 +1,4 @@
-"""`radraft eval ...`."""
+"""The commands of `radraft eval`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from radraft.cli.output import Output
+import typer
+
+from radraft.cli.output import Output, command
+from radraft.reports.values import Lang
 
 if TYPE_CHECKING:
     from radraft.core.settings import Settings
@@ -18,13 +21,49 @@ if TYPE_CHECKING:
     from radraft.eval.looks.values import Perturbation
     from radraft.eval.score import Scorer
     from radraft.eval.values import Drafted, EvalSet
-    from radraft.reports.values import Lang
 
 
+app = typer.Typer(
+    help="Measure drafts: text, findings, and whether a model looks.", no_args_is_help=True
+)
+Reports = Annotated[Lang, typer.Option("--lang", help="Language of the reports.")]
+LabelSet = Literal["chexpert14", "nih14", "negbio14", "labels49"]
+"""Published label sets (`reports/findings/schemes/`)."""
+Refs = Annotated[Path, typer.Option("--refs", help="Reference reports, JSONL.")]
+Hyps = Annotated[Path, typer.Option("--hyps", help="Reports to score, JSONL.")]
+ModelName = Annotated[str, typer.Option("--model", help="PROFILE or PROFILE:ADAPTER.")]
+SetName = Annotated[
+    str, typer.Option("--set", help="A set's name (`radraft eval sets`), or a card's path.")
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", envvar="RADRAFT_EVAL_DATA", help="Folder that the set's paths start at."
+    ),
+]
+Split = Annotated[
+    str | None, typer.Option("--split", help="Split of the set; the card's first where not given.")
+]
+Limit = Annotated[
+    int | None, typer.Option("--limit", min=1, help="Most studies, drawn by patient.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the draw of patients.")]
+Resamples = Annotated[int, typer.Option("--resamples", min=100, help="Bootstrap resamples.")]
+
+
+@command(app, "score")
 def score(
-    refs: Path, hyps: Path, lang: Lang, out_dir: Path | None, resamples: int, out: Output
+    refs: Refs,
+    hyps: Hyps,
+    lang: Reports,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Folder for JSON, Markdown and HTML.")
+    ] = None,
+    resamples: Resamples = 2000,
+    *,
+    out: Output,
 ) -> None:
-    """Score report files; with a folder, leave the result's JSON, Markdown and HTML there."""
+    """Score report files: JSONL with `id` and `report`, or `findings` and `impression`."""
     from radraft.core.settings import load
     from radraft.eval.pairs import read_pairs
     from radraft.eval.report.markdown import tables
@@ -41,9 +80,16 @@ def score(
     out.result(result.as_json(), tables(result))
 
 
-def findings(lang: Lang, out: Output, labels: str | None = None) -> None:
-    """What each line of stdin states: a table, or a JSON object a line. With `labels`, what that
-    is in a published label set, of `schemes.NAMES`."""
+@command(app, "findings")
+def findings(
+    lang: Reports,
+    labels: Annotated[
+        LabelSet | None, typer.Option("--labels", help="Give a published set's labels instead.")
+    ] = None,
+    *,
+    out: Output,
+) -> None:
+    """Read reports on stdin, one a line, and print what they state."""
     import json
 
     from radraft.cli.evaluation_text import mentions_text
@@ -72,8 +118,14 @@ def findings(lang: Lang, out: Output, labels: str | None = None) -> None:
     sys.stdout.flush()
 
 
-def compare(first: Path, second: Path, out: Output) -> None:
-    """How the second result differs from the first."""
+@command(app, "compare")
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="A result's folder or JSON file.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another, on the same reports.")],
+    *,
+    out: Output,
+) -> None:
+    """Say in which measures B is better or worse than A (paired bootstrap, 95% intervals)."""
     from radraft.core.canonical import plain
     from radraft.eval.compare import compare as compared
     from radraft.eval.report.markdown import comparison_markdown
@@ -83,8 +135,9 @@ def compare(first: Path, second: Path, out: Output) -> None:
     out.result(plain(found), comparison_markdown(found))
 
 
-def sets(out: Output) -> None:
-    """The ready evaluation sets."""
+@command(app, "sets")
+def sets(*, out: Output) -> None:
+    """List the ready evaluation sets with source, splits and licence."""
     from radraft.eval.card_file import card_file, names
 
     cards = [card_file(name) for name in names()]
@@ -105,21 +158,30 @@ def sets(out: Output) -> None:
     out.result({"sets": rows}, text)
 
 
+@command(app, "run")
 def run(
-    model: str,
-    set_name: str,
-    out_dir: Path,
+    model: ModelName,
+    set_name: SetName,
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the result.")],
     *,
-    data: Path | None,
-    split: str | None,
-    limit: int | None,
-    seed: int,
-    support: bool,
-    quality_gate: bool,
-    resamples: int,
+    data: Data = None,
+    split: Split = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    support: Annotated[
+        bool, typer.Option("--support", help="Measure each sentence's image support.")
+    ] = False,
+    quality_gate: Annotated[
+        bool,
+        typer.Option(
+            "--quality-gate/--without-quality-gate",
+            help="Withhold films too poor to draft from, as `radraft draft` does.",
+        ),
+    ] = True,
+    resamples: Resamples = 2000,
     out: Output,
 ) -> None:
-    """Draft a set as the product would, score it and write the result.
+    """Draft a set as the product would, quality gate included, and score it.
 
     Exit 1 when no study at all was drafted.
     """
@@ -159,19 +221,22 @@ def run(
         out.fail(1)
 
 
+@command(app, "looks")
 def looks(
-    model: str,
-    set_name: str,
-    out_dir: Path | None,
+    model: ModelName,
+    set_name: SetName,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Folder for looks.json and looks.md.")
+    ] = None,
     *,
-    data: Path | None,
-    split: str | None,
-    limit: int | None,
-    seed: int,
-    resamples: int,
+    data: Data = None,
+    split: Split = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    resamples: Resamples = 2000,
     out: Output,
 ) -> None:
-    """Whether the model looks: the same set drafted from changed images, and what that costs."""
+    """Draft a set from changed images too, and say whether the model looks."""
     from radraft.cli.evaluation_text import looks_text
     from radraft.core.canonical import dumps, plain
     from radraft.core.settings import load
@@ -207,6 +272,63 @@ def looks(
         (out_dir / "looks.json").write_text(dumps(value), encoding="utf-8")
         (out_dir / "looks.md").write_text(text, encoding="utf-8")
     out.result(value, text)
+
+
+@command(app, "radeval")
+def radeval(
+    refs: Refs,
+    hyps: Hyps,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric", help="radgraph, f1chexbert, green, ratescore, radcliq; all by default."
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", help="Hugging Face cache with the weights.")
+    ] = None,
+    *,
+    out: Output,
+) -> None:
+    """Model-based metrics of English reports, by RadEval (`make radeval`).
+
+    Exit 3 where some metrics cannot be had, 1 where none can.
+    """
+    from radraft.core import settings
+    from radraft.eval.pairs import read_pairs
+    from radraft.eval.radeval.bridge import CLINICAL, RadEvalMetric, score_radeval
+    from radraft.eval.radeval.measures import MEASURES
+    from radraft.eval.report.markdown import table
+
+    asked_for = metric or []
+    pairs = list(read_pairs(refs, hyps, "en"))
+    known = {one.value: one for one in RadEvalMetric}
+    if unknown := [name for name in asked_for if name not in known]:
+        raise typer.BadParameter(f"{unknown[0]}: one of {', '.join(known)}")
+    asked = tuple(known[name] for name in asked_for) or CLINICAL
+    python = settings.program(settings.load().radeval_python)
+    with out.waiting("RadEval"):
+        found = score_radeval(pairs, asked, python=python, weights=weights)
+    rows = [
+        [f"`{name}`", f"{value:.4f}", MEASURES[name].better.value, MEASURES[name].definition]
+        for name, value in found.scores.items()
+        if name in MEASURES
+    ]
+    missing = [
+        f"{one.value}: {error.code}\n  {error.message_zh}\n  {error.message_en}"
+        for one, error in found.unavailable.items()
+    ]
+    tables = [table(["measure", "value", "better", "definition"], rows)] if rows else []
+    out.result(
+        {
+            "n": len(pairs),
+            "scores": found.scores,
+            "unavailable": {m.value: error.as_json() for m, error in found.unavailable.items()},
+        },
+        "\n".join([*tables, *missing]),
+    )
+    if missing:
+        out.fail(3 if rows else 1)
 
 
 def shown_id(model: str) -> str:

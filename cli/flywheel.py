@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from radraft.cli.eval_commands import Language
-from radraft.cli.output import Output, reporting
+from radraft.cli.output import Output, command
+from radraft.reports.values import Lang
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +23,8 @@ def _group() -> None:
     """What readers do to drafts, week by week."""
 
 
-@app.command("report")
-def flywheel_report(
+@command(app, "report")
+def report(
     site: Annotated[str | None, typer.Option("--site", help="One site; else all.")] = None,
     page_file: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.html", help="Write the page with plots.")
@@ -34,35 +34,23 @@ def flywheel_report(
         typer.Option("--csv", metavar="FILE.csv", help="Write a row per site, week and adapter."),
     ] = None,
     lang: Annotated[
-        Language, typer.Option("--lang", help="Language of the table and of the page.")
-    ] = Language.EN,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+        Lang, typer.Option("--lang", help="Language of the table and of the page.")
+    ] = "en",
+    *,
+    out: Output,
 ) -> None:
     """Edits, edit distance and minutes by week, and what each promotion changed."""
-    with reporting(Output(json)) as out:
-        report(site, page_file, csv_file, lang.value, out)
-
-
-def report(
-    site: str | None, page_file: Path | None, csv_file: Path | None, lang: str, out: Output
-) -> None:
-    """Print the table, and write the page and the CSV where they are wanted.
-
-    NotFound `trend_site_unknown`; SettingsError `cannot_write`.
-    """
     from radraft.cli.context import opened
     from radraft.finetune.trend.weeks import trends
-    from radraft.reports.values import Lang
     from radraft.ui.pages.flywheel import page, table
 
-    chosen: Lang = "zh" if lang == "zh" else "en"
     with opened() as context:
         found = trends(context.store, site=site)
     if page_file is not None:
-        write(page_file, page.page(found, chosen))
+        write(page_file, page.page(found, lang))
     if csv_file is not None:
         write(csv_file, table.to_csv(found))
-    text = table.terminal(found, chosen)
+    text = table.terminal(found, lang)
     written = [str(path) for path in (page_file, csv_file) if path is not None]
     out.result(_value(found), "\n".join([text, *written]))
 

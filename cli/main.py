@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from radraft.cli import adapters, eval_commands, flywheel, site, study, training
+from radraft.cli import adapters, evaluation, flywheel, site, study, training
 from radraft.cli.output import Output, reporting
 
 app = typer.Typer(
@@ -23,7 +23,7 @@ pairs_app = typer.Typer(help="Training pairs from signed reports.", no_args_is_h
 starter_app = typer.Typer(help="The starter model.", no_args_is_help=True)
 app.add_typer(pairs_app, name="pairs")
 app.add_typer(starter_app, name="starter")
-app.add_typer(eval_commands.app, name="eval")
+app.add_typer(evaluation.app, name="eval")
 app.add_typer(training.app, name="train")
 app.add_typer(flywheel.app, name="flywheel")
 app.add_typer(site.app, name="site")

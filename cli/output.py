@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import json as json_module
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
 from radraft.core.canonical import plain
-from radraft.core.errors import RadraftError
+from radraft.core.errors import RadraftError, SettingsError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,12 +87,57 @@ class Output:
 
 @contextmanager
 def reporting(out: Output) -> Iterator[Output]:
-    """Turn radraft's errors into a printed error and exit code 1."""
+    """Turn errors, and files that the system refuses, into a printed error and exit code 1."""
     try:
         yield out
     except RadraftError as error:
         out.error(error)
         raise typer.Exit(1) from None
+    except BrokenPipeError:
+        # Whoever read what is printed has left: Typer ends such a command without a word.
+        raise
+    except OSError as error:
+        reason, file = error.strerror or type(error).__name__, str(error.filename or "")
+        out.error(SettingsError("file_access_failed", file=file, reason=reason))
+        raise typer.Exit(1) from None
+
+
+_Command = TypeVar("_Command", bound=Callable[..., None])
+_JSON = inspect.Parameter(
+    "json",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=False,
+    annotation=Annotated[bool, typer.Option("--json", help="Print one JSON object.")],
+)
+
+
+def command(app: typer.Typer, name: str) -> Callable[[_Command], _Command]:
+    """Register a function as the command `name` of `app`.
+
+    Its parameter `out` (an `Output`) becomes the option `--json`, its docstring the help, and
+    radraft's errors a printed error with exit code 1. The function itself stays as it is.
+    """
+
+    def register(function: _Command) -> _Command:
+        hints = get_type_hints(function, include_extras=True)
+        given = inspect.signature(function).parameters
+        parameters = [
+            parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY)
+            for parameter in given.values()
+            if parameter.name != "out"
+        ]
+
+        def run(*, json: bool, **values: Any) -> None:
+            with reporting(Output(json)) as out:
+                function(**values, out=out)
+
+        run.__name__, run.__doc__, run.__module__ = name, function.__doc__, function.__module__
+        run.__annotations__ = {one.name: one.annotation for one in (*parameters, _JSON)}
+        run.__signature__ = inspect.Signature([*parameters, _JSON])  # type: ignore[attr-defined]
+        app.command(name)(run)
+        return function
+
+    return register
 
 
 def rejections_text(rejections: tuple[Rejection, ...]) -> str:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from radraft.cli.eval_commands import Language
-from radraft.cli.output import Output, reporting
+from radraft.cli.flywheel import write
+from radraft.cli.output import Output, command
+from radraft.reports.values import Lang
 
 app = typer.Typer(help="What a site sends.", no_args_is_help=True)
 
@@ -18,8 +19,8 @@ def _group() -> None:
     """What a site sends."""
 
 
-@app.command("quality")
-def site_quality(
+@command(app, "quality")
+def quality(
     site: Annotated[str, typer.Argument(help="Name of a site, as RADRAFT_SITE had it.")],
     page_file: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.html", help="Write the page with plots.")
@@ -34,36 +35,17 @@ def site_quality(
         bool, typer.Option("--names", help="Operators' names in the CSV instead of short codes.")
     ] = False,
     lang: Annotated[
-        Language, typer.Option("--lang", help="Language of the table and of the page.")
-    ] = Language.EN,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+        Lang, typer.Option("--lang", help="Language of the table and of the page.")
+    ] = "en",
+    *,
+    out: Output,
 ) -> None:
     """Image quality by week, device and operator, and what to correct at which device."""
-    with reporting(Output(json)) as out:
-        report(site, page_file, csv_file, lang.value, out, names=names)
-
-
-def report(
-    site: str,
-    page_file: Path | None,
-    csv_file: Path | None,
-    lang: str,
-    out: Output,
-    *,
-    names: bool,
-) -> None:
-    """Print the table, and write the page and the CSV where they are wanted.
-
-    NotFound `quality_site_unknown`; SettingsError `cannot_write`.
-    """
     from radraft.cli.context import opened
-    from radraft.cli.flywheel import write
     from radraft.core.errors import NotFound
     from radraft.pipeline.site_quality import facts, of_site, records
-    from radraft.reports.values import Lang
     from radraft.ui.pages.site_quality import page, table
 
-    chosen: Lang = "zh" if lang == "zh" else "en"
     with opened() as context:
         known = facts(context.store, site)
         secret = context.store.secret
@@ -72,9 +54,9 @@ def report(
     found, rows = of_site(known, site), records(known)
     operator = (lambda name: name) if names else table.coded(secret)
     if page_file is not None:
-        write(page_file, page.page(found, chosen))
+        write(page_file, page.page(found, lang))
     if csv_file is not None:
         write(csv_file, table.to_csv(rows, operator))
     written = [str(path) for path in (page_file, csv_file) if path is not None]
-    text = "\n".join([table.terminal(found, chosen), *written])
+    text = "\n".join([table.terminal(found, lang), *written])
     out.result({"site": site, "records": [table.row(one, operator) for one in rows]}, text)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from radraft.cli import radeval
+from radraft.cli import evaluation
 from radraft.cli.output import Output, reporting
 from tests.cli.test_eval import EN, jsonl, printed
 
@@ -19,7 +19,7 @@ def test_radeval_without_its_environment_says_what_to_do(
     monkeypatch.setenv("RADRAFT_RADEVAL_PYTHON", str(tmp_path / "none"))
     refs, hyps = jsonl(tmp_path / "r", EN), jsonl(tmp_path / "h", EN)
     with pytest.raises(typer.Exit) as ended, reporting(Output(True)) as out:
-        radeval.score(refs, hyps, (), None, out)
+        evaluation.radeval(refs, hyps, out=out)
     assert ended.value.exit_code == 1
     assert "radeval_not_installed" in capsys.readouterr().out
 
@@ -34,10 +34,10 @@ def test_radeval_gives_what_can_be_had_and_names_the_rest(
     monkeypatch.setenv("RADRAFT_RADEVAL_PYTHON", str(python))
     refs, hyps = jsonl(tmp_path / "r", EN), jsonl(tmp_path / "h", EN)
     with pytest.raises(typer.Exit) as ended, reporting(Output(True)) as out:
-        radeval.score(refs, hyps, ("bleu", "green"), None, out)
+        evaluation.radeval(refs, hyps, ["bleu", "green"], out=out)
     assert ended.value.exit_code == 3
     value = printed(capsys)
     assert value["scores"] == {"bleu": 0.5}
     assert value["unavailable"]["green"]["code"] == "radeval_weights_missing"
     with pytest.raises(typer.BadParameter):
-        radeval.score(refs, hyps, ("nothing",), None, Output(True))
+        evaluation.radeval(refs, hyps, ["nothing"], out=Output(True))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from radraft.cli import adapt, adapter_files
+from radraft.cli import adapt, adapters
 from radraft.cli.output import Output
 from radraft.core import run_folder
 from radraft.core.settings import Settings
@@ -79,16 +79,16 @@ def test_files_travel_by_command(
 ) -> None:
     made = go(settings, ground, tmp_path / "run")
     monkeypatch.setenv("RADRAFT_DATA_DIR", str(settings.data_dir))
-    adapter_files.key(JSON)
+    adapters.key(out=JSON)
     key = json.loads(capsys.readouterr().out)["key"]
-    adapter_files.export_file(made.adapter_id, tmp_path / "chest", JSON)
+    adapters.export_file(made.adapter_id, tmp_path / "chest", out=JSON)
     sent = json.loads(capsys.readouterr().out)
     assert sent == {"file": str(tmp_path / "chest.radapter"), "key": key}
     monkeypatch.setenv("RADRAFT_DATA_DIR", str(tmp_path / "away"))
-    adapter_files.trust("home", key, TEXT)
+    adapters.trust("home", key, out=TEXT)
     assert capsys.readouterr().out == f"home: {key}\n"
     assert keys.trusted(tmp_path / "away") == {key: "home"}
-    adapter_files.import_file(tmp_path / "chest.radapter", "site-b", "李", JSON)
+    adapters.import_file(tmp_path / "chest.radapter", "site-b", "李", out=JSON)
     got = json.loads(capsys.readouterr().out)
     assert (got["site"], got["kind"], got["state"]) == ("site-b", "imported", "candidate")
     assert got["card"]["origin"]["site"] == SITE

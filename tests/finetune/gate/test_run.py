@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from radraft.cli.gate import text as printed
+from radraft.cli.adapter_text import gate_text as printed
 from radraft.core.errors import AdapterError, DraftingError, RadraftError, ReportError
 from radraft.core.settings import Settings
 from radraft.finetune.gate.decide import MANDATORY
