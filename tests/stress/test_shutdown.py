@@ -30,9 +30,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.mark.parametrize("turn", range(3))
-def test_the_service_ends_with_140_studies_waiting(
-    store: Store, tmp_path: Path, turn: int
-) -> None:
+def test_the_service_ends_with_140_studies_waiting(store: Store, tmp_path: Path, turn: int) -> None:
     for number in range(MANY):
         waiting_case(store, number)
     folder = tmp_path / "watched"
