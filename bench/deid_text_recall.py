@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from radraft.studies._scrub import scrub
-from radraft.studies.deid.recognisers import Found
+from radraft.studies.deid.recognisers import IdentitySpan
 from radraft.studies.deid.text import joined, take_out
 from tests.studies.deid.text_clean import CLEAN
 from tests.studies.deid.text_corpus import NOBODY, corpus, units
@@ -155,7 +155,9 @@ def _presidio(seed: int, count: int, folder: Path) -> None:
         def scrubber(text: str, engine: AnalyzerEngine = engine) -> str:
             line = " ".join(text.split())
             spans = engine.analyze(line, language="en")
-            found = [Found(one.start, one.end, one.entity_type, "", one.score) for one in spans]
+            found = [
+                IdentitySpan(one.start, one.end, one.entity_type, "", one.score) for one in spans
+            ]
             return take_out(line, joined(found))
 
         planted = list(corpus(seed, count, held=True))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
-from radraft.studies.priors import ASK, LINK, Outcome
+from radraft.studies.priors import ASK, LINK, LinkDecision
 from tests.studies.linkage import Pair, linkage
 from tests.studies.registry import people, records
 
@@ -36,8 +36,12 @@ def main(patients: int = 9000, seeds: int = 3) -> None:
     print("least    linked   wrong  precision  recall")
     for least in TRIED:
         linked = [
-            one for one in pairs if one.outcome is Outcome.LINK and one.confidence >= least
-        ] + [one for one in pairs if one.outcome is Outcome.ASK and least <= one.confidence < LINK]
+            one for one in pairs if one.outcome is LinkDecision.LINK and one.confidence >= least
+        ] + [
+            one
+            for one in pairs
+            if one.outcome is LinkDecision.ASK and least <= one.confidence < LINK
+        ]
         wrong = sum(not one.same for one in linked)
         right = len(linked) - wrong
         mark = " <- linked without asking" if least == LINK else ""
@@ -45,9 +49,9 @@ def main(patients: int = 9000, seeds: int = 3) -> None:
             f"{least:<8} {len(linked):>6} {wrong:>7}  {right / max(1, len(linked)):.5f}"
             f"    {right / shared:.4f}{mark}"
         )
-    asked = [one for one in pairs if one.outcome is Outcome.ASK]
+    asked = [one for one in pairs if one.outcome is LinkDecision.ASK]
     right = sum(one.same for one in asked)
-    linked_right = sum(one.outcome is Outcome.LINK and one.same for one in pairs)
+    linked_right = sum(one.outcome is LinkDecision.LINK and one.same for one in pairs)
     print(
         f"asked (from {ASK}): {len(asked)} questions, {right} of them yes; "
         f"recall with them {(linked_right + right) / shared:.4f}"

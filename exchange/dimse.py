@@ -77,7 +77,7 @@ class Tls:
 
 
 @dataclass(frozen=True)
-class Door:
+class ListenerSettings:
     """Where and to whom the listener listens."""
 
     host: str
@@ -104,9 +104,9 @@ class Door:
 class Listener:
     """Accepts associations, on threads of its own, from construction until `close`."""
 
-    def __init__(self, door: Door, sink: ObjectSink) -> None:
+    def __init__(self, settings: ListenerSettings, sink: ObjectSink) -> None:
         """SettingsError `dicom_port_in_use` or `dicom_tls_unusable`."""
-        self._door = door
+        self._settings = settings
         self._sink = sink
         self._failed = 0
         self._counting = threading.Lock()
@@ -118,7 +118,7 @@ class Listener:
             target=self._server.serve_forever, name="radraft-dicom", daemon=True
         )
         self._thread.start()
-        _LOG.info("listening for DICOM, TLS %s", "on" if door.tls else "off")
+        _LOG.info("listening for DICOM, TLS %s", "on" if settings.tls else "off")
 
     @property
     def failed(self) -> int:
@@ -139,13 +139,13 @@ class Listener:
         # Private classes of real scanners are stored like all others; its debug texts cost time.
         _config.UNRESTRICTED_STORAGE_SERVICE = True
         _config.LOG_HANDLER_LEVEL = "none"
-        entity = AE(self._door.aet)
+        entity = AE(self._settings.aet)
         entity.require_called_aet = True
         entity.maximum_pdu_size = PDU
-        entity.maximum_associations = self._door.most_associations
-        entity.acse_timeout = self._door.request_s
-        entity.dimse_timeout = self._door.patience_s
-        entity.network_timeout = self._door.idle_s
+        entity.maximum_associations = self._settings.most_associations
+        entity.acse_timeout = self._settings.request_s
+        entity.dimse_timeout = self._settings.patience_s
+        entity.network_timeout = self._settings.idle_s
         entity.add_supported_context(Verification)
         return entity
 
@@ -154,25 +154,25 @@ class Listener:
 
         from radraft.exchange._transport import Allowance, ConnectionLimits, Server
 
-        door = self._door
+        settings = self._settings
         try:
             server = self._entity.make_server(
-                (door.host, door.port),
-                ssl_context=door.tls.context() if door.tls else None,
+                (settings.host, settings.port),
+                ssl_context=settings.tls.context() if settings.tls else None,
                 evt_handlers=[(evt.EVT_REQUESTED, self._meet), (evt.EVT_C_STORE, self._store)],
                 server_class=Server,
             )
         except OSError:
-            raise SettingsError("dicom_port_in_use", port=door.port) from None
-        server.allowance = Allowance(door.most_bytes, 2 * door.most_bytes)
-        networks = [peer.network for peer in door.peers]
+            raise SettingsError("dicom_port_in_use", port=settings.port) from None
+        server.allowance = Allowance(settings.most_bytes, 2 * settings.most_bytes)
+        networks = [peer.network for peer in settings.peers]
         known = [network for network in networks if network is not None]
-        server.networks = known if door.peers and len(known) == len(networks) else None
+        server.networks = known if settings.peers and len(known) == len(networks) else None
         server.limits = ConnectionLimits(
-            connections=2 * door.most_associations,
-            pending_each=door.most_associations,
-            request_s=door.request_s,
-            silence_s=door.patience_s,
+            connections=2 * settings.most_associations,
+            pending_each=settings.most_associations,
+            request_s=settings.request_s,
+            silence_s=settings.patience_s,
         )
         return server
 
@@ -180,14 +180,16 @@ class Listener:
         """Return the calling peer; None where it may not send."""
         caller = event.assoc.requestor
         aet = (caller.primitive.calling_ae_title or "").strip() if caller.primitive else ""
-        if not self._door.peers:
+        if not self._settings.peers:
             return Peer(aet)
-        return next((peer for peer in self._door.peers if peer.is_it(aet, caller.address)), None)
+        return next(
+            (peer for peer in self._settings.peers if peer.is_it(aet, caller.address)), None
+        )
 
     def _meet(self, event: Event) -> None:
         """Reject strangers; of several transfer syntaxes have those first that can be read."""
         association = event.assoc
-        most = self._door.most_each
+        most = self._settings.most_each
         if self._peer(event) is None:
             _reject(association, _REJECTED, _BY_USER, _CALLING_UNKNOWN)
             _LOG.warning("an association of a peer that is not configured was rejected")
@@ -219,7 +221,9 @@ class Listener:
         if isinstance(incoming, int):
             return self._not_stored(incoming)
         try:
-            self._sink.keep(incoming, source=peer.aet.upper(), site=peer.site or self._door.site)
+            self._sink.keep(
+                incoming, source=peer.aet.upper(), site=peer.site or self._settings.site
+            )
         except (OSError, SQLAlchemyError, StorageError) as error:
             _LOG.error("an object could not be stored: %s", type(error).__name__)
             return self._not_stored(OUT_OF_RESOURCES)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from radraft.core.errors import StudyRejected
 from radraft.studies import _sop
 from radraft.studies._child import Worker, WorkerLost
-from radraft.studies._files import Found, Refusal, walk
+from radraft.studies._files import FoundFile, Refusal, walk
 from radraft.studies._group import group, mixed_studies
 from radraft.studies._limits import CHECK_SECONDS
 from radraft.studies.choose.frames import key_image
@@ -50,7 +50,7 @@ class FileCheck:
 class _HeaderCheck:
     """What reading a file's header gave."""
 
-    file: Found
+    file: FoundFile
     header: dict[str, Any]
     seconds: float
 
@@ -107,7 +107,7 @@ class Checker:
             else:
                 yield self._file(item, mixed, instances)
 
-    def _header(self, found: Found) -> _HeaderCheck:
+    def _header(self, found: FoundFile) -> _HeaderCheck:
         self._worker.start()
         begun = time.monotonic()
         answer, _ = self._ask("header", self._seconds, found)
@@ -154,7 +154,7 @@ class Checker:
         return replace(checked, quality=self._judge(study, frame, number))
 
     def _ask(
-        self, op: str, seconds: float, found: Found, **more: Any
+        self, op: str, seconds: float, found: FoundFile, **more: Any
     ) -> tuple[dict[str, Any], bytes]:
         try:
             return self._worker.call(op, seconds=seconds, path=str(found.path), **more)
@@ -169,7 +169,7 @@ def _refused(checked: FileCheck, answer: dict[str, Any]) -> FileCheck:
     return replace(checked, code=answer["code"], details=answer.get("details", {}))
 
 
-def _described(found: Found, header: dict[str, Any]) -> FileCheck:
+def _described(found: FoundFile, header: dict[str, Any]) -> FileCheck:
     modality = header["modality"] if header["modality"] in _sop.MODALITY_CODES else "OT"
     drawn = modality in _sop.RADIOGRAPHS
     return FileCheck(

@@ -23,7 +23,7 @@ from radraft.store import arrivals
 
 if TYPE_CHECKING:
     from radraft.core.settings import Settings
-    from radraft.exchange.dimse import Door, Listener
+    from radraft.exchange.dimse import Listener, ListenerSettings
     from radraft.exchange.watched_folder import Watcher
     from radraft.llm.profiles import Profile
     from radraft.pipeline.ingest import IngestResult
@@ -229,18 +229,18 @@ def _listener(settings: Settings, inbox: Inbox) -> Listener | None:
         return None
     from radraft.exchange.dimse import Listener
 
-    return Listener(_door(settings), inbox)
+    return Listener(_listener_settings(settings), inbox)
 
 
-def _door(settings: Settings) -> Door:
-    from radraft.exchange.dimse import Door, Peer, Tls
+def _listener_settings(settings: Settings) -> ListenerSettings:
+    from radraft.exchange.dimse import ListenerSettings, Peer, Tls
 
     if settings.dicom_host not in LOOPBACK and not settings.dicom_peers:
         raise SettingsError("dicom_peers_missing")
     tls = None
     if settings.dicom_tls_cert is not None:
         tls = Tls(settings.dicom_tls_cert, settings.dicom_tls_key, settings.dicom_tls_ca)
-    return Door(
+    return ListenerSettings(
         host=settings.dicom_host,
         port=settings.dicom_port,
         aet=settings.dicom_aet,

@@ -69,7 +69,7 @@ class StudyFrames:
     series: tuple[FrameSeries, ...]
 
 
-class Choosing:
+class KeyImageChooser:
     """Choices of one service. Thread-safe; holds no state that a restart may lose."""
 
     def __init__(

@@ -23,14 +23,14 @@ class Remark:
 
 
 @dataclass(frozen=True)
-class Judged:
+class QualityRemarks:
     """The verdict and what led to it, the most serious first."""
 
     verdict: Verdict
     remarks: tuple[Remark, ...]
 
 
-def judged(session: Session, case_id: str) -> Judged | None:
+def quality_remarks(session: Session, case_id: str) -> QualityRemarks | None:
     """Return what was found wrong with the case's images; None where nobody judged them."""
     try:
         found = quality.of_case(session, case_id)
@@ -38,4 +38,4 @@ def judged(session: Session, case_id: str) -> Judged | None:
         return None
     wrong = [reason for reason in found.reasons if reason.severity is not Verdict.GOOD]
     remarks = tuple(Remark(reason.code, reason.severity, *said(reason)) for reason in wrong)
-    return Judged(found.verdict, remarks)
+    return QualityRemarks(found.verdict, remarks)

@@ -14,8 +14,8 @@ from radraft.core.errors import FollowupError, NotFound, RadraftError
 from radraft.llm.link import LlmState
 from radraft.pipeline import late_images
 from radraft.pipeline.ingest import IngestResult, ingest
-from radraft.pipeline.key_images import Choosing
-from radraft.pipeline.quality_verdict import Judged, judged
+from radraft.pipeline.key_images import KeyImageChooser
+from radraft.pipeline.quality_verdict import QualityRemarks, quality_remarks
 from radraft.prompts.build import gave_priors
 from radraft.reports import check, editing, edits, training_pair
 from radraft.reports.draft import Draft, DraftedSentence
@@ -48,7 +48,7 @@ class CaseView:
     """`Draft.least_support` of the draft the working report began as."""
     notice: tuple[str, str] | None
     """(zh, en): why no model drafted this, or what the model's maker says of its drafts."""
-    quality: Judged | None
+    quality: QualityRemarks | None
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Service:
         self._partial = partial
         self._wake = wake
         self._load_extractor = load_extractor
-        self.choosing = Choosing(store, settings, profile, wake)
+        self.choosing = KeyImageChooser(store, settings, profile, wake)
         self._sentences: SentenceEncoder | None = None
         self._sentences_lock = threading.Lock()
 
@@ -131,7 +131,7 @@ class Service:
                 partial=self._partial(case_id),
                 least_support=basis.least_support if basis is not None else None,
                 notice=self.notice(stored.draft) if stored is not None else None,
-                quality=judged(session, case_id),
+                quality=quality_remarks(session, case_id),
             )
 
     def notice(self, draft: Draft) -> tuple[str, str] | None:

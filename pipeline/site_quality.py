@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from radraft.core.errors import NotFound
 from radraft.core.weeks import SHOWN_WEEKS, Week
-from radraft.studies.quality.values import Judged, Reason, Verdict, worst
+from radraft.studies.quality.values import JudgedStudy, Reason, Verdict, worst
 
 if TYPE_CHECKING:
     from radraft.store.database import Store
@@ -113,7 +113,7 @@ def site_quality(store: Store, site: str) -> SiteQuality:
     return of_site(known, site)
 
 
-def facts(store: Store, site: str | None = None) -> tuple[Judged, ...]:
+def facts(store: Store, site: str | None = None) -> tuple[JudgedStudy, ...]:
     """Every judged study of one site, or of all."""
     from radraft.store import quality
 
@@ -121,7 +121,7 @@ def facts(store: Store, site: str | None = None) -> tuple[Judged, ...]:
         return quality.judged(session, site)
 
 
-def of_site(known: Sequence[Judged], site: str) -> SiteQuality:
+def of_site(known: Sequence[JudgedStudy], site: str) -> SiteQuality:
     """The figures of `known`, of which there is at least one."""
     placed = [(Week.of(one.at), one) for one in known if one.site == site]
     last = max(week for week, _ in placed)
@@ -138,15 +138,15 @@ def of_site(known: Sequence[Judged], site: str) -> SiteQuality:
     )
 
 
-def records(known: Iterable[Judged]) -> tuple[Record, ...]:
+def records(known: Iterable[JudgedStudy]) -> tuple[Record, ...]:
     """One for each site, week, device and operator, in this order."""
-    groups: dict[tuple[str, Week, str, str], list[Judged]] = defaultdict(list)
+    groups: dict[tuple[str, Week, str, str], list[JudgedStudy]] = defaultdict(list)
     for one in known:
         groups[one.site, Week.of(one.at), one.device, one.operator].append(one)
     return tuple(Record(*place, tally(groups[place])) for place in sorted(groups))
 
 
-def tally(known: Sequence[Judged]) -> Tally:
+def tally(known: Sequence[JudgedStudy]) -> Tally:
     """What `known` have together."""
     verdicts = Counter(one.verdict for one in known)
     found: dict[str, list[Reason]] = defaultdict(list)
@@ -182,11 +182,11 @@ def _count(code: str, given: Sequence[Reason]) -> Count:
     )
 
 
-_Placed = Sequence[tuple[Week, Judged]]
+_Placed = Sequence[tuple[Week, JudgedStudy]]
 
 
-def _groups(shown: _Placed, last: Week, name: Callable[[Judged], str]) -> tuple[Group, ...]:
-    members: dict[str, list[tuple[Week, Judged]]] = defaultdict(list)
+def _groups(shown: _Placed, last: Week, name: Callable[[JudgedStudy], str]) -> tuple[Group, ...]:
+    members: dict[str, list[tuple[Week, JudgedStudy]]] = defaultdict(list)
     for week, one in shown:
         members[name(one)].append((week, one))
     found = [_group(key, placed, last) for key, placed in members.items()]
@@ -194,7 +194,7 @@ def _groups(shown: _Placed, last: Week, name: Callable[[Judged], str]) -> tuple[
 
 
 def _group(name: str, placed: _Placed, last: Week) -> Group:
-    weeks: dict[Week, list[Judged]] = defaultdict(list)
+    weeks: dict[Week, list[JudgedStudy]] = defaultdict(list)
     for week, one in placed:
         weeks[week].append(one)
     since, before = last.before(RECENT - 1), last.before(2 * RECENT - 1)

@@ -21,7 +21,7 @@ from radraft.store import _kin, cases, images
 from radraft.store.objects import Objects
 from radraft.store.sql import insert_new
 from radraft.store.tables import PriorLinkRow, SignedRow
-from radraft.studies.priors import Match, Outcome, match, overlapping, scrubbed
+from radraft.studies.priors import LinkDecision, Match, match, overlapping, scrubbed
 from radraft.studies.values import KeyImage, View
 
 
@@ -79,9 +79,9 @@ def find(session: Session, case_id: str) -> PriorsFound:
             rejected.append(_linked(session, own, other, matched, LinkState.REJECTED))
         elif decided == LinkState.CONFIRMED.value:
             linked.append(_linked(session, own, other, matched, LinkState.CONFIRMED))
-        elif matched.outcome is Outcome.LINK:
+        elif matched.outcome is LinkDecision.LINK:
             linked.append(_linked(session, own, other, matched, LinkState.FOUND))
-        elif matched.outcome is Outcome.ASK:
+        elif matched.outcome is LinkDecision.ASK:
             to_confirm.append(_linked(session, own, other, matched, None))
     state = Looked.FOUND if linked else Looked.UNSURE if to_confirm else Looked.NONE
     return PriorsFound(state, *map(_newest_first, (linked, to_confirm, rejected)))

@@ -17,7 +17,7 @@ from radraft.store.tables import AcquisitionRow, CaseQualityRow, CaseRow, Qualit
 from radraft.studies.device_text import without_identity
 from radraft.studies.quality.values import (
     ImageQuality,
-    Judged,
+    JudgedStudy,
     Measures,
     Reason,
     StudyQuality,
@@ -93,7 +93,7 @@ def refuse(
     session.flush()
 
 
-def judged(session: Session, site: str | None = None) -> tuple[Judged, ...]:
+def judged(session: Session, site: str | None = None) -> tuple[JudgedStudy, ...]:
     """Every judged study and every refusal, of all sites or of one, oldest first."""
     found = [*_cases(session, site), *_refusals(session, site)]
     return tuple(sorted(found, key=lambda one: one.at))
@@ -106,7 +106,7 @@ def technique(study: Study) -> Technique:
     return next(named, known[0] if known else Technique())
 
 
-def _cases(session: Session, site: str | None) -> Iterator[Judged]:
+def _cases(session: Session, site: str | None) -> Iterator[JudgedStudy]:
     rows = session.execute(
         select(CaseRow, CaseQualityRow.verdict, CaseQualityRow.reasons, AcquisitionRow)
         .join(CaseQualityRow, CaseQualityRow.case_id == CaseRow.case_id)
@@ -114,7 +114,7 @@ def _cases(session: Session, site: str | None) -> Iterator[Judged]:
         .where(*([] if site is None else [CaseRow.site == site]))
     )
     for case, verdict, reasons, taken in rows:
-        yield Judged(
+        yield JudgedStudy(
             site=case.site,
             at=case.received_at,
             modality=case.modality,
@@ -125,12 +125,12 @@ def _cases(session: Session, site: str | None) -> Iterator[Judged]:
         )
 
 
-def _refusals(session: Session, site: str | None) -> Iterator[Judged]:
+def _refusals(session: Session, site: str | None) -> Iterator[JudgedStudy]:
     rows = session.scalars(
         select(QualityRefusalRow).where(*([] if site is None else [QualityRefusalRow.site == site]))
     )
     for row in rows:
-        yield Judged(
+        yield JudgedStudy(
             site=row.site,
             at=row.refused_at,
             modality=row.modality,

@@ -15,7 +15,7 @@ _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundFile:
     """A file to read, and how to show its path to whoever named it."""
 
     path: Path = field(repr=False)
@@ -31,7 +31,7 @@ class Refusal:
     details: dict[str, str | int | float] = field(default_factory=dict)
 
 
-def walk(path: Path, work_dir: Path, worker: Worker) -> Iterator[Found | Refusal]:
+def walk(path: Path, work_dir: Path, worker: Worker) -> Iterator[FoundFile | Refusal]:
     """Yield every file below `path`, in a fixed order."""
     try:
         if path.is_dir():
@@ -41,12 +41,12 @@ def walk(path: Path, work_dir: Path, worker: Worker) -> Iterator[Found | Refusal
         elif path.name.upper() == "DICOMDIR":
             yield from _dicomdir(path, worker)
         else:
-            yield from _file(Found(path, _printable(path)), work_dir, worker)
+            yield from _file(FoundFile(path, _printable(path)), work_dir, worker)
     except OSError:
         yield Refusal(_printable(path), "unreadable_file")
 
 
-def _folder(root: Path, work_dir: Path, worker: Worker) -> Iterator[Found | Refusal]:
+def _folder(root: Path, work_dir: Path, worker: Worker) -> Iterator[FoundFile | Refusal]:
     count = 0
     inside = root.resolve()
     for folder, subfolders, names in os.walk(root, onerror=None):
@@ -62,13 +62,13 @@ def _folder(root: Path, work_dir: Path, worker: Worker) -> Iterator[Found | Refu
                 if not entry.resolve().is_relative_to(inside):
                     yield Refusal(_printable(entry), "link_leaves_folder")
                 continue
-            yield from _file(Found(entry, _printable(entry)), work_dir, worker)
+            yield from _file(FoundFile(entry, _printable(entry)), work_dir, worker)
         for name in subfolders:
             if not os.access(Path(folder, name), os.R_OK | os.X_OK):
                 yield Refusal(_printable(Path(folder, name)), "unreadable_file")
 
 
-def _file(found: Found, work_dir: Path, worker: Worker) -> Iterator[Found | Refusal]:
+def _file(found: FoundFile, work_dir: Path, worker: Worker) -> Iterator[FoundFile | Refusal]:
     if not found.path.is_file():
         yield Refusal(found.shown, "unreadable_file")
         return
@@ -84,7 +84,7 @@ def _file(found: Found, work_dir: Path, worker: Worker) -> Iterator[Found | Refu
         yield found
 
 
-def _zip(found: Found, work_dir: Path, worker: Worker) -> Iterator[Found | Refusal]:
+def _zip(found: FoundFile, work_dir: Path, worker: Worker) -> Iterator[FoundFile | Refusal]:
     work_dir.mkdir(parents=True, exist_ok=True)
     into = Path(tempfile.mkdtemp(prefix="zip-", dir=work_dir))
     try:
@@ -111,7 +111,7 @@ def _zip(found: Found, work_dir: Path, worker: Worker) -> Iterator[Found | Refus
         elif _starts_as_zip(into / Path(file).name):
             yield Refusal(shown, "zip_in_zip")
         else:
-            yield Found(into / Path(file).name, shown)
+            yield FoundFile(into / Path(file).name, shown)
 
 
 def _starts_as_zip(path: Path) -> bool:
@@ -119,7 +119,7 @@ def _starts_as_zip(path: Path) -> bool:
         return file.read(4) in _ZIP_MAGIC
 
 
-def _dicomdir(path: Path, worker: Worker) -> Iterator[Found | Refusal]:
+def _dicomdir(path: Path, worker: Worker) -> Iterator[FoundFile | Refusal]:
     try:
         answer, _ = worker.call("directory", seconds=HEADER_SECONDS, path=str(path))
     except WorkerLost as lost:
@@ -135,7 +135,7 @@ def _dicomdir(path: Path, worker: Worker) -> Iterator[Found | Refusal]:
         if bad or not root.joinpath(*parts).resolve().is_relative_to(root):
             yield Refusal(shown, "link_leaves_folder")
             continue
-        yield Found(_as_written(path.parent, parts), shown)
+        yield FoundFile(_as_written(path.parent, parts), shown)
 
 
 def _as_written(root: Path, parts: list[str]) -> Path:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any
 
-from radraft.studies._files import Found, Refusal
+from radraft.studies._files import FoundFile, Refusal
 from radraft.studies.one_patient import PATIENTS_DIFFER, name_two_patients
 from radraft.studies.values import Instance, Patient, Study, Technique
 
@@ -25,14 +25,15 @@ class GroupedFiles:
     """In the order of their first file."""
     mixed: tuple[Study, ...]
     """Studies whose files name more than one patient, without identity."""
-    selections: tuple[tuple[Found, _Header], ...]
+    selections: tuple[tuple[FoundFile, _Header], ...]
     """Those that belong to no mixed study."""
     refusals: list[Refusal]
     """Every file that is in none of `studies`."""
 
 
 def group(
-    headers: Iterable[tuple[Found, _Header]], selections: Iterable[tuple[Found, _Header]] = ()
+    headers: Iterable[tuple[FoundFile, _Header]],
+    selections: Iterable[tuple[FoundFile, _Header]] = (),
 ) -> GroupedFiles:
     """Put image files together to studies.
 
@@ -41,8 +42,8 @@ def group(
     """
     images, marking = list(headers), list(selections)
     mixed = mixed_studies(header for _, header in (*images, *marking))
-    members: dict[str, list[tuple[Found, _Header]]] = {}
-    strangers: dict[str, list[tuple[Found, _Header]]] = {}
+    members: dict[str, list[tuple[FoundFile, _Header]]] = {}
+    strangers: dict[str, list[tuple[FoundFile, _Header]]] = {}
     seen: set[str] = set()
     refusals = []
     for found, header in images:
@@ -67,7 +68,7 @@ def group(
     )
 
 
-def _mixed(files: list[tuple[Found, _Header]]) -> Study:
+def _mixed(files: list[tuple[FoundFile, _Header]]) -> Study:
     """Return a study of nobody that still knows what must be scrubbed from its texts."""
     study = _study(files)
     names = {header["name"] for _, header in files if header["name"]}
@@ -87,7 +88,7 @@ def _patient(header: _Header) -> Patient:
 
 
 def mark(
-    studies: tuple[Study, ...], selections: Iterable[tuple[Found, _Header]]
+    studies: tuple[Study, ...], selections: Iterable[tuple[FoundFile, _Header]]
 ) -> tuple[tuple[Study, ...], list[Refusal]]:
     """`studies` with what Key Object Selections mark; those of no study here are refused."""
     marked: dict[str, list[str]] = {study.study_uid: [] for study in studies}
@@ -102,7 +103,7 @@ def mark(
     ), strays
 
 
-def _study(members: list[tuple[Found, _Header]]) -> Study:
+def _study(members: list[tuple[FoundFile, _Header]]) -> Study:
     headers = [header for _, header in members]
 
     def first(key: str) -> str:
@@ -128,7 +129,7 @@ def _study(members: list[tuple[Found, _Header]]) -> Study:
     )
 
 
-def _instance(found: Found, header: _Header) -> Instance:
+def _instance(found: FoundFile, header: _Header) -> Instance:
     return Instance(
         sop_instance_uid=header["sop_instance_uid"],
         sop_class_uid=header["sop_class_uid"],

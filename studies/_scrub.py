@@ -16,7 +16,7 @@ from typing import Any
 
 from radraft.studies import _names
 from radraft.studies.deid import text as deid_text
-from radraft.studies.deid.recognisers import HAN, Found, Kind
+from radraft.studies.deid.recognisers import HAN, IdentitySpan, Kind
 from radraft.studies.deid.text import REMOVED
 from radraft.studies.values import Study
 
@@ -57,11 +57,11 @@ def scrub(text: str, study: Study, kinds: Set[Kind] = frozenset(Kind)) -> str:
     return REMOVED
 
 
-def _of_header(text: str, known: tuple[re.Pattern[str], ...]) -> Iterator[Found]:
+def _of_header(text: str, known: tuple[re.Pattern[str], ...]) -> Iterator[IdentitySpan]:
     folded = _folded(text) if known else ""
     for pattern in known:
         for match in pattern.finditer(folded):
-            found = Found(*match.span(), Kind.PERSON, "header", 1.0)
+            found = IdentitySpan(*match.span(), Kind.PERSON, "header", 1.0)
             yield from deid_text.around_stars(found, text)
 
 

@@ -11,7 +11,7 @@ from radraft.studies.choose import series
 from radraft.studies.choose.frames import Clean, Taker, image_id
 from radraft.studies.choose.quality import worth
 from radraft.studies.choose.radiographs import radiographs
-from radraft.studies.choose.sections import Look, sections
+from radraft.studies.choose.sections import FrameSource, sections
 from radraft.studies.decode import Decoder
 from radraft.studies.features import FeatureExtractor
 from radraft.studies.values import DeidStudy, KeyImage, KeyImages
@@ -45,7 +45,7 @@ def key_images(
         if study.modality in RADIOGRAPHS:
             images = radiographs(instances, budget, taker, worth)
         else:
-            images = sections(study, instances, budget, Look(taker, extractor))
+            images = sections(study, instances, budget, FrameSource(taker, extractor))
     if not images:
         raise taker.fault or StudyRejected("no_drawable_image")
     return KeyImages(study.case_id, tuple(images))

@@ -33,7 +33,7 @@ PEOPLE = 100_000
 """How many patients an earlier study could be of: the odds before anything is compared."""
 
 
-class Outcome(StrEnum):
+class LinkDecision(StrEnum):
     """What becomes of two studies."""
 
     LINK = "link"
@@ -48,7 +48,7 @@ class Match:
     confidence: float
     """0 to 1."""
     reasons: tuple[Reason, ...]
-    outcome: Outcome
+    outcome: LinkDecision
 
 
 def match(a: Person, b: Person) -> Match:
@@ -57,16 +57,16 @@ def match(a: Person, b: Person) -> Match:
     conflicts = _CONFLICTS.intersection(reasons)
     if Reason.NUMBER_SAME_SITE in reasons:
         if len(conflicts) < 2:
-            return Match(0.9999 if conflicts else 1.0, reasons, Outcome.LINK)
+            return Match(0.9999 if conflicts else 1.0, reasons, LinkDecision.LINK)
         # A number typed wrong or given out again: one of the two studies is another patient's.
-        return Match(0.5, reasons, Outcome.ASK)
+        return Match(0.5, reasons, LinkDecision.ASK)
     odds = 1.0 / PEOPLE
     for reason in reasons:
         odds *= _weight(reason, a, b)
     confidence = odds / (1.0 + odds)
     if confidence >= LINK and not conflicts and _BORN.intersection(reasons):
-        return Match(confidence, reasons, Outcome.LINK)
-    return Match(confidence, reasons, Outcome.ASK if confidence >= ASK else Outcome.APART)
+        return Match(confidence, reasons, LinkDecision.LINK)
+    return Match(confidence, reasons, LinkDecision.ASK if confidence >= ASK else LinkDecision.APART)
 
 
 def keys(person: Person) -> tuple[str, ...]:

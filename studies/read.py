@@ -9,7 +9,7 @@ from typing import Any
 
 from radraft.core.errors import message
 from radraft.studies._child import Worker, WorkerLost
-from radraft.studies._files import Found, Refusal, walk
+from radraft.studies._files import FoundFile, Refusal, walk
 from radraft.studies._group import group, mark
 from radraft.studies._limits import HEADER_SECONDS
 from radraft.studies.values import Rejection, Study
@@ -35,8 +35,8 @@ def read(path: Path, work_dir: Path) -> ReadResult:
     were read. A bad file never raises: it becomes a `Rejection` and the others go on. Headers are
     parsed in a subprocess that a hostile file cannot outlive.
     """
-    found: list[tuple[Found, dict[str, Any]]] = []
-    selections: list[tuple[Found, dict[str, Any]]] = []
+    found: list[tuple[FoundFile, dict[str, Any]]] = []
+    selections: list[tuple[FoundFile, dict[str, Any]]] = []
     refused: list[Refusal] = []
     with Worker() as worker:
         for item in walk(path, work_dir, worker):
@@ -60,7 +60,7 @@ def read(path: Path, work_dir: Path) -> ReadResult:
     return ReadResult(studies, tuple(map(_rejection, refused)), grouped.mixed)
 
 
-def _header(worker: Worker, item: Found) -> dict[str, Any]:
+def _header(worker: Worker, item: FoundFile) -> dict[str, Any]:
     try:
         return worker.call("header", seconds=HEADER_SECONDS, path=str(item.path))[0]
     except WorkerLost as lost:

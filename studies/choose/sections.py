@@ -20,7 +20,7 @@ _NEAR_MM = 5.0
 
 
 @dataclass(frozen=True)
-class Look:
+class FrameSource:
     """What a choice is made with."""
 
     taker: Taker
@@ -28,7 +28,7 @@ class Look:
 
 
 def sections(
-    study: DeidStudy, instances: Sequence[DeidInstance], budget: int, look: Look
+    study: DeidStudy, instances: Sequence[DeidInstance], budget: int, source: FrameSource
 ) -> list[KeyImage]:
     """Return at most `budget` images: the slices in reading order through the first window of the
     body part, then a third of the budget for the most telling of them through the second."""
@@ -36,19 +36,19 @@ def sections(
     again = max(1, budget // 3) if len(names) > 1 and budget > 1 else 0
     once = budget - again
     shares = series.plan(study, instances, names[0], once)
-    marked = _marked(study, shares, once, look.taker)
+    marked = _marked(study, shares, once, source.taker)
     chosen = [slot for slot in marked if not any(slot in share.stack.slots for share in shares)]
     left = once - len(marked)
     for share in shares:
         fixed = [slot for slot in marked if slot in share.stack.slots]
         count = min(left, max(0, share.count - len(fixed)))
-        found = _choose(study.case_id, share.stack, count, fixed, look)
+        found = _choose(study.case_id, share.stack, count, fixed, source)
         left -= len(found)
         chosen += sorted([*fixed, *found], key=lambda slot: slot.place)
-    images = [look.taker.image(slot, names[0]) for slot in chosen]
+    images = [source.taker.image(slot, names[0]) for slot in chosen]
     if again:
         first = [slot for slot in chosen if slot in marked] or _by_centrality(chosen)
-        images += _again(study, instances, first[:again], shares[0].stack, names[1], look.taker)
+        images += _again(study, instances, first[:again], shares[0].stack, names[1], source.taker)
     return [image for image in images if image is not None]
 
 
@@ -74,20 +74,20 @@ def _marked(
 
 
 def _choose(
-    case_id: str, stack: Stack, count: int, fixed: Sequence[Slot], look: Look
+    case_id: str, stack: Stack, count: int, fixed: Sequence[Slot], source: FrameSource
 ) -> list[Slot]:
     """`count` slots of `stack` besides `fixed`."""
     if count <= 0:
         return []
-    if look.extractor is None or len(stack.slots) <= count + len(fixed):
-        return _covering(stack, count, fixed, look.taker)
+    if source.extractor is None or len(stack.slots) <= count + len(fixed):
+        return _covering(stack, count, fixed, source.taker)
     most = min(_MOST_LOOKED_AT, _PER_CHOICE * (count + len(fixed)))
     around = {slot.key: slot for slot in (*fixed, *slices.spread(stack.slots, most))}
-    taken = [(slot, look.taker.image(slot, WindowName.OWN)) for slot in around.values()]
+    taken = [(slot, source.taker.image(slot, WindowName.OWN)) for slot in around.values()]
     decoded = [(slot, image) for slot, image in taken if image is not None]
     if not decoded:
         return []
-    vectors = look.extractor.extract(KeyImages(case_id, tuple(image for _, image in decoded)))
+    vectors = source.extractor.extract(KeyImages(case_id, tuple(image for _, image in decoded)))
     kept = [number for number, (slot, _) in enumerate(decoded) if slot in fixed]
     places = [slot.place for slot, _ in decoded]
     picked = slices.representatives(places, vectors, count + len(kept), kept)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from radraft.core.errors import StudyRejected
 from radraft.studies._child import Worker, WorkerLost
 from radraft.studies._limits import FRAME_SECONDS, HEADER_SECONDS
-from radraft.studies.deid.pixels import Box, Found, blackened, find
+from radraft.studies.deid.pixels import Box, BurnedInText, blackened, find
 from radraft.studies.deid.pseudonyms import Pseudonyms
 from radraft.studies.deid.report import Count, Done, FileReport, Kind
 
@@ -83,7 +83,7 @@ def _pixels(file: BinaryIO, worker: Worker, path: Path, layout: dict[str, Any]) 
     head = struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OW" if wide else b"OB", 0, length)
     file.write(head)
     looked = _Looked()
-    before: tuple[bytes, Found] | None = None
+    before: tuple[bytes, BurnedInText] | None = None
     for number in range(layout["frames"]):
         answer, blob = _asked(
             worker, "deid_frame", FRAME_SECONDS, path, frame=number, display=layout["picture"]
@@ -110,7 +110,7 @@ def _count(answer: dict[str, Any], layout: dict[str, Any]) -> int:
     return count
 
 
-def _without(stored: Array, found: Found, shown: tuple[int, int], looked: _Looked) -> Array:
+def _without(stored: Array, found: BurnedInText, shown: tuple[int, int], looked: _Looked) -> Array:
     looked.lines += len(found.boxes)
     looked.markers += len(found.markers)
     looked.screenshot = looked.screenshot or found.screenshot

@@ -32,7 +32,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Found:
+class BurnedInText:
     """What text a frame holds."""
 
     boxes: tuple[Box, ...]
@@ -73,15 +73,15 @@ def clean(pixels: Gray, values: Values) -> Cleaned:
     )
 
 
-def find(pixels: Gray) -> Found:
+def find(pixels: Gray) -> BurnedInText:
     """Text of an 8-bit frame (rows, columns), by what must become of it."""
     regions = structure.regions(pixels)
     if not regions:
-        return Found((), (), False)
+        return BurnedInText((), (), False)
     found = lines(pixels, mosaic.pages(pixels, regions))
     boxes = tuple(_box(line) for line in found if not line.marker)
     markers = tuple(_box(line) for line in found if line.marker)
-    return Found(boxes, markers, len(boxes) >= SCREEN_LINES)
+    return BurnedInText(boxes, markers, len(boxes) >= SCREEN_LINES)
 
 
 def blackened(array: npt.NDArray, boxes: tuple[Box, ...], black: object) -> npt.NDArray:  # type: ignore[type-arg]

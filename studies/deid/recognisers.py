@@ -65,7 +65,7 @@ class Recogniser:
 
 
 @dataclass(frozen=True)
-class Found:
+class IdentitySpan:
     """A stretch of a text, characters `start` to `end`, that identifies."""
 
     start: int

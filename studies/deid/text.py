@@ -14,7 +14,7 @@ from radraft.studies.deid import (
     recognisers_places,
     recognisers_site,
 )
-from radraft.studies.deid.recognisers import Found, Recogniser
+from radraft.studies.deid.recognisers import IdentitySpan, Recogniser
 
 REMOVED = "***"
 _MAY_BE_OLD = re.compile(r"9\d|1[0-4]\d|九十|百")
@@ -34,7 +34,7 @@ def recognisers() -> tuple[Recogniser, ...]:
     return (*OURS, *recognisers_site.of_site())
 
 
-def find(text: str, among: Iterable[Recogniser] | None = None) -> tuple[Found, ...]:
+def find(text: str, among: Iterable[Recogniser] | None = None) -> tuple[IdentitySpan, ...]:
     """What identifies in one line of text, in order; parts that overlap are one, of the kind with
     the highest score, then the longest. `among` is `recognisers()` where not given. What was taken
     out before (`***`) is never part of it."""
@@ -45,7 +45,7 @@ def find(text: str, among: Iterable[Recogniser] | None = None) -> tuple[Found, .
             holds[recogniser.needs] = _sign(recogniser.needs).search(text) is not None
         if holds[recogniser.needs]:
             found += [
-                Found(*span, str(recogniser.kind), recogniser.name, recogniser.score)
+                IdentitySpan(*span, str(recogniser.kind), recogniser.name, recogniser.score)
                 for span in recogniser.find(text)
             ]
     return joined(part for match in found for part in around_stars(match, text))
@@ -56,7 +56,7 @@ def _sign(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def take_out(text: str, found: Iterable[Found]) -> str:
+def take_out(text: str, found: Iterable[IdentitySpan]) -> str:
     """`text` with `***` for each of them, which come in order and do not overlap."""
     parts, position = [], 0
     for match in found:
@@ -81,7 +81,7 @@ def pool_ages(text: str) -> str:
     return recognisers_dates.OLD.sub(pooled, text)
 
 
-def around_stars(match: Found, text: str) -> tuple[Found, ...]:
+def around_stars(match: IdentitySpan, text: str) -> tuple[IdentitySpan, ...]:
     """Return the parts of a stretch between what was taken out."""
     if REMOVED not in text[match.start : match.end]:
         return (match,)
@@ -90,21 +90,21 @@ def around_stars(match: Found, text: str) -> tuple[Found, ...]:
         edges += [stars.start(), stars.end()]
     pairs = zip(edges[::2], [*edges[1::2], match.end], strict=True)
     return tuple(
-        Found(start, end, match.kind, match.recogniser, match.score)
+        IdentitySpan(start, end, match.kind, match.recogniser, match.score)
         for start, end in pairs
         if text[start:end].strip(" *")
     )
 
 
-def joined(found: Iterable[Found]) -> tuple[Found, ...]:
+def joined(found: Iterable[IdentitySpan]) -> tuple[IdentitySpan, ...]:
     """In order, with what overlaps as one of the kind with the highest score, then the longest."""
-    parts: list[Found] = []
+    parts: list[IdentitySpan] = []
     for match in sorted(found, key=lambda found: (found.start, -found.end)):
         if parts and match.start < parts[-1].end:
             last = parts[-1]
             best = max(last, match, key=lambda found: (found.score, found.end - found.start))
             end = max(last.end, match.end)
-            parts[-1] = Found(last.start, end, best.kind, best.recogniser, best.score)
+            parts[-1] = IdentitySpan(last.start, end, best.kind, best.recogniser, best.score)
         else:
             parts.append(match)
     return tuple(parts)

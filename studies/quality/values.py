@@ -105,7 +105,7 @@ class StudyQuality:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedStudy:
     """One study for its site's figures: no patient, no case. `operator` is a member of staff."""
 
     site: str

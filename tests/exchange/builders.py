@@ -15,7 +15,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.association import Association
 
-from radraft.exchange.dimse import Door, Listener
+from radraft.exchange.dimse import Listener, ListenerSettings
 from radraft.llm.profiles import load_profile
 from radraft.pipeline import ingest as arrival
 from radraft.pipeline.completion import Completion
@@ -61,8 +61,8 @@ def film_file(folder: Path, number: int = 1, study: int = 1, **changed: Any) -> 
 @contextmanager
 def listening(inbox: Inbox, **changed: Any) -> Iterator[Listener]:
     """A listener on any free port of the loopback."""
-    door: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "aet": OURS, "site": "site-a"}
-    listener = Listener(Door(**door | changed), inbox)
+    settings: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "aet": OURS, "site": "site-a"}
+    listener = Listener(ListenerSettings(**settings | changed), inbox)
     try:
         yield listener
     finally:

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from radraft.core.settings import Settings
-from radraft.exchange.dimse import Door, Listener
+from radraft.exchange.dimse import Listener, ListenerSettings
 from radraft.pipeline.inbox import Inbox
 from radraft.store.database import open_store
 
@@ -26,7 +26,7 @@ def main(data_dir: str, port: int, descriptors: int = 0) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors + 200, hard))
         for _ in range(descriptors):
             os.open(os.devnull, os.O_RDONLY)
-    listener = Listener(Door("127.0.0.1", port, "RADRAFT", "site-a"), inbox)
+    listener = Listener(ListenerSettings("127.0.0.1", port, "RADRAFT", "site-a"), inbox)
     sys.stdout.write(f"listening {listener.port}\n")
     sys.stdout.flush()
     threading.Event().wait()

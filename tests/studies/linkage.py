@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from radraft.studies.priors import Outcome, keys, match
+from radraft.studies.priors import LinkDecision, keys, match
 from tests.studies.registry import Record
 
 
@@ -17,7 +17,7 @@ class Pair:
     same: bool
     """Whether they are of one patient."""
     confidence: float
-    outcome: Outcome
+    outcome: LinkDecision
     reasons: tuple[str, ...]
 
 
@@ -29,25 +29,25 @@ class Linkage:
     shared: int
     """Patients that both hospitals know."""
 
-    def count(self, outcome: Outcome, *, same: bool) -> int:
+    def count(self, outcome: LinkDecision, *, same: bool) -> int:
         """Pairs of that outcome that are, or are not, of one patient."""
         return sum(one.outcome is outcome and one.same is same for one in self.pairs)
 
     @property
     def precision(self) -> float:
         """Of links that nobody confirms, the share that is right."""
-        right, wrong = (self.count(Outcome.LINK, same=same) for same in (True, False))
+        right, wrong = (self.count(LinkDecision.LINK, same=same) for same in (True, False))
         return right / max(1, right + wrong)
 
     @property
     def recall(self) -> float:
         """Of the patients both know, the share linked without asking."""
-        return self.count(Outcome.LINK, same=True) / self.shared
+        return self.count(LinkDecision.LINK, same=True) / self.shared
 
     @property
     def reach(self) -> float:
         """The same, with those that a person is asked about."""
-        return self.recall + self.count(Outcome.ASK, same=True) / self.shared
+        return self.recall + self.count(LinkDecision.ASK, same=True) / self.shared
 
     @property
     def blocked(self) -> float:
@@ -57,7 +57,7 @@ class Linkage:
     def missed(self) -> Counter[tuple[str, ...]]:
         """Why the pairs of one patient that were not linked by themselves were not."""
         return Counter(
-            one.reasons for one in self.pairs if one.same and one.outcome is not Outcome.LINK
+            one.reasons for one in self.pairs if one.same and one.outcome is not LinkDecision.LINK
         )
 
 
@@ -74,7 +74,7 @@ def linkage(here: Sequence[Record], there: Sequence[Record]) -> Linkage:
             found = match(mine.person, other.person)
             reasons = tuple(reason.value for reason in found.reasons)
             same = mine.key == other.key
-            if same or found.outcome is not Outcome.APART:
+            if same or found.outcome is not LinkDecision.APART:
                 pairs.append(Pair(same, found.confidence, found.outcome, reasons))
     shared = len({one.key for one in here} & {one.key for one in there})
     return Linkage(tuple(pairs), shared)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from radraft.studies._files import Found
+from radraft.studies._files import FoundFile
 from radraft.studies._group import GroupedFiles, group
 from radraft.studies.read import read
 from radraft.studies.values import Patient
@@ -50,7 +50,9 @@ SAME: list[tuple[dict[str, str], ...]] = [
 """Identities of files that may be one patient's."""
 
 
-def header(number: int, said: dict[str, str], study: str = "1.2.3") -> tuple[Found, dict[str, Any]]:
+def header(
+    number: int, said: dict[str, str], study: str = "1.2.3"
+) -> tuple[FoundFile, dict[str, Any]]:
     """What a worker reads from file `number`, which names `said`."""
     texts = ("name", "birth_date", "sex", "age", "accession", "modality", "body_part", "date")
     more = ("description", "time", "history", "view_position", "transfer_syntax", "patient_id")
@@ -70,7 +72,7 @@ def header(number: int, said: dict[str, str], study: str = "1.2.3") -> tuple[Fou
         "other_names": [],
     }
     path = Path(f"{number}.dcm")
-    return Found(path, path.name), known | said
+    return FoundFile(path, path.name), known | said
 
 
 def grouped(identities: tuple[dict[str, str], ...]) -> GroupedFiles:

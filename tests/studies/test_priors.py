@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from radraft.studies import priors
-from radraft.studies.priors import Match, Outcome, Person, Reason, keys, match
+from radraft.studies.priors import LinkDecision, Match, Person, Reason, keys, match
 from tests.studies.linkage import linkage
 from tests.studies.registry import people, records
 
@@ -57,7 +57,7 @@ def compared(a: Person, b: Person) -> Match:
 )
 def test_one_name_in_many_forms(name: str) -> None:
     found = compared(WANG, other(name))
-    assert found.outcome is Outcome.LINK, found
+    assert found.outcome is LinkDecision.LINK, found
     assert set(keys(WANG)) & {key for key in keys(other(name)) if key.startswith("p:")}
 
 
@@ -81,22 +81,22 @@ def test_one_name_in_many_forms(name: str) -> None:
 )
 def test_surnames_with_several_readings_and_scripts(written: str, spoken: str) -> None:
     found = compared(other(written), replace(WANG, name=spoken))
-    assert found.outcome is Outcome.LINK, found
+    assert found.outcome is LinkDecision.LINK, found
 
 
 def test_the_same_number_at_the_same_site_is_certain() -> None:
     found = compared(WANG, replace(WANG, name="Wang^Xiaoming", birth_date=None, sex=""))
-    assert (found.confidence, found.outcome) == (1.0, Outcome.LINK)
+    assert (found.confidence, found.outcome) == (1.0, LinkDecision.LINK)
     assert found.reasons[0] is Reason.NUMBER_SAME_SITE
     padded = compared(replace(WANG, number="00123"), replace(WANG, number=" １２３ "))
-    assert padded.outcome is Outcome.LINK
+    assert padded.outcome is LinkDecision.LINK
 
 
 def test_a_number_given_out_again_is_asked_about() -> None:
     found = compared(WANG, replace(WANG, name="李建国", birth_date=date(1991, 1, 2)))
-    assert found.outcome is Outcome.ASK
+    assert found.outcome is LinkDecision.ASK
     renamed = compared(WANG, replace(WANG, name="Hsiao-ming^Wong"))
-    assert (renamed.outcome, renamed.confidence < 1) == (Outcome.LINK, True)
+    assert (renamed.outcome, renamed.confidence < 1) == (LinkDecision.LINK, True)
 
 
 @pytest.mark.parametrize("number", ["", "0", "000000", "99999", "UNKNOWN", "n/a", "无", "123456"])
@@ -104,7 +104,7 @@ def test_a_number_that_names_nobody_links_nobody(number: str) -> None:
     found = compared(
         replace(WANG, number=number, name="李建国"), replace(WANG, number=number, name="张丽")
     )
-    assert found.outcome is Outcome.APART
+    assert found.outcome is LinkDecision.APART
     assert not priors.usable_number(number)
     assert not any(key.startswith("n:") for key in keys(replace(WANG, number=number)))
 
@@ -115,27 +115,27 @@ def test_the_same_number_elsewhere_counts_only_beside_a_name_or_a_birth_date() -
     stranger = replace(far, name="李建国", birth_date=date(1991, 1, 2))
     found = compared(WANG, stranger)
     assert Reason.NUMBER_SAME not in found.reasons
-    assert found.outcome is Outcome.APART
+    assert found.outcome is LinkDecision.APART
     # Another mistake in the birth date, and the number speaks for it.
     swapped = {"birth_date": date(1970, 5, 3)}
-    assert compared(WANG, other(**swapped)).outcome is Outcome.ASK
-    assert compared(WANG, other(number="N-0001", **swapped)).outcome is Outcome.LINK
+    assert compared(WANG, other(**swapped)).outcome is LinkDecision.ASK
+    assert compared(WANG, other(number="N-0001", **swapped)).outcome is LinkDecision.LINK
 
 
 def test_another_birth_date_or_sex_is_never_linked() -> None:
-    assert compared(WANG, other(birth_date=date(1985, 11, 20))).outcome is Outcome.APART
+    assert compared(WANG, other(birth_date=date(1985, 11, 20))).outcome is LinkDecision.APART
     found = compared(WANG, other(sex="F"))
     assert Reason.SEX_DIFFERS in found.reasons
-    assert found.outcome is Outcome.ASK
+    assert found.outcome is LinkDecision.ASK
 
 
 def test_a_common_name_without_a_birth_date_is_never_linked() -> None:
     for name in ("王伟", "张伟", "Wang Wei"):
         bare = replace(WANG, name=name, birth_date=None)
         found = compared(bare, replace(bare, site="south", number="S-1"))
-        assert found.outcome is Outcome.APART, found
+        assert found.outcome is LinkDecision.APART, found
     rare = replace(WANG, name="单于婉筠", birth_date=None)
-    assert compared(rare, replace(rare, site="south", number="S-1")).outcome is Outcome.ASK
+    assert compared(rare, replace(rare, site="south", number="S-1")).outcome is LinkDecision.ASK
 
 
 def test_what_is_missing_lowers_the_confidence() -> None:
@@ -144,8 +144,8 @@ def test_what_is_missing_lowers_the_confidence() -> None:
     without_birth = compared(WANG, other(birth_date=None)).confidence
     assert full > without_sex > without_birth
     assert without_birth < priors.LINK
-    assert compared(WANG, other("")).outcome is Outcome.APART
-    assert compared(WANG, other("Anonymous")).outcome is Outcome.APART
+    assert compared(WANG, other("")).outcome is LinkDecision.APART
+    assert compared(WANG, other("Anonymous")).outcome is LinkDecision.APART
 
 
 def test_a_rarer_name_says_more() -> None:
@@ -163,15 +163,15 @@ def test_a_rarer_name_says_more() -> None:
 @pytest.mark.parametrize(
     ("born", "reason", "outcome"),
     [
-        (date(1970, 5, 3), Reason.BIRTH_SWAPPED, Outcome.ASK),
-        (date(1971, 3, 5), Reason.BIRTH_YEAR_OFF, Outcome.ASK),
-        (date(1970, 3, 6), Reason.BIRTH_TYPO, Outcome.ASK),
-        (date(1970, 1, 1), Reason.BIRTH_YEAR, Outcome.ASK),
-        (date(1900, 1, 1), Reason.BIRTH_MISSING, Outcome.ASK),
-        (date(1958, 8, 27), Reason.BIRTH_DIFFERS, Outcome.APART),
+        (date(1970, 5, 3), Reason.BIRTH_SWAPPED, LinkDecision.ASK),
+        (date(1971, 3, 5), Reason.BIRTH_YEAR_OFF, LinkDecision.ASK),
+        (date(1970, 3, 6), Reason.BIRTH_TYPO, LinkDecision.ASK),
+        (date(1970, 1, 1), Reason.BIRTH_YEAR, LinkDecision.ASK),
+        (date(1900, 1, 1), Reason.BIRTH_MISSING, LinkDecision.ASK),
+        (date(1958, 8, 27), Reason.BIRTH_DIFFERS, LinkDecision.APART),
     ],
 )
-def test_mistakes_in_birth_dates(born: date, reason: Reason, outcome: Outcome) -> None:
+def test_mistakes_in_birth_dates(born: date, reason: Reason, outcome: LinkDecision) -> None:
     found = compared(WANG, other(birth_date=born))
     assert reason in found.reasons
     assert found.outcome is outcome, found
@@ -179,19 +179,21 @@ def test_mistakes_in_birth_dates(born: date, reason: Reason, outcome: Outcome) -
 
 def test_an_age_stands_in_for_a_birth_date() -> None:
     fits = compared(WANG, other(birth_date=None, born=(1969, 1970)))
-    assert (Reason.AGE_FITS in fits.reasons, fits.outcome) == (True, Outcome.ASK)
+    assert (Reason.AGE_FITS in fits.reasons, fits.outcome) == (True, LinkDecision.ASK)
     differs = compared(WANG, other(birth_date=None, born=(1990, 1991)))
-    assert (Reason.AGE_DIFFERS in differs.reasons, differs.outcome) == (True, Outcome.APART)
+    assert (Reason.AGE_DIFFERS in differs.reasons, differs.outcome) == (True, LinkDecision.APART)
 
 
 def test_twins_are_not_linked() -> None:
     sister = replace(WANG, name="张梦瑶", sex="F")
     found = compared(sister, replace(sister, site="south", number="S-1", name="张梦琪"))
     assert Reason.NAME_ONE_OFF in found.reasons
-    assert found.outcome is Outcome.ASK
-    assert compared(sister, replace(sister, name="张雨欣", number="2")).outcome is Outcome.APART
+    assert found.outcome is LinkDecision.ASK
+    assert (
+        compared(sister, replace(sister, name="张雨欣", number="2")).outcome is LinkDecision.APART
+    )
     mother, child = replace(WANG, name="王芳"), other("王芳之子", birth_date=date(2026, 1, 2))
-    assert compared(mother, child).outcome is Outcome.APART
+    assert compared(mother, child).outcome is LinkDecision.APART
 
 
 def test_a_resident_identity_number_is_checked() -> None:

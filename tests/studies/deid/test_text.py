@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 
 from radraft.studies._scrub import scrub
 from radraft.studies.deid import text as deid_text
-from radraft.studies.deid.recognisers import Found
+from radraft.studies.deid.recognisers import IdentitySpan
 from radraft.studies.deidentify import identifies
 from tests.studies.deid.text_clean import CLEAN
 from tests.studies.deid.text_corpus import KIND, NOBODY, corpus, units
@@ -97,8 +97,15 @@ def test_what_is_found_is_taken_out(one: str, other: str) -> None:
 
 
 def test_what_overlaps_is_one() -> None:
-    parts = [Found(0, 4, "A", "a", 0.5), Found(2, 6, "B", "b", 0.9), Found(6, 7, "C", "c", 0.9)]
-    assert deid_text.joined(parts) == (Found(0, 6, "B", "b", 0.9), Found(6, 7, "C", "c", 0.9))
+    parts = [
+        IdentitySpan(0, 4, "A", "a", 0.5),
+        IdentitySpan(2, 6, "B", "b", 0.9),
+        IdentitySpan(6, 7, "C", "c", 0.9),
+    ]
+    assert deid_text.joined(parts) == (
+        IdentitySpan(0, 6, "B", "b", 0.9),
+        IdentitySpan(6, 7, "C", "c", 0.9),
+    )
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from radraft.core.settings import Settings
 from radraft.pipeline.site_quality import facts, of_site, records, site_quality, tally
 from radraft.store import quality
 from radraft.store.database import Store, open_store
-from radraft.studies.quality.values import Judged, Verdict
+from radraft.studies.quality.values import JudgedStudy, Verdict
 from radraft.ui.pages.site_quality import page, table
 from radraft.ui.pages.site_quality.words import label
 from tests.builders import ACCESSION, NAME, PATIENT_ID
@@ -31,7 +31,7 @@ COUNTED = reason("quality_spacing_missing")
 SECRET = b"only for the tests, 32 bytes long"
 
 
-def known(verdict: Verdict = Verdict.GOOD, week: int = 0, **changes: object) -> Judged:
+def known(verdict: Verdict = Verdict.GOOD, week: int = 0, **changes: object) -> JudgedStudy:
     values: dict[str, object] = {
         "site": "north",
         "at": MONDAY + week * WEEK,
@@ -41,7 +41,7 @@ def known(verdict: Verdict = Verdict.GOOD, week: int = 0, **changes: object) -> 
         "device": "A",
         "operator": "Li",
     }
-    return Judged(**values | changes)  # type: ignore[arg-type]
+    return JudgedStudy(**values | changes)  # type: ignore[arg-type]
 
 
 def test_a_tally_counts_verdicts_and_reasons() -> None:

@@ -18,7 +18,7 @@ from radraft.pipeline.site_quality import (
     records,
 )
 from radraft.reports.values import Lang
-from radraft.studies.quality.values import Judged, Verdict
+from radraft.studies.quality.values import JudgedStudy, Verdict
 from radraft.ui.pages.frame import render
 from radraft.ui.pages.numbers import percent
 from radraft.ui.pages.site_quality.charts import TONE, charts
@@ -42,14 +42,14 @@ class QualityPage:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def read(self) -> Mapping[str, tuple[Judged, ...]]:
+    def read(self) -> Mapping[str, tuple[JudgedStudy, ...]]:
         """Return each site's judged studies."""
-        known: dict[str, list[Judged]] = defaultdict(list)
+        known: dict[str, list[JudgedStudy]] = defaultdict(list)
         for study in facts(self._store):
             known[study.site].append(study)
         return {site: tuple(known[site]) for site in sorted(known)}
 
-    def draw(self, known: tuple[Judged, ...] | None, lang: Lang) -> str:
+    def draw(self, known: tuple[JudgedStudy, ...] | None, lang: Lang) -> str:
         """Return one site's sections as HTML; a plain sentence for None."""
         return _page(of_site(known, known[0].site) if known else None, lang, alone=False)
 
