@@ -21,7 +21,7 @@ from radraft.core.settings import Settings
 from radraft.store.database import Store, open_store
 from radraft.ui.api.reports import add_api, status_of
 from radraft.ui.security import Guard
-from tests import children
+from tests import builders, children
 from tests.ui import seed
 from tests.ui.conftest import ORIGIN, make_service
 
@@ -160,3 +160,13 @@ def test_readers_are_answered_while_many_wait_to_write(tmp_path: Path) -> None:
         # Not signed: refused by its rules, once the lock was free.
         assert {answer.result() for answer in answers} == {422}
     store.close()
+
+
+def test_a_worklist_that_is_cut_says_so_and_how_long_it_is(
+    client: TestClient, store: Store
+) -> None:
+    with store.begin() as session:
+        for number in range(501):
+            builders.add_case(session, number)
+    listed = client.get("/api/worklist").json()
+    assert (len(listed["rows"]), listed["total"], listed["cut"]) == (500, 501, True)
