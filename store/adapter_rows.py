@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from radraft.core.errors import AdapterError
 from radraft.llm.adapter import Adapter, AdapterState
 from radraft.reports import codec
+from radraft.store import faults
 from radraft.store.tables import AdapterMoveRow, AdapterRow
 
 
@@ -58,16 +59,17 @@ def note(
 
 def adapter_of(row: AdapterRow) -> Adapter:
     """The row's adapter."""
-    return Adapter(
-        adapter_id=row.adapter_id,
-        site=row.site,
-        base=row.base,
-        files=codec.stored(dict[str, str], row.files),
-        rank=row.rank,
-        parent=row.parent,
-        data_sha=row.data_sha,
-        card=codec.stored(dict, row.card),
-        made_at=row.made_at,
-        state=AdapterState(row.state),
-        canary=row.canary,
-    )
+    with faults.decoding("adapters", row.adapter_id):
+        return Adapter(
+            adapter_id=row.adapter_id,
+            site=row.site,
+            base=row.base,
+            files=codec.stored(dict[str, str], row.files),
+            rank=row.rank,
+            parent=row.parent,
+            data_sha=row.data_sha,
+            card=codec.stored(dict, row.card),
+            made_at=row.made_at,
+            state=AdapterState(row.state),
+            canary=row.canary,
+        )

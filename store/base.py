@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from sqlalchemy import DateTime, Double, MetaData, Text, TypeDecorator
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
+
+from radraft.core.errors import StorageDamaged
+
+Value = TypeVar("Value")
 
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -17,7 +23,29 @@ NAMING = {
 }
 
 
-class UtcDateTime(TypeDecorator[datetime]):
+class _Checked(TypeDecorator[Value]):
+    """A value that says so where what is stored is none of its kind."""
+
+    __abstract__ = True
+
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[Any], Value | None] | None:
+        """As the type's own, but StorageDamaged `value_damaged` for its ValueError."""
+        read = super().result_processor(dialect, coltype)
+        if read is None:
+            return None
+
+        def checked(value: Any) -> Value | None:
+            try:
+                return read(value)
+            except (ValueError, TypeError):
+                raise StorageDamaged("value_damaged") from None
+
+        return checked
+
+
+class UtcDateTime(_Checked[datetime]):
     """An instant: aware datetimes in, UTC out. ValueError for a naive datetime."""
 
     impl = DateTime(timezone=True)
@@ -38,7 +66,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class Strings(TypeDecorator[tuple[str, ...]]):
+class Strings(_Checked[tuple[str, ...]]):
     """A tuple of strings as a JSON array."""
 
     impl = Text

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound
 from radraft.reports.values import ReportState
-from radraft.store import instances, patient_keys
+from radraft.store import faults, instances, patient_keys
 from radraft.store.key_images import add_key_images, key_images
 from radraft.store.sql import insert_new, storable
 from radraft.store.tables import CaseRow, PatientRow, ReportRow, StudyIdentityRow
@@ -79,20 +79,21 @@ def get_case(session: Session, case_id: str) -> Case:
     row = session.get(CaseRow, case_id)
     if row is None:
         raise NotFound("case_not_found", case_id=case_id)
-    return Case(
-        case_id=row.case_id,
-        patient_ref=row.patient_ref,
-        site=row.site,
-        modality=row.modality,
-        body_part=row.body_part,
-        view=View(row.view),
-        age_band=row.age_band,
-        sex=row.sex,
-        history=row.history,
-        state=CaseState(row.state),
-        received_at=row.received_at,
-        issues=row.issues,
-    )
+    with faults.decoding("cases", case_id):
+        return Case(
+            case_id=row.case_id,
+            patient_ref=row.patient_ref,
+            site=row.site,
+            modality=row.modality,
+            body_part=row.body_part,
+            view=View(row.view),
+            age_band=row.age_band,
+            sex=row.sex,
+            history=row.history,
+            state=CaseState(row.state),
+            received_at=row.received_at,
+            issues=row.issues,
+        )
 
 
 def lock(session: Session, case_id: str) -> None:
@@ -214,19 +215,20 @@ def add_identity(
 
 
 def _worklist_row(known: CaseRow, who: StudyIdentityRow, report: ReportRow | None) -> WorklistRow:
-    return WorklistRow(
-        case_id=known.case_id,
-        modality=known.modality,
-        body_part=known.body_part,
-        study_time=_time(who.study_time),
-        received_at=known.received_at,
-        state=CaseState(known.state),
-        report_state=None if report is None else ReportState(report.state),
-        patient_name=who.patient_name,
-        patient_sex=who.patient_sex,
-        age_years=who.age_years,
-        editor=None if report is None else report.editor,
-    )
+    with faults.decoding("cases", known.case_id):
+        return WorklistRow(
+            case_id=known.case_id,
+            modality=known.modality,
+            body_part=known.body_part,
+            study_time=_time(who.study_time),
+            received_at=known.received_at,
+            state=CaseState(known.state),
+            report_state=None if report is None else ReportState(report.state),
+            patient_name=who.patient_name,
+            patient_sex=who.patient_sex,
+            age_years=who.age_years,
+            editor=None if report is None else report.editor,
+        )
 
 
 def _time(text: str | None) -> datetime | None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from radraft.core import canonical
 from radraft.core.errors import ReportError
+from radraft.store import faults
 from radraft.store.tables import KeyImageChoiceRow
 from radraft.studies.values import WindowName
 
@@ -86,8 +87,9 @@ def add(session: Session, choice: Choice) -> None:
 
 
 def _choice(row: KeyImageChoiceRow) -> Choice:
-    images = tuple(
-        Chosen(one["instance_ref"], one["frame"], WindowName(one["window"]))
-        for one in json.loads(row.images)
-    )
+    with faults.decoding("key_image_choices", row.case_id):
+        images = tuple(
+            Chosen(one["instance_ref"], one["frame"], WindowName(one["window"]))
+            for one in json.loads(row.images)
+        )
     return Choice(row.case_id, row.revision, row.by, row.at, images)

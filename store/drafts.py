@@ -15,7 +15,7 @@ from radraft.reports import codec
 from radraft.reports.draft import Draft, StoredDraft
 from radraft.reports.lifecycle import Move, transition
 from radraft.reports.values import Coverage, ReportState
-from radraft.store import leases
+from radraft.store import faults, leases
 from radraft.store.cases import CaseState
 from radraft.store.leases import Owner
 from radraft.store.sql import chunks
@@ -155,13 +155,14 @@ def _better(session: Session, draft: Draft, report: ReportRow) -> bool:
 
 
 def _stored(row: DraftRow) -> StoredDraft:
-    return StoredDraft(
-        draft=codec.draft_from_json(row.content),
-        request_json=row.request_json,
-        encoder_id=row.encoder_id,
-        image_ids=row.image_ids,
-        created_at=row.created_at,
-    )
+    with faults.decoding("drafts", row.case_id):
+        return StoredDraft(
+            draft=codec.draft_from_json(row.content),
+            request_json=row.request_json,
+            encoder_id=row.encoder_id,
+            image_ids=row.image_ids,
+            created_at=row.created_at,
+        )
 
 
 def _sha(text: str) -> str:

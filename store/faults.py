@@ -9,9 +9,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError, NoResultFound, SQLAlchemyError, TimeoutError as PoolTimeout
 
-from radraft.core.errors import StorageDamaged, StorageError, StorageUnavailable
+from radraft.core.errors import ReportError, StorageDamaged, StorageError, StorageUnavailable
 
 log = logging.getLogger("radraft.store")
 
@@ -63,6 +63,8 @@ _OF_DISK = {
     errno.EPERM: READ_ONLY,
     errno.EIO: FAILED,
 }
+# libpq gives a refused log-in as text alone; in another language it counts as unreachable.
+_REFUSED = re.compile(r"authentication failed|no password supplied|role .* does not exist|pg_hba")
 _OS_ERROR = re.compile(r"os error (\d+)")
 
 
@@ -80,6 +82,20 @@ def translated(*, writing: bool) -> Iterator[None]:
             raise
         log.warning("%s (%s)", found.code, technical(error))
         raise found from None
+
+
+@contextmanager
+def decoding(table: str, key: str | int) -> Iterator[None]:
+    """Raise StorageDamaged `row_damaged` where what is stored in a row is no value of its kind.
+
+    `key` names the row for who mends it: never by an identity.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, NoResultFound, ReportError) as error:
+        # The kind only: its text quotes what it choked on.
+        log.error("row %s of %s is damaged (%s)", key, table, type(error).__name__)
+        raise StorageDamaged("row_damaged", table=table, key=key) from None
 
 
 def storage_error(error: SQLAlchemyError, *, writing: bool = True) -> StorageError | None:
@@ -125,9 +141,7 @@ def _of_postgresql(error: DBAPIError) -> str | None:
     if state is None:
         # No answer that has a code: the connection could not be made, or broke. psycopg gives the
         # server's refusal to log somebody in without its code.
-        text = str(error.orig)
-        refused = "password authentication failed" in text or "no password supplied" in text
-        if refused:
+        if _REFUSED.search(str(error.orig)):
             return LOGIN
         return UNREACHABLE if error.connection_invalidated or _is_operational(error) else None
     for length in (5, 3, 2):

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from radraft.core import canonical
 from radraft.core.errors import NotFound
+from radraft.store import faults
 from radraft.store.sql import storable
 from radraft.store.tables import CaseRow, StudyIdentityRow, StudyInstanceRow
 from radraft.studies.kos import Reference
@@ -67,7 +68,8 @@ def of_case(session: Session, case_id: str) -> tuple[StoredInstance, ...]:
         .where(StudyInstanceRow.case_id == case_id)
         .order_by(StudyInstanceRow.number)
     )
-    return tuple(StoredInstance(_from_json(row.deid), row.original_key) for row in rows)
+    with faults.decoding("study_instances", case_id):
+        return tuple(StoredInstance(_from_json(row.deid), row.original_key) for row in rows)
 
 
 def original_keys(session: Session, case_id: str) -> tuple[str, ...]:

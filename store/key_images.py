@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from radraft.store import faults
 from radraft.store.tables import KeyImageRow
 from radraft.store.values import StoredImage
 from radraft.studies.values import KeyImages, WindowName
@@ -38,17 +39,18 @@ def key_images(session: Session, case_id: str) -> tuple[StoredImage, ...]:
     rows = session.scalars(
         select(KeyImageRow).where(KeyImageRow.case_id == case_id).order_by(KeyImageRow.position)
     )
-    return tuple(
-        StoredImage(
-            image_id=row.image_id,
-            instance_ref=row.instance_ref,
-            frame=row.frame,
-            rows=row.rows,
-            columns=row.columns,
-            window=(row.window_centre, row.window_width),
-            score=row.score,
-            position=row.position,
-            window_name=WindowName(row.window_name),
+    with faults.decoding("key_images", case_id):
+        return tuple(
+            StoredImage(
+                image_id=row.image_id,
+                instance_ref=row.instance_ref,
+                frame=row.frame,
+                rows=row.rows,
+                columns=row.columns,
+                window=(row.window_centre, row.window_width),
+                score=row.score,
+                position=row.position,
+                window_name=WindowName(row.window_name),
+            )
+            for row in rows
         )
-        for row in rows
-    )

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from radraft.core import canonical
 from radraft.core.errors import NotFound
+from radraft.store import faults
 from radraft.store.sql import storable
 from radraft.store.tables import AcquisitionRow, CaseQualityRow, CaseRow, QualityRefusalRow
 from radraft.studies.device_text import without_identity
@@ -58,18 +59,20 @@ def of_case(session: Session, case_id: str) -> StudyQuality:
     row = session.get(CaseQualityRow, case_id)
     if row is None:
         raise NotFound("quality_not_judged")
-    return StudyQuality(
-        verdict=Verdict(row.verdict),
-        reasons=_reasons(json.loads(row.reasons)),
-        images=tuple(map(_image, json.loads(row.images))),
-        heads=row.heads,
-    )
+    with faults.decoding("case_quality", case_id):
+        return StudyQuality(
+            verdict=Verdict(row.verdict),
+            reasons=_reasons(json.loads(row.reasons)),
+            images=tuple(map(_image, json.loads(row.images))),
+            heads=row.heads,
+        )
 
 
 def verdict(session: Session, case_id: str) -> Verdict | None:
     """The case's verdict alone; None where nobody judged it."""
     found = session.scalar(select(CaseQualityRow.verdict).where(CaseQualityRow.case_id == case_id))
-    return None if found is None else Verdict(found)
+    with faults.decoding("case_quality", case_id):
+        return None if found is None else Verdict(found)
 
 
 def refuse(

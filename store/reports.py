@@ -12,7 +12,7 @@ from radraft.reports import codec, editing
 from radraft.reports.editing import Revision, WorkingReport, checked_name
 from radraft.reports.lifecycle import Move, transition
 from radraft.reports.values import Report, ReportState
-from radraft.store import drafts
+from radraft.store import drafts, faults
 from radraft.store.tables import CaseRow, ReportRow, RevisionRow
 
 
@@ -98,16 +98,17 @@ def _row(session: Session, case_id: str, *, lock: bool) -> ReportRow:
 
 
 def _working(session: Session, row: ReportRow) -> WorkingReport:
-    revision = session.get_one(RevisionRow, (row.case_id, row.revision))
-    return WorkingReport(
-        case_id=row.case_id,
-        report=codec.stored_report(revision.content),
-        revision=row.revision,
-        state=ReportState(row.state),
-        editor=row.editor,
-        saved_at=row.saved_at,
-        base_version=row.base_version,
-    )
+    with faults.decoding("report_revisions", row.case_id):
+        revision = session.get_one(RevisionRow, (row.case_id, row.revision))
+        return WorkingReport(
+            case_id=row.case_id,
+            report=codec.stored_report(revision.content),
+            revision=row.revision,
+            state=ReportState(row.state),
+            editor=row.editor,
+            saved_at=row.saved_at,
+            base_version=row.base_version,
+        )
 
 
 def _revisions(session: Session, case_id: str, first: int) -> tuple[Revision, ...]:
@@ -116,4 +117,5 @@ def _revisions(session: Session, case_id: str, first: int) -> tuple[Revision, ..
         .where(RevisionRow.case_id == case_id, RevisionRow.revision >= first)
         .order_by(RevisionRow.revision)
     )
-    return tuple(Revision(codec.stored_report(row.content), row.editor) for row in rows)
+    with faults.decoding("report_revisions", case_id):
+        return tuple(Revision(codec.stored_report(row.content), row.editor) for row in rows)

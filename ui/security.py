@@ -6,7 +6,9 @@ the reader has open from using it (DNS rebinding, cross-site requests, framing).
 
 from __future__ import annotations
 
+import asyncio
 import json
+from contextlib import AbstractAsyncContextManager, nullcontext
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -20,6 +22,11 @@ MAX_UPLOAD = 2 * 1024**3
 MAX_BODY = 4 * 1024**2
 """Bytes of any other request: a report's JSON is far smaller."""
 
+WRITES_AT_ONCE = 20
+QUESTIONS_AT_ONCE = 8
+"""Requests of a kind that are worked on at once. Each holds one of the server's 40 threads while a
+database or a model has it wait; what is left answers those who only read."""
+UPLOAD = "/api/upload"
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 # Gradio compiles its templates from strings: without 'unsafe-eval' its page stays empty. Without
@@ -70,6 +77,8 @@ class Guard:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self._writing = asyncio.Semaphore(WRITES_AT_ONCE)
+        self._asking = asyncio.Semaphore(QUESTIONS_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -85,7 +94,13 @@ class Guard:
         except RequestRefused as error:
             await refuse(error, secured)
             return
-        await _limited(self.app, scope, receive, secured, limit)
+        async with self._gate(scope):
+            await _limited(self.app, scope, receive, secured, limit)
+
+    def _gate(self, scope: Scope) -> AbstractAsyncContextManager[None]:
+        if scope["method"] in SAFE_METHODS or scope["path"] == UPLOAD:
+            return nullcontext()
+        return self._asking if scope["path"].endswith("/questions") else self._writing
 
 
 def check(scope: Scope) -> int:
@@ -102,7 +117,7 @@ def check(scope: Scope) -> int:
             raise RequestRefused(404, "path_unknown")
     elif not (path.startswith(OWN_PATHS + GRADIO_PATHS) or path in OWN_PAGES | GRADIO_PAGES):
         raise RequestRefused(404, "path_unknown")
-    limit = MAX_UPLOAD if path == "/api/upload" else MAX_BODY
+    limit = MAX_UPLOAD if path == UPLOAD else MAX_BODY
     declared = headers.get("content-length", "0")
     if not declared.isascii() or not declared.isdigit() or int(declared) > limit:
         raise _too_large(limit)

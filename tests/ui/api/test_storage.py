@@ -1,0 +1,172 @@
+"""What a reader is told when the storage fails: a code and two sentences, never a bare error."""
+
+from __future__ import annotations
+
+import json
+import resource
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from radraft.core.errors import StorageUnavailable
+from radraft.core.settings import Settings
+from radraft.store.database import Store, open_store
+from radraft.ui.api.reports import add_api, status_of
+from radraft.ui.security import Guard
+from tests import builders, children
+from tests.ui import seed
+from tests.ui.conftest import ORIGIN, make_service
+
+
+def client_of(store: Store, folder: Path) -> TestClient:
+    app = FastAPI()
+    app.add_middleware(Guard)
+    add_api(app, make_service(store, folder))
+    return TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(Settings(data_dir=tmp_path / "data", database_wait_s=0.2))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def client(store: Store, tmp_path: Path) -> Iterator[TestClient]:
+    with client_of(store, tmp_path / "data") as made:
+        yield made
+
+
+def saving(client: TestClient, case_id: str, text: str = "改") -> Any:
+    report = client.get(f"/api/cases/{case_id}").json()["working"]["report"]
+    report["findings"][0]["zh"] = text
+    body = {"base_revision": 1, "editor": "李医生", "report": report}
+    return client.put(f"/api/cases/{case_id}/report", json=body)
+
+
+def told(answer: Any, status: int, code: str) -> None:
+    assert answer.status_code == status
+    error = answer.json()["error"]
+    assert error["code"] == code
+    assert error["message_zh"]
+    assert error["message_en"]
+
+
+def test_a_save_while_another_process_writes_is_refused_as_busy_and_works_later(
+    client: TestClient, store: Store
+) -> None:
+    case_id = seed.add(store)
+    with store.begin() as holder:
+        holder.connection()
+        told(saving(client, case_id), 503, "database_busy")
+        assert client.get("/api/worklist").status_code == 200
+    assert saving(client, case_id).status_code == 200
+
+
+def test_a_damaged_row_is_a_coded_answer_without_its_content(
+    client: TestClient, store: Store
+) -> None:
+    case_id = seed.add(store)
+    with store.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE drafts SET content = '秘密'"))
+    answer = client.get(f"/api/cases/{case_id}")
+    told(answer, 503, "row_damaged")
+    assert "秘密" not in answer.text
+
+
+def test_a_database_that_is_gone_is_a_coded_answer(client: TestClient, store: Store) -> None:
+    seed.add(store)
+    store.close()
+    with store.engine.connect() as connection:
+        path = Path(connection.engine.url.database or "")
+    store.close()
+    path.rename(path.with_suffix(".away"))
+    path.mkdir()
+    told(client.get("/api/worklist"), 503, "database_unreachable")
+
+
+def save_until_full(settings: Settings, pipe: Connection) -> None:
+    """Save ever more until the disk takes no more; tell the last answers."""
+    store = open_store(settings)
+    case_id = seed.add(store)
+    with client_of(store, settings.data_dir) as client:
+        size = (settings.data_dir / "radraft.db-wal").stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100_000, resource.RLIM_INFINITY))
+        answer = None
+        for number in range(1, 200):
+            view = client.get(f"/api/cases/{case_id}").json()["working"]
+            view["report"]["findings"][0]["zh"] = f"{number}" + "长" * 1500
+            body = {"base_revision": view["revision"], "editor": "李", "report": view["report"]}
+            answer = client.put(f"/api/cases/{case_id}/report", json=body)
+            if answer.status_code != 200:
+                break
+        assert answer is not None
+        reading = client.get(f"/api/cases/{case_id}")
+        pipe.send((answer.status_code, answer.text, reading.status_code))
+
+
+def test_a_full_disk_is_507_with_what_to_do_and_reading_goes_on(tmp_path: Path) -> None:
+    ours, theirs = children.context.Pipe(duplex=False)
+    settings = Settings(data_dir=tmp_path / "data")
+    child = children.context.Process(target=save_until_full, args=(settings, theirs))
+    child.start()
+    theirs.close()
+    status, text, reading = ours.recv()
+    child.join()
+    assert (status, reading) == (507, 200)
+    error = json.loads(text)["error"]
+    assert error["code"] == "disk_full"
+    assert "磁盘" in error["message_zh"]
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("disk_full", 507), ("database_busy", 503), ("objects_unreachable", 503)]
+)
+def test_the_status_says_whether_to_try_again(code: str, status: int) -> None:
+    assert status_of(StorageUnavailable(code)) == status
+
+
+def test_readers_are_answered_while_many_wait_to_write(tmp_path: Path) -> None:
+    """More savers than the server has threads, all waiting for one lock."""
+    store = open_store(Settings(data_dir=tmp_path / "data", database_wait_s=120))
+    ids = [seed.add(store, number) for number in range(1, 61)]
+    with (
+        client_of(store, tmp_path / "data") as client,
+        ThreadPoolExecutor(len(ids)) as pool,
+    ):
+        began = threading.Barrier(len(ids) + 1)
+
+        def save(case_id: str) -> int:
+            body = {"editor": "李医生"}
+            began.wait()
+            return client.post(f"/api/cases/{case_id}/amend", json=body).status_code
+
+        with store.begin() as holder:
+            holder.connection()
+            answers = [pool.submit(save, case_id) for case_id in ids]
+            began.wait()
+            for _ in range(20):
+                assert client.get("/api/worklist").status_code == 200
+            assert not any(answer.done() for answer in answers)
+        # Not signed: refused by its rules, once the lock was free.
+        assert {answer.result() for answer in answers} == {422}
+    store.close()
+
+
+def test_a_worklist_that_is_cut_says_so_and_how_long_it_is(
+    client: TestClient, store: Store
+) -> None:
+    with store.begin() as session:
+        for number in range(501):
+            builders.add_case(session, number)
+    listed = client.get("/api/worklist").json()
+    assert (len(listed["rows"]), listed["total"], listed["cut"]) == (500, 501, True)
