@@ -1,4 +1,4 @@
-"""The values of `finetune/registry`."""
+"""A LoRA adapter of a site: what it is, what drafts with it, and what the gate said of it."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ class Route:
 
 
 @dataclass(frozen=True)
-class Choice:
+class AdapterChoice:
     """What drafts one case."""
 
-    seen: Adapter | None
+    visible: Adapter | None
     """Drafts what the reader sees; None for the base model."""
-    unseen: Adapter | None
+    hidden: Adapter | None
     """Drafts beside it, out of sight."""
 
 

@@ -25,6 +25,10 @@ from radraft.reports.values import Coverage, Evidence, Origin, Report, Section, 
 
 log = logging.getLogger("radraft.llm")
 
+GATHER_S = 0.1
+"""Seconds between two readings of an answer; a sentence is seen that much later at most."""
+AT_ONCE_S = 0.001
+"""A piece that takes no longer than this was there already."""
 EVENT_BYTES = 2**20
 """Longest event: one holds some tokens of a report."""
 
@@ -193,12 +197,14 @@ async def _events(
 ) -> AsyncGenerator[str, None]:
     """Yield the text in the server-sent events, until the answer ended of itself.
 
-    Read in the pieces in which they come: at sixteen drafts at once, vLLM sends some hundred events
-    a second, and what each costs here is taken from vLLM's own processor.
+    vLLM sends an event a token, some hundred a second at sixteen drafts at once, and each waking
+    here takes a core from its own threads. So what comes is left to gather for `GATHER_S` whenever
+    it had to be waited for, but for the report's last section: nobody waits longer for its end.
     """
-    pieces = response.aiter_raw()
+    pieces, clock = response.aiter_raw(), asyncio.get_running_loop().time
     events, finish, ended = _EventLines(), None, False
     while not ended:
+        asked = clock()
         try:
             async with asyncio.timeout_at(deadline):
                 piece = await anext(pieces, None)
@@ -208,6 +214,7 @@ async def _events(
             raise DraftingError("llm_cut_off") from None
         if piece is None:
             break
+        waited = clock() - asked > AT_ONCE_S
         for data in events.feed(piece):
             if data == b"[DONE]":
                 ended = True
@@ -216,6 +223,8 @@ async def _events(
             finish = reason or finish
             if text:
                 yield text
+        if waited and not ended and not writing.reader.in_last_section:
+            await asyncio.sleep(min(GATHER_S, max(0.0, deadline - clock())))
     if not ended or finish != "stop":
         raise DraftingError("llm_cut_off")
 

@@ -114,8 +114,8 @@ def _unsaid(lang: Lang, unsaid: Sequence[str]) -> str:
 
 def _in(lang: Lang, sentence: Sentence) -> str:
     """Return the sentence in `lang`; in the other language where the reader left this one empty."""
-    one, other = (sentence.zh, sentence.en) if lang == "zh" else (sentence.en, sentence.zh)
-    return one.strip() or other.strip()
+    asked, second = (sentence.zh, sentence.en) if lang == "zh" else (sentence.en, sentence.zh)
+    return asked.strip() or second.strip()
 
 
 def _ordered(question: str, found: Relevant, model: _Model, lang: Lang) -> tuple[Sentence, ...]:

@@ -150,9 +150,9 @@ def _same_place(asked: frozenset[str], names: frozenset[str], vocabulary: Vocabu
     return True
 
 
-def _siblings(one: str, other: str, vocabulary: Vocabulary) -> bool:
-    parent = vocabulary.concepts[one].parent
-    return one != other and parent is not None and parent == vocabulary.concepts[other].parent
+def _siblings(first: str, second: str, vocabulary: Vocabulary) -> bool:
+    parent = vocabulary.concepts[first].parent
+    return first != second and parent is not None and parent == vocabulary.concepts[second].parent
 
 
 def _without_subject(

@@ -44,6 +44,11 @@ class ReportReader:
         self._pair_from = 0
         self._section: str | None = None
 
+    @property
+    def in_last_section(self) -> bool:
+        """Whether the impression is being written: the model ends soon."""
+        return self._section == Section.IMPRESSION
+
     def feed(self, piece: str) -> list[tuple[Section, Pair]]:
         """Return the pairs that `piece` completes, often none. Raises BadFormat."""
         self.text += piece

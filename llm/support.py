@@ -93,13 +93,13 @@ class Scorer:
         Two images that show the same thing both support a sentence about it: neither would, were
         each blanked in turn while the other still shows it. DraftingError as `scores`.
         """
-        blank, *others = await asyncio.gather(
+        blank, *alone = await asyncio.gather(
             self.scores(report, without),
             *(self.scores(report, request) for request in shown.values()),
         )
         nats: dict[tuple[str, str], float] = {}
-        for image_id, alone in zip(shown, others, strict=True):
-            for sentence, a, b in zip(report.sentences, alone, blank, strict=True):
+        for image_id, scores in zip(shown, alone, strict=True):
+            for sentence, a, b in zip(report.sentences, scores, blank, strict=True):
                 nats[sentence.id, image_id] = sum(
                     _minus(x, y).nats for x, y in zip(a, b, strict=True)
                 )

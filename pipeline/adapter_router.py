@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from radraft.core.errors import AdapterError, RadraftError
 from radraft.llm import adapter_loader
-from radraft.llm.adapter import Adapter, Choice
+from radraft.llm.adapter import Adapter, AdapterChoice
 from radraft.pipeline import draft as line
 from radraft.store import adapter_files, adapters, cases
 from radraft.vision_encoder.projector import Projector
@@ -51,7 +51,7 @@ class Router:
         self._verified: dict[str, Seen] = {}
         self._projectors: dict[str, Projector | None] = {}
 
-    def choice(self, case_id: str) -> Choice:
+    def choice(self, case_id: str) -> AdapterChoice:
         """What drafts the case now. NotFound `case_not_found`."""
         with self._store.read() as session:
             site = cases.get_case(session, case_id).site
@@ -111,7 +111,7 @@ async def write(
     """
     choice = await asyncio.to_thread(router.choice, case_id)
     for last in (False, True):
-        drafter = await router.drafter(choice.seen, base)
+        drafter = await router.drafter(choice.visible, base)
         result, request = await line.write(
             case_id, store=store, drafter=drafter, on_sentence=on_sentence
         )

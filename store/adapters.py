@@ -16,9 +16,9 @@ from radraft.core import canonical
 from radraft.core.errors import AdapterError
 from radraft.llm.adapter import (
     Adapter,
+    AdapterChoice,
     AdapterMove,
     AdapterState,
-    Choice,
     GateRecord,
     GateStage,
     Route,
@@ -105,14 +105,14 @@ def route(session: Session, site: str) -> Route:
     return Route(found.get(AdapterState.SERVING), found.get(AdapterState.SHADOW))
 
 
-def choose(route: Route, case_id: str) -> Choice:
+def choose(route: Route, case_id: str) -> AdapterChoice:
     """What drafts the case: the same for the same case while nothing moves. A canary's cases have
     the serving adapter draft beside it."""
     digest = hashlib.sha256(f"canary:{case_id}".encode()).digest()
     place = int.from_bytes(digest[:8], "big") % SHARES
     if route.shadow is not None and place < route.shadow.canary * SHARES:
-        return Choice(seen=route.shadow, unseen=route.serving)
-    return Choice(seen=route.serving, unseen=route.shadow)
+        return AdapterChoice(visible=route.shadow, hidden=route.serving)
+    return AdapterChoice(visible=route.serving, hidden=route.shadow)
 
 
 def record(session: Session, decision: GateRecord) -> None:

@@ -283,3 +283,18 @@ def test_events_are_read_whole_wherever_the_connection_cuts_them() -> None:
 )
 def test_an_event_that_is_none_ends_the_draft_with_its_code(odd: bytes) -> None:
     assert only_draft(collect(streaming([odd]))).error_code == "llm_bad_format"
+
+
+def test_an_answer_that_is_waited_for_is_read_whole() -> None:
+    whole = b"".join(answer(report_text(REPORT)))
+    expected = only_draft(collect(streaming([whole]))).report
+
+    def bursts(request: httpx.Request) -> httpx.Response:
+        pieces: list[Any] = []
+        for number, start in enumerate(range(0, len(whole), 400)):
+            come = asyncio.Event()
+            asyncio.get_running_loop().call_later(0.005 * number, come.set)
+            pieces += [come, whole[start : start + 400]]
+        return httpx.Response(200, stream=Pieces(pieces))
+
+    assert only_draft(collect(bursts)).report == expected

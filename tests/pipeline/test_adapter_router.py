@@ -118,7 +118,7 @@ def test_a_canary_drafts_its_share(site: Site, server: AdapterServer) -> None:
         adapters.set_canary(session, canary, 0.5)
     router = Router(site.store, site.settings.adapters_dir)
     ids = [waiting_case(site.store, number) for number in range(1, 25)]
-    wanted = [router.choice(case_id).seen for case_id in ids]
+    wanted = [router.choice(case_id).visible for case_id in ids]
     drafted = draft(site, server, *ids)
     assert [author(made) for made in drafted] == [one.adapter_id for one in wanted if one]
     assert {made.adapter_id for made in drafted} == {serving, canary}

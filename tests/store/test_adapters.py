@@ -57,7 +57,7 @@ def test_without_an_adapter_the_base_serves(store: Store) -> None:
     with store.begin() as session:
         assert adapters.route(session, SITE) == Route(None, None)
         choice = adapters.choose(adapters.route(session, SITE), "c-1")
-        assert (choice.seen, choice.unseen) == (None, None)
+        assert (choice.visible, choice.hidden) == (None, None)
         with pytest.raises(AdapterError) as error:
             adapters.before(session, SITE)
         assert code_of(error) == "adapter_nothing_to_roll_back"
@@ -197,9 +197,9 @@ def test_a_canary_drafts_its_share_in_sight_and_always_the_same_cases(store: Sto
             route = adapters.route(session, SITE)
             choices = {case_id: adapters.choose(route, case_id) for case_id in ids}
             for choice in choices.values():
-                pair = {one.adapter_id for one in (choice.seen, choice.unseen) if one}
+                pair = {one.adapter_id for one in (choice.visible, choice.hidden) if one}
                 assert pair == {old, new}
-            return {one for one, choice in choices.items() if choice.seen == route.shadow}
+            return {one for one, choice in choices.items() if choice.visible == route.shadow}
 
         none, tenth, half, whole = (chosen(share) for share in (0, 0.1, 0.5, 1))
     assert none == set() and whole == set(ids)
