@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from radraft.reports.findings._chinese_matcher import Matcher
+from radraft.reports.findings.terms import chinese_terms
 
 # Word lists of the rules that become tokens of the same kind.
 _PLAIN = (
@@ -32,18 +33,12 @@ def rules() -> Any:
 
 
 @cache
-def terms() -> Any:
-    """Names of the findings and how they are put together."""
-    return _yaml("radraft.reports.findings", "terms_zh.yaml")
-
-
-@cache
 def matcher() -> Matcher:
     """All words of the rules and terms; values are (kind, what)."""
     found = Matcher()
-    for code, patterns in terms()["names"].items():
+    for code, patterns in chinese_terms()["names"].items():
         _add(found, patterns, ("name", code))
-    for head, patterns in terms()["heads"].items():
+    for head, patterns in chinese_terms()["heads"].items():
         _add(found, patterns, ("head", head))
     for patterns, organ in _organs():
         _add(found, patterns, ("organ", organ))
@@ -75,7 +70,7 @@ def places() -> Matcher:
 @cache
 def composed(head: str, organ: str) -> str | None:
     """The finding of a head said of an organ."""
-    table = terms()["compose"][head]
+    table = chinese_terms()["compose"][head]
     found: str | None = table.get(organ) or table.get(rules()["same_as"].get(organ, ""))
     return found
 

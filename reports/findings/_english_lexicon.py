@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from radraft.reports.findings._trie import PhraseTrie
+from radraft.reports.findings.terms import english_terms
 from radraft.reports.findings.values import Change
 from radraft.reports.values import Laterality
 
@@ -168,7 +169,7 @@ _SPLIT = re.compile(r"\d+\.\d+|[a-z0-9']+|[,;:()/]")
 @cache
 def lexicon() -> Lexicon:
     """The lists of `terms_en.yaml` and `rules_en.yaml`."""
-    terms = _yaml("radraft.reports.findings", "terms_en.yaml")
+    terms = english_terms()
     rules = _yaml("radraft.reports.findings", "rules_en.yaml")
     return _Builder(rules).build(terms, rules)
 

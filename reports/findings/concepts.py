@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict
+
+from radraft.reports.findings._chinese_matcher import Matcher
+from radraft.reports.findings.terms import (
+    chinese_head,
+    chinese_heads,
+    chinese_patterns,
+    english_head,
+    english_heads,
+    english_words,
+)
+from radraft.reports.findings.vocabulary import vocabulary
 
 
 class Kind(StrEnum):
@@ -33,11 +44,15 @@ class _Words(_Strict):
 
 
 class Concept(_Words):
-    """One entry of `concepts.yaml`."""
+    """One entry of `concepts.yaml`: `zh` and `en` are words beside those of its codes and heads."""
 
     kind: Kind
     parent: str | None = None
     at: str | None = None
+    codes: tuple[str, ...] = ()
+    """Findings (`codes.yaml`) whose terms name it."""
+    heads: _Words = _Words()
+    """Heads of the terms that name it, whatever they are said of."""
     asked: _Words = _Words()
     stated: tuple[str, ...] = ()
 
@@ -76,13 +91,12 @@ class Vocabulary:
             for link in (concept.parent, concept.at):
                 if link is not None and link not in self.concepts:
                     raise ValueError(f"no concept {link}")
-        self._words = {
-            word.lower(): word_ids
-            for word, word_ids in _by_word(self.concepts, asked=False).items()
-        }
-        self._question_words = _by_word(self.concepts, asked=True)
-        self._pattern = _pattern(self._words)
-        self._question_pattern = _pattern(self._question_words)
+            unknown = {*concept.codes} - vocabulary().keys()
+            unknown |= {*concept.heads.zh} - chinese_heads() | {*concept.heads.en} - english_heads()
+            if unknown:
+                raise ValueError(f"no finding or head {sorted(unknown)}")
+        self._named = _ConceptFinder(self.concepts, asked=False)
+        self._asked = _ConceptFinder(self.concepts, asked=True)
         self._stated = {
             name: re.compile("|".join(concept.stated), re.IGNORECASE)
             for name, concept in self.concepts.items()
@@ -100,15 +114,14 @@ class Vocabulary:
 
     def question(self, text: str) -> Reading:
         """What a question names and asks for."""
-        names, rest = _take(self._question_pattern, self._question_words, text)
+        names, rest = self._asked.take(text)
         return Reading(names, self._content(rest))
 
     def sentence(self, zh: str, en: str) -> Reading:
         """What a report sentence names and states, in either language."""
         names: set[str] = set()
         for text in (zh, en):
-            found, _ = _take(self._pattern, self._words, text)
-            names |= found
+            names |= self._named.take(text)[0]
             names |= {name for name, pattern in self._stated.items() if pattern.search(text)}
         return Reading(frozenset(names), ())
 
@@ -126,8 +139,11 @@ class Vocabulary:
         return frozenset(found)
 
     def display(self, name: str, lang: str) -> str:
-        """A concept's name to show: its first word."""
+        """Return a concept's name to show: its first finding's, else its first word."""
         concept = self.concepts[name]
+        if concept.codes and concept.kind is not Kind.ANATOMY:
+            finding = vocabulary()[concept.codes[0]]
+            return finding.zh if lang == "zh" else finding.en[0].lower() + finding.en[1:]
         words = (
             (concept.zh or concept.asked.zh) if lang == "zh" else (concept.en or concept.asked.en)
         )
@@ -140,39 +156,61 @@ class Vocabulary:
         return tuple(words + [run for run in chinese if len(run) > 1])
 
 
-def _by_word(concepts: dict[str, Concept], *, asked: bool) -> dict[str, frozenset[str]]:
-    """Word -> the concepts it names. A word may name several (cardiomediastinal silhouette)."""
-    found: dict[str, set[str]] = {}
-    for name, concept in concepts.items():
-        words = concept.zh + concept.en
-        if asked:
-            words += concept.asked.zh + concept.asked.en
-        for word in words:
-            found.setdefault(word.lower(), set()).add(name)
-    return {word: frozenset(names) for word, names in found.items()}
+class _ConceptFinder:
+    """Finds the words of concepts in a text: Chinese by pattern, the rest by word."""
 
+    def __init__(self, concepts: Mapping[str, Concept], *, asked: bool) -> None:
+        """With `asked` the words that only questions have count too."""
+        self._chinese = Matcher()
+        self._names: dict[str, set[str]] = {}
+        for name, concept in concepts.items():
+            own = concept.zh + concept.en
+            if asked:
+                own += concept.asked.zh + concept.asked.en
+            for code in concept.codes:
+                own += english_words(code)
+            for head in concept.heads.en:
+                own += english_head(head)
+            for pattern in _chinese_patterns(concept):
+                self._chinese.add(pattern, ("concept", name))
+            for word in own:
+                if word.isascii():
+                    self._names.setdefault(word.lower(), set()).add(name)
+                else:
+                    self._chinese.add(word.lower(), ("concept", name))
+        # Longest first, so that a pericardial effusion is no pleural effusion.
+        ordered = sorted(self._names, key=len, reverse=True)
+        words = "|".join(re.escape(word).replace(r"\ ", r"[\s-]+") for word in ordered)
+        self._latin = re.compile(f"(?<![a-z])(?:{words})(?:e?s)?(?![a-z])")
 
-def _pattern(words: Iterable[str]) -> re.Pattern[str]:
-    """Longest first, so that a pericardial effusion is no pleural effusion."""
-    ordered = sorted(words, key=len, reverse=True)
-    chinese = [re.escape(word) for word in ordered if not word.isascii()]
-    latin = [re.escape(word).replace(r"\ ", r"[\s-]+") for word in ordered if word.isascii()]
-    return re.compile(f"{'|'.join(chinese)}|(?<![a-z])(?:{'|'.join(latin)})(?:e?s)?(?![a-z])")
+    def take(self, text: str) -> tuple[frozenset[str], str]:
+        """Return the concepts that `text` names, and it in lower case without their words."""
+        lower = text.lower()
+        names: set[str] = set()
+        kept, at = [], 0
+        for token in self._chinese.find(lower):
+            names.update(token.kinds["concept"])
+            kept.append(lower[at : token.start])
+            at = token.end
+        kept.append(lower[at:])
 
+        def named(match: re.Match[str]) -> str:
+            names.update(self._named(match.group()))
+            return " "
 
-def _take(
-    pattern: re.Pattern[str], words: dict[str, frozenset[str]], text: str
-) -> tuple[frozenset[str], str]:
-    """(concepts named in `text`, lower-case text with their words blanked out)."""
-    names: set[str] = set()
+        rest = self._latin.sub(named, " ".join(kept))
+        return frozenset(names), rest
 
-    def take(match: re.Match[str]) -> str:
-        found = " ".join(match.group().split())
+    def _named(self, words: str) -> Iterator[str]:
+        found = " ".join(words.split())
         # As it stands, with a space for a hyphen, or without the plural's ending.
         for form in (found, found.replace("-", " ")):
             for word in (form, form.removesuffix("s"), form.removesuffix("es")):
-                names.update(words.get(word, ()))
-        return " "
+                yield from self._names.get(word, ())
 
-    rest = pattern.sub(take, text.lower())
-    return frozenset(names), rest
+
+def _chinese_patterns(concept: Concept) -> Iterator[str]:
+    for code in concept.codes:
+        yield from chinese_patterns(code)
+    for head in concept.heads.zh:
+        yield from chinese_head(head)

@@ -7,7 +7,14 @@ import pytest
 
 from radraft.llm.relevance import relevant
 from radraft.llm.sentences import SentenceEncoder
-from radraft.reports.findings.concepts import Vocabulary
+from radraft.reports.findings._chinese_matcher import Matcher
+from radraft.reports.findings.concepts import Kind, Vocabulary
+from radraft.reports.findings.terms import (
+    chinese_head,
+    chinese_patterns,
+    english_head,
+    english_words,
+)
 from radraft.reports.values import Laterality, Origin, Report, Sentence
 from tests.llm.followup_set import cases
 from tests.llm.test_followup import ENCODER
@@ -70,6 +77,38 @@ def test_a_sentence_must_speak_of_every_part(question: str, zh: str, en: str, sa
     assert cited(question, (zh, en)) == (["0"] if said else [])
 
 
+def test_the_extractors_terms_name_a_findings_concept() -> None:
+    assert "pacemaker" in VOCABULARY.sentence("", "A cardioverter defibrillator is in place.").names
+    assert "pleural_effusion" in VOCABULARY.sentence("左侧胸腔少量积液", "").names
+    assert VOCABULARY.question("脂肪肝？").names == {"liver"}
+
+
+def test_no_word_of_a_finding_stands_twice() -> None:
+    twice = []
+    for name, concept in VOCABULARY.concepts.items():
+        english = {word for code in concept.codes for word in english_words(code)}
+        english |= {word for head in concept.heads.en for word in english_head(head)}
+        chinese = Matcher()
+        patterns = [pattern for code in concept.codes for pattern in chinese_patterns(code)]
+        patterns += [pattern for head in concept.heads.zh for pattern in chinese_head(head)]
+        for pattern in patterns:
+            chinese.add(pattern, ("concept", name))
+        twice += [word for word in concept.en if word.lower() in english]
+        twice += [
+            word for word in concept.zh
+            if [(token.start, token.end) for token in chinese.find(word)] == [(0, len(word))]
+        ]  # fmt: skip
+    assert twice == []
+
+
+def test_every_finding_and_device_of_a_question_is_one_of_the_vocabulary() -> None:
+    kinds = (Kind.FINDING, Kind.DEVICE)
+    named = [name for name, concept in VOCABULARY.concepts.items() if concept.kind in kinds]
+    without = [name for name in named if not VOCABULARY.concepts[name].codes]
+    # Said of the lungs as a whole; the extractor reads it as a statement of normality.
+    assert without == ["lung_clear"]
+
+
 def test_either_language_of_a_sentence_counts() -> None:
     assert cited("Is there a pneumothorax?", ("未见气胸。", "")) == ["0"]
     assert cited("有气胸吗？", ("", "No pneumothorax.")) == ["0"]
@@ -88,6 +127,8 @@ def test_the_sentences_own_side_counts() -> None:
     [
         "concepts: {a: {kind: nonsense}}\nfunction_words: {zh: x, en: x}",
         "concepts: {a: {kind: finding, parent: b}}\nfunction_words: {zh: x, en: x}",
+        "concepts: {a: {kind: finding, codes: [b]}}\nfunction_words: {zh: x, en: x}",
+        "concepts: {a: {kind: finding, heads: {zh: [b]}}}\nfunction_words: {zh: x, en: x}",
         "concepts: {a: {kind: finding, typo: 1}}\nfunction_words: {zh: x, en: x}",
     ],
 )
