@@ -151,6 +151,13 @@ def test_the_page_in_the_browser(
     width = trend_page.evaluate("document.documentElement.scrollWidth")
     assert width <= 1366
 
+    # On paper, where the header is left out, the page itself says what it may be used for.
+    expect(trend_page.locator(".page .research")).to_be_hidden()
+    trend_page.emulate_media(media="print")
+    expect(trend_page.locator(".page .research")).to_be_visible()
+    expect(trend_page.locator(".rd-header")).to_be_hidden()
+    trend_page.emulate_media(media="screen")
+
     trend_page.get_by_role("button", name="中文").click()
     expect(trend_page.locator("h1")).to_have_text("草稿越来越好吗？")
     expect(trend_page).to_have_title("趋势")
