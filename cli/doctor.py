@@ -54,6 +54,7 @@ def doctor(out: Output) -> None:
         "data_dir": str(settings.data_dir),
         "free_disk_gib": round(_free_bytes(settings) / 2**30, 1),
         "llm_answers": llm_answers(settings),
+        "signature_heads_unsent": heads_unsent(settings),
     }
     problems = [*map(_sentence, _missing(found, settings))]
     problems += map(_sentence, _parts(profile, settings))
@@ -124,6 +125,23 @@ def llm_answers(settings: Settings) -> bool:
     return Probe(Endpoint(f"http://127.0.0.1:{found.port}", found.key, "")).healthy()
 
 
+def heads_unsent(settings: Settings) -> int | None:
+    """Return how many heads of the chain of signatures were not sent; None where no log is set or
+    there is no store yet. SettingsError where it cannot be opened."""
+    from radraft.store.database import open_store
+    from radraft.store.signature_log import unsent
+
+    there = settings.database_url or (settings.data_dir / "radraft.db").exists()
+    if not settings.signature_log or not there:
+        return None
+    store = open_store(settings, accept_missing_triggers=True)
+    try:
+        with store.read() as session:
+            return unsent(session)
+    finally:
+        store.close()
+
+
 def _checkpoint(profile: Profile, settings: Settings) -> str | None:
     """Return where the profile's own weights come from; None where they are not there."""
     from radraft.llm import starter_model
@@ -147,6 +165,8 @@ def _missing(found: dict[str, Any], settings: Settings) -> Iterator[RadraftError
         yield DraftingError("llm_unreachable")
     if found["free_disk_gib"] < LEAST_DISK_GIB:
         yield SettingsError("disk_nearly_full")
+    if found["signature_heads_unsent"]:
+        yield SettingsError("signature_heads_unsent", count=found["signature_heads_unsent"])
 
 
 def _parts(profile: Profile, settings: Settings) -> Iterator[RadraftError]:

@@ -242,6 +242,25 @@ def doctor(json: Json = False) -> None:
         examination.doctor(out)
 
 
+@app.command()
+def verify(
+    log: Annotated[
+        list[Path] | None,
+        typer.Option("--log", help="A file with sent heads too, as taken from syslog; repeatable."),
+    ] = None,
+    reinstate: Annotated[
+        bool,
+        typer.Option("--reinstate", help="First make triggers anew that somebody took away."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Verify all signatures, their chain, the heads sent, and what keeps them from change."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import verify as verification
+
+        verification.verify(log or (), out, reinstate=reinstate)
+
+
 @pairs_app.command("export")
 def pairs_export(
     out_file: Annotated[

@@ -9,20 +9,26 @@ from radraft.cli.output import Output
 from radraft.cli.render import report_json, report_text
 from radraft.core.canonical import plain
 from radraft.pipeline.service import Service
+from radraft.reports.values import ReportState
 
 
 def show(case_id: str, out: Output) -> None:
     """Print the report as it stands, its state and its signed versions."""
     with opened() as context:
         view = Service(context.store, context.settings, context.profile).case_view(case_id)
-    report = report_json(view.working.report) if view.working is not None else None
-    state = view.working.state.value if view.working is not None else view.case.state.value
+    working = view.working
+    # Of a signed report that was changed since, nothing is printed that somebody might rely upon.
+    hidden = bool(view.broken) and working is not None and working.state is ReportState.SIGNED
+    report = report_json(working.report) if working is not None and not hidden else None
+    state = working.state.value if working is not None else view.case.state.value
+    warning = {"zh": view.warning[0], "en": view.warning[1]} if view.warning else None
     notice = {"zh": view.notice[0], "en": view.notice[1]} if view.notice else None
     versions = [
         {"version": v.version, "signed_at": v.signed_at, "content_sha": v.content_sha}
         for v in view.versions
     ]
     text = f"{case_id}  {view.case.modality}  {state}\n"
+    text += f"! {warning['zh']}\n  {warning['en']}\n" if warning else ""
     text += f"  {notice['zh']}\n  {notice['en']}\n" if notice else ""
     text += report_text(report, view.issues) if report else ""
     text += "".join(
@@ -34,12 +40,14 @@ def show(case_id: str, out: Output) -> None:
             "case_id": case_id,
             "modality": view.case.modality,
             "state": state,
-            "revision": view.working.revision if view.working is not None else None,
+            "revision": working.revision if working is not None else None,
             "covered": view.draft.coverage.value == "drafted" if view.draft else None,
             "notice": notice,
             "report": report,
             "issues": view.issues,
             "versions": versions,
+            "broken": view.broken,
+            "warning": warning,
         },
         text,
     )

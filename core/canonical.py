@@ -33,8 +33,14 @@ def plain(value: Any) -> Any:
 
 def dumps(value: Any) -> str:
     """Canonical JSON text of `value`."""
+    return dumps_plain(plain(value))
+
+
+def dumps_plain(value: Any) -> str:
+    """Canonical JSON text of what `json.loads` gave: the same text, without looking for other
+    kinds of values."""
     return json.dumps(
-        plain(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
     )
 
 

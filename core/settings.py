@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     """Longest wait for another's writing, or for a free connection, in seconds."""
     objects_url: str = ""
     """obstore URL for pixels and embeddings; empty means a folder in `data_dir`."""
+    signature_log: str = ""
+    """Where the heads of the chain of signatures are sent: `file:/path`, `syslog` or
+    `syslog:/path` of its socket; empty: nowhere. docs/signatures.md says why."""
     site: str = "local"
     """Short name of this hospital or branch; written into every training pair."""
     profile: str = "starter"
@@ -132,6 +135,15 @@ class Settings(BaseSettings):
         if host not in LOOPBACK:
             raise ValueError("only a loopback address: put a proxy with log-in in front")
         return host
+
+    @field_validator("signature_log")
+    @classmethod
+    def _signature_log(cls, where: str) -> str:
+        kind, colon, path = where.partition(":")
+        known = where in {"", "syslog"} or (kind in {"file", "syslog"} and bool(colon))
+        if not known or (path and not Path(path).is_absolute()) or (colon and not path):
+            raise ValueError("must be file:/path, syslog or syslog:/path")
+        return where
 
     @field_validator("llm_url", "pacs_url")
     @classmethod

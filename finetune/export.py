@@ -17,9 +17,10 @@ REPORT is the report in the very form the model drafts it. `images` are in the o
 parts; their pixels are `images/<first two characters>/<image_id>.png` in object storage.
 `metadata.split` marks what must not be trained on.
 
-Left out, and counted: versions that an amendment superseded, reports without a request (no model
-covers the study), and what `finetune.screen` finds in a pair: signed unread, or text that names its
-patient or signer or still identifies somebody.
+Left out, and counted: signatures that do not hold any more (`store.signatures`), versions that an
+amendment superseded, reports without a request (no model covers the study), and what
+`finetune.screen` finds in a pair: signed unread, or text that names its patient or signer or still
+identifies somebody.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from radraft.reports.edits import Edit
 from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import Coverage, Report, Sentence
 from radraft.store.pairs import pairs as stored_pairs
-from radraft.store.signatures import newest_versions
+from radraft.store.signatures import BrokenSignature, newest_versions
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class ExportCount:
     preferences: int
     held_out: int
     """Examples marked `held_out`, among `examples`."""
+    broken: int
+    """Pairs whose report was changed, or of whose case a version is gone, since it was signed."""
     superseded: int
     without_request: int
     unread: int
@@ -65,7 +68,9 @@ class ExportCount:
 
 def export(session: Session, out: Path) -> ExportCount:
     """Write every case's newest pair to `out` and to its `.preference.jsonl` neighbour."""
-    return export_pairs(session, stored_pairs(session), out)
+    broken: list[BrokenSignature] = []
+    count = export_pairs(session, stored_pairs(session, broken=broken), out)
+    return replace(count, broken=len(broken))
 
 
 def export_pairs(session: Session, pairs: Iterable[TrainingPair], out: Path) -> ExportCount:
@@ -88,6 +93,7 @@ def export_pairs(session: Session, pairs: Iterable[TrainingPair], out: Path) -> 
         examples=count["examples"],
         preferences=count["preferences"],
         held_out=count["held_out"],
+        broken=0,
         superseded=count["superseded"],
         without_request=count["without_request"],
         unread=count[Reason.UNREAD],

@@ -29,6 +29,8 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 class Reason(StrEnum):
     """Why a pair is left out."""
 
+    BROKEN = "signature_broken"
+    """Changed after it was signed, or a version of its case is gone."""
     SUPERSEDED = "superseded"
     """An amendment took its place."""
     NOT_COVERED = "not_covered"

@@ -16,7 +16,7 @@ from radraft.finetune.screen import Reason, poor, screen
 from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import Coverage
 from radraft.store.pairs import pairs
-from radraft.store.signatures import newest_versions
+from radraft.store.signatures import BrokenSignature, newest_versions
 
 if TYPE_CHECKING:
     from radraft.store.objects import Objects
@@ -50,7 +50,9 @@ def select(session: Session, objects: Objects, site: str) -> Selection:
     picture the older stays where the newer was signed unread.
     """
     last = newest_versions(session)
-    found = sorted(pairs(session, site), key=lambda one: (one.signed.signed_at, one.pair_id))
+    broken: list[BrokenSignature] = []
+    every = pairs(session, site, broken=broken)
+    found = sorted(every, key=lambda one: (one.signed.signed_at, one.pair_id))
     left_out: dict[str, Reason] = {}
     for pair in found:
         reason = _alone(session, pair, last[pair.case_id])
@@ -71,10 +73,13 @@ def select(session: Session, objects: Objects, site: str) -> Selection:
     return Selection(
         train=tuple(pair for pair in train if pair.pair_id not in left_out),
         frozen=tuple(pair for pair in frozen if pair.pair_id not in left_out),
-        left_out=tuple(
-            LeftOut(pair.case_id, left_out[pair.pair_id])
-            for pair in found
-            if pair.pair_id in left_out
+        left_out=(
+            *(LeftOut(signature.case_id, Reason.BROKEN) for signature in broken),
+            *(
+                LeftOut(pair.case_id, left_out[pair.pair_id])
+                for pair in found
+                if pair.pair_id in left_out
+            ),
         ),
     )
 

@@ -41,6 +41,11 @@ class CaseView:
     draft: Draft | None
     working: editing.WorkingReport | None
     versions: tuple[SignedReport, ...]
+    """Those that are what was signed."""
+    broken: tuple[signatures.BrokenSignature, ...]
+    """Versions that were changed or removed after they were signed: never shown, only named."""
+    warning: tuple[str, str] | None
+    """(zh, en): that a version is broken and must not be relied upon."""
     issues: tuple[check.Issue, ...]
     turns: tuple[questions.Turn, ...]
     partial: tuple[DraftedSentence, ...]
@@ -116,13 +121,16 @@ class Service:
             began = drafts.basis(session, case_id)
             basis = began.draft if began is not None else None
             told = began is not None and gave_priors(began.request_json)
+            signed = signatures.of_page(session, case_id, working)
             return CaseView(
                 case=case,
                 identity=cases.identity(session, case_id),
                 images=cases.key_images(session, case_id),
                 draft=stored.draft if stored is not None else None,
                 working=working,
-                versions=signatures.versions(session, case_id),
+                versions=signed.held,
+                broken=signed.broken,
+                warning=_warning(signed),
                 issues=(
                     *late_images.issues(case),
                     *(check.check(working.report, basis, prior_given=told) if working else ()),
@@ -191,8 +199,13 @@ class Service:
             return signed
 
     def amend(self, case_id: str, *, editor: str) -> editing.WorkingReport:
-        """Reopen a signed report as the working copy of its next version."""
+        """Reopen a signed report as the working copy of its next version.
+
+        ReportError `signature_broken` where it is not what was signed.
+        """
         with self.store.begin() as session:
+            working = reports.current(session, case_id)
+            signatures.of_page(session, case_id, working).intact()
             return reports.amend(session, case_id, editor=editor)
 
     def redraft(self, case_id: str) -> None:
@@ -242,7 +255,11 @@ class Service:
             )
 
     def signed(self, case_id: str) -> SignedReport:
-        """The newest signed version. FollowupError `followup_not_signed` where there is none."""
+        """Return the newest signed version.
+
+        FollowupError `followup_not_signed` where there is none; ReportError `signature_broken`
+        where one is not what was signed.
+        """
         with self.store.read() as session:
             cases.get_case(session, case_id)
             versions = signatures.versions(session, case_id)
@@ -271,3 +288,10 @@ class Service:
 
                 self._sentences = SentenceEncoder.load()
             return self._sentences
+
+
+def _warning(signed: signatures.SignedVersions) -> tuple[str, str] | None:
+    if not signed.broken:
+        return None
+    error = signed.broken[0].error()
+    return error.message_zh, error.message_en

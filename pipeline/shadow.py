@@ -20,7 +20,7 @@ from radraft.reports.draft import Draft
 from radraft.reports.edits import report_distance
 from radraft.reports.values import Coverage
 from radraft.store import adapters, cases, drafts, shadow
-from radraft.store.signatures import versions
+from radraft.store.signatures import read as read_signatures
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -140,13 +140,18 @@ async def draft(case_id: str, *, store: Store, router: Router, base: Drafter) ->
 def compare(session: Session, adapter: Adapter) -> tuple[Compared, Compared]:
     """The adapter out of sight, then in sight, on every signed case that has both drafts.
 
-    Held against the newest signed version; the draft in sight is the one the report began as.
+    Held against the newest signed version, where all of the case's hold; the draft in sight is the
+    one the report began as.
     """
     unseen: list[tuple[float, float]] = []
     seen: list[tuple[float, float]] = []
     newest = {(one.case_id, one.adapter_id): one for one in shadow.of_site(session, adapter.site)}
     for beside in newest.values():
-        signed = versions(session, beside.case_id)
+        found = read_signatures(session, beside.case_id)
+        if found.broken:
+            log.error(str(found.broken[0].error()))
+            continue
+        signed = found.held
         basis = drafts.basis(session, beside.case_id)
         if not signed or basis is None or basis.draft.coverage is not Coverage.DRAFTED:
             continue

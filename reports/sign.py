@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -69,10 +70,11 @@ def verify(content: str) -> bool:
     """
     try:
         fields = json.loads(content)
-        if canonical.dumps(fields) != content:
+        if canonical.dumps_plain(fields) != content:
             return False
         content_sha = fields.pop("content_sha")
-        return bool(canonical.sha256(fields) == content_sha)
+        hashed = canonical.dumps_plain(fields).encode("utf-8")
+        return bool(hashlib.sha256(hashed).hexdigest() == content_sha)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
 

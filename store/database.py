@@ -16,8 +16,17 @@ from sqlalchemy.orm import Session
 from radraft.core.errors import SettingsError, StorageError
 from radraft.core.locks import locked
 from radraft.core.settings import Settings
-from radraft.store import faults, migrations, patient_keys, site_secret, triggers
+from radraft.store import (
+    faults,
+    migrations,
+    patient_keys,
+    signature_chain,
+    signature_log as signature_logs,
+    site_secret,
+    triggers,
+)
 from radraft.store.objects import Objects
+from radraft.store.signature_log import HeadSender
 from radraft.store.tables import Base, SiteRow
 
 log = logging.getLogger("radraft.store.database")
@@ -62,7 +71,8 @@ def open_store(settings: Settings, *, accept_missing_triggers: bool = False) -> 
                 if not accept_missing_triggers:
                     _require_triggers(connection)
             site_secret.keep(folder)
-        store = Store(writing, reading, objects, secret)
+        store = Store(writing, reading, objects, secret, settings.signature_log)
+        store.send_heads()
     except StorageError as error:
         raise SettingsError(error.code, file=None, **error.details) from None
     except DBAPIError as error:
@@ -83,12 +93,24 @@ class Store:
     reads finds one.
     """
 
-    def __init__(self, engine: Engine, reading: Engine, objects: Objects, secret: bytes) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        reading: Engine,
+        objects: Objects,
+        secret: bytes,
+        signature_log: str = "",
+    ) -> None:
         self.engine = engine
         self._reading = reading
         self.objects = objects
         self.secret = secret
         """Key of the hashes that stand for identities; 32 bytes."""
+        self.signature_key = signature_chain.chain_key(secret)
+        """Key of the chain over all signatures."""
+        to = signature_logs.destination(signature_log)
+        self.head_sender = None if to is None else HeadSender(self, to)
+        """Sends the heads of the chain; None where no log is set."""
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
@@ -96,24 +118,38 @@ class Store:
 
         StorageError where the database cannot do it; then nothing was written.
         """
+        info = signature_chain.session_info(self.signature_key)
         with (
             faults.translated(writing=True),
-            Session(self.engine, expire_on_commit=False) as session,
+            Session(self.engine, expire_on_commit=False, info=info) as session,
             session.begin(),
         ):
             yield session
+        if self.head_sender is not None and signature_chain.grew(session):
+            self.head_sender.wake()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """One consistent snapshot; waits for no writer. Writing in it is refused. StorageError."""
+        info = signature_chain.session_info(self.signature_key)
         with (
             faults.translated(writing=False),
-            Session(self._reading, expire_on_commit=False) as session,
+            Session(self._reading, expire_on_commit=False, info=info) as session,
         ):
             yield session
 
+    def send_heads(self) -> None:
+        """Send what was left unsent, without waiting for it."""
+        if self.head_sender is not None:
+            with self.read() as session:
+                left = signature_logs.unsent(session)
+            if left:
+                self.head_sender.wake()
+
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back, after a last attempt to send heads that were not."""
+        if self.head_sender is not None:
+            self.head_sender.close()
         self.engine.dispose()
         self._reading.dispose()
 
@@ -140,6 +176,7 @@ def _prepare(connection: Connection, folder: Path, objects: Objects) -> bytes:
     if known is None:
         check = site_secret.fingerprint(secret)
         connection.execute(insert(SiteRow).values(id=1, secret_check=check))
+    signature_chain.begin(connection, signature_chain.chain_key(secret))
     return secret
 
 

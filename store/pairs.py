@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from typing import TypeVarTuple
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session
 
 from radraft.core import canonical
@@ -14,8 +16,12 @@ from radraft.reports.draft import Draft
 from radraft.reports.edits import EditStats
 from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import SignedReport
+from radraft.store import signatures
+from radraft.store.signatures import BrokenSignature
 from radraft.store.sql import chunks
-from radraft.store.tables import PairRow, SignedRow
+from radraft.store.tables import PairRow, SignatureLinkRow, SignedRow
+
+_Columns = TypeVarTuple("_Columns")
 
 
 @dataclass(frozen=True)
@@ -52,21 +58,44 @@ def save_pair(session: Session, pair: TrainingPair) -> None:
     session.flush()
 
 
-def pairs(session: Session, site: str | None = None) -> Iterator[TrainingPair]:
-    """All pairs, or all of one site, superseded versions included, by case and version."""
-    wanted = select(PairRow, SignedRow.content)
+def pairs(
+    session: Session, site: str | None = None, *, broken: list[BrokenSignature] | None = None
+) -> Iterator[TrainingPair]:
+    """Yield all pairs, or all of one site, superseded versions included, by case and version.
+
+    A pair whose signature does not hold, or of whose case a version is gone, goes to `broken`
+    instead; ReportError `signature_broken` where no list is given.
+    """
+    gone = signatures.gone(session)
+    wanted = select(PairRow, SignedRow, SignatureLinkRow)
     if site is not None:
         wanted = wanted.where(PairRow.site == site)
     rows = session.execute(
-        wanted.join(
-            SignedRow,
-            (SignedRow.case_id == PairRow.case_id) & (SignedRow.version == PairRow.version),
-        )
+        joined_to_signatures(wanted)
         .order_by(PairRow.case_id, PairRow.version)
         .execution_options(yield_per=100)
     )
-    for row, content in rows:
-        yield _pair(row, codec.signed_from_json(content))
+    # Closed too where a caller stops half way, or is stopped by what does not hold.
+    with closing(rows):
+        for row, stored, link in rows:
+            signed = signatures.checked(session, row.case_id, row.version, stored, link, gone=gone)
+            if not isinstance(signed, BrokenSignature):
+                yield _pair(row, signed)
+            elif broken is None:
+                raise signed.error()
+            else:
+                broken.append(signed)
+
+
+def joined_to_signatures(wanted: Select[*_Columns]) -> Select[*_Columns]:
+    """Return `wanted` of pairs with the rows that `signatures.checked` takes."""
+    return wanted.outerjoin(
+        SignedRow, (SignedRow.case_id == PairRow.case_id) & (SignedRow.version == PairRow.version)
+    ).outerjoin(
+        SignatureLinkRow,
+        (SignatureLinkRow.case_id == PairRow.case_id)
+        & (SignatureLinkRow.version == PairRow.version),
+    )
 
 
 def pair_keys(session: Session) -> Iterator[tuple[str, int]]:
@@ -77,32 +106,36 @@ def pair_keys(session: Session) -> Iterator[tuple[str, int]]:
 
 def signed_edits(
     session: Session, keys: Iterable[tuple[str, int]]
-) -> Iterator[tuple[tuple[str, int], SignedEdit]]:
-    """Yield the pairs of `keys` (case, version) without their requests, in no order."""
+) -> Iterator[tuple[tuple[str, int], SignedEdit | BrokenSignature]]:
+    """Yield the pairs of `keys` (case, version) without their requests, in no order; in place of
+    one whose signature does not hold, that."""
     for chunk in chunks(keys):
+        gone = signatures.gone(session, {case_id for case_id, _ in chunk})
         rows = session.execute(
-            select(
-                PairRow.case_id,
-                PairRow.version,
-                PairRow.site,
-                PairRow.draft,
-                PairRow.stats,
-                PairRow.seconds,
-                SignedRow.content,
-            )
-            .join(
-                SignedRow,
-                (SignedRow.case_id == PairRow.case_id) & (SignedRow.version == PairRow.version),
-            )
-            .where(tuple_(PairRow.case_id, PairRow.version).in_(chunk))
+            joined_to_signatures(
+                select(
+                    PairRow.case_id,
+                    PairRow.version,
+                    PairRow.site,
+                    PairRow.draft,
+                    PairRow.stats,
+                    PairRow.seconds,
+                    SignedRow,
+                    SignatureLinkRow,
+                ).select_from(PairRow)
+            ).where(tuple_(PairRow.case_id, PairRow.version).in_(chunk))
         )
-        for case_id, version, site, draft, stats, seconds, content in rows:
+        for case_id, version, site, draft, stats, seconds, stored, link in rows:
+            signed = signatures.checked(session, case_id, version, stored, link, gone=gone)
+            if isinstance(signed, BrokenSignature):
+                yield (case_id, version), signed
+                continue
             yield (
                 (case_id, version),
                 SignedEdit(
                     site=site,
                     draft=codec.draft_from_json(draft),
-                    signed=codec.signed_from_json(content),
+                    signed=signed,
                     stats=codec.stored(EditStats, stats),
                     seconds=seconds,
                 ),

@@ -5,24 +5,27 @@ Identity is read here; what goes out are case ids, days and scrubbed text.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound
 from radraft.prompts.values import NOT_LOOKED, Looked, Prior, Priors, Said
-from radraft.reports import codec
 from radraft.reports.editing import checked_name
 from radraft.reports.values import Sentence, SignedReport
-from radraft.store import _kin, cases, images
+from radraft.store import _kin, cases, images, signatures
 from radraft.store.objects import Objects
 from radraft.store.sql import insert_new
 from radraft.store.tables import PriorLinkRow, SignedRow
 from radraft.studies.priors import LinkDecision, Match, match, overlapping, scrubbed
 from radraft.studies.values import KeyImage, View
+
+log = logging.getLogger("radraft.store.priors")
 
 
 class LinkState(StrEnum):
@@ -98,7 +101,9 @@ def given(
     modality = cases.get_case(session, case_id).modality
     signed = [one for one in found.priors if one.version is not None]
     signed.sort(key=lambda one: (one.modality != modality, one.days_before))
-    priors = [_prior(session, case_id, one) for one in _newest_first(signed[:most])]
+    # Of what was changed after its signature nobody is told; a report that holds takes its place.
+    intact = (prior for one in signed if (prior := _prior(session, case_id, one)) is not None)
+    priors = sorted(islice(intact, most), key=lambda prior: (prior.days_before, prior.case_id))
     return Priors(found.state, _with_images(session, objects, priors, most_images))
 
 
@@ -189,15 +194,18 @@ def _version(session: Session, case_id: str) -> int | None:
     )
 
 
-def _prior(session: Session, case_id: str, one: Linked) -> Prior:
-    assert one.version is not None
-    row = session.get_one(SignedRow, (one.case_id, one.version))
-    signed = codec.signed_from_json(row.content)
+def _prior(session: Session, case_id: str, one: Linked) -> Prior | None:
+    """Return an earlier study's newest report; None where it does not hold, which is logged."""
+    found = signatures.read(session, one.case_id)
+    if found.broken:
+        log.error(str(found.broken[0].error()))
+        return None
+    signed = found.held[-1]
     confirmed = one.state is LinkState.CONFIRMED
     findings, impression = _sections(session, case_id, one.case_id, signed)
     return Prior(
         case_id=one.case_id,
-        version=one.version,
+        version=signed.version,
         days_before=one.days_before,
         modality=one.modality,
         body_part=one.body_part,

@@ -1,20 +1,26 @@
-"""Signed versions: written once, never changed."""
+"""Signed versions: written once, never changed, and verified whenever they are read."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from radraft.core.errors import ReportError
 from radraft.prompts.build import gave_priors
 from radraft.reports import codec
+from radraft.reports.editing import WorkingReport
 from radraft.reports.lifecycle import Move, transition
 from radraft.reports.sign import signed_version, utc
 from radraft.reports.values import ReportState, SignedReport
-from radraft.store import drafts
+from radraft.store import drafts, signature_chain
 from radraft.store.reports import locked, require_revision
-from radraft.store.tables import SignedRow
+from radraft.store.signature_chain import Fault, Link, fault_of, key_of, link_of
+from radraft.store.tables import ReportRow, SignatureLinkRow, SignedRow
 
 
 def sign(
@@ -28,8 +34,8 @@ def sign(
 ) -> SignedReport:
     """Sign the report as it stands at `base_revision`, in the caller's transaction.
 
-    As `reports.sign.signed_version`; also ReportError `report_is_signed` and RevisionConflict when
-    somebody saved in between.
+    As `reports.sign.signed_version`; also ReportError `report_is_signed`, `signature_broken` where
+    an earlier version does not hold, and RevisionConflict when somebody saved in between.
     """
     now = utc(now)
     row, current = locked(session, case_id)
@@ -47,24 +53,142 @@ def sign(
         reviewer=reviewer,
         now=now,
     )
-    session.add(
-        SignedRow(
-            case_id=case_id,
-            version=signed.version,
-            content=codec.signed_to_json(signed),
-            content_sha=signed.content_sha,
-            signed_at=signed.signed_at,
-        )
+    stored = SignedRow(
+        case_id=case_id,
+        version=signed.version,
+        content=codec.signed_to_json(signed),
+        content_sha=signed.content_sha,
+        signed_at=signed.signed_at,
     )
+    session.add(stored)
+    signature_chain.append(session, stored)
     row.state = state.value
     row.base_version = signed.version
     session.flush()
     return signed
 
 
+@dataclass(frozen=True)
+class BrokenSignature:
+    """A signed version that is not what was signed, or is gone."""
+
+    case_id: str
+    version: int
+    fault: Fault
+
+    def error(self) -> ReportError:
+        """Return what reading it raises: ReportError `signature_broken`."""
+        return ReportError("signature_broken", case_id=self.case_id, version=self.version)
+
+
+@dataclass(frozen=True)
+class SignedVersions:
+    """A case's signed versions, first to newest."""
+
+    held: tuple[SignedReport, ...]
+    """Those that are what was signed."""
+    broken: tuple[BrokenSignature, ...]
+
+    def intact(self) -> tuple[SignedReport, ...]:
+        """Return all of them. ReportError `signature_broken` where one does not hold."""
+        if self.broken:
+            raise self.broken[0].error()
+        return self.held
+
+
 def versions(session: Session, case_id: str) -> tuple[SignedReport, ...]:
-    """Return all signed versions, first to newest; empty while nothing is signed."""
-    return tuple(map(codec.signed_from_json, contents(session, case_id)))
+    """Return all signed versions, first to newest; empty while nothing is signed.
+
+    ReportError `signature_broken` where one is not what was signed.
+    """
+    return read(session, case_id).intact()
+
+
+def read(session: Session, case_id: str) -> SignedVersions:
+    """Return what holds of a case's signed versions, and which do not."""
+    rows = {
+        row.version: row
+        for row in session.scalars(select(SignedRow).where(SignedRow.case_id == case_id))
+    }
+    links = {
+        row.version: link_of(row)
+        for row in session.scalars(
+            select(SignatureLinkRow).where(SignatureLinkRow.case_id == case_id)
+        )
+    }
+    there = sorted({*rows, *links})
+    signed = session.scalar(select(ReportRow.base_version).where(ReportRow.case_id == case_id))
+    # In a database that was tampered with, numbers may be any: the first one missing is enough.
+    first_missing = next(number for number in count(1) if number not in there)
+    last = max((*there, signed or 0), default=0)
+    wanted = {number for number in (first_missing, last) if number <= last} - {0, *there}
+    held: list[SignedReport] = []
+    broken = [BrokenSignature(case_id, version, Fault.MISSING) for version in sorted(wanted)]
+    for version in there:
+        found = _checked(case_id, version, rows.get(version), links.get(version), key_of(session))
+        if isinstance(found, BrokenSignature):
+            broken.append(found)
+        else:
+            held.append(found)
+    return SignedVersions(tuple(held), tuple(broken))
+
+
+def of_page(session: Session, case_id: str, working: WorkingReport | None) -> SignedVersions:
+    """Return `read`, and the newest version as broken where the working report of a signed case is
+    another: that is what people see, and what an amendment begins with."""
+    found = read(session, case_id)
+    if working is None or working.state is not ReportState.SIGNED or found.broken:
+        return found
+    newest = found.held[-1] if found.held else None
+    if newest is not None and newest.report == working.report:
+        return found
+    version = newest.version if newest else 1
+    other = BrokenSignature(case_id, version, Fault.WORKING if newest else Fault.MISSING)
+    return SignedVersions(found.held[:-1], (other,))
+
+
+def gone(session: Session, case_ids: Collection[str] | None = None) -> dict[str, int]:
+    """Return the cases, all or of `case_ids`, of which the chain knows a version that is not there,
+    and that version."""
+    wanted = (
+        select(SignatureLinkRow.case_id, SignatureLinkRow.version)
+        .outerjoin(
+            SignedRow,
+            (SignedRow.case_id == SignatureLinkRow.case_id)
+            & (SignedRow.version == SignatureLinkRow.version),
+        )
+        .where(SignedRow.case_id.is_(None))
+    )
+    if case_ids is not None:
+        wanted = wanted.where(SignatureLinkRow.case_id.in_(case_ids))
+    return {row[0]: row[1] for row in session.execute(wanted)}
+
+
+def checked(
+    session: Session,
+    case_id: str,
+    version: int,
+    signed: SignedRow | None,
+    link: SignatureLinkRow | None,
+    *,
+    gone: Mapping[str, int],
+) -> SignedReport | BrokenSignature:
+    """Return a signed version from its rows, or what does not hold of it or its case (`gone`)."""
+    if case_id in gone:
+        return BrokenSignature(case_id, gone[case_id], Fault.MISSING)
+    known = None if link is None else link_of(link)
+    return _checked(case_id, version, signed, known, key_of(session))
+
+
+def _checked(
+    case_id: str, version: int, signed: SignedRow | None, link: Link | None, key: bytes
+) -> SignedReport | BrokenSignature:
+    if signed is None:
+        return BrokenSignature(case_id, version, Fault.MISSING)
+    fault = fault_of(signed, link, key)
+    if fault is not None:
+        return BrokenSignature(case_id, version, fault)
+    return codec.signed_from_json(signed.content)
 
 
 def contents(session: Session, case_id: str) -> tuple[str, ...]:

@@ -1,14 +1,14 @@
 """Tables. Those of `IDENTITY_TABLES` hold identity; no other table may.
 
-Signed reports, training pairs, report revisions, and what became of adapters are append-only:
-triggers (see `migrations/`) refuse UPDATE, DELETE, REPLACE and TRUNCATE.
+Signed reports, their chain, training pairs, report revisions, and what became of adapters are
+append-only: triggers (see `migrations/`) refuse UPDATE, DELETE, REPLACE and TRUNCATE.
 """
 
 from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radraft.store.base import Base as Base
@@ -42,6 +42,7 @@ IMMUTABLE_TABLES = (
     "adapter_moves",
     "gate_records",
     "key_image_choices",
+    "signature_links",
 )
 
 
@@ -193,6 +194,45 @@ class SignedRow(Base):
     content: Mapped[str]
     content_sha: Mapped[str] = mapped_column(String(64), unique=True)
     signed_at: Mapped[datetime]
+
+
+class SignatureLinkRow(Base):
+    """One link of the chain over all signatures; append-only. What it says: `signature_chain`."""
+
+    __tablename__ = "signature_links"
+    __table_args__ = (
+        UniqueConstraint("case_id", "version", name="uq_signature_links_case_id"),
+        ForeignKeyConstraint(
+            ["case_id", "version"], ["signed_reports.case_id", "signed_reports.version"]
+        ),
+        {"sqlite_with_rowid": False},
+    )
+
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    case_id: Mapped[str] = mapped_column(String(64))
+    version: Mapped[int]
+    schema: Mapped[int]
+    content_sha: Mapped[str] = mapped_column(String(64))
+    signed_at: Mapped[datetime]
+    linked_at: Mapped[datetime]
+    inherited: Mapped[bool]
+    previous: Mapped[str] = mapped_column(String(64))
+    head: Mapped[str] = mapped_column(String(64))
+
+
+class SignatureHeadRow(Base):
+    """One row: where the chain stands. Who signs holds it, so that signatures wait for each other.
+
+    `head` is empty until what was signed before there was a chain is sealed into it.
+    """
+
+    __tablename__ = "signature_head"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sequence: Mapped[int]
+    head: Mapped[str] = mapped_column(String(64))
+    # Up to where heads were handed to the log that the administrator chose.
+    sent: Mapped[int]
 
 
 class PairRow(Base):

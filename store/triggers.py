@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from sqlalchemy import Table, UniqueConstraint, text
 from sqlalchemy.engine import Connection
 
 from radraft.store.tables import IMMUTABLE_TABLES, Base
+
+log = logging.getLogger("radraft.store.triggers")
 
 _BODY = (
     " BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME "
@@ -28,6 +31,25 @@ def missing(connection: Connection) -> tuple[str, ...]:
         made = statements(dialect, name, _keys(Base.metadata.tables[name]))
         expected |= {trigger: steps[0] for trigger, steps in made.items()}
     return tuple(sorted(name for name, made in expected.items() if found.get(name) != made))
+
+
+def reinstate(connection: Connection) -> tuple[str, ...]:
+    """Make what is `missing`, and return the names. What happened meanwhile is not undone."""
+    dialect = connection.dialect.name
+    names = missing(connection)
+    if names and dialect == "postgresql":
+        made = postgresql_function().replace("CREATE", "CREATE OR REPLACE", 1)
+        connection.exec_driver_sql(made.replace("%", "%%"))
+    for table in IMMUTABLE_TABLES:
+        made_of = statements(dialect, table, _keys(Base.metadata.tables[table]))
+        for name in made_of.keys() & set(names):
+            on_table = f" ON {table}" if dialect == "postgresql" else ""
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}{on_table}")
+            for statement in made_of[name]:
+                connection.exec_driver_sql(statement)
+    if names:
+        log.warning("append_only_reinstated: %s", ", ".join(names))
+    return names
 
 
 def statements(

@@ -15,11 +15,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from radraft.core.errors import AdapterError
 from radraft.core.settings import Settings
 from radraft.reports import editing
 from radraft.reports.training_pair import make_pair
-from radraft.reports.values import Report
+from radraft.reports.values import Report, ReportState
 from radraft.store import adapters, cases, drafts, leases, reports
 from radraft.store.database import open_store
 from radraft.store.leases import Owner
@@ -221,3 +223,28 @@ def race_to_save(settings: Settings, case_id: str, base_revision: int) -> str:
     finally:
         store.close()
     return me
+
+
+def sign_and_amend(settings: Settings, case_ids: list[str], times: int) -> int:
+    """Sign each case `times` times over with an amendment between; how many versions that made."""
+    store = open_store(settings)
+    for _ in range(times):
+        for case_id in case_ids:
+            with store.begin() as session:
+                now = reports.current(session, case_id)
+                sign(
+                    session,
+                    case_id,
+                    base_revision=now.revision,
+                    author="王",
+                    now=datetime.now(UTC),
+                )
+                reports.amend(session, case_id, editor="王")
+    store.close()
+    return times * len(case_ids)
+
+
+def reopen(session: Session, case_id: str) -> None:
+    """Amend the case's report where it is signed."""
+    if reports.current(session, case_id).state is ReportState.SIGNED:
+        reports.amend(session, case_id, editor="李")

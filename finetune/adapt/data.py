@@ -19,6 +19,7 @@ from radraft.finetune.adapt.values import Chosen, Plan
 from radraft.finetune.train.values import Example, Tokens, TokenSource
 from radraft.reports.training_pair import TrainingPair
 from radraft.store import adapters, cases, pairs
+from radraft.store.signatures import BrokenSignature
 from radraft.vision_encoder import stored
 
 if TYPE_CHECKING:
@@ -76,9 +77,16 @@ def data_sha(planned: Plan) -> str:
 
 
 def chosen(session: Session, planned: Plan) -> Chosen:
-    """The plan's pairs. They are append-only, so a resumed run finds those it began with."""
+    """The plan's pairs. They are append-only, so a resumed run finds those it began with.
+
+    ReportError `signature_broken` where the report of one was changed since.
+    """
     wanted = {*planned.train, *planned.replay, *planned.valid}
-    found = {pair.pair_id: pair for pair in pairs.pairs(session) if pair.pair_id in wanted}
+    broken: list[BrokenSignature] = []
+    every = pairs.pairs(session, broken=broken)
+    found = {pair.pair_id: pair for pair in every if pair.pair_id in wanted}
+    if broken and wanted - found.keys():
+        raise broken[0].error()
     # Nothing of a patient whose reports judge the candidate may train it.
     assert all(pair.split != FROZEN for pair in found.values())
     train = tuple(found[pair_id] for pair_id in (*planned.train, *planned.replay))

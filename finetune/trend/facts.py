@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from radraft.reports.values import Coverage, Origin, SignedReport
 from radraft.store.adapters import moves
 from radraft.store.drafts import draft_ids, site_drafts
 from radraft.store.pairs import pair_keys, signed_edits
+from radraft.store.signatures import BrokenSignature
+
+log = logging.getLogger("radraft.finetune.trend")
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Known:
     facts: tuple[Fact, ...]
     made: tuple[Made, ...]
     moves: tuple[AdapterMove, ...]
+    broken: int = 0
+    """Pairs that are left out: their reports are not what was signed."""
 
 
 class Ledger:
@@ -47,6 +53,7 @@ class Ledger:
     def __init__(self) -> None:
         self._facts: dict[tuple[str, int], Fact] = {}
         self._made: dict[int, tuple[str, Week, str | None] | None] = {}
+        self._broken = 0
         self._lock = threading.Lock()
 
     def read(self, session: Session) -> Known:
@@ -59,11 +66,18 @@ class Ledger:
                 facts=tuple(sorted(self._facts.values(), key=lambda fact: fact.signed_at)),
                 made=tuple(Made(*place, count) for place, count in made.items()),
                 moves=moves(session),
+                broken=self._broken,
             )
 
     def _read_pairs(self, session: Session) -> None:
         fresh = [key for key in pair_keys(session) if key not in self._facts]
+        self._broken = 0
         for key, edited in signed_edits(session, fresh):
+            if isinstance(edited, BrokenSignature):
+                # Asked again each time: a backup may have put right what was changed.
+                self._broken += 1
+                log.error(str(edited.error()))
+                continue
             self._facts[key] = fact(
                 site=edited.site,
                 draft=edited.draft,

@@ -16,6 +16,7 @@ from radraft.store.database import Store
 from tests.llm.adapter_server import BASE, AdapterServer, adapter_server
 from tests.pipeline.test_draft_worker import until, waiting_case
 from tests.site import PROFILE, Site, author, draft, working
+from tests.store import tampering
 
 
 @pytest.fixture
@@ -123,3 +124,12 @@ def test_drafts_are_compared_with_what_was_signed(site: Site, server: AdapterSer
     assert (apart.seen, apart.cases, apart.other) == (False, 2, 0.0)
     assert apart.own is not None and 0 < apart.own < 1
     assert (seen.seen, seen.cases, seen.own, seen.other) == (True, 0, None, None)
+    tampering.unprotect(site.settings)
+    tampering.run(
+        site.settings,
+        f"UPDATE signed_reports SET content = replace(content, '王', '张') "
+        f"WHERE case_id = '{ids[0]}'",
+    )
+    with site.store.read() as session:
+        apart, _ = shadowing.compare(session, adapter)
+    assert apart.cases == 1

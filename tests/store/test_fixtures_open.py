@@ -40,7 +40,9 @@ from radraft.store import (
     signatures,
 )
 from radraft.store.database import Store, open_store
+from radraft.store.signature_check import examine, extent
 from radraft.store.tables import Base
+from tests import children
 from tests.postgres import Cluster
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -178,6 +180,30 @@ def test_a_report_signed_by_any_earlier_version_verifies(name: str, tmp_path: Pa
     store.close()
     assert len(every) >= 5
     assert [sign.verify(content) for content in every] == [True] * len(every)
+
+
+def test_what_was_signed_before_is_sealed_into_the_chain_once_and_holds(made: Made) -> None:
+    signed = sum(len(case["signed"]) for case in made.expected["cases"].values())
+    with made.store.read() as session:
+        before = extent(session)
+        assert [one for examined in examine(session) for one in examined.findings] == []
+    assert (before.links, before.signatures, before.inherited) == (signed, signed, signed)
+    assert before.sealed_at is not None
+    open_store(made.settings).close()
+    with made.store.read() as session:
+        assert extent(session) == before
+
+
+def test_processes_that_open_a_store_made_before_at_once_seal_it_once(tmp_path: Path) -> None:
+    settings = Settings(
+        data_dir=shutil.copytree(FIXTURES / "stores" / "b9e49d5-today", tmp_path / "data")
+    )
+    children.together(children.open_once, settings, processes=3)
+    store = open_store(settings)
+    with store.read() as session:
+        assert [one for examined in examine(session) for one in examined.findings] == []
+        assert extent(session).links == extent(session).signatures > 0
+    store.close()
 
 
 def test_a_next_version_is_signed_in_a_store_made_before(made: Made) -> None:

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from radraft.core.errors import NotFound, ReportError
+from radraft.core.settings import Settings
 from radraft.llm.profiles import load_profile
 from radraft.llm.wire import chat_body
 from radraft.pipeline import draft
@@ -23,6 +24,7 @@ from radraft.store.signatures import sign
 from radraft.store.tables import PatientKeyRow, PriorLinkRow
 from radraft.studies.values import Patient, View
 from tests.builders import make_deid, make_draft, make_images, make_sentence, make_study, save_draft
+from tests.store import tampering
 
 BORN = date(1970, 3, 5)
 TODAY = datetime(2026, 6, 1, 9, 30)
@@ -218,6 +220,18 @@ def test_two_signed_reports_and_their_images_go_with_the_request(store: Store) -
     assert (first.findings.zh, first.impression.en) == ("右下肺斑片影。", "Pneumonia.")
     assert [(prior.case_id, prior.images) for prior in one.given] == [(recent, ())]
     assert ct in ids(found(store, later).priors)
+
+
+def test_a_report_changed_after_its_signature_is_not_given_and_the_next_takes_its_place(
+    store: Store, store_settings: Settings
+) -> None:
+    old = signed(store, taken(store, 1, days_ago=900))
+    bad = signed(store, taken(store, 2, days_ago=200))
+    tampering.change_text(store_settings, bad, "右下肺斑片影", "右侧大量气胸")
+    later = taken(store, 3, "Wang^Xiaoming", site="south")
+    with store.read() as session:
+        given = priors.given(session, store.objects, later, most=1, most_images=0)
+    assert [prior.case_id for prior in given.given] == [old]
 
 
 def test_the_line_asks_with_them(sqlite_store: Store) -> None:

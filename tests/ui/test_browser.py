@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import FilePayload, expect
 
 from radraft.store import pairs, questions, signatures
+from tests.store import tampering
 from tests.ui import seed
 from tests.ui.conftest import Opener, Seen, Workstation
 from tests.ui.page import area, stored, wait_saved
@@ -88,6 +89,27 @@ def test_a_name_given_with_the_signature_counts_from_the_opening(
         (pair,) = [pair for pair in pairs.pairs(session) if pair.case_id == case_id]
     assert pair.seconds is not None
     assert pair.seconds >= 299
+
+
+def test_a_report_changed_after_its_signature_is_not_shown_and_the_page_says_so(
+    own_workstation: Workstation, open_page: Opener
+) -> None:
+    here = own_workstation
+    bad, good = seed.add(here.store, 1), seed.add(here.store, 2)
+    for case_id in (bad, good):
+        here.service.sign(case_id, base_revision=1, author="林清")
+    tampering.change_text(here.service.settings, bad, seed.FINDINGS[0][0], "右侧大量气胸。")
+    page = open_page(bad, url=here.url)
+    told = page.locator("[data-part=broken]")
+    expect(told).to_contain_text("must not be relied upon")
+    expect(page.locator(".rd-sentence")).to_have_count(0)
+    expect(page.locator("[data-part=followup]")).to_be_hidden()
+    expect(page.locator("[data-part=amend]")).to_be_hidden()
+    page.get_by_role("button", name="中文").click()
+    expect(told).to_contain_text("不可作为诊疗依据")
+    whole = open_page(good, url=here.url)
+    expect(whole.locator(".rd-signature")).to_contain_text("Signed by 林清")
+    expect(whole.locator("[data-part=broken]")).to_be_hidden()
 
 
 def test_draft_appears_as_it_is_written(open_page: Opener, workstation: Workstation) -> None:

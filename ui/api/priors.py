@@ -62,10 +62,11 @@ def view(session: Session, case_id: str) -> dict[str, Any]:
 
 
 def _linked(session: Session, one: priors.Linked) -> dict[str, Any]:
-    """An earlier study, with its newest signed report."""
-    signed = signatures.versions(session, one.case_id)
-    report = canonical.plain(signed[-1].report) if signed else None
-    return {**_plain(one), "report": report}
+    """An earlier study, with its newest signed report; `broken` where that must not be read."""
+    found = signatures.read(session, one.case_id)
+    intact = found.held[-1:] if not found.broken else ()
+    report = canonical.plain(intact[0].report) if intact else None
+    return {**_plain(one), "report": report, "broken": bool(found.broken)}
 
 
 def _doubtful(session: Session, one: priors.Linked) -> dict[str, Any]:

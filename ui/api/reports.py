@@ -173,13 +173,17 @@ FOLLOWUP_STATUS = {"followup_empty": 422, "followup_too_long": 422, "followup_no
 """Statuses of what the asker can mend; every other follow-up error is the model's."""
 
 
+CONFLICTS = {"report_is_signed", "signature_broken"}
+"""What the report's own state refuses."""
+
+
 def status_of(error: RadraftError) -> int:
     """HTTP status for `error`."""
     if isinstance(error, RequestRefused):
         return error.status
     if isinstance(error, NotFound):
         return 404
-    if isinstance(error, RevisionConflict) or error.code == "report_is_signed":
+    if isinstance(error, RevisionConflict) or error.code in CONFLICTS:
         return 409
     if isinstance(error, FollowupError):
         return FOLLOWUP_STATUS.get(error.code, 503)

@@ -75,7 +75,7 @@ export class ReportBar {
   render(mode, view) {
     this.mode = mode;
     this.view = view;
-    part(this.root, "bar").hidden = mode === "waiting";
+    part(this.root, "bar").hidden = mode === "waiting" || mode === "broken";
     this.save.hidden = mode !== "editing";
     if (this.saved) this.saveState(this.saved.name, this.saved.sentence);
     const drafting = ["received", "drafting"].includes(view.case.state);

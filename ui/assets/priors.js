@@ -96,7 +96,7 @@ class Priors {
       one.state === "confirmed" ? h("span", { class: "rd-dim", text: t("prior_confirmed") }) : null,
       one.report
         ? h("button", { type: "button", class: "rd-link", "aria-expanded": String(shown), text: t("prior_report"), onclick: toggle })
-        : h("span", { class: "rd-dim", text: t("prior_unsigned") }),
+        : h("span", one.broken ? { class: "rd-bad", role: "alert", text: t("prior_broken") } : { class: "rd-dim", text: t("prior_unsigned") }),
       h("a", { class: "rd-link", href: `/#${one.case_id}`, target: "_blank", rel: "noopener", text: t("prior_open") }),
       h("span", { class: "rd-spring" }),
       h("button", { type: "button", class: "rd-tool", text: t("prior_not_same"), onclick: () => this.say(one, false) }),

@@ -65,8 +65,8 @@ class ReportPane {
     this.conflict.close();
     this.bar.clear();
     this.followup.close();
-    for (const name of ["banner", "notice", "signature", "writing"]) part(this.root, name).replaceChildren();
-    for (const name of ["notice", "judged", "signature", "writing", "bar", "section-findings", "section-impression"]) {
+    for (const name of ["banner", "broken", "notice", "signature", "writing"]) part(this.root, name).replaceChildren();
+    for (const name of ["broken", "notice", "judged", "signature", "writing", "bar", "section-findings", "section-impression"]) {
       part(this.root, name).hidden = true;
     }
     part(this.root, "report-issues").replaceChildren();
@@ -78,11 +78,11 @@ class ReportPane {
   }
 
   update(view) {
-    const mode = !view.working ? "waiting" : view.working.state === "signed" ? "signed" : "editing";
+    const mode = modeOf(view);
     if (mode === "editing") this.edit(view.working, view);
     else if (!(mode === "signed" && this.autosave?.dirty)) this.readOnly(mode, view);
     this.mode = this.autosave ? "editing" : mode;
-    this.editor.setIssues(this.mode === "waiting" ? [] : view.issues);
+    this.editor.setIssues(["waiting", "broken"].includes(this.mode) ? [] : view.issues);
     this.render();
   }
 
@@ -128,8 +128,10 @@ class ReportPane {
     this.autosave?.close();
     this.autosave = null;
     this.conflict.close();
-    if (mode === "waiting") {
+    if (mode === "waiting" || mode === "broken") {
       this.editor.close();
+      this.document = null;
+      this.shown = null;
       return;
     }
     const signed = view.versions.at(-1);
@@ -154,11 +156,13 @@ class ReportPane {
     const view = state.view;
     if (!view) return;
     renderBanner(part(this.root, "banner"), view);
+    this.broken(view);
     this.notice(view);
     renderJudged(part(this.root, "judged"), view.quality);
     const waiting = this.mode === "waiting";
+    const broken = this.mode === "broken";
     for (const section of SECTIONS) {
-      part(this.root, `section-${section}`).hidden = waiting && !view.partial.length;
+      part(this.root, `section-${section}`).hidden = broken || (waiting && !view.partial.length);
       part(this.root, `add-${section}`).hidden = this.mode !== "editing";
     }
     if (waiting) showPartial(this.root, view);
@@ -167,10 +171,19 @@ class ReportPane {
     this.signature(view);
     this.bar.render(this.mode, view);
     this.followup.update(view, this.mode === "signed");
-    const loose = waiting ? [] : view.issues.filter((issue) => !issue.sentence_id);
+    const loose = waiting || broken ? [] : view.issues.filter((issue) => !issue.sentence_id);
     part(this.root, "report-issues").replaceChildren(...this.bar.issueItems(loose));
     this.root.querySelector(".rd-report").dataset.mode = this.mode;
     this.conflict.render();
+  }
+
+  /** A version that was changed after it was signed is named, and its text is not shown. */
+  broken(view) {
+    const element = part(this.root, "broken");
+    element.hidden = !view.warning;
+    if (!view.warning) return;
+    const [zh, en] = view.warning;
+    setText(element, pick({ zh, en }));
   }
 
   notice(view) {
@@ -196,7 +209,7 @@ class ReportPane {
 
   signature(view) {
     const element = part(this.root, "signature");
-    const signed = view.versions.at(-1);
+    const signed = this.mode === "broken" ? null : view.versions.at(-1);
     element.hidden = !signed;
     if (!signed) return;
     this.bar.signature(element, signed, this.mode);
@@ -260,4 +273,10 @@ class ReportPane {
       this.bar.undo();
     }
   }
+}
+
+function modeOf(view) {
+  if (!view.working) return "waiting";
+  if (view.working.state !== "signed") return "editing";
+  return view.broken.length ? "broken" : "signed";
 }

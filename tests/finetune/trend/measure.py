@@ -9,6 +9,7 @@ import resource
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import insert, select
@@ -17,6 +18,8 @@ from sqlalchemy.orm import Session
 from radraft.core.settings import Settings
 from radraft.finetune.trend.facts import Ledger
 from radraft.finetune.trend.weeks import trends
+from radraft.reports import codec, sign
+from radraft.store import signature_chain
 from radraft.store.database import open_store
 from radraft.store.tables import Base, CaseRow, DraftRow, PairRow, SignedRow
 from radraft.ui.pages.flywheel.page import page
@@ -52,7 +55,7 @@ def main(pairs: str = "20000") -> None:
 
 def _fill(session: Session, wanted: int) -> int:
     """Copy signed cases under new ids until there are `wanted` pairs."""
-    tables: tuple[type[Base], ...] = (CaseRow, DraftRow, SignedRow, PairRow)
+    tables: tuple[type[Base], ...] = (CaseRow, DraftRow, PairRow)
     signed = set(session.scalars(select(PairRow.case_id)))
     rows = {
         table: [
@@ -63,11 +66,33 @@ def _fill(session: Session, wanted: int) -> int:
         for table in tables
     }
     copies = -(-wanted // len(signed)) - 1
+    stored = list(session.scalars(select(SignedRow).order_by(SignedRow.case_id, SignedRow.version)))
     for table in tables:
+        if table is PairRow:
+            for copy in range(copies):
+                for row in stored:
+                    _sign_copy(session, row, copy)
         fresh = [_copy(row, copy) for copy in range(copies) for row in rows[table]]
         for start in range(0, len(fresh), _AT_ONCE):
             session.execute(insert(table), fresh[start : start + _AT_ONCE])
     return len(signed) * (copies + 1)
+
+
+def _sign_copy(session: Session, row: SignedRow, copy: int) -> None:
+    """Sign the same report under the id of a copied case."""
+    signed = codec.signed_from_json(row.content)
+    case_id = f"{row.case_id[:48]}-{copy}"
+    report = replace(signed.report, case_id=case_id)
+    signed = sign.sealed(replace(signed, case_id=case_id, report=report))
+    fresh = SignedRow(
+        case_id=case_id,
+        version=row.version,
+        content=codec.signed_to_json(signed),
+        content_sha=signed.content_sha,
+        signed_at=row.signed_at,
+    )
+    session.add(fresh)
+    signature_chain.append(session, fresh)
 
 
 def _copy(row: dict[str, object], copy: int) -> dict[str, object]:

@@ -17,6 +17,7 @@ from radraft.studies.values import Patient
 from radraft.ui.api.priors import add_priors
 from radraft.ui.api.reports import add_api
 from radraft.ui.security import Guard
+from tests.store import tampering
 from tests.ui import seed
 from tests.ui.conftest import ORIGIN, Opener, Workstation
 
@@ -64,6 +65,18 @@ def test_a_linked_study_comes_with_its_signed_report(
     assert "patient" not in one
     alone = priors_client.get(f"/api/cases/{before}/priors").json()
     assert (alone["state"], alone["priors"]) == ("none", [])
+
+
+def test_an_earlier_report_that_was_changed_after_its_signature_is_not_shown(
+    priors_client: TestClient, service: Service
+) -> None:
+    before = signed(service.store, add(service.store, 1, "赵^明远", 120))
+    now = add(service.store, 2, "Zhao^Mingyuan", 0)
+    tampering.change_text(service.settings, before, seed.FINDINGS[0][0], "右侧大量气胸。")
+    answer = priors_client.get(f"/api/cases/{now}/priors")
+    (one,) = answer.json()["priors"]
+    assert (one["report"], one["broken"]) == (None, True)
+    assert "气胸" not in answer.text
 
 
 def test_a_reader_says_whether_it_is_the_same_person(
