@@ -29,6 +29,8 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 class Reason(StrEnum):
     """Why a pair is left out."""
 
+    UNASSERTED = "unasserted"
+    """Nobody stands for it in one of the two languages that drafts are written and scored in."""
     SUPERSEDED = "superseded"
     """An amendment took its place."""
     NOT_COVERED = "not_covered"
@@ -84,7 +86,8 @@ def names(session: Session, pair: TrainingPair) -> bool:
     for group in who.patient.name.split("="):
         parts = [part.strip() for part in group.split("^") if part.strip()]
         known |= {"".join(parts), " ".join(parts), " ".join(reversed(parts)), ", ".join(parts)}
-    signers = {pair.signed.author, pair.signed.reviewer or ""}
+    people = (pair.signed.author, pair.signed.reviewer)
+    signers = {person.name for person in people if person is not None}
     return any(_holds(reports, word) for word in known | signers) or any(
         _holds(text, word) for text in _prompt(pair) for word in known
     )

@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 
 from radraft.prompts.build import gave_priors
 from radraft.reports import codec
+from radraft.reports.draft import StoredDraft
 from radraft.reports.lifecycle import Move, transition
+from radraft.reports.people import Person
 from radraft.reports.sign import signed_version, utc
 from radraft.reports.values import ReportState, SignedReport
 from radraft.store import drafts
@@ -22,8 +24,8 @@ def sign(
     case_id: str,
     *,
     base_revision: int,
-    author: str,
-    reviewer: str | None = None,
+    author: Person,
+    reviewer: Person | None = None,
     now: datetime,
 ) -> SignedReport:
     """Sign the report as it stands at `base_revision`, in the caller's transaction.
@@ -31,6 +33,21 @@ def sign(
     As `reports.sign.signed_version`; also ReportError `report_is_signed` and RevisionConflict when
     somebody saved in between.
     """
+    return sign_with_basis(
+        session, case_id, base_revision=base_revision, author=author, reviewer=reviewer, now=now
+    )[0]
+
+
+def sign_with_basis(
+    session: Session,
+    case_id: str,
+    *,
+    base_revision: int,
+    author: Person,
+    reviewer: Person | None = None,
+    now: datetime,
+) -> tuple[SignedReport, StoredDraft | None]:
+    """As `sign`; also the draft that the report began as, for its training pair."""
     now = utc(now)
     row, current = locked(session, case_id)
     # Whoever signs what nobody edited has reviewed it all the same.
@@ -59,7 +76,7 @@ def sign(
     row.state = state.value
     row.base_version = signed.version
     session.flush()
-    return signed
+    return signed, basis
 
 
 def versions(session: Session, case_id: str) -> tuple[SignedReport, ...]:

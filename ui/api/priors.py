@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from radraft.core import canonical
+from radraft.reports.codec import edit_form
 from radraft.store import cases, priors, signatures
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def view(session: Session, case_id: str) -> dict[str, Any]:
 def _linked(session: Session, one: priors.Linked) -> dict[str, Any]:
     """An earlier study, with its newest signed report."""
     signed = signatures.versions(session, one.case_id)
-    report = canonical.plain(signed[-1].report) if signed else None
+    report = edit_form(signed[-1].report) if signed else None
     return {**_plain(one), "report": report}
 
 
