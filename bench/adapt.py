@@ -32,6 +32,7 @@ from radraft.pipeline.draft_batch import load_vision_model
 from radraft.pipeline.ingest import ingest
 from radraft.pipeline.service import Service
 from radraft.reports.draft import Draft
+from radraft.reports.people import ActorRole, typed_actor
 from radraft.reports.skeleton import skeleton
 from radraft.reports.values import Coverage
 from radraft.store.database import Store, open_store
@@ -108,16 +109,17 @@ def one(
     with store.begin() as session:
         line.save(session, draft, request)
     service = Service(store, settings, profile)
-    service.opened(case_id, SITE, seconds_ago=120.0)
+    reader = typed_actor(SITE, ActorRole.READER, SITE)
+    service.opened(case_id, reader, seconds_ago=120.0)
     working = service.case_view(case_id).working
     assert working is not None
     saved = service.save(
         case_id,
         read(working.report, signing, truth),
         base_revision=working.revision,
-        editor=SITE,
+        actor=reader,
     )
-    service.sign(case_id, base_revision=saved.revision, author=SITE)
+    service.sign(case_id, base_revision=saved.revision, actor=reader)
 
 
 def adapted(settings: Settings) -> dict[str, Any]:

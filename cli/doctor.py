@@ -49,6 +49,7 @@ def doctor(out: Output) -> None:
         "vllm": vllm_version(settings),
         "gpu": gpus(),
         "profile": profile.name,
+        "tasks": [task.value for task in profile.tasks],
         "template": profile.template,
         "checkpoint": _checkpoint(profile, settings),
         "data_dir": str(settings.data_dir),

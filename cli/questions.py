@@ -6,6 +6,7 @@ from radraft.cli.context import opened
 from radraft.cli.output import Output
 from radraft.llm.link import LlmState
 from radraft.pipeline.service import Llm, Service
+from radraft.reports.people import ActorRole, typed_actor
 
 
 def ask(case_id: str, question: str, out: Output) -> None:
@@ -24,7 +25,8 @@ def ask(case_id: str, question: str, out: Output) -> None:
                 context.profile,
                 llm=Llm(state=lambda: LlmState.READY, endpoint=lambda: endpoint),
             )
-            turn = service.ask(case_id, question, asked_by="cli")
+            actor = typed_actor("cli", ActorRole.SERVICE, context.settings.site)
+            turn = service.ask(case_id, question, actor=actor)
     cited = " ".join(f"[{item}]" for item in turn.citations)
     out.result(
         {

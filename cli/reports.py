@@ -9,6 +9,7 @@ from radraft.cli.output import Output
 from radraft.cli.render import report_json, report_text
 from radraft.core.canonical import plain
 from radraft.pipeline.service import Service
+from radraft.reports.people import ActorRole, typed_actor
 from radraft.reports.values import ReportState
 
 
@@ -59,6 +60,7 @@ def sign(case_id: str, author: str, out: Output, *, keep: bool) -> None:
     from radraft.reports.check import kept
 
     with opened() as context:
+        actor = typed_actor(author, ActorRole.READER, context.settings.site)
         service = Service(context.store, context.settings, context.profile)
         view = service.case_view(case_id)
         working = view.working
@@ -66,13 +68,14 @@ def sign(case_id: str, author: str, out: Output, *, keep: bool) -> None:
             raise ReportError("draft_pending", case_id=case_id)
         if keep:
             report = kept(working.report, view.issues)
-            working = service.save(case_id, report, base_revision=working.revision, editor=author)
-        signed = service.sign(case_id, base_revision=working.revision, author=author)
+            working = service.save(case_id, report, base_revision=working.revision, actor=actor)
+        signed = service.sign(case_id, base_revision=working.revision, actor=actor)
     out.result(
         {
             "case_id": case_id,
             "version": signed.version,
-            "author": signed.author,
+            "author": signed.author.name,
+            "author_kind": signed.author.kind.value,
             "signed_at": signed.signed_at,
             "content_sha": signed.content_sha,
             "report": report_json(signed.report),

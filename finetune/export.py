@@ -13,9 +13,10 @@ white space and the width of its characters::
     {"prompt": [messages], "chosen": [assistant message], "rejected": [assistant message],
      "images": [...], "metadata": {...}}
 
-REPORT is the report in the very form the model drafts it. `images` are in the order of the image
-parts; their pixels are `images/<first two characters>/<image_id>.png` in object storage.
-`metadata.split` marks what must not be trained on.
+REPORT is the report in the very form the model drafts it, as far as people assert it
+(`reports.assertion`): text that nobody wrote or confirmed is not in it. `images` are in the order
+of the image parts; their pixels are `images/<first two characters>/<image_id>.png` in object
+storage. `metadata.split` marks what must not be trained on.
 
 Left out, and counted: signatures that do not hold any more (`store.signatures`), versions that an
 amendment superseded, reports without a request (no model covers the study), and what
@@ -41,7 +42,7 @@ from sqlalchemy.orm import Session
 from radraft.finetune.screen import Reason, screen
 from radraft.reports.edits import Edit
 from radraft.reports.training_pair import TrainingPair
-from radraft.reports.values import Coverage, Report, Sentence
+from radraft.reports.values import LANGS, Coverage, Lang, Report, Sentence
 from radraft.store.pairs import pairs as stored_pairs
 from radraft.store.signatures import BrokenSignature, newest_versions
 
@@ -111,7 +112,7 @@ def example(pair: TrainingPair) -> dict[str, Any]:
     """The supervised line of `pair`."""
     messages, images = _prompt(pair)
     return {
-        "messages": [*messages, assistant(pair.signed.report)],
+        "messages": [*messages, assistant(pair.asserted, pair.langs)],
         "images": images,
         "metadata": _metadata(pair),
     }
@@ -120,7 +121,7 @@ def example(pair: TrainingPair) -> dict[str, Any]:
 def is_preference(pair: TrainingPair) -> bool:
     """Whether a model's draft was there and was changed, other than in what `typed` levels."""
     drafted = pair.draft.coverage is Coverage.DRAFTED
-    return drafted and typed(pair.draft.report) != typed(pair.signed.report)
+    return drafted and typed(pair.drafted) != typed(pair.asserted)
 
 
 def preference(pair: TrainingPair) -> dict[str, Any]:
@@ -128,18 +129,19 @@ def preference(pair: TrainingPair) -> dict[str, Any]:
     messages, images = _prompt(pair)
     return {
         "prompt": messages,
-        "chosen": [assistant(pair.signed.report)],
-        "rejected": [assistant(pair.draft.report)],
+        "chosen": [assistant(pair.asserted, pair.langs)],
+        "rejected": [assistant(pair.drafted, pair.langs)],
         "images": images,
         "metadata": _metadata(pair),
     }
 
 
-def target_text(report: Report) -> str:
-    """The report as the model writes it: `{"findings":[{"zh","en"}...],"impression":[...]}`."""
+def target_text(report: Report, langs: Sequence[Lang] = LANGS) -> str:
+    """Return the report as the model writes it, `{"findings":[{"zh","en"}...],"impression":[...]}`,
+    in the languages of it that are given."""
 
     def section(sentences: tuple[Sentence, ...]) -> list[dict[str, str]]:
-        return [{"zh": sentence.zh, "en": sentence.en} for sentence in sentences]
+        return [{lang: sentence.text(lang) for lang in langs} for sentence in sentences]
 
     value = {"findings": section(report.findings), "impression": section(report.impression)}
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -153,7 +155,7 @@ def typed(report: Report) -> str:
             "".join(unicodedata.normalize("NFKC", text).split())
             for text in (sentence.zh, sentence.en)
         )
-        return replace(sentence, zh=zh, en=en)
+        return sentence.reworded(zh=zh, en=en)
 
     findings, impression = map(level, report.findings), map(level, report.impression)
     return target_text(replace(report, findings=tuple(findings), impression=tuple(impression)))
@@ -181,9 +183,9 @@ def _prompt(pair: TrainingPair) -> tuple[list[dict[str, Any]], list[str]]:
     return chat(json.loads(pair.request)["messages"], pair.image_ids)
 
 
-def assistant(report: Report) -> dict[str, Any]:
-    """The message in which the model writes `report`."""
-    return {"role": "assistant", "content": [{"type": "text", "text": target_text(report)}]}
+def assistant(report: Report, langs: Sequence[Lang] = LANGS) -> dict[str, Any]:
+    """Return the message in which the model writes `report` in those languages."""
+    return {"role": "assistant", "content": [{"type": "text", "text": target_text(report, langs)}]}
 
 
 def _metadata(pair: TrainingPair) -> dict[str, Any]:
@@ -205,6 +207,7 @@ def _metadata(pair: TrainingPair) -> dict[str, Any]:
         "moved": sum(edit.moved for edit in pair.stats.sentences),
         "distance_zh": pair.stats.distance_zh,
         "distance_en": pair.stats.distance_en,
+        "languages": pair.langs,
     }
 
 

@@ -31,6 +31,8 @@ class Reason(StrEnum):
 
     BROKEN = "signature_broken"
     """Changed after it was signed, or a version of its case is gone."""
+    UNASSERTED = "unasserted"
+    """Nobody stands for it in one of the two languages that drafts are written and scored in."""
     SUPERSEDED = "superseded"
     """An amendment took its place."""
     NOT_COVERED = "not_covered"
@@ -86,7 +88,8 @@ def names(session: Session, pair: TrainingPair) -> bool:
     for group in who.patient.name.split("="):
         parts = [part.strip() for part in group.split("^") if part.strip()]
         known |= {"".join(parts), " ".join(parts), " ".join(reversed(parts)), ", ".join(parts)}
-    signers = {pair.signed.author, pair.signed.reviewer or ""}
+    people = (pair.signed.author, pair.signed.reviewer)
+    signers = {person.name for person in people if person is not None}
     return any(_holds(reports, word) for word in known | signers) or any(
         _holds(text, word) for text in _prompt(pair) for word in known
     )

@@ -14,7 +14,7 @@ from radraft.finetune.export import typed
 from radraft.finetune.near import Vectors, near, pooled
 from radraft.finetune.screen import Reason, poor, screen
 from radraft.reports.training_pair import TrainingPair
-from radraft.reports.values import Coverage
+from radraft.reports.values import LANGS, Coverage
 from radraft.store.pairs import pairs
 from radraft.store.signatures import BrokenSignature, newest_versions
 
@@ -66,9 +66,7 @@ def select(session: Session, objects: Objects, site: str) -> Selection:
     left_out |= dict.fromkeys((train[at].pair_id for at in leaked), Reason.LEAKED)
     for share in (frozen, [pair for pair in train if pair.pair_id not in left_out]):
         for older, newer in pictures.shared(share, share):
-            if older < newer and typed(share[older].signed.report) == typed(
-                share[newer].signed.report
-            ):
+            if older < newer and typed(share[older].asserted) == typed(share[newer].asserted):
                 left_out[share[older].pair_id] = Reason.DUPLICATE
     return Selection(
         train=tuple(pair for pair in train if pair.pair_id not in left_out),
@@ -87,6 +85,8 @@ def select(session: Session, objects: Objects, site: str) -> Selection:
 def _alone(session: Session, pair: TrainingPair, last: int) -> Reason | None:
     if pair.signed.version < last:
         return Reason.SUPERSEDED
+    if pair.langs != LANGS:
+        return Reason.UNASSERTED
     if pair.draft.coverage is not Coverage.DRAFTED:
         return Reason.POOR if poor(session, pair) else Reason.NOT_COVERED
     return screen(session, pair)

@@ -19,9 +19,10 @@ from radraft.llm.server import Endpoint
 from radraft.llm.stream import BadFormat, Pair, ReportReader
 from radraft.llm.wire import chat_body
 from radraft.prompts.values import DraftRequest
+from radraft.reports.characters import refused, without_zero_width
 from radraft.reports.draft import Draft, DraftedSentence, DraftEvent, Usage
 from radraft.reports.skeleton import skeleton
-from radraft.reports.values import Coverage, Evidence, Origin, Report, Section, Sentence
+from radraft.reports.values import Coverage, Evidence, Origin, Report, Section, Sentence, both
 
 log = logging.getLogger("radraft.llm")
 
@@ -113,17 +114,20 @@ class _Writing:
     completion_tokens: int = 0
 
     def add(self, section: Section, pair: Pair) -> Sentence | None:
-        """Return the pair as a sentence with its id; None when its section says exactly this
-        already."""
+        """Return the pair as a sentence with its id; None when its section says just this already.
+
+        BadFormat for a character that turns the direction of writing, or that is none.
+        """
+        zh, en = without_zero_width(pair.zh), without_zero_width(pair.en)
+        if any(refused(zh + en)):
+            raise BadFormat
         written = self.sections[section]
-        if any((old.zh, old.en) == (pair.zh, pair.en) for old in written):
+        if any((old.zh, old.en) == (zh, en) for old in written):
             self.repeated += 1
             return None
         sentence = Sentence(
             id=f"{section.value[0]}{len(written) + 1}",
-            zh=pair.zh,
-            en=pair.en,
-            origin=Origin.MODEL,
+            wordings=both(zh, en, Origin.MODEL),
             evidence=tuple(Evidence(image_id, None) for image_id in self.request.own_image_ids),
         )
         written.append(sentence)

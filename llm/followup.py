@@ -12,8 +12,11 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from radraft.core.errors import FollowupError
+from radraft.llm.profiles import Task
 from radraft.llm.relevance import Relevant, relevant
 from radraft.llm.sentences import SentenceEncoder
+from radraft.reports.assertion import asserted_report
+from radraft.reports.characters import refused
 from radraft.reports.findings.concepts import Kind, Vocabulary
 from radraft.reports.values import Lang, Sentence, SignedReport
 
@@ -63,7 +66,8 @@ def ask(
     the sentences it cites is replaced by quoting them. `history`: (question, answer) turns, oldest
     first. `endpoint` None: no vLLM answers now; what needs none is answered all the same.
 
-    FollowupError `followup_empty`, `followup_too_long`, `followup_not_signed`,
+    FollowupError `followup_empty`, `followup_too_long`, `followup_not_signed`, `followup_not_asked`
+    (the profile does not say that its model may be asked),
     `followup_unreachable` or `followup_failed`.
     """
     text = question.strip()
@@ -73,11 +77,17 @@ def ask(
         raise FollowupError("followup_too_long", limit=QUESTION_CHARS, length=len(text))
     if signed is None:
         raise FollowupError("followup_not_signed")
+    if Task.ANSWER not in profile.tasks:
+        raise FollowupError("followup_not_asked")
     lang = language(text)
     vocabulary = _vocabulary()
     earlier = [turn[0] for turn in history[-CONTEXT_TURNS:]]
     found = relevant(
-        text, signed.report, vocabulary=vocabulary, sentences=sentences, earlier=earlier
+        text,
+        asserted_report(signed),
+        vocabulary=vocabulary,
+        sentences=sentences,
+        earlier=earlier,
     )
     if not found.sentences:
         return _refusal(lang)
@@ -178,6 +188,8 @@ def _grounded(answer: str, lang: Lang, question: str, cited: Sequence[Sentence])
     """Return whether an answer names no finding, device, side or number beyond the cited
     sentences'."""
     if not answer.strip() or len(answer) > ANSWER_CHARS or language(answer) != lang:
+        return False
+    if any(refused(answer)):
         return False
     vocabulary = _vocabulary()
     kinds = (Kind.FINDING, Kind.DEVICE, Kind.TOPIC, Kind.SIDE)

@@ -6,6 +6,7 @@ A profile is a YAML file, by name from `llm/profiles/` or by path from the hospi
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -78,6 +79,25 @@ class HubCheckpoint(Strict):
                 "revision must be a commit of 40 hex digits, or pinned: false must stand beside it"
             )
         return self
+
+
+class Task(StrEnum):
+    """What a model may be asked."""
+
+    DRAFT = "draft"
+    """A report from key images."""
+    TRANSLATE = "translate"
+    """A sentence into the site's other language."""
+    IMPRESSION = "impression"
+    """An impression from findings that a person wrote or confirmed."""
+    ANSWER = "answer"
+    """A question about a signed report; `Profile.answers` says how."""
+    VERIFY = "verify"
+    """Whether an image supports a sentence that it did not write."""
+
+
+FIRST_TASKS = (Task.DRAFT, Task.ANSWER)
+"""What every model was asked before profiles said so."""
 
 
 class Covered(Strict):
@@ -158,6 +178,7 @@ class Profile(Strict):
     languages: tuple[Literal["zh", "en"], ...] = Field(min_length=1)
     covered: tuple[Covered, ...] = Field(alias="covers")
     context_tokens: int = Field(ge=512)
+    tasks: tuple[Task, ...] = Field(default=FIRST_TASKS, min_length=1)
     answers: Literal["quoted", "written"]
     """Follow-up answers: quoted from the report's sentences, or written by the model."""
     notice: Notice
@@ -173,13 +194,17 @@ class Profile(Strict):
             raise ValueError("sampling.max_tokens must leave room for the prompt in context_tokens")
         if isinstance(self.checkpoint, StarterCheckpoint) != (self.weights is not None):
             raise ValueError("weights are pinned for the starter, and for nothing else")
+        if len(set(self.tasks)) != len(self.tasks):
+            raise ValueError("tasks names each task once")
         if self.priors and self.image_way != "pixels":
             raise ValueError("priors go only to models that take pixels")
         return self
 
     def covers(self, modality: str, body_part: str, view: View) -> bool:
-        """Return whether the model may draft such a study. A body part that was not sent is only
-        covered where the profile lists the empty one."""
+        """Return whether the model may be asked for a draft of such a study. A body part that was
+        not sent is only covered where the profile lists the empty one."""
+        if Task.DRAFT not in self.tasks:
+            return False
         wanted = (modality.strip().upper(), body_part.strip().upper(), view)
         return any((c.modality, c.body_part, c.view) == wanted for c in self.covered)
 
@@ -196,6 +221,10 @@ class Profile(Strict):
         # A profile that takes no earlier studies is the same as before there were any to take.
         if not self.priors:
             del content["priors"]
+        # And so is one that may be asked what every model was, in whatever order it says so.
+        content["tasks"] = sorted(content["tasks"])
+        if content["tasks"] == sorted(FIRST_TASKS):
+            del content["tasks"]
         # What the revision says already.
         content["checkpoint"].pop("pinned", None)
         return canonical.sha256({"profile": content, "checkpoint": self.checkpoint_hash})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from radraft.core.errors import NotFound, ReportError
 from radraft.pipeline.original_frames import Originals
-from radraft.reports import editing
+from radraft.reports.people import Actor
 from radraft.reports.values import ReportState
 from radraft.store import cases, choices, images, instances
 from radraft.store.cases import CaseState
@@ -115,7 +115,7 @@ class KeyImageChooser:
         wanted: Sequence[Chosen],
         *,
         base_revision: int,
-        by: str,
+        actor: Actor,
         keep_edit: bool = False,
     ) -> Choice:
         """Make `wanted` the case's key images, in their order, and have it drafted again.
@@ -123,10 +123,9 @@ class KeyImageChooser:
         An edited report stays as it is, and only where `keep_edit` says that this is understood:
         the new draft is kept beside it. NotFound `case_not_found`, `key_image_unknown`;
         ReportError `key_images_none`, `key_images_too_many`, `key_images_repeated`,
-        `key_images_drafting`, `key_images_report_edited`, `report_is_signed`, `author_invalid`;
+        `key_images_drafting`, `key_images_report_edited`, `report_is_signed`;
         ChoiceConflict; StudyRejected where an image cannot be decoded.
         """
-        by = editing.checked_name(by)
         self._check(wanted)
         known = {
             instance.deid.instance_ref: instance for instance in self._originals.known(case_id)
@@ -140,7 +139,7 @@ class KeyImageChooser:
         )
         made = KeyImages(case_id, tuple(taken))
         images.save(self._store.objects, made)
-        choice = Choice(case_id, base_revision + 1, by, datetime.now(UTC), tuple(wanted))
+        choice = Choice(case_id, base_revision + 1, actor.who, datetime.now(UTC), tuple(wanted))
         # Before the row: it must never point at bytes that are not there.
         self._store.objects.put(choice.document_key, self._document(choice, found))
         try:
@@ -188,7 +187,7 @@ class KeyImageChooser:
         references = [replace(real[ref], frames=tuple(some)) for ref, some in frames.items()]
         about = kos.About(study_uid, who.patient, who.accession, who.study_time)
         return kos.document(
-            references, about, reader=choice.by, number=choice.revision, at=choice.at
+            references, about, reader=choice.by.name, number=choice.revision, at=choice.at
         )
 
 

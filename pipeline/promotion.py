@@ -19,6 +19,7 @@ from radraft.llm.adapter import Adapter
 from radraft.llm.endpoint import Endpoint
 from radraft.llm.record import RecordFile
 from radraft.pipeline.adapter_router import check_base
+from radraft.reports.characters import require_visible
 from radraft.store import adapter_files, adapters
 
 if TYPE_CHECKING:
@@ -81,9 +82,12 @@ def roll_back(
 
 
 def confirmed(*words: str) -> None:
-    """AdapterError `adapter_by_missing` where a name or a reason is blank."""
+    """AdapterError `adapter_by_missing` where a name or a reason is blank; ReportError
+    `character_refused` where one holds a character that cannot be seen."""
     if not all(word.strip() for word in words):
         raise AdapterError("adapter_by_missing")
+    for word in words:
+        require_visible(word, "reason")
 
 
 def running(settings: Settings, profile: Profile) -> Endpoint | None:

@@ -18,7 +18,9 @@ from radraft.pipeline.key_images import KeyImageChooser
 from radraft.pipeline.quality_verdict import QualityRemarks, quality_remarks
 from radraft.prompts.build import gave_priors
 from radraft.reports import check, editing, edits, training_pair
+from radraft.reports.characters import require_visible
 from radraft.reports.draft import Draft, DraftedSentence
+from radraft.reports.people import Actor
 from radraft.reports.values import Coverage, Report, SignedReport
 from radraft.store import cases, drafts, images, openings, pairs, questions, reports, signatures
 
@@ -156,35 +158,33 @@ class Service:
         """A key image at full depth: zlib-compressed little-endian int16, row by row."""
         return images.values(self.store.objects, image_id)
 
-    def opened(self, case_id: str, reader: str, *, seconds_ago: float = 0.0) -> None:
-        """Note that `reader` opened the study so long ago. NotFound; ReportError
-        `author_invalid`."""
+    def opened(self, case_id: str, actor: Actor, *, seconds_ago: float = 0.0) -> None:
+        """Note that the actor opened the study so long ago. NotFound."""
         when = datetime.now(UTC) - timedelta(seconds=seconds_ago)
         with self.store.begin() as session:
-            openings.add(session, case_id, editing.checked_name(reader), when)
+            openings.add(session, case_id, actor.who, when)
 
     def save(
-        self, case_id: str, report: Report, *, base_revision: int, editor: str
+        self, case_id: str, report: Report, *, base_revision: int, actor: Actor
     ) -> editing.WorkingReport:
         """Keep an edit. RevisionConflict where someone else saved since `base_revision`."""
         with self.store.begin() as session:
             return reports.save(
-                session, case_id, report, base_revision=base_revision, editor=editor
+                session, case_id, report, base_revision=base_revision, editor=actor.who
             )
 
-    def sign(self, case_id: str, *, base_revision: int, author: str) -> SignedReport:
+    def sign(self, case_id: str, *, base_revision: int, actor: Actor) -> SignedReport:
         """Freeze the report and write its training pair, both or neither."""
         edits.load_rules()
         with self.store.begin() as session:
-            signed = signatures.sign(
+            signed, stored = signatures.sign_with_basis(
                 session,
                 case_id,
                 base_revision=base_revision,
-                author=author,
+                author=actor.who,
                 now=datetime.now(UTC),
             )
             case = cases.get_case(session, case_id)
-            stored = drafts.basis(session, case_id)
             if stored is None:
                 raise NotFound("case_not_found", case_id=case_id)
             opened = openings.last(session, case_id, signed.author, signed.signed_at)
@@ -198,7 +198,7 @@ class Service:
             pairs.save_pair(session, pair)
             return signed
 
-    def amend(self, case_id: str, *, editor: str) -> editing.WorkingReport:
+    def amend(self, case_id: str, *, actor: Actor) -> editing.WorkingReport:
         """Reopen a signed report as the working copy of its next version.
 
         ReportError `signature_broken` where it is not what was signed.
@@ -206,7 +206,7 @@ class Service:
         with self.store.begin() as session:
             working = reports.current(session, case_id)
             signatures.of_page(session, case_id, working).intact()
-            return reports.amend(session, case_id, editor=editor)
+            return reports.amend(session, case_id, editor=actor.who)
 
     def redraft(self, case_id: str) -> None:
         """Queue a case again. What a person wrote stays."""
@@ -227,10 +227,11 @@ class Service:
         self._wake()
         return result
 
-    def ask(self, case_id: str, question: str, *, asked_by: str) -> questions.Turn:
+    def ask(self, case_id: str, question: str, *, actor: Actor) -> questions.Turn:
         """Answer a question from the newest signed version and keep the turn with the case."""
         from radraft.llm import followup
 
+        require_visible(question, "question")
         signed = self.signed(case_id)
         with self.store.read() as session:
             history = tuple((t.question, t.answer) for t in questions.turns(session, case_id))
@@ -251,7 +252,7 @@ class Service:
                 lang=answer.lang,
                 citations=answer.citations,
                 refused=answer.refused,
-                asked_by=asked_by,
+                asked_by=actor.who,
             )
 
     def signed(self, case_id: str) -> SignedReport:

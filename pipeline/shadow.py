@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from radraft.core.errors import RadraftError
 from radraft.llm.adapter import Adapter, AdapterState
 from radraft.pipeline import draft as line
+from radraft.reports.assertion import asserted_languages, asserted_report
 from radraft.reports.draft import Draft
 from radraft.reports.edits import report_distance
 from radraft.reports.values import Coverage
@@ -155,11 +156,9 @@ def compare(session: Session, adapter: Adapter) -> tuple[Compared, Compared]:
         basis = drafts.basis(session, beside.case_id)
         if not signed or basis is None or basis.draft.coverage is not Coverage.DRAFTED:
             continue
-        final = signed[-1].report
-        apart, shown = (
-            report_distance(beside.report, final),
-            report_distance(basis.draft.report, final),
-        )
+        final, langs = asserted_report(signed[-1]), asserted_languages(signed[-1])
+        apart = report_distance(beside.report, final, langs)
+        shown = report_distance(basis.draft.report, final, langs)
         if beside.adapter_id == adapter.adapter_id:
             unseen.append((apart, shown))
         elif basis.draft.adapter_id == adapter.adapter_id:

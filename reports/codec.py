@@ -1,18 +1,19 @@
 """Reports to and from JSON: strict for what a client sends, exact for what the store keeps.
 
-Every stored form of a report, a draft or a signed version says which `SCHEMA` it was written in, as
-`"schema"` beside its own fields. What was written before there was a number is schema 1. A stored
-form is never written again: an older one is migrated each time it is read.
+A report has two forms. What is stored is a value field by field, with the number of its schema
+(`reports.schema`). What a page edits (`edit_form`, `report_from_json`) has both texts of a sentence
+side by side, and what it says of their origin counts for nothing: `reports.editing` knows who wrote
+what.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import re
+from collections.abc import Callable
 from datetime import UTC
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import (
     AfterValidator,
@@ -23,9 +24,11 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
 )
+from pydantic_core import PydanticCustomError
 
 from radraft.core import canonical
 from radraft.core.errors import ReportError
+from radraft.reports import characters, schema
 from radraft.reports.draft import Draft
 from radraft.reports.values import (
     Certainty,
@@ -35,33 +38,77 @@ from radraft.reports.values import (
     Report,
     Sentence,
     SignedReport,
+    both,
 )
 
-SCHEMA = 2
-"""The schema that reports, drafts and signed versions are written in today.
-
-1: no number. One origin for both languages; the first of these forms have no `kept` and no
-   `least_support`.
-2: the number.
-"""
 MAX_JSON = 2_000_000
 """Bytes of one report's JSON; far above what the bounds below allow in practice."""
 MAX_TEXT = 2000
 MAX_SENTENCES = 100
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CHARACTER: Final = "character"
 
 
 def report_to_json(report: Report) -> str:
-    """Canonical JSON of `report`."""
-    return canonical.dumps(report)
+    """Return the canonical JSON of `report`, as it is stored."""
+    return _to_json(report)
+
+
+def stored_report(text: str) -> Report:
+    """Return a report as it was stored, in any schema; errors as `signed_from_json`."""
+    report: Report = _from_json(Report, schema.report, text)
+    return report
+
+
+def draft_to_json(draft: Draft) -> str:
+    """Return the canonical JSON of `draft`, as it is stored."""
+    return _to_json(draft)
+
+
+def draft_from_json(text: str) -> Draft:
+    """Return a draft as it was stored, in any schema; errors as `signed_from_json`."""
+    draft: Draft = _from_json(Draft, schema.draft, text)
+    return draft
+
+
+def signed_to_json(signed: SignedReport) -> str:
+    """Return the canonical JSON of `signed`, as it is stored."""
+    return _to_json(signed)
+
+
+def signed_from_json(text: str) -> SignedReport:
+    """Return a signed version as it was stored, in any schema since the first.
+
+    ReportError `stored_schema_unknown` for one that a newer version of radraft wrote,
+    `stored_form_invalid` for what no version wrote. Whether it is what was signed:
+    `reports.sign.verify(text)`.
+    """
+    signed: SignedReport = _from_json(SignedReport, schema.signed, text)
+    return dataclasses.replace(signed, signed_at=signed.signed_at.astimezone(UTC))
+
+
+def edit_form(report: Report) -> dict[str, Any]:
+    """Return `report` as a page edits it, in plain values; `report_from_json` reads it."""
+    sections = {"findings": report.findings, "impression": report.impression}
+    return {
+        "case_id": report.case_id,
+        **{name: list(map(sentence_form, found)) for name, found in sections.items()},
+    }
+
+
+def sentence_form(sentence: Sentence) -> dict[str, Any]:
+    """Return one sentence of `edit_form`: a language that is not written is an empty text."""
+    fields: dict[str, Any] = canonical.plain(sentence)
+    del fields["wordings"], fields["template_field"]
+    return fields | {"zh": sentence.zh, "en": sentence.en, "origin": sentence.origin.value}
 
 
 def report_from_json(text: str | bytes) -> Report:
-    """A report from untrusted JSON.
+    """Return a report from untrusted JSON in the form that a page edits.
 
     Unknown keys, wrong types, repeated ids and anything over the bounds are refused: ReportError
-    `report_invalid` with the place and kind of the first fault.
+    `report_invalid` with the place and kind of the first fault, `character_refused` with the place
+    of a character that cannot be seen.
     """
     if len(text) > MAX_JSON:
         raise ReportError("report_invalid", place="report", problem="too_long")
@@ -73,56 +120,26 @@ def report_from_json(text: str | bytes) -> Report:
 
 
 def validated(report: Report) -> Report:
-    """`report` if it is within the bounds of `report_from_json`; ReportError `report_invalid`."""
+    """Return `report` if it is within the bounds of `report_from_json`; errors as there."""
     try:
-        text = report_to_json(report).encode("utf-8")
+        text = canonical.dumps(edit_form(report)).encode("utf-8")
     except (TypeError, ValueError):
         # NaN, half a surrogate pair, a value of no known type.
         raise ReportError("report_invalid", place="report", problem="no_json_form") from None
-    return report_from_json(text)
-
-
-def draft_to_json(draft: Draft) -> str:
-    """Canonical JSON of `draft`."""
-    return canonical.dumps(draft)
-
-
-def draft_from_json(text: str) -> Draft:
-    """A draft as the store kept it."""
-    draft: Draft = stored(Draft, text)
-    return draft
-
-
-def signed_to_json(signed: SignedReport) -> str:
-    """Return the canonical JSON of `signed`, in which a signature keeps it."""
-    return canonical.dumps({"schema": SCHEMA, **canonical.plain(signed)})
-
-
-def signed_from_json(text: str) -> SignedReport:
-    """Return a signed version as the store kept it, in any schema since the first.
-
-    ReportError `stored_schema_unknown` for one that a newer version of radraft wrote. Whether it is
-    what was signed: `reports.sign.verify(text)`.
-    """
-    signed: SignedReport = _adapter(SignedReport).validate_python(_migrated(text))
-    return dataclasses.replace(signed, signed_at=signed.signed_at.astimezone(UTC))
-
-
-def stored_report(text: str) -> Report:
-    """A report as the store kept it."""
-    report: Report = stored(Report, text)
+    report_from_json(text)
     return report
 
 
-def _no_control(text: str) -> str:
-    if _CONTROL.search(text):
-        raise ValueError("control character")
+def _visible(text: str) -> str:
+    first = next(characters.refused(text), None)
+    if first is not None:
+        raise PydanticCustomError(_CHARACTER, "{character}", {"character": first})
     return text
 
 
-_Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_no_control)]
+_Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_visible)]
 _Id = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\z")]
-_Code = Annotated[str, StringConstraints(max_length=64), AfterValidator(_no_control)]
+_Code = Annotated[str, StringConstraints(max_length=64), AfterValidator(_visible)]
 
 
 class _Strict(BaseModel):
@@ -168,9 +185,7 @@ def _sentences(models: tuple[_Sentence, ...]) -> tuple[Sentence, ...]:
     return tuple(
         Sentence(
             id=model.id,
-            zh=model.zh,
-            en=model.en,
-            origin=model.origin,
+            wordings=both(model.zh, model.en, model.origin),
             finding=model.finding,
             anatomy=model.anatomy,
             laterality=model.laterality,
@@ -186,17 +201,27 @@ def _invalid(error: ValidationError) -> ReportError:
     first = error.errors(include_input=False, include_url=False)[0]
     # Keys may be the client's own words: only the schema's names and indices go on.
     known = {*_Report.model_fields, *_Sentence.model_fields, *_Evidence.model_fields}
-    place = [str(item) for item in first["loc"] if isinstance(item, int) or item in known]
-    return ReportError("report_invalid", place=".".join(place) or "report", problem=first["type"])
+    names = [str(item) for item in first["loc"] if isinstance(item, int) or item in known]
+    place = ".".join(names) or "report"
+    if first["type"] == _CHARACTER:
+        return ReportError("character_refused", place=place, character=first["ctx"]["character"])
+    return ReportError("report_invalid", place=place, problem=first["type"])
 
 
-def _migrated(text: str) -> dict[str, Any]:
-    """The fields of a stored form, as today's schema has them."""
-    fields: dict[str, Any] = json.loads(text)
-    schema = fields.pop("schema", 1)
-    if type(schema) is not int or not 1 <= schema <= SCHEMA:
-        raise ReportError("stored_schema_unknown", schema=str(schema)[:16], known=SCHEMA)
-    return fields
+def _to_json(value: Any) -> str:
+    return canonical.dumps({"schema": schema.SCHEMA, **canonical.plain(value)})
+
+
+def _from_json(kind: Any, migrated: Callable[[schema.Fields], schema.Fields], text: str) -> Any:
+    """Return the `kind` that was stored as `text`, in which nothing but its fields may stand."""
+    try:
+        fields = migrated(json.loads(text))
+        value = _adapter(kind).validate_python(fields)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise ReportError("stored_form_invalid", kind=kind.__name__) from None
+    if canonical.plain(value) != fields:
+        raise ReportError("stored_form_invalid", kind=kind.__name__)
+    return value
 
 
 @cache
@@ -205,5 +230,5 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def stored(kind: Any, text: str) -> Any:
-    """A `kind` (one of the frozen values) as the store kept it, from its canonical JSON."""
+    """Return a `kind` (another frozen value than those above) as it was stored."""
     return _adapter(kind).validate_json(text)

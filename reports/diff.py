@@ -6,6 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from radraft.reports.people import Person
 from radraft.reports.values import Report, Sentence
 
 
@@ -30,7 +31,7 @@ class Change:
     before_en: str | None = field(repr=False)
     after_zh: str | None = field(repr=False)
     after_en: str | None = field(repr=False)
-    editor: str | None = field(default=None, repr=False)
+    editor: Person | None = None
     """Who last changed this sentence; None where that is not known."""
 
 

@@ -10,9 +10,17 @@ from itertools import pairwise
 from radraft.core.errors import ReportError
 from radraft.reports import codec
 from radraft.reports.diff import Change, diff
-from radraft.reports.values import Evidence, Origin, Report, ReportState, Sentence
-
-MAX_NAME = 64
+from radraft.reports.people import Person
+from radraft.reports.values import (
+    Evidence,
+    Lang,
+    Origin,
+    Report,
+    ReportState,
+    Sentence,
+    TemplateField,
+    Wording,
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +31,7 @@ class WorkingReport:
     report: Report
     revision: int
     state: ReportState
-    editor: str | None
+    editor: Person | None
     """Who saved last; None while it stands as drafted."""
     saved_at: datetime
     base_version: int
@@ -35,7 +43,7 @@ class Revision:
     """One save of a report."""
 
     report: Report
-    editor: str | None
+    editor: Person | None
 
 
 class RevisionConflict(ReportError):
@@ -50,26 +58,27 @@ class RevisionConflict(ReportError):
 def edited(before: WorkingReport, report: Report, *, drafted: Iterable[Sentence]) -> Report:
     """Return `report`, edited from `before`, with the origins and evidence it can claim.
 
-    Text that stands in the draft (`drafted`) or in `before` under the same id keeps what is known
-    of it (an undone deletion is the model's sentence again); anything else a person wrote, whatever
-    the client says. Evidence is what was measured, and only words that were drafted can be kept
-    against the image. ReportError `report_invalid`, `report_of_other_case`.
+    Text that stands in the draft (`drafted`) or in `before` under the same id and in the same
+    language keeps what is known of it (an undone deletion is the model's sentence again); anything
+    else a person wrote, whatever the client says. Evidence is what was measured, for both languages
+    together, and only words that were drafted can be kept against the image. ReportError
+    `report_invalid`, `character_refused`, `report_of_other_case`.
     """
     report = codec.validated(report)
     if report.case_id != before.case_id:
         raise ReportError("report_of_other_case")
-    known = {(s.id, s.zh, s.en): s for s in (*drafted, *before.report.sentences)}
+    known = _Known((*drafted, *before.report.sentences))
     return replace(
         report,
-        findings=tuple(_claimed(sentence, known) for sentence in report.findings),
-        impression=tuple(_claimed(sentence, known) for sentence in report.impression),
+        findings=tuple(map(known.claimed, report.findings)),
+        impression=tuple(map(known.claimed, report.impression)),
     )
 
 
 def conflict(now: WorkingReport, base: int, revisions: Sequence[Revision]) -> RevisionConflict:
     """Return the conflict of a save from revision `base`: each change since, with the last editor
     of its sentence. `revisions` are those from `base` to the current one."""
-    editors: dict[str, str | None] = {}
+    editors: dict[str, Person | None] = {}
     for before, after in pairwise(revisions):
         changes = diff(before.report, after.report)
         editors.update({change.sentence_id: after.editor for change in changes})
@@ -80,18 +89,32 @@ def conflict(now: WorkingReport, base: int, revisions: Sequence[Revision]) -> Re
     return RevisionConflict(base, now, changed)
 
 
-def checked_name(name: str) -> str:
-    """Return a reader's name without the space around it. ReportError `author_invalid`."""
-    name = name.strip()
-    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
-        raise ReportError("author_invalid")
-    return name
+class _Known:
+    """What is known of sentences, by their ids and texts; of the same text the last one counts."""
 
+    def __init__(self, sentences: Iterable[Sentence]) -> None:
+        self._sentences: dict[tuple[str, str, str], Sentence] = {}
+        self._wordings: dict[tuple[str, Lang, str], Wording] = {}
+        self._fields: dict[str, TemplateField | None] = {}
+        for sentence in sentences:
+            self._sentences[sentence.id, sentence.zh, sentence.en] = sentence
+            self._fields[sentence.id] = sentence.template_field
+            for wording in sentence.wordings:
+                self._wordings[sentence.id, wording.lang, wording.text] = wording
 
-def _claimed(sentence: Sentence, known: dict[tuple[str, str, str], Sentence]) -> Sentence:
-    same = known.get((sentence.id, sentence.zh, sentence.en))
-    if same is not None:
-        return replace(sentence, origin=same.origin, evidence=same.evidence)
-    # Support was measured for other words.
-    unmeasured = tuple(Evidence(item.image_id, None) for item in sentence.evidence)
-    return replace(sentence, origin=Origin.PERSON, evidence=unmeasured, kept=False)
+    def claimed(self, sentence: Sentence) -> Sentence:
+        """Return `sentence` with no more than is known of it."""
+        sentence = replace(sentence, template_field=self._fields.get(sentence.id))
+        same = self._sentences.get((sentence.id, sentence.zh, sentence.en))
+        if same is not None:
+            return replace(sentence, wordings=same.wordings, evidence=same.evidence)
+        wordings = tuple(
+            self._wordings.get(
+                (sentence.id, wording.lang, wording.text),
+                Wording(wording.lang, wording.text, Origin.PERSON),
+            )
+            for wording in sentence.wordings
+        )
+        # Support was measured for other words.
+        unmeasured = tuple(Evidence(item.image_id, None) for item in sentence.evidence)
+        return replace(sentence, wordings=wordings, evidence=unmeasured, kept=False)

@@ -7,10 +7,11 @@ from enum import StrEnum
 
 from rapidfuzz.distance import Levenshtein
 
+from radraft.reports.assertion import asserted_languages, asserted_report, in_languages
 from radraft.reports.diff import moved_ids
 from radraft.reports.findings.extract import extract
 from radraft.reports.findings.statements import Side, State, Statement, statements
-from radraft.reports.values import Lang, Report, Section, Sentence
+from radraft.reports.values import LANGS, Lang, Report, Section, Sentence, SignedReport
 
 
 class Edit(StrEnum):
@@ -50,15 +51,26 @@ class EditStats:
     sentences: tuple[SentenceEdit, ...]
     distance_zh: float
     distance_en: float
+    langs: tuple[Lang, ...] = LANGS
+    """What was compared; the distance in another language is 0 and says nothing."""
 
     @property
     def distance(self) -> float:
-        """The mean of both languages."""
-        return (self.distance_zh + self.distance_en) / 2
+        """The mean of the languages that were compared; 0 where there were none."""
+        found = [self.distance_zh if lang == "zh" else self.distance_en for lang in self.langs]
+        return sum(found) / len(found) if found else 0.0
 
 
-def edit_stats(draft: Report, signed: Report) -> EditStats:
-    """Edits in the signed report's reading order, then what was deleted in the draft's.
+def signed_edits(draft: Report, signed: SignedReport) -> EditStats:
+    """Return the edits from `draft` to what people assert in `signed`, in the languages they assert
+    it in."""
+    return edit_stats(draft, asserted_report(signed), asserted_languages(signed))
+
+
+def edit_stats(draft: Report, signed: Report, langs: tuple[Lang, ...] = LANGS) -> EditStats:
+    """Return the edits in the signed report's reading order, then what was deleted in the draft's.
+
+    `langs`: what is compared. Text in another language counts on neither side.
 
     Distances are Levenshtein by character over the longer text's length: 0 for the same text,
     1 for nothing in common, 0 for two empty texts. The whole report's distances compare its
@@ -68,6 +80,7 @@ def edit_stats(draft: Report, signed: Report) -> EditStats:
     finding more or less, another certainty, or another side; `REWORDED` otherwise. What only a more
     specific finding implies is not counted beside it.
     """
+    draft, signed = in_languages(draft, langs), in_languages(signed, langs)
     before = {sentence.id: sentence for sentence in draft.sentences}
     after = {sentence.id for sentence in signed.sentences}
     moved = moved_ids(draft, signed)
@@ -84,12 +97,16 @@ def edit_stats(draft: Report, signed: Report) -> EditStats:
         sentences=tuple(edits),
         distance_zh=_distance(draft, signed, "zh"),
         distance_en=_distance(draft, signed, "en"),
+        langs=langs,
     )
 
 
-def report_distance(draft: Report, signed: Report) -> float:
-    """`EditStats.distance` alone: no sentence is read for its findings."""
-    return (_distance(draft, signed, "zh") + _distance(draft, signed, "en")) / 2
+def report_distance(draft: Report, signed: Report, langs: tuple[Lang, ...] = LANGS) -> float:
+    """Return `EditStats.distance` alone: no sentence is read for its findings."""
+    if not langs:
+        return 0.0
+    draft, signed = in_languages(draft, langs), in_languages(signed, langs)
+    return sum(_distance(draft, signed, lang) for lang in langs) / len(langs)
 
 
 def distance(before: str, after: str) -> float:
@@ -169,5 +186,5 @@ def _distance(draft: Report, signed: Report, lang: Lang) -> float:
     return distance(_whole(draft, lang), _whole(signed, lang))
 
 
-def _whole(report: Report, lang: str) -> str:
-    return "\n".join(str(getattr(sentence, lang)) for sentence in report.sentences)
+def _whole(report: Report, lang: Lang) -> str:
+    return "\n".join(sentence.text(lang) for sentence in report.sentences)

@@ -12,8 +12,9 @@ from radraft.core.errors import ReportError
 from radraft.reports import codec
 from radraft.reports.check import Severity, check
 from radraft.reports.draft import Draft
-from radraft.reports.editing import WorkingReport, checked_name
-from radraft.reports.values import Coverage, SignedReport
+from radraft.reports.editing import WorkingReport
+from radraft.reports.people import Person
+from radraft.reports.values import LANGS, ConfirmedLanguage, Coverage, Lang, SignedReport
 
 
 def signed_version(
@@ -22,19 +23,23 @@ def signed_version(
     before: SignedReport | None,
     draft: Draft | None,
     prior_given: bool,
-    author: str,
-    reviewer: str | None,
+    author: Person,
+    reviewer: Person | None,
     now: datetime,
+    shown: tuple[Lang, ...] = LANGS,
 ) -> SignedReport:
     """Return the version that a signature of `current` makes after the version `before`.
 
     `draft` is what the report began as; `prior_given` says that the model was shown an earlier
-    examination. ReportError with the code of the first blocking issue (`reports.check`), or
-    `author_invalid`; ValueError for a naive `now`.
+    examination. The signer (the reviewer, where there is one) confirms every text in the languages
+    that he was shown. ReportError with the code of the first blocking issue (`reports.check`), or
+    `signed_before_previous` for a time before that of the version before; ValueError for a naive
+    `now`.
     """
     signed_at = utc(now)
-    author = checked_name(author)
-    reviewer = None if reviewer is None else checked_name(reviewer)
+    if before is not None and signed_at < before.signed_at:
+        previous = before.signed_at.isoformat(timespec="seconds")
+        raise ReportError("signed_before_previous", previous=previous)
     for issue in check(current.report, draft, prior_given=prior_given):
         if issue.severity is Severity.BLOCK:
             raise ReportError(issue.code)
@@ -48,6 +53,7 @@ def signed_version(
             author=author,
             reviewer=reviewer,
             signed_at=signed_at,
+            confirmed=tuple(ConfirmedLanguage(lang, reviewer or author) for lang in shown),
             supersedes=None if before is None else before.content_sha,
             content_sha="",
         )

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from radraft.core import canonical
 from radraft.core.errors import ReportError
+from radraft.reports.assertion import asserted_languages, asserted_report, in_languages
 from radraft.reports.draft import Draft, StoredDraft
-from radraft.reports.edits import EditStats, edit_stats
-from radraft.reports.values import Coverage, SignedReport
+from radraft.reports.edits import EditStats, signed_edits
+from radraft.reports.values import Coverage, Lang, Report, SignedReport
 
 HELD_OUT_PERCENT = 10
 
@@ -37,6 +38,21 @@ class TrainingPair:
     not opened there."""
     split: str
     """`train` or `held_out`, decided by the patient's reference so that no patient is in both."""
+
+    @property
+    def asserted(self) -> Report:
+        """What people assert of the signed report: all that may be learned or scored from it."""
+        return asserted_report(self.signed)
+
+    @property
+    def langs(self) -> tuple[Lang, ...]:
+        """The languages it is asserted in."""
+        return asserted_languages(self.signed)
+
+    @property
+    def drafted(self) -> Report:
+        """The draft in the same languages."""
+        return in_languages(self.draft.report, self.langs)
 
 
 def make_pair(
@@ -69,7 +85,7 @@ def make_pair(
             encoder_id=stored_draft.encoder_id,
             draft=draft,
             signed=signed,
-            stats=edit_stats(draft.report, signed.report),
+            stats=signed_edits(draft.report, signed),
             seconds=seconds,
             split=split_of(patient_ref),
         )

@@ -1,11 +1,13 @@
-"""The report: sections of sentences, each a statement in both languages and what it means."""
+"""The report: sections of sentences, each a statement in one language or both and what it means."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
+
+from radraft.reports.people import Person
 
 Lang = Literal["zh", "en"]
 LANGS: tuple[Lang, Lang] = ("zh", "en")
@@ -20,10 +22,12 @@ class Section(StrEnum):
 
 
 class Origin(StrEnum):
-    """Who wrote a sentence as it stands."""
+    """Who or what wrote a text as it stands."""
 
     MODEL = "model"
     TEMPLATE = "template"
+    TRANSLATION = "translation"
+    """A machine translated what stands in the other language."""
     PERSON = "person"
 
 
@@ -80,13 +84,43 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Confirmation:
+    """A person's word that a text which he did not write says what he means."""
+
+    by: Person
+    at: datetime
+    """UTC."""
+
+
+@dataclass(frozen=True)
+class Wording:
+    """A sentence's text in one language, and who answers for it."""
+
+    lang: Lang
+    text: str
+    origin: Origin
+    confirmed: Confirmation | None = None
+    """None where a person wrote it, and where nobody confirmed it but by a signature, which
+    confirms whole languages (`SignedReport.confirmed`)."""
+
+
+@dataclass(frozen=True)
+class TemplateField:
+    """Where in a report template a sentence belongs."""
+
+    template_id: str
+    path: str
+    """Names of the template's nested fields, outermost first, joined by `/`."""
+
+
+@dataclass(frozen=True)
 class Sentence:
-    """One statement in Chinese and English. Ids stay the same through every edit."""
+    """One statement: its wording in one language or both, and what it means. Ids stay the same
+    through every edit."""
 
     id: str
-    zh: str
-    en: str
-    origin: Origin
+    wordings: tuple[Wording, ...]
+    """At most one of a language, in the order of `LANGS`; none where nothing is written yet."""
     finding: str | None = None
     anatomy: str | None = None
     laterality: Laterality | None = None
@@ -94,12 +128,65 @@ class Sentence:
     evidence: tuple[Evidence, ...] = ()
     kept: bool = False
     """A reader kept it as it stands although the image does not support it."""
+    template_field: TemplateField | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a language that is there twice, or out of order."""
+        languages = [wording.lang for wording in self.wordings]
+        if languages != [lang for lang in LANGS if lang in languages]:
+            raise ValueError("wordings of a sentence: one of a language, in the order of LANGS")
+
+    @property
+    def zh(self) -> str:
+        """The Chinese text; empty where there is none."""
+        return self.text("zh")
+
+    @property
+    def en(self) -> str:
+        """The English text; empty where there is none."""
+        return self.text("en")
+
+    def text(self, lang: Lang) -> str:
+        """Return the text in `lang`; empty where there is none."""
+        wording = self.wording(lang)
+        return "" if wording is None else wording.text
+
+    def wording(self, lang: Lang) -> Wording | None:
+        """Return the wording in `lang`; None where there is none."""
+        return next((wording for wording in self.wordings if wording.lang == lang), None)
+
+    def reworded(self, *, zh: str | None = None, en: str | None = None) -> Sentence:
+        """Return the sentence with other text in the languages given, of the same origin. An empty
+        text takes the language away."""
+        texts = {"zh": self.zh if zh is None else zh, "en": self.en if en is None else en}
+        before = {lang: self.wording(lang) for lang in LANGS}
+        wordings = (
+            replace(before[lang] or Wording(lang, "", self.origin), text=texts[lang])
+            for lang in LANGS
+            if texts[lang]
+        )
+        return replace(self, wordings=tuple(wordings))
+
+    @property
+    def origin(self) -> Origin:
+        """Who wrote the sentence: a person where he wrote any of it, else what wrote the text that
+        was not translated."""
+        origins = [wording.origin for wording in self.wordings]
+        if Origin.PERSON in origins or not origins:
+            return Origin.PERSON
+        return next((one for one in origins if one is not Origin.TRANSLATION), origins[0])
 
     @property
     def support(self) -> float | None:
         """The most that any one image supports it, in nats; None where that was not measured."""
-        measured = [one.support for one in self.evidence if one.support is not None]
+        measured = [item.support for item in self.evidence if item.support is not None]
         return max(measured, default=None)
+
+
+def both(zh: str, en: str, origin: Origin) -> tuple[Wording, ...]:
+    """Return the wordings of one origin; an empty text makes none."""
+    texts: tuple[tuple[Lang, str], ...] = (("zh", zh), ("en", en))
+    return tuple(Wording(lang, text, origin) for lang, text in texts if text)
 
 
 @dataclass(frozen=True)
@@ -117,6 +204,15 @@ class Report:
 
 
 @dataclass(frozen=True)
+class ConfirmedLanguage:
+    """A language in which every text of a signed report is confirmed, and by whom: whoever signs
+    confirms the texts that he was shown."""
+
+    lang: Lang
+    by: Person
+
+
+@dataclass(frozen=True)
 class SignedReport:
     """A frozen version. `content_sha` is the canonical hash of every other field as it is stored
     (`codec.signed_to_json`), the schema's number among them."""
@@ -127,10 +223,12 @@ class SignedReport:
     report: Report
     draft_sha: str | None
     """`Draft.request_sha` of the draft it began as; None where a person wrote from the skeleton."""
-    author: str
-    reviewer: str | None
+    author: Person
+    reviewer: Person | None
     signed_at: datetime
     """UTC."""
+    confirmed: tuple[ConfirmedLanguage, ...]
+    """What the signature confirms beside what people wrote or confirmed one by one."""
     supersedes: str | None
     """`content_sha` of the version before, which chains the versions; None for the first."""
     content_sha: str

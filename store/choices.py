@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from radraft.core import canonical
 from radraft.core.errors import ReportError
+from radraft.reports.people import Person, known_person
 from radraft.store import faults
 from radraft.store.tables import KeyImageChoiceRow
 from radraft.studies.values import WindowName
@@ -32,7 +33,7 @@ class Choice:
     case_id: str
     revision: int
     """From 1; a case whose key images nobody changed has none."""
-    by: str
+    by: Person
     at: datetime
     images: tuple[Chosen, ...]
     """In reading order."""
@@ -43,7 +44,7 @@ class Choice:
 
         Its own key: of two who choose at once neither overwrites the other's.
         """
-        own = canonical.sha256([self.by, self.at, self.images])[:16]
+        own = canonical.sha256([self.by.name, self.at, self.images])[:16]
         return f"kos/{self.case_id}/{self.revision:04d}-{own}.dcm"
 
 
@@ -78,7 +79,8 @@ def add(session: Session, choice: Choice) -> None:
         KeyImageChoiceRow(
             case_id=choice.case_id,
             revision=choice.revision,
-            by=choice.by,
+            by=choice.by.name,
+            by_account=choice.by.id,
             at=choice.at,
             images=canonical.dumps(choice.images),
         )
@@ -92,4 +94,5 @@ def _choice(row: KeyImageChoiceRow) -> Choice:
             Chosen(one["instance_ref"], one["frame"], WindowName(one["window"]))
             for one in json.loads(row.images)
         )
-    return Choice(row.case_id, row.revision, row.by, row.at, images)
+        by = known_person(row.by, row.by_account)
+    return Choice(row.case_id, row.revision, by, row.at, images)

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound
 from radraft.prompts.values import NOT_LOOKED, Looked, Prior, Priors, Said
-from radraft.reports.editing import checked_name
+from radraft.reports.assertion import asserted_report
+from radraft.reports.people import checked_name
 from radraft.reports.values import Sentence, SignedReport
 from radraft.store import _kin, cases, images, signatures
 from radraft.store.objects import Objects
@@ -230,7 +231,8 @@ def _sections(
     def said(section: tuple[Sentence, ...]) -> Said:
         return Said(clean([one.zh for one in section]), clean([one.en for one in section]))
 
-    return said(signed.report.findings), said(signed.report.impression)
+    report = asserted_report(signed)
+    return said(report.findings), said(report.impression)
 
 
 def _with_images(

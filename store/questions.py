@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from radraft.reports.characters import require_visible
+from radraft.reports.people import Person, known_person
 from radraft.store.cases import get_case
 from radraft.store.tables import TurnRow
 
@@ -23,7 +25,7 @@ class Turn:
     citations: tuple[str, ...]
     """Ids of the report sentences the answer rests on."""
     refused: bool
-    asked_by: str = field(repr=False)
+    asked_by: Person
     asked_at: datetime
 
 
@@ -36,9 +38,11 @@ def add_turn(
     lang: str,
     citations: tuple[str, ...],
     refused: bool,
-    asked_by: str,
+    asked_by: Person,
 ) -> Turn:
-    """Keep one turn. NotFound `case_not_found`."""
+    """Keep one turn. NotFound `case_not_found`; ReportError `character_refused` for a question that
+    holds a character that cannot be seen."""
+    require_visible(question, "question")
     get_case(session, case_id)
     row = TurnRow(
         case_id=case_id,
@@ -47,7 +51,8 @@ def add_turn(
         lang=lang,
         citations=citations,
         refused=refused,
-        asked_by=asked_by,
+        asked_by=asked_by.name,
+        asked_by_account=asked_by.id,
         asked_at=datetime.now(UTC),
     )
     session.add(row)
@@ -71,6 +76,6 @@ def _turn(row: TurnRow) -> Turn:
         lang=row.lang,
         citations=row.citations,
         refused=row.refused,
-        asked_by=row.asked_by,
+        asked_by=known_person(row.asked_by, row.asked_by_account),
         asked_at=row.asked_at,
     )

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound, ReportError
 from radraft.reports import codec, editing
-from radraft.reports.editing import Revision, WorkingReport, checked_name
+from radraft.reports.editing import Revision, WorkingReport
 from radraft.reports.lifecycle import Move, transition
+from radraft.reports.people import Person, known_person
 from radraft.reports.values import Report, ReportState
 from radraft.store import drafts, faults
 from radraft.store.tables import CaseRow, ReportRow, RevisionRow
@@ -23,15 +24,14 @@ def current(session: Session, case_id: str) -> WorkingReport:
 
 
 def save(
-    session: Session, case_id: str, report: Report, *, base_revision: int, editor: str
+    session: Session, case_id: str, report: Report, *, base_revision: int, editor: Person
 ) -> WorkingReport:
     """Keep `report`, which was edited from revision `base_revision`, as the next revision.
 
     Content equal to the current revision's changes nothing and is never a conflict, so a client
     that did not hear the answer may send again. What each sentence may claim: `editing.edited`.
-    RevisionConflict; ReportError `report_is_signed`, `report_invalid`, `author_invalid`.
+    RevisionConflict; ReportError `report_is_signed`, and those of `editing.edited`.
     """
-    editor = checked_name(editor)
     row = _row(session, case_id, lock=True)
     state = transition(ReportState(row.state), Move.REVIEW)
     before = _working(session, row)
@@ -43,14 +43,15 @@ def save(
     require_revision(session, before, base_revision)
     row.revision += 1
     row.state = state.value
-    row.editor = editor
+    _edited_by(row, editor)
     row.saved_at = datetime.now(UTC)
     session.add(
         RevisionRow(
             case_id=case_id,
             revision=row.revision,
             content=codec.report_to_json(after),
-            editor=editor,
+            editor=editor.name,
+            editor_account=editor.id,
             saved_at=row.saved_at,
         )
     )
@@ -58,15 +59,14 @@ def save(
     return _working(session, row)
 
 
-def amend(session: Session, case_id: str, *, editor: str) -> WorkingReport:
+def amend(session: Session, case_id: str, *, editor: Person) -> WorkingReport:
     """Reopen a signed report as the working copy of its next version; the signed one stays.
 
-    ReportError `report_not_signed`, `author_invalid`.
+    ReportError `report_not_signed`.
     """
-    editor = checked_name(editor)
     row = _row(session, case_id, lock=True)
     row.state = transition(ReportState(row.state), Move.AMEND).value
-    row.editor = editor
+    _edited_by(row, editor)
     row.saved_at = datetime.now(UTC)
     session.flush()
     return _working(session, row)
@@ -105,7 +105,7 @@ def _working(session: Session, row: ReportRow) -> WorkingReport:
             report=codec.stored_report(revision.content),
             revision=row.revision,
             state=ReportState(row.state),
-            editor=row.editor,
+            editor=_editor(row),
             saved_at=row.saved_at,
             base_version=row.base_version,
         )
@@ -118,4 +118,12 @@ def _revisions(session: Session, case_id: str, first: int) -> tuple[Revision, ..
         .order_by(RevisionRow.revision)
     )
     with faults.decoding("report_revisions", case_id):
-        return tuple(Revision(codec.stored_report(row.content), row.editor) for row in rows)
+        return tuple(Revision(codec.stored_report(row.content), _editor(row)) for row in rows)
+
+
+def _edited_by(row: ReportRow, editor: Person) -> None:
+    row.editor, row.editor_account = editor.name, editor.id
+
+
+def _editor(row: ReportRow | RevisionRow) -> Person | None:
+    return None if row.editor is None else known_person(row.editor, row.editor_account)

@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session
 from radraft.core.errors import ReportError
 from radraft.prompts.build import gave_priors
 from radraft.reports import codec
+from radraft.reports.draft import StoredDraft
 from radraft.reports.editing import WorkingReport
 from radraft.reports.lifecycle import Move, transition
+from radraft.reports.people import Person
 from radraft.reports.sign import signed_version, utc
 from radraft.reports.values import ReportState, SignedReport
 from radraft.store import drafts, signature_chain
@@ -28,8 +30,8 @@ def sign(
     case_id: str,
     *,
     base_revision: int,
-    author: str,
-    reviewer: str | None = None,
+    author: Person,
+    reviewer: Person | None = None,
     now: datetime,
 ) -> SignedReport:
     """Sign the report as it stands at `base_revision`, in the caller's transaction.
@@ -37,6 +39,21 @@ def sign(
     As `reports.sign.signed_version`; also ReportError `report_is_signed`, `signature_broken` where
     an earlier version does not hold, and RevisionConflict when somebody saved in between.
     """
+    return sign_with_basis(
+        session, case_id, base_revision=base_revision, author=author, reviewer=reviewer, now=now
+    )[0]
+
+
+def sign_with_basis(
+    session: Session,
+    case_id: str,
+    *,
+    base_revision: int,
+    author: Person,
+    reviewer: Person | None = None,
+    now: datetime,
+) -> tuple[SignedReport, StoredDraft | None]:
+    """As `sign`; also the draft that the report began as, for its training pair."""
     now = utc(now)
     row, current = locked(session, case_id)
     # Whoever signs what nobody edited has reviewed it all the same.
@@ -65,7 +82,7 @@ def sign(
     row.state = state.value
     row.base_version = signed.version
     session.flush()
-    return signed
+    return signed, basis
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,8 @@ class ReportRow(Base):
     revision: Mapped[int]
     state: Mapped[str] = mapped_column(String(16))
     editor: Mapped[str | None]
+    # The account's id, where the editor was signed in; None for a name that was typed.
+    editor_account: Mapped[str | None] = mapped_column(String(64))
     saved_at: Mapped[datetime]
     base_version: Mapped[int]
 
@@ -179,6 +181,7 @@ class RevisionRow(Base):
     revision: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     content: Mapped[str]
     editor: Mapped[str | None]
+    editor_account: Mapped[str | None] = mapped_column(String(64))
     saved_at: Mapped[datetime]
 
 
@@ -275,6 +278,7 @@ class TurnRow(Base):
     citations: Mapped[tuple[str, ...]]
     refused: Mapped[bool]
     asked_by: Mapped[str]
+    asked_by_account: Mapped[str | None] = mapped_column(String(64))
     asked_at: Mapped[datetime]
 
 
@@ -286,6 +290,7 @@ class OpeningRow(Base):
     opening_id: Mapped[int] = mapped_column(primary_key=True)
     case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), index=True)
     reader: Mapped[str]
+    reader_account: Mapped[str | None] = mapped_column(String(64))
     opened_at: Mapped[datetime]
 
 

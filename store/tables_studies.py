@@ -88,6 +88,7 @@ class KeyImageChoiceRow(Base):
     case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), primary_key=True)
     revision: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     by: Mapped[str]
+    by_account: Mapped[str | None] = mapped_column(String(64))
     at: Mapped[datetime]
     images: Mapped[str]
 

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from radraft.core import canonical
 from radraft.reports.draft import Draft, Usage
-from radraft.reports.values import Coverage, Evidence, Origin, Report, Sentence
+from radraft.reports.people import Actor, ActorRole, Person, typed_actor, typed_person
+from radraft.reports.values import Coverage, Evidence, Origin, Report, Sentence, both
 from radraft.store import cases, drafts
 from radraft.store.leases import Owner
 from radraft.studies.choose.frames import image_id
@@ -103,10 +104,23 @@ def make_images(case_id: str, count: int = 1, seed: int = 0) -> KeyImages:
 
 def make_sentence(key: str, zh: str = "", en: str = "", **changes: Any) -> Sentence:
     """A model's sentence; its text names its id where none is given."""
-    sentence = Sentence(
-        id=key, zh=zh or f"所见{key}。", en=en or f"Finding {key}.", origin=Origin.MODEL
-    )
-    return replace(sentence, **changes)
+    texts = both(zh or f"所见{key}。", en or f"Finding {key}.", changes.pop("origin", Origin.MODEL))
+    return replace(Sentence(key, texts), **changes)
+
+
+def of_origin(sentence: Sentence, origin: Origin) -> Sentence:
+    """The same texts of another origin."""
+    return replace(sentence, wordings=both(sentence.zh, sentence.en, origin))
+
+
+def person(name: str) -> Person:
+    """Somebody whose name was typed."""
+    return typed_person(name)
+
+
+def actor(name: str, role: ActorRole = ActorRole.READER) -> Actor:
+    """Somebody at site-a whose name was typed."""
+    return typed_actor(name, role, "site-a")
 
 
 def make_report(case_id: str, findings: int = 3, impression: int = 1) -> Report:

@@ -27,7 +27,7 @@ from radraft.store.database import open_store
 from radraft.store.leases import Owner
 from radraft.store.pairs import save_pair
 from radraft.store.signatures import sign
-from tests.builders import make_deid, make_sentence, make_study
+from tests.builders import make_deid, make_sentence, make_study, person
 
 context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(["tests.children"])
@@ -152,19 +152,21 @@ def save_and_sign(settings: Settings, case_ids: list[str], told: Connection) -> 
                     before = reports.current(session, case_id)
                     report = replace(before.report, findings=(make_sentence("f1", text, text),))
                     saved = reports.save(
-                        session, case_id, report, base_revision=before.revision, editor="李"
+                        session, case_id, report, base_revision=before.revision, editor=person("李")
                     )
                 told.send(("saved", case_id, saved.revision, text))
             with store.begin() as session:
                 draft = drafts.basis(session, case_id)
                 assert draft is not None
                 now = datetime.now(UTC)
-                signed = sign(session, case_id, base_revision=saved.revision, author="王", now=now)
+                signed = sign(
+                    session, case_id, base_revision=saved.revision, author=person("王"), now=now
+                )
                 ref = cases.get_case(session, case_id).patient_ref
                 save_pair(session, make_pair(draft, signed, site="a", patient_ref=ref))
             told.send(("signed", case_id, signed.version, signed.content_sha))
             with store.begin() as session:
-                reports.amend(session, case_id, editor="李")
+                reports.amend(session, case_id, editor=person("李"))
 
 
 def pass_and_promote(settings: Settings, adapter_ids: list[str]) -> int:
@@ -216,7 +218,7 @@ def race_to_save(settings: Settings, case_id: str, base_revision: int) -> str:
     report = Report(case_id, (make_sentence("f1", me, me),), ())
     try:
         with store.begin() as session:
-            reports.save(session, case_id, report, base_revision=base_revision, editor=me)
+            reports.save(session, case_id, report, base_revision=base_revision, editor=person(me))
     except editing.RevisionConflict as conflict:
         assert conflict.changes[0].editor == conflict.current.editor
         return "conflict"

@@ -9,7 +9,7 @@ from radraft.bench.rehearsal.houses import House
 from radraft.bench.rehearsal.values import Said, Statement, Truth
 from radraft.reports.findings.extract import extract
 from radraft.reports.findings.vocabulary import counted_as
-from radraft.reports.values import Origin, Report, Section, Sentence
+from radraft.reports.values import Origin, Report, Section, Sentence, both
 
 
 def read(draft: Report, house: House, truth: Truth) -> Report:
@@ -48,13 +48,13 @@ def _section(
     for place, one in enumerate(wanted):
         kept = same.get(place)
         if kept is not None:
-            yield replace(kept, zh=one.zh, en=one.en)
+            yield kept.reworded(zh=one.zh, en=one.en)
             continue
         key = next(
             k for n in range(len(taken) + 1) if (k := f"r{section.value[0]}{n}") not in taken
         )
         taken.add(key)
-        yield Sentence(key, one.zh, one.en, Origin.PERSON)
+        yield Sentence(key, both(one.zh, one.en, Origin.PERSON))
 
 
 def _match(wanted: Statement, free: dict[str, Sentence], *, exact: bool) -> str | None:

@@ -27,6 +27,7 @@ from radraft.llm.adapter import Check, GateRecord, GateStage
 from radraft.pipeline import draft as line, draft_batch, promotion
 from radraft.pipeline.ingest import ingest
 from radraft.pipeline.service import Service
+from radraft.reports.people import ActorRole, typed_actor
 from radraft.reports.values import Coverage, ReportState
 from radraft.store import adapters, cases, pairs
 
@@ -210,14 +211,15 @@ class Hospital:
         if view.working is None or view.working.state is ReportState.SIGNED or not drafted:
             return
         seconds = random.Random(f"{self.seed}:{case_id}").uniform(LEAST_S, MOST_S)
-        service.opened(case_id, READER, seconds_ago=seconds)
+        actor = typed_actor(READER, ActorRole.READER, self.settings.site)
+        service.opened(case_id, actor, seconds_ago=seconds)
         saved = service.save(
             case_id,
             read(view.working.report, house, truth),
             base_revision=view.working.revision,
-            editor=READER,
+            actor=actor,
         )
-        service.sign(case_id, base_revision=saved.revision, author=READER)
+        service.sign(case_id, base_revision=saved.revision, actor=actor)
 
     def _drafters(self, taken: Cases) -> dict[str, int]:
         from radraft.store import drafts

@@ -110,8 +110,8 @@ def example(pair: TrainingPair) -> Example:
     return Example(
         messages=tuple(messages),
         images=tuple(images),
-        chosen=export.target_text(pair.signed.report),
-        rejected=export.target_text(pair.draft.report) if changed else None,
+        chosen=export.target_text(pair.asserted, pair.langs),
+        rejected=export.target_text(pair.drafted, pair.langs) if changed else None,
     )
 
 

@@ -21,7 +21,7 @@ def repeated(pairs: Sequence[TrainingPair], rare: Rare) -> tuple[TrainingPair, .
     of the reports state it (the repeat factor of Gupta et al. 2019, LVIS, 3.3), `rare.critical`
     times that for a critical one, rounded, at most `rare.most` times.
     """
-    stated = [present(pair.signed.report) for pair in pairs]
+    stated = [present(pair.asserted) for pair in pairs]
     often = Counter(code for codes in stated for code in codes)
 
     def factor(code: str) -> float:

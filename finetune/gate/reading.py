@@ -39,10 +39,10 @@ class Reading:
 def read(pair: TrainingPair) -> Reading:
     """What draft and signed report of `pair` state."""
     drafted = pair.draft.coverage is Coverage.DRAFTED
-    signed = pair.signed.report
+    signed = pair.asserted
     return Reading(
         case_id=pair.case_id,
-        draft=stated(pair.draft.report.sentences) if drafted else {},
+        draft=stated(pair.drafted.sentences) if drafted else {},
         signed=stated(signed.sentences),
         differing=_differing(signed),
         contradicting=_contradicting(signed),

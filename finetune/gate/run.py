@@ -25,7 +25,7 @@ from radraft.llm.adapter_lifecycle import Move, transition
 from radraft.llm.endpoint import HEALTH_S
 from radraft.llm.question import ask_and_wait
 from radraft.prompts.templates import load_template
-from radraft.reports.editing import checked_name
+from radraft.reports.people import checked_name
 from radraft.reports.training_pair import TrainingPair
 from radraft.store import adapter_files, adapters, cases
 from radraft.studies.values import View

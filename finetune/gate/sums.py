@@ -107,7 +107,7 @@ def scored(pairs: Sequence[TrainingPair], drafts: Sequence[Drafted]) -> Ratios:
     A draft that failed says nothing: it is as far from the signed report as can be, and misses all
     of its findings.
     """
-    signed = [drafted(pair.case_id, pair.signed.report) for pair in pairs]
+    signed = [drafted(pair.case_id, pair.asserted) for pair in pairs]
     ones = np.ones(len(pairs))
     sums: dict[str, Ratio] = {
         "edit_distance": (np.array(list(map(_distance, drafts, signed))), ones)

@@ -10,7 +10,7 @@ from typing import Any
 
 from radraft.core.errors import TrainingError
 from radraft.finetune.starter.values import Bank, Named, Pair, Seen, Statement
-from radraft.reports.values import Origin, Report, Section, Sentence
+from radraft.reports.values import Origin, Report, Section, Sentence, both
 
 MOST_FINDINGS = 8
 """Most sentences in findings."""
@@ -58,7 +58,7 @@ def compose(seen: Mapping[str, Seen], draw: random.Random) -> Report:
 def _report(findings: Iterable[Pair], impression: Pair) -> Report:
     def sentences(section: Section, pairs: Iterable[Pair]) -> tuple[Sentence, ...]:
         return tuple(
-            Sentence(f"{section.value[0]}{number}", pair.zh, pair.en, Origin.TEMPLATE)
+            Sentence(f"{section.value[0]}{number}", both(pair.zh, pair.en, Origin.TEMPLATE))
             for number, pair in enumerate(pairs, 1)
         )
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from radraft.core.weeks import Week
 from radraft.finetune.trend.values import Fact
 from radraft.llm.adapter import AdapterMove
+from radraft.reports.assertion import asserted_report
 from radraft.reports.draft import Draft
 from radraft.reports.edits import Edit, EditStats
 from radraft.reports.values import Coverage, Origin, SignedReport
@@ -102,7 +103,7 @@ def fact(
     changed = sum(n for edit, n in counts.items() if edit is not Edit.KEPT)
     kept = {edit.sentence_id for edit in stats.sentences if edit.edit is Edit.KEPT}
     by_model = {one.id for one in draft.report.sentences if one.origin is Origin.MODEL}
-    sizes = {one.id: len(one.zh) + len(one.en) for one in signed.report.sentences}
+    sizes = {one.id: len(one.zh) + len(one.en) for one in asserted_report(signed).sentences}
     return Fact(
         site=site,
         signed_at=signed.signed_at,

@@ -36,6 +36,7 @@ from tests.builders import (
     make_request_json,
     make_sentence,
     make_study,
+    person,
     save_draft,
 )
 
@@ -48,7 +49,7 @@ def sign_pair(
 ) -> TrainingPair:
     """Sign the working report as the service does: version and pair in one transaction."""
     base = reports.current(session, case_id).revision
-    signed = sign(session, case_id, base_revision=base, author=AUTHOR, now=NOW)
+    signed = sign(session, case_id, base_revision=base, author=person(AUTHOR), now=NOW)
     draft = drafts.basis(session, case_id)
     assert draft is not None
     ref = cases.get_case(session, case_id).patient_ref
@@ -59,7 +60,7 @@ def sign_pair(
 
 def edit(session: Session, case_id: str, report: Report) -> None:
     base = reports.current(session, case_id).revision
-    reports.save(session, case_id, report, base_revision=base, editor="李编辑")
+    reports.save(session, case_id, report, base_revision=base, editor=person("李编辑"))
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -173,7 +174,7 @@ def test_only_the_newest_version_is_exported(store: Store, tmp_path: Path) -> No
     with store.begin() as session:
         case_id = add_drafted(session)
         sign_pair(session, case_id)
-        reports.amend(session, case_id, editor="李")
+        reports.amend(session, case_id, editor=person("李"))
         edit(session, case_id, make_report(case_id, 1))
         newest = sign_pair(session, case_id)
     with store.read() as session:
@@ -258,7 +259,7 @@ def test_typing_alone_is_no_preference(
         drafted = make_sentence("f1", "两肺纹理，增多。", "Increased markings.")
         case_id = add_case(session)
         save_draft(session, make_draft(case_id, Report(case_id, (drafted,), ())))
-        edit(session, case_id, Report(case_id, (replace(drafted, zh=zh),), ()))
+        edit(session, case_id, Report(case_id, (drafted.reworded(zh=zh),), ()))
         sign_pair(session, case_id)
         count = export(session, tmp_path / "o.jsonl")
     assert (count.examples, count.preferences) == (1, int(changed))
@@ -295,7 +296,7 @@ def test_no_identity_past_the_wall(store: Store, tmp_path: Path) -> None:
         cases.add_key_images(session, key_images)
         edit(session, case_id, make_report(case_id, 1))
         sign_pair(session, case_id)
-        reports.amend(session, case_id, editor="李编辑")
+        reports.amend(session, case_id, editor=person("李编辑"))
         export(session, tmp_path / "o.jsonl")
     with store.read() as session:
         held = {

@@ -20,7 +20,15 @@ from radraft.store.pairs import save_pair
 from radraft.store.signatures import sign
 from radraft.vision_encoder import stored
 from radraft.vision_encoder.values import ImageEmbedding
-from tests.builders import NAME, add_case, make_draft, make_report, make_request_json, make_sentence
+from tests.builders import (
+    NAME,
+    add_case,
+    make_draft,
+    make_report,
+    make_request_json,
+    make_sentence,
+    person,
+)
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ENCODER = "encoder@0123456789abcdef"
@@ -61,7 +69,7 @@ def signed(
     if text:
         report = Report(case_id, (make_sentence("f1", text, "x"),), ())
     base = reports.current(session, case_id).revision
-    reports.save(session, case_id, report, base_revision=base, editor="李")
+    reports.save(session, case_id, report, base_revision=base, editor=person("李"))
     return again(session, case_id, patient, seconds, site, number if minutes is None else minutes)
 
 
@@ -73,7 +81,7 @@ def again(
         session,
         case_id,
         base_revision=reports.current(session, case_id).revision,
-        author="王签名",
+        author=person("王签名"),
         now=NOON + timedelta(minutes=minutes),
     )
     draft = drafts.basis(session, case_id)
@@ -117,7 +125,7 @@ def test_only_the_newest_version_counts(sqlite_store: Store) -> None:
     with sqlite_store.begin() as session:
         pair = signed(session, 1)
         for version in (2, 3):
-            reports.amend(session, pair.case_id, editor="李")
+            reports.amend(session, pair.case_id, editor=person("李"))
             last = again(session, pair.case_id, TRAIN, None, SITE, version)
         found = chosen(sqlite_store, session)
     assert ids(found.train) == [last.pair_id]
@@ -134,7 +142,7 @@ def test_what_no_model_drafted_is_left_out(sqlite_store: Store, coverage: Covera
 def test_the_least_time_is_that_of_the_shorter_language() -> None:
     sentence = make_sentence("f1", "两" * 50, "two words here")
     assert least_seconds(Report("c-1", (sentence,), ())) == pytest.approx(3 * 0.06)
-    assert least_seconds(Report("c-1", (replace(sentence, en=""),), ())) == pytest.approx(3.0)
+    assert least_seconds(Report("c-1", (sentence.reworded(en=""),), ())) == pytest.approx(3.0)
     assert least_seconds(Report("c-1", (), ())) == 0.0
 
 

@@ -15,7 +15,7 @@ from radraft.store import cases, drafts, images
 from radraft.store.database import Store
 from radraft.store.pairs import save_pair
 from radraft.store.signatures import sign
-from tests.builders import add_case, make_draft, make_images
+from tests.builders import add_case, make_draft, make_images, person
 
 
 @pytest.mark.parametrize("template", ["starter", "instruct"])
@@ -38,7 +38,9 @@ def test_the_request_a_draft_was_asked_with_becomes_its_prompt(
             encoder_id=None,
             image_ids=ids,
         )
-        signed = sign(session, case_id, base_revision=1, author="王签名", now=datetime.now(UTC))
+        signed = sign(
+            session, case_id, base_revision=1, author=person("王签名"), now=datetime.now(UTC)
+        )
         draft = drafts.basis(session, case_id)
         assert draft is not None
         pair = make_pair(draft, signed, site="site-a", patient_ref=case.patient_ref)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from radraft.reports.values import Origin, Report, Sentence, SignedReport
+from radraft.reports.people import typed_person
+from radraft.reports.values import Origin, Report, Sentence, SignedReport, both
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ def cases() -> tuple[Case, ...]:
     found = []
     for item in yaml.safe_load(path.read_text(encoding="utf-8"))["reports"]:
         findings, impression = (
-            tuple(Sentence(key, zh, en, Origin.PERSON) for key, (zh, en) in item[part].items())
+            tuple(
+                Sentence(key, both(zh, en, Origin.PERSON)) for key, (zh, en) in item[part].items()
+            )
             for part in ("findings", "impression")
         )
         questions = tuple(
@@ -49,7 +52,9 @@ def case(name: str) -> Case:
 
 def signed(report: Report) -> SignedReport:
     at = datetime(2026, 11, 2, tzinfo=UTC)
-    return SignedReport(report.case_id, 1, report, None, "r1", None, at, None, "0" * 64)
+    return SignedReport(
+        report.case_id, 1, report, None, typed_person("r1"), None, at, (), None, "0" * 64
+    )
 
 
 def with_sentence(report: Report, sentence: Sentence) -> Report:

@@ -270,6 +270,20 @@ def test_events_are_read_whole_wherever_the_connection_cuts_them() -> None:
     assert only_draft(collect(streaming([windows]))).report == expected
 
 
+def test_a_models_invisible_characters_are_dropped_and_turned_writing_is_no_draft() -> None:
+    zh, en = "双\u200b肺清晰。\ufeff", "The lungs\u2060 are clear."
+    pair = {"zh": zh, "en": en}
+    text = report_text({"findings": [pair], "impression": [pair]})
+    draft = only_draft(collect(streaming(answer(text))))
+    assert draft.coverage is Coverage.DRAFTED
+    assert {(s.zh, s.en) for s in draft.report.sentences} == {
+        ("双肺清晰。", "The lungs are clear.")
+    }
+    pair["en"] += "\u202e"
+    turned = report_text({"findings": [pair], "impression": [pair]})
+    assert only_draft(collect(streaming(answer(turned)))).error_code == "llm_bad_format"
+
+
 @pytest.mark.parametrize(
     "odd",
     [

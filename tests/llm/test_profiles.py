@@ -9,7 +9,14 @@ from radraft.core.errors import DraftingError, SettingsError
 from radraft.llm import profiles
 from radraft.llm.checkpoint import starter_hash
 from radraft.llm.pins import Pins
-from radraft.llm.profiles import COMMIT as COMMIT_FORM, HubCheckpoint, load_profile, names
+from radraft.llm.profiles import (
+    COMMIT as COMMIT_FORM,
+    HubCheckpoint,
+    Profile,
+    Task,
+    load_profile,
+    names,
+)
 from radraft.studies.values import View
 
 PROFILE = """
@@ -197,3 +204,32 @@ def test_adapters_of_before_are_still_of_the_same_base(tmp_path: Path) -> None:
     assert hub.is_base("medgemma-4b-it") and hub.is_base("medgemma-4b-it@unpinned")
     assert not hub.is_base("qwen3-vl-8b-instruct")
     assert not load_profile("starter").is_base("starter")
+
+
+def written(folder: Path, tasks: str | None = None) -> Profile:
+    """The profile above, with its tasks."""
+    (folder / "model").mkdir(exist_ok=True)
+    (folder / "model" / "config.json").write_text("{}")
+    text = PROFILE.replace("PATH", str(folder / "model"))
+    path = folder / "mine.yaml"
+    path.write_text(text + (f"tasks: {tasks}\n" if tasks else ""))
+    return load_profile(str(path))
+
+
+def test_a_profile_that_names_no_tasks_is_the_one_it_was(tmp_path: Path) -> None:
+    old = written(tmp_path)
+    assert old.tasks == (Task.DRAFT, Task.ANSWER)
+    for tasks in ("[draft, answer]", "[answer, draft]"):
+        assert written(tmp_path, tasks).profile_hash == old.profile_hash
+    assert written(tmp_path, "[draft, answer, verify]").profile_hash != old.profile_hash
+
+
+def test_a_model_drafts_only_where_its_profile_lets_it(tmp_path: Path) -> None:
+    assert written(tmp_path).covers("DX", "", View.FRONTAL)
+    assert not written(tmp_path, "[translate, answer]").covers("DX", "", View.FRONTAL)
+
+
+@pytest.mark.parametrize("tasks", ["[]", "[draft, draft]", "[write]", "draft"])
+def test_tasks_that_are_none_are_refused(tmp_path: Path, tasks: str) -> None:
+    with pytest.raises(SettingsError, match="profile_invalid"):
+        written(tmp_path, tasks)

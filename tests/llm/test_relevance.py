@@ -15,7 +15,7 @@ from radraft.reports.findings.terms import (
     english_head,
     english_words,
 )
-from radraft.reports.values import Laterality, Origin, Report, Sentence
+from radraft.reports.values import Laterality, Origin, Report, Sentence, both
 from tests.llm.followup_set import cases
 from tests.llm.test_followup import ENCODER
 
@@ -25,7 +25,9 @@ VOCABULARY = Vocabulary.load()
 def cited(question: str, *sentences: tuple[str, str]) -> list[str]:
     report = Report(
         "c-1",
-        tuple(Sentence(str(n), zh, en, Origin.PERSON) for n, (zh, en) in enumerate(sentences)),
+        tuple(
+            Sentence(str(n), both(zh, en, Origin.PERSON)) for n, (zh, en) in enumerate(sentences)
+        ),
         (),
     )
     found = relevant(question, report, vocabulary=VOCABULARY, sentences=ENCODER)
@@ -115,7 +117,9 @@ def test_either_language_of_a_sentence_counts() -> None:
 
 
 def test_the_sentences_own_side_counts() -> None:
-    sentence = Sentence("s", "积液。", "Effusion.", Origin.PERSON, laterality=Laterality.RIGHT)
+    sentence = Sentence(
+        "s", both("积液。", "Effusion.", Origin.PERSON), laterality=Laterality.RIGHT
+    )
     report = Report("c-1", (sentence,), ())
     for question, said in (("Effusion on the right?", True), ("Effusion on the left?", False)):
         found = relevant(question, report, vocabulary=VOCABULARY, sentences=ENCODER)

@@ -15,7 +15,7 @@ from radraft.core.errors import DraftingError
 from radraft.llm.profiles import load_profile
 from radraft.llm.server import Endpoint
 from radraft.llm.support import Score, Scorer, SentenceSupport, report_text, with_support
-from radraft.reports.values import Evidence, Origin, Report, Sentence
+from radraft.reports.values import Evidence, Origin, Report, Sentence, both
 from tests.llm.cases import CASE_ID, make_request
 
 PROFILE = load_profile("qwen3-vl-8b-instruct")
@@ -25,7 +25,7 @@ DEMO = Path(__file__).parents[2] / "demo" / "studies"
 
 def sentence(number: str, zh: str, en: str) -> Sentence:
     evidence = (Evidence("image-1", None), Evidence("image-2", None))
-    return Sentence(number, zh, en, Origin.MODEL, evidence=evidence)
+    return Sentence(number, both(zh, en, Origin.MODEL), evidence=evidence)
 
 
 REPORT = Report(

@@ -17,6 +17,7 @@ from radraft.store.database import Store
 from radraft.store.late_images import LATE, PATIENTS_DIFFER
 from radraft.store.leases import Owner
 from tests import builders
+from tests.builders import person
 from tests.exchange.builders import QUIET_S, Clock, film_file, refused_codes, states
 from tests.pipeline.test_completion import arrive, completion, only_case, originals
 
@@ -55,7 +56,7 @@ def test_late_images_of_a_begun_report_are_kept_and_said(
         builders.save_draft(session, builders.make_draft(case_id))
         work = reports.current(session, case_id)
         edited = replace(work.report, findings=(builders.make_sentence("f1", "改过。", "Edited."),))
-        reports.save(session, case_id, edited, base_revision=work.revision, editor="李")
+        reports.save(session, case_id, edited, base_revision=work.revision, editor=person("李"))
     for number in (2, 3):
         assert taken_in(completion, inbox, clock, film_file(tmp_path, number)) == 0
     case = only_case(sqlite_store)

@@ -9,7 +9,7 @@ from radraft.reports.check import Severity, check, kept, numbers
 from radraft.reports.draft import Draft
 from radraft.reports.skeleton import skeleton
 from radraft.reports.values import Evidence, Origin, Report, Sentence
-from tests.builders import make_draft, make_report, make_sentence
+from tests.builders import make_draft, make_report, make_sentence, of_origin
 
 
 def codes(zh: str, en: str) -> list[str]:
@@ -141,14 +141,14 @@ def test_an_impression_stands_with_the_findings_it_may_follow_from() -> None:
     # Who deletes the finding is still asked about the impression.
     assert marked(replace(drafted, findings=(strong,)), draft) == ["i1"]
     assert marked(replace(drafted, findings=()), draft) == ["i1"]
-    for settled in (replace(weak, kept=True), replace(weak, zh="改", evidence=())):
+    for settled in (replace(weak, kept=True), replace(weak.reworded(zh="改"), evidence=())):
         assert marked(replace(drafted, findings=(settled, strong)), draft) == []
     sound = replace(drafted, findings=(strong,))
     assert marked(sound, limited(sound)) == []
 
 
 def test_keeping_settles_what_is_marked_and_nothing_else() -> None:
-    unfilled = replace(seen("f1", 5.0), zh="心影____。", en="The heart.")
+    unfilled = seen("f1", 5.0).reworded(zh="心影____。", en="The heart.")
     report = Report("c-1", (unfilled, seen("f2", 0.0)), (seen("i1", 5.0),))
     after = kept(report, check(report, limited(report)))
     assert [one.kept for one in after.sentences] == [False, True, False]
@@ -202,7 +202,7 @@ def test_any_text_can_be_checked(zh: str, en: str) -> None:
 )
 def test_a_model_that_saw_no_earlier_examination_may_not_compare_with_one(zh: str, en: str) -> None:
     drafted = make_sentence("f1", zh, en)
-    by_person = replace(drafted, origin=Origin.PERSON)
+    by_person = of_origin(drafted, Origin.PERSON)
 
     def of(sentence: Sentence) -> list[tuple[str, Severity, str | None]]:
         found = check(Report("c-1", (sentence,), (make_sentence("i1"),)))

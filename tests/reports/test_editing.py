@@ -10,18 +10,20 @@ from radraft.core.errors import NotFound, ReportError
 from radraft.core.settings import Settings
 from radraft.reports.diff import Kind
 from radraft.reports.editing import RevisionConflict, WorkingReport
-from radraft.reports.values import Evidence, Origin, Report, ReportState, Sentence
+from radraft.reports.values import Evidence, Origin, Report, ReportState, Sentence, Wording, both
 from radraft.store import reports
 from radraft.store.database import Store
 from radraft.store.signatures import sign
 from radraft.store.tables import RevisionRow
 from tests import children
-from tests.builders import add_case, add_drafted, make_report, make_sentence
+from tests.builders import add_case, add_drafted, make_report, make_sentence, of_origin, person
 
 
 def save(store: Store, report: Report, base: int, editor: str = "李医生") -> WorkingReport:
     with store.begin() as session:
-        return reports.save(session, report.case_id, report, base_revision=base, editor=editor)
+        return reports.save(
+            session, report.case_id, report, base_revision=base, editor=person(editor)
+        )
 
 
 def current(store: Store, case_id: str) -> WorkingReport:
@@ -38,7 +40,7 @@ def case_id(store: Store) -> str:
 def reworded(report: Report, key: str, zh: str, **changes: Any) -> Report:
     def change(sentences: tuple[Sentence, ...]) -> tuple[Sentence, ...]:
         return tuple(
-            replace(sentence, zh=zh, **changes) if sentence.id == key else sentence
+            replace(sentence.reworded(zh=zh), **changes) if sentence.id == key else sentence
             for sentence in sentences
         )
 
@@ -49,8 +51,12 @@ def test_every_save_is_a_revision(store: Store, case_id: str) -> None:
     before = datetime.now(UTC)
     first = save(store, reworded(make_report(case_id), "f1", "一"), 1)
     second = save(store, reworded(first.report, "f2", "二"), 2, "赵医生")
-    assert (first.revision, first.state, first.editor) == (2, ReportState.IN_REVIEW, "李医生")
-    assert (second.revision, second.editor) == (3, "赵医生")
+    assert (first.revision, first.state, first.editor) == (
+        2,
+        ReportState.IN_REVIEW,
+        person("李医生"),
+    )
+    assert (second.revision, second.editor) == (3, person("赵医生"))
     assert before <= first.saved_at <= second.saved_at
     assert current(store, case_id) == second
     with store.read() as session:
@@ -89,8 +95,9 @@ def test_the_second_save_is_refused_with_what_changed_and_by_whom(
         ("i1", Kind.DELETED),
     }
     first = found["f1", Kind.REWORDED]
-    assert (first.before_zh, first.after_zh, first.editor) == ("所见f1。", "一", "李医生")
-    assert found["p1", Kind.ADDED].editor == "赵医生"
+    assert (first.before_zh, first.after_zh) == ("所见f1。", "一")
+    assert first.editor == person("李医生")
+    assert found["p1", Kind.ADDED].editor == person("赵医生")
     assert (found["p1", Kind.ADDED].before_zh, found["p1", Kind.ADDED].after_en) == (None, "new")
     assert found["f2", Kind.DELETED].after_zh is None
     assert current(store, case_id) == two
@@ -110,7 +117,7 @@ def test_of_processes_saving_at_once_one_wins(store_settings: Settings, store: S
     outcomes = children.together(children.race_to_save, store_settings, case_id, 1, processes=3)
     assert sorted(outcomes)[1:] == ["conflict"] * 2
     winner = current(store, case_id)
-    assert (winner.revision, winner.editor) == (2, min(outcomes))
+    assert (winner.revision, winner.editor) == (2, person(min(outcomes)))
     assert winner.report.findings[0].zh == min(outcomes)
 
 
@@ -132,7 +139,7 @@ def test_old_text_keeps_its_origin_and_evidence_whatever_the_client_says(
 ) -> None:
     drafted = make_report(case_id)
     claimed = tuple(
-        replace(sentence, origin=Origin.PERSON, evidence=()) for sentence in drafted.findings
+        replace(of_origin(sentence, Origin.PERSON), evidence=()) for sentence in drafted.findings
     )
     assert save(store, replace(drafted, findings=claimed), 1).revision == 1
     swapped = replace(drafted.findings[0], id="f9")
@@ -143,7 +150,7 @@ def test_old_text_keeps_its_origin_and_evidence_whatever_the_client_says(
 def test_only_drafted_words_can_be_kept_against_the_image(store: Store, case_id: str) -> None:
     drafted = make_report(case_id)
     first, *others = (replace(sentence, kept=True) for sentence in drafted.findings)
-    report = replace(drafted, findings=(replace(first, zh="改"), *others))
+    report = replace(drafted, findings=(first.reworded(zh="改"), *others))
     saved = save(store, report, 1).report.findings
     assert [(s.kept, s.origin) for s in saved[:2]] == [
         (False, Origin.PERSON),
@@ -170,14 +177,12 @@ def test_an_undone_deletion_is_the_models_sentence_again(store: Store, case_id: 
         {"id": "a b"},
         {"id": "<b>"},
         {"id": "f1\n"},
-        {"zh": "长" * 2001},
-        {"en": "bell\x07"},
-        {"en": "nul\x00"},
-        {"zh": "half \ud83d"},
+        {"wordings": both("长" * 2001, "", Origin.MODEL)},
+        {"wordings": both("half \ud83d", "", Origin.MODEL)},
         {"evidence": (Evidence("a", float("nan")),)},
         {"finding": "x" * 65},
-        {"zh": None},
-        {"origin": "model2"},
+        {"wordings": (Wording("zh", 5, Origin.MODEL),)},  # type: ignore[arg-type]
+        {"laterality": "model2"},
     ],
 )
 def test_reports_out_of_bounds_are_refused(sqlite_store: Store, changes: dict[str, Any]) -> None:
@@ -197,7 +202,7 @@ def test_too_many_sentences_and_another_cases_report(sqlite_store: Store) -> Non
     with pytest.raises(ReportError, match="report_invalid"):
         save(sqlite_store, make_report(case_id, 101), 1)
     with pytest.raises(ReportError, match="report_of_other_case"), sqlite_store.begin() as session:
-        reports.save(session, case_id, make_report(other), base_revision=1, editor="李")
+        reports.save(session, case_id, make_report(other), base_revision=1, editor=person("李"))
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 65, "a\nb", "a\x00", "\udce9"])
@@ -215,24 +220,24 @@ def test_reports_that_are_not_there(store: Store) -> None:
             with pytest.raises(NotFound, match=code):
                 reports.current(session, key)
             with pytest.raises(NotFound, match=code):
-                reports.amend(session, key, editor="李")
+                reports.amend(session, key, editor=person("李"))
             with pytest.raises(NotFound, match=code):
-                reports.save(session, key, make_report(key), base_revision=1, editor="李")
+                reports.save(session, key, make_report(key), base_revision=1, editor=person("李"))
 
 
 def test_a_signed_report_is_edited_only_after_amending(store: Store, case_id: str) -> None:
     with store.begin() as session:
-        sign(session, case_id, base_revision=1, author="王", now=datetime.now(UTC))
+        sign(session, case_id, base_revision=1, author=person("王"), now=datetime.now(UTC))
     edited = reworded(make_report(case_id), "f1", "改")
     with pytest.raises(ReportError) as error:
         save(store, edited, 1)
     assert error.value.code == "report_is_signed"
     with store.begin() as session:
-        amended = reports.amend(session, case_id, editor="李")
+        amended = reports.amend(session, case_id, editor=person("李"))
     assert (amended.state, amended.base_version) == (ReportState.AMENDED, 1)
     assert amended.report == make_report(case_id)
     saved = save(store, edited, amended.revision)
     assert (saved.state, saved.base_version) == (ReportState.AMENDED, 1)
     with pytest.raises(ReportError) as error, store.begin() as session:
-        reports.amend(session, case_id, editor="李")
+        reports.amend(session, case_id, editor=person("李"))
     assert error.value.code == "report_not_signed"

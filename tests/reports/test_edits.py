@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, strategies as st
 
@@ -17,7 +15,7 @@ def test_each_kind_of_edit() -> None:
     first, _, third = draft.findings
     signed = Report(
         "c-1",
-        (third, replace(first, zh="所见f9。")),
+        (third, first.reworded(zh="所见f9。")),
         (make_sentence("p1", "新", "new"), *draft.impression),
     )
     stats = edit_stats(draft, signed)

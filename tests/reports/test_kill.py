@@ -19,7 +19,7 @@ from radraft.store.pairs import pairs
 from radraft.store.signatures import contents, versions
 from radraft.store.tables import RevisionRow
 from tests import children
-from tests.builders import add_drafted
+from tests.builders import add_drafted, person
 from tests.scale import scaled
 
 KILLS = scaled(8, full=40)
@@ -94,4 +94,4 @@ def settle(store: Store, case_ids: list[str]) -> None:
     with store.begin() as session:
         for case_id in case_ids:
             if reports.current(session, case_id).state is ReportState.SIGNED:
-                reports.amend(session, case_id, editor="李")
+                reports.amend(session, case_id, editor=person("李"))

@@ -10,17 +10,27 @@ from sqlalchemy.exc import DBAPIError
 
 from radraft.core import canonical
 from radraft.core.errors import ReportError
-from radraft.reports.codec import SCHEMA, signed_from_json, signed_to_json
-from radraft.reports.editing import RevisionConflict
-from radraft.reports.sign import verify
+from radraft.reports.codec import signed_from_json, signed_to_json
+from radraft.reports.editing import RevisionConflict, WorkingReport
+from radraft.reports.people import typed_person
+from radraft.reports.schema import SCHEMA
+from radraft.reports.sign import signed_version, verify
 from radraft.reports.skeleton import skeleton
 from radraft.reports.training_pair import make_pair
-from radraft.reports.values import Coverage, ReportState, SignedReport
+from radraft.reports.values import LANGS, ConfirmedLanguage, Coverage, ReportState, SignedReport
 from radraft.store import drafts, reports
 from radraft.store.database import Store
 from radraft.store.pairs import save_pair
 from radraft.store.signatures import contents, sign, versions
-from tests.builders import add_case, add_drafted, make_draft, make_report, make_sentence, save_draft
+from tests.builders import (
+    add_case,
+    add_drafted,
+    make_draft,
+    make_report,
+    make_sentence,
+    person,
+    save_draft,
+)
 
 NOW = datetime(2026, 11, 22, 1, 2, 3, 456789, tzinfo=UTC)
 
@@ -28,7 +38,7 @@ NOW = datetime(2026, 11, 22, 1, 2, 3, 456789, tzinfo=UTC)
 def signed_with_pair(store: Store) -> SignedReport:
     with store.begin() as session:
         case_id = add_drafted(session)
-        signed = sign(session, case_id, base_revision=1, author=" 王医生 ", now=NOW)
+        signed = sign(session, case_id, base_revision=1, author=person(" 王医生 "), now=NOW)
         draft = drafts.basis(session, case_id)
         assert draft is not None
         save_pair(session, make_pair(draft, signed, site="site-a", patient_ref="p-1"))
@@ -42,7 +52,8 @@ def test_a_signature_freezes_the_report(store: Store) -> None:
         work = reports.current(session, signed.case_id)
     assert (work.state, work.base_version, work.revision) == (ReportState.SIGNED, 1, 1)
     assert signed.report == make_report(signed.case_id)
-    assert (signed.author, signed.reviewer, signed.version) == ("王医生", None, 1)
+    assert (signed.author, signed.reviewer, signed.version) == (person("王医生"), None, 1)
+    assert signed.confirmed == tuple(ConfirmedLanguage(lang, signed.author) for lang in LANGS)
     assert signed.supersedes is None
     assert signed.draft_sha == make_draft(signed.case_id).request_sha
     assert verify(signed_to_json(signed))
@@ -65,7 +76,7 @@ def test_a_stored_version_with_any_byte_changed_does_not_verify(sqlite_store: St
     for changed in (
         content.replace("所见f1", "所见f9"),
         content.replace(f'"schema":{SCHEMA}', '"schema":1'),
-        content.replace("{", '{"author":"王医生",', 1),
+        content.replace("{", '{"author":null,', 1),
         content.replace(",", ", ", 1),
         content + " ",
         content[:-1],
@@ -108,13 +119,20 @@ def test_versions_are_chained(store: Store) -> None:
     first = signed_with_pair(store)
     case_id = first.case_id
     with store.begin() as session:
-        reports.amend(session, case_id, editor="李")
-        work = reports.save(session, case_id, make_report(case_id, 1), base_revision=1, editor="李")
+        reports.amend(session, case_id, editor=person("李"))
+        work = reports.save(
+            session, case_id, make_report(case_id, 1), base_revision=1, editor=person("李")
+        )
         second = sign(
-            session, case_id, base_revision=work.revision, author="王", reviewer="赵", now=NOW
+            session,
+            case_id,
+            base_revision=work.revision,
+            author=person("王"),
+            reviewer=person("赵"),
+            now=NOW,
         )
     assert (second.version, second.supersedes) == (2, first.content_sha)
-    assert (second.reviewer, second.draft_sha) == ("赵", first.draft_sha)
+    assert (second.reviewer, second.draft_sha) == (person("赵"), first.draft_sha)
     with store.read() as session:
         assert versions(session, case_id) == (first, second)
         assert reports.current(session, case_id).base_version == 2
@@ -125,14 +143,16 @@ def test_the_time_is_kept_in_utc(store: Store) -> None:
     beijing = timezone(timedelta(hours=8))
     with store.begin() as session:
         case_id = add_drafted(session)
-        signed = sign(session, case_id, base_revision=1, author="王", now=NOW.astimezone(beijing))
+        signed = sign(
+            session, case_id, base_revision=1, author=person("王"), now=NOW.astimezone(beijing)
+        )
     assert signed.signed_at.tzinfo is UTC
     with store.read() as session:
         (kept,) = versions(session, case_id)
     assert kept == signed
     assert kept.signed_at.isoformat() == "2026-11-22T01:02:03.456789+00:00"
     with pytest.raises(ValueError, match="time zone"), store.begin() as session:
-        sign(session, case_id, base_revision=1, author="王", now=datetime(2026, 1, 1))
+        sign(session, case_id, base_revision=1, author=person("王"), now=datetime(2026, 1, 1))
 
 
 def test_what_a_person_wrote_from_the_skeleton_names_no_draft(store: Store) -> None:
@@ -141,9 +161,9 @@ def test_what_a_person_wrote_from_the_skeleton_names_no_draft(store: Store) -> N
         failed = make_draft(case_id, skeleton(case_id), coverage=Coverage.FAILED)
         save_draft(session, failed)
         with pytest.raises(ReportError, match="report_empty"):
-            sign(session, case_id, base_revision=1, author="王", now=NOW)
-        reports.save(session, case_id, make_report(case_id), base_revision=1, editor="王")
-        signed = sign(session, case_id, base_revision=2, author="王", now=NOW)
+            sign(session, case_id, base_revision=1, author=person("王"), now=NOW)
+        reports.save(session, case_id, make_report(case_id), base_revision=1, editor=person("王"))
+        signed = sign(session, case_id, base_revision=2, author=person("王"), now=NOW)
     assert signed.draft_sha is None
 
 
@@ -156,10 +176,14 @@ def test_blocking_issues_are_refused_by_their_code(sqlite_store: Store, zh: str,
         bad = make_sentence("p1", zh, " ")
         report = make_report(case_id)
         reports.save(
-            session, case_id, replace(report, impression=(bad,)), base_revision=1, editor="王"
+            session,
+            case_id,
+            replace(report, impression=(bad,)),
+            base_revision=1,
+            editor=person("王"),
         )
         with pytest.raises(ReportError) as error:
-            sign(session, case_id, base_revision=2, author="王", now=NOW)
+            sign(session, case_id, base_revision=2, author=person("王"), now=NOW)
         assert error.value.code == code
         assert versions(session, case_id) == ()
 
@@ -168,36 +192,80 @@ def test_one_language_is_enough(sqlite_store: Store) -> None:
     with sqlite_store.begin() as session:
         case_id = add_drafted(session)
         report = replace(make_report(case_id, 0), impression=(make_sentence("i1", "正常。", " "),))
-        reports.save(session, case_id, report, base_revision=1, editor="王")
-        assert sign(session, case_id, base_revision=2, author="王", now=NOW).version == 1
+        reports.save(session, case_id, report, base_revision=1, editor=person("王"))
+        assert sign(session, case_id, base_revision=2, author=person("王"), now=NOW).version == 1
 
 
 def test_signing_what_somebody_changed_or_signed_is_refused(store: Store) -> None:
     with store.begin() as session:
         case_id = add_drafted(session)
-        reports.save(session, case_id, make_report(case_id, 1), base_revision=1, editor="李")
+        reports.save(
+            session, case_id, make_report(case_id, 1), base_revision=1, editor=person("李")
+        )
         with pytest.raises(RevisionConflict) as error:
-            sign(session, case_id, base_revision=1, author="王", now=NOW)
+            sign(session, case_id, base_revision=1, author=person("王"), now=NOW)
         assert [change.sentence_id for change in error.value.changes] == ["f2", "f3"]
-        sign(session, case_id, base_revision=2, author="王", now=NOW)
+        sign(session, case_id, base_revision=2, author=person("王"), now=NOW)
         with pytest.raises(ReportError, match="report_is_signed"):
-            sign(session, case_id, base_revision=2, author="王", now=NOW)
+            sign(session, case_id, base_revision=2, author=person("王"), now=NOW)
 
 
-@pytest.mark.parametrize("author", ["", "\t", "名" * 65, "a\x1bb"])
-def test_signers_need_a_name(sqlite_store: Store, author: str) -> None:
-    with sqlite_store.begin() as session:
-        case_id = add_drafted(session)
-        for who in ({"author": author}, {"author": "王", "reviewer": author}):
-            with pytest.raises(ReportError, match="author_invalid"):
-                sign(session, case_id, base_revision=1, now=NOW, **who)
+BAD_NAMES = [
+    "",
+    "\t",
+    "名" * 65,
+    "a\x1bb",
+    "王\u202e医生",
+    "王\u200b医生",
+    "王\u2066",
+    "\ufeff王",
+    "a\x85b",
+]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_people_need_a_name_that_can_be_seen(name: str) -> None:
+    with pytest.raises(ReportError, match="author_invalid"):
+        typed_person(name)
+
+
+def test_a_signature_is_never_dated_before_its_predecessor(store: Store) -> None:
+    first = signed_with_pair(store)
+    with store.begin() as session:
+        now = reports.amend(session, first.case_id, editor=person("李"))
+    earlier = NOW - timedelta(microseconds=1)
+    with pytest.raises(ReportError) as error, store.begin() as session:
+        sign(session, first.case_id, base_revision=now.revision, author=person("李"), now=earlier)
+    assert error.value.code == "signed_before_previous"
+    assert error.value.details == {"previous": "2026-11-22T01:02:03+00:00"}
+    with store.begin() as session:
+        again = sign(
+            session, first.case_id, base_revision=now.revision, author=person("李"), now=NOW
+        )
+        assert versions(session, first.case_id) == (first, again)
+
+
+def test_the_signer_confirms_the_languages_that_were_shown() -> None:
+    work = WorkingReport("c-1", make_report("c-1"), 1, ReportState.IN_REVIEW, None, NOW, 0)
+    signed = signed_version(
+        work,
+        before=None,
+        draft=None,
+        prior_given=False,
+        author=person("王"),
+        reviewer=person("赵"),
+        now=NOW,
+        shown=("zh",),
+    )
+    assert signed.confirmed == (ConfirmedLanguage("zh", person("赵")),)
+    assert signed.report == work.report
 
 
 def test_an_error_after_signing_leaves_nothing_signed(store: Store) -> None:
     with store.begin() as session:
         case_id = add_drafted(session)
     with pytest.raises(RuntimeError), store.begin() as session:
-        sign(session, case_id, base_revision=1, author="王", now=NOW)
+        sign(session, case_id, base_revision=1, author=person("王"), now=NOW)
         raise RuntimeError
     with store.read() as session:
         assert versions(session, case_id) == ()
@@ -261,12 +329,12 @@ def test_what_the_image_does_not_support_is_signed_only_when_it_was_kept(store: 
         case_id = add_drafted(session, least_support=2.0)
         drafted = make_report(case_id)
     with store.begin() as session, pytest.raises(ReportError) as error:
-        sign(session, case_id, base_revision=1, author="A", now=NOW)
+        sign(session, case_id, base_revision=1, author=person("A"), now=NOW)
     assert error.value.code == "sentence_not_supported"
     keeping = replace(drafted, findings=tuple(replace(s, kept=True) for s in drafted.findings))
     with store.begin() as session:
-        reports.save(session, case_id, keeping, base_revision=1, editor="A")
-        signed = sign(session, case_id, base_revision=2, author="A", now=NOW)
+        reports.save(session, case_id, keeping, base_revision=1, editor=person("A"))
+        signed = sign(session, case_id, base_revision=2, author=person("A"), now=NOW)
     assert [s.kept for s in signed.report.sentences] == [True, True, True, False]
     assert verify(signed_to_json(signed))
     assert not verify(signed_to_json(replace(signed, report=drafted)))

@@ -27,6 +27,7 @@ from tests.builders import (
     make_images,
     make_report,
     make_study,
+    person,
     save_draft,
 )
 
@@ -237,8 +238,10 @@ def test_the_worklist_shows_unsigned_work_first(store: Store) -> None:
         received = add_case(session, 1)
         drafted = add_drafted(session, 2)
         signed = add_drafted(session, 3)
-        sign(session, signed, base_revision=1, author="王医生", now=datetime.now(UTC))
-        reports.save(session, drafted, make_report(drafted, 1), base_revision=1, editor="李医生")
+        sign(session, signed, base_revision=1, author=person("王医生"), now=datetime.now(UTC))
+        reports.save(
+            session, drafted, make_report(drafted, 1), base_revision=1, editor=person("李医生")
+        )
     with store.read() as session:
         rows = cases.worklist(session).rows
         first = cases.worklist(session, limit=1)

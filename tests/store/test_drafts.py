@@ -18,6 +18,7 @@ from tests.builders import (
     make_report,
     make_request_json,
     make_sentence,
+    person,
     save_draft,
 )
 
@@ -53,7 +54,7 @@ def test_a_redraft_leaves_edited_and_signed_reports_alone(store: Store) -> None:
     with store.begin() as session:
         case_id = add_drafted(session)
         edited = reports.save(
-            session, case_id, make_report(case_id, 2), base_revision=1, editor="李"
+            session, case_id, make_report(case_id, 2), base_revision=1, editor=person("李")
         )
         save_draft(session, make_draft(case_id, make_report(case_id, 1)))
         assert reports.current(session, case_id) == edited
@@ -62,7 +63,7 @@ def test_a_redraft_leaves_edited_and_signed_reports_alone(store: Store) -> None:
         assert basis is not None
         assert latest.draft.report == make_report(case_id, 1)
         assert basis.draft.report == make_report(case_id)
-        sign(session, case_id, base_revision=2, author="王", now=datetime.now(UTC))
+        sign(session, case_id, base_revision=2, author=person("王"), now=datetime.now(UTC))
         save_draft(session, make_draft(case_id))
         assert reports.current(session, case_id).state is ReportState.SIGNED
 
@@ -120,7 +121,7 @@ def test_questions_are_kept_in_order(store: Store) -> None:
             lang="zh",
             citations=("f1", "i1"),
             refused=False,
-            asked_by="陈医生",
+            asked_by=person("陈医生"),
         )
         second = questions.add_turn(
             session,
@@ -130,7 +131,7 @@ def test_questions_are_kept_in_order(store: Store) -> None:
             lang="en",
             citations=(),
             refused=True,
-            asked_by="陈医生",
+            asked_by=person("陈医生"),
         )
     with store.read() as session:
         assert questions.turns(session, case_id) == (first, second)
@@ -138,7 +139,7 @@ def test_questions_are_kept_in_order(store: Store) -> None:
     with pytest.raises(NotFound), store.begin() as session:
         questions.add_turn(
             session, "c-none", question="?", answer="", lang="en", citations=(), refused=True,
-            asked_by="x",
+            asked_by=person("x"),
         )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,14 @@ from sqlalchemy.exc import DBAPIError
 
 from radraft.core import canonical
 from radraft.core.settings import Settings
+from radraft.finetune import export
 from radraft.finetune.adapt import keys, peft_files, travel
 from radraft.llm import checkpoint
 from radraft.llm.profiles import load_profile
 from radraft.reports import sign
+from radraft.reports.people import Person, PersonKind, typed_person
+from radraft.reports.training_pair import make_pair
+from radraft.reports.values import LANGS, ConfirmedLanguage, Report
 from radraft.store import (
     adapter_files,
     adapters,
@@ -43,6 +47,7 @@ from radraft.store.database import Store, open_store
 from radraft.store.signature_check import examine, extent
 from radraft.store.tables import Base
 from tests import children
+from tests.builders import person
 from tests.postgres import Cluster
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -125,11 +130,13 @@ def test_every_draft_and_working_report_is_read(made: Made) -> None:
                 assert (stored is None) == (kept is None)
                 if stored is not None:
                     found = canonical.plain(stored.draft)
-                    assert texts(found["report"]) == kept.pop("texts")
+                    assert texts(stored.draft.report) == kept.pop("texts")
                     assert {name: found[name] for name in kept} == kept
             if wanted["working"] is not None:
-                working = canonical.plain(reports.current(session, case_id))
-                assert texts(working["report"]) == wanted["working"].pop("texts")
+                current = reports.current(session, case_id)
+                working = canonical.plain(current)
+                working["editor"] = typed_name(current.editor)
+                assert texts(current.report) == wanted["working"].pop("texts")
                 assert {name: working[name] for name in wanted["working"]} == wanted["working"]
 
 
@@ -138,14 +145,21 @@ def test_every_signed_version_is_read(made: Made) -> None:
              "content_sha")  # fmt: skip
     with made.store.read() as session:
         for case_id, wanted in made.expected["cases"].items():
-            found = [canonical.plain(signed) for signed in signatures.versions(session, case_id)]
+            versions = signatures.versions(session, case_id)
+            found = [
+                canonical.plain(signed)
+                | {"author": typed_name(signed.author), "reviewer": typed_name(signed.reviewer)}
+                for signed in versions
+            ]
             sealed = [json.loads(content) for content in wanted["signed"]]
             assert [{name: one[name] for name in whole} for one in found] == [
                 {name: one[name] for name in whole} for one in sealed
             ]
-            assert [texts(one["report"]) for one in found] == [
-                texts(one["report"]) for one in sealed
+            assert [texts(one.report) for one in versions] == [
+                plain_texts(one["report"]) for one in sealed
             ]
+            for one in versions:
+                assert one.confirmed == tuple(ConfirmedLanguage(lang, one.author) for lang in LANGS)
             turns = questions.turns(session, case_id)
             assert [[turn.question, turn.answer] for turn in turns] == wanted["turns"]
 
@@ -210,18 +224,51 @@ def test_a_next_version_is_signed_in_a_store_made_before(made: Made) -> None:
     case_id = made.expected["roles"]["signed_twice"]
     before = json.loads(made.expected["cases"][case_id]["signed"][-1])
     with made.store.begin() as session:
-        now = reports.amend(session, case_id, editor="李复核")
+        now = reports.amend(session, case_id, editor=person("李复核"))
         signed = signatures.sign(
             session,
             case_id,
             base_revision=now.revision,
-            author="李复核",
+            author=person("李复核"),
             now=datetime(2027, 1, 2, tzinfo=UTC),
         )
         contents = signatures.contents(session, case_id)
     assert (signed.version, signed.supersedes) == (3, before["content_sha"])
-    assert texts(canonical.plain(signed.report)) == texts(before["report"])
+    assert texts(signed.report) == plain_texts(before["report"])
     assert [sign.verify(content) for content in contents] == [True, True, True]
+
+
+def test_what_was_signed_before_is_edited_signed_and_learned_from_and_never_rewritten(
+    made: Made, tmp_path: Path
+) -> None:
+    case_id = made.expected["roles"]["signed_twice"]
+    wanted = made.expected["cases"][case_id]["signed"]
+    reader = typed_person("李复核")
+    with made.store.begin() as session:
+        now = reports.amend(session, case_id, editor=reader)
+        first, *others = now.report.findings
+        edited = replace(now.report, findings=(first.reworded(zh="两肺纹理增强。"), *others))
+        saved = reports.save(session, case_id, edited, base_revision=now.revision, editor=reader)
+        signed, basis = signatures.sign_with_basis(
+            session,
+            case_id,
+            base_revision=saved.revision,
+            author=reader,
+            now=datetime(2027, 1, 2, tzinfo=UTC),
+        )
+        assert basis is not None
+        patient_ref = made.expected["cases"][case_id]["patient_ref"]
+        pairs.save_pair(session, make_pair(basis, signed, site="site-a", patient_ref=patient_ref))
+    with made.store.read() as session:
+        assert list(signatures.contents(session, case_id)[:-1]) == wanted
+        count = export.export(session, tmp_path / "pairs.jsonl")
+    assert count.examples >= 1
+    lines = (tmp_path / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
+    (line,) = [one for one in map(json.loads, lines)
+               if one["metadata"]["content_sha"] == signed.content_sha]  # fmt: skip
+    answer = json.loads(line["messages"][-1]["content"][0]["text"])
+    assert answer["findings"][0] == {"zh": "两肺纹理增强。", "en": first.en}
+    assert [one["en"] for one in answer["findings"]] == [one.en for one in edited.findings]
 
 
 def test_what_was_signed_cannot_be_changed_in_a_store_made_before(made: Made) -> None:
@@ -247,7 +294,7 @@ def test_every_training_pair_is_read(made: Made) -> None:
             one["version"],
             one["signed_sha"],
         )
-        assert texts(found["draft"]["report"]) == one["drafted"]
+        assert texts(pair.draft.report) == one["drafted"]
         assert len(pair.request) == one["request_length"]
         edits = [[edit["sentence_id"], edit["edit"], edit["moved"]]
                  for edit in found["stats"]["sentences"]]  # fmt: skip
@@ -263,7 +310,7 @@ def test_every_adapter_and_what_became_of_it_is_read(made: Made) -> None:
             "moves": [canonical.plain(move) for move in adapters.moves(session)],
             "gate_records": [canonical.plain(record) for record in adapters.records(session)],
             "shadow_drafts": [
-                [draft.case_id, draft.adapter_id, texts(canonical.plain(draft.report))]
+                [draft.case_id, draft.adapter_id, texts(draft.report)]
                 for adapter in every
                 for draft in shadow.of_adapter(session, adapter.adapter_id)
             ],
@@ -305,7 +352,11 @@ def test_what_the_intake_knew_is_read(made: Made) -> None:
             verdict = quality.verdict(session, case_id)
             assert verdict == expected["quality"].get(case_id)
             choice = choices.latest(session, case_id)
-            chosen = choice and [choice.revision, choice.by, canonical.plain(choice.images)]
+            chosen = choice and [
+                choice.revision,
+                typed_name(choice.by),
+                canonical.plain(choice.images),
+            ]
             assert chosen == expected["choices"].get(case_id)
             linked = priors.find(session, case_id)
             kinds = {
@@ -375,7 +426,20 @@ def test_the_checkpoint_built_here_is_the_one_built_before() -> None:
     assert found == expected["files"]
 
 
-def texts(report: Any) -> list[list[str]]:
-    """Id, both texts and origin of each sentence of a report as plain values, in reading order."""
+def texts(report: Report) -> list[list[str]]:
+    """Id, both texts and origin of each sentence of a report, in reading order."""
+    return [[one.id, one.zh, one.en, one.origin.value] for one in report.sentences]
+
+
+def plain_texts(report: Any) -> list[list[str]]:
+    """The same of a report as schema 1 has it."""
     every = [*report["findings"], *report["impression"]]
     return [[sentence[name] for name in ("id", "zh", "en", "origin")] for sentence in every]
+
+
+def typed_name(person: Person | None) -> str | None:
+    """The name; of somebody whose name was typed."""
+    if person is None:
+        return None
+    assert (person.kind, person.id) == (PersonKind.TYPED, None)
+    return person.name

@@ -19,11 +19,20 @@ from radraft.prompts.values import Looked
 from radraft.reports.values import Report
 from radraft.store import cases, images, migrations, patient_keys, priors, reports
 from radraft.store.database import Store
+from radraft.store.migrations.versions import v0009_people
 from radraft.store.priors import LinkState
 from radraft.store.signatures import sign
 from radraft.store.tables import PatientKeyRow, PriorLinkRow
 from radraft.studies.values import Patient, View
-from tests.builders import make_deid, make_draft, make_images, make_sentence, make_study, save_draft
+from tests.builders import (
+    make_deid,
+    make_draft,
+    make_images,
+    make_sentence,
+    make_study,
+    person,
+    save_draft,
+)
 from tests.store import tampering
 
 BORN = date(1970, 3, 5)
@@ -64,7 +73,7 @@ def signed(store: Store, case_id: str, zh: str = "右下肺斑片影。", en: st
     )
     with store.begin() as session:
         save_draft(session, make_draft(case_id, report))
-        sign(session, case_id, base_revision=1, author="王医生", now=NOW)
+        sign(session, case_id, base_revision=1, author=person("王医生"), now=NOW)
     return case_id
 
 
@@ -250,13 +259,13 @@ def test_the_line_asks_with_them(sqlite_store: Store) -> None:
 def test_the_newest_version_without_identity(store: Store) -> None:
     case_id = signed(store, taken(store, 1, days_ago=120, patient_id="N-4711"))
     with store.begin() as session:
-        amended = reports.amend(session, case_id, editor="王医生")
+        amended = reports.amend(session, case_id, editor=person("王医生"))
         text = "患者王小明（N-4711）2026年1月2日复查，王曉明左肺结节。"
         report = Report(case_id, (make_sentence("f1", text, "Xiaoming Wang: nodule."),), ())
         now = reports.save(
-            session, case_id, report, base_revision=amended.revision, editor="王医生"
+            session, case_id, report, base_revision=amended.revision, editor=person("王医生")
         )
-        sign(session, case_id, base_revision=now.revision, author="王医生", now=NOW)
+        sign(session, case_id, base_revision=now.revision, author=person("王医生"), now=NOW)
     later = taken(store, 2, "Wang^Xiaoming=王^曉明", site="south")
     with store.read() as session:
         (prior,) = priors.given(session, store.objects, later, most=2, most_images=4).given
@@ -281,10 +290,15 @@ def test_a_store_from_before_gets_its_keys(store: Store) -> None:
     case_id = taken(store, 1)
     with store.engine.begin() as connection:
         before = set(connection.execute(sa.select(PatientKeyRow.case_id, PatientKeyRow.key)).all())
-        for table in ("patient_keys", "prior_links"):
+        for table, column in v0009_people.COLUMNS.items():
+            connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+        for table in ("patient_keys", "prior_links", "draft_leases"):
             connection.execute(sa.text(f"DROP TABLE {table}"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0005'"))
         migrations.upgrade(connection)
+    with store.begin() as session:
+        patient_keys.fill(session)
+    with store.engine.begin() as connection:
         after = set(connection.execute(sa.select(PatientKeyRow.case_id, PatientKeyRow.key)).all())
     assert before == after != set()
     assert {row.case_id for row in after} == {case_id}

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radraft.reports.draft import Draft
-from radraft.reports.values import Coverage, Origin, Report, Sentence
+from radraft.reports.values import Coverage, Origin, Report, Sentence, both
 from radraft.store import cases, images
 from radraft.store.database import Store
 from radraft.studies.choose.frames import image_id
@@ -33,7 +33,7 @@ def report(case_id: str) -> Report:
 
     def sentences(prefix: str, pairs: tuple[tuple[str, str], ...]) -> tuple[Sentence, ...]:
         return tuple(
-            Sentence(f"{prefix}{number}", zh, en, Origin.MODEL)
+            Sentence(f"{prefix}{number}", both(zh, en, Origin.MODEL))
             for number, (zh, en) in enumerate(pairs, start=1)
         )
 
@@ -99,7 +99,7 @@ def made_draft(case_id: str) -> Draft:
 
 def reworded(old: Report, key: str, zh: str) -> Report:
     """`old` with other Chinese words in sentence `key` of its findings."""
-    findings = tuple(replace(s, zh=zh) if s.id == key else s for s in old.findings)
+    findings = tuple(s.reworded(zh=zh) if s.id == key else s for s in old.findings)
     return replace(old, findings=findings)
 
 

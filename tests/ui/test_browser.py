@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import FilePayload, expect
 
 from radraft.store import pairs, questions, signatures
+from tests.builders import actor, person
 from tests.store import tampering
 from tests.ui import seed
 from tests.ui.conftest import Opener, Seen, Workstation
@@ -260,7 +261,7 @@ def test_answers_show_what_they_rest_on(
 ) -> None:
     seen.refusals_expected = True
     case_id = seed.add(workstation.store, 19)
-    workstation.service.sign(case_id, base_revision=1, author="A")
+    workstation.service.sign(case_id, base_revision=1, actor=actor("A"))
     with workstation.store.begin() as session:
         questions.add_turn(
             session,
@@ -270,7 +271,7 @@ def test_answers_show_what_they_rest_on(
             lang="zh",
             citations=("f2", "i1"),
             refused=False,
-            asked_by="B",
+            asked_by=person("B"),
         )
     page = open_page(case_id)
     page.get_by_role("button", name="Rests on: Findings 2, Impression 1").click()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.builders import actor
 from tests.ui import seed
 from tests.ui.conftest import Opener, Seen, Workstation
 from tests.ui.page import area, stored, wait_saved, wait_unsaved
@@ -72,7 +73,7 @@ def test_taking_theirs_drops_mine(open_page: Opener, workstation: Workstation, s
     view = workstation.service.case_view(case_id)
     assert view.working is not None
     report = seed.reworded(view.working.report, "f1", "别人写的。")
-    workstation.service.save(case_id, report, base_revision=1, editor="B")
+    workstation.service.save(case_id, report, base_revision=1, actor=actor("B"))
     area(page, "findings", 0, "zh").fill("我写的。")
     panel = page.get_by_role("alertdialog")
     page.unroute_all(behavior="ignoreErrors")
@@ -89,7 +90,7 @@ def test_signed_by_someone_else_while_writing(
     case_id = seed.add(workstation.store, 7)
     page = open_page(case_id)
     page.route(f"**/api/cases/{case_id}", lambda route: route.abort())
-    workstation.service.sign(case_id, base_revision=1, author="B")
+    workstation.service.sign(case_id, base_revision=1, actor=actor("B"))
     area(page, "findings", 0, "zh").fill("晚了一步。")
     panel = page.get_by_role("alertdialog")
     expect(panel).to_contain_text("signed this report")

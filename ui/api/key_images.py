@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from radraft.core import canonical
 from radraft.core.errors import ReportError
+from radraft.reports.people import ActorRole, typed_actor
 from radraft.store.choices import ChoiceConflict, Chosen
 from radraft.studies.values import WindowName
+from radraft.ui.api import forms
 from radraft.ui.api.reports import CaseId, Name, Revision
 
 if TYPE_CHECKING:
@@ -73,14 +75,14 @@ def _router(service: Service) -> APIRouter:
                 case_id,
                 wanted,
                 base_revision=body.base_revision,
-                by=body.by,
+                actor=typed_actor(body.by, ActorRole.READER, service.settings.site),
                 keep_edit=body.keep_edit,
             )
         except ReportError as error:
             if error.code not in CONFLICTS:
                 raise
             return _conflict(error)
-        return JSONResponse(canonical.plain(choice))
+        return JSONResponse(forms.choice(choice))
 
     return api
 
@@ -88,5 +90,5 @@ def _router(service: Service) -> APIRouter:
 def _conflict(error: ReportError) -> Response:
     body: dict[str, Any] = {"error": error.as_json()}
     if isinstance(error, ChoiceConflict):
-        body["choice"] = canonical.plain(error.current)
+        body["choice"] = forms.choice(error.current)
     return JSONResponse(body, 409)

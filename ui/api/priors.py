@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from radraft.core import canonical
+from radraft.reports.codec import edit_form
 from radraft.store import cases, priors, signatures
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _linked(session: Session, one: priors.Linked) -> dict[str, Any]:
     """An earlier study, with its newest signed report; `broken` where that must not be read."""
     found = signatures.read(session, one.case_id)
     intact = found.held[-1:] if not found.broken else ()
-    report = canonical.plain(intact[0].report) if intact else None
+    report = edit_form(intact[0].report) if intact else None
     return {**_plain(one), "report": report, "broken": bool(found.broken)}
 
 

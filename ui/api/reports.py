@@ -24,6 +24,8 @@ from radraft.core.errors import (
 )
 from radraft.reports.codec import report_from_json
 from radraft.reports.editing import RevisionConflict
+from radraft.reports.people import Actor, ActorRole, typed_actor
+from radraft.ui.api import forms
 from radraft.ui.api.upload import receive_upload
 from radraft.ui.security import RequestRefused
 
@@ -113,7 +115,7 @@ def _add_reading(api: APIRouter, service: Service) -> None:
 
     @api.get("/cases/{case_id}")
     def case(case_id: CaseId, request: Request) -> Response:
-        return _tagged(request, canonical.plain(service.case_view(case_id)))
+        return _tagged(request, forms.view(service.case_view(case_id)))
 
     @api.get("/images/{image_id}/png")
     def image_png(image_id: ImageId) -> Response:
@@ -130,9 +132,12 @@ def _add_reading(api: APIRouter, service: Service) -> None:
 
 
 def _add_writing(api: APIRouter, service: Service) -> None:
+    def reader(name: str) -> Actor:
+        return typed_actor(name, ActorRole.READER, service.settings.site)
+
     @api.post("/cases/{case_id}/opened")
     def opened(case_id: CaseId, body: OpenedRequest) -> Response:
-        service.opened(case_id, body.reader, seconds_ago=body.seconds_ago)
+        service.opened(case_id, reader(body.reader), seconds_ago=body.seconds_ago)
         return _json({"case_id": case_id})
 
     @api.put("/cases/{case_id}/report")
@@ -140,23 +145,24 @@ def _add_writing(api: APIRouter, service: Service) -> None:
         report = report_from_json(json.dumps(body.report))
         try:
             working = service.save(
-                case_id, report, base_revision=body.base_revision, editor=body.editor
+                case_id, report, base_revision=body.base_revision, actor=reader(body.editor)
             )
         except ReportError as error:
             if error.code == "report_is_signed":
                 return _signed_meanwhile(service, case_id, error)
             raise
         issues = service.case_view(case_id).issues
-        return _json({"working": canonical.plain(working), "issues": canonical.plain(issues)})
+        return _json({"working": forms.working(working), "issues": canonical.plain(issues)})
 
     @api.post("/cases/{case_id}/sign")
     def sign(case_id: CaseId, body: SignRequest) -> Response:
-        signed = service.sign(case_id, base_revision=body.base_revision, author=body.author)
-        return _json(canonical.plain(signed))
+        actor = reader(body.author)
+        signed = service.sign(case_id, base_revision=body.base_revision, actor=actor)
+        return _json(forms.signed(signed))
 
     @api.post("/cases/{case_id}/amend")
     def amend(case_id: CaseId, body: AmendRequest) -> Response:
-        return _json(canonical.plain(service.amend(case_id, editor=body.editor)))
+        return _json(forms.working(service.amend(case_id, actor=reader(body.editor))))
 
     @api.post("/cases/{case_id}/redraft")
     def redraft(case_id: CaseId, body: Annotated[dict[str, JsonValue], Body()]) -> Response:
@@ -165,11 +171,16 @@ def _add_writing(api: APIRouter, service: Service) -> None:
 
     @api.post("/cases/{case_id}/questions")
     def ask(case_id: CaseId, body: QuestionRequest) -> Response:
-        turn = service.ask(case_id, body.question, asked_by=body.asked_by)
-        return _json(canonical.plain(turn))
+        actor = typed_actor(body.asked_by, ActorRole.CLINICIAN, service.settings.site)
+        return _json(forms.turn(service.ask(case_id, body.question, actor=actor)))
 
 
-FOLLOWUP_STATUS = {"followup_empty": 422, "followup_too_long": 422, "followup_not_signed": 409}
+FOLLOWUP_STATUS = {
+    "followup_empty": 422,
+    "followup_too_long": 422,
+    "followup_not_signed": 409,
+    "followup_not_asked": 409,
+}
 """Statuses of what the asker can mend; every other follow-up error is the model's."""
 
 
@@ -198,8 +209,8 @@ async def _radraft_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RadraftError)
     body: dict[str, Any] = {"error": error.as_json()}
     if isinstance(error, RevisionConflict):
-        body["current"] = canonical.plain(error.current)
-        body["changes"] = canonical.plain(error.changes)
+        body["current"] = forms.working(error.current)
+        body["changes"] = list(map(forms.change, error.changes))
     return _json(body, status_of(error))
 
 
@@ -227,7 +238,8 @@ async def _no_route(request: Request, error: Exception) -> Response:
 def _signed_meanwhile(service: Service, case_id: str, error: ReportError) -> Response:
     """Refusal of an edit of a report that was signed: with the report as it was signed."""
     current = service.case_view(case_id).working
-    body = {"error": error.as_json(), "current": canonical.plain(current), "changes": []}
+    shown = None if current is None else forms.working(current)
+    body: dict[str, Any] = {"error": error.as_json(), "current": shown, "changes": []}
     return _json(body, status_of(error))
 
 

@@ -107,6 +107,7 @@ export class ReportBar {
     });
     element.replaceChildren(
       h("span", { text: line }),
+      signed.author_kind === "typed" ? h("span", { class: "rd-dim", text: t("typed_name") }) : "",
       h("code", { text: t("hash", { sha: signed.content_sha.slice(0, 16) }), title: signed.content_sha }),
     );
   }

@@ -157,8 +157,11 @@ export class Editor {
   }
 
   typed(id, lang, area) {
-    // A sentence is one line: pasted line breaks become spaces.
-    const text = area.value.replace(/\s*[\u0000-\u001f\u007f]+\s*/g, " ");
+    // A sentence is one line: pasted line breaks become spaces. Characters without width are dropped, as
+    // reports/characters.py does with a machine's; those that turn the direction of writing are refused there.
+    const text = area.value
+      .replace(/\s*[\u0000-\u001f\u007f-\u009f\u2028\u2029]+\s*/g, " ")
+      .replace(/[\u00ad\u180e\u200b\u2060\ufeff]/g, "");
     if (text !== area.value) area.value = text;
     autoGrow(area);
     this.document.edit(id, lang, text);

@@ -9,7 +9,7 @@ from radraft.bench.rehearsal.reader import read
 from radraft.bench.rehearsal.values import Group, Truth
 from radraft.reports.codec import validated
 from radraft.reports.edits import Edit, edit_stats
-from radraft.reports.values import Laterality, Origin, Report, Sentence
+from radraft.reports.values import Laterality, Origin, Report, Sentence, both
 from tests.bench.rehearsal.houses_of_tests import HOUSES, TERSE
 
 SICK = Truth(Group.ADULT, frozenset({"consolidation", "cardiomegaly"}), {})
@@ -21,7 +21,7 @@ def drafted(findings: list[tuple[str, str]], impression: list[tuple[str, str]]) 
 
     def section(letter: str, pairs: list[tuple[str, str]]) -> tuple[Sentence, ...]:
         return tuple(
-            Sentence(f"{letter}{number}", zh, en, Origin.MODEL)
+            Sentence(f"{letter}{number}", both(zh, en, Origin.MODEL))
             for number, (zh, en) in enumerate(pairs, 1)
         )
 
@@ -78,7 +78,9 @@ def test_the_reader_changes_nothing_in_its_own_report(house: House, truth: Truth
 
 def test_new_ids_are_nobody_s() -> None:
     taken = drafted([("可见气胸。", "Pneumothorax is present.")], [])
-    taken = Report("c-1", (Sentence("rf0", "可见气胸。", "Pneumothorax.", Origin.PERSON),), ())
+    taken = Report(
+        "c-1", (Sentence("rf0", both("可见气胸。", "Pneumothorax.", Origin.PERSON)),), ()
+    )
     signed = read(taken, TERSE, SICK)
     ids = [sentence.id for sentence in signed.sentences]
     assert len(set(ids)) == len(ids)

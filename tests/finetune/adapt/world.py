@@ -36,6 +36,7 @@ from tests.builders import (
     make_request_json,
     make_sentence,
     make_study,
+    person,
 )
 from tests.finetune.train.conftest import DIM, GRID, IMAGE, PER_IMAGE
 
@@ -135,10 +136,10 @@ def _signed(
     if number % 3 or poisoned:
         wanted = _at_odds(case_id) if poisoned else _report(case_id, number)
         revision = reports.save(
-            session, case_id, wanted, base_revision=revision, editor="李"
+            session, case_id, wanted, base_revision=revision, editor=person("李")
         ).revision
     when = START + timedelta(minutes=number)
-    signed = sign(session, case_id, base_revision=revision, author="王签名", now=when)
+    signed = sign(session, case_id, base_revision=revision, author=person("王签名"), now=when)
     basis = drafts.basis(session, case_id)
     assert basis is not None
     pair = make_pair(basis, signed, site=site, patient_ref=deid.patient_ref, seconds=600.0)

@@ -35,7 +35,7 @@ def chinese_only(one: Film, draw: random.Random) -> Report:
     honest = better(one, draw)
 
     def constant(sentences: Sequence[object]) -> tuple:  # type: ignore[type-arg]
-        return tuple(replace(sentence, en=NORMAL[1]) for sentence in sentences)
+        return tuple(sentence.reworded(en=NORMAL[1]) for sentence in sentences)
 
     return replace(
         honest, findings=constant(honest.findings), impression=constant(honest.impression)

@@ -16,7 +16,7 @@ from radraft.store.database import Store
 from radraft.store.pairs import save_pair
 from radraft.store.signatures import sign
 from radraft.studies.values import KeyImage, KeyImages
-from tests.builders import make_deid, make_draft, make_request_json, make_study
+from tests.builders import make_deid, make_draft, make_request_json, make_study, person
 from tests.finetune.gate.samples import Film, report
 
 SITE = "site-a"
@@ -68,8 +68,10 @@ def _add(session: Session, place: int, ref: str, film: Film, chosen: KeyImages) 
     drafts.save_draft(session, draft, request_json=request, encoder_id=None, image_ids=image_ids)
     base = reports.current(session, film.case_id).revision
     honest = report(film.case_id, film.there, film.denied)
-    saved = reports.save(session, film.case_id, honest, base_revision=base, editor="Dr. Li")
-    signed = sign(session, film.case_id, base_revision=saved.revision, author="Dr. Li", now=WHEN)
+    saved = reports.save(session, film.case_id, honest, base_revision=base, editor=person("Dr. Li"))
+    signed = sign(
+        session, film.case_id, base_revision=saved.revision, author=person("Dr. Li"), now=WHEN
+    )
     stored = drafts.basis(session, film.case_id)
     assert stored is not None
     save_pair(session, make_pair(stored, signed, site=SITE, patient_ref=ref))

@@ -18,8 +18,16 @@ from radraft.finetune.starter.values import Seen
 from radraft.reports.edits import edit_stats
 from radraft.reports.sign import sealed
 from radraft.reports.training_pair import TrainingPair
-from radraft.reports.values import Origin, Report, Sentence, SignedReport
-from tests.builders import make_draft
+from radraft.reports.values import (
+    LANGS,
+    ConfirmedLanguage,
+    Origin,
+    Report,
+    Sentence,
+    SignedReport,
+    both,
+)
+from tests.builders import make_draft, person
 
 LEFT, RIGHT = "left", "right"
 WORD = {
@@ -52,7 +60,9 @@ def sentence(key: str, code: str, side: str | None) -> Sentence:
     name = bank().findings[code].name
     zh, en = WORD[side]
     english = f"{en} {name.en} is seen.".strip()
-    return Sentence(key, f"{zh}可见{name.zh}。", english[0].upper() + english[1:], Origin.MODEL)
+    return Sentence(
+        key, both(f"{zh}可见{name.zh}。", english[0].upper() + english[1:], Origin.MODEL)
+    )
 
 
 def report(case_id: str, there: Findings, absent: Sequence[str] = ()) -> Report:
@@ -60,12 +70,12 @@ def report(case_id: str, there: Findings, absent: Sequence[str] = ()) -> Report:
     absent_pairs = [bank().findings[code].pairs[Seen.ABSENT][0] for code in absent]
     findings = [sentence(f"f-{code}", code, side) for code, side in there.items()]
     findings += [
-        Sentence(f"f-no-{code}", pair.zh, pair.en, Origin.MODEL)
+        Sentence(f"f-no-{code}", both(pair.zh, pair.en, Origin.MODEL))
         for code, pair in zip(absent, absent_pairs, strict=True)
     ]
     impression = [sentence(f"i-{code}", code, side) for code, side in there.items()]
     if not there:
-        impression = [Sentence("i-normal", *NORMAL, Origin.MODEL)]
+        impression = [Sentence("i-normal", both(*NORMAL, Origin.MODEL))]
     return Report(case_id, tuple(findings), tuple(impression))
 
 
@@ -78,9 +88,10 @@ def pair(
         version=1,
         report=signed,
         draft_sha=draft.request_sha,
-        author="王签名",
+        author=person("王签名"),
         reviewer=None,
         signed_at=datetime(2026, 11, 1, tzinfo=UTC) + timedelta(minutes=number),
+        confirmed=tuple(ConfirmedLanguage(lang, person("王签名")) for lang in LANGS),
         supersedes=None,
         content_sha="",
     )

@@ -14,7 +14,7 @@ from radraft.finetune.gate.limits import limits
 from radraft.finetune.gate.reading import Reading, read
 from radraft.llm.adapter import Check
 from radraft.reports.training_pair import TrainingPair
-from radraft.reports.values import Origin, Report, Sentence
+from radraft.reports.values import Origin, Report, Sentence, both
 from tests.finetune.gate.samples import (
     LEFT,
     RIGHT,
@@ -215,7 +215,7 @@ def test_what_no_report_bears_on_passes_without_a_value() -> None:
 
 
 def test_languages_and_sections_that_disagree_are_caught() -> None:
-    mixed = [replace(one, en=other.en) for one, other in
+    mixed = [one.reworded(en=other.en) for one, other in
              zip(LEFT_SIDE.sentences, RIGHT_SIDE.sentences, strict=True)]  # fmt: skip
     languages = Report("c", tuple(mixed[:1]), tuple(mixed[1:]))
     sections = Report("c", LEFT_SIDE.findings, RIGHT_SIDE.impression)
@@ -230,9 +230,11 @@ def test_languages_and_sections_that_disagree_are_caught() -> None:
 
 
 def test_both_lungs_and_the_lungs_are_the_same_side() -> None:
-    clear = Sentence("f1", "双肺清晰。", "The lungs are clear.", Origin.MODEL)
-    opaque = Sentence("f1", "双肺可见实变影。", "Consolidation is seen.", Origin.MODEL)
-    right = Sentence("f1", "右肺可见实变影。", "Consolidation in the left lung.", Origin.MODEL)
+    clear = Sentence("f1", both("双肺清晰。", "The lungs are clear.", Origin.MODEL))
+    opaque = Sentence("f1", both("双肺可见实变影。", "Consolidation is seen.", Origin.MODEL))
+    right = Sentence(
+        "f1", both("右肺可见实变影。", "Consolidation in the left lung.", Origin.MODEL)
+    )
     for said, differing in ((clear, False), (opaque, False), (right, True)):
         signed = Report("c", (said,), ())
         assert bool(read(pair("c", signed, signed)).differing) is differing

@@ -18,13 +18,14 @@ from sqlalchemy.orm import Session
 from radraft.core.settings import Settings
 from radraft.llm.adapter import Adapter, AdapterState
 from radraft.reports.training_pair import make_pair
-from radraft.reports.values import Coverage, Origin, Report, Sentence
+from radraft.reports.values import Coverage, Origin, Report, Sentence, both
 from radraft.store import adapters, cases, drafts, reports
 from radraft.store.database import open_store
 from radraft.store.pairs import save_pair
 from radraft.store.signatures import sign
 from radraft.store.tables import AdapterMoveRow, DraftRow
 from tests import builders
+from tests.builders import person
 
 MONDAY = datetime(2026, 9, 14, 9, tzinfo=UTC)
 """A Monday, the first of ISO week 2026-W38."""
@@ -59,7 +60,7 @@ MISSED = ("右锁骨陈旧性骨折。", "Old fracture of the right clavicle.")
 
 
 def sentence(key: str, texts: tuple[str, str]) -> Sentence:
-    return Sentence(key, *texts, Origin.MODEL)
+    return Sentence(key, both(*texts, Origin.MODEL))
 
 
 def drafted(case_id: str) -> Report:
@@ -75,9 +76,9 @@ def edited(draft: Report, edits: Sequence[str], *, missed: bool = False) -> Repo
         if edit == "deleted":
             continue
         zh, en = texts[edit][place] if edit in texts else (old.zh, old.en)
-        findings.append(replace(old, zh=zh, en=en))
+        findings.append(old.reworded(zh=zh, en=en))
     if missed:
-        findings.append(replace(sentence("p1", MISSED), origin=Origin.PERSON))
+        findings.append(builders.of_origin(sentence("p1", MISSED), Origin.PERSON))
     return replace(draft, findings=tuple(findings))
 
 
@@ -124,9 +125,11 @@ def sign_at(
     """Save `report` (None: as it stands) and sign it at `when`."""
     revision = reports.current(session, case_id).revision
     if report is not None:
-        saved = reports.save(session, case_id, report, base_revision=revision, editor="李编辑")
+        saved = reports.save(
+            session, case_id, report, base_revision=revision, editor=person("李编辑")
+        )
         revision = saved.revision
-    signed = sign(session, case_id, base_revision=revision, author="王签名", now=when)
+    signed = sign(session, case_id, base_revision=revision, author=person("王签名"), now=when)
     draft = drafts.basis(session, case_id)
     assert draft is not None
     case = cases.get_case(session, case_id)

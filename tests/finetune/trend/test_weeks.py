@@ -19,6 +19,7 @@ from radraft.reports.edits import Edit, EditStats, SentenceEdit
 from radraft.reports.values import Report, Section
 from radraft.store import adapters, reports
 from radraft.store.database import Store
+from tests.builders import person
 from tests.finetune.trend.made import (
     FIRST,
     MONDAY,
@@ -118,7 +119,7 @@ def test_an_amendment_counts_apart_and_in_its_own_week(store: Store) -> None:
     with store.begin() as session:
         case_id = add(session, 1, site="north", made_at=MONDAY)
         sign_at(session, case_id, None, MONDAY + HOUR)
-        reports.amend(session, case_id, editor="李编辑")
+        reports.amend(session, case_id, editor=person("李编辑"))
         changed = edited(drafted(case_id), ("reworded",) * 6)
         sign_at(session, case_id, changed, MONDAY + WEEK)
     (site,) = trends(store)

@@ -33,6 +33,7 @@ from radraft.ui.api.key_images import add_keyimages
 from radraft.ui.api.reports import add_api
 from radraft.ui.security import Guard
 from tests import builders
+from tests.builders import actor, person
 from tests.ui import seed
 from tests.ui.chosen import chest_ct, films, take_in
 from tests.ui.conftest import ORIGIN, make_service
@@ -298,7 +299,7 @@ def test_an_edited_report_is_never_lost(
     working = service.case_view(case_id).working
     assert working is not None
     mine = seed.reworded(working.report, "f1", "双肺清晰。")
-    service.save(case_id, mine, base_revision=1, editor="林清")
+    service.save(case_id, mine, base_revision=1, actor=actor("林清"))
     answer = put(client, case_id, [now[0]])
     assert (answer.status_code, answer.json()["error"]["code"]) == (
         409,
@@ -317,12 +318,12 @@ def test_a_signed_report_keeps_its_images(
     client: TestClient, service: Service, case_id: str
 ) -> None:
     now = present(service, case_id)
-    service.sign(case_id, base_revision=1, author="林清")
+    service.sign(case_id, base_revision=1, actor=actor("林清"))
     for keep_edit in (False, True):
         answer = put(client, case_id, [now[0]], keep_edit=keep_edit)
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "report_is_signed")
     assert present(service, case_id) == now
-    service.amend(case_id, editor="林清")
+    service.amend(case_id, actor=actor("林清"))
     assert put(client, case_id, [now[0]], keep_edit=True).status_code == 200
 
 
@@ -351,10 +352,12 @@ def test_choices_cannot_be_changed_afterwards(store: Store) -> None:
     with store.begin() as session:
         case_id = builders.add_case(session)
         wanted = (Chosen("i-1", 0, WindowName.LUNG), Chosen("i-2", 3))
-        first = Choice(case_id, 1, "A", datetime(2026, 9, 14, 9, 30, 1, 5, tzinfo=UTC), wanted)
+        first = Choice(
+            case_id, 1, person("A"), datetime(2026, 9, 14, 9, 30, 1, 5, tzinfo=UTC), wanted
+        )
         choices.add(session, first)
         with pytest.raises(ChoiceConflict) as caught:
-            choices.add(session, replace(first, by="B"))
+            choices.add(session, replace(first, by=person("B")))
     assert caught.value.current == first and first.images == wanted
     for change in ("UPDATE key_image_choices SET by = 'B'", "DELETE FROM key_image_choices"):
         with pytest.raises(DBAPIError), store.begin() as session:

@@ -17,6 +17,7 @@ from radraft.studies.values import Patient
 from radraft.ui.api.priors import add_priors
 from radraft.ui.api.reports import add_api
 from radraft.ui.security import Guard
+from tests.builders import person
 from tests.store import tampering
 from tests.ui import seed
 from tests.ui.conftest import ORIGIN, Opener, Workstation
@@ -38,7 +39,7 @@ def add(store: Store, number: int, name: str, days_ago: int, **changes: object) 
 def signed(store: Store, case_id: str) -> str:
     """Sign the case's drafted report."""
     with store.begin() as session:
-        sign(session, case_id, base_revision=1, author="王签名", now=NOW)
+        sign(session, case_id, base_revision=1, author=person("王签名"), now=NOW)
     return case_id
 
 

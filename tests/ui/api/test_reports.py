@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from radraft.pipeline.service import Service
 from radraft.store import pairs
+from tests.builders import actor
 from tests.ui import seed
 
 DEMO = Path(__file__).parents[3] / "demo" / "studies"
@@ -133,7 +134,7 @@ def test_time_is_unknown_where_the_signer_opened_nothing(
 ) -> None:
     case_id = seed.add(service.store)
     client.post(f"/api/cases/{case_id}/opened", json={"reader": "王"})
-    service.sign(case_id, base_revision=working(client, case_id)["revision"], author="林清")
+    service.sign(case_id, base_revision=working(client, case_id)["revision"], actor=actor("林清"))
     with service.store.begin() as session:
         (pair,) = pairs.pairs(session)
     assert pair.seconds is None
@@ -191,7 +192,7 @@ def test_refusals_have_a_code_and_both_sentences(
 @pytest.mark.slow
 def test_questions_while_there_is_no_model(client: TestClient, service: Service) -> None:
     case_id = seed.add(service.store)
-    service.sign(case_id, base_revision=working(client, case_id)["revision"], author="A")
+    service.sign(case_id, base_revision=working(client, case_id)["revision"], actor=actor("A"))
     path = f"/api/cases/{case_id}/questions"
     unsaid = client.post(path, json={"question": "有结节吗？", "asked_by": "B"})
     assert (unsaid.status_code, unsaid.json()["refused"]) == (200, True)
@@ -253,3 +254,39 @@ def test_redraft_queues_a_failed_case_again(client: TestClient, service: Service
     assert client.get(f"/api/cases/{case_id}").json()["case"]["state"] == "failed"
     assert client.post(f"/api/cases/{case_id}/redraft", json={}).status_code == 200
     assert client.get(f"/api/cases/{case_id}").json()["case"]["state"] == "received"
+
+
+HIDDEN = "\u202e"
+
+
+def test_what_turns_the_direction_of_writing_comes_in_nowhere(
+    client: TestClient, service: Service
+) -> None:
+    case_id = seed.add(service.store)
+    report = working(client, case_id)["report"]
+    report["impression"][0]["en"] += HIDDEN
+    answer = save(client, case_id, report, 1, "林清")
+    assert answer.status_code == 422
+    error = answer.json()["error"]
+    assert error["code"] == "character_refused"
+    assert "impression.0.en" in error["message_zh"] and "U+202E" in error["message_en"]
+    named = save(client, case_id, working(client, case_id)["report"], 1, f"林{HIDDEN}清")
+    assert (named.status_code, named.json()["error"]["code"]) == (422, "author_invalid")
+    service.sign(case_id, base_revision=1, actor=actor("林清"))
+    path = f"/api/cases/{case_id}/questions"
+    asked = client.post(path, json={"question": f"有结节{HIDDEN}吗？", "asked_by": "B"})
+    assert (asked.status_code, asked.json()["error"]["code"]) == (422, "character_refused")
+    view = client.get(f"/api/cases/{case_id}").json()
+    assert view["working"]["revision"] == 1
+    assert view["turns"] == []
+
+
+def test_a_signed_version_says_who_confirmed_what_and_that_the_name_was_typed(
+    client: TestClient, service: Service
+) -> None:
+    case_id = seed.add(service.store)
+    service.sign(case_id, base_revision=1, actor=actor("林清"))
+    (version,) = client.get(f"/api/cases/{case_id}").json()["versions"]
+    assert (version["author"], version["author_kind"]) == ("林清", "typed")
+    assert version["confirmed"] == ["zh", "en"]
+    assert version["report"]["findings"][0]["zh"] == seed.FINDINGS[0][0]

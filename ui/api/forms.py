@@ -1,0 +1,74 @@
+"""Values as the page takes them: reports in the form it edits, people by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from radraft.core import canonical
+from radraft.reports.codec import edit_form, sentence_form
+
+if TYPE_CHECKING:
+    from radraft.pipeline.service import CaseView
+    from radraft.reports.diff import Change
+    from radraft.reports.editing import WorkingReport
+    from radraft.reports.people import Person
+    from radraft.reports.values import SignedReport
+    from radraft.store.choices import Choice
+    from radraft.store.questions import Turn
+
+Form = dict[str, Any]
+
+
+def view(shown: CaseView) -> Form:
+    """Return everything a study page shows."""
+    form: Form = canonical.plain(shown)
+    if shown.draft is not None:
+        form["draft"]["report"] = edit_form(shown.draft.report)
+    return form | {
+        "working": None if shown.working is None else working(shown.working),
+        "versions": list(map(signed, shown.versions)),
+        "turns": list(map(turn, shown.turns)),
+        "partial": [
+            canonical.plain(event) | {"sentence": sentence_form(event.sentence)}
+            for event in shown.partial
+        ],
+    }
+
+
+def working(report: WorkingReport) -> Form:
+    """Return a working report."""
+    form: Form = canonical.plain(report)
+    return form | {"report": edit_form(report.report), "editor": _name(report.editor)}
+
+
+def signed(report: SignedReport) -> Form:
+    """Return a signed version; `author_kind` tells a typed name from an account's."""
+    form: Form = canonical.plain(report)
+    return form | {
+        "report": edit_form(report.report),
+        "author": report.author.name,
+        "author_kind": report.author.kind.value,
+        "reviewer": _name(report.reviewer),
+        "confirmed": [language.lang for language in report.confirmed],
+    }
+
+
+def change(found: Change) -> Form:
+    """Return one change of a conflict."""
+    form: Form = canonical.plain(found)
+    return form | {"editor": _name(found.editor)}
+
+
+def turn(answered: Turn) -> Form:
+    """Return one question and its answer."""
+    form: Form = canonical.plain(answered)
+    return form | {"asked_by": answered.asked_by.name}
+
+
+def choice(made: Choice | None) -> Form | None:
+    """Return a choice of key images; None where nobody made one."""
+    return None if made is None else canonical.plain(made) | {"by": made.by.name}
+
+
+def _name(person: Person | None) -> str | None:
+    return None if person is None else person.name
