@@ -9,14 +9,16 @@ from radraft.cli.output import Output
 from radraft.cli.render import report_json, report_text
 from radraft.core.canonical import plain
 from radraft.pipeline.service import Service
+from radraft.store.reports import UNBEGUN
 
 
 def show(case_id: str, out: Output) -> None:
     """Print the report as it stands, its state and its signed versions."""
     with opened() as context:
         view = Service(context.store, context.settings, context.profile).case_view(case_id)
-    report = report_json(view.working.report) if view.working is not None else None
-    state = view.working.state.value if view.working is not None else view.case.state.value
+    begun = view.working.revision != UNBEGUN
+    report = report_json(view.working.report) if begun else None
+    state = view.working.state.value if begun else view.case.state.value
     notice = {"zh": view.notice[0], "en": view.notice[1]} if view.notice else None
     versions = [
         {"version": v.version, "signed_at": v.signed_at, "content_sha": v.content_sha}
@@ -34,7 +36,7 @@ def show(case_id: str, out: Output) -> None:
             "case_id": case_id,
             "modality": view.case.modality,
             "state": state,
-            "revision": view.working.revision if view.working is not None else None,
+            "revision": view.working.revision if begun else None,
             "covered": view.draft.coverage.value == "drafted" if view.draft else None,
             "notice": notice,
             "report": report,
@@ -54,7 +56,7 @@ def sign(case_id: str, author: str, out: Output, *, keep: bool) -> None:
         service = Service(context.store, context.settings, context.profile)
         view = service.case_view(case_id)
         working = view.working
-        if working is None:
+        if working.revision == UNBEGUN:
             raise ReportError("draft_pending", case_id=case_id)
         if keep:
             report = kept(working.report, view.issues)

@@ -13,7 +13,7 @@ from radraft.reports.lifecycle import Move, transition
 from radraft.reports.sign import signed_version, utc
 from radraft.reports.values import ReportState, SignedReport
 from radraft.store import drafts
-from radraft.store.reports import locked, require_revision
+from radraft.store.reports import UNBEGUN, locked, require_revision
 from radraft.store.tables import SignedRow
 
 
@@ -35,7 +35,9 @@ def sign(
     row, current = locked(session, case_id)
     # Whoever signs what nobody edited has reviewed it all the same.
     state = transition(transition(ReportState(row.state), Move.REVIEW), Move.SIGN)
-    require_revision(session, current, base_revision)
+    untouched = current.editor is None and not current.report.sentences
+    if not (base_revision == UNBEGUN and untouched):
+        require_revision(session, current, base_revision)
     basis = drafts.basis(session, case_id)
     before = versions(session, case_id)
     signed = signed_version(
