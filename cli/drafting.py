@@ -12,7 +12,7 @@ from radraft.cli.context import Context, opened
 from radraft.cli.intake import nothing_taken, take_in
 from radraft.cli.output import Output, rejections_text
 from radraft.cli.render import report_json, report_text
-from radraft.core.errors import DraftingError, RadraftError, message_of_code
+from radraft.core.errors import DraftingError, RadraftError, stored_message
 from radraft.reports.check import check
 from radraft.reports.values import Coverage
 from radraft.store import cases, drafts
@@ -20,6 +20,7 @@ from radraft.store.values import CaseState
 
 if TYPE_CHECKING:
     from radraft.pipeline.draft_case import DraftOutcome
+    from radraft.reports.draft import Draft
     from radraft.studies.values import Rejection
 
 
@@ -109,7 +110,7 @@ def drafted_json(
     assert stored is not None
     result = stored.draft
     if result.coverage is Coverage.FAILED:
-        return {"case_id": case_id, "error": _reason(result.error_code or "llm_unreachable")}
+        return {"case_id": case_id, "error": _reason(result)}
     covered = result.coverage is Coverage.DRAFTED
     printed: dict[str, Any] = {
         "case_id": case_id,
@@ -122,15 +123,16 @@ def drafted_json(
         "usage": result.usage,
     }
     if not covered and result.error_code:
-        zh, en = message_of_code(result.error_code)
+        zh, en = stored_message(result.error_code, result.error_details)
     else:
         zh, en = context.profile.notice.zh, context.profile.notice.en
     printed["notice"] = {"zh": zh, "en": en}
     return printed
 
 
-def _reason(code: str) -> dict[str, Any]:
-    zh, en = message_of_code(code)
+def _reason(draft: Draft) -> dict[str, Any]:
+    code = draft.error_code or "llm_unreachable"
+    zh, en = stored_message(code, draft.error_details)
     return {"code": code, "message_en": en, "message_zh": zh, "file": None}
 
 

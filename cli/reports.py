@@ -11,6 +11,7 @@ from radraft.core.canonical import plain
 from radraft.pipeline.service import Service
 from radraft.reports.people import ActorRole, typed_actor
 from radraft.reports.values import ReportState
+from radraft.store.reports import UNBEGUN
 
 
 def show(case_id: str, out: Output) -> None:
@@ -18,10 +19,11 @@ def show(case_id: str, out: Output) -> None:
     with opened() as context:
         view = Service(context.store, context.settings, context.profile).case_view(case_id)
     working = view.working
+    begun = working.revision != UNBEGUN
     # Of a signed report that was changed since, nothing is printed that somebody might rely upon.
-    hidden = bool(view.broken) and working is not None and working.state is ReportState.SIGNED
-    report = report_json(working.report) if working is not None and not hidden else None
-    state = working.state.value if working is not None else view.case.state.value
+    hidden = bool(view.broken) and working.state is ReportState.SIGNED
+    report = report_json(working.report) if begun and not hidden else None
+    state = working.state.value if begun else view.case.state.value
     warning = {"zh": view.warning[0], "en": view.warning[1]} if view.warning else None
     notice = {"zh": view.notice[0], "en": view.notice[1]} if view.notice else None
     versions = [
@@ -41,7 +43,7 @@ def show(case_id: str, out: Output) -> None:
             "case_id": case_id,
             "modality": view.case.modality,
             "state": state,
-            "revision": working.revision if working is not None else None,
+            "revision": working.revision if begun else None,
             "covered": view.draft.coverage.value == "drafted" if view.draft else None,
             "notice": notice,
             "report": report,
@@ -64,7 +66,7 @@ def sign(case_id: str, author: str, out: Output, *, keep: bool) -> None:
         service = Service(context.store, context.settings, context.profile)
         view = service.case_view(case_id)
         working = view.working
-        if working is None:
+        if working.revision == UNBEGUN:
             raise ReportError("draft_pending", case_id=case_id)
         if keep:
             report = kept(working.report, view.issues)

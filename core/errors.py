@@ -118,17 +118,20 @@ def message(code: str, details: Mapping[str, str | int | float]) -> tuple[str, s
     return entry["zh"].format(**details), entry["en"].format(**details)
 
 
-def message_of_code(code: str) -> tuple[str, str]:
-    """Return the (zh, en) sentences of a code that was stored without its details.
+def stored_message(code: str, details: Mapping[str, str | int | float]) -> tuple[str, str]:
+    """Return the (zh, en) sentences of a `code` that was stored, whatever was stored with it.
 
-    Where a detail belongs stands an ellipsis; an unknown code is shown as it is.
+    A detail that is missing is "…", and a code that this version does not know is named in the
+    sentence of `code_unknown`: what was stored once must never keep a case from being opened.
     """
-    entry = catalogue().get(code, {"zh": code, "en": code})
-    blank = _Blank()
-    return entry["zh"].format_map(blank), entry["en"].format_map(blank)
+    entry = catalogue().get(code)
+    if entry is None:
+        return message("code_unknown", {"unknown": code})
+    known = _Known(details)
+    return entry["zh"].format_map(known), entry["en"].format_map(known)
 
 
-class _Blank(dict[str, str]):
+class _Known(dict[str, "str | int | float"]):
     def __missing__(self, key: str) -> str:
         return "…"
 

@@ -6,14 +6,15 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import httpx
 
-from radraft.core.errors import DraftingError
+from radraft.core.errors import DraftingError, RadraftError
 from radraft.llm.profiles import Profile
 from radraft.llm.server import Endpoint
 from radraft.llm.stream import BadFormat, Pair, ReportReader
@@ -79,13 +80,23 @@ def withheld(case_id: str, profile: Profile, code: str) -> Draft:
     return _empty(case_id, profile, Coverage.NOT_COVERED, code)
 
 
-def failed(case_id: str, profile: Profile, code: str) -> Draft:
-    """Return the `Draft` of a study that no request could be made for, with the message code of
-    why."""
-    return _empty(case_id, profile, Coverage.FAILED, code)
+def failed(case_id: str, profile: Profile, error: RadraftError) -> Draft:
+    """Return the `Draft` of a study that no request could be made for, with why."""
+    return _empty(case_id, profile, Coverage.FAILED, error.code, error.details)
 
 
-def _empty(case_id: str, profile: Profile, coverage: Coverage, code: str) -> Draft:
+def broken(case_id: str, profile: Profile) -> Draft:
+    """Return the `Draft` of a study whose drafting failed in a way that has no code."""
+    return _empty(case_id, profile, Coverage.FAILED, "draft_broken")
+
+
+def _empty(
+    case_id: str,
+    profile: Profile,
+    coverage: Coverage,
+    code: str,
+    details: Mapping[str, str | int | float] = MappingProxyType({}),
+) -> Draft:
     return Draft(
         case_id=case_id,
         report=skeleton(case_id),
@@ -95,6 +106,7 @@ def _empty(case_id: str, profile: Profile, coverage: Coverage, code: str) -> Dra
         request_sha=None,
         usage=None,
         error_code=code,
+        error_details=dict(details),
     )
 
 

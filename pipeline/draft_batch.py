@@ -103,7 +103,7 @@ def give_up(
     """Leave claimed cases, for which there is no vLLM, with an empty report and the reason."""
     outcomes = []
     for case_id in case_ids:
-        failed = llm_draft.failed(case_id, profile, error.code)
+        failed = llm_draft.failed(case_id, profile, error)
         try:
             with claims.store.begin() as session:
                 save(session, failed, owner=claims.owner)

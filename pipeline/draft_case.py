@@ -96,10 +96,10 @@ async def _written(
         raise error
     if isinstance(error, RadraftError):
         log.warning("case %s could not be drafted: %s", case_id, error.code)
-        return llm_draft.failed(case_id, profile, error.code), None
+        return llm_draft.failed(case_id, profile, error), None
     # The type only: a message may quote what it choked on.
     log.error("case %s broke the line: %s", case_id, type(error).__name__)
-    return llm_draft.failed(case_id, profile, "draft_broken"), None
+    return llm_draft.broken(case_id, profile), None
 
 
 def _store(claims: Claims, result: Draft, request: DraftRequest | None) -> None:

@@ -41,7 +41,10 @@ class CaseView:
     identity: cases.Identity = field(repr=False)
     images: tuple[cases.StoredImage, ...]
     draft: Draft | None
-    working: editing.WorkingReport | None
+    offered: Report | None
+    """The model's newest draft, where the working report did not begin as it."""
+    working: editing.WorkingReport
+    """Of revision 0, and empty, where nobody drafted or wrote yet."""
     versions: tuple[SignedReport, ...]
     """Those that are what was signed."""
     broken: tuple[signatures.BrokenSignature, ...]
@@ -119,7 +122,8 @@ class Service:
         with self.store.read() as session:
             case = cases.get_case(session, case_id)
             stored = drafts.latest(session, case_id)
-            working = reports.current(session, case_id) if stored is not None else None
+            working = reports.current(session, case_id)
+            beside = drafts.offered(session, case_id)
             began = drafts.basis(session, case_id)
             basis = began.draft if began is not None else None
             told = began is not None and gave_priors(began.request_json)
@@ -129,13 +133,14 @@ class Service:
                 identity=cases.identity(session, case_id),
                 images=cases.key_images(session, case_id),
                 draft=stored.draft if stored is not None else None,
+                offered=beside.draft.report if beside is not None else None,
                 working=working,
                 versions=signed.held,
                 broken=signed.broken,
                 warning=_warning(signed),
                 issues=(
                     *late_images.issues(case),
-                    *(check.check(working.report, basis, prior_given=told) if working else ()),
+                    *check.check(working.report, basis, prior_given=told),
                 ),
                 turns=questions.turns(session, case_id),
                 partial=self._partial(case_id),
@@ -148,7 +153,8 @@ class Service:
         """(zh, en) of what a reader must know about this draft before reading it."""
         if draft.coverage is Coverage.DRAFTED:
             return self.profile.notice.zh, self.profile.notice.en
-        return errors.message(draft.error_code or "llm_unreachable", {})
+        code = draft.error_code or "llm_unreachable"
+        return errors.stored_message(code, draft.error_details)
 
     def image_png(self, image_id: str) -> bytes:
         """A key image as 8-bit PNG."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -34,7 +35,9 @@ class Draft:
     """None where no request was made (not covered)."""
     usage: Usage | None
     error_code: str | None = None
-    """Message code when `coverage` is `failed` or `not_covered`."""
+    """Message code when `coverage` is not `drafted`."""
+    error_details: Mapping[str, str | int | float] = field(default_factory=dict)
+    """What fills that message's placeholders; none in drafts of before they were kept."""
     least_support: float | None = None
     """Image support, in nats, below which this model's sentences are marked; None for a model that
     has no such limit."""

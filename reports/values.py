@@ -71,6 +71,8 @@ class Coverage(StrEnum):
     DRAFTED = "drafted"
     NOT_COVERED = "not_covered"
     FAILED = "failed"
+    NOT_DRAFTED = "not_drafted"
+    """A person began the report before any model drafted it."""
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound
 from radraft.reports import codec
 from radraft.reports.draft import Draft, StoredDraft
 from radraft.reports.lifecycle import Move, transition
+from radraft.reports.skeleton import skeleton
 from radraft.reports.values import Coverage, ReportState
 from radraft.store import faults, leases
 from radraft.store.cases import CaseState
@@ -80,14 +81,45 @@ def save_draft(
 
 
 def latest(session: Session, case_id: str) -> StoredDraft | None:
-    """The newest draft; None while there is none."""
-    row = session.scalar(
-        select(DraftRow)
-        .where(DraftRow.case_id == case_id)
-        .order_by(DraftRow.draft_id.desc())
-        .limit(1)
-    )
+    """Return the newest draft; None while nothing came of drafting yet."""
+    row = session.scalar(_newest_first(case_id).limit(1))
     return None if row is None else _stored(row)
+
+
+def offered(session: Session, case_id: str) -> StoredDraft | None:
+    """Return the model's newest draft where the working report did not begin as it: it came too
+    late, and stands beside what a person wrote."""
+    row = session.scalar(_newest_first(case_id).limit(1))
+    if row is None or row.coverage != Coverage.DRAFTED.value:
+        return None
+    began = session.scalar(select(ReportRow.draft_id).where(ReportRow.case_id == case_id))
+    return None if began == row.draft_id else _stored(row)
+
+
+def begin_without(session: Session, case_id: str) -> int:
+    """Record that a person begins the report of `case_id` from nothing; its number as a draft."""
+    draft = Draft(
+        case_id=case_id,
+        report=skeleton(case_id),
+        coverage=Coverage.NOT_DRAFTED,
+        model_id="",
+        adapter_id=None,
+        request_sha=None,
+        usage=None,
+        error_code="report_begun_first",
+    )
+    row = DraftRow(
+        case_id=case_id,
+        coverage=draft.coverage.value,
+        content=codec.draft_to_json(draft),
+        request_json=None,
+        encoder_id=None,
+        image_ids=(),
+        created_at=datetime.now(UTC),
+    )
+    session.add(row)
+    session.flush()
+    return row.draft_id
 
 
 def basis(session: Session, case_id: str) -> StoredDraft | None:
@@ -115,6 +147,14 @@ def site_drafts(session: Session, ids: Iterable[int]) -> Iterator[tuple[int, Sit
         )
         for draft_id, content, created_at, site in rows:
             yield draft_id, SiteDraft(site, created_at, codec.draft_from_json(content))
+
+
+def _newest_first(case_id: str) -> Select[DraftRow]:
+    return (
+        select(DraftRow)
+        .where(DraftRow.case_id == case_id, DraftRow.coverage != Coverage.NOT_DRAFTED.value)
+        .order_by(DraftRow.draft_id.desc())
+    )
 
 
 def _open_report(session: Session, draft: Draft, row: DraftRow) -> None:

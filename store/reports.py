@@ -12,15 +12,35 @@ from radraft.reports import codec, editing
 from radraft.reports.editing import Revision, WorkingReport
 from radraft.reports.lifecycle import Move, transition
 from radraft.reports.people import Person, known_person
-from radraft.reports.values import Report, ReportState
+from radraft.reports.skeleton import skeleton
+from radraft.reports.values import Coverage, Report, ReportState
 from radraft.store import drafts, faults
-from radraft.store.tables import CaseRow, ReportRow, RevisionRow
+from radraft.store.tables import CaseRow, DraftRow, ReportRow, RevisionRow
+
+UNBEGUN = 0
+"""Revision of the empty report of a study that nobody drafted and nobody wrote on yet."""
 
 
 def current(session: Session, case_id: str) -> WorkingReport:
-    """Return the working report. NotFound `case_not_found`, or `case_not_drafted` while there is
-    none."""
-    return _working(session, _row(session, case_id, lock=False))
+    """Return the working report; before its first draft or save an empty one, of revision 0.
+
+    NotFound `case_not_found`.
+    """
+    row = session.get(ReportRow, case_id)
+    if row is not None:
+        return _working(session, row)
+    case = session.get(CaseRow, case_id)
+    if case is None:
+        raise NotFound("case_not_found", case_id=case_id)
+    return WorkingReport(
+        case_id=case_id,
+        report=skeleton(case_id),
+        revision=UNBEGUN,
+        state=ReportState.DRAFTED,
+        editor=None,
+        saved_at=case.received_at,
+        base_version=0,
+    )
 
 
 def save(
@@ -30,17 +50,22 @@ def save(
 
     Content equal to the current revision's changes nothing and is never a conflict, so a client
     that did not hear the answer may send again. What each sentence may claim: `editing.edited`.
+    A report that was edited from the empty one (revision 0) stands as a person's own: a draft that
+    came meanwhile, which nobody touched, is offered beside it (`drafts.offered`).
     RevisionConflict; ReportError `report_is_signed`, and those of `editing.edited`.
     """
-    row = _row(session, case_id, lock=True)
+    row = _row(session, case_id)
     state = transition(ReportState(row.state), Move.REVIEW)
     before = _working(session, row)
-    basis = drafts.basis(session, case_id)
-    drafted = () if basis is None else basis.draft.report.sentences
+    known = (drafts.basis(session, case_id), drafts.offered(session, case_id))
+    drafted = [sentence for one in known if one for sentence in one.draft.report.sentences]
     after = editing.edited(before, report, drafted=drafted)
     if after == before.report:
         return before
-    require_revision(session, before, base_revision)
+    if base_revision == UNBEGUN and row.state == ReportState.DRAFTED:
+        row.draft_id = _unaided(session, row)
+    else:
+        require_revision(session, before, base_revision)
     row.revision += 1
     row.state = state.value
     _edited_by(row, editor)
@@ -64,7 +89,7 @@ def amend(session: Session, case_id: str, *, editor: Person) -> WorkingReport:
 
     ReportError `report_not_signed`.
     """
-    row = _row(session, case_id, lock=True)
+    row = _row(session, case_id)
     row.state = transition(ReportState(row.state), Move.AMEND).value
     _edited_by(row, editor)
     row.saved_at = datetime.now(UTC)
@@ -74,7 +99,7 @@ def amend(session: Session, case_id: str, *, editor: Person) -> WorkingReport:
 
 def locked(session: Session, case_id: str) -> tuple[ReportRow, WorkingReport]:
     """Return the working report, held until the transaction ends: for signing."""
-    row = _row(session, case_id, lock=True)
+    row = _row(session, case_id)
     return row, _working(session, row)
 
 
@@ -83,18 +108,50 @@ def require_revision(session: Session, now: WorkingReport, base_revision: int) -
     was."""
     if base_revision == now.revision:
         return
-    if not 1 <= base_revision < now.revision:
+    if not UNBEGUN <= base_revision < now.revision:
         raise ReportError("revision_unknown", revision=base_revision)
-    raise editing.conflict(now, base_revision, _revisions(session, now.case_id, base_revision))
+    revisions = _revisions(session, now.case_id, base_revision)
+    if base_revision == UNBEGUN:
+        revisions = (Revision(skeleton(now.case_id), None), *revisions)
+    raise editing.conflict(now, base_revision, revisions)
 
 
-def _row(session: Session, case_id: str, *, lock: bool) -> ReportRow:
-    row = session.get(ReportRow, case_id, with_for_update=lock, populate_existing=lock)
+def _row(session: Session, case_id: str) -> ReportRow:
+    """Return the report's row, held until the transaction ends; begun here where there is none."""
+    row = session.get(ReportRow, case_id, with_for_update=True, populate_existing=True)
     if row is not None:
         return row
-    if session.get(CaseRow, case_id) is None:
+    # Of two that begin at once, or of one and a draft that comes, the second waits here.
+    if session.get(CaseRow, case_id, with_for_update=True) is None:
         raise NotFound("case_not_found", case_id=case_id)
-    raise NotFound("case_not_drafted")
+    row = session.get(ReportRow, case_id, with_for_update=True, populate_existing=True)
+    return _begun(session, case_id) if row is None else row
+
+
+def _begun(session: Session, case_id: str) -> ReportRow:
+    now = datetime.now(UTC)
+    row = ReportRow(
+        case_id=case_id,
+        draft_id=drafts.begin_without(session, case_id),
+        revision=1,
+        state=ReportState.DRAFTED.value,
+        editor=None,
+        saved_at=now,
+        base_version=0,
+    )
+    empty = codec.report_to_json(skeleton(case_id))
+    session.add(row)
+    session.add(RevisionRow(case_id=case_id, revision=1, content=empty, editor=None, saved_at=now))
+    session.flush()
+    return row
+
+
+def _unaided(session: Session, row: ReportRow) -> int:
+    """Return the number of the draft that says that a person began from nothing."""
+    began = session.get_one(DraftRow, row.draft_id)
+    if began.coverage != Coverage.DRAFTED.value:
+        return row.draft_id
+    return drafts.begin_without(session, row.case_id)
 
 
 def _working(session: Session, row: ReportRow) -> WorkingReport:

@@ -20,7 +20,7 @@ from radraft.reports.people import Person
 from radraft.reports.sign import signed_version, utc
 from radraft.reports.values import ReportState, SignedReport
 from radraft.store import drafts, signature_chain
-from radraft.store.reports import locked, require_revision
+from radraft.store.reports import UNBEGUN, locked, require_revision
 from radraft.store.signature_chain import Fault, Link, fault_of, key_of, link_of
 from radraft.store.tables import ReportRow, SignatureLinkRow, SignedRow
 
@@ -58,7 +58,9 @@ def sign_with_basis(
     row, current = locked(session, case_id)
     # Whoever signs what nobody edited has reviewed it all the same.
     state = transition(transition(ReportState(row.state), Move.REVIEW), Move.SIGN)
-    require_revision(session, current, base_revision)
+    untouched = current.editor is None and not current.report.sentences
+    if not (base_revision == UNBEGUN and untouched):
+        require_revision(session, current, base_revision)
     basis = drafts.basis(session, case_id)
     before = versions(session, case_id)
     signed = signed_version(

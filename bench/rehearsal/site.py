@@ -208,7 +208,7 @@ class Hospital:
     def _sign(self, service: Service, case_id: str, house: House, truth: Truth) -> None:
         view = service.case_view(case_id)
         drafted = view.draft is not None and view.draft.coverage is Coverage.DRAFTED
-        if view.working is None or view.working.state is ReportState.SIGNED or not drafted:
+        if view.working.state is ReportState.SIGNED or not drafted:
             return
         seconds = random.Random(f"{self.seed}:{case_id}").uniform(LEAST_S, MOST_S)
         actor = typed_actor(READER, ActorRole.READER, self.settings.site)

@@ -116,7 +116,7 @@ def test_a_report_changed_after_its_signature_is_not_shown_and_the_page_says_so(
 def test_draft_appears_as_it_is_written(open_page: Opener, workstation: Workstation) -> None:
     case_id = seed.add(workstation.store, 10, drafted=False)
     page = open_page(case_id)
-    expect(page.locator(".rd-writing")).to_contain_text("Waiting for its turn")
+    expect(page.locator(".rd-writing")).to_contain_text("switched off")
     written = workstation.folder / "partial"
     written.write_text("2")
     expect(page.locator(".rd-arriving")).to_have_count(2)
@@ -142,7 +142,7 @@ def test_failed_draft_leaves_a_report_to_write_in(
     page.keyboard.type("人工书写。")
     wait_saved(page)
     page.get_by_role("button", name="Draft again").click()
-    expect(page.locator(".rd-writing")).to_contain_text("Waiting for its turn")
+    expect(page.locator(".rd-writing")).to_contain_text("switched off")
     # The draft arrives while a person writes: their words stay.
     area(page, "findings", 0, "en").fill("Written by hand.")
     seed.draft(workstation.store, seed.made_draft(case_id))

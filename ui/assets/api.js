@@ -1,8 +1,11 @@
 // The JSON interface of the service. A refusal arrives as ApiError with its sentences and extras.
 
-import { pick } from "/ui/i18n.js";
+import { pick, t } from "/ui/i18n.js";
 
 const etags = new Map();
+/** Longest wait for an answer; a question to the model has longer. */
+const ANSWER_MS = 20000;
+const QUESTION_MS = 180000;
 
 export class ApiError extends Error {
   constructor(status, body) {
@@ -13,9 +16,15 @@ export class ApiError extends Error {
     this.body = body;
   }
 
+  /** Whether the same may work later: the service is down, busy or full. */
+  get passing() {
+    return this.status >= 500 || this.status === 429;
+  }
+
   /** The sentence to show, in the page's language. */
   get sentence() {
-    return pick({ zh: this.error.message_zh, en: this.error.message_en });
+    const { message_zh: zh, message_en: en } = this.error;
+    return zh && en ? pick({ zh, en }) : t("answer_unreadable", { status: this.status });
   }
 }
 
@@ -23,7 +32,7 @@ export class ApiError extends Error {
 export async function getChanged(path, { fresh = false } = {}) {
   const tag = etags.get(path);
   const headers = tag && !fresh ? { "If-None-Match": tag } : {};
-  const answer = await fetch(`/api${path}`, { headers, cache: "no-store" });
+  const answer = await fetch(`/api${path}`, { headers, cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) });
   if (answer.status === 304) return null;
   const body = await read(answer);
   etags.set(path, answer.headers.get("ETag"));
@@ -35,6 +44,7 @@ export async function send(method, path, body, { keepalive = false } = {}) {
   const answer = await fetch(`/api${path}`, {
     method,
     keepalive,
+    signal: AbortSignal.timeout(path.endsWith("/questions") ? QUESTION_MS : ANSWER_MS),
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body ?? {}),
   });
@@ -44,7 +54,7 @@ export async function send(method, path, body, { keepalive = false } = {}) {
 /** Values of one image: little-endian int16, row by row. */
 export async function imageValues(imageId) {
   const answer = await fetch(`/api/images/${imageId}/values`);
-  if (!answer.ok) throw new ApiError(answer.status, await answer.json());
+  if (!answer.ok) return read(answer);
   return new Int16Array(await answer.arrayBuffer());
 }
 
@@ -68,7 +78,13 @@ export function upload(files, onProgress) {
 }
 
 async function read(answer) {
-  const body = await answer.json();
-  if (!answer.ok) throw new ApiError(answer.status, body);
+  let body;
+  try {
+    body = await answer.json();
+  } catch {
+    // A proxy's page, a cut-off answer: what was asked may or may not have been done.
+    throw new ApiError(answer.ok ? 502 : answer.status, { error: { code: "answer_unreadable" } });
+  }
+  if (!answer.ok) throw new ApiError(answer.status, body.error ? body : { error: { code: "answer_unreadable" } });
   return body;
 }

@@ -7,7 +7,9 @@ import { editor } from "/ui/state.js";
 
 const QUIET_MS = 600;
 const LONGEST_MS = 1500;
+// Between two tries of a save that failed: doubled up to the longest.
 const RETRY_MS = 2000;
+const LONGEST_RETRY_MS = 30000;
 // Browsers refuse to keep larger requests alive (64 KiB for all of a page's together).
 const KEEPALIVE_BYTES = 30000;
 
@@ -27,6 +29,7 @@ export class Autosave {
     this.running = null;
     this.blocked = false;
     this.closed = false;
+    this.retryAfter = RETRY_MS;
   }
 
   /** Edits from now on build on `working`. */
@@ -118,6 +121,7 @@ export class Autosave {
     try {
       const answer = await send("PUT", this.path(), body, { keepalive });
       this.base = answer.working;
+      this.retryAfter = RETRY_MS;
       this.savedEdits = edits;
       if (this.dirty) {
         this.backUp();
@@ -137,8 +141,10 @@ export class Autosave {
     if (error instanceof ApiError && error.body.current) return this.overtaken(error.body);
     const known = error instanceof ApiError;
     this.onState("failed", known ? error.sentence : null);
-    if ((!known || error.status >= 500) && !this.closed) {
-      this.timer = setTimeout(() => this.run(), RETRY_MS);
+    if ((!known || error.passing) && !this.closed) {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.run(), this.retryAfter);
+      this.retryAfter = Math.min(2 * this.retryAfter, LONGEST_RETRY_MS);
     }
     return false;
   }

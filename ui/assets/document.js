@@ -124,6 +124,14 @@ export class ReportDocument {
     return id;
   }
 
+  /** Put a sentence of a draft at the end of `section`, as the draft has it. */
+  take(section, sentence) {
+    const id = this.find(sentence.id) ? `${sentence.id}-${crypto.randomUUID().slice(0, 4)}` : sentence.id;
+    this[section].push({ ...sentence, id });
+    this.original.set(id, { ...sentence, id });
+    this.onChange();
+  }
+
   /** Delete a sentence. Gives what `restore` needs to bring it back. */
   remove(id) {
     const { section, index, sentence } = this.find(id);

@@ -33,6 +33,11 @@ export class Editor {
     this.render();
   }
 
+  /** Whether a person's cursor is in one of the rows. */
+  get focused() {
+    return SECTIONS.some((section) => this.lists[section].contains(document.activeElement));
+  }
+
   close() {
     this.document = null;
     this.rows.clear();

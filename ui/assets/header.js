@@ -3,7 +3,7 @@
 import { getChanged } from "/ui/api.js";
 import { h, part, setText } from "/ui/dom.js";
 import { language, onLanguage, ready, setLanguage, t, translate } from "/ui/i18n.js";
-import { emit, on, reader, setReader } from "/ui/state.js";
+import { emit, on, reader, setReader, state } from "/ui/state.js";
 
 const POLL_MS = 4000;
 
@@ -35,6 +35,10 @@ class Header {
   async poll() {
     try {
       this.status = (await getChanged("/status")) ?? this.status;
+      if (this.status.llm !== state.llm) {
+        state.llm = this.status.llm;
+        emit("llm", state.llm);
+      }
       emit("online", true);
     } catch {
       emit("online", false);

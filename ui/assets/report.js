@@ -11,6 +11,7 @@ import { Followup } from "/ui/followup.js";
 import { onLanguage, pick, ready, t, translate } from "/ui/i18n.js";
 import { ReportBar } from "/ui/bar.js";
 import { renderJudged } from "/ui/judged.js";
+import { renderOffered } from "/ui/offered.js";
 import { told } from "/ui/opening.js";
 import { showPartial } from "/ui/partial.js";
 import { mountPriors } from "/ui/priors.js";
@@ -31,6 +32,7 @@ export async function mount(root) {
   on("opening", () => pane.clear());
   on("view", (view) => pane.update(view));
   on("refused", (error) => pane.refused(error));
+  on("llm", () => pane.render());
   beforeLeave(() => pane.leaveStudy());
   window.addEventListener("pagehide", () => pane.autosave?.leave());
   document.addEventListener("visibilitychange", () => {
@@ -78,7 +80,7 @@ class ReportPane {
   }
 
   update(view) {
-    const mode = modeOf(view);
+    const mode = this.arriving(view) ? "waiting" : modeOf(view);
     if (mode === "editing") this.edit(view.working, view);
     else if (!(mode === "signed" && this.autosave?.dirty)) this.readOnly(mode, view);
     this.mode = this.autosave ? "editing" : mode;
@@ -86,11 +88,19 @@ class ReportPane {
     this.render();
   }
 
+  /** Whether to show a draft while it is written: nobody has written anything here yet. */
+  arriving(view) {
+    const begun = this.document && SECTIONS.some((section) => this.document[section].length);
+    return view.working.revision === 0 && view.partial.length > 0 && !begun;
+  }
+
   /** Show the working report; where a person is typing here, leave that alone. */
   edit(working, view) {
     if (this.autosave) {
       const newer = working.revision > this.autosave.base.revision;
       if (!newer || this.autosave.dirty || this.autosave.running || this.conflict.open) return;
+      // A row that was just added is empty, so it is not dirty; it is a person's all the same.
+      if (this.autosave.base.revision === 0 && this.editor.focused) return;
       const other = working.editor && working.editor !== editorName();
       this.adopt(working);
       if (other) this.bar.tell(t("updated_by", { name: working.editor }));
@@ -168,10 +178,19 @@ class ReportPane {
     if (waiting) showPartial(this.root, view);
     else if (this.editor.document) this.editor.render();
     this.writing(view);
+    if (this.document) {
+      renderOffered(part(this.root, "offered"), view, {
+        document: this.document,
+        editable: this.mode === "editing",
+        take: (section, sentence) => this.take(section, sentence),
+      });
+    }
     this.signature(view);
     this.bar.render(this.mode, view);
     this.followup.update(view, this.mode === "signed");
-    const loose = waiting || broken ? [] : view.issues.filter((issue) => !issue.sentence_id);
+    // That an empty report cannot be signed needs no saying before anybody wrote.
+    const silent = waiting || broken || view.working.revision === 0;
+    const loose = silent ? [] : view.issues.filter((issue) => !issue.sentence_id);
     part(this.root, "report-issues").replaceChildren(...this.bar.issueItems(loose));
     this.root.querySelector(".rd-report").dataset.mode = this.mode;
     this.conflict.render();
@@ -201,10 +220,17 @@ class ReportPane {
   writing(view) {
     const element = part(this.root, "writing");
     const { state: where } = view.case;
-    element.hidden = !["received", "drafting"].includes(where);
+    element.hidden = !["received", "drafting"].includes(where) || this.mode === "signed";
     element.dataset.phase = where;
-    const key = where === "received" ? "waiting_for_draft" : "draft_being_written";
+    const key = where === "received" ? `waiting_llm_${state.llm}` : "draft_being_written";
     setText(element, t(key, { n: view.partial.length }));
+  }
+
+  /** Take a sentence of the offered draft over. */
+  take(section, sentence) {
+    this.document.take(section, sentence);
+    this.editor.render();
+    this.render();
   }
 
   signature(view) {

@@ -7,6 +7,8 @@ export const state = {
   caseId: null,
   /** Last CaseView from the service. */
   view: null,
+  /** What the service last said of vLLM: `ready`, `starting`, `down` or `off`. */
+  llm: "starting",
 };
 
 export function on(event, listener) {

@@ -38,10 +38,13 @@ export function phase(row) {
 
 class Worklist {
   constructor(root) {
+    this.root = root;
     this.list = part(root, "list");
     this.empty = part(root, "empty");
     this.search = part(root, "search");
     this.rows = [];
+    this.total = 0;
+    this.cut = false;
     this.items = new Map();
     this.filter = "all";
     this.loaded = false;
@@ -72,7 +75,7 @@ class Worklist {
     try {
       const answer = await getChanged("/worklist");
       emit("online", true);
-      if (answer) this.rows = answer.rows;
+      if (answer) Object.assign(this, answer);
       this.loaded = true;
       this.render();
       if (!state.caseId) this.openFirst();
@@ -113,6 +116,9 @@ class Worklist {
     const note = this.rows.length ? t("nothing_matches") : t("worklist_empty");
     setText(this.empty, shown.length || !this.loaded ? "" : note);
     this.empty.hidden = shown.length > 0;
+    const cut = part(this.root, "cut");
+    cut.hidden = !this.cut;
+    setText(cut, t("worklist_cut", { n: this.rows.length, total: this.total }));
   }
 
   item(row, now) {

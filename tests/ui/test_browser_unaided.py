@@ -1,0 +1,91 @@
+"""Writing where no draft is: the page in Debian's Chromium, with the language model off."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from radraft.reports.values import Origin
+from radraft.store import signatures
+from tests.ui import seed
+from tests.ui.conftest import Opener, Workstation
+from tests.ui.page import area, stored, wait_saved, wait_stored
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def test_a_study_without_a_draft_is_written_and_signed(
+    open_page: Opener, workstation: Workstation
+) -> None:
+    case_id = seed.add(workstation.store, 31, drafted=False)
+    page = open_page(case_id, reader="林清")
+    expect(page.locator(".rd-writing")).to_contain_text("switched off: no draft will come")
+
+    page.get_by_role("button", name="+ Add sentence").first.click()
+    page.keyboard.type("双肺清晰。")
+    page.keyboard.press("Tab")
+    page.keyboard.type("The lungs are clear.")
+    wait_saved(page)
+    wait_stored(page, workstation, case_id, "双肺清晰。")
+    page.get_by_role("button", name="+ Add sentence").last.click()
+    page.keyboard.type("胸部未见异常。")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Normal chest.")
+    wait_saved(page)
+
+    page.locator("[data-part=sign]").click()
+    page.get_by_role("dialog").get_by_role("button", name="Sign").click()
+    expect(page.locator(".rd-signature")).to_contain_text("Signed by 林清")
+    with workstation.store.read() as session:
+        (signed,) = signatures.versions(session, case_id)
+    assert signed.draft_sha is None
+    assert {sentence.origin for sentence in signed.report.sentences} == {Origin.PERSON}
+
+
+def test_a_draft_that_comes_later_stands_beside_what_was_written(
+    open_page: Opener, workstation: Workstation
+) -> None:
+    case_id = seed.add(workstation.store, 32, drafted=False)
+    page = open_page(case_id, reader="林清")
+    page.get_by_role("button", name="+ Add sentence").first.click()
+    page.keyboard.type("双肺清晰。")
+    wait_saved(page)
+    seed.draft(workstation.store, seed.made_draft(case_id))
+
+    offered = page.locator("[data-part=offered]")
+    expect(offered).to_contain_text("came after this report was begun")
+    expect(area(page, "findings", 0, "zh")).to_have_value("双肺清晰。")
+    offered.locator("summary").click()
+    offered.get_by_role("button", name="Take over").nth(1).click()
+    expect(area(page, "findings", 1, "zh")).to_have_value(seed.FINDINGS[1][0])
+    expect(offered.get_by_role("button", name="In the report")).to_have_count(1)
+    wait_saved(page)
+    kept = stored(workstation, case_id)
+    assert [sentence.zh for sentence in kept.findings] == ["双肺清晰。", seed.FINDINGS[1][0]]
+    assert [sentence.origin for sentence in kept.findings] == [Origin.PERSON, Origin.MODEL]
+
+
+def test_a_row_that_was_just_opened_is_not_taken_away_by_a_draft(
+    open_page: Opener, workstation: Workstation
+) -> None:
+    case_id = seed.add(workstation.store, 33, drafted=False)
+    page = open_page(case_id, reader="林清")
+    page.get_by_role("button", name="+ Add sentence").first.click()
+    with page.expect_response(f"**/api/cases/{case_id}") as answered:
+        seed.draft(workstation.store, seed.made_draft(case_id))
+    assert answered.value.ok
+    page.keyboard.type("双肺清晰。")
+    wait_saved(page)
+    expect(page.locator("[data-part=offered]")).to_be_visible()
+    assert [sentence.zh for sentence in stored(workstation, case_id).findings] == ["双肺清晰。"]
+
+
+def test_a_draft_that_nobody_waited_for_is_simply_shown(
+    open_page: Opener, workstation: Workstation
+) -> None:
+    case_id = seed.add(workstation.store, 34, drafted=False)
+    page = open_page(case_id, lang="zh-CN")
+    expect(page.locator(".rd-writing")).to_contain_text("语言模型已关闭")
+    seed.draft(workstation.store, seed.made_draft(case_id))
+    expect(area(page, "findings", 0, "zh")).to_have_value(seed.FINDINGS[0][0])
+    expect(page.locator("[data-part=offered]")).to_be_hidden()
