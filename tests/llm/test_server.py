@@ -282,3 +282,18 @@ def test_an_external_vllm_is_used_as_it_is(
     with pytest.raises(DraftingError) as caught, connect(outside, profile):
         pass
     assert caught.value.code == "llm_unreachable"
+
+
+def test_the_watch_outlives_a_start_that_the_system_refuses(
+    server: ManagedServer, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = ready(server)
+    program = settings.vllm_python
+    text = program.read_text()
+    # Nothing can be started by an interpreter that is not there.
+    program.write_text("#!/nonexistent/interpreter\n")
+    server.watch()
+    os.kill(first, signal.SIGKILL)
+    until(lambda: "did not restart (FileNotFoundError)" in caplog.text)
+    program.write_text(text)
+    until(lambda: server.pid not in {None, first} and server.alive())
