@@ -77,6 +77,8 @@ class _Bounded:
         header = self._whole(_PDU_HEADER.size)
         if len(header) < _PDU_HEADER.size:
             return False
+        kind: int
+        length: int
         kind, length = _PDU_HEADER.unpack(header)
         if kind != _ASSOCIATE_RQ or length > UNKNOWN_BYTES:
             return False
@@ -97,6 +99,7 @@ class _Bounded:
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         """Return what came. OSError once the peer is over its bound."""
+        data: bytes
         if self._request:
             data, self._request = self._request[:bufsize], self._request[bufsize:]
             return data
@@ -238,7 +241,7 @@ class Server(ThreadedAssociationServer):
         """By a number that counts connections, the oldest first."""
         self._pending_lock = threading.Lock()
         self._count = 0
-        super().__init__(*arguments, request_handler=_Handler, **named)
+        super().__init__(*arguments, **named | {"request_handler": _Handler})
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept the next connection, with our limits on it."""

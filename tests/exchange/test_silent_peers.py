@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,10 +82,12 @@ def test_a_silent_connection_ends_after_the_time_for_a_request(inbox: Inbox) -> 
 
 def test_an_association_is_not_bound_by_the_time_for_a_request(inbox: Inbox) -> None:
     with (
-        listening(inbox, request_s=0.5) as listener,
+        listening(inbox, request_s=3600) as listener,
         associated(listener.port, VERIFY) as association,
         connected(listener.port, 1) as [silent],
     ):
+        wait_until(lambda: len(listener._server._pending) == 1)
+        listener._server.limits = replace(listener._server.limits, request_s=0)
         assert is_closed(silent)
         assert association.send_c_echo().Status == 0x0000
 

@@ -19,6 +19,7 @@ from radraft.pipeline.inbox import Inbox
 from radraft.store.database import Store
 from tests.exchange.builders import associated, listening
 from tests.exchange.test_dimse import VERIFY
+from tests.exchange.test_silent_peers import connected, is_closed
 
 
 def certificate(folder: Path, name: str, issuer: tuple[Path, Path] | None = None) -> Path:
@@ -82,6 +83,25 @@ def test_tls_is_spoken(inbox: Inbox, pems: dict[str, Path], sqlite_store: Store)
         associated(listener.port, VERIFY, tls=client_context(pems, None)) as association,
     ):
         assert association.send_c_echo().Status == 0x0000
+
+
+def test_tls_is_spoken_while_silent_connections_stand(inbox: Inbox, pems: dict[str, Path]) -> None:
+    tls = Tls(pems["server"], None, None)
+    with (
+        listening(inbox, tls=tls, request_s=3600, patience_s=3600) as listener,
+        connected(listener.port, 40),
+        associated(listener.port, VERIFY, tls=client_context(pems, None)) as association,
+    ):
+        assert association.send_c_echo().Status == 0x0000
+
+
+def test_a_handshake_that_takes_too_long_is_ended(inbox: Inbox, pems: dict[str, Path]) -> None:
+    tls = Tls(pems["server"], None, None)
+    with (
+        listening(inbox, tls=tls, request_s=0.1) as listener,
+        connected(listener.port, 1) as [silent],
+    ):
+        assert is_closed(silent)
 
 
 def test_a_client_with_a_certificate_of_the_authority_gets_in(

@@ -120,7 +120,7 @@ def test_listen_and_received(tmp_path: Path, port: int) -> None:
     _, errors = listening.communicate(timeout=60)
     assert listening.returncode == 0, errors
     said = answer(tmp_path / "data", "received")
-    assert said == {"counts": {"waiting": 2, "taken": 0, "refused": 0}, "refused": []}
+    assert said == {"counts": {"waiting": 2, "taken": 0, "refused": 0}, "refused": [], "cut": False}
     log = (tmp_path / "data" / "logs" / "radraft.log").read_text()
     assert film(1).PatientID not in log + errors
     assert film(1).StudyInstanceUID not in log + errors
