@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds an exclusive lock on the file `path`, made mode 0600 where it is not there.
+    """Hold an exclusive lock on the file `path`, made mode 0600 where it is not there.
 
     Waits for as long as another process holds it; the kernel drops it when a holder dies.
     """
@@ -25,7 +25,7 @@ def locked(path: Path) -> Iterator[None]:
 
 @contextmanager
 def alone(path: Path) -> Iterator[bool]:
-    """Whether no other process holds the lock `path`, which is held then; waits for nobody."""
+    """Try for the lock `path` without waiting; yield whether it is held now."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

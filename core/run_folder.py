@@ -60,7 +60,7 @@ def begin(folder: Path, identity: Mapping[str, Any]) -> None:
             raise TrainingError("training_run_differs", path=str(folder), fields=differing)
         return
     # A run killed while it wrote its record for the first time is no other run.
-    if folder.exists() and any(one.name != f".{RUN_FILE}" for one in folder.iterdir()):
+    if folder.exists() and any(path.name != f".{RUN_FILE}" for path in folder.iterdir()):
         raise TrainingError("training_run_differs", path=str(folder), fields=RUN_FILE)
     folder.mkdir(parents=True, exist_ok=True)
     versions = {"radraft": radraft.__version__, "python": platform.python_version()}

@@ -59,7 +59,7 @@ class LeaseWatch:
         now = self._clock()
         watched = {lease.case_id: self._watch(lease, now) for lease in found}
         self._watched = watched
-        return tuple(one.lease for one in watched.values() if one.silent_s >= one.lease.term_s)
+        return tuple(seen.lease for seen in watched.values() if seen.silent_s >= seen.lease.term_s)
 
     def alive(self, lease: Lease) -> bool:
         """Whether a beat of the lease's owner was seen."""

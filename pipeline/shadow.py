@@ -78,7 +78,7 @@ class ShadowDrafter:
             self._settle(self._task)
         with self._store.read() as session:
             missing = waiting(session, limit=len(self._tried) + 1)
-        case_id = next((one for one in missing if one not in self._tried), None)
+        case_id = next((case_id for case_id in missing if case_id not in self._tried), None)
         if case_id is not None:
             self._tried.add(case_id)
             self._task = asyncio.create_task(self._draft(case_id, base), name=case_id)
@@ -107,11 +107,11 @@ def waiting(session: Session, *, limit: int) -> tuple[str, ...]:
     in sight, oldest first."""
     found: list[str] = []
     shadows = adapters.adapters(session, state=AdapterState.SHADOW)
-    for one in sorted(shadows, key=lambda adapter: adapter.site):
-        serving = adapters.route(session, one.site).serving
-        pair = [each.adapter_id for each in (serving, one) if each is not None]
-        since = _since(session, one)
-        found += shadow.undrafted(session, one.site, pair, since=since, limit=limit)
+    for adapter in sorted(shadows, key=lambda adapter: adapter.site):
+        serving = adapters.route(session, adapter.site).serving
+        pair = [each.adapter_id for each in (serving, adapter) if each is not None]
+        since = _since(session, adapter)
+        found += shadow.undrafted(session, adapter.site, pair, since=since, limit=limit)
     return tuple(found[:limit])
 
 
@@ -146,7 +146,8 @@ def compare(session: Session, adapter: Adapter) -> tuple[Compared, Compared]:
     """
     unseen: list[tuple[float, float]] = []
     seen: list[tuple[float, float]] = []
-    newest = {(one.case_id, one.adapter_id): one for one in shadow.of_site(session, adapter.site)}
+    made = shadow.of_site(session, adapter.site)
+    newest = {(draft.case_id, draft.adapter_id): draft for draft in made}
     for beside in newest.values():
         found = read_signatures(session, beside.case_id)
         if found.broken:

@@ -167,7 +167,9 @@ def may_serve(session: Session, adapter_id: str) -> Adapter:
     serving = route(session, adapter.site).serving
     against = serving.adapter_id if serving else None
     decisions = [
-        one for one in records(session, adapter_id=adapter_id) if one.stage is GateStage.ADAPTER
+        record
+        for record in records(session, adapter_id=adapter_id)
+        if record.stage is GateStage.ADAPTER
     ]
     if not decisions or not decisions[-1].passed or decisions[-1].serving_id != against:
         raise AdapterError("adapter_not_through_gate", adapter=adapter_id)

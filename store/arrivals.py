@@ -85,7 +85,7 @@ def add(session: Session, new: Sequence[NewArrival]) -> frozenset[str]:
     """
     if not new:
         return frozenset()
-    added = insert_all_new(session, ArrivalRow, [_values(one) for one in new])
+    added = insert_all_new(session, ArrivalRow, [_values(arrival) for arrival in new])
     return frozenset(row.file for row in added)
 
 

@@ -91,8 +91,8 @@ def add(session: Session, choice: Choice) -> None:
 def _choice(row: KeyImageChoiceRow) -> Choice:
     with faults.decoding("key_image_choices", row.case_id):
         images = tuple(
-            Chosen(one["instance_ref"], one["frame"], WindowName(one["window"]))
-            for one in json.loads(row.images)
+            Chosen(image["instance_ref"], image["frame"], WindowName(image["window"]))
+            for image in json.loads(row.images)
         )
         by = known_person(row.by, row.by_account)
     return Choice(row.case_id, row.revision, by, row.at, images)

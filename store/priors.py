@@ -100,19 +100,19 @@ def given(
         return NOT_LOOKED
     found = find(session, case_id)
     modality = cases.get_case(session, case_id).modality
-    signed = [one for one in found.priors if one.version is not None]
-    signed.sort(key=lambda one: (one.modality != modality, one.days_before))
+    signed = [linked for linked in found.priors if linked.version is not None]
+    signed.sort(key=lambda linked: (linked.modality != modality, linked.days_before))
     # Of what was changed after its signature nobody is told; a report that holds takes its place.
-    intact = (prior for one in signed if (prior := _prior(session, case_id, one)) is not None)
+    intact = (prior for linked in signed if (prior := _prior(session, case_id, linked)) is not None)
     priors = sorted(islice(intact, most), key=lambda prior: (prior.days_before, prior.case_id))
     return Priors(found.state, _with_images(session, objects, priors, most_images))
 
 
 def record(session: Session, case_id: str, now: datetime) -> None:
     """Note which earlier studies are linked to the case by themselves."""
-    for one in find(session, case_id).priors:
-        if one.state is LinkState.FOUND:
-            insert_new(session, PriorLinkRow, **_row(case_id, one, LinkState.FOUND, None, now))
+    for linked in find(session, case_id).priors:
+        if linked.state is LinkState.FOUND:
+            insert_new(session, PriorLinkRow, **_row(case_id, linked, LinkState.FOUND, None, now))
 
 
 def confirm(session: Session, case_id: str, prior_case_id: str, *, by: str, now: datetime) -> None:
@@ -132,22 +132,22 @@ def _decide(
 ) -> None:
     found = find(session, case_id)
     known = (*found.priors, *found.to_confirm, *found.rejected)
-    one = next((one for one in known if one.case_id == prior_case_id), None)
-    if one is None:
+    linked = next((linked for linked in known if linked.case_id == prior_case_id), None)
+    if linked is None:
         raise NotFound("prior_not_found")
-    values = _row(case_id, one, state, checked_name(by), now)
+    values = _row(case_id, linked, state, checked_name(by), now)
     session.merge(PriorLinkRow(**values))
     session.flush()
 
 
 def _row(
-    case_id: str, one: Linked, state: LinkState, by: str | None, now: datetime
+    case_id: str, linked: Linked, state: LinkState, by: str | None, now: datetime
 ) -> dict[str, object]:
     return {
         "case_id": case_id,
-        "prior_case_id": one.case_id,
-        "confidence": one.confidence,
-        "reasons": one.reasons,
+        "prior_case_id": linked.case_id,
+        "confidence": linked.confidence,
+        "reasons": linked.reasons,
         "state": state.value,
         "by": by,
         "at": now,
@@ -183,7 +183,7 @@ def _linked(
 
 
 def _newest_first(found: list[Linked]) -> tuple[Linked, ...]:
-    return tuple(sorted(found, key=lambda one: (one.days_before, one.case_id)))
+    return tuple(sorted(found, key=lambda linked: (linked.days_before, linked.case_id)))
 
 
 def _version(session: Session, case_id: str) -> int | None:
@@ -195,26 +195,26 @@ def _version(session: Session, case_id: str) -> int | None:
     )
 
 
-def _prior(session: Session, case_id: str, one: Linked) -> Prior | None:
+def _prior(session: Session, case_id: str, linked: Linked) -> Prior | None:
     """Return an earlier study's newest report; None where it does not hold, which is logged."""
-    found = signatures.read(session, one.case_id)
+    found = signatures.read(session, linked.case_id)
     if found.broken:
         log.error(str(found.broken[0].error()))
         return None
     signed = found.held[-1]
-    confirmed = one.state is LinkState.CONFIRMED
-    findings, impression = _sections(session, case_id, one.case_id, signed)
+    confirmed = linked.state is LinkState.CONFIRMED
+    findings, impression = _sections(session, case_id, linked.case_id, signed)
     return Prior(
-        case_id=one.case_id,
+        case_id=linked.case_id,
         version=signed.version,
-        days_before=one.days_before,
-        modality=one.modality,
-        body_part=one.body_part,
-        view=one.view,
+        days_before=linked.days_before,
+        modality=linked.modality,
+        body_part=linked.body_part,
+        view=linked.view,
         findings=findings,
         impression=impression,
-        image_ids=tuple(image.image_id for image in cases.key_images(session, one.case_id)),
-        confidence=1.0 if confirmed else one.confidence,
+        image_ids=tuple(image.image_id for image in cases.key_images(session, linked.case_id)),
+        confidence=1.0 if confirmed else linked.confidence,
     )
 
 
@@ -229,7 +229,10 @@ def _sections(
         return scrubbed(text, who.patient, who.accession, now.patient, now.accession)
 
     def said(section: tuple[Sentence, ...]) -> Said:
-        return Said(clean([one.zh for one in section]), clean([one.en for one in section]))
+        return Said(
+            clean([sentence.zh for sentence in section]),
+            clean([sentence.en for sentence in section]),
+        )
 
     report = asserted_report(signed)
     return said(report.findings), said(report.impression)

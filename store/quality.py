@@ -99,13 +99,13 @@ def refuse(
 def judged(session: Session, site: str | None = None) -> tuple[JudgedStudy, ...]:
     """Every judged study and every refusal, of all sites or of one, oldest first."""
     found = [*_cases(session, site), *_refusals(session, site)]
-    return tuple(sorted(found, key=lambda one: one.at))
+    return tuple(sorted(found, key=lambda judged: judged.at))
 
 
 def technique(study: Study) -> Technique:
     """How the study was taken: of the first instance that names a device or an operator."""
-    known = [one.technique for one in study.instances]
-    named = (one for one in known if one.model or one.manufacturer or one.operator)
+    known = [instance.technique for instance in study.instances]
+    named = (each for each in known if each.model or each.manufacturer or each.operator)
     return next(named, known[0] if known else Technique())
 
 
@@ -157,7 +157,7 @@ def _device(study: Study | None) -> dict[str, str]:
 
 
 def _reasons(found: list[dict[str, Any]]) -> tuple[Reason, ...]:
-    return tuple(Reason(**one | {"severity": Verdict(one["severity"])}) for one in found)
+    return tuple(Reason(**reason | {"severity": Verdict(reason["severity"])}) for reason in found)
 
 
 def _image(found: dict[str, Any]) -> ImageQuality:

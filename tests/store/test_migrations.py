@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -12,12 +13,10 @@ from alembic import command
 from alembic.config import Config
 
 from radraft.core.settings import Settings
-from radraft.store import cases, leases, migrations
+from radraft.store import cases, leases, migrations, patient_keys
 from radraft.store.cases import CaseState
 from radraft.store.database import open_store
-from radraft.store.leases import Owner
 from radraft.store.tables import PatientKeyRow
-from tests.builders import add_case
 
 FOLDER = Path(migrations.__file__).parent
 BEFORE_LEASES = Path(__file__).parents[1] / "fixtures" / "stores" / "b9e49d5-today" / "radraft.db"
@@ -73,50 +72,26 @@ def test_the_first_six_make_the_schema_that_they_always_made(tmp_path: Path) -> 
     kept.close()
 
 
-@pytest.mark.parametrize("before", ["0001", "0005", "0006"])
-def test_a_study_taken_in_before_can_be_found_by_its_patient(tmp_path: Path, before: str) -> None:
-    """A database of an earlier schema with a study, brought to today's."""
-    settings = Settings(data_dir=tmp_path / "data")
-    store = open_store(settings)
-    with store.begin() as session:
-        case_id = add_case(session)
-        wanted = set(session.scalars(sa.select(PatientKeyRow.key)))
-    store.close()
-    assert wanted
-    with sqlite3.connect(settings.data_dir / "radraft.db") as connection:
-        if before < "0006":
-            connection.execute("DROP TABLE prior_links")
-            connection.execute("DROP TABLE patient_keys")
-        if before < "0005":
-            for table in ("key_image_choices", "study_instances", "case_quality", "acquisitions",
-                          "quality_refusals", "arrivals", "openings", "adapter_moves",
-                          "gate_records", "shadow_drafts", "adapters"):  # fmt: skip
-                connection.execute(f"DROP TABLE {table}")
-            connection.execute("ALTER TABLE key_images DROP COLUMN window_name")
-            connection.execute("ALTER TABLE training_pairs DROP COLUMN seconds")
-        connection.execute("DROP TABLE draft_leases")
-        connection.execute("UPDATE alembic_version SET version_num = ?", (before,))
+@pytest.mark.parametrize(
+    "name", ["1588ca4-first", "3adb275-flywheel", "e340048-empty-migrations", "b9e49d5-today"]
+)
+def test_what_earlier_versions_kept_is_found_by_its_patient_and_waits_again(
+    tmp_path: Path, name: str
+) -> None:
+    """Every study has the keys it would have, taken in today, and nobody holds a lease."""
+    folder = shutil.copytree(STORES / name, tmp_path / "data")
+    with sqlite3.connect(folder / "radraft.db") as connection:
+        [(drafting,)] = connection.execute("SELECT count(*) FROM cases WHERE state = 'drafting'")
     connection.close()
-    store = open_store(settings)
-    with store.read() as session:
-        rows = session.execute(sa.select(PatientKeyRow.case_id, PatientKeyRow.key)).all()
-    store.close()
-    assert {tuple(row) for row in rows} == {(case_id, key) for key in wanted}
-
-
-def test_what_was_being_drafted_before_there_were_leases_waits_again(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path / "data")
-    store = open_store(settings)
+    assert drafting > 0
+    store = open_store(Settings(data_dir=folder))
     with store.begin() as session:
-        case_id = add_case(session)
-        leases.claim_case(session, case_id, Owner())
-    store.close()
-    with sqlite3.connect(settings.data_dir / "radraft.db") as connection:
-        connection.execute("DROP TABLE draft_leases")
-        connection.execute("UPDATE alembic_version SET version_num = '0006'")
-    connection.close()
-    store = open_store(settings)
-    with store.read() as session:
-        assert cases.get_case(session, case_id).state is CaseState.RECEIVED
+        kept = set(session.execute(sa.select(PatientKeyRow.case_id, PatientKeyRow.key)).all())
+        patient_keys.fill(session)
+        again = set(session.execute(sa.select(PatientKeyRow.case_id, PatientKeyRow.key)).all())
+        counts = cases.counts(session)
         assert leases.leases(session) == ()
     store.close()
+    assert kept == again != set()
+    assert counts[CaseState.DRAFTING] == 0
+    assert counts[CaseState.RECEIVED] >= drafting
