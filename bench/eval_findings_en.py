@@ -33,7 +33,6 @@ _VALUES = {
     "uncertain": Certainty.UNCERTAIN,
 }
 Counts = Counter[str]
-Pairs = set[tuple[str, str]]
 
 
 def main() -> None:

@@ -81,17 +81,18 @@ def sacre_sentence_values(stats: FloatArray) -> FloatArray:
 
 
 def _sacre(stats: FloatArray, *, effective: bool) -> FloatArray:
-    correct, guess = stats[:, :_ORDERS], stats[:, _ORDERS : 2 * _ORDERS]
-    present = guess > 0
-    # Each further order without a match halves the stand-in once more.
-    halvings = np.cumsum((correct == 0) & present, axis=1)
-    top = np.where(correct > 0, correct, 0.5**halvings)
-    logs = np.where(present, np.log(top / np.where(present, guess, 1.0)), 0.0)
-    orders = present.sum(axis=1) if effective else np.full(len(stats), _ORDERS)
-    mean = logs.sum(axis=1) / np.maximum(orders, 1)
-    hyp, ref = stats[:, 8], stats[:, 9]
-    short = (hyp < ref) & (hyp > 0)
-    penalty = np.where(short, np.exp(1 - ref / np.where(hyp > 0, hyp, 1.0)), 1.0)
-    scored = (correct.sum(axis=1) > 0) & (effective | present.all(axis=1))
-    out: FloatArray = np.where(scored, 100 * penalty * np.exp(mean), 0.0)[:, None]
+    from sacrebleu.metrics.bleu import BLEU
+
+    scores = [
+        BLEU.compute_bleu(
+            correct=counts[:_ORDERS],
+            total=counts[_ORDERS : 2 * _ORDERS],
+            sys_len=counts[8],
+            ref_len=counts[9],
+            smooth_method="exp",
+            effective_order=effective,
+        ).score
+        for counts in stats.astype(int).tolist()
+    ]
+    out: FloatArray = np.array(scores, dtype=np.float64)[:, None]
     return out

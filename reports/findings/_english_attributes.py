@@ -14,7 +14,6 @@ _SIZE = re.compile(
     r"(\d+(?:\.\d+)?)(?:\s*(?:mm|cm)?\s*(?:x|by)\s*(\d+(?:\.\d+)?))?"
     r"(?:\s*(?:mm|cm)?\s*(?:x|by)\s*(\d+(?:\.\d+)?))?[\s-]*(mm|cm|millimeters?|centimeters?)\b"
 )
-_SAYING = Cue.VERB | Cue.SEEN | Cue.PREPOSITION
 _LEADING_STOP = Cue.WITH | Cue.ABSENT_AFTER | Cue.COMMA | Cue.AND | Cue.OR
 # A length before one of these is a distance between two things.
 _DISTANCE = re.compile(

@@ -8,7 +8,6 @@ from radraft.reports.findings._english_lexicon import Cue, Entry, Hedge
 from radraft.reports.values import Certainty
 
 _SPLITTERS = Cue.COMMA | Cue.AND
-_ENDS = Cue.BREAK
 # Likely and suggested findings are present.
 _AFTER = Cue.ABSENT_AFTER | Cue.UNCERTAIN_AFTER | Cue.LIKELY_AFTER
 _DOUBTS = (Hedge.BORDERLINE, Hedge.FAVORED, Hedge.ALTERNATIVE, Hedge.POSSIBLE)
