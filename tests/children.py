@@ -238,10 +238,10 @@ def sign_and_amend(settings: Settings, case_ids: list[str], times: int) -> int:
                     session,
                     case_id,
                     base_revision=now.revision,
-                    author="王",
+                    author=person("王"),
                     now=datetime.now(UTC),
                 )
-                reports.amend(session, case_id, editor="王")
+                reports.amend(session, case_id, editor=person("王"))
     store.close()
     return times * len(case_ids)
 
@@ -249,4 +249,4 @@ def sign_and_amend(settings: Settings, case_ids: list[str], times: int) -> int:
 def reopen(session: Session, case_id: str) -> None:
     """Amend the case's report where it is signed."""
     if reports.current(session, case_id).state is ReportState.SIGNED:
-        reports.amend(session, case_id, editor="李")
+        reports.amend(session, case_id, editor=person("李"))

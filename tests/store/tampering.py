@@ -16,7 +16,7 @@ from radraft.store import reports
 from radraft.store.database import Store
 from radraft.store.signatures import sign
 from radraft.store.triggers import statements
-from tests.builders import add_drafted
+from tests.builders import add_drafted, person
 
 NOW = datetime(2026, 11, 22, 1, 2, 3, 456789, tzinfo=UTC)
 TABLES = ("signed_reports", "signature_links", "training_pairs", "report_revisions")
@@ -26,14 +26,14 @@ def signed(store: Store, number: int = 1, *, now: datetime = NOW) -> SignedRepor
     """Draft study `number` and sign it."""
     with store.begin() as session:
         case_id = add_drafted(session, number)
-        return sign(session, case_id, base_revision=1, author="王医生", now=now)
+        return sign(session, case_id, base_revision=1, author=person("王医生"), now=now)
 
 
 def signed_again(store: Store, case_id: str) -> SignedReport:
     """Amend and sign the next version."""
     with store.begin() as session:
-        working = reports.amend(session, case_id, editor="李")
-        return sign(session, case_id, base_revision=working.revision, author="李", now=NOW)
+        working = reports.amend(session, case_id, editor=person("李"))
+        return sign(session, case_id, base_revision=working.revision, author=person("李"), now=NOW)
 
 
 def run(settings: Settings, *commands: str) -> None:
@@ -82,7 +82,7 @@ def seal_as(settings: Settings, report: SignedReport, author: str, *, link_too: 
 
     content = json.loads(codec.signed_to_json(report))
     del content["content_sha"]
-    content["author"] = author
+    content["author"]["name"] = author
     sha = canonical.sha256(content)
     content["content_sha"] = sha
     where = f"WHERE case_id = '{report.case_id}' AND version = {report.version}"

@@ -30,7 +30,7 @@ from radraft.store.signature_chain import Fault
 from radraft.store.signature_check import Finding, compare, examine, extent
 from radraft.store.signature_log import Syslog, sent_heads
 from tests import children
-from tests.builders import add_drafted, make_report
+from tests.builders import add_drafted, make_report, person
 from tests.postgres import Cluster
 from tests.scale import scaled
 from tests.store import tampering
@@ -314,7 +314,7 @@ def test_a_signature_that_is_undone_leaves_no_link(store: Store) -> None:
     with store.begin() as session:
         case_id = add_drafted(session)
     with pytest.raises(RuntimeError), store.begin() as session:
-        signatures.sign(session, case_id, base_revision=1, author="王", now=tampering.NOW)
+        signatures.sign(session, case_id, base_revision=1, author=person("王"), now=tampering.NOW)
         raise RuntimeError
     assert findings(store) == []
     with store.read() as session:
@@ -373,7 +373,7 @@ def test_pairs_of_broken_signatures_are_refused_or_counted(
         for number in (1, 2, 3):
             case_id = add_drafted(session, number)
             report = signatures.sign(
-                session, case_id, base_revision=1, author="王", now=tampering.NOW
+                session, case_id, base_revision=1, author=person("王"), now=tampering.NOW
             )
             draft = drafts.basis(session, case_id)
             assert draft is not None
@@ -436,7 +436,7 @@ def test_a_head_goes_to_the_log_after_each_signature(tmp_path: Path) -> None:
     assert [sent.head for sent in sent_heads(log, store.signature_key)] == [head]
     written = log.read_text()
     assert report.case_id not in written
-    assert report.author not in written
+    assert report.author.name not in written
     assert log.stat().st_mode & 0o777 == 0o600
     store.close()
 

@@ -98,7 +98,7 @@ def test_a_report_changed_after_its_signature_is_not_shown_and_the_page_says_so(
     here = own_workstation
     bad, good = seed.add(here.store, 1), seed.add(here.store, 2)
     for case_id in (bad, good):
-        here.service.sign(case_id, base_revision=1, author="林清")
+        here.service.sign(case_id, base_revision=1, actor=actor("林清"))
     tampering.change_text(here.service.settings, bad, seed.FINDINGS[0][0], "右侧大量气胸。")
     page = open_page(bad, url=here.url)
     told = page.locator("[data-part=broken]")

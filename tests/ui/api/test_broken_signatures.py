@@ -12,13 +12,14 @@ from radraft.finetune import export
 from radraft.finetune.selection import Reason, select
 from radraft.finetune.trend.facts import Ledger
 from radraft.pipeline.service import Service
+from tests.builders import actor
 from tests.store import tampering
 from tests.ui import seed
 
 
 def signed(service: Service, number: int) -> str:
     case_id = seed.add(service.store, number)
-    service.sign(case_id, base_revision=1, author="林清")
+    service.sign(case_id, base_revision=1, actor=actor("林清"))
     return case_id
 
 
