@@ -15,7 +15,7 @@ from radraft.reports.values import Coverage, Origin, Report, ReportState
 from radraft.store import cases, drafts, pairs, reports, signatures
 from radraft.store.database import Store
 from radraft.store.values import CaseState
-from tests.builders import add_case, make_draft, make_report, make_sentence, save_draft
+from tests.builders import add_case, make_draft, make_report, make_sentence, person, save_draft
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
@@ -37,7 +37,7 @@ def own(case_id: str, *texts: str) -> Report:
 
 def write(store: Store, report: Report, base: int) -> None:
     with store.begin() as session:
-        reports.save(session, report.case_id, report, base_revision=base, editor="李阅片")
+        reports.save(session, report.case_id, report, base_revision=base, editor=person("李阅片"))
 
 
 def drafted(store: Store, case_id: str) -> Draft:
@@ -124,7 +124,9 @@ def test_it_is_signed_without_a_draft_and_gives_its_pair(store: Store, case_id: 
     write(store, own(case_id, "双肺清晰"), 0)
     with store.begin() as session:
         revision = reports.current(session, case_id).revision
-        signed = signatures.sign(session, case_id, base_revision=revision, author="李阅片", now=NOW)
+        signed = signatures.sign(
+            session, case_id, base_revision=revision, author=person("李阅片"), now=NOW
+        )
         basis = drafts.basis(session, case_id)
         assert basis is not None
         pairs.save_pair(session, make_pair(basis, signed, site="local", patient_ref="p"))
@@ -138,11 +140,11 @@ def test_it_is_signed_without_a_draft_and_gives_its_pair(store: Store, case_id: 
 
 def test_an_empty_report_is_not_signed(store: Store, case_id: str) -> None:
     with pytest.raises(ReportError) as refused, store.begin() as session:
-        signatures.sign(session, case_id, base_revision=0, author="李阅片", now=NOW)
+        signatures.sign(session, case_id, base_revision=0, author=person("李阅片"), now=NOW)
     assert refused.value.code == "report_empty"
 
 
 def test_a_draft_that_nobody_saw_is_not_signed(store: Store, case_id: str) -> None:
     drafted(store, case_id)
     with pytest.raises(RevisionConflict), store.begin() as session:
-        signatures.sign(session, case_id, base_revision=0, author="李阅片", now=NOW)
+        signatures.sign(session, case_id, base_revision=0, author=person("李阅片"), now=NOW)

@@ -25,7 +25,8 @@ def view(shown: CaseView) -> Form:
     if shown.draft is not None:
         form["draft"]["report"] = edit_form(shown.draft.report)
     return form | {
-        "working": None if shown.working is None else working(shown.working),
+        "offered": None if shown.offered is None else edit_form(shown.offered),
+        "working": working(shown.working),
         "versions": list(map(signed, shown.versions)),
         "turns": list(map(turn, shown.turns)),
         "partial": [

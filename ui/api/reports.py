@@ -238,8 +238,7 @@ async def _no_route(request: Request, error: Exception) -> Response:
 def _signed_meanwhile(service: Service, case_id: str, error: ReportError) -> Response:
     """Refusal of an edit of a report that was signed: with the report as it was signed."""
     current = service.case_view(case_id).working
-    shown = None if current is None else forms.working(current)
-    body: dict[str, Any] = {"error": error.as_json(), "current": shown, "changes": []}
+    body = {"error": error.as_json(), "current": forms.working(current), "changes": []}
     return _json(body, status_of(error))
 
 
