@@ -15,7 +15,15 @@ from radraft.reports.values import Coverage, Origin, Report, ReportState
 from radraft.store import cases, drafts, pairs, reports, signatures
 from radraft.store.database import Store
 from radraft.store.values import CaseState
-from tests.builders import add_case, make_draft, make_report, make_sentence, person, save_draft
+from tests.builders import (
+    add_case,
+    make_draft,
+    make_report,
+    make_sentence,
+    of_origin,
+    person,
+    save_draft,
+)
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
@@ -62,7 +70,7 @@ def test_what_is_written_is_kept_and_the_study_still_waits(store: Store, case_id
         working = reports.current(session, case_id)
         state = cases.get_case(session, case_id).state
     assert [sentence.zh for sentence in working.report.sentences] == ["双肺清晰"]
-    assert (working.state, working.editor) == (ReportState.IN_REVIEW, "李阅片")
+    assert (working.state, working.editor) == (ReportState.IN_REVIEW, person("李阅片"))
     assert state is CaseState.RECEIVED
 
 
@@ -105,7 +113,7 @@ def test_a_sentence_taken_from_the_offered_draft_stays_the_models(
     draft = drafted(store, case_id)
     with store.read() as session:
         working = reports.current(session, case_id)
-    taken = replace(draft.report.findings[0], origin=Origin.PERSON)
+    taken = of_origin(draft.report.findings[0], Origin.PERSON)
     both = replace(working.report, findings=(*working.report.findings, taken))
     write(store, both, working.revision)
     with store.read() as session:

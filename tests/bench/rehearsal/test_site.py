@@ -81,7 +81,7 @@ def test_films_become_pairs_of_what_the_reader_signs(
     for pair in found:
         text = TERSE.text(truths[cases[pair.case_id]])
         assert [s.en for s in pair.signed.report.sentences] == text.en.split("\n")
-        assert pair.signed.author == READER
+        assert pair.signed.author.name == READER
         assert pair.seconds is not None
         assert pair.seconds >= LEAST_S
 
