@@ -34,7 +34,8 @@ def report(fields: Fields) -> Fields:
 def draft(fields: Fields) -> Fields:
     """Return the fields of a stored `Draft` as they are today."""
     if _schema(fields) == 1:
-        fields = {"least_support": None} | fields | {"report": _report(fields["report"])}
+        before = {"least_support": None, "error_details": {}}
+        fields = before | fields | {"report": _report(fields["report"])}
     return fields
 
 

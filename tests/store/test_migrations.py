@@ -19,7 +19,8 @@ from radraft.store.database import open_store
 from radraft.store.tables import PatientKeyRow
 
 FOLDER = Path(migrations.__file__).parent
-BEFORE_LEASES = Path(__file__).parents[1] / "fixtures" / "stores" / "b9e49d5-today" / "radraft.db"
+STORES = Path(__file__).parents[1] / "fixtures" / "stores"
+BEFORE_LEASES = STORES / "b9e49d5-today" / "radraft.db"
 ALLOWED = {
     "radraft.core.errors",
     "radraft.store.tables",
