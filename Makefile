@@ -26,7 +26,7 @@ help:
 	@echo "make test    install all, run ruff, mypy and the tests (real vLLM, browser, PostgreSQL, PACS)"
 	@echo "make unit    tests without model, browser or database server, in seconds"
 	@echo "make stress  what takes minutes: load, kills, mutated files, all examples"
-	@echo "make lint    ruff and mypy alone"
+	@echo "make lint    ruff, mypy and the order of the rooms alone"
 	@echo "make bench   measure drafting, embedding and start-up on this machine"
 	@echo "make bench-adapt   measure radraft adapt on 300 signed reports (DATA=folder)"
 	@echo "make bench-intake   storescu into the listener and into Orthanc, images a second of both"
@@ -58,6 +58,7 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 format: install
 	$(BIN)/ruff format .

@@ -161,7 +161,7 @@ class Dicomweb:
 def pull(pacs: Dicomweb, study_uid: str, sink: ObjectSink, *, site: str, scratch: Path) -> int:
     """Retrieve a study into a sink; how many of its objects were not there yet.
 
-    PacsError; OSError or SQLAlchemyError where it could not be stored. What came before stays.
+    PacsError; OSError or StorageError where it could not be stored. What came before stays.
     """
     new = 0
     with ScratchFolder(scratch, "pull-") as folder:

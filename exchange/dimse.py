@@ -10,8 +10,6 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from radraft.core.errors import SettingsError, StorageError
 from radraft.exchange._elements import SOP_INSTANCE, STUDY, encoded_as, uids
 from radraft.exchange.addresses import Network, is_within
@@ -224,7 +222,7 @@ class Listener:
             self._sink.keep(
                 incoming, source=peer.aet.upper(), site=peer.site or self._settings.site
             )
-        except (OSError, SQLAlchemyError, StorageError) as error:
+        except (OSError, StorageError) as error:
             _LOG.error("an object could not be stored: %s", type(error).__name__)
             return self._not_stored(OUT_OF_RESOURCES)
         finally:

@@ -20,7 +20,7 @@ from radraft.studies._refused import DEFLATED, Refused
 def keep_file(path: Path, sink: ObjectSink, *, source: str, site: str) -> KeepOutcome:
     """Store the file `path`, whatever it holds: what is no DICOM is refused when its study is read.
 
-    OSError or SQLAlchemyError where it could not be stored; StudyRejected `too_large` for more than
+    OSError or StorageError where it could not be stored; StudyRejected `too_large` for more than
     2 GiB, `empty_file` for nothing.
     """
     with path.open("rb") as stream, _mapped(stream) as content:

@@ -59,5 +59,5 @@ class ObjectSink(Protocol):
     def keep(self, incoming: Incoming, *, source: str, site: str) -> KeepOutcome:
         """Store `incoming`; on return it is durable, whatever the outcome.
 
-        OSError or SQLAlchemyError where it could not be; then nothing of it is left.
+        OSError or StorageError where it could not be; then nothing of it is left.
         """

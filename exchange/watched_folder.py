@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from radraft.core.errors import SettingsError, StorageError, StudyRejected
 from radraft.exchange.incoming_files import keep_file
 from radraft.exchange.values import WATCH, Clock, ObjectSink
@@ -87,7 +85,7 @@ class Watcher:
             return False
         except FileNotFoundError:
             return False
-        except (OSError, SQLAlchemyError, StorageError) as error:
+        except (OSError, StorageError) as error:
             _LOG.error("a file stays in the watched folder: %s", type(error).__name__)
             return False
         return True

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from radraft.core.errors import StorageError
+from radraft.core.errors import StorageError, StorageUnavailable
 from radraft.exchange.incoming_files import link
 from radraft.exchange.values import Clock, Incoming, KeepOutcome
 from radraft.pipeline._group_commit import GroupCommit
@@ -65,7 +65,7 @@ class Inbox:
     def keep(self, incoming: Incoming, *, source: str, site: str) -> KeepOutcome:
         """Store `incoming`; on return it is durable, whatever the outcome.
 
-        OSError, StorageError or SQLAlchemyError where it could not be; then nothing of it is left.
+        OSError or StorageError where it could not be; then nothing of it is left.
         """
         sha256 = incoming.sha256()
         name = f"{sha256}-{secrets.token_hex(4)}.dcm"
@@ -79,9 +79,14 @@ class Inbox:
         except OSError:
             path.unlink(missing_ok=True)
             raise
-        except (SQLAlchemyError, StorageError):
+        except StorageError:
             self._forget(path)
             raise
+        except SQLAlchemyError as error:
+            # What the store does not know as a fault of storage: the sender is told all the same.
+            _LOG.error("an object could not be kept: %s", type(error).__name__)
+            self._forget(path)
+            raise StorageUnavailable("storage_failed") from None
         if not added:
             path.unlink()
         outcome = KeepOutcome.STORED if added else KeepOutcome.KNOWN

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from radraft.core.errors import StorageError
 from radraft.core.settings import Settings
 from radraft.exchange.incoming_files import keep_file
 from radraft.exchange.values import KeepOutcome
@@ -132,7 +133,7 @@ def test_a_database_that_fails_leaves_no_file(
                 "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
             )
         )
-    with pytest.raises(sa.exc.SQLAlchemyError):
+    with pytest.raises(StorageError):
         keep(inbox, film_file(tmp_path))
     assert list(inbox.waiting.iterdir()) == []
 
