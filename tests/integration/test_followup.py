@@ -10,7 +10,7 @@ from radraft.llm.sentences import SentenceEncoder
 from tests.llm.followup_set import signed
 from tests.llm.test_followup import QUOTED, two_effusions
 
-pytestmark = pytest.mark.vllm
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 
 
 def test_the_real_starter_orders_and_quotes(starter_endpoint: Endpoint) -> None:

@@ -24,7 +24,7 @@ from radraft.store.cases import CaseState
 from radraft.store.database import open_store
 from tests.cli.test_commands import DEMO, answer, ct
 
-pytestmark = pytest.mark.vllm
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 
 
 def radiographs() -> list[Path]:

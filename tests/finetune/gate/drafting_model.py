@@ -19,6 +19,9 @@ from radraft.llm.endpoint import Endpoint
 from radraft.reports.values import Report
 
 BASE = "fake"
+SECONDS = 0.1
+"""For each draft, whoever writes it: what else the machine does meanwhile is little beside it, so
+that the gate, which measures how long both take, finds neither of them slower."""
 Write = Callable[[str, int], Report]
 """(model name, number of the film in the picture) -> its draft."""
 
@@ -35,6 +38,7 @@ class DraftingModel(ThreadingHTTPServer):
         self.loaded: dict[str, str] = {}
         self.refuse: int | None = None
         self.cut: set[tuple[str, int]] = set()
+        self.pace = threading.Event()
 
     @property
     def endpoint(self) -> Endpoint:
@@ -71,6 +75,7 @@ class Handler(BaseHTTPRequestHandler):
             self._json({}, self.server.refuse)
             return
         assert model == BASE or model in self.server.loaded
+        self.server.pace.wait(SECONDS)
         text = target_text(self.server.write(model, number))
         finish = "length" if (model, number) in self.server.cut else "stop"
         events: list[Any] = [

@@ -7,6 +7,7 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -97,16 +98,58 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Film]]:
     return folder, known
 
 
-@pytest.fixture
-def scene(tmp_path: Path, filled: tuple[Path, list[Film]]) -> Iterator[Scene]:
-    folder, known = filled
-    settings = Settings(data_dir=shutil.copytree(folder, tmp_path / "data"))
+@contextmanager
+def opened(folder: Path, known: list[Film], scratch: Path) -> Iterator[Scene]:
+    settings = Settings(data_dir=folder)
     store = open_store(settings)
-    made = Scene(store, settings, known, tmp_path / "made")
+    made = Scene(store, settings, known, scratch)
     with drafting_model(made.draft) as server:
         made.server = server
         yield made
     store.close()
+
+
+@pytest.fixture
+def scene(tmp_path: Path, filled: tuple[Path, list[Film]]) -> Iterator[Scene]:
+    folder, known = filled
+    with opened(shutil.copytree(folder, tmp_path / "data"), known, tmp_path / "made") as made:
+        yield made
+
+
+@dataclass(frozen=True)
+class Gated:
+    """An honest candidate, the first of its site, went through the gate."""
+
+    folder: Path
+    adapter_id: str
+    record: GateRecord
+    asked: tuple[tuple[str, int], ...]
+    """(model, film) in the order in which they were asked."""
+
+    @property
+    def untimed(self) -> int:
+        """A film whose drafts are not timed: those of the timed films are the first."""
+        return self.asked[2 * TIMED][1]
+
+
+@pytest.fixture(scope="module")
+def gated(filled: tuple[Path, list[Film]], tmp_path_factory: pytest.TempPathFactory) -> Gated:
+    folder, known = filled
+    place = tmp_path_factory.mktemp("gated")
+    with opened(shutil.copytree(folder, place / "data"), known, place / "made") as made:
+        adapter_id = made.candidate(1, better)
+        record = made.gate(adapter_id)
+        asked = tuple(made.server.asked)
+    return Gated(place / "data", adapter_id, record, asked)
+
+
+@pytest.fixture
+def after(tmp_path: Path, filled: tuple[Path, list[Film]], gated: Gated) -> Iterator[Scene]:
+    """The site once `gated` went through."""
+    copied = shutil.copytree(gated.folder, tmp_path / "data")
+    with opened(copied, filled[1], tmp_path / "made") as made:
+        made.writes[gated.adapter_id] = better
+        yield made
 
 
 def refused(call: Callable[[], object], kind: type[RadraftError]) -> str:
@@ -116,21 +159,20 @@ def refused(call: Callable[[], object], kind: type[RadraftError]) -> str:
 
 
 @pytest.mark.slow
-def test_an_honest_candidate_goes_through_and_can_serve(scene: Scene) -> None:
-    adapter_id = scene.candidate(1, better)
-    record = scene.gate(adapter_id)
+def test_an_honest_candidate_goes_through_and_can_serve(after: Scene, gated: Gated) -> None:
+    adapter_id, record = gated.adapter_id, gated.record
     assert record.failed == ()
     assert record.passed
     assert [check.code for check in record.checks] == list(MANDATORY)
-    assert scene.records() == (record,)
-    assert scene.state(adapter_id) is AdapterState.SHADOW
-    with scene.store.begin() as session:
+    assert after.records() == (record,)
+    assert after.state(adapter_id) is AdapterState.SHADOW
+    with after.store.begin() as session:
         assert adapters.promote(session, adapter_id, by="Dr. Wang").state is AdapterState.SERVING
 
 
 @pytest.mark.slow
-def test_the_record_is_a_change_control_plan_without_identity(scene: Scene) -> None:
-    record = scene.gate(scene.candidate(1, better))
+def test_the_record_is_a_change_control_plan_without_identity(gated: Gated) -> None:
+    record = gated.record
     assert record.confirmed_by == "Dr. Wang"
     assert (record.stage, record.serving_id, record.site) == ("adapter", None, SITE)
     assert record.changed["data_sha"] == "d" * 64
@@ -145,18 +187,17 @@ def test_the_record_is_a_change_control_plan_without_identity(scene: Scene) -> N
 
 
 @pytest.mark.slow
-def test_both_draft_side_by_side_and_half_of_it_is_kept(scene: Scene) -> None:
-    first, second = scene.candidate(1, better), scene.candidate(2, better)
-    scene.gate(first)
-    assert scene.asked() == {BASE: COUNT + OTHERS, first: COUNT + OTHERS}
+def test_both_draft_side_by_side_and_half_of_it_is_kept(after: Scene, gated: Gated) -> None:
+    models = [model for model, _ in gated.asked]
+    assert Counter(models) == {BASE: COUNT + OTHERS, gated.adapter_id: COUNT + OTHERS}
     # In every stretch that is as long as a batch, both are there alike.
-    models = [model for model, _ in scene.server.asked]
     for start in range(0, len(models) - 32, 16):
         assert 8 <= models[start : start + 32].count(BASE) <= 24
     # What serves drafts again only what is timed.
-    scene.gate(second)
-    assert scene.asked() == {BASE: TIMED, second: COUNT + OTHERS}
-    kept = list((scene.settings.data_dir / "gate").iterdir())
+    second = after.candidate(2, better)
+    after.gate(second)
+    assert after.asked() == {BASE: TIMED, second: COUNT + OTHERS}
+    kept = list((after.settings.data_dir / "gate").iterdir())
     assert len(kept) == 3 * (COUNT + OTHERS)
 
 
@@ -206,30 +247,29 @@ def test_a_candidate_trained_on_frozen_reports_is_stopped_by_that_alone(scene: S
 
 
 @pytest.mark.slow
-def test_an_answer_without_an_end_counts_against_its_writer(scene: Scene) -> None:
+def test_an_answer_without_an_end_counts_against_its_writer(scene: Scene, gated: Gated) -> None:
     adapter_id = scene.candidate(1, better)
-    scene.server.cut = {(adapter_id, 50)}
+    scene.server.cut = {(adapter_id, gated.untimed)}
     record = scene.gate(adapter_id)
     assert [check.code for check in record.failed] == ["format"]
     assert record.failed[0].detail["reasons"] == ["llm_cut_off"]
 
 
 @pytest.mark.slow
-def test_what_serves_may_not_change_meanwhile(scene: Scene) -> None:
-    first, second = scene.candidate(1, better), scene.candidate(2, better)
-    scene.gate(first)
-    written = scene.writes[second]
+def test_what_serves_may_not_change_meanwhile(after: Scene, gated: Gated) -> None:
+    second = after.candidate(2, better)
+    written = after.writes[second]
 
     def promoting(film: Film, draw: random.Random) -> Report:
-        with scene.store.begin() as session:
+        with after.store.begin() as session:
             if adapters.route(session, SITE).serving is None:
-                adapters.promote(session, first, by="Dr. Li")
+                adapters.promote(session, gated.adapter_id, by="Dr. Li")
         return written(film, draw)
 
-    scene.writes[second] = promoting
-    assert refused(lambda: scene.gate(second), AdapterError) == "gate_serving_changed"
-    assert len(scene.records()) == 1
-    assert scene.state(second) is AdapterState.CANDIDATE
+    after.writes[second] = promoting
+    assert refused(lambda: after.gate(second), AdapterError) == "gate_serving_changed"
+    assert len(after.records()) == 1
+    assert after.state(second) is AdapterState.CANDIDATE
 
 
 def test_too_few_frozen_reports_say_how_many(tmp_path: Path) -> None:
