@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from radraft.core.settings import Settings
 from radraft.store import cases, leases, migrations, patient_keys
@@ -19,7 +20,8 @@ from radraft.store.database import open_store
 from radraft.store.tables import PatientKeyRow
 
 FOLDER = Path(migrations.__file__).parent
-BEFORE_LEASES = Path(__file__).parents[1] / "fixtures" / "stores" / "b9e49d5-today" / "radraft.db"
+STORES = Path(__file__).parents[1] / "fixtures" / "stores"
+BEFORE_LEASES = STORES / "b9e49d5-today" / "radraft.db"
 ALLOWED = {
     "radraft.core.errors",
     "radraft.store.tables",
@@ -47,6 +49,14 @@ def test_no_migration_imports_what_may_change() -> None:
     files = list(FOLDER.rglob("*.py"))
     assert len(files) > 8
     assert set.union(*map(imported, files)) <= ALLOWED
+
+
+def test_migrations_follow_one_another_in_one_line() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    numbers = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(ScriptDirectory.from_config(config).get_heads()) == 1
 
 
 def schema(connection: sqlite3.Connection) -> list[tuple[str, str]]:
