@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from radraft.core.settings import Settings
 from radraft.store import cases, leases, migrations, patient_keys
@@ -48,6 +49,14 @@ def test_no_migration_imports_what_may_change() -> None:
     files = list(FOLDER.rglob("*.py"))
     assert len(files) > 8
     assert set.union(*map(imported, files)) <= ALLOWED
+
+
+def test_migrations_follow_one_another_in_one_line() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    numbers = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(ScriptDirectory.from_config(config).get_heads()) == 1
 
 
 def schema(connection: sqlite3.Connection) -> list[tuple[str, str]]:
