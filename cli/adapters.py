@@ -41,7 +41,7 @@ def listing(
         wanted = None if everywhere else site or context.settings.site
         with context.store.read() as session:
             found = adapters.adapters(session, wanted)
-    rows = [row_json(one) for one in found]
+    rows = [row_json(adapter) for adapter in found]
     text = "".join(row_text(row) for row in rows)
     if not any(row["state"] == AdapterState.SERVING for row in rows):
         text += f"{'base model':18}  serving\n"
@@ -69,7 +69,7 @@ def show(adapter_id: Id, *, out: Output) -> None:
         "data_sha": adapter.data_sha,
         "card": dict(adapter.card),
         "moves": moves,
-        "gate": [decision_json(one) for one in records],
+        "gate": [decision_json(record) for record in records],
         "compared": compared,
     }
     out.result(plain(value), page_text(adapter, moves, records, compared))
@@ -85,7 +85,7 @@ def records(site: Site = None, *, out: Output) -> None:
 
     with opened() as context, context.store.read() as session:
         found = adapters.records(session, site=site or context.settings.site)
-    text = "".join(record_text(one) for one in found) or "no decision yet\n"
+    text = "".join(record_text(record) for record in found) or "no decision yet\n"
     out.result({"records": plain(found)}, text)
 
 

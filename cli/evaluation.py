@@ -105,12 +105,17 @@ def findings(
             if out.json:
                 said = json.dumps({"line": number, "labels": given}, ensure_ascii=False)
             else:
-                said = f"{number}: " + ", ".join(f"{name} {one}" for name, one in given.items())
+                said = f"{number}: " + ", ".join(
+                    f"{name} {certainty}" for name, certainty in given.items()
+                )
             sys.stdout.write(said + "\n")
             continue
         mentions = extract(text, lang)
         if out.json:
-            found = [{**plain(one), "text": text[one.start : one.end]} for one in mentions]
+            found = [
+                {**plain(mention), "text": text[mention.start : mention.end]}
+                for mention in mentions
+            ]
             value = {"line": number, "findings": found}
             sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
         else:
@@ -302,7 +307,7 @@ def radeval(
 
     asked_for = metric or []
     pairs = list(read_pairs(refs, hyps, "en"))
-    known = {one.value: one for one in RadEvalMetric}
+    known = {known_metric.value: known_metric for known_metric in RadEvalMetric}
     if unknown := [name for name in asked_for if name not in known]:
         raise typer.BadParameter(f"{unknown[0]}: one of {', '.join(known)}")
     asked = tuple(known[name] for name in asked_for) or CLINICAL

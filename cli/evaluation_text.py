@@ -38,13 +38,15 @@ def looks_text(found: Looks) -> str:
 def mentions_text(line: int, text: str, mentions: tuple[Mention, ...], lang: Lang) -> str:
     """A report's line and a row for each of its mentions."""
     lines = [f"{line}: {text}\n"]
-    for one in mentions:
-        entry = vocabulary()[one.code]
-        parts = [entry.zh if lang == "zh" else entry.en, one.code, one.polarity.value]
+    for mention in mentions:
+        entry = vocabulary()[mention.code]
+        parts = [entry.zh if lang == "zh" else entry.en, mention.code, mention.polarity.value]
         parts += [str(getattr(part, "value", part)) for part in
-                  (one.laterality, one.anatomy, one.change) if part]  # fmt: skip
-        parts += ["x".join(f"{size:g}" for size in one.size_mm) + " mm"] if one.size_mm else []
-        lines.append(f"   {'  '.join(parts)}  [{text[one.start : one.end]}]\n")
+                  (mention.laterality, mention.anatomy, mention.change) if part]  # fmt: skip
+        parts += (
+            ["x".join(f"{size:g}" for size in mention.size_mm) + " mm"] if mention.size_mm else []
+        )
+        lines.append(f"   {'  '.join(parts)}  [{text[mention.start : mention.end]}]\n")
     return "".join(lines)
 
 

@@ -19,8 +19,7 @@ import numpy as np
 from radraft.core import canonical
 from radraft.eval.values import FloatArray
 
-_SCORING = ("radraft.eval.text", "radraft.eval.clinical", "radraft.reports.findings",
-            "radraft.reports.findings")  # fmt: skip
+_SCORING = ("radraft.eval.text", "radraft.eval.clinical", "radraft.reports.findings")
 _SCORING_FILES = ("bootstrap.py", "score.py", "values.py")
 _LIBRARIES = ("numpy", "pycocoevalcap", "rapidfuzz", "rjieba", "sacrebleu", "snowballstemmer")
 
