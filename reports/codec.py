@@ -219,9 +219,18 @@ def _from_json(kind: Any, migrated: Callable[[schema.Fields], schema.Fields], te
         value = _adapter(kind).validate_python(fields)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ReportError("stored_form_invalid", kind=kind.__name__) from None
-    if canonical.plain(value) != fields:
+    if not _holds(canonical.plain(value), fields):
         raise ReportError("stored_form_invalid", kind=kind.__name__)
     return value
+
+
+def _holds(value: Any, stored: Any) -> bool:
+    """Return whether nothing that was stored is lost in `value`, which may have defaults beside."""
+    if isinstance(stored, dict):
+        return all(key in value and _holds(value[key], item) for key, item in stored.items())
+    if isinstance(stored, list):
+        return len(value) == len(stored) and all(map(_holds, value, stored))
+    return bool(value == stored)
 
 
 @cache
