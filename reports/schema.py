@@ -34,7 +34,7 @@ def report(fields: Fields) -> Fields:
 def draft(fields: Fields) -> Fields:
     """Return the fields of a stored `Draft` as they are today."""
     if _schema(fields) == 1:
-        before = {"least_support": None, "error_details": {}}
+        before: Fields = {"least_support": None, "error_details": {}}
         fields = before | fields | {"report": _report(fields["report"])}
     return fields
 
