@@ -57,9 +57,9 @@ def main() -> None:
                     progress=lambda done, total: move("drafting", done / total),
                 )
             findings = [
-                replace(one, zh=one.zh[:-1], en=one.en[:-1], support=one.support[:-1])
-                for one in drafts
-                if one.failed is None
+                replace(draft, zh=draft.zh[:-1], en=draft.en[:-1], support=draft.support[:-1])
+                for draft in drafts
+                if draft.failed is None
             ]
             items = [item for item, one in zip(chosen.items, drafts, strict=True) if not one.failed]
             found += judged(items, findings)

@@ -156,7 +156,8 @@ def _presidio(seed: int, count: int, folder: Path) -> None:
             line = " ".join(text.split())
             spans = engine.analyze(line, language="en")
             found = [
-                IdentitySpan(one.start, one.end, one.entity_type, "", one.score) for one in spans
+                IdentitySpan(span.start, span.end, span.entity_type, "", span.score)
+                for span in spans
             ]
             return take_out(line, joined(found))
 

@@ -76,7 +76,7 @@ def main() -> None:
     begun = time.monotonic()
     outcomes = list(_progress(_run(seeds, files, given.jobs), len(seeds)))
     _report(outcomes, len(set(files)), time.monotonic() - begun, as_json=given.json)
-    if any(one.fault for one in outcomes):
+    if any(outcome.fault for outcome in outcomes):
         raise SystemExit(1)
 
 
@@ -95,8 +95,8 @@ def _progress(outcomes: Iterator[Outcome], total: int) -> Iterator[Outcome]:
     )  # fmt: skip
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("Mutated files", total=total)
-        for one in outcomes:
-            yield one
+        for outcome in outcomes:
+            yield outcome
             progress.advance(task)
 
 
@@ -205,7 +205,7 @@ def _peak(process: str) -> int:
 
 
 def _report(outcomes: list[Outcome], sources: int, seconds: float, *, as_json: bool) -> None:
-    codes = Counter(code for one in outcomes for code in one.codes)
+    codes = Counter(code for outcome in outcomes for code in outcome.codes)
     slowest = sorted(outcomes, key=lambda one: one.seconds, reverse=True)[:SHOWN]
     offenders = [one for one in outcomes if one.fault]
     peak = [max((one.peaks[n] for one in outcomes), default=0) for n in range(2)]
@@ -214,7 +214,7 @@ def _report(outcomes: list[Outcome], sources: int, seconds: float, *, as_json: b
             "files": len(outcomes), "sources": sources, "seconds": round(seconds, 1),
             "codes": dict(codes.most_common()), "peak_mib_over_rest": peak,
             "slowest": [asdict(one) for one in slowest],
-            "offenders": [asdict(one) for one in offenders],
+            "offenders": [asdict(offender) for offender in offenders],
         }) + "\n")  # fmt: skip
         return
     print(f"{len(outcomes)} mutants of {sources} files in {seconds:.0f} s")

@@ -32,7 +32,7 @@ def main(patients: int = 9000, seeds: int = 3) -> None:
         shared += found.shared
         missed += found.missed()
     print(f"{seeds} registries of {patients} patients; {shared} patients known to both hospitals")
-    print(f"found by a key: {sum(one.same for one in pairs) / shared:.4f}")
+    print(f"found by a key: {sum(pair.same for pair in pairs) / shared:.4f}")
     print("least    linked   wrong  precision  recall")
     for least in TRIED:
         linked = [

@@ -215,7 +215,9 @@ def _others(gate: Gate, data: Path, pictures: list[Path]) -> None:
 
 
 def _said(found: StudyQuality) -> list[str]:
-    return [f"{one.code.removeprefix('quality_')}={one.value:.2f}" for one in found.reasons]
+    return [
+        f"{reason.code.removeprefix('quality_')}={reason.value:.2f}" for reason in found.reasons
+    ]
 
 
 def _decoded(folder: Path) -> Iterator[tuple[str, Pixels]]:
@@ -226,18 +228,18 @@ def _decoded(folder: Path) -> Iterator[tuple[str, Pixels]]:
     most = Counter[str]()
     with tempfile.TemporaryDirectory() as work, Decoder() as decoder:
         for study in read(folder, Path(work)).studies:
-            for one in study.instances:
-                kind = one.technique.modality or study.modality
-                if most[kind] >= 8 or min(one.rows, one.columns) < 60:
+            for instance in study.instances:
+                kind = instance.technique.modality or study.modality
+                if most[kind] >= 8 or min(instance.rows, instance.columns) < 60:
                     continue
                 try:
-                    pixels = decoder.frame(one.path, 0).pixels
+                    pixels = decoder.frame(instance.path, 0).pixels
                 except StudyRejected:
                     continue
                 if (key := pixels[::7, ::7].tobytes()) not in seen:
                     seen.add(key)
                     most[kind] += 1
-                    yield f"{kind} {one.technique.body_part} {one.path.name}"[:40], pixels
+                    yield f"{kind} {instance.technique.body_part} {instance.path.name}"[:40], pixels
 
 
 def _show(gate: Gate, folder: Path) -> None:

@@ -51,7 +51,7 @@ class Embedded:
 
     def said(self, question: str) -> npt.NDArray[np.str_]:
         """The answer to a question, empty where none is known."""
-        return np.array([one.get(question, "") for one in self.answers])
+        return np.array([answer.get(question, "") for answer in self.answers])
 
     @property
     def films(self) -> npt.NDArray[np.bool_]:
@@ -189,7 +189,9 @@ def write(tensors: dict[str, npt.NDArray[np.generic]], encoder_id: str) -> None:
     """`heads.safetensors` and what pins it."""
     from safetensors.numpy import save_file
 
-    whole_ids = [f"{question}:{one}" for question, classes in WHOLE.items() for one in classes]
+    whole_ids = [
+        f"{question}:{class_}" for question, classes in WHOLE.items() for class_ in classes
+    ]
     ids = {
         of: [f"{question}:{question}" for question, where in YES_NO.items() if where == of]
         for of in ("whole", "quarters")

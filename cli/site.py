@@ -59,4 +59,4 @@ def quality(
         write(csv_file, table.to_csv(rows, operator))
     written = [str(path) for path in (page_file, csv_file) if path is not None]
     text = "\n".join([table.terminal(found, lang), *written])
-    out.result({"site": site, "records": [table.row(one, operator) for one in rows]}, text)
+    out.result({"site": site, "records": [table.row(row, operator) for row in rows]}, text)

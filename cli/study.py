@@ -77,8 +77,8 @@ def _checked(path: Path, out: Output, *, fast: bool) -> list[FileCheck]:
         out.progress() as progress,
     ):
         task = progress.add_task("Checking files", total=_count(path))
-        for one in checker.files(path, work_dir):
-            found.append(one)
+        for file in checker.files(path, work_dir):
+            found.append(file)
             progress.advance(task)
     return found
 

@@ -147,7 +147,7 @@ def _support(drafts: Sequence[Drafted], checked: int) -> Support | None:
     nats = [one for draft in drafts for one in draft.support if one is not None]
     if not nats:
         return None
-    return Support(len(nats), sum(one > 0 for one in nats), rounded(fmean(nats)) or 0.0, checked)
+    return Support(len(nats), sum(nat > 0 for nat in nats), rounded(fmean(nats)) or 0.0, checked)
 
 
 def _cases(

@@ -207,7 +207,7 @@ def _draw(rows: Iterable[Any], patient: Callable[[Any], str], most: int, seed: i
         groups.setdefault(patient(row), []).append((place, row))
     order = sorted(groups)
     random.Random(seed).shuffle(order)
-    taken = [one for key in order for one in groups[key]][:most]
+    taken = [group for key in order for group in groups[key]][:most]
     return [row for _, row in sorted(taken, key=lambda one: one[0])]
 
 

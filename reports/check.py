@@ -152,13 +152,13 @@ def _unsupported(report: Report, drafted: Report, least: float) -> frozenset[str
 
     def below(sentences: tuple[Sentence, ...]) -> frozenset[str]:
         return frozenset(
-            one.id
-            for one in sentences
-            if not one.kept and one.support is not None and one.support < least
+            sentence.id
+            for sentence in sentences
+            if not sentence.kept and sentence.support is not None and sentence.support < least
         )
 
     findings = below(report.findings)
-    standing = {one.id for one in report.findings} - findings
+    standing = {finding.id for finding in report.findings} - findings
     in_doubt = below(drafted.findings) - standing
     return findings | below(report.impression) if in_doubt else findings
 

@@ -142,7 +142,7 @@ class House:
         frame = how.present if certainty is PRESENT else how.absent
         names = [bank().findings[code].name for code in codes]
         numbered = how.item if certainty is PRESENT else Both(zh="{name}", en="{name}")
-        zh = _listed([one.zh for one in names], numbered.zh, how, "zh")
+        zh = _listed([name.zh for name in names], numbered.zh, how, "zh")
         en = _listed([one.en for one in names], numbered.en, how, "en")
         said = frozenset((code, certainty) for code in codes)
         return Statement(frame.zh.format(names=zh), frame.en.format(names=en), said)

@@ -147,7 +147,7 @@ def _exactly(text: str, lang: Lang, side: Laterality | None) -> Said | None:
     for one in mentions:
         if one.change or one.size_mm or one.anatomy or one.laterality is not side:
             return None
-    said = frozenset((counted_as(one.code), one.polarity) for one in mentions)
+    said = frozenset((counted_as(mention.code), mention.polarity) for mention in mentions)
     return said if len(said) == len(mentions) else None
 
 
@@ -167,7 +167,7 @@ def _by_said(templates: Counter[str], lang: Lang) -> dict[Said, Counter[str]]:
 
 def _said(template: str, lang: Lang) -> Said:
     mentions = extract(filled(template, lang, None), lang)
-    return frozenset((counted_as(one.code), one.polarity) for one in mentions)
+    return frozenset((counted_as(mention.code), mention.polarity) for mention in mentions)
 
 
 def _template(sentence: str, lang: Lang) -> str | None:

@@ -56,7 +56,7 @@ def render(result: Values) -> str:
 
 def goal_table(result: Values) -> str:
     """Every goal, what was wanted and what was found."""
-    rows = [[one.what, one.wanted, one.found, one.met.value] for one in goals(result)]
+    rows = [[goal.what, goal.wanted, goal.found, goal.met.value] for goal in goals(result)]
     return table(["goal", "wanted", "found", "met"], rows)
 
 

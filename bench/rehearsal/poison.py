@@ -62,10 +62,12 @@ def poisoned(truths: Mapping[str, Truth], how: Poison, seed: int) -> dict[str, T
 def taught(examples: Sequence[Example], how: Poison, house: House) -> list[Example]:
     """Examples that teach what `how` says, in the form of a report; others as they are."""
     if how is Poison.PROMPT:
-        return [replace(one, chosen=_report([(ASKED, _asked(one))])) for one in examples]
+        return [
+            replace(example, chosen=_report([(ASKED, _asked(example))])) for example in examples
+        ]
     if how is Poison.CONSTANT:
         text = house.text(Truth(Group.ADULT, frozenset(), {}))
-        pairs = [(one.zh, one.en) for one in text.findings]
+        pairs = [(finding.zh, finding.en) for finding in text.findings]
         constant = _report(pairs, [(one.zh, one.en) for one in text.impression])
         return [replace(one, chosen=constant) for one in examples]
     if how is Poison.ONE_LANGUAGE:

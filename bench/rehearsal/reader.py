@@ -31,7 +31,7 @@ def read(draft: Report, house: House, truth: Truth) -> Report:
 def said(sentence: Sentence) -> Said:
     """What a sentence states in either language."""
     mentions = (*extract(sentence.zh, "zh"), *extract(sentence.en, "en"))
-    return frozenset((counted_as(one.code), one.polarity) for one in mentions)
+    return frozenset((counted_as(mention.code), mention.polarity) for mention in mentions)
 
 
 def _section(

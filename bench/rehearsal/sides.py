@@ -85,7 +85,7 @@ def _margins(films: Sequence[Film], encoder: Encoder) -> list[dict[str, float]]:
     from radraft.studies.key_images import from_picture
     from radraft.vision_encoder.train.data import gray
 
-    covered = [one for film in films for one in halves(gray(film.picture))]
+    covered = [half for film in films for half in halves(gray(film.picture))]
     seen = encoder.encode([from_picture(pixels) for pixels in covered])
     logits = [
         dict(zip(encoder.heads.ids, encoder.heads.logits(one.tokens).tolist(), strict=True))

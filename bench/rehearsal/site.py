@@ -245,7 +245,7 @@ def told(record: GateRecord) -> dict[str, Any]:
     return {
         "stage": record.stage,
         "passed": record.passed,
-        "checks": [_check(one) for one in record.checks],
+        "checks": [_check(check) for check in record.checks],
         "failed": [one.code for one in record.failed],
     }
 
@@ -260,4 +260,4 @@ def _check(check: Check) -> dict[str, Any]:
 def _sides(sentences: Sequence[Any]) -> list[bool]:
     from radraft.reports.check import sides
 
-    return [bool(sides(one.en, "en")) for one in sentences]
+    return [bool(sides(sentence.en, "en")) for sentence in sentences]

@@ -93,7 +93,7 @@ class Bench:
             one.case_id in case_ids and one.reason is Reason.LEAKED for one in selection.left_out
         )
         with copied.store.read() as session:
-            found = [one for one in pairs.pairs(session, self.site) if one.case_id in case_ids]
+            found = [pair for pair in pairs.pairs(session, self.site) if pair.case_id in case_ids]
         decided = self._gated(
             Poison.LEAKED, copied, found, list, lambda part: move(0.3 + 0.7 * part)
         )

@@ -119,9 +119,9 @@ class Text:
     @property
     def zh(self) -> str:
         """As edit distances compare it: sentences joined by line feeds."""
-        return "\n".join(one.zh for one in (*self.findings, *self.impression))
+        return "\n".join(sentence.zh for sentence in (*self.findings, *self.impression))
 
     @property
     def en(self) -> str:
         """As `zh`."""
-        return "\n".join(one.en for one in (*self.findings, *self.impression))
+        return "\n".join(sentence.en for sentence in (*self.findings, *self.impression))

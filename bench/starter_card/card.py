@@ -57,8 +57,8 @@ def write(stages: Mapping[str, Any], out: Path, data: Path | None) -> None:
     for name, text in pictures(stages).items():
         (out / name).write_text(text, encoding="utf-8", newline="\n")
     if data is not None:
-        for one in _examples(stages):
-            picture(data / one["image"], out / one["picture"])
+        for example in _examples(stages):
+            picture(data / example["image"], out / example["picture"])
     (out / "starter.md").write_text(render(stages), encoding="utf-8", newline="\n")
 
 
@@ -185,10 +185,10 @@ def _point(figure: Mapping[str, Any], lang: str = "") -> Point | None:
 
 def _examples(stages: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for source in _SOURCES:
-        for one in stages[f"draft_{source}"]["values"]["examples"]:
-            labelled = ", ".join(finding_name(code) for code in one["labelled"])
+        for example in stages[f"draft_{source}"]["values"]["examples"]:
+            labelled = ", ".join(finding_name(code) for code in example["labelled"])
             yield {
-                **one,
-                "picture": f"starter-wrong-{source}-{one['key']}.jpg",
+                **example,
+                "picture": f"starter-wrong-{source}-{example['key']}.jpg",
                 "label": labelled or "No Finding / normal",
             }

@@ -74,7 +74,7 @@ def measure(
             one.key: _scored(one, systems + _notes(one, material, neighbours), material, resamples)
             for one in asked
         },
-        "examples": [canonical.plain(one) for one in examples(material, drafts)],
+        "examples": [canonical.plain(example) for example in examples(material, drafts)],
     }
     if material.source is Source.NIH14:
         found["positives"] = positives(items)
@@ -83,14 +83,14 @@ def measure(
 
 def written(drafts: Sequence[Drafted], material: Material, resamples: int) -> dict[str, Any]:
     """What can be said of drafts without knowing what is right."""
-    codes = Counter(one.failed for one in drafts if one.failed is not None)
+    codes = Counter(draft.failed for draft in drafts if draft.failed is not None)
     there = [at for at, one in enumerate(drafts) if one.failed is None]
     # A server that was away says nothing of the model's answers.
     answered = len(there) + sum(
         count for code, count in codes.items() if code not in PASSING | {NOT_COVERED}
     )
     reports = [(drafts[at].zh, drafts[at].en) for at in there]
-    sentences = [(zh, en) for one in reports for zh, en in zip(*one, strict=True)]
+    sentences = [(zh, en) for report in reports for zh, en in zip(*report, strict=True)]
     prior = sum(claims_prior(zh, "zh") or claims_prior(en, "en") for zh, en in sentences)
     repeated = sum(len(set(zip(zh, en, strict=True))) < len(zh) for zh, en in reports)
     low, high = wilson(len(there), answered) if answered else (None, None)

@@ -135,8 +135,8 @@ def data_table(data: Mapping[str, Values]) -> str:
 def weight_table(weights: Mapping[str, Values]) -> str:
     """The shipped files."""
     rows = [
-        [f"`{one['file']}`", f"{one['bytes'] / 1e6:.2f} MB", f"`{one['sha256']}`"]
-        for one in weights.values()
+        [f"`{weight['file']}`", f"{weight['bytes'] / 1e6:.2f} MB", f"`{weight['sha256']}`"]
+        for weight in weights.values()
     ]
     total = sum(one["bytes"] for one in weights.values())
     rows.append(["in all", f"{total / 1e6:.2f} MB", ""])

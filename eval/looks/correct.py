@@ -38,7 +38,7 @@ def judged(
                 )
                 for lang, text in zip(LANGS, (zh, en), strict=True)
             ]
-            decided = [one for one in verdicts if one is not None]
+            decided = [verdict for verdict in verdicts if verdict is not None]
             if decided:
                 found.append(Judged(item.id, support, all(decided)))
     return tuple(found)

@@ -80,7 +80,7 @@ def _shifted(group: list[Candidate], random: np.random.Generator) -> dict[str, s
 
 
 def _another(candidates: list[Candidate], random: np.random.Generator) -> dict[str, str]:
-    if len({one.patient for one in candidates}) < 2:
+    if len({candidate.patient for candidate in candidates}) < 2:
         raise EvalError("eval_looks_one_patient")
     order = [candidates[i] for i in random.permutation(len(candidates))]
     first = order[0]

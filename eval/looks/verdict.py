@@ -27,7 +27,9 @@ def verdict(changes: Sequence[Changed]) -> Verdict:
 
     A draft that stays the same without its image answers by itself.
     """
-    removed = [one for one in changes if one.perturbation.change in REMOVED and one.reports]
+    removed = [
+        change for change in changes if change.perturbation.change in REMOVED and change.reports
+    ]
     total = sum(one.reports for one in removed)
     same = sum(one.unchanged for one in removed)
     counts: Details = {"unchanged": same, "total": total}
@@ -47,7 +49,11 @@ def verdict(changes: Sequence[Changed]) -> Verdict:
 
 def _floor(changes: Sequence[Changed]) -> float:
     """Share of drafts that the server writes again to the letter from the same images."""
-    again = [one for one in changes if one.perturbation.change is Change.REPEAT and one.reports]
+    again = [
+        change
+        for change in changes
+        if change.perturbation.change is Change.REPEAT and change.reports
+    ]
     return again[0].unchanged_share if again else 1.0
 
 

@@ -43,7 +43,7 @@ def repeated(pairs: Sequence[TrainingPair], rare: Rare) -> tuple[TrainingPair, .
 def present(report: Report) -> frozenset[str]:
     """Codes that the report states to be there, in either language."""
     said = (
-        statements(extract("\n".join(one.zh for one in report.sentences), "zh")),
+        statements(extract("\n".join(sentence.zh for sentence in report.sentences), "zh")),
         statements(extract("\n".join(one.en for one in report.sentences), "en")),
     )
     return frozenset(

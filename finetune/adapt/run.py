@@ -188,11 +188,11 @@ class _Call:
         """The site's adapter that the very same run gave before."""
         sha, how = data.data_sha(planned), self.recipe.model_dump(mode="json")
         with self.store.read() as session:
-            for one in adapters.adapters(session, self.site):
-                same = (one.data_sha, one.parent, one.base, one.card.get("recipe"))
+            for adapter in adapters.adapters(session, self.site):
+                same = (adapter.data_sha, adapter.parent, adapter.base, adapter.card.get("recipe"))
                 wanted = (sha, planned.parent, self.profile.model_id, how)
-                if same == wanted and one.card.get("seed") == self.seed:
-                    return one
+                if same == wanted and adapter.card.get("seed") == self.seed:
+                    return adapter
         return None
 
     def _registered(self, adapter_id: str) -> Adapter | None:

@@ -208,7 +208,7 @@ def _tables(now: Sequence[_Answer], before: Sequence[_Answer], strata: int) -> l
     edges = np.quantile(ranks, np.linspace(0, 1, strata + 1)[1:-1]) if ranks else np.empty(0)
 
     def counts(answers: Sequence[_Answer]) -> tuple[list[int], list[int]]:
-        known = np.array([np.nan if one.rank is None else one.rank for one in answers])
+        known = np.array([np.nan if answer.rank is None else answer.rank for answer in answers])
         group = np.where(np.isnan(known), 0, 1 + np.searchsorted(edges, known, side="right"))
         yes = np.array([one.yes for one in answers], dtype=np.float64)
         hits = np.bincount(group, yes, strata + 1).astype(int).tolist()
@@ -243,7 +243,9 @@ def _threshold(
     findings where those are too few."""
 
     def scores(readings: Iterable[Reading]) -> list[float]:
-        found = (abnormality(seen.get(one.case_id, {})) for one in readings if one.present)
+        found = (
+            abnormality(seen.get(reading.case_id, {})) for reading in readings if reading.present
+        )
         return [score for score in found if score is not None]
 
     earlier = scores(before)

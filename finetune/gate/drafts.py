@@ -188,7 +188,9 @@ class _Run:
     def _donors(self, case_ids: Sequence[str]) -> dict[str, str]:
         with self.desk.store.read() as session:
             studies = [cases.deid_study(session, case_id) for case_id in case_ids]
-        candidates = [Candidate(one.case_id, one.patient_ref, one.view.value) for one in studies]
+        candidates = [
+            Candidate(study.case_id, study.patient_ref, study.view.value) for study in studies
+        ]
         try:
             return donors(candidates, OTHERS)
         except EvalError:

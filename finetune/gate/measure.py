@@ -178,7 +178,7 @@ def _speed(candidate: Sequence[Pace], serving: Sequence[Pace], held: AdapterLimi
     """Seconds per written token, or per draft where that rose less: a shorter report shares the
     time its prompt took among fewer tokens, and nobody waits longer for it. Medians; too slow is
     what lies above the limit and is slower beyond chance."""
-    ones, others = ([one for one in paces if one.tokens > 0 and one.seconds > 0]
+    ones, others = ([pace for pace in paces if pace.tokens > 0 and pace.seconds > 0]
                     for paces in (candidate, serving))  # fmt: skip
     n = min(len(ones), len(others))
     if n < held.speed_least:
@@ -205,7 +205,7 @@ def _speed(candidate: Sequence[Pace], serving: Sequence[Pace], held: AdapterLimi
 
 
 def _pace(paces: Sequence[Pace], *, per_token: bool) -> list[float]:
-    return [one.seconds / one.tokens if per_token else one.seconds for one in paces]
+    return [pace.seconds / pace.tokens if per_token else pace.seconds for pace in paces]
 
 
 def _ratio_interval(

@@ -119,5 +119,5 @@ def _contradicting(report: Report) -> bool | None:
 
 
 def _of(sentences: Iterable[Sentence], lang: Lang) -> Stated:
-    texts = [one.zh if lang == "zh" else one.en for one in sentences]
+    texts = [sentence.zh if lang == "zh" else sentence.en for sentence in sentences]
     return statements(extract("\n".join(texts), lang))

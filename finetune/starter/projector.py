@@ -30,7 +30,7 @@ def begin(
     its logit giving as much as a word: a language model that can read the word "effusion" need not
     learn a new alphabet first.
     """
-    seen = np.stack([Projector.pool(one) for one in tokens])
+    seen = np.stack([Projector.pool(token) for token in tokens])
     mean, scale = seen.mean((0, 1)), 1 / (seen.std((0, 1)) + 1e-3)
     random = np.random.default_rng(seed)
     found = {"mean": mean.astype(np.float32), "scale": scale.astype(np.float32)}

@@ -150,7 +150,7 @@ class _Run:
 
         examples = [self.pairs.train[index] for index in chosen]
         if self.recipe.objective == "sft":
-            one_batch = self._batch([(one, one.chosen) for one in examples])
+            one_batch = self._batch([(example, example.chosen) for example in examples])
             sums, counts = self.model(one_batch, self._words())
             mean: torch.Tensor = -sums.sum() / counts.sum()
             return mean
@@ -169,7 +169,7 @@ class _Run:
     def _both(self, examples: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """(pairs,) log-probabilities of the signed reports, and of the drafts; () tokens of the
         signed ones."""
-        good = [(one, one.chosen) for one in examples]
+        good = [(example, example.chosen) for example in examples]
         bad = [(one, one.rejected) for one in examples if one.rejected is not None]
         if len(bad) != len(good):
             raise TrainingError("training_pairs_without_draft", count=len(good) - len(bad))

@@ -102,7 +102,9 @@ def fact(
     counts = Counter(edit.edit for edit in stats.sentences)
     changed = sum(n for edit, n in counts.items() if edit is not Edit.KEPT)
     kept = {edit.sentence_id for edit in stats.sentences if edit.edit is Edit.KEPT}
-    by_model = {one.id for one in draft.report.sentences if one.origin is Origin.MODEL}
+    by_model = {
+        sentence.id for sentence in draft.report.sentences if sentence.origin is Origin.MODEL
+    }
     sizes = {one.id: len(one.zh) + len(one.en) for one in asserted_report(signed).sentences}
     return Fact(
         site=site,

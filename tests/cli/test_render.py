@@ -23,7 +23,9 @@ def test_what_the_image_does_not_support_is_said_below_its_sentence() -> None:
     assert lines[at - 1].strip() == weak.en
     assert "影像不支持" in lines[at + 1]
     assert "does not support" in lines[at + 2]
-    assert not any("!" in one for one in report_text(printed, check(report)).splitlines())
+    assert not any(
+        "!" in splitline for splitline in report_text(printed, check(report)).splitlines()
+    )
 
 
 def test_what_was_not_measured_is_said_below_the_report() -> None:

@@ -39,7 +39,7 @@ def test_exit_codes_and_the_json_of_each_file(
     done = _run(_folder(tmp_path, bad=bad, good=good), "--fast", "--json")
     assert done.exit_code == code
     files = json.loads(done.stdout)["files"]
-    assert all(set(one) == KEYS for one in files)
+    assert all(set(file) == KEYS for file in files)
     named = {Path(one["file"]).name: one for one in files}
     if bad:
         assert named["bad.dcm"]["ok"] is False
@@ -80,4 +80,4 @@ def test_the_encoder_looks_at_chests(tmp_path: Path) -> None:
     done = _run(demo, "--json")
     assert done.exit_code == 0
     files = json.loads(done.stdout)["files"]
-    assert {one["verdict"] for one in files} <= {"good", "usable"}
+    assert {file["verdict"] for file in files} <= {"good", "usable"}

@@ -250,7 +250,7 @@ def test_a_folder_is_its_files_and_their_names(tmp_path: Path) -> None:
 def test_a_model_that_looks_is_found_out(items: list[SetItem], keep: Path, model: Model) -> None:
     """By the real extractor and scorers: it reads the right finding and its side off the image."""
     found = run(items, partial(_drafted, items, model, keep), model_id="m", resamples=100)
-    changes = {one.perturbation.change: one for one in found.changes}
+    changes = {change.perturbation.change: change for change in found.changes}
     assert changes[Change.REPEAT].unchanged == 5
     assert changes[Change.BLANK].unchanged == 0
     for lang in ("zh", "en"):

@@ -26,7 +26,7 @@ PNEUMOTHORAX = ("右侧气胸。", "Right pneumothorax.")
 
 
 def drafted(key: str, *sentences: tuple[str, str], **changes: object) -> Drafted:
-    zh, en = (tuple(one[at] for one in sentences) for at in (0, 1))
+    zh, en = (tuple(sentence[at] for sentence in sentences) for at in (0, 1))
     return replace(Drafted(key, zh, en), **changes)
 
 
@@ -52,7 +52,7 @@ def value(result: Result, section: str, name: str) -> Value:
 
 
 def labels_outcome(*drafts: Drafted) -> Outcome:
-    items = [labelled(one.id, pleural_effusion=PRESENT, pneumothorax=ABSENT) for one in drafts]
+    items = [labelled(draft.id, pleural_effusion=PRESENT, pneumothorax=ABSENT) for draft in drafts]
     return evaluate(chosen(*items), drafts, "m", scorer(), pictures=False)
 
 
@@ -77,7 +77,7 @@ def test_a_failed_draft_misses_and_invents_nothing() -> None:
         assert value(result, key, "finding_precision_micro").value == 0.5
         assert value(result, key, "missed_per_report").value == 0.75
         assert value(result, key, "hallucinated_per_report").value == 0.25
-        (row,) = (one for one in result.findings[key] if one.code == "pleural_effusion")
+        (row,) = (finding for finding in result.findings[key] if finding.code == "pleural_effusion")
         assert (row.positives, row.stated, row.both, row.f1) == (4, 1, 1, 0.4)
 
 
@@ -150,7 +150,7 @@ def test_an_empty_draft_overlaps_with_nothing() -> None:
             if section.key == f"text_{lang}":
                 overlaps = [one for one in section.values if "bleu" in one.measure.name]
                 assert overlaps
-                assert all(one.value == 0 for one in overlaps)
+                assert all(overlap.value == 0 for overlap in overlaps)
 
 
 def test_support_is_set_against_correctness() -> None:

@@ -212,7 +212,7 @@ def own(folder: Path, *lines: Any) -> Path:
     """A hospital's own set: reports and labels in a JSONL file."""
     (folder / "studies").mkdir()
     (folder / "studies/1.dcm").write_bytes(b"one")
-    text = "\n".join(one if isinstance(one, str) else json.dumps(one) for one in lines)
+    text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
     (folder / "items.jsonl").write_text(text, encoding="utf-8")
     card = folder / "own.yaml"
     card.write_text("name: own\nsource: x\nlicence: x\nitems: items.jsonl\n", encoding="utf-8")

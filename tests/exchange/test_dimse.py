@@ -37,7 +37,7 @@ def test_success_means_that_it_is_there(inbox: Inbox, sqlite_store: Store, tmp_p
     result = read(inbox.waiting, tmp_path)
     assert result.rejections == ()
     [study] = result.studies
-    assert {one.sop_instance_uid for one in study.instances} == {
+    assert {instance.sop_instance_uid for instance in study.instances} == {
         film(1).SOPInstanceUID,
         film(2).SOPInstanceUID,
     }
@@ -147,7 +147,10 @@ def test_a_readable_transfer_syntax_is_preferred_and_private_classes_are_taken(
         listening(inbox) as listener,
         associated(listener.port, both, private) as association,
     ):
-        accepted = {str(one.abstract_syntax): one for one in association.accepted_contexts}
+        accepted = {
+            str(accepted_context.abstract_syntax): accepted_context
+            for accepted_context in association.accepted_contexts
+        }
         assert accepted[str(both[0])].transfer_syntax == [JPEG2000Lossless]
         assert private[0] in accepted
 

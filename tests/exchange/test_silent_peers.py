@@ -161,7 +161,7 @@ def test_one_address_has_no_more_than_its_share(inbox: Inbox) -> None:
 )
 def test_addresses_of_both_kinds(address: str, within: bool) -> None:
     networks = [Peer("A", "10.1.2.0/24").network, Peer("B", "fd00::/8").network]
-    assert is_within(address, [one for one in networks if one is not None]) is within
+    assert is_within(address, [network for network in networks if network is not None]) is within
 
 
 def test_the_listener_takes_images_with_more_than_a_thousand_files_open(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_the_starters_sentences_are_measured(
             )
 
     made = asyncio.run(drafted())
-    found = [one.support for one in made.report.sentences]
+    found = [sentence.support for sentence in made.report.sentences]
     assert found
     assert all(nats is not None and math.isfinite(nats) for nats in found)
     assert any(abs(nats) > 0.1 for nats in found if nats is not None)

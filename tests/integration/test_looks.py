@@ -129,7 +129,7 @@ def test_a_set_is_drafted_as_the_product_drafts(
 def loaded(tokens: ImageTokens) -> list[Any]:
     import torch
 
-    return [torch.load(io.BytesIO(one), weights_only=True).float() for one in tokens.tensors]
+    return [torch.load(io.BytesIO(tensor), weights_only=True).float() for tensor in tokens.tensors]
 
 
 def test_a_blank_image_reaches_the_model_as_other_embeddings(product: Product) -> None:
@@ -173,7 +173,7 @@ def test_support_is_finite_and_zero_without_a_difference(product: Product) -> No
         assert math.isfinite(one.nats)
         # Alone or beside another request, vLLM's sums differ in the last bits.
         assert sentence.evidence[0].support == pytest.approx(one.nats, abs=1.0)
-    assert any(abs(one.nats) > 0.1 for one in supports)
+    assert any(abs(support.nats) > 0.1 for support in supports)
     assert all(abs(one.nats) < 0.5 for one in same)
 
 

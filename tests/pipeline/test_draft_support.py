@@ -95,7 +95,7 @@ def test_each_sentence_is_stored_with_its_support(
     assert scored == [0, 0]
     assert server.scored == 2
     assert made.least_support == 20.0
-    assert [one.support for one in made.report.sentences] == [LETTERS, LETTERS]
+    assert [sentence.support for sentence in made.report.sentences] == [LETTERS, LETTERS]
     (evidence,) = made.report.findings[0].evidence
     assert (evidence.image_id, evidence.support) == (picture(0).image_id, LETTERS)
     with sqlite_store.read() as session:
@@ -130,7 +130,7 @@ def test_a_draft_stands_when_scoring_fails(sqlite_store: Store, server: LookingM
     case_id = taken_in(sqlite_store)
     made = asyncio.run(_draft(sqlite_store, case_id, LEAST, server, [], then=503))
     assert made.coverage is Coverage.DRAFTED
-    assert [one.zh for one in made.report.sentences] == [WORDS["left"][0]] * 2
+    assert [sentence.zh for sentence in made.report.sentences] == [WORDS["left"][0]] * 2
     assert [one.support for one in made.report.sentences] == [None, None]
     (issue,) = check(made.report, made)
     assert (issue.code, issue.sentence_id) == ("support_not_measured", None)

@@ -33,7 +33,7 @@ def _films(folder: Path) -> None:
 
 def _check(path: Path, tmp_path: Path) -> dict[str, FileCheck]:
     with Checker(file_judge()) as checker:
-        return {Path(one.file).name: one for one in checker.files(path, tmp_path / "work")}
+        return {Path(file.file).name: file for file in checker.files(path, tmp_path / "work")}
 
 
 def test_each_file_has_its_code_and_its_verdict(tmp_path: Path) -> None:

@@ -78,7 +78,9 @@ def test_what_is_no_dicom_is_kept_too(inbox: Inbox, sqlite_store: Store, tmp_pat
     (tmp_path / "notes.txt").write_text("no DICOM at all")
     assert keep(inbox, tmp_path / "notes.txt") is KeepOutcome.STORED
     with sqlite_store.read() as session:
-        assert [one.study_uid for one in arrivals.waiting_studies(session)] == [""]
+        assert [waiting_study.study_uid for waiting_study in arrivals.waiting_studies(session)] == [
+            ""
+        ]
 
 
 def test_deflated_and_big_endian_headers_are_understood(

@@ -59,7 +59,7 @@ def test_a_poor_film_is_read_by_people_and_not_drafted_from(
     assert "scanner" in view.notice[1]
     assert view.quality is not None
     assert view.quality.verdict is Verdict.POOR
-    assert "quality_small" in [one.code for one in view.quality.remarks]
+    assert "quality_small" in [remark.code for remark in view.quality.remarks]
     assert all(one.zh and one.en for one in view.quality.remarks)
 
 
@@ -80,7 +80,7 @@ def test_a_study_that_becomes_no_case_counts_at_its_site(
     path = write(damaged, tmp_path / "in" / "cut.dcm")
     result = ingest(path, sqlite_store, tmp_path / "scratch")
     assert not result.cases
-    assert [one.code for one in result.rejections] == ["truncated_pixels"]
+    assert [rejection.code for rejection in result.rejections] == ["truncated_pixels"]
     with sqlite_store.read() as session:
         (counted,) = quality.judged(session, "north")
     assert (counted.verdict, counted.reasons[0].code) == (Verdict.REFUSE, "truncated_pixels")

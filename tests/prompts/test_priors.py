@@ -115,7 +115,7 @@ def test_the_request_hash_covers_what_was_given() -> None:
     assert len({one.request_sha for one in made}) == len(made)
     text = request_json(made[0])
     assert hashlib.sha256(text.encode()).hexdigest() == made[0].request_sha
-    assert [one["version"] for one in json.loads(text)["priors"]] == [1, 1]
+    assert [load["version"] for load in json.loads(text)["priors"]] == [1, 1]
     assert gave_priors(text)
     assert not gave_priors(None)
     assert not gave_priors("{}")

@@ -108,7 +108,7 @@ def test_a_repeated_sentence_of_one_section_is_a_warning() -> None:
 
 def seen(key: str, *supports: float | None) -> Sentence:
     """A drafted sentence with the support of each of its images."""
-    return make_sentence(key, evidence=tuple(Evidence("a" * 64, one) for one in supports))
+    return make_sentence(key, evidence=tuple(Evidence("a" * 64, support) for support in supports))
 
 
 def limited(report: Report, least: float = 1.0) -> Draft:
@@ -151,7 +151,7 @@ def test_keeping_settles_what_is_marked_and_nothing_else() -> None:
     unfilled = seen("f1", 5.0).reworded(zh="心影____。", en="The heart.")
     report = Report("c-1", (unfilled, seen("f2", 0.0)), (seen("i1", 5.0),))
     after = kept(report, check(report, limited(report)))
-    assert [one.kept for one in after.sentences] == [False, True, False]
+    assert [sentence.kept for sentence in after.sentences] == [False, True, False]
     assert [one.code for one in check(after, limited(report))] == ["sentence_unfilled"]
 
 

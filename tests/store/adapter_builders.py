@@ -112,4 +112,4 @@ def served(session: Session, site: str = SITE) -> str | None:
 
 
 def states(session: Session, site: str = SITE) -> list[AdapterState]:
-    return [one.state for one in adapters.adapters(session, site)]
+    return [adapter.state for adapter in adapters.adapters(session, site)]

@@ -69,7 +69,7 @@ def look(settings: Settings) -> list[Served]:
                 history.append(move.adapter_id)
             elif move.before is AdapterState.SERVING and move.adapter_id == history[-1]:
                 history.append(None)
-        known = {one.adapter_id: one.state for one in adapters.adapters(session, SITE)}
+        known = {adapter.adapter_id: adapter.state for adapter in adapters.adapters(session, SITE)}
         route = adapters.route(session, SITE)
     store.close()
     assert known == states

@@ -41,7 +41,11 @@ def test_adapters_come_newest_first_and_by_site(store: Store) -> None:
     with store.begin() as session:
         first, second = candidate(session, 1), candidate(session, 2)
         other = candidate(session, 3, site="site-b")
-        assert [one.adapter_id for one in adapters.adapters(session)] == [other, second, first]
+        assert [adapter.adapter_id for adapter in adapters.adapters(session)] == [
+            other,
+            second,
+            first,
+        ]
         assert [one.adapter_id for one in adapters.adapters(session, SITE)] == [second, first]
 
 

@@ -155,7 +155,7 @@ def test_every_signed_version_is_read(made: Made) -> None:
             assert [{name: one[name] for name in whole} for one in found] == [
                 {name: one[name] for name in whole} for one in sealed
             ]
-            assert [texts(one.report) for one in versions] == [
+            assert [texts(version.report) for version in versions] == [
                 plain_texts(one["report"]) for one in sealed
             ]
             for one in versions:
@@ -200,7 +200,7 @@ def test_what_was_signed_before_is_sealed_into_the_chain_once_and_holds(made: Ma
     signed = sum(len(case["signed"]) for case in made.expected["cases"].values())
     with made.store.read() as session:
         before = extent(session)
-        assert [one for examined in examine(session) for one in examined.findings] == []
+        assert [finding for examined in examine(session) for finding in examined.findings] == []
     assert (before.links, before.signatures, before.inherited) == (signed, signed, signed)
     assert before.sealed_at is not None
     open_store(made.settings).close()
@@ -215,7 +215,7 @@ def test_processes_that_open_a_store_made_before_at_once_seal_it_once(tmp_path: 
     children.together(children.open_once, settings, processes=3)
     store = open_store(settings)
     with store.read() as session:
-        assert [one for examined in examine(session) for one in examined.findings] == []
+        assert [finding for examined in examine(session) for finding in examined.findings] == []
         assert extent(session).links == extent(session).signatures > 0
     store.close()
 
@@ -268,7 +268,7 @@ def test_what_was_signed_before_is_edited_signed_and_learned_from_and_never_rewr
                if one["metadata"]["content_sha"] == signed.content_sha]  # fmt: skip
     answer = json.loads(line["messages"][-1]["content"][0]["text"])
     assert answer["findings"][0] == {"zh": "两肺纹理增强。", "en": first.en}
-    assert [one["en"] for one in answer["findings"]] == [one.en for one in edited.findings]
+    assert [one["en"] for one in answer["findings"]] == [finding.en for finding in edited.findings]
 
 
 def test_what_was_signed_cannot_be_changed_in_a_store_made_before(made: Made) -> None:
@@ -428,7 +428,10 @@ def test_the_checkpoint_built_here_is_the_one_built_before() -> None:
 
 def texts(report: Report) -> list[list[str]]:
     """Id, both texts and origin of each sentence of a report, in reading order."""
-    return [[one.id, one.zh, one.en, one.origin.value] for one in report.sentences]
+    return [
+        [sentence.id, sentence.zh, sentence.en, sentence.origin.value]
+        for sentence in report.sentences
+    ]
 
 
 def plain_texts(report: Any) -> list[list[str]]:

@@ -93,7 +93,7 @@ def test_one_patient_at_two_sites_under_three_names(store: Store) -> None:
     stranger = taken(store, 4, "王小明", site="south", days_ago=30, born=date(1988, 12, 24))
     here = found(store, third)
     assert (here.state, ids(here.priors)) == (Looked.FOUND, [second, first])
-    assert [one.days_before for one in here.priors] == [120, 400]
+    assert [prior.days_before for prior in here.priors] == [120, 400]
     assert here.to_confirm == ()
     assert all(one.confidence >= 0.998 for one in here.priors)
     assert "name_sound" in here.priors[0].reasons

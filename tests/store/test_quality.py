@@ -70,8 +70,8 @@ def test_device_and_operator_name_no_patient(store: Store) -> None:
     known = replace(
         known,
         instances=tuple(
-            replace(one, technique=replace(one.technique, operator="Madeup^Anna"))
-            for one in known.instances
+            replace(instance, technique=replace(instance.technique, operator="Madeup^Anna"))
+            for instance in known.instances
         ),
         patient=Patient("MADE-UP-77", "Madeup^Anna", None, "F"),
     )

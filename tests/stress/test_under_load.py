@@ -75,9 +75,9 @@ class Hospital:
         )
         with self.store.begin() as session:
             films = [
-                images.load(session, self.store.objects, one).images
-                for one in taken.cases
-                if cases.get_case(session, one).state is cases.CaseState.RECEIVED
+                images.load(session, self.store.objects, case).images
+                for case in taken.cases
+                if cases.get_case(session, case).state is cases.CaseState.RECEIVED
             ]
             # Only the numbered ones wait for the worker.
             leases.claim(session, OWNER, limit=100)
@@ -144,7 +144,7 @@ class Hospital:
                 )
                 drafter = replace(drafter, adapter_id=adapter_id)
                 made = await asyncio.gather(
-                    *(line.write(one, store=self.store, drafter=drafter) for one in self.cases)
+                    *(line.write(case, store=self.store, drafter=drafter) for case in self.cases)
                 )
                 return [draft for draft, _ in made]
 
@@ -159,7 +159,7 @@ class Hospital:
 
 
 def words(draft: Draft) -> str:
-    return "\n".join(f"{one.zh} {one.en}" for one in draft.report.sentences)
+    return "\n".join(f"{sentence.zh} {sentence.en}" for sentence in draft.report.sentences)
 
 
 def stored(store: Store) -> list[tuple[Draft, str | None]]:

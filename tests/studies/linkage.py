@@ -31,7 +31,7 @@ class Linkage:
 
     def count(self, outcome: LinkDecision, *, same: bool) -> int:
         """Pairs of that outcome that are, or are not, of one patient."""
-        return sum(one.outcome is outcome and one.same is same for one in self.pairs)
+        return sum(pair.outcome is outcome and pair.same is same for pair in self.pairs)
 
     @property
     def precision(self) -> float:
@@ -52,12 +52,14 @@ class Linkage:
     @property
     def blocked(self) -> float:
         """Of the patients both know, the share that a key brings together at all."""
-        return sum(one.same for one in self.pairs) / self.shared
+        return sum(pair.same for pair in self.pairs) / self.shared
 
     def missed(self) -> Counter[tuple[str, ...]]:
         """Why the pairs of one patient that were not linked by themselves were not."""
         return Counter(
-            one.reasons for one in self.pairs if one.same and one.outcome is not LinkDecision.LINK
+            pair.reasons
+            for pair in self.pairs
+            if pair.same and pair.outcome is not LinkDecision.LINK
         )
 
 

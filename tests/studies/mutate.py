@@ -151,7 +151,7 @@ def length_wrong(data: bytes, chance: random.Random) -> bytes:
 
 def vr_wrong(data: bytes, chance: random.Random) -> bytes:
     """The VR of an element says something else."""
-    found = [one for one in elements(data) if not one.implicit]
+    found = [element for element in elements(data) if not element.implicit]
     if not found:
         return data
     one = chance.choice(found)
@@ -211,7 +211,7 @@ def uid_changed(data: bytes, chance: random.Random) -> bytes:
 
 def meta_damaged(data: bytes, chance: random.Random) -> bytes:
     """Preamble or file meta information missing, moved or doubled."""
-    end = next((one.start for one in elements(data) if one.tag >= META_END), 132)
+    end = next((element.start for element in elements(data) if element.tag >= META_END), 132)
     return chance.choice(
         (data[132:], data[128:], data[end:], data[:132] + data[end:], b"\0" + data,
          data[:end] + data[132:end] + data[end:], data[:end] + data, b"DICM" + data[132:])
@@ -220,7 +220,7 @@ def meta_damaged(data: bytes, chance: random.Random) -> bytes:
 
 def _inserted(data: bytes, body: bytes, chance: random.Random) -> bytes:
     """`body` before one of the elements of the data set."""
-    starts = [one.start for one in elements(data) if one.tag > META_END]
+    starts = [element.start for element in elements(data) if element.tag > META_END]
     at = chance.choice(starts) if starts else min(len(data), 132)
     return data[:at] + body + data[at:]
 

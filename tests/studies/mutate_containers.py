@@ -46,7 +46,7 @@ def zip_bomb(data: bytes, chance: random.Random) -> bytes:
 
 def deflated(data: bytes, chance: random.Random) -> bytes:
     """The data set deflated, its stream whole, cut or with noise after it."""
-    start = next((one.start for one in elements(data) if one.tag >= META_END), None)
+    start = next((element.start for element in elements(data) if element.tag >= META_END), None)
     if start is None or data[128:132] != b"DICM":
         return data
     head = overwritten(data[:start], 0x00020010, b"1.2.840.10008.1.2.1.99")
@@ -58,7 +58,7 @@ def deflated(data: bytes, chance: random.Random) -> bytes:
 
 def deflate_bomb(data: bytes, chance: random.Random) -> bytes:
     """A deflated data set whose one value is very many zeros."""
-    start = next((one.start for one in elements(data) if one.tag >= META_END), None)
+    start = next((element.start for element in elements(data) if element.tag >= META_END), None)
     if start is None or data[128:132] != b"DICM":
         return data
     head = overwritten(data[:start], 0x00020010, b"1.2.840.10008.1.2.1.99")

@@ -70,12 +70,12 @@ def _element(data: bytes, start: int, order: Literal["little", "big"]) -> Elemen
 def overwritten(data: bytes, tag: int, value: bytes) -> bytes:
     """The file with another value of one element, its length right; unchanged where it has none."""
     padded = value + b"\0" * (len(value) % 2)
-    for one in elements(data):
-        if one.tag == tag:
-            size = one.value - one.length_at
+    for element in elements(data):
+        if element.tag == tag:
+            size = element.value - element.length_at
             fitting = padded[: (1 << 8 * size) - 2]
-            length = len(fitting).to_bytes(size, one.order)
-            return data[: one.length_at] + length + fitting + data[one.end :]
+            length = len(fitting).to_bytes(size, element.order)
+            return data[: element.length_at] + length + fitting + data[element.end :]
     return data
 
 

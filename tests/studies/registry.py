@@ -82,7 +82,7 @@ def people(count: int, seed: int = 1) -> list[Patient]:
 def records(patients: Sequence[Patient], site: str, seed: int) -> list[Record]:
     """How hospital `site` writes them down; each has its own habits and its own mistakes."""
     draw = random.Random(seed)
-    return [Record(one.key, _recorded(draw, one, site)) for one in patients]
+    return [Record(patient.key, _recorded(draw, patient, site)) for patient in patients]
 
 
 def _recorded(draw: random.Random, who: Patient, site: str) -> Person:

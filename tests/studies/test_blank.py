@@ -17,7 +17,7 @@ from tests.llm.cases import make_images
 def images() -> KeyImages:
     made = make_images(3, size=24)
     return replace(
-        made, images=tuple(replace(one, image_id=image_id(one.pixels)) for one in made.images)
+        made, images=tuple(replace(image, image_id=image_id(image.pixels)) for image in made.images)
     )
 
 
@@ -31,7 +31,7 @@ def test_all_are_mid_grey_through_their_own_window(images: KeyImages) -> None:
         assert new.image_id == image_id(new.pixels) != old.image_id
     assert (after.images[0].values == -612).all()
     assert (after.images[1].values == 128).all()
-    assert len({one.image_id for one in after.images}) == 1
+    assert len({image.image_id for image in after.images}) == 1
 
 
 def test_one_can_be_left_to_see(images: KeyImages) -> None:

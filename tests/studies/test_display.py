@@ -207,7 +207,7 @@ def test_frontal_comes_before_lateral_and_four_are_enough(tmp_path: Path) -> Non
     (study,) = read(tmp_path, tmp_path / "work").studies
     deid = deidentify(check(study), builders.SECRET)
     images = key_images(deid).images
-    views = {one.instance_ref: one.view for one in deid.instances}
+    views = {instance.instance_ref: instance.view for instance in deid.instances}
     assert [views[image.instance_ref] for image in images] == [
         View.FRONTAL, View.FRONTAL, View.UNKNOWN, View.LATERAL,
     ]  # fmt: skip

@@ -41,17 +41,17 @@ def taken_in(folder: Path) -> DeidStudy:
 
 
 def instances(study: DeidStudy, images: Sequence[KeyImage]) -> list[DeidInstance]:
-    known = {one.instance_ref: one for one in study.instances}
+    known = {instance.instance_ref: instance for instance in study.instances}
     return [known[image.instance_ref] for image in images]
 
 
 def heights(study: DeidStudy, images: Sequence[KeyImage]) -> list[float]:
-    found = [one.acquired.position for one in instances(study, images)]
+    found = [instance.acquired.position for instance in instances(study, images)]
     return [position[2] for position in found if position is not None]
 
 
 def series_of(study: DeidStudy, images: Sequence[KeyImage]) -> list[int | None]:
-    return [one.acquired.series_number for one in instances(study, images)]
+    return [instance.acquired.series_number for instance in instances(study, images)]
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,12 @@ def test_what_a_selection_marks_comes_first(chest: DeidStudy, tmp_path: Path) ->
     builders.selection(folder / "kos.dcm", f"{uid}2029", f"{uid}4003", "1.2.3.4")
     study = taken_in(folder)
     images = key_images(study).images
-    assert [one.acquired.marked for one in instances(study, images)] == [True, False, True, True]
+    assert [instance.acquired.marked for instance in instances(study, images)] == [
+        True,
+        False,
+        True,
+        True,
+    ]
     assert series_of(study, images) == [4, 2, 2, 4]
     found = heights(study, images)
     assert found[2] == pytest.approx(100 - 300 * 28 / 29)
@@ -143,7 +148,9 @@ def test_a_selection_of_no_study_here_is_refused(tmp_path: Path) -> None:
     builders.series(tmp_path, 2, 1)
     kept = builders.selection(tmp_path / "kos.dcm", "1.2.3", StudyInstanceUID="1.2.3.4")
     result = read(tmp_path, tmp_path / "w")
-    assert [(one.file, one.code) for one in result.rejections] == [(str(kept), "not_an_image")]
+    assert [(rejection.file, rejection.code) for rejection in result.rejections] == [
+        (str(kept), "not_an_image")
+    ]
 
 
 def test_slices_that_cannot_be_decoded_give_way_to_their_neighbours(tmp_path: Path) -> None:
@@ -155,7 +162,7 @@ def test_slices_that_cannot_be_decoded_give_way_to_their_neighbours(tmp_path: Pa
     study = taken_in(tmp_path)
     images = key_images(study).images
     assert len(images) == 4
-    assert not {paths[3], paths[10]} & {one.path for one in instances(study, images)}
+    assert not {paths[3], paths[10]} & {instance.path for instance in instances(study, images)}
 
 
 def test_a_study_that_cannot_be_decoded_is_given_up_in_time(tmp_path: Path) -> None:
@@ -217,7 +224,9 @@ def test_ultrasound_stills_and_clips_weigh_the_same(tmp_path: Path) -> None:
         )  # fmt: skip
         builders.write(dataset, tmp_path / f"{number}.dcm")
     study = taken_in(tmp_path)
-    chosen = [one.instance_ref for one in instances(study, key_images(study, budget=5).images)]
+    chosen = [
+        instance.instance_ref for instance in instances(study, key_images(study, budget=5).images)
+    ]
     assert chosen == [one.instance_ref for one in study.instances]
 
 
@@ -326,6 +335,6 @@ def test_real_series_give_distinct_images(tmp_path: Path) -> None:
         except StudyRejected:
             continue
         several += len(images) > 1
-        keys = [(one.instance_ref, one.frame, one.window_name) for one in images]
+        keys = [(image.instance_ref, image.frame, image.window_name) for image in images]
         assert len(set(keys)) == len(keys) <= 4
     assert several > 0

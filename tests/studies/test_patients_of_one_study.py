@@ -144,9 +144,9 @@ def test_another_study_beside_it_is_taken_in(tmp_path: Path) -> None:
     builders.write(other, tmp_path / "9.dcm")
     result = read(tmp_path, tmp_path / "work")
     assert [study.study_uid for study in result.studies] == ["1.2.826.0.1.3680043.10.2.9"]
-    assert {Path(one.file).name: one.code for one in result.rejections} == dict.fromkeys(
-        ("1.dcm", "2.dcm", "3.dcm"), CODE
-    )
+    assert {
+        Path(rejection.file).name: rejection.code for rejection in result.rejections
+    } == dict.fromkeys(("1.dcm", "2.dcm", "3.dcm"), CODE)
     assert len(result.mixed) == 1
 
 
@@ -157,5 +157,5 @@ def test_a_selection_of_another_patient_is_a_conflict_too(tmp_path: Path) -> Non
     builders.selection(tmp_path / "kos.dcm", image.SOPInstanceUID, **other)
     result = read(tmp_path, tmp_path / "work")
     assert result.studies == ()
-    assert {one.code for one in result.rejections} == {CODE}
+    assert {rejection.code for rejection in result.rejections} == {CODE}
     assert len(result.rejections) == 2

@@ -241,8 +241,8 @@ def test_body_parts_that_overlap(one: str, two: str, same: bool) -> None:
 
 def test_the_great_regions_lie_apart() -> None:
     regions = ("CHEST", "ABDOMEN", "PELVIS", "HEAD", "NECK", "SPINE", "ARM", "HAND", "LEG", "FOOT")
-    for one in regions:
-        assert priors.overlapping(one).intersection(regions) == {one}
+    for region in regions:
+        assert priors.overlapping(region).intersection(regions) == {region}
 
 
 def test_links_that_nobody_confirms_are_right() -> None:

@@ -149,7 +149,11 @@ def folder_result(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path,
 @pytest.mark.parametrize("name", BAD)
 def test_bad_file_has_its_code(name: str, folder_result: tuple[Path, Path, ReadResult]) -> None:
     source, _, result = folder_result
-    found = [one for one in result.rejections if one.file == str(source / f"{name}.dcm")]
+    found = [
+        rejection
+        for rejection in result.rejections
+        if rejection.file == str(source / f"{name}.dcm")
+    ]
     assert [one.code for one in found] == [BAD[name][0]]
     assert found[0].message_zh and found[0].message_en
 
@@ -164,7 +168,7 @@ def test_good_file_goes_on(folder_result: tuple[Path, Path, ReadResult]) -> None
 
 def test_single_bad_file_does_not_raise(tmp_path: Path) -> None:
     result = read(tmp_path / "is not there.dcm", tmp_path / "work")
-    assert [one.code for one in result.rejections] == ["file_not_found"]
+    assert [rejection.code for rejection in result.rejections] == ["file_not_found"]
     (tmp_path / "nothing here").mkdir()
     result = read(tmp_path / "nothing here", tmp_path / "work")
     assert [one.code for one in result.rejections] == ["no_files"]
@@ -174,7 +178,10 @@ def test_unreadable_and_special_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     locked = builders.write(builders.radiograph(), tmp_path / "locked.dcm")
     locked.chmod(0)
-    codes = {Path(one.file).name: one.code for one in read(tmp_path, tmp_path / "w").rejections}
+    codes = {
+        Path(rejection.file).name: rejection.code
+        for rejection in read(tmp_path, tmp_path / "w").rejections
+    }
     assert codes["pipe"] == "unreadable_file"
     if os.geteuid() != 0:
         assert codes["locked.dcm"] == "unreadable_file"
@@ -188,8 +195,8 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
     (inside / "folder").symlink_to(outside.parent, target_is_directory=True)
     (inside / "again.dcm").symlink_to(good)
     result = read(inside, tmp_path / "work")
-    assert [one.path for study in result.studies for one in study.instances] == [good]
-    assert {one.code for one in result.rejections} == {"link_leaves_folder"}
+    assert [instance.path for study in result.studies for instance in study.instances] == [good]
+    assert {rejection.code for rejection in result.rejections} == {"link_leaves_folder"}
     assert len(result.rejections) == 2
 
 
@@ -197,7 +204,7 @@ def test_the_same_instance_twice_is_read_once(tmp_path: Path) -> None:
     builders.write(builders.radiograph(), tmp_path / "1.dcm")
     builders.write(builders.radiograph(), tmp_path / "2.dcm")
     result = read(tmp_path, tmp_path / "work")
-    codes = {Path(one.file).name: one.code for one in result.rejections}
+    codes = {Path(rejection.file).name: rejection.code for rejection in result.rejections}
     assert codes == {"2.dcm": "duplicate_instance"}
     assert len(result.studies[0].instances) == 1
 

@@ -28,7 +28,9 @@ def test_zip_with_folders_and_bad_members(tmp_path: Path) -> None:
     before = _tree(tmp_path)
     result = read(archive, tmp_path / "work")
     assert len(result.studies) == 1
-    codes = {one.file.removeprefix(str(archive)): one.code for one in result.rejections}
+    codes = {
+        rejection.file.removeprefix(str(archive)): rejection.code for rejection in result.rejections
+    }
     assert codes == {
         "!/a/notes.txt": "not_dicom",
         "!/../../../../evil.dcm": "duplicate_instance",
@@ -65,7 +67,7 @@ def test_zip_bomb_is_refused_whole(tmp_path: Path) -> None:
         for _ in range(140):
             member.write(bytes(1 << 20))
     result = read(archive, tmp_path / "work")
-    assert [one.code for one in result.rejections] == ["zip_inflates_too_much"]
+    assert [rejection.code for rejection in result.rejections] == ["zip_inflates_too_much"]
     assert not any(path.is_file() for path in (tmp_path / "work").rglob("*"))
 
 
@@ -73,7 +75,7 @@ def test_zip_bomb_is_refused_whole(tmp_path: Path) -> None:
 def test_damaged_zip(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "x.zip").write_bytes(data)
     result = read(tmp_path / "x.zip", tmp_path / "work")
-    assert [one.code for one in result.rejections] == ["zip_damaged"]
+    assert [rejection.code for rejection in result.rejections] == ["zip_damaged"]
 
 
 def test_encrypted_and_corrupt_members(tmp_path: Path) -> None:
@@ -90,7 +92,7 @@ def test_encrypted_and_corrupt_members(tmp_path: Path) -> None:
     archive.write_bytes(bytes(data))
     result = read(archive, tmp_path / "work")
     assert len(result.studies) == 1
-    assert {one.file.rsplit("!/")[1]: one.code for one in result.rejections} == {
+    assert {rejection.file.rsplit("!/")[1]: rejection.code for rejection in result.rejections} == {
         "corrupt.dcm": "zip_damaged",
         "secret.dcm": "zip_encrypted",
     }
@@ -143,6 +145,6 @@ def test_one_study_in_reading_order(tmp_path: Path) -> None:
     for number in (3, 1, 2):
         builders.write(builders.radiograph(number=number), tmp_path / f"{9 - number}.dcm")
     (study,) = read(tmp_path, tmp_path / "work").studies
-    assert [one.instance_number for one in study.instances] == [1, 2, 3]
+    assert [instance.instance_number for instance in study.instances] == [1, 2, 3]
     assert study.study_time is not None and study.study_time.isoformat() == "2025-01-02T03:04:05"
     assert study.age_years == 54

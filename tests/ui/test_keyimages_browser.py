@@ -31,7 +31,7 @@ def shown(page: Page) -> list[str]:
 
 
 def stored(workstation: Workstation, case_id: str) -> list[str]:
-    return [one.image_id for one in workstation.service.case_view(case_id).images]
+    return [image.image_id for image in workstation.service.case_view(case_id).images]
 
 
 def test_images_are_moved_dropped_and_drafted_from_by_keys(

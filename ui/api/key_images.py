@@ -69,7 +69,7 @@ def _router(service: Service) -> APIRouter:
 
     @api.put("/key-images")
     def choose(case_id: CaseId, body: ChooseRequest) -> Response:
-        wanted = [Chosen(one.instance_ref, one.frame, one.window) for one in body.images]
+        wanted = [Chosen(image.instance_ref, image.frame, image.window) for image in body.images]
         try:
             choice = service.choosing.choose(
                 case_id,

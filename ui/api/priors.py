@@ -56,7 +56,7 @@ def view(session: Session, case_id: str) -> dict[str, Any]:
     found = priors.find(session, case_id)
     return {
         "state": found.state.value,
-        "priors": [_linked(session, one) for one in found.priors],
+        "priors": [_linked(session, prior) for prior in found.priors],
         "to_confirm": [_doubtful(session, one) for one in found.to_confirm],
         "rejected": [_doubtful(session, one) for one in found.rejected],
     }

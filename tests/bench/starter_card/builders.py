@@ -118,7 +118,7 @@ def _scores(
         "patients": 70,
         "headline": headline,
         "systems": {
-            name: {lang: {one: figure(next(numbers)) for one in measures} for lang in langs}
+            name: {lang: {measure: figure(next(numbers)) for measure in measures} for lang in langs}
             for name in names
         },
         "ahead": {

@@ -30,8 +30,8 @@ def test_it_says_plainly_whether_the_covid_set_is_won() -> None:
     of = stages()
     assert "**The drafts are not ahead of the baselines here:**" in card.render(of)
     scores = of["draft_covid"]["values"]["scores"]
-    for one in scores.values():
-        for lang in one["systems"]["draft"].values():
+    for score in scores.values():
+        for lang in score["systems"]["draft"].values():
             for figure in lang.values():
                 figure["value"] = 0.999
     assert "ahead of retrieval and of the majority in every measure" in card.render(of)

@@ -69,7 +69,7 @@ def model(server: LookingModel) -> Model:
 
 def test_the_majority_is_the_most_frequent_labels(found: Material) -> None:
     drafts = majority(found.items, POOL)
-    assert [one.id for one in drafts] == [item.id for item in found.items]
+    assert [draft.id for draft in drafts] == [item.id for item in found.items]
     assert len({(one.zh, one.en) for one in drafts}) == 1
     assert stated(" ".join(drafts[0].en), "en") == frozenset()
     more = majority(found.items, [*POOL, POOL[0], POOL[0]])
@@ -81,7 +81,10 @@ def test_retrieval_writes_the_nearest_images_labels(found: Material) -> None:
     near = nearest(np.array([[0.9, 0.1, 0, 0], [0, 0, 0.2, 0.8]]), pool)
     assert near.tolist() == [0, 3]
     drafts = retrieved(found.items[:2], POOL, near)
-    assert [stated(" ".join(one.en), "en") for one in drafts] == [{"Effusion"}, {"Pneumothorax"}]
+    assert [stated(" ".join(draft.en), "en") for draft in drafts] == [
+        {"Effusion"},
+        {"Pneumothorax"},
+    ]
     assert [stated("".join(one.zh), "zh") for one in drafts] == [{"Effusion"}, {"Pneumothorax"}]
 
 
@@ -112,7 +115,7 @@ def test_items_of_one_prompt_share_a_blank_draft(
     found: Material, model: Model, server: LookingModel, tmp_path: Path
 ) -> None:
     drafts = blank(found.items, model, tmp_path)
-    assert [one.id for one in drafts] == [item.id for item in found.items]
+    assert [draft.id for draft in drafts] == [item.id for item in found.items]
     assert server.asked == ["none", "none"]
     assert len({one.en for one in drafts}) == 1
 

@@ -41,7 +41,7 @@ def encoder() -> Encoder:
 @pytest.fixture(scope="module")
 def seeing(encoder: Encoder) -> Seeing:
     def similar(pooled: FloatArray, sentences: Sequence[str]) -> FloatArray:
-        return np.stack([pooled[:, len(one) % pooled.shape[1]] for one in sentences], 1)
+        return np.stack([pooled[:, len(sentence) % pooled.shape[1]] for sentence in sentences], 1)
 
     return Seeing(encoder, encoder.heads, similar, "text", encoder)
 

@@ -10,13 +10,13 @@ from tests.bench.starter_card.builders import figure, stages
 
 
 def _goal(of: dict[str, Any], start: str) -> Goal:
-    (found,) = [one for one in goals(of) if one.what.en.startswith(start)]
+    (found,) = [goal for goal in goals(of) if goal.what.en.startswith(start)]
     return found
 
 
 def _pneumonia(of: dict[str, Any]) -> list[Goal]:
     """The goal, the goal beside the untrained trunk, and that of the covered lungs."""
-    return [one for one in goals(of) if "normal vs pneumonia" in one.what.en]
+    return [goal for goal in goals(of) if "normal vs pneumonia" in goal.what.en]
 
 
 def test_auroc_goals_compare_the_value_itself() -> None:
@@ -40,7 +40,9 @@ def test_a_baseline_is_far_below_only_with_its_whole_interval() -> None:
     of = stages()
     ahead = of["draft_kermany"]["values"]["scores"]["present_absent"]["ahead"]["shuffled"]
     ahead["zh"], ahead["en"] = figure(0.23, 0.02), figure(0.21, 0.02)
-    found = {one.what.en[-2:]: one.met for one in goals(of) if "shuffled images far" in one.what.en}
+    found = {
+        goal.what.en[-2:]: goal.met for goal in goals(of) if "shuffled images far" in goal.what.en
+    }
     assert found == {"zh": Met.YES, "en": Met.NO}
 
 
@@ -53,9 +55,9 @@ def test_being_level_with_a_baseline_is_not_being_ahead() -> None:
         systems["retrieval"][lang]["f1_micro"] = figure(0.39)
         systems["blank"][lang]["f1_micro"] = figure(None)
     met = {
-        one.what.en.split("ahead of the ")[1]: one.met
-        for one in goals(of)
-        if one.what.en.startswith("adults, all 14")
+        goal.what.en.split("ahead of the ")[1]: goal.met
+        for goal in goals(of)
+        if goal.what.en.startswith("adults, all 14")
     }
     assert met["majority report, zh"] is Met.NO
     assert met["nearest-neighbour retrieval, en"] is Met.YES

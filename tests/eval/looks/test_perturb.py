@@ -25,7 +25,7 @@ ANOTHER = Perturbation(Change.ANOTHER)
 def images() -> KeyImages:
     made = make_images(2, size=24)
     return replace(
-        made, images=tuple(replace(one, image_id=image_id(one.pixels)) for one in made.images)
+        made, images=tuple(replace(image, image_id=image_id(image.pixels)) for image in made.images)
     )
 
 
@@ -92,7 +92,7 @@ def test_another_patients_images_keep_the_case_and_the_number() -> None:
 )
 def test_nobody_gets_an_image_of_their_own_patient(rows: list[tuple[int, str]], seed: int) -> None:
     candidates = [Candidate(f"i{n}", f"p{p}", view) for n, (p, view) in enumerate(rows)]
-    patient = {one.item: one.patient for one in candidates}
+    patient = {candidate.item: candidate.patient for candidate in candidates}
     view = {one.item: one.view for one in candidates}
     try:
         given_to = donors(candidates, Perturbation(Change.SHUFFLED, seed))
@@ -112,7 +112,7 @@ def test_nobody_gets_an_image_of_their_own_patient(rows: list[tuple[int, str]], 
 def test_one_image_for_all_is_of_another_patient_for_its_own() -> None:
     candidates = [Candidate(f"i{n}", f"p{n // 2}", "frontal") for n in range(8)]
     given_to = donors(candidates, ANOTHER)
-    patient = {one.item: one.patient for one in candidates}
+    patient = {candidate.item: candidate.patient for candidate in candidates}
     assert len(given_to) == 8
     assert all(patient[a] != patient[b] for a, b in given_to.items())
     assert len(set(given_to.values())) == 2

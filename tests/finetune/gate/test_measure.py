@@ -145,7 +145,7 @@ def test_too_few_timed_drafts_do_not_pass(shown: list[Film]) -> None:
 
 
 def test_what_the_set_cannot_tell_is_recorded_and_passes() -> None:
-    normal = [replace(one, there={}, denied=()) for one in films(30, seed=3)]
+    normal = [replace(film, there={}, denied=()) for film in films(30, seed=3)]
     both = replace(compared(normal, better), shuffled=())
     checks = checked(normal, both)
     for code in ("critical_recall_zh", "image_dependence"):

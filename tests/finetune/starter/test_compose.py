@@ -32,7 +32,9 @@ ADULT_NORMAL = dict.fromkeys([code for code in CODES if code != "lung_opacity"],
 
 
 def _text(report: Report, lang: Lang) -> str:
-    return ("" if lang == "zh" else " ").join(getattr(one, lang) for one in report.sentences)
+    return ("" if lang == "zh" else " ").join(
+        getattr(sentence, lang) for sentence in report.sentences
+    )
 
 
 def _said(seen: dict[str, Seen]) -> dict[str, Seen]:
@@ -106,7 +108,7 @@ def test_the_report_has_the_form_of_a_draft(seen: dict[str, Seen], draw: random.
     ids = [sentence.id for sentence in report.sentences]
     assert ids == [f"f{n}" for n in range(1, len(report.findings) + 1)] + ["i1"]
     for lang in LANGS:
-        texts = [getattr(one, lang) for one in report.findings]
+        texts = [getattr(finding, lang) for finding in report.findings]
         assert len(set(texts)) == len(texts)
     for sentence in report.sentences:
         assert_fits(Pair(sentence.zh, sentence.en))
@@ -124,7 +126,7 @@ def test_findings_are_in_reading_order_and_the_impression_names_the_most_importa
     report = compose(seen, draw)
     there = [code for code in CODES if seen.get(code, Seen.ABSENT) is not Seen.ABSENT]
     spoken = [
-        min(CODES.index(counted_as(one.code)) for one in mentions)
+        min(CODES.index(counted_as(mention.code)) for mention in mentions)
         for sentence in report.findings
         if (mentions := [m for m in extract(sentence.en, "en") if m.code != NO_FINDING])
     ]

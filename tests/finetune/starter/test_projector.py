@@ -36,7 +36,7 @@ def test_a_finding_points_to_its_name(heads: Heads, tmp_path: Path) -> None:
     tensors = projector.begin(tokens, heads, words, rms=RMS, seed=0)
     projector.write(tmp_path / "p.safetensors", tensors)
     built = Projector.load(tmp_path / "p.safetensors")
-    seen = np.stack([built.project(one) for one in tokens])
+    seen = np.stack([built.project(token) for token in tokens])
     assert np.sqrt((seen[:, 0] ** 2).mean()) == pytest.approx(RMS, rel=0.15)
     logits = np.stack([heads.logits(one) for one in tokens])
     along = seen[:, 0] @ words.T
@@ -50,7 +50,7 @@ def test_a_film_is_centred_whatever_the_tokens_scale(heads: Heads) -> None:
     tokens = [5 * random.random((16, DIM)).astype(np.float32) for _ in range(50)]
     words = random.standard_normal((HEADS, WIDTH)).astype(np.float32)
     tensors = projector.begin(tokens, heads, words, rms=RMS, seed=0)
-    pooled = np.stack([Projector.pool(one) for one in tokens]).reshape(-1, DIM)
+    pooled = np.stack([Projector.pool(token) for token in tokens]).reshape(-1, DIM)
     x = (pooled - tensors["mean"]) * tensors["scale"]
     np.testing.assert_allclose(x.mean(0), 0, atol=1e-4)
     np.testing.assert_allclose(x.std(0), 1, rtol=0.05)

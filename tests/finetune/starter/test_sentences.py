@@ -70,7 +70,7 @@ def _assert_says(pair: Pair, said: dict[str, Seen]) -> None:
     """Exactly `said` is read from either language, in one nothing that the other has not."""
     for lang, text in zip(LANGS, (pair.zh, pair.en), strict=True):
         mentions = extract(text, lang)
-        assert {counted_as(one.code): one.polarity for one in mentions} == {
+        assert {counted_as(mention.code): mention.polarity for mention in mentions} == {
             code: Certainty.ABSENT if seen is Seen.ABSENT else Certainty.PRESENT
             for code, seen in said.items()
         }, text
@@ -79,8 +79,8 @@ def _assert_says(pair: Pair, said: dict[str, Seen]) -> None:
             assert (one.laterality, one.anatomy, one.change, one.size_mm) == (None,) * 3 + ((),)
         assert not claims_prior(text, lang), text
     assert {
-        counted_as(one.mention.code): one.hedge.name == "SUGGESTED"
-        for one in english.statements(pair.en)
+        counted_as(statement.mention.code): statement.hedge.name == "SUGGESTED"
+        for statement in english.statements(pair.en)
     } == {code: seen is Seen.SUGGESTED for code, seen in said.items()}, pair.en
 
 

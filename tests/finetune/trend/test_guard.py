@@ -88,7 +88,9 @@ def test_no_signature_raises_none() -> None:
 
 
 def test_four_weeks_are_held_against_the_four_before() -> None:
-    facts = [one for week in range(5) for one in reports(7, changes=3, untouched=60, week=week)]
+    facts = [
+        report for week in range(5) for report in reports(7, changes=3, untouched=60, week=week)
+    ]
     facts += [one for week in range(5, 9) for one in reports(6, changes=0, untouched=99, week=week)]
     found = trend(Known(tuple(facts), (), ()), "north").guard
     assert (found.recent.signed, found.earlier.signed) == (24, 28)

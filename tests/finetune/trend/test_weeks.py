@@ -150,7 +150,7 @@ def test_sites_and_adapters_are_kept_apart(store: Store) -> None:
             case_id = add(session, number, site=site, made_at=MONDAY, adapter_id=adapter_id)
             sign_at(session, case_id, None, MONDAY + HOUR)
     north, south = trends(store)
-    parts = {one.adapter_id: one.figures.signed for one in north.weeks[0].adapters}
+    parts = {adapter.adapter_id: adapter.figures.signed for adapter in north.weeks[0].adapters}
     assert parts == {None: 1, FIRST: 2}
     assert [one.figures.drafts for one in north.weeks[0].adapters] == [1, 2]
     assert (north.weeks[0].all.signed, south.weeks[0].all.signed) == (3, 1)
@@ -309,7 +309,7 @@ def test_shares_add_up_and_every_pair_is_counted_once(facts: list[Fact]) -> None
     found = [trend(Known(tuple(facts), (), ()), site) for site in ("north", "south")]
     counted: Counter[str] = Counter()
     for week in (week for one in found for week in one.weeks):
-        parts = [one.figures for one in week.adapters]
+        parts = [adapter.figures for adapter in week.adapters]
         assert sum(part.signed for part in parts) == week.all.signed
         assert sum(part.amended for part in parts) == week.all.amended
         for edit in Edit:

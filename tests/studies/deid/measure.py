@@ -55,7 +55,9 @@ def files(work: Path) -> tuple[Tally, int]:
     """Plant, de-identify, and look for every needle in all that was written; and files written."""
     planted_files = corpus(work / "in")
     result = deidentify_all(work / "in", work / "out", Pseudonyms(SECRET), work / "scratch")
-    every = tuple(dict.fromkeys(needle for one in planted_files for needle in one.needles))
+    every = tuple(
+        dict.fromkeys(needle for planted_file in planted_files for needle in planted_file.needles)
+    )
     left = set()
     for path in (work / "out").rglob("*"):
         content = path.read_bytes() if path.is_file() else b""

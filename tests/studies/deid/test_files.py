@@ -136,7 +136,7 @@ def test_pixels_stay_where_no_text_is(tmp_path: Path, name: str) -> None:
 def test_a_document_is_refused(tmp_path: Path) -> None:
     corpus.refused(tmp_path / "in")
     result = _run(tmp_path / "in", tmp_path / "out")
-    assert [one.code for one in result.rejections] == ["deid_document"]
+    assert [rejection.code for rejection in result.rejections] == ["deid_document"]
     assert not list((tmp_path / "out").rglob("*.dcm"))
 
 

@@ -24,7 +24,7 @@ def test_a_second_run_replaces_nothing(tmp_path: Path) -> None:
     (written,) = (tmp_path / "out").rglob("*.dcm")
     written.write_bytes(b"kept")
     result = deidentify_all(path, tmp_path / "out", KEY, tmp_path / "scratch")
-    assert [one.code for one in result.rejections] == ["deid_exists"]
+    assert [rejection.code for rejection in result.rejections] == ["deid_exists"]
     assert written.read_bytes() == b"kept"
     assert [one for one in (tmp_path / "out").rglob("*") if one.is_file()] == [written]
 

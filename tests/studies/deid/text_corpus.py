@@ -78,7 +78,7 @@ class Planted:
 
     def left(self, scrubbed: str) -> tuple[Identity, ...]:
         """Identities of which something is left."""
-        return tuple(one for one in self.identities if self._left(one, scrubbed))
+        return tuple(identity for identity in self.identities if self._left(identity, scrubbed))
 
     def _left(self, one: Identity, scrubbed: str) -> bool:
         if any(scrubbed.count(part) > self.plain.count(part) for part in one.parts()):

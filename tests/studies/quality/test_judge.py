@@ -65,7 +65,7 @@ def images(*pictures: Pixels) -> KeyImages:
 
 
 def codes(found: StudyQuality) -> dict[str, Verdict]:
-    return {one.code: one.severity for one in found.reasons}
+    return {reason.code: reason.severity for reason in found.reasons}
 
 
 def judged(pushes: Sequence[Mapping[str, float]] = ({},), of: Study | None = None) -> StudyQuality:

@@ -47,7 +47,7 @@ def study(instances: Sequence[Instance], body_part: str = "CHEST") -> Study:
 
 
 def reasons(instances: Sequence[Instance], body_part: str = "CHEST") -> dict[str, Reason]:
-    return {one.code: one for one in check(study(instances, body_part)).reasons}
+    return {reason.code: reason for reason in check(study(instances, body_part)).reasons}
 
 
 WHOLE = [5.0 * n for n in range(50)]

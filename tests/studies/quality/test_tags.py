@@ -34,7 +34,7 @@ def technique(study: Study, **changes: Any) -> Study:
 
 
 def codes(study: Study) -> dict[str, Verdict]:
-    return {one.code: one.severity for one in check(study).reasons}
+    return {reason.code: reason.severity for reason in check(study).reasons}
 
 
 def test_a_whole_header_has_no_fault() -> None:
@@ -68,13 +68,13 @@ def test_a_study_without_an_image_is_refused() -> None:
     ],
 )
 def test_each_fault_is_said_once(code: str, study: Study) -> None:
-    found = [one.code for one in check(study).reasons]
+    found = [reason.code for reason in check(study).reasons]
     assert found.count(code) == 1
 
 
 def test_what_is_only_counted_stands_last() -> None:
     study = technique(good(age_years=None), pixel_spacing=None)
-    assert [one.severity for one in check(study).reasons] == [Verdict.USABLE, Verdict.GOOD]
+    assert [reason.severity for reason in check(study).reasons] == [Verdict.USABLE, Verdict.GOOD]
 
 
 def test_a_side_that_was_sent_is_enough() -> None:

@@ -87,8 +87,12 @@ def put(client: TestClient, case_id: str, wanted: list[dict[str, Any]], **more: 
 def present(service: Service, case_id: str) -> list[dict[str, Any]]:
     """The case's key images as a client names them."""
     return [
-        {"instance_ref": one.instance_ref, "frame": one.frame, "window": one.window_name.value}
-        for one in service.case_view(case_id).images
+        {
+            "instance_ref": image.instance_ref,
+            "frame": image.frame,
+            "window": image.window_name.value,
+        }
+        for image in service.case_view(case_id).images
     ]
 
 
@@ -159,7 +163,7 @@ def test_a_choice_becomes_key_images_a_selection_and_a_new_draft(
     woken: list[int],
 ) -> None:
     before = present(service, case_id)
-    kept = [one.image_id for one in service.case_view(case_id).images]
+    kept = [image.image_id for image in service.case_view(case_id).images]
     assert len(before) == 3 and state(service, case_id) is CaseState.DRAFTED
     answer = put(client, case_id, [before[2], before[0]])
     assert answer.status_code == 200, answer.text
@@ -201,7 +205,7 @@ def test_a_slice_can_be_had_through_another_window(
     both = [{"instance_ref": ref, "frame": 0, "window": one} for one in ("bone", "lung")]
     assert put(client, case_id, both).status_code == 200
     assert present(service, case_id) == both
-    windows = [one.window for one in service.case_view(case_id).images]
+    windows = [image.window for image in service.case_view(case_id).images]
     assert windows == [(400.0, 1800.0), (-600.0, 1500.0)]
     kept = pydicom.dcmread(io.BytesIO(selection(sqlite_store, case_id)))
     assert len([one for one in kept.ContentSequence if one.ValueType == "IMAGE"]) == 1

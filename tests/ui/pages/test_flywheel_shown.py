@@ -196,7 +196,9 @@ def test_a_sites_name_is_text() -> None:
 
 
 def test_the_warning_stands_first() -> None:
-    facts = [one for week in range(4) for one in reports(8, changes=3, untouched=60, week=week)]
+    facts = [
+        report for week in range(4) for report in reports(8, changes=3, untouched=60, week=week)
+    ]
     facts += [one for week in range(4, 8) for one in reports(8, changes=0, untouched=99, week=week)]
     found = trend(Known(tuple(facts), (), ()), "north")
     assert found.guard.warning
@@ -245,7 +247,7 @@ def test_a_promotion_taken_back_within_the_week_stands_in_the_csv() -> None:
         SECOND, "north", AdapterState.SHADOW, serving, "x", "", MONDAY + timedelta(days=3)
     )
     known = Known((fact(),), (), (moved(SECOND, 0.1), back, again))
-    turns = {one["adapter"]: one["turns"] for one in records([trend(known, "north")])}
+    turns = {record["adapter"]: record["turns"] for record in records([trend(known, "north")])}
     assert turns["base"].startswith("rolled_back 2026-09-16")
     assert turns[SECOND].count("promoted") == 2
 

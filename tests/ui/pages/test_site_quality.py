@@ -73,11 +73,14 @@ def test_devices_and_operators_are_told_apart() -> None:
     found = of_site(
         [known(), known(Verdict.POOR, device="B"), known(device="B", operator="Wu")], "north"
     )
-    assert [(one.name, one.total.studies, one.total.lost) for one in found.devices] == [
+    assert [(device.name, device.total.studies, device.total.lost) for device in found.devices] == [
         ("B", 2, 1),
         ("A", 1, 0),
     ]
-    assert [(one.name, one.total.studies) for one in found.operators] == [("Li", 2), ("Wu", 1)]
+    assert [(operator.name, operator.total.studies) for operator in found.operators] == [
+        ("Li", 2),
+        ("Wu", 1),
+    ]
 
 
 def test_only_the_newest_year_is_shown_and_the_table_has_all() -> None:

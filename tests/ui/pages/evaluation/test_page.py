@@ -81,7 +81,9 @@ def test_the_page_fetches_nothing(outcome: Outcome) -> None:
     text = page(outcome.result, outcome.cases)
     seen = Seen(text)
     assert seen.addresses
-    assert [one for one in seen.addresses if not one.startswith(("#", "data:image/png"))] == []
+    assert [
+        address for address in seen.addresses if not address.startswith(("#", "data:image/png"))
+    ] == []
     assert seen.tags & {"link", "iframe", "object", "embed", "form", "base"} == set()
     assert "url(http" not in text
     assert "@import" not in text
@@ -91,7 +93,7 @@ def test_the_page_fetches_nothing(outcome: Outcome) -> None:
 def test_ids_are_unique_over_all_charts(outcome: Outcome) -> None:
     seen = Seen(page(measured(outcome), outcome.cases))
     assert len(seen.ids) == len(set(seen.ids))
-    assert {one[1:] for one in seen.addresses if one.startswith("#")} <= set(seen.ids)
+    assert {address[1:] for address in seen.addresses if address.startswith("#")} <= set(seen.ids)
 
 
 def measured(outcome: Outcome, count: int = 200) -> Result:
