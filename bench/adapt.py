@@ -27,8 +27,10 @@ from radraft.bench.starter_card.speed import machine
 from radraft.cli.output import Output
 from radraft.core.settings import Settings, load as load_settings
 from radraft.llm.profiles import Profile, load_profile
-from radraft.pipeline import draft as line
+from radraft.pipeline import draft as draft_steps
 from radraft.pipeline.draft_batch import load_vision_model
+from radraft.pipeline.draft_store import store_draft
+from radraft.pipeline.eligibility import Barred
 from radraft.pipeline.ingest import ingest
 from radraft.pipeline.service import Service
 from radraft.reports.draft import Draft
@@ -84,7 +86,7 @@ def one(
     settings: Settings,
     store: Store,
     profile: Profile,
-    vision: line.VisionModel | None,
+    vision: draft_steps.VisionModel | None,
     written: Mapping[str, House],
 ) -> None:
     """One film from file to signature."""
@@ -100,14 +102,14 @@ def one(
         return
     (case_id,) = taken.cases
     truth = Truth(film.group, film.present, {})
-    request = line.prepare(case_id, store=store, profile=profile, vision=vision)
-    assert not isinstance(request, line.Barred)
+    request = draft_steps.prepare(case_id, store=store, profile=profile, vision=vision)
+    assert not isinstance(request, Barred)
     report = read(skeleton(case_id), drafting, truth)
     draft = Draft(
         case_id, report, Coverage.DRAFTED, profile.model_id, None, request.request_sha, None
     )
     with store.begin() as session:
-        line.save(session, draft, request)
+        store_draft(session, draft, request)
     service = Service(store, settings, profile)
     reader = typed_actor(SITE, ActorRole.READER, SITE)
     service.opened(case_id, reader, seconds_ago=120.0)

@@ -15,6 +15,7 @@ from radraft.llm.profiles import Profile
 from radraft.llm.server import Endpoint
 from radraft.llm.wire import chat_body
 from radraft.pipeline import draft
+from radraft.pipeline.eligibility import Barred
 from radraft.pipeline.ingest import ingest
 from radraft.store import cases
 from radraft.store.database import Store
@@ -52,13 +53,13 @@ def covered(bench: Bench) -> list[str]:
     with bench.store.read() as session:
         rows = cases.worklist(session).rows
     asked = partial(draft.prepare, store=bench.store, profile=bench.profile, vision=bench.vision)
-    return [row.case_id for row in rows if not isinstance(asked(row.case_id), draft.Barred)]
+    return [row.case_id for row in rows if not isinstance(asked(row.case_id), Barred)]
 
 
 def body(case_id: str, bench: Bench, model: str | None = None) -> bytes:
     """Return the HTTP body radraft sends for a case, to the base or to an adapter."""
     request = draft.prepare(case_id, store=bench.store, profile=bench.profile, vision=bench.vision)
-    assert not isinstance(request, draft.Barred)
+    assert not isinstance(request, Barred)
     return chat_body(request, bench.profile, model or bench.endpoint.model)
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from radraft.core.errors import AdapterError, RadraftError
 from radraft.llm import adapter_loader
 from radraft.llm.adapter import Adapter, AdapterChoice
-from radraft.pipeline import draft as line
+from radraft.pipeline import draft as draft_steps
+from radraft.pipeline.draft_store import store_draft
 from radraft.store import adapter_files, adapters, cases
 from radraft.vision_encoder.projector import Projector
 
@@ -75,7 +76,7 @@ class Router:
         """`base` with the adapter, its files checked and loaded into vLLM.
 
         AdapterError `adapter_files_changed`, EncodingError `projector_invalid`, and as
-        `llm.adapters.ensure`.
+        `llm.adapter_loader.ensure`.
         """
         folder, projector = await asyncio.to_thread(self._opened, adapter)
         await adapter_loader.ensure(base.endpoint, adapter.adapter_id, folder, base.client)
@@ -97,7 +98,7 @@ class Router:
             return folder, self._projectors[key]
 
 
-async def write(
+async def make_draft(
     case_id: str,
     *,
     store: Store,
@@ -112,7 +113,7 @@ async def write(
     choice = await asyncio.to_thread(router.choice, case_id)
     for last in (False, True):
         drafter = await router.drafter(choice.visible, base)
-        result, request = await line.write(
+        result, request = await draft_steps.make_draft(
             case_id, store=store, drafter=drafter, on_sentence=on_sentence
         )
         if last or drafter.adapter_id is None or result.error_code != "llm_refused":
@@ -129,8 +130,8 @@ async def draft(
     base: Drafter,
     on_sentence: Callable[[DraftedSentence], None] | None = None,
 ) -> Draft:
-    """`write` a case that nobody claimed, and store the draft. LeaseLost where somebody did."""
-    result, request = await write(
+    """Draft a case that nobody claimed, and store the draft. LeaseLost where somebody did."""
+    result, request = await make_draft(
         case_id, store=store, router=router, base=base, on_sentence=on_sentence
     )
     await asyncio.to_thread(_store, store, result, request)
@@ -139,7 +140,7 @@ async def draft(
 
 def _store(store: Store, result: Draft, request: DraftRequest | None) -> None:
     with store.begin() as session:
-        line.save(session, result, request)
+        store_draft(session, result, request)
 
 
 def own_projector(folder: Path) -> Projector | None:

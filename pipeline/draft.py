@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from radraft.core.errors import RadraftError
 from radraft.llm import draft
 from radraft.llm.support import Scorer
-from radraft.pipeline.eligibility import Barred as Barred, barred, save as save
+from radraft.pipeline.eligibility import Barred, barred
 from radraft.prompts.build import build, with_images
 from radraft.reports.draft import Draft, DraftedSentence
 from radraft.reports.values import Coverage
@@ -131,7 +131,7 @@ def _key_images(case_id: str, store: Store) -> KeyImages:
         return key_images.load(session, store.objects, case_id)
 
 
-async def write(
+async def make_draft(
     case_id: str,
     *,
     store: Store,

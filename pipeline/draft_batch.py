@@ -15,7 +15,7 @@ from radraft.pipeline import draft
 from radraft.pipeline.adapter_router import Router
 from radraft.pipeline.claims import Claims
 from radraft.pipeline.draft_case import DraftOutcome, draft_case
-from radraft.pipeline.eligibility import save
+from radraft.pipeline.draft_store import store_draft
 from radraft.store.leases import LeaseLost
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def give_up(
         failed = llm_draft.failed(case_id, profile, error)
         try:
             with claims.store.begin() as session:
-                save(session, failed, owner=claims.owner)
+                store_draft(session, failed, owner=claims.owner)
         except LeaseLost as lost:
             outcomes.append(DraftOutcome(case_id, None, lost))
         else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from radraft.core.errors import RadraftError, StorageUnavailable
 from radraft.llm import draft as llm_draft
 from radraft.pipeline import adapter_router
-from radraft.pipeline.eligibility import save
+from radraft.pipeline.draft_store import store_draft
 from radraft.store.leases import LeaseLost
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ async def _written(
     """The draft, or the failed one that says why there is none."""
 
     async def write() -> tuple[Draft, DraftRequest | None]:
-        return await adapter_router.write(
+        return await adapter_router.make_draft(
             case_id, store=claims.store, router=router, base=await base(), on_sentence=on_sentence
         )
 
@@ -104,4 +104,4 @@ async def _written(
 
 def _store(claims: Claims, result: Draft, request: DraftRequest | None) -> None:
     with claims.store.begin() as session:
-        save(session, result, request, owner=claims.owner)
+        store_draft(session, result, request, owner=claims.owner)

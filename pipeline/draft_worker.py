@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import StorageError
 from radraft.llm.support import SCORED_AT_ONCE
-from radraft.pipeline import draft as line
+from radraft.pipeline import draft as draft_steps
 from radraft.pipeline.claims import Claims
 from radraft.pipeline.draft_case import DraftOutcome, draft_case
 from radraft.pipeline.shadow import ShadowDrafter
@@ -56,7 +56,7 @@ class Worker(threading.Thread):
         profile: Profile,
         *,
         endpoint: Callable[[], Endpoint | None],
-        vision: Callable[[], line.VisionModel | None],
+        vision: Callable[[], draft_steps.VisionModel | None],
         router: Router,
         slots: int,
         timeout_s: float,
@@ -142,11 +142,13 @@ class Worker(threading.Thread):
         client: httpx.AsyncClient,
         scoring: asyncio.Semaphore,
         loading: asyncio.Lock,
-    ) -> line.Drafter:
+    ) -> draft_steps.Drafter:
         # One at a time: the first loads the encoder, and the others find it.
         async with loading:
             vision = await asyncio.to_thread(self._vision)
-        return line.Drafter(self._profile, endpoint, client, vision, self._timeout_s, scoring)
+        return draft_steps.Drafter(
+            self._profile, endpoint, client, vision, self._timeout_s, scoring
+        )
 
     async def _pause(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
         wake = asyncio.create_task(asyncio.to_thread(self._wake.wait, TICK_S))
@@ -156,7 +158,7 @@ class Worker(threading.Thread):
         self._wake.clear()
 
     async def _draft(
-        self, case_id: str, base: Callable[[], Awaitable[line.Drafter]]
+        self, case_id: str, base: Callable[[], Awaitable[draft_steps.Drafter]]
     ) -> DraftOutcome:
         try:
             return await draft_case(

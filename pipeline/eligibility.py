@@ -1,21 +1,17 @@
-"""What is kept of a draft, and why some cases get none."""
+"""Whether a model may draft a case, and if not, why."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from radraft.prompts.build import request_json
-from radraft.store import drafts, quality
+from radraft.store import quality
 from radraft.studies.quality.values import Verdict
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from radraft.llm.profiles import Profile
-    from radraft.prompts.values import DraftRequest
-    from radraft.reports.draft import Draft
-    from radraft.store.leases import Owner
     from radraft.studies.values import DeidStudy
 
 WITHHELD = {Verdict.POOR: "quality_poor", Verdict.REFUSE: "quality_refused"}
@@ -31,30 +27,8 @@ class Barred:
 
 
 def barred(session: Session, profile: Profile, case: DeidStudy) -> Barred | None:
-    """Why no model may draft this case; None where one may."""
+    """Return why no model may draft this case; None where one may."""
     if not profile.covers(case.modality, case.body_part, case.view):
         return Barred("study_not_covered")
     verdict = quality.verdict(session, case.case_id)
     return Barred(WITHHELD[verdict]) if verdict in WITHHELD else None
-
-
-def save(
-    session: Session,
-    result: Draft,
-    request: DraftRequest | None = None,
-    *,
-    owner: Owner | None = None,
-) -> None:
-    """Store a draft together with what was asked, so that a signature can make a training pair.
-
-    `owner` holds the case's lease; LeaseLost where it does not (any more).
-    """
-    tokens = request.image_tokens if request is not None else None
-    drafts.save_draft(
-        session,
-        result,
-        request_json=request_json(request) if request is not None else None,
-        encoder_id=tokens.encoder_id if tokens is not None else None,
-        image_ids=request.image_ids if request is not None else (),
-        owner=owner,
-    )

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from radraft.core.errors import StudyRejected
 from radraft.core.scratch import ScratchFolder
 from radraft.llm import draft
-from radraft.pipeline.eligibility import barred, save
+from radraft.pipeline.draft_store import store_draft
+from radraft.pipeline.eligibility import barred
 from radraft.pipeline.late_images import join_originals
 from radraft.store import cases, images, late_images, originals, priors, quality
 from radraft.studies.choose.frames import cleaned
@@ -264,4 +265,4 @@ class _StudyIntake:
         priors.record(session, case_id, datetime.now(UTC))
         no = barred(session, self.profile, prepared.deid)
         if no is not None:
-            save(session, draft.withheld(case_id, self.profile, no.why))
+            store_draft(session, draft.withheld(case_id, self.profile, no.why))

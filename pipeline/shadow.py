@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from radraft.core.errors import RadraftError
 from radraft.llm.adapter import Adapter, AdapterState
-from radraft.pipeline import draft as line
+from radraft.pipeline import draft as draft_steps
+from radraft.pipeline.eligibility import Barred
 from radraft.reports.assertion import asserted_languages, asserted_report
 from radraft.reports.draft import Draft
 from radraft.reports.edits import report_distance
@@ -169,16 +170,16 @@ def compare(session: Session, adapter: Adapter) -> tuple[Compared, Compared]:
 
 async def _again(case_id: str, store: Store, drafter: Drafter) -> Draft | None:
     request = await asyncio.to_thread(
-        line.prepare,
+        draft_steps.prepare,
         case_id,
         store=store,
         profile=drafter.profile,
         vision=drafter.vision,
         adapter_id=drafter.adapter_id,
     )
-    if isinstance(request, line.Barred):
+    if isinstance(request, Barred):
         return None
-    return await line.ask(
+    return await draft_steps.ask(
         request,
         profile=drafter.profile,
         endpoint=drafter.endpoint,

@@ -24,7 +24,7 @@ from radraft.finetune.adapt.run import adapt
 from radraft.finetune.adapt.values import Progress
 from radraft.finetune.gate.run import gate
 from radraft.llm.adapter import Check, GateRecord, GateStage
-from radraft.pipeline import draft as line, draft_batch, promotion
+from radraft.pipeline import draft as draft_steps, draft_batch, promotion
 from radraft.pipeline.ingest import ingest
 from radraft.pipeline.service import Service
 from radraft.reports.people import ActorRole, typed_actor
@@ -55,7 +55,7 @@ class Hospital:
     settings: Settings
     profile: Profile
     endpoint: Endpoint
-    vision: line.VisionModel | None
+    vision: draft_steps.VisionModel | None
     recipe: AdaptRecipe
     seed: int
 

@@ -1,4 +1,4 @@
-"""The values of `finetune/rehearsal`."""
+"""The values of `bench/rehearsal`."""
 
 from __future__ import annotations
 

@@ -20,7 +20,8 @@ from radraft.eval.draft_set import Model
 from radraft.eval.looks.intake import Intake, take_in
 from radraft.eval.result import rounded
 from radraft.eval.values import SetItem
-from radraft.pipeline import draft as line
+from radraft.pipeline import draft as draft_steps
+from radraft.pipeline.eligibility import Barred
 from radraft.store.database import open_store
 
 if TYPE_CHECKING:
@@ -98,10 +99,10 @@ def _requests(items: Sequence[SetItem], model: Model, keep: Path) -> list[DraftR
     try:
         for item in items:
             case = take_in(item, Intake(store, model.profile, keep)).case
-            request = case and line.prepare(
+            request = case and draft_steps.prepare(
                 case.case_id, store=store, profile=model.profile, vision=model.vision
             )
-            if request and not isinstance(request, line.Barred):
+            if request and not isinstance(request, Barred):
                 found.append(request)
             if len(found) > AT_ONCE:
                 return found
@@ -113,7 +114,7 @@ def _requests(items: Sequence[SetItem], model: Model, keep: Path) -> list[DraftR
 async def _drafted(requests: Sequence[DraftRequest], model: Model) -> list[Draft]:
     async with httpx.AsyncClient(trust_env=False) as client:
         asked = (
-            line.ask(
+            draft_steps.ask(
                 request,
                 profile=model.profile,
                 endpoint=model.endpoint,

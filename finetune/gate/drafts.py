@@ -19,7 +19,8 @@ from radraft.eval.looks.intake import read_json, write_json
 from radraft.eval.looks.values import Change, Perturbation
 from radraft.eval.values import NOT_COVERED, Drafted
 from radraft.finetune.gate.limits import AdapterLimits
-from radraft.pipeline import adapter_router, draft as line
+from radraft.pipeline import adapter_router, draft as draft_steps
+from radraft.pipeline.eligibility import Barred
 from radraft.reports import codec
 from radraft.reports.values import Coverage
 from radraft.store import cases, images
@@ -49,11 +50,11 @@ class Writer:
     adapter_id: str | None
     folder: Path | None
     """The adapter's verified files."""
-    vision: line.VisionModel | None
+    vision: draft_steps.VisionModel | None
 
     @classmethod
     def of(
-        cls, adapter_id: str | None, folder: Path | None, vision: line.VisionModel | None
+        cls, adapter_id: str | None, folder: Path | None, vision: draft_steps.VisionModel | None
     ) -> Writer:
         """With the adapter's own projector where it has one."""
         own = None if folder is None else adapter_router.own_projector(folder)
@@ -205,9 +206,9 @@ class _Run:
         return kept
 
     async def _answer(
-        self, job: _Job, request: DraftRequest | line.Barred, client: httpx.AsyncClient
+        self, job: _Job, request: DraftRequest | Barred, client: httpx.AsyncClient
     ) -> _Kept:
-        if isinstance(request, line.Barred):
+        if isinstance(request, Barred):
             return _Kept(NOT_COVERED, None, 0.0, 0)
         path = self._path(job, request)
         known: Any = None if job.anew else read_json(path)
@@ -227,7 +228,7 @@ class _Run:
 
     async def _ask(self, job: _Job, request: DraftRequest, client: httpx.AsyncClient) -> _Kept:
         desk = self.desk
-        result = await line.ask(
+        result = await draft_steps.ask(
             request,
             profile=desk.profile,
             endpoint=desk.endpoint,
@@ -243,14 +244,14 @@ class _Run:
             anew=job.anew,
         )
 
-    def _prepare(self, job: _Job) -> DraftRequest | line.Barred:
+    def _prepare(self, job: _Job) -> DraftRequest | Barred:
         store, shown = self.desk.store, None
         if job.donor is not None:
             with store.read() as session:
                 own = images.load(session, store.objects, job.case_id)
                 donor = images.load(session, store.objects, job.donor)
             shown = perturb.changed(own, OTHERS, donor)
-        return line.prepare(
+        return draft_steps.prepare(
             job.case_id,
             store=store,
             profile=self.desk.profile,

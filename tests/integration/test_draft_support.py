@@ -12,7 +12,7 @@ import pytest
 from radraft.llm.endpoint import Endpoint
 from radraft.llm.profiles import Profile, Support
 from radraft.llm.support import SCORED_AT_ONCE
-from radraft.pipeline import adapter_router, draft as line
+from radraft.pipeline import adapter_router, draft as draft_steps
 from radraft.pipeline.adapter_router import Router
 from radraft.pipeline.draft_batch import load_vision_model
 from radraft.pipeline.ingest import ingest
@@ -35,7 +35,7 @@ def test_the_starters_sentences_are_measured(
 
     async def drafted() -> Draft:
         async with httpx.AsyncClient(trust_env=False) as client:
-            drafter = line.Drafter(
+            drafter = draft_steps.Drafter(
                 profile, starter_endpoint, client, vision, 600, asyncio.Semaphore(SCORED_AT_ONCE)
             )
             router = Router(sqlite_store, ADAPTERS)

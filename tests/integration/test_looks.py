@@ -22,8 +22,9 @@ from radraft.finetune.starter.compose import bank
 from radraft.llm.profiles import Profile
 from radraft.llm.server import Endpoint
 from radraft.llm.support import Scorer
-from radraft.pipeline import draft as line
+from radraft.pipeline import draft as draft_steps
 from radraft.pipeline.draft_batch import draft_many, load_vision_model
+from radraft.pipeline.eligibility import Barred
 from radraft.pipeline.ingest import ingest
 from radraft.prompts.values import DraftRequest
 from radraft.reports.draft import Draft
@@ -51,14 +52,14 @@ class Product:
         if blank:
             with self.store.read() as session:
                 shown = changed(images.load(session, self.store.objects, case_id), BLANK, None)
-        made = line.prepare(
+        made = draft_steps.prepare(
             case_id,
             store=self.store,
             profile=self.model.profile,
             vision=self.model.vision,
             images=shown,
         )
-        assert not isinstance(made, line.Barred)
+        assert not isinstance(made, Barred)
         return made
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from radraft.llm.profiles import Profile, Support, load_profile
 from radraft.llm.support import SCORED_AT_ONCE
-from radraft.pipeline import adapter_router, draft as line
+from radraft.pipeline import adapter_router, draft as draft_steps
 from radraft.pipeline.adapter_router import Router
 from radraft.reports.check import check
 from radraft.reports.draft import Draft, DraftedSentence
@@ -76,7 +76,7 @@ async def _draft(
         server.status = then or server.status
 
     async with httpx.AsyncClient(trust_env=False) as client:
-        drafter = line.Drafter(
+        drafter = draft_steps.Drafter(
             profile, server.endpoint, client, None, 30, asyncio.Semaphore(SCORED_AT_ONCE)
         )
         router = Router(store, ADAPTERS)

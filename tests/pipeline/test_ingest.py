@@ -10,6 +10,7 @@ import pytest
 from radraft.core.settings import Settings
 from radraft.llm.profiles import Profile, load_profile
 from radraft.pipeline import draft, ingest as take_in
+from radraft.pipeline.eligibility import Barred
 from radraft.pipeline.service import Service
 from radraft.reports.values import Coverage
 from radraft.store import cases, drafts, quality
@@ -37,7 +38,7 @@ def test_a_good_film_waits_for_a_draft(sqlite_store: Store, tmp_path: Path) -> N
         assert cases.get_case(session, case_id).state is cases.CaseState.RECEIVED
         assert quality.verdict(session, case_id) in {Verdict.GOOD, Verdict.USABLE}
     made = draft.prepare(case_id, store=sqlite_store, profile=_blind(), vision=None)
-    assert not isinstance(made, draft.Barred)
+    assert not isinstance(made, Barred)
 
 
 def test_a_poor_film_is_read_by_people_and_not_drafted_from(
@@ -52,7 +53,7 @@ def test_a_poor_film_is_read_by_people_and_not_drafted_from(
     assert (kept.draft.coverage, kept.draft.error_code) == (Coverage.NOT_COVERED, "quality_poor")
     # Nor where somebody asks for a draft again.
     made = draft.prepare(case_id, store=sqlite_store, profile=PROFILE, vision=None)
-    assert made == draft.Barred("quality_poor")
+    assert made == Barred("quality_poor")
     view = Service(sqlite_store, Settings(data_dir=tmp_path), PROFILE).case_view(case_id)
     assert view.working is not None
     assert view.notice is not None

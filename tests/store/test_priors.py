@@ -15,6 +15,7 @@ from radraft.core.settings import Settings
 from radraft.llm.profiles import load_profile
 from radraft.llm.wire import chat_body
 from radraft.pipeline import draft
+from radraft.pipeline.eligibility import Barred
 from radraft.prompts.values import Looked
 from radraft.reports.values import Report
 from radraft.store import cases, images, patient_keys, priors, reports
@@ -248,7 +249,7 @@ def test_the_line_asks_with_them(sqlite_store: Store) -> None:
     later = taken(sqlite_store, 2, "Wang^Xiaoming", site="south")
     profile = load_profile("qwen3-vl-8b-instruct")
     request = draft.prepare(later, store=sqlite_store, profile=profile, vision=None)
-    assert not isinstance(request, draft.Barred)
+    assert not isinstance(request, Barred)
     assert [prior.days_before for prior in request.priors] == [120]
     body = json.loads(chat_body(request, profile, "qwen"))
     kinds = [part["type"] for part in body["messages"][1]["content"]]

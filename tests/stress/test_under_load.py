@@ -17,7 +17,7 @@ from radraft.core.settings import Settings
 from radraft.llm import adapter_loader
 from radraft.llm.endpoint import Endpoint
 from radraft.llm.profiles import Bounds, Profile
-from radraft.pipeline import draft as line, promotion
+from radraft.pipeline import draft as draft_steps, promotion
 from radraft.pipeline.adapter_router import Router
 from radraft.pipeline.draft_batch import load_vision_model
 from radraft.pipeline.draft_worker import Worker
@@ -139,12 +139,15 @@ class Hospital:
                 if adapter_id is not None:
                     folder = self.scratch / adapter_id
                     await adapter_loader.ensure(self.endpoint, adapter_id, folder, client)
-                drafter = line.Drafter(
+                drafter = draft_steps.Drafter(
                     self.profile, self.endpoint, client, self.vision, 900, asyncio.Semaphore(1)
                 )
                 drafter = replace(drafter, adapter_id=adapter_id)
                 made = await asyncio.gather(
-                    *(line.write(case, store=self.store, drafter=drafter) for case in self.cases)
+                    *(
+                        draft_steps.make_draft(case, store=self.store, drafter=drafter)
+                        for case in self.cases
+                    )
                 )
                 return [draft for draft, _ in made]
 

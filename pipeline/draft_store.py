@@ -1,0 +1,37 @@
+"""Stores a draft with what was asked for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from radraft.prompts.build import request_json
+from radraft.store import drafts
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from radraft.prompts.values import DraftRequest
+    from radraft.reports.draft import Draft
+    from radraft.store.leases import Owner
+
+
+def store_draft(
+    session: Session,
+    result: Draft,
+    request: DraftRequest | None = None,
+    *,
+    owner: Owner | None = None,
+) -> None:
+    """Store a draft together with what was asked, so that a signature can make a training pair.
+
+    `owner` holds the case's lease; LeaseLost where it does not (any more).
+    """
+    tokens = request.image_tokens if request is not None else None
+    drafts.save_draft(
+        session,
+        result,
+        request_json=request_json(request) if request is not None else None,
+        encoder_id=tokens.encoder_id if tokens is not None else None,
+        image_ids=request.image_ids if request is not None else (),
+        owner=owner,
+    )
