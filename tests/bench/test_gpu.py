@@ -15,6 +15,7 @@ import pytest
 from radraft.bench import gpu
 from radraft.bench.gpu import Part, Row
 from radraft.finetune.train.text import Tokenizer
+from radraft.llm.checkpoint import starter_hash
 from tests.finetune.train.conftest import PER_IMAGE, base, projector, tokenizer
 
 __all__ = ["base", "projector", "tokenizer"]
@@ -199,6 +200,31 @@ def test_a_training_step_is_measured_on_whatever_device_there_is(
     assert float(row.figure.removesuffix(" samples/s")) > 0
     assert row.n == f"3 steps of {plan.batch}"
     assert f": {stage}, rank 16" in row.ran
+
+
+@pytest.mark.slow
+def test_drafting_is_measured_from_the_profile_to_more_drafts_than_httpx_has_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wire alone is a fake: intake, encoder, prompts, store and the managed server are real."""
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    fake = Path(__file__).with_name("drafting_vllm.py")
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{fake}" "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+    weights = tmp_path / "cache" / f"starter-{starter_hash()}"
+    weights.mkdir(parents=True)
+    monkeypatch.setenv("RADRAFT_VLLM_PYTHON", str(python))
+    monkeypatch.setenv("RADRAFT_CACHE_DIR", str(weights.parent))
+    found = list(gpu.drafting(at_once=(1, 120), pairs=2))
+    last = gpu.PARTS[-1].rows
+    wanted = {what.replace("256 at once", "120 at once") for what in last if what[:2] != "16"}
+    assert {row.what for row in found} == wanted
+    assert len(found) == len(wanted)
+    assert not any("not measured" in row.figure for row in found)
+    (through,) = (row for row in found if row.what == "120 at once, through radraft")
+    assert float(through.figure.removesuffix(" drafts/s")) > 0
+    assert through.n.startswith("120 drafts of ")
 
 
 def test_a_cell_stays_one_cell() -> None:
