@@ -19,7 +19,7 @@ PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadscope
 UNIT := not vllm and not browser and not postgres and not pacs and not slow and not stress
 
 .PHONY: bench-intake bench-studies help demo test unit stress check lint format install vllm radeval system-demo system-test system-bench \
-	starter starter-eval checkpoint bench bench-adapt bench-eval flywheel-demo fuzz docs clean
+	starter starter-eval checkpoint bench bench-adapt bench-eval bench-gpu flywheel-demo fuzz docs clean
 
 help:
 	@echo "make demo    install all, draft the demo studies, open http://127.0.0.1:7860"
@@ -29,6 +29,7 @@ help:
 	@echo "make lint    ruff, mypy and the order of the rooms alone"
 	@echo "make bench   measure drafting, embedding and start-up on this machine"
 	@echo "make bench-adapt   measure radraft adapt on 300 signed reports (DATA=folder)"
+	@echo "make bench-gpu   ten minutes on a machine with a CUDA GPU, offline; installs nothing (OUT=folder)"
 	@echo "make bench-intake   storescu into the listener and into Orthanc, images a second of both"
 	@echo "make bench-studies   time of quality, de-identification and priors"
 	@echo "make fuzz    10,000 mutated files through radraft study check: nothing may die, hang or swell"
@@ -88,6 +89,10 @@ bench: install vllm checkpoint
 
 bench-adapt: install checkpoint
 	$(KEEP_MEMORY) $(BIN)/python -m radraft.bench.adapt --data $(DATA)
+
+# Installs nothing: PYTHON and VLLM_PYTHON name what is there (docs/performance.md).
+bench-gpu:
+	PYTHON="$(if $(filter file,$(origin PYTHON)),,$(PYTHON))" bench/gpu.sh
 
 # FUZZ="--files 1000 --seed 7 --jobs 1" for another run; a seed gives the same file always.
 fuzz: install
