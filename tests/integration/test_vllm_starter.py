@@ -27,6 +27,13 @@ from tests.llm.cases import make_request
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 
 
+@pytest.fixture(scope="module")
+def starter_profile(starter_profile: Profile) -> Profile:
+    """The starter, writing short reports: on random embeddings it would fill the longest."""
+    short = Bounds(findings=2, impression=1, zh_chars=20, en_chars=40)
+    return starter_profile.model_copy(update={"bounds": short})
+
+
 def run(
     requests: Sequence[DraftRequest], profile: Profile, endpoint: Endpoint
 ) -> list[list[DraftEvent]]:
