@@ -16,7 +16,7 @@ import pytest
 from radraft.core.settings import Settings
 from radraft.llm.checkpoint import TOKENS_PER_IMAGE, WIDTH
 from radraft.llm.draft import draft
-from radraft.llm.profiles import Profile
+from radraft.llm.profiles import Bounds, Profile
 from radraft.llm.server import Endpoint, ManagedServer
 from radraft.llm.wire import report_schema
 from radraft.prompts.values import DraftRequest
