@@ -16,7 +16,7 @@ import pytest
 from radraft.core.settings import Settings
 from radraft.llm.checkpoint import TOKENS_PER_IMAGE, WIDTH
 from radraft.llm.draft import draft
-from radraft.llm.profiles import Profile
+from radraft.llm.profiles import Bounds, Profile
 from radraft.llm.server import Endpoint, ManagedServer
 from radraft.llm.wire import report_schema
 from radraft.prompts.values import DraftRequest
@@ -25,6 +25,13 @@ from radraft.reports.values import Coverage
 from tests.llm.cases import make_request
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
+
+
+@pytest.fixture(scope="module")
+def starter_profile(starter_profile: Profile) -> Profile:
+    """The starter, writing short reports: on random embeddings it would fill the longest."""
+    short = Bounds(findings=2, impression=1, zh_chars=20, en_chars=40)
+    return starter_profile.model_copy(update={"bounds": short})
 
 
 def run(

@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from radraft.pipeline.service import Service
-from radraft.ui import security, static
+from radraft.ui import asset_files, security
 from tests.ui import seed
 from tests.ui.conftest import Workstation
 
@@ -94,7 +94,7 @@ def test_assets_have_types_and_tags(client: TestClient) -> None:
 
 def test_the_tag_of_an_asset_is_that_of_its_content() -> None:
     # Size and date are not enough: an upgrade may leave both as they were.
-    for content, _, tag in static.load().values():
+    for content, _, tag in asset_files.load().values():
         assert tag == f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from radraft.eval.report.words import Words
 from radraft.reports.values import Lang
-from radraft.ui import static
+from radraft.ui import asset_files
 from radraft.ui.pages import numbers
 from radraft.ui.pages.charts import themed
 
@@ -26,7 +26,7 @@ def render(template: str, lang: Lang, words: Words, *, alone: bool, **values: An
     def word(key: str, **filled: object) -> str:
         return words(key).filled(**filled).get(lang)
 
-    css = trusted(static.text("page.css")) if alone else ""
+    css = trusted(asset_files.text("page.css")) if alone else ""
     about = {"lang": lang, "w": word, "alone": alone, "css": css, "numbers": numbers, "styles": ""}
     return _environment().get_template(template).render(about | values)
 

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from radraft.core.errors import NotFound
 from radraft.reports.values import Lang
-from radraft.ui import static
+from radraft.ui import asset_files
 
 F = TypeVar("F")
 _PAGE = "figures.html"
@@ -42,7 +42,7 @@ def add_site_page(app: FastAPI, page: SitePage[F], own: str) -> None:
 
     @app.get(f"/{page.name}")
     def document() -> Response:
-        return HTMLResponse(static.text(_PAGE))
+        return HTMLResponse(asset_files.text(_PAGE))
 
     @app.get(f"/api/{page.name}")
     def part(lang: Lang = "en", site: str | None = None) -> Response:

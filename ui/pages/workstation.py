@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from radraft.ui import static
+from radraft.ui import asset_files
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -25,7 +25,7 @@ def page() -> gr.Blocks:
     with blocks:
         for name in PANES:
             gr.HTML(
-                html_template=static.text(f"{name}.html"),
+                html_template=asset_files.text(f"{name}.html"),
                 js_on_load=f'import("/ui/{name}.js").then((pane) => pane.mount(element));',
                 apply_default_css=False,
                 elem_id=f"rd-{name}",

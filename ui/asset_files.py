@@ -1,0 +1,33 @@
+"""Reads the page's own files as they lie in the package: scripts, styles and languages.
+
+Apart from what serves them, since an evaluation's page is written where no web server is installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+
+TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".json": "application/json",
+}
+
+
+def load() -> dict[str, tuple[bytes, str, str]]:
+    """`{name: (content, media type, entity tag)}` of everything that may be asked for."""
+    served = {}
+    for folder, prefix in (("assets", ""), ("i18n", "i18n/")):
+        for item in files("radraft.ui").joinpath(folder).iterdir():
+            suffix = item.name[item.name.rfind(".") :]
+            if suffix in TYPES:
+                content = item.read_bytes()
+                tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+                served[prefix + item.name] = (content, TYPES[suffix], tag)
+    return served
+
+
+def text(name: str) -> str:
+    """Text of one file of `ui/assets`."""
+    return files("radraft.ui").joinpath("assets", name).read_text(encoding="utf-8")
