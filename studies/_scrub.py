@@ -37,9 +37,11 @@ _WIDE |= dict.fromkeys([0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF])
 def scrub(text: str, study: Study, kinds: Set[Kind] = frozenset(Kind)) -> str:
     """Return `text` on one line with identity replaced by `***`; twice changes nothing more.
 
-    `kinds`: what else than the identity in the study's header is taken out.
+    `kinds`: what of radraft's own kinds is taken out beside the identity in the study's header; a
+    hospital's own kinds always are.
     """
     text = " ".join(text.translate(_WIDE).split())
+    kept = {str(kind) for kind in Kind} - {str(kind) for kind in kinds}
     known = _known(
         (study.patient.name, *study.other_names),
         (study.patient.patient_id, study.accession, study.study_uid),
@@ -48,7 +50,7 @@ def scrub(text: str, study: Study, kinds: Set[Kind] = frozenset(Kind)) -> str:
     # What is taken out may show something more: a label beside what is left of a longer word.
     for _ in range(_MOST_PASSES):
         text = deid_text.pool_ages(text) if Kind.AGE in kinds else text
-        looks = [match for match in deid_text.find(text) if match.kind in kinds]
+        looks = [match for match in deid_text.find(text) if match.kind not in kept]
         found = (*_of_header(text, known), *looks)
         if not found:
             return text

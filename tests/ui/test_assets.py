@@ -83,8 +83,3 @@ def test_every_state_the_service_can_name_has_a_word() -> None:
         assert f"origin_{origin.value}_hint" in words
     for section in Section:
         assert section.value in words
-
-
-def test_no_page_file_is_too_long() -> None:
-    for path in (*SCRIPTS, *PAGES, *(UI / "assets").glob("*.css")):
-        assert len(path.read_text().splitlines()) <= 300, path.name

@@ -15,6 +15,7 @@ from radraft.store import cases, drafts, images, reports
 from radraft.store.database import Store
 from radraft.store.pairs import save_pair
 from radraft.store.signatures import sign
+from radraft.studies.choose.frames import image_id
 from radraft.studies.values import KeyImage, KeyImages
 from tests.builders import make_deid, make_draft, make_request_json, make_study, person
 from tests.finetune.gate.samples import Film, report
@@ -32,8 +33,9 @@ def held_out(count: int) -> list[str]:
 def key_images(case_id: str, grey: int) -> KeyImages:
     """One picture of one grey, which is the number of its film."""
     pixels = np.full((8, 8), grey, dtype=np.uint8)
-    image_id = hashlib.sha256(pixels.tobytes()).hexdigest()
-    image = KeyImage(image_id, pixels, pixels.astype(np.int16), "ref", 0, (128.0, 256.0), 1.0)
+    image = KeyImage(
+        image_id(pixels), pixels, pixels.astype(np.int16), "ref", 0, (128.0, 256.0), 1.0
+    )
     return KeyImages(case_id, (image,))
 
 
