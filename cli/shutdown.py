@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import NoReturn, Self
 
@@ -63,5 +64,7 @@ class Shutdown:
 
 def _exit(code: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        # Nobody may be reading any more, and the end must come all the same.
+        with suppress(OSError, ValueError):
+            stream.flush()
     os._exit(code)

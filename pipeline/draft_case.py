@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from radraft.core.errors import RadraftError, StorageUnavailable
+from radraft.core.errors import RadraftError, ReportError, StorageUnavailable
 from radraft.llm import draft as llm_draft
 from radraft.pipeline import adapter_router
 from radraft.pipeline.draft_store import store_draft
@@ -57,7 +57,7 @@ async def draft_case(
     """
     result, request = await _written(case_id, claims, profile, router, base, on_sentence)
     try:
-        await asyncio.to_thread(_store, claims, result, request)
+        result = await asyncio.to_thread(_stored, claims, profile, result, request)
     except LeaseLost as error:
         log.warning("case %s: the draft came after the lease was lost", case_id)
         outcome = DraftOutcome(case_id, None, error)
@@ -100,6 +100,18 @@ async def _written(
     # The type only: a message may quote what it choked on.
     log.error("case %s broke the line: %s", case_id, type(error).__name__)
     return llm_draft.broken(case_id, profile), None
+
+
+def _stored(claims: Claims, profile: Profile, result: Draft, request: DraftRequest | None) -> Draft:
+    """Store the draft; one that no report may hold is stored as the failed one that says why."""
+    try:
+        _store(claims, result, request)
+    except (ReportError, ValueError) as error:
+        # A server that ignores the schema it is given: the type only, for its text may quote.
+        log.error("case %s: its draft cannot be stored: %s", result.case_id, type(error).__name__)
+        result = llm_draft.broken(result.case_id, profile)
+        _store(claims, result, None)
+    return result
 
 
 def _store(claims: Claims, result: Draft, request: DraftRequest | None) -> None:

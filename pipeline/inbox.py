@@ -14,6 +14,7 @@ import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,7 +143,9 @@ class Inbox:
             # A study whose patient was corrected is sent again, with files that were right before.
             again = arrivals.send_again(session, known, PATIENTS_DIFFER)
         for file in again.values():
-            (self.quarantine / file).unlink(missing_ok=True)
+            # Committed: what cannot be removed now is removed by the next sweep.
+            with suppress(OSError):
+                (self.quarantine / file).unlink(missing_ok=True)
         return [arrival.file in added or arrival.file in again for arrival in batch]
 
     def _forget(self, path: Path) -> None:

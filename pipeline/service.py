@@ -124,9 +124,9 @@ class Service:
             stored = drafts.latest(session, case_id)
             working = reports.current(session, case_id)
             beside = drafts.offered(session, case_id)
-            began = drafts.basis(session, case_id)
-            basis = began.draft if began is not None else None
-            told = began is not None and gave_priors(began.request_json)
+            source = drafts.source(session, case_id)
+            written = source.draft if source is not None else None
+            prior_given = source is not None and gave_priors(source.request_json)
             signed = signatures.of_page(session, case_id, working)
             return CaseView(
                 case=case,
@@ -140,11 +140,11 @@ class Service:
                 warning=_warning(signed),
                 issues=(
                     *late_images.issues(case),
-                    *check.check(working.report, basis, prior_given=told),
+                    *check.check(working.report, written, prior_given=prior_given),
                 ),
                 turns=questions.turns(session, case_id),
                 partial=self._partial(case_id),
-                least_support=basis.least_support if basis is not None else None,
+                least_support=written.least_support if written is not None else None,
                 notice=self.notice(stored.draft) if stored is not None else None,
                 quality=quality_remarks(session, case_id),
             )

@@ -104,8 +104,11 @@ class _Known:
 
     def claimed(self, sentence: Sentence) -> Sentence:
         """Return `sentence` with no more than is known of it."""
+        # A sentence taken over from a draft whose id was in use bears a suffix.
+        ids = (sentence.id, sentence.id.rpartition("-")[0])
         sentence = replace(sentence, template_field=self._fields.get(sentence.id))
-        same = self._sentences.get((sentence.id, sentence.zh, sentence.en))
+        found = (self._sentences.get((known, sentence.zh, sentence.en)) for known in ids)
+        same = next((sentence for sentence in found if sentence is not None), None)
         if same is not None:
             return replace(sentence, wordings=same.wordings, evidence=same.evidence)
         wordings = tuple(

@@ -22,6 +22,7 @@ def signed_version(
     *,
     before: SignedReport | None,
     draft: Draft | None,
+    source: Draft | None,
     prior_given: bool,
     author: Person,
     reviewer: Person | None,
@@ -30,9 +31,10 @@ def signed_version(
 ) -> SignedReport:
     """Return the version that a signature of `current` makes after the version `before`.
 
-    `draft` is what the report began as; `prior_given` says that the model was shown an earlier
-    examination. The signer (the reviewer, where there is one) confirms every text in the languages
-    that he was shown. ReportError with the code of the first blocking issue (`reports.check`), or
+    `draft` is what the report began as, `source` the draft that the model's sentences in it are
+    from; `prior_given` says that the model was shown an earlier examination for that one. The
+    signer (the reviewer, where there is one) confirms every text in the languages that he was
+    shown. ReportError with the code of the first blocking issue (`reports.check`), or
     `signed_before_previous` for a time before that of the version before; ValueError for a naive
     `now`.
     """
@@ -40,7 +42,7 @@ def signed_version(
     if before is not None and signed_at < before.signed_at:
         previous = before.signed_at.isoformat(timespec="seconds")
         raise ReportError("signed_before_previous", previous=previous)
-    for issue in check(current.report, draft, prior_given=prior_given):
+    for issue in check(current.report, source, prior_given=prior_given):
         if issue.severity is Severity.BLOCK:
             raise ReportError(issue.code)
     drafted = draft is not None and draft.coverage is Coverage.DRAFTED

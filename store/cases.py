@@ -174,8 +174,13 @@ def kind_counts(session: Session, site: str) -> tuple[tuple[str, str, str, int],
 
 def requeue(session: Session, case_id: str) -> None:
     """Have a settled case drafted again; one that is waiting or being drafted stays so."""
-    if get_case(session, case_id).state in SETTLED:
-        set_state(session, (case_id,), CaseState.RECEIVED)
+    get_case(session, case_id)
+    # One statement: between a look and a change another process may queue and claim the case.
+    session.execute(
+        update(CaseRow)
+        .where(CaseRow.case_id == case_id, CaseRow.state.in_([state.value for state in SETTLED]))
+        .values(state=CaseState.RECEIVED.value)
+    )
 
 
 def set_state(session: Session, case_ids: tuple[str, ...], state: CaseState) -> None:

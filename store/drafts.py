@@ -96,6 +96,15 @@ def offered(session: Session, case_id: str) -> StoredDraft | None:
     return None if began == row.draft_id else _stored(row)
 
 
+def source(session: Session, case_id: str) -> StoredDraft | None:
+    """Return the draft that the model's sentences in the working report are from: the one it began
+    as, or where a person began it, the one that was offered beside it."""
+    began = basis(session, case_id)
+    if began is not None and began.draft.coverage is Coverage.DRAFTED:
+        return began
+    return offered(session, case_id) or began
+
+
 def begin_without(session: Session, case_id: str) -> int:
     """Record that a person begins the report of `case_id` from nothing; its number as a draft."""
     draft = Draft(

@@ -54,6 +54,10 @@ def save(
     came meanwhile, which nobody touched, is offered beside it (`drafts.offered`).
     RevisionConflict; ReportError `report_is_signed`, and those of `editing.edited`.
     """
+    empty = report == skeleton(case_id)
+    if empty and base_revision == UNBEGUN and session.get(ReportRow, case_id) is None:
+        # A row was added and nothing typed: that begins nothing.
+        return current(session, case_id)
     row = _row(session, case_id)
     state = transition(ReportState(row.state), Move.REVIEW)
     before = _working(session, row)
@@ -118,11 +122,9 @@ def require_revision(session: Session, now: WorkingReport, base_revision: int) -
 
 def _row(session: Session, case_id: str) -> ReportRow:
     """Return the report's row, held until the transaction ends; begun here where there is none."""
-    row = session.get(ReportRow, case_id, with_for_update=True, populate_existing=True)
-    if row is not None:
-        return row
-    # Of two that begin at once, or of one and a draft that comes, the second waits here.
-    if session.get(CaseRow, case_id, with_for_update=True) is None:
+    # The case before its report, as everybody does: an insert below asks for the case's key, and of
+    # two that begin at once, or of one and a draft that comes, the second waits here.
+    if session.get(CaseRow, case_id, with_for_update=True, populate_existing=True) is None:
         raise NotFound("case_not_found", case_id=case_id)
     row = session.get(ReportRow, case_id, with_for_update=True, populate_existing=True)
     return _begun(session, case_id) if row is None else row

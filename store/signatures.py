@@ -62,12 +62,14 @@ def sign_with_basis(
     if not (base_revision == UNBEGUN and untouched):
         require_revision(session, current, base_revision)
     basis = drafts.basis(session, case_id)
+    source = drafts.source(session, case_id)
     before = versions(session, case_id)
     signed = signed_version(
         current,
         before=before[-1] if before else None,
         draft=None if basis is None else basis.draft,
-        prior_given=basis is not None and gave_priors(basis.request_json),
+        source=None if source is None else source.draft,
+        prior_given=source is not None and gave_priors(source.request_json),
         author=author,
         reviewer=reviewer,
         now=now,
@@ -207,7 +209,12 @@ def _checked(
     fault = fault_of(signed, link, key)
     if fault is not None:
         return BrokenSignature(case_id, version, fault)
-    return codec.signed_from_json(signed.content)
+    try:
+        return codec.signed_from_json(signed.content)
+    except ReportError as error:
+        if error.code != "stored_form_invalid":
+            raise
+        return BrokenSignature(case_id, version, Fault.CONTENT)
 
 
 def contents(session: Session, case_id: str) -> tuple[str, ...]:

@@ -251,6 +251,7 @@ def test_the_signer_confirms_the_languages_that_were_shown() -> None:
         work,
         before=None,
         draft=None,
+        source=None,
         prior_given=False,
         author=person("王"),
         reviewer=person("赵"),

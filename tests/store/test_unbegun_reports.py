@@ -156,3 +156,42 @@ def test_a_draft_that_nobody_saw_is_not_signed(store: Store, case_id: str) -> No
     drafted(store, case_id)
     with pytest.raises(RevisionConflict), store.begin() as session:
         signatures.sign(session, case_id, base_revision=0, author=person("李阅片"), now=NOW)
+
+
+def test_a_taken_sentence_that_the_image_does_not_support_blocks_the_signature(
+    store: Store, case_id: str
+) -> None:
+    write(store, own(case_id, "双肺清晰"), 0)
+    weak = make_report(case_id, 1, 0)
+    (sentence,) = weak.findings
+    unsupported = replace(sentence, evidence=(replace(sentence.evidence[0], support=-3.0),))
+    draft = make_draft(case_id, replace(weak, findings=(unsupported,)), least_support=0.5)
+    with store.begin() as session:
+        save_draft(session, draft)
+        working = reports.current(session, case_id)
+    both = replace(working.report, findings=(*working.report.findings, unsupported))
+    write(store, both, working.revision)
+    with pytest.raises(ReportError) as refused, store.begin() as session:
+        revision = reports.current(session, case_id).revision
+        signatures.sign(session, case_id, base_revision=revision, author=person("李阅片"), now=NOW)
+    assert refused.value.code == "sentence_not_supported"
+
+
+def test_a_sentence_taken_under_another_id_stays_the_models(store: Store, case_id: str) -> None:
+    write(store, own(case_id, "双肺清晰"), 0)
+    draft = drafted(store, case_id)
+    with store.read() as session:
+        working = reports.current(session, case_id)
+    taken = replace(draft.report.findings[0], id=f"{draft.report.findings[0].id}-ab12")
+    write(
+        store, replace(working.report, findings=(*working.report.findings, taken)), working.revision
+    )
+    with store.read() as session:
+        saved = reports.current(session, case_id).report
+    assert [sentence.origin for sentence in saved.findings] == [Origin.PERSON, Origin.MODEL]
+
+
+def test_a_row_with_nothing_typed_begins_nothing(store: Store, case_id: str) -> None:
+    write(store, own(case_id), 0)
+    with store.read() as session:
+        assert reports.current(session, case_id).revision == 0

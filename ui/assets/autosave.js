@@ -86,7 +86,8 @@ export class Autosave {
   leave() {
     if (!this.dirty || this.blocked || this.closed) return;
     this.backUp();
-    const revision = this.base.revision + (this.running ? 1 : 0);
+    // The first save begins the report (1) and is its next revision (2).
+    const revision = this.running ? Math.max(this.base.revision, 1) + 1 : this.base.revision;
     const body = this.body(revision);
     send("PUT", this.path(), body, { keepalive: true }).catch(() => undefined);
   }

@@ -110,7 +110,7 @@ class ReportPane {
   }
 
   begin(working, view) {
-    this.document = new ReportDocument(working.report, view.draft?.report ?? null, () => {
+    this.document = new ReportDocument(working.report, view.offered ? null : (view.draft?.report ?? null), () => {
       this.autosave.edited();
     });
     this.autosave = new Autosave(working, {
@@ -253,6 +253,8 @@ class ReportPane {
   async sign() {
     await this.autosave.flush();
     await refresh();
+    // A colleague may have signed meanwhile.
+    if (!this.autosave) return;
     if (this.autosave.dirty) {
       this.bar.tell(t("save_before_signing"));
       return;
