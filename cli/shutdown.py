@@ -14,6 +14,8 @@ from typing import NoReturn, Self
 
 log = logging.getLogger("radraft.cli.shutdown")
 
+AGAIN_S = 0.1
+"""How often the main thread is asked again, until it unwinds."""
 LIMIT_S = 8.0
 """How long the orderly end may take. Supervisors kill after ten seconds or more."""
 
@@ -49,17 +51,38 @@ class Shutdown:
         time.sleep(seconds)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._requested:
+        if _unwinding():
             return
-        self._requested = True
-        threading.Thread(target=self._cut_off, name="radraft-shutdown", daemon=True).start()
+        if not self._requested:
+            self._requested = True
+            threading.Thread(target=self._cut_off, name="radraft-shutdown", daemon=True).start()
+        if frame is not None and "importlib._bootstrap" in frame.f_code.co_filename:
+            # Broken off in the import system itself, the interpreter's import lock would stay held,
+            # and every thread that imports would wait for ever. The next asking finds it elsewhere.
+            return
         raise SystemExit(0)
 
     def _cut_off(self) -> None:
-        time.sleep(self._limit_s)
+        end = time.monotonic() + self._limit_s
+        main = threading.main_thread().ident
+        while time.monotonic() < end:
+            time.sleep(AGAIN_S)
+            if main is not None:
+                # An exception can also be swallowed where it was raised, in a library's import.
+                signal.pthread_kill(main, signal.SIGTERM)
         names = ", ".join(sorted(thread.name for thread in threading.enumerate()))
         log.warning("cut off after %.0f s; still running: %s", self._limit_s, names)
         _exit(1)
+
+
+def _unwinding() -> bool:
+    """Return whether the thread is on its way out: a SystemExit is being handled."""
+    error = sys.exception()
+    while error is not None:
+        if isinstance(error, SystemExit):
+            return True
+        error = error.__context__
+    return False
 
 
 def _exit(code: int) -> NoReturn:

@@ -65,13 +65,13 @@ CT_KEPT = (
 
 
 def main() -> None:
-    """Write every case of demo_cases.yaml."""
+    """Write every case of cases.yaml."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--images", type=Path, default=HERE.parents[1] / "shared/data/demo_cxr")
-    parser.add_argument("--out", type=Path, default=HERE.parent / "demo/studies")
+    parser.add_argument("--out", type=Path, default=HERE / "studies")
     arguments = parser.parse_args()
     labels = _labels(arguments.images / "labels.csv")
-    cases = yaml.safe_load((HERE / "demo_cases.yaml").read_text(encoding="utf-8"))
+    cases = yaml.safe_load((HERE / "cases.yaml").read_text(encoding="utf-8"))
     total = 0
     for case in cases:
         if case["image"].endswith(".dcm"):

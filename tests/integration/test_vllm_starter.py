@@ -27,8 +27,8 @@ from tests.llm.cases import make_request
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 
 
-@pytest.fixture(scope="module")
-def starter_profile(starter_profile: Profile) -> Profile:
+@pytest.fixture
+def short_profile(starter_profile: Profile) -> Profile:
     """The starter, writing short reports: on random embeddings it would fill the longest."""
     short = Bounds(findings=2, impression=1, zh_chars=20, en_chars=40)
     return starter_profile.model_copy(update={"bounds": short})
@@ -61,21 +61,21 @@ def result(events: list[DraftEvent]) -> Draft:
 
 
 def test_drafts_valid_reports_from_embeddings_several_at_once(
-    starter_endpoint: Endpoint, starter_profile: Profile
+    starter_endpoint: Endpoint, short_profile: Profile
 ) -> None:
-    one = make_request(starter_profile, images=1)
-    two = make_request(starter_profile, images=2)
-    first, second = run([one, two], starter_profile, starter_endpoint)
-    schema = report_schema(starter_profile.bounds)["properties"]
+    one = make_request(short_profile, images=1)
+    two = make_request(short_profile, images=2)
+    first, second = run([one, two], short_profile, starter_endpoint)
+    schema = report_schema(short_profile.bounds)["properties"]
     pair = schema["findings"]["items"]["properties"]
     for events in (first, second):
         made = result(events)
         assert (made.coverage, made.error_code) == (Coverage.DRAFTED, None)
-        assert made.model_id == starter_profile.model_id
+        assert made.model_id == short_profile.model_id
         streamed = [each.sentence for each in events if isinstance(each, DraftedSentence)]
         assert tuple(streamed) == made.report.sentences
-        assert 1 <= len(made.report.findings) <= starter_profile.bounds.findings
-        assert 1 <= len(made.report.impression) <= starter_profile.bounds.impression
+        assert 1 <= len(made.report.findings) <= short_profile.bounds.findings
+        assert 1 <= len(made.report.impression) <= short_profile.bounds.impression
         for sentence in made.report.sentences:
             assert re.fullmatch(pair["zh"]["pattern"], sentence.zh)
             assert re.fullmatch(pair["en"]["pattern"], sentence.en)
@@ -114,7 +114,7 @@ def save_adapter(folder: Path) -> None:
 
 
 def test_an_adapter_loaded_at_run_time_is_asked_for_by_its_id(
-    starter_endpoint: Endpoint, starter_profile: Profile, tmp_path: Path
+    starter_endpoint: Endpoint, short_profile: Profile, tmp_path: Path
 ) -> None:
     save_adapter(tmp_path / "adapter")
     call = {"lora_name": "site-a-1", "lora_path": str(tmp_path / "adapter")}
@@ -128,11 +128,11 @@ def test_an_adapter_loaded_at_run_time_is_asked_for_by_its_id(
         try:
             plain, tuned, unknown = run(
                 [
-                    make_request(starter_profile),
-                    make_request(starter_profile, adapter_id="site-a-1"),
-                    make_request(starter_profile, adapter_id="no-such-adapter"),
+                    make_request(short_profile),
+                    make_request(short_profile, adapter_id="site-a-1"),
+                    make_request(short_profile, adapter_id="no-such-adapter"),
                 ],
-                starter_profile,
+                short_profile,
                 starter_endpoint,
             )
         finally:
@@ -145,14 +145,14 @@ def test_an_adapter_loaded_at_run_time_is_asked_for_by_its_id(
 
 def test_the_key_is_demanded_and_requests_are_not_logged(
     starter_endpoint: Endpoint,
-    starter_profile: Profile,
+    short_profile: Profile,
     vllm_settings: Settings,
 ) -> None:
     wrong = Endpoint(starter_endpoint.url, "wrong", starter_endpoint.model)
-    request = make_request(starter_profile)
-    (refused,) = run([request], starter_profile, wrong)
+    request = make_request(short_profile)
+    (refused,) = run([request], short_profile, wrong)
     assert result(refused).error_code == "llm_refused"
-    run([request], starter_profile, starter_endpoint)
+    run([request], short_profile, starter_endpoint)
     log = (vllm_settings.data_dir / "logs" / "vllm.log").read_text(encoding="utf-8")
     assert "影像报告" in str(request.messages) and "影像报告" not in log
     assert starter_endpoint.key not in log
