@@ -9,28 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.rooms import ROOMS
+
 ROOT = Path(__file__).parents[1]
-FOLDERS = (
-    "core",
-    "studies",
-    "reports",
-    "vision_encoder",
-    "prompts",
-    "llm",
-    "exchange",
-    "store",
-    "pipeline",
-    "eval",
-    "finetune",
-    "ui",
-    "cli",
-    "bench",
-)
 
 
 def _sources() -> set[str]:
     found = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}
-    for folder in FOLDERS:
+    for folder in ROOMS:
         found |= {
             f"radraft/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / folder).rglob("*.py")
         }
@@ -38,7 +24,7 @@ def _sources() -> set[str]:
 
 
 def test_every_folder_is_linked() -> None:
-    for folder in FOLDERS:
+    for folder in ROOMS:
         link = ROOT / "src" / "radraft" / folder
         assert link.is_symlink()
         assert not Path(link.readlink()).is_absolute()
@@ -59,7 +45,7 @@ def test_the_wheel_holds_every_module_and_data_file(tmp_path: Path) -> None:
     assert not any(path.startswith("radraft/bench/") for path in held)
     data = {
         f"radraft/{path.relative_to(ROOT).as_posix()}"
-        for folder in FOLDERS
+        for folder in ROOMS
         if folder != "bench"
         for path in (ROOT / folder).rglob("*")
         if path.suffix

