@@ -53,10 +53,12 @@ def _imports(nodes: Iterator[ast.AST] | list[ast.stmt]) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_there_is_something_to_look_at() -> None:
     assert len(_modules()) > 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", sorted(ONLY_IN))
 def test_a_library_stays_where_it_belongs(library: str) -> None:
     users = [name for name, tree in _modules() if library in _imports(ast.walk(tree))]

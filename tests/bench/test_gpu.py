@@ -82,6 +82,7 @@ def test_the_script_is_bash() -> None:
     assert subprocess.run(["bash", "-n", SCRIPT], check=False).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
@@ -120,6 +121,7 @@ def test_one_part_that_fails_ends_no_other(tmp_path: Path) -> None:
     assert (tmp_path / "gpu.md").read_text(encoding="utf-8") == text
 
 
+@pytest.mark.slow
 def test_a_part_over_its_time_is_ended_with_all_it_began_and_its_rows_stay(tmp_path: Path) -> None:
     """As vLLM is: a process in a session of its own, whose parent does not end it."""
     pid_file = tmp_path / "pid"

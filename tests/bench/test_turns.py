@@ -42,6 +42,7 @@ def test_the_interval_is_students_t_on_the_log_ratios() -> None:
     assert found.high == pytest.approx(math.exp(logs.mean() + half), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     random = np.random.default_rng(5)
     held = 0
@@ -82,6 +83,7 @@ def test_sides_take_turns_and_the_first_pair_is_not_measured() -> None:
     assert order == ["ours", "theirs", "theirs", "ours", "ours", "theirs", "theirs", "ours"]
 
 
+@pytest.mark.slow
 def test_processor_time_of_a_servers_children_counts() -> None:
     work = "sum(range(20_000_000)); print(flush=True); input()"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {work!r}])"

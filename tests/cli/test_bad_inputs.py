@@ -177,6 +177,7 @@ def test_all_commands_are_walked() -> None:
     assert {command.words for command in COMMANDS} >= SERVERS | {("train", "language")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "name", "kind"),
     CASES,
@@ -188,6 +189,7 @@ def test_what_is_not_as_it_should_be_ends_in_a_code(
     check(words_of(command, place, {name: str(bad(kind, place))}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["file_for_data", "file_for_cache", "no_profile", "bad_number"])
 @pytest.mark.parametrize("command", COMMANDS, ids=[" ".join(one.words) for one in COMMANDS])
 def test_broken_settings_end_in_a_code(

@@ -53,6 +53,7 @@ def named(value: dict[str, Any], section: str, measure: str) -> dict[str, Any]:
     return row
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lang", "texts"), [("zh", ZH), ("en", EN)])
 def test_a_report_against_itself_is_perfect(
     lang: str, texts: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -88,6 +89,7 @@ def test_bad_input_ends_with_an_error_that_names_the_place(
     assert "第 2 行" in error["message_zh"]
 
 
+@pytest.mark.slow
 def test_compare_says_what_is_worse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     texts = EN * 8
     good = score(tmp_path, texts, texts, out="good")
@@ -105,6 +107,7 @@ def test_compare_says_what_is_worse(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "| worse |" not in text
 
 
+@pytest.mark.slow
 def test_compare_refuses_other_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one = score(tmp_path, EN, EN, out="one")
     other = score(tmp_path, EN[:2], EN[:2], out="other")

@@ -35,6 +35,7 @@ def two_sites(store: Store) -> None:
             sign_at(session, case_id, None, MONDAY + WEEK, seconds=90)
 
 
+@pytest.mark.slow
 def test_it_prints_a_table_and_writes_both_files(data: Store, tmp_path: Path) -> None:
     two_sites(data)
     page, table = tmp_path / "trend.html", tmp_path / "trend.csv"
@@ -71,6 +72,7 @@ def test_an_empty_store_gets_a_sentence(data: Store, tmp_path: Path) -> None:
     assert "<svg" not in (tmp_path / "trend.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_refusals(data: Store, tmp_path: Path) -> None:
     two_sites(data)
     for arguments, code in (

@@ -30,6 +30,7 @@ def _folder(tmp_path: Path, *, bad: bool, good: bool) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bad", "good", "code"), [(False, True, 0), (True, True, 3), (True, False, 1)]
 )
@@ -65,6 +66,7 @@ def test_the_table_says_what_to_do_in_both_languages(tmp_path: Path) -> None:
     assert "The sex was not sent" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:
     done = _run(tmp_path / "nothing", "--fast", "--json")
     assert done.exit_code == 1

@@ -34,6 +34,7 @@ def _raised() -> set[tuple[str, str]]:
     return found
 
 
+@pytest.mark.slow
 def test_every_raised_code_is_in_the_catalogue() -> None:
     raised = _raised()
     assert raised
@@ -41,6 +42,7 @@ def test_every_raised_code_is_in_the_catalogue() -> None:
     assert not missing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", sorted(catalogue()))
 def test_both_sentences_use_the_same_details(code: str) -> None:
     entry = catalogue()[code]

@@ -169,6 +169,7 @@ def test_digests_tell_references_and_hypotheses_apart() -> None:
     assert digests([Pair("a", "xb", "y")])[0] != digests([Pair("ax", "b", "y")])[0]
 
 
+@pytest.mark.slow
 def test_texts_stay_on_disk(tmp_path: Path) -> None:
     """What is held is ids and offsets: a tenth of the texts, which are read one at a time."""
     import tracemalloc

@@ -267,6 +267,7 @@ with _wrapped(load()) as folder:
 """
 
 
+@pytest.mark.slow
 def test_pictures_as_dicom_are_private_and_gone_after_the_run_or_the_next_start(
     tmp_path: Path,
 ) -> None:

@@ -19,6 +19,8 @@ from radraft.exchange._multipart import Malformed, boundary_of, related, save_pa
 from radraft.exchange.dicomweb import Dicomweb, Query
 from radraft.exchange.values import PacsError
 
+pytestmark = pytest.mark.slow
+
 
 class Pacs(ThreadingHTTPServer):
     """Answers every request with `status`, `kind` and `body`."""

@@ -22,6 +22,8 @@ from tests.exchange.builders import PLAIN, associated, film, listening, send, st
 from tests.pipeline.test_inbox import files_of_at_most
 from tests.studies import builders
 
+pytestmark = pytest.mark.slow
+
 VERIFY = (str(Verification), list(PLAIN))
 
 

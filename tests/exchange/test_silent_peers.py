@@ -24,6 +24,8 @@ from radraft.pipeline.inbox import Inbox
 from radraft.store.database import Store, open_store
 from tests.exchange.builders import PLAIN, associated, film, listening, send, states
 
+pytestmark = pytest.mark.slow
+
 VERIFY = (str(Verification), list(PLAIN))
 DEADLINE_S = 60.0
 

@@ -21,6 +21,8 @@ from tests.exchange.builders import associated, listening
 from tests.exchange.test_dimse import VERIFY
 from tests.exchange.test_silent_peers import connected, is_closed
 
+pytestmark = pytest.mark.slow
+
 
 def certificate(folder: Path, name: str, issuer: tuple[Path, Path] | None = None) -> Path:
     """A PEM file with a key and its certificate, signed by itself or by `issuer`'s."""

@@ -40,6 +40,8 @@ from tests.builders import (
     save_draft,
 )
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 AUTHOR = "王签名"
 

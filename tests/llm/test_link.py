@@ -39,6 +39,7 @@ def external(tmp_path: Path, server: OddServer) -> Settings:
     return Settings(data_dir=tmp_path / "data", llm_url=server.url)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ODD)
 def test_an_odd_answer_takes_the_link_down_with_a_reason_and_a_good_one_up_again(
     name: str, tmp_path: Path

@@ -38,12 +38,14 @@ def test_a_broken_connection_is_an_error_with_a_code(name: str) -> None:
         assert code_of(server.url, 60) == "llm_unreachable"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SLOW)
 def test_an_answer_that_goes_on_for_ever_ends_at_one_deadline(name: str) -> None:
     with odd_server(SLOW[name]) as server:
         assert code_of(server.url, SHORT_S) == "llm_no_answer"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*BAD, *LOST, *SLOW])
 def test_no_odd_answer_passes_for_a_loaded_adapter(name: str) -> None:
     odd = {**BAD, **LOST, **SLOW}[name]
@@ -59,6 +61,7 @@ def test_no_odd_answer_passes_for_a_loaded_adapter(name: str) -> None:
         asyncio.run(loaded(server.url))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SLOW)
 def test_a_probe_of_one_that_drips_says_no(name: str) -> None:
     with odd_server(SLOW[name]) as server:
@@ -139,6 +142,7 @@ def test_a_question_with_its_key_goes_past_the_environments_proxy(
     assert proxy.requests == []
 
 
+@pytest.mark.slow
 def test_every_http_client_of_the_product_ignores_the_environments_proxies() -> None:
     made = 0
     rooms = ("studies", "reports", "llm", "exchange", "store", "pipeline", "eval", "finetune")

@@ -44,6 +44,7 @@ def copies(tmp_path: Path) -> dict[str, Path]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", pins.Pins.model_fields)
 @pytest.mark.parametrize("missing", [False, True])
 def test_a_file_that_is_not_the_pinned_one_is_named(
@@ -71,6 +72,7 @@ def test_built_waits_for_the_checkpoint(tmp_path: Path) -> None:
     assert paths.built() and all(path.exists() for path in asdict(paths).values())
 
 
+@pytest.mark.slow
 def test_the_script_changes_the_hashes_and_nothing_else() -> None:
     text = (ROOT / "llm" / "profiles" / "starter.yaml").read_text(encoding="utf-8")
     program = (

@@ -16,6 +16,8 @@ from tests.llm.adapter_server import BASE, AdapterServer, adapter_server
 from tests.pipeline.test_draft_worker import until, waiting_case
 from tests.site import PROFILE, Site, author, draft, working
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def server() -> Iterator[AdapterServer]:

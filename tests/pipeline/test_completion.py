@@ -35,6 +35,8 @@ from tests.exchange.builders import (
 from tests.exchange.test_dicomweb import answering
 from tests.studies import builders
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def completion(sqlite_store: Store, inbox: Inbox, tmp_path: Path) -> Completion:

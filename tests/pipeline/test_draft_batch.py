@@ -20,6 +20,8 @@ from radraft.store.database import Store
 from radraft.store.leases import Owner
 from tests.pipeline.test_draft_worker import PROFILE, Model, served, waiting_case
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:

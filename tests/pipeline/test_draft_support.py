@@ -25,6 +25,8 @@ from radraft.studies.values import KeyImage, KeyImages
 from tests.builders import add_case
 from tests.eval.looks.looking_model import WORDS, LookingModel, looking_model
 
+pytestmark = pytest.mark.slow
+
 PROFILE = load_profile("qwen3-vl-8b-instruct")
 LEAST = PROFILE.model_copy(update={"support": Support(least=20.0)})
 ADAPTERS = Path("nothing-serves")

@@ -26,6 +26,8 @@ from radraft.store.database import Store
 from radraft.store.leases import Owner
 from tests.builders import add_case, make_images
 
+pytestmark = pytest.mark.slow
+
 REPORT = {
     "findings": [{"zh": "双肺清晰。", "en": "The lungs are clear."}],
     "impression": [{"zh": "未见异常。", "en": "No abnormality."}],

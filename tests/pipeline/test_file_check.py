@@ -16,6 +16,8 @@ from radraft.studies.kos import SOP_CLASS
 from radraft.studies.quality.values import Verdict
 from tests.studies import builders
 
+pytestmark = pytest.mark.slow
+
 
 def _films(folder: Path) -> None:
     """A chest that says all it should, one that says nothing, and one that is no file of DICOM."""

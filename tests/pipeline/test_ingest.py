@@ -32,6 +32,7 @@ def tiny(tmp_path: Path) -> Path:
     return write(radiograph(gradient(64, 64)), tmp_path / "in" / "tiny.dcm")
 
 
+@pytest.mark.slow
 def test_a_good_film_waits_for_a_draft(sqlite_store: Store, tmp_path: Path) -> None:
     (case_id,) = ingest(sorted(DEMO.iterdir())[0], sqlite_store, tmp_path / "scratch").cases
     with sqlite_store.read() as session:
@@ -41,6 +42,7 @@ def test_a_good_film_waits_for_a_draft(sqlite_store: Store, tmp_path: Path) -> N
     assert not isinstance(made, Barred)
 
 
+@pytest.mark.slow
 def test_a_poor_film_is_read_by_people_and_not_drafted_from(
     sqlite_store: Store, tmp_path: Path, tiny: Path
 ) -> None:
@@ -64,6 +66,7 @@ def test_a_poor_film_is_read_by_people_and_not_drafted_from(
     assert all(one.zh and one.en for one in view.quality.remarks)
 
 
+@pytest.mark.slow
 def test_an_evaluation_asks_about_every_film(
     sqlite_store: Store, tmp_path: Path, tiny: Path
 ) -> None:

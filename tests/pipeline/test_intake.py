@@ -44,6 +44,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
+@pytest.mark.slow
 def test_what_is_sent_waits_for_a_draft(store: Store, tmp_path: Path, port: int) -> None:
     drafting = threading.Event()
     chosen = Settings(data_dir=tmp_path, dicom_port=port, quiet_s=0)
@@ -54,6 +55,7 @@ def test_what_is_sent_waits_for_a_draft(store: Store, tmp_path: Path, port: int)
     assert progress == Progress(1, 0, 0, 1, 0, 0)
 
 
+@pytest.mark.slow
 def test_the_service_receives_where_a_port_is_named(
     store: Store, tmp_path: Path, port: int
 ) -> None:

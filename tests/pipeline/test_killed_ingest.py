@@ -8,6 +8,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from radraft.core.settings import Settings
 from radraft.pipeline.intake import opened_inbox
 from radraft.store.database import open_store
@@ -45,6 +47,7 @@ def naming(folder: Path) -> Iterator[Path]:
             yield path
 
 
+@pytest.mark.slow
 def test_nothing_of_a_killed_ingest_stays_after_the_next_start(tmp_path: Path) -> None:
     film = film_file(tmp_path / "sent", PatientName=PATIENT)
     disc = tmp_path / "sent" / "disc.zip"

@@ -21,6 +21,8 @@ from tests.builders import person
 from tests.exchange.builders import QUIET_S, Clock, film_file, refused_codes, states
 from tests.pipeline.test_completion import arrive, completion, only_case, originals
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["completion"]
 
 

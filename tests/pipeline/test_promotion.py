@@ -19,6 +19,8 @@ from radraft.store.database import Store
 from tests.llm.adapter_server import AdapterServer, adapter_server
 from tests.store.adapter_builders import SITE, decision, installed
 
+pytestmark = pytest.mark.slow
+
 PROFILE = load_profile("qwen3-vl-8b-instruct")
 
 

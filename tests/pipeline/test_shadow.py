@@ -46,6 +46,7 @@ def until_shadowed(store: Store, case_ids: list[str]) -> None:
     raise AssertionError("no shadow draft came")
 
 
+@pytest.mark.slow
 def test_the_shadow_drafts_after_the_seen_one_and_out_of_sight(
     site: Site, server: AdapterServer
 ) -> None:
@@ -93,6 +94,7 @@ def test_a_shadow_draft_gives_way_to_a_case_that_waits(site: Site, server: Adapt
     assert stored is not None and author(stored.draft) == serving
 
 
+@pytest.mark.slow
 def test_a_shadow_that_cannot_draft_disturbs_nobody(site: Site, server: AdapterServer) -> None:
     serving, unseen = site.serving(1), site.shadow(2)
     (site.files(unseen) / adapter_files.WEIGHTS).unlink()
@@ -106,6 +108,7 @@ def test_a_shadow_that_cannot_draft_disturbs_nobody(site: Site, server: AdapterS
         assert shadow.of_adapter(session, unseen) == ()
 
 
+@pytest.mark.slow
 def test_drafts_are_compared_with_what_was_signed(site: Site, server: AdapterServer) -> None:
     site.serving(1)
     unseen = site.shadow(2)

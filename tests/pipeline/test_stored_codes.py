@@ -40,6 +40,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings(data_dir=tmp_path_factory.mktemp("service"))
 
 
+@pytest.mark.slow
 def test_every_code_is_rendered_with_the_details_it_is_stored_with(
     sqlite_store: Store, service: Service, case_id: str
 ) -> None:
@@ -51,6 +52,7 @@ def test_every_code_is_rendered_with_the_details_it_is_stored_with(
         assert notice == (error.message_zh, error.message_en), code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", sorted(catalogue()))
 def test_a_code_stored_without_its_details_is_rendered_all_the_same(code: str) -> None:
     zh, en = stored_message(code, {})

@@ -16,6 +16,8 @@ from radraft.reports.values import Report, SignedReport
 from tests.builders import make_draft, make_report
 from tests.reports.strategies import reports, signed_reports
 
+pytestmark = pytest.mark.slow
+
 
 @given(report=reports())
 def test_a_report_comes_back_the_same(report: Report) -> None:

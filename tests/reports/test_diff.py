@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, strategies as st
 
 from radraft.reports.diff import Kind, diff, moved_ids
@@ -29,11 +30,13 @@ def test_adding_and_deleting_moves_nothing() -> None:
     assert moved_ids(report("abcde"), report("ce")) == frozenset()
 
 
+@pytest.mark.slow
 @given(one=reports())
 def test_a_report_does_not_differ_from_itself(one: Report) -> None:
     assert diff(one, one) == ()
 
 
+@pytest.mark.slow
 @given(one=reports(), other=reports())
 def test_a_difference_turns_round(one: Report, other: Report) -> None:
     there = {(change.sentence_id, change.kind) for change in diff(one, other)}

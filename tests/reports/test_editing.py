@@ -111,6 +111,7 @@ def test_a_revision_that_never_was(store: Store, case_id: str, base: int) -> Non
     assert error.value.code == "revision_unknown"
 
 
+@pytest.mark.slow
 def test_of_processes_saving_at_once_one_wins(store_settings: Settings, store: Store) -> None:
     with store.begin() as session:
         case_id = add_drafted(session)
@@ -168,6 +169,7 @@ def test_an_undone_deletion_is_the_models_sentence_again(store: Store, case_id: 
     assert (again.report, again.revision) == (drafted, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [

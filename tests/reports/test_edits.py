@@ -115,6 +115,7 @@ def test_a_change_of_section_is_a_move() -> None:
     assert moved.section is Section.IMPRESSION
 
 
+@pytest.mark.slow
 @given(report=reports())
 def test_nothing_changed_is_zero(report: Report) -> None:
     stats = edit_stats(report, report)
@@ -124,6 +125,7 @@ def test_nothing_changed_is_zero(report: Report) -> None:
     }
 
 
+@pytest.mark.slow
 @given(one=reports(), other=reports())
 def test_the_distances_are_symmetric_and_bounded(one: Report, other: Report) -> None:
     there, back = edit_stats(one, other), edit_stats(other, one)

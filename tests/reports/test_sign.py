@@ -32,6 +32,8 @@ from tests.builders import (
     save_draft,
 )
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 22, 1, 2, 3, 456789, tzinfo=UTC)
 
 

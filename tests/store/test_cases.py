@@ -115,6 +115,7 @@ def test_unknown_cases(store: Store) -> None:
         assert cases.key_images(session, "c-none") == ()
 
 
+@pytest.mark.slow
 def test_processes_that_take_in_the_same_studies_at_once(store_settings: Settings) -> None:
     numbers = list(range(20))
     added = children.together(children.ingest, store_settings, numbers, processes=3)
@@ -201,6 +202,7 @@ def test_cases_are_claimed_once_oldest_first(store: Store) -> None:
         assert leases.claim(session, other, limit=9) == tuple(ids[:2])
 
 
+@pytest.mark.slow
 def test_processes_never_claim_the_same_case(store_settings: Settings, store: Store) -> None:
     with store.begin() as session:
         ids = {add_case(session, number) for number in range(30)}

@@ -21,6 +21,8 @@ from radraft.store.database import READING, WRITING, Store, open_store
 from tests import children
 from tests.builders import NAME, add_case, add_drafted, make_images
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def hasty(store: Store, store_settings: Settings) -> Iterator[Store]:

@@ -50,6 +50,8 @@ from tests import children
 from tests.builders import person
 from tests.postgres import Cluster
 
+pytestmark = pytest.mark.slow
+
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 STORES = ("1588ca4-first", "dc31f9e-kept", "3adb275-flywheel", "e340048-empty-migrations",
           "b9e49d5-today")  # fmt: skip

@@ -17,6 +17,8 @@ from radraft.store.tables import IMMUTABLE_TABLES
 from tests.builders import add_case
 from tests.postgres import Cluster
 
+pytestmark = pytest.mark.slow
+
 
 def refusal(settings: Settings) -> SettingsError:
     with pytest.raises(SettingsError) as error:

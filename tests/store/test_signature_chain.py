@@ -36,6 +36,8 @@ from tests.scale import scaled
 from tests.store import tampering
 from tests.store.tampering import signed, signed_again
 
+pytestmark = pytest.mark.slow
+
 
 def findings(store: Store, log: Path | None = None) -> list[Finding]:
     """All that does not hold, the chain held against `log` where one is named."""

@@ -60,6 +60,7 @@ def test_made_up_identity_is_taken_out(demo: ReadResult) -> None:
             assert part not in history
 
 
+@pytest.mark.slow
 def test_each_encoding_is_decoded(demo: ReadResult) -> None:
     firsts = {case["encoding"]: case["folder"] for case in reversed(CASES)}
     assert set(firsts) == {"jpeg2000", "jpegls", "rle", "explicit", "deflated"}

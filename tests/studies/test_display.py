@@ -196,6 +196,7 @@ def test_enhanced_frames_have_their_own_rescale_and_window(
     assert both[1].window == pytest.approx((50, 200))
 
 
+@pytest.mark.slow
 def test_frontal_comes_before_lateral_and_four_are_enough(tmp_path: Path) -> None:
     for number, view in enumerate(("LL", "", "PA", "AP", "RL"), 1):
         builders.write(
@@ -213,6 +214,7 @@ def test_frontal_comes_before_lateral_and_four_are_enough(tmp_path: Path) -> Non
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_bad_image_does_not_take_the_good_ones_along(tmp_path: Path) -> None:
     rle = builders.radiograph(number=2)
     rle.PixelData = b"\xfe\xff\x00\xe0\0\0\0\0\xfe\xff\x00\xe0\x08\0\0\0rubbish!"
@@ -267,6 +269,7 @@ def test_whole_numbers_show_the_same_picture(
     assert np.abs(exact - got).max() <= 0.5 / (bounds[1] - bounds[0]) + 1e-3
 
 
+@pytest.mark.slow
 def test_every_bundled_image_is_drawn(tmp_path: Path, decoder: Decoder) -> None:
     drawn = 0
     for study in read(builders.BUNDLED, tmp_path / "work").studies:

@@ -25,6 +25,7 @@ def test_a_seed_gives_the_same_mutant_always() -> None:
     assert len({one.data for one in first}) == len(first)
 
 
+@pytest.mark.slow
 def test_every_kind_of_change_changes_files() -> None:
     files = sources(builders.BUNDLED)
     changed = {}

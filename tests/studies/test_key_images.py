@@ -30,6 +30,8 @@ from radraft.studies.values import (
 )
 from tests.studies import builders
 
+pytestmark = pytest.mark.slow
+
 DEMO = Path(__file__).parents[2] / "demo"
 SCOUT = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
 MPR = ["DERIVED", "SECONDARY", "MPR"]

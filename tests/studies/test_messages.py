@@ -7,6 +7,7 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
+import pytest
 import yaml
 
 import radraft.studies
@@ -51,6 +52,7 @@ def _catalogue() -> dict[str, dict[str, str]]:
     return entries
 
 
+@pytest.mark.slow
 def test_every_raised_code_has_its_sentences() -> None:
     raised = _raised()
     assert {"not_dicom", "nested_too_deep", "decode_crashed", "zip_timeout"} <= raised

@@ -130,6 +130,7 @@ def test_a_file_without_identity_hides_no_conflict(
     assert len(grouped(tuple(nobody)).mixed) == len(grouped(tuple(identities)).mixed)
 
 
+@pytest.mark.slow
 def test_more_spellings_than_one_patient_has_are_a_conflict_and_cost_no_time() -> None:
     names = [{"name": f"Muster{'a' * number}^Anna"} for number in range(2, 2000)]
     assert len(grouped(tuple(names)).mixed) == 1

@@ -20,6 +20,8 @@ from radraft.studies.quality import check
 from radraft.studies.read import ReadResult, read
 from tests.studies import builders
 
+pytestmark = pytest.mark.slow
+
 
 def _bytes(data: bytes) -> Callable[[Path], Path]:
     def make(path: Path) -> Path:

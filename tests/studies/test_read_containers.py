@@ -12,6 +12,8 @@ from radraft.studies import _limits, _unzip
 from radraft.studies.read import read
 from tests.studies import builders
 
+pytestmark = pytest.mark.slow
+
 
 def _tree(root: Path) -> set[Path]:
     return {path.relative_to(root) for path in root.rglob("*")}

@@ -18,6 +18,8 @@ from radraft.studies.read import read
 from radraft.studies.values import Instance
 from tests.studies import builders
 
+pytestmark = pytest.mark.slow
+
 WINDOW = {"WindowCenter": "128", "WindowWidth": "256"}
 
 

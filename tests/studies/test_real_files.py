@@ -129,6 +129,7 @@ def test_chest_slices_without_a_window_show_lungs_and_heart(decoder: Decoder) ->
         assert frame.window[1] == pytest.approx(1583, abs=50)
 
 
+@pytest.mark.slow
 def test_bundled_files_are_images_or_have_their_code(tmp_path: Path) -> None:
     found = _checked(builders.BUNDLED, tmp_path)
     codes = Counter(one.code for one in found)

@@ -18,6 +18,7 @@ HANZI = "".join(
 chinese = st.text(st.sampled_from(HANZI), min_size=2, max_size=20)
 
 
+@pytest.mark.slow
 @given(chinese)
 def test_declared_rightly(text: str) -> None:
     assert _text.decode(text.encode("gb18030"), ("GB18030",)) == (text, False)
@@ -151,6 +152,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_names_in_files(tmp_path: Path, name: str) -> None:
     declared, codec, repaired = CASES[name]
@@ -171,6 +173,7 @@ def test_undecodable_name_does_not_fail_the_study(tmp_path: Path) -> None:
     assert study.issues == ("charset_repaired",)
 
 
+@pytest.mark.slow
 def test_one_study_of_files_in_several_sets(tmp_path: Path) -> None:
     """Each file is read in its own; the name is the first one that could be read whole."""
     name = "Zhang^Wei=张^伟"

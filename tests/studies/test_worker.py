@@ -22,6 +22,7 @@ def _pid(worker: Worker) -> int:
     return worker._process.pid
 
 
+@pytest.mark.slow
 def test_hung_worker_is_killed_and_replaced(tmp_path: Path) -> None:
     path = str(builders.write(builders.radiograph(), tmp_path / "a.dcm"))
     with Worker() as worker:
@@ -40,6 +41,7 @@ def test_hung_worker_is_killed_and_replaced(tmp_path: Path) -> None:
         os.kill(last, 0)
 
 
+@pytest.mark.slow
 def test_worker_that_dies_is_replaced(tmp_path: Path) -> None:
     path = str(builders.write(builders.radiograph(), tmp_path / "a.dcm"))
     with Worker() as worker:
@@ -95,6 +97,7 @@ def test_messages_too_long_are_refused() -> None:
         _protocol.unpack(b"[1]")
 
 
+@pytest.mark.slow
 def test_a_worker_answers_a_process_with_more_than_a_thousand_files_open(tmp_path: Path) -> None:
     before, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < 1300:

@@ -45,6 +45,7 @@ def test_it_is_taken_in_with_what_is_known_and_nothing_else(tmp_path: Path) -> N
     assert (deid.view, deid.age_band, deid.sex) == (View.FRONTAL, "40-64", "F")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(31, 45), (32, 44)])
 def test_the_pixels_stay_as_they_are(tmp_path: Path, shape: tuple[int, int]) -> None:
     pixels = picture(tmp_path / "x.png", shape)
@@ -53,6 +54,7 @@ def test_the_pixels_stay_as_they_are(tmp_path: Path, shape: tuple[int, int]) -> 
     assert np.abs(image.pixels.astype(int) - pixels).max() <= 1
 
 
+@pytest.mark.slow
 def test_a_deep_picture_keeps_its_range(tmp_path: Path) -> None:
     pixels = picture(tmp_path / "x.png", dtype=np.uint16)
     study = taken_in(wrap(tmp_path / "x.png", tmp_path / "x.dcm", ABOUT), tmp_path)
@@ -70,6 +72,7 @@ def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
     assert deidentify(check(study), bytes(32)).view is View.LATERAL
 
 
+@pytest.mark.slow
 def test_the_same_picture_gives_the_same_bytes(tmp_path: Path) -> None:
     picture(tmp_path / "x.png")
     one, two, three = (tmp_path / f"{n}.dcm" for n in range(3))

@@ -28,6 +28,7 @@ def test_other_hosts_are_refused(client: TestClient, host: str) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (421, "host_refused")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", "null", "https://127.0.0.1", "http://127.0.0.1:9", ""]
 )

@@ -129,6 +129,7 @@ def test_the_callers_thread_count_is_left_alone(tiny_config: EncoderConfig, head
         torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_beside_a_vllm_torch_has_one_thread_and_the_encoder_yields(tmp_path: Path) -> None:
     """In a process of its own: these settings are the process's."""
     code = """

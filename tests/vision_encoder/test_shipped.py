@@ -43,6 +43,7 @@ def test_the_id_changes_with_image_tower_and_heads_but_not_with_the_text_tower(c
     assert image != before and text == image and heads != text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["missing", "cut", "another's"])
 def test_a_damaged_image_tower_is_named(copy: Path, damage: str) -> None:
     path = copy / IMAGE_FILE

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 
+@pytest.mark.slow
 def test_everything_but_the_trunk_is_drawn_from_its_name(tiny_config: EncoderConfig) -> None:
     import timm
 

@@ -70,6 +70,7 @@ def films(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Film, .
     return plan(data, tmp_path_factory.mktemp("cache"), SECRET, SITES, SIZES, 0)
 
 
+@pytest.mark.slow
 def test_every_part_is_full_and_alike_at_both_sites(films: tuple[Film, ...]) -> None:
     counts = Counter((film.site, film.part, film.round, film.group) for film in films)
     for part, number in ((Part.FROZEN, 0), (Part.TRAIN, 1), (Part.TRAIN, 2), (Part.FINAL, 0)):
@@ -106,6 +107,7 @@ def test_nothing_about_a_film_is_unknown_to_the_scores(films: tuple[Film, ...]) 
         assert set(film.item.labels.values()) <= {Certainty.PRESENT, Certainty.ABSENT}
 
 
+@pytest.mark.slow
 def test_too_few_films_are_said_so(data: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError) as caught:
         plan(data, tmp_path, SECRET, SITES, Sizes(rounds=9, cases=90), 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, strategies as st
 
 from radraft.eval.clinical.measures import ALL
@@ -14,6 +15,8 @@ from radraft.reports.findings.vocabulary import vocabulary
 from radraft.reports.values import Certainty
 from tests.eval.clinical.builders import same, scored
 from tests.eval.clinical.strategies import CODES, SWAP, pairs, sets, texts
+
+pytestmark = pytest.mark.slow
 
 SIDED = {
     "finding_precision_micro_sided",

@@ -68,6 +68,7 @@ def test_a_perfect_hypothesis(lang: Lang, ref: Chosen) -> None:
     assert values["finding_f1_micro"] in (1, pytest.approx(math.nan, nan_ok=True))
 
 
+@pytest.mark.slow
 @both_languages
 @given(chosen, chosen)
 def test_mirrored_words_change_only_what_is_about_sides(
@@ -78,6 +79,7 @@ def test_mirrored_words_change_only_what_is_about_sides(
     same(straight, mirrored, but=tuple(SIDED))
 
 
+@pytest.mark.slow
 @both_languages
 @given(chosen, chosen, st.data())
 def test_the_order_of_sentences_changes_nothing(
@@ -90,6 +92,7 @@ def test_the_order_of_sentences_changes_nothing(
     )
 
 
+@pytest.mark.slow
 @both_languages
 @given(chosen, chosen)
 def test_a_negated_sentence_adds_no_hallucination(lang: Lang, ref: Chosen, hyp: Chosen) -> None:
@@ -124,6 +127,7 @@ def test_an_unknown_prior_gives_no_rate() -> None:
     assert scores.breakdown(0).claims_absent_prior is None
 
 
+@pytest.mark.slow
 def test_processes_give_the_same() -> None:
     texts = [_text("en", [(at % 9, at % 2 == 0), (at % 7, at % 3 == 0)]) for at in range(29)]
     pairs = [Pair(str(at), texts[at % 29], texts[at * at % 29]) for at in range(2 * CHUNK + 1)]

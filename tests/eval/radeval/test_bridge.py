@@ -89,6 +89,7 @@ def test_a_child_that_dies(tmp_path: Path) -> None:
     assert caught.value.details == {"exit_code": -9}
 
 
+@pytest.mark.slow
 def test_a_child_that_hangs_is_ended(tmp_path: Path) -> None:
     before = set(psutil.Process().children())
     child = _child(tmp_path, "import threading\nthreading.Event().wait()")

@@ -83,6 +83,7 @@ def test_java_values_of_every_golden_pair() -> None:
     assert part(stats).corpus(None, values[:, None])[0] == pytest.approx(corpus, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [6, 25, 90])
 def test_search_is_the_plain_one(english: tables.Tables, length: int) -> None:
     """With 90 words of few kinds the beam overflows and a pair has more than 64 contested words."""
@@ -155,6 +156,7 @@ def test_equal_texts_score_one_and_none_in_common_zero(english: tables.Tables) -
     assert meteor_values(stats[[0, 2]].sum(axis=0)[None])[0, 0] == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_a_draft_that_repeats_itself_is_scored_and_leaves_others_alone(
     english: tables.Tables,
 ) -> None:

@@ -82,6 +82,7 @@ def test_equal_texts_score_best(lang: Lang) -> None:
             assert values.max() <= 10.0 + 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lang", ["en", "zh"])
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
@@ -130,6 +131,7 @@ def test_a_stream_in_chunks_equals_one_list(monkeypatch: pytest.MonkeyPatch) -> 
     equal(whole, parts)
 
 
+@pytest.mark.slow
 def test_fresh_processes_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     given_pairs = pairs("zh", 6)
     monkeypatch.setattr("radraft.eval.text.score.CHUNK", 3)

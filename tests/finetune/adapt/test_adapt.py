@@ -24,6 +24,8 @@ from radraft.store.pairs import pairs
 
 from .world import SITE, add_signed, contents, go, recipe, text_of, tiny_profile
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def opened(settings: Settings) -> Any:

@@ -69,6 +69,7 @@ def test_what_came_of_it() -> None:
     assert "from a-1" in adapt.told(replace(made, parent="a-1"), 1.0)
 
 
+@pytest.mark.slow
 def test_files_travel_by_command(
     settings: Settings,
     ground: Base,

@@ -37,6 +37,7 @@ def test_the_signed_reports_own_loss_goes_beside_the_preference(
     assert both == pytest.approx(dpo + 0.25 * sft, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_two_runs_are_drawn_side_by_side(tmp_path: Path) -> None:
     for name in ("sft", "dpo"):
         (tmp_path / name).mkdir()

@@ -110,6 +110,7 @@ TRUSTED_BUT_WRONG: dict[str, tuple[Change, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", TRUSTED_BUT_WRONG)
 def test_a_trusted_signature_does_not_excuse_the_content(
     home: tuple[Site, Adapter], parcel: Path, away: Site, tmp_path: Path, what: str
@@ -137,6 +138,7 @@ def manifest(**values: Any) -> Change:
     return apply
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "code"),
     [

@@ -182,6 +182,7 @@ def test_a_failed_check_names_the_cases_and_no_text() -> None:
     assert set(check.detail) == {"p", "p_limit", "against", "history", "cases"}
 
 
+@pytest.mark.slow
 def test_a_rise_within_the_margin_passes_however_sure() -> None:
     batch = alike(950, LEFT_SIDE, LEFT_SIDE) + alike(50, RIGHT_SIDE, LEFT_SIDE, start=950)
     history = alike(1000, LEFT_SIDE, LEFT_SIDE, start=2000)

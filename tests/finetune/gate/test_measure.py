@@ -25,6 +25,8 @@ from tests.finetune.gate.candidates import (
 )
 from tests.finetune.gate.samples import Film
 
+pytestmark = pytest.mark.slow
+
 HELD = limits().adapter
 NO_LEAK = Check("leak", True, 0.0, None, None, 0.0, n=60)
 

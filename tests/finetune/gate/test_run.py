@@ -272,6 +272,7 @@ def test_what_serves_may_not_change_meanwhile(after: Scene, gated: Gated) -> Non
     assert after.state(second) is AdapterState.CANDIDATE
 
 
+@pytest.mark.slow
 def test_too_few_frozen_reports_say_how_many(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data")
     store = open_store(settings)

@@ -59,6 +59,7 @@ def _certainty(seen: Seen) -> Certainty:
     return Certainty.ABSENT if seen is Seen.ABSENT else Certainty.PRESENT
 
 
+@pytest.mark.slow
 @settings(max_examples=scaled(300, full=1500), deadline=None)
 @given(SEEN, DRAWS)
 def test_the_text_of_either_language_says_what_is_seen_and_nothing_else(

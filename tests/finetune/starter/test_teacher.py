@@ -111,6 +111,7 @@ def _films(count: int) -> tuple[Images, np.ndarray]:
     return Images(tuple(rows), pixels, np.array(answers, dtype=np.float32)), np.array(logits)
 
 
+@pytest.mark.slow
 def test_points_are_chosen_where_they_serve_best() -> None:
     images, logits = _films(240)
     points = operating_points(images, logits, HEADS)

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("split", "least"), [("dev", 0.96), ("heldout", 0.945)])
 def test_openi_micro_and_macro(split: str, least: float) -> None:
     names = [label for label in scores.scheme("negbio14").labels if label.name != "normal"]
@@ -24,6 +25,7 @@ def test_openi_micro_and_macro(split: str, least: float) -> None:
     assert scores.macro(counts) >= 0.93
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("split", "least"), [("dev", 0.935), ("heldout", 0.93)])
 def test_labelled_reports(split: str, least: float) -> None:
     per_label, present = scores.labelled_counts(split)
@@ -31,6 +33,7 @@ def test_labelled_reports(split: str, least: float) -> None:
     assert scores.f1(present) >= 0.94
 
 
+@pytest.mark.slow
 def test_ahead_of_the_rules_of_before() -> None:
     rules = scores.chexpert_rules
     names = list(rules.SHARED_LABELS.values())

@@ -17,6 +17,8 @@ from radraft.studies.deid.run import Result, deidentify_all
 from tests.studies.builders import BUNDLED, radiograph, write
 from tests.studies.deid import corpus, measure
 
+pytestmark = pytest.mark.slow
+
 KEY = Pseudonyms(measure.SECRET)
 
 

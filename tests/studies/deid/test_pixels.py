@@ -58,6 +58,7 @@ def test_black_is_the_lowest_value_and_only_in_the_box() -> None:
     assert np.array_equal(changed, values)
 
 
+@pytest.mark.slow
 @needs_fonts
 def test_the_cheap_test_misses_hardly_a_line() -> None:
     tally = measure.Tally()

@@ -15,6 +15,8 @@ from radraft.studies.deid.pseudonyms import Pseudonyms
 from radraft.studies.deid.run import deidentify_all
 from tests.studies.builders import insert, nested, radiograph, write
 
+pytestmark = pytest.mark.slow
+
 KEY = Pseudonyms(b"only for the tests, 32 bytes long")
 
 

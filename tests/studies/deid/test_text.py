@@ -27,6 +27,7 @@ LEAST = {
 header, behind no label and before no title. Measured: about 95% (docs/deidentification.md)."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("held", "seed"), [(True, 6101), (True, 6102), (False, 6103)])
 def test_recall_by_kind(held: bool, seed: int) -> None:
     planted, left = Counter[str](), Counter[str]()
@@ -44,6 +45,7 @@ def test_the_measure_sees_what_is_left() -> None:
         assert Counter(one.left(" ".join(one.text.split()))) == Counter(one.identities), one.text
 
 
+@pytest.mark.slow
 def test_words_beside_identity_stay() -> None:
     words = kept = 0
     for one in corpus(6105, 1500, held=True):
@@ -75,6 +77,7 @@ def _sets() -> Iterator[tuple[str, list[str]]]:
     yield "vocabulary_zh", list(json.loads(listed)["word_freq"])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (DATA / "vocabulary_zh").is_dir(), reason="the data folder is not there")
 def test_clinical_words_of_the_data_sets_stay() -> None:
     for name, texts in _sets():

@@ -27,6 +27,8 @@ from tests.studies.quality.test_measure import Pixels, film
 from tests.studies.quality.test_series import slices, study
 from tests.studies.quality.test_tags import good, image, technique
 
+pytestmark = pytest.mark.slow
+
 Floats = npt.NDArray[np.float32]
 DEMO = Path(__file__).parents[3] / "demo" / "studies"
 

@@ -56,6 +56,7 @@ def noisy(pixels: Pixels) -> Pixels:
     return (pixels + wide).clip(0, 255).astype(np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [224, 384, 1024, 2048])
 def test_nothing_is_wrong_with_a_film_of_any_size(side: int) -> None:
     whole = Image.fromarray(film())
@@ -63,6 +64,7 @@ def test_nothing_is_wrong_with_a_film_of_any_size(side: int) -> None:
     assert broken(of(scaled)) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "change"),
     [
@@ -87,12 +89,14 @@ def test_a_drawn_page_is_no_film() -> None:
     assert broken(of(page))["quality_drawn"] is Verdict.POOR
 
 
+@pytest.mark.slow
 def test_a_black_border_is_not_underexposure() -> None:
     framed = np.pad(film(), 300)
     assert of(framed).black == pytest.approx(of(film()).black, abs=0.02)
     assert of(framed).field == pytest.approx(1024**2 / 1624**2, abs=0.01)
 
 
+@pytest.mark.slow
 def test_the_upper_corners_of_an_inverted_film_are_bright() -> None:
     assert of(film()).corners < 0 < of(255 - film()).corners
 

@@ -38,6 +38,8 @@ from tests.ui import seed
 from tests.ui.chosen import chest_ct, films, take_in
 from tests.ui.conftest import ORIGIN, make_service
 
+pytestmark = pytest.mark.slow
+
 IDENTITY = ("Zhang", "Wei", "P0042", "ACC778899", "1.2.826", "19700305")
 
 

@@ -17,6 +17,8 @@ from radraft.store import pairs
 from tests.builders import actor
 from tests.ui import seed
 
+pytestmark = pytest.mark.slow
+
 DEMO = Path(__file__).parents[3] / "demo" / "studies"
 
 

@@ -61,6 +61,7 @@ def told(answer: Any, status: int, code: str) -> None:
     assert error["message_en"]
 
 
+@pytest.mark.slow
 def test_a_save_while_another_process_writes_is_refused_as_busy_and_works_later(
     client: TestClient, store: Store
 ) -> None:
@@ -114,6 +115,7 @@ def save_until_full(settings: Settings, pipe: Connection) -> None:
         pipe.send((answer.status_code, answer.text, reading.status_code))
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_507_with_what_to_do_and_reading_goes_on(tmp_path: Path) -> None:
     ours, theirs = children.context.Pipe(duplex=False)
     settings = Settings(data_dir=tmp_path / "data")
@@ -135,6 +137,7 @@ def test_the_status_says_whether_to_try_again(code: str, status: int) -> None:
     assert status_of(StorageUnavailable(code)) == status
 
 
+@pytest.mark.slow
 def test_readers_are_answered_while_many_wait_to_write(tmp_path: Path) -> None:
     """More savers than the server has threads, all waiting for one lock."""
     store = open_store(Settings(data_dir=tmp_path / "data", database_wait_s=120))
@@ -162,6 +165,7 @@ def test_readers_are_answered_while_many_wait_to_write(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.slow
 def test_a_worklist_that_is_cut_says_so_and_how_long_it_is(
     client: TestClient, store: Store
 ) -> None:

@@ -62,6 +62,7 @@ def test_the_page_is_guarded_as_the_rest(trend_client: TestClient) -> None:
     assert trend_client.get("/api/flywheel").headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.slow
 def test_one_site_at_a_time_in_either_language(trend_client: TestClient, service: Service) -> None:
     fill(service.store)
     found = trend_client.get("/api/flywheel").json()
@@ -75,6 +76,7 @@ def test_one_site_at_a_time_in_either_language(trend_client: TestClient, service
     assert trend_client.get("/api/flywheel", params={"lang": "fr"}).status_code == 422
 
 
+@pytest.mark.slow
 def test_a_new_signature_is_on_the_page(trend_client: TestClient, service: Service) -> None:
     fill(service.store, weeks=1)
     before = trend_client.get("/api/flywheel").json()["html"]
@@ -96,6 +98,7 @@ def test_the_csv_is_a_file_of_all_sites(trend_client: TestClient, service: Servi
     assert len(one.text.splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_no_case_and_no_person_is_named(trend_client: TestClient, service: Service) -> None:
     cases = fill(service.store)
     texts = [

@@ -28,6 +28,8 @@ from tests.finetune.trend.made import FIRST, MONDAY, SECOND, WEEK
 from tests.finetune.trend.test_guard import reports
 from tests.finetune.trend.test_weeks import fact
 
+pytestmark = pytest.mark.slow
+
 CJK = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
 
 

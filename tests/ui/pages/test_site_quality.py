@@ -105,6 +105,7 @@ def filled(sqlite_store: Store) -> Store:
     return sqlite_store
 
 
+@pytest.mark.slow
 def test_the_page_names_devices_and_staff_and_nobody_else(filled: Store) -> None:
     found = site_quality(filled, "north")
     cases = [row.case_id for row in _worklist(filled)]
@@ -166,6 +167,7 @@ def test_a_cell_is_never_a_formula() -> None:
     assert (row["device"], row["operator"]) == ("'=HYPERLINK(1)", "'@x")
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RADRAFT_DATA_DIR", str(tmp_path / "data"))
     store = open_store(Settings(data_dir=tmp_path / "data"))

@@ -42,6 +42,7 @@ def test_the_page_is_guarded_as_the_rest(quality_client: TestClient) -> None:
     assert answer.status_code == 403
 
 
+@pytest.mark.slow
 def test_one_site_at_a_time_in_either_language(
     quality_client: TestClient, service: Service
 ) -> None:
@@ -59,6 +60,7 @@ def test_one_site_at_a_time_in_either_language(
     assert (refused.status_code, refused.json()["error"]["code"]) == (404, "quality_site_unknown")
 
 
+@pytest.mark.slow
 def test_a_new_study_is_on_the_page(quality_client: TestClient, service: Service) -> None:
     with service.store.begin() as session:
         add(session, 1)
@@ -69,6 +71,7 @@ def test_a_new_study_is_on_the_page(quality_client: TestClient, service: Service
     assert "too dark" in quality_client.get("/api/quality").json()["html"]
 
 
+@pytest.mark.slow
 def test_no_case_and_no_patient_is_named_and_no_staff_in_the_csv(
     quality_client: TestClient, service: Service
 ) -> None:

@@ -40,6 +40,7 @@ def net_of(folder: Path) -> torch.nn.ModuleDict:
     return net.eval()
 
 
+@pytest.mark.slow
 def test_what_was_exported_computes_the_same(run: Path, tmp_path: Path) -> None:
     import torch
     from safetensors.torch import load_file

@@ -20,6 +20,7 @@ def write_log(path: Path, steps: int, valid_every: int) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("steps", "valid_every"), [(1, 5), (3, 2), (300, 100)])
 def test_a_run_of_any_length_is_drawn(tmp_path: Path, steps: int, valid_every: int) -> None:
     write_log(tmp_path / "log.jsonl", steps, valid_every)

@@ -14,6 +14,8 @@ from radraft.vision_encoder.train.data import Images
 from radraft.vision_encoder.train.run import train
 from tests.vision_encoder.train import builders
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     import torch
 
