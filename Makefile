@@ -15,7 +15,8 @@ RUN ?= .radraft/starter
 KEEP_MEMORY := GLIBC_TUNABLES=glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=8589934592:glibc.malloc.hugetlb=1
 TRAIN := $(KEEP_MEMORY) $(BIN)/radraft train
 # Two worker processes; tests/conftest.py says which tests share one.
-PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadscope
+# Rewritten assertions are kept: rewriting them takes as long as a third of the unit tests.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadscope
 UNIT := not vllm and not browser and not postgres and not pacs and not slow and not stress
 
 .PHONY: bench-intake bench-studies help demo test unit stress check lint format install vllm radeval system-demo system-test system-bench \
@@ -46,7 +47,7 @@ test: system-test install vllm checkpoint
 	$(PYTEST) --durations=15
 
 unit: install
-	$(PYTEST) -m "$(UNIT)"
+	$(PYTEST) -m "$(UNIT)" --ignore tests/integration --ignore tests/stress
 
 # Under an hour. Before anything that it covers is called resolved.
 stress: system-test install vllm checkpoint

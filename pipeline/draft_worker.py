@@ -18,6 +18,7 @@ import httpx
 from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import StorageError
+from radraft.llm.endpoint import Probe
 from radraft.llm.support import SCORED_AT_ONCE
 from radraft.pipeline import draft as draft_steps
 from radraft.pipeline.claims import Claims
@@ -40,6 +41,8 @@ TICK_S = 1.0
 """How often the queue is looked at when nothing woke the worker: another process may ingest too."""
 PAUSE_S = 5.0
 """Seconds that drafting rests when the database fails."""
+GONE = frozenset({"llm_unreachable", "llm_cut_off"})
+"""Codes of a draft that broke off perhaps because vLLM went away: before the next it is asked."""
 ATTEMPTS = 2
 """How often one case is drafted before a failure stands until a person asks again."""
 
@@ -75,6 +78,7 @@ class Worker(threading.Thread):
         self._wake = threading.Event()
         self._partial: dict[str, tuple[DraftedSentence, ...]] = {}
         self._attempts: dict[str, int] = {}
+        self._gone = False
 
     def wake(self) -> None:
         """Look at the queue now."""
@@ -115,7 +119,7 @@ class Worker(threading.Thread):
             try:
                 while not self._stop_event.is_set():
                     endpoint = self._endpoint()
-                    if endpoint is not None:
+                    if endpoint is not None and await self._answers(endpoint):
                         base = partial(self._drafter, endpoint, client, scoring, loading)
                         free = self._slots - len(running)
                         claimed = await asyncio.to_thread(self._claims.claim, free)
@@ -135,6 +139,13 @@ class Worker(threading.Thread):
                     task.cancel()
                 await asyncio.gather(*running, return_exceptions=True)
         self._claims.give_back(running.values())
+
+    async def _answers(self, endpoint: Endpoint) -> bool:
+        """Whether vLLM can be given a case: the link's last look may be older than its crash, and
+        one crash must not cost a case all its attempts."""
+        if self._gone:
+            self._gone = not await asyncio.to_thread(Probe(endpoint).healthy)
+        return not self._gone
 
     async def _drafter(
         self,
@@ -180,6 +191,8 @@ class Worker(threading.Thread):
         if outcome.draft is None or outcome.draft.coverage is not Coverage.FAILED:
             self._attempts.pop(outcome.case_id, None)
             return
+        if outcome.draft.error_code in GONE:
+            self._gone = True
         tries = self._attempts.get(outcome.case_id, 0) + 1
         self._attempts[outcome.case_id] = tries
         if tries < ATTEMPTS:

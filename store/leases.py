@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import secrets
 import socket
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -120,14 +119,9 @@ def beat(session: Session, owner: Owner) -> frozenset[str]:
     return frozenset(still)
 
 
-def give_back(session: Session, case_ids: Iterable[str], owner: Owner) -> tuple[str, ...]:
-    """Let cases of the owner wait again whose drafting was broken off; those that were its own."""
-    # In one order, as everybody locks cases: two that give back at once cannot hold each other up.
-    return tuple(
-        case_id
-        for case_id in sorted(case_ids)
-        if _end(session, case_id, DraftLeaseRow.owner == owner.owner_id)
-    )
+def give_back(session: Session, case_id: str, owner: Owner) -> bool:
+    """Let a case wait again whose drafting was broken off; False where it is not the owner's."""
+    return _end(session, case_id, DraftLeaseRow.owner == owner.owner_id)
 
 
 def take_back(session: Session, lease: Lease) -> bool:

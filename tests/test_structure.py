@@ -11,6 +11,8 @@ import pytest
 
 from tests.rooms import ROOMS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 HEAVY = {
     "torch", "torchvision", "open_clip", "timm", "transformers", "gradio", "langchain_core",
@@ -53,12 +55,10 @@ def _imports(nodes: Iterator[ast.AST] | list[ast.stmt]) -> set[str]:
     return found
 
 
-@pytest.mark.slow
 def test_there_is_something_to_look_at() -> None:
     assert len(_modules()) > 40
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("library", sorted(ONLY_IN))
 def test_a_library_stays_where_it_belongs(library: str) -> None:
     users = [name for name, tree in _modules() if library in _imports(ast.walk(tree))]

@@ -22,6 +22,8 @@ from radraft.store.leases import TERM_S, Lease, Owner
 from tests import children
 from tests.builders import add_case, add_drafted, make_draft, save_draft
 
+pytestmark = pytest.mark.slow
+
 
 class Clock:
     def __init__(self) -> None:

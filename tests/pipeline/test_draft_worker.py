@@ -21,7 +21,7 @@ from radraft.pipeline.claims import Claims
 from radraft.pipeline.draft_worker import ATTEMPTS, Worker
 from radraft.pipeline.service import Service
 from radraft.reports.values import Coverage, ReportState
-from radraft.store import cases, images, leases, reports
+from radraft.store import cases, drafts, images, leases, reports
 from radraft.store.database import Store
 from radraft.store.leases import Owner
 from tests.builders import add_case, make_images
@@ -40,8 +40,8 @@ class Model(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, faults: int = 0, hold: threading.Event | None = None) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, faults: int = 0, hold: threading.Event | None = None, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.faults = faults
         self.hold = hold
         self.asked = threading.Semaphore(0)
@@ -144,6 +144,16 @@ def until(
     raise AssertionError(f"{case_id} never became {state}")
 
 
+def until_drafted_or_failed(store: Store, case_id: str) -> None:
+    pause = threading.Event()
+    for _ in range(600):
+        with store.read() as session:
+            if drafts.latest(session, case_id) is not None:
+                return
+        pause.wait(0.05)
+    raise AssertionError(f"nothing was stored of {case_id}")
+
+
 def test_waiting_cases_become_drafts(sqlite_store: Store) -> None:
     ids = [waiting_case(sqlite_store, number) for number in range(1, 6)]
     model = Model()
@@ -178,6 +188,31 @@ def test_a_draft_that_breaks_off_is_tried_again(sqlite_store: Store) -> None:
     with served(model) as endpoint, working(sqlite_store, lambda: endpoint):
         until(sqlite_store, case_id, cases.CaseState.DRAFTED)
     assert len(model.requests) == ATTEMPTS
+
+
+def test_one_crash_of_vllm_costs_a_case_one_attempt(sqlite_store: Store) -> None:
+    """The link still names the vLLM that is gone: waiting cases are not failed one by one."""
+    case_id = waiting_case(sqlite_store)
+    first = Model()
+    with served(first) as endpoint:
+        pass
+    looked = threading.Semaphore(0)
+
+    def stale() -> Endpoint:
+        looked.release()
+        return endpoint
+
+    with working(sqlite_store, stale) as worker:
+        until_drafted_or_failed(sqlite_store, case_id)
+        for _ in range(8):
+            worker.wake()
+            assert looked.acquire(timeout=30)
+        with sqlite_store.read() as session:
+            assert cases.get_case(session, case_id).state is cases.CaseState.RECEIVED
+        second = Model(port=first.server_port)
+        with served(second):
+            until(sqlite_store, case_id, cases.CaseState.DRAFTED)
+    assert len(second.requests) == 1
 
 
 def test_a_draft_that_keeps_failing_leaves_a_skeleton_and_the_reason(

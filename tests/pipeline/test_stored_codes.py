@@ -15,6 +15,8 @@ from radraft.reports.draft import Draft
 from radraft.store.database import Store
 from tests.builders import add_case, save_draft
 
+pytestmark = pytest.mark.slow
+
 PROFILE = load_profile("starter")
 
 
@@ -40,7 +42,6 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings(data_dir=tmp_path_factory.mktemp("service"))
 
 
-@pytest.mark.slow
 def test_every_code_is_rendered_with_the_details_it_is_stored_with(
     sqlite_store: Store, service: Service, case_id: str
 ) -> None:
@@ -52,7 +53,6 @@ def test_every_code_is_rendered_with_the_details_it_is_stored_with(
         assert notice == (error.message_zh, error.message_en), code
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("code", sorted(catalogue()))
 def test_a_code_stored_without_its_details_is_rendered_all_the_same(code: str) -> None:
     zh, en = stored_message(code, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from sqlalchemy.orm import Session
 
@@ -17,6 +18,7 @@ MOVES = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(MOVES, st.integers(0, 10**9))
 def test_whatever_happens_one_serves_and_one_shadows_at_most(

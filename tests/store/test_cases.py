@@ -196,8 +196,8 @@ def test_cases_are_claimed_once_oldest_first(store: Store) -> None:
         assert leases.claim(session, other, limit=5) == (ids[2],)
         assert leases.claim(session, one, limit=5) == ()
         assert cases.get_case(session, ids[0]).state is CaseState.DRAFTING
-        assert leases.give_back(session, ids, one) == tuple(sorted(ids[:2]))
-        assert leases.give_back(session, ids, one) == ()
+        assert [leases.give_back(session, case_id, one) for case_id in ids] == [True, True, False]
+        assert not leases.give_back(session, ids[0], one)
     with store.begin() as session:
         assert leases.claim(session, other, limit=9) == tuple(ids[:2])
 
@@ -261,10 +261,10 @@ def test_one_case_can_be_claimed_by_name(store: Store) -> None:
         case_id = add_case(session)
         assert leases.claim_case(session, case_id, owner)
         assert not leases.claim_case(session, case_id, owner)
-        leases.give_back(session, (case_id,), owner)
-        leases.give_back(session, (case_id,), owner)
+        leases.give_back(session, case_id, owner)
+        leases.give_back(session, case_id, owner)
         assert leases.claim_case(session, case_id, owner)
         save_draft(session, make_draft(case_id), owner)
-        leases.give_back(session, (case_id,), owner)
+        leases.give_back(session, case_id, owner)
         assert cases.counts(session)[CaseState.DRAFTED] == 1
         assert cases.counts(session)[CaseState.RECEIVED] == 0

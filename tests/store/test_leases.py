@@ -73,7 +73,7 @@ def test_a_draft_that_comes_after_the_others_is_not_stored_over_it(
 ) -> None:
     case_id, other = claimed(store, owner), Owner()
     with store.begin() as session:
-        assert leases.give_back(session, (case_id,), owner) == (case_id,)
+        assert leases.give_back(session, case_id, owner)
         assert leases.claim_case(session, case_id, other)
         save_draft(session, make_draft(case_id), other)
     with pytest.raises(LeaseLost), store.begin() as session:
@@ -106,5 +106,5 @@ def test_a_lease_whose_owner_moved_meanwhile_is_not_taken(store: Store, owner: O
 def test_nobody_gives_back_what_another_drafts(store: Store, owner: Owner) -> None:
     case_id = claimed(store, owner)
     with store.begin() as session:
-        assert leases.give_back(session, (case_id,), Owner()) == ()
+        assert not leases.give_back(session, case_id, Owner())
         assert cases.get_case(session, case_id).state is CaseState.DRAFTING

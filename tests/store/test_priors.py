@@ -36,6 +36,8 @@ from tests.builders import (
 )
 from tests.store import tampering
 
+pytestmark = pytest.mark.slow
+
 BORN = date(1970, 3, 5)
 TODAY = datetime(2026, 6, 1, 9, 30)
 NOW = datetime(2026, 6, 2, tzinfo=UTC)

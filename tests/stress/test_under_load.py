@@ -201,7 +201,8 @@ def test_no_draft_fails_or_mixes_while_adapters_come_and_go(
         timeout_s=900,
     )
     with sqlite_store.begin() as session:
-        leases.give_back(session, hospital.cases, OWNER)
+        for case_id in hospital.cases:
+            leases.give_back(session, case_id, OWNER)
     worker.start()
     try:
         move(hospital, worker)

@@ -30,6 +30,7 @@ def made(*references: Reference, reader: str = "林清", about: About = ABOUT) -
     return pydicom.dcmread(io.BytesIO(data))
 
 
+@pytest.mark.slow
 def test_what_is_written_can_be_read_as_marks(tmp_path: Path) -> None:
     builders.series(tmp_path, 2, 3)
     uid = "1.2.826.0.1.3680043.10.1."

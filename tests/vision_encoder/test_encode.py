@@ -22,6 +22,8 @@ from radraft.vision_encoder.values import ImageEmbedding
 from tests.scale import scaled
 from tests.vision_encoder.conftest import as_key_image, key_image, write_heads
 
+pytestmark = pytest.mark.slow
+
 
 def tiny_encoder(
     config: EncoderConfig,
@@ -129,7 +131,6 @@ def test_the_callers_thread_count_is_left_alone(tiny_config: EncoderConfig, head
         torch.set_num_threads(before)
 
 
-@pytest.mark.slow
 def test_beside_a_vllm_torch_has_one_thread_and_the_encoder_yields(tmp_path: Path) -> None:
     """In a process of its own: these settings are the process's."""
     code = """
@@ -271,7 +272,6 @@ print(json.dumps([encoder.encoder_id, sorted(out.items())]))
 """
 
 
-@pytest.mark.slow
 @pytest.mark.scaled
 def test_every_process_gives_the_same_bytes() -> None:
     runs = [
@@ -288,7 +288,6 @@ def test_every_process_gives_the_same_bytes() -> None:
     assert len(answers) == 1
 
 
-@pytest.mark.slow
 def test_the_real_encoder() -> None:
     encoder = Encoder.load()
     assert (encoder.tokens_per_image, encoder.dim, encoder.pooled_dim) == (64, 1280, 256)

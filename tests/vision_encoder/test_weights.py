@@ -15,11 +15,12 @@ from radraft.core.file_hash import file_sha256
 from radraft.vision_encoder import weights
 from radraft.vision_encoder.config import EncoderConfig, load_config
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     import torch
 
 
-@pytest.mark.slow
 def test_everything_but_the_trunk_is_drawn_from_its_name(tiny_config: EncoderConfig) -> None:
     import timm
 
@@ -59,7 +60,6 @@ def test_an_unknown_source_name_is_an_error() -> None:
         weights.trunk_names(["_se_reduce.weight"])
 
 
-@pytest.mark.slow
 def test_build_is_whole_idempotent_and_repairs_itself(real_cache: Path) -> None:
     folder = weights.build(real_cache)
     before = {p.name: (p.stat().st_mtime_ns, file_sha256(p)) for p in folder.iterdir()}
@@ -76,7 +76,6 @@ def test_build_is_whole_idempotent_and_repairs_itself(real_cache: Path) -> None:
     assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".building")] == []
 
 
-@pytest.mark.slow
 def test_two_processes_build_at_once(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from radraft.vision_encoder import weights;"
@@ -89,7 +88,6 @@ def test_two_processes_build_at_once(tmp_path: Path) -> None:
     assert len(answers) == 1 and answers.pop().strip().endswith("True")
 
 
-@pytest.mark.slow
 def test_the_trunk_computes_what_the_package_defines(real_cache: Path) -> None:
     import torch
 
@@ -102,7 +100,6 @@ def test_the_trunk_computes_what_the_package_defines(real_cache: Path) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("photo", "label"), [("lion.jpg", 291), ("cheetah.jpg", 293)])
 def test_the_weights_still_know_photographs(photo: str, label: int) -> None:
     """With the config's own normalisation; the photographs come with gradio."""
@@ -126,7 +123,6 @@ def test_the_weights_still_know_photographs(photo: str, label: int) -> None:
     assert float(probabilities[label]) > 0.5
 
 
-@pytest.mark.slow
 def test_the_whole_model_reads_both_languages_without_network(real_cache: Path) -> None:
     import open_clip
     import torch

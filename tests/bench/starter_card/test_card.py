@@ -13,6 +13,8 @@ from radraft.bench.starter_card import card
 from radraft.core.errors import EvalError
 from tests.bench.starter_card.builders import numbers_of, stages
 
+pytestmark = pytest.mark.slow
+
 FIXED = {"0.993", "0.920", "0.840", "0.980", "0.740", "0.880", "0.500", "0.200"}
 """Goals, which come from the code."""
 

@@ -11,6 +11,8 @@ from radraft.bench.starter_card import training
 from radraft.core import run_folder
 from radraft.core.errors import EvalError
 
+pytestmark = pytest.mark.slow
+
 
 def _run(folder: Path, steps: int) -> Path:
     folder.mkdir()

@@ -17,6 +17,8 @@ from radraft.llm.adapter import Adapter, AdapterState
 from .sites import QUICK, Site
 from .world import go, recipe, tiny_profile
 
+pytestmark = pytest.mark.slow
+
 
 def changes(folder: Path) -> dict[str, np.ndarray]:
     """What the adapter adds to each layer."""
@@ -50,7 +52,6 @@ def merged(site: Site, ids: list[str], shares: list[float], ground: Base, **more
     )
 
 
-@pytest.mark.slow
 def test_a_merged_adapter_is_the_weighted_sum_cut_to_the_largest_rank(
     two: tuple[Site, Adapter, Adapter], ground: Base
 ) -> None:
@@ -92,7 +93,6 @@ def refuses_merge(
     assert caught.value.code == code
 
 
-@pytest.mark.slow
 def test_only_adapters_of_one_base_and_projector_are_merged(
     two: tuple[Site, Adapter, Adapter], ground: Base, tmp_path: Path
 ) -> None:

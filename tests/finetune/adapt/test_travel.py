@@ -19,6 +19,8 @@ from radraft.store.pairs import pairs
 from .sites import Site, adapters_in
 from .world import contents, tiny_profile
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_adapter_travels_and_becomes_a_candidate(
     home: tuple[Site, Adapter], parcel: Path, away: Site

@@ -14,8 +14,9 @@ from radraft.store import adapter_files
 
 from .sites import Site
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_any_flipped_byte_is_refused(parcel: Path, away: Site, tmp_path: Path) -> None:
     whole = parcel.read_bytes()
     dice = random.Random(1)
@@ -39,7 +40,6 @@ IMPORT_CODES = (
 )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.9, 0.999])
 def test_a_cut_file_is_refused(parcel: Path, away: Site, tmp_path: Path, share: float) -> None:
     whole = parcel.read_bytes()
@@ -73,7 +73,6 @@ def member_names() -> list[list[str]]:
     ]
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize("names", member_names())
 def test_other_members_are_refused(

@@ -19,6 +19,8 @@ from radraft.store import adapter_files
 
 from .sites import Site
 
+pytestmark = pytest.mark.slow
+
 Change = Callable[[Path], None]
 
 
@@ -110,7 +112,6 @@ TRUSTED_BUT_WRONG: dict[str, tuple[Change, str]] = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("what", TRUSTED_BUT_WRONG)
 def test_a_trusted_signature_does_not_excuse_the_content(
     home: tuple[Site, Adapter], parcel: Path, away: Site, tmp_path: Path, what: str
@@ -138,7 +139,6 @@ def manifest(**values: Any) -> Change:
     return apply
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "code"),
     [

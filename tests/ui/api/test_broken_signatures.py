@@ -16,6 +16,8 @@ from tests.builders import actor
 from tests.store import tampering
 from tests.ui import seed
 
+pytestmark = pytest.mark.slow
+
 
 def signed(service: Service, number: int) -> str:
     case_id = seed.add(service.store, number)
@@ -37,7 +39,6 @@ def view(client: TestClient, case_id: str) -> Any:
     return answer.json()
 
 
-@pytest.mark.slow
 def test_the_changed_text_is_not_shown_and_the_page_says_so(
     client: TestClient, cases: tuple[str, str]
 ) -> None:
@@ -83,7 +84,6 @@ def test_another_working_report_under_a_signature_is_no_signed_report(
     assert found["warning"] is not None
 
 
-@pytest.mark.slow
 def test_it_is_left_out_of_export_training_and_figures_and_counted(
     service: Service, cases: tuple[str, str], tmp_path: Any
 ) -> None:
