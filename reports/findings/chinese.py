@@ -11,14 +11,14 @@ from radraft.reports.findings._chinese_rules import matcher
 from radraft.reports.findings._chinese_scope import set_polarity
 from radraft.reports.findings._chinese_text import plain, sentences
 from radraft.reports.findings.values import Mention
-from radraft.reports.findings.vocabulary import Kind, vocabulary
+from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
 from radraft.reports.values import Certainty, Laterality
 
 # Reports repeat sentences (双肺纹理清晰); a sentence's reading depends on nothing else.
 _SENTENCES = 20_000
 
 
-def read(text: str) -> tuple[Mention, ...]:
+def read(text: str, region: Region | None = None) -> tuple[Mention, ...]:
     """Mentions of a report in simplified or traditional characters, by where they start.
 
     Spans are characters of `text` as given.

@@ -18,7 +18,7 @@ from radraft.reports.findings._english_scope import (
 from radraft.reports.findings._english_study import whole_study
 from radraft.reports.findings._places import places_of
 from radraft.reports.findings.values import Mention
-from radraft.reports.findings.vocabulary import Kind, vocabulary
+from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
 from radraft.reports.values import Certainty, Laterality
 
 
@@ -30,7 +30,7 @@ class Statement:
     hedge: Hedge
 
 
-def read(text: str) -> tuple[Mention, ...]:
+def read(text: str, region: Region | None = None) -> tuple[Mention, ...]:
     """Mentions of a report, by where they start. Sections that only ask are not read."""
     return tuple(statement.mention for statement in statements(text))
 

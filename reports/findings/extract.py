@@ -7,16 +7,18 @@ from typing import Protocol
 
 from radraft.reports.findings.schemes import Scheme, apply
 from radraft.reports.findings.values import Mention
-from radraft.reports.findings.vocabulary import counted_as, lineage
+from radraft.reports.findings.vocabulary import Region, counted_as, lineage
 from radraft.reports.values import Certainty, Lang, outranks
 
 
-def extract(text: str, lang: Lang) -> tuple[Mention, ...]:
-    """Every mention of a report in one language, by where it starts.
+def extract(text: str, lang: Lang, region: Region | None = None) -> tuple[Mention, ...]:
+    """Return every mention of a report in one language, by where it starts.
 
-    Rules only: no model, no download. Spans are characters of `text`.
+    `region` is the examination's body part, which words without an organ are about ("fracture" in
+    a report of the knee is no rib fracture); None where it is not known. Rules only: no model, no
+    download. Spans are characters of `text`.
     """
-    return _language(lang).read(text)
+    return _language(lang).read(text, region)
 
 
 def labelled(text: str, lang: Lang, scheme: Scheme) -> dict[str, Certainty]:
@@ -55,7 +57,7 @@ def status(mentions: Iterable[Mention]) -> dict[str, Certainty]:
 
 
 class _Language(Protocol):
-    def read(self, text: str) -> tuple[Mention, ...]: ...
+    def read(self, text: str, region: Region | None = None) -> tuple[Mention, ...]: ...
 
     def claims_prior(self, text: str) -> bool: ...
 

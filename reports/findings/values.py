@@ -31,6 +31,11 @@ class Mention:
     change: Change | None = None
     size_mm: tuple[float, ...] = ()
     """Sizes in the order the text gives them, in millimetres."""
+    percent: float | None = None
+    """Of the lung that a pneumothorax has compressed, of a vessel's narrowing: 0 to 100, the upper
+    end of a range; None where the text gives none."""
+    volume_ml: float | None = None
+    """Volume of a bleeding or a fluid, the upper end of a range; None where the text gives none."""
     start: int = 0
     """Span of the words that name the finding, in characters of the text given."""
     end: int = 0

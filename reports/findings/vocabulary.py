@@ -21,9 +21,13 @@ class Region(StrEnum):
     """Body region whose reports commonly state a finding."""
 
     CHEST = "chest"
+    NECK = "neck"
     HEAD = "head"
     ABDOMEN = "abdomen"
+    PELVIS = "pelvis"
     SPINE = "spine"
+    OTHER = "other"
+    """An examination of what the vocabulary does not cover: a knee, a breast. No finding has it."""
 
 
 @dataclass(frozen=True)
