@@ -1,0 +1,137 @@
+"""What the proofreader reads and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from functools import cached_property
+from typing import Protocol
+
+from radraft.core.errors import message
+from radraft.reports.findings.values import Mention
+from radraft.reports.values import Lang, Laterality, Report, Section, Sentence
+
+
+class Severity(StrEnum):
+    """How much a warning weighs: `block` keeps a report from being signed, `warn` asks for a
+    second look, `hint` only offers one."""
+
+    BLOCK = "block"
+    WARN = "warn"
+    HINT = "hint"
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """Words of a sentence, in one language."""
+
+    sentence_id: str
+    lang: Lang
+    start: int
+    """Characters of the sentence's text in that language."""
+    end: int
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One thing that a check found."""
+
+    code: str
+    """Of the message catalogue; also the check's name where warnings are counted."""
+    severity: Severity
+    sentence_id: str | None = None
+    """The sentence to look at; None where the whole report is meant."""
+    lang: Lang | None = None
+    """The language meant; None where both are, or where it makes no difference."""
+    at: tuple[Pointer, ...] = ()
+    """The words meant, then those that they contradict."""
+    mend: str | None = None
+    """What would mend it: the text to put in place of the first pointer's words. Never done unasked."""
+    details: Mapping[str, str] = field(default_factory=dict)
+    """What the message's sentences name; never patient identity."""
+
+    @property
+    def message_zh(self) -> str:
+        """The warning in Chinese."""
+        return message(self.code, dict(self.details))[0]
+
+    @property
+    def message_en(self) -> str:
+        """The warning in English."""
+        return message(self.code, dict(self.details))[1]
+
+
+@dataclass(frozen=True)
+class Prior:
+    """An earlier report of the same patient."""
+
+    study_date: date | None
+    texts: tuple[tuple[Lang, str], ...]
+    """Its whole text by language, asserted by people."""
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """What is known of the examination beside its report. Empty or None where it is not known: then
+    no check that needs it speaks."""
+
+    modality: str = ""
+    """DICOM's code: CR, DX, CT, MR, US, ..."""
+    body_part: str = ""
+    """DICOM's body part examined, upper case: CHEST, HEAD, ..."""
+    views: tuple[str, ...] = ()
+    """PA, AP, LATERAL, ..."""
+    contrast: bool | None = None
+    laterality: Laterality | None = None
+    """Of the images' own tag."""
+    sex: str = ""
+    """M, F or empty."""
+    age_years: float | None = None
+    study_date: date | None = None
+    reason: str = ""
+    """History and question of the request, in either language."""
+    priors: tuple[Prior, ...] | None = None
+    """Earlier reports of the patient, newest first; None where nobody looked for any."""
+
+
+@dataclass(frozen=True)
+class ReadSentence:
+    """A sentence with what it states in each of its languages."""
+
+    sentence: Sentence
+    section: Section
+    mentions: Mapping[Lang, tuple[Mention, ...]]
+
+    def texts(self) -> tuple[tuple[Lang, str], ...]:
+        """Return its texts that are not blank, as they stand, by language."""
+        return tuple((w.lang, w.text) for w in self.sentence.wordings if w.text.strip())
+
+
+@dataclass(frozen=True)
+class ReadReport:
+    """A report that was read once, for all checks."""
+
+    report: Report
+    sentences: tuple[ReadSentence, ...]
+    """In reading order."""
+    study: StudyFacts
+
+    @cached_property
+    def by_section(self) -> Mapping[Section, tuple[ReadSentence, ...]]:
+        """Its sentences by section."""
+        return {
+            section: tuple(s for s in self.sentences if s.section is section) for section in Section
+        }
+
+
+class Check(Protocol):
+    """One kind of error. `find` is pure, and costs well under a millisecond a sentence."""
+
+    code: str
+    severity: Severity
+
+    def find(self, read: ReadReport) -> Iterator[Issue]:
+        """Yield what is wrong, in reading order."""
+        ...
