@@ -13,7 +13,7 @@ from radraft.cli.intake import nothing_taken, take_in
 from radraft.cli.output import Output, rejections_text
 from radraft.cli.render import report_json, report_text
 from radraft.core.errors import DraftingError, RadraftError, stored_message
-from radraft.reports.check import check
+from radraft.reports.checks.run import proofread
 from radraft.reports.values import Coverage
 from radraft.store import cases, drafts
 from radraft.store.values import CaseState
@@ -119,7 +119,7 @@ def drafted_json(
         "model": result.model_id if covered else None,
         "adapter": result.adapter_id,
         "report": report_json(result.report),
-        "issues": check(result.report, result) if covered else (),
+        "issues": [i.as_json() for i in proofread(result.report, draft=result)] if covered else [],
         "usage": result.usage,
     }
     if not covered and result.error_code:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from radraft.reports.check import NOT_SUPPORTED
+from radraft.reports.checks.support import NOT_SUPPORTED
 
 if TYPE_CHECKING:
-    from radraft.reports.check import Issue
     from radraft.reports.values import Report
 
 HEADINGS = {"findings": "影像所见 Findings", "impression": "诊断意见 Impression"}
@@ -35,23 +34,27 @@ def report_json(report: Report) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def report_text(report: dict[str, Any], issues: Iterable[Issue] = ()) -> str:
-    """A printed report, Chinese above English, sentence by sentence, each with its issues."""
+def report_text(report: dict[str, Any], issues: Iterable[Mapping[str, Any]] = ()) -> str:
+    """Return a printed report, Chinese above English, sentence by sentence, each with its issues in
+    the form of `Issue.as_json`."""
     found = list(issues)
     lines = []
     for section, heading in HEADINGS.items():
         lines.append(f"{heading}")
         for s in report[section]:
             lines.append(f"  {s['id']:<4} {s['zh']}\n       {s['en']}")
-            lines += [_issue(one, s) for one in found if one.sentence_id == s["id"]]
+            lines += [_issue(issue, s) for issue in found if issue["sentence_id"] == s["id"]]
         if not report[section]:
             lines.append("       -")
-    lines += [_issue(one) for one in found if one.sentence_id is None]
+    lines += [_issue(issue) for issue in found if issue["sentence_id"] is None]
     return "\n".join(lines) + "\n"
 
 
-def _issue(issue: Issue, sentence: dict[str, Any] | None = None) -> str:
+def _issue(issue: Mapping[str, Any], sentence: dict[str, Any] | None = None) -> str:
     figure = (
-        f"  {sentence['support']:+.2f} nats" if sentence and issue.code == NOT_SUPPORTED else ""
+        f"  {sentence['support']:+.2f} nats" if sentence and issue["code"] == NOT_SUPPORTED else ""
     )
-    return f"     ! {issue.code}{figure}\n       {issue.message_zh}\n       {issue.message_en}"
+    return (
+        f"     ! {issue['code']}{figure}\n"
+        f"       {issue['message_zh']}\n       {issue['message_en']}"
+    )

@@ -33,7 +33,8 @@ def show(case_id: str, out: Output) -> None:
     text = f"{case_id}  {view.case.modality}  {state}\n"
     text += f"! {warning['zh']}\n  {warning['en']}\n" if warning else ""
     text += f"  {notice['zh']}\n  {notice['en']}\n" if notice else ""
-    text += report_text(report, view.issues) if report else ""
+    issues = [issue.as_json() for issue in view.issues]
+    text += report_text(report, issues) if report else ""
     text += "".join(
         f"v{v['version']}  {v['signed_at']:%Y-%m-%d %H:%M} UTC  {v['content_sha']}\n"
         for v in versions
@@ -47,7 +48,7 @@ def show(case_id: str, out: Output) -> None:
             "covered": view.draft.coverage.value == "drafted" if view.draft else None,
             "notice": notice,
             "report": report,
-            "issues": view.issues,
+            "issues": issues,
             "versions": versions,
             "broken": view.broken,
             "warning": warning,
@@ -59,7 +60,7 @@ def show(case_id: str, out: Output) -> None:
 def sign(case_id: str, author: str, out: Output, *, keep: bool) -> None:
     """Sign what stands now; with `keep` also the sentences that the image does not support."""
     from radraft.core.errors import ReportError
-    from radraft.reports.check import kept
+    from radraft.reports.checks.support import kept
 
     with opened() as context:
         actor = typed_actor(author, ActorRole.READER, context.settings.site)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from radraft.core.errors import NotFound, message
 from radraft.exchange.incoming_files import data_set_sha256, link
-from radraft.reports import check
+from radraft.reports.checks.values import Issue, Severity
 from radraft.store import late_images
 from radraft.studies.one_patient import PATIENTS_DIFFER, contradict
 from radraft.studies.read import read
@@ -83,9 +83,7 @@ def join_originals(
     )
 
 
-def issues(case: Case) -> tuple[check.Issue, ...]:
+def issues(case: Case) -> tuple[Issue, ...]:
     """Return what a reader must know of images that came later and are not in the draft."""
     codes = [code for code in late_images.NOTES if code in case.issues]
-    return tuple(
-        check.Issue(code, check.Severity.WARN, None, None, *message(code, {})) for code in codes
-    )
+    return tuple(Issue(code, Severity.WARN) for code in codes)

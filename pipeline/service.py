@@ -17,8 +17,10 @@ from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import KeyImageChooser
 from radraft.pipeline.quality_verdict import QualityRemarks, quality_remarks
 from radraft.prompts.build import gave_priors
-from radraft.reports import check, editing, edits, training_pair
+from radraft.reports import editing, edits, training_pair
 from radraft.reports.characters import require_visible
+from radraft.reports.checks.run import proofread
+from radraft.reports.checks.values import Issue
 from radraft.reports.draft import Draft, DraftedSentence
 from radraft.reports.people import Actor
 from radraft.reports.values import Coverage, Report, SignedReport
@@ -51,7 +53,7 @@ class CaseView:
     """Versions that were changed or removed after they were signed: never shown, only named."""
     warning: tuple[str, str] | None
     """(zh, en): that a version is broken and must not be relied upon."""
-    issues: tuple[check.Issue, ...]
+    issues: tuple[Issue, ...]
     turns: tuple[questions.Turn, ...]
     partial: tuple[DraftedSentence, ...]
     least_support: float | None
@@ -140,7 +142,7 @@ class Service:
                 warning=_warning(signed),
                 issues=(
                     *late_images.issues(case),
-                    *check.check(working.report, written, prior_given=prior_given),
+                    *proofread(working.report, draft=written, prior_given=prior_given),
                 ),
                 turns=questions.turns(session, case_id),
                 partial=self._partial(case_id),

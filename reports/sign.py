@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from radraft.core import canonical
 from radraft.core.errors import ReportError
 from radraft.reports import codec
-from radraft.reports.check import Severity, check
+from radraft.reports.checks.run import proofread
+from radraft.reports.checks.values import Severity
 from radraft.reports.draft import Draft
 from radraft.reports.editing import WorkingReport
 from radraft.reports.people import Person
@@ -34,7 +35,7 @@ def signed_version(
     `draft` is what the report began as, `source` the draft that the model's sentences in it are
     from; `prior_given` says that the model was shown an earlier examination for that one. The
     signer (the reviewer, where there is one) confirms every text in the languages that he was
-    shown. ReportError with the code of the first blocking issue (`reports.check`), or
+    shown. ReportError with the code of the first blocking issue (`reports.checks`), or
     `signed_before_previous` for a time before that of the version before; ValueError for a naive
     `now`.
     """
@@ -42,7 +43,7 @@ def signed_version(
     if before is not None and signed_at < before.signed_at:
         previous = before.signed_at.isoformat(timespec="seconds")
         raise ReportError("signed_before_previous", previous=previous)
-    for issue in check(current.report, source, prior_given=prior_given):
+    for issue in proofread(current.report, draft=source, prior_given=prior_given):
         if issue.severity is Severity.BLOCK:
             raise ReportError(issue.code)
     drafted = draft is not None and draft.coverage is Coverage.DRAFTED

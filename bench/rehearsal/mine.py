@@ -19,7 +19,7 @@ from radraft.core.errors import TrainingError
 from radraft.finetune.starter.compose import NO_FINDING, bank
 from radraft.llm.profiles import Bounds
 from radraft.llm.wire import report_schema
-from radraft.reports.check import sides as sides_named
+from radraft.reports.checks.sides import named_sides
 from radraft.reports.findings.extract import claims_prior, extract
 from radraft.reports.findings.vocabulary import counted_as
 from radraft.reports.values import Certainty, Lang, Laterality
@@ -141,7 +141,7 @@ def stated(template: str, lang: Lang) -> Said | None:
 def _exactly(text: str, lang: Lang, side: Laterality | None) -> Said | None:
     """What the sentence states, each finding on `side` and nothing of size, place or change."""
     mentions = extract(text, lang)
-    named = sides_named(text, lang)
+    named = named_sides(text, lang)
     if not mentions or claims_prior(text, lang) or named != ({side} if side else set()):
         return None
     for one in mentions:

@@ -258,6 +258,6 @@ def _check(check: Check) -> dict[str, Any]:
 
 
 def _sides(sentences: Sequence[Any]) -> list[bool]:
-    from radraft.reports.check import sides
+    from radraft.reports.checks.sides import named_sides
 
-    return [bool(sides(sentence.en, "en")) for sentence in sentences]
+    return [bool(named_sides(sentence.en, "en")) for sentence in sentences]

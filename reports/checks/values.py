@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 from radraft.core.errors import message
+from radraft.reports.draft import Draft
 from radraft.reports.findings.values import Mention
 from radraft.reports.values import Lang, Laterality, Report, Section, Sentence
 
@@ -48,7 +49,8 @@ class Issue:
     at: tuple[Pointer, ...] = ()
     """The words meant, then those that they contradict."""
     mend: str | None = None
-    """What would mend it: the text to put in place of the first pointer's words. Never done unasked."""
+    """What would mend it: the text to put in place of the first pointer's words; never done
+    unasked."""
     details: Mapping[str, str] = field(default_factory=dict)
     """What the message's sentences name; never patient identity."""
 
@@ -61,6 +63,19 @@ class Issue:
     def message_en(self) -> str:
         """The warning in English."""
         return message(self.code, dict(self.details))[1]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the form in which the command line and the HTTP interface give it."""
+        return {
+            "code": self.code,
+            "severity": self.severity.value,
+            "sentence_id": self.sentence_id,
+            "lang": self.lang,
+            "message_zh": self.message_zh,
+            "message_en": self.message_en,
+            "at": [asdict(pointer) for pointer in self.at],
+            "mend": self.mend,
+        }
 
 
 @dataclass(frozen=True)
@@ -117,6 +132,10 @@ class ReadReport:
     sentences: tuple[ReadSentence, ...]
     """In reading order."""
     study: StudyFacts
+    draft: Draft | None = None
+    """The draft that the model's sentences in it are from; None where there is none."""
+    prior_given: bool = False
+    """Whether the model was shown an earlier examination for that draft."""
 
     @cached_property
     def by_section(self) -> Mapping[Section, tuple[ReadSentence, ...]]:

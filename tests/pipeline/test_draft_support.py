@@ -15,7 +15,7 @@ from radraft.llm.profiles import Profile, Support, load_profile
 from radraft.llm.support import SCORED_AT_ONCE
 from radraft.pipeline import adapter_router, draft as draft_steps
 from radraft.pipeline.adapter_router import Router
-from radraft.reports.check import check
+from radraft.reports.checks.run import proofread
 from radraft.reports.draft import Draft, DraftedSentence
 from radraft.reports.values import Coverage
 from radraft.store import cases, drafts, images
@@ -104,8 +104,8 @@ def test_each_sentence_is_stored_with_its_support(
         stored = drafts.latest(session, case_id)
     assert stored is not None
     assert stored.draft == made
-    assert check(made.report, made) == ()
-    marked = check(made.report, replace(made, least_support=LETTERS + 0.5))
+    assert proofread(made.report, draft=made) == ()
+    marked = proofread(made.report, draft=replace(made, least_support=LETTERS + 0.5))
     assert [one.code for one in marked] == ["sentence_not_supported"] * 2
 
 
@@ -125,7 +125,7 @@ def test_a_profile_without_a_limit_is_not_measured(
     assert server.scored == 0
     assert made.least_support is None
     assert made.report.findings[0].support is None
-    assert check(made.report, made) == ()
+    assert proofread(made.report, draft=made) == ()
 
 
 def test_a_draft_stands_when_scoring_fails(sqlite_store: Store, server: LookingModel) -> None:
@@ -134,7 +134,7 @@ def test_a_draft_stands_when_scoring_fails(sqlite_store: Store, server: LookingM
     assert made.coverage is Coverage.DRAFTED
     assert [sentence.zh for sentence in made.report.sentences] == [WORDS["left"][0]] * 2
     assert [one.support for one in made.report.sentences] == [None, None]
-    (issue,) = check(made.report, made)
+    (issue,) = proofread(made.report, draft=made)
     assert (issue.code, issue.sentence_id) == ("support_not_measured", None)
     with sqlite_store.read() as session:
         assert cases.get_case(session, case_id).state is cases.CaseState.DRAFTED

@@ -22,7 +22,7 @@ from radraft.prompts.values import (
     Said,
     TextPart,
 )
-from radraft.reports.check import check
+from radraft.reports.checks.run import proofread
 from radraft.reports.values import Report
 from radraft.studies.values import View
 from tests.builders import make_sentence
@@ -125,8 +125,8 @@ def test_a_drafted_comparison_is_marked_only_without_an_earlier_study() -> None:
     compares = make_sentence("f1", "较前片吸收。", "Improved since the prior study.")
     report = Report("c-1", (compares,), ())
     told, untold = (gave_priors(request_json(asked(priors))) for priors in (FOUND, NOT_LOOKED))
-    assert "prior_not_given" in {issue.code for issue in check(report, prior_given=untold)}
-    assert "prior_not_given" not in {issue.code for issue in check(report, prior_given=told)}
+    assert "prior_not_given" in {issue.code for issue in proofread(report, prior_given=untold)}
+    assert "prior_not_given" not in {issue.code for issue in proofread(report, prior_given=told)}
 
 
 def test_an_earlier_report_cannot_break_out_of_the_prompt() -> None:

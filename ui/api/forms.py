@@ -28,6 +28,7 @@ def view(shown: CaseView) -> Form:
         "offered": None if shown.offered is None else edit_form(shown.offered),
         "working": working(shown.working),
         "versions": list(map(signed, shown.versions)),
+        "issues": [issue.as_json() for issue in shown.issues],
         "turns": list(map(turn, shown.turns)),
         "partial": [
             canonical.plain(event) | {"sentence": sentence_form(event.sentence)}

@@ -152,7 +152,9 @@ def _add_writing(api: APIRouter, service: Service) -> None:
                 return _signed_meanwhile(service, case_id, error)
             raise
         issues = service.case_view(case_id).issues
-        return _json({"working": forms.working(working), "issues": canonical.plain(issues)})
+        return _json(
+            {"working": forms.working(working), "issues": [issue.as_json() for issue in issues]}
+        )
 
     @api.post("/cases/{case_id}/sign")
     def sign(case_id: CaseId, body: SignRequest) -> Response:

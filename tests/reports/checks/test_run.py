@@ -5,7 +5,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, strategies as st
 
-from radraft.reports.check import Severity, check, kept, numbers
+from radraft.reports.checks.run import proofread
+from radraft.reports.checks.sizes import numbers
+from radraft.reports.checks.support import kept
+from radraft.reports.checks.values import Severity
 from radraft.reports.draft import Draft
 from radraft.reports.skeleton import skeleton
 from radraft.reports.values import Evidence, Origin, Report, Sentence
@@ -14,17 +17,17 @@ from tests.builders import make_draft, make_report, make_sentence, of_origin
 
 def codes(zh: str, en: str) -> list[str]:
     report = Report("c-1", (make_sentence("f1", zh or " ", en or " "),), (make_sentence("i1"),))
-    return [issue.code for issue in check(report) if issue.sentence_id == "f1"]
+    return [issue.code for issue in proofread(report) if issue.sentence_id == "f1"]
 
 
 def test_a_sound_report_has_no_issues() -> None:
-    assert check(make_report("c-1")) == ()
+    assert proofread(make_report("c-1")) == ()
 
 
 def test_an_empty_report_blocks() -> None:
     blank = Report("c-1", (make_sentence("f1", " ", "\n"),), ())
     for report in (skeleton("c-1"), blank):
-        (issue,) = check(report)
+        (issue,) = proofread(report)
         assert (issue.code, issue.severity, issue.sentence_id) == (
             "report_empty",
             Severity.BLOCK,
@@ -76,7 +79,7 @@ DIFFER = [
 def test_languages_that_differ_are_a_warning(zh: str, en: str, code: str) -> None:
     assert codes(zh, en) == [code]
     report = Report("c-1", (make_sentence("f1", zh or " ", en or " "),), ())
-    assert check(report)[0].severity is Severity.WARN
+    assert proofread(report)[0].severity is Severity.WARN
 
 
 @pytest.mark.parametrize(
@@ -84,13 +87,13 @@ def test_languages_that_differ_are_a_warning(zh: str, en: str, code: str) -> Non
 )
 def test_a_blank_of_a_template_blocks(zh: str) -> None:
     report = Report("c-1", (make_sentence("f1", zh, "Text."),), ())
-    issue = next(issue for issue in check(report) if issue.code == "sentence_unfilled")
+    issue = next(issue for issue in proofread(report) if issue.code == "sentence_unfilled")
     assert (issue.severity, issue.sentence_id, issue.lang) == (Severity.BLOCK, "f1", "zh")
 
 
 def test_a_sentence_without_text_blocks() -> None:
     report = Report("c-1", (make_sentence("f1", " ", " "), make_sentence("f2")), ())
-    assert [(issue.code, issue.severity) for issue in check(report)] == [
+    assert [(issue.code, issue.severity) for issue in proofread(report)] == [
         ("sentence_empty", Severity.BLOCK)
     ]
 
@@ -100,7 +103,7 @@ def test_a_repeated_sentence_of_one_section_is_a_warning() -> None:
     again = make_sentence("f2", "心影不大", "The heart is of normal size.")
     english = make_sentence("f3", "心脏大小正常。", "heart size is normal")
     report = Report("c-1", (first, again, english), (make_sentence("i1", first.zh, first.en),))
-    assert [(issue.code, issue.sentence_id) for issue in check(report)] == [
+    assert [(issue.code, issue.sentence_id) for issue in proofread(report)] == [
         ("sentence_repeated", "f2"),
         ("sentence_repeated", "f3"),
     ]
@@ -116,20 +119,20 @@ def limited(report: Report, least: float = 1.0) -> Draft:
 
 
 def marked(report: Report, draft: Draft) -> list[str | None]:
-    issues = check(report, draft)
+    issues = proofread(report, draft=draft)
     return [issue.sentence_id for issue in issues if issue.code == "sentence_not_supported"]
 
 
 def test_a_finding_with_less_support_is_marked_and_blocks() -> None:
     findings = (seen("f1", 1.0), seen("f2", 0.99), seen("f3", -3.0, 2.0), seen("f4", None))
     report = Report("c-1", findings, ())
-    (issue,) = check(report, limited(report))
+    (issue,) = proofread(report, draft=limited(report))
     assert (issue.code, issue.severity, issue.sentence_id) == (
         "sentence_not_supported",
         Severity.BLOCK,
         "f2",
     )
-    assert check(report) == check(report, make_draft("c-1", report)) == ()
+    assert proofread(report) == proofread(report, draft=make_draft("c-1", report)) == ()
 
 
 def test_an_impression_stands_with_the_findings_it_may_follow_from() -> None:
@@ -150,9 +153,9 @@ def test_an_impression_stands_with_the_findings_it_may_follow_from() -> None:
 def test_keeping_settles_what_is_marked_and_nothing_else() -> None:
     unfilled = seen("f1", 5.0).reworded(zh="心影____。", en="The heart.")
     report = Report("c-1", (unfilled, seen("f2", 0.0)), (seen("i1", 5.0),))
-    after = kept(report, check(report, limited(report)))
+    after = kept(report, proofread(report, draft=limited(report)))
     assert [sentence.kept for sentence in after.sentences] == [False, True, False]
-    assert [one.code for one in check(after, limited(report))] == ["sentence_unfilled"]
+    assert [one.code for one in proofread(after, draft=limited(report))] == ["sentence_unfilled"]
 
 
 @given(supports=st.lists(st.floats(-50, 50), min_size=1, max_size=6), least=st.floats(-50, 50))
@@ -163,21 +166,21 @@ def test_more_support_is_never_worse(supports: list[float], least: float) -> Non
 
     less, more = report(0.0), report(3.0)
     assert set(marked(more, limited(more, least))) <= set(marked(less, limited(less, least)))
-    settled = kept(less, check(less, limited(less, least)))
+    settled = kept(less, proofread(less, draft=limited(less, least)))
     assert marked(settled, limited(less, least)) == []
 
 
 def test_a_draft_that_was_not_measured_is_said_so() -> None:
     drafted = Report("c-1", (seen("f1", None),), (make_sentence("i1"),))
-    (issue,) = check(drafted, limited(drafted))
+    (issue,) = proofread(drafted, draft=limited(drafted))
     assert (issue.code, issue.severity, issue.sentence_id) == (
         "support_not_measured",
         Severity.WARN,
         None,
     )
-    assert check(drafted) == ()
+    assert proofread(drafted) == ()
     written = Report("c-1", (make_sentence("p1", origin=Origin.PERSON),), ())
-    assert check(written, limited(drafted)) == ()
+    assert proofread(written, draft=limited(drafted)) == ()
 
 
 @given(value=st.integers(13, 9999))
@@ -187,7 +190,7 @@ def test_a_length_is_the_same_in_either_unit(value: int) -> None:
 
 @given(zh=st.text(max_size=40), en=st.text(max_size=40))
 def test_any_text_can_be_checked(zh: str, en: str) -> None:
-    for issue in check(Report("c-1", (make_sentence("f1", zh, en),), ())):
+    for issue in proofread(Report("c-1", (make_sentence("f1", zh, en),), ())):
         assert issue.message_zh
         assert issue.message_en
 
@@ -205,7 +208,7 @@ def test_a_model_that_saw_no_earlier_examination_may_not_compare_with_one(zh: st
     by_person = of_origin(drafted, Origin.PERSON)
 
     def of(sentence: Sentence) -> list[tuple[str, Severity, str | None]]:
-        found = check(Report("c-1", (sentence,), (make_sentence("i1"),)))
+        found = proofread(Report("c-1", (sentence,), (make_sentence("i1"),)))
         return [(one.code, one.severity, one.sentence_id) for one in found]
 
     assert ("prior_not_given", Severity.WARN, "f1") in of(drafted)

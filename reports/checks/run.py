@@ -1,0 +1,132 @@
+"""The proofreader: a report in, what must not be signed and what to look at again out."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from radraft.reports.checks.comparison import PriorNotGiven
+from radraft.reports.checks.languages import NumbersOfLanguages, SidesOfLanguages
+from radraft.reports.checks.support import UnmeasuredSupport, UnsupportedSentence
+from radraft.reports.checks.values import Check, Issue, ReadReport, ReadSentence, StudyFacts
+from radraft.reports.checks.wording import (
+    EmptyReport,
+    EmptySentence,
+    MissingLanguage,
+    RepeatedSentence,
+    UnfilledField,
+)
+from radraft.reports.draft import Draft
+from radraft.reports.findings.extract import extract
+from radraft.reports.findings.values import Mention
+from radraft.reports.findings.vocabulary import Region
+from radraft.reports.values import Lang, Report, Section
+
+UNKNOWN = StudyFacts()
+"""A study of which nothing is known beside its report."""
+
+CHECKS: tuple[Check, ...] = (
+    EmptyReport(),
+    UnmeasuredSupport(),
+    UnsupportedSentence(),
+    PriorNotGiven(),
+    EmptySentence(),
+    MissingLanguage(),
+    UnfilledField(),
+    SidesOfLanguages(),
+    NumbersOfLanguages(),
+    RepeatedSentence(),
+)
+"""Every check, in the order in which the issues of one sentence are told."""
+
+_SENTENCES_KEPT = 8192
+_REGIONS = {
+    "CHEST": Region.CHEST,
+    "THORAX": Region.CHEST,
+    "LUNG": Region.CHEST,
+    "HEART": Region.CHEST,
+    "RIB": Region.CHEST,
+    "HEAD": Region.HEAD,
+    "BRAIN": Region.HEAD,
+    "SKULL": Region.HEAD,
+    "NECK": Region.NECK,
+    "ABDOMEN": Region.ABDOMEN,
+    "LIVER": Region.ABDOMEN,
+    "KIDNEY": Region.ABDOMEN,
+    "PELVIS": Region.PELVIS,
+    "PROSTATE": Region.PELVIS,
+    "UTERUS": Region.PELVIS,
+    "SPINE": Region.SPINE,
+    "CSPINE": Region.SPINE,
+    "TSPINE": Region.SPINE,
+    "LSPINE": Region.SPINE,
+}
+
+
+def proofread(
+    report: Report,
+    study: StudyFacts = UNKNOWN,
+    *,
+    draft: Draft | None = None,
+    prior_given: bool = False,
+) -> tuple[Issue, ...]:
+    """Return all issues: of the whole report, then of each sentence in reading order.
+
+    `draft` is the draft that the model's sentences are from: one with less than its
+    `Draft.least_support` blocks the signature until a reader keeps it, rewords it or deletes it.
+    `prior_given` says that the model was shown an earlier examination (`prompts.build.gave_priors`)
+    and may compare.
+    """
+    read = read_report(report, study, draft=draft, prior_given=prior_given)
+    place: dict[str | None, int] = {s.id: n for n, s in enumerate(report.sentences)}
+    found = [issue for check in CHECKS for issue in check.find(read)]
+    return tuple(sorted(found, key=lambda issue: place.get(issue.sentence_id, -1)))
+
+
+def proofread_sentence(
+    report: Report,
+    sentence_id: str,
+    study: StudyFacts = UNKNOWN,
+    *,
+    draft: Draft | None = None,
+    prior_given: bool = False,
+) -> tuple[Issue, ...]:
+    """Return the issues of a report that concern one of its sentences: those that are told of it,
+    and those of other sentences that point at its words.
+
+    The other sentences cost next to nothing where the report was read before.
+    """
+    return tuple(
+        issue
+        for issue in proofread(report, study, draft=draft, prior_given=prior_given)
+        if issue.sentence_id == sentence_id
+        or any(pointer.sentence_id == sentence_id for pointer in issue.at)
+    )
+
+
+def read_report(
+    report: Report, study: StudyFacts, *, draft: Draft | None = None, prior_given: bool = False
+) -> ReadReport:
+    """Return the report with what each sentence of it states in each language."""
+    region = _region(study.body_part)
+    sections = ((Section.FINDINGS, report.findings), (Section.IMPRESSION, report.impression))
+    sentences = tuple(
+        ReadSentence(
+            sentence,
+            section,
+            {w.lang: _mentions(w.text, w.lang, region) for w in sentence.wordings if w.text},
+        )
+        for section, of_section in sections
+        for sentence in of_section
+    )
+    return ReadReport(report, sentences, study, draft, prior_given)
+
+
+@lru_cache(maxsize=_SENTENCES_KEPT)
+def _mentions(text: str, lang: Lang, region: Region | None) -> tuple[Mention, ...]:
+    return extract(text, lang, region)
+
+
+def _region(body_part: str) -> Region | None:
+    """Return the region of a DICOM body part; None where it is not known."""
+    name = body_part.strip().upper()
+    return _REGIONS.get(name, Region.OTHER) if name else None
