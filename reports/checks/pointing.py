@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from radraft.reports.checks.values import Check, Issue, Pointer, ReadSentence, Severity
+from radraft.reports.checks.values import Check, Issue, Pointer, ReadReport, ReadSentence, Severity
 from radraft.reports.values import Lang
 
 _ENDS = " \t\n。.；;，,"
@@ -42,3 +42,20 @@ def whole(read: ReadSentence, lang: Lang) -> Pointer:
     text = read.sentence.text(lang)
     start = len(text) - len(text.lstrip(_ENDS))
     return Pointer(read.sentence.id, lang, start, max(start, len(text.rstrip(_ENDS))))
+
+
+def texts_of(read: ReadReport) -> Iterator[tuple[ReadSentence, Lang, str]]:
+    """Yield each sentence in each of its languages, in reading order."""
+    for sentence in read.sentences:
+        for lang, text in sentence.texts():
+            yield sentence, lang, text
+
+
+def issue_about(
+    check: Check, read: ReadSentence, lang: Lang, span: tuple[int, int], *others: Pointer
+) -> Issue:
+    """Return the issue that `check` has with words of a sentence, which the message names."""
+    start, end = span
+    words = read.sentence.text(lang)[start:end].strip()
+    pointer = words_of(read, lang, start, end)
+    return issue_at(check, read, lang, pointer, *others, details={"words": words})

@@ -5,7 +5,17 @@ from __future__ import annotations
 from functools import lru_cache
 
 from radraft.reports.checks.comparison import PriorNotGiven
+from radraft.reports.checks.examination import (
+    BodyPartDiffers,
+    ContrastWords,
+    ForeignRegion,
+    ModalityWords,
+    ViewsDiffer,
+    region_of,
+)
+from radraft.reports.checks.identity import IdentityInText
 from radraft.reports.checks.languages import NumbersOfLanguages, SidesOfLanguages
+from radraft.reports.checks.patient import AgeDiffers, SexDiffers, SexMixed
 from radraft.reports.checks.support import UnmeasuredSupport, UnsupportedSentence
 from radraft.reports.checks.values import Check, Issue, ReadReport, ReadSentence, StudyFacts
 from radraft.reports.checks.wording import (
@@ -35,31 +45,19 @@ CHECKS: tuple[Check, ...] = (
     SidesOfLanguages(),
     NumbersOfLanguages(),
     RepeatedSentence(),
+    SexDiffers(),
+    SexMixed(),
+    AgeDiffers(),
+    BodyPartDiffers(),
+    ForeignRegion(),
+    ModalityWords(),
+    ContrastWords(),
+    ViewsDiffer(),
+    IdentityInText(),
 )
 """Every check, in the order in which the issues of one sentence are told."""
 
 _SENTENCES_KEPT = 8192
-_REGIONS = {
-    "CHEST": Region.CHEST,
-    "THORAX": Region.CHEST,
-    "LUNG": Region.CHEST,
-    "HEART": Region.CHEST,
-    "RIB": Region.CHEST,
-    "HEAD": Region.HEAD,
-    "BRAIN": Region.HEAD,
-    "SKULL": Region.HEAD,
-    "NECK": Region.NECK,
-    "ABDOMEN": Region.ABDOMEN,
-    "LIVER": Region.ABDOMEN,
-    "KIDNEY": Region.ABDOMEN,
-    "PELVIS": Region.PELVIS,
-    "PROSTATE": Region.PELVIS,
-    "UTERUS": Region.PELVIS,
-    "SPINE": Region.SPINE,
-    "CSPINE": Region.SPINE,
-    "TSPINE": Region.SPINE,
-    "LSPINE": Region.SPINE,
-}
 
 
 def proofread(
@@ -107,7 +105,7 @@ def read_report(
     report: Report, study: StudyFacts, *, draft: Draft | None = None, prior_given: bool = False
 ) -> ReadReport:
     """Return the report with what each sentence of it states in each language."""
-    region = _region(study.body_part)
+    region = region_of(study.body_part)
     sections = ((Section.FINDINGS, report.findings), (Section.IMPRESSION, report.impression))
     sentences = tuple(
         ReadSentence(
@@ -121,12 +119,11 @@ def read_report(
     return ReadReport(report, sentences, study, draft, prior_given)
 
 
+def forget() -> None:
+    """Forget what was read before: for measuring."""
+    _mentions.cache_clear()
+
+
 @lru_cache(maxsize=_SENTENCES_KEPT)
 def _mentions(text: str, lang: Lang, region: Region | None) -> tuple[Mention, ...]:
     return extract(text, lang, region)
-
-
-def _region(body_part: str) -> Region | None:
-    """Return the region of a DICOM body part; None where it is not known."""
-    name = body_part.strip().upper()
-    return _REGIONS.get(name, Region.OTHER) if name else None

@@ -47,12 +47,12 @@ class MissingLanguage:
 
     def find(self, read: ReadReport) -> Iterator[Issue]:
         """Yield each sentence that lacks a language."""
+        used = {w.lang for sentence in read.report.sentences for w in sentence.wordings}
         for sentence in read.sentences:
             written = [lang for lang, _ in sentence.texts()]
-            if written:
-                for lang in LANGS:
-                    if lang not in written:
-                        yield issue_at(self, sentence, lang)
+            for lang in LANGS:
+                if written and lang in used and lang not in written:
+                    yield issue_at(self, sentence, lang)
 
 
 class UnfilledField:

@@ -1,0 +1,345 @@
+"""The examination: its body part, modality, contrast and views, and words of another one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
+from importlib.resources import files
+
+from radraft.core.yaml_files import Strict
+from radraft.reports.checks.pointing import issue_about, texts_of
+from radraft.reports.checks.values import Issue, ReadReport, Severity
+from radraft.reports.findings.vocabulary import Region
+from radraft.reports.values import Lang
+
+Span = tuple[int, int]
+_KEPT = 8192
+_FILMS = frozenset({"CR", "DX", "DR", "RG", "XR", "MG"})
+_SECTIONS = frozenset({"CT", "MR", "PT", "NM"})
+_LATERAL_VIEWS = frozenset({"LATERAL", "LAT", "LL", "RL"})
+_REGIONS = {
+    "chest": Region.CHEST,
+    "head": Region.HEAD,
+    "neck": Region.NECK,
+    "abdomen": Region.ABDOMEN,
+    "pelvis": Region.PELVIS,
+    "cervical_spine": Region.SPINE,
+    "thoracic_spine": Region.SPINE,
+    "lumbar_spine": Region.SPINE,
+}
+
+
+class _Words(Strict):
+    en: str
+    zh: str
+
+    def of(self, lang: Lang) -> str:
+        return self.en if lang == "en" else self.zh
+
+
+class _Part(Strict):
+    dicom: tuple[str, ...]
+    name: _Words | None = None
+    shows: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    inside: _Words | None = None
+    glimpsed: _Words | None = None
+
+
+class _Modality(Strict):
+    own: tuple[str, ...]
+    names: _Words
+    words: _Words
+
+
+class _Examinations(Strict):
+    parts: Mapping[str, _Part]
+    modalities: Mapping[str, _Modality]
+    contrast: _Words
+    contrast_elsewhere: _Words
+    other_examination: _Words
+    glimpses: _Words
+
+
+def region_of(body_part: str) -> Region | None:
+    """Return the region of a DICOM body part; None where the study does not name one."""
+    name = body_part.strip().upper()
+    if not name:
+        return None
+    parts = (_REGIONS.get(part) for part in _own_parts(name))
+    return next((region for region in parts if region is not None), Region.OTHER)
+
+
+class BodyPartDiffers:
+    """Another body part where the report says what was examined."""
+
+    code = "body_part_differs"
+    severity = Severity.WARN
+
+    def find(self, read: ReadReport) -> Iterator[Issue]:
+        """Yield each sentence that names another; nothing where the body part is not known."""
+        part, modality = _upper(read.study.body_part), _upper(read.study.modality)
+        for sentence, lang, text in texts_of(read):
+            if span := _named_part(text, lang, part, modality):
+                yield issue_about(self, sentence, lang, span)
+
+
+class ForeignRegion:
+    """An organ that an examination of this body part does not show."""
+
+    code = "foreign_region"
+    severity = Severity.WARN
+
+    def find(self, read: ReadReport) -> Iterator[Issue]:
+        """Yield each sentence about one; nothing where the body part is not known."""
+        part, modality = _upper(read.study.body_part), _upper(read.study.modality)
+        for sentence, lang, text in texts_of(read):
+            if span := _foreign_organ(text, lang, part, modality):
+                yield issue_about(self, sentence, lang, span)
+
+
+class ModalityWords:
+    """Words of another modality than the study's."""
+
+    code = "modality_words"
+    severity = Severity.WARN
+
+    def find(self, read: ReadReport) -> Iterator[Issue]:
+        """Yield each sentence with one; nothing where the modality is not known."""
+        modality = _upper(read.study.modality)
+        for sentence, lang, text in texts_of(read):
+            if span := _other_modality(text, lang, modality):
+                yield issue_about(self, sentence, lang, span)
+
+
+class ContrastWords:
+    """Contrast medium in the report of an examination without it."""
+
+    code = "contrast_words"
+    severity = Severity.WARN
+
+    def find(self, read: ReadReport) -> Iterator[Issue]:
+        """Yield each sentence that speaks of it; where nobody said whether there was contrast,
+        only in reports of films."""
+        contrast = read.study.contrast
+        if contrast or (contrast is None and _upper(read.study.modality) not in _FILMS):
+            return
+        for sentence, lang, text in texts_of(read):
+            if span := _contrast(text, lang):
+                yield issue_about(self, sentence, lang, span)
+
+
+class ViewsDiffer:
+    """A view that was not taken, or a single one where there are two."""
+
+    code = "views_differ"
+    severity = Severity.WARN
+
+    def find(self, read: ReadReport) -> Iterator[Issue]:
+        """Yield each sentence that names one; nothing where the views are not known."""
+        views = frozenset(map(_upper, read.study.views))
+        if not views:
+            return
+        for sentence, lang, text in texts_of(read):
+            if span := _other_view(text, lang, views):
+                yield issue_about(self, sentence, lang, span)
+
+
+def _upper(name: str) -> str:
+    return name.strip().upper()
+
+
+@cache
+def _examinations() -> _Examinations:
+    path = files("radraft.reports.checks").joinpath("examinations.yaml")
+    return _Examinations.from_yaml(path.read_text(encoding="utf-8"))
+
+
+def _compiled(pattern: str, lang: Lang) -> re.Pattern[str]:
+    whole = rf"(?<![a-z])(?:{pattern})(?![a-z])" if lang == "en" else f"(?:{pattern})"
+    return re.compile(whole, re.IGNORECASE)
+
+
+@cache
+def _elsewhere(lang: Lang) -> re.Pattern[str]:
+    return re.compile(_examinations().other_examination.of(lang), re.IGNORECASE)
+
+
+@cache
+def _glimpsed(lang: Lang) -> re.Pattern[str]:
+    return re.compile(_examinations().glimpses.of(lang), re.IGNORECASE)
+
+
+@cache
+def _own_parts(body_part: str) -> frozenset[str]:
+    parts = _examinations().parts
+    return frozenset(name for name, part in parts.items() if body_part in part.dicom)
+
+
+@cache
+def _foreign_parts(body_part: str, modality: str) -> tuple[_Part, ...]:
+    """Return the parts that an examination does not show; none where its own is not known."""
+    parts = _examinations().parts
+    own = _own_parts(body_part)
+    if not own:
+        return ()
+    shown = set(own)
+    for name in own:
+        shown.update(parts[name].shows)
+        if modality in _SECTIONS:
+            shown.update(parts[name].sections)
+    return tuple(part for name, part in parts.items() if name not in shown)
+
+
+_EXAMINED: dict[Lang, tuple[str, ...]] = {
+    "en": (
+        r"\b(?:views?|radiographs?|films?|x-?rays?|images?|examination|study|scans?|ct|mri?|"
+        r"ultrasound|sonogram|series|projections?) of (?:the |both )?(?:left |right |bilateral )?"
+        r"(?P<part>{names})\b",
+        r"\b(?P<part>{names}) (?:x-?rays?|radiographs?|films?|ct|mri?|views?|series|ultrasound|"
+        r"scans?|plain film)\b",
+        r"^\W*(?:normal|negative|unremarkable) (?:left |right )?(?P<part>{names})(?![a-z]|,| and)",
+    ),
+    "zh": (
+        r"(?P<part>{names})(?:关节)?(?:\(?[正侧斜轴]+位\)?)*(?:的)?(?:X光|X线|X射线|CT|MRI?|DR|CR|B超|超声|彩超|"
+        r"摄片|拍片|平片|片(?![状样])|平扫|造影|扫描)",
+        r"^\W*(?P<part>{names})(?:未见(?:明显|确切)?异常|正常|无异常)",
+    ),
+}
+
+
+@cache
+def _examined(lang: Lang, body_part: str, modality: str) -> tuple[re.Pattern[str], ...]:
+    names = [p.name.of(lang) for p in _foreign_parts(body_part, modality) if p.name is not None]
+    if not names:
+        return ()
+    return tuple(
+        re.compile(pattern.format(names="|".join(names)), re.IGNORECASE)
+        for pattern in _EXAMINED[lang]
+    )
+
+
+@lru_cache(maxsize=_KEPT)
+def _named_part(text: str, lang: Lang, body_part: str, modality: str) -> Span | None:
+    for pattern in _examined(lang, body_part, modality):
+        if (found := pattern.search(text)) and not _elsewhere(lang).search(text):
+            return found.span("part")
+    return None
+
+
+@cache
+def _organs(lang: Lang, body_part: str, modality: str) -> re.Pattern[str] | None:
+    foreign = _foreign_parts(body_part, modality)
+    words = [part.inside.of(lang) for part in foreign if part.inside is not None]
+    words += [part.glimpsed.of(lang) for part in foreign if part.glimpsed is not None]
+    return _compiled("|".join(words), lang) if words else None
+
+
+@lru_cache(maxsize=_KEPT)
+def _foreign_organ(text: str, lang: Lang, body_part: str, modality: str) -> Span | None:
+    organs = _organs(lang, body_part, modality)
+    found = organs.search(text) if organs is not None else None
+    if found is None or _elsewhere(lang).search(text) or _glimpsed(lang).search(text):
+        return None
+    return found.span()
+
+
+@cache
+def _modality_words(lang: Lang, modality: str) -> re.Pattern[str] | None:
+    kinds = _examinations().modalities.values()
+    if not modality or not any(modality in kind.own for kind in kinds):
+        return None
+    others = [kind for kind in kinds if modality not in kind.own]
+    words = [words.of(lang) for kind in others for words in (kind.names, kind.words)]
+    return _compiled("|".join(words), lang)
+
+
+@lru_cache(maxsize=_KEPT)
+def _other_modality(text: str, lang: Lang, modality: str) -> Span | None:
+    words = _modality_words(lang, modality)
+    found = words.search(text) if words is not None else None
+    return None if found is None or _elsewhere(lang).search(text) else found.span()
+
+
+@cache
+def _contrast_words(lang: Lang) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    known = _examinations()
+    elsewhere = re.compile(known.contrast_elsewhere.of(lang), re.IGNORECASE)
+    return _compiled(known.contrast.of(lang), lang), elsewhere
+
+
+@lru_cache(maxsize=_KEPT)
+def _contrast(text: str, lang: Lang) -> Span | None:
+    words, elsewhere = _contrast_words(lang)
+    found = words.search(text)
+    if found is None or elsewhere.search(text) or _elsewhere(lang).search(text):
+        return None
+    return found.span()
+
+
+_NO_LATERAL: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(
+        r"\b(?:no|without(?: an?)?) lateral(?: \w+)?|\blateral (?:view |projection |film )?(?:was |is )?"
+        r"not (?:obtained|taken|available|acquired|performed|requested)|second plane was not",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile("(?:未|没有?|无|缺)(?:摄|拍|行|做|照|提供)?侧位"),
+}
+_LATERAL: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(
+        r"\blateral (?:chest )?(?:view|radiograph|film|projection|image|x-?ray)s?\b|"
+        r"\b(?:pa|ap|frontal)(?: views?)? (?:and|&) (?:left |right )?lateral\b|"
+        r"\b(?:pa|ap|frontal) ?/ ?lat(?:eral)?\b|\b(?:two|2)[- ]views?\b|"
+        r"\bon (?:the )?lateral(?! \w+ing)\b",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile(
+        r"正侧位|(?:正|后前|前后)位片?[、及和与+＋/]侧位|侧位(?:片|像|投照|胸片|X|观|显示|示|上)"
+    ),
+}
+_AP: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(
+        r"\b(?:ap|antero-?posterior)(?: (?:portable|bedside|supine|upright|erect|semi-?erect|semi-?upright|"
+        r"chest|frontal))* (?:view|radiograph|film|projection|x-?ray|image)s?\b|"
+        r"\bap (?:and|&|/) ?(?:left |right )?lat(?:eral)?\b|"
+        r"\b(?:portable|bedside|supine)(?: \w+)? (?:view|radiograph|film|chest|x-?ray|image)s?\b|\bap only\b",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile("前后位|床旁|床边|仰卧位"),
+}
+_PA: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(
+        r"\b(?:pa|postero-?anterior)(?: (?:upright|erect|chest|frontal))* (?:view|radiograph|film|projection|"
+        r"x-?ray|image)s?\b|\bpa (?:and|&|/) ?(?:left |right )?lat(?:eral)?\b|\bpa only\b",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile("后前位"),
+}
+_SINGLE: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(
+        r"\b(?:single|only (?:an?|one)|one)(?: \w+){0,3} (?:view|projection|film|radiograph|image)\b|"
+        r"\b(?:pa|ap|frontal)(?: view)? only\b",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile(
+        "单张|(?:仅|只)(?:有|摄|拍|行)?[^，。；]{0,4}(?:正|后前|前后)位|位片?一张|单一?正位"
+    ),
+}
+
+
+@lru_cache(maxsize=_KEPT)
+def _other_view(text: str, lang: Lang, views: frozenset[str]) -> Span | None:
+    """Return the words of `text` that name a view that is none of `views`, or only one of two."""
+    if _elsewhere(lang).search(text):
+        return None
+    lateral = bool(views & _LATERAL_VIEWS)
+    none = _NO_LATERAL[lang].search(text)
+    if lateral and len(views) > 1 and (found := none or _SINGLE[lang].search(text)):
+        return found.span()
+    if not lateral and none is None and (found := _LATERAL[lang].search(text)):
+        return found.span()
+    for mine, other, words in (("PA", "AP", _AP), ("AP", "PA", _PA)):
+        if mine in views and other not in views and (found := words[lang].search(text)):
+            return found.span()
+    return None
