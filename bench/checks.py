@@ -47,7 +47,8 @@ RIGHT: Mapping[str, frozenset[str]] = {
         "impression_omits": "impression_omits negation_within negation_impression",
         "impression_extra": "impression_extra",
         "negation_within": "negation_within impression_omits impression_extra",
-        "negation_impression": "negation_impression impression_omits impression_extra",
+        "negation_impression": "negation_impression impression_abnormal impression_omits"
+        " impression_extra",
         "negation_languages": "negation_mismatch finding_mismatch",
         "size_unit": "size_impossible size_sections",
         "size_impossible": "size_impossible",

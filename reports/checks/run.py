@@ -14,8 +14,11 @@ from radraft.reports.checks.examination import (
     region_of,
 )
 from radraft.reports.checks.identity import IdentityInText
+from radraft.reports.checks.impression import LeftOutOfImpression, WithoutFinding
 from radraft.reports.checks.languages import NumbersOfLanguages, SidesOfLanguages
+from radraft.reports.checks.negation import AbnormalWithoutFinding, DeniedInImpression, DeniedWithin
 from radraft.reports.checks.patient import AgeDiffers, SexDiffers, SexMixed
+from radraft.reports.checks.sides import SideOfImages, SideOfRequest, SidesOfSections
 from radraft.reports.checks.support import UnmeasuredSupport, UnsupportedSentence
 from radraft.reports.checks.values import Check, Issue, ReadReport, ReadSentence, StudyFacts
 from radraft.reports.checks.wording import (
@@ -45,6 +48,9 @@ CHECKS: tuple[Check, ...] = (
     SidesOfLanguages(),
     NumbersOfLanguages(),
     RepeatedSentence(),
+    SidesOfSections(),
+    SideOfRequest(),
+    SideOfImages(),
     SexDiffers(),
     SexMixed(),
     AgeDiffers(),
@@ -53,6 +59,11 @@ CHECKS: tuple[Check, ...] = (
     ModalityWords(),
     ContrastWords(),
     ViewsDiffer(),
+    DeniedWithin(),
+    DeniedInImpression(),
+    AbnormalWithoutFinding(),
+    LeftOutOfImpression(),
+    WithoutFinding(),
     IdentityInText(),
 )
 """Every check, in the order in which the issues of one sentence are told."""

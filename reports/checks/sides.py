@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
-from radraft.reports.values import Lang, Laterality
+from radraft.reports.checks.pointing import issue_at
+from radraft.reports.checks.stated import BOTH, Stated, related, relations, sides_of, stated
+from radraft.reports.checks.values import Issue, ReadReport, Severity
+from radraft.reports.findings.extract import extract
+from radraft.reports.findings.values import Mention
+from radraft.reports.findings.vocabulary import Kind, Region, counted_as, lineage, vocabulary
+from radraft.reports.values import LANGS, Certainty, Lang, Laterality, Section
 
 _ABOUT_ZH = re.compile(r"(?<=[0-9a-zA-Z%％米度°])\s*左右")
 _SIDES: dict[Lang, dict[Laterality, re.Pattern[str]]] = {
@@ -22,9 +30,16 @@ _SIDES: dict[Lang, dict[Laterality, re.Pattern[str]]] = {
         Laterality.BILATERAL: re.compile(r"\b(bilateral(ly)?|both)\b", re.IGNORECASE),
     },
 }
+_PAIRED = re.compile(
+    "SHOULDER|CLAVICLE|SCAPULA|HUMERUS|U?ARM|ELBOW|FOREARM|WRIST|HAND|FINGER|THUMB|HIP|FEMUR|THIGH|"
+    "KNEE|PATELLA|LEG|ANKLE|FOOT|TOE|CALCANEUS|HEEL|BREAST|EXTREMITY|KIDNEY|ORBIT|EYE|EAR"
+)
+"""DICOM body parts of which an examination shows one side."""
+_HAN = re.compile("[\u4e00-\u9fff]")
+Sides = frozenset[Laterality]
 
 
-def named_sides(text: str, lang: Lang) -> frozenset[Laterality]:
+def named_sides(text: str, lang: Lang) -> Sides:
     """Return left and right as `text` names them; both for bilateral."""
     if lang == "zh":
         text = _ABOUT_ZH.sub("", text)
@@ -32,3 +47,146 @@ def named_sides(text: str, lang: Lang) -> frozenset[Laterality]:
     if Laterality.BILATERAL in found:
         found = {Laterality.LEFT, Laterality.RIGHT}
     return frozenset(found)
+
+
+class SidesOfSections:
+    """A finding that the findings have on one side and the impression on the other.
+
+    Blocks where both sections have that very finding, each on one side alone; warns where they call
+    it by different names.
+    """
+
+    code = "side_sections"
+    severity = Severity.BLOCK
+
+    def find(self, read: ReadReport) -> Iterator[Issue]:
+        """Yield each such sentence of the impression."""
+        for lang in LANGS:
+            findings = [one for one in stated(read, lang, Section.FINDINGS) if not one.absent]
+            told: set[str] = set()
+            for one in stated(read, lang, Section.IMPRESSION):
+                here = one.read.sentence.id
+                sides = sides_of(one.mention)
+                if one.absent or not sides or sides == BOTH or here in told:
+                    continue
+                against, severity = _other_side(one, sides, findings)
+                if against is not None:
+                    told.add(here)
+                    yield issue_at(
+                        self,
+                        one.read,
+                        lang,
+                        one.pointer,
+                        against.pointer,
+                        severity=severity,
+                        details=_details(one),
+                    )
+
+
+class SideOfRequest:
+    """A finding or device that the request names on one side and the report on the other."""
+
+    code = "side_reason"
+    severity = Severity.WARN
+
+    def find(self, read: ReadReport) -> Iterator[Issue]:
+        """Yield the first sentence about each such finding."""
+        reason = read.study.reason.strip()
+        if not reason:
+            return
+        language: Lang = "zh" if _HAN.search(reason) else "en"
+        asked = _asked(reason, language)
+        for lang in LANGS:
+            said = [*_both_sections(read, lang)]
+            for code, sides in asked.items():
+                about = [one for one in said if not one.absent and _is_meant(one, code)]
+                sided = [one for one in about if sides_of(one.mention)]
+                if sided and not any(sides_of(one.mention) & sides for one in about):
+                    yield issue_at(
+                        self, sided[0].read, lang, sided[0].pointer, details=_details(sided[0])
+                    )
+                    break
+
+
+class SideOfImages:
+    """A report of one knee that speaks only of the other."""
+
+    code = "side_images"
+    severity = Severity.BLOCK
+
+    def find(self, read: ReadReport) -> Iterator[Issue]:
+        """Yield the first sentence with the other side, where the images' side is not named."""
+        side, part = read.study.laterality, read.study.body_part.strip().upper()
+        if side not in (Laterality.LEFT, Laterality.RIGHT) or not _PAIRED.fullmatch(part):
+            return
+        for lang in LANGS:
+            named = [
+                (sentence, named_sides(text, lang))
+                for sentence in read.sentences
+                if (text := sentence.sentence.text(lang))
+            ]
+            others = [sentence for sentence, sides in named if sides]
+            if others and not any(side in sides for _, sides in named):
+                yield issue_at(self, others[0], lang)
+
+
+def _other_side(
+    one: Stated, sides: Sides, findings: Sequence[Stated]
+) -> tuple[Stated | None, Severity]:
+    """Return what the findings have on the other side only, and how sure it is."""
+    same = [other for other in findings if other.code == one.code]
+    if same:
+        if all(_opposite(sides, sides_of(other.mention)) for other in same):
+            sure = one.code not in relations().broad and _certain(one) and all(map(_certain, same))
+            return same[0], Severity.BLOCK if sure else Severity.WARN
+        return None, Severity.WARN
+    alike = [other for other in findings if _kin(one.code, other.code)]
+    if alike and all(_opposite(sides, sides_of(other.mention)) for other in alike):
+        return alike[0], Severity.WARN
+    return None, Severity.WARN
+
+
+def _kin(code: str, other: str) -> bool:
+    return bool(set(lineage(code)) & set(lineage(other))) or related(code, other)
+
+
+def _opposite(sides: Sides, others: Sides) -> bool:
+    return bool(others) and others != BOTH and not sides & others
+
+
+def _certain(one: Stated) -> bool:
+    return one.mention.polarity is Certainty.PRESENT
+
+
+def _both_sections(read: ReadReport, lang: Lang) -> Iterator[Stated]:
+    for section in Section:
+        yield from stated(read, lang, section)
+
+
+def _is_meant(one: Stated, code: str) -> bool:
+    return code in lineage(one.code) or one.code in lineage(code)
+
+
+@lru_cache(maxsize=512)
+def _asked(reason: str, lang: Lang) -> dict[str, Sides]:
+    """Return the findings that a request names with their side; where the finding has none, the
+    only side that the request names."""
+    named = named_sides(reason, lang)
+    asked: dict[str, Sides] = {}
+    for mention in _mentions(reason, lang):
+        sides = sides_of(mention) or (named if len(named) == 1 else frozenset())
+        code = counted_as(mention.code)
+        if len(sides) == 1 and code not in relations().broad:
+            asked[code] = asked.get(code, frozenset()) | sides
+    return {code: sides for code, sides in asked.items() if len(sides) == 1}
+
+
+def _mentions(reason: str, lang: Lang) -> Iterator[Mention]:
+    for mention in extract(reason, lang, Region.CHEST):
+        known = vocabulary()[mention.code]
+        if known.kind is not Kind.NORMAL and mention.polarity is not Certainty.ABSENT:
+            yield mention
+
+
+def _details(one: Stated) -> dict[str, str]:
+    return {"finding_zh": one.name("zh"), "finding_en": one.name("en")}

@@ -1,0 +1,134 @@
+"""What is stated in one place and denied in another."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import product
+
+from radraft.reports.checks.pointing import issue_about, issue_at, whole
+from radraft.reports.checks.stated import OLD, Stated, one_finding, places_meet, stated
+from radraft.reports.checks.values import Check, Issue, ReadReport, Severity
+from radraft.reports.findings.values import Change
+from radraft.reports.findings.vocabulary import Kind, vocabulary
+from radraft.reports.values import LANGS, Lang, Section
+
+_ACUTE: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(r"\b(?:acute|new|recent|active|interval)\b", re.IGNORECASE),
+    "zh": re.compile("急性|新发|新鲜|活动性|新出现|新的"),
+}
+# A denial of only some: "no large effusion" beside a small one.
+_LIMITS: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(
+        r"\b(?:large|sizeable|sizable|moderate|massive|other|further|additional|significant|gross|"
+        r"frank|overt|focal|lobar|confluent|suspicious|dominant|tension|displaced|complicat\w*|"
+        r"pathologic\w*|bulky|discrete|measurable|convincing|residual|more|else|worsening|"
+        r"increas\w+|enlarging|associated|definite|destructive|aggressive|dense)\b",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile(
+        "大量|其他|其它|另外|进一步|局灶|显著|重大|张力性|移位|错位|可疑|相关|伴随|更多|余|"
+        "残留|病灶性|大的|增多|增大|扩大|破坏性"
+    ),
+}
+_GENERIC: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(
+        r"^\W*(?:there (?:is|are) )?(?:an? )?(?:evidence of )?(?:acute|active)(?:,? (?:or )?(?:acute|active|"
+        r"focal))? (?:intra-?thoracic |cardio-?pulmonary |cardio-?vascular |pulmonary |cardiac |chest |"
+        r"thoracic |osseous |bony |intracranial |abdominal |pleural |airspace |or |and )*"
+        r"(?:abnormalit(?:y|ies)|process(?:es)?|diseases?|findings?|patholog(?:y|ies)|changes?|"
+        r"infiltrates?|illness|disorder)(?: (?:is |are )?(?:seen|identified|noted|present|evident))?\W*$",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile(
+        "^\\W*(?:可?见|有|存在|显示|提示)?(?:明显|明确)?(?:的)?(?:急性|活动性)(?:的)?(?:心肺|肺部|胸部|胸腔|心脏|心血管|骨质|颅内)"
+        "+(?:的)?(?:功能)?(?:异常|疾病|病变|过程|改变|问题|发现|表现|病理)"
+    ),
+}
+_DENIED: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(r"\b(?:no|not|without|negative|normal|clear|unremarkable)\b", re.IGNORECASE),
+    "zh": re.compile("未|无|没有|没|正常|清晰|除外|排除"),
+}
+
+
+class DeniedWithin:
+    """A finding that one section both states and denies."""
+
+    code = "negation_within"
+    severity = Severity.WARN
+
+    def find(self, read: ReadReport) -> Iterator[Issue]:
+        """Yield the later sentence of each such pair, once."""
+        for lang in LANGS:
+            for section in Section:
+                said = tuple(stated(read, lang, section))
+                pairs = ((first, second) for n, second in enumerate(said) for first in said[:n])
+                yield from _contradictions(self, pairs)
+
+
+class DeniedInImpression:
+    """A finding that one section states and the other denies."""
+
+    code = "negation_impression"
+    severity = Severity.WARN
+
+    def find(self, read: ReadReport) -> Iterator[Issue]:
+        """Yield the sentence of the impression of each such pair, once."""
+        for lang in LANGS:
+            findings = tuple(stated(read, lang, Section.FINDINGS))
+            impression = stated(read, lang, Section.IMPRESSION)
+            yield from _contradictions(self, product(findings, impression))
+
+
+class AbnormalWithoutFinding:
+    """An impression that concludes "acute abnormality" and names none: its "no" was lost."""
+
+    code = "impression_abnormal"
+    severity = Severity.WARN
+
+    def find(self, read: ReadReport) -> Iterator[Issue]:
+        """Yield each such sentence."""
+        for sentence in read.by_section[Section.IMPRESSION]:
+            for lang, text in sentence.texts():
+                found = _GENERIC[lang].search(text)
+                if found is not None and not _DENIED[lang].search(text[: found.end()]):
+                    span = whole(sentence, lang)
+                    yield issue_about(self, sentence, lang, (span.start, span.end))
+
+
+def _contradictions(check: Check, pairs: Iterable[tuple[Stated, Stated]]) -> Iterator[Issue]:
+    """Yield the second of each pair of sentences of which one denies what the other states, once."""
+    told: set[str] = set()
+    for first, second in pairs:
+        here = second.read.sentence.id
+        if first.read.sentence.id == here or here in told:
+            continue
+        if (first.present and second.absent and _contradict(first, second)) or (
+            first.absent and second.present and _contradict(second, first)
+        ):
+            told.add(here)
+            details = {"finding_zh": second.name("zh"), "finding_en": second.name("en")}
+            yield issue_at(
+                check, second.read, second.lang, second.pointer, first.pointer, details=details
+            )
+
+
+def _contradict(present: Stated, absent: Stated) -> bool:
+    """Return whether a denial denies what the other mention states, there and of that kind."""
+    if not one_finding(present, absent) or not places_meet(present.mention, absent.mention):
+        return False
+    if present.mention.change is Change.RESOLVED or absent.mention.change is Change.RESOLVED:
+        return False
+    if vocabulary()[absent.code].kind is Kind.DEVICE:
+        return False
+    lang = absent.lang
+    if _ACUTE[lang].search(absent.text) and OLD[lang].search(present.text):
+        return False
+    limit = _LIMITS[lang].search(_before(absent))
+    return limit is None or limit[0].lower() in present.text.lower()
+
+
+def _before(denied: Stated) -> str:
+    """Return the words of a denial before its finding, back to the clause's beginning."""
+    text = denied.text[: denied.mention.start]
+    return re.split(r"[.;:。；：]", text)[-1]
