@@ -65,7 +65,7 @@ class WithoutFinding:
             described = [s for s in read.by_section[Section.FINDINGS] if s.sentence.text(lang)]
             if not described:
                 continue
-            found = {one.code for one in stated(read, lang, Section.FINDINGS)}
+            found = {o.code for o in stated(read, lang, Section.FINDINGS) if not o.absent}
             told: set[str] = set()
             for one in stated(read, lang, Section.IMPRESSION):
                 if (

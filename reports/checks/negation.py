@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 
 from radraft.reports.checks.pointing import issue_about, issue_at, whole
-from radraft.reports.checks.stated import OLD, Stated, one_finding, places_meet, stated
+from radraft.reports.checks.stated import OLD, Stated, one_finding, places_meet, relations, stated
 from radraft.reports.checks.values import Check, Issue, ReadReport, Severity
 from radraft.reports.findings.values import Change
 from radraft.reports.findings.vocabulary import Kind, vocabulary
@@ -31,6 +31,8 @@ _LIMITS: dict[Lang, re.Pattern[str]] = {
         "残留|病灶性|大的|增多|增大|扩大|破坏性"
     ),
 }
+_STEM = 7
+"""Letters that "displaced" and "displacement" have in common."""
 _GENERIC: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
         r"^\W*(?:there (?:is|are) )?(?:an? )?(?:evidence of )?(?:acute|active)(?:,? (?:or )?(?:acute|active|"
@@ -119,16 +121,17 @@ def _contradict(present: Stated, absent: Stated) -> bool:
         return False
     if present.mention.change is Change.RESOLVED or absent.mention.change is Change.RESOLVED:
         return False
-    if vocabulary()[absent.code].kind is Kind.DEVICE:
+    if absent.code in relations().broad or vocabulary()[absent.code].kind is Kind.DEVICE:
         return False
     lang = absent.lang
-    if _ACUTE[lang].search(absent.text) and OLD[lang].search(present.text):
+    new_only = _ACUTE[lang].search(absent.text) and not OLD[lang].search(absent.text)
+    if new_only and OLD[lang].search(present.text):
         return False
     limit = _LIMITS[lang].search(_before(absent))
-    return limit is None or limit[0].lower() in present.text.lower()
+    return limit is None or limit[0].lower()[:_STEM] in present.text.lower()
 
 
 def _before(denied: Stated) -> str:
     """Return the words of a denial before its finding, back to the clause's beginning."""
-    text = denied.text[: denied.mention.start]
+    text = denied.text[: denied.mention.start] if denied.mention.end else denied.text
     return re.split(r"[.;:。；：]", text)[-1]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from radraft.reports.checks.comparison import PriorNotGiven
+from radraft.reports.checks.comparison import ComparisonWithoutPrior, PriorDate, PriorNotGiven
+from radraft.reports.checks.devices import DeviceDenied
 from radraft.reports.checks.examination import (
     BodyPartDiffers,
     ContrastWords,
@@ -19,6 +20,7 @@ from radraft.reports.checks.languages import NumbersOfLanguages, SidesOfLanguage
 from radraft.reports.checks.negation import AbnormalWithoutFinding, DeniedInImpression, DeniedWithin
 from radraft.reports.checks.patient import AgeDiffers, SexDiffers, SexMixed
 from radraft.reports.checks.sides import SideOfImages, SideOfRequest, SidesOfSections
+from radraft.reports.checks.sizes import ImpossibleSize, OrderOfLengths, SizeOfPrior, SizeOfSections
 from radraft.reports.checks.support import UnmeasuredSupport, UnsupportedSentence
 from radraft.reports.checks.values import Check, Issue, ReadReport, ReadSentence, StudyFacts
 from radraft.reports.checks.wording import (
@@ -59,6 +61,13 @@ CHECKS: tuple[Check, ...] = (
     ModalityWords(),
     ContrastWords(),
     ViewsDiffer(),
+    ImpossibleSize(),
+    SizeOfSections(),
+    OrderOfLengths(),
+    SizeOfPrior(),
+    ComparisonWithoutPrior(),
+    PriorDate(),
+    DeviceDenied(),
     DeniedWithin(),
     DeniedInImpression(),
     AbnormalWithoutFinding(),

@@ -164,7 +164,7 @@ def _both_sections(read: ReadReport, lang: Lang) -> Iterator[Stated]:
 
 
 def _is_meant(one: Stated, code: str) -> bool:
-    return code in lineage(one.code) or one.code in lineage(code)
+    return bool((set(lineage(code)) & set(lineage(one.code))) - relations().broad - {"fracture"})
 
 
 @lru_cache(maxsize=512)

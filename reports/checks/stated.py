@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 
 from radraft.core.yaml_files import Strict
-from radraft.reports.checks.pointing import words_of
+from radraft.reports.checks.pointing import whole, words_of
 from radraft.reports.checks.values import Pointer, ReadReport, ReadSentence
 from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import Kind, counted_as, lineage, vocabulary
@@ -63,7 +63,9 @@ class Stated:
 
     @property
     def pointer(self) -> Pointer:
-        """The words that name the finding."""
+        """The words that name the finding; the sentence where the reader does not say which."""
+        if not self.mention.end:
+            return whole(self.read, self.lang)
         return words_of(self.read, self.lang, self.mention.start, self.mention.end)
 
     def name(self, lang: Lang) -> str:
@@ -92,7 +94,7 @@ def one_finding(one: Stated, other: Stated) -> bool:
 def related(code: str, other: str) -> bool:
     """Return whether one section may mean by `other` what the other calls `code`."""
     codes, others = set(lineage(code)), set(lineage(other))
-    if codes & others:
+    if counted_as(code) in others or counted_as(other) in codes:
         return True
     return any(family & codes and family & others for family in relations().related)
 
@@ -155,7 +157,7 @@ OLD: dict[Lang, re.Pattern[str]] = {
 """Words of what is not new."""
 SMALL: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
-        r"\b(?:minimal(?:ly)?|trace|tiny|small|mild(?:ly)?|minor|subtle|slight(?:ly)?|minimally|"
+        r"\b(?:minimal(?:ly)?(?! displaced)|trace|tiny|small|mild(?:ly)?|minor|subtle|slight(?:ly)?|"
         r"borderline|questionable|subcentimeter|probable|possibl[ey]|likely|may|might|could|"
         r"suspected|suggest\w*|versus|vs|or|represent\w*)\b",
         re.IGNORECASE,

@@ -4,13 +4,59 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from radraft.reports.checks.pointing import issue_at, whole, words_of
 from radraft.reports.checks.values import Issue, ReadReport, Severity
 from radraft.reports.values import LANGS, Lang, Section
 
-_BLANK = re.compile(r"_{2,}|＿{2,}|\{[^{}]*\}|\[\s*\]|【\s*】|\[\.{3}\]|\[…+\]|\?{3,}|？{3,}")
-_PUNCTUATION = re.compile(r"[\W_]+")
+_CHOICES = (
+    r"left ?/ ?right|right ?/ ?left|normal ?[/|] ?abnormal|midline ?/ ?(?:deviated|shifted)|yes ?/ ?no|"
+    r"present ?/ ?absent|absent ?/ ?present|with ?/ ?without|is ?/ ?is not|increased ?/ ?decreased|"
+    r"enlarged ?/ ?normal|normal ?/ ?enlarged|clear ?/ ?(?:hazy|opaque)|intact ?/ ?fractured|"
+    r"stable ?/ ?(?:increased|decreased|unstable)|improved ?/ ?(?:stable|worse\w*)|"
+    r"small ?/ ?(?:moderate|large)|mild ?/ ?moderate ?/ ?severe|positive ?/ ?negative|"
+    r"左侧?[/／|]右侧?|右侧?[/／|]左侧?|有[/／|]无|无[/／|]有|是[/／|]否|正常[/／|]异常|异常[/／|]正常|"
+    r"居中[/／|](?:偏移|移位|偏左|偏右)|增大[/／|](?:正常|缩小)|正常[/／|]增大|阳性[/／|]阴性|阴性[/／|]阳性|"
+    r"增多[/／|]减少|清晰[/／|]模糊|光滑[/／|]毛糙|轻[/／|]中[/／|]重度?|单[/／|]双侧?|可见[/／|]未见|未见[/／|]可见"
+)
+_BLANK = re.compile(
+    r"_{2,}|＿{2,}|\{[^{}]*\}|\[\s*\]|【\s*】|\[\.{3}\]|\[…+\]|\?{3,}|？{3,}|"
+    r"<[^<>\d]{1,40}>|＜[^＜＞\d]{1,40}＞|\.{5,}|…{3,}|"
+    r"\[(?:[^\[\]]*\b(?:insert|date|size|side|location|level|number|name|choose|select|fill|enter|describe|"
+    r"specify|comparison|measurement|left|right|none|normal)\b[^\[\]]*|[^\[\]]*[/|][^\[\]]*)\]|"
+    r"[【\[〔](?:[^】\]〕]*(?:待|请|填|选|模板|部位|侧别|大小|日期|数值|描述|左|右|有|无|正常)[^】\]〕]*)[】\]〕]|"
+    r"[?？] ?(?:mm|cm|毫米|厘米)|\bX{2,}\b|X{2,4}(?=年|月|日|号|侧|部|mm|cm)|×{2,}|"
+    r"\b(?:tbd|tbc|to be (?:filled|completed|added|determined|chosen)|please fill|fill in|xxx)\b|"
+    r"待填|待补|待定(?=。|$)|请填|请选择|此处填|(?<![A-Za-z/])(?:" + _CHOICES + r")(?![A-Za-z/])",
+    re.IGNORECASE,
+)
+_KEPT = 8192
+_NO_SIGN = re.compile(r"[\W_]+")
+# What makes no difference between two sentences of one meaning.
+_FILLERS: dict[Lang, tuple[tuple[re.Pattern[str], str], ...]] = {
+    "en": (
+        (re.compile(r"\b(?:within normal limits|unremarkable|of normal size)\b"), "normal"),
+        (
+            re.compile(
+                r"\b(?:there|is|are|was|were|the|an?|of|in|seen|identified|noted|evidence|appears?|"
+                r"any|again|demonstrated?|visuali[sz]ed|present|evident|shows?|and|or|size)\b"
+            ),
+            " ",
+        ),
+        (re.compile(r"(?<=[a-z]{3})s\b"), ""),
+    ),
+    "zh": (
+        (re.compile("没有(?:任何|明显)?|未发现|未见(?:到|任何|明显|确切)?|无明显|并无|无"), "无"),
+        (re.compile("在正常范围内|处于正常范围|未见异常|正常范围|无异常"), "正常"),
+        (
+            re.compile(
+                "显示出?|可以看到|可见到?|见到|看到|示|见|证据|征象|迹象|表现|的|都|均|均为|是|呈|为|了|也"
+            ),
+            "",
+        ),
+    ),
+}
 
 
 class EmptyReport:
@@ -70,7 +116,7 @@ class UnfilledField:
 
 
 class RepeatedSentence:
-    """A sentence that its section has already."""
+    """A sentence that its section has already, in the same words or in others that say no more."""
 
     code = "sentence_repeated"
     severity = Severity.WARN
@@ -80,13 +126,22 @@ class RepeatedSentence:
         for section in Section:
             seen: set[tuple[Lang, str]] = set()
             for sentence in read.by_section[section]:
-                keys = {
-                    (lang, _PUNCTUATION.sub(" ", text).strip().casefold())
-                    for lang, text in sentence.texts()
-                }
+                keys = {(lang, _meaning(text, lang)) for lang, text in sentence.texts()}
                 again = sorted(key for key in keys if key[1] and key in seen)
                 if again:
                     yield issue_at(
                         self, sentence, None, *(whole(sentence, lang) for lang, _ in again[:1])
                     )
                 seen |= keys
+
+
+@lru_cache(maxsize=_KEPT)
+def _meaning(text: str, lang: Lang) -> str:
+    """Return the words of `text` that tell it from other sentences; in English without their
+    order."""
+    plain = _NO_SIGN.sub(" ", text).strip().casefold()
+    for pattern, instead in _FILLERS[lang]:
+        plain = pattern.sub(instead, plain)
+    if lang == "en":
+        return " ".join(sorted(plain.split()))
+    return "".join(plain.split())
