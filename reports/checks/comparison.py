@@ -24,7 +24,7 @@ _COMPARED: dict[Lang, re.Pattern[str]] = {
         r"\b(?:compar(?:ed|ison)(?: is made)? (?:to|with|is)|in comparison|comparison:|"
         rf"(?:prior|previous|earlier|last|old|preceding|most recent|outside) (?:\w+ ){{0,2}}{_EXAM_EN}\b|"
         r"since (?:the )?(?:prior|previous|earlier|last)|"
-        r"(?:from|than|to|as) (?:the )?(?:prior|previous|before|earlier)|"
+        r"(?:from|than|to|as) (?:the )?(?:prior|previous|before|earlier)(?=\W*$|[.,;)])|"
         r"no(?:t)? (?:new|significant(?:ly)?|interval|longer)? ?(?:interval )?chang\w* (?:from|since)|"
         r"unchanged|interval|again (?:seen|noted|demonstrated|identified)|"
         r"(?:previously|earlier) (?:seen|noted|described|identified|demonstrated|reported|present)|"

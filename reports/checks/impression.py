@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterator
 
 from radraft.reports.checks.pointing import issue_at
-from radraft.reports.checks.stated import OLD, SMALL, Stated, related, relations, stated
+from radraft.reports.checks.stated import (
+    OLD,
+    SMALL,
+    Stated,
+    levels_meet,
+    related,
+    relations,
+    stated,
+)
 from radraft.reports.checks.values import Issue, ReadReport, Severity
 from radraft.reports.findings.values import Change
 from radraft.reports.findings.vocabulary import Kind, lineage, vocabulary
@@ -22,11 +30,11 @@ _ABOVE: dict[Lang, re.Pattern[str]] = {
 }
 _HISTORY: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
-        r"\b(?:known|history|status post|s/p|prior|previous\w*|please|correlat\w+|follow-?up|"
-        r"recommend\w*|clinical\w*|evaluate|risk|may not|cannot|limited|negative)\b",
+        r"\b(?:known|history|status post|s/p|prior|previous\w*|please note|risk|may not|cannot|"
+        r"limited|negative|screening|exclude|rule out)\b",
         re.IGNORECASE,
     ),
-    "zh": re.compile("病史|术后|已知|既往|建议|结合|随访|复查|排除|除外|待排|临床"),
+    "zh": re.compile("病史|术后|已知|既往|以前|先前|排除|除外|待排|筛查"),
 }
 
 
@@ -65,7 +73,7 @@ class WithoutFinding:
             described = [s for s in read.by_section[Section.FINDINGS] if s.sentence.text(lang)]
             if not described:
                 continue
-            found = {o.code for o in stated(read, lang, Section.FINDINGS) if not o.absent}
+            found = [o for o in stated(read, lang, Section.FINDINGS) if not o.absent]
             told: set[str] = set()
             for one in stated(read, lang, Section.IMPRESSION):
                 if (
@@ -74,10 +82,17 @@ class WithoutFinding:
                     and one.code not in relations().interpreted
                     and not _HISTORY[lang].search(one.text)
                     and vocabulary()[one.code].kind is Kind.FINDING
-                    and not any(related(one.code, code) for code in found)
+                    and not any(_described(one, other) for other in found)
                 ):
                     told.add(one.read.sentence.id)
                     yield _issue(self, one)
+
+
+def _described(concluded: Stated, found: Stated) -> bool:
+    """Return whether what the findings say may be what the impression concludes."""
+    if "fracture" in lineage(concluded.code) and not levels_meet(concluded.mention, found.mention):
+        return False
+    return related(concluded.code, found.code)
 
 
 def _concludes(read: ReadReport, lang: Lang) -> bool:

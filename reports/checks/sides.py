@@ -164,7 +164,11 @@ def _both_sections(read: ReadReport, lang: Lang) -> Iterator[Stated]:
 
 
 def _is_meant(one: Stated, code: str) -> bool:
-    return bool((set(lineage(code)) & set(lineage(one.code))) - relations().broad - {"fracture"})
+    if one.code == code:
+        return True
+    # Two fractures are of two bones until they have one code.
+    shared = (set(lineage(code)) & set(lineage(one.code))) - relations().broad - {"fracture"}
+    return bool(shared)
 
 
 @lru_cache(maxsize=512)

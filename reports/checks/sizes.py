@@ -257,7 +257,9 @@ def _apart(lengths: tuple[float, ...], others: tuple[float, ...]) -> float:
 def _same(lengths: tuple[float, ...], others: tuple[float, ...]) -> bool:
     """Return whether two measures are of one size, as far as both go, but for rounding."""
     pairs = zip(sorted(lengths, reverse=True), sorted(others, reverse=True), strict=False)
-    return all(abs(one - other) <= max(1.5, min(3.5, 0.08 * max(one, other))) for one, other in pairs)
+    return all(
+        abs(one - other) <= max(1.5, min(3.5, 0.08 * max(one, other))) for one, other in pairs
+    )
 
 
 def _differs(check: SizeOfSections | OrderOfLengths, one: _Told, against: _Told) -> Issue:

@@ -139,6 +139,11 @@ def places_meet(one: Mention, other: Mention) -> bool:
     sides, others = sides_of(one), sides_of(other)
     if sides and others and not sides & others:
         return False
+    return levels_meet(one, other)
+
+
+def levels_meet(one: Mention, other: Mention) -> bool:
+    """Return whether no level of the body sets two mentions apart."""
     level, other_level = _LEVELS.get(one.anatomy or ""), _LEVELS.get(other.anatomy or "")
     return level is None or other_level is None or level == other_level
 

@@ -29,7 +29,7 @@ def test_the_starters_sentences_are_measured(
     starter_endpoint: Endpoint,
     tmp_path: Path,
 ) -> None:
-    profile = starter_profile.model_copy(update={"support": Support(least=0.0)})
+    profile = starter_profile.model_copy(update={"support": Support(least=0.0, auroc_low=0.7)})
     taken = ingest(DEMO / "01", store=sqlite_store, profile=profile, site="t", scratch=tmp_path)
     vision = load_vision_model(profile)
 

@@ -55,6 +55,20 @@ def write(folder: Path, text: str = PROFILE) -> str:
     return str(path)
 
 
+@pytest.mark.parametrize("low", ["0.31", "0.6"])
+def test_support_that_does_not_tell_right_from_wrong_sets_no_limit(
+    tmp_path: Path, low: str
+) -> None:
+    support = f"support: {{least: 1.5, auroc_low: {low}}}\n"
+    with pytest.raises(SettingsError) as caught:
+        load_profile(write(tmp_path, PROFILE + support))
+    assert "support.auroc_low" in caught.value.message_en
+    with pytest.raises(SettingsError):
+        load_profile(write(tmp_path, PROFILE + "support: {least: 1.5}\n"))
+    told = load_profile(write(tmp_path, PROFILE + support.replace(low, "0.71")))
+    assert told.support is not None and told.support.least == 1.5
+
+
 def test_the_ready_profiles_load() -> None:
     assert set(names()) == {"starter", "medgemma-4b-it", "qwen3-vl-8b-instruct", "lingshu-7b"}
     for name in names():
@@ -113,7 +127,7 @@ def test_names_the_fields_that_cannot_be_used(
 
 def test_support_is_a_number_or_not_measured(tmp_path: Path) -> None:
     assert load_profile(write(tmp_path)).support is None
-    limited = load_profile(write(tmp_path, PROFILE + "support: {least: -0.5}\n")).support
+    limited = load_profile(write(tmp_path, PROFILE + "support: {least: -0.5, auroc_low: 0.65}\n")).support
     assert limited is not None
     assert limited.least == -0.5
     for wrong in ("{}", "{least: .nan}", "{least: '1'}", "{least: 1.0, most: 2.0}"):

@@ -28,7 +28,7 @@ from tests.eval.looks.looking_model import WORDS, LookingModel, looking_model
 pytestmark = pytest.mark.slow
 
 PROFILE = load_profile("qwen3-vl-8b-instruct")
-LEAST = PROFILE.model_copy(update={"support": Support(least=20.0)})
+LEAST = PROFILE.model_copy(update={"support": Support(least=20.0, auroc_low=0.7)})
 ADAPTERS = Path("nothing-serves")
 DEMO = Path(__file__).parents[2] / "demo" / "studies"
 LETTERS = float(sum(map(len, WORDS["left"])))
