@@ -2,9 +2,9 @@
 
     python -m radraft.bench.checks --data folder [--out folder]
 
-The folder holds `planted*.jsonl` and `untouched*.jsonl`. A line: `id`, `lang` (en, zh, both), `kind`,
-`study` and `clean` (sections of sentences); of a planted one also `planted`, `where` and `also`, the
-places of the error: section and index. An error is found where a warning of a right kind (`RIGHT`)
+The folder holds `planted*.jsonl` and `untouched*.jsonl`. A line: `id`, `lang` (en, zh, both),
+`kind`, `study` and `clean` (sections of sentences); of a planted one also `planted`, `where` and
+`also`, the places of the error: section and index. An error is found where a warning of a right kind (`RIGHT`)
 points at one of its places and is not given for the clean report too. All warnings of untouched
 reports and all that were no hit are written to `--out`, to be read and judged by people: precision
 counts only hits as right until then.
@@ -151,7 +151,8 @@ def lines(folder: Path, pattern: str) -> Iterator[Line]:
 
 def facts(study: Mapping[str, Any], lang: str) -> StudyFacts:
     """Return a line's study as the checks take it. Who has no prior there has none at all."""
-    prior, of_prior = study.get("prior"), ()
+    prior = study.get("prior")
+    of_prior: tuple[Prior, ...] = ()
     language: Lang = "zh" if lang == "zh" else "en"
     if prior:
         parts = (prior.get("findings") or "", prior.get("impression") or "")
@@ -216,7 +217,7 @@ def warnings_of(line: Line) -> list[Warned]:
 def places_before(planted: Report, clean: Report) -> Mapping[str, str]:
     """Return the ids in the clean report of the sentences of the planted one; none of a sentence
     that was put in."""
-    found = {}
+    found: dict[str, str] = {}
     for now, before in (
         (planted.findings, clean.findings),
         (planted.impression, clean.impression),

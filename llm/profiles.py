@@ -150,8 +150,8 @@ class Support(Strict):
     """Nats of the Chinese and the English sentence together; chosen on the validation set."""
     auroc_low: float = Field(gt=0.6, le=1)
     """Lower end of the 95% interval of the AUROC of support, right sentences against wrong ones, on
-    held-out films (`bench/choose_support.py` prints it). Support that does not tell them apart marks
-    sentences by chance: a profile with a lower one may have no limit."""
+    held-out films (`bench/choose_support.py` prints it). Support that does not tell them apart
+    marks sentences by chance: a profile with a lower one may have no limit."""
 
 
 class Notice(Strict):

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache
-from itertools import permutations
 
 from radraft.reports.checks.pointing import issue_about, issue_at, texts_of
 from radraft.reports.checks.values import Issue, ReadReport, Severity
@@ -16,25 +15,30 @@ from radraft.reports.values import Lang, Origin
 
 _KEPT = 8192
 _EXAM_EN = (
-    r"(?:examinations?|exams?|stud(?:y|ies)|films?|radiographs?|x-?rays?|images?|imaging|comparisons?|"
+    r"(?:examinations?|exams?|stud(?:y|ies)|films?|radiographs?|x-?rays?|images?|imaging|"
+    r"comparisons?|"
     r"ct|mri|scans?|reports?|series|one)"
 )
 _COMPARED: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
         r"\b(?:compar(?:ed|ison)(?: is made)? (?:to|with|is)|in comparison|comparison:|"
-        rf"(?:prior|previous|earlier|last|old|preceding|most recent|outside) (?:\w+ ){{0,2}}{_EXAM_EN}\b|"
+        rf"(?:prior|previous|earlier|last|old|preceding|most recent|"
+        rf"outside) (?:\w+ ){{0,2}}{_EXAM_EN}\b|"
         r"since (?:the )?(?:prior|previous|earlier|last)|"
         r"(?:from|than|to|as) (?:the )?(?:prior|previous|before|earlier)(?=\W*$|[.,;)])|"
-        r"no(?:t)? (?:new|significant(?:ly)?|interval|longer)? ?(?:interval )?chang\w* (?:from|since)|"
+        r"no(?:t)? (?:new|significant(?:ly)?|interval|longer)? ?(?:interval )?chang\w* (?:from|"
+        r"since)|"
         r"unchanged|interval|again (?:seen|noted|demonstrated|identified)|"
         r"(?:previously|earlier) (?:seen|noted|described|identified|demonstrated|reported|present)|"
         r"not present on|no longer (?:seen|visible|present)|similar to before|"
-        r"(?:has|have) (?:resolved|increased|decreased|progressed|improved|worsened|enlarged|cleared))\b",
+        r"(?:has|have) (?:resolved|increased|decreased|progressed|improved|worsened|enlarged|"
+        r"cleared))\b",
         re.IGNORECASE,
     ),
     "zh": re.compile(
         "与?[^，。；]{0,14}(?:旧片|前片|老片|原片|既往片|前次|上次|之前|以前|先前|前一次|既往检查)|"
-        "较(?:前|上次|旧片|老片|原片|之前|以前|先前|此前)|同前|相仿|对比|对照|比较|未见(?:明显)?变化|无(?:明显)?变化|"
+        "较(?:前|上次|旧片|老片|原片|之前|以前|先前|此前)|同前|相仿|对比|对照|比较|"
+        "未见(?:明显)?变化|无(?:明显)?变化|"
         "没有(?:明显)?变化|复查|大致同|(?:仍|依然)(?:存在|可见)|新(?:发|出现|增)|本次未见"
     ),
 }
@@ -42,7 +46,8 @@ _COMPARED: dict[Lang, re.Pattern[str]] = {
 _NOT_COMPARED: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
         r"\b(?:compar\w+ (?:to|with) (?:the )?(?:right|left|opposite|contralateral|other)|"
-        r"interval (?:follow|exam|between)|recommend\w*|advis\w+|suggest\w*|if (?:there|prior|available)|"
+        r"interval (?:follow|exam|between)|recommend\w*|advis\w+|suggest\w*|if (?:there|prior|"
+        r"available)|"
         r"would be|should be|no prior|not available|unavailable|none available|without prior|"
         r"for comparison|follow-?up)\b",
         re.IGNORECASE,
@@ -65,9 +70,11 @@ _MONTHS = {
 }  # fmt: skip
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _DATE = re.compile(
-    r"(?P<y1>(?:19|20)\d\d)(?: ?年 ?|[-./])(?P<m1>\d{1,2})(?: ?月 ?|[-./])(?P<d1>\d{1,2})(?:日|号)?(?!\d)|"
+    r"(?P<y1>(?:19|20)\d\d)(?: ?年 ?|[-./])(?P<m1>\d{1,2})(?: ?月 ?|[-./])(?P<d1>\d{1,2})(?:日|"
+    r"号)?(?!\d)|"
     r"(?<![\d./-])(?P<a>\d{1,2})[-./](?P<b>\d{1,2})[-./](?P<y2>(?:19|20)\d\d)(?!\d)|"
-    rf"(?<!\d)(?P<d3>\d{{1,2}})(?:st|nd|rd|th)?[ -](?:of )?(?P<m3>{_MONTH})\.?,?[ -](?P<y3>(?:19|20)\d\d)\b|"
+    rf"(?<!\d)(?P<d3>\d{{1,2}})(?:st|nd|rd|th)?[ -](?:of )?(?P<m3>{_MONTH})\.?,?[ -](?P<y3>(?:19|"
+    rf"20)\d\d)\b|"
     rf"\b(?P<m4>{_MONTH})\.? (?P<d4>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y4>(?:19|20)\d\d)\b",
     re.IGNORECASE,
 )
@@ -116,19 +123,15 @@ class PriorDate:
     def find(self, read: ReadReport) -> Iterator[Issue]:
         """Yield each sentence with such a date. One that no known prior has is a hint: it may have
         been elsewhere."""
-        priors = read.study.priors or ()
-        known = {prior.study_date for prior in priors}
+        known = {prior.study_date for prior in read.study.priors or ()}
+        today = read.study.study_date
         for sentence, lang, text in texts_of(read):
             for span, days in dates(text):
-                if not days or (
-                    read.study.study_date and all(day > read.study.study_date for day in days)
-                ):
-                    yield issue_about(self, sentence, lang, span)
-                elif known and None not in known and not known & set(days):
-                    if read.study.study_date not in days:
-                        yield replace(
-                            issue_about(self, sentence, lang, span), severity=Severity.HINT
-                        )
+                issue = issue_about(self, sentence, lang, span)
+                if not days or (today and all(day > today for day in days)):
+                    yield issue
+                elif known and None not in known and not {*known, today} & {*days}:
+                    yield replace(issue, severity=Severity.HINT)
 
 
 @lru_cache(maxsize=_KEPT)
@@ -141,14 +144,13 @@ def dates(text: str) -> tuple[tuple[tuple[int, int], tuple[date, ...]], ...]:
     for match in _DATE.finditer(text):
         parts = match.groupdict()
         if parts["y2"]:
-            orders = permutations((int(parts["a"]), int(parts["b"])))
-            year = int(parts["y2"])
+            year, first, second = int(parts["y2"]), int(parts["a"]), int(parts["b"])
+            orders = {(first, second), (second, first)}
         else:
             key = next(key for key in "134" if parts[f"y{key}"])
             month = parts[f"m{key}"]
             number = int(month) if month.isdigit() else _MONTHS[month.lower()]
-            orders = iter(((number, int(parts[f"d{key}"])),))
-            year = int(parts[f"y{key}"])
+            year, orders = int(parts[f"y{key}"]), {(number, int(parts[f"d{key}"]))}
         days = (_day(year, month, day) for month, day in orders)
         found.append((match.span(), tuple(sorted({day for day in days if day is not None}))))
     return tuple(found)

@@ -17,8 +17,10 @@ _FIXED = frozenset(
 """What "hardware" and "metal" name."""
 _NO_HARDWARE: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
-        r"\b(?:no|without)\b[^.;,]*\b(?P<what>(?:surgical |metallic |orthopa?edic )?(?:hardware|metal|"
-        r"implants?|instrumentation)|metallic (?:density|densities|objects?|foreign bod(?:y|ies)))\b",
+        r"\b(?:no|without)\b[^.;,]*\b(?P<what>(?:surgical |metallic |orthopa?edic )?(?:hardware|"
+        r"metal|"
+        r"implants?|instrumentation)|metallic (?:density|densities|objects?|foreign bod(?:y|"
+        r"ies)))\b",
         re.IGNORECASE,
     ),
     "zh": re.compile(r"(?:未见|无|没有)[^，。；,;]*(?P<what>钢丝|金属|内固定|[植置]入物|内植物)"),

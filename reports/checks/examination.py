@@ -202,7 +202,8 @@ _EXAMINED: dict[Lang, tuple[str, ...]] = {
         r"^\W*(?:normal|negative|unremarkable) (?:left |right )?(?P<part>{names})(?![a-z]|,| and)",
     ),
     "zh": (
-        r"(?P<part>{names})(?:关节)?(?:\(?[正侧斜轴]+位\)?)*(?:的)?(?:X光|X线|X射线|CT|MRI?|DR|CR|B超|超声|彩超|"
+        r"(?P<part>{names})(?:关节)?(?:\(?[正侧斜轴]+位\)?)*(?:的)?(?:X光|X线|X射线|CT|MRI?|DR|CR|"
+        r"B超|超声|彩超|"
         r"摄片|拍片|平片|片(?![状样])|平扫|造影|扫描)",
         r"^\W*(?P<part>{names})(?:未见(?:明显|确切)?异常|正常|无异常)",
     ),
@@ -280,7 +281,8 @@ def _contrast(text: str, lang: Lang) -> Span | None:
 
 _NO_LATERAL: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
-        r"\b(?:no|without(?: an?)?) lateral(?: \w+)?|\blateral (?:view |projection |film )?(?:was |is )?"
+        r"\b(?:no|without(?: an?)?) lateral(?: \w+)?|\blateral (?:view |projection |"
+        r"film )?(?:was |is )?"
         r"not (?:obtained|taken|available|acquired|performed|requested)|second plane was not",
         re.IGNORECASE,
     ),
@@ -300,17 +302,20 @@ _LATERAL: dict[Lang, re.Pattern[str]] = {
 }
 _AP: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
-        r"\b(?:ap|antero-?posterior)(?: (?:portable|bedside|supine|upright|erect|semi-?erect|semi-?upright|"
+        r"\b(?:ap|antero-?posterior)(?: (?:portable|bedside|supine|upright|erect|semi-?erect|"
+        r"semi-?upright|"
         r"chest|frontal))* (?:view|radiograph|film|projection|x-?ray|image)s?\b|"
         r"\bap (?:and|&|/) ?(?:left |right )?lat(?:eral)?\b|"
-        r"\b(?:portable|bedside|supine)(?: \w+)? (?:view|radiograph|film|chest|x-?ray|image)s?\b|\bap only\b",
+        r"\b(?:portable|bedside|supine)(?: \w+)? (?:view|radiograph|film|chest|x-?ray|image)s?\b|"
+        r"\bap only\b",
         re.IGNORECASE,
     ),
     "zh": re.compile("前后位|床旁|床边|仰卧位"),
 }
 _PA: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
-        r"\b(?:pa|postero-?anterior)(?: (?:upright|erect|chest|frontal))* (?:view|radiograph|film|projection|"
+        r"\b(?:pa|postero-?anterior)(?: (?:upright|erect|chest|frontal))* (?:view|radiograph|film|"
+        r"projection|"
         r"x-?ray|image)s?\b|\bpa (?:and|&|/) ?(?:left |right )?lat(?:eral)?\b|\bpa only\b",
         re.IGNORECASE,
     ),
@@ -318,7 +323,8 @@ _PA: dict[Lang, re.Pattern[str]] = {
 }
 _SINGLE: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
-        r"\b(?:single|only (?:an?|one)|one)(?: \w+){0,3} (?:view|projection|film|radiograph|image)\b|"
+        r"\b(?:single|only (?:an?|one)|one)(?: \w+){0,3} (?:view|projection|film|radiograph|"
+        r"image)\b|"
         r"\b(?:pa|ap|frontal)(?: view)? only\b",
         re.IGNORECASE,
     ),

@@ -35,15 +35,19 @@ _STEM = 7
 """Letters that "displaced" and "displacement" have in common."""
 _GENERIC: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
-        r"^\W*(?:there (?:is|are) )?(?:an? )?(?:evidence of )?(?:acute|active)(?:,? (?:or )?(?:acute|active|"
-        r"focal))? (?:intra-?thoracic |cardio-?pulmonary |cardio-?vascular |pulmonary |cardiac |chest |"
+        r"^\W*(?:there (?:is|are) )?(?:an? )?(?:evidence of )?(?:acute|"
+        r"active)(?:,? (?:or )?(?:acute|active|"
+        r"focal))? (?:intra-?thoracic |cardio-?pulmonary |cardio-?vascular |pulmonary |cardiac |"
+        r"chest |"
         r"thoracic |osseous |bony |intracranial |abdominal |pleural |airspace |or |and )*"
         r"(?:abnormalit(?:y|ies)|process(?:es)?|diseases?|findings?|patholog(?:y|ies)|changes?|"
-        r"infiltrates?|illness|disorder)(?: (?:is |are )?(?:seen|identified|noted|present|evident))?\W*$",
+        r"infiltrates?|illness|disorder)(?: (?:is |are )?(?:seen|identified|noted|present|"
+        r"evident))?\W*$",
         re.IGNORECASE,
     ),
     "zh": re.compile(
-        "^\\W*(?:可?见|有|存在|显示|提示)?(?:明显|明确)?(?:的)?(?:急性|活动性)(?:的)?(?:心肺|肺部|胸部|胸腔|心脏|心血管|骨质|颅内)"
+        "^\\W*(?:可?见|有|存在|显示|提示)?(?:明显|明确)?(?:的)?(?:急性|活动性)(?:的)?(?:心肺|肺部|"
+        "胸部|胸腔|心脏|心血管|骨质|颅内)"
         "+(?:的)?(?:功能)?(?:异常|疾病|病变|过程|改变|问题|发现|表现|病理)"
     ),
 }
@@ -99,7 +103,7 @@ class AbnormalWithoutFinding:
 
 
 def _contradictions(check: Check, pairs: Iterable[tuple[Stated, Stated]]) -> Iterator[Issue]:
-    """Yield the second of each pair of sentences of which one denies what the other states, once."""
+    """Yield the second of each two sentences of which one denies what the other states."""
     told: set[str] = set()
     for first, second in pairs:
         here = second.read.sentence.id
@@ -133,5 +137,7 @@ def _contradict(present: Stated, absent: Stated) -> bool:
 
 def _before(denied: Stated) -> str:
     """Return the words of a denial before its finding, back to the clause's beginning."""
-    text = denied.text[: denied.mention.start] if denied.mention.end else denied.text
+    text = (
+        denied.text[: denied.mention.start] if denied.mention.end else denied.text.rstrip(" 。.；;")
+    )
     return re.split(r"[.;:。；：]", text)[-1]

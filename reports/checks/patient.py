@@ -12,15 +12,18 @@ from radraft.reports.values import Lang
 
 _FEMALE: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
-        r"\b(?:uter(?:us|ine|i)|hysterectom\w+|endometri\w+|myometri\w+|ovar(?:y|ies|ian)|oophor\w+|"
+        r"\b(?:uter(?:us|ine|i)|hysterectom\w+|endometri\w+|myometri\w+|ovar(?:y|ies|ian)|"
+        r"oophor\w+|"
         r"salping\w+|fallopian|adnexal|cervix|cervical (?:cancer|carcinoma|malignancy|conization)|"
         r"endocervi\w+|vagina(?:l)?|vulva(?:r)?|pregnan\w+|gravid|intrauterine|iud|post-?partum|"
         r"caesarean|cesarean|menopaus\w+|premenopaus\w+|postmenopaus\w+|menstrua\w+|lactati\w+|"
-        r"female|woman|women|lady|mrs|she|her|hers|dysgerminoma|fibroid uterus|uterine fibroids?)\b",
+        r"female|woman|women|lady|mrs|she|her|hers|dysgerminoma|fibroid uterus|"
+        r"uterine fibroids?)\b",
         re.IGNORECASE,
     ),
     "zh": re.compile(
-        r"子宫|宫颈|宫腔|宫内节育|节育环|卵巢|输卵管|附件区|阴道|外阴|妊娠|怀孕|孕妇|孕\d|产后|剖宫产|"
+        r"子宫|宫颈|宫腔|宫内节育|节育环|卵巢|输卵管|附件区|阴道|外阴|妊娠|怀孕|孕妇|孕\d|产后|"
+        r"剖宫产|"
         r"绝经|月经|哺乳期|女性(?!化)|女患|女士|CA125|(?<![子儿])女(?=[，,。；;、]|\d)"
     ),
 }
@@ -114,8 +117,10 @@ _WORDINGS = (
     _Wording(
         0,
         23,
-        r"(?:open|unfused|ununited) (?:growth plates?|physes|physis|epiphys\w+|apophys\w+)|"
-        r"(?:growth plates?|physes|epiphyses) (?:are |is )?(?:still )?(?:open|unfused|not (?:yet )?fused)|"
+        r"(?:open|unfused|ununited) (?:\w+ ){0,2}(?:growth plates?|physes|physis|epiphys\w+|"
+        r"apophys\w+)|"
+        r"(?:growth plates?|physes|epiphyses) (?:are |is )?(?:still )?(?:open|unfused|"
+        r"not (?:yet )?fused)|"
         r"skeletally immature|skeletal immaturity",
         r"骨骺(?:线)?(?:未|尚未)(?:闭|愈|融)|骺线(?:未|尚未)(?:闭|愈|融)|骺板未闭|骨骼未成熟",
     ),

@@ -72,7 +72,8 @@ _THING: dict[Lang, re.Pattern[str]] = {
 _BY_NAME = {thing.name: thing for thing in _THINGS}
 _EARLIER: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
-        r"\b(?:previous(?:ly)?|prior|formerly|was|were|from|earlier|had been|initially|compared (?:to|with))"
+        r"\b(?:previous(?:ly)?|prior|formerly|was|were|from|earlier|had been|initially|"
+        r"compared (?:to|with))"
         r"[^.;\d]{0,30}$",
         re.IGNORECASE,
     ),
@@ -225,7 +226,7 @@ class _Told:
 def _pairs(read: ReadReport) -> Iterator[tuple[_Told, _Told]]:
     """Yield each measure of the impression with the one of the findings that is of the same thing
     and comes nearest to it."""
-    findings = [told for told in _told(read, Section.FINDINGS)]
+    findings = list(_told(read, Section.FINDINGS))
     for one in _told(read, Section.IMPRESSION):
         same = [told for told in findings if _one_thing(told, one)]
         if same:

@@ -150,7 +150,8 @@ def levels_meet(one: Mention, other: Mention) -> bool:
 
 OLD: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
-        r"\b(?:old|healed|healing|chronic\w*|remote|prior|previous\w*|longstanding|long-?standing|stable|"
+        r"\b(?:old|healed|healing|chronic\w*|remote|prior|previous\w*|longstanding|long-?standing|"
+        r"stable|"
         r"unchanged|residual|sequela\w*|post-?traumatic|post-?surgical|post-?operative|"
         r"degenerative|callus|calcified|granuloma\w*)\b",
         re.IGNORECASE,
@@ -162,7 +163,8 @@ OLD: dict[Lang, re.Pattern[str]] = {
 """Words of what is not new."""
 SMALL: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
-        r"\b(?:minimal(?:ly)?(?! displaced)|trace|tiny|small|mild(?:ly)?|minor|subtle|slight(?:ly)?|"
+        r"\b(?:minimal(?:ly)?(?! displaced)|trace|tiny|small|mild(?:ly)?|minor|subtle|"
+        r"slight(?:ly)?|"
         r"borderline|questionable|subcentimeter|probable|possibl[ey]|likely|may|might|could|"
         r"suspected|suggest\w*|versus|vs|or|represent\w*)\b",
         re.IGNORECASE,

@@ -11,21 +11,27 @@ from radraft.reports.checks.values import Issue, ReadReport, Severity
 from radraft.reports.values import LANGS, Lang, Section
 
 _CHOICES = (
-    r"left ?/ ?right|right ?/ ?left|normal ?[/|] ?abnormal|midline ?/ ?(?:deviated|shifted)|yes ?/ ?no|"
+    r"left ?/ ?right|right ?/ ?left|normal ?[/|] ?abnormal|midline ?/ ?(?:deviated|shifted)|"
+    r"yes ?/ ?no|"
     r"present ?/ ?absent|absent ?/ ?present|with ?/ ?without|is ?/ ?is not|increased ?/ ?decreased|"
     r"enlarged ?/ ?normal|normal ?/ ?enlarged|clear ?/ ?(?:hazy|opaque)|intact ?/ ?fractured|"
     r"stable ?/ ?(?:increased|decreased|unstable)|improved ?/ ?(?:stable|worse\w*)|"
     r"small ?/ ?(?:moderate|large)|mild ?/ ?moderate ?/ ?severe|positive ?/ ?negative|"
-    r"左侧?[/／|]右侧?|右侧?[/／|]左侧?|有[/／|]无|无[/／|]有|是[/／|]否|正常[/／|]异常|异常[/／|]正常|"
-    r"居中[/／|](?:偏移|移位|偏左|偏右)|增大[/／|](?:正常|缩小)|正常[/／|]增大|阳性[/／|]阴性|阴性[/／|]阳性|"
-    r"增多[/／|]减少|清晰[/／|]模糊|光滑[/／|]毛糙|轻[/／|]中[/／|]重度?|单[/／|]双侧?|可见[/／|]未见|未见[/／|]可见"
+    r"左侧?[/／|]右侧?|右侧?[/／|]左侧?|有[/／|]无|无[/／|]有|是[/／|]否|正常[/／|]异常|"
+    r"异常[/／|]正常|"
+    r"居中[/／|](?:偏移|移位|偏左|偏右)|增大[/／|](?:正常|缩小)|正常[/／|]增大|阳性[/／|]阴性|"
+    r"阴性[/／|]阳性|"
+    r"增多[/／|]减少|清晰[/／|]模糊|光滑[/／|]毛糙|轻[/／|]中[/／|]重度?|单[/／|]双侧?|"
+    r"可见[/／|]未见|未见[/／|]可见"
 )
 _BLANK = re.compile(
     r"_{2,}|＿{2,}|\{[^{}]*\}|\[\s*\]|【\s*】|\[\.{3}\]|\[…+\]|\?{3,}|？{3,}|"
     r"<[^<>\d]{1,40}>|＜[^＜＞\d]{1,40}＞|\.{5,}|…{3,}|"
-    r"\[(?:[^\[\]]*\b(?:insert|date|size|side|location|level|number|name|choose|select|fill|enter|describe|"
+    r"\[(?:[^\[\]]*\b(?:insert|date|size|side|location|level|number|name|choose|select|fill|enter|"
+    r"describe|"
     r"specify|comparison|measurement|left|right|none|normal)\b[^\[\]]*|[^\[\]]*[/|][^\[\]]*)\]|"
-    r"[【\[〔](?:[^】\]〕]*(?:待|请|填|选|模板|部位|侧别|大小|日期|数值|描述|左|右|有|无|正常)[^】\]〕]*)[】\]〕]|"
+    r"[【\[〔](?:[^】\]〕]*(?:待|请|填|选|模板|部位|侧别|大小|日期|数值|描述|左|右|有|无|"
+    r"正常)[^】\]〕]*)[】\]〕]|"
     r"[?？] ?(?:mm|cm|毫米|厘米)|\bX{2,}\b|X{2,4}(?=年|月|日|号|侧|部|mm|cm)|×{2,}|"
     r"\b(?:tbd|tbc|to be (?:filled|completed|added|determined|chosen)|please fill|fill in|xxx)\b|"
     r"待填|待补|待定(?=。|$)|请填|请选择|此处填|(?<![A-Za-z/])(?:" + _CHOICES + r")(?![A-Za-z/])",
@@ -51,7 +57,8 @@ _FILLERS: dict[Lang, tuple[tuple[re.Pattern[str], str], ...]] = {
         (re.compile("在正常范围内|处于正常范围|未见异常|正常范围|无异常"), "正常"),
         (
             re.compile(
-                "显示出?|可以看到|可见到?|见到|看到|示|见|证据|征象|迹象|表现|的|都|均|均为|是|呈|为|了|也"
+                "显示出?|可以看到|可见到?|见到|看到|示|见|证据|征象|迹象|表现|的|都|均|均为|是|呈|"
+                "为|了|也"
             ),
             "",
         ),

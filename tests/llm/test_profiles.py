@@ -127,7 +127,8 @@ def test_names_the_fields_that_cannot_be_used(
 
 def test_support_is_a_number_or_not_measured(tmp_path: Path) -> None:
     assert load_profile(write(tmp_path)).support is None
-    limited = load_profile(write(tmp_path, PROFILE + "support: {least: -0.5, auroc_low: 0.65}\n")).support
+    support = "support: {least: -0.5, auroc_low: 0.65}\n"
+    limited = load_profile(write(tmp_path, PROFILE + support)).support
     assert limited is not None
     assert limited.least == -0.5
     for wrong in ("{}", "{least: .nan}", "{least: '1'}", "{least: 1.0, most: 2.0}"):

@@ -16,7 +16,7 @@ from tests.builders import make_draft, make_report, make_sentence, of_origin
 
 
 def codes(zh: str, en: str) -> list[str]:
-    report = Report("c-1", (make_sentence("f1", zh or " ", en or " "),), (make_sentence("i1"),))
+    report = Report("c-1", (make_sentence("f1", zh or " ", en or " "),), ())
     return [issue.code for issue in proofread(report) if issue.sentence_id == "f1"]
 
 
