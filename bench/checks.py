@@ -4,10 +4,10 @@
 
 The folder holds `planted*.jsonl` and `untouched*.jsonl`. A line: `id`, `lang` (en, zh, both),
 `kind`, `study` and `clean` (sections of sentences); of a planted one also `planted`, `where` and
-`also`, the places of the error: section and index. An error is found where a warning of a right kind (`RIGHT`)
-points at one of its places and is not given for the clean report too. All warnings of untouched
-reports and all that were no hit are written to `--out`, to be read and judged by people: precision
-counts only hits as right until then.
+`also`, the places of the error: section and index. An error is found where a warning of a right
+kind (`RIGHT`) points at one of its places and is not given for the clean report too. All warnings
+of untouched reports and all that were no hit are written to `--out`, to be read and judged by
+people: precision counts only hits as right until then.
 """
 
 from __future__ import annotations

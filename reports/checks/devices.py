@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from radraft.reports.checks.pointing import words_of
 from radraft.reports.checks.stated import Stated, one_finding, places_meet, stated
@@ -11,6 +12,7 @@ from radraft.reports.checks.values import Issue, Pointer, ReadReport, Severity
 from radraft.reports.findings.vocabulary import Kind, vocabulary
 from radraft.reports.values import LANGS, Lang, Section
 
+_KEPT = 8192
 _FIXED = frozenset(
     ("sternotomy_wires", "orthopedic_hardware", "surgical_clips", "prosthetic_valve", "stent")
 )
@@ -55,12 +57,12 @@ class DeviceDenied:
                     yield self._issue(denied.read.sentence.id, denied.pointer, against)
             for sentence in read.sentences:
                 text = sentence.sentence.text(lang)
-                found = _NO_HARDWARE[lang].search(text)
+                found = _no_hardware(text, lang) if text else None
                 against = next(
                     (one for one in named if one.code in _FIXED and one.read is not sentence), None
                 )
                 if found and against and sentence.sentence.id not in told:
-                    pointer = words_of(sentence, lang, *found.span("what"))
+                    pointer = words_of(sentence, lang, *found)
                     yield self._issue(sentence.sentence.id, pointer, against)
 
     def _issue(self, sentence_id: str, denial: Pointer, against: Stated) -> Issue:
@@ -80,3 +82,9 @@ def _denies(denied: Stated, named: Stated) -> bool:
         and one_finding(named, denied)
         and places_meet(named.mention, denied.mention)
     )
+
+
+@lru_cache(maxsize=_KEPT)
+def _no_hardware(text: str, lang: Lang) -> tuple[int, int] | None:
+    found = _NO_HARDWARE[lang].search(text)
+    return None if found is None else found.span("what")

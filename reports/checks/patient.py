@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from radraft.reports.checks.pointing import issue_about, issue_at, words_of
 from radraft.reports.checks.values import Issue, Pointer, ReadReport, ReadSentence, Severity
 from radraft.reports.values import Lang
 
+_KEPT = 8192
 _FEMALE: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
         r"\b(?:uter(?:us|ine|i)|hysterectom\w+|endometri\w+|myometri\w+|ovar(?:y|ies|ian)|"
@@ -93,9 +95,14 @@ def _words(
 ) -> Iterator[tuple[ReadSentence, Pointer]]:
     for sentence in read.sentences:
         for lang, text in sentence.texts():
-            word = words[lang].search(text)
-            if word is not None and not _NOT_MEANT[lang].search(text):
-                yield sentence, words_of(sentence, lang, *word.span())
+            if span := _word(text, lang, words[lang]):
+                yield sentence, words_of(sentence, lang, *span)
+
+
+@lru_cache(maxsize=_KEPT)
+def _word(text: str, lang: Lang, words: re.Pattern[str]) -> tuple[int, int] | None:
+    found = words.search(text)
+    return None if found is None or _NOT_MEANT[lang].search(text) else found.span()
 
 
 @dataclass(frozen=True)
@@ -181,6 +188,7 @@ class AgeDiffers:
                     yield issue_about(self, sentence, lang, words.span())
 
 
+@lru_cache(maxsize=_KEPT)
 def _other_age(text: str, lang: Lang, age: float) -> re.Match[str] | None:
     """Return the words of `text` that are of another age than `age` years."""
     if not _OTHER_AGE[lang].search(text):

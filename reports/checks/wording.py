@@ -118,8 +118,8 @@ class UnfilledField:
         """Yield each language of a sentence with a blank in it."""
         for sentence in read.sentences:
             for lang, text in sentence.texts():
-                if blank := _BLANK.search(text):
-                    yield issue_at(self, sentence, lang, words_of(sentence, lang, *blank.span()))
+                if blank := _blank(text):
+                    yield issue_at(self, sentence, lang, words_of(sentence, lang, *blank))
 
 
 class RepeatedSentence:
@@ -140,6 +140,12 @@ class RepeatedSentence:
                         self, sentence, None, *(whole(sentence, lang) for lang, _ in again[:1])
                     )
                 seen |= keys
+
+
+@lru_cache(maxsize=_KEPT)
+def _blank(text: str) -> tuple[int, int] | None:
+    found = _BLANK.search(text)
+    return None if found is None else found.span()
 
 
 @lru_cache(maxsize=_KEPT)
