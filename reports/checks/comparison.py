@@ -30,6 +30,8 @@ _COMPARED: dict[Lang, re.Pattern[str]] = {
         r"since)|"
         r"unchanged|interval|again (?:seen|noted|demonstrated|identified)|"
         r"(?:previously|earlier) (?:seen|noted|described|identified|demonstrated|reported|present)|"
+        r"(?:worsening|improved|improving|progression|progressing|since (?:last|yesterday)|"
+        r"from yesterday)|"
         r"not present on|no longer (?:seen|visible|present)|similar to before|"
         r"(?:has|have) (?:resolved|increased|decreased|progressed|improved|worsened|enlarged|"
         r"cleared))\b",
@@ -37,9 +39,10 @@ _COMPARED: dict[Lang, re.Pattern[str]] = {
     ),
     "zh": re.compile(
         "与?[^，。；]{0,14}(?:旧片|前片|老片|原片|既往片|前次|上次|之前|以前|先前|前一次|既往检查)|"
-        "较(?:前|上次|旧片|老片|原片|之前|以前|先前|此前)|同前|相仿|对比|对照|比较|"
+        "较(?:前|上次|旧片|老片|原片|外院片|之前|以前|先前|此前)|同前|相仿|对比|对照|比较|"
         "未见(?:明显)?变化|无(?:明显)?变化|"
-        "没有(?:明显)?变化|复查|大致同|(?:仍|依然)(?:存在|可见)|新(?:发|出现|增)|本次未见"
+        "没有(?:明显)?变化|复查|大致同|(?:仍|依然)(?:存在|可见)|新(?:发|出现|增)|本次未见|同上次|"
+        "已(?:基本|完全|大部|部分)?吸收"
     ),
 }
 # Comparing within the image, and advice.

@@ -192,20 +192,24 @@ def _foreign_parts(body_part: str, modality: str) -> tuple[_Part, ...]:
     return tuple(part for name, part in parts.items() if name not in shown)
 
 
+_NAMED = r"(?:the |both )?(?:left |right |bilateral )?(?P<part>{names})"
 _EXAMINED: dict[Lang, tuple[str, ...]] = {
     "en": (
         r"\b(?:views?|radiographs?|films?|x-?rays?|images?|examination|study|scans?|ct|mri?|"
-        r"ultrasound|sonogram|series|projections?) of (?:the |both )?(?:left |right |bilateral )?"
-        r"(?P<part>{names})\b",
-        r"\b(?P<part>{names}) (?:x-?rays?|radiographs?|films?|ct|mri?|views?|series|ultrasound|"
-        r"scans?|plain film)\b",
-        r"^\W*(?:normal|negative|unremarkable) (?:left |right )?(?P<part>{names})(?![a-z]|,| and)",
+        rf"ultrasound|sonogram|series|projections?) of {_NAMED}\b",
+        r"\b(?P<part>{names}),? (?:x-?rays?|radiographs?|films?|ct|mri?|series|ultrasound|"
+        r"scans?|plain film|(?:\w+ )?views?(?= |\W*$))",
+        r"^\W*(?:normal|negative|unremarkable) (?:left |right )?"
+        r"(?P<part>{names})(?![a-z]|,| and)",
+        rf"^\W*(?:exam(?:ination)?|study|procedure) ?: ?{_NAMED}\b",
+        r"^\W*(?:left |right )?(?P<part>{names}) ?: ?(?:normal|negative|unremarkable)",
+        rf"^\W*{_NAMED} (?:was|were) (?:imaged|radiographed|examined|x-?rayed)",
     ),
     "zh": (
-        r"(?P<part>{names})(?:关节)?(?:\(?[正侧斜轴]+位\)?)*(?:的)?(?:X光|X线|X射线|CT|MRI?|DR|CR|"
-        r"B超|超声|彩超|"
-        r"摄片|拍片|平片|片(?![状样])|平扫|造影|扫描)",
-        r"^\W*(?P<part>{names})(?:未见(?:明显|确切)?异常|正常|无异常)",
+        r"(?P<part>{names})(?:关节)?(?:\(?[正侧斜轴立卧]+位\)?)*(?:的)?(?:X ?光|X ?线|X ?射线|"
+        r"X ?片|CT|MRI?|DR|"
+        r"CR|B超|超声|彩超|摄片|拍片|平片|片(?![状样])|平扫|造影|扫描)",
+        r"^\W*(?P<part>{names})(?:骨质)?(?:未见(?:明显|确切)?异常|正常|无异常)",
     ),
 }
 
@@ -297,7 +301,7 @@ _LATERAL: dict[Lang, re.Pattern[str]] = {
         re.IGNORECASE,
     ),
     "zh": re.compile(
-        r"正侧位|(?:正|后前|前后)位片?[、及和与+＋/]侧位|侧位(?:片|像|投照|胸片|X|观|显示|示|上)"
+        r"正、?侧位|(?:正|后前|前后)位片?[、及和与+＋/]侧位|侧位(?:片|像|投照|胸片|X|观|显示|示|上)"
     ),
 }
 _AP: dict[Lang, re.Pattern[str]] = {
@@ -310,7 +314,7 @@ _AP: dict[Lang, re.Pattern[str]] = {
         r"\bap only\b",
         re.IGNORECASE,
     ),
-    "zh": re.compile("前后位|床旁|床边|仰卧位"),
+    "zh": re.compile("前后位|床旁|床边|仰卧|卧位片"),
 }
 _PA: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(

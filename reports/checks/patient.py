@@ -15,30 +15,36 @@ _KEPT = 8192
 _FEMALE: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
         r"\b(?:uter(?:us|ine|i)|hysterectom\w+|endometri\w+|myometri\w+|ovar(?:y|ies|ian)|"
-        r"oophor\w+|"
-        r"salping\w+|fallopian|adnexal|cervix|cervical (?:cancer|carcinoma|malignancy|conization)|"
-        r"endocervi\w+|vagina(?:l)?|vulva(?:r)?|pregnan\w+|gravid|intrauterine|iud|post-?partum|"
-        r"caesarean|cesarean|menopaus\w+|premenopaus\w+|postmenopaus\w+|menstrua\w+|lactati\w+|"
-        r"female|woman|women|lady|mrs|she|her|hers|dysgerminoma|fibroid uterus|"
+        r"oophor\w+|salping\w+|fallopian|tubal ligation|adnexal|cervix|"
+        r"cervical (?:cancer|carcinoma|malignancy|conization)|endocervi\w+|vagina(?:l)?|"
+        r"vulva(?:r)?|"
+        r"pregnan\w+|gravid|placenta\w*|intrauterine|iud|post-?partum|puerper\w+|caesarean|"
+        r"cesarean|"
+        r"menopaus\w+|premenopaus\w+|postmenopaus\w+|menstrua\w+|meno(?:rrhagia|metrorrhagia)|"
+        r"amenorrh\w+|lactati\w+|breast-? ?feeding|choriocarcinoma|hydatidiform|"
+        r"turner(?:'s)? syndrome|female|woman|women|lady|mrs|she|her|hers|dysgerminoma|"
         r"uterine fibroids?)\b",
         re.IGNORECASE,
     ),
     "zh": re.compile(
-        r"子宫|宫颈|宫腔|宫内节育|节育环|卵巢|输卵管|附件区|阴道|外阴|妊娠|怀孕|孕妇|孕\d|产后|"
-        r"剖宫产|"
-        r"绝经|月经|哺乳期|女性(?!化)|女患|女士|CA125|(?<![子儿])女(?=[，,。；;、]|\d)"
+        r"子宫|宫颈|宫腔|宫外孕|宫内节育|节育环|卵巢|输卵管|附件区|阴道|外阴|妊娠|怀孕|孕妇|孕\d|"
+        r"产妇|产后|剖宫产|"
+        r"绝经|闭经|月经|更年期|白带|胎盘|葡萄胎|绒癌|绒毛膜癌|哺乳期|女性(?!化)|女患|女士|CA125|"
+        r"(?<![子儿])女(?=[，,。；;、]|\d)"
     ),
 }
 _MALE: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
         r"\b(?:prostat\w+|turp|testi(?:s|cle|cles|cular)|testes|scrot\w+|penis|penile|orchi\w+|"
         r"seminal vesicles?|seminoma|epididym\w+|vas deferens|vasectomy|spermatic|varicocele|"
-        r"benign prostatic hyperplasia|bph|male|man|gentleman|mr(?=\.? [A-Z])|he|his|him)\b",
+        r"hydrocele|hypospadias|phimosis|circumcision|gleason|benign prostatic hyperplasia|bph|"
+        r"male|man|gentleman|mr(?=\.? [A-Z])|he|his|him)\b|\bPSA(?= (?:of |level |is )?\d| elevat)",
         re.IGNORECASE,
     ),
     "zh": re.compile(
-        r"前列腺|睾丸|阴囊|阴茎|附睾|精囊|输精管|精索|精原细胞瘤|男性(?!化)|男患|男士|PSA|"
-        r"(?<![子儿])男(?=[，,。；;、]|\d)"
+        r"前列腺|睾丸|隐睾|阴囊|阴茎|附睾|精囊|输精管|精索|精原细胞瘤|鞘膜积液|包皮|尿道下裂|"
+        r"男性(?!化)|男患|男士|"
+        r"PSA|(?<![子儿])男(?=[，,。；;、]|\d)"
     ),
 }
 # Someone else's: of the family, of a connector, and words that only look like one.
@@ -116,11 +122,22 @@ class _Wording:
 
 
 _WORDINGS = (
-    _Wording(0, 1, r"neonat\w+|newborn\w*|premature (?:infant|baby)|preterm", r"新生儿|早产儿"),
+    _Wording(
+        0,
+        1,
+        r"neonat\w+|newborn\w*|premature (?:infant|baby)|preterm|nicu|hyaline membranes?",
+        r"新生儿|早产|足月儿|透明膜病|出生后\d+ ?[天小]|女婴|男婴",
+    ),
     _Wording(0, 3, r"infants?|infantile|baby|babies|babygram", r"婴儿(?!型)|婴幼儿|月龄"),
-    _Wording(0, 10, r"thymic (?:shadow|silhouette|sail|contour)|sail sign", r"胸腺影|帆征"),
+    _Wording(
+        0,
+        10,
+        r"thymic (?:shadow|silhouette|sail|contour)|thymus is (?:normal|prominent)|"
+        r"(?:large|normal|prominent) thymus|sail sign",
+        r"胸腺影|胸腺(?:未退化|大|饱满)|帆征",
+    ),
     _Wording(0, 7, r"toddlers?|preschool\w*", r"幼儿|学龄前"),
-    _Wording(0, 18, r"child|children|p(?:a)?ediatric", r"儿童|小儿|患儿|童年期"),
+    _Wording(0, 18, r"child|children|p(?:a)?ediatric", r"儿童|小儿|患儿|女孩|男孩|少年(?!时)"),
     _Wording(
         0,
         23,
@@ -138,7 +155,7 @@ _WORDINGS = (
         200,
         r"elderly|geriatric|senile|senescent|octogenarian|nonagenarian|"
         r"advanced age|old age|aged (?:patient|chest|lungs?)",
-        r"老年|高龄|老龄|年老|年迈",
+        r"老年|高龄|老龄|年老|年迈|老慢支",
     ),
     _Wording(45, 200, r"age-?related|due to age|ageing|aging", r"增龄|年龄相关"),
 )
@@ -150,12 +167,13 @@ _YEARS: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
         r"\b(?P<years>\d{1,3})[ -]?(?:years?|yrs?)[ -]?old\b|\b(?P<years2>\d{1,3}) ?y/?o\b|"
         r"\baged? ?(?:of )?[:=]? ?(?P<years3>\d{1,3})\b(?! ?(?:mm|cm|%))|"
-        r"\b(?P<months>\d{1,2})[ -]?months?[ -]?old\b",
+        r"\b(?P<months>\d{1,2})[ -]?months?[ -]?old\b|\b(?P<weeks>\d{1,2})[ -]?weeks?[ -]?old\b",
         re.IGNORECASE,
     ),
     "zh": re.compile(
         r"(?P<years>\d{1,3}) ?(?:周)?岁(?!时|左右起|起|开始)|年龄[：: ]?(?P<years2>\d{1,3})(?!\d)|"
-        r"(?P<years3>(?!))|(?P<months>\d{1,2}) ?个?月(?:龄|大|婴)"
+        r"(?P<years3>(?!))|(?P<months>\d{1,2}) ?个?月(?:龄|大|婴|(?=，发|，咳|，患))|"
+        r"(?P<weeks>(?!))"
     ),
 }
 _OTHER_AGE: dict[Lang, re.Pattern[str]] = {
@@ -188,15 +206,20 @@ class AgeDiffers:
                     yield issue_about(self, sentence, lang, words.span())
 
 
+def _years(found: re.Match[str]) -> float:
+    if found["months"]:
+        return float(found["months"]) / 12
+    if found["weeks"]:
+        return float(found["weeks"]) / 52
+    return float(found["years"] or found["years2"] or found["years3"])
+
+
 @lru_cache(maxsize=_KEPT)
 def _other_age(text: str, lang: Lang, age: float) -> re.Match[str] | None:
     """Return the words of `text` that are of another age than `age` years."""
     if not _OTHER_AGE[lang].search(text):
         for found in _YEARS[lang].finditer(text):
-            months = found["months"]
-            years = found["years"] or found["years2"] or found["years3"]
-            told = float(months) / 12 if months else float(years)
-            if abs(told - age) >= _MANY_YEARS:
+            if abs(_years(found) - age) >= _MANY_YEARS:
                 return found
     for wording, pattern in _STAGES[lang]:
         if not wording.least <= age <= wording.most and (words := pattern.search(text)):

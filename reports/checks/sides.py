@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from radraft.reports.checks.pointing import issue_at
-from radraft.reports.checks.stated import BOTH, Stated, related, relations, sides_of, stated
+from radraft.reports.checks.stated import BOTH, Stated, relations, sides_of, stated
 from radraft.reports.checks.values import Issue, ReadReport, Severity
 from radraft.reports.findings.extract import extract
 from radraft.reports.findings.values import Mention
@@ -147,7 +147,13 @@ def _other_side(
 
 
 def _kin(code: str, other: str) -> bool:
-    return bool(set(lineage(code)) & set(lineage(other))) or related(code, other)
+    """Return whether two codes may name one finding: one implies the other, or both are filled
+    air spaces or both lesions. An atelectasis and a consolidation may well be two."""
+    codes, others = lineage(code), lineage(other)
+    if codes[0] in others or others[0] in codes:
+        return True
+    shared = set(codes) & set(others)
+    return bool(shared & {"airspace_opacity", "lung_lesion"})
 
 
 def _opposite(sides: Sides, others: Sides) -> bool:

@@ -88,13 +88,15 @@ _SHRUNK: dict[Lang, re.Pattern[str]] = {
     "zh": re.compile("缩小|变小|减小|较前小"),
 }
 _RATIO = re.compile(
-    r"(?:cardio-?thoracic ratio|\bctr\b|心胸比例?|心胸比率)[^\d.;。；，,%]{0,20}"
+    r"(?:(?:cardio-?|heart-to-)?thora(?:cic|x) ratio|\bct ratio|\bctr\b|心胸比例?|心胸比率|"
+    r"与胸廓比)[^\d.;。；，,%]{0,20}"
     r"(?P<value>\d+(?:\.\d+)?)(?P<percent>\s*[%％])?",
     re.IGNORECASE,
 )
 _PERCENT = re.compile(r"(?P<value>\d+(?:\.\d+)?)\s*(?:[%％]|percent\b|per cent\b)", re.IGNORECASE)
 _PART = re.compile(
-    r"\b(?:height|compress\w+|loss|stenos\w+|narrow\w+|collapse\w*|occup\w+|hemithorax|volume)\b|"
+    r"\b(?:height|compress\w+|loss|stenos\w+|narrow\w+|collapse\w*|occup\w+|hemithorax|volume|"
+    r"pneumothora\w+)\b|"
     "压缩|狭窄|丢失|变扁|高度|萎陷|占",
     re.IGNORECASE,
 )

@@ -23,6 +23,13 @@ from tests.reports.checks.reports import codes, facts
         "腹部平片。",
         "手部摄片。",
         "颈椎侧位片。",
+        "Left elbow, two views.",
+        "Exam: left knee.",
+        "The wrist was imaged in two planes.",
+        "Lateral view of the thoracolumbar spine.",
+        "鼻窦片。",
+        "腹部立位平片。",
+        "腰椎骨质未见异常。",
     ],
 )
 def test_another_body_part_where_the_film_is_named_is_warned_of(text: str) -> None:
@@ -74,6 +81,16 @@ FOREIGN = [
     "掌骨未见骨折。",
     "鼻中隔居中。",
     "前列腺不大。",
+    "No hydrocephalus.",
+    "Lumbar discs are preserved.",
+    "No disc herniation at L4/5.",
+    "No adnexal mass.",
+    "The bowel loops are not dilated.",
+    "中线结构无移位。",
+    "双侧附件区未见异常。",
+    "腰4/5椎间盘突出。",
+    "肠管未见扩张。",
+    "踝穴间隙正常。",
 ]
 
 
@@ -137,6 +154,12 @@ def test_each_examination_has_its_own_organs() -> None:
         "放射性摄取增高。",
         "超声显示胸腔清晰。",
         "横断面图像示气管通畅。",
+        "Sagittal reformats show no fracture.",
+        "Perfusion defects on the left.",
+        "The study was made on a 1.5T scanner.",
+        "冠状位重建未见骨折。",
+        "扫描范围自肺尖至膈下。",
+        "未见血流。",
     ],
 )
 def test_words_of_another_modality_are_warned_of(text: str) -> None:
@@ -180,6 +203,11 @@ def test_the_own_modality_is_no_issue() -> None:
         "平扫加增强扫描。",
         "注入造影剂后病灶明显强化。",
         "延迟期对比剂排空。",
+        "100 ml iohexol were given.",
+        "Arterial-phase scan.",
+        "The pulmonary arteries are well opacified.",
+        "碘海醇100ml。",
+        "造影后。",
     ],
 )
 def test_contrast_medium_where_none_was_given_is_warned_of(text: str) -> None:
@@ -221,6 +249,7 @@ def test_contrast_that_was_not_given_for_this_study_is_no_issue(text: str) -> No
         ("床边胸片。", ("PA", "LATERAL")),
         ("后前位摄片。", ("AP",)),
         ("未摄侧位。", ("PA", "LATERAL")),
+        ("卧位片。", ("PA", "LATERAL")),
         ("仅摄正位。", ("PA", "LATERAL")),
     ],
 )

@@ -55,6 +55,8 @@ def test_names_that_differ_for_one_finding_only_warn() -> None:
         (["Right pleural effusion."], ["Pleural effusion."]),
         (["Right pleural effusion. No left effusion."], ["Right pleural effusion."]),
         (["No right pneumothorax."], ["Left pneumothorax."]),
+        (["Infiltrate in the left lower lobe."], ["Large right pleural effusion."]),
+        (["Consolidation of the left base."], ["Right basilar atelectasis."]),
         (["Left rib fracture.", "Right pleural effusion."], ["Right pleural effusion."]),
         (["双侧胸腔积液。"], ["左侧胸腔积液。"]),
         (["右侧胸腔积液，左侧未见积液。"], ["右侧胸腔积液。"]),

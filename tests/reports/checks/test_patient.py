@@ -14,12 +14,18 @@ OF_A_WOMAN = [
     "She was unable to stand.",
     "Intrauterine device overlies the sacrum.",
     "Salpingectomy clips on the right.",
+    "Status post tubal ligation.",
+    "Placenta previa.",
+    "Hydatidiform mole, staging.",
     "子宫肌瘤剔除术后改变。",
     "宫颈癌放疗后复查。",
     "妊娠妇女，已行腹部防护。",
     "女性患者，咳嗽一周。",
     "右侧卵巢囊肿同前。",
     "盆腔内见宫内节育器影。",
+    "绒癌肺转移待排。",
+    "产妇，产后3天。",
+    "闭经3月。",
 ]
 OF_A_MAN = [
     "Sclerotic foci, prostatic metastases likely.",
@@ -32,6 +38,11 @@ OF_A_MAN = [
     "睾丸癌术后复查。",
     "男性患者，外伤。",
     "精囊腺区未见异常。",
+    "隐睾术后。",
+    "鞘膜积液。",
+    "Gleason 7, staging.",
+    "PSA 40 ng/ml.",
+    "Hydrocele on the right.",
 ]
 
 
@@ -95,6 +106,12 @@ OLDER = [
     "患者年龄12岁。",
     "3月龄，咳嗽。",
     "儿童胸片。",
+    "NICU film.",
+    "Thymus is normal.",
+    "6-week-old with cough.",
+    "胸腺未退化。",
+    "女婴，咳嗽。",
+    "出生后2天。",
 ]
 
 

@@ -33,6 +33,15 @@ from tests.reports.checks.reports import FILM, codes, facts, issues, language, w
         "与XX年XX月旧片比较。",
         "诊断待补充。",
         "左/右侧气胸。",
+        "*** lung.",
+        "Impression: [free text].",
+        "$size$ nodule.",
+        "（ ）侧胸腔积液。",
+        "□左 □右侧积液。",
+        "［部位］见结节。",
+        "左(右)侧积液。",
+        "结节约 mm。",
+        "待完善。",
     ],
 )
 def test_a_field_or_a_choice_that_is_open_blocks(text: str) -> None:
@@ -106,6 +115,9 @@ def test_sentences_that_differ_in_a_word_are_not_repeated(first: str, other: str
         "与上次检查相比无变化。",
         "病灶较前增大。",
         "对照旧片，未见变化。",
+        "Worsening edema.",
+        "较外院片进展。",
+        "原右下肺炎已吸收。",
     ],
 )
 def test_a_comparison_without_a_prior_is_warned_of(text: str) -> None:
