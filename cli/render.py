@@ -43,10 +43,10 @@ def report_text(report: dict[str, Any], issues: Iterable[Issue] = ()) -> str:
         lines.append(f"{heading}")
         for s in report[section]:
             lines.append(f"  {s['id']:<4} {s['zh']}\n       {s['en']}")
-            lines += [_issue(one, s) for one in found if one.sentence_id == s["id"]]
+            lines += [_issue(issue, s) for issue in found if issue.sentence_id == s["id"]]
         if not report[section]:
             lines.append("       -")
-    lines += [_issue(one) for one in found if one.sentence_id is None]
+    lines += [_issue(issue) for issue in found if issue.sentence_id is None]
     return "\n".join(lines) + "\n"
 
 
