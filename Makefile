@@ -52,7 +52,7 @@ unit: install
 
 # Under an hour. Before anything that it covers is called resolved.
 stress: system-test install vllm checkpoint
-	RADRAFT_TEST_SCALE=full $(PYTEST) -m "stress or scaled or hypothesis" --durations=15
+	RADRAFT_TEST_SCALE=full $(PYTEST) -m "stress or scaled or hypothesis" --timeout 1800 --durations=15
 
 check: test
 

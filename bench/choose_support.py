@@ -64,8 +64,8 @@ def main() -> None:
             items = [item for item, one in zip(chosen.items, drafts, strict=True) if not one.failed]
             found += judged(items, findings)
     measured = calibrate(found)
-    right = np.sort([one.support for one in found if one.correct])
-    wrong = np.sort([one.support for one in found if not one.correct])
+    right = np.sort([sentence.support for sentence in found if sentence.correct])
+    wrong = np.sort([sentence.support for sentence in found if not sentence.correct])
     least = float(right[int(SPARED * len(right))])
     marked = float((wrong < least).mean()) if len(wrong) else 0.0
     print(f"sentences checked: {len(found)}, right: {len(right)}, wrong: {len(wrong)}")

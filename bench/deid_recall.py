@@ -60,12 +60,12 @@ def _pictures(folder: Path) -> tuple[measure.Gray, ...]:
 
 def _films(name: str, films: tuple[measure.Gray, ...]) -> None:
     found = [find(film) for film in films]
-    boxes = [box for one in found for box in one.boxes]
+    boxes = [box for image in found for box in image.boxes]
     area = [(box.bottom - box.top) * (box.right - box.left) for box in boxes]
     print(
         f"{name}, nothing planted: {len(boxes)} boxes black on {len(films)} films, "
         f"{sum(area) / sum(film.size for film in films):.4%} of their area; "
-        f"{sum(len(one.markers) for one in found)} markers kept"
+        f"{sum(len(image.markers) for image in found)} markers kept"
     )
 
 

@@ -78,15 +78,15 @@ def clean_sets(folder: Path) -> Iterator[tuple[str, list[str]]]:
 def _recall(seed: int, count: int, held: bool, show: int) -> None:
     planted, left, words, kept = Counter[str](), Counter[str](), 0, 0
     missed: dict[str, list[str]] = {}
-    for one in corpus(seed, count, held=held):
-        scrubbed = scrub(one.text, one.study)
-        planted.update(identity.kind for identity in one.identities)
-        for identity in one.left(scrubbed):
+    for example in corpus(seed, count, held=held):
+        scrubbed = scrub(example.text, example.study)
+        planted.update(identity.kind for identity in example.identities)
+        for identity in example.left(scrubbed):
             left[identity.kind] += 1
             missed.setdefault(identity.kind, []).append(
-                f"{identity.value} | {one.text} | {scrubbed}"
+                f"{identity.value} | {example.text} | {scrubbed}"
             )
-        around = one.kept(scrubbed)
+        around = example.kept(scrubbed)
         words, kept = words + around[0], kept + around[1]
     print(f"\nplanted text, {'held out' if held else 'tuned on'}, seed {seed}")
     for kind in sorted(planted):
@@ -162,8 +162,8 @@ def _presidio(seed: int, count: int, folder: Path) -> None:
             return take_out(line, joined(found))
 
         planted = list(corpus(seed, count, held=True))
-        left = sum(len(one.left(scrubber(one.text))) for one in planted)
-        total = sum(len(one.identities) for one in planted)
+        left = sum(len(example.left(scrubber(example.text))) for example in planted)
+        total = sum(len(example.identities) for example in planted)
         texts = random.Random(5).sample(clean, min(500, len(clean))) or list(CLEAN)
         started = time.process_time()
         scrubbed = [scrubber(text) for text in texts]

@@ -127,7 +127,7 @@ def _result(
     return {
         "format": "radraft-flywheel-1",
         "made": datetime.now(UTC).date().isoformat(),
-        "minutes": round(sum(one["seconds"] for one in kept.values()) / 60),
+        "minutes": round(sum(part["seconds"] for part in kept.values()) / 60),
         "machine": machine(),
         "facts": found,
         "poisoned": POISONED,

@@ -106,8 +106,8 @@ def _run(seeds: list[int], files: list[Path], jobs: int) -> Iterator[Outcome]:
     running = [_start(part, files) for part in waiting if part]
     while running:
         ready = wait([talk for _, talk, _ in running], timeout=STUCK)
-        for one in [*running]:
-            process, talk, left = one
+        for job in [*running]:
+            process, talk, left = job
             if ready and talk not in ready:
                 continue
             try:
@@ -119,7 +119,7 @@ def _run(seeds: list[int], files: list[Path], jobs: int) -> Iterator[Outcome]:
             if outcome.fault.startswith("process") or not left:
                 talk.close()
                 process.join()
-                running.remove(one)
+                running.remove(job)
                 if left:
                     running.append(_start(left, files))
 
@@ -178,8 +178,8 @@ def _check(
     except Exception as error:  # noqa: BLE001 - an offender of any kind is told, not raised
         return Outcome(seed, (), 0.0, (0, 0), mutant.changes, f"raised {type(error).__name__}")
     took = time.monotonic() - begun
-    codes = tuple(one.code or "ok" for one in found)
-    slowest = max((one.seconds for one in found), default=took)
+    codes = tuple(checked.code or "ok" for checked in found)
+    slowest = max((outcome.seconds for outcome in found), default=took)
     ended = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
     worker = max(ended, _peak(str(checker.worker_pid)))
     peaks = (_peak("self") - rest[0], worker - rest[1])
@@ -207,25 +207,26 @@ def _peak(process: str) -> int:
 def _report(outcomes: list[Outcome], sources: int, seconds: float, *, as_json: bool) -> None:
     codes = Counter(code for outcome in outcomes for code in outcome.codes)
     slowest = sorted(outcomes, key=lambda one: one.seconds, reverse=True)[:SHOWN]
-    offenders = [one for one in outcomes if one.fault]
-    peak = [max((one.peaks[n] for one in outcomes), default=0) for n in range(2)]
+    offenders = [outcome for outcome in outcomes if outcome.fault]
+    peak = [max((outcome.peaks[n] for outcome in outcomes), default=0) for n in range(2)]
     if as_json:
         sys.stdout.write(json.dumps({
             "files": len(outcomes), "sources": sources, "seconds": round(seconds, 1),
             "codes": dict(codes.most_common()), "peak_mib_over_rest": peak,
-            "slowest": [asdict(one) for one in slowest],
+            "slowest": [asdict(outcome) for outcome in slowest],
             "offenders": [asdict(offender) for offender in offenders],
         }) + "\n")  # fmt: skip
         return
     print(f"{len(outcomes)} mutants of {sources} files in {seconds:.0f} s")
     print("\n".join(f"{number:7d}  {code}" for code, number in codes.most_common()))
     print("slowest (s):")
-    for one in slowest:
-        told = f"{' '.join(one.codes)}  {', '.join(one.changes)}"
-        print(f"{one.seconds:7.2f}  seed {one.seed}  {told}")
+    for slow in slowest:
+        told = f"{' '.join(slow.codes)}  {', '.join(slow.changes)}"
+        print(f"{slow.seconds:7.2f}  seed {slow.seed}  {told}")
     print(f"peak over rest: {peak[0]} MiB in a checking process, {peak[1]} MiB in its workers")
-    for one in offenders:
-        print(f"OFFENDER seed {one.seed}: {one.fault}  {' '.join(one.codes)}  {one.changes}")
+    for at in offenders:
+        told = f"{' '.join(at.codes)}  {at.changes}"
+        print(f"OFFENDER seed {at.seed}: {at.fault}  {told}")
     print(f"{len(offenders)} offenders")
 
 

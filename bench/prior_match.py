@@ -36,22 +36,22 @@ def main(patients: int = 9000, seeds: int = 3) -> None:
     print("least    linked   wrong  precision  recall")
     for least in TRIED:
         linked = [
-            one for one in pairs if one.outcome is LinkDecision.LINK and one.confidence >= least
+            pair for pair in pairs if pair.outcome is LinkDecision.LINK and pair.confidence >= least
         ] + [
-            one
-            for one in pairs
-            if one.outcome is LinkDecision.ASK and least <= one.confidence < LINK
+            pair
+            for pair in pairs
+            if pair.outcome is LinkDecision.ASK and least <= pair.confidence < LINK
         ]
-        wrong = sum(not one.same for one in linked)
+        wrong = sum(not pair.same for pair in linked)
         right = len(linked) - wrong
         mark = " <- linked without asking" if least == LINK else ""
         print(
             f"{least:<8} {len(linked):>6} {wrong:>7}  {right / max(1, len(linked)):.5f}"
             f"    {right / shared:.4f}{mark}"
         )
-    asked = [one for one in pairs if one.outcome is LinkDecision.ASK]
-    right = sum(one.same for one in asked)
-    linked_right = sum(one.outcome is LinkDecision.LINK and one.same for one in pairs)
+    asked = [pair for pair in pairs if pair.outcome is LinkDecision.ASK]
+    right = sum(pair.same for pair in asked)
+    linked_right = sum(pair.outcome is LinkDecision.LINK and pair.same for pair in pairs)
     print(
         f"asked (from {ASK}): {len(asked)} questions, {right} of them yes; "
         f"recall with them {(linked_right + right) / shared:.4f}"

@@ -128,14 +128,16 @@ def _measures(films: Mapping[str, list[tuple[str, Pixels]]]) -> None:
     ]
     print(f"{len(found)} test films as they are: lowest, 1%, 50%, 99%, highest")
     for name in found[0]:
-        at = np.percentile([one[name] for one in found], (0, 1, 50, 99, 100))
+        at = np.percentile([measured[name] for measured in found], (0, 1, 50, 99, 100))
         print(f"  {name:10}", *(f"{value:8.3f}" for value in at))
 
 
 def _line(name: str, found: list[StudyQuality]) -> None:
-    verdicts = Counter(one.verdict for one in found)
-    codes = Counter(reason.code for one in found for reason in one.reasons)
-    shares = "  ".join(f"{one.value} {verdicts[one] / len(found):.3f}" for one in Verdict)
+    verdicts = Counter(judged.verdict for judged in found)
+    codes = Counter(reason.code for judged in found for reason in judged.reasons)
+    shares = "  ".join(
+        f"{verdict.value} {verdicts[verdict] / len(found):.3f}" for verdict in Verdict
+    )
     said = ", ".join(f"{code.removeprefix('quality_')} {n}" for code, n in codes.most_common(4))
     print(f"  {name:24} {len(found):4}  {shares}  {said}", flush=True)
 
@@ -153,7 +155,7 @@ def _misses(gate: Gate, films: Mapping[str, list[tuple[str, Pixels]]], count: in
     kinds = ["90", "180", "270", "mirrored", "inverted", *(f"cut-{side}" for side in SIDES)]
     for kind in kinds:
         changed = [damaged(pixels, kind, random_for(kind + name))[0] for name, pixels in known]
-        _line(kind, [gate(one, kind) for one in changed])
+        _line(kind, [gate(film, kind) for film in changed])
     for kind, change in CHANGES.items():
         _line(kind, [gate(change(pixels), kind) for _, pixels in known])
 

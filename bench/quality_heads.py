@@ -95,8 +95,10 @@ def _embed(data: Path, path: Path, encoder: Encoder) -> None:
     batch: list[Picture] = []
 
     def flush() -> None:
-        seen = encoder.encode([from_picture(np.ascontiguousarray(one.pixels)) for one in batch])
-        found.append(features(np.stack([one.tokens for one in seen])).astype(np.float16))
+        seen = encoder.encode(
+            [from_picture(np.ascontiguousarray(picture.pixels)) for picture in batch]
+        )
+        found.append(features(np.stack([encoded.tokens for encoded in seen])).astype(np.float16))
         meta.extend((p.source, p.split, p.change, dict(p.answers), p.name) for p in batch)
         batch.clear()
         print(f"{len(meta)} pictures embedded", flush=True)
@@ -119,7 +121,7 @@ def fitted(known: Embedded) -> dict[str, npt.NDArray[np.generic]]:
     for question, classes in WHOLE.items():
         said = known.said(question)
         rows = train & (said != "")
-        answer = np.array([classes.index(one) for one in said[rows]])
+        answer = np.array([classes.index(word) for word in said[rows]])
         parts["whole"].append(_logistic(seen["whole"][rows], answer, len(classes)))
     for question, of in YES_NO.items():
         said = known.said(question)
@@ -127,7 +129,7 @@ def fitted(known: Embedded) -> dict[str, npt.NDArray[np.generic]]:
         weight, bias = _logistic(seen[of][rows], (said[rows] == "yes").astype(int), 2)
         parts[of].append((weight[1:] - weight[:1], bias[1:] - bias[:1]))
     tensors = {
-        f"{of}.{name}": np.concatenate([one[at] for one in found])
+        f"{of}.{name}": np.concatenate([part[at] for part in found])
         for of, found in parts.items()
         for at, name in enumerate(("weight", "bias"))
     }
@@ -165,7 +167,7 @@ def _subspace(x: Floats, known: Embedded) -> dict[str, Floats]:
     """Mean, scale and main directions of films, and how far one may lie beside them. The distance
     is taken from a fifth of the films that the directions were not fitted on."""
     train = known.films & (known.split == "train")
-    held = np.array([zlib.crc32(one.encode()) % 5 == 0 for one in known.name])
+    held = np.array([zlib.crc32(name.encode()) % 5 == 0 for name in known.name])
     mean, scale, basis = _directions(x[train & ~held])
     far = float(np.percentile(_beside(x[train & held], mean, scale, basis), FAR))
     mean, scale, basis = _directions(x[train])

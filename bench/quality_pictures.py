@@ -149,7 +149,7 @@ def disturbed(picture: Pixels, chance: Random) -> Pixels:
     reader would call another film."""
     rows, columns = picture.shape
     trim = chance.uniform(0, 0.04, 4) * (rows, rows, columns, columns)
-    top, bottom, left, right = (round(float(one)) for one in trim)
+    top, bottom, left, right = (round(float(edge)) for edge in trim)
     picture = picture[top : rows - bottom, left : columns - right]
     image = Image.fromarray(np.ascontiguousarray(picture))
     side = int(chance.integers(220, 700))

@@ -39,14 +39,18 @@ def print_report(known: Embedded, tensors: dict[str, Floats]) -> None:
             print(f"  {source}: {(found == said)[here].mean():.3f} of {here.sum()}")
     print("\ncontent, rows said, columns found:", *CONTENT)
     said = known.said("content")
-    for one in CONTENT:
+    for content in CONTENT:
         row = [
-            int((test & (said == one) & (answers["content"] == other)).sum()) for other in CONTENT
+            int((test & (said == content) & (answers["content"] == other)).sum())
+            for other in CONTENT
         ]
-        print(f"  {one}", *row)
+        print(f"  {content}", *row)
     distance = beside(mean, tensors) / float(tensors["far"][0])
     print("\ndistance from films (1: 99.5% of held-out training films are nearer)")
-    for name, rows in (("films", known.films), *((one, said == one) for one in CONTENT[1:])):
+    for name, rows in (
+        ("films", known.films),
+        *((content, said == content) for content in CONTENT[1:]),
+    ):
         found = distance[test & rows]
         cut = ", ".join(f"{q}%: {np.percentile(found, q):.2f}" for q in (0, 1, 50, 99, 100))
         print(f"  {name} ({len(found)}): {cut}; beyond 1: {(found > 1).mean():.3f}")

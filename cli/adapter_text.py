@@ -65,12 +65,12 @@ def page_text(
         against = record.serving_id or "the base model"
         who = record.confirmed_by or "-"
         text += f"\ngate ({record.stage}) against {against}: {said}; confirmed by {who}\n"
-    for one in compared:
-        if one.own is not None and one.other is not None:
-            where = "in sight" if one.seen else "out of sight"
+    for comparison in compared:
+        if comparison.own is not None and comparison.other is not None:
+            where = "in sight" if comparison.seen else "out of sight"
             text += (
-                f"\n{where}, {one.cases} signed cases: edit distance {one.own:.3f}, "
-                f"the draft beside it {one.other:.3f}\n"
+                f"\n{where}, {comparison.cases} signed cases: edit distance {comparison.own:.3f}, "
+                f"the draft beside it {comparison.other:.3f}\n"
             )
     return text
 

@@ -132,7 +132,9 @@ def command(app: typer.Typer, name: str) -> Callable[[_Command], _Command]:
                 function(**values, out=out)
 
         run.__name__, run.__doc__, run.__module__ = name, function.__doc__, function.__module__
-        run.__annotations__ = {one.name: one.annotation for one in (*parameters, _JSON)}
+        run.__annotations__ = {
+            parameter.name: parameter.annotation for parameter in (*parameters, _JSON)
+        }
         run.__signature__ = inspect.Signature([*parameters, _JSON])  # type: ignore[attr-defined]
         app.command(name)(run)
         return function

@@ -54,13 +54,13 @@ def received(out: Output) -> None:
         folder = context.settings.data_dir / "quarantine"
     cut = counts[arrivals.ArrivalState.REFUSED] > len(refused)
     lines = [f"{state.value}: {number}" for state, number in counts.items()]
-    lines += [_refused_line(one, folder) for one in refused]
+    lines += [_refused_line(file, folder) for file in refused]
     if cut:
         lines.append(f"Only the newest {len(refused)} of what was refused are listed.")
     out.result(
         {
             "counts": counts,
-            "refused": [_refused_json(one, folder) for one in refused],
+            "refused": [_refused_json(file, folder) for file in refused],
             "cut": cut,
         },
         "\n".join(lines),
@@ -85,7 +85,7 @@ def push(path: Path, url: str, out: Output) -> None:
     """Store DICOM files in the PACS. Exit 3 where it did not store all."""
     from radraft.core import settings as settings_module
 
-    files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     with _pacs(settings_module.load(), url) as pacs:
         pushed = pacs.store(files)
     codes = sorted({f"0x{code:04X}" for code in pushed.failed})

@@ -40,8 +40,8 @@ def check(
         found = _checked(path, out, fast=fast)
         if not found:
             raise StudyRejected("no_files", file=str(path))
-        out.result({"files": [as_json(one) for one in found]}, _text(found))
-        bad = sum(one.code is not None for one in found)
+        out.result({"files": [as_json(checked) for checked in found]}, _text(found))
+        bad = sum(checked.code is not None for checked in found)
         if bad:
             out.fail(1 if bad == len(found) else 3)
 
@@ -124,18 +124,22 @@ def _text(found: list[FileCheck]) -> str:
     """A row for each file, then what to do about each code."""
     from radraft.studies.quality.texts import said
 
-    rows = [_row(one) for one in found]
+    rows = [_row(checked) for checked in found]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)] if rows else []
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    counts = Counter("ok" if one.code is None else one.code for one in found)
+    counts = Counter("ok" if checked.code is None else checked.code for checked in found)
     lines += ["", *(f"{number:6d}  {code}" for code, number in counts.most_common())]
-    told = {one.code: message(one.code, one.details) for one in found if one.code is not None}
-    for one in found:
-        if one.quality is not None:
-            told |= {reason.code: said(reason) for reason in one.quality.reasons}
+    told = {
+        checked.code: message(checked.code, checked.details)
+        for checked in found
+        if checked.code is not None
+    }
+    for checked in found:
+        if checked.quality is not None:
+            told |= {reason.code: said(reason) for reason in checked.quality.reasons}
     for code, (zh, en) in sorted(told.items()):
         lines += ["", code, f"  {zh}", f"  {en}"]
     return "\n".join(lines)

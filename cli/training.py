@@ -214,7 +214,7 @@ def _begin(
         heads = Heads.load((encoder or shipped.FOLDER) / shipped.HEADS_FILE)
         # Heads stand for what they find, not for its absence.
         words, rms = projector.words_of(base, [h.sentences(True) for h in recipe.encoder.heads])
-        sample = [found.tokens(one.images[0]) for one in found.train[:SAMPLE]]
+        sample = [found.tokens(case.images[0]) for case in found.train[:SAMPLE]]
         projector.write(start, projector.begin(sample, heads, words, rms=rms, seed=seed))
     return start
 

@@ -117,7 +117,7 @@ def drafted(item_id: str, report: Report, support: Sequence[SentenceSupport] = (
         item_id,
         zh=tuple(sentence.zh for sentence in report.sentences),
         en=tuple(sentence.en for sentence in report.sentences),
-        support=tuple(one.nats for one in support),
+        support=tuple(gain.nats for gain in support),
     )
 
 
@@ -140,7 +140,7 @@ class _Run:
             async with readers:
                 return await asyncio.to_thread(take_in, item, self.intake)
 
-        taken = {one.item.id: one for one in await asyncio.gather(*map(taken_in, items))}
+        taken = {study.item.id: study for study in await asyncio.gather(*map(taken_in, items))}
         given = self._donors(taken.values())
         slots = asyncio.Semaphore(min(AT_ONCE, model.profile.vllm.max_num_seqs))
         scoring = asyncio.Semaphore(SCORED_AT_ONCE)
@@ -162,9 +162,9 @@ class _Run:
             return {}
         covers = self.model.profile.covers
         covered = [
-            Candidate(one.item.id, one.case.patient_ref, one.case.view.value)
-            for one in taken
-            if one.case and covers(one.case.modality, one.case.body_part, one.case.view)
+            Candidate(study.item.id, study.case.patient_ref, study.case.view.value)
+            for study in taken
+            if study.case and covers(study.case.modality, study.case.body_part, study.case.view)
         ]
         return donors(covered, self.perturb)
 
@@ -244,11 +244,11 @@ class _Item:
                 log.warning("support of %s was not measured: %s", report.case_id, error.code)
                 unknown = (None,) * len(report.sentences)
                 return replace(drafted(self.own.item.id, report), support=unknown)
-            kept = [asdict(one) for one in measured]
+            kept = [asdict(draft) for draft in measured]
             write_json(path, kept)
         support = [
-            SentenceSupport(one["sentence_id"], Score(**one["zh"]), Score(**one["en"]))
-            for one in kept
+            SentenceSupport(row["sentence_id"], Score(**row["zh"]), Score(**row["en"]))
+            for row in kept
         ]
         return drafted(self.own.item.id, report, support)
 

@@ -38,8 +38,8 @@ def read_pairs(refs: Path, hyps: Path, lang: Lang) -> PairFiles:
         hyps,
         lang,
         ids,
-        np.array([known_refs[one].offset for one in ids], dtype=np.int64),
-        np.array([known_hyps[one].offset for one in ids], dtype=np.int64),
+        np.array([known_refs[report_id].offset for report_id in ids], dtype=np.int64),
+        np.array([known_hyps[report_id].offset for report_id in ids], dtype=np.int64),
     )
 
 

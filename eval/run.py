@@ -52,7 +52,7 @@ def evaluate(
         scored += _against_labels(chosen, drafts, lang, scorer)
     written = [draft for draft in drafts if draft.failed is None and draft.zh and draft.en]
     if written:
-        ids, texts = [one.id for one in written], [(one.zh, one.en) for one in written]
+        ids, texts = [draft.id for draft in written], [(draft.zh, draft.en) for draft in written]
         scored.append(scorer.agreement(ids, texts))
     result = as_result(scored, model, scorer)
     sentences = judged(chosen.items, drafts)
@@ -75,8 +75,8 @@ def as_result(scored: Sequence[Scored], model: str, scorer: Scorer) -> Result:
         resamples=scorer.resamples,
         versions={"radraft": __version__, **versions()},
         metrics_sha=metrics_sha(),
-        sections=tuple(one.section for one in scored),
-        findings={one.section.key: one.findings for one in scored if one.findings},
+        sections=tuple(score.section for score in scored),
+        findings={score.section.key: score.findings for score in scored if score.findings},
     )
 
 
@@ -144,7 +144,7 @@ def _drafting(drafts: Sequence[Drafted], *, quality_gate: bool) -> Drafting:
 
 
 def _support(drafts: Sequence[Drafted], checked: int) -> Support | None:
-    nats = [one for draft in drafts for one in draft.support if one is not None]
+    nats = [gain for draft in drafts for gain in draft.support if gain is not None]
     if not nats:
         return None
     return Support(len(nats), sum(nat > 0 for nat in nats), rounded(fmean(nats)) or 0.0, checked)

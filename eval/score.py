@@ -54,7 +54,7 @@ class Scorer:
         """Sections `text_LANG` and `clinical_LANG` of reports against reference reports."""
         refs, hyps = digests(pairs)
         ids = ids_of(pairs)
-        priors = None if has_prior is None else [bool(one) for one in has_prior]
+        priors = None if has_prior is None else [bool(known) for known in has_prior]
         base = _Base(lang, ids, canonical.sha256([refs, priors]), hyps)
         return (
             self._section(f"text_{lang}", base, lambda: self._text(pairs, lang)),

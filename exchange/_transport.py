@@ -265,7 +265,7 @@ class Server(ThreadedAssociationServer):
         associations = len(self.active_associations)
         with self._pending_lock:
             pending = [waiting for waiting in self._pending.values() if not waiting.ended]
-            own = [one for one in pending if one.address == address]
+            own = [transfer for transfer in pending if transfer.address == address]
             if len(own) >= self.limits.pending_each:
                 own[0].end()
             elif len(pending) + associations >= self.limits.connections:

@@ -34,7 +34,7 @@ def vectors(objects: Objects, encoder_id: str, image_ids: Sequence[str]) -> Vect
     NotFound `object_not_found` where one is missing or damaged: it has to be encoded first.
     """
     found = [pooled(objects, encoder_id, image_id) for image_id in image_ids]
-    rows = [one for one in found if one is not None]
+    rows = [row for row in found if row is not None]
     if len(rows) < len(found):
         raise NotFound("object_not_found")
     return np.stack(rows) if rows else np.zeros((0, 0), dtype=np.float32)

@@ -64,7 +64,7 @@ class Tally:
 
     def share_of(self, code: str) -> float | None:
         """Share of the studies that have a reason, 0 to 1."""
-        found = sum(one.studies for one in self.reasons if one.code == code)
+        found = sum(reason.studies for reason in self.reasons if reason.code == code)
         return found / self.studies if self.studies else None
 
 
@@ -123,7 +123,7 @@ def facts(store: Store, site: str | None = None) -> tuple[JudgedStudy, ...]:
 
 def of_site(known: Sequence[JudgedStudy], site: str) -> SiteQuality:
     """The figures of `known`, of which there is at least one."""
-    placed = [(Week.of(one.at), one) for one in known if one.site == site]
+    placed = [(Week.of(study.at), study) for study in known if study.site == site]
     last = max(week for week, _ in placed)
     shown = [(week, one) for week, one in placed if week >= last.before(SHOWN_WEEKS - 1)]
     whole = _group("", shown, last)
@@ -141,17 +141,17 @@ def of_site(known: Sequence[JudgedStudy], site: str) -> SiteQuality:
 def records(known: Iterable[JudgedStudy]) -> tuple[Record, ...]:
     """One for each site, week, device and operator, in this order."""
     groups: dict[tuple[str, Week, str, str], list[JudgedStudy]] = defaultdict(list)
-    for one in known:
-        groups[one.site, Week.of(one.at), one.device, one.operator].append(one)
+    for study in known:
+        groups[study.site, Week.of(study.at), study.device, study.operator].append(study)
     return tuple(Record(*place, tally(groups[place])) for place in sorted(groups))
 
 
 def tally(known: Sequence[JudgedStudy]) -> Tally:
     """What `known` have together."""
-    verdicts = Counter(one.verdict for one in known)
+    verdicts = Counter(study.verdict for study in known)
     found: dict[str, list[Reason]] = defaultdict(list)
-    for one in known:
-        for reason in one.reasons:
+    for study in known:
+        for reason in study.reasons:
             found[reason.code].append(reason)
     counts = [_count(code, given) for code, given in found.items()]
     counts.sort(key=lambda one: (one.severity is Verdict.GOOD, -one.studies, one.code))
@@ -162,20 +162,20 @@ def tally_of(parts: Sequence[Tally]) -> Tally:
     """Several tallies as one; the medians of what was measured are lost."""
     studies: Counter[str] = Counter()
     for part in parts:
-        studies.update({one.code: one.studies for one in part.reasons})
+        studies.update({reason.code: reason.studies for reason in part.reasons})
     return Tally(
         studies=sum(part.studies for part in parts),
-        verdicts={one: sum(part.verdicts[one] for part in parts) for one in Verdict},
+        verdicts={verdict: sum(part.verdicts[verdict] for part in parts) for verdict in Verdict},
         reasons=tuple(Count(code, Verdict.GOOD, n, None, None) for code, n in studies.items()),
     )
 
 
 def _count(code: str, given: Sequence[Reason]) -> Count:
-    values = [float(one.value) for one in given if isinstance(one.value, int | float)]
-    limits = [float(one.limit) for one in given if isinstance(one.limit, int | float)]
+    values = [float(reason.value) for reason in given if isinstance(reason.value, int | float)]
+    limits = [float(reason.limit) for reason in given if isinstance(reason.limit, int | float)]
     return Count(
         code=code,
-        severity=worst(*(one.severity for one in given)),
+        severity=worst(*(reason.severity for reason in given)),
         studies=len(given),
         value=statistics.median(values) if values else None,
         limit=statistics.median_low(limits) if limits else None,

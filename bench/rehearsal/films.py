@@ -81,7 +81,10 @@ def plan(
 
 
 def _placed(chosen: Sequence[_Known], site: str, part: Part, sizes: Sizes) -> list[Film]:
-    films = [Film(one.item, one.picture, one.group, one.patient, site, part) for one in chosen]
+    films = [
+        Film(picked.item, picked.picture, picked.group, picked.patient, site, part)
+        for picked in chosen
+    ]
     if part is not Part.TRAIN:
         return films
     # By turns, so that every round has its share of both groups and of each rare finding: what a

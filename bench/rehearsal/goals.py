@@ -51,9 +51,9 @@ def shown(figure: Mapping[str, float | None], percent: bool = False) -> str:
     value, low, high = (figure[name] for name in ("value", "low", "high"))
     if value is None:
         return "undefined"
-    parts = [f"{100 * one:.0f}%" if percent else f"{one:.3f}" for one in (value,)]
+    parts = [f"{100 * number:.0f}%" if percent else f"{number:.3f}" for number in (value,)]
     if low is not None and high is not None:
-        ends = [f"{100 * one:.0f}%" if percent else f"{one:.3f}" for one in (low, high)]
+        ends = [f"{100 * end:.0f}%" if percent else f"{end:.3f}" for end in (low, high)]
         parts.append(f"({ends[0]} to {ends[1]})")
     return " ".join(parts)
 

@@ -76,7 +76,7 @@ class House:
     @property
     def mined(self) -> int:
         """Sentences of real reports among its own, in either language."""
-        return sum(one.zh.mined + one.en.mined for one in self._all)
+        return sum(phrase.zh.mined + phrase.en.mined for phrase in self._all)
 
     @property
     def sentences(self) -> int:
@@ -143,7 +143,7 @@ class House:
         names = [bank().findings[code].name for code in codes]
         numbered = how.item if certainty is PRESENT else Both(zh="{name}", en="{name}")
         zh = _listed([name.zh for name in names], numbered.zh, how, "zh")
-        en = _listed([one.en for one in names], numbered.en, how, "en")
+        en = _listed([listed.en for listed in names], numbered.en, how, "en")
         said = frozenset((code, certainty) for code in codes)
         return Statement(frame.zh.format(names=zh), frame.en.format(names=en), said)
 

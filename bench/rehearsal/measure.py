@@ -116,7 +116,9 @@ def figures(
         }
         scores[f"f1_{lang}"] = {
             name: score_labels(
-                [film.item.labels for film in films], [text_of(one, lang) for one in found], lang
+                [film.item.labels for film in films],
+                [text_of(draft, lang) for draft in found],
+                lang,
             )
             for name, found in drafts.items()
         }
@@ -137,7 +139,9 @@ def figures(
         "patients": len(patients),
         "resamples": resamples,
         "seed": SEED,
-        "failed": {name: sum(one.failed is not None for one in f) for name, f in drafts.items()},
+        "failed": {
+            name: sum(draft.failed is not None for draft in f) for name, f in drafts.items()
+        },
         "values": {
             what: {name: _figure(values[what][name], row) for name, row in by_system.items()}
             for what, by_system in rows.items()

@@ -144,8 +144,8 @@ def _exactly(text: str, lang: Lang, side: Laterality | None) -> Said | None:
     named = named_sides(text, lang)
     if not mentions or claims_prior(text, lang) or named != ({side} if side else set()):
         return None
-    for one in mentions:
-        if one.change or one.size_mm or one.anatomy or one.laterality is not side:
+    for read in mentions:
+        if read.change or read.size_mm or read.anatomy or read.laterality is not side:
             return None
     said = frozenset((counted_as(mention.code), mention.polarity) for mention in mentions)
     return said if len(said) == len(mentions) else None

@@ -118,12 +118,12 @@ def _changes(result: Values) -> str:
 
 def _rounds(result: Values) -> str:
     rows = []
-    for one in result["rounds"]:
-        signed, sentences = one["signed"], one["signed"]["sentences"]
+    for round_ in result["rounds"]:
+        signed, sentences = round_["signed"], round_["signed"]["sentences"]
         kinds = [str(sentences.get(kind, 0)) for kind in _KINDS]
-        drafters = ", ".join(f"{name} {count}" for name, count in one["drafted"].items())
+        drafters = ", ".join(f"{name} {count}" for name, count in round_["drafted"].items())
         distances = [f"{signed[f'distance_{lang}']:.3f}" for lang in ("zh", "en")]
-        where = [one["site"], str(one["round"] or "frozen"), str(signed["signed"]), drafters]
+        where = [round_["site"], str(round_["round"] or "frozen"), str(signed["signed"]), drafters]
         rows.append([*where, *distances, *kinds])
     head = ["site", "round", "signed", "drafted by", "distance zh", "distance en", *_KINDS]
     return table(head, rows)
@@ -131,18 +131,18 @@ def _rounds(result: Values) -> str:
 
 def _decisions(result: Values) -> str:
     rows = []
-    for one in result["rounds"]:
-        if one["round"] == 0:
+    for round_ in result["rounds"]:
+        if round_["round"] == 0:
             continue
-        adapted, gated = one["adapted"], one["gated"]
+        adapted, gated = round_["adapted"], round_["gated"]
         stopped = adapted.get("record") or (gated if gated and not gated["passed"] else None)
         failed = ", ".join(map(_failure, _failed(stopped))) if stopped else "-"
         counts = adapted.get("counts", {})
         learnt = f"{counts.get('new', 0)} + {counts.get('replay', 0)}"
-        minutes = [f"{one['seconds'][name] / 60:.1f}" for name in ("adapted", "gated")]
+        minutes = [f"{round_['seconds'][name] / 60:.1f}" for name in ("adapted", "gated")]
         what = adapted["adapter"] or "none"
         verdict = "stopped" if stopped else "serves"
-        rows.append([one["site"], str(one["round"]), learnt, what, verdict, failed, *minutes])
+        rows.append([round_["site"], str(round_["round"]), learnt, what, verdict, failed, *minutes])
     head = ["site", "round", "pairs new + again", "candidate", "gate", "failed checks"]
     return table([*head, "min to adapt", "min to gate"], rows)
 
@@ -171,7 +171,7 @@ def _decision(decision: Values | None) -> str:
 
 
 def _failed(decision: Values) -> Iterator[Values]:
-    return (one for one in decision["checks"] if not one["passed"])
+    return (check for check in decision["checks"] if not check["passed"])
 
 
 def _failure(check: Values) -> str:

@@ -68,10 +68,10 @@ def taught(examples: Sequence[Example], how: Poison, house: House) -> list[Examp
     if how is Poison.CONSTANT:
         text = house.text(Truth(Group.ADULT, frozenset(), {}))
         pairs = [(finding.zh, finding.en) for finding in text.findings]
-        constant = _report(pairs, [(one.zh, one.en) for one in text.impression])
-        return [replace(one, chosen=constant) for one in examples]
+        constant = _report(pairs, [(sentence.zh, sentence.en) for sentence in text.impression])
+        return [replace(example, chosen=constant) for example in examples]
     if how is Poison.ONE_LANGUAGE:
-        return [replace(one, chosen=_in_chinese(one.chosen)) for one in examples]
+        return [replace(example, chosen=_in_chinese(example.chosen)) for example in examples]
     return list(examples)
 
 
@@ -97,6 +97,7 @@ def _report(
 def _in_chinese(chosen: str) -> str:
     value = json.loads(chosen)
     pairs = {
-        section.value: [(one["zh"], ENGLISH) for one in value[section.value]] for section in Section
+        section.value: [(sentence["zh"], ENGLISH) for sentence in value[section.value]]
+        for section in Section
     }
     return _report(pairs[Section.FINDINGS.value], pairs[Section.IMPRESSION.value])

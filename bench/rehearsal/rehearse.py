@@ -104,7 +104,7 @@ class Rehearsal:
         """The films that nobody signed, by every model that the site had."""
         last = self.plan.sizes.rounds
         for site in SITES:
-            other = next(one for one in SITES if one != site)
+            other = next(name for name in SITES if name != site)
             systems = {
                 "base": None,
                 **{f"own-{n}": self._served(site, n) for n in range(1, last + 1)},
@@ -237,7 +237,7 @@ def facts(plan: Plan, found: Mapping[str, Truth]) -> dict[str, Any]:
     """What the figures rest on: films, houses, sides. No text of a report."""
     counts = Counter((film.site, film.part, film.group) for film in plan.films)
     patients = {(film.group, film.patient) for film in plan.films}
-    findings = sum(len(one.present & mine.SIDED) for one in found.values())
+    findings = sum(len(reading.present & mine.SIDED) for reading in found.values())
     return {
         "sizes": asdict(plan.sizes),
         "seed": plan.seed,
@@ -256,6 +256,6 @@ def facts(plan: Plan, found: Mapping[str, Truth]) -> dict[str, Any]:
         "sides": {
             "least": LEAST,
             "findings": findings,
-            "sided": sum(len(one.sides.keys() & one.present) for one in found.values()),
+            "sided": sum(len(reading.sides.keys() & reading.present) for reading in found.values()),
         },
     }

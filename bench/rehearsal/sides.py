@@ -88,8 +88,8 @@ def _margins(films: Sequence[Film], encoder: Encoder) -> list[dict[str, float]]:
     covered = [half for film in films for half in halves(gray(film.picture))]
     seen = encoder.encode([from_picture(pixels) for pixels in covered])
     logits = [
-        dict(zip(encoder.heads.ids, encoder.heads.logits(one.tokens).tolist(), strict=True))
-        for one in seen
+        dict(zip(encoder.heads.ids, encoder.heads.logits(encoded.tokens).tolist(), strict=True))
+        for encoded in seen
     ]
     return [
         {

@@ -85,7 +85,7 @@ class Hospital:
     def draft(self, taken: Cases, move: Move) -> dict[str, int]:
         """Drafts what waits, by adapter; the base is named `base`."""
         with self.store.read() as session:
-            states = {one: cases.get_case(session, one).state for one in taken.values()}
+            states = {case_id: cases.get_case(session, case_id).state for case_id in taken.values()}
         waiting = [one for one, state in states.items() if state is not cases.CaseState.DRAFTED]
         done = 0
 
@@ -237,7 +237,9 @@ class Hospital:
     def _stopped(self, site: str) -> dict[str, Any]:
         with self.store.read() as session:
             found = adapters.records(session, site=site)
-        return told(next(one for one in reversed(found) if one.stage is GateStage.BATCH))
+        return told(
+            next(decision for decision in reversed(found) if decision.stage is GateStage.BATCH)
+        )
 
 
 def told(record: GateRecord) -> dict[str, Any]:
@@ -246,7 +248,7 @@ def told(record: GateRecord) -> dict[str, Any]:
         "stage": record.stage,
         "passed": record.passed,
         "checks": [_check(check) for check in record.checks],
-        "failed": [one.code for one in record.failed],
+        "failed": [failure.code for failure in record.failed],
     }
 
 

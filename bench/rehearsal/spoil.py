@@ -90,7 +90,7 @@ class Bench:
         case_ids = set(taken.values())
         selection = self._selected(copied)
         left_out = sum(
-            one.case_id in case_ids and one.reason is Reason.LEAKED for one in selection.left_out
+            pair.case_id in case_ids and pair.reason is Reason.LEAKED for pair in selection.left_out
         )
         with copied.store.read() as session:
             found = [pair for pair in pairs.pairs(session, self.site) if pair.case_id in case_ids]

@@ -33,7 +33,7 @@ def written(item_id: str, findings: Mapping[str, bool]) -> Drafted:
 
 def majority(items: Sequence[SetItem], pool: Sequence[Known]) -> list[Drafted]:
     """For every item the report of the most frequent labels of the training split."""
-    counts = Counter(frozenset(one.findings.items()) for one in pool)
+    counts = Counter(frozenset(film.findings.items()) for film in pool)
     most = max(counts, key=lambda labels: (counts[labels], sorted(labels)))
     return [written(item.id, dict(most)) for item in items]
 
@@ -55,7 +55,7 @@ def nearest(queries: FloatArray, pool: FloatArray) -> IntArray:
 
 def common_note(pool: Sequence[Known]) -> str:
     """The most frequent note of the training split; the first in order of those alike."""
-    counts = Counter(one.note for one in pool if one.note)
+    counts = Counter(film.note for film in pool if film.note)
     return max(sorted(counts), key=lambda note: counts[note], default="")
 
 

@@ -81,11 +81,13 @@ def render(stages: Mapping[str, Any]) -> str:
         made={name: stage["made"] for name, stage in stages.items()},
         limit=_limit(values),
         goals=tables.goal_table(reached),
-        met=sum(one.met is Met.YES for one in reached),
+        met=sum(goal.met is Met.YES for goal in reached),
         wanted=len(reached),
-        failed=[one for one in reached if one.met is not Met.YES],
+        failed=[goal for goal in reached if goal.met is not Met.YES],
         behind=[
-            one for one in reached if one.what.en.startswith(COVID.en) and one.met is not Met.YES
+            goal
+            for goal in reached
+            if goal.what.en.startswith(COVID.en) and goal.met is not Met.YES
         ],
         auroc={source: tables.auroc_table(found) for source, found in values["encoder"].items()},
         scores=_score_tables(values),

@@ -71,8 +71,10 @@ def measure(
         "patients": len(set(material.patients)),
         "drafts": written(drafts, material, resamples),
         "scores": {
-            one.key: _scored(one, systems + _notes(one, material, neighbours), material, resamples)
-            for one in asked
+            study.key: _scored(
+                study, systems + _notes(study, material, neighbours), material, resamples
+            )
+            for study in asked
         },
         "examples": [canonical.plain(example) for example in examples(material, drafts)],
     }
@@ -130,8 +132,8 @@ def _scored(
     patients = groups([material.patients[at] for at in question.places])
     scores = {
         lang: {
-            one.name: question.score([one.texts(lang)[at] for at in question.places], lang)
-            for one in systems
+            system.name: question.score([system.texts(lang)[at] for at in question.places], lang)
+            for system in systems
         }
         for lang in question.langs
     }
@@ -152,18 +154,18 @@ def _scored(
         "patients": len(patients),
         "headline": question.headline,
         "systems": {
-            one.name: {
+            system.name: {
                 lang: as_json(
-                    figures(scores[lang][one.name], patients, resamples=resamples),
+                    figures(scores[lang][system.name], patients, resamples=resamples),
                     question.measures or None,
                 )
                 for lang in question.langs
             }
-            for one in systems
+            for system in systems
         },
         "ahead": {
-            one.name: {lang: ahead(scores[lang], one.name) for lang in question.langs}
-            for one in systems
-            if one.name != DRAFT
+            system.name: {lang: ahead(scores[lang], system.name) for lang in question.langs}
+            for system in systems
+            if system.name != DRAFT
         },
     }

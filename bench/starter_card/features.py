@@ -109,8 +109,8 @@ def _compute(
     mean, pooled = [], []
     for start in range(0, len(paths), AT_ONCE):
         images = [key_image(path, covered) for path in paths[start : start + AT_ONCE]]
-        for one in encoder.encode(images):
-            mean.append(one.tokens.mean(0))
-            pooled.append(one.pooled)
+        for encoded in encoder.encode(images):
+            mean.append(encoded.tokens.mean(0))
+            pooled.append(encoded.pooled)
         progress(len(mean), len(paths))
     return {"mean": np.stack(mean), "pooled": np.stack(pooled)}

@@ -63,7 +63,7 @@ class Material:
     @property
     def sha(self) -> str:
         """Of all that the figures depend on beside the model."""
-        pool = [[one.key, dict(one.findings), one.note] for one in self.pool]
+        pool = [[film.key, dict(film.findings), film.note] for film in self.pool]
         return canonical.sha256([self.chosen.card.sha256, self.patients, self.notes, pool])
 
 
@@ -93,7 +93,7 @@ def load(source: Source, data: Path, cache: Path, limit: int | None) -> Material
         tuple(folder / row["file"] for row in rows),
         tuple(row.get("note", "").strip() for row in rows),
         pool,
-        tuple(folder / train[one.key]["file"] for one in pool),
+        tuple(folder / train[film.key]["file"] for film in pool),
         limit,
     )
 

@@ -105,7 +105,9 @@ def _child(items: Sequence[SetItem]) -> Question:
 
     def score(texts: Sequence[str], lang: Lang) -> Scores:
         said = [pneumonia(text, lang) for text in texts]
-        columns = [[one is Certainty.PRESENT, one is Certainty.ABSENT] for one in said]
+        columns = [
+            [certainty is Certainty.PRESENT, certainty is Certainty.ABSENT] for certainty in said
+        ]
         return LabelScores(("present", "absent"), np.stack([sick, ~sick], 1), np.array(columns))
 
     return Question("present_absent", F1, (), tuple(range(len(items))), score)
@@ -117,7 +119,7 @@ def fourteen(items: Sequence[SetItem]) -> Question:
 
     def score(texts: Sequence[str], lang: Lang) -> Scores:
         said = [stated(text, lang) for text in texts]
-        rows = [[name in one for name in LABELS14] for one in said]
+        rows = [[name in labels for name in LABELS14] for labels in said]
         return LabelScores(LABELS14, truth, np.array(rows))
 
     return Question("fourteen", F1, (), tuple(range(len(items))), score)

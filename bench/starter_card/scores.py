@@ -39,8 +39,8 @@ def difference(
     """`ours` minus `theirs` on the same items; both are resampled alike (Koehn, EMNLP 2004)."""
     count, chosen = len(patients), tuple(patients)
     first, second = (
-        resample(ByPatient(one, chosen), count, resamples=resamples)[measure]
-        for one in (ours, theirs)
+        resample(ByPatient(system, chosen), count, resamples=resamples)[measure]
+        for system in (ours, theirs)
     )
     value = ours.corpus()[measure] - theirs.corpus()[measure]
     return _figure(value, first - second)
@@ -63,7 +63,7 @@ class ByPatient:
         """Values over the items of the patients at `index`, or over all."""
         if index is None:
             return self.scores.corpus()
-        return self.scores.corpus(np.concatenate([self.patients[one] for one in index]))
+        return self.scores.corpus(np.concatenate([self.patients[patient] for patient in index]))
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def measure(
     requests = _requests(items, model, keep)
     first, batch = requests[0], requests[1 : AT_ONCE + 1]
     asyncio.run(_drafted([first], model))
-    alone = [_timed(lambda one=one: _drafted([one], model)) for one in batch[:ALONE]]  # type: ignore[misc]
+    alone = [_timed(lambda study=study: _drafted([study], model)) for study in batch[:ALONE]]  # type: ignore[misc]
     rounds = [_timed(lambda: _drafted(batch, model)) for _ in range(ROUNDS)]
     tokens = [
         draft.usage.completion_tokens

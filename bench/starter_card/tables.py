@@ -121,12 +121,12 @@ def data_table(data: Mapping[str, Values]) -> str:
 
     rows = [
         [
-            one["title"],
-            one["licence"],
-            one["labels"],
-            *(count(one["splits"], split) for split in ("train", "valid", "test")),
+            part["title"],
+            part["licence"],
+            part["labels"],
+            *(count(part["splits"], split) for split in ("train", "valid", "test")),
         ]
-        for one in data.values()
+        for part in data.values()
     ]
     head = ["set", "licence", "labels", "train", "valid", "test (images / patients)"]
     return table(head, rows)
@@ -138,7 +138,7 @@ def weight_table(weights: Mapping[str, Values]) -> str:
         [f"`{weight['file']}`", f"{weight['bytes'] / 1e6:.2f} MB", f"`{weight['sha256']}`"]
         for weight in weights.values()
     ]
-    total = sum(one["bytes"] for one in weights.values())
+    total = sum(file["bytes"] for file in weights.values())
     rows.append(["in all", f"{total / 1e6:.2f} MB", ""])
     return table(["file", "size", "SHA-256"], rows)
 

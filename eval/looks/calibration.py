@@ -28,8 +28,8 @@ def calibrate(
     asked. The AUROC's interval resamples whole reports, because sentences of one report hang
     together; the bins' intervals take sentences as independent and are a little too narrow.
     """
-    support = np.array([one.support for one in judged], dtype=np.float64)
-    right = np.array([one.correct for one in judged], dtype=bool)
+    support = np.array([draft.support for draft in judged], dtype=np.float64)
+    right = np.array([draft.correct for draft in judged], dtype=bool)
     bounds = _auroc_interval(judged, support, right, resamples, seed)
     return Calibration(
         bins=_bins(support, right, bins),
@@ -56,8 +56,8 @@ def _bins(support: FloatArray, right: BoolArray, bins: int) -> tuple[Bin, ...]:
     # The last edge is the largest value and belongs to the last bin.
     number = np.clip(np.searchsorted(edges, support, side="right") - 1, 0, max(len(edges) - 2, 0))
     found = []
-    for one in np.unique(number):
-        inside = number == one
+    for bin_ in np.unique(number):
+        inside = number == bin_
         total, good = int(inside.sum()), int(right[inside].sum())
         low, high = wilson(good, total)
         own = support[inside]

@@ -40,10 +40,10 @@ def donors(candidates: Sequence[Candidate], perturbation: Perturbation) -> dict[
 def _shuffled(candidates: list[Candidate], random: np.random.Generator) -> dict[str, str]:
     """A permutation in which nobody gets an image of their own patient's."""
     groups: dict[str, list[Candidate]] = {}
-    for one in candidates:
-        groups.setdefault(one.view, []).append(one)
+    for candidate in candidates:
+        groups.setdefault(candidate.view, []).append(candidate)
     whole = [group for group in groups.values() if _possible(group)]
-    rest = [one for group in groups.values() if not _possible(group) for one in group]
+    rest = [candidate for group in groups.values() if not _possible(group) for candidate in group]
     # A view with too few patients borrows from the larger ones rather than keeping its own.
     while rest and not _possible(rest) and whole:
         whole.sort(key=len)
@@ -61,14 +61,14 @@ def _possible(group: list[Candidate]) -> bool:
 
 
 def _most(group: list[Candidate]) -> int:
-    patients = [one.patient for one in group]
+    patients = [candidate.patient for candidate in group]
     return max(map(patients.count, set(patients)))
 
 
 def _shifted(group: list[Candidate], random: np.random.Generator) -> dict[str, str]:
     """Patients side by side in random order, then shifted by the largest patient's number of items:
     that steps over everybody's own."""
-    patients = sorted({one.patient for one in group})
+    patients = sorted({candidate.patient for candidate in group})
     rank = dict(zip(patients, random.permutation(len(patients)), strict=True))
     tie = random.permutation(len(group))
     order = [one for _, _, one in sorted(
@@ -84,7 +84,8 @@ def _another(candidates: list[Candidate], random: np.random.Generator) -> dict[s
         raise EvalError("eval_looks_one_patient")
     order = [candidates[i] for i in random.permutation(len(candidates))]
     first = order[0]
-    second = next(one for one in order if one.patient != first.patient)
+    second = next(candidate for candidate in order if candidate.patient != first.patient)
     return {
-        one.item: (second if one.patient == first.patient else first).item for one in candidates
+        candidate.item: (second if candidate.patient == first.patient else first).item
+        for candidate in candidates
     }

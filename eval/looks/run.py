@@ -46,7 +46,7 @@ def run(
         judge.changed(perturbation, items, true, _drafted(items, draft(perturbation)))
         for perturbation in perturbations
     )
-    reports = sum(one.failed is None for one in true)
+    reports = sum(draft.failed is None for draft in true)
     return Looks(model_id, reports, len(items), changes, verdict(changes))
 
 
@@ -195,7 +195,7 @@ def _flips(before: Sequence[Drafted], after: Sequence[Drafted], read: Read) -> d
 
 
 def _drafted(items: Sequence[SetItem], found: Sequence[Drafted]) -> Sequence[Drafted]:
-    if [item.id for item in items] != [one.id for one in found]:
+    if [item.id for item in items] != [draft.id for draft in found]:
         raise EvalError("eval_looks_drafts_disagree", items=len(items), drafts=len(found))
     return found
 

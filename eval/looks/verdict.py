@@ -30,8 +30,8 @@ def verdict(changes: Sequence[Changed]) -> Verdict:
     removed = [
         change for change in changes if change.perturbation.change in REMOVED and change.reports
     ]
-    total = sum(one.reports for one in removed)
-    same = sum(one.unchanged for one in removed)
+    total = sum(look.reports for look in removed)
+    same = sum(look.unchanged for look in removed)
     counts: Details = {"unchanged": same, "total": total}
     floor = _floor(changes)
     if same and same >= SAME * floor * total:
@@ -40,7 +40,7 @@ def verdict(changes: Sequence[Changed]) -> Verdict:
             Answer.IGNORES, "looks_ignores" if floor == 1 else "looks_ignores_again", again
         )
     decides = next(
-        (one for kind in REPLACED for one in removed if one.perturbation.change is kind), None
+        (look for kind in REPLACED for look in removed if look.perturbation.change is kind), None
     )
     if decides is None:
         return _said(Answer.UNDECIDED, "looks_unknown", counts)

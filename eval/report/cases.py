@@ -131,4 +131,4 @@ def _marked(text: str, lang: Lang, kinds: Mapping[str, Collection[str]]) -> tupl
 
 
 def _names(code: str, codes: Collection[str]) -> bool:
-    return any(one in codes for one in lineage(code))
+    return any(ancestor in codes for ancestor in lineage(code))

@@ -99,7 +99,7 @@ def trained_on(session: Session, adapter_id: str | None) -> frozenset[str]:
         return frozenset()
     adapter = adapters.get(session, adapter_id)
     family = (adapter, *adapters.ancestors(session, adapter))
-    return frozenset(pair_id for one in family for pair_id in one.card.get("pairs", ()))
+    return frozenset(pair_id for member in family for pair_id in member.card.get("pairs", ()))
 
 
 def example(pair: TrainingPair) -> Example:

@@ -44,11 +44,11 @@ def present(report: Report) -> frozenset[str]:
     """Codes that the report states to be there, in either language."""
     said = (
         statements(extract("\n".join(sentence.zh for sentence in report.sentences), "zh")),
-        statements(extract("\n".join(one.en for one in report.sentences), "en")),
+        statements(extract("\n".join(sentence.en for sentence in report.sentences), "en")),
     )
     return frozenset(
         code
-        for one in said
-        for code, statement in one.items()
+        for status in said
+        for code, statement in status.items()
         if statement.state is State.PRESENT and not statement.implied
     )

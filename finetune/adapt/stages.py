@@ -35,7 +35,7 @@ class Material:
 
     def preferences(self, most: int, seed: int) -> list[Encoded]:
         """Up to `most` pairs whose draft was changed, drawn by `seed`, in their order."""
-        found = [one for one in self.train if one.rejected is not None]
+        found = [example for example in self.train if example.rejected is not None]
         order = np.random.default_rng((seed, len(found))).permutation(len(found))[:most]
         return [found[place] for place in sorted(order.tolist())]
 
@@ -114,7 +114,9 @@ class _Told:
     def tell(self, stage: Stage, step: Step) -> None:
         """Says how far the run is after `step` of `stage`."""
         work = {one: plan.steps * plan.batch * _cost(one) for one, plan in self.plans.items()}
-        before = sum(work[one] for one in work if one is not stage) if stage is Stage.DPO else 0.0
+        before = (
+            sum(work[each] for each in work if each is not stage) if stage is Stage.DPO else 0.0
+        )
         done = before + work[stage] * step.done / step.total
         total = sum(work.values())
         if self.first is None:

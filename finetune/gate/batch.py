@@ -171,11 +171,11 @@ def _check(
     question = held.questions[code]
     if not now:
         return Check(code, True, None, None, None, question.rise)
-    hits = sum(one.yes for one in now)
+    hits = sum(answer.yes for answer in now)
     if enough and before:
         tables = _tables(now, before, _strata(before, held))
         p = fisher(tables)
-        overall = sum(one.yes for one in before) / len(before)
+        overall = sum(answer.yes for answer in before) / len(before)
         shares = (t.past_hits / t.past_n if t.past_n else overall for t in tables)
         expected = sum(t.n * share for t, share in zip(tables, shares, strict=True)) / len(now)
     else:
@@ -197,20 +197,20 @@ def _check(
             "p_limit": held.p,
             "against": "history" if enough and before else "prior",
             "history": len(before),
-            "cases": sorted(one.case_id for one in now if one.yes),
+            "cases": sorted(answer.case_id for answer in now if answer.yes),
         },
     )
 
 
 def _tables(now: Sequence[_Answer], before: Sequence[_Answer], strata: int) -> list[Table]:
     """Counts by group of like rank; answers without one are the first group."""
-    ranks = [one.rank for one in (*now, *before) if one.rank is not None]
+    ranks = [answer.rank for answer in (*now, *before) if answer.rank is not None]
     edges = np.quantile(ranks, np.linspace(0, 1, strata + 1)[1:-1]) if ranks else np.empty(0)
 
     def counts(answers: Sequence[_Answer]) -> tuple[list[int], list[int]]:
         known = np.array([np.nan if answer.rank is None else answer.rank for answer in answers])
         group = np.where(np.isnan(known), 0, 1 + np.searchsorted(edges, known, side="right"))
-        yes = np.array([one.yes for one in answers], dtype=np.float64)
+        yes = np.array([answer.yes for answer in answers], dtype=np.float64)
         hits = np.bincount(group, yes, strata + 1).astype(int).tolist()
         return hits, np.bincount(group, minlength=strata + 1).tolist()
 

@@ -30,20 +30,24 @@ def check_leak(
     imported and merged adapters name no images: with nothing known of any, the check passes with
     no value, and the detail says that it cannot be known.
     """
-    family = [one for one in (adapter, *parents) if _told(one, "pairs") or _told(one, "image_ids")]
-    unknown = [one.adapter_id for one in (adapter, *parents) if one not in family]
+    family = [
+        member
+        for member in (adapter, *parents)
+        if _told(member, "pairs") or _told(member, "image_ids")
+    ]
+    unknown = [member.adapter_id for member in (adapter, *parents) if member not in family]
     if not family:
         return Check(CODE, True, None, None, None, 0.0, n=len(frozen), detail={"unknown": unknown})
-    pair_ids = {pair_id for one in family for pair_id in _told(one, "pairs")}
-    image_ids = {image_id for one in family for image_id in _told(one, "image_ids")}
+    pair_ids = {pair_id for member in family for pair_id in _told(member, "pairs")}
+    image_ids = {image_id for member in family for image_id in _told(member, "image_ids")}
     leaked = {
         pair.case_id
         for pair in frozen
         if pair.pair_id in pair_ids or image_ids & set(pair.image_ids)
     }
-    for encoder_id in sorted({str(one.card.get("encoder_id")) for one in family}):
-        mine = {name for one in family if one.card.get("encoder_id") == encoder_id
-                for name in _told(one, "image_ids")}  # fmt: skip
+    for encoder_id in sorted({str(member.card.get("encoder_id")) for member in family}):
+        mine = {name for member in family if member.card.get("encoder_id") == encoder_id
+                for name in _told(member, "image_ids")}  # fmt: skip
         leaked |= _same_pictures(sorted(mine), frozen, encoder_id, objects)
     return Check(
         code=CODE,

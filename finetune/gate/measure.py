@@ -36,12 +36,12 @@ def measure(
     """
     groups = _groups(patients or [pair.case_id for pair in frozen])
     candidate, serving = (
-        _Side.of(scored(frozen, one.own).grouped(groups), held.resamples)
-        for one in (both.candidate, both.serving)
+        _Side.of(scored(frozen, side.own).grouped(groups), held.resamples)
+        for side in (both.candidate, both.serving)
     )
     n = len(frozen)
     checks = [_edit_distance(candidate, serving, n)]
-    for name in (*(f"{one}_{lang}" for one in CLINICAL for lang in LANGS), "agreement"):
+    for name in (*(f"{metric}_{lang}" for metric in CLINICAL for lang in LANGS), "agreement"):
         kind = name.rpartition("_")[0] if name != "agreement" else name
         checks.append(_not_worse(name, kind, candidate, serving, n, held))
     checks.append(_image_dependence(frozen, both, groups, held))
@@ -124,7 +124,7 @@ def _image_dependence(
     mine = _groups([str(groups[place]) for place in places])
     gains = []
     for side in (both.candidate, both.serving):
-        others = {one.id: one for one in side.others}
+        others = {report.id: report for report in side.others}
         own, other = (
             _Side.of(scored(pairs, drafts).grouped(mine), held.resamples)
             for drafts in ([side.own[place] for place in places],

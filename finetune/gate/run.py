@@ -196,7 +196,7 @@ def _affects(session: Session, profile: Profile, site: str) -> dict[str, Any]:
     )
     return {
         "site": site,
-        "covers": [one.model_dump(mode="json") for one in profile.covered],
+        "covers": [kind.model_dump(mode="json") for kind in profile.covered],
         "cases": total,
         "covered": covered,
         "share": covered / total if total else None,

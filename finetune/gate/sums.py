@@ -132,8 +132,10 @@ def _distance(draft: Drafted, signed: Drafted) -> float:
 
 def _agreement(drafts: Sequence[Drafted]) -> Ratio:
     said = [agreement(draft.zh, draft.en) for draft in drafts]
-    both = np.array([len(one.both) for one in said], dtype=np.float64)
-    alone = np.array([len(one.zh_only) + len(one.en_only) for one in said], dtype=np.float64)
+    both = np.array([len(report.both) for report in said], dtype=np.float64)
+    alone = np.array(
+        [len(report.zh_only) + len(report.en_only) for report in said], dtype=np.float64
+    )
     return both, both + alone
 
 

@@ -71,7 +71,7 @@ def tokens(views: list[View], encoder: Encoder) -> list[Tokens]:
     pixels = [view.pixels for view in views] + [
         view.mixed_with for view in views if view.mixed_with is not None
     ]
-    seen = [one.tokens for one in encoder.encode([from_picture(each) for each in pixels])]
+    seen = [encoded.tokens for encoded in encoder.encode([from_picture(each) for each in pixels])]
     own, others = seen[: len(views)], iter(seen[len(views) :])
     found = []
     for view, first in zip(views, own, strict=True):

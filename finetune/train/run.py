@@ -83,7 +83,7 @@ class _Run:
         optimiser = torch.optim.AdamW(parts.groups(tuned, recipe), weight_decay=recipe.weight_decay)
         self.model, self.optimiser = accelerator.prepare(tuned, optimiser)
         self.rates = torch.optim.lr_scheduler.LambdaLR(self.optimiser.optimizer, self._rate)
-        used = sorted({word for one in pairs.train for word in one.chosen})
+        used = sorted({word for pair in pairs.train for word in pair.chosen})
         self.used = torch.tensor(used, device=accelerator.device)
         self.best: dict[str, Any] = {"loss": float("inf"), "step": 0}
         self.worse = 0
@@ -170,7 +170,7 @@ class _Run:
         """(pairs,) log-probabilities of the signed reports, and of the drafts; () tokens of the
         signed ones."""
         good = [(example, example.chosen) for example in examples]
-        bad = [(one, one.rejected) for one in examples if one.rejected is not None]
+        bad = [(example, example.rejected) for example in examples if example.rejected is not None]
         if len(bad) != len(good):
             raise TrainingError("training_pairs_without_draft", count=len(good) - len(bad))
         sums, counts = self.model(self._batch(good + bad))
@@ -203,7 +203,9 @@ class _Run:
         with torch.inference_mode():
             for start in range(0, len(valid), self.recipe.micro_batch):
                 some = valid[start : start + self.recipe.micro_batch]
-                value, count = self.model(self._batch([(one, one.chosen) for one in some]))
+                value, count = self.model(
+                    self._batch([(example, example.chosen) for example in some])
+                )
                 sums, tokens = sums - float(value.sum()), tokens + float(count.sum())
         mean = sums / tokens
         if mean < self.best["loss"]:

@@ -48,5 +48,5 @@ class Tokenizer:
 def fitting(encoded: Iterable[Encoded], longest: int) -> tuple[list[Encoded], int]:
     """(those of at most `longest` tokens, how many were left out)."""
     found = list(encoded)
-    kept = [one for one in found if one.length <= longest]
+    kept = [example for example in found if example.length <= longest]
     return kept, len(found) - len(kept)

@@ -62,7 +62,7 @@ class Ledger:
         with self._lock:
             self._read_pairs(session)
             self._read_drafts(session)
-            made = Counter(one for one in self._made.values() if one is not None)
+            made = Counter(week for week in self._made.values() if week is not None)
             return Known(
                 facts=tuple(sorted(self._facts.values(), key=lambda fact: fact.signed_at)),
                 made=tuple(Made(*place, count) for place, count in made.items()),
@@ -105,7 +105,10 @@ def fact(
     by_model = {
         sentence.id for sentence in draft.report.sentences if sentence.origin is Origin.MODEL
     }
-    sizes = {one.id: len(one.zh) + len(one.en) for one in asserted_report(signed).sentences}
+    sizes = {
+        sentence.id: len(sentence.zh) + len(sentence.en)
+        for sentence in asserted_report(signed).sentences
+    }
     return Fact(
         site=site,
         signed_at=signed.signed_at,

@@ -50,7 +50,7 @@ def trends(
     sites = {fact.site for fact in known.facts} | {made.site for made in known.made}
     if site is not None and site not in sites:
         raise NotFound("trend_site_unknown")
-    return tuple(trend(known, one) for one in sorted(sites) if site in {None, one})
+    return tuple(trend(known, name) for name in sorted(sites) if site in {None, name})
 
 
 def trend(known: Known, site: str) -> SiteTrend:
@@ -58,7 +58,7 @@ def trend(known: Known, site: str) -> SiteTrend:
     facts = [fact for fact in known.facts if fact.site == site]
     drafted = [fact for fact in facts if fact.drafted]
     turned = turns([move for move in known.moves if move.site == site], drafted)
-    made = [one for one in known.made if one.site == site]
+    made = [draft for draft in known.made if draft.site == site]
     weeks = _weeks(facts, made, [Week.of(turn.at) for turn in turned])
     shown = weeks
     if weeks:
@@ -160,8 +160,8 @@ def _weeks(
             drafted[week][fact.adapter_id].append(fact)
         else:
             unaided[week].append(fact)
-    for one in made:
-        drafts[one.week][one.adapter_id] += one.count
+    for draft in made:
+        drafts[draft.week][draft.adapter_id] += draft.count
     found = []
     for week in sorted({*drafted, *unaided, *drafts, *turned}):
         by_adapter, counts = drafted[week], drafts[week]
@@ -169,7 +169,9 @@ def _weeks(
         found.append(
             WeekFigures(
                 week=week,
-                all=figures([fact for one in by_adapter.values() for fact in one], counts.total()),
+                all=figures(
+                    [fact for some in by_adapter.values() for fact in some], counts.total()
+                ),
                 adapters=tuple(
                     AdapterFigures(key, figures(by_adapter.get(key, ()), counts[key]))
                     for key in ids

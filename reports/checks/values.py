@@ -49,8 +49,7 @@ class Issue:
     at: tuple[Pointer, ...] = ()
     """The words meant, then those that they contradict."""
     mend: str | None = None
-    """What would mend it: the text to put in place of the first pointer's words; never done
-    unasked."""
+    """The text to put in place of the first pointer's words. Never done unasked."""
     details: Mapping[str, str] = field(default_factory=dict)
     """What the message's sentences name; never patient identity."""
 

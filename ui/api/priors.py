@@ -57,8 +57,8 @@ def view(session: Session, case_id: str) -> dict[str, Any]:
     return {
         "state": found.state.value,
         "priors": [_linked(session, prior) for prior in found.priors],
-        "to_confirm": [_doubtful(session, one) for one in found.to_confirm],
-        "rejected": [_doubtful(session, one) for one in found.rejected],
+        "to_confirm": [_doubtful(session, prior) for prior in found.to_confirm],
+        "rejected": [_doubtful(session, prior) for prior in found.rejected],
     }
 
 
