@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from radraft.reports.findings._english_lexicon import Cue, Lexicon, Outcome
-from radraft.reports.findings._english_scope import Item
+from dataclasses import dataclass
 
+from radraft.reports.findings._english_clauses import Item
+from radraft.reports.findings._english_cues import Cue
+from radraft.reports.findings._english_lexicon import Lexicon, Outcome, Word
+from radraft.reports.findings.vocabulary import Region
+
+NOTHING = Outcome(())
+_LEADING_STOP = Cue.WITH | Cue.ABSENT_AFTER | Cue.COMMA | Cue.AND | Cue.OR
 _STOP = Cue.FINITE | Cue.BREAK | Cue.WITH | Cue.STATED | Cue.UNREAD
 _BEFORE_STOP = _STOP | (Cue.PREPOSITION | Cue.ABSENT_BEFORE)
 _AFTER_STOP = _STOP | (
     Cue.ABSENT_BEFORE | Cue.ABSENT_AFTER | Cue.UNCERTAIN_BEFORE | Cue.UNCERTAIN_AFTER
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the words around a sentence say of where it is."""
+
+    tags: frozenset[str] = frozenset()
+    """Places that the heading names."""
+    organ: Region | None = None
+    """Body part of the heading's organ."""
+    region: Region | None = None
+    """Body part of the section or the examination."""
+    partial: bool = False
+    """One of several body parts that the text has sections of."""
 
 
 def before(clause: list[Item], index: int, *, series: bool) -> list[Item]:
@@ -127,32 +147,100 @@ def tags_of(items: list[Item], lexicon: Lexicon) -> dict[str, Item]:
     return found
 
 
-def compose(clause: list[Item], index: int, lexicon: Lexicon) -> list[tuple[Outcome, Item | None]]:
-    """What the word at `index` names, each with the place item that decided it."""
-    item = clause[index]
-    word = item.entry.word
+def compose(
+    clause: list[Item], index: int, context: Context, lexicon: Lexicon
+) -> list[tuple[Outcome, Item | None]]:
+    """Return what the word at `index` names, each with the place item that decided it."""
+    word = clause[index].entry.word
     if word is None:
         return []
     if not word.state:
-        around = before(clause, index, series=False)
-        around += after(clause, index, adjective=False)
-        tags = tags_of(around, lexicon)
-        if item.entry.tags:
-            tags.update({tag: item for tag in item.entry.tags if tag not in tags})
-        for tag, outcome in word.of.items():
-            if tag in tags:
-                return [(outcome, tags[tag])] if outcome.codes else []
-        if word.default is not None and word.default.codes:
-            return [(word.default, None)]
-        groups = [subject(clause, index)]
-    else:
-        groups = _state_groups(clause, index)
-    for group in groups:
+        found = _noun(clause, index, word, context, lexicon)
+        return [found] if found is not None and found[0].codes else []
+    for group in _state_groups(clause, index):
         tags = tags_of(group, lexicon)
         named = [(word.of[tag], tags[tag]) for tag in tags if tag in word.of]
         if named:
             return [(outcome, place) for outcome, place in named if outcome.codes]
-    return [(word.default, None)] if word.default is not None and word.default.codes else []
+    if not _organs(clause, lexicon):
+        for tag in context.tags:
+            if tag in word.of:
+                return [(word.of[tag], None)] if word.of[tag].codes else []
+    return [(word.default, None)] if word.default.codes else []
+
+
+def _noun(
+    clause: list[Item], index: int, word: Word, context: Context, lexicon: Lexicon
+) -> tuple[Outcome, Item | None] | None:
+    """Return what the noun names by the organ in reach, or else by that of the text around it."""
+    item = clause[index]
+    following = after(clause, index, adjective=False)
+    near = before(clause, index, series=False) + following
+    tags = tags_of(near, lexicon)
+    for tag in item.entry.tags:
+        tags.setdefault(tag, item)
+    for tag, outcome in word.of.items():
+        if tag in tags:
+            return outcome, tags[tag] if outcome != word.default else None
+    region = _region(near[: len(near) - len(following)] + _firm(clause, index, following), lexicon)
+    if region is not None:
+        return _elsewhere(word, region), None
+    for group in (subject(clause, index), leading(clause, index)):
+        region = _region(group, lexicon)
+        if region is not None and (region is not word.home or not word.default.codes):
+            tags = tags_of(group, lexicon)
+            for tag, outcome in word.of.items():
+                if tag in tags:
+                    return outcome, tags[tag]
+            return _elsewhere(word, region), None
+        if region is not None:
+            return word.default, None
+    for tag, outcome in word.of.items():
+        if tag in context.tags:
+            return outcome, None
+    return _elsewhere(word, context.organ or context.region), None
+
+
+def _elsewhere(word: Word, region: Region | None) -> Outcome:
+    """Return what the word names in a body part: nothing where that part has no code for it."""
+    if region is None or region is word.home:
+        return word.default
+    return word.regions.get(region, NOTHING)
+
+
+def _region(items: list[Item], lexicon: Lexicon) -> Region | None:
+    """Return the body part of the nearest organ among `items`."""
+    for item in items:
+        for tag in item.entry.tags:
+            if tag in lexicon.regions:
+                return lexicon.regions[tag]
+    return None
+
+
+def _organs(clause: list[Item], lexicon: Lexicon) -> bool:
+    return any(tag in lexicon.regions for item in clause for tag in item.entry.tags)
+
+
+def _firm(clause: list[Item], index: int, following: list[Item]) -> list[Item]:
+    """Return the places after a noun that it lies in, and not only next to."""
+    found: list[Item] = []
+    for item in clause[index + 1 :]:
+        if item.cue & Cue.LOOSE:
+            break
+        if item in following:
+            found.append(item)
+    return found
+
+
+def leading(clause: list[Item], index: int) -> list[Item]:
+    """Places at the head of the clause: "in the left lower lobe is a nodule"."""
+    found: list[Item] = []
+    for item in reversed(clause[:index]):
+        if item.names or item.cue & _LEADING_STOP:
+            break
+        if _located(item):
+            found.append(item)
+    return found
 
 
 def _state_groups(clause: list[Item], index: int) -> list[list[Item]]:
