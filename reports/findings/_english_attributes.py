@@ -23,9 +23,21 @@ def located(clause: list[Item], index: int) -> tuple[list[Item], list[Item]]:
     elif state:
         preceding = preceding + _english_places.subject(clause, index)
     if not preceding and not following:
+        following = _answered(clause, index)
+    if not preceding and not following:
         following = _said_to_be(clause, index) or _alternative(clause, index)
         preceding = [] if following else _english_places.leading(clause, index)
     return preceding, following
+
+
+def _answered(clause: list[Item], index: int) -> list[Item]:
+    """Places of a template's answer: "Pleural effusion: yes, left"."""
+    after = clause[index + 1 :]
+    if not any(item.cue & (Cue.ANSWER | Cue.COLON) for item in after[:2]):
+        return []
+    if any(item.names for item in after):
+        return []
+    return [item for item in after if item.entry.side or item.entry.anatomy]
 
 
 def _said_to_be(clause: list[Item], index: int) -> list[Item]:
@@ -36,7 +48,9 @@ def _said_to_be(clause: list[Item], index: int) -> list[Item]:
         said = said or bool(item.cue & (_SAID & ~Cue.PREPOSITION))
         if said and (item.entry.side or item.entry.anatomy):
             found.append(item)
-        elif item.names or not item.cue & (_SAID | Cue.UNABLE | Cue.EXCLUDE) or item.cue & Cue.WITH:
+            continue
+        leads = item.cue & (_SAID | Cue.UNABLE | Cue.EXCLUDE) or item.change
+        if item.names or item.cue & Cue.WITH or not leads:
             break
     return found
 

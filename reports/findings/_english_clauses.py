@@ -53,6 +53,8 @@ def clauses(items: list[Item]) -> list[list[Item]]:
             or (answered and any(is_noun(other) for other in items[index:]))
         ):
             found.append([])
+        elif cue & Cue.COLON:
+            item.cue &= ~Cue.BREAK
         answered = bool(cue & Cue.ANSWER)
         item.clause = len(found) - 1
         found[-1].append(item)

@@ -14,6 +14,10 @@ _ABSENT = Cue.ABSENT_AFTER | Cue.ABSENT_BEFORE
 _SAID = _ABSENT | Cue.UNCERTAIN_AFTER | Cue.SEEN
 
 
+# Words of no list that may stand beside a side.
+_BESIDE = frozenset(["the", "one", "it", "a", "now", "but", "any", "side", "such", "still"])
+
+
 @dataclass(frozen=True, slots=True)
 class Contrast:
     """What the rest of a clause says of the finding before it, on another side."""
@@ -26,13 +30,15 @@ class Contrast:
     """Words of the sentence that say so, the last excluded."""
 
 
-def part(clauses: list[list[Item]]) -> tuple[list[list[Item]], list[Contrast | None]]:
+def part(
+    clauses: list[list[Item]], words: list[str]
+) -> tuple[list[list[Item]], list[Contrast | None]]:
     """Return the clauses without such rests, and the rest that belongs to each."""
     kept: list[list[Item]] = []
     found: list[Contrast | None] = []
     for clause in clauses:
         if kept and found[-1] is None and _speaks_of_side(kept[-1]):
-            rest = _contrast(clause)
+            rest = _contrast(kept[-1], clause, words)
             if rest is not None:
                 found[-1] = rest
                 continue
@@ -40,11 +46,21 @@ def part(clauses: list[list[Item]]) -> tuple[list[list[Item]], list[Contrast | N
         found.append(None)
         for index in range(1, len(clause)):
             if clause[index].cue & _JOINT and _speaks_of_side(clause[:index]):
-                rest = _contrast(clause[index + 1 :])
+                rest = _contrast(clause[:index], clause[index + 1 :], words)
                 if rest is not None:
                     kept[-1], found[-1] = clause[:index], rest
                     break
     return kept, found
+
+
+def _bare(rest: list[Item], words: list[str]) -> bool:
+    """Whether words of no list are none but those that a side comes with."""
+    at = rest[0].first
+    for item in rest:
+        if not _BESIDE.issuperset(words[at : item.first]):
+            return False
+        at = item.last
+    return True
 
 
 def _speaks_of_side(clause: list[Item]) -> bool:
@@ -60,9 +76,11 @@ def _is_state(item: Item) -> bool:
     return item.entry.word is not None and item.entry.word.state
 
 
-def _contrast(rest: list[Item]) -> Contrast | None:
+def _contrast(head: list[Item], rest: list[Item], words: list[str]) -> Contrast | None:
     """Return what `rest` says where it has a verdict and a side, and names nothing."""
     if not rest or any(item.names or item.entry.tags for item in rest):
+        return None
+    if not _bare(rest, words):
         return None
     sides = {item.entry.side for item in rest if item.entry.side is not None}
     if len(sides) != 1 or not sides <= set(_ONE_SIDE):
@@ -80,6 +98,9 @@ def _contrast(rest: list[Item]) -> Contrast | None:
         polarity = Certainty.ABSENT
     else:
         polarity = Certainty.UNCERTAIN if cues & Cue.UNCERTAIN_AFTER else Certainty.PRESENT
-    if (polarity is Certainty.ABSENT) is not (change is Change.RESOLVED):
-        change = None if change is Change.RESOLVED or polarity is Certainty.ABSENT else change
+    denied = any(item.cue & _ABSENT or item.change is Change.RESOLVED for item in head)
+    if polarity is Certainty.PRESENT and not denied:
+        return None
+    if polarity is Certainty.ABSENT and change is not Change.RESOLVED:
+        change = None
     return Contrast(polarity, sides.pop(), change, rest[0].first, rest[-1].last)

@@ -66,6 +66,8 @@ class Cue:
     """Divides only where both sides name a finding."""
     OTHERWISE = 1 << 43
     """What follows is said of the rest alone."""
+    WITHIN = 1 << 44
+    """Leads to the place of a whole list: "in the brain"."""
 
 
 class Hedge(IntEnum):
@@ -114,6 +116,7 @@ CUES = {
     "modal": Cue.MODAL,
     "loose": Cue.LOOSE,
     "otherwise": Cue.OTHERWISE,
+    "within": Cue.WITHIN,
 }
 LISTS = {
     "examinations": Cue.EXAMINATION,
@@ -125,6 +128,7 @@ LISTS = {
     "prepositions": Cue.PREPOSITION,
 }
 MARKS = {
+    "w /": Cue.WITH,
     ",": Cue.COMMA,
     "(": Cue.COMMA,
     ")": Cue.COMMA,

@@ -81,6 +81,10 @@ class Lexicon:
 _SPLIT = re.compile(r"\d+[.,]\d+|[a-z0-9']+|[,;:()/]")
 
 
+# After a modal, these leave open what is there.
+_PLAIN_MODAL = frozenset(["be", "also", "well", "easily", "have"])
+
+
 @cache
 def lexicon() -> Lexicon:
     """The lists of `terms_en.yaml` and `rules_en.yaml`."""
@@ -140,7 +144,7 @@ class _Builder:
                 plural = word + "es"
             elif word.endswith("s"):
                 continue
-            elif word.endswith("y"):
+            elif word.endswith("y") and word[-2] not in "aeo":
                 plural = word[:-1] + "ies"
             elif word.endswith(("x", "ch", "sh")):
                 plural = word + "es"
@@ -195,6 +199,12 @@ class _Builder:
         for name, cue in CUES.items():
             for phrase in rules["cues"][name]:
                 self._entry(phrase).cue |= cue
+        for phrase in rules["cues"]["resolution"]:
+            before = phrase.endswith(" of")
+            self._entry(phrase).cue |= Cue.ABSENT_BEFORE if before else Cue.ABSENT_AFTER
+        for phrase in rules["cues"]["doubted"]:
+            for verb in ("is", "remains", "was"):
+                self._entry(f"{verb} {phrase}").cue |= Cue.DOUBTED
         for noun in rules["cues"]["change_nouns"]:
             self._entry(noun).cue |= Cue.CHANGE
             for preposition in ("of", "in", "to", "from"):
@@ -204,14 +214,18 @@ class _Builder:
         for blind, senses in product(rules["blind"]["verbs"], rules["blind"]["senses"]):
             self._entry(f"{blind} {senses}").cue |= Cue.ABSENT_BEFORE
         for phrase in rules["cues"]["uncertain_before"]:
+            if phrase.endswith(("exclude", "rule out")):
+                self._entry(phrase).cue |= Cue.EXCLUDE
             if phrase.split()[0] in MODALS:
                 # What may be is listed with commas; "possible" is said of the next thing.
                 self._entry(phrase).cue |= Cue.DIFFERENTIAL
+                if _PLAIN_MODAL.issuperset(phrase.split()[1:]):
+                    self._entry(phrase).cue |= Cue.MODAL
         for name, cue in LISTS.items():
             for phrase in rules[name]:
                 self._entry(phrase).cue |= cue
         for mark, cue in MARKS.items():
-            self.entries.setdefault((mark,), Entry()).cue |= cue
+            self.entries.setdefault(tuple(mark.split()), Entry()).cue |= cue
 
 
 def _listed(phrases: Iterable[tuple[str, ...]]) -> set[str]:

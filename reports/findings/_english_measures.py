@@ -11,7 +11,7 @@ from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import Kind, vocabulary
 from radraft.reports.values import Certainty
 
-_NUMBER = r"(\d+(?:[.,]\d+)?)"
+_NUMBER = r"(\d+(?:[.,]\d+)?|\.\d+)"
 _BY = r"\s*(?:mm|cm|㎜|㎝)?\s*(?:x|by|\*)\s*"
 _UNIT = r"[\s-]*(mm|cm|㎜|㎝|millimet(?:er|re)s?|centimet(?:er|re)s?)(?![a-z0-9])"
 _RANGE = r"(?:\s*(?:-|to)\s*)"
@@ -42,7 +42,7 @@ _EARLIER_AFTER = re.compile(
     r"in (?:19|20)\d\d|at baseline|last (?:time|year|month|week)|yesterday)"
 )
 # "... now 8 mm": today's in spite of a word of the past just before it.
-_TODAY = re.compile(r"(?:now|currently|today|to)[\s:]*(?:measur(?:es|ing) |is |about )*$")
+_TODAY = re.compile(r"(?:now|currently|today)[\s:]*(?:measur(?:es|ing) |is |about )*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +174,6 @@ def _amount(number: str) -> float:
 @cache
 def _unmeasured() -> frozenset[str]:
     """Codes that a length in the sentence is not the size of."""
-    return frozenset(
-        code for code, finding in vocabulary().items() if finding.kind is not Kind.FINDING
-    )
+    others = [code for code, finding in vocabulary().items() if finding.kind is not Kind.FINDING]
+    # By how far a tube is to be moved is no size.
+    return frozenset([*others, "malpositioned_device"])

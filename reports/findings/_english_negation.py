@@ -26,14 +26,14 @@ def settle(clause: list[Item]) -> None:
 def _exclusions(clause: list[Item]) -> None:
     """Turn "cannot be entirely excluded" and its like into doubt."""
     for index, item in enumerate(clause):
-        if not item.cue & Cue.EXCLUDE:
+        if not item.cue & Cue.EXCLUDE or item.cue & Cue.UNCERTAIN_BEFORE:
             continue
         for other in reversed(clause[max(0, index - 5) : index]):
             if other.names:
                 break
             if other.cue & Cue.UNABLE:
                 other.cue &= ~_NEGATION
-                item.cue = Cue.UNCERTAIN_BEFORE | Cue.UNCERTAIN_AFTER
+                item.cue = Cue.UNCERTAIN_BEFORE | Cue.UNCERTAIN_AFTER | Cue.EXCLUDE
                 break
 
 
@@ -42,36 +42,38 @@ def _resolutions(clause: list[Item]) -> None:
     for index, item in enumerate(clause):
         if not item.cue & Cue.RESOLUTION:
             continue
-        taker = _before(clause, index, Cue.PARTIAL) or _before(clause, index, Cue.ABSENT_BEFORE)
-        if taker is None and not item.cue & Cue.ABSENT_BEFORE:
-            taker = _over(clause, index)
-        if taker is not None:
-            partial = bool(taker.cue & Cue.PARTIAL)
-            taker.cue &= ~_NEGATION
+        takers = _before(clause, index)
+        if not takers and not item.cue & Cue.ABSENT_BEFORE:
+            takers = _over(clause, index)
+        if takers:
+            denied = any(taker.cue & Cue.ABSENT_BEFORE for taker in takers)
+            for taker in takers:
+                taker.cue &= ~_NEGATION
             item.cue &= ~_NEGATION
-            item.change = Change.DECREASED if partial else Change.STABLE
+            item.change = Change.STABLE if denied else Change.DECREASED
 
 
-def _before(clause: list[Item], index: int, cue: int) -> Item | None:
-    """Return the item with `cue` right before, past verbs and words without a cue of their own."""
-    for other in reversed(clause[max(0, index - 3) : index]):
-        if other.cue & cue:
-            return other
-        if other.names or other.cue & _LISTING or not other.cue & (Cue.VERB | Cue.FINITE):
-            return None
-    return None
+def _before(clause: list[Item], index: int) -> list[Item]:
+    """Return the words right before that take the resolution back, past verbs."""
+    found: list[Item] = []
+    for other in reversed(clause[max(0, index - 4) : index]):
+        if other.cue & (Cue.PARTIAL | Cue.ABSENT_BEFORE) and not other.names:
+            found.append(other)
+        elif other.names or other.cue & _LISTING or not other.cue & (Cue.VERB | Cue.FINITE):
+            break
+    return found
 
 
-def _over(clause: list[Item], index: int) -> Item | None:
+def _over(clause: list[Item], index: int) -> list[Item]:
     """Return the negation over finding and verb: "no evidence that the effusion has cleared"."""
     named = False
     for other in reversed(clause[:index]):
         if other.cue & _LISTING:
-            return None
+            return []
         if other.cue & Cue.ABSENT_BEFORE:
-            return other if named else None
+            return [other] if named else []
         named = named or other.names
-    return None
+    return []
 
 
 def _denied_changes(clause: list[Item]) -> None:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from radraft.reports.findings._english_clauses import Item
 from radraft.reports.findings._english_cues import Cue
 from radraft.reports.findings._english_lexicon import Lexicon, Outcome, Word
-from radraft.reports.findings.vocabulary import Region
+from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
 
 NOTHING = Outcome(())
+_DEVICE = "device"
+"""Stands in `of` for a device beside the word."""
 _LEADING_STOP = Cue.WITH | Cue.ABSENT_AFTER | Cue.COMMA | Cue.AND | Cue.OR
 _STOP = Cue.FINITE | Cue.BREAK | Cue.WITH | Cue.STATED | Cue.UNREAD
 _BEFORE_STOP = _STOP | (Cue.PREPOSITION | Cue.ABSENT_BEFORE)
@@ -179,13 +181,15 @@ def _noun(
     tags = tags_of(near, lexicon)
     for tag in item.entry.tags:
         tags.setdefault(tag, item)
+    if _DEVICE in word.of and _of_device(clause, index):
+        return word.of[_DEVICE], None
     for tag, outcome in word.of.items():
         if tag in tags:
             return outcome, tags[tag] if outcome != word.default else None
     region = _region(near[: len(near) - len(following)] + _firm(clause, index, following), lexicon)
     if region is not None:
         return _elsewhere(word, region), None
-    for group in (subject(clause, index), leading(clause, index)):
+    for group in (subject(clause, index), leading(clause, index), _shared(clause, index)):
         region = _region(group, lexicon)
         if region is not None and (region is not word.home or not word.default.codes):
             tags = tags_of(group, lexicon)
@@ -199,6 +203,35 @@ def _noun(
         if tag in context.tags:
             return outcome, None
     return _elsewhere(word, context.organ or context.region), None
+
+
+def _shared(clause: list[Item], index: int) -> list[Item]:
+    """Places that a list ends with: "no mass, infarct or hemorrhage in the brain"."""
+    last = index
+    for at in range(index + 1, len(clause)):
+        item = clause[at]
+        if item.names:
+            last = at
+        elif not item.cue & (Cue.COMMA | Cue.OR | Cue.AND) and not _located(item):
+            break
+    if last == index or last + 1 == len(clause) or not clause[last + 1].cue & Cue.WITHIN:
+        return []
+    return after(clause, last, adjective=False)
+
+
+def _of_device(clause: list[Item], index: int) -> bool:
+    """Whether it is said of a device beside it: "fractured wires", "fracture of the lead"."""
+    here = clause[index]
+    after = next((item for item in clause[index + 1 :] if item.names), None)
+    if after is not None and _is_device(after) and after.first - here.last <= 2:
+        return True
+    before = clause[index - 1] if index else None
+    return before is not None and _is_device(before) and before.last == here.first
+
+
+def _is_device(item: Item) -> bool:
+    codes = item.entry.codes
+    return bool(codes) and vocabulary()[codes[0]].kind is Kind.DEVICE
 
 
 def _elsewhere(word: Word, region: Region | None) -> Outcome:
@@ -249,7 +282,7 @@ def _state_groups(clause: list[Item], index: int) -> list[list[Item]]:
         item.cue & (Cue.PREPOSITION | Cue.COMMA)
         for item in clause[index + 1 : clause.index(following[0])]
     )
-    led = subject(clause, index)
+    led = subject(clause, index) or leading(clause, index)
     preceding = before(clause, index, series=True)
     if attributive:
         return [following, preceding, led]

@@ -66,6 +66,9 @@ def _widen(scope: _Scope, clause: list[Item], index: int) -> None:
             scope.hedge = Hedge.NONE
     elif cue & Cue.ABSENT_BEFORE and not _looks_back(clause, index):
         scope.absent, scope.hedge = True, Hedge.NONE
+    if cue & Cue.EXCLUDE and cue & Cue.UNCERTAIN_BEFORE:
+        # "The absence of consolidation does not exclude pneumonia."
+        scope.absent = False
     scope.doubted = scope.doubted or bool(cue & Cue.DOUBTED)
     scope.unread = scope.unread or bool(cue & Cue.UNREAD)
     if cue & (Cue.WITH | Cue.COMMA | Cue.AND):

@@ -28,7 +28,7 @@ _UNREAD = (
 _READ = (
     r"wet read|preliminary(?: report| read)?|(?:other |additional |incidental )?findings?"
     r"(?: and impression)?|impressions?|"
-    r"conclusions?|report|interpretation|(?:frontal|portable|single|ap|pa)[a-z ,/&-]{0,60}|"
+    r"conclusions?|report|interpretation|(?:frontal|portable|single|ap|pa)\b[a-z ,/&-]{0,60}|"
     r"result|comment|"
     r"lines(?: and |/)tubes|other|opinion|summary|diagnosis|diagnoses"
 )

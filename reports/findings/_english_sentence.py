@@ -38,7 +38,7 @@ def statements(
     items = _items(plain, words)
     if not any(item.names for item in items):
         return []
-    parts, contrasts = _english_contrast.part(clauses(items))
+    parts, contrasts = _english_contrast.part(clauses(items), plain)
     recommends = any(item.cue & Cue.RECOMMENDED for item in items)
     named = [_name(part, plain, context, words) for part in parts]
     for part in parts:
@@ -119,6 +119,8 @@ def _mentions(
         item = clause[index]
         preceding, following = _english_attributes.located(clause, index)
         sides[index] = _english_attributes.side(preceding, following)
+        if sides[index] is None:
+            sides[index] = _named_side(plain[item.first : item.last])
         if sides[index] is None and _english_attributes.shared_side(clause, index) is not None:
             sides[index] = sides.get(index - 2)
         if item.unread:
@@ -127,6 +129,14 @@ def _mentions(
         places = [i.entry.anatomy for i in [*preceding, *following]]
         for outcome, by in outcomes:
             yield from _stated(item, outcome, by, sides[index], change, places, sentence)
+
+
+def _named_side(words: list[str]) -> Laterality | None:
+    """Return the side within a finding's own words: "torsion of the left ovary"."""
+    for side in (Laterality.LEFT, Laterality.RIGHT):
+        if side.value in words:
+            return side
+    return None
 
 
 def _stated(

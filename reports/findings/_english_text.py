@@ -30,7 +30,10 @@ _MAYBE = (
     r"(?:possible|possibly|questionable|equivocal|indeterminate|suspected|uncertain|unclear"
     r"|\+/-|\?|maybe|cannot (?:be )?(?:exclude|excluded|rule out|ruled out))"
 )
-_MARK = r"(?:\s*(?:[:=|\t]|\?(?=[ \t]*[a-z+-])|--?>|=>)\s*|[ \t]+-{1,2}[ \t]+|\s*[(\[][ \t]*)"
+_MARK = (
+    r"(?:\s*\.{3,}\s*|\s*(?:[:=|\t]|\?(?=[ \t]*[a-z+-])|--?>|=>)\s*"
+    r"|[ \t]+-{1,2}[ \t]+|\s*[(\[][ \t]*)"
+)
 _TOKEN = re.compile(
     rf"(?P<unticked>\[[ \t]*\][ \t]*(?:yes|no|present|absent|positive|negative)\b)"
     rf"|(?P<no>(?:{_MARK}{_NO}|\s*:?\s*\[x\][ \t]*(?:no|absent|negative)"
@@ -56,7 +59,7 @@ _SPOKEN = {
 }
 # Whether a text needs more than words and marks.
 _SPECIAL = re.compile(
-    r"[:=|?\[+ø∅•●▪■◦—*~]|-ve\b|\(-|\s-|\b(?:none|nil|neg|negative|absent)\b", re.IGNORECASE
+    r"[:=|?(\[+ø∅•●▪■◦—*~]|-ve\b|\(-|\s-|\.{3}|\b(?:none|nil|neg|negative|absent)\b", re.IGNORECASE
 )
 _PLAIN = re.compile(r"(?P<word>\d+[.,]\d+|[a-z0-9']+|[,;:()/.?!]|\n)")
 
