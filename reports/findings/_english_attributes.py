@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from radraft.reports.findings import _english_places
-from radraft.reports.findings._english_clauses import Item
+from radraft.reports.findings._english_clauses import Item, is_noun
 from radraft.reports.findings._english_cues import Cue
 from radraft.reports.findings._english_lexicon import Lexicon
 from radraft.reports.findings.values import Change
 from radraft.reports.values import Certainty, Laterality
 
 _SAID = Cue.VERB | Cue.SEEN | Cue.PREPOSITION | Cue.UNCERTAIN_AFTER | Cue.ABSENT_AFTER
+_LEADS = _SAID | Cue.UNABLE | Cue.EXCLUDE | Cue.PARTIAL | Cue.RESOLUTION
 
 
 def located(clause: list[Item], index: int) -> tuple[list[Item], list[Item]]:
@@ -22,8 +23,8 @@ def located(clause: list[Item], index: int) -> tuple[list[Item], list[Item]]:
         preceding = preceding or _english_places.subject(clause, index)
     elif state:
         preceding = preceding + _english_places.subject(clause, index)
-    if not preceding and not following:
-        following = _answered(clause, index)
+    if side(preceding, following) is None:
+        following = following + _answered(clause, index)
     if not preceding and not following:
         following = _said_to_be(clause, index) or _alternative(clause, index)
         preceding = [] if following else _english_places.leading(clause, index)
@@ -44,12 +45,15 @@ def _said_to_be(clause: list[Item], index: int) -> list[Item]:
     """Places after "is seen": "plaques are present bilaterally"."""
     found: list[Item] = []
     said = False
+    nouns = any(map(is_noun, clause[index + 1 :]))
     for item in clause[index + 1 :]:
         said = said or bool(item.cue & (_SAID & ~Cue.PREPOSITION))
+        if item.cue & Cue.COMMA and not said and not nouns:
+            continue
         if said and (item.entry.side or item.entry.anatomy):
             found.append(item)
             continue
-        leads = item.cue & (_SAID | Cue.UNABLE | Cue.EXCLUDE) or item.change
+        leads = item.cue & _LEADS or item.change
         if item.names or item.cue & Cue.WITH or not leads:
             break
     return found

@@ -137,6 +137,7 @@ MARKS = {
     "<no>": Cue.ANSWER | Cue.ABSENT_AFTER,
     "<yes>": Cue.ANSWER,
     "<maybe>": Cue.ANSWER | Cue.UNCERTAIN_AFTER,
+    "<open>": Cue.ANSWER | Cue.UNREAD_AFTER,
     "<query>": Cue.UNCERTAIN_BEFORE,
     "and": Cue.AND,
     "or": Cue.OR,

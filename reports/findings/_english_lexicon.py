@@ -85,6 +85,9 @@ _SPLIT = re.compile(r"\d+[.,]\d+|[a-z0-9']+|[,;:()/]")
 _PLAIN_MODAL = frozenset(["be", "also", "well", "easily", "have"])
 
 
+_LINKS = ("", " that", " whether", " if")
+
+
 @cache
 def lexicon() -> Lexicon:
     """The lists of `terms_en.yaml` and `rules_en.yaml`."""
@@ -192,6 +195,18 @@ class _Builder:
             entry.side, entry.tags = Laterality(side), (tag,)
             entry.anatomy = rules["places"][tag].get("anatomy")
 
+    def _unsaid(self, rules: dict[str, Any]) -> None:
+        """Add the ways to say that something was not found out, and not excluded."""
+        unsaid = [f"{a} {b}" for a, b in product(*rules["unsaid"].values())]
+        for phrase in [*rules["cues"]["doubted"], *unsaid]:
+            for before, after in product(("", "is ", "remains ", "was "), _LINKS):
+                self._entry(f"{before}{phrase}{after}").cue |= Cue.DOUBTED
+        for verb, proven in product(*rules["unproven"].values()):
+            self._entry(f"{verb} {proven}").cue |= Cue.UNCERTAIN_AFTER
+        for phrase in rules["cues"]["absent_after"]:
+            if "excluded" in phrase or "ruled out" in phrase:
+                self._entry(phrase).cue |= Cue.EXCLUDE
+
     def _cues(self, rules: dict[str, Any]) -> None:
         for change, phrases in rules["change"].items():
             for phrase in phrases:
@@ -202,9 +217,7 @@ class _Builder:
         for phrase in rules["cues"]["resolution"]:
             before = phrase.endswith(" of")
             self._entry(phrase).cue |= Cue.ABSENT_BEFORE if before else Cue.ABSENT_AFTER
-        for phrase in rules["cues"]["doubted"]:
-            for verb in ("is", "remains", "was"):
-                self._entry(f"{verb} {phrase}").cue |= Cue.DOUBTED
+        self._unsaid(rules)
         for noun in rules["cues"]["change_nouns"]:
             self._entry(noun).cue |= Cue.CHANGE
             for preposition in ("of", "in", "to", "from"):

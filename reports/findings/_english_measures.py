@@ -14,9 +14,11 @@ from radraft.reports.values import Certainty
 _NUMBER = r"(\d+(?:[.,]\d+)?|\.\d+)"
 _BY = r"\s*(?:mm|cm|㎜|㎝)?\s*(?:x|by|\*)\s*"
 _UNIT = r"[\s-]*(mm|cm|㎜|㎝|millimet(?:er|re)s?|centimet(?:er|re)s?)(?![a-z0-9])"
-_RANGE = r"(?:\s*(?:-|to)\s*)"
+_RANGE = r"(?:\s*(?:-|to\b|and\b)\s*)"
 _SIZE = re.compile(rf"(?<![\d.,]){_NUMBER}(?:(?:{_BY}){_NUMBER})?(?:(?:{_BY}){_NUMBER})?{_UNIT}")
-_SPAN = re.compile(rf"(?<![\d.,]){_NUMBER}\s*(?:mm|cm|㎜|㎝)?{_RANGE}{_NUMBER}{_UNIT}")
+_SPAN = re.compile(
+    rf"(?<![\w.,])(?:{_NUMBER},\s+)?{_NUMBER}\s*(?:mm|cm|㎜|㎝)?{_RANGE}{_NUMBER}{_UNIT}"
+)
 _PERCENT = re.compile(
     rf"(?<![\d.,])(?:{_NUMBER}\s*%?{_RANGE})?{_NUMBER}\s*-?(?:%|percent\b|per cent\b)"
 )

@@ -82,6 +82,7 @@ def after(clause: list[Item], index: int, *, adjective: bool) -> list[Item]:
                 break
             joins = (
                 _located(follows)
+                or _another_side(clause, at)
                 or bool(follows.cue & Cue.PREPOSITION)
                 or (
                     adjective
@@ -90,7 +91,9 @@ def after(clause: list[Item], index: int, *, adjective: bool) -> list[Item]:
                     and follows.entry.word.state
                 )
             )
-            if not joins or (cue & Cue.COMMA and found and not follows.entry.side):
+            if not joins:
+                break
+            if cue & Cue.COMMA and found and not (follows.entry.side or _another_side(clause, at)):
                 break
             continue
         if _located(item):
@@ -98,6 +101,18 @@ def after(clause: list[Item], index: int, *, adjective: bool) -> list[Item]:
                 break
             found.append(item)
     return found
+
+
+def _another_side(clause: list[Item], at: int) -> bool:
+    """Whether the same finding's other side follows: "..., small on the left"."""
+    for item in clause[at + 1 :]:
+        if item.entry.side:
+            return not _qualifies_next(clause, clause.index(item))
+        if item.names or item.change or not item.cue & (Cue.STARTS_ANEW | Cue.PREPOSITION):
+            return False
+        if item.cue & (_AFTER_STOP & ~Cue.PREPOSITION):
+            return False
+    return False
 
 
 def _qualifies_next(clause: list[Item], at: int) -> bool:

@@ -54,6 +54,10 @@ def _forward(clause: list[Item]) -> None:
                 item.polarity = Certainty.ABSENT
             else:
                 item.hedge = max(item.hedge, scope.hedge)
+    if any(item.cue & Cue.CONDITION for item in clause[:1]):
+        # "If proven, metastasis would be likely": nothing of it is said.
+        for item in clause if any(item.cue & Cue.MODAL for item in clause) else ():
+            item.unread = True
 
 
 def _widen(scope: _Scope, clause: list[Item], index: int) -> None:
@@ -150,8 +154,8 @@ def _backward(clause: list[Item]) -> None:
             _only_sought(clause, index)
         if cue & Cue.MODAL and _may_exist(clause, index):
             cue = Cue.UNCERTAIN_AFTER
-        if cue & Cue.UNCERTAIN_BEFORE and item.closing and not cue & Cue.OR:
-            # "Pneumonia, possible."
+        if cue & Cue.UNCERTAIN_BEFORE and not cue & Cue.OR and _ends(clause, index):
+            # "Pneumonia, possible." "Its absence does not exclude it."
             cue = item.cue = cue | Cue.UNCERTAIN_AFTER
         if not cue & _AFTER:
             continue
@@ -164,12 +168,24 @@ def _backward(clause: list[Item]) -> None:
                 target.hedge = Hedge.POSSIBLE
                 if target.polarity is Certainty.ABSENT:
                     target.polarity = Certainty.PRESENT
-            else:
+            elif not any(item.cue & Cue.DOUBTED for item in clause[:index]):
                 target.polarity = Certainty.ABSENT
 
 
+def _ends(clause: list[Item], index: int) -> bool:
+    """Whether nothing follows that a doubt put before it could be about."""
+    item = clause[index]
+    return item.closing or bool(
+        item.cue & Cue.EXCLUDE and not any(map(is_noun, clause[index + 1 :]))
+    )
+
+
 def _only_sought(clause: list[Item], index: int) -> None:
-    """Leave out the finding right before: "pneumonia protocol", "TB screening"."""
+    """Leave out the finding right before: "pneumonia protocol", "pneumothorax: not assessed"."""
+    if clause[index].cue & Cue.ANSWER:
+        for item in _governed(clause, index):
+            item.unread = True
+        return
     before = clause[index - 1] if index else None
     if before is not None and before.names and before.last == clause[index].first:
         before.unread = True

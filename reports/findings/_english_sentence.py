@@ -17,6 +17,7 @@ from radraft.reports.findings._english_scope import mark_recommendations, set_po
 from radraft.reports.findings._english_study import whole_study
 from radraft.reports.findings._places import places_of
 from radraft.reports.findings.values import Change, Mention
+from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
 from radraft.reports.values import Certainty, Laterality
 
 _Named = dict[int, list[tuple[Outcome, Item | None]]]
@@ -30,12 +31,24 @@ class Statement:
     hedge: Hedge
 
 
-def statements(
-    lowered: str, sentence: _english_text.Sentence, context: Context, words: Lexicon
-) -> list[Statement]:
-    """Return what the sentence of `lowered` states, in its order."""
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A sentence with the phrases of the rules in it."""
+
+    sentence: _english_text.Sentence
+    plain: list[str]
+    items: list[Item]
+
+
+def parse(sentence: _english_text.Sentence, words: Lexicon) -> Parsed:
+    """Find the phrases of a sentence, each in the form of the lists."""
     plain = [words.plain[word] for word in sentence.words]
-    items = _items(plain, words)
+    return Parsed(sentence, plain, _items(plain, words))
+
+
+def statements(lowered: str, parsed: Parsed, context: Context, words: Lexicon) -> list[Statement]:
+    """Return what a sentence of `lowered` states, in its order."""
+    sentence, plain, items = parsed.sentence, parsed.plain, parsed.items
     if not any(item.names for item in items):
         return []
     parts, contrasts = _english_contrast.part(clauses(items), plain)
@@ -76,6 +89,21 @@ def _items(plain: list[str], words: Lexicon) -> list[Item]:
         for first, last, entry in words.phrases.find(plain)
         if not (last - first == 1 and plain[first] in ("l", "r") and _counts(plain, first))
     ]
+
+
+def regions(parsed: Parsed, words: Lexicon) -> set[Region]:
+    """Return the body parts that a sentence names, or names findings of by themselves."""
+    found: set[Region] = set()
+    for item in parsed.items:
+        entry = item.entry
+        found |= {words.regions[tag] for tag in entry.tags if tag in words.regions}
+        for code in entry.codes:
+            finding = vocabulary()[code]
+            if finding.kind is Kind.FINDING:
+                found.add(finding.region)
+        if entry.word is not None and entry.word.home is Region.HEAD:
+            found.add(Region.HEAD)
+    return found
 
 
 def _counts(plain: list[str], at: int) -> bool:

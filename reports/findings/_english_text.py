@@ -30,16 +30,19 @@ _MAYBE = (
     r"(?:possible|possibly|questionable|equivocal|indeterminate|suspected|uncertain|unclear"
     r"|\+/-|\?|maybe|cannot (?:be )?(?:exclude|excluded|rule out|ruled out))"
 )
+_OPEN = r"(?:n/a|not applicable|not assessed|not evaluated|not imaged|unknown|not included)"
 _MARK = (
     r"(?:\s*\.{3,}\s*|\s*(?:[:=|\t]|\?(?=[ \t]*[a-z+-])|--?>|=>)\s*"
     r"|[ \t]+-{1,2}[ \t]+|\s*[(\[][ \t]*)"
 )
 _TOKEN = re.compile(
     rf"(?P<unticked>\[[ \t]*\][ \t]*(?:yes|no|present|absent|positive|negative)\b)"
+    rf"|(?P<minus>(?:^|(?<=[,;.\n]))[ \t]*\(-\)(?=[ \t]*[a-z]))"
     rf"|(?P<no>(?:{_MARK}{_NO}|\s*:?\s*\[x\][ \t]*(?:no|absent|negative)"
     rf"|(?<!\bis)(?<!\bare)(?<!\bwas)(?<!\bexam)(?<!\bstudy)(?<!\bchest)[ \t]+"
     rf"(?:none|nil|neg|negative|-ve|\(-\)))[ \t]*[)\]]?{_END})"
     rf"|(?P<yes>(?:{_MARK}{_YES}|\s*:?\s*\[x\][ \t]*(?:yes|present|positive))[ \t]*[)\]]?{_END})"
+    rf"|(?P<open>{_MARK}{_OPEN}[ \t]*[)\]]?{_END})"
     rf"|(?P<maybe>{_MARK}{_MAYBE}[ \t]*[)\]]?{_END})"
     r"|(?P<query>(?<![\w)])\?+(?=[ \t]?[a-z]))"
     r"|(?P<negative>-ve\b)|(?P<positive>\+ve\b)|(?P<zero>[ø∅])"
@@ -51,6 +54,8 @@ _SPOKEN = {
     "no": "<no>",
     "yes": "<yes>",
     "maybe": "<maybe>",
+    "open": "<open>",
+    "minus": "no",
     "query": "<query>",
     "negative": "negative",
     "positive": "positive",

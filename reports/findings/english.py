@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from radraft.reports.findings import _english_sections, _english_sentence, _english_text
-from radraft.reports.findings._english_lexicon import lexicon
+from radraft.reports.findings._english_lexicon import Lexicon, lexicon
 from radraft.reports.findings._english_places import Context
 from radraft.reports.findings._english_sections import Passage
-from radraft.reports.findings._english_sentence import Statement
+from radraft.reports.findings._english_sentence import Parsed, Statement
 from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import Region
 
@@ -24,22 +24,43 @@ def statements(text: str, region: Region | None = None) -> tuple[Statement, ...]
     words = lexicon()
     text = _english_text.narrow(text)
     lowered = _english_text.lower(text)
+    read = [
+        (passage, _parsed(passage, lowered, words))
+        for passage in _english_sections.passages(text, lowered, region, words)
+        if passage.read
+    ]
+    regions = {passage.region for passage, _ in read}
+    known = None if regions != {None} else _head(read, words)
     found: list[Statement] = []
-    passages = _english_sections.passages(text, lowered, region, words)
-    regions = {passage.region for passage in passages if passage.read}
-    for passage in passages:
-        if not passage.read:
-            continue
+    for passage, sentences in read:
         context = Context(
             frozenset(passage.tags),
             passage.region if passage.tags else None,
-            passage.region,
+            passage.region or known,
             partial=passage.headed and len(regions) > 1,
         )
-        for sentence in _english_text.sentences(lowered, passage.start, passage.end):
-            found += _english_sentence.statements(lowered, sentence, context, words)
+        for parsed in sentences:
+            found += _english_sentence.statements(lowered, parsed, context, words)
     found.sort(key=lambda statement: (statement.mention.start, statement.mention.end))
     return tuple(found)
+
+
+def _parsed(passage: Passage, lowered: str, words: Lexicon) -> list[Parsed]:
+    return [
+        _english_sentence.parse(sentence, words)
+        for sentence in _english_text.sentences(lowered, passage.start, passage.end)
+    ]
+
+
+def _head(read: list[tuple[Passage, list[Parsed]]], words: Lexicon) -> Region | None:
+    """Return the head where the text speaks of nothing else, so that its words are about it."""
+    found: set[Region] = set()
+    for _, sentences in read:
+        for parsed in sentences:
+            found |= _english_sentence.regions(parsed, words)
+            if found - {Region.HEAD}:
+                return None
+    return Region.HEAD if found else None
 
 
 def claims_prior(text: str) -> bool:
