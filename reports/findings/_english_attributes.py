@@ -25,6 +25,11 @@ def located(clause: list[Item], index: int) -> tuple[list[Item], list[Item]]:
         preceding = preceding + _english_places.subject(clause, index)
     if side(preceding, following) is None:
         following = following + _answered(clause, index)
+    if side(preceding, following) is None and (preceding or following):
+        # "On the left there is lower lobe consolidation."
+        led = _english_places.leading(clause, index)
+        if not any("view" in item.entry.tags for item in led):
+            following = following + [item for item in led if item.entry.side]
     if not preceding and not following:
         following = _said_to_be(clause, index) or _alternative(clause, index)
         preceding = [] if following else _english_places.leading(clause, index)

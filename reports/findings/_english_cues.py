@@ -66,6 +66,8 @@ class Cue:
     """Divides only where both sides name a finding."""
     OTHERWISE = 1 << 43
     """What follows is said of the rest alone."""
+    PARTIAL_AFTER = 1 << 45
+    """Takes the resolution before it back: "cleared in part"."""
     WITHIN = 1 << 44
     """Leads to the place of a whole list: "in the brain"."""
 
@@ -111,6 +113,7 @@ CUES = {
     "exception": Cue.EXCEPTION,
     "resolution": Cue.RESOLUTION,
     "partial": Cue.PARTIAL,
+    "partial_after": Cue.PARTIAL_AFTER,
     "doubted": Cue.DOUBTED,
     "exists": Cue.EXISTS,
     "modal": Cue.MODAL,

@@ -11,6 +11,9 @@ from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import Kind, vocabulary
 from radraft.reports.values import Certainty
 
+# Signs that are no words, so that a sentence may seem to end before them.
+_UNIT_SIGNS = " %㎝㎜³"
+_DIGIT = re.compile(r"\d")
 _NUMBER = r"(\d+(?:[.,]\d+)?|\.\d+)"
 _BY = r"\s*(?:mm|cm|㎜|㎝)?\s*(?:x|by|\*)\s*"
 _UNIT = r"[\s-]*(mm|cm|㎜|㎝|millimet(?:er|re)s?|centimet(?:er|re)s?)(?![a-z0-9])"
@@ -34,8 +37,8 @@ _DISTANCE = re.compile(
 )
 # A measure after one of these is that of an earlier examination, or a limit and none.
 _EARLIER = re.compile(
-    r"(?:was|were|previously|prior|formerly|before|earlier|had been|compared (?:to|with)|from|"
-    r"versus|vs\.?|initially|originally|last|than|<|>|≤|≥|less than|under|over|below|above|"
+    r"(?<![a-z])(?:was|were|previously|prior|formerly|before|earlier|had been|"
+    r"compared (?:to|with)|from|versus|vs\.?|initially|originally|last|than|<|>|≤|≥|less than|under|over|below|above|"
     r"at least|sub|greater than|more than|larger than|smaller than|measured)"
     r"(?: (?:measur(?:ed|ing)|at|about|approximately|of|only|approx\.?|~|the|a|an))*[\s:(~-]*$"
 )
@@ -56,8 +59,10 @@ class _Measure:
 
 def with_measures(lowered: str, start: int, end: int, mentions: list[Mention]) -> list[Mention]:
     """Return the mentions of the sentence `lowered[start:end]` with what it measures of them."""
+    while end < len(lowered) and lowered[end] in _UNIT_SIGNS:
+        end += 1
     text = lowered[start:end]
-    if not mentions or not any(character.isdigit() for character in text):
+    if not mentions or _DIGIT.search(text) is None:
         return mentions
     found = list(mentions)
     lengths = [i for i, mention in enumerate(found) if mention.code not in _unmeasured()]

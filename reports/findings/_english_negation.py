@@ -45,6 +45,9 @@ def _resolutions(clause: list[Item]) -> None:
         takers = _before(clause, index)
         if not takers and not item.cue & Cue.ABSENT_BEFORE:
             takers = _over(clause, index)
+        follows = clause[index + 1] if index + 1 < len(clause) else None
+        if not takers and follows is not None and follows.cue & Cue.PARTIAL_AFTER:
+            takers = [follows]
         if takers:
             denied = any(taker.cue & Cue.ABSENT_BEFORE for taker in takers)
             for taker in takers:

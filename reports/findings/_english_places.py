@@ -136,6 +136,10 @@ def subject(clause: list[Item], index: int) -> list[Item]:
         if item.cue & (Cue.BREAK | Cue.WITH):
             return []
         at -= 1
+    if at > 0 and clause[at - 1].cue & Cue.AND:
+        # "The aorta shows calcification and is tortuous": two verbs of one subject.
+        verb = next((i for i in range(at - 2, -1, -1) if clause[i].cue & Cue.FINITE), 0)
+        at = verb or at
     found: list[Item] = []
     for item in reversed(clause[: max(at, 0)]):
         if item.cue & (Cue.BREAK | Cue.WITH):

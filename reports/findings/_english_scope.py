@@ -225,6 +225,9 @@ def _alternatives(clause: list[Item]) -> None:
         after = _nearest(clause[index + 1 :])
         if before is None or after is None:
             continue
+        if before.entry.codes and before.entry.codes == after.entry.codes:
+            # "Pacemaker/defibrillator": two words for one thing.
+            continue
         if Certainty.ABSENT in (before.polarity, after.polarity):
             continue
         before.hedge = max(before.hedge, Hedge.ALTERNATIVE)

@@ -75,6 +75,7 @@ def statements(lowered: str, parsed: Parsed, context: Context, words: Lexicon) -
 
 
 def _items(plain: list[str], words: Lexicon) -> list[Item]:
+    numbers = {at for at, word in enumerate(plain) if word[0].isdigit()}
     return [
         Item(
             first,
@@ -84,7 +85,7 @@ def _items(plain: list[str], words: Lexicon) -> list[Item]:
             names=bool(entry.codes or entry.word),
             change=entry.change,
             closing=last == len(plain) or plain[last] in (",", ";", ")", "/"),
-            counted=any(word[0].isdigit() for word in plain[max(0, first - 2) : first]),
+            counted=first - 1 in numbers or first - 2 in numbers,
         )
         for first, last, entry in words.phrases.find(plain)
         if not (last - first == 1 and plain[first] in ("l", "r") and _counts(plain, first))

@@ -48,7 +48,7 @@ _TOKEN = re.compile(
     r"|(?P<negative>-ve\b)|(?P<positive>\+ve\b)|(?P<zero>[ø∅])"
     r"|(?P<dash>(?<=[ \t])--?(?=[ \t])|—)"
     r"|(?P<bullet>[•●▪■◦]|(?<![\d ])[ \t]+\*(?=[ \t])|(?:^|(?<=\n))[ \t]*[*](?!\*))"
-    r"|(?P<word>\d+[.,]\d+|[a-z0-9']+|[,;:()/.?!]|\n)"
+    r"|(?P<word>\d+[.,]\d+|[a-z0-9]+(?:'[a-z]+)?|[,;:()/.?!]|\n)"
 )
 _SPOKEN = {
     "no": "<no>",
@@ -66,7 +66,7 @@ _SPOKEN = {
 _SPECIAL = re.compile(
     r"[:=|?(\[+ø∅•●▪■◦—*~]|-ve\b|\(-|\s-|\.{3}|\b(?:none|nil|neg|negative|absent)\b", re.IGNORECASE
 )
-_PLAIN = re.compile(r"(?P<word>\d+[.,]\d+|[a-z0-9']+|[,;:()/.?!]|\n)")
+_PLAIN = re.compile(r"(?P<word>\d+[.,]\d+|[a-z0-9]+(?:'[a-z]+)?|[,;:()/.?!]|\n)")
 
 # A full stop after one of these ends no sentence.
 _ABBREVIATIONS = frozenset(
