@@ -66,6 +66,8 @@ class Cue:
     """Divides only where both sides name a finding."""
     OTHERWISE = 1 << 43
     """What follows is said of the rest alone."""
+    UNDONE = 1 << 46
+    """The resolution has not come: "yet to", "failed to"."""
     PARTIAL_AFTER = 1 << 45
     """Takes the resolution before it back: "cleared in part"."""
     WITHIN = 1 << 44
@@ -113,6 +115,7 @@ CUES = {
     "exception": Cue.EXCEPTION,
     "resolution": Cue.RESOLUTION,
     "partial": Cue.PARTIAL,
+    "undone": Cue.UNDONE,
     "partial_after": Cue.PARTIAL_AFTER,
     "doubted": Cue.DOUBTED,
     "exists": Cue.EXISTS,

@@ -38,7 +38,8 @@ _DISTANCE = re.compile(
 # A measure after one of these is that of an earlier examination, or a limit and none.
 _EARLIER = re.compile(
     r"(?<![a-z])(?:was|were|previously|prior|formerly|before|earlier|had been|"
-    r"compared (?:to|with)|from|versus|vs\.?|initially|originally|last|than|<|>|≤|≥|less than|under|over|below|above|"
+    r"compared (?:to|with)|from|versus|vs\.?|initially|originally|"
+    r"last|than|<|>|≤|≥|less than|under|over|below|above|"
     r"at least|sub|greater than|more than|larger than|smaller than|measured)"
     r"(?: (?:measur(?:ed|ing)|at|about|approximately|of|only|approx\.?|~|the|a|an))*[\s:(~-]*$"
 )

@@ -12,6 +12,7 @@ from radraft.reports.findings._english_cues import Cue
 from radraft.reports.findings.values import Change
 
 _NEGATION = Cue.ABSENT_BEFORE | Cue.ABSENT_AFTER
+_TAKES_BACK = Cue.PARTIAL | Cue.UNDONE | Cue.ABSENT_BEFORE
 _LISTING = Cue.COMMA | Cue.AND | Cue.OR | Cue.BREAK
 
 
@@ -49,7 +50,7 @@ def _resolutions(clause: list[Item]) -> None:
         if not takers and follows is not None and follows.cue & Cue.PARTIAL_AFTER:
             takers = [follows]
         if takers:
-            denied = any(taker.cue & Cue.ABSENT_BEFORE for taker in takers)
+            denied = any(taker.cue & (Cue.ABSENT_BEFORE | Cue.UNDONE) for taker in takers)
             for taker in takers:
                 taker.cue &= ~_NEGATION
             item.cue &= ~_NEGATION
@@ -60,7 +61,7 @@ def _before(clause: list[Item], index: int) -> list[Item]:
     """Return the words right before that take the resolution back, past verbs."""
     found: list[Item] = []
     for other in reversed(clause[max(0, index - 4) : index]):
-        if other.cue & (Cue.PARTIAL | Cue.ABSENT_BEFORE) and not other.names:
+        if other.cue & _TAKES_BACK and not other.names:
             found.append(other)
         elif other.names or other.cue & _LISTING or not other.cue & (Cue.VERB | Cue.FINITE):
             break

@@ -242,13 +242,14 @@ def _of_device(clause: list[Item], index: int) -> bool:
     """Whether it is said of a device beside it: "fractured wires", "fracture of the lead"."""
     here = clause[index]
     after = next((item for item in clause[index + 1 :] if item.names), None)
-    if after is not None and _is_device(after) and after.first - here.last <= 2:
+    if after is not None and is_device(after) and after.first - here.last <= 2:
         return True
     before = clause[index - 1] if index else None
-    return before is not None and _is_device(before) and before.last == here.first
+    return before is not None and is_device(before) and before.last == here.first
 
 
-def _is_device(item: Item) -> bool:
+def is_device(item: Item) -> bool:
+    """Return whether the item names a device."""
     codes = item.entry.codes
     return bool(codes) and vocabulary()[codes[0]].kind is Kind.DEVICE
 

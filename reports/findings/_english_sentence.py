@@ -12,7 +12,7 @@ from radraft.reports.findings._english_cues import Cue, Hedge
 from radraft.reports.findings._english_lexicon import Lexicon, Outcome
 from radraft.reports.findings._english_measures import with_measures
 from radraft.reports.findings._english_negation import settle
-from radraft.reports.findings._english_places import Context, compose
+from radraft.reports.findings._english_places import Context, compose, is_device
 from radraft.reports.findings._english_scope import mark_recommendations, set_polarity
 from radraft.reports.findings._english_study import whole_study
 from radraft.reports.findings._places import places_of
@@ -20,6 +20,7 @@ from radraft.reports.findings.values import Change, Mention
 from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
 from radraft.reports.values import Certainty, Laterality
 
+_MISPLACED = ("malpositioned_device",)
 _Named = dict[int, list[tuple[Outcome, Item | None]]]
 
 
@@ -49,6 +50,7 @@ def parse(sentence: _english_text.Sentence, words: Lexicon) -> Parsed:
 def statements(lowered: str, parsed: Parsed, context: Context, words: Lexicon) -> list[Statement]:
     """Return what a sentence of `lowered` states, in its order."""
     sentence, plain, items = parsed.sentence, parsed.plain, parsed.items
+    _only_devices_misplaced(items, plain)
     if not any(item.names for item in items):
         return []
     parts, contrasts = _english_contrast.part(clauses(items), plain)
@@ -105,6 +107,13 @@ def regions(parsed: Parsed, words: Lexicon) -> set[Region]:
         if entry.word is not None and entry.word.home is Region.HEAD:
             found.add(Region.HEAD)
     return found
+
+
+def _only_devices_misplaced(items: list[Item], plain: list[str]) -> None:
+    """Unname "in the right main bronchus" where the sentence has no device that could be there."""
+    for item in items:
+        if item.entry.codes == _MISPLACED and plain[item.first] in ("in", "into", "within"):
+            item.names = any(other.cue & Cue.PART or is_device(other) for other in items)
 
 
 def _counts(plain: list[str], at: int) -> bool:
