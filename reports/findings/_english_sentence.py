@@ -12,7 +12,7 @@ from radraft.reports.findings._english_cues import Cue, Hedge
 from radraft.reports.findings._english_lexicon import Lexicon, Outcome
 from radraft.reports.findings._english_measures import with_measures
 from radraft.reports.findings._english_negation import settle
-from radraft.reports.findings._english_places import Context, compose, is_device
+from radraft.reports.findings._english_organs import Context, compose, is_device
 from radraft.reports.findings._english_scope import mark_recommendations, set_polarity
 from radraft.reports.findings._english_study import whole_study
 from radraft.reports.findings._places import places_of

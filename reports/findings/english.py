@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from radraft.reports.findings import _english_sections, _english_sentence, _english_text
 from radraft.reports.findings._english_lexicon import Lexicon, lexicon
-from radraft.reports.findings._english_places import Context
+from radraft.reports.findings._english_organs import Context
 from radraft.reports.findings._english_sections import Passage
 from radraft.reports.findings._english_sentence import Parsed, Statement
 from radraft.reports.findings.values import Mention
