@@ -112,8 +112,12 @@ def _of_device(clause: list[Item], index: int) -> bool:
     after = next((item for item in clause[index + 1 :] if item.names), None)
     if after is not None and is_device(after) and after.first - here.last <= 2:
         return True
-    before = clause[index - 1] if index else None
-    return before is not None and is_device(before) and before.last == here.first
+    for item in reversed(clause[:index]):
+        if item.names:
+            return is_device(item)
+        if not item.cue & (Cue.VERB | Cue.FINITE):
+            return False
+    return False
 
 
 def is_device(item: Item) -> bool:

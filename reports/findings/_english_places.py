@@ -101,7 +101,7 @@ def _qualifies_next(clause: list[Item], at: int) -> bool:
     for item in clause[at + 1 :]:
         if item.names:
             return joined
-        if not is_located(item):
+        if not is_located(item) and not item.cue & Cue.STARTS_ANEW:
             return False
     return False
 

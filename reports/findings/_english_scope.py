@@ -56,7 +56,7 @@ def _forward(clause: list[Item]) -> None:
                 item.hedge = max(item.hedge, scope.hedge)
     if any(item.cue & Cue.CONDITION for item in clause[:1]):
         # "If proven, metastasis would be likely": nothing of it is said.
-        for item in clause if any(item.cue & Cue.MODAL for item in clause) else ():
+        for item in clause:
             item.unread = True
 
 

@@ -15,6 +15,7 @@ _UNREAD = (
     r"question|statement|details?|notes?|diagnos[ie]s|context|background|presentation|picture|"
     r"findings?|problem|impression|summary|concern))?|(?:presenting|chief) (?:complaint|problem)s?|"
     r"(?:provisional |working |admi(?:tting|ssion) |referr(?:al|ing) |suspected )diagnos[ie]s|"
+    r"diagnos[ie]s (?:on|at|for) (?:referral|admission|request)|"
     r"ddx?|(?:exam(?:ination)?|study|scan|referral|order(?:ing)?) (?:reason|indication|question)s?|"
     r"reasons?(?: for (?:the )?(?:exam(?:ination)?|study|scan|request|referral|test|visit|order"
     r"|imaging|ct|mri|x-?ray))?|requests?(?:ed)?(?: details| information| for)?|questions?|"

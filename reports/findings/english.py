@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from radraft.reports.findings import _english_sections, _english_sentence, _english_text
 from radraft.reports.findings._english_lexicon import Lexicon, lexicon
 from radraft.reports.findings._english_organs import Context
@@ -39,10 +41,17 @@ def statements(text: str, region: Region | None = None) -> tuple[Statement, ...]
             passage.region or known,
             partial=passage.headed and len(regions) > 1,
         )
-        for parsed in sentences:
+        for parsed, following in zip_longest(sentences, sentences[1:]):
+            if parsed.sentence.question and following is not None and _answers(following):
+                continue
             found += _english_sentence.statements(lowered, parsed, context, words)
     found.sort(key=lambda statement: (statement.mention.start, statement.mention.end))
     return tuple(found)
+
+
+def _answers(parsed: Parsed) -> bool:
+    """Whether the sentence begins as an answer does: "Any fracture? No fracture seen."."""
+    return parsed.plain[0] in ("no", "yes", "none", "not")
 
 
 def _parsed(passage: Passage, lowered: str, words: Lexicon) -> list[Parsed]:
