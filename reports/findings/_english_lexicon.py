@@ -36,7 +36,7 @@ class Word:
     """Said of a thing (enlarged, clear), and not itself the thing (nodule)."""
     of: dict[str, Outcome]
     """By tag, the deciding one first."""
-    default: Outcome | None
+    default: Outcome
     """Where no place is near and the body part is the one the code belongs to, or not known."""
     regions: dict[Region, Outcome]
     """Where no place is near, by the body part that the text is about."""

@@ -84,13 +84,11 @@ def after(clause: list[Item], index: int, *, adjective: bool) -> list[Item]:
 
 
 def _another_side(clause: list[Item], at: int) -> bool:
-    """Whether the same finding's other side follows: "..., small on the left"."""
+    """Return whether the same finding's other side follows: "..., small on the left"."""
     for item in clause[at + 1 :]:
-        if item.entry.side:
-            return not _qualifies_next(clause, clause.index(item))
+        if item.entry.side is not None:
+            return item.closing
         if item.names or item.change or not item.cue & (Cue.STARTS_ANEW | Cue.PREPOSITION):
-            return False
-        if item.cue & (_AFTER_STOP & ~Cue.PREPOSITION):
             return False
     return False
 
