@@ -92,7 +92,7 @@ def _contrast(head: list[Item], rest: list[Item], words: list[str]) -> Contrast 
             return None
         cues |= item.cue
         change = change or item.change
-    if not (cues & _SAID or change is Change.STABLE):
+    if not (cues & _SAID or change is not None):
         return None
     if cues & _ABSENT or change is Change.RESOLVED:
         polarity = Certainty.ABSENT

@@ -109,6 +109,8 @@ class _Builder:
         listed = [*terms["phrases"].values(), *(word["words"] for word in terms["words"].values())]
         places = [place["words"] for place in rules["places"].values()]
         self._plurals([*_strings(listed), *_strings(places)])
+        for phrase in _strings(rules["qualities"]):
+            self.names.update(_SPLIT.findall(phrase))
         self._findings(terms)
         self._places(rules)
         self._cues(rules)

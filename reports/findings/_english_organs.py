@@ -78,7 +78,8 @@ def _noun(
         return _elsewhere(word, region), None
     for group in (subject(clause, index), leading(clause, index), _shared(clause, index)):
         region = _region(group, lexicon)
-        if region is not None and (region is not word.home or not word.default.codes):
+        headed = any(item.cue & Cue.COLON for item in clause)
+        if region is not None and (headed or region is not word.home or not word.default.codes):
             tags = tags_of(group, lexicon)
             for tag, outcome in word.of.items():
                 if tag in tags:

@@ -30,11 +30,14 @@ _READ = (
     r"wet read|preliminary(?: report| read)?|(?:other |additional |incidental )?findings?"
     r"(?: and impression)?|impressions?|"
     r"conclusions?|report|interpretation|(?:frontal|portable|single|ap|pa)\b[a-z ,/&-]{0,60}|"
-    r"result|comment|"
+    r"results?|comments?|"
     r"lines(?: and |/)tubes|other|opinion|summary|diagnosis|diagnoses"
 )
+# Sections that open a report's body, also in the middle of a line.
+_BODY = r"(?:findings?|impressions?|conclusions?|report|results?)"
 _HEADER = re.compile(
-    rf"(?:^|(?<=[\n.?!;])|(?<=report)|(?<=  ))[ \t_*#]*(?:final report[ \t]*)?"
+    rf"(?:^|(?<=[\n.?!;])|(?<=report)|(?<=  )|(?<=[a-z,] )(?={_BODY}:))[ \t_*#]*"
+    rf"(?:final report[ \t]*)?"
     rf"(?:(?P<unread>{_UNREAD})|(?P<read>{_READ}))[ \t]*(?::|(?<=[a-z])[ \t]+--?[ \t]+)",
     re.IGNORECASE,
 )
@@ -51,6 +54,8 @@ _EXAMINATION = re.compile(r"exam|study|procedure|protocol|technique", re.IGNOREC
 _COMPARISON = re.compile(r"comparison|compare|reference|prior|previous", re.IGNORECASE)
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _FIRST_SENTENCE = re.compile(r"\n|[.?!;](?=\s+[A-Za-z*\d]|\s*$)")
+FRONTAL = ["frontal"]
+"""As a bare word more often a view than a lobe."""
 # Words of a heading that say nothing about the organ.
 _FILLERS = frozenset(
     [
@@ -283,9 +288,9 @@ def _one_region(lowered: str, words: Lexicon) -> Region | None:
     plain = [words.plain.get(word, word) for word in words.split(lowered)]
     found = {
         words.regions[tag]
-        for _, _, entry in words.phrases.find(plain)
+        for first, last, entry in words.phrases.find(plain)
         for tag in entry.tags
-        if tag in words.regions
+        if tag in words.regions and plain[first:last] != FRONTAL
     }
     if found == {Region.ABDOMEN, Region.PELVIS}:
         return Region.ABDOMEN

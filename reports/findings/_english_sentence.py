@@ -14,6 +14,7 @@ from radraft.reports.findings._english_measures import with_measures
 from radraft.reports.findings._english_negation import settle
 from radraft.reports.findings._english_organs import Context, compose, is_device
 from radraft.reports.findings._english_scope import mark_recommendations, set_polarity
+from radraft.reports.findings._english_sections import FRONTAL
 from radraft.reports.findings._english_study import whole_study
 from radraft.reports.findings._places import places_of
 from radraft.reports.findings.values import Change, Mention
@@ -99,6 +100,8 @@ def regions(parsed: Parsed, words: Lexicon) -> set[Region]:
     found: set[Region] = set()
     for item in parsed.items:
         entry = item.entry
+        if parsed.plain[item.first : item.last] == FRONTAL:
+            continue
         found |= {words.regions[tag] for tag in entry.tags if tag in words.regions}
         for code in entry.codes:
             finding = vocabulary()[code]
