@@ -107,6 +107,12 @@ def _shared(clause: list[Item], index: int) -> list[Item]:
     return after(clause, last, adjective=False)
 
 
+def beside_limb(clause: list[Item], index: int) -> bool:
+    """Return whether the word is said of a limb, whose report it then is."""
+    near = before(clause, index, series=False) + after(clause, index, adjective=False)
+    return any("extremity" in item.entry.tags for item in near)
+
+
 def _of_device(clause: list[Item], index: int) -> bool:
     """Whether it is said of a device beside it: "fractured wires", "fracture of the lead"."""
     here = clause[index]

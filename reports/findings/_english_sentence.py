@@ -12,7 +12,7 @@ from radraft.reports.findings._english_cues import Cue, Hedge
 from radraft.reports.findings._english_lexicon import Lexicon, Outcome
 from radraft.reports.findings._english_measures import with_measures
 from radraft.reports.findings._english_negation import settle
-from radraft.reports.findings._english_organs import Context, compose, is_device
+from radraft.reports.findings._english_organs import Context, beside_limb, compose, is_device
 from radraft.reports.findings._english_scope import mark_recommendations, set_polarity
 from radraft.reports.findings._english_sections import FRONTAL
 from radraft.reports.findings._english_study import whole_study
@@ -143,6 +143,9 @@ def _name(clause: list[Item], plain: list[str], context: Context, words: Lexicon
             )
         else:
             found[index] = compose(clause, index, context, words)
+            if not found[index] and beside_limb(clause, index):
+                # "Wrist effusion, no fracture": the rest is about the wrist too.
+                context = replace(context, organ=Region.OTHER)
     for index, outcomes in found.items():
         clause[index].names = bool(outcomes)
     return {index: outcomes for index, outcomes in found.items() if outcomes}
