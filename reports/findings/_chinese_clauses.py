@@ -51,6 +51,8 @@ class Found:
     denied_only: bool = False
     change: Change | None = None
     sizes: tuple[float, ...] = ()
+    percent: float | None = None
+    volume: float | None = None
     dropped: bool = False
     side: str | None = None
     anatomy: str | None = None
@@ -66,6 +68,8 @@ class Clause:
     """The character before it; empty at the sentence's start."""
     tokens: list[Token]
     found: list[Found] = field(default_factory=list)
+    listing: bool = False
+    """Whether it goes on with a list that a denial and a colon open (未见:结节,肿块)."""
 
 
 @dataclass(slots=True)
@@ -76,31 +80,53 @@ class _Said:
     side: str | None
 
 
-def clauses(sentence: str) -> list[Clause]:
-    """The clauses of a plain sentence, findings resolved but their polarity not yet read."""
+def clauses(sentence: str, context: str | None = None) -> list[Clause]:
+    """Return the clauses of a plain sentence, findings resolved but their polarity not yet read.
+
+    `context` is the organ that the section or the examination is about: words without an organ of
+    their own are said of it.
+    """
     found: list[Clause] = []
     start, tokens, opener = 0, [], ""
+    listing = False
     for token in matcher().find(sentence):
         asked = sentence[token.start] == "?"
+        if sentence[token.start] == ":" and _only_cues(tokens, start, token.start):
+            listing = True
+            continue  # 未见:气胸、胸腔积液
         if asked:
             tokens.append(token)
         if asked or "clause" in token.kinds:
             found.append(Clause(start, token.start, opener, tokens))
+            found[-1].listing, listing = listing, False
             start, tokens, opener = token.end, [], sentence[token.start]
         elif not asked:
             tokens.append(token)
-    found.append(Clause(start, len(sentence), opener, tokens))
+    found.append(Clause(start, len(sentence), opener, tokens, listing=listing))
     before: list[list[_Said]] = []
     for clause in found:
-        before += _Reading(sentence, clause, before).run()
+        before += _Reading(sentence, clause, before, context).run()
     return found
+
+
+def _only_cues(tokens: list[Token], start: int, end: int) -> bool:
+    """Whether a clause so far is nothing but a denial, which then is said of what follows."""
+    return (
+        bool(tokens)
+        and tokens[0].start == start
+        and tokens[-1].end == end
+        and all("negation_before" in token.kinds for token in tokens)
+    )
 
 
 class _Reading:
     """One pass over a clause's tokens."""
 
-    def __init__(self, sentence: str, clause: Clause, before: list[list[_Said]]) -> None:
+    def __init__(
+        self, sentence: str, clause: Clause, before: list[list[_Said]], context: str | None
+    ) -> None:
         self.sentence, self.clause, self.before = sentence, clause, before
+        self.context = context
         self.groups: list[list[_Said]] = []
         self.sides: list[str] = []
         self.organs: list[Organ] = []
@@ -160,7 +186,8 @@ class _Reading:
             if hits:
                 self._add_all(index, token, hits, denied_only=head in words("denied_heads"))
                 return
-        bound = words("bound_heads") & set(heads) or (heads and self._elsewhere())
+        elsewhere = not words("free_heads") & set(heads) and self._elsewhere()
+        bound = words("bound_heads") & set(heads) or (heads and elsewhere)
         if "name" not in token.kinds or bound:
             return
         codes = token.kinds["name"]
@@ -172,8 +199,9 @@ class _Reading:
         self._remember(codes[0], phrase)
 
     def _elsewhere(self) -> bool:
-        """Whether the clause has said an organ that its words' usual one is not."""
-        return bool(self.groups) and self.groups[-1][-1].organ.name not in words("open_organs")
+        """Whether the clause, or its section, is about an organ that its words' usual one is not."""
+        name = self.groups[-1][-1].organ.name if self.groups else self.context
+        return name is not None and name not in words("open_organs")
 
     def _resolve(self, head: str) -> list[tuple[str, _Said | None]]:
         behind = [] if self.groups or head in words("near_heads") else self.before[-3:]
@@ -185,10 +213,26 @@ class _Reading:
                 return hits if group in self.groups else [(hits[0][0], None)]
             if group in self.groups and group[-1].organ.name in words("closed_organs"):
                 return []
+        return self._usual(head)
+
+    def _usual(self, head: str) -> list[tuple[str, _Said | None]]:
+        """Return what a head names where no organ in reach takes it."""
+        if self.context is not None and not self.groups:
+            code = composed(head, self.context)
+            if code or self.context in words("closed_organs"):
+                return [(code, None)] if code else []
         named = {said.organ.name for group in [*self.before, *self.groups] for said in group}
+        if self.context is not None:
+            named.add(self.context)
+        if self.groups and self._owned():
+            return []
         default = composed(head, "none") if named <= words("chest_organs") else None
         default = default or composed(head, "any")
         return [(default, None)] if default else []
+
+    def _owned(self) -> bool:
+        """Whether the clause is about an organ that leaves no word to the usual organ."""
+        return self.groups[-1][-1].organ.name in words("own_organs")
 
     def _add_all(
         self,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
-from radraft.reports.findings._chinese_clauses import Clause, Found, organ_of
+from radraft.reports.findings._chinese_clauses import Clause, Found, organ_of, sides_in
 from radraft.reports.findings._chinese_rules import Organ, words
 from radraft.reports.findings._chinese_scope import chains
 from radraft.reports.findings._places import places_of
+from radraft.reports.findings.vocabulary import Kind, vocabulary
 
 _PARTIAL = re.compile("状|线|受压|压缩|压迫|亚段|段下")
+_LIES = re.compile("(?:影|征)?(?:,)?(?:主要)?(?:位于|见于|在|居于|发生于|发生在|分布于|局限于|累及)")
 _LOBES = ("upper_lobe", "middle_lobe", "lower_lobe", "lingula")
 
 
@@ -17,7 +19,7 @@ def set_places(sentence: str, parts: list[Clause]) -> None:
     """Sides and places: a finding's own, those of its list, or those of what it interprets."""
     before: Found | None = None
     for place, clause in enumerate(parts):
-        _own(clause, parts[place + 1] if place + 1 < len(parts) else None)
+        _own(sentence, clause, parts[place + 1] if place + 1 < len(parts) else None)
         hangs = before is not None and _hangs(sentence, clause)
         previous: Found | None = None
         for chain in chains(clause):
@@ -33,8 +35,10 @@ def set_places(sentence: str, parts: list[Clause]) -> None:
         _refine(sentence, clause)
 
 
-def _own(clause: Clause, following: Clause | None) -> None:
+def _own(sentence: str, clause: Clause, following: Clause | None) -> None:
     for found in clause.found:
+        if not found.own:
+            _placed_after(sentence, clause, found)
         if found.sides and found.code not in words("unpaired"):
             both = len(found.sides) > 1 or "bilateral" in found.sides
             found.side = "bilateral" if both else next(iter(found.sides))
@@ -51,6 +55,23 @@ def _own(clause: Clause, following: Clause | None) -> None:
                 ),
                 None,
             )
+
+
+def _placed_after(sentence: str, clause: Clause, found: Found) -> None:
+    """Take the place that follows a finding's name (气胸位于右侧)."""
+    if vocabulary()[found.code].kind is not Kind.FINDING:
+        return
+    match = _LIES.match(sentence, found.end, clause.end)
+    if match is None:
+        return
+    for token in clause.tokens[found.index + 1 :]:
+        if "head" in token.kinds or "name" in token.kinds:
+            return
+        found.sides.update(str(side) for side in token.kinds.get("side", ()))
+        for organ in token.kinds.get("organ", ())[:1]:
+            found.organs.append(organ)
+            found.sides.update(sides_in(sentence[token.start : token.end]))
+    found.own = bool(found.sides or found.organs)
 
 
 def _inherit(found: Found, source: Found, listed: bool) -> None:
@@ -115,7 +136,9 @@ def _refine(sentence: str, clause: Clause) -> None:
         lead = sentence[clause.start : found.end]
         if found.code == "rib_fracture":
             around = sentence[clause.start : clause.end]
-            if any(word in around for word in ("陈旧", "愈合", "旧的", "旧性")):
+            kept = any("negation_kept" in token.kinds for token in clause.tokens)
+            old = any(word in around for word in ("陈旧", "旧的", "旧性"))
+            if old or ("愈合" in around and not kept):
                 found.code = "old_rib_fracture"
             elif "新鲜" in around or "急性" in around:
                 found.code = "acute_rib_fracture"

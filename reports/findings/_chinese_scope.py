@@ -25,14 +25,20 @@ def chains(clause: Clause) -> list[list[Found]]:
     return grouped
 
 
-def set_polarity(sentence: str, parts: list[Clause]) -> None:
-    """Polarity of every finding of a sentence, and which are not statements at all."""
-    recommended = asking = False
+def set_polarity(sentence: str, parts: list[Clause], asking: bool = False) -> bool:
+    """Set the polarity of every finding of a sentence, and which are not statements at all.
+
+    `asking` says that a request or the history goes on into the sentence; returned is whether it
+    goes on after it.
+    """
+    recommended = False
     denied: Clause | None = None
     for clause in parts:
         asking = _asks(clause, asking)
         going_on = recommended and _goes_on(clause)
-        recommended = going_on or any("recommend" in t.kinds for t in clause.tokens)
+        conditional = denied is None and _supposes(clause)
+        recommended = going_on or conditional or any("recommend" in t.kinds for t in clause.tokens)
+        going_on = going_on or conditional
         for found in clause.found:
             found.dropped = found.dropped or asking or going_on
         for chain in chains(clause):
@@ -48,6 +54,13 @@ def set_polarity(sentence: str, parts: list[Clause]) -> None:
                 found.dropped = found.dropped or found.polarity is not Certainty.ABSENT
                 if found.code == "no_finding":
                     found.polarity = Certainty.PRESENT
+    return asking
+
+
+def _supposes(clause: Clause) -> bool:
+    """Whether a clause opens with 如 where it gives no example of what is denied."""
+    first = clause.tokens[0] if clause.tokens else None
+    return first is not None and first.start == clause.start and "instance" in first.kinds
 
 
 def _still_denied(clause: Clause) -> bool:
@@ -72,8 +85,10 @@ def _linked(clause: Clause, left: int, right: int) -> bool:
 
 def _before(sentence: str, clause: Clause, chain: list[Found], denied: Clause | None) -> None:
     cue, stopped = _cue(sentence, clause, chain[0])
-    if cue is None and not stopped and denied is not None and _bare(clause, chain):
-        cue = Certainty.ABSENT
+    if cue is None and not stopped and denied is not None:
+        clause.listing = denied.listing and _item(clause, chain)
+        if clause.listing or _bare(clause, chain):
+            cue = Certainty.ABSENT
     for found in chain if cue is not None else ():
         if not found.fixed:
             found.polarity = cue or found.polarity
@@ -141,6 +156,12 @@ def _bare(clause: Clause, chain: list[Found]) -> bool:
     return chain[0].start - clause.start <= 2 and clause.end - chain[-1].end <= 1
 
 
+def _item(clause: Clause, chain: list[Found]) -> bool:
+    """Whether a clause names findings and places, and says nothing of them."""
+    said = {kind for token in clause.tokens for kind in token.kinds}
+    return chain[0] is clause.found[0] and not said & {"see", "but", "negation_before", "change"}
+
+
 def _closes(clause: Clause, index: int) -> bool:
     """Whether a hedge that could open a statement closes the one before it (肺炎可能)."""
     token = clause.tokens[index]
@@ -161,6 +182,8 @@ def _after(sentence: str, clause: Clause, chain: list[Found]) -> None:
         gap = clause.tokens[index].start - last.end
         if "history_after" in kinds and gap <= 1:
             last.dropped = vocabulary()[last.code].kind is not Kind.DEVICE
+            return
+        if "negation_kept" in kinds:
             return
         if "negation_gone" in kinds or "negation_removed" in kinds:
             _set(chain, Certainty.ABSENT, Change.RESOLVED)
@@ -194,6 +217,12 @@ def _set(chain: list[Found], polarity: Certainty, change: Change | None) -> None
 
 
 def _alternatives(clause: Clause, chain: list[Found]) -> None:
+    for found in chain:
+        beside = clause.tokens[max(found.index - 1, 0) : found.index + 2]
+        touching = [t for t in beside if t.end == found.start or t.start == found.end]
+        between = any("alternative" in token.kinds for token in touching)
+        if between and found.polarity is Certainty.PRESENT and not found.fixed:
+            found.polarity = Certainty.UNCERTAIN
     for left, right in pairwise(chain):
         between = clause.tokens[left.index + 1 : right.index]
         if any("alternative" in token.kinds for token in between):

@@ -1,0 +1,41 @@
+"""A whole study called normal but for something: then it is not normal."""
+
+from __future__ import annotations
+
+from radraft.reports.findings._chinese_clauses import Clause, Found
+from radraft.reports.findings._chinese_rules import words
+from radraft.reports.values import Certainty
+
+_NORMAL = "no_finding"
+
+
+def set_exceptions(sentence: str, parts: list[Clause]) -> None:
+    """Drop the summary of normality that a sentence makes an exception to (除…外, 但, 仅见)."""
+    _excepted_after(sentence, parts)
+    found = [finding for clause in parts for finding in clause.found if not finding.dropped]
+    stated = [f for f in found if f.code != _NORMAL and f.polarity is not Certainty.ABSENT]
+    if not stated:
+        return
+    for finding in found:
+        if finding.code == _NORMAL and _excepts(sentence, finding, stated):
+            finding.dropped = True
+
+
+def opens_with_exception(sentence: str) -> bool:
+    """Whether a sentence takes something out of what the one before it says."""
+    return sentence.startswith(tuple(words("exceptions")))
+
+
+def _excepts(sentence: str, normal: Found, stated: list[Found]) -> bool:
+    last = max(finding.end for finding in stated)
+    around = sentence[: max(last, normal.end)]
+    return any(word in around for word in words("exceptions")) or sentence.endswith("除外")
+
+
+def _excepted_after(sentence: str, parts: list[Clause]) -> None:
+    """未见异常,左侧锁骨骨折除外: what is taken out is there."""
+    for before, clause in zip(parts, parts[1:], strict=False):
+        normal = any(finding.fixed or finding.code == _NORMAL for finding in before.found)
+        if normal and sentence[clause.start : clause.end].endswith("除外"):
+            for finding in clause.found:
+                finding.polarity = Certainty.PRESENT
