@@ -23,7 +23,7 @@ from radraft.reports.findings._chinese_rules import (
 )
 from radraft.reports.findings._places import of_lung
 from radraft.reports.findings.values import Change
-from radraft.reports.findings.vocabulary import Region, vocabulary
+from radraft.reports.findings.vocabulary import Region, lineage, vocabulary
 from radraft.reports.values import Certainty
 
 _SIDES = {"左": "left", "右": "right", "双": "bilateral", "两": "bilateral"}
@@ -53,6 +53,8 @@ class Found:
     sizes: tuple[float, ...] = ()
     percent: float | None = None
     volume: float | None = None
+    illness: bool = False
+    """A disease that the patient is known by, with no place of its own."""
     dropped: bool = False
     side: str | None = None
     anatomy: str | None = None
@@ -179,24 +181,25 @@ class _Reading:
     def _finding(self, index: int, token: Token) -> None:
         phrase = self.sentence[token.start : token.end]
         heads = token.kinds.get("head", ())
+        names = token.kinds.get("name", ())
         if "compared" in token.kinds and self.clause.found and not self.organs:
             return  # 结节较前增大: the word is about the finding before it
         for head in sorted(heads, key=words("denied_heads").__contains__):
             hits = self._resolve(head)
             if hits:
+                hits = [(_narrower(code, names), said) for code, said in hits]
                 self._add_all(index, token, hits, denied_only=head in words("denied_heads"))
                 return
         elsewhere = not words("free_heads") & set(heads) and self._elsewhere()
         bound = words("bound_heads") & set(heads) or (heads and elsewhere)
-        if "name" not in token.kinds or bound:
+        if not names or bound:
             return
-        codes = token.kinds["name"]
-        hits = [(code, None) for code in codes]
+        hits = [(code, None) for code in names]
         if self.joined and self.groups and self.bare_organs:
             shared = [(shared_head(phrase, said.organ.name), said) for said in self.groups[-1]]
             hits = [(code, said) for code, said in shared if code] + hits
         self._add_all(index, token, hits)
-        self._remember(codes[0], phrase)
+        self._remember(names[0], phrase)
 
     def _elsewhere(self) -> bool:
         """Whether the clause, or its section, is about an organ that its words' usual one is not."""
@@ -255,6 +258,7 @@ class _Reading:
                 found.sides = set(self.sides)
                 found.organs = list(self.organs)
             found.own = bool(found.sides or found.organs)
+            found.illness = "illness" in token.kinds and not found.own
             found.sides.update(sides)
             found.organs += organs
             self.clause.found.append(found)
@@ -290,6 +294,11 @@ class _Reading:
                     absent = found.code != "no_finding"
                     found.polarity = Certainty.ABSENT if absent else Certainty.PRESENT
                 return
+
+
+def _narrower(code: str, names: tuple[str, ...]) -> str:
+    """Return the name that says more than what a head and its organ make (大面积脑梗死)."""
+    return next((name for name in names if code in lineage(name)[1:]), code)
 
 
 def denies(clause: Clause, index: int) -> bool:

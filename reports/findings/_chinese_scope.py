@@ -57,6 +57,14 @@ def set_polarity(sentence: str, parts: list[Clause], asking: bool = False) -> bo
     return asking
 
 
+def drop_illnesses(parts: list[Clause]) -> None:
+    """Drop the diseases that only say who the patient is (结肠癌,双肺清晰)."""
+    for clause in parts:
+        for found in clause.found:
+            if found.illness and found.polarity is Certainty.PRESENT:
+                found.dropped = True
+
+
 def _supposes(clause: Clause) -> bool:
     """Whether a clause opens with 如 where it gives no example of what is denied."""
     first = clause.tokens[0] if clause.tokens else None

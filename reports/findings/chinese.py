@@ -17,7 +17,7 @@ from radraft.reports.findings._chinese_measures import (
 )
 from radraft.reports.findings._chinese_places import set_places
 from radraft.reports.findings._chinese_rules import matcher
-from radraft.reports.findings._chinese_scope import set_polarity
+from radraft.reports.findings._chinese_scope import drop_illnesses, set_polarity
 from radraft.reports.findings._chinese_sections import Section, examination, following
 from radraft.reports.findings._chinese_spelling import corrected
 from radraft.reports.findings._chinese_text import plain, sentences
@@ -27,6 +27,8 @@ from radraft.reports.values import Certainty, Laterality
 
 # Reports repeat sentences (双肺纹理清晰); a sentence's reading depends on nothing else.
 _SENTENCES = 20_000
+# How near two names of one finding stand that are joined by 及 or 、.
+_JOINED = 2
 
 
 def read(text: str, region: Region | None = None) -> tuple[Mention, ...]:
@@ -78,6 +80,8 @@ def read_sentence(sentence: str, section: Section = Section()) -> SentenceReadin
         return SentenceReading((), set_measures(sentence, parts), asking)
     set_answers(sentence, parts)
     set_exceptions(sentence, parts)
+    if section.organ is None:
+        drop_illnesses(parts)
     set_changes(parts)
     left = set_measures(sentence, parts)
     set_places(sentence, parts)
@@ -111,7 +115,8 @@ def merged(found: list[Found]) -> list[Found]:
         for other in kept:
             if other.code != one.code or one.polarity is not other.polarity:
                 continue
-            if one.polarity is Certainty.ABSENT and one.side == other.side:
+            near = one.start - other.end <= _JOINED
+            if one.polarity is Certainty.ABSENT and one.side == other.side and near:
                 break  # 主动脉夹层及壁内血肿
             alike = one.polarity is Certainty.PRESENT
             if alike and not one.organs and (not one.own or other.side is None):
