@@ -29,7 +29,11 @@ def opens_with_exception(sentence: str) -> bool:
 def _excepts(sentence: str, normal: Found, stated: list[Found]) -> bool:
     last = max(finding.end for finding in stated)
     around = sentence[: max(last, normal.end)]
-    return any(word in around for word in words("exceptions")) or sentence.endswith("除外")
+    if sentence.endswith("除外") or any(word in around for word in words("exceptions")):
+        return True
+    # 没有急性异常,但有肺气肿: what is old takes nothing from what is said of the acute.
+    acute = any(word in sentence[normal.start : normal.end] for word in ("急性", "活动"))
+    return not acute and any(word in around for word in words("additions"))
 
 
 def _excepted_after(sentence: str, parts: list[Clause]) -> None:

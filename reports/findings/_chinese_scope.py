@@ -36,7 +36,7 @@ def set_polarity(sentence: str, parts: list[Clause], asking: bool = False) -> bo
     for clause in parts:
         asking = _asks(clause, asking)
         going_on = recommended and _goes_on(clause)
-        conditional = denied is None and _supposes(clause)
+        conditional = denied is None and _supposes(sentence, clause)
         recommended = going_on or conditional or any("recommend" in t.kinds for t in clause.tokens)
         going_on = going_on or conditional
         for found in clause.found:
@@ -65,10 +65,11 @@ def drop_illnesses(parts: list[Clause]) -> None:
                 found.dropped = True
 
 
-def _supposes(clause: Clause) -> bool:
+def _supposes(sentence: str, clause: Clause) -> bool:
     """Whether a clause opens with 如 where it gives no example of what is denied."""
     first = clause.tokens[0] if clause.tokens else None
-    return first is not None and first.start == clause.start and "instance" in first.kinds
+    opens = first is not None and first.start == clause.start and "instance" in first.kinds
+    return opens and sentence[first.start : first.end] == "如" if first is not None else False
 
 
 def _still_denied(clause: Clause) -> bool:
