@@ -27,6 +27,7 @@ from radraft.reports.findings.vocabulary import Region, lineage, vocabulary
 from radraft.reports.values import Certainty
 
 _SIDES = {"左": "left", "右": "right", "双": "bilateral", "两": "bilateral"}
+_ACUTE = ("急性", "活动性")
 _CHAMBERS = ("心", "室", "房", "双j", "双腔")
 
 
@@ -276,13 +277,19 @@ class _Reading:
 
     def _normal(self, index: int, token: Token) -> None:
         taken = bool(self.clause.found) and not self.organs
-        if denies(self.clause, index) or not self.groups or taken:
+        phrase = self.sentence[token.start : token.end]
+        if denies(self.clause, index) or taken:
+            return
+        if not self.groups:
+            if not self.rest and self.context is None and any(w in phrase for w in _ACUTE):
+                self._add_all(index, token, [("no_finding", None)])
+                self.clause.found[-1].fixed = self.clause.found[-1].listed = True
             return
         for predicate in token.kinds["normal"]:
             hits = [
                 (code, said)
                 for said in self.groups[-1]
-                if (code := normality(predicate, said.organ.name))
+                for code in normality(predicate, said.organ.name)
             ]
             if hits and hits[0][0] == "no_finding" and self.rest:
                 return

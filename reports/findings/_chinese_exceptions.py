@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
+
 from radraft.reports.findings._chinese_clauses import Clause, Found
-from radraft.reports.findings._chinese_rules import words
+from radraft.reports.findings._chinese_rules import rules, words
 from radraft.reports.values import Certainty
 
 _NORMAL = "no_finding"
@@ -23,13 +26,18 @@ def set_exceptions(sentence: str, parts: list[Clause]) -> None:
 
 def opens_with_exception(sentence: str) -> bool:
     """Whether a sentence takes something out of what the one before it says."""
-    return sentence.startswith(tuple(words("exceptions")))
+    return _exception().match(sentence) is not None
+
+
+@cache
+def _exception() -> re.Pattern[str]:
+    return re.compile("|".join(rules()["exceptions"].split()))
 
 
 def _excepts(sentence: str, normal: Found, stated: list[Found]) -> bool:
     last = max(finding.end for finding in stated)
     around = sentence[: max(last, normal.end)]
-    if sentence.endswith("除外") or any(word in around for word in words("exceptions")):
+    if sentence.endswith("除外") or _exception().search(around):
         return True
     # 没有急性异常,但有肺气肿: what is old takes nothing from what is said of the acute.
     acute = any(word in sentence[normal.start : normal.end] for word in ("急性", "活动"))

@@ -89,10 +89,9 @@ def shared_head(phrase: str, organ: str) -> str | None:
 
 
 @cache
-def normality(predicate: str, organ: str) -> str | None:
-    """The finding that a statement of normality rules out."""
-    found: str | None = rules()["rules_out"][predicate].get(organ)
-    return found
+def normality(predicate: str, organ: str) -> tuple[str, ...]:
+    """Return the findings that a statement of normality rules out."""
+    return tuple(rules()["rules_out"][predicate].get(organ, "").split())
 
 
 @cache
