@@ -7,6 +7,7 @@ names none.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -27,6 +28,8 @@ from radraft.reports.findings.vocabulary import Region, lineage, vocabulary
 from radraft.reports.values import Certainty
 
 _SIDES = {"左": "left", "右": "right", "双": "bilateral", "两": "bilateral"}
+# 轮廓稳定,大小正常: what the organ before is said to be.
+_ATTRIBUTE = re.compile("(?:其)?(?:大小|形态|轮廓|形状)")
 _ACUTE = ("急性", "活动性")
 _CHAMBERS = ("心", "室", "房", "双j", "双腔")
 
@@ -136,6 +139,7 @@ class _Reading:
         self.joined = False  # whether the token before was a conjunction
         self.bare_organs = False  # whether organs stand before that no finding took yet
         self.rest = False  # whether 余 stands before
+        self.normal_ahead: Token | None = None  # 正常的, which its organ follows
 
     def run(self) -> list[list[_Said]]:
         for index, token in enumerate(self.clause.tokens):
@@ -145,10 +149,13 @@ class _Reading:
             if "head" in kinds or "name" in kinds:
                 self._finding(index, token)
             elif "organ" in kinds:
+                self._normal_organ(index, token)
                 self._organ(kinds["organ"][0], self.sentence[token.start : token.end])
             elif "side" in kinds:
                 self.sides.append(kinds["side"][0])
                 continue  # 、右 keeps the coordination open
+            elif kinds.get("normal") == ("before",):
+                self.normal_ahead = token
             elif "normal" in kinds:
                 self._normal(index, token)
             elif "rest" in kinds:
@@ -169,6 +176,17 @@ class _Reading:
         else:
             self.groups.append([said])
         self.bare_organs = True
+
+    def _normal_organ(self, index: int, token: Token) -> None:
+        """正常大小的心影: the statement stands before its organ."""
+        ahead, self.normal_ahead = self.normal_ahead, None
+        if ahead is None or ahead.end != token.start:
+            return
+        for code in normality("normal", token.kinds["organ"][0].name):
+            self._add_all(index, token, [(code, None)])
+            self.clause.found[-1].fixed = True
+            absent = code != "no_finding"
+            self.clause.found[-1].polarity = Certainty.ABSENT if absent else Certainty.PRESENT
 
     def _nodes(self) -> None:
         """纵隔及肺门 before 淋巴结 are places of nodes."""
@@ -280,12 +298,16 @@ class _Reading:
         phrase = self.sentence[token.start : token.end]
         if denies(self.clause, index) or taken:
             return
+        if not self.groups and _ATTRIBUTE.match(self.sentence, self.clause.start):
+            self.groups += self.before[-1:]
         if not self.groups:
             if not self.rest and self.context is None and any(w in phrase for w in _ACUTE):
                 self._add_all(index, token, [("no_finding", None)])
                 self.clause.found[-1].fixed = self.clause.found[-1].listed = True
             return
         for predicate in token.kinds["normal"]:
+            if predicate == "before":
+                continue
             hits = [
                 (code, said)
                 for said in self.groups[-1]

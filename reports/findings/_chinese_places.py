@@ -142,6 +142,10 @@ def _refine(sentence: str, clause: Clause) -> None:
                 found.code = "old_rib_fracture"
             elif "新鲜" in around or "急性" in around:
                 found.code = "acute_rib_fracture"
+        elif found.code == "bone_abnormality" and "畸形" in phrase:
+            old = any(word in lead for word in ("陈旧", "旧", "慢性", "后"))
+            if old and any(organ.name == "rib" for organ in found.organs):
+                found.code = "old_rib_fracture"
         elif found.code == "atelectasis" and "不张" in phrase and not _PARTIAL.search(phrase):
             if found.anatomy in _LOBES or "段不张" in lead or "叶不张" in lead:
                 found.code = "lobar_collapse"
