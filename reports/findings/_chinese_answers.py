@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from radraft.reports.findings._chinese_clauses import Clause, Found
+from radraft.reports.findings._chinese_clauses import Clause, Found, sides_in
 from radraft.reports.findings._chinese_rules import rules, words
 from radraft.reports.findings._chinese_scope import chains
 from radraft.reports.findings.vocabulary import lineage
@@ -25,6 +25,8 @@ def set_answers(sentence: str, parts: list[Clause]) -> None:
             asked = _Question(clause, chains(clause)[-1])
         elif asked is not None and clause.end > clause.start:
             answer = _answer(sentence[clause.start : clause.end])
+            if answer is None and asked.placed(sentence, clause):
+                continue
             if answer is None or not asked.takes(clause, answer):
                 asked = None
 
@@ -52,6 +54,21 @@ class _Question:
         for found in findings:
             if not found.fixed:
                 found.polarity = _POLARITY[word]
+        return True
+
+    def placed(self, sentence: str, clause: Clause) -> bool:
+        """Whether a clause is a place only (肺结节:右上叶); then the finding has it."""
+        self._colon = self._colon or clause.opener == ":"
+        said = [token for token in clause.tokens if {"side", "organ"} & set(token.kinds)]
+        rest = clause.end - clause.start - sum(token.end - token.start for token in said)
+        if not self._colon or self._placed or not self._near or not said or len(said) < len(clause.tokens) or rest > _NEAR:
+            return False
+        for found in self._chain:
+            for token in said:
+                found.organs += token.kinds.get("organ", ())[:1]
+                found.sides.update(str(side) for side in token.kinds.get("side", ()))
+                found.sides.update(sides_in(sentence[token.start : token.end]))
+            found.own = True
         return True
 
     def _one_side(self, side: str, word: str) -> bool:
@@ -95,6 +112,8 @@ def _answer(text: str) -> tuple[str, str] | None:
         return side, "denied"
     if match["unsure"]:
         return side, "unsure"
+    if match["sign"] and not match["stated"]:
+        return side, {"-": "denied", "±": "unsure"}.get(match["sign"], "stated")
     return (side, "stated") if match["stated"] or match["amount"] or side else None
 
 
@@ -111,5 +130,5 @@ def _pattern() -> re.Pattern[str]:
     )
     amount = "|".join(table["amount"].split())
     return re.compile(
-        rf"(?:{named})?(?:胸腔|肺|肺野)?(?:均|都|可|仍)?(?P<amount>(?:{amount})*)(?:{kinds})?(?:<[-+]>)?"
+        rf"(?:{named})?(?:胸腔|肺|肺野)?(?:均|都|可|仍)?(?P<amount>(?:{amount})*)(?:{kinds})?(?:<(?P<sign>[-+±])>)?"
     )

@@ -110,9 +110,24 @@ def clauses(sentence: str, context: str | None = None) -> list[Clause]:
             tokens.append(token)
     found.append(Clause(start, len(sentence), opener, tokens, listing=listing))
     before: list[list[_Said]] = []
+    last: Clause | None = None
     for clause in found:
-        before += _Reading(sentence, clause, before, context).run()
+        reading = _Reading(sentence, clause, before, context)
+        if clause.opener == ":" and before and _is_heading(last):
+            reading.heading = before[-1][-1]
+        before += reading.run()
+        last = clause
     return found
+
+
+def _is_heading(clause: Clause | None) -> bool:
+    """Whether a clause names an organ and says nothing of it (双肾:未见积水)."""
+    return (
+        clause is not None
+        and not clause.found
+        and bool(clause.tokens)
+        and all({"organ", "side"} & set(token.kinds) for token in clause.tokens)
+    )
 
 
 def _only_cues(tokens: list[Token], start: int, end: int) -> bool:
@@ -133,6 +148,7 @@ class _Reading:
     ) -> None:
         self.sentence, self.clause, self.before = sentence, clause, before
         self.context = context
+        self.heading: _Said | None = None
         self.groups: list[list[_Said]] = []
         self.sides: list[str] = []
         self.organs: list[Organ] = []
@@ -160,6 +176,8 @@ class _Reading:
                 self._normal(index, token)
             elif "rest" in kinds:
                 self.rest = True
+            elif "but" in kinds and self.sentence[token.start] == "除":
+                self.sides, self.organs = [], []  # 双肺除右上叶条索影外
             self.joined = "conjunction" in kinds or "alternative" in kinds
         return self.groups
 
@@ -276,6 +294,8 @@ class _Reading:
             else:
                 found.sides = set(self.sides)
                 found.organs = list(self.organs)
+            if not found.sides and not found.organs and self.heading and self.heading.side:
+                found.sides = {self.heading.side}
             found.own = bool(found.sides or found.organs)
             found.illness = "illness" in token.kinds and not found.own
             found.sides.update(sides)

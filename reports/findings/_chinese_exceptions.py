@@ -48,6 +48,7 @@ def _excepted_after(sentence: str, parts: list[Clause]) -> None:
     """未见异常,左侧锁骨骨折除外: what is taken out is there."""
     for before, clause in zip(parts, parts[1:], strict=False):
         normal = any(finding.fixed or finding.code == _NORMAL for finding in before.found)
-        if normal and sentence[clause.start : clause.end].endswith("除外"):
+        said = sentence[clause.start : clause.end]
+        if normal and (said.endswith("除外") or said.startswith("除外")):
             for finding in clause.found:
                 finding.polarity = Certainty.PRESENT

@@ -17,6 +17,8 @@ _GAP = re.compile(r"\s+")
 _STOPS = frozenset("。;!?,:、<>.≤≥+")
 _LINE_ENDS = frozenset("。;!?:>.")
 _NEW_ITEM = re.compile(r"\d|[①-⑳一二三四五六七八九十][、.,]|[-*•·●◆(<【]")
+# Words that cannot end a line: the next goes on with them.
+_HANGING = re.compile("(?:[见有呈示]一?|一枚|一个|大小约?|直径约?|[约为及和与伴未无较的、,])$")
 _BEHIND, _AHEAD = 14, 10
 _WHOLE = frozenset(("name", "head", "normal", "negation_gone", "negation_removed"))
 _OPEN = frozenset(
@@ -114,10 +116,10 @@ def _goes_on(token: Token) -> bool:
 def _break(solid: str, gap: _Gap, start: int) -> str:
     """Return a line's end, or nothing where the statement goes on in the next line."""
     at = gap.at
+    if gap.breaks == 1 and _HANGING.search(solid, max(0, at - 4), at):
+        return ""
     if gap.breaks > 1 or solid[at - 1] in _LINE_ENDS or _NEW_ITEM.match(solid, at):
         return "\n"
-    if solid[at - 1] in ",、":
-        return ""
     begin = max(start, at - _BEHIND)
     behind = matcher().find(solid[begin:at])
     if _ends_whole(behind, at - begin):

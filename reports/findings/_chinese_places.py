@@ -28,6 +28,8 @@ def set_places(sentence: str, parts: list[Clause]) -> None:
                 if source is not None:
                     _inherit(found, source, listed=previous is not None)
                 previous = found
+        if not clause.found and place:
+            _placed_in_next(sentence, parts[place - 1], clause)
         if not clause.found:
             _aside(clause, parts, place)
             previous = _unread(clause)
@@ -39,12 +41,7 @@ def _own(sentence: str, clause: Clause, following: Clause | None) -> None:
     for found in clause.found:
         if not found.own:
             _placed_after(sentence, clause, found)
-        if found.sides and found.code not in words("unpaired"):
-            both = len(found.sides) > 1 or "bilateral" in found.sides
-            found.side = "bilateral" if both else next(iter(found.sides))
-        said = {organ.anatomy for organ in found.organs if organ.anatomy in places_of(found.code)}
-        if len(said) == 1:
-            found.anatomy = said.pop()
+        _set_own(found)
         if found.code == "malpositioned_device":
             ahead = [] if following is None or following.found else following.tokens
             found.side = next(
@@ -55,6 +52,16 @@ def _own(sentence: str, clause: Clause, following: Clause | None) -> None:
                 ),
                 None,
             )
+
+
+def _set_own(found: Found) -> None:
+    """Set side and place from what is said of the finding itself."""
+    if found.sides and found.code not in words("unpaired"):
+        both = len(found.sides) > 1 or "bilateral" in found.sides
+        found.side = "bilateral" if both else next(iter(found.sides))
+    said = {organ.anatomy for organ in found.organs if organ.anatomy in places_of(found.code)}
+    if len(said) == 1:
+        found.anatomy = said.pop()
 
 
 def _placed_after(sentence: str, clause: Clause, found: Found) -> None:
@@ -72,6 +79,21 @@ def _placed_after(sentence: str, clause: Clause, found: Found) -> None:
             found.organs.append(organ)
             found.sides.update(sides_in(sentence[token.start : token.end]))
     found.own = bool(found.sides or found.organs)
+
+
+def _placed_in_next(sentence: str, before: Clause, clause: Clause) -> None:
+    """Take the place that the clause after a finding gives (肿块约3cm,位于右肺下叶)."""
+    if not before.found or _LIES.match(sentence, clause.start) is None:
+        return
+    found = before.found[-1]
+    if found.own or found.side or vocabulary()[found.code].kind is not Kind.FINDING:
+        return
+    for token in clause.tokens:
+        found.sides.update(str(side) for side in token.kinds.get("side", ()))
+        for organ in token.kinds.get("organ", ())[:1]:
+            found.organs.append(organ)
+            found.sides.update(sides_in(sentence[token.start : token.end]))
+    _set_own(found)
 
 
 def _inherit(found: Found, source: Found, listed: bool) -> None:

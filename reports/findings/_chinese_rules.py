@@ -14,7 +14,7 @@ from radraft.reports.findings.terms import chinese_terms
 _PLAIN = (
     "conjunction", "alternative", "clause", "see", "but", "inside", "recommend", "recommend_on",
     "history", "history_end", "history_after", "comparison", "rest", "ignore", "strong",
-    "instance", "illness",
+    "instance", "illness", "condition", "past",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 from radraft.reports.findings._chinese_clauses import Clause, Found, denies
@@ -12,6 +13,11 @@ from radraft.reports.findings.vocabulary import Kind, vocabulary
 from radraft.reports.values import Certainty
 
 _LINKS = ("conjunction", "alternative", "side", "organ", "ignore")
+
+
+_SIGNS = ("<->", "<阴性>")
+# What goes on with a condition: 若有咯血,须警惕肺栓塞.
+_CONSEQUENCE = re.compile("则|就|应|须|需|要|请|建议|警惕|考虑|可|立即|及时|提示|多|宜")
 
 
 def chains(clause: Clause) -> list[list[Found]]:
@@ -31,14 +37,16 @@ def set_polarity(sentence: str, parts: list[Clause], asking: bool = False) -> bo
     `asking` says that a request or the history goes on into the sentence; returned is whether it
     goes on after it.
     """
-    recommended = False
+    recommended = conditional = False
     denied: Clause | None = None
     for clause in parts:
         asking = _asks(clause, asking)
         going_on = recommended and _goes_on(clause)
-        conditional = denied is None and _supposes(sentence, clause)
+        follows = conditional and _CONSEQUENCE.match(sentence, clause.start) is not None
+        supposes = denied is None and _supposes(sentence, clause)
+        conditional = supposes or follows or any("condition" in t.kinds for t in clause.tokens)
         recommended = going_on or conditional or any("recommend" in t.kinds for t in clause.tokens)
-        going_on = going_on or conditional
+        going_on = going_on or supposes or follows
         for found in clause.found:
             found.dropped = found.dropped or asking or going_on
         for chain in chains(clause):
@@ -188,7 +196,13 @@ def _after(sentence: str, clause: Clause, chain: list[Found]) -> None:
         kinds = clause.tokens[index].kinds
         if any(found.index == index for found in clause.found):
             return
-        gap = clause.tokens[index].start - last.end
+        token = clause.tokens[index]
+        gap = token.start - last.end
+        if sentence[token.start : token.end] in _SIGNS and not gap:
+            _set([last], Certainty.ABSENT, None)  # 骨折(-)脱位(-)
+            return
+        if "normal" in kinds and sentence[token.start - 1] == "外":
+            return  # 除条索影外未见异常
         if "history_after" in kinds and gap <= 1:
             last.dropped = vocabulary()[last.code].kind is not Kind.DEVICE
             return
@@ -271,7 +285,9 @@ def _goes_on(clause: Clause) -> bool:
 
 
 def _cut_at_recommendation(clause: Clause) -> None:
-    at = next((t.start for t in clause.tokens if "recommend" in t.kinds), None)
+    """Drop what is recommended, supposed or told of the past after its word."""
+    cuts = {"recommend", "condition", "past"}
+    at = next((t.start for t in clause.tokens if cuts & set(t.kinds)), None)
     if at is not None:
         for found in clause.found:
             if found.start > at:

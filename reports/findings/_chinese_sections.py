@@ -10,7 +10,7 @@ from radraft.reports.findings._chinese_rules import places, rules
 from radraft.reports.findings.vocabulary import Region
 
 _REGION_ORGANS = {
-    Region.HEAD: "brain",
+    Region.HEAD: "cranium",
     Region.ABDOMEN: "peritoneum",
     Region.PELVIS: "peritoneum",
     Region.SPINE: "vertebra",

@@ -8,26 +8,56 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from radraft.reports.findings._chinese_rules import matcher
 from radraft.reports.findings._trie import PhraseTrie
+
+
+# Words of these kinds are right as they stand.
+_FINDING = frozenset(("name", "head", "organ", "normal"))
 
 
 def corrected(sentence: str) -> str:
     """Return a plain sentence with its typing errors mended, one character for one character."""
     sentence = _short().sub(lambda match: _table()["short"][match[0]], sentence)
-    found = [
-        (start, end, word)
-        for start, end, choices in _sounds().find(_keys(sentence))
-        if (word := _nearest(sentence[start:end], choices)) is not None
-    ]
-    found += list(_shapes().find(sentence))
+    found = [*_alike_in_sound(sentence), *_alike_in_shape(sentence)]
+    if not found:
+        return sentence
+    known = {
+        place
+        for token in matcher().find(sentence)
+        if token.end - token.start > 1 and _FINDING & set(token.kinds)
+        for place in range(token.start, token.end)
+    }
     characters = list(sentence)
-    for start, end, word in found:
-        characters[start:end] = word
+    for start, word in found:
+        wrong = {start + i for i, right in enumerate(word) if right != sentence[start + i]}
+        if not wrong & known:
+            characters[start : start + len(word)] = word
     return "".join(characters)
+
+
+def _alike_in_sound(sentence: str) -> Iterator[tuple[int, str]]:
+    keys = _keys(sentence)
+    trie = _sounds()
+    for start in range(len(keys) - 2):
+        match = trie.longest(keys, start)
+        if match is not None:
+            word = _nearest(sentence[start : match[0]], match[1])
+            if word is not None:
+                yield start, word
+
+
+def _alike_in_shape(sentence: str) -> Iterator[tuple[int, str]]:
+    trie = _shapes()
+    for start in range(len(sentence) - 2):
+        match = trie.longest(sentence, start)
+        if match is not None and match[1] != sentence[start : match[0]]:
+            yield start, match[1]
 
 
 def _nearest(written: str, choices: tuple[str, ...]) -> str | None:

@@ -24,7 +24,7 @@ _INLINE_ITEM = re.compile(r"(?<=[一-鿿,:])\d{1,2}[.](?=[一-鿿])")
 _VERTEBRA = "颈胸腰骶第ctls-~及至约径"
 _END = re.compile(r"[。;!\n]|(?<!\d)\.|\.(?!\d)")
 # 1,2cm and 3,5×2,8cm: a comma for the decimal point; 3乘2cm.
-_DECIMAL = re.compile(r"(?<![\d.,])(\d{1,2}),(?=\d{1,2}(?:[cm]m|厘米|毫米|公分|[×x*]\d))")
+_DECIMAL = re.compile(r"(?<![\d.])(?<!\d,)(\d{1,2}),(?=\d{1,2}(?:[cm]m|厘米|毫米|公分|[×x*]\d))")
 _LAST_DECIMAL = re.compile(r"(?<=[×x*])(\d{1,2}),(?=\d{1,2}(?:[cm]m|厘米|毫米|公分|[×x*]\d))")
 _TIMES = re.compile(r"(?<=[\dm米分])乘(?=\d)")
 # 气胸=无, 气胸——无, 气胸-无: what stands between a name and its answer is a colon.
