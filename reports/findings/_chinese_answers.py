@@ -61,7 +61,14 @@ class _Question:
         self._colon = self._colon or clause.opener == ":"
         said = [token for token in clause.tokens if {"side", "organ"} & set(token.kinds)]
         rest = clause.end - clause.start - sum(token.end - token.start for token in said)
-        if not self._colon or self._placed or not self._near or not said or len(said) < len(clause.tokens) or rest > _NEAR:
+        if (
+            not self._colon
+            or self._placed
+            or not self._near
+            or not said
+            or len(said) < len(clause.tokens)
+            or rest > _NEAR
+        ):
             return False
         for found in self._chain:
             for token in said:

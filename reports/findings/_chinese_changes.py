@@ -8,6 +8,7 @@ from radraft.reports.findings._chinese_scope import chains
 from radraft.reports.findings.values import Change
 from radraft.reports.values import Certainty
 
+
 def set_changes(parts: list[Clause]) -> None:
     """Change of the findings of a clause or, where it names none, of the clause before."""
     last: list[Found] = []

@@ -239,7 +239,7 @@ class _Reading:
         self._remember(names[0], phrase)
 
     def _elsewhere(self) -> bool:
-        """Whether the clause, or its section, is about an organ that its words' usual one is not."""
+        """Whether the clause or its section is about an organ that its words are not of."""
         name = self.groups[-1][-1].organ.name if self.groups else self.context
         return name is not None and name not in words("open_organs")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import pairwise
 
 from radraft.reports.findings._chinese_clauses import Clause, Found
 from radraft.reports.findings._chinese_rules import rules, words
@@ -46,7 +47,7 @@ def _excepts(sentence: str, normal: Found, stated: list[Found]) -> bool:
 
 def _excepted_after(sentence: str, parts: list[Clause]) -> None:
     """未见异常,左侧锁骨骨折除外: what is taken out is there."""
-    for before, clause in zip(parts, parts[1:], strict=False):
+    for before, clause in pairwise(parts):
         normal = any(finding.fixed or finding.code == _NORMAL for finding in before.found)
         said = sentence[clause.start : clause.end]
         if normal and (said.endswith("除外") or said.startswith("除外")):

@@ -1,8 +1,8 @@
-"""Blanks and line breaks in Chinese text: inside a statement they say nothing, between two they end it.
+"""Blanks and line breaks in Chinese text: in a statement they say nothing, between two they end one.
 
-Tokenised and scanned text has blanks between all words or characters, and breaks lines anywhere. What
-stands at a gap decides: a phrase of the vocabulary that spans it, or a statement that is not whole
-before it (右肺, 未见), closes it; a whole statement before it makes it a comma, or a sentence's end.
+Tokenised and scanned text has blanks between all words or characters, and breaks lines anywhere.
+What stands at a gap decides: a phrase of the vocabulary that spans it, or a statement that is not
+whole before it (右肺, 未见), closes it; a whole statement makes it a comma, or a sentence's end.
 """
 
 from __future__ import annotations

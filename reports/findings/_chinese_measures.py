@@ -20,7 +20,9 @@ _NOT_A_SIZE = re.compile(
     r"距|层厚|层距|间距|层间|切口|插入|深度约|ct值|容积|体积约|以(?:上|下)约|门齿"
 )
 # A threshold states no size, and neither does the size of an earlier examination.
-_THRESHOLD = re.compile(r"(?:大于|小于|超过|不足|低于|高于|不到|少于|多于|不大于|不小于|[≥≤])(?:约|等于)?$")
+_THRESHOLD = re.compile(
+    r"(?:大于|小于|超过|不足|低于|高于|不到|少于|多于|不大于|不小于|[≥≤])(?:约|等于)?$"
+)
 _THRESHOLD_AFTER = re.compile(r"(?:及)?(?:以[下上内]|之内|内)(?!侧|部|段|见)")
 _NOW = re.compile(r"现|本次|此次|今|目前|本片")
 _EARLIER = re.compile(
@@ -31,7 +33,9 @@ _EARLIER = re.compile(
 _FROM = re.compile(r"(?:由|从|自)(?:原(?:来|先)?|之前|以前|前次)?(?:的|约|大小)*$")
 _GREW = re.compile(r"(?:增|缩|减|变|扩|升|降|长)?(?:大|小|少)?(?:至|到|为)|增大|缩小|减小|变为")
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d+)?)%?(?:[~\-至到](\d{1,3}(?:\.\d+)?))?%")
-_SPELT_SHARE = re.compile(r"百分之([一二三四五六七八九]?十[一二三四五六七八九]?|[一二三四五六七八九])")
+_SPELT_SHARE = re.compile(
+    r"百分之([一二三四五六七八九]?十[一二三四五六七八九]?|[一二三四五六七八九])"
+)
 _VOLUME = re.compile(
     rf"({_NUMBER})(?:ml|毫升|cc|cm3|cm³)?(?:[~\-至到]({_NUMBER}))?(?:ml|毫升|cc|cm3|cm³|立方厘米)(?![a-z0-9])"
 )

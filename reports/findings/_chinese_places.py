@@ -11,7 +11,9 @@ from radraft.reports.findings._places import places_of
 from radraft.reports.findings.vocabulary import Kind, vocabulary
 
 _PARTIAL = re.compile("状|线|受压|压缩|压迫|亚段|段下")
-_LIES = re.compile("(?:影|征)?(?:,)?(?:主要)?(?:位于|见于|在|居于|发生于|发生在|分布于|局限于|累及)")
+_LIES = re.compile(
+    "(?:影|征)?(?:,)?(?:主要)?(?:位于|见于|在|居于|发生于|发生在|分布于|局限于|累及)"
+)
 _LOBES = ("upper_lobe", "middle_lobe", "lower_lobe", "lingula")
 
 

@@ -37,8 +37,8 @@ def examination(region: Region | None) -> Section:
 def following(section: Section, whole: Section, sentence: str, gap: str) -> Section:
     """Return the section of a sentence.
 
-    `section` is that of the sentence before, `whole` the examination's; `gap` is what stands between
-    the two sentences: a request's list goes on over its items, but not over a full stop.
+    `section` is that of the sentence before, `whole` the examination's; `gap` is what stands
+    between the two sentences: a request's list goes on over its items, not over a full stop.
     """
     heading = _heading(sentence)
     if heading is not None:
@@ -77,4 +77,6 @@ def _regions() -> re.Pattern[str]:
     groups = "|".join(
         f"(?P<{organ}>{'|'.join(words.split())})" for organ, words in rules()["sections"].items()
     )
-    return re.compile(rf"<?(?:{groups})>?(?:部)?(?:{'|'.join(map(re.escape, rules()['section_ends'].split()))})*")
+    return re.compile(
+        rf"<?(?:{groups})>?(?:部)?(?:{'|'.join(map(re.escape, rules()['section_ends'].split()))})*"
+    )

@@ -1,7 +1,7 @@
 """Typing errors in the words of Chinese reports: characters of the same sound, and look-alikes.
 
-Only words of three characters and more are known by most of themselves; shorter ones only in the wrong
-forms that `misspellings_zh.yaml` lists. A word that is right is never touched.
+Only words of three characters and more are known by most of themselves; shorter ones only in the
+wrong forms that `misspellings_zh.yaml` lists. A word that is right is never touched.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any
 
 from radraft.reports.findings._chinese_rules import matcher
 from radraft.reports.findings._trie import PhraseTrie
-
 
 # Words of these kinds are right as they stand.
 _FINDING = frozenset(("name", "head", "organ", "normal"))
@@ -123,10 +122,10 @@ def _table() -> dict[str, Any]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     text = files("radraft.reports.findings").joinpath("misspellings_zh.yaml").read_text("utf-8")
     table: dict[str, str] = yaml.load(text, Loader=loader)
-    pairs = (pair.split(":") for pair in table["short"].split())
+    pairs = (pair.split(":", 1) for pair in table["short"].split())
     return {
         "words": tuple(table["words"].split()),
         "sounds": tuple(table["sounds"].split()),
         "shapes": tuple(table["shapes"].split()),
-        "short": {wrong: right for wrong, right in pairs},
+        "short": dict(pairs),
     }

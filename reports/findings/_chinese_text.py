@@ -86,7 +86,9 @@ def _characters() -> dict[int, str]:
     # Comparison signs are kept apart from parentheses: these close clauses, and the patterns need
     # the characters themselves.
     table |= dict.fromkeys(map(ord, "<＜"), "≤") | dict.fromkeys(map(ord, ">＞"), "≥")
-    table |= dict.fromkeys(map(ord, "([（【〔［{"), "<") | dict.fromkeys(map(ord, ")]）】〕］}"), ">")
+    table |= dict.fromkeys(map(ord, "([（【〔［{"), "<") | dict.fromkeys(
+        map(ord, ")]）】〕］}"), ">"
+    )
     for pair in rules()["characters"].split():
         table[ord(pair[0])] = pair[1]
     return table

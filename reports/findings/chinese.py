@@ -71,7 +71,7 @@ class SentenceReading:
 
 
 @lru_cache(maxsize=_SENTENCES)
-def read_sentence(sentence: str, section: Section = Section()) -> SentenceReading:
+def read_sentence(sentence: str, section: Section) -> SentenceReading:
     """Return what one plain sentence of a section states."""
     sentence = corrected(sentence)
     parts = clauses(sentence, section.organ)
