@@ -1,4 +1,4 @@
-"""Blanks and line breaks in Chinese text: in a statement they say nothing, between two they end one.
+"""Blanks and line breaks in Chinese text: in a statement they say nothing, or they end it.
 
 Tokenised and scanned text has blanks between all words or characters, and breaks lines anywhere.
 What stands at a gap decides: a phrase of the vocabulary that spans it, or a statement that is not

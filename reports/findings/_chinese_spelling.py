@@ -22,7 +22,9 @@ _FINDING = frozenset(("name", "head", "organ", "normal"))
 
 def corrected(sentence: str) -> str:
     """Return a plain sentence with its typing errors mended, one character for one character."""
-    sentence = _short().sub(lambda match: _table()["short"][match[0]], sentence)
+    pairs = _short_starts()
+    if any(sentence[at : at + 2] in pairs for at in range(len(sentence) - 1)):
+        sentence = _short().sub(lambda match: _table()["short"][match[0]], sentence)
     found = [*_alike_in_sound(sentence), *_alike_in_shape(sentence)]
     if not found:
         return sentence
@@ -41,22 +43,22 @@ def corrected(sentence: str) -> str:
 
 
 def _alike_in_sound(sentence: str) -> Iterator[tuple[int, str]]:
-    keys = _keys(sentence)
-    trie = _sounds()
+    keys = sentence.translate(_sound_keys())
+    trie, starts = _sounds()
     for start in range(len(keys) - 2):
-        match = trie.longest(keys, start)
-        if match is not None:
+        if keys[start : start + 3] in starts and (match := trie.longest(keys, start)) is not None:
             word = _nearest(sentence[start : match[0]], match[1])
             if word is not None:
                 yield start, word
 
 
 def _alike_in_shape(sentence: str) -> Iterator[tuple[int, str]]:
-    trie = _shapes()
+    trie, starts = _shapes()
     for start in range(len(sentence) - 2):
-        match = trie.longest(sentence, start)
-        if match is not None and match[1] != sentence[start : match[0]]:
-            yield start, match[1]
+        if sentence[start : start + 3] in starts:
+            match = trie.longest(sentence, start)
+            if match is not None:
+                yield start, match[1]
 
 
 def _nearest(written: str, choices: tuple[str, ...]) -> str | None:
@@ -68,45 +70,50 @@ def _nearest(written: str, choices: tuple[str, ...]) -> str | None:
     return word if apart[word] <= len(word) // 2 else None
 
 
-def _keys(text: str) -> list[str]:
-    keys = _sound_keys()
-    return [keys.get(character, character) for character in text]
-
-
 @cache
-def _sound_keys() -> dict[str, str]:
-    keys: dict[str, str] = {}
+def _sound_keys() -> dict[int, str]:
+    keys: dict[int, str] = {}
     for group in _table()["sounds"]:
         for character in group:
-            keys.setdefault(character, group[0])
+            keys.setdefault(ord(character), group[0])
     return keys
 
 
 @cache
-def _sounds() -> PhraseTrie[tuple[str, ...]]:
-    by_sound: dict[tuple[str, ...], list[str]] = defaultdict(list)
+def _sounds() -> tuple[PhraseTrie[tuple[str, ...]], frozenset[str]]:
+    """Return the words by their sound, and what they begin with."""
+    by_sound: dict[str, list[str]] = defaultdict(list)
     for word in _table()["words"]:
-        by_sound[tuple(_keys(word))].append(word)
+        by_sound[word.translate(_sound_keys())].append(word)
     trie: PhraseTrie[tuple[str, ...]] = PhraseTrie()
     for keys, choices in by_sound.items():
         trie.add(keys, tuple(choices))
-    return trie
+    return trie, frozenset(keys[:3] for keys in by_sound)
 
 
 @cache
-def _shapes() -> PhraseTrie[str]:
+def _shapes() -> tuple[PhraseTrie[str], frozenset[str]]:
+    """Return the words by their forms with one look-alike, and what these begin with."""
     alike: dict[str, set[str]] = defaultdict(set)
     for group in _table()["shapes"]:
         for character in group:
             alike[character].update(group)
+    words = set(_table()["words"])
+    forms = {
+        word[:place] + other + word[place + 1 :]: word
+        for word in sorted(words)
+        for place, character in enumerate(word)
+        for other in sorted(alike[character])
+    }
     trie: PhraseTrie[str] = PhraseTrie()
-    for word in _table()["words"]:
-        for place, character in enumerate(word):
-            for other in sorted(alike[character]):
-                trie.add(word[:place] + other + word[place + 1 :], word)
-    for word in _table()["words"]:
-        trie.add(word, word)
-    return trie
+    for form in forms.keys() - words:
+        trie.add(form, forms[form])
+    return trie, frozenset(form[:3] for form in forms.keys() - words)
+
+
+@cache
+def _short_starts() -> frozenset[str]:
+    return frozenset(form[:2] for form in _table()["short"])
 
 
 @cache
