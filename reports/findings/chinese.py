@@ -155,4 +155,15 @@ def _moved(mention: Mention, by: int, origin: tuple[int, ...] | None) -> Mention
     start, end = mention.start + by, mention.end + by
     if origin is not None:
         start, end = origin[start], origin[end - 1] + 1
-    return replace(mention, start=start, end=end)
+    return Mention(
+        mention.code,
+        mention.polarity,
+        mention.laterality,
+        mention.anatomy,
+        mention.change,
+        mention.size_mm,
+        mention.percent,
+        mention.volume_ml,
+        start,
+        end,
+    )
