@@ -93,8 +93,8 @@ def clauses(sentence: str, context: str | None = None) -> list[Clause]:
     their own are said of it.
     """
     found: list[Clause] = []
-    start, tokens, opener = 0, [], ""
-    listing = False
+    tokens: list[Token] = []
+    start, opener, listing = 0, "", False
     for token in matcher().find(sentence):
         asked = sentence[token.start] == "?"
         if sentence[token.start] == ":" and _only_cues(tokens, start, token.start):

@@ -243,8 +243,8 @@ def _alternatives(clause: Clause, chain: list[Found]) -> None:
     for found in chain:
         beside = clause.tokens[max(found.index - 1, 0) : found.index + 2]
         touching = [t for t in beside if t.end == found.start or t.start == found.end]
-        between = any("alternative" in token.kinds for token in touching)
-        if between and found.polarity is Certainty.PRESENT and not found.fixed:
+        joined = any("alternative" in token.kinds for token in touching)
+        if joined and found.polarity is Certainty.PRESENT and not found.fixed:
             found.polarity = Certainty.UNCERTAIN
     for left, right in pairwise(chain):
         between = clause.tokens[left.index + 1 : right.index]
