@@ -116,4 +116,6 @@ def _stored(claims: Claims, profile: Profile, result: Draft, request: DraftReque
 
 def _store(claims: Claims, result: Draft, request: DraftRequest | None) -> None:
     with claims.store.begin() as session:
-        store_draft(session, result, request, owner=claims.owner)
+        store_draft(
+            session, result, request, owner=claims.owner, critical_rules=claims.critical_rules
+        )
