@@ -1,8 +1,14 @@
 """What a text says of a finding's age and course: old, unchanged, improving, after an operation,
-unlikely, or acute. `docs/critical_values.md` lists the words."""
+unlikely, or acute and new. `docs/critical_values.md` says what each means.
+
+A word counts for the finding that it stands beside: before it in the same phrase, or after it in
+the same clause. What the extractor reads as a change (`Mention.change`) is taken from there.
+"""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from enum import StrEnum
 
 from radraft.reports.findings.values import Change, Mention
@@ -12,22 +18,24 @@ from radraft.reports.values import Lang
 class Acuity(StrEnum):
     """One thing that is said of a finding."""
 
+    WORSE = "worse"
+    """New or larger."""
     ACUTE = "acute"
-    """Acute, new, larger, under tension, bleeding now."""
+    """Acute, fresh, bleeding now: also where something older stands beside it."""
     OLD = "old"
-    """Old, chronic, healed, in the history."""
+    """Old, chronic, healed, treated."""
     STABLE = "stable"
     IMPROVING = "improving"
     POSTOPERATIVE = "postoperative"
     """The expected consequence of an operation."""
     UNLIKELY = "unlikely"
     GONE = "gone"
-    """Resolved, treated, removed, put right."""
+    """Resolved."""
 
 
 _OF_CHANGE = {
-    Change.NEW: Acuity.ACUTE,
-    Change.INCREASED: Acuity.ACUTE,
+    Change.NEW: Acuity.WORSE,
+    Change.INCREASED: Acuity.WORSE,
     Change.STABLE: Acuity.STABLE,
     Change.DECREASED: Acuity.IMPROVING,
     Change.RESOLVED: Acuity.GONE,
@@ -36,7 +44,174 @@ _OF_CHANGE = {
 
 def acuity(text: str, lang: Lang, mention: Mention) -> frozenset[Acuity]:
     """Return what `text` says of `mention`, which was read in it; nothing where it says nothing."""
-    said = set()
+    words = _LANGUAGES[lang]
+    before, after = _sentence(text, mention)
+    # The words that name the finding may hold one themselves: "chronic subdural hematoma".
+    named = text[mention.start : mention.end]
+    phrase = words.phrase_end.split(before)[-1] + named
+    clause = named + words.clause_end.split(after)[0]
+    said = {word for word, pattern in words.before.items() if pattern.search(phrase)}
+    said |= {word for word, pattern in words.after.items() if pattern.search(clause)}
+    said |= {word for word, pattern in words.anywhere_after.items() if pattern.search(after)}
+    if mention.percent or mention.volume_ml:
+        # Measured: it is there, whatever was operated on.
+        said.discard(Acuity.POSTOPERATIVE)
     if mention.change is not None:
         said.add(_OF_CHANGE[mention.change])
     return frozenset(said)
+
+
+def _sentence(text: str, mention: Mention) -> tuple[str, str]:
+    """What stands before and after the finding's words in their sentence."""
+    before = _SENTENCE_END.split(text[: mention.start])[-1]
+    return before, _SENTENCE_END.split(text[mention.end :])[0]
+
+
+# A point between digits is a decimal point.
+_SENTENCE_END = re.compile(r"[。；;！!？?\n]|(?<!\d)\.(?=\s|$)|\.(?=\s|$)")
+
+
+@dataclass(frozen=True)
+class _Words:
+    """A language's words, by what they say. `before`: in the phrase up to the finding's words and
+    in these; `after`: from them to the end of the clause; `anywhere_after`: to the end of the
+    sentence."""
+
+    phrase_end: re.Pattern[str]
+    clause_end: re.Pattern[str]
+    before: dict[Acuity, re.Pattern[str]]
+    after: dict[Acuity, re.Pattern[str]]
+    anywhere_after: dict[Acuity, re.Pattern[str]]
+
+
+def _en(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+_SURGERY = (
+    r"(?:surger(?:y|ies)|operations?|laparoscop(?:y|ic)|laparotomy|craniotomy|thoracotomy|"
+    r"pneumonectomy|lobectomy|post-?\s?(?:operative|surgical)|resection)"
+)
+_TREATMENT = (
+    r"(?:repair|stent(?:ing)?|graft(?:ing)?|coiling|clipping|embolization|evacuation|fixation|"
+    r"appendectomy|treatment|resection|thrombectomy|shunting|fenestration|reduction)"
+)
+_OLD_EN = (
+    r"old|chronic|remote|healed|healing|long-?standing|treated|repaired|residual\s+scar|"
+    r"prior|previous|previously\s+(?:treated|repaired|evacuated)|ancient|stented"
+)
+_ENGLISH = _Words(
+    phrase_end=_en(r",|\band\b|\bwith\b|\bbut\b|\bplus\b|\bnow\b|\bin\s+addition\b"),
+    clause_end=_en(r"\bbut\b|\bhowever\b|\bwith\s+(?:new|acute)\b|\band\s+(?:a\s+)?new\b"),
+    before={
+        Acuity.WORSE: _en(
+            r"(?<!\bno\s)(?<!\bwithout\s)(?<!\bno\sevidence\sof\s)\b(?:new|newly|worsening|"
+            r"worsened|enlarging|increasing|expanding|progressive|recurrent)\b"
+        ),
+        Acuity.ACUTE: _en(
+            r"(?<!\bno\s)(?<!\bwithout\s)\b(?:acute|hyperacute|active|actively|fresh)\b"
+        ),
+        Acuity.OLD: _en(
+            rf"\b(?:{_OLD_EN})\b(?!\s+(?:study|exam|examination|film|ct|mri|radiograph))|"
+            rf"\bsequela[e]?\s+of\b|\bhistory\s+of\b|"
+            rf"\b{_TREATMENT}\s+(?:of|for)\s+(?:\w+\s+){{0,4}}"
+        ),
+        Acuity.POSTOPERATIVE: _en(
+            r"\bexpected\b|\bpost-?\s?(?:operative|surgical|procedural)\b|\bpostop\b"
+        ),
+        Acuity.UNLIKELY: _en(
+            r"\b(?:unlikely|doubtful|less\s+likely|low\s+suspicion\s+(?:of|for))\b"
+        ),
+        Acuity.STABLE: _en(r"\b(?:stable|unchanged|unchanging)\b"),
+        Acuity.IMPROVING: _en(
+            r"\b(?:resolving|improving|improved|decreasing|decreased|regressing|evolving)\b"
+        ),
+    },
+    after={
+        Acuity.OLD: _en(
+            r"\b(?:is|are|appears?|looks?|likely|probably|presumably)\s+(?:to\s+be\s+)?"
+            r"(?:old|chronic|remote|healed|long-?standing)\b|,\s*(?:likely\s+|probably\s+)?"
+            r"(?:old|chronic|healed|remote|treated)\b|\bwith\s+(?:encephalomalacia|callus|"
+            r"(?:bony\s+)?bridging|sclerotic\s+margins)\b|\bstatus\s+post\s+(?:\w+\s+){0,2}"
+            rf"{_TREATMENT}\b|\brepair\b|\bhas\s+healed\b"
+        ),
+        Acuity.WORSE: _en(
+            r"\b(?:is|are)\s+new\b|\b(?:has|have)\s+(?:increased|enlarged|worsened|progressed|"
+            r"recurred)\b|\bre-?bleed"
+        ),
+        Acuity.ACUTE: _en(
+            r"\bwith\s+(?:acute|fresh|active)\s+(?:\w+\s+)?(?:blood|bleed|hemorrhage)"
+        ),
+        Acuity.POSTOPERATIVE: _en(
+            r"\b(?:consistent|compatible|in\s+keeping)\s+with\s+(?:\w+\s+){0,3}?"
+            rf"{_SURGERY}|\b(?:related|attributable|due|secondary)\s+to\s+(?:\w+\s+){{0,3}}?"
+            rf"{_SURGERY}|\bexpected\b|\blikely\s+(?:\w+\s+)?post-?\s?(?:operative|surgical)|"
+            r"\bis\s+post-?\s?(?:operative|surgical)"
+        ),
+        Acuity.UNLIKELY: _en(
+            r"^[\w\s-]{0,60}?\b(?:is|are|seems?|appears?|felt\s+to\s+be|thought)\s+(?:very\s+|"
+            r"highly\s+|considered\s+)?(?:unlikely|doubtful|less\s+likely|improbable|not\s+likely|"
+            r"not\s+suspected|not\s+favou?red)\b"
+        ),
+        Acuity.STABLE: _en(
+            r"\b(?:unchanged|stable|no\s+(?:significant\s+|interval\s+)*change|similar\s+to\s+"
+            r"(?:the\s+)?(?:prior|previous)|as\s+before)\b"
+        ),
+        Acuity.IMPROVING: _en(
+            r"\b(?:has|have|is|are)\s+(?:\w+\s+){0,2}?(?:improved|improving|resolving|decreased|"
+            r"decreasing|smaller|diminished|regressed)\b"
+        ),
+    },
+    anywhere_after={
+        Acuity.GONE: _en(
+            r"\blung\s+(?:has|is)\s+(?:now\s+)?(?:fully\s+|completely\s+)?re-?expanded"
+        ),
+    },
+)
+
+_OPERATION = (
+    r"(?:支架|修补|修复|内固定|清除|切除|分流|置换|夹闭|栓塞|覆膜|复位|植入|隔绝|减压|取出)"
+)
+_CHINESE = _Words(
+    # 陈旧性梗死伴出血: what follows 伴 is another matter.
+    phrase_end=re.compile(r"[,，、:：]|伴|并(?!发)|合并|及|和|与|但|另"),
+    clause_end=re.compile(r"[,，]|但"),
+    before={
+        Acuity.WORSE: re.compile(r"(?<![未无])(?:新发|新见|新出现|新增|再发|复发性|进展性)"),
+        Acuity.ACUTE: re.compile(r"(?<!亚)急性|新鲜|活动性"),
+        Acuity.OLD: re.compile(r"陈旧|慢性|既往|原有?(?=[左右双])|愈合|后遗|曾(?:有|患|行)|病史"),
+        Acuity.POSTOPERATIVE: re.compile(
+            r"术后(?:早期|改变)?[\u4e00-\u9fff]{0,4}?(?:少量|少许|残留|残余|微量)|术后改变"
+        ),
+        Acuity.UNLIKELY: re.compile(r"(?:不支持|暂不考虑|不考虑|不符合)"),
+        Acuity.STABLE: re.compile(r"(?:稳定性?)$"),
+    },
+    after={
+        Acuity.ACUTE: re.compile(
+            r"(?:伴|并|合并|内见?|内有|内伴)[\u4e00-\u9fff]{0,4}(?:新鲜|(?<!亚)急性|活动性|再)出血|再出血"
+        ),
+        Acuity.OLD: re.compile(
+            r"后遗|陈旧|病史|已?愈合|(?:已|趋于)?机化|"
+            rf"{_OPERATION}[\u4e00-\u9fff]{{0,6}}?(?:术|手术)?[后後](?!.{{0,6}}(?:复发|新发))|"
+            r"(?:骨折|破裂|扭转|夹层|动脉瘤|血肿|阑尾炎|穿孔|梗阻|积水)\S{0,6}?术后(?!.{0,6}(?:复发|新发))"
+        ),
+        Acuity.UNLIKELY: re.compile(
+            r"可能性?(?:不大|较?小|较?低|很小|极小)|依据不足|证据不足|不支持|暂不考虑"
+        ),
+        Acuity.STABLE: re.compile(
+            r"同前|相仿|相似|变化不(?:大|明显)|(?:无|未见)(?:明显|显著)?变化|稳定"
+        ),
+        Acuity.IMPROVING: re.compile(
+            r"(?<!未)(?<!未见)(?<!不)(?:好转|缓解|减轻|吸收|减少|缩小|改善|消退)"
+        ),
+    },
+    anywhere_after={
+        Acuity.OLD: re.compile(r"软化灶形成|骨痂(?:形成|生长)|(?:骨折线|断端)(?:已)?模糊|后遗改变"),
+        Acuity.GONE: re.compile(r"(?<![未不])(?:已|完全|基本)复张(?!不)"),
+        Acuity.POSTOPERATIVE: re.compile(
+            r"(?:考虑|符合|为|系|属)(?:手术|术后)(?:[\u4e00-\u9fff]{0,2}?(?:改变|表现|所致|反应))|"
+            r"与手术(?:有关|相关)|手术所致"
+        ),
+    },
+)
+_LANGUAGES: dict[Lang, _Words] = {"en": _ENGLISH, "zh": _CHINESE}

@@ -7,7 +7,7 @@ the finding's age and course by `acuity`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -247,11 +247,12 @@ def _reaches(mention: Mention, rule: CriticalRule) -> bool:
 
 
 def _counts(said: frozenset[Acuity], rule: CriticalRule) -> bool:
-    """Whether the rule counts a finding of which this is said. What is called acute, new or worse
-    counts whatever else is said."""
-    if Acuity.ACUTE in said:
+    """Whether the rule counts a finding of which this is said: what is new or worse whatever else
+    is said, what is acute though it be old or follow an operation."""
+    if Acuity.WORSE in said:
         return True
-    counts: Mapping[Acuity, bool | None] = {
+    counts: dict[Acuity, bool | None] = {
+        Acuity.ACUTE: True,
         Acuity.OLD: rule.old,
         Acuity.STABLE: rule.stable,
         Acuity.IMPROVING: rule.improving,
@@ -259,6 +260,8 @@ def _counts(said: frozenset[Acuity], rule: CriticalRule) -> bool:
         Acuity.UNLIKELY: rule.unlikely,
         Acuity.GONE: False,
     }
+    if Acuity.ACUTE in said:
+        counts |= {Acuity.OLD: True, Acuity.POSTOPERATIVE: True}
     return all(counts[word] for word in said)
 
 
