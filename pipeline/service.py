@@ -182,6 +182,7 @@ class Service:
 
         RevisionConflict where someone else saved since `base_revision`.
         """
+        edits.load_rules()
         with self.store.begin() as session:
             saved = reports.save(
                 session, case_id, report, base_revision=base_revision, editor=actor.who

@@ -25,16 +25,7 @@ from radraft.store import alerts, cases
 from radraft.store.database import Store, open_store
 from radraft.store.signatures import versions
 from tests import alert_children, children
-from tests.builders import (
-    ACCESSION,
-    NAME,
-    PATIENT_ID,
-    actor,
-    add_case,
-    make_draft,
-    make_sentence,
-    save_draft,
-)
+from tests.builders import ACCESSION, NAME, PATIENT_ID, actor, add_case, make_draft, make_sentence
 from tests.reports.test_alerts import NOW, RIGHT, finding
 
 READER = actor("王阅片")
@@ -335,7 +326,7 @@ def test_under_any_clock_levels_are_told_in_order_and_once_by_two_servers(
         assert [later.alert_id for later in told].count(alert.alert_id) <= 1
     levels = events(sqlite_store, alert)
     assert levels == list(range(1, len(levels) + 1))
-    # Whatever the wall clock says, a server that looks on for the longest wait tells the next level.
+    # Whatever the wall clock says, a server that looks on for the longest wait tells the next.
     for _ in range(2):
         escalate_due(sqlite_store, watches[0], NOW - timedelta(days=99))
     before = len(events(sqlite_store, alert))
