@@ -220,12 +220,13 @@ def critical_mentions(
     text: str, lang: Lang, rules: CriticalRules, region: Region | None = None
 ) -> tuple[CriticalMention, ...]:
     """Return the mentions of a text that are critical by `rules`, by where they start."""
-    return tuple(_critical(text, lang, extract(text, lang, region), rules))
+    return tuple(judged(text, lang, extract(text, lang, region), rules))
 
 
-def _critical(
+def judged(
     text: str, lang: Lang, mentions: Iterable[Mention], rules: CriticalRules
 ) -> Iterator[CriticalMention]:
+    """Yield those of a text's mentions that are critical by `rules`."""
     for mention in mentions:
         rule = rules.rule(mention.code)
         if rule is None or mention.polarity is Certainty.ABSENT:

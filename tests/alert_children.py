@@ -64,7 +64,10 @@ def report_and_handle(settings: Settings, case_ids: list[str], told: Connection)
             told.send(("saved", case_id, text))
             record = service.critical.of_case(case_id)[0]
             alert = record.alert
-            if alert.state in (AlertState.ACKNOWLEDGED, AlertState.READ_BACK):
+            if alert.state is AlertState.WITHDRAWN:
+                # Killed before it was opened again.
+                steps = [AlertStep(AlertMove.REOPEN, text)]
+            elif alert.state is AlertState.READ_BACK:
                 steps = [AlertStep(AlertMove.WITHDRAW, text), AlertStep(AlertMove.REOPEN, text)]
             else:
                 steps = [AlertStep(AlertMove.NOTE, text)]
