@@ -24,6 +24,7 @@ from radraft.reports.values import Coverage, Report, SignedReport
 from radraft.store import alerts, cases
 from radraft.store.database import Store, open_store
 from radraft.store.signatures import versions
+from radraft.ui.app import running
 from tests import alert_children, children
 from tests.builders import ACCESSION, NAME, PATIENT_ID, actor, add_case, make_draft, make_sentence
 from tests.reports.test_alerts import NOW, RIGHT, finding
@@ -426,3 +427,15 @@ def test_rules_of_a_site_mark_its_drafts(service: Service) -> None:
         draft = make_draft(case_id, report(case_id, CRITICAL, "左侧胸腔积液。"), request_sha=None)
         store_draft(session, draft, critical_rules=rules)
     assert marked(service, case_id) == ("pleural_effusion",)
+
+
+def test_a_running_service_looks_at_what_waits_and_stops_with_it(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
+    def looking() -> list[str]:
+        return [t.name for t in threading.enumerate() if t.name == "radraft-alerts"]
+
+    settings = Settings(data_dir=tmp_path / "data")
+    with running(settings, load_profile("starter"), sqlite_store, with_llm=False):
+        assert looking() == ["radraft-alerts"]
+    assert looking() == []
