@@ -102,6 +102,6 @@ def _moved(
         mention.anatomy,
         mention.change,
         mention.size_mm + sizes,
-        start,
-        end,
+        start=start,
+        end=end,
     )

@@ -15,6 +15,7 @@ from radraft.reports import critical
 from radraft.reports.acuity import Acuity, acuity
 from radraft.reports.critical import CriticalRule, CriticalRules, load_rules, preset
 from radraft.reports.findings.body_parts import region_of
+from radraft.reports.findings.extract import extract
 from radraft.reports.findings.values import Change, Mention
 from radraft.reports.findings.vocabulary import Region, vocabulary
 from radraft.reports.values import Certainty, Lang, Laterality, Origin, Report
@@ -267,6 +268,12 @@ def test_what_is_acute_counts_though_it_be_old(text: str, lang: Lang, counts: bo
     start = text.index(words)
     one = mention("subdural_hematoma", start=start, end=start + len(words))
     assert counted(one, preset(), text, lang) is counts
+
+
+def test_where_a_finding_stands_is_not_taken_for_its_measure() -> None:
+    [one] = extract("双肺纹理清晰，左侧气胸。", "zh")[-1:]
+    assert (one.code, one.percent, one.volume_ml) == ("pneumothorax", None, None)
+    assert one.start > 0
 
 
 # Reports.
