@@ -23,7 +23,9 @@ class Acuity(StrEnum):
     ACUTE = "acute"
     """Acute, fresh, bleeding now: also where something older stands beside it."""
     OLD = "old"
-    """Old, chronic, healed, treated."""
+    """Old, chronic, healed."""
+    TREATED = "treated"
+    """Operated on: repaired, stented, evacuated."""
     STABLE = "stable"
     IMPROVING = "improving"
     POSTOPERATIVE = "postoperative"
@@ -55,12 +57,29 @@ def acuity(text: str, lang: Lang, mention: Mention) -> frozenset[Acuity]:
     said |= {word for word, pattern in words.anywhere_after.items() if pattern.search(after)}
     if mention.percent or mention.volume_ml:
         # Measured: it is there, whatever was operated on.
-        said.discard(Acuity.POSTOPERATIVE)
+        said -= {Acuity.POSTOPERATIVE, Acuity.TREATED}
+    changed = _change(mention, phrase, clause, words, said)
+    if words.no_better.search(clause):
+        said.discard(Acuity.IMPROVING)
+    return frozenset(said | changed)
+
+
+def _change(
+    mention: Mention, phrase: str, clause: str, words: _Words, said: set[Acuity]
+) -> set[Acuity]:
+    """What the extractor read as a change, where the words do not say otherwise."""
+    if mention.change is None:
+        return set()
+    read = _OF_CHANGE[mention.change]
     # 明显 alone may be read as larger: 较前明显减轻 is not.
-    contradicted = mention.change is Change.INCREASED and Acuity.IMPROVING in said
-    if mention.change is not None and not contradicted:
-        said.add(_OF_CHANGE[mention.change])
-    return frozenset(said)
+    if read is Acuity.WORSE and mention.change is Change.INCREASED and Acuity.IMPROVING in said:
+        return set()
+    if read in (Acuity.IMPROVING, Acuity.GONE) and words.no_better.search(clause):
+        return set()
+    # What persists and is large is no finding that is known to be harmless.
+    if read is Acuity.STABLE and Acuity.STABLE not in said and words.large.search(phrase):
+        return set()
+    return {read}
 
 
 def _sentence(text: str, mention: Mention) -> tuple[str, str]:
@@ -84,6 +103,10 @@ class _Words:
     before: dict[Acuity, re.Pattern[str]]
     after: dict[Acuity, re.Pattern[str]]
     anywhere_after: dict[Acuity, re.Pattern[str]]
+    no_better: re.Pattern[str]
+    """An improvement that is denied, in the clause."""
+    large: re.Pattern[str]
+    """In the phrase."""
 
 
 def _en(pattern: str) -> re.Pattern[str]:
@@ -123,9 +146,9 @@ _ENGLISH = _Words(
             r"\b(?:old|chronic|remote|healed|healing|long-?standing|treated|repaired|ancient|"
             r"stented|prior|previous)\b"
             r"(?!\s+(?:study|exam|examination|film|scan|ct|mri|radiograph))|"
-            r"\bsequela[e]?\s+of\b|\bhistory\s+of\b|"
-            rf"\b{_TREATMENT}\s+(?:of|for)\s+(?:\w+\s+){{0,4}}"
+            r"\bsequela[e]?\s+of\b|\bhistory\s+of\b"
         ),
+        Acuity.TREATED: _en(rf"\b{_TREATMENT}\s+(?:of|for)\s+(?:\w+\s+){{0,4}}"),
         Acuity.POSTOPERATIVE: _en(
             r"(?<!than\s)(?<!\bas\s)\bexpected\b|"
             rf"{_POSTOPERATIVE}.*{_LITTLE}|{_LITTLE}.*{_POSTOPERATIVE}|"
@@ -144,16 +167,17 @@ _ENGLISH = _Words(
             r"\b(?:is|are|appears?|looks?)\s+(?:to\s+be\s+)?"
             r"(?:old|chronic|remote|healed|long-?standing)\b|,\s*(?:likely\s+|probably\s+)?"
             rf"(?:old|chronic|healed|remote|treated){_NO_MORE}|\bwith\s+(?:encephalomalacia|callus|"
-            r"(?:bony\s+)?bridging|sclerotic\s+margins)\b|\bstatus\s+post\s+(?:\w+\s+){0,2}"
-            rf"{_TREATED}\b|^\s+repair\b|\bhas\s+healed\b"
+            r"(?:bony\s+)?bridging|sclerotic\s+margins)\b|\bhas\s+healed\b"
         ),
+        Acuity.TREATED: _en(rf"\bstatus\s+post\s+(?:\w+\s+){{0,2}}{_TREATED}\b|^\s+repair\b"),
         Acuity.WORSE: _en(
             r"\b(?:is|are)\s+new\b|\b(?:has|have)\s+(?:increased|enlarged|worsened|progressed|"
             r"recurred)\b|\bre-?bleed"
         ),
         Acuity.POSTOPERATIVE: _en(
             r"\b(?:consistent|compatible|in\s+keeping)\s+with\s+(?:\w+\s+){0,3}?"
-            rf"{_SURGERY}|\b(?:related|attributable|due|secondary)\s+to\s+(?:\w+\s+){{0,3}}?"
+            rf"{_SURGERY}|\b(?:related|attributable|due|secondary)\s+to\s+"
+            r"(?:(?:the|a|recent|prior|previous|known|abdominal|interval)\s+){0,3}?"
             rf"{_SURGERY}|(?<!than\s)(?<!\bas\s)\bexpected\b(?!\s+to\b)|"
             rf"\b(?:likely|is)\s+(?:\w+\s+)?{_POSTOPERATIVE}"
         ),
@@ -179,6 +203,10 @@ _ENGLISH = _Words(
             r"\blung\s+(?:has|is)\s+(?:now\s+)?(?:fully\s+|completely\s+)?re-?expanded"
         ),
     },
+    no_better=_en(
+        r"\b(?:not|no|without|fail\w*\s+to)\s+(?:\w+\s+){0,2}?(?:improv\w*|resol\w*|decreas\w*)"
+    ),
+    large=_en(r"\b(?:large|massive|huge|extensive|moderate|tension|complete)\b"),
 )
 
 _OPERATION = (
@@ -206,8 +234,8 @@ _CHINESE = _Words(
     },
     after={
         Acuity.WORSE: re.compile(rf"{_NOT}(?:增大|增多|扩大|加重|进展|恶化|再发|复发)"),
-        Acuity.OLD: re.compile(
-            r"后遗|陈旧|病史|已?愈合|(?:已|趋于)?机化|"
+        Acuity.OLD: re.compile(r"后遗|陈旧|病史|已?愈合|(?:已|趋于)?机化"),
+        Acuity.TREATED: re.compile(
             rf"{_OPERATION}[\u4e00-\u9fff]{{0,6}}?(?:术|手术)?后{_AGAIN}|"
             rf"{_LESION}?\S{{0,6}}?术后{_AGAIN}"
         ),
@@ -227,9 +255,14 @@ _CHINESE = _Words(
         Acuity.OLD: re.compile(r"软化灶形成|骨痂(?:形成|生长)|(?:骨折线|断端)(?:已)?模糊|后遗改变"),
         Acuity.GONE: re.compile(r"(?<![未不])(?:已|完全|基本)复张(?!不)"),
         Acuity.POSTOPERATIVE: re.compile(
-            r"(?:考虑|符合|为|系|属)(?:手术|术后)(?:[\u4e00-\u9fff]{0,2}?(?:改变|表现|所致|反应))|"
+            r"(?:考虑|符合|为|系|属)(?:手术|术后)(?:所致|[\u4e00-\u9fff]{0,2}?(?:改变|表现|反应))|"
             r"与手术(?:有关|相关)|手术所致"
         ),
     },
+    no_better=re.compile(
+        r"(?:[未不无]|未见|没有)(?:明显|完全|有效|显著)?(?:好转|吸收|缓解|减少|缩小|改善|消退)|"
+        r"(?:好转|吸收|缓解|改善)(?:不明显|欠佳|不佳)"
+    ),
+    large=re.compile(r"大量|巨大|中等量|中量|广泛|张力性"),
 )
 _LANGUAGES: dict[Lang, _Words] = {"en": _ENGLISH, "zh": _CHINESE}

@@ -255,6 +255,7 @@ def _counts(said: frozenset[Acuity], rule: CriticalRule) -> bool:
     counts: dict[Acuity, bool | None] = {
         Acuity.ACUTE: True,
         Acuity.OLD: rule.old,
+        Acuity.TREATED: rule.old,
         Acuity.STABLE: rule.stable,
         Acuity.IMPROVING: rule.improving,
         Acuity.POSTOPERATIVE: rule.postoperative,
@@ -262,7 +263,7 @@ def _counts(said: frozenset[Acuity], rule: CriticalRule) -> bool:
         Acuity.GONE: False,
     }
     if Acuity.ACUTE in said:
-        counts |= {Acuity.OLD: True, Acuity.POSTOPERATIVE: True}
+        counts |= {Acuity.OLD: True, Acuity.TREATED: True, Acuity.POSTOPERATIVE: True}
     return all(counts[word] for word in said)
 
 
