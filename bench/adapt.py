@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from radraft.bench.rehearsal import films, houses, mine
+from radraft.bench.rehearsal import films, houses, mine, notification
 from radraft.bench.rehearsal.houses import House
 from radraft.bench.rehearsal.reader import read
 from radraft.bench.rehearsal.values import Film, Part, Sizes, Truth
@@ -121,6 +121,7 @@ def one(
         base_revision=working.revision,
         actor=reader,
     )
+    notification.notify(service, case_id, reader)
     service.sign(case_id, base_revision=saved.revision, actor=reader)
 
 

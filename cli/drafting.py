@@ -60,8 +60,10 @@ def _draft(
     from radraft.llm.server import connect
     from radraft.pipeline import draft_batch
     from radraft.pipeline.claims import Claims
+    from radraft.reports.critical import load_rules
 
-    with Claims(context.store) as claims:
+    rules = load_rules(context.settings.critical_values)
+    with Claims(context.store, critical_rules=rules) as claims:
         todo = claims.claim_cases(case_ids, again=again)
         if not todo:
             return ()

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from radraft.cli import adapters, evaluation, flywheel, site, study, training
+from radraft.cli import adapters, alerts, evaluation, flywheel, site, study, training
 from radraft.cli.output import Output, reporting
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.add_typer(flywheel.app, name="flywheel")
 app.add_typer(site.app, name="site")
 app.add_typer(adapters.app, name="adapters")
 app.add_typer(study.app, name="study")
+app.add_typer(alerts.app, name="alerts")
 
 
 class Start(StrEnum):

@@ -115,6 +115,8 @@ class Settings(BaseSettings):
     """Whose certificates are believed of the PACS (PEM), in place of the system's."""
     deid_recognisers: Path | None = None
     """YAML of the hospital's own recognisers of identity in text (docs/deidentification.md)."""
+    critical_values: Path | None = None
+    """YAML of the hospital's own critical values (docs/critical_values.md); unset: the preset."""
 
     @property
     def adapters_dir(self) -> Path:
@@ -124,6 +126,7 @@ class Settings(BaseSettings):
     @field_validator(
         "data_dir", "cache_dir", "vllm_python", "radeval_python", "dicom_tls_cert",
         "dicom_tls_key", "dicom_tls_ca", "watch_dir", "pacs_ca", "deid_recognisers",
+        "critical_values",
     )  # fmt: skip
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:

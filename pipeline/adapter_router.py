@@ -15,6 +15,7 @@ from radraft.llm import adapter_loader
 from radraft.llm.adapter import Adapter, AdapterChoice
 from radraft.pipeline import draft as draft_steps
 from radraft.pipeline.draft_store import store_draft
+from radraft.reports import edits
 from radraft.store import adapter_files, adapters, cases
 from radraft.vision_encoder.projector import Projector
 
@@ -139,6 +140,7 @@ async def draft(
 
 
 def _store(store: Store, result: Draft, request: DraftRequest | None) -> None:
+    edits.load_rules()
     with store.begin() as session:
         store_draft(session, result, request)
 

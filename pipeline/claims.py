@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import StorageError
+from radraft.reports.critical import CriticalRules, preset
 from radraft.store import cases, leases
 from radraft.store.leases import Lease, Owner
 from radraft.store.values import CaseState
@@ -85,11 +86,14 @@ class Claims:
         store: Store,
         *,
         owner: Owner | None = None,
+        critical_rules: CriticalRules | None = None,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
-        """`pause(seconds)` waits between two looks at the leases of others."""
+        """`critical_rules` say which of the drafts are marked, the preset where none are given;
+        `pause(seconds)` waits between two looks at the leases of others."""
         self.store = store
+        self.critical_rules = critical_rules or preset()
         self.owner = owner or Owner()
         self._watch = LeaseWatch(clock)
         self._pause = pause

@@ -16,6 +16,7 @@ from radraft.pipeline.adapter_router import Router
 from radraft.pipeline.claims import Claims
 from radraft.pipeline.draft_case import DraftOutcome, draft_case
 from radraft.pipeline.draft_store import store_draft
+from radraft.reports.critical import load_rules
 from radraft.store.leases import LeaseLost
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ async def draft_many(
 ) -> tuple[DraftOutcome, ...]:
     """Claim those of `case_ids` that wait or failed, and `draft_claimed` them; with `again` also
     those that have a draft. The others' outcome is DraftingError `draft_not_claimed`, in order."""
-    with Claims(store) as claims:
+    with Claims(store, critical_rules=load_rules(settings.critical_values)) as claims:
         claimed = await asyncio.to_thread(claims.claim_cases, case_ids, again=again)
         outcomes = await draft_claimed(
             claimed,

@@ -12,6 +12,7 @@ from radraft.core.errors import RadraftError, ReportError, StorageUnavailable
 from radraft.llm import draft as llm_draft
 from radraft.pipeline import adapter_router
 from radraft.pipeline.draft_store import store_draft
+from radraft.reports import edits
 from radraft.store.leases import LeaseLost
 
 if TYPE_CHECKING:
@@ -115,5 +116,8 @@ def _stored(claims: Claims, profile: Profile, result: Draft, request: DraftReque
 
 
 def _store(claims: Claims, result: Draft, request: DraftRequest | None) -> None:
+    edits.load_rules()
     with claims.store.begin() as session:
-        store_draft(session, result, request, owner=claims.owner)
+        store_draft(
+            session, result, request, owner=claims.owner, critical_rules=claims.critical_rules
+        )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from radraft.pipeline.alerts import mark_draft
 from radraft.prompts.build import request_json
+from radraft.reports.critical import CriticalRules, preset
+from radraft.reports.values import Coverage
 from radraft.store import drafts
 
 if TYPE_CHECKING:
@@ -21,8 +24,10 @@ def store_draft(
     request: DraftRequest | None = None,
     *,
     owner: Owner | None = None,
+    critical_rules: CriticalRules | None = None,
 ) -> None:
-    """Store a draft together with what was asked, so that a signature can make a training pair.
+    """Store a draft together with what was asked, so that a signature can make a training pair,
+    and mark its case where it states a critical finding by `critical_rules`, or by the preset.
 
     `owner` holds the case's lease; LeaseLost where it does not (any more).
     """
@@ -35,3 +40,5 @@ def store_draft(
         image_ids=request.image_ids if request is not None else (),
         owner=owner,
     )
+    if result.coverage is Coverage.DRAFTED:
+        mark_draft(session, result.case_id, result.report, critical_rules or preset())

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radraft.core import errors
-from radraft.core.errors import FollowupError, NotFound, RadraftError
+from radraft.core.errors import FollowupError, NotFound, RadraftError, ReportError
 from radraft.llm.link import LlmState
 from radraft.pipeline import late_images
+from radraft.pipeline.alerts import CriticalValues, signature_refusal
 from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import KeyImageChooser
 from radraft.pipeline.quality_verdict import QualityRemarks, quality_remarks
@@ -23,10 +24,12 @@ from radraft.reports.checks.run import proofread
 from radraft.reports.checks.values import Issue
 from radraft.reports.draft import Draft, DraftedSentence
 from radraft.reports.people import Actor
-from radraft.reports.values import Coverage, Report, SignedReport
+from radraft.reports.values import Coverage, Report, ReportState, SignedReport
 from radraft.store import cases, drafts, images, openings, pairs, questions, reports, signatures
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from radraft.core.settings import Settings
     from radraft.llm.profiles import Profile
     from radraft.llm.sentences import SentenceEncoder
@@ -110,6 +113,8 @@ class Service:
         self._partial = partial
         self._wake = wake
         self._load_extractor = load_extractor
+        self.critical = CriticalValues(store, settings)
+        """Alerts of critical values: queries, and the steps that people take with them."""
         self.choosing = KeyImageChooser(store, settings, profile, wake)
         self._sentences: SentenceEncoder | None = None
         self._sentences_lock = threading.Lock()
@@ -175,36 +180,74 @@ class Service:
     def save(
         self, case_id: str, report: Report, *, base_revision: int, actor: Actor
     ) -> editing.WorkingReport:
-        """Keep an edit. RevisionConflict where someone else saved since `base_revision`."""
-        with self.store.begin() as session:
-            return reports.save(
-                session, case_id, report, base_revision=base_revision, editor=actor.who
-            )
+        """Keep an edit, and bring the case's alerts to what it states, both or neither.
 
-    def sign(self, case_id: str, *, base_revision: int, actor: Actor) -> SignedReport:
-        """Freeze the report and write its training pair, both or neither."""
+        RevisionConflict where someone else saved since `base_revision`.
+        """
         edits.load_rules()
         with self.store.begin() as session:
-            signed, stored = signatures.sign_with_basis(
-                session,
-                case_id,
-                base_revision=base_revision,
-                author=actor.who,
-                now=datetime.now(UTC),
+            saved = reports.save(
+                session, case_id, report, base_revision=base_revision, editor=actor.who
             )
-            case = cases.get_case(session, case_id)
-            if stored is None:
-                raise NotFound("case_not_found", case_id=case_id)
-            opened = openings.last(session, case_id, signed.author, signed.signed_at)
-            pair = training_pair.make_pair(
-                stored,
-                signed,
-                site=case.site,
-                patient_ref=case.patient_ref,
-                seconds=None if opened is None else (signed.signed_at - opened).total_seconds(),
+            self.critical.report_saved(
+                session, case_id, saved.report, actor=actor, now=datetime.now(UTC)
             )
-            pairs.save_pair(session, pair)
-            return signed
+            return saved
+
+    def sign(self, case_id: str, *, base_revision: int, actor: Actor) -> SignedReport:
+        """Freeze the report and write its training pair, both or neither.
+
+        ReportError `critical_not_notified` where it states a critical finding of which nobody was
+        notified yet and the site does not let that wait; its alert is open all the same.
+        """
+        edits.load_rules()
+        with self.store.begin() as session:
+            refusal = self._critical_refusal(session, case_id, base_revision, actor)
+            if refusal is None:
+                return self._signed(session, case_id, base_revision, actor)
+        raise refusal
+
+    def _critical_refusal(
+        self, session: Session, case_id: str, base_revision: int, actor: Actor
+    ) -> ReportError | None:
+        """Bring the case's alerts to the report that is to be signed, and return what stands in
+        the signature's way.
+
+        The caller commits the alerts whether or not he signs: a refused signature may be the first
+        that a person does with a draft.
+        """
+        _, working = reports.locked(session, case_id)
+        if working.revision != base_revision or working.state is ReportState.SIGNED:
+            # The signature itself says what is wrong.
+            return None
+        held = self.critical.report_saved(
+            session, case_id, working.report, actor=actor, now=datetime.now(UTC)
+        )
+        return signature_refusal(held)
+
+    def _signed(
+        self, session: Session, case_id: str, base_revision: int, actor: Actor
+    ) -> SignedReport:
+        signed, stored = signatures.sign_with_basis(
+            session,
+            case_id,
+            base_revision=base_revision,
+            author=actor.who,
+            now=datetime.now(UTC),
+        )
+        case = cases.get_case(session, case_id)
+        if stored is None:
+            raise NotFound("case_not_found", case_id=case_id)
+        opened = openings.last(session, case_id, signed.author, signed.signed_at)
+        pair = training_pair.make_pair(
+            stored,
+            signed,
+            site=case.site,
+            patient_ref=case.patient_ref,
+            seconds=None if opened is None else (signed.signed_at - opened).total_seconds(),
+        )
+        pairs.save_pair(session, pair)
+        return signed
 
     def amend(self, case_id: str, *, actor: Actor) -> editing.WorkingReport:
         """Reopen a signed report as the working copy of its next version.

@@ -1,7 +1,8 @@
 """Tables. Those of `IDENTITY_TABLES` hold identity; no other table may.
 
-Signed reports, their chain, training pairs, report revisions, and what became of adapters are
-append-only: triggers (see `migrations/`) refuse UPDATE, DELETE, REPLACE and TRUNCATE.
+Signed reports, their chain, training pairs, report revisions, what became of adapters and what was
+done about critical values are append-only: triggers (see `migrations/`) refuse UPDATE, DELETE,
+REPLACE and TRUNCATE.
 """
 
 from __future__ import annotations
@@ -12,6 +13,11 @@ from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, UniqueCo
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radraft.store.base import Base as Base
+from radraft.store.tables_alerts import (
+    AlertEventRow as AlertEventRow,
+    AlertRow as AlertRow,
+    CriticalDraftRow as CriticalDraftRow,
+)
 from radraft.store.tables_studies import (
     AcquisitionRow as AcquisitionRow,
     ArrivalRow as ArrivalRow,
@@ -43,6 +49,7 @@ IMMUTABLE_TABLES = (
     "gate_records",
     "key_image_choices",
     "signature_links",
+    "alert_events",
 )
 
 

@@ -12,10 +12,13 @@ from radraft.core.scratch import sweep
 from radraft.llm.launch import shares_cpu
 from radraft.llm.link import LlmLink
 from radraft.pipeline.adapter_router import Router
+from radraft.pipeline.alerts import Escalation
+from radraft.pipeline.claims import Claims
 from radraft.pipeline.draft_batch import load_vision_model
 from radraft.pipeline.draft_worker import Worker
 from radraft.pipeline.encoders import extractor_loader
 from radraft.pipeline.service import Llm, Service
+from radraft.reports.critical import load_rules
 from radraft.studies.deid.recognisers_site import of_site
 
 if TYPE_CHECKING:
@@ -51,7 +54,11 @@ def running(
     if not with_llm:
         load_extractor = extractor_loader(store)
         service = Service(store, settings, profile, load_extractor=load_extractor)
-        with closing(service.choosing), _receiving(settings, profile, store, load_extractor):
+        with (
+            closing(service.choosing),
+            _escalating(store),
+            _receiving(settings, profile, store, load_extractor),
+        ):
             yield service
         return
     profile.check_weights()
@@ -66,6 +73,7 @@ def running(
         router=Router(store, settings.adapters_dir),
         slots=profile.vllm.max_num_seqs,
         timeout_s=settings.draft_timeout_s,
+        claims=Claims(store, critical_rules=load_rules(settings.critical_values)),
     )
     link.start()
     worker.start()
@@ -84,6 +92,7 @@ def running(
         try:
             receiving = _receiving(settings, profile, store, load_extractor, wake=worker.wake)
             stack.enter_context(closing(service.choosing))
+            stack.enter_context(_escalating(store))
             stack.enter_context(receiving)
             yield service
         finally:
@@ -92,6 +101,15 @@ def running(
             worker.stop()
             ending.start()
             worker.join(GIVE_BACK_S)
+
+
+@contextmanager
+def _escalating(store: Store) -> Iterator[None]:
+    """Critical values that wait too long are told to the next level, until the end."""
+    escalation = Escalation(store)
+    escalation.start()
+    with closing(escalation):
+        yield
 
 
 def _receiving(

@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from radraft.bench.rehearsal import notification
 from radraft.bench.rehearsal.course import Move
 from radraft.bench.rehearsal.houses import House
 from radraft.bench.rehearsal.reader import read
@@ -219,6 +220,7 @@ class Hospital:
             base_revision=view.working.revision,
             actor=actor,
         )
+        notification.notify(service, case_id, actor)
         service.sign(case_id, base_revision=saved.revision, actor=actor)
 
     def _drafters(self, taken: Cases) -> dict[str, int]:

@@ -36,6 +36,9 @@ _PAIRED = re.compile(
 )
 """DICOM body parts of which an examination shows one side."""
 _HAN = re.compile("[\u4e00-\u9fff]")
+_PURPOSE = re.compile(
+    r"(?:年度|定期)?(?:复查|随访|复诊|待查)|\b(?:follow-?up|known|s/p)\b", re.IGNORECASE
+)
 Sides = frozenset[Laterality]
 
 
@@ -192,7 +195,8 @@ def _asked(reason: str, lang: Lang) -> dict[str, Sides]:
 
 
 def _mentions(reason: str, lang: Lang) -> Iterator[Mention]:
-    for mention in extract(reason, lang, Region.CHEST):
+    # In a report these words say that a clause is no finding of it; a request is all of them.
+    for mention in extract(_PURPOSE.sub("", reason), lang, Region.CHEST):
         known = vocabulary()[mention.code]
         if known.kind is not Kind.NORMAL and mention.polarity is not Certainty.ABSENT:
             yield mention

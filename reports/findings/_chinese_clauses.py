@@ -7,6 +7,7 @@ names none.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -23,10 +24,13 @@ from radraft.reports.findings._chinese_rules import (
 )
 from radraft.reports.findings._places import of_lung
 from radraft.reports.findings.values import Change
-from radraft.reports.findings.vocabulary import Region, vocabulary
+from radraft.reports.findings.vocabulary import Region, lineage, vocabulary
 from radraft.reports.values import Certainty
 
 _SIDES = {"左": "left", "右": "right", "双": "bilateral", "两": "bilateral"}
+# 轮廓稳定,大小正常: what the organ before is said to be.
+_ATTRIBUTE = re.compile("(?:其)?(?:大小|形态|轮廓|形状)")
+_ACUTE = ("急性", "活动性")
 _CHAMBERS = ("心", "室", "房", "双j", "双腔")
 
 
@@ -51,6 +55,10 @@ class Found:
     denied_only: bool = False
     change: Change | None = None
     sizes: tuple[float, ...] = ()
+    percent: float | None = None
+    volume: float | None = None
+    illness: bool = False
+    """A disease that the patient is known by, with no place of its own."""
     dropped: bool = False
     side: str | None = None
     anatomy: str | None = None
@@ -66,6 +74,8 @@ class Clause:
     """The character before it; empty at the sentence's start."""
     tokens: list[Token]
     found: list[Found] = field(default_factory=list)
+    listing: bool = False
+    """Whether it goes on with a list that a denial and a colon open (未见:结节,肿块)."""
 
 
 @dataclass(slots=True)
@@ -76,37 +86,76 @@ class _Said:
     side: str | None
 
 
-def clauses(sentence: str) -> list[Clause]:
-    """The clauses of a plain sentence, findings resolved but their polarity not yet read."""
+def clauses(sentence: str, context: str | None = None) -> list[Clause]:
+    """Return the clauses of a plain sentence, findings resolved but their polarity not yet read.
+
+    `context` is the organ that the section or the examination is about: words without an organ of
+    their own are said of it.
+    """
     found: list[Clause] = []
-    start, tokens, opener = 0, [], ""
+    tokens: list[Token] = []
+    start, opener, listing = 0, "", False
     for token in matcher().find(sentence):
         asked = sentence[token.start] == "?"
+        if sentence[token.start] == ":" and _only_cues(tokens, start, token.start):
+            listing = True
+            continue  # 未见:气胸、胸腔积液
         if asked:
             tokens.append(token)
         if asked or "clause" in token.kinds:
             found.append(Clause(start, token.start, opener, tokens))
+            found[-1].listing, listing = listing, False
             start, tokens, opener = token.end, [], sentence[token.start]
         elif not asked:
             tokens.append(token)
-    found.append(Clause(start, len(sentence), opener, tokens))
+    found.append(Clause(start, len(sentence), opener, tokens, listing=listing))
     before: list[list[_Said]] = []
+    last: Clause | None = None
     for clause in found:
-        before += _Reading(sentence, clause, before).run()
+        reading = _Reading(sentence, clause, before, context)
+        if clause.opener == ":" and before and _is_heading(last):
+            reading.heading = before[-1][-1]
+        before += reading.run()
+        last = clause
     return found
+
+
+def _is_heading(clause: Clause | None) -> bool:
+    """Whether a clause names an organ and says nothing of it (双肾:未见积水)."""
+    return (
+        clause is not None
+        and not clause.found
+        and bool(clause.tokens)
+        and all({"organ", "side"} & set(token.kinds) for token in clause.tokens)
+    )
+
+
+def _only_cues(tokens: list[Token], start: int, end: int) -> bool:
+    """Whether a clause so far is nothing but a denial, which then is said of what follows."""
+    return (
+        bool(tokens)
+        and tokens[0].start == start
+        and tokens[-1].end == end
+        and all("negation_before" in token.kinds for token in tokens)
+    )
 
 
 class _Reading:
     """One pass over a clause's tokens."""
 
-    def __init__(self, sentence: str, clause: Clause, before: list[list[_Said]]) -> None:
+    def __init__(
+        self, sentence: str, clause: Clause, before: list[list[_Said]], context: str | None
+    ) -> None:
         self.sentence, self.clause, self.before = sentence, clause, before
+        self.context = context
+        self.heading: _Said | None = None
         self.groups: list[list[_Said]] = []
         self.sides: list[str] = []
         self.organs: list[Organ] = []
         self.joined = False  # whether the token before was a conjunction
         self.bare_organs = False  # whether organs stand before that no finding took yet
         self.rest = False  # whether 余 stands before
+        self.normal_ahead: Token | None = None  # 正常的, which its organ follows
 
     def run(self) -> list[list[_Said]]:
         for index, token in enumerate(self.clause.tokens):
@@ -116,14 +165,19 @@ class _Reading:
             if "head" in kinds or "name" in kinds:
                 self._finding(index, token)
             elif "organ" in kinds:
+                self._normal_organ(index, token)
                 self._organ(kinds["organ"][0], self.sentence[token.start : token.end])
             elif "side" in kinds:
                 self.sides.append(kinds["side"][0])
                 continue  # 、右 keeps the coordination open
+            elif kinds.get("normal") == ("before",):
+                self.normal_ahead = token
             elif "normal" in kinds:
                 self._normal(index, token)
             elif "rest" in kinds:
                 self.rest = True
+            elif "but" in kinds and self.sentence[token.start] == "除":
+                self.sides, self.organs = [], []  # 双肺除右上叶条索影外
             self.joined = "conjunction" in kinds or "alternative" in kinds
         return self.groups
 
@@ -141,6 +195,17 @@ class _Reading:
             self.groups.append([said])
         self.bare_organs = True
 
+    def _normal_organ(self, index: int, token: Token) -> None:
+        """正常大小的心影: the statement stands before its organ."""
+        ahead, self.normal_ahead = self.normal_ahead, None
+        if ahead is None or ahead.end != token.start:
+            return
+        for code in normality("normal", token.kinds["organ"][0].name):
+            self._add_all(index, token, [(code, None)])
+            self.clause.found[-1].fixed = True
+            absent = code != "no_finding"
+            self.clause.found[-1].polarity = Certainty.ABSENT if absent else Certainty.PRESENT
+
     def _nodes(self) -> None:
         """纵隔及肺门 before 淋巴结 are places of nodes."""
         if self.groups:
@@ -153,27 +218,30 @@ class _Reading:
     def _finding(self, index: int, token: Token) -> None:
         phrase = self.sentence[token.start : token.end]
         heads = token.kinds.get("head", ())
+        names = token.kinds.get("name", ())
         if "compared" in token.kinds and self.clause.found and not self.organs:
             return  # 结节较前增大: the word is about the finding before it
         for head in sorted(heads, key=words("denied_heads").__contains__):
             hits = self._resolve(head)
             if hits:
+                hits = [(_narrower(code, names), said) for code, said in hits]
                 self._add_all(index, token, hits, denied_only=head in words("denied_heads"))
                 return
-        bound = words("bound_heads") & set(heads) or (heads and self._elsewhere())
-        if "name" not in token.kinds or bound:
+        elsewhere = not words("free_heads") & set(heads) and self._elsewhere()
+        bound = words("bound_heads") & set(heads) or (heads and elsewhere)
+        if not names or bound:
             return
-        codes = token.kinds["name"]
-        hits = [(code, None) for code in codes]
+        hits = [(code, None) for code in names]
         if self.joined and self.groups and self.bare_organs:
             shared = [(shared_head(phrase, said.organ.name), said) for said in self.groups[-1]]
             hits = [(code, said) for code, said in shared if code] + hits
         self._add_all(index, token, hits)
-        self._remember(codes[0], phrase)
+        self._remember(names[0], phrase)
 
     def _elsewhere(self) -> bool:
-        """Whether the clause has said an organ that its words' usual one is not."""
-        return bool(self.groups) and self.groups[-1][-1].organ.name not in words("open_organs")
+        """Whether the clause or its section is about an organ that its words are not of."""
+        name = self.groups[-1][-1].organ.name if self.groups else self.context
+        return name is not None and name not in words("open_organs")
 
     def _resolve(self, head: str) -> list[tuple[str, _Said | None]]:
         behind = [] if self.groups or head in words("near_heads") else self.before[-3:]
@@ -185,10 +253,26 @@ class _Reading:
                 return hits if group in self.groups else [(hits[0][0], None)]
             if group in self.groups and group[-1].organ.name in words("closed_organs"):
                 return []
+        return self._usual(head)
+
+    def _usual(self, head: str) -> list[tuple[str, _Said | None]]:
+        """Return what a head names where no organ in reach takes it."""
+        if self.context is not None and not self.groups:
+            code = composed(head, self.context)
+            if code or self.context in words("closed_organs"):
+                return [(code, None)] if code else []
         named = {said.organ.name for group in [*self.before, *self.groups] for said in group}
+        if self.context is not None:
+            named.add(self.context)
+        if self.groups and self._owned():
+            return []
         default = composed(head, "none") if named <= words("chest_organs") else None
         default = default or composed(head, "any")
         return [(default, None)] if default else []
+
+    def _owned(self) -> bool:
+        """Whether the clause is about an organ that leaves no word to the usual organ."""
+        return self.groups[-1][-1].organ.name in words("own_organs")
 
     def _add_all(
         self,
@@ -210,7 +294,10 @@ class _Reading:
             else:
                 found.sides = set(self.sides)
                 found.organs = list(self.organs)
+            if not found.sides and not found.organs and self.heading and self.heading.side:
+                found.sides = {self.heading.side}
             found.own = bool(found.sides or found.organs)
+            found.illness = "illness" in token.kinds and not found.own
             found.sides.update(sides)
             found.organs += organs
             self.clause.found.append(found)
@@ -228,13 +315,23 @@ class _Reading:
 
     def _normal(self, index: int, token: Token) -> None:
         taken = bool(self.clause.found) and not self.organs
-        if denies(self.clause, index) or not self.groups or taken:
+        phrase = self.sentence[token.start : token.end]
+        if denies(self.clause, index) or taken:
+            return
+        if not self.groups and _ATTRIBUTE.match(self.sentence, self.clause.start):
+            self.groups += self.before[-1:]
+        if not self.groups:
+            if not self.rest and self.context is None and any(w in phrase for w in _ACUTE):
+                self._add_all(index, token, [("no_finding", None)])
+                self.clause.found[-1].fixed = self.clause.found[-1].listed = True
             return
         for predicate in token.kinds["normal"]:
+            if predicate == "before":
+                continue
             hits = [
                 (code, said)
                 for said in self.groups[-1]
-                if (code := normality(predicate, said.organ.name))
+                for code in normality(predicate, said.organ.name)
             ]
             if hits and hits[0][0] == "no_finding" and self.rest:
                 return
@@ -246,6 +343,11 @@ class _Reading:
                     absent = found.code != "no_finding"
                     found.polarity = Certainty.ABSENT if absent else Certainty.PRESENT
                 return
+
+
+def _narrower(code: str, names: tuple[str, ...]) -> str:
+    """Return the name that says more than what a head and its organ make (大面积脑梗死)."""
+    return next((name for name in names if code in lineage(name)[1:]), code)
 
 
 def denies(clause: Clause, index: int) -> bool:

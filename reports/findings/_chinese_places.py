@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 
-from radraft.reports.findings._chinese_clauses import Clause, Found, organ_of
+from radraft.reports.findings._chinese_clauses import Clause, Found, organ_of, sides_in
 from radraft.reports.findings._chinese_rules import Organ, words
 from radraft.reports.findings._chinese_scope import chains
 from radraft.reports.findings._places import places_of
+from radraft.reports.findings.vocabulary import Kind, vocabulary
 
 _PARTIAL = re.compile("状|线|受压|压缩|压迫|亚段|段下")
+_LIES = re.compile(
+    "(?:影|征)?(?:,)?(?:主要)?(?:位于|见于|在|居于|发生于|发生在|分布于|局限于|累及)"
+)
 _LOBES = ("upper_lobe", "middle_lobe", "lower_lobe", "lingula")
 
 
@@ -17,7 +21,7 @@ def set_places(sentence: str, parts: list[Clause]) -> None:
     """Sides and places: a finding's own, those of its list, or those of what it interprets."""
     before: Found | None = None
     for place, clause in enumerate(parts):
-        _own(clause, parts[place + 1] if place + 1 < len(parts) else None)
+        _own(sentence, clause, parts[place + 1] if place + 1 < len(parts) else None)
         hangs = before is not None and _hangs(sentence, clause)
         previous: Found | None = None
         for chain in chains(clause):
@@ -26,6 +30,8 @@ def set_places(sentence: str, parts: list[Clause]) -> None:
                 if source is not None:
                     _inherit(found, source, listed=previous is not None)
                 previous = found
+        if not clause.found and place:
+            _placed_in_next(sentence, parts[place - 1], clause)
         if not clause.found:
             _aside(clause, parts, place)
             previous = _unread(clause)
@@ -33,14 +39,11 @@ def set_places(sentence: str, parts: list[Clause]) -> None:
         _refine(sentence, clause)
 
 
-def _own(clause: Clause, following: Clause | None) -> None:
+def _own(sentence: str, clause: Clause, following: Clause | None) -> None:
     for found in clause.found:
-        if found.sides and found.code not in words("unpaired"):
-            both = len(found.sides) > 1 or "bilateral" in found.sides
-            found.side = "bilateral" if both else next(iter(found.sides))
-        said = {organ.anatomy for organ in found.organs if organ.anatomy in places_of(found.code)}
-        if len(said) == 1:
-            found.anatomy = said.pop()
+        if not found.own:
+            _placed_after(sentence, clause, found)
+        _set_own(found)
         if found.code == "malpositioned_device":
             ahead = [] if following is None or following.found else following.tokens
             found.side = next(
@@ -51,6 +54,48 @@ def _own(clause: Clause, following: Clause | None) -> None:
                 ),
                 None,
             )
+
+
+def _set_own(found: Found) -> None:
+    """Set side and place from what is said of the finding itself."""
+    if found.sides and found.code not in words("unpaired"):
+        both = len(found.sides) > 1 or "bilateral" in found.sides
+        found.side = "bilateral" if both else next(iter(found.sides))
+    said = {organ.anatomy for organ in found.organs if organ.anatomy in places_of(found.code)}
+    if len(said) == 1:
+        found.anatomy = said.pop()
+
+
+def _placed_after(sentence: str, clause: Clause, found: Found) -> None:
+    """Take the place that follows a finding's name (气胸位于右侧)."""
+    if vocabulary()[found.code].kind is not Kind.FINDING:
+        return
+    match = _LIES.match(sentence, found.end, clause.end)
+    if match is None:
+        return
+    for token in clause.tokens[found.index + 1 :]:
+        if "head" in token.kinds or "name" in token.kinds:
+            return
+        found.sides.update(str(side) for side in token.kinds.get("side", ()))
+        for organ in token.kinds.get("organ", ())[:1]:
+            found.organs.append(organ)
+            found.sides.update(sides_in(sentence[token.start : token.end]))
+    found.own = bool(found.sides or found.organs)
+
+
+def _placed_in_next(sentence: str, before: Clause, clause: Clause) -> None:
+    """Take the place that the clause after a finding gives (肿块约3cm,位于右肺下叶)."""
+    if not before.found or _LIES.match(sentence, clause.start) is None:
+        return
+    found = before.found[-1]
+    if found.own or found.side or vocabulary()[found.code].kind is not Kind.FINDING:
+        return
+    for token in clause.tokens:
+        found.sides.update(str(side) for side in token.kinds.get("side", ()))
+        for organ in token.kinds.get("organ", ())[:1]:
+            found.organs.append(organ)
+            found.sides.update(sides_in(sentence[token.start : token.end]))
+    _set_own(found)
 
 
 def _inherit(found: Found, source: Found, listed: bool) -> None:
@@ -115,10 +160,16 @@ def _refine(sentence: str, clause: Clause) -> None:
         lead = sentence[clause.start : found.end]
         if found.code == "rib_fracture":
             around = sentence[clause.start : clause.end]
-            if any(word in around for word in ("陈旧", "愈合", "旧的", "旧性")):
+            kept = any("negation_kept" in token.kinds for token in clause.tokens)
+            old = any(word in around for word in ("陈旧", "旧的", "旧性"))
+            if old or ("愈合" in around and not kept):
                 found.code = "old_rib_fracture"
             elif "新鲜" in around or "急性" in around:
                 found.code = "acute_rib_fracture"
+        elif found.code == "bone_abnormality" and "畸形" in phrase:
+            old = any(word in lead for word in ("陈旧", "旧", "慢性", "后"))
+            if old and any(organ.name == "rib" for organ in found.organs):
+                found.code = "old_rib_fracture"
         elif found.code == "atelectasis" and "不张" in phrase and not _PARTIAL.search(phrase):
             if found.anatomy in _LOBES or "段不张" in lead or "叶不张" in lead:
                 found.code = "lobar_collapse"

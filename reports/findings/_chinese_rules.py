@@ -14,7 +14,7 @@ from radraft.reports.findings.terms import chinese_terms
 _PLAIN = (
     "conjunction", "alternative", "clause", "see", "but", "inside", "recommend", "recommend_on",
     "history", "history_end", "history_after", "comparison", "rest", "ignore", "strong",
-    "instance",
+    "instance", "illness", "condition", "past",
 )  # fmt: skip
 
 
@@ -89,10 +89,9 @@ def shared_head(phrase: str, organ: str) -> str | None:
 
 
 @cache
-def normality(predicate: str, organ: str) -> str | None:
-    """The finding that a statement of normality rules out."""
-    found: str | None = rules()["rules_out"][predicate].get(organ)
-    return found
+def normality(predicate: str, organ: str) -> tuple[str, ...]:
+    """Return the findings that a statement of normality rules out."""
+    return tuple(rules()["rules_out"][predicate].get(organ, "").split())
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 from radraft.reports.findings._chinese_clauses import Clause, Found, denies
@@ -12,6 +13,11 @@ from radraft.reports.findings.vocabulary import Kind, vocabulary
 from radraft.reports.values import Certainty
 
 _LINKS = ("conjunction", "alternative", "side", "organ", "ignore")
+
+
+_SIGNS = ("<->", "<阴性>")
+# What goes on with a condition: 若有咯血,须警惕肺栓塞.
+_CONSEQUENCE = re.compile("则|就|应|须|需|要|请|建议|警惕|考虑|可|立即|及时|提示|多|宜")
 
 
 def chains(clause: Clause) -> list[list[Found]]:
@@ -25,14 +31,22 @@ def chains(clause: Clause) -> list[list[Found]]:
     return grouped
 
 
-def set_polarity(sentence: str, parts: list[Clause]) -> None:
-    """Polarity of every finding of a sentence, and which are not statements at all."""
-    recommended = asking = False
+def set_polarity(sentence: str, parts: list[Clause], asking: bool = False) -> bool:
+    """Set the polarity of every finding of a sentence, and which are not statements at all.
+
+    `asking` says that a request or the history goes on into the sentence; returned is whether it
+    goes on after it.
+    """
+    recommended = conditional = False
     denied: Clause | None = None
     for clause in parts:
         asking = _asks(clause, asking)
         going_on = recommended and _goes_on(clause)
-        recommended = going_on or any("recommend" in t.kinds for t in clause.tokens)
+        follows = conditional and _CONSEQUENCE.match(sentence, clause.start) is not None
+        supposes = denied is None and _supposes(sentence, clause)
+        conditional = supposes or follows or any("condition" in t.kinds for t in clause.tokens)
+        recommended = going_on or conditional or any("recommend" in t.kinds for t in clause.tokens)
+        going_on = going_on or supposes or follows
         for found in clause.found:
             found.dropped = found.dropped or asking or going_on
         for chain in chains(clause):
@@ -48,6 +62,22 @@ def set_polarity(sentence: str, parts: list[Clause]) -> None:
                 found.dropped = found.dropped or found.polarity is not Certainty.ABSENT
                 if found.code == "no_finding":
                     found.polarity = Certainty.PRESENT
+    return asking
+
+
+def drop_illnesses(parts: list[Clause]) -> None:
+    """Drop the diseases that only say who the patient is (结肠癌,双肺清晰)."""
+    for clause in parts:
+        for found in clause.found:
+            if found.illness and found.polarity is Certainty.PRESENT:
+                found.dropped = True
+
+
+def _supposes(sentence: str, clause: Clause) -> bool:
+    """Whether a clause opens with 如 where it gives no example of what is denied."""
+    first = clause.tokens[0] if clause.tokens else None
+    opens = first is not None and first.start == clause.start and "instance" in first.kinds
+    return opens and sentence[first.start : first.end] == "如" if first is not None else False
 
 
 def _still_denied(clause: Clause) -> bool:
@@ -72,8 +102,10 @@ def _linked(clause: Clause, left: int, right: int) -> bool:
 
 def _before(sentence: str, clause: Clause, chain: list[Found], denied: Clause | None) -> None:
     cue, stopped = _cue(sentence, clause, chain[0])
-    if cue is None and not stopped and denied is not None and _bare(clause, chain):
-        cue = Certainty.ABSENT
+    if cue is None and not stopped and denied is not None:
+        clause.listing = denied.listing and _item(clause, chain)
+        if clause.listing or _bare(clause, chain):
+            cue = Certainty.ABSENT
     for found in chain if cue is not None else ():
         if not found.fixed:
             found.polarity = cue or found.polarity
@@ -141,6 +173,12 @@ def _bare(clause: Clause, chain: list[Found]) -> bool:
     return chain[0].start - clause.start <= 2 and clause.end - chain[-1].end <= 1
 
 
+def _item(clause: Clause, chain: list[Found]) -> bool:
+    """Whether a clause names findings and places, and says nothing of them."""
+    said = {kind for token in clause.tokens for kind in token.kinds}
+    return chain[0] is clause.found[0] and not said & {"see", "but", "negation_before", "change"}
+
+
 def _closes(clause: Clause, index: int) -> bool:
     """Whether a hedge that could open a statement closes the one before it (肺炎可能)."""
     token = clause.tokens[index]
@@ -158,9 +196,17 @@ def _after(sentence: str, clause: Clause, chain: list[Found]) -> None:
         kinds = clause.tokens[index].kinds
         if any(found.index == index for found in clause.found):
             return
-        gap = clause.tokens[index].start - last.end
+        token = clause.tokens[index]
+        gap = token.start - last.end
+        if sentence[token.start : token.end] in _SIGNS and not gap:
+            _set([last], Certainty.ABSENT, None)  # 骨折(-)脱位(-)
+            return
+        if "normal" in kinds and sentence[token.start - 1] == "外":
+            return  # 除条索影外未见异常
         if "history_after" in kinds and gap <= 1:
             last.dropped = vocabulary()[last.code].kind is not Kind.DEVICE
+            return
+        if "negation_kept" in kinds:
             return
         if "negation_gone" in kinds or "negation_removed" in kinds:
             _set(chain, Certainty.ABSENT, Change.RESOLVED)
@@ -194,6 +240,12 @@ def _set(chain: list[Found], polarity: Certainty, change: Change | None) -> None
 
 
 def _alternatives(clause: Clause, chain: list[Found]) -> None:
+    for found in chain:
+        beside = clause.tokens[max(found.index - 1, 0) : found.index + 2]
+        touching = [t for t in beside if t.end == found.start or t.start == found.end]
+        joined = any("alternative" in token.kinds for token in touching)
+        if joined and found.polarity is Certainty.PRESENT and not found.fixed:
+            found.polarity = Certainty.UNCERTAIN
     for left, right in pairwise(chain):
         between = clause.tokens[left.index + 1 : right.index]
         if any("alternative" in token.kinds for token in between):
@@ -233,7 +285,9 @@ def _goes_on(clause: Clause) -> bool:
 
 
 def _cut_at_recommendation(clause: Clause) -> None:
-    at = next((t.start for t in clause.tokens if "recommend" in t.kinds), None)
+    """Drop what is recommended, supposed or told of the past after its word."""
+    cuts = {"recommend", "condition", "past"}
+    at = next((t.start for t in clause.tokens if cuts & set(t.kinds)), None)
     if at is not None:
         for found in clause.found:
             if found.start > at:

@@ -1,7 +1,8 @@
 """Chinese text made plain for matching, and cut into sentences.
 
-Every replacement is one character for one character; only white space is taken out, and then each
-kept character remembers where it stood. So spans can always be given in the original text.
+Most replacements are one character for one character; blanks and line breaks inside a statement are
+taken out and units of one character (㎝) are written out, and then each kept character remembers
+where it stood. So spans can always be given in the original text.
 """
 
 from __future__ import annotations
@@ -10,34 +11,46 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from radraft.reports.findings._chinese_gaps import without_gaps
 from radraft.reports.findings._chinese_rules import rules
 
-_GAP = re.compile(r"(?<=[一-鿿])[^\S\n]+(?=[一-鿿])")
-_SPACE = re.compile(r"[^\S\n]+")
+_UNITS = {"㎝": "cm", "㎜": "mm", "㎖": "ml", "㏄": "ml", "㎝³": "cm3"}
+_UNIT = re.compile("[㎝㎜㎖㏄]")
+_GAP = re.compile(r"\s")
 # A number with a dot or 、 that opens a line or follows a sentence's end counts the items of a
 # list; after 颈, 胸, 腰 or a digit it would belong to a vertebra or to a measure.
 _ITEM = re.compile(r"(?:(?<=\n)|(?<=[。;；])|^)<?(?:\d{1,2}|[①-⑳一二三四五六七八九十])[.、>](?!\d)")
 _INLINE_ITEM = re.compile(r"(?<=[一-鿿,:])\d{1,2}[.](?=[一-鿿])")
 _VERTEBRA = "颈胸腰骶第ctls-~及至约径"
 _END = re.compile(r"[。;!\n]|(?<!\d)\.|\.(?!\d)")
+# 1,2cm and 3,5×2,8cm: a comma for the decimal point; 3乘2cm.
+_DECIMAL = re.compile(r"(?<![\d.])(?<!\d,)(\d{1,2}),(?=\d{1,2}(?:[cm]m|厘米|毫米|公分|[×x*]\d))")
+_LAST_DECIMAL = re.compile(r"(?<=[×x*])(\d{1,2}),(?=\d{1,2}(?:[cm]m|厘米|毫米|公分|[×x*]\d))")
+_TIMES = re.compile(r"(?<=[\dm米分])乘(?=\d)")
+# 气胸=无, 气胸——无, 气胸-无: what stands between a name and its answer is a colon.
+_ANSWER = re.compile(r"(?<=[一-鿿>])[-=→]+(?=(?:无|有|否|是|阴性|阳性|未|没有|可疑))")
 
 
 def plain(text: str) -> tuple[str, tuple[int, ...] | None]:
-    """Simplified, half-width, lower-case text without white space.
+    """Return simplified, half-width, lower-case text without blanks.
 
     With the original index of each character, or None where every character kept its place.
     """
     mapped = text.translate(_characters())
-    if not _SPACE.search(mapped):
-        return mapped, None
-    # Where commas are left out, a space between characters stands for one.
-    mapped = _GAP.sub(lambda match: "," + match[0][1:], mapped)
-    kept = [i for i, character in enumerate(mapped) if character == "\n" or not character.isspace()]
-    return "".join([mapped[i] for i in kept]), tuple(kept)
+    origin: list[int] | None = None
+    if _UNIT.search(mapped):
+        pieces = [_UNITS.get(character, character) for character in mapped]
+        origin = [i for i, piece in enumerate(pieces) for _ in piece]
+        mapped = "".join(pieces)
+    if _GAP.search(mapped):
+        mapped, kept = without_gaps(mapped)
+        origin = list(kept) if origin is None else [origin[i] for i in kept]
+    mapped = _written_out(mapped)
+    return mapped, None if origin is None else tuple(origin)
 
 
 def sentences(text: str) -> Iterator[tuple[int, str]]:
-    """(start, sentence) of plain text."""
+    """Yield (start, sentence) of plain text."""
     items = {match.start(): match.end() for match in _ITEM.finditer(text)}
     for match in _INLINE_ITEM.finditer(text):
         if text[match.start() - 1] not in _VERTEBRA:
@@ -55,14 +68,27 @@ def sentences(text: str) -> Iterator[tuple[int, str]]:
         yield at, text[at:]
 
 
+def _written_out(text: str) -> str:
+    """Replace typographic variants of numbers and answers, one character for one character."""
+    if "," in text:
+        text = _LAST_DECIMAL.sub(r"\1.", _DECIMAL.sub(r"\1.", text))
+    if "乘" in text:
+        text = _TIMES.sub("×", text)
+    return _ANSWER.sub(lambda match: ":" * len(match[0]), text)
+
+
 @cache
 def _characters() -> dict[int, str]:
     table = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
     table |= {code: chr(code + 32) for code in range(ord("A"), ord("Z") + 1)}
     table |= {code: chr(code - 0xFEE0 + 32) for code in range(ord("Ａ"), ord("Ｚ") + 1)}
-    table |= {ord("　"): " ", ord("\r"): "\n"}
-    # Parentheses close clauses, and the patterns need the characters themselves.
-    table |= dict.fromkeys(map(ord, "([（【〔［"), "<") | dict.fromkeys(map(ord, ")]）】〕］"), ">")
+    table |= {ord("　"): " ", ord("\r"): " "}
+    # Comparison signs are kept apart from parentheses: these close clauses, and the patterns need
+    # the characters themselves.
+    table |= dict.fromkeys(map(ord, "<＜"), "≤") | dict.fromkeys(map(ord, ">＞"), "≥")
+    table |= dict.fromkeys(map(ord, "([（【〔［{"), "<") | dict.fromkeys(
+        map(ord, ")]）】〕］}"), ">"
+    )
     for pair in rules()["characters"].split():
         table[ord(pair[0])] = pair[1]
     return table

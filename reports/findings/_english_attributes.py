@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from radraft.reports.findings import _english_places
-from radraft.reports.findings._english_lexicon import Cue, Lexicon
-from radraft.reports.findings._english_scope import Item
+from radraft.reports.findings._english_clauses import Item, is_noun
+from radraft.reports.findings._english_cues import Cue
+from radraft.reports.findings._english_lexicon import Lexicon
 from radraft.reports.findings.values import Change
 from radraft.reports.values import Certainty, Laterality
 
-_SIZE = re.compile(
-    r"(\d+(?:\.\d+)?)(?:\s*(?:mm|cm)?\s*(?:x|by)\s*(\d+(?:\.\d+)?))?"
-    r"(?:\s*(?:mm|cm)?\s*(?:x|by)\s*(\d+(?:\.\d+)?))?[\s-]*(mm|cm|millimeters?|centimeters?)\b"
-)
-_LEADING_STOP = Cue.WITH | Cue.ABSENT_AFTER | Cue.COMMA | Cue.AND | Cue.OR
-# A length before one of these is a distance between two things.
-_DISTANCE = re.compile(
-    r"[\s,]*(?:above|below|from|proximal|distal|beyond|superior|inferior|past|cranial|caudal|"
-    r"deep|away|short|into|cephalad|of the carina|lateral to|medial to)\b"
-)
+_SAID = Cue.VERB | Cue.SEEN | Cue.PREPOSITION | Cue.UNCERTAIN_AFTER | Cue.ABSENT_AFTER
+_LEADS = _SAID | Cue.UNABLE | Cue.EXCLUDE | Cue.PARTIAL | Cue.RESOLUTION
 
 
 def located(clause: list[Item], index: int) -> tuple[list[Item], list[Item]]:
@@ -32,25 +23,43 @@ def located(clause: list[Item], index: int) -> tuple[list[Item], list[Item]]:
         preceding = preceding or _english_places.subject(clause, index)
     elif state:
         preceding = preceding + _english_places.subject(clause, index)
+    if side(preceding, following) is None:
+        following = following + _answered(clause, index)
+    if side(preceding, following) is None and (preceding or following):
+        # "On the left there is lower lobe consolidation."
+        led = _english_places.leading(clause, index)
+        if not any("view" in item.entry.tags for item in led):
+            following = following + [item for item in led if item.entry.side]
     if not preceding and not following:
         following = _said_to_be(clause, index) or _alternative(clause, index)
-        preceding = [] if following else _leading(clause, index)
+        preceding = [] if following else _english_places.leading(clause, index)
     return preceding, following
+
+
+def _answered(clause: list[Item], index: int) -> list[Item]:
+    """Places of a template's answer: "Pleural effusion: yes, left"."""
+    after = clause[index + 1 :]
+    if not any(item.cue & (Cue.ANSWER | Cue.COLON) for item in after[:2]):
+        return []
+    if any(item.names for item in after):
+        return []
+    return [item for item in after if item.entry.side or item.entry.anatomy]
 
 
 def _said_to_be(clause: list[Item], index: int) -> list[Item]:
     """Places after "is seen": "plaques are present bilaterally"."""
     found: list[Item] = []
     said = False
+    nouns = any(map(is_noun, clause[index + 1 :]))
     for item in clause[index + 1 :]:
-        said = said or bool(item.cue & (Cue.VERB | Cue.SEEN))
-        if said and (item.entry.side or item.entry.tags):
+        said = said or bool(item.cue & (_SAID & ~Cue.PREPOSITION))
+        if item.cue & Cue.COMMA and not said and not nouns:
+            continue
+        if said and (item.entry.side or item.entry.anatomy):
             found.append(item)
-        elif (
-            item.names
-            or not item.cue & (Cue.VERB | Cue.SEEN | Cue.PREPOSITION)
-            or item.cue & Cue.WITH
-        ):
+            continue
+        leads = item.cue & _LEADS or item.change
+        if item.names or item.cue & Cue.WITH or not leads:
             break
     return found
 
@@ -66,17 +75,6 @@ def _alternative(clause: list[Item], index: int) -> list[Item]:
 
 def _is_state(item: Item) -> bool:
     return item.entry.word is not None and item.entry.word.state
-
-
-def _leading(clause: list[Item], index: int) -> list[Item]:
-    """Places at the head of the clause: "in the left lower lobe is a nodule"."""
-    found: list[Item] = []
-    for item in reversed(clause[:index]):
-        if item.names or item.cue & _LEADING_STOP:
-            break
-        if item.entry.side or item.entry.tags:
-            found.append(item)
-    return found
 
 
 def side(preceding: list[Item], following: list[Item]) -> Laterality | None:
@@ -111,7 +109,7 @@ def change(clause: list[Item], index: int, words: list[str], lexicon: Lexicon) -
 
 
 def _change_of(item: Item, words: list[str], lexicon: Lexicon) -> Change | None:
-    said = item.entry.change
+    said = item.change
     if said in (Change.INCREASED, Change.DECREASED) and item.last < len(words):
         following = words[item.last]
         # "increased in the left base" is a change; "increased opacity" is not.
@@ -127,7 +125,7 @@ def _change_before(
         item = clause[at]
         if item.names:
             joined = clause[at + 1].cue & (Cue.AND | Cue.OR | Cue.COMMA)
-            if not joined or item.entry.change:
+            if not joined or item.change:
                 return None
             continue
         found = _change_of(item, words, lexicon)
@@ -154,15 +152,3 @@ def _change_after(
         if found is not None:
             return found if predicate or not others or item.cue & Cue.FINITE else None
     return None
-
-
-def sizes(lowered: str, start: int, end: int) -> list[tuple[int, int, tuple[float, ...]]]:
-    """Sizes in `lowered[start:end]`: where each stands and its millimetres. No distances."""
-    found: list[tuple[int, int, tuple[float, ...]]] = []
-    for match in _SIZE.finditer(lowered, start, end):
-        if _DISTANCE.match(lowered, match.end()):
-            continue
-        scale = 10.0 if match[4].startswith("c") else 1.0
-        values = tuple(round(float(n) * scale, 3) for n in match.group(1, 2, 3) if n is not None)
-        found.append((match.start(), match.end(), values))
-    return found

@@ -3,71 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import cache
 from importlib.resources import files
+from itertools import product
 from typing import Any
 
+from radraft.reports.findings._english_cues import CUES, LISTS, MARKS, MODALS, Cue
+from radraft.reports.findings._english_typos import Corrections
 from radraft.reports.findings._trie import PhraseTrie
 from radraft.reports.findings.terms import english_terms
 from radraft.reports.findings.values import Change
+from radraft.reports.findings.vocabulary import Region, vocabulary
 from radraft.reports.values import Laterality
-
-
-class Cue:
-    """What a word does to the findings around it, as bits.
-
-    Plain integers: the operators of `IntFlag` took a third of the reading time.
-    """
-
-    ABSENT_BEFORE = 1 << 0
-    ABSENT_AFTER = 1 << 1
-    NEITHER = 1 << 2
-    UNCERTAIN_BEFORE = 1 << 3
-    UNCERTAIN_AFTER = 1 << 4
-    STATED = 1 << 5
-    BREAK = 1 << 6
-    UNREAD = 1 << 7
-    RECOMMENDED = 1 << 8
-    EXAMINATION = 1 << 9
-    VERB = 1 << 10
-    FINITE = 1 << 11
-    STARTS_ANEW = 1 << 12
-    PREPOSITION = 1 << 13
-    COMMA = 1 << 14
-    AND = 1 << 15
-    OR = 1 << 16
-    WITH = 1 << 17
-    SEEN = 1 << 18
-    BORDERLINE = 1 << 19
-    FAVORED = 1 << 20
-    SUGGESTED = 1 << 21
-    DIFFERENTIAL = 1 << 22
-    LIKELY = 1 << 23
-    LIKELY_AFTER = 1 << 24
-    ALTERNATIVE = 1 << 27
-    PART = 1 << 25
-    EXCLUDE = 1 << 26
-    UNABLE = 1 << 28
-    CHANGE = 1 << 29
-    UNREAD_NEXT = 1 << 30
-
-
-class Hedge(IntEnum):
-    """How a statement is hedged, the least doubtful first: label sets differ in what counts."""
-
-    NONE = 0
-    LIKELY = 1
-    """Probable, likely."""
-    BORDERLINE = 2
-    FAVORED = 3
-    ALTERNATIVE = 4
-    """One of several: or, versus, a stroke."""
-    SUGGESTED = 5
-    """Suggestive of, suggests."""
-    POSSIBLE = 6
-    """May, possible, concerning for, cannot be excluded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +36,12 @@ class Word:
     """Said of a thing (enlarged, clear), and not itself the thing (nodule)."""
     of: dict[str, Outcome]
     """By tag, the deciding one first."""
-    default: Outcome | None
+    default: Outcome
+    """Where no place is near and the body part is the one the code belongs to, or not known."""
+    regions: dict[Region, Outcome]
+    """Where no place is near, by the body part that the text is about."""
+    home: Region | None
+    """Body part whose places leave the default as it is."""
 
 
 @dataclass(slots=True)
@@ -110,60 +64,28 @@ class Lexicon:
     phrases: PhraseTrie[Entry]
     prior: PhraseTrie[bool]
     """True: compares with an earlier examination; False: has such words and does not."""
-    plain: dict[str, str]
-    """Plural or variant spelling -> the form that the lists have."""
+    plain: Corrections
+    """Plural, variant or wrong spelling -> the form that the lists have."""
     combined: list[tuple[str, frozenset[str]]]
     """Tags that stand for several others together."""
+    regions: dict[str, Region]
+    """Tag -> body part of the place."""
     measured: frozenset[str]
     """Words before which "increased" is a quality and not a change ("increased opacity")."""
 
+    def split(self, text: str) -> list[str]:
+        """Return the words and marks of a text in lower case, as the lists split theirs."""
+        return _SPLIT.findall(text)
 
-_CUES = {
-    "absent_before": Cue.ABSENT_BEFORE,
-    "absent_after": Cue.ABSENT_AFTER,
-    "neither": Cue.NEITHER,
-    "uncertain_before": Cue.UNCERTAIN_BEFORE,
-    "uncertain_after": Cue.UNCERTAIN_AFTER,
-    "stated": Cue.STATED,
-    "breaks": Cue.BREAK,
-    "unread": Cue.UNREAD,
-    "unread_next": Cue.UNREAD_NEXT,
-    "recommended": Cue.RECOMMENDED,
-    "borderline": Cue.BORDERLINE,
-    "favored": Cue.FAVORED,
-    "suggested": Cue.SUGGESTED,
-    "likely": Cue.LIKELY,
-    "differential": Cue.DIFFERENTIAL,
-    "likely_after": Cue.LIKELY_AFTER,
-    "alternative": Cue.ALTERNATIVE,
-    "exclude": Cue.EXCLUDE,
-    "unable": Cue.UNABLE,
-    "change_nouns": Cue.CHANGE,
-}
-_LISTS = {
-    "examinations": Cue.EXAMINATION,
-    "verbs": Cue.VERB,
-    "finite": Cue.FINITE,
-    "seen": Cue.SEEN,
-    "parts": Cue.PART,
-    "starts_anew": Cue.STARTS_ANEW,
-    "prepositions": Cue.PREPOSITION,
-}
-_MARKS = {
-    ",": Cue.COMMA,
-    "(": Cue.COMMA,
-    ")": Cue.COMMA,
-    ";": Cue.BREAK,
-    ":": Cue.BREAK,
-    "and": Cue.AND,
-    "or": Cue.OR,
-    "/": Cue.OR,
-    "versus": Cue.OR,
-    "vs": Cue.OR,
-    "with": Cue.WITH,
-}
-_MODALS = frozenset(["may", "might", "could", "can", "would"])
-_SPLIT = re.compile(r"\d+\.\d+|[a-z0-9']+|[,;:()/]")
+
+_SPLIT = re.compile(r"\d+[.,]\d+|[a-z0-9']+|[,;:()/]")
+
+
+# After a modal, these leave open what is there.
+_PLAIN_MODAL = frozenset(["be", "also", "well", "easily", "have"])
+
+
+_LINKS = ("", " that", " whether", " if")
 
 
 @cache
@@ -180,11 +102,15 @@ class _Builder:
     def __init__(self, rules: dict[str, Any]) -> None:
         self.entries: dict[tuple[str, ...], Entry] = {}
         self.plain: dict[str, str] = dict(rules["spellings"])
+        self.names: set[str] = {"evidence"}
+        """Words of findings and places, whose misspellings are understood."""
 
     def build(self, terms: dict[str, Any], rules: dict[str, Any]) -> Lexicon:
         listed = [*terms["phrases"].values(), *(word["words"] for word in terms["words"].values())]
         places = [place["words"] for place in rules["places"].values()]
         self._plurals([*_strings(listed), *_strings(places)])
+        for phrase in _strings(rules["qualities"]):
+            self.names.update(_SPLIT.findall(phrase))
         self._findings(terms)
         self._places(rules)
         self._cues(rules)
@@ -199,10 +125,23 @@ class _Builder:
         for phrase in [*rules["no_change"], *rules["no_prior"]]:
             prior.add(self._words(phrase), False)
         combined = [(tag, frozenset(of)) for tag, of in rules["combined"].items()]
-        return Lexicon(phrases, prior, self.plain, combined, frozenset(rules["measured"]))
+        regions = {
+            tag: Region(place["region"])
+            for tag, place in rules["places"].items()
+            if "region" in place
+        }
+        return Lexicon(
+            phrases,
+            prior,
+            Corrections(self.plain, self.names, _listed(self.entries), rules["real_words"]),
+            combined,
+            regions,
+            frozenset(rules["measured"]),
+        )
 
     def _plurals(self, nouns: list[str]) -> None:
         known = {word for phrase in nouns for word in _SPLIT.findall(phrase)}
+        self.names |= known
         for word in known:
             if len(word) < 3 or not word.isalpha():
                 continue
@@ -210,14 +149,13 @@ class _Builder:
                 plural = word + "es"
             elif word.endswith("s"):
                 continue
-            elif word.endswith("y"):
+            elif word.endswith("y") and word[-2] not in "aeo":
                 plural = word[:-1] + "ies"
             elif word.endswith(("x", "ch", "sh")):
                 plural = word + "es"
             else:
                 plural = word + "s"
-            if plural not in known:
-                self.plain.setdefault(plural, word)
+            self.plain.setdefault(plural, word)
 
     def _words(self, phrase: str) -> tuple[str, ...]:
         return tuple(self.plain.get(word, word) for word in _SPLIT.findall(phrase))
@@ -231,7 +169,13 @@ class _Builder:
                 self._entry(phrase).codes = () if code == "none" else (code,)
         for name, value in terms["words"].items():
             of = {tag: _outcome(outcome) for tag, outcome in value["of"].items()}
-            word = Word(name, value["is"] == "state", of, _outcome(value["default"]) or None)
+            default = _outcome(value["default"])
+            regions = {
+                Region(region): _outcome(outcome)
+                for region, outcome in value.get("regions", {}).items()
+            }
+            home = vocabulary()[default.codes[0]].region if default.codes else None
+            word = Word(name, value["is"] == "state", of, default, regions, home)
             for phrase in value["words"]:
                 self._entry(phrase).word = word
 
@@ -253,22 +197,54 @@ class _Builder:
             entry.side, entry.tags = Laterality(side), (tag,)
             entry.anatomy = rules["places"][tag].get("anatomy")
 
+    def _unsaid(self, rules: dict[str, Any]) -> None:
+        """Add the ways to say that something was not found out, and not excluded."""
+        unsaid = [f"{a} {b}" for a, b in product(*rules["unsaid"].values())]
+        for phrase in [*rules["cues"]["doubted"], *unsaid]:
+            for before, after in product(("", "is ", "remains ", "was "), _LINKS):
+                self._entry(f"{before}{phrase}{after}").cue |= Cue.DOUBTED
+        for verb, proven in product(*rules["unproven"].values()):
+            self._entry(f"{verb} {proven}").cue |= Cue.UNCERTAIN_AFTER
+        for phrase in rules["cues"]["absent_after"]:
+            if "excluded" in phrase or "ruled out" in phrase:
+                self._entry(phrase).cue |= Cue.EXCLUDE
+
     def _cues(self, rules: dict[str, Any]) -> None:
-        for name, cue in _CUES.items():
-            for phrase in rules["cues"][name]:
-                self._entry(phrase).cue |= cue
-        for phrase in rules["cues"]["uncertain_before"]:
-            if phrase.split()[0] in _MODALS:
-                # What may be is listed with commas; "possible" is said of the next thing.
-                self._entry(phrase).cue |= Cue.DIFFERENTIAL
-        for name, cue in _LISTS.items():
-            for phrase in rules[name]:
-                self._entry(phrase).cue |= cue
-        for mark, cue in _MARKS.items():
-            self._entry(mark).cue |= cue
         for change, phrases in rules["change"].items():
             for phrase in phrases:
                 self._entry(phrase).change = Change(change)
+        for name, cue in CUES.items():
+            for phrase in rules["cues"][name]:
+                self._entry(phrase).cue |= cue
+        for phrase in rules["cues"]["resolution"]:
+            before = phrase.endswith(" of")
+            self._entry(phrase).cue |= Cue.ABSENT_BEFORE if before else Cue.ABSENT_AFTER
+        self._unsaid(rules)
+        for noun in rules["cues"]["change_nouns"]:
+            self._entry(noun).cue |= Cue.CHANGE
+            for preposition in ("of", "in", "to", "from"):
+                entry = self._entry(f"{noun} {preposition}")
+                entry.cue |= Cue.CHANGE | Cue.PREPOSITION
+                entry.change = entry.change or self._entry(noun).change
+        for blind, senses in product(rules["blind"]["verbs"], rules["blind"]["senses"]):
+            self._entry(f"{blind} {senses}").cue |= Cue.ABSENT_BEFORE
+        for phrase in rules["cues"]["uncertain_before"]:
+            if phrase.endswith(("exclude", "rule out")):
+                self._entry(phrase).cue |= Cue.EXCLUDE
+            if phrase.split()[0] in MODALS:
+                # What may be is listed with commas; "possible" is said of the next thing.
+                self._entry(phrase).cue |= Cue.DIFFERENTIAL
+                if _PLAIN_MODAL.issuperset(phrase.split()[1:]):
+                    self._entry(phrase).cue |= Cue.MODAL
+        for name, cue in LISTS.items():
+            for phrase in rules[name]:
+                self._entry(phrase).cue |= cue
+        for mark, cue in MARKS.items():
+            self.entries.setdefault(tuple(mark.split()), Entry()).cue |= cue
+
+
+def _listed(phrases: Iterable[tuple[str, ...]]) -> set[str]:
+    return {word for phrase in phrases for word in phrase}
 
 
 def _outcome(value: Any) -> Outcome:

@@ -1,10 +1,12 @@
-"""What a word names together with the places around it."""
+"""Places and sides around a finding: before it, after it, and of its sentence's subject."""
 
 from __future__ import annotations
 
-from radraft.reports.findings._english_lexicon import Cue, Lexicon, Outcome
-from radraft.reports.findings._english_scope import Item
+from radraft.reports.findings._english_clauses import Item
+from radraft.reports.findings._english_cues import Cue
+from radraft.reports.findings._english_lexicon import Lexicon
 
+_LEADING_STOP = Cue.WITH | Cue.ABSENT_AFTER | Cue.COMMA | Cue.AND | Cue.OR
 _STOP = Cue.FINITE | Cue.BREAK | Cue.WITH | Cue.STATED | Cue.UNREAD
 _BEFORE_STOP = _STOP | (Cue.PREPOSITION | Cue.ABSENT_BEFORE)
 _AFTER_STOP = _STOP | (
@@ -22,17 +24,17 @@ def before(clause: list[Item], index: int, *, series: bool) -> list[Item]:
     while at >= 0:
         item = clause[at]
         cue = item.cue
-        if cue & _BEFORE_STOP and not _located(item):
+        if cue & _BEFORE_STOP and not is_located(item):
             break
-        if item.names and not _located(item):
+        if item.names and not is_located(item):
             break
         if cue & Cue.COMMA and not series:
             break
         if cue & (Cue.AND | Cue.OR) and not (
-            at > 0 and (series or (found and _located(clause[at - 1])))
+            at > 0 and (series or (found and is_located(clause[at - 1])))
         ):
             break
-        if _located(item):
+        if is_located(item):
             found.append(item)
         at -= 1
     return found
@@ -59,7 +61,8 @@ def after(clause: list[Item], index: int, *, adjective: bool) -> list[Item]:
             if follows is None:
                 break
             joins = (
-                _located(follows)
+                is_located(follows)
+                or _another_side(clause, at)
                 or bool(follows.cue & Cue.PREPOSITION)
                 or (
                     adjective
@@ -68,14 +71,26 @@ def after(clause: list[Item], index: int, *, adjective: bool) -> list[Item]:
                     and follows.entry.word.state
                 )
             )
-            if not joins or (cue & Cue.COMMA and found and not follows.entry.side):
+            if not joins:
+                break
+            if cue & Cue.COMMA and found and not (follows.entry.side or _another_side(clause, at)):
                 break
             continue
-        if _located(item):
+        if is_located(item):
             if not adjective and _qualifies_next(clause, at):
                 break
             found.append(item)
     return found
+
+
+def _another_side(clause: list[Item], at: int) -> bool:
+    """Return whether the same finding's other side follows: "..., small on the left"."""
+    for item in clause[at + 1 :]:
+        if item.entry.side is not None:
+            return item.closing
+        if item.names or item.change or not item.cue & (Cue.STARTS_ANEW | Cue.PREPOSITION):
+            return False
+    return False
 
 
 def _qualifies_next(clause: list[Item], at: int) -> bool:
@@ -84,7 +99,7 @@ def _qualifies_next(clause: list[Item], at: int) -> bool:
     for item in clause[at + 1 :]:
         if item.names:
             return joined
-        if not _located(item):
+        if not is_located(item) and not item.cue & Cue.STARTS_ANEW:
             return False
     return False
 
@@ -99,18 +114,23 @@ def subject(clause: list[Item], index: int) -> list[Item]:
         if item.cue & (Cue.BREAK | Cue.WITH):
             return []
         at -= 1
+    if at > 0 and clause[at - 1].cue & Cue.AND:
+        # "The aorta shows calcification and is tortuous": two verbs of one subject.
+        verb = next((i for i in range(at - 2, -1, -1) if clause[i].cue & Cue.FINITE), 0)
+        at = verb or at
     found: list[Item] = []
     for item in reversed(clause[: max(at, 0)]):
         if item.cue & (Cue.BREAK | Cue.WITH):
             break
         if item.names and not item.entry.tags:
             break
-        if _located(item):
+        if is_located(item):
             found.append(item)
     return found
 
 
-def _located(item: Item) -> bool:
+def is_located(item: Item) -> bool:
+    """Return whether the item is a place or a side."""
     entry = item.entry
     return bool(entry.tags) or entry.side is not None
 
@@ -127,42 +147,12 @@ def tags_of(items: list[Item], lexicon: Lexicon) -> dict[str, Item]:
     return found
 
 
-def compose(clause: list[Item], index: int, lexicon: Lexicon) -> list[tuple[Outcome, Item | None]]:
-    """What the word at `index` names, each with the place item that decided it."""
-    item = clause[index]
-    word = item.entry.word
-    if word is None:
-        return []
-    if not word.state:
-        around = before(clause, index, series=False)
-        around += after(clause, index, adjective=False)
-        tags = tags_of(around, lexicon)
-        if item.entry.tags:
-            tags.update({tag: item for tag in item.entry.tags if tag not in tags})
-        for tag, outcome in word.of.items():
-            if tag in tags:
-                return [(outcome, tags[tag])] if outcome.codes else []
-        if word.default is not None and word.default.codes:
-            return [(word.default, None)]
-        groups = [subject(clause, index)]
-    else:
-        groups = _state_groups(clause, index)
-    for group in groups:
-        tags = tags_of(group, lexicon)
-        named = [(word.of[tag], tags[tag]) for tag in tags if tag in word.of]
-        if named:
-            return [(outcome, place) for outcome, place in named if outcome.codes]
-    return [(word.default, None)] if word.default is not None and word.default.codes else []
-
-
-def _state_groups(clause: list[Item], index: int) -> list[list[Item]]:
-    following = after(clause, index, adjective=True)
-    attributive = bool(following) and not any(
-        item.cue & (Cue.PREPOSITION | Cue.COMMA)
-        for item in clause[index + 1 : clause.index(following[0])]
-    )
-    led = subject(clause, index)
-    preceding = before(clause, index, series=True)
-    if attributive:
-        return [following, preceding, led]
-    return [preceding, led, following]
+def leading(clause: list[Item], index: int) -> list[Item]:
+    """Places at the head of the clause: "in the left lower lobe is a nodule"."""
+    found: list[Item] = []
+    for item in reversed(clause[:index]):
+        if item.names or item.cue & _LEADING_STOP:
+            break
+        if is_located(item):
+            found.append(item)
+    return found

@@ -1,103 +1,20 @@
-"""Clauses of a sentence, and how far negation and doubt reach in them."""
+"""How far negation and doubt reach in a clause."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from radraft.reports.findings._english_lexicon import Cue, Entry, Hedge
+from radraft.reports.findings._english_clauses import Item, is_noun
+from radraft.reports.findings._english_cues import Cue, Hedge
 from radraft.reports.values import Certainty
 
-_SPLITTERS = Cue.COMMA | Cue.AND
 # Likely and suggested findings are present.
 _AFTER = Cue.ABSENT_AFTER | Cue.UNCERTAIN_AFTER | Cue.LIKELY_AFTER
 _DOUBTS = (Hedge.BORDERLINE, Hedge.FAVORED, Hedge.ALTERNATIVE, Hedge.POSSIBLE)
 
 
-@dataclass(slots=True, eq=False)
-class Item:
-    """A phrase of the rules found in a sentence."""
-
-    first: int
-    """Index of its first word in the sentence."""
-    last: int
-    """One past its last word."""
-    entry: Entry
-    cue: int
-    clause: int = 0
-    names: bool = False
-    """Names a finding, by itself or with a tag."""
-    polarity: Certainty = Certainty.PRESENT
-    unread: bool = False
-    hedge: Hedge = Hedge.NONE
-    counted: bool = False
-    """A number stands right before it, or before its unit."""
-
-
-def clauses(items: list[Item]) -> list[list[Item]]:
-    """Items of each clause. Marks, conjunctions and words like `but` begin a new one.
-
-    A comma or `and` does so only where both sides have a verb of their own, or a negation before
-    it: "the heart is enlarged, lungs are clear", but not "no effusion, pneumothorax or nodule is
-    seen".
-    """
-    found: list[list[Item]] = [[]]
-    for index, item in enumerate(items):
-        cue = item.cue
-        if (cue & Cue.BREAK and _begins(item, found[-1])) or (
-            cue & _SPLITTERS and found[-1] and _divides(items, index, found[-1])
-        ):
-            found.append([])
-        item.clause = len(found) - 1
-        found[-1].append(item)
-    return found
-
-
-def _begins(item: Item, before: list[Item]) -> bool:
-    """Whether a breaking word begins a clause: not `there is` after a mere place."""
-    if item.cue & Cue.FINITE and not any(other.names for other in before):
-        return False
-    return bool(before)
-
-
-def _divides(items: list[Item], index: int, before: list[Item]) -> bool:
-    complete = negated = named = False
-    for item in before:
-        cue = item.cue
-        complete = complete or bool(cue & Cue.FINITE)
-        negated = negated or bool(cue & Cue.ABSENT_BEFORE)
-        named = named or item.names or bool(item.entry.tags)
-    if not (complete or negated) or not (named or complete):
-        return False
-    subject = False
-    for item in items[index + 1 :]:
-        cue = item.cue
-        if cue & (Cue.OR | Cue.BREAK):
-            return False
-        if cue & _SPLITTERS:
-            if not subject:
-                # ", and": what follows decides.
-                if cue & Cue.AND and item is items[index + 1]:
-                    continue
-                return False
-            return False
-        if cue & Cue.FINITE:
-            return subject and (complete or not _perceives(items, item))
-        if item.names or item.entry.tags or cue & (Cue.ABSENT_BEFORE | Cue.STARTS_ANEW):
-            subject = True
-    return False
-
-
-def _perceives(items: list[Item], verb: Item) -> bool:
-    """Whether the verb goes on with seen, identified, ...: it may end a negated list."""
-    for item in items:
-        if item.first >= verb.last:
-            return bool(item.cue & Cue.SEEN)
-    return False
-
-
 def set_polarity(clause: list[Item], *, asked: bool) -> None:
     """Marks the naming items of a clause absent or uncertain, or as not read."""
-    _exclusions(clause)
     _forward(clause)
     _backward(clause)
     _alternatives(clause)
@@ -108,57 +25,76 @@ def set_polarity(clause: list[Item], *, asked: bool) -> None:
             item.polarity = Certainty.UNCERTAIN
 
 
-def _exclusions(clause: list[Item]) -> None:
-    """Turns "cannot be entirely excluded" and its like into doubt."""
-    for index, item in enumerate(clause):
-        if not item.cue & Cue.EXCLUDE:
-            continue
-        for other in reversed(clause[max(0, index - 5) : index]):
-            if other.names:
-                break
-            if other.cue & Cue.UNABLE:
-                other.cue &= ~(Cue.ABSENT_BEFORE | Cue.ABSENT_AFTER)
-                item.cue = Cue.UNCERTAIN_BEFORE | Cue.UNCERTAIN_AFTER
-                break
+@dataclass(slots=True)
+class _Scope:
+    """What the words so far say of the findings to come."""
+
+    absent: bool = False
+    hedge: Hedge = Hedge.NONE
+    unread: bool = False
+    unread_next: bool = False
+    condition: bool = False
+    doubted: bool = False
+    """Whether it is there was not found out, so that a negation denies nothing."""
+    named: bool = False
+    open_list: bool = False
 
 
 def _forward(clause: list[Item]) -> None:
-    absent = unread = unread_next = named = open_list = False
-    hedge = Hedge.NONE
+    scope = _Scope()
     for index, item in enumerate(clause):
-        cue = item.cue
-        if cue:
-            if cue & Cue.NEITHER or (absent and _of_change(clause, index)):
-                absent = False
-            elif cue & Cue.ABSENT_BEFORE and not _looks_back(clause, index):
-                absent, hedge = True, Hedge.NONE
-            unread = unread or bool(cue & Cue.UNREAD)
-            if cue & (Cue.WITH | Cue.COMMA | Cue.AND):
-                unread_next = False
-            unread_next = unread_next or bool(cue & Cue.UNREAD_NEXT)
-            if cue & Cue.WITH:
-                absent = False
-                # "Could be a combination of pneumonia with atelectasis."
-                if not open_list or clause[index - 1].cue & Cue.COMMA:
-                    hedge = Hedge.NONE
-            if cue & Cue.COMMA and not _list_goes_on(clause, index, open_list=open_list):
-                hedge = Hedge.NONE
-            if cue & (Cue.COMMA | Cue.AND) and absent and _starts_anew(clause, index):
-                absent = False
-            said = _hedge(clause, index)
-            if said is Hedge.POSSIBLE or (said and hedge is not Hedge.POSSIBLE):
-                # "May be due to": the doubt stays until a finding was named.
-                hedge, named = said, False
-            elif cue & Cue.STATED and (named or hedge is not Hedge.POSSIBLE):
-                hedge = said
-            open_list = open_list or bool(cue & Cue.DIFFERENTIAL)
+        if item.cue:
+            _widen(scope, clause, index)
         if item.names:
-            named = True
-            item.unread = unread or unread_next
-            if absent:
+            scope.named = True
+            item.unread = scope.unread or scope.unread_next or scope.condition
+            if scope.doubted:
+                item.hedge = Hedge.POSSIBLE
+            elif scope.absent:
                 item.polarity = Certainty.ABSENT
             else:
-                item.hedge = max(item.hedge, hedge)
+                item.hedge = max(item.hedge, scope.hedge)
+    if any(item.cue & Cue.CONDITION for item in clause[:1]):
+        # "If proven, metastasis would be likely": nothing of it is said.
+        for item in clause:
+            item.unread = True
+
+
+def _widen(scope: _Scope, clause: list[Item], index: int) -> None:
+    """Take the item's cues into the scope."""
+    item = clause[index]
+    cue = item.cue
+    if cue & (Cue.NEITHER | Cue.EXCEPTION):
+        scope.absent = False
+        if cue & Cue.EXCEPTION:
+            scope.hedge = Hedge.NONE
+    elif cue & Cue.ABSENT_BEFORE and not _looks_back(clause, index):
+        scope.absent, scope.hedge = True, Hedge.NONE
+    if cue & Cue.EXCLUDE and cue & Cue.UNCERTAIN_BEFORE:
+        # "The absence of consolidation does not exclude pneumonia."
+        scope.absent = False
+    scope.doubted = scope.doubted or bool(cue & Cue.DOUBTED)
+    scope.unread = scope.unread or bool(cue & Cue.UNREAD)
+    if cue & (Cue.WITH | Cue.COMMA | Cue.AND):
+        scope.unread_next = False
+    scope.unread_next = scope.unread_next or bool(cue & Cue.UNREAD_NEXT)
+    scope.condition = bool(cue & Cue.CONDITION) or (scope.condition and not cue & Cue.COMMA)
+    if cue & Cue.WITH:
+        scope.absent = False
+        # "Could be a combination of pneumonia with atelectasis."
+        if not scope.open_list or (index and clause[index - 1].cue & Cue.COMMA):
+            scope.hedge = Hedge.NONE
+    if cue & Cue.COMMA and not _list_goes_on(clause, index, open_list=scope.open_list):
+        scope.hedge = Hedge.NONE
+    if cue & (Cue.COMMA | Cue.AND) and scope.absent and _starts_anew(clause, index):
+        scope.absent = False
+    said = _hedge(clause, index)
+    if said is Hedge.POSSIBLE or (said and scope.hedge is not Hedge.POSSIBLE):
+        # "May be due to": the doubt stays until a finding was named.
+        scope.hedge, scope.named = said, False
+    elif cue & Cue.STATED and (scope.named or scope.hedge is not Hedge.POSSIBLE):
+        scope.hedge = said
+    scope.open_list = scope.open_list or bool(cue & Cue.DIFFERENTIAL)
 
 
 def _hedge(clause: list[Item], index: int) -> Hedge:
@@ -211,16 +147,16 @@ def _list_goes_on(clause: list[Item], index: int, *, open_list: bool) -> bool:
     return open_list and bool(after) and not after[0].cue & Cue.STARTS_ANEW
 
 
-def _of_change(clause: list[Item], index: int) -> bool:
-    """Whether the word is the `change` of "no acute change in the effusion"."""
-    if not clause[index].cue & Cue.CHANGE:
-        return False
-    return index + 1 < len(clause) and bool(clause[index + 1].cue & Cue.PREPOSITION)
-
-
 def _backward(clause: list[Item]) -> None:
     for index, item in enumerate(clause):
         cue = item.cue
+        if cue & Cue.UNREAD_AFTER:
+            _only_sought(clause, index)
+        if cue & Cue.MODAL and _may_exist(clause, index):
+            cue = Cue.UNCERTAIN_AFTER
+        if cue & Cue.UNCERTAIN_BEFORE and not cue & Cue.OR and _ends(clause, index):
+            # "Pneumonia, possible." "Its absence does not exclude it."
+            cue = item.cue = cue | Cue.UNCERTAIN_AFTER
         if not cue & _AFTER:
             continue
         if cue & (Cue.ABSENT_BEFORE | Cue.UNCERTAIN_BEFORE) and not _looks_back(clause, index):
@@ -232,8 +168,33 @@ def _backward(clause: list[Item]) -> None:
                 target.hedge = Hedge.POSSIBLE
                 if target.polarity is Certainty.ABSENT:
                     target.polarity = Certainty.PRESENT
-            else:
+            elif not any(item.cue & Cue.DOUBTED for item in clause[:index]):
                 target.polarity = Certainty.ABSENT
+
+
+def _ends(clause: list[Item], index: int) -> bool:
+    """Whether nothing follows that a doubt put before it could be about."""
+    item = clause[index]
+    return item.closing or bool(
+        item.cue & Cue.EXCLUDE and not any(map(is_noun, clause[index + 1 :]))
+    )
+
+
+def _only_sought(clause: list[Item], index: int) -> None:
+    """Leave out the finding right before: "pneumonia protocol", "pneumothorax: not assessed"."""
+    if clause[index].cue & Cue.ANSWER:
+        for item in _governed(clause, index):
+            item.unread = True
+        return
+    before = clause[index - 1] if index else None
+    if before is not None and before.names and before.last == clause[index].first:
+        before.unread = True
+
+
+def _may_exist(clause: list[Item], index: int) -> bool:
+    """Whether what stands before the modal may be there: "could easily be missed"."""
+    after = clause[index + 1 :]
+    return any(item.cue & Cue.EXISTS for item in after) and not any(map(is_noun, after))
 
 
 def _governed(clause: list[Item], index: int) -> list[Item]:
@@ -244,8 +205,9 @@ def _governed(clause: list[Item], index: int) -> list[Item]:
         for at, item in enumerate(clause[:index])
     )
     found: list[Item] = []
+    answer = clause[index].cue & Cue.ANSWER
     for item in reversed(clause[:index]):
-        if item.cue & Cue.COMMA and found and not series:
+        if item.cue & Cue.COMMA and found and not series and not answer:
             break
         if item.cue & Cue.PART or (item.cue & (Cue.WITH | Cue.STATED) and found):
             break
@@ -262,6 +224,9 @@ def _alternatives(clause: list[Item]) -> None:
         before = _nearest(clause[:index][::-1])
         after = _nearest(clause[index + 1 :])
         if before is None or after is None:
+            continue
+        if before.entry.codes and before.entry.codes == after.entry.codes:
+            # "Pacemaker/defibrillator": two words for one thing.
             continue
         if Certainty.ABSENT in (before.polarity, after.polarity):
             continue

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from radraft.reports.findings._english_lexicon import Cue, Outcome
-from radraft.reports.findings._english_scope import Item
+from radraft.reports.findings._english_clauses import Item
+from radraft.reports.findings._english_cues import Cue
+from radraft.reports.findings._english_lexicon import Outcome
 
 _WHOLE = frozenset(
     [

@@ -1,4 +1,4 @@
-"""An English report as sections, sentences and words."""
+"""An English report as sentences and words."""
 
 from __future__ import annotations
 
@@ -6,49 +6,96 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+_TYPESET = dict(zip("’‘×。、；：，？（）【】‐‑–−", "''x.,;:,?()[]----", strict=True))
+_WIDE: dict[int, int | str] = {
+    **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
+    **{ord(mark): plain for mark, plain in _TYPESET.items()},
+    0x3000: " ",
+}
+_NARROW = {code: chr(value) if isinstance(value, int) else value for code, value in _WIDE.items()}
 _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
-# A decimal number, a word, or a mark that the rules read. Hyphens and the rest only separate.
-_WORD = re.compile(r"\d+\.\d+|[a-z0-9']+|[,;:()/.?!]|\n")
-
-# Sections that state nothing about the image.
-_UNREAD = (
-    r"indications?|(?:clinical |brief |patient |medical )?history|clinical (?:indication|"
-    r"information|data|question|statement)|reasons? for (?:the )?(?:exam(?:ination)?|study)|"
-    r"comparisons?|technique|"
-    r"exam(?:ination)?|procedure|study|protocol|views?|notification|recommendations?|"
-    r"reference exam"
+# What answers a template's line: a mark, a bare word, and then an end or the next line's name.
+_END = (
+    r"(?=\s*(?:$|[.,;)\]\n(|*•]|--?\s|and\b|but\b|xxxx"
+    r"|(?!(?:evidence|sign|new|acute|definite|focal)\b)[a-z/ ]{3,32}[:=?]))"
 )
-_READ = (
-    r"wet read|preliminary(?: report| read)?|findings?(?: and impression)?|impressions?|"
-    r"conclusions?|report|interpretation|(?:frontal|portable|single|ap|pa|chest)[a-z ,/&-]{0,60}|"
-    r"heart|lungs?|pleura|bones?|mediastinum|"
-    r"lines(?: and |/)tubes|other|opinion|summary|diagnosis|diagnoses"
+_SEEN = r"(?:seen|identified|noted|evident|detected|visible|visuali[sz]ed|present|apparent|found)"
+_NO = (
+    rf"(?:none(?: {_SEEN}| significant| acute)?|no(?: evidence(?: of)?| sign| {_SEEN})?"
+    rf"|nil(?: {_SEEN}| acute| significant)?|neg(?:ative|\.)?|absent|n|nope|0|false|[-+]?-ve|-|~)"
 )
-_HEADER = re.compile(
-    rf"(?:^|(?<=[\n.?!])|(?<=report)|(?<=  ))[ \t_]*(?:final report[ \t]*)?"
-    rf"(?:(?P<unread>{_UNREAD})|(?P<read>{_READ}))[ \t]*:",
-    re.IGNORECASE,
+_YES = r"(?:yes|y|pos(?:itive|\.)?|present|true|\+ve|\+{1,3}|identified|seen)"
+_MAYBE = (
+    r"(?:possible|possibly|questionable|equivocal|indeterminate|suspected|uncertain|unclear"
+    r"|\+/-|\?|maybe|cannot (?:be )?(?:exclude|excluded|rule out|ruled out))"
 )
-_CAPITALS = re.compile(r"(?:^|(?<=[\n.]))[ \t]*[A-Z][A-Z ,/()&-]{3,60}:")
-_COMPARISON = re.compile(r"comparison|reference", re.IGNORECASE)
-_PARAGRAPH = re.compile(r"\n[ \t]*\n")
+_OPEN = r"(?:n/a|not applicable|not assessed|not evaluated|not imaged|unknown|not included)"
+_MARK = (
+    r"(?:\s*\.{3,}\s*|\s*(?:[:=|\t]|\?(?=[ \t]*[a-z+-])|--?>|=>)\s*"
+    r"|[ \t]+-{1,2}[ \t]+|\s*[(\[][ \t]*)"
+)
+_TOKEN = re.compile(
+    rf"(?P<unticked>\[[ \t]*\][ \t]*(?:yes|no|present|absent|positive|negative)\b)"
+    rf"|(?P<minus>(?:^|(?<=[,;.\n]))[ \t]*\(-\)(?=[ \t]*[a-z]))"
+    rf"|(?P<no>(?:{_MARK}{_NO}|\s*:?\s*\[x\][ \t]*(?:no|absent|negative)"
+    rf"|(?<!\bis)(?<!\bare)(?<!\bwas)(?<!\bexam)(?<!\bstudy)(?<!\bchest)[ \t]+"
+    rf"(?:none|nil|neg|negative|-ve|\(-\)))[ \t]*[)\]]?{_END})"
+    rf"|(?P<yes>(?:{_MARK}{_YES}|\s*:?\s*\[x\][ \t]*(?:yes|present|positive))[ \t]*[)\]]?{_END})"
+    rf"|(?P<open>{_MARK}{_OPEN}[ \t]*[)\]]?{_END})"
+    rf"|(?P<maybe>{_MARK}{_MAYBE}[ \t]*[)\]]?{_END})"
+    r"|(?P<query>(?<![\w)])\?+(?=[ \t]?[a-z]))"
+    r"|(?P<negative>-ve\b)|(?P<positive>\+ve\b)|(?P<zero>[ø∅])"
+    r"|(?P<dash>(?<=[ \t])--?(?=[ \t])|—)"
+    r"|(?P<bullet>[•●▪■◦]|(?<![\d ])[ \t]+\*(?=[ \t])|(?:^|(?<=\n))[ \t]*[*](?!\*))"
+    r"|(?P<word>\d+[.,]\d+|[a-z0-9]+(?:'[a-z]+)?|[,;:()/.?!]|\n)"
+)
+_SPOKEN = {
+    "no": "<no>",
+    "yes": "<yes>",
+    "maybe": "<maybe>",
+    "open": "<open>",
+    "minus": "no",
+    "query": "<query>",
+    "negative": "negative",
+    "positive": "positive",
+    "zero": "no",
+    "dash": ":",
+}
+# Whether a text needs more than words and marks.
+_SPECIAL = re.compile(
+    r"[:=|?(\[+ø∅•●▪■◦—*~]|-ve\b|\(-|\s-|\.{3}|\b(?:none|nil|neg|negative|absent)\b", re.IGNORECASE
+)
+_PLAIN = re.compile(r"(?P<word>\d+[.,]\d+|[a-z0-9]+(?:'[a-z]+)?|[,;:()/.?!]|\n)")
 
 # A full stop after one of these ends no sentence.
-_ABBREVIATIONS = frozenset(["vs", "dr", "mr", "mrs", "approx", "fig", "eg", "ie", "st", "p", "a"])
+_ABBREVIATIONS = frozenset(
+    [
+        "vs",
+        "dr",
+        "mr",
+        "mrs",
+        "approx",
+        "fig",
+        "eg",
+        "ie",
+        "st",
+        "p",
+        "a",
+        "lt",
+        "rt",
+        "incl",
+        "resp",
+        "ca",
+        "bilat",
+        "inf",
+        "sup",
+        "ant",
+        "post",
+    ]
+)
 _WRAPPED = 60
 """A line at least this long, in characters, was broken by its width and not by its author."""
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A part of the text that is read, or that is not because of its heading."""
-
-    start: int
-    end: int
-    read: bool
-    comparison: bool = False
-    """Its heading says that it names the examination compared with."""
 
 
 @dataclass(slots=True)
@@ -62,62 +109,42 @@ class Sentence:
     """A question mark stands at its end, or before it."""
 
 
+def narrow(text: str) -> str:
+    """`text` with full-width forms and typographic marks as plain ones, each in its place."""
+    return text if text.isascii() else text.translate(_NARROW)
+
+
 def lower(text: str) -> str:
     """`text` with ASCII letters in lower case. Every character keeps its place."""
     return text.lower() if text.isascii() else text.translate(_ASCII_LOWER)
 
 
-def passages(text: str) -> list[Passage]:
-    """The text in order, cut at headings. A blank line ends a section that is not read."""
-    if ":" not in text:
-        return [Passage(0, len(text), read=True)]
-    cuts: list[tuple[int, int, bool, bool]] = []
-    for match in _HEADER.finditer(text):
-        name = match["unread"]
-        comparison = name is not None and _COMPARISON.match(name) is not None
-        cuts.append((match.start(), match.end(), name is None, comparison))
-    taken = {end for _, end, _, _ in cuts}
-    cuts += [
-        (found.start(), found.end(), True, False)
-        for found in _CAPITALS.finditer(text)
-        if found.end() not in taken
-    ]
-    cuts.sort()
-    found: list[Passage] = []
-    at, read, comparison = 0, True, False
-    for start, end, next_read, next_comparison in [*cuts, (len(text), len(text), True, False)]:
-        if start > at:
-            found += _passage(text, at, start, read, comparison)
-        at, read, comparison = max(at, end), next_read, next_comparison
-    return found
-
-
-def _passage(text: str, start: int, end: int, read: bool, comparison: bool) -> list[Passage]:
-    if read:
-        return [Passage(start, end, read=True)]
-    # The heading's own line may be empty, so the blank line looked for is after its words.
-    begin = start
-    while begin < end and text[begin].isspace():
-        begin += 1
-    blank = _PARAGRAPH.search(text, begin, end)
-    if blank is None:
-        return [Passage(start, end, read=False, comparison=comparison)]
-    return [
-        Passage(start, blank.start(), read=False, comparison=comparison),
-        Passage(blank.start(), end, read=True),
-    ]
-
-
 def sentences(lowered: str, start: int, end: int) -> Iterator[Sentence]:
-    """Sentences of `lowered[start:end]`, with commas and the like among their words."""
+    """Sentences of `lowered[start:end]`, with commas and the like among their words.
+
+    A template's answer is one word: `<no>`, `<yes>`, `<maybe>`; a question mark put before a
+    finding is `<query>`.
+    """
     words: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
     line = start
     asked = False
-    for match in _WORD.finditer(lowered, start, end):
-        word = match.group()
+    token = _TOKEN if _SPECIAL.search(lowered, start, end) else _PLAIN
+    for match in token.finditer(lowered, start, end):
+        kind = match.lastgroup
         here = match.start()
+        if kind != "word":
+            if kind == "bullet":
+                if words:
+                    yield Sentence(words, starts, ends, asked)
+                    words, starts, ends, asked = [], [], [], False
+            elif kind in _SPOKEN:
+                words.append(_SPOKEN[kind])
+                starts.append(here)
+                ends.append(match.end())
+            continue
+        word = match.group()
         if word in ".?!":
             if words and not (word == "." and words[-1] in _ABBREVIATIONS):
                 yield Sentence(words, starts, ends, asked or word == "?")

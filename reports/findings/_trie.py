@@ -26,6 +26,18 @@ class PhraseTrie(Generic[T]):
             node = node.setdefault(token, {})
         node[_END] = value
 
+    def longest(self, sequence: Sequence[str], at: int) -> tuple[int, T] | None:
+        """Return (end, value) of the longest phrase that begins at a place; None without one."""
+        node = self._root
+        found: tuple[int, T] | None = None
+        for here in range(at, len(sequence)):
+            node = node.get(sequence[here])
+            if node is None:
+                break
+            if _END in node:
+                found = here + 1, node[_END]
+        return found
+
     def find(self, sequence: Sequence[str]) -> Iterator[tuple[int, int, T]]:
         """(start, end, value) of the longest phrases from left to right, not overlapping."""
         root = self._root

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from radraft.reports.findings._chinese_attributes import is_comparison, set_changes, set_sizes
+from radraft.reports.findings._chinese_answers import set_answers
+from radraft.reports.findings._chinese_changes import is_comparison, set_changes
 from radraft.reports.findings._chinese_clauses import Found, clauses
+from radraft.reports.findings._chinese_exceptions import opens_with_exception, set_exceptions
+from radraft.reports.findings._chinese_measures import (
+    Measures,
+    is_share_of,
+    is_volume_of,
+    set_measures,
+)
 from radraft.reports.findings._chinese_places import set_places
 from radraft.reports.findings._chinese_rules import matcher
-from radraft.reports.findings._chinese_scope import set_polarity
+from radraft.reports.findings._chinese_scope import drop_illnesses, set_polarity
+from radraft.reports.findings._chinese_sections import Section, examination, following
+from radraft.reports.findings._chinese_spelling import corrected
 from radraft.reports.findings._chinese_text import plain, sentences
 from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
@@ -16,20 +27,29 @@ from radraft.reports.values import Certainty, Laterality
 
 # Reports repeat sentences (双肺纹理清晰); a sentence's reading depends on nothing else.
 _SENTENCES = 20_000
+# How near two names of one finding stand that are joined by 及 or 、.
+_JOINED = 2
 
 
 def read(text: str, region: Region | None = None) -> tuple[Mention, ...]:
-    """Mentions of a report in simplified or traditional characters, by where they start.
+    """Return the mentions of a report in simplified or traditional characters, by where they start.
 
-    Spans are characters of `text` as given.
+    `region` is the examination's body part. Spans are characters of `text` as given.
     """
     words, origin = plain(text)
     mentions: list[Mention] = []
+    whole = section = examination(region)
+    end = 0
     for start, sentence in sentences(words):
-        found, left = read_sentence(sentence)
-        if left and not found and mentions and not mentions[-1].size_mm:
-            mentions[-1] = _moved(mentions[-1], 0, None, left)
-        mentions += [_moved(mention, start, origin) for mention in found]
+        section = following(section, whole, sentence, words[end:start])
+        end = start + len(sentence)
+        reading = read_sentence(sentence, section)
+        section = Section(section.organ, reading.asking)
+        if mentions and opens_with_exception(sentence) and reading.mentions:
+            mentions = _without_summary(mentions)
+        if reading.left and not reading.mentions and mentions:
+            mentions[-1] = _measured(mentions[-1], reading.left)
+        mentions += [_moved(mention, start, origin) for mention in reading.mentions]
     return tuple(sorted(mentions, key=lambda mention: mention.start))
 
 
@@ -39,31 +59,50 @@ def claims_prior(text: str) -> bool:
     return any(is_comparison(token) for token in matcher().find(words))
 
 
+@dataclass(frozen=True)
+class SentenceReading:
+    """What one sentence states; spans are within it."""
+
+    mentions: tuple[Mention, ...]
+    left: Measures
+    """Measures that belong to a finding of the sentence before."""
+    asking: bool
+    """Whether a request or the history goes on after it."""
+
+
 @lru_cache(maxsize=_SENTENCES)
-def read_sentence(sentence: str) -> tuple[tuple[Mention, ...], tuple[float, ...]]:
-    """Mentions of one plain sentence, spans within it; and sizes that belong to one before it."""
-    parts = clauses(sentence)
-    left: tuple[float, ...] = ()
+def read_sentence(sentence: str, section: Section) -> SentenceReading:
+    """Return what one plain sentence of a section states."""
+    sentence = corrected(sentence)
+    parts = clauses(sentence, section.organ)
+    asking = set_polarity(sentence, parts, section.asking)
     if not any(clause.found for clause in parts):
-        return (), set_sizes(sentence, parts)
-    set_polarity(sentence, parts)
+        return SentenceReading((), set_measures(sentence, parts), asking)
+    set_answers(sentence, parts)
+    set_exceptions(sentence, parts)
+    if section.organ is None:
+        drop_illnesses(parts)
     set_changes(parts)
-    left = set_sizes(sentence, parts)
+    left = set_measures(sentence, parts)
     set_places(sentence, parts)
     kept = merged([found for clause in parts for found in clause.found if not found.dropped])
-    return tuple(
-        Mention(
-            code=found.code,
-            polarity=found.polarity,
-            laterality=Laterality(found.side) if found.side else None,
-            anatomy=found.anatomy,
-            change=found.change,
-            size_mm=found.sizes,
-            start=found.start,
-            end=found.end,
-        )
-        for found in kept
-    ), left
+    return SentenceReading(tuple(_mention(found) for found in kept), left, asking)
+
+
+def _mention(found: Found) -> Mention:
+    stated = found.polarity is not Certainty.ABSENT
+    return Mention(
+        code=found.code,
+        polarity=found.polarity,
+        laterality=Laterality(found.side) if found.side else None,
+        anatomy=found.anatomy,
+        change=found.change,
+        size_mm=found.sizes if stated else (),
+        percent=found.percent if stated else None,
+        volume_ml=found.volume if stated else None,
+        start=found.start,
+        end=found.end,
+    )
 
 
 def merged(found: list[Found]) -> list[Found]:
@@ -74,11 +113,18 @@ def merged(found: list[Found]) -> list[Found]:
         if one.code == "support_device" and one.end - one.start <= 3 and any(map(_is_device, kept)):
             continue
         for other in kept:
-            alike = other.code == one.code and one.polarity is other.polarity is Certainty.PRESENT
+            if other.code != one.code or one.polarity is not other.polarity:
+                continue
+            near = one.start - other.end <= _JOINED
+            if one.polarity is Certainty.ABSENT and one.side == other.side and near:
+                break  # 主动脉夹层及壁内血肿
+            alike = one.polarity is Certainty.PRESENT
             if alike and not one.organs and (not one.own or other.side is None):
                 other.side = other.side or one.side
                 other.sizes += one.sizes
                 other.change = other.change or one.change
+                other.percent = other.percent or one.percent
+                other.volume = other.volume or one.volume
                 break
         else:
             kept.append(one)
@@ -89,9 +135,23 @@ def _is_device(found: Found) -> bool:
     return vocabulary()[found.code].kind is Kind.DEVICE
 
 
-def _moved(
-    mention: Mention, by: int, origin: tuple[int, ...] | None, sizes: tuple[float, ...] = ()
-) -> Mention:
+def _without_summary(mentions: list[Mention]) -> list[Mention]:
+    """Leave out the summary of normality that the next sentence makes an exception to."""
+    return mentions[:-1] if mentions[-1].code == "no_finding" else mentions
+
+
+def _measured(mention: Mention, left: Measures) -> Mention:
+    """Return a mention with the measures that the sentence after it gives."""
+    if mention.polarity is Certainty.ABSENT:
+        return mention
+    if left.percent is not None and is_share_of(mention.code):
+        mention = replace(mention, percent=left.percent)
+    if left.volume is not None and is_volume_of(mention.code):
+        mention = replace(mention, volume_ml=left.volume)
+    return mention if mention.size_mm else replace(mention, size_mm=left.sizes)
+
+
+def _moved(mention: Mention, by: int, origin: tuple[int, ...] | None) -> Mention:
     start, end = mention.start + by, mention.end + by
     if origin is not None:
         start, end = origin[start], origin[end - 1] + 1
@@ -101,7 +161,9 @@ def _moved(
         mention.laterality,
         mention.anatomy,
         mention.change,
-        mention.size_mm + sizes,
+        mention.size_mm,
+        mention.percent,
+        mention.volume_ml,
         start,
         end,
     )

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from radraft.reports.findings.english import claims_prior, read
 from radraft.reports.findings.extract import extract, status
 from radraft.reports.findings.values import Mention
-from radraft.reports.findings.vocabulary import vocabulary
+from radraft.reports.findings.vocabulary import Region, vocabulary
 from radraft.reports.values import Certainty, Laterality
 
 _SENTENCES = (
@@ -213,3 +213,77 @@ _UNNAMED = {"no_finding", "implantable_electronic_device"}
 @pytest.mark.parametrize("code", sorted(vocabulary().keys() - _UNNAMED))
 def test_every_finding_is_read_from_its_name(code: str) -> None:
     assert code in {mention.code for mention in read(f"{vocabulary()[code].en}.")}
+
+
+@pytest.mark.parametrize("region", [Region.OTHER, Region.ABDOMEN, Region.NECK, Region.HEAD])
+@pytest.mark.parametrize(
+    "text", ["Small effusion.", "No nodule.", "Infection.", "Mild congestion.", "Fibrosis."]
+)
+def test_words_without_an_organ_name_no_finding_of_the_chest_elsewhere(
+    text: str, region: Region
+) -> None:
+    assert [m.code for m in read(text) if vocabulary()[m.code].region is Region.CHEST]
+    assert not [m.code for m in read(text, region) if vocabulary()[m.code].region is Region.CHEST]
+
+
+@pytest.mark.parametrize(
+    ("region", "codes"),
+    [
+        (None, ["fracture", "pulmonary_mass", "pulmonary_edema"]),
+        (Region.CHEST, ["fracture", "pulmonary_mass", "pulmonary_edema"]),
+        (Region.HEAD, ["skull_fracture", "brain_mass", "cerebral_edema"]),
+        (Region.PELVIS, ["pelvic_fracture"]),
+        (Region.OTHER, []),
+    ],
+)
+def test_words_without_an_organ_are_about_the_examinations_body_part(
+    region: Region | None, codes: list[str]
+) -> None:
+    assert [m.code for m in read("No fracture. No mass. No edema.", region)] == codes
+
+
+def test_an_organ_that_is_named_outweighs_the_examinations_body_part() -> None:
+    text = "Small left pleural effusion. Nodule in the right upper lobe. Rib fracture."
+    for region in Region:
+        assert [m.code for m in read(text, region)] == [
+            "pleural_effusion",
+            "pulmonary_nodule",
+            "rib_fracture",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("EXAM: CT head without contrast.\nFINDINGS:\nNo mass. No hemorrhage.", "head"),
+        ("CT HEAD\nNo mass. No hemorrhage.", "head"),
+        ("Acute infarct in the left thalamus. No mass. No hemorrhage.", "head"),
+    ],
+)
+def test_the_examination_a_report_names_is_what_its_words_are_about(text: str, codes: str) -> None:
+    assert {m.code for m in read(text)} >= {"brain_mass", "intracranial_hemorrhage"}
+    assert {vocabulary()[m.code].region.value for m in read(text)} == {codes}
+
+
+def test_a_part_called_normal_is_no_normal_study() -> None:
+    text = "CHEST: Unremarkable chest. ABDOMEN: Hypodense lesion in the liver."
+    assert [m.code for m in read(text)] == ["liver_mass"]
+
+
+@pytest.mark.parametrize("code", list(vocabulary()))
+def test_every_code_is_read_from_its_own_name(code: str) -> None:
+    named = vocabulary()[code].en
+    assert code in {m.code for m in read(f"{named}.")}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Ｎｏ　ｐｎｅｕｍｏｔｈｏｒａｘ．", "ｐｎｅｕｍｏｔｈｏｒａｘ"),
+        ("Nodule: ８ ㎜.", "Nodule"),
+        ("PTX – none", "PTX"),
+    ],
+)
+def test_spans_are_those_of_the_text_as_it_was_written(text: str, words: str) -> None:
+    (mention,) = read(text)
+    assert text[mention.start : mention.end] == words

@@ -12,17 +12,18 @@ from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import anatomy, vocabulary
 from radraft.reports.values import Certainty, Laterality
 
-_TABLE = Path(__file__).with_name("english_sentences.txt")
+_TABLES = ("english_sentences.txt", "english_kinds.txt")
 _POLARITY = {Certainty.PRESENT: "+", Certainty.ABSENT: "-", Certainty.UNCERTAIN: "?"}
 _SIDE = {Laterality.LEFT: "L", Laterality.RIGHT: "R", Laterality.BILATERAL: "B"}
 
 
 def _rows() -> list[tuple[str, list[str]]]:
     rows = []
-    for line in _TABLE.read_text(encoding="utf-8").splitlines():
-        if "=>" in line and not line.startswith("#"):
-            sentence, _, mentions = line.partition("=>")
-            rows.append((sentence.strip(), [m.strip() for m in mentions.split(";") if m.strip()]))
+    for table in _TABLES:
+        for line in Path(__file__).with_name(table).read_text(encoding="utf-8").splitlines():
+            if "=>" in line and not line.startswith("#"):
+                sentence, _, said = line.rpartition("=>")
+                rows.append((sentence.strip(), [m.strip() for m in said.split(";") if m.strip()]))
     return rows
 
 
@@ -35,6 +36,10 @@ def _written(mention: Mention) -> str:
     if mention.change is not None:
         parts.append("^" + mention.change.value)
     parts += [f"{size:g}" for size in mention.size_mm]
+    if mention.percent is not None:
+        parts.append(f"{mention.percent:g}%")
+    if mention.volume_ml is not None:
+        parts.append(f"{mention.volume_ml:g}ml")
     return " ".join(parts)
 
 
@@ -45,7 +50,7 @@ def test_sentence(sentence: str, expected: list[str]) -> None:
 
 def test_the_table_is_large_and_names_real_codes() -> None:
     rows = _rows()
-    assert len(rows) >= 150
+    assert len(rows) >= 800
     for _, mentions in rows:
         for mention in mentions:
             name, *rest = mention.split()

@@ -1,0 +1,106 @@
+"""The other side of a finding, said without its name: "on the right, absent on the left"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from radraft.reports.findings._english_clauses import Item
+from radraft.reports.findings._english_cues import Cue
+from radraft.reports.findings.values import Change
+from radraft.reports.values import Certainty, Laterality
+
+_JOINT = Cue.COMMA | Cue.AND | Cue.BREAK
+_ABSENT = Cue.ABSENT_AFTER | Cue.ABSENT_BEFORE
+_SAID = _ABSENT | Cue.UNCERTAIN_AFTER | Cue.SEEN
+
+
+# Words of no list that may stand beside a side.
+_BESIDE = frozenset(["the", "one", "it", "a", "now", "but", "any", "side", "such", "still"])
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """What the rest of a clause says of the finding before it, on another side."""
+
+    polarity: Certainty
+    side: Laterality
+    change: Change | None
+    first: int
+    last: int
+    """Words of the sentence that say so, the last excluded."""
+
+
+def part(
+    clauses: list[list[Item]], words: list[str]
+) -> tuple[list[list[Item]], list[Contrast | None]]:
+    """Return the clauses without such rests, and the rest that belongs to each."""
+    kept: list[list[Item]] = []
+    found: list[Contrast | None] = []
+    for clause in clauses:
+        if kept and found[-1] is None and _speaks_of_side(kept[-1]):
+            rest = _contrast(kept[-1], clause, words)
+            if rest is not None:
+                found[-1] = rest
+                continue
+        kept.append(clause)
+        found.append(None)
+        for index in range(1, len(clause)):
+            if clause[index].cue & _JOINT and _speaks_of_side(clause[:index]):
+                rest = _contrast(clause[:index], clause[index + 1 :], words)
+                if rest is not None:
+                    kept[-1], found[-1] = clause[:index], rest
+                    break
+    return kept, found
+
+
+def _bare(rest: list[Item], words: list[str]) -> bool:
+    """Whether words of no list are none but those that a side comes with."""
+    at = rest[0].first
+    for item in rest:
+        if not _BESIDE.issuperset(words[at : item.first]):
+            return False
+        at = item.last
+    return True
+
+
+def _speaks_of_side(clause: list[Item]) -> bool:
+    """Whether the clause states a finding on one side."""
+    named = any(item.names and not _is_state(item) for item in clause)
+    return named and any(item.entry.side in _ONE_SIDE for item in clause)
+
+
+_ONE_SIDE = (Laterality.LEFT, Laterality.RIGHT)
+
+
+def _is_state(item: Item) -> bool:
+    return item.entry.word is not None and item.entry.word.state
+
+
+def _contrast(head: list[Item], rest: list[Item], words: list[str]) -> Contrast | None:
+    """Return what `rest` says where it has a verdict and a side, and names nothing."""
+    if not rest or any(item.names or item.entry.tags for item in rest):
+        return None
+    if not _bare(rest, words):
+        return None
+    sides = {item.entry.side for item in rest if item.entry.side is not None}
+    if len(sides) != 1 or not sides <= set(_ONE_SIDE):
+        return None
+    cues = 0
+    change = None
+    for item in rest:
+        if item.cue & (Cue.UNREAD | Cue.RECOMMENDED):
+            return None
+        cues |= item.cue
+        change = change or item.change
+    if not (cues & _SAID or change is not None):
+        return None
+    if cues & _ABSENT or change is Change.RESOLVED:
+        polarity = Certainty.ABSENT
+    else:
+        polarity = Certainty.UNCERTAIN if cues & Cue.UNCERTAIN_AFTER else Certainty.PRESENT
+    denied = any(item.cue & _ABSENT or item.change is Change.RESOLVED for item in head)
+    if polarity is Certainty.PRESENT and not denied:
+        return None
+    if polarity is Certainty.ABSENT and change is not Change.RESOLVED:
+        change = None
+    return Contrast(polarity, sides.pop(), change, rest[0].first, rest[-1].last)

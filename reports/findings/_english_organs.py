@@ -1,0 +1,177 @@
+"""What a word names by the organ in reach, or by that of the text around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from radraft.reports.findings._english_clauses import Item
+from radraft.reports.findings._english_cues import Cue
+from radraft.reports.findings._english_lexicon import Lexicon, Outcome, Word
+from radraft.reports.findings._english_places import (
+    after,
+    before,
+    is_located,
+    leading,
+    subject,
+    tags_of,
+)
+from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
+
+_NOTHING = Outcome(())
+_DEVICE = "device"
+"""Stands in `of` for a device beside the word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the words around a sentence say of where it is."""
+
+    tags: frozenset[str] = frozenset()
+    """Places that the heading names."""
+    organ: Region | None = None
+    """Body part of the heading's organ."""
+    region: Region | None = None
+    """Body part of the section or the examination."""
+    partial: bool = False
+    """One of several body parts that the text has sections of."""
+
+
+def compose(
+    clause: list[Item], index: int, context: Context, lexicon: Lexicon
+) -> list[tuple[Outcome, Item | None]]:
+    """Return what the word at `index` names, each with the place item that decided it."""
+    word = clause[index].entry.word
+    if word is None:
+        return []
+    if not word.state:
+        found = _noun(clause, index, word, context, lexicon)
+        return [found] if found is not None and found[0].codes else []
+    for group in _state_groups(clause, index):
+        tags = tags_of(group, lexicon)
+        named = [(word.of[tag], tags[tag]) for tag in tags if tag in word.of]
+        if named:
+            return [(outcome, place) for outcome, place in named if outcome.codes]
+    if not _organs(clause, lexicon):
+        for tag in context.tags:
+            if tag in word.of:
+                return [(word.of[tag], None)] if word.of[tag].codes else []
+    return [(word.default, None)] if word.default.codes else []
+
+
+def _noun(
+    clause: list[Item], index: int, word: Word, context: Context, lexicon: Lexicon
+) -> tuple[Outcome, Item | None] | None:
+    """Return what the noun names by the organ in reach, or else by that of the text around it."""
+    item = clause[index]
+    following = after(clause, index, adjective=False)
+    near = before(clause, index, series=False) + following
+    tags = tags_of(near, lexicon)
+    for tag in item.entry.tags:
+        tags.setdefault(tag, item)
+    if _DEVICE in word.of and _of_device(clause, index):
+        return word.of[_DEVICE], None
+    for tag, outcome in word.of.items():
+        if tag in tags:
+            return outcome, tags[tag] if outcome != word.default else None
+    region = _region(near[: len(near) - len(following)] + _firm(clause, index, following), lexicon)
+    if region is not None:
+        return _elsewhere(word, region), None
+    for group in (subject(clause, index), leading(clause, index), _shared(clause, index)):
+        region = _region(group, lexicon)
+        headed = any(item.cue & Cue.COLON for item in clause)
+        if region is not None and (headed or region is not word.home or not word.default.codes):
+            tags = tags_of(group, lexicon)
+            for tag, outcome in word.of.items():
+                if tag in tags:
+                    return outcome, tags[tag]
+            return _elsewhere(word, region), None
+        if region is not None:
+            return word.default, None
+    for tag, outcome in word.of.items():
+        if tag in context.tags:
+            return outcome, None
+    return _elsewhere(word, context.organ or context.region), None
+
+
+def _shared(clause: list[Item], index: int) -> list[Item]:
+    """Places that a list ends with: "no mass, infarct or hemorrhage in the brain"."""
+    last = index
+    for at in range(index + 1, len(clause)):
+        item = clause[at]
+        if item.names:
+            last = at
+        elif not item.cue & (Cue.COMMA | Cue.OR | Cue.AND) and not is_located(item):
+            break
+    if last == index or last + 1 == len(clause) or not clause[last + 1].cue & Cue.WITHIN:
+        return []
+    return after(clause, last, adjective=False)
+
+
+def beside_limb(clause: list[Item], index: int) -> bool:
+    """Return whether the word is said of a limb, whose report it then is."""
+    near = before(clause, index, series=False) + after(clause, index, adjective=False)
+    return any("extremity" in item.entry.tags for item in near)
+
+
+def _of_device(clause: list[Item], index: int) -> bool:
+    """Whether it is said of a device beside it: "fractured wires", "fracture of the lead"."""
+    here = clause[index]
+    after = next((item for item in clause[index + 1 :] if item.names), None)
+    if after is not None and is_device(after) and after.first - here.last <= 2:
+        return True
+    for item in reversed(clause[:index]):
+        if item.names:
+            return is_device(item)
+        if not item.cue & (Cue.VERB | Cue.FINITE):
+            return False
+    return False
+
+
+def is_device(item: Item) -> bool:
+    """Return whether the item names a device."""
+    codes = item.entry.codes
+    return bool(codes) and vocabulary()[codes[0]].kind is Kind.DEVICE
+
+
+def _elsewhere(word: Word, region: Region | None) -> Outcome:
+    """Return what the word names in a body part: nothing where that part has no code for it."""
+    if region is None or region is word.home:
+        return word.default
+    return word.regions.get(region, _NOTHING)
+
+
+def _region(items: list[Item], lexicon: Lexicon) -> Region | None:
+    """Return the body part of the nearest organ among `items`."""
+    for item in items:
+        for tag in item.entry.tags:
+            if tag in lexicon.regions:
+                return lexicon.regions[tag]
+    return None
+
+
+def _organs(clause: list[Item], lexicon: Lexicon) -> bool:
+    return any(tag in lexicon.regions for item in clause for tag in item.entry.tags)
+
+
+def _firm(clause: list[Item], index: int, following: list[Item]) -> list[Item]:
+    """Return the places after a noun that it lies in, and not only next to."""
+    found: list[Item] = []
+    for item in clause[index + 1 :]:
+        if item.cue & Cue.LOOSE:
+            break
+        if item in following:
+            found.append(item)
+    return found
+
+
+def _state_groups(clause: list[Item], index: int) -> list[list[Item]]:
+    following = after(clause, index, adjective=True)
+    attributive = bool(following) and not any(
+        item.cue & (Cue.PREPOSITION | Cue.COMMA)
+        for item in clause[index + 1 : clause.index(following[0])]
+    )
+    led = subject(clause, index) or leading(clause, index)
+    preceding = before(clause, index, series=True)
+    if attributive:
+        return [following, preceding, led]
+    return [preceding, led, following]

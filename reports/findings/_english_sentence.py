@@ -1,0 +1,233 @@
+"""The mentions of one English sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from radraft.reports.findings import _english_attributes, _english_contrast, _english_text
+from radraft.reports.findings._english_clauses import Item, clauses
+from radraft.reports.findings._english_contrast import Contrast
+from radraft.reports.findings._english_cues import Cue, Hedge
+from radraft.reports.findings._english_lexicon import Lexicon, Outcome
+from radraft.reports.findings._english_measures import with_measures
+from radraft.reports.findings._english_negation import settle
+from radraft.reports.findings._english_organs import Context, beside_limb, compose, is_device
+from radraft.reports.findings._english_scope import mark_recommendations, set_polarity
+from radraft.reports.findings._english_sections import FRONTAL
+from radraft.reports.findings._english_study import whole_study
+from radraft.reports.findings._places import places_of
+from radraft.reports.findings.values import Change, Mention
+from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
+from radraft.reports.values import Certainty, Laterality
+
+_MISPLACED = ("malpositioned_device",)
+_Named = dict[int, list[tuple[Outcome, Item | None]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A mention, and the hedge of its words."""
+
+    mention: Mention
+    hedge: Hedge
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A sentence with the phrases of the rules in it."""
+
+    sentence: _english_text.Sentence
+    plain: list[str]
+    items: list[Item]
+
+
+def parse(sentence: _english_text.Sentence, words: Lexicon) -> Parsed:
+    """Find the phrases of a sentence, each in the form of the lists."""
+    plain = [words.plain[word] for word in sentence.words]
+    return Parsed(sentence, plain, _items(plain, words))
+
+
+def statements(lowered: str, parsed: Parsed, context: Context, words: Lexicon) -> list[Statement]:
+    """Return what a sentence of `lowered` states, in its order."""
+    sentence, plain, items = parsed.sentence, parsed.plain, parsed.items
+    _only_devices_misplaced(items, plain)
+    if not any(item.names for item in items):
+        return []
+    parts, contrasts = _english_contrast.part(clauses(items), plain)
+    recommends = any(item.cue & Cue.RECOMMENDED for item in items)
+    named = [_name(part, plain, context, words) for part in parts]
+    for part in parts:
+        settle(part)
+        set_polarity(part, asked=sentence.question)
+    if recommends:
+        mark_recommendations(items)
+    found: list[tuple[Item, Mention]] = []
+    for part, names, contrast in zip(parts, named, contrasts, strict=True):
+        here = list(_mentions(part, names, sentence, plain, words))
+        found += here
+        if contrast is not None and here:
+            found += _other_side(here[-1], contrast, sentence)
+    rest = any(item.cue & (Cue.EXCEPTION | Cue.OTHERWISE) for item in items)
+    found = [pair for pair in found if not _summary(pair[1], context, rest=rest)]
+    start, end = sentence.starts[0], sentence.ends[-1]
+    mentions = with_measures(lowered, start, end, [mention for _, mention in found])
+    return [
+        Statement(mention, item.hedge) for (item, _), mention in zip(found, mentions, strict=True)
+    ]
+
+
+def _items(plain: list[str], words: Lexicon) -> list[Item]:
+    numbers = {at for at, word in enumerate(plain) if word[0].isdigit()}
+    return [
+        Item(
+            first,
+            last,
+            entry,
+            entry.cue,
+            names=bool(entry.codes or entry.word),
+            change=entry.change,
+            closing=last == len(plain) or plain[last] in (",", ";", ")", "/"),
+            counted=first - 1 in numbers or first - 2 in numbers,
+        )
+        for first, last, entry in words.phrases.find(plain)
+        if not (last - first == 1 and plain[first] in ("l", "r") and _counts(plain, first))
+    ]
+
+
+def regions(parsed: Parsed, words: Lexicon) -> set[Region]:
+    """Return the body parts that a sentence names, or names findings of by themselves."""
+    found: set[Region] = set()
+    for item in parsed.items:
+        entry = item.entry
+        if parsed.plain[item.first : item.last] == FRONTAL:
+            continue
+        found |= {words.regions[tag] for tag in entry.tags if tag in words.regions}
+        for code in entry.codes:
+            finding = vocabulary()[code]
+            if finding.kind is Kind.FINDING:
+                found.add(finding.region)
+        if entry.word is not None and entry.word.home is Region.HEAD:
+            found.add(Region.HEAD)
+    return found
+
+
+def _only_devices_misplaced(items: list[Item], plain: list[str]) -> None:
+    """Unname "in the right main bronchus" where the sentence has no device that could be there."""
+    for item in items:
+        if item.entry.codes == _MISPLACED and plain[item.first] in ("in", "into", "within"):
+            item.names = any(other.cue & Cue.PART or is_device(other) for other in items)
+
+
+def _counts(plain: list[str], at: int) -> bool:
+    """Whether a single letter is a unit, as in "2 l of fluid"."""
+    return at > 0 and plain[at - 1][0].isdigit()
+
+
+def _summary(mention: Mention, context: Context, *, rest: bool) -> bool:
+    """Whether it calls normal what is only a part: an organ, or the rest beside an exception."""
+    return mention.code == "no_finding" and (rest or bool(context.tags) or context.partial)
+
+
+def _name(clause: list[Item], plain: list[str], context: Context, words: Lexicon) -> _Named:
+    """Return what each naming item of the clause names; the others lose their mark."""
+    found: _Named = {}
+    for index, item in enumerate(clause):
+        if not item.names:
+            continue
+        if item.entry.codes:
+            found[index] = [(Outcome(item.entry.codes), None)]
+        elif item.entry.word is not None and item.entry.word.name == "abnormality":
+            found[index] = whole_study(clause, index, plain) or compose(
+                clause, index, context, words
+            )
+        else:
+            found[index] = compose(clause, index, context, words)
+            if not found[index] and beside_limb(clause, index):
+                # "Wrist effusion, no fracture": the rest is about the wrist too.
+                context = replace(context, organ=Region.OTHER)
+    for index, outcomes in found.items():
+        clause[index].names = bool(outcomes)
+    return {index: outcomes for index, outcomes in found.items() if outcomes}
+
+
+def _mentions(
+    clause: list[Item],
+    named: _Named,
+    sentence: _english_text.Sentence,
+    plain: list[str],
+    words: Lexicon,
+) -> Iterator[tuple[Item, Mention]]:
+    sides: dict[int, Laterality | None] = {}
+    for index, outcomes in named.items():
+        item = clause[index]
+        preceding, following = _english_attributes.located(clause, index)
+        sides[index] = _english_attributes.side(preceding, following)
+        if sides[index] is None:
+            sides[index] = _named_side(plain[item.first : item.last])
+        if sides[index] is None and _english_attributes.shared_side(clause, index) is not None:
+            sides[index] = sides.get(index - 2)
+        if item.unread:
+            continue
+        change = _english_attributes.change(clause, index, plain, words)
+        places = [i.entry.anatomy for i in [*preceding, *following]]
+        for outcome, by in outcomes:
+            yield from _stated(item, outcome, by, sides[index], change, places, sentence)
+
+
+def _named_side(words: list[str]) -> Laterality | None:
+    """Return the side within a finding's own words: "torsion of the left ovary"."""
+    for side in (Laterality.LEFT, Laterality.RIGHT):
+        if side.value in words:
+            return side
+    return None
+
+
+def _stated(
+    item: Item,
+    outcome: Outcome,
+    by: Item | None,
+    side: Laterality | None,
+    change: Change | None,
+    places: list[str | None],
+    sentence: _english_text.Sentence,
+) -> Iterator[tuple[Item, Mention]]:
+    polarity = item.polarity
+    if outcome.absent:
+        if polarity is Certainty.ABSENT:
+            return
+        polarity = Certainty.ABSENT
+    by = by or item
+    first, last = min(item.first, by.first), max(item.last, by.last)
+    for code in outcome.codes:
+        adding = places_of(code)
+        yield (
+            item,
+            Mention(
+                code,
+                Certainty.PRESENT if code == "no_finding" else polarity,
+                side,
+                next((p for p in [by.entry.anatomy, *places] if p in adding), None),
+                None if outcome.absent else change,
+                start=sentence.starts[first],
+                end=sentence.ends[last - 1],
+            ),
+        )
+
+
+def _other_side(
+    stated: tuple[Item, Mention], contrast: Contrast, sentence: _english_text.Sentence
+) -> list[tuple[Item, Mention]]:
+    """Return the finding stated before once more, as it is on its other side."""
+    item, mention = stated
+    if contrast.polarity is mention.polarity or contrast.side is mention.laterality:
+        return []
+    other = replace(
+        mention,
+        polarity=contrast.polarity,
+        laterality=contrast.side,
+        change=contrast.change,
+        start=sentence.starts[contrast.first],
+        end=sentence.ends[contrast.last - 1],
+    )
+    return [(item, other)]

@@ -1,0 +1,15 @@
+"""Which findings are measured in per cent or millilitres."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+
+@cache
+def measured_codes(field: str) -> frozenset[str]:
+    """Return the codes that `percent` or `volume_ml` of a mention is given for."""
+    import yaml
+
+    text = files("radraft.reports.findings").joinpath("measures.yaml").read_text(encoding="utf-8")
+    return frozenset(yaml.safe_load(text)[field].split())
