@@ -236,7 +236,8 @@ def _words_zh(text: str) -> Iterator[tuple[int, int, tuple[tuple[str, bool], ...
             said = words.get(text[at : at + size])
             if said is not None:
                 yield at, at + size, said
-                at += size
+                # 肋骨折 names the rib and the fracture: they share a character.
+                at += size - text.startswith("骨折", at + size - 1)
                 break
         else:
             at += 1
