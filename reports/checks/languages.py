@@ -12,12 +12,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from radraft.reports.checks.bilingual import Concept, Group, NamedTerms, Term, alike, named_terms
+from radraft.reports.checks.bilingual import named_terms
+from radraft.reports.checks.lexicon import Concept, Group, NamedTerms, Term, alike
 from radraft.reports.checks.pointing import issue_at, words_of
 from radraft.reports.checks.side_words import SideWord, side_words
 from radraft.reports.checks.values import Issue, Pointer, ReadReport, ReadSentence, Severity
 from radraft.reports.checks.written_numbers import WrittenNumber, written_numbers
 from radraft.reports.values import Certainty, Lang, Laterality
+
+_NORMALITY = "abnormality"
+"""The concept of `languages.yaml` whose opposite is "normal"."""
 
 
 @dataclass(frozen=True)
@@ -145,32 +149,45 @@ def negations_apart(zh: str, en: str) -> Contradiction | None:
     for concept in of_zh:
         if concept not in of_en or concept.group is Group.ORGAN:
             continue
+        # Vague words name several things of one text; but normal and abnormal are opposites.
+        if concept.general and concept.name != _NORMALITY:
+            continue
         ours, theirs = of_zh[concept], of_en[concept]
         spans = (ours[0].start, ours[0].end), (theirs[0].start, theirs[0].end)
-        denied = [sum(term.polarity is Certainty.ABSENT for term in terms) for terms in (ours, theirs)]
+        denied = [
+            sum(term.polarity is Certainty.ABSENT for term in terms) for terms in (ours, theirs)
+        ]
         never = [count == 0 for count in denied]
         always = [denied[0] == len(ours), denied[1] == len(theirs)]
         if (always[0] and never[1]) or (never[0] and always[1]):
             return Contradiction(Severity.BLOCK, *spans)
-        if len(ours) == len(theirs) and denied[0] != denied[1] and not concept.general:
+        if len(ours) == len(theirs) and denied[0] != denied[1] and concept.name != _NORMALITY:
             return Contradiction(Severity.BLOCK, *spans)
         hedged = [any(t.polarity is Certainty.UNCERTAIN for t in terms) for terms in (ours, theirs)]
         if all(never) and hedged[0] != hedged[1] and bool(in_zh.hedges) != bool(in_en.hedges):
             unsure = Contradiction(Severity.WARN, *spans)
-    if _denials_apart(in_zh, in_en):
+    return _denials_apart(in_zh, in_en) or unsure
+
+
+def _denials_apart(zh: NamedTerms, en: NamedTerms) -> Contradiction | None:
+    """Return where one text denies something and the other nothing, whatever it is.
+
+    A word of normality may stand for one denial of the other language.
+    """
+    if bool(zh.denials) == bool(en.denials):
+        return None
+    if zh.normal == en.normal:
         return Contradiction(Severity.BLOCK)
-    return unsure
-
-
-def _denials_apart(zh: NamedTerms, en: NamedTerms) -> bool:
-    """Return whether one text denies something and the other nothing, whatever it is."""
-    return bool(zh.denials) != bool(en.denials) and zh.normal == en.normal
+    denying, other = (zh, en) if zh.denials else (en, zh)
+    explained = other.normal - denying.normal
+    return Contradiction(Severity.WARN) if denying.denials > max(explained, 0) else None
 
 
 def findings_apart(zh: str, en: str) -> Contradiction | None:
     """Return where each text names a finding, or each an organ, that the other does not; None
     where they agree."""
-    in_zh, in_en = named_terms(zh, "zh").terms, named_terms(en, "en").terms
+    named_zh, named_en = named_terms(zh, "zh"), named_terms(en, "en")
+    in_zh, in_en = named_zh.terms, named_en.terms
     for group in (Group.FINDING, Group.ORGAN):
         for ours, theirs in ((in_zh, in_en), (_stated(in_zh), _stated(in_en))):
             only_zh, only_en = _missing(ours, theirs, group), _missing(theirs, ours, group)
@@ -181,29 +198,32 @@ def findings_apart(zh: str, en: str) -> Contradiction | None:
                     (only_en[0].start, only_en[0].end),
                 )
     if _STOP.search(zh) is None and _STOP.search(en) is None:
-        return _finding_of_one(in_zh, in_en)
+        return _finding_of_one(named_zh, named_en)
     return None
 
 
-_STOP = re.compile(r"[。！？!?；;](?=.)|\.\s+(?=\S)", re.DOTALL)
+_STOP = re.compile(r"[。！？!?](?=.)|\.\s+(?=\S)", re.DOTALL)
 """Ends a sentence that another follows."""
 
 
-def _finding_of_one(in_zh: tuple[Term, ...], in_en: tuple[Term, ...]) -> Contradiction | None:
+def _finding_of_one(zh: NamedTerms, en: NamedTerms) -> Contradiction | None:
     """Return the finding that one text of a single sentence names and the other does not, unless
     the other has a vague word for it."""
-    for ours, theirs in ((in_zh, in_en), (in_en, in_zh)):
-        only = _missing(ours, theirs, Group.FINDING)
-        names = {term.concept.name for term in ours}
+    for ours, theirs in ((zh, en), (en, zh)):
+        only = _missing(ours.terms, theirs.terms, Group.FINDING)
+        # "Heart size is normal" denies what 心影不大 denies by name.
+        denied = all(term.polarity is Certainty.ABSENT for term in only)
+        if not only or (denied and theirs.normal):
+            continue
+        names = {term.concept.name for term in ours.terms}
         vague = any(
-            term.concept.general and term.concept.name not in {*names, "abnormality"}
-            for term in theirs
+            term.concept.general and term.concept.name not in {*names, _NORMALITY}
+            for term in theirs.terms
         )
-        if only and not vague:
+        if not vague:
             span = (only[0].start, only[0].end)
-            in_chinese = ours is in_zh
             return Contradiction(
-                Severity.WARN, span if in_chinese else None, None if in_chinese else span
+                Severity.WARN, span if ours is zh else None, span if ours is en else None
             )
     return None
 
@@ -230,9 +250,7 @@ def _by_concept(named: NamedTerms) -> dict[Concept, list[Term]]:
     return found
 
 
-def _pair(
-    in_zh: Iterable[SideWord], in_en: Iterable[SideWord], side: Laterality
-) -> Contradiction:
+def _pair(in_zh: Iterable[SideWord], in_en: Iterable[SideWord], side: Laterality) -> Contradiction:
     """Return the contradiction about `side`: its word in one text, another side's in the other."""
 
     def first(words: Iterable[SideWord]) -> tuple[int, int] | None:

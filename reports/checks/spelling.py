@@ -121,7 +121,9 @@ def _english(text: str) -> Iterator[Typo]:
         word = words[i]
         right = _confused(words, i, lexicon)
         if right is not None:
-            yield Typo(match.start(), match.end(), EnglishSpelling.code, _cased(right, match[0]), True)
+            yield Typo(
+                match.start(), match.end(), EnglishSpelling.code, _cased(right, match[0]), True
+            )
             continue
         if len(word) < _LEAST or word in lexicon.right or _is_name(match, text):
             continue
@@ -129,9 +131,13 @@ def _english(text: str) -> Iterator[Typo]:
             continue
         candidates = _near(word, lexicon)
         if candidates:
-            best = min(candidates, key=lambda candidate: (abs(len(candidate) - len(word)), candidate))
+            best = min(
+                candidates, key=lambda candidate: (abs(len(candidate) - len(word)), candidate)
+            )
             sure = len(best) >= _SURE and len({candidate[:4] for candidate in candidates}) == 1
-            yield Typo(match.start(), match.end(), EnglishSpelling.code, _cased(best, match[0]), sure)
+            yield Typo(
+                match.start(), match.end(), EnglishSpelling.code, _cased(best, match[0]), sure
+            )
 
 
 def _confused(words: list[str], i: int, lexicon: _EnglishLexicon) -> str | None:
@@ -162,17 +168,29 @@ def _is_form(word: str, right: frozenset[str]) -> bool:
             return True
     if word.endswith("ies") and word[:-3] + "y" in right:
         return True
-    american = word.replace("ae", "e").replace("oe", "e").replace("our", "or").replace("is", "iz")
+    american = word.replace("ae", "e").replace("oe", "e").replace("our", "or")
+    american = re.sub(r"is(?=e|ing|ation)", "iz", american)
     if american != word and (american in right or american.removesuffix("s") in right):
         return True
-    for prefix in ("non", "sub", "peri", "para", "intra", "extra", "inter", "supra", "infra", "post"):
+    for prefix in (
+        "non",
+        "sub",
+        "peri",
+        "para",
+        "intra",
+        "extra",
+        "inter",
+        "supra",
+        "infra",
+        "post",
+    ):
         if word.startswith(prefix) and word.removeprefix(prefix) in right:
             return True
     return False
 
 
 def _near(word: str, lexicon: _EnglishLexicon) -> set[str]:
-    """Return the words of the field that are one letter away from `word`, or two that are swapped."""
+    """Return the words of the field that are one edit away from `word`."""
     found: set[str] = set()
     for form in {word, *_shorter(word)}:
         found.update(lexicon.near.get(form, ()))

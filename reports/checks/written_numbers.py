@@ -32,7 +32,7 @@ class WrittenNumber:
     value: float
     quantity: Quantity
     spelled: bool
-    """Written as a word (two, 两枚, fourth, 半): the other language may say the same in no number."""
+    """Written as a word (two, 两枚, fourth, 半): the other language may have no number for it."""
     start: int
     """Characters of the text."""
     end: int
@@ -68,7 +68,8 @@ _TAIL = re.compile(
 # Digits that are part of a name.
 _NAME = re.compile(
     r"covid-?\s?19|sars-cov-2|cov-2|co2|h1n1|cd\d+|vitamin b12|[23]d\b|tc-?99m?|f-?18|i-?131|"
-    r"[a-z]{3,}\d+(?![a-z])|\bt[12](?:wi|-?weighted|[ -]?flair|加权|\*|信号|像|相|\s*(?:hyper|hypo|iso|signal))",
+    r"[a-z]{3,}\d+(?![a-z])|"
+    r"\bt[12](?:wi|-?weighted|[ -]?flair|加权|\*|信号|像|相|\s*(?:hyper|hypo|iso|signal))",
     re.IGNORECASE,
 )
 _MONTHS = {
@@ -95,7 +96,9 @@ _DATE = re.compile(
 )
 _ROMAN = {
     roman: i
-    for i, roman in enumerate("i ii iii iv v vi vii viii ix x xi xii".split(), start=1)
+    for i, roman in enumerate(
+        ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"], start=1
+    )
 }
 _GRADED = re.compile(
     r"\b(?:type|grade|stage|class|segment|zone|degree|level|category)s?\s+"
@@ -115,7 +118,13 @@ def _plain(character: str) -> str:
     if character in "㎝㎜³":
         return character
     changed = unicodedata.normalize("NFKC", character).lower()
-    return changed if len(changed) == 1 else character.lower() if len(character.lower()) == 1 else character
+    return (
+        changed
+        if len(changed) == 1
+        else character.lower()
+        if len(character.lower()) == 1
+        else character
+    )
 
 
 def _digits(text: str) -> Iterator[WrittenNumber]:
@@ -155,7 +164,7 @@ def _date(match: re.Match[str]) -> Iterator[WrittenNumber]:
 
 
 def _year(written: str) -> float:
-    """Return a part of a date; a year by its last two digits, as it may be written in either way."""
+    """Return a part of a date; a year by its last two digits, as some write it."""
     return float(int(written) % 100 if len(written) == 4 else int(written))
 
 
@@ -167,7 +176,9 @@ def _unit(text: str, end: int) -> tuple[Quantity, float]:
 
 
 _ZH_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
-_ZH_COUNTED = "个處处枚根条支块节椎段叶类级度期型次周天日月年岁倍层张片幅颗只例肋星时小支腰胸颈骶个月"
+_ZH_COUNTED = (
+    "个處处枚根条支块节椎段叶类级度期型次周天日月年岁倍层张片幅颗只例肋星时小支腰胸颈骶个月"
+)
 _ZH_NUMBER = re.compile(
     r"第(?P<ordinal>[一二三四五六七八九十]+)"
     r"|(?P<part>[一二三四五六七八九十]+)分之(?P<parts>[一二三四五六七八九十]+)"
@@ -226,13 +237,15 @@ _EN_WORDS = {
 }  # fmt: skip
 _EN_TENS = {
     word: (i + 2) * 10
-    for i, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split())
+    for i, word in enumerate(
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+    )
 }
 _EN_PLURALS = r"(?P<thirds>thirds|quarters|fourths|fifths)"
 _EN_NUMBER = re.compile(
     rf"\b(?:(?P<tens>{'|'.join(_EN_TENS)})(?:[ -](?P<ones>{'|'.join(_EN_WORDS)}))?"
     rf"|(?P<word>{'|'.join(sorted(_EN_WORDS, key=len, reverse=True))})|{_EN_PLURALS}"
-    r"|(?P<half>half(?=\s+(?:a\s+)?(?:year|month)))|(?P<quarter>quarter))\b"
+    r"|(?P<half>half(?:\s+an?)?(?=[\s-]+(?:year|month|day)))|(?P<quarter>quarter))\b"
 )
 _NO_NUMBER = re.compile(r"\b(?:no one|one of|one or|at first|second look|any one)\b")
 
@@ -244,7 +257,9 @@ def _english(text: str) -> Iterator[WrittenNumber]:
         if match["after"] is None and match["before"] is None:
             continue
         start, end = match.span("month")
-        yield WrittenNumber(float(_MONTHS[match["month"].lower()]), Quantity.PLAIN, False, start, end)
+        yield WrittenNumber(
+            float(_MONTHS[match["month"].lower()]), Quantity.PLAIN, False, start, end
+        )
     for match in _EN_NUMBER.finditer(text):
         if any(a <= match.start() < b for a, b in taken):
             continue
