@@ -37,7 +37,7 @@ _ABOUT_ZH = re.compile(
 # The side that is only compared with: right greater than left, 右侧多于左侧.
 _THAN = re.compile(
     r"(?:(?<=greater than )|(?<=more than )|(?<=larger than )|(?<=worse than )|(?<=> ))"
-    r"(?:the )?(?:left|right)\b|(?<=[于较比])[左右]侧?",
+    r"(?:the )?(?:left|right)\b|(?:(?<=[大多重小少高低]于)|(?<=[侧肺][较比]))[左右]侧?",
     re.IGNORECASE,
 )
 # "R lung", but no R that stands for something else.
