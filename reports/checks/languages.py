@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from radraft.reports.checks.bilingual import named_terms
-from radraft.reports.checks.lexicon import Concept, Group, NamedTerms, Term, alike
+from radraft.reports.checks.lexicon import Meaning, NamedTerms, Term, WordGroup, alike
 from radraft.reports.checks.pointing import issue_at, words_of
 from radraft.reports.checks.side_words import SideWord, side_words
 from radraft.reports.checks.values import Issue, Pointer, ReadReport, ReadSentence, Severity
@@ -147,7 +147,7 @@ def negations_apart(zh: str, en: str) -> Contradiction | None:
     of_zh, of_en = _by_concept(in_zh), _by_concept(in_en)
     unsure = None
     for concept in of_zh:
-        if concept not in of_en or concept.group is Group.ORGAN:
+        if concept not in of_en or concept.group is WordGroup.ORGAN:
             continue
         # Vague words name several things of one text; but normal and abnormal are opposites.
         if concept.general and concept.name != _NORMALITY:
@@ -188,7 +188,7 @@ def findings_apart(zh: str, en: str) -> Contradiction | None:
     where they agree."""
     named_zh, named_en = named_terms(zh, "zh"), named_terms(en, "en")
     in_zh, in_en = named_zh.terms, named_en.terms
-    for group in (Group.FINDING, Group.ORGAN):
+    for group in (WordGroup.FINDING, WordGroup.ORGAN):
         for ours, theirs in ((in_zh, in_en), (_stated(in_zh), _stated(in_en))):
             only_zh, only_en = _missing(ours, theirs, group), _missing(theirs, ours, group)
             if only_zh and only_en:
@@ -210,7 +210,7 @@ def _finding_of_one(zh: NamedTerms, en: NamedTerms) -> Contradiction | None:
     """Return the finding that one text of a single sentence names and the other does not, unless
     the other has a vague word for it."""
     for ours, theirs in ((zh, en), (en, zh)):
-        only = _missing(ours.terms, theirs.terms, Group.FINDING)
+        only = _missing(ours.terms, theirs.terms, WordGroup.FINDING)
         # "Heart size is normal" denies what 心影不大 denies by name.
         denied = all(term.polarity is Certainty.ABSENT for term in only)
         if not only or (denied and theirs.normal):
@@ -232,7 +232,7 @@ def _stated(terms: Iterable[Term]) -> list[Term]:
     return [term for term in terms if term.polarity is not Certainty.ABSENT]
 
 
-def _missing(terms: Iterable[Term], others: Iterable[Term], group: Group) -> list[Term]:
+def _missing(terms: Iterable[Term], others: Iterable[Term], group: WordGroup) -> list[Term]:
     names = {term.concept.name for term in others}
     return [
         term
@@ -243,8 +243,8 @@ def _missing(terms: Iterable[Term], others: Iterable[Term], group: Group) -> lis
     ]
 
 
-def _by_concept(named: NamedTerms) -> dict[Concept, list[Term]]:
-    found: dict[Concept, list[Term]] = {}
+def _by_concept(named: NamedTerms) -> dict[Meaning, list[Term]]:
+    found: dict[Meaning, list[Term]] = {}
     for term in named.terms:
         found.setdefault(term.concept, []).append(term)
     return found

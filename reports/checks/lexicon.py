@@ -18,7 +18,7 @@ Occurrence = tuple[int, int, Said]
 Span = tuple[int, int]
 
 
-class Group(StrEnum):
+class WordGroup(StrEnum):
     """What a word of `languages.yaml` stands for."""
 
     FINDING = "findings"
@@ -27,11 +27,11 @@ class Group(StrEnum):
 
 
 @dataclass(frozen=True)
-class Concept:
+class Meaning:
     """What words of both languages mean."""
 
     name: str
-    group: Group
+    group: WordGroup
     general: bool = False
     """Says little (lesion, abnormality): never missed in the other language."""
 
@@ -40,7 +40,7 @@ class Concept:
 class Term:
     """A concept where a text names it."""
 
-    concept: Concept
+    concept: Meaning
     polarity: Certainty
     start: int
     """Characters of the text."""
@@ -65,10 +65,10 @@ def alike(one: str, other: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Lexicon:
+class WordList:
     """Words of both languages by what they say."""
 
-    concepts: Mapping[str, Concept]
+    concepts: Mapping[str, Meaning]
     zh: Mapping[str, Said]
     """Word to the concepts that it says, and whether it says their opposite."""
     en: Mapping[tuple[str, ...], Said]
@@ -78,18 +78,18 @@ class Lexicon:
 
 
 @cache
-def lexicon() -> Lexicon:
+def lexicon() -> WordList:
     """Return the words of `languages.yaml`. ValueError where it links to no concept."""
     data = language_data()
-    concepts: dict[str, Concept] = {}
+    concepts: dict[str, Meaning] = {}
     zh: dict[str, list[tuple[str, bool]]] = {}
     en: dict[tuple[str, ...], list[tuple[str, bool]]] = {}
-    for group in Group:
+    for group in WordGroup:
         for name, entry in data[group.value].items():
             said = entry.get("as")
             if said is None:
                 said = [name]
-                concepts[name] = Concept(name, group, entry.get("general", False))
+                concepts[name] = Meaning(name, group, entry.get("general", False))
             for opposite in (False, True):
                 less = "less_" if opposite else ""
                 for word in entry.get(f"{less}zh", ()):
@@ -107,7 +107,7 @@ def lexicon() -> Lexicon:
     unknown = {name for pair in pairs for name in pair} | {n for w in zh.values() for n, _ in w}
     if not unknown <= concepts.keys():
         raise ValueError(f"languages.yaml: no concept {sorted(unknown - concepts.keys())}")
-    return Lexicon(
+    return WordList(
         concepts,
         {word: tuple(what) for word, what in zh.items()},
         {words: tuple(what) for words, what in en.items()},
