@@ -81,10 +81,10 @@ def issues(zh: str, en: str) -> tuple[Issue, ...]:
 def recall(lines: Sequence[Line], *, show: bool = False) -> Iterable[str]:
     """Yield a line of figures for each kind of change, in and outside the vocabulary.
 
-    An issue that the unchanged pair has too does not count as found.
+    An issue that the unchanged pair has too, as grave, does not count as found.
     """
     before = {
-        line["base"]: {issue.code for issue in issues(line["zh"], line["en"])}
+        line["base"]: {(issue.code, issue.severity) for issue in issues(line["zh"], line["en"])}
         for line in lines
         if line["changed"] is None
     }
@@ -92,7 +92,11 @@ def recall(lines: Sequence[Line], *, show: bool = False) -> Iterable[str]:
     for line in lines:
         if line["changed"] is not None:
             known = before.get(line["base"], set())
-            new = [issue for issue in issues(line["zh"], line["en"]) if issue.code not in known]
+            new = [
+                issue
+                for issue in issues(line["zh"], line["en"])
+                if (issue.code, issue.severity) not in known
+            ]
             groups[line["changed"], bool(line["outside"])].append((line["id"], new))
     for (changed, outside), found in sorted(groups.items()):
         any_issue = sum(bool(new) for _, new in found)

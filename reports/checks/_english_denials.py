@@ -252,15 +252,16 @@ def _has_verb(words: list[str], at: int) -> bool:
 
 
 def _hedged(words: list[str], hedges: list[Span]) -> list[Span]:
+    """Return the part of a sentence that each hedge is about: up to the turns on both sides."""
+    stops = _ENDS | _cues().turn
     spans = []
-    for start, end in hedges:
-        stop = end
-        while stop < len(words) and words[stop] not in _ENDS | _cues().turn:
-            stop += 1
-        begin = start
-        while begin > 0 and words[begin - 1] not in _ENDS and words[begin - 1] not in _cues().turn:
+    for start, stop in hedges:
+        begin, end = start, stop
+        while end < len(words) and words[end] not in stops:
+            end += 1
+        while begin > 0 and words[begin - 1] not in stops:
             begin -= 1
-        spans.append((begin, stop))
+        spans.append((begin, end))
     return spans
 
 

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from radraft.reports.values import Lang
 
@@ -111,9 +112,10 @@ _GRADED = re.compile(
 
 def _same_length(text: str) -> str:
     """Return `text` half width and in lower case, each character in its place."""
-    return "".join(_plain(character) for character in text)
+    return text.lower() if text.isascii() else "".join(map(_plain, text))
 
 
+@lru_cache(maxsize=8192)
 def _plain(character: str) -> str:
     if character in "㎝㎜³":
         return character
