@@ -16,11 +16,17 @@ from radraft.reports.checks.examination import (
 )
 from radraft.reports.checks.identity import IdentityInText
 from radraft.reports.checks.impression import LeftOutOfImpression, WithoutFinding
-from radraft.reports.checks.languages import NumbersOfLanguages, SidesOfLanguages
+from radraft.reports.checks.languages import (
+    FindingsOfLanguages,
+    NegationsOfLanguages,
+    NumbersOfLanguages,
+    SidesOfLanguages,
+)
 from radraft.reports.checks.negation import AbnormalWithoutFinding, DeniedInImpression, DeniedWithin
 from radraft.reports.checks.patient import AgeDiffers, SexDiffers, SexMixed
 from radraft.reports.checks.sides import SideOfImages, SideOfRequest, SidesOfSections
 from radraft.reports.checks.sizes import ImpossibleSize, OrderOfLengths, SizeOfPrior, SizeOfSections
+from radraft.reports.checks.spelling import EnglishSpelling, Homophones, Lookalikes
 from radraft.reports.checks.support import UnmeasuredSupport, UnsupportedSentence
 from radraft.reports.checks.values import Check, Issue, ReadReport, ReadSentence, StudyFacts
 from radraft.reports.checks.wording import (
@@ -49,6 +55,11 @@ CHECKS: tuple[Check, ...] = (
     UnfilledField(),
     SidesOfLanguages(),
     NumbersOfLanguages(),
+    NegationsOfLanguages(),
+    FindingsOfLanguages(),
+    EnglishSpelling(),
+    Homophones(),
+    Lookalikes(),
     RepeatedSentence(),
     SidesOfSections(),
     SideOfRequest(),

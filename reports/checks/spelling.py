@@ -1,0 +1,440 @@
+"""Likely typing errors: English misspellings of the field's words, Chinese characters of the same
+sound or of the same look. Nothing is changed unasked: each issue says what would mend it.
+
+A word is doubted only beside a word of the field that it nearly is: one letter lost, doubled,
+exchanged or swapped (Damerau 1964), or one character of another sound or look. What the project's
+terms, `languages.yaml` and `spelling.yaml` hold is right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any
+
+from radraft.reports.checks.pointing import issue_at, words_of
+from radraft.reports.checks.values import Check, Issue, ReadReport, Severity
+from radraft.reports.findings.terms import english_terms
+from radraft.reports.findings.vocabulary import anatomy, vocabulary
+from radraft.reports.values import Lang
+
+
+@dataclass(frozen=True)
+class Typo:
+    """A likely typing error in a text."""
+
+    start: int
+    """Characters of the text."""
+    end: int
+    code: str
+    """Of the check that names it."""
+    right: str
+    """What is meant."""
+    certain: bool
+    """Whether little else can be meant."""
+
+
+class EnglishSpelling:
+    """An English word that is a misspelling of one of the field's words."""
+
+    code = "typo_spelling"
+    severity = Severity.WARN
+
+    def find(self, read: ReadReport) -> Iterator[Issue]:
+        """Yield each such word."""
+        yield from _issues(self, read, "en")
+
+
+class Homophones:
+    """A Chinese word with a character of the same sound in place of its own."""
+
+    code = "typo_homophone"
+    severity = Severity.WARN
+
+    def find(self, read: ReadReport) -> Iterator[Issue]:
+        """Yield each such word."""
+        yield from _issues(self, read, "zh")
+
+
+class Lookalikes:
+    """A Chinese word with a character that looks like its own."""
+
+    code = "typo_lookalike"
+    severity = Severity.WARN
+
+    def find(self, read: ReadReport) -> Iterator[Issue]:
+        """Yield each such word."""
+        yield from _issues(self, read, "zh")
+
+
+def _issues(check: Check, read: ReadReport, lang: Lang) -> Iterator[Issue]:
+    for sentence in read.sentences:
+        text = sentence.sentence.text(lang)
+        for typo in typos(text, lang):
+            if typo.code == check.code:
+                yield issue_at(
+                    check,
+                    sentence,
+                    lang,
+                    words_of(sentence, lang, typo.start, typo.end),
+                    severity=None if typo.certain else Severity.HINT,
+                    mend=typo.right,
+                    details={"written": text[typo.start : typo.end], "right": typo.right},
+                )
+
+
+@lru_cache(maxsize=4096)
+def typos(text: str, lang: Lang) -> tuple[Typo, ...]:
+    """Return the likely typing errors of a text, by where they start."""
+    return tuple(_chinese(text) if lang == "zh" else _english(text))
+
+
+# English
+
+_WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
+_LEAST = 5
+"""Letters of the shortest word that is doubted: shorter ones are too near to each other."""
+_SURE = 7
+"""Letters of a word that little else can be meant by."""
+_ENDINGS = ("'s", "s", "es", "d", "ed", "ing", "ly", "like")
+_BESIDE = 4
+"""Words on each side in which the word has to stand that makes a confusion certain."""
+
+
+@dataclass(frozen=True)
+class _EnglishLexicon:
+    right: frozenset[str]
+    """Words that are not doubted."""
+    near: Mapping[str, tuple[str, ...]]
+    """Words of the field by themselves and by each form that lacks one letter."""
+    confused: Mapping[str, tuple[tuple[str, frozenset[str]], ...]]
+
+
+def _english(text: str) -> Iterator[Typo]:
+    lexicon = _english_lexicon()
+    matches = list(_WORD.finditer(text))
+    words = [match[0].lower() for match in matches]
+    for i, match in enumerate(matches):
+        word = words[i]
+        right = _confused(words, i, lexicon)
+        if right is not None:
+            yield Typo(
+                match.start(), match.end(), EnglishSpelling.code, _cased(right, match[0]), True
+            )
+            continue
+        if len(word) < _LEAST or word in lexicon.right or _is_name(match, text):
+            continue
+        if _is_form(word, lexicon.right):
+            continue
+        candidates = _near(word, lexicon)
+        if candidates:
+            best = min(
+                candidates, key=lambda candidate: (abs(len(candidate) - len(word)), candidate)
+            )
+            sure = len(best) >= _SURE and len({candidate[:4] for candidate in candidates}) == 1
+            yield Typo(
+                match.start(), match.end(), EnglishSpelling.code, _cased(best, match[0]), sure
+            )
+
+
+def _confused(words: list[str], i: int, lexicon: _EnglishLexicon) -> str | None:
+    for right, beside in lexicon.confused.get(words[i], ()):
+        around = {*words[max(0, i - _BESIDE) : i], *words[i + 1 : i + 1 + _BESIDE]}
+        if not beside or beside & around:
+            return right
+    return None
+
+
+def _is_name(match: re.Match[str], text: str) -> bool:
+    """Return whether a word is written as a name or an abbreviation is."""
+    written = match[0]
+    if written.islower():
+        return False
+    if len(written) > 1 and not written[1:].islower():
+        # A whole text in capitals is only written so.
+        return not text.isupper()
+    before = text[: match.start()].rstrip(" \"'(")
+    return bool(before) and before[-1] not in ".:;!?\n-"
+
+
+def _is_form(word: str, right: frozenset[str]) -> bool:
+    """Return whether `word` is a right word with an ending, a prefix or in British spelling."""
+    for ending in _ENDINGS:
+        stem = word.removesuffix(ending)
+        if stem != word and (stem in right or stem + "e" in right):
+            return True
+    if word.endswith("ies") and word[:-3] + "y" in right:
+        return True
+    american = word.replace("ae", "e").replace("oe", "e").replace("our", "or")
+    american = re.sub(r"is(?=e|ing|ation)", "iz", american)
+    if american != word and (american in right or american.removesuffix("s") in right):
+        return True
+    for prefix in (
+        "non",
+        "sub",
+        "peri",
+        "para",
+        "intra",
+        "extra",
+        "inter",
+        "supra",
+        "infra",
+        "post",
+    ):
+        if word.startswith(prefix) and word.removeprefix(prefix) in right:
+            return True
+    return False
+
+
+def _near(word: str, lexicon: _EnglishLexicon) -> set[str]:
+    """Return the words of the field that are one edit away from `word`."""
+    found: set[str] = set()
+    for form in {word, *_shorter(word)}:
+        found.update(lexicon.near.get(form, ()))
+    return {candidate for candidate in found if _one_edit(word, candidate)}
+
+
+def _shorter(word: str) -> Iterator[str]:
+    for i in range(len(word)):
+        yield word[:i] + word[i + 1 :]
+
+
+def _one_edit(one: str, other: str) -> bool:
+    from rapidfuzz.distance import OSA
+
+    return OSA.distance(one, other, score_cutoff=1) == 1
+
+
+def _cased(right: str, written: str) -> str:
+    if written.isupper():
+        return right.upper()
+    return right.capitalize() if written[0].isupper() else right
+
+
+@cache
+def _english_lexicon() -> _EnglishLexicon:
+    data = _data()["en"]
+    field = set(data["words"].split())
+    terms = english_terms()
+    phrases = [phrase for words in terms["phrases"].values() for phrase in words]
+    phrases += [word for head in terms["words"].values() for word in head["words"]]
+    phrases += [finding.en.lower() for finding in vocabulary().values()]
+    phrases += [name.lower() for _, name in anatomy().values()]
+    of_terms = {word for phrase in phrases for word in re.findall(r"[a-z]+", phrase)}
+    general = {word for line in _language_words("en") for word in line.split()}
+    known = {*field, *of_terms, *general, *data["known"].split()}
+    # A word of a term may be one of everyday English (ground, function): only long ones are taken.
+    targets = field | {word for word in of_terms if len(word) > _SURE}
+    near: dict[str, set[str]] = {}
+    for word in targets:
+        if len(word) >= _LEAST:
+            for form in (word, *_shorter(word)):
+                near.setdefault(form, set()).add(word)
+    confused: dict[str, list[tuple[str, frozenset[str]]]] = {}
+    for wrong, right, beside in data["confused"]:
+        confused.setdefault(wrong, []).append((right, frozenset(beside.split())))
+    return _EnglishLexicon(
+        frozenset(known),
+        {form: tuple(sorted(words)) for form, words in near.items()},
+        {wrong: tuple(rights) for wrong, rights in confused.items()},
+    )
+
+
+# Chinese
+
+_HAN = re.compile(r"[一-鿿]+")
+# Characters of grammar stand beside every word: they make no word wrong.
+_GRAMMAR = frozenset(
+    "不未无没有见的是在与及和或为可以之其于者也都但而较前后上下左右中内外里大小多少一二三四五六七八九十两双个"
+    "处示呈位向至到并另余均考虑建议请治似疑度第约近部侧及缘面段叶区周日月年天时次号例本该此各每全半因由从对将"
+    "被把让使若如则且又再还仅只很更最太已曾正常用行做作进出入起来去过得了着过们你我他她它这那比"
+)
+# Characters that stand for an organ or a finding by themselves: beside another word they only look
+# like a wrong one (骨结构 holds no 固结).
+_ALONE = frozenset(
+    "骨肺心肝胆脾胃肾脑影灶片腔管壁液气叶支肠孔口沟回池室角尖底顶根体头颈尾干瓣肌腱髓盘环核囊瘤癌炎症病高低增减变"
+    "性点条块线层型期级区宽长厚径深量"
+)
+_LONGEST = 4
+
+
+@dataclass(frozen=True)
+class _Confusion:
+    code: str
+    right: str
+    certain: bool
+
+
+@dataclass(frozen=True)
+class _ChineseLexicon:
+    right: frozenset[str]
+    wrong: Mapping[str, _Confusion]
+    """What is written, and what is meant."""
+    longest: int
+
+
+def _chinese(text: str) -> Iterator[Typo]:
+    for run in _HAN.finditer(text):
+        yield from _chinese_run(run[0], run.start())
+
+
+def _chinese_run(run: str, offset: int) -> Iterator[Typo]:
+    lexicon = _chinese_lexicon()
+    candidates = [
+        (start, size)
+        for start in range(len(run))
+        for size in range(min(lexicon.longest, len(run) - start), 1, -1)
+        if run[start : start + size] in lexicon.wrong
+    ]
+    if not candidates:
+        return
+    taken = _known_characters(run, lexicon)
+    words = _segments(run)
+    done = 0
+    for start, size in candidates:
+        if start < done:
+            continue
+        written = run[start : start + size]
+        meant = lexicon.wrong[written]
+        differing = [i for i in range(size) if written[i] != meant.right[i]]
+        if all(_may_be_wrong(start + i, written, taken, words, start) for i in differing):
+            done = start + size
+            yield Typo(
+                offset + start, offset + start + size, meant.code, meant.right, meant.certain
+            )
+
+
+def _may_be_wrong(
+    at: int, written: str, taken: frozenset[int], words: list[tuple[int, int]], start: int
+) -> bool:
+    """Return whether the character at `at` belongs to no other word that is right."""
+    if at in taken:
+        return False
+    begin, end = next((begin, end) for begin, end in words if begin <= at < end)
+    inside = start <= begin and end <= start + len(written)
+    return end - begin == 1 or inside
+
+
+def _known_characters(run: str, lexicon: _ChineseLexicon) -> frozenset[int]:
+    """Return the places of characters that stand in words of the field as they are."""
+    taken: set[int] = set()
+    for start in range(len(run)):
+        for size in range(min(6, len(run) - start), 1, -1):
+            if run[start : start + size] in lexicon.right:
+                taken.update(range(start, start + size))
+                break
+    return frozenset(taken)
+
+
+def _segments(run: str) -> list[tuple[int, int]]:
+    """Return where the words of a dictionary of everyday Chinese begin and end."""
+    at, found = 0, []
+    for word in _segmenter().cut(run, False):
+        found.append((at, at + len(word)))
+        at += len(word)
+    return found
+
+
+@cache
+def _segmenter() -> Any:
+    import rjieba
+
+    # Its own: words that others add to the shared one would hide typing errors.
+    return rjieba.Jieba()
+
+
+@cache
+def _chinese_lexicon() -> _ChineseLexicon:
+    data = _data()["zh"]
+    names = [finding.zh for finding in vocabulary().values()]
+    names += [name for name, _ in anatomy().values()]
+    own = {word for word in (*data["words"].split(), *names) if _plain(word)}
+    right = {*own, *_language_words("zh"), *data["variants"].split()}
+    wrong: dict[str, _Confusion] = {}
+    alike = _lookalikes(data["lookalikes"])
+    sounds, by_sound = _sounds()
+    everyday = _segmenter()
+    for word in sorted(own):
+        if not 2 <= len(word) <= _LONGEST:
+            continue
+        for i, character in enumerate(word):
+            same_sound = {c for sound in sounds.get(character, ()) for c in by_sound[sound]}
+            same_look = alike.get(character, frozenset())
+            for other in same_sound | same_look:
+                written = word[:i] + other + word[i + 1 :]
+                if other == character or other in _GRAMMAR or written in right:
+                    continue
+                if other in _ALONE and len(word) < 3:
+                    continue
+                # A word of everyday Chinese may be meant; those that cannot stand in `mistaken`.
+                if everyday.has_word(written):
+                    continue
+                kind = Homophones if other in same_sound else Lookalikes
+                certain = len(word) > 2 or other in same_look
+                wrong.setdefault(written, _Confusion(kind.code, word, certain))
+    for written, word in data["mistaken"].items():
+        wrong[written] = _Confusion(Homophones.code, word, True)
+    return _ChineseLexicon(frozenset(right), wrong, max(map(len, wrong)))
+
+
+def _plain(word: str) -> bool:
+    return len(word) > 1 and _HAN.fullmatch(word) is not None
+
+
+def _lookalikes(groups: str) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for group in groups.split():
+        for character in group:
+            found.setdefault(character, set()).update(set(group) - {character})
+    return {character: frozenset(others) for character, others in found.items()}
+
+
+def _sounds() -> tuple[dict[str, tuple[str, ...]], dict[str, frozenset[str]]]:
+    """Return the sounds of each common character, without tones, and the characters by sound."""
+    from pypinyin import Style, pinyin
+
+    # The 3,755 characters of GB 2312's first level: what an input method offers first.
+    common = [
+        bytes((row, cell)).decode("gb2312")
+        for row in range(0xB0, 0xD8)
+        for cell in range(0xA1, 0xFA if row == 0xD7 else 0xFF)
+    ]
+    read = pinyin(common, style=Style.NORMAL, heteronym=True)
+    sounds = {c: tuple(dict.fromkeys(readings)) for c, readings in zip(common, read, strict=True)}
+    by_sound: dict[str, set[str]] = {}
+    for character, readings in sounds.items():
+        for sound in readings:
+            by_sound.setdefault(sound, set()).add(character)
+    return sounds, {sound: frozenset(characters) for sound, characters in by_sound.items()}
+
+
+# Both
+
+
+@cache
+def _data() -> dict[str, Any]:
+    return _yaml("spelling.yaml")
+
+
+def _language_words(lang: Lang) -> list[str]:
+    """Return the words of `languages.yaml` in one language."""
+    data = _yaml("languages.yaml")
+    return [
+        word
+        for group in ("findings", "organs", "qualities")
+        for entry in data[group].values()
+        for key in (lang, f"less_{lang}")
+        for word in entry.get(key, ())
+    ]
+
+
+def _yaml(name: str) -> dict[str, Any]:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    text = files("radraft.reports.checks").joinpath(name).read_text(encoding="utf-8")
+    data: dict[str, Any] = yaml.load(text, Loader=loader)
+    return data
