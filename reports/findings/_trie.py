@@ -28,7 +28,7 @@ class PhraseTrie(Generic[T]):
 
     def longest(self, sequence: Sequence[str], at: int) -> tuple[int, T] | None:
         """Return (end, value) of the longest phrase that begins at a place; None without one."""
-        node = self._root
+        node: dict[Any, Any] | None = self._root
         found: tuple[int, T] | None = None
         for here in range(at, len(sequence)):
             node = node.get(sequence[here])
