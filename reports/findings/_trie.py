@@ -28,12 +28,13 @@ class PhraseTrie(Generic[T]):
 
     def longest(self, sequence: Sequence[str], at: int) -> tuple[int, T] | None:
         """Return (end, value) of the longest phrase that begins at a place; None without one."""
-        node: dict[Any, Any] | None = self._root
+        node = self._root
         found: tuple[int, T] | None = None
         for here in range(at, len(sequence)):
-            node = node.get(sequence[here])
-            if node is None:
+            after: dict[Any, Any] | None = node.get(sequence[here])
+            if after is None:
                 break
+            node = after
             if _END in node:
                 found = here + 1, node[_END]
         return found
