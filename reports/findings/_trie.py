@@ -31,9 +31,10 @@ class PhraseTrie(Generic[T]):
         node = self._root
         found: tuple[int, T] | None = None
         for here in range(at, len(sequence)):
-            node = node.get(sequence[here])
-            if node is None:
+            after: dict[Any, Any] | None = node.get(sequence[here])
+            if after is None:
                 break
+            node = after
             if _END in node:
                 found = here + 1, node[_END]
         return found
