@@ -5,7 +5,8 @@ Whoever moves an alert holds its row, so of two at once one waits and then sees 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from radraft.core import canonical
-from radraft.core.errors import NotFound
+from radraft.core.errors import NotFound, StorageDamaged
 from radraft.reports import alerts as rules
 from radraft.reports.alerts import (
     OPEN_STATES,
@@ -25,6 +26,7 @@ from radraft.reports.alerts import (
     Channel,
 )
 from radraft.reports.critical import AlertTerms, CriticalFinding
+from radraft.reports.findings.vocabulary import vocabulary
 from radraft.reports.people import Actor, ActorRole, known_person
 from radraft.reports.values import Certainty, Laterality
 from radraft.store import cases, faults
@@ -45,6 +47,18 @@ class AlertRecord:
     def last(self, move: AlertMove) -> AlertEvent | None:
         """Return the last event of a kind; None where there is none."""
         return next((event for event in reversed(self.events) if event.move is move), None)
+
+
+@dataclass(frozen=True)
+class Alarms:
+    """What moves a case to the head of the worklist."""
+
+    alerts: tuple[Alert, ...]
+    """Open ones: most escalated first, then by deadline."""
+    critical_drafts: Mapping[str, tuple[str, ...]]
+    """By case id: codes that a draft states and no person has seen to yet, newest draft first."""
+    unreadable: tuple[str, ...]
+    """Ids of open alerts that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +171,31 @@ def open_alerts(session: Session, site: str | None = None) -> tuple[AlertRecord,
     return _records(session, rows.all())
 
 
+def alarms(session: Session) -> Alarms:
+    """Return what there is now. A damaged row hides no other: an alert's is named in `unreadable`,
+    a draft's mark is there without its codes."""
+    ids = session.scalars(
+        select(AlertRow.alert_id)
+        .where(AlertRow.state.in_(_OPEN))
+        .order_by(AlertRow.level.desc(), AlertRow.deadline_at, AlertRow.alert_id)
+    ).all()
+    readable = {}
+    for alert_id in ids:
+        # The caller names it.
+        with suppress(StorageDamaged):
+            readable[alert_id] = _alert(session.get_one(AlertRow, alert_id))
+    marked = session.scalars(
+        select(CriticalDraftRow.case_id).order_by(
+            CriticalDraftRow.marked_at.desc(), CriticalDraftRow.case_id
+        )
+    ).all()
+    return Alarms(
+        alerts=tuple(readable[alert_id] for alert_id in ids if alert_id in readable),
+        critical_drafts={case_id: _marked(session, case_id) for case_id in marked},
+        unreadable=tuple(alert_id for alert_id in ids if alert_id not in readable),
+    )
+
+
 def register(
     session: Session, since: datetime, until: datetime, site: str | None = None
 ) -> tuple[AlertRecord, ...]:
@@ -230,6 +269,13 @@ def critical_cases(session: Session, case_ids: Iterable[str]) -> dict[str, tuple
     ):
         found.setdefault(case_id, []).extend(findings)
     return {case_id: tuple(dict.fromkeys(codes)) for case_id, codes in found.items()}
+
+
+def _marked(session: Session, case_id: str) -> tuple[str, ...]:
+    with suppress(StorageDamaged):
+        row = session.get_one(CriticalDraftRow, case_id)
+        return tuple(code for code in row.findings if code in vocabulary())
+    return ()
 
 
 def _held(session: Session, case_id: str) -> dict[str, Alert]:

@@ -25,7 +25,7 @@ from radraft.core.errors import (
 from radraft.reports.codec import report_from_json
 from radraft.reports.editing import RevisionConflict
 from radraft.reports.people import Actor, ActorRole, typed_actor
-from radraft.ui.api import forms
+from radraft.ui.api import forms, worklist as worklist_forms
 from radraft.ui.api.upload import receive_upload
 from radraft.ui.security import RequestRefused
 
@@ -109,9 +109,7 @@ def _add_reading(api: APIRouter, service: Service) -> None:
 
     @api.get("/worklist")
     def worklist(request: Request) -> Response:
-        found = service.worklist()
-        rows = canonical.plain(found.rows)
-        return _tagged(request, {"rows": rows, "total": found.total, "cut": found.cut})
+        return _tagged(request, worklist_forms.worklist(service.worklist()))
 
     @api.get("/cases/{case_id}")
     def case(case_id: CaseId, request: Request) -> Response:
