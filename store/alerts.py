@@ -26,11 +26,10 @@ from radraft.reports.alerts import (
     Channel,
 )
 from radraft.reports.critical import AlertTerms, CriticalFinding
-from radraft.reports.findings.vocabulary import vocabulary
 from radraft.reports.people import Actor, ActorRole, known_person
 from radraft.reports.values import Certainty, Laterality
 from radraft.store import cases, faults
-from radraft.store.sql import insert_new, storable
+from radraft.store.sql import chunks, insert_new, storable
 from radraft.store.tables import AlertEventRow, AlertRow, CriticalDraftRow
 
 _OPEN = tuple(state.value for state in OPEN_STATES)
@@ -59,6 +58,15 @@ class Alarms:
     """By case id: codes that a draft states and no person has seen to yet, newest draft first."""
     unreadable: tuple[str, ...]
     """Ids of open alerts that cannot be read."""
+
+
+@dataclass(frozen=True)
+class AlertList:
+    """Alerts as a page lists them: one that is damaged hides no other."""
+
+    records: tuple[AlertRecord, ...]
+    unreadable: tuple[str, ...]
+    """Ids of those that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -172,27 +180,41 @@ def open_alerts(session: Session, site: str | None = None) -> tuple[AlertRecord,
 
 
 def alarms(session: Session) -> Alarms:
-    """Return what there is now. A damaged row hides no other: an alert's is named in `unreadable`,
-    a draft's mark is there without its codes."""
-    ids = session.scalars(
-        select(AlertRow.alert_id)
-        .where(AlertRow.state.in_(_OPEN))
-        .order_by(AlertRow.level.desc(), AlertRow.deadline_at, AlertRow.alert_id)
-    ).all()
-    readable = {}
-    for alert_id in ids:
-        # The caller names it.
-        with suppress(StorageDamaged):
-            readable[alert_id] = _alert(session.get_one(AlertRow, alert_id))
+    """Return what there is now. A damaged row hides no other."""
+    listed = listed_open(session)
     marked = session.scalars(
         select(CriticalDraftRow.case_id).order_by(
             CriticalDraftRow.marked_at.desc(), CriticalDraftRow.case_id
         )
     ).all()
     return Alarms(
-        alerts=tuple(readable[alert_id] for alert_id in ids if alert_id in readable),
-        critical_drafts={case_id: _marked(session, case_id) for case_id in marked},
-        unreadable=tuple(alert_id for alert_id in ids if alert_id not in readable),
+        alerts=tuple(record.alert for record in listed.records),
+        critical_drafts={case_id: marked_draft(session, case_id) for case_id in marked},
+        unreadable=listed.unreadable,
+    )
+
+
+def listed_open(session: Session) -> AlertList:
+    """Return all open alerts, as `open_alerts` orders them."""
+    wanted = select(AlertRow.alert_id).where(AlertRow.state.in_(_OPEN))
+    ids = wanted.order_by(AlertRow.level.desc(), AlertRow.deadline_at, AlertRow.alert_id)
+    return _listed(session, session.scalars(ids).all())
+
+
+def listed_register(session: Session, since: datetime, until: datetime) -> AlertList:
+    """Return the alerts that were opened from `since` to before `until`, oldest first."""
+    wanted = select(AlertRow.alert_id).where(
+        AlertRow.opened_at >= since, AlertRow.opened_at < until
+    )
+    ids = wanted.order_by(AlertRow.opened_at, AlertRow.alert_id)
+    return _listed(session, session.scalars(ids).all())
+
+
+def listed_case(session: Session, case_id: str) -> AlertList:
+    """Return a case's alerts, oldest first, closed ones too."""
+    wanted = select(AlertRow.alert_id).where(AlertRow.case_id == case_id)
+    return _listed(
+        session, session.scalars(wanted.order_by(AlertRow.opened_at, AlertRow.alert_id)).all()
     )
 
 
@@ -271,10 +293,36 @@ def critical_cases(session: Session, case_ids: Iterable[str]) -> dict[str, tuple
     return {case_id: tuple(dict.fromkeys(codes)) for case_id, codes in found.items()}
 
 
-def _marked(session: Session, case_id: str) -> tuple[str, ...]:
+def _listed(session: Session, ids: Sequence[str]) -> AlertList:
+    records: dict[str, AlertRecord] = {}
+    for chunk in chunks(ids):
+        records |= _read(session, chunk)
+    return AlertList(
+        records=tuple(records[alert_id] for alert_id in ids if alert_id in records),
+        unreadable=tuple(alert_id for alert_id in ids if alert_id not in records),
+    )
+
+
+def _read(session: Session, ids: Sequence[str]) -> dict[str, AlertRecord]:
+    """Those that can be read: all at once, and one by one only where something is damaged."""
+    try:
+        rows = session.scalars(select(AlertRow).where(AlertRow.alert_id.in_(ids)))
+        return {record.alert.alert_id: record for record in _records(session, rows.all())}
+    except StorageDamaged:
+        if len(ids) == 1:
+            return {}
+    found: dict[str, AlertRecord] = {}
+    for alert_id in ids:
+        found |= _read(session, (alert_id,))
+    return found
+
+
+def marked_draft(session: Session, case_id: str) -> tuple[str, ...]:
+    """Return what a case's newest draft is marked for; nothing where it is not, or where the mark
+    cannot be read."""
     with suppress(StorageDamaged):
-        row = session.get_one(CriticalDraftRow, case_id)
-        return tuple(code for code in row.findings if code in vocabulary())
+        row = session.get(CriticalDraftRow, case_id)
+        return () if row is None else row.findings
     return ()
 
 

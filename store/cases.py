@@ -138,15 +138,16 @@ def identity(session: Session, case_id: str) -> Identity:
     row = session.get(StudyIdentityRow, case_id)
     if row is None:
         raise NotFound("case_not_found", case_id=case_id)
-    patient = session.get_one(PatientRow, row.patient_ref)
-    return Identity(
-        patient=Patient(patient.patient_id, row.patient_name, row.birth_date, row.patient_sex),
-        accession=row.accession,
-        study_time=_time(row.study_time),
-        description=row.description,
-        history=row.history,
-        age_years=row.age_years,
-    )
+    with faults.decoding("study_identities", case_id):
+        patient = session.get_one(PatientRow, row.patient_ref)
+        return Identity(
+            patient=Patient(patient.patient_id, row.patient_name, row.birth_date, row.patient_sex),
+            accession=row.accession,
+            study_time=_time(row.study_time),
+            description=row.description,
+            history=row.history,
+            age_years=row.age_years,
+        )
 
 
 def worklist(

@@ -49,6 +49,7 @@ class Worklist {
     this.search = part(root, "search");
     this.rows = [];
     this.unreadable = [];
+    this.unreadable_alerts = [];
     this.near = 0;
     this.over = 0;
     this.total = 0;
@@ -130,12 +131,18 @@ class Worklist {
     setText(cut, t("worklist_cut", { n: this.rows.length, total: this.total }));
   }
 
-  /** Studies whose record cannot be read are named, so that nobody takes them for not there. */
+  /** Studies and alerts whose record cannot be read are named, so that nobody takes them for not there. */
   damaged() {
     const list = part(this.root, "unreadable");
-    list.hidden = this.unreadable.length === 0;
-    arrange(list, this.unreadable.map((caseId) => list.querySelector(`[data-case="${caseId}"]`) ?? h("li", { dataset: { case: caseId } })));
-    for (const item of list.children) setText(item, t("row_unreadable", { id: item.dataset.case }));
+    const texts = [
+      ...this.unreadable.map((id) => t("row_unreadable", { id })),
+      ...this.unreadable_alerts.map((id) => t("alert_unreadable", { id })),
+    ];
+    list.hidden = texts.length === 0;
+    const version = JSON.stringify(texts);
+    if (list.dataset.version === version) return;
+    list.dataset.version = version;
+    list.replaceChildren(...texts.map((text) => h("li", { text })));
   }
 
   item(row, now) {
