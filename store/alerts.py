@@ -33,6 +33,7 @@ from radraft.store.sql import chunks, insert_new, storable
 from radraft.store.tables import AlertEventRow, AlertRow, CriticalDraftRow
 
 _OPEN = tuple(state.value for state in OPEN_STATES)
+_CLOSED = tuple(state.value for state in AlertState if state not in OPEN_STATES)
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,8 @@ def alarms(session: Session) -> Alarms:
 
 def listed_open(session: Session) -> AlertList:
     """Return all open alerts, as `open_alerts` orders them."""
-    wanted = select(AlertRow.alert_id).where(AlertRow.state.in_(_OPEN))
+    # One whose state is damaged may be open.
+    wanted = select(AlertRow.alert_id).where(AlertRow.state.not_in(_CLOSED))
     ids = wanted.order_by(AlertRow.level.desc(), AlertRow.deadline_at, AlertRow.alert_id)
     return _listed(session, session.scalars(ids).all())
 

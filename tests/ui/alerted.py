@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from radraft.pipeline.alerts import mark_draft
 from radraft.pipeline.service import Service
 from radraft.reports.alerts import AlertMove, AlertStep, Channel
 from radraft.store.alerts import AlertRecord
-from tests.builders import actor
+from tests.builders import actor, save_draft
 from tests.ui import seed
 
 ZH = "左侧气胸，压缩约40%。"
@@ -42,3 +43,15 @@ def notify(service: Service, case_id: str) -> AlertRecord:
     return service.critical.move(
         alert.alert_id, step, actor=actor("林清"), base_revision=alert.revision
     )
+
+
+def draft(service: Service, number: int, zh: str = ZH, en: str = EN, **study: object) -> str:
+    """Take study `number` in; the model's draft states a pneumothorax, and nobody touched it."""
+    case_id = seed.add(service.store, number, drafted=False, **study)  # type: ignore[arg-type]
+    made = seed.made_draft(case_id)
+    first, *rest = made.report.findings
+    report = replace(made.report, findings=(first.reworded(zh=zh, en=en), *rest))
+    with service.store.begin() as session:
+        save_draft(session, replace(made, report=report))
+        mark_draft(session, case_id, report, service.critical.rules)
+    return case_id

@@ -8,7 +8,7 @@ import { minutes } from "/ui/turnround.js";
 export function alarmed(element, row, now) {
   const lines = [
     ...row.alerts.map((alert) => [isOverdue(alert, now) ? "overdue" : "open", alertLine(alert, now)]),
-    ...row.critical.map((finding) => ["draft", t("critical_in_draft", { finding: pick(finding) })]),
+    ...inDraft(row.critical).map((text) => ["draft", text]),
   ];
   const kept = [...element.children];
   arrange(element, lines.map((_, place) => kept[place] ?? h("span", { class: "rd-alarm-line" })));
@@ -27,6 +27,12 @@ export function renderAlarm(link, rows) {
   link.dataset.kind = overdue ? "overdue" : "open";
   const counts = [t("alerts_open", { n: alerts.length }), overdue ? t("alerts_overdue", { n: overdue }) : ""];
   setText(link, counts.filter(Boolean).join(" · "));
+}
+
+/** One line for the critical findings of a draft, or none. */
+export function inDraft(findings) {
+  if (!findings.length) return [];
+  return [t("critical_in_draft", { finding: findings.map((finding) => pick(finding)).join(t("list_comma")) })];
 }
 
 /** The finding with its side: "Pneumothorax, left", with a word where it is only suspected. */

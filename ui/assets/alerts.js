@@ -12,17 +12,6 @@ let shown = { alerts: [], unreadable: [] };
 let loaded = false;
 let timer = 0;
 
-await ready;
-for (const button of document.querySelectorAll("button[data-lang]")) {
-  button.addEventListener("click", () => setLanguage(button.dataset.lang));
-}
-onLanguage(() => {
-  // Words of a form are those of the language it was opened in: what is typed in it stays.
-  for (const item of items.values()) item.told = null;
-  render();
-});
-await poll();
-
 async function poll() {
   clearTimeout(timer);
   try {
@@ -115,7 +104,7 @@ class Item {
   }
 
   act(alert, move, style) {
-    const text = alert.state === "notified" && move === "notify" ? t("move_notify_again") : t(`ask_${move}`);
+    const text = ["notified", "read_back"].includes(alert.state) && move === "notify" ? t("move_notify_again") : t(`ask_${move}`);
     return h("button", { type: "button", class: style, dataset: { move }, text, onclick: () => this.take(alert, move) });
   }
 
@@ -164,3 +153,14 @@ function eventLine(event) {
     event.text ? h("q", { text: event.text }) : "",
   );
 }
+
+await ready;
+for (const button of document.querySelectorAll("button[data-lang]")) {
+  button.addEventListener("click", () => setLanguage(button.dataset.lang));
+}
+onLanguage(() => {
+  // Words of a form are those of the language it was opened in: what is typed in it stays.
+  for (const item of items.values()) item.told = null;
+  render();
+});
+await poll();

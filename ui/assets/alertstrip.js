@@ -1,10 +1,10 @@
 // On the report: open critical values of the study, and the notification that a signature waits for.
 
-import { findingName, isOverdue, timeLeft } from "/ui/alarm.js";
+import { findingName, inDraft, isOverdue, timeLeft } from "/ui/alarm.js";
 import { takeStep } from "/ui/alertstep.js";
 import { getChanged } from "/ui/api.js";
 import { h } from "/ui/dom.js";
-import { onLanguage, pick, t } from "/ui/i18n.js";
+import { onLanguage, personNames, t } from "/ui/i18n.js";
 import { emit, on, state } from "/ui/state.js";
 
 const NOTHING = { alerts: [], in_draft: [], unreadable: [] };
@@ -62,7 +62,7 @@ class AlertStrip {
     const lines = [
       ...this.found.unreadable.map((id) => ["overdue", "", t("alert_unreadable", { id }), null]),
       ...open.map((alert) => [isOverdue(alert, now) ? "overdue" : "open", findingName(alert), alertState(alert, now), alert]),
-      ...this.found.in_draft.map((finding) => ["draft", "", t("critical_in_draft", { finding: pick(finding) }), null]),
+      ...inDraft(this.found.in_draft).map((text) => ["draft", "", text, null]),
     ];
     this.element.hidden = lines.length === 0;
     const version = JSON.stringify([lines, document.documentElement.lang]);
@@ -83,6 +83,7 @@ class AlertStrip {
     const stated = alert.events.filter((event) => event.text && event.move === "find").at(-1);
     this.dialog.replaceChildren(
       h("h2", { text: title }),
+      h("p", { text: patientOf(alert) }),
       h("p", { class: "rd-sign-who", text: findingName(alert) }),
       h("p", { class: "al-said", text: stated?.text ?? "" }),
       place,
@@ -103,4 +104,9 @@ class AlertStrip {
 function alertState(alert, now) {
   const gone = alert.in_report ? "" : t("alert_not_in_report");
   return [t(`alert_${alert.state}`), timeLeft(alert, now), gone].filter(Boolean).join(" · ");
+}
+
+function patientOf({ patient }) {
+  if (!patient) return t("identity_unreadable");
+  return [...personNames(patient.name), patient.id].filter(Boolean).join(" · ");
 }
