@@ -183,7 +183,9 @@ def worklist(
         row.case_id: replace(
             row,
             alerts=alerted.get(row.case_id, ()),
-            critical=() if row.report_state is ReportState.SIGNED else critical.get(row.case_id, ()),
+            critical=()
+            if row.report_state is ReportState.SIGNED
+            else critical.get(row.case_id, ()),
         )
         for row in _worklist_rows(session, ids, clock)
     }
@@ -201,7 +203,7 @@ def counts(session: Session) -> dict[CaseState, int]:
     """How many cases are in each state."""
     rows = session.execute(select(CaseRow.state, func.count()).group_by(CaseRow.state)).all()
     # A state that is none is a damaged row's; the worklist names it.
-    found = {state: number for state, number in rows}
+    found = {row[0]: row[1] for row in rows}
     return {state: found.get(state.value, 0) for state in CaseState}
 
 

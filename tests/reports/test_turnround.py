@@ -49,7 +49,9 @@ def test_near_and_over_begin_with_the_minute(waited: int, standing: Standing) ->
 
 def test_a_sites_own_limits(tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
-    path.write_text("near_share: 0.5\nemergency: {CT: 20, other: 40}\ndefault: {MG: 90, other: 600}")
+    path.write_text(
+        "near_share: 0.5\nemergency: {CT: 20, other: 40}\ndefault: {MG: 90, other: 600}"
+    )
     limits = turnround.load(path)
     assert limits.limit("CT", Priority.STAT) == Limit(timedelta(minutes=10), timedelta(minutes=20))
     assert limits.limit("MG", None).minutes == 90

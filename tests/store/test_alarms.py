@@ -41,9 +41,7 @@ def test_open_alerts_stand_first_in_the_order_of_their_deadlines(store: Store) -
         found = alerts.alarms(session)
         shown = cases.worklist(session, alerts=found.alerts, critical=found.critical_drafts)
         again = cases.worklist(session, alerts=found.alerts, critical=found.critical_drafts)
-        cut = cases.worklist(
-            session, alerts=found.alerts, critical=found.critical_drafts, limit=2
-        )
+        cut = cases.worklist(session, alerts=found.alerts, critical=found.critical_drafts, limit=2)
     # Five minutes are left of the first, ten of the dissection, half an hour of the other.
     assert [row.case_id for row in shown.rows] == [late, soon, new, drafted, plain]
     assert again == shown

@@ -299,7 +299,13 @@ def test_times_are_counted_to_the_first_signature_and_over_all_studies(store: St
             sign(session, case_id, base_revision=1, author=person("王"), now=datetime.now(UTC))
         reports.amend(session, amended, editor=person("王"))
         now = datetime(2026, 1, 1, 12, tzinfo=UTC)
-        for case_id, minutes in ((fresh, 59), (near, 60), (over, 60), (signed, 600), (amended, 600)):
+        for case_id, minutes in (
+            (fresh, 59),
+            (near, 60),
+            (over, 60),
+            (signed, 600),
+            (amended, 600),
+        ):
             came = now - timedelta(minutes=minutes)
             row = update(CaseRow).where(CaseRow.case_id == case_id)
             session.execute(row.values(received_at=came))

@@ -215,7 +215,8 @@ def test_nothing_is_cut_off_at_any_size(
         # The register's table scrolls in a frame of its own.
         cut_off = page.evaluate(
             """(width) => [...document.querySelectorAll(
-                ".rd-header :is(a, button, input), .al-item, .al-item button, .al-form *, .page > *")]
+                ".rd-header :is(a, button, input), .al-item, .al-item button, .al-form *, "
+                + ".page > *")]
               .filter((e) => e.offsetParent !== null && e.getBoundingClientRect().right > width + 1)
               .map((e) => e.outerHTML.slice(0, 80))""",
             width,

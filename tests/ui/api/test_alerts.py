@@ -1,4 +1,4 @@
-"""Critical-value alerts over HTTP: the list, a person's steps, the register, and what is refused."""
+"""Critical-value alerts over HTTP: the list, a person's steps, the register, the refusals."""
 
 from __future__ import annotations
 
@@ -65,9 +65,7 @@ def spoil(store: Store, table: str, column: str, value: str, **where: str) -> No
         connection.execute(sa.text(statement), {"value": value, "wanted": wanted})
 
 
-def test_an_open_alert_says_what_who_and_what_is_next(
-    client: TestClient, service: Service
-) -> None:
+def test_an_open_alert_says_what_who_and_what_is_next(client: TestClient, service: Service) -> None:
     case_id = alerted.add(service, 1)
     alert = only(client)
     assert alert["case_id"] == case_id
@@ -93,9 +91,7 @@ def test_polling_an_unchanged_list_costs_no_body(client: TestClient, service: Se
     assert client.get("/api/alerts", headers={"If-None-Match": tag}).status_code == 200
 
 
-def test_an_alert_is_brought_to_its_end_step_by_step(
-    client: TestClient, service: Service
-) -> None:
+def test_an_alert_is_brought_to_its_end_step_by_step(client: TestClient, service: Service) -> None:
     case_id = alerted.add(service, 1)
     notified = step(client, only(client), "notify", **TOLD).json()
     assert (notified["state"], notified["next"]) == ("notified", "read_back")
@@ -111,14 +107,14 @@ def test_an_alert_is_brought_to_its_end_step_by_step(
     assert (events[2]["text"], events[3]["actor"]) == ("左侧气胸", "周倩")
 
 
-def test_steps_that_cannot_be_are_refused_with_a_code(
-    client: TestClient, service: Service
-) -> None:
+def test_steps_that_cannot_be_are_refused_with_a_code(client: TestClient, service: Service) -> None:
     alerted.add(service, 1)
     alert = only(client)
     refused(step(client, alert, "acknowledge"), 409, "alert_move_refused")
     refused(step(client, alert, "escalate"), 409, "alert_move_refused")
-    refused(step(client, alert, "notify", **TOLD | {"recipient": " "}), 422, "alert_recipient_missing")
+    refused(
+        step(client, alert, "notify", **TOLD | {"recipient": " "}), 422, "alert_recipient_missing"
+    )
     refused(step(client, alert, "notify", recipient="周医生"), 422, "alert_channel_missing")
     refused(step(client, alert, "withdraw"), 422, "alert_reason_missing")
     refused(step(client, alert, "note", text="x" * 1001), 422, "alert_text_too_long")
@@ -156,9 +152,7 @@ def test_no_other_page_can_move_an_alert(client: TestClient, service: Service) -
     assert client.get("/alerts/register").status_code == 200
 
 
-def test_a_site_that_asks_for_a_second_person_gets_one(
-    sqlite_store: Store, tmp_path: Path
-) -> None:
+def test_a_site_that_asks_for_a_second_person_gets_one(sqlite_store: Store, tmp_path: Path) -> None:
     preset = Path("reports/critical_values.yaml").read_text()
     path = tmp_path / "own.yaml"
     path.write_text(preset.replace("second_person: false", "second_person: true", 1))
@@ -295,9 +289,7 @@ def test_what_people_typed_is_no_markup_and_no_formula(
     assert "'=cmd()<script>" in table
 
 
-def test_the_register_as_csv_is_read_by_a_spreadsheet(
-    client: TestClient, service: Service
-) -> None:
+def test_the_register_as_csv_is_read_by_a_spreadsheet(client: TestClient, service: Service) -> None:
     case_id = alerted.add(service, 1)
     alert = alerted.notify(service, case_id).alert
     answer = client.get(
@@ -308,7 +300,11 @@ def test_the_register_as_csv_is_read_by_a_spreadsheet(
     assert f"critical-values_{TODAY}_{TODAY}.csv" in answer.headers["Content-Disposition"]
     assert answer.content.startswith(b"\xef\xbb\xbf")
     (row,) = csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")))
-    assert (row["alert_id"], row["finding"], row["side"]) == (alert.alert_id, "气胸（左侧）", "left")
+    assert (row["alert_id"], row["finding"], row["side"]) == (
+        alert.alert_id,
+        "气胸（左侧）",
+        "left",
+    )
     assert (row["patient_id"], row["accession"]) == (PATIENT_ID, ACCESSION)
     assert (row["notified_whom"], row["notified_how"]) == ("急诊科 周医生", "电话")
     assert (row["minutes_to_notification"], row["in_time"]) == ("0", "True")
