@@ -23,7 +23,7 @@ from radraft.ui.api.alerts import add_alerts
 from radraft.ui.api.reports import add_api
 from radraft.ui.security import Guard
 from tests.builders import ACCESSION, PATIENT_ID
-from tests.ui import alerted
+from tests.ui import alerted, seed
 from tests.ui.conftest import ORIGIN
 
 TODAY = date.today().isoformat()
@@ -182,10 +182,10 @@ def test_a_signature_waits_for_the_notification(client: TestClient, service: Ser
 def test_the_worklist_says_what_a_draft_states_and_what_is_open(
     client: TestClient, service: Service
 ) -> None:
-    plain = alerted.seed.add(service.store, 1)
+    plain = seed.add(service.store, 1)
     open_alert = alerted.add(service, 2)
     drafted = alerted.draft(service, 3)
-    later = alerted.seed.add(service.store, 4)
+    later = seed.add(service.store, 4)
     rows = client.get("/api/worklist").json()["rows"]
     assert [row["case_id"] for row in rows] == [open_alert, drafted, later, plain]
     (line,) = rows[0]["alerts"]
@@ -206,7 +206,7 @@ def test_an_open_alert_of_a_signed_report_stays_on_top(
     alerted.notify(service, signed)
     body = {"base_revision": 2, "author": "林清"}
     assert client.post(f"/api/cases/{signed}/sign", json=body).status_code == 200
-    alerted.seed.add(service.store, 2)
+    seed.add(service.store, 2)
     first = client.get("/api/worklist").json()["rows"][0]
     assert (first["case_id"], first["report_state"], first["standing"]) == (signed, "signed", None)
     assert [alert["state"] for alert in first["alerts"]] == ["notified"]
