@@ -117,6 +117,8 @@ class Settings(BaseSettings):
     """YAML of the hospital's own recognisers of identity in text (docs/deidentification.md)."""
     critical_values: Path | None = None
     """YAML of the hospital's own critical values (docs/critical_values.md); unset: the preset."""
+    turnround: Path | None = None
+    """YAML of the site's own turn-round limits (docs/turnround.md); unset: the presets."""
 
     @property
     def adapters_dir(self) -> Path:
@@ -126,7 +128,7 @@ class Settings(BaseSettings):
     @field_validator(
         "data_dir", "cache_dir", "vllm_python", "radeval_python", "dicom_tls_cert",
         "dicom_tls_key", "dicom_tls_ca", "watch_dir", "pacs_ca", "deid_recognisers",
-        "critical_values",
+        "critical_values", "turnround",
     )  # fmt: skip
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,14 +18,25 @@ from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import KeyImageChooser
 from radraft.pipeline.quality_verdict import QualityRemarks, quality_remarks
 from radraft.prompts.build import gave_priors
-from radraft.reports import editing, edits, training_pair
+from radraft.reports import editing, edits, training_pair, turnround
 from radraft.reports.characters import require_visible
 from radraft.reports.checks.run import proofread
 from radraft.reports.checks.values import Issue
 from radraft.reports.draft import Draft, DraftedSentence
 from radraft.reports.people import Actor
+from radraft.reports.turnround import TurnroundClock
 from radraft.reports.values import Coverage, Report, ReportState, SignedReport
-from radraft.store import cases, drafts, images, openings, pairs, questions, reports, signatures
+from radraft.store import (
+    alerts,
+    cases,
+    drafts,
+    images,
+    openings,
+    pairs,
+    questions,
+    reports,
+    signatures,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -115,14 +126,20 @@ class Service:
         self._load_extractor = load_extractor
         self.critical = CriticalValues(store, settings)
         """Alerts of critical values: queries, and the steps that people take with them."""
+        self._limits = turnround.load(settings.turnround)
         self.choosing = KeyImageChooser(store, settings, profile, wake)
         self._sentences: SentenceEncoder | None = None
         self._sentences_lock = threading.Lock()
 
     def worklist(self) -> cases.Worklist:
-        """Return what is to be signed first, and how much there is in all."""
+        """Return what is to be read first, and how much there is in all."""
+        clock = TurnroundClock(self._limits, datetime.now(UTC))
         with self.store.read() as session:
-            return cases.worklist(session)
+            alarms = alerts.alarms(session)
+            shown = cases.worklist(
+                session, clock=clock, alerts=alarms.alerts, critical=alarms.critical_drafts
+            )
+        return replace(shown, unreadable_alerts=alarms.unreadable)
 
     def case_view(self, case_id: str) -> CaseView:
         """All of one study. NotFound where there is none."""

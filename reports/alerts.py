@@ -96,6 +96,12 @@ TRANSITIONS: dict[tuple[AlertState, AlertMove], AlertState] = {
         for move in (AlertMove.NOTE, AlertMove.LEAVE, AlertMove.RETURN)
     },
 }
+_NEXT = {
+    AlertState.FOUND: AlertMove.NOTIFY,
+    AlertState.CONFIRMED: AlertMove.NOTIFY,
+    AlertState.NOTIFIED: AlertMove.READ_BACK,
+    AlertState.READ_BACK: AlertMove.ACKNOWLEDGE,
+}
 BY_PEOPLE = frozenset(AlertMove) - {
     AlertMove.FIND,
     AlertMove.LEAVE,
@@ -207,6 +213,13 @@ def transition(state: AlertState, move: AlertMove) -> AlertState:
     if after is None:
         raise ReportError("alert_move_refused", state=state.value, move=move.value)
     return after
+
+
+def next_move(alert: Alert) -> AlertMove | None:
+    """Return the step that brings an alert on its way; None once it is closed."""
+    if alert.state is AlertState.FOUND and alert.terms.second_person:
+        return AlertMove.CONFIRM
+    return _NEXT.get(alert.state)
 
 
 def opened(

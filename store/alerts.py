@@ -5,7 +5,8 @@ Whoever moves an alert holds its row, so of two at once one waits and then sees 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from radraft.core import canonical
-from radraft.core.errors import NotFound
+from radraft.core.errors import NotFound, StorageDamaged
 from radraft.reports import alerts as rules
 from radraft.reports.alerts import (
     OPEN_STATES,
@@ -28,10 +29,11 @@ from radraft.reports.critical import AlertTerms, CriticalFinding
 from radraft.reports.people import Actor, ActorRole, known_person
 from radraft.reports.values import Certainty, Laterality
 from radraft.store import cases, faults
-from radraft.store.sql import insert_new, storable
+from radraft.store.sql import chunks, insert_new, storable
 from radraft.store.tables import AlertEventRow, AlertRow, CriticalDraftRow
 
 _OPEN = tuple(state.value for state in OPEN_STATES)
+_CLOSED = tuple(state.value for state in AlertState if state not in OPEN_STATES)
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,27 @@ class AlertRecord:
     def last(self, move: AlertMove) -> AlertEvent | None:
         """Return the last event of a kind; None where there is none."""
         return next((event for event in reversed(self.events) if event.move is move), None)
+
+
+@dataclass(frozen=True)
+class Alarms:
+    """What moves a case to the head of the worklist."""
+
+    alerts: tuple[Alert, ...]
+    """Open ones: most escalated first, then by deadline."""
+    critical_drafts: Mapping[str, tuple[str, ...]]
+    """By case id: codes that a draft states and no person has seen to yet, newest draft first."""
+    unreadable: tuple[str, ...]
+    """Ids of open alerts that cannot be read."""
+
+
+@dataclass(frozen=True)
+class AlertList:
+    """Alerts as a page lists them: one that is damaged hides no other."""
+
+    records: tuple[AlertRecord, ...]
+    unreadable: tuple[str, ...]
+    """Ids of those that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +180,46 @@ def open_alerts(session: Session, site: str | None = None) -> tuple[AlertRecord,
     return _records(session, rows.all())
 
 
+def alarms(session: Session) -> Alarms:
+    """Return what there is now. A damaged row hides no other."""
+    listed = listed_open(session)
+    marked = session.scalars(
+        select(CriticalDraftRow.case_id).order_by(
+            CriticalDraftRow.marked_at.desc(), CriticalDraftRow.case_id
+        )
+    ).all()
+    return Alarms(
+        alerts=tuple(record.alert for record in listed.records),
+        critical_drafts={case_id: marked_draft(session, case_id) for case_id in marked},
+        unreadable=listed.unreadable,
+    )
+
+
+def listed_open(session: Session) -> AlertList:
+    """Return all open alerts, as `open_alerts` orders them."""
+    # One whose state is damaged may be open.
+    wanted = select(AlertRow.alert_id).where(AlertRow.state.not_in(_CLOSED))
+    ids = wanted.order_by(AlertRow.level.desc(), AlertRow.deadline_at, AlertRow.alert_id)
+    return _listed(session, session.scalars(ids).all())
+
+
+def listed_register(session: Session, since: datetime, until: datetime) -> AlertList:
+    """Return the alerts that were opened from `since` to before `until`, oldest first."""
+    wanted = select(AlertRow.alert_id).where(
+        AlertRow.opened_at >= since, AlertRow.opened_at < until
+    )
+    ids = wanted.order_by(AlertRow.opened_at, AlertRow.alert_id)
+    return _listed(session, session.scalars(ids).all())
+
+
+def listed_case(session: Session, case_id: str) -> AlertList:
+    """Return a case's alerts, oldest first, closed ones too."""
+    wanted = select(AlertRow.alert_id).where(AlertRow.case_id == case_id)
+    return _listed(
+        session, session.scalars(wanted.order_by(AlertRow.opened_at, AlertRow.alert_id)).all()
+    )
+
+
 def register(
     session: Session, since: datetime, until: datetime, site: str | None = None
 ) -> tuple[AlertRecord, ...]:
@@ -230,6 +293,39 @@ def critical_cases(session: Session, case_ids: Iterable[str]) -> dict[str, tuple
     ):
         found.setdefault(case_id, []).extend(findings)
     return {case_id: tuple(dict.fromkeys(codes)) for case_id, codes in found.items()}
+
+
+def _listed(session: Session, ids: Sequence[str]) -> AlertList:
+    records: dict[str, AlertRecord] = {}
+    for chunk in chunks(ids):
+        records |= _read(session, chunk)
+    return AlertList(
+        records=tuple(records[alert_id] for alert_id in ids if alert_id in records),
+        unreadable=tuple(alert_id for alert_id in ids if alert_id not in records),
+    )
+
+
+def _read(session: Session, ids: Sequence[str]) -> dict[str, AlertRecord]:
+    """Those that can be read: all at once, and one by one only where something is damaged."""
+    try:
+        rows = session.scalars(select(AlertRow).where(AlertRow.alert_id.in_(ids)))
+        return {record.alert.alert_id: record for record in _records(session, rows.all())}
+    except StorageDamaged:
+        if len(ids) == 1:
+            return {}
+    found: dict[str, AlertRecord] = {}
+    for alert_id in ids:
+        found |= _read(session, (alert_id,))
+    return found
+
+
+def marked_draft(session: Session, case_id: str) -> tuple[str, ...]:
+    """Return what a case's newest draft is marked for; nothing where it is not, or where the mark
+    cannot be read."""
+    with suppress(StorageDamaged):
+        row = session.get(CriticalDraftRow, case_id)
+        return () if row is None else row.findings
+    return ()
 
 
 def _held(session: Session, case_id: str) -> dict[str, Alert]:

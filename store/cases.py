@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
-from radraft.core.errors import NotFound
+from radraft.core.errors import NotFound, StorageDamaged
+from radraft.reports.alerts import Alert
+from radraft.reports.turnround import TurnroundClock
 from radraft.reports.values import ReportState
 from radraft.store import faults, instances, patient_keys
+from radraft.store.base import UtcDateTime
 from radraft.store.key_images import add_key_images, key_images
 from radraft.store.sql import insert_new, storable
 from radraft.store.tables import CaseRow, PatientRow, ReportRow, StudyIdentityRow
@@ -36,6 +43,8 @@ __all__ = [
     "set_state",
     "worklist",
 ]
+
+log = logging.getLogger("radraft.store")
 
 SETTLED = (CaseState.DRAFTED, CaseState.NOT_COVERED, CaseState.FAILED)
 
@@ -129,37 +138,73 @@ def identity(session: Session, case_id: str) -> Identity:
     row = session.get(StudyIdentityRow, case_id)
     if row is None:
         raise NotFound("case_not_found", case_id=case_id)
-    patient = session.get_one(PatientRow, row.patient_ref)
-    return Identity(
-        patient=Patient(patient.patient_id, row.patient_name, row.birth_date, row.patient_sex),
-        accession=row.accession,
-        study_time=_time(row.study_time),
-        description=row.description,
-        history=row.history,
-        age_years=row.age_years,
-    )
+    with faults.decoding("study_identities", case_id):
+        patient = session.get_one(PatientRow, row.patient_ref)
+        return Identity(
+            patient=Patient(patient.patient_id, row.patient_name, row.birth_date, row.patient_sex),
+            accession=row.accession,
+            study_time=_time(row.study_time),
+            description=row.description,
+            history=row.history,
+            age_years=row.age_years,
+        )
 
 
-def worklist(session: Session, *, limit: int = 500) -> Worklist:
-    """Return the first `limit` lines: what is still to be signed first, newest first within
-    that."""
+def worklist(
+    session: Session,
+    *,
+    clock: TurnroundClock | None = None,
+    alerts: Sequence[Alert] = (),
+    critical: Mapping[str, tuple[str, ...]] | None = None,
+    limit: int = 500,
+) -> Worklist:
+    """Return the first `limit` lines: those with open alerts in the order of `alerts`, drafts with
+    critical findings, what is still to be signed, what is signed; newest first within each.
+
+    `critical`: by case id, the codes of critical findings in drafts that nobody has touched.
+    Without a `clock` no turn-round time is counted. A row that cannot be read is named in
+    `unreadable`; the others are there.
+    """
+    critical = critical or {}
+    alerted: dict[str, tuple[Alert, ...]] = {}
+    for alert in alerts:
+        alerted[alert.case_id] = (*alerted.get(alert.case_id, ()), alert)
+    top = _places(tuple(alerted)[:limit], tuple(critical)[:limit])
     signed = case((ReportRow.state == ReportState.SIGNED.value, 1), else_=0)
-    rows = session.execute(
-        select(CaseRow, StudyIdentityRow, ReportRow)
+    ids = session.scalars(
+        select(CaseRow.case_id)
         .join(StudyIdentityRow, StudyIdentityRow.case_id == CaseRow.case_id)
         .outerjoin(ReportRow, ReportRow.case_id == CaseRow.case_id)
-        .order_by(signed, CaseRow.received_at.desc(), CaseRow.case_id)
+        .order_by(top, signed, CaseRow.received_at.desc(), CaseRow.case_id)
         .limit(limit)
-    )
+    ).all()
     total = session.scalar(select(func.count()).select_from(StudyIdentityRow)) or 0
-    return Worklist(tuple(_worklist_row(*row) for row in rows), total)
+    rows = {
+        row.case_id: replace(
+            row,
+            alerts=alerted.get(row.case_id, ()),
+            critical=()
+            if row.report_state is ReportState.SIGNED
+            else critical.get(row.case_id, ()),
+        )
+        for row in _worklist_rows(session, ids, clock)
+    }
+    near, over = (0, 0) if clock is None else _late(session, clock)
+    return Worklist(
+        rows=tuple(rows[case_id] for case_id in ids if case_id in rows),
+        total=total,
+        unreadable=tuple(case_id for case_id in ids if case_id not in rows),
+        near=near,
+        over=over,
+    )
 
 
 def counts(session: Session) -> dict[CaseState, int]:
     """How many cases are in each state."""
     rows = session.execute(select(CaseRow.state, func.count()).group_by(CaseRow.state)).all()
-    found = {CaseState(state): number for state, number in rows}
-    return {state: found.get(state, 0) for state in CaseState}
+    # A state that is none is a damaged row's; the worklist names it.
+    found = {row[0]: row[1] for row in rows}
+    return {state: found.get(state.value, 0) for state in CaseState}
 
 
 def kind_counts(session: Session, site: str) -> tuple[tuple[str, str, str, int], ...]:
@@ -219,9 +264,53 @@ def add_identity(
     instances.add(session, study, deid, original_keys)
 
 
-def _worklist_row(known: CaseRow, who: StudyIdentityRow, report: ReportRow | None) -> WorklistRow:
+def _places(alerted: Sequence[str], critical: Sequence[str]) -> ColumnElement[int]:
+    """A number by which cases with alerts come first, in order, then those of `critical` that are
+    not signed."""
+    signed = func.coalesce(ReportRow.state, "") == ReportState.SIGNED.value
+    drafts = and_(CaseRow.case_id.in_(critical), ~signed)
+    rest = case((drafts, len(alerted)), else_=len(alerted) + 1)
+    places = {case_id: place for place, case_id in enumerate(alerted)}
+    return case(places, value=CaseRow.case_id, else_=rest) if places else rest
+
+
+def _worklist_rows(
+    session: Session, ids: Sequence[str], clock: TurnroundClock | None
+) -> Iterator[WorklistRow]:
+    """Yield the rows of those ids that can be read, in no order."""
+    try:
+        # All or none: what is damaged may show while the database's answer is read.
+        yield from list(_read_rows(session, ids, clock))
+        return
+    except StorageDamaged:
+        log.warning("a row of the worklist is damaged: rows are read one by one")
+    for case_id in ids:
+        # Named by who calls.
+        with suppress(StorageDamaged):
+            yield from _read_rows(session, (case_id,), clock)
+
+
+def _read_rows(
+    session: Session, ids: Sequence[str], clock: TurnroundClock | None
+) -> Iterator[WorklistRow]:
+    rows = session.execute(
+        select(CaseRow, StudyIdentityRow, ReportRow)
+        .join(StudyIdentityRow, StudyIdentityRow.case_id == CaseRow.case_id)
+        .outerjoin(ReportRow, ReportRow.case_id == CaseRow.case_id)
+        .where(CaseRow.case_id.in_(ids))
+    )
+    for known, who, report in rows:
+        yield _worklist_row(known, who, report, clock)
+
+
+def _worklist_row(
+    known: CaseRow,
+    who: StudyIdentityRow,
+    report: ReportRow | None,
+    clock: TurnroundClock | None,
+) -> WorklistRow:
     with faults.decoding("cases", known.case_id):
-        return WorklistRow(
+        row = WorklistRow(
             case_id=known.case_id,
             modality=known.modality,
             body_part=known.body_part,
@@ -234,6 +323,49 @@ def _worklist_row(known: CaseRow, who: StudyIdentityRow, report: ReportRow | Non
             age_years=who.age_years,
             editor=None if report is None else report.editor,
         )
+        if clock is None or (report is not None and not _never_signed(report)):
+            return row
+        limit = clock.limits.limit(row.modality, row.priority)
+        standing = limit.standing(row.received_at, clock.now)
+        return replace(row, limit_minutes=limit.minutes, standing=standing)
+
+
+def _never_signed(report: ReportRow) -> bool:
+    """Whether no version was signed: an amendment's first version stopped the clock."""
+    return report.base_version == 0 and report.state != ReportState.SIGNED
+
+
+def _late(session: Session, clock: TurnroundClock) -> tuple[int, int]:
+    """Return how many studies without a signature are near their limit, and how many over it."""
+    limits, other = clock.limits.defaults()
+    over = _received_before(
+        {code: clock.now - limit.over for code, limit in limits.items()}, clock.now - other.over
+    )
+    near = _received_before(
+        {code: clock.now - limit.near for code, limit in limits.items()}, clock.now - other.near
+    )
+    never_signed = or_(
+        ReportRow.case_id.is_(None),
+        and_(ReportRow.base_version == 0, ReportRow.state != ReportState.SIGNED.value),
+    )
+    row = session.execute(
+        select(
+            func.coalesce(func.sum(case((over, 0), (near, 1), else_=0)), 0),
+            func.coalesce(func.sum(case((over, 1), else_=0)), 0),
+        )
+        .select_from(CaseRow)
+        .join(StudyIdentityRow, StudyIdentityRow.case_id == CaseRow.case_id)
+        .outerjoin(ReportRow, ReportRow.case_id == CaseRow.case_id)
+        .where(never_signed)
+    ).one()
+    return int(row[0]), int(row[1])
+
+
+def _received_before(of: Mapping[str, datetime], other: datetime) -> ColumnElement[bool]:
+    """Whether a case came at or before its modality's instant."""
+    kinds = [(CaseRow.modality == code, literal(at, UtcDateTime())) for code, at in of.items()]
+    rest = literal(other, UtcDateTime())
+    return CaseRow.received_at <= (case(*kinds, else_=rest) if kinds else rest)
 
 
 def _time(text: str | None) -> datetime | None:

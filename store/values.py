@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from radraft.reports.alerts import Alert
+from radraft.reports.order import Priority
+from radraft.reports.turnround import Standing
 from radraft.reports.values import ReportState
 from radraft.studies.values import Patient, View, WindowName
 
@@ -80,14 +83,32 @@ class WorklistRow:
     patient_sex: str
     age_years: int | None
     editor: str | None
+    priority: Priority | None = None
+    """Of its order; None where no order is known."""
+    limit_minutes: int | None = None
+    """From its receipt to its first signature; None once that is given."""
+    standing: Standing | None = None
+    """Against that limit."""
+    critical: tuple[str, ...] = ()
+    """Codes of critical findings that its draft states, which nobody has touched yet."""
+    alerts: tuple[Alert, ...] = ()
+    """Its open critical-value alerts, the one whose time passes first before the others."""
 
 
 @dataclass(frozen=True)
 class Worklist:
-    """The first lines of the worklist, and how many there are in all."""
+    """The first lines of the worklist, and how much there is in all."""
 
     rows: tuple[WorklistRow, ...]
     total: int
+    unreadable: tuple[str, ...] = ()
+    """Case ids of lines that are among the first and cannot be read."""
+    unreadable_alerts: tuple[str, ...] = ()
+    """Ids of open alerts that cannot be read."""
+    near: int = 0
+    """Studies in all that are near their turn-round limit,"""
+    over: int = 0
+    """and over it."""
 
     @property
     def cut(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from radraft.ui.api.alerts import add_alerts
 from radraft.ui.api.key_images import add_keyimages
 from radraft.ui.api.priors import add_priors
 from radraft.ui.api.reports import add_api
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 
 def mount(app: FastAPI, service: Service) -> FastAPI:
     """Add the JSON interface (`/api`), the page's files (`/ui`), the trend (`/flywheel`), the
-    quality page (`/quality`) and the Gradio page (`/`)."""
+    quality page (`/quality`), the open critical values (`/alerts`) and the Gradio page (`/`)."""
     import gradio as gr
 
     app.add_middleware(Guard)
     add_api(app, service)
     add_keyimages(app, service)
+    add_alerts(app, service)
     add_assets(app)
     add_site_page(app, TrendPage(service.store), service.settings.site)
     add_site_page(app, QualityPage(service.store), service.settings.site)

@@ -56,7 +56,7 @@ HEADERS = {
 }
 
 OWN_PATHS = ("/api/", "/ui/")
-OWN_PAGES = frozenset({"/flywheel", "/quality"})
+OWN_PAGES = frozenset({"/flywheel", "/quality", "/alerts", "/alerts/register"})
 GRADIO_PATHS = ("/assets/", "/static/")
 GRADIO_PAGES = frozenset({"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json"})
 

@@ -6,15 +6,18 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 
 from radraft.core.errors import NotFound, StorageDamaged
 from radraft.core.settings import Settings
+from radraft.reports.turnround import Standing, TurnroundClock, TurnroundLimits
 from radraft.reports.values import Coverage, ReportState
 from radraft.store import cases, images, leases, reports
 from radraft.store.cases import CaseState
 from radraft.store.database import Store, open_store
 from radraft.store.leases import Owner
 from radraft.store.signatures import sign
+from radraft.store.tables import CaseRow
 from radraft.studies.values import KeyImages, Study
 from tests import children
 from tests.builders import (
@@ -253,6 +256,72 @@ def test_the_worklist_shows_unsigned_work_first(store: Store) -> None:
     assert rows[0].editor == "李医生"
     assert rows[0].patient_name == make_study().patient.name
     assert rows[0].study_time == make_study().study_time
+
+
+def test_critical_drafts_stand_first_and_the_order_stays(store: Store) -> None:
+    with store.begin() as session:
+        ids = [add_drafted(session, number) for number in range(5)]
+        sign(session, ids[4], base_revision=1, author=person("王医生"), now=datetime.now(UTC))
+    critical = {ids[0]: ("pneumothorax",), ids[2]: ("aortic_dissection",)}
+    with store.read() as session:
+        rows = cases.worklist(session, critical=critical).rows
+        again = cases.worklist(session, critical=critical).rows
+    assert [row.case_id for row in rows] == [ids[2], ids[0], ids[3], ids[1], ids[4]]
+    assert again == rows
+    assert [row.critical for row in rows[:3]] == [("aortic_dissection",), ("pneumothorax",), ()]
+
+
+def test_studies_of_the_same_instant_keep_their_places(store: Store) -> None:
+    with store.begin() as session:
+        ids = [add_case(session, number) for number in range(6)]
+        instant = datetime(2026, 1, 1, tzinfo=UTC)
+        session.execute(update(CaseRow).values(received_at=instant))
+    with store.read() as session:
+        rows = cases.worklist(session).rows
+    assert [row.case_id for row in rows] == sorted(ids)
+
+
+LIMITS = TurnroundLimits(
+    near_share=0.5,
+    emergency={"other": 60},
+    default={"CT": 60, "other": 120},
+)
+
+
+def test_times_are_counted_to_the_first_signature_and_over_all_studies(store: Store) -> None:
+    with store.begin() as session:
+        fresh = add_case(session, 1, modality="DX")
+        near = add_case(session, 2, modality="DX")
+        over = add_case(session, 3, modality="CT")
+        signed = add_drafted(session, 4)
+        amended = add_drafted(session, 5)
+        for case_id in (signed, amended):
+            sign(session, case_id, base_revision=1, author=person("王"), now=datetime.now(UTC))
+        reports.amend(session, amended, editor=person("王"))
+        now = datetime(2026, 1, 1, 12, tzinfo=UTC)
+        for case_id, minutes in (
+            (fresh, 59),
+            (near, 60),
+            (over, 60),
+            (signed, 600),
+            (amended, 600),
+        ):
+            came = now - timedelta(minutes=minutes)
+            row = update(CaseRow).where(CaseRow.case_id == case_id)
+            session.execute(row.values(received_at=came))
+    with store.read() as session:
+        shown = cases.worklist(session, clock=TurnroundClock(LIMITS, now))
+        cut = cases.worklist(session, clock=TurnroundClock(LIMITS, now), limit=1)
+    standing = {row.case_id: (row.standing, row.limit_minutes) for row in shown.rows}
+    assert standing == {
+        fresh: (Standing.WITHIN, 120),
+        near: (Standing.NEAR, 120),
+        over: (Standing.OVER, 60),
+        signed: (None, None),
+        amended: (None, None),
+    }
+    assert {row.priority for row in shown.rows} == {None}
+    assert (shown.near, shown.over) == (cut.near, cut.over) == (1, 1)
 
 
 def test_one_case_can_be_claimed_by_name(store: Store) -> None:

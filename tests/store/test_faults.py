@@ -6,6 +6,7 @@ import resource
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -16,7 +17,10 @@ from sqlalchemy.orm import Session
 
 from radraft.core.errors import StorageDamaged, StorageError, StorageUnavailable
 from radraft.core.settings import Settings
+from radraft.reports import turnround
+from radraft.reports.turnround import TurnroundClock
 from radraft.store import cases, drafts, images, quality, reports
+from radraft.store.cases import CaseState
 from radraft.store.database import READING, WRITING, Store, open_store
 from tests import children
 from tests.builders import NAME, add_case, add_drafted, make_images
@@ -115,7 +119,10 @@ def test_a_disk_that_takes_no_more_is_told_and_what_was_kept_stays(
     store.close()
 
 
-def spoil(store: Store, table: str, column: str, value: str) -> None:
+STATE = ("cases", "state")
+
+
+def spoil(store: Store, table: str, column: str, value: str, *, case_id: str = "%") -> None:
     with store.engine.begin() as connection:
         if connection.dialect.name == "sqlite":
             connection.execute(sa.text(f"DROP TRIGGER IF EXISTS {table}_no_update"))
@@ -123,12 +130,13 @@ def spoil(store: Store, table: str, column: str, value: str) -> None:
             connection.execute(
                 sa.text(f"DROP TRIGGER IF EXISTS {table}_append_only_rows ON {table}")
             )
-        connection.execute(sa.text(f"UPDATE {table} SET {column} = :value"), {"value": value})
+        # Every table spoiled here has a case_id.
+        statement = f"UPDATE {table} SET {column} = :value WHERE case_id LIKE :case_id"
+        connection.execute(sa.text(statement), {"value": value, "case_id": case_id})
 
 
 READS: dict[str, Callable[[Session, str], object]] = {
     "case": cases.get_case,
-    "worklist": lambda session, case_id: cases.worklist(session),
     "draft": drafts.latest,
     "working": reports.current,
     "verdict": quality.verdict,
@@ -139,13 +147,11 @@ READS: dict[str, Callable[[Session, str], object]] = {
     ("table", "column", "value", "read"),
     [
         ("cases", "view", "sideways", "case"),
-        ("cases", "state", "lost", "worklist"),
         ("drafts", "content", '{"half', "draft"),
         ("drafts", "content", "{}", "draft"),
         ("drafts", "image_ids", "[", "draft"),
         ("report_revisions", "content", "null", "working"),
         ("reports", "revision", "77", "working"),
-        ("study_identities", "study_time", "yesterday", "worklist"),
     ],
 )
 def test_a_damaged_row_is_told_and_what_it_held_is_not(
@@ -160,6 +166,40 @@ def test_a_damaged_row_is_told_and_what_it_held_is_not(
     assert value not in str(error.value.as_json())
     if error.value.code == "row_damaged":
         assert error.value.details["key"] == case_id
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("cases", "state", "lost"),
+        ("cases", "issues", "["),
+        ("reports", "state", "lost"),
+        ("study_identities", "study_time", "yesterday"),
+        ("study_identities", "original_keys", "{"),
+    ],
+)
+def test_one_damaged_row_is_named_and_the_rest_of_the_worklist_is_shown(
+    store: Store, table: str, column: str, value: str
+) -> None:
+    with store.begin() as session:
+        damaged, whole = add_drafted(session, 1), add_drafted(session, 2)
+        cases.set_state(session, (whole,), CaseState.DRAFTED)
+    spoil(store, table, column, value, case_id=damaged)
+    with store.read() as session:
+        shown = cases.worklist(session)
+        assert sum(cases.counts(session).values()) == (1 if (table, column) == STATE else 2)
+    assert [row.case_id for row in shown.rows] == [whole]
+    assert (shown.unreadable, shown.total) == ((damaged,), 2)
+
+
+def test_a_damaged_time_of_receipt_is_named_on_the_worklist(sqlite_store: Store) -> None:
+    with sqlite_store.begin() as session:
+        damaged, whole = add_case(session, 1), add_case(session, 2)
+    spoil(sqlite_store, "cases", "received_at", "once", case_id=damaged)
+    clock = TurnroundClock(turnround.load(None), datetime.now(UTC))
+    with sqlite_store.read() as session:
+        shown = cases.worklist(session, clock=clock)
+    assert ([row.case_id for row in shown.rows], shown.unreadable) == ([whole], (damaged,))
 
 
 def test_a_damaged_instant_is_told(sqlite_store: Store) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +24,8 @@ from radraft.core.errors import (
 from radraft.reports.codec import report_from_json
 from radraft.reports.editing import RevisionConflict
 from radraft.reports.people import Actor, ActorRole, typed_actor
-from radraft.ui.api import forms
+from radraft.ui.api import forms, worklist as worklist_forms
+from radraft.ui.api.answers import tagged
 from radraft.ui.api.upload import receive_upload
 from radraft.ui.security import RequestRefused
 
@@ -105,17 +105,15 @@ def router(service: Service) -> APIRouter:
 def _add_reading(api: APIRouter, service: Service) -> None:
     @api.get("/status")
     def status(request: Request) -> Response:
-        return _tagged(request, canonical.plain(service.status()))
+        return tagged(request, canonical.plain(service.status()))
 
     @api.get("/worklist")
     def worklist(request: Request) -> Response:
-        found = service.worklist()
-        rows = canonical.plain(found.rows)
-        return _tagged(request, {"rows": rows, "total": found.total, "cut": found.cut})
+        return tagged(request, worklist_forms.worklist(service.worklist()))
 
     @api.get("/cases/{case_id}")
     def case(case_id: CaseId, request: Request) -> Response:
-        return _tagged(request, forms.view(service.case_view(case_id)))
+        return tagged(request, forms.view(service.case_view(case_id)))
 
     @api.get("/images/{image_id}/png")
     def image_png(image_id: ImageId) -> Response:
@@ -186,8 +184,14 @@ FOLLOWUP_STATUS = {
 """Statuses of what the asker can mend; every other follow-up error is the model's."""
 
 
-CONFLICTS = {"report_is_signed", "signature_broken"}
-"""What the report's own state refuses."""
+CONFLICTS = {
+    "report_is_signed",
+    "signature_broken",
+    "critical_not_notified",
+    "alert_changed",
+    "alert_move_refused",
+}
+"""What the state of the report or of an alert refuses."""
 
 
 def status_of(error: RadraftError) -> int:
@@ -246,13 +250,3 @@ def _signed_meanwhile(service: Service, case_id: str, error: ReportError) -> Res
 
 def _json(content: Any, status: int = 200) -> Response:
     return JSONResponse(content, status)
-
-
-def _tagged(request: Request, content: Any) -> Response:
-    """JSON under an entity tag, or 304 where the client has it: polling costs next to nothing."""
-    text = canonical.dumps(content).encode()
-    tag = f'"{hashlib.sha256(text).hexdigest()[:32]}"'
-    headers = {"ETag": tag}
-    if request.headers.get("if-none-match") == tag:
-        return Response(status_code=304, headers=headers)
-    return Response(text, media_type="application/json", headers=headers)

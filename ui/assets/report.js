@@ -1,5 +1,6 @@
 // Right pane: one study's report, from the first drafted sentence to the signature.
 
+import { mountAlertStrip, notified } from "/ui/alertstrip.js";
 import { ApiError, send } from "/ui/api.js";
 import { Autosave } from "/ui/autosave.js";
 import { renderBanner } from "/ui/banner.js";
@@ -25,6 +26,7 @@ export async function mount(root) {
   translate(root);
   const pane = new ReportPane(root);
   mountPriors(part(root, "priors"));
+  mountAlertStrip(part(root, "alerts"), part(root, "alert-dialog"));
   onLanguage(() => {
     translate(root);
     pane.render();
@@ -265,11 +267,14 @@ class ReportPane {
       this.editor.reveal(blocks[0].sentence_id);
       return;
     }
+    if (!(await notified())) return;
     const { revision } = this.autosave.base;
     const author = await this.dialog.confirm(state.view);
     if (!author) return;
     await told();
-    await this.act(`/cases/${state.caseId}/sign`, { base_revision: revision, author });
+    const refused = await this.act(`/cases/${state.caseId}/sign`, { base_revision: revision, author });
+    // The first that a person does with a draft may open its alert: the notification is asked for then.
+    if (refused?.code === "critical_not_notified" && (await notified())) await this.sign();
     emit("signed");
   }
 
@@ -282,14 +287,18 @@ class ReportPane {
     await this.act(`/cases/${state.caseId}/redraft`, {});
   }
 
+  /** Have the service do it; resolves to its refusal, or undefined. */
   async act(path, body) {
+    let refused;
     try {
       await send("POST", path, body);
     } catch (error) {
+      refused = error;
       if (error instanceof ApiError && error.body.current) this.conflict.show(error.body);
       else this.bar.tell(error instanceof ApiError ? error.sentence : t("unreachable"));
     }
     await refresh(true);
+    return refused;
   }
 
   key(event) {

@@ -1,10 +1,12 @@
 // Left pane: the studies, what state they are in, and moving between them.
 
+import { alarmed, renderAlarm } from "/ui/alarm.js";
 import { getChanged } from "/ui/api.js";
 import { arrange, h, isTyping, part, setText } from "/ui/dom.js";
 import { has, onLanguage, personName, ready, since, t, translate } from "/ui/i18n.js";
 import { emit, on, state } from "/ui/state.js";
 import { open, remembered } from "/ui/study.js";
+import { isLate, limitText, renderLate } from "/ui/turnround.js";
 import { attachUpload } from "/ui/upload.js";
 
 const POLL_MS = 3000;
@@ -13,7 +15,10 @@ const FILTERS = {
   todo: (row) => !["received", "drafting", "signed"].includes(phase(row)),
   drafting: (row) => ["received", "drafting"].includes(phase(row)),
   signed: (row) => phase(row) === "signed",
+  late: isLate,
 };
+/** Filters that stand beside the search; the head's count of late studies is the other one. */
+const NAMED = ["all", "todo", "drafting", "signed"];
 
 /** Bring the worklist in `root` to life. */
 export async function mount(root) {
@@ -43,6 +48,10 @@ class Worklist {
     this.empty = part(root, "empty");
     this.search = part(root, "search");
     this.rows = [];
+    this.unreadable = [];
+    this.unreadable_alerts = [];
+    this.near = 0;
+    this.over = 0;
     this.total = 0;
     this.cut = false;
     this.items = new Map();
@@ -56,18 +65,16 @@ class Worklist {
         this.render();
       }
     });
-    this.buttons = Object.keys(FILTERS).map((name) =>
-      h("button", {
-        type: "button",
-        class: "rd-filter",
-        dataset: { filter: name },
-        onclick: () => {
-          this.filter = name;
-          this.render();
-        },
-      }),
+    this.buttons = NAMED.map((name) =>
+      h("button", { type: "button", class: "rd-filter", dataset: { filter: name }, onclick: () => this.choose(name) }),
     );
+    part(root, "late").addEventListener("click", () => this.choose(this.filter === "late" ? "all" : "late"));
     part(root, "filters").append(...this.buttons);
+  }
+
+  choose(filter) {
+    this.filter = filter;
+    this.render();
   }
 
   async poll() {
@@ -111,6 +118,9 @@ class Worklist {
       setText(button, t("filter_count", { name: t(`filter_${name}`), n: count }));
       button.setAttribute("aria-pressed", String(name === this.filter));
     }
+    renderLate(part(this.root, "late"), this, this.filter === "late");
+    renderAlarm(part(this.root, "alarm"), this.rows);
+    this.damaged();
     const known = new Set(this.rows.map((row) => row.case_id));
     for (const id of this.items.keys()) if (!known.has(id)) this.items.delete(id);
     const note = this.rows.length ? t("nothing_matches") : t("worklist_empty");
@@ -119,6 +129,20 @@ class Worklist {
     const cut = part(this.root, "cut");
     cut.hidden = !this.cut;
     setText(cut, t("worklist_cut", { n: this.rows.length, total: this.total }));
+  }
+
+  /** Studies and alerts whose record cannot be read are named, so that nobody takes them for not there. */
+  damaged() {
+    const list = part(this.root, "unreadable");
+    const texts = [
+      ...this.unreadable.map((id) => t("row_unreadable", { id })),
+      ...this.unreadable_alerts.map((id) => t("alert_unreadable", { id })),
+    ];
+    list.hidden = texts.length === 0;
+    const version = JSON.stringify(texts);
+    if (list.dataset.version === version) return;
+    list.dataset.version = version;
+    list.replaceChildren(...texts.map((text) => h("li", { text })));
   }
 
   item(row, now) {
@@ -136,7 +160,13 @@ class Worklist {
     setText(part(item, "body"), bodyPart(row.body_part));
     setText(part(item, "name"), personName(row.patient_name) || t("unknown"));
     setText(part(item, "age"), [sex(row.patient_sex), years(row.age_years)].filter(Boolean).join(" "));
-    setText(part(item, "since"), since(row.received_at, now));
+    const waited = part(item, "since");
+    setText(waited, since(row.received_at, now));
+    waited.title = limitText(row);
+    const late = part(item, "late");
+    late.dataset.standing = waited.dataset.standing = row.standing ?? "";
+    setText(late, isLate(row) ? `${t(`standing_${row.standing}`)} · ${limitText(row)}` : "");
+    alarmed(part(item, "alarm"), row, now);
     setText(part(item, "tag"), unaided ? t("unaided") : "");
     item.firstElementChild.setAttribute("aria-current", String(row.case_id === state.caseId));
     return item;
@@ -194,6 +224,8 @@ function makeItem(caseId) {
       { type: "button", class: "rd-row", dataset: { case: caseId }, onclick: () => open(caseId) },
       h("span", { class: "rd-row-top" }, span("name", "rd-name"), span("age", "rd-dim"), span("since", "rd-since")),
       h("span", { class: "rd-row-low" }, span("chip", "rd-chip"), span("modality", "rd-modality"), span("body", "rd-dim"), span("tag", "rd-tag")),
+      span("late", "rd-row-late"),
+      h("span", { class: "rd-row-alarm", dataset: { part: "alarm" } }),
     ),
   );
 }
