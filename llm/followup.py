@@ -61,9 +61,9 @@ def ask(
 ) -> Answer:
     """Answer `question` from `signed`, in the question's language.
 
-    A guard by rules and embeddings finds the sentences that speak of what is asked; where there are
-    none the answer is a refusal, which says that none was found, never that the report is silent;
-    it names the nearest sentences, and no model is called. Profiles with `answers: quoted` get those
+    A guard by rules and embeddings finds the sentences that speak of what is asked. Where there are
+    none the answer is a refusal: it says that none was found, never that the report is silent, and
+    names the nearest sentences; no model is called. Profiles with `answers: quoted` get the found
     sentences verbatim: the model only orders those that are about equally near. With
     `answers: written` the model words the answer; it must cite, and an answer that says more than
     the sentences it cites is replaced by quoting them. `history`: (question, answer) turns, oldest

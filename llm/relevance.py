@@ -201,9 +201,7 @@ def _siblings(first: str, second: str, vocabulary: Vocabulary) -> bool:
     return first != second and parent is not None and parent == vocabulary.concepts[second].parent
 
 
-def _without_subject(
-    reading: Reading, said: list[_Said], vocabulary: Vocabulary
-) -> list[_Said]:
+def _without_subject(reading: Reading, said: list[_Said], vocabulary: Vocabulary) -> list[_Said]:
     """Return the sentences for a question on a place, a part of the report, an attribute, or a word
     that is no concept."""
     asked = reading.names

@@ -43,8 +43,11 @@ def add_turn(
     nearest: tuple[str, ...] = (),
     asked_by: Person,
 ) -> Turn:
-    """Keep one turn; a refusal has `nearest` and no `citations`. NotFound `case_not_found`; ReportError `character_refused` for a question that
-    holds a character that cannot be seen."""
+    """Keep one turn; a refusal has `nearest` and no `citations`.
+
+    NotFound `case_not_found`; ReportError `character_refused` for a question that holds a character
+    that cannot be seen.
+    """
     require_visible(question, "question")
     get_case(session, case_id)
     row = TurnRow(

@@ -21,7 +21,6 @@ from radraft.reports.findings.terms import (
 )
 from radraft.reports.findings.vocabulary import vocabulary
 
-
 CHINESE_SIDES = {"left": re.compile("左(?!右)"), "right": re.compile("(?<!左)右")}
 
 

@@ -13,7 +13,6 @@ import yaml
 from radraft.reports.people import typed_person
 from radraft.reports.values import Origin, Report, Sentence, SignedReport, both
 
-
 FILES = ("followup_questions.yaml", "followup_details.yaml")
 
 
