@@ -14,7 +14,7 @@ def ask(case_id: str, question: str, out: Output) -> None:
     from radraft.llm.server import connect
 
     with opened() as context:
-        Service(context.store, context.settings, context.profile).signed(case_id)
+        signed = Service(context.store, context.settings, context.profile).signed(case_id)
         with (
             out.waiting("Starting vLLM") as move,
             connect(context.settings, context.profile, on_progress=move) as endpoint,
@@ -28,12 +28,21 @@ def ask(case_id: str, question: str, out: Output) -> None:
             actor = typed_actor("cli", ActorRole.SERVICE, context.settings.site)
             turn = service.ask(case_id, question, actor=actor)
     cited = " ".join(f"[{item}]" for item in turn.citations)
+    near = "".join(
+        f"\n  [{sentence.id}] {sentence.zh} {sentence.en}"
+        for item in turn.nearest
+        for sentence in signed.report.sentences
+        if sentence.id == item
+    )
+    if near:
+        near = f"\nNearest sentences of the report (not an answer):{near}"
     out.result(
         {
             "answer": turn.answer,
             "lang": turn.lang,
             "citations": turn.citations,
             "refused": turn.refused,
+            "nearest": turn.nearest,
         },
-        f"{turn.answer} {cited}",
+        f"{turn.answer} {cited}".rstrip() + near,
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from radraft.core.errors import FollowupError
 from radraft.llm.profiles import Task
-from radraft.llm.relevance import Relevant, relevant
+from radraft.llm.relevance import NEAREST, Relevant, nearest, relevant
 from radraft.llm.sentences import SentenceEncoder
 from radraft.reports.assertion import asserted_report
 from radraft.reports.characters import refused
@@ -45,7 +45,9 @@ class Answer:
     citations: tuple[str, ...]
     """Sentence ids, the most relevant first; empty for a refusal."""
     refused: bool
-    """Whether the report does not say."""
+    """Whether no sentence was found that answers."""
+    nearest: tuple[str, ...] = ()
+    """Of a refusal: ids of the sentences nearest to the question, none of which is the answer."""
 
 
 def ask(
@@ -59,8 +61,9 @@ def ask(
 ) -> Answer:
     """Answer `question` from `signed`, in the question's language.
 
-    A guard by rules and embeddings finds the sentences that speak of what is asked; where there are
-    none the answer is a refusal and no model is called. Profiles with `answers: quoted` get those
+    A guard by rules and embeddings finds the sentences that speak of what is asked. Where there are
+    none the answer is a refusal: it says that none was found, never that the report is silent, and
+    names the nearest sentences; no model is called. Profiles with `answers: quoted` get the found
     sentences verbatim: the model only orders those that are about equally near. With
     `answers: written` the model words the answer; it must cite, and an answer that says more than
     the sentences it cites is replaced by quoting them. `history`: (question, answer) turns, oldest
@@ -82,15 +85,11 @@ def ask(
     lang = language(text)
     vocabulary = _vocabulary()
     earlier = [turn[0] for turn in history[-CONTEXT_TURNS:]]
-    found = relevant(
-        text,
-        asserted_report(signed),
-        vocabulary=vocabulary,
-        sentences=sentences,
-        earlier=earlier,
-    )
+    report = asserted_report(signed)
+    found = relevant(text, report, vocabulary=vocabulary, sentences=sentences, earlier=earlier)
     if not found.sentences:
-        return _refusal(lang)
+        near = nearest(text, report, vocabulary=vocabulary, sentences=sentences, earlier=earlier)
+        return _refusal(lang, near)
     model = _Model(endpoint)
     if profile.answers == "quoted":
         return _quoted(lang, _ordered(text, found, model, lang), found.unsaid)
@@ -103,8 +102,9 @@ def language(text: str) -> Lang:
     return "zh" if chinese > len(re.findall(r"[A-Za-z]+", text)) else "en"
 
 
-def _refusal(lang: Lang) -> Answer:
-    return Answer(str(_texts()[lang]["refusal"]), lang, (), True)
+def _refusal(lang: Lang, near: Sequence[Sentence]) -> Answer:
+    ids = tuple(sentence.id for sentence in near[:NEAREST])
+    return Answer(str(_texts()[lang]["refusal"]), lang, (), True, ids)
 
 
 def _quoted(lang: Lang, cited: Sequence[Sentence], unsaid: Sequence[str]) -> Answer:
@@ -175,7 +175,7 @@ def _written(
     )
     picked, wording_given = reply.get("sentences"), reply.get("answer")
     if not isinstance(picked, list) or not picked or not set(map(str, picked)) <= set(letters):
-        return _refusal(lang)
+        return _refusal(lang, found.sentences)
     cited = [s for letter, s in zip(letters, found.sentences, strict=True) if letter in picked]
     if not isinstance(wording_given, str) or not _grounded(wording_given, lang, question, cited):
         log.warning("the model's answer was not borne out by what it cites; quoted instead")

@@ -320,6 +320,7 @@ class Service:
                 lang=answer.lang,
                 citations=answer.citations,
                 refused=answer.refused,
+                nearest=answer.nearest,
                 asked_by=actor.who,
             )
 

@@ -23,8 +23,10 @@ class Turn:
     answer: str = field(repr=False)
     lang: str
     citations: tuple[str, ...]
-    """Ids of the report sentences the answer rests on."""
+    """Ids of the report sentences the answer rests on; empty for a refusal."""
     refused: bool
+    nearest: tuple[str, ...]
+    """Of a refusal: ids of the sentences nearest to the question, which do not answer it."""
     asked_by: Person
     asked_at: datetime
 
@@ -38,10 +40,14 @@ def add_turn(
     lang: str,
     citations: tuple[str, ...],
     refused: bool,
+    nearest: tuple[str, ...] = (),
     asked_by: Person,
 ) -> Turn:
-    """Keep one turn. NotFound `case_not_found`; ReportError `character_refused` for a question that
-    holds a character that cannot be seen."""
+    """Keep one turn; a refusal has `nearest` and no `citations`.
+
+    NotFound `case_not_found`; ReportError `character_refused` for a question that holds a character
+    that cannot be seen.
+    """
     require_visible(question, "question")
     get_case(session, case_id)
     row = TurnRow(
@@ -49,7 +55,8 @@ def add_turn(
         question=question,
         answer=answer,
         lang=lang,
-        citations=citations,
+        # An answer has citations, a refusal the nearest sentences: `refused` tells which these are.
+        citations=nearest if refused else citations,
         refused=refused,
         asked_by=asked_by.name,
         asked_by_account=asked_by.id,
@@ -74,8 +81,9 @@ def _turn(row: TurnRow) -> Turn:
         question=row.question,
         answer=row.answer,
         lang=row.lang,
-        citations=row.citations,
+        citations=() if row.refused else row.citations,
         refused=row.refused,
+        nearest=row.citations if row.refused else (),
         asked_by=known_person(row.asked_by, row.asked_by_account),
         asked_at=row.asked_at,
     )

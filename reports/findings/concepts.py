@@ -21,6 +21,8 @@ from radraft.reports.findings.terms import (
 )
 from radraft.reports.findings.vocabulary import vocabulary
 
+CHINESE_SIDES = {"left": re.compile("左(?!右)"), "right": re.compile("(?<!左)右")}
+
 
 class Kind(StrEnum):
     """What a concept is to a question."""
@@ -76,6 +78,8 @@ class Reading:
     rest: tuple[str, ...]
     """What is left beside concepts and function words, lower case: Latin words and runs of
     Chinese."""
+    words: tuple[frozenset[str], ...] = ()
+    """The concepts that each word names: more than one where the word is of more than one."""
 
 
 class Vocabulary:
@@ -114,14 +118,16 @@ class Vocabulary:
 
     def question(self, text: str) -> Reading:
         """What a question names and asks for."""
-        names, rest = self._asked.take(text)
-        return Reading(names, self._content(rest))
+        words, rest = self._asked.take(text)
+        names = frozenset[str]().union(*words) | _sides(text)
+        return Reading(names, self._content(rest), words)
 
     def sentence(self, zh: str, en: str) -> Reading:
         """What a report sentence names and states, in either language."""
         names: set[str] = set()
         for text in (zh, en):
-            names |= self._named.take(text)[0]
+            names.update(*self._named.take(text)[0])
+            names |= _sides(text)
             names |= {name for name, pattern in self._stated.items() if pattern.search(text)}
         return Reading(frozenset(names), ())
 
@@ -183,23 +189,23 @@ class _ConceptFinder:
         words = "|".join(re.escape(word).replace(r"\ ", r"[\s-]+") for word in ordered)
         self._latin = re.compile(f"(?<![a-z])(?:{words})(?:e?s)?(?![a-z])")
 
-    def take(self, text: str) -> tuple[frozenset[str], str]:
-        """Return the concepts that `text` names, and it in lower case without their words."""
+    def take(self, text: str) -> tuple[tuple[frozenset[str], ...], str]:
+        """Return the concepts that each word of `text` names, and it in lower case without them."""
         lower = text.lower()
-        names: set[str] = set()
+        words: list[frozenset[str]] = []
         kept, at = [], 0
         for token in self._chinese.find(lower):
-            names.update(token.kinds["concept"])
+            words.append(frozenset(token.kinds["concept"]))
             kept.append(lower[at : token.start])
             at = token.end
         kept.append(lower[at:])
 
         def named(match: re.Match[str]) -> str:
-            names.update(self._named(match.group()))
+            words.append(frozenset(self._named(match.group())))
             return " "
 
         rest = self._latin.sub(named, " ".join(kept))
-        return frozenset(names), rest
+        return tuple(words), rest
 
     def _named(self, words: str) -> Iterator[str]:
         found = " ".join(words.split())
@@ -207,6 +213,11 @@ class _ConceptFinder:
         for form in (found, found.replace("-", " ")):
             for word in (form, form.removesuffix("s"), form.removesuffix("es")):
                 yield from self._names.get(word, ())
+
+
+def _sides(text: str) -> frozenset[str]:
+    """Return the sides that Chinese organs are named with: 左肺 and 右肾 are words of their own."""
+    return frozenset(side for side, pattern in CHINESE_SIDES.items() if pattern.search(text))
 
 
 def _chinese_patterns(concept: Concept) -> Iterator[str]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from radraft.reports.people import typed_person
 from radraft.reports.values import Origin, Report, Sentence, SignedReport, both
+
+FILES = ("followup_questions.yaml", "followup_details.yaml")
 
 
 @dataclass(frozen=True)
@@ -28,9 +32,8 @@ class Case:
 
 
 def cases() -> tuple[Case, ...]:
-    path = Path(__file__).with_name("followup_questions.yaml")
     found = []
-    for item in yaml.safe_load(path.read_text(encoding="utf-8"))["reports"]:
+    for item in _reports():
         findings, impression = (
             tuple(
                 Sentence(key, both(zh, en, Origin.PERSON)) for key, (zh, en) in item[part].items()
@@ -44,6 +47,12 @@ def cases() -> tuple[Case, ...]:
         report = Report(f"c-{item['id']}", findings, impression)
         found.append(Case(item["id"], item["split"], report, questions))
     return tuple(found)
+
+
+def _reports() -> Iterator[dict[str, Any]]:
+    for name in FILES:
+        text = Path(__file__).with_name(name).read_text(encoding="utf-8")
+        yield from yaml.safe_load(text)["reports"]
 
 
 def case(name: str) -> Case:

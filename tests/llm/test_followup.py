@@ -24,8 +24,9 @@ pytestmark = pytest.mark.slow
 QUOTED = load_profile("starter")
 WRITTEN = load_profile("medgemma-4b-it")
 REFUSED = {
-    "zh": "报告中没有提到这一点。请查看影像，或咨询签发报告的医师。",
-    "en": "The report does not say. Look at the images, or ask the radiologist who signed it.",
+    "zh": "我没有在报告中找到与此有关的句子。请自行核对报告和影像，或咨询签发报告的医师。",
+    "en": "I found no sentence on this in the report. "
+    "Check the report and the images, or ask the radiologist who signed it.",
 }
 
 
@@ -150,20 +151,51 @@ def test_the_answer_is_the_sentence_in_the_questions_language(server: ChatServer
 def test_what_the_report_does_not_say_is_refused_without_a_model(
     question: str, lang: str, server: ChatServer
 ) -> None:
+    report = case("effusion").report
+    ids = {sentence.id for sentence in report.sentences}
     for profile in (QUOTED, WRITTEN):
-        found = answer(question, case("effusion").report, server, profile)
-        assert found == Answer(REFUSED[lang], found.lang, (), True) and found.lang == lang
+        found = answer(question, report, server, profile)
+        assert (found.answer, found.lang, found.citations) == (REFUSED[lang], lang, ())
+        assert found.refused and len(set(found.nearest)) == 3 and set(found.nearest) <= ids
     assert server.requests == []
 
 
-def test_an_empty_report_says_nothing(server: ChatServer) -> None:
-    assert answer("有气胸吗？", Report("c-0", (), ()), server).refused
+@pytest.mark.parametrize(
+    ("question", "near"),
+    [
+        ("左侧有胸腔积液吗？", {"f1", "i1"}),
+        ("How large is the consolidation?", {"f4"}),
+        ("Has the effusion changed since the previous film?", {"f1", "i1"}),
+        ("气胸较前减少了吗？", {"f2"}),
+    ],
+)
+def test_a_refusal_shows_the_nearest_sentences_and_denies_nothing(
+    question: str, near: set[str], server: ChatServer
+) -> None:
+    found = answer(question, case("effusion").report, server)
+    assert found.refused and found.citations == ()
+    assert near <= set(found.nearest)
+    for word in ("没有提到", "does not say", "does not mention"):
+        assert word not in found.answer
+
+
+def test_the_nearest_sentences_of_a_short_question_are_those_of_the_subject_before(
+    server: ChatServer,
+) -> None:
+    history = (("有胸腔积液吗？", "…"),)
+    found = answer("较前有变化吗？", case("effusion").report, server, history=history)
+    assert found.refused and set(found.nearest[:2]) == {"f1", "i1"}
+
+
+def test_an_empty_report_has_no_nearest_sentence(server: ChatServer) -> None:
+    found = answer("有气胸吗？", Report("c-0", (), ()), server)
+    assert found.refused and found.nearest == ()
 
 
 def test_a_listed_concept_that_is_not_there_is_named(server: ChatServer) -> None:
     found = answer("Is there a pneumothorax or a rib fracture?", case("normal").report, server)
     assert found.citations == ("f2",) and not found.refused
-    assert found.answer.endswith(" The report does not mention: fracture.")
+    assert found.answer.endswith(" I found no sentence on this in the report: fracture.")
 
 
 def test_a_question_without_a_subject_takes_the_last_one(server: ChatServer) -> None:
@@ -250,7 +282,7 @@ def test_a_written_answer_must_cite_what_it_was_given(
     server: ChatServer, sentences: object
 ) -> None:
     found = wrote(server, sentences, "It measures 12 mm.", "How big is the nodule?")
-    assert found == Answer(REFUSED["en"], "en", (), True)
+    assert found == Answer(REFUSED["en"], "en", (), True, ("f1",))
 
 
 @pytest.mark.parametrize(

@@ -127,14 +127,18 @@ def test_questions_are_kept_in_order(store: Store) -> None:
             session,
             case_id,
             question="Rib fracture?",
-            answer="The report does not say.",
+            answer="I found no sentence on this in the report.",
             lang="en",
             citations=(),
             refused=True,
+            nearest=("f2", "f1"),
             asked_by=person("陈医生"),
         )
     with store.read() as session:
         assert questions.turns(session, case_id) == (first, second)
+    assert (first.citations, first.nearest) == (("f1", "i1"), ())
+    assert (second.citations, second.nearest) == ((), ("f2", "f1"))
+    with store.read() as session:
         assert questions.turns(session, "c-none") == ()
     with pytest.raises(NotFound), store.begin() as session:
         questions.add_turn(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import FilePayload, expect
 
+from radraft.reports.values import Lang
 from radraft.store import pairs, questions, signatures
 from tests.builders import actor, person
 from tests.store import tampering
@@ -282,6 +283,31 @@ def test_answers_show_what_they_rest_on(
     page.get_by_role("button", name="Ask").click()
     expect(page.locator(".rd-followup .rd-bad")).not_to_be_empty()
     expect(page.get_by_placeholder("Ask about this report")).to_have_value("Is the aorta tortuous?")
+
+
+@pytest.mark.parametrize(("number", "lang"), [(61, "zh"), (62, "en")])
+def test_a_refusal_shows_the_nearest_sentences_which_lead_into_the_report(
+    number: int, lang: Lang, open_page: Opener, workstation: Workstation
+) -> None:
+    case_id = seed.add(workstation.store, number)
+    workstation.service.sign(case_id, base_revision=1, actor=actor("A"))
+    question = {"zh": "左侧有胸腔积液吗？", "en": "Is there a left pleural effusion?"}[lang]
+    asked = workstation.service.ask(case_id, question, actor=actor("B"))
+    assert asked.refused and len(asked.nearest) == 3
+    page = open_page(case_id, lang=lang)
+    refusal, heading = {
+        "zh": ("我没有在报告中找到与此有关的句子", "报告中最接近的句子（不是答案）："),
+        "en": ("I found no sentence on this", "Nearest sentences of the report (not an answer):"),
+    }[lang]
+    expect(page.locator(".rd-refused")).to_contain_text(refusal)
+    near = page.locator(".rd-nearest")
+    expect(near).to_contain_text(heading)
+    expect(near.get_by_role("button")).to_have_count(3)
+    by_id = {s.id: s for s in seed.report(case_id).sentences}
+    first = by_id[asked.nearest[0]]
+    near.get_by_role("button", name=first.zh if lang == "zh" else first.en, exact=True).click()
+    expect(page.locator(".rd-cited")).to_have_count(1)
+    expect(page.locator(".rd-cited")).to_have_attribute("data-id", first.id)
 
 
 def test_no_page_scroll_at_the_smallest_screen(open_page: Opener, workstation: Workstation) -> None:

@@ -54,7 +54,30 @@ export class Followup {
       h("p", { class: "rd-question" }, h("span", { text: turn.question }), h("small", { text: `${turn.asked_by} · ${formatDate(turn.asked_at)}` })),
       h("p", { class: turn.refused ? "rd-answer rd-refused" : "rd-answer", lang: turn.lang === "zh" ? "zh-CN" : "en", text: turn.answer }),
       cited,
+      turn.nearest.length ? this.nearest(turn) : null,
     );
+  }
+
+  /** Sentences that do not answer, for the reader to judge; each leads to its place in the report. */
+  nearest(turn) {
+    const rows = turn.nearest.map((id) => {
+      const text = this.sentence(id, turn.lang);
+      return h(
+        "li",
+        {},
+        text === null
+          ? h("span", { class: "rd-dim", text: t("earlier_version") })
+          : h("button", { type: "button", class: "rd-link", text, lang: turn.lang === "zh" ? "zh-CN" : "en", onclick: () => this.onCite([id]) }),
+      );
+    });
+    return h("div", { class: "rd-nearest" }, h("p", { class: "rd-dim", text: t("nearest_sentences") }), h("ul", {}, ...rows));
+  }
+
+  /** A sentence of the newest version in the question's language, or in the other where it has none. */
+  sentence(id, lang) {
+    const found = [...(this.report?.findings ?? []), ...(this.report?.impression ?? [])].find((s) => s.id === id);
+    if (!found) return null;
+    return (lang === "zh" ? [found.zh, found.en] : [found.en, found.zh]).find((text) => text.trim()) ?? "";
   }
 
   citation(turn) {

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,15 +23,23 @@ def ground(base: Path, projector: Path, tmp_path_factory: pytest.TempPathFactory
     return tiny_base(base, projector, tmp_path_factory.mktemp("heads"))
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """A site with sixteen signed reports to train on and three of frozen patients."""
-    made = Settings(data_dir=tmp_path / "data")
-    store = open_store(made)
+@pytest.fixture(scope="session")
+def signed_folder(migrated_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a site with sixteen signed reports to train on and three of frozen
+    patients, to copy: signing them takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("signed") / "data"
+    shutil.copytree(migrated_folder, folder)
+    store = open_store(Settings(data_dir=folder))
     add_signed(store, range(16))
     add_signed(store, range(100, 103), split="held_out")
     store.close()
-    return made
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path: Path, signed_folder: Path) -> Settings:
+    """A site of its own with the reports of `signed_folder`."""
+    return Settings(data_dir=shutil.copytree(signed_folder, tmp_path / "data"))
 
 
 @pytest.fixture(scope="session")

@@ -29,9 +29,10 @@ from tests.finetune.gate.samples import (
     swapped,
     without_side,
 )
+from tests.scale import scaled
 
 POISONS: Mapping[str, Poison] = {"swapped": swapped, "emptied": emptied, "one_gone": one_gone}
-BATCHES = 200
+BATCHES = scaled(100, full=200)
 
 
 @dataclass(frozen=True)
@@ -100,18 +101,21 @@ def test_the_encoder_and_the_reader_disagree_as_they_do(site: Site) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.scaled
 def test_clean_batches_pass(site: Site) -> None:
     for n, history in ((60, 60), (80, 120), (100, 250)):
         assert site.stopped(n, history)["any"] <= 0.04 * BATCHES
 
 
 @pytest.mark.slow
+@pytest.mark.scaled
 def test_exchanged_sides_are_caught(site: Site) -> None:
     for n, history in ((60, 60), (80, 120), (100, 250)):
         assert site.stopped(n, history, "swapped")["any"] >= 0.98 * BATCHES
 
 
 @pytest.mark.slow
+@pytest.mark.scaled
 def test_exchanged_sides_are_caught_by_draft_and_by_sight(site: Site) -> None:
     found = site.stopped(100, 250, "swapped")
     assert found["batch_sides_changed"] >= 0.75 * BATCHES
@@ -119,6 +123,7 @@ def test_exchanged_sides_are_caught_by_draft_and_by_sight(site: Site) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.scaled
 def test_missing_findings_are_caught(site: Site) -> None:
     """The larger the batch and the history, the surer."""
     counts = [
@@ -132,6 +137,7 @@ def test_missing_findings_are_caught(site: Site) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.scaled
 def test_a_model_without_sides_leaves_it_to_the_encoder() -> None:
     site = Site.of(Habit(sided=0.0), "swapped")
     assert site.stopped(80, 120)["any"] <= 0.04 * BATCHES
@@ -141,6 +147,7 @@ def test_a_model_without_sides_leaves_it_to_the_encoder() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.scaled
 def test_an_encoder_that_sees_no_sides_stops_nobody() -> None:
     """The shipped encoder is nearly so: then only drafts that name sides show an exchange."""
     site = Site.of(Habit(sided=0.95, side_shift=0.0), "swapped")

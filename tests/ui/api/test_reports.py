@@ -198,6 +198,11 @@ def test_questions_while_there_is_no_model(client: TestClient, service: Service)
     path = f"/api/cases/{case_id}/questions"
     unsaid = client.post(path, json={"question": "有结节吗？", "asked_by": "B"})
     assert (unsaid.status_code, unsaid.json()["refused"]) == (200, True)
+    assert unsaid.json()["citations"] == []
+    ids = {sentence.id for sentence in seed.report(case_id).sentences}
+    assert len(unsaid.json()["nearest"]) == 3 and set(unsaid.json()["nearest"]) <= ids
+    shown = client.get(f"/api/cases/{case_id}").json()["turns"]
+    assert [turn["nearest"] for turn in shown] == [unsaid.json()["nearest"]]
     answer = client.post(path, json={"question": "右肺有实变吗？", "asked_by": "B"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "followup_unreachable")
 

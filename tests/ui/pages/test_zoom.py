@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Browser
 
@@ -10,20 +12,28 @@ from tests.ui.conftest import Workstation
 from tests.ui.pages.test_flywheel import fill as fill_trend
 
 
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workstation]:
+    """A workstation whose pages have figures; both languages look at it."""
+    made = Workstation(tmp_path_factory.mktemp("figures") / "data")
+    with made.store.begin() as session:
+        fill_quality(session, weeks=6, a_week=8)
+    # Its studies have numbers of their own.
+    fill_trend(made.store, weeks=1, first=5000)
+    yield made
+    made.close()
+
+
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.parametrize("lang", ["zh-CN", "en"])
 def test_at_200_percent_nothing_is_cut_off(
-    browser: Browser, own_workstation: Workstation, lang: str
+    browser: Browser, figures: Workstation, lang: str
 ) -> None:
-    with own_workstation.store.begin() as session:
-        fill_quality(session, weeks=6, a_week=8)
-    # Its studies have numbers of their own.
-    fill_trend(own_workstation.store, weeks=1, first=5000)
     context = browser.new_context(viewport={"width": 683, "height": 384}, device_scale_factor=2)
     page = context.new_page()
     for name in ("flywheel", "quality"):
-        page.goto(f"{own_workstation.url}/{name}?lang={lang}")
+        page.goto(f"{figures.url}/{name}?lang={lang}")
         page.locator(".page svg").first.wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= 683
         cut_off = page.evaluate(
