@@ -1,7 +1,7 @@
 """Tables. Those of `IDENTITY_TABLES` hold identity; no other table may.
 
-Signed reports, their chain, training pairs, report revisions, and what became of adapters are
-append-only: triggers (see `migrations/`) refuse UPDATE, DELETE, REPLACE and TRUNCATE.
+Signed reports, their chain, training pairs, report revisions, dismissals, and what became of
+adapters are append-only: triggers (see `migrations/`) refuse UPDATE, DELETE, REPLACE and TRUNCATE.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ from radraft.store.tables_studies import (
     PriorLinkRow as PriorLinkRow,
     QualityRefusalRow as QualityRefusalRow,
     StudyInstanceRow as StudyInstanceRow,
+)
+from radraft.store.tables_warnings import (
+    DismissalRow as DismissalRow,
+    FoundWarningRow as FoundWarningRow,
 )
 
 IDENTITY_TABLES = frozenset(
@@ -43,6 +47,7 @@ IMMUTABLE_TABLES = (
     "gate_records",
     "key_image_choices",
     "signature_links",
+    "dismissals",
 )
 
 
