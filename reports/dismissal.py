@@ -1,4 +1,4 @@
-"""Rules of dismissing a warning: what it was about, by which reason, and when it is the same one."""
+"""Rules of dismissing a warning: what it was about, by which reason, when it is the same one."""
 
 from __future__ import annotations
 

@@ -11,12 +11,7 @@ from enum import StrEnum
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from radraft.reports.dismissal import (
-    Dismissal,
-    DismissalReason,
-    StandingWarning,
-    texts_to_json,
-)
+from radraft.reports.dismissal import Dismissal, DismissalReason, StandingWarning, texts_to_json
 from radraft.reports.people import Actor, known_person
 from radraft.store import faults
 from radraft.store.sql import insert_all_new

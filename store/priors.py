@@ -119,7 +119,9 @@ class EarlierReport:
     was signed does not hold."""
 
 
-def earlier_reports(session: Session, case_id: str, *, most: int) -> tuple[EarlierReport, ...] | None:
+def earlier_reports(
+    session: Session, case_id: str, *, most: int
+) -> tuple[EarlierReport, ...] | None:
     """Return the case's earlier studies, newest first, with the texts of the newest `most` that are
     signed; None where nobody looked for any, or where a person has yet to say whose they are."""
     found = find(session, case_id)

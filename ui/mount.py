@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from radraft.ui.api.dismissals import add_dismissals
 from radraft.ui.api.key_images import add_keyimages
 from radraft.ui.api.priors import add_priors
 from radraft.ui.api.reports import add_api
@@ -28,6 +29,7 @@ def mount(app: FastAPI, service: Service) -> FastAPI:
     app.add_middleware(Guard)
     add_api(app, service)
     add_keyimages(app, service)
+    add_dismissals(app, service)
     add_assets(app)
     add_site_page(app, TrendPage(service.store), service.settings.site)
     add_site_page(app, QualityPage(service.store), service.settings.site)

@@ -25,6 +25,7 @@ from radraft.core.errors import (
 from radraft.reports.codec import report_from_json
 from radraft.reports.editing import RevisionConflict
 from radraft.reports.people import Actor, ActorRole, typed_actor
+from radraft.reports.sign import SignatureRefused
 from radraft.ui.api import forms
 from radraft.ui.api.upload import receive_upload
 from radraft.ui.security import RequestRefused
@@ -151,10 +152,8 @@ def _add_writing(api: APIRouter, service: Service) -> None:
             if error.code == "report_is_signed":
                 return _signed_meanwhile(service, case_id, error)
             raise
-        issues = service.case_view(case_id).issues
-        return _json(
-            {"working": forms.working(working), "issues": [issue.as_json() for issue in issues]}
-        )
+        issues = forms.warnings(service.proofreader.of_case(case_id))
+        return _json({"working": forms.working(working), "issues": issues})
 
     @api.post("/cases/{case_id}/sign")
     def sign(case_id: CaseId, body: SignRequest) -> Response:
@@ -186,7 +185,7 @@ FOLLOWUP_STATUS = {
 """Statuses of what the asker can mend; every other follow-up error is the model's."""
 
 
-CONFLICTS = {"report_is_signed", "signature_broken"}
+CONFLICTS = {"report_is_signed", "signature_broken", "warning_gone"}
 """What the report's own state refuses."""
 
 
@@ -213,6 +212,8 @@ async def _radraft_error(request: Request, error: Exception) -> Response:
     if isinstance(error, RevisionConflict):
         body["current"] = forms.working(error.current)
         body["changes"] = list(map(forms.change, error.changes))
+    if isinstance(error, SignatureRefused):
+        body["codes"] = list(error.codes)
     return _json(body, status_of(error))
 
 
