@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     import gradio as gr
 
 PANES = ("header", "worklist", "viewer", "report")
-STYLES = ("base.css", "panes.css", "keyimages.css", "report.css", "priors.css", "judged.css")
+STYLES = (
+    "base.css", "panes.css", "keyimages.css", "report.css", "warnings.css", "priors.css",
+    "judged.css",
+)  # fmt: skip
 
 
 def page() -> gr.Blocks:
