@@ -123,14 +123,17 @@ def note_standing(session: Session, working: WorkingReport) -> None:
 class DismissalLimit:
     """From when a check's warnings count as noise at a site."""
 
-    share: float
-    """Of the warnings found; more of them dismissed, and the check is said to be noise. 0 to 1."""
-    least: int
+    share: float = 0.5
+    """Of the warnings found, 0 to 1: of which more are dismissed is noise."""
+    least: int = 30
     """Warnings that must have been found before anything is said."""
 
     def exceeded(self, count: CheckCount) -> bool:
         """Return whether readers dismiss a check more than the site allows."""
         return count.found >= self.least and count.dismissed_share > self.share
+
+
+PRESET_LIMIT = DismissalLimit()
 
 
 def check_counts(store: Store, site: str | None = None) -> tuple[CheckCount, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from radraft.pipeline.proofreading import DismissalLimit
 from radraft.ui.api.dismissals import add_dismissals
 from radraft.ui.api.key_images import add_keyimages
 from radraft.ui.api.priors import add_priors
@@ -32,7 +33,8 @@ def mount(app: FastAPI, service: Service) -> FastAPI:
     add_dismissals(app, service)
     add_assets(app)
     add_site_page(app, TrendPage(service.store), service.settings.site)
-    add_site_page(app, QualityPage(service.store), service.settings.site)
+    limit = DismissalLimit(service.settings.dismissed_limit, service.settings.dismissed_least)
+    add_site_page(app, QualityPage(service.store, limit), service.settings.site)
     add_priors(app, service)
     # Gradio's stock themes fetch web fonts; this one names only what the machine has.
     theme = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"])
