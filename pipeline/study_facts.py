@@ -13,8 +13,9 @@ from radraft.studies.values import Acquired, Contrast, Role
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-MOST_PRIORS = 3
-"""Newest signed earlier reports that are read whole: of older ones only the day counts."""
+MOST_PRIORS = 1
+"""Newest signed earlier reports that are read whole, as a reader compares with the last one; of
+older ones only the day counts."""
 
 _SEXES = frozenset({"M", "F"})
 _SIDES = {"L": Laterality.LEFT, "R": Laterality.RIGHT, "B": Laterality.BILATERAL}

@@ -130,11 +130,11 @@ def earlier_reports(
     taken = _kin.one(session, case_id).taken.date()
     reports = []
     for linked in found.priors:
-        prior = None
+        signed = None
         if linked.version is not None and most > 0:
             most -= 1
-            prior = _prior(session, case_id, linked)
-        said = [] if prior is None else [prior.findings, prior.impression]
+            signed = _signed(session, linked)
+        said = [] if signed is None else _sections(session, case_id, linked.case_id, signed)
         texts: dict[Lang, str] = {
             "zh": "\n".join(filter(None, (section.zh for section in said))),
             "en": "\n".join(filter(None, (section.en for section in said))),
@@ -236,12 +236,10 @@ def _version(session: Session, case_id: str) -> int | None:
 
 
 def _prior(session: Session, case_id: str, linked: Linked) -> Prior | None:
-    """Return an earlier study's newest report; None where it does not hold, which is logged."""
-    found = signatures.read(session, linked.case_id)
-    if found.broken:
-        log.error(str(found.broken[0].error()))
+    """Return an earlier study's newest report; None where it does not hold."""
+    signed = _signed(session, linked)
+    if signed is None:
         return None
-    signed = found.held[-1]
     confirmed = linked.state is LinkState.CONFIRMED
     findings, impression = _sections(session, case_id, linked.case_id, signed)
     return Prior(
@@ -256,6 +254,15 @@ def _prior(session: Session, case_id: str, linked: Linked) -> Prior | None:
         image_ids=tuple(image.image_id for image in cases.key_images(session, linked.case_id)),
         confidence=1.0 if confirmed else linked.confidence,
     )
+
+
+def _signed(session: Session, linked: Linked) -> SignedReport | None:
+    """Return an earlier study's newest version; None where it does not hold, which is logged."""
+    found = signatures.read(session, linked.case_id)
+    if found.broken:
+        log.error(str(found.broken[0].error()))
+        return None
+    return found.held[-1]
 
 
 def _sections(

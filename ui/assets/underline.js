@@ -15,8 +15,8 @@ export function makeUnderlay(area) {
  */
 export function underline(layer, text, spans) {
   const version = JSON.stringify([text, spans]);
-  if (layer.dataset.version === version) return;
-  layer.dataset.version = version;
+  if (layer.version === version) return;
+  layer.version = version;
   if (!spans.length) {
     layer.replaceChildren();
     return;

@@ -83,8 +83,8 @@ export class Warnings {
       this.items.set(name, item);
     }
     item.issue = issue;
-    if (item.dataset.version === version) return item;
-    item.dataset.version = version;
+    if (item.version === version) return item;
+    item.version = version;
     Object.assign(item.dataset, { key: issue.key, severity: issue.severity, stale: String(stale) });
     item.replaceChildren(...this.content(issue, item, readOnly, stale));
     return item;
@@ -317,8 +317,8 @@ export class Warnings {
     counted.hidden = !open.length;
     const numbers = KINDS.map((kind) => [kind, open.filter((issue) => issue.severity === kind).length]).filter(([, n]) => n);
     const version = JSON.stringify([language(), numbers]);
-    if (counted.dataset.version === version) return;
-    counted.dataset.version = version;
+    if (counted.version === version) return;
+    counted.version = version;
     counted.title = t("open_warnings_hint");
     counted.setAttribute("aria-label", numbers.map(([kind, n]) => `${t(`severity_${kind}`)} ${n}`).join(", "));
     counted.replaceChildren(
@@ -333,8 +333,8 @@ export class Warnings {
     box.hidden = !gone.length;
     setText(part(box, "dismissed-title"), t("dismissed_number", { n: gone.length }));
     const version = JSON.stringify([language(), gone, readOnly]);
-    if (box.dataset.version === version) return;
-    box.dataset.version = version;
+    if (box.version === version) return;
+    box.version = version;
     const line = (issue) => {
       const { reason, text, by } = issue.dismissed;
       const why = t("dismissed_by", { name: by, reason: text || t(`dismiss_${reason}`) });
