@@ -73,7 +73,9 @@ export class Warnings {
 
   item(issue, name, readOnly) {
     const stale = !this.stands(issue);
-    const version = JSON.stringify([language(), issue, readOnly, stale, this.placeName(issue)]);
+    // Its key stands for its words and places.
+    const { key, severity, mend, dismissible } = issue;
+    const version = JSON.stringify([key, severity, mend, dismissible, said(issue), readOnly, stale, this.placeName(issue)]);
     let item = this.items.get(name);
     if (!item) {
       item = h("li", { class: "rd-warning", tabindex: "-1" });
@@ -85,7 +87,7 @@ export class Warnings {
     item.issue = issue;
     if (item.version === version) return item;
     item.version = version;
-    Object.assign(item.dataset, { key: issue.key, severity: issue.severity, stale: String(stale) });
+    Object.assign(item.dataset, { key, severity, stale: String(stale) });
     item.replaceChildren(...this.content(issue, item, readOnly, stale));
     return item;
   }
@@ -332,7 +334,7 @@ export class Warnings {
     const box = part(this.root, "dismissed");
     box.hidden = !gone.length;
     setText(part(box, "dismissed-title"), t("dismissed_number", { n: gone.length }));
-    const version = JSON.stringify([language(), gone, readOnly]);
+    const version = JSON.stringify([language(), readOnly, gone.map(({ key, dismissed: { reason, text, by } }) => [key, reason, text, by])]);
     if (box.version === version) return;
     box.version = version;
     const line = (issue) => {
