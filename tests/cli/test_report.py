@@ -31,11 +31,11 @@ def fill(data: Path) -> None:
             case_id = builders.add_drafted(session, number)
         working = service.case_view(case_id).working
         first, *others = working.report.findings
-        first = first.reworded(zh="左肺见结节影。", en="A nodule in the right lung.")
+        first = first.reworded(zh="左肺见结节影。", en="")
         report = replace(working.report, findings=(first, *others))
         service.save(case_id, report, base_revision=1, actor=builders.actor("林清"))
         (warning,) = [
-            w for w in service.proofreader.of_case(case_id) if w.issue.code == "side_mismatch"
+            w for w in service.proofreader.of_case(case_id) if w.issue.code == "language_missing"
         ]
         if number == 1:
             service.proofreader.dismiss(
@@ -56,14 +56,14 @@ def test_counts_and_shares_are_printed_by_check(
     fill(data)
     found = answer(data, "report", "warnings")
     assert found["limit"] == {"share": 0.5, "least": 30}
-    (row,) = [row for row in found["checks"] if row["check"] == "side_mismatch"]
+    (row,) = [row for row in found["checks"] if row["check"] == "language_missing"]
     assert (row["found"], row["mended"], row["dismissed"], row["open"]) == (2, 0, 1, 1)
     assert (row["dismissed_share"], row["dismissed_wrong_warning"]) == (0.5, 1)
     assert not row["over_limit"]
     monkeypatch.setenv("RADRAFT_DISMISSED_LIMIT", "0.4")
     monkeypatch.setenv("RADRAFT_DISMISSED_LEAST", "2")
     again = answer(data, "report", "warnings", "--site", row["site"])
-    assert [row["check"] for row in again["checks"] if row["over_limit"]] == ["side_mismatch"]
+    assert [row["check"] for row in again["checks"] if row["over_limit"]] == ["language_missing"]
     printed = subprocess.run(
         [sys.executable, "-m", "radraft.cli", "report", "warnings", "--lang", "zh"],
         env=os.environ | {"RADRAFT_DATA_DIR": str(data)},
@@ -71,7 +71,7 @@ def test_counts_and_shares_are_printed_by_check(
         text=True,
         check=True,
     ).stdout
-    assert "side_mismatch" in printed
+    assert "language_missing" in printed
     assert "超过本站点的限值 40" in printed
 
 

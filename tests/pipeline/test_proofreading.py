@@ -23,7 +23,8 @@ from radraft.store.dismissals import SHOWN, CheckCount
 from radraft.store.tables import CaseRow, ReportRow
 from tests import builders
 
-WRONG_SIDE = ("左肺见结节影。", "A nodule in the right lung.")
+ALONE = "左肺见结节影。"
+BOTH = (ALONE, "A nodule in the left lung.")
 
 
 @pytest.fixture
@@ -32,12 +33,12 @@ def service(sqlite_store: Store, tmp_path: Path) -> Service:
 
 
 def drafted(service: Service, number: int = 1) -> str:
-    """Take a study in whose draft names two sides in its first sentence, a while ago."""
+    """Take a study in whose draft lacks the English of its first sentence, a while ago."""
     with service.store.begin() as session:
         case_id = builders.add_case(session, number)
         report = builders.make_report(case_id)
         first, *others = report.findings
-        first = first.reworded(zh=WRONG_SIDE[0], en=WRONG_SIDE[1])
+        first = first.reworded(zh=ALONE, en="")
         report = replace(report, findings=(first, *others))
         builders.save_draft(session, builders.make_draft(case_id, report))
         row = session.get_one(ReportRow, case_id)
@@ -52,7 +53,7 @@ def counts(service: Service) -> dict[str, tuple[int, int, int, int]]:
     }
 
 
-def warning(service: Service, case_id: str, code: str = "side_mismatch") -> StandingWarning:
+def warning(service: Service, case_id: str, code: str = "language_missing") -> StandingWarning:
     return next(w for w in service.case_view(case_id).standing if w.issue.code == code)
 
 
@@ -74,14 +75,14 @@ def save(service: Service, case_id: str, zh: str, en: str) -> None:
 def test_a_warning_of_the_draft_that_a_reader_mends_is_counted_as_mended(service: Service) -> None:
     case_id = drafted(service)
     assert counts(service) == {}
-    save(service, case_id, "右肺见结节影。", "A nodule in the right lung.")
-    assert counts(service)["side_mismatch"] == (1, 1, 0, 0)
+    save(service, case_id, *BOTH)
+    assert counts(service)["language_missing"] == (1, 1, 0, 0)
 
 
 def test_a_warning_that_is_signed_unmended_is_counted_as_left(service: Service) -> None:
     case_id = drafted(service)
     service.sign(case_id, base_revision=1, actor=builders.actor("林清"))
-    assert counts(service)["side_mismatch"] == (1, 0, 0, 1)
+    assert counts(service)["language_missing"] == (1, 0, 0, 1)
 
 
 def test_a_warning_that_was_dismissed_and_signed_is_counted_as_dismissed(service: Service) -> None:
@@ -95,7 +96,7 @@ def test_a_warning_that_was_dismissed_and_signed_is_counted_as_dismissed(service
         actor=builders.actor("林清"),
     )
     service.sign(case_id, base_revision=1, actor=builders.actor("林清"))
-    assert counts(service)["side_mismatch"] == (1, 0, 1, 0)
+    assert counts(service)["language_missing"] == (1, 0, 1, 0)
     assert not warning(service, case_id).open
 
 
@@ -137,7 +138,7 @@ def test_what_is_said_of_late_images_stays_dismissed_whatever_is_written(service
         text="",
         actor=builders.actor("林清"),
     )
-    save(service, case_id, "右肺见结节影。", "A nodule in the right lung.")
+    save(service, case_id, *BOTH)
     assert not warning(service, case_id, code).open
 
 
@@ -160,7 +161,7 @@ def test_a_check_is_noise_where_more_is_dismissed_than_the_site_allows() -> None
     def count(found: int, dismissed: int) -> CheckCount:
         reasons = dict.fromkeys(DismissalReason, 0)
         reasons[DismissalReason.WRONG_WARNING] = dismissed
-        return CheckCount("north", "side_mismatch", found, 0, reasons)
+        return CheckCount("north", "language_missing", found, 0, reasons)
 
     limit = DismissalLimit(share=0.5, least=30)
     assert limit.exceeded(count(30, 16))

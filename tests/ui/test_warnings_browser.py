@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from radraft.reports.dismissal import DismissalReason
+from radraft.reports.values import Report
 from radraft.store import dismissals
 from tests.builders import actor
 from tests.ui import seed
@@ -16,30 +17,44 @@ from tests.ui.page import area, wait_saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-BLANK = ("右侧胸腔积液____。", "Right pleural effusion.")
-NUMBERS = ("左肺见 12 mm 结节影。", "A 15 mm nodule in the left lung.")
+BLANK = ("心影大小____。", "Heart size is normal.")
+ALONE = ("主动脉迂曲。", "")
 REPEATED = ("心影大小正常。", "Heart size is normal.")
 
 
-def add(workstation: Workstation, number: int, *findings: tuple[str, str]) -> str:
-    """Study `number`, drafted with these findings in place of the usual ones."""
+def add(
+    workstation: Workstation,
+    number: int,
+    *findings: tuple[str, str],
+    impression: tuple[str, str] = REPEATED,
+) -> str:
+    """Study `number`, drafted with these findings and one impression."""
     case_id = seed.add(workstation.store, number, drafted=False)
     made = seed.made_draft(case_id)
     sentences = tuple(
         sentence.reworded(zh=zh, en=en)
         for sentence, (zh, en) in zip(made.report.findings, findings, strict=False)
     )
-    report = replace(made.report, findings=sentences)
+    first = made.report.impression[0].reworded(zh=impression[0], en=impression[1])
+    report = replace(made.report, findings=sentences, impression=(first,))
     seed.draft(workstation.store, replace(made, report=report))
     return case_id
+
+
+def without(report: Report, key: str) -> Report:
+    return replace(report, findings=tuple(s for s in report.findings if s.id != key))
 
 
 def row(page: Page, key: str) -> Locator:
     return page.locator(f".rd-sentence[data-id={key}]")
 
 
-def warning(page: Page, key: str) -> Locator:
-    return row(page, key).locator(".rd-warning")
+CODES = {"f1": "language_missing", "f2": "sentence_unfilled", "f3": "sentence_repeated"}
+"""The warning that these tests are about, by the sentence that has it."""
+
+
+def warning(page: Page, key: str, code: str | None = None) -> Locator:
+    return row(page, key).locator(f".rd-warning[data-code={code or CODES[key]}]")
 
 
 def focused(page: Page) -> Locator:
@@ -53,7 +68,7 @@ def underlined(page: Page, key: str, lang: str) -> list[str]:
 def test_a_warning_stands_at_its_sentence_with_sign_word_and_underlined_words(
     open_page: Opener, workstation: Workstation
 ) -> None:
-    page = open_page(add(workstation, 501, NUMBERS, BLANK))
+    page = open_page(add(workstation, 501, ALONE, BLANK))
     block = warning(page, "f2")
     expect(block).to_contain_text("■ Must be corrected")
     expect(block).to_contain_text("still has a blank of its template")
@@ -71,9 +86,9 @@ def test_a_warning_stands_at_its_sentence_with_sign_word_and_underlined_words(
 def test_the_line_lies_under_the_words_of_the_text_area(
     open_page: Opener, workstation: Workstation
 ) -> None:
-    long = "双肺纹理增多增粗，" * 6 + "积液量约____。"
-    page = open_page(add(workstation, 502, (long, "Markings are increased.")))
-    line = row(page, "f1").locator("[data-under=zh] u").bounding_box()
+    long = "心影大小形态如前所述，" * 6 + "约____。"
+    page = open_page(add(workstation, 502, (long, "Heart size is normal.")))
+    line = row(page, "f1").locator("[data-under=zh] u[data-severity=block]").bounding_box()
     text = area(page, "findings", 0, "zh").bounding_box()
     assert line is not None
     assert text is not None
@@ -89,35 +104,34 @@ def test_the_line_lies_under_the_words_of_the_text_area(
 def test_typing_keeps_its_cursor_while_warnings_come_and_go(
     open_page: Opener, workstation: Workstation
 ) -> None:
-    page = open_page(add(workstation, 503, NUMBERS, REPEATED), reader="林清")
+    page = open_page(add(workstation, 503, ALONE, REPEATED), reader="林清")
     expect(warning(page, "f1")).to_have_count(1)
-    text = area(page, "findings", 0, "zh")
+    text = area(page, "findings", 0, "en")
     text.click()
-    text.evaluate("area => area.setSelectionRange(5, 6)")
-    page.keyboard.type("5")
-    expect(text).to_have_value("左肺见 15 mm 结节影。")
+    page.keyboard.type("Tortuous aorta")
     expect(warning(page, "f1")).to_have_count(0)
     expect(text).to_be_focused()
-    assert text.evaluate("area => [area.selectionStart, area.selectionEnd]") == [6, 6]
-    page.keyboard.type("0")
-    expect(warning(page, "f1")).to_have_count(1)
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.type("____")
+    expect(warning(page, "f1", "sentence_unfilled")).to_contain_text("still has a blank")
     expect(text).to_be_focused()
-    assert text.evaluate("area => area.selectionStart") == 7
+    assert text.evaluate("area => [area.selectionStart, area.selectionEnd]") == [17, 17]
+    assert underlined(page, "f1", "en") == ["____"]
 
 
 def test_keys_step_through_the_warnings_and_dismiss_one_with_a_reason(
     open_page: Opener, workstation: Workstation
 ) -> None:
-    case_id = add(workstation, 504, NUMBERS, REPEATED, REPEATED)
+    case_id = add(workstation, 504, ALONE, REPEATED, REPEATED)
     page = open_page(case_id, reader="林清")
-    expect(page.locator(".rd-warning")).to_have_count(2)
+    expect(warning(page, "f3")).to_have_count(1)
     area(page, "findings", 0, "en").click()
     page.keyboard.press("F8")
-    expect(focused(page)).to_contain_text("different numbers")
+    expect(focused(page)).to_contain_text("in one language only")
     page.keyboard.press("F8")
     expect(focused(page)).to_contain_text("repeats an earlier one")
     page.keyboard.press("Shift+F8")
-    expect(focused(page)).to_contain_text("different numbers")
+    expect(focused(page)).to_contain_text("in one language only")
     page.keyboard.press("2")
     expect(warning(page, "f1")).to_have_count(0)
     expect(page.locator("[data-part=dismissed]")).to_contain_text("Dismissed warnings: 1")
@@ -127,22 +141,22 @@ def test_keys_step_through_the_warnings_and_dismiss_one_with_a_reason(
     own = page.locator("[data-part=own-words]:focus")
     own.fill("两侧各一处")
     page.keyboard.press("Enter")
-    expect(page.locator(".rd-warning")).to_have_count(0)
+    expect(warning(page, "f3")).to_have_count(0)
     expect(page.locator("[data-part=open-warnings]")).to_be_hidden()
     page.reload()
     expect(page.locator("[data-part=dismissed]")).to_contain_text("Dismissed warnings: 2")
     expect(page.locator(".rd-warning")).to_have_count(0)
     with workstation.store.read() as session:
         held = {d.code: d for d in dismissals.of_case(session, case_id).values()}
-    assert held["number_mismatch"].reason is DismissalReason.AS_IT_STANDS
-    assert held["number_mismatch"].by.name == "林清"
+    assert held["language_missing"].reason is DismissalReason.AS_IT_STANDS
+    assert held["language_missing"].by.name == "林清"
     assert held["sentence_repeated"].text == "两侧各一处"
 
 
 def test_a_dismissal_is_taken_back_and_comes_back_when_the_words_change(
     open_page: Opener, workstation: Workstation
 ) -> None:
-    page = open_page(add(workstation, 505, NUMBERS), reader="林清")
+    page = open_page(add(workstation, 505, ALONE), reader="林清")
     warning(page, "f1").get_by_role("button", name="Dismiss…").click()
     warning(page, "f1").get_by_role("button", name="3 Wrong warning").click()
     expect(warning(page, "f1")).to_have_count(0)
@@ -151,10 +165,51 @@ def test_a_dismissal_is_taken_back_and_comes_back_when_the_words_change(
     warning(page, "f1").focus()
     page.keyboard.press("1")
     expect(warning(page, "f1")).to_have_count(0)
-    area(page, "findings", 0, "zh").fill("左肺见 13 mm 结节影。")
-    expect(warning(page, "f1")).to_contain_text("different numbers")
+    area(page, "findings", 0, "zh").fill("主动脉轻度迂曲。")
+    expect(warning(page, "f1")).to_contain_text("in one language only")
     wait_saved(page)
     expect(page.locator("[data-part=dismissed]")).to_be_hidden()
+
+
+def test_a_mend_is_shown_and_put_in_only_on_demand_and_can_be_undone(
+    open_page: Opener, workstation: Workstation
+) -> None:
+    size = ("左肺见 25 cm 结节影。", "A 25 cm nodule in the left lung.")
+    page = open_page(
+        add(workstation, 508, size, impression=("左肺结节。", "A nodule.")), reader="林清"
+    )
+    mendable = warning(page, "f1", "size_impossible").filter(has_text="English")
+    expect(mendable.locator("del")).to_contain_text("25 cm")
+    expect(mendable.locator("ins")).to_contain_text("25 mm")
+    text = area(page, "findings", 0, "en")
+    before = text.input_value()
+    mendable.focus()
+    page.keyboard.press("m")
+    expect(text).to_have_value(before.replace("25 cm", "25 mm"))
+    wait_saved(page)
+    page.locator(".rd-undo").get_by_role("button", name="Undo").click()
+    expect(text).to_have_value(before)
+    wait_saved(page)
+
+
+def test_the_other_place_is_named_and_gone_to(open_page: Opener, workstation: Workstation) -> None:
+    size = ("左肺见 12 mm 结节影。", "A 12 mm nodule in the left lung.")
+    other = ("左肺 15 mm 结节。", "A 15 mm nodule in the left lung.")
+    page = open_page(add(workstation, 509, REPEATED, size, impression=other))
+    differs = warning(page, "i1", "size_sections").filter(has_text="English").first
+    expect(differs.locator("[data-part=jump]")).to_have_text("See Findings 2, English (J)")
+    assert underlined(page, "i1", "en") == ["15 mm"]
+    assert underlined(page, "f2", "en") == ["12 mm"]
+    differs.focus()
+    page.keyboard.press("j")
+    text = area(page, "findings", 1, "en")
+    expect(text).to_be_focused()
+    chosen = "area => area.value.slice(area.selectionStart, area.selectionEnd)"
+    assert text.evaluate(chosen) == "12 mm"
+    page.keyboard.press("Escape")
+    expect(text).not_to_be_focused()
+    differs.locator("[data-part=jump]").click()
+    expect(text).to_be_focused()
 
 
 def test_a_blocked_signature_says_why_and_goes_there(
@@ -190,11 +245,11 @@ def test_a_warning_that_a_colleague_settled_meanwhile_is_not_dismissed(
     open_page: Opener, workstation: Workstation, seen: Seen
 ) -> None:
     seen.refusals_expected = True
-    case_id = add(workstation, 507, NUMBERS)
+    case_id = add(workstation, 507, ALONE)
     page = open_page(case_id, reader="林清")
     expect(warning(page, "f1")).to_have_count(1)
     working = workstation.service.case_view(case_id).working
-    mended = seed.reworded(working.report, "f1", "左肺见 15 mm 结节影。")
+    mended = without(working.report, "f1")
     # From here on the page hears nothing of the colleague's save but what its own request is told.
     page.clock.install()
     workstation.service.save(case_id, mended, base_revision=working.revision, actor=actor("周末"))
@@ -203,7 +258,6 @@ def test_a_warning_that_a_colleague_settled_meanwhile_is_not_dismissed(
     expect(page.locator(".rd-undo")).to_contain_text("Someone else saved this report")
     page.clock.resume()
     expect(warning(page, "f1")).to_have_count(0)
-    expect(area(page, "findings", 0, "zh")).to_have_value("左肺见 15 mm 结节影。")
     with workstation.store.read() as session:
         assert dismissals.of_case(session, case_id) == {}
 
@@ -213,10 +267,10 @@ def test_a_warning_that_a_colleague_settled_meanwhile_is_not_dismissed(
 def test_nothing_of_a_warning_is_cut_off(
     open_page: Opener, workstation: Workstation, width: int, height: int, lang: str
 ) -> None:
-    case_id = add(workstation, 510 + width + (lang == "en"), NUMBERS, BLANK, REPEATED, REPEATED)
+    case_id = add(workstation, 510 + width + (lang == "en"), ALONE, BLANK, REPEATED, REPEATED)
     page = open_page(case_id, lang=lang)
     page.set_viewport_size({"width": width, "height": height})
-    expect(page.locator(".rd-warning")).to_have_count(3)
+    expect(warning(page, "f2")).to_be_visible()
     for dismiss in page.locator(".rd-warning [data-part=dismiss]").all():
         dismiss.click()
     cut_off = page.evaluate(

@@ -87,7 +87,7 @@ export class Warnings {
     item.issue = issue;
     if (item.version === version) return item;
     item.version = version;
-    Object.assign(item.dataset, { key, severity, stale: String(stale) });
+    Object.assign(item.dataset, { key, code: issue.code, severity, stale: String(stale) });
     item.replaceChildren(...this.content(issue, item, readOnly, stale));
     return item;
   }
@@ -100,6 +100,7 @@ export class Warnings {
     const dismissible = !readOnly && issue.dismissible;
     return [
       h("span", { class: "rd-severity", text: `${SIGNS[issue.severity]} ${t(`severity_${issue.severity}`)}` }),
+      issue.lang ? h("span", { class: "rd-tag", text: t(`lang_${issue.lang}`) }) : null,
       h("span", { class: "rd-said", text: stale ? t("warning_rechecked", { said: said(issue) }) : said(issue) }),
       mend
         ? h("span", { class: "rd-change" }, h("del", { text: mend.words }), "\u2192", h("ins", { text: issue.mend || t("mend_delete") }))
