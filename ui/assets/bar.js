@@ -46,7 +46,7 @@ export class ReportBar {
   }
 
   tell(text) {
-    this.undoElement.replaceChildren(h("span", { text }));
+    this.undoElement.replaceChildren(h("span", { text, title: text }));
     this.fade();
   }
 
