@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from radraft.cli import adapters, alerts, evaluation, flywheel, site, study, training
+from radraft.cli import adapters, alerts, evaluation, flywheel, report, site, study, training
 from radraft.cli.output import Output, reporting
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.add_typer(evaluation.app, name="eval")
 app.add_typer(training.app, name="train")
 app.add_typer(flywheel.app, name="flywheel")
 app.add_typer(site.app, name="site")
+app.add_typer(report.app, name="report")
 app.add_typer(adapters.app, name="adapters")
 app.add_typer(study.app, name="study")
 app.add_typer(alerts.app, name="alerts")

@@ -42,19 +42,23 @@ def quality(
 ) -> None:
     """Image quality by week, device and operator, and what to correct at which device."""
     from radraft.cli.context import opened
+    from radraft.cli.report import dismissal_limit
     from radraft.core.errors import NotFound
+    from radraft.pipeline.proofreading import check_counts
     from radraft.pipeline.site_quality import facts, of_site, records
     from radraft.ui.pages.site_quality import page, table
 
     with opened() as context:
         known = facts(context.store, site)
         secret = context.store.secret
+        checks = [count for count in check_counts(context.store) if count.site == site]
+        limit = dismissal_limit(context.settings)
     if not known:
         raise NotFound("quality_site_unknown")
     found, rows = of_site(known, site), records(known)
     operator = (lambda name: name) if names else table.coded(secret)
     if page_file is not None:
-        write(page_file, page.page(found, lang))
+        write(page_file, page.page(found, lang, checks, limit))
     if csv_file is not None:
         write(csv_file, table.to_csv(rows, operator))
     written = [str(path) for path in (page_file, csv_file) if path is not None]

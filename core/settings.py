@@ -113,6 +113,10 @@ class Settings(BaseSettings):
     """Password at the PACS."""
     pacs_ca: Path | None = None
     """Whose certificates are believed of the PACS (PEM), in place of the system's."""
+    dismissed_limit: float = Field(default=0.5, gt=0, le=1)
+    """Share of a check's warnings; a check of which readers dismiss more is said to be noise."""
+    dismissed_least: int = Field(default=30, ge=1)
+    """Warnings that a check must have given before that is said of it."""
     deid_recognisers: Path | None = None
     """YAML of the hospital's own recognisers of identity in text (docs/deidentification.md)."""
     critical_values: Path | None = None

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 from radraft.core import errors
 from radraft.core.errors import FollowupError, NotFound, RadraftError, ReportError
 from radraft.llm.link import LlmState
-from radraft.pipeline import late_images
 from radraft.pipeline.alerts import CriticalValues, signature_refusal
 from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import KeyImageChooser
+from radraft.pipeline.proofreading import Proofreader, note_saved, note_standing, warnings_of
 from radraft.pipeline.quality_verdict import QualityRemarks, quality_remarks
-from radraft.prompts.build import gave_priors
+from radraft.pipeline.study_facts import study_facts
 from radraft.reports import editing, edits, training_pair, turnround
 from radraft.reports.characters import require_visible
-from radraft.reports.checks.run import proofread
 from radraft.reports.checks.values import Issue
+from radraft.reports.dismissal import StandingWarning
 from radraft.reports.draft import Draft, DraftedSentence
 from radraft.reports.people import Actor
 from radraft.reports.turnround import TurnroundClock
@@ -67,7 +67,8 @@ class CaseView:
     """Versions that were changed or removed after they were signed: never shown, only named."""
     warning: tuple[str, str] | None
     """(zh, en): that a version is broken and must not be relied upon."""
-    issues: tuple[Issue, ...]
+    standing: tuple[StandingWarning, ...]
+    """What the checks say of the working report, and what readers said of that."""
     turns: tuple[questions.Turn, ...]
     partial: tuple[DraftedSentence, ...]
     least_support: float | None
@@ -75,6 +76,11 @@ class CaseView:
     notice: tuple[str, str] | None
     """(zh, en): why no model drafted this, or what the model's maker says of its drafts."""
     quality: QualityRemarks | None
+
+    @property
+    def issues(self) -> tuple[Issue, ...]:
+        """What the checks say of the working report, dismissed or not."""
+        return tuple(warning.issue for warning in self.standing)
 
 
 @dataclass(frozen=True)
@@ -128,6 +134,7 @@ class Service:
         """Alerts of critical values: queries, and the steps that people take with them."""
         self._limits = turnround.load(settings.turnround)
         self.choosing = KeyImageChooser(store, settings, profile, wake)
+        self.proofreader = Proofreader(store)
         self._sentences: SentenceEncoder | None = None
         self._sentences_lock = threading.Lock()
 
@@ -150,7 +157,6 @@ class Service:
             beside = drafts.offered(session, case_id)
             source = drafts.source(session, case_id)
             written = source.draft if source is not None else None
-            prior_given = source is not None and gave_priors(source.request_json)
             signed = signatures.of_page(session, case_id, working)
             return CaseView(
                 case=case,
@@ -162,10 +168,7 @@ class Service:
                 versions=signed.held,
                 broken=signed.broken,
                 warning=_warning(signed),
-                issues=(
-                    *late_images.issues(case),
-                    *proofread(working.report, draft=written, prior_given=prior_given),
-                ),
+                standing=warnings_of(session, working),
                 turns=questions.turns(session, case_id),
                 partial=self._partial(case_id),
                 least_support=written.least_support if written is not None else None,
@@ -203,9 +206,12 @@ class Service:
         """
         edits.load_rules()
         with self.store.begin() as session:
+            cases.lock(session, case_id)
+            before = reports.current(session, case_id)
             saved = reports.save(
                 session, case_id, report, base_revision=base_revision, editor=actor.who
             )
+            note_saved(session, before, saved)
             self.critical.report_saved(
                 session, case_id, saved.report, actor=actor, now=datetime.now(UTC)
             )
@@ -214,6 +220,7 @@ class Service:
     def sign(self, case_id: str, *, base_revision: int, actor: Actor) -> SignedReport:
         """Freeze the report and write its training pair, both or neither.
 
+        SignatureRefused where an issue of exactly this report blocks it (`reports.checks`).
         ReportError `critical_not_notified` where it states a critical finding of which nobody was
         notified yet and the site does not let that wait; its alert is open all the same.
         """
@@ -245,13 +252,17 @@ class Service:
     def _signed(
         self, session: Session, case_id: str, base_revision: int, actor: Actor
     ) -> SignedReport:
+        # The case is locked: what is checked is what is signed.
+        working = reports.current(session, case_id)
         signed, stored = signatures.sign_with_basis(
             session,
             case_id,
             base_revision=base_revision,
             author=actor.who,
+            study=study_facts(session, case_id),
             now=datetime.now(UTC),
         )
+        note_standing(session, working)
         case = cases.get_case(session, case_id)
         if stored is None:
             raise NotFound("case_not_found", case_id=case_id)

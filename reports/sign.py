@@ -10,12 +10,25 @@ from datetime import UTC, datetime
 from radraft.core import canonical
 from radraft.core.errors import ReportError
 from radraft.reports import codec
-from radraft.reports.checks.run import proofread
-from radraft.reports.checks.values import Severity
+from radraft.reports.checks.run import UNKNOWN, proofread
+from radraft.reports.checks.values import Issue, Severity, StudyFacts
 from radraft.reports.draft import Draft
 from radraft.reports.editing import WorkingReport
 from radraft.reports.people import Person
 from radraft.reports.values import LANGS, ConfirmedLanguage, Coverage, Lang, SignedReport
+
+
+class SignatureRefused(ReportError):
+    """A report with issues that block its signature. `code` is the first one's, `codes` are all."""
+
+    def __init__(self, issues: tuple[Issue, ...]) -> None:
+        super().__init__(issues[0].code, **issues[0].details)
+        self.issues = issues
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes of what blocks, in reading order, each once."""
+        return tuple(dict.fromkeys(issue.code for issue in self.issues))
 
 
 def signed_version(
@@ -28,24 +41,26 @@ def signed_version(
     author: Person,
     reviewer: Person | None,
     now: datetime,
+    study: StudyFacts = UNKNOWN,
     shown: tuple[Lang, ...] = LANGS,
 ) -> SignedReport:
     """Return the version that a signature of `current` makes after the version `before`.
 
     `draft` is what the report began as, `source` the draft that the model's sentences in it are
-    from; `prior_given` says that the model was shown an earlier examination for that one. The
-    signer (the reviewer, where there is one) confirms every text in the languages that he was
-    shown. ReportError with the code of the first blocking issue (`reports.checks`), or
-    `signed_before_previous` for a time before that of the version before; ValueError for a naive
-    `now`.
+    from; `prior_given` says that the model was shown an earlier examination for that one; `study`
+    is what is known of the examination. The signer (the reviewer, where there is one) confirms
+    every text in the languages that he was shown. SignatureRefused where an issue blocks
+    (`reports.checks`); ReportError `signed_before_previous` for a time before that of the version
+    before; ValueError for a naive `now`.
     """
     signed_at = utc(now)
     if before is not None and signed_at < before.signed_at:
         previous = before.signed_at.isoformat(timespec="seconds")
         raise ReportError("signed_before_previous", previous=previous)
-    for issue in proofread(current.report, draft=source, prior_given=prior_given):
-        if issue.severity is Severity.BLOCK:
-            raise ReportError(issue.code)
+    issues = proofread(current.report, study, draft=source, prior_given=prior_given)
+    blocking = tuple(issue for issue in issues if issue.severity is Severity.BLOCK)
+    if blocking:
+        raise SignatureRefused(blocking)
     drafted = draft is not None and draft.coverage is Coverage.DRAFTED
     return sealed(
         SignedReport(

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, update
 from sqlalchemy.orm import Session
@@ -32,6 +32,7 @@ __all__ = [
     "WorklistRow",
     "add_key_images",
     "add_study",
+    "age_and_date",
     "counts",
     "deid_study",
     "find_case",
@@ -148,6 +149,16 @@ def identity(session: Session, case_id: str) -> Identity:
             history=row.history,
             age_years=row.age_years,
         )
+
+
+def age_and_date(session: Session, case_id: str) -> tuple[int | None, date | None]:
+    """Return the patient's age in years and the day of the study, each None where it is not known,
+    and nothing else of the identity. NotFound `case_not_found`."""
+    row = session.get(StudyIdentityRow, case_id)
+    if row is None:
+        raise NotFound("case_not_found", case_id=case_id)
+    time = _time(row.study_time)
+    return row.age_years, None if time is None else time.date()
 
 
 def worklist(

@@ -6,8 +6,8 @@ Identity is read here; what goes out are case ids, days and scrubbed text.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 
@@ -18,7 +18,7 @@ from radraft.core.errors import NotFound
 from radraft.prompts.values import NOT_LOOKED, Looked, Prior, Priors, Said
 from radraft.reports.assertion import asserted_report
 from radraft.reports.people import checked_name
-from radraft.reports.values import Sentence, SignedReport
+from radraft.reports.values import Lang, Sentence, SignedReport
 from radraft.store import _kin, cases, images, signatures
 from radraft.store.objects import Objects
 from radraft.store.sql import insert_new
@@ -106,6 +106,46 @@ def given(
     intact = (prior for linked in signed if (prior := _prior(session, case_id, linked)) is not None)
     priors = sorted(islice(intact, most), key=lambda prior: (prior.days_before, prior.case_id))
     return Priors(found.state, _with_images(session, objects, priors, most_images))
+
+
+@dataclass(frozen=True)
+class EarlierReport:
+    """An earlier study of the patient, and what its report says."""
+
+    study_date: date
+    """When the images were made, or came in where that is not known."""
+    texts: tuple[tuple[Lang, str], ...] = field(repr=False)
+    """What people asserted, without identity, by language; empty where nothing is signed, or what
+    was signed does not hold."""
+
+
+def earlier_reports(
+    session: Session, case_id: str, *, most: int
+) -> tuple[EarlierReport, ...] | None:
+    """Return the case's earlier studies, newest first, with the texts of the newest `most` that are
+    signed; None where nobody looked for any, or where a person has yet to say whose they are."""
+    found = find(session, case_id)
+    if found.state is Looked.NOT_LOOKED or found.to_confirm:
+        return None
+    taken = _kin.one(session, case_id).taken.date()
+    reports = []
+    for linked in found.priors:
+        signed = None
+        if linked.version is not None and most > 0:
+            most -= 1
+            signed = _signed(session, linked)
+        said = [] if signed is None else _sections(session, case_id, linked.case_id, signed)
+        texts: dict[Lang, str] = {
+            "zh": "\n".join(filter(None, (section.zh for section in said))),
+            "en": "\n".join(filter(None, (section.en for section in said))),
+        }
+        reports.append(
+            EarlierReport(
+                study_date=taken - timedelta(days=linked.days_before),
+                texts=tuple((lang, text) for lang, text in texts.items() if text),
+            )
+        )
+    return tuple(reports)
 
 
 def record(session: Session, case_id: str, now: datetime) -> None:
@@ -196,12 +236,10 @@ def _version(session: Session, case_id: str) -> int | None:
 
 
 def _prior(session: Session, case_id: str, linked: Linked) -> Prior | None:
-    """Return an earlier study's newest report; None where it does not hold, which is logged."""
-    found = signatures.read(session, linked.case_id)
-    if found.broken:
-        log.error(str(found.broken[0].error()))
+    """Return an earlier study's newest report; None where it does not hold."""
+    signed = _signed(session, linked)
+    if signed is None:
         return None
-    signed = found.held[-1]
     confirmed = linked.state is LinkState.CONFIRMED
     findings, impression = _sections(session, case_id, linked.case_id, signed)
     return Prior(
@@ -216,6 +254,15 @@ def _prior(session: Session, case_id: str, linked: Linked) -> Prior | None:
         image_ids=tuple(image.image_id for image in cases.key_images(session, linked.case_id)),
         confidence=1.0 if confirmed else linked.confidence,
     )
+
+
+def _signed(session: Session, linked: Linked) -> SignedReport | None:
+    """Return an earlier study's newest version; None where it does not hold, which is logged."""
+    found = signatures.read(session, linked.case_id)
+    if found.broken:
+        log.error(str(found.broken[0].error()))
+        return None
+    return found.held[-1]
 
 
 def _sections(

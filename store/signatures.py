@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 from radraft.core.errors import ReportError
 from radraft.prompts.build import gave_priors
 from radraft.reports import codec
+from radraft.reports.checks.run import UNKNOWN
+from radraft.reports.checks.values import StudyFacts
 from radraft.reports.draft import StoredDraft
 from radraft.reports.editing import WorkingReport
 from radraft.reports.lifecycle import Move, transition
@@ -32,15 +34,23 @@ def sign(
     base_revision: int,
     author: Person,
     reviewer: Person | None = None,
+    study: StudyFacts = UNKNOWN,
     now: datetime,
 ) -> SignedReport:
     """Sign the report as it stands at `base_revision`, in the caller's transaction.
 
-    As `reports.sign.signed_version`; also ReportError `report_is_signed`, `signature_broken` where
-    an earlier version does not hold, and RevisionConflict when somebody saved in between.
+    As `reports.sign.signed_version`, with the checks over exactly what is signed and `study`; also
+    ReportError `report_is_signed`, `signature_broken` where an earlier version does not hold, and
+    RevisionConflict when somebody saved in between.
     """
     return sign_with_basis(
-        session, case_id, base_revision=base_revision, author=author, reviewer=reviewer, now=now
+        session,
+        case_id,
+        base_revision=base_revision,
+        author=author,
+        reviewer=reviewer,
+        study=study,
+        now=now,
     )[0]
 
 
@@ -51,6 +61,7 @@ def sign_with_basis(
     base_revision: int,
     author: Person,
     reviewer: Person | None = None,
+    study: StudyFacts = UNKNOWN,
     now: datetime,
 ) -> tuple[SignedReport, StoredDraft | None]:
     """As `sign`; also the draft that the report began as, for its training pair."""
@@ -70,6 +81,7 @@ def sign_with_basis(
         draft=None if basis is None else basis.draft,
         source=None if source is None else source.draft,
         prior_given=source is not None and gave_priors(source.request_json),
+        study=study,
         author=author,
         reviewer=reviewer,
         now=now,

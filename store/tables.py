@@ -1,8 +1,8 @@
 """Tables. Those of `IDENTITY_TABLES` hold identity; no other table may.
 
-Signed reports, their chain, training pairs, report revisions, what became of adapters and what was
-done about critical values are append-only: triggers (see `migrations/`) refuse UPDATE, DELETE,
-REPLACE and TRUNCATE.
+Signed reports, their chain, training pairs, report revisions, dismissals, what became of adapters
+and what was done about critical values are append-only: triggers (see `migrations/`) refuse UPDATE,
+DELETE, REPLACE and TRUNCATE.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ from radraft.store.tables_studies import (
     QualityRefusalRow as QualityRefusalRow,
     StudyInstanceRow as StudyInstanceRow,
 )
+from radraft.store.tables_warnings import (
+    DismissalRow as DismissalRow,
+    FoundWarningRow as FoundWarningRow,
+)
 
 IDENTITY_TABLES = frozenset(
     {
@@ -50,6 +54,7 @@ IMMUTABLE_TABLES = (
     "key_image_choices",
     "signature_links",
     "alert_events",
+    "dismissals",
 )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from radraft.core.errors import AdapterError
+from radraft.core.errors import AdapterError, ReportError
 from radraft.core.settings import Settings
 from radraft.reports import editing
 from radraft.reports.training_pair import make_pair
@@ -27,7 +27,7 @@ from radraft.store.database import open_store
 from radraft.store.leases import Owner
 from radraft.store.pairs import save_pair
 from radraft.store.signatures import sign
-from tests.builders import make_deid, make_sentence, make_study, person
+from tests.builders import actor, make_deid, make_sentence, make_study, person
 
 context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(["tests.children"])
@@ -225,6 +225,28 @@ def race_to_save(settings: Settings, case_id: str, base_revision: int) -> str:
     finally:
         store.close()
     return me
+
+
+def race_to_dismiss(settings: Settings, case_id: str, key: str) -> str:
+    """Dismiss a warning as this process's own reader: what came of it."""
+    from radraft.pipeline.proofreading import Proofreader
+    from radraft.reports.dismissal import DismissalReason
+
+    store = open_store(settings)
+    try:
+        Proofreader(store).dismiss(
+            case_id,
+            key,
+            base_revision=1,
+            reason=DismissalReason.WRONG_WARNING,
+            text="",
+            actor=actor(f"reader-{os.getpid()}"),
+        )
+    except ReportError as error:
+        return error.code
+    finally:
+        store.close()
+    return "dismissed"
 
 
 def sign_and_amend(settings: Settings, case_ids: list[str], times: int) -> int:

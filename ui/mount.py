@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from radraft.pipeline.proofreading import DismissalLimit
 from radraft.ui.api.alerts import add_alerts
+from radraft.ui.api.dismissals import add_dismissals
 from radraft.ui.api.key_images import add_keyimages
 from radraft.ui.api.priors import add_priors
 from radraft.ui.api.reports import add_api
@@ -30,9 +32,11 @@ def mount(app: FastAPI, service: Service) -> FastAPI:
     add_api(app, service)
     add_keyimages(app, service)
     add_alerts(app, service)
+    add_dismissals(app, service)
     add_assets(app)
     add_site_page(app, TrendPage(service.store), service.settings.site)
-    add_site_page(app, QualityPage(service.store), service.settings.site)
+    limit = DismissalLimit(service.settings.dismissed_limit, service.settings.dismissed_least)
+    add_site_page(app, QualityPage(service.store, limit), service.settings.site)
     add_priors(app, service)
     # Gradio's stock themes fetch web fonts; this one names only what the machine has.
     theme = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"])

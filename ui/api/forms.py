@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from radraft.core import canonical
 from radraft.reports.codec import edit_form, sentence_form
+from radraft.reports.dismissal import dismissible
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from radraft.pipeline.service import CaseView
     from radraft.reports.diff import Change
+    from radraft.reports.dismissal import Dismissal, StandingWarning
     from radraft.reports.editing import WorkingReport
     from radraft.reports.people import Person
     from radraft.reports.values import SignedReport
@@ -22,18 +26,42 @@ Form = dict[str, Any]
 def view(shown: CaseView) -> Form:
     """Return everything a study page shows."""
     form: Form = canonical.plain(shown)
+    del form["standing"]
     if shown.draft is not None:
         form["draft"]["report"] = edit_form(shown.draft.report)
     return form | {
         "offered": None if shown.offered is None else edit_form(shown.offered),
         "working": working(shown.working),
         "versions": list(map(signed, shown.versions)),
-        "issues": [issue.as_json() for issue in shown.issues],
+        "issues": warnings(shown.standing),
         "turns": list(map(turn, shown.turns)),
         "partial": [
             canonical.plain(event) | {"sentence": sentence_form(event.sentence)}
             for event in shown.partial
         ],
+    }
+
+
+def warnings(standing: Iterable[StandingWarning]) -> list[Form]:
+    """Return the warnings of a report, those that were dismissed among them."""
+    return [
+        warning.issue.as_json()
+        | {
+            "key": warning.key,
+            "dismissible": dismissible(warning.issue),
+            "dismissed": None if warning.dismissal is None else dismissal(warning.dismissal),
+        }
+        for warning in standing
+    ]
+
+
+def dismissal(given: Dismissal) -> Form:
+    """Return what a reader said of a warning."""
+    return {
+        "reason": given.reason.value,
+        "text": given.text,
+        "by": given.by.name,
+        "at": given.at.isoformat(),
     }
 
 

@@ -24,6 +24,7 @@ from radraft.core.errors import (
 from radraft.reports.codec import report_from_json
 from radraft.reports.editing import RevisionConflict
 from radraft.reports.people import Actor, ActorRole, typed_actor
+from radraft.reports.sign import SignatureRefused
 from radraft.ui.api import forms, worklist as worklist_forms
 from radraft.ui.api.answers import tagged
 from radraft.ui.api.upload import receive_upload
@@ -149,10 +150,8 @@ def _add_writing(api: APIRouter, service: Service) -> None:
             if error.code == "report_is_signed":
                 return _signed_meanwhile(service, case_id, error)
             raise
-        issues = service.case_view(case_id).issues
-        return _json(
-            {"working": forms.working(working), "issues": [issue.as_json() for issue in issues]}
-        )
+        issues = forms.warnings(service.proofreader.of_case(case_id))
+        return _json({"working": forms.working(working), "issues": issues})
 
     @api.post("/cases/{case_id}/sign")
     def sign(case_id: CaseId, body: SignRequest) -> Response:
@@ -190,8 +189,9 @@ CONFLICTS = {
     "critical_not_notified",
     "alert_changed",
     "alert_move_refused",
+    "warning_gone",
 }
-"""What the state of the report or of an alert refuses."""
+"""What the state of the report, of an alert or of a warning refuses."""
 
 
 def status_of(error: RadraftError) -> int:
@@ -217,6 +217,8 @@ async def _radraft_error(request: Request, error: Exception) -> Response:
     if isinstance(error, RevisionConflict):
         body["current"] = forms.working(error.current)
         body["changes"] = list(map(forms.change, error.changes))
+    if isinstance(error, SignatureRefused):
+        body["codes"] = list(error.codes)
     return _json(body, status_of(error))
 
 

@@ -1,7 +1,7 @@
 // The line below the report: whether it is saved, undo, redraft, amend, sign; and the signature line.
 
 import { h, part, setText } from "/ui/dom.js";
-import { formatDate, pick, t } from "/ui/i18n.js";
+import { formatDate, t } from "/ui/i18n.js";
 
 const TOLD_MS = 8000;
 
@@ -46,15 +46,24 @@ export class ReportBar {
   }
 
   tell(text) {
-    this.undoElement.replaceChildren(h("span", { text }));
+    this.undoElement.replaceChildren(h("span", { text, title: text }));
     this.fade();
   }
 
   offerUndo(removed) {
     this.removed.push(removed);
+    this.offer(t("deleted"), () => this.undo());
+  }
+
+  /** Say what was done, with a button that calls `undo`. */
+  offer(text, undo) {
+    const back = () => {
+      this.undoElement.replaceChildren();
+      undo();
+    };
     this.undoElement.replaceChildren(
-      h("span", { text: t("deleted") }),
-      h("button", { type: "button", class: "rd-link", text: t("undo"), onclick: () => this.undo() }),
+      h("span", { text }),
+      h("button", { type: "button", class: "rd-link", text: t("undo"), onclick: back }),
     );
     this.fade();
   }
@@ -87,15 +96,6 @@ export class ReportBar {
     const blocks = view.issues.filter((issue) => issue.severity === "block").length;
     sign.title = blocks ? t("sign_blocked", { n: blocks }) : t("sign_hint");
     sign.dataset.blocked = String(blocks > 0);
-  }
-
-  issueItems(issues) {
-    return issues.map((issue) =>
-      h("li", {
-        class: issue.severity === "block" ? "rd-block" : "rd-warn",
-        text: pick({ zh: issue.message_zh, en: issue.message_en }),
-      }),
-    );
   }
 
   signature(element, signed, mode) {

@@ -3,18 +3,22 @@
 import { arrange, autoGrow, h, part, setText } from "/ui/dom.js";
 import { SECTIONS } from "/ui/document.js";
 import { attachDrag } from "/ui/drag.js";
-import { pick, t } from "/ui/i18n.js";
-import { NOT_SUPPORTED, figure, makeMark, showMark } from "/ui/mark.js";
+import { t } from "/ui/i18n.js";
+import { figure, makeMark, showMark } from "/ui/mark.js";
+import { makeUnderlay } from "/ui/underline.js";
 
 const LANGUAGES = ["zh", "en"];
 
 export class Editor {
-  /** `lists` maps a section to its `<ol>`; `onDelete(removed)` hears what can be undone. */
-  constructor(lists, { onDelete }) {
+  /**
+   * `lists` maps a section to its `<ol>`; `warnings` (Warnings) are shown at their sentences;
+   * `onDelete(removed)` hears what can be undone.
+   */
+  constructor(lists, { warnings, onDelete }) {
     this.lists = lists;
+    this.warnings = warnings;
     this.onDelete = onDelete;
     this.rows = new Map();
-    this.issues = new Map();
     this.cited = new Set();
     for (const section of SECTIONS) {
       attachDrag(lists[section], (id, index) => {
@@ -43,12 +47,6 @@ export class Editor {
     this.rows.clear();
     this.cited.clear();
     for (const section of SECTIONS) this.lists[section].replaceChildren();
-  }
-
-  /** Issues of the last check, shown below their sentences. */
-  setIssues(issues) {
-    this.issues = Map.groupBy(issues, (issue) => issue.sentence_id);
-    if (this.document) this.render();
   }
 
   /** Mark the sentences an answer rests on and bring the first into sight. */
@@ -112,23 +110,24 @@ export class Editor {
       control.setAttribute("aria-label", t(key));
       control.hidden = this.readOnly;
     }
-    const issues = this.issues.get(sentence.id) ?? [];
+    const issues = this.warnings.ofSentence(sentence.id);
     showMark(row, sentence, issues, this.readOnly);
-    const others = issues.filter((issue) => issue.code !== NOT_SUPPORTED);
-    const notes = others.map((issue) =>
-      h("li", {
-        class: issue.severity === "block" ? "rd-block" : "rd-warn",
-        text: pick({ zh: issue.message_zh, en: issue.message_en }),
-      }),
-    );
+    const list = part(row, "issues");
+    const notes = this.warnings.itemsOf(issues, this.readOnly);
     const left = this.readOnly ? null : this.document.oneSided(sentence.id);
-    if (left) notes.push(h("li", { class: "rd-hint", text: t(`unchanged_${left}`) }));
-    part(row, "issues").replaceChildren(...notes);
+    if (left) {
+      const hint = list.querySelector(":scope > .rd-hint") ?? h("li", { class: "rd-hint" });
+      setText(hint, t(`unchanged_${left}`));
+      notes.push(hint);
+    }
+    // Those that stay are left as they are: one of them may have the cursor.
+    arrange(list, notes);
+    this.warnings.lines(row, sentence);
   }
 
   make(id) {
-    const field = (lang) =>
-      h("textarea", {
+    const field = (lang) => {
+      const area = h("textarea", {
         rows: 1,
         lang: lang === "zh" ? "zh-CN" : "en",
         spellcheck: lang === "en" ? "true" : "false",
@@ -137,6 +136,8 @@ export class Editor {
         oninput: (event) => this.typed(id, lang, event.target),
         onkeydown: (event) => this.key(event, id, lang),
       });
+      return h("div", { class: "rd-field" }, area, makeUnderlay(area));
+    };
     const button = (name, sign, action) =>
       h("button", { type: "button", class: "rd-icon", dataset: { part: name }, text: sign, onclick: action });
     return h(

@@ -19,6 +19,7 @@ import { mountPriors } from "/ui/priors.js";
 import { SignDialog } from "/ui/sign.js";
 import { editor as editorName, emit, on, state } from "/ui/state.js";
 import { beforeLeave, refresh } from "/ui/study.js";
+import { Warnings } from "/ui/warnings.js";
 
 /** Bring the report pane in `root` to life. */
 export async function mount(root) {
@@ -48,7 +49,11 @@ class ReportPane {
     this.root = root;
     const lists = Object.fromEntries(SECTIONS.map((name) => [name, part(root, name)]));
     this.bar = new ReportBar(root, this);
-    this.editor = new Editor(lists, { onDelete: (removed) => this.bar.offerUndo(removed) });
+    this.warnings = new Warnings(root, this);
+    this.editor = new Editor(lists, {
+      warnings: this.warnings,
+      onDelete: (removed) => this.bar.offerUndo(removed),
+    });
     this.conflict = new ConflictPanel(part(root, "conflict"), this);
     this.dialog = new SignDialog(part(root, "dialog"));
     this.followup = new Followup(part(root, "followup"), {
@@ -65,6 +70,7 @@ class ReportPane {
     this.document = null;
     this.mode = null;
     this.shown = null;
+    this.warnings.clear();
     this.editor.close();
     this.conflict.close();
     this.bar.clear();
@@ -74,6 +80,7 @@ class ReportPane {
       part(this.root, name).hidden = true;
     }
     part(this.root, "report-issues").replaceChildren();
+    part(this.root, "dismissed").hidden = true;
   }
 
   /** A study is left: what is not saved is saved first. */
@@ -86,7 +93,7 @@ class ReportPane {
     if (mode === "editing") this.edit(view.working, view);
     else if (!(mode === "signed" && this.autosave?.dirty)) this.readOnly(mode, view);
     this.mode = this.autosave ? "editing" : mode;
-    this.editor.setIssues(["waiting", "broken"].includes(this.mode) ? [] : view.issues);
+    this.warnings.set(["waiting", "broken"].includes(this.mode) ? [] : view.issues, view.working.report);
     this.render();
   }
 
@@ -120,7 +127,7 @@ class ReportPane {
       onState: (name, sentence) => this.bar.saveState(name, sentence),
       onSaved: (answer) => {
         this.document.settle(answer.working.report);
-        this.editor.setIssues(answer.issues);
+        this.warnings.set(answer.issues, answer.working.report);
         this.render();
         emit("saved");
       },
@@ -192,8 +199,7 @@ class ReportPane {
     this.followup.update(view, this.mode === "signed");
     // That an empty report cannot be signed needs no saying before anybody wrote.
     const silent = waiting || broken || view.working.revision === 0;
-    const loose = silent ? [] : view.issues.filter((issue) => !issue.sentence_id);
-    part(this.root, "report-issues").replaceChildren(...this.bar.issueItems(loose));
+    this.warnings.render(silent, this.mode !== "editing");
     this.root.querySelector(".rd-report").dataset.mode = this.mode;
     this.conflict.render();
   }
@@ -261,12 +267,7 @@ class ReportPane {
       this.bar.tell(t("save_before_signing"));
       return;
     }
-    const blocks = state.view.issues.filter((issue) => issue.severity === "block");
-    if (blocks.length) {
-      this.bar.tell(t("sign_blocked", { n: blocks.length }));
-      this.editor.reveal(blocks[0].sentence_id);
-      return;
-    }
+    if (this.tellBlocks()) return;
     if (!(await notified())) return;
     const { revision } = this.autosave.base;
     const author = await this.dialog.confirm(state.view);
@@ -276,6 +277,17 @@ class ReportPane {
     // The first that a person does with a draft may open its alert: the notification is asked for then.
     if (refused?.code === "critical_not_notified" && (await notified())) await this.sign();
     emit("signed");
+  }
+
+  /** Say what keeps the report from being signed, and go there. Whether anything does. */
+  tellBlocks() {
+    const blocks = state.view.issues.filter((issue) => issue.severity === "block");
+    if (!blocks.length) return false;
+    const [{ message_zh: zh, message_en: en }] = blocks;
+    this.bar.tell(`${t("sign_blocked", { n: blocks.length })}${t("colon")}${pick({ zh, en })}`);
+    this.editor.reveal(blocks[0].sentence_id);
+    this.warnings.focusBlock();
+    return true;
   }
 
   async amend() {
@@ -290,18 +302,27 @@ class ReportPane {
   /** Have the service do it; resolves to its refusal, or undefined. */
   async act(path, body) {
     let refused;
+    let blocked = false;
     try {
       await send("POST", path, body);
     } catch (error) {
       refused = error;
+      // What the page has not heard of yet may keep it from being signed.
+      blocked = Boolean(error.body?.codes);
       if (error instanceof ApiError && error.body.current) this.conflict.show(error.body);
       else this.bar.tell(error instanceof ApiError ? error.sentence : t("unreachable"));
     }
     await refresh(true);
+    if (blocked) this.tellBlocks();
     return refused;
   }
 
   key(event) {
+    if (event.key === "F8") {
+      event.preventDefault();
+      this.warnings.step(event.shiftKey ? -1 : 1);
+      return;
+    }
     if (!(event.ctrlKey || event.metaKey)) return;
     if (event.key === "s") {
       event.preventDefault();

@@ -16,7 +16,8 @@ export class SignDialog {
     const version = (view.versions.at(-1)?.version ?? 0) + 1;
     const sex = has(`sex_${patient.sex}`) ? t(`sex_${patient.sex}`) : "";
     const who = [personNames(patient.name).join(" ") || t("unknown"), sex, age === null ? "" : t("years", { n: age })];
-    const warnings = view.issues.length ? h("p", { class: "rd-warn", text: t("sign_warnings", { n: view.issues.length }) }) : null;
+    const open = view.issues.filter((issue) => !issue.dismissed).length;
+    const warnings = open ? h("p", { class: "rd-warn", text: t("sign_warnings", { n: open }) }) : null;
     const name = h("input", { class: "rd-input", required: true, maxlength: 64, autocomplete: "name", value: reader(), dataset: { part: "author" } });
     const form = h(
       "form",

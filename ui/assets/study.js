@@ -9,6 +9,8 @@ const IDLE_MS = 3000;
 const leaving = [];
 let timer = 0;
 let turn = 0;
+let asked = 0;
+let newest = Promise.resolve();
 
 /** Run `task` (async) before another study is opened. */
 export function beforeLeave(task) {
@@ -36,26 +38,35 @@ export async function open(caseId) {
 }
 
 /** Fetch the open study now; `whole` also when nothing changed. */
-export async function refresh(whole = false) {
-  const caseId = state.caseId;
-  if (!caseId) return;
+export function refresh(whole = false) {
+  newest = ask(whole);
+  return newest;
+}
+
+async function ask(whole) {
+  const { caseId } = state;
+  if (!caseId) return undefined;
   clearTimeout(timer);
+  const mine = ++asked;
+  // Of two answers the one asked for later counts: the other may not know what was done in between.
+  const overtaken = () => mine !== asked;
   try {
     const view = await getChanged(`/cases/${caseId}`, { fresh: whole });
-    if (caseId !== state.caseId) return;
+    if (overtaken()) return newest;
     emit("online", true);
     if (view) {
       state.view = view;
       emit("view", view);
     }
   } catch (error) {
-    if (caseId !== state.caseId) return;
+    if (overtaken()) return newest;
     if (error instanceof ApiError) emit("refused", error);
     else emit("online", false);
   }
   clearTimeout(timer);
   const drafting = ["received", "drafting"].includes(state.view?.case.state);
-  timer = setTimeout(refresh, drafting ? DRAFTING_MS : IDLE_MS);
+  timer = setTimeout(() => refresh(), drafting ? DRAFTING_MS : IDLE_MS);
+  return undefined;
 }
 
 /** The study named in the address, so that a refresh stays where it was. */

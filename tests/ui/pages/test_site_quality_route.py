@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, Page, expect
 
+from radraft.pipeline.proofreading import DismissalLimit
 from radraft.pipeline.service import Service
 from radraft.store import cases
 from radraft.ui.api.reports import add_api
@@ -28,7 +29,7 @@ def quality_client(service: Service) -> Iterator[TestClient]:
     app.add_middleware(Guard)
     add_api(app, service)
     add_assets(app)
-    add_site_page(app, QualityPage(service.store), service.settings.site)
+    add_site_page(app, QualityPage(service.store, DismissalLimit()), service.settings.site)
     with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}) as made:
         yield made
 

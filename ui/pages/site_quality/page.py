@@ -4,9 +4,11 @@ is named on it; operators are staff of the hospital whose workstation this is.""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from radraft.pipeline.proofreading import PRESET_LIMIT, DismissalLimit, check_counts
 from radraft.pipeline.site_quality import (
     RECENT,
     Count,
@@ -21,16 +23,26 @@ from radraft.reports.values import Lang
 from radraft.studies.quality.values import JudgedStudy, Verdict
 from radraft.ui.pages.frame import render
 from radraft.ui.pages.numbers import percent
+from radraft.ui.pages.site_quality import checks as check_tables
 from radraft.ui.pages.site_quality.charts import TONE, charts
 from radraft.ui.pages.site_quality.table import coded, to_csv
 from radraft.ui.pages.site_quality.words import label, named, sentence, word
 
 if TYPE_CHECKING:
     from radraft.store.database import Store
+    from radraft.store.dismissals import CheckCount
 
 _MOST_GROUPS = 20
 _MOST_REASONS = 4
 """Of a device; a person corrects one thing after another."""
+
+
+@dataclass(frozen=True)
+class SiteFigures:
+    """What is known of one site."""
+
+    studies: tuple[JudgedStudy, ...]
+    checks: tuple[CheckCount, ...]
 
 
 class QualityPage:
@@ -39,31 +51,52 @@ class QualityPage:
     name = "quality"
     unknown = "quality_site_unknown"
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, limit: DismissalLimit) -> None:
         self._store = store
+        self._limit = limit
 
-    def read(self) -> Mapping[str, tuple[JudgedStudy, ...]]:
-        """Return each site's judged studies."""
-        known: dict[str, list[JudgedStudy]] = defaultdict(list)
+    def read(self) -> Mapping[str, SiteFigures]:
+        """Return each site's judged studies, and what became of its reports' warnings."""
+        studies: dict[str, list[JudgedStudy]] = defaultdict(list)
         for study in facts(self._store):
-            known[study.site].append(study)
-        return {site: tuple(known[site]) for site in sorted(known)}
+            studies[study.site].append(study)
+        checks: dict[str, list[CheckCount]] = defaultdict(list)
+        for count in check_counts(self._store):
+            checks[count.site].append(count)
+        return {
+            site: SiteFigures(tuple(studies[site]), tuple(checks[site]))
+            for site in sorted({*studies, *checks})
+        }
 
-    def draw(self, known: tuple[JudgedStudy, ...] | None, lang: Lang) -> str:
+    def draw(self, known: SiteFigures | None, lang: Lang) -> str:
         """Return one site's sections as HTML; a plain sentence for None."""
-        return _page(of_site(known, known[0].site) if known else None, lang, alone=False)
+        studies = known.studies if known else ()
+        site = of_site(studies, studies[0].site) if studies else None
+        return _page(site, known.checks if known else (), self._limit, lang, alone=False)
 
     def table(self, site: str | None) -> str:
         """Return one site's or all sites' CSV, operators as codes."""
         return to_csv(records(facts(self._store, site)), coded(self._store.secret))
 
 
-def page(site: SiteQuality | None, lang: Lang) -> str:
+def page(
+    site: SiteQuality | None,
+    lang: Lang,
+    checks: Sequence[CheckCount] = (),
+    limit: DismissalLimit = PRESET_LIMIT,
+) -> str:
     """Return one document of `site`: no script, nothing fetched, in the reader's own fonts."""
-    return _page(site, lang, alone=True)
+    return _page(site, checks, limit, lang, alone=True)
 
 
-def _page(site: SiteQuality | None, lang: Lang, *, alone: bool) -> str:
+def _page(
+    site: SiteQuality | None,
+    checks: Sequence[CheckCount],
+    limit: DismissalLimit,
+    lang: Lang,
+    *,
+    alone: bool,
+) -> str:
     return render(
         "site_quality/page.html.jinja",
         lang,
@@ -73,6 +106,8 @@ def _page(site: SiteQuality | None, lang: Lang, *, alone: bool) -> str:
         named=lambda name: named(name, lang),
         label=lambda code: label(code).get(lang),
         verdicts=tuple(Verdict),
+        noise=check_tables.noise(checks, limit, lang),
+        checks=check_tables.shown(checks, limit, lang),
     )
 
 
