@@ -292,7 +292,8 @@ def test_a_study_taken_in_has_its_keys(store: Store) -> None:
 def test_a_store_from_before_gets_its_keys(store: Store, store_settings: Settings) -> None:
     case_id = taken(store, 1)
     since = ("patient_keys", "prior_links", "draft_leases", "signature_links", "signature_head",
-             "found_warnings", "dismissals")  # fmt: skip
+             "alert_events", "alerts", "critical_drafts", "found_warnings",
+             "dismissals")  # fmt: skip
     with store.engine.begin() as connection:
         before = set(connection.execute(sa.select(PatientKeyRow.case_id, PatientKeyRow.key)).all())
         for table, column in v0009_people.COLUMNS.items():
