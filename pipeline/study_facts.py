@@ -41,9 +41,8 @@ def study_facts(session: Session, case_id: str) -> StudyFacts:
         age_years=None if age_years is None else float(age_years),
         study_date=study_date,
         reason=case.history,
-        priors=None
-        if earlier is None
-        else tuple(Prior(report.study_date, report.texts) for report in earlier),
+        # That this store knows none says nothing of the hospital's archive.
+        priors=tuple(Prior(report.study_date, report.texts) for report in earlier or ()) or None,
     )
 
 

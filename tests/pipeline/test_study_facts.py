@@ -66,7 +66,8 @@ def test_what_the_store_knows_is_told(sqlite_store: Store) -> None:
         age_years=56.0,
         study_date=date(2026, 6, 1),
         reason="咳嗽三天",
-        priors=(),
+        # The store knows none, which says nothing of the hospital's archive.
+        priors=None,
     )
 
 
