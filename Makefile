@@ -109,9 +109,11 @@ bench-studies: install
 	$(BIN)/python -m radraft.bench.deid_recall
 	$(BIN)/python -m radraft.bench.priors
 
-# DATA holds planted*.jsonl and untouched*.jsonl (docs/checks.md).
+# What is planted holds report text and stays outside the repository (docs/checks.md).
+PLANTED := .radraft/planted
 bench-checks: install
-	$(BIN)/python -m radraft.bench.checks --data $(DATA)
+	$(BIN)/python -m radraft.bench.planted_errors.plant --data $(DATA) --out $(PLANTED)
+	$(BIN)/python -m radraft.bench.checks --data $(PLANTED)
 
 # dcmtk's storescu into our listener and into Orthanc, in turns.
 bench-intake: system-bench install
