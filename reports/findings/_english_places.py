@@ -31,7 +31,11 @@ def before(clause: list[Item], index: int, *, series: bool) -> list[Item]:
         if cue & Cue.COMMA and not series:
             break
         if cue & (Cue.AND | Cue.OR) and not (
-            at > 0 and (series or (found and is_located(clause[at - 1])))
+            at > 0
+            and (
+                series
+                or (found and is_located(clause[at - 1]) and not _called_normal(clause, at - 1))
+            )
         ):
             break
         if is_located(item):
@@ -40,8 +44,27 @@ def before(clause: list[Item], index: int, *, series: bool) -> list[Item]:
     return found
 
 
-def after(clause: list[Item], index: int, *, adjective: bool) -> list[Item]:
-    """Tagged and sided items after a noun or adjective, up to the next finding or verb."""
+def _called_normal(clause: list[Item], at: int) -> bool:
+    """Whether the places up to `at` are those of a "clear" or "normal" right before them."""
+    while at >= 0 and is_located(clause[at]) and not clause[at].names:
+        at -= 1
+    return at >= 0 and _says_normal(clause[at])
+
+
+def _says_normal(item: Item) -> bool:
+    """Whether it is a quality that rules findings out: "clear", "normal", "intact"."""
+    word = item.entry.word
+    return word is not None and word.state and all(said.absent for said in word.of.values())
+
+
+def after(
+    clause: list[Item], index: int, *, adjective: bool, series: bool = False
+) -> list[Item]:
+    """Tagged and sided items after a noun or adjective, up to the next finding or verb.
+
+    With `series`, and after an adjective, those of a whole list that ends with `and` or `or`.
+    """
+    kept = 0
     found: list[Item] = []
     for at in range(index + 1, len(clause)):
         item = clause[at]
@@ -54,8 +77,9 @@ def after(clause: list[Item], index: int, *, adjective: bool) -> list[Item]:
             if adjective and item.entry.word is not None and item.entry.word.state and not found:
                 continue
             if adjective and found and item.first == found[-1].last:
-                # "A large hilar mass": the place is the mass's.
-                found.clear()
+                # "A large hilar mass": the place is the mass's. "Clear lung and left effusion": the
+                # lung stays.
+                del found[kept:]
             break
         if cue & (Cue.COMMA | Cue.AND | Cue.OR):
             if follows is None:
@@ -73,14 +97,33 @@ def after(clause: list[Item], index: int, *, adjective: bool) -> list[Item]:
             )
             if not joins:
                 break
+            kept = len(found) if _says_normal(clause[index]) else 0
             if cue & Cue.COMMA and found and not (follows.entry.side or _another_side(clause, at)):
-                break
+                if not ((adjective or series) and _lists_places(clause, at)):
+                    break
             continue
         if is_located(item):
             if not adjective and _qualifies_next(clause, at):
                 break
             found.append(item)
     return found
+
+
+def _lists_places(clause: list[Item], at: int) -> bool:
+    """Whether only places follow the comma at `at`, the last after `and` or `or`."""
+    joined = False
+    for index in range(at + 1, len(clause)):
+        item = clause[index]
+        if item.cue & Cue.WITH:
+            follows = clause[index + 1 : index + 2]
+            return joined and any(other.cue & Cue.ABSENT_BEFORE for other in follows)
+        if item.names:
+            return False
+        if item.cue & (Cue.AND | Cue.OR):
+            joined = True
+        elif not is_located(item) and not item.cue & Cue.COMMA:
+            break
+    return joined
 
 
 def _another_side(clause: list[Item], at: int) -> bool:

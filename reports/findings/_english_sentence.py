@@ -15,7 +15,7 @@ from radraft.reports.findings._english_negation import settle
 from radraft.reports.findings._english_organs import Context, beside_limb, compose, is_device
 from radraft.reports.findings._english_scope import mark_recommendations, set_polarity
 from radraft.reports.findings._english_sections import FRONTAL
-from radraft.reports.findings._english_study import whole_study
+from radraft.reports.findings._english_study import denied_organs, whole_study
 from radraft.reports.findings._places import places_of
 from radraft.reports.findings.values import Change, Mention
 from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
@@ -138,8 +138,10 @@ def _name(clause: list[Item], plain: list[str], context: Context, words: Lexicon
         if item.entry.codes:
             found[index] = [(Outcome(item.entry.codes), None)]
         elif item.entry.word is not None and item.entry.word.name == "abnormality":
-            found[index] = whole_study(clause, index, plain) or compose(
-                clause, index, context, words
+            found[index] = (
+                denied_organs(clause, index, plain, words)
+                or whole_study(clause, index, plain, words)
+                or compose(clause, index, context, words)
             )
         else:
             found[index] = compose(clause, index, context, words)
