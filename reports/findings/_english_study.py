@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from radraft.reports.findings._english_clauses import Item
 from radraft.reports.findings._english_cues import Cue
 from radraft.reports.findings._english_lexicon import Lexicon, Outcome
@@ -97,6 +99,7 @@ _DEGREE = frozenset(
         ",",
     ]
 )
+_SEEN = Cue.FINITE | Cue.VERB | Cue.SEEN
 _NORMAL = Outcome(("no_finding",))
 _CLEAR_LUNGS = Outcome(("lung_opacity",))
 
@@ -141,13 +144,26 @@ def _ends(clause: list[Item], index: int, words: list[str]) -> bool:
     """Whether what follows the word leaves it said of the whole study."""
     item = clause[index]
     follows = words[item.last : item.last + 3]
-    if follows and follows[0] in ("to", "suggesting", "suggestive", "concerning"):
+    if follows and follows[0] == "to" and follows[1:2] not in (["report"], ["note"]):
+        return False
+    if follows and follows[0] in ("suggesting", "suggestive", "concerning"):
         return False
     if follows and follows[0] in ("in", "of", "within") and not _in_picture(item.last + 1, words):
         return False
     if not any(other.names and other.first > item.last for other in clause[index + 1 :]):
         return True
-    return any(word in _EXAMPLES for word in follows)
+    return any(word in _EXAMPLES for word in follows) or _denial_goes_on(clause[index + 1 :])
+
+
+def _denial_goes_on(following: list[Item]) -> bool:
+    """Whether more is denied: "no acute process or fracture", "..., and no fracture"."""
+    rest = itertools.dropwhile(lambda item: item.cue & _SEEN and not item.names, following)
+    joint, second = next(rest, None), next(rest, None)
+    if joint is None or second is None:
+        return False
+    if joint.cue & Cue.OR:
+        return True
+    return bool(joint.cue & (Cue.AND | Cue.COMMA) and second.cue & Cue.ABSENT_BEFORE)
 
 
 def _in_picture(at: int, words: list[str]) -> bool:
@@ -169,7 +185,7 @@ def _is_part(place: Item, lexicon: Lexicon) -> bool:
 def _places(clause: list[Item], index: int) -> list[Item]:
     """Return the places after the word, past "is seen", or else those that its clause is about."""
     at = index
-    while at + 1 < len(clause) and clause[at + 1].cue & (Cue.FINITE | Cue.VERB | Cue.SEEN):
+    while at + 1 < len(clause) and clause[at + 1].cue & _SEEN:
         at += 1
     following = after(clause, at, adjective=False, series=True)
     return following or subject(clause, index) or leading(clause, index)
