@@ -48,6 +48,39 @@ def parse(sentence: _english_text.Sentence, words: Lexicon) -> Parsed:
     return Parsed(sentence, plain, _items(plain, words))
 
 
+def is_side_line(parsed: Parsed) -> bool:
+    """Return whether a sentence answers for one side without the finding: "Left: mild."."""
+    return (
+        len(parsed.plain) > 1
+        and parsed.plain[0] in _SIDES
+        and parsed.plain[1] in _ANSWERS
+        and not any(item.names for item in parsed.items)
+    )
+
+
+def continued(before: Parsed, parsed: Parsed, words: Lexicon) -> Parsed:
+    """Return the answer for one side with the finding that `before` answered for the other side.
+
+    "Hydronephrosis: Right: none. Left: mild."
+    """
+    sides = [at for at, word in enumerate(before.plain[:-1]) if word in _SIDES]
+    at = next((at for at in sides if before.plain[at + 1] in _ANSWERS), 0)
+    if at == 0 or before.plain[at - 1] != ":":
+        return parsed
+    head, own = before.sentence, parsed.sentence
+    joined = _english_text.Sentence(
+        head.words[:at] + own.words,
+        head.starts[:at] + own.starts,
+        head.ends[:at] + own.ends,
+        own.question,
+    )
+    return parse(joined, words)
+
+
+_SIDES = ("left", "right", "bilateral")
+_ANSWERS = (":", "<no>", "<yes>", "<maybe>")
+
+
 def statements(lowered: str, parsed: Parsed, context: Context, words: Lexicon) -> list[Statement]:
     """Return what a sentence of `lowered` states, in its order."""
     sentence, plain, items = parsed.sentence, parsed.plain, parsed.items
