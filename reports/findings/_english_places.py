@@ -57,9 +57,7 @@ def _says_normal(item: Item) -> bool:
     return word is not None and word.state and all(said.absent for said in word.of.values())
 
 
-def after(
-    clause: list[Item], index: int, *, adjective: bool, series: bool = False
-) -> list[Item]:
+def after(clause: list[Item], index: int, *, adjective: bool, series: bool = False) -> list[Item]:
     """Tagged and sided items after a noun or adjective, up to the next finding or verb.
 
     With `series`, and after an adjective, those of a whole list that ends with `and` or `or`.
@@ -71,7 +69,6 @@ def after(
         cue = item.cue
         if cue & _AFTER_STOP and not (item.entry.side or item.entry.tags):
             break
-        follows = clause[at + 1] if at + 1 < len(clause) else None
         if item.names:
             # Adjectives of one noun: "a calcified and tortuous aorta".
             if adjective and item.entry.word is not None and item.entry.word.state and not found:
@@ -82,31 +79,37 @@ def after(
                 del found[kept:]
             break
         if cue & (Cue.COMMA | Cue.AND | Cue.OR):
-            if follows is None:
-                break
-            joins = (
-                is_located(follows)
-                or _another_side(clause, at)
-                or bool(follows.cue & Cue.PREPOSITION)
-                or (
-                    adjective
-                    and not found
-                    and follows.entry.word is not None
-                    and follows.entry.word.state
-                )
-            )
-            if not joins:
+            if not _joins(clause, at, first=adjective and not found):
                 break
             kept = len(found) if _says_normal(clause[index]) else 0
-            if cue & Cue.COMMA and found and not (follows.entry.side or _another_side(clause, at)):
-                if not ((adjective or series) and _lists_places(clause, at)):
-                    break
+            listing = (adjective or series) and _lists_places(clause, at)
+            if cue & Cue.COMMA and found and not (listing or _sided(clause, at)):
+                break
             continue
         if is_located(item):
             if not adjective and _qualifies_next(clause, at):
                 break
             found.append(item)
     return found
+
+
+def _joins(clause: list[Item], at: int, *, first: bool) -> bool:
+    """Whether the comma or conjunction at `at` goes on with places; with `first`, adjectives."""
+    if at + 1 == len(clause):
+        return False
+    follows = clause[at + 1]
+    word = follows.entry.word
+    return (
+        is_located(follows)
+        or _another_side(clause, at)
+        or bool(follows.cue & Cue.PREPOSITION)
+        or (first and word is not None and word.state)
+    )
+
+
+def _sided(clause: list[Item], at: int) -> bool:
+    """Whether a side follows the comma at `at`, of the same finding."""
+    return clause[at + 1].entry.side is not None or _another_side(clause, at)
 
 
 def _lists_places(clause: list[Item], at: int) -> bool:

@@ -29,6 +29,7 @@ _WHOLE = frozenset(
 _PART = ({"cardiac"}, {"pleural"})
 _NEGATIONS = frozenset(["no", "not", "without", "negative", "absence", "free", "nor"])
 _BODY = ("chest", "abdomen")
+_ENDS = (",", ";", "and", "but", "with", "such")
 _EXAMPLES = ("such", "like", "including")
 # What an abnormality "in the ..." is in where it is the whole study's.
 _PICTURE = frozenset(
@@ -171,7 +172,7 @@ def _in_picture(at: int, words: list[str]) -> bool:
     start = at
     while at < len(words) and words[at] in _PICTURE:
         at += 1
-    return at > start and (at == len(words) or words[at] in (",", ";", "and", "but", "with", "such"))
+    return at > start and (at == len(words) or words[at] in _ENDS)
 
 
 def _is_part(place: Item, lexicon: Lexicon) -> bool:
