@@ -64,7 +64,8 @@ class Matcher:
                     break
                 state = after
                 here += 1
-                if "" in state:
+                # 心脏轮廓大小正常: 大小 is a size, and nothing large.
+                if "" in state and not (character == "大" and text[here : here + 1] == "小"):
                     best, kinds = here, state[""]
             if best > at and not _inside_word(text, at, best):
                 found.append(Token(at, best, kinds))

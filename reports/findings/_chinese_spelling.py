@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 from radraft.reports.findings._chinese_rules import matcher
@@ -23,7 +24,7 @@ _FINDING = frozenset(("name", "head", "organ", "normal"))
 def corrected(sentence: str) -> str:
     """Return a plain sentence with its typing errors mended, one character for one character."""
     pairs = _short_starts()
-    if any(sentence[at : at + 2] in pairs for at in range(len(sentence) - 1)):
+    if not pairs.isdisjoint(map("".join, pairwise(sentence))):
         sentence = _short().sub(lambda match: _table()["short"][match[0]], sentence)
     found = [*_alike_in_sound(sentence), *_alike_in_shape(sentence)]
     if not found:
@@ -45,6 +46,8 @@ def corrected(sentence: str) -> str:
 def _alike_in_sound(sentence: str) -> Iterator[tuple[int, str]]:
     keys = sentence.translate(_sound_keys())
     trie, starts = _sounds()
+    if starts.isdisjoint(map("".join, zip(keys, keys[1:], keys[2:], strict=False))):
+        return
     for start in range(len(keys) - 2):
         if keys[start : start + 3] in starts and (match := trie.longest(keys, start)) is not None:
             word = _nearest(sentence[start : match[0]], match[1])
@@ -54,6 +57,8 @@ def _alike_in_sound(sentence: str) -> Iterator[tuple[int, str]]:
 
 def _alike_in_shape(sentence: str) -> Iterator[tuple[int, str]]:
     trie, starts = _shapes()
+    if starts.isdisjoint(map("".join, zip(sentence, sentence[1:], sentence[2:], strict=False))):
+        return
     for start in range(len(sentence) - 2):
         if sentence[start : start + 3] in starts:
             match = trie.longest(sentence, start)

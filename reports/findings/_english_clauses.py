@@ -82,8 +82,14 @@ def is_noun(item: Item) -> bool:
 
 def _divides(items: list[Item], index: int, before: list[Item]) -> bool:
     complete = negated = named = False
+    verb = -1
     for item in before:
         cue = item.cue
+        if cue & Cue.THAT and item.first == verb:
+            # "The film shows that heart and lungs are normal": only what it shows is a statement.
+            complete = named = False
+        if cue & (Cue.FINITE | Cue.VERB | Cue.SEEN):
+            verb = item.last
         complete = complete or bool(cue & Cue.FINITE)
         negated = negated or bool(cue & Cue.ABSENT_BEFORE)
         named = named or item.names or bool(item.entry.tags)

@@ -72,6 +72,10 @@ class Cue:
     """Takes the resolution before it back: "cleared in part"."""
     WITHIN = 1 << 44
     """Leads to the place of a whole list: "in the brain"."""
+    THAT = 1 << 47
+    """After a verb of reporting, opens the statement: "shows that the heart is normal"."""
+    UNTRUE = 1 << 48
+    """Takes the whole statement after it back: "it is not true that"."""
 
 
 class Hedge(IntEnum):
@@ -123,6 +127,8 @@ CUES = {
     "loose": Cue.LOOSE,
     "otherwise": Cue.OTHERWISE,
     "within": Cue.WITHIN,
+    "that": Cue.THAT,
+    "untrue": Cue.UNTRUE | Cue.ABSENT_BEFORE,
 }
 LISTS = {
     "examinations": Cue.EXAMINATION,

@@ -70,6 +70,8 @@ class Lexicon:
     """Tags that stand for several others together."""
     regions: dict[str, Region]
     """Tag -> body part of the place."""
+    normal: dict[str, Outcome]
+    """Tag -> what is ruled out where its place is called normal."""
     measured: frozenset[str]
     """Words before which "increased" is a quality and not a change ("increased opacity")."""
 
@@ -136,6 +138,7 @@ class _Builder:
             Corrections(self.plain, self.names, _listed(self.entries), rules["real_words"]),
             combined,
             regions,
+            {tag: _outcome(said) for tag, said in terms["words"]["normal"]["of"].items()},
             frozenset(rules["measured"]),
         )
 

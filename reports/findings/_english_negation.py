@@ -106,6 +106,9 @@ def _leads(clause: list[Item], index: int) -> bool:
 
 def _doubled(clause: list[Item]) -> None:
     """Two negations of one thing leave it there: "not without", "not free of"."""
+    for index, item in enumerate(clause):
+        if item.cue & Cue.UNTRUE:
+            _taken_back(item, clause[index + 1 :])
     for first, second in itertools.pairwise(clause):
         if (
             first.cue & Cue.ABSENT_BEFORE
@@ -118,3 +121,14 @@ def _doubled(clause: list[Item]) -> None:
             second.cue &= ~_NEGATION
             if unlikely:
                 second.cue |= Cue.UNCERTAIN_BEFORE | Cue.UNCERTAIN_AFTER
+
+
+def _taken_back(untrue: Item, following: list[Item]) -> None:
+    """Drop "not true that" with the negation it denies: "it is not true that there is no ..."."""
+    for item in following:
+        if item.names:
+            return
+        if item.cue & Cue.ABSENT_BEFORE:
+            untrue.cue &= ~_NEGATION
+            item.cue &= ~_NEGATION
+            return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from radraft.reports.findings._english_clauses import Item
@@ -45,7 +46,11 @@ def compose(
         return []
     if not word.state:
         found = _noun(clause, index, word, context, lexicon)
-        return [found] if found is not None and found[0].codes else []
+        if found is None or not found[0].codes:
+            return []
+        return _coordinated(clause, index, word, lexicon) or _of_heading(
+            clause, index, word, context, found
+        )
     for group in _state_groups(clause, index):
         tags = tags_of(group, lexicon)
         named = [(word.of[tag], tags[tag]) for tag in tags if tag in word.of]
@@ -70,8 +75,10 @@ def _noun(
         tags.setdefault(tag, item)
     if _DEVICE in word.of and _of_device(clause, index):
         return word.of[_DEVICE], None
+    heading = _heading(clause, index)
+    lung = _of_lung(word, tags_of(heading, lexicon))
     for tag, outcome in word.of.items():
-        if tag in tags:
+        if tag in tags and not (lung and tags[tag] in heading):
             return outcome, tags[tag] if outcome != word.default else None
     region = _region(near[: len(near) - len(following)] + _firm(clause, index, following), lexicon)
     if region is not None:
@@ -81,16 +88,81 @@ def _noun(
         headed = any(item.cue & Cue.COLON for item in clause)
         if region is not None and (headed or region is not word.home or not word.default.codes):
             tags = tags_of(group, lexicon)
+            if lung:
+                return word.default, None
             for tag, outcome in word.of.items():
                 if tag in tags:
                     return outcome, tags[tag]
             return _elsewhere(word, region), None
         if region is not None:
             return word.default, None
+    if _of_lung(word, context.tags):
+        return word.default, None
     for tag, outcome in word.of.items():
         if tag in context.tags:
             return outcome, None
     return _elsewhere(word, context.organ or context.region), None
+
+
+def _heading(clause: list[Item], index: int) -> list[Item]:
+    """Return what stands before the colon that leads to the word."""
+    colon = next((at for at, item in enumerate(clause[:index]) if item.cue & Cue.COLON), 0)
+    return clause[:colon]
+
+
+def _of_lung(word: Word, tags: Collection[str]) -> bool:
+    """Whether the heading names the lung, which the word means: "LUNGS AND PLEURA: 5 mm nodule"."""
+    return (
+        "lung" in tags
+        and "lung" not in word.of
+        and word.home is Region.CHEST
+        and bool(word.default.codes)
+    )
+
+
+def _coordinated(
+    clause: list[Item], index: int, word: Word, lexicon: Lexicon
+) -> list[tuple[Outcome, Item | None]]:
+    """Return what the noun names in each of two organs before it: "pulmonary and hepatic masses".
+
+    Places of the chest alone are those of one finding: "mediastinal and hilar mass".
+    """
+    if index < 3 or not clause[index - 2].cue & (Cue.AND | Cue.OR):
+        return []
+    places = clause[index - 3], clause[index - 1]
+    regions = [_region([place], lexicon) for place in places]
+    if None in regions or regions == [Region.CHEST, Region.CHEST]:
+        return []
+    joint = clause[index - 2]
+    if places[0].last != joint.first or joint.last != places[1].first:
+        return []
+    found: list[tuple[Outcome, Item | None]] = []
+    for place, region in zip(places, regions, strict=True):
+        named = (outcome for tag, outcome in word.of.items() if tag in place.entry.tags)
+        outcome = next(named, None) or _elsewhere(word, region)
+        if not outcome.codes or any(outcome == other for other, _ in found):
+            return []
+        found.append((outcome, place))
+    return found
+
+
+def _of_heading(
+    clause: list[Item],
+    index: int,
+    word: Word,
+    context: Context,
+    found: tuple[Outcome, Item | None],
+) -> list[tuple[Outcome, Item | None]]:
+    """Return what a denied noun rules out in all places of its heading, else what it names."""
+    heading = _heading(clause, index)
+    tags = {*context.tags, *(tag for item in heading for tag in item.entry.tags)}
+    outcomes = [outcome for tag, outcome in word.of.items() if tag in tags]
+    if found[0] not in outcomes or not (found[1] is None or found[1] in heading):
+        return [found]
+    if not any(item.cue & Cue.ABSENT_BEFORE for item in clause[:index]):
+        return [found]
+    distinct = {outcome.codes: outcome for outcome in outcomes if outcome.codes}
+    return [(outcome, None) for outcome in distinct.values()]
 
 
 def _shared(clause: list[Item], index: int) -> list[Item]:

@@ -31,7 +31,11 @@ def before(clause: list[Item], index: int, *, series: bool) -> list[Item]:
         if cue & Cue.COMMA and not series:
             break
         if cue & (Cue.AND | Cue.OR) and not (
-            at > 0 and (series or (found and is_located(clause[at - 1])))
+            at > 0
+            and (
+                series
+                or (found and is_located(clause[at - 1]) and not _called_normal(clause, at - 1))
+            )
         ):
             break
         if is_located(item):
@@ -40,40 +44,46 @@ def before(clause: list[Item], index: int, *, series: bool) -> list[Item]:
     return found
 
 
-def after(clause: list[Item], index: int, *, adjective: bool) -> list[Item]:
-    """Tagged and sided items after a noun or adjective, up to the next finding or verb."""
+def _called_normal(clause: list[Item], at: int) -> bool:
+    """Whether the places up to `at` are those of a "clear" or "normal" right before them."""
+    while at >= 0 and is_located(clause[at]) and not clause[at].names:
+        at -= 1
+    return at >= 0 and _says_normal(clause[at])
+
+
+def _says_normal(item: Item) -> bool:
+    """Whether it is a quality that rules findings out: "clear", "normal", "intact"."""
+    word = item.entry.word
+    return word is not None and word.state and all(said.absent for said in word.of.values())
+
+
+def after(clause: list[Item], index: int, *, adjective: bool, series: bool = False) -> list[Item]:
+    """Tagged and sided items after a noun or adjective, up to the next finding or verb.
+
+    With `series`, and after an adjective, those of a whole list that ends with `and` or `or`.
+    """
+    kept = 0
     found: list[Item] = []
     for at in range(index + 1, len(clause)):
         item = clause[at]
         cue = item.cue
         if cue & _AFTER_STOP and not (item.entry.side or item.entry.tags):
             break
-        follows = clause[at + 1] if at + 1 < len(clause) else None
         if item.names:
             # Adjectives of one noun: "a calcified and tortuous aorta".
             if adjective and item.entry.word is not None and item.entry.word.state and not found:
                 continue
             if adjective and found and item.first == found[-1].last:
-                # "A large hilar mass": the place is the mass's.
-                found.clear()
+                # "A large hilar mass": the place is the mass's. "Clear lung and left effusion": the
+                # lung stays.
+                del found[kept:]
             break
         if cue & (Cue.COMMA | Cue.AND | Cue.OR):
-            if follows is None:
+            if not _joins(clause, at, first=adjective and not found):
                 break
-            joins = (
-                is_located(follows)
-                or _another_side(clause, at)
-                or bool(follows.cue & Cue.PREPOSITION)
-                or (
-                    adjective
-                    and not found
-                    and follows.entry.word is not None
-                    and follows.entry.word.state
-                )
-            )
-            if not joins:
-                break
-            if cue & Cue.COMMA and found and not (follows.entry.side or _another_side(clause, at)):
+            kept = len(found) if _says_normal(clause[index]) else 0
+            listing = (adjective or series) and _lists_places(clause, at)
+            if cue & Cue.COMMA and found and not (listing or _sided(clause, at)):
                 break
             continue
         if is_located(item):
@@ -81,6 +91,42 @@ def after(clause: list[Item], index: int, *, adjective: bool) -> list[Item]:
                 break
             found.append(item)
     return found
+
+
+def _joins(clause: list[Item], at: int, *, first: bool) -> bool:
+    """Whether the comma or conjunction at `at` goes on with places; with `first`, adjectives."""
+    if at + 1 == len(clause):
+        return False
+    follows = clause[at + 1]
+    word = follows.entry.word
+    return (
+        is_located(follows)
+        or _another_side(clause, at)
+        or bool(follows.cue & Cue.PREPOSITION)
+        or (first and word is not None and word.state)
+    )
+
+
+def _sided(clause: list[Item], at: int) -> bool:
+    """Whether a side follows the comma at `at`, of the same finding."""
+    return clause[at + 1].entry.side is not None or _another_side(clause, at)
+
+
+def _lists_places(clause: list[Item], at: int) -> bool:
+    """Whether only places follow the comma at `at`, the last after `and` or `or`."""
+    joined = False
+    for index in range(at + 1, len(clause)):
+        item = clause[index]
+        if item.cue & Cue.WITH:
+            follows = clause[index + 1 : index + 2]
+            return joined and any(other.cue & Cue.ABSENT_BEFORE for other in follows)
+        if item.names:
+            return False
+        if item.cue & (Cue.AND | Cue.OR):
+            joined = True
+        elif not is_located(item) and not item.cue & Cue.COMMA:
+            break
+    return joined
 
 
 def _another_side(clause: list[Item], at: int) -> bool:

@@ -15,7 +15,7 @@ from radraft.reports.findings._english_negation import settle
 from radraft.reports.findings._english_organs import Context, beside_limb, compose, is_device
 from radraft.reports.findings._english_scope import mark_recommendations, set_polarity
 from radraft.reports.findings._english_sections import FRONTAL
-from radraft.reports.findings._english_study import whole_study
+from radraft.reports.findings._english_study import denied_organs, whole_study
 from radraft.reports.findings._places import places_of
 from radraft.reports.findings.values import Change, Mention
 from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
@@ -46,6 +46,39 @@ def parse(sentence: _english_text.Sentence, words: Lexicon) -> Parsed:
     """Find the phrases of a sentence, each in the form of the lists."""
     plain = [words.plain[word] for word in sentence.words]
     return Parsed(sentence, plain, _items(plain, words))
+
+
+def is_side_line(parsed: Parsed) -> bool:
+    """Return whether a sentence answers for one side without the finding: "Left: mild."."""
+    return (
+        len(parsed.plain) > 1
+        and parsed.plain[0] in _SIDES
+        and parsed.plain[1] in _ANSWERS
+        and not any(item.names for item in parsed.items)
+    )
+
+
+def continued(before: Parsed, parsed: Parsed, words: Lexicon) -> Parsed:
+    """Return the answer for one side with the finding that `before` answered for the other side.
+
+    "Hydronephrosis: Right: none. Left: mild."
+    """
+    sides = [at for at, word in enumerate(before.plain[:-1]) if word in _SIDES]
+    at = next((at for at in sides if before.plain[at + 1] in _ANSWERS), 0)
+    if at == 0 or before.plain[at - 1] != ":":
+        return parsed
+    head, own = before.sentence, parsed.sentence
+    joined = _english_text.Sentence(
+        head.words[:at] + own.words,
+        head.starts[:at] + own.starts,
+        head.ends[:at] + own.ends,
+        own.question,
+    )
+    return parse(joined, words)
+
+
+_SIDES = ("left", "right", "bilateral")
+_ANSWERS = (":", "<no>", "<yes>", "<maybe>")
 
 
 def statements(lowered: str, parsed: Parsed, context: Context, words: Lexicon) -> list[Statement]:
@@ -138,8 +171,10 @@ def _name(clause: list[Item], plain: list[str], context: Context, words: Lexicon
         if item.entry.codes:
             found[index] = [(Outcome(item.entry.codes), None)]
         elif item.entry.word is not None and item.entry.word.name == "abnormality":
-            found[index] = whole_study(clause, index, plain) or compose(
-                clause, index, context, words
+            found[index] = (
+                denied_organs(clause, index, plain, words)
+                or whole_study(clause, index, plain, words)
+                or compose(clause, index, context, words)
             )
         else:
             found[index] = compose(clause, index, context, words)

@@ -55,10 +55,13 @@ def _answers(parsed: Parsed) -> bool:
 
 
 def _parsed(passage: Passage, lowered: str, words: Lexicon) -> list[Parsed]:
-    return [
-        _english_sentence.parse(sentence, words)
-        for sentence in _english_text.sentences(lowered, passage.start, passage.end)
-    ]
+    found: list[Parsed] = []
+    for sentence in _english_text.sentences(lowered, passage.start, passage.end):
+        parsed = _english_sentence.parse(sentence, words)
+        if found and _english_sentence.is_side_line(parsed):
+            parsed = _english_sentence.continued(found[-1], parsed, words)
+        found.append(parsed)
+    return found
 
 
 def _head(read: list[tuple[Passage, list[Parsed]]], words: Lexicon) -> Region | None:
