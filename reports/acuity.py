@@ -164,7 +164,7 @@ _ENGLISH = _Words(
     },
     after={
         Acuity.OLD: _en(
-            r"\b(?:is|are|appears?|looks?)\s+(?:to\s+be\s+)?"
+            r"\b(?:is|are|appears?|looks?)\s+(?:to\s+be\s+)?(?:well\s+|completely\s+|fully\s+)?"
             r"(?:old|chronic|remote|healed|long-?standing)\b|,\s*(?:likely\s+|probably\s+)?"
             rf"(?:old|chronic|healed|remote|treated){_NO_MORE}|\bwith\s+(?:encephalomalacia|callus|"
             r"(?:bony\s+)?bridging|sclerotic\s+margins)\b|\bhas\s+healed\b"

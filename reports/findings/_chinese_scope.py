@@ -16,6 +16,9 @@ _LINKS = ("conjunction", "alternative", "side", "organ", "ignore")
 
 
 _SIGNS = ("<->", "<阴性>")
+# 气胸引流术后,肺压缩约40%: it is there though it was operated on.
+_STILL_THERE = re.compile(r".{0,8}压缩(?:约|了|程度|至|为|达)*\d")
+_NOW = re.compile(r"(?:现|今|目前|本次|此次)(?!病史|为明确|为求|来院|入院)")
 # What goes on with a condition: 若有咯血,须警惕肺栓塞.
 _CONSEQUENCE = re.compile("则|就|应|须|需|要|请|建议|警惕|考虑|可|立即|及时|提示|多|宜")
 
@@ -40,7 +43,7 @@ def set_polarity(sentence: str, parts: list[Clause], asking: bool = False) -> bo
     recommended = conditional = False
     denied: Clause | None = None
     for clause in parts:
-        asking = _asks(clause, asking)
+        asking = _asks(sentence, clause, asking)
         going_on = recommended and _goes_on(clause)
         follows = conditional and _CONSEQUENCE.match(sentence, clause.start) is not None
         supposes = denied is None and _supposes(sentence, clause)
@@ -204,7 +207,8 @@ def _after(sentence: str, clause: Clause, chain: list[Found]) -> None:
         if "normal" in kinds and sentence[token.start - 1] == "外":
             return  # 除条索影外未见异常
         if "history_after" in kinds and gap <= 1:
-            last.dropped = vocabulary()[last.code].kind is not Kind.DEVICE
+            device = vocabulary()[last.code].kind is Kind.DEVICE
+            last.dropped = not (device or _STILL_THERE.search(sentence, token.end))
             return
         if "negation_kept" in kinds:
             return
@@ -267,9 +271,17 @@ def _late(sentence: str, clause: Clause, parts: list[Clause]) -> None:
                 _set(chain, Certainty.ABSENT, Change.RESOLVED)
 
 
-def _asks(clause: Clause, asking: bool) -> bool:
+def _now(sentence: str, clause: Clause) -> bool:
+    """Whether the history ends with what is seen now: 既往胃溃疡病史,现腹腔游离气体."""
+    stated = not any("uncertainty_before" in token.kinds for token in clause.tokens)
+    return bool(clause.found) and stated and bool(_NOW.match(sentence, clause.start))
+
+
+def _asks(sentence: str, clause: Clause, asking: bool) -> bool:
     for index, token in enumerate(clause.tokens):
         if "history_end" in token.kinds and asking and token.end == clause.end:
+            return False
+        if asking and index == 0 and _now(sentence, clause):
             return False
         if "history" in token.kinds and token.start - clause.start <= 1 and not asking:
             asking = index == 0 and (clause.opener in ("", ",", "<") or asking)

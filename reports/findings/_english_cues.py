@@ -70,6 +70,8 @@ class Cue:
     """The resolution has not come: "yet to", "failed to"."""
     PARTIAL_AFTER = 1 << 45
     """Takes the resolution before it back: "cleared in part"."""
+    MISSING = 1 << 47
+    """A normal thing is absent, which denies its own phrase only: "without flow, torsion"."""
     WITHIN = 1 << 44
     """Leads to the place of a whole list: "in the brain"."""
     THAT = 1 << 47

@@ -108,13 +108,17 @@ class _Builder:
         """Words of findings and places, whose misspellings are understood."""
 
     def build(self, terms: dict[str, Any], rules: dict[str, Any]) -> Lexicon:
-        listed = [*terms["phrases"].values(), *(word["words"] for word in terms["words"].values())]
+        listed = [
+            *terms["phrases"].values(),
+            *(word["words"] for word in terms["words"].values()),
+            *terms["compounds"].values(),
+        ]
         places = [place["words"] for place in rules["places"].values()]
         self._plurals([*_strings(listed), *_strings(places)])
         for phrase in _strings(rules["qualities"]):
             self.names.update(_SPLIT.findall(phrase))
         self._findings(terms)
-        self._places(rules)
+        self._places(terms, rules)
         self._cues(rules)
         phrases: PhraseTrie[Entry] = PhraseTrie()
         for words, entry in self.entries.items():
@@ -170,6 +174,9 @@ class _Builder:
         for code, phrases in terms["phrases"].items():
             for phrase in phrases:
                 self._entry(phrase).codes = () if code == "none" else (code,)
+        for code, parts in terms["compounds"].items():
+            for words in product(*parts):
+                self._entry(" ".join(words)).codes = (code,)
         for name, value in terms["words"].items():
             of = {tag: _outcome(outcome) for tag, outcome in value["of"].items()}
             default = _outcome(value["default"])
@@ -182,7 +189,7 @@ class _Builder:
             for phrase in value["words"]:
                 self._entry(phrase).word = word
 
-    def _places(self, rules: dict[str, Any]) -> None:
+    def _places(self, terms: dict[str, Any], rules: dict[str, Any]) -> None:
         for tag, place in rules["places"].items():
             for phrase in place["words"]:
                 entry = self._entry(phrase)
@@ -192,6 +199,10 @@ class _Builder:
             for phrase in phrases:
                 entry = self._entry(phrase)
                 entry.tags = (*entry.tags, tag)
+        # Where it is no device's, a bronchus stays the place of what else lies in it.
+        for words in product(*terms["compounds"]["malpositioned_device"]):
+            entry = self._entry(" ".join(words))
+            entry.tags = entry.tags or ("bronchus",)
         for side, phrases in rules["sides"].items():
             for phrase in phrases:
                 self._entry(phrase).side = Laterality(side)
@@ -239,6 +250,8 @@ class _Builder:
                 self._entry(phrase).cue |= Cue.DIFFERENTIAL
                 if _PLAIN_MODAL.issuperset(phrase.split()[1:]):
                     self._entry(phrase).cue |= Cue.MODAL
+        for words in product(*rules["missing"].values()):
+            self._entry(" ".join(words)).cue |= Cue.ABSENT_BEFORE | Cue.MISSING
         for name, cue in LISTS.items():
             for phrase in rules[name]:
                 self._entry(phrase).cue |= cue

@@ -30,6 +30,8 @@ class _Scope:
     """What the words so far say of the findings to come."""
 
     absent: bool = False
+    missing: bool = False
+    """What is absent is a normal thing: no more than its own phrase is denied."""
     hedge: Hedge = Hedge.NONE
     unread: bool = False
     unread_next: bool = False
@@ -70,9 +72,12 @@ def _widen(scope: _Scope, clause: list[Item], index: int) -> None:
             scope.hedge = Hedge.NONE
     elif cue & Cue.ABSENT_BEFORE and not _looks_back(clause, index):
         scope.absent, scope.hedge = True, Hedge.NONE
+        scope.missing = bool(cue & Cue.MISSING)
     if cue & Cue.EXCLUDE and cue & Cue.UNCERTAIN_BEFORE:
         # "The absence of consolidation does not exclude pneumonia."
         scope.absent = False
+    if scope.missing and _leaves_missing(clause, index):
+        scope.absent = scope.missing = False
     scope.doubted = scope.doubted or bool(cue & Cue.DOUBTED)
     scope.unread = scope.unread or bool(cue & Cue.UNREAD)
     if cue & (Cue.WITH | Cue.COMMA | Cue.AND):
@@ -95,6 +100,14 @@ def _widen(scope: _Scope, clause: list[Item], index: int) -> None:
     elif cue & Cue.STATED and (scope.named or scope.hedge is not Hedge.POSSIBLE):
         scope.hedge = said
     scope.open_list = scope.open_list or bool(cue & Cue.DIFFERENTIAL)
+
+
+def _leaves_missing(clause: list[Item], index: int) -> bool:
+    """Whether the phrase of a missing normal thing ends here: not in a list with `or`."""
+    cue = clause[index].cue
+    if cue & Cue.COMMA:
+        return not any(item.cue & Cue.OR for item in clause[index + 1 :])
+    return bool(cue & (Cue.STATED | Cue.UNCERTAIN_BEFORE)) and not cue & Cue.OR
 
 
 def _hedge(clause: list[Item], index: int) -> Hedge:

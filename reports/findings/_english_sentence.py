@@ -22,6 +22,10 @@ from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
 from radraft.reports.values import Certainty, Laterality
 
 _MISPLACED = ("malpositioned_device",)
+_LEADING = frozenset(
+    "in into within enters entering reaches over overlies inside down beyond past up should needs "
+    "lies loops tip side has".split()
+)
 _Named = dict[int, list[tuple[Outcome, Item | None]]]
 
 
@@ -148,7 +152,7 @@ def regions(parsed: Parsed, words: Lexicon) -> set[Region]:
 def _only_devices_misplaced(items: list[Item], plain: list[str]) -> None:
     """Unname "in the right main bronchus" where the sentence has no device that could be there."""
     for item in items:
-        if item.entry.codes == _MISPLACED and plain[item.first] in ("in", "into", "within"):
+        if item.entry.codes == _MISPLACED and plain[item.first] in _LEADING:
             item.names = any(other.cue & Cue.PART or is_device(other) for other in items)
 
 

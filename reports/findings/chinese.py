@@ -86,7 +86,17 @@ def read_sentence(sentence: str, section: Section) -> SentenceReading:
     left = set_measures(sentence, parts)
     set_places(sentence, parts)
     kept = merged([found for clause in parts for found in clause.found if not found.dropped])
+    for found in kept:
+        if found.code == "malpositioned_device" and found.side is None:
+            found.side = _named_side(sentence[found.start : found.end])
     return SentenceReading(tuple(_mention(found) for found in kept), left, asking)
+
+
+def _named_side(words: str) -> str | None:
+    """Return the side within a finding's own words: 进入右主支气管."""
+    if "左" in words:
+        return Laterality.LEFT.value
+    return Laterality.RIGHT.value if "右" in words else None
 
 
 def _mention(found: Found) -> Mention:
