@@ -23,8 +23,28 @@ from radraft.reports.values import Certainty, Laterality
 
 _MISPLACED = ("malpositioned_device",)
 _LEADING = frozenset(
-    "in into within enters entering reaches over overlies inside down beyond past up should needs "
-    "lies loops tip side has".split()
+    [
+        "in",
+        "into",
+        "within",
+        "enters",
+        "entering",
+        "reaches",
+        "over",
+        "overlies",
+        "inside",
+        "down",
+        "beyond",
+        "past",
+        "up",
+        "should",
+        "needs",
+        "lies",
+        "loops",
+        "tip",
+        "side",
+        "has",
+    ]
 )
 _Named = dict[int, list[tuple[Outcome, Item | None]]]
 

@@ -25,6 +25,7 @@ from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
 from radraft.reports.values import Certainty, Laterality
 
+_MALPOSITION = "malpositioned_device"
 # Reports repeat sentences (双肺纹理清晰); a sentence's reading depends on nothing else.
 _SENTENCES = 20_000
 # How near two names of one finding stand that are joined by 及 or 、.
@@ -85,10 +86,11 @@ def read_sentence(sentence: str, section: Section) -> SentenceReading:
     set_changes(parts)
     left = set_measures(sentence, parts)
     set_places(sentence, parts)
-    kept = merged([found for clause in parts for found in clause.found if not found.dropped])
-    for found in kept:
-        if found.code == "malpositioned_device" and found.side is None:
+    stated = [found for clause in parts for found in clause.found if not found.dropped]
+    for found in stated:
+        if found.code == _MALPOSITION and found.side is None:
             found.side = _named_side(sentence[found.start : found.end])
+    kept = merged(stated)
     return SentenceReading(tuple(_mention(found) for found in kept), left, asking)
 
 
@@ -129,7 +131,9 @@ def merged(found: list[Found]) -> list[Found]:
             if one.polarity is Certainty.ABSENT and one.side == other.side and near:
                 break  # 主动脉夹层及壁内血肿
             alike = one.polarity is Certainty.PRESENT
-            if alike and not one.organs and (not one.own or other.side is None):
+            # 位置过深，进入右主支气管: where the tip lies is no second device.
+            placed = one.code == _MALPOSITION or not one.organs
+            if alike and placed and (not one.own or other.side is None):
                 other.side = other.side or one.side
                 other.sizes += one.sizes
                 other.change = other.change or one.change
