@@ -47,8 +47,13 @@ def test_every_raised_code_is_in_the_catalogue() -> None:
 def test_both_sentences_use_the_same_details(code: str) -> None:
     entry = catalogue()[code]
     assert set(entry) == {"zh", "en"}
+    # A detail that is a word has one value for each language: `finding_zh`, `finding_en`.
     zh, en = (
-        {name for _, name, _, _ in string.Formatter().parse(entry[lang]) if name}
+        {
+            name.removesuffix(f"_{lang}")
+            for _, name, _, _ in string.Formatter().parse(entry[lang])
+            if name
+        }
         for lang in ("zh", "en")
     )
     assert zh == en

@@ -228,7 +228,7 @@ def test_a_report_that_names_someone_is_withheld(
 ) -> None:
     with sqlite_store.begin() as session:
         case_id = add_drafted(session)
-        report = Report(case_id, (make_sentence("f1", text, "x"),), ())
+        report = Report(case_id, (make_sentence("f1", text).reworded(en=""),), ())
         edit(session, case_id, report)
         sign_pair(session, case_id)
         count = export(session, tmp_path / "o.jsonl")
@@ -241,7 +241,7 @@ def test_a_report_that_names_no_one_is_exported(
 ) -> None:
     with sqlite_store.begin() as session:
         case_id = add_drafted(session)
-        edit(session, case_id, Report(case_id, (make_sentence("f1", text, "x"),), ()))
+        edit(session, case_id, Report(case_id, (make_sentence("f1", text).reworded(en=""),), ()))
         sign_pair(session, case_id)
         assert export(session, tmp_path / "o.jsonl").examples == 1
 
@@ -273,7 +273,11 @@ def test_what_was_signed_unread_or_identifies_is_not_exported(
     with sqlite_store.begin() as session:
         sign_pair(session, add_drafted(session, 1), seconds=0.1)
         other = add_drafted(session, 2)
-        edit(session, other, Report(other, (make_sentence("f1", "请联系13800138000。"),), ()))
+        edit(
+            session,
+            other,
+            Report(other, (make_sentence("f1", "请联系13800138000。").reworded(en=""),), ()),
+        )
         sign_pair(session, other)
         count = export(session, tmp_path / "o.jsonl")
     assert (count.examples, count.unread, count.identified) == (0, 1, 1)

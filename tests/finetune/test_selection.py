@@ -69,7 +69,7 @@ def signed(
     )
     report = make_report(case_id)
     if text:
-        report = Report(case_id, (make_sentence("f1", text, "x"),), ())
+        report = Report(case_id, (make_sentence("f1", text).reworded(en=""),), ())
     base = reports.current(session, case_id).revision
     reports.save(session, case_id, report, base_revision=base, editor=person("李"))
     return again(session, case_id, patient, seconds, site, number if minutes is None else minutes)

@@ -22,7 +22,12 @@ PROFILE = load_profile("starter")
 
 def details_of(code: str) -> dict[str, str | int | float]:
     """What fills the placeholders of a code's sentences."""
-    fields = {name for _, name, _, _ in string.Formatter().parse(catalogue()[code]["en"]) if name}
+    fields = {
+        name
+        for sentence in catalogue()[code].values()
+        for _, name, _, _ in string.Formatter().parse(sentence)
+        if name
+    }
     return {name.split(".")[0].split("[")[0]: 7 for name in fields}
 
 

@@ -69,7 +69,9 @@ def taken(
     return made.case_id
 
 
-def signed(store: Store, case_id: str, zh: str = "右下肺斑片影。", en: str = "Opacity.") -> str:
+def signed(
+    store: Store, case_id: str, zh: str = "右下肺斑片影。", en: str = "Right lower opacity."
+) -> str:
     """Draft and sign a report for the case."""
     report = Report(
         case_id, (make_sentence("f1", zh, en),), (make_sentence("i1", "肺炎。", "Pneumonia."),)
@@ -264,7 +266,8 @@ def test_the_newest_version_without_identity(store: Store) -> None:
     with store.begin() as session:
         amended = reports.amend(session, case_id, editor=person("王医生"))
         text = "患者王小明（N-4711）2026年1月2日复查，王曉明左肺结节。"
-        report = Report(case_id, (make_sentence("f1", text, "Xiaoming Wang: nodule."),), ())
+        english = "Xiaoming Wang (N-4711) was seen again on 2 January 2026: left lung nodule."
+        report = Report(case_id, (make_sentence("f1", text, english),), ())
         now = reports.save(
             session, case_id, report, base_revision=amended.revision, editor=person("王医生")
         )

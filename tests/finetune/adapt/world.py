@@ -154,8 +154,9 @@ def _report(case_id: str, kind: int) -> Any:
 
 
 def _at_odds(case_id: str) -> Any:
+    # Under one name they are refused at the signature.
     found = make_sentence("f1", "左侧胸腔积液。", "Left pleural effusion.")
-    concluded = make_sentence("i1", "右侧胸腔积液。", "Right pleural effusion.")
+    concluded = make_sentence("i1", "右侧脓胸。", "Right empyema.")
     return replace(make_report(case_id, 1), findings=(found,), impression=(concluded,))
 
 
