@@ -143,6 +143,7 @@ def test_the_open_alerts_are_brought_to_their_end_on_their_page(
     page.get_by_role("button", name="中文").click()
     item.get_by_role("button", name="临床确认…").click()
     page.get_by_role("button", name="登记临床确认").click()
+    expect(page.locator("[data-part=empty]")).to_be_visible()
     expect(page.locator("[data-part=empty]")).to_have_text("没有未闭环的危急值。")
     moves = [event.move.value for event in alerted.only(here.service, case_id).events]
     assert moves == ["find", "notify", "read_back", "acknowledge"]
