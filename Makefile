@@ -19,7 +19,7 @@ TRAIN := $(KEEP_MEMORY) $(BIN)/radraft train
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadscope
 UNIT := not vllm and not browser and not postgres and not pacs and not slow and not stress
 
-.PHONY: bench-checks bench-intake bench-studies help demo test unit stress check lint format install vllm radeval system-demo system-test system-bench \
+.PHONY: bench-checks bench-findings bench-intake bench-studies help demo test unit stress check lint format install vllm radeval system-demo system-test system-bench \
 	starter starter-eval checkpoint bench bench-adapt bench-eval bench-gpu flywheel-demo fuzz docs clean
 
 help:
@@ -33,6 +33,7 @@ help:
 	@echo "make bench-gpu   ten minutes on a machine with a CUDA GPU, offline; installs nothing (OUT=folder)"
 	@echo "make bench-intake   storescu into the listener and into Orthanc, images a second of both"
 	@echo "make bench-studies   time of quality, de-identification and priors"
+	@echo "make bench-findings   finding reader, critical values, two languages: sentences kept unseen"
 	@echo "make bench-checks   recall and false warnings of the proofreader on planted errors (DATA=folder)"
 	@echo "make fuzz    10,000 mutated files through radraft study check: nothing may die, hang or swell"
 	@echo "make bench-eval   measure the metrics against pycocoevalcap on this machine (needs Java)"
@@ -108,6 +109,12 @@ bench-studies: install
 	$(BIN)/python -m radraft.bench.quality_figures --time --data $(DATA)
 	$(BIN)/python -m radraft.bench.deid_recall
 	$(BIN)/python -m radraft.bench.priors
+
+# The sentences that were kept unseen while the rules were mended (bench/unseen).
+bench-findings: install
+	$(BIN)/python -m radraft.bench.finding_sentences bench/unseen/sentences_en.jsonl bench/unseen/sentences_zh.jsonl
+	$(BIN)/python -m radraft.bench.critical bench/unseen/critical.jsonl
+	$(BIN)/python -m radraft.bench.contradictions bench/unseen/contradictions.jsonl
 
 # What is planted holds report text and stays outside the repository (docs/checks.md).
 PLANTED := .radraft/planted
