@@ -9,6 +9,7 @@ from radraft.reports.findings._english_lexicon import Lexicon
 _LEADING_STOP = Cue.WITH | Cue.ABSENT_AFTER | Cue.COMMA | Cue.AND | Cue.OR
 _STOP = Cue.FINITE | Cue.BREAK | Cue.WITH | Cue.STATED | Cue.UNREAD
 _BEFORE_STOP = _STOP | (Cue.PREPOSITION | Cue.ABSENT_BEFORE)
+_NEGATIVE = Cue.ABSENT_BEFORE | Cue.ABSENT_AFTER
 _AFTER_STOP = _STOP | (
     Cue.ABSENT_BEFORE | Cue.ABSENT_AFTER | Cue.UNCERTAIN_BEFORE | Cue.UNCERTAIN_AFTER
 )
@@ -67,6 +68,8 @@ def after(clause: list[Item], index: int, *, adjective: bool, series: bool = Fal
     for at in range(index + 1, len(clause)):
         item = clause[at]
         cue = item.cue
+        if cue & Cue.FINITE and _is_seen_in(clause, at):
+            continue
         if cue & _AFTER_STOP and not (item.entry.side or item.entry.tags):
             break
         if item.names:
@@ -127,6 +130,13 @@ def _lists_places(clause: list[Item], at: int) -> bool:
         elif not is_located(item) and not item.cue & Cue.COMMA:
             break
     return joined
+
+
+def _is_seen_in(clause: list[Item], at: int) -> bool:
+    """Return whether the verb leads on to the place: "clot is seen in the pulmonary artery"."""
+    rest = clause[at + 1 : at + 3]
+    leads = len(rest) == 2 and rest[0].cue & Cue.SEEN and rest[1].cue & Cue.PREPOSITION
+    return bool(leads) and not any(item.cue & _NEGATIVE for item in rest)
 
 
 def _another_side(clause: list[Item], at: int) -> bool:

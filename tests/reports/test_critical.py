@@ -363,8 +363,8 @@ def test_the_sentences_cover_every_critical_code_in_both_languages() -> None:
 
 def test_critical_sentences_are_found_and_near_misses_left_alone() -> None:
     scored = bench.score(bench.read(SENTENCES), preset())
-    assert scored.recall.value >= 0.96, [sentence.text for sentence in scored.missed]
-    assert scored.precision.value >= 0.97, [sentence.text for sentence in scored.false]
+    assert scored.recall.value >= 0.99, [sentence.text for sentence in scored.missed]
+    assert scored.precision.value >= 0.99, [sentence.text for sentence in scored.false]
 
 
 def test_the_bench_prints_figures_with_intervals(
