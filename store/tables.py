@@ -13,6 +13,15 @@ from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, UniqueCo
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radraft.store.base import Base as Base
+from radraft.store.tables_accounts import (
+    AccountRow as AccountRow,
+    FailedSignInRow as FailedSignInRow,
+    KnownAddressRow as KnownAddressRow,
+    LinkRow as LinkRow,
+    MachineTokenRow as MachineTokenRow,
+    MembershipRow as MembershipRow,
+    SessionRow as SessionRow,
+)
 from radraft.store.tables_alerts import (
     AlertEventRow as AlertEventRow,
     AlertRow as AlertRow,
