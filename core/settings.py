@@ -97,6 +97,10 @@ class Settings(BaseSettings):
     """Largest data set that is received, in MiB."""
     dicom_associations: int = Field(default=16, ge=1)
     """Most associations at a time."""
+    session_idle_min: float = Field(default=15.0, gt=0)
+    """Minutes without anything that a person did, after which his session locks."""
+    session_hours: float = Field(default=12.0, gt=0)
+    """Hours from signing in, after which a session ends."""
     quiet_s: float = Field(default=30.0, ge=0)
     """A study is complete when nothing of it came for so many seconds."""
     quiet_by_site: dict[str, float] = {}

@@ -10,20 +10,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radraft.core import errors
-from radraft.core.errors import FollowupError, NotFound, RadraftError, ReportError
+from radraft.core.errors import (
+    FollowupError,
+    NotFound,
+    RadraftError,
+    ReportError,
+    SignInError,
+)
 from radraft.llm.link import LlmState
 from radraft.pipeline.alerts import CriticalValues, signature_refusal
 from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import KeyImageChooser
 from radraft.pipeline.proofreading import Proofreader, note_saved, note_standing, warnings_of
 from radraft.pipeline.quality_verdict import QualityRemarks, quality_remarks
+from radraft.pipeline.sign_in import SignIn
 from radraft.pipeline.study_facts import study_facts
 from radraft.reports import editing, edits, training_pair, turnround
+from radraft.reports.accounts import SessionTerms
 from radraft.reports.characters import require_visible
 from radraft.reports.checks.values import Issue
 from radraft.reports.dismissal import StandingWarning
 from radraft.reports.draft import Draft, DraftedSentence
-from radraft.reports.people import Actor
+from radraft.reports.people import Actor, PersonKind
 from radraft.reports.turnround import TurnroundClock
 from radraft.reports.values import Coverage, Report, ReportState, SignedReport
 from radraft.store import (
@@ -135,16 +143,35 @@ class Service:
         self._limits = turnround.load(settings.turnround)
         self.choosing = KeyImageChooser(store, settings, profile, wake)
         self.proofreader = Proofreader(store)
+        self.sign_in = SignIn(
+            store,
+            SessionTerms(
+                idle=timedelta(minutes=settings.session_idle_min),
+                longest=timedelta(hours=settings.session_hours),
+            ),
+        )
+        """Who is let in."""
         self._sentences: SentenceEncoder | None = None
         self._sentences_lock = threading.Lock()
 
-    def worklist(self) -> cases.Worklist:
-        """Return what is to be read first, and how much there is in all."""
+    def worklist(
+        self, sites: frozenset[str] | None = None, *, signed_at: frozenset[str] = frozenset()
+    ) -> cases.Worklist:
+        """Return what is to be read first, and how much there is in all.
+
+        `sites`: whose studies are listed, None for all; of `signed_at` only those of which a
+        version was signed.
+        """
         clock = TurnroundClock(self._limits, datetime.now(UTC))
         with self.store.read() as session:
             alarms = alerts.alarms(session)
             shown = cases.worklist(
-                session, clock=clock, alerts=alarms.alerts, critical=alarms.critical_drafts
+                session,
+                clock=clock,
+                alerts=alarms.alerts,
+                critical=alarms.critical_drafts,
+                sites=sites,
+                signed_at=signed_at,
             )
         return replace(shown, unreadable_alerts=alarms.unreadable)
 
@@ -220,10 +247,13 @@ class Service:
     def sign(self, case_id: str, *, base_revision: int, actor: Actor) -> SignedReport:
         """Freeze the report and write its training pair, both or neither.
 
-        SignatureRefused where an issue of exactly this report blocks it (`reports.checks`).
+        SignInError `sign_in_needed` for a name that was only typed. SignatureRefused where an issue
+        of exactly this report blocks it (`reports.checks`).
         ReportError `critical_not_notified` where it states a critical finding of which nobody was
         notified yet and the site does not let that wait; its alert is open all the same.
         """
+        if actor.who.kind is not PersonKind.ACCOUNT:
+            raise SignInError("sign_in_needed")
         edits.load_rules()
         with self.store.begin() as session:
             refusal = self._critical_refusal(session, case_id, base_revision, actor)

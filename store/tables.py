@@ -132,7 +132,7 @@ class KeyImageRow(Base):
 
     case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
-    image_id: Mapped[str] = mapped_column(String(64))
+    image_id: Mapped[str] = mapped_column(String(64), index=True)
     instance_ref: Mapped[str]
     frame: Mapped[int]
     rows: Mapped[int]

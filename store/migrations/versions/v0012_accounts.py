@@ -93,6 +93,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("token_sha", name="pk_machine_tokens"),
         sa.UniqueConstraint("token_id", name="uq_machine_tokens_token_id"),
     )
+    # Whose an image is, is asked whenever one is shown.
+    op.create_index("ix_key_images_image_id", "key_images", ["image_id"])
 
 
 def _account(table: str) -> sa.ForeignKeyConstraint:

@@ -1,0 +1,34 @@
+"""Whose site a thing is of: what a person may do with it is decided there."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from radraft.store.tables import AlertRow, CaseRow, KeyImageRow, SignedRow
+
+_HAS_SIGNED = select(SignedRow.version).where(SignedRow.case_id == CaseRow.case_id).exists()
+
+
+def of_case(session: Session, case_id: str, *, signed: bool = False) -> frozenset[str]:
+    """Return the site of a case; none where there is no such case, or with `signed` where no
+    version of it was signed."""
+    wanted = select(CaseRow.site).where(CaseRow.case_id == case_id)
+    if signed:
+        wanted = wanted.where(_HAS_SIGNED)
+    return frozenset(session.scalars(wanted))
+
+
+def of_alert(session: Session, alert_id: str) -> frozenset[str]:
+    """Return the site of an alert; none where there is no such alert."""
+    return frozenset(session.scalars(select(AlertRow.site).where(AlertRow.alert_id == alert_id)))
+
+
+def of_image(session: Session, image_id: str, *, signed: bool = False) -> frozenset[str]:
+    """Return the sites of all cases that have the key image; with `signed` only of those of which a
+    version was signed."""
+    wanted = select(CaseRow.site).join(KeyImageRow, KeyImageRow.case_id == CaseRow.case_id)
+    wanted = wanted.where(KeyImageRow.image_id == image_id)
+    if signed:
+        wanted = wanted.where(_HAS_SIGNED)
+    return frozenset(session.scalars(wanted.distinct()))

@@ -1,0 +1,229 @@
+"""Who is let in, and to what: the one table of routes, and the check that every request passes.
+
+A route that is not in the table is for nobody. Permissions hold at the site of what is asked for:
+of a case, an image or an alert; a list shows the sites at which its caller may see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import RedirectResponse, Response
+
+from radraft.core.errors import RadraftError, SignInError
+from radraft.reports.accounts import Account, Session
+from radraft.reports.people import Actor, ActorRole
+from radraft.reports.roles import EVERY_SITE, Permission, sites_with
+from radraft.store import sites
+from radraft.ui.security import Guard
+
+if TYPE_CHECKING:
+    from radraft.pipeline.service import Service
+
+COOKIE = "radraft-session"
+"""On loopback, where a browser may speak HTTP; elsewhere `__Host-` stands before it."""
+
+
+class Anybody(StrEnum):
+    """What needs no permission."""
+
+    ANYBODY = "anybody"
+    SIGNED_IN = "signed_in"
+
+
+Needed = Permission | Anybody
+
+ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
+    {
+        ("GET", "/ui/{name:path}"): Anybody.ANYBODY,
+        ("GET", "/sign-in"): Anybody.ANYBODY,
+        ("POST", "/api/session"): Anybody.ANYBODY,
+        ("POST", "/api/session/link"): Anybody.ANYBODY,
+        ("POST", "/api/session/unlock"): Anybody.ANYBODY,
+        ("POST", "/api/session/end"): Anybody.ANYBODY,
+        ("GET", "/api/session/demo"): Anybody.ANYBODY,
+        ("POST", "/api/session/demo"): Anybody.ANYBODY,
+        ("GET", "/api/session"): Anybody.SIGNED_IN,
+        ("POST", "/api/session/active"): Anybody.SIGNED_IN,
+        ("GET", "/api/status"): Anybody.SIGNED_IN,
+        ("GET", "/api/worklist"): Permission.READ_SIGNED,
+        ("GET", "/api/cases/{case_id}"): Permission.READ_SIGNED,
+        ("GET", "/api/images/{image_id}/png"): Permission.READ_SIGNED,
+        ("GET", "/api/images/{image_id}/values"): Permission.READ_SIGNED,
+        ("POST", "/api/cases/{case_id}/questions"): Permission.ASK,
+        ("POST", "/api/cases/{case_id}/opened"): Permission.WRITE,
+        ("PUT", "/api/cases/{case_id}/report"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/redraft"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/sign"): Permission.SIGN,
+        ("POST", "/api/cases/{case_id}/amend"): Permission.AMEND,
+        ("GET", "/api/cases/{case_id}/frames"): Permission.READ_UNSIGNED,
+        (
+            "GET",
+            "/api/cases/{case_id}/frames/{instance_ref}/{frame}/png",
+        ): Permission.READ_UNSIGNED,
+        ("PUT", "/api/cases/{case_id}/key-images"): Permission.WRITE,
+        ("GET", "/api/cases/{case_id}/priors"): Permission.READ_UNSIGNED,
+        ("POST", "/api/cases/{case_id}/priors/{prior_case_id}"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/dismissals"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/dismissals/restore"): Permission.WRITE,
+        ("GET", "/api/cases/{case_id}/alerts"): Permission.ALERTS,
+        ("GET", "/api/alerts"): Permission.ALERTS,
+        ("GET", "/api/alerts/{alert_id}"): Permission.ALERTS,
+        ("POST", "/api/alerts/{alert_id}/{move}"): Permission.ALERTS,
+        ("GET", "/api/alerts/register"): Permission.REGISTER,
+        ("GET", "/api/alerts/register.csv"): Permission.REGISTER,
+        ("POST", "/api/upload"): Permission.INTAKE,
+        ("GET", "/api/quality"): Permission.QUALITY,
+        ("GET", "/api/quality.csv"): Permission.QUALITY,
+        ("GET", "/api/flywheel"): Permission.MODELS,
+        ("GET", "/api/flywheel.csv"): Permission.MODELS,
+        ("GET", "/alerts"): Permission.ALERTS,
+        ("GET", "/alerts/register"): Permission.REGISTER,
+        ("GET", "/quality"): Permission.QUALITY,
+        ("GET", "/flywheel"): Permission.MODELS,
+    }
+)
+"""What each route needs. `tests/ui/test_access.py` walks every cell of routes and roles."""
+
+_UNTOUCHED = frozenset({"/api/cases/{case_id}/opened"})
+"""What a page sends by itself: it keeps no session open."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, and where he may do what he asks for."""
+
+    account: Account
+    session: Session
+    needed: Permission | None
+    """None: signed in is enough."""
+    site: str = field(default="")
+    """Of what is asked for; empty for a list."""
+
+    @property
+    def sites(self) -> frozenset[str] | None:
+        """Return the sites whose part of a list he may see; None: all."""
+        return self.sites_with(self.needed) if self.needed is not None else None
+
+    def sites_with(self, permission: Permission) -> frozenset[str] | None:
+        """Return the sites at which he may do something else; None: all."""
+        held = sites_with(self.account.memberships, permission)
+        return None if EVERY_SITE in held else held
+
+    def may(self, permission: Permission) -> bool:
+        """Return whether he may do something else at the same site; of a list, at any."""
+        if self.site:
+            return self.account.may(permission, self.site)
+        return bool(sites_with(self.account.memberships, permission))
+
+    @property
+    def actor(self) -> Actor:
+        """Return him as the service takes him."""
+        if self.needed is Permission.ASK:
+            role = ActorRole.CLINICIAN
+        elif self.may(Permission.SIGN):
+            role = ActorRole.READER
+        elif self.may(Permission.WRITE):
+            role = ActorRole.AUTHOR
+        else:
+            role = ActorRole.CLINICIAN
+        return Actor(self.account.person, role, self.site)
+
+
+def application(service: Service, *, demo: bool = False) -> FastAPI:
+    """Return an application without routes, in which every route that is added passes the check.
+
+    `demo`: visitors of the loopback address are signed in as readers of the demo.
+    """
+    app = FastAPI(
+        title="radraft",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(caller)],
+    )
+    app.state.service = service
+    app.state.demo = demo
+    app.add_middleware(Guard)
+    return app
+
+
+def caller(request: Request) -> Caller | None:
+    """Return who asks; None where anybody may. SignInError `sign_in_needed`, `session_locked`,
+    `not_allowed`."""
+    path = request.scope["route"].path
+    needed = ROUTES.get((request.method, path))
+    if needed is Anybody.ANYBODY:
+        return None
+    service: Service = request.app.state.service
+    by_himself = request.method != "GET" and path not in _UNTOUCHED
+    session = service.sign_in.session(request.cookies.get(cookie_name(request)), acting=by_himself)
+    if needed is Anybody.SIGNED_IN:
+        return Caller(session.account, session, None)
+    if needed is None:
+        raise SignInError("not_allowed", site=service.settings.site)
+    return _allowed(request, service, session, needed)
+
+
+def _signed_in(found: Annotated[Caller | None, Depends(caller)]) -> Caller:
+    if found is None:
+        raise SignInError("sign_in_needed")
+    return found
+
+
+SignedIn = Annotated[Caller, Depends(_signed_in)]
+"""A handler's parameter: who asks."""
+
+
+def cookie_name(request: Request) -> str:
+    """Return under which name the browser keeps its session's secret."""
+    return f"__Host-{COOKIE}" if request.url.scheme == "https" else COOKIE
+
+
+def refused_page(request: Request, error: RadraftError) -> Response | None:
+    """Return what a browser gets in place of a page that its person may not see; None for what a
+    program asks for."""
+    if request.url.path.startswith("/api/") or not isinstance(error, SignInError):
+        return None
+    return RedirectResponse(f"/sign-in?why={error.code}&next={request.url.path}", 303)
+
+
+def _allowed(request: Request, service: Service, session: Session, needed: Permission) -> Caller:
+    account = session.account
+    found, signed = _sites_of(request, service)
+    if not found:
+        # A list, or something that is not there: its handler says so.
+        if not sites_with(account.memberships, needed):
+            raise SignInError("not_allowed", site=service.settings.site)
+        return Caller(account, session, needed)
+    for site in sorted(found):
+        unsigned = site not in signed and not account.may(Permission.READ_UNSIGNED, site)
+        if account.may(needed, site) and not (needed is Permission.READ_SIGNED and unsigned):
+            return Caller(account, session, needed, site)
+    raise SignInError("not_allowed", site=min(found))
+
+
+def _sites_of(request: Request, service: Service) -> tuple[frozenset[str], frozenset[str]]:
+    """The sites of what a path names, and those where some of it is signed; none where it names
+    nothing that is there."""
+    asked = request.path_params
+    nothing: frozenset[str] = frozenset()
+    with service.store.read() as session:
+        if "case_id" in asked:
+            return (
+                sites.of_case(session, asked["case_id"]),
+                sites.of_case(session, asked["case_id"], signed=True),
+            )
+        if "image_id" in asked:
+            return (
+                sites.of_image(session, asked["image_id"]),
+                sites.of_image(session, asked["image_id"], signed=True),
+            )
+        if "alert_id" in asked:
+            return sites.of_alert(session, asked["alert_id"]), nothing
+    return nothing, nothing

@@ -1,0 +1,177 @@
+"""`/api/session`: signing in, going on after a lock, signing out; and the page `/sign-in`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from radraft.core.errors import SignInError
+from radraft.core.settings import LOOPBACK
+from radraft.pipeline import demo_accounts
+from radraft.reports.roles import EVERY_SITE, Permission, Role, permissions_at
+from radraft.ui import asset_files
+from radraft.ui.access import SignedIn, cookie_name
+
+if TYPE_CHECKING:
+    from radraft.pipeline.service import Service
+    from radraft.pipeline.sign_in import SignedIn as Begun
+    from radraft.reports.accounts import Account, Session
+
+# Longer than any that can be right: what is too long is refused like what is wrong.
+Secret = Annotated[str, Field(max_length=1000, repr=False)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SignInRequest(_Strict):
+    """A log-in name and a password."""
+
+    login: Secret
+    password: Secret
+
+
+class LinkRequest(_Strict):
+    """A one-time link that is used: `login` and `name` where it makes the first administrator."""
+
+    secret: Secret
+    password: Secret
+    login: Secret = ""
+    name: Secret = ""
+
+
+class UnlockRequest(_Strict):
+    """The password of who is signed in."""
+
+    password: Secret
+
+
+class DemoRequest(_Strict):
+    """As what the demo's visitor goes on."""
+
+    role: Role
+
+
+def add_sign_in(app: FastAPI, service: Service) -> None:
+    """Serve `/api/session` and `/sign-in`."""
+    api = APIRouter(prefix="/api/session")
+    _add_beginning(api, service)
+    _add_session(api, service)
+    _add_demo(api, service)
+    app.include_router(api)
+
+    @app.get("/sign-in")
+    def document() -> Response:
+        return HTMLResponse(asset_files.text("signin.html"))
+
+
+def _add_beginning(api: APIRouter, service: Service) -> None:
+    @api.post("")
+    def sign_in(body: SignInRequest, request: Request) -> Response:
+        # Whoever signs in anew leaves what he was signed in as: no session is carried over.
+        service.sign_in.out(_secret(request))
+        begun = service.sign_in.by_password(body.login, body.password, address=_address(request))
+        return _begun(request, service, begun)
+
+    @api.post("/link")
+    def use_link(body: LinkRequest) -> Response:
+        account = service.sign_in.by_link(
+            body.secret, login=body.login, name=body.name, password=body.password
+        )
+        return JSONResponse({"login": account.login})
+
+    @api.post("/unlock")
+    def unlock(body: UnlockRequest, request: Request) -> Response:
+        begun = service.sign_in.unlock(_secret(request), body.password, address=_address(request))
+        return _begun(request, service, begun)
+
+    @api.post("/end")
+    def end(request: Request) -> Response:
+        service.sign_in.out(_secret(request))
+        answer = JSONResponse({})
+        answer.delete_cookie(cookie_name(request), path="/")
+        return answer
+
+
+def _add_session(api: APIRouter, service: Service) -> None:
+    @api.get("")
+    def who(caller: SignedIn, request: Request) -> Response:
+        return JSONResponse(_form(caller.session, service, demo=_is_demo(request)))
+
+    @api.post("/active")
+    def active(caller: SignedIn) -> Response:
+        return JSONResponse({})
+
+
+def _add_demo(api: APIRouter, service: Service) -> None:
+    @api.get("/demo")
+    def offered(request: Request) -> Response:
+        roles = [role.value for role in Role] if _is_demo(request) else []
+        return JSONResponse({"roles": roles})
+
+    @api.post("/demo")
+    def become(body: DemoRequest, request: Request) -> Response:
+        if not _is_demo(request):
+            raise SignInError("sign_in_refused")
+        service.sign_in.out(_secret(request))
+        login = demo_accounts.login_of(body.role)
+        return _begun(
+            request, service, service.sign_in.as_demo(login, address=_address(request))
+        )
+
+
+def _begun(request: Request, service: Service, begun: Begun) -> Response:
+    answer = JSONResponse(_form(begun.session, service, demo=_is_demo(request)))
+    answer.set_cookie(
+        cookie_name(request),
+        begun.secret,
+        path="/",
+        httponly=True,
+        secure=request.url.scheme == "https",
+        samesite="lax",
+    )
+    return answer
+
+
+def _form(session: Session, service: Service, *, demo: bool) -> dict[str, Any]:
+    """Who is signed in, as a page takes it. `sites`: what he may do at each site that is named."""
+    account = session.account
+    return {
+        "login": account.login,
+        "name": account.name,
+        "site": service.settings.site,
+        "sites": _permissions(account, service.settings.site),
+        "may": sorted(_anywhere(account)),
+        "idle_s": service.settings.session_idle_min * 60,
+        "demo": demo and account.demo,
+        "demo_role": min((held.role.value for held in account.memberships), default=None)
+        if account.demo
+        else None,
+    }
+
+
+def _permissions(account: Account, own: str) -> dict[str, list[str]]:
+    named = {held.site for held in account.memberships if held.site != EVERY_SITE} | {own}
+    return {site: sorted(permissions_at(account.memberships, site)) for site in sorted(named)}
+
+
+def _anywhere(account: Account) -> frozenset[Permission]:
+    return frozenset().union(
+        *(permissions_at(account.memberships, held.site) for held in account.memberships)
+    )
+
+
+def _is_demo(request: Request) -> bool:
+    return bool(request.app.state.demo) and (request.url.hostname or "") in LOOPBACK
+
+
+def _secret(request: Request) -> str | None:
+    return request.cookies.get(cookie_name(request))
+
+
+def _address(request: Request) -> str:
+    return "" if request.client is None else request.client.host
