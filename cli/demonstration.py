@@ -26,6 +26,7 @@ PENDING = {CaseState.RECEIVED, CaseState.DRAFTING}
 def demo(studies: Path, out: Output, *, leave: bool) -> None:
     """Build what is missing, take in, draft, print one report; then serve unless `leave`."""
     from radraft.cli import starter
+    from radraft.pipeline import demo_accounts
     from radraft.ui import app
 
     if not studies.exists():
@@ -36,8 +37,9 @@ def demo(studies: Path, out: Output, *, leave: bool) -> None:
         out.say(f"Logs: {settings.data_dir / 'logs'}")
         with (
             app.running(settings, context.profile, context.store) as service,
-            Workstation(service) as workstation,
+            Workstation(service, demo=True) as workstation,
         ):
+            demo_accounts.add_all(context.store)
             taken = take_in(studies, context, out)
             out.say(rejections_text(taken.rejections)) if taken.rejections else None
             began = time.monotonic()

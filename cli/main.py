@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from radraft.cli import adapters, alerts, evaluation, flywheel, report, site, study, training
+from radraft.cli import adapters, alerts, evaluation, flywheel, report, site, study, training, users
 from radraft.cli.output import Output, reporting
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app.add_typer(report.app, name="report")
 app.add_typer(adapters.app, name="adapters")
 app.add_typer(study.app, name="study")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(users.app, name="users")
 
 
 class Start(StrEnum):
@@ -79,22 +80,6 @@ def show(case: Case, json: Json = False) -> None:
         from radraft.cli import reports
 
         reports.show(case, out)
-
-
-@app.command()
-def sign(
-    case: Case,
-    author: Annotated[str, typer.Option(help="Name of the radiologist who signs.")],
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Keep sentences that the image does not support.")
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Sign a case's report as it stands and keep the training pair."""
-    with reporting(Output(json)) as out:
-        from radraft.cli import reports
-
-        reports.sign(case, author, out, keep=keep)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`radraft show`, `radraft sign` and `radraft pairs export`."""
+"""`radraft show` and `radraft pairs export`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from radraft.cli.output import Output
 from radraft.cli.render import report_json, report_text
 from radraft.core.canonical import plain
 from radraft.pipeline.service import Service
-from radraft.reports.people import ActorRole, typed_actor
 from radraft.reports.values import ReportState
 from radraft.store.reports import UNBEGUN
 
@@ -54,36 +53,6 @@ def show(case_id: str, out: Output) -> None:
             "warning": warning,
         },
         text,
-    )
-
-
-def sign(case_id: str, author: str, out: Output, *, keep: bool) -> None:
-    """Sign what stands now; with `keep` also the sentences that the image does not support."""
-    from radraft.core.errors import ReportError
-    from radraft.reports.checks.support import kept
-
-    with opened() as context:
-        actor = typed_actor(author, ActorRole.READER, context.settings.site)
-        service = Service(context.store, context.settings, context.profile)
-        view = service.case_view(case_id)
-        working = view.working
-        if working.revision == UNBEGUN:
-            raise ReportError("draft_pending", case_id=case_id)
-        if keep:
-            report = kept(working.report, view.issues)
-            working = service.save(case_id, report, base_revision=working.revision, actor=actor)
-        signed = service.sign(case_id, base_revision=working.revision, actor=actor)
-    out.result(
-        {
-            "case_id": case_id,
-            "version": signed.version,
-            "author": signed.author.name,
-            "author_kind": signed.author.kind.value,
-            "signed_at": signed.signed_at,
-            "content_sha": signed.content_sha,
-            "report": report_json(signed.report),
-        },
-        f"{case_id}  v{signed.version}  {signed.content_sha}",
     )
 
 

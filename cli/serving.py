@@ -30,7 +30,22 @@ def serve(out: Output, *, with_llm: bool) -> None:
         Workstation(service) as workstation,
     ):
         announce(context.settings, out)
+        first_administrator(service, out)
         workstation.wait(shutdown)
+
+
+def first_administrator(service: Service, out: Output) -> None:
+    """Say how the first administrator is made, where there is none."""
+    from radraft.cli import users
+
+    secret = service.sign_in.first_link()
+    if secret is not None:
+        link = users.first_link(service.settings, secret)
+        out.say(
+            "还没有管理员账户。请打开此链接创建（24 小时内有效，只能使用一次）：\n"
+            "There is no administrator yet. Open this link to make one (24 hours, once):\n"
+            f"{link}"
+        )
 
 
 def announce(settings: Settings, out: Output) -> None:
@@ -45,7 +60,7 @@ def announce(settings: Settings, out: Output) -> None:
 class Workstation:
     """The HTTP server, on a thread of its own so that the main thread can take signals."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, *, demo: bool = False) -> None:
         import uvicorn
 
         from radraft.ui import app
@@ -54,7 +69,7 @@ class Workstation:
         self._port = settings.port
         self._server = uvicorn.Server(
             uvicorn.Config(
-                app.build(service),
+                app.build(service, demo=demo),
                 host=settings.host,
                 port=settings.port,
                 log_level="warning",

@@ -71,10 +71,10 @@ class Days:
         return datetime.combine(self.last + timedelta(days=1), time.min).astimezone()
 
 
-def open_entries(store: Store) -> AlertEntries:
-    """Return all open alerts: most escalated first, then by deadline."""
+def open_entries(store: Store, sites: frozenset[str] | None = None) -> AlertEntries:
+    """Return the open alerts of `sites`, None for all: most escalated first, then by deadline."""
     with store.read() as session:
-        return _entries(session, alerts.listed_open(session))
+        return _entries(session, alerts.listed_open(session, sites))
 
 
 def case_entries(store: Store, case_id: str) -> AlertEntries:
@@ -85,10 +85,11 @@ def case_entries(store: Store, case_id: str) -> AlertEntries:
         return replace(found, in_draft=alerts.marked_draft(session, case_id))
 
 
-def register_entries(store: Store, days: Days) -> AlertEntries:
-    """Return the alerts that were opened on those days, oldest first."""
+def register_entries(store: Store, days: Days, sites: frozenset[str] | None = None) -> AlertEntries:
+    """Return the alerts of `sites`, None for all, opened on those days, oldest first."""
     with store.read() as session:
-        return _entries(session, alerts.listed_register(session, days.since, days.until))
+        found = alerts.listed_register(session, days.since, days.until, sites)
+        return _entries(session, found)
 
 
 def entry(store: Store, alert_id: str) -> AlertEntry:

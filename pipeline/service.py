@@ -10,23 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radraft.core import errors
-from radraft.core.errors import (
-    FollowupError,
-    NotFound,
-    RadraftError,
-    ReportError,
-    SignInError,
-)
+from radraft.core.errors import FollowupError, NotFound, RadraftError, ReportError, SignInError
 from radraft.llm.link import LlmState
 from radraft.pipeline.alerts import CriticalValues, signature_refusal
 from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import KeyImageChooser
 from radraft.pipeline.proofreading import Proofreader, note_saved, note_standing, warnings_of
 from radraft.pipeline.quality_verdict import QualityRemarks, quality_remarks
-from radraft.pipeline.sign_in import SignIn
+from radraft.pipeline.sign_in import SignIn, session_terms
 from radraft.pipeline.study_facts import study_facts
 from radraft.reports import editing, edits, training_pair, turnround
-from radraft.reports.accounts import SessionTerms
 from radraft.reports.characters import require_visible
 from radraft.reports.checks.values import Issue
 from radraft.reports.dismissal import StandingWarning
@@ -90,6 +83,26 @@ class CaseView:
         """What the checks say of the working report, dismissed or not."""
         return tuple(warning.issue for warning in self.standing)
 
+    def signed_only(self) -> CaseView:
+        """Return what everybody may see who reads reports: what was signed, and nothing else.
+
+        SignInError `not_allowed` where nothing was.
+        """
+        if not self.versions:
+            raise SignInError("not_allowed", site=self.case.site)
+        newest = self.versions[-1]
+        shown = replace(
+            self.working,
+            report=newest.report,
+            state=ReportState.SIGNED,
+            editor=newest.author,
+            saved_at=newest.signed_at,
+            base_version=newest.version,
+        )
+        return replace(
+            self, draft=None, offered=None, working=shown, standing=(), partial=(), notice=None
+        )
+
 
 @dataclass(frozen=True)
 class ServiceStatus:
@@ -143,24 +156,21 @@ class Service:
         self._limits = turnround.load(settings.turnround)
         self.choosing = KeyImageChooser(store, settings, profile, wake)
         self.proofreader = Proofreader(store)
-        self.sign_in = SignIn(
-            store,
-            SessionTerms(
-                idle=timedelta(minutes=settings.session_idle_min),
-                longest=timedelta(hours=settings.session_hours),
-            ),
-        )
+        self.sign_in = SignIn(store, session_terms(settings))
         """Who is let in."""
         self._sentences: SentenceEncoder | None = None
         self._sentences_lock = threading.Lock()
 
     def worklist(
-        self, sites: frozenset[str] | None = None, *, signed_at: frozenset[str] = frozenset()
+        self,
+        sites: frozenset[str] | None = None,
+        *,
+        signed_sites: frozenset[str] | None = frozenset(),
     ) -> cases.Worklist:
         """Return what is to be read first, and how much there is in all.
 
-        `sites`: whose studies are listed, None for all; of `signed_at` only those of which a
-        version was signed.
+        `sites`: whose studies are listed; `signed_sites`: whose studies are listed once a version
+        of them was signed. None stands for every site.
         """
         clock = TurnroundClock(self._limits, datetime.now(UTC))
         with self.store.read() as session:
@@ -171,7 +181,7 @@ class Service:
                 alerts=alarms.alerts,
                 critical=alarms.critical_drafts,
                 sites=sites,
-                signed_at=signed_at,
+                signed_sites=signed_sites,
             )
         return replace(shown, unreadable_alerts=alarms.unreadable)
 

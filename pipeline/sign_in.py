@@ -29,6 +29,7 @@ from radraft.store import accounts, sign_ins
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session as DatabaseSession
 
+    from radraft.core.settings import Settings
     from radraft.store.database import Store
 
 LINK_LASTS = timedelta(hours=24)
@@ -43,6 +44,14 @@ class SignedIn:
 
     session: Session
     secret: str = field(repr=False)
+
+
+def session_terms(settings: Settings) -> SessionTerms:
+    """Return how long sessions last here."""
+    return SessionTerms(
+        idle=timedelta(minutes=settings.session_idle_min),
+        longest=timedelta(hours=settings.session_hours),
+    )
 
 
 class SignIn:
@@ -176,10 +185,10 @@ class SignIn:
             if found is not None:
                 sign_ins.end(database, found.session_id)
 
-    def revoke(self, account_id: str) -> int:
-        """End all sessions of an account, and return how many."""
+    def revoke(self, login: str) -> int:
+        """End all sessions of an account, and return how many. NotFound `account_not_found`."""
         with self._store.begin() as database:
-            return sign_ins.end_all(database, account_id)
+            return sign_ins.end_all(database, _known(database, login).account_id)
 
     def first_link(self) -> str | None:
         """Return the secret of a link by which the first administrator is made; None where there is

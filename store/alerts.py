@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select, true
 from sqlalchemy.orm import Session
 
 from radraft.core import canonical
@@ -195,18 +195,21 @@ def alarms(session: Session) -> Alarms:
     )
 
 
-def listed_open(session: Session) -> AlertList:
-    """Return all open alerts, as `open_alerts` orders them."""
+def listed_open(session: Session, sites: frozenset[str] | None = None) -> AlertList:
+    """Return the open alerts of `sites`, None for all, as `open_alerts` orders them."""
     # One whose state is damaged may be open.
-    wanted = select(AlertRow.alert_id).where(AlertRow.state.not_in(_CLOSED))
+    wanted = select(AlertRow.alert_id).where(AlertRow.state.not_in(_CLOSED), _at(sites))
     ids = wanted.order_by(AlertRow.level.desc(), AlertRow.deadline_at, AlertRow.alert_id)
     return _listed(session, session.scalars(ids).all())
 
 
-def listed_register(session: Session, since: datetime, until: datetime) -> AlertList:
-    """Return the alerts that were opened from `since` to before `until`, oldest first."""
+def listed_register(
+    session: Session, since: datetime, until: datetime, sites: frozenset[str] | None = None
+) -> AlertList:
+    """Return the alerts of `sites`, None for all, opened from `since` to before `until`, oldest
+    first."""
     wanted = select(AlertRow.alert_id).where(
-        AlertRow.opened_at >= since, AlertRow.opened_at < until
+        AlertRow.opened_at >= since, AlertRow.opened_at < until, _at(sites)
     )
     ids = wanted.order_by(AlertRow.opened_at, AlertRow.alert_id)
     return _listed(session, session.scalars(ids).all())
@@ -338,6 +341,11 @@ def _held(session: Session, case_id: str) -> dict[str, Alert]:
         .execution_options(populate_existing=True)
     )
     return {row.alert_id: _alert(row) for row in rows}
+
+
+def _at(sites: frozenset[str] | None) -> ColumnElement[bool]:
+    """Whether an alert is of one of the sites; None: of any."""
+    return true() if sites is None else AlertRow.site.in_(sites)
 
 
 def _locked(session: Session, alert_id: str) -> AlertRow | None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound, StorageDamaged
@@ -19,7 +19,7 @@ from radraft.store import faults, instances, patient_keys
 from radraft.store.base import UtcDateTime
 from radraft.store.key_images import add_key_images, key_images
 from radraft.store.sql import insert_new, storable
-from radraft.store.tables import CaseRow, PatientRow, ReportRow, StudyIdentityRow
+from radraft.store.tables import CaseRow, PatientRow, ReportRow, SignedRow, StudyIdentityRow
 from radraft.store.values import Case, CaseState, Identity, StoredImage, Worklist, WorklistRow
 from radraft.studies.values import DeidStudy, Patient, Study, View
 
@@ -167,29 +167,39 @@ def worklist(
     clock: TurnroundClock | None = None,
     alerts: Sequence[Alert] = (),
     critical: Mapping[str, tuple[str, ...]] | None = None,
+    sites: frozenset[str] | None = None,
+    signed_sites: frozenset[str] | None = frozenset(),
     limit: int = 500,
 ) -> Worklist:
     """Return the first `limit` lines: those with open alerts in the order of `alerts`, drafts with
     critical findings, what is still to be signed, what is signed; newest first within each.
 
     `critical`: by case id, the codes of critical findings in drafts that nobody has touched.
-    Without a `clock` no turn-round time is counted. A row that cannot be read is named in
-    `unreadable`; the others are there.
+    `sites`: whose cases are listed; `signed_sites`: whose cases are once a version of them was
+    signed; None: of every site. Without a `clock` no turn-round time is counted. A row that cannot
+    be read is named in `unreadable`; the others are there.
     """
     critical = critical or {}
     alerted: dict[str, tuple[Alert, ...]] = {}
     for alert in alerts:
         alerted[alert.case_id] = (*alerted.get(alert.case_id, ()), alert)
     top = _places(tuple(alerted)[:limit], tuple(critical)[:limit])
+    listed = _at(sites, signed_sites)
     signed = case((ReportRow.state == ReportState.SIGNED.value, 1), else_=0)
     ids = session.scalars(
         select(CaseRow.case_id)
         .join(StudyIdentityRow, StudyIdentityRow.case_id == CaseRow.case_id)
         .outerjoin(ReportRow, ReportRow.case_id == CaseRow.case_id)
+        .where(listed)
         .order_by(top, signed, CaseRow.received_at.desc(), CaseRow.case_id)
         .limit(limit)
     ).all()
-    total = session.scalar(select(func.count()).select_from(StudyIdentityRow)) or 0
+    total = session.scalar(
+        select(func.count())
+        .select_from(CaseRow)
+        .join(StudyIdentityRow, StudyIdentityRow.case_id == CaseRow.case_id)
+        .where(listed)
+    )
     rows = {
         row.case_id: replace(
             row,
@@ -200,10 +210,10 @@ def worklist(
         )
         for row in _worklist_rows(session, ids, clock)
     }
-    near, over = (0, 0) if clock is None else _late(session, clock)
+    near, over = (0, 0) if clock is None else _late(session, clock, listed)
     return Worklist(
         rows=tuple(rows[case_id] for case_id in ids if case_id in rows),
-        total=total,
+        total=total or 0,
         unreadable=tuple(case_id for case_id in ids if case_id not in rows),
         near=near,
         over=over,
@@ -273,6 +283,18 @@ def add_identity(
     patient_keys.add(session, deid.case_id, patient)
     session.flush()
     instances.add(session, study, deid, original_keys)
+
+
+def _at(sites: frozenset[str] | None, signed_sites: frozenset[str] | None) -> ColumnElement[bool]:
+    """Whether a case is of one of `sites`, or of one of `signed_sites` and signed once."""
+    if sites is None:
+        return true()
+    anywhere = CaseRow.site.in_(sites)
+    if signed_sites is not None and signed_sites <= sites:
+        return anywhere
+    signed = select(SignedRow.version).where(SignedRow.case_id == CaseRow.case_id).exists()
+    there = true() if signed_sites is None else CaseRow.site.in_(signed_sites)
+    return or_(anywhere, and_(there, signed))
 
 
 def _places(alerted: Sequence[str], critical: Sequence[str]) -> ColumnElement[int]:
@@ -346,7 +368,7 @@ def _never_signed(report: ReportRow) -> bool:
     return report.base_version == 0 and report.state != ReportState.SIGNED
 
 
-def _late(session: Session, clock: TurnroundClock) -> tuple[int, int]:
+def _late(session: Session, clock: TurnroundClock, listed: ColumnElement[bool]) -> tuple[int, int]:
     """Return how many studies without a signature are near their limit, and how many over it."""
     limits, other = clock.limits.defaults()
     over = _received_before(
@@ -367,7 +389,7 @@ def _late(session: Session, clock: TurnroundClock) -> tuple[int, int]:
         .select_from(CaseRow)
         .join(StudyIdentityRow, StudyIdentityRow.case_id == CaseRow.case_id)
         .outerjoin(ReportRow, ReportRow.case_id == CaseRow.case_id)
-        .where(never_signed)
+        .where(never_signed, listed)
     ).one()
     return int(row[0]), int(row[1])
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from radraft.core import canonical
 from radraft.reports.draft import Draft, Usage
-from radraft.reports.people import Actor, ActorRole, Person, typed_actor, typed_person
+from radraft.reports.people import Actor, ActorRole, Person, PersonKind, typed_person
 from radraft.reports.values import Coverage, Evidence, Origin, Report, Sentence, both
 from radraft.store import cases, drafts
 from radraft.store.leases import Owner
@@ -119,8 +119,9 @@ def person(name: str) -> Person:
 
 
 def actor(name: str, role: ActorRole = ActorRole.READER) -> Actor:
-    """Somebody at site-a whose name was typed."""
-    return typed_actor(name, role, "site-a")
+    """Somebody at site-a who is signed in."""
+    account_id = f"a-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    return Actor(Person(PersonKind.ACCOUNT, name, account_id), role, "site-a")
 
 
 def make_report(case_id: str, findings: int = 3, impression: int = 1) -> Report:

@@ -6,14 +6,17 @@ of a case, an image or an alert; a list shows the sites at which its caller may 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
+from starlette.routing import compile_path
 
 from radraft.core.errors import RadraftError, SignInError
 from radraft.reports.accounts import Account, Session
@@ -156,12 +159,11 @@ def application(service: Service, *, demo: bool = False) -> FastAPI:
 def caller(request: Request) -> Caller | None:
     """Return who asks; None where anybody may. SignInError `sign_in_needed`, `session_locked`,
     `not_allowed`."""
-    path = request.scope["route"].path
-    needed = ROUTES.get((request.method, path))
+    template, needed = _route(request)
     if needed is Anybody.ANYBODY:
         return None
     service: Service = request.app.state.service
-    by_himself = request.method != "GET" and path not in _UNTOUCHED
+    by_himself = request.method != "GET" and template not in _UNTOUCHED
     session = service.sign_in.session(request.cookies.get(cookie_name(request)), acting=by_himself)
     if needed is Anybody.SIGNED_IN:
         return Caller(session.account, session, None)
@@ -191,6 +193,24 @@ def refused_page(request: Request, error: RadraftError) -> Response | None:
     if request.url.path.startswith("/api/") or not isinstance(error, SignInError):
         return None
     return RedirectResponse(f"/sign-in?why={error.code}&next={request.url.path}", 303)
+
+
+def _route(request: Request) -> tuple[str, Needed | None]:
+    """The line of the table that a request is of; nothing is needed where there is none."""
+    method, path = request.method, request.url.path
+    # FastAPI names the route that it took only from its router's prefix on.
+    taken: str = request.scope["route"].path
+    for template, pattern in _patterns():
+        if (method, template) in ROUTES and template.endswith(taken) and pattern.fullmatch(path):
+            return template, ROUTES[method, template]
+    return path, None
+
+
+@cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """The table's paths as patterns, those without parameters first, as the routers have them."""
+    templates = sorted({template for _, template in ROUTES}, key=lambda path: ("{" in path, path))
+    return tuple((template, compile_path(template)[0]) for template in templates)
 
 
 def _allowed(request: Request, service: Service, session: Session, needed: Permission) -> Caller:

@@ -128,10 +128,12 @@ def _receiving(
     return receiving(settings, profile, store, load_extractor=load_extractor, wake=wake)
 
 
-def build(service: Service) -> FastAPI:
-    """The HTTP application: JSON under `/api`, the workstation at `/`."""
-    from fastapi import FastAPI
+def build(service: Service, *, demo: bool = False) -> FastAPI:
+    """The HTTP application: JSON under `/api`, the workstation at `/`.
 
+    `demo`: its visitor is signed in as one of the demo's people.
+    """
+    from radraft.ui.access import application
     from radraft.ui.mount import mount
 
-    return mount(FastAPI(title="radraft", docs_url=None, redoc_url=None), service)
+    return mount(application(service, demo=demo), service)

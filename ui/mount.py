@@ -10,11 +10,11 @@ from radraft.ui.api.dismissals import add_dismissals
 from radraft.ui.api.key_images import add_keyimages
 from radraft.ui.api.priors import add_priors
 from radraft.ui.api.reports import add_api
+from radraft.ui.api.sign_in import add_sign_in
 from radraft.ui.pages.flywheel.page import TrendPage
 from radraft.ui.pages.site_quality.page import QualityPage
 from radraft.ui.pages.sites import add_site_page
 from radraft.ui.pages.workstation import head, page
-from radraft.ui.security import Guard
 from radraft.ui.static import add_assets
 
 if TYPE_CHECKING:
@@ -28,16 +28,7 @@ def mount(app: FastAPI, service: Service) -> FastAPI:
     quality page (`/quality`), the open critical values (`/alerts`) and the Gradio page (`/`)."""
     import gradio as gr
 
-    app.add_middleware(Guard)
-    add_api(app, service)
-    add_keyimages(app, service)
-    add_alerts(app, service)
-    add_dismissals(app, service)
-    add_assets(app)
-    add_site_page(app, TrendPage(service.store), service.settings.site)
-    limit = DismissalLimit(service.settings.dismissed_limit, service.settings.dismissed_least)
-    add_site_page(app, QualityPage(service.store, limit), service.settings.site)
-    add_priors(app, service)
+    add_routes(app, service)
     # Gradio's stock themes fetch web fonts; this one names only what the machine has.
     theme = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"])
     gr.mount_gradio_app(
@@ -57,3 +48,17 @@ def mount(app: FastAPI, service: Service) -> FastAPI:
         head=head(),
     )
     return app
+
+
+def add_routes(app: FastAPI, service: Service) -> None:
+    """Add all that is not Gradio's: each of these routes stands in `access.ROUTES`."""
+    add_sign_in(app, service)
+    add_api(app, service)
+    add_keyimages(app, service)
+    add_alerts(app, service)
+    add_dismissals(app, service)
+    add_assets(app)
+    add_site_page(app, TrendPage(service.store), service.settings.site)
+    limit = DismissalLimit(service.settings.dismissed_limit, service.settings.dismissed_least)
+    add_site_page(app, QualityPage(service.store, limit), service.settings.site)
+    add_priors(app, service)

@@ -1,7 +1,7 @@
-"""What stands between a browser and the service: who may ask, from where, and how much.
+"""What stands between a browser and the service: from where one may ask, and how much.
 
-This version has no log-in: it listens on loopback only, and these checks keep other web pages that
-the reader has open from using it (DNS rebinding, cross-site requests, framing).
+Who asks, and what he may, is `ui.access`. It listens on loopback only, and these checks keep other
+web pages that the reader has open from using it (DNS rebinding, cross-site requests, framing).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ HEADERS = {
 }
 
 OWN_PATHS = ("/api/", "/ui/")
-OWN_PAGES = frozenset({"/flywheel", "/quality", "/alerts", "/alerts/register"})
+OWN_PAGES = frozenset({"/flywheel", "/quality", "/alerts", "/alerts/register", "/sign-in"})
 GRADIO_PATHS = ("/assets/", "/static/")
 GRADIO_PAGES = frozenset({"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json"})
 

@@ -8,8 +8,9 @@ from radraft.pipeline.alerts import mark_draft
 from radraft.pipeline.service import Service
 from radraft.reports.alerts import AlertMove, AlertStep, Channel
 from radraft.store.alerts import AlertRecord
-from tests.builders import actor, save_draft
+from tests.builders import save_draft
 from tests.ui import seed
+from tests.ui.people import reader
 
 ZH = "左侧气胸，压缩约40%。"
 EN = "Left pneumothorax of about 40%."
@@ -27,7 +28,7 @@ def write(service: Service, case_id: str, zh: str = ZH, en: str = EN) -> None:
     working = service.case_view(case_id).working
     first, *rest = working.report.findings
     report = replace(working.report, findings=(first.reworded(zh=zh, en=en), *rest))
-    service.save(case_id, report, base_revision=working.revision, actor=actor("林清"))
+    service.save(case_id, report, base_revision=working.revision, actor=reader(service.store))
 
 
 def only(service: Service, case_id: str) -> AlertRecord:
@@ -41,7 +42,7 @@ def notify(service: Service, case_id: str) -> AlertRecord:
     alert = only(service, case_id).alert
     step = AlertStep(AlertMove.NOTIFY, recipient="急诊科 周医生", channel=Channel.PHONE)
     return service.critical.move(
-        alert.alert_id, step, actor=actor("林清"), base_revision=alert.revision
+        alert.alert_id, step, actor=reader(service.store), base_revision=alert.revision
     )
 
 

@@ -25,9 +25,10 @@ from radraft.core.settings import Settings
 from radraft.llm.profiles import load_profile
 from radraft.pipeline.service import Service
 from radraft.store.database import Store, open_store
+from radraft.ui.access import application
 from radraft.ui.api.reports import add_api
-from radraft.ui.security import Guard
 from radraft.ui.static import add_assets
+from tests.ui.people import NAME, become, session_of
 
 ORIGIN = "http://127.0.0.1"
 ROOT = Path(__file__).parents[2]
@@ -57,12 +58,16 @@ def service(sqlite_store: Store, tmp_path: Path) -> Service:
 @pytest.fixture
 def client(service: Service) -> Iterator[TestClient]:
     """The JSON interface behind its guard, asked from the workstation's own page."""
-    app = FastAPI()
-    app.add_middleware(Guard)
+    app = application(service)
     add_api(app, service)
     add_assets(app)
-    with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}) as made:
+    with asking(app) as made:
         yield made
+
+
+def asking(app: FastAPI) -> TestClient:
+    """A client of `app` in which an attending who is administrator too is signed in."""
+    return become(TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}))
 
 
 class Workstation:
@@ -149,6 +154,12 @@ class Seen:
 Opener = Callable[..., Page]
 
 
+def let_in(context: BrowserContext, workstation: Workstation, url: str, name: str = NAME) -> None:
+    """Sign somebody in, in the browser, at a workstation that serves `url`."""
+    secret = session_of(workstation.store, name)
+    context.add_cookies([{"name": "radraft-session", "value": secret, "url": url}])
+
+
 @pytest.fixture
 def seen() -> Seen:
     return Seen()
@@ -163,8 +174,7 @@ def open_page(browser: Browser, workstation: Workstation, seen: Seen) -> Iterato
         base = url or workstation.url
         context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="en-US")
         contexts.append(context)
-        if reader:
-            context.add_init_script(f"localStorage.setItem('radraft.reader', '{reader}')")
+        let_in(context, workstation, base, reader or NAME)
         page = context.new_page()
         page.set_default_timeout(30_000)
         page.on("console", seen.note)

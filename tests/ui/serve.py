@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
 
 from radraft.core.settings import Settings
 from radraft.llm.profiles import load_profile
@@ -19,6 +18,7 @@ from radraft.pipeline.service import Service
 from radraft.reports.draft import DraftedSentence
 from radraft.reports.values import Section
 from radraft.store.database import open_store
+from radraft.ui.access import application
 from radraft.ui.mount import mount
 from tests.ui import seed
 
@@ -33,7 +33,7 @@ def main(folder: str, port: str = "0") -> None:
         return tuple(DraftedSentence(case_id, Section.FINDINGS, item) for item in sentences)
 
     service = Service(open_store(settings), settings, load_profile("starter"), partial=partial)
-    app = mount(FastAPI(), service)
+    app = mount(application(service), service)
     listening = socket.create_server(("127.0.0.1", int(port)))
     print(listening.getsockname()[1], flush=True)
     config = uvicorn.Config(app, log_level="warning", ws="none")

@@ -34,7 +34,7 @@ def test_other_hosts_are_refused(client: TestClient, host: str) -> None:
 )
 def test_other_origins_change_nothing(client: TestClient, service: Service, origin: str) -> None:
     case_id = seed.add(service.store)
-    body = {"base_revision": 1, "author": "Mallory"}
+    body = {"base_revision": 1}
     answer = client.post(f"/api/cases/{case_id}/sign", json=body, headers={"Origin": origin})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "origin_refused")
     assert service.case_view(case_id).versions == ()

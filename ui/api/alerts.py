@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from radraft.pipeline import alert_entries
 from radraft.pipeline.alert_entries import Days
 from radraft.reports.alerts import AlertMove, AlertStep, Channel
-from radraft.reports.people import ActorRole, typed_actor
 from radraft.reports.values import Lang
 from radraft.ui import asset_files
+from radraft.ui.access import SignedIn
 from radraft.ui.api import alert_forms
 from radraft.ui.api.answers import tagged
-from radraft.ui.api.reports import CaseId, Name, Revision
+from radraft.ui.api.reports import CaseId, Revision
 from radraft.ui.pages.alert_register import page, table
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ class StepRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     base_revision: Revision
-    actor: Name
     text: Text = ""
     recipient: Text = ""
     channel: Channel | None = None
@@ -46,11 +45,11 @@ def add_alerts(app: FastAPI, service: Service) -> None:
     _add_register(api, service)
 
     @api.post("/alerts/{alert_id}/{move}")
-    def step(alert_id: AlertId, move: AlertMove, body: StepRequest) -> Response:
+    def step(alert_id: AlertId, move: AlertMove, body: StepRequest, caller: SignedIn) -> Response:
         service.critical.move(
             alert_id,
             AlertStep(move, text=body.text, recipient=body.recipient, channel=body.channel),
-            actor=typed_actor(body.actor, ActorRole.READER, service.settings.site),
+            actor=caller.actor,
             base_revision=body.base_revision,
         )
         return JSONResponse(alert_forms.entry(alert_entries.entry(service.store, alert_id)))
@@ -68,8 +67,9 @@ def _add_document(app: FastAPI, path: str, name: str) -> None:
 
 def _add_reading(api: APIRouter, service: Service) -> None:
     @api.get("/alerts")
-    def open_alerts(request: Request) -> Response:
-        return tagged(request, alert_forms.entries(alert_entries.open_entries(service.store)))
+    def open_alerts(caller: SignedIn, request: Request) -> Response:
+        found = alert_entries.open_entries(service.store, caller.sites)
+        return tagged(request, alert_forms.entries(found))
 
     @api.get("/cases/{case_id}/alerts")
     def of_case(case_id: CaseId, request: Request) -> Response:
@@ -79,15 +79,15 @@ def _add_reading(api: APIRouter, service: Service) -> None:
 
 def _add_register(api: APIRouter, service: Service) -> None:
     @api.get("/alerts/register")
-    def register(first: str, last: str, lang: Lang = "en") -> Response:
+    def register(caller: SignedIn, first: str, last: str, lang: Lang = "en") -> Response:
         days = Days.named(first, last)
-        found = alert_entries.register_entries(service.store, days)
+        found = alert_entries.register_entries(service.store, days, caller.sites)
         return JSONResponse({"html": page.drawn(found, days, lang, datetime.now(UTC))})
 
     @api.get("/alerts/register.csv")
-    def register_csv(first: str, last: str, lang: Lang = "en") -> Response:
+    def register_csv(caller: SignedIn, first: str, last: str, lang: Lang = "en") -> Response:
         days = Days.named(first, last)
-        found = alert_entries.register_entries(service.store, days)
+        found = alert_entries.register_entries(service.store, days, caller.sites)
         name = f"critical-values_{days.first}_{days.last}.csv"
         return Response(
             table.to_csv(found, lang, datetime.now(UTC)),

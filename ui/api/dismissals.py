@@ -9,9 +9,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from radraft.reports.dismissal import MAX_TEXT, DismissalReason
-from radraft.reports.people import Actor, ActorRole, typed_actor
+from radraft.ui.access import SignedIn
 from radraft.ui.api import forms
-from radraft.ui.api.reports import CaseId, Name, Revision
+from radraft.ui.api.reports import CaseId, Revision
 
 if TYPE_CHECKING:
     from radraft.pipeline.service import Service
@@ -27,7 +27,6 @@ class RestoreRequest(_Strict):
     """The warning `key`, seen at `base_revision`, stands again."""
 
     base_revision: Revision
-    reader: Name
     key: Key
 
 
@@ -46,25 +45,22 @@ def add_dismissals(app: FastAPI, service: Service) -> None:
 def _router(service: Service) -> APIRouter:
     api = APIRouter()
 
-    def reader(name: str) -> Actor:
-        return typed_actor(name, ActorRole.READER, service.settings.site)
-
     @api.post("")
-    def dismiss(case_id: CaseId, body: DismissRequest) -> Response:
+    def dismiss(case_id: CaseId, body: DismissRequest, caller: SignedIn) -> Response:
         standing = service.proofreader.dismiss(
             case_id,
             body.key,
             base_revision=body.base_revision,
             reason=body.reason,
             text=body.text,
-            actor=reader(body.reader),
+            actor=caller.actor,
         )
         return JSONResponse({"issues": forms.warnings(standing)})
 
     @api.post("/restore")
-    def restore(case_id: CaseId, body: RestoreRequest) -> Response:
+    def restore(case_id: CaseId, body: RestoreRequest, caller: SignedIn) -> Response:
         standing = service.proofreader.restore(
-            case_id, body.key, base_revision=body.base_revision, actor=reader(body.reader)
+            case_id, body.key, base_revision=body.base_revision, actor=caller.actor
         )
         return JSONResponse({"issues": forms.warnings(standing)})
 

@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from radraft.core import canonical
 from radraft.core.errors import ReportError
-from radraft.reports.people import ActorRole, typed_actor
 from radraft.store.choices import ChoiceConflict, Chosen
 from radraft.studies.values import WindowName
+from radraft.ui.access import SignedIn
 from radraft.ui.api import forms
-from radraft.ui.api.reports import CaseId, Name, Revision
+from radraft.ui.api.reports import CaseId, Revision
 
 if TYPE_CHECKING:
     from radraft.pipeline.service import Service
@@ -43,7 +43,6 @@ class ChooseRequest(_Strict):
 
     images: Annotated[list[ChosenImage], Field(max_length=256)]
     base_revision: Revision
-    by: Name
     keep_edit: bool = False
     """The reader knows that an edited report keeps its text."""
 
@@ -68,14 +67,14 @@ def _router(service: Service) -> APIRouter:
         return Response(service.choosing.thumbnail(case_id, wanted), media_type="image/png")
 
     @api.put("/key-images")
-    def choose(case_id: CaseId, body: ChooseRequest) -> Response:
+    def choose(case_id: CaseId, body: ChooseRequest, caller: SignedIn) -> Response:
         wanted = [Chosen(image.instance_ref, image.frame, image.window) for image in body.images]
         try:
             choice = service.choosing.choose(
                 case_id,
                 wanted,
                 base_revision=body.base_revision,
-                actor=typed_actor(body.by, ActorRole.READER, service.settings.site),
+                actor=caller.actor,
                 keep_edit=body.keep_edit,
             )
         except ReportError as error:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import FastAPI, Path, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from radraft.core import canonical
 from radraft.reports.codec import edit_form
 from radraft.store import cases, priors, signatures
+from radraft.ui.access import SignedIn
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -31,7 +32,6 @@ class SameRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     same: bool
-    by: Annotated[str, Field(min_length=1, max_length=64)]
 
 
 def add_priors(app: FastAPI, service: Service) -> None:
@@ -44,10 +44,12 @@ def add_priors(app: FastAPI, service: Service) -> None:
             return JSONResponse(view(session, case_id))
 
     @app.post("/api/cases/{case_id}/priors/{prior_case_id}")
-    def said(case_id: CaseId, prior_case_id: CaseId, body: SameRequest) -> Response:
+    def said(
+        case_id: CaseId, prior_case_id: CaseId, body: SameRequest, caller: SignedIn
+    ) -> Response:
         decide = priors.confirm if body.same else priors.reject
         with store.begin() as session:
-            decide(session, case_id, prior_case_id, by=body.by, now=datetime.now(UTC))
+            decide(session, case_id, prior_case_id, by=caller.account.name, now=datetime.now(UTC))
             return JSONResponse(view(session, case_id))
 
 

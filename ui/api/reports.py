@@ -19,12 +19,14 @@ from radraft.core.errors import (
     RadraftError,
     ReportError,
     SettingsError,
+    SignInError,
     StorageError,
 )
 from radraft.reports.codec import report_from_json
 from radraft.reports.editing import RevisionConflict
-from radraft.reports.people import Actor, ActorRole, typed_actor
+from radraft.reports.roles import Permission
 from radraft.reports.sign import SignatureRefused
+from radraft.ui.access import SignedIn, refused_page
 from radraft.ui.api import forms, worklist as worklist_forms
 from radraft.ui.api.answers import tagged
 from radraft.ui.api.upload import receive_upload
@@ -46,7 +48,6 @@ class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-Name = Annotated[str, Field(min_length=1, max_length=64)]
 Revision = Annotated[int, Field(ge=0)]
 CaseId = Annotated[str, Path(pattern=r"^c-[0-9a-f]{16}$")]
 ImageId = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
@@ -56,7 +57,6 @@ class SaveRequest(_Request):
     """An edited report; `report` is checked by `reports.codec`."""
 
     base_revision: Revision
-    editor: Name
     report: dict[str, JsonValue] = Field(repr=False)
 
 
@@ -64,27 +64,22 @@ class SignRequest(_Request):
     """A signature under the report as it stands at `base_revision`."""
 
     base_revision: Revision
-    author: Name
 
 
 class OpenedRequest(_Request):
-    """A reader whose name is known has the study open."""
+    """The reader has the study open."""
 
-    reader: Name
     seconds_ago: Annotated[float, Field(ge=0, le=86_400)] = 0.0
 
 
 class AmendRequest(_Request):
     """Reopening a signed report."""
 
-    editor: Name
-
 
 class QuestionRequest(_Request):
     """A follow-up question."""
 
     question: Annotated[str, Field(min_length=1, max_length=500, repr=False)]
-    asked_by: Name
 
 
 def router(service: Service) -> APIRouter:
@@ -109,12 +104,17 @@ def _add_reading(api: APIRouter, service: Service) -> None:
         return tagged(request, canonical.plain(service.status()))
 
     @api.get("/worklist")
-    def worklist(request: Request) -> Response:
-        return tagged(request, worklist_forms.worklist(service.worklist()))
+    def worklist(caller: SignedIn, request: Request) -> Response:
+        sites = caller.sites_with(Permission.READ_UNSIGNED)
+        shown = service.worklist(sites, signed_sites=caller.sites)
+        return tagged(request, worklist_forms.worklist(shown))
 
     @api.get("/cases/{case_id}")
-    def case(case_id: CaseId, request: Request) -> Response:
-        return tagged(request, forms.view(service.case_view(case_id)))
+    def case(case_id: CaseId, caller: SignedIn, request: Request) -> Response:
+        view = service.case_view(case_id)
+        if not caller.may(Permission.READ_UNSIGNED):
+            view = view.signed_only()
+        return tagged(request, forms.view(view))
 
     @api.get("/images/{image_id}/png")
     def image_png(image_id: ImageId) -> Response:
@@ -131,20 +131,17 @@ def _add_reading(api: APIRouter, service: Service) -> None:
 
 
 def _add_writing(api: APIRouter, service: Service) -> None:
-    def reader(name: str) -> Actor:
-        return typed_actor(name, ActorRole.READER, service.settings.site)
-
     @api.post("/cases/{case_id}/opened")
-    def opened(case_id: CaseId, body: OpenedRequest) -> Response:
-        service.opened(case_id, reader(body.reader), seconds_ago=body.seconds_ago)
+    def opened(case_id: CaseId, body: OpenedRequest, caller: SignedIn) -> Response:
+        service.opened(case_id, caller.actor, seconds_ago=body.seconds_ago)
         return _json({"case_id": case_id})
 
     @api.put("/cases/{case_id}/report")
-    def save(case_id: CaseId, body: SaveRequest) -> Response:
+    def save(case_id: CaseId, body: SaveRequest, caller: SignedIn) -> Response:
         report = report_from_json(json.dumps(body.report))
         try:
             working = service.save(
-                case_id, report, base_revision=body.base_revision, actor=reader(body.editor)
+                case_id, report, base_revision=body.base_revision, actor=caller.actor
             )
         except ReportError as error:
             if error.code == "report_is_signed":
@@ -154,14 +151,13 @@ def _add_writing(api: APIRouter, service: Service) -> None:
         return _json({"working": forms.working(working), "issues": issues})
 
     @api.post("/cases/{case_id}/sign")
-    def sign(case_id: CaseId, body: SignRequest) -> Response:
-        actor = reader(body.author)
-        signed = service.sign(case_id, base_revision=body.base_revision, actor=actor)
+    def sign(case_id: CaseId, body: SignRequest, caller: SignedIn) -> Response:
+        signed = service.sign(case_id, base_revision=body.base_revision, actor=caller.actor)
         return _json(forms.signed(signed))
 
     @api.post("/cases/{case_id}/amend")
-    def amend(case_id: CaseId, body: AmendRequest) -> Response:
-        return _json(forms.working(service.amend(case_id, actor=reader(body.editor))))
+    def amend(case_id: CaseId, body: AmendRequest, caller: SignedIn) -> Response:
+        return _json(forms.working(service.amend(case_id, actor=caller.actor)))
 
     @api.post("/cases/{case_id}/redraft")
     def redraft(case_id: CaseId, body: Annotated[dict[str, JsonValue], Body()]) -> Response:
@@ -169,9 +165,8 @@ def _add_writing(api: APIRouter, service: Service) -> None:
         return _json({"case_id": case_id})
 
     @api.post("/cases/{case_id}/questions")
-    def ask(case_id: CaseId, body: QuestionRequest) -> Response:
-        actor = typed_actor(body.asked_by, ActorRole.CLINICIAN, service.settings.site)
-        return _json(forms.turn(service.ask(case_id, body.question, actor=actor)))
+    def ask(case_id: CaseId, body: QuestionRequest, caller: SignedIn) -> Response:
+        return _json(forms.turn(service.ask(case_id, body.question, actor=caller.actor)))
 
 
 FOLLOWUP_STATUS = {
@@ -182,6 +177,19 @@ FOLLOWUP_STATUS = {
 }
 """Statuses of what the asker can mend; every other follow-up error is the model's."""
 
+
+SIGN_IN_STATUS = {
+    "sign_in_needed": 401,
+    "sign_in_refused": 401,
+    "session_locked": 401,
+    "token_unusable": 401,
+    "sign_in_wait": 429,
+    "not_allowed": 403,
+    "login_taken": 409,
+    "last_administrator": 409,
+    "link_unusable": 410,
+}
+"""Statuses of who is not let in; every other sign-in error is in what was typed."""
 
 CONFLICTS = {
     "report_is_signed",
@@ -200,6 +208,8 @@ def status_of(error: RadraftError) -> int:
         return error.status
     if isinstance(error, NotFound):
         return 404
+    if isinstance(error, SignInError):
+        return SIGN_IN_STATUS.get(error.code, 422)
     if isinstance(error, RevisionConflict) or error.code in CONFLICTS:
         return 409
     if isinstance(error, FollowupError):
@@ -213,6 +223,9 @@ def status_of(error: RadraftError) -> int:
 
 async def _radraft_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RadraftError)
+    page = refused_page(request, error)
+    if page is not None:
+        return page
     body: dict[str, Any] = {"error": error.as_json()}
     if isinstance(error, RevisionConflict):
         body["current"] = forms.working(error.current)

@@ -119,9 +119,7 @@ def _add_demo(api: APIRouter, service: Service) -> None:
             raise SignInError("sign_in_refused")
         service.sign_in.out(_secret(request))
         login = demo_accounts.login_of(body.role)
-        return _begun(
-            request, service, service.sign_in.as_demo(login, address=_address(request))
-        )
+        return _begun(request, service, service.sign_in.as_demo(login, address=_address(request)))
 
 
 def _begun(request: Request, service: Service, begun: Begun) -> Response:

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from radraft.core.errors import NotFound
 from radraft.reports.values import Lang
 from radraft.ui import asset_files
+from radraft.ui.access import SignedIn
 
 F = TypeVar("F")
 _PAGE = "figures.html"
@@ -45,20 +46,29 @@ def add_site_page(app: FastAPI, page: SitePage[F], own: str) -> None:
         return HTMLResponse(asset_files.text(_PAGE))
 
     @app.get(f"/api/{page.name}")
-    def part(lang: Lang = "en", site: str | None = None) -> Response:
-        known = page.read()
+    def part(caller: SignedIn, lang: Lang = "en", site: str | None = None) -> Response:
+        known = _seen_by(caller, page.read())
         sites = list(known)
         shown = picked(sites, site, own, page.unknown)
         html = page.draw(None, lang) if shown is None else drawn.html(shown, known[shown], lang)
         return JSONResponse({"sites": sites, "site": shown, "html": html})
 
     @app.get(f"/api/{page.name}.csv")
-    def table(site: str | None = None) -> Response:
+    def table(caller: SignedIn, site: str | None = None) -> Response:
+        if caller.sites is not None:
+            # All that there is would be others' too.
+            site = picked(sorted(caller.sites), site, own, page.unknown)
         return Response(
             page.table(site),
             media_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="{page.name}.csv"'},
         )
+
+
+def _seen_by(caller: SignedIn, known: Mapping[str, F]) -> Mapping[str, F]:
+    if caller.sites is None:
+        return known
+    return {site: figures for site, figures in known.items() if site in caller.sites}
 
 
 def picked(sites: Sequence[str], named: str | None, own: str, unknown: str) -> str | None:

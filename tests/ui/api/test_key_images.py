@@ -15,7 +15,6 @@ from typing import Any
 
 import pydicom
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 from sqlalchemy import text
@@ -29,14 +28,15 @@ from radraft.store.database import Store
 from radraft.store.leases import Owner
 from radraft.store.objects import Objects
 from radraft.studies.values import WindowName
+from radraft.ui.access import application
 from radraft.ui.api.key_images import add_keyimages
 from radraft.ui.api.reports import add_api
-from radraft.ui.security import Guard
 from tests import builders
 from tests.builders import actor, person
 from tests.ui import seed
 from tests.ui.chosen import chest_ct, films, take_in
-from tests.ui.conftest import ORIGIN, make_service
+from tests.ui.conftest import asking, make_service
+from tests.ui.people import become
 
 pytestmark = pytest.mark.slow
 
@@ -57,11 +57,10 @@ def service(sqlite_store: Store, tmp_path: Path, woken: list[int]) -> Iterator[S
 
 @pytest.fixture
 def client(service: Service) -> Iterator[TestClient]:
-    app = FastAPI()
-    app.add_middleware(Guard)
+    app = application(service)
     add_api(app, service)
     add_keyimages(app, service)
-    with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}) as made:
+    with asking(app) as made:
         yield made
 
 
@@ -82,7 +81,7 @@ def frames(client: TestClient, case_id: str) -> dict[str, Any]:
 
 
 def put(client: TestClient, case_id: str, wanted: list[dict[str, Any]], **more: Any) -> Any:
-    body = {"images": wanted, "base_revision": 0, "by": "林清"} | more
+    body = {"images": wanted, "base_revision": 0} | more
     return client.put(f"/api/cases/{case_id}/key-images", json=body)
 
 
@@ -238,7 +237,7 @@ def test_of_two_who_choose_at_once_the_second_is_told(
     now = present(service, case_id)
     assert put(client, case_id, [now[0]]).status_code == 200
     kept = selection(sqlite_store, case_id)
-    answer = put(client, case_id, [now[1]], by="周末")
+    answer = put(become(client, "周末"), case_id, [now[1]])
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "key_images_conflict")
     assert answer.json()["choice"]["by"] == "林清"
     assert present(service, case_id) == [now[0]]
@@ -250,11 +249,12 @@ def test_of_two_who_choose_at_the_same_moment_one_is_kept_with_its_own_selection
     client: TestClient, service: Service, sqlite_store: Store, case_id: str
 ) -> None:
     now = present(service, case_id)
+    other = become(asking(client.app), "周末")  # type: ignore[arg-type]
     with ThreadPoolExecutor(2) as pool:
         answers = list(
             pool.map(
-                lambda chosen: put(client, case_id, [chosen[0]], by=chosen[1]),
-                ((now[0], "林清"), (now[1], "周末")),
+                lambda chosen: put(chosen[0], case_id, [chosen[1]]),
+                ((client, now[0]), (other, now[1])),
             )
         )
     assert sorted(answer.status_code for answer in answers) == [200, 409]

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from playwright.sync_api import expect
 
@@ -14,13 +13,13 @@ from radraft.pipeline.service import Service
 from radraft.store.database import Store
 from radraft.store.signatures import sign
 from radraft.studies.values import Patient
+from radraft.ui.access import application
 from radraft.ui.api.priors import add_priors
 from radraft.ui.api.reports import add_api
-from radraft.ui.security import Guard
 from tests.builders import person
 from tests.store import tampering
 from tests.ui import seed
-from tests.ui.conftest import ORIGIN, Opener, Workstation
+from tests.ui.conftest import Opener, Workstation, asking
 
 TODAY = datetime(2026, 6, 1, 9, 30)
 BORN = date(1961, 4, 12)
@@ -45,11 +44,10 @@ def signed(store: Store, case_id: str) -> str:
 
 @pytest.fixture
 def priors_client(service: Service) -> Iterator[TestClient]:
-    app = FastAPI()
-    app.add_middleware(Guard)
+    app = application(service)
     add_api(app, service)
     add_priors(app, service)
-    with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}) as made:
+    with asking(app) as made:
         yield made
 
 
@@ -89,21 +87,22 @@ def test_a_reader_says_whether_it_is_the_same_person(
     assert (one["patient"]["name"], one["patient"]["birth_date"]) == ("赵明远", "1961-04-12")
     assert {"name_homophone", "birth_same"} <= set(one["reasons"])
     path = f"/api/cases/{now}/priors/{before}"
-    refused = priors_client.post(path, json={"same": False, "by": "李读片"}).json()
+    refused = priors_client.post(path, json={"same": False}).json()
     assert (refused["state"], len(refused["rejected"])) == ("none", 1)
-    same = priors_client.post(path, json={"same": True, "by": "李读片"}).json()
+    same = priors_client.post(path, json={"same": True}).json()
     assert (same["state"], same["priors"][0]["state"]) == ("found", "confirmed")
 
 
 def test_what_cannot_be_said(priors_client: TestClient, service: Service) -> None:
     now = add(service.store, 1, "赵明远", 0)
     nobody = f"/api/cases/{now}/priors/c-0000000000000000"
-    answer = priors_client.post(nobody, json={"same": True, "by": "李读片"})
+    answer = priors_client.post(nobody, json={"same": True})
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "prior_not_found")
-    assert priors_client.post(nobody, json={"same": True}).status_code == 422
+    named = priors_client.post(nobody, json={"same": True, "by": "李读片"})
+    assert named.status_code == 422
     assert priors_client.get("/api/cases/c-0000000000000000/priors").status_code == 404
     evil = priors_client.post(
-        nobody, json={"same": True, "by": "x"}, headers={"Origin": "http://evil.example"}
+        nobody, json={"same": True}, headers={"Origin": "http://evil.example"}
     )
     assert evil.status_code == 403
 

@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from radraft.core.errors import SignInError
 from radraft.pipeline.service import Service
+from radraft.reports.people import ActorRole, typed_actor
 from radraft.store import pairs
 from tests.builders import actor
 from tests.ui import seed
+from tests.ui.people import become
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +26,8 @@ DEMO = Path(__file__).parents[3] / "demo" / "studies"
 
 
 def save(client: TestClient, case_id: str, report: Any, revision: int, editor: str) -> Any:
-    body = {"base_revision": revision, "editor": editor, "report": report}
+    become(client, editor)
+    body = {"base_revision": revision, "report": report}
     return client.put(f"/api/cases/{case_id}/report", json=body)
 
 
@@ -101,7 +105,7 @@ def test_second_save_is_refused_with_what_changed(client: TestClient, service: S
 def test_sign_amend_and_the_training_pair(client: TestClient, service: Service) -> None:
     case_id = seed.add(service.store)
     now = working(client, case_id)
-    body = {"base_revision": now["revision"], "author": "林清"}
+    body = {"base_revision": now["revision"]}
     signed = client.post(f"/api/cases/{case_id}/sign", json=body).json()
     assert (signed["version"], signed["author"]) == (1, "林清")
     with service.store.begin() as session:
@@ -111,7 +115,7 @@ def test_sign_amend_and_the_training_pair(client: TestClient, service: Service) 
     assert late.status_code == 409
     assert late.json()["error"]["code"] == "report_is_signed"
     assert late.json()["current"]["state"] == "signed"
-    amended = client.post(f"/api/cases/{case_id}/amend", json={"editor": "林清"}).json()
+    amended = client.post(f"/api/cases/{case_id}/amend", json={}).json()
     assert amended["state"] == "amended"
 
 
@@ -120,10 +124,13 @@ def test_time_is_counted_from_the_signers_last_opening(
 ) -> None:
     case_id = seed.add(service.store)
     for reader, ago in (("林清", 600.0), ("林清", 120.0), ("王", 30.0)):
-        body = {"reader": reader, "seconds_ago": ago}
+        become(client, reader)
+        body = {"seconds_ago": ago}
         assert client.post(f"/api/cases/{case_id}/opened", json=body).status_code == 200
-    assert client.post(f"/api/cases/{case_id}/opened", json={"reader": "李"}).status_code == 200
-    body = {"base_revision": working(client, case_id)["revision"], "author": " 林清 "}
+    become(client, "李")
+    assert client.post(f"/api/cases/{case_id}/opened", json={}).status_code == 200
+    become(client, "林清")
+    body = {"base_revision": working(client, case_id)["revision"]}
     assert client.post(f"/api/cases/{case_id}/sign", json=body).status_code == 200
     with service.store.begin() as session:
         (pair,) = pairs.pairs(session)
@@ -135,7 +142,8 @@ def test_time_is_unknown_where_the_signer_opened_nothing(
     client: TestClient, service: Service
 ) -> None:
     case_id = seed.add(service.store)
-    client.post(f"/api/cases/{case_id}/opened", json={"reader": "王"})
+    become(client, "王")
+    client.post(f"/api/cases/{case_id}/opened", json={})
     service.sign(case_id, base_revision=working(client, case_id)["revision"], actor=actor("林清"))
     with service.store.begin() as session:
         (pair,) = pairs.pairs(session)
@@ -148,29 +156,28 @@ def test_time_is_unknown_where_the_signer_opened_nothing(
         ("GET", "/api/cases/c-0000000000000000", None, 404, "case_not_found"),
         ("GET", "/api/cases/nobody", None, 422, "request_invalid"),
         ("GET", f"/api/images/{'0' * 64}/values", None, 404, "image_not_found"),
-        ("POST", "/api/cases/{case}/sign", {"author": "A"}, 422, "request_invalid"),
-        ("POST", "/api/cases/{case}/opened", {"reader": ""}, 422, "request_invalid"),
-        ("POST", "/api/cases/{case}/opened", {"reader": " "}, 422, "author_invalid"),
+        ("POST", "/api/cases/{case}/sign", {}, 422, "request_invalid"),
+        ("POST", "/api/cases/{case}/opened", {"reader": "A"}, 422, "request_invalid"),
         (
             "POST",
             "/api/cases/{case}/opened",
-            {"reader": "A", "seconds_ago": -1},
+            {"seconds_ago": -1},
             422,
             "request_invalid",
         ),
-        ("POST", "/api/cases/c-0000000000000000/opened", {"reader": "A"}, 404, "case_not_found"),
-        ("POST", "/api/cases/{case}/amend", {"editor": "A"}, 422, "report_not_signed"),
+        ("POST", "/api/cases/c-0000000000000000/opened", {}, 404, "case_not_found"),
+        ("POST", "/api/cases/{case}/amend", {}, 422, "report_not_signed"),
         (
             "POST",
             "/api/cases/{case}/questions",
-            {"question": "有结节吗？", "asked_by": "A"},
+            {"question": "有结节吗？"},
             409,
             "followup_not_signed",
         ),
         (
             "PUT",
             "/api/cases/{case}/report",
-            {"base_revision": 1, "editor": "A", "report": {"findings": 3}},
+            {"base_revision": 1, "report": {"findings": 3}},
             422,
             "report_invalid",
         ),
@@ -196,14 +203,14 @@ def test_questions_while_there_is_no_model(client: TestClient, service: Service)
     case_id = seed.add(service.store)
     service.sign(case_id, base_revision=working(client, case_id)["revision"], actor=actor("A"))
     path = f"/api/cases/{case_id}/questions"
-    unsaid = client.post(path, json={"question": "有结节吗？", "asked_by": "B"})
+    unsaid = client.post(path, json={"question": "有结节吗？"})
     assert (unsaid.status_code, unsaid.json()["refused"]) == (200, True)
     assert unsaid.json()["citations"] == []
     ids = {sentence.id for sentence in seed.report(case_id).sentences}
     assert len(unsaid.json()["nearest"]) == 3 and set(unsaid.json()["nearest"]) <= ids
     shown = client.get(f"/api/cases/{case_id}").json()["turns"]
     assert [turn["nearest"] for turn in shown] == [unsaid.json()["nearest"]]
-    answer = client.post(path, json={"question": "右肺有实变吗？", "asked_by": "B"})
+    answer = client.post(path, json={"question": "右肺有实变吗？"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "followup_unreachable")
 
 
@@ -277,23 +284,28 @@ def test_what_turns_the_direction_of_writing_comes_in_nowhere(
     error = answer.json()["error"]
     assert error["code"] == "character_refused"
     assert "impression.0.en" in error["message_zh"] and "U+202E" in error["message_en"]
-    named = save(client, case_id, working(client, case_id)["report"], 1, f"林{HIDDEN}清")
-    assert (named.status_code, named.json()["error"]["code"]) == (422, "author_invalid")
     service.sign(case_id, base_revision=1, actor=actor("林清"))
     path = f"/api/cases/{case_id}/questions"
-    asked = client.post(path, json={"question": f"有结节{HIDDEN}吗？", "asked_by": "B"})
+    asked = client.post(path, json={"question": f"有结节{HIDDEN}吗？"})
     assert (asked.status_code, asked.json()["error"]["code"]) == (422, "character_refused")
     view = client.get(f"/api/cases/{case_id}").json()
     assert view["working"]["revision"] == 1
     assert view["turns"] == []
 
 
-def test_a_signed_version_says_who_confirmed_what_and_that_the_name_was_typed(
+def test_a_signed_version_says_who_confirmed_what_and_that_he_was_signed_in(
     client: TestClient, service: Service
 ) -> None:
     case_id = seed.add(service.store)
     service.sign(case_id, base_revision=1, actor=actor("林清"))
     (version,) = client.get(f"/api/cases/{case_id}").json()["versions"]
-    assert (version["author"], version["author_kind"]) == ("林清", "typed")
+    assert (version["author"], version["author_kind"]) == ("林清", "account")
     assert version["confirmed"] == ["zh", "en"]
     assert version["report"]["findings"][0]["zh"] == seed.FINDINGS[0][0]
+
+
+def test_a_typed_name_signs_nothing(service: Service) -> None:
+    case_id = seed.add(service.store)
+    typed = typed_actor("林清", ActorRole.READER, "local")
+    with pytest.raises(SignInError, match="sign_in_needed"):
+        service.sign(case_id, base_revision=1, actor=typed)

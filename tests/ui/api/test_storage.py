@@ -13,24 +13,23 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from radraft.core.errors import StorageUnavailable
 from radraft.core.settings import Settings
 from radraft.store.database import Store, open_store
+from radraft.ui.access import application
 from radraft.ui.api.reports import add_api, status_of
-from radraft.ui.security import Guard
 from tests import builders, children
 from tests.ui import seed
-from tests.ui.conftest import ORIGIN, make_service
+from tests.ui.conftest import asking, make_service
 
 
 def client_of(store: Store, folder: Path) -> TestClient:
-    app = FastAPI()
-    app.add_middleware(Guard)
-    add_api(app, make_service(store, folder))
-    return TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN})
+    service = make_service(store, folder)
+    app = application(service)
+    add_api(app, service)
+    return asking(app)
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ def client(store: Store, tmp_path: Path) -> Iterator[TestClient]:
 def saving(client: TestClient, case_id: str, text: str = "改") -> Any:
     report = client.get(f"/api/cases/{case_id}").json()["working"]["report"]
     report["findings"][0]["zh"] = text
-    body = {"base_revision": 1, "editor": "李医生", "report": report}
+    body = {"base_revision": 1, "report": report}
     return client.put(f"/api/cases/{case_id}/report", json=body)
 
 
@@ -106,7 +105,7 @@ def save_until_full(settings: Settings, pipe: Connection) -> None:
         for number in range(1, 200):
             view = client.get(f"/api/cases/{case_id}").json()["working"]
             view["report"]["findings"][0]["zh"] = f"{number}" + "长" * 1500
-            body = {"base_revision": view["revision"], "editor": "李", "report": view["report"]}
+            body = {"base_revision": view["revision"], "report": view["report"]}
             answer = client.put(f"/api/cases/{case_id}/report", json=body)
             if answer.status_code != 200:
                 break
@@ -149,7 +148,7 @@ def test_readers_are_answered_while_many_wait_to_write(tmp_path: Path) -> None:
         began = threading.Barrier(len(ids) + 1)
 
         def save(case_id: str) -> int:
-            body = {"editor": "李医生"}
+            body: dict[str, str] = {}
             began.wait()
             return client.post(f"/api/cases/{case_id}/amend", json=body).status_code
 

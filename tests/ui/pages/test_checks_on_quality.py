@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from radraft.pipeline.proofreading import DismissalLimit
@@ -13,22 +12,21 @@ from radraft.pipeline.service import Service
 from radraft.reports.checks.values import Issue, Severity
 from radraft.reports.dismissal import DismissalReason, standing_warnings
 from radraft.store import dismissals
+from radraft.ui.access import application
 from radraft.ui.pages.site_quality.page import QualityPage
 from radraft.ui.pages.sites import add_site_page
-from radraft.ui.security import Guard
 from tests.builders import actor, add_case, make_report
 from tests.studies.quality.made import MONDAY, fill
-from tests.ui.conftest import ORIGIN
+from tests.ui.conftest import asking
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def quality_client(service: Service) -> Iterator[TestClient]:
-    app = FastAPI()
-    app.add_middleware(Guard)
+    app = application(service)
     add_site_page(app, QualityPage(service.store, DismissalLimit(0.5, 2)), "site-a")
-    with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}) as made:
+    with asking(app) as made:
         yield made
 
 

@@ -7,30 +7,28 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, Page, expect
 
 from radraft.pipeline.service import Service
 from radraft.store.database import Store
+from radraft.ui.access import application
 from radraft.ui.api.reports import add_api
 from radraft.ui.pages.flywheel.page import TrendPage
 from radraft.ui.pages.sites import add_site_page
-from radraft.ui.security import Guard
 from radraft.ui.static import add_assets
 from tests.builders import ACCESSION, NAME, PATIENT_ID
 from tests.finetune.trend.made import FIRST, MONDAY, WEEK, add, promote, register, sign_at
-from tests.ui.conftest import ORIGIN, Seen, Workstation
+from tests.ui.conftest import Seen, Workstation, asking
 
 
 @pytest.fixture
 def trend_client(service: Service) -> Iterator[TestClient]:
-    app = FastAPI()
-    app.add_middleware(Guard)
+    app = application(service)
     add_api(app, service)
     add_assets(app)
     add_site_page(app, TrendPage(service.store), service.settings.site)
-    with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}) as made:
+    with asking(app) as made:
         yield made
 
 

@@ -6,31 +6,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, Page, expect
 
 from radraft.pipeline.proofreading import DismissalLimit
 from radraft.pipeline.service import Service
 from radraft.store import cases
+from radraft.ui.access import application
 from radraft.ui.api.reports import add_api
 from radraft.ui.pages.site_quality.page import QualityPage
 from radraft.ui.pages.sites import add_site_page
-from radraft.ui.security import Guard
 from radraft.ui.static import add_assets
 from tests.builders import ACCESSION, NAME, PATIENT_ID
 from tests.studies.quality.made import MONDAY, add, fill, reason
-from tests.ui.conftest import ORIGIN, Seen, Workstation
+from tests.ui.conftest import Seen, Workstation, asking
 
 
 @pytest.fixture
 def quality_client(service: Service) -> Iterator[TestClient]:
-    app = FastAPI()
-    app.add_middleware(Guard)
+    app = application(service)
     add_api(app, service)
     add_assets(app)
     add_site_page(app, QualityPage(service.store, DismissalLimit()), service.settings.site)
-    with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}) as made:
+    with asking(app) as made:
         yield made
 
 

@@ -1,0 +1,100 @@
+"""Who is let in to what: every route and every command, for every role."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from radraft.pipeline.service import Service
+from radraft.reports.roles import PERMISSIONS, Permission, Role
+from radraft.ui.access import ROUTES, Anybody, application
+from radraft.ui.mount import add_routes
+from tests.ui import seed
+from tests.ui.conftest import ORIGIN
+from tests.ui.people import become
+
+pytestmark = pytest.mark.slow
+
+IDS = {
+    "instance_ref": "i-0000000000000000",
+    "frame": "0",
+    "prior_case_id": "c-0000000000000000",
+    "alert_id": "a-0000000000000000",
+    "move": "note",
+    "name:path": "base.css",
+}
+OF_A_CASE = {Permission.READ_SIGNED, Permission.READ_UNSIGNED, Permission.WRITE, Permission.SIGN}
+
+
+@pytest.fixture
+def app(service: Service) -> FastAPI:
+    made = application(service)
+    add_routes(made, service)
+    return made
+
+
+def outcome(client: TestClient, method: str, path: str) -> str:
+    """Whether a request got past the check: what it asked for may still be refused as nonsense."""
+    answer = client.request(
+        method, path, json={} if method != "GET" else None, follow_redirects=False
+    )
+    if answer.status_code == 303:
+        return "sign-in" if "sign_in_needed" in answer.headers["location"] else "refused"
+    if answer.status_code in (401, 403):
+        code: str = answer.json()["error"]["code"]
+        return {"sign_in_needed": "sign-in", "not_allowed": "refused"}.get(code, "let in")
+    return "let in"
+
+
+def table(app: FastAPI) -> set[tuple[str, str]]:
+    """Every route of the application, as its own description has them."""
+    paths = app.openapi()["paths"]
+    return {(method.upper(), path) for path, methods in paths.items() for method in methods}
+
+
+def test_every_route_stands_in_the_table_and_nothing_else(app: FastAPI) -> None:
+    written = {(method, path.replace("{name:path}", "{name}")) for method, path in ROUTES}
+    assert table(app) == written
+
+
+def test_every_cell_of_routes_and_roles(
+    app: FastAPI, service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case_id = seed.add(service.store)
+    image_id = service.case_view(case_id).images[0].image_id
+    ids: dict[str, Any] = IDS | {"case_id": case_id, "image_id": image_id}
+    wrong: list[tuple[str, str, str, str]] = []
+    cells = 0
+    with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}) as client:
+        for role in (*Role, None):
+            for (method, template), needed in ROUTES.items():
+                client.cookies.clear()
+                if role is not None:
+                    become(client, f"somebody as {role}", (role,))
+                path = template
+                for name, value in ids.items():
+                    path = path.replace(f"{{{name}}}", value)
+                found, wanted = outcome(client, method, path), expected(role, needed, path)
+                cells += 1
+                if found != wanted:
+                    wrong.append((str(role), f"{method} {template}", found, wanted))
+    with capsys.disabled():
+        print(f"\n{cells} cells of {len(ROUTES)} routes, {len(Role)} roles and nobody")
+    assert wrong == []
+
+
+def expected(role: Role | None, needed: Permission | Anybody, path: str) -> str:
+    """What the table says; nothing of the case was signed, so a clinician may not see it."""
+    if needed is Anybody.ANYBODY:
+        return "let in"
+    if role is None:
+        return "sign-in"
+    if needed is Anybody.SIGNED_IN:
+        return "let in"
+    unsigned = role is Role.CLINICIAN and ("/cases/" in path or "/images/" in path)
+    if needed is Permission.READ_SIGNED and unsigned:
+        return "refused"
+    return "let in" if needed in PERMISSIONS[role] else "refused"
