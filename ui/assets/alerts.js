@@ -1,10 +1,12 @@
 // The page of open critical-value alerts: what waits, for how long, and the next step of each.
 
+import { mountAccount } from "/ui/account.js";
 import { findingName, isOverdue, timeLeft } from "/ui/alarm.js";
 import { takeStep } from "/ui/alertstep.js";
-import { getChanged } from "/ui/api.js";
+import { ApiError, getChanged } from "/ui/api.js";
 import { arrange, h, part, setText } from "/ui/dom.js";
 import { formatDate, has, language, onLanguage, personNames, pick, ready, setLanguage, t, translate } from "/ui/i18n.js";
+import { keepsUnsaved } from "/ui/session.js";
 
 const POLL_MS = 3000;
 const items = new Map();
@@ -18,8 +20,9 @@ async function poll() {
     shown = (await getChanged("/alerts")) ?? shown;
     loaded = true;
     setText(part(document, "offline"), "");
-  } catch {
-    setText(part(document, "offline"), t("alerts_stale"));
+  } catch (error) {
+    const known = error instanceof ApiError && !error.passing;
+    setText(part(document, "offline"), known ? error.sentence : t("alerts_stale"));
   }
   render();
   timer = setTimeout(poll, POLL_MS);
@@ -163,4 +166,7 @@ onLanguage(() => {
   for (const item of items.values()) item.told = null;
   render();
 });
+translate(document);
+keepsUnsaved(() => document.querySelector(".al-form") !== null);
+await mountAccount(document);
 await poll();

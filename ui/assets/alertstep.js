@@ -3,7 +3,7 @@
 import { ApiError, send } from "/ui/api.js";
 import { h } from "/ui/dom.js";
 import { t } from "/ui/i18n.js";
-import { reader, setReader } from "/ui/state.js";
+import { state } from "/ui/state.js";
 
 const CHANNELS = ["phone", "in_person", "message", "system"];
 /** Steps whose text must be given. */
@@ -30,7 +30,6 @@ class StepForm {
     this.alert = alert;
     this.move = move;
     this.done = done;
-    this.actor = input({ required: true, maxlength: 64, autocomplete: "name", value: reader(), dataset: { part: "actor" } });
     this.recipient = move === "notify" ? input({ required: true, maxlength: 64, autocomplete: "off", dataset: { part: "recipient" }, placeholder: t("step_recipient_hint") }) : null;
     this.channels = move === "notify" ? CHANNELS.map((name) => this.choice(name)) : [];
     this.text = h("textarea", { class: "rd-input al-text", rows: 2, maxlength: 1000, required: REASONED.includes(move), dataset: { part: "text" } });
@@ -42,8 +41,7 @@ class StepForm {
       this.recipient && labelled(t("step_recipient"), this.recipient),
       this.recipient && h("fieldset", { class: "al-channels" }, h("legend", { text: t("step_channel") }), ...this.channels),
       labelled(t(`step_text_${move}`), this.text),
-      labelled(t("step_actor"), this.actor),
-      h("p", { class: "rd-dim al-now", text: t("step_now") }),
+      h("p", { class: "rd-dim al-now", text: t("step_now", { name: state.session.name }) }),
       this.problem,
       h("div", { class: "al-acts" }, h("button", { type: "button", class: "rd-button", text: t("cancel"), onclick: () => done(null) }), this.button),
     );
@@ -71,17 +69,14 @@ class StepForm {
   async take() {
     this.button.disabled = true;
     this.problem.textContent = "";
-    const actor = this.actor.value.trim();
     const chosen = this.element.querySelector("input[type=radio]:checked");
     try {
       const after = await send("POST", `/alerts/${this.alert.alert_id}/${this.move}`, {
         base_revision: this.alert.revision,
-        actor,
         text: this.text.value,
         recipient: this.recipient?.value ?? "",
         channel: chosen?.value ?? null,
       });
-      setReader(actor);
       this.done(after);
     } catch (error) {
       this.problem.textContent = error instanceof ApiError ? error.sentence : t("step_unreachable");

@@ -5,6 +5,7 @@ import { takeStep } from "/ui/alertstep.js";
 import { getChanged } from "/ui/api.js";
 import { h } from "/ui/dom.js";
 import { onLanguage, personNames, t } from "/ui/i18n.js";
+import { may } from "/ui/session.js";
 import { emit, on, state } from "/ui/state.js";
 
 const NOTHING = { alerts: [], in_draft: [], unreadable: [] };
@@ -36,7 +37,8 @@ class AlertStrip {
   }
 
   async load() {
-    const caseId = state.caseId;
+    const { caseId, view } = state;
+    if (!view || !may("alerts", view.case.site)) return;
     try {
       const found = await getChanged(`/cases/${caseId}/alerts`, { fresh: true });
       if (caseId === state.caseId) this.show(found);

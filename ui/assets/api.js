@@ -1,11 +1,15 @@
 // The JSON interface of the service. A refusal arrives as ApiError with its sentences and extras.
 
+import { opened, reason, shut } from "/ui/gate.js";
 import { pick, t } from "/ui/i18n.js";
+import { emit } from "/ui/state.js";
 
 const etags = new Map();
 /** Longest wait for an answer; a question to the model has longer. */
 const ANSWER_MS = 20000;
 const QUESTION_MS = 180000;
+/** Refusals that shut the gate: they say nothing of what was asked. */
+const SHUTTING = ["sign_in_needed", "session_locked"];
 
 export class ApiError extends Error {
   constructor(status, body) {
@@ -21,45 +25,63 @@ export class ApiError extends Error {
     return this.status >= 500 || this.status === 429;
   }
 
+  /** Whether somebody has to prove who he is before anything is answered. */
+  get shutting() {
+    return this.status === 401 && SHUTTING.includes(this.code);
+  }
+
   /** The sentence to show, in the page's language. */
   get sentence() {
     const { message_zh: zh, message_en: en } = this.error;
+    if (this.code === "shut_meanwhile") return t("shut_meanwhile");
     return zh && en ? pick({ zh, en }) : t("answer_unreadable", { status: this.status });
   }
 }
 
-/** JSON of `path`, or null when it is what the last call for `path` got. */
-export async function getChanged(path, { fresh = false } = {}) {
+/**
+ * JSON of `path`, or null when it is what the last call for `path` got. `past` asks through the gate though it
+ * is shut, and is refused like anything else.
+ */
+export async function getChanged(path, { fresh = false, past = false } = {}) {
   const tag = etags.get(path);
   const headers = tag && !fresh ? { "If-None-Match": tag } : {};
-  const answer = await fetch(`/api${path}`, { headers, cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) });
+  const answer = await exchange(path, { headers, cache: "no-store" }, { past });
   if (answer.status === 304) return null;
   const body = await read(answer);
   etags.set(path, answer.headers.get("ETag"));
   return body;
 }
 
-/** Send JSON. `keepalive` lets a save outlive the page that made it. */
-export async function send(method, path, body, { keepalive = false } = {}) {
-  const answer = await fetch(`/api${path}`, {
-    method,
-    keepalive,
-    signal: AbortSignal.timeout(path.endsWith("/questions") ? QUESTION_MS : ANSWER_MS),
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body ?? {}),
-  });
-  return read(answer);
+/** Send JSON. `keepalive` lets a save outlive the page that made it; `past` as with `getChanged`. */
+export async function send(method, path, body, { keepalive = false, past = false } = {}) {
+  const headers = { "Content-Type": "application/json" };
+  const init = { method, keepalive, headers, body: JSON.stringify(body ?? {}) };
+  const longest = path.endsWith("/questions") ? QUESTION_MS : ANSWER_MS;
+  return read(await exchange(path, init, { past, longest }));
 }
 
 /** Values of one image: little-endian int16, row by row. */
 export async function imageValues(imageId) {
-  const answer = await fetch(`/api/images/${imageId}/values`);
+  const answer = await exchange(`/images/${imageId}/values`, {});
   if (!answer.ok) return read(answer);
   return new Int16Array(await answer.arrayBuffer());
 }
 
 /** Upload files in one request; `onProgress` gets 0 to 1. */
-export function upload(files, onProgress) {
+export async function upload(files, onProgress) {
+  for (;;) {
+    await opened();
+    try {
+      return await uploadOnce(files, onProgress);
+    } catch (error) {
+      // Files that nobody took in are sent once more.
+      if (!error.shutting) throw error;
+      shut(error.code);
+    }
+  }
+}
+
+function uploadOnce(files, onProgress) {
   return new Promise((resolve, reject) => {
     const form = new FormData();
     for (const file of files) form.append("files", file, file.name);
@@ -70,11 +92,31 @@ export function upload(files, onProgress) {
     request.onerror = () => reject(new TypeError("network"));
     request.onload = () => {
       if (request.status < 400) resolve(request.response);
-      else if (request.response?.error) reject(new ApiError(request.status, request.response));
+      else if (request.response?.error) reject(refusal(request.status, request.response));
       else reject(new TypeError("network"));
     };
     request.send(form);
   });
+}
+
+/**
+ * One request and its answer. Where nobody is let in, the gate is shut; what may be sent twice is sent again
+ * once it opens, and anything else is refused then, so that a person does it again if he still wants it.
+ */
+async function exchange(path, init, { past = false, longest = ANSWER_MS }) {
+  for (;;) {
+    // Not even a moment's wait where it is open: a page that goes away has none.
+    if (!past && reason()) await opened();
+    const answer = await fetch(`/api${path}`, { ...init, signal: AbortSignal.timeout(longest) });
+    if (past || answer.status !== 401) return answer;
+    const refused = await read(answer.clone()).catch((error) => error);
+    if (!refused.shutting) return answer;
+    shut(refused.code);
+    if (!["GET", "PUT"].includes(init.method ?? "GET")) {
+      await opened();
+      throw new ApiError(401, { error: { code: "shut_meanwhile" } });
+    }
+  }
 }
 
 async function read(answer) {
@@ -85,6 +127,12 @@ async function read(answer) {
     // A proxy's page, a cut-off answer: what was asked may or may not have been done.
     throw new ApiError(answer.ok ? 502 : answer.status, { error: { code: "answer_unreadable" } });
   }
-  if (!answer.ok) throw new ApiError(answer.status, body.error ? body : { error: { code: "answer_unreadable" } });
+  if (!answer.ok) throw refusal(answer.status, body.error ? body : { error: { code: "answer_unreadable" } });
   return body;
+}
+
+function refusal(status, body) {
+  // What somebody may do was perhaps changed while his page is open.
+  if (body.error.code === "not_allowed") emit("not_allowed");
+  return new ApiError(status, body);
 }

@@ -3,7 +3,7 @@
 
 import { ApiError, send } from "/ui/api.js";
 import { fingerprint } from "/ui/document.js";
-import { editor } from "/ui/state.js";
+import { state } from "/ui/state.js";
 
 const QUIET_MS = 600;
 const LONGEST_MS = 1500;
@@ -21,7 +21,8 @@ export class Autosave {
   constructor(working, { read, onState, onSaved, onConflict }) {
     Object.assign(this, { read, onState, onSaved, onConflict });
     this.caseId = working.case_id;
-    this.key = `radraft.unsaved.${this.caseId}`;
+    // Words are only ever saved by who typed them.
+    this.key = `radraft.unsaved.${state.session.login}.${this.caseId}`;
     this.adopt(working);
     this.edits = 0;
     this.savedEdits = 0;
@@ -167,7 +168,7 @@ export class Autosave {
     const report = this.read();
     this.sent = [...this.sent.slice(-4), fingerprint(report)];
     this.backUp();
-    return { base_revision: revision, editor: editor(), report };
+    return { base_revision: revision, report };
   }
 
   path() {

@@ -2,6 +2,7 @@
 
 import { h, part, setText } from "/ui/dom.js";
 import { formatDate, t } from "/ui/i18n.js";
+import { may } from "/ui/session.js";
 
 const TOLD_MS = 8000;
 
@@ -14,16 +15,16 @@ export class ReportBar {
     this.undoElement = part(root, "undo");
     this.removed = [];
     for (const name of ["sign", "amend", "redraft"]) {
-      part(root, name).addEventListener("click", () => this.once(name));
+      part(root, name).addEventListener("click", (event) => this.once(name, event.detail === 0));
     }
   }
 
   /** One press, one request. */
-  async once(name) {
+  async once(name, byKey) {
     const button = part(this.root, name);
     button.disabled = true;
     try {
-      await this.pane[name]();
+      await this.pane[name]({ byKey });
     } finally {
       button.disabled = false;
       if (this.view) this.render(this.mode, this.view);
@@ -84,15 +85,18 @@ export class ReportBar {
   render(mode, view) {
     this.mode = mode;
     this.view = view;
-    part(this.root, "bar").hidden = mode === "waiting" || mode === "broken";
+    const { site } = view.case;
+    const amends = mode === "signed" && may("amend", site);
+    part(this.root, "bar").hidden = !amends && mode !== "editing";
     this.save.hidden = mode !== "editing";
     if (this.saved) this.saveState(this.saved.name, this.saved.sentence);
     const drafting = ["received", "drafting"].includes(view.case.state);
     const redraft = part(this.root, "redraft");
     redraft.hidden = mode !== "editing" || drafting || view.draft?.coverage !== "failed";
-    part(this.root, "amend").hidden = mode !== "signed";
+    part(this.root, "amend").hidden = !amends;
     const sign = part(this.root, "sign");
-    sign.hidden = mode !== "editing";
+    sign.hidden = mode !== "editing" || !may("sign", site);
+    part(this.root, "signed-by-other").hidden = mode !== "editing" || !sign.hidden;
     const blocks = view.issues.filter((issue) => issue.severity === "block").length;
     sign.title = blocks ? t("sign_blocked", { n: blocks }) : t("sign_hint");
     sign.dataset.blocked = String(blocks > 0);

@@ -4,7 +4,8 @@ import { ApiError, getChanged, send } from "/ui/api.js";
 import { AddPanel } from "/ui/addpanel.js";
 import { h, part } from "/ui/dom.js";
 import { t } from "/ui/i18n.js";
-import { editor, state } from "/ui/state.js";
+import { keepsUnsaved, may } from "/ui/session.js";
+import { state } from "/ui/state.js";
 import { Strip } from "/ui/strip.js";
 import { refresh, settle } from "/ui/study.js";
 
@@ -24,6 +25,7 @@ export class Choosing {
       onClose: () => this.addButton.focus(),
     });
     this.addButton.addEventListener("click", () => this.open());
+    keepsUnsaved(() => this.dirty);
     this.clear();
   }
 
@@ -49,7 +51,7 @@ export class Choosing {
       this.known = null;
     }
     const { state: where } = view.case;
-    this.editable = view.working?.state !== "signed" && where !== "drafting";
+    this.editable = may("write", view.case.site) && view.working?.state !== "signed" && where !== "drafting";
     if (!this.editable) this.panel.close();
     this.render();
   }
@@ -128,7 +130,6 @@ export class Choosing {
             window: item.window_name,
           })),
           base_revision: found.revision,
-          by: editor(),
           keep_edit: keepEdit,
         });
         this.told = null;

@@ -1,11 +1,12 @@
 // The trend and the quality page: one site's figures and charts, drawn by the server in the reader's
 // language. Both are this page; its path names which.
 
+import { mountAccount } from "/ui/account.js";
+import { ApiError, getChanged } from "/ui/api.js";
 import { part, setText } from "/ui/dom.js";
 import { language, onLanguage, pick, ready, setLanguage, t, translate } from "/ui/i18n.js";
 
 const shown = location.pathname.slice(1);
-const api = `/api/${shown}`;
 let site = null;
 let asked = 0;
 
@@ -17,6 +18,8 @@ part(document, "site").addEventListener("change", (event) => {
   site = event.target.value;
   show();
 });
+translate(document);
+await mountAccount(document);
 onLanguage(show);
 await show();
 
@@ -46,12 +49,9 @@ async function show() {
 
 async function answer(query) {
   try {
-    const response = await fetch(`${api}?${query}`);
-    const found = await response.json();
-    if (response.ok) return found;
-    return { problem: pick({ zh: found.error.message_zh, en: found.error.message_en }) };
-  } catch {
-    return { problem: t("trend_failed") };
+    return await getChanged(`/${shown}?${query}`, { fresh: true });
+  } catch (error) {
+    return { problem: error instanceof ApiError ? error.sentence : t("trend_failed") };
   }
 }
 
@@ -61,5 +61,5 @@ function choices(sites) {
   part(document, "choice").hidden = sites.length < 2;
   const csv = part(document, "csv");
   csv.hidden = sites.length === 0;
-  csv.href = `${api}.csv`;
+  csv.href = `/api/${shown}.csv`;
 }

@@ -3,7 +3,8 @@
 import { ApiError, send } from "/ui/api.js";
 import { h, setText } from "/ui/dom.js";
 import { formatDate, t } from "/ui/i18n.js";
-import { editor, state } from "/ui/state.js";
+import { may } from "/ui/session.js";
+import { state } from "/ui/state.js";
 import { refresh } from "/ui/study.js";
 
 export class Followup {
@@ -16,8 +17,13 @@ export class Followup {
     this.button = h("button", { type: "submit", class: "rd-button" });
     this.title = h("h2", {});
     this.message = h("p", { class: "rd-bad", role: "status" });
-    const form = h("form", { onsubmit: (event) => this.ask(event) }, this.input, this.button);
-    element.append(this.title, this.turns, this.message, form);
+    this.form = h("form", { onsubmit: (event) => this.ask(event) }, this.input, this.button);
+    element.append(this.title, this.turns, this.message, this.form);
+  }
+
+  /** Whether a question was typed that nobody has answered. */
+  get unsaved() {
+    return Boolean(this.input.value.trim());
   }
 
   close() {
@@ -31,6 +37,7 @@ export class Followup {
 
   update(view, signed) {
     this.element.hidden = !signed;
+    this.form.hidden = !may("ask", view.case.site);
     setText(this.title, t("followup"));
     setText(this.button, t(this.asking ? "asking" : "ask"));
     this.input.placeholder = t("ask_hint");
@@ -101,7 +108,7 @@ export class Followup {
     setText(this.message, "");
     this.update(state.view, true);
     try {
-      const turn = await send("POST", `/cases/${caseId}/questions`, { question, asked_by: editor() });
+      const turn = await send("POST", `/cases/${caseId}/questions`, { question });
       this.asking = null;
       if (caseId === state.caseId) {
         this.input.value = "";

@@ -1,9 +1,13 @@
-// Top line: what this is, what it may be used for, the model's state, the reader, the language.
+// Top line: what this is, what it may be used for, the model's state, who is signed in, the language. For those who
+// read no reports it puts their desk on the page.
 
+import { mountAccount } from "/ui/account.js";
 import { getChanged } from "/ui/api.js";
+import { mountDesk } from "/ui/desk.js";
 import { h, part, setText } from "/ui/dom.js";
 import { language, onLanguage, ready, setLanguage, t, translate } from "/ui/i18n.js";
-import { emit, on, reader, setReader, state } from "/ui/state.js";
+import { may } from "/ui/session.js";
+import { emit, on, state } from "/ui/state.js";
 
 const POLL_MS = 4000;
 
@@ -14,9 +18,8 @@ export async function mount(root) {
   header.render();
   onLanguage(() => header.render());
   on("online", (online) => header.online(online));
-  on("reader", (name) => {
-    header.reader.value = name;
-  });
+  await mountAccount(root);
+  if (!may("read_signed")) mountDesk();
   await header.poll();
 }
 
@@ -24,9 +27,6 @@ class Header {
   constructor(root) {
     this.root = root;
     this.model = part(root, "model");
-    this.reader = part(root, "reader");
-    this.reader.value = reader();
-    this.reader.addEventListener("change", () => setReader(this.reader.value));
     for (const button of root.querySelectorAll("button[data-lang]")) {
       button.addEventListener("click", () => setLanguage(button.dataset.lang));
     }

@@ -3,7 +3,8 @@
 import { ApiError, getChanged, send } from "/ui/api.js";
 import { h } from "/ui/dom.js";
 import { has, onLanguage, personNames, ready, t } from "/ui/i18n.js";
-import { editor, on, state } from "/ui/state.js";
+import { may } from "/ui/session.js";
+import { on, state } from "/ui/state.js";
 
 const AGREES = /_(same|sound|same_site|fits)$/;
 const DIFFERS = /_(differs|homophone|one_off|order|swapped|year_off|typo|year)$/;
@@ -36,7 +37,7 @@ class Priors {
   async load() {
     const { caseId, view } = state;
     const version = `${caseId} ${view?.case.state}`;
-    if (!view || this.loaded === version) return;
+    if (!view || this.loaded === version || !may("read_unsigned", view.case.site)) return;
     this.loaded = version;
     try {
       const found = await getChanged(`/cases/${caseId}/priors`, { fresh: true });
@@ -53,7 +54,7 @@ class Priors {
     const { caseId } = state;
     this.told = "";
     try {
-      const found = await send("POST", `/cases/${caseId}/priors/${one.case_id}`, { same, by: editor() });
+      const found = await send("POST", `/cases/${caseId}/priors/${one.case_id}`, { same });
       if (caseId === state.caseId) this.found = found;
     } catch (error) {
       this.told = error instanceof ApiError ? error.sentence : t("unreachable");
@@ -99,7 +100,7 @@ class Priors {
         : h("span", one.broken ? { class: "rd-bad", role: "alert", text: t("prior_broken") } : { class: "rd-dim", text: t("prior_unsigned") }),
       h("a", { class: "rd-link", href: `/#${one.case_id}`, target: "_blank", rel: "noopener", text: t("prior_open") }),
       h("span", { class: "rd-spring" }),
-      h("button", { type: "button", class: "rd-tool", text: t("prior_not_same"), onclick: () => this.say(one, false) }),
+      decides() ? h("button", { type: "button", class: "rd-tool", text: t("prior_not_same"), onclick: () => this.say(one, false) }) : null,
     );
     return h("div", {}, line, shown && one.report ? report(one.report) : null);
   }
@@ -125,12 +126,14 @@ class Priors {
         "p",
         { class: "rd-prior-line" },
         ...compared(one.reasons),
-        h(
-          "span",
-          { class: "rd-prior-acts" },
-          h("button", { type: "button", class: "rd-button", text: t("prior_same"), onclick: () => this.say(one, true) }),
-          h("button", { type: "button", class: "rd-button", text: t("prior_not_same"), onclick: () => this.say(one, false) }),
-        ),
+        decides()
+          ? h(
+              "span",
+              { class: "rd-prior-acts" },
+              h("button", { type: "button", class: "rd-button", text: t("prior_same"), onclick: () => this.say(one, true) }),
+              h("button", { type: "button", class: "rd-button", text: t("prior_not_same"), onclick: () => this.say(one, false) }),
+            )
+          : null,
       ),
     );
   }
@@ -140,9 +143,14 @@ class Priors {
       "p",
       { class: "rd-prior-line rd-dim" },
       h("span", { text: t("prior_rejected", { study: `${examined(one)} ${when(one)}` }) }),
-      h("button", { type: "button", class: "rd-link", text: t("prior_is_same"), onclick: () => this.say(one, true) }),
+      decides() ? h("button", { type: "button", class: "rd-link", text: t("prior_is_same"), onclick: () => this.say(one, true) }) : null,
     );
   }
+}
+
+/** Whether the person at the page may say whose study another is. */
+function decides() {
+  return may("write", state.view.case.site);
 }
 
 /** What agrees and what differs, as two short lists. */

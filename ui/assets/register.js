@@ -1,5 +1,7 @@
 // The register of critical values between two days: drawn by the server, printed as it stands.
 
+import { mountAccount } from "/ui/account.js";
+import { ApiError, getChanged } from "/ui/api.js";
 import { part, setText } from "/ui/dom.js";
 import { language, onLanguage, pick, ready, setLanguage, t, translate } from "/ui/i18n.js";
 
@@ -18,6 +20,8 @@ first.value = day(new Date(today.getFullYear(), today.getMonth(), today.getDate(
 for (const field of [first, last]) field.addEventListener("change", show);
 part(document, "days").addEventListener("submit", (event) => event.preventDefault());
 part(document, "print").addEventListener("click", () => window.print());
+translate(document);
+await mountAccount(document);
 onLanguage(show);
 await show();
 
@@ -42,12 +46,9 @@ async function show() {
 
 async function answer(query) {
   try {
-    const response = await fetch(`/api/alerts/register?${query}`);
-    const found = await response.json();
-    if (response.ok) return found;
-    return { problem: pick({ zh: found.error.message_zh, en: found.error.message_en }) };
-  } catch {
-    return { problem: t("trend_failed") };
+    return await getChanged(`/alerts/register?${query}`, { fresh: true });
+  } catch (error) {
+    return { problem: error instanceof ApiError ? error.sentence : t("trend_failed") };
   }
 }
 

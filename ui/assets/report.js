@@ -16,14 +16,19 @@ import { renderOffered } from "/ui/offered.js";
 import { told } from "/ui/opening.js";
 import { showPartial } from "/ui/partial.js";
 import { mountPriors } from "/ui/priors.js";
+import { beforeSignOut, keepsUnsaved, may, signedIn } from "/ui/session.js";
 import { SignDialog } from "/ui/sign.js";
-import { editor as editorName, emit, on, state } from "/ui/state.js";
+import { emit, on, state } from "/ui/state.js";
 import { beforeLeave, refresh } from "/ui/study.js";
 import { Warnings } from "/ui/warnings.js";
 
 /** Bring the report pane in `root` to life. */
 export async function mount(root) {
-  await ready;
+  await Promise.all([ready, signedIn]);
+  if (!may("read_signed")) {
+    root.replaceChildren();
+    return;
+  }
   translate(root);
   const pane = new ReportPane(root);
   mountPriors(part(root, "priors"));
@@ -37,6 +42,8 @@ export async function mount(root) {
   on("refused", (error) => pane.refused(error));
   on("llm", () => pane.render());
   beforeLeave(() => pane.leaveStudy());
+  beforeSignOut(() => pane.leaveStudy());
+  keepsUnsaved(() => pane.unsaved);
   window.addEventListener("pagehide", () => pane.autosave?.leave());
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "hidden") pane.autosave?.flush();
@@ -83,6 +90,11 @@ class ReportPane {
     part(this.root, "dismissed").hidden = true;
   }
 
+  /** Whether anything was typed here that the service does not have. */
+  get unsaved() {
+    return Boolean(this.autosave?.dirty) || this.followup.unsaved || part(this.root, "alert-dialog").open;
+  }
+
   /** A study is left: what is not saved is saved first. */
   async leaveStudy() {
     await this.autosave?.flush();
@@ -110,7 +122,7 @@ class ReportPane {
       if (!newer || this.autosave.dirty || this.autosave.running || this.conflict.open) return;
       // A row that was just added is empty, so it is not dirty; it is a person's all the same.
       if (this.autosave.base.revision === 0 && this.editor.focused) return;
-      const other = working.editor && working.editor !== editorName();
+      const other = working.editor && working.editor !== state.session.name;
       this.adopt(working);
       if (other) this.bar.tell(t("updated_by", { name: working.editor }));
       return;
@@ -153,10 +165,11 @@ class ReportPane {
       this.shown = null;
       return;
     }
-    const signed = view.versions.at(-1);
-    if (!wasOpen && this.shown === signed.content_sha && this.mode === "signed") return;
-    this.shown = signed.content_sha;
-    this.document = new ReportDocument(signed.report, null, () => undefined);
+    const signed = mode === "signed" ? view.versions.at(-1) : null;
+    const shown = signed?.content_sha ?? String(view.working.revision);
+    if (!wasOpen && this.shown === shown && this.mode === mode) return;
+    this.shown = shown;
+    this.document = new ReportDocument((signed ?? view.working).report, null, () => undefined);
     this.editor.open(this.document, { readOnly: true });
   }
 
@@ -257,8 +270,8 @@ class ReportPane {
     }
   }
 
-  /** Sign what is on the screen: saved first, confirmed by name. */
-  async sign() {
+  /** Sign what is on the screen: saved first, then confirmed. `byKey`: the button was pressed by a key. */
+  async sign({ byKey = false } = {}) {
     await this.autosave.flush();
     await refresh();
     // A colleague may have signed meanwhile.
@@ -270,12 +283,11 @@ class ReportPane {
     if (this.tellBlocks()) return;
     if (!(await notified())) return;
     const { revision } = this.autosave.base;
-    const author = await this.dialog.confirm(state.view);
-    if (!author) return;
+    if (!(await this.dialog.confirm(state.view, { byKey }))) return;
     await told();
-    const refused = await this.act(`/cases/${state.caseId}/sign`, { base_revision: revision, author });
+    const refused = await this.act(`/cases/${state.caseId}/sign`, { base_revision: revision });
     // The first that a person does with a draft may open its alert: the notification is asked for then.
-    if (refused?.code === "critical_not_notified" && (await notified())) await this.sign();
+    if (refused?.code === "critical_not_notified" && (await notified())) await this.sign({ byKey });
     emit("signed");
   }
 
@@ -291,7 +303,7 @@ class ReportPane {
   }
 
   async amend() {
-    await this.act(`/cases/${state.caseId}/amend`, { editor: editorName() });
+    await this.act(`/cases/${state.caseId}/amend`, {});
   }
 
   async redraft() {
@@ -335,6 +347,6 @@ class ReportPane {
 
 function modeOf(view) {
   if (!view.working) return "waiting";
-  if (view.working.state !== "signed") return "editing";
+  if (view.working.state !== "signed") return may("write", view.case.site) ? "editing" : "reading";
   return view.broken.length ? "broken" : "signed";
 }

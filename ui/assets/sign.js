@@ -1,16 +1,16 @@
-// The moment before a signature: who, on which patient, which version.
+// The moment before a signature: in whose name, on which patient, which version.
 
 import { h } from "/ui/dom.js";
 import { has, personNames, t } from "/ui/i18n.js";
-import { reader, setReader } from "/ui/state.js";
+import { state } from "/ui/state.js";
 
 export class SignDialog {
   constructor(dialog) {
     this.dialog = dialog;
   }
 
-  /** Ask. Resolves to the author's name, or null. */
-  confirm(view) {
+  /** Ask. Resolves to whether to sign. `byKey`: whoever works with keys has the button under his next one. */
+  confirm(view, { byKey }) {
     const { dialog } = this;
     const { patient, accession, age_years: age } = view.identity;
     const version = (view.versions.at(-1)?.version ?? 0) + 1;
@@ -18,7 +18,6 @@ export class SignDialog {
     const who = [personNames(patient.name).join(" ") || t("unknown"), sex, age === null ? "" : t("years", { n: age })];
     const open = view.issues.filter((issue) => !issue.dismissed).length;
     const warnings = open ? h("p", { class: "rd-warn", text: t("sign_warnings", { n: open }) }) : null;
-    const name = h("input", { class: "rd-input", required: true, maxlength: 64, autocomplete: "name", value: reader(), dataset: { part: "author" } });
     const form = h(
       "form",
       { method: "dialog" },
@@ -27,7 +26,7 @@ export class SignDialog {
       h("p", { class: "rd-dim", text: t("sign_ids", { id: patient.patient_id || t("unknown"), accession: accession || t("unknown") }) }),
       h("p", { text: t("sign_statement") }),
       warnings,
-      h("label", {}, h("span", { text: t("author") }), name),
+      h("p", { dataset: { part: "author" } }, h("span", { class: "rd-dim", text: t("sign_as") }), " ", h("b", { text: state.session.name })),
       h(
         "div",
         { class: "rd-dialog-acts" },
@@ -38,16 +37,12 @@ export class SignDialog {
     dialog.replaceChildren(form);
     dialog.returnValue = "";
     dialog.showModal();
-    (name.value ? form.querySelector("[type=submit]") : name).focus();
+    if (byKey) form.querySelector("[type=submit]").focus();
+    else dialog.focus();
     return new Promise((resolve) => {
       dialog.addEventListener(
         "close",
-        () => {
-          const author = name.value.trim();
-          const signed = dialog.returnValue === "sign" && author;
-          if (signed) setReader(author);
-          resolve(signed ? author : null);
-        },
+        () => resolve(dialog.returnValue === "sign"),
         { once: true },
       );
     });

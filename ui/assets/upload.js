@@ -2,13 +2,18 @@
 
 import { ApiError, upload } from "/ui/api.js";
 import { h } from "/ui/dom.js";
+import { reason } from "/ui/gate.js";
 import { onLanguage, pick, t } from "/ui/i18n.js";
+import { may } from "/ui/session.js";
 import { emit } from "/ui/state.js";
 import { open } from "/ui/study.js";
 
-/** Wire the upload button, its file chooser and the page as a drop target. */
-export function attachUpload(button, chooser) {
-  const panel = new UploadPanel();
+/**
+ * Wire the upload button, its file chooser and the page as a drop target. What became of the files is said in
+ * `place`, or in a panel over the page.
+ */
+export function attachUpload(button, chooser, { place = null } = {}) {
+  const panel = new UploadPanel(place);
   button.addEventListener("click", () => chooser.click());
   chooser.addEventListener("change", () => {
     panel.take([...chooser.files]);
@@ -35,15 +40,16 @@ export function attachUpload(button, chooser) {
     event.preventDefault();
     depth = 0;
     mark();
-    panel.take(await droppedFiles(event.dataTransfer));
+    // A page that is covered takes nothing in.
+    if (!reason()) panel.take(await droppedFiles(event.dataTransfer));
   });
   onLanguage(() => panel.render());
 }
 
 class UploadPanel {
-  constructor() {
-    this.element = h("section", { class: "rd rd-upload", role: "status", hidden: true });
-    document.body.append(this.element);
+  constructor(place) {
+    this.element = h("section", { class: place ? "rd-uploaded" : "rd rd-upload", role: "status", hidden: true });
+    (place ?? document.body).append(this.element);
     this.shown = null;
   }
 
@@ -59,7 +65,7 @@ class UploadPanel {
       this.shown = { result };
       emit("uploaded");
       const first = result.cases[0] ?? result.known[0];
-      if (first) open(first);
+      if (first && may("read_unsigned")) open(first);
     } catch (error) {
       this.shown = { error };
     }

@@ -5,6 +5,7 @@ import { Choosing } from "/ui/choosing.js";
 import { h, isTyping, part, setText } from "/ui/dom.js";
 import { onLanguage, ready, t, translate } from "/ui/i18n.js";
 import { CT_PRESETS, greyValues, paint } from "/ui/pixels.js";
+import { may, signedIn } from "/ui/session.js";
 import { on, state } from "/ui/state.js";
 import { attachGestures } from "/ui/gestures.js";
 
@@ -12,7 +13,11 @@ const CACHED_IMAGES = 24;
 
 /** Bring the viewer in `root` to life. */
 export async function mount(root) {
-  await ready;
+  await Promise.all([ready, signedIn]);
+  if (!may("read_signed")) {
+    root.replaceChildren();
+    return;
+  }
   const viewer = new Viewer(root);
   translate(root);
   onLanguage(() => {

@@ -8,7 +8,7 @@ import { arrange, h, part, setText } from "/ui/dom.js";
 import { SECTIONS } from "/ui/document.js";
 import { language, pick, t } from "/ui/i18n.js";
 import { NOT_SUPPORTED } from "/ui/mark.js";
-import { editor as editorName, state } from "/ui/state.js";
+import { state } from "/ui/state.js";
 import { refresh } from "/ui/study.js";
 import { spanOf, underline } from "/ui/underline.js";
 
@@ -297,7 +297,7 @@ export class Warnings {
     }
     try {
       const base_revision = autosave.base.revision;
-      const answer = await send("POST", `/cases/${state.caseId}/${path}`, { base_revision, reader: editorName(), ...body });
+      const answer = await send("POST", `/cases/${state.caseId}/${path}`, { base_revision, ...body });
       this.set(answer.issues, autosave.base.report);
       this.pane.render();
     } catch (error) {

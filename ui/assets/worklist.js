@@ -1,9 +1,10 @@
 // Left pane: the studies, what state they are in, and moving between them.
 
 import { alarmed, renderAlarm } from "/ui/alarm.js";
-import { getChanged } from "/ui/api.js";
+import { ApiError, getChanged } from "/ui/api.js";
 import { arrange, h, isTyping, part, setText } from "/ui/dom.js";
 import { has, onLanguage, personName, ready, since, t, translate } from "/ui/i18n.js";
+import { may, signedIn } from "/ui/session.js";
 import { emit, on, state } from "/ui/state.js";
 import { open, remembered } from "/ui/study.js";
 import { isLate, limitText, renderLate } from "/ui/turnround.js";
@@ -22,14 +23,19 @@ const NAMED = ["all", "todo", "drafting", "signed"];
 
 /** Bring the worklist in `root` to life. */
 export async function mount(root) {
-  await ready;
+  await Promise.all([ready, signedIn]);
+  if (!may("read_signed")) {
+    root.replaceChildren();
+    return;
+  }
   const list = new Worklist(root);
   translate(root);
   onLanguage(() => {
     translate(root);
     list.render();
   });
-  attachUpload(part(root, "upload"), part(root, "file"));
+  if (may("intake")) attachUpload(part(root, "upload"), part(root, "file"));
+  else for (const name of ["upload", "file"]) part(root, name).remove();
   on("opening", () => list.render());
   for (const event of ["saved", "uploaded", "signed"]) on(event, () => list.poll());
   document.addEventListener("keydown", (event) => list.key(event));
@@ -57,6 +63,9 @@ class Worklist {
     this.items = new Map();
     this.filter = "all";
     this.loaded = false;
+    this.refusal = "";
+    /** Whether there is anything but signed reports to list. */
+    this.whole = may("read_unsigned");
     this.search.addEventListener("input", () => this.render());
     this.search.addEventListener("keydown", (event) => {
       if (event.key === "Escape") {
@@ -70,6 +79,7 @@ class Worklist {
     );
     part(root, "late").addEventListener("click", () => this.choose(this.filter === "late" ? "all" : "late"));
     part(root, "filters").append(...this.buttons);
+    part(root, "filters").hidden = !this.whole;
   }
 
   choose(filter) {
@@ -84,10 +94,14 @@ class Worklist {
       emit("online", true);
       if (answer) Object.assign(this, answer);
       this.loaded = true;
+      this.refusal = "";
       this.render();
       if (!state.caseId) this.openFirst();
-    } catch {
-      emit("online", false);
+    } catch (error) {
+      const known = error instanceof ApiError && !error.passing;
+      emit("online", known);
+      this.refusal = known ? error.sentence : "";
+      this.render();
     }
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.poll(), POLL_MS);
@@ -118,14 +132,15 @@ class Worklist {
       setText(button, t("filter_count", { name: t(`filter_${name}`), n: count }));
       button.setAttribute("aria-pressed", String(name === this.filter));
     }
-    renderLate(part(this.root, "late"), this, this.filter === "late");
-    renderAlarm(part(this.root, "alarm"), this.rows);
+    if (this.whole) renderLate(part(this.root, "late"), this, this.filter === "late");
+    if (may("alerts")) renderAlarm(part(this.root, "alarm"), this.rows);
     this.damaged();
     const known = new Set(this.rows.map((row) => row.case_id));
     for (const id of this.items.keys()) if (!known.has(id)) this.items.delete(id);
-    const note = this.rows.length ? t("nothing_matches") : t("worklist_empty");
-    setText(this.empty, shown.length || !this.loaded ? "" : note);
-    this.empty.hidden = shown.length > 0;
+    const none = t(may("intake") ? "worklist_empty" : this.whole ? "worklist_none" : "worklist_none_signed");
+    const note = this.rows.length ? t("nothing_matches") : none;
+    setText(this.empty, this.refusal || (shown.length || !this.loaded ? "" : note));
+    this.empty.hidden = shown.length > 0 && !this.refusal;
     const cut = part(this.root, "cut");
     cut.hidden = !this.cut;
     setText(cut, t("worklist_cut", { n: this.rows.length, total: this.total }));

@@ -1,0 +1,188 @@
+// The page where one signs in: by log-in name and password, or by a one-time link that sets a password or makes the
+// first administrator. It says why one was sent here, and leads to where one wanted to go.
+
+import { getChanged, send } from "/ui/api.js";
+import { h, part } from "/ui/dom.js";
+import { has, language, onLanguage, ready, setLanguage, t, translate } from "/ui/i18n.js";
+import { Refusal, passwordField, textField } from "/ui/password.js";
+
+/** As what the demo's visitor begins. */
+const DEMO_ROLE = "attending";
+/** When this tab was signed in by itself last: a browser that keeps no cookies would come back for ever. */
+const TRIED = "radraft.demo_tried";
+const AGAIN_MS = 10000;
+
+const asked = new URLSearchParams(location.search);
+const why = asked.get("why");
+const next = ownPath(asked.get("next"));
+const link = /^#(first|password)=(.+)$/.exec(location.hash);
+// A secret is not left in the address bar, nor in the history.
+if (location.hash) history.replaceState(null, "", location.pathname + location.search);
+
+await ready;
+for (const button of document.querySelectorAll("button[data-lang]")) {
+  button.addEventListener("click", () => setLanguage(button.dataset.lang));
+}
+const card = part(document, "card");
+const [session, roles] = await Promise.all([signedIn(), rolesOfDemo()]);
+let problem = null;
+if (!link && roles.length && why !== "not_allowed") await beginByItself();
+let draw = link ? drawLink : why === "not_allowed" && session ? drawRefused : drawForm;
+onLanguage(show);
+show();
+
+function show() {
+  translate(document);
+  document.title = t("sign_in");
+  for (const button of document.querySelectorAll("button[data-lang]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.lang === language()));
+  }
+  // What is typed stays: only its words are those of the other language.
+  const typed = [...card.querySelectorAll("input")].map((input) => [input.name, input.value]);
+  draw();
+  for (const [name, value] of typed) {
+    const input = card.querySelector(`input[name="${name}"]`);
+    if (input) input.value = value;
+  }
+}
+
+/** Sign in with a log-in name and a password; in the demo, without. */
+function drawForm() {
+  const login = textField("login", "username");
+  const password = passwordField("password", "current-password");
+  const going = session && !roles.length ? already() : null;
+  const form = roles.length
+    ? makeForm("demo_begin", [], begin)
+    : makeForm("sign_in", [login, password], async () => {
+        await send("POST", "/session", { login: login.input.value, password: password.input.value }, { past: true });
+        go();
+      });
+  const key = roles.length ? problem : `why_${why}`;
+  card.replaceChildren(...present(h("h1", { text: t("sign_in") }), key && has(key) ? reasonGiven(key) : null, going, form));
+  card.querySelector("input, button")?.focus();
+}
+
+/** Use a one-time link: choose a password, and for the first administrator a log-in name. */
+function drawLink() {
+  const [, kind, secret] = link;
+  const first = kind === "first";
+  const fields = {
+    login: first ? textField("login", "username") : null,
+    name: first ? textField("name", "name") : null,
+    password: passwordField("new_password", "new-password"),
+    again: passwordField("new_password_again", "new-password"),
+  };
+  const value = (name) => fields[name]?.input.value ?? "";
+  const form = makeForm(first ? "first_make" : "password_set", present(...Object.values(fields)), async (refusal) => {
+    if (value("password") !== value("again")) {
+      refusal.say(t("passwords_differ"));
+      fields.again.input.select();
+      return;
+    }
+    const password = value("password");
+    const made = await send("POST", "/session/link", { secret, password, login: value("login"), name: value("name") }, { past: true });
+    await send("POST", "/session", { login: made.login, password }, { past: true });
+    go();
+  });
+  const title = t(first ? "first_title" : "password_title");
+  card.replaceChildren(h("h1", { text: title }), h("p", { text: t(first ? "first_why" : "password_why") }), form, h("p", { class: "rd-dim", text: t("password_hint") }));
+  card.querySelector("input").focus();
+}
+
+/** Somebody is signed in and may not see what he asked for: a way back, no way round in circles. */
+function drawRefused() {
+  const other = h("button", { type: "button", class: "rd-link", dataset: { part: "other" }, text: t("sign_in_other"), onclick: () => {
+    draw = drawForm;
+    show();
+  } });
+  card.replaceChildren(
+    h("h1", { text: t("refused_title") }),
+    reasonGiven("why_not_allowed"),
+    h("p", { class: "rd-dim", text: t("signed_in_as", session) }),
+    h("div", { class: "si-ways" }, h("a", { class: "rd-link", href: "/", dataset: { part: "back" }, text: t("sign_in_back") }), roles.length ? "" : other),
+  );
+  card.querySelector("a").focus();
+}
+
+function already() {
+  const words = h("span", { text: t("signed_in_as", session) });
+  return h("p", { class: "si-ways" }, words, h("a", { class: "rd-link", href: next, dataset: { part: "go-on" }, text: t("go_on") }));
+}
+
+function reasonGiven(key) {
+  return h("p", { class: "si-why", role: "status", dataset: { part: "why" }, text: t(key) });
+}
+
+/** A form of `fields` that does `task(refusal)` when it is sent, and shows what that is refused with. */
+function makeForm(name, fields, task) {
+  const problem = h("p", { class: "rd-bad", role: "alert", dataset: { part: "problem" } });
+  const button = h("button", { type: "submit", class: "rd-button rd-primary", dataset: { part: "enter" }, text: t(name) });
+  const refusal = new Refusal(problem, button);
+  const form = h("form", { method: "post" }, ...fields.map((field) => field.element), problem, button);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    refusal.clear();
+    button.disabled = true;
+    try {
+      await task(refusal);
+      button.disabled = false;
+    } catch (error) {
+      refusal.show(error);
+      fields.at(-1)?.input.select();
+    }
+  });
+  return form;
+}
+
+/** In the demo its visitor is let in at once, unless that has just led nowhere. */
+async function beginByItself() {
+  if (Date.now() - Number(sessionStorage.getItem(TRIED) ?? 0) < AGAIN_MS) {
+    problem = "demo_no_cookies";
+    return;
+  }
+  // Where it fails, the button does it again and says why.
+  await begin().catch(() => undefined);
+}
+
+async function begin() {
+  sessionStorage.setItem(TRIED, String(Date.now()));
+  await send("POST", "/session/demo", { role: DEMO_ROLE }, { past: true });
+  go();
+}
+
+/** On to where one wanted to go; other tabs of this browser hear who it is now. */
+async function go() {
+  const { login } = await getChanged("/session", { fresh: true, past: true });
+  new BroadcastChannel("radraft.session").postMessage({ login });
+  location.replace(next);
+  // Nothing more is drawn here.
+  await new Promise(() => undefined);
+}
+
+async function signedIn() {
+  try {
+    return await getChanged("/session", { fresh: true, past: true });
+  } catch {
+    // Nobody is, or it cannot be told: the form is what helps then.
+    return null;
+  }
+}
+
+async function rolesOfDemo() {
+  try {
+    return (await getChanged("/session/demo", { fresh: true, past: true })).roles;
+  } catch {
+    return [];
+  }
+}
+
+/** `path` where it leads to a page of this very origin, else the workstation. */
+function ownPath(path) {
+  if (!path?.startsWith("/") || /^\/[/\\]/.test(path)) return "/";
+  const { origin, pathname, search, hash } = new URL(path, location.origin);
+  return origin === location.origin && pathname !== "/sign-in" ? pathname + search + hash : "/";
+}
+
+function present(...elements) {
+  return elements.filter(Boolean);
+}
