@@ -103,7 +103,7 @@ function uploadOnce(files, onProgress) {
  * One request and its answer. Where nobody is let in, the gate is shut; what may be sent twice is sent again
  * once it opens, and anything else is refused then, so that a person does it again if he still wants it.
  */
-async function exchange(path, init, { past = false, longest = ANSWER_MS }) {
+async function exchange(path, init, { past = false, longest = ANSWER_MS } = {}) {
   for (;;) {
     // Not even a moment's wait where it is open: a page that goes away has none.
     if (!past && reason()) await opened();

@@ -24,10 +24,10 @@ for (const button of document.querySelectorAll("button[data-lang]")) {
   button.addEventListener("click", () => setLanguage(button.dataset.lang));
 }
 const card = part(document, "card");
-const [session, roles] = await Promise.all([signedIn(), rolesOfDemo()]);
+const [session, roles] = await Promise.all([turnedAway(), rolesOfDemo()]);
 let problem = null;
 if (!link && roles.length && why !== "not_allowed") await beginByItself();
-let draw = link ? drawLink : why === "not_allowed" && session ? drawRefused : drawForm;
+let draw = link ? drawLink : session ? drawRefused : drawForm;
 onLanguage(show);
 show();
 
@@ -50,7 +50,6 @@ function show() {
 function drawForm() {
   const login = textField("login", "username");
   const password = passwordField("password", "current-password");
-  const going = session && !roles.length ? already() : null;
   const form = roles.length
     ? makeForm("demo_begin", [], begin)
     : makeForm("sign_in", [login, password], async () => {
@@ -58,7 +57,7 @@ function drawForm() {
         go();
       });
   const key = roles.length ? problem : `why_${why}`;
-  card.replaceChildren(...present(h("h1", { text: t("sign_in") }), key && has(key) ? reasonGiven(key) : null, going, form));
+  card.replaceChildren(...present(h("h1", { text: t("sign_in") }), key && has(key) ? reasonGiven(key) : null, form));
   card.querySelector("input, button")?.focus();
 }
 
@@ -102,11 +101,6 @@ function drawRefused() {
     h("div", { class: "si-ways" }, h("a", { class: "rd-link", href: "/", dataset: { part: "back" }, text: t("sign_in_back") }), roles.length ? "" : other),
   );
   card.querySelector("a").focus();
-}
-
-function already() {
-  const words = h("span", { text: t("signed_in_as", session) });
-  return h("p", { class: "si-ways" }, words, h("a", { class: "rd-link", href: next, dataset: { part: "go-on" }, text: t("go_on") }));
 }
 
 function reasonGiven(key) {
@@ -159,7 +153,9 @@ async function go() {
   await new Promise(() => undefined);
 }
 
-async function signedIn() {
+/** Who was turned away; not asked for where nobody is expected to be signed in. */
+async function turnedAway() {
+  if (why !== "not_allowed") return null;
   try {
     return await getChanged("/session", { fresh: true, past: true });
   } catch {
