@@ -26,7 +26,7 @@ export function mountDesk() {
     desk.replaceChildren(...[
       intake ? h("section", { class: "rd-desk-intake" }, h("h1", { text: t("desk_intake") }), h("p", { class: "rd-dim", text: t("desk_intake_hint") }), h("p", {}, button), chooser, results) : null,
       pages.length ? h("section", {}, h("h2", { text: t("desk_pages") }), h("ul", { class: "rd-desk-pages" }, ...pages.map(page))) : null,
-      intake || pages.length ? null : h("p", { text: t("desk_nothing") }),
+      intake || pages.length ? null : h("section", {}, h("p", { text: t("desk_nothing") })),
     ].filter(Boolean));
   };
   onLanguage(draw);
