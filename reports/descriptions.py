@@ -1,9 +1,9 @@
-"""Critical findings that a report describes and does not name: "air under the right hemidiaphragm".
+"""Critical findings that a report describes and does not name: "air under the diaphragm".
 
-A sign of a finding is a set of word classes that stand together in one clause (`descriptions_en.yaml`,
-`descriptions_zh.yaml`; their heads say how they are written). Where one is met, the finding's name is
-put in its place and the text is read once more, so that denials, hedges, sides, sections and measures
-are read as those of a finding that is named.
+A sign of a finding is a set of word classes that stand together in one clause
+(`descriptions_en.yaml`, `descriptions_zh.yaml`; their heads say how they are written). Where one is
+met, the finding's name is put in its place and the text is read once more, so that denials, hedges,
+sides, sections and measures are read as those of a finding that is named.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 from radraft.reports.findings.extract import extract
@@ -74,6 +74,8 @@ class Description:
     code: str
     start: int
     end: int
+    name: str
+    """What stands for them."""
 
 
 def described(
@@ -95,10 +97,16 @@ def descriptions(text: str, lang: Lang) -> tuple[Description, ...]:
     table = _table(lang)
     sentences = _english(text, table) if lang == "en" else _chinese(text, table)
     found = [
-        Description(sign.code, sentence.tokens[piece.first].start, sentence.tokens[piece.last].end)
+        Description(
+            sign.code,
+            sentence.tokens[piece.first].start,
+            sentence.tokens[piece.last].end,
+            _name(sign, table),
+        )
         for sentence in sentences
         for sign in table.signs
         if all(name in sentence.phrases for name in sign.classes)
+        and not any(name in sentence.phrases for name in table.unless.get(sign.code, ()))
         for piece in _places(sign, sentence, table)
     ]
     return tuple(dict.fromkeys(found))
@@ -119,8 +127,7 @@ def _read(
     """Yield what the text states of the finding where its name stands for its description."""
     start, end = description.start, description.end
     words = text[start:end]
-    name = _table(lang).names[description.code]
-    name = _side(words, lang) + name
+    name = _hedge(words, lang) + _side(words, lang) + description.name
     grown = len(name) - len(words)
     for mention in extract(text[:start] + name + text[end:], lang, region):
         if mention.code != description.code:
@@ -137,6 +144,29 @@ _ONE_SIDE = {
 }  # fmt: skip
 
 
+_HEDGE = {
+    "en": (
+        re.compile(
+            r"\b(?:possibl[ey]|probabl[ey]|questionabl[ey]|suspected|may|might|could)\b", re.I
+        ),
+        "possible ",
+    ),
+    "zh": (re.compile("可疑|疑似|疑|可能"), "可疑"),
+}
+
+
+def _name(sign: Sign, table: _Table) -> str:
+    """Return what stands for a sign: a finding that is measured may have a name of its own."""
+    measured = table.names.get(f"{sign.code}{_NUMBER}") if sign.numbered else None
+    return measured or table.names[sign.code]
+
+
+def _hedge(words: str, lang: Lang) -> str:
+    """Return the hedge to put before the name where the words that it stands for have one."""
+    pattern, hedge = _HEDGE[lang]
+    return hedge if pattern.search(words) else ""
+
+
 def _side(words: str, lang: Lang) -> str:
     """Return the one side that the words name, as it stands before a finding's name."""
     sides = [side for pattern, side in _ONE_SIDE[lang] if pattern.search(words)]
@@ -148,19 +178,14 @@ def _places(sign: Sign, sentence: _Sentence, table: _Table) -> Iterator[_Piece]:
     ways = product(*(sentence.phrases[name] for name in sign.classes))
     for _, pieces in zip(range(_MOST_TRIED), ways, strict=False):
         placed = pieces if sign.ordered else tuple(sorted(pieces, key=lambda piece: piece.first))
-        if not all(
-            _together(one, other, sentence, sign, table)
-            for one, other in zip(placed, placed[1:], strict=False)
-        ):
+        if not all(_together(one, other, sentence, sign, table) for one, other in pairwise(placed)):
             continue
         if sign.numbered and not _number_follows(placed[-1], sentence, table):
             continue
         yield _Piece(placed[0].first, placed[-1].last)
 
 
-def _together(
-    one: _Piece, other: _Piece, sentence: _Sentence, sign: Sign, table: _Table
-) -> bool:
+def _together(one: _Piece, other: _Piece, sentence: _Sentence, sign: Sign, table: _Table) -> bool:
     """Whether nothing between two parts of a sign parts them."""
     if other.first <= one.last:
         return False
@@ -209,6 +234,8 @@ class _Table:
     """English: by first word."""
     patterns: dict[str, re.Pattern[str]]
     """Chinese: class -> pattern."""
+    unless: dict[str, tuple[str, ...]]
+    """Code -> classes that say that it is something else."""
     apart: frozenset[str]
     """Words and marks over which no sign reaches."""
     commas: frozenset[str]
@@ -240,9 +267,10 @@ def _table(lang: Lang) -> _Table:
         patterns={}
         if lang == "en"
         else {name: re.compile("|".join(listed)) for name, listed in classes.items()},
-        apart=frozenset(data["apart"]),
+        unless={code: tuple(names) for code, names in data["unless"].items()},
+        apart=frozenset(map(_plain, data["apart"])),
         commas=frozenset(data["commas"]),
-        costs={word: int(cost) for word, cost in data["costs"].items()},
+        costs={_plain(word): int(cost) for word, cost in data["costs"].items()},
         denial=re.compile(data["denial"]) if "denial" in data else None,
         width=1 if lang == "en" else 2,
     )
@@ -296,14 +324,18 @@ _AMERICAN = {
 
 
 def _plain(word: str) -> str:
-    """Return a word in American spelling, without the ending of a plural or of a verb's third
-    person."""
+    """Return a word in American spelling, without the endings of plurals and verbs."""
     word = _SPELLINGS.sub(lambda match: _AMERICAN[match[0]], word.lower())
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        if word.endswith(("sses", "shes", "ches", "xes")):
-            return word[:-2]
-        return word[:-1]
+    if len(word) > 4 and word.endswith("ies"):
+        word = word[:-3] + "y"
+    elif len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-2] if word.endswith(("sses", "shes", "ches", "xes")) else word[:-1]
+    if len(word) > 5:
+        word = _VERB_ENDING.sub("", word)
     return word
+
+
+_VERB_ENDING = re.compile(r"(?:ing|ed|e)$")
 
 
 def _english(text: str, table: _Table) -> Iterator[_Sentence]:
