@@ -34,6 +34,7 @@ class Item:
     """Nothing follows it but a mark or the end."""
     counted: bool = False
     """A number stands right before it, or before its unit."""
+    plural: bool = False
 
 
 def clauses(items: list[Item]) -> list[list[Item]]:

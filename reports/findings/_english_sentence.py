@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -9,10 +10,10 @@ from radraft.reports.findings import _english_attributes, _english_contrast, _en
 from radraft.reports.findings._english_clauses import Item, clauses
 from radraft.reports.findings._english_contrast import Contrast
 from radraft.reports.findings._english_cues import Cue, Hedge
-from radraft.reports.findings._english_lexicon import Lexicon, Outcome
+from radraft.reports.findings._english_lexicon import Entry, Lexicon, Outcome
 from radraft.reports.findings._english_measures import with_measures
 from radraft.reports.findings._english_negation import settle
-from radraft.reports.findings._english_organs import Context, beside_limb, compose, is_device
+from radraft.reports.findings._english_organs import Context, beside_limb, compose, elliptic, is_device
 from radraft.reports.findings._english_scope import mark_recommendations, set_polarity
 from radraft.reports.findings._english_sections import FRONTAL
 from radraft.reports.findings._english_study import denied_organs, whole_study
@@ -69,7 +70,10 @@ class Parsed:
 def parse(sentence: _english_text.Sentence, words: Lexicon) -> Parsed:
     """Find the phrases of a sentence, each in the form of the lists."""
     plain = [words.plain[word] for word in sentence.words]
-    return Parsed(sentence, plain, _items(plain, words))
+    items = _items(plain, words)
+    for item in items:
+        item.plural = sentence.words[item.last - 1] != plain[item.last - 1]
+    return Parsed(sentence, plain, _settled(items, plain))
 
 
 def is_side_line(parsed: Parsed) -> bool:
@@ -152,6 +156,55 @@ def _items(plain: list[str], words: Lexicon) -> list[Item]:
     ]
 
 
+def _settled(items: list[Item], plain: list[str]) -> list[Item]:
+    """Return the items with what some of their words mean by where they stand."""
+    if plain[0] in _INVERTED and (not items or items[0].first > 0):
+        items.insert(0, Item(0, 1, Entry(), 0))
+    if plain[0] in _INVERTED and _turned(items, plain):
+        items[0].cue = Cue.CONDITION
+    if plain[0] == "beyond" and items and items[0].first == 0:
+        items[0].cue |= Cue.EXCEPTION
+    for item, following in itertools.pairwise(items):
+        if plain[item.first : item.last] == ["either"] and _one_of_two(item, following):
+            item.entry = replace(item.entry, side=Laterality.BILATERAL)
+            item.cue = 0
+        if plain[following.first] == "beyond" and _is_normal(item):
+            following.cue |= Cue.EXCEPTION
+    if items and plain[items[-1].first :] == ["either"]:
+        # "... and no edema either."
+        items[-1].cue = 0
+    for item in items:
+        if item.last - item.first == 1 and plain[item.first] in _PREDICATES:
+            item.names = item.names and item.closing
+    return items
+
+
+# At the head of a sentence these make a condition of it: "were the effusion to grow, ...".
+_INVERTED = ("should", "were", "had")
+_PREDICATES = ("malignant", "ca")
+"""Said of a lesion, and only of one: "is most likely malignant", "c/w ca"."""
+
+
+def _turned(items: list[Item], plain: list[str]) -> bool:
+    """Whether the verb at the head stands before its subject, and the main clause follows."""
+    if plain[0] == "should":
+        return True
+    return any(item.cue & Cue.COMMA for item in items)
+
+
+def _one_of_two(item: Item, following: Item) -> bool:
+    """Whether "either" stands right before a place: "in either kidney"."""
+    return following.first == item.last and bool(following.entry.tags) and not following.names
+
+
+def _is_normal(item: Item) -> bool:
+    """Whether it speaks of what is normal or not: "no abnormality beyond ..."."""
+    word = item.entry.word
+    return "no_finding" in item.entry.codes or (
+        word is not None and word.name in ("abnormality", "normal")
+    )
+
+
 def regions(parsed: Parsed, words: Lexicon) -> set[Region]:
     """Return the body parts that a sentence names, or names findings of by themselves."""
     found: set[Region] = set()
@@ -193,7 +246,10 @@ def _name(clause: list[Item], plain: list[str], context: Context, words: Lexicon
         if not item.names:
             continue
         if item.entry.codes:
-            found[index] = [(Outcome(item.entry.codes), None)]
+            found[index] = [
+                *elliptic(clause, index, plain, words),
+                (Outcome(item.entry.codes), None),
+            ]
         elif item.entry.word is not None and item.entry.word.name == "abnormality":
             found[index] = (
                 denied_organs(clause, index, plain, words)
@@ -231,7 +287,16 @@ def _mentions(
         change = _english_attributes.change(clause, index, plain, words)
         places = [i.entry.anatomy for i in [*preceding, *following]]
         for outcome, by in outcomes:
-            yield from _stated(item, outcome, by, sides[index], change, places, sentence)
+            side = _own_side(clause, by) if by is not None and len(outcomes) > 1 else None
+            yield from _stated(item, outcome, by, side or sides[index], change, places, sentence)
+
+
+def _own_side(clause: list[Item], place: Item) -> Laterality | None:
+    """Return the side right before a place: "right rib and left clavicle fractures"."""
+    at = next((i for i, item in enumerate(clause) if item is place), 0)
+    if place.entry.side is not None:
+        return place.entry.side
+    return clause[at - 1].entry.side if at and clause[at - 1].last == place.first else None
 
 
 def _named_side(words: list[str]) -> Laterality | None:
