@@ -112,6 +112,8 @@ def _divides(items: list[Item], index: int, before: list[Item]) -> bool:
             return subject and (complete or not _perceives(items, item))
         if item.names or item.entry.tags or cue & (Cue.ABSENT_BEFORE | Cue.STARTS_ANEW):
             subject = True
+        elif item.entry.side is not None and complete:
+            subject = True
     return False
 
 

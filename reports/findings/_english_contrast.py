@@ -15,7 +15,13 @@ _SAID = _ABSENT | Cue.UNCERTAIN_AFTER | Cue.SEEN
 
 
 # Words of no list that may stand beside a side.
-_BESIDE = frozenset(["the", "one", "it", "a", "now", "but", "any", "side", "such", "still"])
+_BESIDE = frozenset(
+    [
+        *("the", "one", "it", "a", "now", "but", "any", "side", "such", "still", "having", "that"),
+        *("only", "those", "also", "there", "while", "this", "marked", "well"),
+    ]
+)
+_AMOUNT = Cue.STARTS_ANEW | Cue.FINITE | Cue.VERB
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +83,15 @@ def _is_state(item: Item) -> bool:
 
 
 def _contrast(head: list[Item], rest: list[Item], words: list[str]) -> Contrast | None:
-    """Return what `rest` says where it has a verdict and a side, and names nothing."""
-    if not rest or any(item.names or item.entry.tags for item in rest):
+    """Return what `rest` says where it has a verdict and a side, and names nothing.
+
+    A place is that of the finding before: "persists at the left base, having cleared at the right
+    base".
+    """
+    if not rest or any(item.names for item in rest):
+        return None
+    places = {tag for item in head for tag in item.entry.tags}
+    if any(not places.issuperset(item.entry.tags) for item in rest):
         return None
     if not _bare(rest, words):
         return None
@@ -92,13 +105,13 @@ def _contrast(head: list[Item], rest: list[Item], words: list[str]) -> Contrast 
             return None
         cues |= item.cue
         change = change or item.change
-    if not (cues & _SAID or change is not None):
+    denied = any(item.cue & _ABSENT or item.change is Change.RESOLVED for item in head)
+    if not (cues & _SAID or change is not None or (denied and cues & _AMOUNT)):
         return None
     if cues & _ABSENT or change is Change.RESOLVED:
         polarity = Certainty.ABSENT
     else:
         polarity = Certainty.UNCERTAIN if cues & Cue.UNCERTAIN_AFTER else Certainty.PRESENT
-    denied = any(item.cue & _ABSENT or item.change is Change.RESOLVED for item in head)
     if polarity is Certainty.PRESENT and not denied:
         return None
     if polarity is Certainty.ABSENT and change is not Change.RESOLVED:

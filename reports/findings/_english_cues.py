@@ -174,6 +174,7 @@ TOGETHER = {
     "uncertain": Cue.UNCERTAIN_BEFORE,
     "alone": Cue.OTHERWISE,
     "nothing": Cue.ABSENT_BEFORE,
+    "measured_as": Cue.PREPOSITION,
     "not_come": Cue.ABSENT_AFTER,
 }
 MODALS = frozenset(["may", "might", "could", "can", "would"])

@@ -18,6 +18,8 @@ from radraft.reports.findings._english_places import (
 )
 from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
 
+_EXPLAINS = Cue.STATED | Cue.UNCERTAIN_BEFORE | Cue.LIKELY | Cue.LIKELY_AFTER
+_SURFACE = frozenset(["extremity", "skin", "face", "breast", "soft_tissue"])
 _NOTHING = Outcome(())
 _DEVICE = "device"
 """Stands in `of` for a device beside the word."""
@@ -104,6 +106,8 @@ def _noun(
     region = _region(lesion, lexicon)
     if region is not None:
         return _elsewhere(word, region), None
+    if not word.state and _on_surface(clause, index, lexicon):
+        return _NOTHING, None
     if _of_lung(word, context.tags):
         return word.default, None
     for tag, outcome in word.of.items():
@@ -144,13 +148,13 @@ def _coordinated(
         if not any(item.entry.tags for item in following):
             group = [item for item in subject(clause, index) if item.entry.tags]
             listed = group[::-1] if _joined(clause, group) else []
-    regions = {_region([place], lexicon) for place in listed}
-    if len(listed) < 2 or None in regions:
+    regions = {_region([place], lexicon) for place in listed} - {None}
+    if len(listed) < 2 or not all(_is_organ(place, word, lexicon) for place in listed):
         return []
     several = clause[index].plural or any(
         item.cue & (Cue.ABSENT_BEFORE | Cue.NEITHER) for item in clause[:index]
     )
-    if regions == {Region.CHEST} and not several:
+    if regions <= {Region.CHEST} and not several:
         return []
     found: list[tuple[Outcome, Item | None]] = []
     for place in listed:
@@ -159,6 +163,10 @@ def _coordinated(
         if outcome.codes and not any(outcome == other for other, _ in found):
             found.append((outcome, place))
     return found if len(found) > 1 else []
+
+
+def _is_organ(place: Item, word: Word, lexicon: Lexicon) -> bool:
+    return any(tag in lexicon.regions or tag in word.of for tag in place.entry.tags)
 
 
 def _joins(item: Item) -> bool:
@@ -198,6 +206,12 @@ def _listed_after(clause: list[Item], index: int, following: list[Item]) -> list
     return places
 
 
+def _on_surface(clause: list[Item], index: int, lexicon: Lexicon) -> bool:
+    """Whether all the places before the word are no inner organ: "of the arm with edema"."""
+    tags = {tag for item in clause[:index] for tag in item.entry.tags if tag in lexicon.regions}
+    return bool(tags) and tags <= _SURFACE
+
+
 def _seen(rest: list[Item]) -> bool:
     """Whether the verb at the head of `rest` only says that it is seen: "are present"."""
     return len(rest) > 1 and bool(rest[1].cue & (Cue.SEEN | Cue.VERB))
@@ -221,7 +235,7 @@ def _of_lesion(clause: list[Item], index: int) -> list[Item]:
                 return []
             near = before(clause, at, series=False) + after(clause, at, adjective=False)
             return [*near, item] if item.entry.tags else near
-        explains = explains or bool(item.cue & (Cue.STATED | Cue.UNCERTAIN_BEFORE | Cue.LIKELY))
+        explains = explains or bool(item.cue & _EXPLAINS)
     return []
 
 

@@ -14,9 +14,10 @@ from radraft.reports.findings._english_lexicon import Entry, Lexicon, Outcome
 from radraft.reports.findings._english_measures import with_measures
 from radraft.reports.findings._english_negation import settle
 from radraft.reports.findings._english_organs import Context, beside_limb, compose, elliptic, is_device
+from radraft.reports.findings._english_places import is_located
 from radraft.reports.findings._english_scope import mark_recommendations, set_polarity
 from radraft.reports.findings._english_sections import FRONTAL
-from radraft.reports.findings._english_study import denied_organs, whole_study
+from radraft.reports.findings._english_study import denied_organs, normal_study, whole_study
 from radraft.reports.findings._places import places_of
 from radraft.reports.findings.values import Change, Mention
 from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
@@ -115,12 +116,13 @@ def statements(lowered: str, parsed: Parsed, context: Context, words: Lexicon) -
     _only_devices_misplaced(items, plain)
     if not any(item.names for item in items):
         return []
-    parts, contrasts = _english_contrast.part(clauses(items), plain)
+    parts, contrasts = _english_contrast.part(_borrowing(clauses(items), plain), plain)
+    asked = _asked_from(parsed)
     recommends = any(item.cue & Cue.RECOMMENDED for item in items)
     named = [_name(part, plain, context, words) for part in parts]
     for part in parts:
         settle(part)
-        set_polarity(part, asked=sentence.question)
+        set_polarity(part, asked=sentence.question and part[-1].last > asked)
     if recommends:
         mark_recommendations(items)
     found: list[tuple[Item, Mention]] = []
@@ -152,7 +154,7 @@ def _items(plain: list[str], words: Lexicon) -> list[Item]:
             counted=first - 1 in numbers or first - 2 in numbers,
         )
         for first, last, entry in words.phrases.find(plain)
-        if not (last - first == 1 and plain[first] in ("l", "r") and _counts(plain, first))
+        if not (last - first == 1 and plain[first] in ("l", "r", "/") and _counts(plain, first))
     ]
 
 
@@ -173,6 +175,12 @@ def _settled(items: list[Item], plain: list[str]) -> list[Item]:
     if items and plain[items[-1].first :] == ["either"]:
         # "... and no edema either."
         items[-1].cue = 0
+    study = normal_study(plain)
+    if study is not None:
+        first, last = study
+        items = [item for item in items if item.last <= first or item.first >= last]
+        items.append(Item(first, last, Entry(codes=("no_finding",)), 0, names=True))
+        items.sort(key=lambda item: item.first)
     for item in items:
         if item.last - item.first == 1 and plain[item.first] in _PREDICATES:
             item.names = item.names and item.closing
@@ -230,7 +238,7 @@ def _only_devices_misplaced(items: list[Item], plain: list[str]) -> None:
 
 
 def _counts(plain: list[str], at: int) -> bool:
-    """Whether a single letter is a unit, as in "2 l of fluid"."""
+    """Whether a letter is a unit or a stroke parts a date: "2 l of fluid", "3/4/2020"."""
     return at > 0 and plain[at - 1][0].isdigit()
 
 
@@ -289,6 +297,48 @@ def _mentions(
         for outcome, by in outcomes:
             side = _own_side(clause, by) if by is not None and len(outcomes) > 1 else None
             yield from _stated(item, outcome, by, side or sides[index], change, places, sentence)
+
+
+def _asked_from(parsed: Parsed) -> int:
+    """Return from which word on a question asks: a tail that names nothing asks of no finding.
+
+    "Small effusion on the right, loculated?"
+    """
+    commas = [at for at, word in enumerate(parsed.plain) if word == ","]
+    if not commas or any(item.names and item.first > commas[-1] for item in parsed.items):
+        return 0
+    return len(parsed.plain) if len(parsed.plain) - commas[-1] <= 4 else 0
+
+
+def _borrowing(parts: list[list[Item]], plain: list[str]) -> list[list[Item]]:
+    """Return the clauses, those without a place of their own with that of the clause before.
+
+    "Left kidney is normal, the right shows a stone"; "except the left base, where there is ...".
+    """
+    for before, part in itertools.pairwise(parts):
+        if not part:
+            continue
+        if plain[part[0].first] == "where":
+            tail = before[:-1] if before and before[-1].cue & Cue.COMMA else before
+            places = itertools.takewhile(is_located, reversed(tail))
+            part[:0] = [replace(place) for place in places][::-1]
+            continue
+        at = next((at for at, item in enumerate(part) if not _joint(item)), 0)
+        subject = part[at]
+        if subject.entry.side not in (Laterality.LEFT, Laterality.RIGHT) or subject.entry.tags:
+            continue
+        if len(part) <= at + 1 or not part[at + 1].cue & Cue.FINITE:
+            continue
+        for first, place in itertools.pairwise(before):
+            if first.entry.side and first.entry.side is not subject.entry.side and place.entry.tags:
+                borrowed = replace(place, first=subject.first, last=subject.last, cue=0)
+                part.insert(at + 1, borrowed)
+                break
+    return parts
+
+
+def _joint(item: Item) -> bool:
+    return bool(item.cue & (Cue.COMMA | Cue.AND | Cue.BREAK)) and item.entry.side is None
 
 
 def _own_side(clause: list[Item], place: Item) -> Laterality | None:
