@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from radraft.reports.findings._english_clauses import Item
 from radraft.reports.findings._english_cues import Cue
+from radraft.reports.findings._english_places import is_located
 from radraft.reports.findings.values import Change
 from radraft.reports.values import Certainty, Laterality
 
@@ -29,7 +30,7 @@ class Contrast:
     """What the rest of a clause says of the finding before it, on another side."""
 
     polarity: Certainty
-    side: Laterality
+    side: Laterality | None
     change: Change | None
     first: int
     last: int
@@ -43,6 +44,11 @@ def part(
     kept: list[list[Item]] = []
     found: list[Contrast | None] = []
     for clause in clauses:
+        if kept and found[-1] is None and clause[0].cue & Cue.EXCEPTION:
+            spared = _spared(kept[-1], clause)
+            if spared is not None:
+                found[-1] = spared
+                continue
         if kept and found[-1] is None and _speaks_of_side(kept[-1]):
             rest = _contrast(kept[-1], clause, words)
             if rest is not None:
@@ -57,6 +63,18 @@ def part(
                     kept[-1], found[-1] = clause[:index], rest
                     break
     return kept, found
+
+
+def _spared(head: list[Item], rest: list[Item]) -> Contrast | None:
+    """Return the one that an exception leaves: "no nodule other than the known one on the right"."""
+    nouns = [item for item in head if item.names and not _is_state(item)]
+    if len(nouns) != 1 or not any(item.cue & Cue.ABSENT_BEFORE for item in head):
+        return None
+    if any(item.names for item in rest) or not any(is_located(item) for item in rest):
+        return None
+    sides = {item.entry.side for item in rest if item.entry.side is not None}
+    side = sides.pop() if len(sides) == 1 else None
+    return Contrast(Certainty.PRESENT, side, None, rest[0].first, rest[-1].last)
 
 
 def _bare(rest: list[Item], words: list[str]) -> bool:

@@ -97,7 +97,9 @@ def _chosen(
     between = lowered[measure.end : mentions[after[0]].start] if after else ""
     if after and not _PARTED.search(between):
         return after[0]
-    return before[-1] if before else None
+    if not before or ";" in lowered[mentions[before[-1]].end : measure.start]:
+        return None
+    return before[-1]
 
 
 def _single(lowered: str, measures: list[_Measure], mentions: list[Mention], field: str) -> None:

@@ -175,6 +175,11 @@ def _settled(items: list[Item], plain: list[str]) -> list[Item]:
     if items and plain[items[-1].first :] == ["either"]:
         # "... and no edema either."
         items[-1].cue = 0
+    _nothing_suggests(items, plain)
+    for item, following in itertools.pairwise(items):
+        if item.names and following.first == item.last and plain[following.first] == "there":
+            # "A mass there is not excluded": the place, and no new statement.
+            following.cue = 0
     study = normal_study(plain)
     if study is not None:
         first, last = study
@@ -185,6 +190,19 @@ def _settled(items: list[Item], plain: list[str]) -> list[Item]:
         if item.last - item.first == 1 and plain[item.first] in _PREDICATES:
             item.names = item.names and item.closing
     return items
+
+
+def _nothing_suggests(items: list[Item], plain: list[str]) -> None:
+    """Turn the verb of "nothing on the film suggests" into the denial of what it leads to."""
+    for at, item in enumerate(items):
+        if plain[item.first : item.last] not in (["nothing"], ["none"]):
+            continue
+        for other in items[at + 1 :]:
+            if other.names or other.cue & (Cue.COMMA | Cue.BREAK):
+                break
+            if other.cue & (Cue.STATED | Cue.SUGGESTED):
+                other.cue = Cue.ABSENT_BEFORE
+                break
 
 
 # At the head of a sentence these make a condition of it: "were the effusion to grow, ...".
