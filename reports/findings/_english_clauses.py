@@ -82,7 +82,9 @@ def is_noun(item: Item) -> bool:
 
 
 def _divides(items: list[Item], index: int, before: list[Item]) -> bool:
-    complete = negated = named = False
+    # "Except for a granuloma on the left, both lungs are clear."
+    complete = bool(before[0].cue & (Cue.EXCEPTION | Cue.CONCESSION))
+    negated = named = False
     verb = -1
     for item in before:
         cue = item.cue

@@ -159,6 +159,7 @@ MARKS = {
     "<maybe>": Cue.ANSWER | Cue.UNCERTAIN_AFTER,
     "<open>": Cue.ANSWER | Cue.UNREAD_AFTER,
     "<query>": Cue.UNCERTAIN_BEFORE,
+    "clinically <query>": Cue.UNREAD,
     "and": Cue.AND,
     "or": Cue.OR,
     "/": Cue.OR,
@@ -175,6 +176,7 @@ TOGETHER = {
     "alone": Cue.OTHERWISE,
     "nothing": Cue.ABSENT_BEFORE,
     "measured_as": Cue.PREPOSITION,
+    "unseen": Cue.ABSENT_AFTER,
     "not_come": Cue.ABSENT_AFTER,
 }
 MODALS = frozenset(["may", "might", "could", "can", "would"])

@@ -51,7 +51,7 @@ _EARLIER_AFTER = re.compile(
 )
 # What leads from a finding to its measure, and what parts a measure from the next finding.
 _MEASURED = re.compile(
-    r"[\s(:,=-]*(?:of|is|are|measur(?:es|ed|ing)|up to|about|approx(?:imately|\.)?|now|~|max(?:imum|imal|\.)?)?"
+    r"[\s(:=-]*(?:of|is|are|measur(?:es|ed|ing)|up to|about|approx(?:imately|\.)?|now|~|max(?:imum|imal|\.)?)?"
     r"(?: (?:up to|about|approximately|about|of))?[\s~(]*"
 )
 _PARTED = re.compile(r"[,;(]|\b(?:and|with|without|due|secondary|causing|from|by|w|plus|but)\b")

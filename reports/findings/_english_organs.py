@@ -97,7 +97,8 @@ def _noun(
                     return outcome, tags[tag]
             return _elsewhere(word, region), None
         if region is not None:
-            return word.default, None
+            named = [tag for tag in word.of if tag in tags_of(group, lexicon)]
+            return (word.of[named[0]] if named else word.default), None
     lesion = _of_lesion(clause, index)
     tags = tags_of(lesion, lexicon)
     for tag, outcome in word.of.items():
@@ -242,10 +243,16 @@ def _of_lesion(clause: list[Item], index: int) -> list[Item]:
 def elliptic(
     clause: list[Item], index: int, words: list[str], lexicon: Lexicon
 ) -> list[tuple[Outcome, Item | None]]:
-    """Return what shares the last word of the phrase at `index`: "pleural and pericardial effusion"."""
+    """Return what shares a word of the phrase at `index` with it, in organs listed beside it.
+
+    "Pleural and pericardial effusion", "stones in the gallbladder and the left kidney".
+    """
     item = clause[index]
     found: list[tuple[Outcome, Item | None]] = []
-    at, end = index, item.first
+    listed = _listed_before(clause, index)
+    if listed:
+        return []
+    at, end = _past_side(clause, index, item.first)
     while at >= 2 and _joins(clause[at - 1]) and clause[at - 1].last == end:
         place = clause[at - 2]
         if not place.entry.tags or place.names or place.last != clause[at - 1].first:
@@ -256,8 +263,38 @@ def elliptic(
             break
         if match[1].codes != item.entry.codes:
             found.append((Outcome(match[1].codes), place))
-        at, end = at - 2, place.first
-    return found[::-1]
+        at, end = _past_side(clause, at - 2, place.first)
+    return found[::-1] + _shared_head(clause, index, words, lexicon)
+
+
+def _past_side(clause: list[Item], at: int, end: int) -> tuple[int, int]:
+    """Return where a list goes on before the item at `at`, past a side of its own."""
+    side = clause[at - 1] if at else None
+    if side is not None and side.entry.side and not side.entry.tags and side.last == end:
+        return at - 1, side.first
+    return at, end
+
+
+def _shared_head(
+    clause: list[Item], index: int, words: list[str], lexicon: Lexicon
+) -> list[tuple[Outcome, Item | None]]:
+    """Return what the first word of a phrase names in the organs joined to its own."""
+    item = clause[index]
+    rest = clause[index + 1 :]
+    if item.last - item.first < 3 or not rest or not rest[0].cue & (Cue.AND | Cue.OR):
+        return []
+    match = lexicon.phrases.longest(words[item.first : item.first + 1], 0)
+    if match is None or match[1].word is None:
+        return []
+    found: list[tuple[Outcome, Item | None]] = []
+    for place in rest[1:]:
+        if place.names or not (is_located(place) or place.cue & Cue.PREPOSITION or _joins(place)):
+            break
+        of = match[1].word.of
+        outcome = next((of[tag] for tag in of if tag in place.entry.tags), None)
+        if outcome is not None and outcome.codes and outcome.codes != item.entry.codes:
+            found.append((outcome, place))
+    return found
 
 
 def _of_heading(

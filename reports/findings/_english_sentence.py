@@ -206,7 +206,7 @@ def _nothing_suggests(items: list[Item], plain: list[str]) -> None:
 
 
 # At the head of a sentence these make a condition of it: "were the effusion to grow, ...".
-_INVERTED = ("should", "were", "had")
+_INVERTED = ("should", "were", "had", "provided")
 _PREDICATES = ("malignant", "ca")
 """Said of a lesion, and only of one: "is most likely malignant", "c/w ca"."""
 
