@@ -112,9 +112,8 @@ def _divides(items: list[Item], index: int, before: list[Item]) -> bool:
             return False
         if cue & Cue.FINITE:
             return subject and (complete or not _perceives(items, item))
-        if item.names or item.entry.tags or cue & (Cue.ABSENT_BEFORE | Cue.STARTS_ANEW):
-            subject = True
-        elif item.entry.side is not None and complete:
+        begins = item.names or item.entry.tags or cue & (Cue.ABSENT_BEFORE | Cue.STARTS_ANEW)
+        if begins or (complete and item.entry.side is not None):
             subject = True
     return False
 

@@ -66,7 +66,7 @@ def part(
 
 
 def _spared(head: list[Item], rest: list[Item]) -> Contrast | None:
-    """Return the one that an exception leaves: "no nodule other than the known one on the right"."""
+    """Return the one that an exception leaves: "no nodule other than the one on the right"."""
     nouns = [item for item in head if item.names and not _is_state(item)]
     if len(nouns) != 1 or not any(item.cue & Cue.ABSENT_BEFORE for item in head):
         return None

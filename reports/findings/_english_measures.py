@@ -32,26 +32,29 @@ _VOLUME = re.compile(
 # A length before one of these is a distance between two things.
 _DISTANCE = re.compile(
     r"[\s,]*(?:above|below|from|proximal|distal|beyond|superior|inferior|past|cranial|caudal|"
-    r"deep (?:to|from)|away|short|into|cephalad|of the carina|lateral to|medial to|slices?|sections?|cuts?|"
-    r"collimation|thick slices|apart|margin)\b"
+    r"deep (?:to|from)|away|short|into|cephalad|of the carina|lateral to|medial to|slices?|sections?|"
+    r"cuts?|collimation|thick slices|apart|margin)\b"
 )
 # A measure after one of these is that of an earlier examination, or a limit and none.
 _EARLIER = re.compile(
     r"(?<![a-z])(?:was|were|previously|prior|formerly|before|earlier|had been|"
-    r"compared (?:to|with)|from|versus|vs\.?|initially|originally|"
+    r"compared (?:to|with)|(?<!apart )(?<!aside )from|versus|vs\.?|initially|originally|"
     r"last|(?<!other )(?<!rather )than|<|>|≤|≥|less than|under|over|below|above|"
     r"at least|sub|greater than|more than|larger than|smaller than|measured)"
     r"(?: (?:measur(?:ed|ing)|at|about|approximately|of|only|approx\.?|~|the|a|an))*[\s:(~-]*$"
 )
+_MONTH = r"(?:jan|feb|mar(?=ch|\b)|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _EARLIER_AFTER = re.compile(
     r"[\s)]*(?:previously|prior|before\b|on (?:the )?(?:prior|previous|earlier|last|\d)|earlier|"
-    r"(?:in|on|dated|back in) (?:(?:early|late|\d{1,2}|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
-    r"\.?|of|,) ?)*(?:(?:19|20)\d\d|(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)[a-z]*)\b|"
-    r"(?:an? |\d+ |two |three |six |few )?(?:days?|weeks?|months?|years?) (?:ago|earlier|before)|at baseline|last (?:time|year|month|week)|yesterday)"
+    rf"(?:in|on|dated|back in) (?:(?:early|late|\d{{1,2}}|{_MONTH}[a-z]*\.?|of|,) ?)*"
+    rf"(?:(?:19|20)\d\d|{_MONTH}[a-z]*)\b|"
+    r"(?:an? |\d+ |two |three |six |few )?(?:days?|weeks?|months?|years?) "
+    r"(?:ago|earlier|before)|at baseline|last (?:time|year|month|week)|yesterday)"
 )
 # What leads from a finding to its measure, and what parts a measure from the next finding.
 _MEASURED = re.compile(
-    r"[\s(:=-]*(?:of|is|are|measur(?:es|ed|ing)|up to|about|approx(?:imately|\.)?|now|~|max(?:imum|imal|\.)?)?"
+    r"[\s(:=-]*(?:of|is|are|measur(?:es|ed|ing)|up to|about|approx(?:imately|\.)?|now|~|"
+    r"max(?:imum|imal|\.)?)?"
     r"(?: (?:up to|about|approximately|about|of))?[\s~(]*"
 )
 _PARTED = re.compile(r"[,;(]|\b(?:and|with|without|due|secondary|causing|from|by|w|plus|but)\b")

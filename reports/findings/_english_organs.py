@@ -145,7 +145,8 @@ def _coordinated(
     near = before(clause, index, series=False)
     following = after(clause, index, adjective=False)
     if len(listed) < 2 and not any(item.entry.tags for item in near):
-        listed = _listed_after(clause, index, following)
+        places = after(clause, index, adjective=False, series=True)
+        listed = _listed_after(clause, index, places)
         if not any(item.entry.tags for item in following):
             group = [item for item in subject(clause, index) if item.entry.tags]
             listed = group[::-1] if _joined(clause, group) else []
@@ -236,7 +237,7 @@ def _of_lesion(clause: list[Item], index: int) -> list[Item]:
                 return []
             near = before(clause, at, series=False) + after(clause, at, adjective=False)
             return [*near, item] if item.entry.tags else near
-        explains = explains or bool(item.cue & _EXPLAINS)
+        explains = explains or bool(item.cue & _EXPLAINS and not item.cue & Cue.CAUSE)
     return []
 
 

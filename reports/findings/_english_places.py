@@ -142,8 +142,8 @@ def _is_seen_in(clause: list[Item], at: int) -> bool:
     """
     rest = clause[at + 1 : at + 3]
     if clause[at].cue & Cue.UNCERTAIN_AFTER:
-        leads = bool(rest) and rest[0].cue & Cue.PREPOSITION and not rest[0].cue & Cue.LOOSE
-        return bool(leads) and any(map(is_located, rest[1:]))
+        on = bool(rest) and rest[0].cue & Cue.PREPOSITION and not rest[0].cue & Cue.LOOSE
+        return bool(on) and any(map(is_located, rest[1:]))
     leads = len(rest) == 2 and rest[0].cue & Cue.SEEN and rest[1].cue & Cue.PREPOSITION
     return bool(leads) and not any(item.cue & _NEGATIVE for item in rest)
 

@@ -13,7 +13,13 @@ from radraft.reports.findings._english_cues import Cue, Hedge
 from radraft.reports.findings._english_lexicon import Entry, Lexicon, Outcome
 from radraft.reports.findings._english_measures import with_measures
 from radraft.reports.findings._english_negation import settle
-from radraft.reports.findings._english_organs import Context, beside_limb, compose, elliptic, is_device
+from radraft.reports.findings._english_organs import (
+    Context,
+    beside_limb,
+    compose,
+    elliptic,
+    is_device,
+)
 from radraft.reports.findings._english_places import is_located
 from radraft.reports.findings._english_scope import mark_recommendations, set_polarity
 from radraft.reports.findings._english_sections import FRONTAL

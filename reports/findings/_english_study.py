@@ -104,23 +104,119 @@ _DEGREE = frozenset(
 _VERDICT = ("normal", "unremarkable")
 _MODALITY = frozenset(
     [
-        *("ct", "cta", "ctpa", "mri", "mra", "mr", "mrcp", "scan", "radiograph", "film", "xr", "cxr"),
-        *("ultrasound", "us", "sonogram", "angiogram", "study", "examination", "exam", "xray", "ray"),
-        *("kub", "hrct", "nect", "ncct", "cect", "imaging", "doppler", "radiography", "ultrasonography"),
+        *(
+            "ct",
+            "cta",
+            "ctpa",
+            "mri",
+            "mra",
+            "mr",
+            "mrcp",
+            "scan",
+            "radiograph",
+            "film",
+            "xr",
+            "cxr",
+        ),
+        *(
+            "ultrasound",
+            "us",
+            "sonogram",
+            "angiogram",
+            "study",
+            "examination",
+            "exam",
+            "xray",
+            "ray",
+        ),
+        *(
+            "kub",
+            "hrct",
+            "nect",
+            "ncct",
+            "cect",
+            "imaging",
+            "doppler",
+            "radiography",
+            "ultrasonography",
+        ),
     ]
 )
 _STUDIED = frozenset(
     [
-        *("of", "the", "a", "this", "and", "x", "plain", "unenhanced", "enhanced", "contrast", "non"),
-        *("noncontrast", "post", "pre", "without", "with", "frontal", "lateral", "portable", "supine"),
-        *("erect", "ap", "pa", "chest", "thorax", "thoracic", "head", "brain", "cranial", "abdomen"),
-        *("abdominal", "pelvis", "pelvic", "spine", "cervical", "lumbar", "neck", "pulmonary", "upper"),
-        *("whole", "body", "limited", "routine", "repeat", "initial", "today", "today's", "current"),
+        *(
+            "of",
+            "the",
+            "a",
+            "this",
+            "and",
+            "x",
+            "plain",
+            "unenhanced",
+            "enhanced",
+            "contrast",
+            "non",
+        ),
+        *(
+            "noncontrast",
+            "post",
+            "pre",
+            "without",
+            "with",
+            "frontal",
+            "lateral",
+            "portable",
+            "supine",
+        ),
+        *(
+            "erect",
+            "ap",
+            "pa",
+            "chest",
+            "thorax",
+            "thoracic",
+            "head",
+            "brain",
+            "cranial",
+            "abdomen",
+        ),
+        *(
+            "abdominal",
+            "pelvis",
+            "pelvic",
+            "spine",
+            "cervical",
+            "lumbar",
+            "neck",
+            "pulmonary",
+            "upper",
+        ),
+        *(
+            "whole",
+            "body",
+            "limited",
+            "routine",
+            "repeat",
+            "initial",
+            "today",
+            "today's",
+            "current",
+        ),
         *("intracranial", "low", "dose", "triphasic", "renal", "resolution", "high", "c", "t", "l"),
     ]
 )
 _BESIDE_VERDICT = frozenset([",", ";", ")", ":", ".", "with", "except", "apart", "save", "other"])
-_BESIDE_VERDICT |= {"aside", "bar", "barring", "beyond", "but", "excepting", "and", "without", "for"}
+_BESIDE_VERDICT |= {
+    "aside",
+    "bar",
+    "barring",
+    "beyond",
+    "but",
+    "excepting",
+    "and",
+    "without",
+    "for",
+}
 _SEEN = Cue.FINITE | Cue.VERB | Cue.SEEN
 _NORMAL = Outcome(("no_finding",))
 _CLEAR_LUNGS = Outcome(("lung_opacity",))
