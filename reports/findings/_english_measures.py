@@ -32,8 +32,8 @@ _VOLUME = re.compile(
 # A length before one of these is a distance between two things.
 _DISTANCE = re.compile(
     r"[\s,]*(?:above|below|from|proximal|distal|beyond|superior|inferior|past|cranial|caudal|"
-    r"deep (?:to|from)|away|short|into|cephalad|of the carina|lateral to|medial to|slices?|sections?|"
-    r"cuts?|collimation|thick slices|apart|margin)\b"
+    r"deep (?:to|from)|away|short|into|cephalad|of the carina|lateral to|medial to|slices?|"
+    r"sections?|cuts?|collimation|thick slices|apart|margin)\b"
 )
 # A measure after one of these is that of an earlier examination, or a limit and none.
 _EARLIER = re.compile(

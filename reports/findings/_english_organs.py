@@ -249,10 +249,9 @@ def elliptic(
     "Pleural and pericardial effusion", "stones in the gallbladder and the left kidney".
     """
     item = clause[index]
-    found: list[tuple[Outcome, Item | None]] = []
-    listed = _listed_before(clause, index)
-    if listed:
+    if len(clause) < 3 or item.last - item.first < 2:
         return []
+    found: list[tuple[Outcome, Item | None]] = []
     at, end = _past_side(clause, index, item.first)
     while at >= 2 and _joins(clause[at - 1]) and clause[at - 1].last == end:
         place = clause[at - 2]

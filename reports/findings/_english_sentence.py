@@ -166,6 +166,8 @@ def _items(plain: list[str], words: Lexicon) -> list[Item]:
 
 def _settled(items: list[Item], plain: list[str]) -> list[Item]:
     """Return the items with what some of their words mean by where they stand."""
+    if _BY_PLACE.isdisjoint(plain):
+        return items
     if plain[0] in _INVERTED and (not items or items[0].first > 0):
         items.insert(0, Item(0, 1, Entry(), 0))
     if plain[0] in _INVERTED and _turned(items, plain):
@@ -213,6 +215,13 @@ def _nothing_suggests(items: list[Item], plain: list[str]) -> None:
 
 # At the head of a sentence these make a condition of it: "were the effusion to grow, ...".
 _INVERTED = ("should", "were", "had", "provided")
+_BY_PLACE = frozenset(
+    [
+        *("should", "were", "had", "provided", "beyond", "either", "nothing", "none", "there"),
+        *("malignant", "ca", "normal", "unremarkable"),
+    ]
+)
+"""Without any of these words every phrase of a sentence means what the lists say."""
 _PREDICATES = ("malignant", "ca")
 """Said of a lesion, and only of one: "is most likely malignant", "c/w ca"."""
 
