@@ -289,4 +289,5 @@ def _yaml(package: str, name: str) -> Any:
     import yaml
 
     path = files(package).joinpath(name)
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
