@@ -67,10 +67,8 @@ def client(service: Service) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="package", autouse=True)
 def preloaded() -> None:
-    """Fork the processes of these tests from one that has imported and read what they need.
-
-    Only here: the process is started with the first child, and other tests' children need little.
-    """
+    """Fork the processes of these tests from one that has Gradio too. It is started with the first
+    child."""
     children.context.set_forkserver_preload(["tests.children", "tests.ui.preloaded"])
 
 

@@ -1,14 +1,10 @@
-"""What every server of the browser tests is forked with: Gradio imported, and the words of the
-proofreader read, which takes a process of its own several seconds."""
+"""Imported before the servers of the browser tests are forked, so that each starts at once."""
 
 from __future__ import annotations
 
-import gradio  # noqa: F401
+import gradio
 
-from radraft.reports.checks.run import forget, proofread
-from tests.ui import seed, serve
+from tests import words_read
+from tests.ui import serve
 
-__all__ = ["serve"]
-
-proofread(seed.report("c-0000000000000000"))
-forget()
+__all__ = ["gradio", "serve", "words_read"]
