@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from radraft.reports.checks.pointing import words_of
-from radraft.reports.checks.stated import Stated, one_finding, places_meet, stated
+from radraft.reports.checks.sides import named_sides
+from radraft.reports.checks.stated import Stated, one_finding, places_meet, sides_of, stated
 from radraft.reports.checks.values import Issue, Pointer, ReadReport, Severity
 from radraft.reports.findings.vocabulary import Kind, vocabulary
-from radraft.reports.values import LANGS, Lang, Section
+from radraft.reports.values import LANGS, Lang, Laterality, Section
 
 _KEPT = 8192
 _FIXED = frozenset(
@@ -118,9 +119,16 @@ class DeviceDenied:
             for sentence in read.sentences:
                 text = sentence.sentence.text(lang)
                 denials = _general_denials(text, lang) if text else ()
+                sides = named_sides(text, lang)
                 for codes, start, end in denials:
                     against = next(
-                        (one for one in named if one.code in codes and one.read is not sentence),
+                        (
+                            one
+                            for one in named
+                            if one.code in codes
+                            and one.read is not sentence
+                            and _may_meet(sides, sides_of(one.mention))
+                        ),
                         None,
                     )
                     if against and sentence.sentence.id not in told:
@@ -145,6 +153,10 @@ def _denies(denied: Stated, named: Stated) -> bool:
         and one_finding(named, denied)
         and places_meet(named.mention, denied.mention)
     )
+
+
+def _may_meet(sides: frozenset[Laterality], others: frozenset[Laterality]) -> bool:
+    return not sides or not others or bool(sides & others)
 
 
 @lru_cache(maxsize=_KEPT)

@@ -31,9 +31,14 @@ _LIMITS: dict[Lang, re.Pattern[str]] = {
         "残留|病灶性|大的|增多|增大|扩大|破坏性"
     ),
 }
-_AFTER = 8
-"""Characters after the words of abnormality in which a denial may follow (急性异常阴性)."""
-_FOCAL = re.compile("focal|lobar|confluent|dense|discrete|suspicious|局灶|病灶性", re.IGNORECASE)
+_DENIED_AFTER = re.compile(r"\W*(?:的?诊断)?(?:是|为|呈|的)?阴性|\W*(?:is |are )?negative\b", re.I)
+"""A denial that follows what it denies: 急性异常阴性."""
+_KIND_LIMITS = re.compile(
+    "focal|lobar|confluent|dense|discrete|suspicious|局灶|病灶性", re.IGNORECASE
+)
+"""Limits of what the next finding looks like, not of how much of everything there is."""
+_FOCAL = re.compile("focal|局灶|病灶性", re.IGNORECASE)
+"""What has a place is focal."""
 _SEPARATOR = re.compile(r"[,，、]|\b(?:or|nor|and)\b|[或和及]", re.IGNORECASE)
 _STEM = 7
 """Letters that "displaced" and "displacement" have in common."""
@@ -102,11 +107,15 @@ class AbnormalWithoutFinding:
         for sentence in read.by_section[Section.IMPRESSION]:
             for lang, text in sentence.texts():
                 found = _GENERIC[lang].search(text)
-                if found is not None and not _DENIED[lang].search(
-                    text[: found.end()] + text[found.end() :][:_AFTER]
-                ):
+                if found is not None and not _denies(text, lang, found.end()):
                     span = whole(sentence, lang)
                     yield issue_about(self, sentence, lang, (span.start, span.end))
+
+
+def _denies(text: str, lang: Lang, end: int) -> bool:
+    """Return whether the words up to `end` are denied before them or right after."""
+    before = _DENIED[lang].search(text[:end])
+    return before is not None or _DENIED_AFTER.match(text, end) is not None
 
 
 def _contradictions(check: Check, pairs: Iterable[tuple[Stated, Stated]]) -> Iterator[Issue]:
@@ -141,11 +150,13 @@ def _contradict(present: Stated, absent: Stated) -> bool:
     limit = _LIMITS[lang].search(_before(absent))
     if limit is None or limit[0].lower()[:_STEM] in present.text.lower():
         return True
+    if not _KIND_LIMITS.fullmatch(limit[0]):
+        return False
     # "No focal infiltrate, pneumothorax": focal is said of the first alone.
-    return _FOCAL.fullmatch(limit[0]) is not None and (
-        _SEPARATOR.search(_before(absent)[limit.end() :]) is not None
-        or bool(present.mention.laterality or present.mention.anatomy)
-    )
+    if _SEPARATOR.search(_before(absent)[limit.end() :]):
+        return True
+    has_place = bool(present.mention.laterality or present.mention.anatomy)
+    return has_place and _FOCAL.fullmatch(limit[0]) is not None
 
 
 def _before(denied: Stated) -> str:
