@@ -12,6 +12,7 @@
     ├── TrainingError        a recipe or data that nothing can be trained from
     ├── PacsError            a PACS that cannot be asked, or says no
     ├── AdapterError         an adapter that may not serve, or a move it cannot make
+    ├── SignInError          somebody who is not let in, or may not do what he asks
     ├── StorageError         database or objects that cannot be read or written
     │   ├── StorageUnavailable   now: busy, down, full, read-only; may work later
     │   └── StorageDamaged       what is stored cannot be read
@@ -94,6 +95,10 @@ class TrainingError(RadraftError):
 
 class AdapterError(RadraftError):
     """An adapter that may not serve, or a move that it cannot make."""
+
+
+class SignInError(RadraftError):
+    """Somebody who is not let in, or who may not do what he asks."""
 
 
 class StorageError(RadraftError):

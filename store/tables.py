@@ -13,6 +13,15 @@ from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, UniqueCo
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radraft.store.base import Base as Base
+from radraft.store.tables_accounts import (
+    AccountRow as AccountRow,
+    FailedSignInRow as FailedSignInRow,
+    KnownAddressRow as KnownAddressRow,
+    LinkRow as LinkRow,
+    MachineTokenRow as MachineTokenRow,
+    MembershipRow as MembershipRow,
+    SessionRow as SessionRow,
+)
 from radraft.store.tables_alerts import (
     AlertEventRow as AlertEventRow,
     AlertRow as AlertRow,
@@ -123,7 +132,7 @@ class KeyImageRow(Base):
 
     case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
-    image_id: Mapped[str] = mapped_column(String(64))
+    image_id: Mapped[str] = mapped_column(String(64), index=True)
     instance_ref: Mapped[str]
     frame: Mapped[int]
     rows: Mapped[int]
