@@ -67,6 +67,8 @@ def test_a_description_is_denied_hedged_and_sided_as_a_name_is(
         ("Air under the diaphragm lies within the stomach.", "en"),
         ("Reason for exam: air under the diaphragm?", "en"),
         ("If air is seen under the diaphragm, call the surgeon.", "en"),
+        ("Suture lines are noted in the mediastinum.", "en"),
+        ("Foreign body sensation in the distal esophagus.", "en"),
         ("左膈下透亮影为胃泡。", "zh"),
         ("肠管积气，门静脉显影良好。", "zh"),
         ("硬膜囊受压，脊髓形态正常。", "zh"),
