@@ -112,9 +112,9 @@ bench-studies: install
 
 # The sentences that were kept unseen while the rules were mended (bench/unseen).
 bench-findings: install
-	$(BIN)/python -m radraft.bench.finding_sentences bench/unseen/sentences_en.jsonl bench/unseen/sentences_zh.jsonl
-	$(BIN)/python -m radraft.bench.critical bench/unseen/critical.jsonl
-	$(BIN)/python -m radraft.bench.contradictions bench/unseen/contradictions.jsonl
+	$(BIN)/python -m radraft.bench.finding_sentences bench/unseen/second/sentences_en.jsonl bench/unseen/second/sentences_zh.jsonl
+	$(BIN)/python -m radraft.bench.critical bench/unseen/second/critical.jsonl
+	$(BIN)/python -m radraft.bench.contradictions bench/unseen/second/contradictions.jsonl
 
 # What is planted holds report text and stays outside the repository (docs/checks.md).
 PLANTED := .radraft/planted

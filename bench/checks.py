@@ -1,13 +1,15 @@
 """Measure the proofreader on reports with one planted error each, and on reports as they were.
 
     python -m radraft.bench.checks --data folder [--out folder]
+    python -m radraft.bench.checks --judged file
 
 The folder holds `planted*.jsonl` and `untouched*.jsonl`. A line: `id`, `lang` (en, zh, both),
 `kind`, `study` and `clean` (sections of sentences); of a planted one also `planted`, `where` and
 `also`, the places of the error: section and index. An error is found where a warning of a right
 kind (`RIGHT`) points at one of its places and is not given for the clean report too. All warnings
 of untouched reports and all that were no hit are written to `--out`, to be read and judged by
-people: precision counts only hits as right until then.
+people: precision counts only hits as right until then. `--judged` counts such judgements by code
+(`bench/unseen/warnings_judged.jsonl`).
 """
 
 from __future__ import annotations
@@ -102,13 +104,24 @@ class Warned:
 def main() -> None:
     """Read the files, proofread, print the figures, write the warnings."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder with planted*.jsonl")
+    asked = parser.add_mutually_exclusive_group(required=True)
+    asked.add_argument("--data", type=Path, help="folder with planted*.jsonl")
+    asked.add_argument("--judged", type=Path, help="warnings that people judged")
     parser.add_argument("--out", type=Path, default=Path(".radraft/bench-checks"))
     arguments = parser.parse_args()
-    planted = list(lines(arguments.data, "planted*.jsonl"))
-    untouched = list(lines(arguments.data, "untouched*.jsonl"))
+    if arguments.judged is not None:
+        for text in judged_figures(arguments.judged.read_text(encoding="utf-8").splitlines()):
+            _say(text)
+        return
+    measure(arguments.data, arguments.out)
+
+
+def measure(data: Path, out: Path) -> None:
+    """Proofread the reports of a folder, print the figures, write the warnings to `out`."""
+    planted = list(lines(data, "planted*.jsonl"))
+    untouched = list(lines(data, "untouched*.jsonl"))
     if not planted:
-        sys.exit(f"no planted*.jsonl in {arguments.data}")
+        sys.exit(f"no planted*.jsonl in {data}")
     # Word lists are read once; no report waits for that.
     warnings_of(planted[0])
     run.forget()
@@ -121,14 +134,14 @@ def main() -> None:
         found = warnings_of(line)
         spent.append(time.perf_counter() - began)
         of_untouched += found
-    write(arguments.out, planted, of_planted, of_untouched)
+    write(out, planted, of_planted, of_untouched)
     for text in figures(planted, of_planted, of_untouched):
         _say(text)
     for text in untouched_figures(untouched, of_untouched):
         _say(text)
     _say(times("time a report", spent))
     _say(times("time an edited sentence", edited(untouched)))
-    _say(f"{GOALS}; warnings to read: {arguments.out}")
+    _say(f"{GOALS}; warnings to read: {out}")
 
 
 def lines(folder: Path, pattern: str) -> Iterator[Line]:
@@ -277,6 +290,27 @@ def untouched_figures(untouched: Sequence[Line], found: Sequence[Warned]) -> Ite
             f"reports warned of {share(len({one.line.id for one in warned}), len(reports))}, "
             f"blocked {share(len(blocked), len(reports))}"
         )
+
+
+JUDGEMENTS = ("right", "arguable", "false")
+
+
+def judged_figures(rows: Sequence[str]) -> Iterator[str]:
+    """Yield how many warnings of each code were judged right, arguable and false, for untouched
+    reports and for planted ones. ValueError where a judgement is none of these.
+
+    rows: JSON lines with `of` (untouched, planted), `code` and `judgement`.
+    """
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for row in map(json.loads, rows):
+        if row["judgement"] not in JUDGEMENTS:
+            raise ValueError(f"{row['id']}: no judgement {row['judgement']!r}")
+        for code in (row["code"], "all"):
+            counts[row["of"], code, row["judgement"]] += 1
+    yield f"{'reports':12}{'code':24}" + "".join(f"{name:>10}" for name in JUDGEMENTS)
+    for of, code in sorted({(of, code) for of, code, _ in counts}):
+        numbers = "".join(f"{counts[of, code, name]:>10}" for name in JUDGEMENTS)
+        yield f"{of:12}{code:24}{numbers}"
 
 
 def share(part: int, of: int) -> str:

@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from radraft.core.errors import SettingsError
 from radraft.core.yaml_files import Strict
 from radraft.reports.acuity import Acuity, acuity
+from radraft.reports.descriptions import described
 from radraft.reports.findings.extract import extract
 from radraft.reports.findings.statements import most_specific
 from radraft.reports.findings.values import Mention
@@ -219,8 +220,10 @@ def critical_findings(
 def critical_mentions(
     text: str, lang: Lang, rules: CriticalRules, region: Region | None = None
 ) -> tuple[CriticalMention, ...]:
-    """Return the mentions of a text that are critical by `rules`, by where they start."""
-    return tuple(judged(text, lang, extract(text, lang, region), rules))
+    """Return the findings that a text names or describes and that are critical by `rules`: those
+    named by where they start, then those described."""
+    named = extract(text, lang, region)
+    return tuple(judged(text, lang, (*named, *described(text, lang, named, region)), rules))
 
 
 def judged(

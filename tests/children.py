@@ -1,4 +1,4 @@
-"""What child processes of tests run. Imports little, so that a child starts quickly."""
+"""What child processes of tests run, forked from one that has imported it and read the words."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from radraft.store.signatures import sign
 from tests.builders import actor, make_deid, make_sentence, make_study, person
 
 context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(["tests.children"])
+context.set_forkserver_preload(["tests.children", "tests.words_read"])
 
 _barrier: Barrier
 

@@ -12,6 +12,7 @@ from radraft.reports.checks.lexicon import (
     Occurrence,
     Span,
     Term,
+    WordGroup,
     language_data,
     lexicon,
     opposites,
@@ -41,10 +42,18 @@ class _Cues:
     auxiliary: frozenset[str]
     undoing: frozenset[str]
     hardly: frozenset[str]
+    soft: frozenset[str]
+    ends_negative: frozenset[str]
+    beside: frozenset[str]
     turns: tuple[Phrase, ...]
     before_phrases: tuple[Phrase, ...]
     after_phrases: tuple[Phrase, ...]
     no_denial: tuple[Phrase, ...]
+
+    @property
+    def denying(self) -> frozenset[str]:
+        """Words that deny by themselves."""
+        return self.before | self.after
 
 
 _PHRASES = frozenset({"turns", "before_phrases", "after_phrases", "no_denial"})
@@ -74,17 +83,27 @@ def read(text: str) -> NamedTerms:
     covered = {
         i
         for start, end, said in found
-        if any(opposite for _, opposite in said) or (end - start > 1 and words[start] == "no")
+        if any(opposite for _, opposite in said)
+        or (end - start > 1 and not _cues().denying.isdisjoint(words[start:end]))
         if tuple(words[start : start + 2]) not in _cues().before_phrases
         for i in range(start, end)
     }
+    covered |= {i for i, word in enumerate(words) if word == "absent" and _is_organ(found, i + 1)}
     spans = _denied(words, covered)
     hedges = _hedges(words)
     placed = tuple(
         Term(term.concept, term.polarity, tokens[term.start].start, tokens[term.end - 1].end)
         for term in terms_of(found, spans, _hedged(words, hedges))
     )
-    return NamedTerms(placed, len(spans), opposites(found), len(hedges))
+    soft = not _cues().soft.isdisjoint(words)
+    return NamedTerms(placed, len(spans), opposites(found), len(hedges), soft)
+
+
+def _is_organ(found: list[Occurrence], at: int) -> bool:
+    """Return whether an organ is what is named next: an absent kidney is a finding."""
+    known = lexicon().concepts
+    named = next((said for start, _, said in found if at <= start < at + 3), ())
+    return bool(named) and all(known[name].group is WordGroup.ORGAN for name, _ in named)
 
 
 def _denied(words: list[str], covered: set[int]) -> list[Span]:
@@ -114,7 +133,8 @@ def _hedges(words: list[str]) -> list[Span]:
     return found + [
         (i, i + 2)
         for i in range(len(words) - 1)
-        if words[i] in ("cannot", "not") and words[i + 1] in ("exclude", "excluded", "be")
+        if (words[i] in ("cannot", "not") and words[i + 1] in ("exclude", "excluded", "be"))
+        or (words[i] in ("excluded", "ruled") and _to_do(words, i))
     ]
 
 
@@ -134,6 +154,8 @@ def _cue(words: list[str], i: int) -> tuple[int, bool]:
         and words[i - 1] not in {*cues.finite, ":", "be", "now", "surgically"}
     ):
         return 1, False
+    if word == "negative" and _attribute(words, i):
+        return 0, False
     if word in cues.after:
         return (0, False) if _undone(words, i) else (1, True)
     if word not in cues.before or _leaves_it(words, i):
@@ -144,6 +166,12 @@ def _cue(words: list[str], i: int) -> tuple[int, bool]:
         asks = words[max(0, i - 1) : i] and words[i - 1] in cues.auxiliary
         return 1, not (asks and following[0] != "been")
     return 1, False
+
+
+def _attribute(words: list[str], i: int) -> bool:
+    """Return whether the word at `i` belongs to what follows it: negative ulnar variance."""
+    following = words[i + 1 : i + 2]
+    return bool(following) and following[0].isalpha() and following[0] not in _cues().ends_negative
 
 
 def _starts(words: list[str], i: int, phrases: tuple[Phrase, ...]) -> int:
@@ -178,7 +206,12 @@ def _leaves_it(words: list[str], i: int) -> bool:
 
 def _undone(words: list[str], i: int) -> bool:
     """Return whether "resolved" or "excluded" at `i` is itself denied: has not resolved."""
-    return bool(_cues().hardly.intersection(words[max(0, i - 4) : i]))
+    return bool(_cues().hardly.intersection(words[max(0, i - 4) : i])) or _to_do(words, i)
+
+
+def _to_do(words: list[str], i: int) -> bool:
+    """Return whether "excluded" at `i` is still to be done: has to be excluded."""
+    return words[i - 1 : i] == ["be"] and words[i - 2 : i - 1] in (["to"], ["must"], ["should"])
 
 
 def _back(words: list[str], i: int) -> int:
@@ -213,6 +246,9 @@ def _reach(words: list[str], i: int) -> int:
             return at
         if any(tuple(words[at : at + len(turn)]) == turn for turn in _cues().turns):
             return at
+        # "No edema around the tumor": that is there.
+        if word in _cues().beside and words[at + 1 : at + 2] == ["the"]:
+            return at
         if word in (",", "and", "with") and at > i and _starts_anew(words, at + 1, word):
             return at
         if words[at : at + 2] == [",", "and"] and _has_verb(words, at + 2):
@@ -229,6 +265,7 @@ def _starts_anew(words: list[str], at: int, mark: str) -> bool:
         and words[end] not in _ENDS
         and words[end] not in (",", ":")
         and words[end] not in _cues().turn
+        and not _starts(words, end, _cues().turns)
     ):
         end += 1
     part = words[at:end]
@@ -286,9 +323,22 @@ def _words(words: list[str]) -> Iterator[Occurrence]:
 
 
 def _singular(word: str) -> Iterator[str]:
+    """Yield the forms under which a word may stand in the list."""
     if word.endswith("ies"):
         yield word[:-3] + "y"
     if word.endswith("es"):
         yield word[:-2]
-    if word.endswith("s"):
+    if word.endswith("s") and len(word) > 3:
         yield word[:-1]
+    if word.endswith("otic"):
+        yield word[:-3] + "osis"
+    for tail, broader in _tails():
+        if word.endswith(tail):
+            yield broader
+
+
+@cache
+def _tails() -> tuple[tuple[str, str], ...]:
+    """Return the tails of words that the list may not know, with the broader word for them."""
+    tails: dict[str, str] = language_data()["english_tails"]
+    return tuple(tails.items())

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from radraft.reports.checks.pointing import words_of
-from radraft.reports.checks.stated import Stated, one_finding, places_meet, stated
+from radraft.reports.checks.sides import named_sides
+from radraft.reports.checks.stated import Stated, one_finding, places_meet, sides_of, stated
 from radraft.reports.checks.values import Issue, Pointer, ReadReport, Severity
 from radraft.reports.findings.vocabulary import Kind, vocabulary
-from radraft.reports.values import LANGS, Lang, Section
+from radraft.reports.values import LANGS, Lang, Laterality, Section
 
 _KEPT = 8192
 _FIXED = frozenset(
@@ -27,6 +28,66 @@ _NO_HARDWARE: dict[Lang, re.Pattern[str]] = {
     ),
     "zh": re.compile(r"(?:未见|无|没有)[^，。；,;]*(?P<what>钢丝|金属|内固定|[植置]入物|内植物)"),
 }
+# Devices by the words that deny them in general, which name no single one.
+_ALL = frozenset(
+    {
+        "support_device",
+        "endotracheal_tube",
+        "tracheostomy_tube",
+        "enteric_tube",
+        "central_venous_catheter",
+        "pulmonary_artery_catheter",
+        "chest_tube",
+    }
+)
+_KINDS: tuple[tuple[frozenset[str], str, str], ...] = (
+    (
+        frozenset({"endotracheal_tube", "tracheostomy_tube"}),
+        r"(?:endo)?tracheal tube|tube in the (?:trachea|airway)|intubation",
+        "气管(?:内)?[^，。；]{0,4}(?:插管|套管|导管)|人工气道",
+    ),
+    (
+        frozenset({"enteric_tube"}),
+        r"(?:naso|oro)?(?:gastric|enteric) tube|feeding tube|tube in the (?:stomach|esophagus)",
+        "胃管|鼻饲管|肠管置入|营养管",
+    ),
+    (
+        frozenset({"chest_tube"}),
+        r"(?:chest|thoracostomy|pleural) (?:tube|drain)|drains?|drainage (?:tube|catheter)",
+        "引流管|胸管|闭式引流",
+    ),
+    (
+        frozenset({"pacemaker", "implantable_electronic_device"}),
+        r"pacemaker|cardiac (?:device|implant)|implanted (?:cardiac )?device|generator|"
+        r"pacing (?:leads?|wires?)",
+        "起搏器|除颤器|(?:心脏)?(?:植入|置入)(?:式)?(?:装置|器械|物|电子装置)|电极",
+    ),
+    (
+        frozenset({"central_venous_catheter", "pulmonary_artery_catheter"}),
+        r"central (?:venous )?(?:line|catheter)|picc|venous (?:line|catheter|access)|port",
+        "(?:中心)?静脉[^，。；]{0,3}(?:导管|置管)|PICC|CVC|输液港",
+    ),
+    (
+        _ALL,
+        r"(?:indwelling |support |monitoring |invasive )*(?:devices?|catheters?|lines?|tubes?)",
+        "导管|管路|置管|管道|管线|留置管",
+    ),
+)
+_DENIAL: dict[Lang, str] = {
+    "en": r"^\W*(?:there (?:is|are) )?no (?:evidence of |"
+    r"visible )?(?:[a-z]+,? ){{0,3}}?(?:or |and )?"
+    r"(?P<what>{words})\b(?! (?:change|complication|malposition|kink|tip))",
+    "zh": r"(?:未见|无|没有|未留置|未置入|未放置|未插)[^，。；,;异]{{0,5}}?(?P<what>{words})"
+    r"(?!移位|异常|扭曲|脱|打折|断)",
+}
+_GENERAL: dict[Lang, tuple[tuple[frozenset[str], re.Pattern[str]], ...]] = {
+    lang: tuple(
+        (codes, re.compile(_DENIAL[lang].format(words=words), re.IGNORECASE))
+        for codes, words in ((c, en if lang == "en" else zh) for c, en, zh in _KINDS)
+    )
+    for lang in LANGS
+}
+_IN_TRACHEA = re.compile("气管(?:腔)?内(?:未见|无|没有)(?P<what>插管|套管|导管)")
 _REMOVED: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(r"\b(?:removed|removal|previous\w*|prior|no longer|former)\b", re.IGNORECASE),
     "zh": re.compile("拔除|移除|拆除|取出|既往|原"),
@@ -57,13 +118,23 @@ class DeviceDenied:
                     yield self._issue(denied.read.sentence.id, denied.pointer, against)
             for sentence in read.sentences:
                 text = sentence.sentence.text(lang)
-                found = _no_hardware(text, lang) if text else None
-                against = next(
-                    (one for one in named if one.code in _FIXED and one.read is not sentence), None
-                )
-                if found and against and sentence.sentence.id not in told:
-                    pointer = words_of(sentence, lang, *found)
-                    yield self._issue(sentence.sentence.id, pointer, against)
+                denials = _general_denials(text, lang) if text else ()
+                sides = named_sides(text, lang)
+                for codes, start, end in denials:
+                    against = next(
+                        (
+                            one
+                            for one in named
+                            if one.code in codes
+                            and one.read is not sentence
+                            and _may_meet(sides, sides_of(one.mention))
+                        ),
+                        None,
+                    )
+                    if against and sentence.sentence.id not in told:
+                        told.add(sentence.sentence.id)
+                        pointer = words_of(sentence, lang, start, end)
+                        yield self._issue(sentence.sentence.id, pointer, against)
 
     def _issue(self, sentence_id: str, denial: Pointer, against: Stated) -> Issue:
         return Issue(
@@ -84,7 +155,20 @@ def _denies(denied: Stated, named: Stated) -> bool:
     )
 
 
+def _may_meet(sides: frozenset[Laterality], others: frozenset[Laterality]) -> bool:
+    return not sides or not others or bool(sides & others)
+
+
 @lru_cache(maxsize=_KEPT)
-def _no_hardware(text: str, lang: Lang) -> tuple[int, int] | None:
-    found = _NO_HARDWARE[lang].search(text)
-    return None if found is None else found.span("what")
+def _general_denials(text: str, lang: Lang) -> tuple[tuple[frozenset[str], int, int], ...]:
+    """Return what `text` denies without naming one device: codes, and where the words stand."""
+    found = []
+    if hardware := _NO_HARDWARE[lang].search(text):
+        found.append((_FIXED, *hardware.span("what")))
+    if lang == "zh" and (tube := _IN_TRACHEA.search(text)):
+        found.append((_KINDS[0][0], *tube.span("what")))
+    for codes, pattern in _GENERAL[lang]:
+        if denial := pattern.search(text):
+            found.append((codes, *denial.span("what")))
+            break
+    return tuple(found)

@@ -196,19 +196,21 @@ _NAMED = r"(?:the |both )?(?:left |right |bilateral )?(?P<part>{names})"
 _EXAMINED: dict[Lang, tuple[str, ...]] = {
     "en": (
         r"\b(?:views?|radiographs?|films?|x-?rays?|images?|examination|study|scans?|ct|mri?|"
-        rf"ultrasound|sonogram|series|projections?) of {_NAMED}\b",
+        r"ultrasound|sonogram|series|projections?|radiography|imaging|"
+        rf"tomography)(?: of)? {_NAMED}\b",
         r"\b(?P<part>{names}),? (?:x-?rays?|radiographs?|films?|ct|mri?|series|ultrasound|"
         r"scans?|plain film|(?:\w+ )?views?(?= |\W*$))",
         r"^\W*(?:normal|negative|unremarkable) (?:left |right )?"
         r"(?P<part>{names})(?![a-z]|,| and)",
         rf"^\W*(?:exam(?:ination)?|study|procedure) ?: ?{_NAMED}\b",
         r"^\W*(?:left |right )?(?P<part>{names}) ?: ?(?:normal|negative|unremarkable)",
+        rf"^\W*{_NAMED}\W*$",
         rf"^\W*{_NAMED} (?:was|were) (?:imaged|radiographed|examined|x-?rayed)",
     ),
     "zh": (
         r"(?P<part>{names})(?:关节)?(?:\(?[正侧斜轴立卧]+位\)?)*(?:的)?(?:X ?光|X ?线|X ?射线|"
         r"X ?片|CT|MRI?|DR|"
-        r"CR|B超|超声|彩超|摄片|拍片|平片|片(?![状样])|平扫|造影|扫描)",
+        r"CR|B超|超声|彩超|摄片|拍片|(?:数字化?)?摄影|平片|片(?![状样])|平扫|造影|扫描)",
         r"^\W*(?P<part>{names})(?:骨质)?(?:未见(?:明显|确切)?异常|正常|无异常)",
     ),
 }
@@ -297,11 +299,12 @@ _LATERAL: dict[Lang, re.Pattern[str]] = {
         r"\blateral (?:chest )?(?:view|radiograph|film|projection|image|x-?ray)s?\b|"
         r"\b(?:pa|ap|frontal)(?: views?)? (?:and|&) (?:left |right )?lateral\b|"
         r"\b(?:pa|ap|frontal) ?/ ?lat(?:eral)?\b|\b(?:two|2)[- ]views?\b|"
-        r"\bon (?:the )?lateral(?! \w+ing)\b",
+        r"\bon (?:the )?lateral(?! \w+ing)\b|\b(?:two|2|both)[- ](?:planes|projections)\b|"
+        r"^\W*(?:the )?lateral(?: \w+)? (?:shows|demonstrates|confirms|reveals)\b",
         re.IGNORECASE,
     ),
     "zh": re.compile(
-        r"正、?侧位|(?:正|后前|前后)位片?[、及和与+＋/]侧位|侧位(?:片|像|投照|胸片|X|观|显示|示|上)"
+        r"正、?侧位|(?:正|后前|前后)位片?[、及和与+＋/]侧位|侧位(?:片|像|投照|胸片|X|观|显示|示|上|证实|见|可见|心后|胸骨后|后肋膈角|中|片?所见)|^\W*侧位(?!于)"
     ),
 }
 _AP: dict[Lang, re.Pattern[str]] = {
@@ -311,7 +314,8 @@ _AP: dict[Lang, re.Pattern[str]] = {
         r"chest|frontal))* (?:view|radiograph|film|projection|x-?ray|image)s?\b|"
         r"\bap (?:and|&|/) ?(?:left |right )?lat(?:eral)?\b|"
         r"\b(?:portable|bedside|supine)(?: \w+)? (?:view|radiograph|film|chest|x-?ray|image)s?\b|"
-        r"\bap only\b",
+        r"\bap only\b|\b(?:taken|obtained|exposed|acquired|performed|done) (?:in )?ap\b|"
+        r"\bap (?:in bed|at the bedside|sitting|technique)\b",
         re.IGNORECASE,
     ),
     "zh": re.compile("前后位|床旁|床边|仰卧|卧位片"),
@@ -329,7 +333,7 @@ _SINGLE: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
         r"\b(?:single|only (?:an?|one)|one)(?: \w+){0,3} (?:view|projection|film|radiograph|"
         r"image)\b|"
-        r"\b(?:pa|ap|frontal)(?: view)? only\b",
+        r"\b(?:pa|ap|frontal)(?: view)? only\b|\b(?:one|a single|single) plane\b",
         re.IGNORECASE,
     ),
     "zh": re.compile(

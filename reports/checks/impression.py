@@ -11,8 +11,10 @@ from radraft.reports.checks.stated import (
     SMALL,
     Stated,
     levels_meet,
+    one_finding,
     related,
     relations,
+    sides_of,
     stated,
 )
 from radraft.reports.checks.values import Issue, ReadReport, Severity
@@ -38,6 +40,10 @@ _HISTORY: dict[Lang, re.Pattern[str]] = {
 }
 
 
+_ANY_SIZE = frozenset({"pneumothorax", "pleural_effusion", "shoulder_dislocation"})
+"""What an impression names however small."""
+
+
 class LeftOutOfImpression:
     """An important finding that the impression does not mention in any way."""
 
@@ -49,13 +55,13 @@ class LeftOutOfImpression:
         for lang in LANGS:
             if not _concludes(read, lang):
                 continue
-            concluded = {one.code for one in stated(read, lang, Section.IMPRESSION)}
+            concluded = tuple(stated(read, lang, Section.IMPRESSION))
             told: set[str] = set()
             for finding in stated(read, lang, Section.FINDINGS):
                 if (
                     finding.read.sentence.id not in told
                     and _is_important(finding)
-                    and not any(related(finding.code, code) for code in concluded)
+                    and not any(_named(finding, one) for one in concluded)
                 ):
                     told.add(finding.read.sentence.id)
                     yield _issue(self, finding)
@@ -95,6 +101,15 @@ def _described(concluded: Stated, found: Stated) -> bool:
     return related(concluded.code, found.code)
 
 
+def _named(finding: Stated, concluded: Stated) -> bool:
+    """Return whether the impression may mean this finding: one name, or related at one place."""
+    if one_finding(finding, concluded):
+        return True
+    sides, others = sides_of(finding.mention), sides_of(concluded.mention)
+    apart = sides and others and not sides & others
+    return not apart and related(finding.code, concluded.code)
+
+
 def _concludes(read: ReadReport, lang: Lang) -> bool:
     """Return whether the report has an impression that stands by itself."""
     texts = [s.sentence.text(lang) for s in read.by_section[Section.IMPRESSION]]
@@ -113,7 +128,7 @@ def _is_important(finding: Stated) -> bool:
         and (known.critical or bool(codes & relations().important))
         and finding.code != "old_rib_fracture"
         and not OLD[finding.lang].search(finding.text)
-        and not SMALL[finding.lang].search(finding.text)
+        and (finding.code in _ANY_SIZE or not SMALL[finding.lang].search(finding.text))
     )
 
 

@@ -16,6 +16,8 @@ Said = tuple[tuple[str, bool], ...]
 Occurrence = tuple[int, int, Said]
 """A word where it stands: start, end, what it says."""
 Span = tuple[int, int]
+NORMALITY = "abnormality"
+"""The concept of `languages.yaml` whose opposite is "normal"."""
 
 
 class WordGroup(StrEnum):
@@ -34,6 +36,8 @@ class Meaning:
     group: WordGroup
     general: bool = False
     """Says little (lesion, abnormality): never missed in the other language."""
+    weak: bool = False
+    """Describes (enlarged, opacity) more than it names: languages differ in where they say it."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ class NamedTerms:
     normal: int
     """Words that hold a denial or say that something is normal: irregular, clear, 不大, 正常."""
     hedges: int
+    soft: bool
+    """Some word says of a conclusion that it is one: 考虑, consistent with."""
 
 
 def alike(one: str, other: str) -> bool:
@@ -89,7 +95,9 @@ def lexicon() -> WordList:
             said = entry.get("as")
             if said is None:
                 said = [name]
-                concepts[name] = Meaning(name, group, entry.get("general", False))
+                concepts[name] = Meaning(
+                    name, group, entry.get("general", False), entry.get("weak", False)
+                )
             for opposite in (False, True):
                 less = "less_" if opposite else ""
                 for word in entry.get(f"{less}zh", ()):
@@ -104,6 +112,8 @@ def lexicon() -> WordList:
         for other in line.split()
         if one != other
     }
+    for broad, narrow in data["broader"].items():
+        pairs |= {pair for name in narrow for pair in ((broad, name), (name, broad))}
     unknown = {name for pair in pairs for name in pair} | {n for w in zh.values() for n, _ in w}
     if not unknown <= concepts.keys():
         raise ValueError(f"languages.yaml: no concept {sorted(unknown - concepts.keys())}")

@@ -27,17 +27,27 @@ _LIMITS: dict[Lang, re.Pattern[str]] = {
         re.IGNORECASE,
     ),
     "zh": re.compile(
-        "大量|其他|其它|另外|进一步|局灶|显著|重大|张力性|移位|错位|可疑|相关|伴随|更多|余|"
+        "大量|除此|其他|其它|另外|进一步|局灶|显著|重大|张力性|移位|错位|可疑|相关|伴随|更多|余|"
         "残留|病灶性|大的|增多|增大|扩大|破坏性"
     ),
 }
+_DENIED_AFTER = re.compile(r"\W*(?:的?诊断)?(?:是|为|呈|的)?阴性|\W*(?:is |are )?negative\b", re.I)
+"""A denial that follows what it denies: 急性异常阴性."""
+_KIND_LIMITS = re.compile(
+    "focal|lobar|confluent|dense|discrete|suspicious|局灶|病灶性", re.IGNORECASE
+)
+"""Limits of what the next finding looks like, not of how much of everything there is."""
+_FOCAL = re.compile("focal|局灶|病灶性", re.IGNORECASE)
+"""What has a place is focal."""
+_SEPARATOR = re.compile(r"[,，、]|\b(?:or|nor|and)\b|[或和及]", re.IGNORECASE)
 _STEM = 7
 """Letters that "displaced" and "displacement" have in common."""
 _GENERIC: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
         r"^\W*(?:there (?:is|are) )?(?:an? )?(?:evidence of )?(?:acute|"
         r"active)(?:,? (?:or )?(?:acute|active|"
-        r"focal))? (?:intra-?thoracic |cardio-?pulmonary |cardio-?vascular |pulmonary |cardiac |"
+        r"focal))? (?:radiographic |radiological |intra-?thoracic |cardio-?pulmonary |"
+        r"cardio-?vascular |pulmonary |cardiac |"
         r"chest |"
         r"thoracic |osseous |bony |intracranial |abdominal |pleural |airspace |or |and )*"
         r"(?:abnormalit(?:y|ies)|process(?:es)?|diseases?|findings?|patholog(?:y|ies)|changes?|"
@@ -48,12 +58,12 @@ _GENERIC: dict[Lang, re.Pattern[str]] = {
     "zh": re.compile(
         "^\\W*(?:可?见|有|存在|显示|提示)?(?:明显|明确)?(?:的)?(?:急性|活动性)(?:的)?(?:心肺|肺部|"
         "胸部|胸腔|心脏|心血管|骨质|颅内)"
-        "+(?:的)?(?:功能)?(?:异常|疾病|病变|过程|改变|问题|发现|表现|病理)"
+        "+(?:的)?(?:功能)?(?:异常|疾病|病变|过程|改变|问题|发现|表现|病理)|^\\W*(?:可见|有|存在)(?:急性|活动性)?心肺(?:功能)?(?:疾病|异常|病变)"
     ),
 }
 _DENIED: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(r"\b(?:no|not|without|negative|normal|clear|unremarkable)\b", re.IGNORECASE),
-    "zh": re.compile("未|无|没有|没|正常|清晰|除外|排除"),
+    "zh": re.compile("未|无|没有|没|阴性|正常|清晰|除外|排除"),
 }
 
 
@@ -97,9 +107,15 @@ class AbnormalWithoutFinding:
         for sentence in read.by_section[Section.IMPRESSION]:
             for lang, text in sentence.texts():
                 found = _GENERIC[lang].search(text)
-                if found is not None and not _DENIED[lang].search(text[: found.end()]):
+                if found is not None and not _denies(text, lang, found.end()):
                     span = whole(sentence, lang)
                     yield issue_about(self, sentence, lang, (span.start, span.end))
+
+
+def _denies(text: str, lang: Lang, end: int) -> bool:
+    """Return whether the words up to `end` are denied before them or right after."""
+    before = _DENIED[lang].search(text[:end])
+    return before is not None or _DENIED_AFTER.match(text, end) is not None
 
 
 def _contradictions(check: Check, pairs: Iterable[tuple[Stated, Stated]]) -> Iterator[Issue]:
@@ -132,7 +148,15 @@ def _contradict(present: Stated, absent: Stated) -> bool:
     if new_only and OLD[lang].search(present.text):
         return False
     limit = _LIMITS[lang].search(_before(absent))
-    return limit is None or limit[0].lower()[:_STEM] in present.text.lower()
+    if limit is None or limit[0].lower()[:_STEM] in present.text.lower():
+        return True
+    if not _KIND_LIMITS.fullmatch(limit[0]):
+        return False
+    # "No focal infiltrate, pneumothorax": focal is said of the first alone.
+    if _SEPARATOR.search(_before(absent)[limit.end() :]):
+        return True
+    has_place = bool(present.mention.laterality or present.mention.anatomy)
+    return has_place and _FOCAL.fullmatch(limit[0]) is not None
 
 
 def _before(denied: Stated) -> str:

@@ -22,12 +22,14 @@ _FEMALE: dict[Lang, re.Pattern[str]] = {
         r"cesarean|"
         r"menopaus\w+|premenopaus\w+|postmenopaus\w+|menstrua\w+|meno(?:rrhagia|metrorrhagia)|"
         r"amenorrh\w+|lactati\w+|breast-? ?feeding|choriocarcinoma|hydatidiform|"
-        r"turner(?:'s)? syndrome|female|woman|women|lady|mrs|she|her|hers|dysgerminoma|"
+        r"antenatal|prenatal|obstetric\w*|gyn(?:a)?ecolog\w*|maternity|midwi\w+|"
+        r"mammoplast\w*|turner(?:'s)? syndrome|female|woman|women|lady|mrs|she|her|hers|"
+        r"dysgerminoma|"
         r"uterine fibroids?)\b",
         re.IGNORECASE,
     ),
     "zh": re.compile(
-        r"子宫|宫颈|宫腔|宫外孕|宫内节育|节育环|卵巢|输卵管|附件区|阴道|外阴|妊娠|怀孕|孕妇|孕\d|"
+        r"产科|妇科|妇产|产检|孕期|附件炎|盆腔附件|女子|女童|妇女|子宫|宫颈|宫腔|宫外孕|宫内节育|节育环|卵巢|输卵管|附件区|阴道|外阴|妊娠|怀孕|孕妇|孕\d|"
         r"产妇|产后|剖宫产|"
         r"绝经|闭经|月经|更年期|白带|胎盘|葡萄胎|绒癌|绒毛膜癌|哺乳期|女性(?!化)|女患|女士|CA125|"
         r"(?<![子儿])女(?=[，,。；;、]|\d)"
@@ -37,12 +39,13 @@ _MALE: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
         r"\b(?:prostat\w+|turp|testi(?:s|cle|cles|cular)|testes|scrot\w+|penis|penile|orchi\w+|"
         r"seminal vesicles?|seminoma|epididym\w+|vas deferens|vasectomy|spermatic|varicocele|"
-        r"hydrocele|hypospadias|phimosis|circumcision|gleason|benign prostatic hyperplasia|bph|"
+        r"hydrocele|hypospadias|phimosis|circumcision|gleason|benign prostatic hyperplasia|"
+        r"bph|androlog\w*|urolog\w* men'?s|"
         r"male|man|gentleman|mr(?=\.? [A-Z])|he|his|him)\b|\bPSA(?= (?:of |level |is )?\d| elevat)",
         re.IGNORECASE,
     ),
     "zh": re.compile(
-        r"前列腺|睾丸|隐睾|阴囊|阴茎|附睾|精囊|输精管|精索|精原细胞瘤|鞘膜积液|包皮|尿道下裂|"
+        r"男科|男子|男童|前列腺|睾丸|隐睾|阴囊|阴茎|附睾|精囊|输精管|精索|精原细胞瘤|鞘膜积液|包皮|尿道下裂|"
         r"男性(?!化)|男患|男士|"
         r"PSA|(?<![子儿])男(?=[，,。；;、]|\d)"
     ),

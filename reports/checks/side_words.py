@@ -20,7 +20,7 @@ class SideWord:
 
 def side_words(text: str, lang: Lang) -> tuple[SideWord, ...]:
     """Return the sides that `text` names, by where they start."""
-    for pattern in (_ABOUT_ZH, _THAN) if lang == "zh" else (_THAN,):
+    for pattern in (_ABOUT_ZH, _ARTERY, _THAN) if lang == "zh" else (_ARTERY, _THAN):
         # Same number of characters, so that spans stay right.
         text = pattern.sub(lambda match: "·" * len(match[0]), text)
     found = []
@@ -33,6 +33,11 @@ def side_words(text: str, lang: Lang) -> tuple[SideWord, ...]:
 # 左右 after a measure is "about"; 双 and 两 also count things, and 左右 径 is a diameter.
 _ABOUT_ZH = re.compile(
     r"(?<=[0-9a-zA-Z%％米度°升月周天年岁])\s*左右|左右(?=径|缘|移动|晃)|右位心|左旋|右旋|左右不对称"
+)
+# Arteries that there are on one side alone: a language may leave it out.
+_ARTERY = re.compile(
+    r"左?冠?(?:状动脉)?(?:前降支|回旋支)|"
+    r"\b(?:left )?(?:anterior descending|circumflex)\b|\b(?:LAD|LCX)\b",
 )
 # The side that is only compared with: right greater than left, 右侧多于左侧.
 _THAN = re.compile(
@@ -56,8 +61,8 @@ _PATTERNS: dict[Lang, re.Pattern[str]] = {
         r"\b(?:(?P<bilateral>bilateral(?:ly)?|bilat|b/l|both|bibasilar|bibasal|biapical|bihilar|"
         r"bi-?basilar|bi-?apical|biventricular|either|left (?:and|or|as well as) (?:the )?right|"
         r"right (?:and|or|as well as) (?:the )?left)|"
-        rf"(?P<left>left(?:-sided|ward)?|lt|l{_SIDED}|lul|lll)|"
-        rf"(?P<right>right(?:-sided|ward)?|rt|r{_SIDED}|rul|rml|rll))\b",
+        rf"(?P<left>left(?:-sided|ward)?|lt|lv|lvh|lica|lmca|l{_SIDED}|lul|lll)|"
+        rf"(?P<right>right(?:-sided|ward)?|rt|rv|rvh|rica|rmca|rca|r{_SIDED}|rul|rml|rll))\b",
         re.IGNORECASE,
     ),
 }

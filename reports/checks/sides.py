@@ -37,7 +37,14 @@ _PAIRED = re.compile(
 """DICOM body parts of which an examination shows one side."""
 _HAN = re.compile("[\u4e00-\u9fff]")
 _PURPOSE = re.compile(
-    r"(?:年度|定期)?(?:复查|随访|复诊|待查)|\b(?:follow-?up|known|s/p)\b", re.IGNORECASE
+    r"(?:治疗|化疗|放疗|介入|抗炎|抗感染|引流|置管|穿刺|手术)*(?:前|后|中)?(?:年度|定期)?"
+    r"(?:复查|随访|复诊|待查|评估|评价|定位|观察|了解情况|检查)|\b(?:follow-?up|known|s/p)\b",
+    re.IGNORECASE,
+)
+# Requests are shorter than reports: what a ward calls a tube, a disease by its organ alone.
+_SHORT_ZH = (
+    (re.compile("胸引(?!流)管?|胸腔闭式引流(?!管)|胸管"), "胸腔引流管"),
+    (re.compile("(?<=[左右])肺肺"), "肺"),
 )
 Sides = frozenset[Laterality]
 
@@ -176,8 +183,9 @@ def _is_meant(one: Stated, code: str) -> bool:
     if one.code == code:
         return True
     # Two fractures are of two bones until they have one code.
-    shared = (set(lineage(code)) & set(lineage(one.code))) - relations().broad - {"fracture"}
-    return bool(shared)
+    shared = (set(lineage(code)) & set(lineage(one.code))) - {"fracture"}
+    # A request for a lesion or a pneumonia means the lesion, the filled air spaces of the report.
+    return bool(shared - relations().broad | shared & {"airspace_opacity", "lung_lesion"})
 
 
 @lru_cache(maxsize=512)
@@ -189,13 +197,15 @@ def _asked(reason: str, lang: Lang) -> dict[str, Sides]:
     for mention in _mentions(reason, lang):
         sides = sides_of(mention) or (named if len(named) == 1 else frozenset())
         code = counted_as(mention.code)
-        if len(sides) == 1 and code not in relations().broad:
+        if len(sides) == 1 and (code not in relations().broad or code == "lung_lesion"):
             asked[code] = asked.get(code, frozenset()) | sides
     return {code: sides for code, sides in asked.items() if len(sides) == 1}
 
 
 def _mentions(reason: str, lang: Lang) -> Iterator[Mention]:
     # In a report these words say that a clause is no finding of it; a request is all of them.
+    for pattern, instead in _SHORT_ZH if lang == "zh" else ():
+        reason = pattern.sub(instead, reason)
     for mention in extract(_PURPOSE.sub("", reason), lang, Region.CHEST):
         known = vocabulary()[mention.code]
         if known.kind is not Kind.NORMAL and mention.polarity is not Certainty.ABSENT:

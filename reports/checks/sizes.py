@@ -29,6 +29,17 @@ _MEASURE = re.compile(
     re.IGNORECASE,
 )
 _MEASURE_ZH = re.compile(_MEASURE.pattern.replace(r"(?<![\w.-])", r"(?<![\d.A-Za-z-])"), re.I)
+# Nothing in a patient is given in metres; a dose, a distance of the tube or a speed may be.
+_METRES: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(
+        r"(?<![\w.])\d+(?:\.\d+)? ?(?:m|met(?:er|re)s?)\b(?![/²^2-])(?! (?:walk|away|"
+        r"distance|fall|per))"
+    ),
+    "zh": re.compile(
+        r"(?<![\w.])\d+(?:\.\d+)? ?(?:m(?![a-zA-Z²³/2])|米(?![²³]))|"
+        r"(?<=[径约厚宽长])\d+(?:\.\d+)? ?m(?![a-zA-Z²³/2])"
+    ),
+}
 _CENTIMETRES = re.compile("c|厘|公|㎝", re.IGNORECASE)
 
 
@@ -43,6 +54,12 @@ class _Thing:
 
 
 _THINGS = (
+    _Thing(
+        "stripe",
+        60,
+        r"(?:paratracheal|tracheal|paraspinal|aortopulmonary) (?:stripe|line|wall)|stripes?",
+        "旁线|气管旁|条带",
+    ),
     _Thing("tube", 150, r"(?:above|from|to) the carina", "隆突"),
     _Thing("nodule", 50, r"nodul\w*|granulomas?|micronodules?", "结节|肉芽肿"),
     _Thing("cavity", 150, r"cavit\w+|bullae?|cysts?|cystic", "空洞|空腔|大泡|大疱|囊肿"),
@@ -311,6 +328,8 @@ def _impossible(text: str, lang: Lang) -> tuple[tuple[int, int], str | None] | N
             if least > 0 and max(measure.lengths) / 10 <= most:
                 return (measure.start, measure.end), _in_millimetres(words)
             return (measure.start, measure.end), None
+    if metres := _METRES[lang].search(text):
+        return metres.span(), None
     for ratio in _RATIO.finditer(text):
         value = float(ratio["value"]) / (
             100 if ratio["percent"] or float(ratio["value"]) > 20 else 1

@@ -100,6 +100,7 @@ _LEAST = 5
 _SURE = 7
 """Letters of a word that little else can be meant by."""
 _ENDINGS = ("'s", "s", "es", "d", "ed", "ing", "ly", "like")
+_VERBAL = ("ed", "ing", "ly", "ires")
 _BESIDE = 4
 """Words on each side in which the word has to stand that makes a confusion certain."""
 
@@ -227,7 +228,10 @@ def _english_lexicon() -> _EnglishLexicon:
     general = {word for line in _language_words("en") for word in line.split()}
     known = {*field, *of_terms, *general, *data["known"].split()}
     # A word of a term may be one of everyday English (ground, function): only long ones are taken.
-    targets = field | {word for word in of_terms if len(word) > _SURE}
+    # Participles and adverbs of terms are too: "shattered" stands beside "scattered".
+    targets = field | {
+        word for word in of_terms if len(word) > _SURE and not word.endswith(_VERBAL)
+    }
     near: dict[str, set[str]] = {}
     for word in targets:
         if len(word) >= _LEAST:
@@ -355,6 +359,7 @@ def _chinese_lexicon() -> _ChineseLexicon:
     right = {*own, *_language_words("zh"), *data["variants"].split()}
     wrong: dict[str, _Confusion] = {}
     alike = _lookalikes(data["lookalikes"])
+    held = frozenset(data["held"])
     sounds, by_sound = _sounds()
     everyday = _segmenter()
     for word in sorted(own):
@@ -365,9 +370,13 @@ def _chinese_lexicon() -> _ChineseLexicon:
             same_look = alike.get(character, frozenset())
             for other in same_sound | same_look:
                 written = word[:i] + other + word[i + 1 :]
-                if other == character or other in _GRAMMAR or written in right:
+                if other == character or written in right:
                     continue
-                if other in _ALONE and len(word) < 3:
+                # Beside a character that stands only in words, even one of grammar is a mistake.
+                bound = other in same_look and bool(set(word[:i] + word[i + 1 :]) & held)
+                if other in _GRAMMAR and not bound:
+                    continue
+                if other in _ALONE and len(word) < 3 and not bound:
                     continue
                 # A word of everyday Chinese may be meant; those that cannot stand in `mistaken`.
                 if everyday.has_word(written):

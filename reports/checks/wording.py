@@ -17,7 +17,8 @@ _CHOICES = (
     r"enlarged ?/ ?normal|normal ?/ ?enlarged|clear ?/ ?(?:hazy|opaque)|intact ?/ ?fractured|"
     r"stable ?/ ?(?:increased|decreased|unstable)|improved ?/ ?(?:stable|worse\w*)|"
     r"small ?/ ?(?:moderate|large)|mild ?/ ?moderate ?/ ?severe|positive ?/ ?negative|"
-    r"左侧?[/／|]右侧?|右侧?[/／|]左侧?|有[/／|]无|无[/／|]有|是[/／|]否|正常[/／|]异常|"
+    r"[LR] ?/ ?[LR](?= (?:lung|lobe|hilum|base|apex|side|pleura\w*|hemi\w+|rib|shoulder|knee|hip))|"
+    r"左侧?[、，/／|或]?右侧?[（(](?:请?选|择一)[^）)]*[）)]|左侧?[/／|]右侧?|右侧?[/／|]左侧?|有[/／|]无|无[/／|]有|是[/／|]否|正常[/／|]异常|"
     r"异常[/／|]正常|"
     r"居中[/／|](?:偏移|移位|偏左|偏右)|增大[/／|](?:正常|缩小)|正常[/／|]增大|阳性[/／|]阴性|"
     r"阴性[/／|]阳性|"
@@ -25,7 +26,7 @@ _CHOICES = (
     r"可见[/／|]未见|未见[/／|]可见"
 )
 _BLANK = re.compile(
-    r"_{2,}|＿{2,}|\{[^{}]*\}|\[\s*\]|【\s*】|\[\.{3}\]|\[…+\]|\?{3,}|？{3,}|"
+    r"_{2,}|＿{2,}|\{[^{}]*\}|｛[^｛｝]*｝|\[\s*\]|【\s*】|\[\.{3}\]|\[…+\]|\?{3,}|？{3,}|"
     r"<[^<>\d]{1,40}>|＜[^＜＞\d]{1,40}＞|\.{5,}|…{3,}|"
     r"\[(?:[^\[\]]*\b(?:insert|date|size|side|location|level|number|name|choose|select|fill|enter|"
     r"describe|free text|text|"
@@ -34,7 +35,8 @@ _BLANK = re.compile(
     r"正常)[^】\]〕］]*)[】\]〕］]|"
     r"[?？] ?(?:mm|cm|毫米|厘米)|\bX{2,}\b|X{2,4}(?=年|月|日|号|侧|部|肺|叶|mm|cm)|×{2,}|"
     r"\b(?:tbd|tbc|to be (?:filled|completed|added|determined|chosen)|please fill|fill in|xxx)\b|"
-    r"待填|待补|待完善|待定(?=。|$)|请填|请选择|请补充|此处填|\*{3,}|@{2,}|#{3,}|~[a-z_]{3,}~|"
+    r"待填|待补|待完善|待定(?=。|$)|请填|请选择|请补充|此处填|\*{3,}|@{2,}|#{3,}|"
+    r"##[A-Za-z_ ]+##|%[A-Z_]{3,}%|~[a-z_]{3,}~|"
     r"\$[a-z_]{3,}\$|"
     r"\bselect one\b|\(choose\)|[□○☐][^□○☐]{1,6}[□○☐]|[（(][ 　]+[)）]|左[（(]右[)）]|"
     r"约 ?(?:mm|cm|毫米|厘米)|[：:] ?(?:mm|cm)(?![a-z])|[ 　]{2,}[×xX年月日](?=[ 　]{2,}|$|mm|cm)|"
@@ -57,7 +59,12 @@ _FILLERS: dict[Lang, tuple[tuple[re.Pattern[str], str], ...]] = {
         (re.compile(r"(?<=[a-z]{3})s\b"), ""),
     ),
     "zh": (
-        (re.compile("没有(?:任何|明显)?|未发现|未见(?:到|任何|明显|确切)?|无明显|并无|无"), "无"),
+        (
+            re.compile(
+                "(?:没有|未|并未|无)(?:观察到|发现|检测到|注意到|看到|见到|显示出?|出现)(?:任何|明显)?|没有(?:任何|明显)?|未发现|未见(?:到|任何|明显|确切)?|无明显|并无|无"
+            ),
+            "无",
+        ),
         (re.compile("在正常范围内|处于正常范围|未见异常|正常范围|无异常"), "正常"),
         (
             re.compile(

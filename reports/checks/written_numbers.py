@@ -61,7 +61,8 @@ _UNIT = {i: (quantity, factor) for i, (_, quantity, factor) in enumerate(_UNITS)
 _UNIT_GROUPS = "|".join(f"(?P<u{i}>{pattern})" for i, (pattern, _, _) in enumerate(_UNITS))
 # What may stand between two numbers that share the unit of the last.
 _JOIN = r"\s*-?\s*(?:[x×*✕~～至到及和\-–—、/]|by|to|and|or|或)\s*"
-_FIGURE = re.compile(r"(?<![\d.,])\d+(?:[.,]\d+)?")
+# A comma before it may end a clause: "结节，6mm".
+_FIGURE = re.compile(r"(?<!\d)(?<!\d[.,])\d+(?:[.,]\d+)?")
 _TAIL = re.compile(
     rf"(?:{_JOIN}\d+(?:\.\d+)?|\s*[x×*]\s*\d+(?:\.\d+)?)*[\s-]*(?:{_UNIT_GROUPS})(?![a-wyz])",
     re.IGNORECASE,
@@ -70,7 +71,8 @@ _TAIL = re.compile(
 _NAME = re.compile(
     r"covid-?\s?19|sars-cov-2|cov-2|co2|h1n1|cd\d+|vitamin b12|[23]d\b|tc-?99m?|f-?18|i-?131|"
     r"[a-z]{3,}\d+(?![a-z])|"
-    r"\bt[12](?:wi|-?weighted|[ -]?flair|加权|\*|信号|像|相|\s*(?:hyper|hypo|iso|signal))",
+    r"(?<![a-z0-9])t[12](?:wi|-?weighted|[ -]?flair|加权|\*|[低高等稍长短]{0,2}信号|像|相|压脂|"
+    r"序列|\s*(?:hyper|hypo|iso|signal|bright|dark|low|high|sequence|image))",
     re.IGNORECASE,
 )
 _MONTHS = {

@@ -6,6 +6,7 @@ import re
 from functools import cache
 
 from radraft.reports.findings._chinese_clauses import Clause, Found, sides_in
+from radraft.reports.findings._chinese_places import LIES
 from radraft.reports.findings._chinese_rules import rules, words
 from radraft.reports.findings._chinese_scope import chains
 from radraft.reports.findings.vocabulary import lineage
@@ -13,6 +14,8 @@ from radraft.reports.values import Certainty
 
 # After how many characters a name still stands right before its answer (气胸征象:无).
 _NEAR = 3
+# What may stand behind the place in an answer (肺大疱:右肺尖可见).
+_SEEN = frozenset(("可见", "见", "有", "均可见", "存在"))
 
 
 def set_answers(sentence: str, parts: list[Clause]) -> None:
@@ -22,7 +25,7 @@ def set_answers(sentence: str, parts: list[Clause]) -> None:
         if clause.found:
             if asked is not None and clause.opener == ":":
                 asked.drop_title(clause)
-            asked = _Question(clause, chains(clause)[-1])
+            asked = _Question(sentence, clause, chains(clause)[-1])
         elif asked is not None and clause.end > clause.start:
             answer = _answer(sentence[clause.start : clause.end])
             if answer is None and asked.placed(sentence, clause):
@@ -34,11 +37,12 @@ def set_answers(sentence: str, parts: list[Clause]) -> None:
 class _Question:
     """A clause that ends with the name of a finding."""
 
-    def __init__(self, clause: Clause, chain: list[Found]) -> None:
+    def __init__(self, sentence: str, clause: Clause, chain: list[Found]) -> None:
         self._clause, self._chain = clause, chain
         self._near = clause.end - chain[-1].end <= _NEAR
         self._colon = False
-        self._placed = any(found.sides for found in chain)
+        placed_after = LIES.match(sentence, chain[-1].end, clause.end) is not None
+        self._placed = placed_after or any(found.sides for found in chain)
         self._sides: set[str] = set()
         self._denied: set[str] = set()
 
@@ -60,13 +64,15 @@ class _Question:
         """Whether a clause is a place only (肺结节:右上叶); then the finding has it."""
         self._colon = self._colon or clause.opener == ":"
         said = [token for token in clause.tokens if {"side", "organ"} & set(token.kinds)]
-        rest = clause.end - clause.start - sum(token.end - token.start for token in said)
+        shown = sum(t.end - t.start for t in clause.tokens if sentence[t.start : t.end] in _SEEN)
+        tokens = [t for t in clause.tokens if sentence[t.start : t.end] not in _SEEN]
+        rest = clause.end - clause.start - shown - sum(token.end - token.start for token in said)
         if (
             not self._colon
             or self._placed
             or not self._near
             or not said
-            or len(said) < len(clause.tokens)
+            or len(said) < len(tokens)
             or rest > _NEAR
         ):
             return False

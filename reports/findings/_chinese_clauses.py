@@ -31,6 +31,9 @@ _SIDES = {"左": "left", "右": "right", "双": "bilateral", "两": "bilateral"}
 # 轮廓稳定,大小正常: what the organ before is said to be.
 _ATTRIBUTE = re.compile("(?:其)?(?:大小|形态|轮廓|形状)")
 _ACUTE = ("急性", "活动性")
+# 慢性炎, 陈旧炎: what stands before the word without naming an organ.
+_BEFORE_INFLAMMATION = frozenset("性发旧期的")
+_NOT_RULED_OUT = {"uncertainty_before": ("before",), "unable": ("unable",)}
 _CHAMBERS = ("心", "室", "房", "双j", "双腔")
 
 
@@ -109,6 +112,7 @@ def clauses(sentence: str, context: str | None = None) -> list[Clause]:
         elif not asked:
             tokens.append(token)
     found.append(Clause(start, len(sentence), opener, tokens, listing=listing))
+    _never_ruled_out(found)
     before: list[list[_Said]] = []
     last: Clause | None = None
     for clause in found:
@@ -118,6 +122,17 @@ def clauses(sentence: str, context: str | None = None) -> list[Clause]:
         before += reading.run()
         last = clause
     return found
+
+
+def _never_ruled_out(parts: list[Clause]) -> None:
+    """Make 排除 behind 不能因 a hedge (不能因平片阴性就排除骨折)."""
+    unable = False
+    for clause in parts:
+        for index, token in enumerate(clause.tokens):
+            if unable and "ruled_out" in token.kinds:
+                clause.tokens[index] = token._replace(kinds=_NOT_RULED_OUT)
+                unable = False
+            unable = unable or "unable" in token.kinds
 
 
 def _is_heading(clause: Clause | None) -> bool:
@@ -221,6 +236,8 @@ class _Reading:
         names = token.kinds.get("name", ())
         if "compared" in token.kinds and self.clause.found and not self.organs:
             return  # 结节较前增大: the word is about the finding before it
+        if phrase == "炎" and self._of_another(index, token):
+            return  # 心肌炎, 牙周炎
         for head in sorted(heads, key=words("denied_heads").__contains__):
             hits = self._resolve(head)
             if hits:
@@ -237,6 +254,15 @@ class _Reading:
             hits = [(code, said) for code, said in shared if code] + hits
         self._add_all(index, token, hits)
         self._remember(names[0], phrase)
+
+    def _of_another(self, index: int, token: Token) -> bool:
+        """Whether 炎 ends the name of an inflammation that the vocabulary does not have."""
+        before = self.clause.tokens[index - 1] if index else None
+        if before is not None and before.end == token.start:
+            organs = before.kinds.get("organ", ())
+            return bool(organs) and not any(composed("inflammation", o.name) for o in organs)
+        alone = token.start == self.clause.start
+        return not alone and self.sentence[token.start - 1] not in _BEFORE_INFLAMMATION
 
     def _elsewhere(self) -> bool:
         """Whether the clause or its section is about an organ that its words are not of."""

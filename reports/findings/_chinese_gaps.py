@@ -19,6 +19,8 @@ _LINE_ENDS = frozenset("。;!?:>.")
 _NEW_ITEM = re.compile(r"\d|[①-⑳一二三四五六七八九十][、.,]|[-*•·●◆(<【]")
 # Words that cannot end a line: the next goes on with them.
 _HANGING = re.compile("(?:[见有呈示]一?|一枚|一个|大小约?|直径约?|[约为及和与伴未无较的、,])$")
+_ANSWER_END = re.compile("[。;,<、.]")
+_NAMES = frozenset(("name", "head"))
 _BEHIND, _AHEAD = 14, 10
 _WHOLE = frozenset(("name", "head", "normal", "negation_gone", "negation_removed"))
 _OPEN = frozenset(
@@ -54,7 +56,8 @@ def without_gaps(text: str) -> tuple[str, tuple[int, ...]]:
         characters += solid[at : gap.at]
         kept += origin[at : gap.at]
         at = gap.at
-        mark = "," if answered and not gap.breaks else _mark(solid, gap, start)
+        answered = answered and not gap.breaks and _ANSWER_END.search(gap.left) is None
+        mark = "," if answered else _mark(solid, gap, start)
         answered = mark == ":"
         if mark:
             characters.append(mark)
@@ -98,19 +101,39 @@ def _mark(solid: str, gap: _Gap, start: int) -> str:
     lettered = len(gap.left) == len(gap.right) == 1
     if gap.left.rpartition(":")[2] in words("answers") and ":" in gap.left:
         return ","
-    if not lettered and whole and gap.right.rstrip("。;,") in words("answers"):
+    if not lettered and whole and _answered(gap.right):
         return ":"
     if not whole:
         return ""
     spans, following = _around(solid, at, start)
-    if spans and (len(gap.left) == 1 or len(gap.right) == 1):
+    if spans and (len(gap.left) == 1 or len(gap.right) == 1 or _longer(behind, solid, at, start)):
         return ""
-    return "" if following is not None and _goes_on(following) else ","
+    return "" if following is not None and _goes_on(following, solid, at, start) else ","
 
 
-def _goes_on(token: Token) -> bool:
+def _answered(right: str) -> bool:
+    """Whether what follows a gap opens with an answer (气胸 无;骨折 有(左))."""
+    return _ANSWER_END.split(right, maxsplit=1)[0] in words("answers")
+
+
+def _longer(behind: list[Token], solid: str, at: int, start: int) -> bool:
+    """Whether the phrase before a gap goes on over it (肿大 淋巴结)."""
+    begin = max(start, at - _BEHIND)
+    tokens = matcher().find(solid[begin : at + _AHEAD])
+    last = behind[-1]
+    return any(
+        token.start == last.start and token.end > last.end and set(token.kinds) & _NAMES
+        for token in tokens
+    )
+
+
+def _goes_on(token: Token, solid: str, at: int, start: int) -> bool:
     """Whether a phrase after a gap belongs to the statement before it."""
-    return bool(_JOINS & set(token.kinds)) and "uncertainty_before" not in token.kinds
+    if not _JOINS & set(token.kinds):
+        return False
+    end = max(start, at - _BEHIND) + token.end
+    ends = end >= len(solid) or solid[end] in _STOPS
+    return "uncertainty_before" not in token.kinds or ends
 
 
 def _break(solid: str, gap: _Gap, start: int) -> str:
@@ -137,7 +160,10 @@ def _break(solid: str, gap: _Gap, start: int) -> str:
 
 def _ends_whole(tokens: list[Token], end: int) -> bool:
     """Whether the tokens of what stands before a gap end with a statement."""
-    return bool(tokens) and tokens[-1].end == end and bool(_WHOLE & set(tokens[-1].kinds))
+    if not tokens or tokens[-1].end != end:
+        return False
+    kinds = _WHOLE & set(tokens[-1].kinds)
+    return bool(kinds) and not (kinds == {"normal"} and "organ" in tokens[-1].kinds)  # 中线
 
 
 def _around(solid: str, at: int, start: int) -> tuple[bool, Token | None]:

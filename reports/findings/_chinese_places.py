@@ -9,11 +9,14 @@ from radraft.reports.findings._chinese_rules import Organ, words
 from radraft.reports.findings._chinese_scope import chains
 from radraft.reports.findings._places import places_of
 from radraft.reports.findings.vocabulary import Kind, vocabulary
+from radraft.reports.values import Certainty
 
 _PARTIAL = re.compile("状|线|受压|压缩|压迫|亚段|段下")
-_LIES = re.compile(
-    "(?:影|征)?(?:,)?(?:主要)?(?:位于|见于|在|居于|发生于|发生在|分布于|局限于|累及)"
+LIES = re.compile(
+    "(?:影|征)?(?:,)?(?:主要|大多|多|均|都|仅|只|单独|局限)*(?:位于|见于|在|居于|发生于|发生在|分布于|局限于|累及)"
 )
+_WAY_IN = re.compile("(?:影)?[,]?(?:由|经|自|从)")
+_BROKEN = re.compile("骨折|骨裂")
 _LOBES = ("upper_lobe", "middle_lobe", "lower_lobe", "lingula")
 
 
@@ -29,6 +32,8 @@ def set_places(sentence: str, parts: list[Clause]) -> None:
                 source = previous if previous is not None else before if hangs else None
                 if source is not None:
                     _inherit(found, source, listed=previous is not None)
+                    if previous is None:
+                        _interpret(sentence, found, source)
                 previous = found
         if not clause.found and place:
             _placed_in_next(sentence, parts[place - 1], clause)
@@ -69,9 +74,10 @@ def _set_own(found: Found) -> None:
 def _placed_after(sentence: str, clause: Clause, found: Found) -> None:
     """Take the place that follows a finding's name (气胸位于右侧)."""
     if vocabulary()[found.code].kind is not Kind.FINDING:
+        _side_behind(clause, found, last=_WAY_IN.match(sentence, found.end, clause.end) is None)
         return
-    match = _LIES.match(sentence, found.end, clause.end)
-    if match is None:
+    if LIES.match(sentence, found.end, clause.end) is None:
+        _side_behind(clause, found)
         return
     for token in clause.tokens[found.index + 1 :]:
         if "head" in token.kinds or "name" in token.kinds:
@@ -83,9 +89,20 @@ def _placed_after(sentence: str, clause: Clause, found: Found) -> None:
     found.own = bool(found.sides or found.organs)
 
 
+def _side_behind(clause: Clause, found: Found, last: bool = True) -> None:
+    """Take a side that alone follows a finding's name (骨折 右)."""
+    behind = clause.tokens[found.index + 1 : found.index + 2]
+    for token in behind:
+        if "side" in token.kinds and (
+            not last or found.end == token.start < token.end == clause.end
+        ):
+            found.sides.update(map(str, token.kinds["side"]))
+            found.own = True
+
+
 def _placed_in_next(sentence: str, before: Clause, clause: Clause) -> None:
     """Take the place that the clause after a finding gives (肿块约3cm,位于右肺下叶)."""
-    if not before.found or _LIES.match(sentence, clause.start) is None:
+    if not before.found or LIES.match(sentence, clause.start) is None:
         return
     found = before.found[-1]
     if found.own or found.side or vocabulary()[found.code].kind is not Kind.FINDING:
@@ -108,6 +125,16 @@ def _inherit(found: Found, source: Found, listed: bool) -> None:
         found.side = source.side
     if source.anatomy in places_of(found.code):
         found.anatomy = source.anatomy
+
+
+def _interpret(sentence: str, found: Found, source: Found) -> None:
+    """Let a hedged fracture take the place of its sign (肋骨皮质扭曲,骨折可能)."""
+    if found.code not in ("fracture", "rib_fracture") or found.polarity is not Certainty.UNCERTAIN:
+        return
+    sign = source.code in ("fracture", "rib_fracture")
+    if sign and not _BROKEN.search(sentence, source.start, source.end):
+        source.dropped = True
+        found.code = source.code
 
 
 def _hangs(sentence: str, clause: Clause) -> bool:
@@ -173,5 +200,7 @@ def _refine(sentence: str, clause: Clause) -> None:
         elif found.code == "atelectasis" and "不张" in phrase and not _PARTIAL.search(phrase):
             if found.anatomy in _LOBES or "段不张" in lead or "叶不张" in lead:
                 found.code = "lobar_collapse"
-        elif found.code == "fracture" and any(organ.name == "rib" for organ in found.organs):
+        elif found.code == "fracture" and (
+            found.anatomy == "rib" or any(organ.name == "rib" for organ in found.organs)
+        ):
             found.code = "rib_fracture"

@@ -14,7 +14,8 @@ from radraft.reports.findings.terms import chinese_terms
 _PLAIN = (
     "conjunction", "alternative", "clause", "see", "but", "inside", "recommend", "recommend_on",
     "history", "history_end", "history_after", "comparison", "rest", "ignore", "strong",
-    "instance", "illness", "condition", "past",
+    "instance", "illness", "condition", "past", "unproved", "unable",
+    "ruled_out", "untrue",
 )  # fmt: skip
 
 

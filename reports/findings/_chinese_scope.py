@@ -127,10 +127,11 @@ def _cue(sentence: str, clause: Clause, first: Found) -> tuple[Certainty | None,
         before = clause.tokens[index - 1] if index else None
         touches = before is not None and before.end == token.start
         if "negation_before" in token.kinds or denies(clause, index) or _not_now(sentence, token):
-            return Certainty.ABSENT, False
+            unproved = any("unproved" in earlier.kinds for earlier in clause.tokens[:index])
+            return (Certainty.UNCERTAIN if unproved else Certainty.ABSENT), False
         if "uncertainty_before" in token.kinds and not _closes(clause, index):
             # 没有可疑结节, 没有结节、可疑肿块: the hedge is part of what is denied.
-            inside = touches and _denied(clause, index - 1)
+            inside = touches and "unable" not in token.kinds and _denied(clause, index - 1)
             return (Certainty.ABSENT if inside else Certainty.UNCERTAIN), False
         if "but" in token.kinds or "comparison" in token.kinds:
             return None, True
@@ -188,6 +189,8 @@ def _closes(clause: Clause, index: int) -> bool:
     if "uncertainty_after" not in token.kinds or not index:
         return False
     before = clause.tokens[index - 1]
+    if any(found.index == index + 1 and found.start == token.end for found in clause.found):
+        return False  # 结节不除外转移
     if not {"name", "head", "organ"} & set(before.kinds) or token.start - before.end > 1:
         return False
     return any(found.index == index - 1 for found in clause.found)
@@ -211,6 +214,11 @@ def _after(sentence: str, clause: Clause, chain: list[Found]) -> None:
             last.dropped = not (device or _STILL_THERE.search(sentence, token.end))
             return
         if "negation_kept" in kinds:
+            return
+        if "untrue" in kinds:
+            for found in chain:
+                denied = found.polarity is Certainty.ABSENT
+                found.polarity = Certainty.PRESENT if denied else Certainty.ABSENT
             return
         if "negation_gone" in kinds or "negation_removed" in kinds:
             _set(chain, Certainty.ABSENT, Change.RESOLVED)

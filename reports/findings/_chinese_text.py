@@ -31,12 +31,23 @@ _TIMES = re.compile(r"(?<=[\dm米分])乘(?=\d)")
 _ANSWER = re.compile(r"(?<=[一-鿿>])[-=→]+(?=(?:无|有|否|是|阴性|阳性|未|没有|可疑))")
 
 
+# R侧, Lt肾, (L): the side by its letter. A box that is not ticked takes its answer with it.
+_LETTER = re.compile(
+    r"(?<![A-Za-z0-9./\-])([LR])(t?)(?=[ 　]*[一-鿿]|[ 　]+[A-Z]{2}|[)）](?<=[(（].[)）]))"
+)
+_SIDES = {"L": "左", "R": "右", "t": "侧"}
+_UNTICKED = re.compile(r"[□☐◻][ 　]*(?:阳性|阴性|未见|没有|可疑|[有无是否])")
+_TICKED = re.compile(r"[√✓✔☑☒■◼][ 　]*(?=阳性|阴性|未见|没有|可疑|[有无是否])")
+_BOXES = frozenset("□☐◻√✓✔☑☒■◼")
+_LOBE_LETTERS = re.compile(r"(?<![a-z])(?:lul|lll|rul|rml|rll)(?![a-z])")
+
+
 def plain(text: str) -> tuple[str, tuple[int, ...] | None]:
     """Return simplified, half-width, lower-case text without blanks.
 
     With the original index of each character, or None where every character kept its place.
     """
-    mapped = text.translate(_characters())
+    mapped = _lettered(text).translate(_characters())
     origin: list[int] | None = None
     if _UNIT.search(mapped):
         pieces = [_UNITS.get(character, character) for character in mapped]
@@ -68,13 +79,38 @@ def sentences(text: str) -> Iterator[tuple[int, str]]:
         yield at, text[at:]
 
 
+def _lettered(text: str) -> str:
+    """Replace letters of sides and ticked boxes by what they mean, character for character."""
+    if "L" in text or "R" in text:
+        text = _LETTER.sub(lambda match: "".join(_SIDES[c] for c in match[0]), text)
+    if _BOXES.isdisjoint(text):
+        return text
+    text = _UNTICKED.sub(lambda match: " " * len(match[0]), text)
+    return _TICKED.sub(lambda match: " " * len(match[0]), text)
+
+
 def _written_out(text: str) -> str:
     """Replace typographic variants of numbers and answers, one character for one character."""
     if "," in text:
         text = _LAST_DECIMAL.sub(r"\1.", _DECIMAL.sub(r"\1.", text))
     if "乘" in text:
         text = _TIMES.sub("×", text)
+    text = _LOBE_LETTERS.sub(lambda match: _lobes()[match[0]], text)
+    text = _regional()[0].sub(lambda match: _regional()[1][match[0]], text)
     return _ANSWER.sub(lambda match: ":" * len(match[0]), text)
+
+
+@cache
+def _lobes() -> dict[str, str]:
+    return dict(pair.split(":") for pair in rules()["lobes"].split())
+
+
+@cache
+def _regional() -> tuple[re.Pattern[str], dict[str, str]]:
+    """Return the words of other regions and what each is here, of the same length."""
+    pairs = [pair.rsplit(":", 1) for pair in rules()["regional_words"].split()]
+    words = {re.sub(r"\(.*\)", "", word): here for word, here in pairs}
+    return re.compile("|".join(word for word, _ in pairs)), words
 
 
 @cache

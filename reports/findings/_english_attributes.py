@@ -7,6 +7,7 @@ from radraft.reports.findings._english_clauses import Item, is_noun
 from radraft.reports.findings._english_cues import Cue
 from radraft.reports.findings._english_lexicon import Lexicon
 from radraft.reports.findings.values import Change
+from radraft.reports.findings.vocabulary import Kind, vocabulary
 from radraft.reports.values import Certainty, Laterality
 
 _SAID = Cue.VERB | Cue.SEEN | Cue.PREPOSITION | Cue.UNCERTAIN_AFTER | Cue.ABSENT_AFTER
@@ -30,6 +31,8 @@ def located(clause: list[Item], index: int) -> tuple[list[Item], list[Item]]:
         led = _english_places.leading(clause, index)
         if not any("view" in item.entry.tags for item in led):
             following = following + [item for item in led if item.entry.side]
+    if not preceding and not following:
+        following = _headed(clause, index)
     if not preceding and not following:
         following = _said_to_be(clause, index) or _alternative(clause, index)
         preceding = [] if following else _english_places.leading(clause, index)
@@ -64,13 +67,45 @@ def _said_to_be(clause: list[Item], index: int) -> list[Item]:
     return found
 
 
+def _headed(clause: list[Item], index: int) -> list[Item]:
+    """Sides of the heading of a line: "Right kidney: 4 mm stone, no hydronephrosis"."""
+    colon = next((at for at, item in enumerate(clause[:index]) if item.cue & Cue.COLON), 0)
+    if any(item.entry.side for item in clause[colon:]):
+        return []
+    if any(item.names for item in clause[:colon]):
+        return []
+    return [item for item in clause[:colon] if _english_places.is_located(item)]
+
+
 def _alternative(clause: list[Item], index: int) -> list[Item]:
-    """Places of the alternative after `or`: "atelectasis or scarring at the left base"."""
-    if index + 2 >= len(clause) or not clause[index + 1].cue & Cue.OR:
+    """Places of the noun after `or` or `and`: "effusion and atelectasis at the left base"."""
+    if index + 2 >= len(clause) or not clause[index + 1].cue & (Cue.OR | Cue.AND):
+        return []
+    if clause[index + 1].cue & Cue.AND and not _is_paired(clause[index]):
         return []
     if not clause[index + 2].names:
         return []
     return _english_places.after(clause, index + 2, adjective=False)
+
+
+def _is_paired(item: Item) -> bool:
+    """Whether the finding is one that a side can be said of."""
+    codes = item.entry.codes or (item.entry.word.default.codes if item.entry.word else ())
+    return bool(codes) and vocabulary()[codes[0]].kind is Kind.FINDING and codes[0] not in _UNPAIRED
+
+
+# Of organs in the middle, or of the whole body.
+_UNPAIRED = frozenset(
+    [
+        *("cardiomegaly", "enlarged_cardiac_silhouette", "mediastinal_widening", "ascites"),
+        *("mediastinal_mass", "mediastinal_shift", "tracheal_deviation", "pneumomediastinum"),
+        *("pericardial_effusion", "heart_failure", "pneumoperitoneum", "hepatomegaly", "scoliosis"),
+        *("splenomegaly", "tortuous_aorta", "aortic_calcification", "hiatal_hernia", "no_finding"),
+        *("pulmonary_edema", "copd", "pulmonary_hypertension", "mediastinal_lymphadenopathy"),
+        *("hydrocephalus", "brain_atrophy", "cirrhosis", "hepatic_steatosis", "gallstone"),
+        *("osteopenia", "degenerative_change", "midline_shift", "low_lung_volumes", "kyphosis"),
+    ]
+)
 
 
 def _is_state(item: Item) -> bool:

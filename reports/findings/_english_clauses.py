@@ -34,6 +34,7 @@ class Item:
     """Nothing follows it but a mark or the end."""
     counted: bool = False
     """A number stands right before it, or before its unit."""
+    plural: bool = False
 
 
 def clauses(items: list[Item]) -> list[list[Item]]:
@@ -81,7 +82,9 @@ def is_noun(item: Item) -> bool:
 
 
 def _divides(items: list[Item], index: int, before: list[Item]) -> bool:
-    complete = negated = named = False
+    # "Except for a granuloma on the left, both lungs are clear."
+    complete = bool(before[0].cue & (Cue.EXCEPTION | Cue.CONCESSION))
+    negated = named = False
     verb = -1
     for item in before:
         cue = item.cue
@@ -109,7 +112,8 @@ def _divides(items: list[Item], index: int, before: list[Item]) -> bool:
             return False
         if cue & Cue.FINITE:
             return subject and (complete or not _perceives(items, item))
-        if item.names or item.entry.tags or cue & (Cue.ABSENT_BEFORE | Cue.STARTS_ANEW):
+        begins = item.names or item.entry.tags or cue & (Cue.ABSENT_BEFORE | Cue.STARTS_ANEW)
+        if begins or (complete and item.entry.side is not None):
             subject = True
     return False
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from radraft.reports.findings._english_clauses import Item
 from radraft.reports.findings._english_cues import Cue
+from radraft.reports.findings._english_places import is_located
 from radraft.reports.findings.values import Change
 from radraft.reports.values import Certainty, Laterality
 
@@ -15,7 +16,13 @@ _SAID = _ABSENT | Cue.UNCERTAIN_AFTER | Cue.SEEN
 
 
 # Words of no list that may stand beside a side.
-_BESIDE = frozenset(["the", "one", "it", "a", "now", "but", "any", "side", "such", "still"])
+_BESIDE = frozenset(
+    [
+        *("the", "one", "it", "a", "now", "but", "any", "side", "such", "still", "having", "that"),
+        *("only", "those", "also", "there", "while", "this", "marked", "well"),
+    ]
+)
+_AMOUNT = Cue.STARTS_ANEW | Cue.FINITE | Cue.VERB
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +30,7 @@ class Contrast:
     """What the rest of a clause says of the finding before it, on another side."""
 
     polarity: Certainty
-    side: Laterality
+    side: Laterality | None
     change: Change | None
     first: int
     last: int
@@ -37,6 +44,11 @@ def part(
     kept: list[list[Item]] = []
     found: list[Contrast | None] = []
     for clause in clauses:
+        if kept and found[-1] is None and clause[0].cue & Cue.EXCEPTION:
+            spared = _spared(kept[-1], clause)
+            if spared is not None:
+                found[-1] = spared
+                continue
         if kept and found[-1] is None and _speaks_of_side(kept[-1]):
             rest = _contrast(kept[-1], clause, words)
             if rest is not None:
@@ -51,6 +63,18 @@ def part(
                     kept[-1], found[-1] = clause[:index], rest
                     break
     return kept, found
+
+
+def _spared(head: list[Item], rest: list[Item]) -> Contrast | None:
+    """Return the one that an exception leaves: "no nodule other than the one on the right"."""
+    nouns = [item for item in head if item.names and not _is_state(item)]
+    if len(nouns) != 1 or not any(item.cue & Cue.ABSENT_BEFORE for item in head):
+        return None
+    if any(item.names for item in rest) or not any(is_located(item) for item in rest):
+        return None
+    sides = {item.entry.side for item in rest if item.entry.side is not None}
+    side = sides.pop() if len(sides) == 1 else None
+    return Contrast(Certainty.PRESENT, side, None, rest[0].first, rest[-1].last)
 
 
 def _bare(rest: list[Item], words: list[str]) -> bool:
@@ -77,8 +101,15 @@ def _is_state(item: Item) -> bool:
 
 
 def _contrast(head: list[Item], rest: list[Item], words: list[str]) -> Contrast | None:
-    """Return what `rest` says where it has a verdict and a side, and names nothing."""
-    if not rest or any(item.names or item.entry.tags for item in rest):
+    """Return what `rest` says where it has a verdict and a side, and names nothing.
+
+    A place is that of the finding before: "persists at the left base, having cleared at the right
+    base".
+    """
+    if not rest or any(item.names for item in rest):
+        return None
+    places = {tag for item in head for tag in item.entry.tags}
+    if any(not places.issuperset(item.entry.tags) for item in rest):
         return None
     if not _bare(rest, words):
         return None
@@ -92,13 +123,13 @@ def _contrast(head: list[Item], rest: list[Item], words: list[str]) -> Contrast 
             return None
         cues |= item.cue
         change = change or item.change
-    if not (cues & _SAID or change is not None):
+    denied = any(item.cue & _ABSENT or item.change is Change.RESOLVED for item in head)
+    if not (cues & _SAID or change is not None or (denied and cues & _AMOUNT)):
         return None
     if cues & _ABSENT or change is Change.RESOLVED:
         polarity = Certainty.ABSENT
     else:
         polarity = Certainty.UNCERTAIN if cues & Cue.UNCERTAIN_AFTER else Certainty.PRESENT
-    denied = any(item.cue & _ABSENT or item.change is Change.RESOLVED for item in head)
     if polarity is Certainty.PRESENT and not denied:
         return None
     if polarity is Certainty.ABSENT and change is not Change.RESOLVED:

@@ -78,6 +78,10 @@ class Cue:
     """After a verb of reporting, opens the statement: "shows that the heart is normal"."""
     UNTRUE = 1 << 48
     """Takes the whole statement after it back: "it is not true that"."""
+    CONCESSION = 1 << 49
+    """To the next comma nothing is stated, and what follows is: "even if rotated, ..."."""
+    CAUSE = 1 << 50
+    """Leads to what brought the finding before it about: "shift to the left from a ..."."""
 
 
 class Hedge(IntEnum):
@@ -128,6 +132,8 @@ CUES = {
     "modal": Cue.MODAL,
     "loose": Cue.LOOSE,
     "otherwise": Cue.OTHERWISE,
+    "concession": Cue.CONCESSION,
+    "cause": Cue.CAUSE,
     "within": Cue.WITHIN,
     "that": Cue.THAT,
     "untrue": Cue.UNTRUE | Cue.ABSENT_BEFORE,
@@ -153,11 +159,24 @@ MARKS = {
     "<maybe>": Cue.ANSWER | Cue.UNCERTAIN_AFTER,
     "<open>": Cue.ANSWER | Cue.UNREAD_AFTER,
     "<query>": Cue.UNCERTAIN_BEFORE,
+    "clinically <query>": Cue.UNREAD,
     "and": Cue.AND,
     "or": Cue.OR,
     "/": Cue.OR,
     "versus": Cue.OR,
     "vs": Cue.OR,
     "with": Cue.WITH,
+}
+# Lists whose phrases are one word of each of their parts.
+TOGETHER = {
+    "unsure": Cue.UNCERTAIN_BEFORE | Cue.UNCERTAIN_AFTER,
+    "concern": Cue.UNCERTAIN_AFTER,
+    "raised": Cue.UNCERTAIN_BEFORE,
+    "uncertain": Cue.UNCERTAIN_BEFORE,
+    "alone": Cue.OTHERWISE,
+    "nothing": Cue.ABSENT_BEFORE,
+    "measured_as": Cue.PREPOSITION,
+    "unseen": Cue.ABSENT_AFTER,
+    "not_come": Cue.ABSENT_AFTER,
 }
 MODALS = frozenset(["may", "might", "could", "can", "would"])

@@ -10,7 +10,7 @@ from importlib.resources import files
 from itertools import product
 from typing import Any
 
-from radraft.reports.findings._english_cues import CUES, LISTS, MARKS, MODALS, Cue
+from radraft.reports.findings._english_cues import CUES, LISTS, MARKS, MODALS, TOGETHER, Cue
 from radraft.reports.findings._english_typos import Corrections
 from radraft.reports.findings._trie import PhraseTrie
 from radraft.reports.findings.terms import english_terms
@@ -55,6 +55,8 @@ class Entry:
     anatomy: str | None = None
     change: Change | None = None
     cue: int = 0
+    nor: bool = False
+    """Joins what is denied together: "neither pleural nor pericardial"."""
 
 
 @dataclass(slots=True)
@@ -222,6 +224,9 @@ class _Builder:
         for phrase in rules["cues"]["absent_after"]:
             if "excluded" in phrase or "ruled out" in phrase:
                 self._entry(phrase).cue |= Cue.EXCLUDE
+        for name, cue in TOGETHER.items():
+            for parts in product(*rules[name].values()):
+                self._entry(" ".join(parts)).cue |= cue
 
     def _cues(self, rules: dict[str, Any]) -> None:
         for change, phrases in rules["change"].items():
@@ -255,6 +260,7 @@ class _Builder:
         for name, cue in LISTS.items():
             for phrase in rules[name]:
                 self._entry(phrase).cue |= cue
+        self._entry("nor").nor = True
         for mark, cue in MARKS.items():
             self.entries.setdefault(tuple(mark.split()), Entry()).cue |= cue
 
@@ -283,4 +289,5 @@ def _yaml(package: str, name: str) -> Any:
     import yaml
 
     path = files(package).joinpath(name)
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)

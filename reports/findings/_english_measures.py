@@ -32,21 +32,32 @@ _VOLUME = re.compile(
 # A length before one of these is a distance between two things.
 _DISTANCE = re.compile(
     r"[\s,]*(?:above|below|from|proximal|distal|beyond|superior|inferior|past|cranial|caudal|"
-    r"deep|away|short|into|cephalad|of the carina|lateral to|medial to|slices?|sections?|cuts?|"
-    r"collimation|thick slices|apart|margin)\b"
+    r"deep (?:to|from)|away|short|into|cephalad|of the carina|lateral to|medial to|slices?|"
+    r"sections?|cuts?|collimation|thick slices|apart|margin)\b"
 )
 # A measure after one of these is that of an earlier examination, or a limit and none.
 _EARLIER = re.compile(
     r"(?<![a-z])(?:was|were|previously|prior|formerly|before|earlier|had been|"
-    r"compared (?:to|with)|from|versus|vs\.?|initially|originally|"
-    r"last|than|<|>|≤|≥|less than|under|over|below|above|"
+    r"compared (?:to|with)|(?<!apart )(?<!aside )from|versus|vs\.?|initially|originally|"
+    r"last|(?<!other )(?<!rather )than|<|>|≤|≥|less than|under|over|below|above|"
     r"at least|sub|greater than|more than|larger than|smaller than|measured)"
     r"(?: (?:measur(?:ed|ing)|at|about|approximately|of|only|approx\.?|~|the|a|an))*[\s:(~-]*$"
 )
+_MONTH = r"(?:jan|feb|mar(?=ch|\b)|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _EARLIER_AFTER = re.compile(
-    r"[\s)]*(?:previously|prior|before\b|on (?:the )?(?:prior|previous|earlier|last)|earlier|"
-    r"in (?:19|20)\d\d|at baseline|last (?:time|year|month|week)|yesterday)"
+    r"[\s)]*(?:previously|prior|before\b|on (?:the )?(?:prior|previous|earlier|last|\d)|earlier|"
+    rf"(?:in|on|dated|back in) (?:(?:early|late|\d{{1,2}}|{_MONTH}[a-z]*\.?|of|,) ?)*"
+    rf"(?:(?:19|20)\d\d|{_MONTH}[a-z]*)\b|"
+    r"(?:an? |\d+ |two |three |six |few )?(?:days?|weeks?|months?|years?) "
+    r"(?:ago|earlier|before)|at baseline|last (?:time|year|month|week)|yesterday)"
 )
+# What leads from a finding to its measure, and what parts a measure from the next finding.
+_MEASURED = re.compile(
+    r"[\s(:=-]*(?:of|is|are|measur(?:es|ed|ing)|up to|about|approx(?:imately|\.)?|now|~|"
+    r"max(?:imum|imal|\.)?)?"
+    r"(?: (?:up to|about|approximately|about|of))?[\s~(]*"
+)
+_PARTED = re.compile(r"[,;(]|\b(?:and|with|without|due|secondary|causing|from|by|w|plus|but)\b")
 # "... now 8 mm": today's in spite of a word of the past just before it.
 _TODAY = re.compile(r"(?:now|currently|today)[\s:]*(?:measur(?:es|ing) |is |about )*$")
 
@@ -83,10 +94,15 @@ def _chosen(
     """Return the index of the finding measured: the one right after, or else the last before."""
     after = [i for i in candidates if 0 <= mentions[i].start - measure.end <= 40]
     before = [i for i in candidates if mentions[i].start < measure.start]
+    if before and _MEASURED.fullmatch(lowered, mentions[before[-1]].end, measure.start):
+        # "A shift of 7 mm due to a haematoma": said of the finding it stands right behind.
+        return before[-1]
     between = lowered[measure.end : mentions[after[0]].start] if after else ""
-    if after and not {",", ";", "("} & set(between) and " and " not in between:
+    if after and not _PARTED.search(between):
         return after[0]
-    return before[-1] if before else None
+    if not before or ";" in lowered[mentions[before[-1]].end : measure.start]:
+        return None
+    return before[-1]
 
 
 def _single(lowered: str, measures: list[_Measure], mentions: list[Mention], field: str) -> None:

@@ -27,7 +27,7 @@ def settle(clause: list[Item]) -> None:
 def _exclusions(clause: list[Item]) -> None:
     """Turn "cannot be entirely excluded" and its like into doubt."""
     for index, item in enumerate(clause):
-        if not item.cue & Cue.EXCLUDE or item.cue & Cue.UNCERTAIN_BEFORE:
+        if not item.cue & Cue.EXCLUDE or item.cue & (Cue.UNCERTAIN_BEFORE | Cue.EXCEPTION):
             continue
         for other in reversed(clause[max(0, index - 5) : index]):
             if other.names:
@@ -109,12 +109,14 @@ def _doubled(clause: list[Item]) -> None:
     for index, item in enumerate(clause):
         if item.cue & Cue.UNTRUE:
             _taken_back(item, clause[index + 1 :])
-    for first, second in itertools.pairwise(clause):
+    # "Not entirely without effusion": the degree takes nothing back.
+    said = [item for item in clause if not item.cue & Cue.PARTIAL or item.names]
+    for first, second in itertools.pairwise(said):
         if (
             first.cue & Cue.ABSENT_BEFORE
             and second.cue & Cue.ABSENT_BEFORE
             and not (first.names or second.names)
-            and second.first - first.last <= 1
+            and second.first - first.last <= 2
         ):
             first.cue &= ~_NEGATION
             unlikely = second.cue & Cue.ABSENT_AFTER and not second.cue & Cue.RESOLUTION

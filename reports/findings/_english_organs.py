@@ -18,6 +18,8 @@ from radraft.reports.findings._english_places import (
 )
 from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
 
+_EXPLAINS = Cue.STATED | Cue.UNCERTAIN_BEFORE | Cue.LIKELY | Cue.LIKELY_AFTER
+_SURFACE = frozenset(["extremity", "skin", "face", "breast", "soft_tissue"])
 _NOTHING = Outcome(())
 _DEVICE = "device"
 """Stands in `of` for a device beside the word."""
@@ -95,7 +97,18 @@ def _noun(
                     return outcome, tags[tag]
             return _elsewhere(word, region), None
         if region is not None:
-            return word.default, None
+            named = [tag for tag in word.of if tag in tags_of(group, lexicon)]
+            return (word.of[named[0]] if named else word.default), None
+    lesion = _of_lesion(clause, index)
+    tags = tags_of(lesion, lexicon)
+    for tag, outcome in word.of.items():
+        if tag in tags:
+            return outcome, None
+    region = _region(lesion, lexicon)
+    if region is not None:
+        return _elsewhere(word, region), None
+    if not word.state and _on_surface(clause, index, lexicon):
+        return _NOTHING, None
     if _of_lung(word, context.tags):
         return word.default, None
     for tag, outcome in word.of.items():
@@ -123,26 +136,164 @@ def _of_lung(word: Word, tags: Collection[str]) -> bool:
 def _coordinated(
     clause: list[Item], index: int, word: Word, lexicon: Lexicon
 ) -> list[tuple[Outcome, Item | None]]:
-    """Return what the noun names in each of two organs before it: "pulmonary and hepatic masses".
+    """Return what the noun names in each of several organs: "pulmonary and hepatic masses".
 
-    Places of the chest alone are those of one finding: "mediastinal and hilar mass".
+    The organs stand before it, behind it or as the subject of its verb. Places of the chest alone
+    are those of one finding ("mediastinal and hilar mass"), but not with a plural or a denial.
     """
-    if index < 3 or not clause[index - 2].cue & (Cue.AND | Cue.OR):
+    listed = _listed_before(clause, index)
+    near = before(clause, index, series=False)
+    following = after(clause, index, adjective=False)
+    if len(listed) < 2 and not any(item.entry.tags for item in near):
+        places = after(clause, index, adjective=False, series=True)
+        listed = _listed_after(clause, index, places)
+        if not any(item.entry.tags for item in following):
+            group = [item for item in subject(clause, index) if item.entry.tags]
+            listed = group[::-1] if _joined(clause, group) else []
+    regions = {_region([place], lexicon) for place in listed} - {None}
+    if len(listed) < 2 or not all(_is_organ(place, word, lexicon) for place in listed):
         return []
-    places = clause[index - 3], clause[index - 1]
-    regions = [_region([place], lexicon) for place in places]
-    if None in regions or regions == [Region.CHEST, Region.CHEST]:
-        return []
-    joint = clause[index - 2]
-    if places[0].last != joint.first or joint.last != places[1].first:
+    several = clause[index].plural or any(
+        item.cue & (Cue.ABSENT_BEFORE | Cue.NEITHER) for item in clause[:index]
+    )
+    if regions <= {Region.CHEST} and not several:
         return []
     found: list[tuple[Outcome, Item | None]] = []
-    for place, region in zip(places, regions, strict=True):
+    for place in listed:
         named = (outcome for tag, outcome in word.of.items() if tag in place.entry.tags)
-        outcome = next(named, None) or _elsewhere(word, region)
-        if not outcome.codes or any(outcome == other for other, _ in found):
-            return []
-        found.append((outcome, place))
+        outcome = next(named, None) or _elsewhere(word, _region([place], lexicon))
+        if outcome.codes and not any(outcome == other for other, _ in found):
+            found.append((outcome, place))
+    return found if len(found) > 1 else []
+
+
+def _is_organ(place: Item, word: Word, lexicon: Lexicon) -> bool:
+    return any(tag in lexicon.regions or tag in word.of for tag in place.entry.tags)
+
+
+def _joins(item: Item) -> bool:
+    return bool(item.cue & (Cue.AND | Cue.OR | Cue.COMMA) or item.entry.nor)
+
+
+def _listed_before(clause: list[Item], index: int) -> list[Item]:
+    """Return the places of a list right before the noun: "renal, ureteric or bladder stones"."""
+    found: list[Item] = []
+    end = clause[index].first
+    at = index - 1
+    while at >= 0:
+        place = clause[at]
+        if not place.entry.tags or place.names or place.last != end:
+            break
+        found.append(place)
+        at -= 1
+        while at >= 0 and clause[at].entry.side and not clause[at].entry.tags:
+            at -= 1
+        while at >= 0 and _joins(clause[at]):
+            end = clause[at].first
+            at -= 1
+    return found[::-1]
+
+
+def _listed_after(clause: list[Item], index: int, following: list[Item]) -> list[Item]:
+    """Return the places of a list behind the noun: "cysts in the liver and both kidneys"."""
+    places = [item for item in following if item.entry.tags]
+    if len(places) < 2 or not _joined(clause, places):
+        return []
+    end = clause.index(places[-1])
+    if any(item.cue & Cue.LOOSE and not _joins(item) for item in clause[index + 1 : end]):
+        return []
+    rest = clause[end + 1 :]
+    if rest and (rest[0].names or (rest[0].cue & Cue.FINITE and not _seen(rest))):
+        return []
+    return places
+
+
+def _on_surface(clause: list[Item], index: int, lexicon: Lexicon) -> bool:
+    """Whether all the places before the word are no inner organ: "of the arm with edema"."""
+    tags = {tag for item in clause[:index] for tag in item.entry.tags if tag in lexicon.regions}
+    return bool(tags) and tags <= _SURFACE
+
+
+def _seen(rest: list[Item]) -> bool:
+    """Whether the verb at the head of `rest` only says that it is seen: "are present"."""
+    return len(rest) > 1 and bool(rest[1].cue & (Cue.SEEN | Cue.VERB))
+
+
+def _joined(clause: list[Item], places: list[Item]) -> bool:
+    """Whether `and` or `or` stands between two of the places."""
+    if len(places) < 2:
+        return False
+    at = sorted(clause.index(place) for place in places)
+    return any(item.cue & (Cue.AND | Cue.OR) for item in clause[at[0] : at[-1]])
+
+
+def _of_lesion(clause: list[Item], index: int) -> list[Item]:
+    """Return the places of the finding that the word explains: "liver lesion, likely a cyst"."""
+    explains = False
+    for at in range(index - 1, -1, -1):
+        item = clause[at]
+        if item.names:
+            if not explains:
+                return []
+            near = before(clause, at, series=False) + after(clause, at, adjective=False)
+            return [*near, item] if item.entry.tags else near
+        explains = explains or bool(item.cue & _EXPLAINS and not item.cue & Cue.CAUSE)
+    return []
+
+
+def elliptic(
+    clause: list[Item], index: int, words: list[str], lexicon: Lexicon
+) -> list[tuple[Outcome, Item | None]]:
+    """Return what shares a word of the phrase at `index` with it, in organs listed beside it.
+
+    "Pleural and pericardial effusion", "stones in the gallbladder and the left kidney".
+    """
+    item = clause[index]
+    if len(clause) < 3 or item.last - item.first < 2:
+        return []
+    found: list[tuple[Outcome, Item | None]] = []
+    at, end = _past_side(clause, index, item.first)
+    while at >= 2 and _joins(clause[at - 1]) and clause[at - 1].last == end:
+        place = clause[at - 2]
+        if not place.entry.tags or place.names or place.last != clause[at - 1].first:
+            break
+        phrase = [*words[place.first : place.last], words[item.last - 1]]
+        match = lexicon.phrases.longest(phrase, 0)
+        if match is None or match[0] < len(phrase) or not match[1].codes:
+            break
+        if match[1].codes != item.entry.codes:
+            found.append((Outcome(match[1].codes), place))
+        at, end = _past_side(clause, at - 2, place.first)
+    return found[::-1] + _shared_head(clause, index, words, lexicon)
+
+
+def _past_side(clause: list[Item], at: int, end: int) -> tuple[int, int]:
+    """Return where a list goes on before the item at `at`, past a side of its own."""
+    side = clause[at - 1] if at else None
+    if side is not None and side.entry.side and not side.entry.tags and side.last == end:
+        return at - 1, side.first
+    return at, end
+
+
+def _shared_head(
+    clause: list[Item], index: int, words: list[str], lexicon: Lexicon
+) -> list[tuple[Outcome, Item | None]]:
+    """Return what the first word of a phrase names in the organs joined to its own."""
+    item = clause[index]
+    rest = clause[index + 1 :]
+    if item.last - item.first < 3 or not rest or not rest[0].cue & (Cue.AND | Cue.OR):
+        return []
+    match = lexicon.phrases.longest(words[item.first : item.first + 1], 0)
+    if match is None or match[1].word is None:
+        return []
+    found: list[tuple[Outcome, Item | None]] = []
+    for place in rest[1:]:
+        if place.names or not (is_located(place) or place.cue & Cue.PREPOSITION or _joins(place)):
+            break
+        of = match[1].word.of
+        outcome = next((of[tag] for tag in of if tag in place.entry.tags), None)
+        if outcome is not None and outcome.codes and outcome.codes != item.entry.codes:
+            found.append((outcome, place))
     return found
 
 

@@ -8,7 +8,8 @@ from radraft.reports.findings._english_lexicon import Lexicon
 
 _LEADING_STOP = Cue.WITH | Cue.ABSENT_AFTER | Cue.COMMA | Cue.AND | Cue.OR
 _STOP = Cue.FINITE | Cue.BREAK | Cue.WITH | Cue.STATED | Cue.UNREAD
-_BEFORE_STOP = _STOP | (Cue.PREPOSITION | Cue.ABSENT_BEFORE)
+_BEFORE_STOP = _STOP | (Cue.PREPOSITION | Cue.ABSENT_BEFORE | Cue.CAUSE)
+_READING = Cue.STATED | Cue.UNCERTAIN_BEFORE | Cue.LIKELY
 _NEGATIVE = Cue.ABSENT_BEFORE | Cue.ABSENT_AFTER
 _AFTER_STOP = _STOP | (
     Cue.ABSENT_BEFORE | Cue.ABSENT_AFTER | Cue.UNCERTAIN_BEFORE | Cue.UNCERTAIN_AFTER
@@ -68,8 +69,10 @@ def after(clause: list[Item], index: int, *, adjective: bool, series: bool = Fal
     for at in range(index + 1, len(clause)):
         item = clause[at]
         cue = item.cue
-        if cue & Cue.FINITE and _is_seen_in(clause, at):
+        if cue & (Cue.FINITE | Cue.UNCERTAIN_AFTER) and _is_seen_in(clause, at):
             continue
+        if cue & Cue.CAUSE and found and any(other.names for other in clause[at + 1 :]):
+            break
         if cue & _AFTER_STOP and not (item.entry.side or item.entry.tags):
             break
         if item.names:
@@ -133,8 +136,14 @@ def _lists_places(clause: list[Item], at: int) -> bool:
 
 
 def _is_seen_in(clause: list[Item], at: int) -> bool:
-    """Return whether the verb leads on to the place: "clot is seen in the pulmonary artery"."""
+    """Return whether what is said leads on to the place: "clot is seen in the pulmonary artery".
+
+    A doubt does too ("a mass cannot be excluded in the liver"), a denial does not.
+    """
     rest = clause[at + 1 : at + 3]
+    if clause[at].cue & Cue.UNCERTAIN_AFTER:
+        on = bool(rest) and rest[0].cue & Cue.PREPOSITION and not rest[0].cue & Cue.LOOSE
+        return bool(on) and any(map(is_located, rest[1:]))
     leads = len(rest) == 2 and rest[0].cue & Cue.SEEN and rest[1].cue & Cue.PREPOSITION
     return bool(leads) and not any(item.cue & _NEGATIVE for item in rest)
 
@@ -204,9 +213,15 @@ def tags_of(items: list[Item], lexicon: Lexicon) -> dict[str, Item]:
 
 
 def leading(clause: list[Item], index: int) -> list[Item]:
-    """Places at the head of the clause: "in the left lower lobe is a nodule"."""
+    """Places at the head of the clause: "in the left lower lobe is a nodule".
+
+    Past a comma where what follows is its reading: "density in the left base, likely atelectasis".
+    """
     found: list[Item] = []
-    for item in reversed(clause[:index]):
+    for at in range(index - 1, -1, -1):
+        item = clause[at]
+        if item.cue & Cue.COMMA and clause[at + 1].cue & _READING and at + 1 < index:
+            continue
         if item.names or item.cue & _LEADING_STOP:
             break
         if is_located(item):

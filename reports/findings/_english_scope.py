@@ -83,7 +83,8 @@ def _widen(scope: _Scope, clause: list[Item], index: int) -> None:
     if cue & (Cue.WITH | Cue.COMMA | Cue.AND):
         scope.unread_next = False
     scope.unread_next = scope.unread_next or bool(cue & Cue.UNREAD_NEXT)
-    scope.condition = bool(cue & Cue.CONDITION) or (scope.condition and not cue & Cue.COMMA)
+    opens = cue & (Cue.CONDITION | Cue.CONCESSION)
+    scope.condition = bool(opens) or (scope.condition and not cue & Cue.COMMA)
     if cue & Cue.WITH:
         scope.absent = False
         # "Could be a combination of pneumonia with atelectasis."

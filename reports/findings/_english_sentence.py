@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -9,13 +10,20 @@ from radraft.reports.findings import _english_attributes, _english_contrast, _en
 from radraft.reports.findings._english_clauses import Item, clauses
 from radraft.reports.findings._english_contrast import Contrast
 from radraft.reports.findings._english_cues import Cue, Hedge
-from radraft.reports.findings._english_lexicon import Lexicon, Outcome
+from radraft.reports.findings._english_lexicon import Entry, Lexicon, Outcome
 from radraft.reports.findings._english_measures import with_measures
 from radraft.reports.findings._english_negation import settle
-from radraft.reports.findings._english_organs import Context, beside_limb, compose, is_device
+from radraft.reports.findings._english_organs import (
+    Context,
+    beside_limb,
+    compose,
+    elliptic,
+    is_device,
+)
+from radraft.reports.findings._english_places import is_located
 from radraft.reports.findings._english_scope import mark_recommendations, set_polarity
 from radraft.reports.findings._english_sections import FRONTAL
-from radraft.reports.findings._english_study import denied_organs, whole_study
+from radraft.reports.findings._english_study import denied_organs, normal_study, whole_study
 from radraft.reports.findings._places import places_of
 from radraft.reports.findings.values import Change, Mention
 from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
@@ -69,7 +77,10 @@ class Parsed:
 def parse(sentence: _english_text.Sentence, words: Lexicon) -> Parsed:
     """Find the phrases of a sentence, each in the form of the lists."""
     plain = [words.plain[word] for word in sentence.words]
-    return Parsed(sentence, plain, _items(plain, words))
+    items = _items(plain, words)
+    for item in items:
+        item.plural = sentence.words[item.last - 1] != plain[item.last - 1]
+    return Parsed(sentence, plain, _settled(items, plain))
 
 
 def is_side_line(parsed: Parsed) -> bool:
@@ -111,12 +122,13 @@ def statements(lowered: str, parsed: Parsed, context: Context, words: Lexicon) -
     _only_devices_misplaced(items, plain)
     if not any(item.names for item in items):
         return []
-    parts, contrasts = _english_contrast.part(clauses(items), plain)
+    parts, contrasts = _english_contrast.part(_borrowing(clauses(items), plain), plain)
+    asked = _asked_from(parsed)
     recommends = any(item.cue & Cue.RECOMMENDED for item in items)
     named = [_name(part, plain, context, words) for part in parts]
     for part in parts:
         settle(part)
-        set_polarity(part, asked=sentence.question)
+        set_polarity(part, asked=sentence.question and part[-1].last > asked)
     if recommends:
         mark_recommendations(items)
     found: list[tuple[Item, Mention]] = []
@@ -148,8 +160,90 @@ def _items(plain: list[str], words: Lexicon) -> list[Item]:
             counted=first - 1 in numbers or first - 2 in numbers,
         )
         for first, last, entry in words.phrases.find(plain)
-        if not (last - first == 1 and plain[first] in ("l", "r") and _counts(plain, first))
+        if not (last - first == 1 and plain[first] in ("l", "r", "/") and _counts(plain, first))
     ]
+
+
+def _settled(items: list[Item], plain: list[str]) -> list[Item]:
+    """Return the items with what some of their words mean by where they stand."""
+    if _BY_PLACE.isdisjoint(plain):
+        return items
+    if plain[0] in _INVERTED and (not items or items[0].first > 0):
+        items.insert(0, Item(0, 1, Entry(), 0))
+    if plain[0] in _INVERTED and _turned(items, plain):
+        items[0].cue = Cue.CONDITION
+    if plain[0] == "beyond" and items and items[0].first == 0:
+        items[0].cue |= Cue.EXCEPTION
+    for item, following in itertools.pairwise(items):
+        if plain[item.first : item.last] == ["either"] and _one_of_two(item, following):
+            item.entry = replace(item.entry, side=Laterality.BILATERAL)
+            item.cue = 0
+        if plain[following.first] == "beyond" and _is_normal(item):
+            following.cue |= Cue.EXCEPTION
+    if items and plain[items[-1].first :] == ["either"]:
+        # "... and no edema either."
+        items[-1].cue = 0
+    _nothing_suggests(items, plain)
+    for item, following in itertools.pairwise(items):
+        if item.names and following.first == item.last and plain[following.first] == "there":
+            # "A mass there is not excluded": the place, and no new statement.
+            following.cue = 0
+    study = normal_study(plain)
+    if study is not None:
+        first, last = study
+        items = [item for item in items if item.last <= first or item.first >= last]
+        items.append(Item(first, last, Entry(codes=("no_finding",)), 0, names=True))
+        items.sort(key=lambda item: item.first)
+    for item in items:
+        if item.last - item.first == 1 and plain[item.first] in _PREDICATES:
+            item.names = item.names and item.closing
+    return items
+
+
+def _nothing_suggests(items: list[Item], plain: list[str]) -> None:
+    """Turn the verb of "nothing on the film suggests" into the denial of what it leads to."""
+    for at, item in enumerate(items):
+        if plain[item.first : item.last] not in (["nothing"], ["none"]):
+            continue
+        for other in items[at + 1 :]:
+            if other.names or other.cue & (Cue.COMMA | Cue.BREAK):
+                break
+            if other.cue & (Cue.STATED | Cue.SUGGESTED):
+                other.cue = Cue.ABSENT_BEFORE
+                break
+
+
+# At the head of a sentence these make a condition of it: "were the effusion to grow, ...".
+_INVERTED = ("should", "were", "had", "provided")
+_BY_PLACE = frozenset(
+    [
+        *("should", "were", "had", "provided", "beyond", "either", "nothing", "none", "there"),
+        *("malignant", "ca", "normal", "unremarkable"),
+    ]
+)
+"""Without any of these words every phrase of a sentence means what the lists say."""
+_PREDICATES = ("malignant", "ca")
+"""Said of a lesion, and only of one: "is most likely malignant", "c/w ca"."""
+
+
+def _turned(items: list[Item], plain: list[str]) -> bool:
+    """Whether the verb at the head stands before its subject, and the main clause follows."""
+    if plain[0] == "should":
+        return True
+    return any(item.cue & Cue.COMMA for item in items)
+
+
+def _one_of_two(item: Item, following: Item) -> bool:
+    """Whether "either" stands right before a place: "in either kidney"."""
+    return following.first == item.last and bool(following.entry.tags) and not following.names
+
+
+def _is_normal(item: Item) -> bool:
+    """Whether it speaks of what is normal or not: "no abnormality beyond ..."."""
+    word = item.entry.word
+    return "no_finding" in item.entry.codes or (
+        word is not None and word.name in ("abnormality", "normal")
+    )
 
 
 def regions(parsed: Parsed, words: Lexicon) -> set[Region]:
@@ -177,7 +271,7 @@ def _only_devices_misplaced(items: list[Item], plain: list[str]) -> None:
 
 
 def _counts(plain: list[str], at: int) -> bool:
-    """Whether a single letter is a unit, as in "2 l of fluid"."""
+    """Whether a letter is a unit or a stroke parts a date: "2 l of fluid", "3/4/2020"."""
     return at > 0 and plain[at - 1][0].isdigit()
 
 
@@ -193,7 +287,10 @@ def _name(clause: list[Item], plain: list[str], context: Context, words: Lexicon
         if not item.names:
             continue
         if item.entry.codes:
-            found[index] = [(Outcome(item.entry.codes), None)]
+            found[index] = [
+                *elliptic(clause, index, plain, words),
+                (Outcome(item.entry.codes), None),
+            ]
         elif item.entry.word is not None and item.entry.word.name == "abnormality":
             found[index] = (
                 denied_organs(clause, index, plain, words)
@@ -231,7 +328,58 @@ def _mentions(
         change = _english_attributes.change(clause, index, plain, words)
         places = [i.entry.anatomy for i in [*preceding, *following]]
         for outcome, by in outcomes:
-            yield from _stated(item, outcome, by, sides[index], change, places, sentence)
+            side = _own_side(clause, by) if by is not None and len(outcomes) > 1 else None
+            yield from _stated(item, outcome, by, side or sides[index], change, places, sentence)
+
+
+def _asked_from(parsed: Parsed) -> int:
+    """Return from which word on a question asks: a tail that names nothing asks of no finding.
+
+    "Small effusion on the right, loculated?"
+    """
+    commas = [at for at, word in enumerate(parsed.plain) if word == ","]
+    if not commas or any(item.names and item.first > commas[-1] for item in parsed.items):
+        return 0
+    return len(parsed.plain) if len(parsed.plain) - commas[-1] <= 4 else 0
+
+
+def _borrowing(parts: list[list[Item]], plain: list[str]) -> list[list[Item]]:
+    """Return the clauses, those without a place of their own with that of the clause before.
+
+    "Left kidney is normal, the right shows a stone"; "except the left base, where there is ...".
+    """
+    for before, part in itertools.pairwise(parts):
+        if not part:
+            continue
+        if plain[part[0].first] == "where":
+            tail = before[:-1] if before and before[-1].cue & Cue.COMMA else before
+            places = itertools.takewhile(is_located, reversed(tail))
+            part[:0] = [replace(place) for place in places][::-1]
+            continue
+        at = next((at for at, item in enumerate(part) if not _joint(item)), 0)
+        subject = part[at]
+        if subject.entry.side not in (Laterality.LEFT, Laterality.RIGHT) or subject.entry.tags:
+            continue
+        if len(part) <= at + 1 or not part[at + 1].cue & Cue.FINITE:
+            continue
+        for first, place in itertools.pairwise(before):
+            if first.entry.side and first.entry.side is not subject.entry.side and place.entry.tags:
+                borrowed = replace(place, first=subject.first, last=subject.last, cue=0)
+                part.insert(at + 1, borrowed)
+                break
+    return parts
+
+
+def _joint(item: Item) -> bool:
+    return bool(item.cue & (Cue.COMMA | Cue.AND | Cue.BREAK)) and item.entry.side is None
+
+
+def _own_side(clause: list[Item], place: Item) -> Laterality | None:
+    """Return the side right before a place: "right rib and left clavicle fractures"."""
+    at = next((i for i, item in enumerate(clause) if item is place), 0)
+    if place.entry.side is not None:
+        return place.entry.side
+    return clause[at - 1].entry.side if at and clause[at - 1].last == place.first else None
 
 
 def _named_side(words: list[str]) -> Laterality | None:

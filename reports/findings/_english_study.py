@@ -100,9 +100,152 @@ _DEGREE = frozenset(
         ",",
     ]
 )
+# "Normal unenhanced CT of the head", "CT of the brain is unremarkable".
+_VERDICT = ("normal", "unremarkable")
+_MODALITY = frozenset(
+    [
+        *(
+            "ct",
+            "cta",
+            "ctpa",
+            "mri",
+            "mra",
+            "mr",
+            "mrcp",
+            "scan",
+            "radiograph",
+            "film",
+            "xr",
+            "cxr",
+        ),
+        *(
+            "ultrasound",
+            "us",
+            "sonogram",
+            "angiogram",
+            "study",
+            "examination",
+            "exam",
+            "xray",
+            "ray",
+        ),
+        *(
+            "kub",
+            "hrct",
+            "nect",
+            "ncct",
+            "cect",
+            "imaging",
+            "doppler",
+            "radiography",
+            "ultrasonography",
+        ),
+    ]
+)
+_STUDIED = frozenset(
+    [
+        *(
+            "of",
+            "the",
+            "a",
+            "this",
+            "and",
+            "x",
+            "plain",
+            "unenhanced",
+            "enhanced",
+            "contrast",
+            "non",
+        ),
+        *(
+            "noncontrast",
+            "post",
+            "pre",
+            "without",
+            "with",
+            "frontal",
+            "lateral",
+            "portable",
+            "supine",
+        ),
+        *(
+            "erect",
+            "ap",
+            "pa",
+            "chest",
+            "thorax",
+            "thoracic",
+            "head",
+            "brain",
+            "cranial",
+            "abdomen",
+        ),
+        *(
+            "abdominal",
+            "pelvis",
+            "pelvic",
+            "spine",
+            "cervical",
+            "lumbar",
+            "neck",
+            "pulmonary",
+            "upper",
+        ),
+        *(
+            "whole",
+            "body",
+            "limited",
+            "routine",
+            "repeat",
+            "initial",
+            "today",
+            "today's",
+            "current",
+        ),
+        *("intracranial", "low", "dose", "triphasic", "renal", "resolution", "high", "c", "t", "l"),
+    ]
+)
+_BESIDE_VERDICT = frozenset([",", ";", ")", ":", ".", "with", "except", "apart", "save", "other"])
+_BESIDE_VERDICT |= {
+    "aside",
+    "bar",
+    "barring",
+    "beyond",
+    "but",
+    "excepting",
+    "and",
+    "without",
+    "for",
+}
 _SEEN = Cue.FINITE | Cue.VERB | Cue.SEEN
 _NORMAL = Outcome(("no_finding",))
 _CLEAR_LUNGS = Outcome(("lung_opacity",))
+
+
+def normal_study(words: list[str]) -> tuple[int, int] | None:
+    """Return the words that call a study normal as a whole, as (first, one past the last)."""
+    for at, word in enumerate(words):
+        if word not in _VERDICT:
+            continue
+        last = at + 1
+        while last < len(words) and words[last] in (_MODALITY | _STUDIED):
+            last += 1
+        while last > at + 1 and words[last - 1] in ("with", "without", "and", "of", "the"):
+            last -= 1
+        ends = last == len(words) or words[last] in _BESIDE_VERDICT
+        if ends and not _MODALITY.isdisjoint(words[at + 1 : last]):
+            return at, last
+        if at + 1 < len(words) and words[at + 1] not in _BESIDE_VERDICT:
+            continue
+        verb = at - 1
+        if verb > 0 and words[verb] in ("is", "was", "are", "appears", "remains"):
+            first = verb
+            while first > 0 and words[first - 1] in (_MODALITY | _STUDIED):
+                first -= 1
+            alone = first == 0 or words[first - 1] in _BESIDE_VERDICT
+            if alone and not _MODALITY.isdisjoint(words[first:verb]):
+                return first, at + 1
+    return None
 
 
 def whole_study(

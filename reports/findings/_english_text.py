@@ -46,6 +46,7 @@ _TOKEN = re.compile(
     rf"|(?P<maybe>{_MARK}{_MAYBE}[ \t]*[)\]]?{_END})"
     r"|(?P<query>(?<![\w)])\?+(?=[ \t]?[a-z]))"
     r"|(?P<negative>-ve\b)|(?P<positive>\+ve\b)|(?P<zero>[ø∅])"
+    r"|(?P<plus>(?:^|(?<=[\s,;.(]))\+ ?(?=[a-z]))"
     r"|(?P<dash>(?<=[ \t])--?(?=[ \t])|—)"
     r"|(?P<bullet>[•●▪■◦]|(?<![\d ])[ \t]+\*(?=[ \t])|(?:^|(?<=\n))[ \t]*[*](?!\*))"
     r"|(?P<word>\d+[.,]\d+|[a-z0-9]+(?:'[a-z]+)?|[,;:()/.?!]|\n)"
@@ -59,6 +60,7 @@ _SPOKEN = {
     "query": "<query>",
     "negative": "negative",
     "positive": "positive",
+    "plus": "positive",
     "zero": "no",
     "dash": ":",
 }

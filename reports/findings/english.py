@@ -42,16 +42,19 @@ def statements(text: str, region: Region | None = None) -> tuple[Statement, ...]
             partial=passage.headed and len(regions) > 1,
         )
         for parsed, following in zip_longest(sentences, sentences[1:]):
-            if parsed.sentence.question and following is not None and _answers(following):
+            if following is not None and _answers(following, parsed):
                 continue
             found += _english_sentence.statements(lowered, parsed, context, words)
     found.sort(key=lambda statement: (statement.mention.start, statement.mention.end))
     return tuple(found)
 
 
-def _answers(parsed: Parsed) -> bool:
-    """Whether the sentence begins as an answer does: "Any fracture? No fracture seen."."""
-    return parsed.plain[0] in ("no", "yes", "none", "not")
+def _answers(parsed: Parsed, asked: Parsed) -> bool:
+    """Whether the sentence answers the one before: "Any fracture? No fracture seen."."""
+    if not asked.sentence.question or parsed.plain[0] not in ("no", "yes", "none", "not"):
+        return False
+    names = {id(item.entry) for item in parsed.items if item.names}
+    return not names or any(id(item.entry) in names for item in asked.items)
 
 
 def _parsed(passage: Passage, lowered: str, words: Lexicon) -> list[Parsed]:

@@ -57,7 +57,7 @@ def answering(
     status: int = 200, kind: str = "application/dicom+json", body: bytes = b"[]"
 ) -> Iterator[tuple[Dicomweb, Pacs]]:
     with Pacs(status, kind, body) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         with Dicomweb(f"http://127.0.0.1:{server.server_port}/dicom-web") as pacs:
             yield pacs, server

@@ -128,7 +128,7 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def adapter_server() -> Iterator[AdapterServer]:
     with AdapterServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
             yield server

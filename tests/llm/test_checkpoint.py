@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
 
 from radraft.core.errors import DraftingError
+from radraft.core.settings import Settings
 from radraft.llm import checkpoint, pins
 from radraft.llm.lora import merge
 from radraft.prompts.clean import clean
+from tests import children
 
 
 @pytest.mark.slow
@@ -58,26 +60,51 @@ def test_vllms_cache_has_room_for_an_image() -> None:
     assert (tower["image_size"] // tower["patch_size"]) ** 2 >= checkpoint.TOKENS_PER_IMAGE
 
 
+@pytest.fixture(scope="module")
+def cache() -> Path:
+    """The user's cache: there `make checkpoint` built the starter; vLLM and training load it."""
+    return Settings().cache_dir
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
+def test_vllm_and_training_find_what_they_load(cache: Path) -> None:
+    starter, base = checkpoint.build(cache), checkpoint.build_base(cache)
+    assert starter == cache / f"starter-{checkpoint.starter_hash()}"
+    assert base == cache / f"starter-base-{checkpoint.base_hash()}"
+    assert_whole(starter, base)
+
+
+def build_in_place(cache: Path) -> Path:
+    """`checkpoint.build` in a process of its own, with a file in the place of the weights."""
+    checkpoint._assemble = assemble_in_place
+    return checkpoint.build(cache)
+
+
+def assemble_in_place(folder: Path, report: checkpoint.Progress, *, with_lora: bool) -> None:
+    assert with_lora
+    (folder / str(os.getpid())).touch()
+
+
+@pytest.mark.slow
 def test_two_processes_build_one_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "starter.partial-old").mkdir()
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(2) as pool:
-        first, second = pool.map(checkpoint.build, [tmp_path, tmp_path])
-    assert first == second == tmp_path / f"starter-{checkpoint.starter_hash()}"
-    assert sorted(item.name for item in tmp_path.iterdir()) == [first.name, "starter.lock"]
-    config = json.loads((first / "config.json").read_text())
+    folders = children.together(build_in_place, tmp_path, processes=2)
+    assert folders == [tmp_path / f"starter-{checkpoint.starter_hash()}"] * 2
+    assert sorted(item.name for item in tmp_path.iterdir()) == [folders[0].name, "starter.lock"]
+    assert len(list(folders[0].iterdir())) == 1
+
+
+def assert_whole(starter: Path, base: Path) -> None:
+    config = json.loads((starter / "config.json").read_text())
     assert config["architectures"] == ["LlavaForConditionalGeneration"]
     assert config["image_token_index"] == checkpoint.IMAGE_TOKEN_ID
     assert config["text_config"]["hidden_size"] == checkpoint.WIDTH
-    assert not (first / "weights.gguf").exists()
-    assert_names(first)
-    assert_tokenizer(first)
-    base = checkpoint.build_base(tmp_path)
-    assert base == tmp_path / f"starter-base-{checkpoint.base_hash()}"
-    assert (base / "tokenizer.json").read_bytes() == (first / "tokenizer.json").read_bytes()
-    assert_merged(base, first)
+    assert not (starter / "weights.gguf").exists()
+    assert_names(starter)
+    assert_tokenizer(starter)
+    assert (base / "tokenizer.json").read_bytes() == (starter / "tokenizer.json").read_bytes()
+    assert_merged(base, starter)
 
 
 def assert_names(folder: Path) -> None:

@@ -43,7 +43,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def external(key: str | None) -> Iterator[tuple[External, str]]:
     server = External(key)
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield server, f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 
 from radraft.llm.relevance import nearest, relevant
-from radraft.llm.sentences import SentenceEncoder
+from radraft.llm.sentences import Array, SentenceEncoder
 from radraft.reports.findings._chinese_matcher import Matcher
 from radraft.reports.findings.concepts import Kind, Vocabulary
 from radraft.reports.findings.terms import (
@@ -184,9 +187,23 @@ def test_a_vocabulary_that_does_not_hold_together_is_refused(text: str) -> None:
         Vocabulary(text)
 
 
+class Remembering(SentenceEncoder):
+    """Embeds the sentences of a report, and each question, once for all tests that ask."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(model)
+        self._kept: dict[tuple[bool, tuple[str, ...]], Array] = {}
+
+    def _encode(self, texts: Sequence[str], *, is_query: bool) -> Array:
+        key = is_query, tuple(texts)
+        if key not in self._kept:
+            self._kept[key] = super()._encode(texts, is_query=is_query)
+        return self._kept[key]
+
+
 @pytest.fixture(scope="module")
 def e5() -> SentenceEncoder:
-    return SentenceEncoder.load()
+    return Remembering.load()
 
 
 @pytest.mark.slow

@@ -87,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def served(model: Model) -> Iterator[Endpoint]:
-    thread = threading.Thread(target=model.serve_forever, kwargs={"poll_interval": 0.02})
+    thread = threading.Thread(target=model.serve_forever, args=(0.02,))
     thread.start()
     yield Endpoint(f"http://127.0.0.1:{model.server_port}", "key", "model")
     model.shutdown()

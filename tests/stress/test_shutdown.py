@@ -16,8 +16,9 @@ from radraft.store.database import Store, open_store
 from tests.cli.test_shutdown import announced, counts, ends, held, serving, until
 from tests.exchange.builders import film_file
 from tests.pipeline.test_draft_worker import Model, served, waiting_case
+from tests.scale import scaled
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.scaled]
 
 MANY = 140
 
@@ -29,7 +30,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-@pytest.mark.parametrize("turn", range(3))
+@pytest.mark.parametrize("turn", range(scaled(1, full=3)))
 def test_the_service_ends_with_140_studies_waiting(store: Store, tmp_path: Path, turn: int) -> None:
     for number in range(MANY):
         waiting_case(store, number)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,10 +27,11 @@ from radraft.store.database import Store, open_store
 from radraft.ui.access import application
 from radraft.ui.api.reports import add_api
 from radraft.ui.static import add_assets
+from tests import children
+from tests.ui import serve
 from tests.ui.people import NAME, become, session_of
 
 ORIGIN = "http://127.0.0.1"
-ROOT = Path(__file__).parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_ARGS = [
     "--headless",
@@ -70,10 +70,18 @@ def asking(app: FastAPI) -> TestClient:
     return become(TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}))
 
 
+@pytest.fixture(scope="package", autouse=True)
+def preloaded() -> None:
+    """Fork the processes of these tests from one that has Gradio too. It is started with the first
+    child."""
+    children.context.set_forkserver_preload(["tests.children", "tests.ui.preloaded"])
+
+
 class Workstation:
     """A served workstation, and a second service over the same data folder to look behind it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, migrated: Path) -> None:
+        shutil.copytree(migrated, folder)
         self.folder = folder
         self.store = open_store(Settings(data_dir=folder))
         self.service = make_service(self.store, folder)
@@ -85,19 +93,22 @@ class Workstation:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Serve, at the same port as before where there was one; returns once it listens."""
-        command = [sys.executable, "-m", "tests.ui.serve", str(self.folder), self.port]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.port = self.process.stdout.readline().strip()
-        assert self.port, "the server did not start"
+        """Serve, at the same port as before where there was one; returns once it listens.
+        EOFError where the server did not start."""
+        ours, theirs = children.context.Pipe(duplex=False)
+        self.process = children.context.Process(
+            target=serve.main, args=(str(self.folder), self.port, theirs), daemon=True
+        )
+        self.process.start()
+        theirs.close()
+        with ours:
+            self.port = ours.recv()
 
     def kill(self) -> None:
         """kill -9."""
         self.process.kill()
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self.process.join()
+        self.process.close()
 
     def close(self) -> None:
         self.kill()
@@ -105,17 +116,19 @@ class Workstation:
 
 
 @pytest.fixture(scope="session")
-def workstation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workstation]:
+def workstation(
+    tmp_path_factory: pytest.TempPathFactory, migrated_folder: Path
+) -> Iterator[Workstation]:
     """One server for all tests that need the whole page; each brings studies of its own."""
-    made = Workstation(tmp_path_factory.mktemp("workstation") / "data")
+    made = Workstation(tmp_path_factory.mktemp("workstation") / "data", migrated_folder)
     yield made
     made.close()
 
 
 @pytest.fixture
-def own_workstation(tmp_path: Path) -> Iterator[Workstation]:
+def own_workstation(tmp_path: Path, migrated_folder: Path) -> Iterator[Workstation]:
     """A server that the test may kill."""
-    made = Workstation(tmp_path / "data")
+    made = Workstation(tmp_path / "data", migrated_folder)
     yield made
     made.close()
 
@@ -170,17 +183,19 @@ def open_page(browser: Browser, workstation: Workstation, seen: Seen) -> Iterato
     """Opens a study in a new profile. Afterwards: no error and no request to anywhere else."""
     contexts: list[BrowserContext] = []
 
-    def opener(case_id: str, *, lang: str = "en", reader: str = "", url: str = "") -> Page:
-        base = url or workstation.url
+    def opener(
+        case_id: str, *, lang: str = "en", reader: str = "", at: Workstation | None = None
+    ) -> Page:
+        here = at or workstation
         context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="en-US")
         contexts.append(context)
-        let_in(context, workstation, base, reader or NAME)
+        let_in(context, here, here.url, reader or NAME)
         page = context.new_page()
         page.set_default_timeout(30_000)
         page.on("console", seen.note)
         page.on("pageerror", lambda error: seen.errors.append(str(error)))
         page.on("request", lambda request: seen.requests.append(request.url))
-        page.goto(f"{base}/?lang={lang}#{case_id}")
+        page.goto(f"{here.url}/?lang={lang}#{case_id}")
         page.locator(".rd-banner strong").wait_for()
         return page
 

@@ -1,13 +1,13 @@
-"""A workstation over a data folder, as a process: `python -m tests.ui.serve FOLDER [PORT]`.
+"""A workstation over a data folder, for a process of its own.
 
-Prints its port once it accepts connections. While a draft is being written is a moment; here it is
+While a draft is being written is a moment; here it is
 how many sentences the file `FOLDER/partial` says a waiting case has so far.
 """
 
 from __future__ import annotations
 
 import socket
-import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import uvicorn
@@ -23,7 +23,8 @@ from radraft.ui.mount import mount
 from tests.ui import seed
 
 
-def main(folder: str, port: str = "0") -> None:
+def main(folder: str, port: str, told: Connection) -> None:
+    """Serve `folder` for ever; tells its port once it accepts connections."""
     settings = Settings(data_dir=Path(folder))
     written = Path(folder, "partial")
 
@@ -35,10 +36,7 @@ def main(folder: str, port: str = "0") -> None:
     service = Service(open_store(settings), settings, load_profile("starter"), partial=partial)
     app = mount(application(service), service)
     listening = socket.create_server(("127.0.0.1", int(port)))
-    print(listening.getsockname()[1], flush=True)
+    told.send(str(listening.getsockname()[1]))
+    told.close()
     config = uvicorn.Config(app, log_level="warning", ws="none")
     uvicorn.Server(config).run([listening])
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -46,7 +46,7 @@ def test_signing_an_open_critical_finding_asks_for_the_notification_and_goes_on(
 ) -> None:
     here = own_workstation
     case_id = alerted.add(here.service, 1)
-    page = open_page(case_id, reader="林清", url=here.url)
+    page = open_page(case_id, reader="林清", at=here)
     strip = page.locator("[data-part=alerts]")
     expect(strip).to_contain_text("Pneumothorax, left")
     expect(strip).to_contain_text("to be notified")
@@ -71,7 +71,7 @@ def test_an_untouched_draft_opens_its_alert_when_it_is_to_be_signed(
     seen.refusals_expected = True
     here = own_workstation
     case_id = alerted.draft(here.service, 1)
-    page = open_page(case_id, reader="林清", url=here.url)
+    page = open_page(case_id, reader="林清", at=here)
     expect(page.locator("[data-part=alerts]")).to_contain_text("in the draft, not confirmed")
     page.locator("[data-part=sign]").click()
     dialog = page.get_by_role("dialog")
@@ -100,7 +100,7 @@ def test_the_worklist_shows_drafts_alerts_and_late_studies_first_and_in_words(
             came = datetime.now(UTC) - timedelta(hours=hours)
             row = update(CaseRow).where(CaseRow.case_id == case_id)
             session.execute(row.values(received_at=came))
-    page = open_page(plain, url=here.url)
+    page = open_page(plain, at=here)
     rows = page.locator(".rd-row")
     expect(rows).to_have_count(5)
     order = [row.get_attribute("data-case") for row in rows.all()]

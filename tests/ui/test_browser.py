@@ -101,7 +101,7 @@ def test_a_report_changed_after_its_signature_is_not_shown_and_the_page_says_so(
     for case_id in (bad, good):
         here.service.sign(case_id, base_revision=1, actor=actor("林清"))
     tampering.change_text(here.service.settings, bad, seed.FINDINGS[0][0], "右侧大量气胸。")
-    page = open_page(bad, url=here.url)
+    page = open_page(bad, at=here)
     told = page.locator("[data-part=broken]")
     expect(told).to_contain_text("must not be relied upon")
     expect(page.locator(".rd-sentence")).to_have_count(0)
@@ -109,7 +109,7 @@ def test_a_report_changed_after_its_signature_is_not_shown_and_the_page_says_so(
     expect(page.locator("[data-part=amend]")).to_be_hidden()
     page.get_by_role("button", name="中文").click()
     expect(told).to_contain_text("不可作为诊疗依据")
-    whole = open_page(good, url=here.url)
+    whole = open_page(good, at=here)
     expect(whole.locator(".rd-signature")).to_contain_text("Signed by 林清")
     expect(whole.locator("[data-part=broken]")).to_be_hidden()
 

@@ -108,7 +108,7 @@ def test_kill_9_loses_no_saved_edit_and_the_page_saves_the_rest(
 ) -> None:
     seen.refusals_expected = True
     case_id = seed.add(own_workstation.store, 8)
-    page = open_page(case_id, url=own_workstation.url)
+    page = open_page(case_id, at=own_workstation)
     area(page, "findings", 0, "zh").fill("死机前已保存。")
     wait_saved(page)
     area(page, "findings", 1, "zh").fill("死机时尚未保存。")

@@ -112,7 +112,7 @@ def _stream(text: str) -> bytes:
 @contextmanager
 def looking_model() -> Iterator[LookingModel]:
     with LookingModel() as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
             yield server

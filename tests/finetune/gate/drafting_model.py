@@ -110,7 +110,7 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def drafting_model(write: Write) -> Iterator[DraftingModel]:
     with DraftingModel(write) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
             yield server

@@ -1,26 +1,45 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from radraft.bench.contradictions import RIGHT, issues, recall, share_blocked
-from radraft.reports.checks.languages import (
-    findings_apart,
-    negations_apart,
-    numbers_apart,
-    sides_apart,
-)
+from radraft.reports.checks.bilingual import Contradiction, ReadText, read_text
+from radraft.reports.checks.bilingual_denials import negations_apart
+from radraft.reports.checks.bilingual_findings import findings_apart
+from radraft.reports.checks.languages import numbers_apart, sides_apart
 from radraft.reports.checks.values import Severity
+from radraft.reports.findings.extract import extract
+from radraft.reports.findings.vocabulary import Finding, Kind, lineage, vocabulary
+from radraft.reports.values import Lang
 
-_DATA = Path(__file__).parent / "data" / "contradictions.jsonl"
+_DATA = Path(__file__).parent / "data"
 
 
 def load() -> list[dict[str, Any]]:
-    lines = _DATA.read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
+    """Return the pairs of both files: of the chest mostly, and of every region with others in free
+    translation."""
+    return [
+        json.loads(line)
+        for name in ("contradictions.jsonl", "contradictions_regions.jsonl")
+        for line in (_DATA / name).read_text(encoding="utf-8").splitlines()
+    ]
+
+
+def read(text: str, lang: Lang) -> ReadText:
+    return read_text(text, lang, extract(text, lang))
+
+
+def findings(zh: str, en: str) -> Contradiction | None:
+    return findings_apart(read(zh, "zh"), read(en, "en"))
+
+
+def negations(zh: str, en: str) -> Contradiction | None:
+    return negations_apart(read(zh, "zh"), read(en, "en"))
 
 
 PAIRS = load()
@@ -176,26 +195,26 @@ OTHER_DENIALS = [
 
 @pytest.mark.parametrize(("zh", "en"), SAME_DENIALS)
 def test_a_denial_may_be_said_in_other_ways(zh: str, en: str) -> None:
-    found = negations_apart(zh, en)
+    found = negations(zh, en)
     assert found is None or found.severity is not Severity.BLOCK
 
 
 @pytest.mark.parametrize(("zh", "en"), OTHER_DENIALS)
 def test_a_denial_of_one_language_blocks(zh: str, en: str) -> None:
-    found = negations_apart(zh, en)
+    found = negations(zh, en)
     assert found is not None
     assert found.severity is Severity.BLOCK
 
 
 def test_a_lost_hedge_is_a_warning() -> None:
-    found = negations_apart("右下叶可能为肺炎。", "Pneumonia in the right lower lobe.")
+    found = negations("右下叶可能为肺炎。", "Pneumonia in the right lower lobe.")
     assert found is not None
     assert found.severity is Severity.WARN
 
 
 def test_another_finding_blocks_and_points_at_both_words() -> None:
     zh, en = "右侧第4肋骨折。", "Tumour of the right fourth rib."
-    found = findings_apart(zh, en)
+    found = findings(zh, en)
     assert found is not None
     assert found.severity is Severity.BLOCK
     assert found.zh is not None
@@ -204,13 +223,13 @@ def test_another_finding_blocks_and_points_at_both_words() -> None:
 
 
 def test_another_organ_blocks() -> None:
-    found = findings_apart("左肾囊肿。", "Cyst of the left adrenal.")
+    found = findings("左肾囊肿。", "Cyst of the left adrenal.")
     assert found is not None
     assert found.severity is Severity.BLOCK
 
 
 def test_a_finding_that_one_language_lacks_is_a_warning() -> None:
-    found = findings_apart("右跟腱断端回缩。", "The right Achilles tendon is calcified.")
+    found = findings("右跟腱断端回缩。", "The right Achilles tendon is calcified.")
     assert found is not None
     assert found.severity is Severity.WARN
 
@@ -245,3 +264,114 @@ def test_figures_count_what_is_new_against_the_unchanged_pair() -> None:
     assert "found 1/1" in figures
     assert "named as such 0" in figures
     assert "blocked 1/1" in share_blocked("unchanged", lines[:1])
+
+
+FINDINGS = [
+    finding
+    for finding in vocabulary().values()
+    # "Other hernia" is no wording of a report.
+    if finding.kind is Kind.FINDING and "other" not in finding.code
+]
+
+
+@pytest.mark.parametrize("finding", FINDINGS, ids=lambda finding: finding.code)
+def test_the_two_names_of_a_finding_never_contradict_each_other(finding: Finding) -> None:
+    for zh, en in (
+        (f"{finding.zh}。", f"{finding.en}."),
+        (f"未见{finding.zh}。", f"No {finding.en[0].lower()}{finding.en[1:]}."),
+    ):
+        assert issues(zh, en) == ()
+
+
+@pytest.mark.parametrize("finding", FINDINGS, ids=lambda finding: finding.code)
+def test_a_finding_stated_in_one_language_and_denied_in_the_other_is_found(
+    finding: Finding,
+) -> None:
+    denied = issues(f"未见{finding.zh}。", f"{finding.en}.")
+    assert "negation_mismatch" in {issue.code for issue in denied}
+
+
+# "Lung lesion" says nothing that another finding of the lung is not.
+VAGUE = {"lung_lesion"}
+
+
+@pytest.mark.parametrize("finding", FINDINGS, ids=lambda finding: finding.code)
+def test_another_finding_of_the_region_is_found(finding: Finding) -> None:
+    others = [
+        other
+        for other in FINDINGS
+        if other.region is finding.region
+        and not {finding.code, other.code} & VAGUE
+        and finding.code not in lineage(other.code)
+        and other.code not in lineage(finding.code)
+    ]
+    # Others of the region, the same ones at each run.
+    chosen = random.Random(finding.code).sample(others, min(3, len(others)))
+    missed = [other.en for other in chosen if not issues(f"{finding.zh}。", f"{other.en}.")]
+    assert missed == []
+
+
+KINDS = [
+    # A denial before a word that holds a character of denial.
+    ("未见肺不张。", "No atelectasis."),
+    ("未见动脉导管未闭。", "No patent ductus arteriosus."),
+    # What is gone is a space, not a finding.
+    ("右侧肋膈角消失。", "The right costophrenic angle is obliterated."),
+    ("髋关节间隙消失。", "Obliterated joint space of the hip."),
+    # Still to be ruled out.
+    ("囊腺瘤待排。", "Cystadenoma has to be ruled out."),
+    ("活动性结核待排。", "Active tuberculosis should be excluded."),
+    # An absent organ; an attribute.
+    ("右肾缺如。", "Absent right kidney."),
+    ("尺骨负变异。", "Negative ulnar variance."),
+    # What stands beside a denied finding is there.
+    ("脑膜瘤，瘤周无水肿。", "Meningioma without edema around the tumor."),
+    # A number after a comma.
+    ("右肺炎，2周后复查。", "Pneumonia on the right, to be repeated in 2 weeks."),
+    ("外周带T2低信号灶。", "T2 hypointense focus in the peripheral zone."),
+    # Arteries that one language gives a side.
+    ("前降支近段狭窄。", "Stenosis of the proximal LAD."),
+    ("左前降支近段狭窄。", "Stenosis of the proximal LAD."),
+    ("左室壁增厚。", "Thickened LV wall."),
+    # Conclusions.
+    ("考虑肺水肿。", "Consistent with pulmonary edema."),
+    # Other words for one code of the reader.
+    ("血胸。", "Pleural blood."),
+    ("主动脉破裂。", "Periaortic hematoma."),
+    ("右侧硬膜下血肿。", "Right SDH."),
+]
+
+
+@pytest.mark.parametrize(("zh", "en"), KINDS)
+def test_free_wording_never_blocks(zh: str, en: str) -> None:
+    assert [issue.code for issue in issues(zh, en) if issue.severity is Severity.BLOCK] == []
+
+
+EXCHANGED = [
+    ("左侧硬膜下血肿。", "Left epidural hematoma."),
+    ("脑室内出血。", "Subarachnoid hemorrhage."),
+    ("左侧锁骨骨折，肋骨未见骨折。", "Fracture of the left clavicle. No pneumothorax."),
+    ("胰尾囊肿，左肾结石。", "Cyst of the pancreatic tail, left renal cyst."),
+    ("右侧气胸，未见皮下气肿。", "Right pneumothorax, no pneumomediastinum."),
+    ("主动脉夹层，右侧髂动脉扩张。", "Aortic aneurysm, the right iliac artery is dilated."),
+    ("肝右叶血管瘤。", "Focal nodular hyperplasia in the right hepatic lobe."),
+    ("右额脑膜瘤。", "Right frontal glioma."),
+    # Words that the list does not know, by how they end.
+    ("左侧腮腺囊肿。", "Sialadenitis of the left parotid gland."),
+]
+
+
+@pytest.mark.parametrize(("zh", "en"), EXCHANGED)
+def test_a_finding_in_the_place_of_another_is_found(zh: str, en: str) -> None:
+    assert "finding_mismatch" in {issue.code for issue in issues(zh, en)}
+
+
+def test_words_that_only_describe_never_block() -> None:
+    found = findings("胆总管扩张。", "Narrowing of the common bile duct.")
+    assert found is not None
+    assert found.severity is Severity.WARN
+
+
+def test_what_is_intact_in_one_language_and_torn_in_the_other_is_found() -> None:
+    found = issues("前交叉韧带撕裂，后交叉韧带完整。", "The ACL is torn; the PCL is torn.")
+    assert "negation_mismatch" in {issue.code for issue in found}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -13,9 +14,11 @@ from tests.ui.pages.test_flywheel import fill as fill_trend
 
 
 @pytest.fixture(scope="module")
-def figures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workstation]:
+def figures(
+    tmp_path_factory: pytest.TempPathFactory, migrated_folder: Path
+) -> Iterator[Workstation]:
     """A workstation whose pages have figures; both languages look at it."""
-    made = Workstation(tmp_path_factory.mktemp("figures") / "data")
+    made = Workstation(tmp_path_factory.mktemp("figures") / "data", migrated_folder)
     with made.store.begin() as session:
         fill_quality(session, weeks=6, a_week=8)
     # Its studies have numbers of their own.
