@@ -19,7 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from radraft.bench.rehearsal import films, houses, mine, notification
+from radraft.bench.rehearsal import films, houses, mine
+from radraft.bench.rehearsal.desk import desk
 from radraft.bench.rehearsal.houses import House
 from radraft.bench.rehearsal.reader import read
 from radraft.bench.rehearsal.values import Film, Part, Sizes, Truth
@@ -34,7 +35,6 @@ from radraft.pipeline.eligibility import Barred
 from radraft.pipeline.ingest import ingest
 from radraft.pipeline.service import Service
 from radraft.reports.draft import Draft
-from radraft.reports.people import ActorRole, typed_actor
 from radraft.reports.skeleton import skeleton
 from radraft.reports.values import Coverage
 from radraft.store.database import Store, open_store
@@ -111,18 +111,13 @@ def one(
     with store.begin() as session:
         store_draft(session, draft, request)
     service = Service(store, settings, profile)
-    reader = typed_actor(SITE, ActorRole.READER, SITE)
-    service.opened(case_id, reader, seconds_ago=120.0)
-    working = service.case_view(case_id).working
-    assert working is not None
-    saved = service.save(
-        case_id,
-        read(working.report, signing, truth),
-        base_revision=working.revision,
-        actor=reader,
-    )
-    notification.notify(service, case_id, reader)
-    service.sign(case_id, base_revision=saved.revision, actor=reader)
+    with desk(service, SITE) as here:
+        here.opened(case_id, 120.0)
+        working = service.case_view(case_id).working
+        assert working is not None
+        saved = here.save(case_id, read(working.report, signing, truth), working.revision)
+        here.notify(case_id)
+        here.sign(case_id, saved)
 
 
 def adapted(settings: Settings) -> dict[str, Any]:

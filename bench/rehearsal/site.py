@@ -13,8 +13,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from radraft.bench.rehearsal import notification
 from radraft.bench.rehearsal.course import Move
+from radraft.bench.rehearsal.desk import Desk, desk
 from radraft.bench.rehearsal.houses import House
 from radraft.bench.rehearsal.reader import read
 from radraft.bench.rehearsal.values import Film, Truth
@@ -28,7 +28,6 @@ from radraft.llm.adapter import Check, GateRecord, GateStage
 from radraft.pipeline import draft as draft_steps, draft_batch, promotion
 from radraft.pipeline.ingest import ingest
 from radraft.pipeline.service import Service
-from radraft.reports.people import ActorRole, typed_actor
 from radraft.reports.values import Coverage, ReportState
 from radraft.store import adapters, cases, pairs
 
@@ -118,10 +117,11 @@ class Hospital:
     ) -> dict[str, Any]:
         """The reader edits and signs what is not signed yet; figures of all that is."""
         service = Service(self.store, self.settings, self.profile)
-        here = [film for film in films if film.item.id in taken]
-        for done, film in enumerate(here, 1):
-            self._sign(service, taken[film.item.id], house, truths[film.item.id])
-            move(done / len(here))
+        there = [film for film in films if film.item.id in taken]
+        with desk(service, READER) as here:
+            for done, film in enumerate(there, 1):
+                self._sign(here, service, taken[film.item.id], house, truths[film.item.id])
+                move(done / len(there))
         return self.edits(set(taken.values()), films[0].site)
 
     def edits(self, case_ids: set[str], site: str) -> dict[str, Any]:
@@ -206,22 +206,17 @@ class Hospital:
             found = adapters.route(session, site).serving
         return found.adapter_id if found else None
 
-    def _sign(self, service: Service, case_id: str, house: House, truth: Truth) -> None:
+    def _sign(self, here: Desk, service: Service, case_id: str, house: House, truth: Truth) -> None:
         view = service.case_view(case_id)
         drafted = view.draft is not None and view.draft.coverage is Coverage.DRAFTED
         if view.working.state is ReportState.SIGNED or not drafted:
             return
         seconds = random.Random(f"{self.seed}:{case_id}").uniform(LEAST_S, MOST_S)
-        actor = typed_actor(READER, ActorRole.READER, self.settings.site)
-        service.opened(case_id, actor, seconds_ago=seconds)
-        saved = service.save(
-            case_id,
-            read(view.working.report, house, truth),
-            base_revision=view.working.revision,
-            actor=actor,
-        )
-        notification.notify(service, case_id, actor)
-        service.sign(case_id, base_revision=saved.revision, actor=actor)
+        here.opened(case_id, seconds)
+        report = read(view.working.report, house, truth)
+        saved = here.save(case_id, report, view.working.revision)
+        here.notify(case_id)
+        here.sign(case_id, saved)
 
     def _drafters(self, taken: Cases) -> dict[str, int]:
         from radraft.store import drafts

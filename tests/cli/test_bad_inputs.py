@@ -30,6 +30,8 @@ GOOD = {
     "author": "Ann Example",
     "by": "Ann Example",
     "reason": "a test",
+    "login": "ann",
+    "role": "attending@a-site",
     "adapter_id": "ad-0123456789ab",
     "adapter_ids": "ad-0123456789ab",
     "share": "0.5",

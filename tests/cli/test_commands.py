@@ -173,11 +173,9 @@ def test_a_path_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         assert error["file"].endswith("nothing.dcm")
 
 
-def test_an_empty_report_cannot_be_signed(tmp_path: Path) -> None:
-    case = answer(tmp_path, "ingest", ct())["cases"][0]
-    done = radraft(tmp_path, "sign", case, "--author", "Wang", "--json")
-    assert done.returncode == 1
-    assert "error" in json.loads(done.stdout)
+def test_no_command_signs(tmp_path: Path) -> None:
+    done = radraft(tmp_path, "sign", "c-0000000000000000", "--json")
+    assert done.returncode == 2
 
 
 def test_doctor_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,13 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from radraft.bench.rehearsal.desk import desk
 from radraft.core.settings import Settings
 from radraft.llm.link import LlmState
 from radraft.llm.profiles import load_profile
@@ -57,12 +59,14 @@ def test_from_a_dicom_file_to_a_training_pair_by_command_line(tmp_path: Path) ->
     assert len({s["id"] for s in sentences}) == len(sentences)
 
     case = drafted["case_id"]
-    signed = answer(data, "sign", case, "--author", "Wang Wei")
-    assert signed["version"] == 1
-    assert _sentences(signed["report"]) == sentences
+    with closing(open_store(Settings(data_dir=data))) as store:
+        service = Service(store, Settings(data_dir=data), load_profile("starter"))
+        with desk(service, "wang.wei") as here:
+            here.sign(case, answer(data, "show", case)["revision"])
     shown = answer(data, "show", case)
     assert shown["state"] == "signed"
-    assert shown["versions"][0]["content_sha"] == signed["content_sha"]
+    assert [version["version"] for version in shown["versions"]] == [1]
+    assert _sentences(shown["report"]) == sentences
 
     out = tmp_path / "pairs.jsonl"
     answer(data, "pairs", "export", out)
@@ -70,7 +74,7 @@ def test_from_a_dicom_file_to_a_training_pair_by_command_line(tmp_path: Path) ->
     assert pair["messages"][-1]["role"] == "assistant"
     chosen = json.loads(pair["messages"][-1]["content"][0]["text"])
     assert [s["zh"] for s in chosen["findings"]] == [s["zh"] for s in shown["report"]["findings"]]
-    assert "Wang Wei" not in out.read_text(encoding="utf-8")
+    assert "wang.wei" not in out.read_text(encoding="utf-8")
 
     refused = answer(data, "ask", case, "有没有胰腺肿瘤？")
     assert refused["lang"] == "zh"

@@ -14,7 +14,7 @@ from sqlalchemy import update
 from radraft.store import signatures
 from radraft.store.tables import CaseRow
 from tests.ui import alerted, seed
-from tests.ui.conftest import Opener, Seen, Workstation
+from tests.ui.conftest import Opener, Seen, Workstation, let_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 def open_own(browser: Browser, own_workstation: Workstation, seen: Seen) -> Iterator[Page]:
     """A page of an own server, read by 林清, not opened yet."""
     context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="en-US")
-    context.add_init_script("localStorage.setItem('radraft.reader', '林清')")
+    let_in(context, own_workstation, own_workstation.url)
     page = context.new_page()
     page.set_default_timeout(60_000)
     page.on("console", seen.note)
@@ -205,6 +205,7 @@ def test_nothing_is_cut_off_at_any_size(
     context = browser.new_context(
         viewport={"width": width, "height": height}, device_scale_factor=scale
     )
+    let_in(context, here, here.url)
     page = context.new_page()
     for path, shown in (("/alerts", ".al-item"), ("/alerts/register", ".register")):
         page.goto(f"{here.url}{path}?lang={lang}")

@@ -136,7 +136,8 @@ def _begun(request: Request, service: Service, begun: Begun) -> Response:
 
 
 def _form(session: Session, service: Service, *, demo: bool) -> dict[str, Any]:
-    """Who is signed in, as a page takes it. `sites`: what he may do at each site that is named."""
+    """Who is signed in, as a page takes it. `sites`: what he may do at each site that is named, and
+    under `*` at every other."""
     account = session.account
     return {
         "login": account.login,
@@ -153,7 +154,7 @@ def _form(session: Session, service: Service, *, demo: bool) -> dict[str, Any]:
 
 
 def _permissions(account: Account, own: str) -> dict[str, list[str]]:
-    named = {held.site for held in account.memberships if held.site != EVERY_SITE} | {own}
+    named = {held.site for held in account.memberships} | {own, EVERY_SITE}
     return {site: sorted(permissions_at(account.memberships, site)) for site in sorted(named)}
 
 
