@@ -118,11 +118,6 @@ def set_memberships(session: Session, account_id: str, memberships: Iterable[Mem
         insert_all_new(session, MembershipRow, rows)
 
 
-def set_name(session: Session, account_id: str, name: str) -> None:
-    """Give an account another name, as after a marriage; what was signed keeps the old one."""
-    _update(session, account_id, name=name)
-
-
 def set_password(session: Session, account_id: str, hashed: str | None) -> None:
     """Keep another password's hash; None: it cannot sign in by one."""
     _update(session, account_id, password_hash=hashed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
@@ -147,11 +146,6 @@ def succeeded(session: DatabaseSession, login_key: str, address: str) -> None:
             FailedSignInRow.login_key == login_key, FailedSignInRow.address == address
         )
     )
-
-
-def addresses(sessions: Iterable[Session]) -> tuple[str, ...]:
-    """Return from where an account is signed in."""
-    return tuple(sorted({known.address for known in sessions}))
 
 
 def _session(session: DatabaseSession, row: SessionRow) -> Session:

@@ -8,10 +8,17 @@ from functools import lru_cache
 
 from radraft.reports.checks.pointing import words_of
 from radraft.reports.checks.sides import named_sides
-from radraft.reports.checks.stated import Stated, one_finding, places_meet, sides_of, stated
+from radraft.reports.checks.stated import (
+    Stated,
+    one_finding,
+    places_meet,
+    sides_may_meet,
+    sides_of,
+    stated,
+)
 from radraft.reports.checks.values import Issue, Pointer, ReadReport, Severity
 from radraft.reports.findings.vocabulary import Kind, vocabulary
-from radraft.reports.values import LANGS, Lang, Laterality, Section
+from radraft.reports.values import LANGS, Lang, Section
 
 _KEPT = 8192
 _FIXED = frozenset(
@@ -119,7 +126,7 @@ class DeviceDenied:
             for sentence in read.sentences:
                 text = sentence.sentence.text(lang)
                 denials = _general_denials(text, lang) if text else ()
-                sides = named_sides(text, lang)
+                sides = named_sides(text, lang) if denials else frozenset()
                 for codes, start, end in denials:
                     against = next(
                         (
@@ -127,7 +134,7 @@ class DeviceDenied:
                             for one in named
                             if one.code in codes
                             and one.read is not sentence
-                            and _may_meet(sides, sides_of(one.mention))
+                            and sides_may_meet(sides, sides_of(one.mention))
                         ),
                         None,
                     )
@@ -153,10 +160,6 @@ def _denies(denied: Stated, named: Stated) -> bool:
         and one_finding(named, denied)
         and places_meet(named.mention, denied.mention)
     )
-
-
-def _may_meet(sides: frozenset[Laterality], others: frozenset[Laterality]) -> bool:
-    return not sides or not others or bool(sides & others)
 
 
 @lru_cache(maxsize=_KEPT)

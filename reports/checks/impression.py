@@ -14,6 +14,7 @@ from radraft.reports.checks.stated import (
     one_finding,
     related,
     relations,
+    sides_may_meet,
     sides_of,
     stated,
 )
@@ -105,9 +106,8 @@ def _named(finding: Stated, concluded: Stated) -> bool:
     """Return whether the impression may mean this finding: one name, or related at one place."""
     if one_finding(finding, concluded):
         return True
-    sides, others = sides_of(finding.mention), sides_of(concluded.mention)
-    apart = sides and others and not sides & others
-    return not apart and related(finding.code, concluded.code)
+    meet = sides_may_meet(sides_of(finding.mention), sides_of(concluded.mention))
+    return meet and related(finding.code, concluded.code)
 
 
 def _concludes(read: ReadReport, lang: Lang) -> bool:

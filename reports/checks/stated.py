@@ -108,6 +108,11 @@ LEFT, RIGHT = frozenset({Laterality.LEFT}), frozenset({Laterality.RIGHT})
 BOTH = LEFT | RIGHT
 
 
+def sides_may_meet(sides: frozenset[Laterality], others: frozenset[Laterality]) -> bool:
+    """Return whether two things may be on one side: one has none, or they share one."""
+    return not sides or not others or bool(sides & others)
+
+
 def sides_of(mention: Mention) -> frozenset[Laterality]:
     """Return left and right as a mention's side says; none where it has none."""
     if mention.laterality is None:
