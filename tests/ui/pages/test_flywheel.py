@@ -19,7 +19,7 @@ from radraft.ui.pages.sites import add_site_page
 from radraft.ui.static import add_assets
 from tests.builders import ACCESSION, NAME, PATIENT_ID
 from tests.finetune.trend.made import FIRST, MONDAY, WEEK, add, promote, register, sign_at
-from tests.ui.conftest import Seen, Workstation, asking
+from tests.ui.conftest import Seen, Workstation, asking, let_in
 
 
 @pytest.fixture
@@ -123,6 +123,7 @@ def test_nothing_signed_is_a_plain_sentence(trend_client: TestClient, service: S
 def trend_page(browser: Browser, own_workstation: Workstation, seen: Seen) -> Iterator[Page]:
     """The page of an own server, not opened yet."""
     context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="en-US")
+    let_in(context, own_workstation, own_workstation.url)
     page = context.new_page()
     page.set_default_timeout(60_000)
     page.on("console", seen.note)

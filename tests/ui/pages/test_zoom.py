@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.studies.quality.made import fill as fill_quality
-from tests.ui.conftest import Workstation
+from tests.ui.conftest import Workstation, let_in
 from tests.ui.pages.test_flywheel import fill as fill_trend
 
 
@@ -34,6 +34,7 @@ def test_at_200_percent_nothing_is_cut_off(
     browser: Browser, figures: Workstation, lang: str
 ) -> None:
     context = browser.new_context(viewport={"width": 683, "height": 384}, device_scale_factor=2)
+    let_in(context, figures, figures.url)
     page = context.new_page()
     for name in ("flywheel", "quality"):
         page.goto(f"{figures.url}/{name}?lang={lang}")
