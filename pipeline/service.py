@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radraft.core import errors
-from radraft.core.errors import FollowupError, NotFound, RadraftError, ReportError, SignInError
+from radraft.core.errors import (
+    FollowupError,
+    NotFound,
+    RadraftError,
+    ReportError,
+    SignInError,
+    StorageError,
+)
 from radraft.llm.link import LlmState
 from radraft.pipeline.alerts import CriticalValues, signature_refusal
+from radraft.pipeline.audit_trail import AuditTrail, by_actor
 from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import KeyImageChooser
 from radraft.pipeline.proofreading import Proofreader, note_saved, note_standing, warnings_of
@@ -20,6 +29,7 @@ from radraft.pipeline.quality_verdict import QualityRemarks, quality_remarks
 from radraft.pipeline.sign_in import SignIn, session_terms
 from radraft.pipeline.study_facts import study_facts
 from radraft.reports import editing, edits, training_pair, turnround
+from radraft.reports.audit import AuditEvent, AuditKind, Outcome
 from radraft.reports.characters import require_visible
 from radraft.reports.checks.values import Issue
 from radraft.reports.dismissal import StandingWarning
@@ -29,6 +39,7 @@ from radraft.reports.turnround import TurnroundClock
 from radraft.reports.values import Coverage, Report, ReportState, SignedReport
 from radraft.store import (
     alerts,
+    audit,
     cases,
     drafts,
     images,
@@ -158,6 +169,8 @@ class Service:
         self.proofreader = Proofreader(store)
         self.sign_in = SignIn(store, session_terms(settings))
         """Who is let in."""
+        self.trail = AuditTrail(store)
+        """Writes down what was looked at and what was refused."""
         self._sentences: SentenceEncoder | None = None
         self._sentences_lock = threading.Lock()
 
@@ -252,6 +265,7 @@ class Service:
             self.critical.report_saved(
                 session, case_id, saved.report, actor=actor, now=datetime.now(UTC)
             )
+            audit.append(session, _event(AuditKind.WRITE, case_id, actor, revision=saved.revision))
             return saved
 
     def sign(self, case_id: str, *, base_revision: int, actor: Actor) -> SignedReport:
@@ -265,11 +279,16 @@ class Service:
         if actor.who.kind is not PersonKind.ACCOUNT:
             raise SignInError("sign_in_needed")
         edits.load_rules()
-        with self.store.begin() as session:
-            refusal = self._critical_refusal(session, case_id, base_revision, actor)
-            if refusal is None:
-                return self._signed(session, case_id, base_revision, actor)
-        raise refusal
+        with self._refusals(AuditKind.SIGN, case_id, actor):
+            with self.store.begin() as session:
+                refusal = self._critical_refusal(session, case_id, base_revision, actor)
+                if refusal is None:
+                    signed = self._signed(session, case_id, base_revision, actor)
+                    audit.append(
+                        session, _event(AuditKind.SIGN, case_id, actor, version=signed.version)
+                    )
+                    return signed
+            raise refusal
 
     def _critical_refusal(
         self, session: Session, case_id: str, base_revision: int, actor: Actor
@@ -322,10 +341,14 @@ class Service:
 
         ReportError `signature_broken` where it is not what was signed.
         """
-        with self.store.begin() as session:
+        with self._refusals(AuditKind.AMEND, case_id, actor), self.store.begin() as session:
             working = reports.current(session, case_id)
             signatures.of_page(session, case_id, working).intact()
-            return reports.amend(session, case_id, editor=actor.who)
+            amended = reports.amend(session, case_id, editor=actor.who)
+            audit.append(
+                session, _event(AuditKind.AMEND, case_id, actor, revision=amended.revision)
+            )
+            return amended
 
     def redraft(self, case_id: str) -> None:
         """Queue a case again. What a person wrote stays."""
@@ -363,7 +386,7 @@ class Service:
             history=history,
         )
         with self.store.begin() as session:
-            return questions.add_turn(
+            turn = questions.add_turn(
                 session,
                 case_id,
                 question=question,
@@ -374,6 +397,8 @@ class Service:
                 nearest=answer.nearest,
                 asked_by=actor.who,
             )
+            audit.append(session, _event(AuditKind.QUESTION, case_id, actor))
+            return turn
 
     def signed(self, case_id: str) -> SignedReport:
         """Return the newest signed version.
@@ -402,6 +427,16 @@ class Service:
             llm_problem=(problem.message_zh, problem.message_en) if problem is not None else None,
         )
 
+    @contextmanager
+    def _refusals(self, kind: AuditKind, case_id: str, actor: Actor) -> Iterator[None]:
+        """Write down that what is done inside was refused or failed."""
+        try:
+            yield
+        except RadraftError as error:
+            outcome = Outcome.FAILED if isinstance(error, StorageError) else Outcome.REFUSED
+            self.trail.note(replace(_event(kind, case_id, actor), outcome=outcome, code=error.code))
+            raise
+
     def _sentence_encoder(self) -> SentenceEncoder:
         with self._sentences_lock:
             if self._sentences is None:
@@ -409,6 +444,17 @@ class Service:
 
                 self._sentences = SentenceEncoder.load()
             return self._sentences
+
+
+def _event(kind: AuditKind, case_id: str, actor: Actor, **details: int) -> AuditEvent:
+    return AuditEvent(
+        kind,
+        datetime.now(UTC),
+        by_actor(actor),
+        site=actor.site,
+        case_id=case_id,
+        details={name: str(value) for name, value in details.items()},
+    )
 
 
 def _warning(signed: signatures.SignedVersions) -> tuple[str, str] | None:

@@ -58,6 +58,8 @@ class Actor:
     who: Person
     role: ActorRole
     site: str
+    address: str = ""
+    """Where from; empty: on the server itself."""
 
 
 def typed_person(name: str) -> Person:

@@ -10,6 +10,7 @@ const PAGES = [
   ["alerts", "/alerts", "alerts_title"],
   ["register", "/alerts/register", "register"],
   ["models", "/flywheel", "flywheel"],
+  ["audit", "/audit", "audit_title"],
 ];
 
 /** Put what this person may do in place of the panes. */
