@@ -94,7 +94,7 @@ def export(
                     stream.write(f"{line}\n")
                     count += 1
         except OSError:
-            raise SettingsError("audit_export_not_written", file=str(to)) from None
+            raise SettingsError("audit_export_not_written", path=str(to)) from None
     if to:
         out.result({"events": count, "file": str(to)}, f"{count} events in {to}")
 
@@ -107,7 +107,7 @@ def _compared(session: Session, exported: list[Path]) -> Iterator[AuditExamined]
             with path.open(encoding="utf-8") as lines:
                 yield from audit_check.compare(session, _heads(lines))
         except (OSError, ValueError, KeyError, TypeError):
-            raise SettingsError("audit_export_unreadable", file=str(path)) from None
+            raise SettingsError("audit_export_unreadable", path=str(path)) from None
 
 
 def _heads(lines: Iterable[str]) -> Iterator[tuple[int, str]]:

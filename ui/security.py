@@ -56,7 +56,9 @@ HEADERS = {
 }
 
 OWN_PATHS = ("/api/", "/ui/")
-OWN_PAGES = frozenset({"/flywheel", "/quality", "/alerts", "/alerts/register", "/sign-in"})
+OWN_PAGES = frozenset(
+    {"/flywheel", "/quality", "/alerts", "/alerts/register", "/sign-in", "/audit"}
+)
 GRADIO_PATHS = ("/assets/", "/static/")
 GRADIO_PAGES = frozenset({"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json"})
 
