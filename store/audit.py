@@ -93,16 +93,17 @@ def append(session: Session, event: AuditEvent) -> int:
     ).one_or_none()
     if where is None or not end_holds(where.sequence, where.head, where.seal, key):
         raise StorageDamaged("audit_broken")
-    said = _row(where.sequence + 1, event)
+    sequence: int = where.sequence + 1
+    said = _row(sequence, event)
     head = head_of(where.head or FIRST, said, key)
     session.execute(insert(AuditRow).values(**said, head=head))
     session.execute(
         update(AuditHeadRow)
-        .values(sequence=said["sequence"], head=head, seal=seal_of(said["sequence"], head, key))
+        .values(sequence=sequence, head=head, seal=seal_of(sequence, head, key))
         .execution_options(synchronize_session=False)
     )
     session.info[_GREW] = True
-    return where.sequence + 1
+    return sequence
 
 
 def search(session: Session, query: AuditQuery, limit: int = PAGE) -> Found:

@@ -139,7 +139,7 @@ def _signatures(session: Session) -> Iterator[AuditExamined]:
 
 def _told(session: Session, versions: Collection[_Version]) -> Iterator[tuple[int, _Version]]:
     """The events of signatures of these cases."""
-    cases = sorted({case_id for case_id, _ in versions})
+    cases = sorted({case_id for case_id, _ in versions if case_id is not None})
     for part in chunks(cases):
         rows = session.execute(
             select(AuditRow.sequence, AuditRow.case_id, AuditRow.details).where(

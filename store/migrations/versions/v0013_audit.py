@@ -7,7 +7,7 @@ from alembic import op
 
 from radraft.store.migrations import append_only
 
-revision = "0014"
+revision = "0013"
 down_revision: str | None = "0012"
 branch_labels: str | None = None
 depends_on: str | None = None
