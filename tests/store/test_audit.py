@@ -248,7 +248,7 @@ def test_a_search_chooses_by_what_it_names_and_goes_on_by_page(store: Store) -> 
 
 
 @given(st.text(max_size=300))
-@hypothesis_settings(max_examples=200)
+@hypothesis_settings(max_examples=200, deadline=None)
 def test_a_detail_is_one_short_line_or_refused(text: str) -> None:
     fits = len(text) <= 200 and text.isprintable()
     try:
