@@ -1,0 +1,251 @@
+"""Findings that sentences name outside the project's vocabulary.
+
+The finding reader gives codes of the vocabulary. Here a sentence is read by the words of
+`languages.yaml`, which know many more findings and organs, and by endings that only names of
+illnesses have (-oma, -itis, 瘤, 炎). Each name has its side, its organs and whether it is denied.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.resources import files
+
+from radraft.core.yaml_files import Strict
+from radraft.reports.checks.bilingual import named_terms
+from radraft.reports.checks.lexicon import Term, WordGroup, alike, lexicon
+from radraft.reports.checks.pointing import words_of
+from radraft.reports.checks.side_words import side_words
+from radraft.reports.checks.stated import BOTH, levels_of_words
+from radraft.reports.checks.values import Pointer, ReadReport, ReadSentence
+from radraft.reports.findings.values import Mention
+from radraft.reports.values import Certainty, Lang, Laterality, Section
+
+_KEPT = 8192
+
+
+class _NamedWords(Strict):
+    unread: frozenset[str]
+    conclusions: frozenset[str]
+    important: frozenset[str]
+    need_organ: frozenset[str]
+    families: tuple[frozenset[str], ...]
+    organ_families: tuple[frozenset[str], ...]
+
+
+@cache
+def _words() -> _NamedWords:
+    """Return how the names hang together. ValueError where one is no name of `languages.yaml`."""
+    path = files("radraft.reports.checks").joinpath("named.yaml")
+    words = _NamedWords.from_yaml(path.read_text(encoding="utf-8"))
+    known = lexicon().concepts.keys()
+    named = words.unread | words.conclusions | words.important | words.need_organ
+    if unknown := named.union(*words.families, *words.organ_families) - known:
+        raise ValueError(f"named.yaml: no concept {sorted(unknown)}")
+    return words
+
+
+@dataclass(frozen=True)
+class NamedFinding:
+    """A finding by its name in `languages.yaml`, or by itself where it has only an ending of
+    illnesses."""
+
+    read: ReadSentence
+    lang: Lang
+    name: str
+    polarity: Certainty
+    sides: frozenset[Laterality]
+    organs: frozenset[str]
+    """By their names in `languages.yaml`; empty where the clause names none."""
+    levels: frozenset[str]
+    start: int
+    """Characters of the sentence."""
+    end: int
+
+    @property
+    def text(self) -> str:
+        """The sentence in the finding's language."""
+        return self.read.sentence.text(self.lang)
+
+    @property
+    def words(self) -> str:
+        """The words that name it."""
+        return self.text[self.start : self.end]
+
+    @property
+    def pointer(self) -> Pointer:
+        """Where it stands."""
+        return words_of(self.read, self.lang, self.start, self.end)
+
+    @property
+    def present(self) -> bool:
+        """Whether it is stated as there."""
+        return self.polarity is Certainty.PRESENT
+
+    @property
+    def absent(self) -> bool:
+        """Whether it is denied."""
+        return self.polarity is Certainty.ABSENT
+
+    @property
+    def important(self) -> bool:
+        """Whether an impression ought to name it."""
+        return self.name in _words().important
+
+    @property
+    def concluded(self) -> bool:
+        """Whether it is what one concludes from findings of other names."""
+        return self.name in _words().conclusions
+
+    @property
+    def needs_organ(self) -> bool:
+        """Whether it says little without its organ: thickening, enlargement, calcification."""
+        return self.name in _words().need_organ or _is_weak(self.name)
+
+
+def named(read: ReadReport, lang: Lang, section: Section) -> Iterator[NamedFinding]:
+    """Yield the findings that a section names in one language, in reading order."""
+    for sentence in read.by_section[section]:
+        text = sentence.sentence.text(lang)
+        if text.strip():
+            for found in _in_text(text, lang, sentence.mentions.get(lang, ())):
+                yield NamedFinding(sentence, lang, *found)
+
+
+def one_name(one: NamedFinding, other: NamedFinding) -> bool:
+    """Return whether two names are of one finding, of organs that may be one."""
+    if one.name != other.name:
+        return False
+    if one.needs_organ and not (one.organs and other.organs):
+        return False
+    return organs_meet(one, other)
+
+
+def organs_meet(one: NamedFinding, other: NamedFinding) -> bool:
+    """Return whether two findings may be of one organ: one has none, or they share one."""
+    if not one.organs or not other.organs:
+        return True
+    return any(_one_organ(ours, theirs) for ours in one.organs for theirs in other.organs)
+
+
+def places_of_names_meet(one: NamedFinding, other: NamedFinding) -> bool:
+    """Return whether no side and no level sets two findings apart."""
+    if one.sides and other.sides and not one.sides & other.sides:
+        return False
+    return not one.levels or not other.levels or bool(one.levels & other.levels)
+
+
+def kin(one: str, other: str) -> bool:
+    """Return whether one section may mean by a name what the other means by another."""
+    if alike(one, other):
+        return True
+    return any(one in family and other in family for family in _words().families)
+
+
+def _one_organ(one: str, other: str) -> bool:
+    if alike(one, other):
+        return True
+    return any(one in family and other in family for family in _words().organ_families)
+
+
+@cache
+def _is_weak(name: str) -> bool:
+    concept = lexicon().concepts.get(name)
+    return concept is not None and concept.weak
+
+
+_Found = tuple[str, Certainty, frozenset[Laterality], frozenset[str], frozenset[str], int, int]
+_CLAUSES: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(r"[,;:]|\.(?=\s|$)|\b(?:but|while|whereas)\b"),
+    "zh": re.compile("[，,；;：:。]"),
+}
+_ENDINGS: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(
+        r"\b[a-z]{2,}(?:omas?|omata|itis|ectasi[as]|celes?|plegia|paresis|paralys[ie]s|aly[sz]ed|"
+        r"lysis|rrhage|pathy|megaly|malacia|trophy|plasia|odynia|cardia|anomal(?:y|ies)|atresia)\b",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile("[\u4e00-\u9fff]{1,2}(?:瘤|癌|炎|症|麻痹|瘘|畸形|综合征)|麻痹"),
+}
+_NO_ILLNESS = re.compile(
+    r"^(?:stoma|coma|stroma|trauma|diploma|aroma|analysis|dialysis|therapy|apathy)", re.IGNORECASE
+)
+_PARALYSIS = re.compile(r"paralys|plegi|麻痹")
+_DENYING: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(r"\b(?:no|not|without|never|absent|negative|free of|excluded?)\b", re.I),
+    "zh": re.compile("未|无|没|排除|除外|否认"),
+}
+
+
+@lru_cache(maxsize=_KEPT)
+def _in_text(text: str, lang: Lang, mentions: tuple[Mention, ...]) -> tuple[_Found, ...]:
+    terms = named_terms(text, lang).terms
+    clauses = _clauses(text, lang)
+    all_sides = _sides(text, lang)
+    found: list[_Found] = []
+    names = [
+        (term.concept.name, _polarity(term, mentions), term.start, term.end)
+        for term in terms
+        if term.concept.group is WordGroup.FINDING
+        and not term.concept.general
+        and term.concept.name not in _words().unread
+    ]
+    names += _by_ending(text, lang, terms, clauses)
+    for name, polarity, start, end in names:
+        clause = next((c for c in clauses if c[0] <= start < c[1]), (0, len(text)))
+        words = text[clause[0] : clause[1]]
+        sides = _sides(words, lang) or (all_sides if all_sides != BOTH else frozenset())
+        organs = _organs(terms, clause) or _organs(terms, (0, len(text)))
+        found.append((name, polarity, sides, organs, levels_of_words(words, lang), start, end))
+    return tuple(sorted(found, key=lambda each: each[-2]))
+
+
+def _clauses(text: str, lang: Lang) -> list[tuple[int, int]]:
+    ends = [match.start() for match in _CLAUSES[lang].finditer(text)]
+    return list(zip([0, *ends], [*ends, len(text)], strict=True))
+
+
+def _sides(text: str, lang: Lang) -> frozenset[Laterality]:
+    found: set[Laterality] = set()
+    for word in side_words(text, lang):
+        found |= BOTH if word.side is Laterality.BILATERAL else {word.side}
+    return frozenset(found)
+
+
+def _organs(terms: tuple[Term, ...], span: tuple[int, int]) -> frozenset[str]:
+    return frozenset(
+        term.concept.name
+        for term in terms
+        if term.concept.group is WordGroup.ORGAN and span[0] <= term.start < span[1]
+    )
+
+
+def _polarity(term: Term, mentions: tuple[Mention, ...]) -> Certainty:
+    """Return what the finding reader, whose scopes are finer, says of the words where it reads
+    them."""
+    for mention in mentions:
+        if term.start < mention.end and mention.start < term.end:
+            return mention.polarity
+    return term.polarity
+
+
+def _by_ending(
+    text: str, lang: Lang, terms: tuple[Term, ...], clauses: list[tuple[int, int]]
+) -> list[tuple[str, Certainty, int, int]]:
+    """Return names that no list knows, by endings that only illnesses have."""
+    found = []
+    for match in _ENDINGS[lang].finditer(text):
+        if _NO_ILLNESS.search(match[0]) or any(
+            term.start < match.end() and match.start() < term.end
+            for term in terms
+            if term.concept.group is WordGroup.FINDING
+        ):
+            continue
+        name = "paralysis" if _PARALYSIS.search(match[0].lower()) else match[0].lower()
+        start = next((a for a, b in clauses if a <= match.start() < b), 0)
+        denied = _DENYING[lang].search(text[start : match.start()])
+        polarity = Certainty.ABSENT if denied else Certainty.PRESENT
+        found.append((f"={name}", polarity, match.start(), match.end()))
+    return found
