@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from radraft.reports.checks.bilingual import named_terms
+from radraft.reports.checks.named import NamedFinding, kin, named, organs_meet, places_of_names_meet
+from radraft.reports.checks.nouns import share_noun
 from radraft.reports.checks.pointing import issue_at
 from radraft.reports.checks.stated import (
     OLD,
@@ -41,6 +44,8 @@ _HISTORY: dict[Lang, re.Pattern[str]] = {
 }
 
 
+_SIZEABLE = 8.0
+"""Millimetres from which on a nodule is not small."""
 _ANY_SIZE = frozenset({"pneumothorax", "pleural_effusion", "shoulder_dislocation"})
 """What an impression names however small."""
 
@@ -66,6 +71,26 @@ class LeftOutOfImpression:
                 ):
                     told.add(finding.read.sentence.id)
                     yield _issue(self, finding)
+            yield from self._of_names(read, lang, concluded, told)
+
+    def _of_names(
+        self, read: ReadReport, lang: Lang, concluded: tuple[Stated, ...], told: set[str]
+    ) -> Iterator[Issue]:
+        """Yield those of findings outside the vocabulary."""
+        findings = tuple(named(read, lang, Section.FINDINGS))
+        names = tuple(named(read, lang, Section.IMPRESSION))
+        for finding in findings:
+            if (
+                finding.read.sentence.id not in told
+                and finding.important
+                and finding.present
+                and not _is_read(finding)
+                and not _is_old_or_small(finding.text, lang, finding.start, sized=False)
+                and not any(_named_alike(finding, name) for name in _free(finding, names, findings))
+                and not _describes(finding, concluded)
+            ):
+                told.add(finding.read.sentence.id)
+                yield _issue_of_name(self, finding)
 
 
 class WithoutFinding:
@@ -93,13 +118,84 @@ class WithoutFinding:
                 ):
                     told.add(one.read.sentence.id)
                     yield _issue(self, one)
+            yield from self._of_names(read, lang, found, told)
+
+    def _of_names(
+        self, read: ReadReport, lang: Lang, found: list[Stated], told: set[str]
+    ) -> Iterator[Issue]:
+        """Yield those of findings outside the vocabulary."""
+        described = [one for one in named(read, lang, Section.FINDINGS) if not one.absent]
+        concluded = tuple(named(read, lang, Section.IMPRESSION))
+        for one in concluded:
+            if (
+                one.read.sentence.id not in told
+                and one.present
+                and not one.concluded
+                and not _is_read(one)
+                and not _HISTORY[lang].search(one.text)
+                and not (one.needs_organ and not one.organs)
+                and not any(_named_alike(one, other) for other in _free(one, described, concluded))
+                and not _describes(one, found)
+            ):
+                told.add(one.read.sentence.id)
+                yield _issue_of_name(self, one)
+
+
+def _is_read(name: NamedFinding) -> bool:
+    """Return whether the finding reader gives a code of these very words: the check of codes has
+    judged it."""
+    return any(
+        mention.start <= name.start and name.end <= mention.end
+        for mention in name.read.mentions.get(name.lang, ())
+    )
+
+
+def _named_alike(one: NamedFinding, other: NamedFinding) -> bool:
+    """Return whether two sections may mean one finding by two names."""
+    if other.absent or not places_of_names_meet(one, other):
+        return False
+    if one.name == other.name or kin(one.name, other.name):
+        return organs_meet(one, other) or one.name == other.name
+    return share_noun(one.words, other.words, one.lang)
+
+
+def _free(
+    one: NamedFinding, others: Sequence[NamedFinding], section: Sequence[NamedFinding]
+) -> Iterator[NamedFinding]:
+    """Yield those of the other section that no name of `one`'s own section but its own says."""
+    taken = {name.name for name in section if name.name != one.name and not name.absent}
+    yield from (other for other in others if other.name not in taken)
+
+
+def _describes(name: NamedFinding, others: Sequence[Stated]) -> bool:
+    """Return whether the other section states by a code, at such a place, what may be meant."""
+    for other in others:
+        if other.absent or not sides_may_meet(name.sides, sides_of(other.mention)):
+            continue
+        inside = _in_text_of(other)
+        if any(name.name == inner or kin(name.name, inner) for inner in inside):
+            return True
+    return False
+
+
+def _in_text_of(stated_one: Stated) -> frozenset[str]:
+    """Return the names that stand in the words of a mention."""
+    mention = stated_one.mention
+    return frozenset(
+        term.concept.name
+        for term in named_terms(stated_one.text, stated_one.lang).terms
+        if term.start < mention.end and mention.start < term.end
+    )
 
 
 def _described(concluded: Stated, found: Stated) -> bool:
     """Return whether what the findings say may be what the impression concludes."""
     if "fracture" in lineage(concluded.code) and not levels_meet(concluded.mention, found.mention):
         return False
-    return related(concluded.code, found.code)
+    if one_finding(concluded, found):
+        return True
+    meet = sides_may_meet(sides_of(concluded.mention), sides_of(found.mention))
+    return meet and related(concluded.code, found.code)
 
 
 def _named(finding: Stated, concluded: Stated) -> bool:
@@ -107,7 +203,7 @@ def _named(finding: Stated, concluded: Stated) -> bool:
     if one_finding(finding, concluded):
         return True
     meet = sides_may_meet(sides_of(finding.mention), sides_of(concluded.mention))
-    return meet and related(finding.code, concluded.code)
+    return meet and not concluded.absent and related(finding.code, concluded.code)
 
 
 def _concludes(read: ReadReport, lang: Lang) -> bool:
@@ -122,14 +218,39 @@ def _is_important(finding: Stated) -> bool:
     """Return whether an impression ought to name it: important, certain, new and not small."""
     codes = set(lineage(finding.code))
     known = vocabulary()[finding.mention.code]
+    mention = finding.mention
+    sized = finding.code in _ANY_SIZE or max(mention.size_mm, default=0) >= _SIZEABLE
     return (
         finding.present
-        and finding.mention.change not in (Change.STABLE, Change.RESOLVED, Change.DECREASED)
+        and mention.change not in (Change.STABLE, Change.RESOLVED, Change.DECREASED)
         and (known.critical or bool(codes & relations().important))
         and finding.code != "old_rib_fracture"
-        and not OLD[finding.lang].search(finding.text)
-        and (finding.code in _ANY_SIZE or not SMALL[finding.lang].search(finding.text))
+        and not _is_old_or_small(finding.text, finding.lang, mention.start, sized=sized)
     )
+
+
+def _is_old_or_small(text: str, lang: Lang, start: int, *, sized: bool) -> bool:
+    """Return whether a sentence says of its finding that it is old, or small where it has no size
+    that counts."""
+    if OLD[lang].search(text):
+        return True
+    return not sized and SMALL[lang].search(_phrase(text, start)) is not None
+
+
+def _phrase(text: str, start: int) -> str:
+    """Return the words of a finding's own clause: what follows a comma is said of another."""
+    parts = re.split(r"[,;，；:：。]|\.(?=\s)", text)
+    at = 0
+    for part in parts:
+        at += len(part) + 1
+        if start < at:
+            return part
+    return text
+
+
+def _issue_of_name(check: LeftOutOfImpression | WithoutFinding, one: NamedFinding) -> Issue:
+    details = {"finding_zh": one.words, "finding_en": one.words}
+    return issue_at(check, one.read, one.lang, one.pointer, details=details)
 
 
 def _issue(check: LeftOutOfImpression | WithoutFinding, one: Stated) -> Issue:

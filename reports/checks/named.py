@@ -167,12 +167,22 @@ _ENDINGS: dict[Lang, re.Pattern[str]] = {
         r"lysis|rrhage|pathy|megaly|malacia|trophy|plasia|odynia|cardia|anomal(?:y|ies)|atresia)\b",
         re.IGNORECASE,
     ),
-    "zh": re.compile("[\u4e00-\u9fff]{1,2}(?:瘤|癌|炎|症|麻痹|瘘|畸形|综合征)|麻痹"),
+    "zh": re.compile(
+        "[一-鿿]{1,2}(?:瘤|癌|炎(?!性)|(?<!并发)(?<!合并)(?<!后遗)症(?!状|候)|麻痹|瘘|畸形|综合征)|麻痹"
+    ),
 }
 _NO_ILLNESS = re.compile(
     r"^(?:stoma|coma|stroma|trauma|diploma|aroma|analysis|dialysis|therapy|apathy)", re.IGNORECASE
 )
 _PARALYSIS = re.compile(r"paralys|plegi|麻痹")
+_HEDGES: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(
+        r"\b(?:possibl\w+|probabl\w+|likely|may|might|could|suspect\w*|suspicious|question\w*|"
+        r"versus|vs|or|exclude\w*|suggest\w*|unclear|favou?r\w*|consider\w*|differential)\b|\?",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile("可能|考虑|疑|待排|或|除外|倾向|不能|建议|请|[?？]"),
+}
 _DENYING: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(r"\b(?:no|not|without|never|absent|negative|free of|excluded?)\b", re.I),
     "zh": re.compile("未|无|没|排除|除外|否认"),
@@ -186,7 +196,12 @@ def _in_text(text: str, lang: Lang, mentions: tuple[Mention, ...]) -> tuple[_Fou
     all_sides = _sides(text, lang)
     found: list[_Found] = []
     names = [
-        (term.concept.name, _polarity(term, mentions), term.start, term.end)
+        (
+            term.concept.name,
+            _polarity(term, mentions, _clause(text, clauses, term.start), lang),
+            term.start,
+            term.end,
+        )
         for term in terms
         if term.concept.group is WordGroup.FINDING
         and not term.concept.general
@@ -207,6 +222,10 @@ def _clauses(text: str, lang: Lang) -> list[tuple[int, int]]:
     return list(zip([0, *ends], [*ends, len(text)], strict=True))
 
 
+def _clause(text: str, clauses: list[tuple[int, int]], at: int) -> str:
+    return next((text[start:end] for start, end in clauses if start <= at < end), text)
+
+
 def _sides(text: str, lang: Lang) -> frozenset[Laterality]:
     found: set[Laterality] = set()
     for word in side_words(text, lang):
@@ -222,12 +241,14 @@ def _organs(terms: tuple[Term, ...], span: tuple[int, int]) -> frozenset[str]:
     )
 
 
-def _polarity(term: Term, mentions: tuple[Mention, ...]) -> Certainty:
+def _polarity(term: Term, mentions: tuple[Mention, ...], clause: str, lang: Lang) -> Certainty:
     """Return what the finding reader, whose scopes are finer, says of the words where it reads
-    them."""
+    them. A hedge of another clause is not about them."""
     for mention in mentions:
         if term.start < mention.end and mention.start < term.end:
             return mention.polarity
+    if term.polarity is Certainty.UNCERTAIN and not _HEDGES[lang].search(clause):
+        return Certainty.PRESENT
     return term.polarity
 
 
