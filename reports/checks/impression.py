@@ -46,6 +46,10 @@ _HISTORY: dict[Lang, re.Pattern[str]] = {
 
 _SIZEABLE = 8.0
 """Millimetres from which on a nodule is not small."""
+_TRACE: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(r"\b(?:trace|tiny|minimal)\b", re.IGNORECASE),
+    "zh": re.compile("微量|极少|痕量"),
+}
 _ANY_SIZE = frozenset({"pneumothorax", "pleural_effusion", "shoulder_dislocation"})
 """What an impression names however small."""
 
@@ -219,7 +223,10 @@ def _is_important(finding: Stated) -> bool:
     codes = set(lineage(finding.code))
     known = vocabulary()[finding.mention.code]
     mention = finding.mention
-    sized = finding.code in _ANY_SIZE or max(mention.size_mm, default=0) >= _SIZEABLE
+    sized = max(mention.size_mm, default=0) >= _SIZEABLE or (
+        finding.code in _ANY_SIZE
+        and not _TRACE[finding.lang].search(_phrase(finding.text, mention.start))
+    )
     return (
         finding.present
         and mention.change not in (Change.STABLE, Change.RESOLVED, Change.DECREASED)

@@ -32,6 +32,7 @@ class _NamedWords(Strict):
     important: frozenset[str]
     need_organ: frozenset[str]
     families: tuple[frozenset[str], ...]
+    request_families: tuple[frozenset[str], ...]
     organ_families: tuple[frozenset[str], ...]
 
 
@@ -42,7 +43,10 @@ def _words() -> _NamedWords:
     words = _NamedWords.from_yaml(path.read_text(encoding="utf-8"))
     known = lexicon().concepts.keys()
     named = words.unread | words.conclusions | words.important | words.need_organ
-    if unknown := named.union(*words.families, *words.organ_families) - known:
+    if (
+        unknown := named.union(*words.families, *words.request_families, *words.organ_families)
+        - known
+    ):
         raise ValueError(f"named.yaml: no concept {sorted(unknown)}")
     return words
 
@@ -97,7 +101,7 @@ class NamedFinding:
     @property
     def concluded(self) -> bool:
         """Whether it is what one concludes from findings of other names."""
-        return self.name in _words().conclusions
+        return self.name in _words().conclusions or self.name == _SURGERY
 
     @property
     def needs_organ(self) -> bool:
@@ -108,10 +112,22 @@ class NamedFinding:
 def named(read: ReadReport, lang: Lang, section: Section) -> Iterator[NamedFinding]:
     """Yield the findings that a section names in one language, in reading order."""
     for sentence in read.by_section[section]:
-        text = sentence.sentence.text(lang)
-        if text.strip():
-            for found in _in_text(text, lang, sentence.mentions.get(lang, ())):
-                yield NamedFinding(sentence, lang, *found)
+        yield from names_of(sentence, lang)
+
+
+def names_of(sentence: ReadSentence, lang: Lang) -> Iterator[NamedFinding]:
+    """Yield the findings that one sentence names in one language, in reading order."""
+    text = sentence.sentence.text(lang)
+    if text.strip():
+        for found in _in_text(text, lang, sentence.mentions.get(lang, ())):
+            yield NamedFinding(sentence, lang, *found)
+
+
+def asked_by(asked: str, name: str) -> bool:
+    """Return whether a report may call by `name` what a request calls `asked`."""
+    if asked == name:
+        return True
+    return any(asked in family and name in family for family in _words().request_families)
 
 
 def one_name(one: NamedFinding, other: NamedFinding) -> bool:
@@ -164,16 +180,19 @@ _CLAUSES: dict[Lang, re.Pattern[str]] = {
 _ENDINGS: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
         r"\b[a-z]{2,}(?:omas?|omata|itis|ectasi[as]|celes?|plegia|paresis|paralys[ie]s|aly[sz]ed|"
-        r"lysis|rrhage|pathy|megaly|malacia|trophy|plasia|odynia|cardia|anomal(?:y|ies)|atresia)\b",
+        r"lysis|rrhage|pathy|megaly|malacia|trophy|plasia|odynia|cardia|anomal(?:y|ies)|atresia|ectomy)\b|"
+        r"\bresect(?:ion|ed)\b|\bpost-?(?:operative|surgical)\b|\bsurgery\b",
         re.IGNORECASE,
     ),
     "zh": re.compile(
-        "[一-鿿]{1,2}(?:瘤|癌|炎(?!性)|(?<!并发)(?<!合并)(?<!后遗)症(?!状|候)|麻痹|瘘|畸形|综合征)|麻痹"
+        "[一-鿿]{1,2}(?:瘤|癌|炎(?!性)|(?<!并发)(?<!合并)(?<!后遗)症(?!状|候)|麻痹|瘘|畸形|综合征)|麻痹|切除|术后"
     ),
 }
 _NO_ILLNESS = re.compile(
     r"^(?:stoma|coma|stroma|trauma|diploma|aroma|analysis|dialysis|therapy|apathy)", re.IGNORECASE
 )
+_SURGERY = "=surgery"
+_OPERATION = re.compile(r"ectomy|resect|surg|operat|切除|术后")
 _PARALYSIS = re.compile(r"paralys|plegi|麻痹")
 _HEDGES: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
@@ -215,6 +234,12 @@ def _in_text(text: str, lang: Lang, mentions: tuple[Mention, ...]) -> tuple[_Fou
         organs = _organs(terms, clause) or _organs(terms, (0, len(text)))
         found.append((name, polarity, sides, organs, levels_of_words(words, lang), start, end))
     return tuple(sorted(found, key=lambda each: each[-2]))
+
+
+def _name_of_ending(word: str) -> str:
+    if _PARALYSIS.search(word):
+        return "=paralysis"
+    return _SURGERY if _OPERATION.search(word) else f"={word}"
 
 
 def _clauses(text: str, lang: Lang) -> list[tuple[int, int]]:
@@ -264,9 +289,9 @@ def _by_ending(
             if term.concept.group is WordGroup.FINDING
         ):
             continue
-        name = "paralysis" if _PARALYSIS.search(match[0].lower()) else match[0].lower()
+        name = _name_of_ending(match[0].lower())
         start = next((a for a, b in clauses if a <= match.start() < b), 0)
         denied = _DENYING[lang].search(text[start : match.start()])
         polarity = Certainty.ABSENT if denied else Certainty.PRESENT
-        found.append((f"={name}", polarity, match.start(), match.end()))
+        found.append((name, polarity, match.start(), match.end()))
     return found

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from radraft.reports.checks.named import NamedFinding, named, organs_meet
+from radraft.reports.checks.named import NamedFinding, asked_by, named, names_of, organs_meet
 from radraft.reports.checks.nouns import nouns
 from radraft.reports.checks.pointing import issue_at, whole
 from radraft.reports.checks.stated import BOTH, Stated, relations, sides_of, stated
@@ -14,7 +14,16 @@ from radraft.reports.checks.values import Issue, ReadReport, ReadSentence, Sever
 from radraft.reports.findings.extract import extract
 from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import Kind, Region, counted_as, lineage, vocabulary
-from radraft.reports.values import LANGS, Certainty, Lang, Laterality, Section
+from radraft.reports.values import (
+    LANGS,
+    Certainty,
+    Lang,
+    Laterality,
+    Origin,
+    Section,
+    Sentence,
+    Wording,
+)
 
 _ABOUT_ZH = re.compile(r"(?<=[0-9a-zA-Z%％米度°])\s*左右")
 _SIDES: dict[Lang, dict[Laterality, re.Pattern[str]]] = {
@@ -170,6 +179,27 @@ class SideOfRequest:
                         self, sided[0].read, lang, sided[0].pointer, details=_details(sided[0])
                     )
                     break
+            else:
+                yield from self._of_names(read, lang, _request(reason, language))
+
+    def _of_names(self, read: ReadReport, lang: Lang, request: ReadSentence) -> Iterator[Issue]:
+        """Yield the first sentence about a finding outside the vocabulary, or of another name."""
+        said = [
+            name for section in Section for name in named(read, lang, section) if not name.absent
+        ]
+        for asked in names_of(request, request.sentence.wordings[0].lang):
+            if len(asked.sides) != 1:
+                continue
+            about = [
+                name
+                for name in said
+                if asked_by(asked.name, name.name) and organs_meet(asked, name)
+            ]
+            sided = [name for name in about if name.sides]
+            if sided and not any(name.sides & asked.sides for name in about):
+                details = {"finding_zh": sided[0].words, "finding_en": sided[0].words}
+                yield issue_at(self, sided[0].read, lang, sided[0].pointer, details=details)
+                return
 
 
 class SideOfImages:
@@ -275,6 +305,13 @@ def _mentions(reason: str, lang: Lang) -> Iterator[Mention]:
         known = vocabulary()[mention.code]
         if known.kind is not Kind.NORMAL and mention.polarity is not Certainty.ABSENT:
             yield mention
+
+
+@lru_cache(maxsize=512)
+def _request(reason: str, lang: Lang) -> ReadSentence:
+    """Return a request as a sentence, for its names."""
+    sentence = Sentence("request", (Wording(lang, reason, Origin.PERSON),))
+    return ReadSentence(sentence, Section.FINDINGS, {})
 
 
 def _details(one: Stated) -> dict[str, str]:
