@@ -155,7 +155,7 @@ _AGE: dict[Lang, tuple[re.Pattern[str], ...]] = {
         ),
     ),
     "zh": (
-        re.compile("(?:年龄|现年|年约|年)[：: 为]*$"),
+        re.compile(r"(?:年龄|现年|(?<!\d)年约)[：: 为]*$"),
         re.compile("多?周?岁|余岁|来岁|岁余|多岁"),
     ),
 }
@@ -166,7 +166,7 @@ _CHART_YEARS = re.compile(
     re.IGNORECASE,
 )
 _MONTHS_ZH = re.compile(r"(?P<months>\d{1,2}) ?个?月(?:龄|大|婴|(?=，发|，咳|，患))")
-_DAYS_A_YEAR = 360.0
+_DAYS_A_YEAR, _DAYS_A_WEEK = 360.0, 7.0
 
 
 def _told_years(text: str, lang: Lang) -> Iterator[tuple[float, Span]]:
@@ -177,7 +177,9 @@ def _told_years(text: str, lang: Lang) -> Iterator[tuple[float, Span]]:
         after = behind.match(text, number.end)
         if number.quantity is Quantity.TIME and (after or unit_is_age):
             end = after.end() if after else number.end
-            yield number.value / _DAYS_A_YEAR, (number.start, end)
+            # 83周岁 is 83 years, though 83周 are weeks.
+            unit = _DAYS_A_WEEK if text.startswith("周岁", number.end) else _DAYS_A_YEAR
+            yield number.value / unit, (number.start, end)
         elif lang == "zh" and (after or before.search(text[: number.start])):
             yield number.value, (number.start, after.end() if after else number.end)
     if lang == "en":
