@@ -17,7 +17,6 @@ Span = tuple[int, int]
 _NEAR = (
     "neck",
     "abdomen",
-    "pelvis",
     "breast",
     "lumbar_spine",
     "cervical_spine",
@@ -225,6 +224,7 @@ _EXAMINED: dict[Lang, tuple[str, ...]] = {
         rf"in|to) {_NAMED}\b(?! of)",
         r"^\W*(?:left |right )?(?P<part>{names}) ?: ?(?:normal|negative|unremarkable)",
         rf"^\W*{_NAMED}\W*$",
+        rf"\bplain {_NAMED}\b(?! of)",
         rf"^\W*{_NAMED} (?:was|were) (?:imaged|radiographed|examined|x-?rayed)",
     ),
     "zh": (
@@ -360,7 +360,7 @@ _NO_LATERAL: dict[Lang, re.Pattern[str]] = {
         re.IGNORECASE,
     ),
     "zh": re.compile(
-        "(?:未|没有?|无|缺)(?:摄|拍|行|做|照|提供|有)?侧位|侧位(?:片|像)?(?:未|没有|缺如|缺失|暂缺|缺)"
+        "(?:未|没有?|无|缺)(?:摄|拍|行|做|照|提供|有)?侧位|侧位(?:片|像)?(?:未(?:摄|拍|行|做|照|提供)|没有|缺如|缺失|暂缺|缺)"
     ),
 }
 _LATERAL: dict[Lang, re.Pattern[str]] = {

@@ -67,11 +67,13 @@ class LeftOutOfImpression:
                 continue
             concluded = tuple(stated(read, lang, Section.IMPRESSION))
             told: set[str] = set()
+            names = tuple(named(read, lang, Section.IMPRESSION))
             for finding in stated(read, lang, Section.FINDINGS):
                 if (
                     finding.read.sentence.id not in told
                     and _is_important(finding)
                     and not any(_named(finding, one) for one in concluded)
+                    and not _is_named_by(finding, names)
                 ):
                     told.add(finding.read.sentence.id)
                     yield _issue(self, finding)
@@ -171,6 +173,18 @@ def _free(
     yield from (other for other in others if other.name not in taken)
 
 
+def _is_named_by(finding: Stated, names: Sequence[NamedFinding]) -> bool:
+    """Return whether the impression has a name, outside the vocabulary, that may mean it there."""
+    sides, inside = sides_of(finding.mention), _in_text_of(finding)
+    return any(
+        not name.absent
+        and not _is_read(name)
+        and sides_may_meet(sides, name.sides)
+        and any(inner == name.name or kin(inner, name.name) for inner in inside)
+        for name in names
+    )
+
+
 def _describes(name: NamedFinding, others: Sequence[Stated]) -> bool:
     """Return whether the other section states by a code, at such a place, what may be meant."""
     for other in others:
@@ -206,6 +220,9 @@ def _named(finding: Stated, concluded: Stated) -> bool:
     """Return whether the impression may mean this finding: one name, or related at one place."""
     if one_finding(finding, concluded):
         return True
+    lang = finding.lang
+    if OLD[lang].search(concluded.text) and not OLD[lang].search(finding.text):
+        return False
     meet = sides_may_meet(sides_of(finding.mention), sides_of(concluded.mention))
     return meet and not concluded.absent and related(finding.code, concluded.code)
 

@@ -17,7 +17,7 @@ _UNIT = r"mm|cm|㎜|㎝|毫米|厘米|公分|millimet(?:er|re)s?|centimet(?:er|r
 _VALUE = r"\d+(?:[.,]\d+)?"
 _BY = r"(?:[x×*＊X✕]|乘以?|by)"
 _MEASURE = re.compile(
-    rf"(?<![\w.-])(?P<minus>[-−–])?(?P<first>{_VALUE})\s*(?P<unit1>{_UNIT})?"
+    rf"(?<![\w.-])(?P<minus>[-−–])?(?P<first>{_VALUE})(?:\s*-?(?P<unit1>{_UNIT}))?"
     rf"(?:\s*{_BY}\s*(?P<second>{_VALUE})\s*(?P<unit2>{_UNIT})?)?"
     rf"(?:\s*{_BY}\s*(?P<third>{_VALUE})\s*(?P<unit3>{_UNIT})?)?"
     rf"(?:(?<=[\d])\s*(?P<unit>{_UNIT}))?",

@@ -8,14 +8,15 @@ illnesses have (-oma, -itis, 瘤, 炎). Each name has its side, its organs and w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 
 from radraft.core.yaml_files import Strict
 from radraft.reports.checks.bilingual import named_terms
-from radraft.reports.checks.lexicon import Term, WordGroup, alike, lexicon
+from radraft.reports.checks.lexicon import Term, WordGroup, alike, language_data, lexicon
+from radraft.reports.checks.nouns import nouns
 from radraft.reports.checks.pointing import words_of
 from radraft.reports.checks.side_words import side_words
 from radraft.reports.checks.stated import BOTH, levels_of_words
@@ -24,6 +25,8 @@ from radraft.reports.findings.values import Mention
 from radraft.reports.values import Certainty, Lang, Laterality, Section
 
 _KEPT = 8192
+_BY_ENDING = "="
+"""Begins the name of a finding that no list has."""
 
 
 class _NamedWords(Strict):
@@ -42,11 +45,10 @@ def _words() -> _NamedWords:
     path = files("radraft.reports.checks").joinpath("named.yaml")
     words = _NamedWords.from_yaml(path.read_text(encoding="utf-8"))
     known = lexicon().concepts.keys()
-    named = words.unread | words.conclusions | words.important | words.need_organ
-    if (
-        unknown := named.union(*words.families, *words.request_families, *words.organ_families)
-        - known
-    ):
+    families = (*words.families, *words.request_families, *words.organ_families)
+    names = words.unread | words.conclusions | words.important | words.need_organ
+    names = names.union(*families)
+    if unknown := {name for name in names if not name.startswith(_BY_ENDING)} - known:
         raise ValueError(f"named.yaml: no concept {sorted(unknown)}")
     return words
 
@@ -134,9 +136,14 @@ def one_name(one: NamedFinding, other: NamedFinding) -> bool:
     """Return whether two names are of one finding, of organs that may be one."""
     if one.name != other.name:
         return False
-    if one.needs_organ and not (one.organs and other.organs):
-        return False
-    return organs_meet(one, other)
+    if one.organs and other.organs:
+        return any(alike(ours, theirs) for ours in one.organs for theirs in other.organs)
+    return not one.needs_organ or bool(_other_nouns(one) & _other_nouns(other))
+
+
+def _other_nouns(one: NamedFinding) -> frozenset[str]:
+    """Return the nouns of a finding's sentence beside its own: an organ that no list has."""
+    return nouns(one.text, one.lang) - nouns(one.words, one.lang)
 
 
 def organs_meet(one: NamedFinding, other: NamedFinding) -> bool:
@@ -155,9 +162,19 @@ def places_of_names_meet(one: NamedFinding, other: NamedFinding) -> bool:
 
 def kin(one: str, other: str) -> bool:
     """Return whether one section may mean by a name what the other means by another."""
-    if alike(one, other):
-        return True
-    return any(one in family and other in family for family in _words().families)
+    return any(
+        alike(ours, theirs)
+        or any(ours in family and theirs in family for family in _words().families)
+        for ours in _with_broader(one)
+        for theirs in _with_broader(other)
+    )
+
+
+@cache
+def _with_broader(name: str) -> frozenset[str]:
+    """Return a name with the broader ones that a report may use for it: tumour for thymoma."""
+    broader: Mapping[str, list[str]] = language_data()["broader"]
+    return frozenset({name, *(broad for broad, narrow in broader.items() if name in narrow)})
 
 
 def _one_organ(one: str, other: str) -> bool:

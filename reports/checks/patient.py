@@ -162,6 +162,8 @@ _AGE: dict[Lang, tuple[re.Pattern[str], ...]] = {
 _CHART_YEARS = re.compile(
     r"\b(?P<years>\d{1,3})\s?[-/.]?\s?(?:y|yr|yrs)[-/. ]{0,2}o\b|"
     r"\b(?P<short>\d{1,3})\s?(?:yo|yrs?) (?=m\b|f\b|male|female|man|woman|boy|girl)|"
+    r"\b(?:m[ae]n|wom[ae]n|lady|gentleman|patient|boy|girl|male|female|person|adult) of "
+    r"(?P<of>\d{1,3})\b(?! (?:mm|cm|kg|%))|"
     r"\baged?\W{0,2}(?:of )?(?P<aged>\d{1,3})\b(?!\W?(?:mm|cm|%|mo|we|da))",
     re.IGNORECASE,
 )
@@ -184,7 +186,7 @@ def _told_years(text: str, lang: Lang) -> Iterator[tuple[float, Span]]:
             yield number.value, (number.start, after.end() if after else number.end)
     if lang == "en":
         for match in _CHART_YEARS.finditer(text):
-            years = match["years"] or match["short"] or match["aged"]
+            years = match["years"] or match["short"] or match["of"] or match["aged"]
             yield float(years), match.span()
     else:
         for match in _MONTHS_ZH.finditer(text):
@@ -196,7 +198,10 @@ def _decade_words(lang: Lang) -> tuple[re.Pattern[str], ...]:
     decades = _patients().decades
     if lang == "zh":
         tens = "".join(decades.zh)
-        return (re.compile(f"(?P<ten>[{tens}])(?:旬|十多岁|十余岁|十来岁|十几岁)"),)
+        return (
+            re.compile(f"(?P<ten>[{tens}])(?:旬|十多岁|十余岁|十来岁|十几岁)"),
+            re.compile(f"(?:年[近逾过约满届]|已[近过届])(?P<ten>[{tens}])十"),
+        )
     names, ordinals = "|".join(decades.en), "|".join(decades.ordinals)
     return (
         re.compile(
@@ -241,9 +246,14 @@ def _other_time(lang: Lang) -> tuple[re.Pattern[str], re.Pattern[str]]:
 def _is_now(text: str, lang: Lang, span: Span) -> bool:
     """Return whether words of an age are of the patient today: no other time stands beside them."""
     before, after = _other_time(lang)
+    if _PERIOD.search(text[span[0] : span[1]]) and _DURING.search(text[: span[0]]):
+        return False
     return not before.search(text[: span[0]]) and not after.match(text, span[1])
 
 
+_PERIOD = re.compile(r"childhood|infancy|adolescence|youth|puberty", re.IGNORECASE)
+_DURING = re.compile(r"\b(?:of|in|during|since|from) (?:\w+ )?$", re.IGNORECASE)
+"""A time of life that is told of is over: rickets of childhood."""
 _GROWN_UP = 23
 """Years at which every growth plate is closed."""
 _DEVICE_AGE = re.compile(

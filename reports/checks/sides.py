@@ -190,11 +190,14 @@ class SideOfRequest:
         for asked in names_of(request, request.sentence.wordings[0].lang):
             if len(asked.sides) != 1:
                 continue
-            about = [
-                name
-                for name in said
-                if asked_by(asked.name, name.name) and organs_meet(asked, name)
-            ]
+            about = [name for name in said if name.name == asked.name and organs_meet(asked, name)]
+            if not about and not any(name.sides & asked.sides for name in said):
+                # By another name only where nothing at all is on the side asked about.
+                about = [
+                    name
+                    for name in said
+                    if asked_by(asked.name, name.name) and organs_meet(asked, name)
+                ]
             sided = [name for name in about if name.sides]
             if sided and not any(name.sides & asked.sides for name in about):
                 details = {"finding_zh": sided[0].words, "finding_en": sided[0].words}
