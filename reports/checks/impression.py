@@ -67,13 +67,14 @@ class LeftOutOfImpression:
                 continue
             concluded = tuple(stated(read, lang, Section.IMPRESSION))
             told: set[str] = set()
+            described = tuple(named(read, lang, Section.FINDINGS))
             names = tuple(named(read, lang, Section.IMPRESSION))
             for finding in stated(read, lang, Section.FINDINGS):
                 if (
                     finding.read.sentence.id not in told
                     and _is_important(finding)
                     and not any(_named(finding, one) for one in concluded)
-                    and not _is_named_by(finding, names)
+                    and not _is_named_by(finding, names, described)
                 ):
                     told.add(finding.read.sentence.id)
                     yield _issue(self, finding)
@@ -90,7 +91,7 @@ class LeftOutOfImpression:
                 finding.read.sentence.id not in told
                 and finding.important
                 and finding.present
-                and not _is_read(finding)
+                and not _is_judged(finding)
                 and not _is_old_or_small(finding.text, lang, finding.start, sized=False)
                 and not any(_named_alike(finding, name) for name in _free(finding, names, findings))
                 and not _describes(finding, concluded)
@@ -156,6 +157,17 @@ def _is_read(name: NamedFinding) -> bool:
     )
 
 
+def _is_judged(name: NamedFinding) -> bool:
+    """Return whether the finding reader gives an important code of these very words."""
+    important = relations().important
+    return any(
+        mention.start <= name.start
+        and name.end <= mention.end
+        and (vocabulary()[mention.code].critical or important & set(lineage(mention.code)))
+        for mention in name.read.mentions.get(name.lang, ())
+    )
+
+
 def _named_alike(one: NamedFinding, other: NamedFinding) -> bool:
     """Return whether two sections may mean one finding by two names."""
     if other.absent or not places_of_names_meet(one, other):
@@ -173,11 +185,16 @@ def _free(
     yield from (other for other in others if other.name not in taken)
 
 
-def _is_named_by(finding: Stated, names: Sequence[NamedFinding]) -> bool:
-    """Return whether the impression has a name, outside the vocabulary, that may mean it there."""
+def _is_named_by(
+    finding: Stated, names: Sequence[NamedFinding], described: Sequence[NamedFinding]
+) -> bool:
+    """Return whether the impression has a name, outside the vocabulary, that may mean it there and
+    that nothing else described has."""
     sides, inside = sides_of(finding.mention), _in_text_of(finding)
+    taken = {one.name for one in described if one.name not in inside and not one.absent}
     return any(
         not name.absent
+        and name.name not in taken
         and not _is_read(name)
         and sides_may_meet(sides, name.sides)
         and any(inner == name.name or kin(inner, name.name) for inner in inside)

@@ -218,10 +218,17 @@ def _is_subordinate(text: str, at: int) -> bool:
     return _PREPOSITION.search(phrase) is not None
 
 
+_MOVED = re.compile(
+    r"\b(?:retract\w*|withdraw\w*|withdrawn|pulled|advanc\w*|distance|inserted)\b[^.;\d]*$",
+    re.IGNORECASE,
+)
+
+
 def _is_distance(text: str, lang: Lang, start: int, end: int) -> bool:
     words = _distances(lang)
     if lang == "en":
-        return words.match(text[end:].lstrip()) is not None
+        moved = _MOVED.search(text[max(0, start - 50) : start]) is not None
+        return moved or words.match(text[end:].lstrip()) is not None
     before = re.split("[，。；、\\d]", text[:start])[-1]
     return words.search(before) is not None
 

@@ -33,6 +33,7 @@ class _NamedWords(Strict):
     unread: frozenset[str]
     conclusions: frozenset[str]
     important: frozenset[str]
+    important_in_organ: frozenset[str]
     need_organ: frozenset[str]
     families: tuple[frozenset[str], ...]
     request_families: tuple[frozenset[str], ...]
@@ -47,6 +48,7 @@ def _words() -> _NamedWords:
     known = lexicon().concepts.keys()
     families = (*words.families, *words.request_families, *words.organ_families)
     names = words.unread | words.conclusions | words.important | words.need_organ
+    names |= words.important_in_organ
     names = names.union(*families)
     if unknown := {name for name in names if not name.startswith(_BY_ENDING)} - known:
         raise ValueError(f"named.yaml: no concept {sorted(unknown)}")
@@ -98,7 +100,10 @@ class NamedFinding:
     @property
     def important(self) -> bool:
         """Whether an impression ought to name it."""
-        return self.name in _words().important
+        words = _words()
+        return self.name in words.important or (
+            self.name in words.important_in_organ and bool(self.organs)
+        )
 
     @property
     def concluded(self) -> bool:
