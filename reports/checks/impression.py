@@ -9,6 +9,7 @@ from radraft.reports.checks.bilingual import named_terms
 from radraft.reports.checks.named import NamedFinding, kin, named, organs_meet, places_of_names_meet
 from radraft.reports.checks.nouns import share_noun
 from radraft.reports.checks.pointing import issue_at
+from radraft.reports.checks.sides import named_sides
 from radraft.reports.checks.stated import (
     OLD,
     SMALL,
@@ -24,7 +25,7 @@ from radraft.reports.checks.stated import (
 from radraft.reports.checks.values import Issue, ReadReport, Severity
 from radraft.reports.findings.values import Change
 from radraft.reports.findings.vocabulary import Kind, lineage, vocabulary
-from radraft.reports.values import LANGS, Lang, Section
+from radraft.reports.values import LANGS, Lang, Laterality, Section
 
 _ABOVE: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
@@ -67,6 +68,7 @@ class LeftOutOfImpression:
                 continue
             concluded = tuple(stated(read, lang, Section.IMPRESSION))
             told: set[str] = set()
+            lesions = tuple(_lesions(read, lang))
             described = tuple(named(read, lang, Section.FINDINGS))
             names = tuple(named(read, lang, Section.IMPRESSION))
             for finding in stated(read, lang, Section.FINDINGS):
@@ -75,6 +77,9 @@ class LeftOutOfImpression:
                     and _is_important(finding)
                     and not any(_named(finding, one) for one in concluded)
                     and not _is_named_by(finding, names, described)
+                    and not any(
+                        sides_may_meet(sides_of(finding.mention), sides) for sides in lesions
+                    )
                 ):
                     told.add(finding.read.sentence.id)
                     yield _issue(self, finding)
@@ -133,14 +138,15 @@ class WithoutFinding:
         """Yield those of findings outside the vocabulary."""
         described = [one for one in named(read, lang, Section.FINDINGS) if not one.absent]
         concluded = tuple(named(read, lang, Section.IMPRESSION))
+        # What is concluded from other findings is concluded from nothing where there are none.
+        nothing = not described and not found and not _something(read, lang)
         for one in concluded:
             if (
                 one.read.sentence.id not in told
                 and one.present
-                and not one.concluded
-                and not _is_read(one)
+                and (nothing or not (one.concluded or _is_read(one)))
                 and not _HISTORY[lang].search(one.text)
-                and not (one.needs_organ and not one.organs)
+                and (one.places or not one.needs_organ)
                 and not any(_named_alike(one, other) for other in _free(one, described, concluded))
                 and not _describes(one, found)
             ):
@@ -175,6 +181,43 @@ def _named_alike(one: NamedFinding, other: NamedFinding) -> bool:
     if one.name == other.name or kin(one.name, other.name):
         return organs_meet(one, other) or one.name == other.name
     return share_noun(one.words, other.words, one.lang)
+
+
+_LESION: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(r"\b(?:lesions?|focus|foci|shadows?|process)\b", re.IGNORECASE),
+    "zh": re.compile("病灶|病变|阴影"),
+}
+_NO_LESION: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(r"\b(?:no|not|without|free of|negative|old|chronic|healed)\b", re.IGNORECASE),
+    "zh": re.compile("未见|无|没有|陈旧"),
+}
+
+
+def _lesions(read: ReadReport, lang: Lang) -> Iterator[frozenset[Laterality]]:
+    """Yield the sides of what an impression calls a lesion, without saying of which kind."""
+    for sentence in read.by_section[Section.IMPRESSION]:
+        text = sentence.sentence.text(lang)
+        if _LESION[lang].search(text) and not _NO_LESION[lang].search(text):
+            yield named_sides(text, lang)
+
+
+_SOMETHING: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(
+        r"\b(?:lesions?|foc(?:us|i)|shadows?|process|densit\w+|chang\w+|area|lines?|markings?|"
+        r"enlarged|prominent|irregular\w*|asymmetr\w*)\b",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile("影|灶|病|改变|线|高密|增多|增大|不规则|不对称"),
+}
+
+
+def _something(read: ReadReport, lang: Lang) -> bool:
+    """Return whether the findings say, in words however general, that there is something."""
+    texts = (sentence.sentence.text(lang) for sentence in read.by_section[Section.FINDINGS])
+    return any(
+        _SOMETHING[lang].search(text) is not None and _NO_LESION[lang].search(text) is None
+        for text in texts
+    )
 
 
 def _free(

@@ -106,6 +106,11 @@ class NamedFinding:
         )
 
     @property
+    def places(self) -> bool:
+        """Return whether the sentence says of what it is: an organ, or a noun that no list has."""
+        return bool(self.organs or _other_nouns(self))
+
+    @property
     def concluded(self) -> bool:
         """Whether it is what one concludes from findings of other names."""
         return self.name in _words().conclusions or self.name == _SURGERY
@@ -139,11 +144,17 @@ def asked_by(asked: str, name: str) -> bool:
 
 def one_name(one: NamedFinding, other: NamedFinding) -> bool:
     """Return whether two names are of one finding, of organs that may be one."""
-    if one.name != other.name:
+    if one.name != other.name and not _one_within(one, other):
         return False
     if one.organs and other.organs:
         return any(alike(ours, theirs) for ours in one.organs for theirs in other.organs)
     return not one.needs_organ or bool(_other_nouns(one) & _other_nouns(other))
+
+
+def _one_within(one: NamedFinding, other: NamedFinding) -> bool:
+    """Return whether the words of one hold those of the other and both may mean one thing."""
+    within = one.words in other.words or other.words in one.words
+    return within and alike(one.name, other.name)
 
 
 def _other_nouns(one: NamedFinding) -> frozenset[str]:
@@ -201,13 +212,13 @@ _CLAUSES: dict[Lang, re.Pattern[str]] = {
 }
 _ENDINGS: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
-        r"\b[a-z]{2,}(?:omas?|omata|itis|ectasi[as]|celes?|plegia|paresis|paralys[ie]s|aly[sz]ed|"
+        r"\b[a-z]{2,}(?:omas?|omata|itis|ectasi[as]|celes?|plegia|paresis|paralys[ie]s|aly[sz]ed|pals(?:y|ies)|"
         r"lysis|rrhage|pathy|megaly|malacia|trophy|plasia|odynia|cardia|anomal(?:y|ies)|atresia|ectomy)\b|"
-        r"\bresect(?:ion|ed)\b|\bpost-?(?:operative|surgical)\b|\bsurgery\b",
+        r"\bpals(?:y|ies)\b|\bparalys(?:is|ed)\b|\bresect(?:ion|ed)\b|\bpost-?(?:operative|surgical)\b|\bsurgery\b",
         re.IGNORECASE,
     ),
     "zh": re.compile(
-        "[一-鿿]{1,2}(?:瘤|癌|炎(?!性)|(?<!并发)(?<!合并)(?<!后遗)症(?!状|候)|麻痹|瘘|畸形|综合征)|麻痹|切除|术后"
+        "[一-鿿]{1,2}(?:瘤|癌|炎(?!性)|(?<!并发)(?<!合并)(?<!后遗)症(?!状|候)|麻痹|瘘|畸形|综合征)|麻痹|瘫痪|切除|术后|骨岛"
     ),
 }
 _NO_ILLNESS = re.compile(
@@ -215,7 +226,7 @@ _NO_ILLNESS = re.compile(
 )
 _SURGERY = "=surgery"
 _OPERATION = re.compile(r"ectomy|resect|surg|operat|切除|术后")
-_PARALYSIS = re.compile(r"paralys|plegi|麻痹")
+_PARALYSIS = re.compile(r"paraly|pals|plegi|麻痹")
 _HEDGES: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
         r"\b(?:possibl\w+|probabl\w+|likely|may|might|could|suspect\w*|suspicious|question\w*|"

@@ -196,7 +196,8 @@ class SideOfRequest:
                 about = [
                     name
                     for name in said
-                    if asked_by(asked.name, name.name) and organs_meet(asked, name)
+                    if (asked_by(asked.name, name.name) and organs_meet(asked, name))
+                    or _of_one_organ(asked, name)
                 ]
             sided = [name for name in about if name.sides]
             if sided and not any(name.sides & asked.sides for name in about):
@@ -241,6 +242,15 @@ def _other_side(
     if alike and all(_opposite(sides, sides_of(other.mention)) for other in alike):
         return alike[0], Severity.WARN
     return None, Severity.WARN
+
+
+_WIDE = frozenset({"lung", "pleura", "heart", "mediastinum", "abdomen", "bronchus", "airway"})
+"""Organs of which a report names many findings."""
+
+
+def _of_one_organ(asked: NamedFinding, name: NamedFinding) -> bool:
+    """Return whether a report's finding is of the small organ that the request asks about."""
+    return bool((asked.organs - _WIDE) & (name.organs - _WIDE))
 
 
 def _may_be(one: NamedFinding, other: NamedFinding) -> bool:
