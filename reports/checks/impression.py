@@ -68,7 +68,7 @@ class LeftOutOfImpression:
                 continue
             concluded = tuple(stated(read, lang, Section.IMPRESSION))
             told: set[str] = set()
-            lesions = tuple(_lesions(read, lang))
+            lesions = tuple(_lesions(read, lang, Section.IMPRESSION))
             described = tuple(named(read, lang, Section.FINDINGS))
             names = tuple(named(read, lang, Section.IMPRESSION))
             for finding in stated(read, lang, Section.FINDINGS):
@@ -139,6 +139,7 @@ class WithoutFinding:
         described = [one for one in named(read, lang, Section.FINDINGS) if not one.absent]
         concluded = tuple(named(read, lang, Section.IMPRESSION))
         # What is concluded from other findings is concluded from nothing where there are none.
+        lesions = tuple(_lesions(read, lang, Section.FINDINGS))
         nothing = not described and not found and not _something(read, lang)
         for one in concluded:
             if (
@@ -148,6 +149,7 @@ class WithoutFinding:
                 and not _HISTORY[lang].search(one.text)
                 and (one.places or not one.needs_organ)
                 and not any(_named_alike(one, other) for other in _free(one, described, concluded))
+                and not any(sides_may_meet(one.sides, sides) for sides in lesions)
                 and not _describes(one, found)
             ):
                 told.add(one.read.sentence.id)
@@ -185,7 +187,7 @@ def _named_alike(one: NamedFinding, other: NamedFinding) -> bool:
 
 _LESION: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(r"\b(?:lesions?|focus|foci|shadows?|process)\b", re.IGNORECASE),
-    "zh": re.compile("病灶|病变|阴影"),
+    "zh": re.compile("病灶|病变|阴影|透亮影|圆形影|环形影"),
 }
 _NO_LESION: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(r"\b(?:no|not|without|free of|negative|old|chronic|healed)\b", re.IGNORECASE),
@@ -193,9 +195,9 @@ _NO_LESION: dict[Lang, re.Pattern[str]] = {
 }
 
 
-def _lesions(read: ReadReport, lang: Lang) -> Iterator[frozenset[Laterality]]:
-    """Yield the sides of what an impression calls a lesion, without saying of which kind."""
-    for sentence in read.by_section[Section.IMPRESSION]:
+def _lesions(read: ReadReport, lang: Lang, section: Section) -> Iterator[frozenset[Laterality]]:
+    """Yield the sides of what a section calls a lesion, without saying of which kind."""
+    for sentence in read.by_section[section]:
         text = sentence.sentence.text(lang)
         if _LESION[lang].search(text) and not _NO_LESION[lang].search(text):
             yield named_sides(text, lang)
@@ -207,7 +209,7 @@ _SOMETHING: dict[Lang, re.Pattern[str]] = {
         r"enlarged|prominent|irregular\w*|asymmetr\w*)\b",
         re.IGNORECASE,
     ),
-    "zh": re.compile("影|灶|病|改变|线|高密|增多|增大|不规则|不对称"),
+    "zh": re.compile("(?<!心)影(?!像|响)|灶|病|改变|线|高密|增多|增大|不规则|不对称"),
 }
 
 
@@ -240,7 +242,7 @@ def _is_named_by(
         and name.name not in taken
         and not _is_read(name)
         and sides_may_meet(sides, name.sides)
-        and any(inner == name.name or kin(inner, name.name) for inner in inside)
+        and any(inner in (name.name, "lesion") or kin(inner, name.name) for inner in inside)
         for name in names
     )
 

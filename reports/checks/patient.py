@@ -167,7 +167,10 @@ _CHART_YEARS = re.compile(
     r"\baged?\W{0,2}(?:of )?(?P<aged>\d{1,3})\b(?!\W?(?:mm|cm|%|mo|we|da))",
     re.IGNORECASE,
 )
-_MONTHS_ZH = re.compile(r"(?P<months>\d{1,2}) ?个?月(?:龄|大|婴|(?=，发|，咳|，患))")
+_MONTHS_ZH = re.compile(
+    r"(?P<months>\d{1,2}|[一二两三四五六七八九十]) ?个?月(?:龄|大|婴|(?=，发|，咳|，患))"
+)
+_ONE_TO_TEN = "一二三四五六七八九十"
 _DAYS_A_YEAR, _DAYS_A_WEEK = 360.0, 7.0
 
 
@@ -190,7 +193,9 @@ def _told_years(text: str, lang: Lang) -> Iterator[tuple[float, Span]]:
             yield float(years), match.span()
     else:
         for match in _MONTHS_ZH.finditer(text):
-            yield float(match["months"]) / 12, match.span()
+            months = match["months"].replace("两", "二")
+            number = float(months) if months.isdecimal() else _ONE_TO_TEN.index(months) + 1
+            yield number / 12, match.span()
 
 
 @cache
