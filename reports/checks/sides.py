@@ -152,7 +152,7 @@ class SidesOfSections:
         ]
         if alike and all(_opposite(sides, others) for others, _ in alike):
             pointers = whole(here, lang), whole(alike[0][1], lang)
-            details = {"finding_zh": text.strip(" 。."), "finding_en": text.strip(" 。.")}
+            details = {"finding_zh": "该所见", "finding_en": "this finding"}
             yield issue_at(self, here, lang, *pointers, severity=Severity.WARN, details=details)
 
 
