@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterator, Sequence
 
 from radraft.reports.checks.bilingual import named_terms
-from radraft.reports.checks.named import NamedFinding, kin, named, organs_meet, places_of_names_meet
+from radraft.reports.checks.measures import measures
+from radraft.reports.checks.named import (
+    NamedFinding,
+    kin,
+    named,
+    names_of,
+    organs_meet,
+    places_of_names_meet,
+)
 from radraft.reports.checks.nouns import share_noun
 from radraft.reports.checks.pointing import issue_at
 from radraft.reports.checks.sides import named_sides
@@ -25,7 +33,7 @@ from radraft.reports.checks.stated import (
 from radraft.reports.checks.values import Issue, ReadReport, Severity
 from radraft.reports.findings.values import Change
 from radraft.reports.findings.vocabulary import Kind, lineage, vocabulary
-from radraft.reports.values import LANGS, Lang, Laterality, Section
+from radraft.reports.values import LANGS, Certainty, Lang, Laterality, Section
 
 _ABOVE: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
@@ -97,7 +105,9 @@ class LeftOutOfImpression:
                 and finding.important
                 and finding.present
                 and not _is_judged(finding)
-                and not _is_old_or_small(finding.text, lang, finding.start, sized=False)
+                and not _is_old_or_small(
+                    finding.text, lang, finding.start, sized=_is_sizeable(finding)
+                )
                 and not any(_named_alike(finding, name) for name in _free(finding, names, findings))
                 and not _describes(finding, concluded)
             ):
@@ -171,6 +181,7 @@ def _is_judged(name: NamedFinding) -> bool:
     return any(
         mention.start <= name.start
         and name.end <= mention.end
+        and mention.polarity is not Certainty.UNCERTAIN
         and (vocabulary()[mention.code].critical or important & set(lineage(mention.code)))
         for mention in name.read.mentions.get(name.lang, ())
     )
@@ -249,13 +260,13 @@ def _is_named_by(
 
 def _describes(name: NamedFinding, others: Sequence[Stated]) -> bool:
     """Return whether the other section states by a code, at such a place, what may be meant."""
-    for other in others:
-        if other.absent or not sides_may_meet(name.sides, sides_of(other.mention)):
-            continue
-        inside = _in_text_of(other)
-        if any(name.name == inner or kin(name.name, inner) for inner in inside):
-            return True
-    return False
+    return any(
+        _named_alike(name, inner)
+        for other in others
+        if not other.absent and sides_may_meet(name.sides, sides_of(other.mention))
+        for inner in names_of(other.read, other.lang)
+        if inner.start < other.mention.end and other.mention.start < inner.end
+    )
 
 
 def _in_text_of(stated_one: Stated) -> frozenset[str]:
@@ -313,6 +324,12 @@ def _is_important(finding: Stated) -> bool:
         and finding.code != "old_rib_fracture"
         and not _is_old_or_small(finding.text, finding.lang, mention.start, sized=sized)
     )
+
+
+def _is_sizeable(finding: NamedFinding) -> bool:
+    """Return whether the sentence gives a size that counts."""
+    sizes = (measure for measure in measures(finding.text, finding.lang) if not measure.distance)
+    return max((max(size.lengths) for size in sizes), default=0) >= _SIZEABLE
 
 
 def _is_old_or_small(text: str, lang: Lang, start: int, *, sized: bool) -> bool:

@@ -302,12 +302,12 @@ def _organs(terms: tuple[Term, ...], span: tuple[int, int]) -> frozenset[str]:
 def _polarity(term: Term, mentions: tuple[Mention, ...], clause: str, lang: Lang) -> Certainty:
     """Return what the finding reader, whose scopes are finer, says of the words where it reads
     them. A hedge of another clause is not about them."""
-    for mention in mentions:
-        if term.start < mention.end and mention.start < term.end:
-            return mention.polarity
-    if term.polarity is Certainty.UNCERTAIN and not _HEDGES[lang].search(clause):
+    polarity = next(
+        (m.polarity for m in mentions if term.start < m.end and m.start < term.end), term.polarity
+    )
+    if polarity is Certainty.UNCERTAIN and not _HEDGES[lang].search(clause):
         return Certainty.PRESENT
-    return term.polarity
+    return polarity
 
 
 def _by_ending(

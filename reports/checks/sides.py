@@ -254,7 +254,10 @@ def _of_one_organ(asked: NamedFinding, name: NamedFinding) -> bool:
 
 
 def _may_be(one: NamedFinding, other: NamedFinding) -> bool:
-    return not one.needs_organ or bool(one.organs and other.organs)
+    """Return whether names that say little alone may be of one thing: by organs or by word."""
+    if not one.needs_organ or (one.organs and other.organs):
+        return True
+    return one.words.lower() == other.words.lower()
 
 
 def _same_words(text: str, other: str, lang: Lang) -> bool:
