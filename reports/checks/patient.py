@@ -194,8 +194,8 @@ def _told_years(text: str, lang: Lang) -> Iterator[tuple[float, Span]]:
     else:
         for match in _MONTHS_ZH.finditer(text):
             months = match["months"].replace("两", "二")
-            number = float(months) if months.isdecimal() else _ONE_TO_TEN.index(months) + 1
-            yield number / 12, match.span()
+            count = float(months) if months.isdecimal() else _ONE_TO_TEN.index(months) + 1.0
+            yield count / 12, match.span()
 
 
 @cache

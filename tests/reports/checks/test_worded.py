@@ -47,11 +47,12 @@ def study(kind: str, said: Any) -> StudyFacts:
 def issues_of(text: str, of_study: StudyFacts) -> tuple[Issue, ...]:
     """The issues of a report in the data's form."""
     findings, _, impression = text.partition("=>")
-    sections = (
-        [sentence.strip() for sentence in section.split("|") if sentence.strip()]
-        for section in (findings, impression)
-    )
-    return issues(*sections, of_study)
+    return issues(sentences(findings), sentences(impression), of_study)
+
+
+def sentences(section: str) -> list[str]:
+    """The sentences of a section."""
+    return [sentence.strip() for sentence in section.split("|") if sentence.strip()]
 
 
 @pytest.mark.parametrize(("kind", "text", "of_study"), list(of("wrong")))
