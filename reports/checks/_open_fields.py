@@ -49,7 +49,7 @@ _APART = r"\s*[/|／｜\\]\s*"
 @cache
 def open_field(lang: Lang) -> re.Pattern[str]:
     """Return what finds the first open field of a text in a language."""
-    data = _data()[lang]
+    data = wording_data()[lang]
     parts = [*_SIGNS, *_choices(data["choices"], lang), *_scales(data["scales"])]
     parts += data["instructions"]
     parts += _bracketed_en(data) if lang == "en" else _bracketed_zh(data)
@@ -107,7 +107,8 @@ def _words(line: str) -> Sequence[str]:
 
 
 @cache
-def _data() -> dict[str, Any]:
+def wording_data() -> dict[str, Any]:
+    """Return `wording.yaml`."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

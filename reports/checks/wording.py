@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from radraft.reports.checks._open_fields import open_field
+from radraft.reports.checks._repeats import Statement, say_one_thing, statement
 from radraft.reports.checks.pointing import issue_at, whole, words_of
 from radraft.reports.checks.values import Issue, ReadReport, Severity
 from radraft.reports.values import LANGS, Lang, Section
@@ -110,15 +111,26 @@ class RepeatedSentence:
     def find(self, read: ReadReport) -> Iterator[Issue]:
         """Yield each sentence that says in one language what an earlier one of its section says."""
         for section in Section:
-            seen: set[tuple[Lang, str]] = set()
+            earlier: list[tuple[Lang, str, Statement]] = []
             for sentence in read.by_section[section]:
-                keys = {(lang, _meaning(text, lang)) for lang, text in sentence.texts()}
-                again = sorted(key for key in keys if key[1] and key in seen)
+                own = [
+                    (lang, _meaning(text, lang), statement(text, lang, sentence.mentions[lang]))
+                    for lang, text in sentence.texts()
+                ]
+                again = [lang for lang, meaning, said in own if _is_among(lang, meaning, said, earlier)]
                 if again:
-                    yield issue_at(
-                        self, sentence, None, *(whole(sentence, lang) for lang, _ in again[:1])
-                    )
-                seen |= keys
+                    yield issue_at(self, sentence, None, whole(sentence, again[0]))
+                earlier += own
+
+
+def _is_among(
+    lang: Lang, meaning: str, said: Statement, earlier: Sequence[tuple[Lang, str, Statement]]
+) -> bool:
+    """Return whether one of earlier sentences says in a language what is said."""
+    return bool(meaning) and any(
+        lang == of and (meaning == words or say_one_thing(said, other))
+        for of, words, other in earlier
+    )
 
 
 @lru_cache(maxsize=_KEPT)
