@@ -59,7 +59,7 @@ LEAST_GAIN: Mapping[Likeness, float] = {
 SURE_GAIN = 10.0
 """From here on little else can be meant."""
 
-_PAIR_GAIN = 6.5
+_PAIR_GAIN: Mapping[Likeness, float] = {Likeness.SOUND: 5.5, Likeness.SHAPE: 6.5}
 """What two characters that both stand for themselves have to gain."""
 _HAN = re.compile(r"[一-鿿]+")
 _LONGEST = 5
@@ -71,6 +71,9 @@ _CORE, _FIELD, _EVERYDAY = 50_000, 5_000, 2_000
 """Occurrences, at least, that words are given there: those of nearly every report, others of the
 field, everyday ones of reports; and characters that stand for themselves."""
 _ALONE = 100_000
+_MISTAKEN_GAIN = math.log(10)
+"""What the words of nearly every report gain on an everyday word of the same sound that reports do
+not use (检察 for 检查)."""
 _FOREIGN = 2
 """Characters outside GB 2312 that make a text one in traditional characters, which is not read."""
 
@@ -127,12 +130,14 @@ def _candidates(run: str, bound: int, lexicon: _Lexicon) -> Iterator[WrongCharac
             for i in range(max(0, bound - start), end - start):
                 for right in lexicon.by_gap.get(written[:i] + "*" + written[i + 1 :], ()):
                     gain = rest + lexicon.share(right)
-                    if gain < LEAST_GAIN[Likeness.SOUND]:
+                    if gain < LEAST_GAIN[Likeness.SOUND] - _MISTAKEN_GAIN:
                         continue
                     likeness = lexicon.likeness(written[i], right[i])
+                    if likeness is Likeness.SOUND and lexicon.is_mistaken(written, right):
+                        gain += _MISTAKEN_GAIN
                     if likeness is None or gain < LEAST_GAIN[likeness]:
                         continue
-                    if _may_be_wrong(written, gain, lexicon):
+                    if _may_be_wrong(written, likeness, gain, lexicon):
                         yield WrongCharacter(start, end, right, likeness, gain, start + i)
 
 
@@ -154,11 +159,13 @@ def _likelihoods(run: str, lexicon: _Lexicon) -> tuple[list[float], list[float]]
     return before, after
 
 
-def _may_be_wrong(written: str, gain: float, lexicon: _Lexicon) -> bool:
+def _may_be_wrong(
+    written: str, likeness: Likeness, gain: float, lexicon: _Lexicon
+) -> bool:
     """Return whether a text is more than words that are known, side by side. Of two characters that
     stand for themselves nobody can tell why they meet: there the gain does."""
     if len(written) == 2 and set(written) <= lexicon.alone:
-        return gain >= _PAIR_GAIN
+        return gain >= _PAIR_GAIN.get(likeness, math.inf)
     ends = {0}
     for start in range(len(written)):
         if start in ends:
@@ -213,11 +220,16 @@ class _Lexicon:
             return max(count, _CORE if word in self.core else _FIELD)
         return max(count, _EVERYDAY) if word in self.known else count
 
+    def is_mistaken(self, written: str, meant: str) -> bool:
+        """Return whether an everyday word stands for one that nearly every report has."""
+        return meant in self.core and bool(self._dictionary.has_word(written))
+
     def likeness(self, written: str, meant: str) -> Likeness | None:
         """Return why one character may stand for another; None where nothing makes it so."""
         if self.sounds.get(written, frozenset()) & self.sounds.get(meant, frozenset()):
             return Likeness.SOUND
-        if written in self._shapes.get(meant, frozenset()):
+        # A character that simplified Chinese does not write is a slip of the pen.
+        if written in self._shapes.get(meant, frozenset()) or written not in self.sounds:
             return Likeness.SHAPE
         if self._near.get(written, frozenset()) & self._near.get(meant, frozenset()):
             return Likeness.NEAR_SOUND

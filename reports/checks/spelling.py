@@ -97,11 +97,14 @@ def typos(text: str, lang: Lang) -> tuple[Typo, ...]:
 # English
 
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
-_LEAST = 5
-"""Letters of the shortest word that is doubted: shorter ones are too near to each other."""
+_LEAST, _LEAST_MEANT = 3, 4
+"""Letters of the shortest word that is doubted, and of the shortest that may be meant: shorter ones
+are too near to each other."""
 _SURE = 7
 """Letters of a word that little else can be meant by."""
 _ENDINGS = ("'s", "s", "es", "d", "ed", "ing", "ly", "like")
+_LOSES_E = ("ed", "ing")
+"""Endings before which a word loses its last e."""
 _VERBAL = ("ed", "ing", "ly", "ires")
 _BESIDE = 4
 """Words on each side in which the word has to stand that makes a confusion certain."""
@@ -167,7 +170,7 @@ def _is_form(word: str, right: frozenset[str]) -> bool:
     """Return whether `word` is a right word with an ending, a prefix or in British spelling."""
     for ending in _ENDINGS:
         stem = word.removesuffix(ending)
-        if stem != word and (stem in right or stem + "e" in right):
+        if stem != word and (stem in right or (ending in _LOSES_E and stem + "e" in right)):
             return True
     if word.endswith("ies") and word[:-3] + "y" in right:
         return True
@@ -200,6 +203,11 @@ def _near(word: str, lexicon: _EnglishLexicon) -> set[str]:
     return {candidate for candidate in found if _one_edit(word, candidate)}
 
 
+def is_near_field(word: str) -> bool:
+    """Return whether a word stands one letter beside a word of the field that may be meant."""
+    return bool(_near(word, _english_lexicon()))
+
+
 def _shorter(word: str) -> Iterator[str]:
     for i in range(len(word)):
         yield word[:i] + word[i + 1 :]
@@ -220,7 +228,7 @@ def _cased(right: str, written: str) -> str:
 @cache
 def _english_lexicon() -> _EnglishLexicon:
     data = _data()["en"]
-    field = set(data["words"].split())
+    field = {*data["words"].split(), *data["common"].split()}
     terms = english_terms()
     phrases = [phrase for words in terms["phrases"].values() for phrase in words]
     phrases += [word for head in terms["words"].values() for word in head["words"]]
@@ -228,7 +236,7 @@ def _english_lexicon() -> _EnglishLexicon:
     phrases += [name.lower() for _, name in anatomy().values()]
     of_terms = {word for phrase in phrases for word in re.findall(r"[a-z]+", phrase)}
     general = {word for line in _language_words("en") for word in line.split()}
-    known = {*field, *of_terms, *general, *data["known"].split()}
+    known = {*field, *of_terms, *general, *data["known"].split(), *_everyday()}
     # A word of a term may be one of everyday English (ground, function): only long ones are taken.
     # Participles and adverbs of terms are too: "shattered" stands beside "scattered".
     targets = field | {
@@ -236,7 +244,7 @@ def _english_lexicon() -> _EnglishLexicon:
     }
     near: dict[str, set[str]] = {}
     for word in targets:
-        if len(word) >= _LEAST:
+        if len(word) >= _LEAST_MEANT:
             for form in (word, *_shorter(word)):
                 near.setdefault(form, set()).add(word)
     confused: dict[str, list[tuple[str, frozenset[str]]]] = {}
@@ -260,6 +268,12 @@ def _chinese(text: str) -> Iterator[Typo]:
 
 
 # Both
+
+
+def _everyday() -> list[str]:
+    """Return everyday words that stand one letter beside a word of the field."""
+    text = files("radraft.reports.checks").joinpath("everyday_en.txt").read_text(encoding="utf-8")
+    return [word for line in text.splitlines() if line[:1] != "#" for word in line.split()]
 
 
 @cache
