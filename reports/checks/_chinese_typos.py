@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -75,12 +75,14 @@ _MISTAKEN_GAIN = math.log(10)
 """What the words of nearly every report gain on an everyday word of the same sound that reports do
 not use (检察 for 检查)."""
 _FOREIGN = 2
-"""Characters outside GB 2312 that make a text one in traditional characters, which is not read."""
+"""Characters that simplified Chinese does not write, from which on a text is not read."""
 
 
 def wrong_characters(text: str) -> Iterator[WrongCharacter]:
     """Yield the likely typing errors of a text, by where they start; none overlap."""
-    if len({c for c in _HAN.findall(text) for c in c if c not in _lexicon().sounds}) >= _FOREIGN:
+    lexicon = _lexicon()
+    text = "".join(map(_simplified, text))
+    if sum(c not in lexicon.sounds for run in _HAN.findall(text) for c in run) >= _FOREIGN:
         return
     for run in _HAN.finditer(text):
         # After a letter the first character belongs to it: X光, T波.
@@ -94,6 +96,22 @@ def wrong_characters(text: str) -> Iterator[WrongCharacter]:
                 found.gain,
                 run.start() + found.at,
             )
+
+
+@lru_cache(maxsize=8192)
+def _simplified(character: str) -> str:
+    """Return the simplified form of a character that has one; others as they are."""
+    if not _HAN.match(character) or character in _lexicon().sounds:
+        return character
+    simple: str = _converter().convert(character)
+    return simple if len(simple) == 1 else character
+
+
+@cache
+def _converter() -> Any:
+    import opencc
+
+    return opencc.OpenCC("t2s")
 
 
 def _of_run(run: str, bound: int) -> Iterator[WrongCharacter]:

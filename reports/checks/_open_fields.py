@@ -34,6 +34,8 @@ _SIGNS = (
     r"(?<![\d一二三四五六七八九十零〇])[ 　]*年[ 　]*月[ 　]*日",
     r"\b0{2,4}[-/.年]0{2}[-/.月]0{2}\b|(?:[._]{1,4} ?/ ?){2}",
     r"\d\.(?=[。，；])",
+    r"\b[TLCS][?](?![A-Za-z])|(?<=[一-鿿])[_＿](?=[一-鿿])|第\s*[_＿*#]|(?<=[一-鿿])[*＊#＃](?=[叶段肋椎侧区枚])",
+    r"(?:约|about|approximately)\s*[%％]|(?:since|of|with|from) //",
     r"\?(?:side|site|level|date|size|location)\b",
     # A choice of a list; a box that nobody ticked.
     r"(?<=[A-Za-z一-鿿])\s*[|｜]\s*(?=[A-Za-z一-鿿])",
@@ -41,6 +43,9 @@ _SIGNS = (
     r"\(\s*(?:please )?(?:choose|select|delete|circle|tick|specify|pick|enter|fill|insert|state|"
     r"describe|dictate)\b[^()]*\)",
     r"[（(]\s*(?:请?(?:选|删|填|注明|输入|描述|补)|此处|在此)[^（）()]*[）)]",
+    # One and its denial: in situ / not in situ, 迂曲/不迂曲.
+    r"(?<![a-z])(?P<stated>[a-z][a-z ]{1,20}[a-z]) ?[/|] ?(?:not|no|non|un|in) ?-?(?P=stated)(?![a-z])",
+    r"(?P<said>[一-鿿]{1,4})\s*[/／|｜]\s*(?:不|未|无|非)(?P=said)",
     r"(?<![\w/])(?:L ?/ ?R|R ?/ ?L)(?![\w/])(?! (?:shunt|ratio))",
 )
 _APART = r"\s*[/|／｜\\]\s*"
@@ -65,7 +70,7 @@ def _choices(lines: Iterable[str], lang: Lang) -> list[str]:
             patterns.append(_bounded(one + _APART + other))
             if lang == "zh":
                 # In brackets, what is said side by side is a choice too: （左、右）.
-                patterns.append(rf"[（(]{one}[、，或]{other}[）)]")
+                patterns.append(rf"[（(]{one}[、，或 ]+{other}[）)]")
                 patterns.append(rf"[（(]{one}[）)]\s*[（(]{other}[）)]")
     if lang == "zh":
         patterns.append("左[（(]右[）)]|右[（(]左[）)]")
@@ -94,7 +99,7 @@ def _bracketed_zh(data: Any) -> list[str]:
 
 
 def _bounded(pattern: str) -> str:
-    return rf"(?<![A-Za-z/])(?:{pattern})(?![A-Za-z/])"
+    return rf"(?<![A-Za-z])(?:{pattern})(?![A-Za-z])"
 
 
 def _any(words: Iterable[str]) -> str:

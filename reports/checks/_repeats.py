@@ -8,14 +8,13 @@ one thing where all of these agree and little else is left that only one of them
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from radraft.reports.checks._open_fields import wording_data
 from radraft.reports.checks.bilingual import named_terms
-from radraft.reports.checks.lexicon import WordGroup
+from radraft.reports.checks.lexicon import NORMALITY, WordGroup
 from radraft.reports.checks.side_words import side_words
 from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import counted_as
@@ -27,6 +26,10 @@ _HAN = re.compile(r"[一-鿿]")
 _SUMMARY = "no_finding"
 _STEM = 6
 """Letters by which words of one stem are known: axilla and axillary, lung and lungs."""
+_SIDES = "left right lt rt bilateral bilaterally bilat both either 左 右 双 两"
+_ALONE_NOTHING = frozenset({NORMALITY, "acute", "chronic", "stable"})
+"""Concepts that say nothing without what they are said of."""
+_SPARE: Mapping[Lang, int] = {"zh": 1, "en": 0}
 _LEFT = 0.25
 """Share of the words that both sentences are made of which only one of them may have."""
 
@@ -46,31 +49,43 @@ class Statement:
     aspects: frozenset[int]
     is_hedged: bool
     denies: bool
-    rest: tuple[tuple[str, int], ...]
-    """What is left of its words, and how often."""
-    size: int
-    """Words it is made of, without those that say nothing."""
+    words: frozenset[str]
+    """Stems of all its words, without those that say nothing; in Chinese its characters."""
+    rest: tuple[str, ...]
+    """Those that are no part of what it names."""
+    spare: int
+    """Words that one of two such sentences may have and the other lack, however short they are."""
+
+    @property
+    def size(self) -> int:
+        """How many words it is made of."""
+        return len(self.words)
 
 
 def say_one_thing(one: Statement, other: Statement) -> bool:
     """Return whether two statements are one."""
     if (one.numbers, one.degrees, one.is_hedged) != (other.numbers, other.degrees, other.is_hedged):
         return False
-    if one.denies != other.denies or not _sides_agree(one.sides, other.sides):
+    if not _sides_agree(one.sides, other.sides):
         return False
     if one.aspects and other.aspects and one.aspects != other.aspects:
         return False
-    if one.mentions and other.mentions and one.mentions != other.mentions:
-        return False
-    if one.findings != other.findings and not (one.mentions and one.mentions == other.mentions):
+    if one.mentions and other.mentions:
+        if one.mentions != other.mentions:
+            return False
+    elif (one.findings, one.denies) != (other.findings, other.denies):
         return False
     if not (one.organs <= other.organs or other.organs <= one.organs):
         return False
-    if not ((one.findings and one.organs) or one.mentions or one.rest):
+    if not (one.mentions or one.organs or {name for name, _ in one.findings} - _ALONE_NOTHING):
         return False
-    mine, theirs = Counter(dict(one.rest)), Counter(dict(other.rest))
-    apart = ((mine - theirs) + (theirs - mine)).total()
-    return apart <= _LEFT * max(one.size, other.size)
+    apart = len(_only(one, other)) + len(_only(other, one))
+    return apart <= max(one.spare, _LEFT * max(one.size, other.size))
+
+
+def _only(one: Statement, other: Statement) -> Sequence[str]:
+    """Return the words left of `one` that `other` does not have at all."""
+    return [word for word in one.rest if word not in other.words]
 
 
 def _sides_agree(one: frozenset[Laterality], other: frozenset[Laterality]) -> bool:
@@ -91,12 +106,11 @@ def statement(text: str, lang: Lang, mentions: tuple[Mention, ...]) -> Statement
         for term in terms
         if term.concept.group is not WordGroup.ORGAN
     ]
-    tokens = words.tokens(plain)
     covered = plain
     for term in named.terms:
         covered = covered[: term.start] + " " * (term.end - term.start) + covered[term.end :]
     rest = [
-        word for word in words.tokens(covered) if word not in words.sides and not word.isdigit()
+        word for word in words.tokens(covered) if word not in words.sides
     ]
     return Statement(
         frozenset(said),
@@ -105,11 +119,12 @@ def statement(text: str, lang: Lang, mentions: tuple[Mention, ...]) -> Statement
         frozenset(word.side for word in side_words(text, lang)),
         tuple(_NUMBER.findall(plain)),
         words.groups_in(plain, words.degrees),
-        words.groups_in(plain, words.aspects),
+        words.groups_in(covered, words.aspects),
         named.hedges > 0,
         named.denials > 0 or named.normal > 0,
-        tuple(sorted(Counter(rest).items())),
-        len(tokens),
+        frozenset(words.tokens(plain)),
+        tuple(dict.fromkeys(rest)),
+        _SPARE[lang],
     )
 
 
@@ -124,7 +139,7 @@ class _Words:
         self.same = {word: line.split()[0] for line in data["same"] for word in line.split()}
         self.degrees = _numbered(data["degrees"])
         self.aspects = _numbered(data["aspects"])
-        self.sides = frozenset("left right lt rt bilateral bilaterally both either 左 右 双 两".split())
+        self.sides = frozenset(word[:_STEM] for word in _SIDES.split())
         self._filled = re.compile("|".join(map(re.escape, self.fillers)))
 
     def tokens(self, text: str) -> Sequence[str]:
