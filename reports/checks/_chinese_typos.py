@@ -259,6 +259,11 @@ def _lexicon() -> _Lexicon:
     return _Lexicon()
 
 
+def is_known(word: str) -> bool:
+    """Return whether a Chinese word, of two characters or more, is one of reports."""
+    return len(word) > 1 and word in _lexicon().known
+
+
 def known_characters() -> frozenset[str]:
     """Return the characters of all words that may be meant."""
     lexicon = _lexicon()
