@@ -177,9 +177,7 @@ def _likelihoods(run: str, lexicon: _Lexicon) -> tuple[list[float], list[float]]
     return before, after
 
 
-def _may_be_wrong(
-    written: str, likeness: Likeness, gain: float, lexicon: _Lexicon
-) -> bool:
+def _may_be_wrong(written: str, likeness: Likeness, gain: float, lexicon: _Lexicon) -> bool:
     """Return whether a text is more than words that are known, side by side. Of two characters that
     stand for themselves nobody can tell why they meet: there the gain does."""
     if len(written) == 2 and set(written) <= lexicon.alone:

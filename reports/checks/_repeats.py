@@ -47,6 +47,8 @@ class Statement:
     numbers: tuple[str, ...]
     degrees: frozenset[int]
     aspects: frozenset[int]
+    verdicts: frozenset[str]
+    """Whether it says that something is normal, or that it is not."""
     is_hedged: bool
     denies: bool
     words: frozenset[str]
@@ -69,6 +71,8 @@ def say_one_thing(one: Statement, other: Statement) -> bool:
     if not _sides_agree(one.sides, other.sides):
         return False
     if one.aspects and other.aspects and one.aspects != other.aspects:
+        return False
+    if one.verdicts and other.verdicts and one.verdicts != other.verdicts:
         return False
     if one.mentions and other.mentions:
         if one.mentions != other.mentions:
@@ -109,9 +113,7 @@ def statement(text: str, lang: Lang, mentions: tuple[Mention, ...]) -> Statement
     covered = plain
     for term in named.terms:
         covered = covered[: term.start] + " " * (term.end - term.start) + covered[term.end :]
-    rest = [
-        word for word in words.tokens(covered) if word not in words.sides
-    ]
+    rest = [word for word in words.tokens(covered) if word not in words.sides]
     return Statement(
         frozenset(said),
         frozenset(t.concept.name for t in terms if t.concept.group is WordGroup.ORGAN),
@@ -120,6 +122,7 @@ def statement(text: str, lang: Lang, mentions: tuple[Mention, ...]) -> Statement
         tuple(_NUMBER.findall(plain)),
         words.groups_in(plain, words.degrees),
         words.groups_in(covered, words.aspects),
+        frozenset(t.polarity.value for t in named.terms if t.concept.name == NORMALITY),
         named.hedges > 0,
         named.denials > 0 or named.normal > 0,
         frozenset(words.tokens(plain)),

@@ -36,8 +36,8 @@ _STAFF_AFTER = re.compile(
     r"^[\s,]*(?:(?:md|m\.d|rn|np|do|pa-c|phd)\b|主任|医生|医师|护士|教授|大夫|技师)",
     re.IGNORECASE,
 )
-# A number that counts or measures nothing: six figures in a row are no finding of a report, four behind
-# what says that they are a number are none either. A day written without signs is one (_DAY).
+# A number that measures nothing: six figures in a row are no finding of a report, nor are four behind
+# a word that says what number they are. A day written without signs is one too (_DAY).
 _NUMBER = re.compile(
     r"(?<![\w.])(?:[A-Za-z]{1,4}-?)?\d{6,}(?![\w.]*\d)|"
     r"(?<=[一-鿿])[A-Za-z]{0,4}-?\d{6,}(?![\w.]*\d)|"
@@ -49,11 +49,14 @@ _DAY = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 # Who is spoken of by name in a bracket or behind a colon.
 _CALLED = re.compile(
     r"\b(?:[Pp]atient|PATIENT|[Pp]t\.?|[Mm]other|[Ff]ather|[Ww]ife|[Hh]usband|[Ss]on|[Dd]aughter|"
-    r"[Pp]arent|[Ss]pouse|[Kk]in)\b ?[(:,] ?(?P<en>[A-Z][a-z'’-]+(?: [A-Z]\.?)? [A-Z][a-z'’-]+)(?=[),.;]|$)|"
+    r"[Pp]arent|[Ss]pouse|[Kk]in)\b ?[(:,] ?"
+    r"(?P<en>[A-Z][a-z'’-]+(?: [A-Z]\.?)? [A-Z][a-z'’-]+)(?=[),.;]|$)|"
     r"(?:患者|病人|受检者|被检者|患儿|产妇|孕妇|家属)(?:姓名)?[:：（(] ?(?P<zh>[一-鿿]{2,4})"
     r"(?=[，,、。；;）) ]|$)"
 )
-_NAMED_BEFORE = re.compile(r"(?:患者|病人|受检者|被检者|患儿|家属|姓名|陪同|通知|[父母]亲)[：:\s]*$")
+_NAMED_BEFORE = re.compile(
+    r"(?:患者|病人|受检者|被检者|患儿|家属|姓名|陪同|通知|[父母]亲)[：:\s]*$"
+)
 _KEPT = 8192
 
 
@@ -103,4 +106,6 @@ def _is_of_the_field(text: str, start: int) -> bool:
     """Return whether what looks like a Chinese name is a word of reports: 窦道, 子宫肌瘤."""
     if _NAMED_BEFORE.search(text[:start]):
         return False
-    return is_known(text[start : start + 2]) or (start > 0 and is_known(text[start - 1 : start + 1]))
+    return is_known(text[start : start + 2]) or (
+        start > 0 and is_known(text[start - 1 : start + 1])
+    )

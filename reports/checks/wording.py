@@ -117,7 +117,9 @@ class RepeatedSentence:
                     (lang, _meaning(text, lang), statement(text, lang, sentence.mentions[lang]))
                     for lang, text in sentence.texts()
                 ]
-                again = [lang for lang, meaning, said in own if _is_among(lang, meaning, said, earlier)]
+                again = [
+                    lang for lang, meaning, said in own if _is_among(lang, meaning, said, earlier)
+                ]
                 if again:
                     yield issue_at(self, sentence, None, whole(sentence, again[0]))
                 earlier += own
@@ -135,8 +137,7 @@ def _is_among(
 
 @lru_cache(maxsize=_KEPT)
 def _blank(text: str, lang: Lang) -> tuple[int, int] | None:
-    found = open_field(lang).search(text)
-    return None if found is None else found.span()
+    return open_field(text, lang)
 
 
 @lru_cache(maxsize=_KEPT)
