@@ -29,6 +29,8 @@ _STEM = 6
 _SIDES = "left right lt rt bilateral bilaterally bilat both either 左 右 双 两"
 _ALONE_NOTHING = frozenset({NORMALITY, "acute", "chronic", "stable"})
 """Concepts that say nothing without what they are said of."""
+_ENOUGH = 4
+"""Words in common that make two sentences one that name nothing known."""
 _SPARE: Mapping[Lang, int] = {"zh": 1, "en": 0}
 _LEFT = 0.25
 """Share of the words that both sentences are made of which only one of them may have."""
@@ -41,8 +43,8 @@ class Statement:
     findings: frozenset[tuple[str, str]]
     """Concepts of findings and qualities that it names, with their polarity."""
     organs: frozenset[str]
-    mentions: frozenset[tuple[str, str]]
-    """Codes of the finding reader, with their polarity."""
+    mentions: frozenset[tuple[str, str, str]]
+    """Codes of the finding reader, with their polarity and change."""
     sides: frozenset[Laterality]
     numbers: tuple[str, ...]
     degrees: frozenset[int]
@@ -81,7 +83,8 @@ def say_one_thing(one: Statement, other: Statement) -> bool:
         return False
     if not (one.organs <= other.organs or other.organs <= one.organs):
         return False
-    if not (one.mentions or one.organs or {name for name, _ in one.findings} - _ALONE_NOTHING):
+    says = one.mentions or one.organs or {name for name, _ in one.findings} - _ALONE_NOTHING
+    if not says and len(one.words & other.words) < _ENOUGH:
         return False
     apart = len(_only(one, other)) + len(_only(other, one))
     return apart <= max(one.spare, _LEFT * max(one.size, other.size))
@@ -117,7 +120,11 @@ def statement(text: str, lang: Lang, mentions: tuple[Mention, ...]) -> Statement
     return Statement(
         frozenset(said),
         frozenset(t.concept.name for t in terms if t.concept.group is WordGroup.ORGAN),
-        frozenset((counted_as(m.code), m.polarity.value) for m in mentions if m.code != _SUMMARY),
+        frozenset(
+            (counted_as(m.code), m.polarity.value, m.change.value if m.change else "")
+            for m in mentions
+            if m.code != _SUMMARY
+        ),
         frozenset(word.side for word in side_words(text, lang)),
         tuple(_NUMBER.findall(plain)),
         words.groups_in(plain, words.degrees),
