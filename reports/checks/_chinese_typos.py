@@ -62,6 +62,7 @@ SURE_GAIN = 10.0
 _PAIR_GAIN: Mapping[Likeness, float] = {Likeness.SOUND: 5.5, Likeness.SHAPE: 6.5}
 """What two characters that both stand for themselves have to gain."""
 _HAN = re.compile(r"[一-鿿]+")
+_OF_A_LETTER = frozenset("光线片波形值超型管环")
 _LONGEST = 5
 """Characters of the longest word."""
 _LONGEST_MENDED = 4
@@ -85,8 +86,9 @@ def wrong_characters(text: str) -> Iterator[WrongCharacter]:
     if sum(c not in lexicon.sounds for run in _HAN.findall(text) for c in run) >= _FOREIGN:
         return
     for run in _HAN.finditer(text):
-        # After a letter the first character belongs to it: X光, T波.
-        bound = 1 if run.start() and text[run.start() - 1].isalpha() else 0
+        # X光, T波: such a character belongs to the letter before it.
+        lettered = run.start() > 0 and text[run.start() - 1].isalpha()
+        bound = 1 if lettered and run[0][0] in _OF_A_LETTER else 0
         for found in _of_run(run[0], bound):
             yield WrongCharacter(
                 run.start() + found.start,

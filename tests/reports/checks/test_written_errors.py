@@ -131,7 +131,10 @@ def test_finished_sentences_have_no_open_field(text: str) -> None:
         ("Possible right effusion.", "Right effusion."),
         ("No focal consolidation.", "No focal consolidation or effusion."),
         ("The effusion is larger.", "The effusion is smaller."),
-        ("Degenerative changes of the thoracic spine.", "Degenerative changes of the lumbar spine."),
+        (
+            "Degenerative changes of the thoracic spine.",
+            "Degenerative changes of the lumbar spine.",
+        ),
         ("Two right rib fractures.", "The ribs on the left are intact."),
         ("右肺上叶结节。", "右肺下叶结节。"),
         ("心影轻度增大。", "心影重度增大。"),
