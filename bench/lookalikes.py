@@ -30,7 +30,8 @@ SHARED = 60
 """Characters that may have a part for it to tell: every third character has a mouth."""
 HEADER = (
     "# Which characters look like that of the first column: written by radraft.bench.lookalikes\n"
-    "# from pictures of Noto Sans CJK and the parts of chaizi (github.com/kfcd/chaizi, CC BY 3.0).\n"
+    "# from pictures of Noto Sans CJK and from the parts of chaizi (github.com/kfcd/chaizi,\n"
+    "# CC BY 3.0).\n"
 )
 _DRAWN, _COMPARED = 48, 24
 _FACE = 2

@@ -36,7 +36,7 @@ _STAFF_AFTER = re.compile(
     r"^[\s,]*(?:(?:md|m\.d|rn|np|do|pa-c|phd)\b|主任|医生|医师|护士|教授|大夫|技师)",
     re.IGNORECASE,
 )
-# A number that measures nothing: six figures in a row are no finding of a report, nor are four behind
+# A number that measures nothing: six figures in a row are no finding of a report, nor four behind
 # a word that says what number they are. A day written without signs is one too (_DAY).
 _NUMBER = re.compile(
     r"(?<![\w.])(?:[A-Za-z]{1,4}-?)?\d{6,}(?![\w.]*\d)|"
