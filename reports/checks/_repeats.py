@@ -24,6 +24,10 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 _HAN = re.compile(r"[一-鿿]")
 _SUMMARY = "no_finding"
+_SUM = re.compile(
+    r"\W*(?:总的来说|总体而言|总体来说|总之|综上|总结|总体|结论|印象|因此|overall|in (?:summary|conclusion)|"
+    r"to sum up|in short|therefore)"
+)
 _STEM = 6
 """Letters by which words of one stem are known: axilla and axillary, lung and lungs."""
 _SIDES = "left right lt rt bilateral bilaterally bilat both either 左 右 双 两"
@@ -51,6 +55,8 @@ class Statement:
     aspects: frozenset[int]
     verdicts: frozenset[str]
     """Whether it says that something is normal, or that it is not."""
+    sums_up: bool
+    """Whether it is told as the sum of what was said: that says things again, as it should."""
     is_hedged: bool
     denies: bool
     words: frozenset[str]
@@ -81,13 +87,21 @@ def say_one_thing(one: Statement, other: Statement) -> bool:
             return False
     elif (one.findings, one.denies) != (other.findings, other.denies):
         return False
-    if not (one.organs <= other.organs or other.organs <= one.organs):
+    if one.sums_up != other.sums_up or not _organs_agree(one, other):
         return False
     says = one.mentions or one.organs or {name for name, _ in one.findings} - _ALONE_NOTHING
     if not says and len(one.words & other.words) < _ENOUGH:
         return False
     apart = len(_only(one, other)) + len(_only(other, one))
     return apart <= max(one.spare, _LEFT * max(one.size, other.size))
+
+
+def _organs_agree(one: Statement, other: Statement) -> bool:
+    """Return whether two statements name the same organs, or one of them fewer, of one finding."""
+    if one.organs == other.organs:
+        return True
+    shared = {name for name, _ in one.findings & other.findings} - _ALONE_NOTHING
+    return bool(shared) and (one.organs <= other.organs or other.organs <= one.organs)
 
 
 def _only(one: Statement, other: Statement) -> Sequence[str]:
@@ -130,6 +144,7 @@ def statement(text: str, lang: Lang, mentions: tuple[Mention, ...]) -> Statement
         words.groups_in(plain, words.degrees),
         words.groups_in(covered, words.aspects),
         frozenset(t.polarity.value for t in named.terms if t.concept.name == NORMALITY),
+        _SUM.match(plain) is not None,
         named.hedges > 0,
         named.denials > 0 or named.normal > 0,
         frozenset(words.tokens(plain)),
