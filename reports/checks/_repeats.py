@@ -25,8 +25,8 @@ _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 _HAN = re.compile(r"[一-鿿]")
 _SUMMARY = "no_finding"
 _SUM = re.compile(
-    r"\W*(?:总的来说|总体而言|总体来说|总之|综上|总结|总体|结论|印象|因此|overall|in (?:summary|conclusion)|"
-    r"to sum up|in short|therefore)"
+    r"\W*(?:总的来说|总体而言|总体来说|总之|综上|总结|总体|结论|印象|因此|overall|to sum up|"
+    r"in (?:summary|conclusion|short)|therefore)"
 )
 _STEM = 6
 """Letters by which words of one stem are known: axilla and axillary, lung and lungs."""
