@@ -97,9 +97,9 @@ def typos(text: str, lang: Lang) -> tuple[Typo, ...]:
 # English
 
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
-_LEAST, _LEAST_MEANT = 3, 4
-"""Letters of the shortest word that is doubted, and of the shortest that may be meant: shorter ones
-are too near to each other."""
+_LEAST = 3
+"""Letters of the shortest word that is doubted, and that may be meant: shorter ones are too near to
+each other. Of three letters only a swap of two is doubted."""
 _SURE = 7
 """Letters of a word that little else can be meant by."""
 _ENDINGS = ("'s", "s", "es", "d", "ed", "ing", "ly", "like")
@@ -170,6 +170,8 @@ def _is_form(word: str, right: frozenset[str]) -> bool:
     """Return whether `word` is a right word with an ending, a prefix or in British spelling."""
     for ending in _ENDINGS:
         stem = word.removesuffix(ending)
+        if ending == "d" and not stem.endswith("e"):
+            continue
         if stem != word and (stem in right or (ending in _LOSES_E and stem + "e" in right)):
             return True
     if word.endswith("ies") and word[:-3] + "y" in right:
@@ -200,7 +202,12 @@ def _near(word: str, lexicon: _EnglishLexicon) -> set[str]:
     found: set[str] = set()
     for form in {word, *_shorter(word)}:
         found.update(lexicon.near.get(form, ()))
-    return {candidate for candidate in found if _one_edit(word, candidate)}
+    return {
+        candidate
+        for candidate in found
+        if _one_edit(word, candidate)
+        and (len(candidate) > _LEAST or sorted(candidate) == sorted(word))
+    }
 
 
 def is_near_field(word: str) -> bool:
@@ -244,7 +251,7 @@ def _english_lexicon() -> _EnglishLexicon:
     }
     near: dict[str, set[str]] = {}
     for word in targets:
-        if len(word) >= _LEAST_MEANT:
+        if len(word) >= _LEAST:
             for form in (word, *_shorter(word)):
                 near.setdefault(form, set()).add(word)
     confused: dict[str, list[tuple[str, frozenset[str]]]] = {}
