@@ -63,6 +63,8 @@ class Found:
     illness: bool = False
     """A disease that the patient is known by, with no place of its own."""
     dropped: bool = False
+    treated: bool = False
+    """Dropped as what was treated, which may yet be said to be there."""
     side: str | None = None
     anatomy: str | None = None
 

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import pairwise
 
 from radraft.reports.findings._chinese_clauses import Clause, Found, denies
 from radraft.reports.findings._chinese_matcher import Token
-from radraft.reports.findings._chinese_rules import words
+from radraft.reports.findings._chinese_rules import rules, words
 from radraft.reports.findings.values import Change
 from radraft.reports.findings.vocabulary import Kind, vocabulary
 from radraft.reports.values import Certainty
 
+_THERE = frozenset(("negation_kept", "compared", "change", "remains"))
 _LINKS = ("conjunction", "alternative", "side", "organ", "ignore")
 
 
 _SIGNS = ("<->", "<阴性>")
 # 气胸引流术后,肺压缩约40%: it is there though it was operated on.
 _STILL_THERE = re.compile(r".{0,8}压缩(?:约|了|程度|至|为|达)*\d")
+# 怀疑肠梗阻时应行立位平片, 气胸者禁用: what holds for some other time.
+_WHEN = re.compile("(?:的话|(?:的)?时候?|的?情况下|(?:的)?(?:患者|病人|者)),?(?:应|需|须|可行|可考虑|宜|请|建议|要|必须|立即|则|禁|不宜|再|慎|首选|才)")
+# How long a heading may be.
+_HEADING = 14
+_NEITHER = re.compile(",?(?:也|亦|又|但也|同时也|更)")
+_OUTSIDE = re.compile("(?:以|之)?外(?:的)?")
 _NOW = re.compile(r"(?:现|今|目前|本次|此次)(?!病史|为明确|为求|来院|入院)")
 # What goes on with a condition: 若有咯血,须警惕肺栓塞.
 _CONSEQUENCE = re.compile("则|就|应|须|需|要|请|建议|警惕|考虑|可|立即|及时|提示|多|宜")
@@ -51,6 +59,9 @@ def set_polarity(sentence: str, parts: list[Clause], asking: bool = False) -> bo
         recommended = going_on or conditional or any("recommend" in t.kinds for t in clause.tokens)
         going_on = going_on or supposes or follows
         for found in clause.found:
+            if _WHEN.match(sentence, found.end) is not None:
+                conditional = found.dropped = True
+        for found in clause.found:
             found.dropped = found.dropped or asking or going_on
         for chain in chains(clause):
             _before(sentence, clause, chain, denied)
@@ -59,6 +70,7 @@ def set_polarity(sentence: str, parts: list[Clause], asking: bool = False) -> bo
         _late(sentence, clause, parts)
         _cut_at_recommendation(clause)
         denied = clause if _still_denied(clause) else None
+    _treated(parts)
     for clause in parts:
         for found in clause.found:
             if found.denied_only:
@@ -127,18 +139,40 @@ def _cue(sentence: str, clause: Clause, first: Found) -> tuple[Certainty | None,
         before = clause.tokens[index - 1] if index else None
         touches = before is not None and before.end == token.start
         if "negation_before" in token.kinds or denies(clause, index) or _not_now(sentence, token):
-            unproved = any("unproved" in earlier.kinds for earlier in clause.tokens[:index])
-            return (Certainty.UNCERTAIN if unproved else Certainty.ABSENT), False
+            return _of_negation(sentence, clause, index), False
         if "uncertainty_before" in token.kinds and not _closes(clause, index):
             # 没有可疑结节, 没有结节、可疑肿块: the hedge is part of what is denied.
             inside = touches and "unable" not in token.kinds and _denied(clause, index - 1)
             return (Certainty.ABSENT if inside else Certainty.UNCERTAIN), False
+        if "but" in token.kinds and _takes_out(sentence, token, first):
+            continue
         if "but" in token.kinds or "comparison" in token.kinds:
             return None, True
         # 没有显示 and the like: the verb belongs to the negation right before it.
         if "see" in token.kinds and not (touches and before and "negation_before" in before.kinds):
             return None, True
     return None, False
+
+
+def _of_negation(sentence: str, clause: Clause, index: int) -> Certainty:
+    """Return what a negation makes of the finding after it, by what stands before the negation."""
+    token = clause.tokens[index]
+    if any("unproved" in earlier.kinds for earlier in clause.tokens[:index]):
+        return Certainty.UNCERTAIN
+    before = clause.tokens[index - 1] if index else None
+    if before is None:
+        return Certainty.ABSENT
+    if before.end == token.start and "negation_before" in before.kinds:
+        return Certainty.PRESENT  # 没有不存在积液
+    # 既不排除也不支持: neither the one nor the other.
+    joined = _NEITHER.fullmatch(sentence, before.end, token.start) is not None
+    hedged = "uncertainty_before" in before.kinds
+    return Certainty.UNCERTAIN if joined and hedged else Certainty.ABSENT
+
+
+def _takes_out(sentence: str, token: Token, first: Found) -> bool:
+    """Whether 除 and what it takes out stand whole before a finding (未见除囊肿以外的占位)."""
+    return sentence[token.start] == "除" and _OUTSIDE.search(sentence, token.end, first.start) is not None
 
 
 def _not_now(sentence: str, token: Token) -> bool:
@@ -211,7 +245,13 @@ def _after(sentence: str, clause: Clause, chain: list[Found]) -> None:
             return  # 除条索影外未见异常
         if "history_after" in kinds and gap <= 1:
             device = vocabulary()[last.code].kind is Kind.DEVICE
-            last.dropped = not (device or _STILL_THERE.search(sentence, token.end))
+            here = device or _STILL_THERE.search(sentence, token.end) or _goes_on_being(clause, index)
+            last.dropped = not here
+            last.treated = not here
+            return
+        if "risk" in kinds and gap <= 1:
+            for found in chain:
+                found.dropped = True
             return
         if "negation_kept" in kinds:
             return
@@ -237,6 +277,24 @@ def _after(sentence: str, clause: Clause, chain: list[Found]) -> None:
             return
         if {"but", "see"} & set(kinds) and "strong" not in kinds:
             return
+
+
+def _goes_on_being(clause: Clause, index: int) -> bool:
+    """Whether words after a treatment say that what was treated is there (引流后未见缩小)."""
+    behind = clause.tokens[index + 1 :]
+    return any(_THERE & set(token.kinds) for token in behind)
+
+
+def _treated(parts: list[Clause]) -> None:
+    """Take back the finding that was treated, where the next clauses say that it is still there."""
+    treated: Found | None = None
+    for clause in parts:
+        if clause.found:
+            last = clause.found[-1]
+            treated = last if last.treated else None
+        elif treated is not None and _goes_on_being(clause, -1):
+            treated.dropped = False
+            treated = None
 
 
 def _set(chain: list[Found], polarity: Certainty, change: Change | None) -> None:
@@ -286,6 +344,9 @@ def _now(sentence: str, clause: Clause) -> bool:
 
 
 def _asks(sentence: str, clause: Clause, asking: bool) -> bool:
+    heading = _headed(sentence, clause)
+    if heading is not None:
+        return heading
     for index, token in enumerate(clause.tokens):
         if "history_end" in token.kinds and asking and token.end == clause.end:
             return False
@@ -294,6 +355,16 @@ def _asks(sentence: str, clause: Clause, asking: bool) -> bool:
         if "history" in token.kinds and token.start - clause.start <= 1 and not asking:
             asking = index == 0 and (clause.opener in ("", ",", "<") or asking)
     return asking
+
+
+def _headed(sentence: str, clause: Clause) -> bool | None:
+    """Whether a heading opens what is asked (True) or what is seen (False); None where it is none."""
+    if clause.found or sentence[clause.end : clause.end + 1] != ":" or clause.end - clause.start > _HEADING:
+        return None
+    words_of = sentence[clause.start : clause.end]
+    if _requests().search(words_of):
+        return True
+    return False if _reports().search(words_of) else None
 
 
 def _goes_on(clause: Clause) -> bool:
@@ -312,3 +383,13 @@ def _cut_at_recommendation(clause: Clause) -> None:
         for found in clause.found:
             if found.start > at:
                 found.dropped = True
+
+
+@cache
+def _requests() -> re.Pattern[str]:
+    return re.compile("|".join(rules()["request_headings"].split()))
+
+
+@cache
+def _reports() -> re.Pattern[str]:
+    return re.compile("|".join(rules()["report_headings"].split()))

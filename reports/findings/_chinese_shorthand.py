@@ -1,0 +1,85 @@
+"""Latin letters and signs of Chinese reports, written out in Chinese: GB, CBD, RUL, (√), L肾.
+
+What is written out may be longer than what stood there; each character remembers where it comes
+from, so spans can be given in the original text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from radraft.reports.findings._chinese_rules import rules
+
+_HAN = "一-鿿"
+_WORD = re.compile(r"(?<![A-Za-z])[A-Za-z][A-Za-z/]*[A-Za-z](?![A-Za-z])")
+# R侧, Lt肾, (L), R(-): the side by its letter.
+_SIDE = re.compile(
+    rf"(?<![A-Za-z0-9./\-])[LR]t?(?=[ 　]*[{_HAN}(（:：]|[ 　]+[A-Z]{{2}})|(?<=[(（])[LR](?=[)）,，;；])"
+)
+_SIDES = {"L": "左", "R": "右", "Lt": "左侧", "Rt": "右侧"}
+# 股V, 主肺A: a vessel by its letter; A型 is a type.
+_VESSEL = re.compile(rf"(?<=[{_HAN}])[AV](?![A-Za-z0-9]|[型类级区段线组期])")
+_VESSELS = {"A": "动脉", "V": "静脉"}
+# A tick, a cross or a letter alone in parentheses or behind a colon: 肌瘤(√), 气胸:N.
+_SIGN = re.compile(r"(?<=[(（\[【:：=])[ 　]*([√✓✔☑×✗✘☒╳YNyn])(?=[ 　]*(?:[)）\]】,，;；。.、\s]|$))")
+_SIGNS = {
+    **dict.fromkeys("√✓✔☑", "+"), **dict.fromkeys("×✗✘☒╳", "-"), **dict.fromkeys("Yy", "有"), **dict.fromkeys("Nn", "无")
+}  # fmt: skip
+# PE: an effusion beside an amount, an embolism else.
+_AMOUNT_BEFORE = re.compile(r"(?:少量|大量|中量|中等量|微量|少许)$")
+_AMOUNT_AFTER = re.compile(r"[ 　]*(?:少量|大量|中量|中等量|微量|少许|(?:最)?深)")
+
+
+def written_out(text: str) -> tuple[str, tuple[int, ...] | None]:
+    """Return the text with its letters and signs in Chinese words.
+
+    With the index in `text` of each character, or None where nothing was longer or shorter.
+    """
+    changes = sorted(_changes(text))
+    if not changes:
+        return text, None
+    pieces: list[str] = []
+    origin: list[int] = []
+    at = 0
+    for start, end, words in changes:
+        if start < at:
+            continue
+        pieces += (text[at:start], words)
+        origin += range(at, start)
+        # The first character is where the old words begin, the last where they end.
+        origin += [min(start + place, end - 1) for place in range(len(words) - 1)]
+        origin += [end - 1] * bool(words)
+        at = end
+    pieces.append(text[at:])
+    return "".join(pieces), (*origin, *range(at, len(text)))
+
+
+def _changes(text: str) -> Iterator[tuple[int, int, str]]:
+    for match in _WORD.finditer(text):
+        words = _meaning(text, match)
+        if words is not None:
+            yield match.start(), match.end(), words
+    for match in _SIDE.finditer(text):
+        yield match.start(), match.end(), _SIDES[match[0]]
+    for match in _VESSEL.finditer(text):
+        yield match.start(), match.end(), _VESSELS[match[0]]
+    for match in _SIGN.finditer(text):
+        yield match.start(1), match.end(1), _SIGNS[match[1]]
+
+
+def _meaning(text: str, match: re.Match[str]) -> str | None:
+    """Return what a Latin word or shorthand is in Chinese; None where it is not known."""
+    word = match[0]
+    if word == "PE":
+        beside = _AMOUNT_BEFORE.search(text[: match.start()].rstrip()) or _AMOUNT_AFTER.match(text, match.end())
+        return "胸腔积液" if beside else None
+    written = _table().get(word)
+    return _table().get(word.lower()) if written is None else written
+
+
+@cache
+def _table() -> dict[str, str]:
+    """Return the shorthand and its meaning; what is written in capitals only is kept so."""
+    return dict(pair.rsplit(":", 1) for pair in rules()["shorthand"].split())
