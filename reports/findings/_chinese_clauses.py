@@ -241,7 +241,7 @@ class _Reading:
         if phrase == "炎" and self._of_another(index, token):
             return  # 心肌炎, 牙周炎
         for head in sorted(heads, key=words("denied_heads").__contains__):
-            hits = self._resolve(head)
+            hits = self._resolve(head, index)
             if hits:
                 hits = [(_narrower(code, names), said) for code, said in hits]
                 self._add_all(index, token, hits, denied_only=head in words("denied_heads"))
@@ -271,7 +271,7 @@ class _Reading:
         name = self.groups[-1][-1].organ.name if self.groups else self.context
         return name is not None and name not in words("open_organs")
 
-    def _resolve(self, head: str) -> list[tuple[str, _Said | None]]:
+    def _resolve(self, head: str, index: int) -> list[tuple[str, _Said | None]]:
         behind = [] if self.groups or head in words("near_heads") else self.before[-3:]
         for group in [*reversed(self.groups), *reversed(behind)]:
             hits: list[tuple[str, _Said | None]] = [
@@ -281,7 +281,14 @@ class _Reading:
                 return hits if group in self.groups else [(hits[0][0], None)]
             if group in self.groups and group[-1].organ.name in words("closed_organs"):
                 return []
-        return self._usual(head)
+        return [] if self._unlisted(index) else self._usual(head)
+
+    def _unlisted(self, index: int) -> bool:
+        """Whether a body part that no list has stands right before a token (跟腱炎症, 腕骨骨折)."""
+        tokens = self.clause.tokens
+        start = tokens[index].start
+        before = tokens[index - 1].end if index else self.clause.start
+        return start > before and self.sentence[start - 1] in rules()["body_characters"]
 
     def _usual(self, head: str) -> list[tuple[str, _Said | None]]:
         """Return what a head names where no organ in reach takes it."""

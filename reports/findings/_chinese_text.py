@@ -20,8 +20,9 @@ _UNIT = re.compile("[㎝㎜㎖㏄]")
 _GAP = re.compile(r"\s")
 # A number with a dot or 、 that opens a line or follows a sentence's end counts the items of a
 # list; after 颈, 胸, 腰 or a digit it would belong to a vertebra or to a measure.
-_ITEM = re.compile(r"(?:(?<=\n)|(?<=[。;；])|^)<?(?:\d{1,2}|[①-⑳一二三四五六七八九十])[.、>](?!\d)")
+_ITEM = re.compile(r"(?:(?<=\n)|(?<=[。;；])|^)<?(?:\d{1,2}|[一二三四五六七八九十])[.、>](?!\d)")
 _INLINE_ITEM = re.compile(r"(?<=[一-鿿,:])\d{1,2}[.](?=[一-鿿])")
+_CIRCLED = re.compile("<?[①-⑳⑴-⒛㈠-㈩➀-➓❶-❿]>?[.、,:]?")
 _VERTEBRA = "颈胸腰骶第ctls-~及至约径"
 _END = re.compile(r"[。;!\n]|(?<!\d)\.|\.(?!\d)")
 # 1,2cm and 3,5×2,8cm: a comma for the decimal point; 3乘2cm.
@@ -68,6 +69,7 @@ def sentences(text: str) -> Iterator[tuple[int, str]]:
     for match in _INLINE_ITEM.finditer(text):
         if text[match.start() - 1] not in _VERTEBRA:
             items[match.start()] = match.end()
+    items.update((match.start(), match.end()) for match in _CIRCLED.finditer(text))
     cuts: list[tuple[int, int]] = list(items.items())
     for match in _END.finditer(text):
         end = match.end()
