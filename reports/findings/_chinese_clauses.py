@@ -15,7 +15,6 @@ from radraft.reports.findings._chinese_matcher import Token
 from radraft.reports.findings._chinese_rules import (
     Organ,
     composed,
-    matcher,
     normality,
     places,
     rules,
@@ -60,6 +59,8 @@ class Found:
     sizes: tuple[float, ...] = ()
     percent: float | None = None
     volume: float | None = None
+    usual: bool = False
+    """Whether no organ is named for it, so that it is taken for the usual one's."""
     illness: bool = False
     """A disease that the patient is known by, with no place of its own."""
     dropped: bool = False
@@ -91,16 +92,18 @@ class _Said:
     side: str | None
 
 
-def clauses(sentence: str, context: str | None = None) -> list[Clause]:
+def clauses(
+    sentence: str, tokens_of: list[Token], context: str | None = None
+) -> list[Clause]:
     """Return the clauses of a plain sentence, findings resolved but their polarity not yet read.
 
-    `context` is the organ that the section or the examination is about: words without an organ of
+    `tokens_of` are the words of the sentence; `context` is the organ that the section or the examination is about: words without an organ of
     their own are said of it.
     """
     found: list[Clause] = []
     tokens: list[Token] = []
     start, opener, listing = 0, "", False
-    for token in matcher().find(sentence):
+    for token in tokens_of:
         asked = sentence[token.start] == "?"
         if sentence[token.start] == ":" and _only_cues(tokens, start, token.start):
             listing = True
@@ -171,6 +174,7 @@ class _Reading:
         self.organs: list[Organ] = []
         self.joined = False  # whether the token before was a conjunction
         self.bare_organs = False  # whether organs stand before that no finding took yet
+        self.by_default = False  # whether the last head looked for found no organ
         self.rest = False  # whether 余 stands before
         self.normal_ahead: Token | None = None  # 正常的, which its organ follows
 
@@ -245,6 +249,7 @@ class _Reading:
             if hits:
                 hits = [(_narrower(code, names), said) for code, said in hits]
                 self._add_all(index, token, hits, denied_only=head in words("denied_heads"))
+                self.clause.found[-1].usual = self.by_default
                 return
         elsewhere = not words("free_heads") & set(heads) and self._elsewhere()
         bound = words("bound_heads") & set(heads) or (heads and elsewhere)
@@ -272,6 +277,7 @@ class _Reading:
         return name is not None and name not in words("open_organs")
 
     def _resolve(self, head: str, index: int) -> list[tuple[str, _Said | None]]:
+        self.by_default = False
         behind = [] if self.groups or head in words("near_heads") else self.before[-3:]
         for group in [*reversed(self.groups), *reversed(behind)]:
             hits: list[tuple[str, _Said | None]] = [
@@ -281,6 +287,7 @@ class _Reading:
                 return hits if group in self.groups else [(hits[0][0], None)]
             if group in self.groups and group[-1].organ.name in words("closed_organs"):
                 return []
+        self.by_default = True
         return [] if self._unlisted(index) else self._usual(head)
 
     def _unlisted(self, index: int) -> bool:

@@ -60,6 +60,18 @@ def matcher() -> Matcher:
 
 
 @cache
+def finding_words() -> Matcher:
+    """Findings and organs alone: what a word with a typing error can be meant to be."""
+    found = Matcher()
+    for kind in ("names", "heads"):
+        for what, patterns in chinese_terms()[kind].items():
+            _add(found, patterns, (kind[:-1], what))
+    for patterns, organ in _organs():
+        _add(found, patterns, ("organ", organ))
+    return found
+
+
+@cache
 def places() -> Matcher:
     """Organs and sides alone, for what a finding's name says of its place."""
     found = Matcher()

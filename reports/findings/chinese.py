@@ -17,14 +17,17 @@ from radraft.reports.findings._chinese_measures import (
 )
 from radraft.reports.findings._chinese_places import set_places
 from radraft.reports.findings._chinese_rules import matcher
+from radraft.reports.findings._chinese_rules import words as rule_words
 from radraft.reports.findings._chinese_scope import drop_illnesses, set_polarity
 from radraft.reports.findings._chinese_sections import Section, examination, following
-from radraft.reports.findings._chinese_spelling import corrected
+from radraft.reports.findings._chinese_spelling import corrected, mended
 from radraft.reports.findings._chinese_text import plain, sentences
 from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
 from radraft.reports.values import Certainty, Laterality
 
+# Organs of the chest list that other regions have too.
+_ELSEWHERE_TOO = frozenset(("bone", "node", "study", "device", "vertebra", "shoulder", "subcutaneous"))
 _MALPOSITION = "malpositioned_device"
 # Reports repeat sentences (双肺纹理清晰); a sentence's reading depends on nothing else.
 _SENTENCES = 20_000
@@ -45,6 +48,8 @@ def read(text: str, region: Region | None = None) -> tuple[Mention, ...]:
         section = following(section, whole, sentence, words[end:start])
         end = start + len(sentence)
         reading = read_sentence(sentence, section)
+        if reading.usual and region is None and section.organ is None:
+            reading = read_sentence(sentence, _told(section, words))
         section = Section(section.organ, reading.asking)
         if mentions and opens_with_exception(sentence) and reading.mentions:
             mentions = _without_summary(mentions)
@@ -52,6 +57,28 @@ def read(text: str, region: Region | None = None) -> tuple[Mention, ...]:
             mentions[-1] = _measured(mentions[-1], reading.left)
         mentions += [_moved(mention, start, origin) for mention in reading.mentions]
     return tuple(sorted(mentions, key=lambda mention: mention.start))
+
+
+def _told(section: Section, words: str) -> Section:
+    """Return the section of a body part that is the only one a text is about (脑出血:无;占位:无)."""
+    regions = _regions_of(words)
+    if len(regions) == 1 and Region.CHEST not in regions:
+        return Section(examination(next(iter(regions))).organ, section.asking)
+    return section
+
+
+@lru_cache(maxsize=64)
+def _regions_of(words: str) -> frozenset[Region]:
+    """Return the body parts that a text's names of findings and organs are of."""
+    found = set()
+    for token in matcher().find(words):
+        names = token.kinds.get("name", ())
+        if names and "head" not in token.kinds:
+            found.update(vocabulary()[code].region for code in names)
+        organs = token.kinds.get("organ", ())
+        chest = rule_words("chest_organs") - _ELSEWHERE_TOO
+        found.update(Region.CHEST for organ in organs if organ.name in chest)
+    return frozenset(found)
 
 
 def claims_prior(text: str) -> bool:
@@ -69,13 +96,20 @@ class SentenceReading:
     """Measures that belong to a finding of the sentence before."""
     asking: bool
     """Whether a request or the history goes on after it."""
+    usual: bool = False
+    """Whether it names a finding and no organ, so that the usual organ was taken."""
 
 
 @lru_cache(maxsize=_SENTENCES)
 def read_sentence(sentence: str, section: Section) -> SentenceReading:
     """Return what one plain sentence of a section states."""
     sentence = corrected(sentence)
-    parts = clauses(sentence, section.organ)
+    tokens = matcher().find(sentence)
+    meant = mended(sentence, tokens)
+    if meant != sentence:
+        sentence = meant
+        tokens = matcher().find(sentence)
+    parts = clauses(sentence, tokens, section.organ)
     asking = set_polarity(sentence, parts, section.asking)
     if not any(clause.found for clause in parts):
         return SentenceReading((), set_measures(sentence, parts), asking)
@@ -91,7 +125,8 @@ def read_sentence(sentence: str, section: Section) -> SentenceReading:
         if found.code == _MALPOSITION and found.side is None:
             found.side = _named_side(sentence[found.start : found.end])
     kept = merged(stated)
-    return SentenceReading(tuple(_mention(found) for found in kept), left, asking)
+    usual = any(found.usual for found in kept)
+    return SentenceReading(tuple(_mention(found) for found in kept), left, asking, usual)
 
 
 def _named_side(words: str) -> str | None:
