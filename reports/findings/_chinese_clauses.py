@@ -185,6 +185,8 @@ class _Reading:
                 continue
             if "head" in kinds or "name" in kinds:
                 self._finding(index, token)
+            elif "organ" in kinds and self._ends_other(index):
+                continue
             elif "organ" in kinds:
                 self._normal_organ(index, token)
                 self._organ(kinds["organ"][0], self.sentence[token.start : token.end])
@@ -201,6 +203,14 @@ class _Reading:
                 self.sides, self.organs = [], []  # 双肺除右上叶条索影外
             self.joined = "conjunction" in kinds or "alternative" in kinds
         return self.groups
+
+    def _ends_other(self, index: int) -> bool:
+        """Whether 骨 only ends the name of a bone that no list has (腕骨)."""
+        token = self.clause.tokens[index]
+        before = self.clause.tokens[index - 1] if index else None
+        if before is None or before.end != token.start or self.sentence[token.start : token.end] != "骨":
+            return False
+        return any(organ.name == "other" for organ in before.kinds.get("organ", ()))
 
     def _organ(self, organ: Organ, phrase: str) -> None:
         if organ.name not in words("sideless_organs"):

@@ -60,10 +60,9 @@ def mended(sentence: str, tokens: list[Token]) -> str:
     organ = False
     for token in (*tokens, Token(len(sentence), len(sentence), {})):
         # 左肾积永: two characters alone behind an organ are a word where they can be one.
-        pair = sentence[at : token.start]
-        least = 2 if organ and len(pair) == 2 and pair not in _table()["right"] else 3
+        least = 2 if organ and token.start - at == 2 else 3
         for place in range(at, token.start):
-            if sentence[place] in mistakable:
+            if sentence[place] in mistakable and not _stands_in_word(sentence, place):
                 right = _meant(sentence, place, least)
                 # 支气管广张: another piece of the word is left over too.
                 if right is None and token.start - at > 1:
@@ -79,6 +78,12 @@ def mended(sentence: str, tokens: list[Token]) -> str:
     for place, right in wrong:
         characters[place] = right
     return "".join(characters)
+
+
+def _stands_in_word(sentence: str, place: int) -> bool:
+    """Whether a character is of a word that is right though the vocabulary does not have it."""
+    right = _table()["right"]
+    return sentence[place : place + 2] in right or sentence[max(0, place - 1) : place + 1] in right
 
 
 def _meant(sentence: str, place: int, least: int) -> str | None:

@@ -165,6 +165,10 @@ def merged(found: list[Found]) -> list[Found]:
             near = one.start - other.end <= _JOINED
             if one.polarity is Certainty.ABSENT and one.side == other.side and near:
                 break  # 主动脉夹层及壁内血肿
+            aside = (one.side is None) != (other.side is None) and not (one.fixed or other.fixed)
+            if one.polarity is Certainty.ABSENT and aside:
+                other.side = other.side or one.side  # 集合系统未见扩张,双肾未见积水
+                break
             alike = one.polarity is Certainty.PRESENT
             # 位置过深，进入右主支气管: where the tip lies is no second device.
             placed = one.code == _MALPOSITION or not one.organs
