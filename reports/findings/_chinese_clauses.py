@@ -205,10 +205,11 @@ class _Reading:
         return self.groups
 
     def _ends_other(self, index: int) -> bool:
-        """Whether 骨 only ends the name of a bone that no list has (腕骨)."""
+        """Whether a word only ends the name of a body part that no list has (腕骨, 掌骨基底部)."""
         token = self.clause.tokens[index]
         before = self.clause.tokens[index - 1] if index else None
-        if before is None or before.end != token.start or self.sentence[token.start : token.end] != "骨":
+        word = self.sentence[token.start : token.end]
+        if before is None or before.end != token.start or word not in words("part_words"):
             return False
         return any(organ.name == "other" for organ in before.kinds.get("organ", ()))
 

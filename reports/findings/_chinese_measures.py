@@ -28,6 +28,8 @@ _NOW = re.compile(r"现|本次|此次|今|目前|本片")
 _MARKED_NOW = re.compile(
     r"(?:现(?!象)|本次|此次|今次|目前|本片|今日)(?:片|ct|mr|检查|测量|复查|所见)?(?:测得|测量|测|显示|示|见|大小|长径|直径|径线|最大径|约为|为|约|是|,|:)*$"
 )
+_WIDTH = re.compile("(?:的)?(?:直径|内径|管径|宽度?|横径|前后径|长径|厚度?|长度?|最宽处|最大径)(?:约为|约|为|达|是|:)*")
+_DATED = re.compile(r"(?<!\d)(?:(?:19|20)?\d\d年(?:\d{1,2}月)?(?:\d{1,2}[日号])?|(?:19|20)\d\d[-./]\d{1,2}(?:[-./]\d{1,2})?)(?:片|ct|mr|时|约|为|:)*$")
 _EARLIER = re.compile(
     r"(?:原(?:来|先|片|大小)?|前(?:片|次|者|片示)|旧片|老片|上次|上(?:一)?次检查|先前|此前|之前|既往|以往|曾|较前"
     r"|(?:去|前|上)年|上(?:个)?[月周]|(?:半|\d+|[一二两三四五六七八九十数]+)(?:个)?(?:年|月|周|天|日)(?:之|以)?前"
@@ -92,10 +94,14 @@ def _set_sizes(sentence: str, parts: list[Clause]) -> tuple[float, ...]:
     last: Found | None = None
     left: tuple[float, ...] = ()
     now: Found | None = None
+    dated: list[tuple[float, ...]] = []
     for clause in parts:
         for match in _SIZE.finditer(sentence, clause.start, clause.end):
             sizes = _millimetres(match)
-            if not sizes or not _is_of_now(sentence, clause, match):
+            if not sizes or _is_of_organ(sentence, clause, match.start()):
+                continue
+            if not _is_of_now(sentence, clause, match):
+                dated += [sizes] if _DATED.search(sentence, 0, match.start()) else []
                 continue
             target = _nearest(clause.found, match.start()) or last
             if target is None:
@@ -110,7 +116,21 @@ def _set_sizes(sentence: str, parts: list[Clause]) -> tuple[float, ...]:
             left = ()
         if clause.found:
             last = clause.found[-1]
+    if len(dated) > 1 and last is not None and not last.sizes:
+        last.sizes = dated[-1]  # 2019年4.0cm,2023年4.8cm: the last is the nearest to now
     return left
+
+
+def _is_of_organ(sentence: str, clause: Clause, at: int) -> bool:
+    """Whether a measure is an organ's own width, named in a clause without a finding (胆总管内径11mm)."""
+    if clause.found:
+        return False
+    before = [token for token in clause.tokens if token.end <= at]
+    return (
+        bool(before)
+        and "organ" in before[-1].kinds
+        and _WIDTH.fullmatch(sentence, before[-1].end, at) is not None
+    )
 
 
 def _is_of_now(sentence: str, clause: Clause, match: re.Match[str]) -> bool:

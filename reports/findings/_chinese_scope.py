@@ -14,12 +14,14 @@ from radraft.reports.findings.vocabulary import Kind, vocabulary
 from radraft.reports.values import Certainty
 
 _THERE = frozenset(("negation_kept", "compared", "change", "remains"))
-_LINKS = ("conjunction", "alternative", "side", "organ", "ignore")
+_LINKS = ("head", "conjunction", "alternative", "side", "organ", "ignore")
 
 
 _SIGNS = ("<->", "<阴性>")
 # 气胸引流术后,肺压缩约40%: it is there though it was operated on.
 _STILL_THERE = re.compile(r".{0,8}压缩(?:约|了|程度|至|为|达)*\d")
+# 车祸伤,查颅内出血: what the patient is sent for.
+_ERRAND = re.compile("(?:来|拟|欲|特|再|为|待)?(?:查(?!见|体|出|房|示|阅|看|及|后|无|未)|筛(?!窦|板|骨|房)|排查)")
 # 怀疑肠梗阻时应行立位平片, 气胸者禁用: what holds for some other time.
 _WHEN = re.compile("(?:的话|(?:的)?时候?|的?情况下|(?:的)?(?:患者|病人|者)),?(?:应|需|须|可行|可考虑|宜|请|建议|要|必须|立即|则|禁|不宜|再|慎|首选|才)")
 # How long a heading may be.
@@ -58,6 +60,7 @@ def set_polarity(sentence: str, parts: list[Clause], asking: bool = False) -> bo
         conditional = supposes or follows or any("condition" in t.kinds for t in clause.tokens)
         recommended = going_on or conditional or any("recommend" in t.kinds for t in clause.tokens)
         going_on = going_on or supposes or follows
+        going_on = going_on or _ERRAND.match(sentence, clause.start) is not None
         for found in clause.found:
             if _WHEN.match(sentence, found.end) is not None:
                 conditional = found.dropped = True
@@ -140,6 +143,10 @@ def _cue(sentence: str, clause: Clause, first: Found) -> tuple[Certainty | None,
         touches = before is not None and before.end == token.start
         if "negation_before" in token.kinds or denies(clause, index) or _not_now(sentence, token):
             return _of_negation(sentence, clause, index), False
+        if "unlikely" in token.kinds:
+            return Certainty.ABSENT, False
+        if _shown_not(sentence, clause, index):
+            return Certainty.ABSENT, False
         if "uncertainty_before" in token.kinds and not _closes(clause, index):
             # 没有可疑结节, 没有结节、可疑肿块: the hedge is part of what is denied.
             inside = touches and "unable" not in token.kinds and _denied(clause, index - 1)
@@ -164,10 +171,21 @@ def _of_negation(sentence: str, clause: Clause, index: int) -> Certainty:
         return Certainty.ABSENT
     if before.end == token.start and "negation_before" in before.kinds:
         return Certainty.PRESENT  # 没有不存在积液
+    if before.end == token.start and "uncertainty_before" in before.kinds:
+        return Certainty.UNCERTAIN if "unable" not in before.kinds else Certainty.ABSENT  # 未必不是
     # 既不排除也不支持: neither the one nor the other.
     joined = _NEITHER.fullmatch(sentence, before.end, token.start) is not None
     hedged = "uncertainty_before" in before.kinds
     return Certainty.UNCERTAIN if joined and hedged else Certainty.ABSENT
+
+
+def _shown_not(sentence: str, clause: Clause, index: int) -> bool:
+    """Whether an examination has ruled out what follows (头颅CT除外脑出血)."""
+    token = clause.tokens[index]
+    if sentence[token.start : token.end] not in ("除外", "排除") or not index:
+        return False
+    organs = clause.tokens[index - 1].kinds.get("organ", ())
+    return index == 1 and any(organ.name == "study" for organ in organs)
 
 
 def _takes_out(sentence: str, token: Token, first: Found) -> bool:
@@ -262,6 +280,9 @@ def _after(sentence: str, clause: Clause, chain: list[Found]) -> None:
             return
         if "negation_gone" in kinds or "negation_removed" in kinds:
             _set(chain, Certainty.ABSENT, Change.RESOLVED)
+            return
+        if "unlikely" in kinds:
+            _set(chain, Certainty.ABSENT, None)
             return
         if "negation_after" in kinds or "negation_before" in kinds:
             rest = sentence[clause.tokens[index].end : clause.end]

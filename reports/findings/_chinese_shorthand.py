@@ -18,6 +18,7 @@ _WORD = re.compile(r"(?<![A-Za-z])[A-Za-z][A-Za-z/]*[A-Za-z](?![A-Za-z])")
 _SIDE = re.compile(
     rf"(?<![A-Za-z0-9./\-])[LR]t?(?=[ 　]*[{_HAN}(（:：]|[ 　]+[A-Z]{{2}})|(?<=[(（])[LR](?=[)）,，;；])"
 )
+_HYPHENED = re.compile(rf"(?<![A-Za-z0-9./\-])([LR])-(?=[A-Za-z]{{2}}|[{_HAN}])")
 _SIDES = {"L": "左", "R": "右", "Lt": "左侧", "Rt": "右侧"}
 # 股V, 主肺A: a vessel by its letter; A型 is a type.
 _VESSEL = re.compile(rf"(?<=[{_HAN}])[AV](?![A-Za-z0-9]|[型类级区段线组期])")
@@ -27,9 +28,9 @@ _SIGN = re.compile(r"(?<=[(（\[【:：=])[ 　]*([√✓✔☑×✗✘☒╳YNy
 _SIGNS = {
     **dict.fromkeys("√✓✔☑", "+"), **dict.fromkeys("×✗✘☒╳", "-"), **dict.fromkeys("Yy", "有"), **dict.fromkeys("Nn", "无")
 }  # fmt: skip
-# PE: an effusion beside an amount, an embolism else.
-_AMOUNT_BEFORE = re.compile(r"(?:少量|大量|中量|中等量|微量|少许)$")
-_AMOUNT_AFTER = re.compile(r"[ 　]*(?:少量|大量|中量|中等量|微量|少许|(?:最)?深)")
+# PE is an effusion throughout a text that gives it an amount, an embolism else.
+_AMOUNTS = "少量|大量|中量|中等量|微量|少许"
+_EFFUSION = re.compile(rf"(?:{_AMOUNTS})[ 　]*PE(?![A-Za-z])|(?<![A-Za-z])PE[ 　]*(?:{_AMOUNTS}|最?深)")
 
 
 def written_out(text: str) -> tuple[str, tuple[int, ...] | None]:
@@ -61,6 +62,8 @@ def _changes(text: str) -> Iterator[tuple[int, int, str]]:
         words = _meaning(text, match)
         if words is not None:
             yield match.start(), match.end(), words
+    for match in _HYPHENED.finditer(text):
+        yield match.start(), match.end(), _SIDES[match[1]] + "侧"
     for match in _SIDE.finditer(text):
         yield match.start(), match.end(), _SIDES[match[0]]
     for match in _VESSEL.finditer(text):
@@ -73,8 +76,7 @@ def _meaning(text: str, match: re.Match[str]) -> str | None:
     """Return what a Latin word or shorthand is in Chinese; None where it is not known."""
     word = match[0]
     if word == "PE":
-        beside = _AMOUNT_BEFORE.search(text[: match.start()].rstrip()) or _AMOUNT_AFTER.match(text, match.end())
-        return "胸腔积液" if beside else None
+        return "胸腔积液" if _EFFUSION.search(text) else None
     written = _table().get(word)
     return _table().get(word.lower()) if written is None else written
 

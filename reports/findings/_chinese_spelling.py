@@ -184,7 +184,7 @@ def _gapped() -> dict[str, str]:
 def _alike(character: str) -> frozenset[str]:
     """Return the characters that sound or look like one."""
     table = _table()
-    groups = [g for g in (*table["sounds"], *table["shapes"]) if character in g]
+    groups = [g for g in (*table["sounds"], *table["shapes"], *table["components"]) if character in g]
     return frozenset("".join(groups)) - {character}
 
 
@@ -292,6 +292,7 @@ def _table() -> dict[str, Any]:
         "sounds": tuple(table["sounds"].split()),
         "shapes": tuple(table["shapes"].split()),
         "short": dict(pairs),
+        "components": tuple(table["components"].split()),
         "small": table["small"],
         "right": frozenset(table["right"].split()),
     }

@@ -31,7 +31,11 @@ _LAST_DECIMAL = re.compile(r"(?<=[×x*])(\d{1,2}),(?=\d{1,2}(?:[cm]m|厘米|毫�
 _TIMES = re.compile(r"(?<=[\dm米分])乘(?=\d)")
 # 气胸=无, 气胸——无, 气胸-无: what stands between a name and its answer is a colon.
 _ANSWER = re.compile(
-    r"(?<=[一-鿿>])(?:[-→]+(?=(?:[左右双两]侧?)?(?:无|有|否|是|阴性|阳性|未|没有|可疑))|--+(?=[一-鿿]))"
+    r"(?<=[一-鿿>])(?:[-→]+(?=[左右双两](?!心)|(?:无|有|否|是|阴性|阳性|未|没有|可疑|轻|中度|重|少量|多发|待))|--+(?=[一-鿿]))"
+)
+# T7压缩骨折: a vertebra, and no signal of T2.
+_THORACIC = re.compile(
+    r"(?<![a-z0-9])t(?=(?:1[0-2]|[1-9])(?:[-~、及/][tl]?\d{1,2})*(?:椎|压缩|骨折|爆裂|楔|血管瘤|转移|水平|节段|骨质|滑脱|附件|棘突|横突))"
 )
 # 胆石 = 阴性: blanks around it, but not ≥ and the like of two characters.
 _EQUALS = re.compile(r"(?<![<>≤≥＜＞])[=＝]")
@@ -97,6 +101,8 @@ def _typeset(text: str) -> str:
         text = _LAST_DECIMAL.sub(r"\1.", _DECIMAL.sub(r"\1.", text))
     if "乘" in text:
         text = _TIMES.sub("×", text)
+    if "t" in text:
+        text = _THORACIC.sub("胸", text)
     text = _regional()[0].sub(lambda match: _regional()[1][match[0]], text)
     return _ANSWER.sub(lambda match: ":" * len(match[0]), text)
 
