@@ -62,12 +62,12 @@ def mended(sentence: str, tokens: list[Token]) -> str:
         # 左肾积永: two characters alone behind an organ are a word where they can be one.
         least = 2 if organ and token.start - at == 2 else 3
         for place in range(at, token.start):
-            if sentence[place] in mistakable and not _stands_in_word(sentence, place):
+            if sentence[place] in mistakable:
                 right = _meant(sentence, place, least)
                 # 支气管广张: another piece of the word is left over too.
                 if right is None and token.start - at > 1:
                     right = _listed(sentence, place, range(at, token.start))
-                if right:
+                if right and not _stands_in_word(sentence, place):
                     wrong.append((place, right))
                     break
         at = max(at, token.end)

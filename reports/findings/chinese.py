@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -17,7 +18,6 @@ from radraft.reports.findings._chinese_measures import (
 )
 from radraft.reports.findings._chinese_places import set_places
 from radraft.reports.findings._chinese_rules import matcher
-from radraft.reports.findings._chinese_rules import words as rule_words
 from radraft.reports.findings._chinese_scope import drop_illnesses, set_polarity
 from radraft.reports.findings._chinese_sections import Section, examination, following
 from radraft.reports.findings._chinese_spelling import corrected, mended
@@ -26,8 +26,8 @@ from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
 from radraft.reports.values import Certainty, Laterality
 
-# Organs of the chest list that other regions have too.
-_ELSEWHERE_TOO = frozenset(("bone", "node", "study", "device", "vertebra", "shoulder", "subcutaneous"))
+# What names the chest, whatever it says of it.
+_CHEST = re.compile("[肺胸心膈肋]|纵隔|气管")
 _MALPOSITION = "malpositioned_device"
 # Reports repeat sentences (双肺纹理清晰); a sentence's reading depends on nothing else.
 _SENTENCES = 20_000
@@ -61,6 +61,8 @@ def read(text: str, region: Region | None = None) -> tuple[Mention, ...]:
 
 def _told(section: Section, words: str) -> Section:
     """Return the section of a body part that is the only one a text is about (脑出血:无;占位:无)."""
+    if _CHEST.search(words):
+        return section
     regions = _regions_of(words)
     if len(regions) == 1 and Region.CHEST not in regions:
         return Section(examination(next(iter(regions))).organ, section.asking)
@@ -69,15 +71,12 @@ def _told(section: Section, words: str) -> Section:
 
 @lru_cache(maxsize=64)
 def _regions_of(words: str) -> frozenset[Region]:
-    """Return the body parts that a text's names of findings and organs are of."""
+    """Return the body parts that a text's names of findings are of."""
     found = set()
     for token in matcher().find(words):
         names = token.kinds.get("name", ())
         if names and "head" not in token.kinds:
             found.update(vocabulary()[code].region for code in names)
-        organs = token.kinds.get("organ", ())
-        chest = rule_words("chest_organs") - _ELSEWHERE_TOO
-        found.update(Region.CHEST for organ in organs if organ.name in chest)
     return frozenset(found)
 
 
