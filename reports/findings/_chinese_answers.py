@@ -8,7 +8,7 @@ from functools import cache
 
 from radraft.reports.findings._chinese_clauses import Clause, Found, sides_in
 from radraft.reports.findings._chinese_places import LIES
-from radraft.reports.findings._chinese_rules import Organ, rules, words
+from radraft.reports.findings._chinese_rules import Organ, composed, rules, words
 from radraft.reports.findings._chinese_scope import chains
 from radraft.reports.findings.vocabulary import lineage
 from radraft.reports.values import Certainty
@@ -86,6 +86,8 @@ class _Question:
                 found.sides = {side for place in said for side in place.sides}
                 found.organs = [organ for place in said for organ in place.organs]
                 found.own = True
+            if found.usual and answer.organs:
+                found.code = composed(found.head, answer.organs[-1].name) or found.code
             if not found.fixed and (answer.word != "placed" or self._denied):
                 found.polarity = _POLARITY[said[-1].word]
         return True

@@ -59,6 +59,8 @@ class Found:
     sizes: tuple[float, ...] = ()
     percent: float | None = None
     volume: float | None = None
+    head: str = ""
+    """The word's kind where it needs an organ."""
     usual: bool = False
     """Whether no organ is named for it, so that it is taken for the usual one's."""
     illness: bool = False
@@ -84,7 +86,7 @@ class Clause:
     """Whether it goes on with a list that a denial and a colon open (未见:结节,肿块)."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Said:
     """An organ named in a clause, with the side said of it."""
 
@@ -261,6 +263,7 @@ class _Reading:
                 hits = [(_narrower(code, names), said) for code, said in hits]
                 self._add_all(index, token, hits, denied_only=head in words("denied_heads"))
                 self.clause.found[-1].usual = self.by_default
+                self.clause.found[-1].head = head
                 return
         elsewhere = not words("free_heads") & set(heads) and self._elsewhere()
         bound = words("bound_heads") & set(heads) or (heads and elsewhere)
@@ -347,8 +350,9 @@ class _Reading:
             else:
                 found.sides = set(self.sides)
                 found.organs = list(self.organs)
-            if not found.sides and not found.organs and self.heading and self.heading.side:
-                found.sides = {self.heading.side}
+            if not found.sides and self.heading and self.heading.side:
+                if all(organ.name == self.heading.organ.name for organ in found.organs):
+                    found.sides = {self.heading.side}
             found.own = bool(found.sides or found.organs)
             found.illness = "illness" in token.kinds and not found.own
             found.sides.update(sides)
@@ -390,8 +394,11 @@ class _Reading:
                 return
             if hits:
                 before = len(self.clause.found)
+                partly = {said for _, said in hits} != set(self.groups[-1])
                 self._add_all(index, token, list(hits))
                 for found in self.clause.found[before:]:
+                    if partly and hits[0][1].side:
+                        found.sides = {said.side for _, said in hits if said.side}
                     found.fixed = True
                     absent = found.code != "no_finding"
                     found.polarity = Certainty.ABSENT if absent else Certainty.PRESENT

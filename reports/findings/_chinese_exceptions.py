@@ -40,7 +40,7 @@ def _exception() -> re.Pattern[str]:
 def _excepts(sentence: str, normal: Found, stated: list[Found]) -> bool:
     last = max(finding.end for finding in stated)
     around = sentence[: max(last, normal.end)]
-    if sentence.endswith(_LEFT_OUT) or _exception().search(around):
+    if sentence.rstrip(">").endswith(_LEFT_OUT) or _exception().search(around):
         return True
     # 没有急性异常,但有肺气肿: what is old takes nothing from what is said of the acute.
     acute = any(word in sentence[normal.start : normal.end] for word in ("急性", "活动"))

@@ -17,7 +17,7 @@ _PLAIN = (
     "conjunction", "alternative", "clause", "see", "but", "inside", "recommend", "recommend_on",
     "history", "history_end", "history_after", "comparison", "rest", "ignore", "strong",
     "instance", "illness", "condition", "past", "unproved", "unable",
-    "ruled_out", "untrue", "risk", "remains", "unlikely",
+    "ruled_out", "untrue", "risk", "remains", "unlikely", "premature",
 )  # fmt: skip
 
 

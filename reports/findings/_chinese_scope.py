@@ -21,7 +21,7 @@ _SIGNS = ("<->", "<阴性>")
 # 气胸引流术后,肺压缩约40%: it is there though it was operated on.
 _STILL_THERE = re.compile(r".{0,8}压缩(?:约|了|程度|至|为|达)*\d")
 # 车祸伤,查颅内出血: what the patient is sent for.
-_ERRAND = re.compile("(?:来|拟|欲|特|再|为|待)?(?:查(?!见|体|出|房|示|阅|看|及|后|无|未)|筛(?!窦|板|骨|房)|排查)")
+_ERRAND = re.compile("(?:进一步|为)(?:明确|了解|评估|判断|鉴别|确定)|(?:来|拟|欲|特|再|为|待|要求|申请|请|来院|门诊|急诊|予|行)*(?:查(?!见|体|出|房|示|阅|看|及|后|无|未)|筛(?!窦|板|骨|房)|排查)")
 # 怀疑肠梗阻时应行立位平片, 气胸者禁用: what holds for some other time.
 _WHEN = re.compile("(?:的话|(?:的)?时候?|的?情况下|(?:的)?(?:患者|病人|者)),?(?:应|需|须|可行|可考虑|宜|请|建议|要|必须|立即|则|禁|不宜|再|慎|首选|才)")
 # How long a heading may be.
@@ -72,6 +72,7 @@ def set_polarity(sentence: str, parts: list[Clause], asking: bool = False) -> bo
             _alternatives(clause, chain)
         _late(sentence, clause, parts)
         _cut_at_recommendation(clause)
+        _judged(clause, parts)
         denied = clause if _still_denied(clause) else None
     _treated(parts)
     for clause in parts:
@@ -139,6 +140,8 @@ def _cue(sentence: str, clause: Clause, first: Found) -> tuple[Certainty | None,
     """What the nearest cue before a finding makes of it, and whether its reach was cut off."""
     for index in range(first.index - 1, -1, -1):
         token = clause.tokens[index]
+        if _attributive(sentence, clause, index):
+            return None, True
         before = clause.tokens[index - 1] if index else None
         touches = before is not None and before.end == token.start
         if "negation_before" in token.kinds or denies(clause, index) or _not_now(sentence, token):
@@ -177,6 +180,15 @@ def _of_negation(sentence: str, clause: Clause, index: int) -> Certainty:
     joined = _NEITHER.fullmatch(sentence, before.end, token.start) is not None
     hedged = "uncertainty_before" in before.kinds
     return Certainty.UNCERTAIN if joined and hedged else Certainty.ABSENT
+
+
+def _attributive(sentence: str, clause: Clause, index: int) -> bool:
+    """Whether a finding at a token says what kind the next organ is (不伴胸水的右肺肿块)."""
+    if not any(found.index == index for found in clause.found) or index + 1 >= len(clause.tokens):
+        return False
+    token, after = clause.tokens[index], clause.tokens[index + 1]
+    between = sentence[token.end : after.start]
+    return between == "的" and bool({"organ", "side"} & set(after.kinds))
 
 
 def _shown_not(sentence: str, clause: Clause, index: int) -> bool:
@@ -274,9 +286,7 @@ def _after(sentence: str, clause: Clause, chain: list[Found]) -> None:
         if "negation_kept" in kinds:
             return
         if "untrue" in kinds:
-            for found in chain:
-                denied = found.polarity is Certainty.ABSENT
-                found.polarity = Certainty.PRESENT if denied else Certainty.ABSENT
+            _turn(chain)
             return
         if "negation_gone" in kinds or "negation_removed" in kinds:
             _set(chain, Certainty.ABSENT, Change.RESOLVED)
@@ -343,6 +353,25 @@ def _alternatives(clause: Clause, chain: list[Found]) -> None:
             for found in (left, right):
                 if found.polarity is Certainty.PRESENT:
                     found.polarity = Certainty.UNCERTAIN
+
+
+def _judged(clause: Clause, parts: list[Clause]) -> None:
+    """Leave open what is called premature, turn what the clause before says and this calls untrue."""
+    place = parts.index(clause)
+    about = clause.found or (parts[place - 1].found if place else [])
+    for token in clause.tokens:
+        if "premature" in token.kinds:
+            for found in about:
+                found.polarity, found.dropped = Certainty.UNCERTAIN, False
+        if "untrue" in token.kinds and not clause.found and about:
+            _turn(chains(parts[place - 1])[-1])
+
+
+def _turn(chain: list[Found]) -> None:
+    """Make what is denied present, and what is said absent."""
+    for found in chain:
+        denied = found.polarity is Certainty.ABSENT
+        found.polarity = Certainty.PRESENT if denied else Certainty.ABSENT
 
 
 def _late(sentence: str, clause: Clause, parts: list[Clause]) -> None:

@@ -13,7 +13,7 @@ from functools import cache
 from radraft.reports.findings._chinese_rules import rules
 
 _HAN = "一-鿿"
-_WORD = re.compile(r"(?<![A-Za-z])[A-Za-z][A-Za-z/]*[A-Za-z](?![A-Za-z])")
+_WORD = re.compile(r"(?<![A-Za-z])[A-Za-z][A-Za-z/\-]*[A-Za-z](?:[ \-][A-Za-z]+)?(?![A-Za-z])")
 # R侧, Lt肾, (L), R(-): the side by its letter.
 _SIDE = re.compile(
     rf"(?<![A-Za-z0-9./\-])[LR]t?(?=[ 　]*[{_HAN}(（:：]|[ 　]+[A-Z]{{2}})|(?<=[(（])[LR](?=[)）,，;；])"
@@ -59,9 +59,14 @@ def written_out(text: str) -> tuple[str, tuple[int, ...] | None]:
 
 def _changes(text: str) -> Iterator[tuple[int, int, str]]:
     for match in _WORD.finditer(text):
-        words = _meaning(text, match)
-        if words is not None:
-            yield match.start(), match.end(), words
+        start = match.start()
+        # Two words together where they are one thing (free air), else each.
+        pieces = [match[0]] if _meaning(text, match[0]) else re.split(r"([ \-])", match[0])
+        for piece in pieces:
+            words = _meaning(text, piece)
+            if words is not None:
+                yield start, start + len(piece), words
+            start += len(piece)
     for match in _HYPHENED.finditer(text):
         yield match.start(), match.end(), _SIDES[match[1]] + "侧"
     for match in _SIDE.finditer(text):
@@ -72,9 +77,9 @@ def _changes(text: str) -> Iterator[tuple[int, int, str]]:
         yield match.start(1), match.end(1), _SIGNS[match[1]]
 
 
-def _meaning(text: str, match: re.Match[str]) -> str | None:
+def _meaning(text: str, word: str) -> str | None:
     """Return what a Latin word or shorthand is in Chinese; None where it is not known."""
-    word = match[0]
+    word = word.replace(" ", "_")
     if word == "PE":
         return "胸腔积液" if _EFFUSION.search(text) else None
     written = _table().get(word)

@@ -20,6 +20,8 @@ from radraft.reports.findings._trie import PhraseTrie
 
 # How far before a wrong character its word may begin.
 _BACK = 6
+# First byte of GB 2312's less common characters.
+_LEVEL_TWO = 0xD8
 # How long the words are that are known with any one character wrong, the longest first.
 _LONG = (8, 7, 6, 5, 4)
 # Words of these kinds are right as they stand.
@@ -184,8 +186,22 @@ def _gapped() -> dict[str, str]:
 def _alike(character: str) -> frozenset[str]:
     """Return the characters that sound or look like one."""
     table = _table()
+    if not _is_common(character) and character not in _alphabet():
+        return _alphabet()  # 肿抉: what is no common character is easily a slip
     groups = [g for g in (*table["sounds"], *table["shapes"], *table["components"]) if character in g]
     return frozenset("".join(groups)) - {character}
+
+
+def _is_common(character: str) -> bool:
+    """Whether a character is one of the 3,755 common ones, which GB 2312 has before the others."""
+    code = character.encode("gb2312", errors="ignore")
+    return bool(code) and code[0] < _LEVEL_TWO
+
+
+@cache
+def _alphabet() -> frozenset[str]:
+    """Return the Chinese characters of the vocabulary."""
+    return frozenset(pair[0] for pair in _pairs() if pair[0] >= "一")
 
 
 @cache

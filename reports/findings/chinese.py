@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from radraft.reports.findings._chinese_answers import set_answers
 from radraft.reports.findings._chinese_changes import is_comparison, set_changes
-from radraft.reports.findings._chinese_clauses import Found, clauses
+from radraft.reports.findings._chinese_clauses import Found, clauses, organ_of
 from radraft.reports.findings._chinese_exceptions import opens_with_exception, set_exceptions
 from radraft.reports.findings._chinese_measures import (
     Measures,
@@ -49,7 +49,7 @@ def read(text: str, region: Region | None = None) -> tuple[Mention, ...]:
         end = start + len(sentence)
         reading = read_sentence(sentence, section)
         if reading.usual and region is None and section.organ is None:
-            reading = read_sentence(sentence, _told(section, words))
+            reading = _with_organ(sentence, section, words, mentions)
         section = Section(section.organ, reading.asking)
         if mentions and opens_with_exception(sentence) and reading.mentions:
             mentions = _without_summary(mentions)
@@ -57,6 +57,22 @@ def read(text: str, region: Region | None = None) -> tuple[Mention, ...]:
             mentions[-1] = _measured(mentions[-1], reading.left)
         mentions += [_moved(mention, start, origin) for mention in reading.mentions]
     return tuple(sorted(mentions, key=lambda mention: mention.start))
+
+
+def _with_organ(
+    sentence: str, section: Section, words: str, before: list[Mention]
+) -> SentenceReading:
+    """Read a sentence whose words name no organ by the finding before it, or by the text.
+
+    ❶肾囊肿❷无积水 is about the kidney; 脑出血:无;占位:无 about the head.
+    """
+    if before and not _CHEST.search(words):
+        organ = organ_of(before[-1].code)
+        if organ is not None:
+            reading = read_sentence(sentence, Section(organ, section.asking))
+            if reading.mentions:
+                return reading
+    return read_sentence(sentence, _told(section, words))
 
 
 def _told(section: Section, words: str) -> Section:
