@@ -20,7 +20,7 @@ _MEASURE = re.compile(
     r"(?:最大|较大|大者|长径|直径|大小|厚度?|深度?|者|为|约)*\d+(?:\.\d+)?(?:mm|cm|毫米|厘米)?"
     r"(?:[×x*]\d+(?:\.\d+)?)*(?:mm|cm|ml|毫米|厘米|毫升|%)"
 )
-_FILLING = re.compile(r"第?\d+(?:[-~]\d+)?|[、第]|动脉|静脉|仅|只|主要|均|都|可|仍|各|处|部|区|段|叶|旁|内|上|中|下|前|后")
+_FILLING = re.compile(r"第?\d+(?:[-~]\d+)?|[、第]|动脉|静脉|仅|只|主要|均|都|可|仍|各|处|部|区|段|叶|旁|内|壁|上|中|下|前|后")
 _PLACE = frozenset(("side", "organ"))
 
 
@@ -56,7 +56,7 @@ class _Question:
         self._near = clause.end - chain[-1].end <= _NEAR
         self._colon = False
         placed_after = LIES.match(sentence, chain[-1].end, clause.end) is not None
-        self._placed = placed_after or any(found.sides for found in chain)
+        self._placed = placed_after or any(found.sides and not found.lent for found in chain)
         self._there: list[_Answer] = []
         self._denied: list[_Answer] = []
 

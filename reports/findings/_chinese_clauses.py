@@ -63,6 +63,8 @@ class Found:
     """The word's kind where it needs an organ."""
     usual: bool = False
     """Whether no organ is named for it, so that it is taken for the usual one's."""
+    lent: bool = False
+    """Whether its side is only that of the heading over it."""
     illness: bool = False
     """A disease that the patient is known by, with no place of its own."""
     dropped: bool = False
@@ -175,6 +177,7 @@ class _Reading:
         self.sides: list[str] = []
         self.organs: list[Organ] = []
         self.joined = False  # whether the token before was a conjunction
+        self.beside_short = False  # whether an organ of one character touches the next
         self.bare_organs = False  # whether organs stand before that no finding took yet
         self.by_default = False  # whether the last head looked for found no organ
         self.rest = False  # whether 余 stands before
@@ -191,6 +194,8 @@ class _Reading:
                 continue
             elif "organ" in kinds:
                 self._normal_organ(index, token)
+                before = self.clause.tokens[index - 1] if index else token
+                self.beside_short = before.end == token.start and before.end - before.start == 1
                 self._organ(kinds["organ"][0], self.sentence[token.start : token.end])
             elif "side" in kinds:
                 self.sides.append(kinds["side"][0])
@@ -205,6 +210,10 @@ class _Reading:
                 self.sides, self.organs = [], []  # 双肺除右上叶条索影外
             self.joined = "conjunction" in kinds or "alternative" in kinds
         return self.groups
+
+    def _touches(self, phrase: str) -> bool:
+        """Whether an organ of one character stands right behind another (肝胆胰脾)."""
+        return len(phrase) == 1 and self.beside_short
 
     def _ends_other(self, index: int) -> bool:
         """Whether a word only ends the name of a body part that no list has (腕骨, 掌骨基底部)."""
@@ -223,7 +232,7 @@ class _Reading:
             return
         said = _Said(organ, self.sides[-1] if self.sides else None)
         self.organs.append(organ)
-        if self.joined and self.bare_organs:
+        if self.bare_organs and (self.joined or self._touches(phrase)):
             self.groups[-1].append(said)
         else:
             self.groups.append([said])
@@ -293,6 +302,8 @@ class _Reading:
     def _resolve(self, head: str, index: int) -> list[tuple[str, _Said | None]]:
         self.by_default = False
         behind = [] if self.groups or head in words("near_heads") else self.before[-3:]
+        if behind and self.heading is not None:
+            behind = [[self.heading]]
         for group in [*reversed(self.groups), *reversed(behind)]:
             hits: list[tuple[str, _Said | None]] = [
                 (code, said) for said in group if (code := composed(head, said.organ.name))
@@ -352,7 +363,7 @@ class _Reading:
                 found.organs = list(self.organs)
             if not found.sides and self.heading and self.heading.side:
                 if all(organ.name == self.heading.organ.name for organ in found.organs):
-                    found.sides = {self.heading.side}
+                    found.sides, found.lent = {self.heading.side}, True
             found.own = bool(found.sides or found.organs)
             found.illness = "illness" in token.kinds and not found.own
             found.sides.update(sides)
@@ -377,6 +388,8 @@ class _Reading:
             return
         if not self.groups and _ATTRIBUTE.match(self.sentence, self.clause.start):
             self.groups += self.before[-1:]
+        if not self.groups and self.heading is not None:
+            self.groups.append([self.heading])
         if not self.groups:
             if not self.rest and self.context is None and any(w in phrase for w in _ACUTE):
                 self._add_all(index, token, [("no_finding", None)])

@@ -162,7 +162,7 @@ def _break(solid: str, gap: _Gap, start: int) -> str:
         last is not None
         and last.end == at - begin
         and bool(_OPEN & set(last.kinds))
-        and all(organ.name != "study" for organ in last.kinds.get("organ", ()))
+        and all(not organ.name.startswith("study") for organ in last.kinds.get("organ", ()))
     )
     return "" if spans or hangs else "\n"
 

@@ -197,7 +197,7 @@ def _shown_not(sentence: str, clause: Clause, index: int) -> bool:
     if sentence[token.start : token.end] not in ("除外", "排除") or not index:
         return False
     organs = clause.tokens[index - 1].kinds.get("organ", ())
-    return index == 1 and any(organ.name == "study" for organ in organs)
+    return index == 1 and any(organ.name.startswith("study") for organ in organs)
 
 
 def _takes_out(sentence: str, token: Token, first: Found) -> bool:

@@ -28,6 +28,8 @@ _SIGN = re.compile(r"(?<=[(（\[【:：=])[ 　]*([√✓✔☑×✗✘☒╳YNy
 _SIGNS = {
     **dict.fromkeys("√✓✔☑", "+"), **dict.fromkeys("×✗✘☒╳", "-"), **dict.fromkeys("Yy", "有"), **dict.fromkeys("Nn", "无")
 }  # fmt: skip
+# A tick or a cross alone behind a name: 肺气肿 √.
+_MARK = re.compile(rf"(?<=[{_HAN}])[ 　]*([√✓✔×✗✘╳])(?=[ 　]*(?:[,，;；。、\s]|$))")
 # PE is an effusion throughout a text that gives it an amount, an embolism else.
 _AMOUNTS = "少量|大量|中量|中等量|微量|少许"
 _EFFUSION = re.compile(rf"(?:{_AMOUNTS})[ 　]*PE(?![A-Za-z])|(?<![A-Za-z])PE[ 　]*(?:{_AMOUNTS}|最?深)")
@@ -75,6 +77,8 @@ def _changes(text: str) -> Iterator[tuple[int, int, str]]:
         yield match.start(), match.end(), _VESSELS[match[0]]
     for match in _SIGN.finditer(text):
         yield match.start(1), match.end(1), _SIGNS[match[1]]
+    for match in _MARK.finditer(text):
+        yield match.start(), match.end(), f"({_SIGNS[match[1]]})"
 
 
 def _meaning(text: str, word: str) -> str | None:
