@@ -14,6 +14,7 @@ from radraft.reports.findings.vocabulary import Kind, vocabulary
 from radraft.reports.values import Certainty
 
 _THERE = frozenset(("negation_kept", "compared", "change", "remains"))
+_JUDGING = ("premature", "untrue")
 _LINKS = ("head", "conjunction", "alternative", "side", "organ", "ignore")
 
 
@@ -184,11 +185,12 @@ def _of_negation(sentence: str, clause: Clause, index: int) -> Certainty:
 
 def _attributive(sentence: str, clause: Clause, index: int) -> bool:
     """Whether a finding at a token says what kind the next organ is (不伴胸水的右肺肿块)."""
-    if not any(found.index == index for found in clause.found) or index + 1 >= len(clause.tokens):
+    token = clause.tokens[index]
+    if sentence[token.end : token.end + 1] != "的" or index + 1 >= len(clause.tokens):
         return False
-    token, after = clause.tokens[index], clause.tokens[index + 1]
-    between = sentence[token.end : after.start]
-    return between == "的" and bool({"organ", "side"} & set(after.kinds))
+    after = clause.tokens[index + 1]
+    named = any(found.index == index for found in clause.found)
+    return named and after.start == token.end + 1 and bool({"organ", "side"} & set(after.kinds))
 
 
 def _shown_not(sentence: str, clause: Clause, index: int) -> bool:
@@ -357,14 +359,16 @@ def _alternatives(clause: Clause, chain: list[Found]) -> None:
 
 def _judged(clause: Clause, parts: list[Clause]) -> None:
     """Leave open what is called premature, turn what the clause before says and this calls untrue."""
+    judging = {kind for token in clause.tokens for kind in _JUDGING if kind in token.kinds}
+    if not judging:
+        return
     place = parts.index(clause)
     about = clause.found or (parts[place - 1].found if place else [])
-    for token in clause.tokens:
-        if "premature" in token.kinds:
-            for found in about:
-                found.polarity, found.dropped = Certainty.UNCERTAIN, False
-        if "untrue" in token.kinds and not clause.found and about:
-            _turn(chains(parts[place - 1])[-1])
+    if "premature" in judging:
+        for found in about:
+            found.polarity, found.dropped = Certainty.UNCERTAIN, False
+    if "untrue" in judging and not clause.found and about:
+        _turn(chains(parts[place - 1])[-1])
 
 
 def _turn(chain: list[Found]) -> None:

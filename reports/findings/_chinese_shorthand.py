@@ -30,6 +30,8 @@ _SIGNS = {
 }  # fmt: skip
 # A tick or a cross alone behind a name: 肺气肿 √.
 _MARK = re.compile(rf"(?<=[{_HAN}])[ 　]*([√✓✔×✗✘╳])(?=[ 　]*(?:[,，;；。、\s]|$))")
+# What nothing here is to be written out without.
+_WRITABLE = re.compile(r"[A-WYZa-wyz√✓✔☑×✗✘☒╳]|[Xx](?![光线])")
 # PE is an effusion throughout a text that gives it an amount, an embolism else.
 _AMOUNTS = "少量|大量|中量|中等量|微量|少许"
 _EFFUSION = re.compile(rf"(?:{_AMOUNTS})[ 　]*PE(?![A-Za-z])|(?<![A-Za-z])PE[ 　]*(?:{_AMOUNTS}|最?深)")
@@ -40,6 +42,8 @@ def written_out(text: str) -> tuple[str, tuple[int, ...] | None]:
 
     With the index in `text` of each character, or None where nothing was longer or shorter.
     """
+    if _WRITABLE.search(text) is None:
+        return text, None
     changes = sorted(_changes(text))
     if not changes:
         return text, None
@@ -69,12 +73,16 @@ def _changes(text: str) -> Iterator[tuple[int, int, str]]:
             if words is not None:
                 yield start, start + len(piece), words
             start += len(piece)
-    for match in _HYPHENED.finditer(text):
-        yield match.start(), match.end(), _SIDES[match[1]] + "侧"
-    for match in _SIDE.finditer(text):
-        yield match.start(), match.end(), _SIDES[match[0]]
-    for match in _VESSEL.finditer(text):
-        yield match.start(), match.end(), _VESSELS[match[0]]
+    if "L" in text or "R" in text:
+        for match in _HYPHENED.finditer(text):
+            yield match.start(), match.end(), _SIDES[match[1]] + "侧"
+        for match in _SIDE.finditer(text):
+            yield match.start(), match.end(), _SIDES[match[0]]
+    if "A" in text or "V" in text:
+        for match in _VESSEL.finditer(text):
+            yield match.start(), match.end(), _VESSELS[match[0]]
+    if _SIGNS.keys().isdisjoint(text):
+        return
     for match in _SIGN.finditer(text):
         yield match.start(1), match.end(1), _SIGNS[match[1]]
     for match in _MARK.finditer(text):

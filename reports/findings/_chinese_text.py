@@ -54,7 +54,9 @@ def plain(text: str) -> tuple[str, tuple[int, ...] | None]:
     """
     written, kept = written_out(_ticked(text))
     origin = None if kept is None else list(kept)
-    mapped = _EQUALS.sub(":", written).translate(_characters())
+    if "=" in written or "＝" in written:
+        written = _EQUALS.sub(":", written)
+    mapped = written.translate(_characters())
     if _UNIT.search(mapped):
         pieces = [_UNITS.get(character, character) for character in mapped]
         units = [i for i, piece in enumerate(pieces) for _ in piece]
