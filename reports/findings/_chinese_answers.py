@@ -20,7 +20,9 @@ _MEASURE = re.compile(
     r"(?:最大|较大|大者|长径|直径|大小|厚度?|深度?|者|为|约)*\d+(?:\.\d+)?(?:mm|cm|毫米|厘米)?"
     r"(?:[×x*]\d+(?:\.\d+)?)*(?:mm|cm|ml|毫米|厘米|毫升|%)"
 )
-_FILLING = re.compile(r"第?\d+(?:[-~]\d+)?|[、第]|动脉|静脉|仅|只|主要|均|都|可|仍|各|处|部|区|段|叶|旁|内|壁|上|中|下|前|后")
+_FILLING = re.compile(
+    r"第?\d+(?:[-~]\d+)?|[、第]|动脉|静脉|仅|只|主要|均|都|可|仍|各|处|部|区|段|叶|旁|内|壁|上|中|下|前|后"
+)
 _PLACE = frozenset(("side", "organ"))
 
 
@@ -88,7 +90,9 @@ class _Question:
                 found.own = True
             if found.usual and answer.organs:
                 found.code = composed(found.head, answer.organs[-1].name) or found.code
-            if not found.fixed and (answer.word != "placed" or self._denied):
+            if not found.fixed and (
+                answer.word != "placed" or self._denied or clause.opener == "?"
+            ):
                 found.polarity = _POLARITY[said[-1].word]
         return True
 

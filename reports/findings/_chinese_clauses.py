@@ -84,6 +84,8 @@ class Clause:
     """The character before it; empty at the sentence's start."""
     tokens: list[Token]
     found: list[Found] = field(default_factory=list)
+    unplaced: bool = False
+    """Whether it has a head word that no organ in reach takes."""
     listing: bool = False
     """Whether it goes on with a list that a denial and a colon open (未见:结节,肿块)."""
 
@@ -96,9 +98,7 @@ class _Said:
     side: str | None
 
 
-def clauses(
-    sentence: str, tokens_of: list[Token], context: str | None = None
-) -> list[Clause]:
+def clauses(sentence: str, tokens_of: list[Token], context: str | None = None) -> list[Clause]:
     """Return the clauses of a plain sentence, findings resolved but their polarity not yet read.
 
     `tokens_of` are the words of the sentence; `context` is the organ that the section or the examination is about: words without an organ of
@@ -274,6 +274,7 @@ class _Reading:
                 self.clause.found[-1].usual = self.by_default
                 self.clause.found[-1].head = head
                 return
+            self.clause.unplaced = self.clause.unplaced or self.by_default
         elsewhere = not words("free_heads") & set(heads) and self._elsewhere()
         bound = words("bound_heads") & set(heads) or (heads and elsewhere)
         if not names or bound:

@@ -117,7 +117,11 @@ def _mark(solid: str, gap: _Gap, start: int) -> str:
 def _opens_place(solid: str, at: int) -> bool:
     """Whether a side, an organ or a finding follows a gap (5mm 左肾积水)."""
     ahead = matcher().find(solid[at : at + _AHEAD])
-    return bool(ahead) and ahead[0].start == 0 and bool({"organ", "side", "name", "head"} & set(ahead[0].kinds))
+    return (
+        bool(ahead)
+        and ahead[0].start == 0
+        and bool({"organ", "side", "name", "head"} & set(ahead[0].kinds))
+    )
 
 
 def _answered(right: str) -> bool:

@@ -101,7 +101,10 @@ class Matcher:
                 if label and after not in known:
                     reached = self._closure({after})
                     known[after] = frozenset(
-                        next_label for node in reached for next_label, _ in self._edges[node] if next_label
+                        next_label
+                        for node in reached
+                        for next_label, _ in self._edges[node]
+                        if next_label
                     )
                 if label:
                     pairs.update(label + following for following in known[after])

@@ -22,9 +22,13 @@ _SIGNS = ("<->", "<阴性>")
 # 气胸引流术后,肺压缩约40%: it is there though it was operated on.
 _STILL_THERE = re.compile(r".{0,8}压缩(?:约|了|程度|至|为|达)*\d")
 # 车祸伤,查颅内出血: what the patient is sent for.
-_ERRAND = re.compile("(?:进一步|为)(?:明确|了解|评估|判断|鉴别|确定)|(?:来|拟|欲|特|再|为|待|要求|申请|请|来院|门诊|急诊|予|行)*(?:查(?!见|体|出|房|示|阅|看|及|后|无|未)|筛(?!窦|板|骨|房)|排查)")
+_ERRAND = re.compile(
+    "(?:进一步|为)(?:明确|了解|评估|判断|鉴别|确定)|(?:来|拟|欲|特|再|为|待|要求|申请|请|来院|门诊|急诊|予|行)*(?:查(?!见|体|出|房|示|阅|看|及|后|无|未)|筛(?!窦|板|骨|房)|排查)"
+)
 # 怀疑肠梗阻时应行立位平片, 气胸者禁用: what holds for some other time.
-_WHEN = re.compile("(?:的话|(?:的)?时候?|的?情况下|(?:的)?(?:患者|病人|者)),?(?:应|需|须|可行|可考虑|宜|请|建议|要|必须|立即|则|禁|不宜|再|慎|首选|才)")
+_WHEN = re.compile(
+    "(?:的话|(?:的)?时候?|的?情况下|(?:的)?(?:患者|病人|者)),?(?:应|需|须|可行|可考虑|宜|请|建议|要|必须|立即|则|禁|不宜|再|慎|首选|才)"
+)
 # How long a heading may be.
 _HEADING = 14
 _NEITHER = re.compile(",?(?:也|亦|又|但也|同时也|更)")
@@ -204,7 +208,10 @@ def _shown_not(sentence: str, clause: Clause, index: int) -> bool:
 
 def _takes_out(sentence: str, token: Token, first: Found) -> bool:
     """Whether 除 and what it takes out stand whole before a finding (未见除囊肿以外的占位)."""
-    return sentence[token.start] == "除" and _OUTSIDE.search(sentence, token.end, first.start) is not None
+    return (
+        sentence[token.start] == "除"
+        and _OUTSIDE.search(sentence, token.end, first.start) is not None
+    )
 
 
 def _not_now(sentence: str, token: Token) -> bool:
@@ -277,7 +284,9 @@ def _after(sentence: str, clause: Clause, chain: list[Found]) -> None:
             return  # 除条索影外未见异常
         if "history_after" in kinds and gap <= 1:
             device = vocabulary()[last.code].kind is Kind.DEVICE
-            here = device or _STILL_THERE.search(sentence, token.end) or _goes_on_being(clause, index)
+            here = (
+                device or _STILL_THERE.search(sentence, token.end) or _goes_on_being(clause, index)
+            )
             last.dropped = not here
             last.treated = not here
             return
@@ -413,7 +422,11 @@ def _asks(sentence: str, clause: Clause, asking: bool) -> bool:
 
 def _headed(sentence: str, clause: Clause) -> bool | None:
     """Whether a heading opens what is asked (True) or what is seen (False); None where it is none."""
-    if clause.found or sentence[clause.end : clause.end + 1] != ":" or clause.end - clause.start > _HEADING:
+    if (
+        clause.found
+        or sentence[clause.end : clause.end + 1] != ":"
+        or clause.end - clause.start > _HEADING
+    ):
         return None
     words_of = sentence[clause.start : clause.end]
     if _requests().search(words_of):

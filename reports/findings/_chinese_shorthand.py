@@ -24,7 +24,9 @@ _SIDES = {"L": "左", "R": "右", "Lt": "左侧", "Rt": "右侧"}
 _VESSEL = re.compile(rf"(?<=[{_HAN}])[AV](?![A-Za-z0-9]|[型类级区段线组期])")
 _VESSELS = {"A": "动脉", "V": "静脉"}
 # A tick, a cross or a letter alone in parentheses or behind a colon: 肌瘤(√), 气胸:N.
-_SIGN = re.compile(r"(?<=[(（\[【:：=])[ 　]*([√✓✔☑×✗✘☒╳YNyn])(?=[ 　]*(?:[)）\]】,，;；。.、\s]|$))")
+_SIGN = re.compile(
+    r"(?<=[(（\[【:：=])[ 　]*([√✓✔☑×✗✘☒╳YNyn])(?=[ 　]*(?:[)）\]】,，;；。.、\s]|$))"
+)
 _SIGNS = {
     **dict.fromkeys("√✓✔☑", "+"), **dict.fromkeys("×✗✘☒╳", "-"), **dict.fromkeys("Yy", "有"), **dict.fromkeys("Nn", "无")
 }  # fmt: skip
@@ -34,7 +36,9 @@ _MARK = re.compile(rf"(?<=[{_HAN}])[ 　]*([√✓✔×✗✘╳])(?=[ 　]*(?:[
 _WRITABLE = re.compile(r"[A-WYZa-wyz√✓✔☑×✗✘☒╳]|[Xx](?![光线])")
 # PE is an effusion throughout a text that gives it an amount, an embolism else.
 _AMOUNTS = "少量|大量|中量|中等量|微量|少许"
-_EFFUSION = re.compile(rf"(?:{_AMOUNTS})[ 　]*PE(?![A-Za-z])|(?<![A-Za-z])PE[ 　]*(?:{_AMOUNTS}|最?深)")
+_EFFUSION = re.compile(
+    rf"(?:{_AMOUNTS})[ 　]*PE(?![A-Za-z])|(?<![A-Za-z])PE[ 　]*(?:{_AMOUNTS}|最?深)"
+)
 
 
 def written_out(text: str) -> tuple[str, tuple[int, ...] | None]:

@@ -188,7 +188,9 @@ def _alike(character: str) -> frozenset[str]:
     table = _table()
     if not _is_common(character) and character not in _alphabet():
         return _alphabet()  # 肿抉: what is no common character is easily a slip
-    groups = [g for g in (*table["sounds"], *table["shapes"], *table["components"]) if character in g]
+    groups = [
+        g for g in (*table["sounds"], *table["shapes"], *table["components"]) if character in g
+    ]
     return frozenset("".join(groups)) - {character}
 
 

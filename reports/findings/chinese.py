@@ -112,7 +112,7 @@ class SentenceReading:
     asking: bool
     """Whether a request or the history goes on after it."""
     usual: bool = False
-    """Whether it names a finding and no organ, so that the usual organ was taken."""
+    """Whether it names a finding and no organ, so that the usual organ was taken, or none."""
 
 
 @lru_cache(maxsize=_SENTENCES)
@@ -126,8 +126,9 @@ def read_sentence(sentence: str, section: Section) -> SentenceReading:
         tokens = matcher().find(sentence)
     parts = clauses(sentence, tokens, section.organ)
     asking = set_polarity(sentence, parts, section.asking)
+    unplaced = any(clause.unplaced for clause in parts)
     if not any(clause.found for clause in parts):
-        return SentenceReading((), set_measures(sentence, parts), asking)
+        return SentenceReading((), set_measures(sentence, parts), asking, unplaced)
     set_answers(sentence, parts)
     set_exceptions(sentence, parts)
     if section.organ is None:
@@ -140,7 +141,7 @@ def read_sentence(sentence: str, section: Section) -> SentenceReading:
         if found.code == _MALPOSITION and found.side is None:
             found.side = _named_side(sentence[found.start : found.end])
     kept = merged(stated)
-    usual = any(found.usual for found in kept)
+    usual = unplaced or any(found.usual for found in kept)
     return SentenceReading(tuple(_mention(found) for found in kept), left, asking, usual)
 
 
