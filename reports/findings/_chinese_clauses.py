@@ -101,8 +101,8 @@ class _Said:
 def clauses(sentence: str, tokens_of: list[Token], context: str | None = None) -> list[Clause]:
     """Return the clauses of a plain sentence, findings resolved but their polarity not yet read.
 
-    `tokens_of` are the words of the sentence; `context` is the organ that the section or the examination is about: words without an organ of
-    their own are said of it.
+    `tokens_of` are the words of the sentence; `context` is the organ that the section or the
+    examination is about: words without an organ of their own are said of it.
     """
     found: list[Clause] = []
     tokens: list[Token] = []
@@ -362,9 +362,9 @@ class _Reading:
             else:
                 found.sides = set(self.sides)
                 found.organs = list(self.organs)
-            if not found.sides and self.heading and self.heading.side:
-                if all(organ.name == self.heading.organ.name for organ in found.organs):
-                    found.sides, found.lent = {self.heading.side}, True
+            over = self.heading if not found.sides else None
+            if over and over.side and all(o.name == over.organ.name for o in found.organs):
+                found.sides, found.lent = {over.side}, True
             found.own = bool(found.sides or found.organs)
             found.illness = "illness" in token.kinds and not found.own
             found.sides.update(sides)

@@ -128,7 +128,7 @@ def _set_sizes(sentence: str, parts: list[Clause]) -> tuple[float, ...]:
 
 
 def _is_of_organ(sentence: str, clause: Clause, at: int) -> bool:
-    """Whether a measure is an organ's own width, named in a clause without a finding (胆总管内径11mm)."""
+    """Whether a measure is an organ's own, in a clause without a finding (胆总管内径11mm)."""
     if clause.found:
         return False
     before = [token for token in clause.tokens if token.end <= at]

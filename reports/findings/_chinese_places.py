@@ -85,7 +85,7 @@ def _placed_after(sentence: str, clause: Clause, found: Found) -> None:
 
 
 def _place_behind(clause: Clause, found: Found) -> bool:
-    """Whether a side and an organ alone stand behind a name up to the clause's end (EDH 左侧颞部)."""
+    """Whether a side and an organ alone end a clause behind a name (EDH 左侧颞部)."""
     at = found.end
     behind = clause.tokens[found.index + 1 :]
     for token in behind:

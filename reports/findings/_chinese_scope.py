@@ -21,14 +21,6 @@ _LINKS = ("head", "conjunction", "alternative", "side", "organ", "ignore")
 _SIGNS = ("<->", "<阴性>")
 # 气胸引流术后,肺压缩约40%: it is there though it was operated on.
 _STILL_THERE = re.compile(r".{0,8}压缩(?:约|了|程度|至|为|达)*\d")
-# 车祸伤,查颅内出血: what the patient is sent for.
-_ERRAND = re.compile(
-    "(?:进一步|为)(?:明确|了解|评估|判断|鉴别|确定)|(?:来|拟|欲|特|再|为|待|要求|申请|请|来院|门诊|急诊|予|行)*(?:查(?!见|体|出|房|示|阅|看|及|后|无|未)|筛(?!窦|板|骨|房)|排查)"
-)
-# 怀疑肠梗阻时应行立位平片, 气胸者禁用: what holds for some other time.
-_WHEN = re.compile(
-    "(?:的话|(?:的)?时候?|的?情况下|(?:的)?(?:患者|病人|者)),?(?:应|需|须|可行|可考虑|宜|请|建议|要|必须|立即|则|禁|不宜|再|慎|首选|才)"
-)
 # How long a heading may be.
 _HEADING = 14
 _NEITHER = re.compile(",?(?:也|亦|又|但也|同时也|更)")
@@ -65,9 +57,9 @@ def set_polarity(sentence: str, parts: list[Clause], asking: bool = False) -> bo
         conditional = supposes or follows or any("condition" in t.kinds for t in clause.tokens)
         recommended = going_on or conditional or any("recommend" in t.kinds for t in clause.tokens)
         going_on = going_on or supposes or follows
-        going_on = going_on or _ERRAND.match(sentence, clause.start) is not None
+        going_on = going_on or _pattern("errands").match(sentence, clause.start) is not None
         for found in clause.found:
-            if _WHEN.match(sentence, found.end) is not None:
+            if _pattern("other_times").match(sentence, found.end) is not None:
                 conditional = found.dropped = True
         for found in clause.found:
             found.dropped = found.dropped or asking or going_on
@@ -367,7 +359,7 @@ def _alternatives(clause: Clause, chain: list[Found]) -> None:
 
 
 def _judged(clause: Clause, parts: list[Clause]) -> None:
-    """Leave open what is called premature, turn what the clause before says and this calls untrue."""
+    """Leave open what is called premature, and turn what this clause calls untrue."""
     judging = {kind for token in clause.tokens for kind in _JUDGING if kind in token.kinds}
     if not judging:
         return
@@ -421,7 +413,7 @@ def _asks(sentence: str, clause: Clause, asking: bool) -> bool:
 
 
 def _headed(sentence: str, clause: Clause) -> bool | None:
-    """Whether a heading opens what is asked (True) or what is seen (False); None where it is none."""
+    """Whether a heading opens what is asked or what is seen; None where it is none of them."""
     if (
         clause.found
         or sentence[clause.end : clause.end + 1] != ":"
@@ -429,9 +421,9 @@ def _headed(sentence: str, clause: Clause) -> bool | None:
     ):
         return None
     words_of = sentence[clause.start : clause.end]
-    if _requests().search(words_of):
+    if _pattern("request_headings").search(words_of):
         return True
-    return False if _reports().search(words_of) else None
+    return False if _pattern("report_headings").search(words_of) else None
 
 
 def _goes_on(clause: Clause) -> bool:
@@ -453,10 +445,6 @@ def _cut_at_recommendation(clause: Clause) -> None:
 
 
 @cache
-def _requests() -> re.Pattern[str]:
-    return re.compile("|".join(rules()["request_headings"].split()))
-
-
-@cache
-def _reports() -> re.Pattern[str]:
-    return re.compile("|".join(rules()["report_headings"].split()))
+def _pattern(key: str) -> re.Pattern[str]:
+    """Return one pattern for the words of a list of the rules."""
+    return re.compile("|".join(rules()[key].split()))

@@ -16,7 +16,8 @@ _HAN = "一-鿿"
 _WORD = re.compile(r"(?<![A-Za-z])[A-Za-z][A-Za-z/\-]*[A-Za-z](?:[ \-][A-Za-z]+)?(?![A-Za-z])")
 # R侧, Lt肾, (L), R(-): the side by its letter.
 _SIDE = re.compile(
-    rf"(?<![A-Za-z0-9./\-])[LR]t?(?=[ 　]*[{_HAN}(（:：]|[ 　]+[A-Z]{{2}})|(?<=[(（])[LR](?=[)）,，;；])"
+    rf"(?<![A-Za-z0-9./\-])[LR]t?(?=[ 　]*[{_HAN}(（:：]|[ 　]+[A-Z]{{2}})"
+    r"|(?<=[(（])[LR](?=[)）,，;；])"
 )
 _HYPHENED = re.compile(rf"(?<![A-Za-z0-9./\-])([LR])-(?=[A-Za-z]{{2}}|[{_HAN}])")
 _SIDES = {"L": "左", "R": "右", "Lt": "左侧", "Rt": "右侧"}
@@ -28,8 +29,11 @@ _SIGN = re.compile(
     r"(?<=[(（\[【:：=])[ 　]*([√✓✔☑×✗✘☒╳YNyn])(?=[ 　]*(?:[)）\]】,，;；。.、\s]|$))"
 )
 _SIGNS = {
-    **dict.fromkeys("√✓✔☑", "+"), **dict.fromkeys("×✗✘☒╳", "-"), **dict.fromkeys("Yy", "有"), **dict.fromkeys("Nn", "无")
-}  # fmt: skip
+    **dict.fromkeys("√✓✔☑", "+"),
+    **dict.fromkeys("×✗✘☒╳", "-"),
+    **dict.fromkeys("Yy", "有"),
+    **dict.fromkeys("Nn", "无"),
+}
 # A tick or a cross alone behind a name: 肺气肿 √.
 _MARK = re.compile(rf"(?<=[{_HAN}])[ 　]*([√✓✔×✗✘╳])(?=[ 　]*(?:[,，;；。、\s]|$))")
 # What nothing here is to be written out without.

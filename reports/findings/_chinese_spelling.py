@@ -53,8 +53,8 @@ def corrected(sentence: str) -> str:
 def mended(sentence: str, tokens: list[Token]) -> str:
     """Return a sentence with one wrong character in a word of the vocabulary put right.
 
-    Only a character that no word of the sentence has is taken for wrong: by one of the same sound or
-    look in a word of three, by any in one of the longer words that are listed.
+    Only a character that no word of the sentence has is taken for wrong: by one of the same sound
+    or look in a word of three, by any in one of the longer words that are listed.
     """
     mistakable = _mistakable()
     wrong: list[tuple[int, str]] = []
@@ -144,7 +144,8 @@ def _listed(sentence: str, place: int, rest: range) -> str | None:
 def _choices(before: str, character: str, after: str, ahead: bool, behind: bool) -> str:
     """Return the characters alike that stand in words as the neighbours want it.
 
-    `ahead` says that the two characters before stand side by side in a word, `behind` the two after.
+    `ahead` says that the two characters before stand side by side in a word, `behind` that the two
+    after do.
     """
     pairs = _pairs()
     found = ""
@@ -172,7 +173,7 @@ def _word_pairs() -> frozenset[str]:
 
 @cache
 def _gapped() -> dict[str, str]:
-    """Return the longer words with a blank for each character but the first, and what stands there."""
+    """Return the longer words with a blank for a character, and what stands there."""
     return {
         word[:place] + " " + word[place + 1 :]: character
         for word in _table()["words"]

@@ -76,7 +76,7 @@ def _with_organ(
 
 
 def _told(section: Section, words: str) -> Section:
-    """Return the section of a body part that is the only one a text is about (脑出血:无;占位:无)."""
+    """Return the section of the only body part that a text is about (脑出血:无;占位:无)."""
     if _CHEST.search(words):
         return section
     regions = _regions_of(words)

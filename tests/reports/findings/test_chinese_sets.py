@@ -1,4 +1,4 @@
-"""Chinese extractor against the five sets of sentences of eighteen kinds, written one after another."""
+"""Chinese extractor against five sets of sentences of eighteen kinds, written in turn."""
 
 from __future__ import annotations
 
