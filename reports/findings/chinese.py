@@ -48,7 +48,9 @@ def read(text: str, region: Region | None = None) -> tuple[Mention, ...]:
         section = following(section, whole, sentence, words[end:start])
         end = start + len(sentence)
         reading = read_sentence(sentence, section)
-        if reading.usual and region is None and section.organ is None:
+        # 出血量约25ml measures what the sentence before names.
+        measures = reading.left.volume is not None and not reading.mentions
+        if reading.usual and not measures and region is None and section.organ is None:
             reading = _with_organ(sentence, section, words, mentions)
         section = Section(section.organ, reading.asking)
         if mentions and opens_with_exception(sentence) and reading.mentions:
