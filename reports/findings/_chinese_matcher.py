@@ -94,7 +94,7 @@ class Matcher:
 
     def follows(self) -> frozenset[str]:
         """Return the pairs of characters that stand side by side in the patterns."""
-        pairs = set()
+        pairs: set[str] = set()
         known: dict[int, frozenset[str]] = {}
         for edges in self._edges:
             for label, after in edges:

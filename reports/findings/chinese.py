@@ -90,7 +90,7 @@ def _told(section: Section, words: str) -> Section:
 @lru_cache(maxsize=64)
 def _regions_of(words: str) -> frozenset[Region]:
     """Return the body parts that a text's names of findings are of."""
-    found = set()
+    found: set[Region] = set()
     for token in matcher().find(words):
         names = token.kinds.get("name", ())
         if names and "head" not in token.kinds:
