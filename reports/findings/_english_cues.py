@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 
 class Cue:
@@ -100,6 +100,19 @@ class Hedge(IntEnum):
     """May, possible, concerning for, cannot be excluded."""
 
 
+class Denial(StrEnum):
+    """How a word denies."""
+
+    PLAIN = "plain"
+    """Not, without, never: of what it stands before."""
+    SENSE = "sense"
+    """By its own sense: fail, lack, free of."""
+    EXCLUDING = "excluding"
+    """Disprove, refute: denied, it leaves the matter open."""
+    FALSITY = "falsity"
+    """Wrong, mistaken: of a statement."""
+
+
 CUES = {
     "absent_before": Cue.ABSENT_BEFORE,
     "absent_after": Cue.ABSENT_AFTER,
@@ -178,5 +191,7 @@ TOGETHER = {
     "measured_as": Cue.PREPOSITION,
     "unseen": Cue.ABSENT_AFTER,
     "not_come": Cue.ABSENT_AFTER,
+    "undecided": Cue.DOUBTED | Cue.UNCERTAIN_AFTER,
+    "false": Cue.ABSENT_AFTER,
 }
 MODALS = frozenset(["may", "might", "could", "can", "would"])

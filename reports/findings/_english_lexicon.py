@@ -10,7 +10,15 @@ from importlib.resources import files
 from itertools import product
 from typing import Any
 
-from radraft.reports.findings._english_cues import CUES, LISTS, MARKS, MODALS, TOGETHER, Cue
+from radraft.reports.findings._english_cues import (
+    CUES,
+    LISTS,
+    MARKS,
+    MODALS,
+    TOGETHER,
+    Cue,
+    Denial,
+)
 from radraft.reports.findings._english_typos import Corrections
 from radraft.reports.findings._trie import PhraseTrie
 from radraft.reports.findings.terms import english_terms
@@ -76,6 +84,14 @@ class Lexicon:
     """Tag -> what is ruled out where its place is called normal."""
     measured: frozenset[str]
     """Words before which "increased" is a quality and not a change ("increased opacity")."""
+    negators: PhraseTrie[Denial]
+    """Words that deny, counted where several are about one thing."""
+    denying: frozenset[str]
+    """First words of `negators`."""
+    knowing: frozenset[str]
+    """Words of finding out: two negations around one leave a doubt."""
+    reporting: frozenset[str]
+    """Words that lead to a statement: "that", "say"."""
 
     def split(self, text: str) -> list[str]:
         """Return the words and marks of a text in lower case, as the lists split theirs."""
@@ -132,6 +148,12 @@ class _Builder:
             prior.add(self._words(phrase), True)
         for phrase in [*rules["no_change"], *rules["no_prior"]]:
             prior.add(self._words(phrase), False)
+        negators: PhraseTrie[Denial] = PhraseTrie()
+        denying: set[str] = set()
+        for kind in Denial:
+            for phrase in rules["negators"][kind]:
+                negators.add(self._words(phrase), kind)
+                denying.add(self._words(phrase)[0])
         combined = [(tag, frozenset(of)) for tag, of in rules["combined"].items()]
         regions = {
             tag: Region(place["region"])
@@ -146,6 +168,10 @@ class _Builder:
             regions,
             {tag: _outcome(said) for tag, said in terms["words"]["normal"]["of"].items()},
             frozenset(rules["measured"]),
+            negators,
+            frozenset(denying),
+            frozenset(rules["knowing"]),
+            frozenset(rules["reporting"]),
         )
 
     def _plurals(self, nouns: list[str]) -> None:

@@ -6,22 +6,29 @@ Settled before the scopes run: what remains marked as a negation afterwards is o
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 
-from radraft.reports.findings._english_clauses import Item
-from radraft.reports.findings._english_cues import Cue
+from radraft.reports.findings._english_clauses import Item, is_noun
+from radraft.reports.findings._english_cues import Cue, Denial, Hedge
+from radraft.reports.findings._english_lexicon import Lexicon
 from radraft.reports.findings.values import Change
 
 _NEGATION = Cue.ABSENT_BEFORE | Cue.ABSENT_AFTER
 _TAKES_BACK = Cue.PARTIAL | Cue.UNDONE | Cue.ABSENT_BEFORE
+_IMPROBABLE = frozenset(["unlikely", "improbable"])
 _LISTING = Cue.COMMA | Cue.AND | Cue.OR | Cue.BREAK
 
 
-def settle(clause: list[Item]) -> None:
-    """Drop the negations of a clause that another one takes back."""
+def settle(clause: list[Item], words: list[str], span: tuple[int, int], lexicon: Lexicon) -> None:
+    """Drop the negations of a clause that another one takes back.
+
+    `span` holds the clause's words, the last excluded: also those before its first phrase.
+    """
     _exclusions(clause)
     _resolutions(clause)
     _denied_changes(clause)
-    _doubled(clause)
+    _doubled(clause, words)
+    _paired(clause, words, span, lexicon)
 
 
 def _exclusions(clause: list[Item]) -> None:
@@ -104,7 +111,7 @@ def _leads(clause: list[Item], index: int) -> bool:
     return bool(clause[index + 1].cue & Cue.PREPOSITION) if index + 1 < len(clause) else False
 
 
-def _doubled(clause: list[Item]) -> None:
+def _doubled(clause: list[Item], words: list[str]) -> None:
     """Two negations of one thing leave it there: "not without", "not free of"."""
     for index, item in enumerate(clause):
         if item.cue & Cue.UNTRUE:
@@ -119,7 +126,7 @@ def _doubled(clause: list[Item]) -> None:
             and second.first - first.last <= 2
         ):
             first.cue &= ~_NEGATION
-            unlikely = second.cue & Cue.ABSENT_AFTER and not second.cue & Cue.RESOLUTION
+            unlikely = not _IMPROBABLE.isdisjoint(words[second.first : second.last])
             second.cue &= ~_NEGATION
             if unlikely:
                 second.cue |= Cue.UNCERTAIN_BEFORE | Cue.UNCERTAIN_AFTER
@@ -134,3 +141,122 @@ def _taken_back(untrue: Item, following: list[Item]) -> None:
             untrue.cue &= ~_NEGATION
             item.cue &= ~_NEGATION
             return
+
+
+_PARTING = Cue.COMMA | Cue.AND | Cue.WITH
+# Phrases whose negation is settled elsewhere, or denies no finding.
+_SETTLED = (
+    *(Cue.RESOLUTION | Cue.PARTIAL | Cue.UNDONE | Cue.UNCERTAIN_BEFORE | Cue.UNCERTAIN_AFTER,),
+    *(Cue.DOUBTED | Cue.NEITHER | Cue.UNTRUE | Cue.EXCEPTION | Cue.CONDITION | Cue.UNREAD,),
+)
+_NOT_COUNTED = _SETTLED[0] | _SETTLED[1]
+_REACH = 12
+"""Words between two negations of one thing, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Negator:
+    """A word that denies, and the phrase that it stands in."""
+
+    first: int
+    last: int
+    kind: Denial
+    item: Item | None
+
+
+def _paired(clause: list[Item], words: list[str], span: tuple[int, int], lexicon: Lexicon) -> None:
+    """Drop two negations that one thing is under, over any words: "no film fails to show".
+
+    What they leave is there; it is in doubt where the one says that it is not ruled out ("nothing
+    disproves") or that it was not found out ("nobody can be sure that ... is not").
+    """
+    found = _negators(clause, words, span, lexicon)
+    at = 0
+    while at + 1 < len(found):
+        first, second = found[at], found[at + 1]
+        target = _under_both(clause, words, first, second, lexicon)
+        if target is None:
+            at += 1
+            continue
+        for negator in (first, second):
+            if negator.item is not None:
+                negator.item.cue &= ~_NEGATION
+        more = at + 2 < len(found) and found[at + 2].last <= target.first
+        known = lexicon.knowing.isdisjoint(words[first.first : max(second.last, target.first)])
+        if more or not known or Denial.EXCLUDING in (first.kind, second.kind):
+            target.hedge = Hedge.POSSIBLE
+            if more and found[at + 2].item is not None:
+                found[at + 2].item.cue &= ~_NEGATION  # type: ignore[union-attr]
+        at += 3 if more else 2
+
+
+def _negators(
+    clause: list[Item], words: list[str], span: tuple[int, int], lexicon: Lexicon
+) -> list[_Negator]:
+    """Return the words of the clause that deny, but for those that another rule has settled."""
+    here = words[span[0] : span[1]]
+    if lexicon.denying.isdisjoint(here):
+        return []
+    found: list[_Negator] = []
+    for start, end, kind in lexicon.negators.find(here):
+        first, last = start + span[0], end + span[0]
+        item = next((item for item in clause if item.first < last and first < item.last), None)
+        if item is not None:
+            settled = item.entry.cue & _NEGATION and not item.cue & _NEGATION
+            if item.names or item.change or item.cue & _NOT_COUNTED or settled:
+                continue
+            if found and found[-1].item is item:
+                continue
+        found.append(_Negator(first, last, kind, item))
+    return found
+
+
+def _under_both(
+    clause: list[Item], words: list[str], first: _Negator, second: _Negator, lexicon: Lexicon
+) -> Item | None:
+    """Return the finding that both negations are about."""
+    if second.first - first.last > _REACH:
+        return None
+    between = [item for item in clause if first.last <= item.first < second.first]
+    gap = words[first.last : second.first]
+    if any(item.cue & _PARTING for item in between):
+        return None
+    named = [item for item in between if is_noun(item)]
+    reported = not lexicon.reporting.isdisjoint(gap)
+    if named:
+        return _under_report(named, words, first, second, reported=reported)
+    if not reported and first.kind is Denial.PLAIN:
+        opened = any(item.cue & Cue.BREAK for item in between)
+        if opened or words[second.first] == "no":
+            # "Although not ideal, there is no effusion."
+            return None
+    for item in clause:
+        if item.first >= second.last:
+            if item.names:
+                return item
+            if item.cue & _PARTING:
+                break
+    if second.first - first.last > 1 or first.kind is not Denial.PLAIN:
+        return None
+    before = [item for item in clause if item.last <= first.first]
+    for item in reversed(before):
+        if is_noun(item):
+            return item
+        if item.cue & _PARTING:
+            break
+    return None
+
+
+def _under_report(
+    named: list[Item], words: list[str], first: _Negator, second: _Negator, *, reported: bool
+) -> Item | None:
+    """Return the finding between two negations where they are about one statement.
+
+    "The claim of no fracture is mistaken", "nothing to suggest that the bleed is not acute", "not
+    stone free".
+    """
+    if second.kind is Denial.FALSITY:
+        return named[0]
+    if words[second.first] == "free":
+        return named[-1] if named[-1].last == second.first else None
+    return named[0] if reported and words[second.first] in ("not", "n't") else None

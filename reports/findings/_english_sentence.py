@@ -126,8 +126,10 @@ def statements(lowered: str, parsed: Parsed, context: Context, words: Lexicon) -
     asked = _asked_from(parsed)
     recommends = any(item.cue & Cue.RECOMMENDED for item in items)
     named = [_name(part, plain, context, words) for part in parts]
-    for part in parts:
-        settle(part)
+    for at, part in enumerate(parts):
+        start = parts[at - 1][-1].last if at else 0
+        end = parts[at + 1][0].first if at + 1 < len(parts) else len(plain)
+        settle(part, plain, (start, end), words)
         set_polarity(part, asked=sentence.question and part[-1].last > asked)
     if recommends:
         mark_recommendations(items)
