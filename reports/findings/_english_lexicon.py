@@ -63,6 +63,8 @@ class Entry:
     anatomy: str | None = None
     change: Change | None = None
     cue: int = 0
+    inner: tuple[str, ...] = ()
+    """Places within a finding's own words: "rupture of the thoracic aorta"."""
     nor: bool = False
     """Joins what is denied together: "neither pleural nor pericardial"."""
 
@@ -90,6 +92,8 @@ class Lexicon:
     """First words of `negators`."""
     knowing: frozenset[str]
     """Words of finding out: two negations around one leave a doubt."""
+    implied: dict[str, str]
+    """Code -> tag of the organ that it is a finding of."""
     reporting: frozenset[str]
     """Words that lead to a statement: "that", "say"."""
 
@@ -141,6 +145,7 @@ class _Builder:
         phrases: PhraseTrie[Entry] = PhraseTrie()
         for words, entry in self.entries.items():
             phrases.add(words, entry)
+        self._inner(phrases)
         prior: PhraseTrie[bool] = PhraseTrie()
         for phrase in (p for change in rules["change"].values() for p in change):
             prior.add(self._words(phrase), True)
@@ -171,8 +176,19 @@ class _Builder:
             negators,
             frozenset(denying),
             frozenset(rules["knowing"]),
+            {code: tag for tag, codes in rules["implied"].items() for code in codes},
             frozenset(rules["reporting"]),
         )
+
+    def _inner(self, phrases: PhraseTrie[Entry]) -> None:
+        """Note the places that stand behind `of` or `in` in the findings' phrases."""
+        for words, entry in self.entries.items():
+            at = next((at for at, word in enumerate(words) if word in ("of", "in")), 0)
+            if not entry.codes or at == 0:
+                continue
+            for _, _, place in phrases.find(words[at + 1 :]):
+                if place.tags and not place.codes:
+                    entry.inner = place.tags
 
     def _plurals(self, nouns: list[str]) -> None:
         known = {word for phrase in nouns for word in _SPLIT.findall(phrase)}

@@ -15,7 +15,8 @@ from radraft.reports.findings.values import Change
 
 _NEGATION = Cue.ABSENT_BEFORE | Cue.ABSENT_AFTER
 _TAKES_BACK = Cue.PARTIAL | Cue.UNDONE | Cue.ABSENT_BEFORE
-_IMPROBABLE = frozenset(["unlikely", "improbable"])
+_LEAVES_OPEN = frozenset(["unlikely", "improbable", "against"])
+"""Denied, these rule nothing in."""
 _LISTING = Cue.COMMA | Cue.AND | Cue.OR | Cue.BREAK
 
 
@@ -126,7 +127,7 @@ def _doubled(clause: list[Item], words: list[str]) -> None:
             and second.first - first.last <= 2
         ):
             first.cue &= ~_NEGATION
-            unlikely = not _IMPROBABLE.isdisjoint(words[second.first : second.last])
+            unlikely = not _LEAVES_OPEN.isdisjoint(words[second.first : second.last])
             second.cue &= ~_NEGATION
             if unlikely:
                 second.cue |= Cue.UNCERTAIN_BEFORE | Cue.UNCERTAIN_AFTER
@@ -181,9 +182,13 @@ def _paired(clause: list[Item], words: list[str], span: tuple[int, int], lexicon
         for negator in (first, second):
             if negator.item is not None:
                 negator.item.cue &= ~_NEGATION
+        for item in clause:
+            if first.last <= item.first < second.first and item.cue & Cue.MODAL:
+                # "Nobody could deny": the doubt is denied with it.
+                item.cue &= ~(Cue.MODAL | Cue.UNCERTAIN_BEFORE)
         more = at + 2 < len(found) and found[at + 2].last <= target.first
-        known = lexicon.knowing.isdisjoint(words[first.first : max(second.last, target.first)])
-        if more or not known or Denial.EXCLUDING in (first.kind, second.kind):
+        asked = words[first.first : max(second.last, target.first)]
+        if more or not lexicon.knowing.isdisjoint(asked) or Denial.EXCLUDING in (first.kind, second.kind):
             target.hedge = Hedge.POSSIBLE
             if more and found[at + 2].item is not None:
                 found[at + 2].item.cue &= ~_NEGATION  # type: ignore[union-attr]

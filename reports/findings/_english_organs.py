@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from radraft.reports.findings._english_clauses import Item
 from radraft.reports.findings._english_cues import Cue
-from radraft.reports.findings._english_lexicon import Lexicon, Outcome, Word
+from radraft.reports.findings._english_lexicon import Entry, Lexicon, Outcome, Word
 from radraft.reports.findings._english_places import (
     after,
     before,
@@ -19,6 +19,7 @@ from radraft.reports.findings._english_places import (
 from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
 
 _EXPLAINS = Cue.STATED | Cue.UNCERTAIN_BEFORE | Cue.LIKELY | Cue.LIKELY_AFTER
+_LISTS = Cue.COMMA | Cue.OR | Cue.AND | Cue.ABSENT_BEFORE
 _SURFACE = frozenset(["extremity", "skin", "face", "breast", "soft_tissue"])
 _NOTHING = Outcome(())
 _DEVICE = "device"
@@ -37,6 +38,8 @@ class Context:
     """Body part of the section or the examination."""
     partial: bool = False
     """One of several body parts that the text has sections of."""
+    implied: tuple[str, ...] = ()
+    """Organs of the findings that were named before, the last first."""
 
 
 def compose(
@@ -114,7 +117,31 @@ def _noun(
     for tag, outcome in word.of.items():
         if tag in context.tags:
             return outcome, None
+    implied = _implied(clause, index, word, context, lexicon)
+    if implied is not None:
+        return implied, None
     return _elsewhere(word, context.organ or context.region), None
+
+
+def _implied(
+    clause: list[Item], index: int, word: Word, context: Context, lexicon: Lexicon
+) -> Outcome | None:
+    """Return what the word names in the organ of a finding beside it.
+
+    "Neither hydronephrosis nor stone": the nearest before it, then behind it, then of what was
+    said before its clause.
+    """
+    if context.region is not None and context.region not in (Region.ABDOMEN, word.home):
+        return None
+    for item in [*reversed(clause[:index]), *clause[index + 1 :]]:
+        for code in item.entry.codes:
+            outcome = word.of.get(lexicon.implied.get(code, ""))
+            if outcome is not None:
+                return outcome if outcome.codes else None
+    for tag in context.implied:
+        if tag in word.of and word.of[tag].codes and not word.default.codes:
+            return word.of[tag]
+    return None
 
 
 def _heading(clause: list[Item], index: int) -> list[Item]:
@@ -323,11 +350,18 @@ def _shared(clause: list[Item], index: int) -> list[Item]:
         item = clause[at]
         if item.names:
             last = at
-        elif not item.cue & (Cue.COMMA | Cue.OR | Cue.AND) and not is_located(item):
+        elif not item.cue & _LISTS and not is_located(item):
             break
-    if last == index or last + 1 == len(clause) or not clause[last + 1].cue & Cue.WITHIN:
+    if last == index or last + 1 > len(clause):
         return []
-    return after(clause, last, adjective=False)
+    rest = clause[last + 1 :]
+    if rest and rest[0].cue & Cue.COMMA:
+        # "No stone, hydronephrosis or mass, in either kidney."
+        rest = rest[1:]
+    if not rest or not rest[0].cue & Cue.WITHIN:
+        named = clause[last]
+        return [Item(named.first, named.last, Entry(tags=named.entry.inner), 0)]
+    return after(clause, clause.index(rest[0]), adjective=False)
 
 
 def beside_limb(clause: list[Item], index: int) -> bool:

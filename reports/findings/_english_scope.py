@@ -214,10 +214,7 @@ def _may_exist(clause: list[Item], index: int) -> bool:
 def _governed(clause: list[Item], index: int) -> list[Item]:
     """Naming items before a cue that it reaches: its list, or its part after the last comma."""
     commas = sum(1 for item in clause[:index] if item.cue & Cue.COMMA)
-    series = commas >= 2 or any(
-        item.cue & Cue.COMMA and clause[at + 1].cue & (Cue.AND | Cue.OR)
-        for at, item in enumerate(clause[:index])
-    )
+    series = commas >= 2 or _is_series(clause[:index])
     found: list[Item] = []
     answer = clause[index].cue & Cue.ANSWER
     for item in reversed(clause[:index]):
@@ -228,6 +225,18 @@ def _governed(clause: list[Item], index: int) -> list[Item]:
         if item.names:
             found.append(item)
     return found
+
+
+def _is_series(before: list[Item]) -> bool:
+    """Whether what stands before a verdict is one list: "bleeding, infarction and mass are"."""
+    comma = next((at for at, item in enumerate(before) if item.cue & Cue.COMMA), None)
+    if comma is None:
+        return False
+    joined = any(item.cue & (Cue.AND | Cue.OR) for item in before[comma:])
+    return joined and not any(item.cue & _SAYS for item in before[:comma])
+
+
+_SAYS = Cue.FINITE | Cue.SEEN | Cue.ABSENT_AFTER | Cue.UNCERTAIN_AFTER
 
 
 def _alternatives(clause: list[Item]) -> None:

@@ -125,7 +125,10 @@ def statements(lowered: str, parsed: Parsed, context: Context, words: Lexicon) -
     parts, contrasts = _english_contrast.part(_borrowing(clauses(items), plain), plain)
     asked = _asked_from(parsed)
     recommends = any(item.cue & Cue.RECOMMENDED for item in items)
-    named = [_name(part, plain, context, words) for part in parts]
+    named = []
+    for part in parts:
+        named.append(_name(part, plain, context, words))
+        context = replace(context, implied=_implied(named[-1], words) + context.implied)
     for at, part in enumerate(parts):
         start = parts[at - 1][-1].last if at else 0
         end = parts[at + 1][0].first if at + 1 < len(parts) else len(plain)
@@ -307,6 +310,12 @@ def _name(clause: list[Item], plain: list[str], context: Context, words: Lexicon
     for index, outcomes in found.items():
         clause[index].names = bool(outcomes)
     return {index: outcomes for index, outcomes in found.items() if outcomes}
+
+
+def _implied(named: _Named, words: Lexicon) -> tuple[str, ...]:
+    """Return the organs that what a clause names is of, the last first."""
+    codes = [code for found in named.values() for outcome, _ in found for code in outcome.codes]
+    return tuple(words.implied[code] for code in reversed(codes) if code in words.implied)
 
 
 def _mentions(
