@@ -193,5 +193,7 @@ TOGETHER = {
     "not_come": Cue.ABSENT_AFTER,
     "undecided": Cue.DOUBTED | Cue.UNCERTAIN_AFTER,
     "false": Cue.ABSENT_AFTER,
+    "ordered": Cue.UNREAD,
+    "not_proof": Cue.UNCERTAIN_BEFORE,
 }
 MODALS = frozenset(["may", "might", "could", "can", "would"])
