@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from radraft.reports.findings import _english_places
 from radraft.reports.findings._english_clauses import Item, is_noun
 from radraft.reports.findings._english_cues import Cue
@@ -41,7 +43,11 @@ def located(clause: list[Item], index: int) -> tuple[list[Item], list[Item]]:
 
 def _answered(clause: list[Item], index: int) -> list[Item]:
     """Places of a template's answer: "Pleural effusion: yes, left"."""
-    after = clause[index + 1 :]
+    rest = itertools.dropwhile(
+        lambda item: _english_places.is_located(item) or item.cue & (Cue.OR | Cue.PREPOSITION),
+        clause[index + 1 :],
+    )
+    after = list(rest)
     if not any(item.cue & (Cue.ANSWER | Cue.COLON) for item in after[:2]):
         return []
     if any(item.names for item in after):

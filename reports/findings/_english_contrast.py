@@ -58,6 +58,9 @@ def part(
         found.append(None)
         for index in range(1, len(clause)):
             if clause[index].cue & _JOINT and _speaks_of_side(clause[:index]):
+                if _calls_normal(clause[index + 1 :]):
+                    kept[-1] = clause[:index]
+                    break
                 rest = _contrast(clause[:index], clause[index + 1 :], words)
                 if rest is not None:
                     kept[-1], found[-1] = clause[:index], rest
@@ -75,6 +78,26 @@ def _spared(head: list[Item], rest: list[Item]) -> Contrast | None:
     sides = {item.entry.side for item in rest if item.entry.side is not None}
     side = sides.pop() if len(sides) == 1 else None
     return Contrast(Certainty.PRESENT, side, None, rest[0].first, rest[-1].last)
+
+
+def _calls_normal(rest: list[Item]) -> bool:
+    """Whether only the other side is called normal: "cyst on the left, normal on the right"."""
+    if len(rest) < 2 or not rest[0].names or not _is_state(rest[0]):
+        return False
+    word = rest[0].entry.word
+    return (
+        word is not None
+        and word.name in ("normal", "clear")
+        and all(item.entry.side or item.cue & Cue.PREPOSITION for item in rest[1:])
+    )
+
+
+_ZONES = frozenset(
+    [
+        *("apex", "lung_base", "upper_zone", "middle_zone", "lower_zone", "lung"),
+        *("upper_lobe", "middle_lobe", "lower_lobe", "pleura"),
+    ]
+)
 
 
 def _bare(rest: list[Item], words: list[str]) -> bool:
@@ -109,6 +132,8 @@ def _contrast(head: list[Item], rest: list[Item], words: list[str]) -> Contrast 
     if not rest or any(item.names for item in rest):
         return None
     places = {tag for item in head for tag in item.entry.tags}
+    if not places.isdisjoint(_ZONES):
+        places |= _ZONES
     if any(not places.issuperset(item.entry.tags) for item in rest):
         return None
     if not _bare(rest, words):

@@ -80,6 +80,8 @@ class Cue:
     """Takes the whole statement after it back: "it is not true that"."""
     CONCESSION = 1 << 49
     """To the next comma nothing is stated, and what follows is: "even if rotated, ..."."""
+    SHOWING = 1 << 51
+    """A verb of showing: what was asked for stands before it."""
     CAUSE = 1 << 50
     """Leads to what brought the finding before it about: "shift to the left from a ..."."""
 
@@ -158,6 +160,7 @@ LISTS = {
     "seen": Cue.SEEN,
     "parts": Cue.PART,
     "starts_anew": Cue.STARTS_ANEW,
+    "showing": Cue.SHOWING,
     "prepositions": Cue.PREPOSITION,
 }
 MARKS = {

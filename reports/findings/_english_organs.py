@@ -88,8 +88,13 @@ def _noun(
     region = _region(near[: len(near) - len(following)] + _firm(clause, index, following), lexicon)
     if region is not None:
         return _elsewhere(word, region), None
-    for group in (subject(clause, index), leading(clause, index), _shared(clause, index)):
+    for group in (subject(clause, index), leading(clause, index), _shared(clause, index), heading):
         region = _region(group, lexicon)
+        if region is None and clause[index - 1].cue & Cue.FINITE:
+            # "The shoulder is dislocated": of a place that belongs to no body part.
+            named = [tag for tag in word.of if tag in tags_of(group, lexicon)]
+            if named and tags_of(group, lexicon)[named[0]].entry.anatomy is not None:
+                return word.of[named[0]], tags_of(group, lexicon)[named[0]]
         headed = any(item.cue & Cue.COLON for item in clause)
         if region is not None and (headed or region is not word.home or not word.default.codes):
             tags = tags_of(group, lexicon)

@@ -80,8 +80,11 @@ def _widen(scope: _Scope, clause: list[Item], index: int) -> None:
         scope.absent = scope.missing = False
     scope.doubted = scope.doubted or bool(cue & Cue.DOUBTED)
     scope.unread = scope.unread or bool(cue & Cue.UNREAD)
-    if cue & (Cue.WITH | Cue.COMMA | Cue.AND):
+    if cue & (Cue.WITH | Cue.COMMA | Cue.AND | Cue.COLON):
         scope.unread_next = False
+    if cue & (Cue.COLON | Cue.SHOWING) and scope.unread and _asked_before(clause, index):
+        # "Asked to comment on hydronephrosis: none", "CT for pain shows a stone".
+        scope.unread = False
     scope.unread_next = scope.unread_next or bool(cue & Cue.UNREAD_NEXT)
     opens = cue & (Cue.CONDITION | Cue.CONCESSION)
     scope.condition = bool(opens) or (scope.condition and not cue & Cue.COMMA)
@@ -101,6 +104,12 @@ def _widen(scope: _Scope, clause: list[Item], index: int) -> None:
     elif cue & Cue.STATED and (scope.named or scope.hedge is not Hedge.POSSIBLE):
         scope.hedge = said
     scope.open_list = scope.open_list or bool(cue & Cue.DIFFERENTIAL)
+
+
+def _asked_before(clause: list[Item], index: int) -> bool:
+    """Whether what was asked for stands before the colon or the verb."""
+    asked = next((at for at, item in enumerate(clause[:index]) if item.cue & Cue.UNREAD), index)
+    return asked + 1 < index or clause[asked].last < clause[index].first
 
 
 def _leaves_missing(clause: list[Item], index: int) -> bool:
@@ -148,9 +157,37 @@ def _starts_anew(clause: list[Item], index: int) -> bool:
     if not after:
         return False
     first = after[1] if after[0].cue & Cue.AND and len(after) > 1 else after[0]
-    if not first.cue & Cue.STARTS_ANEW and not first.counted:
+    if any(item.cue & Cue.OR for item in after):
         return False
-    return not any(item.cue & Cue.OR for item in after)
+    if first.cue & Cue.STARTS_ANEW or first.counted:
+        return True
+    return not any(item.cue & (Cue.COMMA | Cue.AND) for item in after) and _stands_alone(after)
+
+
+def _stands_alone(after: list[Item]) -> bool:
+    """Whether the last part of a denied list is a statement of its own.
+
+    It is a chance finding that nobody lists as denied ("no effusion, hiatus hernia"), or has a
+    side of its own ("no pneumothorax, rib fractures on the left").
+    """
+    at = next((at for at, item in enumerate(after) if item.names), len(after))
+    if at == len(after) or any(item.cue & Cue.ABSENT_BEFORE for item in after):
+        return False
+    if not CHANCE_FINDINGS.isdisjoint(after[at].entry.codes):
+        return True
+    return after[at].plural and any(item.entry.side for item in after[at + 1 :])
+
+
+CHANCE_FINDINGS = frozenset(
+    [
+        *("degenerative_change", "osteophyte", "scoliosis", "kyphosis", "white_matter_lesion"),
+        *("brain_atrophy", "hepatic_steatosis", "diverticulosis", "hiatal_hernia", "osteopenia"),
+        *("renal_cyst", "liver_cyst", "tortuous_aorta", "granuloma", "lacunar_infarct"),
+        *("encephalomalacia", "old_rib_fracture", "disc_degeneration", "uterine_fibroid"),
+        *("sternotomy_wires", "surgical_clips", "pacemaker", "orthopedic_hardware", "kyphosis"),
+    ]
+)
+"""What is noted beside what was looked for."""
 
 
 def _list_goes_on(clause: list[Item], index: int, *, open_list: bool) -> bool:

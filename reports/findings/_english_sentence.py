@@ -112,6 +112,36 @@ def continued(before: Parsed, parsed: Parsed, words: Lexicon) -> Parsed:
     return parse(joined, words)
 
 
+def is_amount(before: Parsed, parsed: Parsed) -> bool:
+    """Return whether a sentence answers the question before with an amount or a place.
+
+    "Effusion? Small, left."
+    """
+    if not before.sentence.question or not before.items or not before.items[-1].names:
+        return False
+    if before.items[-1].last != len(before.plain) or not parsed.items or len(parsed.plain) > 8:
+        return False
+    if any(item.names or item.cue & (Cue.FINITE | _ENDS_ANSWER) for item in parsed.items):
+        return False
+    first = parsed.items[0]
+    return first.first == 0 and bool(first.cue & Cue.STARTS_ANEW or is_located(first))
+
+
+_ENDS_ANSWER = Cue.ABSENT_BEFORE | Cue.ABSENT_AFTER | Cue.UNREAD | Cue.RECOMMENDED
+
+
+def answered(before: Parsed, parsed: Parsed, words: Lexicon) -> Parsed:
+    """Return a question and its answer as the one statement that they are."""
+    head, own = before.sentence, parsed.sentence
+    joined = _english_text.Sentence(
+        [*head.words, ":", *own.words],
+        [*head.starts, head.ends[-1], *own.starts],
+        [*head.ends, head.ends[-1] + 1, *own.ends],
+        own.question,
+    )
+    return parse(joined, words)
+
+
 _SIDES = ("left", "right", "bilateral")
 _ANSWERS = (":", "<no>", "<yes>", "<maybe>")
 
@@ -177,6 +207,8 @@ def _settled(items: list[Item], plain: list[str]) -> list[Item]:
         items.insert(0, Item(0, 1, Entry(), 0))
     if plain[0] in _INVERTED and _turned(items, plain):
         items[0].cue = Cue.CONDITION
+    if _sets_condition(items, plain):
+        items[0].cue = Cue.CONDITION
     if plain[0] == "beyond" and items and items[0].first == 0:
         items[0].cue |= Cue.EXCEPTION
     for item, following in itertools.pairwise(items):
@@ -223,12 +255,35 @@ _INVERTED = ("should", "were", "had", "provided")
 _BY_PLACE = frozenset(
     [
         *("should", "were", "had", "provided", "beyond", "either", "nothing", "none", "there"),
-        *("malignant", "ca", "normal", "unremarkable"),
+        *("malignant", "ca", "normal", "unremarkable", "where", "when", "wherever", "whenever"),
+        *("presence", "setting"),
     ]
 )
 """Without any of these words every phrase of a sentence means what the lists say."""
 _PREDICATES = ("malignant", "ca")
 """Said of a lesion, and only of one: "is most likely malignant", "c/w ca"."""
+
+
+def _sets_condition(items: list[Item], plain: list[str]) -> bool:
+    """Whether a head like "where ... is a worry," only says when something is to be done.
+
+    "In the presence of fever, pneumonia must be considered": what follows names what to do or to
+    think of, and no finding that is there.
+    """
+    place = plain[0] in ("where", "when", "wherever", "whenever")
+    presence = plain[:4] in (["in", "the", "presence", "of"], ["in", "the", "setting", "of"])
+    comma = plain.index(",") if "," in plain else 0
+    if not (place or presence) or not comma or not items:
+        return False
+    rest = plain[comma:]
+    follows = [item for item in items if item.first > comma]
+    if any(item.cue & (Cue.ABSENT_BEFORE | Cue.BREAK) for item in follows):
+        return False
+    doing = any(item.cue & (Cue.RECOMMENDED | Cue.EXAMINATION) for item in follows)
+    named = any(item.names for item in follows)
+    if place:
+        return doing and not named
+    return not {"must", "should"}.isdisjoint(rest)
 
 
 def _turned(items: list[Item], plain: list[str]) -> bool:
@@ -277,7 +332,7 @@ def _only_devices_misplaced(items: list[Item], plain: list[str]) -> None:
 
 def _counts(plain: list[str], at: int) -> bool:
     """Whether a letter is a unit or a stroke parts a date: "2 l of fluid", "3/4/2020"."""
-    return at > 0 and plain[at - 1][0].isdigit()
+    return at > 0 and plain[at - 1].replace(".", "").isdigit()
 
 
 def _summary(mention: Mention, context: Context, *, rest: bool) -> bool:
@@ -369,6 +424,11 @@ def _borrowing(parts: list[list[Item]], plain: list[str]) -> list[list[Item]]:
             continue
         at = next((at for at, item in enumerate(part) if not _joint(item)), 0)
         subject = part[at]
+        if at and subject.cue & Cue.FINITE and not any(map(is_located, part)):
+            # "The right kidney has no stone, but is hydronephrotic."
+            head = itertools.takewhile(lambda item: not item.cue & Cue.FINITE, before)
+            part[at:at] = [replace(place, cue=0) for place in head if is_located(place)]
+            continue
         if subject.entry.side not in (Laterality.LEFT, Laterality.RIGHT) or subject.entry.tags:
             continue
         if len(part) <= at + 1 or not part[at + 1].cue & Cue.FINITE:
