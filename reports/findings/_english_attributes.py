@@ -37,6 +37,7 @@ def located(clause: list[Item], index: int) -> tuple[list[Item], list[Item]]:
         following = _headed(clause, index)
     if not preceding and not following:
         following = _said_to_be(clause, index) or _alternative(clause, index)
+        following = following or _list_end(clause, index)
         preceding = [] if following else _english_places.leading(clause, index)
     return preceding, following
 
@@ -92,6 +93,20 @@ def _alternative(clause: list[Item], index: int) -> list[Item]:
     if not clause[index + 2].names:
         return []
     return _english_places.after(clause, index + 2, adjective=False)
+
+
+def _list_end(clause: list[Item], index: int) -> list[Item]:
+    """Places at the end of a denied list: "no mass, no stone, no cyst in the left kidney"."""
+    last = index
+    for at in range(index + 1, len(clause)):
+        item = clause[at]
+        if item.names:
+            last = at
+        elif not item.cue & Cue.ABSENT_BEFORE and not item.cue & (Cue.COMMA | Cue.OR):
+            break
+    if last == index or not any(item.cue & Cue.ABSENT_BEFORE for item in clause[index:last]):
+        return []
+    return _english_places.after(clause, last, adjective=False)
 
 
 def _is_paired(item: Item) -> bool:

@@ -35,6 +35,8 @@ class Item:
     counted: bool = False
     """A number stands right before it, or before its unit."""
     plural: bool = False
+    measured: bool = False
+    """A length stands right behind it."""
 
 
 def clauses(items: list[Item]) -> list[list[Item]]:

@@ -22,6 +22,7 @@ _BESIDE = frozenset(
         *("only", "those", "also", "there", "while", "this", "marked", "well"),
     ]
 )
+_NUMBERS = frozenset(["one", "two", "three", "four", "five", "several", "some"])
 _AMOUNT = Cue.STARTS_ANEW | Cue.FINITE | Cue.VERB
 
 
@@ -104,7 +105,7 @@ def _bare(rest: list[Item], words: list[str]) -> bool:
     """Whether words of no list are none but those that a side comes with."""
     at = rest[0].first
     for item in rest:
-        if not _BESIDE.issuperset(words[at : item.first]):
+        if not (_BESIDE | _NUMBERS).issuperset(words[at : item.first]):
             return False
         at = item.last
     return True
@@ -149,7 +150,8 @@ def _contrast(head: list[Item], rest: list[Item], words: list[str]) -> Contrast 
         cues |= item.cue
         change = change or item.change
     denied = any(item.cue & _ABSENT or item.change is Change.RESOLVED for item in head)
-    if not (cues & _SAID or change is not None or (denied and cues & _AMOUNT)):
+    counted = not _NUMBERS.isdisjoint(words[rest[0].first - 2 : rest[-1].last])
+    if not (cues & _SAID or change is not None or (denied and (cues & _AMOUNT or counted))):
         return None
     if cues & _ABSENT or change is Change.RESOLVED:
         polarity = Certainty.ABSENT

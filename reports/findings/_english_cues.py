@@ -198,5 +198,8 @@ TOGETHER = {
     "false": Cue.ABSENT_AFTER,
     "ordered": Cue.UNREAD,
     "not_proof": Cue.UNCERTAIN_BEFORE,
+    "unsettled": Cue.UNCERTAIN_AFTER,
+    "asking": Cue.UNREAD,
+    "compared_side": Cue.NEITHER,
 }
 MODALS = frozenset(["may", "might", "could", "can", "would"])

@@ -46,7 +46,8 @@ _EARLIER = re.compile(
     r"(?<![a-z])(?:was|were|previously|prior|formerly|before|earlier|had been|"
     r"compared (?:to|with)|(?<!apart )(?<!aside )from|versus|vs\.?|initially|originally|"
     r"last|(?<!other )(?<!rather )than|<|>|≤|≥|less than|under|over|below|above|"
-    r"at least|sub|grown by|(?:in|de)creased (?:in \w+ )?by|shrunk by|enlarged by|"
+    r"at least|sub|(?:grown|(?:in|de)creased|shrunk|enlarged|expanded|reduced|thickened|widened|"
+    r"progressed|regressed|diminished|up|down) (?:in \w+ )?by|"
     r"(?:slice thickness|collimation|reconstructions?|sections?)(?: of)?|"
     r"(?:19|20)\d\d ?:|greater than|more than|larger than|smaller than|measured)"
     r"(?: (?:measur(?:ed|ing)|at|about|approximately|of|only|approx\.?|~|the|a|an))*[\s:(~-]*$"
@@ -113,6 +114,9 @@ def _chosen(
     if before and _MEASURED.fullmatch(lowered, mentions[before[-1]].end, measure.start):
         # "A shift of 7 mm due to a haematoma": said of the finding it stands right behind.
         return before[-1]
+    following = [m for m in mentions if 0 <= m.start - measure.end <= 12]
+    if following and vocabulary()[following[0].code].kind is Kind.DEVICE:
+        return None
     between = lowered[measure.end : mentions[after[0]].start] if after else ""
     if after and not _PARTED.search(between):
         return after[0]

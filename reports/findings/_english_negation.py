@@ -151,6 +151,8 @@ _SETTLED = (
     *(Cue.DOUBTED | Cue.NEITHER | Cue.UNTRUE | Cue.EXCEPTION | Cue.CONDITION | Cue.UNREAD,),
 )
 _NOT_COUNTED = _SETTLED[0] | _SETTLED[1]
+_PREDICATE = 3
+"""Words between two negations that are both said of what stands before them, at most."""
 _REACH = 12
 """Words between two negations of one thing, at most."""
 
@@ -183,9 +185,10 @@ def _paired(clause: list[Item], words: list[str], span: tuple[int, int], lexicon
             if negator.item is not None:
                 negator.item.cue &= ~_NEGATION
         for item in clause:
-            if first.last <= item.first < second.first and item.cue & Cue.MODAL:
-                # "Nobody could deny": the doubt is denied with it.
-                item.cue &= ~(Cue.MODAL | Cue.UNCERTAIN_BEFORE)
+            if first.last <= item.first < second.first and not item.names:
+                # "Nobody could deny": the doubt is denied with it. "Neither CT nor MRI fails to".
+                dropped = _NEGATION | (item.cue & Cue.MODAL and Cue.MODAL | Cue.UNCERTAIN_BEFORE)
+                item.cue &= ~dropped
         more = at + 2 < len(found) and found[at + 2].last <= target.first
         asked = words[first.first : max(second.last, target.first)]
         if more or not lexicon.knowing.isdisjoint(asked) or Denial.EXCLUDING in (first.kind, second.kind):
@@ -223,7 +226,8 @@ def _under_both(
     if second.first - first.last > _REACH:
         return None
     between = [item for item in clause if first.last <= item.first < second.first]
-    gap = words[first.last : second.first]
+    end = next((item.first for item in between if is_noun(item)), second.first)
+    gap = words[first.last : end]
     if any(item.cue & _PARTING for item in between):
         return None
     named = [item for item in between if is_noun(item)]
@@ -241,7 +245,7 @@ def _under_both(
                 return item
             if item.cue & _PARTING:
                 break
-    if second.first - first.last > 1 or first.kind is not Denial.PLAIN:
+    if second.first - first.last > _PREDICATE or first.kind is not Denial.PLAIN:
         return None
     before = [item for item in clause if item.last <= first.first]
     for item in reversed(before):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from radraft.reports.findings._english_clauses import Item
+from radraft.reports.findings._english_clauses import Item, is_noun
 from radraft.reports.findings._english_cues import Cue
 from radraft.reports.findings._english_lexicon import Entry, Lexicon, Outcome, Word
 from radraft.reports.findings._english_places import (
@@ -20,6 +20,7 @@ from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
 
 _EXPLAINS = Cue.STATED | Cue.UNCERTAIN_BEFORE | Cue.LIKELY | Cue.LIKELY_AFTER
 _LISTS = Cue.COMMA | Cue.OR | Cue.AND | Cue.ABSENT_BEFORE
+_VERDICT = Cue.FINITE | Cue.VERB | Cue.SEEN | Cue.ABSENT_AFTER | Cue.UNCERTAIN_AFTER
 _SURFACE = frozenset(["extremity", "skin", "face", "breast", "soft_tissue"])
 _NOTHING = Outcome(())
 _DEVICE = "device"
@@ -122,6 +123,14 @@ def _noun(
     for tag, outcome in word.of.items():
         if tag in context.tags:
             return outcome, None
+    if not word.default.codes:
+        # "Liver coarse, no focal lesion."
+        for place in reversed(clause[:index]):
+            if is_noun(place):
+                break
+            named = [tag for tag in word.of if tag in place.entry.tags]
+            if named:
+                return word.of[named[0]], None
     implied = _implied(clause, index, word, context, lexicon)
     if implied is not None:
         return implied, None
@@ -362,6 +371,9 @@ def _shared(clause: list[Item], index: int) -> list[Item]:
     rest = clause[last + 1 :]
     if rest and rest[0].cue & Cue.COMMA:
         # "No stone, hydronephrosis or mass, in either kidney."
+        rest = rest[1:]
+    while rest and rest[0].cue & _VERDICT and not rest[0].names and not is_located(rest[0]):
+        # "A cyst, a stone and a mass are present in the left kidney."
         rest = rest[1:]
     if not rest or not rest[0].cue & Cue.WITHIN:
         named = clause[last]

@@ -39,6 +39,8 @@ class _Scope:
     doubted: bool = False
     """Whether it is there was not found out, so that a negation denies nothing."""
     named: bool = False
+    listed: bool = False
+    """An `or` has joined what is denied."""
     open_list: bool = False
 
 
@@ -95,6 +97,10 @@ def _widen(scope: _Scope, clause: list[Item], index: int) -> None:
             scope.hedge = Hedge.NONE
     if cue & Cue.COMMA and not _list_goes_on(clause, index, open_list=scope.open_list):
         scope.hedge = Hedge.NONE
+    scope.listed = (scope.listed and not cue & Cue.ABSENT_BEFORE) or bool(cue & Cue.OR)
+    if cue & Cue.COMMA and scope.absent and scope.listed and _is_last(clause, index):
+        # "No effusion or pneumothorax, cardiomegaly": the `or` has ended the list.
+        scope.absent = False
     if cue & (Cue.COMMA | Cue.AND) and scope.absent and _starts_anew(clause, index):
         scope.absent = False
     said = _hedge(clause, index)
@@ -164,6 +170,18 @@ def _starts_anew(clause: list[Item], index: int) -> bool:
     return not any(item.cue & (Cue.COMMA | Cue.AND) for item in after) and _stands_alone(after)
 
 
+def _is_last(clause: list[Item], index: int) -> bool:
+    """Whether a finding follows the comma, and no more of a list."""
+    after = clause[index + 1 :]
+    if not after or any(item.cue & (Cue.OR | Cue.ABSENT_BEFORE) for item in after):
+        return False
+    return is_noun(next((item for item in after if not _english_place(item)), after[0]))
+
+
+def _english_place(item: Item) -> bool:
+    return bool(item.entry.tags or item.entry.side) and not item.names
+
+
 def _stands_alone(after: list[Item]) -> bool:
     """Whether the last part of a denied list is a statement of its own.
 
@@ -173,7 +191,7 @@ def _stands_alone(after: list[Item]) -> bool:
     at = next((at for at, item in enumerate(after) if item.names), len(after))
     if at == len(after) or any(item.cue & Cue.ABSENT_BEFORE for item in after):
         return False
-    if not CHANCE_FINDINGS.isdisjoint(after[at].entry.codes):
+    if after[at].measured or not CHANCE_FINDINGS.isdisjoint(after[at].entry.codes):
         return True
     return after[at].plural and any(item.entry.side for item in after[at + 1 :])
 
@@ -221,6 +239,8 @@ def _backward(clause: list[Item]) -> None:
                     target.polarity = Certainty.PRESENT
             elif not any(item.cue & Cue.DOUBTED for item in clause[:index]):
                 target.polarity = Certainty.ABSENT
+            else:
+                target.hedge = Hedge.POSSIBLE
 
 
 def _ends(clause: list[Item], index: int) -> bool:

@@ -193,10 +193,16 @@ def _items(plain: list[str], words: Lexicon) -> list[Item]:
             change=entry.change,
             closing=last == len(plain) or plain[last] in (",", ";", ")", "/"),
             counted=first - 1 in numbers or first - 2 in numbers,
+            measured=last in numbers and _is_length(plain[last : last + 2]),
         )
         for first, last, entry in words.phrases.find(plain)
         if not (last - first == 1 and plain[first] in ("l", "r", "/") and _counts(plain, first))
     ]
+
+
+def _is_length(words: list[str]) -> bool:
+    """Whether the words are a number with a unit of length: "5 mm", "5mm"."""
+    return words[0].endswith(("mm", "cm")) or words[1:] in (["mm"], ["cm"])
 
 
 def _settled(items: list[Item], plain: list[str]) -> list[Item]:
@@ -321,6 +327,12 @@ def regions(parsed: Parsed, words: Lexicon) -> set[Region]:
         if entry.word is not None and entry.word.home is Region.HEAD:
             found.add(Region.HEAD)
     return found
+
+
+def organs(parsed: Parsed, words: Lexicon) -> tuple[str, ...]:
+    """Return the organs that the findings of a sentence are of, the last first."""
+    codes = [code for item in parsed.items for code in item.entry.codes]
+    return tuple(words.implied[code] for code in reversed(codes) if code in words.implied)
 
 
 def _only_devices_misplaced(items: list[Item], plain: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import zip_longest
 
 from radraft.reports.findings import _english_sections, _english_sentence, _english_text
@@ -45,10 +46,12 @@ def statements(text: str, region: Region | None = None) -> tuple[Statement, ...]
         )
         for parsed, following in zip_longest(sentences, sentences[1:]):
             if parsed is sentences[0] and _requests(parsed, lowered, passage):
+                context = replace(context, implied=_english_sentence.organs(parsed, words))
                 continue
             if following is not None and _answers(following, parsed):
                 continue
             found += _english_sentence.statements(lowered, parsed, context, words)
+            context = replace(context, implied=_english_sentence.organs(parsed, words))
     found.sort(key=lambda statement: (statement.mention.start, statement.mention.end))
     return tuple(found)
 
