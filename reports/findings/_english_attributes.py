@@ -35,10 +35,13 @@ def located(clause: list[Item], index: int) -> tuple[list[Item], list[Item]]:
             following = following + [item for item in led if item.entry.side]
     if not preceding and not following:
         following = _headed(clause, index)
-    if not preceding and not following:
-        following = _said_to_be(clause, index) or _alternative(clause, index)
-        following = following or _list_end(clause, index)
-        preceding = [] if following else _english_places.leading(clause, index)
+    if not any(item.entry.side or item.entry.anatomy for item in [*preceding, *following]):
+        ended = _said_to_be(clause, index) or _alternative(clause, index)
+        ended = ended or _list_end(clause, index)
+        if ended:
+            following = ended
+        elif not preceding and not following:
+            preceding = _english_places.leading(clause, index)
     return preceding, following
 
 
@@ -96,17 +99,30 @@ def _alternative(clause: list[Item], index: int) -> list[Item]:
 
 
 def _list_end(clause: list[Item], index: int) -> list[Item]:
-    """Places at the end of a denied list: "no mass, no stone, no cyst in the left kidney"."""
+    """Places at the end of a list: "no mass, no stone, no cyst in the left kidney".
+
+    Past its verb too: "a cyst, a stone and a mass are present in the left kidney".
+    """
     last = index
     for at in range(index + 1, len(clause)):
         item = clause[at]
         if item.names:
             last = at
-        elif not item.cue & Cue.ABSENT_BEFORE and not item.cue & (Cue.COMMA | Cue.OR):
+        elif item.entry.nor or not item.cue & _LISTS:
             break
-    if last == index or not any(item.cue & Cue.ABSENT_BEFORE for item in clause[index:last]):
+    if last == index:
         return []
-    return _english_places.after(clause, last, adjective=False)
+    end = last
+    while end + 1 < len(clause) and clause[end + 1].cue & _VERDICT:
+        end += 1
+    denied = any(item.cue & Cue.ABSENT_BEFORE for item in clause[index:last])
+    if not denied and (end == last or not any(item.cue & Cue.AND for item in clause[index:last])):
+        return []
+    return _english_places.after(clause, end, adjective=False)
+
+
+_LISTS = Cue.ABSENT_BEFORE | Cue.COMMA | Cue.OR | Cue.AND | Cue.STARTS_ANEW
+_VERDICT = Cue.FINITE | Cue.SEEN | Cue.ABSENT_AFTER
 
 
 def _is_paired(item: Item) -> bool:

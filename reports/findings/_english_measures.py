@@ -158,12 +158,13 @@ def _sizes(lowered: str, start: int, end: int) -> list[_Measure]:
             continue
         unit = match[match.lastindex or 1]
         numbers = [n for n in match.groups()[:-1] if n is not None]
-        if match.start() in spans and "to" in match.group() and _grown(lowered, start, match):
+        grown = match.start() in spans and "to" in match.group() and _grown(lowered, start, match)
+        if grown:
             numbers = numbers[-1:]
         taken = match.end()
         if _DISTANCE.match(lowered, match.end()) or _DIFFERENCE.match(lowered, match.end()):
             continue
-        if _past(lowered, start, match):
+        if not grown and _past(lowered, start, match):
             continue
         scale = 10.0 if unit[0] in "c㎝" else 1.0
         values = tuple(round(_value(number) * scale, 3) for number in numbers)
@@ -172,8 +173,11 @@ def _sizes(lowered: str, start: int, end: int) -> list[_Measure]:
 
 
 def _grown(lowered: str, start: int, match: re.Match[str]) -> bool:
-    """Whether "from 5 to 8 mm" is a change over time, whose second size is today's."""
-    return lowered[max(start, match.start() - 6) : match.start()].rstrip().endswith("from")
+    """Whether "from 5 to 8 mm" is a change over time, whose second size is today's.
+
+    So is that of "by 4 mm to 58 mm".
+    """
+    return lowered[max(start, match.start() - 6) : match.start()].rstrip().endswith(("from", " by"))
 
 
 def _past(lowered: str, start: int, match: re.Match[str]) -> bool:

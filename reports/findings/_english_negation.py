@@ -268,4 +268,5 @@ def _under_report(
         return named[0]
     if words[second.first] == "free":
         return named[-1] if named[-1].last == second.first else None
-    return named[0] if reported and words[second.first] in ("not", "n't") else None
+    predicate = words[second.first] == "not" or second.kind is Denial.SENSE
+    return named[0] if reported and predicate else None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from radraft.reports.findings._english_clauses import Item, is_noun
+from radraft.reports.findings._english_clauses import Item
 from radraft.reports.findings._english_cues import Cue
 from radraft.reports.findings._english_lexicon import Entry, Lexicon, Outcome, Word
 from radraft.reports.findings._english_places import (
+    says_normal,
     after,
     before,
     is_located,
@@ -19,7 +20,7 @@ from radraft.reports.findings._english_places import (
 from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
 
 _EXPLAINS = Cue.STATED | Cue.UNCERTAIN_BEFORE | Cue.LIKELY | Cue.LIKELY_AFTER
-_LISTS = Cue.COMMA | Cue.OR | Cue.AND | Cue.ABSENT_BEFORE
+_LISTS = Cue.COMMA | Cue.OR | Cue.AND | Cue.ABSENT_BEFORE | Cue.STARTS_ANEW
 _VERDICT = Cue.FINITE | Cue.VERB | Cue.SEEN | Cue.ABSENT_AFTER | Cue.UNCERTAIN_AFTER
 _SURFACE = frozenset(["extremity", "skin", "face", "breast", "soft_tissue"])
 _NOTHING = Outcome(())
@@ -89,9 +90,10 @@ def _noun(
     region = _region(near[: len(near) - len(following)] + _firm(clause, index, following), lexicon)
     if region is not None:
         return _elsewhere(word, region), None
-    for group in (subject(clause, index), leading(clause, index), _shared(clause, index), heading):
+    shared = _shared(clause, index)
+    for group in (subject(clause, index), leading(clause, index), shared, heading):
         region = _region(group, lexicon)
-        if region is None and clause[index - 1].cue & Cue.FINITE:
+        if region is None and (group is shared or clause[index - 1].cue & Cue.FINITE):
             # "The shoulder is dislocated": of a place that belongs to no body part.
             named = [tag for tag in word.of if tag in tags_of(group, lexicon)]
             if named and tags_of(group, lexicon)[named[0]].entry.anatomy is not None:
@@ -108,11 +110,13 @@ def _noun(
         if region is not None:
             named = [tag for tag in word.of if tag in tags_of(group, lexicon)]
             return (word.of[named[0]] if named else word.default), None
-    lesion = _of_lesion(clause, index)
+    explained, lesion = _of_lesion(clause, index)
     tags = tags_of(lesion, lexicon)
     for tag, outcome in word.of.items():
         if tag in tags:
-            return outcome, None
+            same = explained is not None and explained.of.get(tag) == outcome
+            # "Adrenal nodule, likely an adenoma": one finding.
+            return (_NOTHING if same and explained is not word else outcome), None
     region = _region(lesion, lexicon)
     if region is not None:
         return _elsewhere(word, region), None
@@ -126,7 +130,7 @@ def _noun(
     if not word.default.codes:
         # "Liver coarse, no focal lesion."
         for place in reversed(clause[:index]):
-            if is_noun(place):
+            if place.names and not says_normal(place):
                 break
             named = [tag for tag in word.of if tag in place.entry.tags]
             if named:
@@ -268,18 +272,18 @@ def _joined(clause: list[Item], places: list[Item]) -> bool:
     return any(item.cue & (Cue.AND | Cue.OR) for item in clause[at[0] : at[-1]])
 
 
-def _of_lesion(clause: list[Item], index: int) -> list[Item]:
-    """Return the places of the finding that the word explains: "liver lesion, likely a cyst"."""
+def _of_lesion(clause: list[Item], index: int) -> tuple[Word | None, list[Item]]:
+    """Return the finding that the word explains, and its places: "liver lesion, likely a cyst"."""
     explains = False
     for at in range(index - 1, -1, -1):
         item = clause[at]
         if item.names:
             if not explains:
-                return []
+                return None, []
             near = before(clause, at, series=False) + after(clause, at, adjective=False)
-            return [*near, item] if item.entry.tags else near
+            return item.entry.word, [*near, item] if item.entry.tags else near
         explains = explains or bool(item.cue & _EXPLAINS and not item.cue & Cue.CAUSE)
-    return []
+    return None, []
 
 
 def elliptic(

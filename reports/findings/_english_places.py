@@ -50,11 +50,11 @@ def _called_normal(clause: list[Item], at: int) -> bool:
     """Whether the places up to `at` are those of a "clear" or "normal" right before them."""
     while at >= 0 and is_located(clause[at]) and not clause[at].names:
         at -= 1
-    return at >= 0 and _says_normal(clause[at])
+    return at >= 0 and says_normal(clause[at])
 
 
-def _says_normal(item: Item) -> bool:
-    """Whether it is a quality that rules findings out: "clear", "normal", "intact"."""
+def says_normal(item: Item) -> bool:
+    """Return whether it is a quality that rules findings out: "clear", "normal", "intact"."""
     word = item.entry.word
     return word is not None and word.state and all(said.absent for said in word.of.values())
 
@@ -87,7 +87,7 @@ def after(clause: list[Item], index: int, *, adjective: bool, series: bool = Fal
         if cue & (Cue.COMMA | Cue.AND | Cue.OR):
             if not _joins(clause, at, first=adjective and not found):
                 break
-            kept = len(found) if _says_normal(clause[index]) else 0
+            kept = len(found) if says_normal(clause[index]) else 0
             listing = (adjective or series) and _lists_places(clause, at)
             if cue & Cue.COMMA and found and not (listing or _sided(clause, at)):
                 break

@@ -58,10 +58,26 @@ def _forward(clause: list[Item]) -> None:
                 item.polarity = Certainty.ABSENT
             else:
                 item.hedge = max(item.hedge, scope.hedge)
-    if any(item.cue & Cue.CONDITION for item in clause[:1]):
+    if _under_condition(clause):
         # "If proven, metastasis would be likely": nothing of it is said.
         for item in clause:
             item.unread = True
+
+
+def _under_condition(clause: list[Item]) -> bool:
+    """Whether all of the clause hangs on a condition: at its head, or right behind its subject.
+
+    "Torsion, should it be suspected, needs a Doppler study."
+    """
+    at = next((at for at, item in enumerate(clause) if item.cue & Cue.CONDITION), len(clause))
+    if at == 0 or at == len(clause):
+        return at == 0 and bool(clause)
+    if not clause[at - 1].cue & Cue.COMMA or any(item.cue & Cue.FINITE for item in clause[:at]):
+        return False
+    rest = clause[at + 1 :]
+    supposed = any(item.cue & (Cue.UNCERTAIN_BEFORE | Cue.UNCERTAIN_AFTER) for item in rest)
+    asks = any(item.cue & (Cue.EXAMINATION | Cue.RECOMMENDED) for item in rest)
+    return supposed and asks and not any(map(is_noun, rest))
 
 
 def _widen(scope: _Scope, clause: list[Item], index: int) -> None:

@@ -63,7 +63,7 @@ _ASKING = frozenset(
         *("questions", "reason", "request", "requested", "requisition", "indication", "info"),
         *("clinical", "clin", "background", "presentation", "presenting", "presented", "details"),
         *("complaint", "symptom", "symptoms", "context", "purpose", "gp", "triage", "dx"),
-        *("provisional", "working", "admission", "order", "asked", "queries", "concern", "note"),
+        *("provisional", "working", "ed", "ae", "ward", "preop", "admitting", "casualty", "admission", "order", "asked", "queries", "concern", "note"),
         *("comparison", "compared", "technique", "protocol", "allergies", "pmh", "pmhx"),
     ]
 )

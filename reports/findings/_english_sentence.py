@@ -227,6 +227,13 @@ def _settled(items: list[Item], plain: list[str]) -> list[Item]:
         # "... and no edema either."
         items[-1].cue = 0
     _nothing_suggests(items, plain)
+    _skip_asides(items, plain)
+    for item in items:
+        if item.last - item.first == 1 and plain[item.first] in _SPACES and not item.names:
+            if item.last == len(plain) or plain[item.last] in _AFTER_NOUN:
+                # "The left subdural is 5 mm deep": the blood, named by the space.
+                item.entry = replace(item.entry, codes=(_SPACES[plain[item.first]],))
+                item.names = True
     for item, following in itertools.pairwise(items):
         if item.names and following.first == item.last and plain[following.first] == "there":
             # "A mass there is not excluded": the place, and no new statement.
@@ -241,6 +248,51 @@ def _settled(items: list[Item], plain: list[str]) -> list[Item]:
         if item.last - item.first == 1 and plain[item.first] in _PREDICATES:
             item.names = item.names and item.closing
     return items
+
+
+_SPACES = {
+    "subdural": "subdural_hematoma",
+    "extradural": "epidural_hematoma",
+    "epidural": "epidural_hematoma",
+}
+_AFTER_NOUN = frozenset(
+    [
+        *("is", "has", "measures", "measuring", "on", ",", ";", "remains", "appears", "was", "with"),
+        *("over", "along", "seen", "noted", "present", "which", "shows"),
+    ]
+)
+_ASIDES = frozenset(
+    [
+        *("though", "although", "albeit", "but", "if", "most", "probably", "likely", "perhaps"),
+        *("possibly", "presumably", "however", "unfortunately", "incidentally", "as", "again"),
+        *("in", "at", "of"),
+    ]
+)
+_ASIDE_LENGTH = 5
+
+
+def _skip_asides(items: list[Item], plain: list[str]) -> None:
+    """Take the commas from around an aside, and the denials in it.
+
+    "Enlarged nodes, most likely reactive, in the mediastinum", "in keeping with, though not
+    proving, cirrhosis".
+    """
+    commas = [item for item in items if plain[item.first] == "," and item.last - item.first == 1]
+    for opening, closing in itertools.pairwise(commas):
+        length = closing.first - opening.last
+        if not 0 < length <= _ASIDE_LENGTH or plain[opening.last] not in _ASIDES:
+            continue
+        inner = [item for item in items if opening.first < item.first < closing.first]
+        rest = [item for item in items if item.first >= closing.last]
+        goes_on = bool(rest) and rest[0].first == closing.last
+        if any(item.names or is_located(item) or item.cue & Cue.CONDITION for item in inner):
+            continue
+        leads = goes_on and (rest[0].names or rest[0].cue & Cue.PREPOSITION or is_located(rest[0]))
+        if not leads or rest[0].cue & Cue.FINITE:
+            continue
+        opening.cue = closing.cue = 0
+        for item in inner:
+            item.cue &= ~(Cue.ABSENT_BEFORE | Cue.ABSENT_AFTER | Cue.BREAK)
 
 
 def _nothing_suggests(items: list[Item], plain: list[str]) -> None:
@@ -262,12 +314,15 @@ _BY_PLACE = frozenset(
     [
         *("should", "were", "had", "provided", "beyond", "either", "nothing", "none", "there"),
         *("malignant", "ca", "normal", "unremarkable", "where", "when", "wherever", "whenever"),
-        *("presence", "setting"),
+        *("presence", "setting", "case", ",", "subdural", "extradural", "epidural"),
     ]
 )
 """Without any of these words every phrase of a sentence means what the lists say."""
 _PREDICATES = ("malignant", "ca")
 """Said of a lesion, and only of one: "is most likely malignant", "c/w ca"."""
+
+
+_SETTINGS = (["in", "the", "presence", "of"], ["in", "the", "setting", "of"])
 
 
 def _sets_condition(items: list[Item], plain: list[str]) -> bool:
@@ -277,7 +332,8 @@ def _sets_condition(items: list[Item], plain: list[str]) -> bool:
     think of, and no finding that is there.
     """
     place = plain[0] in ("where", "when", "wherever", "whenever")
-    presence = plain[:4] in (["in", "the", "presence", "of"], ["in", "the", "setting", "of"])
+    presence = plain[:4] in _SETTINGS
+    place = place or plain[:4] == ["in", "the", "case", "of"]
     comma = plain.index(",") if "," in plain else 0
     if not (place or presence) or not comma or not items:
         return False
@@ -426,9 +482,11 @@ def _borrowing(parts: list[list[Item]], plain: list[str]) -> list[list[Item]]:
 
     "Left kidney is normal, the right shows a stone"; "except the left base, where there is ...".
     """
+    whole: list[Item] = []
     for before, part in itertools.pairwise(parts):
         if not part:
             continue
+        whole = whole if all(map(_joint, before)) else before
         if plain[part[0].first] == "where":
             tail = before[:-1] if before and before[-1].cue & Cue.COMMA else before
             places = itertools.takewhile(is_located, reversed(tail))
@@ -438,7 +496,7 @@ def _borrowing(parts: list[list[Item]], plain: list[str]) -> list[list[Item]]:
         subject = part[at]
         if at and subject.cue & Cue.FINITE and not any(map(is_located, part)):
             # "The right kidney has no stone, but is hydronephrotic."
-            head = itertools.takewhile(lambda item: not item.cue & Cue.FINITE, before)
+            head = itertools.takewhile(lambda item: not item.cue & Cue.FINITE, whole)
             part[at:at] = [replace(place, cue=0) for place in head if is_located(place)]
             continue
         if subject.entry.side not in (Laterality.LEFT, Laterality.RIGHT) or subject.entry.tags:
