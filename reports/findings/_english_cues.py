@@ -70,7 +70,7 @@ class Cue:
     """The resolution has not come: "yet to", "failed to"."""
     PARTIAL_AFTER = 1 << 45
     """Takes the resolution before it back: "cleared in part"."""
-    MISSING = 1 << 47
+    MISSING = 1 << 54
     """A normal thing is absent, which denies its own phrase only: "without flow, torsion"."""
     WITHIN = 1 << 44
     """Leads to the place of a whole list: "in the brain"."""
@@ -82,6 +82,9 @@ class Cue:
     """To the next comma nothing is stated, and what follows is: "even if rotated, ..."."""
     SHOWING = 1 << 51
     """A verb of showing: what was asked for stands before it."""
+    OPENING = 1 << 52
+    CLOSING = 1 << 53
+    """A bracket: what is denied in it is denied in it alone."""
     CAUSE = 1 << 50
     """Leads to what brought the finding before it about: "shift to the left from a ..."."""
 
@@ -166,8 +169,8 @@ LISTS = {
 MARKS = {
     "w /": Cue.WITH,
     ",": Cue.COMMA,
-    "(": Cue.COMMA,
-    ")": Cue.COMMA,
+    "(": Cue.COMMA | Cue.OPENING,
+    ")": Cue.COMMA | Cue.CLOSING,
     ";": Cue.BREAK,
     ":": Cue.BREAK | Cue.COLON,
     "<no>": Cue.ANSWER | Cue.ABSENT_AFTER,

@@ -151,6 +151,8 @@ _SETTLED = (
     *(Cue.DOUBTED | Cue.NEITHER | Cue.UNTRUE | Cue.EXCEPTION | Cue.CONDITION | Cue.UNREAD,),
 )
 _NOT_COUNTED = _SETTLED[0] | _SETTLED[1]
+_INABILITY = frozenset(["cannot", "can't", "cant", "couldn't", "could", "can", "unable", "impossible"])
+_GRANTING = frozenset(["deny", "denies", "denied", "denying", "doubt", "doubts", "doubted"])
 _PREDICATE = 3
 """Words between two negations that are both said of what stands before them, at most."""
 _REACH = 12
@@ -191,6 +193,10 @@ def _paired(clause: list[Item], words: list[str], span: tuple[int, int], lexicon
                 item.cue &= ~dropped
         more = at + 2 < len(found) and found[at + 2].last <= target.first
         asked = words[first.first : max(second.last, target.first)]
+        unable = not _INABILITY.isdisjoint(words[max(0, first.first - 1) : first.last])
+        granted = not _GRANTING.isdisjoint(words[second.first : second.last])
+        if unable and not granted and not lexicon.reporting.isdisjoint(asked):
+            target.hedge = Hedge.POSSIBLE
         if more or not lexicon.knowing.isdisjoint(asked) or Denial.EXCLUDING in (first.kind, second.kind):
             target.hedge = Hedge.POSSIBLE
             if more and found[at + 2].item is not None:

@@ -65,12 +65,16 @@ def after(clause: list[Item], index: int, *, adjective: bool, series: bool = Fal
     With `series`, and after an adjective, those of a whole list that ends with `and` or `or`.
     """
     kept = 0
+    said = False
     found: list[Item] = []
     for at in range(index + 1, len(clause)):
         item = clause[at]
         cue = item.cue
         if cue & (Cue.FINITE | Cue.UNCERTAIN_AFTER) and _is_seen_in(clause, at):
+            said = True
             continue
+        if said and cue & Cue.COMMA:
+            break
         if cue & Cue.CAUSE and found and any(other.names for other in clause[at + 1 :]):
             break
         if cue & _AFTER_STOP and not (item.entry.side or item.entry.tags):
@@ -85,6 +89,8 @@ def after(clause: list[Item], index: int, *, adjective: bool, series: bool = Fal
                 del found[kept:]
             break
         if cue & (Cue.COMMA | Cue.AND | Cue.OR):
+            if cue & Cue.COMMA and not found and _skips_measure(clause, at):
+                continue
             if not _joins(clause, at, first=adjective and not found):
                 break
             kept = len(found) if says_normal(clause[index]) else 0
@@ -97,6 +103,12 @@ def after(clause: list[Item], index: int, *, adjective: bool, series: bool = Fal
                 break
             found.append(item)
     return found
+
+
+def _skips_measure(clause: list[Item], at: int) -> bool:
+    """Whether a comma follows with no phrase before it, and then a place: "nodule, 7 mm, left"."""
+    rest = clause[at + 1 : at + 3]
+    return len(rest) == 2 and bool(rest[0].cue & Cue.COMMA) and is_located(rest[1])
 
 
 def _joins(clause: list[Item], at: int, *, first: bool) -> bool:
@@ -144,6 +156,15 @@ def _is_seen_in(clause: list[Item], at: int) -> bool:
     if clause[at].cue & Cue.UNCERTAIN_AFTER:
         on = bool(rest) and rest[0].cue & Cue.PREPOSITION and not rest[0].cue & Cue.LOOSE
         return bool(on) and any(map(is_located, rest[1:]))
+    if (
+        len(rest) == 2
+        and rest[0].cue & Cue.PREPOSITION
+        and not rest[0].cue & (Cue.LOOSE | Cue.WITH)
+        and is_located(rest[1])
+        and not clause[at].cue & (Cue.BREAK | Cue.MODAL)
+    ):
+        # "The cyst lies in the left lobe", "the effusion is on the left".
+        return True
     leads = len(rest) == 2 and rest[0].cue & Cue.SEEN and rest[1].cue & Cue.PREPOSITION
     return bool(leads) and not any(item.cue & _NEGATIVE for item in rest)
 

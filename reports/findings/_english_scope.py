@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from radraft.reports.findings._english_clauses import Item, is_noun
 from radraft.reports.findings._english_cues import Cue, Hedge
+from radraft.reports.findings._english_places import is_located, says_normal
+from radraft.reports.findings.vocabulary import Kind, vocabulary
 from radraft.reports.values import Certainty
 
 # Likely and suggested findings are present.
@@ -39,6 +41,8 @@ class _Scope:
     doubted: bool = False
     """Whether it is there was not found out, so that a negation denies nothing."""
     named: bool = False
+    outside: bool | None = None
+    """Whether a denial reached the bracket that is open now."""
     listed: bool = False
     """An `or` has joined what is denied."""
     open_list: bool = False
@@ -84,6 +88,10 @@ def _widen(scope: _Scope, clause: list[Item], index: int) -> None:
     """Take the item's cues into the scope."""
     item = clause[index]
     cue = item.cue
+    if cue & Cue.OPENING:
+        scope.outside = scope.absent
+    elif cue & Cue.CLOSING and scope.outside is not None:
+        scope.absent, scope.outside = scope.outside, None
     if cue & (Cue.NEITHER | Cue.EXCEPTION):
         scope.absent = False
         if cue & Cue.EXCEPTION:
@@ -96,6 +104,9 @@ def _widen(scope: _Scope, clause: list[Item], index: int) -> None:
         scope.absent = False
     if scope.missing and _leaves_missing(clause, index):
         scope.absent = scope.missing = False
+    if scope.unread and cue & Cue.BREAK and cue & Cue.FINITE and clause[index - 1].cue & Cue.COMMA:
+        # "Given the history of asbestos exposure, there are pleural plaques."
+        scope.unread = False
     scope.doubted = scope.doubted or bool(cue & Cue.DOUBTED)
     scope.unread = scope.unread or bool(cue & Cue.UNREAD)
     if cue & (Cue.WITH | Cue.COMMA | Cue.AND | Cue.COLON):
@@ -111,7 +122,10 @@ def _widen(scope: _Scope, clause: list[Item], index: int) -> None:
         # "Could be a combination of pneumonia with atelectasis."
         if not scope.open_list or (index and clause[index - 1].cue & Cue.COMMA):
             scope.hedge = Hedge.NONE
-    if cue & Cue.COMMA and not _list_goes_on(clause, index, open_list=scope.open_list):
+    led = index == 1 and clause[0].cue & Cue.UNCERTAIN_BEFORE and not clause[0].names
+    if cue & Cue.COMMA and not (
+        led or _list_goes_on(clause, index, open_list=scope.open_list)
+    ):
         scope.hedge = Hedge.NONE
     scope.listed = (scope.listed and not cue & Cue.ABSENT_BEFORE) or bool(cue & Cue.OR)
     if cue & Cue.COMMA and scope.absent and scope.listed and _is_last(clause, index):
@@ -191,11 +205,8 @@ def _is_last(clause: list[Item], index: int) -> bool:
     after = clause[index + 1 :]
     if not after or any(item.cue & (Cue.OR | Cue.ABSENT_BEFORE) for item in after):
         return False
-    return is_noun(next((item for item in after if not _english_place(item)), after[0]))
-
-
-def _english_place(item: Item) -> bool:
-    return bool(item.entry.tags or item.entry.side) and not item.names
+    first = next((item for item in after if item.names or not is_located(item)), after[0])
+    return is_noun(first) or says_normal(first)
 
 
 def _stands_alone(after: list[Item]) -> bool:
@@ -207,6 +218,9 @@ def _stands_alone(after: list[Item]) -> bool:
     at = next((at for at, item in enumerate(after) if item.names), len(after))
     if at == len(after) or any(item.cue & Cue.ABSENT_BEFORE for item in after):
         return False
+    codes = after[at].entry.codes
+    if says_normal(after[at]) or (codes and vocabulary()[codes[0]].kind is Kind.DEVICE):
+        return True
     if after[at].measured or not CHANCE_FINDINGS.isdisjoint(after[at].entry.codes):
         return True
     return after[at].plural and any(item.entry.side for item in after[at + 1 :])
@@ -239,7 +253,9 @@ def _backward(clause: list[Item]) -> None:
             _only_sought(clause, index)
         if cue & Cue.MODAL and _may_exist(clause, index):
             cue = Cue.UNCERTAIN_AFTER
-        if cue & Cue.UNCERTAIN_BEFORE and not cue & Cue.OR and _ends(clause, index):
+        if cue & Cue.UNCERTAIN_BEFORE and not cue & Cue.OR and (
+            _ends(clause, index) or _is_predicate(clause, index)
+        ):
             # "Pneumonia, possible." "Its absence does not exclude it."
             cue = item.cue = cue | Cue.UNCERTAIN_AFTER
         if not cue & _AFTER:
@@ -265,6 +281,15 @@ def _ends(clause: list[Item], index: int) -> bool:
     return item.closing or bool(
         item.cue & Cue.EXCLUDE and not any(map(is_noun, clause[index + 1 :]))
     )
+
+
+def _is_predicate(clause: list[Item], index: int) -> bool:
+    """Whether a doubt is said of the subject: "a pneumothorax seems possible on the right"."""
+    if index == 0 or not clause[index - 1].cue & Cue.FINITE:
+        return False
+    follows = clause[index + 1 : index + 2]
+    on = bool(follows) and (follows[0].cue & Cue.PREPOSITION or is_located(follows[0]))
+    return bool(on) and not any(map(is_noun, clause[index + 1 :]))
 
 
 def _only_sought(clause: list[Item], index: int) -> None:
@@ -319,6 +344,8 @@ def _alternatives(clause: list[Item]) -> None:
             continue
         before = _nearest(clause[:index][::-1])
         after = _nearest(clause[index + 1 :])
+        if before is not None and _other_reading(clause, index, before):
+            before.hedge = max(before.hedge, Hedge.ALTERNATIVE)
         if before is None or after is None:
             continue
         if before.entry.codes and before.entry.codes == after.entry.codes:
@@ -328,6 +355,22 @@ def _alternatives(clause: list[Item]) -> None:
             continue
         before.hedge = max(before.hedge, Hedge.ALTERNATIVE)
         after.hedge = max(after.hedge, Hedge.ALTERNATIVE)
+
+
+def _other_reading(clause: list[Item], index: int, before: Item) -> bool:
+    """Whether `or` leads from a finding to what the rules have no word for, and to nothing else.
+
+    "Hydronephrosis or an extrarenal pelvis."
+    """
+    return (
+        before.polarity is not Certainty.ABSENT
+        and is_noun(before)
+        and before.last == clause[index].first
+        and not clause[index].closing
+        and all(is_located(item) for item in clause[index + 1 :])
+        and clause[index].last - clause[index].first == 1
+        and not any(item.cue & Cue.ABSENT_BEFORE for item in clause[:index])
+    )
 
 
 def _nearest(items: list[Item]) -> Item | None:

@@ -64,6 +64,7 @@ _ASKING = frozenset(
         *("clinical", "clin", "background", "presentation", "presenting", "presented", "details"),
         *("complaint", "symptom", "symptoms", "context", "purpose", "gp", "triage", "dx"),
         *("provisional", "working", "ed", "ae", "ward", "preop", "admitting", "casualty", "admission", "order", "asked", "queries", "concern", "note"),
+        *("prior", "previous", "old", "earlier", "last"),
         *("comparison", "compared", "technique", "protocol", "allergies", "pmh", "pmhx"),
     ]
 )
@@ -199,6 +200,7 @@ def _cuts(text: str, lowered: str, words: Lexicon) -> list[_Cut]:
     if ":" in text:
         for match in _LABEL.finditer(text):
             if match.end() in taken:
+                cuts = [_asked(cut, match, lowered, words) for cut in cuts]
                 continue
             name = lowered[match.start("label") : match.end("label")]
             label = _organs(name, words)
@@ -217,6 +219,14 @@ def _cuts(text: str, lowered: str, words: Lexicon) -> list[_Cut]:
         ]
     cuts.sort(key=lambda cut: cut.start)
     return cuts
+
+
+def _asked(cut: _Cut, match: re.Match[str], lowered: str, words: Lexicon) -> _Cut:
+    """Return the cut with all of its heading: "Prior report" is more than "report"."""
+    longer = cut.end == match.end() and cut.read and match.start("label") < cut.start
+    if longer and _reads(lowered[match.start("label") : match.end("label")], words) is False:
+        return replace(cut, start=match.start(), read=False)
+    return cut
 
 
 def _reads(label: str, words: Lexicon) -> bool | None:

@@ -215,6 +215,12 @@ def _settled(items: list[Item], plain: list[str]) -> list[Item]:
         items[0].cue = Cue.CONDITION
     if _sets_condition(items, plain):
         items[0].cue = Cue.CONDITION
+    if plain[0] == "on" and "for" in plain[2:5]:
+        # "On heparin for a DVT; ...": what is treated.
+        at = plain.index("for", 2)
+        for item in items:
+            if item.first == at and not item.names:
+                item.cue = Cue.UNREAD_NEXT
     if plain[0] == "beyond" and items and items[0].first == 0:
         items[0].cue |= Cue.EXCEPTION
     for item, following in itertools.pairwise(items):
@@ -314,7 +320,7 @@ _BY_PLACE = frozenset(
     [
         *("should", "were", "had", "provided", "beyond", "either", "nothing", "none", "there"),
         *("malignant", "ca", "normal", "unremarkable", "where", "when", "wherever", "whenever"),
-        *("presence", "setting", "case", ",", "subdural", "extradural", "epidural"),
+        *("presence", "setting", "case", ",", "any", "on", "subdural", "extradural", "epidural"),
     ]
 )
 """Without any of these words every phrase of a sentence means what the lists say."""
@@ -335,6 +341,9 @@ def _sets_condition(items: list[Item], plain: list[str]) -> bool:
     presence = plain[:4] in _SETTINGS
     place = place or plain[:4] == ["in", "the", "case", "of"]
     comma = plain.index(",") if "," in plain else 0
+    if plain[0] == "any" and items and not {"would", "should", "must"}.isdisjoint(plain):
+        # "Any sign of perforation would need surgery."
+        return not any(item.cue & Cue.ABSENT_BEFORE for item in items)
     if not (place or presence) or not comma or not items:
         return False
     rest = plain[comma:]
