@@ -33,6 +33,10 @@ class Contrast:
     polarity: Certainty
     side: Laterality | None
     change: Change | None
+    tags: tuple[str, ...]
+    """Places that it names."""
+    another: bool
+    """It speaks of another one: "the one on the left is new"."""
     first: int
     last: int
     """Words of the sentence that say so, the last excluded."""
@@ -78,7 +82,8 @@ def _spared(head: list[Item], rest: list[Item]) -> Contrast | None:
         return None
     sides = {item.entry.side for item in rest if item.entry.side is not None}
     side = sides.pop() if len(sides) == 1 else None
-    return Contrast(Certainty.PRESENT, side, None, rest[0].first, rest[-1].last)
+    tags = tuple(tag for item in rest for tag in item.entry.tags)
+    return Contrast(Certainty.PRESENT, side, None, tags, False, rest[0].first, rest[-1].last)
 
 
 def _calls_normal(rest: list[Item]) -> bool:
@@ -157,8 +162,10 @@ def _contrast(head: list[Item], rest: list[Item], words: list[str]) -> Contrast 
         polarity = Certainty.ABSENT
     else:
         polarity = Certainty.UNCERTAIN if cues & Cue.UNCERTAIN_AFTER else Certainty.PRESENT
-    if polarity is Certainty.PRESENT and not denied:
+    heads = {item.entry.side for item in head if item.entry.side is not None}
+    another = "one" in words[rest[0].first - 1 : rest[-1].last] and heads.isdisjoint(sides)
+    if polarity is Certainty.PRESENT and not denied and not (another and change is not None):
         return None
     if polarity is Certainty.ABSENT and change is not Change.RESOLVED:
         change = None
-    return Contrast(polarity, sides.pop(), change, rest[0].first, rest[-1].last)
+    return Contrast(polarity, sides.pop(), change, (), another, rest[0].first, rest[-1].last)

@@ -69,7 +69,8 @@ def _before(clause: list[Item], index: int) -> list[Item]:
     """Return the words right before that take the resolution back, past verbs."""
     found: list[Item] = []
     for other in reversed(clause[max(0, index - 4) : index]):
-        if other.cue & _TAKES_BACK and not other.names:
+        none = other.cue & Cue.ABSENT_AFTER and not other.cue & (Cue.RESOLUTION | Cue.ANSWER)
+        if (other.cue & _TAKES_BACK or none) and not other.names:
             found.append(other)
         elif other.names or other.cue & _LISTING or not other.cue & (Cue.VERB | Cue.FINITE):
             break

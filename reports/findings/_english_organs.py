@@ -370,9 +370,9 @@ def _shared(clause: list[Item], index: int) -> list[Item]:
             last = at
         elif not item.cue & _LISTS and not is_located(item):
             break
-    if last == index or last + 1 > len(clause):
-        return []
     rest = clause[last + 1 :]
+    if last == index and not (rest and rest[0].cue & Cue.FINITE):
+        return []
     if rest and rest[0].cue & Cue.COMMA:
         # "No stone, hydronephrosis or mass, in either kidney."
         rest = rest[1:]

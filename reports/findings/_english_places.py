@@ -75,6 +75,10 @@ def after(clause: list[Item], index: int, *, adjective: bool, series: bool = Fal
             continue
         if said and cue & Cue.COMMA:
             break
+        if cue & Cue.STATED and not any(other.names for other in clause[at + 1 :]):
+            # "A haematoma, most likely on the right."
+            if at + 1 < len(clause) and is_located(clause[at + 1]):
+                continue
         if cue & Cue.CAUSE and found and any(other.names for other in clause[at + 1 :]):
             break
         if cue & _AFTER_STOP and not (item.entry.side or item.entry.tags):
@@ -108,7 +112,9 @@ def after(clause: list[Item], index: int, *, adjective: bool, series: bool = Fal
 def _skips_measure(clause: list[Item], at: int) -> bool:
     """Whether a comma follows with no phrase before it, and then a place: "nodule, 7 mm, left"."""
     rest = clause[at + 1 : at + 3]
-    return len(rest) == 2 and bool(rest[0].cue & Cue.COMMA) and is_located(rest[1])
+    if len(rest) < 2 or not rest[0].cue & Cue.COMMA:
+        return False
+    return is_located(rest[1]) or bool(rest[1].cue & Cue.PREPOSITION)
 
 
 def _joins(clause: list[Item], at: int, *, first: bool) -> bool:
@@ -171,9 +177,12 @@ def _is_seen_in(clause: list[Item], at: int) -> bool:
 
 def _another_side(clause: list[Item], at: int) -> bool:
     """Return whether the same finding's other side follows: "..., small on the left"."""
+    bracket = clause[at].cue & Cue.OPENING
     for item in clause[at + 1 :]:
         if item.entry.side is not None:
             return item.closing
+        if bracket and item.cue & Cue.COMMA and not item.cue & Cue.CLOSING:
+            continue
         if item.names or item.change or not item.cue & (Cue.STARTS_ANEW | Cue.PREPOSITION):
             return False
     return False

@@ -197,7 +197,20 @@ def _starts_anew(clause: list[Item], index: int) -> bool:
         return False
     if first.cue & Cue.STARTS_ANEW or first.counted:
         return True
+    if _denied_singly(clause, index) and is_noun(first):
+        return True
     return not any(item.cue & (Cue.COMMA | Cue.AND) for item in after) and _stands_alone(after)
+
+
+def _denied_singly(clause: list[Item], index: int) -> bool:
+    """Whether each item of the list so far has its own denial: "ascites, no stone, ...".
+
+    What comes without one is there.
+    """
+    denials = [at for at in range(index) if clause[at].cue & Cue.ABSENT_BEFORE]
+    if not denials or denials[-1] == 0 or not clause[denials[-1] - 1].cue & Cue.COMMA:
+        return False
+    return sum(1 for item in clause[denials[-1] : index] if item.names) == 1
 
 
 def _is_last(clause: list[Item], index: int) -> bool:

@@ -130,6 +130,22 @@ def is_amount(before: Parsed, parsed: Parsed) -> bool:
 _ENDS_ANSWER = Cue.ABSENT_BEFORE | Cue.ABSENT_AFTER | Cue.UNREAD | Cue.RECOMMENDED
 
 
+def is_denial(before: Parsed, parsed: Parsed) -> bool:
+    """Return whether a sentence denies what the one before asked: "Is there a leak? None."."""
+    if not before.sentence.question or parsed.plain[0] not in ("none", "no", "nil"):
+        return False
+    return not any(item.names or is_located(item) for item in parsed.items)
+
+
+def denied(before: Parsed, parsed: Parsed, words: Lexicon) -> Parsed:
+    """Return a question with its denial as a template's answer."""
+    head, own = before.sentence, parsed.sentence
+    joined = _english_text.Sentence(
+        [*head.words, "<no>"], [*head.starts, own.starts[0]], [*head.ends, own.ends[0]]
+    )
+    return parse(joined, words)
+
+
 def answered(before: Parsed, parsed: Parsed, words: Lexicon) -> Parsed:
     """Return a question and its answer as the one statement that they are."""
     head, own = before.sentence, parsed.sentence
@@ -156,8 +172,12 @@ def statements(lowered: str, parsed: Parsed, context: Context, words: Lexicon) -
     asked = _asked_from(parsed)
     recommends = any(item.cue & Cue.RECOMMENDED for item in items)
     named = []
-    for part in parts:
-        named.append(_name(part, plain, context, words))
+    for part, contrast in zip(parts, contrasts, strict=True):
+        here = context
+        if contrast is not None and contrast.tags:
+            # "No stones except for one in the left kidney."
+            here = replace(context, implied=contrast.tags + context.implied)
+        named.append(_name(part, plain, here, words))
         context = replace(context, implied=_implied(named[-1], words) + context.implied)
     for at, part in enumerate(parts):
         start = parts[at - 1][-1].last if at else 0
@@ -168,10 +188,10 @@ def statements(lowered: str, parsed: Parsed, context: Context, words: Lexicon) -
         mark_recommendations(items)
     found: list[tuple[Item, Mention]] = []
     for part, names, contrast in zip(parts, named, contrasts, strict=True):
-        here = list(_mentions(part, names, sentence, plain, words))
-        found += here
-        if contrast is not None and here:
-            found += _other_side(here[-1], contrast, sentence)
+        stated = list(_mentions(part, names, sentence, plain, words))
+        found += stated
+        if contrast is not None and stated:
+            found += _other_side(stated[-1], contrast, sentence)
     rest = any(item.cue & (Cue.EXCEPTION | Cue.OTHERWISE) for item in items)
     found = [pair for pair in found if not _summary(pair[1], context, rest=rest)]
     start, end = sentence.starts[0], sentence.ends[-1]
@@ -577,7 +597,8 @@ def _other_side(
 ) -> list[tuple[Item, Mention]]:
     """Return the finding stated before once more, as it is on its other side."""
     item, mention = stated
-    if contrast.polarity is mention.polarity or contrast.side is mention.laterality:
+    same = contrast.polarity is mention.polarity and not contrast.another
+    if same or contrast.side is mention.laterality:
         return []
     other = replace(
         mention,

@@ -94,6 +94,8 @@ def _parsed(passage: Passage, lowered: str, words: Lexicon) -> list[Parsed]:
             parsed = _english_sentence.continued(found[-1], parsed, words)
         elif found and _english_sentence.is_amount(found[-1], parsed):
             parsed = _english_sentence.answered(found.pop(), parsed, words)
+        elif found and _english_sentence.is_denial(found[-1], parsed):
+            parsed = _english_sentence.denied(found.pop(), parsed, words)
         found.append(parsed)
     return found
 
