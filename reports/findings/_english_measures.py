@@ -49,7 +49,8 @@ _EARLIER = re.compile(
     r"at least|sub|(?:grown|(?:in|de)creased|shrunk|enlarged|expanded|reduced|thickened|widened|"
     r"progressed|regressed|diminished|up|down) (?:in \w+ )?by|"
     r"(?:slice thickness|collimation|reconstructions?|sections?)(?: of)?|"
-    r"(?:19|20)\d\d ?:|greater than|more than|larger than|smaller than|measured)"
+    r"(?:19|20)\d\d ?:|last (?:year|month|week|time|visit|scan|night)|yesterday|walls?|"
+    r"greater than|more than|larger than|smaller than|measured)"
     r"(?: (?:measur(?:ed|ing)|at|about|approximately|of|only|approx\.?|~|the|a|an))*[\s:(~-]*$"
 )
 _MONTH = r"(?:jan|feb|mar(?=ch|\b)|apr|may|jun|jul|aug|sep|oct|nov|dec)"

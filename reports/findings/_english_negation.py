@@ -83,7 +83,7 @@ def _over(clause: list[Item], index: int) -> list[Item]:
     for other in reversed(clause[:index]):
         if other.cue & _LISTING:
             return []
-        if other.cue & Cue.ABSENT_BEFORE:
+        if other.cue & (Cue.ABSENT_BEFORE | Cue.UNDONE):
             return [other] if named else []
         named = named or other.names
     return []

@@ -130,7 +130,8 @@ def _noun(
     if not word.default.codes:
         # "Liver coarse, no focal lesion."
         for place in reversed(clause[:index]):
-            if place.names and not says_normal(place):
+            state = place.entry.word is not None and place.entry.word.state
+            if place.names and state and not says_normal(place):
                 break
             named = [tag for tag in word.of if tag in place.entry.tags]
             if named:

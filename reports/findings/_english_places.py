@@ -190,7 +190,11 @@ def _another_side(clause: list[Item], at: int) -> bool:
 
 def _qualifies_next(clause: list[Item], at: int) -> bool:
     """Whether a place belongs to the finding after it: "... and left base atelectasis"."""
-    joined = bool(clause[at - 1].cue & (Cue.AND | Cue.OR | Cue.COMMA))
+    before = clause[at - 1]
+    if before.cue & Cue.PREPOSITION and at > 1:
+        # "In the left kidney is a stone, in the right a cyst."
+        before = clause[at - 2]
+    joined = bool(before.cue & (Cue.AND | Cue.OR | Cue.COMMA))
     for item in clause[at + 1 :]:
         if item.names:
             return joined

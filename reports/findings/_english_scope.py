@@ -380,7 +380,7 @@ def _other_reading(clause: list[Item], index: int, before: Item) -> bool:
         and is_noun(before)
         and before.last == clause[index].first
         and not clause[index].closing
-        and all(is_located(item) for item in clause[index + 1 :])
+        and all(is_located(item) or item.entry.word for item in clause[index + 1 :])
         and clause[index].last - clause[index].first == 1
         and not any(item.cue & Cue.ABSENT_BEFORE for item in clause[:index])
     )

@@ -24,7 +24,7 @@ _SEEN = r"(?:seen|identified|noted|evident|detected|visible|visuali[sz]ed|presen
 _NO = (
     rf"(?:none(?: {_SEEN}| significant| acute)?|no(?: evidence(?: of(?: (?:same|this|such|any|it))?)?| sign| {_SEEN})?"
     rf"|nil(?: {_SEEN}| acute| significant)?|neg(?:ative|\.)?(?: (?:study|scan|exam(?:ination)?|test|"
-    rf"ct|mri))?|absent|n|nope|0|false|[-+]?-ve|-|~)"
+    rf"ct|mri))?|absent|n|nope|0(?![.,]\d)|false|[-+]?-ve|-|~)"
 )
 _YES = r"(?:yes|y|pos(?:itive|\.)?|present|true|\+ve|\+{1,3}|identified|seen)"
 _MAYBE = (
