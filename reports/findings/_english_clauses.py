@@ -72,10 +72,10 @@ def _begins(items: list[Item], index: int, before: list[Item]) -> bool:
     item = items[index]
     if item.cue & Cue.FINITE and not any(other.names for other in before):
         return False
-    if item.cue & Cue.FINITE and before and before[-1].last == item.first:
-        if before[-1].cue & (Cue.THAT | Cue.DOUBTED):
-            # "... does not mean that there is no stone".
-            return False
+    reported = item.cue & Cue.FINITE and before and before[-1].last == item.first
+    if reported and before[-1].cue & (Cue.THAT | Cue.DOUBTED):
+        # "... does not mean that there is no stone".
+        return False
     if item.cue & Cue.COLON:
         after = itertools.takewhile(lambda other: not other.cue & Cue.BREAK, items[index + 1 :])
         return any(map(is_noun, before)) and any(map(is_noun, after))

@@ -10,15 +10,7 @@ from importlib.resources import files
 from itertools import product
 from typing import Any
 
-from radraft.reports.findings._english_cues import (
-    CUES,
-    LISTS,
-    MARKS,
-    MODALS,
-    TOGETHER,
-    Cue,
-    Denial,
-)
+from radraft.reports.findings._english_cues import CUES, LISTS, MARKS, MODALS, TOGETHER, Cue, Denial
 from radraft.reports.findings._english_typos import Corrections
 from radraft.reports.findings._trie import PhraseTrie
 from radraft.reports.findings.terms import english_terms

@@ -55,7 +55,8 @@ _EARLIER = re.compile(
 )
 _MONTH = r"(?:jan|feb|mar(?=ch|\b)|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _EARLIER_AFTER = re.compile(
-    r"\s*\((?:in )?(?:19|20)\d\d\)|[\s)]*(?:previously|prior|before\b|on (?:the )?(?:prior|previous|earlier|last|\d)|earlier|"
+    r"\s*\((?:in )?(?:19|20)\d\d\)|"
+    r"[\s)]*(?:previously|prior|before\b|on (?:the )?(?:prior|previous|earlier|last|\d)|earlier|"
     rf"(?:in|on|dated|back in) (?:(?:early|late|\d{{1,2}}|{_MONTH}[a-z]*\.?|of|,) ?)*"
     rf"(?:(?:19|20)\d\d|{_MONTH}[a-z]*)\b|"
     r"(?:an? |\d+ |two |three |six |few )?(?:days?|weeks?|months?|years?) "

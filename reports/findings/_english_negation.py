@@ -152,7 +152,9 @@ _SETTLED = (
     *(Cue.DOUBTED | Cue.NEITHER | Cue.UNTRUE | Cue.EXCEPTION | Cue.CONDITION | Cue.UNREAD,),
 )
 _NOT_COUNTED = _SETTLED[0] | _SETTLED[1]
-_INABILITY = frozenset(["cannot", "can't", "cant", "couldn't", "could", "can", "unable", "impossible"])
+_INABILITY = frozenset(
+    ["cannot", "can't", "cant", "couldn't", "could", "can", "unable", "impossible"]
+)
 _GRANTING = frozenset(["deny", "denies", "denied", "denying", "doubt", "doubts", "doubted"])
 _PREDICATE = 3
 """Words between two negations that are both said of what stands before them, at most."""
@@ -198,7 +200,11 @@ def _paired(clause: list[Item], words: list[str], span: tuple[int, int], lexicon
         granted = not _GRANTING.isdisjoint(words[second.first : second.last])
         if unable and not granted and not lexicon.reporting.isdisjoint(asked):
             target.hedge = Hedge.POSSIBLE
-        if more or not lexicon.knowing.isdisjoint(asked) or Denial.EXCLUDING in (first.kind, second.kind):
+        if (
+            more
+            or not lexicon.knowing.isdisjoint(asked)
+            or Denial.EXCLUDING in (first.kind, second.kind)
+        ):
             target.hedge = Hedge.POSSIBLE
             if more and found[at + 2].item is not None:
                 found[at + 2].item.cue &= ~_NEGATION  # type: ignore[union-attr]
@@ -210,7 +216,7 @@ def _negators(
 ) -> list[_Negator]:
     """Return the words of the clause that deny, but for those that another rule has settled."""
     here = words[span[0] : span[1]]
-    if lexicon.denying.isdisjoint(here):
+    if sum(1 for word in here if word in lexicon.denying) < 2:
         return []
     found: list[_Negator] = []
     for start, end, kind in lexicon.negators.find(here):

@@ -9,11 +9,11 @@ from radraft.reports.findings._english_clauses import Item
 from radraft.reports.findings._english_cues import Cue
 from radraft.reports.findings._english_lexicon import Entry, Lexicon, Outcome, Word
 from radraft.reports.findings._english_places import (
-    says_normal,
     after,
     before,
     is_located,
     leading,
+    says_normal,
     subject,
     tags_of,
 )

@@ -75,10 +75,10 @@ def after(clause: list[Item], index: int, *, adjective: bool, series: bool = Fal
             continue
         if said and cue & Cue.COMMA:
             break
-        if cue & Cue.STATED and not any(other.names for other in clause[at + 1 :]):
+        rest = clause[at + 1 :] if cue & Cue.STATED else []
+        if rest and is_located(rest[0]) and not any(other.names for other in rest):
             # "A haematoma, most likely on the right."
-            if at + 1 < len(clause) and is_located(clause[at + 1]):
-                continue
+            continue
         if cue & Cue.CAUSE and found and any(other.names for other in clause[at + 1 :]):
             break
         if cue & _AFTER_STOP and not (item.entry.side or item.entry.tags):

@@ -123,9 +123,7 @@ def _widen(scope: _Scope, clause: list[Item], index: int) -> None:
         if not scope.open_list or (index and clause[index - 1].cue & Cue.COMMA):
             scope.hedge = Hedge.NONE
     led = index == 1 and clause[0].cue & Cue.UNCERTAIN_BEFORE and not clause[0].names
-    if cue & Cue.COMMA and not (
-        led or _list_goes_on(clause, index, open_list=scope.open_list)
-    ):
+    if cue & Cue.COMMA and not (led or _list_goes_on(clause, index, open_list=scope.open_list)):
         scope.hedge = Hedge.NONE
     scope.listed = (scope.listed and not cue & Cue.ABSENT_BEFORE) or bool(cue & Cue.OR)
     if cue & Cue.COMMA and scope.absent and scope.listed and _is_last(clause, index):
@@ -266,8 +264,10 @@ def _backward(clause: list[Item]) -> None:
             _only_sought(clause, index)
         if cue & Cue.MODAL and _may_exist(clause, index):
             cue = Cue.UNCERTAIN_AFTER
-        if cue & Cue.UNCERTAIN_BEFORE and not cue & Cue.OR and (
-            _ends(clause, index) or _is_predicate(clause, index)
+        if (
+            cue & Cue.UNCERTAIN_BEFORE
+            and not cue & Cue.OR
+            and (_ends(clause, index) or _is_predicate(clause, index))
         ):
             # "Pneumonia, possible." "Its absence does not exclude it."
             cue = item.cue = cue | Cue.UNCERTAIN_AFTER

@@ -63,7 +63,22 @@ _ASKING = frozenset(
         *("questions", "reason", "request", "requested", "requisition", "indication", "info"),
         *("clinical", "clin", "background", "presentation", "presenting", "presented", "details"),
         *("complaint", "symptom", "symptoms", "context", "purpose", "gp", "triage", "dx"),
-        *("provisional", "working", "ed", "ae", "ward", "preop", "admitting", "casualty", "admission", "order", "asked", "queries", "concern", "note"),
+        *(
+            "provisional",
+            "working",
+            "ed",
+            "ae",
+            "ward",
+            "preop",
+            "admitting",
+            "casualty",
+            "admission",
+            "order",
+            "asked",
+            "queries",
+            "concern",
+            "note",
+        ),
         *("prior", "previous", "old", "earlier", "last"),
         *("comparison", "compared", "technique", "protocol", "allergies", "pmh", "pmhx"),
     ]
@@ -132,7 +147,9 @@ _FILLERS = frozenset(
     ]
 )
 # Places whose name heads the sections of a region, and with it the organs below.
-_REGION_TAGS = frozenset(["chest", "head", "brain", "neck", "abdomen", "pelvis", "spine", "other", "pelvis_word"])
+_REGION_TAGS = frozenset(
+    ["chest", "head", "brain", "neck", "abdomen", "pelvis", "spine", "other", "pelvis_word"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +253,9 @@ def _reads(label: str, words: Lexicon) -> bool | None:
     is answered and no heading.
     """
     split = [words.plain.get(word, word) for word in words.split(label)]
-    if len(split) > 6 or any(entry.codes or entry.word for _, _, entry in words.phrases.find(split)):
+    if len(split) > 6 or any(
+        entry.codes or entry.word for _, _, entry in words.phrases.find(split)
+    ):
         return None
     if not _ASKING.isdisjoint(split):
         return False

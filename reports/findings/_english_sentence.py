@@ -178,7 +178,9 @@ def statements(lowered: str, parsed: Parsed, context: Context, words: Lexicon) -
             # "No stones except for one in the left kidney."
             here = replace(context, implied=contrast.tags + context.implied)
         named.append(_name(part, plain, here, words))
-        context = replace(context, implied=_implied(named[-1], words) + context.implied)
+        implied = _implied(named[-1], words) if part is not parts[-1] else ()
+        if implied:
+            context = replace(context, implied=implied + context.implied)
     for at, part in enumerate(parts):
         start = parts[at - 1][-1].last if at else 0
         end = parts[at + 1][0].first if at + 1 < len(parts) else len(plain)
@@ -227,7 +229,9 @@ def _is_length(words: list[str]) -> bool:
 
 def _settled(items: list[Item], plain: list[str]) -> list[Item]:
     """Return the items with what some of their words mean by where they stand."""
-    if _BY_PLACE.isdisjoint(plain):
+    if plain.count(",") > 1 and not _ASIDES.isdisjoint(plain):
+        _skip_asides(items, plain)
+    if plain[0] not in _HEADS and _BY_PLACE.isdisjoint(plain):
         return items
     if plain[0] in _INVERTED and (not items or items[0].first > 0):
         items.insert(0, Item(0, 1, Entry(), 0))
@@ -253,13 +257,13 @@ def _settled(items: list[Item], plain: list[str]) -> list[Item]:
         # "... and no edema either."
         items[-1].cue = 0
     _nothing_suggests(items, plain)
-    _skip_asides(items, plain)
     for item in items:
-        if item.last - item.first == 1 and plain[item.first] in _SPACES and not item.names:
-            if item.last == len(plain) or plain[item.last] in _AFTER_NOUN:
-                # "The left subdural is 5 mm deep": the blood, named by the space.
-                item.entry = replace(item.entry, codes=(_SPACES[plain[item.first]],))
-                item.names = True
+        space = _SPACES.get(plain[item.first]) if item.last - item.first == 1 else None
+        ends = item.last == len(plain) or plain[item.last] in _AFTER_NOUN
+        if space is not None and ends and not item.names:
+            # "The left subdural is 5 mm deep": the blood, named by the space.
+            item.entry = replace(item.entry, codes=(space,))
+            item.names = True
     for item, following in itertools.pairwise(items):
         if item.names and following.first == item.last and plain[following.first] == "there":
             # "A mass there is not excluded": the place, and no new statement.
@@ -283,7 +287,19 @@ _SPACES = {
 }
 _AFTER_NOUN = frozenset(
     [
-        *("is", "has", "measures", "measuring", "on", ",", ";", "remains", "appears", "was", "with"),
+        *(
+            "is",
+            "has",
+            "measures",
+            "measuring",
+            "on",
+            ",",
+            ";",
+            "remains",
+            "appears",
+            "was",
+            "with",
+        ),
         *("over", "along", "seen", "noted", "present", "which", "shows"),
     ]
 )
@@ -339,11 +355,12 @@ _INVERTED = ("should", "were", "had", "provided")
 _BY_PLACE = frozenset(
     [
         *("should", "were", "had", "provided", "beyond", "either", "nothing", "none", "there"),
-        *("malignant", "ca", "normal", "unremarkable", "where", "when", "wherever", "whenever"),
-        *("presence", "setting", "case", ",", "any", "on", "subdural", "extradural", "epidural"),
+        *("malignant", "ca", "normal", "unremarkable", "subdural", "extradural", "epidural"),
     ]
 )
-"""Without any of these words every phrase of a sentence means what the lists say."""
+"""Without any of these words, and of `_HEADS`, every phrase means what the lists say."""
+_HEADS = frozenset(["where", "when", "wherever", "whenever", "in", "any", "on"])
+"""At the head of a sentence these may set a condition."""
 _PREDICATES = ("malignant", "ca")
 """Said of a lesion, and only of one: "is most likely malignant", "c/w ca"."""
 

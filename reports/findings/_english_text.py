@@ -22,9 +22,11 @@ _END = (
 )
 _SEEN = r"(?:seen|identified|noted|evident|detected|visible|visuali[sz]ed|present|apparent|found)"
 _NO = (
-    rf"(?:none(?: {_SEEN}| significant| acute)?|no(?: evidence(?: of(?: (?:same|this|such|any|it))?)?| sign| {_SEEN})?"
-    rf"|nil(?: {_SEEN}| acute| significant)?|neg(?:ative|\.)?(?: (?:study|scan|exam(?:ination)?|test|"
-    rf"ct|mri))?|absent|n|nope|0(?![.,]\d)|false|[-+]?-ve|-|~)"
+    rf"(?:none(?: {_SEEN}| significant| acute)?"
+    rf"|no(?: evidence(?: of(?: (?:same|this|such|any|it))?)?| sign| {_SEEN})?"
+    rf"|nil(?: {_SEEN}| acute| significant)?"
+    rf"|neg(?:ative|\.)?(?: (?:study|scan|exam(?:ination)?|test|ct|mri))?"
+    rf"|absent|n|nope|0(?![.,]\d)|false|[-+]?-ve|-|~)"
 )
 _YES = r"(?:yes|y|pos(?:itive|\.)?|present|true|\+ve|\+{1,3}|identified|seen)"
 _MAYBE = (
@@ -70,7 +72,8 @@ _SPOKEN = {
 }
 # Whether a text needs more than words and marks.
 _SPECIAL = re.compile(
-    r"[:=|?(\[+ø∅•●▪■◦—*~&]|\b[a-hiv]+\)|-ve\b|\(-|\s-|\.{3}|\b(?:none|nil|neg|negative|absent)\b", re.IGNORECASE
+    r"[:=|?(\[+ø∅•●▪■◦—*~&]|\b[a-hiv]+\)|-ve\b|\(-|\s-|\.{3}|\b(?:none|nil|neg|negative|absent)\b",
+    re.IGNORECASE,
 )
 _PLAIN = re.compile(r"(?P<word>\d+[.,]\d+|[a-z0-9]+(?:'[a-z]+)?|[,;:()/.?!]|\n)")
 

@@ -51,7 +51,9 @@ def statements(text: str, region: Region | None = None) -> tuple[Statement, ...]
             if following is not None and _answers(following, parsed):
                 continue
             found += _english_sentence.statements(lowered, parsed, context, words)
-            context = replace(context, implied=_english_sentence.organs(parsed, words))
+            implied = _english_sentence.organs(parsed, words)
+            if implied != context.implied:
+                context = replace(context, implied=implied)
     found.sort(key=lambda statement: (statement.mention.start, statement.mention.end))
     return tuple(found)
 
