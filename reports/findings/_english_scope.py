@@ -197,7 +197,7 @@ def _starts_anew(clause: list[Item], index: int) -> bool:
         return True
     if _denied_singly(clause, index) and is_noun(first):
         return True
-    return not any(item.cue & (Cue.COMMA | Cue.AND) for item in after) and _stands_alone(after)
+    return _stands_alone(after)
 
 
 def _denied_singly(clause: list[Item], index: int) -> bool:
@@ -221,20 +221,21 @@ def _is_last(clause: list[Item], index: int) -> bool:
 
 
 def _stands_alone(after: list[Item]) -> bool:
-    """Whether the last part of a denied list is a statement of its own.
+    """Whether what follows the comma of a denied list is a statement of its own.
 
     It is a chance finding that nobody lists as denied ("no effusion, hiatus hernia"), or has a
     side of its own ("no pneumothorax, rib fractures on the left").
     """
     at = next((at for at, item in enumerate(after) if item.names), len(after))
-    if at == len(after) or any(item.cue & Cue.ABSENT_BEFORE for item in after):
+    if at == len(after) or any(item.cue & Cue.ABSENT_BEFORE for item in after[:at]):
         return False
     codes = after[at].entry.codes
     if says_normal(after[at]) or (codes and vocabulary()[codes[0]].kind is Kind.DEVICE):
         return True
     if after[at].measured or not CHANCE_FINDINGS.isdisjoint(after[at].entry.codes):
         return True
-    return after[at].plural and any(item.entry.side for item in after[at + 1 :])
+    last = not any(item.cue & (Cue.COMMA | Cue.AND) for item in after)
+    return last and after[at].plural and any(item.entry.side for item in after[at + 1 :])
 
 
 CHANCE_FINDINGS = frozenset(
