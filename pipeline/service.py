@@ -24,6 +24,7 @@ from radraft.pipeline.alerts import CriticalValues, signature_refusal
 from radraft.pipeline.audit_trail import AuditTrail, by_actor
 from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import KeyImageChooser
+from radraft.pipeline.listing import Listing
 from radraft.pipeline.proofreading import Proofreader, note_saved, note_standing, warnings_of
 from radraft.pipeline.quality_verdict import QualityRemarks, quality_remarks
 from radraft.pipeline.sign_in import SignIn, session_terms
@@ -49,6 +50,8 @@ from radraft.store import (
     reports,
     signatures,
 )
+from radraft.store.values import EVERYTHING, Worklist, WorklistFilter, WorklistPlace
+from radraft.store.worklist_pages import Visible
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -138,6 +141,7 @@ class Llm:
     """Why it is down."""
 
 
+STANDING = (cases.CaseState.RECEIVED, cases.CaseState.DRAFTING, cases.CaseState.FAILED)
 NO_LLM = Llm(state=lambda: LlmState.OFF, endpoint=lambda: None)
 
 
@@ -167,6 +171,8 @@ class Service:
         self._limits = turnround.load(settings.turnround)
         self.choosing = KeyImageChooser(store, settings, profile, wake)
         self.proofreader = Proofreader(store)
+        self.listing = Listing(store)
+        """How much there is to list, what one can ask for, and people's saved views."""
         self.sign_in = SignIn(store, session_terms(settings))
         """Who is let in."""
         self.trail = AuditTrail(store)
@@ -179,13 +185,18 @@ class Service:
         sites: frozenset[str] | None = None,
         *,
         signed_sites: frozenset[str] | None = frozenset(),
-    ) -> cases.Worklist:
-        """Return what is to be read first, and how much there is in all.
+        wanted: WorklistFilter = EVERYTHING,
+        after: WorklistPlace | None = None,
+        limit: int = 500,
+    ) -> Worklist:
+        """Return the next lines of what is to be read first, and how much there is in all.
 
         `sites`: whose studies are listed; `signed_sites`: whose studies are listed once a version
         of them was signed. None stands for every site.
         """
         clock = TurnroundClock(self._limits, datetime.now(UTC))
+        visible = Visible(sites, signed_sites)
+        known = self.listing.counts(wanted, visible, clock)
         with self.store.read() as session:
             alarms = alerts.alarms(session)
             shown = cases.worklist(
@@ -193,8 +204,11 @@ class Service:
                 clock=clock,
                 alerts=alarms.alerts,
                 critical=alarms.critical_drafts,
-                sites=sites,
-                signed_sites=signed_sites,
+                visible=visible,
+                wanted=wanted,
+                after=after,
+                limit=limit,
+                known=known,
             )
         return replace(shown, unreadable_alerts=alarms.unreadable)
 
@@ -416,7 +430,8 @@ class Service:
     def status(self) -> ServiceStatus:
         """State of vLLM and of the queue."""
         with self.store.read() as session:
-            counts = cases.counts(session)
+            # What waits and what failed; how many are done is nobody's question at every poll.
+            counts = cases.state_counts(session, *STANDING)
         problem = self._llm.problem()
         return ServiceStatus(
             llm=self._llm.state(),

@@ -8,19 +8,31 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, true, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound, StorageDamaged
 from radraft.reports.alerts import Alert
 from radraft.reports.turnround import TurnroundClock
 from radraft.reports.values import ReportState
-from radraft.store import faults, instances, patient_keys
-from radraft.store.base import UtcDateTime
+from radraft.store import faults, instances, patient_keys, worklist_entries, worklist_pages
 from radraft.store.key_images import add_key_images, key_images
 from radraft.store.sql import insert_new, storable
-from radraft.store.tables import CaseRow, PatientRow, ReportRow, SignedRow, StudyIdentityRow
-from radraft.store.values import Case, CaseState, Identity, StoredImage, Worklist, WorklistRow
+from radraft.store.tables import CaseRow, PatientRow, ReportRow, StudyIdentityRow, WorklistEntryRow
+from radraft.store.values import (
+    EVERYTHING,
+    Case,
+    CaseState,
+    Identity,
+    Stage,
+    StoredImage,
+    Worklist,
+    WorklistCounts,
+    WorklistFilter,
+    WorklistPlace,
+    WorklistRow,
+)
+from radraft.store.worklist_pages import Visible
 from radraft.studies.values import DeidStudy, Patient, Study, View
 
 __all__ = [
@@ -47,6 +59,9 @@ __all__ = [
 
 log = logging.getLogger("radraft.store")
 
+EVERY_STUDY = Visible()
+HEAD_LINES = 1000
+"""Cases with alerts or critical findings that stand before all others; more keep their places."""
 SETTLED = (CaseState.DRAFTED, CaseState.NOT_COVERED, CaseState.FAILED)
 
 
@@ -167,38 +182,32 @@ def worklist(
     clock: TurnroundClock | None = None,
     alerts: Sequence[Alert] = (),
     critical: Mapping[str, tuple[str, ...]] | None = None,
-    sites: frozenset[str] | None = None,
-    signed_sites: frozenset[str] | None = frozenset(),
+    visible: Visible = EVERY_STUDY,
+    wanted: WorklistFilter = EVERYTHING,
+    after: WorklistPlace | None = None,
     limit: int = 500,
+    known: WorklistCounts | None = None,
 ) -> Worklist:
-    """Return the first `limit` lines: those with open alerts in the order of `alerts`, drafts with
-    critical findings, what is still to be signed, what is signed; newest first within each.
+    """Return `limit` lines after one: those with open alerts in the order of `alerts`, drafts with
+    critical findings, what is still to be signed by how long it has waited, what is signed, newest
+    first.
 
     `critical`: by case id, the codes of critical findings in drafts that nobody has touched.
-    `sites`: whose cases are listed; `signed_sites`: whose cases are once a version of them was
-    signed; None: of every site. Without a `clock` no turn-round time is counted. A row that cannot
-    be read is named in `unreadable`; the others are there.
+    `known`: how much there is, where that was counted already. Without a `clock` no turn-round
+    time is counted. A row that cannot be read is named in `unreadable`; the others are there.
     """
     critical = critical or {}
     alerted: dict[str, tuple[Alert, ...]] = {}
     for alert in alerts:
         alerted[alert.case_id] = (*alerted.get(alert.case_id, ()), alert)
-    top = _places(tuple(alerted)[:limit], tuple(critical)[:limit])
-    listed = _at(sites, signed_sites)
-    signed = case((ReportRow.state == ReportState.SIGNED.value, 1), else_=0)
-    ids = session.scalars(
-        select(CaseRow.case_id)
-        .join(StudyIdentityRow, StudyIdentityRow.case_id == CaseRow.case_id)
-        .outerjoin(ReportRow, ReportRow.case_id == CaseRow.case_id)
-        .where(listed)
-        .order_by(top, signed, CaseRow.received_at.desc(), CaseRow.case_id)
-        .limit(limit)
-    ).all()
-    total = session.scalar(
-        select(func.count())
-        .select_from(CaseRow)
-        .join(StudyIdentityRow, StudyIdentityRow.case_id == CaseRow.case_id)
-        .where(listed)
+    found = worklist_pages.page(
+        session,
+        wanted,
+        visible,
+        head=_head(session, tuple(alerted), tuple(critical)),
+        clock=clock,
+        after=after,
+        limit=limit,
     )
     rows = {
         row.case_id: replace(
@@ -208,16 +217,30 @@ def worklist(
             if row.report_state is ReportState.SIGNED
             else critical.get(row.case_id, ()),
         )
-        for row in _worklist_rows(session, ids, clock)
+        for row in _worklist_rows(session, found.case_ids, clock)
     }
-    near, over = (0, 0) if clock is None else _late(session, clock, listed)
+    if known is None:
+        known = worklist_pages.counts(session, wanted, visible, clock)
     return Worklist(
-        rows=tuple(rows[case_id] for case_id in ids if case_id in rows),
-        total=total or 0,
-        unreadable=tuple(case_id for case_id in ids if case_id not in rows),
-        near=near,
-        over=over,
+        rows=tuple(rows[case_id] for case_id in found.case_ids if case_id in rows),
+        total=known.of(wanted),
+        unreadable=tuple(case_id for case_id in found.case_ids if case_id not in rows),
+        near=known.near,
+        over=known.over,
+        stages={stage: known.of(replace(wanted, stage=stage)) for stage in Stage},
+        next=found.next,
     )
+
+
+def state_counts(session: Session, *states: CaseState) -> dict[CaseState, int]:
+    """Return how many cases are in each of these states, of which there are few."""
+    rows = session.execute(
+        select(CaseRow.state, func.count())
+        .where(CaseRow.state.in_([state.value for state in states]))
+        .group_by(CaseRow.state)
+    ).all()
+    found = {row[0]: row[1] for row in rows}
+    return {state: found.get(state.value, 0) for state in states}
 
 
 def counts(session: Session) -> dict[CaseState, int]:
@@ -282,29 +305,20 @@ def add_identity(
     )
     patient_keys.add(session, deid.case_id, patient)
     session.flush()
+    worklist_entries.add(session, deid.case_id, study)
     instances.add(session, study, deid, original_keys)
 
 
-def _at(sites: frozenset[str] | None, signed_sites: frozenset[str] | None) -> ColumnElement[bool]:
-    """Whether a case is of one of `sites`, or of one of `signed_sites` and signed once."""
-    if sites is None:
-        return true()
-    anywhere = CaseRow.site.in_(sites)
-    if signed_sites is not None and signed_sites <= sites:
-        return anywhere
-    signed = select(SignedRow.version).where(SignedRow.case_id == CaseRow.case_id).exists()
-    there = true() if signed_sites is None else CaseRow.site.in_(signed_sites)
-    return or_(anywhere, and_(there, signed))
-
-
-def _places(alerted: Sequence[str], critical: Sequence[str]) -> ColumnElement[int]:
-    """A number by which cases with alerts come first, in order, then those of `critical` that are
-    not signed."""
-    signed = func.coalesce(ReportRow.state, "") == ReportState.SIGNED.value
-    drafts = and_(CaseRow.case_id.in_(critical), ~signed)
-    rest = case((drafts, len(alerted)), else_=len(alerted) + 1)
-    places = {case_id: place for place, case_id in enumerate(alerted)}
-    return case(places, value=CaseRow.case_id, else_=rest) if places else rest
+def _head(session: Session, alerted: Sequence[str], critical: Sequence[str]) -> tuple[str, ...]:
+    """The cases that come first: those with alerts in order, then those of `critical` that are not
+    signed, longest waiting first."""
+    drafts = critical[: max(0, HEAD_LINES - len(alerted))]
+    waiting = session.scalars(
+        select(WorklistEntryRow.case_id)
+        .where(WorklistEntryRow.case_id.in_(drafts), WorklistEntryRow.signed.is_(False))
+        .order_by(WorklistEntryRow.received_at, WorklistEntryRow.case_id)
+    )
+    return tuple(dict.fromkeys((*alerted[:HEAD_LINES], *waiting)))
 
 
 def _worklist_rows(
@@ -366,39 +380,6 @@ def _worklist_row(
 def _never_signed(report: ReportRow) -> bool:
     """Whether no version was signed: an amendment's first version stopped the clock."""
     return report.base_version == 0 and report.state != ReportState.SIGNED
-
-
-def _late(session: Session, clock: TurnroundClock, listed: ColumnElement[bool]) -> tuple[int, int]:
-    """Return how many studies without a signature are near their limit, and how many over it."""
-    limits, other = clock.limits.defaults()
-    over = _received_before(
-        {code: clock.now - limit.over for code, limit in limits.items()}, clock.now - other.over
-    )
-    near = _received_before(
-        {code: clock.now - limit.near for code, limit in limits.items()}, clock.now - other.near
-    )
-    never_signed = or_(
-        ReportRow.case_id.is_(None),
-        and_(ReportRow.base_version == 0, ReportRow.state != ReportState.SIGNED.value),
-    )
-    row = session.execute(
-        select(
-            func.coalesce(func.sum(case((over, 0), (near, 1), else_=0)), 0),
-            func.coalesce(func.sum(case((over, 1), else_=0)), 0),
-        )
-        .select_from(CaseRow)
-        .join(StudyIdentityRow, StudyIdentityRow.case_id == CaseRow.case_id)
-        .outerjoin(ReportRow, ReportRow.case_id == CaseRow.case_id)
-        .where(never_signed, listed)
-    ).one()
-    return int(row[0]), int(row[1])
-
-
-def _received_before(of: Mapping[str, datetime], other: datetime) -> ColumnElement[bool]:
-    """Whether a case came at or before its modality's instant."""
-    kinds = [(CaseRow.modality == code, literal(at, UtcDateTime())) for code, at in of.items()]
-    rest = literal(other, UtcDateTime())
-    return CaseRow.received_at <= (case(*kinds, else_=rest) if kinds else rest)
 
 
 def _time(text: str | None) -> datetime | None:

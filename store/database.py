@@ -25,6 +25,7 @@ from radraft.store import (
     signature_log as signature_logs,
     site_secret,
     triggers,
+    worklist_entries,
 )
 from radraft.store.objects import Objects
 from radraft.store.signature_log import HeadSender
@@ -34,6 +35,8 @@ log = logging.getLogger("radraft.store.database")
 
 SCHEMA_WITH_KEYS = "0007"
 """The first schema in which every study that was taken in has its keys."""
+SCHEMA_WITH_WORKLIST = "0015"
+"""The first schema in which every study stands in the worklist's own table."""
 CONNECT_S = 10
 """How long PostgreSQL may take to answer."""
 READING = (5, 45)
@@ -175,6 +178,10 @@ def _prepare(connection: Connection, folder: Path, objects: Objects) -> bytes:
     if before is not None and before < SCHEMA_WITH_KEYS:
         with Session(connection) as session:
             patient_keys.fill(session)
+            session.flush()
+    if before is not None and before < SCHEMA_WITH_WORKLIST:
+        with Session(connection) as session:
+            worklist_entries.fill(session)
             session.flush()
     if known is None:
         check = site_secret.fingerprint(secret)

@@ -21,7 +21,7 @@ from radraft.reports.lifecycle import Move, transition
 from radraft.reports.people import Person
 from radraft.reports.sign import signed_version, utc
 from radraft.reports.values import ReportState, SignedReport
-from radraft.store import drafts, signature_chain
+from radraft.store import drafts, signature_chain, worklist_entries
 from radraft.store.reports import UNBEGUN, locked, require_revision
 from radraft.store.signature_chain import Fault, Link, fault_of, key_of, link_of
 from radraft.store.tables import ReportRow, SignatureLinkRow, SignedRow
@@ -98,6 +98,7 @@ def sign_with_basis(
     row.state = state.value
     row.base_version = signed.version
     session.flush()
+    worklist_entries.sign(session, case_id, author, reviewer)
     return signed, basis
 
 

@@ -42,6 +42,11 @@ from radraft.store.tables_warnings import (
     DismissalRow as DismissalRow,
     FoundWarningRow as FoundWarningRow,
 )
+from radraft.store.tables_worklist import (
+    NameKeyRow as NameKeyRow,
+    WorklistEntryRow as WorklistEntryRow,
+    WorklistViewRow as WorklistViewRow,
+)
 
 IDENTITY_TABLES = frozenset(
     {
@@ -52,6 +57,8 @@ IDENTITY_TABLES = frozenset(
         "study_instances",
         "acquisitions",
         "quality_refusals",
+        "worklist_entries",
+        "name_keys",
     }
 )
 IMMUTABLE_TABLES = (

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from radraft.reports.alerts import Alert
@@ -95,9 +96,80 @@ class WorklistRow:
     """Its open critical-value alerts, the one whose time passes first before the others."""
 
 
+class Stage(StrEnum):
+    """Which part of the work is listed."""
+
+    ALL = "all"
+    TODO = "todo"
+    """What a person may read now and nobody has signed, or that was reopened."""
+    DRAFTING = "drafting"
+    """What waits for its draft or is being drafted."""
+    SIGNED = "signed"
+    LATE = "late"
+    """What is near its turn-round limit or over it."""
+
+
+@dataclass(frozen=True)
+class WorklistFilter:
+    """What of the worklist is listed. An empty field asks for nothing."""
+
+    stage: Stage = Stage.ALL
+    phase: str = ""
+    """State of the report once a person has touched it, else of the case."""
+    site: str = ""
+    modality: str = ""
+    body_part: str = ""
+    verdict: str = ""
+    """Of the image quality."""
+    author: str = ""
+    """Account that wrote last, or signed alone."""
+    reviewer: str = ""
+    """Account that reviewed and signed."""
+    person: str = ""
+    """Account that did either."""
+    since: date | None = None
+    """First and"""
+    until: date | None = None
+    """last day of the study, by the modality's clock."""
+    search: str = field(default="", repr=False)
+    """The beginning of a patient's name or number or of an accession number, or a day."""
+
+
+EVERYTHING = WorklistFilter()
+
+
+@dataclass(frozen=True)
+class WorklistPlace:
+    """The last line of a page: the next page begins after it."""
+
+    part: int
+    """0: with alerts or critical findings; 1: to be signed; 2: signed."""
+    key: str
+    """When it was received, as the database has it; in part 0 the number of its line."""
+    case_id: str
+
+
+@dataclass(frozen=True)
+class WorklistCounts:
+    """How many studies a filter lists, whatever its stage."""
+
+    phases: Mapping[str, int]
+    """By phase."""
+    near: int
+    """Without a signature and near their turn-round limit,"""
+    over: int
+    """and over it."""
+
+    def of(self, wanted: WorklistFilter) -> int:
+        """Return how many there are of the filter's stage."""
+        if wanted.stage is Stage.LATE:
+            return self.near + self.over
+        return sum(n for phase, n in self.phases.items() if in_stage(phase, wanted.stage))
+
+
 @dataclass(frozen=True)
 class Worklist:
-    """The first lines of the worklist, and how much there is in all."""
+    """A page of the worklist, and how much there is in all."""
 
     rows: tuple[WorklistRow, ...]
     total: int
@@ -109,8 +181,29 @@ class Worklist:
     """Studies in all that are near their turn-round limit,"""
     over: int = 0
     """and over it."""
+    stages: Mapping[str, int] = field(default_factory=dict)
+    """How many there are of each stage."""
+    next: WorklistPlace | None = None
+    """Where the next page begins; None where there is none."""
 
     @property
     def cut(self) -> bool:
         """Whether there are more than `rows`."""
         return self.total > len(self.rows)
+
+
+def in_stage(phase: str, stage: Stage) -> bool:
+    """Return whether a study of that phase is of a stage; of `Stage.LATE` it may be."""
+    signed = phase == ReportState.SIGNED
+    drafting = phase in (CaseState.RECEIVED, CaseState.DRAFTING)
+    match stage:
+        case Stage.SIGNED:
+            return signed
+        case Stage.DRAFTING:
+            return drafting
+        case Stage.TODO:
+            return not signed and not drafting
+        case Stage.LATE:
+            return not signed
+        case Stage.ALL:
+            return True

@@ -122,7 +122,7 @@ def parse(value: str) -> Name:
         parts = [_BRACKETED.sub(" ", part) for part in group.split("^")[:3]]
         han = ["".join(_HAN.findall(part)) for part in parts]
         if "".join(han) and not family:
-            plain = [_simplified(part) for part in han]
+            plain = [simplified(part) for part in han]
             traditional = plain != han
             family, given = _divided([part for part in plain if part])
         words = tuple(word for part in parts for word in _words(part))
@@ -204,7 +204,8 @@ def _character(character: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(heard))[:2] or ("",)
 
 
-def _simplified(text: str) -> str:
+def simplified(text: str) -> str:
+    """Return `text` in simplified characters."""
     converted: str = _opencc().convert(text) if text else ""
     return converted
 

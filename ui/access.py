@@ -57,6 +57,11 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("POST", "/api/session/active"): Anybody.SIGNED_IN,
         ("GET", "/api/status"): Anybody.SIGNED_IN,
         ("GET", "/api/worklist"): Permission.READ_SIGNED,
+        ("POST", "/api/worklist/search"): Permission.READ_SIGNED,
+        ("GET", "/api/worklist/choices"): Permission.READ_SIGNED,
+        ("GET", "/api/worklist/views"): Permission.READ_SIGNED,
+        ("POST", "/api/worklist/views"): Permission.READ_SIGNED,
+        ("DELETE", "/api/worklist/views/{view_id}"): Permission.READ_SIGNED,
         ("GET", "/api/cases/{case_id}"): Permission.READ_SIGNED,
         ("GET", "/api/images/{image_id}/png"): Permission.READ_SIGNED,
         ("GET", "/api/images/{image_id}/values"): Permission.READ_SIGNED,
@@ -113,7 +118,7 @@ NOTED: Mapping[tuple[str, str], AuditKind] = MappingProxyType(
 changes anything is written down by the step that does it."""
 
 _TEMPLATES = frozenset(template for _, template in ROUTES)
-_UNTOUCHED = frozenset({"/api/cases/{case_id}/opened"})
+_UNTOUCHED = frozenset({"/api/cases/{case_id}/opened", "/api/worklist/search"})
 """What a page sends by itself: it keeps no session open."""
 
 

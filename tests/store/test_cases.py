@@ -238,7 +238,7 @@ def test_a_draft_settles_its_case_and_requeue_opens_it(
             cases.requeue(session, "c-none")
 
 
-def test_the_worklist_shows_unsigned_work_first(store: Store) -> None:
+def test_the_worklist_shows_unsigned_work_first_and_what_waited_longest(store: Store) -> None:
     with store.begin() as session:
         received = add_case(session, 1)
         drafted = add_drafted(session, 2)
@@ -250,10 +250,10 @@ def test_the_worklist_shows_unsigned_work_first(store: Store) -> None:
     with store.read() as session:
         rows = cases.worklist(session).rows
         first = cases.worklist(session, limit=1)
-    assert [row.case_id for row in rows] == [drafted, received, signed]
+    assert [row.case_id for row in rows] == [received, drafted, signed]
     assert (first.rows, first.total, first.cut) == (rows[:1], 3, True)
-    assert [row.report_state for row in rows] == [ReportState.IN_REVIEW, None, ReportState.SIGNED]
-    assert rows[0].editor == "李医生"
+    assert [row.report_state for row in rows] == [None, ReportState.IN_REVIEW, ReportState.SIGNED]
+    assert rows[1].editor == "李医生"
     assert rows[0].patient_name == make_study().patient.name
     assert rows[0].study_time == make_study().study_time
 
@@ -266,9 +266,9 @@ def test_critical_drafts_stand_first_and_the_order_stays(store: Store) -> None:
     with store.read() as session:
         rows = cases.worklist(session, critical=critical).rows
         again = cases.worklist(session, critical=critical).rows
-    assert [row.case_id for row in rows] == [ids[2], ids[0], ids[3], ids[1], ids[4]]
+    assert [row.case_id for row in rows] == [ids[0], ids[2], ids[1], ids[3], ids[4]]
     assert again == rows
-    assert [row.critical for row in rows[:3]] == [("aortic_dissection",), ("pneumothorax",), ()]
+    assert [row.critical for row in rows[:3]] == [("pneumothorax",), ("aortic_dissection",), ()]
 
 
 def test_studies_of_the_same_instant_keep_their_places(store: Store) -> None:

@@ -30,7 +30,9 @@ def test_migrations_reach_the_schema_of_the_tables(store: Store) -> None:
         assert compare_metadata(context, Base.metadata) == []
         rows = connection.execute(sa.text(TRIGGERS[store.engine.dialect.name])).all()
     per_table = 3 if store.engine.dialect.name == "sqlite" else 2
-    found = [table for _, table in rows]
+    listing = {name for name, _ in rows if name.startswith("worklist_")}
+    found = [table for name, table in rows if name not in listing]
+    assert len(listing) == 5
     assert {table: found.count(table) for table in found} == dict.fromkeys(
         IMMUTABLE_TABLES, per_table
     )

@@ -24,6 +24,7 @@ IDS = {
     "prior_case_id": "c-0000000000000000",
     "alert_id": "a-0000000000000000",
     "move": "note",
+    "view_id": "1",
     "name:path": "base.css",
 }
 OF_A_CASE = {Permission.READ_SIGNED, Permission.READ_UNSIGNED, Permission.WRITE, Permission.SIGN}

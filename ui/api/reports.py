@@ -27,7 +27,7 @@ from radraft.reports.editing import RevisionConflict
 from radraft.reports.roles import Permission
 from radraft.reports.sign import SignatureRefused
 from radraft.ui.access import SignedIn, refused_page
-from radraft.ui.api import forms, worklist as worklist_forms
+from radraft.ui.api import forms, worklist
 from radraft.ui.api.answers import tagged
 from radraft.ui.api.upload import receive_upload
 from radraft.ui.security import RequestRefused
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 def add_api(app: FastAPI, service: Service) -> None:
     """Serve `service` under `/api`; every refusal is `{"error": {"code", "message_zh", ...}}`."""
     app.include_router(router(service), prefix="/api")
+    app.include_router(worklist.router(service), prefix="/api")
     app.add_exception_handler(RadraftError, _radraft_error)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _no_route)
@@ -102,12 +103,6 @@ def _add_reading(api: APIRouter, service: Service) -> None:
     @api.get("/status")
     def status(request: Request) -> Response:
         return tagged(request, canonical.plain(service.status()))
-
-    @api.get("/worklist")
-    def worklist(caller: SignedIn, request: Request) -> Response:
-        sites = caller.sites_with(Permission.READ_UNSIGNED)
-        shown = service.worklist(sites, signed_sites=caller.sites)
-        return tagged(request, worklist_forms.worklist(shown))
 
     @api.get("/cases/{case_id}")
     def case(case_id: CaseId, caller: SignedIn, request: Request) -> Response:

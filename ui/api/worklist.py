@@ -1,28 +1,192 @@
-"""The worklist as the page takes it."""
+"""The worklist under `/api`: its pages, a search, what one can ask for, and saved views.
+
+What is searched for goes in the body of a request and never in its address: addresses are logged.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+import base64
+import binascii
+import json
+from dataclasses import asdict, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
 
 from radraft.core import canonical
+from radraft.core.errors import ReportError
+from radraft.reports.roles import Permission
+from radraft.store.values import Stage, WorklistFilter, WorklistPlace
+from radraft.store.worklist_pages import HEAD, SIGNED, Visible
+from radraft.ui.access import Caller, SignedIn
 from radraft.ui.api.alert_forms import alert_line, finding_name
+from radraft.ui.api.answers import tagged
 
 if TYPE_CHECKING:
+    from radraft.pipeline.service import Service
     from radraft.store.values import Worklist, WorklistRow
+    from radraft.store.worklist_views import WorklistView
 
 Form = dict[str, Any]
+Code = Annotated[str, Field(max_length=64)]
+ViewId = Annotated[int, Path(ge=0, lt=2**31)]
+LINES = 50
+"""On one page, where nothing else is asked for."""
 
 
-def worklist(shown: Worklist) -> Form:
-    """Return the whole list: `cut` says whether there is more than `rows`."""
-    form: Form = canonical.plain(replace(shown, rows=()))
-    return form | {"rows": list(map(_row, shown.rows)), "cut": shown.cut}
+class FilterRequest(BaseModel):
+    """What of the worklist is listed; an empty field asks for nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stage: Stage = Stage.ALL
+    phase: Code = ""
+    site: Code = ""
+    modality: Code = ""
+    body_part: Code = ""
+    verdict: Code = ""
+    author: Code = ""
+    reviewer: Code = ""
+    mine: bool = False
+    since: date | None = None
+    until: date | None = None
+
+
+class PageRequest(FilterRequest):
+    """A page of it. `after`: what the page before gave as `next`."""
+
+    after: Annotated[str, Field(max_length=400)] = ""
+    limit: Annotated[int, Field(ge=1, le=200)] = LINES
+
+
+class SearchRequest(PageRequest):
+    """A page of what is found."""
+
+    search: Annotated[str, Field(min_length=1, max_length=200, repr=False)]
+
+
+class ViewRequest(BaseModel):
+    """A view to keep."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    wanted: FilterRequest
+
+
+def router(service: Service) -> APIRouter:
+    """Return the worklist's routes."""
+    api = APIRouter()
+
+    @api.get("/worklist")
+    def worklist(
+        caller: SignedIn, request: Request, asked: Annotated[PageRequest, Query()]
+    ) -> Response:
+        return tagged(request, form(_page(service, caller, asked, "")))
+
+    @api.post("/worklist/search")
+    def search(caller: SignedIn, body: SearchRequest) -> Response:
+        return JSONResponse(form(_page(service, caller, body, body.search)))
+
+    @api.get("/worklist/choices")
+    def choices(caller: SignedIn, request: Request) -> Response:
+        return tagged(request, canonical.plain(service.listing.choices(_visible(caller))))
+
+    _add_views(api, service)
+    return api
+
+
+def _add_views(api: APIRouter, service: Service) -> None:
+    @api.get("/worklist/views")
+    def views(caller: SignedIn, request: Request) -> Response:
+        kept = service.listing.views(caller.account.account_id)
+        return tagged(request, {"views": [_view(view, caller) for view in kept]})
+
+    @api.post("/worklist/views")
+    def save(body: ViewRequest, caller: SignedIn) -> Response:
+        wanted = _wanted(body.wanted, caller)
+        view = service.listing.save_view(caller.account.account_id, body.name, wanted)
+        return JSONResponse(_view(view, caller))
+
+    @api.delete("/worklist/views/{view_id}")
+    def remove(view_id: ViewId, caller: SignedIn) -> Response:
+        service.listing.remove_view(caller.account.account_id, view_id)
+        return JSONResponse({"view_id": view_id})
+
+
+def form(shown: Worklist) -> Form:
+    """Return a page as the browser takes it: `next` leads to the page after it."""
+    plain: Form = canonical.plain(replace(shown, rows=(), next=None))
+    return plain | {
+        "rows": list(map(_row, shown.rows)),
+        "next": None if shown.next is None else _token(shown.next),
+    }
+
+
+def _page(service: Service, caller: Caller, asked: PageRequest, search: str) -> Worklist:
+    visible = _visible(caller)
+    return service.worklist(
+        visible.sites,
+        signed_sites=visible.signed_sites,
+        wanted=replace(_wanted(asked, caller), search=search),
+        after=_place(asked.after) if asked.after else None,
+        limit=asked.limit,
+    )
+
+
+def _visible(caller: Caller) -> Visible:
+    return Visible(caller.sites_with(Permission.READ_UNSIGNED), caller.sites)
+
+
+def _wanted(asked: FilterRequest, caller: Caller) -> WorklistFilter:
+    return WorklistFilter(
+        stage=asked.stage,
+        phase=asked.phase,
+        site=asked.site,
+        modality=asked.modality,
+        body_part=asked.body_part,
+        verdict=asked.verdict,
+        author=asked.author,
+        reviewer=asked.reviewer,
+        person=caller.account.account_id if asked.mine else "",
+        since=asked.since,
+        until=asked.until,
+    )
+
+
+def _view(view: WorklistView, caller: Caller) -> Form:
+    wanted: Form = canonical.plain(asdict(view.wanted))
+    del wanted["search"]
+    wanted["mine"] = wanted.pop("person") == caller.account.account_id
+    return {"view_id": view.view_id, "name": view.name, "wanted": wanted}
+
+
+def _token(place: WorklistPlace) -> str:
+    text = json.dumps([place.part, place.key, place.case_id])
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def _place(token: str) -> WorklistPlace:
+    """The place that a page gave. ReportError `worklist_place_invalid`."""
+    try:
+        part, key, case_id = json.loads(base64.urlsafe_b64decode(token))
+        if not (isinstance(part, int) and HEAD <= part <= SIGNED):
+            raise ValueError("no part of the list")
+        if part == HEAD:
+            int(key)
+        else:
+            datetime.fromisoformat(key)
+        return WorklistPlace(part, str(key), str(case_id))
+    except (binascii.Error, ValueError, TypeError, RecursionError):
+        raise ReportError("worklist_place_invalid") from None
 
 
 def _row(row: WorklistRow) -> Form:
-    form: Form = canonical.plain(replace(row, alerts=()))
-    return form | {
+    plain: Form = canonical.plain(replace(row, alerts=()))
+    return plain | {
         "critical": list(map(finding_name, row.critical)),
         "alerts": list(map(alert_line, row.alerts)),
     }

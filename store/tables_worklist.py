@@ -1,0 +1,95 @@
+"""Tables of the worklist: what a study is listed, ordered and found by; saved views."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from radraft.store.base import Base
+
+BYTES = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+"""Text in the order of its bytes, as SQLite has it: whatever the database's language, what begins
+alike lies together."""
+
+
+class WorklistEntryRow(Base):
+    """Identity: one study as the worklist lists, orders and finds it.
+
+    Everything here is said elsewhere too; triggers on those tables keep it (`worklist_*`, made by a
+    migration), but who wrote and signed, which the signature says.
+    """
+
+    __tablename__ = "worklist_entries"
+    __table_args__ = (
+        Index("ix_worklist_entries_order", "signed", "received_at", "case_id"),
+        Index("ix_worklist_entries_site", "site", "signed", "received_at", "case_id"),
+        Index("ix_worklist_entries_modality", "modality", "signed", "received_at", "case_id"),
+        Index("ix_worklist_entries_body_part", "body_part", "signed", "received_at", "case_id"),
+        Index("ix_worklist_entries_verdict", "verdict", "signed", "received_at", "case_id"),
+        Index("ix_worklist_entries_author", "author_account", "signed", "received_at", "case_id"),
+        Index(
+            "ix_worklist_entries_reviewer", "reviewer_account", "signed", "received_at", "case_id"
+        ),
+        # Whatever is counted by these is counted in the index alone.
+        Index(
+            "ix_worklist_entries_counted",
+            "site",
+            "modality",
+            "body_part",
+            "phase",
+            "once_signed",
+            "verdict",
+        ),
+    )
+
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), primary_key=True)
+    site: Mapped[str]
+    modality: Mapped[str]
+    body_part: Mapped[str]
+    # The report's state once a person has touched it, else the case's.
+    phase: Mapped[str] = mapped_column(String(16))
+    # Whether the report is signed as it stands.
+    signed: Mapped[bool]
+    # Whether a version of it was ever signed.
+    once_signed: Mapped[bool]
+    received_at: Mapped[datetime]
+    author: Mapped[str | None]
+    author_account: Mapped[str | None] = mapped_column(String(64))
+    reviewer_account: Mapped[str | None] = mapped_column(String(64))
+    verdict: Mapped[str | None] = mapped_column(String(16))
+    # As it was sent, no longer than an index takes.
+    name: Mapped[str] = mapped_column(index=True)
+    # Folded: `studies.name_search.number_key`.
+    number: Mapped[str] = mapped_column(BYTES, index=True)
+    accession: Mapped[str] = mapped_column(BYTES, index=True)
+    # By the modality's clock.
+    study_date: Mapped[date | None] = mapped_column(index=True)
+
+
+class NameKeyRow(Base):
+    """Identity: by which beginnings a name is found, once for all studies that have it."""
+
+    __tablename__ = "name_keys"
+    __table_args__ = (
+        Index("ix_name_keys_key", "key", "name"),
+        {"sqlite_with_rowid": False},
+    )
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(BYTES, primary_key=True)
+
+
+class WorklistViewRow(Base):
+    """What somebody wants listed, under a name of his own; `wanted` is JSON without a search."""
+
+    __tablename__ = "worklist_views"
+    __table_args__ = (UniqueConstraint("account_id", "name", name="uq_worklist_views_account_id"),)
+
+    view_id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.account_id"))
+    name: Mapped[str] = mapped_column(String(64))
+    wanted: Mapped[str]
+    saved_at: Mapped[datetime]

@@ -1,0 +1,204 @@
+"""What the worklist lists and finds studies by: kept with each study that is taken in.
+
+What changes afterwards triggers carry over, whoever writes: see `tables_worklist`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    String,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    type_coerce,
+    update,
+)
+from sqlalchemy.orm import Session, aliased
+
+from radraft.core.errors import ReportError
+from radraft.reports import codec
+from radraft.reports.people import Person
+from radraft.reports.values import ReportState
+from radraft.store.sql import insert_all_new, storable
+from radraft.store.tables import (
+    CaseQualityRow,
+    CaseRow,
+    NameKeyRow,
+    PatientRow,
+    ReportRow,
+    SignedRow,
+    StudyIdentityRow,
+    WorklistEntryRow,
+)
+from radraft.studies import name_search
+from radraft.studies.values import Study
+
+LONGEST_NAME = 200
+"""Characters of a name that are kept to find it by: an index takes no longer ones."""
+LONGEST_CODE = 64
+AT_ONCE = 1000
+
+
+def add(session: Session, case_id: str, study: Study) -> None:
+    """List a study that is being taken in, or is described anew, after its identity was kept."""
+    session.execute(delete(WorklistEntryRow).where(WorklistEntryRow.case_id == case_id))
+    day = None if study.study_time is None else study.study_time.date()
+    _insert(
+        session,
+        StudyIdentityRow.case_id == case_id,
+        number=name_search.number_key(storable(study.patient.patient_id)),
+        accession=name_search.number_key(storable(study.accession)),
+        study_date=day,
+    )
+    add_name(session, storable(study.patient.name)[:LONGEST_NAME])
+
+
+def add_name(session: Session, name: str) -> None:
+    """Keep by what a name is found, unless it is known already."""
+    if session.scalar(select(NameKeyRow.key).where(NameKeyRow.name == name).limit(1)) is None:
+        keys = name_search.name_keys(name)
+        if keys:
+            rows = [{"name": name, "key": key} for key in sorted(keys)]
+            insert_all_new(session, NameKeyRow, rows)
+
+
+def sign(session: Session, case_id: str, author: Person, reviewer: Person | None) -> None:
+    """Note who wrote and who reviewed what was signed just now."""
+    session.execute(
+        update(WorklistEntryRow)
+        .where(WorklistEntryRow.case_id == case_id)
+        .values(
+            author=author.name,
+            author_account=author.id,
+            reviewer_account=None if reviewer is None else reviewer.id,
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def fill(session: Session) -> None:
+    """List all studies that were taken in before there was a list: after an upgrade."""
+    session.execute(delete(WorklistEntryRow))
+    _insert(session, StudyIdentityRow.case_id.is_not(None), number="", accession="")
+    # One row is changed after another: whatever is damaged stays damaged, and hides no other.
+    change = (
+        update(WorklistEntryRow.__table__)  # type: ignore[arg-type]
+        .where(WorklistEntryRow.case_id == bindparam("of"))
+        .values(
+            number=bindparam("folded_number"),
+            accession=bindparam("folded_accession"),
+            study_date=bindparam("day"),
+        )
+    )
+    for rows in _in_parts(session):
+        session.connection().execute(change, [_found_by(row) for row in rows])
+        for name in dict.fromkeys(row.patient_name[:LONGEST_NAME] for row in rows):
+            add_name(session, name)
+    _note_signers(session)
+
+
+def _insert(session: Session, which: ColumnElement[bool], **folded: str | date | None) -> None:
+    """List the studies of `which` as they stand, in the database alone: nothing is decoded."""
+    state = func.coalesce(ReportRow.state, ReportState.DRAFTED.value)
+    once = select(SignedRow.version).where(SignedRow.case_id == CaseRow.case_id).exists()
+    day = folded.get("study_date")
+    columns: dict[Any, Any] = {
+        WorklistEntryRow.case_id: CaseRow.case_id,
+        WorklistEntryRow.site: CaseRow.site,
+        WorklistEntryRow.modality: func.substr(CaseRow.modality, 1, LONGEST_CODE),
+        WorklistEntryRow.body_part: func.substr(CaseRow.body_part, 1, LONGEST_CODE),
+        WorklistEntryRow.phase: case(
+            (state == ReportState.DRAFTED.value, CaseRow.state), else_=state
+        ),
+        WorklistEntryRow.signed: state == ReportState.SIGNED.value,
+        WorklistEntryRow.once_signed: once,
+        WorklistEntryRow.received_at: CaseRow.received_at,
+        WorklistEntryRow.author: ReportRow.editor,
+        WorklistEntryRow.author_account: ReportRow.editor_account,
+        WorklistEntryRow.verdict: CaseQualityRow.verdict,
+        WorklistEntryRow.name: func.substr(StudyIdentityRow.patient_name, 1, LONGEST_NAME),
+        WorklistEntryRow.number: literal(folded["number"], String()),
+        WorklistEntryRow.accession: literal(folded["accession"], String()),
+        WorklistEntryRow.study_date: cast(null(), Date) if day is None else literal(day, Date()),
+    }
+    rows = (
+        select(*columns.values())
+        .select_from(StudyIdentityRow)
+        .join(CaseRow, CaseRow.case_id == StudyIdentityRow.case_id)
+        .outerjoin(ReportRow, ReportRow.case_id == CaseRow.case_id)
+        .outerjoin(CaseQualityRow, CaseQualityRow.case_id == CaseRow.case_id)
+        .where(which)
+    )
+    session.execute(insert(WorklistEntryRow).from_select(list(columns), rows))
+
+
+def _in_parts(session: Session) -> Iterator[list[Any]]:
+    """Yield what studies are found by, of `AT_ONCE` of them at a time."""
+    wanted = (
+        select(
+            StudyIdentityRow.case_id,
+            StudyIdentityRow.patient_name,
+            StudyIdentityRow.accession,
+            StudyIdentityRow.study_time,
+            PatientRow.patient_id,
+        )
+        .join(PatientRow, PatientRow.patient_ref == StudyIdentityRow.patient_ref)
+        .order_by(StudyIdentityRow.case_id)
+        .limit(AT_ONCE)
+    )
+    last = ""
+    while rows := list(session.execute(wanted.where(StudyIdentityRow.case_id > last))):
+        yield rows
+        last = rows[-1].case_id
+
+
+def _found_by(row: Any) -> dict[str, object]:
+    day: date | None = None
+    with suppress(ValueError, TypeError):
+        day = datetime.fromisoformat(row.study_time).date()
+    return {
+        "of": row.case_id,
+        "folded_number": name_search.number_key(row.patient_id),
+        "folded_accession": name_search.number_key(row.accession),
+        "day": day,
+    }
+
+
+def _note_signers(session: Session) -> None:
+    """Note who wrote and who reviewed what was signed, where only the signature names him."""
+    content = type_coerce(SignedRow.content, String)
+    other = aliased(SignedRow)
+    newest = (
+        select(func.max(other.version))
+        .where(other.case_id == WorklistEntryRow.case_id)
+        .scalar_subquery()
+    )
+    unnamed = (
+        select(WorklistEntryRow.case_id, content)
+        .join(SignedRow, SignedRow.case_id == WorklistEntryRow.case_id)
+        .where(WorklistEntryRow.signed.is_(True), SignedRow.version == newest)
+        .where(WorklistEntryRow.author.is_(None) | content.not_like('%"reviewer":null%'))
+        .order_by(WorklistEntryRow.case_id)
+        .limit(AT_ONCE)
+    )
+    last = ""
+    while rows := list(session.execute(unnamed.where(WorklistEntryRow.case_id > last))):
+        for case_id, text in rows:
+            # What is not what was signed is named when it is opened.
+            with suppress(ReportError):
+                signed = codec.signed_from_json(text)
+                sign(session, case_id, signed.author, signed.reviewer)
+        last = rows[-1][0]

@@ -1,0 +1,430 @@
+"""The worklist by pages: its order, its filters, its search, its counts, and that each uses an
+index; on both databases."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event, update
+
+from radraft.core.settings import Settings
+from radraft.reports.turnround import TurnroundClock, TurnroundLimits
+from radraft.store import cases, late_images, quality, reports, worklist_entries, worklist_pages
+from radraft.store.cases import CaseState
+from radraft.store.database import Store, open_store
+from radraft.store.signatures import sign
+from radraft.store.tables import CaseRow, WorklistEntryRow
+from radraft.store.values import Stage, WorklistFilter, WorklistPlace
+from radraft.store.worklist_pages import Visible
+from radraft.studies.quality.values import StudyQuality, Verdict
+from radraft.studies.values import CheckedStudy, Patient
+from tests.builders import (
+    actor,
+    add_case,
+    add_drafted,
+    make_deid,
+    make_draft,
+    make_report,
+    make_study,
+    person,
+    save_draft,
+)
+
+STORES = Path(__file__).parents[1] / "fixtures" / "stores"
+BEGAN = datetime(2026, 5, 1, tzinfo=UTC)
+CLOCK = TurnroundClock(
+    TurnroundLimits(near_share=0.5, emergency={"other": 60}, default={"CT": 60, "other": 120}),
+    BEGAN + timedelta(days=30),
+)
+
+
+def take_in(
+    session: Any,
+    number: int,
+    *,
+    name: str = "Doe^Jane",
+    patient_id: str = "",
+    accession: str = "",
+    day: date | None = None,
+    site: str = "site-a",
+    modality: str = "CR",
+    body_part: str = "CHEST",
+) -> str:
+    """A study that was received `number` hours after the beginning."""
+    study = make_study(
+        number,
+        patient=Patient(patient_id or f"ID-{number}", name, None, "F"),
+        accession=accession or f"ACC-{number}",
+        study_time=None if day is None else datetime(day.year, day.month, day.day, 8),
+    )
+    deid = make_deid(
+        number, modality=modality, body_part=body_part, patient_ref=f"p-{study.patient.patient_id}"
+    )
+    cases.add_study(session, site=site, study=study, deid=deid, issues=(), original_keys=())
+    came = BEGAN + timedelta(hours=number)
+    session.execute(update(CaseRow).where(CaseRow.case_id == deid.case_id).values(received_at=came))
+    return deid.case_id
+
+
+def signed_by(session: Any, case_id: str, name: str) -> None:
+    """Sign what a model drafted and nobody edited."""
+    save_draft(session, make_draft(case_id))
+    sign(session, case_id, base_revision=1, author=actor(name).who, now=datetime.now(UTC))
+
+
+def listed(store: Store, **asked: Any) -> list[str]:
+    with store.read() as session:
+        return [row.case_id for row in cases.worklist(session, **asked).rows]
+
+
+def pages(store: Store, size: int, **asked: Any) -> list[list[str]]:
+    """All pages, first to last."""
+    found: list[list[str]] = []
+    after: WorklistPlace | None = None
+    while True:
+        with store.read() as session:
+            page = cases.worklist(session, limit=size, after=after, **asked)
+        found.append([row.case_id for row in page.rows])
+        after = page.next
+        if after is None:
+            return found
+
+
+def test_pages_follow_one_another_through_every_part_without_gap_or_repetition(
+    store: Store,
+) -> None:
+    with store.begin() as session:
+        ids = [take_in(session, number) for number in range(12)]
+        for case_id in ids[8:]:
+            signed_by(session, case_id, "王")
+        # Several of one instant: the last line of a page says which of them it was.
+        for case_id in ids[2:5]:
+            same = update(CaseRow).where(CaseRow.case_id == case_id)
+            session.execute(same.values(received_at=BEGAN))
+    critical = {ids[6]: ("pneumothorax",), ids[1]: ("pneumothorax",)}
+    rest = [case_id for case_id in ids[:8] if case_id not in critical]
+    rest.sort(key=lambda case_id: (case_id not in {ids[0], *ids[2:5]}, case_id if case_id in
+                                   {ids[0], *ids[2:5]} else str(ids.index(case_id))))  # fmt: skip
+    expected = [ids[1], ids[6], *rest, *reversed(ids[8:])]
+    assert listed(store, critical=critical) == expected
+    for size in (1, 2, 3, 5, 11, 12, 13):
+        found = pages(store, size, critical=critical)
+        assert [case_id for page in found for case_id in page] == expected
+        assert {len(page) for page in found[:-1]} <= {size}
+
+
+def test_a_page_stays_what_it_is_while_studies_arrive_and_are_signed(store: Store) -> None:
+    with store.begin() as session:
+        ids = [take_in(session, number) for number in range(10)]
+    with store.read() as session:
+        first = cases.worklist(session, limit=4)
+    with store.begin() as session:
+        take_in(session, 20)
+        take_in(session, -1)
+        signed_by(session, ids[1], "王")
+    with store.read() as session:
+        second = cases.worklist(session, limit=4, after=first.next)
+    assert [row.case_id for row in second.rows] == ids[4:8]
+
+
+def test_a_head_that_changes_meanwhile_loses_nobody(store: Store) -> None:
+    with store.begin() as session:
+        ids = [take_in(session, number) for number in range(6)]
+    critical = dict.fromkeys(ids[:4], ("pneumothorax",))
+    with store.read() as session:
+        first = cases.worklist(session, limit=2, critical=critical)
+        del critical[ids[1]]
+        second = cases.worklist(session, limit=2, critical=critical, after=first.next)
+    assert [row.case_id for row in first.rows] == ids[:2]
+    assert [row.case_id for row in second.rows] == ids[2:4]
+
+
+SEARCHES = [
+    ("张", {1, 2}),
+    ("張三", {1, 2}),
+    ("三", {1, 2}),
+    ("zhang", {1, 2, 3}),
+    ("zhang san", {1, 2}),
+    ("SAN ZHANG", {1, 2}),
+    ("zs", {1, 2}),
+    ("müller", {4}),
+    ("jorg", {4}),
+    ("ID-00", {1, 3}),
+    ("id001", {1}),
+    ("ACC-5", {5}),
+    ("2026-05-03", {5}),
+    ("20260503", {5}),
+    ("2026/05/04", set()),
+    ("%", set()),
+    ("_", set()),
+    ("Zhang^San=张^三", {1}),
+    ("nobody", set()),
+]
+
+
+@pytest.mark.parametrize("few", [worklist_pages.FEW, 0], ids=["collected", "walked"])
+def test_a_search_finds_by_name_number_accession_and_day(
+    store: Store, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worklist_pages, "FEW", few)
+    with store.begin() as session:
+        ids = {
+            1: take_in(session, 1, name="Zhang^San=张^三", patient_id="ID-001"),
+            2: take_in(session, 2, name="Cheung^Sam=張^三", patient_id="X2"),
+            3: take_in(session, 3, name="Zhang^Wei", patient_id="ID-003"),
+            4: take_in(session, 4, name="Müller^Jörg", patient_id="4"),
+            5: take_in(session, 5, accession="ACC-5", patient_id="P5", day=date(2026, 5, 3)),
+        }
+        signed_by(session, ids[2], "王")
+    for text, numbers in SEARCHES:
+        wanted = WorklistFilter(search=text)
+        assert set(listed(store, wanted=wanted)) == {ids[number] for number in numbers}, text
+        with store.read() as session:
+            assert cases.worklist(session, wanted=wanted).total == len(numbers), text
+        flat = [case_id for page in pages(store, 1, wanted=wanted) for case_id in page]
+        assert flat == listed(store, wanted=wanted), text
+
+
+def fill_in(store: Store) -> dict[str, str]:
+    """Studies that differ in everything one can ask for."""
+    day = date(2026, 5, 2)
+    with store.begin() as session:
+        ids = {
+            "received": take_in(session, 1, modality="CT", day=day),
+            "drafted": take_in(session, 2, site="site-b", body_part="HAND"),
+            "failed": take_in(session, 3, modality="DX"),
+            "mine": take_in(session, 4, day=day + timedelta(days=1)),
+            "signed": take_in(session, 5, modality="CT"),
+            "untouched": take_in(session, 6, site="site-b"),
+            "amended": take_in(session, 7, site="site-b"),
+        }
+        cases.set_state(session, (ids["drafted"],), CaseState.DRAFTED)
+        cases.set_state(session, (ids["failed"],), CaseState.FAILED)
+        for name in ("mine", "signed"):
+            report = make_report(ids[name], 1)
+            reports.save(session, ids[name], report, base_revision=0, editor=actor("李").who)
+        sign(session, ids["signed"], base_revision=2, author=actor("李").who,
+             reviewer=actor("王").who, now=datetime.now(UTC))  # fmt: skip
+        signed_by(session, ids["untouched"], "王")
+        signed_by(session, ids["amended"], "赵")
+        reports.amend(session, ids["amended"], editor=actor("赵").who)
+        quality.save(session, ids["failed"], StudyQuality(Verdict.POOR, (), (), None))
+    return ids
+
+
+def account(name: str) -> str:
+    who = actor(name).who.id
+    assert who is not None
+    return who
+
+
+FILTERS: list[tuple[WorklistFilter, set[str]]] = [
+    (WorklistFilter(modality="CT"), {"received", "signed"}),
+    (WorklistFilter(body_part="HAND"), {"drafted"}),
+    (WorklistFilter(site="site-b"), {"drafted", "untouched", "amended"}),
+    (WorklistFilter(verdict="poor"), {"failed"}),
+    (WorklistFilter(phase="failed"), {"failed"}),
+    (WorklistFilter(phase="signed", site="site-b"), {"untouched"}),
+    (WorklistFilter(author=account("李")), {"mine", "signed"}),
+    (WorklistFilter(reviewer=account("王")), {"signed"}),
+    (WorklistFilter(person=account("王")), {"signed", "untouched"}),
+    (WorklistFilter(person=account("赵")), {"amended"}),
+    (WorklistFilter(since=date(2026, 5, 2)), {"received", "mine"}),
+    (WorklistFilter(until=date(2026, 5, 2)), {"received"}),
+    (WorklistFilter(since=date(2026, 5, 3), until=date(2026, 5, 3)), {"mine"}),
+    (WorklistFilter(stage=Stage.SIGNED), {"signed", "untouched"}),
+    (WorklistFilter(stage=Stage.DRAFTING), {"received"}),
+    (WorklistFilter(stage=Stage.TODO), {"drafted", "failed", "mine", "amended"}),
+    (WorklistFilter(stage=Stage.LATE), {"received", "drafted", "failed", "mine"}),
+    (WorklistFilter(stage=Stage.LATE, modality="CT"), {"received"}),
+    (WorklistFilter(stage=Stage.SIGNED, modality="CT", search="doe"), {"signed"}),
+    (WorklistFilter(search="jane", since=date(2026, 5, 3)), {"mine"}),
+    (WorklistFilter(modality="MR"), set()),
+]
+
+
+@pytest.mark.parametrize("few", [worklist_pages.FEW, 0], ids=["collected", "walked"])
+def test_each_filter_lists_and_counts_what_it_says(
+    store: Store, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worklist_pages, "FEW", few)
+    ids = fill_in(store)
+    for wanted, names in FILTERS:
+        with store.read() as session:
+            shown = cases.worklist(session, wanted=wanted, clock=CLOCK)
+        assert {row.case_id for row in shown.rows} == {ids[name] for name in names}, wanted
+        assert (shown.total, len(shown.rows)) == (len(names), len(names)), wanted
+        assert shown.stages[wanted.stage] == len(names), wanted
+
+
+def test_counts_and_pages_hold_what_the_person_may_see_and_nothing_else(store: Store) -> None:
+    ids = fill_in(store)
+    asked = {
+        Visible(): set(ids),
+        Visible(frozenset({"site-b"})): {"drafted", "untouched", "amended"},
+        # A clinician's: once signed.
+        Visible(frozenset(), frozenset({"site-b"})): {"untouched", "amended"},
+        Visible(frozenset(), None): {"signed", "untouched", "amended"},
+        Visible(frozenset({"site-a"}), frozenset({"site-b"})): set(ids) - {"drafted"},
+        Visible(frozenset({"nowhere"})): set(),
+    }
+    for visible, names in asked.items():
+        with store.read() as session:
+            shown = cases.worklist(session, visible=visible)
+        assert {row.case_id for row in shown.rows} == {ids[name] for name in names}
+        assert shown.total == len(names)
+        search = WorklistFilter(search="doe")
+        assert set(listed(store, visible=visible, wanted=search)) == {ids[n] for n in names}
+
+
+def entries(store: Store) -> list[Any]:
+    with store.read() as session:
+        table = WorklistEntryRow.__table__
+        return list(session.execute(sa.select(table).order_by(table.c.case_id)))
+
+
+def test_the_list_is_kept_whatever_happens_to_a_study_and_filling_it_anew_changes_nothing(
+    store: Store,
+) -> None:
+    ids = fill_in(store)
+    with store.begin() as session:
+        drafted = add_drafted(session, 30)
+        report = make_report(drafted, 1)
+        reports.save(session, drafted, report, base_revision=1, editor=person("typed"))
+        again = make_study(1, patient=Patient("NEW-1", "Roe^Rita", None, "F"))
+        late_images.renew(
+            session, CheckedStudy(again, ()), make_deid(1, patient_ref="p-new", modality="MR"), ()
+        )
+    kept = entries(store)
+    assert {entry.phase for entry in kept} >= {"received", "failed", "in_review", "signed"}
+    assert listed(store, wanted=WorklistFilter(search="Roe")) == [ids["received"]]
+    assert listed(store, wanted=WorklistFilter(search="NEW1", modality="MR")) == [ids["received"]]
+    with store.begin() as session:
+        worklist_entries.fill(session)
+    refilled = entries(store)
+    assert [entry._mapping for entry in refilled] == [entry._mapping for entry in kept]
+
+
+@pytest.mark.parametrize("name", ["1588ca4-first", "3adb275-flywheel", "b9e49d5-today"])
+def test_studies_that_were_taken_in_before_are_listed_and_found(tmp_path: Path, name: str) -> None:
+    folder = shutil.copytree(STORES / name, tmp_path / "data")
+    with sqlite3.connect(folder / "radraft.db") as connection:
+        known = connection.execute("SELECT case_id, patient_name FROM study_identities").fetchall()
+    connection.close()
+    store = open_store(Settings(data_dir=folder))
+    try:
+        assert sorted(listed(store)) == sorted(case_id for case_id, _ in known)
+        found = 0
+        for case_id, patient_name in known:
+            found += case_id in listed(store, wanted=WorklistFilter(search=patient_name))
+        assert found == len(known) > 0
+    finally:
+        store.close()
+
+
+def test_a_name_no_index_takes_is_kept_and_found(store: Store) -> None:
+    long = "王" * 3000
+    with store.begin() as session:
+        case_id = take_in(session, 1, name=long, accession="9" * 3000, body_part="B" * 3000)
+    assert listed(store, wanted=WorklistFilter(search="王王")) == [case_id]
+    assert listed(store, wanted=WorklistFilter(search="9" * 70)) == [case_id]
+
+
+@contextmanager
+def asked_of(store: Store) -> Iterator[list[tuple[str, Any]]]:
+    """The statements that are sent meanwhile by who reads, with their values."""
+    sent: list[tuple[str, Any]] = []
+    engine = store._reading
+
+    def note(_c: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        sent.append((statement, values))
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def plan(session: Any, statement: str, values: Any) -> list[str]:
+    connection = session.connection()
+    if store_is_sqlite := connection.dialect.name == "sqlite":
+        explained = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+    else:
+        explained = connection.exec_driver_sql(f"EXPLAIN {statement}", values)
+    return [row[3] if store_is_sqlite else row[0] for row in explained]
+
+
+ASKED = [
+    WorklistFilter(),
+    *(wanted for wanted, _ in FILTERS),
+    *(WorklistFilter(search=text) for text, _ in SEARCHES),
+]
+
+
+@pytest.mark.parametrize("few", [worklist_pages.FEW, 0], ids=["collected", "walked"])
+def test_no_page_of_the_list_reads_all_of_it_or_sorts_what_it_walks(
+    store: Store, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worklist_pages, "FEW", few)
+    fill_in(store)
+    views = [
+        Visible(),
+        Visible(frozenset({"site-a", "site-b"})),
+        Visible(frozenset(), frozenset({"site-b"})),
+    ]
+    after = WorklistPlace(worklist_pages.OPEN, "", "")
+    for wanted in ASKED:
+        for visible in views:
+            with store.read() as session, asked_of(store) as sent:
+                first = cases.worklist(session, wanted=wanted, visible=visible, limit=1,
+                                       clock=CLOCK)  # fmt: skip
+                if first.next is not None:
+                    after = first.next
+                    cases.worklist(session, wanted=wanted, visible=visible, limit=1,
+                                   clock=CLOCK, after=after)  # fmt: skip
+            with store.read() as session:
+                if store.engine.dialect.name == "postgresql":
+                    # So small a table is read faster than its index: whether one could be used.
+                    for way in ("seqscan", "sort", "bitmapscan"):
+                        session.execute(sa.text(f"SET LOCAL enable_{way} = off"))
+                for statement, values in list(sent):
+                    if "worklist_entries" not in statement:
+                        continue
+                    steps = plan(session, statement, values)
+                    whole = [
+                        step
+                        for step in steps
+                        if ("SCAN worklist_entries" in step and "INDEX" not in step)
+                        or "Seq Scan on worklist_entries" in step
+                    ]
+                    assert whole == [], (wanted, visible, statement, steps)
+                    ordered = "ORDER BY" in statement and "matches" not in statement
+                    if any("One-Time Filter: false" in step for step in steps):
+                        continue
+                    sorts = [s for s in steps if "TEMP B-TREE FOR ORDER" in s or "Sort" in s]
+                    assert not (ordered and sorts), (wanted, visible, statement, steps)
+
+
+def test_what_a_column_holds_is_asked_value_by_value(store: Store) -> None:
+    fill_in(store)
+    with store.read() as session:
+        assert worklist_pages.values(session, "modality") == ("CR", "CT", "DX")
+        assert worklist_pages.values(session, "body_part") == ("CHEST", "HAND")
+
+
+def test_the_states_that_are_waited_for_are_counted_alone(store: Store) -> None:
+    with store.begin() as session:
+        add_case(session, 1)
+        add_drafted(session, 2)
+    with store.read() as session:
+        counted = cases.state_counts(session, CaseState.RECEIVED, CaseState.FAILED)
+    assert counted == {CaseState.RECEIVED: 1, CaseState.FAILED: 0}

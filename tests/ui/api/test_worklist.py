@@ -1,0 +1,174 @@
+"""The worklist over HTTP: pages, search, filters and views, for who may see what."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from radraft.pipeline.service import Service
+from radraft.reports.roles import Role
+from radraft.store import signatures
+from radraft.studies.values import Patient
+from tests.builders import NAME, actor
+from tests.ui import seed
+from tests.ui.people import account_of, become
+
+
+def ids(answer: Any) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [row["case_id"] for row in answer.json()["rows"]]
+
+
+def search(client: TestClient, text: str, **asked: object) -> Any:
+    return client.post("/api/worklist/search", json={"search": text} | asked)
+
+
+@pytest.fixture
+def studies(service: Service) -> dict[str, str]:
+    people = {
+        "zhang": Patient("P-1", "Zhang^San=张^三", None, "M"),
+        "li": Patient("P-2", "Li^Si=李^四", None, "F"),
+        "mueller": Patient("P-3", "Müller^Jörg", None, "M"),
+    }
+    return {
+        name: seed.add(service.store, number, patient=patient, accession=f"A-{number}")
+        for number, (name, patient) in enumerate(people.items(), start=1)
+    }
+
+
+def test_a_patient_is_found_by_name_number_and_accession(
+    client: TestClient, studies: dict[str, str]
+) -> None:
+    for text, name in (
+        ("张三", "zhang"),
+        ("張", "zhang"),
+        ("li si", "li"),
+        ("muller", "mueller"),
+        ("p-2", "li"),
+        ("A-3", "mueller"),
+    ):
+        answer = search(client, text)
+        assert ids(answer) == [studies[name]]
+        assert answer.json()["total"] == 1
+    assert ids(search(client, "nobody")) == []
+
+
+def test_what_was_searched_for_is_in_no_log_and_no_address(
+    client: TestClient, studies: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        assert ids(search(client, "张三")) == [studies["zhang"]]
+        assert search(client, "").status_code == 422
+        assert client.get("/api/worklist", params={"search": "张三"}).status_code == 422
+        assert client.post("/api/worklist/views", json={
+            "name": "mine", "wanted": {"search": "张三"}}).status_code == 422  # fmt: skip
+    told = [record.getMessage() for record in caplog.records if record.name.startswith("radraft")]
+    assert not any("张" in line for line in told)
+
+
+def test_a_page_leads_to_the_next_and_a_made_up_place_is_refused(
+    client: TestClient, studies: dict[str, str]
+) -> None:
+    first = client.get("/api/worklist", params={"limit": 2})
+    second = client.get("/api/worklist", params={"limit": 2, "after": first.json()["next"]})
+    assert ids(first) + ids(second) == list(studies.values())
+    assert second.json()["next"] is None
+    found = search(client, "p", limit=1)
+    assert ids(search(client, "p", limit=5, after=found.json()["next"])) == [
+        studies["li"],
+        studies["mueller"],
+    ]
+    for place in ("x", "W10=", "WzksIjEiLCAiYyJd", "WzEsICJub3ciLCAiYyJd", "bnVsbA==", "é"):
+        refused = client.get("/api/worklist", params={"after": place})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (
+            422,
+            "worklist_place_invalid",
+        )
+    for asked in ({"limit": 0}, {"limit": 1000}, {"stage": "gone"}, {"since": "soon"}):
+        refused = client.get("/api/worklist", params=asked)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (422, "request_invalid")
+
+
+def test_one_finds_what_he_wrote_or_signed_himself(
+    client: TestClient, service: Service, studies: dict[str, str]
+) -> None:
+    me = account_of(service.store)
+    with service.store.begin() as session:
+        signatures.sign(session, studies["li"], base_revision=1, author=me.person,
+                        now=datetime.now(UTC))  # fmt: skip
+    body = {"base_revision": 1, "report": None}
+    view = client.get(f"/api/cases/{studies['zhang']}").json()["working"]
+    view["report"]["findings"][0]["zh"] = "双肺清晰。"
+    body = {"base_revision": view["revision"], "report": view["report"]}
+    assert client.put(f"/api/cases/{studies['zhang']}/report", json=body).status_code == 200
+    asked = client.get("/api/worklist", params={"mine": True})
+    assert ids(asked) == [studies["zhang"], studies["li"]]
+    stages = asked.json()["stages"]
+    assert (stages["all"], stages["todo"], stages["signed"], stages["drafting"]) == (2, 1, 1, 0)
+    become(client, "somebody else")
+    assert ids(client.get("/api/worklist", params={"mine": True})) == []
+
+
+def test_a_clinician_finds_and_counts_signed_studies_alone(
+    client: TestClient, service: Service, studies: dict[str, str]
+) -> None:
+    service.sign(studies["li"], base_revision=1, actor=actor("王"))
+    become(client, "a clinician", (Role.CLINICIAN,), "test")
+    listed = client.get("/api/worklist")
+    assert (ids(listed), listed.json()["total"]) == ([studies["li"]], 1)
+    assert listed.json()["stages"]["all"] == 1
+    assert ids(search(client, "张三")) == []
+    assert search(client, "张三").json()["total"] == 0
+    assert ids(search(client, "李")) == [studies["li"]]
+    become(client, "of elsewhere", (Role.CLINICIAN,), "elsewhere")
+    assert ids(client.get("/api/worklist")) == []
+    assert client.get("/api/worklist/choices").json()["sites"] == []
+
+
+def test_views_are_kept_for_their_person_without_what_was_searched(
+    client: TestClient, studies: dict[str, str]
+) -> None:
+    wanted = {"stage": "signed", "modality": "CT", "mine": True, "since": "2026-01-02"}
+    made = client.post("/api/worklist/views", json={"name": "我的  CT", "wanted": wanted})
+    assert made.status_code == 200
+    (view,) = client.get("/api/worklist/views").json()["views"]
+    assert view == made.json()
+    assert view["name"] == "我的 CT"
+    assert wanted.items() <= view["wanted"].items()
+    again = client.post("/api/worklist/views", json={"name": "我的 CT", "wanted": {}})
+    assert again.json()["view_id"] == view["view_id"]
+    assert client.get("/api/worklist/views").json()["views"][0]["wanted"]["modality"] == ""
+    path = f"/api/worklist/views/{view['view_id']}"
+    become(client, "somebody else")
+    assert client.get("/api/worklist/views").json()["views"] == []
+    assert client.delete(path).status_code == 404
+    become(client)
+    assert client.delete(path).status_code == 200
+    assert client.delete(path).status_code == 404
+    for name in ("", " ", "x" * 65, "a\u202eb"):
+        refused = client.post("/api/worklist/views", json={"name": name, "wanted": {}})
+        assert refused.status_code == 422
+    for number in range(30):
+        client.post("/api/worklist/views", json={"name": str(number), "wanted": {}})
+    full = client.post("/api/worklist/views", json={"name": "one more", "wanted": {}})
+    assert (full.status_code, full.json()["error"]["code"]) == (422, "views_full")
+
+
+def test_one_chooses_among_what_there_is(client: TestClient, service: Service) -> None:
+    seed.add(service.store, 1, modality="CT", body_part="HEAD")
+    seed.add(service.store, 2, modality="DX")
+    offered = client.get("/api/worklist/choices").json()
+    assert offered["modalities"] == ["CT", "DX"]
+    assert offered["body_parts"] == ["CHEST", "HEAD"]
+    assert offered["sites"] == ["test"]
+    assert [name for _, name in offered["people"]] == [account_of(service.store).name]
+
+
+def test_the_search_itself_is_in_no_repr() -> None:
+    from radraft.ui.api.worklist import SearchRequest
+
+    assert NAME not in repr(SearchRequest(search=NAME))
