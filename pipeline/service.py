@@ -50,7 +50,7 @@ from radraft.store import (
     reports,
     signatures,
 )
-from radraft.store.values import EVERYTHING, Worklist, WorklistFilter, WorklistPlace
+from radraft.store.values import EVERYTHING, OpenAlert, Worklist, WorklistFilter, WorklistPlace
 from radraft.store.worklist_pages import Visible
 
 if TYPE_CHECKING:
@@ -210,7 +210,15 @@ class Service:
                 limit=limit,
                 known=known,
             )
-        return replace(shown, unreadable_alerts=alarms.unreadable)
+        return replace(
+            shown,
+            unreadable_alerts=alarms.unreadable,
+            open_alerts=tuple(
+                OpenAlert(alert.level, alert.deadline_at)
+                for alert in alarms.alerts
+                if sites is None or alert.site in sites
+            ),
+        )
 
     def case_view(self, case_id: str) -> CaseView:
         """All of one study. NotFound where there is none."""

@@ -284,11 +284,13 @@ def _sqlite_write(connection: Connection) -> None:
 
 
 class _PostgresqlConnection:
-    """Bounds how long a new connection waits for another's lock."""
+    """Bounds how long a new connection waits for another's lock, and has it compile no query: none
+    here runs for as long as that takes."""
 
     def __init__(self, wait_s: float) -> None:
         self._wait_ms = round(wait_s * 1000)
 
     def __call__(self, connection: Any, _record: Any) -> None:
         connection.execute(f"SET lock_timeout = {self._wait_ms}")
+        connection.execute("SET jit = off")
         connection.commit()

@@ -139,6 +139,15 @@ EVERYTHING = WorklistFilter()
 
 
 @dataclass(frozen=True)
+class OpenAlert:
+    """An open alert as it is counted."""
+
+    level: int
+    """How often its time has passed."""
+    deadline_at: datetime | None
+
+
+@dataclass(frozen=True)
 class WorklistPlace:
     """The last line of a page: the next page begins after it."""
 
@@ -177,6 +186,8 @@ class Worklist:
     """Case ids of lines that are among the first and cannot be read."""
     unreadable_alerts: tuple[str, ...] = ()
     """Ids of open alerts that cannot be read."""
+    open_alerts: tuple[OpenAlert, ...] = ()
+    """All that are open at the sites, whatever is listed."""
     near: int = 0
     """Studies in all that are near their turn-round limit,"""
     over: int = 0

@@ -10,6 +10,7 @@ from playwright.sync_api import FilePayload, expect
 
 from radraft.reports.values import Lang
 from radraft.store import openings, pairs, questions, signatures
+from radraft.studies.values import Patient
 from tests.builders import actor, person
 from tests.store import tampering
 from tests.ui import seed
@@ -221,20 +222,23 @@ def test_viewer(open_page: Opener, workstation: Workstation) -> None:
 
 
 def test_worklist_filter_and_keys(open_page: Opener, workstation: Workstation) -> None:
-    case_id = seed.add(workstation.store, 16, body_part="HIPTEST")
-    other = seed.add(workstation.store, 17, body_part="HIPTEST")
+    patient = Patient("HIP-16", "Hip^Test=臀^测", None, "F")
+    case_id = seed.add(workstation.store, 16, body_part="HIPTEST", patient=patient)
+    other = seed.add(workstation.store, 17, body_part="HIPTEST", patient=patient)
     page = open_page(case_id)
     page.locator("body").press("/")
-    page.keyboard.type("hiptest")
+    page.keyboard.type("test hip")
     rows = page.locator(".rd-row")
     expect(rows).to_have_count(2)
     page.keyboard.press("Enter")
-    page.locator(".rd-search, [data-part=search]").blur()
+    page.locator("[data-part=search]").blur()
     at = rows.evaluate_all("rows => rows.findIndex((row) => row.ariaCurrent === 'true')")
     page.locator("body").press("j" if at == 0 else "k")
     expect(page.locator(f"[data-case={other}]")).to_have_attribute("aria-current", "true")
     page.get_by_role("button", name=re.compile("^Signed")).click()
     expect(rows).to_have_count(0)
+    page.get_by_role("button", name=re.compile("^All")).click()
+    expect(rows).to_have_count(2)
 
 
 def test_upload_says_what_was_refused(open_page: Opener, workstation: Workstation) -> None:

@@ -19,9 +19,8 @@ export function alarmed(element, row, now) {
   });
 }
 
-/** How many alerts are open, and how many of them past their time; leads to their page. */
-export function renderAlarm(link, rows) {
-  const alerts = rows.flatMap((row) => row.alerts);
+/** How many alerts are open, whatever is listed, and how many of them past their time; leads to their page. */
+export function renderAlarm(link, alerts) {
   const overdue = alerts.filter((alert) => isOverdue(alert, Date.now())).length;
   link.hidden = alerts.length === 0;
   link.dataset.kind = overdue ? "overdue" : "open";

@@ -54,6 +54,17 @@ export async function setLanguage(tag) {
   for (const listener of listeners) listener();
 }
 
+/** A count as people read it: 1,000,213. */
+export function number(count) {
+  return new Intl.NumberFormat(current).format(count);
+}
+
+/** A body part's word; its code where there is none. */
+export function bodyPart(code) {
+  const key = `body_${code.toLowerCase()}`;
+  return has(key) ? t(key) : code;
+}
+
 /** Local date and time as 2026-11-22 09:05: the same in both languages, and never month before day. */
 export function formatDate(iso) {
   const date = new Date(iso);

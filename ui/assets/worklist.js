@@ -1,9 +1,10 @@
 // Left pane: the studies, what state they are in, and moving between them.
 
 import { alarmed, renderAlarm } from "/ui/alarm.js";
-import { ApiError, getChanged } from "/ui/api.js";
+import { ApiError, getChanged, send } from "/ui/api.js";
 import { arrange, h, isTyping, part, setText } from "/ui/dom.js";
-import { has, onLanguage, personName, ready, since, t, translate } from "/ui/i18n.js";
+import { Filters } from "/ui/filters.js";
+import { bodyPart, number, onLanguage, personName, ready, since, t, translate } from "/ui/i18n.js";
 import { may, signedIn } from "/ui/session.js";
 import { emit, on, state } from "/ui/state.js";
 import { open, remembered } from "/ui/study.js";
@@ -11,14 +12,11 @@ import { isLate, limitText, renderLate } from "/ui/turnround.js";
 import { attachUpload } from "/ui/upload.js";
 
 const POLL_MS = 3000;
-const FILTERS = {
-  all: () => true,
-  todo: (row) => !["received", "drafting", "signed"].includes(phase(row)),
-  drafting: (row) => ["received", "drafting"].includes(phase(row)),
-  signed: (row) => phase(row) === "signed",
-  late: isLate,
-};
-/** Filters that stand beside the search; the head's count of late studies is the other one. */
+/** A search is asked again more seldom: it is counted each time. */
+const SEARCH_POLL_MS = 15000;
+/** From the last key until what was typed is searched for. */
+const TYPING_MS = 250;
+/** Stages that stand beside the search; the head's count of late studies is another one. */
 const NAMED = ["all", "todo", "drafting", "signed"];
 
 /** Bring the worklist in `root` to life. */
@@ -32,12 +30,15 @@ export async function mount(root) {
   translate(root);
   onLanguage(() => {
     translate(root);
+    list.filters.render();
     list.render();
   });
   if (may("intake")) attachUpload(part(root, "upload"), part(root, "file"));
   else for (const name of ["upload", "file"]) part(root, name).remove();
   on("opening", () => list.render());
   for (const event of ["saved", "uploaded", "signed"]) on(event, () => list.poll());
+  on("filters", (stage) => list.choose(stage ?? list.stage));
+  on("keep_view", (name) => list.filters.keep(name, list.stage));
   document.addEventListener("keydown", (event) => list.key(event));
   await list.poll();
 }
@@ -56,94 +57,157 @@ class Worklist {
     this.rows = [];
     this.unreadable = [];
     this.unreadable_alerts = [];
+    this.open_alerts = [];
     this.near = 0;
     this.over = 0;
     this.total = 0;
-    this.cut = false;
+    this.stages = {};
+    this.next = null;
     this.items = new Map();
-    this.filter = "all";
+    this.stage = "all";
+    this.searched = "";
+    /** Where each page up to this one begins: the place after which it stands, and its first line's number. */
+    this.pages = [{ after: "", start: 0 }];
     this.loaded = false;
     this.refusal = "";
+    this.asking = 0;
     /** Whether there is anything but signed reports to list. */
     this.whole = may("read_unsigned");
-    this.search.addEventListener("input", () => this.render());
+    this.filters = new Filters(part(root, "asked"), part(root, "more"));
+    this.search.addEventListener("input", () => this.typed());
     this.search.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") {
-        this.search.value = "";
-        this.search.blur();
-        this.render();
-      }
+      if (event.key === "Enter") this.find();
+      if (event.key !== "Escape") return;
+      this.search.value = "";
+      this.search.blur();
+      this.find();
     });
     this.buttons = NAMED.map((name) =>
       h("button", { type: "button", class: "rd-filter", dataset: { filter: name }, onclick: () => this.choose(name) }),
     );
-    part(root, "late").addEventListener("click", () => this.choose(this.filter === "late" ? "all" : "late"));
+    part(root, "late").addEventListener("click", () => this.choose(this.stage === "late" ? "all" : "late"));
     part(root, "filters").append(...this.buttons);
     part(root, "filters").hidden = !this.whole;
+    part(root, "previous").addEventListener("click", () => this.turn(-1));
+    part(root, "next").addEventListener("click", () => this.turn(1));
   }
 
-  choose(filter) {
-    this.filter = filter;
-    this.render();
+  typed() {
+    clearTimeout(this.typing);
+    this.typing = setTimeout(() => this.find(), TYPING_MS);
   }
 
-  async poll() {
+  find() {
+    clearTimeout(this.typing);
+    const text = this.search.value.trim();
+    if (text === this.searched) return;
+    this.searched = text;
+    this.first();
+  }
+
+  choose(stage) {
+    this.stage = stage;
+    this.first();
+  }
+
+  /** List from the beginning. */
+  first() {
+    this.pages = [{ after: "", start: 0 }];
+    return this.poll({ fresh: true });
+  }
+
+  /** The next page or the one before; whether there is one. */
+  async turn(by) {
+    const { start } = this.pages.at(-1);
+    if (by > 0 && this.next) this.pages.push({ after: this.next, start: start + this.rows.length });
+    else if (by < 0 && this.pages.length > 1) this.pages.pop();
+    else return false;
+    await this.poll({ fresh: true });
+    this.list.scrollTop = 0;
+    return true;
+  }
+
+  async poll({ fresh = false } = {}) {
     clearTimeout(this.timer);
+    const mine = ++this.asking;
     try {
-      const answer = await getChanged("/worklist");
+      const answer = await this.ask(fresh);
+      // Of two answers the one asked for later counts.
+      if (mine !== this.asking) return;
       emit("online", true);
       if (answer) Object.assign(this, answer);
       this.loaded = true;
       this.refusal = "";
+      // All of a page was signed meanwhile: there is one before it.
+      if (!this.rows.length && this.pages.length > 1) return void this.turn(-1);
       this.render();
       if (!state.caseId) this.openFirst();
     } catch (error) {
+      if (mine !== this.asking) return;
       const known = error instanceof ApiError && !error.passing;
       emit("online", known);
       this.refusal = known ? error.sentence : "";
       this.render();
     }
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.poll(), POLL_MS);
+    this.timer = setTimeout(() => this.poll(), this.searched ? SEARCH_POLL_MS : POLL_MS);
+  }
+
+  /** A page; null where it is what the last call got. What is searched for stands in no address. */
+  ask(fresh) {
+    const asked = { ...this.filters.parameters, stage: this.stage };
+    const { after } = this.pages.at(-1);
+    if (after) asked.after = after;
+    if (this.searched) return send("POST", "/worklist/search", { ...asked, search: this.searched });
+    return getChanged(`/worklist?${new URLSearchParams(asked)}`, { fresh });
   }
 
   openFirst() {
-    const known = this.rows.find((row) => row.case_id === remembered());
-    const first = known ?? this.rows.find(FILTERS.todo) ?? this.rows[0];
+    const known = remembered();
+    const here = this.rows.find((row) => row.case_id === known);
+    // It may stand on another page.
+    if (known && (here || this.next)) return void open(known);
+    const first = this.rows.find((row) => !["received", "drafting", "signed"].includes(phase(row))) ?? this.rows[0];
     if (first) open(first.case_id);
   }
 
-  shown() {
-    const words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    return this.rows.filter((row) => {
-      const name = `${row.patient_name.replace(/[\^=]/g, " ")} ${row.patient_name.replace(/[\^=]/g, "")}`;
-      const text = `${name} ${row.modality} ${row.body_part} ${bodyPart(row.body_part)}`.toLowerCase();
-      return FILTERS[this.filter](row) && words.every((word) => text.includes(word));
-    });
-  }
-
   render() {
-    const shown = this.shown();
     const now = Date.now();
-    arrange(this.list, shown.map((row) => this.item(row, now)));
+    arrange(this.list, this.rows.map((row) => this.item(row, now)));
     for (const button of this.buttons) {
       const name = button.dataset.filter;
-      const count = this.rows.filter(FILTERS[name]).length;
-      setText(button, t("filter_count", { name: t(`filter_${name}`), n: count }));
-      button.setAttribute("aria-pressed", String(name === this.filter));
+      setText(button, t("filter_count", { name: t(`filter_${name}`), n: number(this.stages[name] ?? 0) }));
+      button.setAttribute("aria-pressed", String(name === this.stage));
     }
-    if (this.whole) renderLate(part(this.root, "late"), this, this.filter === "late");
-    if (may("alerts")) renderAlarm(part(this.root, "alarm"), this.rows);
+    if (this.whole) renderLate(part(this.root, "late"), this, this.stage === "late");
+    if (may("alerts")) renderAlarm(part(this.root, "alarm"), this.open_alerts);
+    this.filters.renderButton();
     this.damaged();
     const known = new Set(this.rows.map((row) => row.case_id));
     for (const id of this.items.keys()) if (!known.has(id)) this.items.delete(id);
+    this.renderEmpty();
+    this.renderPager();
+  }
+
+  renderEmpty() {
     const none = t(may("intake") ? "worklist_empty" : this.whole ? "worklist_none" : "worklist_none_signed");
-    const note = this.rows.length ? t("nothing_matches") : none;
-    setText(this.empty, this.refusal || (shown.length || !this.loaded ? "" : note));
-    this.empty.hidden = shown.length > 0 && !this.refusal;
-    const cut = part(this.root, "cut");
-    cut.hidden = !this.cut;
-    setText(cut, t("worklist_cut", { n: this.rows.length, total: this.total }));
+    const asked = this.searched || this.stage !== "all" || Object.keys(this.filters.parameters).length;
+    setText(this.empty, this.refusal || (this.rows.length || !this.loaded ? "" : asked ? t("nothing_matches") : none));
+    this.empty.hidden = this.rows.length > 0 && !this.refusal;
+  }
+
+  renderPager() {
+    const { start } = this.pages.at(-1);
+    part(this.root, "pager").hidden = this.rows.length === 0;
+    const last = start + this.rows.length;
+    // Studies arrive and are signed while one turns pages: there are at least as many as are shown.
+    const values = { first: number(start + 1), last: number(last), total: number(Math.max(this.total, last)) };
+    setText(part(this.root, "range"), t("page_place", values));
+    for (const [name, sign, dead] of [["previous", "page_back_sign", this.pages.length < 2], ["next", "page_on_sign", !this.next]]) {
+      const button = part(this.root, name);
+      setText(button, t(sign));
+      button.disabled = dead;
+    }
   }
 
   /** Studies and alerts whose record cannot be read are named, so that nobody takes them for not there. */
@@ -205,10 +269,12 @@ class Worklist {
     }
   }
 
-  step(by) {
-    const shown = this.shown();
-    const at = shown.findIndex((row) => row.case_id === state.caseId);
-    const next = shown[at < 0 ? 0 : Math.min(shown.length - 1, Math.max(0, at + by))];
+  /** The study after or before the open one; past the end of a page, that of the page there. */
+  async step(by) {
+    const at = this.rows.findIndex((row) => row.case_id === state.caseId);
+    const past = at >= 0 && !this.rows[at + by];
+    if (past && !(await this.turn(by))) return;
+    const next = past ? this.rows.at(by > 0 ? 0 : -1) : this.rows[at < 0 ? 0 : at + by];
     if (!next) return;
     open(next.case_id);
     this.items.get(next.case_id)?.firstElementChild.scrollIntoView({ block: "nearest" });
@@ -222,11 +288,6 @@ export function sex(code) {
 
 export function years(age) {
   return age === null || age === undefined ? "" : t("years", { n: age });
-}
-
-export function bodyPart(code) {
-  const key = `body_${code.toLowerCase()}`;
-  return has(key) ? t(key) : code;
 }
 
 function makeItem(caseId) {
