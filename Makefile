@@ -19,7 +19,7 @@ TRAIN := $(KEEP_MEMORY) $(BIN)/radraft train
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadscope
 UNIT := not vllm and not browser and not postgres and not pacs and not slow and not stress
 
-.PHONY: bench-checks bench-findings bench-intake bench-studies help demo test unit stress check lint format install vllm radeval system-demo system-test system-bench \
+.PHONY: bench-checks bench-department bench-findings bench-intake bench-studies help demo test unit stress check lint format install vllm radeval system-demo system-test system-bench \
 	starter starter-eval checkpoint bench bench-adapt bench-eval bench-gpu flywheel-demo fuzz docs clean
 
 help:
@@ -33,6 +33,7 @@ help:
 	@echo "make bench-gpu   ten minutes on a machine with a CUDA GPU, offline; installs nothing (OUT=folder)"
 	@echo "make bench-intake   storescu into the listener and into Orthanc, images a second of both"
 	@echo "make bench-studies   time of quality, de-identification and priors"
+	@echo "make bench-department   a worklist of STUDIES=1000000 on SQLite and PostgreSQL: pages, search, open, save, sign"
 	@echo "make bench-findings   finding reader, critical values, two languages: sentences kept unseen"
 	@echo "make bench-checks   recall and false warnings of the proofreader on planted errors (DATA=folder)"
 	@echo "make fuzz    10,000 mutated files through radraft study check: nothing may die, hang or swell"
@@ -125,6 +126,11 @@ bench-checks: install
 # dcmtk's storescu into our listener and into Orthanc, in turns.
 bench-intake: system-bench install
 	$(BIN)/python -W ignore -m radraft.bench.intake
+
+# A million studies need 6 GB of disk for each database, and a quarter of an hour.
+STUDIES ?= 1000000
+bench-department: install
+	$(BIN)/python -m radraft.bench.department --studies $(STUDIES) $(DEPARTMENT)
 
 install: $(VENV)/.installed
 radeval: $(RADEVAL_VENV)/.installed

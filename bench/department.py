@@ -380,7 +380,14 @@ def serve(folder: Path, url: str) -> None:
     app = application(service)
     add_routes(app, service)
     port = int(os.environ["RADRAFT_PORT"])
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=port,
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=300,
+    )
 
 
 if __name__ == "__main__":

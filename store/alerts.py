@@ -183,14 +183,9 @@ def open_alerts(session: Session, site: str | None = None) -> tuple[AlertRecord,
 def alarms(session: Session) -> Alarms:
     """Return what there is now. A damaged row hides no other."""
     listed = listed_open(session)
-    marked = session.scalars(
-        select(CriticalDraftRow.case_id).order_by(
-            CriticalDraftRow.marked_at.desc(), CriticalDraftRow.case_id
-        )
-    ).all()
     return Alarms(
         alerts=tuple(record.alert for record in listed.records),
-        critical_drafts={case_id: marked_draft(session, case_id) for case_id in marked},
+        critical_drafts=_marked_drafts(session),
         unreadable=listed.unreadable,
     )
 
@@ -320,6 +315,16 @@ def _read(session: Session, ids: Sequence[str]) -> dict[str, AlertRecord]:
     for alert_id in ids:
         found |= _read(session, (alert_id,))
     return found
+
+
+def _marked_drafts(session: Session) -> dict[str, tuple[str, ...]]:
+    """All marks, newest first: read at once, and one by one only where something is damaged."""
+    newest = (CriticalDraftRow.marked_at.desc(), CriticalDraftRow.case_id)
+    with suppress(StorageDamaged):
+        marks = select(CriticalDraftRow.case_id, CriticalDraftRow.findings).order_by(*newest)
+        return {row[0]: row[1] for row in session.execute(marks).all()}
+    marked = session.scalars(select(CriticalDraftRow.case_id).order_by(*newest)).all()
+    return {case_id: marked_draft(session, case_id) for case_id in marked}
 
 
 def marked_draft(session: Session, case_id: str) -> tuple[str, ...]:

@@ -43,6 +43,7 @@ class WorklistEntryRow(Base):
             "once_signed",
             "verdict",
         ),
+        Index("ix_worklist_entries_name", "name", "phase", "site", "once_signed"),
     )
 
     case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), primary_key=True)
@@ -61,7 +62,7 @@ class WorklistEntryRow(Base):
     reviewer_account: Mapped[str | None] = mapped_column(String(64))
     verdict: Mapped[str | None] = mapped_column(String(16))
     # As it was sent, no longer than an index takes.
-    name: Mapped[str] = mapped_column(index=True)
+    name: Mapped[str]
     # Folded: `studies.name_search.number_key`.
     number: Mapped[str] = mapped_column(BYTES, index=True)
     accession: Mapped[str] = mapped_column(BYTES, index=True)

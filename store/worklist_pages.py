@@ -10,9 +10,10 @@ walked in its order until a page is full.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -29,7 +30,6 @@ from sqlalchemy import (
     true,
     tuple_,
     type_coerce,
-    union,
 )
 from sqlalchemy.orm import Session
 
@@ -40,11 +40,14 @@ from radraft.store.tables import NameKeyRow, WorklistEntryRow
 from radraft.store.values import CaseState, Stage, WorklistCounts, WorklistFilter, WorklistPlace
 from radraft.studies import name_search
 
-FEW = 10_000
+FEW = 2_000
 """Matches that are collected and sorted."""
 MOST_SITES = 8
 """Sites whose lists are walked one by one and put together."""
 HEAD, OPEN, SIGNED = 0, 1, 2
+ENTRIES = WorklistEntryRow.__table__.c
+# As it is stored: one that is damaged keeps its place, and is named by who reads it.
+RECEIVED = type_coerce(ENTRIES.received_at, Text)
 LAST = "\U0010ffff"
 """Sorts after whatever follows the same beginning."""
 
@@ -78,18 +81,14 @@ def page(
     limit: int,
 ) -> Page:
     """Return at most `limit` lines, those of the cases of `head` first and in their order."""
-    if _asks_nothing(wanted):
+    search = _Search(session, wanted, visible, clock, head, limit + 1)
+    ways = _ways(wanted)
+    if ways == []:
         return Page((), None)
-    source = _source(session, wanted)
-    lines: list[WorklistPlace] = []
-    start = after.part if after else HEAD
-    for part in range(start, SIGNED + 1):
-        left = limit + 1 - len(lines)
-        if left <= 0 or not _may_hold(wanted, part):
-            continue
-        place = after if after and after.part == part else None
-        search = _Search(session, source, wanted, visible, clock, head, left)
-        lines += search.head(place) if part == HEAD else search.walk(part, place)
+    if ways is not None and _few(session, wanted):
+        lines = search.collected(ways, after)
+    else:
+        lines = search.walked(after)
     more = len(lines) > limit
     lines = lines[:limit]
     return Page(
@@ -103,15 +102,24 @@ def counts(
 ) -> WorklistCounts:
     """Return how many studies there are of each phase, and how many are late, whatever stage is
     wanted."""
-    if _asks_nothing(wanted):
-        return WorklistCounts({}, 0, 0)
     every = replace(wanted, stage=Stage.ALL)
-    source = _source(session, every, counting=True)
-    listed = and_(true(), *source.conditions, *_conditions(source.columns, every, visible, None))
-    phase = source.columns.phase
-    found = session.execute(select(phase, func.count()).where(listed).group_by(phase)).all()
-    near, over = (0, 0) if clock is None else _late(session, source, listed, clock)
-    return WorklistCounts({row[0]: row[1] for row in found}, near, over)
+    ways = _ways(every) if every.search else [true()]
+    listed = _conditions(every, visible, None)
+    if not ways:
+        return WorklistCounts({}, 0, 0)
+    phases: Counter[str] = Counter()
+    for number, way in enumerate(ways):
+        # What was matched in a way before is not counted again.
+        others = [~other for other in ways[:number]]
+        counted = (
+            select(ENTRIES.phase, func.count())
+            .where(way, *others, *listed, *_days(wanted))
+            .group_by(ENTRIES.phase)
+        )
+        for phase, count in session.execute(counted):
+            phases[phase] += count
+    near, over = (0, 0) if clock is None else _late(session, every, visible, clock)
+    return WorklistCounts(dict(phases), near, over)
 
 
 def values(session: Session, column: str) -> tuple[str, ...]:
@@ -125,23 +133,12 @@ def values(session: Session, column: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True)
-class _Source:
-    """What is walked: the whole list, or what was collected of it."""
-
-    columns: Any
-    conditions: tuple[ColumnElement[bool], ...] = ()
-    """What the whole list has to be asked besides."""
-    collected: bool = False
-
-
 class _Search:
-    """The lines of each part."""
+    """The lines of the list that are wanted and may be seen."""
 
     def __init__(
         self,
         session: Session,
-        source: _Source,
         wanted: WorklistFilter,
         visible: Visible,
         clock: TurnroundClock | None,
@@ -149,29 +146,74 @@ class _Search:
         limit: int,
     ) -> None:
         self._session = session
-        self._columns = source.columns
-        self._source = source
         self._wanted = wanted
         self._visible = visible
         self._head = head
         self._limit = limit
-        self._conditions = (
-            *source.conditions,
-            *_conditions(source.columns, wanted, visible, clock),
-        )
+        self._conditions = _conditions(wanted, visible, clock)
 
-    def head(self, after: WorklistPlace | None) -> list[WorklistPlace]:
-        """Return the cases of the head that are listed, after one of them."""
+    def collected(
+        self, ways: Sequence[ColumnElement[bool]], after: WorklistPlace | None
+    ) -> list[WorklistPlace]:
+        """Return the lines of few matches, each way by its index, sorted here."""
+        found: dict[str, tuple[bool, Any]] = {}
+        for way in ways:
+            query = select(ENTRIES.case_id, ENTRIES.signed, RECEIVED)
+            rows = self._session.execute(query.where(way, *self._conditions, *_days(self._wanted)))
+            found |= {row[0]: (row[1], row[2]) for row in rows}
+        lines = self._of_head(found.keys(), after if after and after.part == HEAD else None)
+        if after is not None and after.part != HEAD:
+            lines = []
+        for case_id in self._head:
+            found.pop(case_id, None)
+        for part in (OPEN, SIGNED):
+            of_part = {
+                name: at for name, (signed, at) in found.items() if signed == (part == SIGNED)
+            }
+            ordered = sorted(of_part.items(), key=_by_time, reverse=part == SIGNED)
+            lines += [WorklistPlace(part, _written(at), name) for name, at in ordered]
+        if after is None or after.part == HEAD:
+            return lines[: self._limit]
+        # Where the line itself is not among them any more, its place is.
+        place = _sortable(after)
+        later = [
+            line
+            for line in lines
+            if line.part > after.part
+            or (line.part == after.part and _is_after(part=line.part, of=_sortable(line), at=place))
+        ]
+        return later[: self._limit]
+
+    def walked(self, after: WorklistPlace | None) -> list[WorklistPlace]:
+        """Return the next lines of the list in its order."""
+        lines: list[WorklistPlace] = []
+        for part in range(after.part if after else HEAD, SIGNED + 1):
+            left = self._limit - len(lines)
+            if left <= 0 or not _may_hold(self._wanted, part):
+                continue
+            place = after if after and after.part == part else None
+            lines += self._walk_head(place) if part == HEAD else self._walk(part, place, left)
+        return lines[: self._limit]
+
+    def _walk_head(self, after: WorklistPlace | None) -> list[WorklistPlace]:
         if not self._head:
             return []
-        case_id = self._columns.case_id
-        listed = set(
-            self._session.scalars(select(case_id).where(case_id.in_(self._head), *self._conditions))
+        listed = self._session.scalars(
+            select(ENTRIES.case_id).where(
+                ENTRIES.case_id.in_(self._head),
+                *self._conditions,
+                *_days(self._wanted),
+                *_searched(self._wanted),
+            )
         )
+        return self._of_head(set(listed), after)
+
+    def _of_head(self, listed: Set[str], after: WorklistPlace | None) -> list[WorklistPlace]:
+        """The cases of the head that are listed, after one of them."""
         lines = [
-            WorklistPlace(HEAD, str(number), head_id)
-            for number, head_id in enumerate(self._head)
-            if head_id in listed
+            WorklistPlace(HEAD, str(number), case_id)
+            for number, case_id in enumerate(self._head)
+            if case_id in listed
         ]
         if after is None:
             return lines[: self._limit]
@@ -180,44 +222,39 @@ class _Search:
         past = places.get(after.case_id, int(after.key) - 1)
         return [line for line in lines if int(line.key) > past][: self._limit]
 
-    def walk(self, part: int, after: WorklistPlace | None) -> list[WorklistPlace]:
-        """Return what is to be signed or signed, in order, after one line."""
-        received, case_id = self._columns.received_at, self._columns.case_id
-        # As it is stored: one that is damaged keeps its place, and is named by who reads it.
-        raw = type_coerce(received, Text)
+    def _walk(self, part: int, after: WorklistPlace | None, limit: int) -> list[WorklistPlace]:
+        """What is to be signed or signed, in order, after one line."""
         query = (
-            select(case_id, raw)
-            .where(self._columns.signed == (true() if part == SIGNED else false()))
-            .where(*self._conditions)
-            .where(case_id.not_in(self._head) if self._head else true())
-            .limit(self._limit)
+            select(ENTRIES.case_id, RECEIVED)
+            .where(ENTRIES.signed == (true() if part == SIGNED else false()))
+            .where(*self._conditions, *_days(self._wanted), *_searched(self._wanted))
+            .where(ENTRIES.case_id.not_in(self._head) if self._head else true())
+            .limit(limit)
         )
         if part == OPEN:
-            query = query.order_by(received, case_id)
+            query = query.order_by(ENTRIES.received_at, ENTRIES.case_id)
         else:
-            query = query.order_by(received.desc(), case_id.desc())
+            query = query.order_by(ENTRIES.received_at.desc(), ENTRIES.case_id.desc())
         if after is not None:
-            here, there = tuple_(received, case_id), _place(self._session, after)
+            here, there = tuple_(ENTRIES.received_at, ENTRIES.case_id), _place(self._session, after)
             query = query.where(here > there if part == OPEN else here < there)
         found: dict[str, Any] = {}
-        for way in self._ways():
+        for way in self._in_order():
             found |= {row[0]: row[1] for row in self._session.execute(query.where(way))}
         lines = sorted(found.items(), key=_by_time, reverse=part == SIGNED)
-        return [WorklistPlace(part, _written(at), name) for name, at in lines[: self._limit]]
+        return [WorklistPlace(part, _written(at), name) for name, at in lines[:limit]]
 
-    def _ways(self) -> list[ColumnElement[bool]]:
+    def _in_order(self) -> list[ColumnElement[bool]]:
         """Conditions that an index answers in order, one walk for each."""
-        sites = _sites(self._wanted, self._visible)
-        if self._source.collected:
-            return [true()]
         if self._wanted.person:
             return [
-                self._columns.author_account == self._wanted.person,
-                self._columns.reviewer_account == self._wanted.person,
+                ENTRIES.author_account == self._wanted.person,
+                ENTRIES.reviewer_account == self._wanted.person,
             ]
+        sites = _sites(self._wanted, self._visible)
         if sites is None or len(sites) > MOST_SITES:
             return [true()]
-        return [self._columns.site == site for site in sorted(sites)]
+        return [ENTRIES.site == site for site in sorted(sites)]
 
 
 def _by_time(line: tuple[str, Any]) -> tuple[Any, str]:
@@ -227,6 +264,21 @@ def _by_time(line: tuple[str, Any]) -> tuple[Any, str]:
 def _written(received: Any) -> str:
     """When something was received, as text: PostgreSQL gives an instant, SQLite its own text."""
     return received.isoformat() if isinstance(received, datetime) else str(received)
+
+
+def _sortable(line: WorklistPlace) -> tuple[Any, str]:
+    """A line as it is compared with others of its part; text where it cannot be read as a time."""
+    try:
+        received = datetime.fromisoformat(line.key)
+    except ValueError:
+        return line.key, line.case_id
+    # SQLite writes no zone: all are UTC.
+    instant = received.replace(tzinfo=received.tzinfo or UTC).astimezone(UTC)
+    return instant.isoformat(), line.case_id
+
+
+def _is_after(*, part: int, of: tuple[Any, str], at: tuple[Any, str]) -> bool:
+    return of > at if part == OPEN else of < at
 
 
 def _may_hold(wanted: WorklistFilter, part: int) -> bool:
@@ -249,128 +301,113 @@ def _sites(wanted: WorklistFilter, visible: Visible) -> frozenset[str] | None:
 
 
 def _conditions(
-    columns: Any, wanted: WorklistFilter, visible: Visible, clock: TurnroundClock | None
+    wanted: WorklistFilter, visible: Visible, clock: TurnroundClock | None
 ) -> list[ColumnElement[bool]]:
     """What a line must be, but for search and days."""
     asked = {
-        columns.phase: wanted.phase,
-        columns.site: wanted.site,
-        columns.modality: wanted.modality,
-        columns.body_part: wanted.body_part,
-        columns.verdict: wanted.verdict,
-        columns.author_account: wanted.author,
-        columns.reviewer_account: wanted.reviewer,
+        ENTRIES.phase: wanted.phase,
+        ENTRIES.site: wanted.site,
+        ENTRIES.modality: wanted.modality,
+        ENTRIES.body_part: wanted.body_part,
+        ENTRIES.verdict: wanted.verdict,
+        ENTRIES.author_account: wanted.author,
+        ENTRIES.reviewer_account: wanted.reviewer,
     }
     found = [column == value for column, value in asked.items() if value]
     if wanted.person:
-        mine = (columns.author_account, columns.reviewer_account)
+        mine = (ENTRIES.author_account, ENTRIES.reviewer_account)
         found.append(or_(*(column == wanted.person for column in mine)))
-    drafting = columns.phase.in_([CaseState.RECEIVED.value, CaseState.DRAFTING.value])
+    drafting = ENTRIES.phase.in_([CaseState.RECEIVED.value, CaseState.DRAFTING.value])
     match wanted.stage:
         case Stage.SIGNED:
-            found.append(columns.signed == true())
+            found.append(ENTRIES.signed == true())
         case Stage.DRAFTING:
-            found += [columns.signed == false(), drafting]
+            found += [ENTRIES.signed == false(), drafting]
         case Stage.TODO:
-            found += [columns.signed == false(), ~drafting]
+            found += [ENTRIES.signed == false(), ~drafting]
         case Stage.LATE:
-            found += [columns.signed == false(), columns.once_signed == false()]
-            found.append(_received_before(columns, clock, "near") if clock else false())
+            found += [ENTRIES.signed == false(), ENTRIES.once_signed == false()]
+            found.append(_received_before(clock, "near") if clock else false())
         case Stage.ALL:
             pass
-    return [*found, *_visible(columns, visible)]
+    return [*found, *_visible(visible)]
 
 
-def _visible(columns: Any, visible: Visible) -> list[ColumnElement[bool]]:
+def _visible(visible: Visible) -> list[ColumnElement[bool]]:
     """Of one of the sites, or of one of the signed ones and signed once."""
     if visible.sites is None:
         return []
-    anywhere = columns.site.in_(visible.sites)
+    anywhere = ENTRIES.site.in_(visible.sites)
     if visible.signed_sites is not None and visible.signed_sites <= visible.sites:
         return [anywhere]
-    there = true() if visible.signed_sites is None else columns.site.in_(visible.signed_sites)
-    return [or_(anywhere, and_(there, columns.once_signed == true()))]
+    there = true() if visible.signed_sites is None else ENTRIES.site.in_(visible.signed_sites)
+    return [or_(anywhere, and_(there, ENTRIES.once_signed == true()))]
 
 
-def _source(session: Session, wanted: WorklistFilter, *, counting: bool = False) -> _Source:
-    """The list, or where a search or days match few studies, these. Who counts a search has to read
-    all that it matches, and nothing else."""
-    entries = WorklistEntryRow.__table__.c
-    days = _days(entries, wanted)
-    if wanted.search:
-        ways = _matches(entries, wanted.search)
-        if counting or _few(session, ways):
-            found = _collected(ways)
-            return _Source(found, tuple(_days(found, wanted)), collected=True)
-    if days and _few(session, [and_(*days)]):
-        found = _collected([and_(*days)])
-        return _Source(found, _searched(found, wanted), collected=True)
-    return _Source(entries, (*days, *_searched(entries, wanted)))
+def _ways(wanted: WorklistFilter) -> list[ColumnElement[bool]] | None:
+    """The ways in which a study may be what somebody typed, or of the days, each by an index of its
+    own; None where neither is asked for."""
+    if not wanted.search:
+        days = _days(wanted)
+        return [and_(*days)] if days else None
+    found = _numbers(wanted.search)
+    keys = _keys(wanted.search)
+    if keys is not None:
+        found.insert(0, ENTRIES.name.in_(select(NameKeyRow.name).where(keys)))
+    return found
 
 
-def _asks_nothing(wanted: WorklistFilter) -> bool:
-    """Whether what was typed can be found in no study: marks alone."""
-    return bool(wanted.search) and not _matches(WorklistEntryRow.__table__.c, wanted.search)
-
-
-def _few(session: Session, ways: Sequence[ColumnElement[bool]]) -> bool:
+def _few(session: Session, wanted: WorklistFilter) -> bool:
     """Whether few studies are matched, all ways together: no more are counted."""
+    keys = _keys(wanted.search) if wanted.search else None
+    # Joined, and not one of a list: that would be read whole before the first is looked for.
+    named = [] if keys is None else [and_(NameKeyRow.name == ENTRIES.name, keys)]
+    others = _numbers(wanted.search) if wanted.search else [and_(*_days(wanted))]
     found = 0
-    for way in ways:
-        first = select(WorklistEntryRow.case_id).where(way).limit(FEW + 1).subquery()
+    for way in (*named, *others):
+        first = select(ENTRIES.case_id).where(way).limit(FEW + 1).subquery()
         found += session.scalar(select(func.count()).select_from(first)) or 0
         if found > FEW:
             return False
     return True
 
 
-def _collected(ways: Sequence[ColumnElement[bool]]) -> Any:
-    """The columns of what is matched in any of the ways; each by its index, and read once."""
-    rows = union(*(select(WorklistEntryRow.__table__).where(way) for way in ways))
-    return rows.cte("matches").prefix_with("MATERIALIZED").c
-
-
-def _days(columns: Any, wanted: WorklistFilter) -> list[ColumnElement[bool]]:
+def _days(wanted: WorklistFilter) -> list[ColumnElement[bool]]:
     """On or after the first and on or before the last day."""
     days: list[ColumnElement[bool]] = []
     if wanted.since:
-        days.append(columns.study_date >= wanted.since)
+        days.append(ENTRIES.study_date >= wanted.since)
     if wanted.until:
-        days.append(columns.study_date <= wanted.until)
+        days.append(ENTRIES.study_date <= wanted.until)
     return days
 
 
-def _matches(columns: Any, text: str) -> list[ColumnElement[bool]]:
-    """The ways in which a study may be what somebody typed, each by an index of its own."""
-    found: list[ColumnElement[bool]] = []
-    names = name_search.name_queries(text)
-    if names:
-        keys = or_(*(_begins(NameKeyRow.key, name) for name in names))
-        found.append(columns.name.in_(select(NameKeyRow.name).where(keys)))
-    return found + _numbers(columns, text)
-
-
-def _searched(columns: Any, wanted: WorklistFilter) -> tuple[ColumnElement[bool], ...]:
+def _searched(wanted: WorklistFilter) -> tuple[ColumnElement[bool], ...]:
     """Whether a line that is looked at is what somebody typed."""
     if not wanted.search:
         return ()
-    ways = _numbers(columns, wanted.search)
-    names = name_search.name_queries(wanted.search)
-    if names:
-        keys = or_(*(_begins(NameKeyRow.key, name) for name in names))
-        ways.append(exists().where(NameKeyRow.name == columns.name, keys))
+    ways = _numbers(wanted.search)
+    keys = _keys(wanted.search)
+    if keys is not None:
+        ways.append(exists().where(NameKeyRow.name == ENTRIES.name, keys))
     return (or_(*ways),)
 
 
-def _numbers(columns: Any, text: str) -> list[ColumnElement[bool]]:
+def _keys(text: str) -> ColumnElement[bool] | None:
+    """Whether a name's key begins with what somebody typed; None where that says nothing."""
+    names = name_search.name_queries(text)
+    return or_(*(_begins(NameKeyRow.key, name) for name in names)) if names else None
+
+
+def _numbers(text: str) -> list[ColumnElement[bool]]:
     """The ways but by name."""
     found: list[ColumnElement[bool]] = []
     number = name_search.number_key(text)
     if number:
-        found += [_begins(columns.number, number), _begins(columns.accession, number)]
+        found += [_begins(ENTRIES.number, number), _begins(ENTRIES.accession, number)]
     day = name_search.day(text)
     if day is not None:
-        found.append(columns.study_date == day)
+        found.append(ENTRIES.study_date == day)
     return found
 
 
@@ -388,30 +425,29 @@ def _place(session: Session, after: WorklistPlace) -> Any:
 
 
 def _late(
-    session: Session, source: _Source, listed: ColumnElement[bool], clock: TurnroundClock
+    session: Session, wanted: WorklistFilter, visible: Visible, clock: TurnroundClock
 ) -> tuple[int, int]:
-    """Return how many studies without a signature are near their limit, and how many over it."""
-    columns = source.columns
-    over = _received_before(columns, clock, "over")
+    """Return how many studies without a signature are near their limit, and how many over it: of
+    what is to be signed, which is never much."""
+    over = _received_before(clock, "over")
     row = session.execute(
         select(
             func.coalesce(func.sum(case((over, 0), else_=1)), 0),
             func.coalesce(func.sum(case((over, 1), else_=0)), 0),
         ).where(
-            columns.signed == false(),
-            columns.once_signed == false(),
-            _received_before(columns, clock, "near"),
-            listed,
+            *_conditions(replace(wanted, stage=Stage.LATE), visible, clock),
+            *_days(wanted),
+            *_searched(wanted),
         )
     ).one()
     return int(row[0]), int(row[1])
 
 
-def _received_before(columns: Any, clock: TurnroundClock, side: str) -> ColumnElement[bool]:
+def _received_before(clock: TurnroundClock, side: str) -> ColumnElement[bool]:
     """Whether a study came at or before its modality's instant."""
     limits, other = clock.limits.defaults()
     kinds = [
-        (columns.modality == code, literal(_instant(clock, limit, side), UtcDateTime()))
+        (ENTRIES.modality == code, literal(_instant(clock, limit, side), UtcDateTime()))
         for code, limit in limits.items()
     ]
     rest = literal(_instant(clock, other, side), UtcDateTime())
@@ -419,7 +455,7 @@ def _received_before(columns: Any, clock: TurnroundClock, side: str) -> ColumnEl
     # The latest of them bounds the walk of the index.
     instants = [_instant(clock, limit, side) for limit in (*limits.values(), other)]
     bound = literal(max(instants), UtcDateTime())
-    return and_(columns.received_at <= bound, columns.received_at <= earliest)
+    return and_(ENTRIES.received_at <= bound, ENTRIES.received_at <= earliest)
 
 
 def _instant(clock: TurnroundClock, limit: Limit, side: str) -> datetime:

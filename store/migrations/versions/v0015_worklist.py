@@ -85,7 +85,9 @@ def upgrade() -> None:
         columns = [*first, "signed", "received_at", "case_id"]
         op.create_index(f"ix_worklist_entries_{name}", "worklist_entries", columns)
     op.create_index("ix_worklist_entries_counted", "worklist_entries", _COUNTED)
-    for column in ("name", "number", "accession", "study_date"):
+    of_name = ["name", "phase", "site", "once_signed"]
+    op.create_index("ix_worklist_entries_name", "worklist_entries", of_name)
+    for column in ("number", "accession", "study_date"):
         op.create_index(f"ix_worklist_entries_{column}", "worklist_entries", [column])
     op.create_table(
         "name_keys",
