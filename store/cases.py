@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -340,46 +341,52 @@ def _worklist_rows(
 def _read_rows(
     session: Session, ids: Sequence[str], clock: TurnroundClock | None
 ) -> Iterator[WorklistRow]:
+    # Columns and not whole rows: a page of them is asked for all the time.
     rows = session.execute(
-        select(CaseRow, StudyIdentityRow, ReportRow)
+        select(
+            CaseRow.case_id,
+            CaseRow.modality,
+            CaseRow.body_part,
+            CaseRow.received_at,
+            CaseRow.state,
+            StudyIdentityRow.study_time,
+            StudyIdentityRow.patient_name,
+            StudyIdentityRow.patient_sex,
+            StudyIdentityRow.age_years,
+            ReportRow.state.label("report_state"),
+            ReportRow.editor,
+            ReportRow.base_version,
+        )
         .join(StudyIdentityRow, StudyIdentityRow.case_id == CaseRow.case_id)
         .outerjoin(ReportRow, ReportRow.case_id == CaseRow.case_id)
         .where(CaseRow.case_id.in_(ids))
     )
-    for known, who, report in rows:
-        yield _worklist_row(known, who, report, clock)
+    for row in rows:
+        yield _worklist_row(row, clock)
 
 
-def _worklist_row(
-    known: CaseRow,
-    who: StudyIdentityRow,
-    report: ReportRow | None,
-    clock: TurnroundClock | None,
-) -> WorklistRow:
+def _worklist_row(known: Any, clock: TurnroundClock | None) -> WorklistRow:
     with faults.decoding("cases", known.case_id):
         row = WorklistRow(
             case_id=known.case_id,
             modality=known.modality,
             body_part=known.body_part,
-            study_time=_time(who.study_time),
+            study_time=_time(known.study_time),
             received_at=known.received_at,
             state=CaseState(known.state),
-            report_state=None if report is None else ReportState(report.state),
-            patient_name=who.patient_name,
-            patient_sex=who.patient_sex,
-            age_years=who.age_years,
-            editor=None if report is None else report.editor,
+            report_state=None if known.report_state is None else ReportState(known.report_state),
+            patient_name=known.patient_name,
+            patient_sex=known.patient_sex,
+            age_years=known.age_years,
+            editor=known.editor,
         )
-        if clock is None or (report is not None and not _never_signed(report)):
+        # An amendment's first version stopped the clock.
+        signed_once = known.base_version or row.report_state is ReportState.SIGNED
+        if clock is None or signed_once:
             return row
         limit = clock.limits.limit(row.modality, row.priority)
         standing = limit.standing(row.received_at, clock.now)
         return replace(row, limit_minutes=limit.minutes, standing=standing)
-
-
-def _never_signed(report: ReportRow) -> bool:
-    """Whether no version was signed: an amendment's first version stopped the clock."""
-    return report.base_version == 0 and report.state != ReportState.SIGNED
 
 
 def _time(text: str | None) -> datetime | None:

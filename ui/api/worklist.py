@@ -185,8 +185,22 @@ def _place(token: str) -> WorklistPlace:
 
 
 def _row(row: WorklistRow) -> Form:
-    plain: Form = canonical.plain(replace(row, alerts=()))
-    return plain | {
+    """A line; by its names and not by looking at what it holds, since there are so many."""
+    return {
+        "case_id": row.case_id,
+        "modality": row.modality,
+        "body_part": row.body_part,
+        "study_time": None if row.study_time is None else row.study_time.isoformat(),
+        "received_at": row.received_at.isoformat(),
+        "state": row.state.value,
+        "report_state": None if row.report_state is None else row.report_state.value,
+        "patient_name": row.patient_name,
+        "patient_sex": row.patient_sex,
+        "age_years": row.age_years,
+        "editor": row.editor,
+        "priority": None if row.priority is None else row.priority.value,
+        "limit_minutes": row.limit_minutes,
+        "standing": None if row.standing is None else row.standing.value,
         "critical": list(map(finding_name, row.critical)),
         "alerts": list(map(alert_line, row.alerts)),
     }
