@@ -186,7 +186,7 @@ def test_the_worklist_says_what_a_draft_states_and_what_is_open(
     drafted = alerted.draft(service, 3)
     later = seed.add(service.store, 4)
     rows = client.get("/api/worklist").json()["rows"]
-    assert [row["case_id"] for row in rows] == [open_alert, drafted, later, plain]
+    assert [row["case_id"] for row in rows] == [open_alert, drafted, plain, later]
     (line,) = rows[0]["alerts"]
     assert (line["state"], line["finding"]["zh"], rows[0]["critical"]) == ("found", "气胸", [])
     assert [finding["en"] for finding in rows[1]["critical"]] == ["Pneumothorax"]
@@ -195,7 +195,7 @@ def test_the_worklist_says_what_a_draft_states_and_what_is_open(
     # A reader who takes the finding out has seen to it.
     alerted.write(service, drafted, "未见气胸。", "No pneumothorax.")
     rows = client.get("/api/worklist").json()["rows"]
-    assert [row["case_id"] for row in rows] == [open_alert, later, drafted, plain]
+    assert [row["case_id"] for row in rows] == [open_alert, plain, drafted, later]
 
 
 def test_an_open_alert_of_a_signed_report_stays_on_top(
