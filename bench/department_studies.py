@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from radraft.core.canonical import dumps_plain
+from radraft.reports.values import ReportState
 from radraft.store.database import Store
 from radraft.store.tables import (
     Base,
@@ -50,7 +51,10 @@ GIVEN = (
 )
 MODALITIES = {"CT": 35, "DX": 30, "MR": 18, "CR": 10, "US": 7}
 BODY_PARTS = {"CHEST": 45, "ABDOMEN": 20, "HEAD": 15, "SPINE": 8, "KNEE": 6, "HAND": 4, "FOOT": 2}
-PHASES = {"drafted": 80, "in_review": 10, "failed": 4, "received": 4, "amended": 2}
+WRITTEN = next(
+    state.value for state in ReportState if state not in ("drafted", "signed", "amended")
+)
+PHASES = {"drafted": 80, WRITTEN: 10, "failed": 4, "received": 4, "amended": 2}
 VERDICTS = {"good": 80, "usable": 17, "poor": 3}
 
 

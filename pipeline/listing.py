@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from radraft.reports.roles import Permission
+from radraft.reports.values import ReportState
 from radraft.store import accounts, worklist_pages, worklist_views
-from radraft.store.values import Stage, WorklistCounts, WorklistFilter
+from radraft.store.values import CaseState, Stage, WorklistCounts, WorklistFilter
 
 if TYPE_CHECKING:
     from radraft.reports.turnround import TurnroundClock
@@ -33,6 +34,8 @@ class Choices:
 
     modalities: tuple[str, ...]
     body_parts: tuple[str, ...]
+    phases: tuple[str, ...]
+    """All that a report and its case may be in."""
     verdicts: tuple[str, ...]
     sites: tuple[str, ...]
     people: tuple[tuple[str, str], ...]
@@ -92,6 +95,7 @@ class Listing:
             return Choices(
                 modalities=worklist_pages.values(session, "modality"),
                 body_parts=worklist_pages.values(session, "body_part"),
+                phases=tuple(dict.fromkeys(state.value for state in (*CaseState, *ReportState))),
                 verdicts=worklist_pages.values(session, "verdict"),
                 sites=tuple(site for site in sites if named is None or site in named),
                 people=tuple(

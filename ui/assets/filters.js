@@ -7,8 +7,7 @@ import { may } from "/ui/session.js";
 import { emit } from "/ui/state.js";
 
 const EMPTY = { phase: "", site: "", modality: "", body_part: "", verdict: "", author: "", reviewer: "", since: "", until: "", mine: false };
-const PHASES = ["received", "drafting", "drafted", "not_covered", "failed", "in_review", "amended", "signed"];
-const NONE = { modalities: [], body_parts: [], verdicts: [], sites: [], people: [] };
+const NONE = { modalities: [], body_parts: [], phases: [], verdicts: [], sites: [], people: [] };
 
 export class Filters {
   /** `form` is filled once it is opened; `button` opens it. Emits `filters` where something else is asked for. */
@@ -114,7 +113,7 @@ export class Filters {
   }
 
   fields() {
-    const { modalities, body_parts: parts, verdicts, sites, people } = this.choices;
+    const { modalities, body_parts: parts, phases, verdicts, sites, people } = this.choices;
     const whole = may("read_unsigned");
     const quality = verdicts.map((name) => [name, has(`verdict_${name}`) ? t(`verdict_${name}`) : name]);
     return [
@@ -122,7 +121,7 @@ export class Filters {
       this.select("modality", modalities.filter(Boolean).map((name) => [name, name])),
       this.select("body_part", parts.filter(Boolean).map((name) => [name, bodyPart(name)])),
       sites.length > 1 ? this.select("site", sites.map((name) => [name, name])) : null,
-      whole ? this.select("phase", PHASES.map((name) => [name, t(`phase_${name}`)])) : null,
+      whole ? this.select("phase", phases.map((name) => [name, t(`phase_${name}`)])) : null,
       whole ? this.select("author", people) : null,
       whole ? this.select("reviewer", people) : null,
       quality.length ? this.select("verdict", quality) : null,

@@ -165,6 +165,7 @@ def test_one_chooses_among_what_there_is(client: TestClient, service: Service) -
     assert offered["modalities"] == ["CT", "DX"]
     assert offered["body_parts"] == ["CHEST", "HEAD"]
     assert offered["sites"] == ["test"]
+    assert {"received", "drafted", "signed"} <= set(offered["phases"])
     assert [name for _, name in offered["people"]] == [account_of(service.store).name]
 
 
