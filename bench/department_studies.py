@@ -208,7 +208,7 @@ def _write(store: Store, made: Mapping[type[Base], Sequence[Mapping[str, Any]]])
             # Lists are JSON there, which the driver is not told.
             columns = ", ".join(f'"{name}"' for name in rows[0])
             cursor = connection.connection.cursor()
-            with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:  # type: ignore[attr-defined]
+            with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(
                         [dumps_plain(list(v)) if isinstance(v, tuple) else v for v in row.values()]
