@@ -104,11 +104,11 @@ def test_the_worklist_shows_drafts_alerts_and_late_studies_first_and_in_words(
     rows = page.locator(".rd-row")
     expect(rows).to_have_count(5)
     order = [row.get_attribute("data-case") for row in rows.all()]
-    assert order == [alert, drafted, plain, near, late]
+    assert order == [alert, drafted, late, near, plain]
     expect(rows.nth(0)).to_contain_text("Pneumothorax, left · to be notified · 30 min left")
     expect(rows.nth(1)).to_contain_text("Pneumothorax: in the draft, not confirmed")
     expect(rows.nth(3)).to_contain_text("due soon · limit 24 h, no priority known")
-    expect(rows.nth(4)).to_contain_text("over time · limit 24 h, no priority known")
+    expect(rows.nth(2)).to_contain_text("over time · limit 24 h, no priority known")
     expect(page.locator(".rd-alarm")).to_have_text("1 critical open")
     button = page.locator(".rd-late")
     expect(button).to_have_text("1 over the limit · 1 near it")
@@ -117,7 +117,7 @@ def test_the_worklist_shows_drafts_alerts_and_late_studies_first_and_in_words(
     button.click()
     page.get_by_role("button", name="中文").click()
     expect(rows.nth(1)).to_contain_text("气胸：草稿所述，未确认")
-    expect(rows.nth(4)).to_contain_text("已超时 · 时限 24 小时，优先级未知")
+    expect(rows.nth(2)).to_contain_text("已超时 · 时限 24 小时，优先级未知")
     expect(button).to_have_text("超时 1 · 临近时限 1")
 
 
