@@ -341,7 +341,8 @@ def _worklist_rows(
 def _read_rows(
     session: Session, ids: Sequence[str], clock: TurnroundClock | None
 ) -> Iterator[WorklistRow]:
-    # Columns and not whole rows: a page of them is asked for all the time.
+    # Columns and not whole rows: a page of them is asked for all the time. The last two are read
+    # for the damage that they may show: a study that cannot be opened is named on the list.
     rows = session.execute(
         select(
             CaseRow.case_id,
@@ -356,6 +357,8 @@ def _read_rows(
             ReportRow.state.label("report_state"),
             ReportRow.editor,
             ReportRow.base_version,
+            CaseRow.issues,
+            StudyIdentityRow.original_keys,
         )
         .join(StudyIdentityRow, StudyIdentityRow.case_id == CaseRow.case_id)
         .outerjoin(ReportRow, ReportRow.case_id == CaseRow.case_id)
