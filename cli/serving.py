@@ -75,6 +75,8 @@ class Workstation:
                 log_level="warning",
                 # Access logs would hold case ids and question paths; nobody needs them.
                 access_log=False,
+                # Anybody on this machine could write another address into the audit.
+                proxy_headers=False,
                 timeout_graceful_shutdown=GRACE_S,
             )
         )

@@ -265,7 +265,9 @@ class Service:
             self.critical.report_saved(
                 session, case_id, saved.report, actor=actor, now=datetime.now(UTC)
             )
-            audit.append(session, _event(AuditKind.WRITE, case_id, actor, revision=saved.revision))
+            if saved.revision != before.revision:
+                event = _event(AuditKind.WRITE, case_id, actor, revision=saved.revision)
+                audit.append(session, event)
             return saved
 
     def sign(self, case_id: str, *, base_revision: int, actor: Actor) -> SignedReport:

@@ -47,6 +47,12 @@ class AuditKind(StrEnum):
     ADAPTER = "adapter"
     """Another adapter serves from now on."""
     AUDIT_READ = "audit_read"
+    BEGAN = "began"
+    """The audit itself: event 1."""
+    RESEALED = "resealed"
+    """Its end had been changed past radraft; a person said on the server to go on from there."""
+    DAMAGED = "damaged"
+    """Stands for an event that cannot be read any more."""
     START = "start"
     STOP = "stop"
 

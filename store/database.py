@@ -34,6 +34,8 @@ log = logging.getLogger("radraft.store.database")
 
 SCHEMA_WITH_KEYS = "0007"
 """The first schema in which every study that was taken in has its keys."""
+SCHEMA_WITH_AUDIT = "0013"
+"""The first schema that has an audit: whoever brings a database to it writes its first event."""
 CONNECT_S = 10
 """How long PostgreSQL may take to answer."""
 READING = (5, 45)
@@ -180,6 +182,8 @@ def _prepare(connection: Connection, folder: Path, objects: Objects) -> bytes:
         check = site_secret.fingerprint(secret)
         connection.execute(insert(SiteRow).values(id=1, secret_check=check))
     signature_chain.begin(connection, signature_chain.chain_key(secret))
+    if before is None or before < SCHEMA_WITH_AUDIT:
+        audit.begin(connection, audit.audit_key(secret))
     return secret
 
 

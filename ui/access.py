@@ -101,6 +101,8 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
 NOTED: Mapping[tuple[str, str], AuditKind] = MappingProxyType(
     {
         ("GET", "/api/cases/{case_id}"): AuditKind.VIEW,
+        ("GET", "/api/cases/{case_id}/priors"): AuditKind.VIEW,
+        ("GET", "/api/alerts/register"): AuditKind.VIEW,
         ("POST", "/api/upload"): AuditKind.INTAKE,
         ("GET", "/api/alerts/register.csv"): AuditKind.EXPORT,
         ("GET", "/api/quality.csv"): AuditKind.EXPORT,
@@ -109,10 +111,12 @@ NOTED: Mapping[tuple[str, str], AuditKind] = MappingProxyType(
         ("GET", "/api/audit.csv"): AuditKind.EXPORT,
     }
 )
-"""What the audit knows of routes that change nothing, or whose change has no transaction. What
-changes anything is written down by the step that does it."""
+"""What the audit knows of routes that change nothing, or whose change has no transaction. A report
+that is saved or signed, an alert's step, a question, an account are written down by the step that
+does it; dismissals, choices of key images and of priors have append-only tables of their own."""
 
 _TEMPLATES = frozenset(template for _, template in ROUTES)
+_CASE = re.compile(r"c-[0-9a-f]{16}")
 _UNTOUCHED = frozenset({"/api/cases/{case_id}/opened"})
 """What a page sends by itself: it keeps no session open."""
 
@@ -195,7 +199,8 @@ def caller(request: Request) -> Caller | None:
             raise SignInError("not_allowed", site=service.settings.site)
         found = _allowed(request, service, session, needed)
     except SignInError as error:
-        _note(request, service, session, AuditKind.ACCESS, template, code=error.code)
+        site = str(error.details.get("site", ""))
+        _note(request, service, session, AuditKind.ACCESS, template, site=site, code=error.code)
         raise
     kind = NOTED.get((request.method, template))
     if kind is not None and (found.site or "{" not in template):
@@ -220,7 +225,7 @@ def _note(
     code: str = "",
 ) -> None:
     """Have it written down that somebody looked at something, or was refused it."""
-    case_id = request.path_params.get("case_id")
+    case_id = str(request.path_params.get("case_id", ""))
     person = session.account.person
     event = AuditEvent(
         kind,
@@ -228,12 +233,14 @@ def _note(
         AuditActor(person.name, person.id, client_address(request)),
         outcome=Outcome.REFUSED if code else Outcome.DONE,
         site=site,
-        case_id=case_id,
+        # What is no case number is somebody's own words.
+        case_id=case_id if _CASE.fullmatch(case_id) else None,
         code=code,
         details={"route": f"{request.method} {template if template in _TEMPLATES else '?'}"},
     )
     looked = kind in (AuditKind.VIEW, AuditKind.ACCESS, AuditKind.AUDIT_READ)
-    once = (session.session_id, kind, template, case_id) if looked else None
+    # Of refusals the first of a route: nobody fills the audit by asking on.
+    once = (session.session_id, kind, template, "" if code else event.case_id) if looked else None
     service.trail.note(event, once=once)
 
 
