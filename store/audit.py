@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -180,7 +180,7 @@ def entry_of(row: AuditRow) -> Entry:
     return Entry(row.sequence, event, row.head)
 
 
-def head_of(previous: str, said: dict[str, Any], key: bytes) -> str:
+def head_of(previous: str, said: Mapping[str, Any], key: bytes) -> str:
     """Return the head of a row that says `said` behind one whose head is `previous`."""
     told = {**said, "at": said["at"].astimezone(UTC)}
     # A head has one length, so that no two of it and what follows read the same.
