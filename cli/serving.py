@@ -50,7 +50,7 @@ def first_administrator(service: Service, out: Output) -> None:
 
 def announce(settings: Settings, out: Output) -> None:
     """Say where the workstation is."""
-    url = f"http://{settings.host}:{settings.port}"
+    url = settings.url
     out.result(
         {"url": url, "logs": str(settings.data_dir / "logs")},
         f"Workstation: {url}\nLogs: {settings.data_dir / 'logs'}\nCtrl-C stops it.",

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radraft.cli.context import log_to_file
 from radraft.cli.output import Output
 from radraft.core import settings as settings_module
+from radraft.core.logs import write_log
 from radraft.core.errors import message
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def verify(logs: Sequence[Path], out: Output, *, reinstate: bool) -> None:
     store = open_store(settings, accept_missing_triggers=True)
     tally = _Tally()
     try:
-        log_to_file(settings)
+        write_log(settings)
         reinstated: tuple[str, ...] = ()
         if reinstate:
             with store.begin() as session:
