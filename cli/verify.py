@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from radraft.cli.output import Output
 from radraft.core import settings as settings_module
-from radraft.core.logs import write_log
 from radraft.core.errors import message
+from radraft.core.logs import write_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from radraft.core.settings import Settings
 
-LOGGERS = ("radraft", "uvicorn")
-"""Whose lines are written: ours, and what the HTTP server says of broken requests."""
+OURS = "radraft"
+"""The logger above all of ours."""
 MAX_BYTES = 5_000_000
 KEPT_FILES = 3
 
@@ -34,14 +34,20 @@ _request_id: ContextVar[str] = ContextVar("radraft_request_id", default="")
 
 def write_log(settings: Settings) -> None:
     """Write from now on what radraft logs to `settings.log_to`; a second call changes nothing."""
-    if logging.getLogger(LOGGERS[0]).handlers:
+    logger = logging.getLogger(OURS)
+    if logger.handlers:
         return
     handler = _handler(settings)
     lines = JsonLines() if settings.log_format is LogFormat.JSON else TextLines()
     handler.setFormatter(lines)
-    for name in LOGGERS:
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+
+
+def write_too(name: str) -> None:
+    """Write what another logger logs where radraft's lines go, in the same form."""
+    for handler in logging.getLogger(OURS).handlers:
         logging.getLogger(name).addHandler(handler)
-    logging.getLogger(LOGGERS[0]).setLevel(logging.INFO)
 
 
 @contextmanager

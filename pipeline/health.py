@@ -67,7 +67,7 @@ def readiness(store: Store, llm: LlmState) -> Readiness:
     except StorageError as error:
         database = error.code
     try:
-        store.objects.any()
+        store.objects.require_reachable()
     except StorageError as error:
         objects = error.code
     return Readiness(database, objects, llm)

@@ -37,9 +37,7 @@ class Measured:
     ask for their worklist every few seconds, and a search holds a patient's name.
     """
 
-    def __init__(
-        self, app: ASGIApp, metrics: Metrics, routes: Collection[tuple[str, str]]
-    ) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Collection[tuple[str, str]]) -> None:
         """`routes`: method and template of each that is counted under its own name."""
         self.app = app
         self._metrics = metrics
@@ -59,7 +57,8 @@ class Measured:
         with logs.of_request(request_id):
             try:
                 await self.app(scope, receive, answer.send)
-            except Exception as error:  # noqa: BLE001 - its text may quote a patient's name
+            except Exception as error:
+                # Not its text, which may quote a patient's name: `core.logs` writes where it was.
                 log.error("a request broke", exc_info=error)
                 await _answer_broken(scope, answer, request_id)
             finally:

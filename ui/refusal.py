@@ -1,4 +1,4 @@
-"""Requests that are refused before anything is asked for, and the code under which each is counted."""
+"""Requests that are refused, and the code under which each is counted."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What stands between a browser and the service: from where one may ask, and how much.
 
-Who asks, and what he may, is `ui.access`. These checks keep other web pages that the reader has open
-from using it (DNS rebinding, cross-site requests, framing); what a reverse proxy says of a request is
-`ui.forwarded`.
+Who asks, and what he may, is `ui.access`. These checks keep other web pages that the reader has
+open from using it (DNS rebinding, cross-site requests, framing); what a reverse proxy says of a
+request is `ui.forwarded`.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def check(scope: Scope, settings: Settings) -> int:
 
 
 def _is_ours(host: str, scope: Scope, settings: Settings) -> bool:
-    """Whether the workstation goes under that name; loopback's are taken from this machine alone."""
+    """Whether the workstation goes under that name; those of loopback from this machine alone."""
     if host in settings.hosts:
         return True
     if host not in LOOPBACK:

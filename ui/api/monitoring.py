@@ -18,12 +18,15 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 import radraft
+from radraft.core import tls
 from radraft.core.networks import address, among
 from radraft.llm.link import LlmState
 from radraft.ui.forwarded import was_forwarded
 from radraft.ui.refusal import RequestRefused, note_code
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from prometheus_client.core import Metric
 
     from radraft.core.settings import Settings
@@ -35,7 +38,10 @@ READY_S = 5.0
 
 
 def add_monitoring(app: FastAPI, service: Service) -> None:
-    """Serve the three."""
+    """Serve the three. SettingsError `tls_unusable`."""
+    # Of the certificate that is loaded now: one that is put in its place counts after a restart.
+    certificate = service.settings.tls_cert
+    certificate_ends = None if certificate is None else tls.ends_at(certificate)
 
     @app.get("/health/live")
     async def live() -> Response:
@@ -43,7 +49,7 @@ def add_monitoring(app: FastAPI, service: Service) -> None:
 
     @app.get("/health/ready")
     async def ready(request: Request) -> Response:
-        # Not in the threads that answer readers: where those all wait for a storage, this must say so.
+        # In a thread that answers no reader: those may all be waiting for a storage.
         asked = asyncio.to_thread(service.readiness)
         try:
             found = await asyncio.wait_for(asked, READY_S)
@@ -64,7 +70,7 @@ def add_monitoring(app: FastAPI, service: Service) -> None:
     def metrics(request: Request) -> Response:
         _require_reader(request, service.settings)
         now = CollectorRegistry()
-        now.register(_Now(service.figures()))
+        now.register(_Now(service.figures(), certificate_ends))
         written = generate_latest(service.metrics.registry) + generate_latest(now)
         return Response(written, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -84,8 +90,9 @@ def _require_reader(request: Request, settings: Settings) -> None:
 class _Now(Collector):
     """Gauges of what was counted just now."""
 
-    def __init__(self, figures: Figures) -> None:
+    def __init__(self, figures: Figures, certificate_ends: datetime | None) -> None:
         self._figures = figures
+        self._certificate_ends = certificate_ends
 
     def collect(self) -> Iterator[Metric]:
         """Yield each gauge."""
@@ -99,6 +106,12 @@ class _Now(Collector):
         yield GaugeMetricFamily(
             "radraft_free_bytes", "Bytes left on the disk of the data folder.", figures.free_bytes
         )
+        if self._certificate_ends is not None:
+            yield GaugeMetricFamily(
+                "radraft_tls_certificate_ends_seconds",
+                "Unix time until which the workstation's own certificate is valid.",
+                self._certificate_ends.timestamp(),
+            )
         if figures.stored is not None:
             yield from _stored(figures.stored)
 
