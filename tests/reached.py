@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from radraft.core import passwords
 from radraft.core.settings import Settings
@@ -30,6 +32,20 @@ class Served:
     printed: Path
     log: Path
     """What it wrote to standard error: its log, in lines of JSON."""
+
+    def lines(self, until: str = "") -> list[dict[str, Any]]:
+        """The log, each line an object, from the moment it holds what became of the request of
+        that number: the answer reaches its asker before the line is written."""
+        pause = threading.Event()
+        for _ in range(600):
+            text = self.log.read_text(encoding="utf-8")
+            told = [json.loads(line) for line in text.splitlines()]
+            if not until or any(
+                line.get("request") == until and line["message"] == "request" for line in told
+            ):
+                return told
+            pause.wait(0.05)
+        raise AssertionError(f"no line of request {until}")
 
 
 def add_person(data: Path, login: str, name: str, *roles: Role) -> None:
