@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request, Response
@@ -135,7 +135,7 @@ def _one(name: str, text: str, value: object) -> Metric:
     return GaugeMetricFamily(name, text, float(bool(value)))
 
 
-def _by(name: str, text: str, label: str, values: dict[str, float]) -> Metric:
+def _by(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
     family = GaugeMetricFamily(name, text, labels=(label,))
     for value, count in values.items():
         family.add_metric((value,), float(count))
