@@ -5,17 +5,17 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radraft.core.errors import StorageError
 from radraft.llm.link import LlmState
-from radraft.store import alerts, arrivals, cases, signature_log
+from radraft.store import alerts, arrivals, audit, cases, signature_log
 from radraft.store.alerts import AlertCounts
 from radraft.store.arrivals import ArrivalState
 from radraft.store.cases import CaseState
 
 if TYPE_CHECKING:
+    from radraft.core.settings import Settings
     from radraft.store.database import Store
 
 
@@ -45,6 +45,8 @@ class StoredFigures:
     alerts: AlertCounts
     heads_unsent: int
     """Heads of the chain of signatures that were not sent to the signature log yet."""
+    audit_unsent: int
+    """Events of the audit that were not sent to the log server yet; 0 where none is set."""
 
 
 @dataclass(frozen=True)
@@ -73,20 +75,21 @@ def readiness(store: Store, llm: LlmState) -> Readiness:
     return Readiness(database, objects, llm)
 
 
-def figures(store: Store, data_dir: Path, llm: LlmState) -> Figures:
+def figures(store: Store, settings: Settings, llm: LlmState) -> Figures:
     """Return how much waits; without the store's part where it cannot be read."""
     try:
-        stored = _stored(store)
+        stored = _stored(store, settings)
     except StorageError:
         stored = None
-    return Figures(stored, llm, shutil.disk_usage(data_dir).free)
+    return Figures(stored, llm, shutil.disk_usage(settings.data_dir).free)
 
 
-def _stored(store: Store) -> StoredFigures:
+def _stored(store: Store, settings: Settings) -> StoredFigures:
     with store.read() as session:
         return StoredFigures(
             cases=cases.counts(session),
             arrivals=arrivals.counts(session),
             alerts=alerts.counts(session),
             heads_unsent=signature_log.unsent(session) if store.head_sender is not None else 0,
+            audit_unsent=audit.unsent(session) if settings.audit_syslog else 0,
         )

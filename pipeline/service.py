@@ -448,7 +448,7 @@ class Service:
 
     def figures(self) -> Figures:
         """Return how much waits, and for what, as far as the store can be read."""
-        return figures(self.store, self.settings.data_dir, self._llm.state())
+        return figures(self.store, self.settings, self._llm.state())
 
     def _sentence_encoder(self) -> SentenceEncoder:
         with self._sentences_lock:

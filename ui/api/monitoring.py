@@ -127,7 +127,7 @@ def _stored(stored: StoredFigures) -> Iterator[Metric]:
         "escalated": stored.alerts.escalated,
     }
     yield _by("radraft_critical_alerts", "Open alerts of critical values.", "state", alerts)
-    waiting = {"signature_log": stored.heads_unsent}
+    waiting = {"signature_log": stored.heads_unsent, "audit": stored.audit_unsent}
     yield _by("radraft_outbox_waiting", "What waits to be sent, by where to.", "to", waiting)
 
 

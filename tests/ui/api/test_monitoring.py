@@ -123,8 +123,20 @@ def test_metrics_tell_queue_alerts_and_outbox(app: FastAPI, service: Service) ->
     assert found["radraft_cases{state=failed}"] == 0
     assert found["radraft_critical_alerts{state=open}"] == 0
     assert found["radraft_outbox_waiting{to=signature_log}"] == 0
+    assert found["radraft_outbox_waiting{to=audit}"] == 0
     assert found["radraft_llm_state{state=off}"] == 1
     assert found["radraft_free_bytes"] > 0
+
+
+def test_what_the_audit_has_not_sent_waits_in_the_outbox(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=tmp_path / "data", audit_syslog="log.hospital.example:6514")
+    app = app_of(Service(sqlite_store, settings, load_profile("starter")))
+    before = figures(app)["radraft_outbox_waiting{to=audit}"]
+    body = {"login": "nobody-there", "password": "wrong"}
+    assert at(app).post("/api/session", json=body).status_code == 401
+    assert figures(app)["radraft_outbox_waiting{to=audit}"] == before + 1
 
 
 def test_requests_are_counted_by_template_and_code_and_never_by_address(app: FastAPI) -> None:
