@@ -19,9 +19,11 @@ from radraft.core.errors import (
     SignInError,
     StorageError,
 )
+from radraft.core.metrics import Metrics
 from radraft.llm.link import LlmState
 from radraft.pipeline.alerts import CriticalValues, signature_refusal
 from radraft.pipeline.audit_trail import AuditTrail, by_actor
+from radraft.pipeline.health import Figures, Readiness, figures, readiness
 from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import KeyImageChooser
 from radraft.pipeline.proofreading import Proofreader, note_saved, note_standing, warnings_of
@@ -154,6 +156,7 @@ class Service:
         partial: Callable[[str], tuple[DraftedSentence, ...]] = lambda case_id: (),
         wake: Callable[[], None] = lambda: None,
         load_extractor: Callable[[], FeatureExtractor | None] = lambda: None,
+        metrics: Metrics | None = None,
     ) -> None:
         self.store = store
         self.settings = settings
@@ -162,6 +165,8 @@ class Service:
         self._partial = partial
         self._wake = wake
         self._load_extractor = load_extractor
+        self.metrics = metrics or Metrics()
+        """What this process counts about itself."""
         self.critical = CriticalValues(store, settings)
         """Alerts of critical values: queries, and the steps that people take with them."""
         self._limits = turnround.load(settings.turnround)
@@ -438,6 +443,14 @@ class Service:
             outcome = Outcome.FAILED if isinstance(error, StorageError) else Outcome.REFUSED
             self.trail.note(replace(_event(kind, case_id, actor), outcome=outcome, code=error.code))
             raise
+
+    def readiness(self) -> Readiness:
+        """Return whether studies can be read and reports written now."""
+        return readiness(self.store, self._llm.state())
+
+    def figures(self) -> Figures:
+        """Return how much waits, and for what, as far as the store can be read."""
+        return figures(self.store, self.settings, self._llm.state())
 
     def _sentence_encoder(self) -> SentenceEncoder:
         with self._sentences_lock:

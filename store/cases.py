@@ -33,6 +33,7 @@ __all__ = [
     "add_key_images",
     "add_study",
     "age_and_date",
+    "any_case",
     "counts",
     "deid_study",
     "find_case",
@@ -218,6 +219,11 @@ def worklist(
         near=near,
         over=over,
     )
+
+
+def any_case(session: Session) -> bool:
+    """Return whether there is any case."""
+    return session.scalar(select(CaseRow.case_id).limit(1)) is not None
 
 
 def counts(session: Session) -> dict[CaseState, int]:

@@ -86,6 +86,21 @@ def latest(session: Session, case_id: str) -> StoredDraft | None:
     return None if row is None else _stored(row)
 
 
+def first_draft_wait(session: Session, case_id: str) -> float | None:
+    """Return the seconds from a case's arrival until its first draft that did not fail; None where
+    it has none, or more than one."""
+    drafted = session.execute(
+        select(CaseRow.received_at, DraftRow.created_at)
+        .join(DraftRow, DraftRow.case_id == CaseRow.case_id)
+        .where(CaseRow.case_id == case_id, DraftRow.coverage != Coverage.FAILED.value)
+        .limit(2)
+    ).all()
+    if len(drafted) != 1:
+        return None
+    received_at, created_at = drafted[0]
+    return float((created_at - received_at).total_seconds())
+
+
 def offered(session: Session, case_id: str) -> StoredDraft | None:
     """Return the model's newest draft where the working report did not begin as it: it came too
     late, and stands beside what a person wrote."""

@@ -25,6 +25,7 @@ from radraft.reports.audit import AuditActor, AuditEvent, AuditKind, Outcome
 from radraft.reports.people import Actor, ActorRole
 from radraft.reports.roles import EVERY_SITE, Permission, sites_with
 from radraft.store import sites
+from radraft.ui.measured import Measured
 from radraft.ui.security import Guard
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
     {
         ("GET", "/ui/{name:path}"): Anybody.ANYBODY,
         ("GET", "/sign-in"): Anybody.ANYBODY,
+        ("GET", "/health/live"): Anybody.ANYBODY,
+        ("GET", "/health/ready"): Anybody.ANYBODY,
+        # Who may read them is asked of the machine, not of a person: `api/monitoring.py`.
+        ("GET", "/metrics"): Anybody.ANYBODY,
         ("POST", "/api/session"): Anybody.ANYBODY,
         ("POST", "/api/session/link"): Anybody.ANYBODY,
         ("POST", "/api/session/unlock"): Anybody.ANYBODY,
@@ -178,7 +183,8 @@ def application(service: Service, *, demo: bool = False) -> FastAPI:
     )
     app.state.service = service
     app.state.demo = demo
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, settings=service.settings)
+    app.add_middleware(Measured, metrics=service.metrics, routes=frozenset(ROUTES))
     return app
 
 

@@ -9,6 +9,7 @@ from radraft.ui.api.alerts import add_alerts
 from radraft.ui.api.audit import add_audit
 from radraft.ui.api.dismissals import add_dismissals
 from radraft.ui.api.key_images import add_keyimages
+from radraft.ui.api.monitoring import add_monitoring
 from radraft.ui.api.priors import add_priors
 from radraft.ui.api.reports import add_api
 from radraft.ui.api.sign_in import add_sign_in
@@ -59,6 +60,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
     add_alerts(app, service)
     add_dismissals(app, service)
     add_assets(app)
+    add_monitoring(app, service)
     add_site_page(app, TrendPage(service.store), service.settings.site)
     limit = DismissalLimit(service.settings.dismissed_limit, service.settings.dismissed_least)
     add_site_page(app, QualityPage(service.store, limit), service.settings.site)

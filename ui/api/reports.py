@@ -30,7 +30,7 @@ from radraft.ui.access import SignedIn, refused_page
 from radraft.ui.api import forms, worklist as worklist_forms
 from radraft.ui.api.answers import tagged
 from radraft.ui.api.upload import receive_upload
-from radraft.ui.security import RequestRefused
+from radraft.ui.refusal import RequestRefused, note_code
 
 if TYPE_CHECKING:
     from radraft.pipeline.service import Service
@@ -223,6 +223,7 @@ def status_of(error: RadraftError) -> int:
 
 async def _radraft_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RadraftError)
+    note_code(request.scope, error.code)
     page = refused_page(request, error)
     if page is not None:
         return page
@@ -243,6 +244,7 @@ async def _malformed(request: Request, error: Exception) -> Response:
     names = {name for request in requests for name in request.model_fields}
     place = next((str(item) for item in first["loc"] if item in names), "request")
     refused = RequestRefused(422, "request_invalid", place=place, problem=first["type"])
+    note_code(request.scope, refused.code)
     return _json({"error": refused.as_json()}, 422)
 
 
@@ -253,6 +255,7 @@ async def _no_route(request: Request, error: Exception) -> Response:
         refused = RequestRefused(422, "request_invalid", place="request", problem="unreadable")
     else:
         refused = RequestRefused(error.status_code, "path_unknown")
+    note_code(request.scope, refused.code)
     return _json({"error": refused.as_json()}, refused.status)
 
 
