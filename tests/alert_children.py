@@ -81,7 +81,7 @@ def report_and_handle(settings: Settings, case_ids: list[str], told: Connection)
                 told.send(("escalated", late.case_id, str(late.leg)))
             revision = service.case_view(case_id).working.revision
             service.sign(case_id, base_revision=revision, actor=reader)
-            service.amend(case_id, actor=reader)
+            service.amend(case_id, actor=reader, reason="更正")
             _save(service, case_id, f"双肺清晰{text}。")
             told.send(("saved", case_id, text))
 
@@ -89,7 +89,7 @@ def report_and_handle(settings: Settings, case_ids: list[str], told: Connection)
 def _save(service: Service, case_id: str, text: str) -> None:
     working = service.case_view(case_id).working
     if working.state is ReportState.SIGNED:
-        working = service.amend(case_id, actor=actor("王"))
+        working = service.amend(case_id, actor=actor("王"), reason="更正")
     report = replace(working.report, findings=(make_sentence("f1", text, ""),), impression=())
     report = replace(report, findings=(report.findings[0].reworded(zh=text, en=""),))
     service.save(case_id, report, base_revision=working.revision, actor=actor("王"))

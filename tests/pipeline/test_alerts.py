@@ -233,7 +233,7 @@ def test_an_amendment_that_takes_the_finding_back_says_so_on_the_closed_alert(
             alert.alert_id, AlertStep(move), actor=READER, base_revision=alert.revision
         ).alert
     sign(service, case_id)
-    service.amend(case_id, actor=READER)
+    service.amend(case_id, actor=READER, reason="更正")
     save(service, case_id, HARMLESS)
     closed = the_alert(service, case_id)
     assert (closed.state, closed.in_report) == (AlertState.ACKNOWLEDGED, False)

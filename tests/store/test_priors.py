@@ -18,7 +18,7 @@ from radraft.pipeline import draft
 from radraft.pipeline.eligibility import Barred
 from radraft.prompts.values import Looked
 from radraft.reports.values import Report
-from radraft.store import cases, images, patient_keys, priors, reports
+from radraft.store import cases, images, patient_keys, priors, report_steps, reports
 from radraft.store.database import Store, open_store
 from radraft.store.migrations.versions import v0009_people
 from radraft.store.priors import LinkState
@@ -78,7 +78,7 @@ def signed(
     )
     with store.begin() as session:
         save_draft(session, make_draft(case_id, report))
-        sign(session, case_id, base_revision=1, author=person("王医生"), now=NOW)
+        sign(session, case_id, base_revision=1, signer=person("王医生"), now=NOW)
     return case_id
 
 
@@ -264,14 +264,16 @@ def test_the_line_asks_with_them(sqlite_store: Store) -> None:
 def test_the_newest_version_without_identity(store: Store) -> None:
     case_id = signed(store, taken(store, 1, days_ago=120, patient_id="N-4711"))
     with store.begin() as session:
-        amended = reports.amend(session, case_id, editor=person("王医生"))
+        amended = report_steps.amend(
+            session, case_id, editor=person("王医生"), reason="更正", now=datetime.now(UTC)
+        )
         text = "患者王小明（N-4711）2026年1月2日复查，王曉明左肺结节。"
         english = "Xiaoming Wang (N-4711) was seen again on 2 January 2026: left lung nodule."
         report = Report(case_id, (make_sentence("f1", text, english),), ())
         now = reports.save(
             session, case_id, report, base_revision=amended.revision, editor=person("王医生")
         )
-        sign(session, case_id, base_revision=now.revision, author=person("王医生"), now=NOW)
+        sign(session, case_id, base_revision=now.revision, signer=person("王医生"), now=NOW)
     later = taken(store, 2, "Wang^Xiaoming=王^曉明", site="south")
     with store.read() as session:
         (prior,) = priors.given(session, store.objects, later, most=2, most_images=4).given

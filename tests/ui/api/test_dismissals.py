@@ -173,7 +173,7 @@ def test_what_blocks_cannot_be_dismissed_and_keeps_the_report_from_being_signed(
     assert answer.status_code == 422
     assert answer.json()["error"]["code"] == "sentence_unfilled"
     assert answer.json()["codes"] == ["sentence_unfilled"]
-    assert view(client, case_id)["working"]["state"] == "in_review"
+    assert view(client, case_id)["working"]["state"] == "writing"
     mended = save(client, case_id, zh="左肺见两处结节影。")
     sign["base_revision"] = mended["working"]["revision"]
     assert client.post(f"/api/cases/{case_id}/sign", json=sign).status_code == 200

@@ -329,7 +329,7 @@ def test_a_signed_report_keeps_its_images(
         answer = put(client, case_id, [now[0]], keep_edit=keep_edit)
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "report_is_signed")
     assert present(service, case_id) == now
-    service.amend(case_id, actor=actor("林清"))
+    service.amend(case_id, actor=actor("林清"), reason="更正")
     assert put(client, case_id, [now[0]], keep_edit=True).status_code == 200
 
 
