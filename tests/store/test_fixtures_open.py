@@ -94,6 +94,11 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Made]:
     cluster.drop(database)
 
 
+def today(state: str | None) -> str | None:
+    """What an earlier name of a report's state is called now."""
+    return "writing" if state == "in_review" else state
+
+
 def test_every_case_stands_where_it_stood(made: Made) -> None:
     with made.store.read() as session:
         rows = {row.case_id: row for row in cases.worklist(session).rows}
@@ -102,7 +107,7 @@ def test_every_case_stands_where_it_stood(made: Made) -> None:
             row, case = rows[case_id], cases.get_case(session, case_id)
             # What was being drafted waits again: of that time nobody holds a lease.
             state = "received" if wanted["state"] == "drafting" else wanted["state"]
-            assert (row.state, row.report_state) == (state, wanted["report_state"])
+            assert (row.state, row.report_state) == (state, today(wanted["report_state"]))
             assert row.patient_name == wanted["patient_name"]
             assert (case.patient_ref, case.site) == (wanted["patient_ref"], wanted["site"])
             assert list(case.issues) == wanted["issues"]
