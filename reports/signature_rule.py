@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from radraft.core.errors import ReportError, SignInError
 from radraft.reports.values import Manner
-
-
-class Alone(StrEnum):
-    """Who may sign alone where two signatures are the rule; he must be able to sign at all."""
-
-    ATTENDING = "attending"
-    """Whoever may sign, what he wrote himself."""
-    EMERGENCY = "emergency"
-    """Whoever may sign and is on emergency duty, what he wrote himself, with the reason."""
 
 
 @dataclass(frozen=True)
@@ -24,33 +14,46 @@ class SignatureRule:
 
     two_signatures: bool = False
     """Whether a report needs an author (书写) and a reviewer (审核)."""
-    alone: frozenset[Alone] = frozenset(Alone)
-    """Exceptions from that; of no effect where one signature is enough."""
+    attending_alone: bool = True
+    """Whether, for all that, whoever may sign may sign alone what he wrote himself."""
+    emergency_alone: bool = True
+    """Whether he may on emergency duty, with the reason."""
     reauthenticate: bool = False
     """Whether the signer enters his password for each signature."""
+
+    @property
+    def exceptions(self) -> bool:
+        """Return whether there is anybody who may sign alone where two signatures are asked for."""
+        return self.attending_alone or self.emergency_alone
 
 
 ONE_IS_ENOUGH = SignatureRule()
 """What holds where a site set no rule."""
 
 
+def may_sign_alone(rule: SignatureRule, *, own: bool) -> bool:
+    """Return whether one person may sign alone; `own`: he is the report's author, or there is
+    none."""
+    return not rule.two_signatures or (own and rule.exceptions)
+
+
+def reason_needed(rule: SignatureRule) -> bool:
+    """Return whether whoever signs alone has to be on emergency duty, and to say why."""
+    return rule.two_signatures and rule.emergency_alone and not rule.attending_alone
+
+
 def alone_manner(rule: SignatureRule, *, own: bool, reason: str) -> Manner:
-    """Return how one person signs alone; `own`: he is the report's author, or there is none.
+    """Return how one person signs alone; `own` as for `may_sign_alone`.
 
     `reason` is that of emergency duty, empty otherwise. ReportError `second_signature_needed`,
     `emergency_reason_needed`, `not_the_author`.
     """
-    if not rule.two_signatures:
-        return Manner.EMERGENCY if reason else Manner.ALONE
-    if not rule.alone:
-        raise ReportError("second_signature_needed")
-    if not own:
-        raise ReportError("not_the_author")
-    if reason and Alone.EMERGENCY in rule.alone:
-        return Manner.EMERGENCY
-    if Alone.ATTENDING in rule.alone:
-        return Manner.ALONE
-    raise ReportError("emergency_reason_needed")
+    if not may_sign_alone(rule, own=own):
+        raise ReportError("not_the_author" if rule.exceptions else "second_signature_needed")
+    if reason_needed(rule) and not reason:
+        raise ReportError("emergency_reason_needed")
+    on_duty = not rule.two_signatures or rule.emergency_alone
+    return Manner.EMERGENCY if reason and on_duty else Manner.ALONE
 
 
 def require_password(rule: SignatureRule, *, confirmed: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import select
@@ -22,6 +23,17 @@ WRITER = frozenset({Permission.WRITE})
 """What whoever saves may do at least."""
 UNBEGUN = 0
 """Revision of the empty report of a study that nobody drafted and nobody wrote on yet."""
+
+
+@dataclass(frozen=True)
+class SavedRevision:
+    """One saved state of a report."""
+
+    number: int
+    report: Report
+    editor: Person | None
+    """None: as it was drafted."""
+    saved_at: datetime
 
 
 def current(session: Session, case_id: str) -> WorkingReport:
@@ -172,6 +184,29 @@ def require_revision(session: Session, now: WorkingReport, base_revision: int) -
     if base_revision == UNBEGUN:
         revisions = (Revision(skeleton(now.case_id), None), *revisions)
     raise editing.conflict(now, base_revision, revisions)
+
+
+def history(session: Session, case_id: str) -> tuple[SavedRevision, ...]:
+    """Return every saved state of a report, first to newest."""
+    rows = session.scalars(
+        select(RevisionRow).where(RevisionRow.case_id == case_id).order_by(RevisionRow.revision)
+    )
+    with faults.decoding("report_revisions", case_id):
+        return tuple(
+            SavedRevision(
+                row.revision, codec.stored_report(row.content), _editor(row), row.saved_at
+            )
+            for row in rows
+        )
+
+
+def at_revision(session: Session, case_id: str, revision: int) -> Report | None:
+    """Return a report as it was saved once; None where there is no such revision."""
+    row = session.get(RevisionRow, (case_id, revision))
+    if row is None:
+        return None
+    with faults.decoding("report_revisions", case_id):
+        return codec.stored_report(row.content)
 
 
 def _row(session: Session, case_id: str) -> ReportRow:

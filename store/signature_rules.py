@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from radraft.core.errors import ReportError
 from radraft.reports.people import Person, known_person
-from radraft.reports.signature_rule import ONE_IS_ENOUGH, Alone, SignatureRule
+from radraft.reports.signature_rule import ONE_IS_ENOUGH, SignatureRule
 from radraft.store import faults
 from radraft.store.sql import insert_new
 from radraft.store.tables import SignatureRuleRow
@@ -61,9 +61,7 @@ def change(
         SignatureRuleRow,
         site=site,
         number=base_number + 1,
-        two_signatures=rule.two_signatures,
-        alone=tuple(sorted(rule.alone)),
-        reauthenticate=rule.reauthenticate,
+        **asdict(rule),
         by=by.name,
         by_account=by.id,
         at=now,
@@ -85,7 +83,8 @@ def _read(session: Session, site: str, *, newest_alone: bool) -> tuple[SetRule, 
                 site=row.site,
                 rule=SignatureRule(
                     two_signatures=row.two_signatures,
-                    alone=frozenset(map(Alone, row.alone)),
+                    attending_alone=row.attending_alone,
+                    emergency_alone=row.emergency_alone,
                     reauthenticate=row.reauthenticate,
                 ),
                 number=row.number,

@@ -37,7 +37,8 @@ class SignatureRuleRow(Base):
     site: Mapped[str] = mapped_column(String(64), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     two_signatures: Mapped[bool]
-    alone: Mapped[tuple[str, ...]]
+    attending_alone: Mapped[bool]
+    emergency_alone: Mapped[bool]
     reauthenticate: Mapped[bool]
     by: Mapped[str]
     by_account: Mapped[str | None] = mapped_column(String(64))

@@ -62,8 +62,18 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("POST", "/api/cases/{case_id}/opened"): Permission.WRITE,
         ("PUT", "/api/cases/{case_id}/report"): Permission.WRITE,
         ("POST", "/api/cases/{case_id}/redraft"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/submit"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/withdraw"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/take-over"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/return"): Permission.SIGN,
         ("POST", "/api/cases/{case_id}/sign"): Permission.SIGN,
         ("POST", "/api/cases/{case_id}/amend"): Permission.AMEND,
+        ("POST", "/api/cases/{case_id}/cancel-amendment"): Permission.AMEND,
+        ("GET", "/api/cases/{case_id}/versions"): Permission.READ_SIGNED,
+        ("GET", "/api/cases/{case_id}/versions/{before}/{after}"): Permission.READ_SIGNED,
+        ("GET", "/api/cases/{case_id}/history"): Permission.READ_UNSIGNED,
+        ("GET", "/api/sites/{site}/signature-rule"): Permission.CONFIGURE,
+        ("PUT", "/api/sites/{site}/signature-rule"): Permission.CONFIGURE,
         ("GET", "/api/cases/{case_id}/frames"): Permission.READ_UNSIGNED,
         (
             "GET",
@@ -135,7 +145,7 @@ class Caller:
             role = ActorRole.AUTHOR
         else:
             role = ActorRole.CLINICIAN
-        return Actor(self.account.person, role, self.site)
+        return Actor(self.account.person, role, self.site, self.session.session_id)
 
 
 def application(service: Service, *, demo: bool = False) -> FastAPI:
@@ -187,6 +197,11 @@ def cookie_name(request: Request) -> str:
     return f"__Host-{COOKIE}" if request.url.scheme == "https" else COOKIE
 
 
+def address_of(request: Request) -> str:
+    """Return from which address somebody asks."""
+    return "" if request.client is None else request.client.host
+
+
 def refused_page(request: Request, error: RadraftError) -> Response | None:
     """Return what a browser gets in place of a page that its person may not see; None for what a
     program asks for."""
@@ -233,6 +248,8 @@ def _sites_of(request: Request, service: Service) -> tuple[frozenset[str], froze
     nothing that is there."""
     asked = request.path_params
     nothing: frozenset[str] = frozenset()
+    if "site" in asked:
+        return frozenset({asked["site"]}), nothing
     with service.store.read() as session:
         if "case_id" in asked:
             return (

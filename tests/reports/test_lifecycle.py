@@ -22,7 +22,13 @@ from radraft.reports.lifecycle import (
 )
 from radraft.reports.people import Person, PersonKind, typed_person
 from radraft.reports.roles import PERMISSIONS, Permission, Role
-from radraft.reports.signature_rule import Alone, SignatureRule, alone_manner, require_password
+from radraft.reports.signature_rule import (
+    SignatureRule,
+    alone_manner,
+    may_sign_alone,
+    reason_needed,
+    require_password,
+)
 from radraft.reports.values import Manner, ReportState
 
 LEGAL = {
@@ -233,12 +239,15 @@ def test_in_every_sequence_a_report_that_is_written_has_an_author_who_writes(
 
 
 @given(
-    steps=tries, alone=st.frozensets(st.sampled_from(Alone)), reason=st.sampled_from(["", "抢救"])
+    steps=tries,
+    attending=st.booleans(),
+    emergency=st.booleans(),
+    reason=st.sampled_from(["", "抢救"]),
 )
 def test_where_two_sign_nobody_signs_another_s_words_alone(
-    steps: list[tuple[Move, Person]], alone: frozenset[Alone], reason: str
+    steps: list[tuple[Move, Person]], attending: bool, emergency: bool, reason: str
 ) -> None:
-    rule = SignatureRule(two_signatures=True, alone=alone)
+    rule = SignatureRule(True, attending, emergency)
     life = Life()
     for move, by in steps:
         author = life.author
@@ -249,27 +258,28 @@ def test_where_two_sign_nobody_signs_another_s_words_alone(
             except ReportError:
                 return
             assert own
-            assert Alone.EMERGENCY in alone or manner is Manner.ALONE
-            assert Alone.ATTENDING in alone or (manner is Manner.EMERGENCY and reason)
+            assert may_sign_alone(rule, own=own)
+            assert attending or (emergency and manner is Manner.EMERGENCY and reason)
 
 
 @pytest.mark.parametrize(
     ("alone", "reason", "expected"),
     [
-        ((), "", "second_signature_needed"),
-        ((), "抢救", "second_signature_needed"),
-        (("attending",), "", Manner.ALONE),
-        (("attending",), "抢救", Manner.ALONE),
-        (("emergency",), "", "emergency_reason_needed"),
-        (("emergency",), "抢救", Manner.EMERGENCY),
-        (("attending", "emergency"), "", Manner.ALONE),
-        (("attending", "emergency"), "抢救", Manner.EMERGENCY),
+        ((False, False), "", "second_signature_needed"),
+        ((False, False), "抢救", "second_signature_needed"),
+        ((True, False), "", Manner.ALONE),
+        ((True, False), "抢救", Manner.ALONE),
+        ((False, True), "", "emergency_reason_needed"),
+        ((False, True), "抢救", Manner.EMERGENCY),
+        ((True, True), "", Manner.ALONE),
+        ((True, True), "抢救", Manner.EMERGENCY),
     ],
 )
 def test_who_may_sign_alone_is_the_site_s_rule(
-    alone: tuple[str, ...], reason: str, expected: Manner | str
+    alone: tuple[bool, bool], reason: str, expected: Manner | str
 ) -> None:
-    rule = SignatureRule(two_signatures=True, alone=frozenset(map(Alone, alone)))
+    rule = SignatureRule(True, *alone)
+    assert reason_needed(rule) == (alone == (False, True))
     if isinstance(expected, Manner):
         assert alone_manner(rule, own=True, reason=reason) is expected
         with pytest.raises(ReportError, match="not_the_author"):

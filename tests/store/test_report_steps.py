@@ -17,7 +17,7 @@ from radraft.reports.lifecycle import Move
 from radraft.reports.people import Person, PersonKind
 from radraft.reports.roles import PERMISSIONS, Role
 from radraft.reports.sign import SigningTerms, verify
-from radraft.reports.signature_rule import Alone, SignatureRule
+from radraft.reports.signature_rule import SignatureRule
 from radraft.reports.values import (
     AmendmentKind,
     Manner,
@@ -39,7 +39,7 @@ RESIDENT = Person(PersonKind.ACCOUNT, "住院医师", "a-resident")
 ATTENDING = Person(PersonKind.ACCOUNT, "主治医师", "a-attending")
 SECOND = Person(PersonKind.ACCOUNT, "副主任医师", "a-second")
 WRITES, SIGNS = PERMISSIONS[Role.RESIDENT], PERMISSIONS[Role.ATTENDING]
-TWO = SignatureRule(two_signatures=True, alone=frozenset())
+TWO = SignatureRule(two_signatures=True, attending_alone=False, emergency_alone=False)
 ADDED = Sentence("n1", both("补充：未见骨折。", "Addendum: no fracture.", Origin.PERSON))
 
 
@@ -184,7 +184,7 @@ def test_a_report_is_signed_alone_where_the_site_allows_it(store: Store) -> None
     save(store, case_id, 2, ATTENDING, 1)
     with pytest.raises(ReportError, match="second_signature_needed"):
         sign(store, case_id, ATTENDING, 2)
-    emergency = replace(TWO, alone=frozenset({Alone.EMERGENCY}))
+    emergency = replace(TWO, emergency_alone=True)
     with pytest.raises(ReportError, match="emergency_reason_needed"):
         sign(store, case_id, ATTENDING, 2, emergency)
     with pytest.raises(ReportError, match="not_the_author"):
@@ -215,7 +215,7 @@ def test_who_takes_over_is_the_author(store: Store) -> None:
     with pytest.raises(ReportError, match="already_the_author"):
         take(store, case_id, Move.TAKE_OVER, RESIDENT)
     assert take(store, case_id, Move.TAKE_OVER, ATTENDING).author == ATTENDING
-    alone = replace(TWO, alone=frozenset({Alone.ATTENDING}))
+    alone = replace(TWO, attending_alone=True)
     assert sign(store, case_id, ATTENDING, 2, alone).author == ATTENDING
 
 
@@ -409,7 +409,7 @@ def test_a_rule_holds_at_its_site_until_another_is_set(store: Store) -> None:
         unset = signature_rules.of_site(session, "site-a")
         assert (unset.rule, unset.number, unset.by) == (SignatureRule(), 0, None)
         first = signature_rules.change(session, "site-a", TWO, base_number=0, by=SECOND, now=NOW)
-        later = replace(TWO, reauthenticate=True, alone=frozenset(Alone))
+        later = replace(TWO, reauthenticate=True, attending_alone=True)
         second = signature_rules.change(
             session, "site-a", later, base_number=1, by=person("管理员"), now=NOW
         )

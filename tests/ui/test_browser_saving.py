@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.builders import actor
+from tests.builders import actor, signed_in
 from tests.ui import seed
 from tests.ui.conftest import Opener, Seen, Workstation
 from tests.ui.page import area, stored, wait_saved, wait_unsaved
@@ -90,7 +90,9 @@ def test_signed_by_someone_else_while_writing(
     case_id = seed.add(workstation.store, 7)
     page = open_page(case_id)
     page.route(f"**/api/cases/{case_id}", lambda route: route.abort())
-    workstation.service.sign(case_id, base_revision=1, actor=actor("B"))
+    workstation.service.signing.sign(
+        case_id, base_revision=1, actor=signed_in(workstation.service.store, "B")
+    )
     area(page, "findings", 0, "zh").fill("晚了一步。")
     panel = page.get_by_role("alertdialog")
     expect(panel).to_contain_text("signed this report")

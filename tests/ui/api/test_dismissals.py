@@ -12,6 +12,7 @@ from radraft.pipeline.service import Service
 from radraft.store import dismissals
 from radraft.ui.access import application
 from radraft.ui.api.dismissals import add_dismissals
+from radraft.ui.api.report_signing import add_report_signing
 from radraft.ui.api.reports import add_api
 from tests import children
 from tests.ui import seed
@@ -28,6 +29,7 @@ ALONE = "左肺见结节影。"
 def client(service: Service) -> Iterator[TestClient]:
     app = application(service)
     add_api(app, service)
+    add_report_signing(app, service)
     add_dismissals(app, service)
     with asking(app) as made:
         yield made
