@@ -13,6 +13,14 @@ branch_labels: str | None = None
 depends_on: str | None = None
 
 _INSTANT = sa.DateTime(timezone=True)
+COLUMNS = {
+    "author": sa.Text(),
+    "author_account": sa.String(64),
+    "submitted_at": _INSTANT,
+    "amendment": sa.String(16),
+    "amendment_reason": sa.Text(),
+}
+"""Of `reports`, beside the number of its newest step."""
 
 
 def upgrade() -> None:
@@ -21,15 +29,9 @@ def upgrade() -> None:
     Of a report that was being written, whoever saved last is the author. Nothing says why an
     amendment that is open was begun; its reason stays empty.
     """
-    for column in (
-        sa.Column("author", sa.Text(), nullable=True),
-        sa.Column("author_account", sa.String(64), nullable=True),
-        sa.Column("submitted_at", _INSTANT, nullable=True),
-        sa.Column("steps", sa.Integer(), nullable=False, server_default="0"),
-        sa.Column("amendment", sa.String(16), nullable=True),
-        sa.Column("amendment_reason", sa.Text(), nullable=True),
-    ):
-        op.add_column("reports", column)
+    for name, kind in COLUMNS.items():
+        op.add_column("reports", sa.Column(name, kind, nullable=True))
+    op.add_column("reports", sa.Column("steps", sa.Integer(), nullable=False, server_default="0"))
     op.execute(
         "UPDATE reports SET author = editor, author_account = editor_account "
         "WHERE state IN ('in_review', 'amended')"

@@ -25,6 +25,7 @@ from tests.ui.people import become
 pytestmark = pytest.mark.slow
 
 PASSWORD = "一二三四五六七八九十百千"
+MENDED = "双肺纹理略增多，未见明确实变影。"
 RULE = {
     "two_signatures": True,
     "attending_alone": False,
@@ -237,7 +238,7 @@ def test_the_signed_version_is_seen_by_everybody_until_the_next_is_signed(
     path = f"/api/cases/{case_id}/amend"
     assert people.attending.post(path, json={"kind": "amendment"}).status_code == 422
     post(people.attending, case_id, "amend", base_step=1, reason="左右写反。", kind="amendment")
-    base = reworded(people.attending, case_id, "双肺纹理略增多，未见明确实变影。")
+    base = reworded(people.attending, case_id, MENDED)
     shown = view(people.clinician, case_id)
     assert shown["working"]["report"]["findings"][0]["zh"] == seed.FINDINGS[0][0]
     assert shown["working"]["amendment"] is None
@@ -248,7 +249,7 @@ def test_the_signed_version_is_seen_by_everybody_until_the_next_is_signed(
     signed = post(people.attending, case_id, "sign", base_step=2, base_revision=base)
     assert signed["amendment"]["reason"] == "左右写反。"
     shown = view(people.clinician, case_id)
-    assert shown["working"]["report"]["findings"][0]["zh"] == "双肺纹理略增多，未见明确实变影。"
+    assert shown["working"]["report"]["findings"][0]["zh"] == MENDED
     assert [version["version"] for version in shown["versions"]] == [1, 2]
 
 
@@ -276,14 +277,17 @@ def test_every_version_and_the_difference_of_any_two_can_be_read(
     case_id = seed.add(service.store)
     post(people.attending, case_id, "sign", base_revision=1)
     post(people.attending, case_id, "amend", reason="左右写反。")
-    base = reworded(people.attending, case_id, "双肺纹理略增多，未见明确实变影。")
+    base = reworded(people.attending, case_id, MENDED)
     post(people.attending, case_id, "sign", base_revision=base)
     path = f"/api/cases/{case_id}/versions"
     for browser in (people.clinician, people.resident):
         versions = browser.get(path).json()["versions"]
         assert [version["version"] for version in versions] == [1, 2]
         (change,) = browser.get(f"{path}/v1/v2").json()["changes"]
-        assert (change["kind"], change["after_zh"]) == ("reworded", "双肺纹理略增多，未见明确实变影。")
+        assert (change["kind"], change["after_zh"]) == (
+            "reworded",
+            MENDED,
+        )
         assert browser.get(f"{path}/v1/v3").status_code == 404
         assert browser.get(f"{path}/v1/everything").status_code == 422
     for states in ("draft/v1", "v1/working", "r1/r2"):
@@ -291,7 +295,7 @@ def test_every_version_and_the_difference_of_any_two_can_be_read(
         assert people.clinician.get(f"{path}/{states}").status_code == 404
     history = people.resident.get(f"/api/cases/{case_id}/history").json()
     assert [save["editor"] for save in history["saves"]] == [None, "主治医师"]
-    assert history["saves"][1]["changes"][0]["after_zh"] == "双肺纹理略增多，未见明确实变影。"
+    assert history["saves"][1]["changes"][0]["after_zh"] == MENDED
     assert [step["move"] for step in history["steps"]] == ["sign_alone", "amend", "sign_alone"]
     assert people.clinician.get(f"/api/cases/{case_id}/history").status_code == 403
 
