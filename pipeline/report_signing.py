@@ -24,6 +24,7 @@ from radraft.store import (
     sign_ins,
     signature_rules,
     signatures,
+    sites,
 )
 
 if TYPE_CHECKING:
@@ -150,6 +151,14 @@ class ReportSigning:
         """Return what a site asks of a signature."""
         with self._store.read() as session:
             return signature_rules.of_site(session, site)
+
+    def rules(self, own: str, named: frozenset[str] | None) -> tuple[SetRule, ...]:
+        """Return what each site asks of a signature, by its name: of the site `own` and all that
+        have cases, those among `named`; None: all."""
+        with self._store.read() as session:
+            known = sites.every(session) | {own} | (named or frozenset())
+            wanted = sorted(known if named is None else known & named)
+            return tuple(signature_rules.of_site(session, site) for site in wanted)
 
     def set_rule(self, site: str, rule: SignatureRule, *, base_number: int, by: Person) -> SetRule:
         """Make `rule` what a site asks of a signature; ReportError `rule_changed_meanwhile`."""

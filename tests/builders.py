@@ -142,7 +142,7 @@ def signed_in(store: Store, name: str, role: ActorRole = ActorRole.READER) -> Ac
         secret = sign_ins.begin(session, account.account_id, "127.0.0.1", now)
         here = sign_ins.find(session, secret)
     assert here is not None
-    return Actor(account.person, role, "site-a", here.session_id)
+    return Actor(account.person, role, "site-a", session_id=here.session_id)
 
 
 def make_report(case_id: str, findings: int = 3, impression: int = 1) -> Report:

@@ -72,6 +72,7 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("GET", "/api/cases/{case_id}/versions"): Permission.READ_SIGNED,
         ("GET", "/api/cases/{case_id}/versions/{before}/{after}"): Permission.READ_SIGNED,
         ("GET", "/api/cases/{case_id}/history"): Permission.READ_UNSIGNED,
+        ("GET", "/api/signature-rules"): Permission.CONFIGURE,
         ("GET", "/api/sites/{site}/signature-rule"): Permission.CONFIGURE,
         ("PUT", "/api/sites/{site}/signature-rule"): Permission.CONFIGURE,
         ("GET", "/api/cases/{case_id}/frames"): Permission.READ_UNSIGNED,
@@ -99,6 +100,7 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("GET", "/alerts/register"): Permission.REGISTER,
         ("GET", "/quality"): Permission.QUALITY,
         ("GET", "/flywheel"): Permission.MODELS,
+        ("GET", "/signature-rules"): Permission.CONFIGURE,
     }
 )
 """What each route needs. `tests/ui/test_access.py` walks every cell of routes and roles."""
@@ -145,7 +147,7 @@ class Caller:
             role = ActorRole.AUTHOR
         else:
             role = ActorRole.CLINICIAN
-        return Actor(self.account.person, role, self.site, self.session.session_id)
+        return Actor(self.account.person, role, self.site, session_id=self.session.session_id)
 
 
 def application(service: Service, *, demo: bool = False) -> FastAPI:
@@ -197,8 +199,8 @@ def cookie_name(request: Request) -> str:
     return f"__Host-{COOKIE}" if request.url.scheme == "https" else COOKIE
 
 
-def address_of(request: Request) -> str:
-    """Return from which address somebody asks."""
+def client_address(request: Request) -> str:
+    """Return the address that asks; empty where there is none."""
     return "" if request.client is None else request.client.host
 
 

@@ -56,7 +56,9 @@ HEADERS = {
 }
 
 OWN_PATHS = ("/api/", "/ui/")
-OWN_PAGES = frozenset({"/flywheel", "/quality", "/alerts", "/alerts/register", "/sign-in"})
+OWN_PAGES = frozenset(
+    {"/flywheel", "/quality", "/signature-rules", "/alerts", "/alerts/register", "/sign-in"}
+)
 GRADIO_PATHS = ("/assets/", "/static/")
 GRADIO_PAGES = frozenset({"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json"})
 

@@ -34,7 +34,7 @@ Enter = Callable[..., Page]
 
 @pytest.fixture
 def enter(browser: Browser, workstation: Workstation, seen: Seen) -> Iterator[Enter]:
-    """Opens a study as somebody of a role, each in a browser of his own."""
+    """Opens a study, or a page by its path, as somebody of a role, each in his own browser."""
     contexts: list[BrowserContext] = []
 
     def opener(
@@ -55,6 +55,9 @@ def enter(browser: Browser, workstation: Workstation, seen: Seen) -> Iterator[En
         page.set_default_timeout(30_000)
         page.on("console", seen.note)
         page.on("pageerror", lambda error: seen.errors.append(str(error)))
+        if case_id.startswith("/"):
+            page.goto(f"{workstation.url}{case_id}?lang={lang}")
+            return page
         page.goto(f"{workstation.url}/?lang={lang}#{case_id}")
         page.locator(".rd-banner strong").wait_for()
         return page
@@ -307,6 +310,26 @@ def test_all_of_it_fits_on_the_page_in_both_languages(
     clinician = enter(case_id, Role.CLINICIAN, "赵临床", lang=lang, width=width)
     fits(clinician)
     picture(clinician, f"clinician-{lang}")
+
+
+@pytest.mark.parametrize("lang", ["zh-CN", "en"])
+@pytest.mark.parametrize("width", [1366, 1920])
+def test_an_administrator_sets_the_rule_of_a_site(
+    enter: Enter, workstation: Workstation, lang: str, width: int
+) -> None:
+    seed.add(workstation.store, 720)
+    page = enter("/signature-rules", Role.ADMINISTRATOR, "钱管理", lang=lang, width=width)
+    site = page.locator(f"[data-site={SITE}]")
+    expect(site.locator("[name=attending_alone]")).to_be_disabled()
+    site.locator("[name=two_signatures]").check()
+    site.locator("[name=attending_alone]").uncheck()
+    picture(page, f"rules-{lang}")
+    site.locator("[type=submit]").click()
+    expect(site.locator("[role=status]")).to_contain_text("钱管理")
+    expect(site.locator("[type=submit]")).to_be_disabled()
+    held = workstation.service.signing.rule(SITE)
+    assert held.rule == SignatureRule(True, attending_alone=False, emergency_alone=True)
+    ruled(workstation, SignatureRule())
 
 
 def fits(page: Page) -> None:

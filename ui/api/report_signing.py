@@ -1,11 +1,11 @@
-"""`/api/cases/{id}`: review, signature, amendment, history; `/api/sites/{site}/signature-rule`."""
+"""`/api/cases/{id}`: review, signature, amendment, history; and what sites ask of a signature."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Path, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from radraft.core.errors import NotFound
@@ -13,7 +13,8 @@ from radraft.reports.lifecycle import MOST_REMARK, Move
 from radraft.reports.roles import Permission
 from radraft.reports.signature_rule import SignatureRule
 from radraft.reports.values import AmendmentKind
-from radraft.ui.access import SignedIn, address_of
+from radraft.ui import asset_files
+from radraft.ui.access import SignedIn, client_address
 from radraft.ui.api import forms
 from radraft.ui.api.reports import CaseId, Revision
 
@@ -86,6 +87,7 @@ def add_report_signing(app: FastAPI, service: Service) -> None:
     _add_signature(api, service)
     _add_history(api, service)
     app.include_router(api)
+    _add_rules(app, service)
     app.include_router(_rule_router(service))
 
 
@@ -132,7 +134,7 @@ def _add_signature(api: APIRouter, service: Service) -> None:
     def sign(case_id: CaseId, body: SignRequest, caller: SignedIn, request: Request) -> Response:
         confirmed = False
         if body.password is not None:
-            address = address_of(request)
+            address = client_address(request)
             service.sign_in.confirm(caller.account, body.password, address=address)
             # The demo's people have no password that could confirm anything.
             confirmed = not caller.account.demo
@@ -183,6 +185,17 @@ def _add_history(api: APIRouter, service: Service) -> None:
     @api.get("/history")
     def history(case_id: CaseId) -> Response:
         return JSONResponse(forms.history(service.histories.of_case(case_id)))
+
+
+def _add_rules(app: FastAPI, service: Service) -> None:
+    @app.get("/api/signature-rules")
+    def rules(caller: SignedIn) -> Response:
+        held = service.signing.rules(service.settings.site, caller.sites)
+        return JSONResponse({"rules": list(map(_rule, held))})
+
+    @app.get("/signature-rules")
+    def document() -> Response:
+        return HTMLResponse(asset_files.text("signaturerules.html"))
 
 
 def _rule_router(service: Service) -> APIRouter:

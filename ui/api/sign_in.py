@@ -13,7 +13,7 @@ from radraft.core.settings import LOOPBACK
 from radraft.pipeline import demo_accounts
 from radraft.reports.roles import EVERY_SITE, Permission, Role, permissions_at
 from radraft.ui import asset_files
-from radraft.ui.access import SignedIn, address_of, cookie_name
+from radraft.ui.access import SignedIn, client_address, cookie_name
 
 if TYPE_CHECKING:
     from radraft.pipeline.service import Service
@@ -74,7 +74,9 @@ def _add_beginning(api: APIRouter, service: Service) -> None:
     def sign_in(body: SignInRequest, request: Request) -> Response:
         # Whoever signs in anew leaves what he was signed in as: no session is carried over.
         service.sign_in.out(_secret(request))
-        begun = service.sign_in.by_password(body.login, body.password, address=address_of(request))
+        begun = service.sign_in.by_password(
+            body.login, body.password, address=client_address(request)
+        )
         return _begun(request, service, begun)
 
     @api.post("/link")
@@ -86,7 +88,9 @@ def _add_beginning(api: APIRouter, service: Service) -> None:
 
     @api.post("/unlock")
     def unlock(body: UnlockRequest, request: Request) -> Response:
-        begun = service.sign_in.unlock(_secret(request), body.password, address=address_of(request))
+        begun = service.sign_in.unlock(
+            _secret(request), body.password, address=client_address(request)
+        )
         return _begun(request, service, begun)
 
     @api.post("/end")
@@ -119,7 +123,9 @@ def _add_demo(api: APIRouter, service: Service) -> None:
             raise SignInError("sign_in_refused")
         service.sign_in.out(_secret(request))
         login = demo_accounts.login_of(body.role)
-        return _begun(request, service, service.sign_in.as_demo(login, address=address_of(request)))
+        return _begun(
+            request, service, service.sign_in.as_demo(login, address=client_address(request))
+        )
 
 
 def _begun(request: Request, service: Service, begun: Begun) -> Response:

@@ -38,7 +38,8 @@ class Versions {
     if (!view) return;
     const whole = may("read_unsigned", view.case.site);
     const states = namedStates(view, whole);
-    this.element.hidden = states.length < 2 && !view.versions.length;
+    // Whoever reads signed reports alone has nothing to compare with one version.
+    this.element.hidden = states.length < 2 && !(whole && view.working.revision > 0);
     const { revision, steps } = view.working;
     const version = JSON.stringify([language(), states, revision, steps]);
     if (this.element.dataset.version === version) return;
@@ -59,7 +60,7 @@ class Versions {
     this.problem = h("p", { class: "rd-bad", role: "alert" });
     const count = state.view.versions.length;
     this.element.replaceChildren(
-      h("summary", { text: t("versions_title", { n: count }) }),
+      h("summary", { text: t(this.whole ? "versions_title" : "versions_alone", { n: count }) }),
       h("ol", { class: "rd-version-list", dataset: { part: "version-list" } }, ...state.view.versions.map(versionItem)),
       this.states.length > 1
         ? h("div", { class: "rd-compare" }, h("label", {}, h("span", { text: t("compare_before") }), this.before), h("label", {}, h("span", { text: t("compare_after") }), this.after))

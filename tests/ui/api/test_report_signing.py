@@ -242,6 +242,9 @@ def test_the_signed_version_is_seen_by_everybody_until_the_next_is_signed(
     shown = view(people.clinician, case_id)
     assert shown["working"]["report"]["findings"][0]["zh"] == seed.FINDINGS[0][0]
     assert shown["working"]["amendment"] is None
+    for browser, state in ((people.clinician, "signed"), (people.resident, "amended")):
+        (row,) = browser.get("/api/worklist").json()["rows"]
+        assert row["report_state"] == state
     assert view(people.resident, case_id)["working"]["amendment"] == {
         "kind": "amendment",
         "reason": "左右写反。",
@@ -317,6 +320,20 @@ def test_a_site_s_rule_is_changed_by_an_administrator_of_the_site_alone(
     again = people.administrator.put(path, json=body)
     assert (again.status_code, again.json()["error"]["code"]) == (409, "rule_changed_meanwhile")
     assert people.administrator.put(path, json={"base_number": 1}).status_code == 422
+
+
+def test_an_administrator_sees_the_rules_of_his_sites(people: People, service: Service) -> None:
+    seed.add(service.store)
+    set_rule(people)
+    rules = people.administrator.get("/api/signature-rules").json()["rules"]
+    assert [(rule["site"], rule["two_signatures"]) for rule in rules] == [
+        ("local", False),
+        ("test", True),
+    ]
+    become(people.second, "南院管理员", (Role.ADMINISTRATOR,), "south")
+    rules = people.second.get("/api/signature-rules").json()["rules"]
+    assert [rule["site"] for rule in rules] == ["south"]
+    assert people.resident.get("/api/signature-rules").status_code == 403
 
 
 @pytest.mark.parametrize("path", ["sign-all", "signatures", "bulk-sign"])
