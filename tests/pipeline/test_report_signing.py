@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,9 +22,11 @@ from radraft.store import accounts, sign_ins
 from radraft.store.database import Store
 from radraft.store.pairs import pairs
 from tests.builders import actor, add_drafted, make_report, signed_in
+from tests.rooms import ROOMS
 
 pytestmark = pytest.mark.slow
 
+ROOT = Path(__file__).parents[2]
 TWO = SignatureRule(two_signatures=True, attending_alone=False, emergency_alone=False)
 
 
@@ -80,6 +83,17 @@ def test_nobody_signs_without_a_session_that_is_there(service: Service, attendin
     with pytest.raises(SignInError, match="sign_in_needed"):
         service.signing.sign(case_id, base_revision=1, actor=attending)
     assert service.case_view(case_id).versions == ()
+
+
+def test_no_other_code_signs() -> None:
+    calls = re.compile(r"\bsignatures\.sign|\bsign_with_basis\(|import .*\bsign_with_basis\b")
+    callers = {
+        str(path.relative_to(ROOT))
+        for room in ROOMS
+        for path in (ROOT / room).rglob("*.py")
+        if calls.search(path.read_text(encoding="utf-8"))
+    }
+    assert callers == {"pipeline/report_signing.py", "store/signatures.py"}
 
 
 def test_whoever_only_writes_signs_nothing_though_he_is_signed_in(

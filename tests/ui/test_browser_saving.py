@@ -100,9 +100,13 @@ def test_signed_by_someone_else_while_writing(
     panel.get_by_role("button", name="Take theirs, drop mine").click()
     expect(page.locator(".rd-signature")).to_contain_text("Signed by B")
     page.get_by_role("button", name="Amend…").click()
+    page.locator("dialog [data-part=remark]").fill("更正。")
+    page.locator("dialog [data-part=take]").click()
     area(page, "findings", 0, "zh").fill("第二版。")
     wait_saved(page)
-    expect(page.locator(".rd-signature")).to_contain_text("Amending version 1")
+    signature = page.locator(".rd-signature")
+    expect(signature).to_contain_text("Holds until the next is signed: Signed by B")
+    expect(page.locator("[data-kind=amendment]")).to_contain_text("Amendment of version 1: 更正。")
 
 
 def test_kill_9_loses_no_saved_edit_and_the_page_saves_the_rest(

@@ -11,9 +11,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from radraft.core import passwords
+from radraft.pipeline import demo_accounts
 from radraft.pipeline.service import Service
 from radraft.reports.roles import EVERY_SITE, Membership, Role
-from radraft.store import accounts
+from radraft.store import accounts, sign_ins
 from radraft.ui.access import application
 from radraft.ui.api.report_signing import add_report_signing
 from radraft.ui.api.reports import add_api
@@ -228,6 +229,22 @@ def test_the_password_of_the_signer_is_asked_for_at_each_signature_where_the_sit
     signed = post(browser, case_id, "sign", **sign, password=PASSWORD)
     assert signed["signing"]["password_confirmed"] is True
     assert view(browser, case_id)["working"]["state"] == "signed"
+
+
+def test_the_demo_s_people_have_no_password_that_could_confirm_a_signature(
+    people: People, service: Service
+) -> None:
+    set_rule(people, two_signatures=False, reauthenticate=True)
+    demo_accounts.add_all(service.store)
+    with service.store.begin() as session:
+        found = accounts.by_login(session, demo_accounts.login_of(Role.ATTENDING))
+        assert found is not None
+        secret = sign_ins.begin(session, found[0].account_id, "127.0.0.1", datetime.now(UTC))
+    people.second.cookies.clear()
+    people.second.cookies.set("radraft-session", secret)
+    case_id = seed.add(service.store)
+    refused = refusal(people.second, case_id, "sign", base_revision=1, password="anything")
+    assert refused == (422, "password_needed")
 
 
 def test_the_signed_version_is_seen_by_everybody_until_the_next_is_signed(
