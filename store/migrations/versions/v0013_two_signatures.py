@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -13,7 +15,7 @@ branch_labels: str | None = None
 depends_on: str | None = None
 
 _INSTANT = sa.DateTime(timezone=True)
-COLUMNS = {
+COLUMNS: dict[str, sa.types.TypeEngine[Any]] = {
     "author": sa.Text(),
     "author_account": sa.String(64),
     "submitted_at": _INSTANT,
