@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from radraft.cli import adapters, alerts, evaluation, flywheel, report, site, study, training, users
+from radraft.cli import (
+    adapters,
+    alerts,
+    audit,
+    evaluation,
+    flywheel,
+    report,
+    site,
+    study,
+    training,
+    users,
+)
 from radraft.cli.output import Output, reporting
 
 app = typer.Typer(
@@ -32,6 +43,7 @@ app.add_typer(adapters.app, name="adapters")
 app.add_typer(study.app, name="study")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(users.app, name="users")
+app.add_typer(audit.app, name="audit")
 
 
 class Start(StrEnum):

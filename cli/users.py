@@ -34,10 +34,11 @@ def add(
 ) -> None:
     """Make an account, and print a link by which its person sets a password, once, in 24 hours."""
     from radraft.cli.context import opened
+    from radraft.pipeline.audit_trail import command_line
 
     memberships = _memberships(role)
     with opened() as context:
-        account, secret = _sign_in(context).add_account(login, name, memberships)
+        account, secret = _sign_in(context).add_account(login, name, memberships, by=command_line())
         link = password_link(context.settings, secret)
     out.result({"login": account.login, "link": link}, f"{account.login}\n{link}")
 
@@ -72,10 +73,11 @@ def list_all(out: Output) -> None:
 def roles(login: Login, role: Roles, out: Output) -> None:
     """Make these the roles of an account, and no others. They hold from its next request on."""
     from radraft.cli.context import opened
+    from radraft.pipeline.audit_trail import command_line
 
     memberships = _memberships(role)
     with opened() as context:
-        account = _sign_in(context).set_memberships(login, memberships)
+        account = _sign_in(context).set_memberships(login, memberships, by=command_line())
     held = _written(account)
     out.result({"login": account.login, "roles": held}, f"{account.login}  {' '.join(held)}")
 
@@ -88,9 +90,10 @@ def disable(
 ) -> None:
     """Disable an account and end its sessions. Accounts are never deleted: reports name them."""
     from radraft.cli.context import opened
+    from radraft.pipeline.audit_trail import command_line
 
     with opened() as context:
-        _sign_in(context).set_disabled(login, disabled=not again)
+        _sign_in(context).set_disabled(login, disabled=not again, by=command_line())
     out.result({"login": login, "disabled": not again}, login)
 
 
@@ -98,9 +101,12 @@ def disable(
 def link(login: Login, out: Output) -> None:
     """Print a link by which the person of an account sets a new password, once, in 24 hours."""
     from radraft.cli.context import opened
+    from radraft.pipeline.audit_trail import command_line
 
     with opened() as context:
-        shown = password_link(context.settings, _sign_in(context).password_link(login))
+        shown = password_link(
+            context.settings, _sign_in(context).password_link(login, by=command_line())
+        )
     out.result({"login": login, "link": shown}, shown)
 
 
@@ -108,9 +114,10 @@ def link(login: Login, out: Output) -> None:
 def end_sessions(login: Login, out: Output) -> None:
     """Sign a person out everywhere."""
     from radraft.cli.context import opened
+    from radraft.pipeline.audit_trail import command_line
 
     with opened() as context:
-        ended = _sign_in(context).revoke(login)
+        ended = _sign_in(context).revoke(login, by=command_line())
     out.result({"login": login, "ended": ended}, f"{ended} ended")
 
 

@@ -59,6 +59,14 @@ class Settings(BaseSettings):
     signature_log: str = ""
     """Where the heads of the chain of signatures are sent: `file:/path`, `syslog` or
     `syslog:/path` of its socket; empty: nowhere. docs/signatures.md says why."""
+    audit_syslog: str = ""
+    """Log server that the audit is sent to over TLS (`host:port`); empty: none. docs/audit.md."""
+    audit_syslog_ca: Path | None = None
+    """Whose certificates are believed of the log server (PEM), in place of the system's."""
+    audit_syslog_cert: Path | None = None
+    """Our certificate for the log server (PEM), where it asks for one."""
+    audit_syslog_key: Path | None = None
+    """Its key (PEM), where it is not in the same file."""
     site: str = "local"
     """Short name of this hospital or branch; written into every training pair."""
     profile: str = "starter"
@@ -136,7 +144,7 @@ class Settings(BaseSettings):
     @field_validator(
         "data_dir", "cache_dir", "vllm_python", "radeval_python", "dicom_tls_cert",
         "dicom_tls_key", "dicom_tls_ca", "watch_dir", "pacs_ca", "deid_recognisers",
-        "critical_values", "turnround",
+        "critical_values", "turnround", "audit_syslog_ca", "audit_syslog_cert", "audit_syslog_key",
     )  # fmt: skip
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import ReportError, StorageError
+from radraft.pipeline.audit_trail import by_actor
 from radraft.reports.alerts import Alert, AlertStep, is_due
+from radraft.reports.audit import AuditEvent, AuditKind
 from radraft.reports.critical import CriticalFinding, CriticalRules, critical_findings, load_rules
 from radraft.reports.findings.body_parts import region_of
 from radraft.reports.findings.vocabulary import vocabulary
-from radraft.store import alerts, cases
+from radraft.store import alerts, audit, cases
 from radraft.store.alerts import AlertCounts, AlertRecord
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class CriticalValues:
 
         NotFound `alert_not_found`; ReportError as `reports.alerts.moved`.
         """
+        now = datetime.now(UTC)
         with self.store.begin() as session:
             alerts.move(
                 session,
@@ -57,9 +60,19 @@ class CriticalValues:
                 step,
                 actor=actor,
                 base_revision=base_revision,
-                now=datetime.now(UTC),
+                now=now,
             )
-            return alerts.record(session, alert_id)
+            found = alerts.record(session, alert_id)
+            event = AuditEvent(
+                AuditKind.ALERT,
+                now,
+                by_actor(actor),
+                site=actor.site,
+                case_id=found.alert.case_id,
+                details={"alert": alert_id, "move": step.move.value},
+            )
+            audit.append(session, event)
+            return found
 
     def record(self, alert_id: str) -> AlertRecord:
         """Return an alert with its events. NotFound `alert_not_found`."""

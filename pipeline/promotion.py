@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,10 @@ from radraft.llm.adapter import Adapter
 from radraft.llm.endpoint import Endpoint
 from radraft.llm.record import RecordFile
 from radraft.pipeline.adapter_router import check_base
+from radraft.pipeline.audit_trail import command_line
+from radraft.reports.audit import AuditActor, AuditEvent, AuditKind
 from radraft.reports.characters import require_visible
-from radraft.store import adapter_files, adapters
+from radraft.store import adapter_files, adapters, audit
 
 if TYPE_CHECKING:
     from radraft.core.settings import Settings
@@ -53,6 +56,7 @@ def promote(
     _try_out(adapter_id, folder, settings, profile)
     with store.begin() as session:
         promoted = adapters.promote(session, adapter_id, by=by)
+        audit.append(session, _event(promoted.site, by, "promoted", adapter_id))
     log.info("adapter %s serves %s, confirmed by a person", adapter_id, adapter.site)
     return promoted
 
@@ -77,8 +81,16 @@ def roll_back(
         if adapters.before(session, site) != target:
             raise AdapterError("adapter_route_changed", site=site)
         back = adapters.roll_back(session, site, by=by, reason=reason)
+        audit.append(session, _event(site, by, "rolled_back", target or "base"))
     log.info("%s serves %s again", target or "the base model", site)
     return back
+
+
+def _event(site: str, by: str, move: str, serving: str) -> AuditEvent:
+    # Who confirmed it is a name that was typed into a command.
+    actor = AuditActor(by, address=command_line().name)
+    details = {"move": move, "serving": serving}
+    return AuditEvent(AuditKind.ADAPTER, datetime.now(UTC), actor, site=site, details=details)
 
 
 def confirmed(*words: str) -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from radraft.core.errors import NotFound, ReportError, SignInError
 from radraft.pipeline.alerts import CriticalValues, signature_refusal
+from radraft.pipeline.audit_trail import AuditTrail, case_event
 from radraft.pipeline.proofreading import note_saved, note_standing
 from radraft.pipeline.study_facts import study_facts
 from radraft.reports import edits, lifecycle, training_pair
+from radraft.reports.audit import AuditActor, AuditEvent, AuditKind
 from radraft.reports.lifecycle import Move, checked_remark
 from radraft.reports.people import Actor, Person, PersonKind
 from radraft.reports.sign import SigningTerms
 from radraft.reports.signature_rule import SignatureRule, may_sign_alone
 from radraft.reports.values import AmendmentKind, ReportState, SignedReport
 from radraft.store import (
+    audit,
     cases,
     openings,
     pairs,
@@ -38,9 +42,10 @@ if TYPE_CHECKING:
 class ReportSigning:
     """What people do with reports besides writing them. Thread-safe."""
 
-    def __init__(self, store: Store, critical: CriticalValues) -> None:
+    def __init__(self, store: Store, critical: CriticalValues, trail: AuditTrail) -> None:
         self._store = store
         self._critical = critical
+        self._trail = trail
 
     def sign(
         self,
@@ -64,14 +69,19 @@ class ReportSigning:
         """
         reason = checked_remark(Move.SIGN_ALONE, reason)
         edits.load_rules()
-        with self._store.begin() as session:
-            _require_session(session, actor)
-            rule = signature_rules.of_site(session, cases.get_case(session, case_id).site).rule
-            terms = SigningTerms(rule, reason, password_confirmed, base_step)
-            refusal = self._critical_refusal(session, case_id, base_revision, actor)
-            if refusal is None:
-                return _signed(session, case_id, base_revision, actor, terms)
-        raise refusal
+        with self._trail.refusals(case_event(AuditKind.SIGN, case_id, actor)):
+            with self._store.begin() as session:
+                _require_session(session, actor)
+                site = cases.get_case(session, case_id).site
+                rule = signature_rules.of_site(session, site).rule
+                terms = SigningTerms(rule, reason, password_confirmed, base_step)
+                refusal = self._critical_refusal(session, case_id, base_revision, actor)
+                if refusal is None:
+                    signed = _signed(session, case_id, base_revision, actor, terms)
+                    said = {"version": signed.version}
+                    audit.append(session, case_event(AuditKind.SIGN, case_id, actor, **said))
+                    return signed
+            raise refusal
 
     def take(
         self,
@@ -84,8 +94,9 @@ class ReportSigning:
         remark: str = "",
     ) -> WorkingReport:
         """Submit, withdraw, return or take over. Errors as `store.report_steps.take`."""
-        with self._store.begin() as session:
-            return report_steps.take(
+        event = case_event(AuditKind.REVIEW, case_id, actor, step=move.value)
+        with self._trail.refusals(event), self._store.begin() as session:
+            working = report_steps.take(
                 session,
                 case_id,
                 move,
@@ -96,6 +107,8 @@ class ReportSigning:
                 base_revision=base_revision,
                 remark=remark,
             )
+            audit.append(session, event)
+            return working
 
     def amend(
         self,
@@ -111,10 +124,11 @@ class ReportSigning:
         ReportError `signature_broken` where it is not what was signed, and as
         `store.report_steps.amend`.
         """
-        with self._store.begin() as session:
+        event = case_event(AuditKind.AMEND, case_id, actor, amends=kind.value)
+        with self._trail.refusals(event), self._store.begin() as session:
             working = reports.current(session, case_id)
             signatures.of_page(session, case_id, working).intact()
-            return report_steps.amend(
+            amended = report_steps.amend(
                 session,
                 case_id,
                 editor=actor.who,
@@ -124,6 +138,9 @@ class ReportSigning:
                 base_step=base_step,
                 now=datetime.now(UTC),
             )
+            revision = {"revision": str(amended.revision)}
+            audit.append(session, replace(event, details={**event.details, **revision}))
+            return amended
 
     def cancel(self, case_id: str, *, actor: Actor, base_step: int | None = None) -> WorkingReport:
         """Give an amendment up, and bring the case's warnings and alerts to what is signed.
@@ -132,7 +149,8 @@ class ReportSigning:
         """
         edits.load_rules()
         now = datetime.now(UTC)
-        with self._store.begin() as session:
+        event = case_event(AuditKind.REVIEW, case_id, actor, step=Move.CANCEL.value)
+        with self._trail.refusals(event), self._store.begin() as session:
             cases.lock(session, case_id)
             before = reports.current(session, case_id)
             after = report_steps.cancel(
@@ -145,6 +163,7 @@ class ReportSigning:
             )
             note_saved(session, before, after)
             self._critical.report_saved(session, case_id, after.report, actor=actor, now=now)
+            audit.append(session, event)
             return after
 
     def rule(self, site: str) -> SetRule:
@@ -160,12 +179,20 @@ class ReportSigning:
             wanted = sorted(known if named is None else known & named)
             return tuple(signature_rules.of_site(session, site) for site in wanted)
 
-    def set_rule(self, site: str, rule: SignatureRule, *, base_number: int, by: Person) -> SetRule:
+    def set_rule(
+        self, site: str, rule: SignatureRule, *, base_number: int, by: Person, address: str = ""
+    ) -> SetRule:
         """Make `rule` what a site asks of a signature; ReportError `rule_changed_meanwhile`."""
-        with self._store.begin() as session:
-            return signature_rules.change(
-                session, site, rule, base_number=base_number, by=by, now=datetime.now(UTC)
+        now = datetime.now(UTC)
+        who = AuditActor(by.name, by.id, address)
+        said = {"signature_rule": str(base_number + 1)}
+        event = AuditEvent(AuditKind.CONFIGURATION, now, who, site=site, details=said)
+        with self._trail.refusals(event), self._store.begin() as session:
+            changed = signature_rules.change(
+                session, site, rule, base_number=base_number, by=by, now=now
             )
+            audit.append(session, event)
+            return changed
 
     def _critical_refusal(
         self, session: Session, case_id: str, base_revision: int, actor: Actor

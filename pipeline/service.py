@@ -13,6 +13,7 @@ from radraft.core import errors
 from radraft.core.errors import FollowupError, RadraftError, SignInError
 from radraft.llm.link import LlmState
 from radraft.pipeline.alerts import CriticalValues
+from radraft.pipeline.audit_trail import AuditTrail, case_event
 from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import KeyImageChooser
 from radraft.pipeline.proofreading import Proofreader, note_saved, warnings_of
@@ -21,6 +22,7 @@ from radraft.pipeline.report_history import ReportHistories
 from radraft.pipeline.report_signing import ReportSigning
 from radraft.pipeline.sign_in import SignIn, session_terms
 from radraft.reports import editing, edits, turnround
+from radraft.reports.audit import AuditKind
 from radraft.reports.characters import require_visible
 from radraft.reports.checks.values import Issue
 from radraft.reports.dismissal import StandingWarning
@@ -32,6 +34,7 @@ from radraft.reports.turnround import TurnroundClock
 from radraft.reports.values import Coverage, Report, ReportState, SignedReport
 from radraft.store import (
     alerts,
+    audit,
     cases,
     drafts,
     images,
@@ -170,8 +173,6 @@ class Service:
         self._load_extractor = load_extractor
         self.critical = CriticalValues(store, settings)
         """Alerts of critical values: queries, and the steps that people take with them."""
-        self.signing = ReportSigning(store, self.critical)
-        """Review, signature, amendment."""
         self.histories = ReportHistories(store)
         """How reports came about."""
         self._limits = turnround.load(settings.turnround)
@@ -179,6 +180,10 @@ class Service:
         self.proofreader = Proofreader(store)
         self.sign_in = SignIn(store, session_terms(settings))
         """Who is let in."""
+        self.trail = AuditTrail(store)
+        """Writes down what was looked at and what was refused."""
+        self.signing = ReportSigning(store, self.critical, self.trail)
+        """Review, signature, amendment."""
         self._sentences: SentenceEncoder | None = None
         self._sentences_lock = threading.Lock()
 
@@ -280,6 +285,9 @@ class Service:
             self.critical.report_saved(
                 session, case_id, saved.report, actor=actor, now=datetime.now(UTC)
             )
+            audit.append(
+                session, case_event(AuditKind.WRITE, case_id, actor, revision=saved.revision)
+            )
             return saved
 
     def redraft(self, case_id: str) -> None:
@@ -318,7 +326,7 @@ class Service:
             history=history,
         )
         with self.store.begin() as session:
-            return questions.add_turn(
+            turn = questions.add_turn(
                 session,
                 case_id,
                 question=question,
@@ -329,6 +337,8 @@ class Service:
                 nearest=answer.nearest,
                 asked_by=actor.who,
             )
+            audit.append(session, case_event(AuditKind.QUESTION, case_id, actor))
+            return turn
 
     def signed(self, case_id: str) -> SignedReport:
         """Return the newest signed version.

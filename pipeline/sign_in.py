@@ -22,9 +22,10 @@ from radraft.reports.accounts import (
     checked_password,
     wait,
 )
+from radraft.reports.audit import MOST_DETAIL, AuditActor, AuditEvent, AuditKind, Outcome
 from radraft.reports.people import checked_name
 from radraft.reports.roles import EVERY_SITE, PERMISSIONS, Membership, Permission, Role
-from radraft.store import accounts, sign_ins
+from radraft.store import accounts, audit, sign_ins
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session as DatabaseSession
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 LINK_LASTS = timedelta(hours=24)
 NOTED_EVERY = timedelta(seconds=30)
 """That a person is active is written down so often, not at every request."""
+SERVER = AuditActor("radraft")
+"""Who does what no person is known to have asked for."""
 _KEY_LABEL = b"radraft refused log-ins, key 1"
 
 
@@ -67,9 +70,16 @@ class SignIn:
         self._terms = terms
         self._now = now
 
-    def by_password(self, login: str, password: str, *, address: str) -> SignedIn:
-        """Begin a session. SignInError `sign_in_refused`, the same for every reason; `sign_in_wait`
-        where too many were refused.
+    def by_password(
+        self,
+        login: str,
+        password: str,
+        *,
+        address: str,
+        noted: AuditKind = AuditKind.LOG_IN,
+    ) -> SignedIn:
+        """Begin a session, which the audit knows as `noted`. SignInError `sign_in_refused`, the
+        same for every reason; `sign_in_wait` where too many were refused.
 
         A log-in that is being tried counts as refused until it is not, and nothing is locked while
         the password is hashed.
@@ -87,15 +97,18 @@ class SignIn:
         account, kept = (None, None) if found is None else found
         right, anew = passwords.matches(password, kept)
         if account is None or account.disabled or account.demo or not right:
+            self._note_refused(noted, account, address)
             raise SignInError("sign_in_refused")
         with self._store.begin() as session:
             if anew is not None:
                 accounts.set_password(session, account.account_id, anew)
             sign_ins.succeeded(session, login_key, address)
             sign_ins.sweep(session, now, self._terms.longest)
-            return self._begun(session, account.account_id, address)
+            return self._begun(session, account, address, noted)
 
-    def by_link(self, secret: str, *, login: str, name: str, password: str) -> Account:
+    def by_link(
+        self, secret: str, *, login: str, name: str, password: str, address: str = ""
+    ) -> Account:
         """Use a one-time link up: set the password of its account, or make the first administrator
         with this log-in and name. Sessions of the account end.
 
@@ -110,7 +123,7 @@ class SignIn:
                     raise SignInError("link_unusable")
                 known = checked_login(login)
                 checked_password(password, login=known, name=name)
-                return accounts.add(
+                account = accounts.add(
                     session,
                     login=known,
                     name=checked_name(name),
@@ -118,12 +131,15 @@ class SignIn:
                     password_hash=passwords.hashed(password),
                     now=now,
                 )
+                self._note(session, AuditKind.ACCOUNT, account, _self(account, address), "first")
+                return account
             if account_id is None:
                 raise SignInError("link_unusable")
             account = accounts.get(session, account_id)
             checked_password(password, login=account.login, name=account.name)
             accounts.set_password(session, account_id, passwords.hashed(password))
             sign_ins.end_all(session, account_id)
+            self._note(session, AuditKind.ACCOUNT, account, _self(account, address), "password")
             return account
 
     def as_demo(self, login: str, *, address: str) -> SignedIn:
@@ -133,7 +149,7 @@ class SignIn:
             found = accounts.by_login(session, login)
             if found is None or not found[0].demo or found[0].disabled:
                 raise SignInError("sign_in_refused")
-            return self._begun(session, found[0].account_id, address)
+            return self._begun(session, found[0], address, AuditKind.LOG_IN)
 
     def session(self, secret: str | None, *, acting: bool) -> Session:
         """Return the session of a browser; `acting`: a person asks, not a page by itself.
@@ -160,7 +176,7 @@ class SignIn:
         session = self._found(secret)
         if secret is None or session.state(self._terms, self._now()) is SessionState.ENDED:
             raise SignInError("sign_in_needed")
-        self.confirm(session.account, password, address=address)
+        self.confirm(session.account, password, address=address, noted=AuditKind.UNLOCK)
         now = self._now()
         with self._store.begin() as database:
             fresh = sign_ins.rotate(database, secret, now)
@@ -170,25 +186,39 @@ class SignIn:
             raise SignInError("sign_in_needed")
         return SignedIn(found, fresh)
 
-    def confirm(self, account: Account, password: str, *, address: str) -> None:
+    def confirm(
+        self,
+        account: Account,
+        password: str,
+        *,
+        address: str,
+        noted: AuditKind = AuditKind.CONFIRM,
+    ) -> None:
         """Have a person who is signed in prove who he is. SignInError as `by_password`."""
         if account.demo:
             return
-        signed_in = self.by_password(account.login, password, address=address)
+        signed_in = self.by_password(account.login, password, address=address, noted=noted)
         with self._store.begin() as database:
             sign_ins.end(database, signed_in.session.session_id)
 
-    def out(self, secret: str | None) -> None:
+    def out(self, secret: str | None, *, address: str = "") -> None:
         """End a session; nothing where there is none."""
+        if secret is None:
+            return
         with self._store.begin() as database:
-            found = None if secret is None else sign_ins.find(database, secret)
+            found = sign_ins.find(database, secret)
             if found is not None:
                 sign_ins.end(database, found.session_id)
+                account = found.account
+                self._note(database, AuditKind.LOG_OUT, account, _self(account, address))
 
-    def revoke(self, login: str) -> int:
+    def revoke(self, login: str, *, by: AuditActor = SERVER) -> int:
         """End all sessions of an account, and return how many. NotFound `account_not_found`."""
         with self._store.begin() as database:
-            return sign_ins.end_all(database, _known(database, login).account_id)
+            account = _known(database, login)
+            ended = sign_ins.end_all(database, account.account_id)
+            self._note(database, AuditKind.SESSIONS_ENDED, account, by)
+            return ended
 
     def first_link(self) -> str | None:
         """Return the secret of a link by which the first administrator is made; None where there is
@@ -201,7 +231,12 @@ class SignIn:
             )
 
     def add_account(
-        self, login: str, name: str, memberships: Iterable[Membership]
+        self,
+        login: str,
+        name: str,
+        memberships: Iterable[Membership],
+        *,
+        by: AuditActor = SERVER,
     ) -> tuple[Account, str]:
         """Make an account, and return it with the secret of a link by which its person sets a
         password. SignInError `login_invalid`, `login_taken`; ReportError `author_invalid`."""
@@ -210,17 +245,25 @@ class SignIn:
             account = accounts.add(
                 database, login=known, name=shown, memberships=memberships, now=self._now()
             )
-            return account, self._password_link(database, account.account_id)
+            link = self._password_link(database, account.account_id)
+            self._note(database, AuditKind.ACCOUNT, account, by, "added")
+            self._note(database, AuditKind.ROLES, account, by, _written(account))
+            return account, link
 
-    def password_link(self, login: str) -> str:
+    def password_link(self, login: str, *, by: AuditActor = SERVER) -> str:
         """Return the secret of a link by which the person of an account sets a password.
 
         NotFound `account_not_found`.
         """
         with self._store.begin() as database:
-            return self._password_link(database, _known(database, login).account_id)
+            account = _known(database, login)
+            link = self._password_link(database, account.account_id)
+            self._note(database, AuditKind.ACCOUNT, account, by, "link")
+            return link
 
-    def set_memberships(self, login: str, memberships: Iterable[Membership]) -> Account:
+    def set_memberships(
+        self, login: str, memberships: Iterable[Membership], *, by: AuditActor = SERVER
+    ) -> Account:
         """Make `memberships` what an account is. It holds from its next request on.
 
         NotFound `account_not_found`; SignInError `last_administrator`.
@@ -229,9 +272,11 @@ class SignIn:
             account = _known(database, login)
             accounts.set_memberships(database, account.account_id, memberships)
             _require_administrator(database, account)
-            return accounts.get(database, account.account_id)
+            changed = accounts.get(database, account.account_id)
+            self._note(database, AuditKind.ROLES, changed, by, _written(changed))
+            return changed
 
-    def set_disabled(self, login: str, *, disabled: bool) -> None:
+    def set_disabled(self, login: str, *, disabled: bool, by: AuditActor = SERVER) -> None:
         """Disable an account and end its sessions, or enable it again.
 
         NotFound `account_not_found`; SignInError `last_administrator`.
@@ -242,6 +287,9 @@ class SignIn:
             if disabled:
                 _require_administrator(database, account)
                 sign_ins.end_all(database, account.account_id)
+            self._note(
+                database, AuditKind.ACCOUNT, account, by, "disabled" if disabled else "enabled"
+            )
 
     def _found(self, secret: str | None) -> Session:
         with self._store.read() as database:
@@ -250,11 +298,43 @@ class SignIn:
             raise SignInError("sign_in_needed")
         return session
 
-    def _begun(self, database: DatabaseSession, account_id: str, address: str) -> SignedIn:
-        secret = sign_ins.begin(database, account_id, address, self._now())
+    def _begun(
+        self, database: DatabaseSession, account: Account, address: str, noted: AuditKind
+    ) -> SignedIn:
+        secret = sign_ins.begin(database, account.account_id, address, self._now())
         session = sign_ins.find(database, secret)
         assert session is not None
+        self._note(database, noted, account, _self(account, address))
         return SignedIn(session, secret)
+
+    def _note(
+        self,
+        database: DatabaseSession,
+        kind: AuditKind,
+        account: Account,
+        by: AuditActor,
+        what: str = "",
+    ) -> None:
+        """Write down what `by` did with an account, in the transaction that does it."""
+        details = {"account": account.account_id, "login": account.login}
+        if what:
+            details["what"] = what[:MOST_DETAIL]
+        audit.append(database, AuditEvent(kind, self._now(), by, details=details))
+
+    def _note_refused(self, kind: AuditKind, account: Account | None, address: str) -> None:
+        """Write down a log-in that was refused. A name that no account has is not kept: people type
+        passwords there."""
+        actor = AuditActor("", address=address) if account is None else _self(account, address)
+        event = AuditEvent(
+            kind,
+            self._now(),
+            actor,
+            outcome=Outcome.REFUSED,
+            code="sign_in_refused",
+            details={} if account is None else {"login": account.login},
+        )
+        with self._store.begin() as database:
+            audit.append(database, event)
 
     def _password_link(self, database: DatabaseSession, account_id: str) -> str:
         return accounts.make_link(
@@ -268,6 +348,14 @@ class SignIn:
     def _login_key(self, login: str) -> str:
         key = hmac.new(self._store.secret, _KEY_LABEL, hashlib.sha256).digest()
         return hmac.new(key, login.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def _self(account: Account, address: str) -> AuditActor:
+    return AuditActor(account.name, account.account_id, address)
+
+
+def _written(account: Account) -> str:
+    return " ".join(f"{held.role.value}@{held.site}" for held in sorted(account.memberships))
 
 
 def _login(login: str) -> str:

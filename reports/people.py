@@ -68,6 +68,8 @@ class Actor:
     who: Person
     role: ActorRole
     site: str
+    address: str = ""
+    """Where from; empty: on the server itself."""
     session_id: str | None = None
     """Of the session in which he is signed in; None where he is in none."""
 

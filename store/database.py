@@ -17,6 +17,7 @@ from radraft.core.errors import SettingsError, StorageError
 from radraft.core.locks import locked
 from radraft.core.settings import Settings
 from radraft.store import (
+    audit,
     faults,
     migrations,
     patient_keys,
@@ -108,6 +109,10 @@ class Store:
         """Key of the hashes that stand for identities; 32 bytes."""
         self.signature_key = signature_chain.chain_key(secret)
         """Key of the chain over all signatures."""
+        self._info = {
+            **signature_chain.session_info(self.signature_key),
+            **audit.session_info(audit.audit_key(secret)),
+        }
         to = signature_logs.destination(signature_log)
         self.head_sender = None if to is None else HeadSender(self, to)
         """Sends the heads of the chain; None where no log is set."""
@@ -118,10 +123,9 @@ class Store:
 
         StorageError where the database cannot do it; then nothing was written.
         """
-        info = signature_chain.session_info(self.signature_key)
         with (
             faults.translated(writing=True),
-            Session(self.engine, expire_on_commit=False, info=info) as session,
+            Session(self.engine, expire_on_commit=False, info=dict(self._info)) as session,
             session.begin(),
         ):
             yield session
@@ -131,10 +135,9 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """One consistent snapshot; waits for no writer. Writing in it is refused. StorageError."""
-        info = signature_chain.session_info(self.signature_key)
         with (
             faults.translated(writing=False),
-            Session(self._reading, expire_on_commit=False, info=info) as session,
+            Session(self._reading, expire_on_commit=False, info=dict(self._info)) as session,
         ):
             yield session
 

@@ -1,8 +1,8 @@
 """Tables. Those of `IDENTITY_TABLES` hold identity; no other table may.
 
 Signed reports, their chain, training pairs, report revisions, the steps to a signature and the
-rules of it, dismissals, what became of adapters and what was done about critical values are
-append-only: triggers (see `migrations/`) refuse UPDATE, DELETE, REPLACE and TRUNCATE.
+rules of it, dismissals, what became of adapters, what was done about critical values and the audit
+are append-only: triggers (see `migrations/`) refuse UPDATE, DELETE, REPLACE and TRUNCATE.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from radraft.store.tables_alerts import (
     AlertRow as AlertRow,
     CriticalDraftRow as CriticalDraftRow,
 )
+from radraft.store.tables_audit import AuditHeadRow as AuditHeadRow, AuditRow as AuditRow
 from radraft.store.tables_signing import (
     ReportStepRow as ReportStepRow,
     SignatureRuleRow as SignatureRuleRow,
@@ -68,6 +69,7 @@ IMMUTABLE_TABLES = (
     "signature_links",
     "alert_events",
     "dismissals",
+    "audit_events",
     "report_steps",
     "signature_rules",
 )

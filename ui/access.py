@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
@@ -20,6 +21,7 @@ from starlette.routing import compile_path
 
 from radraft.core.errors import RadraftError, SignInError
 from radraft.reports.accounts import Account, Session
+from radraft.reports.audit import AuditActor, AuditEvent, AuditKind, Outcome
 from radraft.reports.people import Actor, ActorRole
 from radraft.reports.roles import EVERY_SITE, Permission, sites_with
 from radraft.store import sites
@@ -96,15 +98,33 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("GET", "/api/quality.csv"): Permission.QUALITY,
         ("GET", "/api/flywheel"): Permission.MODELS,
         ("GET", "/api/flywheel.csv"): Permission.MODELS,
+        ("GET", "/api/audit"): Permission.AUDIT,
+        ("GET", "/api/audit.csv"): Permission.AUDIT,
         ("GET", "/alerts"): Permission.ALERTS,
         ("GET", "/alerts/register"): Permission.REGISTER,
         ("GET", "/quality"): Permission.QUALITY,
+        ("GET", "/audit"): Permission.AUDIT,
         ("GET", "/flywheel"): Permission.MODELS,
         ("GET", "/signature-rules"): Permission.CONFIGURE,
     }
 )
 """What each route needs. `tests/ui/test_access.py` walks every cell of routes and roles."""
 
+NOTED: Mapping[tuple[str, str], AuditKind] = MappingProxyType(
+    {
+        ("GET", "/api/cases/{case_id}"): AuditKind.VIEW,
+        ("POST", "/api/upload"): AuditKind.INTAKE,
+        ("GET", "/api/alerts/register.csv"): AuditKind.EXPORT,
+        ("GET", "/api/quality.csv"): AuditKind.EXPORT,
+        ("GET", "/api/flywheel.csv"): AuditKind.EXPORT,
+        ("GET", "/api/audit"): AuditKind.AUDIT_READ,
+        ("GET", "/api/audit.csv"): AuditKind.EXPORT,
+    }
+)
+"""What the audit knows of routes that change nothing, or whose change has no transaction. What
+changes anything is written down by the step that does it."""
+
+_TEMPLATES = frozenset(template for _, template in ROUTES)
 _UNTOUCHED = frozenset({"/api/cases/{case_id}/opened"})
 """What a page sends by itself: it keeps no session open."""
 
@@ -119,6 +139,8 @@ class Caller:
     """None: signed in is enough."""
     site: str = field(default="")
     """Of what is asked for; empty for a list."""
+    address: str = ""
+    """Where from."""
 
     @property
     def sites(self) -> frozenset[str] | None:
@@ -147,7 +169,7 @@ class Caller:
             role = ActorRole.AUTHOR
         else:
             role = ActorRole.CLINICIAN
-        return Actor(self.account.person, role, self.site, session_id=self.session.session_id)
+        return Actor(self.account.person, role, self.site, self.address, self.session.session_id)
 
 
 def application(service: Service, *, demo: bool = False) -> FastAPI:
@@ -177,11 +199,54 @@ def caller(request: Request) -> Caller | None:
     service: Service = request.app.state.service
     by_himself = request.method != "GET" and template not in _UNTOUCHED
     session = service.sign_in.session(request.cookies.get(cookie_name(request)), acting=by_himself)
+    address = client_address(request)
     if needed is Anybody.SIGNED_IN:
-        return Caller(session.account, session, None)
-    if needed is None:
-        raise SignInError("not_allowed", site=service.settings.site)
-    return _allowed(request, service, session, needed)
+        return Caller(session.account, session, None, address=address)
+    try:
+        if needed is None:
+            raise SignInError("not_allowed", site=service.settings.site)
+        found = _allowed(request, service, session, needed)
+    except SignInError as error:
+        _note(request, service, session, AuditKind.ACCESS, template, code=error.code)
+        raise
+    kind = NOTED.get((request.method, template))
+    if kind is not None and (found.site or "{" not in template):
+        # What is not there was not looked at: its handler says so.
+        _note(request, service, session, kind, template, site=found.site)
+    return replace(found, address=address)
+
+
+def client_address(request: Request) -> str:
+    """Return the address that asks; empty where there is none."""
+    return "" if request.client is None else request.client.host
+
+
+def _note(
+    request: Request,
+    service: Service,
+    session: Session,
+    kind: AuditKind,
+    template: str,
+    *,
+    site: str = "",
+    code: str = "",
+) -> None:
+    """Have it written down that somebody looked at something, or was refused it."""
+    case_id = request.path_params.get("case_id")
+    person = session.account.person
+    event = AuditEvent(
+        kind,
+        datetime.now(UTC),
+        AuditActor(person.name, person.id, client_address(request)),
+        outcome=Outcome.REFUSED if code else Outcome.DONE,
+        site=site,
+        case_id=case_id,
+        code=code,
+        details={"route": f"{request.method} {template if template in _TEMPLATES else '?'}"},
+    )
+    looked = kind in (AuditKind.VIEW, AuditKind.ACCESS, AuditKind.AUDIT_READ)
+    once = (session.session_id, kind, template, case_id) if looked else None
+    service.trail.note(event, once=once)
 
 
 def _signed_in(found: Annotated[Caller | None, Depends(caller)]) -> Caller:
@@ -197,11 +262,6 @@ SignedIn = Annotated[Caller, Depends(_signed_in)]
 def cookie_name(request: Request) -> str:
     """Return under which name the browser keeps its session's secret."""
     return f"__Host-{COOKIE}" if request.url.scheme == "https" else COOKIE
-
-
-def client_address(request: Request) -> str:
-    """Return the address that asks; empty where there is none."""
-    return "" if request.client is None else request.client.host
 
 
 def refused_page(request: Request, error: RadraftError) -> Response | None:

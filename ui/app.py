@@ -5,19 +5,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
+import radraft
 from radraft.core.scratch import sweep
 from radraft.llm.launch import shares_cpu
 from radraft.llm.link import LlmLink
 from radraft.pipeline.adapter_router import Router
 from radraft.pipeline.alerts import Escalation
+from radraft.pipeline.audit_delivery import Delivery, log_server
+from radraft.pipeline.audit_trail import command_line
 from radraft.pipeline.claims import Claims
 from radraft.pipeline.draft_batch import load_vision_model
 from radraft.pipeline.draft_worker import Worker
 from radraft.pipeline.encoders import extractor_loader
 from radraft.pipeline.service import Llm, Service
+from radraft.reports.audit import AuditEvent, AuditKind
 from radraft.reports.critical import load_rules
 from radraft.studies.deid.recognisers_site import of_site
 
@@ -46,7 +51,7 @@ def running(
 
     The workstation does not wait for vLLM: studies can be read and reports written meanwhile.
     DraftingError `starter_weights_changed` where it would draft with other weights than pinned;
-    SettingsError where the hospital's own recognisers cannot be read.
+    SettingsError where the hospital's own recognisers cannot be read, or the log server's TLS.
     """
     # A hospital's own rules that cannot be used are said now, not at the first study.
     of_site()
@@ -55,6 +60,7 @@ def running(
         load_extractor = extractor_loader(store)
         service = Service(store, settings, profile, load_extractor=load_extractor)
         with (
+            _audited(service),
             closing(service.choosing),
             _escalating(store),
             _receiving(settings, profile, store, load_extractor),
@@ -91,6 +97,7 @@ def running(
         stack.callback(ending.join)
         try:
             receiving = _receiving(settings, profile, store, load_extractor, wake=worker.wake)
+            stack.enter_context(_audited(service))
             stack.enter_context(closing(service.choosing))
             stack.enter_context(_escalating(store))
             stack.enter_context(receiving)
@@ -101,6 +108,28 @@ def running(
             worker.stop()
             ending.start()
             worker.join(GIVE_BACK_S)
+
+
+@contextmanager
+def _audited(service: Service) -> Iterator[None]:
+    """The audit knows when the service began and ended; what waits is written at the end."""
+    server = log_server(service.settings)
+    with ExitStack() as stack:
+        if server is not None:
+            delivery = Delivery(service.store, server, service.settings.site)
+            delivery.start()
+            stack.enter_context(closing(delivery))
+        stack.enter_context(closing(service.trail))
+        service.trail.note(_of_service(AuditKind.START, service))
+        try:
+            yield
+        finally:
+            service.trail.note(_of_service(AuditKind.STOP, service))
+
+
+def _of_service(kind: AuditKind, service: Service) -> AuditEvent:
+    details = {"version": radraft.__version__, "profile": service.profile.name}
+    return AuditEvent(kind, datetime.now(UTC), command_line(), details=details)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from radraft.pipeline.proofreading import DismissalLimit
 from radraft.ui.api.alerts import add_alerts
+from radraft.ui.api.audit import add_audit
 from radraft.ui.api.dismissals import add_dismissals
 from radraft.ui.api.key_images import add_keyimages
 from radraft.ui.api.priors import add_priors
@@ -64,3 +65,4 @@ def add_routes(app: FastAPI, service: Service) -> None:
     limit = DismissalLimit(service.settings.dismissed_limit, service.settings.dismissed_least)
     add_site_page(app, QualityPage(service.store, limit), service.settings.site)
     add_priors(app, service)
+    add_audit(app, service)

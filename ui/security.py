@@ -57,7 +57,15 @@ HEADERS = {
 
 OWN_PATHS = ("/api/", "/ui/")
 OWN_PAGES = frozenset(
-    {"/flywheel", "/quality", "/signature-rules", "/alerts", "/alerts/register", "/sign-in"}
+    {
+        "/flywheel",
+        "/quality",
+        "/signature-rules",
+        "/alerts",
+        "/alerts/register",
+        "/sign-in",
+        "/audit",
+    }
 )
 GRADIO_PATHS = ("/assets/", "/static/")
 GRADIO_PAGES = frozenset({"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json"})

@@ -6,59 +6,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.resources import files
 
+from radraft.core.yaml_files import Strict
 from radraft.reports.checks.pointing import issue_about, issue_at, texts_of
 from radraft.reports.checks.values import Issue, ReadReport, Severity
 from radraft.reports.findings.extract import claims_prior
 from radraft.reports.values import Lang, Origin
 
 _KEPT = 8192
-_EXAM_EN = (
-    r"(?:examinations?|exams?|stud(?:y|ies)|films?|radiographs?|x-?rays?|images?|imaging|"
-    r"comparisons?|"
-    r"ct|mri|scans?|reports?|series|one)"
-)
-_COMPARED: dict[Lang, re.Pattern[str]] = {
-    "en": re.compile(
-        r"\b(?:compar(?:ed|ison)(?: is made)? (?:to|with|is)|in comparison|comparison:|"
-        rf"(?:prior|previous|earlier|last|old|preceding|most recent|"
-        rf"outside) (?:\w+ ){{0,2}}{_EXAM_EN}\b|"
-        r"since (?:the )?(?:prior|previous|earlier|last)|"
-        r"(?:from|than|to|as) (?:the )?(?:prior|previous|before|earlier)(?=\W*$|[.,;)])|"
-        r"no(?:t)? (?:new|significant(?:ly)?|interval|longer)? ?(?:interval )?chang\w* (?:from|"
-        r"since)|"
-        r"unchanged|interval|again (?:seen|noted|demonstrated|identified)|"
-        r"(?:previously|earlier) (?:seen|noted|described|identified|demonstrated|reported|present)|"
-        r"(?:worsening|improved|improving|progression|progressing|since (?:last|yesterday)|"
-        r"from yesterday)|"
-        r"not present on|no longer (?:seen|visible|present)|similar to before|"
-        r"(?:has|have) (?:resolved|increased|decreased|progressed|improved|worsened|enlarged|"
-        r"cleared))\b",
-        re.IGNORECASE,
-    ),
-    "zh": re.compile(
-        "与?[^，。；]{0,14}(?:旧片|前片|老片|原片|既往片|前次|上次|之前|以前|先前|前一次|既往检查)|"
-        "较(?:前|上次|旧片|老片|原片|外院片|之前|以前|先前|此前)|同前|相仿|对比|对照|比较|"
-        "未见(?:明显)?变化|无(?:明显)?变化|"
-        "没有(?:明显)?变化|复查|大致同|(?:仍|依然)(?:存在|可见)|新(?:发|出现|增)|本次未见|同上次|"
-        "已(?:基本|完全|大部|部分)?吸收"
-    ),
-}
-# Comparing within the image, and advice.
-_NOT_COMPARED: dict[Lang, re.Pattern[str]] = {
-    "en": re.compile(
-        r"\b(?:compar\w+ (?:to|with) (?:the )?(?:right|left|opposite|contralateral|other)|"
-        r"interval (?:follow|exam|between)|recommend\w*|advis\w+|suggest\w*|if (?:there|prior|"
-        r"available)|"
-        r"would be|should be|no prior|not available|unavailable|none available|without prior|"
-        r"for comparison|follow-?up)\b",
-        re.IGNORECASE,
-    ),
-    "zh": re.compile(
-        "对侧|建议|可以|应|必要|如有|无既往|无旧片|无前片|没有可|缺乏|请|复查(?!片|示)|需要|对比度"
-    ),
-}
 _MONTHS = {
     name: number
     for number, names in enumerate(
@@ -166,9 +123,36 @@ def _day(year: int, month: int, day: int) -> date | None:
         return None
 
 
+class _Words(Strict):
+    en: str
+    zh: str
+
+
+class _Comparisons(Strict):
+    compared: _Words
+    not_compared: _Words
+
+
+@cache
+def _words(lang: Lang) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    path = files("radraft.reports.checks").joinpath("comparisons.yaml")
+    words = _Comparisons.from_yaml(path.read_text(encoding="utf-8"))
+    patterns = (
+        (words.compared.en, words.not_compared.en)
+        if lang == "en"
+        else (words.compared.zh, words.not_compared.zh)
+    )
+    # A pattern goes on over lines: a blank behind a bar is the line's end.
+    compared, not_compared = (
+        re.compile(re.sub(r"\|\s+", "|", pattern.strip()), re.IGNORECASE) for pattern in patterns
+    )
+    return compared, not_compared
+
+
 @lru_cache(maxsize=_KEPT)
 def _comparing(text: str, lang: Lang) -> tuple[int, int] | None:
-    found = _COMPARED[lang].search(text)
+    compared, not_compared = _words(lang)
+    found = compared.search(text)
     if found is None:
         return None
-    return None if _NOT_COMPARED[lang].search(text) else found.span()
+    return None if not_compared.search(text) else found.span()

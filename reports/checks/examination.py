@@ -14,6 +14,14 @@ from radraft.reports.findings.vocabulary import Region
 from radraft.reports.values import Lang
 
 Span = tuple[int, int]
+_NEAR = (
+    "neck",
+    "abdomen",
+    "breast",
+    "lumbar_spine",
+    "cervical_spine",
+    "shoulder_tendons",
+)
 _KEPT = 8192
 _FILMS = frozenset({"CR", "DX", "DR", "RG", "XR", "MG"})
 _SECTIONS = frozenset({"CT", "MR", "PT", "NM"})
@@ -60,6 +68,7 @@ class _Examinations(Strict):
     contrast_elsewhere: _Words
     other_examination: _Words
     glimpses: _Words
+    glimpses_afar: _Words
 
 
 def region_of(body_part: str) -> Region | None:
@@ -167,8 +176,10 @@ def _elsewhere(lang: Lang) -> re.Pattern[str]:
 
 
 @cache
-def _glimpsed(lang: Lang) -> re.Pattern[str]:
-    return re.compile(_examinations().glimpses.of(lang), re.IGNORECASE)
+def _glimpsed(lang: Lang, *, afar: bool) -> re.Pattern[str]:
+    known = _examinations()
+    words = known.glimpses_afar if afar else known.glimpses
+    return re.compile(words.of(lang), re.IGNORECASE)
 
 
 @cache
@@ -200,18 +211,32 @@ _EXAMINED: dict[Lang, tuple[str, ...]] = {
         rf"tomography)(?: of)? {_NAMED}\b",
         r"\b(?P<part>{names}),? (?:x-?rays?|radiographs?|films?|ct|mri?|series|ultrasound|"
         r"scans?|plain film|(?:\w+ )?views?(?= |\W*$))",
-        r"^\W*(?:normal|negative|unremarkable) (?:left |right )?"
+        r"^\W*(?:normal|negative|unremarkable|stable|satisfactory) (?:(?:appearance|examination|"
+        r"study|views?|plain films?) of )?(?:the )?(?:left |right |both )?"
         r"(?P<part>{names})(?![a-z]|,| and)",
-        rf"^\W*(?:exam(?:ination)?|study|procedure) ?: ?{_NAMED}\b",
+        r"^\W*(?:exam(?:ination)?|study|procedure|technique|region|body part|protocol|site|"
+        rf"indication for imaging)(?: \w+)? ?[:=-][^.]*?\b{_NAMED}\b",
+        rf"\b(?:radiograph(?:s|ed|ic)?|filmed|x-?rayed|imaged|imaging|exposures?|skiagrams?|"
+        rf"exam(?:ination)?) (?:examination )?(?:of |was of |were of )?{_NAMED}\b(?! of)",
+        rf"^\W*{_NAMED},? (?:\w+ ){{{{0,2}}}}(?:views?|projections?|oblique|axial|lateral|ap|pa|dp|"
+        rf"standing|weight-?bearing|skyline)\b",
+        r"\b(?:fractures?|dislocations?|injury|injuries|abnormalit(?:y|ies)|lesions?|change) (?:of|"
+        rf"in|to) {_NAMED}\b(?! of)",
         r"^\W*(?:left |right )?(?P<part>{names}) ?: ?(?:normal|negative|unremarkable)",
         rf"^\W*{_NAMED}\W*$",
+        rf"\bplain {_NAMED}\b(?! of)",
         rf"^\W*{_NAMED} (?:was|were) (?:imaged|radiographed|examined|x-?rayed)",
     ),
     "zh": (
         r"(?P<part>{names})(?:关节)?(?:\(?[正侧斜轴立卧]+位\)?)*(?:的)?(?:X ?光|X ?线|X ?射线|"
         r"X ?片|CT|MRI?|DR|"
         r"CR|B超|超声|彩超|摄片|拍片|(?:数字化?)?摄影|平片|片(?![状样])|平扫|造影|扫描)",
-        r"^\W*(?P<part>{names})(?:骨质)?(?:未见(?:明显|确切)?异常|正常|无异常)",
+        r"(?:检查|拍摄|摄片|投照|申请|扫描|摄影|所摄)(?:的)?(?:部位|项目|名称|范围)?(?:为|是|：|:)\s*"
+        r"[左右双]?侧?(?P<part>{names})",
+        r"^\W*部位(?:为|是|：|:)\s*[左右双]?侧?(?P<part>{names})",
+        r"(?P<part>{names})(?:关节)?(?:的)?(?:常规|普通)?检查(?!所)",
+        r"^\W*[左右双]?侧?(?P<part>{names})(?:关节)?(?:骨)?[^，。；]{{0,6}}(?:[正侧斜轴立卧切]位|正侧|正斜|负重位|穿胸位)",
+        r"^\W*[左右双]?侧?(?P<part>{names})(?:骨质)?(?:未见(?:明显|确切)?异常|正常|无异常)",
     ),
 }
 
@@ -247,9 +272,18 @@ def _organs(lang: Lang, body_part: str, modality: str) -> re.Pattern[str] | None
 def _foreign_organ(text: str, lang: Lang, body_part: str, modality: str) -> Span | None:
     organs = _organs(lang, body_part, modality)
     found = organs.search(text) if organs is not None else None
-    if found is None or _elsewhere(lang).search(text) or _glimpsed(lang).search(text):
+    if found is None or _elsewhere(lang).search(text):
         return None
-    return found.span()
+    near = _near_organs(lang).search(text) is not None
+    return None if _glimpsed(lang, afar=not near).search(text) else found.span()
+
+
+@cache
+def _near_organs(lang: Lang) -> re.Pattern[str]:
+    """Return the organs of the parts beside most others, of which a film may catch the edge."""
+    parts = [_examinations().parts[name] for name in _NEAR]
+    words = [words.of(lang) for part in parts for words in (part.inside, part.glimpsed) if words]
+    return _compiled("|".join(words), lang)
 
 
 @cache
@@ -266,7 +300,18 @@ def _modality_words(lang: Lang, modality: str) -> re.Pattern[str] | None:
 def _other_modality(text: str, lang: Lang, modality: str) -> Span | None:
     words = _modality_words(lang, modality)
     found = words.search(text) if words is not None else None
-    return None if found is None or _elsewhere(lang).search(text) else found.span()
+    if found is None:
+        return None
+    # What is advised after the statement says nothing of the statement.
+    end = _CLAUSE_END[lang].search(text, found.end())
+    until = text[: end.start()] if end else text
+    return None if _elsewhere(lang).search(until) else found.span()
+
+
+_CLAUSE_END: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(r"[;:]|\.(?=\s)|, (?=and|but|which|with)"),
+    "zh": re.compile("[，,；;：。]"),
+}
 
 
 @cache
@@ -282,70 +327,116 @@ def _contrast(text: str, lang: Lang) -> Span | None:
     found = words.search(text)
     if found is None or elsewhere.search(text) or _elsewhere(lang).search(text):
         return None
-    return found.span()
+    return None if _NO_CONTRAST[lang].search(text) else found.span()
 
 
-_NO_LATERAL: dict[Lang, re.Pattern[str]] = {
+_NO_CONTRAST: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
-        r"\b(?:no|without(?: an?)?) lateral(?: \w+)?|\blateral (?:view |projection |"
-        r"film )?(?:was |is )?"
-        r"not (?:obtained|taken|available|acquired|performed|requested)|second plane was not",
+        r"\b(?:no|without(?: any)?|neither) (?:iv |intravenous |oral |iodinated )*(?:contrast|dye)"
+        r"(?: (?:medium|media|agent|material))?(?: (?:was|were|is|has been|had been) )?(?:given|"
+        r"administered|used|injected|required)?\W*$|"
+        r"\bcontrast (?:\w+ )?(?:was|were) not (?:given|administered|used|injected)",
         re.IGNORECASE,
     ),
-    "zh": re.compile("(?:未|没有?|无|缺)(?:摄|拍|行|做|照|提供)?侧位"),
+    "zh": re.compile("(?:未|没有|无)(?:静脉)?(?:注射|使用|给予|应用|用)(?:任何)?(?:造影剂|对比剂)"),
 }
-_LATERAL: dict[Lang, re.Pattern[str]] = {
+"""No contrast was given, as is right."""
+
+_VIEW_EN = (
+    r"(?:views?|films?|projections?|exposures?|radiographs?|images?|x-?rays?|pictures?|plates?|"
+    r"planes?|skiagrams?|shots?)"
+)
+_HOW_EN = (
+    r"(?:portable|bedside|supine|recumbent|upright|erect|sitting|seated|semi-?erect|semi-?upright|"
+    r"chest|frontal|standing|digital)"
+)
+_NO_LATERAL: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
-        r"\blateral (?:chest )?(?:view|radiograph|film|projection|image|x-?ray)s?\b|"
-        r"\b(?:pa|ap|frontal)(?: views?)? (?:and|&) (?:left |right )?lateral\b|"
-        r"\b(?:pa|ap|frontal) ?/ ?lat(?:eral)?\b|\b(?:two|2)[- ]views?\b|"
-        r"\bon (?:the )?lateral(?! \w+ing)\b|\b(?:two|2|both)[- ](?:planes|projections)\b|"
-        r"^\W*(?:the )?lateral(?: \w+)? (?:shows|demonstrates|confirms|reveals)\b",
+        rf"\b(?:no|without(?: an?)?) lateral(?: \w+)?|\blateral (?:{_VIEW_EN} )?(?:was |is |were )?"
+        r"(?:missing|lacking|not (?:obtained|taken|available|acquired|performed|requested|done|"
+        r"made|possible))|second (?:plane|view|projection) (?:was |is )?(?:not|missing|lacking)|"
+        r"\b(?:no|without an?) (?:other|second|further|additional) (?:view|projection|plane|"
+        r"exposure|film)",
         re.IGNORECASE,
     ),
     "zh": re.compile(
-        r"正、?侧位|(?:正|后前|前后)位片?[、及和与+＋/]侧位|侧位(?:片|像|投照|胸片|X|观|显示|示|上|证实|见|可见|心后|胸骨后|后肋膈角|中|片?所见)|^\W*侧位(?!于)"
+        "(?:未|没有?|无|缺)(?:摄|拍|行|做|照|提供|有)?侧位|侧位(?:片|像)?(?:未(?:摄|拍|行|做|照|提供)|没有|缺如|缺失|暂缺|缺)"
+    ),
+}
+_LATERAL: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(
+        rf"\b(?:lateral|side|profile) (?:chest )?{_VIEW_EN}\b|"
+        r"\b(?:pa|ap|frontal)(?: views?)?,? (?:and|&|plus) (?:left |right )?(?:lateral|side)\b|"
+        r"\b(?:pa|ap|frontal) ?[/+] ?(?:lat(?:eral)?|side)\b|"
+        rf"\b(?:two|2|both|second)[- ](?:\w+ )?{_VIEW_EN}\b|"
+        r"\b(?:on|in) (?:the )?(?:left |right )?lateral(?! (?:\w+ing|aspect|wall|chest|side|"
+        r"margin|border|rib|part|portion|segment|costo|third|lung|hemi|left|right|upper|lower|mid))\b|"
+        r"^\W*(?:the )?(?:left |right )?lateral(?: \w+)? (?:shows|demonstrates|confirms|reveals)\b|"
+        r"^\W*lateral ?[:,]",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile(
+        "正、?侧位|(?:正|后前|前后)位片?[、及和与+＋/]侧位|"
+        "(?<![左右])侧位(?!于|置|居|在|移|隆)|[左右]侧位(?:片|像|投照|胸片|观|显示|示|上|证实|见|可见)|"
+        "[两双二]个?体?位(?:摄片|投照|片|像|胸片)|侧面(?:片|像|观)|心后区?于侧位"
     ),
 }
 _AP: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
-        r"\b(?:ap|antero-?posterior)(?: (?:portable|bedside|supine|upright|erect|semi-?erect|"
-        r"semi-?upright|"
-        r"chest|frontal))* (?:view|radiograph|film|projection|x-?ray|image)s?\b|"
+        rf"\b(?:ap|antero-?posterior)(?: {_HOW_EN})* {_VIEW_EN}\b|"
         r"\bap (?:and|&|/) ?(?:left |right )?lat(?:eral)?\b|"
-        r"\b(?:portable|bedside|supine)(?: \w+)? (?:view|radiograph|film|chest|x-?ray|image)s?\b|"
-        r"\bap only\b|\b(?:taken|obtained|exposed|acquired|performed|done) (?:in )?ap\b|"
-        r"\bap (?:in bed|at the bedside|sitting|technique)\b",
-        re.IGNORECASE,
-    ),
-    "zh": re.compile("前后位|床旁|床边|仰卧|卧位片"),
-}
-_PA: dict[Lang, re.Pattern[str]] = {
-    "en": re.compile(
-        r"\b(?:pa|postero-?anterior)(?: (?:upright|erect|chest|frontal))* (?:view|radiograph|film|"
-        r"projection|"
-        r"x-?ray|image)s?\b|\bpa (?:and|&|/) ?(?:left |right )?lat(?:eral)?\b|\bpa only\b",
-        re.IGNORECASE,
-    ),
-    "zh": re.compile("后前位"),
-}
-_SINGLE: dict[Lang, re.Pattern[str]] = {
-    "en": re.compile(
-        r"\b(?:single|only (?:an?|one)|one)(?: \w+){0,3} (?:view|projection|film|radiograph|"
-        r"image)\b|"
-        r"\b(?:pa|ap|frontal)(?: view)? only\b|\b(?:one|a single|single) plane\b",
+        rf"\b(?:portable|bedside|supine|recumbent|mobile)(?: \w+)?(?: \w+)? "
+        rf"(?:{_VIEW_EN}|chest|ap)\b|"
+        r"^\W*(?:portable|bedside|supine|recumbent)(?:,? (?:ap|chest|technique))*\W*$|"
+        r"\b(?:patient|filmed|exposed|taken|imaged|examined)(?: \w+)? "
+        r"(?:supine|recumbent|lying|in bed)\b|"
+        r"\bap only\b|\b(?:taken|obtained|exposed|acquired|performed|done|filmed) (?:in )?(?:ap|"
+        r"antero-?posterior\w*)\b|\b(?-i:AP)(?= (?:in|at|on|sitting|erect|upright|semi|"
+        r"supine|technique|portable|only|alone|with)|\W*$|[,;])",
         re.IGNORECASE,
     ),
     "zh": re.compile(
-        "单张|(?:仅|只)(?:有|摄|拍|行)?[^，。；]{0,4}(?:正|后前|前后)位|位片?一张|单一?正位"
+        "前后(?:立|卧|坐)?位|床[旁边]|仰卧|平卧|(?<!侧)卧位|AP(?:位|片|像|投照|摄)|\\bAP\\b|移动(?:DR|式)"
     ),
 }
+_PA: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(
+        rf"\b(?:pa|postero-?anterior)(?: {_HOW_EN})* {_VIEW_EN}\b|"
+        r"\bpa (?:and|&|/) ?(?:left |right )?lat(?:eral)?\b|\bpa only\b|"
+        r"\bpostero-?anterior\w*\b|"
+        r"\b(?-i:PA)(?= (?:erect|upright|chest|standing|technique|alone|only|in inspiration|"
+        r"exposure|cxr)\b|\W*$|[,;])",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile("后前(?:立|卧|坐)?位|PA(?:位|片|像|投照|摄)|\\bPA\\b"),
+}
+_SINGLE: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(
+        r"\b(?:single|sole|solitary|lone|only (?:an?|one|the)|one)(?: \w+){0,3} "
+        rf"{_VIEW_EN}\b(?! of the)|"
+        rf"\b(?:pa|ap|frontal)(?: erect| upright| supine| chest)*(?: {_VIEW_EN})? (?:only|alone)\b|"
+        rf"\b(?:one|a single|single) plane\b|(?<!lateral )\b{_VIEW_EN} (?:only|alone)\b|"
+        rf"\bonly (?:the )?(?:pa|ap|frontal)\b",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile(
+        "单张|(?:仅|只)(?:有|见|摄|拍|行|提供)?[^，。；]{0,6}(?:正|后前|前后)位|位(?:胸)?片?一张|单一[^，。；]{0,4}位|"
+        "一次(?:曝光|投照)|单次(?:曝光|投照)|单一体位"
+    ),
+}
+
+
+_SHOWN_ON = re.compile(
+    r"\b(?:seen|noted|demonstrated|shown) on (?=(?:the )?(?:lateral|frontal|side|pa|ap)\b)",
+    re.IGNORECASE,
+)
+"""What is shown on one of the views is no other examination's."""
 
 
 @lru_cache(maxsize=_KEPT)
 def _other_view(text: str, lang: Lang, views: frozenset[str]) -> Span | None:
     """Return the words of `text` that name a view that is none of `views`, or only one of two."""
-    if _elsewhere(lang).search(text):
+    if _elsewhere(lang).search(_SHOWN_ON.sub(" ", text)):
         return None
     lateral = bool(views & _LATERAL_VIEWS)
     none = _NO_LATERAL[lang].search(text)

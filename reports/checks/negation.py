@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import product
 
+from radraft.reports.checks.named import NamedFinding, named, one_name, places_of_names_meet
 from radraft.reports.checks.pointing import issue_about, issue_at, whole
 from radraft.reports.checks.stated import OLD, Stated, one_finding, places_meet, relations, stated
 from radraft.reports.checks.values import Check, Issue, ReadReport, Severity
@@ -67,6 +68,17 @@ _DENIED: dict[Lang, re.Pattern[str]] = {
 }
 
 
+_GONE: dict[Lang, re.Pattern[str]] = {
+    "en": re.compile(
+        r"\b(?:resol\w+|cleared|clearing|no longer|disappear\w*|removed|previous\w*|prior|"
+        r"history)\b",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile("吸收|消失|消散|消退|既往|病史|原有|以前|先前"),
+}
+"""Words of what is no more, or was: its denial contradicts nothing."""
+
+
 class DeniedWithin:
     """A finding that one section both states and denies."""
 
@@ -77,9 +89,16 @@ class DeniedWithin:
         """Yield the later sentence of each such pair, once."""
         for lang in LANGS:
             for section in Section:
+                told: set[str] = set()
                 said = tuple(stated(read, lang, section))
                 pairs = ((first, second) for n, second in enumerate(said) for first in said[:n])
-                yield from _contradictions(self, pairs)
+                yield from _contradictions(self, pairs, told)
+                names = tuple(named(read, lang, section))
+                yield from _of_names(
+                    self,
+                    ((first, second) for n, second in enumerate(names) for first in names[:n]),
+                    told,
+                )
 
 
 class DeniedInImpression:
@@ -91,9 +110,14 @@ class DeniedInImpression:
     def find(self, read: ReadReport) -> Iterator[Issue]:
         """Yield the sentence of the impression of each such pair, once."""
         for lang in LANGS:
+            told: set[str] = set()
             findings = tuple(stated(read, lang, Section.FINDINGS))
             impression = stated(read, lang, Section.IMPRESSION)
-            yield from _contradictions(self, product(findings, impression))
+            yield from _contradictions(self, product(findings, impression), told)
+            names = product(
+                tuple(named(read, lang, Section.FINDINGS)), named(read, lang, Section.IMPRESSION)
+            )
+            yield from _of_names(self, names, told)
 
 
 class AbnormalWithoutFinding:
@@ -118,9 +142,11 @@ def _denies(text: str, lang: Lang, end: int) -> bool:
     return before is not None or _DENIED_AFTER.match(text, end) is not None
 
 
-def _contradictions(check: Check, pairs: Iterable[tuple[Stated, Stated]]) -> Iterator[Issue]:
-    """Yield the second of each two sentences of which one denies what the other states."""
-    told: set[str] = set()
+def _contradictions(
+    check: Check, pairs: Iterable[tuple[Stated, Stated]], told: set[str]
+) -> Iterator[Issue]:
+    """Yield the second of each two sentences of which one denies what the other states, and add it
+    to those told of."""
     for first, second in pairs:
         here = second.read.sentence.id
         if first.read.sentence.id == here or here in told:
@@ -133,6 +159,39 @@ def _contradictions(check: Check, pairs: Iterable[tuple[Stated, Stated]]) -> Ite
             yield issue_at(
                 check, second.read, second.lang, second.pointer, first.pointer, details=details
             )
+
+
+def _of_names(
+    check: Check, pairs: Iterable[tuple[NamedFinding, NamedFinding]], told: set[str]
+) -> Iterator[Issue]:
+    """Yield the second of each two sentences of which one denies what the other states, of findings
+    outside the vocabulary."""
+    for first, second in pairs:
+        here = second.read.sentence.id
+        if first.read.sentence.id == here or here in told:
+            continue
+        if (first.present and second.absent and _names_contradict(first, second)) or (
+            first.absent and second.present and _names_contradict(second, first)
+        ):
+            told.add(here)
+            details = {"finding_zh": second.words, "finding_en": second.words}
+            yield issue_at(
+                check, second.read, second.lang, second.pointer, first.pointer, details=details
+            )
+
+
+def _names_contradict(present: NamedFinding, absent: NamedFinding) -> bool:
+    """Return whether a denial denies what the other sentence names, there and of that kind."""
+    if not one_name(present, absent) or not places_of_names_meet(present, absent):
+        return False
+    lang = absent.lang
+    if _GONE[lang].search(present.text) or _GONE[lang].search(absent.text):
+        return False
+    if _ACUTE[lang].search(absent.text) and OLD[lang].search(present.text):
+        return False
+    before = re.split(r"[.;:。；：]", absent.text[: absent.start])[-1]
+    limit = _LIMITS[lang].search(before)
+    return limit is None or limit[0].lower()[:_STEM] in present.text.lower()
 
 
 def _contradict(present: Stated, absent: Stated) -> bool:

@@ -3,63 +3,74 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
+from importlib.resources import files
 
+from radraft.core.yaml_files import Strict
 from radraft.reports.checks.pointing import issue_about, issue_at, words_of
 from radraft.reports.checks.values import Issue, Pointer, ReadReport, ReadSentence, Severity
+from radraft.reports.checks.written_numbers import Quantity, written_numbers
 from radraft.reports.values import Lang
 
+Span = tuple[int, int]
 _KEPT = 8192
-_FEMALE: dict[Lang, re.Pattern[str]] = {
-    "en": re.compile(
-        r"\b(?:uter(?:us|ine|i)|hysterectom\w+|endometri\w+|myometri\w+|ovar(?:y|ies|ian)|"
-        r"oophor\w+|salping\w+|fallopian|tubal ligation|adnexal|cervix|"
-        r"cervical (?:cancer|carcinoma|malignancy|conization)|endocervi\w+|vagina(?:l)?|"
-        r"vulva(?:r)?|"
-        r"pregnan\w+|gravid|placenta\w*|intrauterine|iud|post-?partum|puerper\w+|caesarean|"
-        r"cesarean|"
-        r"menopaus\w+|premenopaus\w+|postmenopaus\w+|menstrua\w+|meno(?:rrhagia|metrorrhagia)|"
-        r"amenorrh\w+|lactati\w+|breast-? ?feeding|choriocarcinoma|hydatidiform|"
-        r"antenatal|prenatal|obstetric\w*|gyn(?:a)?ecolog\w*|maternity|midwi\w+|"
-        r"mammoplast\w*|turner(?:'s)? syndrome|female|woman|women|lady|mrs|she|her|hers|"
-        r"dysgerminoma|"
-        r"uterine fibroids?)\b",
-        re.IGNORECASE,
-    ),
-    "zh": re.compile(
-        r"产科|妇科|妇产|产检|孕期|附件炎|盆腔附件|女子|女童|妇女|子宫|宫颈|宫腔|宫外孕|宫内节育|节育环|卵巢|输卵管|附件区|阴道|外阴|妊娠|怀孕|孕妇|孕\d|"
-        r"产妇|产后|剖宫产|"
-        r"绝经|闭经|月经|更年期|白带|胎盘|葡萄胎|绒癌|绒毛膜癌|哺乳期|女性(?!化)|女患|女士|CA125|"
-        r"(?<![子儿])女(?=[，,。；;、]|\d)"
-    ),
-}
-_MALE: dict[Lang, re.Pattern[str]] = {
-    "en": re.compile(
-        r"\b(?:prostat\w+|turp|testi(?:s|cle|cles|cular)|testes|scrot\w+|penis|penile|orchi\w+|"
-        r"seminal vesicles?|seminoma|epididym\w+|vas deferens|vasectomy|spermatic|varicocele|"
-        r"hydrocele|hypospadias|phimosis|circumcision|gleason|benign prostatic hyperplasia|"
-        r"bph|androlog\w*|urolog\w* men'?s|"
-        r"male|man|gentleman|mr(?=\.? [A-Z])|he|his|him)\b|\bPSA(?= (?:of |level |is )?\d| elevat)",
-        re.IGNORECASE,
-    ),
-    "zh": re.compile(
-        r"男科|男子|男童|前列腺|睾丸|隐睾|阴囊|阴茎|附睾|精囊|输精管|精索|精原细胞瘤|鞘膜积液|包皮|尿道下裂|"
-        r"男性(?!化)|男患|男士|"
-        r"PSA|(?<![子儿])男(?=[，,。；;、]|\d)"
-    ),
-}
-# Someone else's: of the family, of a connector, and words that only look like one.
-_NOT_MEANT: dict[Lang, re.Pattern[str]] = {
-    "en": re.compile(
-        r"\bfamily (?:history|members?)\b|\b(?:mother|father|sister|brother|maternal|paternal|wife|"
-        r"husband|daughter|son|aunt|uncle|donor)\b|\bmale (?:and|or) female\b|\bHER-?2\b|"
-        r"\b(?:fe)?male (?:connector|luer|adapter)\b|\bman-?made\b|\bvasovaginal\b",
-        re.IGNORECASE,
-    ),
-    "zh": re.compile(r"家族史|母亲|父亲|姐|妹|兄|弟|妻|丈夫|女儿|儿子|男女|供体"),
-}
+
+
+class _Words(Strict):
+    en: str
+    zh: str
+
+    def of(self, lang: Lang) -> str:
+        return self.en if lang == "en" else self.zh
+
+
+class _Stage(_Words):
+    least: float
+    most: float
+
+
+class _GrowthPlates(Strict):
+    plate: _Words
+    open: _Words
+
+
+class _Decades(Strict):
+    en: Mapping[str, int]
+    ordinals: Mapping[str, int]
+    zh: Mapping[str, int]
+
+
+class _Patients(Strict):
+    stages: tuple[_Stage, ...]
+    growth_plates: _GrowthPlates
+    decades: _Decades
+    other_time: _Words
+    other_time_after: _Words
+    female: _Words
+    male: _Words
+    not_meant: _Words
+
+
+@cache
+def _patients() -> _Patients:
+    path = files("radraft.reports.checks").joinpath("patients.yaml")
+    return _Patients.from_yaml(path.read_text(encoding="utf-8"))
+
+
+def _compiled(pattern: str, lang: Lang) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{pattern})\b" if lang == "en" else f"(?:{pattern})", re.IGNORECASE)
+
+
+@cache
+def _of_sex(sex: str, lang: Lang) -> re.Pattern[str]:
+    words = _patients().female if sex == "F" else _patients().male
+    return _compiled(words.of(lang), lang)
+
+
+@cache
+def _not_meant(lang: Lang) -> re.Pattern[str]:
+    return re.compile(_patients().not_meant.of(lang), re.IGNORECASE)
 
 
 class SexDiffers:
@@ -70,9 +81,9 @@ class SexDiffers:
 
     def find(self, read: ReadReport) -> Iterator[Issue]:
         """Yield each sentence with such a word; nothing where the sex is not known."""
-        others = {"M": _FEMALE, "F": _MALE}.get(read.study.sex.strip().upper())
-        if others is not None:
-            for sentence, pointer in _words(read, others):
+        other = {"M": "F", "F": "M"}.get(read.study.sex.strip().upper())
+        if other is not None:
+            for sentence, pointer in _words(read, other):
                 yield issue_about(self, sentence, pointer.lang, (pointer.start, pointer.end))
 
 
@@ -86,8 +97,8 @@ class SexMixed:
         """Yield the first sentence with the second of them."""
         if read.study.sex.strip().upper() in ("M", "F"):
             return
-        female = next(_words(read, _FEMALE), None)
-        male = next(_words(read, _MALE), None)
+        female = next(_words(read, "F"), None)
+        male = next(_words(read, "M"), None)
         if female is not None and male is not None:
             order = {id(sentence): n for n, sentence in enumerate(read.sentences)}
             first, second = sorted((female, male), key=lambda found: order[id(found[0])])
@@ -99,94 +110,19 @@ def _said(read: ReadSentence, pointer: Pointer) -> str:
     return read.sentence.text(pointer.lang)[pointer.start : pointer.end]
 
 
-def _words(
-    read: ReadReport, words: dict[Lang, re.Pattern[str]]
-) -> Iterator[tuple[ReadSentence, Pointer]]:
+def _words(read: ReadReport, sex: str) -> Iterator[tuple[ReadSentence, Pointer]]:
     for sentence in read.sentences:
         for lang, text in sentence.texts():
-            if span := _word(text, lang, words[lang]):
+            if span := _word(text, lang, sex):
                 yield sentence, words_of(sentence, lang, *span)
 
 
 @lru_cache(maxsize=_KEPT)
-def _word(text: str, lang: Lang, words: re.Pattern[str]) -> tuple[int, int] | None:
-    found = words.search(text)
-    return None if found is None or _NOT_MEANT[lang].search(text) else found.span()
+def _word(text: str, lang: Lang, sex: str) -> Span | None:
+    found = _of_sex(sex, lang).search(text)
+    return None if found is None or _not_meant(lang).search(text) else found.span()
 
 
-@dataclass(frozen=True)
-class _Wording:
-    """Words of an age, and the years at which they may stand."""
-
-    least: float
-    most: float
-    en: str
-    zh: str
-
-
-_WORDINGS = (
-    _Wording(
-        0,
-        1,
-        r"neonat\w+|newborn\w*|premature (?:infant|baby)|preterm|nicu|hyaline membranes?",
-        r"新生儿|早产|足月儿|透明膜病|出生后\d+ ?[天小]|女婴|男婴",
-    ),
-    _Wording(0, 3, r"infants?|infantile|baby|babies|babygram", r"婴儿(?!型)|婴幼儿|月龄"),
-    _Wording(
-        0,
-        10,
-        r"thymic (?:shadow|silhouette|sail|contour)|thymus is (?:normal|prominent)|"
-        r"(?:large|normal|prominent) thymus|sail sign",
-        r"胸腺影|胸腺(?:未退化|大|饱满)|帆征",
-    ),
-    _Wording(0, 7, r"toddlers?|preschool\w*", r"幼儿|学龄前"),
-    _Wording(0, 18, r"child|children|p(?:a)?ediatric", r"儿童|小儿|患儿|女孩|男孩|少年(?!时)"),
-    _Wording(
-        0,
-        23,
-        r"(?:open|unfused|ununited) (?:\w+ ){0,2}(?:growth plates?|physes|physis|epiphys\w+|"
-        r"apophys\w+)|"
-        r"(?:growth plates?|physes|epiphyses) (?:are |is )?(?:still )?(?:open|unfused|"
-        r"not (?:yet )?fused)|"
-        r"skeletally immature|skeletal immaturity",
-        r"骨骺(?:线)?(?:未|尚未)(?:闭|愈|融)|骺线(?:未|尚未)(?:闭|愈|融)|骺板未闭|骨骼未成熟",
-    ),
-    _Wording(9, 21, r"adolescents?|teenage\w*", r"青少年|青春期"),
-    _Wording(15, 45, r"young (?:adult|man|woman|patient|person)", r"年轻(?:人|患者|成人)|青年"),
-    _Wording(
-        55,
-        200,
-        r"elderly|geriatric|senile|senescent|octogenarian|nonagenarian|"
-        r"advanced age|old age|aged (?:patient|chest|lungs?)",
-        r"老年|高龄|老龄|年老|年迈|老慢支",
-    ),
-    _Wording(45, 200, r"age-?related|due to age|ageing|aging", r"增龄|年龄相关"),
-)
-_STAGES: dict[Lang, tuple[tuple[_Wording, re.Pattern[str]], ...]] = {
-    "en": tuple((w, re.compile(rf"\b(?:{w.en})\b", re.IGNORECASE)) for w in _WORDINGS),
-    "zh": tuple((w, re.compile(w.zh)) for w in _WORDINGS),
-}
-_YEARS: dict[Lang, re.Pattern[str]] = {
-    "en": re.compile(
-        r"\b(?P<years>\d{1,3})[ -]?(?:years?|yrs?)[ -]?old\b|\b(?P<years2>\d{1,3}) ?y/?o\b|"
-        r"\baged? ?(?:of )?[:=]? ?(?P<years3>\d{1,3})\b(?! ?(?:mm|cm|%))|"
-        r"\b(?P<months>\d{1,2})[ -]?months?[ -]?old\b|\b(?P<weeks>\d{1,2})[ -]?weeks?[ -]?old\b",
-        re.IGNORECASE,
-    ),
-    "zh": re.compile(
-        r"(?P<years>\d{1,3}) ?(?:周)?岁(?!时|左右起|起|开始)|年龄[：: ]?(?P<years2>\d{1,3})(?!\d)|"
-        r"(?P<years3>(?!))|(?P<months>\d{1,2}) ?个?月(?:龄|大|婴|(?=，发|，咳|，患))|"
-        r"(?P<weeks>(?!))"
-    ),
-}
-_OTHER_AGE: dict[Lang, re.Pattern[str]] = {
-    "en": re.compile(
-        r"\b(?:at|since|from) (?:the )?age\b|\bwhen\b|\bfamily\b|\bmother\b|\bfather\b|\bdonor\b|"
-        r"\bbone age\b|\b(?:fracture|infarct|stent|prosthesis|device)s? (?:is|are) ",
-        re.IGNORECASE,
-    ),
-    "zh": re.compile(r"岁时|岁起|自幼|骨龄|家族|母亲|父亲|年前"),
-}
 _MANY_YEARS = 5
 """Ages that differ by less may be a birthday between request and report."""
 
@@ -204,27 +140,159 @@ class AgeDiffers:
             return
         for sentence in read.sentences:
             for lang, text in sentence.texts():
-                words = _other_age(text, lang, age)
-                if words is not None:
-                    yield issue_about(self, sentence, lang, words.span())
+                if span := _other_age(text, lang, age):
+                    yield issue_about(self, sentence, lang, span)
 
 
-def _years(found: re.Match[str]) -> float:
-    if found["months"]:
-        return float(found["months"]) / 12
-    if found["weeks"]:
-        return float(found["weeks"]) / 52
-    return float(found["years"] or found["years2"] or found["years3"])
+_AGE: dict[Lang, tuple[re.Pattern[str], ...]] = {
+    # Before the number, and behind it: either says that the number is an age.
+    "en": (
+        re.compile(r"\b(?:aged|age:?|age of|age is)\W{0,2}$", re.IGNORECASE),
+        re.compile(
+            r"\W{0,2}(?:(?:year|yr|month|mo|week|wk|day)s?\W{0,2})?(?:old\b|of age\b)|"
+            r"[- ]?y[-/.]?\s?o\b",
+            re.IGNORECASE,
+        ),
+    ),
+    "zh": (
+        re.compile(r"(?:年龄|现年|(?<!\d)年约)[：: 为]*$"),
+        re.compile("多?周?岁|余岁|来岁|岁余|多岁"),
+    ),
+}
+_CHART_YEARS = re.compile(
+    r"\b(?P<years>\d{1,3})\s?[-/.]?\s?(?:y|yr|yrs)[-/. ]{0,2}o\b|"
+    r"\b(?P<short>\d{1,3})\s?(?:yo|yrs?) (?=m\b|f\b|male|female|man|woman|boy|girl)|"
+    r"\b(?:m[ae]n|wom[ae]n|lady|gentleman|patient|boy|girl|male|female|person|adult) of "
+    r"(?P<of>\d{1,3})\b(?! (?:mm|cm|kg|%))|"
+    r"\baged?\W{0,2}(?:of )?(?P<aged>\d{1,3})\b(?!\W?(?:mm|cm|%|mo|we|da))",
+    re.IGNORECASE,
+)
+_MONTHS_ZH = re.compile(
+    r"(?P<months>\d{1,2}|[一二两三四五六七八九十]) ?个?月(?:龄|大|婴|(?=，发|，咳|，患))"
+)
+_ONE_TO_TEN = "一二三四五六七八九十"
+_DAYS_A_YEAR, _DAYS_A_WEEK = 360.0, 7.0
+
+
+def _told_years(text: str, lang: Lang) -> Iterator[tuple[float, Span]]:
+    """Yield the ages in years that `text` gives, with where it does."""
+    before, behind = _AGE[lang]
+    for number in written_numbers(text.replace("-", " "), lang):
+        unit_is_age = lang == "zh" and text[number.start : number.end].endswith("岁")
+        after = behind.match(text, number.end)
+        if number.quantity is Quantity.TIME and (after or unit_is_age):
+            end = after.end() if after else number.end
+            # 83周岁 is 83 years, though 83周 are weeks.
+            unit = _DAYS_A_WEEK if text.startswith("周岁", number.end) else _DAYS_A_YEAR
+            yield number.value / unit, (number.start, end)
+        elif lang == "zh" and (after or before.search(text[: number.start])):
+            yield number.value, (number.start, after.end() if after else number.end)
+    if lang == "en":
+        for match in _CHART_YEARS.finditer(text):
+            years = match["years"] or match["short"] or match["of"] or match["aged"]
+            yield float(years), match.span()
+    else:
+        for match in _MONTHS_ZH.finditer(text):
+            months = match["months"].replace("两", "二")
+            count = float(months) if months.isdecimal() else _ONE_TO_TEN.index(months) + 1.0
+            yield count / 12, match.span()
+
+
+@cache
+def _decade_words(lang: Lang) -> tuple[re.Pattern[str], ...]:
+    decades = _patients().decades
+    if lang == "zh":
+        tens = "".join(decades.zh)
+        return (
+            re.compile(f"(?P<ten>[{tens}])(?:旬|十多岁|十余岁|十来岁|十几岁)"),
+            re.compile(f"(?:年[近逾过约满届]|已[近过届])(?P<ten>[{tens}])十"),
+        )
+    names, ordinals = "|".join(decades.en), "|".join(decades.ordinals)
+    return (
+        re.compile(
+            rf"\b(?:his|her|their|the|in|early|mid|late)[- ](?:early |mid-?|late )?"
+            rf"(?P<ten>{names})\b",
+            re.IGNORECASE,
+        ),
+        re.compile(rf"\b(?P<ten>{ordinals}) decade\b", re.IGNORECASE),
+    )
+
+
+def _decade(text: str, lang: Lang) -> Iterator[tuple[int, Span]]:
+    """Yield the decades of life that `text` names, by their first year."""
+    decades = _patients().decades
+    years = dict(decades.zh) if lang == "zh" else {**decades.en, **decades.ordinals}
+    for pattern in _decade_words(lang):
+        for match in pattern.finditer(text):
+            yield years[match["ten"].lower()], match.span()
+
+
+@cache
+def _stages(lang: Lang) -> tuple[tuple[_Stage, re.Pattern[str]], ...]:
+    return tuple((stage, _compiled(stage.of(lang), lang)) for stage in _patients().stages)
+
+
+@cache
+def _open_plates(lang: Lang) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    plates = _patients().growth_plates
+    return _compiled(plates.plate.of(lang), lang), _compiled(plates.open.of(lang), lang)
+
+
+@cache
+def _other_time(lang: Lang) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    words = _patients()
+    before = rf"(?:{words.other_time.of(lang)})$"
+    return (
+        re.compile(rf"\b{before}" if lang == "en" else before, re.IGNORECASE),
+        re.compile(words.other_time_after.of(lang), re.IGNORECASE),
+    )
+
+
+def _is_now(text: str, lang: Lang, span: Span) -> bool:
+    """Return whether words of an age are of the patient today: no other time stands beside them."""
+    before, after = _other_time(lang)
+    if _PERIOD.search(text[span[0] : span[1]]) and _DURING.search(text[: span[0]]):
+        return False
+    return not before.search(text[: span[0]]) and not after.match(text, span[1])
+
+
+_PERIOD = re.compile(r"childhood|infancy|adolescence|youth|puberty", re.IGNORECASE)
+_DURING = re.compile(r"\b(?:of|in|during|since|from) (?:\w+ )?$", re.IGNORECASE)
+"""A time of life that is told of is over: rickets of childhood."""
+_GROWN_UP = 23
+"""Years at which every growth plate is closed."""
+_DEVICE_AGE = re.compile(
+    r"\b(?:fracture|infarct|stent|prosthesis|device|film|finding|change)s? (?:is|are) $",
+    re.IGNORECASE,
+)
 
 
 @lru_cache(maxsize=_KEPT)
-def _other_age(text: str, lang: Lang, age: float) -> re.Match[str] | None:
+def _other_age(text: str, lang: Lang, age: float) -> Span | None:
     """Return the words of `text` that are of another age than `age` years."""
-    if not _OTHER_AGE[lang].search(text):
-        for found in _YEARS[lang].finditer(text):
-            if abs(_years(found) - age) >= _MANY_YEARS:
-                return found
-    for wording, pattern in _STAGES[lang]:
-        if not wording.least <= age <= wording.most and (words := pattern.search(text)):
-            return words
-    return None
+    for years, span in _told_years(text, lang):
+        if (
+            abs(years - age) >= _MANY_YEARS
+            and _is_now(text, lang, span)
+            and not _DEVICE_AGE.search(text[: span[0]])
+        ):
+            return span
+    for first, span in _decade(text, lang):
+        if not first - 3 <= age < first + 13 and _is_now(text, lang, span):
+            return span
+    for stage, pattern in _stages(lang):
+        if not stage.least <= age <= stage.most:
+            for words in pattern.finditer(text):
+                if _is_now(text, lang, words.span()):
+                    return words.span()
+    return _open_plate(text, lang) if age > _GROWN_UP else None
+
+
+def _open_plate(text: str, lang: Lang) -> Span | None:
+    plate, still = _open_plates(lang)
+    found = plate.search(text)
+    if found is None:
+        return None
+    before, after = text[: found.start()], text[found.start() :]
+    clause = re.split(r"[.;。；]", before)[-1] + re.split(r"[.;。；]", after)[0]
+    return found.span() if still.search(clause) else None

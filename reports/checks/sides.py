@@ -6,13 +6,24 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from radraft.reports.checks.pointing import issue_at
+from radraft.reports.checks.named import NamedFinding, asked_by, named, names_of, organs_meet
+from radraft.reports.checks.nouns import nouns
+from radraft.reports.checks.pointing import issue_at, whole
 from radraft.reports.checks.stated import BOTH, Stated, relations, sides_of, stated
-from radraft.reports.checks.values import Issue, ReadReport, Severity
+from radraft.reports.checks.values import Issue, ReadReport, ReadSentence, Severity
 from radraft.reports.findings.extract import extract
 from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import Kind, Region, counted_as, lineage, vocabulary
-from radraft.reports.values import LANGS, Certainty, Lang, Laterality, Section
+from radraft.reports.values import (
+    LANGS,
+    Certainty,
+    Lang,
+    Laterality,
+    Origin,
+    Section,
+    Sentence,
+    Wording,
+)
 
 _ABOUT_ZH = re.compile(r"(?<=[0-9a-zA-Z%％米度°])\s*左右")
 _SIDES: dict[Lang, dict[Laterality, re.Pattern[str]]] = {
@@ -47,6 +58,12 @@ _SHORT_ZH = (
     (re.compile("(?<=[左右])肺肺"), "肺"),
 )
 Sides = frozenset[Laterality]
+_DENIES: dict[Lang, re.Pattern[str]] = {
+    "zh": re.compile("未见|无(?!气)|没有|未发现|清晰|正常"),
+    "en": re.compile(r"\b(?:no|without|clear|normal|unremarkable|neither)\b", re.IGNORECASE),
+}
+_MOST_WORDS = 0.6
+"""Share of the nouns of the shorter of two sentences that say the same."""
 
 
 def named_sides(text: str, lang: Lang) -> Sides:
@@ -91,6 +108,52 @@ class SidesOfSections:
                         severity=severity,
                         details=_details(one),
                     )
+            yield from self._of_names(read, lang, told)
+
+    def _of_names(self, read: ReadReport, lang: Lang, told: set[str]) -> Iterator[Issue]:
+        """Yield those of findings outside the vocabulary, and of sentences that say the same."""
+        findings = [one for one in named(read, lang, Section.FINDINGS) if not one.absent]
+        for one in named(read, lang, Section.IMPRESSION):
+            if one.absent or len(one.sides) != 1 or one.read.sentence.id in told:
+                continue
+            same = [
+                other
+                for other in findings
+                if other.name == one.name and organs_meet(one, other) and _may_be(one, other)
+            ]
+            if same and all(_opposite(one.sides, other.sides) for other in same):
+                told.add(one.read.sentence.id)
+                details = {"finding_zh": one.words, "finding_en": one.words}
+                yield issue_at(
+                    self,
+                    one.read,
+                    lang,
+                    one.pointer,
+                    same[0].pointer,
+                    severity=Severity.WARN,
+                    details=details,
+                )
+        for sentence in read.by_section[Section.IMPRESSION]:
+            if sentence.sentence.id not in told:
+                yield from self._of_same_words(read, lang, sentence)
+
+    def _of_same_words(self, read: ReadReport, lang: Lang, here: ReadSentence) -> Iterator[Issue]:
+        """Yield a sentence that repeats one of the findings but for its side."""
+        text = here.sentence.text(lang)
+        sides = named_sides(text, lang)
+        if len(sides) != 1 or _DENIES[lang].search(text):
+            return
+        alike = [
+            (named_sides(other, lang), sentence)
+            for sentence in read.by_section[Section.FINDINGS]
+            if (other := sentence.sentence.text(lang))
+            and not _DENIES[lang].search(other)
+            and _same_words(text, other, lang)
+        ]
+        if alike and all(_opposite(sides, others) for others, _ in alike):
+            pointers = whole(here, lang), whole(alike[0][1], lang)
+            details = {"finding_zh": "该所见", "finding_en": "this finding"}
+            yield issue_at(self, here, lang, *pointers, severity=Severity.WARN, details=details)
 
 
 class SideOfRequest:
@@ -116,6 +179,31 @@ class SideOfRequest:
                         self, sided[0].read, lang, sided[0].pointer, details=_details(sided[0])
                     )
                     break
+            else:
+                yield from self._of_names(read, lang, _request(reason, language))
+
+    def _of_names(self, read: ReadReport, lang: Lang, request: ReadSentence) -> Iterator[Issue]:
+        """Yield the first sentence about a finding outside the vocabulary, or of another name."""
+        said = [
+            name for section in Section for name in named(read, lang, section) if not name.absent
+        ]
+        for asked in names_of(request, request.sentence.wordings[0].lang):
+            if len(asked.sides) != 1:
+                continue
+            about = [name for name in said if name.name == asked.name and organs_meet(asked, name)]
+            if not about and not any(name.sides & asked.sides for name in said):
+                # By another name only where nothing at all is on the side asked about.
+                about = [
+                    name
+                    for name in said
+                    if (asked_by(asked.name, name.name) and organs_meet(asked, name))
+                    or _of_one_organ(asked, name)
+                ]
+            sided = [name for name in about if name.sides]
+            if sided and not any(name.sides & asked.sides for name in about):
+                details = {"finding_zh": sided[0].words, "finding_en": sided[0].words}
+                yield issue_at(self, sided[0].read, lang, sided[0].pointer, details=details)
+                return
 
 
 class SideOfImages:
@@ -154,6 +242,29 @@ def _other_side(
     if alike and all(_opposite(sides, sides_of(other.mention)) for other in alike):
         return alike[0], Severity.WARN
     return None, Severity.WARN
+
+
+_WIDE = frozenset({"lung", "pleura", "heart", "mediastinum", "abdomen", "bronchus", "airway"})
+"""Organs of which a report names many findings."""
+
+
+def _of_one_organ(asked: NamedFinding, name: NamedFinding) -> bool:
+    """Return whether a report's finding is of the small organ that the request asks about."""
+    return bool((asked.organs - _WIDE) & (name.organs - _WIDE))
+
+
+def _may_be(one: NamedFinding, other: NamedFinding) -> bool:
+    """Return whether names that say little alone may be of one thing: by organs or by word."""
+    if not one.needs_organ or (one.organs and other.organs):
+        return True
+    return one.words.lower() == other.words.lower()
+
+
+def _same_words(text: str, other: str, lang: Lang) -> bool:
+    """Return whether two sentences have most of their nouns in common."""
+    ours, theirs = nouns(text, lang), nouns(other, lang)
+    shared = ours & theirs
+    return bool(shared) and len(shared) >= _MOST_WORDS * min(len(ours), len(theirs))
 
 
 def _kin(code: str, other: str) -> bool:
@@ -210,6 +321,13 @@ def _mentions(reason: str, lang: Lang) -> Iterator[Mention]:
         known = vocabulary()[mention.code]
         if known.kind is not Kind.NORMAL and mention.polarity is not Certainty.ABSENT:
             yield mention
+
+
+@lru_cache(maxsize=512)
+def _request(reason: str, lang: Lang) -> ReadSentence:
+    """Return a request as a sentence, for its names."""
+    sentence = Sentence("request", (Wording(lang, reason, Origin.PERSON),))
+    return ReadSentence(sentence, Section.FINDINGS, {})
 
 
 def _details(one: Stated) -> dict[str, str]:

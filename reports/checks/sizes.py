@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from radraft.reports.checks.measures import Measure, measured_things, measures, most_of_little
+from radraft.reports.checks.nouns import share_noun
 from radraft.reports.checks.pointing import issue_about, texts_of, words_of
 from radraft.reports.checks.sides import named_sides
 from radraft.reports.checks.values import Issue, ReadReport, ReadSentence, Severity
@@ -19,16 +21,6 @@ _NUMBER = re.compile(
     r"(?P<cm>(?=(\s*[x×*]\s*\d+(\.\d+)?)*\s*(cm|厘米|公分)))?",
     re.IGNORECASE,
 )
-_UNIT = r"mm|cm|㎜|㎝|毫米|厘米|公分|millimet(?:er|re)s?|centimet(?:er|re)s?"
-_VALUE = r"\d+(?:[.,]\d+)?"
-_MEASURE = re.compile(
-    rf"(?<![\w.-])(?P<minus>[-−–])?(?P<first>{_VALUE})\s*(?P<unit1>{_UNIT})?"
-    rf"(?:\s*(?:[x×*＊X]|乘|by)\s*(?P<second>{_VALUE})\s*(?P<unit2>{_UNIT})?)?"
-    rf"(?:\s*(?:[x×*＊X]|乘|by)\s*(?P<third>{_VALUE})\s*(?P<unit3>{_UNIT})?)?"
-    rf"(?:(?<=[\d])\s*(?P<unit>{_UNIT}))?",
-    re.IGNORECASE,
-)
-_MEASURE_ZH = re.compile(_MEASURE.pattern.replace(r"(?<![\w.-])", r"(?<![\d.A-Za-z-])"), re.I)
 # Nothing in a patient is given in metres; a dose, a distance of the tube or a speed may be.
 _METRES: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(
@@ -40,62 +32,6 @@ _METRES: dict[Lang, re.Pattern[str]] = {
         r"(?<=[径约厚宽长])\d+(?:\.\d+)? ?m(?![a-zA-Z²³/2])"
     ),
 }
-_CENTIMETRES = re.compile("c|厘|公|㎝", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class _Thing:
-    """What is measured, and the most millimetres that it has in a patient."""
-
-    name: str
-    most: float
-    en: str
-    zh: str
-
-
-_THINGS = (
-    _Thing(
-        "stripe",
-        60,
-        r"(?:paratracheal|tracheal|paraspinal|aortopulmonary) (?:stripe|line|wall)|stripes?",
-        "旁线|气管旁|条带",
-    ),
-    _Thing("tube", 150, r"(?:above|from|to) the carina", "隆突"),
-    _Thing("nodule", 50, r"nodul\w*|granulomas?|micronodules?", "结节|肉芽肿"),
-    _Thing("cavity", 150, r"cavit\w+|bullae?|cysts?|cystic", "空洞|空腔|大泡|大疱|囊肿"),
-    _Thing(
-        "thickening",
-        100,
-        r"pleural thickening|thickening|wall|blebs?|plaques?",
-        "胸膜增厚|增厚|壁厚|斑块",
-    ),
-    _Thing("pneumothorax", 250, r"pneumothora\w+|pleural line", "气胸|压缩带|肺边缘"),
-    _Thing("node", 100, r"(?:lymph )?nodes?|lymphadenopathy|adenopathy", "淋巴结"),
-    _Thing("vessel", 150, r"aneurysms?\w*|aort\w+|pulmonary arter\w+", "动脉瘤|主动脉|肺动脉"),
-    _Thing(
-        "mass", 300, r"mass(?:es)?|lesions?|tumou?rs?|neoplasms?", "肿块|占位|肿物|团块|病灶|病变"
-    ),
-    _Thing("effusion", 250, r"effusions?|collections?|haematoma|hematoma", "积液|液性|血肿"),
-    _Thing("opacity", 300, r"opacit\w+|densit\w+|consolidations?", "密度影|实变|不透明|阴影|密度"),
-)
-_MOST = 600.0
-"""Millimetres that nothing in an examination has."""
-_THING: dict[Lang, re.Pattern[str]] = {
-    "en": re.compile(
-        "|".join(rf"(?P<{thing.name}>\b(?:{thing.en})\b)" for thing in _THINGS), re.IGNORECASE
-    ),
-    "zh": re.compile("|".join(f"(?P<{thing.name}>{thing.zh})" for thing in _THINGS)),
-}
-_BY_NAME = {thing.name: thing for thing in _THINGS}
-_EARLIER: dict[Lang, re.Pattern[str]] = {
-    "en": re.compile(
-        r"\b(?:previous(?:ly)?|prior|formerly|was|were|from|earlier|had been|initially|"
-        r"compared (?:to|with))"
-        r"[^.;\d]{0,30}$",
-        re.IGNORECASE,
-    ),
-    "zh": re.compile("(?:原|前片|上次|旧片|前次|之前|既往|此前|由)[^。；;\\d]{0,10}$"),
-}
 _GROWN: dict[Lang, re.Pattern[str]] = {
     "en": re.compile(r"\b(?:increas\w+|enlarg(?:ed|ing)|grown|growth|larger|bigger)\b", re.I),
     "zh": re.compile("增大|变大|扩大|较前大"),
@@ -105,18 +41,31 @@ _SHRUNK: dict[Lang, re.Pattern[str]] = {
     "zh": re.compile("缩小|变小|减小|较前小"),
 }
 _RATIO = re.compile(
-    r"(?:(?:cardio-?|heart-to-)?thora(?:cic|x) ratio|\bct ratio|\bctr\b|心胸比例?|心胸比率|"
-    r"与胸廓比)[^\d.;。；，,%]{0,20}"
-    r"(?P<value>\d+(?:\.\d+)?)(?P<percent>\s*[%％])?",
+    r"(?:(?:cardi\w+|heart|transverse)\W{0,3}(?:\w+\W+){0,3}?(?:thora\w+|chest)\W{0,2}"
+    r"(?:diameter )?(?:ratio|index|proportion|quotient)|"
+    r"(?:ratio|index|proportion) of (?:the )?heart (?:to|and|over) (?:the )?(?:thorax|chest)"
+    r"(?: width)?|cardiothoracic|\bct ratio|\bctr\b|"
+    r"心[脏影]?[/／与:：]?胸[廓腔]?(?:之?[比率]|横径|指数)[比例率值]*|与胸廓比)"
+    r"[^\d.;。；，,%]{0,20}(?P<value>\d+(?:\.\d+)?)(?P<percent>\s*[%％])?",
     re.IGNORECASE,
 )
 _PERCENT = re.compile(r"(?P<value>\d+(?:\.\d+)?)\s*(?:[%％]|percent\b|per cent\b)", re.IGNORECASE)
-_PART = re.compile(
-    r"\b(?:height|compress\w+|loss|stenos\w+|narrow\w+|collapse\w*|occup\w+|hemithorax|volume|"
-    r"pneumothora\w+)\b|"
-    "压缩|狭窄|丢失|变扁|高度|萎陷|占",
+# What may be more than the whole: growth, and settings of the machine.
+_BEYOND = re.compile(
+    r"\b(?:increas\w*|grow\w*|grew|enlarg\w*|rise|risen|larger|more|magnif\w*|zoom\w*|predicted|normal|"
+    r"exposure|expected)\b|增大|增加|增多|增长|放大|缩放|预计|曝光",
     re.IGNORECASE,
 )
+_ANGLE = re.compile(
+    r"(?P<value>\d+(?:\.\d+)?)\s*(?:°(?!\s?[CF])|degrees?\b(?! (?:c|f)\b)|度(?!数))", re.IGNORECASE
+)
+_MOST_DEGREES = 180.0
+
+
+_MOST = 500.0
+"""Millimetres that nothing in an examination has."""
+_MOST_DISTANCE = 200.0
+"""Millimetres between two things that a report gives."""
 
 
 def numbers(text: str) -> frozenset[float]:
@@ -126,47 +75,6 @@ def numbers(text: str) -> frozenset[float]:
         value = float(match["number"])
         found.add(round(value * 10, 6) if match["cm"] is not None else value)
     return frozenset(found)
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A length, or two or three of one thing, in millimetres."""
-
-    thing: str | None
-    """What is measured, by its nearest word; None where no known word stands there."""
-    lengths: tuple[float, ...]
-    """As the text orders them; negative where a minus stands before the first."""
-    earlier: bool
-    """Whether it is that of an earlier examination."""
-    start: int
-    end: int
-
-
-@lru_cache(maxsize=_KEPT)
-def measures(text: str, lang: Lang) -> tuple[Measure, ...]:
-    """Return the measures with a unit of length in `text`, in order."""
-    things = [(m.start(), m.end(), m.lastgroup) for m in _THING[lang].finditer(text)]
-    found = []
-    for match in (_MEASURE if lang == "en" else _MEASURE_ZH).finditer(text):
-        units = [match["unit1"], match["unit2"], match["unit3"], match["unit"]]
-        last = next((unit for unit in reversed(units) if unit), None)
-        if last is None:
-            continue
-        lengths = tuple(
-            float(match[part].replace(",", ".")) * (10 if _CENTIMETRES.match(own or last) else 1)
-            for part, own in zip(("first", "second", "third"), units, strict=False)
-            if match[part]
-        )
-        if match["minus"]:
-            lengths = (-lengths[0], *lengths[1:])
-        near = min(
-            things,
-            key=lambda thing: max(thing[0] - match.end(), match.start() - thing[1]),
-            default=(0, 0, None),
-        )
-        earlier = _EARLIER[lang].search(text[: match.start()]) is not None
-        found.append(Measure(near[2], lengths, earlier, *match.span()))
-    return tuple(found)
 
 
 class ImpossibleSize:
@@ -241,6 +149,17 @@ class _Told:
     lang: Lang
     measure: Measure
 
+    @property
+    def clause(self) -> str:
+        """The words around the measure, up to the next full stop, semicolon or other measure."""
+        text = self.read.sentence.text(self.lang)
+        others = [m for m in measures(text, self.lang) if m.start != self.measure.start]
+        start = max((m.end for m in others if m.end <= self.measure.start), default=0)
+        end = min((m.start for m in others if m.start >= self.measure.end), default=len(text))
+        before = re.split(r"[;；。]|\.(?=\s)", text[start : self.measure.start])[-1]
+        after = re.split(r"[;；。]|\.(?=\s|$)", text[self.measure.end : end])[0]
+        return f"{before} {after}"
+
 
 def _pairs(read: ReadReport) -> Iterator[tuple[_Told, _Told]]:
     """Yield each measure of the impression with the one of the findings that is of the same thing
@@ -257,16 +176,22 @@ def _told(read: ReadReport, section: Section) -> Iterator[_Told]:
     for sentence in read.by_section[section]:
         for lang, text in sentence.texts():
             for measure in measures(text, lang):
-                if measure.thing and not measure.earlier:
+                if not measure.earlier and not measure.distance:
                     yield _Told(sentence, lang, measure)
 
 
 def _one_thing(one: _Told, other: _Told) -> bool:
-    if one.lang != other.lang or one.measure.thing != other.measure.thing:
+    """Return whether two measures are of one thing: of one kind, or of one noun where the kind
+    is not known, and on no two sides."""
+    if one.lang != other.lang:
         return False
-    sides = named_sides(one.read.sentence.text(one.lang), one.lang)
-    others = named_sides(other.read.sentence.text(other.lang), other.lang)
-    return not sides or not others or bool(sides & others)
+    sides = named_sides(one.clause, one.lang)
+    others = named_sides(other.clause, other.lang)
+    if sides and others and not sides & others:
+        return False
+    if one.measure.thing is not None and one.measure.thing == other.measure.thing:
+        return True
+    return share_noun(one.clause, other.clause, one.lang)
 
 
 def _apart(lengths: tuple[float, ...], others: tuple[float, ...]) -> float:
@@ -320,14 +245,12 @@ def _against(text: str, lang: Lang, now: Measure, before: Measure) -> bool:
 def _impossible(text: str, lang: Lang) -> tuple[tuple[int, int], str | None] | None:
     """Return the span of a measure that cannot be, and its words with the unit that can."""
     for measure in measures(text, lang):
-        thing = _BY_NAME.get(measure.thing or "")
-        most = thing.most if thing else _MOST
-        least = min(measure.lengths)
-        if max(measure.lengths) > most or least < 0 or (least == 0 and thing is not None):
-            words = text[measure.start : measure.end]
-            if least > 0 and max(measure.lengths) / 10 <= most:
-                return (measure.start, measure.end), _in_millimetres(words)
-            return (measure.start, measure.end), None
+        if _fits(text, lang, measure):
+            continue
+        words = text[measure.start : measure.end]
+        mended = replace(measure, lengths=tuple(length / 10 for length in measure.lengths))
+        of_centimetres = min(measure.lengths) > 0 and _fits(text, lang, mended)
+        return (measure.start, measure.end), _in_millimetres(words) if of_centimetres else None
     if metres := _METRES[lang].search(text):
         return metres.span(), None
     for ratio in _RATIO.finditer(text):
@@ -337,9 +260,27 @@ def _impossible(text: str, lang: Lang) -> tuple[tuple[int, int], str | None] | N
         if not 0.2 <= value <= 0.95:
             return ratio.span("value"), None
     for share in _PERCENT.finditer(text):
-        if float(share["value"]) > 100 and _PART.search(text):
+        if float(share["value"]) > 100 and not _BEYOND.search(text):
             return share.span(), None
+    for angle in _ANGLE.finditer(text):
+        if float(angle["value"]) > _MOST_DEGREES:
+            return angle.span(), None
     return None
+
+
+def _fits(text: str, lang: Lang, measure: Measure) -> bool:
+    """Return whether what is measured has such lengths in a patient."""
+    longest, shortest = max(measure.lengths), min(measure.lengths)
+    if measure.distance:
+        return shortest >= 0 and longest <= _MOST_DISTANCE
+    thing = measured_things().get(measure.thing or "")
+    if shortest <= 0:
+        return False
+    most = thing.most if thing else _MOST
+    little = most_of_little(text, lang, measure)
+    if little is not None and thing is not None:
+        most = min(most, little)
+    return (thing.least if thing else 0) <= longest <= most
 
 
 def _in_millimetres(words: str) -> str | None:

@@ -1,9 +1,10 @@
 """Likely typing errors: English misspellings of the field's words, Chinese characters of the same
-sound or of the same look. Nothing is changed unasked: each issue says what would mend it.
+sound or of the same look (`_chinese_typos`). Nothing is changed unasked: each issue says what would
+mend it.
 
-A word is doubted only beside a word of the field that it nearly is: one letter lost, doubled,
-exchanged or swapped (Damerau 1964), or one character of another sound or look. What the project's
-terms, `languages.yaml` and `spelling.yaml` hold is right.
+An English word is doubted only beside a word of the field that it nearly is: one letter lost,
+doubled, exchanged or swapped (Damerau 1964). What the project's terms, `languages.yaml` and
+`spelling.yaml` hold is right.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
+from radraft.reports.checks._chinese_typos import SURE_GAIN, Likeness, wrong_characters
 from radraft.reports.checks.pointing import issue_at, words_of
 from radraft.reports.checks.values import Check, Issue, ReadReport, Severity
 from radraft.reports.findings.terms import english_terms
@@ -95,11 +97,14 @@ def typos(text: str, lang: Lang) -> tuple[Typo, ...]:
 # English
 
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
-_LEAST = 5
-"""Letters of the shortest word that is doubted: shorter ones are too near to each other."""
+_LEAST = 3
+"""Letters of the shortest word that is doubted, and that may be meant: shorter ones are too near to
+each other. Of three letters only a swap of two is doubted."""
 _SURE = 7
 """Letters of a word that little else can be meant by."""
 _ENDINGS = ("'s", "s", "es", "d", "ed", "ing", "ly", "like")
+_LOSES_E = ("ed", "ing")
+"""Endings before which a word loses its last e."""
 _VERBAL = ("ed", "ing", "ly", "ires")
 _BESIDE = 4
 """Words on each side in which the word has to stand that makes a confusion certain."""
@@ -165,7 +170,9 @@ def _is_form(word: str, right: frozenset[str]) -> bool:
     """Return whether `word` is a right word with an ending, a prefix or in British spelling."""
     for ending in _ENDINGS:
         stem = word.removesuffix(ending)
-        if stem != word and (stem in right or stem + "e" in right):
+        if ending == "d" and not stem.endswith("e"):
+            continue
+        if stem != word and (stem in right or (ending in _LOSES_E and stem + "e" in right)):
             return True
     if word.endswith("ies") and word[:-3] + "y" in right:
         return True
@@ -195,7 +202,17 @@ def _near(word: str, lexicon: _EnglishLexicon) -> set[str]:
     found: set[str] = set()
     for form in {word, *_shorter(word)}:
         found.update(lexicon.near.get(form, ()))
-    return {candidate for candidate in found if _one_edit(word, candidate)}
+    return {
+        candidate
+        for candidate in found
+        if _one_edit(word, candidate)
+        and (len(candidate) > _LEAST or sorted(candidate) == sorted(word))
+    }
+
+
+def is_near_field(word: str) -> bool:
+    """Return whether a word stands one letter beside a word of the field that may be meant."""
+    return bool(_near(word, _english_lexicon()))
 
 
 def _shorter(word: str) -> Iterator[str]:
@@ -218,7 +235,7 @@ def _cased(right: str, written: str) -> str:
 @cache
 def _english_lexicon() -> _EnglishLexicon:
     data = _data()["en"]
-    field = set(data["words"].split())
+    field = {*data["words"].split(), *data["common"].split()}
     terms = english_terms()
     phrases = [phrase for words in terms["phrases"].values() for phrase in words]
     phrases += [word for head in terms["words"].values() for word in head["words"]]
@@ -226,7 +243,7 @@ def _english_lexicon() -> _EnglishLexicon:
     phrases += [name.lower() for _, name in anatomy().values()]
     of_terms = {word for phrase in phrases for word in re.findall(r"[a-z]+", phrase)}
     general = {word for line in _language_words("en") for word in line.split()}
-    known = {*field, *of_terms, *general, *data["known"].split()}
+    known = {*field, *of_terms, *general, *data["known"].split(), *_everyday()}
     # A word of a term may be one of everyday English (ground, function): only long ones are taken.
     # Participles and adverbs of terms are too: "shattered" stands beside "scattered".
     targets = field | {
@@ -249,178 +266,21 @@ def _english_lexicon() -> _EnglishLexicon:
 
 # Chinese
 
-_HAN = re.compile(r"[一-鿿]+")
-# Characters of grammar stand beside every word: they make no word wrong.
-_GRAMMAR = frozenset(
-    "不未无没有见的是在与及和或为可以之其于者也都但而较前后上下左右中内外里大小多少一二三四五六七八九十两双个"
-    "处示呈位向至到并另余均考虑建议请治似疑度第约近部侧及缘面段叶区周日月年天时次号例本该此各每全半因由从对将"
-    "被把让使若如则且又再还仅只很更最太已曾正常用行做作进出入起来去过得了着过们你我他她它这那比"
-)
-# Characters that stand for an organ or a finding by themselves: beside another word they only look
-# like a wrong one (骨结构 holds no 固结).
-_ALONE = frozenset(
-    "骨肺心肝胆脾胃肾脑影灶片腔管壁液气叶支肠孔口沟回池室角尖底顶根体头颈尾干瓣肌腱髓盘环核囊瘤癌炎症病高低增减变"
-    "性点条块线层型期级区宽长厚径深量"
-)
-_LONGEST = 4
-
-
-@dataclass(frozen=True)
-class _Confusion:
-    code: str
-    right: str
-    certain: bool
-
-
-@dataclass(frozen=True)
-class _ChineseLexicon:
-    right: frozenset[str]
-    wrong: Mapping[str, _Confusion]
-    """What is written, and what is meant."""
-    longest: int
-
 
 def _chinese(text: str) -> Iterator[Typo]:
-    for run in _HAN.finditer(text):
-        yield from _chinese_run(run[0], run.start())
-
-
-def _chinese_run(run: str, offset: int) -> Iterator[Typo]:
-    lexicon = _chinese_lexicon()
-    candidates = [
-        (start, size)
-        for start in range(len(run))
-        for size in range(min(lexicon.longest, len(run) - start), 1, -1)
-        if run[start : start + size] in lexicon.wrong
-    ]
-    if not candidates:
-        return
-    taken = _known_characters(run, lexicon)
-    words = _segments(run)
-    done = 0
-    for start, size in candidates:
-        if start < done:
-            continue
-        written = run[start : start + size]
-        meant = lexicon.wrong[written]
-        differing = [i for i in range(size) if written[i] != meant.right[i]]
-        if all(_may_be_wrong(start + i, written, taken, words, start) for i in differing):
-            done = start + size
-            yield Typo(
-                offset + start, offset + start + size, meant.code, meant.right, meant.certain
-            )
-
-
-def _may_be_wrong(
-    at: int, written: str, taken: frozenset[int], words: list[tuple[int, int]], start: int
-) -> bool:
-    """Return whether the character at `at` belongs to no other word that is right."""
-    if at in taken:
-        return False
-    begin, end = next((begin, end) for begin, end in words if begin <= at < end)
-    inside = start <= begin and end <= start + len(written)
-    return end - begin == 1 or inside
-
-
-def _known_characters(run: str, lexicon: _ChineseLexicon) -> frozenset[int]:
-    """Return the places of characters that stand in words of the field as they are."""
-    taken: set[int] = set()
-    for start in range(len(run)):
-        for size in range(min(6, len(run) - start), 1, -1):
-            if run[start : start + size] in lexicon.right:
-                taken.update(range(start, start + size))
-                break
-    return frozenset(taken)
-
-
-def _segments(run: str) -> list[tuple[int, int]]:
-    """Return where the words of a dictionary of everyday Chinese begin and end."""
-    at, found = 0, []
-    for word in _segmenter().cut(run, False):
-        found.append((at, at + len(word)))
-        at += len(word)
-    return found
-
-
-@cache
-def _segmenter() -> Any:
-    import rjieba
-
-    # Its own: words that others add to the shared one would hide typing errors.
-    return rjieba.Jieba()
-
-
-@cache
-def _chinese_lexicon() -> _ChineseLexicon:
-    data = _data()["zh"]
-    names = [finding.zh for finding in vocabulary().values()]
-    names += [name for name, _ in anatomy().values()]
-    own = {word for word in (*data["words"].split(), *names) if _plain(word)}
-    right = {*own, *_language_words("zh"), *data["variants"].split()}
-    wrong: dict[str, _Confusion] = {}
-    alike = _lookalikes(data["lookalikes"])
-    held = frozenset(data["held"])
-    sounds, by_sound = _sounds()
-    everyday = _segmenter()
-    for word in sorted(own):
-        if not 2 <= len(word) <= _LONGEST:
-            continue
-        for i, character in enumerate(word):
-            same_sound = {c for sound in sounds.get(character, ()) for c in by_sound[sound]}
-            same_look = alike.get(character, frozenset())
-            for other in same_sound | same_look:
-                written = word[:i] + other + word[i + 1 :]
-                if other == character or written in right:
-                    continue
-                # Beside a character that stands only in words, even one of grammar is a mistake.
-                bound = other in same_look and bool(set(word[:i] + word[i + 1 :]) & held)
-                if other in _GRAMMAR and not bound:
-                    continue
-                if other in _ALONE and len(word) < 3 and not bound:
-                    continue
-                # A word of everyday Chinese may be meant; those that cannot stand in `mistaken`.
-                if everyday.has_word(written):
-                    continue
-                kind = Homophones if other in same_sound else Lookalikes
-                certain = len(word) > 2 or other in same_look
-                wrong.setdefault(written, _Confusion(kind.code, word, certain))
-    for written, word in data["mistaken"].items():
-        wrong[written] = _Confusion(Homophones.code, word, True)
-    return _ChineseLexicon(frozenset(right), wrong, max(map(len, wrong)))
-
-
-def _plain(word: str) -> bool:
-    return len(word) > 1 and _HAN.fullmatch(word) is not None
-
-
-def _lookalikes(groups: str) -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
-    for group in groups.split():
-        for character in group:
-            found.setdefault(character, set()).update(set(group) - {character})
-    return {character: frozenset(others) for character, others in found.items()}
-
-
-def _sounds() -> tuple[dict[str, tuple[str, ...]], dict[str, frozenset[str]]]:
-    """Return the sounds of each common character, without tones, and the characters by sound."""
-    from pypinyin import Style, pinyin
-
-    # The 3,755 characters of GB 2312's first level: what an input method offers first.
-    common = [
-        bytes((row, cell)).decode("gb2312")
-        for row in range(0xB0, 0xD8)
-        for cell in range(0xA1, 0xFA if row == 0xD7 else 0xFF)
-    ]
-    read = pinyin(common, style=Style.NORMAL, heteronym=True)
-    sounds = {c: tuple(dict.fromkeys(readings)) for c, readings in zip(common, read, strict=True)}
-    by_sound: dict[str, set[str]] = {}
-    for character, readings in sounds.items():
-        for sound in readings:
-            by_sound.setdefault(sound, set()).add(character)
-    return sounds, {sound: frozenset(characters) for sound, characters in by_sound.items()}
+    for found in wrong_characters(text):
+        shape = found.likeness is Likeness.SHAPE
+        code = Lookalikes.code if shape else Homophones.code
+        yield Typo(found.start, found.end, code, found.right, found.gain >= SURE_GAIN)
 
 
 # Both
+
+
+def _everyday() -> list[str]:
+    """Return everyday words that stand one letter beside a word of the field."""
+    text = files("radraft.reports.checks").joinpath("everyday_en.txt").read_text(encoding="utf-8")
+    return [word for line in text.splitlines() if line[:1] != "#" for word in line.split()]
 
 
 @cache

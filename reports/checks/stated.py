@@ -147,6 +147,28 @@ def places_meet(one: Mention, other: Mention) -> bool:
     return levels_meet(one, other)
 
 
+_LEVEL_WORDS: dict[Lang, tuple[tuple[str, re.Pattern[str]], ...]] = {
+    "en": tuple(
+        (level, re.compile(rf"\b(?:{words})\b", re.IGNORECASE))
+        for level, words in (
+            ("upper", r"upper|apex|apical|apices|l?rul|lul"),
+            ("middle", r"middle|mid(?:dle)?[- ]?(?:lobe|zone|lung)?|lingula\w*|rml"),
+            ("lower", r"lower|bas(?:e|al|es|ilar)|costophrenic|rll|lll"),
+        )
+    ),
+    "zh": (
+        ("upper", re.compile("上叶|上肺|上野|肺尖|尖段|肺上")),
+        ("middle", re.compile("中叶|中肺|中野|舌叶|舌段|肺中")),
+        ("lower", re.compile("下叶|下肺|下野|肺底|肺下|基底|肋膈")),
+    ),
+}
+
+
+def levels_of_words(text: str, lang: Lang) -> frozenset[str]:
+    """Return the levels of the lungs that `text` names."""
+    return frozenset(level for level, words in _LEVEL_WORDS[lang] if words.search(text))
+
+
 def levels_meet(one: Mention, other: Mention) -> bool:
     """Return whether no level of the body sets two mentions apart."""
     level, other_level = _LEVELS.get(one.anatomy or ""), _LEVELS.get(other.anatomy or "")

@@ -3,46 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from radraft.reports.checks._open_fields import open_field
+from radraft.reports.checks._repeats import Statement, say_one_thing, statement
 from radraft.reports.checks.pointing import issue_at, whole, words_of
 from radraft.reports.checks.values import Issue, ReadReport, Severity
 from radraft.reports.values import LANGS, Lang, Section
 
-_CHOICES = (
-    r"left ?/ ?right|right ?/ ?left|normal ?[/|] ?abnormal|midline ?/ ?(?:deviated|shifted)|"
-    r"yes ?/ ?no|"
-    r"present ?/ ?absent|absent ?/ ?present|with ?/ ?without|is ?/ ?is not|increased ?/ ?decreased|"
-    r"enlarged ?/ ?normal|normal ?/ ?enlarged|clear ?/ ?(?:hazy|opaque)|intact ?/ ?fractured|"
-    r"stable ?/ ?(?:increased|decreased|unstable)|improved ?/ ?(?:stable|worse\w*)|"
-    r"small ?/ ?(?:moderate|large)|mild ?/ ?moderate ?/ ?severe|positive ?/ ?negative|"
-    r"[LR] ?/ ?[LR](?= (?:lung|lobe|hilum|base|apex|side|pleura\w*|hemi\w+|rib|shoulder|knee|hip))|"
-    r"左侧?[、，/／|或]?右侧?[（(](?:请?选|择一)[^）)]*[）)]|左侧?[/／|]右侧?|右侧?[/／|]左侧?|有[/／|]无|无[/／|]有|是[/／|]否|正常[/／|]异常|"
-    r"异常[/／|]正常|"
-    r"居中[/／|](?:偏移|移位|偏左|偏右)|增大[/／|](?:正常|缩小)|正常[/／|]增大|阳性[/／|]阴性|"
-    r"阴性[/／|]阳性|"
-    r"增多[/／|]减少|清晰[/／|]模糊|光滑[/／|]毛糙|轻[/／|]中[/／|]重度?|单[/／|]双侧?|"
-    r"可见[/／|]未见|未见[/／|]可见"
-)
-_BLANK = re.compile(
-    r"_{2,}|＿{2,}|\{[^{}]*\}|｛[^｛｝]*｝|\[\s*\]|【\s*】|\[\.{3}\]|\[…+\]|\?{3,}|？{3,}|"
-    r"<[^<>\d]{1,40}>|＜[^＜＞\d]{1,40}＞|\.{5,}|…{3,}|"
-    r"\[(?:[^\[\]]*\b(?:insert|date|size|side|location|level|number|name|choose|select|fill|enter|"
-    r"describe|free text|text|"
-    r"specify|comparison|measurement|left|right|none|normal)\b[^\[\]]*|[^\[\]]*[/|][^\[\]]*)\]|"
-    r"[【\[〔［](?:[^】\]〕］]*(?:待|请|填|选|模板|部位|侧别|大小|日期|数值|描述|左|右|有|无|"
-    r"正常)[^】\]〕］]*)[】\]〕］]|"
-    r"[?？] ?(?:mm|cm|毫米|厘米)|\bX{2,}\b|X{2,4}(?=年|月|日|号|侧|部|肺|叶|mm|cm)|×{2,}|"
-    r"\b(?:tbd|tbc|to be (?:filled|completed|added|determined|chosen)|please fill|fill in|xxx)\b|"
-    r"待填|待补|待完善|待定(?=。|$)|请填|请选择|请补充|此处填|\*{3,}|@{2,}|#{3,}|"
-    r"##[A-Za-z_ ]+##|%[A-Z_]{3,}%|~[a-z_]{3,}~|"
-    r"\$[a-z_]{3,}\$|"
-    r"\bselect one\b|\(choose\)|[□○☐][^□○☐]{1,6}[□○☐]|[（(][ 　]+[)）]|左[（(]右[)）]|"
-    r"约 ?(?:mm|cm|毫米|厘米)|[：:] ?(?:mm|cm)(?![a-z])|[ 　]{2,}[×xX年月日](?=[ 　]{2,}|$|mm|cm)|"
-    r"(?<![A-Za-z/])(?:" + _CHOICES + r")(?![A-Za-z/])",
-    re.IGNORECASE,
-)
 _KEPT = 8192
 _NO_SIGN = re.compile(r"[\W_]+")
 # What makes no difference between two sentences of one meaning.
@@ -129,7 +98,7 @@ class UnfilledField:
         """Yield each language of a sentence with a blank in it."""
         for sentence in read.sentences:
             for lang, text in sentence.texts():
-                if blank := _blank(text):
+                if blank := _blank(text, lang):
                     yield issue_at(self, sentence, lang, words_of(sentence, lang, *blank))
 
 
@@ -142,21 +111,33 @@ class RepeatedSentence:
     def find(self, read: ReadReport) -> Iterator[Issue]:
         """Yield each sentence that says in one language what an earlier one of its section says."""
         for section in Section:
-            seen: set[tuple[Lang, str]] = set()
+            earlier: list[tuple[Lang, str, Statement]] = []
             for sentence in read.by_section[section]:
-                keys = {(lang, _meaning(text, lang)) for lang, text in sentence.texts()}
-                again = sorted(key for key in keys if key[1] and key in seen)
+                own = [
+                    (lang, _meaning(text, lang), statement(text, lang, sentence.mentions[lang]))
+                    for lang, text in sentence.texts()
+                ]
+                again = [
+                    lang for lang, meaning, said in own if _is_among(lang, meaning, said, earlier)
+                ]
                 if again:
-                    yield issue_at(
-                        self, sentence, None, *(whole(sentence, lang) for lang, _ in again[:1])
-                    )
-                seen |= keys
+                    yield issue_at(self, sentence, None, whole(sentence, again[0]))
+                earlier += own
+
+
+def _is_among(
+    lang: Lang, meaning: str, said: Statement, earlier: Sequence[tuple[Lang, str, Statement]]
+) -> bool:
+    """Return whether one of earlier sentences says in a language what is said."""
+    return bool(meaning) and any(
+        lang == of and (meaning == words or say_one_thing(said, other))
+        for of, words, other in earlier
+    )
 
 
 @lru_cache(maxsize=_KEPT)
-def _blank(text: str) -> tuple[int, int] | None:
-    found = _BLANK.search(text)
-    return None if found is None else found.span()
+def _blank(text: str, lang: Lang) -> tuple[int, int] | None:
+    return open_field(text, lang)
 
 
 @lru_cache(maxsize=_KEPT)

@@ -15,7 +15,6 @@ from radraft.reports.findings._chinese_matcher import Token
 from radraft.reports.findings._chinese_rules import (
     Organ,
     composed,
-    matcher,
     normality,
     places,
     rules,
@@ -60,9 +59,17 @@ class Found:
     sizes: tuple[float, ...] = ()
     percent: float | None = None
     volume: float | None = None
+    head: str = ""
+    """The word's kind where it needs an organ."""
+    usual: bool = False
+    """Whether no organ is named for it, so that it is taken for the usual one's."""
+    lent: bool = False
+    """Whether its side is only that of the heading over it."""
     illness: bool = False
     """A disease that the patient is known by, with no place of its own."""
     dropped: bool = False
+    treated: bool = False
+    """Dropped as what was treated, which may yet be said to be there."""
     side: str | None = None
     anatomy: str | None = None
 
@@ -77,11 +84,13 @@ class Clause:
     """The character before it; empty at the sentence's start."""
     tokens: list[Token]
     found: list[Found] = field(default_factory=list)
+    unplaced: bool = False
+    """Whether it has a head word that no organ in reach takes."""
     listing: bool = False
     """Whether it goes on with a list that a denial and a colon open (未见:结节,肿块)."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Said:
     """An organ named in a clause, with the side said of it."""
 
@@ -89,16 +98,16 @@ class _Said:
     side: str | None
 
 
-def clauses(sentence: str, context: str | None = None) -> list[Clause]:
+def clauses(sentence: str, tokens_of: list[Token], context: str | None = None) -> list[Clause]:
     """Return the clauses of a plain sentence, findings resolved but their polarity not yet read.
 
-    `context` is the organ that the section or the examination is about: words without an organ of
-    their own are said of it.
+    `tokens_of` are the words of the sentence; `context` is the organ that the section or the
+    examination is about: words without an organ of their own are said of it.
     """
     found: list[Clause] = []
     tokens: list[Token] = []
     start, opener, listing = 0, "", False
-    for token in matcher().find(sentence):
+    for token in tokens_of:
         asked = sentence[token.start] == "?"
         if sentence[token.start] == ":" and _only_cues(tokens, start, token.start):
             listing = True
@@ -168,7 +177,9 @@ class _Reading:
         self.sides: list[str] = []
         self.organs: list[Organ] = []
         self.joined = False  # whether the token before was a conjunction
+        self.beside_short = False  # whether an organ of one character touches the next
         self.bare_organs = False  # whether organs stand before that no finding took yet
+        self.by_default = False  # whether the last head looked for found no organ
         self.rest = False  # whether 余 stands before
         self.normal_ahead: Token | None = None  # 正常的, which its organ follows
 
@@ -179,8 +190,12 @@ class _Reading:
                 continue
             if "head" in kinds or "name" in kinds:
                 self._finding(index, token)
+            elif "organ" in kinds and self._ends_other(index):
+                continue
             elif "organ" in kinds:
                 self._normal_organ(index, token)
+                before = self.clause.tokens[index - 1] if index else token
+                self.beside_short = before.end == token.start and before.end - before.start == 1
                 self._organ(kinds["organ"][0], self.sentence[token.start : token.end])
             elif "side" in kinds:
                 self.sides.append(kinds["side"][0])
@@ -196,6 +211,19 @@ class _Reading:
             self.joined = "conjunction" in kinds or "alternative" in kinds
         return self.groups
 
+    def _touches(self, phrase: str) -> bool:
+        """Whether an organ of one character stands right behind another (肝胆胰脾)."""
+        return len(phrase) == 1 and self.beside_short
+
+    def _ends_other(self, index: int) -> bool:
+        """Whether a word only ends the name of a body part that no list has (腕骨, 掌骨基底部)."""
+        token = self.clause.tokens[index]
+        before = self.clause.tokens[index - 1] if index else None
+        word = self.sentence[token.start : token.end]
+        if before is None or before.end != token.start or word not in words("part_words"):
+            return False
+        return any(organ.name == "other" for organ in before.kinds.get("organ", ()))
+
     def _organ(self, organ: Organ, phrase: str) -> None:
         if organ.name not in words("sideless_organs"):
             self.sides += sides_in(phrase)
@@ -204,7 +232,7 @@ class _Reading:
             return
         said = _Said(organ, self.sides[-1] if self.sides else None)
         self.organs.append(organ)
-        if self.joined and self.bare_organs:
+        if self.bare_organs and (self.joined or self._touches(phrase)):
             self.groups[-1].append(said)
         else:
             self.groups.append([said])
@@ -239,11 +267,14 @@ class _Reading:
         if phrase == "炎" and self._of_another(index, token):
             return  # 心肌炎, 牙周炎
         for head in sorted(heads, key=words("denied_heads").__contains__):
-            hits = self._resolve(head)
+            hits = self._resolve(head, index)
             if hits:
                 hits = [(_narrower(code, names), said) for code, said in hits]
                 self._add_all(index, token, hits, denied_only=head in words("denied_heads"))
+                self.clause.found[-1].usual = self.by_default
+                self.clause.found[-1].head = head
                 return
+            self.clause.unplaced = self.clause.unplaced or self.by_default
         elsewhere = not words("free_heads") & set(heads) and self._elsewhere()
         bound = words("bound_heads") & set(heads) or (heads and elsewhere)
         if not names or bound:
@@ -269,8 +300,11 @@ class _Reading:
         name = self.groups[-1][-1].organ.name if self.groups else self.context
         return name is not None and name not in words("open_organs")
 
-    def _resolve(self, head: str) -> list[tuple[str, _Said | None]]:
+    def _resolve(self, head: str, index: int) -> list[tuple[str, _Said | None]]:
+        self.by_default = False
         behind = [] if self.groups or head in words("near_heads") else self.before[-3:]
+        if behind and self.heading is not None:
+            behind = [[self.heading]]
         for group in [*reversed(self.groups), *reversed(behind)]:
             hits: list[tuple[str, _Said | None]] = [
                 (code, said) for said in group if (code := composed(head, said.organ.name))
@@ -279,7 +313,15 @@ class _Reading:
                 return hits if group in self.groups else [(hits[0][0], None)]
             if group in self.groups and group[-1].organ.name in words("closed_organs"):
                 return []
-        return self._usual(head)
+        self.by_default = True
+        return [] if self._unlisted(index) else self._usual(head)
+
+    def _unlisted(self, index: int) -> bool:
+        """Whether a body part that no list has stands right before a token (跟腱炎症, 腕骨骨折)."""
+        tokens = self.clause.tokens
+        start = tokens[index].start
+        before = tokens[index - 1].end if index else self.clause.start
+        return start > before and self.sentence[start - 1] in rules()["body_characters"]
 
     def _usual(self, head: str) -> list[tuple[str, _Said | None]]:
         """Return what a head names where no organ in reach takes it."""
@@ -320,8 +362,9 @@ class _Reading:
             else:
                 found.sides = set(self.sides)
                 found.organs = list(self.organs)
-            if not found.sides and not found.organs and self.heading and self.heading.side:
-                found.sides = {self.heading.side}
+            over = self.heading if not found.sides else None
+            if over and over.side and all(o.name == over.organ.name for o in found.organs):
+                found.sides, found.lent = {over.side}, True
             found.own = bool(found.sides or found.organs)
             found.illness = "illness" in token.kinds and not found.own
             found.sides.update(sides)
@@ -346,6 +389,8 @@ class _Reading:
             return
         if not self.groups and _ATTRIBUTE.match(self.sentence, self.clause.start):
             self.groups += self.before[-1:]
+        if not self.groups and self.heading is not None:
+            self.groups.append([self.heading])
         if not self.groups:
             if not self.rest and self.context is None and any(w in phrase for w in _ACUTE):
                 self._add_all(index, token, [("no_finding", None)])
@@ -363,8 +408,11 @@ class _Reading:
                 return
             if hits:
                 before = len(self.clause.found)
+                partly = {said for _, said in hits} != set(self.groups[-1])
                 self._add_all(index, token, list(hits))
                 for found in self.clause.found[before:]:
+                    if partly and hits[0][1].side:
+                        found.sides = {said.side for _, said in hits if said.side}
                     found.fixed = True
                     absent = found.code != "no_finding"
                     found.polarity = Certainty.ABSENT if absent else Certainty.PRESENT

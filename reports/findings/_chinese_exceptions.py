@@ -11,6 +11,8 @@ from radraft.reports.findings._chinese_rules import rules, words
 from radraft.reports.values import Certainty
 
 _NORMAL = "no_finding"
+# What closes the words that are taken out: 未见异常,左侧锁骨骨折除外.
+_LEFT_OUT = ("除外", "例外")
 
 
 def set_exceptions(sentence: str, parts: list[Clause]) -> None:
@@ -26,8 +28,8 @@ def set_exceptions(sentence: str, parts: list[Clause]) -> None:
 
 
 def opens_with_exception(sentence: str) -> bool:
-    """Whether a sentence takes something out of what the one before it says."""
-    return _exception().match(sentence) is not None
+    """Whether a sentence takes something out of what the one before it says (…除外)."""
+    return _exception().match(sentence) is not None or sentence.endswith(_LEFT_OUT)
 
 
 @cache
@@ -38,7 +40,7 @@ def _exception() -> re.Pattern[str]:
 def _excepts(sentence: str, normal: Found, stated: list[Found]) -> bool:
     last = max(finding.end for finding in stated)
     around = sentence[: max(last, normal.end)]
-    if sentence.endswith("除外") or _exception().search(around):
+    if sentence.rstrip(">").endswith(_LEFT_OUT) or _exception().search(around):
         return True
     # 没有急性异常,但有肺气肿: what is old takes nothing from what is said of the acute.
     acute = any(word in sentence[normal.start : normal.end] for word in ("急性", "活动"))
@@ -50,6 +52,6 @@ def _excepted_after(sentence: str, parts: list[Clause]) -> None:
     for before, clause in pairwise(parts):
         normal = any(finding.fixed or finding.code == _NORMAL for finding in before.found)
         said = sentence[clause.start : clause.end]
-        if normal and (said.endswith("除外") or said.startswith("除外")):
+        if normal and (said.endswith(_LEFT_OUT) or said.startswith("除外")):
             for finding in clause.found:
                 finding.polarity = Certainty.PRESENT

@@ -19,6 +19,7 @@ _LINE_ENDS = frozenset("。;!?:>.")
 _NEW_ITEM = re.compile(r"\d|[①-⑳一二三四五六七八九十][、.,]|[-*•·●◆(<【]")
 # Words that cannot end a line: the next goes on with them.
 _HANGING = re.compile("(?:[见有呈示]一?|一枚|一个|大小约?|直径约?|[约为及和与伴未无较的、,])$")
+_MEASURED = re.compile("\\d(?:mm|cm|ml|毫米|厘米|毫升)$")
 _ANSWER_END = re.compile("[。;,<、.]")
 _NAMES = frozenset(("name", "head"))
 _BEHIND, _AHEAD = 14, 10
@@ -98,6 +99,8 @@ def _mark(solid: str, gap: _Gap, start: int) -> str:
         return ""
     behind = matcher().find(solid[max(start, at - _BEHIND) : at])
     whole = _ends_whole(behind, at - max(start, at - _BEHIND))
+    if not whole and _MEASURED.search(solid, max(start, at - 6), at):
+        return "," if _opens_place(solid, at) else ""
     lettered = len(gap.left) == len(gap.right) == 1
     if gap.left.rpartition(":")[2] in words("answers") and ":" in gap.left:
         return ","
@@ -109,6 +112,16 @@ def _mark(solid: str, gap: _Gap, start: int) -> str:
     if spans and (len(gap.left) == 1 or len(gap.right) == 1 or _longer(behind, solid, at, start)):
         return ""
     return "" if following is not None and _goes_on(following, solid, at, start) else ","
+
+
+def _opens_place(solid: str, at: int) -> bool:
+    """Whether a side, an organ or a finding follows a gap (5mm 左肾积水)."""
+    ahead = matcher().find(solid[at : at + _AHEAD])
+    return (
+        bool(ahead)
+        and ahead[0].start == 0
+        and bool({"organ", "side", "name", "head"} & set(ahead[0].kinds))
+    )
 
 
 def _answered(right: str) -> bool:
@@ -153,7 +166,7 @@ def _break(solid: str, gap: _Gap, start: int) -> str:
         last is not None
         and last.end == at - begin
         and bool(_OPEN & set(last.kinds))
-        and all(organ.name != "study" for organ in last.kinds.get("organ", ()))
+        and all(not organ.name.startswith("study") for organ in last.kinds.get("organ", ()))
     )
     return "" if spans or hangs else "\n"
 

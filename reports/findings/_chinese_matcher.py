@@ -77,6 +77,55 @@ class Matcher:
                 at += 1
         return found
 
+    def mended(self, text: str, start: int, at: int, choices: str) -> list[tuple[str, int]]:
+        """Return those of the choices that at `at` make a phrase of what begins at `start`.
+
+        Each with where the longest such phrase ends.
+        """
+        if self._root is None:
+            self._root = self._state(frozenset(self._closure({0})))
+        state: dict[Any, Any] = self._root
+        for character in text[start:at]:
+            state = self._after(state, character)
+            if state is _DEAD:
+                return []
+        ends = ((c, self._longest(self._after(state, c), text, at + 1)) for c in choices)
+        return [(character, end) for character, end in ends if end]
+
+    def follows(self) -> frozenset[str]:
+        """Return the pairs of characters that stand side by side in the patterns."""
+        pairs: set[str] = set()
+        known: dict[int, frozenset[str]] = {}
+        for edges in self._edges:
+            for label, after in edges:
+                if label and after not in known:
+                    reached = self._closure({after})
+                    known[after] = frozenset(
+                        next_label
+                        for node in reached
+                        for next_label, _ in self._edges[node]
+                        if next_label
+                    )
+                if label:
+                    pairs.update(label + following for following in known[after])
+        return frozenset(pairs)
+
+    def _longest(self, state: dict[Any, Any], text: str, at: int) -> int:
+        """Return where the longest phrase ends that is in `state` before `at`; 0 for none."""
+        best = at if "" in state else 0
+        for here in range(at, len(text)):
+            state = self._after(state, text[here])
+            if state is _DEAD:
+                break
+            best = here + 1 if "" in state else best
+        return best
+
+    def _after(self, state: dict[Any, Any], character: str) -> dict[Any, Any]:
+        if state is _DEAD or (character not in state and character not in self._alphabet):
+            return _DEAD
+        known = state.get(character)
+        return self._step(state, character) if known is None else known
+
     def _step(self, state: dict[Any, Any], character: str) -> dict[Any, Any]:
         moves: dict[str, set[int]] = state[None]
         nodes = set(moves.get(character, ()))

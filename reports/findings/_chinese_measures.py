@@ -17,7 +17,7 @@ _SIZE = re.compile(
 _PART = re.compile(rf"({_NUMBER})({_UNIT})?")
 # Measures of something else: a tip's distance, a slice, a depth.
 _NOT_A_SIZE = re.compile(
-    r"距|层厚|层距|间距|层间|切口|插入|深度约|ct值|容积|体积约|以(?:上|下)约|门齿"
+    r"距|层厚|层距|间距|层间|切口|插入|置入|进入|ct值|容积|体积约|以(?:上|下)约|门齿"
 )
 # A threshold states no size, and neither does the size of an earlier examination.
 _THRESHOLD = re.compile(
@@ -25,13 +25,27 @@ _THRESHOLD = re.compile(
 )
 _THRESHOLD_AFTER = re.compile(r"(?:及)?(?:以[下上内]|之内|内)(?!侧|部|段|见)")
 _NOW = re.compile(r"现|本次|此次|今|目前|本片")
+_MARKED_NOW = re.compile(
+    r"(?:现(?!象)|本次|此次|今次|目前|本片|今日)(?:片|ct|mr|检查|测量|复查|所见)?(?:测得|测量|测|显示|示|见|大小|长径|直径|径线|最大径|约为|为|约|是|,|:)*$"
+)
+_WIDTH = re.compile(
+    "(?:的)?(?:直径|内径|管径|宽度?|横径|前后径|长径|厚度?|长度?|最宽处|最大径)(?:约为|约|为|达|是|:)*"
+)
+_DATED = re.compile(
+    r"(?<!\d)(?:(?:19|20)?\d\d年(?:\d{1,2}月)?(?:\d{1,2}[日号])?|(?:19|20)\d\d[-./]\d{1,2}(?:[-./]\d{1,2})?)(?:片|ct|mr|时|约|为|:)*$"
+)
 _EARLIER = re.compile(
     r"(?:原(?:来|先|片|大小)?|前(?:片|次|者|片示)|旧片|老片|上次|上(?:一)?次检查|先前|此前|之前|既往|以往|曾|较前"
+    r"|(?:去|前|上)年|上(?:个)?[月周]|(?:半|\d+|[一二两三四五六七八九十数]+)(?:个)?(?:年|月|周|天|日)(?:之|以)?前"
+    r"|(?<!\d)(?:19|20)?\d\d年(?:\d{1,2}月)?(?:\d{1,2}[日号])?|(?:19|20)\d\d[-./]\d{1,2}(?:[-./]\d{1,2})?"
     r"|\d月(?:\d{1,2}(?:日|号))?(?:ct|mr|片|检查)?)"
-    r"(?:片|ct|mr|检查|测量|测得|大小|直径|长径|径线|示|显示|片示|的|为|约为|约|是|有|:|<|,|\.|图像)*$"
+    r"(?:片|ct|mr|检查|测量|测得|大小|直径|长径|径线|示|显示|片示|的|为|约为|约|是|有|时|测值|测|显示|最大|:|<|,|\.|图像)*$"
 )
 _FROM = re.compile(r"(?:由|从|自)(?:原(?:来|先)?|之前|以前|前次)?(?:的|约|大小)*$")
-_GREW = re.compile(r"(?:增|缩|减|变|扩|升|降|长)?(?:大|小|少)?(?:至|到|为)|增大|缩小|减小|变为")
+_GREW = re.compile(
+    r"[->]?[→⇒➔➜]|-+≥|(?:增|缩|减|变|扩|升|降|长)?(?:大|小|少|加|高|低|长|宽|厚|粗)?(?:至|到|为|成)|增大|缩小|减小|变为"
+)
+_ARROWS = "→⇒➔➜-"
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d+)?)%?(?:[~\-至到](\d{1,3}(?:\.\d+)?))?%")
 _SPELT_SHARE = re.compile(
     r"百分之([一二三四五六七八九]?十[一二三四五六七八九]?|[一二三四五六七八九])"
@@ -85,22 +99,44 @@ def is_volume_of(code: str) -> bool:
 def _set_sizes(sentence: str, parts: list[Clause]) -> tuple[float, ...]:
     last: Found | None = None
     left: tuple[float, ...] = ()
+    now: Found | None = None
+    dated: list[tuple[float, ...]] = []
     for clause in parts:
         for match in _SIZE.finditer(sentence, clause.start, clause.end):
             sizes = _millimetres(match)
-            if not sizes or not _is_of_now(sentence, clause, match):
+            if not sizes or _is_of_organ(sentence, clause, match.start()):
+                continue
+            if not _is_of_now(sentence, clause, match):
+                dated += [sizes] if _DATED.search(sentence, 0, match.start()) else []
                 continue
             target = _nearest(clause.found, match.start()) or last
             if target is None:
                 left += sizes
             elif vocabulary()[target.code].kind is Kind.FINDING and not target.fixed:
-                target.sizes += sizes
+                # 3月子宫肌瘤4.1cm,本次4.5cm: what is measured now takes the place of what was.
+                marked = _MARKED_NOW.search(sentence, clause.start, match.start()) is not None
+                target.sizes = sizes if marked and target is not now else target.sizes + sizes
+                now = target if marked else now
         if clause.found and left:
             clause.found[0].sizes += left
             left = ()
         if clause.found:
             last = clause.found[-1]
+    if len(dated) > 1 and last is not None and not last.sizes:
+        last.sizes = dated[-1]  # 2019年4.0cm,2023年4.8cm: the last is the nearest to now
     return left
+
+
+def _is_of_organ(sentence: str, clause: Clause, at: int) -> bool:
+    """Whether a measure is an organ's own, in a clause without a finding (胆总管内径11mm)."""
+    if clause.found:
+        return False
+    before = [token for token in clause.tokens if token.end <= at]
+    return (
+        bool(before)
+        and "organ" in before[-1].kinds
+        and _WIDTH.fullmatch(sentence, before[-1].end, at) is not None
+    )
 
 
 def _is_of_now(sentence: str, clause: Clause, match: re.Match[str]) -> bool:
@@ -114,7 +150,9 @@ def _is_of_now(sentence: str, clause: Clause, match: re.Match[str]) -> bool:
     earlier = _EARLIER.search(before[-24:])
     if earlier and not _NOW.search(before[-24:][earlier.start() :]):
         return False
-    return not (_FROM.search(lead) and _GREW.match(sentence, match.end()))
+    grew = _GREW.match(sentence, match.end())
+    arrow = grew is not None and sentence[match.end()] in _ARROWS
+    return not (grew and (arrow or _FROM.search(lead)))
 
 
 def _nearest(found: list[Found], at: int) -> Found | None:

@@ -78,7 +78,25 @@ def _placed_after(sentence: str, clause: Clause, found: Found) -> None:
         return
     if LIES.match(sentence, found.end, clause.end) is None:
         _side_behind(clause, found)
+        if not found.own and _place_behind(clause, found):
+            _take(sentence, clause, found)
         return
+    _take(sentence, clause, found)
+
+
+def _place_behind(clause: Clause, found: Found) -> bool:
+    """Whether a side and an organ alone end a clause behind a name (EDH 左侧颞部)."""
+    at = found.end
+    behind = clause.tokens[found.index + 1 :]
+    for token in behind:
+        if token.start != at or not {"side", "organ"} & set(token.kinds):
+            return False
+        at = token.end
+    return bool(behind) and "side" in behind[0].kinds and at == clause.end
+
+
+def _take(sentence: str, clause: Clause, found: Found) -> None:
+    """Give a finding the places behind its name."""
     for token in clause.tokens[found.index + 1 :]:
         if "head" in token.kinds or "name" in token.kinds:
             return
@@ -102,7 +120,8 @@ def _side_behind(clause: Clause, found: Found, last: bool = True) -> None:
 
 def _placed_in_next(sentence: str, before: Clause, clause: Clause) -> None:
     """Take the place that the clause after a finding gives (肿块约3cm,位于右肺下叶)."""
-    if not before.found or LIES.match(sentence, clause.start) is None:
+    lies = LIES.match(sentence, clause.start) is not None
+    if not before.found or not (lies or _only_place(sentence, clause)):
         return
     found = before.found[-1]
     if found.own or found.side or vocabulary()[found.code].kind is not Kind.FINDING:
@@ -113,6 +132,17 @@ def _placed_in_next(sentence: str, before: Clause, clause: Clause) -> None:
             found.organs.append(organ)
             found.sides.update(sides_in(sentence[token.start : token.end]))
     _set_own(found)
+
+
+def _only_place(sentence: str, clause: Clause) -> bool:
+    """Whether a clause is a side and an organ and nothing else (EDH,左侧颞部)."""
+    at = clause.start
+    for token in clause.tokens:
+        if token.start != at or not {"side", "organ"} & set(token.kinds):
+            return False
+        at = token.end
+    whole = at == clause.end and sentence[at : at + 1] != ":"
+    return whole and clause.opener == "," and any("side" in t.kinds for t in clause.tokens)
 
 
 def _inherit(found: Found, source: Found, listed: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -10,12 +11,13 @@ from typing import Any
 from radraft.reports.findings._chinese_matcher import Matcher
 from radraft.reports.findings.terms import chinese_terms
 
+_MACRO = re.compile(r"\{(\w+)\}")
 # Word lists of the rules that become tokens of the same kind.
 _PLAIN = (
     "conjunction", "alternative", "clause", "see", "but", "inside", "recommend", "recommend_on",
     "history", "history_end", "history_after", "comparison", "rest", "ignore", "strong",
     "instance", "illness", "condition", "past", "unproved", "unable",
-    "ruled_out", "untrue",
+    "ruled_out", "untrue", "risk", "remains", "unlikely", "premature",
 )  # fmt: skip
 
 
@@ -54,6 +56,18 @@ def matcher() -> Matcher:
     for group in ("compared", "change", "normal"):
         for value, patterns in table[group].items():
             _add(found, patterns, (group, value))
+    return found
+
+
+@cache
+def finding_words() -> Matcher:
+    """Findings and organs alone: what a word with a typing error can be meant to be."""
+    found = Matcher()
+    for kind in ("names", "heads"):
+        for what, patterns in chinese_terms()[kind].items():
+            _add(found, patterns, (kind[:-1], what))
+    for patterns, organ in _organs():
+        _add(found, patterns, ("organ", organ))
     return found
 
 
@@ -111,7 +125,7 @@ def _organs() -> list[tuple[str, Organ]]:
 
 def _add(found: Matcher, patterns: str | None, value: Any) -> None:
     for pattern in (patterns or "").split():
-        found.add(pattern, value)
+        found.add(_MACRO.sub(lambda match: rules()["macros"][match[1]], pattern), value)
 
 
 def _yaml(package: str, name: str) -> Any:

@@ -9,14 +9,21 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import pairwise
 from typing import Any
 
-from radraft.reports.findings._chinese_rules import matcher
+from radraft.reports.findings._chinese_matcher import Token
+from radraft.reports.findings._chinese_rules import finding_words, matcher
 from radraft.reports.findings._trie import PhraseTrie
 
+# How far before a wrong character its word may begin.
+_BACK = 6
+# First byte of GB 2312's less common characters.
+_LEVEL_TWO = 0xD8
+# How long the words are that are known with any one character wrong, the longest first.
+_LONG = (8, 7, 6, 5, 4)
 # Words of these kinds are right as they stand.
 _FINDING = frozenset(("name", "head", "organ", "normal"))
 
@@ -41,6 +48,170 @@ def corrected(sentence: str) -> str:
         if not wrong & known:
             characters[start : start + len(word)] = word
     return "".join(characters)
+
+
+def mended(sentence: str, tokens: list[Token]) -> str:
+    """Return a sentence with one wrong character in a word of the vocabulary put right.
+
+    Only a character that no word of the sentence has is taken for wrong: by one of the same sound
+    or look in a word of three, by any in one of the longer words that are listed.
+    """
+    mistakable = _mistakable()
+    wrong: list[tuple[int, str]] = []
+    at = 0
+    organ = False
+    for token in (*tokens, Token(len(sentence), len(sentence), {})):
+        # 左肾积永: two characters alone behind an organ are a word where they can be one.
+        least = 2 if organ and token.start - at == 2 else 3
+        for place in range(at, token.start):
+            if sentence[place] in mistakable:
+                right = _meant(sentence, place, least)
+                # 支气管广张: another piece of the word is left over too.
+                if right is None and token.start - at > 1:
+                    right = _listed(sentence, place, range(at, token.start))
+                if right and not _stands_in_word(sentence, place):
+                    wrong.append((place, right))
+                    break
+        at = max(at, token.end)
+        organ = "organ" in token.kinds
+    if not wrong:
+        return sentence
+    characters = list(sentence)
+    for place, right in wrong:
+        characters[place] = right
+    return "".join(characters)
+
+
+def _stands_in_word(sentence: str, place: int) -> bool:
+    """Whether a character is of a word that is right though the vocabulary does not have it."""
+    right = _table()["right"]
+    return sentence[place : place + 2] in right or sentence[max(0, place - 1) : place + 1] in right
+
+
+def _meant(sentence: str, place: int, least: int) -> str | None:
+    """Return the character alike that makes the longest word with what stands around a place.
+
+    `least` is how long the word must be.
+    """
+    pairs = _pairs()
+    choices = _choices(
+        sentence[place - 1 : place],
+        sentence[place],
+        sentence[place + 1 : place + 2],
+        least == 2 or (place > 1 and sentence[place - 2 : place] in pairs),
+        least == 2 or sentence[place + 1 : place + 3] in pairs,
+    )
+    if not choices:
+        return None
+    best, meant = least - 1, None
+    start = place
+    while True:
+        for right, end in finding_words().mended(sentence, start, place, choices):
+            whole = sentence[start:place] + right + sentence[place + 1 : end]
+            if end - start > best and (end - start > 2 or _is_head(whole)):
+                best, meant = end - start, right
+        start -= 1
+        # What is no piece of a word before the place begins no word over it.
+        if start < max(0, place - _BACK) or (
+            start < place - 1 and sentence[start : start + 2] not in pairs
+        ):
+            return meant
+
+
+@lru_cache(maxsize=4096)
+def _is_head(word: str) -> bool:
+    return any("head" in token.kinds for token in finding_words().find(word))
+
+
+def _listed(sentence: str, place: int, rest: range) -> str | None:
+    """Return the character that makes one of the longer listed words.
+
+    The word has another of the characters of `rest`, which no word of the sentence has either.
+    """
+    around = sentence[place - 2 : place], sentence[place + 1 : place + 3]
+    if around[0] not in _word_pairs() and around[1] not in _word_pairs():
+        return None
+    for length in _LONG:
+        for start in range(max(0, place - length + 1), min(place, len(sentence) - length) + 1):
+            if min(start + length, rest.stop) - max(start, rest.start) > 1:
+                gapped = sentence[start:place] + " " + sentence[place + 1 : start + length]
+                if gapped in _gapped():
+                    return _gapped()[gapped]
+    return None
+
+
+@lru_cache(maxsize=50_000)
+def _choices(before: str, character: str, after: str, ahead: bool, behind: bool) -> str:
+    """Return the characters alike that stand in words as the neighbours want it.
+
+    `ahead` says that the two characters before stand side by side in a word, `behind` that the two
+    after do.
+    """
+    pairs = _pairs()
+    found = ""
+    for choice in sorted(_alike(character)):
+        left, right = before + choice in pairs, choice + after in pairs
+        if (left and (ahead or right)) or (right and behind):
+            found += choice
+    return found
+
+
+@cache
+def _pairs() -> frozenset[str]:
+    return finding_words().follows()
+
+
+@cache
+def _word_pairs() -> frozenset[str]:
+    return frozenset(
+        first + second
+        for word in _table()["words"]
+        if len(word) in _LONG
+        for first, second in pairwise(word)
+    )
+
+
+@cache
+def _gapped() -> dict[str, str]:
+    """Return the longer words with a blank for a character, and what stands there."""
+    return {
+        word[:place] + " " + word[place + 1 :]: character
+        for word in _table()["words"]
+        if len(word) in _LONG
+        for place, character in enumerate(word)
+        if place
+    }
+
+
+@cache
+def _alike(character: str) -> frozenset[str]:
+    """Return the characters that sound or look like one."""
+    table = _table()
+    if not _is_common(character) and character not in _alphabet():
+        return _alphabet()  # 肿抉: what is no common character is easily a slip
+    groups = [
+        g for g in (*table["sounds"], *table["shapes"], *table["components"]) if character in g
+    ]
+    return frozenset("".join(groups)) - {character}
+
+
+def _is_common(character: str) -> bool:
+    """Whether a character is one of the 3,755 common ones, which GB 2312 has before the others."""
+    code = character.encode("gb2312", errors="ignore")
+    return bool(code) and code[0] < _LEVEL_TWO
+
+
+@cache
+def _alphabet() -> frozenset[str]:
+    """Return the Chinese characters of the vocabulary."""
+    return frozenset(pair[0] for pair in _pairs() if pair[0] >= "一")
+
+
+@cache
+def _mistakable() -> frozenset[str]:
+    """Return the characters that may be wrong ones: Chinese, and none of the small words."""
+    han = frozenset(map(chr, range(0x4E00, 0x9FFF)))
+    return han - frozenset(_table()["small"])
 
 
 def _alike_in_sound(sentence: str) -> Iterator[tuple[int, str]]:
@@ -140,4 +311,7 @@ def _table() -> dict[str, Any]:
         "sounds": tuple(table["sounds"].split()),
         "shapes": tuple(table["shapes"].split()),
         "short": dict(pairs),
+        "components": tuple(table["components"].split()),
+        "small": table["small"],
+        "right": frozenset(table["right"].split()),
     }

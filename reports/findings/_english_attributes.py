@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from radraft.reports.findings import _english_places
 from radraft.reports.findings._english_clauses import Item, is_noun
 from radraft.reports.findings._english_cues import Cue
@@ -33,15 +35,23 @@ def located(clause: list[Item], index: int) -> tuple[list[Item], list[Item]]:
             following = following + [item for item in led if item.entry.side]
     if not preceding and not following:
         following = _headed(clause, index)
-    if not preceding and not following:
-        following = _said_to_be(clause, index) or _alternative(clause, index)
-        preceding = [] if following else _english_places.leading(clause, index)
+    if not any(item.entry.side or item.entry.anatomy for item in [*preceding, *following]):
+        ended = _said_to_be(clause, index) or _alternative(clause, index)
+        ended = ended or _list_end(clause, index)
+        if ended:
+            following = ended
+        elif not preceding and not following:
+            preceding = _english_places.leading(clause, index)
     return preceding, following
 
 
 def _answered(clause: list[Item], index: int) -> list[Item]:
     """Places of a template's answer: "Pleural effusion: yes, left"."""
-    after = clause[index + 1 :]
+    rest = itertools.dropwhile(
+        lambda item: _english_places.is_located(item) or item.cue & (Cue.OR | Cue.PREPOSITION),
+        clause[index + 1 :],
+    )
+    after = list(rest)
     if not any(item.cue & (Cue.ANSWER | Cue.COLON) for item in after[:2]):
         return []
     if any(item.names for item in after):
@@ -86,6 +96,33 @@ def _alternative(clause: list[Item], index: int) -> list[Item]:
     if not clause[index + 2].names:
         return []
     return _english_places.after(clause, index + 2, adjective=False)
+
+
+def _list_end(clause: list[Item], index: int) -> list[Item]:
+    """Places at the end of a list: "no mass, no stone, no cyst in the left kidney".
+
+    Past its verb too: "a cyst, a stone and a mass are present in the left kidney".
+    """
+    last = index
+    for at in range(index + 1, len(clause)):
+        item = clause[at]
+        if item.names:
+            last = at
+        elif item.entry.nor or not item.cue & _LISTS:
+            break
+    if last == index:
+        return []
+    end = last
+    while end + 1 < len(clause) and clause[end + 1].cue & _VERDICT:
+        end += 1
+    denied = any(item.cue & Cue.ABSENT_BEFORE for item in clause[index:last])
+    if not denied and (end == last or not any(item.cue & Cue.AND for item in clause[index:last])):
+        return []
+    return _english_places.after(clause, end, adjective=False)
+
+
+_LISTS = Cue.ABSENT_BEFORE | Cue.COMMA | Cue.OR | Cue.AND | Cue.STARTS_ANEW
+_VERDICT = Cue.FINITE | Cue.SEEN | Cue.ABSENT_AFTER
 
 
 def _is_paired(item: Item) -> bool:

@@ -35,6 +35,8 @@ class Item:
     counted: bool = False
     """A number stands right before it, or before its unit."""
     plural: bool = False
+    measured: bool = False
+    """A length stands right behind it."""
 
 
 def clauses(items: list[Item]) -> list[list[Item]]:
@@ -69,6 +71,10 @@ def _begins(items: list[Item], index: int, before: list[Item]) -> bool:
     """
     item = items[index]
     if item.cue & Cue.FINITE and not any(other.names for other in before):
+        return False
+    reported = item.cue & Cue.FINITE and before and before[-1].last == item.first
+    if reported and before[-1].cue & (Cue.THAT | Cue.DOUBTED):
+        # "... does not mean that there is no stone".
         return False
     if item.cue & Cue.COLON:
         after = itertools.takewhile(lambda other: not other.cue & Cue.BREAK, items[index + 1 :])

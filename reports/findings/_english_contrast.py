@@ -22,6 +22,7 @@ _BESIDE = frozenset(
         *("only", "those", "also", "there", "while", "this", "marked", "well"),
     ]
 )
+_NUMBERS = frozenset(["one", "two", "three", "four", "five", "several", "some"])
 _AMOUNT = Cue.STARTS_ANEW | Cue.FINITE | Cue.VERB
 
 
@@ -32,6 +33,10 @@ class Contrast:
     polarity: Certainty
     side: Laterality | None
     change: Change | None
+    tags: tuple[str, ...]
+    """Places that it names."""
+    another: bool
+    """It speaks of another one: "the one on the left is new"."""
     first: int
     last: int
     """Words of the sentence that say so, the last excluded."""
@@ -58,6 +63,9 @@ def part(
         found.append(None)
         for index in range(1, len(clause)):
             if clause[index].cue & _JOINT and _speaks_of_side(clause[:index]):
+                if _calls_normal(clause[index + 1 :]):
+                    kept[-1] = clause[:index]
+                    break
                 rest = _contrast(clause[:index], clause[index + 1 :], words)
                 if rest is not None:
                     kept[-1], found[-1] = clause[:index], rest
@@ -74,14 +82,35 @@ def _spared(head: list[Item], rest: list[Item]) -> Contrast | None:
         return None
     sides = {item.entry.side for item in rest if item.entry.side is not None}
     side = sides.pop() if len(sides) == 1 else None
-    return Contrast(Certainty.PRESENT, side, None, rest[0].first, rest[-1].last)
+    tags = tuple(tag for item in rest for tag in item.entry.tags)
+    return Contrast(Certainty.PRESENT, side, None, tags, False, rest[0].first, rest[-1].last)
+
+
+def _calls_normal(rest: list[Item]) -> bool:
+    """Whether only the other side is called normal: "cyst on the left, normal on the right"."""
+    if len(rest) < 2 or not rest[0].names or not _is_state(rest[0]):
+        return False
+    word = rest[0].entry.word
+    return (
+        word is not None
+        and word.name in ("normal", "clear")
+        and all(item.entry.side or item.cue & Cue.PREPOSITION for item in rest[1:])
+    )
+
+
+_ZONES = frozenset(
+    [
+        *("apex", "lung_base", "upper_zone", "middle_zone", "lower_zone", "lung"),
+        *("upper_lobe", "middle_lobe", "lower_lobe", "pleura"),
+    ]
+)
 
 
 def _bare(rest: list[Item], words: list[str]) -> bool:
     """Whether words of no list are none but those that a side comes with."""
     at = rest[0].first
     for item in rest:
-        if not _BESIDE.issuperset(words[at : item.first]):
+        if not (_BESIDE | _NUMBERS).issuperset(words[at : item.first]):
             return False
         at = item.last
     return True
@@ -109,6 +138,8 @@ def _contrast(head: list[Item], rest: list[Item], words: list[str]) -> Contrast 
     if not rest or any(item.names for item in rest):
         return None
     places = {tag for item in head for tag in item.entry.tags}
+    if not places.isdisjoint(_ZONES):
+        places |= _ZONES
     if any(not places.issuperset(item.entry.tags) for item in rest):
         return None
     if not _bare(rest, words):
@@ -124,14 +155,17 @@ def _contrast(head: list[Item], rest: list[Item], words: list[str]) -> Contrast 
         cues |= item.cue
         change = change or item.change
     denied = any(item.cue & _ABSENT or item.change is Change.RESOLVED for item in head)
-    if not (cues & _SAID or change is not None or (denied and cues & _AMOUNT)):
+    counted = not _NUMBERS.isdisjoint(words[rest[0].first - 2 : rest[-1].last])
+    if not (cues & _SAID or change is not None or (denied and (cues & _AMOUNT or counted))):
         return None
     if cues & _ABSENT or change is Change.RESOLVED:
         polarity = Certainty.ABSENT
     else:
         polarity = Certainty.UNCERTAIN if cues & Cue.UNCERTAIN_AFTER else Certainty.PRESENT
-    if polarity is Certainty.PRESENT and not denied:
+    heads = {item.entry.side for item in head if item.entry.side is not None}
+    another = "one" in words[rest[0].first - 1 : rest[-1].last] and heads.isdisjoint(sides)
+    if polarity is Certainty.PRESENT and not denied and not (another and change is not None):
         return None
     if polarity is Certainty.ABSENT and change is not Change.RESOLVED:
         change = None
-    return Contrast(polarity, sides.pop(), change, rest[0].first, rest[-1].last)
+    return Contrast(polarity, sides.pop(), change, (), another, rest[0].first, rest[-1].last)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 
 class Cue:
@@ -70,7 +70,7 @@ class Cue:
     """The resolution has not come: "yet to", "failed to"."""
     PARTIAL_AFTER = 1 << 45
     """Takes the resolution before it back: "cleared in part"."""
-    MISSING = 1 << 47
+    MISSING = 1 << 54
     """A normal thing is absent, which denies its own phrase only: "without flow, torsion"."""
     WITHIN = 1 << 44
     """Leads to the place of a whole list: "in the brain"."""
@@ -80,6 +80,11 @@ class Cue:
     """Takes the whole statement after it back: "it is not true that"."""
     CONCESSION = 1 << 49
     """To the next comma nothing is stated, and what follows is: "even if rotated, ..."."""
+    SHOWING = 1 << 51
+    """A verb of showing: what was asked for stands before it."""
+    OPENING = 1 << 52
+    CLOSING = 1 << 53
+    """A bracket: what is denied in it is denied in it alone."""
     CAUSE = 1 << 50
     """Leads to what brought the finding before it about: "shift to the left from a ..."."""
 
@@ -98,6 +103,19 @@ class Hedge(IntEnum):
     """Suggestive of, suggests."""
     POSSIBLE = 6
     """May, possible, concerning for, cannot be excluded."""
+
+
+class Denial(StrEnum):
+    """How a word denies."""
+
+    PLAIN = "plain"
+    """Not, without, never: of what it stands before."""
+    SENSE = "sense"
+    """By its own sense: fail, lack, free of."""
+    EXCLUDING = "excluding"
+    """Disprove, refute: denied, it leaves the matter open."""
+    FALSITY = "falsity"
+    """Wrong, mistaken: of a statement."""
 
 
 CUES = {
@@ -145,13 +163,14 @@ LISTS = {
     "seen": Cue.SEEN,
     "parts": Cue.PART,
     "starts_anew": Cue.STARTS_ANEW,
+    "showing": Cue.SHOWING,
     "prepositions": Cue.PREPOSITION,
 }
 MARKS = {
     "w /": Cue.WITH,
     ",": Cue.COMMA,
-    "(": Cue.COMMA,
-    ")": Cue.COMMA,
+    "(": Cue.COMMA | Cue.OPENING,
+    ")": Cue.COMMA | Cue.CLOSING,
     ";": Cue.BREAK,
     ":": Cue.BREAK | Cue.COLON,
     "<no>": Cue.ANSWER | Cue.ABSENT_AFTER,
@@ -178,5 +197,12 @@ TOGETHER = {
     "measured_as": Cue.PREPOSITION,
     "unseen": Cue.ABSENT_AFTER,
     "not_come": Cue.ABSENT_AFTER,
+    "undecided": Cue.DOUBTED | Cue.UNCERTAIN_AFTER,
+    "false": Cue.ABSENT_AFTER,
+    "ordered": Cue.UNREAD,
+    "not_proof": Cue.UNCERTAIN_BEFORE,
+    "unsettled": Cue.UNCERTAIN_AFTER,
+    "asking": Cue.UNREAD,
+    "compared_side": Cue.NEITHER,
 }
 MODALS = frozenset(["may", "might", "could", "can", "would"])

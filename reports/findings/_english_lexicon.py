@@ -10,7 +10,7 @@ from importlib.resources import files
 from itertools import product
 from typing import Any
 
-from radraft.reports.findings._english_cues import CUES, LISTS, MARKS, MODALS, TOGETHER, Cue
+from radraft.reports.findings._english_cues import CUES, LISTS, MARKS, MODALS, TOGETHER, Cue, Denial
 from radraft.reports.findings._english_typos import Corrections
 from radraft.reports.findings._trie import PhraseTrie
 from radraft.reports.findings.terms import english_terms
@@ -55,6 +55,8 @@ class Entry:
     anatomy: str | None = None
     change: Change | None = None
     cue: int = 0
+    inner: tuple[str, ...] = ()
+    """Places within a finding's own words: "rupture of the thoracic aorta"."""
     nor: bool = False
     """Joins what is denied together: "neither pleural nor pericardial"."""
 
@@ -76,6 +78,16 @@ class Lexicon:
     """Tag -> what is ruled out where its place is called normal."""
     measured: frozenset[str]
     """Words before which "increased" is a quality and not a change ("increased opacity")."""
+    negators: PhraseTrie[Denial]
+    """Words that deny, counted where several are about one thing."""
+    denying: frozenset[str]
+    """First words of `negators`."""
+    knowing: frozenset[str]
+    """Words of finding out: two negations around one leave a doubt."""
+    implied: dict[str, str]
+    """Code -> tag of the organ that it is a finding of."""
+    reporting: frozenset[str]
+    """Words that lead to a statement: "that", "say"."""
 
     def split(self, text: str) -> list[str]:
         """Return the words and marks of a text in lower case, as the lists split theirs."""
@@ -125,6 +137,7 @@ class _Builder:
         phrases: PhraseTrie[Entry] = PhraseTrie()
         for words, entry in self.entries.items():
             phrases.add(words, entry)
+        self._inner(phrases)
         prior: PhraseTrie[bool] = PhraseTrie()
         for phrase in (p for change in rules["change"].values() for p in change):
             prior.add(self._words(phrase), True)
@@ -132,6 +145,12 @@ class _Builder:
             prior.add(self._words(phrase), True)
         for phrase in [*rules["no_change"], *rules["no_prior"]]:
             prior.add(self._words(phrase), False)
+        negators: PhraseTrie[Denial] = PhraseTrie()
+        denying: set[str] = set()
+        for kind in Denial:
+            for phrase in rules["negators"][kind]:
+                negators.add(self._words(phrase), kind)
+                denying.add(self._words(phrase)[0])
         combined = [(tag, frozenset(of)) for tag, of in rules["combined"].items()]
         regions = {
             tag: Region(place["region"])
@@ -146,7 +165,22 @@ class _Builder:
             regions,
             {tag: _outcome(said) for tag, said in terms["words"]["normal"]["of"].items()},
             frozenset(rules["measured"]),
+            negators,
+            frozenset(denying),
+            frozenset(rules["knowing"]),
+            {code: tag for tag, codes in rules["implied"].items() for code in codes},
+            frozenset(rules["reporting"]),
         )
+
+    def _inner(self, phrases: PhraseTrie[Entry]) -> None:
+        """Note the places that stand behind `of` or `in` in the findings' phrases."""
+        for words, entry in self.entries.items():
+            at = next((at for at, word in enumerate(words) if word in ("of", "in")), 0)
+            if not entry.codes or at == 0:
+                continue
+            for _, _, place in phrases.find(words[at + 1 :]):
+                if place.tags and not place.codes:
+                    entry.inner = place.tags
 
     def _plurals(self, nouns: list[str]) -> None:
         known = {word for phrase in nouns for word in _SPLIT.findall(phrase)}

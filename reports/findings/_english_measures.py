@@ -18,7 +18,7 @@ _NUMBER = r"(\d+(?:[.,]\d+)?|\.\d+)"
 _BY = r"\s*(?:mm|cm|㎜|㎝)?\s*(?:x|by|\*)\s*"
 _UNIT = r"[\s-]*(mm|cm|㎜|㎝|millimet(?:er|re)s?|centimet(?:er|re)s?)(?![a-z0-9])"
 _RANGE = r"(?:\s*(?:-|to\b|and\b)\s*)"
-_SIZE = re.compile(rf"(?<![\d.,]){_NUMBER}(?:(?:{_BY}){_NUMBER})?(?:(?:{_BY}){_NUMBER})?{_UNIT}")
+_SIZE = re.compile(rf"(?<![a-z\d.,]){_NUMBER}(?:(?:{_BY}){_NUMBER})?(?:(?:{_BY}){_NUMBER})?{_UNIT}")
 _SPAN = re.compile(
     rf"(?<![\w.,])(?:{_NUMBER},\s+)?{_NUMBER}\s*(?:mm|cm|㎜|㎝)?{_RANGE}{_NUMBER}{_UNIT}"
 )
@@ -33,18 +33,29 @@ _VOLUME = re.compile(
 _DISTANCE = re.compile(
     r"[\s,]*(?:above|below|from|proximal|distal|beyond|superior|inferior|past|cranial|caudal|"
     r"deep (?:to|from)|away|short|into|cephalad|of the carina|lateral to|medial to|slices?|"
-    r"sections?|cuts?|collimation|thick slices|apart|margin)\b"
+    r"sections?|cuts?|collimation|thick slices|apart|margin|slice)\b"
+)
+# A length before one of these is by how much something differs or has changed, or a limit.
+_DIFFERENCE = re.compile(
+    r"\s+(?:(?:thin|thick|bigg|larg|small|wid|narrow|long|short|deep|great)er"
+    r"(?! (?:axis|diameter|dimension))|more|less|growth|increase|decrease|increment|reduction|"
+    r"enlargement|shrinkage|or (?:more|less|greater|larger|above))\b"
 )
 # A measure after one of these is that of an earlier examination, or a limit and none.
 _EARLIER = re.compile(
     r"(?<![a-z])(?:was|were|previously|prior|formerly|before|earlier|had been|"
     r"compared (?:to|with)|(?<!apart )(?<!aside )from|versus|vs\.?|initially|originally|"
     r"last|(?<!other )(?<!rather )than|<|>|≤|≥|less than|under|over|below|above|"
-    r"at least|sub|greater than|more than|larger than|smaller than|measured)"
+    r"at least|sub|(?:grown|(?:in|de)creased|shrunk|enlarged|expanded|reduced|thickened|widened|"
+    r"progressed|regressed|diminished|up|down) (?:in \w+ )?by|"
+    r"(?:slice thickness|collimation|reconstructions?|sections?)(?: of)?|"
+    r"(?:19|20)\d\d ?:|last (?:year|month|week|time|visit|scan|night)|yesterday|walls?|"
+    r"greater than|more than|larger than|smaller than|measured)"
     r"(?: (?:measur(?:ed|ing)|at|about|approximately|of|only|approx\.?|~|the|a|an))*[\s:(~-]*$"
 )
 _MONTH = r"(?:jan|feb|mar(?=ch|\b)|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _EARLIER_AFTER = re.compile(
+    r"\s*\((?:in )?(?:19|20)\d\d\)|"
     r"[\s)]*(?:previously|prior|before\b|on (?:the )?(?:prior|previous|earlier|last|\d)|earlier|"
     rf"(?:in|on|dated|back in) (?:(?:early|late|\d{{1,2}}|{_MONTH}[a-z]*\.?|of|,) ?)*"
     rf"(?:(?:19|20)\d\d|{_MONTH}[a-z]*)\b|"
@@ -56,6 +67,12 @@ _MEASURED = re.compile(
     r"[\s(:=-]*(?:of|is|are|measur(?:es|ed|ing)|up to|about|approx(?:imately|\.)?|now|~|"
     r"max(?:imum|imal|\.)?)?"
     r"(?: (?:up to|about|approximately|about|of))?[\s~(]*"
+)
+# At the head of a sentence: "At 11 mm, the left subdural haematoma is ...".
+_LED = re.compile(
+    r"(?:^|[.;]\s+)(?:at|with|measuring|now)(?: an?| the)?"
+    r"(?: (?:maximum|maximal|approximate))?(?: (?:depth|size|thickness|diameter|width|length)"
+    r"(?: of)?)?(?: (?:about|approximately|up to|now))?\s*$"
 )
 _PARTED = re.compile(r"[,;(]|\b(?:and|with|without|due|secondary|causing|from|by|w|plus|but)\b")
 # "... now 8 mm": today's in spite of a word of the past just before it.
@@ -93,10 +110,15 @@ def _chosen(
 ) -> int | None:
     """Return the index of the finding measured: the one right after, or else the last before."""
     after = [i for i in candidates if 0 <= mentions[i].start - measure.end <= 40]
+    if after and _LED.search(lowered, max(0, measure.start - 40), measure.start):
+        return after[0]
     before = [i for i in candidates if mentions[i].start < measure.start]
     if before and _MEASURED.fullmatch(lowered, mentions[before[-1]].end, measure.start):
         # "A shift of 7 mm due to a haematoma": said of the finding it stands right behind.
         return before[-1]
+    following = [m for m in mentions if 0 <= m.start - measure.end <= 12]
+    if following and vocabulary()[following[0].code].kind is Kind.DEVICE:
+        return None
     between = lowered[measure.end : mentions[after[0]].start] if after else ""
     if after and not _PARTED.search(between):
         return after[0]
@@ -138,10 +160,13 @@ def _sizes(lowered: str, start: int, end: int) -> list[_Measure]:
             continue
         unit = match[match.lastindex or 1]
         numbers = [n for n in match.groups()[:-1] if n is not None]
-        if match.start() in spans and "to" in match.group() and _grown(lowered, start, match):
+        grown = match.start() in spans and "to" in match.group() and _grown(lowered, start, match)
+        if grown:
             numbers = numbers[-1:]
         taken = match.end()
-        if _DISTANCE.match(lowered, match.end()) or _past(lowered, start, match):
+        if _DISTANCE.match(lowered, match.end()) or _DIFFERENCE.match(lowered, match.end()):
+            continue
+        if not grown and _past(lowered, start, match):
             continue
         scale = 10.0 if unit[0] in "c㎝" else 1.0
         values = tuple(round(_value(number) * scale, 3) for number in numbers)
@@ -150,8 +175,11 @@ def _sizes(lowered: str, start: int, end: int) -> list[_Measure]:
 
 
 def _grown(lowered: str, start: int, match: re.Match[str]) -> bool:
-    """Whether "from 5 to 8 mm" is a change over time, whose second size is today's."""
-    return lowered[max(start, match.start() - 6) : match.start()].rstrip().endswith("from")
+    """Whether "from 5 to 8 mm" is a change over time, whose second size is today's.
+
+    So is that of "by 4 mm to 58 mm".
+    """
+    return lowered[max(start, match.start() - 6) : match.start()].rstrip().endswith(("from", " by"))
 
 
 def _past(lowered: str, start: int, match: re.Match[str]) -> bool:

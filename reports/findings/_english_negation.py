@@ -6,22 +6,30 @@ Settled before the scopes run: what remains marked as a negation afterwards is o
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 
-from radraft.reports.findings._english_clauses import Item
-from radraft.reports.findings._english_cues import Cue
+from radraft.reports.findings._english_clauses import Item, is_noun
+from radraft.reports.findings._english_cues import Cue, Denial, Hedge
+from radraft.reports.findings._english_lexicon import Lexicon
 from radraft.reports.findings.values import Change
 
 _NEGATION = Cue.ABSENT_BEFORE | Cue.ABSENT_AFTER
 _TAKES_BACK = Cue.PARTIAL | Cue.UNDONE | Cue.ABSENT_BEFORE
+_LEAVES_OPEN = frozenset(["unlikely", "improbable", "against"])
+"""Denied, these rule nothing in."""
 _LISTING = Cue.COMMA | Cue.AND | Cue.OR | Cue.BREAK
 
 
-def settle(clause: list[Item]) -> None:
-    """Drop the negations of a clause that another one takes back."""
+def settle(clause: list[Item], words: list[str], span: tuple[int, int], lexicon: Lexicon) -> None:
+    """Drop the negations of a clause that another one takes back.
+
+    `span` holds the clause's words, the last excluded: also those before its first phrase.
+    """
     _exclusions(clause)
     _resolutions(clause)
     _denied_changes(clause)
-    _doubled(clause)
+    _doubled(clause, words)
+    _paired(clause, words, span, lexicon)
 
 
 def _exclusions(clause: list[Item]) -> None:
@@ -61,7 +69,8 @@ def _before(clause: list[Item], index: int) -> list[Item]:
     """Return the words right before that take the resolution back, past verbs."""
     found: list[Item] = []
     for other in reversed(clause[max(0, index - 4) : index]):
-        if other.cue & _TAKES_BACK and not other.names:
+        none = other.cue & Cue.ABSENT_AFTER and not other.cue & (Cue.RESOLUTION | Cue.ANSWER)
+        if (other.cue & _TAKES_BACK or none) and not other.names:
             found.append(other)
         elif other.names or other.cue & _LISTING or not other.cue & (Cue.VERB | Cue.FINITE):
             break
@@ -74,7 +83,7 @@ def _over(clause: list[Item], index: int) -> list[Item]:
     for other in reversed(clause[:index]):
         if other.cue & _LISTING:
             return []
-        if other.cue & Cue.ABSENT_BEFORE:
+        if other.cue & (Cue.ABSENT_BEFORE | Cue.UNDONE):
             return [other] if named else []
         named = named or other.names
     return []
@@ -104,7 +113,7 @@ def _leads(clause: list[Item], index: int) -> bool:
     return bool(clause[index + 1].cue & Cue.PREPOSITION) if index + 1 < len(clause) else False
 
 
-def _doubled(clause: list[Item]) -> None:
+def _doubled(clause: list[Item], words: list[str]) -> None:
     """Two negations of one thing leave it there: "not without", "not free of"."""
     for index, item in enumerate(clause):
         if item.cue & Cue.UNTRUE:
@@ -119,7 +128,7 @@ def _doubled(clause: list[Item]) -> None:
             and second.first - first.last <= 2
         ):
             first.cue &= ~_NEGATION
-            unlikely = second.cue & Cue.ABSENT_AFTER and not second.cue & Cue.RESOLUTION
+            unlikely = not _LEAVES_OPEN.isdisjoint(words[second.first : second.last])
             second.cue &= ~_NEGATION
             if unlikely:
                 second.cue |= Cue.UNCERTAIN_BEFORE | Cue.UNCERTAIN_AFTER
@@ -134,3 +143,143 @@ def _taken_back(untrue: Item, following: list[Item]) -> None:
             untrue.cue &= ~_NEGATION
             item.cue &= ~_NEGATION
             return
+
+
+_PARTING = Cue.COMMA | Cue.AND | Cue.WITH
+# Phrases whose negation is settled elsewhere, or denies no finding.
+_SETTLED = (
+    *(Cue.RESOLUTION | Cue.PARTIAL | Cue.UNDONE | Cue.UNCERTAIN_BEFORE | Cue.UNCERTAIN_AFTER,),
+    *(Cue.DOUBTED | Cue.NEITHER | Cue.UNTRUE | Cue.EXCEPTION | Cue.CONDITION | Cue.UNREAD,),
+)
+_NOT_COUNTED = _SETTLED[0] | _SETTLED[1]
+_INABILITY = frozenset(
+    ["cannot", "can't", "cant", "couldn't", "could", "can", "unable", "impossible"]
+)
+_GRANTING = frozenset(["deny", "denies", "denied", "denying", "doubt", "doubts", "doubted"])
+_PREDICATE = 3
+"""Words between two negations that are both said of what stands before them, at most."""
+_REACH = 12
+"""Words between two negations of one thing, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Negator:
+    """A word that denies, and the phrase that it stands in."""
+
+    first: int
+    last: int
+    kind: Denial
+    item: Item | None
+
+
+def _paired(clause: list[Item], words: list[str], span: tuple[int, int], lexicon: Lexicon) -> None:
+    """Drop two negations that one thing is under, over any words: "no film fails to show".
+
+    What they leave is there; it is in doubt where the one says that it is not ruled out ("nothing
+    disproves") or that it was not found out ("nobody can be sure that ... is not").
+    """
+    found = _negators(clause, words, span, lexicon)
+    at = 0
+    while at + 1 < len(found):
+        first, second = found[at], found[at + 1]
+        target = _under_both(clause, words, first, second, lexicon)
+        if target is None:
+            at += 1
+            continue
+        for negator in (first, second):
+            if negator.item is not None:
+                negator.item.cue &= ~_NEGATION
+        for item in clause:
+            if first.last <= item.first < second.first and not item.names:
+                # "Nobody could deny": the doubt is denied with it. "Neither CT nor MRI fails to".
+                dropped = _NEGATION | (item.cue & Cue.MODAL and Cue.MODAL | Cue.UNCERTAIN_BEFORE)
+                item.cue &= ~dropped
+        more = at + 2 < len(found) and found[at + 2].last <= target.first
+        asked = words[first.first : max(second.last, target.first)]
+        unable = not _INABILITY.isdisjoint(words[max(0, first.first - 1) : first.last])
+        granted = not _GRANTING.isdisjoint(words[second.first : second.last])
+        if unable and not granted and not lexicon.reporting.isdisjoint(asked):
+            target.hedge = Hedge.POSSIBLE
+        if (
+            more
+            or not lexicon.knowing.isdisjoint(asked)
+            or Denial.EXCLUDING in (first.kind, second.kind)
+        ):
+            target.hedge = Hedge.POSSIBLE
+            if more and found[at + 2].item is not None:
+                found[at + 2].item.cue &= ~_NEGATION  # type: ignore[union-attr]
+        at += 3 if more else 2
+
+
+def _negators(
+    clause: list[Item], words: list[str], span: tuple[int, int], lexicon: Lexicon
+) -> list[_Negator]:
+    """Return the words of the clause that deny, but for those that another rule has settled."""
+    here = words[span[0] : span[1]]
+    if sum(1 for word in here if word in lexicon.denying) < 2:
+        return []
+    found: list[_Negator] = []
+    for start, end, kind in lexicon.negators.find(here):
+        first, last = start + span[0], end + span[0]
+        item = next((item for item in clause if item.first < last and first < item.last), None)
+        if item is not None:
+            settled = item.entry.cue & _NEGATION and not item.cue & _NEGATION
+            if item.names or item.change or item.cue & _NOT_COUNTED or settled:
+                continue
+            if found and found[-1].item is item:
+                continue
+        found.append(_Negator(first, last, kind, item))
+    return found
+
+
+def _under_both(
+    clause: list[Item], words: list[str], first: _Negator, second: _Negator, lexicon: Lexicon
+) -> Item | None:
+    """Return the finding that both negations are about."""
+    if second.first - first.last > _REACH:
+        return None
+    between = [item for item in clause if first.last <= item.first < second.first]
+    end = next((item.first for item in between if is_noun(item)), second.first)
+    gap = words[first.last : end]
+    if any(item.cue & _PARTING for item in between):
+        return None
+    named = [item for item in between if is_noun(item)]
+    reported = not lexicon.reporting.isdisjoint(gap)
+    if named:
+        return _under_report(named, words, first, second, reported=reported)
+    if not reported and first.kind is Denial.PLAIN:
+        opened = any(item.cue & Cue.BREAK for item in between)
+        if opened or words[second.first] == "no":
+            # "Although not ideal, there is no effusion."
+            return None
+    for item in clause:
+        if item.first >= second.last:
+            if item.names:
+                return item
+            if item.cue & _PARTING:
+                break
+    if second.first - first.last > _PREDICATE or first.kind is not Denial.PLAIN:
+        return None
+    before = [item for item in clause if item.last <= first.first]
+    for item in reversed(before):
+        if is_noun(item):
+            return item
+        if item.cue & _PARTING:
+            break
+    return None
+
+
+def _under_report(
+    named: list[Item], words: list[str], first: _Negator, second: _Negator, *, reported: bool
+) -> Item | None:
+    """Return the finding between two negations where they are about one statement.
+
+    "The claim of no fracture is mistaken", "nothing to suggest that the bleed is not acute", "not
+    stone free".
+    """
+    if second.kind is Denial.FALSITY:
+        return named[0]
+    if words[second.first] == "free":
+        return named[-1] if named[-1].last == second.first else None
+    predicate = words[second.first] == "not" or second.kind is Denial.SENSE
+    return named[0] if reported and predicate else None

@@ -7,18 +7,21 @@ from dataclasses import dataclass
 
 from radraft.reports.findings._english_clauses import Item
 from radraft.reports.findings._english_cues import Cue
-from radraft.reports.findings._english_lexicon import Lexicon, Outcome, Word
+from radraft.reports.findings._english_lexicon import Entry, Lexicon, Outcome, Word
 from radraft.reports.findings._english_places import (
     after,
     before,
     is_located,
     leading,
+    says_normal,
     subject,
     tags_of,
 )
 from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
 
 _EXPLAINS = Cue.STATED | Cue.UNCERTAIN_BEFORE | Cue.LIKELY | Cue.LIKELY_AFTER
+_LISTS = Cue.COMMA | Cue.OR | Cue.AND | Cue.ABSENT_BEFORE | Cue.STARTS_ANEW
+_VERDICT = Cue.FINITE | Cue.VERB | Cue.SEEN | Cue.ABSENT_AFTER | Cue.UNCERTAIN_AFTER
 _SURFACE = frozenset(["extremity", "skin", "face", "breast", "soft_tissue"])
 _NOTHING = Outcome(())
 _DEVICE = "device"
@@ -37,6 +40,8 @@ class Context:
     """Body part of the section or the examination."""
     partial: bool = False
     """One of several body parts that the text has sections of."""
+    implied: tuple[str, ...] = ()
+    """Organs of the findings that were named before, the last first."""
 
 
 def compose(
@@ -85,8 +90,14 @@ def _noun(
     region = _region(near[: len(near) - len(following)] + _firm(clause, index, following), lexicon)
     if region is not None:
         return _elsewhere(word, region), None
-    for group in (subject(clause, index), leading(clause, index), _shared(clause, index)):
+    shared = _shared(clause, index)
+    for group in (subject(clause, index), leading(clause, index), shared, heading):
         region = _region(group, lexicon)
+        if region is None and (group is shared or clause[index - 1].cue & Cue.FINITE):
+            # "The shoulder is dislocated": of a place that belongs to no body part.
+            named = [tag for tag in word.of if tag in tags_of(group, lexicon)]
+            if named and tags_of(group, lexicon)[named[0]].entry.anatomy is not None:
+                return word.of[named[0]], tags_of(group, lexicon)[named[0]]
         headed = any(item.cue & Cue.COLON for item in clause)
         if region is not None and (headed or region is not word.home or not word.default.codes):
             tags = tags_of(group, lexicon)
@@ -99,11 +110,13 @@ def _noun(
         if region is not None:
             named = [tag for tag in word.of if tag in tags_of(group, lexicon)]
             return (word.of[named[0]] if named else word.default), None
-    lesion = _of_lesion(clause, index)
+    explained, lesion = _of_lesion(clause, index)
     tags = tags_of(lesion, lexicon)
     for tag, outcome in word.of.items():
         if tag in tags:
-            return outcome, None
+            same = explained is not None and explained.of.get(tag) == outcome
+            # "Adrenal nodule, likely an adenoma": one finding.
+            return (_NOTHING if same and explained is not word else outcome), None
     region = _region(lesion, lexicon)
     if region is not None:
         return _elsewhere(word, region), None
@@ -114,7 +127,40 @@ def _noun(
     for tag, outcome in word.of.items():
         if tag in context.tags:
             return outcome, None
+    if not word.default.codes:
+        # "Liver coarse, no focal lesion."
+        for place in reversed(clause[:index]):
+            state = place.entry.word is not None and place.entry.word.state
+            if place.names and state and not says_normal(place):
+                break
+            named = [tag for tag in word.of if tag in place.entry.tags]
+            if named:
+                return word.of[named[0]], None
+    implied = _implied(clause, index, word, context, lexicon)
+    if implied is not None:
+        return implied, None
     return _elsewhere(word, context.organ or context.region), None
+
+
+def _implied(
+    clause: list[Item], index: int, word: Word, context: Context, lexicon: Lexicon
+) -> Outcome | None:
+    """Return what the word names in the organ of a finding beside it.
+
+    "Neither hydronephrosis nor stone": the nearest before it, then behind it, then of what was
+    said before its clause.
+    """
+    if context.region is not None and context.region not in (Region.ABDOMEN, word.home):
+        return None
+    for item in [*reversed(clause[:index]), *clause[index + 1 :]]:
+        for code in item.entry.codes:
+            outcome = word.of.get(lexicon.implied.get(code, ""))
+            if outcome is not None:
+                return outcome if outcome.codes else None
+    for tag in context.implied:
+        if tag in word.of and word.of[tag].codes and not word.default.codes:
+            return word.of[tag]
+    return None
 
 
 def _heading(clause: list[Item], index: int) -> list[Item]:
@@ -227,18 +273,18 @@ def _joined(clause: list[Item], places: list[Item]) -> bool:
     return any(item.cue & (Cue.AND | Cue.OR) for item in clause[at[0] : at[-1]])
 
 
-def _of_lesion(clause: list[Item], index: int) -> list[Item]:
-    """Return the places of the finding that the word explains: "liver lesion, likely a cyst"."""
+def _of_lesion(clause: list[Item], index: int) -> tuple[Word | None, list[Item]]:
+    """Return the finding that the word explains, and its places: "liver lesion, likely a cyst"."""
     explains = False
     for at in range(index - 1, -1, -1):
         item = clause[at]
         if item.names:
             if not explains:
-                return []
+                return None, []
             near = before(clause, at, series=False) + after(clause, at, adjective=False)
-            return [*near, item] if item.entry.tags else near
+            return item.entry.word, [*near, item] if item.entry.tags else near
         explains = explains or bool(item.cue & _EXPLAINS and not item.cue & Cue.CAUSE)
-    return []
+    return None, []
 
 
 def elliptic(
@@ -323,11 +369,21 @@ def _shared(clause: list[Item], index: int) -> list[Item]:
         item = clause[at]
         if item.names:
             last = at
-        elif not item.cue & (Cue.COMMA | Cue.OR | Cue.AND) and not is_located(item):
+        elif not item.cue & _LISTS and not is_located(item):
             break
-    if last == index or last + 1 == len(clause) or not clause[last + 1].cue & Cue.WITHIN:
+    rest = clause[last + 1 :]
+    if last == index and not (rest and rest[0].cue & Cue.FINITE):
         return []
-    return after(clause, last, adjective=False)
+    if rest and rest[0].cue & Cue.COMMA:
+        # "No stone, hydronephrosis or mass, in either kidney."
+        rest = rest[1:]
+    while rest and rest[0].cue & _VERDICT and not rest[0].names and not is_located(rest[0]):
+        # "A cyst, a stone and a mass are present in the left kidney."
+        rest = rest[1:]
+    if not rest or not rest[0].cue & Cue.WITHIN:
+        named = clause[last]
+        return [Item(named.first, named.last, Entry(tags=named.entry.inner), 0)]
+    return after(clause, clause.index(rest[0]), adjective=False)
 
 
 def beside_limb(clause: list[Item], index: int) -> bool:

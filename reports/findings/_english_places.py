@@ -50,11 +50,11 @@ def _called_normal(clause: list[Item], at: int) -> bool:
     """Whether the places up to `at` are those of a "clear" or "normal" right before them."""
     while at >= 0 and is_located(clause[at]) and not clause[at].names:
         at -= 1
-    return at >= 0 and _says_normal(clause[at])
+    return at >= 0 and says_normal(clause[at])
 
 
-def _says_normal(item: Item) -> bool:
-    """Whether it is a quality that rules findings out: "clear", "normal", "intact"."""
+def says_normal(item: Item) -> bool:
+    """Return whether it is a quality that rules findings out: "clear", "normal", "intact"."""
     word = item.entry.word
     return word is not None and word.state and all(said.absent for said in word.of.values())
 
@@ -65,11 +65,19 @@ def after(clause: list[Item], index: int, *, adjective: bool, series: bool = Fal
     With `series`, and after an adjective, those of a whole list that ends with `and` or `or`.
     """
     kept = 0
+    said = False
     found: list[Item] = []
     for at in range(index + 1, len(clause)):
         item = clause[at]
         cue = item.cue
         if cue & (Cue.FINITE | Cue.UNCERTAIN_AFTER) and _is_seen_in(clause, at):
+            said = True
+            continue
+        if said and cue & Cue.COMMA:
+            break
+        rest = clause[at + 1 :] if cue & Cue.STATED else []
+        if rest and is_located(rest[0]) and not any(other.names for other in rest):
+            # "A haematoma, most likely on the right."
             continue
         if cue & Cue.CAUSE and found and any(other.names for other in clause[at + 1 :]):
             break
@@ -85,9 +93,11 @@ def after(clause: list[Item], index: int, *, adjective: bool, series: bool = Fal
                 del found[kept:]
             break
         if cue & (Cue.COMMA | Cue.AND | Cue.OR):
+            if cue & Cue.COMMA and not found and _skips_measure(clause, at):
+                continue
             if not _joins(clause, at, first=adjective and not found):
                 break
-            kept = len(found) if _says_normal(clause[index]) else 0
+            kept = len(found) if says_normal(clause[index]) else 0
             listing = (adjective or series) and _lists_places(clause, at)
             if cue & Cue.COMMA and found and not (listing or _sided(clause, at)):
                 break
@@ -97,6 +107,14 @@ def after(clause: list[Item], index: int, *, adjective: bool, series: bool = Fal
                 break
             found.append(item)
     return found
+
+
+def _skips_measure(clause: list[Item], at: int) -> bool:
+    """Whether a comma follows with no phrase before it, and then a place: "nodule, 7 mm, left"."""
+    rest = clause[at + 1 : at + 3]
+    if len(rest) < 2 or not rest[0].cue & Cue.COMMA:
+        return False
+    return is_located(rest[1]) or bool(rest[1].cue & Cue.PREPOSITION)
 
 
 def _joins(clause: list[Item], at: int, *, first: bool) -> bool:
@@ -144,15 +162,27 @@ def _is_seen_in(clause: list[Item], at: int) -> bool:
     if clause[at].cue & Cue.UNCERTAIN_AFTER:
         on = bool(rest) and rest[0].cue & Cue.PREPOSITION and not rest[0].cue & Cue.LOOSE
         return bool(on) and any(map(is_located, rest[1:]))
+    if (
+        len(rest) == 2
+        and rest[0].cue & Cue.PREPOSITION
+        and not rest[0].cue & (Cue.LOOSE | Cue.WITH)
+        and is_located(rest[1])
+        and not clause[at].cue & (Cue.BREAK | Cue.MODAL)
+    ):
+        # "The cyst lies in the left lobe", "the effusion is on the left".
+        return True
     leads = len(rest) == 2 and rest[0].cue & Cue.SEEN and rest[1].cue & Cue.PREPOSITION
     return bool(leads) and not any(item.cue & _NEGATIVE for item in rest)
 
 
 def _another_side(clause: list[Item], at: int) -> bool:
     """Return whether the same finding's other side follows: "..., small on the left"."""
+    bracket = clause[at].cue & Cue.OPENING
     for item in clause[at + 1 :]:
         if item.entry.side is not None:
             return item.closing
+        if bracket and item.cue & Cue.COMMA and not item.cue & Cue.CLOSING:
+            continue
         if item.names or item.change or not item.cue & (Cue.STARTS_ANEW | Cue.PREPOSITION):
             return False
     return False
@@ -160,7 +190,11 @@ def _another_side(clause: list[Item], at: int) -> bool:
 
 def _qualifies_next(clause: list[Item], at: int) -> bool:
     """Whether a place belongs to the finding after it: "... and left base atelectasis"."""
-    joined = bool(clause[at - 1].cue & (Cue.AND | Cue.OR | Cue.COMMA))
+    before = clause[at - 1]
+    if before.cue & Cue.PREPOSITION and at > 1:
+        # "In the left kidney is a stone, in the right a cyst."
+        before = clause[at - 2]
+    joined = bool(before.cue & (Cue.AND | Cue.OR | Cue.COMMA))
     for item in clause[at + 1 :]:
         if item.names:
             return joined

@@ -56,6 +56,42 @@ _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _FIRST_SENTENCE = re.compile(r"\n|[.?!;](?=\s+[A-Za-z*\d]|\s*$)")
 FRONTAL = ["frontal"]
 """As a bare word more often a view than a lobe."""
+# A heading with one of the first asks, one with one of the second reports.
+_ASKING = frozenset(
+    [
+        *("referral", "referred", "referrer", "letter", "history", "hx", "query", "question"),
+        *("questions", "reason", "request", "requested", "requisition", "indication", "info"),
+        *("clinical", "clin", "background", "presentation", "presenting", "presented", "details"),
+        *("complaint", "symptom", "symptoms", "context", "purpose", "gp", "triage", "dx"),
+        *(
+            "provisional",
+            "working",
+            "ed",
+            "ae",
+            "ward",
+            "preop",
+            "admitting",
+            "casualty",
+            "admission",
+            "order",
+            "asked",
+            "queries",
+            "concern",
+            "note",
+        ),
+        *("prior", "previous", "old", "earlier", "last"),
+        *("comparison", "compared", "technique", "protocol", "allergies", "pmh", "pmhx"),
+    ]
+)
+_REPORTING = frozenset(
+    [
+        *("finding", "findings", "report", "impression", "conclusion", "conclusions", "result"),
+        *("results", "answer", "opinion", "interpretation", "now", "today", "reply", "read"),
+        *("response", "reported", "diagnosis", "scan", "ct", "mri", "mr", "us", "uss", "cxr"),
+        *("xr", "xray", "ultrasound", "radiograph", "film", "imaging", "doppler", "hrct", "ctpa"),
+        *("mrcp", "kub", "usg", "sonography", "assessment", "summary"),
+    ]
+)
 # Words of a heading that say nothing about the organ.
 _FILLERS = frozenset(
     [
@@ -111,7 +147,9 @@ _FILLERS = frozenset(
     ]
 )
 # Places whose name heads the sections of a region, and with it the organs below.
-_REGION_TAGS = frozenset(["chest", "head", "brain", "neck", "abdomen", "pelvis", "spine", "other"])
+_REGION_TAGS = frozenset(
+    ["chest", "head", "brain", "neck", "abdomen", "pelvis", "spine", "other", "pelvis_word"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +217,17 @@ def _cuts(text: str, lowered: str, words: Lexicon) -> list[_Cut]:
     if ":" in text:
         for match in _LABEL.finditer(text):
             if match.end() in taken:
+                cuts = [_asked(cut, match, lowered, words) for cut in cuts]
                 continue
-            label = _organs(lowered[match.start("label") : match.end("label")], words)
+            name = lowered[match.start("label") : match.end("label")]
+            label = _organs(name, words)
             if label is not None:
                 cuts.append(_label_cut(match, label, words))
+                taken.add(match.end())
+                continue
+            read = _reads(name, words)
+            if read is not None:
+                cuts.append(_Cut(match.start(), match.end(), read=read))
                 taken.add(match.end())
         cuts += [
             _Cut(match.start(), match.end(), read=True)
@@ -191,6 +236,30 @@ def _cuts(text: str, lowered: str, words: Lexicon) -> list[_Cut]:
         ]
     cuts.sort(key=lambda cut: cut.start)
     return cuts
+
+
+def _asked(cut: _Cut, match: re.Match[str], lowered: str, words: Lexicon) -> _Cut:
+    """Return the cut with all of its heading: "Prior report" is more than "report"."""
+    longer = cut.end == match.end() and cut.read and match.start("label") < cut.start
+    if longer and _reads(lowered[match.start("label") : match.end("label")], words) is False:
+        return replace(cut, start=match.start(), read=False)
+    return cut
+
+
+def _reads(label: str, words: Lexicon) -> bool | None:
+    """Return whether what stands under a heading of free words is read; None for no heading.
+
+    "GP letter", "Scan question" ask; "MRI findings", "Answer" report. A name with a finding in it
+    is answered and no heading.
+    """
+    split = [words.plain.get(word, word) for word in words.split(label)]
+    if len(split) > 6 or any(
+        entry.codes or entry.word for _, _, entry in words.phrases.find(split)
+    ):
+        return None
+    if not _ASKING.isdisjoint(split):
+        return False
+    return True if not _REPORTING.isdisjoint(split) else None
 
 
 def _section(match: re.Match[str]) -> _Cut:
@@ -217,7 +286,7 @@ def _label_cut(match: re.Match[str], tags: tuple[str, ...], words: Lexicon) -> _
         match.start(),
         match.start("label"),
         read=True,
-        tags=tuple(tag for tag in tags if tag not in _REGION_TAGS),
+        tags=tuple(tag for tag in tags if tag not in _REGION_TAGS or tag == "pelvis_word"),
         region=region,
         lasting=lasting,
     )

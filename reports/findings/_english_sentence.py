@@ -112,6 +112,52 @@ def continued(before: Parsed, parsed: Parsed, words: Lexicon) -> Parsed:
     return parse(joined, words)
 
 
+def is_amount(before: Parsed, parsed: Parsed) -> bool:
+    """Return whether a sentence answers the question before with an amount or a place.
+
+    "Effusion? Small, left."
+    """
+    if not before.sentence.question or not before.items or not before.items[-1].names:
+        return False
+    if before.items[-1].last != len(before.plain) or not parsed.items or len(parsed.plain) > 8:
+        return False
+    if any(item.names or item.cue & (Cue.FINITE | _ENDS_ANSWER) for item in parsed.items):
+        return False
+    first = parsed.items[0]
+    return first.first == 0 and bool(first.cue & Cue.STARTS_ANEW or is_located(first))
+
+
+_ENDS_ANSWER = Cue.ABSENT_BEFORE | Cue.ABSENT_AFTER | Cue.UNREAD | Cue.RECOMMENDED
+
+
+def is_denial(before: Parsed, parsed: Parsed) -> bool:
+    """Return whether a sentence denies what the one before asked: "Is there a leak? None."."""
+    if not before.sentence.question or parsed.plain[0] not in ("none", "no", "nil"):
+        return False
+    return not any(item.names or is_located(item) for item in parsed.items)
+
+
+def denied(before: Parsed, parsed: Parsed, words: Lexicon) -> Parsed:
+    """Return a question with its denial as a template's answer."""
+    head, own = before.sentence, parsed.sentence
+    joined = _english_text.Sentence(
+        [*head.words, "<no>"], [*head.starts, own.starts[0]], [*head.ends, own.ends[0]]
+    )
+    return parse(joined, words)
+
+
+def answered(before: Parsed, parsed: Parsed, words: Lexicon) -> Parsed:
+    """Return a question and its answer as the one statement that they are."""
+    head, own = before.sentence, parsed.sentence
+    joined = _english_text.Sentence(
+        [*head.words, ":", *own.words],
+        [*head.starts, head.ends[-1], *own.starts],
+        [*head.ends, head.ends[-1] + 1, *own.ends],
+        own.question,
+    )
+    return parse(joined, words)
+
+
 _SIDES = ("left", "right", "bilateral")
 _ANSWERS = (":", "<no>", "<yes>", "<maybe>")
 
@@ -125,18 +171,29 @@ def statements(lowered: str, parsed: Parsed, context: Context, words: Lexicon) -
     parts, contrasts = _english_contrast.part(_borrowing(clauses(items), plain), plain)
     asked = _asked_from(parsed)
     recommends = any(item.cue & Cue.RECOMMENDED for item in items)
-    named = [_name(part, plain, context, words) for part in parts]
-    for part in parts:
-        settle(part)
+    named = []
+    for part, contrast in zip(parts, contrasts, strict=True):
+        here = context
+        if contrast is not None and contrast.tags:
+            # "No stones except for one in the left kidney."
+            here = replace(context, implied=contrast.tags + context.implied)
+        named.append(_name(part, plain, here, words))
+        implied = _implied(named[-1], words) if part is not parts[-1] else ()
+        if implied:
+            context = replace(context, implied=implied + context.implied)
+    for at, part in enumerate(parts):
+        start = parts[at - 1][-1].last if at else 0
+        end = parts[at + 1][0].first if at + 1 < len(parts) else len(plain)
+        settle(part, plain, (start, end), words)
         set_polarity(part, asked=sentence.question and part[-1].last > asked)
     if recommends:
         mark_recommendations(items)
     found: list[tuple[Item, Mention]] = []
     for part, names, contrast in zip(parts, named, contrasts, strict=True):
-        here = list(_mentions(part, names, sentence, plain, words))
-        found += here
-        if contrast is not None and here:
-            found += _other_side(here[-1], contrast, sentence)
+        stated = list(_mentions(part, names, sentence, plain, words))
+        found += stated
+        if contrast is not None and stated:
+            found += _other_side(stated[-1], contrast, sentence)
     rest = any(item.cue & (Cue.EXCEPTION | Cue.OTHERWISE) for item in items)
     found = [pair for pair in found if not _summary(pair[1], context, rest=rest)]
     start, end = sentence.starts[0], sentence.ends[-1]
@@ -158,20 +215,36 @@ def _items(plain: list[str], words: Lexicon) -> list[Item]:
             change=entry.change,
             closing=last == len(plain) or plain[last] in (",", ";", ")", "/"),
             counted=first - 1 in numbers or first - 2 in numbers,
+            measured=last in numbers and _is_length(plain[last : last + 2]),
         )
         for first, last, entry in words.phrases.find(plain)
         if not (last - first == 1 and plain[first] in ("l", "r", "/") and _counts(plain, first))
     ]
 
 
+def _is_length(words: list[str]) -> bool:
+    """Whether the words are a number with a unit of length: "5 mm", "5mm"."""
+    return words[0].endswith(("mm", "cm")) or words[1:] in (["mm"], ["cm"])
+
+
 def _settled(items: list[Item], plain: list[str]) -> list[Item]:
     """Return the items with what some of their words mean by where they stand."""
-    if _BY_PLACE.isdisjoint(plain):
+    if plain.count(",") > 1 and not _ASIDES.isdisjoint(plain):
+        _skip_asides(items, plain)
+    if plain[0] not in _HEADS and _BY_PLACE.isdisjoint(plain):
         return items
     if plain[0] in _INVERTED and (not items or items[0].first > 0):
         items.insert(0, Item(0, 1, Entry(), 0))
     if plain[0] in _INVERTED and _turned(items, plain):
         items[0].cue = Cue.CONDITION
+    if _sets_condition(items, plain):
+        items[0].cue = Cue.CONDITION
+    if plain[0] == "on" and "for" in plain[2:5]:
+        # "On heparin for a DVT; ...": what is treated.
+        at = plain.index("for", 2)
+        for item in items:
+            if item.first == at and not item.names:
+                item.cue = Cue.UNREAD_NEXT
     if plain[0] == "beyond" and items and items[0].first == 0:
         items[0].cue |= Cue.EXCEPTION
     for item, following in itertools.pairwise(items):
@@ -184,6 +257,13 @@ def _settled(items: list[Item], plain: list[str]) -> list[Item]:
         # "... and no edema either."
         items[-1].cue = 0
     _nothing_suggests(items, plain)
+    for item in items:
+        space = _SPACES.get(plain[item.first]) if item.last - item.first == 1 else None
+        ends = item.last == len(plain) or plain[item.last] in _AFTER_NOUN
+        if space is not None and ends and not item.names:
+            # "The left subdural is 5 mm deep": the blood, named by the space.
+            item.entry = replace(item.entry, codes=(space,))
+            item.names = True
     for item, following in itertools.pairwise(items):
         if item.names and following.first == item.last and plain[following.first] == "there":
             # "A mass there is not excluded": the place, and no new statement.
@@ -198,6 +278,63 @@ def _settled(items: list[Item], plain: list[str]) -> list[Item]:
         if item.last - item.first == 1 and plain[item.first] in _PREDICATES:
             item.names = item.names and item.closing
     return items
+
+
+_SPACES = {
+    "subdural": "subdural_hematoma",
+    "extradural": "epidural_hematoma",
+    "epidural": "epidural_hematoma",
+}
+_AFTER_NOUN = frozenset(
+    [
+        *(
+            "is",
+            "has",
+            "measures",
+            "measuring",
+            "on",
+            ",",
+            ";",
+            "remains",
+            "appears",
+            "was",
+            "with",
+        ),
+        *("over", "along", "seen", "noted", "present", "which", "shows"),
+    ]
+)
+_ASIDES = frozenset(
+    [
+        *("though", "although", "albeit", "but", "if", "most", "probably", "likely", "perhaps"),
+        *("possibly", "presumably", "however", "unfortunately", "incidentally", "as", "again"),
+        *("in", "at", "of"),
+    ]
+)
+_ASIDE_LENGTH = 5
+
+
+def _skip_asides(items: list[Item], plain: list[str]) -> None:
+    """Take the commas from around an aside, and the denials in it.
+
+    "Enlarged nodes, most likely reactive, in the mediastinum", "in keeping with, though not
+    proving, cirrhosis".
+    """
+    commas = [item for item in items if plain[item.first] == "," and item.last - item.first == 1]
+    for opening, closing in itertools.pairwise(commas):
+        length = closing.first - opening.last
+        if not 0 < length <= _ASIDE_LENGTH or plain[opening.last] not in _ASIDES:
+            continue
+        inner = [item for item in items if opening.first < item.first < closing.first]
+        rest = [item for item in items if item.first >= closing.last]
+        goes_on = bool(rest) and rest[0].first == closing.last
+        if any(item.names or is_located(item) or item.cue & Cue.CONDITION for item in inner):
+            continue
+        leads = goes_on and (rest[0].names or rest[0].cue & Cue.PREPOSITION or is_located(rest[0]))
+        if not leads or rest[0].cue & Cue.FINITE:
+            continue
+        opening.cue = closing.cue = 0
+        for item in inner:
+            item.cue &= ~(Cue.ABSENT_BEFORE | Cue.ABSENT_AFTER | Cue.BREAK)
 
 
 def _nothing_suggests(items: list[Item], plain: list[str]) -> None:
@@ -218,12 +355,43 @@ _INVERTED = ("should", "were", "had", "provided")
 _BY_PLACE = frozenset(
     [
         *("should", "were", "had", "provided", "beyond", "either", "nothing", "none", "there"),
-        *("malignant", "ca", "normal", "unremarkable"),
+        *("malignant", "ca", "normal", "unremarkable", "subdural", "extradural", "epidural"),
     ]
 )
-"""Without any of these words every phrase of a sentence means what the lists say."""
+"""Without any of these words, and of `_HEADS`, every phrase means what the lists say."""
+_HEADS = frozenset(["where", "when", "wherever", "whenever", "in", "any", "on"])
+"""At the head of a sentence these may set a condition."""
 _PREDICATES = ("malignant", "ca")
 """Said of a lesion, and only of one: "is most likely malignant", "c/w ca"."""
+
+
+_SETTINGS = (["in", "the", "presence", "of"], ["in", "the", "setting", "of"])
+
+
+def _sets_condition(items: list[Item], plain: list[str]) -> bool:
+    """Whether a head like "where ... is a worry," only says when something is to be done.
+
+    "In the presence of fever, pneumonia must be considered": what follows names what to do or to
+    think of, and no finding that is there.
+    """
+    place = plain[0] in ("where", "when", "wherever", "whenever")
+    presence = plain[:4] in _SETTINGS
+    place = place or plain[:4] == ["in", "the", "case", "of"]
+    comma = plain.index(",") if "," in plain else 0
+    if plain[0] == "any" and items and not {"would", "should", "must"}.isdisjoint(plain):
+        # "Any sign of perforation would need surgery."
+        return not any(item.cue & Cue.ABSENT_BEFORE for item in items)
+    if not (place or presence) or not comma or not items:
+        return False
+    rest = plain[comma:]
+    follows = [item for item in items if item.first > comma]
+    if any(item.cue & (Cue.ABSENT_BEFORE | Cue.BREAK) for item in follows):
+        return False
+    doing = any(item.cue & (Cue.RECOMMENDED | Cue.EXAMINATION) for item in follows)
+    named = any(item.names for item in follows)
+    if place:
+        return doing and not named
+    return not {"must", "should"}.isdisjoint(rest)
 
 
 def _turned(items: list[Item], plain: list[str]) -> bool:
@@ -263,6 +431,12 @@ def regions(parsed: Parsed, words: Lexicon) -> set[Region]:
     return found
 
 
+def organs(parsed: Parsed, words: Lexicon) -> tuple[str, ...]:
+    """Return the organs that the findings of a sentence are of, the last first."""
+    codes = [code for item in parsed.items for code in item.entry.codes]
+    return tuple(words.implied[code] for code in reversed(codes) if code in words.implied)
+
+
 def _only_devices_misplaced(items: list[Item], plain: list[str]) -> None:
     """Unname "in the right main bronchus" where the sentence has no device that could be there."""
     for item in items:
@@ -272,7 +446,7 @@ def _only_devices_misplaced(items: list[Item], plain: list[str]) -> None:
 
 def _counts(plain: list[str], at: int) -> bool:
     """Whether a letter is a unit or a stroke parts a date: "2 l of fluid", "3/4/2020"."""
-    return at > 0 and plain[at - 1][0].isdigit()
+    return at > 0 and plain[at - 1].replace(".", "").isdigit()
 
 
 def _summary(mention: Mention, context: Context, *, rest: bool) -> bool:
@@ -305,6 +479,12 @@ def _name(clause: list[Item], plain: list[str], context: Context, words: Lexicon
     for index, outcomes in found.items():
         clause[index].names = bool(outcomes)
     return {index: outcomes for index, outcomes in found.items() if outcomes}
+
+
+def _implied(named: _Named, words: Lexicon) -> tuple[str, ...]:
+    """Return the organs that what a clause names is of, the last first."""
+    codes = [code for found in named.values() for outcome, _ in found for code in outcome.codes]
+    return tuple(words.implied[code] for code in reversed(codes) if code in words.implied)
 
 
 def _mentions(
@@ -348,9 +528,11 @@ def _borrowing(parts: list[list[Item]], plain: list[str]) -> list[list[Item]]:
 
     "Left kidney is normal, the right shows a stone"; "except the left base, where there is ...".
     """
+    whole: list[Item] = []
     for before, part in itertools.pairwise(parts):
         if not part:
             continue
+        whole = whole if all(map(_joint, before)) else before
         if plain[part[0].first] == "where":
             tail = before[:-1] if before and before[-1].cue & Cue.COMMA else before
             places = itertools.takewhile(is_located, reversed(tail))
@@ -358,6 +540,11 @@ def _borrowing(parts: list[list[Item]], plain: list[str]) -> list[list[Item]]:
             continue
         at = next((at for at, item in enumerate(part) if not _joint(item)), 0)
         subject = part[at]
+        if at and subject.cue & Cue.FINITE and not any(map(is_located, part)):
+            # "The right kidney has no stone, but is hydronephrotic."
+            head = itertools.takewhile(lambda item: not item.cue & Cue.FINITE, whole)
+            part[at:at] = [replace(place, cue=0) for place in head if is_located(place)]
+            continue
         if subject.entry.side not in (Laterality.LEFT, Laterality.RIGHT) or subject.entry.tags:
             continue
         if len(part) <= at + 1 or not part[at + 1].cue & Cue.FINITE:
@@ -427,7 +614,8 @@ def _other_side(
 ) -> list[tuple[Item, Mention]]:
     """Return the finding stated before once more, as it is on its other side."""
     item, mention = stated
-    if contrast.polarity is mention.polarity or contrast.side is mention.laterality:
+    same = contrast.polarity is mention.polarity and not contrast.another
+    if same or contrast.side is mention.laterality:
         return []
     other = replace(
         mention,

@@ -268,6 +268,8 @@ def whole_study(
         elif word not in _DEGREE:
             return []
         at -= 1
+    if at > 0 and words[at] == "without" and words[at - 1] in ("not", "never"):
+        return []
     if at < 0 or named in _PART or not any(other.cue & Cue.ABSENT_BEFORE for other in clause):
         return []
     if not named and any(_is_part(place, lexicon) for place in _places(clause, index)):

@@ -17,13 +17,16 @@ _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 # What answers a template's line: a mark, a bare word, and then an end or the next line's name.
 _END = (
-    r"(?=\s*(?:$|[.,;)\]\n(|*•]|--?\s|and\b|but\b|xxxx"
+    r"(?=\s*(?:$|[.,;)\]\n(|*•]|--?\s|/\s|and\b|but\b|xxxx"
     r"|(?!(?:evidence|sign|new|acute|definite|focal)\b)[a-z/ ]{3,32}[:=?]))"
 )
 _SEEN = r"(?:seen|identified|noted|evident|detected|visible|visuali[sz]ed|present|apparent|found)"
 _NO = (
-    rf"(?:none(?: {_SEEN}| significant| acute)?|no(?: evidence(?: of)?| sign| {_SEEN})?"
-    rf"|nil(?: {_SEEN}| acute| significant)?|neg(?:ative|\.)?|absent|n|nope|0|false|[-+]?-ve|-|~)"
+    rf"(?:none(?: {_SEEN}| significant| acute)?"
+    rf"|no(?: evidence(?: of(?: (?:same|this|such|any|it))?)?| sign| {_SEEN})?"
+    rf"|nil(?: {_SEEN}| acute| significant)?"
+    rf"|neg(?:ative|\.)?(?: (?:study|scan|exam(?:ination)?|test|ct|mri))?"
+    rf"|absent|n|nope|0(?![.,]\d)|false|[-+]?-ve|-|~)"
 )
 _YES = r"(?:yes|y|pos(?:itive|\.)?|present|true|\+ve|\+{1,3}|identified|seen)"
 _MAYBE = (
@@ -47,7 +50,9 @@ _TOKEN = re.compile(
     r"|(?P<query>(?<![\w)])\?+(?=[ \t]?[a-z]))"
     r"|(?P<negative>-ve\b)|(?P<positive>\+ve\b)|(?P<zero>[ø∅])"
     r"|(?P<plus>(?:^|(?<=[\s,;.(]))\+ ?(?=[a-z]))"
-    r"|(?P<dash>(?<=[ \t])--?(?=[ \t])|—)"
+    r"|(?P<dash>(?<=[ \t])--?(?=[ \t])|—|[ \t]+\.{3,}(?=[ \t]))"
+    r"|(?P<amp>&)"
+    r"|(?P<item>(?:^|(?<=[\s.,;]))(?:[a-h]|i{1,3}|iv|v|vi{1,3})\)(?=\s*[a-z]))"
     r"|(?P<bullet>[•●▪■◦]|(?<![\d ])[ \t]+\*(?=[ \t])|(?:^|(?<=\n))[ \t]*[*](?!\*))"
     r"|(?P<word>\d+[.,]\d+|[a-z0-9]+(?:'[a-z]+)?|[,;:()/.?!]|\n)"
 )
@@ -63,10 +68,12 @@ _SPOKEN = {
     "plus": "positive",
     "zero": "no",
     "dash": ":",
+    "amp": "and",
 }
 # Whether a text needs more than words and marks.
 _SPECIAL = re.compile(
-    r"[:=|?(\[+ø∅•●▪■◦—*~]|-ve\b|\(-|\s-|\.{3}|\b(?:none|nil|neg|negative|absent)\b", re.IGNORECASE
+    r"[:=|?(\[+ø∅•●▪■◦—*~&]|\b[a-hiv]+\)|-ve\b|\(-|\s-|\.{3}|\b(?:none|nil|neg|negative|absent)\b",
+    re.IGNORECASE,
 )
 _PLAIN = re.compile(r"(?P<word>\d+[.,]\d+|[a-z0-9]+(?:'[a-z]+)?|[,;:()/.?!]|\n)")
 
@@ -137,7 +144,10 @@ def sentences(lowered: str, start: int, end: int) -> Iterator[Sentence]:
         kind = match.lastgroup
         here = match.start()
         if kind != "word":
-            if kind == "bullet":
+            if kind == "bullet" or kind == "item":
+                if "(" in lowered[line:here].rpartition(")")[2]:
+                    # "(segment a)": the end of a bracket, and of no item's number.
+                    continue
                 if words:
                     yield Sentence(words, starts, ends, asked)
                     words, starts, ends, asked = [], [], [], False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+_PREFIX = 6
+"""Letters of a word cut short that still say which it is: "bronchiect"."""
 _LEAST = 7
 """Letters of a word whose misspelling is recognised: shorter ones are near too many others."""
 
@@ -32,11 +34,14 @@ class Corrections(dict[str, str]):
             if len(word) >= _LEAST and word.isalpha():
                 for shorter in _deletions(word):
                     self._near.setdefault(shorter, word)
+        self._prefixes = _prefixes(sorted({*names}))
 
     def __missing__(self, word: str) -> str:
         found = word
         if len(word) >= _LEAST - 1 and word.isalpha():
             found = self._nearest(word)
+        if found == word and len(word) >= _PREFIX and word.isalpha():
+            found = self._prefixes.get(word, word)
         if len(self) < 200_000:
             # Every report brings words of its own; their number has to end somewhere.
             self[word] = found
@@ -48,6 +53,26 @@ class Corrections(dict[str, str]):
             if near is not None and _one_off(word, near):
                 return self[near]
         return word
+
+
+def _prefixes(names: list[str]) -> dict[str, str]:
+    """Return beginnings of long words -> the one word that begins so, or the first noun of them.
+
+    A beginning that is a word with an ending left out (plural, past) is none.
+    """
+    found: dict[str, list[str]] = {}
+    for word in names:
+        if len(word) > _PREFIX + 1 and word.isalpha():
+            for end in range(_PREFIX, len(word) - 1):
+                found.setdefault(word[:end], []).append(word)
+    return {
+        beginning: next((word for word in words if word.endswith(_NOUNS)), words[0])
+        for beginning, words in found.items()
+        if len(words) == 1 or all(word.startswith(words[0][: len(beginning) + 1]) for word in words)
+    }
+
+
+_NOUNS = ("ion", "osis", "ia", "ema", "itis", "asis", "oma", "aly", "thorax")
 
 
 def _deletions(word: str) -> list[str]:

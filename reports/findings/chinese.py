@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from radraft.reports.findings._chinese_answers import set_answers
 from radraft.reports.findings._chinese_changes import is_comparison, set_changes
-from radraft.reports.findings._chinese_clauses import Found, clauses
+from radraft.reports.findings._chinese_clauses import Found, clauses, organ_of
 from radraft.reports.findings._chinese_exceptions import opens_with_exception, set_exceptions
 from radraft.reports.findings._chinese_measures import (
     Measures,
@@ -19,12 +20,14 @@ from radraft.reports.findings._chinese_places import set_places
 from radraft.reports.findings._chinese_rules import matcher
 from radraft.reports.findings._chinese_scope import drop_illnesses, set_polarity
 from radraft.reports.findings._chinese_sections import Section, examination, following
-from radraft.reports.findings._chinese_spelling import corrected
+from radraft.reports.findings._chinese_spelling import corrected, mended
 from radraft.reports.findings._chinese_text import plain, sentences
 from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import Kind, Region, vocabulary
 from radraft.reports.values import Certainty, Laterality
 
+# What names the chest, whatever it says of it.
+_CHEST = re.compile("[肺胸心膈肋]|纵隔|气管")
 _MALPOSITION = "malpositioned_device"
 # Reports repeat sentences (双肺纹理清晰); a sentence's reading depends on nothing else.
 _SENTENCES = 20_000
@@ -45,6 +48,10 @@ def read(text: str, region: Region | None = None) -> tuple[Mention, ...]:
         section = following(section, whole, sentence, words[end:start])
         end = start + len(sentence)
         reading = read_sentence(sentence, section)
+        # 出血量约25ml measures what the sentence before names.
+        measures = reading.left.volume is not None and not reading.mentions
+        if reading.usual and not measures and region is None and section.organ is None:
+            reading = _with_organ(sentence, section, words, mentions)
         section = Section(section.organ, reading.asking)
         if mentions and opens_with_exception(sentence) and reading.mentions:
             mentions = _without_summary(mentions)
@@ -52,6 +59,43 @@ def read(text: str, region: Region | None = None) -> tuple[Mention, ...]:
             mentions[-1] = _measured(mentions[-1], reading.left)
         mentions += [_moved(mention, start, origin) for mention in reading.mentions]
     return tuple(sorted(mentions, key=lambda mention: mention.start))
+
+
+def _with_organ(
+    sentence: str, section: Section, words: str, before: list[Mention]
+) -> SentenceReading:
+    """Read a sentence whose words name no organ by the finding before it, or by the text.
+
+    ❶肾囊肿❷无积水 is about the kidney; 脑出血:无;占位:无 about the head.
+    """
+    if before and not _CHEST.search(words):
+        organ = organ_of(before[-1].code)
+        if organ is not None:
+            reading = read_sentence(sentence, Section(organ, section.asking))
+            if reading.mentions:
+                return reading
+    return read_sentence(sentence, _told(section, words))
+
+
+def _told(section: Section, words: str) -> Section:
+    """Return the section of the only body part that a text is about (脑出血:无;占位:无)."""
+    if _CHEST.search(words):
+        return section
+    regions = _regions_of(words)
+    if len(regions) == 1 and Region.CHEST not in regions:
+        return Section(examination(next(iter(regions))).organ, section.asking)
+    return section
+
+
+@lru_cache(maxsize=64)
+def _regions_of(words: str) -> frozenset[Region]:
+    """Return the body parts that a text's names of findings are of."""
+    found: set[Region] = set()
+    for token in matcher().find(words):
+        names = token.kinds.get("name", ())
+        if names and "head" not in token.kinds:
+            found.update(vocabulary()[code].region for code in names)
+    return frozenset(found)
 
 
 def claims_prior(text: str) -> bool:
@@ -69,16 +113,24 @@ class SentenceReading:
     """Measures that belong to a finding of the sentence before."""
     asking: bool
     """Whether a request or the history goes on after it."""
+    usual: bool = False
+    """Whether it names a finding and no organ, so that the usual organ was taken, or none."""
 
 
 @lru_cache(maxsize=_SENTENCES)
 def read_sentence(sentence: str, section: Section) -> SentenceReading:
     """Return what one plain sentence of a section states."""
     sentence = corrected(sentence)
-    parts = clauses(sentence, section.organ)
+    tokens = matcher().find(sentence)
+    meant = mended(sentence, tokens)
+    if meant != sentence:
+        sentence = meant
+        tokens = matcher().find(sentence)
+    parts = clauses(sentence, tokens, section.organ)
     asking = set_polarity(sentence, parts, section.asking)
+    unplaced = any(clause.unplaced for clause in parts)
     if not any(clause.found for clause in parts):
-        return SentenceReading((), set_measures(sentence, parts), asking)
+        return SentenceReading((), set_measures(sentence, parts), asking, unplaced)
     set_answers(sentence, parts)
     set_exceptions(sentence, parts)
     if section.organ is None:
@@ -91,7 +143,8 @@ def read_sentence(sentence: str, section: Section) -> SentenceReading:
         if found.code == _MALPOSITION and found.side is None:
             found.side = _named_side(sentence[found.start : found.end])
     kept = merged(stated)
-    return SentenceReading(tuple(_mention(found) for found in kept), left, asking)
+    usual = unplaced or any(found.usual for found in kept)
+    return SentenceReading(tuple(_mention(found) for found in kept), left, asking, usual)
 
 
 def _named_side(words: str) -> str | None:
@@ -130,6 +183,10 @@ def merged(found: list[Found]) -> list[Found]:
             near = one.start - other.end <= _JOINED
             if one.polarity is Certainty.ABSENT and one.side == other.side and near:
                 break  # 主动脉夹层及壁内血肿
+            aside = (one.side is None) != (other.side is None) and not (one.fixed or other.fixed)
+            if one.polarity is Certainty.ABSENT and aside:
+                other.side = other.side or one.side  # 集合系统未见扩张,双肾未见积水
+                break
             alike = one.polarity is Certainty.PRESENT
             # 位置过深，进入右主支气管: where the tip lies is no second device.
             placed = one.code == _MALPOSITION or not one.organs

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from itertools import zip_longest
 
 from radraft.reports.findings import _english_sections, _english_sentence, _english_text
+from radraft.reports.findings._english_cues import Cue
 from radraft.reports.findings._english_lexicon import Lexicon, lexicon
 from radraft.reports.findings._english_organs import Context
 from radraft.reports.findings._english_sections import Passage
@@ -42,11 +45,39 @@ def statements(text: str, region: Region | None = None) -> tuple[Statement, ...]
             partial=passage.headed and len(regions) > 1,
         )
         for parsed, following in zip_longest(sentences, sentences[1:]):
+            if parsed is sentences[0] and _requests(parsed, lowered, passage):
+                context = replace(context, implied=_english_sentence.organs(parsed, words))
+                continue
             if following is not None and _answers(following, parsed):
                 continue
             found += _english_sentence.statements(lowered, parsed, context, words)
+            implied = _english_sentence.organs(parsed, words)
+            if implied != context.implied:
+                context = replace(context, implied=implied)
     found.sort(key=lambda statement: (statement.mention.start, statement.mention.end))
     return tuple(found)
+
+
+# What a report begins with after the line that asked for it.
+_REPORT = re.compile(
+    r"[\s.?:]*(?:(?:chest|abdominal|pelvic|plain|portable|today's|the) )*"
+    r"(?:ct|ctpa|mri|mr|x-?ray|cxr|uss?|ultrasound|radiograph|film|scan|report|findings?|doppler|"
+    r"imaging|result|impression|answer|reply)\b"
+)
+_ASKS = ("<query>", "query", "suspected", "suspicion", "exclude", "worry")
+
+
+def _requests(parsed: Parsed, lowered: str, passage: Passage) -> bool:
+    """Whether a text's first line only asks, and the report begins after it.
+
+    "?Diverticulitis. CT abdomen: diverticulosis only."
+    """
+    sentence = parsed.sentence
+    if passage.start > 0 or not sentence.words or parsed.plain[0] not in _ASKS:
+        return False
+    if any(item.cue & Cue.FINITE for item in parsed.items):
+        return False
+    return _REPORT.match(lowered, sentence.ends[-1]) is not None
 
 
 def _answers(parsed: Parsed, asked: Parsed) -> bool:
@@ -63,6 +94,10 @@ def _parsed(passage: Passage, lowered: str, words: Lexicon) -> list[Parsed]:
         parsed = _english_sentence.parse(sentence, words)
         if found and _english_sentence.is_side_line(parsed):
             parsed = _english_sentence.continued(found[-1], parsed, words)
+        elif found and _english_sentence.is_amount(found[-1], parsed):
+            parsed = _english_sentence.answered(found.pop(), parsed, words)
+        elif found and _english_sentence.is_denial(found[-1], parsed):
+            parsed = _english_sentence.denied(found.pop(), parsed, words)
         found.append(parsed)
     return found
 

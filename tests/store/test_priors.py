@@ -20,7 +20,7 @@ from radraft.prompts.values import Looked
 from radraft.reports.values import Report
 from radraft.store import cases, images, patient_keys, priors, report_steps, reports
 from radraft.store.database import Store, open_store
-from radraft.store.migrations.versions import v0009_people, v0013_two_signatures
+from radraft.store.migrations.versions import v0009_people, v0014_two_signatures
 from radraft.store.priors import LinkState
 from radraft.store.signatures import sign
 from radraft.store.tables import PatientKeyRow, PriorLinkRow
@@ -300,12 +300,12 @@ def test_a_store_from_before_gets_its_keys(store: Store, store_settings: Setting
              "alert_events", "alerts", "critical_drafts", "found_warnings",
              "dismissals", "memberships", "sessions", "sign_in_links", "known_addresses",
              "accounts", "failed_sign_ins", "machine_tokens", "report_steps",
-             "signature_rules")  # fmt: skip
+             "signature_rules", "audit_events", "audit_head")  # fmt: skip
     with store.engine.begin() as connection:
         before = set(connection.execute(sa.select(PatientKeyRow.case_id, PatientKeyRow.key)).all())
         for table, column in v0009_people.COLUMNS.items():
             connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
-        for column in (*v0013_two_signatures.COLUMNS, "steps"):
+        for column in (*v0014_two_signatures.COLUMNS, "steps"):
             connection.execute(sa.text(f"ALTER TABLE reports DROP COLUMN {column}"))
         for table in since:
             connection.execute(sa.text(f"DROP TABLE {table}"))

@@ -214,7 +214,11 @@ def _rule_router(service: Service) -> APIRouter:
             reauthenticate=body.reauthenticate,
         )
         changed = service.signing.set_rule(
-            site, rule, base_number=body.base_number, by=caller.account.person
+            site,
+            rule,
+            base_number=body.base_number,
+            by=caller.account.person,
+            address=caller.address,
         )
         return JSONResponse(_rule(changed))
 

@@ -73,16 +73,20 @@ def _add_beginning(api: APIRouter, service: Service) -> None:
     @api.post("")
     def sign_in(body: SignInRequest, request: Request) -> Response:
         # Whoever signs in anew leaves what he was signed in as: no session is carried over.
-        service.sign_in.out(_secret(request))
+        service.sign_in.out(_secret(request), address=client_address(request))
         begun = service.sign_in.by_password(
             body.login, body.password, address=client_address(request)
         )
         return _begun(request, service, begun)
 
     @api.post("/link")
-    def use_link(body: LinkRequest) -> Response:
+    def use_link(body: LinkRequest, request: Request) -> Response:
         account = service.sign_in.by_link(
-            body.secret, login=body.login, name=body.name, password=body.password
+            body.secret,
+            login=body.login,
+            name=body.name,
+            password=body.password,
+            address=client_address(request),
         )
         return JSONResponse({"login": account.login})
 
@@ -95,7 +99,7 @@ def _add_beginning(api: APIRouter, service: Service) -> None:
 
     @api.post("/end")
     def end(request: Request) -> Response:
-        service.sign_in.out(_secret(request))
+        service.sign_in.out(_secret(request), address=client_address(request))
         answer = JSONResponse({})
         answer.delete_cookie(cookie_name(request), path="/")
         return answer
@@ -121,7 +125,7 @@ def _add_demo(api: APIRouter, service: Service) -> None:
     def become(body: DemoRequest, request: Request) -> Response:
         if not _is_demo(request):
             raise SignInError("sign_in_refused")
-        service.sign_in.out(_secret(request))
+        service.sign_in.out(_secret(request), address=client_address(request))
         login = demo_accounts.login_of(body.role)
         return _begun(
             request, service, service.sign_in.as_demo(login, address=client_address(request))

@@ -11,6 +11,7 @@ const PAGES = [
   ["register", "/alerts/register", "register"],
   ["models", "/flywheel", "flywheel"],
   ["configure", "/signature-rules", "signature_rules"],
+  ["audit", "/audit", "audit_title"],
 ];
 
 /** Put what this person may do in place of the panes. */

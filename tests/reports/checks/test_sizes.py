@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from radraft.reports.checks.sizes import measures
+from radraft.reports.checks.measures import measures
 from radraft.reports.checks.values import Prior
 from radraft.reports.values import Lang
 from tests.reports.checks.reports import codes, facts, issues

@@ -9,8 +9,8 @@ from alembic import op
 
 from radraft.store.migrations import append_only
 
-revision = "0013"
-down_revision: str | None = "0012"
+revision = "0014"
+down_revision: str | None = "0013"
 branch_labels: str | None = None
 depends_on: str | None = None
 

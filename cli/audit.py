@@ -1,0 +1,163 @@
+"""`radraft audit`: whether it holds, and a copy of it for other systems."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from radraft.cli.output import Output, command
+from radraft.core.canonical import plain
+from radraft.core.errors import SettingsError, message
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from radraft.store.audit import Entry
+    from radraft.store.audit_check import AuditExamined, AuditFinding
+
+app = typer.Typer(help="What was done, by whom and when.", no_args_is_help=True)
+
+MOST_LISTED = 1000
+"""Findings that are printed one by one; all are counted."""
+AT_ONCE = 1000
+
+
+class Format(StrEnum):
+    """How an event is written, one a line."""
+
+    JSON = "json"
+    DICOM = "dicom"
+    """The XML of PS3.15, A.5."""
+
+
+@command(app, "verify")
+def verify(
+    out: Output,
+    exported: Annotated[
+        list[Path] | None,
+        typer.Option("--export", help="Hold an export from before against it. Repeat."),
+    ] = None,
+) -> None:
+    """Say what does not hold: rows changed, missing, put in, cut off, signatures without events.
+
+    Exit status 1 where anything does not.
+    """
+    from radraft.cli.context import opened
+    from radraft.store import audit_check
+
+    counts: Counter[str] = Counter()
+    listed: list[AuditFinding] = []
+    events, head = 0, ""
+    with opened() as context, context.store.read() as session:
+        parts = audit_check.examine(session)
+        for examined in (*parts, *_compared(session, exported or [])):
+            events += examined.events
+            head = examined.head or head
+            counts.update(finding.fault.value for finding in examined.findings)
+            listed += examined.findings[: MOST_LISTED - len(listed)]
+    value = {
+        "ok": not counts,
+        "events": events,
+        "head": head,
+        "counts": dict(sorted(counts.items())),
+        "findings": [plain(finding) for finding in listed],
+    }
+    out.result(value, _text(counts, listed, events, head))
+    if counts:
+        out.fail(1)
+
+
+@command(app, "export")
+def export(
+    out: Output,
+    written_as: Annotated[Format, typer.Option("--format", help="json or dicom.")] = Format.JSON,
+    behind: Annotated[int, typer.Option("--after", min=0, help="Only newer than number.")] = 0,
+    to: Annotated[Path | None, typer.Option("--out", help="File; else standard output.")] = None,
+) -> None:
+    """Write the events, oldest first, one a line. A copy elsewhere shows later what was cut off."""
+    from radraft.cli.context import opened
+
+    count = 0
+    with opened() as context, context.store.read() as session:
+        lines = _lines(session, behind, written_as, context.settings.site)
+        try:
+            with to.open("x", encoding="utf-8") if to else nullcontext(sys.stdout) as stream:
+                for line in lines:
+                    stream.write(f"{line}\n")
+                    count += 1
+        except OSError:
+            raise SettingsError("audit_export_not_written", path=str(to)) from None
+    if to:
+        out.result({"events": count, "file": str(to)}, f"{count} events in {to}")
+
+
+def _compared(session: Session, exported: list[Path]) -> Iterator[AuditExamined]:
+    from radraft.store import audit_check
+
+    for path in exported:
+        try:
+            with path.open(encoding="utf-8") as lines:
+                yield from audit_check.compare(session, _heads(lines))
+        except (OSError, ValueError, KeyError, TypeError):
+            raise SettingsError("audit_export_unreadable", path=str(path)) from None
+
+
+def _heads(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    for line in lines:
+        said = json_module.loads(line)
+        yield int(said["sequence"]), str(said["head"])
+
+
+def _lines(session: Session, behind: int, written_as: Format, site: str) -> Iterator[str]:
+    from radraft.exchange import audit_message
+    from radraft.store import audit
+
+    while entries := audit.after(session, behind, AT_ONCE):
+        for entry in entries:
+            if written_as is Format.DICOM:
+                yield audit_message.message(entry.event, entry.sequence, entry.head, site)
+            else:
+                yield json_module.dumps(_plain(entry), ensure_ascii=False)
+        behind = entries[-1].sequence
+
+
+def _plain(entry: Entry) -> dict[str, object]:
+    event = entry.event
+    return {
+        "sequence": entry.sequence,
+        "at": plain(event.at),
+        "kind": event.kind.value,
+        "outcome": event.outcome.value,
+        "code": event.code,
+        "name": event.actor.name,
+        "account_id": event.actor.account_id,
+        "address": event.actor.address,
+        "site": event.site,
+        "case_id": event.case_id,
+        "details": dict(event.details),
+        "head": entry.head,
+    }
+
+
+def _text(counts: Counter[str], listed: list[AuditFinding], events: int, head: str) -> str:
+    lines = []
+    for fault, count in sorted(counts.items()):
+        zh, en = message(f"fault_{fault}", {})
+        lines += [f"! {fault}: {count}", f"  {zh}", f"  {en}"]
+        lines += [f"  - {_place(found)}" for found in listed if found.fault.value == fault]
+    if not counts:
+        lines += message("audit_all_holds", {"count": events})
+    return "\n".join([*lines, f"{events} events, head {head[:16]}"])
+
+
+def _place(found: AuditFinding) -> str:
+    said = {"event": found.sequence, "case": found.case_id, "version": found.version}
+    return "  ".join(f"{name} {value}" for name, value in said.items() if value is not None)
