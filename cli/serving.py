@@ -89,8 +89,6 @@ class Workstation:
                 log_config=None,
                 log_level="warning",
                 access_log=False,
-                # Anybody on this machine could write another address into the audit.
-                proxy_headers=False,
                 timeout_graceful_shutdown=GRACE_S,
             )
         )

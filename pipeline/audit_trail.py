@@ -14,20 +14,21 @@ import pwd
 import threading
 import time
 from collections import OrderedDict, deque
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from radraft.core.errors import StorageError
-from radraft.reports.audit import AuditActor
+from radraft.core.errors import RadraftError, StorageError
+from radraft.reports.audit import AuditActor, AuditEvent, AuditKind, Outcome
 from radraft.store import audit
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterator
 
-    from radraft.reports.audit import AuditEvent
     from radraft.reports.people import Actor
     from radraft.store.database import Store
 
@@ -47,6 +48,18 @@ _REMEMBERED = 20_000
 def by_actor(actor: Actor) -> AuditActor:
     """Return who acts, as the audit names him."""
     return AuditActor(actor.who.name, actor.who.id, actor.address)
+
+
+def case_event(kind: AuditKind, case_id: str, actor: Actor, **details: str | int) -> AuditEvent:
+    """Return the event of what `actor` does now with a case."""
+    return AuditEvent(
+        kind,
+        datetime.now(UTC),
+        by_actor(actor),
+        site=actor.site,
+        case_id=case_id,
+        details={name: str(value) for name, value in details.items()},
+    )
 
 
 def command_line() -> AuditActor:
@@ -86,6 +99,16 @@ class AuditTrail:
                 self._thread = threading.Thread(target=self._run, name="radraft-audit", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
+
+    @contextmanager
+    def refusals(self, event: AuditEvent) -> Iterator[None]:
+        """Note `event`, as refused or failed, where what is done inside is."""
+        try:
+            yield
+        except RadraftError as error:
+            outcome = Outcome.FAILED if isinstance(error, StorageError) else Outcome.REFUSED
+            self.note(replace(event, outcome=outcome, code=error.code))
+            raise
 
     def drain(self, seconds: float = CLOSE_S) -> bool:
         """Wait until all that was noted is written; False where it took longer."""

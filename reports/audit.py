@@ -28,6 +28,8 @@ class AuditKind(StrEnum):
     """A study's page was opened."""
     WRITE = "write"
     """A report was saved."""
+    REVIEW = "review"
+    """A report was submitted, taken back, returned or taken over, or its amendment cancelled."""
     SIGN = "sign"
     AMEND = "amend"
     QUESTION = "question"

@@ -177,8 +177,9 @@ def worklist(
 
     `critical`: by case id, the codes of critical findings in drafts that nobody has touched.
     `sites`: whose cases are listed; `signed_sites`: whose cases are once a version of them was
-    signed; None: of every site. Without a `clock` no turn-round time is counted. A row that cannot
-    be read is named in `unreadable`; the others are there.
+    signed, as signed whatever is being written; None: of every site. Without a `clock` no
+    turn-round time is counted. A row that cannot be read is named in `unreadable`; the others are
+    there.
     """
     critical = critical or {}
     alerted: dict[str, tuple[Alert, ...]] = {}
@@ -211,6 +212,9 @@ def worklist(
         )
         for row in _worklist_rows(session, ids, clock)
     }
+    for case_id in rows.keys() - _at_sites(session, ids, sites):
+        # Whoever reads signed reports alone is told of nothing that is being written.
+        rows[case_id] = replace(rows[case_id], report_state=ReportState.SIGNED, editor=None)
     near, over = (0, 0) if clock is None else _late(session, clock, listed)
     return Worklist(
         rows=tuple(rows[case_id] for case_id in ids if case_id in rows),
@@ -367,6 +371,14 @@ def _worklist_row(
         limit = clock.limits.limit(row.modality, row.priority)
         standing = limit.standing(row.received_at, clock.now)
         return replace(row, limit_minutes=limit.minutes, standing=standing)
+
+
+def _at_sites(session: Session, ids: Sequence[str], sites: frozenset[str] | None) -> frozenset[str]:
+    """Return the cases among `ids` that are of one of `sites`; None: all."""
+    if sites is None:
+        return frozenset(ids)
+    wanted = select(CaseRow.case_id).where(CaseRow.case_id.in_(ids), CaseRow.site.in_(sites))
+    return frozenset(session.scalars(wanted))
 
 
 def _never_signed(report: ReportRow) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from radraft.core.errors import NotFound
 from radraft.reports import codec
 from radraft.reports.draft import Draft, StoredDraft
-from radraft.reports.lifecycle import Move, transition
+from radraft.reports.lifecycle import STEPS, Move
 from radraft.reports.skeleton import skeleton
 from radraft.reports.values import Coverage, ReportState
 from radraft.store import faults, leases
@@ -192,13 +192,14 @@ def _open_report(session: Session, draft: Draft, row: DraftRow) -> None:
             editor=None,
             saved_at=row.created_at,
             base_version=0,
+            steps=0,
         )
         session.add(report)
     elif report.state != ReportState.DRAFTED or not _better(session, draft, report):
         return
     report.draft_id = row.draft_id
     report.revision += 1
-    report.state = transition(ReportState.DRAFTED, Move.REDRAFT).value
+    report.state = STEPS[ReportState.DRAFTED, Move.REDRAFT].after.value
     report.saved_at = row.created_at
     session.add(
         RevisionRow(

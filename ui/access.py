@@ -69,8 +69,19 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("POST", "/api/cases/{case_id}/opened"): Permission.WRITE,
         ("PUT", "/api/cases/{case_id}/report"): Permission.WRITE,
         ("POST", "/api/cases/{case_id}/redraft"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/submit"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/withdraw"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/take-over"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/return"): Permission.SIGN,
         ("POST", "/api/cases/{case_id}/sign"): Permission.SIGN,
         ("POST", "/api/cases/{case_id}/amend"): Permission.AMEND,
+        ("POST", "/api/cases/{case_id}/cancel-amendment"): Permission.AMEND,
+        ("GET", "/api/cases/{case_id}/versions"): Permission.READ_SIGNED,
+        ("GET", "/api/cases/{case_id}/versions/{before}/{after}"): Permission.READ_SIGNED,
+        ("GET", "/api/cases/{case_id}/history"): Permission.READ_UNSIGNED,
+        ("GET", "/api/signature-rules"): Permission.CONFIGURE,
+        ("GET", "/api/sites/{site}/signature-rule"): Permission.CONFIGURE,
+        ("PUT", "/api/sites/{site}/signature-rule"): Permission.CONFIGURE,
         ("GET", "/api/cases/{case_id}/frames"): Permission.READ_UNSIGNED,
         (
             "GET",
@@ -99,6 +110,7 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("GET", "/quality"): Permission.QUALITY,
         ("GET", "/audit"): Permission.AUDIT,
         ("GET", "/flywheel"): Permission.MODELS,
+        ("GET", "/signature-rules"): Permission.CONFIGURE,
     }
 )
 """What each route needs. `tests/ui/test_access.py` walks every cell of routes and roles."""
@@ -166,7 +178,7 @@ class Caller:
             role = ActorRole.AUTHOR
         else:
             role = ActorRole.CLINICIAN
-        return Actor(self.account.person, role, self.site, self.address)
+        return Actor(self.account.person, role, self.site, self.address, self.session.session_id)
 
 
 def application(service: Service, *, demo: bool = False) -> FastAPI:
@@ -311,6 +323,8 @@ def _sites_of(request: Request, service: Service) -> tuple[frozenset[str], froze
     nothing that is there."""
     asked = request.path_params
     nothing: frozenset[str] = frozenset()
+    if "site" in asked:
+        return frozenset({asked["site"]}), nothing
     with service.store.read() as session:
         if "case_id" in asked:
             return (

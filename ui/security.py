@@ -63,7 +63,15 @@ HEADERS = {
 
 OWN_PATHS = ("/api/", "/ui/")
 OWN_PAGES = frozenset(
-    {"/flywheel", "/quality", "/alerts", "/alerts/register", "/sign-in", "/audit"}
+    {
+        "/flywheel",
+        "/quality",
+        "/signature-rules",
+        "/alerts",
+        "/alerts/register",
+        "/sign-in",
+        "/audit",
+    }
 )
 MONITORING = frozenset({"/health/live", "/health/ready", "/metrics"})
 GRADIO_PATHS = ("/assets/", "/static/")

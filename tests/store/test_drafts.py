@@ -80,7 +80,7 @@ def test_a_redraft_leaves_edited_and_signed_reports_alone(store: Store) -> None:
         assert basis is not None
         assert latest.draft.report == make_report(case_id, 1)
         assert basis.draft.report == make_report(case_id)
-        sign(session, case_id, base_revision=2, author=person("王"), now=datetime.now(UTC))
+        sign(session, case_id, base_revision=2, signer=person("王"), now=datetime.now(UTC))
         save_draft(session, make_draft(case_id))
         assert reports.current(session, case_id).state is ReportState.SIGNED
 

@@ -24,6 +24,9 @@ IDS = {
     "prior_case_id": "c-0000000000000000",
     "alert_id": "a-0000000000000000",
     "move": "note",
+    "before": "v1",
+    "after": "v2",
+    "site": "north",
     "name:path": "base.css",
 }
 OF_A_CASE = {Permission.READ_SIGNED, Permission.READ_UNSIGNED, Permission.WRITE, Permission.SIGN}

@@ -14,12 +14,13 @@ const POLL_MS = 3000;
 const FILTERS = {
   all: () => true,
   todo: (row) => !["received", "drafting", "signed"].includes(phase(row)),
+  review: (row) => ["submitted", "amend_submitted"].includes(phase(row)),
   drafting: (row) => ["received", "drafting"].includes(phase(row)),
   signed: (row) => phase(row) === "signed",
   late: isLate,
 };
 /** Filters that stand beside the search; the head's count of late studies is the other one. */
-const NAMED = ["all", "todo", "drafting", "signed"];
+const NAMED = ["all", "todo", "review", "drafting", "signed"];
 
 /** Bring the worklist in `root` to life. */
 export async function mount(root) {
@@ -44,7 +45,7 @@ export async function mount(root) {
 
 /** Where a study stands: the report's state once a person has touched it, else the case's. */
 export function phase(row) {
-  return ["in_review", "signed", "amended"].includes(row.report_state) ? row.report_state : row.state;
+  return [null, "drafted"].includes(row.report_state) ? row.state : row.report_state;
 }
 
 class Worklist {
@@ -131,6 +132,8 @@ class Worklist {
       const count = this.rows.filter(FILTERS[name]).length;
       setText(button, t("filter_count", { name: t(`filter_${name}`), n: count }));
       button.setAttribute("aria-pressed", String(name === this.filter));
+      // Where nobody submits, there is no such list.
+      button.hidden = name === "review" && !count && name !== this.filter;
     }
     if (this.whole) renderLate(part(this.root, "late"), this, this.filter === "late");
     if (may("alerts")) renderAlarm(part(this.root, "alarm"), this.rows);
