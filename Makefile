@@ -34,7 +34,7 @@ help:
 	@echo "make bench-intake   storescu into the listener and into Orthanc, images a second of both"
 	@echo "make bench-studies   time of quality, de-identification and priors"
 	@echo "make bench-department   a worklist of STUDIES=1000000 on SQLite and PostgreSQL: pages, search, open, save, sign"
-	@echo "make bench-findings   finding reader, critical values, two languages: sentences kept unseen"
+	@echo "make bench-findings   finding reader, critical values, two languages: sentences unseen until scored"
 	@echo "make bench-checks   recall and false warnings of the proofreader on planted errors (DATA=folder)"
 	@echo "make fuzz    10,000 mutated files through radraft study check: nothing may die, hang or swell"
 	@echo "make bench-eval   measure the metrics against pycocoevalcap on this machine (needs Java)"
@@ -111,11 +111,11 @@ bench-studies: install
 	$(BIN)/python -m radraft.bench.deid_recall
 	$(BIN)/python -m radraft.bench.priors
 
-# The sentences that were kept unseen while the rules were mended (bench/unseen).
+# The sentences that were unseen until they were scored; all are spent now (bench/unseen).
 bench-findings: install
-	$(BIN)/python -m radraft.bench.finding_sentences bench/unseen/second/sentences_en.jsonl bench/unseen/second/sentences_zh.jsonl
+	$(BIN)/python -m radraft.bench.finding_sentences bench/unseen/third/sentences_en.jsonl bench/unseen/third/sentences_zh.jsonl
 	$(BIN)/python -m radraft.bench.critical bench/unseen/second/critical.jsonl
-	$(BIN)/python -m radraft.bench.contradictions bench/unseen/second/contradictions.jsonl
+	$(BIN)/python -m radraft.bench.contradictions bench/unseen/third/contradictions.jsonl
 
 # What is planted holds report text and stays outside the repository (docs/checks.md).
 PLANTED := .radraft/planted

@@ -6,8 +6,10 @@ import json as json_module
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,8 +22,11 @@ from radraft.core.errors import SettingsError, message
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from radraft.cli.context import Context
+    from radraft.reports.audit import AuditKind
     from radraft.store.audit import Entry
     from radraft.store.audit_check import AuditExamined, AuditFinding
+    from radraft.store.database import Store
 
 app = typer.Typer(help="What was done, by whom and when.", no_args_is_help=True)
 
@@ -57,8 +62,7 @@ def verify(
     listed: list[AuditFinding] = []
     events, head = 0, ""
     with opened() as context, context.store.read() as session:
-        parts = audit_check.examine(session)
-        for examined in (*parts, *_compared(session, exported or [])):
+        for examined in chain(audit_check.examine(session), _compared(session, exported or [])):
             events += examined.events
             head = examined.head or head
             counts.update(finding.fault.value for finding in examined.findings)
@@ -75,6 +79,31 @@ def verify(
         out.fail(1)
 
 
+@command(app, "reseal")
+def reseal(
+    out: Output,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the audit.")],
+) -> None:
+    """Go on behind the newest event that is there, after its end was changed past radraft.
+
+    Until then nothing is signed and nobody is let in. Keep a copy of the database first, and run
+    verify: what was changed or cut off stays so, and an event says that you went on.
+    """
+    from radraft.cli.context import opened
+    from radraft.pipeline.audit_trail import command_line
+    from radraft.reports.audit import MOST_DETAIL, AuditEvent, AuditKind
+    from radraft.store import audit
+
+    if not reason.strip() or len(reason) > MOST_DETAIL or not reason.isprintable():
+        raise SettingsError("audit_reason_invalid", most=MOST_DETAIL)
+    with opened() as context, context.store.begin() as session:
+        event = AuditEvent(
+            AuditKind.RESEALED, datetime.now(UTC), command_line(), details={"reason": reason}
+        )
+        sequence = audit.reseal(session, event)
+    out.result({"event": sequence}, f"The audit goes on with event {sequence}.")
+
+
 @command(app, "export")
 def export(
     out: Output,
@@ -84,9 +113,18 @@ def export(
 ) -> None:
     """Write the events, oldest first, one a line. A copy elsewhere shows later what was cut off."""
     from radraft.cli.context import opened
+    from radraft.reports.audit import AuditKind
 
+    with opened() as context:
+        _note(context.store, AuditKind.EXPORT)
+        count = _written(context, behind, written_as, to)
+    if to:
+        out.result({"events": count, "file": str(to)}, f"{count} events in {to}")
+
+
+def _written(context: Context, behind: int, written_as: Format, to: Path | None) -> int:
     count = 0
-    with opened() as context, context.store.read() as session:
+    with context.store.read() as session:
         lines = _lines(session, behind, written_as, context.settings.site)
         try:
             with to.open("x", encoding="utf-8") if to else nullcontext(sys.stdout) as stream:
@@ -94,9 +132,20 @@ def export(
                     stream.write(f"{line}\n")
                     count += 1
         except OSError:
-            raise SettingsError("audit_export_not_written", path=str(to)) from None
-    if to:
-        out.result({"events": count, "file": str(to)}, f"{count} events in {to}")
+            raise SettingsError("audit_export_not_written", path=str(to or "-")) from None
+    return count
+
+
+def _note(store: Store, kind: AuditKind) -> None:
+    """Write down that somebody reads the audit from the command line; not where its end is broken,
+    which he may be about to find out."""
+    from radraft.core.errors import StorageError
+    from radraft.pipeline.audit_trail import command_line
+    from radraft.reports.audit import AuditEvent
+    from radraft.store import audit
+
+    with suppress(StorageError), store.begin() as session:
+        audit.append(session, AuditEvent(kind, datetime.now(UTC), command_line()))
 
 
 def _compared(session: Session, exported: list[Path]) -> Iterator[AuditExamined]:
@@ -106,14 +155,18 @@ def _compared(session: Session, exported: list[Path]) -> Iterator[AuditExamined]
         try:
             with path.open(encoding="utf-8") as lines:
                 yield from audit_check.compare(session, _heads(lines))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
             raise SettingsError("audit_export_unreadable", path=str(path)) from None
 
 
 def _heads(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    any_line = False
     for line in lines:
-        said = json_module.loads(line)
-        yield int(said["sequence"]), str(said["head"])
+        any_line = True
+        event = json_module.loads(line)
+        yield int(event["sequence"]), str(event["head"])
+    if not any_line:
+        raise ValueError("an export has a line")
 
 
 def _lines(session: Session, behind: int, written_as: Format, site: str) -> Iterator[str]:

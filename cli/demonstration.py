@@ -11,7 +11,7 @@ from radraft.cli.drafting import drafted_json
 from radraft.cli.intake import take_in
 from radraft.cli.output import Output, rejections_text
 from radraft.cli.render import report_text
-from radraft.cli.serving import Workstation, announce
+from radraft.cli.serving import Workstation, announce, listening
 from radraft.cli.shutdown import Shutdown
 from radraft.core.errors import DraftingError, StudyRejected
 from radraft.llm.link import LlmState
@@ -36,8 +36,9 @@ def demo(studies: Path, out: Output, *, leave: bool) -> None:
         settings = context.settings
         out.say(f"Logs: {settings.data_dir / 'logs'}")
         with (
+            listening(settings, out) as bound,
             app.running(settings, context.profile, context.store) as service,
-            Workstation(service, demo=True) as workstation,
+            Workstation(service, bound, demo=True) as workstation,
         ):
             demo_accounts.add_all(context.store)
             taken = take_in(studies, context, out)

@@ -123,17 +123,12 @@ def end_sessions(login: Login, out: Output) -> None:
 
 def password_link(settings: Settings, secret: str) -> str:
     """Return the address at which a person sets his password."""
-    return f"{address(settings)}/sign-in#password={secret}"
+    return f"{settings.url}/sign-in#password={secret}"
 
 
 def first_link(settings: Settings, secret: str) -> str:
     """Return the address at which the first administrator is made."""
-    return f"{address(settings)}/sign-in#first={secret}"
-
-
-def address(settings: Settings) -> str:
-    """Return where the workstation is."""
-    return f"http://{settings.host}:{settings.port}"
+    return f"{settings.url}/sign-in#first={secret}"
 
 
 def _sign_in(context: Context) -> SignIn:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radraft.cli.context import log_to_file
 from radraft.cli.output import Output
 from radraft.core import settings as settings_module
 from radraft.core.errors import message
+from radraft.core.logs import write_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,7 +59,7 @@ def verify(logs: Sequence[Path], out: Output, *, reinstate: bool) -> None:
     store = open_store(settings, accept_missing_triggers=True)
     tally = _Tally()
     try:
-        log_to_file(settings)
+        write_log(settings)
         reinstated: tuple[str, ...] = ()
         if reinstate:
             with store.begin() as session:

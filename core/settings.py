@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
-from ipaddress import ip_network
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError as NotJson
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError as NotJson
 
 import radraft
 from radraft.core.errors import SettingsError
+from radraft.core.networks import Network, is_loopback, network
 from radraft.core.yaml_files import Strict
 
 CHECKOUT = Path(radraft.__file__).resolve().parents[2]
@@ -19,6 +25,25 @@ CHECKOUT = Path(radraft.__file__).resolve().parents[2]
 AE_TITLE = r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$"
 """PS3.5 6.2, AE: 1 to 16 printable characters without backslash, no space at either end."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+HOST_NAME = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
+"""A name as a browser sends it (RFC 1123, 2.1), without port; IPv4 addresses look alike."""
+
+
+class LogFormat(StrEnum):
+    """How a log's lines are written."""
+
+    TEXT = "text"
+    JSON = "json"
+    """One JSON object a line."""
+
+
+class LogTarget(StrEnum):
+    """Where the log goes."""
+
+    FILE = "file"
+    """`logs/radraft.log` in the data folder."""
+    STDERR = "stderr"
+    """For a supervisor (systemd, a container) to keep."""
 
 
 class DicomPeer(Strict):
@@ -85,8 +110,25 @@ class Settings(BaseSettings):
     start_timeout_s: float = 600.0
     """Longest wait for a starting vLLM, in seconds."""
     host: str = "127.0.0.1"
-    """Address of the workstation. Loopback only: this version has no log-in of its own."""
-    port: int = 7860
+    """Address that the workstation binds. One that others can reach needs `tls_cert` or `proxies`,
+    and `hosts`. docs/deploy.md says more of this and what follows."""
+    port: int = Field(default=7860, ge=0, le=65535)
+    hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names or addresses under which browsers ask for the workstation, divided by commas; the first
+    is the one that links name. Loopback names are taken from this machine alone."""
+    tls_cert: Path | None = None
+    """The workstation's certificate with its chain (PEM); with it HTTPS alone is spoken."""
+    tls_key: Path | None = None
+    """Its key (PEM), where it is not in the same file."""
+    proxies: Annotated[tuple[Network, ...], NoDecode] = ()
+    """Addresses or networks of the reverse proxies whose forwarded headers are believed, divided by
+    commas."""
+    metrics_from: Annotated[tuple[Network, ...], NoDecode] = ()
+    """Networks that may read `/metrics` besides this machine, divided by commas."""
+    metrics_token: SecretStr = SecretStr("")
+    """With it as bearer token `/metrics` may be read from anywhere; empty: not so."""
+    log_format: LogFormat = LogFormat.TEXT
+    log_to: LogTarget = LogTarget.FILE
     dicom_port: int = Field(default=0, ge=0, le=65535)
     """Port of the DICOM listener; 0: none. docs/intake.md says more of this and what follows."""
     dicom_host: str = "127.0.0.1"
@@ -145,6 +187,7 @@ class Settings(BaseSettings):
         "data_dir", "cache_dir", "vllm_python", "radeval_python", "dicom_tls_cert",
         "dicom_tls_key", "dicom_tls_ca", "watch_dir", "pacs_ca", "deid_recognisers",
         "critical_values", "turnround", "audit_syslog_ca", "audit_syslog_cert", "audit_syslog_key",
+        "tls_cert", "tls_key",
     )  # fmt: skip
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
@@ -152,10 +195,60 @@ class Settings(BaseSettings):
 
     @field_validator("host")
     @classmethod
-    def _loopback_only(cls, host: str) -> str:
-        if host not in LOOPBACK:
-            raise ValueError("only a loopback address: put a proxy with log-in in front")
+    def _address(cls, host: str) -> str:
+        if host != "localhost":
+            ip_address(host)
         return host
+
+    @field_validator("hosts", mode="before")
+    @classmethod
+    def _names(cls, hosts: Any) -> Any:
+        names = tuple(name.lower() for name in _items(hosts))
+        for name in names:
+            # As in a `Host` header: an IPv6 address stands in brackets there.
+            if not re.fullmatch(HOST_NAME, name):
+                IPv6Address(name.removeprefix("[").removesuffix("]"))
+        return tuple(name.removeprefix("[").removesuffix("]") for name in names)
+
+    @field_validator("proxies", "metrics_from", mode="before")
+    @classmethod
+    def _networks(cls, networks: Any) -> Any:
+        return tuple(
+            item if isinstance(item, IPv4Network | IPv6Network) else network(item)
+            for item in _items(networks)
+        )
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _long_enough(cls, token: SecretStr) -> SecretStr:
+        if 0 < len(token.get_secret_value()) < 16:
+            raise ValueError("at least 16 characters")
+        return token
+
+    @model_validator(mode="after")
+    def _reached_safely(self) -> Self:
+        """Nobody talks to the workstation over a network in the clear, or under a name that is not
+        its own."""
+        if any(proxy.prefixlen == 0 for proxy in self.proxies):
+            raise _refused("proxies_everybody")
+        if self.tls_key is not None and self.tls_cert is None:
+            raise _refused("tls_cert_missing")
+        guarded = self.tls_cert is not None or bool(self.proxies)
+        if not guarded and not is_loopback(self.host):
+            raise _refused("host_unprotected")
+        if not self.hosts and (self.proxies or not is_loopback(self.host)):
+            raise _refused("hosts_missing")
+        return self
+
+    @property
+    def url(self) -> str:
+        """Where people open the workstation."""
+        host = self.hosts[0] if self.hosts else self.host
+        shown = f"[{host}]" if ":" in host else host
+        if self.proxies and self.tls_cert is None:
+            return f"https://{shown}"
+        scheme, usual = ("http", 80) if self.tls_cert is None else ("https", 443)
+        return f"{scheme}://{shown}" if self.port == usual else f"{scheme}://{shown}:{self.port}"
 
     @field_validator("signature_log")
     @classmethod
@@ -174,6 +267,19 @@ class Settings(BaseSettings):
         return url.rstrip("/")
 
 
+def _items(value: Any) -> Iterable[Any]:
+    """The parts of a text that are divided by commas; other values as they are."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return tuple(value)
+
+
+def _refused(code: str) -> PydanticCustomError:
+    """What `load` gives as SettingsError `code`: settings that are each well-formed, and together
+    cannot work."""
+    return PydanticCustomError(code, "{code}", {"code": code})
+
+
 def program(wanted: Path) -> Path | None:
     """`wanted` from the working directory, else from the source checkout; None where neither can
     be run."""
@@ -185,10 +291,14 @@ def program(wanted: Path) -> Path | None:
 
 
 def load() -> Settings:
-    """Settings from the environment. SettingsError names the variables that cannot be used."""
+    """Settings from the environment. SettingsError `settings_invalid` names the variables that
+    cannot be used; `host_unprotected`, `hosts_missing`, `tls_cert_missing`, `proxies_everybody`."""
     try:
         return Settings()
     except ValidationError as error:
+        for item in error.errors():
+            if not item["loc"]:
+                raise SettingsError(item["type"]) from None
         names = ", ".join(
             sorted({f"RADRAFT_{str(item['loc'][0]).upper()}" for item in error.errors()})
         )

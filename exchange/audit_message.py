@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
+from ipaddress import ip_address
 from types import MappingProxyType
 from xml.etree import ElementTree
 
@@ -56,6 +57,7 @@ _SAID: Mapping[AuditKind, _Said] = MappingProxyType(
         AuditKind.SESSIONS_ENDED: _Said(_USER, "E", _LOGOUT),
         AuditKind.VIEW: _Said(_ACCESSED, "R"),
         AuditKind.WRITE: _Said(_PROCEDURE, "U"),
+        AuditKind.REVIEW: _Said(_PROCEDURE, "U"),
         AuditKind.SIGN: _Said(_PROCEDURE, "C"),
         AuditKind.AMEND: _Said(_PROCEDURE, "U"),
         AuditKind.ALERT: _Said(_PROCEDURE, "U"),
@@ -68,6 +70,9 @@ _SAID: Mapping[AuditKind, _Said] = MappingProxyType(
         AuditKind.CONFIGURATION: _Said(_SECURITY, "E", _CONFIGURATION),
         AuditKind.ADAPTER: _Said(_SECURITY, "E", _CONFIGURATION),
         AuditKind.AUDIT_READ: _Said(_AUDIT_USED, "R"),
+        AuditKind.BEGAN: _Said(_SECURITY, "E", _Code("110134", "Audit Recording Started")),
+        AuditKind.RESEALED: _Said(_SECURITY, "E", _Code("110134", "Audit Recording Started")),
+        AuditKind.DAMAGED: _Said(_SECURITY, "E", _Code("110133", "Audit Recording Stopped")),
         AuditKind.START: _Said(_ACTIVITY, "E", _Code("110120", "Application Start")),
         AuditKind.STOP: _Said(_ACTIVITY, "E", _Code("110121", "Application Stop")),
     }
@@ -113,12 +118,13 @@ def _participant(root: ElementTree.Element, event: AuditEvent) -> None:
         "UserIsRequestor": "true",
     }
     if event.actor.address:
-        # 2: an IP address.
         said |= {
             "NetworkAccessPointID": event.actor.address,
-            "NetworkAccessPointTypeCode": "2",
+            "NetworkAccessPointTypeCode": "2" if _is_ip(event.actor.address) else "1",
         }
-    ElementTree.SubElement(root, "ActiveParticipant", {k: v for k, v in said.items() if v})
+    ElementTree.SubElement(
+        root, "ActiveParticipant", {name: value for name, value in said.items() if value}
+    )
 
 
 def _object(
@@ -138,10 +144,19 @@ def _object(
         ParticipantObjectTypeCodeRole=role,
     )
     _coded(element, "ParticipantObjectIDTypeCode", kind, system="99RADRAFT")
+    ElementTree.SubElement(element, "ParticipantObjectName").text = kind.meaning
     for name, value in details.items():
         # PS3.15: the value is base64.
         encoded = base64.b64encode(value.encode()).decode()
         ElementTree.SubElement(element, "ParticipantObjectDetail", type=name, value=encoded)
+
+
+def _is_ip(address: str) -> bool:
+    try:
+        ip_address(address)
+    except ValueError:
+        return False
+    return True
 
 
 def _coded(parent: ElementTree.Element, name: str, code: _Code, *, system: str = "DCM") -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 
 from radraft.core.errors import SettingsError
@@ -19,6 +21,7 @@ WAIT_S = 10.0
 # Facility 10 (security and authorization), severity 5 (notice): RFC 5424, 6.2.1.
 _PRIORITY = 10 * 8 + 5
 _MESSAGE_ID = "DICOM+RFC3881"
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,14 @@ class LogServer:
         cert: Path | None = None,
         key: Path | None = None,
     ) -> LogServer:
-        """Return the server at `host` or `host:port`; an IPv6 address stands in brackets."""
+        """Return the server at `host` or `host:port`; an IPv6 address with a port in brackets.
+
+        SettingsError `audit_syslog_invalid`.
+        """
         host, colon, port = where.rpartition(":")
         if colon and port.isdigit() and not (":" in host and not host.endswith("]")):
-            return cls(host.strip("[]"), int(port), ca, cert, key)
-        return cls(where.strip("[]"), PORT, ca, cert, key)
+            return cls(_host(host), _port(port), ca, cert, key)
+        return cls(_host(where), PORT, ca, cert, key)
 
     def context(self) -> ssl.SSLContext:
         """Return what TLS needs. SettingsError `audit_syslog_tls_unusable`."""
@@ -54,7 +60,8 @@ class LogServer:
             context = ssl.create_default_context(cafile=self.ca)
             context.minimum_version = ssl.TLSVersion.TLSv1_2
             if self.cert is not None:
-                context.load_cert_chain(self.cert, self.key)
+                # A key with a passphrase is refused, not asked for on a terminal.
+                context.load_cert_chain(self.cert, self.key, password="")
         except (OSError, ssl.SSLError):
             raise SettingsError("audit_syslog_tls_unusable") from None
         return context
@@ -63,8 +70,9 @@ class LogServer:
         """Send messages with their times; on return the server has read them all. OSError where
         that is not known: then some may have arrived.
 
-        TLS ends with a word from both sides, and the server says its own only when it has read
-        what came before: without that, what was written into a socket may never have arrived.
+        What was written into a socket may never have arrived. So TLS is ended, and the server has
+        to answer: with its own end of TLS (RFC 5425, 4.4), or by closing the connection, as some
+        do. A server that closes with something unread resets the connection, which is an error.
         """
         frames = b"".join(_frame(at, text) for at, text in messages)
         with (
@@ -72,7 +80,30 @@ class LogServer:
             self.context().wrap_socket(plain, server_hostname=self.host) as secured,
         ):
             secured.sendall(frames)
-            secured.unwrap()
+            try:
+                secured.unwrap()
+            except ssl.SSLEOFError:
+                # Closed in order without a word.
+                return
+            except OSError as error:
+                if type(error) is not OSError or error.errno != 0:
+                    raise
+
+
+def _host(host: str) -> str:
+    name = host.removeprefix("[").removesuffix("]")
+    try:
+        return str(ip_address(name))
+    except ValueError:
+        if not _NAME.fullmatch(name) or len(name) > 253:
+            raise SettingsError("audit_syslog_invalid") from None
+        return name
+
+
+def _port(port: str) -> int:
+    if not 1 <= int(port) <= 65535:
+        raise SettingsError("audit_syslog_invalid")
+    return int(port)
 
 
 def _frame(at: datetime, text: str) -> bytes:

@@ -13,7 +13,9 @@ test=("${demo[@]}"
   "program:storescu|dcmtk"
   "program:ip|iproute2"
   "file:/usr/sbin/Orthanc|orthanc"
-  "file:/usr/share/orthanc/plugins/libOrthancDicomWeb.so|orthanc-dicomweb")
+  "file:/usr/share/orthanc/plugins/libOrthancDicomWeb.so|orthanc-dicomweb"
+  "file:/usr/sbin/nginx|nginx-light" # the proxy of deploy/nginx
+  "program:curl|curl")
 bench=("module:ensurepip|python3-venv"
   "program:java|default-jre-headless" # METEOR 1.5, to compare with
   "program:storescu|dcmtk"

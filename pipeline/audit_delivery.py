@@ -25,6 +25,8 @@ AT_ONCE = 200
 """Events of one connection."""
 LOOK_S = 2.0
 RETRY_S = 30.0
+CLOSE_S = 15.0
+"""Longest that the end waits for a last attempt."""
 
 
 def log_server(settings: Settings) -> LogServer | None:
@@ -74,10 +76,10 @@ class Delivery(threading.Thread):
         """Whether the last attempt failed."""
 
     def close(self) -> None:
-        """Try once more, and end."""
+        """Try once more, and end; what is left is sent at the next start."""
         self._ending.set()
         if self.is_alive():
-            self.join()
+            self.join(CLOSE_S)
 
     def run(self) -> None:
         """Thread body."""
@@ -88,7 +90,7 @@ class Delivery(threading.Thread):
 
     def _attempt(self) -> None:
         try:
-            while deliver(self._store, self._to, self._source):
+            while deliver(self._store, self._to, self._source) and not self._ending.is_set():
                 pass
         except (OSError, RadraftError, SQLAlchemyError) as error:
             if not self.failing:

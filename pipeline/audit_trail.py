@@ -8,24 +8,27 @@ the events wait here, and what had to be dropped is counted in the next one that
 
 from __future__ import annotations
 
-import getpass
 import logging
+import os
+import pwd
 import threading
 import time
 from collections import OrderedDict, deque
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from radraft.core.errors import StorageError
-from radraft.reports.audit import AuditActor
+from radraft.core.errors import RadraftError, StorageError
+from radraft.reports.audit import AuditActor, AuditEvent, AuditKind, Outcome
 from radraft.store import audit
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterator
 
-    from radraft.reports.audit import AuditEvent
     from radraft.reports.people import Actor
     from radraft.store.database import Store
 
@@ -35,6 +38,8 @@ AGAIN_S = 600.0
 """The same person's looking at the same thing is one event for so long."""
 MOST_WAITING = 10_000
 """Events that wait for a database that takes none."""
+AT_ONCE = 200
+"""Events of one transaction."""
 RETRY_S = 5.0
 CLOSE_S = 5.0
 _REMEMBERED = 20_000
@@ -45,12 +50,24 @@ def by_actor(actor: Actor) -> AuditActor:
     return AuditActor(actor.who.name, actor.who.id, actor.address)
 
 
+def case_event(kind: AuditKind, case_id: str, actor: Actor, **details: str | int) -> AuditEvent:
+    """Return the event of what `actor` does now with a case."""
+    return AuditEvent(
+        kind,
+        datetime.now(UTC),
+        by_actor(actor),
+        site=actor.site,
+        case_id=case_id,
+        details={name: str(value) for name, value in details.items()},
+    )
+
+
 def command_line() -> AuditActor:
     """Return who runs a command on the server, by his name there."""
     try:
-        user = getpass.getuser()
-    except (OSError, KeyError):
-        user = "?"
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = str(os.getuid())
     return AuditActor(f"command line ({user})")
 
 
@@ -72,21 +89,31 @@ class AuditTrail:
         with self._changed:
             if once is not None and self._noted(once):
                 return
-            if len(self._waiting) >= MOST_WAITING:
-                self._waiting.popleft()
+            if self._closing or len(self._waiting) >= MOST_WAITING:
+                # The newest is dropped: nobody can push out what he did by doing more.
                 self._dropped += 1
+                log.error("audit_not_written: %s", event.kind.value)
+                return
             self._waiting.append(event)
-            if self._thread is None and not self._closing:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="radraft-audit", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
 
+    @contextmanager
+    def refusals(self, event: AuditEvent) -> Iterator[None]:
+        """Note `event`, as refused or failed, where what is done inside is."""
+        try:
+            yield
+        except RadraftError as error:
+            outcome = Outcome.FAILED if isinstance(error, StorageError) else Outcome.REFUSED
+            self.note(replace(event, outcome=outcome, code=error.code))
+            raise
+
     def drain(self, seconds: float = CLOSE_S) -> bool:
         """Wait until all that was noted is written; False where it took longer."""
         with self._changed:
-            return self._changed.wait_for(
-                lambda: not self._waiting and not self._writing, timeout=seconds
-            )
+            return self._changed.wait_for(lambda: not self._waiting, timeout=seconds)
 
     def close(self) -> None:
         """Write what waits, for up to `CLOSE_S`, and end."""
@@ -113,28 +140,37 @@ class AuditTrail:
                 self._changed.wait_for(lambda: self._waiting or self._closing)
                 if not self._waiting:
                     return
-                event, dropped = self._waiting.popleft(), self._dropped
+                events = list(islice(self._waiting, AT_ONCE))
+                dropped = self._dropped
                 self._writing = True
-            written = self._write(event, dropped)
+            written = False
+            try:
+                written = self._write(events, dropped)
+            finally:
+                with self._changed:
+                    self._writing = False
+                    if written:
+                        self._dropped -= dropped
+                        for _ in events:
+                            self._waiting.popleft()
+                    self._changed.notify_all()
+            if written:
+                continue
             with self._changed:
-                self._writing = False
-                if written:
-                    self._dropped -= dropped
-                else:
-                    self._waiting.appendleft(event)
-                self._changed.notify_all()
-                if not written:
-                    if self._closing:
-                        log.error("audit_not_written: %d events", len(self._waiting))
-                        return
-                    self._changed.wait_for(lambda: self._closing, timeout=RETRY_S)
+                if self._closing:
+                    log.error("audit_not_written: %d events", len(self._waiting) + self._dropped)
+                    return
+                self._changed.wait_for(lambda: self._closing, timeout=RETRY_S)
 
-    def _write(self, event: AuditEvent, dropped: int) -> bool:
+    def _write(self, events: list[AuditEvent], dropped: int) -> bool:
+        """Write all or none, the first with how many were dropped."""
         if dropped:
-            event = replace(event, details={**event.details, "not_written": str(dropped)})
+            details = {**events[0].details, "not_written": str(dropped)}
+            events = [replace(events[0], details=details), *events[1:]]
         try:
             with self._store.begin() as session:
-                audit.append(session, event)
+                for event in events:
+                    audit.append(session, event)
         except (StorageError, SQLAlchemyError) as error:
             # The type only: a driver's message may quote values.
             log.error("audit_waits: %s", type(error).__name__)

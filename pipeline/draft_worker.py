@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ import httpx
 from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import StorageError
+from radraft.core.metrics import Metrics
 from radraft.llm.endpoint import Probe
 from radraft.llm.support import SCORED_AT_ONCE
 from radraft.pipeline import draft as draft_steps
@@ -27,7 +29,7 @@ from radraft.pipeline.shadow import ShadowDrafter
 from radraft.reports import edits
 from radraft.reports.draft import DraftedSentence
 from radraft.reports.values import Coverage
-from radraft.store import cases
+from radraft.store import cases, drafts
 
 if TYPE_CHECKING:
     from radraft.llm.profiles import Profile
@@ -64,6 +66,7 @@ class Worker(threading.Thread):
         slots: int,
         timeout_s: float,
         claims: Claims | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         super().__init__(name="radraft-worker", daemon=True)
         self._store = store
@@ -74,6 +77,7 @@ class Worker(threading.Thread):
         self._slots = slots
         self._timeout_s = timeout_s
         self._claims = claims or Claims(store)
+        self._metrics = metrics or Metrics()
         self._stop_event = threading.Event()
         self._wake = threading.Event()
         self._partial: dict[str, tuple[DraftedSentence, ...]] = {}
@@ -171,8 +175,9 @@ class Worker(threading.Thread):
     async def _draft(
         self, case_id: str, base: Callable[[], Awaitable[draft_steps.Drafter]]
     ) -> DraftOutcome:
+        began = time.monotonic()
         try:
-            return await draft_case(
+            outcome = await draft_case(
                 case_id,
                 claims=self._claims,
                 profile=self._profile,
@@ -182,6 +187,24 @@ class Worker(threading.Thread):
             )
         finally:
             self._partial.pop(case_id, None)
+        await asyncio.to_thread(self._count, outcome, time.monotonic() - began)
+        return outcome
+
+    def _count(self, outcome: DraftOutcome, seconds: float) -> None:
+        if outcome.draft is None:
+            return
+        coverage = outcome.draft.coverage
+        failed = outcome.draft.error_code if coverage is Coverage.FAILED else None
+        self._metrics.draft(coverage.value, seconds, failed)
+        try:
+            with self._store.read() as session:
+                waited = drafts.first_draft_wait(session, outcome.case_id)
+        except StorageError as error:
+            # The draft is stored: a figure less is no reason to pause.
+            log.warning("a draft's waiting time was not counted: %s", error.code)
+            return
+        if coverage is not Coverage.FAILED and waited is not None:
+            self._metrics.waited(waited)
 
     def _keep(self, sentence: DraftedSentence) -> None:
         self._partial[sentence.case_id] = (*self.partial(sentence.case_id), sentence)

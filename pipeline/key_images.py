@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from radraft.core.errors import NotFound, ReportError
 from radraft.pipeline.original_frames import Originals
+from radraft.reports.lifecycle import UNDER_REVIEW
 from radraft.reports.people import Actor
 from radraft.reports.values import ReportState
 from radraft.store import cases, choices, images, instances
@@ -209,6 +210,8 @@ def _allowed(session: Session, case_id: str, *, keep_edit: bool) -> CaseState:
     stands = ReportState.DRAFTED if report is None else ReportState(report.state)
     if stands is ReportState.SIGNED:
         raise ReportError("report_is_signed")
+    if stands in UNDER_REVIEW:
+        raise ReportError("report_under_review")
     if state is CaseState.DRAFTING:
         raise ReportError("key_images_drafting")
     if stands is not ReportState.DRAFTED and not keep_edit:

@@ -21,7 +21,7 @@ from radraft.llm.endpoint import Endpoint
 from radraft.llm.record import RecordFile
 from radraft.pipeline.adapter_router import check_base
 from radraft.pipeline.audit_trail import command_line
-from radraft.reports.audit import AuditActor, AuditEvent, AuditKind
+from radraft.reports.audit import MOST_DETAIL, AuditEvent, AuditKind
 from radraft.reports.characters import require_visible
 from radraft.store import adapter_files, adapters, audit
 
@@ -88,9 +88,10 @@ def roll_back(
 
 def _event(site: str, by: str, move: str, serving: str) -> AuditEvent:
     # Who confirmed it is a name that was typed into a command.
-    actor = AuditActor(by, address=command_line().name)
-    details = {"move": move, "serving": serving}
-    return AuditEvent(AuditKind.ADAPTER, datetime.now(UTC), actor, site=site, details=details)
+    details = {"move": move, "serving": serving, "typed": by[:MOST_DETAIL]}
+    return AuditEvent(
+        AuditKind.ADAPTER, datetime.now(UTC), command_line(), site=site, details=details
+    )
 
 
 def confirmed(*words: str) -> None:

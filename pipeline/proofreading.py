@@ -10,6 +10,7 @@ from radraft.core.errors import NotFound, ReportError
 from radraft.pipeline import late_images
 from radraft.pipeline.study_facts import study_facts
 from radraft.prompts.build import gave_priors
+from radraft.reports import lifecycle
 from radraft.reports.checks.run import proofread
 from radraft.reports.dismissal import (
     DismissalReason,
@@ -18,7 +19,7 @@ from radraft.reports.dismissal import (
     require_dismissible,
     standing_warnings,
 )
-from radraft.reports.lifecycle import Move, transition
+from radraft.reports.lifecycle import Move
 from radraft.reports.skeleton import skeleton
 from radraft.store import cases, dismissals, drafts, reports
 from radraft.store.dismissals import CheckCount
@@ -64,7 +65,7 @@ class Proofreader:
         """
         text = checked_text(reason, text)
         with self._store.begin() as session:
-            working, warning = _held(session, case_id, key, base_revision)
+            working, warning = _held(session, case_id, key, base_revision, actor)
             require_dismissible(warning.issue)
             now = datetime.now(UTC)
             dismissals.dismiss(
@@ -78,7 +79,7 @@ class Proofreader:
         """Keep that the actor took the dismissals of the warning `key` back, and return the
         warnings as they are then. Errors as `dismiss`."""
         with self._store.begin() as session:
-            working, warning = _held(session, case_id, key, base_revision)
+            working, warning = _held(session, case_id, key, base_revision, actor)
             dismissals.restore(session, case_id, warning, actor=actor, now=datetime.now(UTC))
             return warnings_of(session, working)
 
@@ -149,12 +150,21 @@ def check_counts(store: Store, site: str | None = None) -> tuple[CheckCount, ...
 
 
 def _held(
-    session: Session, case_id: str, key: str, base_revision: int
+    session: Session, case_id: str, key: str, base_revision: int, actor: Actor
 ) -> tuple[WorkingReport, StandingWarning]:
-    """Return the working report, held until the transaction ends, and its warning `key`."""
+    """Return the working report, held until the transaction ends, and its warning `key`.
+
+    ReportError as a save by `actor` would raise it: whoever cannot write dismisses nothing.
+    """
     cases.lock(session, case_id)
     working = reports.current(session, case_id)
-    transition(working.state, Move.REVIEW)
+    lifecycle.moved(
+        working.state,
+        Move.EDIT,
+        by=actor.who,
+        author=working.author,
+        permissions=actor.permissions,
+    )
     standing = warnings_of(session, working)
     warning = next((warning for warning in standing if warning.key == key), None)
     if warning is None:

@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radraft.core import errors
-from radraft.core.errors import (
-    FollowupError,
-    NotFound,
-    RadraftError,
-    ReportError,
-    SignInError,
-    StorageError,
-)
+from radraft.core.errors import FollowupError, RadraftError, SignInError
+from radraft.core.metrics import Metrics
 from radraft.llm.link import LlmState
-from radraft.pipeline.alerts import CriticalValues, signature_refusal
-from radraft.pipeline.audit_trail import AuditTrail, by_actor
+from radraft.pipeline.alerts import CriticalValues
+from radraft.pipeline.audit_trail import AuditTrail, case_event
+from radraft.pipeline.health import Figures, Readiness, figures, readiness
 from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import KeyImageChooser
 from radraft.pipeline.listing import Listing
-from radraft.pipeline.proofreading import Proofreader, note_saved, note_standing, warnings_of
+from radraft.pipeline.proofreading import Proofreader, note_saved, warnings_of
 from radraft.pipeline.quality_verdict import QualityRemarks, quality_remarks
+from radraft.pipeline.report_history import ReportHistories
+from radraft.pipeline.report_signing import ReportSigning
 from radraft.pipeline.sign_in import SignIn, session_terms
-from radraft.pipeline.study_facts import study_facts
-from radraft.reports import editing, edits, training_pair, turnround
-from radraft.reports.audit import AuditEvent, AuditKind, Outcome
+from radraft.reports import editing, edits, turnround
+from radraft.reports.audit import AuditKind
 from radraft.reports.characters import require_visible
 from radraft.reports.checks.values import Issue
 from radraft.reports.dismissal import StandingWarning
 from radraft.reports.draft import Draft, DraftedSentence
-from radraft.reports.people import Actor, PersonKind
+from radraft.reports.lifecycle import ReportStep
+from radraft.reports.people import Actor
+from radraft.reports.signature_rule import SignatureRule
 from radraft.reports.turnround import TurnroundClock
 from radraft.reports.values import Coverage, Report, ReportState, SignedReport
 from radraft.store import (
@@ -45,17 +42,16 @@ from radraft.store import (
     drafts,
     images,
     openings,
-    pairs,
     questions,
+    report_steps,
     reports,
+    signature_rules,
     signatures,
 )
 from radraft.store.values import EVERYTHING, OpenAlert, Worklist, WorklistFilter, WorklistPlace
 from radraft.store.worklist_pages import Visible
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
     from radraft.core.settings import Settings
     from radraft.llm.profiles import Profile
     from radraft.llm.sentences import SentenceEncoder
@@ -91,6 +87,10 @@ class CaseView:
     notice: tuple[str, str] | None
     """(zh, en): why no model drafted this, or what the model's maker says of its drafts."""
     quality: QualityRemarks | None
+    rule: SignatureRule
+    """What the site asks of a signature."""
+    steps: tuple[ReportStep, ...] = ()
+    """What people did with the report besides writing it."""
 
     @property
     def issues(self) -> tuple[Issue, ...]:
@@ -112,9 +112,20 @@ class CaseView:
             editor=newest.author,
             saved_at=newest.signed_at,
             base_version=newest.version,
+            author=None,
+            submitted_at=None,
+            steps=0,
+            amendment=None,
         )
         return replace(
-            self, draft=None, offered=None, working=shown, standing=(), partial=(), notice=None
+            self,
+            draft=None,
+            offered=None,
+            working=shown,
+            standing=(),
+            partial=(),
+            notice=None,
+            steps=(),
         )
 
 
@@ -158,6 +169,7 @@ class Service:
         partial: Callable[[str], tuple[DraftedSentence, ...]] = lambda case_id: (),
         wake: Callable[[], None] = lambda: None,
         load_extractor: Callable[[], FeatureExtractor | None] = lambda: None,
+        metrics: Metrics | None = None,
     ) -> None:
         self.store = store
         self.settings = settings
@@ -166,8 +178,12 @@ class Service:
         self._partial = partial
         self._wake = wake
         self._load_extractor = load_extractor
+        self.metrics = metrics or Metrics()
+        """What this process counts about itself."""
         self.critical = CriticalValues(store, settings)
         """Alerts of critical values: queries, and the steps that people take with them."""
+        self.histories = ReportHistories(store)
+        """How reports came about."""
         self._limits = turnround.load(settings.turnround)
         self.choosing = KeyImageChooser(store, settings, profile, wake)
         self.proofreader = Proofreader(store)
@@ -177,6 +193,8 @@ class Service:
         """Who is let in."""
         self.trail = AuditTrail(store)
         """Writes down what was looked at and what was refused."""
+        self.signing = ReportSigning(store, self.critical, self.trail)
+        """Review, signature, amendment."""
         self._sentences: SentenceEncoder | None = None
         self._sentences_lock = threading.Lock()
 
@@ -246,6 +264,8 @@ class Service:
                 least_support=written.least_support if written is not None else None,
                 notice=self.notice(stored.draft) if stored is not None else None,
                 quality=quality_remarks(session, case_id),
+                rule=signature_rules.of_site(session, case.site).rule,
+                steps=report_steps.of_case(session, case_id),
             )
 
     def notice(self, draft: Draft) -> tuple[str, str] | None:
@@ -281,96 +301,23 @@ class Service:
             cases.lock(session, case_id)
             before = reports.current(session, case_id)
             saved = reports.save(
-                session, case_id, report, base_revision=base_revision, editor=actor.who
+                session,
+                case_id,
+                report,
+                base_revision=base_revision,
+                editor=actor.who,
+                permissions=actor.permissions,
             )
             note_saved(session, before, saved)
             self.critical.report_saved(
                 session, case_id, saved.report, actor=actor, now=datetime.now(UTC)
             )
-            audit.append(session, _event(AuditKind.WRITE, case_id, actor, revision=saved.revision))
-            return saved
-
-    def sign(self, case_id: str, *, base_revision: int, actor: Actor) -> SignedReport:
-        """Freeze the report and write its training pair, both or neither.
-
-        SignInError `sign_in_needed` for a name that was only typed. SignatureRefused where an issue
-        of exactly this report blocks it (`reports.checks`).
-        ReportError `critical_not_notified` where it states a critical finding of which nobody was
-        notified yet and the site does not let that wait; its alert is open all the same.
-        """
-        if actor.who.kind is not PersonKind.ACCOUNT:
-            raise SignInError("sign_in_needed")
-        edits.load_rules()
-        with self._refusals(AuditKind.SIGN, case_id, actor):
-            with self.store.begin() as session:
-                refusal = self._critical_refusal(session, case_id, base_revision, actor)
-                if refusal is None:
-                    signed = self._signed(session, case_id, base_revision, actor)
-                    audit.append(
-                        session, _event(AuditKind.SIGN, case_id, actor, version=signed.version)
-                    )
-                    return signed
-            raise refusal
-
-    def _critical_refusal(
-        self, session: Session, case_id: str, base_revision: int, actor: Actor
-    ) -> ReportError | None:
-        """Bring the case's alerts to the report that is to be signed, and return what stands in
-        the signature's way.
-
-        The caller commits the alerts whether or not he signs: a refused signature may be the first
-        that a person does with a draft.
-        """
-        _, working = reports.locked(session, case_id)
-        if working.revision != base_revision or working.state is ReportState.SIGNED:
-            # The signature itself says what is wrong.
-            return None
-        held = self.critical.report_saved(
-            session, case_id, working.report, actor=actor, now=datetime.now(UTC)
-        )
-        return signature_refusal(held)
-
-    def _signed(
-        self, session: Session, case_id: str, base_revision: int, actor: Actor
-    ) -> SignedReport:
-        # The case is locked: what is checked is what is signed.
-        working = reports.current(session, case_id)
-        signed, stored = signatures.sign_with_basis(
-            session,
-            case_id,
-            base_revision=base_revision,
-            author=actor.who,
-            study=study_facts(session, case_id),
-            now=datetime.now(UTC),
-        )
-        note_standing(session, working)
-        case = cases.get_case(session, case_id)
-        if stored is None:
-            raise NotFound("case_not_found", case_id=case_id)
-        opened = openings.last(session, case_id, signed.author, signed.signed_at)
-        pair = training_pair.make_pair(
-            stored,
-            signed,
-            site=case.site,
-            patient_ref=case.patient_ref,
-            seconds=None if opened is None else (signed.signed_at - opened).total_seconds(),
-        )
-        pairs.save_pair(session, pair)
-        return signed
-
-    def amend(self, case_id: str, *, actor: Actor) -> editing.WorkingReport:
-        """Reopen a signed report as the working copy of its next version.
-
-        ReportError `signature_broken` where it is not what was signed.
-        """
-        with self._refusals(AuditKind.AMEND, case_id, actor), self.store.begin() as session:
-            working = reports.current(session, case_id)
-            signatures.of_page(session, case_id, working).intact()
-            amended = reports.amend(session, case_id, editor=actor.who)
+            if saved.revision == before.revision:
+                return saved
             audit.append(
-                session, _event(AuditKind.AMEND, case_id, actor, revision=amended.revision)
+                session, case_event(AuditKind.WRITE, case_id, actor, revision=saved.revision)
             )
-            return amended
+            return saved
 
     def redraft(self, case_id: str) -> None:
         """Queue a case again. What a person wrote stays."""
@@ -419,7 +366,7 @@ class Service:
                 nearest=answer.nearest,
                 asked_by=actor.who,
             )
-            audit.append(session, _event(AuditKind.QUESTION, case_id, actor))
+            audit.append(session, case_event(AuditKind.QUESTION, case_id, actor))
             return turn
 
     def signed(self, case_id: str) -> SignedReport:
@@ -450,15 +397,13 @@ class Service:
             llm_problem=(problem.message_zh, problem.message_en) if problem is not None else None,
         )
 
-    @contextmanager
-    def _refusals(self, kind: AuditKind, case_id: str, actor: Actor) -> Iterator[None]:
-        """Write down that what is done inside was refused or failed."""
-        try:
-            yield
-        except RadraftError as error:
-            outcome = Outcome.FAILED if isinstance(error, StorageError) else Outcome.REFUSED
-            self.trail.note(replace(_event(kind, case_id, actor), outcome=outcome, code=error.code))
-            raise
+    def readiness(self) -> Readiness:
+        """Return whether studies can be read and reports written now."""
+        return readiness(self.store, self._llm.state())
+
+    def figures(self) -> Figures:
+        """Return how much waits, and for what, as far as the store can be read."""
+        return figures(self.store, self.settings, self._llm.state())
 
     def _sentence_encoder(self) -> SentenceEncoder:
         with self._sentences_lock:
@@ -467,17 +412,6 @@ class Service:
 
                 self._sentences = SentenceEncoder.load()
             return self._sentences
-
-
-def _event(kind: AuditKind, case_id: str, actor: Actor, **details: int) -> AuditEvent:
-    return AuditEvent(
-        kind,
-        datetime.now(UTC),
-        by_actor(actor),
-        site=actor.site,
-        case_id=case_id,
-        details={name: str(value) for name, value in details.items()},
-    )
 
 
 def _warning(signed: signatures.SignedVersions) -> tuple[str, str] | None:

@@ -247,7 +247,7 @@ class SignIn:
             )
             link = self._password_link(database, account.account_id)
             self._note(database, AuditKind.ACCOUNT, account, by, "added")
-            self._note(database, AuditKind.ROLES, account, by, _written(account))
+            self._note_roles(database, account, frozenset(), by)
             return account, link
 
     def password_link(self, login: str, *, by: AuditActor = SERVER) -> str:
@@ -273,7 +273,7 @@ class SignIn:
             accounts.set_memberships(database, account.account_id, memberships)
             _require_administrator(database, account)
             changed = accounts.get(database, account.account_id)
-            self._note(database, AuditKind.ROLES, changed, by, _written(changed))
+            self._note_roles(database, changed, account.memberships, by)
             return changed
 
     def set_disabled(self, login: str, *, disabled: bool, by: AuditActor = SERVER) -> None:
@@ -314,12 +314,28 @@ class SignIn:
         account: Account,
         by: AuditActor,
         what: str = "",
+        site: str = "",
     ) -> None:
         """Write down what `by` did with an account, in the transaction that does it."""
         details = {"account": account.account_id, "login": account.login}
         if what:
             details["what"] = what[:MOST_DETAIL]
-        audit.append(database, AuditEvent(kind, self._now(), by, details=details))
+        site = "" if site == EVERY_SITE else site
+        audit.append(database, AuditEvent(kind, self._now(), by, site=site, details=details))
+
+    def _note_roles(
+        self,
+        database: DatabaseSession,
+        account: Account,
+        before: frozenset[Membership],
+        by: AuditActor,
+    ) -> None:
+        """Write down each role that an account got or lost, at the site that it is of."""
+        now = account.memberships
+        for sign, memberships in (("+", now - before), ("-", before - now)):
+            for held in sorted(memberships):
+                what = f"{sign}{held.role.value}@{held.site}"
+                self._note(database, AuditKind.ROLES, account, by, what, held.site)
 
     def _note_refused(self, kind: AuditKind, account: Account | None, address: str) -> None:
         """Write down a log-in that was refused. A name that no account has is not kept: people type
@@ -352,10 +368,6 @@ class SignIn:
 
 def _self(account: Account, address: str) -> AuditActor:
     return AuditActor(account.name, account.account_id, address)
-
-
-def _written(account: Account) -> str:
-    return " ".join(f"{held.role.value}@{held.site}" for held in sorted(account.memberships))
 
 
 def _login(login: str) -> str:

@@ -84,7 +84,11 @@ def signed_from_json(text: str) -> SignedReport:
     `reports.sign.verify(text)`.
     """
     signed: SignedReport = _from_json(SignedReport, schema.signed, text)
-    return dataclasses.replace(signed, signed_at=signed.signed_at.astimezone(UTC))
+    signing = signed.signing
+    if signing is not None and signing.submitted_at is not None:
+        submitted_at = signing.submitted_at.astimezone(UTC)
+        signing = dataclasses.replace(signing, submitted_at=submitted_at)
+    return dataclasses.replace(signed, signed_at=signed.signed_at.astimezone(UTC), signing=signing)
 
 
 def edit_form(report: Report) -> dict[str, Any]:

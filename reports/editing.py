@@ -9,9 +9,11 @@ from itertools import pairwise
 
 from radraft.core.errors import ReportError
 from radraft.reports import codec
-from radraft.reports.diff import Change, diff
+from radraft.reports.diff import Change, Kind, diff
 from radraft.reports.people import Person
 from radraft.reports.values import (
+    Amendment,
+    AmendmentKind,
     Evidence,
     Lang,
     Origin,
@@ -36,6 +38,14 @@ class WorkingReport:
     saved_at: datetime
     base_version: int
     """The signed version it began as or became; 0 before the first signature."""
+    author: Person | None = None
+    """Who writes it (书写); None until somebody does."""
+    submitted_at: datetime | None = None
+    """When the author handed it over for review; None where it does not wait for that."""
+    steps: int = 0
+    """How many steps of its life people have taken with it (`lifecycle.ReportStep`)."""
+    amendment: Amendment | None = None
+    """Why it was reopened; None where it was not."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,15 @@ def conflict(now: WorkingReport, base: int, revisions: Sequence[Revision]) -> Re
         for change in diff(revisions[0].report, now.report)
     )
     return RevisionConflict(base, now, changed)
+
+
+def require_addendum(amendment: Amendment | None, before: Report, after: Report) -> None:
+    """Raise ReportError `addendum_changes_text` where an addendum changes what was signed: a
+    sentence of `before` that is gone, reworded or moved. Other amendments may."""
+    if amendment is None or amendment.kind is not AmendmentKind.ADDENDUM:
+        return
+    if any(change.kind is not Kind.ADDED for change in diff(before, after)):
+        raise ReportError("addendum_changes_text")
 
 
 class _Known:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from radraft.core.errors import ReportError
+from radraft.reports.roles import Permission
 
 MAX_NAME = 64
 
@@ -51,6 +52,15 @@ class ActorRole(StrEnum):
     """A command or another program."""
 
 
+_WRITES = frozenset({Permission.WRITE})
+_SIGNS = _WRITES | {Permission.SIGN, Permission.AMEND}
+_PERMISSIONS = {
+    ActorRole.READER: _SIGNS,
+    ActorRole.AUTHOR: _WRITES,
+    ActorRole.REVIEWER: _SIGNS,
+}
+
+
 @dataclass(frozen=True)
 class Actor:
     """Who does something in the service, what as, and at which site."""
@@ -60,6 +70,13 @@ class Actor:
     site: str
     address: str = ""
     """Where from; empty: on the server itself."""
+    session_id: str | None = None
+    """Of the session in which he is signed in; None where he is in none."""
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """Return what he may do with a report as what he is here."""
+        return _PERMISSIONS.get(self.role, frozenset())
 
 
 def typed_person(name: str) -> Person:

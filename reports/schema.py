@@ -14,13 +14,14 @@ from radraft.core.errors import ReportError
 from radraft.reports.people import PersonKind
 from radraft.reports.values import LANGS
 
-SCHEMA = 2
+SCHEMA = 3
 """The schema that is written today, as `"schema"` beside a stored form's own fields.
 
 1: no number. A sentence has two texts and one origin, a signature bears names; the first of these
    forms have no `kept` and no `least_support`.
 2: a sentence has a wording of each language it is written in, with its own origin and confirmation;
    people are told from typed names; a signature says which languages it confirms.
+3: a signed version says how it was signed and why it was amended.
 """
 
 Fields = dict[str, Any]
@@ -45,7 +46,8 @@ def signed(fields: Fields) -> Fields:
     Before there was a choice, the page showed a report in both languages side by side: whoever
     signed it confirmed both.
     """
-    if _schema(fields) == 1:
+    schema = _schema(fields)
+    if schema == 1:
         author = _typed(fields["author"])
         reviewer = fields["reviewer"]
         fields = fields | {
@@ -54,7 +56,7 @@ def signed(fields: Fields) -> Fields:
             "reviewer": None if reviewer is None else _typed(reviewer),
             "confirmed": [{"lang": lang, "by": author} for lang in LANGS],
         }
-    return fields
+    return fields if schema >= 3 else fields | {"signing": None, "amendment": None}
 
 
 Migration = Callable[[Fields], Fields]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from radraft.core import canonical
@@ -13,9 +13,24 @@ from radraft.reports import codec
 from radraft.reports.checks.run import UNKNOWN, proofread
 from radraft.reports.checks.values import Issue, Severity, StudyFacts
 from radraft.reports.draft import Draft
-from radraft.reports.editing import WorkingReport
+from radraft.reports.editing import WorkingReport, require_addendum
+from radraft.reports.lifecycle import UNDER_REVIEW, same_person
 from radraft.reports.people import Person
-from radraft.reports.values import LANGS, ConfirmedLanguage, Coverage, Lang, SignedReport
+from radraft.reports.signature_rule import (
+    ONE_IS_ENOUGH,
+    SignatureRule,
+    alone_manner,
+    require_password,
+)
+from radraft.reports.values import (
+    LANGS,
+    ConfirmedLanguage,
+    Coverage,
+    Lang,
+    Manner,
+    SignedReport,
+    Signing,
+)
 
 
 class SignatureRefused(ReportError):
@@ -31,6 +46,41 @@ class SignatureRefused(ReportError):
         return tuple(dict.fromkeys(issue.code for issue in self.issues))
 
 
+@dataclass(frozen=True)
+class SigningTerms:
+    """Under which rule a person signs, and what he says to it."""
+
+    rule: SignatureRule = ONE_IS_ENOUGH
+    reason: str = ""
+    """Of emergency duty; empty otherwise."""
+    password_confirmed: bool = False
+    base_step: int | None = None
+    """Number of the report's newest step that he knows of; None: not asked."""
+
+
+ONE_SIGNATURE = SigningTerms()
+
+
+def signed_by(
+    current: WorkingReport, signer: Person, terms: SigningTerms
+) -> tuple[Person, Person | None, Signing]:
+    """Return the author, the reviewer, None where one person signs alone, and how it is signed.
+
+    SignInError `password_needed`; ReportError as `signature_rule.alone_manner`. That he may sign in
+    this state was asked before (`lifecycle.moved`).
+    """
+    require_password(terms.rule, confirmed=terms.password_confirmed)
+    if current.state in UNDER_REVIEW:
+        # Nobody submits a report but as its author.
+        assert current.author is not None
+        signing = Signing(Manner.REVIEWED, current.submitted_at, "", terms.password_confirmed)
+        return current.author, signer, signing
+    own = current.author is None or same_person(current.author, signer)
+    manner = alone_manner(terms.rule, own=own, reason=terms.reason)
+    reason = terms.reason if manner is Manner.EMERGENCY else ""
+    return signer, None, Signing(manner, None, reason, terms.password_confirmed)
+
+
 def signed_version(
     current: WorkingReport,
     *,
@@ -40,6 +90,7 @@ def signed_version(
     prior_given: bool,
     author: Person,
     reviewer: Person | None,
+    signing: Signing,
     now: datetime,
     study: StudyFacts = UNKNOWN,
     shown: tuple[Lang, ...] = LANGS,
@@ -51,12 +102,14 @@ def signed_version(
     is what is known of the examination. The signer (the reviewer, where there is one) confirms
     every text in the languages that he was shown. SignatureRefused where an issue blocks
     (`reports.checks`); ReportError `signed_before_previous` for a time before that of the version
-    before; ValueError for a naive `now`.
+    before, `addendum_changes_text`; ValueError for a naive `now`.
     """
     signed_at = utc(now)
     if before is not None and signed_at < before.signed_at:
         previous = before.signed_at.isoformat(timespec="seconds")
         raise ReportError("signed_before_previous", previous=previous)
+    if before is not None:
+        require_addendum(current.amendment, before.report, current.report)
     issues = proofread(current.report, study, draft=source, prior_given=prior_given)
     blocking = tuple(issue for issue in issues if issue.severity is Severity.BLOCK)
     if blocking:
@@ -74,6 +127,8 @@ def signed_version(
             confirmed=tuple(ConfirmedLanguage(lang, reviewer or author) for lang in shown),
             supersedes=None if before is None else before.content_sha,
             content_sha="",
+            signing=signing,
+            amendment=current.amendment,
         )
     )
 

@@ -60,9 +60,17 @@ class ReportState(StrEnum):
     """Lifecycle of a report; `reports/lifecycle.py` holds the transition table."""
 
     DRAFTED = "drafted"
-    IN_REVIEW = "in_review"
+    WRITING = "writing"
+    """A person has written in it (书写)."""
+    SUBMITTED = "submitted"
+    """Its author handed it over for review (审核)."""
+    RETURNED = "returned"
+    """A reviewer gave it back to its author with a remark."""
     SIGNED = "signed"
     AMENDED = "amended"
+    """A signed report that was reopened: being written, while the signed version stands."""
+    AMEND_SUBMITTED = "amend_submitted"
+    AMEND_RETURNED = "amend_returned"
 
 
 class Coverage(StrEnum):
@@ -214,6 +222,48 @@ class ConfirmedLanguage:
     by: Person
 
 
+class Manner(StrEnum):
+    """How a report came to be signed."""
+
+    REVIEWED = "reviewed"
+    """One person wrote it and another reviewed it: both names stand under it."""
+    ALONE = "alone"
+    """By one person who may sign alone at this site."""
+    EMERGENCY = "emergency"
+    """By one person on emergency duty, with the reason."""
+
+
+@dataclass(frozen=True)
+class Signing:
+    """How a version was signed."""
+
+    manner: Manner
+    submitted_at: datetime | None
+    """UTC: when the author handed it over for review; None where one person signed alone."""
+    reason: str
+    """Why it was signed alone on emergency duty; empty otherwise."""
+    password_confirmed: bool
+    """Whether the signer entered his password for this signature."""
+
+
+class AmendmentKind(StrEnum):
+    """How a signed report is changed by its next version."""
+
+    AMENDMENT = "amendment"
+    """Its text is corrected (修订)."""
+    ADDENDUM = "addendum"
+    """Text is added to it and nothing else changes (补充)."""
+
+
+@dataclass(frozen=True)
+class Amendment:
+    """Why a signed report was reopened."""
+
+    kind: AmendmentKind
+    reason: str
+    """Empty where it was reopened before reasons were asked for."""
+
+
 @dataclass(frozen=True)
 class SignedReport:
     """A frozen version. `content_sha` is the canonical hash of every other field as it is stored
@@ -226,7 +276,9 @@ class SignedReport:
     draft_sha: str | None
     """`Draft.request_sha` of the draft it began as; None where a person wrote from the skeleton."""
     author: Person
+    """Who wrote it (书写); also its signer where there is no reviewer."""
     reviewer: Person | None
+    """Who reviewed and signed it (审核)."""
     signed_at: datetime
     """UTC."""
     confirmed: tuple[ConfirmedLanguage, ...]
@@ -234,3 +286,8 @@ class SignedReport:
     supersedes: str | None
     """`content_sha` of the version before, which chains the versions; None for the first."""
     content_sha: str
+    signing: Signing | None = None
+    """None for a version that was signed before this was recorded."""
+    amendment: Amendment | None = None
+    """Why it took the place of the version before; None for a first version, and for one of the
+    time before this was recorded."""

@@ -12,18 +12,20 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select, true, update
+from sqlalchemy import ColumnElement, func, insert, select, true, update
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from radraft.core import canonical
 from radraft.core.errors import StorageDamaged
 from radraft.reports.audit import AuditActor, AuditEvent, AuditKind, AuditQuery, Outcome
 from radraft.store.sql import storable
+from radraft.store.tables import SignatureLinkRow
 from radraft.store.tables_audit import AuditHeadRow, AuditRow
 
 FIRST = "0" * 64
@@ -46,7 +48,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Found:
+class AuditPage:
     """One page of a search, newest first."""
 
     entries: tuple[Entry, ...]
@@ -77,6 +79,18 @@ def grew(session: Session) -> bool:
     return bool(session.info.get(_GREW))
 
 
+def begin(connection: Connection, key: bytes) -> None:
+    """Write the first event, in the transaction that makes the tables: from then on an audit
+    without a sealed end is not radraft's own. It says how many signatures there were before."""
+    signatures = connection.scalar(select(func.count()).select_from(SignatureLinkRow)) or 0
+    with Session(connection, info=session_info(key)) as session:
+        details = {"signatures": str(signatures)}
+        actor = AuditActor("radraft")
+        event = AuditEvent(AuditKind.BEGAN, datetime.now(UTC), actor, details=details)
+        _add(session, _End(0, FIRST, 0), event)
+        session.flush()
+
+
 def append(session: Session, event: AuditEvent) -> int:
     """Add an event in the transaction of what it tells of, last of all: other events wait until it
     ends. Return its number.
@@ -85,65 +99,67 @@ def append(session: Session, event: AuditEvent) -> int:
     event tells of does not happen either.
     """
     session.flush()
-    key = key_of(session)
-    where = session.execute(
-        select(AuditHeadRow.sequence, AuditHeadRow.head, AuditHeadRow.seal)
-        .where(AuditHeadRow.id == 1)
-        .with_for_update()
-    ).one_or_none()
-    if where is None or not end_holds(where.sequence, where.head, where.seal, key):
+    end = _end(session, held=True)
+    if end is None:
         raise StorageDamaged("audit_broken")
-    sequence: int = where.sequence + 1
-    said = _row(sequence, event)
-    head = head_of(where.head or FIRST, said, key)
-    session.execute(insert(AuditRow).values(**said, head=head))
-    session.execute(
-        update(AuditHeadRow)
-        .values(sequence=sequence, head=head, seal=seal_of(sequence, head, key))
-        .execution_options(synchronize_session=False)
-    )
-    session.info[_GREW] = True
-    return sequence
+    return _add(session, end, event)
 
 
-def search(session: Session, query: AuditQuery, limit: int = PAGE) -> Found:
+def reseal(session: Session, event: AuditEvent) -> int:
+    """Go on behind the newest event that is there, with `event` to tell of it; what was changed or
+    cut off stays so. Return its number."""
+    session.flush()
+    held = session.execute(select(AuditHeadRow.id).where(AuditHeadRow.id == 1).with_for_update())
+    if held.one_or_none() is None:
+        session.execute(insert(AuditHeadRow).values(id=1, sequence=0, head="", seal="", sent=0))
+    newest = session.execute(
+        select(AuditRow.sequence, AuditRow.head).order_by(AuditRow.sequence.desc()).limit(1)
+    ).one_or_none()
+    sequence, head = (0, FIRST) if newest is None else (newest.sequence, newest.head)
+    # What was sent before is not known any more: a server that gets an event twice sees its number.
+    return _add(session, _End(sequence, head, 0), event)
+
+
+def search(session: Session, query: AuditQuery, limit: int = PAGE) -> AuditPage:
     """Return the newest `limit` events that `query` chooses."""
-    rows = session.scalars(
-        select(AuditRow).where(*_chosen(query)).order_by(AuditRow.sequence.desc()).limit(limit + 1)
+    numbers = session.scalars(
+        select(AuditRow.sequence)
+        .where(*_chosen(query))
+        .order_by(AuditRow.sequence.desc())
+        .limit(limit + 1)
     ).all()
-    return Found(tuple(entry_of(row) for row in rows[:limit]), more=len(rows) > limit)
+    return AuditPage(_read(session, numbers[:limit]), more=len(numbers) > limit)
 
 
 def after(session: Session, sequence: int, limit: int) -> tuple[Entry, ...]:
     """Return the next events behind a number, oldest first."""
-    rows = session.scalars(
-        select(AuditRow)
+    numbers = session.scalars(
+        select(AuditRow.sequence)
         .where(AuditRow.sequence > sequence)
         .order_by(AuditRow.sequence)
         .limit(limit)
-    )
-    return tuple(entry_of(row) for row in rows)
+    ).all()
+    return _read(session, numbers)
 
 
 def sent(session: Session) -> int:
-    """Return the number up to which events were handed to the log server."""
-    return session.scalar(select(AuditHeadRow.sent).where(AuditHeadRow.id == 1)) or 0
+    """Return the number up to which events were handed to the log server; 0 where that is not
+    known."""
+    end = _end(session)
+    return 0 if end is None else end.sent
 
 
 def unsent(session: Session) -> int:
     """Return how many events were not handed to the log server yet."""
-    where = session.execute(select(AuditHeadRow.sequence, AuditHeadRow.sent)).one_or_none()
-    return 0 if where is None else where.sequence - where.sent
+    newest = session.scalar(select(func.max(AuditRow.sequence))) or 0
+    return max(0, newest - sent(session))
 
 
 def mark_sent(session: Session, sequence: int) -> None:
-    """Note that events up to `sequence` were handed over."""
-    session.execute(
-        update(AuditHeadRow)
-        .where(AuditHeadRow.sent < sequence)
-        .values(sent=sequence)
-        .execution_options(synchronize_session=False)
-    )
+    """Note that events up to `sequence` were handed over; nothing where the end does not hold."""
+    end = _end(session, held=True)
+    if end is not None and end.sent < sequence <= end.sequence:
+        _keep_end(session, replace(end, sent=sequence))
 
 
 def entry_of(row: AuditRow) -> Entry:
@@ -164,7 +180,7 @@ def entry_of(row: AuditRow) -> Entry:
     return Entry(row.sequence, event, row.head)
 
 
-def head_of(previous: str, said: dict[str, Any], key: bytes) -> str:
+def head_of(previous: str, said: Mapping[str, Any], key: bytes) -> str:
     """Return the head of a row that says `said` behind one whose head is `previous`."""
     told = {**said, "at": said["at"].astimezone(UTC)}
     # A head has one length, so that no two of it and what follows read the same.
@@ -172,16 +188,76 @@ def head_of(previous: str, said: dict[str, Any], key: bytes) -> str:
     return hmac.new(key, message, hashlib.sha256).hexdigest()
 
 
-def seal_of(sequence: int, head: str, key: bytes) -> str:
-    """Return the seal of where the audit ends."""
-    return hmac.new(key, f"end {sequence} {head}".encode(), hashlib.sha256).hexdigest()
+def end_holds(sequence: int, head: str, sent: int, seal: str, key: bytes) -> bool:
+    """Return whether the site's key made this end of the audit."""
+    return hmac.compare_digest(_seal(_End(sequence, head, sent), key), seal)
 
 
-def end_holds(sequence: int, head: str, seal: str, key: bytes) -> bool:
-    """Return whether the site's key made this end; before the first event there is none to make."""
-    if not sequence:
-        return not head and not seal
-    return hmac.compare_digest(seal_of(sequence, head, key), seal)
+@dataclass(frozen=True)
+class _End:
+    """Where the audit ends, and up to where it was sent."""
+
+    sequence: int
+    head: str
+    sent: int
+
+
+def _add(session: Session, end: _End, event: AuditEvent) -> int:
+    sequence = end.sequence + 1
+    columns = _row(sequence, event)
+    head = head_of(end.head, columns, key_of(session))
+    session.execute(insert(AuditRow).values(**columns, head=head))
+    _keep_end(session, replace(end, sequence=sequence, head=head))
+    session.info[_GREW] = True
+    return sequence
+
+
+def _end(session: Session, *, held: bool = False) -> _End | None:
+    """The end, `held` until the transaction ends; None where it is not radraft's own."""
+    wanted = select(
+        AuditHeadRow.sequence, AuditHeadRow.head, AuditHeadRow.sent, AuditHeadRow.seal
+    ).where(AuditHeadRow.id == 1)
+    row = session.execute(wanted.with_for_update() if held else wanted).one_or_none()
+    if row is None or not end_holds(row.sequence, row.head, row.sent, row.seal, key_of(session)):
+        return None
+    return _End(row.sequence, row.head, row.sent)
+
+
+def _keep_end(session: Session, end: _End) -> None:
+    session.execute(
+        update(AuditHeadRow)
+        .where(AuditHeadRow.id == 1)
+        .values(
+            sequence=end.sequence, head=end.head, sent=end.sent, seal=_seal(end, key_of(session))
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _seal(end: _End, key: bytes) -> str:
+    return hmac.new(key, f"end {end.sequence} {end.sent} {end.head}".encode(), "sha256").hexdigest()
+
+
+def _read(session: Session, numbers: Sequence[int]) -> tuple[Entry, ...]:
+    """The events of these numbers, in their order; what cannot be read is said to be damaged."""
+    if not numbers:
+        return ()
+    try:
+        rows = session.scalars(select(AuditRow).where(AuditRow.sequence.in_(numbers)))
+        known = {row.sequence: entry_of(row) for row in rows}
+        return tuple(known[number] for number in numbers)
+    except StorageDamaged:
+        if len(numbers) == 1:
+            return (_damaged(session, numbers[0]),)
+        half = len(numbers) // 2
+        return (*_read(session, numbers[:half]), *_read(session, numbers[half:]))
+
+
+def _damaged(session: Session, number: int) -> Entry:
+    head = session.scalar(select(AuditRow.head).where(AuditRow.sequence == number)) or ""
+    actor = AuditActor("radraft")
+    event = AuditEvent(AuditKind.DAMAGED, datetime.now(UTC), actor, outcome=Outcome.FAILED)
+    return Entry(number, event, head)
 
 
 def _row(sequence: int, event: AuditEvent) -> dict[str, Any]:
@@ -196,7 +272,9 @@ def _row(sequence: int, event: AuditEvent) -> dict[str, Any]:
         "site": storable(event.site),
         "case_id": None if event.case_id is None else storable(event.case_id)[:64],
         "code": event.code,
-        "details": canonical.dumps({name: storable(of) for name, of in event.details.items()}),
+        "details": canonical.dumps(
+            {name: storable(detail) for name, detail in event.details.items()}
+        ),
     }
 
 
@@ -213,11 +291,11 @@ def _chosen(query: AuditQuery) -> Sequence[ColumnElement[bool]]:
     if query.account_id is not None:
         wanted.append(AuditRow.account_id == query.account_id)
     if query.name:
-        wanted.append(AuditRow.name.contains(query.name, autoescape=True))
+        wanted.append(AuditRow.name.icontains(storable(query.name), autoescape=True))
     if query.case_id is not None:
-        wanted.append(AuditRow.case_id == query.case_id)
+        wanted.append(AuditRow.case_id == storable(query.case_id))
     if query.address:
-        wanted.append(AuditRow.address == query.address)
+        wanted.append(AuditRow.address == storable(query.address))
     if query.sites is not None:
         wanted.append(AuditRow.site.in_(sorted(query.sites)))
     if query.before is not None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from radraft.core.errors import StorageDamaged
 from radraft.reports.audit import AuditKind, Outcome
 from radraft.store.audit import FIRST, end_holds, head_of, key_of
 from radraft.store.sql import chunks
-from radraft.store.tables import SignedRow
+from radraft.store.tables import SignatureLinkRow, SignedRow
 from radraft.store.tables_audit import AuditHeadRow, AuditRow
 
 AT_ONCE = 1000
@@ -71,46 +72,71 @@ def examine(session: Session) -> Iterator[AuditExamined]:
 
 def _rows(session: Session) -> Iterator[AuditExamined]:
     key = key_of(session)
-    columns = [column for column in AuditRow.__table__.columns if column.name != "head"]
     head, last = FIRST, 0
-    whole = session.execute(
-        select(*columns, AuditRow.head).order_by(AuditRow.sequence),
-        execution_options={"yield_per": AT_ONCE},
-    )
-    for rows in whole.partitions(AT_ONCE):
+    while numbers := session.scalars(
+        select(AuditRow.sequence)
+        .where(AuditRow.sequence > last)
+        .order_by(AuditRow.sequence)
+        .limit(AT_ONCE)
+    ).all():
         found = []
-        for row in rows:
-            said: dict[str, Any] = {name: row._mapping[name] for name in _names(columns)}
+        for row in _columns(session, numbers):
             if row.sequence != last + 1:
                 found.append(AuditFinding(AuditFault.MISSING, sequence=last + 1))
-            elif head_of(head, said, key) != row.head:
+            elif row.said is None or head_of(head, row.said, key) != row.head:
                 found.append(AuditFinding(AuditFault.CHANGED, sequence=row.sequence))
             head, last = row.head, row.sequence
-        yield AuditExamined(tuple(found), len(rows), head)
-    yield AuditExamined(tuple(_end(session, last, "" if last == 0 else head, key)), 0, head)
+        yield AuditExamined(tuple(found), len(numbers), head)
+    yield AuditExamined(tuple(_end(session, last, head, key)), 0, head)
 
 
-def _names(columns: list[Any]) -> list[str]:
-    return [column.name for column in columns]
+@dataclass(frozen=True)
+class _Columns:
+    sequence: int
+    said: Mapping[str, Any] | None
+    """Its columns but the head; None where one cannot be read."""
+    head: str
+
+
+def _columns(session: Session, numbers: Sequence[int]) -> Iterator[_Columns]:
+    """The rows of these numbers, in order."""
+    names = [column.name for column in AuditRow.__table__.columns if column.name != "head"]
+    wanted = select(AuditRow.__table__).where(AuditRow.sequence.in_(numbers))
+    try:
+        rows = session.execute(wanted.order_by(AuditRow.sequence)).all()
+    except StorageDamaged:
+        if len(numbers) == 1:
+            head = session.scalar(select(AuditRow.head).where(AuditRow.sequence == numbers[0]))
+            yield _Columns(numbers[0], None, head or "")
+            return
+        half = len(numbers) // 2
+        yield from _columns(session, numbers[:half])
+        yield from _columns(session, numbers[half:])
+        return
+    for row in rows:
+        columns = {name: row._mapping[name] for name in names}
+        yield _Columns(row.sequence, columns, row.head)
 
 
 def _end(session: Session, last: int, head: str, key: bytes) -> Iterator[AuditFinding]:
-    where = session.execute(
-        select(AuditHeadRow.sequence, AuditHeadRow.head, AuditHeadRow.seal)
+    row = session.execute(
+        select(
+            AuditHeadRow.sequence, AuditHeadRow.head, AuditHeadRow.sent, AuditHeadRow.seal
+        ).where(AuditHeadRow.id == 1)
     ).one_or_none()
-    if where is None or not end_holds(where.sequence, where.head, where.seal, key):
+    if row is None or not end_holds(row.sequence, row.head, row.sent, row.seal, key):
         yield AuditFinding(AuditFault.SEAL)
-    elif (where.sequence, where.head) != (last, head):
-        yield AuditFinding(AuditFault.END, sequence=min(last, where.sequence) + 1)
+    elif (row.sequence, row.head) != (last, head):
+        yield AuditFinding(AuditFault.END, sequence=min(last, row.sequence) + 1)
 
 
 def _signatures(session: Session) -> Iterator[AuditExamined]:
-    """Each signature has its event and each event its signature, from the first event on."""
-    began = session.scalar(select(func.min(AuditRow.at)))
-    if began is None:
-        return
+    """Each signature behind those that were there before the audit has one event, and each event
+    its signature. By their place in the chain of signatures: a clock may be wrong."""
     signed = session.execute(
-        select(SignedRow.case_id, SignedRow.version).where(SignedRow.signed_at >= began),
+        select(SignatureLinkRow.case_id, SignatureLinkRow.version).where(
+            SignatureLinkRow.sequence > _before(session)
+        ),
         execution_options={"yield_per": AT_ONCE},
     )
     for rows in signed.partitions(AT_ONCE):
@@ -123,18 +149,35 @@ def _signatures(session: Session) -> Iterator[AuditExamined]:
             )
         )
     events = session.execute(
-        select(AuditRow.sequence, AuditRow.case_id, AuditRow.details).where(*_SIGNS),
+        select(AuditRow.sequence, AuditRow.case_id, AuditRow.details)
+        .where(*_SIGNS)
+        .order_by(AuditRow.case_id, AuditRow.sequence.desc()),
         execution_options={"yield_per": AT_ONCE},
     )
+    newest: _Version = (None, 0)
     for part in events.partitions(AT_ONCE):
-        told = {(row.case_id, _version(row.details)): row.sequence for row in part}
-        there = _there(session, told)
-        yield AuditExamined(
-            tuple(
-                AuditFinding(AuditFault.UNSIGNED, told[version], *version)
-                for version in sorted(told.keys() - there, key=told.__getitem__)
-            )
+        there = _there(session, {(row.case_id, 0) for row in part})
+        found = []
+        for row in part:
+            version = (row.case_id, _version(row.details))
+            # Signed twice: what the earlier event tells of is gone.
+            if version not in there or version == newest:
+                found.append(AuditFinding(AuditFault.UNSIGNED, row.sequence, *version))
+            newest = version
+        yield AuditExamined(tuple(found))
+
+
+def _before(session: Session) -> int:
+    """How many signatures there were when the audit began."""
+    details = session.scalar(
+        select(AuditRow.details).where(
+            AuditRow.sequence == 1, AuditRow.kind == AuditKind.BEGAN.value
         )
+    )
+    try:
+        return int(json.loads(details or "{}").get("signatures", 0))
+    except (ValueError, AttributeError, TypeError):
+        return 0
 
 
 def _told(session: Session, versions: Collection[_Version]) -> Iterator[tuple[int, _Version]]:

@@ -46,6 +46,7 @@ __all__ = [
     "add_key_images",
     "add_study",
     "age_and_date",
+    "any_case",
     "counts",
     "deid_study",
     "find_case",
@@ -222,6 +223,9 @@ def worklist(
     }
     if known is None:
         known = worklist_pages.counts(session, wanted, visible, clock)
+    for case_id in rows.keys() - _at_sites(session, found.case_ids, visible.sites):
+        # Whoever reads signed reports alone is told of nothing that is being written.
+        rows[case_id] = replace(rows[case_id], report_state=ReportState.SIGNED, editor=None)
     return Worklist(
         rows=tuple(rows[case_id] for case_id in found.case_ids if case_id in rows),
         total=known.of(wanted),
@@ -231,6 +235,11 @@ def worklist(
         stages={stage: known.of(replace(wanted, stage=stage)) for stage in Stage},
         next=found.next,
     )
+
+
+def any_case(session: Session) -> bool:
+    """Return whether there is any case."""
+    return session.scalar(select(CaseRow.case_id).limit(1)) is not None
 
 
 def state_counts(session: Session, *states: CaseState) -> dict[CaseState, int]:
@@ -390,6 +399,14 @@ def _worklist_row(known: Any, clock: TurnroundClock | None) -> WorklistRow:
         limit = clock.limits.limit(row.modality, row.priority)
         standing = limit.standing(row.received_at, clock.now)
         return replace(row, limit_minutes=limit.minutes, standing=standing)
+
+
+def _at_sites(session: Session, ids: Sequence[str], sites: frozenset[str] | None) -> frozenset[str]:
+    """Return the cases among `ids` that are of one of `sites`; None: all."""
+    if sites is None:
+        return frozenset(ids)
+    wanted = select(CaseRow.case_id).where(CaseRow.case_id.in_(ids), CaseRow.site.in_(sites))
+    return frozenset(session.scalars(wanted))
 
 
 def _time(text: str | None) -> datetime | None:

@@ -35,6 +35,8 @@ log = logging.getLogger("radraft.store.database")
 
 SCHEMA_WITH_KEYS = "0007"
 """The first schema in which every study that was taken in has its keys."""
+SCHEMA_WITH_AUDIT = "0013"
+"""The first schema that has an audit: whoever brings a database to it writes its first event."""
 SCHEMA_WITH_WORKLIST = "0015"
 """The first schema in which every study stands in the worklist's own table."""
 CONNECT_S = 10
@@ -187,6 +189,8 @@ def _prepare(connection: Connection, folder: Path, objects: Objects) -> bytes:
         check = site_secret.fingerprint(secret)
         connection.execute(insert(SiteRow).values(id=1, secret_check=check))
     signature_chain.begin(connection, signature_chain.chain_key(secret))
+    if before is None or before < SCHEMA_WITH_AUDIT:
+        audit.begin(connection, audit.audit_key(secret))
     return secret
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from radraft.core.errors import NotFound
 from radraft.reports import codec
 from radraft.reports.draft import Draft, StoredDraft
-from radraft.reports.lifecycle import Move, transition
+from radraft.reports.lifecycle import STEPS, Move
 from radraft.reports.skeleton import skeleton
 from radraft.reports.values import Coverage, ReportState
 from radraft.store import faults, leases
@@ -84,6 +84,21 @@ def latest(session: Session, case_id: str) -> StoredDraft | None:
     """Return the newest draft; None while nothing came of drafting yet."""
     row = session.scalar(_newest_first(case_id).limit(1))
     return None if row is None else _stored(row)
+
+
+def first_draft_wait(session: Session, case_id: str) -> float | None:
+    """Return the seconds from a case's arrival until its first draft that did not fail; None where
+    it has none, or more than one."""
+    drafted = session.execute(
+        select(CaseRow.received_at, DraftRow.created_at)
+        .join(DraftRow, DraftRow.case_id == CaseRow.case_id)
+        .where(CaseRow.case_id == case_id, DraftRow.coverage != Coverage.FAILED.value)
+        .limit(2)
+    ).all()
+    if len(drafted) != 1:
+        return None
+    received_at, created_at = drafted[0]
+    return float((created_at - received_at).total_seconds())
 
 
 def offered(session: Session, case_id: str) -> StoredDraft | None:
@@ -177,13 +192,14 @@ def _open_report(session: Session, draft: Draft, row: DraftRow) -> None:
             editor=None,
             saved_at=row.created_at,
             base_version=0,
+            steps=0,
         )
         session.add(report)
     elif report.state != ReportState.DRAFTED or not _better(session, draft, report):
         return
     report.draft_id = row.draft_id
     report.revision += 1
-    report.state = transition(ReportState.DRAFTED, Move.REDRAFT).value
+    report.state = STEPS[ReportState.DRAFTED, Move.REDRAFT].after.value
     report.saved_at = row.created_at
     session.add(
         RevisionRow(

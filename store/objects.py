@@ -118,6 +118,14 @@ class Objects:
             return False
         return True
 
+    def require_reachable(self) -> None:
+        """Require that objects can be read now. StorageUnavailable `objects_unreachable`."""
+        with _translated():
+            # A folder that is not there is listed as an empty one.
+            if self._root is not None and not self._root.is_dir():
+                raise NotADirectoryError
+        self.any()
+
     def any(self) -> bool:
         """Whether there is any object at all."""
         with _translated():

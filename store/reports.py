@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound, ReportError
-from radraft.reports import codec, editing
+from radraft.reports import codec, editing, lifecycle
 from radraft.reports.editing import Revision, WorkingReport
-from radraft.reports.lifecycle import Move, transition
+from radraft.reports.lifecycle import Move
 from radraft.reports.people import Person, known_person
+from radraft.reports.roles import Permission
 from radraft.reports.skeleton import skeleton
-from radraft.reports.values import Coverage, Report, ReportState
+from radraft.reports.values import Amendment, AmendmentKind, Coverage, Report, ReportState
 from radraft.store import drafts, faults
-from radraft.store.tables import CaseRow, DraftRow, ReportRow, RevisionRow
+from radraft.store.tables import CaseRow, DraftRow, ReportRow, ReportStepRow, RevisionRow
 
+WRITER = frozenset({Permission.WRITE})
+"""What whoever saves may do at least."""
 UNBEGUN = 0
 """Revision of the empty report of a study that nobody drafted and nobody wrote on yet."""
+
+
+@dataclass(frozen=True)
+class SavedRevision:
+    """One saved state of a report."""
+
+    number: int
+    report: Report
+    editor: Person | None
+    """None: as it was drafted."""
+    saved_at: datetime
 
 
 def current(session: Session, case_id: str) -> WorkingReport:
@@ -44,7 +59,13 @@ def current(session: Session, case_id: str) -> WorkingReport:
 
 
 def save(
-    session: Session, case_id: str, report: Report, *, base_revision: int, editor: Person
+    session: Session,
+    case_id: str,
+    report: Report,
+    *,
+    base_revision: int,
+    editor: Person,
+    permissions: frozenset[Permission] = WRITER,
 ) -> WorkingReport:
     """Keep `report`, which was edited from revision `base_revision`, as the next revision.
 
@@ -52,15 +73,19 @@ def save(
     that did not hear the answer may send again. What each sentence may claim: `editing.edited`.
     A report that was edited from the empty one (revision 0) stands as a person's own: a draft that
     came meanwhile, which nobody touched, is offered beside it (`drafts.offered`).
-    RevisionConflict; ReportError `report_is_signed`, and those of `editing.edited`.
+    The first who changes anything is its author until another takes it over.
+    RevisionConflict; ReportError `report_is_signed`, `report_under_review`, and those of
+    `editing.edited`.
     """
     empty = report == skeleton(case_id)
     if empty and base_revision == UNBEGUN and session.get(ReportRow, case_id) is None:
         # A row was added and nothing typed: that begins nothing.
         return current(session, case_id)
     row = _row(session, case_id)
-    state = transition(ReportState(row.state), Move.REVIEW)
     before = _working(session, row)
+    state = lifecycle.moved(
+        before.state, Move.EDIT, by=editor, author=before.author, permissions=permissions
+    )
     known = (drafts.basis(session, case_id), drafts.offered(session, case_id))
     drafted = [sentence for one in known if one for sentence in one.draft.report.sentences]
     after = editing.edited(before, report, drafted=drafted)
@@ -70,15 +95,21 @@ def save(
         row.draft_id = _unaided(session, row)
     else:
         require_revision(session, before, base_revision)
-    row.revision += 1
     row.state = state.value
-    _edited_by(row, editor)
+    _written_by(row, lifecycle.author_after(Move.EDIT, by=editor, author=before.author))
+    return revise(session, row, after, editor)
+
+
+def revise(session: Session, row: ReportRow, report: Report, editor: Person) -> WorkingReport:
+    """Keep `report` as the next revision of a report that is held (`locked`)."""
+    row.revision += 1
+    row.editor, row.editor_account = editor.name, editor.id
     row.saved_at = datetime.now(UTC)
     session.add(
         RevisionRow(
-            case_id=case_id,
+            case_id=row.case_id,
             revision=row.revision,
-            content=codec.report_to_json(after),
+            content=codec.report_to_json(report),
             editor=editor.name,
             editor_account=editor.id,
             saved_at=row.saved_at,
@@ -88,23 +119,58 @@ def save(
     return _working(session, row)
 
 
-def amend(session: Session, case_id: str, *, editor: Person) -> WorkingReport:
-    """Reopen a signed report as the working copy of its next version; the signed one stays.
+def take_step(
+    session: Session,
+    row: ReportRow,
+    before: WorkingReport,
+    move: Move,
+    *,
+    by: Person,
+    after: ReportState,
+    now: datetime,
+    remark: str = "",
+    amendment: Amendment | None = None,
+) -> WorkingReport:
+    """Bring a report that is held (`locked`) to the state `after`, and write down who did it.
 
-    ReportError `report_not_signed`.
+    Whether he may was asked before (`lifecycle.moved`). `amendment`: why it is reopened.
     """
-    row = _row(session, case_id)
-    row.state = transition(ReportState(row.state), Move.AMEND).value
-    _edited_by(row, editor)
-    row.saved_at = datetime.now(UTC)
+    row.state = after.value
+    row.steps += 1
+    row.submitted_at = now if move is Move.SUBMIT else None
+    _written_by(row, lifecycle.author_after(move, by=by, author=before.author))
+    if move is Move.AMEND or after is ReportState.SIGNED:
+        row.amendment = None if amendment is None else amendment.kind.value
+        row.amendment_reason = None if amendment is None else amendment.reason
+    session.add(
+        ReportStepRow(
+            case_id=row.case_id,
+            number=row.steps,
+            move=move.value,
+            before=before.state.value,
+            after=after.value,
+            by=by.name,
+            by_account=by.id,
+            at=now,
+            revision=row.revision,
+            remark=remark,
+        )
+    )
     session.flush()
     return _working(session, row)
 
 
 def locked(session: Session, case_id: str) -> tuple[ReportRow, WorkingReport]:
-    """Return the working report, held until the transaction ends: for signing."""
+    """Return the working report, held until the transaction ends."""
     row = _row(session, case_id)
     return row, _working(session, row)
+
+
+def require_step(now: WorkingReport, base_step: int | None) -> None:
+    """Raise ReportError `step_taken_meanwhile` unless `base_step` is the number of its newest step;
+    None asks nothing."""
+    if base_step is not None and base_step != now.steps:
+        raise ReportError("step_taken_meanwhile")
 
 
 def require_revision(session: Session, now: WorkingReport, base_revision: int) -> None:
@@ -118,6 +184,29 @@ def require_revision(session: Session, now: WorkingReport, base_revision: int) -
     if base_revision == UNBEGUN:
         revisions = (Revision(skeleton(now.case_id), None), *revisions)
     raise editing.conflict(now, base_revision, revisions)
+
+
+def history(session: Session, case_id: str) -> tuple[SavedRevision, ...]:
+    """Return every saved state of a report, first to newest."""
+    rows = session.scalars(
+        select(RevisionRow).where(RevisionRow.case_id == case_id).order_by(RevisionRow.revision)
+    )
+    with faults.decoding("report_revisions", case_id):
+        return tuple(
+            SavedRevision(
+                row.revision, codec.stored_report(row.content), _editor(row), row.saved_at
+            )
+            for row in rows
+        )
+
+
+def at_revision(session: Session, case_id: str, revision: int) -> Report | None:
+    """Return a report as it was saved once; None where there is no such revision."""
+    row = session.get(RevisionRow, (case_id, revision))
+    if row is None:
+        return None
+    with faults.decoding("report_revisions", case_id):
+        return codec.stored_report(row.content)
 
 
 def _row(session: Session, case_id: str) -> ReportRow:
@@ -140,6 +229,7 @@ def _begun(session: Session, case_id: str) -> ReportRow:
         editor=None,
         saved_at=now,
         base_version=0,
+        steps=0,
     )
     empty = codec.report_to_json(skeleton(case_id))
     session.add(row)
@@ -167,7 +257,17 @@ def _working(session: Session, row: ReportRow) -> WorkingReport:
             editor=_editor(row),
             saved_at=row.saved_at,
             base_version=row.base_version,
+            author=None if row.author is None else known_person(row.author, row.author_account),
+            submitted_at=row.submitted_at,
+            steps=row.steps,
+            amendment=_amendment(row),
         )
+
+
+def _amendment(row: ReportRow) -> Amendment | None:
+    if row.amendment is None:
+        return None
+    return Amendment(AmendmentKind(row.amendment), row.amendment_reason or "")
 
 
 def _revisions(session: Session, case_id: str, first: int) -> tuple[Revision, ...]:
@@ -180,8 +280,8 @@ def _revisions(session: Session, case_id: str, first: int) -> tuple[Revision, ..
         return tuple(Revision(codec.stored_report(row.content), _editor(row)) for row in rows)
 
 
-def _edited_by(row: ReportRow, editor: Person) -> None:
-    row.editor, row.editor_account = editor.name, editor.id
+def _written_by(row: ReportRow, author: Person | None) -> None:
+    row.author, row.author_account = (None, None) if author is None else (author.name, author.id)
 
 
 def _editor(row: ReportRow | RevisionRow) -> Person | None:

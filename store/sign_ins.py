@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session as DatabaseSession
 from radraft.reports.accounts import LOGIN_WITHIN, TRIES_WITHIN, Session, Tries
 from radraft.store import accounts
 from radraft.store.sql import insert_new
-from radraft.store.tables_accounts import FailedSignInRow, KnownAddressRow, SessionRow
+from radraft.store.tables_accounts import AccountRow, FailedSignInRow, KnownAddressRow, SessionRow
 
 KEPT = timedelta(days=1)
 """How long a refused log-in is kept here; the audit keeps it for good."""
@@ -50,6 +50,20 @@ def find(session: DatabaseSession, secret: str) -> Session | None:
     """Return the session whose browser holds `secret`."""
     row = session.get(SessionRow, accounts.secret_sha(secret))
     return None if row is None else _session(session, row)
+
+
+def is_live(session: DatabaseSession, session_id: str | None, account_id: str | None) -> bool:
+    """Return whether a session is there, of this account, which is not disabled."""
+    found = session.scalar(
+        select(SessionRow.session_id)
+        .join(AccountRow, AccountRow.account_id == SessionRow.account_id)
+        .where(
+            SessionRow.session_id == session_id,
+            SessionRow.account_id == account_id,
+            AccountRow.disabled_at.is_(None),
+        )
+    )
+    return found is not None
 
 
 def of_account(session: DatabaseSession, account_id: str) -> tuple[Session, ...]:

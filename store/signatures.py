@@ -12,19 +12,22 @@ from sqlalchemy.orm import Session
 
 from radraft.core.errors import ReportError
 from radraft.prompts.build import gave_priors
-from radraft.reports import codec
+from radraft.reports import codec, lifecycle
 from radraft.reports.checks.run import UNKNOWN
 from radraft.reports.checks.values import StudyFacts
 from radraft.reports.draft import StoredDraft
 from radraft.reports.editing import WorkingReport
-from radraft.reports.lifecycle import Move, transition
 from radraft.reports.people import Person
-from radraft.reports.sign import signed_version, utc
+from radraft.reports.roles import Permission
+from radraft.reports.sign import ONE_SIGNATURE, SigningTerms, signed_by, signed_version, utc
 from radraft.reports.values import ReportState, SignedReport
 from radraft.store import drafts, signature_chain, worklist_entries
-from radraft.store.reports import UNBEGUN, locked, require_revision
+from radraft.store.reports import UNBEGUN, locked, require_revision, require_step, take_step
 from radraft.store.signature_chain import Fault, Link, fault_of, key_of, link_of
 from radraft.store.tables import ReportRow, SignatureLinkRow, SignedRow
+
+SIGNER = frozenset({Permission.WRITE, Permission.SIGN})
+"""What whoever signs may do at least."""
 
 
 def sign(
@@ -32,23 +35,28 @@ def sign(
     case_id: str,
     *,
     base_revision: int,
-    author: Person,
-    reviewer: Person | None = None,
+    signer: Person,
+    permissions: frozenset[Permission] = SIGNER,
+    terms: SigningTerms = ONE_SIGNATURE,
     study: StudyFacts = UNKNOWN,
     now: datetime,
 ) -> SignedReport:
     """Sign the report as it stands at `base_revision`, in the caller's transaction.
 
+    What was submitted is signed by `signer` as its reviewer, with the author's name; anything else
+    by him alone, where the rule lets him.
     As `reports.sign.signed_version`, with the checks over exactly what is signed and `study`; also
-    ReportError `report_is_signed`, `signature_broken` where an earlier version does not hold, and
-    RevisionConflict when somebody saved in between.
+    ReportError as `lifecycle.moved`, `signature_rule.alone_manner` and `step_taken_meanwhile`,
+    `signature_broken` where an earlier version does not hold, and RevisionConflict when somebody
+    saved in between.
     """
     return sign_with_basis(
         session,
         case_id,
         base_revision=base_revision,
-        author=author,
-        reviewer=reviewer,
+        signer=signer,
+        permissions=permissions,
+        terms=terms,
         study=study,
         now=now,
     )[0]
@@ -59,16 +67,21 @@ def sign_with_basis(
     case_id: str,
     *,
     base_revision: int,
-    author: Person,
-    reviewer: Person | None = None,
+    signer: Person,
+    permissions: frozenset[Permission] = SIGNER,
+    terms: SigningTerms = ONE_SIGNATURE,
     study: StudyFacts = UNKNOWN,
     now: datetime,
 ) -> tuple[SignedReport, StoredDraft | None]:
     """As `sign`; also the draft that the report began as, for its training pair."""
     now = utc(now)
     row, current = locked(session, case_id)
-    # Whoever signs what nobody edited has reviewed it all the same.
-    state = transition(transition(ReportState(row.state), Move.REVIEW), Move.SIGN)
+    require_step(current, terms.base_step)
+    move = lifecycle.signature(current.state)
+    state = lifecycle.moved(
+        current.state, move, by=signer, author=current.author, permissions=permissions
+    )
+    author, reviewer, signing = signed_by(current, signer, terms)
     untouched = current.editor is None and not current.report.sentences
     if not (base_revision == UNBEGUN and untouched):
         require_revision(session, current, base_revision)
@@ -84,6 +97,7 @@ def sign_with_basis(
         study=study,
         author=author,
         reviewer=reviewer,
+        signing=signing,
         now=now,
     )
     stored = SignedRow(
@@ -95,10 +109,9 @@ def sign_with_basis(
     )
     session.add(stored)
     signature_chain.append(session, stored)
-    row.state = state.value
     row.base_version = signed.version
-    session.flush()
-    worklist_entries.sign(session, case_id, author, reviewer)
+    take_step(session, row, current, move, by=signer, after=state, now=now, remark=signing.reason)
+    worklist_entries.sign(session, case_id, signed.author, signed.reviewer)
     return signed, basis
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import select, union
 from sqlalchemy.orm import Session
 
-from radraft.store.tables import AlertRow, CaseRow, KeyImageRow, SignedRow
+from radraft.store.tables import AlertRow, CaseRow, KeyImageRow, SignatureRuleRow, SignedRow
 
 _HAS_SIGNED = select(SignedRow.version).where(SignedRow.case_id == CaseRow.case_id).exists()
+
+
+def every(session: Session) -> frozenset[str]:
+    """Return the sites of which there are cases, or rules of signatures."""
+    wanted = union(select(CaseRow.site), select(SignatureRuleRow.site))
+    return frozenset(session.scalars(wanted))
 
 
 def of_case(session: Session, case_id: str, *, signed: bool = False) -> frozenset[str]:

@@ -1,8 +1,8 @@
 """Tables. Those of `IDENTITY_TABLES` hold identity; no other table may.
 
-Signed reports, their chain, training pairs, report revisions, dismissals, what became of adapters,
-what was done about critical values and the audit are append-only: triggers (see `migrations/`)
-refuse UPDATE, DELETE, REPLACE and TRUNCATE.
+Signed reports, their chain, training pairs, report revisions, the steps to a signature and the
+rules of it, dismissals, what became of adapters, what was done about critical values and the audit
+are append-only: triggers (see `migrations/`) refuse UPDATE, DELETE, REPLACE and TRUNCATE.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ from radraft.store.tables_alerts import (
     CriticalDraftRow as CriticalDraftRow,
 )
 from radraft.store.tables_audit import AuditHeadRow as AuditHeadRow, AuditRow as AuditRow
+from radraft.store.tables_signing import (
+    ReportStepRow as ReportStepRow,
+    SignatureRuleRow as SignatureRuleRow,
+)
 from radraft.store.tables_studies import (
     AcquisitionRow as AcquisitionRow,
     ArrivalRow as ArrivalRow,
@@ -73,6 +77,8 @@ IMMUTABLE_TABLES = (
     "alert_events",
     "dismissals",
     "audit_events",
+    "report_steps",
+    "signature_rules",
 )
 
 
@@ -199,6 +205,16 @@ class ReportRow(Base):
     editor_account: Mapped[str | None] = mapped_column(String(64))
     saved_at: Mapped[datetime]
     base_version: Mapped[int]
+    # Who writes it (书写); None until somebody does, and once it is signed.
+    author: Mapped[str | None]
+    author_account: Mapped[str | None] = mapped_column(String(64))
+    # When he handed it over for review; None where it does not wait for that.
+    submitted_at: Mapped[datetime | None]
+    # The number of its newest step (`ReportStepRow`); 0 before the first.
+    steps: Mapped[int] = mapped_column(server_default="0")
+    # Of a signed report that was reopened.
+    amendment: Mapped[str | None] = mapped_column(String(16))
+    amendment_reason: Mapped[str | None]
 
 
 class RevisionRow(Base):

@@ -19,6 +19,8 @@ class AuditRow(Base):
         Index("ix_audit_events_at", "at"),
         Index("ix_audit_events_case_id", "case_id", "sequence"),
         Index("ix_audit_events_account_id", "account_id", "sequence"),
+        Index("ix_audit_events_site", "site", "sequence"),
+        Index("ix_audit_events_kind", "kind", "sequence"),
     )
 
     sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -44,10 +46,9 @@ class AuditHeadRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     sequence: Mapped[int]
-    # Both empty until the first event.
     head: Mapped[str] = mapped_column(String(64))
-    # Made with the site's key of number and head: the end cannot be set back to a head that a row
-    # still shows.
+    # Made with the site's key of all the others: the end cannot be set back to a head that a row
+    # still shows, and nobody can say that events were sent which were not.
     seal: Mapped[str] = mapped_column(String(64))
     # Up to where events were handed to the log server.
     sent: Mapped[int]

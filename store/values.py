@@ -102,6 +102,8 @@ class Stage(StrEnum):
     ALL = "all"
     TODO = "todo"
     """What a person may read now and nobody has signed, or that was reopened."""
+    REVIEW = "review"
+    """Of that, what an author handed over for review."""
     DRAFTING = "drafting"
     """What waits for its draft or is being drafted."""
     SIGNED = "signed"
@@ -135,6 +137,7 @@ class WorklistFilter:
     """The beginning of a patient's name or number or of an accession number, or a day."""
 
 
+IN_REVIEW = frozenset({ReportState.SUBMITTED.value, ReportState.AMEND_SUBMITTED.value})
 EVERYTHING = WorklistFilter()
 
 
@@ -212,6 +215,8 @@ def in_stage(phase: str, stage: Stage) -> bool:
             return signed
         case Stage.DRAFTING:
             return drafting
+        case Stage.REVIEW:
+            return phase in IN_REVIEW
         case Stage.TODO:
             return not signed and not drafting
         case Stage.LATE:

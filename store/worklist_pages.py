@@ -25,6 +25,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    literal_column,
     or_,
     select,
     true,
@@ -37,7 +38,14 @@ from radraft.reports.turnround import Limit, TurnroundClock
 from radraft.reports.values import ReportState
 from radraft.store.base import UtcDateTime
 from radraft.store.tables import NameKeyRow, WorklistEntryRow
-from radraft.store.values import CaseState, Stage, WorklistCounts, WorklistFilter, WorklistPlace
+from radraft.store.values import (
+    IN_REVIEW,
+    CaseState,
+    Stage,
+    WorklistCounts,
+    WorklistFilter,
+    WorklistPlace,
+)
 from radraft.studies import name_search
 
 FEW = 2_000
@@ -108,13 +116,14 @@ def counts(
     if not ways:
         return WorklistCounts({}, 0, 0)
     phases: Counter[str] = Counter()
+    phase_seen = _phase_seen(visible)
     for number, way in enumerate(ways):
         # What was matched in a way before is not counted again.
         others = [~other for other in ways[:number]]
         counted = (
-            select(ENTRIES.phase, func.count())
+            select(phase_seen, func.count())
             .where(way, *others, *listed, *_days(wanted))
-            .group_by(ENTRIES.phase)
+            .group_by(phase_seen)
         )
         for phase, count in session.execute(counted):
             phases[phase] += count
@@ -284,7 +293,12 @@ def _is_after(*, part: int, of: tuple[Any, str], at: tuple[Any, str]) -> bool:
 def _may_hold(wanted: WorklistFilter, part: int) -> bool:
     """Whether a part may have lines of the stage and phase that are wanted."""
     signed = wanted.stage is Stage.SIGNED or wanted.phase == ReportState.SIGNED
-    unsigned = wanted.stage in (Stage.TODO, Stage.DRAFTING, Stage.LATE) or wanted.phase not in (
+    unsigned = wanted.stage in (
+        Stage.TODO,
+        Stage.REVIEW,
+        Stage.DRAFTING,
+        Stage.LATE,
+    ) or wanted.phase not in (
         "",
         ReportState.SIGNED,
     )
@@ -323,6 +337,8 @@ def _conditions(
             found.append(ENTRIES.signed == true())
         case Stage.DRAFTING:
             found += [ENTRIES.signed == false(), drafting]
+        case Stage.REVIEW:
+            found += [ENTRIES.signed == false(), ENTRIES.phase.in_(sorted(IN_REVIEW))]
         case Stage.TODO:
             found += [ENTRIES.signed == false(), ~drafting]
         case Stage.LATE:
@@ -330,7 +346,23 @@ def _conditions(
             found.append(_received_before(clock, "near") if clock else false())
         case Stage.ALL:
             pass
-    return [*found, *_visible(visible)]
+    return [*found, *_visible(_seen_by(wanted, visible))]
+
+
+def _phase_seen(visible: Visible) -> Any:
+    """A study's phase; of what somebody sees only because it was signed once, that it is signed."""
+    if visible.sites is None:
+        return ENTRIES.phase
+    seen = ENTRIES.site.in_(visible.sites)
+    return case((seen, ENTRIES.phase), else_=literal_column("'signed'")).label("phase_seen")
+
+
+def _seen_by(wanted: WorklistFilter, visible: Visible) -> Visible:
+    """Whose studies may be listed by what is wanted: who writes at what is told to nobody who reads
+    signed reports alone."""
+    asked = (wanted.phase, wanted.author, wanted.reviewer, wanted.person)
+    open_stage = wanted.stage not in (Stage.ALL, Stage.SIGNED)
+    return Visible(visible.sites, frozenset()) if any(asked) or open_stage else visible
 
 
 def _visible(visible: Visible) -> list[ColumnElement[bool]]:

@@ -17,7 +17,7 @@ from radraft.reports.alerts import AlertMove, AlertState, AlertStep, Channel
 from radraft.reports.values import ReportState
 from radraft.store import alerts
 from radraft.store.database import open_store
-from tests.builders import actor, make_sentence
+from tests.builders import actor, make_sentence, signed_in
 from tests.reports.test_alerts import NOW, RIGHT, finding
 
 TOLD = AlertStep(AlertMove.NOTIFY, "电话", "急诊周", Channel.PHONE)
@@ -55,7 +55,7 @@ def report_and_handle(settings: Settings, case_ids: list[str], told: Connection)
     each commit once it is sure of it."""
     store = open_store(settings)
     service = Service(store, settings, load_profile("starter"))
-    reader, counted = actor("王"), count()
+    reader, counted = signed_in(store, "王"), count()
     watch = DeadlineWatch()
     while True:
         for case_id in case_ids:
@@ -80,8 +80,8 @@ def report_and_handle(settings: Settings, case_ids: list[str], told: Connection)
             for late in escalate_due(store, watch, datetime.now(UTC) + timedelta(hours=2)):
                 told.send(("escalated", late.case_id, str(late.leg)))
             revision = service.case_view(case_id).working.revision
-            service.sign(case_id, base_revision=revision, actor=reader)
-            service.amend(case_id, actor=reader)
+            service.signing.sign(case_id, base_revision=revision, actor=reader)
+            service.signing.amend(case_id, actor=reader, reason="更正")
             _save(service, case_id, f"双肺清晰{text}。")
             told.send(("saved", case_id, text))
 
@@ -89,7 +89,7 @@ def report_and_handle(settings: Settings, case_ids: list[str], told: Connection)
 def _save(service: Service, case_id: str, text: str) -> None:
     working = service.case_view(case_id).working
     if working.state is ReportState.SIGNED:
-        working = service.amend(case_id, actor=actor("王"))
+        working = service.signing.amend(case_id, actor=actor("王"), reason="更正")
     report = replace(working.report, findings=(make_sentence("f1", text, ""),), impression=())
     report = replace(report, findings=(report.findings[0].reworded(zh=text, en=""),))
     service.save(case_id, report, base_revision=working.revision, actor=actor("王"))

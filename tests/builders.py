@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session
 from radraft.core import canonical
 from radraft.reports.draft import Draft, Usage
 from radraft.reports.people import Actor, ActorRole, Person, PersonKind, typed_person
+from radraft.reports.roles import EVERY_SITE, Membership, Role
 from radraft.reports.values import Coverage, Evidence, Origin, Report, Sentence, both
-from radraft.store import cases, drafts
+from radraft.store import accounts, cases, drafts, sign_ins
+from radraft.store.database import Store
 from radraft.store.leases import Owner
 from radraft.studies.choose.frames import image_id
 from radraft.studies.values import (
@@ -122,6 +124,25 @@ def actor(name: str, role: ActorRole = ActorRole.READER) -> Actor:
     """Somebody at site-a who is signed in."""
     account_id = f"a-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
     return Actor(Person(PersonKind.ACCOUNT, name, account_id), role, "site-a")
+
+
+def signed_in(store: Store, name: str, role: ActorRole = ActorRole.READER) -> Actor:
+    """Somebody of that name at site-a in a session of his own, with an account that is made if it
+    is not there: the same person as `actor(name)`'s is not."""
+    login = f"b-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    held = [Membership(EVERY_SITE, Role.ATTENDING)]
+    now = datetime.now(UTC)
+    with store.begin() as session:
+        known = accounts.by_login(session, login)
+        account = (
+            known[0]
+            if known is not None
+            else accounts.add(session, login=login, name=name, memberships=held, now=now)
+        )
+        secret = sign_ins.begin(session, account.account_id, "127.0.0.1", now)
+        here = sign_ins.find(session, secret)
+    assert here is not None
+    return Actor(account.person, role, "site-a", session_id=here.session_id)
 
 
 def make_report(case_id: str, findings: int = 3, impression: int = 1) -> Report:

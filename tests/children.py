@@ -22,7 +22,7 @@ from radraft.core.settings import Settings
 from radraft.reports import editing
 from radraft.reports.training_pair import make_pair
 from radraft.reports.values import Report, ReportState
-from radraft.store import adapters, cases, drafts, leases, reports
+from radraft.store import adapters, cases, drafts, leases, report_steps, reports
 from radraft.store.database import open_store
 from radraft.store.leases import Owner
 from radraft.store.pairs import save_pair
@@ -160,13 +160,15 @@ def save_and_sign(settings: Settings, case_ids: list[str], told: Connection) -> 
                 assert draft is not None
                 now = datetime.now(UTC)
                 signed = sign(
-                    session, case_id, base_revision=saved.revision, author=person("王"), now=now
+                    session, case_id, base_revision=saved.revision, signer=person("王"), now=now
                 )
                 ref = cases.get_case(session, case_id).patient_ref
                 save_pair(session, make_pair(draft, signed, site="a", patient_ref=ref))
             told.send(("signed", case_id, signed.version, signed.content_sha))
             with store.begin() as session:
-                reports.amend(session, case_id, editor=person("李"))
+                report_steps.amend(
+                    session, case_id, editor=person("李"), reason="更正", now=datetime.now(UTC)
+                )
 
 
 def pass_and_promote(settings: Settings, adapter_ids: list[str]) -> int:
@@ -260,10 +262,12 @@ def sign_and_amend(settings: Settings, case_ids: list[str], times: int) -> int:
                     session,
                     case_id,
                     base_revision=now.revision,
-                    author=person("王"),
+                    signer=person("王"),
                     now=datetime.now(UTC),
                 )
-                reports.amend(session, case_id, editor=person("王"))
+                report_steps.amend(
+                    session, case_id, editor=person("王"), reason="更正", now=datetime.now(UTC)
+                )
     store.close()
     return times * len(case_ids)
 
@@ -271,4 +275,6 @@ def sign_and_amend(settings: Settings, case_ids: list[str], times: int) -> int:
 def reopen(session: Session, case_id: str) -> None:
     """Amend the case's report where it is signed."""
     if reports.current(session, case_id).state is ReportState.SIGNED:
-        reports.amend(session, case_id, editor=person("李"))
+        report_steps.amend(
+            session, case_id, editor=person("李"), reason="更正", now=datetime.now(UTC)
+        )

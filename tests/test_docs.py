@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from radraft.core.errors import catalogue
+from radraft.core.settings import Settings
+from radraft.store.arrivals import ArrivalState
+from radraft.store.cases import CaseState
+
 ROOT = Path(__file__).parents[1]
 ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
 PAGES = [
@@ -39,10 +44,42 @@ def test_both_readmes_have_one_structure() -> None:
     english, chinese = _text(ENGLISH), _text(CHINESE)
     levels = [re.findall(r"^(#+) ", text, re.MULTILINE) for text in (english, chinese)]
     assert levels[0] == levels[1] and len(levels[0]) >= 6
-    swapped = [CHINESE if target == ENGLISH else target for target in _targets(chinese)]
-    assert swapped == _targets(english)
+    others = {ENGLISH: CHINESE, "docs/deploy.zh-CN.md": "docs/deploy.md"}
+    assert [others.get(target, target) for target in _targets(chinese)] == _targets(english)
     assert _asked(_code(chinese)) == _asked(_code(english))
     assert len(_code(english)) >= 30
+
+
+def test_both_deploy_guides_say_the_same() -> None:
+    english, chinese = _text("docs/deploy.md"), _text("docs/deploy.zh-CN.md")
+    for pattern in (r"^(#+) ", r"^(\|)", r"^- "):
+        found = [re.findall(pattern, text, re.MULTILINE) for text in (english, chinese)]
+        assert found[0] == found[1] != []
+    assert _code(english) == _code(chinese) != []
+    named = [re.findall(r"`([\w./{},=*-]+)`", text) for text in (english, chinese)]
+    assert set(named[0]) == set(named[1])
+    assert set(_targets(english)) - {"deploy.zh-CN.md"} == set(_targets(chinese)) - {"deploy.md"}
+
+
+@pytest.mark.parametrize("page", ["docs/deploy.md", "docs/deploy.zh-CN.md"])
+def test_every_code_setting_and_figure_of_the_deploy_guide_is_there(page: str) -> None:
+    named = set(re.findall(r"`(RADRAFT_\w+)", _text(page)))
+    assert {name.removeprefix("RADRAFT_").lower() for name in named} <= set(Settings.model_fields)
+    tables = re.findall(r"^\|.*\|$", _text(page), re.MULTILINE)
+    cells = {word for line in tables for word in re.findall(r"`([a-z_]+)[`{]", line)}
+    figures = {cell for cell in cells if cell.startswith("radraft_")}
+    source = (ROOT / "core/metrics.py").read_text() + (ROOT / "ui/api/monitoring.py").read_text()
+    assert figures
+    assert [name for name in figures if f'"{name.removesuffix("_total")}"' not in source] == []
+    codes = (
+        cells
+        - figures
+        - set(CaseState)
+        - set(ArrivalState)
+        - {"open", "untold", "escalated", "signature_log", "audit"}
+    )
+    assert len(codes) >= 10
+    assert codes <= set(catalogue())
 
 
 def test_the_tree_names_every_room_and_no_other() -> None:

@@ -25,6 +25,7 @@ from radraft.reports.audit import AuditActor, AuditEvent, AuditKind, Outcome
 from radraft.reports.people import Actor, ActorRole
 from radraft.reports.roles import EVERY_SITE, Permission, sites_with
 from radraft.store import sites
+from radraft.ui.measured import Measured
 from radraft.ui.security import Guard
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
     {
         ("GET", "/ui/{name:path}"): Anybody.ANYBODY,
         ("GET", "/sign-in"): Anybody.ANYBODY,
+        ("GET", "/health/live"): Anybody.ANYBODY,
+        ("GET", "/health/ready"): Anybody.ANYBODY,
+        # Who may read them is asked of the machine, not of a person: `api/monitoring.py`.
+        ("GET", "/metrics"): Anybody.ANYBODY,
         ("POST", "/api/session"): Anybody.ANYBODY,
         ("POST", "/api/session/link"): Anybody.ANYBODY,
         ("POST", "/api/session/unlock"): Anybody.ANYBODY,
@@ -69,8 +74,19 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("POST", "/api/cases/{case_id}/opened"): Permission.WRITE,
         ("PUT", "/api/cases/{case_id}/report"): Permission.WRITE,
         ("POST", "/api/cases/{case_id}/redraft"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/submit"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/withdraw"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/take-over"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/return"): Permission.SIGN,
         ("POST", "/api/cases/{case_id}/sign"): Permission.SIGN,
         ("POST", "/api/cases/{case_id}/amend"): Permission.AMEND,
+        ("POST", "/api/cases/{case_id}/cancel-amendment"): Permission.AMEND,
+        ("GET", "/api/cases/{case_id}/versions"): Permission.READ_SIGNED,
+        ("GET", "/api/cases/{case_id}/versions/{before}/{after}"): Permission.READ_SIGNED,
+        ("GET", "/api/cases/{case_id}/history"): Permission.READ_UNSIGNED,
+        ("GET", "/api/signature-rules"): Permission.CONFIGURE,
+        ("GET", "/api/sites/{site}/signature-rule"): Permission.CONFIGURE,
+        ("PUT", "/api/sites/{site}/signature-rule"): Permission.CONFIGURE,
         ("GET", "/api/cases/{case_id}/frames"): Permission.READ_UNSIGNED,
         (
             "GET",
@@ -99,6 +115,7 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("GET", "/quality"): Permission.QUALITY,
         ("GET", "/audit"): Permission.AUDIT,
         ("GET", "/flywheel"): Permission.MODELS,
+        ("GET", "/signature-rules"): Permission.CONFIGURE,
     }
 )
 """What each route needs. `tests/ui/test_access.py` walks every cell of routes and roles."""
@@ -106,6 +123,8 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
 NOTED: Mapping[tuple[str, str], AuditKind] = MappingProxyType(
     {
         ("GET", "/api/cases/{case_id}"): AuditKind.VIEW,
+        ("GET", "/api/cases/{case_id}/priors"): AuditKind.VIEW,
+        ("GET", "/api/alerts/register"): AuditKind.VIEW,
         ("POST", "/api/upload"): AuditKind.INTAKE,
         ("GET", "/api/alerts/register.csv"): AuditKind.EXPORT,
         ("GET", "/api/quality.csv"): AuditKind.EXPORT,
@@ -114,10 +133,12 @@ NOTED: Mapping[tuple[str, str], AuditKind] = MappingProxyType(
         ("GET", "/api/audit.csv"): AuditKind.EXPORT,
     }
 )
-"""What the audit knows of routes that change nothing, or whose change has no transaction. What
-changes anything is written down by the step that does it."""
+"""What the audit knows of routes that change nothing, or whose change has no transaction. A report
+that is saved or signed, an alert's step, a question, an account are written down by the step that
+does it; dismissals, choices of key images and of priors have append-only tables of their own."""
 
 _TEMPLATES = frozenset(template for _, template in ROUTES)
+_CASE = re.compile(r"c-[0-9a-f]{16}")
 _UNTOUCHED = frozenset({"/api/cases/{case_id}/opened", "/api/worklist/search"})
 """What a page sends by itself: it keeps no session open."""
 
@@ -162,7 +183,7 @@ class Caller:
             role = ActorRole.AUTHOR
         else:
             role = ActorRole.CLINICIAN
-        return Actor(self.account.person, role, self.site, self.address)
+        return Actor(self.account.person, role, self.site, self.address, self.session.session_id)
 
 
 def application(service: Service, *, demo: bool = False) -> FastAPI:
@@ -179,7 +200,8 @@ def application(service: Service, *, demo: bool = False) -> FastAPI:
     )
     app.state.service = service
     app.state.demo = demo
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, settings=service.settings)
+    app.add_middleware(Measured, metrics=service.metrics, routes=frozenset(ROUTES))
     return app
 
 
@@ -200,7 +222,8 @@ def caller(request: Request) -> Caller | None:
             raise SignInError("not_allowed", site=service.settings.site)
         found = _allowed(request, service, session, needed)
     except SignInError as error:
-        _note(request, service, session, AuditKind.ACCESS, template, code=error.code)
+        site = str(error.details.get("site", ""))
+        _note(request, service, session, AuditKind.ACCESS, template, site=site, code=error.code)
         raise
     kind = NOTED.get((request.method, template))
     if kind is not None and (found.site or "{" not in template):
@@ -225,7 +248,7 @@ def _note(
     code: str = "",
 ) -> None:
     """Have it written down that somebody looked at something, or was refused it."""
-    case_id = request.path_params.get("case_id")
+    case_id = str(request.path_params.get("case_id", ""))
     person = session.account.person
     event = AuditEvent(
         kind,
@@ -233,12 +256,14 @@ def _note(
         AuditActor(person.name, person.id, client_address(request)),
         outcome=Outcome.REFUSED if code else Outcome.DONE,
         site=site,
-        case_id=case_id,
+        # What is no case number is somebody's own words.
+        case_id=case_id if _CASE.fullmatch(case_id) else None,
         code=code,
         details={"route": f"{request.method} {template if template in _TEMPLATES else '?'}"},
     )
     looked = kind in (AuditKind.VIEW, AuditKind.ACCESS, AuditKind.AUDIT_READ)
-    once = (session.session_id, kind, template, case_id) if looked else None
+    # Of refusals the first of a route: nobody fills the audit by asking on.
+    once = (session.session_id, kind, template, "" if code else event.case_id) if looked else None
     service.trail.note(event, once=once)
 
 
@@ -303,6 +328,8 @@ def _sites_of(request: Request, service: Service) -> tuple[frozenset[str], froze
     nothing that is there."""
     asked = request.path_params
     nothing: frozenset[str] = frozenset()
+    if "site" in asked:
+        return frozenset({asked["site"]}), nothing
     with service.store.read() as session:
         if "case_id" in asked:
             return (

@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import radraft
+from radraft.core.metrics import Metrics
 from radraft.core.scratch import sweep
 from radraft.llm.launch import shares_cpu
 from radraft.llm.link import LlmLink
@@ -71,6 +72,7 @@ def running(
     vision = cache(lambda: load_vision_model(profile, beside_llm=shares_cpu(settings)))
     load_extractor = extractor_loader(store, vision)
     link = LlmLink(settings, profile, on_progress)
+    metrics = Metrics()
     worker = Worker(
         store,
         profile,
@@ -80,6 +82,7 @@ def running(
         slots=profile.vllm.max_num_seqs,
         timeout_s=settings.draft_timeout_s,
         claims=Claims(store, critical_rules=load_rules(settings.critical_values)),
+        metrics=metrics,
     )
     link.start()
     worker.start()
@@ -91,6 +94,7 @@ def running(
         partial=worker.partial,
         wake=worker.wake,
         load_extractor=load_extractor,
+        metrics=metrics,
     )
     ending = threading.Thread(target=link.stop, name="radraft-llm-stop", daemon=True)
     with ExitStack() as stack:

@@ -9,7 +9,9 @@ from radraft.ui.api.alerts import add_alerts
 from radraft.ui.api.audit import add_audit
 from radraft.ui.api.dismissals import add_dismissals
 from radraft.ui.api.key_images import add_keyimages
+from radraft.ui.api.monitoring import add_monitoring
 from radraft.ui.api.priors import add_priors
+from radraft.ui.api.report_signing import add_report_signing
 from radraft.ui.api.reports import add_api
 from radraft.ui.api.sign_in import add_sign_in
 from radraft.ui.pages.flywheel.page import TrendPage
@@ -55,10 +57,12 @@ def add_routes(app: FastAPI, service: Service) -> None:
     """Add all that is not Gradio's: each of these routes stands in `access.ROUTES`."""
     add_sign_in(app, service)
     add_api(app, service)
+    add_report_signing(app, service)
     add_keyimages(app, service)
     add_alerts(app, service)
     add_dismissals(app, service)
     add_assets(app)
+    add_monitoring(app, service)
     add_site_page(app, TrendPage(service.store), service.settings.site)
     limit = DismissalLimit(service.settings.dismissed_limit, service.settings.dismissed_least)
     add_site_page(app, QualityPage(service.store, limit), service.settings.site)

@@ -1,21 +1,27 @@
 """What stands between a browser and the service: from where one may ask, and how much.
 
-Who asks, and what he may, is `ui.access`. It listens on loopback only, and these checks keep other
-web pages that the reader has open from using it (DNS rebinding, cross-site requests, framing).
+Who asks, and what he may, is `ui.access`. These checks keep other web pages that the reader has
+open from using it (DNS rebinding, cross-site requests, framing); what a reverse proxy says of a
+request is `ui.forwarded`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from radraft.core.errors import RadraftError
+from radraft.core.networks import address, is_loopback
 from radraft.core.settings import LOOPBACK
+from radraft.ui import forwarded
+from radraft.ui.refusal import RequestRefused, refuse
+
+if TYPE_CHECKING:
+    from radraft.core.settings import Settings
 
 MAX_UPLOAD = 2 * 1024**3
 """Bytes of one upload request."""
@@ -57,18 +63,20 @@ HEADERS = {
 
 OWN_PATHS = ("/api/", "/ui/")
 OWN_PAGES = frozenset(
-    {"/flywheel", "/quality", "/alerts", "/alerts/register", "/sign-in", "/audit"}
+    {
+        "/flywheel",
+        "/quality",
+        "/signature-rules",
+        "/alerts",
+        "/alerts/register",
+        "/sign-in",
+        "/audit",
+    }
 )
+MONITORING = frozenset({"/health/live", "/health/ready", "/metrics"})
 GRADIO_PATHS = ("/assets/", "/static/")
 GRADIO_PAGES = frozenset({"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json"})
-
-
-class RequestRefused(RadraftError):
-    """A request that no page of this workstation makes."""
-
-    def __init__(self, status: int, code: str, **details: str | int) -> None:
-        self.status = status
-        super().__init__(code, file=None, **details)
+PAGES = OWN_PAGES | MONITORING | GRADIO_PAGES
 
 
 class Guard:
@@ -77,8 +85,9 @@ class Guard:
     Of Gradio only what draws the page is reachable: no upload, proxy, file or queue routes.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
+        self._settings = settings
         self._writing = asyncio.Semaphore(WRITES_AT_ONCE)
         self._asking = asyncio.Semaphore(QUESTIONS_AT_ONCE)
 
@@ -90,11 +99,12 @@ class Guard:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
-        secured = _with_headers(send, no_store=scope["path"].startswith("/api/"))
+        secured = _with_headers(send, scope)
         try:
-            limit = check(scope)
+            forwarded.apply(scope, self._settings)
+            limit = check(scope, self._settings)
         except RequestRefused as error:
-            await refuse(error, secured)
+            await refuse(error, scope, secured)
             return
         async with self._gate(scope):
             await _limited(self.app, scope, receive, secured, limit)
@@ -105,11 +115,11 @@ class Guard:
         return self._asking if scope["path"].endswith("/questions") else self._writing
 
 
-def check(scope: Scope) -> int:
+def check(scope: Scope, settings: Settings) -> int:
     """How many body bytes this request may have. RequestRefused where it may not be made at all."""
     headers = Headers(scope=scope)
     path: str = scope["path"]
-    if _hostname(headers.get("host", "")) not in LOOPBACK:
+    if not _is_ours(_hostname(headers.get("host", "")), scope, settings):
         raise RequestRefused(421, "host_refused")
     if headers.get("sec-fetch-site") == "cross-site" and path.startswith("/api/"):
         raise RequestRefused(403, "origin_refused")
@@ -117,7 +127,7 @@ def check(scope: Scope) -> int:
         _require_same_origin(scope, headers)
         if not path.startswith("/api/"):
             raise RequestRefused(404, "path_unknown")
-    elif not (path.startswith(OWN_PATHS + GRADIO_PATHS) or path in OWN_PAGES | GRADIO_PAGES):
+    elif not (path.startswith(OWN_PATHS + GRADIO_PATHS) or path in PAGES):
         raise RequestRefused(404, "path_unknown")
     limit = MAX_UPLOAD if path == UPLOAD else MAX_BODY
     declared = headers.get("content-length", "0")
@@ -126,12 +136,17 @@ def check(scope: Scope) -> int:
     return limit
 
 
-async def refuse(error: RequestRefused, send: Send) -> None:
-    """Answer a refused request."""
-    body = json.dumps({"error": error.as_json()}, ensure_ascii=False).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def _is_ours(host: str, scope: Scope, settings: Settings) -> bool:
+    """Whether the workstation goes under that name; those of loopback from this machine alone."""
+    if host in settings.hosts:
+        return True
+    if host not in LOOPBACK:
+        return False
+    if is_loopback(settings.host) and not settings.proxies:
+        # Nobody else can connect.
+        return True
+    client = address(scope["client"][0]) if scope.get("client") else None
+    return client is not None and client.is_loopback
 
 
 def _require_same_origin(scope: Scope, headers: Headers) -> None:
@@ -147,12 +162,16 @@ def _hostname(host: str) -> str:
         return ""
 
 
-def _with_headers(send: Send, *, no_store: bool) -> Send:
+def _with_headers(send: Send, scope: Scope) -> Send:
+    no_store = scope["path"].startswith("/api/")
+
     async def secured(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers[name] = value
+            if scope["scheme"] == "https":
+                headers["Strict-Transport-Security"] = "max-age=31536000"
             # Patients' data must not stay in the browser's disk cache.
             if no_store:
                 headers["Cache-Control"] = "no-store"
@@ -181,13 +200,13 @@ async def _limited(app: ASGIApp, scope: Scope, receive: Receive, send: Send, lim
             await send(message)
         elif not answered:
             answered = True
-            await refuse(_too_large(limit), send)
+            await refuse(_too_large(limit), scope, send)
 
     try:
         await app(scope, counted, watched)
     except RequestRefused as error:
         if not answered:
-            await refuse(error, send)
+            await refuse(error, scope, send)
 
 
 def _too_large(limit: int) -> RequestRefused:

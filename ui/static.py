@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, Request, Response
 
 from radraft.ui import asset_files
-from radraft.ui.security import RequestRefused
+from radraft.ui.refusal import RequestRefused
 
 
 def add_assets(app: FastAPI) -> None:

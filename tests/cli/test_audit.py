@@ -35,10 +35,10 @@ def folder(tmp_path: Path, migrated_folder: Path) -> Path:
 
 def test_an_audit_that_holds_ends_with_0(folder: Path) -> None:
     found = answer(folder, "audit", "verify")
-    assert (found["ok"], found["events"], found["findings"]) == (True, 4, [])
+    assert (found["ok"], found["events"], found["findings"]) == (True, 5, [])
     printed = radraft(folder, "audit", "verify")
     assert printed.returncode == 0
-    assert "All 4 events hold." in printed.stdout
+    assert "All 5 events hold." in printed.stdout
     assert "完好" in printed.stdout
 
 
@@ -59,10 +59,12 @@ def test_what_was_changed_is_named_and_ends_with_1(folder: Path) -> None:
 
 def test_an_export_is_held_against_what_is_there_later(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
-    assert answer(folder, "audit", "export", "--out", str(path))["events"] == 4
+    assert answer(folder, "audit", "export", "--out", str(path))["events"] == 6
     lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    assert [line["sequence"] for line in lines] == [1, 2, 3, 4]
-    assert lines[0]["name"] == "王芳"
+    assert [line["sequence"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    assert lines[1]["name"] == "王芳"
+    # That it was exported is the last event.
+    assert (lines[5]["kind"], lines[5]["name"][:12]) == ("export", "command line")
     assert answer(folder, "audit", "verify", "--export", str(path))["ok"]
     lines[2]["head"] = "0" * 64
     path.write_text("\n".join(json.dumps(line) for line in lines), "utf-8")
@@ -72,7 +74,7 @@ def test_an_export_is_held_against_what_is_there_later(folder: Path, tmp_path: P
 
 
 def test_an_export_as_dicom_is_one_message_a_line(folder: Path) -> None:
-    printed = radraft(folder, "audit", "export", "--format", "dicom", "--after", "2")
+    printed = radraft(folder, "audit", "export", "--format", "dicom", "--after", "4")
     assert printed.returncode == 0
     roots = [ElementTree.fromstring(line) for line in printed.stdout.splitlines()]
     assert [root.tag for root in roots] == ["AuditMessage", "AuditMessage"]
@@ -93,3 +95,17 @@ def test_what_is_no_export_is_said_so(folder: Path, tmp_path: Path) -> None:
     printed = radraft(folder, "audit", "verify", "--export", str(path), "--json")
     assert printed.returncode != 0
     assert json.loads(printed.stdout)["error"]["code"] == "audit_export_unreadable"
+
+
+def test_an_end_that_was_changed_stops_everything_until_somebody_says_to_go_on(
+    folder: Path,
+) -> None:
+    settings = Settings(data_dir=folder)
+    tampering.run(settings, "UPDATE audit_head SET seal = 'x'")
+    printed = radraft(folder, "audit", "verify", "--json")
+    assert printed.returncode == 1
+    assert json.loads(printed.stdout)["counts"] == {"audit_end_unsealed": 1}
+    refused = radraft(folder, "audit", "reseal", "--reason", "", "--json")
+    assert json.loads(refused.stdout)["error"]["code"] == "audit_reason_invalid"
+    assert answer(folder, "audit", "reseal", "--reason", "row damaged, copy kept")["event"] == 6
+    assert answer(folder, "audit", "verify")["ok"]

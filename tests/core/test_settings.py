@@ -32,3 +32,93 @@ def test_a_bad_value_names_its_variable(
 def test_the_key_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RADRAFT_LLM_KEY", "very-secret")
     assert "very-secret" not in repr(settings.load())
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str:
+    """The code with which settings are refused; both languages say which variable to set."""
+    for name, value in variables.items():
+        monkeypatch.setenv(f"RADRAFT_{name.upper()}", value)
+    with pytest.raises(SettingsError) as caught:
+        settings.load()
+    for sentence in (caught.value.message_zh, caught.value.message_en):
+        assert "RADRAFT_" in sentence
+        assert not any(value in sentence for value in variables.values())
+    return caught.value.code
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "192.168.1.1"])
+def test_a_network_address_without_tls_or_proxy_is_refused(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    assert refused(monkeypatch, host=host, hosts="radraft.example") == "host_unprotected"
+
+
+@pytest.mark.parametrize(
+    "guard", [{"tls_cert": "/srv/radraft.pem", "host": "10.1.2.3"}, {"proxies": "10.1.2.9"}]
+)
+def test_a_reachable_workstation_without_a_name_is_refused(
+    monkeypatch: pytest.MonkeyPatch, guard: dict[str, str]
+) -> None:
+    assert refused(monkeypatch, **guard) == "hosts_missing"
+
+
+@pytest.mark.parametrize("everybody", ["0.0.0.0/0", "10.1.2.9, ::/0"])
+def test_a_proxy_that_is_everybody_is_refused(
+    monkeypatch: pytest.MonkeyPatch, everybody: str
+) -> None:
+    code = refused(monkeypatch, hosts="radraft.example", proxies=everybody)
+    assert code == "proxies_everybody"
+
+
+def test_a_key_without_a_certificate_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert refused(monkeypatch, tls_key="/srv/radraft.key") == "tls_cert_missing"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RADRAFT_HOST", "radraft.example"),
+        ("RADRAFT_HOSTS", "radraft.example/path"),
+        ("RADRAFT_HOSTS", "https://radraft.example"),
+        ("RADRAFT_HOSTS", "radraft.example:443"),
+        ("RADRAFT_HOSTS", "*"),
+        ("RADRAFT_PROXIES", "proxy.example"),
+        ("RADRAFT_PROXIES", "10.1.2.9/40"),
+        ("RADRAFT_METRICS_FROM", "everybody"),
+        ("RADRAFT_METRICS_TOKEN", "short"),
+        ("RADRAFT_LOG_FORMAT", "xml"),
+        ("RADRAFT_LOG_TO", "printer"),
+        ("RADRAFT_PORT", "70000"),
+    ],
+)
+def test_a_malformed_network_setting_names_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"{name}. ") as caught:
+        settings.load()
+    assert caught.value.code == "settings_invalid"
+
+
+@pytest.mark.parametrize(
+    ("variables", "url"),
+    [
+        ({}, "http://127.0.0.1:7860"),
+        ({"host": "::1"}, "http://[::1]:7860"),
+        ({"proxies": "127.0.0.1", "hosts": "radraft.example"}, "https://radraft.example"),
+        (
+            {"host": "10.1.2.3", "hosts": "10.1.2.3, radraft.example", "tls_cert": "/srv/own.pem"},
+            "https://10.1.2.3:7860",
+        ),
+        (
+            {"host": "::", "hosts": "[2001:DB8::1]", "tls_cert": "/srv/own.pem", "port": "443"},
+            "https://[2001:db8::1]",
+        ),
+    ],
+)
+def test_links_name_the_address_that_browsers_use(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], url: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"RADRAFT_{name.upper()}", value)
+    assert settings.load().url == url

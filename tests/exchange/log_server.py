@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import select
 import socket
 import ssl
 import threading
@@ -12,11 +13,13 @@ FRAME = re.compile(rb"(\d+) ")
 
 
 class LogServerOfTests:
-    """Listens, takes frames, and says goodbye as TLS does; `silent` ones never answer that."""
+    """Listens, takes frames, and says goodbye as TLS does. `silent`: reads all and closes without a
+    word; `deaf`: closes without having read."""
 
-    def __init__(self, certificate: Path, *, silent: bool = False) -> None:
+    def __init__(self, certificate: Path) -> None:
         self.messages: list[bytes] = []
-        self.silent = silent
+        self.silent = False
+        self.deaf = False
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         self._context = context
@@ -42,6 +45,10 @@ class LogServerOfTests:
 
     def _take(self, plain: socket.socket) -> None:
         with self._context.wrap_socket(plain, server_side=True) as secured:
+            if self.deaf:
+                # Something came and is not read: closing resets the connection.
+                select.select([secured], [], [], 20)
+                return
             held = b""
             while part := secured.recv(65536):
                 held += part
@@ -50,7 +57,6 @@ class LogServerOfTests:
                     self.messages.append(held[found.end() : end])
                     held = held[end:]
             if self.silent:
-                # Gone without a word: whoever sent cannot know that anything arrived.
                 plain.shutdown(socket.SHUT_RDWR)
                 return
             secured.unwrap()

@@ -21,8 +21,8 @@ from radraft.pipeline.inbox import Inbox
 from radraft.store.database import Store, open_store
 from radraft.store.tables import ArrivalRow
 from tests import orthanc
+from tests.certificates import certificate
 from tests.exchange.builders import OURS, film, film_file, listening, states
-from tests.exchange.test_tls import certificate
 from tests.scale import scaled
 from tests.studies import builders
 

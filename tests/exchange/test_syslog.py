@@ -84,6 +84,7 @@ def test_events_arrive_in_order_each_in_a_frame_of_its_own(
     for _ in range(3):
         with store.begin() as session:
             audit.append(session, event())
+            audit.mark_sent(session, 1)
     assert audit_delivery.deliver(store, named(taking, tmp_path), "north") == 3
     head = re.compile(
         rb"<85>1 2026-11-29T08:00:00\.123Z \S+ radraft \d+ DICOM\+RFC3881 - \xef\xbb\xbf(.*)", re.S
@@ -94,7 +95,7 @@ def test_events_arrive_in_order_each_in_a_frame_of_its_own(
         assert found is not None
         root = ElementTree.fromstring(found[1].decode())
         numbers.append(root[4].get("ParticipantObjectID"))
-    assert numbers == ["1", "2", "3"]
+    assert numbers == ["2", "3", "4"]
     with store.read() as session:
         assert audit.unsent(session) == 0
     assert audit_delivery.deliver(store, named(taking, tmp_path), "north") == 0
@@ -105,15 +106,34 @@ def test_what_a_server_did_not_say_it_took_is_sent_again(
 ) -> None:
     with store.begin() as session:
         audit.append(session, event())
-    taking.silent = True
+    taking.deaf = True
     with pytest.raises(OSError):
         audit_delivery.deliver(store, named(taking, tmp_path), "north")
     with store.read() as session:
-        assert audit.unsent(session) == 1
-    taking.silent = False
-    assert audit_delivery.deliver(store, named(taking, tmp_path), "north") == 1
+        assert audit.unsent(session) == 2
+    taking.deaf = False
+    assert audit_delivery.deliver(store, named(taking, tmp_path), "north") == 2
     with store.read() as session:
         assert audit.unsent(session) == 0
+
+
+def test_a_server_that_read_all_and_closed_without_a_word_took_it(
+    store: Store, taking: LogServerOfTests, tmp_path: Path
+) -> None:
+    taking.silent = True
+    assert audit_delivery.deliver(store, named(taking, tmp_path), "north") == 1
+    assert len(taking.messages) == 1
+    with store.read() as session:
+        assert audit.unsent(session) == 0
+
+
+@pytest.mark.parametrize(
+    "where", ["log..example", ".x:6514", "tls://log:6514", "log:", "log:0", "log:70000", "a" * 64]
+)
+def test_what_is_no_server_is_said_at_the_start(where: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        LogServer.named(where)
+    assert error.value.code == "audit_syslog_invalid"
 
 
 def test_a_server_that_is_not_who_it_should_be_gets_nothing(
@@ -127,7 +147,7 @@ def test_a_server_that_is_not_who_it_should_be_gets_nothing(
         audit_delivery.deliver(store, lying, "north")
     assert taking.messages == []
     with store.read() as session:
-        assert audit.unsent(session) == 1
+        assert audit.unsent(session) == 2
 
 
 def test_events_are_sent_while_the_service_runs_and_once_more_at_its_end(
@@ -138,7 +158,7 @@ def test_events_are_sent_while_the_service_runs_and_once_more_at_its_end(
     with store.begin() as session:
         audit.append(session, event())
     delivery.close()
-    assert len(taking.messages) == 1
+    assert len(taking.messages) == 2
     assert not delivery.failing
 
 

@@ -4,59 +4,20 @@ from __future__ import annotations
 
 import socket
 import ssl
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from radraft.core.errors import SettingsError
 from radraft.exchange.dimse import Tls
 from radraft.pipeline.inbox import Inbox
 from radraft.store.database import Store
+from tests.certificates import certificate
 from tests.exchange.builders import associated, listening
 from tests.exchange.test_dimse import VERIFY
 from tests.exchange.test_silent_peers import connected, is_closed
 
 pytestmark = pytest.mark.slow
-
-
-def certificate(folder: Path, name: str, issuer: tuple[Path, Path] | None = None) -> Path:
-    """A PEM file with a key and its certificate, signed by itself or by `issuer`'s."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    signer, signed_by = key, subject
-    if issuer is not None:
-        loaded = serialization.load_pem_private_key(issuer[0].read_bytes(), None)
-        assert isinstance(loaded, ec.EllipticCurvePrivateKey)
-        signer = loaded
-        signed_by = x509.load_pem_x509_certificate(issuer[1].read_bytes()).subject
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(signed_by)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .sign(signer, hashes.SHA256())
-    )
-    path = folder / f"{name}.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from radraft.reports.edits import edit_stats
 from radraft.reports.skeleton import skeleton
 from radraft.reports.training_pair import TrainingPair, make_pair, sealed, split_of
 from radraft.reports.values import Coverage, Report
-from radraft.store import cases, drafts, images, reports
+from radraft.store import cases, drafts, images, report_steps, reports
 from radraft.store.database import Store
 from radraft.store.pairs import pairs, save_pair
 from radraft.store.signatures import sign
@@ -51,7 +51,7 @@ def sign_pair(
 ) -> TrainingPair:
     """Sign the working report as the service does: version and pair in one transaction."""
     base = reports.current(session, case_id).revision
-    signed = sign(session, case_id, base_revision=base, author=person(AUTHOR), now=NOW)
+    signed = sign(session, case_id, base_revision=base, signer=person(AUTHOR), now=NOW)
     draft = drafts.basis(session, case_id)
     assert draft is not None
     ref = cases.get_case(session, case_id).patient_ref
@@ -176,7 +176,9 @@ def test_only_the_newest_version_is_exported(store: Store, tmp_path: Path) -> No
     with store.begin() as session:
         case_id = add_drafted(session)
         sign_pair(session, case_id)
-        reports.amend(session, case_id, editor=person("李"))
+        report_steps.amend(
+            session, case_id, editor=person("李"), reason="更正", now=datetime.now(UTC)
+        )
         edit(session, case_id, make_report(case_id, 1))
         newest = sign_pair(session, case_id)
     with store.read() as session:
@@ -302,7 +304,9 @@ def test_no_identity_past_the_wall(store: Store, tmp_path: Path) -> None:
         cases.add_key_images(session, key_images)
         edit(session, case_id, make_report(case_id, 1))
         sign_pair(session, case_id)
-        reports.amend(session, case_id, editor=person("李编辑"))
+        report_steps.amend(
+            session, case_id, editor=person("李编辑"), reason="更正", now=datetime.now(UTC)
+        )
         export(session, tmp_path / "o.jsonl")
     with store.read() as session:
         held = {

@@ -14,7 +14,7 @@ from radraft.finetune.selection import Reason, Selection, select
 from radraft.reports.skeleton import skeleton
 from radraft.reports.training_pair import TrainingPair, make_pair, split_of
 from radraft.reports.values import Coverage, Report
-from radraft.store import drafts, reports
+from radraft.store import drafts, report_steps, reports
 from radraft.store.database import Store
 from radraft.store.pairs import save_pair
 from radraft.store.signatures import sign
@@ -83,7 +83,7 @@ def again(
         session,
         case_id,
         base_revision=reports.current(session, case_id).revision,
-        author=person("王签名"),
+        signer=person("王签名"),
         now=NOON + timedelta(minutes=minutes),
     )
     draft = drafts.basis(session, case_id)
@@ -127,7 +127,9 @@ def test_only_the_newest_version_counts(sqlite_store: Store) -> None:
     with sqlite_store.begin() as session:
         pair = signed(session, 1)
         for version in (2, 3):
-            reports.amend(session, pair.case_id, editor=person("李"))
+            report_steps.amend(
+                session, pair.case_id, editor=person("李"), reason="更正", now=datetime.now(UTC)
+            )
             last = again(session, pair.case_id, TRAIN, None, SITE, version)
         found = chosen(sqlite_store, session)
     assert ids(found.train) == [last.pair_id]

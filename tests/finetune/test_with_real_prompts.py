@@ -39,7 +39,7 @@ def test_the_request_a_draft_was_asked_with_becomes_its_prompt(
             image_ids=ids,
         )
         signed = sign(
-            session, case_id, base_revision=1, author=person("王签名"), now=datetime.now(UTC)
+            session, case_id, base_revision=1, signer=person("王签名"), now=datetime.now(UTC)
         )
         draft = drafts.basis(session, case_id)
         assert draft is not None

@@ -26,7 +26,16 @@ from radraft.store.database import Store, open_store
 from radraft.store.signatures import versions
 from radraft.ui.app import running
 from tests import alert_children, children
-from tests.builders import ACCESSION, NAME, PATIENT_ID, actor, add_case, make_draft, make_sentence
+from tests.builders import (
+    ACCESSION,
+    NAME,
+    PATIENT_ID,
+    actor,
+    add_case,
+    make_draft,
+    make_sentence,
+    signed_in,
+)
 from tests.reports.test_alerts import NOW, RIGHT, finding
 
 READER = actor("王阅片")
@@ -70,7 +79,9 @@ def save(service: Service, case_id: str, *texts: str) -> int:
 
 def sign(service: Service, case_id: str) -> SignedReport:
     revision = service.case_view(case_id).working.revision
-    return service.sign(case_id, base_revision=revision, actor=READER)
+    return service.signing.sign(
+        case_id, base_revision=revision, actor=signed_in(service.store, "王阅片")
+    )
 
 
 def marked(service: Service, case_id: str) -> tuple[str, ...]:
@@ -218,7 +229,9 @@ def test_a_signature_that_comes_too_late_opens_no_alert(service: Service) -> Non
     revision = save(service, case_id, HARMLESS)
     events = service.critical.of_case(case_id)[0].events
     with pytest.raises(ReportError, match="revision_conflict"):
-        service.sign(case_id, base_revision=revision - 1, actor=READER)
+        service.signing.sign(
+            case_id, base_revision=revision - 1, actor=signed_in(service.store, "王阅片")
+        )
     assert service.critical.of_case(case_id)[0].events == events
 
 
@@ -233,7 +246,7 @@ def test_an_amendment_that_takes_the_finding_back_says_so_on_the_closed_alert(
             alert.alert_id, AlertStep(move), actor=READER, base_revision=alert.revision
         ).alert
     sign(service, case_id)
-    service.amend(case_id, actor=READER)
+    service.signing.amend(case_id, actor=READER, reason="更正")
     save(service, case_id, HARMLESS)
     closed = the_alert(service, case_id)
     assert (closed.state, closed.in_report) == (AlertState.ACKNOWLEDGED, False)

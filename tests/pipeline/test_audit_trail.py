@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -16,28 +17,33 @@ from radraft.pipeline.audit_trail import MOST_WAITING, AuditTrail
 from radraft.pipeline.service import Service
 from radraft.pipeline.sign_in import SignIn, session_terms
 from radraft.reports.audit import AuditActor, AuditEvent, AuditKind, AuditQuery, Outcome
-from radraft.reports.people import Actor, ActorRole, Person, PersonKind
+from radraft.reports.lifecycle import Move
+from radraft.reports.people import Actor
 from radraft.reports.roles import Membership, Role
+from radraft.reports.signature_rule import SignatureRule
 from radraft.store import audit
 from radraft.store.audit_check import AuditFault, AuditFinding, examine
 from radraft.store.database import Store, open_store
 from tests import children
-from tests.builders import add_drafted
+from tests.builders import add_drafted, signed_in
 from tests.scale import scaled
 from tests.store import tampering
 from tests.ui import seed
 
-WANG = Actor(
-    Person(PersonKind.ACCOUNT, "王芳", "u-1"), ActorRole.READER, "north", address="10.0.0.7"
-)
 KILLS = scaled(3, full=50)
 
 
+def wang(store: Store) -> Actor:
+    """A reader who has signed in."""
+    return replace(signed_in(store, "王芳"), site="north", address="10.0.0.7")
+
+
 def entries(store: Store, *kinds: AuditKind) -> list[AuditEvent]:
-    """Events of these kinds, oldest first."""
+    """Events of these kinds, all where none is named, oldest first; not that the audit began."""
     with store.read() as session:
         found = audit.search(session, AuditQuery(kinds=frozenset(kinds)), 10_000)
-    return [entry.event for entry in reversed(found.entries)]
+    events = [entry.event for entry in reversed(found.entries)]
+    return [event for event in events if event.kind is not AuditKind.BEGAN]
 
 
 def faults(store: Store) -> list[AuditFinding]:
@@ -55,16 +61,45 @@ def test_saving_signing_and_amending_are_written_with_who_and_where_from(
     service = service_of(store, tmp_path)
     case_id = seed.add(store)
     report = service.case_view(case_id).working.report
-    saved = service.save(case_id, report, base_revision=1, actor=WANG)
-    service.sign(case_id, base_revision=saved.revision, actor=WANG)
-    service.amend(case_id, actor=WANG)
+    unchanged = service.save(case_id, report, base_revision=1, actor=wang(store))
+    assert unchanged.revision == 1
+    first, *rest = report.findings
+    edited = replace(report, findings=(first.reworded(zh="两肺清晰。", en="Clear lungs."), *rest))
+    saved = service.save(case_id, edited, base_revision=1, actor=wang(store))
+    service.signing.sign(case_id, base_revision=saved.revision, actor=wang(store))
+    service.signing.amend(case_id, actor=wang(store), reason="更正")
     told = entries(store, AuditKind.WRITE, AuditKind.SIGN, AuditKind.AMEND)
     assert [event.kind.value for event in told] == ["write", "sign", "amend"]
     assert {(e.actor.name, e.actor.account_id, e.actor.address) for e in told} == {
-        ("王芳", "u-1", "10.0.0.7")
+        ("王芳", wang(store).who.id, "10.0.0.7")
     }
     assert {(event.site, event.case_id) for event in told} == {("north", case_id)}
     assert told[1].details == {"version": "1"}
+    assert faults(store) == []
+
+
+def test_each_step_of_a_review_and_a_changed_rule_is_written(store: Store, tmp_path: Path) -> None:
+    service = service_of(store, tmp_path)
+    case_id = seed.add(store)
+    author, reviewer = signed_in(store, "住院"), signed_in(store, "主治")
+    signing = service.signing
+    signing.take(case_id, Move.SUBMIT, actor=author, base_step=0)
+    signing.take(case_id, Move.RETURN, actor=reviewer, base_step=1, remark="王小明左侧再看。")
+    signing.take(case_id, Move.TAKE_OVER, actor=reviewer, base_step=2)
+    with pytest.raises(RadraftError):
+        signing.take(case_id, Move.WITHDRAW, actor=author, base_step=3)
+    signing.set_rule("north", SignatureRule(True), base_number=0, by=author.who, address="10.0.0.8")
+    assert service.trail.drain()
+    steps = entries(store, AuditKind.REVIEW)
+    assert [(event.details["step"], event.outcome.value) for event in steps] == [
+        ("submit", "done"),
+        ("return", "done"),
+        ("take_over", "done"),
+        ("withdraw", "refused"),
+    ]
+    (changed,) = entries(store, AuditKind.CONFIGURATION)
+    assert (changed.site, changed.actor.address) == ("north", "10.0.0.8")
+    assert "王小明" not in "".join(repr(event) for event in entries(store))
     assert faults(store) == []
 
 
@@ -74,7 +109,7 @@ def test_a_signature_that_was_refused_is_written_with_its_code(
     service = service_of(store, tmp_path)
     case_id = seed.add(store)
     with pytest.raises(RadraftError) as error:
-        service.sign(case_id, base_revision=7, actor=WANG)
+        service.signing.sign(case_id, base_revision=7, actor=wang(store))
     assert service.trail.drain()
     (event,) = entries(store, AuditKind.SIGN)
     assert (event.outcome, event.code) == (Outcome.REFUSED, error.value.code)
@@ -86,9 +121,9 @@ def test_no_word_of_a_report_or_question_and_no_patient_is_in_the_audit(
     service = service_of(store, tmp_path)
     case_id = seed.add(store)
     view = service.case_view(case_id)
-    saved = service.save(case_id, view.working.report, base_revision=1, actor=WANG)
-    service.sign(case_id, base_revision=saved.revision, actor=WANG)
-    service.ask(case_id, "有没有气胸？", actor=WANG)
+    saved = service.save(case_id, view.working.report, base_revision=1, actor=wang(store))
+    service.signing.sign(case_id, base_revision=saved.revision, actor=wang(store))
+    service.ask(case_id, "有没有气胸？", actor=wang(store))
     written = "".join(repr(event) for event in entries(store))
     assert entries(store, AuditKind.QUESTION)
     words = [sentence.zh for sentence in view.working.report.findings]
@@ -115,12 +150,13 @@ def test_who_was_let_in_who_was_not_and_what_became_of_accounts(store: Store) ->
     ]
     assert told == [
         ("account", "done", "管理员", "added"),
-        ("roles", "done", "管理员", "resident@north"),
+        ("roles", "done", "管理员", "+resident@north"),
         ("account", "done", "林清", "password"),
         ("log_in", "done", "林清", None),
         ("log_in", "refused", "林清", None),
         ("log_in", "refused", "", None),
-        ("roles", "done", "管理员", "attending@north"),
+        ("roles", "done", "管理员", "+attending@north"),
+        ("roles", "done", "管理员", "-resident@north"),
         ("log_out", "done", "林清", None),
         ("account", "done", "管理员", "disabled"),
     ]
@@ -166,19 +202,21 @@ def test_what_had_to_be_dropped_is_counted_in_the_next_event(
     monkeypatch.setattr("radraft.pipeline.audit_trail.MOST_WAITING", 3)
     assert MOST_WAITING > 3
     settings = Settings(data_dir=Path(str(sqlite_store.engine.url.database)).parent)
+    with sqlite_store.read() as session:
+        seal = session.connection().exec_driver_sql("SELECT seal FROM audit_head").scalar_one()
     tampering.run(settings, "UPDATE audit_head SET seal = 'x'")
     trail = AuditTrail(sqlite_store)
-    trail.note(viewed(0))
-    assert not trail.drain(0.2)
-    for number in range(1, 6):
+    for number in range(6):
         trail.note(viewed(number))
-    tampering.run(settings, "UPDATE audit_head SET seal = ''")
+    tampering.run(settings, f"UPDATE audit_head SET seal = '{seal}'")
+    assert trail.drain()
+    trail.note(viewed(6))
     assert trail.drain()
     trail.close()
-    told = entries(sqlite_store)
-    assert [event.case_id for event in told][-2:] == ["c-4", "c-5"]
-    dropped = [int(event.details.get("not_written", 0)) for event in told]
-    assert len(told) + sum(dropped) == 6
+    events = entries(sqlite_store)
+    # Whoever does more pushes nothing out of what he did before.
+    assert [event.case_id for event in events] == ["c-0", "c-1", "c-2", "c-6"]
+    assert sum(int(event.details.get("not_written", 0)) for event in events) == 3
 
 
 def sign_and_amend(settings: Settings, case_ids: list[str], told: Connection) -> None:
@@ -189,8 +227,10 @@ def sign_and_amend(settings: Settings, case_ids: list[str], told: Connection) ->
         for case_id in case_ids:
             working = service.case_view(case_id).working
             if working.state.value == "signed":
-                working = service.amend(case_id, actor=WANG)
-            signed = service.sign(case_id, base_revision=working.revision, actor=WANG)
+                working = service.signing.amend(case_id, actor=wang(store), reason="更正")
+            signed = service.signing.sign(
+                case_id, base_revision=working.revision, actor=wang(store)
+            )
             told.send((case_id, signed.version))
 
 
@@ -220,13 +260,16 @@ def test_a_kill_leaves_no_signature_without_its_event_and_no_event_without_its_s
     assert len(told) > KILLS
 
 
-def test_a_signature_made_past_the_service_shows(store: Store, tmp_path: Path) -> None:
+def test_a_signature_made_past_the_service_shows_whatever_its_date(
+    store: Store, tmp_path: Path
+) -> None:
     service = service_of(store, tmp_path)
     first = seed.add(store, 1)
-    service.sign(first, base_revision=1, actor=WANG)
+    service.signing.sign(first, base_revision=1, actor=wang(store))
     with store.begin() as session:
         add_drafted(session, 2)
-    past = tampering.signed(store, 3, now=datetime.now(UTC))
+    past = tampering.signed(store, 3)
+    assert past.signed_at < entries(store)[0].at
     assert faults(store) == [
         AuditFinding(AuditFault.UNAUDITED, case_id=past.case_id, version=past.version)
     ]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from radraft.core.metrics import Metrics
 from radraft.core.settings import Settings
 from radraft.llm.endpoint import Endpoint
 from radraft.llm.profiles import load_profile
@@ -101,6 +102,7 @@ def working(
     endpoint: Callable[[], Endpoint | None],
     claims: Claims | None = None,
     slots: int = 4,
+    metrics: Metrics | None = None,
 ) -> Iterator[Worker]:
     worker = Worker(
         store,
@@ -111,6 +113,7 @@ def working(
         slots=slots,
         timeout_s=30.0,
         claims=claims,
+        metrics=metrics,
     )
     worker.start()
     yield worker
@@ -165,6 +168,36 @@ def test_waiting_cases_become_drafts(sqlite_store: Store) -> None:
         report = reports.current(session, ids[0])
     assert report.state is ReportState.DRAFTED
     assert [s.zh for s in report.report.sentences] == ["双肺清晰。", "未见异常。"]
+
+
+def counted(metrics: Metrics, name: str, **labels: str) -> float:
+    return metrics.registry.get_sample_value(name, labels) or 0.0
+
+
+def until_counted(metrics: Metrics, drafts_stored: int, outcome: str) -> None:
+    """A draft is counted just after it was stored."""
+    pause = threading.Event()
+    for _ in range(600):
+        if counted(metrics, "radraft_drafts_total", outcome=outcome) == drafts_stored:
+            return
+        pause.wait(0.05)
+    raise AssertionError(f"never {drafts_stored} {outcome}")
+
+
+def test_drafts_failures_and_waiting_times_are_counted(sqlite_store: Store) -> None:
+    metrics, model = Metrics(), Model(faults=1)
+    case_id = waiting_case(sqlite_store)
+    with served(model) as endpoint, working(sqlite_store, lambda: endpoint, metrics=metrics):
+        until_counted(metrics, 1, "drafted")
+        assert counted(metrics, "radraft_drafts_total", outcome="failed") == 1
+        with sqlite_store.begin() as session:
+            cases.requeue(session, case_id)
+        until_counted(metrics, 2, "drafted")
+    # The second draft says nothing of how long the study waited for its first.
+    assert counted(metrics, "radraft_time_to_draft_seconds_count") == 1
+    assert counted(metrics, "radraft_time_to_draft_seconds_sum") > 0
+    assert counted(metrics, "radraft_draft_duration_seconds_count") == 3
+    assert counted(metrics, "radraft_errors_total", where="draft", code="llm_cut_off") == 1
 
 
 def test_nothing_is_claimed_while_there_is_no_vllm(sqlite_store: Store) -> None:

@@ -81,7 +81,7 @@ def test_a_warning_of_the_draft_that_a_reader_mends_is_counted_as_mended(service
 
 def test_a_warning_that_is_signed_unmended_is_counted_as_left(service: Service) -> None:
     case_id = drafted(service)
-    service.sign(case_id, base_revision=1, actor=builders.actor("林清"))
+    service.signing.sign(case_id, base_revision=1, actor=builders.signed_in(service.store, "林清"))
     assert counts(service)["language_missing"] == (1, 0, 0, 1)
 
 
@@ -95,7 +95,7 @@ def test_a_warning_that_was_dismissed_and_signed_is_counted_as_dismissed(service
         text="",
         actor=builders.actor("林清"),
     )
-    service.sign(case_id, base_revision=1, actor=builders.actor("林清"))
+    service.signing.sign(case_id, base_revision=1, actor=builders.signed_in(service.store, "林清"))
     assert counts(service)["language_missing"] == (1, 0, 1, 0)
     assert not warning(service, case_id).open
 
@@ -105,7 +105,9 @@ def test_a_signature_is_refused_with_every_code_that_blocks(service: Service) ->
     save(service, case_id, "左肺见____结节影。", "A nodule of [ ] in the left lung.")
     revision = service.case_view(case_id).working.revision
     with pytest.raises(SignatureRefused) as refused:
-        service.sign(case_id, base_revision=revision, actor=builders.actor("林清"))
+        service.signing.sign(
+            case_id, base_revision=revision, actor=builders.signed_in(service.store, "林清")
+        )
     assert refused.value.code == "sentence_unfilled"
     assert refused.value.codes == ("sentence_unfilled",)
     assert [issue.lang for issue in refused.value.issues] == ["zh", "en"]
@@ -121,7 +123,11 @@ def test_the_signature_is_checked_against_what_is_known_of_the_examination(
     blocking = [w.issue.code for w in view.standing if w.issue.severity.value == "block"]
     assert set(blocking) == {"sex_differs"}
     with pytest.raises(SignatureRefused, match="sex_differs"):
-        service.sign(case_id, base_revision=view.working.revision, actor=builders.actor("林清"))
+        service.signing.sign(
+            case_id,
+            base_revision=view.working.revision,
+            actor=builders.signed_in(service.store, "林清"),
+        )
 
 
 def test_what_is_said_of_late_images_stays_dismissed_whatever_is_written(service: Service) -> None:

@@ -13,7 +13,7 @@ from radraft.pipeline import shadow as shadowing
 from radraft.pipeline.service import Service
 from radraft.store import adapter_files, adapters, cases, drafts, shadow
 from radraft.store.database import Store
-from tests.builders import actor
+from tests.builders import signed_in
 from tests.llm.adapter_server import BASE, AdapterServer, adapter_server
 from tests.pipeline.test_draft_worker import until, waiting_case
 from tests.site import PROFILE, Site, author, draft, working
@@ -122,7 +122,9 @@ def test_drafts_are_compared_with_what_was_signed(site: Site, server: AdapterSer
     for case_id in ids[:2]:
         working_report = service.case_view(case_id).working
         assert working_report is not None
-        service.sign(case_id, base_revision=working_report.revision, actor=actor("王"))
+        service.signing.sign(
+            case_id, base_revision=working_report.revision, actor=signed_in(site.store, "王")
+        )
     with site.store.read() as session:
         apart, seen = shadowing.compare(session, adapter)
     assert (apart.seen, apart.cases, apart.other) == (False, 2, 0.0)

@@ -122,7 +122,7 @@ def test_earlier_reports_are_told_with_their_day_and_without_identity(sqlite_sto
             session,
             earlier,
             base_revision=1,
-            author=builders.person("林清"),
+            signer=builders.person("林清"),
             now=datetime(2026, 5, 1, tzinfo=UTC),
         )
     unsigned = add(sqlite_store, 2, study_time=TAKEN - timedelta(days=10))

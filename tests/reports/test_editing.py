@@ -11,7 +11,7 @@ from radraft.core.settings import Settings
 from radraft.reports.diff import Kind
 from radraft.reports.editing import RevisionConflict, WorkingReport
 from radraft.reports.values import Evidence, Origin, Report, ReportState, Sentence, Wording, both
-from radraft.store import reports
+from radraft.store import report_steps, reports
 from radraft.store.database import Store
 from radraft.store.signatures import sign
 from radraft.store.tables import RevisionRow
@@ -53,7 +53,7 @@ def test_every_save_is_a_revision(store: Store, case_id: str) -> None:
     second = save(store, reworded(first.report, "f2", "二"), 2, "赵医生")
     assert (first.revision, first.state, first.editor) == (
         2,
-        ReportState.IN_REVIEW,
+        ReportState.WRITING,
         person("李医生"),
     )
     assert (second.revision, second.editor) == (3, person("赵医生"))
@@ -220,7 +220,9 @@ def test_reports_that_are_not_there(store: Store) -> None:
         with pytest.raises(NotFound, match="case_not_found"):
             reports.current(session, "c-none")
         with pytest.raises(NotFound, match="case_not_found"):
-            reports.amend(session, "c-none", editor=person("李"))
+            report_steps.amend(
+                session, "c-none", editor=person("李"), reason="更正", now=datetime.now(UTC)
+            )
         with pytest.raises(NotFound, match="case_not_found"):
             reports.save(
                 session, "c-none", make_report("c-none"), base_revision=1, editor=person("李")
@@ -229,17 +231,21 @@ def test_reports_that_are_not_there(store: Store) -> None:
 
 def test_a_signed_report_is_edited_only_after_amending(store: Store, case_id: str) -> None:
     with store.begin() as session:
-        sign(session, case_id, base_revision=1, author=person("王"), now=datetime.now(UTC))
+        sign(session, case_id, base_revision=1, signer=person("王"), now=datetime.now(UTC))
     edited = reworded(make_report(case_id), "f1", "改")
     with pytest.raises(ReportError) as error:
         save(store, edited, 1)
     assert error.value.code == "report_is_signed"
     with store.begin() as session:
-        amended = reports.amend(session, case_id, editor=person("李"))
+        amended = report_steps.amend(
+            session, case_id, editor=person("李"), reason="更正", now=datetime.now(UTC)
+        )
     assert (amended.state, amended.base_version) == (ReportState.AMENDED, 1)
     assert amended.report == make_report(case_id)
     saved = save(store, edited, amended.revision)
     assert (saved.state, saved.base_version) == (ReportState.AMENDED, 1)
     with pytest.raises(ReportError) as error, store.begin() as session:
-        reports.amend(session, case_id, editor=person("李"))
+        report_steps.amend(
+            session, case_id, editor=person("李"), reason="更正", now=datetime.now(UTC)
+        )
     assert error.value.code == "report_not_signed"

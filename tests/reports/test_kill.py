@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from radraft.reports import codec
 from radraft.reports.sign import verify
 from radraft.reports.training_pair import sealed
 from radraft.reports.values import ReportState
-from radraft.store import reports
+from radraft.store import report_steps, reports
 from radraft.store.database import Store, open_store
 from radraft.store.pairs import pairs
 from radraft.store.signatures import contents, versions
@@ -80,7 +81,7 @@ def look(
             assert [version.supersedes for version in chain] == before[:-1]
             work = reports.current(session, case_id)
             assert work.base_version == len(chain)
-            unsigned = {ReportState.DRAFTED, ReportState.IN_REVIEW}
+            unsigned = {ReportState.DRAFTED, ReportState.WRITING}
             allowed = {ReportState.SIGNED, ReportState.AMENDED} if chain else unsigned
             assert work.state in allowed
             if work.state is ReportState.SIGNED:
@@ -94,4 +95,6 @@ def settle(store: Store, case_ids: list[str]) -> None:
     with store.begin() as session:
         for case_id in case_ids:
             if reports.current(session, case_id).state is ReportState.SIGNED:
-                reports.amend(session, case_id, editor=person("李"))
+                report_steps.amend(
+                    session, case_id, editor=person("李"), reason="更正", now=datetime.now(UTC)
+                )

@@ -12,13 +12,22 @@ from radraft.core import canonical
 from radraft.core.errors import ReportError
 from radraft.reports.codec import signed_from_json, signed_to_json
 from radraft.reports.editing import RevisionConflict, WorkingReport
+from radraft.reports.lifecycle import Move
 from radraft.reports.people import typed_person
 from radraft.reports.schema import SCHEMA
 from radraft.reports.sign import signed_version, verify
 from radraft.reports.skeleton import skeleton
 from radraft.reports.training_pair import make_pair
-from radraft.reports.values import LANGS, ConfirmedLanguage, Coverage, ReportState, SignedReport
-from radraft.store import drafts, reports
+from radraft.reports.values import (
+    LANGS,
+    ConfirmedLanguage,
+    Coverage,
+    Manner,
+    ReportState,
+    SignedReport,
+    Signing,
+)
+from radraft.store import drafts, report_steps, reports
 from radraft.store.database import Store
 from radraft.store.pairs import save_pair
 from radraft.store.signatures import contents, sign, versions
@@ -40,7 +49,7 @@ NOW = datetime(2026, 11, 22, 1, 2, 3, 456789, tzinfo=UTC)
 def signed_with_pair(store: Store) -> SignedReport:
     with store.begin() as session:
         case_id = add_drafted(session)
-        signed = sign(session, case_id, base_revision=1, author=person(" 王医生 "), now=NOW)
+        signed = sign(session, case_id, base_revision=1, signer=person(" 王医生 "), now=NOW)
         draft = drafts.basis(session, case_id)
         assert draft is not None
         save_pair(session, make_pair(draft, signed, site="site-a", patient_ref="p-1"))
@@ -121,18 +130,16 @@ def test_versions_are_chained(store: Store) -> None:
     first = signed_with_pair(store)
     case_id = first.case_id
     with store.begin() as session:
-        reports.amend(session, case_id, editor=person("李"))
+        report_steps.amend(
+            session, case_id, editor=person("李"), reason="更正", now=datetime.now(UTC)
+        )
         work = reports.save(
             session, case_id, make_report(case_id, 1), base_revision=1, editor=person("李")
         )
-        second = sign(
-            session,
-            case_id,
-            base_revision=work.revision,
-            author=person("王"),
-            reviewer=person("赵"),
-            now=NOW,
+        report_steps.take(
+            session, case_id, Move.SUBMIT, by=person("李"), permissions=reports.WRITER, now=NOW
         )
+        second = sign(session, case_id, base_revision=work.revision, signer=person("赵"), now=NOW)
     assert (second.version, second.supersedes) == (2, first.content_sha)
     assert (second.reviewer, second.draft_sha) == (person("赵"), first.draft_sha)
     with store.read() as session:
@@ -146,7 +153,7 @@ def test_the_time_is_kept_in_utc(store: Store) -> None:
     with store.begin() as session:
         case_id = add_drafted(session)
         signed = sign(
-            session, case_id, base_revision=1, author=person("王"), now=NOW.astimezone(beijing)
+            session, case_id, base_revision=1, signer=person("王"), now=NOW.astimezone(beijing)
         )
     assert signed.signed_at.tzinfo is UTC
     with store.read() as session:
@@ -154,7 +161,7 @@ def test_the_time_is_kept_in_utc(store: Store) -> None:
     assert kept == signed
     assert kept.signed_at.isoformat() == "2026-11-22T01:02:03.456789+00:00"
     with pytest.raises(ValueError, match="time zone"), store.begin() as session:
-        sign(session, case_id, base_revision=1, author=person("王"), now=datetime(2026, 1, 1))
+        sign(session, case_id, base_revision=1, signer=person("王"), now=datetime(2026, 1, 1))
 
 
 def test_what_a_person_wrote_from_the_skeleton_names_no_draft(store: Store) -> None:
@@ -163,9 +170,9 @@ def test_what_a_person_wrote_from_the_skeleton_names_no_draft(store: Store) -> N
         failed = make_draft(case_id, skeleton(case_id), coverage=Coverage.FAILED)
         save_draft(session, failed)
         with pytest.raises(ReportError, match="report_empty"):
-            sign(session, case_id, base_revision=1, author=person("王"), now=NOW)
+            sign(session, case_id, base_revision=1, signer=person("王"), now=NOW)
         reports.save(session, case_id, make_report(case_id), base_revision=1, editor=person("王"))
-        signed = sign(session, case_id, base_revision=2, author=person("王"), now=NOW)
+        signed = sign(session, case_id, base_revision=2, signer=person("王"), now=NOW)
     assert signed.draft_sha is None
 
 
@@ -185,7 +192,7 @@ def test_blocking_issues_are_refused_by_their_code(sqlite_store: Store, zh: str,
             editor=person("王"),
         )
         with pytest.raises(ReportError) as error:
-            sign(session, case_id, base_revision=2, author=person("王"), now=NOW)
+            sign(session, case_id, base_revision=2, signer=person("王"), now=NOW)
         assert error.value.code == code
         assert versions(session, case_id) == ()
 
@@ -195,7 +202,7 @@ def test_one_language_is_enough(sqlite_store: Store) -> None:
         case_id = add_drafted(session)
         report = replace(make_report(case_id, 0), impression=(make_sentence("i1", "正常。", " "),))
         reports.save(session, case_id, report, base_revision=1, editor=person("王"))
-        assert sign(session, case_id, base_revision=2, author=person("王"), now=NOW).version == 1
+        assert sign(session, case_id, base_revision=2, signer=person("王"), now=NOW).version == 1
 
 
 def test_signing_what_somebody_changed_or_signed_is_refused(store: Store) -> None:
@@ -205,11 +212,11 @@ def test_signing_what_somebody_changed_or_signed_is_refused(store: Store) -> Non
             session, case_id, make_report(case_id, 1), base_revision=1, editor=person("李")
         )
         with pytest.raises(RevisionConflict) as error:
-            sign(session, case_id, base_revision=1, author=person("王"), now=NOW)
+            sign(session, case_id, base_revision=1, signer=person("王"), now=NOW)
         assert [change.sentence_id for change in error.value.changes] == ["f2", "f3"]
-        sign(session, case_id, base_revision=2, author=person("王"), now=NOW)
+        sign(session, case_id, base_revision=2, signer=person("王"), now=NOW)
         with pytest.raises(ReportError, match="report_is_signed"):
-            sign(session, case_id, base_revision=2, author=person("王"), now=NOW)
+            sign(session, case_id, base_revision=2, signer=person("王"), now=NOW)
 
 
 BAD_NAMES = [
@@ -234,21 +241,23 @@ def test_people_need_a_name_that_can_be_seen(name: str) -> None:
 def test_a_signature_is_never_dated_before_its_predecessor(store: Store) -> None:
     first = signed_with_pair(store)
     with store.begin() as session:
-        now = reports.amend(session, first.case_id, editor=person("李"))
+        now = report_steps.amend(
+            session, first.case_id, editor=person("李"), reason="更正", now=datetime.now(UTC)
+        )
     earlier = NOW - timedelta(microseconds=1)
     with pytest.raises(ReportError) as error, store.begin() as session:
-        sign(session, first.case_id, base_revision=now.revision, author=person("李"), now=earlier)
+        sign(session, first.case_id, base_revision=now.revision, signer=person("李"), now=earlier)
     assert error.value.code == "signed_before_previous"
     assert error.value.details == {"previous": "2026-11-22T01:02:03+00:00"}
     with store.begin() as session:
         again = sign(
-            session, first.case_id, base_revision=now.revision, author=person("李"), now=NOW
+            session, first.case_id, base_revision=now.revision, signer=person("李"), now=NOW
         )
         assert versions(session, first.case_id) == (first, again)
 
 
 def test_the_signer_confirms_the_languages_that_were_shown() -> None:
-    work = WorkingReport("c-1", make_report("c-1"), 1, ReportState.IN_REVIEW, None, NOW, 0)
+    work = WorkingReport("c-1", make_report("c-1"), 1, ReportState.WRITING, None, NOW, 0)
     signed = signed_version(
         work,
         before=None,
@@ -257,6 +266,7 @@ def test_the_signer_confirms_the_languages_that_were_shown() -> None:
         prior_given=False,
         author=person("王"),
         reviewer=person("赵"),
+        signing=Signing(Manner.REVIEWED, NOW, "", password_confirmed=False),
         now=NOW,
         shown=("zh",),
     )
@@ -268,7 +278,7 @@ def test_an_error_after_signing_leaves_nothing_signed(store: Store) -> None:
     with store.begin() as session:
         case_id = add_drafted(session)
     with pytest.raises(RuntimeError), store.begin() as session:
-        sign(session, case_id, base_revision=1, author=person("王"), now=NOW)
+        sign(session, case_id, base_revision=1, signer=person("王"), now=NOW)
         raise RuntimeError
     with store.read() as session:
         assert versions(session, case_id) == ()
@@ -332,12 +342,12 @@ def test_what_the_image_does_not_support_is_signed_only_when_it_was_kept(store: 
         case_id = add_drafted(session, least_support=2.0)
         drafted = make_report(case_id)
     with store.begin() as session, pytest.raises(ReportError) as error:
-        sign(session, case_id, base_revision=1, author=person("A"), now=NOW)
+        sign(session, case_id, base_revision=1, signer=person("A"), now=NOW)
     assert error.value.code == "sentence_not_supported"
     keeping = replace(drafted, findings=tuple(replace(s, kept=True) for s in drafted.findings))
     with store.begin() as session:
         reports.save(session, case_id, keeping, base_revision=1, editor=person("A"))
-        signed = sign(session, case_id, base_revision=2, author=person("A"), now=NOW)
+        signed = sign(session, case_id, base_revision=2, signer=person("A"), now=NOW)
     assert [s.kept for s in signed.report.sentences] == [True, True, True, False]
     assert verify(signed_to_json(signed))
     assert not verify(signed_to_json(replace(signed, report=drafted)))

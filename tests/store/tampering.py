@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from radraft.core import canonical
 from radraft.core.settings import Settings
 from radraft.reports.values import SignedReport
-from radraft.store import reports
+from radraft.store import report_steps
 from radraft.store.database import Store
 from radraft.store.signatures import sign
 from radraft.store.triggers import statements
@@ -26,14 +26,16 @@ def signed(store: Store, number: int = 1, *, now: datetime = NOW) -> SignedRepor
     """Draft study `number` and sign it."""
     with store.begin() as session:
         case_id = add_drafted(session, number)
-        return sign(session, case_id, base_revision=1, author=person("王医生"), now=now)
+        return sign(session, case_id, base_revision=1, signer=person("王医生"), now=now)
 
 
 def signed_again(store: Store, case_id: str) -> SignedReport:
     """Amend and sign the next version."""
     with store.begin() as session:
-        working = reports.amend(session, case_id, editor=person("李"))
-        return sign(session, case_id, base_revision=working.revision, author=person("李"), now=NOW)
+        working = report_steps.amend(
+            session, case_id, editor=person("李"), reason="更正", now=datetime.now(UTC)
+        )
+        return sign(session, case_id, base_revision=working.revision, signer=person("李"), now=NOW)
 
 
 def run(settings: Settings, *commands: str) -> None:

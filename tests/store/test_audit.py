@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -51,12 +52,13 @@ def test_events_are_kept_as_they_were_told_and_hold(store: Store) -> None:
     add(store, *told)
     with store.read() as session:
         found = audit.search(session, AuditQuery())
-    assert [entry.event for entry in reversed(found.entries)] == told
-    assert [entry.sequence for entry in found.entries] == [3, 2, 1]
+    assert [entry.event for entry in reversed(found.entries[:3])] == told
+    assert [entry.sequence for entry in found.entries] == [4, 3, 2, 1]
+    assert found.entries[-1].event.kind is AuditKind.BEGAN
     assert findings(store) == []
 
 
-def test_an_empty_audit_holds(store: Store) -> None:
+def test_an_audit_of_which_only_the_beginning_is_there_holds(store: Store) -> None:
     assert findings(store) == []
 
 
@@ -134,12 +136,12 @@ def test_an_end_that_was_cut_off_shows(
 ) -> None:
     add(store, *(event(number) for number in range(1, 6)))
     tampering.unprotect(store_settings, "audit_events")
-    tampering.run(store_settings, "DELETE FROM audit_events WHERE sequence > 3")
+    tampering.run(store_settings, "DELETE FROM audit_events WHERE sequence > 4")
     if end_too:
         tampering.run(
             store_settings,
-            "UPDATE audit_head SET sequence = 3, "
-            "head = (SELECT head FROM audit_events WHERE sequence = 3)",
+            "UPDATE audit_head SET sequence = 4, "
+            "head = (SELECT head FROM audit_events WHERE sequence = 4)",
         )
     assert faults(store) == {AuditFault.SEAL if end_too else AuditFault.END}
 
@@ -151,26 +153,87 @@ def test_an_audit_that_was_emptied_shows(store: Store, store_settings: Settings)
     assert faults(store) == {AuditFault.END}
 
 
+def test_an_audit_that_was_emptied_with_its_end_shows_and_takes_no_event(
+    store: Store, store_settings: Settings
+) -> None:
+    add(store, event(1), event(2))
+    tampering.unprotect(store_settings, "audit_events")
+    tampering.run(
+        store_settings,
+        "DELETE FROM audit_events",
+        "UPDATE audit_head SET sequence = 0, head = '', seal = '', sent = 0",
+    )
+    assert faults(store) == {AuditFault.SEAL}
+    with pytest.raises(StorageDamaged):
+        add(store, event(3))
+    assert faults(store) == {AuditFault.SEAL}
+
+
+def test_nobody_can_say_that_events_were_sent(store: Store, store_settings: Settings) -> None:
+    add(store, event(1))
+    tampering.run(store_settings, "UPDATE audit_head SET sent = 999")
+    assert faults(store) == {AuditFault.SEAL}
+    with store.read() as session:
+        assert audit.unsent(session) == 2
+
+
+def test_an_event_that_cannot_be_read_is_named_and_the_rest_goes_on(
+    store: Store, store_settings: Settings
+) -> None:
+    add(store, *(event(number) for number in range(1, 5)))
+    tampering.unprotect(store_settings, "audit_events")
+    tampering.run(
+        store_settings, "UPDATE audit_events SET kind = 'x', details = '[' WHERE sequence = 3"
+    )
+    assert findings(store) == [AuditFinding(AuditFault.CHANGED, sequence=3)]
+    with store.read() as session:
+        kinds = [entry.event.kind for entry in audit.after(session, 1, 10)]
+        assert audit.search(session, AuditQuery()).entries[2].event.kind is AuditKind.DAMAGED
+    assert kinds == [AuditKind.VIEW, AuditKind.DAMAGED, AuditKind.VIEW, AuditKind.VIEW]
+
+
+def test_a_time_that_is_none_is_named_too(sqlite_store: Store) -> None:
+    add(sqlite_store, event(1), event(2))
+    settings = Settings(data_dir=Path(str(sqlite_store.engine.url.database)).parent)
+    tampering.unprotect(settings, "audit_events")
+    tampering.run(settings, "UPDATE audit_events SET at = 'x' WHERE sequence = 2")
+    assert findings(sqlite_store) == [AuditFinding(AuditFault.CHANGED, sequence=2)]
+
+
+def test_a_person_can_go_on_behind_what_is_there_and_it_says_so(
+    store: Store, store_settings: Settings
+) -> None:
+    add(store, event(1), event(2))
+    tampering.run(store_settings, "UPDATE audit_head SET seal = 'x'")
+    with store.begin() as session:
+        audit.reseal(session, event(9, AuditKind.RESEALED, details={"reason": "tested"}))
+    add(store, event(3))
+    assert findings(store) == []
+    with store.read() as session:
+        newest = audit.search(session, AuditQuery()).entries
+    assert [entry.event.kind for entry in newest[:2]] == [AuditKind.VIEW, AuditKind.RESEALED]
+
+
 def test_a_restored_older_audit_shows_against_an_export(
     store: Store, store_settings: Settings
 ) -> None:
     add(store, event(1), event(2))
     with store.read() as session:
-        end = session.execute(sa.text("SELECT sequence, head, seal FROM audit_head")).one()
+        end = session.execute(sa.text("SELECT sequence, head, seal, sent FROM audit_head")).one()
     add(store, event(3))
     with store.read() as session:
         exported = [(entry.sequence, entry.head) for entry in audit.after(session, 0, 10)]
     tampering.unprotect(store_settings, "audit_events")
     tampering.run(
         store_settings,
-        "DELETE FROM audit_events WHERE sequence > 2",
+        "DELETE FROM audit_events WHERE sequence > 3",
         f"UPDATE audit_head SET sequence = {end.sequence}, head = '{end.head}', "
         f"seal = '{end.seal}'",
     )
     assert findings(store) == []
     with store.read() as session:
         found = [finding for part in compare(session, exported) for finding in part.findings]
-    assert found == [AuditFinding(AuditFault.EXPORT, sequence=3)]
+    assert found == [AuditFinding(AuditFault.EXPORT, sequence=4)]
 
 
 def test_an_event_that_somebody_put_in_shows(store: Store, store_settings: Settings) -> None:
@@ -178,7 +241,7 @@ def test_an_event_that_somebody_put_in_shows(store: Store, store_settings: Setti
     tampering.run(
         store_settings,
         "INSERT INTO audit_events (sequence, kind, outcome, at, name, address, site, code, details,"
-        " head) VALUES (2, 'view', 'done', '2026-11-29 08:00:00.000000', 'x', '', '', '', '{}',"
+        " head) VALUES (3, 'view', 'done', '2026-11-29 08:00:00.000000', 'x', '', '', '', '{}',"
         f" '{'b' * 64}')",
     )
     assert {AuditFault.CHANGED, AuditFault.END} == faults(store)
@@ -199,7 +262,7 @@ def test_events_of_many_threads_make_one_audit_without_a_gap(store: Store) -> No
         list(threads.map(lambda number: add(store, event(number)), range(40)))
     with store.read() as session:
         numbers = list(session.scalars(sa.select(AuditRow.sequence).order_by(AuditRow.sequence)))
-    assert numbers == list(range(1, 41))
+    assert numbers == list(range(1, 42))
     assert findings(store) == []
 
 
@@ -209,8 +272,8 @@ def test_what_is_undone_leaves_no_event(store: Store) -> None:
         raise RuntimeError
     add(store, event(2))
     with store.read() as session:
-        (entry,) = audit.search(session, AuditQuery()).entries
-    assert (entry.sequence, entry.event.case_id) == (1, "c-2")
+        entry, began = audit.search(session, AuditQuery()).entries
+    assert (entry.sequence, entry.event.case_id, began.sequence) == (2, "c-2", 1)
 
 
 def test_a_search_chooses_by_what_it_names_and_goes_on_by_page(store: Store) -> None:
@@ -228,14 +291,14 @@ def test_a_search_chooses_by_what_it_names_and_goes_on_by_page(store: Store) -> 
         "site": AuditQuery(sites=frozenset({"south"})),
         "address": AuditQuery(address="10.9.9.9"),
         "account": AuditQuery(account_id="u-2"),
-        "first": AuditQuery(first=NOW + timedelta(hours=12)),
+        "first": AuditQuery(first=NOW + timedelta(hours=12), name="李"),
     }
     with store.read() as session:
         for named, query in queries.items():
             found = audit.search(session, query)
             assert [entry.event for entry in found.entries] == [other], named
         assert not audit.search(session, AuditQuery(sites=frozenset())).entries
-        assert not audit.search(session, AuditQuery(last=NOW)).entries
+        assert not audit.search(session, AuditQuery(name="王", last=NOW)).entries
         pages = []
         query = AuditQuery(name="王")
         while True:
@@ -244,7 +307,7 @@ def test_a_search_chooses_by_what_it_names_and_goes_on_by_page(store: Store) -> 
             if not page.more:
                 break
             query = AuditQuery(name="王", before=page.entries[-1].sequence)
-    assert pages == [[7, 6, 5], [4, 3, 2], [1]]
+    assert pages == [[8, 7, 6], [5, 4, 3], [2]]
 
 
 @given(st.text(max_size=300))

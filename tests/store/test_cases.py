@@ -12,7 +12,7 @@ from radraft.core.errors import NotFound, StorageDamaged
 from radraft.core.settings import Settings
 from radraft.reports.turnround import Standing, TurnroundClock, TurnroundLimits
 from radraft.reports.values import Coverage, ReportState
-from radraft.store import cases, images, leases, reports
+from radraft.store import cases, images, leases, report_steps, reports
 from radraft.store.cases import CaseState
 from radraft.store.database import Store, open_store
 from radraft.store.leases import Owner
@@ -243,7 +243,7 @@ def test_the_worklist_shows_unsigned_work_first_and_what_waited_longest(store: S
         received = add_case(session, 1)
         drafted = add_drafted(session, 2)
         signed = add_drafted(session, 3)
-        sign(session, signed, base_revision=1, author=person("王医生"), now=datetime.now(UTC))
+        sign(session, signed, base_revision=1, signer=person("王医生"), now=datetime.now(UTC))
         reports.save(
             session, drafted, make_report(drafted, 1), base_revision=1, editor=person("李医生")
         )
@@ -252,7 +252,7 @@ def test_the_worklist_shows_unsigned_work_first_and_what_waited_longest(store: S
         first = cases.worklist(session, limit=1)
     assert [row.case_id for row in rows] == [received, drafted, signed]
     assert (first.rows, first.total, first.cut) == (rows[:1], 3, True)
-    assert [row.report_state for row in rows] == [None, ReportState.IN_REVIEW, ReportState.SIGNED]
+    assert [row.report_state for row in rows] == [None, ReportState.WRITING, ReportState.SIGNED]
     assert rows[1].editor == "李医生"
     assert rows[0].patient_name == make_study().patient.name
     assert rows[0].study_time == make_study().study_time
@@ -261,7 +261,7 @@ def test_the_worklist_shows_unsigned_work_first_and_what_waited_longest(store: S
 def test_critical_drafts_stand_first_and_the_order_stays(store: Store) -> None:
     with store.begin() as session:
         ids = [add_drafted(session, number) for number in range(5)]
-        sign(session, ids[4], base_revision=1, author=person("王医生"), now=datetime.now(UTC))
+        sign(session, ids[4], base_revision=1, signer=person("王医生"), now=datetime.now(UTC))
     critical = {ids[0]: ("pneumothorax",), ids[2]: ("aortic_dissection",)}
     with store.read() as session:
         rows = cases.worklist(session, critical=critical).rows
@@ -296,8 +296,10 @@ def test_times_are_counted_to_the_first_signature_and_over_all_studies(store: St
         signed = add_drafted(session, 4)
         amended = add_drafted(session, 5)
         for case_id in (signed, amended):
-            sign(session, case_id, base_revision=1, author=person("王"), now=datetime.now(UTC))
-        reports.amend(session, amended, editor=person("王"))
+            sign(session, case_id, base_revision=1, signer=person("王"), now=datetime.now(UTC))
+        report_steps.amend(
+            session, amended, editor=person("王"), reason="更正", now=datetime.now(UTC)
+        )
         now = datetime(2026, 1, 1, 12, tzinfo=UTC)
         for case_id, minutes in (
             (fresh, 59),

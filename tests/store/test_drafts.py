@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from radraft.core.errors import NotFound, ReportError
 from radraft.reports.skeleton import skeleton
 from radraft.reports.values import Coverage, ReportState
-from radraft.store import drafts, questions, reports
+from radraft.store import cases, drafts, questions, reports
 from radraft.store.database import Store
 from radraft.store.signatures import sign
 from tests.builders import (
@@ -41,6 +41,23 @@ def test_a_draft_comes_back_and_opens_the_working_report(store: Store) -> None:
     assert work.saved_at == kept.created_at
 
 
+def test_the_wait_for_a_first_draft_is_from_arrival_and_told_once(store: Store) -> None:
+    with store.begin() as session:
+        case_id = add_case(session)
+        assert drafts.first_draft_wait(session, case_id) is None
+        failed = make_draft(case_id, skeleton(case_id), coverage=Coverage.FAILED)
+        save_draft(session, failed)
+        assert drafts.first_draft_wait(session, case_id) is None
+        received_at = cases.get_case(session, case_id).received_at
+        save_draft(session, make_draft(case_id))
+        kept = drafts.latest(session, case_id)
+        assert kept is not None
+        waited = (kept.created_at - received_at).total_seconds()
+        assert drafts.first_draft_wait(session, case_id) == pytest.approx(waited)
+        save_draft(session, make_draft(case_id, make_report(case_id, 1)))
+        assert drafts.first_draft_wait(session, case_id) is None
+
+
 def test_a_redraft_replaces_what_nobody_edited_under_a_new_revision(store: Store) -> None:
     with store.begin() as session:
         case_id = add_drafted(session)
@@ -63,7 +80,7 @@ def test_a_redraft_leaves_edited_and_signed_reports_alone(store: Store) -> None:
         assert basis is not None
         assert latest.draft.report == make_report(case_id, 1)
         assert basis.draft.report == make_report(case_id)
-        sign(session, case_id, base_revision=2, author=person("王"), now=datetime.now(UTC))
+        sign(session, case_id, base_revision=2, signer=person("王"), now=datetime.now(UTC))
         save_draft(session, make_draft(case_id))
         assert reports.current(session, case_id).state is ReportState.SIGNED
 

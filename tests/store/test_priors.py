@@ -18,9 +18,9 @@ from radraft.pipeline import draft
 from radraft.pipeline.eligibility import Barred
 from radraft.prompts.values import Looked
 from radraft.reports.values import Report
-from radraft.store import cases, images, patient_keys, priors, reports
+from radraft.store import cases, images, patient_keys, priors, report_steps, reports
 from radraft.store.database import Store, open_store
-from radraft.store.migrations.versions import v0009_people
+from radraft.store.migrations.versions import v0009_people, v0014_two_signatures
 from radraft.store.priors import LinkState
 from radraft.store.signatures import sign
 from radraft.store.tables import PatientKeyRow, PriorLinkRow
@@ -78,7 +78,7 @@ def signed(
     )
     with store.begin() as session:
         save_draft(session, make_draft(case_id, report))
-        sign(session, case_id, base_revision=1, author=person("王医生"), now=NOW)
+        sign(session, case_id, base_revision=1, signer=person("王医生"), now=NOW)
     return case_id
 
 
@@ -264,14 +264,16 @@ def test_the_line_asks_with_them(sqlite_store: Store) -> None:
 def test_the_newest_version_without_identity(store: Store) -> None:
     case_id = signed(store, taken(store, 1, days_ago=120, patient_id="N-4711"))
     with store.begin() as session:
-        amended = reports.amend(session, case_id, editor=person("王医生"))
+        amended = report_steps.amend(
+            session, case_id, editor=person("王医生"), reason="更正", now=datetime.now(UTC)
+        )
         text = "患者王小明（N-4711）2026年1月2日复查，王曉明左肺结节。"
         english = "Xiaoming Wang (N-4711) was seen again on 2 January 2026: left lung nodule."
         report = Report(case_id, (make_sentence("f1", text, english),), ())
         now = reports.save(
             session, case_id, report, base_revision=amended.revision, editor=person("王医生")
         )
-        sign(session, case_id, base_revision=now.revision, author=person("王医生"), now=NOW)
+        sign(session, case_id, base_revision=now.revision, signer=person("王医生"), now=NOW)
     later = taken(store, 2, "Wang^Xiaoming=王^曉明", site="south")
     with store.read() as session:
         (prior,) = priors.given(session, store.objects, later, most=2, most_images=4).given
@@ -297,11 +299,14 @@ def test_a_store_from_before_gets_its_keys(store: Store, store_settings: Setting
     since = ("patient_keys", "prior_links", "draft_leases", "signature_links", "signature_head",
              "alert_events", "alerts", "critical_drafts", "found_warnings",
              "dismissals", "memberships", "sessions", "sign_in_links", "known_addresses",
-             "accounts", "failed_sign_ins", "machine_tokens")  # fmt: skip
+             "accounts", "failed_sign_ins", "machine_tokens", "report_steps",
+             "signature_rules", "audit_events", "audit_head")  # fmt: skip
     with store.engine.begin() as connection:
         before = set(connection.execute(sa.select(PatientKeyRow.case_id, PatientKeyRow.key)).all())
         for table, column in v0009_people.COLUMNS.items():
             connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+        for column in (*v0014_two_signatures.COLUMNS, "steps"):
+            connection.execute(sa.text(f"ALTER TABLE reports DROP COLUMN {column}"))
         for table in since:
             connection.execute(sa.text(f"DROP TABLE {table}"))
         connection.execute(sa.text("DROP INDEX ix_key_images_image_id"))

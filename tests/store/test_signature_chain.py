@@ -316,7 +316,7 @@ def test_a_signature_that_is_undone_leaves_no_link(store: Store) -> None:
     with store.begin() as session:
         case_id = add_drafted(session)
     with pytest.raises(RuntimeError), store.begin() as session:
-        signatures.sign(session, case_id, base_revision=1, author=person("王"), now=tampering.NOW)
+        signatures.sign(session, case_id, base_revision=1, signer=person("王"), now=tampering.NOW)
         raise RuntimeError
     assert findings(store) == []
     with store.read() as session:
@@ -375,7 +375,7 @@ def test_pairs_of_broken_signatures_are_refused_or_counted(
         for number in (1, 2, 3):
             case_id = add_drafted(session, number)
             report = signatures.sign(
-                session, case_id, base_revision=1, author=person("王"), now=tampering.NOW
+                session, case_id, base_revision=1, signer=person("王"), now=tampering.NOW
             )
             draft = drafts.basis(session, case_id)
             assert draft is not None

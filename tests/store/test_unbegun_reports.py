@@ -70,7 +70,7 @@ def test_what_is_written_is_kept_and_the_study_still_waits(store: Store, case_id
         working = reports.current(session, case_id)
         state = cases.get_case(session, case_id).state
     assert [sentence.zh for sentence in working.report.sentences] == ["双肺清晰"]
-    assert (working.state, working.editor) == (ReportState.IN_REVIEW, person("李阅片"))
+    assert (working.state, working.editor) == (ReportState.WRITING, person("李阅片"))
     assert state is CaseState.RECEIVED
 
 
@@ -133,7 +133,7 @@ def test_it_is_signed_without_a_draft_and_gives_its_pair(store: Store, case_id: 
     with store.begin() as session:
         revision = reports.current(session, case_id).revision
         signed = signatures.sign(
-            session, case_id, base_revision=revision, author=person("李阅片"), now=NOW
+            session, case_id, base_revision=revision, signer=person("李阅片"), now=NOW
         )
         basis = drafts.basis(session, case_id)
         assert basis is not None
@@ -148,14 +148,14 @@ def test_it_is_signed_without_a_draft_and_gives_its_pair(store: Store, case_id: 
 
 def test_an_empty_report_is_not_signed(store: Store, case_id: str) -> None:
     with pytest.raises(ReportError) as refused, store.begin() as session:
-        signatures.sign(session, case_id, base_revision=0, author=person("李阅片"), now=NOW)
+        signatures.sign(session, case_id, base_revision=0, signer=person("李阅片"), now=NOW)
     assert refused.value.code == "report_empty"
 
 
 def test_a_draft_that_nobody_saw_is_not_signed(store: Store, case_id: str) -> None:
     drafted(store, case_id)
     with pytest.raises(RevisionConflict), store.begin() as session:
-        signatures.sign(session, case_id, base_revision=0, author=person("李阅片"), now=NOW)
+        signatures.sign(session, case_id, base_revision=0, signer=person("李阅片"), now=NOW)
 
 
 def test_a_taken_sentence_that_the_image_does_not_support_blocks_the_signature(
@@ -173,7 +173,7 @@ def test_a_taken_sentence_that_the_image_does_not_support_blocks_the_signature(
     write(store, both, working.revision)
     with pytest.raises(ReportError) as refused, store.begin() as session:
         revision = reports.current(session, case_id).revision
-        signatures.sign(session, case_id, base_revision=revision, author=person("李阅片"), now=NOW)
+        signatures.sign(session, case_id, base_revision=revision, signer=person("李阅片"), now=NOW)
     assert refused.value.code == "sentence_not_supported"
 
 

@@ -16,8 +16,18 @@ import sqlalchemy as sa
 from sqlalchemy import event, update
 
 from radraft.core.settings import Settings
+from radraft.reports.lifecycle import Move
+from radraft.reports.roles import PERMISSIONS, Role
 from radraft.reports.turnround import TurnroundClock, TurnroundLimits
-from radraft.store import cases, late_images, quality, reports, worklist_entries, worklist_pages
+from radraft.store import (
+    cases,
+    late_images,
+    quality,
+    report_steps,
+    reports,
+    worklist_entries,
+    worklist_pages,
+)
 from radraft.store.cases import CaseState
 from radraft.store.database import Store, open_store
 from radraft.store.signatures import sign
@@ -77,7 +87,7 @@ def take_in(
 def signed_by(session: Any, case_id: str, name: str) -> None:
     """Sign what a model drafted and nobody edited."""
     save_draft(session, make_draft(case_id))
-    sign(session, case_id, base_revision=1, author=actor(name).who, now=datetime.now(UTC))
+    sign(session, case_id, base_revision=1, signer=actor(name).who, now=datetime.now(UTC))
 
 
 def listed(store: Store, **asked: Any) -> list[str]:
@@ -211,11 +221,13 @@ def fill_in(store: Store) -> dict[str, str]:
         for name in ("mine", "signed"):
             report = make_report(ids[name], 1)
             reports.save(session, ids[name], report, base_revision=0, editor=actor("李").who)
-        sign(session, ids["signed"], base_revision=2, author=actor("李").who,
-             reviewer=actor("王").who, now=datetime.now(UTC))  # fmt: skip
+        written, now = ids["signed"], datetime.now(UTC)
+        report_steps.take(session, written, Move.SUBMIT, by=actor("李").who,
+                          permissions=PERMISSIONS[Role.RESIDENT], now=now)  # fmt: skip
+        sign(session, written, base_revision=2, signer=actor("王").who, now=now)
         signed_by(session, ids["untouched"], "王")
         signed_by(session, ids["amended"], "赵")
-        reports.amend(session, ids["amended"], editor=actor("赵").who)
+        report_steps.amend(session, ids["amended"], editor=actor("赵").who, reason="更正", now=now)
         quality.save(session, ids["failed"], StudyQuality(Verdict.POOR, (), (), None))
     return ids
 

@@ -25,6 +25,7 @@ from radraft.llm.profiles import load_profile
 from radraft.pipeline.service import Service
 from radraft.store.database import Store, open_store
 from radraft.ui.access import application
+from radraft.ui.api.report_signing import add_report_signing
 from radraft.ui.api.reports import add_api
 from radraft.ui.static import add_assets
 from tests import children
@@ -60,6 +61,7 @@ def client(service: Service) -> Iterator[TestClient]:
     """The JSON interface behind its guard, asked from the workstation's own page."""
     app = application(service)
     add_api(app, service)
+    add_report_signing(app, service)
     add_assets(app)
     with asking(app) as made:
         yield made

@@ -25,6 +25,9 @@ IDS = {
     "alert_id": "a-0000000000000000",
     "move": "note",
     "view_id": "1",
+    "before": "v1",
+    "after": "v2",
+    "site": "north",
     "name:path": "base.css",
 }
 OF_A_CASE = {Permission.READ_SIGNED, Permission.READ_UNSIGNED, Permission.WRITE, Permission.SIGN}

@@ -11,7 +11,7 @@ from playwright.sync_api import FilePayload, expect
 from radraft.reports.values import Lang
 from radraft.store import openings, pairs, questions, signatures
 from radraft.studies.values import Patient
-from tests.builders import actor, person
+from tests.builders import actor, person, signed_in
 from tests.store import tampering
 from tests.ui import seed
 from tests.ui.conftest import Opener, Seen, Workstation
@@ -97,7 +97,9 @@ def test_a_report_changed_after_its_signature_is_not_shown_and_the_page_says_so(
     here = own_workstation
     bad, good = seed.add(here.store, 1), seed.add(here.store, 2)
     for case_id in (bad, good):
-        here.service.sign(case_id, base_revision=1, actor=actor("林清"))
+        here.service.signing.sign(
+            case_id, base_revision=1, actor=signed_in(here.service.store, "林清")
+        )
     tampering.change_text(here.service.settings, bad, seed.FINDINGS[0][0], "右侧大量气胸。")
     page = open_page(bad, at=here)
     told = page.locator("[data-part=broken]")
@@ -263,7 +265,9 @@ def test_answers_show_what_they_rest_on(
 ) -> None:
     seen.refusals_expected = True
     case_id = seed.add(workstation.store, 19)
-    workstation.service.sign(case_id, base_revision=1, actor=actor("A"))
+    workstation.service.signing.sign(
+        case_id, base_revision=1, actor=signed_in(workstation.service.store, "A")
+    )
     with workstation.store.begin() as session:
         questions.add_turn(
             session,
@@ -291,7 +295,9 @@ def test_a_refusal_shows_the_nearest_sentences_which_lead_into_the_report(
     number: int, lang: Lang, open_page: Opener, workstation: Workstation
 ) -> None:
     case_id = seed.add(workstation.store, number)
-    workstation.service.sign(case_id, base_revision=1, actor=actor("A"))
+    workstation.service.signing.sign(
+        case_id, base_revision=1, actor=signed_in(workstation.service.store, "A")
+    )
     question = {"zh": "左侧有胸腔积液吗？", "en": "Is there a left pleural effusion?"}[lang]
     asked = workstation.service.ask(case_id, question, actor=actor("B"))
     assert asked.refused and len(asked.nearest) == 3

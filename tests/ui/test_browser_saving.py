@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.builders import actor
+from tests.builders import actor, signed_in
 from tests.ui import seed
 from tests.ui.conftest import Opener, Seen, Workstation
 from tests.ui.page import area, stored, wait_saved, wait_unsaved
@@ -90,7 +90,9 @@ def test_signed_by_someone_else_while_writing(
     case_id = seed.add(workstation.store, 7)
     page = open_page(case_id)
     page.route(f"**/api/cases/{case_id}", lambda route: route.abort())
-    workstation.service.sign(case_id, base_revision=1, actor=actor("B"))
+    workstation.service.signing.sign(
+        case_id, base_revision=1, actor=signed_in(workstation.service.store, "B")
+    )
     area(page, "findings", 0, "zh").fill("晚了一步。")
     panel = page.get_by_role("alertdialog")
     expect(panel).to_contain_text("signed this report")
@@ -98,9 +100,13 @@ def test_signed_by_someone_else_while_writing(
     panel.get_by_role("button", name="Take theirs, drop mine").click()
     expect(page.locator(".rd-signature")).to_contain_text("Signed by B")
     page.get_by_role("button", name="Amend…").click()
+    page.locator("dialog [data-part=remark]").fill("更正。")
+    page.locator("dialog [data-part=take]").click()
     area(page, "findings", 0, "zh").fill("第二版。")
     wait_saved(page)
-    expect(page.locator(".rd-signature")).to_contain_text("Amending version 1")
+    signature = page.locator(".rd-signature")
+    expect(signature).to_contain_text("Holds until the next is signed: Signed by B")
+    expect(page.locator("[data-kind=amendment]")).to_contain_text("Amendment of version 1: 更正。")
 
 
 def test_kill_9_loses_no_saved_edit_and_the_page_saves_the_rest(

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from radraft.pipeline.service import Service
     from radraft.store.audit import Entry
 
-MOST_ROWS = 100_000
-"""Of one CSV; more are asked for by day, or taken by `radraft audit export`."""
+MOST_ROWS = 20_000
+"""Of one CSV; more are refused, and taken by day or by `radraft audit export`."""
 COLUMNS = (
     *("sequence", "at", "kind", "outcome", "code", "name", "account_id", "address", "site"),
     *("case_id", "details", "head"),
@@ -47,7 +47,7 @@ def add_audit(app: FastAPI, service: Service) -> None:
         name: Text = "",
         case_id: Text = "",
         address: Text = "",
-        before: Annotated[int | None, Query(ge=1)] = None,
+        before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     ) -> Response:
         query = _query(caller, first, last, kind, outcome, name, case_id, address, before)
         with service.store.read() as session:
@@ -70,6 +70,8 @@ def add_audit(app: FastAPI, service: Service) -> None:
         query = _query(caller, first, last, kind, outcome, name, case_id, address, None)
         with service.store.read() as session:
             found = audit.search(session, query, MOST_ROWS)
+        if found.more:
+            raise ReportError("audit_too_many", most=MOST_ROWS)
         return Response(
             csv_text(COLUMNS, (_form(entry) for entry in found.entries)),
             media_type="text/csv; charset=utf-8",

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any
 from radraft.core import canonical
 from radraft.reports.codec import edit_form, sentence_form
 from radraft.reports.dismissal import dismissible
+from radraft.reports.signature_rule import reason_needed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from radraft.pipeline.report_history import ReportHistory
     from radraft.pipeline.service import CaseView
     from radraft.reports.diff import Change
     from radraft.reports.dismissal import Dismissal, StandingWarning
     from radraft.reports.editing import WorkingReport
+    from radraft.reports.lifecycle import Move, ReportStep
     from radraft.reports.people import Person
+    from radraft.reports.signature_rule import SignatureRule
     from radraft.reports.values import SignedReport
     from radraft.store.choices import Choice
     from radraft.store.questions import Turn
@@ -23,8 +27,8 @@ if TYPE_CHECKING:
 Form = dict[str, Any]
 
 
-def view(shown: CaseView) -> Form:
-    """Return everything a study page shows."""
+def view(shown: CaseView, moves: Iterable[Move]) -> Form:
+    """Return everything a study page shows; `moves`: what its reader can do with the report now."""
     form: Form = canonical.plain(shown)
     del form["standing"]
     if shown.draft is not None:
@@ -34,6 +38,9 @@ def view(shown: CaseView) -> Form:
         "working": working(shown.working),
         "versions": list(map(signed, shown.versions)),
         "issues": warnings(shown.standing),
+        "actions": sorted(move.value for move in moves),
+        "rule": rule(shown.rule),
+        "steps": list(map(step, shown.steps)),
         "turns": list(map(turn, shown.turns)),
         "partial": [
             canonical.plain(event) | {"sentence": sentence_form(event.sentence)}
@@ -66,19 +73,54 @@ def dismissal(given: Dismissal) -> Form:
 
 
 def working(report: WorkingReport) -> Form:
-    """Return a working report."""
+    """Return a working report; `author_kind` as of a signed version, null while there is none."""
     form: Form = canonical.plain(report)
-    return form | {"report": edit_form(report.report), "editor": _name(report.editor)}
+    return form | {
+        "report": edit_form(report.report),
+        "editor": _name(report.editor),
+        "author": _name(report.author),
+        "author_kind": None if report.author is None else report.author.kind.value,
+    }
+
+
+def rule(asked: SignatureRule) -> Form:
+    """Return what a site asks of a signature; `reason_needed`: of whoever signs alone."""
+    form: Form = canonical.plain(asked)
+    return form | {"reason_needed": reason_needed(asked)}
+
+
+def step(taken: ReportStep) -> Form:
+    """Return one step of a report."""
+    form: Form = canonical.plain(taken)
+    return form | {"by": taken.by.name}
+
+
+def history(found: ReportHistory) -> Form:
+    """Return how a report came about."""
+    return {
+        "versions": list(map(signed, found.versions)),
+        "steps": list(map(step, found.steps)),
+        "saves": [
+            {
+                "revision": save.revision,
+                "editor": _name(save.editor),
+                "saved_at": save.saved_at.isoformat(),
+                "changes": list(map(change, save.changes)),
+            }
+            for save in found.saves
+        ],
+    }
 
 
 def signed(report: SignedReport) -> Form:
-    """Return a signed version; `author_kind` tells a typed name from an account's."""
+    """Return a signed version; a person's kind tells a typed name from an account's."""
     form: Form = canonical.plain(report)
     return form | {
         "report": edit_form(report.report),
         "author": report.author.name,
         "author_kind": report.author.kind.value,
         "reviewer": _name(report.reviewer),
+        "reviewer_kind": None if report.reviewer is None else report.reviewer.kind.value,
         "confirmed": [language.lang for language in report.confirmed],
     }
 

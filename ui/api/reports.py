@@ -22,6 +22,7 @@ from radraft.core.errors import (
     SignInError,
     StorageError,
 )
+from radraft.pipeline.report_signing import open_moves
 from radraft.reports.codec import report_from_json
 from radraft.reports.editing import RevisionConflict
 from radraft.reports.roles import Permission
@@ -30,7 +31,7 @@ from radraft.ui.access import SignedIn, refused_page
 from radraft.ui.api import forms, worklist
 from radraft.ui.api.answers import tagged
 from radraft.ui.api.upload import receive_upload
-from radraft.ui.security import RequestRefused
+from radraft.ui.refusal import RequestRefused, note_code
 
 if TYPE_CHECKING:
     from radraft.pipeline.service import Service
@@ -61,20 +62,10 @@ class SaveRequest(_Request):
     report: dict[str, JsonValue] = Field(repr=False)
 
 
-class SignRequest(_Request):
-    """A signature under the report as it stands at `base_revision`."""
-
-    base_revision: Revision
-
-
 class OpenedRequest(_Request):
     """The reader has the study open."""
 
     seconds_ago: Annotated[float, Field(ge=0, le=86_400)] = 0.0
-
-
-class AmendRequest(_Request):
-    """Reopening a signed report."""
 
 
 class QuestionRequest(_Request):
@@ -109,7 +100,8 @@ def _add_reading(api: APIRouter, service: Service) -> None:
         view = service.case_view(case_id)
         if not caller.may(Permission.READ_UNSIGNED):
             view = view.signed_only()
-        return tagged(request, forms.view(view))
+        moves = open_moves(view.working, caller.actor, view.rule)
+        return tagged(request, forms.view(view, moves))
 
     @api.get("/images/{image_id}/png")
     def image_png(image_id: ImageId) -> Response:
@@ -139,20 +131,11 @@ def _add_writing(api: APIRouter, service: Service) -> None:
                 case_id, report, base_revision=body.base_revision, actor=caller.actor
             )
         except ReportError as error:
-            if error.code == "report_is_signed":
-                return _signed_meanwhile(service, case_id, error)
+            if error.code in ("report_is_signed", "report_under_review"):
+                return _closed_meanwhile(service, case_id, error)
             raise
         issues = forms.warnings(service.proofreader.of_case(case_id))
         return _json({"working": forms.working(working), "issues": issues})
-
-    @api.post("/cases/{case_id}/sign")
-    def sign(case_id: CaseId, body: SignRequest, caller: SignedIn) -> Response:
-        signed = service.sign(case_id, base_revision=body.base_revision, actor=caller.actor)
-        return _json(forms.signed(signed))
-
-    @api.post("/cases/{case_id}/amend")
-    def amend(case_id: CaseId, body: AmendRequest, caller: SignedIn) -> Response:
-        return _json(forms.working(service.amend(case_id, actor=caller.actor)))
 
     @api.post("/cases/{case_id}/redraft")
     def redraft(case_id: CaseId, body: Annotated[dict[str, JsonValue], Body()]) -> Response:
@@ -188,13 +171,22 @@ SIGN_IN_STATUS = {
 
 CONFLICTS = {
     "report_is_signed",
+    "report_under_review",
+    "report_not_submitted",
+    "report_not_amended",
+    "not_the_author",
+    "already_the_author",
+    "author_reviews",
+    "step_taken_meanwhile",
+    "rule_changed_meanwhile",
+    "second_signature_needed",
     "signature_broken",
     "critical_not_notified",
     "alert_changed",
     "alert_move_refused",
     "warning_gone",
 }
-"""What the state of the report, of an alert or of a warning refuses."""
+"""What the state of the report, of an alert, of a warning or of a rule refuses."""
 
 
 def status_of(error: RadraftError) -> int:
@@ -207,6 +199,8 @@ def status_of(error: RadraftError) -> int:
         return SIGN_IN_STATUS.get(error.code, 422)
     if isinstance(error, RevisionConflict) or error.code in CONFLICTS:
         return 409
+    if error.code == "step_not_allowed":
+        return 403
     if isinstance(error, FollowupError):
         return FOLLOWUP_STATUS.get(error.code, 503)
     if isinstance(error, StorageError):
@@ -218,6 +212,7 @@ def status_of(error: RadraftError) -> int:
 
 async def _radraft_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RadraftError)
+    note_code(request.scope, error.code)
     page = refused_page(request, error)
     if page is not None:
         return page
@@ -234,10 +229,11 @@ async def _malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     # The place may hold the client's own words: only what the schema names goes back.
-    requests = (SaveRequest, SignRequest, OpenedRequest, AmendRequest, QuestionRequest)
+    requests = (SaveRequest, OpenedRequest, QuestionRequest)
     names = {name for request in requests for name in request.model_fields}
     place = next((str(item) for item in first["loc"] if item in names), "request")
     refused = RequestRefused(422, "request_invalid", place=place, problem=first["type"])
+    note_code(request.scope, refused.code)
     return _json({"error": refused.as_json()}, 422)
 
 
@@ -248,11 +244,12 @@ async def _no_route(request: Request, error: Exception) -> Response:
         refused = RequestRefused(422, "request_invalid", place="request", problem="unreadable")
     else:
         refused = RequestRefused(error.status_code, "path_unknown")
+    note_code(request.scope, refused.code)
     return _json({"error": refused.as_json()}, refused.status)
 
 
-def _signed_meanwhile(service: Service, case_id: str, error: ReportError) -> Response:
-    """Refusal of an edit of a report that was signed: with the report as it was signed."""
+def _closed_meanwhile(service: Service, case_id: str, error: ReportError) -> Response:
+    """Refusal of an edit of a report that was signed or submitted: with the report as it was."""
     current = service.case_view(case_id).working
     body = {"error": error.as_json(), "current": forms.working(current), "changes": []}
     return _json(body, status_of(error))

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from radraft.core.scratch import ScratchFolder
 from radraft.studies.values import Rejection
-from radraft.ui.security import RequestRefused
+from radraft.ui.refusal import RequestRefused
 
 if TYPE_CHECKING:
     from radraft.pipeline.ingest import IngestResult

@@ -154,7 +154,7 @@ export class Autosave {
   /** Somebody saved before us. It may have been this very tab, before a refresh. */
   overtaken(body) {
     const theirs = fingerprint(body.current.report);
-    if (body.current.state !== "signed" && this.sent.includes(theirs)) {
+    if (body.error.code === "revision_conflict" && this.sent.includes(theirs)) {
       this.base = body.current;
       this.schedule();
       return true;

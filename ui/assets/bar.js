@@ -1,20 +1,23 @@
-// The line below the report: whether it is saved, undo, redraft, amend, sign; and the signature line.
+// The line below the report: whether it is saved, undo, redraft, and the steps to the signature; and the signature line.
 
 import { h, part, setText } from "/ui/dom.js";
-import { formatDate, t } from "/ui/i18n.js";
-import { may } from "/ui/session.js";
+import { t } from "/ui/i18n.js";
+import { signatureLine, signatureRemark } from "/ui/standing.js";
 
 const TOLD_MS = 8000;
+/** Buttons, each with the step that has to be open to its reader for it to be there. */
+const STEPS = { submit: "submit", withdraw: "withdraw", sendBack: "return", takeOver: "take_over", amend: "amend", cancel: "cancel" };
+const SIGNATURES = ["sign_reviewed", "sign_alone"];
 
 export class ReportBar {
-  /** `pane` signs, amends and redrafts. */
+  /** `pane` signs, redrafts and takes the other steps. */
   constructor(root, pane) {
     this.root = root;
     this.pane = pane;
     this.save = part(root, "save");
     this.undoElement = part(root, "undo");
     this.removed = [];
-    for (const name of ["sign", "amend", "redraft"]) {
+    for (const name of ["sign", "redraft", ...Object.keys(STEPS)]) {
       part(root, name).addEventListener("click", (event) => this.once(name, event.detail === 0));
     }
   }
@@ -85,34 +88,42 @@ export class ReportBar {
   render(mode, view) {
     this.mode = mode;
     this.view = view;
-    const { site } = view.case;
-    const amends = mode === "signed" && may("amend", site);
-    part(this.root, "bar").hidden = !amends && mode !== "editing";
+    const { actions, rule } = view;
+    const shown = mode !== "broken" && mode !== "waiting";
+    const open = (step) => shown && actions.includes(step);
+    part(this.root, "bar").hidden = mode !== "editing" && !Object.values(STEPS).some(open);
     this.save.hidden = mode !== "editing";
     if (this.saved) this.saveState(this.saved.name, this.saved.sentence);
     const drafting = ["received", "drafting"].includes(view.case.state);
     const redraft = part(this.root, "redraft");
     redraft.hidden = mode !== "editing" || drafting || view.draft?.coverage !== "failed";
-    part(this.root, "amend").hidden = !amends;
+    for (const [name, step] of Object.entries(STEPS)) part(this.root, name).hidden = !open(step);
     const sign = part(this.root, "sign");
-    sign.hidden = mode !== "editing" || !may("sign", site);
-    part(this.root, "signed-by-other").hidden = mode !== "editing" || !sign.hidden;
+    const signature = SIGNATURES.find(open);
+    sign.hidden = mode !== "editing" || !signature;
+    sign.textContent = t(signatureName(signature, rule));
+    const submit = part(this.root, "submit");
+    // Whoever cannot sign himself has one way on.
+    submit.classList.toggle("rd-primary", sign.hidden);
+    part(this.root, "signed-by-other").hidden = mode !== "editing" || !sign.hidden || !submit.hidden;
     const blocks = view.issues.filter((issue) => issue.severity === "block").length;
     sign.title = blocks ? t("sign_blocked", { n: blocks }) : t("sign_hint");
     sign.dataset.blocked = String(blocks > 0);
   }
 
   signature(element, signed, mode) {
-    const key = mode === "signed" ? "signed_by" : "amending_version";
-    const line = t(key, {
-      name: signed.author,
-      time: formatDate(signed.signed_at),
-      version: signed.version,
-    });
+    const line = signatureLine(signed);
+    const remark = signatureRemark(signed);
     element.replaceChildren(
-      h("span", { text: line }),
-      signed.author_kind === "typed" ? h("span", { class: "rd-dim", text: t("typed_name") }) : "",
+      h("span", { text: mode === "signed" ? line : t("still_stands", { line }) }),
+      remark ? h("span", { class: "rd-dim", text: remark }) : "",
       h("code", { text: t("hash", { sha: signed.content_sha.slice(0, 16) }), title: signed.content_sha }),
     );
   }
+}
+
+/** The word for a signature: with one person's name or with two. */
+function signatureName(signature, rule) {
+  if (signature === "sign_reviewed") return "sign_reviewed";
+  return rule.two_signatures ? "sign_alone" : "sign";
 }

@@ -1,9 +1,16 @@
 // Someone else saved first: what they changed, and what shall become of my words.
 
+import { changeParts } from "/ui/changes.js";
 import { h } from "/ui/dom.js";
 import { formatDate, t } from "/ui/i18n.js";
 import { collisions, merge } from "/ui/merge.js";
 import { refresh } from "/ui/study.js";
+
+/** Refusals after which nothing of mine can be saved, and what is said of them. */
+const CLOSED = {
+  report_is_signed: ["conflict_signed", "conflict_signed_hint"],
+  report_under_review: ["conflict_submitted", "conflict_submitted_hint"],
+};
 
 export class ConflictPanel {
   /** `pane` holds the document and the autosave that was refused. */
@@ -39,8 +46,12 @@ export class ConflictPanel {
     this.element.dataset.version = version;
     const { current, changes } = this.body;
     const name = current.editor || t("somebody");
-    const signed = current.state === "signed";
-    const intro = t(signed ? "conflict_signed" : "conflict_intro", { name, time: formatDate(current.saved_at) });
+    const closed = CLOSED[this.body.error.code];
+    const submitted = this.body.error.code === "report_under_review";
+    const intro = t(closed?.[0] ?? "conflict_intro", {
+      name: submitted ? current.author : name,
+      time: formatDate(submitted ? current.submitted_at : current.saved_at),
+    });
     this.element.hidden = false;
     this.element.replaceChildren(
       h("h2", { text: t("conflict_title") }),
@@ -49,11 +60,11 @@ export class ConflictPanel {
       h(
         "div",
         { class: "rd-conflict-acts" },
-        signed
+        closed
           ? null
           : h("button", { type: "button", class: "rd-button rd-primary", dataset: { part: "reapply" }, text: t("reapply_mine"), onclick: () => this.reapply() }),
         h("button", { type: "button", class: "rd-button", dataset: { part: "theirs" }, text: t("take_theirs"), onclick: () => this.theirs() }),
-        h("span", { class: "rd-dim", text: t(signed ? "conflict_signed_hint" : "conflict_hint") }),
+        h("span", { class: "rd-dim", text: t(closed?.[1] ?? "conflict_hint") }),
       ),
     );
   }
@@ -61,21 +72,13 @@ export class ConflictPanel {
   change(change) {
     const mine = this.pane.document.find(change.sentence_id)?.sentence;
     const both = this.clashes().includes(change.sentence_id);
-    const sameWords = ["moved", "kept"].includes(change.kind);
-    const words = (zh, en, className) =>
-      zh === null ? null : h("p", { class: className }, h("span", { lang: "zh-CN", text: zh }), h("span", { lang: "en", text: en }));
     return h(
       "li",
       {},
-      h(
-        "div",
-        { class: "rd-change-head" },
-        h("b", { text: t(`change_${change.kind}`) }),
-        h("span", { class: "rd-dim", text: t("by", { name: change.editor || t("somebody") }) }),
-        both ? h("span", { class: "rd-tag", text: t("both_changed") }) : null,
-      ),
-      words(change.before_zh, change.before_en, sameWords ? "" : "rd-before"),
-      sameWords ? null : words(change.after_zh, change.after_en, "rd-after"),
+      ...changeParts(change, {
+        who: change.editor || t("somebody"),
+        more: both ? h("span", { class: "rd-tag", text: t("both_changed") }) : null,
+      }),
       both ? h("p", { class: "rd-mine" }, h("em", { text: t("mine") }), h("span", { lang: "zh-CN", text: mine.zh }), h("span", { lang: "en", text: mine.en })) : null,
     );
   }

@@ -10,6 +10,7 @@ const PAGES = [
   ["alerts", "/alerts", "alerts_title"],
   ["register", "/alerts/register", "register"],
   ["models", "/flywheel", "flywheel"],
+  ["configure", "/signature-rules", "signature_rules"],
   ["audit", "/audit", "audit_title"],
 ];
 

@@ -18,9 +18,15 @@ import { showPartial } from "/ui/partial.js";
 import { mountPriors } from "/ui/priors.js";
 import { beforeSignOut, keepsUnsaved, may, signedIn } from "/ui/session.js";
 import { SignDialog } from "/ui/sign.js";
+import { renderStanding } from "/ui/standing.js";
 import { emit, on, state } from "/ui/state.js";
+import { askStep } from "/ui/stepdialog.js";
 import { beforeLeave, refresh } from "/ui/study.js";
+import { mountVersions } from "/ui/versions.js";
 import { Warnings } from "/ui/warnings.js";
+
+/** Refusals of a signature that its password can mend. */
+const OF_PASSWORD = ["password_needed", "sign_in_refused", "sign_in_wait"];
 
 /** Bring the report pane in `root` to life. */
 export async function mount(root) {
@@ -32,6 +38,7 @@ export async function mount(root) {
   translate(root);
   const pane = new ReportPane(root);
   mountPriors(part(root, "priors"));
+  mountVersions(part(root, "versions"));
   mountAlertStrip(part(root, "alerts"), part(root, "alert-dialog"));
   onLanguage(() => {
     translate(root);
@@ -82,8 +89,9 @@ class ReportPane {
     this.conflict.close();
     this.bar.clear();
     this.followup.close();
-    for (const name of ["banner", "broken", "notice", "signature", "writing"]) part(this.root, name).replaceChildren();
-    for (const name of ["broken", "notice", "judged", "signature", "writing", "bar", "section-findings", "section-impression"]) {
+    for (const name of ["banner", "broken", "notice", "signature", "standing", "writing"]) part(this.root, name).replaceChildren();
+    delete part(this.root, "standing").dataset.version;
+    for (const name of ["broken", "notice", "judged", "signature", "standing", "writing", "bar", "section-findings", "section-impression"]) {
       part(this.root, name).hidden = true;
     }
     part(this.root, "report-issues").replaceChildren();
@@ -103,7 +111,7 @@ class ReportPane {
   update(view) {
     const mode = this.arriving(view) ? "waiting" : modeOf(view);
     if (mode === "editing") this.edit(view.working, view);
-    else if (!(mode === "signed" && this.autosave?.dirty)) this.readOnly(mode, view);
+    else if (!(["signed", "reading"].includes(mode) && this.autosave?.dirty)) this.readOnly(mode, view);
     this.mode = this.autosave ? "editing" : mode;
     this.warnings.set(["waiting", "broken"].includes(this.mode) ? [] : view.issues, view.working.report);
     this.render();
@@ -208,6 +216,8 @@ class ReportPane {
       });
     }
     this.signature(view);
+    renderStanding(part(this.root, "standing"), view);
+    if (waiting || broken) part(this.root, "standing").hidden = true;
     this.bar.render(this.mode, view);
     this.followup.update(view, this.mode === "signed");
     // That an empty report cannot be signed needs no saying before anybody wrote.
@@ -270,24 +280,77 @@ class ReportPane {
     }
   }
 
+  /** Have everything that was typed saved; whether it is. */
+  async settled(unsaved) {
+    await this.autosave?.flush();
+    await refresh();
+    if (!this.autosave?.dirty) return true;
+    this.bar.tell(t(unsaved));
+    return false;
+  }
+
   /** Sign what is on the screen: saved first, then confirmed. `byKey`: the button was pressed by a key. */
   async sign({ byKey = false } = {}) {
-    await this.autosave.flush();
-    await refresh();
     // A colleague may have signed meanwhile.
-    if (!this.autosave) return;
-    if (this.autosave.dirty) {
-      this.bar.tell(t("save_before_signing"));
-      return;
-    }
+    if (!(await this.settled("save_before_signing")) || !this.autosave) return;
     if (this.tellBlocks()) return;
     if (!(await notified())) return;
     const { revision } = this.autosave.base;
-    if (!(await this.dialog.confirm(state.view, { byKey }))) return;
-    await told();
-    const refused = await this.act(`/cases/${state.caseId}/sign`, { base_revision: revision });
+    const base = { base_revision: revision, base_step: state.view.working.steps };
+    let refused;
+    for (let problem = ""; ; problem = refused.sentence) {
+      const given = await this.dialog.confirm(state.view, { byKey, problem });
+      if (!given) return;
+      await told();
+      refused = await this.act(`/cases/${state.caseId}/sign`, { ...base, ...given });
+      if (!OF_PASSWORD.includes(refused?.code)) break;
+    }
     // The first that a person does with a draft may open its alert: the notification is asked for then.
     if (refused?.code === "critical_not_notified" && (await notified())) await this.sign({ byKey });
+    emit("signed");
+  }
+
+  /** Hand the report over for review: what would keep it from being signed is mended by its author. */
+  async submit() {
+    if (!(await this.settled("save_before_submitting")) || !this.autosave) return;
+    if (this.tellBlocks()) return;
+    const { revision } = this.autosave.base;
+    await this.step("submit", { base_revision: revision });
+  }
+
+  async withdraw() {
+    await this.step("withdraw");
+  }
+
+  /** Give the report back to its author. */
+  async sendBack() {
+    if (!(await this.settled("save_before_submitting"))) return;
+    await this.step("return", {}, { remark: "remark" });
+  }
+
+  async takeOver() {
+    if (!(await this.settled("save_before_submitting"))) return;
+    await this.step("take-over", {}, { name: "take_over" });
+  }
+
+  async amend() {
+    await this.step("amend", {}, { remark: "reason", kinds: true });
+  }
+
+  async cancel() {
+    if (!(await this.settled("save_before_submitting"))) return;
+    await this.step("cancel-amendment", {}, { name: "cancel" });
+  }
+
+  /**
+   * Take the step at `path`, seen as the page shows it now; `body` goes with it. With `asked` the person is asked
+   * first, for what its fields name.
+   */
+  async step(path, body = {}, asked = null) {
+    const base = { base_step: state.view.working.steps, ...body };
+    const given = asked ? await askStep(part(this.root, "dialog"), asked.name ?? path, asked) : {};
+    if (!given) return;
+    await this.act(`/cases/${state.caseId}/${path}`, { ...base, ...given });
     emit("signed");
   }
 
@@ -300,10 +363,6 @@ class ReportPane {
     this.editor.reveal(blocks[0].sentence_id);
     this.warnings.focusBlock();
     return true;
-  }
-
-  async amend() {
-    await this.act(`/cases/${state.caseId}/amend`, {});
   }
 
   async redraft() {
@@ -347,6 +406,6 @@ class ReportPane {
 
 function modeOf(view) {
   if (!view.working) return "waiting";
-  if (view.working.state !== "signed") return may("write", view.case.site) ? "editing" : "reading";
+  if (view.working.state !== "signed") return view.actions.includes("edit") ? "editing" : "reading";
   return view.broken.length ? "broken" : "signed";
 }

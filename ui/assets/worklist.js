@@ -17,7 +17,7 @@ const SEARCH_POLL_MS = 15000;
 /** From the last key until what was typed is searched for. */
 const TYPING_MS = 250;
 /** Stages that stand beside the search; the head's count of late studies is another one. */
-const NAMED = ["all", "todo", "drafting", "signed"];
+const NAMED = ["all", "todo", "review", "drafting", "signed"];
 
 /** Bring the worklist in `root` to life. */
 export async function mount(root) {
@@ -45,7 +45,7 @@ export async function mount(root) {
 
 /** Where a study stands: the report's state once a person has touched it, else the case's. */
 export function phase(row) {
-  return ["in_review", "signed", "amended"].includes(row.report_state) ? row.report_state : row.state;
+  return [null, "drafted"].includes(row.report_state) ? row.state : row.report_state;
 }
 
 class Worklist {
@@ -176,8 +176,11 @@ class Worklist {
     arrange(this.list, this.rows.map((row) => this.item(row, now)));
     for (const button of this.buttons) {
       const name = button.dataset.filter;
-      setText(button, t("filter_count", { name: t(`filter_${name}`), n: number(this.stages[name] ?? 0) }));
+      const count = this.stages[name] ?? 0;
+      setText(button, t("filter_count", { name: t(`filter_${name}`), n: number(count) }));
       button.setAttribute("aria-pressed", String(name === this.stage));
+      // Where nobody submits, there is no such list.
+      button.hidden = name === "review" && !count && name !== this.stage;
     }
     if (this.whole) renderLate(part(this.root, "late"), this, this.stage === "late");
     if (may("alerts")) renderAlarm(part(this.root, "alarm"), this.open_alerts);

@@ -14,7 +14,7 @@ depends_on: str | None = None
 
 
 def upgrade() -> None:
-    """Create both tables, and the row that says that nothing was written down yet."""
+    """Create both tables; whoever runs this writes the first event, which needs the key."""
     op.create_table(
         "audit_events",
         sa.Column("sequence", sa.Integer(), nullable=False, autoincrement=False),
@@ -34,6 +34,8 @@ def upgrade() -> None:
     op.create_index("ix_audit_events_at", "audit_events", ["at"])
     op.create_index("ix_audit_events_case_id", "audit_events", ["case_id", "sequence"])
     op.create_index("ix_audit_events_account_id", "audit_events", ["account_id", "sequence"])
+    op.create_index("ix_audit_events_site", "audit_events", ["site", "sequence"])
+    op.create_index("ix_audit_events_kind", "audit_events", ["kind", "sequence"])
     append_only.protect("audit_events", (("sequence",),))
     head = op.create_table(
         "audit_head",

@@ -139,7 +139,7 @@ def _signed(
             session, case_id, wanted, base_revision=revision, editor=person("李")
         ).revision
     when = START + timedelta(minutes=number)
-    signed = sign(session, case_id, base_revision=revision, author=person("王签名"), now=when)
+    signed = sign(session, case_id, base_revision=revision, signer=person("王签名"), now=when)
     basis = drafts.basis(session, case_id)
     assert basis is not None
     pair = make_pair(basis, signed, site=site, patient_ref=deid.patient_ref, seconds=600.0)

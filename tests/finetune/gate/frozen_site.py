@@ -72,7 +72,7 @@ def _add(session: Session, place: int, ref: str, film: Film, chosen: KeyImages) 
     honest = report(film.case_id, film.there, film.denied)
     saved = reports.save(session, film.case_id, honest, base_revision=base, editor=person("Dr. Li"))
     signed = sign(
-        session, film.case_id, base_revision=saved.revision, author=person("Dr. Li"), now=WHEN
+        session, film.case_id, base_revision=saved.revision, signer=person("Dr. Li"), now=WHEN
     )
     stored = drafts.basis(session, film.case_id)
     assert stored is not None

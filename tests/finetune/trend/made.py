@@ -129,7 +129,7 @@ def sign_at(
             session, case_id, report, base_revision=revision, editor=person("李编辑")
         )
         revision = saved.revision
-    signed = sign(session, case_id, base_revision=revision, author=person("王签名"), now=when)
+    signed = sign(session, case_id, base_revision=revision, signer=person("王签名"), now=when)
     draft = drafts.basis(session, case_id)
     assert draft is not None
     case = cases.get_case(session, case_id)

@@ -17,7 +17,7 @@ from radraft.finetune.trend.weeks import EFFECT, figures, spread, trend, trends,
 from radraft.llm.adapter import AdapterMove, AdapterState, GateRecord, GateStage
 from radraft.reports.edits import Edit, EditStats, SentenceEdit
 from radraft.reports.values import Report, Section
-from radraft.store import adapters, reports
+from radraft.store import adapters, report_steps
 from radraft.store.database import Store
 from tests.builders import person
 from tests.finetune.trend.made import (
@@ -119,7 +119,9 @@ def test_an_amendment_counts_apart_and_in_its_own_week(store: Store) -> None:
     with store.begin() as session:
         case_id = add(session, 1, site="north", made_at=MONDAY)
         sign_at(session, case_id, None, MONDAY + HOUR)
-        reports.amend(session, case_id, editor=person("李编辑"))
+        report_steps.amend(
+            session, case_id, editor=person("李编辑"), reason="更正", now=datetime.now(UTC)
+        )
         changed = edited(drafted(case_id), ("reworded",) * 6)
         sign_at(session, case_id, changed, MONDAY + WEEK)
     (site,) = trends(store)

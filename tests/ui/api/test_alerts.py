@@ -20,6 +20,7 @@ from radraft.pipeline.service import Service
 from radraft.store.database import Store
 from radraft.ui.access import application
 from radraft.ui.api.alerts import add_alerts
+from radraft.ui.api.report_signing import add_report_signing
 from radraft.ui.api.reports import add_api
 from tests.builders import ACCESSION, PATIENT_ID
 from tests.ui import alerted, seed
@@ -33,6 +34,7 @@ TOLD: dict[str, Any] = {"recipient": "急诊科 周医生", "channel": "phone"}
 def served(service: Service) -> TestClient:
     app = application(service)
     add_api(app, service)
+    add_report_signing(app, service)
     add_alerts(app, service)
     return asking(app)
 

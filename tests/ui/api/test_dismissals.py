@@ -12,6 +12,7 @@ from radraft.pipeline.service import Service
 from radraft.store import dismissals
 from radraft.ui.access import application
 from radraft.ui.api.dismissals import add_dismissals
+from radraft.ui.api.report_signing import add_report_signing
 from radraft.ui.api.reports import add_api
 from tests import children
 from tests.ui import seed
@@ -28,6 +29,7 @@ ALONE = "左肺见结节影。"
 def client(service: Service) -> Iterator[TestClient]:
     app = application(service)
     add_api(app, service)
+    add_report_signing(app, service)
     add_dismissals(app, service)
     with asking(app) as made:
         yield made
@@ -173,7 +175,7 @@ def test_what_blocks_cannot_be_dismissed_and_keeps_the_report_from_being_signed(
     assert answer.status_code == 422
     assert answer.json()["error"]["code"] == "sentence_unfilled"
     assert answer.json()["codes"] == ["sentence_unfilled"]
-    assert view(client, case_id)["working"]["state"] == "in_review"
+    assert view(client, case_id)["working"]["state"] == "writing"
     mended = save(client, case_id, zh="左肺见两处结节影。")
     sign["base_revision"] = mended["working"]["revision"]
     assert client.post(f"/api/cases/{case_id}/sign", json=sign).status_code == 200

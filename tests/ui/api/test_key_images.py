@@ -32,7 +32,7 @@ from radraft.ui.access import application
 from radraft.ui.api.key_images import add_keyimages
 from radraft.ui.api.reports import add_api
 from tests import builders
-from tests.builders import actor, person
+from tests.builders import actor, person, signed_in
 from tests.ui import seed
 from tests.ui.chosen import chest_ct, films, take_in
 from tests.ui.conftest import asking, make_service
@@ -324,12 +324,12 @@ def test_a_signed_report_keeps_its_images(
     client: TestClient, service: Service, case_id: str
 ) -> None:
     now = present(service, case_id)
-    service.sign(case_id, base_revision=1, actor=actor("林清"))
+    service.signing.sign(case_id, base_revision=1, actor=signed_in(service.store, "林清"))
     for keep_edit in (False, True):
         answer = put(client, case_id, [now[0]], keep_edit=keep_edit)
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "report_is_signed")
     assert present(service, case_id) == now
-    service.amend(case_id, actor=actor("林清"))
+    service.signing.amend(case_id, actor=actor("林清"), reason="更正")
     assert put(client, case_id, [now[0]], keep_edit=True).status_code == 200
 
 

@@ -38,7 +38,7 @@ def add(store: Store, number: int, name: str, days_ago: int, **changes: object) 
 def signed(store: Store, case_id: str) -> str:
     """Sign the case's drafted report."""
     with store.begin() as session:
-        sign(session, case_id, base_revision=1, author=person("王签名"), now=NOW)
+        sign(session, case_id, base_revision=1, signer=person("王签名"), now=NOW)
     return case_id
 
 

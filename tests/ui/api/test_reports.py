@@ -16,7 +16,7 @@ from radraft.core.errors import SignInError
 from radraft.pipeline.service import Service
 from radraft.reports.people import ActorRole, typed_actor
 from radraft.store import pairs
-from tests.builders import actor
+from tests.builders import signed_in
 from tests.ui import seed
 from tests.ui.people import become
 
@@ -116,7 +116,7 @@ def test_sign_amend_and_the_training_pair(client: TestClient, service: Service) 
     assert late.status_code == 409
     assert late.json()["error"]["code"] == "report_is_signed"
     assert late.json()["current"]["state"] == "signed"
-    amended = client.post(f"/api/cases/{case_id}/amend", json={}).json()
+    amended = client.post(f"/api/cases/{case_id}/amend", json={"reason": "更正"}).json()
     assert amended["state"] == "amended"
 
 
@@ -145,7 +145,11 @@ def test_time_is_unknown_where_the_signer_opened_nothing(
     case_id = seed.add(service.store)
     become(client, "王")
     client.post(f"/api/cases/{case_id}/opened", json={})
-    service.sign(case_id, base_revision=working(client, case_id)["revision"], actor=actor("林清"))
+    service.signing.sign(
+        case_id,
+        base_revision=working(client, case_id)["revision"],
+        actor=signed_in(service.store, "林清"),
+    )
     with service.store.begin() as session:
         (pair,) = pairs.pairs(session)
     assert pair.seconds is None
@@ -167,7 +171,8 @@ def test_time_is_unknown_where_the_signer_opened_nothing(
             "request_invalid",
         ),
         ("POST", "/api/cases/c-0000000000000000/opened", {}, 404, "case_not_found"),
-        ("POST", "/api/cases/{case}/amend", {}, 422, "report_not_signed"),
+        ("POST", "/api/cases/{case}/amend", {}, 422, "request_invalid"),
+        ("POST", "/api/cases/{case}/amend", {"reason": "更正"}, 422, "report_not_signed"),
         (
             "POST",
             "/api/cases/{case}/questions",
@@ -202,7 +207,11 @@ def test_refusals_have_a_code_and_both_sentences(
 @pytest.mark.slow
 def test_questions_while_there_is_no_model(client: TestClient, service: Service) -> None:
     case_id = seed.add(service.store)
-    service.sign(case_id, base_revision=working(client, case_id)["revision"], actor=actor("A"))
+    service.signing.sign(
+        case_id,
+        base_revision=working(client, case_id)["revision"],
+        actor=signed_in(service.store, "A"),
+    )
     path = f"/api/cases/{case_id}/questions"
     unsaid = client.post(path, json={"question": "有结节吗？"})
     assert (unsaid.status_code, unsaid.json()["refused"]) == (200, True)
@@ -285,7 +294,7 @@ def test_what_turns_the_direction_of_writing_comes_in_nowhere(
     error = answer.json()["error"]
     assert error["code"] == "character_refused"
     assert "impression.0.en" in error["message_zh"] and "U+202E" in error["message_en"]
-    service.sign(case_id, base_revision=1, actor=actor("林清"))
+    service.signing.sign(case_id, base_revision=1, actor=signed_in(service.store, "林清"))
     path = f"/api/cases/{case_id}/questions"
     asked = client.post(path, json={"question": f"有结节{HIDDEN}吗？"})
     assert (asked.status_code, asked.json()["error"]["code"]) == (422, "character_refused")
@@ -298,7 +307,7 @@ def test_a_signed_version_says_who_confirmed_what_and_that_he_was_signed_in(
     client: TestClient, service: Service
 ) -> None:
     case_id = seed.add(service.store)
-    service.sign(case_id, base_revision=1, actor=actor("林清"))
+    service.signing.sign(case_id, base_revision=1, actor=signed_in(service.store, "林清"))
     (version,) = client.get(f"/api/cases/{case_id}").json()["versions"]
     assert (version["author"], version["author_kind"]) == ("林清", "account")
     assert version["confirmed"] == ["zh", "en"]
@@ -309,4 +318,4 @@ def test_a_typed_name_signs_nothing(service: Service) -> None:
     case_id = seed.add(service.store)
     typed = typed_actor("林清", ActorRole.READER, "local")
     with pytest.raises(SignInError, match="sign_in_needed"):
-        service.sign(case_id, base_revision=1, actor=typed)
+        service.signing.sign(case_id, base_revision=1, actor=typed)

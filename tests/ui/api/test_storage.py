@@ -19,6 +19,7 @@ from radraft.core.errors import StorageUnavailable
 from radraft.core.settings import Settings
 from radraft.store.database import Store, open_store
 from radraft.ui.access import application
+from radraft.ui.api.report_signing import add_report_signing
 from radraft.ui.api.reports import add_api, status_of
 from tests import builders, children
 from tests.ui import seed
@@ -29,6 +30,7 @@ def client_of(store: Store, folder: Path) -> TestClient:
     service = make_service(store, folder)
     app = application(service)
     add_api(app, service)
+    add_report_signing(app, service)
     return asking(app)
 
 
@@ -148,7 +150,7 @@ def test_readers_are_answered_while_many_wait_to_write(tmp_path: Path) -> None:
         began = threading.Barrier(len(ids) + 1)
 
         def save(case_id: str) -> int:
-            body: dict[str, str] = {}
+            body = {"reason": "更正"}
             began.wait()
             return client.post(f"/api/cases/{case_id}/amend", json=body).status_code
 

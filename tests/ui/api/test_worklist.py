@@ -98,7 +98,7 @@ def test_one_finds_what_he_wrote_or_signed_himself(
 ) -> None:
     me = account_of(service.store)
     with service.store.begin() as session:
-        signatures.sign(session, studies["li"], base_revision=1, author=me.person,
+        signatures.sign(session, studies["li"], base_revision=1, signer=me.person,
                         now=datetime.now(UTC))  # fmt: skip
     body = {"base_revision": 1, "report": None}
     view = client.get(f"/api/cases/{studies['zhang']}").json()["working"]
@@ -116,7 +116,9 @@ def test_one_finds_what_he_wrote_or_signed_himself(
 def test_a_clinician_finds_and_counts_signed_studies_alone(
     client: TestClient, service: Service, studies: dict[str, str]
 ) -> None:
-    service.sign(studies["li"], base_revision=1, actor=actor("王"))
+    with service.store.begin() as session:
+        signatures.sign(session, studies["li"], base_revision=1, signer=actor("王").who,
+                        now=datetime.now(UTC))  # fmt: skip
     become(client, "a clinician", (Role.CLINICIAN,), "test")
     listed = client.get("/api/worklist")
     assert (ids(listed), listed.json()["total"]) == ([studies["li"]], 1)

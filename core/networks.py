@@ -1,0 +1,40 @@
+"""Addresses and networks of machines, as settings name them and as a socket or a header tells."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+def address(text: str) -> Address | None:
+    """Return the address that `text` is, an IPv4 one within IPv6 as IPv4; None where it is none."""
+    try:
+        found = ip_address(text)
+    except ValueError:
+        return None
+    # A link-local address with its zone would equal no network.
+    if isinstance(found, IPv6Address) and found.scope_id is not None:
+        found = IPv6Address(int(found))
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return mapped or found
+
+
+def network(text: str) -> Network:
+    """Return the network that `text` is; an address is a network of one. ValueError."""
+    return ip_network(text.strip(), strict=False)
+
+
+def among(found: Address | None, networks: Collection[Network]) -> bool:
+    """Return whether an address lies in one of `networks`; what is no address lies in none."""
+    return found is not None and any(
+        found.version == known.version and found in known for known in networks
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host, by name or by address, is this machine and reached by it alone."""
+    found = address(host)
+    return host == "localhost" if found is None else found.is_loopback

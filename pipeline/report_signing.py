@@ -1,0 +1,261 @@
+"""The way of a report to its signature: each step in one transaction, by somebody who is there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from radraft.core.errors import NotFound, ReportError, SignInError
+from radraft.pipeline.alerts import CriticalValues, signature_refusal
+from radraft.pipeline.audit_trail import AuditTrail, case_event
+from radraft.pipeline.proofreading import note_saved, note_standing
+from radraft.pipeline.study_facts import study_facts
+from radraft.reports import edits, lifecycle, training_pair
+from radraft.reports.audit import AuditActor, AuditEvent, AuditKind
+from radraft.reports.lifecycle import Move, checked_remark
+from radraft.reports.people import Actor, Person, PersonKind
+from radraft.reports.sign import SigningTerms
+from radraft.reports.signature_rule import SignatureRule, may_sign_alone
+from radraft.reports.values import AmendmentKind, ReportState, SignedReport
+from radraft.store import (
+    audit,
+    cases,
+    openings,
+    pairs,
+    report_steps,
+    reports,
+    sign_ins,
+    signature_rules,
+    signatures,
+    sites,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from radraft.reports.editing import WorkingReport
+    from radraft.store.database import Store
+    from radraft.store.signature_rules import SetRule
+
+
+class ReportSigning:
+    """What people do with reports besides writing them. Thread-safe."""
+
+    def __init__(self, store: Store, critical: CriticalValues, trail: AuditTrail) -> None:
+        self._store = store
+        self._critical = critical
+        self._trail = trail
+
+    def sign(
+        self,
+        case_id: str,
+        *,
+        base_revision: int,
+        actor: Actor,
+        base_step: int | None = None,
+        reason: str = "",
+        password_confirmed: bool = False,
+    ) -> SignedReport:
+        """Freeze the report and write its training pair, both or neither.
+
+        What was submitted bears its author's name and the actor's as its reviewer; anything else
+        is signed by the actor alone, where his site's rule lets him. `reason`: of emergency duty.
+        SignInError `sign_in_needed` where his session has ended, or there is none;
+        `password_needed` where the rule asks for one. SignatureRefused where an issue of exactly
+        this report blocks it (`reports.checks`). ReportError as `store.signatures.sign`, and
+        `critical_not_notified` where it states a critical finding of which nobody was notified yet
+        and the site does not let that wait; its alert is open all the same.
+        """
+        reason = checked_remark(Move.SIGN_ALONE, reason)
+        edits.load_rules()
+        with self._trail.refusals(case_event(AuditKind.SIGN, case_id, actor)):
+            with self._store.begin() as session:
+                _require_session(session, actor)
+                site = cases.get_case(session, case_id).site
+                rule = signature_rules.of_site(session, site).rule
+                terms = SigningTerms(rule, reason, password_confirmed, base_step)
+                refusal = self._critical_refusal(session, case_id, base_revision, actor)
+                if refusal is None:
+                    signed = _signed(session, case_id, base_revision, actor, terms)
+                    said = {"version": signed.version}
+                    audit.append(session, case_event(AuditKind.SIGN, case_id, actor, **said))
+                    return signed
+            raise refusal
+
+    def take(
+        self,
+        case_id: str,
+        move: Move,
+        *,
+        actor: Actor,
+        base_step: int,
+        base_revision: int | None = None,
+        remark: str = "",
+    ) -> WorkingReport:
+        """Submit, withdraw, return or take over. Errors as `store.report_steps.take`."""
+        event = case_event(AuditKind.REVIEW, case_id, actor, step=move.value)
+        with self._trail.refusals(event), self._store.begin() as session:
+            working = report_steps.take(
+                session,
+                case_id,
+                move,
+                by=actor.who,
+                permissions=actor.permissions,
+                now=datetime.now(UTC),
+                base_step=base_step,
+                base_revision=base_revision,
+                remark=remark,
+            )
+            audit.append(session, event)
+            return working
+
+    def amend(
+        self,
+        case_id: str,
+        *,
+        actor: Actor,
+        reason: str,
+        kind: AmendmentKind = AmendmentKind.AMENDMENT,
+        base_step: int | None = None,
+    ) -> WorkingReport:
+        """Reopen a signed report as the working copy of its next version.
+
+        ReportError `signature_broken` where it is not what was signed, and as
+        `store.report_steps.amend`.
+        """
+        event = case_event(AuditKind.AMEND, case_id, actor, amends=kind.value)
+        with self._trail.refusals(event), self._store.begin() as session:
+            working = reports.current(session, case_id)
+            signatures.of_page(session, case_id, working).intact()
+            amended = report_steps.amend(
+                session,
+                case_id,
+                editor=actor.who,
+                reason=reason,
+                kind=kind,
+                permissions=actor.permissions,
+                base_step=base_step,
+                now=datetime.now(UTC),
+            )
+            revision = {"revision": str(amended.revision)}
+            audit.append(session, replace(event, details={**event.details, **revision}))
+            return amended
+
+    def cancel(self, case_id: str, *, actor: Actor, base_step: int | None = None) -> WorkingReport:
+        """Give an amendment up, and bring the case's warnings and alerts to what is signed.
+
+        Errors as `store.report_steps.cancel`.
+        """
+        edits.load_rules()
+        now = datetime.now(UTC)
+        event = case_event(AuditKind.REVIEW, case_id, actor, step=Move.CANCEL.value)
+        with self._trail.refusals(event), self._store.begin() as session:
+            cases.lock(session, case_id)
+            before = reports.current(session, case_id)
+            after = report_steps.cancel(
+                session,
+                case_id,
+                by=actor.who,
+                permissions=actor.permissions,
+                base_step=base_step,
+                now=now,
+            )
+            note_saved(session, before, after)
+            self._critical.report_saved(session, case_id, after.report, actor=actor, now=now)
+            audit.append(session, event)
+            return after
+
+    def rule(self, site: str) -> SetRule:
+        """Return what a site asks of a signature."""
+        with self._store.read() as session:
+            return signature_rules.of_site(session, site)
+
+    def rules(self, own: str, named: frozenset[str] | None) -> tuple[SetRule, ...]:
+        """Return what each site asks of a signature, by its name: of the site `own` and all that
+        have cases, those among `named`; None: all."""
+        with self._store.read() as session:
+            known = sites.every(session) | {own} | (named or frozenset())
+            wanted = sorted(known if named is None else known & named)
+            return tuple(signature_rules.of_site(session, site) for site in wanted)
+
+    def set_rule(
+        self, site: str, rule: SignatureRule, *, base_number: int, by: Person, address: str = ""
+    ) -> SetRule:
+        """Make `rule` what a site asks of a signature; ReportError `rule_changed_meanwhile`."""
+        now = datetime.now(UTC)
+        who = AuditActor(by.name, by.id, address)
+        said = {"signature_rule": str(base_number + 1)}
+        event = AuditEvent(AuditKind.CONFIGURATION, now, who, site=site, details=said)
+        with self._trail.refusals(event), self._store.begin() as session:
+            changed = signature_rules.change(
+                session, site, rule, base_number=base_number, by=by, now=now
+            )
+            audit.append(session, event)
+            return changed
+
+    def _critical_refusal(
+        self, session: Session, case_id: str, base_revision: int, actor: Actor
+    ) -> ReportError | None:
+        """Bring the case's alerts to the report that is to be signed, and return what stands in
+        the signature's way.
+
+        The caller commits the alerts whether or not he signs: a refused signature may be the first
+        that a person does with a draft.
+        """
+        _, working = reports.locked(session, case_id)
+        if working.revision != base_revision or working.state is ReportState.SIGNED:
+            # The signature itself says what is wrong.
+            return None
+        held = self._critical.report_saved(
+            session, case_id, working.report, actor=actor, now=datetime.now(UTC)
+        )
+        return signature_refusal(held)
+
+
+def open_moves(working: WorkingReport, actor: Actor, rule: SignatureRule) -> frozenset[Move]:
+    """Return the steps that `actor` can take with a report now: what a page offers him."""
+    moves = lifecycle.open_moves(
+        working.state, by=actor.who, author=working.author, permissions=actor.permissions
+    )
+    own = working.author is None or lifecycle.same_person(working.author, actor.who)
+    refused = set() if may_sign_alone(rule, own=own) else {Move.SIGN_ALONE}
+    return moves - refused - {Move.REDRAFT}
+
+
+def _require_session(session: Session, actor: Actor) -> None:
+    """Raise SignInError `sign_in_needed` unless a session of the actor's account is there now."""
+    signed_in = actor.who.kind is PersonKind.ACCOUNT and actor.session_id is not None
+    if not signed_in or not sign_ins.is_live(session, actor.session_id, actor.who.id):
+        raise SignInError("sign_in_needed")
+
+
+def _signed(
+    session: Session, case_id: str, base_revision: int, actor: Actor, terms: SigningTerms
+) -> SignedReport:
+    # The case is locked: what is checked is what is signed.
+    working = reports.current(session, case_id)
+    signed, stored = signatures.sign_with_basis(
+        session,
+        case_id,
+        base_revision=base_revision,
+        signer=actor.who,
+        permissions=actor.permissions,
+        terms=terms,
+        study=study_facts(session, case_id),
+        now=datetime.now(UTC),
+    )
+    note_standing(session, working)
+    case = cases.get_case(session, case_id)
+    if stored is None:
+        raise NotFound("case_not_found", case_id=case_id)
+    opened = openings.last(session, case_id, actor.who, signed.signed_at)
+    pair = training_pair.make_pair(
+        stored,
+        signed,
+        site=case.site,
+        patient_ref=case.patient_ref,
+        seconds=None if opened is None else (signed.signed_at - opened).total_seconds(),
+    )
+    pairs.save_pair(session, pair)
+    return signed

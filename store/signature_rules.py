@@ -1,0 +1,95 @@
+"""What each site asks of a signature. A changed rule is a new row; the newest counts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from radraft.core.errors import ReportError
+from radraft.reports.people import Person, known_person
+from radraft.reports.signature_rule import ONE_IS_ENOUGH, SignatureRule
+from radraft.store import faults
+from radraft.store.sql import insert_new
+from radraft.store.tables import SignatureRuleRow
+
+UNSET = 0
+"""Number of the rule of a site at which nobody set any."""
+
+
+@dataclass(frozen=True)
+class SetRule:
+    """A site's rule as somebody set it."""
+
+    site: str
+    rule: SignatureRule
+    number: int
+    """1 for a site's first; `UNSET` where nobody set any."""
+    by: Person | None
+    at: datetime | None
+
+
+def of_site(session: Session, site: str) -> SetRule:
+    """Return the rule that holds at a site."""
+    newest = _read(session, site, newest_alone=True)
+    return newest[0] if newest else SetRule(site, ONE_IS_ENOUGH, UNSET, None, None)
+
+
+def history(session: Session, site: str) -> tuple[SetRule, ...]:
+    """Return every rule that held at a site, newest first."""
+    return _read(session, site, newest_alone=False)
+
+
+def change(
+    session: Session,
+    site: str,
+    rule: SignatureRule,
+    *,
+    base_number: int,
+    by: Person,
+    now: datetime,
+) -> SetRule:
+    """Make `rule` what holds at a site from now on.
+
+    ReportError `rule_changed_meanwhile` where `base_number` is not the number of the one that held:
+    of two who change it at once one does.
+    """
+    if of_site(session, site).number != base_number or not insert_new(
+        session,
+        SignatureRuleRow,
+        site=site,
+        number=base_number + 1,
+        **asdict(rule),
+        by=by.name,
+        by_account=by.id,
+        at=now,
+    ):
+        raise ReportError("rule_changed_meanwhile")
+    return of_site(session, site)
+
+
+def _read(session: Session, site: str, *, newest_alone: bool) -> tuple[SetRule, ...]:
+    wanted = (
+        select(SignatureRuleRow)
+        .where(SignatureRuleRow.site == site)
+        .order_by(SignatureRuleRow.number.desc())
+    )
+    rows = session.scalars(wanted.limit(1) if newest_alone else wanted)
+    with faults.decoding("signature_rules", site):
+        return tuple(
+            SetRule(
+                site=row.site,
+                rule=SignatureRule(
+                    two_signatures=row.two_signatures,
+                    attending_alone=row.attending_alone,
+                    emergency_alone=row.emergency_alone,
+                    reauthenticate=row.reauthenticate,
+                ),
+                number=row.number,
+                by=known_person(row.by, row.by_account),
+                at=row.at,
+            )
+            for row in rows
+        )
