@@ -172,6 +172,9 @@ def _is_form(word: str, right: frozenset[str]) -> bool:
         stem = word.removesuffix(ending)
         if ending == "d" and not stem.endswith("e"):
             continue
+        # Shorthand has a plural in s and no other ending.
+        if len(stem) < _LEAST and ending not in ("'s", "s"):
+            continue
         if stem != word and (stem in right or (ending in _LOSES_E and stem + "e" in right)):
             return True
     if word.endswith("ies") and word[:-3] + "y" in right:
