@@ -21,13 +21,13 @@ import pytest
 from radraft.core.settings import Settings
 from radraft.reports.roles import Role
 from radraft.store.database import open_store
+from tests.builders import signed_in
 from tests.certificates import certificate
 from tests.network import DESK, SERVER, TwoMachines, two_machines
 from tests.orthanc import needs
 from tests.reached import PASSWORD, Served, add_person, serving
 from tests.ui import seed
 from tests.ui.conftest import CHROMIUM, make_service
-from tests.ui.people import reader
 
 pytestmark = pytest.mark.slow
 
@@ -143,7 +143,7 @@ def studies(data: Path) -> tuple[str, str]:
     store = open_store(Settings(data_dir=data))
     signed, draft = seed.add(store, 1), seed.add(store, 2)
     made = make_service(store, data)
-    made.sign(signed, base_revision=1, actor=reader(store))
+    made.signing.sign(signed, base_revision=1, actor=signed_in(store, "林清"))
     store.close()
     return signed, draft
 
