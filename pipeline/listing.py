@@ -101,7 +101,11 @@ class Listing:
                 people=tuple(
                     (account.account_id, account.name)
                     for account in accounts.every(session)
-                    if any(account.may(Permission.WRITE, site) for site in sites)
+                    if any(
+                        account.may(Permission.WRITE, site)
+                        for site in sites
+                        if visible.sites is None or site in visible.sites
+                    )
                 ),
             )
 

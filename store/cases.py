@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, true, update
 from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound, StorageDamaged
@@ -201,12 +201,14 @@ def worklist(
     critical = critical or {}
     alerted: dict[str, tuple[Alert, ...]] = {}
     for alert in alerts:
+        if visible.sites is not None and alert.site not in visible.sites:
+            continue
         alerted[alert.case_id] = (*alerted.get(alert.case_id, ()), alert)
     found = worklist_pages.page(
         session,
         wanted,
         visible,
-        head=_head(session, tuple(alerted), tuple(critical)),
+        head=_head(session, tuple(alerted), tuple(critical), visible.sites),
         clock=clock,
         after=after,
         limit=limit,
@@ -225,7 +227,14 @@ def worklist(
         known = worklist_pages.counts(session, wanted, visible, clock)
     for case_id in rows.keys() - _at_sites(session, found.case_ids, visible.sites):
         # Whoever reads signed reports alone is told of nothing that is being written.
-        rows[case_id] = replace(rows[case_id], report_state=ReportState.SIGNED, editor=None)
+        rows[case_id] = replace(
+            rows[case_id],
+            state=CaseState.DRAFTED,
+            report_state=ReportState.SIGNED,
+            editor=None,
+            alerts=(),
+            critical=(),
+        )
     return Worklist(
         rows=tuple(rows[case_id] for case_id in found.case_ids if case_id in rows),
         total=known.of(wanted),
@@ -319,13 +328,19 @@ def add_identity(
     instances.add(session, study, deid, original_keys)
 
 
-def _head(session: Session, alerted: Sequence[str], critical: Sequence[str]) -> tuple[str, ...]:
-    """The cases that come first: those with alerts in order, then those of `critical` that are not
-    signed, longest waiting first."""
+def _head(
+    session: Session,
+    alerted: Sequence[str],
+    critical: Sequence[str],
+    sites: frozenset[str] | None,
+) -> tuple[str, ...]:
+    """The cases that come first: those with alerts in order, then those of `critical` at one of
+    `sites` that are not signed, longest waiting first."""
     drafts = critical[: max(0, HEAD_LINES - len(alerted))]
     waiting = session.scalars(
         select(WorklistEntryRow.case_id)
         .where(WorklistEntryRow.case_id.in_(drafts), WorklistEntryRow.signed.is_(False))
+        .where(true() if sites is None else WorklistEntryRow.site.in_(sites))
         .order_by(WorklistEntryRow.received_at, WorklistEntryRow.case_id)
     )
     return tuple(dict.fromkeys((*alerted[:HEAD_LINES], *waiting)))

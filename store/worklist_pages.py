@@ -167,9 +167,9 @@ class _Search:
         """Return the lines of few matches, each way by its index, sorted here."""
         found: dict[str, tuple[bool, Any]] = {}
         for way in ways:
-            query = select(ENTRIES.case_id, ENTRIES.signed, RECEIVED)
+            query = select(ENTRIES.case_id, ENTRIES.signed, RECEIVED, ENTRIES.site)
             rows = self._session.execute(query.where(way, *self._conditions, *_days(self._wanted)))
-            found |= {row[0]: (row[1], row[2]) for row in rows}
+            found |= {row[0]: (row[1] or self._only_signed(row[3]), row[2]) for row in rows}
         lines = self._of_head(found.keys(), after if after and after.part == HEAD else None)
         if after is not None and after.part != HEAD:
             lines = []
@@ -235,7 +235,6 @@ class _Search:
         """What is to be signed or signed, in order, after one line."""
         query = (
             select(ENTRIES.case_id, RECEIVED)
-            .where(ENTRIES.signed == (true() if part == SIGNED else false()))
             .where(*self._conditions, *_days(self._wanted), *_searched(self._wanted))
             .where(ENTRIES.case_id.not_in(self._head) if self._head else true())
             .limit(limit)
@@ -249,9 +248,28 @@ class _Search:
             query = query.where(here > there if part == OPEN else here < there)
         found: dict[str, Any] = {}
         for way in self._in_order():
-            found |= {row[0]: row[1] for row in self._session.execute(query.where(way))}
+            for of_part in self._of_part(part):
+                rows = self._session.execute(query.where(way, of_part))
+                found |= {row[0]: row[1] for row in rows}
         lines = sorted(found.items(), key=_by_time, reverse=part == SIGNED)
         return [WorklistPlace(part, _written(at), name) for name, at in lines[:limit]]
+
+    def _of_part(self, part: int) -> list[ColumnElement[bool]]:
+        """What a line of a part is, each by the index that has the order. Of what somebody sees
+        only because it was signed once, all is signed: he is not told that it is being amended."""
+        sites = self._visible.sites
+        if part == OPEN:
+            mine = true() if sites is None else ENTRIES.site.in_(sites)
+            return [and_(ENTRIES.signed == false(), mine)]
+        signed = ENTRIES.signed == true()
+        if sites is None or _seen_by(self._wanted, self._visible).signed_sites == frozenset():
+            return [signed]
+        amended = (ENTRIES.signed == false(), ENTRIES.once_signed == true())
+        return [signed, and_(*amended, ENTRIES.site.not_in(sites))]
+
+    def _only_signed(self, site: str) -> bool:
+        """Whether studies of a site are seen only because they were signed once."""
+        return self._visible.sites is not None and site not in self._visible.sites
 
     def _in_order(self) -> list[ColumnElement[bool]]:
         """Conditions that an index answers in order, one walk for each."""
@@ -334,7 +352,7 @@ def _conditions(
     drafting = ENTRIES.phase.in_([CaseState.RECEIVED.value, CaseState.DRAFTING.value])
     match wanted.stage:
         case Stage.SIGNED:
-            found.append(ENTRIES.signed == true())
+            found.append(_signed_seen(visible))
         case Stage.DRAFTING:
             found += [ENTRIES.signed == false(), drafting]
         case Stage.REVIEW:
@@ -347,6 +365,14 @@ def _conditions(
         case Stage.ALL:
             pass
     return [*found, *_visible(_seen_by(wanted, visible))]
+
+
+def _signed_seen(visible: Visible) -> ColumnElement[bool]:
+    """Whether a line is signed, for somebody who sees these sites."""
+    signed = ENTRIES.signed == true()
+    if visible.sites is None:
+        return signed
+    return or_(signed, and_(ENTRIES.once_signed == true(), ENTRIES.site.not_in(visible.sites)))
 
 
 def _phase_seen(visible: Visible) -> Any:

@@ -124,6 +124,9 @@ NOTED: Mapping[tuple[str, str], AuditKind] = MappingProxyType(
     {
         ("GET", "/api/cases/{case_id}"): AuditKind.VIEW,
         ("GET", "/api/cases/{case_id}/priors"): AuditKind.VIEW,
+        ("GET", "/api/cases/{case_id}/versions"): AuditKind.VIEW,
+        ("GET", "/api/cases/{case_id}/versions/{before}/{after}"): AuditKind.VIEW,
+        ("GET", "/api/cases/{case_id}/history"): AuditKind.VIEW,
         ("GET", "/api/alerts/register"): AuditKind.VIEW,
         ("POST", "/api/upload"): AuditKind.INTAKE,
         ("GET", "/api/alerts/register.csv"): AuditKind.EXPORT,

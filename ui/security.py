@@ -32,7 +32,12 @@ WRITES_AT_ONCE = 20
 QUESTIONS_AT_ONCE = 8
 """Requests of a kind that are worked on at once. Each holds one of the server's 40 threads while a
 database or a model has it wait; what is left answers those who only read."""
+SEARCHES_AT_ONCE = 4
+BODY_S = 20.0
+"""Longest that a body other than an upload may take to arrive: it holds no place among those that
+are worked on meanwhile."""
 UPLOAD = "/api/upload"
+SEARCH = "/api/worklist/search"
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 # Gradio compiles its templates from strings: without 'unsafe-eval' its page stays empty. Without
@@ -90,6 +95,7 @@ class Guard:
         self._settings = settings
         self._writing = asyncio.Semaphore(WRITES_AT_ONCE)
         self._asking = asyncio.Semaphore(QUESTIONS_AT_ONCE)
+        self._searching = asyncio.Semaphore(SEARCHES_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -106,12 +112,19 @@ class Guard:
         except RequestRefused as error:
             await refuse(error, scope, secured)
             return
+        try:
+            body = await _arrived(scope, receive, limit)
+        except RequestRefused as error:
+            await refuse(error, scope, secured)
+            return
         async with self._gate(scope):
-            await _limited(self.app, scope, receive, secured, limit)
+            await _limited(self.app, scope, body, secured, limit)
 
     def _gate(self, scope: Scope) -> AbstractAsyncContextManager[None]:
         if scope["method"] in SAFE_METHODS or scope["path"] == UPLOAD:
             return nullcontext()
+        if scope["path"] == SEARCH:
+            return self._searching
         return self._asking if scope["path"].endswith("/questions") else self._writing
 
 
@@ -178,6 +191,33 @@ def _with_headers(send: Send, scope: Scope) -> Send:
         await send(message)
 
     return secured
+
+
+async def _arrived(scope: Scope, receive: Receive, limit: int) -> Receive:
+    """Return what gives a request's whole body, once it is there; of an upload, what was given.
+
+    RequestRefused where it is too large or too slow.
+    """
+    if scope["method"] in SAFE_METHODS or scope["path"] == UPLOAD:
+        return receive
+    messages: list[Message] = []
+    taken = 0
+    try:
+        async with asyncio.timeout(BODY_S):
+            while not messages or messages[-1].get("more_body"):
+                messages.append(await receive())
+                taken += len(messages[-1].get("body", b""))
+                if taken > limit:
+                    raise _too_large(limit)
+    except TimeoutError:
+        raise RequestRefused(408, "request_slow") from None
+    rest = iter(messages)
+
+    async def given() -> Message:
+        message = next(rest, None)
+        return await receive() if message is None else message
+
+    return given
 
 
 async def _limited(app: ASGIApp, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
