@@ -152,10 +152,15 @@ def _is_state(item: Item) -> bool:
 def side(preceding: list[Item], following: list[Item]) -> Laterality | None:
     """The side said of a finding: before it, or else after it; both sides are bilateral."""
     for group in (preceding, following):
-        sides = {item.entry.side for item in group if item.entry.side is not None}
-        if sides:
-            both = len(sides) > 1
-            return Laterality.BILATERAL if both else sides.pop()
+        said: Laterality | None = None
+        for item in group:
+            here = item.entry.side
+            if here is not None and here is not said:
+                if said is not None:
+                    return Laterality.BILATERAL
+                said = here
+        if said is not None:
+            return said
     return None
 
 

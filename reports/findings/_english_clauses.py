@@ -39,6 +39,14 @@ class Item:
     """A length stands right behind it."""
 
 
+def cues_of(items: list[Item]) -> int:
+    """Return every cue that one of the items has."""
+    cues = 0
+    for item in items:
+        cues |= item.cue
+    return cues
+
+
 def clauses(items: list[Item]) -> list[list[Item]]:
     """Items of each clause. Marks, conjunctions and words like `but` begin a new one.
 
