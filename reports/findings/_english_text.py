@@ -187,8 +187,11 @@ _ENDING = frozenset(".?!\n")
 
 def _is_special(lowered: str, start: int, end: int) -> bool:
     """Whether a stretch needs more than words and marks."""
-    if lowered.isascii() and _SIGNS.search(lowered, start, end) is None:
-        # Most texts have none of the signs and words that the long search looks for.
-        if not any(answer in lowered for answer in _ANSWERS):
-            return False
+    # Most texts have none of the signs and words that the long search looks for.
+    if (
+        lowered.isascii()
+        and _SIGNS.search(lowered, start, end) is None
+        and not any(answer in lowered for answer in _ANSWERS)
+    ):
+        return False
     return _SPECIAL.search(lowered, start, end) is not None
