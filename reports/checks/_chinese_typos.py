@@ -316,6 +316,7 @@ def _sounds() -> tuple[Mapping[str, frozenset[str]], Mapping[str, frozenset[str]
     return sounds, {character: frozenset(map(_near, own)) for character, own in sounds.items()}
 
 
+@cache
 def _near(sound: str) -> str:
     for pattern, instead in _SPOKEN_ALIKE:
         sound = re.sub(pattern, instead, sound)

@@ -22,6 +22,9 @@ class Token(NamedTuple):
     kinds: dict[str, tuple[Any, ...]]
 
 
+_NOTHING: dict[str, tuple[Any, ...]] = {}
+
+
 class Matcher:
     """Patterns, each of a kind and with what it means."""
 
@@ -55,7 +58,7 @@ class Matcher:
         at, length = 0, len(text)
         while at < length:
             state, here, best = root, at, at
-            kinds: dict[str, tuple[Any, ...]] = {}
+            kinds: dict[str, tuple[Any, ...]] = _NOTHING
             while here < length:
                 character = text[here]
                 after = state.get(character)
@@ -199,6 +202,8 @@ class Matcher:
 
 def _inside_word(text: str, start: int, end: int) -> bool:
     """Whether a phrase that opens or closes with a Latin letter is a piece of a longer word."""
+    if text[start] > "z" and text[end - 1] > "z":
+        return False
     return (start > 0 and _latin(text[start]) and _latin(text[start - 1])) or (
         end < len(text) and _latin(text[end - 1]) and _latin(text[end])
     )

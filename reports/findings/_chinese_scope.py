@@ -63,7 +63,7 @@ def set_polarity(sentence: str, parts: list[Clause], asking: bool = False) -> bo
                 conditional = found.dropped = True
         for found in clause.found:
             found.dropped = found.dropped or asking or going_on
-        for chain in chains(clause):
+        for chain in chains(clause) if clause.found else ():
             _before(sentence, clause, chain, denied)
             _after(sentence, clause, chain)
             _alternatives(clause, chain)

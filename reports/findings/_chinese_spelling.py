@@ -129,14 +129,17 @@ def _listed(sentence: str, place: int, rest: range) -> str | None:
     The word has another of the characters of `rest`, which no word of the sentence has either.
     """
     around = sentence[place - 2 : place], sentence[place + 1 : place + 3]
-    if around[0] not in _word_pairs() and around[1] not in _word_pairs():
+    if _word_pairs().isdisjoint(around) or len(rest) < 2:
         return None
+    gapped_words = _gapped()
     for length in _LONG:
-        for start in range(max(0, place - length + 1), min(place, len(sentence) - length) + 1):
-            if min(start + length, rest.stop) - max(start, rest.start) > 1:
-                gapped = sentence[start:place] + " " + sentence[place + 1 : start + length]
-                if gapped in _gapped():
-                    return _gapped()[gapped]
+        # The word has two characters of the rest, at least.
+        first = max(0, place - length + 1, rest.start + 2 - length)
+        last = min(place, len(sentence) - length, rest.stop - 2)
+        for start in range(first, last + 1):
+            gapped = sentence[start:place] + " " + sentence[place + 1 : start + length]
+            if gapped in gapped_words:
+                return gapped_words[gapped]
     return None
 
 
@@ -217,7 +220,7 @@ def _mistakable() -> frozenset[str]:
 def _alike_in_sound(sentence: str) -> Iterator[tuple[int, str]]:
     keys = sentence.translate(_sound_keys())
     trie, starts = _sounds()
-    if starts.isdisjoint(map("".join, zip(keys, keys[1:], keys[2:], strict=False))):
+    if starts.isdisjoint([keys[start : start + 3] for start in range(len(keys) - 2)]):
         return
     for start in range(len(keys) - 2):
         if keys[start : start + 3] in starts and (match := trie.longest(keys, start)) is not None:
@@ -228,7 +231,7 @@ def _alike_in_sound(sentence: str) -> Iterator[tuple[int, str]]:
 
 def _alike_in_shape(sentence: str) -> Iterator[tuple[int, str]]:
     trie, starts = _shapes()
-    if starts.isdisjoint(map("".join, zip(sentence, sentence[1:], sentence[2:], strict=False))):
+    if starts.isdisjoint([sentence[start : start + 3] for start in range(len(sentence) - 2)]):
         return
     for start in range(len(sentence) - 2):
         if sentence[start : start + 3] in starts:

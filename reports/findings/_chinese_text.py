@@ -106,6 +106,8 @@ def _typeset(text: str) -> str:
     if "t" in text:
         text = _THORACIC.sub("胸", text)
     text = _regional()[0].sub(lambda match: _regional()[1][match[0]], text)
+    if "-" not in text and "→" not in text:
+        return text
     return _ANSWER.sub(lambda match: ":" * len(match[0]), text)
 
 

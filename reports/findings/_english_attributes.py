@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-
 from radraft.reports.findings import _english_places
-from radraft.reports.findings._english_clauses import Item, is_noun
+from radraft.reports.findings._english_clauses import Item, cues_of, is_noun
 from radraft.reports.findings._english_cues import Cue
 from radraft.reports.findings._english_lexicon import Lexicon
 from radraft.reports.findings.values import Change
@@ -13,6 +11,7 @@ from radraft.reports.findings.vocabulary import Kind, vocabulary
 from radraft.reports.values import Certainty, Laterality
 
 _SAID = Cue.VERB | Cue.SEEN | Cue.PREPOSITION | Cue.UNCERTAIN_AFTER | Cue.ABSENT_AFTER
+_SAYS = _SAID & ~Cue.PREPOSITION
 _LEADS = _SAID | Cue.UNABLE | Cue.EXCLUDE | Cue.PARTIAL | Cue.RESOLUTION
 
 
@@ -47,13 +46,14 @@ def located(clause: list[Item], index: int) -> tuple[list[Item], list[Item]]:
 
 def _answered(clause: list[Item], index: int) -> list[Item]:
     """Places of a template's answer: "Pleural effusion: yes, left"."""
-    rest = itertools.dropwhile(
-        lambda item: _english_places.is_located(item) or item.cue & (Cue.OR | Cue.PREPOSITION),
-        clause[index + 1 :],
-    )
-    after = list(rest)
-    if not any(item.cue & (Cue.ANSWER | Cue.COLON) for item in after[:2]):
+    at = index + 1
+    while at < len(clause) and (
+        clause[at].cue & (Cue.OR | Cue.PREPOSITION) or _english_places.is_located(clause[at])
+    ):
+        at += 1
+    if not cues_of(clause[at : at + 2]) & (Cue.ANSWER | Cue.COLON):
         return []
+    after = clause[at:]
     if any(item.names for item in after):
         return []
     return [item for item in after if item.entry.side or item.entry.anatomy]
@@ -63,10 +63,9 @@ def _said_to_be(clause: list[Item], index: int) -> list[Item]:
     """Places after "is seen": "plaques are present bilaterally"."""
     found: list[Item] = []
     said = False
-    nouns = any(map(is_noun, clause[index + 1 :]))
     for item in clause[index + 1 :]:
-        said = said or bool(item.cue & (_SAID & ~Cue.PREPOSITION))
-        if item.cue & Cue.COMMA and not said and not nouns:
+        said = said or bool(item.cue & _SAYS)
+        if item.cue & Cue.COMMA and not said and not any(map(is_noun, clause[index + 1 :])):
             continue
         if said and (item.entry.side or item.entry.anatomy):
             found.append(item)
@@ -152,10 +151,15 @@ def _is_state(item: Item) -> bool:
 def side(preceding: list[Item], following: list[Item]) -> Laterality | None:
     """The side said of a finding: before it, or else after it; both sides are bilateral."""
     for group in (preceding, following):
-        sides = {item.entry.side for item in group if item.entry.side is not None}
-        if sides:
-            both = len(sides) > 1
-            return Laterality.BILATERAL if both else sides.pop()
+        said: Laterality | None = None
+        for item in group:
+            here = item.entry.side
+            if here is not None and here is not said:
+                if said is not None:
+                    return Laterality.BILATERAL
+                said = here
+        if said is not None:
+            return said
     return None
 
 

@@ -11,6 +11,7 @@ from radraft.reports.findings.values import Change
 from radraft.reports.values import Certainty
 
 _SPLITTERS = Cue.COMMA | Cue.AND
+_PARTING = _SPLITTERS | Cue.BREAK | Cue.COLON | Cue.ANSWER
 
 
 @dataclass(slots=True, eq=False)
@@ -39,6 +40,14 @@ class Item:
     """A length stands right behind it."""
 
 
+def cues_of(items: list[Item]) -> int:
+    """Return every cue that one of the items has."""
+    cues = 0
+    for item in items:
+        cues |= item.cue
+    return cues
+
+
 def clauses(items: list[Item]) -> list[list[Item]]:
     """Items of each clause. Marks, conjunctions and words like `but` begin a new one.
 
@@ -46,6 +55,8 @@ def clauses(items: list[Item]) -> list[list[Item]]:
     it: "the heart is enlarged, lungs are clear", but not "no effusion, pneumothorax or nodule is
     seen".
     """
+    if not cues_of(items) & _PARTING:
+        return [list(items)]
     found: list[list[Item]] = [[]]
     answered = False
     for index, item in enumerate(items):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
-from radraft.reports.findings._english_clauses import Item, is_noun
+from radraft.reports.findings._english_clauses import Item, cues_of, is_noun
 from radraft.reports.findings._english_cues import Cue, Denial, Hedge
 from radraft.reports.findings._english_lexicon import Lexicon
 from radraft.reports.findings.values import Change
@@ -25,10 +25,15 @@ def settle(clause: list[Item], words: list[str], span: tuple[int, int], lexicon:
 
     `span` holds the clause's words, the last excluded: also those before its first phrase.
     """
-    _exclusions(clause)
-    _resolutions(clause)
-    _denied_changes(clause)
-    _doubled(clause, words)
+    cues = cues_of(clause)
+    if cues & Cue.EXCLUDE:
+        _exclusions(clause)
+    if cues & Cue.RESOLUTION:
+        _resolutions(clause)
+    if cues & Cue.ABSENT_BEFORE:
+        _denied_changes(clause)
+    if cues & (Cue.ABSENT_BEFORE | Cue.UNTRUE):
+        _doubled(clause, words)
     _paired(clause, words, span, lexicon)
 
 
@@ -118,6 +123,8 @@ def _doubled(clause: list[Item], words: list[str]) -> None:
     for index, item in enumerate(clause):
         if item.cue & Cue.UNTRUE:
             _taken_back(item, clause[index + 1 :])
+    if sum(1 for item in clause if item.cue & Cue.ABSENT_BEFORE) < 2:
+        return
     # "Not entirely without effusion": the degree takes nothing back.
     said = [item for item in clause if not item.cue & Cue.PARTIAL or item.names]
     for first, second in itertools.pairwise(said):
@@ -216,7 +223,8 @@ def _negators(
 ) -> list[_Negator]:
     """Return the words of the clause that deny, but for those that another rule has settled."""
     here = words[span[0] : span[1]]
-    if sum(1 for word in here if word in lexicon.denying) < 2:
+    denying = lexicon.denying
+    if denying.isdisjoint(here) or sum(1 for word in here if word in denying) < 2:
         return []
     found: list[_Negator] = []
     for start, end, kind in lexicon.negators.find(here):

@@ -9,6 +9,9 @@ from radraft.reports.findings._english_lexicon import Lexicon
 _LEADING_STOP = Cue.WITH | Cue.ABSENT_AFTER | Cue.COMMA | Cue.AND | Cue.OR
 _STOP = Cue.FINITE | Cue.BREAK | Cue.WITH | Cue.STATED | Cue.UNREAD
 _BEFORE_STOP = _STOP | (Cue.PREPOSITION | Cue.ABSENT_BEFORE | Cue.CAUSE)
+_SAYING = Cue.FINITE | Cue.UNCERTAIN_AFTER
+_CONJUNCTION = Cue.AND | Cue.OR
+_JOINT = Cue.COMMA | _CONJUNCTION
 _READING = Cue.STATED | Cue.UNCERTAIN_BEFORE | Cue.LIKELY
 _NEGATIVE = Cue.ABSENT_BEFORE | Cue.ABSENT_AFTER
 _AFTER_STOP = _STOP | (
@@ -32,7 +35,7 @@ def before(clause: list[Item], index: int, *, series: bool) -> list[Item]:
             break
         if cue & Cue.COMMA and not series:
             break
-        if cue & (Cue.AND | Cue.OR) and not (
+        if cue & _CONJUNCTION and not (
             at > 0
             and (
                 series
@@ -70,7 +73,7 @@ def after(clause: list[Item], index: int, *, adjective: bool, series: bool = Fal
     for at in range(index + 1, len(clause)):
         item = clause[at]
         cue = item.cue
-        if cue & (Cue.FINITE | Cue.UNCERTAIN_AFTER) and _is_seen_in(clause, at):
+        if cue & _SAYING and _is_seen_in(clause, at):
             said = True
             continue
         if said and cue & Cue.COMMA:
@@ -92,7 +95,7 @@ def after(clause: list[Item], index: int, *, adjective: bool, series: bool = Fal
                 # lung stays.
                 del found[kept:]
             break
-        if cue & (Cue.COMMA | Cue.AND | Cue.OR):
+        if cue & _JOINT:
             if cue & Cue.COMMA and not found and _skips_measure(clause, at):
                 continue
             if not _joins(clause, at, first=adjective and not found):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from radraft.reports.findings._english_clauses import Item, is_noun
+from radraft.reports.findings._english_clauses import Item, cues_of, is_noun
 from radraft.reports.findings._english_cues import Cue, Hedge
 from radraft.reports.findings._english_places import is_located, says_normal
 from radraft.reports.findings.vocabulary import Kind, vocabulary
@@ -12,14 +12,30 @@ from radraft.reports.values import Certainty
 
 # Likely and suggested findings are present.
 _AFTER = Cue.ABSENT_AFTER | Cue.UNCERTAIN_AFTER | Cue.LIKELY_AFTER
+_REACHING = (
+    (Cue.OPENING | Cue.CLOSING | Cue.NEITHER | Cue.EXCEPTION | Cue.ABSENT_BEFORE | Cue.MISSING)
+    | (Cue.EXCLUDE | Cue.BREAK | Cue.DOUBTED | Cue.UNREAD | Cue.WITH | Cue.COMMA | Cue.AND)
+    | (Cue.COLON | Cue.SHOWING | Cue.UNREAD_NEXT | Cue.CONDITION | Cue.CONCESSION | Cue.OR)
+    | (Cue.UNCERTAIN_BEFORE | Cue.SUGGESTED | Cue.LIKELY | Cue.STATED | Cue.DIFFERENTIAL)
+)
+"""What changes how the words behind it are read."""
+_REACHING_BACK = Cue.UNREAD_AFTER | Cue.MODAL | Cue.UNCERTAIN_BEFORE | _AFTER
+"""What says something of the words before it."""
+_LEADING = Cue.WITH | Cue.COMMA | Cue.AND | Cue.COLON
+_OPENS = Cue.CONDITION | Cue.CONCESSION
+_JOINS = Cue.COMMA | Cue.AND
 _DOUBTS = (Hedge.BORDERLINE, Hedge.FAVORED, Hedge.ALTERNATIVE, Hedge.POSSIBLE)
 
 
 def set_polarity(clause: list[Item], *, asked: bool) -> None:
     """Marks the naming items of a clause absent or uncertain, or as not read."""
-    _forward(clause)
-    _backward(clause)
-    _alternatives(clause)
+    cues = cues_of(clause)
+    if cues & _REACHING:
+        _forward(clause)
+    if cues & _REACHING_BACK:
+        _backward(clause)
+    if cues & Cue.OR:
+        _alternatives(clause)
     for item in clause:
         if asked:
             item.hedge = Hedge.POSSIBLE
@@ -51,7 +67,7 @@ class _Scope:
 def _forward(clause: list[Item]) -> None:
     scope = _Scope()
     for index, item in enumerate(clause):
-        if item.cue:
+        if item.cue & _REACHING:
             _widen(scope, clause, index)
         if item.names:
             scope.named = True
@@ -109,13 +125,13 @@ def _widen(scope: _Scope, clause: list[Item], index: int) -> None:
         scope.unread = False
     scope.doubted = scope.doubted or bool(cue & Cue.DOUBTED)
     scope.unread = scope.unread or bool(cue & Cue.UNREAD)
-    if cue & (Cue.WITH | Cue.COMMA | Cue.AND | Cue.COLON):
+    if cue & _LEADING:
         scope.unread_next = False
     if cue & (Cue.COLON | Cue.SHOWING) and scope.unread and _asked_before(clause, index):
         # "Asked to comment on hydronephrosis: none", "CT for pain shows a stone".
         scope.unread = False
     scope.unread_next = scope.unread_next or bool(cue & Cue.UNREAD_NEXT)
-    opens = cue & (Cue.CONDITION | Cue.CONCESSION)
+    opens = cue & _OPENS
     scope.condition = bool(opens) or (scope.condition and not cue & Cue.COMMA)
     if cue & Cue.WITH:
         scope.absent = False
@@ -129,7 +145,7 @@ def _widen(scope: _Scope, clause: list[Item], index: int) -> None:
     if cue & Cue.COMMA and scope.absent and scope.listed and _is_last(clause, index):
         # "No effusion or pneumothorax, cardiomegaly": the `or` has ended the list.
         scope.absent = False
-    if cue & (Cue.COMMA | Cue.AND) and scope.absent and _starts_anew(clause, index):
+    if cue & _JOINS and scope.absent and _starts_anew(clause, index):
         scope.absent = False
     said = _hedge(clause, index)
     if said is Hedge.POSSIBLE or (said and scope.hedge is not Hedge.POSSIBLE):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from radraft.reports.findings import _english_attributes, _english_contrast, _english_text
-from radraft.reports.findings._english_clauses import Item, clauses
+from radraft.reports.findings._english_clauses import Item, clauses, cues_of
 from radraft.reports.findings._english_contrast import Contrast
 from radraft.reports.findings._english_cues import Cue, Hedge
 from radraft.reports.findings._english_lexicon import Entry, Lexicon, Outcome
@@ -76,10 +76,11 @@ class Parsed:
 
 def parse(sentence: _english_text.Sentence, words: Lexicon) -> Parsed:
     """Find the phrases of a sentence, each in the form of the lists."""
-    plain = [words.plain[word] for word in sentence.words]
+    plain = list(map(words.plain.__getitem__, sentence.words))
     items = _items(plain, words)
-    for item in items:
-        item.plural = sentence.words[item.last - 1] != plain[item.last - 1]
+    if plain != sentence.words:
+        for item in items:
+            item.plural = sentence.words[item.last - 1] != plain[item.last - 1]
     return Parsed(sentence, plain, _settled(items, plain))
 
 
@@ -169,8 +170,8 @@ def statements(lowered: str, parsed: Parsed, context: Context, words: Lexicon) -
     if not any(item.names for item in items):
         return []
     parts, contrasts = _english_contrast.part(_borrowing(clauses(items), plain), plain)
-    asked = _asked_from(parsed)
-    recommends = any(item.cue & Cue.RECOMMENDED for item in items)
+    asked = _asked_from(parsed) if sentence.question else 0
+    recommends = cues_of(items) & Cue.RECOMMENDED
     named = []
     for part, contrast in zip(parts, contrasts, strict=True):
         here = context
@@ -194,7 +195,7 @@ def statements(lowered: str, parsed: Parsed, context: Context, words: Lexicon) -
         found += stated
         if contrast is not None and stated:
             found += _other_side(stated[-1], contrast, sentence)
-    rest = any(item.cue & (Cue.EXCEPTION | Cue.OTHERWISE) for item in items)
+    rest = bool(cues_of(items) & (Cue.EXCEPTION | Cue.OTHERWISE))
     found = [pair for pair in found if not _summary(pair[1], context, rest=rest)]
     start, end = sentence.starts[0], sentence.ends[-1]
     mentions = with_measures(lowered, start, end, [mention for _, mention in found])
@@ -213,13 +214,17 @@ def _items(plain: list[str], words: Lexicon) -> list[Item]:
             entry.cue,
             names=bool(entry.codes or entry.word),
             change=entry.change,
-            closing=last == len(plain) or plain[last] in (",", ";", ")", "/"),
-            counted=first - 1 in numbers or first - 2 in numbers,
-            measured=last in numbers and _is_length(plain[last : last + 2]),
+            closing=last == len(plain) or plain[last] in _CLOSING,
+            counted=bool(numbers) and (first - 1 in numbers or first - 2 in numbers),
+            measured=bool(numbers) and last in numbers and _is_length(plain[last : last + 2]),
         )
         for first, last, entry in words.phrases.find(plain)
-        if not (last - first == 1 and plain[first] in ("l", "r", "/") and _counts(plain, first))
+        if not (last - first == 1 and plain[first] in _STROKES and _counts(plain, first))
     ]
+
+
+_CLOSING = frozenset([",", ";", ")", "/"])
+_STROKES = frozenset(["l", "r", "/"])
 
 
 def _is_length(words: list[str]) -> bool:

@@ -75,6 +75,8 @@ _SPECIAL = re.compile(
     r"[:=|?(\[+ø∅•●▪■◦—*~&]|\b[a-hiv]+\)|-ve\b|\(-|\s-|\.{3}|\b(?:none|nil|neg|negative|absent)\b",
     re.IGNORECASE,
 )
+_SIGNS = re.compile(r"[:=|?(\[+ø∅•●▪■◦—*~&)-]")
+_ANSWERS = ("none", "nil", "neg", "absent", "...")
 _PLAIN = re.compile(r"(?P<word>\d+[.,]\d+|[a-z0-9]+(?:'[a-z]+)?|[,;:()/.?!]|\n)")
 
 # A full stop after one of these ends no sentence.
@@ -139,9 +141,16 @@ def sentences(lowered: str, start: int, end: int) -> Iterator[Sentence]:
     ends: list[int] = []
     line = start
     asked = False
-    token = _TOKEN if _SPECIAL.search(lowered, start, end) else _PLAIN
+    token = _TOKEN if _is_special(lowered, start, end) else _PLAIN
     for match in token.finditer(lowered, start, end):
         kind = match.lastgroup
+        word = match[0]
+        if kind == "word" and word not in _ENDING:
+            words.append(word)
+            here, after = match.span()
+            starts.append(here)
+            ends.append(after)
+            continue
         here = match.start()
         if kind != "word":
             if kind == "bullet" or kind == "item":
@@ -156,23 +165,33 @@ def sentences(lowered: str, start: int, end: int) -> Iterator[Sentence]:
                 starts.append(here)
                 ends.append(match.end())
             continue
-        word = match.group()
-        if word in ".?!":
+        if word != "\n":
             if words and not (word == "." and words[-1] in _ABBREVIATIONS):
                 yield Sentence(words, starts, ends, asked or word == "?")
                 words, starts, ends, asked = [], [], [], False
             elif not words:
                 asked = word == "?"
             continue
-        if word == "\n":
-            short = here - line < _WRAPPED
-            line = here + 1
-            if words and (short or lowered[line : line + 2].isspace() or line >= end):
-                yield Sentence(words, starts, ends, asked)
-                words, starts, ends, asked = [], [], [], False
-            continue
-        words.append(word)
-        starts.append(here)
-        ends.append(match.end())
+        short = here - line < _WRAPPED
+        line = here + 1
+        if words and (short or lowered[line : line + 2].isspace() or line >= end):
+            yield Sentence(words, starts, ends, asked)
+            words, starts, ends, asked = [], [], [], False
     if words:
         yield Sentence(words, starts, ends, asked)
+
+
+_ENDING = frozenset(".?!\n")
+"""Marks that may end a sentence."""
+
+
+def _is_special(lowered: str, start: int, end: int) -> bool:
+    """Whether a stretch needs more than words and marks."""
+    # Most texts have none of the signs and words that the long search looks for.
+    if (
+        lowered.isascii()
+        and _SIGNS.search(lowered, start, end) is None
+        and not any(answer in lowered for answer in _ANSWERS)
+    ):
+        return False
+    return _SPECIAL.search(lowered, start, end) is not None

@@ -12,4 +12,5 @@ def measured_codes(field: str) -> frozenset[str]:
     import yaml
 
     text = files("radraft.reports.findings").joinpath("measures.yaml").read_text(encoding="utf-8")
-    return frozenset(yaml.safe_load(text)[field].split())
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return frozenset(yaml.load(text, Loader=loader)[field].split())

@@ -41,5 +41,6 @@ def _rules() -> dict[str, Any]:
     import yaml
 
     path = files("radraft.reports.findings").joinpath("places.yaml")
-    rules: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    rules: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
     return rules

@@ -65,7 +65,8 @@ def scheme(name: str) -> Scheme:
     import yaml
 
     path = files("radraft.reports.findings").joinpath("schemes", f"{name}.yaml")
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    content: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
     labels = tuple(
         _label(label, entry, content["values"]) for label, entry in content["labels"].items()
     )

@@ -89,4 +89,5 @@ def _yaml(name: str) -> Any:
     import yaml
 
     path = files("radraft.reports.findings").joinpath(name)
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
