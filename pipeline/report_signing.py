@@ -71,6 +71,8 @@ class ReportSigning:
         edits.load_rules()
         with self._trail.refusals(case_event(AuditKind.SIGN, case_id, actor)):
             with self._store.begin() as session:
+                # First: who waits for the case must not sign by a session or rule of before.
+                cases.lock(session, case_id)
                 _require_session(session, actor)
                 site = cases.get_case(session, case_id).site
                 rule = signature_rules.of_site(session, site).rule

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from playwright.sync_api import expect
 
@@ -142,3 +144,41 @@ def test_typing_without_a_pause_is_saved_all_the_same(
     assert 0 < sent.count("一") < 30
     wait_saved(page)
     assert stored(workstation, case_id).findings[0].zh.endswith("一" * 30)
+
+
+HELD = """() => {
+  const real = window.fetch;
+  let held = true;
+  window.fetch = (...request) =>
+    held && String(request[0]).includes("/api/cases/")
+      ? Promise.reject(new TypeError("held"))
+      : real(...request);
+  const button = document.querySelector("[data-part=sign]");
+  button.addEventListener("click", () => { held = false; }, { capture: true, once: true });
+}"""
+"""The page hears nothing more of its study until Sign is pressed."""
+
+
+def test_what_a_colleague_wrote_meanwhile_is_seen_before_it_is_signed(
+    open_page: Opener, workstation: Workstation
+) -> None:
+    case_id = seed.add(workstation.store, 31)
+    page = open_page(case_id)
+    expect(area(page, "findings", 0, "zh")).to_have_value(seed.FINDINGS[0][0])
+    page.evaluate(HELD)
+    working = workstation.service.case_view(case_id).working
+    first, *rest = working.report.findings
+    report = replace(
+        working.report,
+        findings=(first.reworded(zh="右肺未见异常。", en="Right lung clear."), *rest),
+    )
+    colleague = signed_in(workstation.store, "同事")
+    workstation.service.save(case_id, report, base_revision=working.revision, actor=colleague)
+    page.locator("[data-part=sign]").click()
+    told = page.locator("[data-part=undo]")
+    expect(told).to_contain_text("Somebody changed this report just now")
+    expect(area(page, "findings", 0, "zh")).to_have_value("右肺未见异常。")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert workstation.service.case_view(case_id).versions == ()
+    page.locator("[data-part=sign]").click()
+    expect(page.get_by_role("dialog")).to_be_visible()

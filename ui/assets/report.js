@@ -280,13 +280,25 @@ class ReportPane {
     }
   }
 
-  /** Have everything that was typed saved; whether it is. */
+  /** Have everything that was typed saved; whether it is, and is what stood on the screen. */
   async settled(unsaved) {
     await this.autosave?.flush();
+    const seen = this.standing();
     await refresh();
+    const now = this.standing();
+    if (seen && now && seen !== now) {
+      // Nobody signs or hands over what he has not seen.
+      this.bar.tell(t("changed_meanwhile"));
+      return false;
+    }
     if (!this.autosave?.dirty) return true;
     this.bar.tell(t(unsaved));
     return false;
+  }
+
+  /** Which text the pane shows, and where the report stands; null where it is not being written. */
+  standing() {
+    return this.autosave ? `${this.autosave.base.revision} ${state.view.working.steps}` : null;
   }
 
   /** Sign what is on the screen: saved first, then confirmed. `byKey`: the button was pressed by a key. */
