@@ -155,7 +155,7 @@ def _compared(session: Session, exported: list[Path]) -> Iterator[AuditExamined]
         try:
             with path.open(encoding="utf-8") as lines:
                 yield from audit_check.compare(session, _heads(lines))
-        except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             raise SettingsError("audit_export_unreadable", path=str(path)) from None
 
 

@@ -20,7 +20,7 @@ from radraft.prompts.values import Looked
 from radraft.reports.values import Report
 from radraft.store import cases, images, patient_keys, priors, report_steps, reports
 from radraft.store.database import Store, open_store
-from radraft.store.migrations.versions import v0009_people, v0014_two_signatures
+from radraft.store.migrations.versions import v0009_people, v0014_two_signatures, v0015_worklist
 from radraft.store.priors import LinkState
 from radraft.store.signatures import sign
 from radraft.store.tables import PatientKeyRow, PriorLinkRow
@@ -296,13 +296,21 @@ def test_a_study_taken_in_has_its_keys(store: Store) -> None:
 
 def test_a_store_from_before_gets_its_keys(store: Store, store_settings: Settings) -> None:
     case_id = taken(store, 1)
-    since = ("patient_keys", "prior_links", "draft_leases", "signature_links", "signature_head",
+    since = ("worklist_views", "patient_keys",
+             "prior_links", "draft_leases", "signature_links", "signature_head",
              "alert_events", "alerts", "critical_drafts", "found_warnings",
              "dismissals", "memberships", "sessions", "sign_in_links", "known_addresses",
              "accounts", "failed_sign_ins", "machine_tokens", "report_steps",
-             "signature_rules", "audit_events", "audit_head")  # fmt: skip
+             "signature_rules", "audit_events", "audit_head", "worklist_entries",
+             "name_keys")  # fmt: skip
     with store.engine.begin() as connection:
         before = set(connection.execute(sa.select(PatientKeyRow.case_id, PatientKeyRow.key)).all())
+        for trigger in v0015_worklist.TRIGGERS:
+            connection.execute(
+                sa.text(f"DROP FUNCTION {trigger}() CASCADE")
+                if store_settings.database_url
+                else sa.text(f"DROP TRIGGER {trigger}")
+            )
         for table, column in v0009_people.COLUMNS.items():
             connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         for column in (*v0014_two_signatures.COLUMNS, "steps"):

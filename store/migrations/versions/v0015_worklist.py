@@ -42,7 +42,7 @@ _OF_SIGNATURE = (
     "AND once_signed <> (1 = 1);"
 )
 _OF_QUALITY = "UPDATE worklist_entries SET verdict = NEW.verdict WHERE case_id = NEW.case_id;"
-_TRIGGERS = {
+TRIGGERS = {
     "worklist_case": (
         "UPDATE OF state, site, modality, body_part, received_at",
         "cases",
@@ -110,7 +110,7 @@ def upgrade() -> None:
             ["account_id"], ["accounts.account_id"], name="fk_worklist_views_account_id_accounts"
         ),
     )
-    for name, (when, table, action) in _TRIGGERS.items():
+    for name, (when, table, action) in TRIGGERS.items():
         _add_trigger(name, when, table, action)
 
 
