@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from radraft.cli.context import Context
     from radraft.reports.audit import AuditKind
-    from radraft.store.audit import Entry
     from radraft.store.audit_check import AuditExamined, AuditFinding
     from radraft.store.database import Store
 
@@ -178,26 +177,8 @@ def _lines(session: Session, behind: int, written_as: Format, site: str) -> Iter
             if written_as is Format.DICOM:
                 yield audit_message.message(entry.event, entry.sequence, entry.head, site)
             else:
-                yield json_module.dumps(_plain(entry), ensure_ascii=False)
+                yield json_module.dumps(entry.plain(), ensure_ascii=False)
         behind = entries[-1].sequence
-
-
-def _plain(entry: Entry) -> dict[str, object]:
-    event = entry.event
-    return {
-        "sequence": entry.sequence,
-        "at": plain(event.at),
-        "kind": event.kind.value,
-        "outcome": event.outcome.value,
-        "code": event.code,
-        "name": event.actor.name,
-        "account_id": event.actor.account_id,
-        "address": event.actor.address,
-        "site": event.site,
-        "case_id": event.case_id,
-        "details": dict(event.details),
-        "head": entry.head,
-    }
 
 
 def _text(counts: Counter[str], listed: list[AuditFinding], events: int, head: str) -> str:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import ReportError, StorageError
-from radraft.pipeline.audit_trail import by_actor
+from radraft.pipeline.audit_trail import case_event
 from radraft.reports.alerts import Alert, AlertStep, is_due
-from radraft.reports.audit import AuditEvent, AuditKind
+from radraft.reports.audit import AuditKind
 from radraft.reports.critical import CriticalFinding, CriticalRules, critical_findings, load_rules
 from radraft.reports.findings.body_parts import region_of
 from radraft.reports.findings.vocabulary import vocabulary
@@ -52,7 +52,6 @@ class CriticalValues:
 
         NotFound `alert_not_found`; ReportError as `reports.alerts.moved`.
         """
-        now = datetime.now(UTC)
         with self.store.begin() as session:
             alerts.move(
                 session,
@@ -60,16 +59,15 @@ class CriticalValues:
                 step,
                 actor=actor,
                 base_revision=base_revision,
-                now=now,
+                now=datetime.now(UTC),
             )
             found = alerts.record(session, alert_id)
-            event = AuditEvent(
+            event = case_event(
                 AuditKind.ALERT,
-                now,
-                by_actor(actor),
-                site=actor.site,
-                case_id=found.alert.case_id,
-                details={"alert": alert_id, "move": step.move.value},
+                found.alert.case_id,
+                actor,
+                alert=alert_id,
+                move=step.move.value,
             )
             audit.append(session, event)
             return found

@@ -129,7 +129,7 @@ class Claims:
         """Take up to `limit` waiting cases, oldest first, and those whose owners are gone."""
         with self.store.read() as session:
             expired = self._watch.look(self._others(session))
-            waiting = cases.counts(session)[CaseState.RECEIVED]
+            waiting = cases.state_counts(session, CaseState.RECEIVED)[CaseState.RECEIVED]
         self._take_back(expired)
         if limit <= 0 or not (waiting or expired):
             return ()

@@ -34,7 +34,6 @@ PAGE = 100
 """Events of one page of a search."""
 _KEY_LABEL = b"radraft audit, key 1"
 _INFO = "radraft_audit_key"
-_GREW = "radraft_audit_grew"
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,24 @@ class Entry:
     """1 for the first."""
     event: AuditEvent
     head: str
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON takes it, for pages and exports."""
+        event = self.event
+        return {
+            "sequence": self.sequence,
+            "at": canonical.plain(event.at),
+            "kind": event.kind.value,
+            "outcome": event.outcome.value,
+            "code": event.code,
+            "name": event.actor.name,
+            "account_id": event.actor.account_id,
+            "address": event.actor.address,
+            "site": event.site,
+            "case_id": event.case_id,
+            "details": dict(event.details),
+            "head": self.head,
+        }
 
 
 @dataclass(frozen=True)
@@ -72,11 +89,6 @@ def key_of(session: Session) -> bytes:
     if not isinstance(key, bytes):
         raise ValueError("a session of Store.begin or Store.read is needed")
     return key
-
-
-def grew(session: Session) -> bool:
-    """Return whether this session has added an event."""
-    return bool(session.info.get(_GREW))
 
 
 def begin(connection: Connection, key: bytes) -> None:
@@ -208,7 +220,6 @@ def _add(session: Session, end: _End, event: AuditEvent) -> int:
     head = head_of(end.head, columns, key_of(session))
     session.execute(insert(AuditRow).values(**columns, head=head))
     _keep_end(session, replace(end, sequence=sequence, head=head))
-    session.info[_GREW] = True
     return sequence
 
 

@@ -252,7 +252,7 @@ def any_case(session: Session) -> bool:
 
 
 def state_counts(session: Session, *states: CaseState) -> dict[CaseState, int]:
-    """Return how many cases are in each of these states, of which there are few."""
+    """Return how many cases are in each of these states."""
     rows = session.execute(
         select(CaseRow.state, func.count())
         .where(CaseRow.state.in_([state.value for state in states]))
@@ -263,11 +263,9 @@ def state_counts(session: Session, *states: CaseState) -> dict[CaseState, int]:
 
 
 def counts(session: Session) -> dict[CaseState, int]:
-    """How many cases are in each state."""
-    rows = session.execute(select(CaseRow.state, func.count()).group_by(CaseRow.state)).all()
-    # A state that is none is a damaged row's; the worklist names it.
-    found = {row[0]: row[1] for row in rows}
-    return {state: found.get(state.value, 0) for state in CaseState}
+    """Return how many cases are in each state. A state that is none is a damaged row's, which the
+    worklist names."""
+    return state_counts(session, *CaseState)
 
 
 def kind_counts(session: Session, site: str) -> tuple[tuple[str, str, str, int], ...]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import FastAPI, Query, Response
+from fastapi import Depends, FastAPI, Query, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from radraft.core import canonical
 from radraft.core.errors import ReportError
 from radraft.reports.audit import AuditKind, AuditQuery, Outcome
 from radraft.store import audit
 from radraft.ui import asset_files
-from radraft.ui.access import Caller, SignedIn
+from radraft.ui.access import SignedIn
 from radraft.ui.pages.csv_text import csv_text
 
 if TYPE_CHECKING:
@@ -30,66 +30,20 @@ Text = Annotated[str, Query(max_length=200)]
 Day = Annotated[str, Query(pattern=r"^(\d{4}-\d{2}-\d{2})?$")]
 
 
-def add_audit(app: FastAPI, service: Service) -> None:
-    """Serve `/audit`, `/api/audit` and `/api/audit.csv`."""
-
-    @app.get("/audit")
-    def document() -> Response:
-        return HTMLResponse(asset_files.text("audit.html"))
-
-    @app.get("/api/audit")
-    def search(
-        caller: SignedIn,
-        first: Day = "",
-        last: Day = "",
-        kind: AuditKind | None = None,
-        outcome: Outcome | None = None,
-        name: Text = "",
-        case_id: Text = "",
-        address: Text = "",
-        before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
-    ) -> Response:
-        query = _query(caller, first, last, kind, outcome, name, case_id, address, before)
-        with service.store.read() as session:
-            found = audit.search(session, query)
-            unsent = audit.unsent(session) if service.settings.audit_syslog else None
-        entries = [_form(entry) for entry in found.entries]
-        return JSONResponse({"entries": entries, "more": found.more, "unsent": unsent})
-
-    @app.get("/api/audit.csv")
-    def table(
-        caller: SignedIn,
-        first: Day = "",
-        last: Day = "",
-        kind: AuditKind | None = None,
-        outcome: Outcome | None = None,
-        name: Text = "",
-        case_id: Text = "",
-        address: Text = "",
-    ) -> Response:
-        query = _query(caller, first, last, kind, outcome, name, case_id, address, None)
-        with service.store.read() as session:
-            found = audit.search(session, query, MOST_ROWS)
-        if found.more:
-            raise ReportError("audit_too_many", most=MOST_ROWS)
-        return Response(
-            csv_text(COLUMNS, (_form(entry) for entry in found.entries)),
-            media_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": 'attachment; filename="audit.csv"'},
-        )
+Before = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 
 
-def _query(
-    caller: Caller,
-    first: str,
-    last: str,
-    kind: AuditKind | None,
-    outcome: Outcome | None,
-    name: str,
-    case_id: str,
-    address: str,
-    before: int | None,
+def _wanted(
+    caller: SignedIn,
+    first: Day = "",
+    last: Day = "",
+    kind: AuditKind | None = None,
+    outcome: Outcome | None = None,
+    name: Text = "",
+    case_id: Text = "",
+    address: Text = "",
 ) -> AuditQuery:
+    """What a request asks for, at the sites where its person may."""
     return AuditQuery(
         first=_midnight(first, 0),
         last=_midnight(last, 1),
@@ -99,8 +53,38 @@ def _query(
         case_id=case_id.strip() or None,
         address=address.strip(),
         sites=caller.sites,
-        before=before,
     )
+
+
+Wanted = Annotated[AuditQuery, Depends(_wanted)]
+
+
+def add_audit(app: FastAPI, service: Service) -> None:
+    """Serve `/audit`, `/api/audit` and `/api/audit.csv`."""
+
+    @app.get("/audit")
+    def document() -> Response:
+        return HTMLResponse(asset_files.text("audit.html"))
+
+    @app.get("/api/audit")
+    def search(query: Wanted, before: Before = None) -> Response:
+        with service.store.read() as session:
+            found = audit.search(session, replace(query, before=before))
+            unsent = audit.unsent(session) if service.settings.audit_syslog else None
+        entries = [_form(entry) for entry in found.entries]
+        return JSONResponse({"entries": entries, "more": found.more, "unsent": unsent})
+
+    @app.get("/api/audit.csv")
+    def table(query: Wanted) -> Response:
+        with service.store.read() as session:
+            found = audit.search(session, query, MOST_ROWS)
+        if found.more:
+            raise ReportError("audit_too_many", most=MOST_ROWS)
+        return Response(
+            csv_text(COLUMNS, (_form(entry) for entry in found.entries)),
+            media_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": 'attachment; filename="audit.csv"'},
+        )
 
 
 def _midnight(day: str, later: int) -> datetime | None:
@@ -115,18 +99,5 @@ def _midnight(day: str, later: int) -> datetime | None:
 
 
 def _form(entry: Entry) -> dict[str, Any]:
-    event = entry.event
-    return {
-        "sequence": entry.sequence,
-        "at": canonical.plain(event.at),
-        "kind": event.kind.value,
-        "outcome": event.outcome.value,
-        "code": event.code,
-        "name": event.actor.name,
-        "account_id": event.actor.account_id,
-        "address": event.actor.address,
-        "site": event.site,
-        "case_id": event.case_id,
-        "details": " ".join(f"{name}={value}" for name, value in sorted(event.details.items())),
-        "head": entry.head,
-    }
+    details = sorted(entry.event.details.items())
+    return {**entry.plain(), "details": " ".join(f"{name}={value}" for name, value in details)}
