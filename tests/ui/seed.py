@@ -67,7 +67,8 @@ def add(
     drafted: bool = True,
     **study: object,
 ) -> str:
-    """Take study `number` in, with images, and draft it unless `drafted` is False."""
+    """Take study `number` in, with images, and draft it unless `drafted` is False. Tests that share
+    a store bring numbers of their own: a number that is there already is an AssertionError."""
     taken = builders.make_study(number, **({"patient": patient} if patient else {}), **study)
     deid = builders.make_deid(
         number,
@@ -79,7 +80,10 @@ def add(
     chosen = KeyImages(deid.case_id, pictures)
     images.save(store.objects, chosen)
     with store.begin() as session:
-        cases.add_study(session, site="test", study=taken, deid=deid, issues=(), original_keys=())
+        added = cases.add_study(
+            session, site="test", study=taken, deid=deid, issues=(), original_keys=()
+        )
+        assert added, f"study {number} is in this store already"
         cases.add_key_images(session, chosen)
     if drafted:
         draft(store, made_draft(deid.case_id))

@@ -162,7 +162,7 @@ HELD = """() => {
 def test_what_a_colleague_wrote_meanwhile_is_seen_before_it_is_signed(
     open_page: Opener, workstation: Workstation
 ) -> None:
-    case_id = seed.add(workstation.store, 31)
+    case_id = seed.add(workstation.store, 8)
     page = open_page(case_id)
     expect(area(page, "findings", 0, "zh")).to_have_value(seed.FINDINGS[0][0])
     page.evaluate(HELD)
