@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from radraft.cli.output import Output, command
-from radraft.core.errors import SignInError
-from radraft.reports.roles import Membership, Role
+from radraft.reports.roles import Membership, parsed_membership
 
 if TYPE_CHECKING:
     from radraft.cli.context import Context
@@ -138,14 +137,7 @@ def _sign_in(context: Context) -> SignIn:
 
 
 def _memberships(roles: list[str]) -> list[Membership]:
-    return [_membership(text) for text in roles]
-
-
-def _membership(text: str) -> Membership:
-    role, _, site = text.partition("@")
-    if role not in set(Role) or not 1 <= len(site) <= 64 or not site.isprintable():
-        raise SignInError("membership_invalid", roles=", ".join(Role))
-    return Membership(site, Role(role))
+    return [parsed_membership(text) for text in roles]
 
 
 def _written(account: Account) -> list[str]:

@@ -151,6 +151,12 @@ class Settings(BaseSettings):
     """Minutes without anything that a person did, after which his session locks."""
     session_hours: float = Field(default=12.0, gt=0)
     """Hours from signing in, after which a session ends."""
+    openid: Path | None = None
+    """YAML of the hospital's OpenID provider (docs/accounts.md); unset: local accounts alone."""
+    openid_secret: SecretStr = SecretStr("")
+    """What radraft shows the provider; empty: it is a public client."""
+    openid_ca: Path | None = None
+    """Whose certificates are believed of the provider (PEM), in place of the system's."""
     quiet_s: float = Field(default=30.0, ge=0)
     """A study is complete when nothing of it came for so many seconds."""
     quiet_by_site: dict[str, float] = {}
@@ -187,7 +193,7 @@ class Settings(BaseSettings):
         "data_dir", "cache_dir", "vllm_python", "radeval_python", "dicom_tls_cert",
         "dicom_tls_key", "dicom_tls_ca", "watch_dir", "pacs_ca", "deid_recognisers",
         "critical_values", "turnround", "audit_syslog_ca", "audit_syslog_cert", "audit_syslog_key",
-        "tls_cert", "tls_key",
+        "tls_cert", "tls_key", "openid", "openid_ca",
     )  # fmt: skip
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:

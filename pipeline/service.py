@@ -19,6 +19,7 @@ from radraft.pipeline.health import Figures, Readiness, figures, readiness
 from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import KeyImageChooser
 from radraft.pipeline.listing import Listing
+from radraft.pipeline.openid_sign_in import openid_of
 from radraft.pipeline.proofreading import Proofreader, note_saved, warnings_of
 from radraft.pipeline.quality_verdict import QualityRemarks, quality_remarks
 from radraft.pipeline.report_history import ReportHistories
@@ -191,6 +192,8 @@ class Service:
         """How much there is to list, what one can ask for, and people's saved views."""
         self.sign_in = SignIn(store, session_terms(settings))
         """Who is let in."""
+        self.openid = openid_of(settings, store, self.sign_in)
+        """Who is let in by a hospital's OpenID provider; None where there is none."""
         self.trail = AuditTrail(store)
         """Writes down what was looked at and what was refused."""
         self.signing = ReportSigning(store, self.critical, self.trail)

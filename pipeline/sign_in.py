@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session as DatabaseSession
 
     from radraft.core.settings import Settings
+    from radraft.exchange.openid import ProviderPerson
+    from radraft.reports.openid import GroupRoles
     from radraft.store.database import Store
 
 LINK_LASTS = timedelta(hours=24)
@@ -39,6 +41,8 @@ NOTED_EVERY = timedelta(seconds=30)
 SERVER = AuditActor("radraft")
 """Who does what no person is known to have asked for."""
 _KEY_LABEL = b"radraft refused log-ins, key 1"
+_PROVIDER = "openid provider"
+"""Stands for a log-in name where none is typed; no account can have it."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,32 @@ class SignIn:
                 raise SignInError("sign_in_refused")
             return self._begun(session, found[0], address, AuditKind.LOG_IN)
 
+    def by_provider(self, person: ProviderPerson, roles: GroupRoles, *, address: str) -> SignedIn:
+        """Begin a session of whom an OpenID provider vouches for: his account is made at his first
+        log-in, and has from now on the roles that `roles` gives, and no others.
+
+        SignInError `openid_no_role` where they are none: his sessions end; `sign_in_refused` where
+        the account is disabled. ReportError `author_invalid`.
+        """
+        with self._store.begin() as session:
+            account = accounts.by_subject(session, person.issuer, person.subject)
+            if account is None and roles.memberships:
+                account = self._made(session, person, roles, address)
+            elif account is not None and not account.disabled:
+                account = self._refreshed(session, account, person, roles, address)
+            if account is not None and roles.memberships and not account.disabled:
+                self._note_unknown(session, account, roles, address)
+                sign_ins.succeeded(session, self._login_key(_PROVIDER), address)
+                sign_ins.sweep(session, self._now(), self._terms.longest)
+                return self._begun(session, account, address, AuditKind.LOG_IN)
+        code = "openid_no_role"
+        if account is not None and account.disabled:
+            code = "sign_in_refused"
+        self.refused_by_provider(account, address, code)
+        if code == "sign_in_refused":
+            raise SignInError(code)
+        raise SignInError(code, groups=", ".join(roles.unknown)[:MOST_DETAIL] or "-")
+
     def session(self, secret: str | None, *, acting: bool) -> Session:
         """Return the session of a browser; `acting`: a person asks, not a page by itself.
 
@@ -186,6 +216,31 @@ class SignIn:
             raise SignInError("sign_in_needed")
         return SignedIn(found, fresh)
 
+    def require_calm(self, address: str) -> None:
+        """Require that few log-ins through the provider were refused at an address. SignInError
+        `sign_in_wait`."""
+        now = self._now()
+        with self._store.read() as database:
+            known = sign_ins.tries(database, self._login_key(_PROVIDER), address, None, now)
+        # Not those of other addresses: nobody here can be guessed, and all come this one way.
+        pause = wait(replace(known, login=0), now)
+        if pause:
+            raise SignInError("sign_in_wait", seconds=max(1, math.ceil(pause.total_seconds())))
+
+    def refused_by_provider(self, account: Account | None, address: str, code: str) -> None:
+        """Write down that a log-in through the provider was refused, and count it."""
+        with self._store.begin() as database:
+            sign_ins.refused(database, self._login_key(_PROVIDER), address, self._now())
+        self._note_refused(AuditKind.LOG_IN, account, address, code)
+
+    def locked(self, secret: str | None) -> bool:
+        """Return whether a browser's session is one that has to be unlocked."""
+        if secret is None:
+            return False
+        with self._store.read() as database:
+            found = sign_ins.find(database, secret)
+        return found is not None and found.state(self._terms, self._now()) is SessionState.LOCKED
+
     def confirm(
         self,
         account: Account,
@@ -194,9 +249,12 @@ class SignIn:
         address: str,
         noted: AuditKind = AuditKind.CONFIRM,
     ) -> None:
-        """Have a person who is signed in prove who he is. SignInError as `by_password`."""
+        """Have a person who is signed in prove who he is. SignInError as `by_password`;
+        `openid_no_password` where he has none here."""
         if account.demo:
             return
+        if account.openid:
+            raise SignInError("openid_no_password")
         signed_in = self.by_password(account.login, password, address=address, noted=noted)
         with self._store.begin() as database:
             sign_ins.end(database, signed_in.session.session_id)
@@ -253,10 +311,13 @@ class SignIn:
     def password_link(self, login: str, *, by: AuditActor = SERVER) -> str:
         """Return the secret of a link by which the person of an account sets a password.
 
-        NotFound `account_not_found`.
+        NotFound `account_not_found`; SignInError `openid_no_password`: who is vouched for by a
+        provider must not get in past it.
         """
         with self._store.begin() as database:
             account = _known(database, login)
+            if account.openid:
+                raise SignInError("openid_no_password")
             link = self._password_link(database, account.account_id)
             self._note(database, AuditKind.ACCOUNT, account, by, "link")
             return link
@@ -337,7 +398,77 @@ class SignIn:
                 what = f"{sign}{held.role.value}@{held.site}"
                 self._note(database, AuditKind.ROLES, account, by, what, held.site)
 
-    def _note_refused(self, kind: AuditKind, account: Account | None, address: str) -> None:
+    def _made(
+        self,
+        session: DatabaseSession,
+        person: ProviderPerson,
+        roles: GroupRoles,
+        address: str,
+    ) -> Account:
+        """Make the account of somebody whom a provider knows. One with the same log-in name that
+        is there already is somebody else's: only issuer and subject say who he is."""
+        subject = (person.issuer, person.subject)
+        for login in _logins(person):
+            try:
+                account = accounts.add(
+                    session,
+                    login=login,
+                    name=checked_name(person.name),
+                    memberships=roles.memberships,
+                    subject=subject,
+                    now=self._now(),
+                )
+            except SignInError:
+                # The name is taken, or he signs in twice at once.
+                known = accounts.by_subject(session, *subject)
+                if known is not None:
+                    return known
+                continue
+            by = _self(account, address)
+            self._note(session, AuditKind.ACCOUNT, account, by, "openid")
+            self._note_roles(session, account, frozenset(), SERVER)
+            return account
+        raise SignInError("login_taken")
+
+    def _refreshed(
+        self,
+        session: DatabaseSession,
+        account: Account,
+        person: ProviderPerson,
+        roles: GroupRoles,
+        address: str,
+    ) -> Account:
+        """Make an account what its provider says now. Its last administrator may go with that: who
+        is one is the provider's to say."""
+        name = checked_name(person.name)
+        if name != account.name:
+            accounts.set_name(session, account.account_id, name)
+            self._note(session, AuditKind.ACCOUNT, account, _self(account, address), "name")
+        if roles.memberships != account.memberships:
+            accounts.set_memberships(session, account.account_id, roles.memberships)
+        changed = accounts.get(session, account.account_id)
+        self._note_roles(session, changed, account.memberships, SERVER)
+        if not roles.memberships:
+            sign_ins.end_all(session, account.account_id)
+        return changed
+
+    def _note_unknown(
+        self, session: DatabaseSession, account: Account, roles: GroupRoles, address: str
+    ) -> None:
+        """Write down which groups gave nothing: one that was misspelt in the site's file is found
+        here."""
+        if roles.unknown:
+            shown = ", ".join(group for group in roles.unknown if group.isprintable())
+            what = f"groups without a role: {shown}"
+            self._note(session, AuditKind.ACCOUNT, account, _self(account, address), what)
+
+    def _note_refused(
+        self,
+        kind: AuditKind,
+        account: Account | None,
+        address: str,
+        code: str = "sign_in_refused",
+    ) -> None:
         """Write down a log-in that was refused. A name that no account has is not kept: people type
         passwords there."""
         actor = AuditActor("", address=address) if account is None else _self(account, address)
@@ -346,7 +477,7 @@ class SignIn:
             self._now(),
             actor,
             outcome=Outcome.REFUSED,
-            code="sign_in_refused",
+            code=code,
             details={} if account is None else {"login": account.login},
         )
         with self._store.begin() as database:
@@ -373,6 +504,17 @@ def _self(account: Account, address: str) -> AuditActor:
 def _login(login: str) -> str:
     """A log-in name as it is looked up: one that no account can have is refused like any other."""
     return login.strip().lower()[:256]
+
+
+def _logins(person: ProviderPerson) -> tuple[str, ...]:
+    """Log-in names that an account of a provider may get: as he is called there, then with a mark
+    that is his alone."""
+    mark = hashlib.sha256(f"{person.issuer}\n{person.subject}".encode()).hexdigest()[:12]
+    try:
+        wanted = checked_login(person.login)
+    except SignInError:
+        return (f"openid-{mark}",)
+    return wanted, f"{wanted[:48]}-{mark}"
 
 
 def _known(database: DatabaseSession, login: str) -> Account:

@@ -33,6 +33,9 @@ class Account:
     disabled: bool = False
     demo: bool = False
     """Of the demo: signs in without a password, and only there."""
+    openid: bool = False
+    """An OpenID provider vouches for him: he has no password here, and that provider's groups say
+    what he is."""
 
     @property
     def person(self) -> Person:
@@ -87,6 +90,8 @@ class LinkPurpose(StrEnum):
 
     FIRST_ADMINISTRATOR = "first_administrator"
     SET_PASSWORD = "set_password"
+    OPENID = "openid"
+    """No link: an attempt to sign in through an OpenID provider, kept once it was answered."""
 
 
 @dataclass(frozen=True)

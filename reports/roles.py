@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from radraft.core.errors import SignInError
+
 EVERY_SITE = "*"
 """Stands for all sites in a membership: of an administrator of several, or of a reading centre."""
 
@@ -128,6 +130,14 @@ class Membership:
     def holds_at(self, site: str) -> bool:
         """Return whether it says anything about `site`."""
         return self.site in (site, EVERY_SITE)
+
+
+def parsed_membership(text: str) -> Membership:
+    """Return the membership that is written `role@site`. SignInError `membership_invalid`."""
+    role, _, site = text.partition("@")
+    if role not in set(Role) or not 1 <= len(site) <= 64 or not site.isprintable():
+        raise SignInError("membership_invalid", roles=", ".join(Role))
+    return Membership(site, Role(role))
 
 
 def permissions_at(memberships: frozenset[Membership], site: str) -> frozenset[Permission]:

@@ -123,6 +123,11 @@ def set_password(session: Session, account_id: str, hashed: str | None) -> None:
     _update(session, account_id, password_hash=hashed)
 
 
+def set_name(session: Session, account_id: str, name: str) -> None:
+    """Give an account another name; `name` was checked. What was signed keeps the former one."""
+    _update(session, account_id, name=name)
+
+
 def set_disabled(session: Session, account_id: str, at: datetime | None) -> None:
     """Disable an account, or enable it again with None."""
     _update(session, account_id, disabled_at=at)
@@ -180,6 +185,29 @@ def use_link(session: Session, secret: str, now: datetime) -> tuple[LinkPurpose,
     return LinkPurpose(used.purpose), used.account_id
 
 
+def use_attempt(session: Session, state: str, *, made_at: datetime, now: datetime) -> None:
+    """Note that an attempt to sign in through an OpenID provider was answered. SignInError
+    `openid_replayed` where it was before; of two at once one is."""
+    if not insert_new(
+        session,
+        LinkRow,
+        token_sha=secret_sha(state),
+        purpose=LinkPurpose.OPENID.value,
+        account_id=None,
+        made_at=made_at,
+        expires_at=made_at,
+        used_at=now,
+    ):
+        raise SignInError("openid_replayed")
+
+
+def sweep_attempts(session: Session, before: datetime) -> None:
+    """Forget attempts that were answered `before`: they are too old to be answered again."""
+    session.execute(
+        delete(LinkRow).where(LinkRow.purpose == LinkPurpose.OPENID.value, LinkRow.used_at < before)
+    )
+
+
 def secret_sha(secret: str) -> str:
     """Return what stands for a secret of ours in the database. The secrets are random, so a fast
     hash is enough."""
@@ -200,6 +228,7 @@ def _accounts(session: Session, rows: Sequence[AccountRow]) -> tuple[Account, ..
             memberships=frozenset(held[row.account_id]),
             disabled=row.disabled_at is not None,
             demo=row.demo,
+            openid=row.subject is not None,
         )
         for row in rows
     )

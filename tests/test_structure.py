@@ -25,6 +25,7 @@ ONLY_IN = {
     "langchain_core": ("llm/followup.py",),
     "langchain_openai": ("llm/followup.py",),
     "open_clip": ("vision_encoder/",),
+    "authlib": ("exchange/",),
     "pydicom": ("studies/", "exchange/", "bench/"),
     "imagecodecs": ("studies/",),
 }

@@ -58,6 +58,10 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("POST", "/api/session/end"): Anybody.ANYBODY,
         ("GET", "/api/session/demo"): Anybody.ANYBODY,
         ("POST", "/api/session/demo"): Anybody.ANYBODY,
+        ("GET", "/sign-in/openid"): Anybody.ANYBODY,
+        ("GET", "/api/session/openid"): Anybody.ANYBODY,
+        ("POST", "/api/session/openid"): Anybody.ANYBODY,
+        ("POST", "/api/session/openid/answer"): Anybody.ANYBODY,
         ("GET", "/api/session"): Anybody.SIGNED_IN,
         ("POST", "/api/session/active"): Anybody.SIGNED_IN,
         ("GET", "/api/status"): Anybody.SIGNED_IN,
@@ -280,9 +284,18 @@ SignedIn = Annotated[Caller, Depends(_signed_in)]
 """A handler's parameter: who asks."""
 
 
-def cookie_name(request: Request) -> str:
-    """Return under which name the browser keeps its session's secret."""
-    return f"__Host-{COOKIE}" if request.url.scheme == "https" else COOKIE
+def cookie_name(request: Request, cookie: str = COOKIE) -> str:
+    """Return under which name the browser keeps a cookie; without one, its session's secret."""
+    return f"__Host-{cookie}" if request.url.scheme == "https" else cookie
+
+
+def drop_cookie(request: Request, answer: Response, cookie: str) -> None:
+    """Have the browser forget a cookie, where it has it."""
+    name = cookie_name(request, cookie)
+    if name in request.cookies:
+        # A name with `__Host-` is taken with `Secure` alone, also to forget it.
+        secure = request.url.scheme == "https"
+        answer.delete_cookie(name, path="/", secure=secure, httponly=True)
 
 
 def refused_page(request: Request, error: RadraftError) -> Response | None:

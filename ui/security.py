@@ -75,6 +75,7 @@ OWN_PAGES = frozenset(
         "/alerts",
         "/alerts/register",
         "/sign-in",
+        "/sign-in/openid",
         "/audit",
     }
 )

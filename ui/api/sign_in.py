@@ -10,10 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from radraft.core.errors import SignInError
 from radraft.core.settings import LOOPBACK
+from radraft.exchange.openid import ProviderAnswer
 from radraft.pipeline import demo_accounts
 from radraft.reports.roles import EVERY_SITE, Permission, Role, permissions_at
 from radraft.ui import asset_files
-from radraft.ui.access import SignedIn, client_address, cookie_name
+from radraft.ui.access import COOKIE, SignedIn, client_address, cookie_name, drop_cookie
+from radraft.ui.api import openid
 
 if TYPE_CHECKING:
     from radraft.pipeline.service import Service
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
 # Longer than any that can be right: what is too long is refused like what is wrong.
 Secret = Annotated[str, Field(max_length=1000, repr=False)]
+
+
+# Codes of some providers are themselves tokens.
+Answered = Annotated[str, Field(max_length=8000, repr=False)]
 
 
 class _Strict(BaseModel):
@@ -50,6 +56,26 @@ class UnlockRequest(_Strict):
     password: Secret
 
 
+class OpenIdRequest(_Strict):
+    """To go to the hospital's provider; `fresh`: it asks for credentials though it knows him."""
+
+    fresh: bool = False
+
+
+class OpenIdAnswer(_Strict):
+    """What the browser brings back from there."""
+
+    state: Answered
+    code: Answered = ""
+    error: Answered = ""
+    iss: Answered = ""
+
+    @property
+    def answer(self) -> ProviderAnswer:
+        """Return it as the step takes it."""
+        return ProviderAnswer(self.state, self.code, self.error, self.iss)
+
+
 class DemoRequest(_Strict):
     """As what the demo's visitor goes on."""
 
@@ -62,9 +88,12 @@ def add_sign_in(app: FastAPI, service: Service) -> None:
     _add_beginning(api, service)
     _add_session(api, service)
     _add_demo(api, service)
+    _add_openid(api, service)
     app.include_router(api)
 
+    # The second is where an OpenID provider sends a browser back to.
     @app.get("/sign-in")
+    @app.get("/sign-in/openid")
     def document() -> Response:
         return HTMLResponse(asset_files.text("signin.html"))
 
@@ -100,8 +129,9 @@ def _add_beginning(api: APIRouter, service: Service) -> None:
     @api.post("/end")
     def end(request: Request) -> Response:
         service.sign_in.out(_secret(request), address=client_address(request))
-        answer = JSONResponse({})
-        answer.delete_cookie(cookie_name(request), path="/")
+        answer = JSONResponse({"leave": openid.leave_url(request, service)})
+        drop_cookie(request, answer, COOKIE)
+        drop_cookie(request, answer, openid.VOUCHED)
         return answer
 
 
@@ -132,8 +162,31 @@ def _add_demo(api: APIRouter, service: Service) -> None:
         )
 
 
+def _add_openid(api: APIRouter, service: Service) -> None:
+    @api.get("/openid")
+    def offered() -> Response:
+        label = None if service.openid is None else service.openid.label.model_dump()
+        return JSONResponse({"label": label})
+
+    @api.post("/openid")
+    def begin(body: OpenIdRequest, request: Request) -> Response:
+        # Whoever finds a locked session could otherwise go on as whom the provider still knows.
+        fresh = body.fresh or service.sign_in.locked(_secret(request))
+        return openid.begun(request, service, fresh=fresh)
+
+    @api.post("/openid/answer")
+    def finish(body: OpenIdAnswer, request: Request) -> Response:
+        vouched = openid.finished(request, service, body.answer)
+        service.sign_in.out(_secret(request), address=client_address(request))
+        answer = _begun(request, service, vouched.signed_in)
+        openid.keep(request, answer, vouched)
+        return answer
+
+
 def _begun(request: Request, service: Service, begun: Begun) -> Response:
     answer = JSONResponse(_form(begun.session, service, demo=_is_demo(request)))
+    # Of who was signed in here before.
+    drop_cookie(request, answer, openid.VOUCHED)
     answer.set_cookie(
         cookie_name(request),
         begun.secret,
@@ -157,6 +210,7 @@ def _form(session: Session, service: Service, *, demo: bool) -> dict[str, Any]:
         "may": sorted(_anywhere(account)),
         "idle_s": service.settings.session_idle_min * 60,
         "demo": demo and account.demo,
+        "openid": account.openid,
         "demo_role": min((held.role.value for held in account.memberships), default=None)
         if account.demo
         else None,

@@ -63,10 +63,10 @@ class Lock {
     if (!this.code || (this.lang === language() && this.drawn === this.code)) return;
     Object.assign(this, { lang: language(), drawn: this.code });
     const locked = this.code === "session_locked";
-    const { name, login, demo } = this.person;
+    const { name, login, demo, openid } = this.person;
     // The browser's own keeper of passwords wants to know whose it is.
     this.login = textField("login", "username", { value: login, readOnly: true });
-    this.password = demo ? null : passwordField("password", "current-password");
+    this.password = demo || openid ? null : passwordField("password", "current-password");
     this.problem = h("p", { class: "rd-bad", role: "alert", dataset: { part: "lock-problem" } });
     this.button = h("button", { type: "submit", class: "rd-button rd-primary", dataset: { part: "unlock" }, text: t(locked ? "unlock" : "sign_in") });
     this.refusal = new Refusal(this.problem, this.button);
@@ -76,8 +76,8 @@ class Lock {
       {},
       h("h2", { text: t(locked ? "locked_title" : "ended_title") }),
       h("p", { class: "rd-sign-who", dataset: { part: "lock-who" }, text: name }),
-      h("p", { text: t(locked ? "locked_why" : "ended_why") }),
-      demo ? null : this.login.element,
+      h("p", { text: t(openid ? "openid_lock_why" : locked ? "locked_why" : "ended_why") }),
+      demo || openid ? null : this.login.element,
       this.password?.element,
       this.problem,
       h("div", { class: "rd-dialog-acts" }, way("lock_sign_out", () => signOut()), way("lock_other", () => signOut(here())), h("span", { class: "rd-spring" }), this.button),
@@ -92,6 +92,11 @@ class Lock {
   }
 
   async enter() {
+    if (this.person.openid) {
+      // In a tab of its own: this one keeps what was typed, and goes on once somebody is in there.
+      window.open("/sign-in?unlock");
+      return;
+    }
     const given = this.password?.input.value ?? "";
     this.refusal.clear();
     this.button.disabled = true;

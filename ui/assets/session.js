@@ -20,7 +20,7 @@ export function may(permission, site = null) {
   return (site === null ? anywhere : (sites[site] ?? sites["*"] ?? anywhere)).includes(permission);
 }
 
-/** `{login, name, demo, demo_role}` of who is or was signed in at this tab; null where nobody is known. */
+/** `{login, name, demo, demo_role, openid}` of who is or was signed in at this tab; null where nobody is known. */
 export function known() {
   const kept = sessionStorage.getItem(KNOWN);
   return state.session ?? (kept ? JSON.parse(kept) : null);
@@ -49,10 +49,12 @@ export function here() {
 /** End the session and go to the page where one signs in; `next` is where that leads afterwards. */
 export async function signOut(next = null) {
   await finish();
-  await send("POST", "/session/end", {}, { past: true });
+  const { leave } = await send("POST", "/session/end", {}, { past: true });
   sessionStorage.removeItem(KNOWN);
   tabs.postMessage({ ended: true });
-  location.assign(next ? `/sign-in?${new URLSearchParams({ next })}` : "/sign-in");
+  // Who came through the hospital's provider signs out there too; it sends him back.
+  if (leave) location.assign(leave);
+  else location.assign(next ? `/sign-in?${new URLSearchParams({ next })}` : "/sign-in");
 }
 
 /** In the demo: go on as somebody of another role. */
@@ -93,9 +95,9 @@ async function load() {
 }
 
 function take(session) {
-  const { login, name, demo, demo_role } = session;
+  const { login, name, demo, demo_role, openid } = session;
   state.session = session;
-  sessionStorage.setItem(KNOWN, JSON.stringify({ login, name, demo, demo_role }));
+  sessionStorage.setItem(KNOWN, JSON.stringify({ login, name, demo, demo_role, openid }));
   return session;
 }
 

@@ -1,9 +1,10 @@
 // The page where one signs in: by log-in name and password, or by a one-time link that sets a password or makes the
-// first administrator. It says why one was sent here, and leads to where one wanted to go.
+// first administrator, or through the hospital's OpenID provider, which sends the browser back to `/sign-in/openid`.
+// It says why one was sent here, and leads to where one wanted to go.
 
 import { getChanged, send } from "/ui/api.js";
 import { h, part } from "/ui/dom.js";
-import { has, language, onLanguage, ready, setLanguage, t, translate } from "/ui/i18n.js";
+import { has, language, onLanguage, pick, ready, setLanguage, t, translate } from "/ui/i18n.js";
 import { Refusal, passwordField, textField } from "/ui/password.js";
 
 /** As what the demo's visitor begins. */
@@ -11,25 +12,36 @@ const DEMO_ROLE = "attending";
 /** When this tab was signed in by itself last: a browser that keeps no cookies would come back for ever. */
 const TRIED = "radraft.demo_tried";
 const AGAIN_MS = 10000;
+/** Where one wanted to go before one was sent to the provider. */
+const NEXT = "radraft.next";
+/** That this tab was opened to unlock another. */
+const UNLOCKS = "radraft.unlocks";
 
 const asked = new URLSearchParams(location.search);
 const why = asked.get("why");
-const next = ownPath(asked.get("next"));
+const returned = location.pathname === "/sign-in/openid";
+const next = ownPath(returned ? sessionStorage.getItem(NEXT) : asked.get("next"));
 const link = /^#(first|password)=(.+)$/.exec(location.hash);
 // A secret is not left in the address bar, nor in the history.
-if (location.hash) history.replaceState(null, "", location.pathname + location.search);
+if (returned) history.replaceState(null, "", "/sign-in");
+else if (location.hash) history.replaceState(null, "", location.pathname + location.search);
 
 await ready;
 for (const button of document.querySelectorAll("button[data-lang]")) {
   button.addEventListener("click", () => setLanguage(button.dataset.lang));
 }
 const card = part(document, "card");
-const [session, roles] = await Promise.all([turnedAway(), rolesOfDemo()]);
+const [session, roles, label] = await Promise.all([turnedAway(), rolesOfDemo(), labelOfProvider()]);
 let problem = null;
-if (!link && roles.length && why !== "not_allowed") await beginByItself();
+let answered = false;
+let shownRefusal = null;
+const away = returned || asked.has("unlock");
+if (!link && !away && roles.length && why !== "not_allowed") await beginByItself();
 let draw = link ? drawLink : session ? drawRefused : drawForm;
+if (away) draw = drawProvider;
 onLanguage(show);
 show();
+if (away) card.querySelector("form").requestSubmit();
 
 function show() {
   translate(document);
@@ -57,8 +69,38 @@ function drawForm() {
         go();
       });
   const key = roles.length ? problem : `why_${why}`;
-  card.replaceChildren(...present(h("h1", { text: t("sign_in") }), key && has(key) ? reasonGiven(key) : null, form));
-  card.querySelector("input, button")?.focus();
+  const provider = label ? makeForm("openid", [], () => toProvider(false), t("openid_enter", { label: pick(label) })) : null;
+  card.replaceChildren(...present(h("h1", { text: t("sign_in") }), key && has(key) ? reasonGiven(key) : null, provider, provider ? h("hr") : null, form));
+  card.querySelector(label ? "button" : "input, button")?.focus();
+}
+
+/** On the way to the provider, to unlock another tab; or back from it, once for what it answered. */
+function drawProvider() {
+  const name = pick(label ?? { zh: "", en: "" });
+  const shown = returned && !answered ? t("openid_back") : t("openid_enter", { label: name });
+  const form = makeForm("openid", [], () => (returned && !answered ? answerOfProvider() : toProvider(asked.has("unlock"))), shown);
+  const local = h("a", { class: "rd-link", href: "/sign-in", dataset: { part: "local" }, text: t("openid_local") });
+  card.replaceChildren(h("h1", { text: t("sign_in") }), form, local);
+  card.querySelector("button").focus();
+}
+
+/** To the provider; `unlocking` another tab, where its session waits for who was signed in. */
+async function toProvider(unlocking) {
+  const { url } = await send("POST", "/session/openid", { fresh: unlocking }, { past: true });
+  sessionStorage.setItem(NEXT, next);
+  if (unlocking) sessionStorage.setItem(UNLOCKS, "1");
+  location.assign(url);
+  await new Promise(() => undefined);
+}
+
+/** In again by what the provider sent the browser back with; it is good for one try. */
+async function answerOfProvider() {
+  answered = true;
+  const given = (name) => asked.get(name) ?? "";
+  const body = { state: given("state"), code: given("code"), error: given("error"), iss: given("iss") };
+  await send("POST", "/session/openid/answer", body, { past: true });
+  sessionStorage.removeItem(NEXT);
+  await go();
 }
 
 /** Use a one-time link: choose a password, and for the first administrator a log-in name. */
@@ -108,10 +150,11 @@ function reasonGiven(key) {
 }
 
 /** A form of `fields` that does `task(refusal)` when it is sent, and shows what that is refused with. */
-function makeForm(name, fields, task) {
+function makeForm(name, fields, task, text = t(name)) {
   const problem = h("p", { class: "rd-bad", role: "alert", dataset: { part: "problem" } });
-  const button = h("button", { type: "submit", class: "rd-button rd-primary", dataset: { part: "enter" }, text: t(name) });
+  const button = h("button", { type: "submit", class: "rd-button rd-primary", dataset: { part: name === "openid" ? name : "enter" }, text });
   const refusal = new Refusal(problem, button);
+  shownRefusal = refusal;
   const form = h("form", { method: "post" }, ...fields.map((field) => field.element), problem, button);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -121,7 +164,8 @@ function makeForm(name, fields, task) {
       await task(refusal);
       button.disabled = false;
     } catch (error) {
-      refusal.show(error);
+      if (draw === drawProvider) show();
+      (draw === drawProvider ? shownRefusal : refusal).show(error);
       fields.at(-1)?.input.select();
     }
   });
@@ -148,6 +192,11 @@ async function begin() {
 async function go() {
   const { login } = await getChanged("/session", { fresh: true, past: true });
   new BroadcastChannel("radraft.session").postMessage({ login });
+  if (sessionStorage.getItem(UNLOCKS)) {
+    sessionStorage.removeItem(UNLOCKS);
+    // A browser that does not let it go shows the workstation here.
+    window.close();
+  }
   location.replace(next);
   // Nothing more is drawn here.
   await new Promise(() => undefined);
@@ -160,6 +209,15 @@ async function turnedAway() {
     return await getChanged("/session", { fresh: true, past: true });
   } catch {
     // Nobody is, or it cannot be told: the form is what helps then.
+    return null;
+  }
+}
+
+/** What the button to the hospital's provider is called; null where there is none. */
+async function labelOfProvider() {
+  try {
+    return (await getChanged("/session/openid", { fresh: true, past: true })).label;
+  } catch {
     return null;
   }
 }
