@@ -220,7 +220,7 @@ def open_moves(working: WorkingReport, actor: Actor, rule: SignatureRule) -> fro
     moves = lifecycle.open_moves(
         working.state, by=actor.who, author=working.author, permissions=actor.permissions
     )
-    own = working.author is None or lifecycle.same_person(working.author, actor.who)
+    own = lifecycle.wrote_alone(actor.who, author=working.author, writers=working.writers)
     refused = set() if may_sign_alone(rule, own=own) else {Move.SIGN_ALONE}
     return moves - refused - {Move.REDRAFT}
 

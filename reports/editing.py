@@ -40,6 +40,8 @@ class WorkingReport:
     """The signed version it began as or became; 0 before the first signature."""
     author: Person | None = None
     """Who writes it (书写); None until somebody does."""
+    writers: tuple[Person, ...] = ()
+    """Who saved a change of it since it was signed last, or drafted; each once, in their order."""
     submitted_at: datetime | None = None
     """When the author handed it over for review; None where it does not wait for that."""
     steps: int = 0

@@ -6,7 +6,7 @@ report's author. Who may sign alone is a site's own rule (`reports.signature_rul
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -111,6 +111,11 @@ RETURNED = frozenset({ReportState.RETURNED, ReportState.AMEND_RETURNED})
 SIGNATURES = frozenset({Move.SIGN_REVIEWED, Move.SIGN_ALONE})
 REMARKED = frozenset({Move.RETURN, Move.AMEND})
 """Steps that say why."""
+_REFUSED_TO_AUTHOR: Mapping[Move, str] = MappingProxyType(
+    # What he could change a moment ago he cannot while it is reviewed.
+    {Move.EDIT: "report_under_review", Move.TAKE_OVER: "already_the_author"}
+)
+"""Codes of what is for anybody but the author, where it is not `author_reviews`."""
 
 
 @dataclass(frozen=True)
@@ -150,13 +155,12 @@ def moved(
     if step is None:
         raise _refusal(state, move)
     if step.permission is not None and step.permission not in permissions:
-        # What he could do a moment ago he cannot do while it is reviewed.
         waits = state in UNDER_REVIEW and move is Move.EDIT
         raise ReportError("report_under_review" if waits else "step_not_allowed")
     if step.party is Party.AUTHOR and not (author is None or same_person(author, by)):
         raise ReportError("not_the_author")
     if step.party is Party.OTHER and author is not None and same_person(author, by):
-        raise ReportError("already_the_author" if move is Move.TAKE_OVER else "author_reviews")
+        raise ReportError(_REFUSED_TO_AUTHOR.get(move, "author_reviews"))
     return step.after
 
 
@@ -189,6 +193,12 @@ def author_after(move: Move, *, by: Person, author: Person | None) -> Person | N
 def signature(state: ReportState) -> Move:
     """Return the step that a signature of a report in `state` is."""
     return Move.SIGN_REVIEWED if state in UNDER_REVIEW else Move.SIGN_ALONE
+
+
+def wrote_alone(by: Person, *, author: Person | None, writers: Iterable[Person]) -> bool:
+    """Return whether nobody but `by` stands for a report's words since it was signed last: he is
+    its author, or there is none, and none of its `writers` is another."""
+    return all(same_person(person, by) for person in (author, *writers) if person is not None)
 
 
 def same_person(first: Person, second: Person) -> bool:

@@ -14,7 +14,7 @@ from radraft.reports.checks.run import UNKNOWN, proofread
 from radraft.reports.checks.values import Issue, Severity, StudyFacts
 from radraft.reports.draft import Draft
 from radraft.reports.editing import WorkingReport, require_addendum
-from radraft.reports.lifecycle import UNDER_REVIEW, same_person
+from radraft.reports.lifecycle import UNDER_REVIEW, wrote_alone
 from radraft.reports.people import Person
 from radraft.reports.signature_rule import (
     ONE_IS_ENOUGH,
@@ -75,7 +75,7 @@ def signed_by(
         assert current.author is not None
         signing = Signing(Manner.REVIEWED, current.submitted_at, "", terms.password_confirmed)
         return current.author, signer, signing
-    own = current.author is None or same_person(current.author, signer)
+    own = wrote_alone(signer, author=current.author, writers=current.writers)
     manner = alone_manner(terms.rule, own=own, reason=terms.reason)
     reason = terms.reason if manner is Manner.EMERGENCY else ""
     return signer, None, Signing(manner, None, reason, terms.password_confirmed)

@@ -32,8 +32,8 @@ ONE_IS_ENOUGH = SignatureRule()
 
 
 def may_sign_alone(rule: SignatureRule, *, own: bool) -> bool:
-    """Return whether one person may sign alone; `own`: he is the report's author, or there is
-    none."""
+    """Return whether one person may sign alone; `own`: nobody else wrote in the report
+    (`lifecycle.wrote_alone`)."""
     return not rule.two_signatures or (own and rule.exceptions)
 
 
@@ -46,10 +46,10 @@ def alone_manner(rule: SignatureRule, *, own: bool, reason: str) -> Manner:
     """Return how one person signs alone; `own` as for `may_sign_alone`.
 
     `reason` is that of emergency duty, empty otherwise. ReportError `second_signature_needed`,
-    `emergency_reason_needed`, `not_the_author`.
+    `emergency_reason_needed`, `others_wrote`.
     """
     if not may_sign_alone(rule, own=own):
-        raise ReportError("not_the_author" if rule.exceptions else "second_signature_needed")
+        raise ReportError("others_wrote" if rule.exceptions else "second_signature_needed")
     if reason_needed(rule) and not reason:
         raise ReportError("emergency_reason_needed")
     on_duty = not rule.two_signatures or rule.emergency_alone

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound, ReportError
 from radraft.reports import codec, editing, lifecycle
 from radraft.reports.editing import Revision, WorkingReport
-from radraft.reports.lifecycle import Move
+from radraft.reports.lifecycle import SIGNATURES, Move
 from radraft.reports.people import Person, known_person
 from radraft.reports.roles import Permission
 from radraft.reports.skeleton import skeleton
@@ -21,6 +21,8 @@ from radraft.store.tables import CaseRow, DraftRow, ReportRow, ReportStepRow, Re
 
 WRITER = frozenset({Permission.WRITE})
 """What whoever saves may do at least."""
+_BEGIN_A_ROUND = tuple(move.value for move in (*SIGNATURES, Move.AMEND, Move.CANCEL))
+"""Steps after which nobody has written yet."""
 UNBEGUN = 0
 """Revision of the empty report of a study that nobody drafted and nobody wrote on yet."""
 
@@ -258,10 +260,33 @@ def _working(session: Session, row: ReportRow) -> WorkingReport:
             saved_at=row.saved_at,
             base_version=row.base_version,
             author=None if row.author is None else known_person(row.author, row.author_account),
+            writers=_writers(session, row),
             submitted_at=row.submitted_at,
             steps=row.steps,
             amendment=_amendment(row),
         )
+
+
+def _writers(session: Session, row: ReportRow) -> tuple[Person, ...]:
+    """Return who saved a change since the report was signed last, or drafted."""
+    if row.editor is None:
+        return ()
+    begun = session.scalar(
+        select(func.max(ReportStepRow.revision)).where(
+            ReportStepRow.case_id == row.case_id,
+            ReportStepRow.move.in_(_BEGIN_A_ROUND),
+        )
+    )
+    editors = session.execute(
+        select(RevisionRow.editor, RevisionRow.editor_account)
+        .where(
+            RevisionRow.case_id == row.case_id,
+            RevisionRow.revision > (begun or UNBEGUN),
+            RevisionRow.editor.is_not(None),
+        )
+        .order_by(RevisionRow.revision)
+    )
+    return tuple(dict.fromkeys(known_person(name, account) for name, account in editors))
 
 
 def _amendment(row: ReportRow) -> Amendment | None:

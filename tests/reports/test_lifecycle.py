@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import product
 
 import pytest
 from hypothesis import given, strategies as st
 
 from radraft.core.errors import ReportError, SignInError
+from radraft.reports.editing import WorkingReport
 from radraft.reports.lifecycle import (
     MOST_REMARK,
     SIGNATURES,
@@ -19,9 +21,11 @@ from radraft.reports.lifecycle import (
     open_moves,
     same_person,
     signature,
+    wrote_alone,
 )
 from radraft.reports.people import Person, PersonKind, typed_person
 from radraft.reports.roles import PERMISSIONS, Permission, Role
+from radraft.reports.sign import SigningTerms, signed_by
 from radraft.reports.signature_rule import (
     SignatureRule,
     alone_manner,
@@ -29,7 +33,7 @@ from radraft.reports.signature_rule import (
     reason_needed,
     require_password,
 )
-from radraft.reports.values import Manner, ReportState
+from radraft.reports.values import Manner, Report, ReportState
 
 LEGAL = {
     "drafted": {
@@ -104,11 +108,9 @@ def test_only_these_steps_are_legal_and_only_for_whom_they_are(
     after, permission, party = line
     for by, excluded in ((AUTHOR, "other"), (OTHER, "author")):
         if party == excluded:
-            assert refusal(state, move, by, EVERYTHING) in {
-                "not_the_author",
-                "already_the_author",
-                "author_reviews",
-            }
+            to_author = {"take_over": "already_the_author", "edit": "report_under_review"}
+            code = "not_the_author" if by is OTHER else to_author.get(move.value, "author_reviews")
+            assert refusal(state, move, by, EVERYTHING) == code
         else:
             assert moved(state, move, by=by, author=AUTHOR, permissions=EVERYTHING) == after
         if permission is not None:
@@ -178,6 +180,7 @@ PEOPLE = {
         ]
     )
 }
+TWO_NEEDED = "second_signature_needed"
 tries = st.lists(st.tuples(st.sampled_from(Move), st.sampled_from(sorted(PEOPLE, key=str))))
 
 
@@ -188,6 +191,8 @@ class Life:
     state: ReportState = ReportState.DRAFTED
     author: Person | None = None
     signed: int = 0
+    writers: tuple[Person, ...] = ()
+    """Who saved words of the version that is signed next."""
 
     def take(self, move: Move, by: Person) -> bool:
         """Whether the step was taken; a refused one changes nothing."""
@@ -199,7 +204,25 @@ class Life:
         self.author = author_after(move, by=by, author=self.author)
         self.state = after
         self.signed += move in SIGNATURES
+        if move is Move.EDIT:
+            self.writers = (*self.writers, by)
+        elif after is ReportState.SIGNED:
+            self.writers = ()
         return True
+
+    def working(self) -> WorkingReport:
+        """The report as it stands now."""
+        return WorkingReport(
+            case_id="c-0",
+            report=Report("c-0", (), ()),
+            revision=1,
+            state=self.state,
+            editor=self.author,
+            saved_at=datetime(2026, 11, 29, tzinfo=UTC),
+            base_version=0,
+            author=self.author,
+            writers=self.writers,
+        )
 
 
 @given(steps=tries)
@@ -250,16 +273,36 @@ def test_where_two_sign_nobody_signs_another_s_words_alone(
     rule = SignatureRule(True, attending, emergency)
     life = Life()
     for move, by in steps:
-        author = life.author
-        if life.take(move, by) and move is Move.SIGN_ALONE:
-            own = author is None or same_person(author, by)
-            try:
-                manner = alone_manner(rule, own=own, reason=reason)
-            except ReportError:
-                return
-            assert own
-            assert may_sign_alone(rule, own=own)
-            assert attending or (emergency and manner is Manner.EMERGENCY and reason)
+        before = life.working()
+        if not life.take(move, by) or move is not Move.SIGN_ALONE:
+            continue
+        theirs = {person for person in (before.author, *before.writers) if person is not None}
+        try:
+            author, reviewer, signing = signed_by(before, by, SigningTerms(rule, reason))
+        except ReportError as error:
+            allowed = theirs <= {by} and (attending or (emergency and reason))
+            assert not allowed
+            if theirs - {by}:
+                assert error.code == ("others_wrote" if rule.exceptions else TWO_NEEDED)
+            return
+        assert theirs <= {by}
+        assert (author, reviewer) == (by, None)
+        assert attending or (emergency and signing.manner is Manner.EMERGENCY and signing.reason)
+
+
+@pytest.mark.parametrize("state", ["submitted", "writing", "returned", "amended"])
+def test_taking_a_report_over_makes_nobody_its_only_writer(state: str) -> None:
+    writer, taker = (person for person, role in PEOPLE.items() if role is Role.ATTENDING)
+    life = Life(ReportState(state), writer, writers=(writer,))
+    assert life.take(Move.TAKE_OVER, taker)
+    with pytest.raises(ReportError, match="others_wrote"):
+        signed_by(life.working(), taker, SigningTerms(SignatureRule(two_signatures=True)))
+    assert not wrote_alone(taker, author=taker, writers=life.writers)
+    assert wrote_alone(taker, author=taker, writers=(taker, taker))
+    assert wrote_alone(taker, author=None, writers=())
+    # Where one signature is enough, one person signs what several wrote.
+    signer, reviewer, _ = signed_by(life.working(), taker, SigningTerms(SignatureRule()))
+    assert (signer, reviewer) == (taker, None)
 
 
 @pytest.mark.parametrize(
@@ -282,7 +325,7 @@ def test_who_may_sign_alone_is_the_site_s_rule(
     assert reason_needed(rule) == (alone == (False, True))
     if isinstance(expected, Manner):
         assert alone_manner(rule, own=True, reason=reason) is expected
-        with pytest.raises(ReportError, match="not_the_author"):
+        with pytest.raises(ReportError, match="others_wrote"):
             alone_manner(rule, own=False, reason=reason)
         return
     with pytest.raises(ReportError, match=expected):

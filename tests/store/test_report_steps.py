@@ -187,7 +187,7 @@ def test_a_report_is_signed_alone_where_the_site_allows_it(store: Store) -> None
     emergency = replace(TWO, emergency_alone=True)
     with pytest.raises(ReportError, match="emergency_reason_needed"):
         sign(store, case_id, ATTENDING, 2, emergency)
-    with pytest.raises(ReportError, match="not_the_author"):
+    with pytest.raises(ReportError, match="others_wrote"):
         sign(store, case_id, SECOND, 2, emergency, reason="抢救")
     signed = sign(store, case_id, ATTENDING, 2, emergency, reason="抢救")
     assert (signed.author, signed.reviewer) == (ATTENDING, None)
@@ -215,8 +215,56 @@ def test_who_takes_over_is_the_author(store: Store) -> None:
     with pytest.raises(ReportError, match="already_the_author"):
         take(store, case_id, Move.TAKE_OVER, RESIDENT)
     assert take(store, case_id, Move.TAKE_OVER, ATTENDING).author == ATTENDING
-    alone = replace(TWO, attending_alone=True)
-    assert sign(store, case_id, ATTENDING, 2, alone).author == ATTENDING
+    assert current(store, case_id).writers == (RESIDENT,)
+    take(store, case_id, Move.SUBMIT, ATTENDING)
+    signed = sign(store, case_id, SECOND, 2)
+    assert (signed.author, signed.reviewer) == (ATTENDING, SECOND)
+
+
+ALONE = replace(TWO, attending_alone=True, emergency_alone=True)
+
+
+@pytest.mark.parametrize("submitted", [False, True])
+def test_who_takes_over_does_not_sign_alone_what_others_wrote(
+    store: Store, submitted: bool
+) -> None:
+    case_id = drafted(store)
+    save(store, case_id, 2, RESIDENT, 1)
+    if submitted:
+        take(store, case_id, Move.SUBMIT, RESIDENT)
+    take(store, case_id, Move.TAKE_OVER, ATTENDING)
+    with pytest.raises(ReportError, match="others_wrote"):
+        sign(store, case_id, ATTENDING, 2, ALONE, reason="抢救")
+    # Nor by having the last word himself.
+    save(store, case_id, 1, ATTENDING, 2)
+    assert current(store, case_id).writers == (RESIDENT, ATTENDING)
+    with pytest.raises(ReportError, match="others_wrote"):
+        sign(store, case_id, ATTENDING, 3, ALONE)
+    take(store, case_id, Move.SUBMIT, ATTENDING)
+    assert sign(store, case_id, SECOND, 3, ALONE).reviewer == SECOND
+
+
+def test_who_writes_with_the_author_keeps_him_from_signing_alone(store: Store) -> None:
+    case_id = drafted(store)
+    save(store, case_id, 2, ATTENDING, 1)
+    save(store, case_id, 1, SECOND, 2)
+    with pytest.raises(ReportError, match="others_wrote"):
+        sign(store, case_id, ATTENDING, 3, ALONE)
+
+
+def test_of_an_amendment_those_count_who_wrote_in_it(store: Store) -> None:
+    case_id = drafted(store)
+    save(store, case_id, 2, RESIDENT, 1)
+    take(store, case_id, Move.SUBMIT, RESIDENT)
+    sign(store, case_id, ATTENDING, 2)
+    assert amend(store, case_id, AmendmentKind.AMENDMENT).writers == ()
+    save(store, case_id, 1, ATTENDING, 2)
+    with store.begin() as session:
+        report_steps.cancel(session, case_id, by=ATTENDING, now=NOW)
+    amend(store, case_id, AmendmentKind.AMENDMENT)
+    assert save(store, case_id, 1, SECOND, 4).writers == (SECOND,)
+    signed = sign(store, case_id, SECOND, 5, ALONE)
+    assert (signed.author, signed.reviewer, signed.version) == (SECOND, None, 2)
 
 
 def signed_by_two(store: Store) -> tuple[str, SignedReport]:

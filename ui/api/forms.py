@@ -79,6 +79,7 @@ def working(report: WorkingReport) -> Form:
         "report": edit_form(report.report),
         "editor": _name(report.editor),
         "author": _name(report.author),
+        "writers": [person.name for person in report.writers],
         "author_kind": None if report.author is None else report.author.kind.value,
     }
 

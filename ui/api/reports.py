@@ -183,6 +183,7 @@ CONFLICTS = {
     "step_taken_meanwhile",
     "rule_changed_meanwhile",
     "second_signature_needed",
+    "others_wrote",
     "signature_broken",
     "critical_not_notified",
     "alert_changed",
