@@ -236,7 +236,8 @@ class Reader:
         body = {"base_revision": working["revision"], "report": working["report"]}
         saved = await self.ask("save", "PUT", f"/api/cases/{case_id}/report", json=body)
         if sign and saved:
-            body = {"base_revision": saved["working"]["revision"]}
+            now = saved["working"]
+            body = {"base_revision": now["revision"], "base_step": now["steps"]}
             await self.ask("sign", "POST", f"/api/cases/{case_id}/sign", json=body)
 
 

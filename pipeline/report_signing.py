@@ -52,15 +52,16 @@ class ReportSigning:
         case_id: str,
         *,
         base_revision: int,
+        base_step: int,
         actor: Actor,
-        base_step: int | None = None,
         reason: str = "",
         password_confirmed: bool = False,
     ) -> SignedReport:
         """Freeze the report and write its training pair, both or neither.
 
         What was submitted bears its author's name and the actor's as its reviewer; anything else
-        is signed by the actor alone, where his site's rule lets him. `reason`: of emergency duty.
+        is signed by the actor alone, where his site's rule lets him. `base_revision`, `base_step`:
+        what he saw. `reason`: of emergency duty.
         SignInError `sign_in_needed` where his session has ended, or there is none;
         `password_needed` where the rule asks for one. SignatureRefused where an issue of exactly
         this report blocks it (`reports.checks`). ReportError as `store.signatures.sign`, and
@@ -95,7 +96,13 @@ class ReportSigning:
         base_revision: int | None = None,
         remark: str = "",
     ) -> WorkingReport:
-        """Submit, withdraw, return or take over. Errors as `store.report_steps.take`."""
+        """Submit, withdraw, return or take over. Errors as `store.report_steps.take`.
+
+        `base_step`, `base_revision`: what the actor saw. ValueError without a revision, of which
+        only whoever takes his own submission back needs to know nothing.
+        """
+        if base_revision is None and move is not Move.WITHDRAW:
+            raise ValueError(f"{move.value} is of a text that was seen")
         event = case_event(AuditKind.REVIEW, case_id, actor, step=move.value)
         with self._trail.refusals(event), self._store.begin() as session:
             working = report_steps.take(
@@ -117,9 +124,9 @@ class ReportSigning:
         case_id: str,
         *,
         actor: Actor,
+        base_step: int,
         reason: str,
         kind: AmendmentKind = AmendmentKind.AMENDMENT,
-        base_step: int | None = None,
     ) -> WorkingReport:
         """Reopen a signed report as the working copy of its next version.
 
@@ -144,7 +151,9 @@ class ReportSigning:
             audit.append(session, replace(event, details={**event.details, **revision}))
             return amended
 
-    def cancel(self, case_id: str, *, actor: Actor, base_step: int | None = None) -> WorkingReport:
+    def cancel(
+        self, case_id: str, *, actor: Actor, base_step: int, base_revision: int
+    ) -> WorkingReport:
         """Give an amendment up, and bring the case's warnings and alerts to what is signed.
 
         Errors as `store.report_steps.cancel`.
@@ -161,6 +170,7 @@ class ReportSigning:
                 by=actor.who,
                 permissions=actor.permissions,
                 base_step=base_step,
+                base_revision=base_revision,
                 now=now,
             )
             note_saved(session, before, after)

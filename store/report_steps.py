@@ -97,6 +97,7 @@ def cancel(
     by: Person,
     permissions: frozenset[Permission] = AMENDER,
     base_step: int | None = None,
+    base_revision: int | None = None,
     now: datetime,
 ) -> WorkingReport:
     """Give an amendment up: the report is what was signed again. What was written stays among its
@@ -110,6 +111,8 @@ def cancel(
     after = lifecycle.moved(
         working.state, Move.CANCEL, by=by, author=working.author, permissions=permissions
     )
+    if base_revision is not None:
+        reports.require_revision(session, working, base_revision)
     signed = signatures.versions(session, case_id)[-1]
     if working.report != signed.report:
         reports.revise(session, row, signed.report, by)

@@ -79,9 +79,11 @@ def report_and_handle(settings: Settings, case_ids: list[str], told: Connection)
                 told.send((step.move.value, case_id, text))
             for late in escalate_due(store, watch, datetime.now(UTC) + timedelta(hours=2)):
                 told.send(("escalated", late.case_id, str(late.leg)))
-            revision = service.case_view(case_id).working.revision
-            service.signing.sign(case_id, base_revision=revision, actor=reader)
-            service.signing.amend(case_id, actor=reader, reason="更正")
+            seen = service.case_view(case_id).working
+            service.signing.sign(
+                case_id, base_revision=seen.revision, base_step=seen.steps, actor=reader
+            )
+            service.signing.amend(case_id, actor=reader, base_step=seen.steps + 1, reason="更正")
             _save(service, case_id, f"双肺清晰{text}。")
             told.send(("saved", case_id, text))
 
@@ -89,7 +91,9 @@ def report_and_handle(settings: Settings, case_ids: list[str], told: Connection)
 def _save(service: Service, case_id: str, text: str) -> None:
     working = service.case_view(case_id).working
     if working.state is ReportState.SIGNED:
-        working = service.signing.amend(case_id, actor=actor("王"), reason="更正")
+        working = service.signing.amend(
+            case_id, actor=actor("王"), base_step=working.steps, reason="更正"
+        )
     report = replace(working.report, findings=(make_sentence("f1", text, ""),), impression=())
     report = replace(report, findings=(report.findings[0].reworded(zh=text, en=""),))
     service.save(case_id, report, base_revision=working.revision, actor=actor("王"))

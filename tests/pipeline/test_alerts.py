@@ -80,7 +80,7 @@ def save(service: Service, case_id: str, *texts: str) -> int:
 def sign(service: Service, case_id: str) -> SignedReport:
     revision = service.case_view(case_id).working.revision
     return service.signing.sign(
-        case_id, base_revision=revision, actor=signed_in(service.store, "王阅片")
+        case_id, base_revision=revision, base_step=0, actor=signed_in(service.store, "王阅片")
     )
 
 
@@ -230,7 +230,10 @@ def test_a_signature_that_comes_too_late_opens_no_alert(service: Service) -> Non
     events = service.critical.of_case(case_id)[0].events
     with pytest.raises(ReportError, match="revision_conflict"):
         service.signing.sign(
-            case_id, base_revision=revision - 1, actor=signed_in(service.store, "王阅片")
+            case_id,
+            base_revision=revision - 1,
+            base_step=0,
+            actor=signed_in(service.store, "王阅片"),
         )
     assert service.critical.of_case(case_id)[0].events == events
 
@@ -246,7 +249,7 @@ def test_an_amendment_that_takes_the_finding_back_says_so_on_the_closed_alert(
             alert.alert_id, AlertStep(move), actor=READER, base_revision=alert.revision
         ).alert
     sign(service, case_id)
-    service.signing.amend(case_id, actor=READER, reason="更正")
+    service.signing.amend(case_id, actor=READER, base_step=1, reason="更正")
     save(service, case_id, HARMLESS)
     closed = the_alert(service, case_id)
     assert (closed.state, closed.in_report) == (AlertState.ACKNOWLEDGED, False)

@@ -66,8 +66,8 @@ def test_saving_signing_and_amending_are_written_with_who_and_where_from(
     first, *rest = report.findings
     edited = replace(report, findings=(first.reworded(zh="两肺清晰。", en="Clear lungs."), *rest))
     saved = service.save(case_id, edited, base_revision=1, actor=wang(store))
-    service.signing.sign(case_id, base_revision=saved.revision, actor=wang(store))
-    service.signing.amend(case_id, actor=wang(store), reason="更正")
+    service.signing.sign(case_id, base_revision=saved.revision, base_step=0, actor=wang(store))
+    service.signing.amend(case_id, actor=wang(store), base_step=1, reason="更正")
     told = entries(store, AuditKind.WRITE, AuditKind.SIGN, AuditKind.AMEND)
     assert [event.kind.value for event in told] == ["write", "sign", "amend"]
     assert {(e.actor.name, e.actor.account_id, e.actor.address) for e in told} == {
@@ -83,9 +83,10 @@ def test_each_step_of_a_review_and_a_changed_rule_is_written(store: Store, tmp_p
     case_id = seed.add(store)
     author, reviewer = signed_in(store, "住院"), signed_in(store, "主治")
     signing = service.signing
-    signing.take(case_id, Move.SUBMIT, actor=author, base_step=0)
-    signing.take(case_id, Move.RETURN, actor=reviewer, base_step=1, remark="王小明左侧再看。")
-    signing.take(case_id, Move.TAKE_OVER, actor=reviewer, base_step=2)
+    signing.take(case_id, Move.SUBMIT, actor=author, base_step=0, base_revision=1)
+    seen = {"actor": reviewer, "base_revision": 1}
+    signing.take(case_id, Move.RETURN, base_step=1, remark="王小明左侧再看。", **seen)
+    signing.take(case_id, Move.TAKE_OVER, base_step=2, **seen)
     with pytest.raises(RadraftError):
         signing.take(case_id, Move.WITHDRAW, actor=author, base_step=3)
     signing.set_rule("north", SignatureRule(True), base_number=0, by=author.who, address="10.0.0.8")
@@ -109,7 +110,7 @@ def test_a_signature_that_was_refused_is_written_with_its_code(
     service = service_of(store, tmp_path)
     case_id = seed.add(store)
     with pytest.raises(RadraftError) as error:
-        service.signing.sign(case_id, base_revision=7, actor=wang(store))
+        service.signing.sign(case_id, base_revision=7, base_step=0, actor=wang(store))
     assert service.trail.drain()
     (event,) = entries(store, AuditKind.SIGN)
     assert (event.outcome, event.code) == (Outcome.REFUSED, error.value.code)
@@ -122,7 +123,7 @@ def test_no_word_of_a_report_or_question_and_no_patient_is_in_the_audit(
     case_id = seed.add(store)
     view = service.case_view(case_id)
     saved = service.save(case_id, view.working.report, base_revision=1, actor=wang(store))
-    service.signing.sign(case_id, base_revision=saved.revision, actor=wang(store))
+    service.signing.sign(case_id, base_revision=saved.revision, base_step=0, actor=wang(store))
     service.ask(case_id, "有没有气胸？", actor=wang(store))
     written = "".join(repr(event) for event in entries(store))
     assert entries(store, AuditKind.QUESTION)
@@ -227,9 +228,14 @@ def sign_and_amend(settings: Settings, case_ids: list[str], told: Connection) ->
         for case_id in case_ids:
             working = service.case_view(case_id).working
             if working.state.value == "signed":
-                working = service.signing.amend(case_id, actor=wang(store), reason="更正")
+                working = service.signing.amend(
+                    case_id, actor=wang(store), base_step=working.steps, reason="更正"
+                )
             signed = service.signing.sign(
-                case_id, base_revision=working.revision, actor=wang(store)
+                case_id,
+                base_revision=working.revision,
+                base_step=working.steps,
+                actor=wang(store),
             )
             told.send((case_id, signed.version))
 
@@ -265,7 +271,7 @@ def test_a_signature_made_past_the_service_shows_whatever_its_date(
 ) -> None:
     service = service_of(store, tmp_path)
     first = seed.add(store, 1)
-    service.signing.sign(first, base_revision=1, actor=wang(store))
+    service.signing.sign(first, base_revision=1, base_step=0, actor=wang(store))
     with store.begin() as session:
         add_drafted(session, 2)
     past = tampering.signed(store, 3)

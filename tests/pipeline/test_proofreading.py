@@ -81,7 +81,8 @@ def test_a_warning_of_the_draft_that_a_reader_mends_is_counted_as_mended(service
 
 def test_a_warning_that_is_signed_unmended_is_counted_as_left(service: Service) -> None:
     case_id = drafted(service)
-    service.signing.sign(case_id, base_revision=1, actor=builders.signed_in(service.store, "林清"))
+    reader = builders.signed_in(service.store, "林清")
+    service.signing.sign(case_id, base_revision=1, base_step=0, actor=reader)
     assert counts(service)["language_missing"] == (1, 0, 0, 1)
 
 
@@ -95,7 +96,8 @@ def test_a_warning_that_was_dismissed_and_signed_is_counted_as_dismissed(service
         text="",
         actor=builders.actor("林清"),
     )
-    service.signing.sign(case_id, base_revision=1, actor=builders.signed_in(service.store, "林清"))
+    reader = builders.signed_in(service.store, "林清")
+    service.signing.sign(case_id, base_revision=1, base_step=0, actor=reader)
     assert counts(service)["language_missing"] == (1, 0, 1, 0)
     assert not warning(service, case_id).open
 
@@ -106,7 +108,10 @@ def test_a_signature_is_refused_with_every_code_that_blocks(service: Service) ->
     revision = service.case_view(case_id).working.revision
     with pytest.raises(SignatureRefused) as refused:
         service.signing.sign(
-            case_id, base_revision=revision, actor=builders.signed_in(service.store, "林清")
+            case_id,
+            base_revision=revision,
+            base_step=0,
+            actor=builders.signed_in(service.store, "林清"),
         )
     assert refused.value.code == "sentence_unfilled"
     assert refused.value.codes == ("sentence_unfilled",)
@@ -126,6 +131,7 @@ def test_the_signature_is_checked_against_what_is_known_of_the_examination(
         service.signing.sign(
             case_id,
             base_revision=view.working.revision,
+            base_step=0,
             actor=builders.signed_in(service.store, "林清"),
         )
 

@@ -14,6 +14,7 @@ from radraft.core.settings import Settings
 from radraft.llm.profiles import load_profile
 from radraft.pipeline.report_signing import open_moves
 from radraft.pipeline.service import Service
+from radraft.reports.editing import RevisionConflict
 from radraft.reports.lifecycle import Move
 from radraft.reports.people import Actor, ActorRole
 from radraft.reports.signature_rule import SignatureRule
@@ -77,11 +78,11 @@ def test_nobody_signs_without_a_session_that_is_there(service: Service, attendin
         ended,
     ):
         with pytest.raises(SignInError, match="sign_in_needed"):
-            service.signing.sign(case_id, base_revision=1, actor=nobody)
+            service.signing.sign(case_id, base_revision=1, base_step=0, actor=nobody)
     with service.store.begin() as session:
         accounts.set_disabled(session, str(attending.who.id), datetime.now(UTC))
     with pytest.raises(SignInError, match="sign_in_needed"):
-        service.signing.sign(case_id, base_revision=1, actor=attending)
+        service.signing.sign(case_id, base_revision=1, base_step=0, actor=attending)
     assert service.case_view(case_id).versions == ()
 
 
@@ -101,7 +102,7 @@ def test_whoever_only_writes_signs_nothing_though_he_is_signed_in(
 ) -> None:
     case_id = drafted(service)
     with pytest.raises(ReportError, match="step_not_allowed"):
-        service.signing.sign(case_id, base_revision=1, actor=resident)
+        service.signing.sign(case_id, base_revision=1, base_step=0, actor=resident)
 
 
 def test_two_names_sign_and_the_pair_is_of_what_both_made_of_the_draft(
@@ -110,7 +111,7 @@ def test_two_names_sign_and_the_pair_is_of_what_both_made_of_the_draft(
     ruled(service, TWO)
     case_id = drafted(service)
     with pytest.raises(ReportError, match="second_signature_needed"):
-        service.signing.sign(case_id, base_revision=1, actor=attending)
+        service.signing.sign(case_id, base_revision=1, base_step=0, actor=attending)
     service.save(case_id, make_report(case_id, 2), base_revision=1, actor=resident)
     service.signing.take(case_id, Move.SUBMIT, actor=resident, base_step=0, base_revision=2)
     service.opened(case_id, attending)
@@ -122,15 +123,46 @@ def test_two_names_sign_and_the_pair_is_of_what_both_made_of_the_draft(
     assert pair.seconds is not None
 
 
+@pytest.mark.parametrize("move", [Move.SUBMIT, Move.RETURN, Move.TAKE_OVER])
+def test_a_step_of_a_text_is_of_a_text_that_was_seen(
+    service: Service, resident: Actor, move: Move
+) -> None:
+    case_id = drafted(service)
+    with pytest.raises(ValueError, match="seen"):
+        service.signing.take(case_id, move, actor=resident, base_step=0)
+    assert service.case_view(case_id).working.steps == 0
+
+
+def test_what_somebody_saved_meanwhile_is_neither_returned_nor_taken_over_nor_given_up(
+    service: Service, resident: Actor, attending: Actor
+) -> None:
+    case_id = submitted(service, resident)
+    second = signed_in(service.store, "副主任")
+    service.save(case_id, make_report(case_id, 2), base_revision=1, actor=second)
+    for move, remark in ((Move.RETURN, "再看"), (Move.TAKE_OVER, "")):
+        with pytest.raises(RevisionConflict):
+            service.signing.take(
+                case_id, move, actor=attending, base_step=1, base_revision=1, remark=remark
+            )
+    # Its author takes it back whatever its reviewer wrote meanwhile.
+    service.signing.take(case_id, Move.WITHDRAW, actor=resident, base_step=1)
+    service.signing.take(case_id, Move.SUBMIT, actor=resident, base_step=2, base_revision=2)
+    service.signing.sign(case_id, base_revision=2, base_step=3, actor=attending)
+    service.signing.amend(case_id, actor=attending, base_step=4, reason="补充。")
+    service.save(case_id, make_report(case_id, 1), base_revision=2, actor=second)
+    with pytest.raises(RevisionConflict):
+        service.signing.cancel(case_id, actor=attending, base_step=5, base_revision=2)
+
+
 def test_the_reason_of_emergency_duty_is_in_the_signed_record(
     service: Service, attending: Actor
 ) -> None:
     ruled(service, replace(TWO, emergency_alone=True))
     case_id = drafted(service)
     with pytest.raises(ReportError, match="emergency_reason_needed"):
-        service.signing.sign(case_id, base_revision=1, actor=attending)
+        service.signing.sign(case_id, base_revision=1, base_step=0, actor=attending)
     signed = service.signing.sign(
-        case_id, base_revision=1, actor=attending, reason=" 夜间抢救，无上级在院。 "
+        case_id, base_revision=1, base_step=0, actor=attending, reason=" 夜间抢救，无上级在院。 "
     )
     assert signed.signing is not None
     assert signed.signing.manner is Manner.EMERGENCY
@@ -143,9 +175,9 @@ def test_a_password_is_asked_for_by_the_site_s_rule_alone(
     ruled(service, SignatureRule(reauthenticate=True))
     case_id = drafted(service)
     with pytest.raises(SignInError, match="password_needed"):
-        service.signing.sign(case_id, base_revision=1, actor=attending)
+        service.signing.sign(case_id, base_revision=1, base_step=0, actor=attending)
     signed = service.signing.sign(
-        case_id, base_revision=1, actor=attending, password_confirmed=True
+        case_id, base_revision=1, base_step=0, actor=attending, password_confirmed=True
     )
     assert signed.signing is not None
     assert signed.signing.password_confirmed
@@ -167,7 +199,8 @@ def test_the_steps_that_are_offered_are_those_that_can_be_taken(
     def try_sign() -> str:
         working = service.case_view(case_id).working
         try:
-            service.signing.sign(case_id, base_revision=working.revision, actor=somebody)
+            seen = {"base_revision": working.revision, "base_step": working.steps}
+            service.signing.sign(case_id, actor=somebody, **seen)
         except RadraftError as error:
             return error.code
         return "signed"
@@ -179,7 +212,7 @@ def test_the_steps_that_are_offered_are_those_that_can_be_taken(
     assert Move.SUBMIT not in offered()
     if Move.SIGN_ALONE not in offered():
         assert try_sign() != "signed"
-    service.signing.take(case_id, Move.SUBMIT, actor=resident, base_step=0)
+    service.signing.take(case_id, Move.SUBMIT, actor=resident, base_step=0, base_revision=2)
     reviews = {Move.EDIT, Move.RETURN, Move.TAKE_OVER, Move.SIGN_REVIEWED}
     assert offered() == (reviews if role is ActorRole.READER else set())
     assert (try_sign() == "signed") == (role is ActorRole.READER)
@@ -190,13 +223,13 @@ def test_the_signed_version_stands_while_it_is_amended_and_cancelling_gives_it_b
     service: Service, resident: Actor, attending: Actor
 ) -> None:
     case_id = submitted(service, resident)
-    first = service.signing.sign(case_id, base_revision=1, actor=attending)
+    first = service.signing.sign(case_id, base_revision=1, actor=attending, base_step=1)
     service.signing.amend(case_id, actor=attending, reason="左右写反。", base_step=2)
     service.save(case_id, make_report(case_id, 1), base_revision=1, actor=attending)
     view = service.case_view(case_id)
     assert view.signed_only().working.report == first.report
     assert service.signed(case_id) == first
-    after = service.signing.cancel(case_id, actor=attending, base_step=3)
+    after = service.signing.cancel(case_id, actor=attending, base_step=3, base_revision=2)
     assert (after.state, after.report) == (ReportState.SIGNED, first.report)
     view = service.case_view(case_id)
     assert (view.versions, view.broken) == ((first,), ())
@@ -214,9 +247,9 @@ def test_what_the_model_wrote_and_each_person_changed_stays_with_the_report(
 ) -> None:
     case_id = drafted(service)
     service.save(case_id, make_report(case_id, 2), base_revision=1, actor=resident)
-    service.signing.take(case_id, Move.SUBMIT, actor=resident, base_step=0)
+    service.signing.take(case_id, Move.SUBMIT, actor=resident, base_step=0, base_revision=2)
     service.save(case_id, make_report(case_id, 1), base_revision=2, actor=attending)
-    service.signing.sign(case_id, base_revision=3, actor=attending)
+    service.signing.sign(case_id, base_revision=3, actor=attending, base_step=1)
     history = service.histories.of_case(case_id)
     assert [
         (save.revision, save.editor, [(c.kind, c.sentence_id) for c in save.changes])
@@ -234,11 +267,12 @@ def test_any_two_states_of_a_report_can_be_compared(
     service: Service, resident: Actor, attending: Actor
 ) -> None:
     case_id = submitted(service, resident)
-    service.signing.sign(case_id, base_revision=1, actor=attending)
-    service.signing.amend(case_id, actor=attending, reason="补充。", kind=AmendmentKind.AMENDMENT)
+    service.signing.sign(case_id, base_revision=1, actor=attending, base_step=1)
+    kind = AmendmentKind.AMENDMENT
+    service.signing.amend(case_id, actor=attending, base_step=2, reason="补充。", kind=kind)
     service.save(case_id, make_report(case_id, 2), base_revision=1, actor=attending)
-    service.signing.sign(case_id, base_revision=2, actor=attending)
-    service.signing.amend(case_id, actor=attending, reason="再改。")
+    service.signing.sign(case_id, base_revision=2, actor=attending, base_step=3)
+    service.signing.amend(case_id, actor=attending, base_step=4, reason="再改。")
     service.save(case_id, make_report(case_id, 1), base_revision=2, actor=attending)
 
     def gone(before: str, after: str) -> list[tuple[str, str]]:

@@ -123,7 +123,10 @@ def test_drafts_are_compared_with_what_was_signed(site: Site, server: AdapterSer
         working_report = service.case_view(case_id).working
         assert working_report is not None
         service.signing.sign(
-            case_id, base_revision=working_report.revision, actor=signed_in(site.store, "王")
+            case_id,
+            base_revision=working_report.revision,
+            base_step=0,
+            actor=signed_in(site.store, "王"),
         )
     with site.store.read() as session:
         apart, seen = shadowing.compare(session, adapter)

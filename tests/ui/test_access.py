@@ -30,6 +30,17 @@ IDS = {
     "site": "north",
     "name:path": "base.css",
 }
+PLAUSIBLE = {
+    **dict.fromkeys(("login", "password", "secret", "name", "question", "remark", "reason"), "x"),
+    **dict.fromkeys(("attending_alone", "emergency_alone"), True),
+    **dict.fromkeys(("two_signatures", "reauthenticate"), False),
+    "role": "attending",
+    "report": {},
+    "filter": {},
+    "key": "0" * 64,
+    "images": [],
+}
+"""Values of fields that are no numbers, of the right kind."""
 OF_A_CASE = {Permission.READ_SIGNED, Permission.READ_UNSIGNED, Permission.WRITE, Permission.SIGN}
 
 
@@ -102,3 +113,42 @@ def expected(role: Role | None, needed: Permission | Anybody, path: str) -> str:
     if needed is Permission.READ_SIGNED and unsigned:
         return "refused"
     return "let in" if needed in PERMISSIONS[role] else "refused"
+
+
+def test_a_request_that_lacks_a_field_is_told_which(app: FastAPI, service: Service) -> None:
+    """Each body of the interface, without each of the fields that it must have."""
+    described = app.openapi()
+    schemas = described["components"]["schemas"]
+    case_id = seed.add(service.store)
+    asked = 0
+    with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}) as client:
+        become(client, "什么都能做", tuple(Role))
+        for method, template in sorted(ROUTES):
+            body = described["paths"].get(template, {}).get(method.lower(), {}).get("requestBody")
+            schema = body and body["content"]["application/json"]["schema"]
+            if not schema or "$ref" not in schema:
+                continue
+            path = template.replace("{case_id}", case_id)
+            for name, value in IDS.items():
+                path = path.replace(f"{{{name}}}", value)
+            schema = schemas[schema["$ref"].rpartition("/")[2]]
+            for missing in schema.get("required", ()):
+                given = {name: PLAUSIBLE.get(name, 0) for name in schema["required"]}
+                del given[missing]
+                answer = client.request(method, path, json=given)
+                assert answer.status_code == 422, (template, missing)
+                error = answer.json()["error"]
+                assert error["code"] == "request_invalid"
+                assert f"({missing}, missing)" in error["message_en"]
+                assert f"（{missing}：missing）" in error["message_zh"]
+                asked += 1
+    assert asked > 20
+
+
+def test_a_field_that_nobody_knows_does_not_come_back(app: FastAPI, service: Service) -> None:
+    case_id = seed.add(service.store)
+    body = {"base_step": 0, "base_revision": 1, "王小明": "王小明"}
+    with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}) as client:
+        answer = become(client).post(f"/api/cases/{case_id}/submit", json=body)
+    assert "(request, extra_forbidden)" in answer.json()["error"]["message_en"]
+    assert "王小明" not in answer.text

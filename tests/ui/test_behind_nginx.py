@@ -143,7 +143,7 @@ def studies(data: Path) -> tuple[str, str]:
     store = open_store(Settings(data_dir=data))
     signed, draft = seed.add(store, 1), seed.add(store, 2)
     made = make_service(store, data)
-    made.signing.sign(signed, base_revision=1, actor=signed_in(store, "林清"))
+    made.signing.sign(signed, base_revision=1, base_step=0, actor=signed_in(store, "林清"))
     store.close()
     return signed, draft
 

@@ -98,7 +98,7 @@ def test_a_report_changed_after_its_signature_is_not_shown_and_the_page_says_so(
     bad, good = seed.add(here.store, 1), seed.add(here.store, 2)
     for case_id in (bad, good):
         here.service.signing.sign(
-            case_id, base_revision=1, actor=signed_in(here.service.store, "林清")
+            case_id, base_revision=1, base_step=0, actor=signed_in(here.service.store, "林清")
         )
     tampering.change_text(here.service.settings, bad, seed.FINDINGS[0][0], "右侧大量气胸。")
     page = open_page(bad, at=here)
@@ -266,7 +266,7 @@ def test_answers_show_what_they_rest_on(
     seen.refusals_expected = True
     case_id = seed.add(workstation.store, 19)
     workstation.service.signing.sign(
-        case_id, base_revision=1, actor=signed_in(workstation.service.store, "A")
+        case_id, base_revision=1, base_step=0, actor=signed_in(workstation.service.store, "A")
     )
     with workstation.store.begin() as session:
         questions.add_turn(
@@ -296,7 +296,7 @@ def test_a_refusal_shows_the_nearest_sentences_which_lead_into_the_report(
 ) -> None:
     case_id = seed.add(workstation.store, number)
     workstation.service.signing.sign(
-        case_id, base_revision=1, actor=signed_in(workstation.service.store, "A")
+        case_id, base_revision=1, base_step=0, actor=signed_in(workstation.service.store, "A")
     )
     question = {"zh": "左侧有胸腔积液吗？", "en": "Is there a left pleural effusion?"}[lang]
     asked = workstation.service.ask(case_id, question, actor=actor("B"))

@@ -93,7 +93,7 @@ def test_signed_by_someone_else_while_writing(
     page = open_page(case_id)
     page.route(f"**/api/cases/{case_id}", lambda route: route.abort())
     workstation.service.signing.sign(
-        case_id, base_revision=1, actor=signed_in(workstation.service.store, "B")
+        case_id, base_revision=1, base_step=0, actor=signed_in(workstation.service.store, "B")
     )
     area(page, "findings", 0, "zh").fill("晚了一步。")
     panel = page.get_by_role("alertdialog")

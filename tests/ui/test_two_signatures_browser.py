@@ -202,7 +202,8 @@ def signed_by_two(workstation: Workstation, case_id: str) -> None:
     signing = workstation.service.signing
     author = signed_in(workstation.store, "林住院")
     signing.take(case_id, Move.SUBMIT, actor=author, base_step=0, base_revision=1)
-    signing.sign(case_id, base_revision=1, actor=signed_in(workstation.store, "王主治二"))
+    second = signed_in(workstation.store, "王主治二")
+    signing.sign(case_id, base_revision=1, base_step=1, actor=second)
 
 
 @pytest.mark.usefixtures("two")

@@ -39,33 +39,30 @@ class StepRequest(_Strict):
     base_step: StepNumber
 
 
-class SubmitRequest(StepRequest):
-    """The report as it stands at `base_revision` is handed over for review."""
+class SeenRequest(StepRequest):
+    """A step with the report as it stands at `base_revision`."""
 
     base_revision: Revision
 
 
-class ReturnRequest(StepRequest):
+class ReturnRequest(SeenRequest):
     """The report goes back to its author; `remark` says what is missing."""
 
     remark: Remark
 
 
-class SignRequest(_Strict):
-    """A signature under the report as it stands at `base_revision`."""
+class SignRequest(SeenRequest):
+    """A signature under the report."""
 
-    base_revision: Revision
-    base_step: StepNumber | None = None
     reason: Remark = ""
     """Of emergency duty."""
     password: Annotated[str | None, Field(max_length=1000, repr=False)] = None
     """Of the signer, where the site asks for it."""
 
 
-class AmendRequest(_Strict):
+class AmendRequest(StepRequest):
     """Reopening a signed report."""
 
-    base_step: StepNumber | None = None
     kind: AmendmentKind = AmendmentKind.AMENDMENT
     reason: Remark
 
@@ -93,7 +90,7 @@ def add_report_signing(app: FastAPI, service: Service) -> None:
 
 def _add_review(api: APIRouter, service: Service) -> None:
     @api.post("/submit")
-    def submit(case_id: CaseId, body: SubmitRequest, caller: SignedIn) -> Response:
+    def submit(case_id: CaseId, body: SeenRequest, caller: SignedIn) -> Response:
         working = service.signing.take(
             case_id,
             Move.SUBMIT,
@@ -117,14 +114,19 @@ def _add_review(api: APIRouter, service: Service) -> None:
             Move.RETURN,
             actor=caller.actor,
             base_step=body.base_step,
+            base_revision=body.base_revision,
             remark=body.remark,
         )
         return JSONResponse(forms.working(working))
 
     @api.post("/take-over")
-    def take_over(case_id: CaseId, body: StepRequest, caller: SignedIn) -> Response:
+    def take_over(case_id: CaseId, body: SeenRequest, caller: SignedIn) -> Response:
         working = service.signing.take(
-            case_id, Move.TAKE_OVER, actor=caller.actor, base_step=body.base_step
+            case_id,
+            Move.TAKE_OVER,
+            actor=caller.actor,
+            base_step=body.base_step,
+            base_revision=body.base_revision,
         )
         return JSONResponse(forms.working(working))
 
@@ -160,8 +162,13 @@ def _add_signature(api: APIRouter, service: Service) -> None:
         return JSONResponse(forms.working(working))
 
     @api.post("/cancel-amendment")
-    def cancel(case_id: CaseId, body: StepRequest, caller: SignedIn) -> Response:
-        working = service.signing.cancel(case_id, actor=caller.actor, base_step=body.base_step)
+    def cancel(case_id: CaseId, body: SeenRequest, caller: SignedIn) -> Response:
+        working = service.signing.cancel(
+            case_id,
+            actor=caller.actor,
+            base_step=body.base_step,
+            base_revision=body.base_revision,
+        )
         return JSONResponse(forms.working(working))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Body, FastAPI, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.exceptions import HTTPException
 
@@ -233,12 +234,29 @@ async def _malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     # The place may hold the client's own words: only what the schema names goes back.
-    requests = (SaveRequest, OpenedRequest, QuestionRequest)
-    names = {name for request in requests for name in request.model_fields}
+    names = _field_names(request)
     place = next((str(item) for item in first["loc"] if item in names), "request")
     refused = RequestRefused(422, "request_invalid", place=place, problem=first["type"])
     note_code(request.scope, refused.code)
     return _json({"error": refused.as_json()}, 422)
+
+
+def _field_names(request: Request) -> set[str]:
+    """Return what the route that was asked for can be told: its parameters, and the fields of its
+    body."""
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute):
+        return set()
+    told = route.dependant
+    names = {field.name for field in (*told.path_params, *told.query_params)}
+    bodies = (field.field_info.annotation for field in told.body_params)
+    return names.union(
+        *(
+            body.model_fields
+            for body in bodies
+            if isinstance(body, type) and issubclass(body, BaseModel)
+        )
+    )
 
 
 async def _no_route(request: Request, error: Exception) -> Response:

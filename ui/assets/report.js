@@ -301,14 +301,18 @@ class ReportPane {
     return this.autosave ? `${this.autosave.base.revision} ${state.view.working.steps}` : null;
   }
 
+  /** The text that a step is of: what the pane shows, also to whoever only reads it. */
+  seen() {
+    return { base_revision: this.autosave?.base.revision ?? state.view.working.revision };
+  }
+
   /** Sign what is on the screen: saved first, then confirmed. `byKey`: the button was pressed by a key. */
   async sign({ byKey = false } = {}) {
     // A colleague may have signed meanwhile.
     if (!(await this.settled("save_before_signing")) || !this.autosave) return;
     if (this.tellBlocks()) return;
     if (!(await notified())) return;
-    const { revision } = this.autosave.base;
-    const base = { base_revision: revision, base_step: state.view.working.steps };
+    const base = { ...this.seen(), base_step: state.view.working.steps };
     let refused;
     for (let problem = ""; ; problem = refused.sentence) {
       const given = await this.dialog.confirm(state.view, { byKey, problem });
@@ -326,8 +330,7 @@ class ReportPane {
   async submit() {
     if (!(await this.settled("save_before_submitting")) || !this.autosave) return;
     if (this.tellBlocks()) return;
-    const { revision } = this.autosave.base;
-    await this.step("submit", { base_revision: revision });
+    await this.step("submit", this.seen());
   }
 
   async withdraw() {
@@ -337,12 +340,12 @@ class ReportPane {
   /** Give the report back to its author. */
   async sendBack() {
     if (!(await this.settled("save_before_submitting"))) return;
-    await this.step("return", {}, { remark: "remark" });
+    await this.step("return", this.seen(), { remark: "remark" });
   }
 
   async takeOver() {
     if (!(await this.settled("save_before_submitting"))) return;
-    await this.step("take-over", {}, { name: "take_over" });
+    await this.step("take-over", this.seen(), { name: "take_over" });
   }
 
   async amend() {
@@ -351,7 +354,7 @@ class ReportPane {
 
   async cancel() {
     if (!(await this.settled("save_before_submitting"))) return;
-    await this.step("cancel-amendment", {}, { name: "cancel" });
+    await this.step("cancel-amendment", this.seen(), { name: "cancel" });
   }
 
   /**

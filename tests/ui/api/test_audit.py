@@ -97,7 +97,8 @@ def test_signing_over_http_is_in_the_audit_with_the_address(
 ) -> None:
     case_id = seed.add(service.store)
     become(client, "林清", (Role.ATTENDING,))
-    answer = client.post(f"/api/cases/{case_id}/sign", json={"base_revision": 1})
+    body = {"base_revision": 1, "base_step": 0}
+    answer = client.post(f"/api/cases/{case_id}/sign", json=body)
     assert answer.status_code == 200
     (event,) = audited(client, service, kind="sign")
     assert (event["name"], event["address"]) == ("林清", "testclient")

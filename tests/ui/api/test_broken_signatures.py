@@ -21,7 +21,9 @@ pytestmark = pytest.mark.slow
 
 def signed(service: Service, number: int) -> str:
     case_id = seed.add(service.store, number)
-    service.signing.sign(case_id, base_revision=1, actor=signed_in(service.store, "林清"))
+    service.signing.sign(
+        case_id, base_revision=1, base_step=0, actor=signed_in(service.store, "林清")
+    )
     return case_id
 
 
@@ -64,9 +66,12 @@ def test_a_question_about_it_and_an_amendment_of_it_are_refused_by_code(
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "signature_broken")
     with pytest.raises(ReportError, match="signature_broken"):
         service.signed(bad)
-    refused = client.post(f"/api/cases/{bad}/amend", json={"reason": "更正"})
+    refused = client.post(f"/api/cases/{bad}/amend", json={"base_step": 1, "reason": "更正"})
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "signature_broken")
-    assert client.post(f"/api/cases/{good}/amend", json={"reason": "更正"}).status_code == 200
+    assert (
+        client.post(f"/api/cases/{good}/amend", json={"base_step": 1, "reason": "更正"}).status_code
+        == 200
+    )
 
 
 def test_another_working_report_under_a_signature_is_no_signed_report(

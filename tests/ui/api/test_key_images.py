@@ -305,7 +305,7 @@ def test_an_edited_report_is_never_lost(
     working = service.case_view(case_id).working
     assert working is not None
     mine = seed.reworded(working.report, "f1", "双肺清晰。")
-    service.save(case_id, mine, base_revision=1, actor=actor("林清"))
+    service.save(case_id, mine, base_revision=1, base_step=0, actor=actor("林清"))
     answer = put(client, case_id, [now[0]])
     assert (answer.status_code, answer.json()["error"]["code"]) == (
         409,
@@ -324,12 +324,14 @@ def test_a_signed_report_keeps_its_images(
     client: TestClient, service: Service, case_id: str
 ) -> None:
     now = present(service, case_id)
-    service.signing.sign(case_id, base_revision=1, actor=signed_in(service.store, "林清"))
+    service.signing.sign(
+        case_id, base_revision=1, base_step=0, actor=signed_in(service.store, "林清")
+    )
     for keep_edit in (False, True):
         answer = put(client, case_id, [now[0]], keep_edit=keep_edit)
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "report_is_signed")
     assert present(service, case_id) == now
-    service.signing.amend(case_id, actor=actor("林清"), reason="更正")
+    service.signing.amend(case_id, actor=actor("林清"), base_step=1, reason="更正")
     assert put(client, case_id, [now[0]], keep_edit=True).status_code == 200
 
 

@@ -116,7 +116,9 @@ def test_a_report_goes_from_author_to_reviewer_and_back_and_is_signed_by_both(
     assert waiting["working"]["author"] == "住院医师"
     reviewing = view(people.attending, case_id)["actions"]
     assert reviewing == ["edit", "return", "sign_reviewed", "take_over"]
-    post(people.attending, case_id, "return", base_step=1, remark="请描述左侧。")
+    post(
+        people.attending, case_id, "return", base_step=1, base_revision=base, remark="请描述左侧。"
+    )
     returned = view(people.resident, case_id)
     assert returned["steps"][-1]["remark"] == "请描述左侧。"
     assert returned["steps"][-1]["by"] == "主治医师"
@@ -138,17 +140,19 @@ def test_two_signatures_are_asked_for_by_the_rule_of_the_study_s_site(
 ) -> None:
     case_id = seed.add(service.store)
     set_rule(people)
-    assert refusal(people.attending, case_id, "sign", base_revision=1) == (
+    assert refusal(people.attending, case_id, "sign", base_step=0, base_revision=1) == (
         409,
         "second_signature_needed",
     )
     set_rule(people, emergency_alone=True)
     assert view(people.attending, case_id)["rule"]["reason_needed"] is True
-    assert refusal(people.attending, case_id, "sign", base_revision=1) == (
+    assert refusal(people.attending, case_id, "sign", base_step=0, base_revision=1) == (
         422,
         "emergency_reason_needed",
     )
-    signed = post(people.attending, case_id, "sign", base_revision=1, reason="急诊值班。")
+    signed = post(
+        people.attending, case_id, "sign", base_step=0, base_revision=1, reason="急诊值班。"
+    )
     assert signed["signing"] == {
         "manner": "emergency",
         "submitted_at": None,
@@ -161,27 +165,71 @@ def test_nobody_can_do_what_is_not_his_part(people: People, service: Service) ->
     case_id = seed.add(service.store)
     post(people.resident, case_id, "submit", base_step=0, base_revision=1)
     for step, said in (
-        ("return", {"base_step": 1, "remark": "x"}),
-        ("sign", {"base_revision": 1}),
-        ("amend", {"reason": "x"}),
-        ("cancel-amendment", {"base_step": 1}),
+        ("return", {"base_step": 1, "base_revision": 1, "remark": "x"}),
+        ("sign", {"base_step": 1, "base_revision": 1}),
+        ("amend", {"base_step": 1, "reason": "x"}),
+        ("cancel-amendment", {"base_step": 1, "base_revision": 1}),
     ):
         assert refusal(people.resident, case_id, step, **said) == (403, "not_allowed")
-    other = {"base_step": 1}
-    assert refusal(people.attending, case_id, "withdraw", **other) == (409, "not_the_author")
-    assert refusal(people.attending, case_id, "return", base_step=1, remark=" ") == (
+    seen = {"base_revision": 1}
+    assert refusal(people.attending, case_id, "withdraw", base_step=1) == (409, "not_the_author")
+    assert refusal(people.attending, case_id, "return", base_step=1, remark=" ", **seen) == (
         422,
         "remark_needed",
     )
-    assert refusal(people.attending, case_id, "return", base_step=0, remark="x") == (
+    assert refusal(people.attending, case_id, "return", base_step=0, remark="x", **seen) == (
         409,
         "step_taken_meanwhile",
     )
-    assert post(people.attending, case_id, "take-over", base_step=1)["author"] == "主治医师"
-    assert refusal(people.attending, case_id, "take-over", base_step=2) == (
+    taken = post(people.attending, case_id, "take-over", base_step=1, **seen)
+    assert taken["author"] == "主治医师"
+    assert refusal(people.attending, case_id, "take-over", base_step=2, **seen) == (
         409,
         "already_the_author",
     )
+
+
+def test_a_step_that_does_not_say_what_its_person_saw_is_refused_and_told_what_is_missing(
+    people: People, service: Service
+) -> None:
+    case_id = seed.add(service.store)
+    seen = {"base_step": 0, "base_revision": 1, "remark": "x", "reason": "x"}
+    for step, fields in (
+        ("sign", ("base_step", "base_revision")),
+        ("submit", ("base_step", "base_revision")),
+        ("withdraw", ("base_step",)),
+        ("return", ("base_step", "base_revision", "remark")),
+        ("take-over", ("base_step", "base_revision")),
+        ("amend", ("base_step", "reason")),
+        ("cancel-amendment", ("base_step", "base_revision")),
+    ):
+        for missing in fields:
+            said = {name: seen[name] for name in fields if name != missing}
+            answer = people.attending.post(f"/api/cases/{case_id}/{step}", json=said)
+            error = answer.json()["error"]
+            assert (answer.status_code, error["code"]) == (422, "request_invalid")
+            assert f"({missing}, missing)" in error["message_en"]
+    assert view(people.attending, case_id)["working"]["steps"] == 0
+
+
+def test_who_took_a_report_over_is_told_to_submit_what_others_wrote(
+    people: People, service: Service
+) -> None:
+    set_rule(people, attending_alone=True)
+    case_id = seed.add(service.store)
+    base = reworded(people.resident, case_id, MENDED)
+    post(people.resident, case_id, "submit", base_step=0, base_revision=base)
+    taken = post(people.attending, case_id, "take-over", base_step=1, base_revision=base)
+    assert (taken["author"], taken["writers"]) == ("主治医师", ["住院医师"])
+    assert "sign_alone" not in view(people.attending, case_id)["actions"]
+    said = {"base_step": 2, "base_revision": base}
+    assert refusal(people.attending, case_id, "sign", **said) == (409, "others_wrote")
+    post(people.attending, case_id, "submit", **said)
+    signed = post(people.second, case_id, "sign", base_step=3, base_revision=base)
+    assert (signed["author"], signed["reviewer"]) == ("主治医师", "副主任医师")
+    history = people.resident.get(f"/api/cases/{case_id}/history").json()
+    assert [save["editor"] for save in history["saves"]] == [None, "住院医师"]
+    assert [(step["move"], step["by"]) for step in history["steps"]][1] == ("take_over", "主治医师")
 
 
 def test_an_edit_of_what_was_submitted_comes_back_with_what_stands(
@@ -195,6 +243,19 @@ def test_an_edit_of_what_was_submitted_comes_back_with_what_stands(
     answer = people.resident.put(f"/api/cases/{case_id}/report", json=body)
     assert answer.status_code == 409
     assert answer.json()["error"]["code"] == "report_under_review"
+    assert answer.json()["current"]["state"] == "submitted"
+
+
+def test_an_author_who_may_sign_is_told_in_his_second_tab_that_it_is_under_review(
+    people: People, service: Service
+) -> None:
+    case_id = seed.add(service.store)
+    working = view(people.attending, case_id)["working"]
+    post(people.attending, case_id, "submit", base_step=0, base_revision=1)
+    working["report"]["findings"][0]["zh"] = "晚了一步。"
+    body = {"base_revision": 1, "report": working["report"]}
+    answer = people.attending.put(f"/api/cases/{case_id}/report", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "report_under_review")
     assert answer.json()["current"]["state"] == "submitted"
 
 
@@ -221,7 +282,7 @@ def test_the_password_of_the_signer_is_asked_for_at_each_signature_where_the_sit
     login = {"login": "needs-password", "password": PASSWORD}
     assert browser.post("/api/session", json=login).status_code == 200
     case_id = seed.add(service.store)
-    sign = {"base_revision": 1}
+    sign = {"base_step": 0, "base_revision": 1}
     assert refusal(browser, case_id, "sign", **sign) == (422, "password_needed")
     wrong = sign | {"password": "不是这个口令不是这个口令"}
     assert refusal(browser, case_id, "sign", **wrong) == (401, "sign_in_refused")
@@ -243,7 +304,9 @@ def test_the_demo_s_people_have_no_password_that_could_confirm_a_signature(
     people.second.cookies.clear()
     people.second.cookies.set("radraft-session", secret)
     case_id = seed.add(service.store)
-    refused = refusal(people.second, case_id, "sign", base_revision=1, password="anything")
+    refused = refusal(
+        people.second, case_id, "sign", base_step=0, base_revision=1, password="anything"
+    )
     assert refused == (422, "password_needed")
 
 
@@ -251,7 +314,7 @@ def test_the_signed_version_is_seen_by_everybody_until_the_next_is_signed(
     people: People, service: Service
 ) -> None:
     case_id = seed.add(service.store)
-    post(people.attending, case_id, "sign", base_revision=1)
+    post(people.attending, case_id, "sign", base_step=0, base_revision=1)
     path = f"/api/cases/{case_id}/amend"
     assert people.attending.post(path, json={"kind": "amendment"}).status_code == 422
     post(people.attending, case_id, "amend", base_step=1, reason="左右写反。", kind="amendment")
@@ -275,17 +338,18 @@ def test_the_signed_version_is_seen_by_everybody_until_the_next_is_signed(
 
 def test_an_addendum_can_be_cancelled(people: People, service: Service) -> None:
     case_id = seed.add(service.store)
-    post(people.attending, case_id, "sign", base_revision=1)
-    post(people.second, case_id, "amend", reason="补充骨窗。", kind="addendum")
+    post(people.attending, case_id, "sign", base_step=0, base_revision=1)
+    post(people.second, case_id, "amend", base_step=1, reason="补充骨窗。", kind="addendum")
     base = reworded(people.second, case_id, "改了原文。")
-    assert refusal(people.second, case_id, "sign", base_revision=base) == (
+    assert refusal(people.second, case_id, "sign", base_step=2, base_revision=base) == (
         422,
         "addendum_changes_text",
     )
-    after = post(people.second, case_id, "cancel-amendment", base_step=2)
+    after = post(people.second, case_id, "cancel-amendment", base_step=2, base_revision=base)
     assert after["state"] == "signed"
     assert after["report"]["findings"][0]["zh"] == seed.FINDINGS[0][0]
-    assert refusal(people.second, case_id, "cancel-amendment", base_step=3) == (
+    again = {"base_step": 3, "base_revision": after["revision"]}
+    assert refusal(people.second, case_id, "cancel-amendment", **again) == (
         409,
         "report_not_amended",
     )
@@ -295,10 +359,10 @@ def test_every_version_and_the_difference_of_any_two_can_be_read(
     people: People, service: Service
 ) -> None:
     case_id = seed.add(service.store)
-    post(people.attending, case_id, "sign", base_revision=1)
-    post(people.attending, case_id, "amend", reason="左右写反。")
+    post(people.attending, case_id, "sign", base_step=0, base_revision=1)
+    post(people.attending, case_id, "amend", base_step=1, reason="左右写反。")
     base = reworded(people.attending, case_id, MENDED)
-    post(people.attending, case_id, "sign", base_revision=base)
+    post(people.attending, case_id, "sign", base_step=2, base_revision=base)
     path = f"/api/cases/{case_id}/versions"
     for browser in (people.clinician, people.resident):
         versions = browser.get(path).json()["versions"]

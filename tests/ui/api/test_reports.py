@@ -106,7 +106,7 @@ def test_second_save_is_refused_with_what_changed(client: TestClient, service: S
 def test_sign_amend_and_the_training_pair(client: TestClient, service: Service) -> None:
     case_id = seed.add(service.store)
     now = working(client, case_id)
-    body = {"base_revision": now["revision"]}
+    body = {"base_revision": now["revision"], "base_step": now["steps"]}
     signed = client.post(f"/api/cases/{case_id}/sign", json=body).json()
     assert (signed["version"], signed["author"]) == (1, "林清")
     with service.store.begin() as session:
@@ -116,7 +116,8 @@ def test_sign_amend_and_the_training_pair(client: TestClient, service: Service) 
     assert late.status_code == 409
     assert late.json()["error"]["code"] == "report_is_signed"
     assert late.json()["current"]["state"] == "signed"
-    amended = client.post(f"/api/cases/{case_id}/amend", json={"reason": "更正"}).json()
+    body = {"base_step": 1, "reason": "更正"}
+    amended = client.post(f"/api/cases/{case_id}/amend", json=body).json()
     assert amended["state"] == "amended"
 
 
@@ -131,7 +132,7 @@ def test_time_is_counted_from_the_signers_last_opening(
     become(client, "李")
     assert client.post(f"/api/cases/{case_id}/opened", json={}).status_code == 200
     become(client, "林清")
-    body = {"base_revision": working(client, case_id)["revision"]}
+    body = {"base_revision": working(client, case_id)["revision"], "base_step": 0}
     assert client.post(f"/api/cases/{case_id}/sign", json=body).status_code == 200
     with service.store.begin() as session:
         (pair,) = pairs.pairs(session)
@@ -148,6 +149,7 @@ def test_time_is_unknown_where_the_signer_opened_nothing(
     service.signing.sign(
         case_id,
         base_revision=working(client, case_id)["revision"],
+        base_step=0,
         actor=signed_in(service.store, "林清"),
     )
     with service.store.begin() as session:
@@ -172,7 +174,13 @@ def test_time_is_unknown_where_the_signer_opened_nothing(
         ),
         ("POST", "/api/cases/c-0000000000000000/opened", {}, 404, "case_not_found"),
         ("POST", "/api/cases/{case}/amend", {}, 422, "request_invalid"),
-        ("POST", "/api/cases/{case}/amend", {"reason": "更正"}, 422, "report_not_signed"),
+        (
+            "POST",
+            "/api/cases/{case}/amend",
+            {"base_step": 0, "reason": "更正"},
+            422,
+            "report_not_signed",
+        ),
         (
             "POST",
             "/api/cases/{case}/questions",
@@ -210,6 +218,7 @@ def test_questions_while_there_is_no_model(client: TestClient, service: Service)
     service.signing.sign(
         case_id,
         base_revision=working(client, case_id)["revision"],
+        base_step=0,
         actor=signed_in(service.store, "A"),
     )
     path = f"/api/cases/{case_id}/questions"
@@ -294,7 +303,9 @@ def test_what_turns_the_direction_of_writing_comes_in_nowhere(
     error = answer.json()["error"]
     assert error["code"] == "character_refused"
     assert "impression.0.en" in error["message_zh"] and "U+202E" in error["message_en"]
-    service.signing.sign(case_id, base_revision=1, actor=signed_in(service.store, "林清"))
+    service.signing.sign(
+        case_id, base_revision=1, base_step=0, actor=signed_in(service.store, "林清")
+    )
     path = f"/api/cases/{case_id}/questions"
     asked = client.post(path, json={"question": f"有结节{HIDDEN}吗？"})
     assert (asked.status_code, asked.json()["error"]["code"]) == (422, "character_refused")
@@ -307,7 +318,9 @@ def test_a_signed_version_says_who_confirmed_what_and_that_he_was_signed_in(
     client: TestClient, service: Service
 ) -> None:
     case_id = seed.add(service.store)
-    service.signing.sign(case_id, base_revision=1, actor=signed_in(service.store, "林清"))
+    service.signing.sign(
+        case_id, base_revision=1, base_step=0, actor=signed_in(service.store, "林清")
+    )
     (version,) = client.get(f"/api/cases/{case_id}").json()["versions"]
     assert (version["author"], version["author_kind"]) == ("林清", "account")
     assert version["confirmed"] == ["zh", "en"]
@@ -318,4 +331,4 @@ def test_a_typed_name_signs_nothing(service: Service) -> None:
     case_id = seed.add(service.store)
     typed = typed_actor("林清", ActorRole.READER, "local")
     with pytest.raises(SignInError, match="sign_in_needed"):
-        service.signing.sign(case_id, base_revision=1, actor=typed)
+        service.signing.sign(case_id, base_revision=1, base_step=0, actor=typed)
