@@ -147,10 +147,10 @@ def canary(
     """Have a shadow draft a share of its site's cases in sight."""
     from radraft.cli.adapter_text import row_json, row_text
     from radraft.cli.context import opened
-    from radraft.store import adapters
+    from radraft.pipeline import promotion
 
-    with opened() as context, context.store.begin() as session:
-        adapter = adapters.set_canary(session, adapter_id, share)
+    with opened() as context:
+        adapter = promotion.set_canary(adapter_id, share, store=context.store)
     out.result(row_json(adapter), row_text(row_json(adapter)))
 
 
@@ -160,11 +160,9 @@ def discard(adapter_id: Id, by: By, reason: Reason, *, out: Output) -> None:
     from radraft.cli.adapter_text import row_json, row_text
     from radraft.cli.context import opened
     from radraft.pipeline import promotion
-    from radraft.store import adapters
 
-    promotion.confirmed(by, reason)
-    with opened() as context, context.store.begin() as session:
-        adapter = adapters.discard(session, adapter_id, by=by, reason=reason)
+    with opened() as context:
+        adapter = promotion.discard(adapter_id, store=context.store, by=by, reason=reason)
     out.result(row_json(adapter), row_text(row_json(adapter)))
 
 
@@ -174,11 +172,9 @@ def reopen(adapter_id: Id, by: By, reason: Reason, *, out: Output) -> None:
     from radraft.cli.adapter_text import row_json, row_text
     from radraft.cli.context import opened
     from radraft.pipeline import promotion
-    from radraft.store import adapters
 
-    promotion.confirmed(by, reason)
-    with opened() as context, context.store.begin() as session:
-        adapter = adapters.reopen(session, adapter_id, by=by, reason=reason)
+    with opened() as context:
+        adapter = promotion.reopen(adapter_id, store=context.store, by=by, reason=reason)
     out.result(row_json(adapter), row_text(row_json(adapter)))
 
 

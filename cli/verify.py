@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radraft.cli.output import Output
 from radraft.core import settings as settings_module
-from radraft.core.errors import message
+from radraft.core.errors import StorageError, message
 from radraft.core.logs import write_log
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from radraft.core.settings import Settings
+    from radraft.store.database import Store
     from radraft.store.signature_check import Examined, Extent, Finding
 
 MOST_LISTED = 1000
@@ -64,6 +67,8 @@ def verify(logs: Sequence[Path], out: Output, *, reinstate: bool) -> None:
         if reinstate:
             with store.begin() as session:
                 reinstated = triggers.reinstate(session.connection())
+            if reinstated:
+                _note(store, len(reinstated))
         started = time.perf_counter()
         with store.read() as session, out.progress() as progress:
             whole = extent(session)
@@ -79,6 +84,23 @@ def verify(logs: Sequence[Path], out: Output, *, reinstate: bool) -> None:
     out.result(_value(result), _text(result))
     if tally.counts:
         out.fail(1)
+
+
+def _note(store: Store, reinstated: int) -> None:
+    """Write down that what protects the record was put back; not where the audit's own end is
+    broken: putting it back must not wait for that."""
+    from radraft.pipeline.audit_trail import command_line
+    from radraft.reports.audit import AuditEvent, AuditKind
+    from radraft.store import audit
+
+    event = AuditEvent(
+        AuditKind.CONFIGURATION,
+        datetime.now(UTC),
+        command_line(),
+        details={"reinstated_triggers": str(reinstated)},
+    )
+    with suppress(StorageError), store.begin() as session:
+        audit.append(session, event)
 
 
 def _examined(session: Session, settings: Settings, logs: Sequence[Path]) -> Iterator[Examined]:

@@ -56,7 +56,8 @@ def promote(
     _try_out(adapter_id, folder, settings, profile)
     with store.begin() as session:
         promoted = adapters.promote(session, adapter_id, by=by)
-        audit.append(session, _event(promoted.site, by, "promoted", adapter_id))
+        said = {"serving": adapter_id, "typed": by}
+        audit.append(session, adapter_event(promoted.site, "promoted", **said))
     log.info("adapter %s serves %s, confirmed by a person", adapter_id, adapter.site)
     return promoted
 
@@ -81,16 +82,55 @@ def roll_back(
         if adapters.before(session, site) != target:
             raise AdapterError("adapter_route_changed", site=site)
         back = adapters.roll_back(session, site, by=by, reason=reason)
-        audit.append(session, _event(site, by, "rolled_back", target or "base"))
+        said = {"serving": target or "base", "typed": by}
+        audit.append(session, adapter_event(site, "rolled_back", **said))
     log.info("%s serves %s again", target or "the base model", site)
     return back
 
 
-def _event(site: str, by: str, move: str, serving: str) -> AuditEvent:
-    # Who confirmed it is a name that was typed into a command.
-    details = {"move": move, "serving": serving, "typed": by[:MOST_DETAIL]}
+def set_canary(adapter_id: str, share: float, *, store: Store) -> Adapter:
+    """Have a shadow draft a share of its site's cases in sight. AdapterError as
+    `store.adapters.set_canary`."""
+    with store.begin() as session:
+        before = adapters.get(session, adapter_id).canary
+        adapter = adapters.set_canary(session, adapter_id, share)
+        shares = {"adapter": adapter_id, "share": f"{before:g}->{adapter.canary:g}"}
+        audit.append(session, adapter_event(adapter.site, "canary", **shares))
+        return adapter
+
+
+def discard(adapter_id: str, *, store: Store, by: str, reason: str) -> Adapter:
+    """Give up a candidate or a shadow. AdapterError `adapter_by_missing`, and as
+    `store.adapters.discard`."""
+    confirmed(by, reason)
+    with store.begin() as session:
+        adapter = adapters.discard(session, adapter_id, by=by, reason=reason)
+        said = {"adapter": adapter_id, "typed": by}
+        audit.append(session, adapter_event(adapter.site, "discarded", **said))
+        return adapter
+
+
+def reopen(adapter_id: str, *, store: Store, by: str, reason: str) -> Adapter:
+    """Make a retired adapter a candidate again. AdapterError `adapter_by_missing`, and as
+    `store.adapters.reopen`."""
+    confirmed(by, reason)
+    with store.begin() as session:
+        adapter = adapters.reopen(session, adapter_id, by=by, reason=reason)
+        said = {"adapter": adapter_id, "typed": by}
+        audit.append(session, adapter_event(adapter.site, "reopened", **said))
+        return adapter
+
+
+def adapter_event(site: str, move: str, **details: str) -> AuditEvent:
+    """Return the event of what a command does now with an adapter of a site. `typed`: a name that
+    was typed into the command."""
+    said = {name: value[:MOST_DETAIL] for name, value in details.items()}
     return AuditEvent(
-        AuditKind.ADAPTER, datetime.now(UTC), command_line(), site=site, details=details
+        AuditKind.ADAPTER,
+        datetime.now(UTC),
+        command_line(),
+        site=site,
+        details={"move": move, **said},
     )
 
 

@@ -12,8 +12,9 @@ from radraft.core.errors import NotFound
 from radraft.reports.diff import Change, diff
 from radraft.reports.lifecycle import ReportStep
 from radraft.reports.people import Person
-from radraft.reports.values import Report, SignedReport
+from radraft.reports.values import Report
 from radraft.store import cases, drafts, report_steps, reports, signatures
+from radraft.store.signatures import SignedVersions
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -40,8 +41,7 @@ class SavedChange:
 class ReportHistory:
     """Everything that became of one report, first to newest."""
 
-    versions: tuple[SignedReport, ...]
-    """Those that are what was signed."""
+    versions: SignedVersions
     steps: tuple[ReportStep, ...]
     saves: tuple[SavedChange, ...]
 
@@ -58,7 +58,7 @@ class ReportHistories:
             working = reports.current(session, case_id)
             revisions = reports.history(session, case_id)
             return ReportHistory(
-                versions=signatures.of_page(session, case_id, working).held,
+                versions=signatures.of_page(session, case_id, working),
                 steps=report_steps.of_case(session, case_id),
                 saves=tuple(
                     SavedChange(
@@ -71,16 +71,17 @@ class ReportHistories:
                 ),
             )
 
-    def versions(self, case_id: str) -> tuple[SignedReport, ...]:
-        """Return the signed versions that are what was signed. NotFound `case_not_found`."""
+    def versions(self, case_id: str) -> SignedVersions:
+        """Return the signed versions, and which of them do not hold. NotFound `case_not_found`."""
         with self._store.read() as session:
             working = reports.current(session, case_id)
-            return signatures.of_page(session, case_id, working).held
+            return signatures.of_page(session, case_id, working)
 
     def difference(self, case_id: str, before: str, after: str) -> tuple[Change, ...]:
         """Return what changed from one state of a report to another (`STATE`).
 
-        NotFound `case_not_found`, `report_state_unknown` for one that is not there.
+        NotFound `case_not_found`, `report_state_unknown` for one that is not there; ReportError
+        `signature_broken` for a version that is not what was signed.
         """
         with self._store.read() as session:
             cases.get_case(session, case_id)
@@ -100,8 +101,11 @@ def _state(session: Session, case_id: str, name: str) -> Report:
         return source.draft.report
     number = int(name[1:])
     if name.startswith("v"):
-        held = signatures.of_page(session, case_id, working).held
-        found = next((signed.report for signed in held if signed.version == number), None)
+        signed = signatures.of_page(session, case_id, working)
+        broken = next((version for version in signed.broken if version.version == number), None)
+        if broken is not None:
+            raise broken.error()
+        found = next((held.report for held in signed.held if held.version == number), None)
     else:
         found = reports.at_revision(session, case_id, number)
     if found is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -42,8 +42,12 @@ if TYPE_CHECKING:
 class ReportSigning:
     """What people do with reports besides writing them. Thread-safe."""
 
-    def __init__(self, store: Store, critical: CriticalValues, trail: AuditTrail) -> None:
+    def __init__(
+        self, store: Store, critical: CriticalValues, trail: AuditTrail, *, site: str
+    ) -> None:
+        """`site`: the one that studies are of where nothing else is said."""
         self._store = store
+        self._site = site
         self._critical = critical
         self._trail = trail
 
@@ -81,7 +85,7 @@ class ReportSigning:
                 refusal = self._critical_refusal(session, case_id, base_revision, actor)
                 if refusal is None:
                     signed = _signed(session, case_id, base_revision, actor, terms)
-                    said = {"version": signed.version}
+                    said = _of_signature(signed)
                     audit.append(session, case_event(AuditKind.SIGN, case_id, actor, **said))
                     return signed
             raise refusal
@@ -179,32 +183,44 @@ class ReportSigning:
             return after
 
     def rule(self, site: str) -> SetRule:
-        """Return what a site asks of a signature."""
+        """Return what a site asks of a signature. NotFound `site_unknown`."""
         with self._store.read() as session:
+            self._require_site(session, site)
             return signature_rules.of_site(session, site)
 
-    def rules(self, own: str, named: frozenset[str] | None) -> tuple[SetRule, ...]:
-        """Return what each site asks of a signature, by its name: of the site `own` and all that
-        have cases, those among `named`; None: all."""
+    def rules(self, named: frozenset[str] | None) -> tuple[SetRule, ...]:
+        """Return what each site that is known asks of a signature, by its name: those among
+        `named`; None: all."""
         with self._store.read() as session:
-            known = sites.every(session) | {own} | (named or frozenset())
+            known = sites.known(session) | {self._site}
             wanted = sorted(known if named is None else known & named)
             return tuple(signature_rules.of_site(session, site) for site in wanted)
 
     def set_rule(
         self, site: str, rule: SignatureRule, *, base_number: int, by: Person, address: str = ""
     ) -> SetRule:
-        """Make `rule` what a site asks of a signature; ReportError `rule_changed_meanwhile`."""
+        """Make `rule` what a site asks of a signature.
+
+        ReportError `rule_changed_meanwhile`; NotFound `site_unknown` for one of which there is no
+        study and no person.
+        """
         now = datetime.now(UTC)
         who = AuditActor(by.name, by.id, address)
         said = {"signature_rule": str(base_number + 1)}
         event = AuditEvent(AuditKind.CONFIGURATION, now, who, site=site, details=said)
         with self._trail.refusals(event), self._store.begin() as session:
+            self._require_site(session, site)
+            before = signature_rules.of_site(session, site).rule
             changed = signature_rules.change(
                 session, site, rule, base_number=base_number, by=by, now=now
             )
-            audit.append(session, event)
+            said |= _of_change(before, rule)
+            audit.append(session, replace(event, details=said))
             return changed
+
+    def _require_site(self, session: Session, site: str) -> None:
+        if site != self._site and site not in sites.known(session):
+            raise NotFound("site_unknown", site=site)
 
     def _critical_refusal(
         self, session: Session, case_id: str, base_revision: int, actor: Actor
@@ -223,6 +239,28 @@ class ReportSigning:
             session, case_id, working.report, actor=actor, now=datetime.now(UTC)
         )
         return signature_refusal(held)
+
+
+def _of_signature(signed: SignedReport) -> dict[str, str]:
+    """Return what the audit says of a signature: whose it is and how it was made, and no word."""
+    assert signed.signing is not None
+    people = {"author": signed.author, "reviewer": signed.reviewer}
+    return {
+        "version": str(signed.version),
+        "manner": signed.signing.manner.value,
+        "password": _said(signed.signing.password_confirmed),
+        **{part: who.id or "typed" for part, who in people.items() if who is not None},
+    }
+
+
+def _of_change(before: SignatureRule, after: SignatureRule) -> dict[str, str]:
+    """Return what the audit says of a changed rule: each value as it was and as it is."""
+    asked = asdict(after)
+    return {name: f"{_said(was)}->{_said(asked[name])}" for name, was in asdict(before).items()}
+
+
+def _said(value: bool) -> str:
+    return "yes" if value else "no"
 
 
 def open_moves(working: WorkingReport, actor: Actor, rule: SignatureRule) -> frozenset[Move]:

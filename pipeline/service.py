@@ -31,7 +31,7 @@ from radraft.reports.characters import require_visible
 from radraft.reports.checks.values import Issue
 from radraft.reports.dismissal import StandingWarning
 from radraft.reports.draft import Draft, DraftedSentence
-from radraft.reports.lifecycle import ReportStep
+from radraft.reports.lifecycle import SIGNATURES, Move, ReportStep
 from radraft.reports.people import Actor
 from radraft.reports.signature_rule import SignatureRule
 from radraft.reports.turnround import TurnroundClock
@@ -49,6 +49,7 @@ from radraft.store import (
     signature_rules,
     signatures,
 )
+from radraft.store.key_images import key_images_at
 from radraft.store.values import EVERYTHING, OpenAlert, Worklist, WorklistFilter, WorklistPlace
 from radraft.store.worklist_pages import Visible
 
@@ -68,6 +69,8 @@ class CaseView:
     case: cases.Case
     identity: cases.Identity = field(repr=False)
     images: tuple[cases.StoredImage, ...]
+    signed_images: tuple[cases.StoredImage, ...]
+    """Those of them that belong to the newest signed version."""
     draft: Draft | None
     offered: Report | None
     """The model's newest draft, where the working report did not begin as it."""
@@ -88,8 +91,8 @@ class CaseView:
     notice: tuple[str, str] | None
     """(zh, en): why no model drafted this, or what the model's maker says of its drafts."""
     quality: QualityRemarks | None
-    rule: SignatureRule
-    """What the site asks of a signature."""
+    rule: SignatureRule | None
+    """What the site asks of a signature; None to whoever only reads."""
     steps: tuple[ReportStep, ...] = ()
     """What people did with the report besides writing it."""
 
@@ -99,35 +102,54 @@ class CaseView:
         return tuple(warning.issue for warning in self.standing)
 
     def signed_only(self) -> CaseView:
-        """Return what everybody may see who reads reports: what was signed, and nothing else.
+        """Return what everybody may see who reads reports: what was signed, and nothing of what is
+        being written since.
 
-        SignInError `not_allowed` where nothing was.
+        SignInError `not_allowed` where nothing was signed; ReportError `signature_broken` where
+        nothing that was holds.
         """
         if not self.versions:
+            if self.broken:
+                raise self.broken[0].error()
             raise SignInError("not_allowed", site=self.case.site)
         newest = self.versions[-1]
         shown = replace(
             self.working,
             report=newest.report,
+            revision=self._signed_revision(),
             state=ReportState.SIGNED,
             editor=newest.author,
             saved_at=newest.signed_at,
             base_version=newest.version,
             author=None,
+            writers=(),
             submitted_at=None,
             steps=0,
             amendment=None,
         )
         return replace(
             self,
+            case=replace(self.case, state=cases.CaseState.DRAFTED),
+            images=self.signed_images,
             draft=None,
             offered=None,
             working=shown,
             standing=(),
             partial=(),
+            least_support=None,
             notice=None,
+            quality=None,
+            rule=None,
             steps=(),
         )
+
+    def _signed_revision(self) -> int:
+        """Return the save that was signed last, or that the amendment began with."""
+        if self.working.state is ReportState.SIGNED:
+            return self.working.revision
+        kept = (*SIGNATURES, Move.AMEND)
+        signed = [step.revision for step in self.steps if step.move in kept]
+        return signed[-1] if signed else reports.UNBEGUN
 
 
 @dataclass(frozen=True)
@@ -196,7 +218,7 @@ class Service:
         """Who is let in by a hospital's OpenID provider; None where there is none."""
         self.trail = AuditTrail(store)
         """Writes down what was looked at and what was refused."""
-        self.signing = ReportSigning(store, self.critical, self.trail)
+        self.signing = ReportSigning(store, self.critical, self.trail, site=settings.site)
         """Review, signature, amendment."""
         self._sentences: SentenceEncoder | None = None
         self._sentences_lock = threading.Lock()
@@ -251,16 +273,20 @@ class Service:
             source = drafts.source(session, case_id)
             written = source.draft if source is not None else None
             signed = signatures.of_page(session, case_id, working)
+            images = cases.key_images(session, case_id)
             return CaseView(
                 case=case,
                 identity=cases.identity(session, case_id),
-                images=cases.key_images(session, case_id),
+                images=images,
+                signed_images=key_images_at(session, case_id, signed.held[-1].signed_at)
+                if signed.held
+                else images,
                 draft=stored.draft if stored is not None else None,
                 offered=beside.draft.report if beside is not None else None,
                 working=working,
                 versions=signed.held,
                 broken=signed.broken,
-                warning=_warning(signed),
+                warning=signed.warning,
                 standing=warnings_of(session, working),
                 turns=questions.turns(session, case_id),
                 partial=self._partial(case_id),
@@ -415,10 +441,3 @@ class Service:
 
                 self._sentences = SentenceEncoder.load()
             return self._sentences
-
-
-def _warning(signed: signatures.SignedVersions) -> tuple[str, str] | None:
-    if not signed.broken:
-        return None
-    error = signed.broken[0].error()
-    return error.message_zh, error.message_en

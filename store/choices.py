@@ -67,6 +67,17 @@ def latest(session: Session, case_id: str) -> Choice | None:
     return None if row is None else _choice(row)
 
 
+def at(session: Session, case_id: str, when: datetime) -> Choice | None:
+    """Return the choice that held at `when`; None where nobody had made one."""
+    row = session.scalar(
+        select(KeyImageChoiceRow)
+        .where(KeyImageChoiceRow.case_id == case_id, KeyImageChoiceRow.at <= when)
+        .order_by(KeyImageChoiceRow.revision.desc())
+        .limit(1)
+    )
+    return None if row is None else _choice(row)
+
+
 def add(session: Session, choice: Choice) -> None:
     """Keep a choice that was made looking at the revision before it (0: nobody's).
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from radraft.store import faults
-from radraft.store.tables import KeyImageRow
+from radraft.store import choices, faults
+from radraft.store.tables import DraftRow, KeyImageRow
 from radraft.store.values import StoredImage
 from radraft.studies.values import KeyImages, WindowName
 
@@ -54,3 +56,26 @@ def key_images(session: Session, case_id: str) -> tuple[StoredImage, ...]:
             )
             for row in rows
         )
+
+
+def key_images_at(session: Session, case_id: str, when: datetime) -> tuple[StoredImage, ...]:
+    """Return those of the case's key images that had been chosen, by a reader or by radraft, at
+    `when`: what was put in their place or beside them later is left out."""
+    present = key_images(session, case_id)
+    last = choices.latest(session, case_id)
+    if last is None or last.at <= when:
+        return present
+    chosen = choices.at(session, case_id, when)
+    if chosen is not None:
+        known = {(image.instance_ref, image.frame, image.window) for image in chosen.images}
+        return tuple(
+            image
+            for image in present
+            if (image.instance_ref, image.frame, image.window_name) in known
+        )
+    # Radraft's own are those that the model was shown.
+    drafted = session.scalars(
+        select(DraftRow.image_ids).where(DraftRow.case_id == case_id, DraftRow.created_at <= when)
+    )
+    shown = {image_id for image_ids in drafted for image_id in image_ids}
+    return tuple(image for image in present if image.image_id in shown)

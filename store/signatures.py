@@ -136,6 +136,15 @@ class SignedVersions:
     """Those that are what was signed."""
     broken: tuple[BrokenSignature, ...]
 
+    @property
+    def warning(self) -> tuple[str, str] | None:
+        """Return in zh and en that one does not hold and must not be relied upon; None where all
+        do."""
+        if not self.broken:
+            return None
+        error = self.broken[0].error()
+        return error.message_zh, error.message_en
+
     def intact(self) -> tuple[SignedReport, ...]:
         """Return all of them. ReportError `signature_broken` where one does not hold."""
         if self.broken:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from sqlalchemy import select, union
 from sqlalchemy.orm import Session
 
+from radraft.reports.roles import EVERY_SITE
 from radraft.store.tables import AlertRow, CaseRow, KeyImageRow, SignatureRuleRow, SignedRow
+from radraft.store.tables_accounts import MembershipRow
 
 _HAS_SIGNED = select(SignedRow.version).where(SignedRow.case_id == CaseRow.case_id).exists()
 
 
-def every(session: Session) -> frozenset[str]:
-    """Return the sites of which there are cases, or rules of signatures."""
-    wanted = union(select(CaseRow.site), select(SignatureRuleRow.site))
-    return frozenset(session.scalars(wanted))
+def known(session: Session) -> frozenset[str]:
+    """Return the sites that there are: those of which there are studies, people or rules."""
+    wanted = union(select(CaseRow.site), select(MembershipRow.site), select(SignatureRuleRow.site))
+    return frozenset(session.scalars(wanted)) - {EVERY_SITE}
 
 
 def of_case(session: Session, case_id: str, *, signed: bool = False) -> frozenset[str]:

@@ -24,10 +24,11 @@ from radraft.llm.adapter import Adapter, Check, GateRecord, GateStage
 from radraft.llm.adapter_lifecycle import Move, transition
 from radraft.llm.endpoint import HEALTH_S
 from radraft.llm.question import ask_and_wait
+from radraft.pipeline.promotion import adapter_event
 from radraft.prompts.templates import load_template
 from radraft.reports.people import checked_name
 from radraft.reports.training_pair import TrainingPair
-from radraft.store import adapter_files, adapters, cases
+from radraft.store import adapter_files, adapters, audit, cases
 from radraft.studies.values import View
 
 if TYPE_CHECKING:
@@ -162,6 +163,9 @@ def _keep(store: Store, decision: GateRecord) -> None:
         if (serving.adapter_id if serving else None) != decision.serving_id:
             raise AdapterError("gate_serving_changed", site=decision.site)
         adapters.record(session, decision)
+        move = "passed_gate" if decision.passed else "stopped_at_gate"
+        said = {"adapter": decision.adapter_id, "typed": decision.confirmed_by}
+        audit.append(session, adapter_event(decision.site, move, **said))
 
 
 def _changed(adapter: Adapter) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import pytest
 
 from radraft.core.settings import Settings
 from radraft.llm.profiles import load_profile
-from radraft.store import adapters
+from radraft.reports.audit import AuditKind, AuditQuery
+from radraft.store import adapters, audit
 from radraft.store.database import open_store
 from tests.cli.test_commands import answer, radraft
 from tests.store.adapter_builders import candidate, decision, installed
@@ -37,10 +38,20 @@ def shadows(data: Path, scratch: Path, *numbers: int) -> list[str]:
     return ids
 
 
+def audited(data: Path) -> list[dict[str, str]]:
+    """What the audit says of adapters, first to newest."""
+    store = open_store(Settings(data_dir=data))
+    with store.read() as session:
+        found = audit.search(session, AuditQuery(kinds=frozenset({AuditKind.ADAPTER})), 100)
+    store.close()
+    return [dict(entry.event.details) for entry in reversed(found.entries)]
+
+
 def test_from_shadow_to_serving_and_back(data: Path, tmp_path: Path) -> None:
     assert answer(data, "adapters", "list") == {"site": "site-a", "adapters": []}
     (first,) = shadows(data, tmp_path, 1)
     assert answer(data, "adapters", "canary", first, "0.2")["canary"] == 0.2
+    assert audited(data) == [{"move": "canary", "adapter": first, "share": "0->0.2"}]
     promoted = answer(data, "adapters", "promote", first, "--by", "Dr. Li")
     assert (promoted["state"], promoted["canary"]) == ("serving", 0)
     (second,) = shadows(data, tmp_path, 2)
@@ -106,6 +117,9 @@ def test_a_discarded_shadow_no_longer_drafts(data: Path, tmp_path: Path) -> None
     back = answer(data, "adapters", "reopen", only, "--by", "Dr. Li", "--reason", "a mistake")
     assert back["state"] == "candidate"
     answer(data, "adapters", "discard", only, "--by", "Dr. Li", "--reason", "wrong data")
+    said = [(event["move"], event["adapter"], event["typed"]) for event in audited(data)]
+    moves = ("discarded", "reopened", "discarded")
+    assert said == [(move, only, "Dr. Li") for move in moves]
     listed = radraft(data, "adapters", "list").stdout
     assert "retired" in listed
     assert "base model" in listed

@@ -110,6 +110,9 @@ def test_missing_triggers_fail_until_they_are_made_anew_on_demand(folder: Path) 
     assert answer(folder, "verify", code=1)["counts"] == {"trigger_missing": 3}
     made = answer(folder, "verify", "--reinstate")
     assert len(made["reinstated_triggers"]) == 3
+    told = [json.loads(line) for line in radraft(folder, "audit", "export").stdout.splitlines()]
+    done = [event["details"] for event in told if event["kind"] == "configuration"]
+    assert done == [{"reinstated_triggers": "3"}]
     assert answer(folder, "verify")["ok"]
 
 

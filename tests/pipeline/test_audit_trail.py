@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from radraft.core.errors import RadraftError
+from radraft.core.errors import NotFound, RadraftError
 from radraft.core.settings import Settings
 from radraft.llm.profiles import load_profile
 from radraft.pipeline.audit_trail import MOST_WAITING, AuditTrail
@@ -74,7 +74,12 @@ def test_saving_signing_and_amending_are_written_with_who_and_where_from(
         ("王芳", wang(store).who.id, "10.0.0.7")
     }
     assert {(event.site, event.case_id) for event in told} == {("north", case_id)}
-    assert told[1].details == {"version": "1"}
+    assert told[1].details == {
+        "version": "1",
+        "manner": "alone",
+        "password": "no",
+        "author": wang(store).who.id,
+    }
     assert faults(store) == []
 
 
@@ -89,7 +94,10 @@ def test_each_step_of_a_review_and_a_changed_rule_is_written(store: Store, tmp_p
     signing.take(case_id, Move.TAKE_OVER, base_step=2, **seen)
     with pytest.raises(RadraftError):
         signing.take(case_id, Move.WITHDRAW, actor=author, base_step=3)
-    signing.set_rule("north", SignatureRule(True), base_number=0, by=author.who, address="10.0.0.8")
+    by = {"by": author.who, "address": "10.0.0.8"}
+    signing.set_rule("test", SignatureRule(True), base_number=0, **by)
+    with pytest.raises(NotFound, match="site_unknown"):
+        signing.set_rule("nowhere", SignatureRule(True), base_number=0, **by)
     assert service.trail.drain()
     steps = entries(store, AuditKind.REVIEW)
     assert [(event.details["step"], event.outcome.value) for event in steps] == [
@@ -98,10 +106,43 @@ def test_each_step_of_a_review_and_a_changed_rule_is_written(store: Store, tmp_p
         ("take_over", "done"),
         ("withdraw", "refused"),
     ]
-    (changed,) = entries(store, AuditKind.CONFIGURATION)
-    assert (changed.site, changed.actor.address) == ("north", "10.0.0.8")
+    changed, refused = entries(store, AuditKind.CONFIGURATION)
+    assert (changed.site, changed.actor.address) == ("test", "10.0.0.8")
+    assert changed.details == {
+        "signature_rule": "1",
+        "two_signatures": "no->yes",
+        "attending_alone": "yes->yes",
+        "emergency_alone": "yes->yes",
+        "reauthenticate": "no->no",
+    }
+    assert (refused.site, refused.code) == ("nowhere", "site_unknown")
     assert "王小明" not in "".join(repr(event) for event in entries(store))
     assert faults(store) == []
+
+
+def test_a_signature_of_two_is_written_with_both_accounts_and_its_manner(
+    store: Store, tmp_path: Path
+) -> None:
+    service = service_of(store, tmp_path)
+    reviewed, urgent = seed.add(store), seed.add(store, 2)
+    author, reviewer = signed_in(store, "住院"), signed_in(store, "主治")
+    seen = {"base_revision": 1}
+    service.signing.take(reviewed, Move.SUBMIT, actor=author, base_step=0, **seen)
+    service.signing.sign(reviewed, actor=reviewer, base_step=1, **seen)
+    rule = SignatureRule(two_signatures=True, attending_alone=False)
+    service.signing.set_rule("test", rule, base_number=0, by=reviewer.who)
+    service.signing.sign(urgent, actor=reviewer, base_step=0, reason="王小明抢救。", **seen)
+    two, alone = entries(store, AuditKind.SIGN)
+    assert two.details == {
+        "version": "1",
+        "manner": "reviewed",
+        "password": "no",
+        "author": author.who.id,
+        "reviewer": reviewer.who.id,
+    }
+    assert alone.details["manner"] == "emergency"
+    assert "reviewer" not in alone.details
+    assert "王小明" not in "".join(repr(event) for event in entries(store))
 
 
 def test_a_signature_that_was_refused_is_written_with_its_code(

@@ -33,7 +33,7 @@ TWO = SignatureRule(two_signatures=True, attending_alone=False, emergency_alone=
 
 @pytest.fixture
 def service(sqlite_store: Store, tmp_path: Path) -> Service:
-    settings = Settings(data_dir=tmp_path / "data")
+    settings = Settings(data_dir=tmp_path / "data", site="site-a")
     return Service(sqlite_store, settings, load_profile("starter"))
 
 
@@ -227,7 +227,10 @@ def test_the_signed_version_stands_while_it_is_amended_and_cancelling_gives_it_b
     service.signing.amend(case_id, actor=attending, reason="左右写反。", base_step=2)
     service.save(case_id, make_report(case_id, 1), base_revision=1, actor=attending)
     view = service.case_view(case_id)
-    assert view.signed_only().working.report == first.report
+    shown = view.signed_only()
+    assert shown.working.report == first.report
+    assert (shown.working.revision, shown.working.writers) == (1, ())
+    assert (shown.rule, shown.quality, shown.least_support) == (None, None, None)
     assert service.signed(case_id) == first
     after = service.signing.cancel(case_id, actor=attending, base_step=3, base_revision=2)
     assert (after.state, after.report) == (ReportState.SIGNED, first.report)
@@ -260,7 +263,8 @@ def test_what_the_model_wrote_and_each_person_changed_stays_with_the_report(
         (3, attending.who, [("deleted", "f2")]),
     ]
     assert [step.move for step in history.steps] == [Move.SUBMIT, Move.SIGN_REVIEWED]
-    assert [version.version for version in history.versions] == [1]
+    assert [version.version for version in history.versions.held] == [1]
+    assert history.versions.broken == ()
 
 
 def test_any_two_states_of_a_report_can_be_compared(

@@ -78,7 +78,7 @@ def two(workstation: Workstation) -> Iterator[None]:
 
 def ruled(workstation: Workstation, rule: SignatureRule) -> None:
     signing = workstation.service.signing
-    by = account_of(workstation.store, "管理员", (Role.ADMINISTRATOR,)).person
+    by = account_of(workstation.store, "管理员", (Role.ADMINISTRATOR,), SITE).person
     signing.set_rule(SITE, rule, base_number=signing.rule(SITE).number, by=by)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from radraft.reports.values import SignedReport
     from radraft.store.choices import Choice
     from radraft.store.questions import Turn
+    from radraft.store.signatures import SignedVersions
 
 Form = dict[str, Any]
 
@@ -30,7 +31,7 @@ Form = dict[str, Any]
 def view(shown: CaseView, moves: Iterable[Move]) -> Form:
     """Return everything a study page shows; `moves`: what its reader can do with the report now."""
     form: Form = canonical.plain(shown)
-    del form["standing"]
+    del form["standing"], form["signed_images"]
     if shown.draft is not None:
         form["draft"]["report"] = edit_form(shown.draft.report)
     return form | {
@@ -39,7 +40,7 @@ def view(shown: CaseView, moves: Iterable[Move]) -> Form:
         "versions": list(map(signed, shown.versions)),
         "issues": warnings(shown.standing),
         "actions": sorted(move.value for move in moves),
-        "rule": rule(shown.rule),
+        "rule": None if shown.rule is None else rule(shown.rule),
         "steps": list(map(step, shown.steps)),
         "turns": list(map(turn, shown.turns)),
         "partial": [
@@ -98,8 +99,7 @@ def step(taken: ReportStep) -> Form:
 
 def history(found: ReportHistory) -> Form:
     """Return how a report came about."""
-    return {
-        "versions": list(map(signed, found.versions)),
+    return versions(found.versions) | {
         "steps": list(map(step, found.steps)),
         "saves": [
             {
@@ -110,6 +110,16 @@ def history(found: ReportHistory) -> Form:
             }
             for save in found.saves
         ],
+    }
+
+
+def versions(found: SignedVersions) -> Form:
+    """Return signed versions; `broken` names those that are not what was signed, `warning` says in
+    zh and en that there are such."""
+    return {
+        "versions": list(map(signed, found.held)),
+        "broken": canonical.plain(found.broken),
+        "warning": found.warning,
     }
 
 

@@ -175,8 +175,7 @@ def _add_signature(api: APIRouter, service: Service) -> None:
 def _add_history(api: APIRouter, service: Service) -> None:
     @api.get("/versions")
     def versions(case_id: CaseId) -> Response:
-        found = service.histories.versions(case_id)
-        return JSONResponse({"versions": list(map(forms.signed, found))})
+        return JSONResponse(forms.versions(service.histories.versions(case_id)))
 
     @api.get("/versions/{before}/{after}")
     def difference(
@@ -197,7 +196,7 @@ def _add_history(api: APIRouter, service: Service) -> None:
 def _add_rules(app: FastAPI, service: Service) -> None:
     @app.get("/api/signature-rules")
     def rules(caller: SignedIn) -> Response:
-        held = service.signing.rules(service.settings.site, caller.sites)
+        held = service.signing.rules(caller.sites)
         return JSONResponse({"rules": list(map(_rule, held))})
 
     @app.get("/signature-rules")

@@ -101,7 +101,8 @@ def _add_reading(api: APIRouter, service: Service) -> None:
         view = service.case_view(case_id)
         if not caller.may(Permission.READ_UNSIGNED):
             view = view.signed_only()
-        moves = open_moves(view.working, caller.actor, view.rule)
+        rule = view.rule
+        moves = open_moves(view.working, caller.actor, rule) if rule is not None else frozenset()
         return tagged(request, forms.view(view, moves))
 
     @api.get("/images/{image_id}/png")

@@ -125,5 +125,5 @@ export class ReportBar {
 /** The word for a signature: with one person's name or with two. */
 function signatureName(signature, rule) {
   if (signature === "sign_reviewed") return "sign_reviewed";
-  return rule.two_signatures ? "sign_alone" : "sign";
+  return rule?.two_signatures ? "sign_alone" : "sign";
 }

@@ -266,7 +266,9 @@ class ReportPane {
 
   signature(view) {
     const element = part(this.root, "signature");
-    const signed = this.mode === "broken" ? null : view.versions.at(-1);
+    const last = view.versions.at(-1);
+    // Where a newer version does not hold, none of those before stands in its place.
+    const signed = view.broken.some(({ version }) => version >= (last?.version ?? 0)) ? null : last;
     element.hidden = !signed;
     if (!signed) return;
     this.bar.signature(element, signed, this.mode);

@@ -39,9 +39,9 @@ class Versions {
     const whole = may("read_unsigned", view.case.site);
     const states = namedStates(view, whole);
     // Whoever reads signed reports alone has nothing to compare with one version.
-    this.element.hidden = states.length < 2 && !(whole && view.working.revision > 0);
+    this.element.hidden = states.length < 2 && !view.broken.length && !(whole && view.working.revision > 0);
     const { revision, steps } = view.working;
-    const version = JSON.stringify([language(), states, revision, steps]);
+    const version = JSON.stringify([language(), states, view.broken, revision, steps]);
     if (this.element.dataset.version === version) return;
     this.element.dataset.version = version;
     this.states = states;
@@ -61,7 +61,7 @@ class Versions {
     const count = state.view.versions.length;
     this.element.replaceChildren(
       h("summary", { text: t(this.whole ? "versions_title" : "versions_alone", { n: count }) }),
-      h("ol", { class: "rd-version-list", dataset: { part: "version-list" } }, ...state.view.versions.map(versionItem)),
+      h("ol", { class: "rd-version-list", dataset: { part: "version-list" } }, ...state.view.versions.map(versionItem), ...state.view.broken.map(brokenItem)),
       this.states.length > 1
         ? h("div", { class: "rd-compare" }, h("label", {}, h("span", { text: t("compare_before") }), this.before), h("label", {}, h("span", { text: t("compare_after") }), this.after))
         : "",
@@ -131,6 +131,11 @@ function namedStates(view, whole) {
 function versionItem(signed) {
   const remark = signatureRemark(signed);
   return h("li", {}, h("span", { text: signatureLine(signed) }), remark ? h("span", { class: "rd-dim", text: remark }) : "");
+}
+
+/** A version that is not what was signed: named, never shown. */
+function brokenItem({ version }) {
+  return h("li", {}, h("span", { class: "rd-bad", text: t("version_broken", { version }) }));
 }
 
 function savedEntry({ revision, editor, saved_at: at, changes }) {

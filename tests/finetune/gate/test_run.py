@@ -23,8 +23,9 @@ from radraft.finetune.gate.text import lines
 from radraft.finetune.selection import select
 from radraft.llm.adapter import Adapter, AdapterState, GateRecord
 from radraft.llm.profiles import load_profile
+from radraft.reports.audit import AuditKind, AuditQuery
 from radraft.reports.values import Report
-from radraft.store import adapter_files, adapters
+from radraft.store import adapter_files, adapters, audit
 from radraft.store.database import Store, open_store
 from tests.builders import NAME, PATIENT_ID
 from tests.finetune.gate.candidates import Write, as_now, better, copying, films
@@ -166,6 +167,11 @@ def test_an_honest_candidate_goes_through_and_can_serve(after: Scene, gated: Gat
     assert [check.code for check in record.checks] == list(MANDATORY)
     assert after.records() == (record,)
     assert after.state(adapter_id) is AdapterState.SHADOW
+    with after.store.read() as session:
+        query = AuditQuery(kinds=frozenset({AuditKind.ADAPTER}))
+        (entry,) = audit.search(session, query, 10).entries
+    said = {"move": "passed_gate", "adapter": adapter_id, "typed": "Dr. Wang"}
+    assert (entry.event.site, entry.event.details) == (SITE, said)
     with after.store.begin() as session:
         assert adapters.promote(session, adapter_id, by="Dr. Wang").state is AdapterState.SERVING
 

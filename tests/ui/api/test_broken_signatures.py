@@ -12,9 +12,11 @@ from radraft.finetune import export
 from radraft.finetune.selection import Reason, select
 from radraft.finetune.trend.facts import Ledger
 from radraft.pipeline.service import Service
+from radraft.reports.roles import Role
 from tests.builders import signed_in
 from tests.store import tampering
 from tests.ui import seed
+from tests.ui.people import become
 
 pytestmark = pytest.mark.slow
 
@@ -101,3 +103,50 @@ def test_it_is_left_out_of_export_training_and_figures_and_counted(
     assert "气胸" not in (tmp_path / "pairs.jsonl").read_text(encoding="utf-8")
     assert [one.case_id for one in selection.left_out if one.reason is Reason.BROKEN] == [bad]
     assert (len(known.facts), known.broken) == (1, 1)
+
+
+def amended(service: Service) -> str:
+    """A case of two signed versions, the newer of which was changed afterwards."""
+    case_id = signed(service, 1)
+    reader = signed_in(service.store, "林清")
+    working = service.signing.amend(case_id, actor=reader, base_step=1, reason="更正")
+    newer = seed.reworded(working.report, "f1", "双肺清晰。")
+    saved = service.save(case_id, newer, base_revision=working.revision, actor=reader)
+    service.signing.sign(case_id, base_revision=saved.revision, base_step=2, actor=reader)
+    tampering.change_text(service.settings, case_id, "双肺清晰。", "右侧大量气胸。")
+    return case_id
+
+
+@pytest.mark.parametrize("role", [Role.CLINICIAN, Role.RESIDENT])
+def test_no_older_version_is_given_out_as_the_newest(
+    client: TestClient, service: Service, role: Role
+) -> None:
+    case_id = amended(service)
+    become(client, "某人", (role,))
+    found = client.get(f"/api/cases/{case_id}/versions").json()
+    assert [version["version"] for version in found["versions"]] == [1]
+    assert [broken["version"] for broken in found["broken"]] == [2]
+    assert "签发后被改动" in found["warning"][0]
+    shown = view(client, case_id)
+    assert shown["broken"] == found["broken"]
+    for states in ("v1/v2", "v2/v1"):
+        answer = client.get(f"/api/cases/{case_id}/versions/{states}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "signature_broken")
+    assert client.get(f"/api/cases/{case_id}/versions/v1/v3").status_code == 404
+
+
+def test_the_record_names_what_does_not_hold(client: TestClient, service: Service) -> None:
+    case_id = amended(service)
+    found = client.get(f"/api/cases/{case_id}/history").json()
+    assert [broken["version"] for broken in found["broken"]] == [2]
+    assert found["warning"] is not None
+
+
+def test_where_nothing_that_was_signed_holds_its_reader_is_told_so(
+    client: TestClient, cases: tuple[str, str]
+) -> None:
+    bad, good = cases
+    become(client, "临床医师", (Role.CLINICIAN,))
+    answer = client.get(f"/api/cases/{bad}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "signature_broken")
+    assert view(client, good)["broken"] == []

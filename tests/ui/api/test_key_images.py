@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import sqlite3
@@ -21,7 +22,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from radraft.pipeline.service import Service
-from radraft.store import cases, choices, images, instances, leases
+from radraft.reports.roles import Role
+from radraft.store import cases, choices, drafts, images, instances, leases
 from radraft.store.cases import CaseState
 from radraft.store.choices import Choice, ChoiceConflict, Chosen
 from radraft.store.database import Store
@@ -305,7 +307,7 @@ def test_an_edited_report_is_never_lost(
     working = service.case_view(case_id).working
     assert working is not None
     mine = seed.reworded(working.report, "f1", "双肺清晰。")
-    service.save(case_id, mine, base_revision=1, base_step=0, actor=actor("林清"))
+    service.save(case_id, mine, base_revision=1, actor=actor("林清"))
     answer = put(client, case_id, [now[0]])
     assert (answer.status_code, answer.json()["error"]["code"]) == (
         409,
@@ -333,6 +335,55 @@ def test_a_signed_report_keeps_its_images(
     assert present(service, case_id) == now
     service.signing.amend(case_id, actor=actor("林清"), base_step=1, reason="更正")
     assert put(client, case_id, [now[0]], keep_edit=True).status_code == 200
+
+
+def test_whoever_reads_what_was_signed_sees_no_images_of_an_amendment(
+    client: TestClient, service: Service, sqlite_store: Store, case_id: str
+) -> None:
+    first, second, *_ = present(service, case_id)
+    assert put(client, case_id, [first]).status_code == 200
+    seed.draft(sqlite_store, seed.made_draft(case_id))
+    reader = signed_in(service.store, "林清")
+    base = service.case_view(case_id).working.revision
+    service.signing.sign(case_id, base_revision=base, base_step=0, actor=reader)
+    service.signing.amend(case_id, actor=reader, base_step=1, reason="更正")
+    answer = put(client, case_id, [second, first], keep_edit=True, base_revision=1)
+    assert answer.status_code == 200
+    assert present(service, case_id) == [second, first]
+    assert client.get(f"/api/cases/{case_id}").json()["case"]["state"] == "received"
+    become(client, "临床医师", (Role.CLINICIAN,))
+    shown = client.get(f"/api/cases/{case_id}").json()
+    assert [image["instance_ref"] for image in shown["images"]] == [first["instance_ref"]]
+    assert shown["case"]["state"] == "drafted"
+    assert "signed_images" not in shown
+
+
+def test_radraft_s_own_images_of_a_signed_version_are_those_the_model_was_shown(
+    client: TestClient, service: Service, sqlite_store: Store, case_id: str
+) -> None:
+    first, second, *_ = service.case_view(case_id).images
+    asked = builders.make_request_json(case_id, (first.image_id,))
+    request_sha = hashlib.sha256(asked.encode()).hexdigest()
+    with sqlite_store.begin() as session:
+        drafts.save_draft(
+            session,
+            replace(seed.made_draft(case_id), request_sha=request_sha),
+            request_json=asked,
+            encoder_id="encoder@0123456789abcdef",
+            image_ids=(first.image_id,),
+        )
+    reader = signed_in(service.store, "林清")
+    base = service.case_view(case_id).working.revision
+    service.signing.sign(case_id, base_revision=base, base_step=0, actor=reader)
+    service.signing.amend(case_id, actor=reader, base_step=1, reason="更正")
+    wanted = [
+        {"instance_ref": image.instance_ref, "frame": image.frame, "window": image.window_name}
+        for image in (second, first)
+    ]
+    assert put(client, case_id, wanted, keep_edit=True).status_code == 200
+    view = service.case_view(case_id)
+    assert [image.image_id for image in view.images] == [second.image_id, first.image_id]
+    assert [image.image_id for image in view.signed_only().images] == [first.image_id]
 
 
 def test_not_while_a_draft_is_being_written(

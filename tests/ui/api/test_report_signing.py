@@ -21,7 +21,7 @@ from radraft.ui.api.reports import add_api
 from radraft.ui.api.sign_in import add_sign_in
 from tests.ui import seed
 from tests.ui.conftest import ORIGIN
-from tests.ui.people import become
+from tests.ui.people import account_of, become
 
 pytestmark = pytest.mark.slow
 
@@ -105,8 +105,8 @@ def reworded(browser: TestClient, case_id: str, zh: str) -> int:
 def test_a_report_goes_from_author_to_reviewer_and_back_and_is_signed_by_both(
     people: People, service: Service
 ) -> None:
-    set_rule(people)
     case_id = seed.add(service.store)
+    set_rule(people)
     assert view(people.resident, case_id)["actions"] == ["edit", "submit"]
     assert view(people.attending, case_id)["actions"] == ["edit", "submit"]
     base = reworded(people.resident, case_id, "双肺纹理增强，未见明确实变影。")
@@ -215,8 +215,8 @@ def test_a_step_that_does_not_say_what_its_person_saw_is_refused_and_told_what_i
 def test_who_took_a_report_over_is_told_to_submit_what_others_wrote(
     people: People, service: Service
 ) -> None:
-    set_rule(people, attending_alone=True)
     case_id = seed.add(service.store)
+    set_rule(people, attending_alone=True)
     base = reworded(people.resident, case_id, MENDED)
     post(people.resident, case_id, "submit", base_step=0, base_revision=base)
     taken = post(people.attending, case_id, "take-over", base_step=1, base_revision=base)
@@ -275,13 +275,13 @@ def with_password(service: Service) -> None:
 def test_the_password_of_the_signer_is_asked_for_at_each_signature_where_the_site_asks(
     people: People, service: Service
 ) -> None:
+    case_id = seed.add(service.store)
     set_rule(people, two_signatures=False, reauthenticate=True)
     with_password(service)
     browser = people.second
     browser.cookies.clear()
     login = {"login": "needs-password", "password": PASSWORD}
     assert browser.post("/api/session", json=login).status_code == 200
-    case_id = seed.add(service.store)
     sign = {"base_step": 0, "base_revision": 1}
     assert refusal(browser, case_id, "sign", **sign) == (422, "password_needed")
     wrong = sign | {"password": "不是这个口令不是这个口令"}
@@ -295,6 +295,7 @@ def test_the_password_of_the_signer_is_asked_for_at_each_signature_where_the_sit
 def test_the_demo_s_people_have_no_password_that_could_confirm_a_signature(
     people: People, service: Service
 ) -> None:
+    case_id = seed.add(service.store)
     set_rule(people, two_signatures=False, reauthenticate=True)
     demo_accounts.add_all(service.store)
     with service.store.begin() as session:
@@ -303,7 +304,6 @@ def test_the_demo_s_people_have_no_password_that_could_confirm_a_signature(
         secret = sign_ins.begin(session, found[0].account_id, "127.0.0.1", datetime.now(UTC))
     people.second.cookies.clear()
     people.second.cookies.set("radraft-session", secret)
-    case_id = seed.add(service.store)
     refused = refusal(
         people.second, case_id, "sign", base_step=0, base_revision=1, password="anything"
     )
@@ -322,6 +322,8 @@ def test_the_signed_version_is_seen_by_everybody_until_the_next_is_signed(
     shown = view(people.clinician, case_id)
     assert shown["working"]["report"]["findings"][0]["zh"] == seed.FINDINGS[0][0]
     assert shown["working"]["amendment"] is None
+    assert (shown["working"]["revision"], shown["working"]["writers"]) == (1, [])
+    assert (shown["rule"], shown["quality"], shown["case"]["state"]) == (None, None, "drafted")
     for browser, state in ((people.clinician, "signed"), (people.resident, "amended")):
         (row,) = browser.get("/api/worklist").json()["rows"]
         assert row["report_state"] == state
@@ -388,9 +390,14 @@ def test_a_site_s_rule_is_changed_by_an_administrator_of_the_site_alone(
     people: People, service: Service
 ) -> None:
     path = "/api/sites/north/signature-rule"
+    missing = people.administrator.get(path)
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "site_unknown")
+    body = {"base_number": 0} | RULE
+    missing = people.administrator.put(path, json=body)
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "site_unknown")
+    account_of(service.store, "北院住院医师", (Role.RESIDENT,), "north")
     unset = people.administrator.get(path).json()
     assert (unset["number"], unset["two_signatures"], unset["by"]) == (0, False, None)
-    body = {"base_number": 0} | RULE
     for browser in (people.resident, people.attending, people.clinician):
         assert browser.get(path).status_code == 403
         assert browser.put(path, json=body).status_code == 403
