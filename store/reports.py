@@ -286,7 +286,8 @@ def _writers(session: Session, row: ReportRow) -> tuple[Person, ...]:
         )
         .order_by(RevisionRow.revision)
     )
-    return tuple(dict.fromkeys(known_person(name, account) for name, account in editors))
+    people = (known_person(name, account) for name, account in editors if name is not None)
+    return tuple(dict.fromkeys(people))
 
 
 def _amendment(row: ReportRow) -> Amendment | None:
