@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from radraft.core import settings as settings_module
-from radraft.core.logs import write_log
+from radraft.core.logs import end_log, write_log
 from radraft.llm.profiles import Profile, load_profile
 from radraft.store.database import Store, open_store
 
@@ -36,3 +36,4 @@ def opened() -> Iterator[Context]:
         yield Context(settings, profile, store)
     finally:
         store.close()
+        end_log()

@@ -76,7 +76,7 @@ class Workstation:
 
         settings = service.settings
         self._socket = bound
-        logs.write_too("uvicorn")
+        logs.catch_strays()
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app.build(service, demo=demo),

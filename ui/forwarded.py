@@ -127,4 +127,6 @@ def _tell(scope: Scope, peer: Address | None) -> None:
     """Say in the log, and count, that somebody sends what he is not believed."""
     code = "forwarded_ignored"
     note_code(scope, code)
-    log.warning("%s: %s", code, message(code, {"peer": str(peer or "?")})[1])
+    told = message(code, {"peer": str(peer or "?")})[1]
+    fields = {"code": code, "client": str(peer or "?")}
+    log.warning("forwarded_ignored: %s", told, extra={"fields": fields})

@@ -14,6 +14,7 @@ from starlette.routing import compile_path
 
 from radraft.core import logs
 from radraft.core.errors import RadraftError
+from radraft.core.metrics import METHODS
 from radraft.ui.refusal import note_code, noted_code
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ class Measured:
             self._metrics.request_error(code)
         if code is None and status < 400 and method in QUIET_METHODS:
             return
-        fields = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000)}
+        known = method if method in METHODS else "other"
+        fields = {"method": known, "route": route, "status": status, "ms": round(seconds * 1000)}
         client = scope.get("client")
         if client is not None:
             fields["client"] = client[0]

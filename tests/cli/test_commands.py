@@ -53,13 +53,13 @@ def radraft(data_dir: Path, *arguments: str | Path) -> Done:
 @contextmanager
 def _own_log() -> Iterator[None]:
     """The next command, with another data folder, writes a log of its own."""
-    logger = logging.getLogger("radraft")
-    before, level = list(logger.handlers), logger.level
+    root, logger = logging.getLogger(), logging.getLogger("radraft")
+    before, level = list(root.handlers), logger.level
     try:
         yield
     finally:
-        for handler in set(logger.handlers) - set(before):
-            logger.removeHandler(handler)
+        for handler in set(root.handlers) - set(before):
+            root.removeHandler(handler)
             handler.close()
         logger.setLevel(level)
 

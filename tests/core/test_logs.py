@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import gc
+import io
 import json
 import logging
 import sys
+import threading
+import warnings
+from collections.abc import Iterator
 from logging import Formatter, LogRecord
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from radraft.core import logs
+from radraft.core.settings import LogFormat, Settings
 
 PATIENT = "ZHANG^SAN"
 
@@ -57,3 +67,111 @@ def test_of_an_error_its_kind_and_place_are_written_and_never_its_text(lines: Fo
     assert "ValueError" in written
     assert "test_logs.py" in written
     assert len(written.splitlines()) == 1
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The log that radraft writes, from now on."""
+    root, ours = logging.getLogger(), logging.getLogger("radraft")
+    before, level = list(root.handlers), ours.level
+    for hook in ("excepthook", "unraisablehook"):
+        monkeypatch.setattr(sys, hook, getattr(sys, hook))
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    logs.write_log(Settings(data_dir=tmp_path, log_format=LogFormat.JSON))
+    logs.catch_strays()
+    yield tmp_path / "logs" / "radraft.log"
+    for handler in set(root.handlers) - set(before):
+        root.removeHandler(handler)
+        handler.close()
+    ours.setLevel(level)
+
+
+class FullDisk(io.StringIO):
+    """A file on a disk without room."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, f"no room for {text}")
+
+
+def lines(log: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+
+
+def test_what_another_library_logs_is_one_line_without_its_values(written: Path) -> None:
+    foreign = logging.getLogger("sqlalchemy.pool.impl")
+    try:
+        raise ValueError(f"cannot read {PATIENT}")
+    except ValueError:
+        foreign.exception("Exception while storing %s", PATIENT)
+        foreign.error(f"storing {PATIENT}\nTraceback ...", exc_info=True)
+    foreign.warning(f"of {PATIENT}")
+    foreign.info("nothing that anybody asked for")
+    first, second, third = lines(written)
+    assert first["message"].startswith("Exception while storing %s (")
+    assert (first["error"], first["logger"]) == ("ValueError", "sqlalchemy.pool.impl")
+    assert "test_logs.py" in first["at"][0]
+    assert second["message"].startswith("logged (")
+    assert "test_logs.py:" in third["message"]
+    assert PATIENT not in written.read_text(encoding="utf-8")
+
+
+def test_an_error_that_nothing_caught_is_logged_without_its_text(
+    written: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise ValueError(f"cannot read {PATIENT}")
+
+    async def lost() -> None:
+        task = asyncio.ensure_future(asyncio.to_thread(broken))
+        await asyncio.wait({task})
+        del task
+        gc.collect()
+
+    class Thrown:
+        def __del__(self) -> None:
+            broken()
+
+    thread = threading.Thread(target=broken, name="radraft-of-a-test")
+    thread.start()
+    thread.join()
+    asyncio.run(lost())
+    Thrown()
+    gc.collect()
+    warnings.showwarning(UserWarning(PATIENT), UserWarning, "file.py", 3)
+    try:
+        broken()
+    except ValueError as error:
+        sys.excepthook(ValueError, error, error.__traceback__)
+    told = lines(written)
+    assert [line["message"].split(" (")[0] for line in told] == [
+        "a thread broke",
+        "logged",
+        "an error could not be raised",
+        "Python warned",
+        "the program broke",
+    ]
+    assert [line.get("error") for line in told].count("ValueError") == 4
+    assert told[0]["thread"] == "radraft-of-a-test"
+    assert (told[1]["logger"], told[3]["warning"]) == ("asyncio", "UserWarning")
+    seen = capfd.readouterr()
+    assert PATIENT not in written.read_text(encoding="utf-8") + seen.out + seen.err
+
+
+def test_a_log_that_cannot_be_written_says_so_once_and_quotes_nothing(
+    written: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (handler,) = [
+        handler
+        for handler in logging.getLogger().handlers
+        if getattr(handler, "baseFilename", "") == str(written)
+    ]
+    monkeypatch.setattr(sys, "__stderr__", sys.stderr)
+    assert isinstance(handler, logging.StreamHandler)
+    before = handler.setStream(FullDisk())
+    for _ in range(3):
+        logging.getLogger("radraft.test").warning("case %s", PATIENT)
+    handler.setStream(before)
+    seen = capfd.readouterr()
+    assert seen.err.count("log_not_written: OSError") == 1
+    assert PATIENT not in seen.out + seen.err
