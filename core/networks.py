@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    collapse_addresses,
+    ip_address,
+    ip_network,
+)
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -32,6 +40,23 @@ def among(found: Address | None, networks: Collection[Network]) -> bool:
     return found is not None and any(
         found.version == known.version and found in known for known in networks
     )
+
+
+def is_narrow(known: Network) -> bool:
+    """Return whether a network is small enough that each machine in it can be answered for: a
+    hospital's own part (/16; IPv6 /64), of public addresses 256 (IPv6 /64), or this machine."""
+    if known.is_loopback:
+        return True
+    if isinstance(known, IPv6Network):
+        return known.prefixlen >= 64
+    return known.prefixlen >= (16 if known.is_private else 24)
+
+
+def joined(networks: Collection[Network]) -> tuple[Network, ...]:
+    """Return the same addresses in as few networks as can be."""
+    four = [known for known in networks if isinstance(known, IPv4Network)]
+    six = [known for known in networks if isinstance(known, IPv6Network)]
+    return (*collapse_addresses(four), *collapse_addresses(six))
 
 
 def is_loopback(host: str) -> bool:

@@ -17,14 +17,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 
 import radraft
 from radraft.core.errors import SettingsError
-from radraft.core.networks import Network, is_loopback, network
+from radraft.core.networks import Network, is_loopback, is_narrow, joined, network
 from radraft.core.yaml_files import Strict
 
 CHECKOUT = Path(radraft.__file__).resolve().parents[2]
 """Root of the source checkout, where radraft runs from one."""
 AE_TITLE = r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$"
 """PS3.5 6.2, AE: 1 to 16 printable characters without backslash, no space at either end."""
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 HOST_NAME = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 """A name as a browser sends it (RFC 1123, 2.1), without port; IPv4 addresses look alike."""
 
@@ -121,8 +120,8 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     """Its key (PEM), where it is not in the same file."""
     proxies: Annotated[tuple[Network, ...], NoDecode] = ()
-    """Addresses or networks of the reverse proxies whose forwarded headers are believed, divided by
-    commas."""
+    """Addresses or narrow networks of the reverse proxies whose forwarded headers are believed,
+    divided by commas."""
     metrics_from: Annotated[tuple[Network, ...], NoDecode] = ()
     """Networks that may read `/metrics` besides this machine, divided by commas."""
     metrics_token: SecretStr = SecretStr("")
@@ -235,8 +234,11 @@ class Settings(BaseSettings):
     def _reached_safely(self) -> Self:
         """Nobody talks to the workstation over a network in the clear, or under a name that is not
         its own."""
-        if any(proxy.prefixlen == 0 for proxy in self.proxies):
+        proxies = joined(self.proxies)
+        if any(proxy.prefixlen == 0 for proxy in proxies):
             raise _refused("proxies_everybody")
+        if not all(map(is_narrow, proxies)):
+            raise _refused("proxies_too_wide")
         if self.tls_key is not None and self.tls_cert is None:
             raise _refused("tls_cert_missing")
         guarded = self.tls_cert is not None or bool(self.proxies)
@@ -298,7 +300,8 @@ def program(wanted: Path) -> Path | None:
 
 def load() -> Settings:
     """Settings from the environment. SettingsError `settings_invalid` names the variables that
-    cannot be used; `host_unprotected`, `hosts_missing`, `tls_cert_missing`, `proxies_everybody`."""
+    cannot be used; `host_unprotected`, `hosts_missing`, `tls_cert_missing`, `proxies_everybody`,
+    `proxies_too_wide`."""
     try:
         return Settings()
     except ValidationError as error:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import SettingsError, StorageError
+from radraft.core.networks import is_loopback
 from radraft.core.scratch import sweep
-from radraft.core.settings import LOOPBACK
 from radraft.exchange.values import KeepOutcome
 from radraft.pipeline.completion import Completion
 from radraft.pipeline.inbox import Inbox
@@ -235,7 +235,7 @@ def _listener(settings: Settings, inbox: Inbox) -> Listener | None:
 def _listener_settings(settings: Settings) -> ListenerSettings:
     from radraft.exchange.dimse import ListenerSettings, Peer, Tls
 
-    if settings.dicom_host not in LOOPBACK and not settings.dicom_peers:
+    if not is_loopback(settings.dicom_host) and not settings.dicom_peers:
         raise SettingsError("dicom_peers_missing")
     tls = None
     if settings.dicom_tls_cert is not None:

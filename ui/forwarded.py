@@ -65,6 +65,17 @@ def was_forwarded(scope: Scope) -> bool:
     return bool(scope.get(_FORWARDED, False))
 
 
+def host_name(host: str) -> str:
+    """Return the name or address of a `Host` header in small letters, without its port; empty where
+    it is none (RFC 9110, 7.2: neither a user nor a path stands in it)."""
+    if _HOST.fullmatch(host) is None:
+        return ""
+    name = host.lower()
+    if name.startswith("["):
+        return name[1 : name.index("]")]
+    return name.partition(":")[0]
+
+
 def _believe(scope: Scope, headers: Headers, settings: Settings) -> None:
     client = _client(headers, settings)
     schemes = headers.getlist(PROTO)

@@ -16,6 +16,7 @@ from radraft.core import logs
 from radraft.core.errors import RadraftError
 from radraft.core.metrics import METHODS
 from radraft.ui.refusal import note_code, noted_code
+from radraft.ui.security import with_headers
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -116,5 +117,7 @@ async def _answer_broken(scope: Scope, answer: _Answer, request_id: str) -> None
     note_code(scope, error.code)
     body = json.dumps({"error": error.as_json()}, ensure_ascii=False).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    await answer.send({"type": "http.response.start", "status": 500, "headers": headers})
-    await answer.send({"type": "http.response.body", "body": body})
+    # What broke may have passed the guard's own sending by.
+    send = with_headers(answer.send, scope)
+    await send({"type": "http.response.start", "status": 500, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -8,15 +8,13 @@ request is `ui.forwarded`.
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from radraft.core.networks import address, is_loopback
-from radraft.core.settings import LOOPBACK
 from radraft.ui import forwarded
 from radraft.ui.refusal import RequestRefused, refuse
 
@@ -106,7 +104,7 @@ class Guard:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
-        secured = _with_headers(send, scope)
+        secured = with_headers(send, scope)
         try:
             forwarded.apply(scope, self._settings)
             limit = check(scope, self._settings)
@@ -118,22 +116,52 @@ class Guard:
         except RequestRefused as error:
             await refuse(error, scope, secured)
             return
-        async with self._gate(scope):
-            await _limited(self.app, scope, body, secured, limit)
+        place = _Place(self._gate(scope), secured)
+        async with place:
+            await _limited(self.app, scope, body, place.send, limit)
 
-    def _gate(self, scope: Scope) -> AbstractAsyncContextManager[None]:
+    def _gate(self, scope: Scope) -> asyncio.Semaphore | None:
         if scope["method"] in SAFE_METHODS or scope["path"] == UPLOAD:
-            return nullcontext()
+            return None
         if scope["path"] == SEARCH:
             return self._searching
         return self._asking if scope["path"].endswith("/questions") else self._writing
+
+
+class _Place:
+    """One of the places of a kind of requests: held while the answer is made, and not while a slow
+    asker takes it."""
+
+    def __init__(self, places: asyncio.Semaphore | None, send: Send) -> None:
+        self._places = places
+        self._send = send
+        self._held = False
+
+    async def __aenter__(self) -> None:
+        if self._places is not None:
+            await self._places.acquire()
+            self._held = True
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._leave()
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer, which is made once it begins to be sent."""
+        if message["type"] == "http.response.start":
+            self._leave()
+        await self._send(message)
+
+    def _leave(self) -> None:
+        if self._held and self._places is not None:
+            self._held = False
+            self._places.release()
 
 
 def check(scope: Scope, settings: Settings) -> int:
     """How many body bytes this request may have. RequestRefused where it may not be made at all."""
     headers = Headers(scope=scope)
     path: str = scope["path"]
-    if not _is_ours(_hostname(headers.get("host", "")), scope, settings):
+    if not _is_ours(forwarded.host_name(headers.get("host", "")), scope, settings):
         raise RequestRefused(421, "host_refused")
     if headers.get("sec-fetch-site") == "cross-site" and path.startswith("/api/"):
         raise RequestRefused(403, "origin_refused")
@@ -154,7 +182,7 @@ def _is_ours(host: str, scope: Scope, settings: Settings) -> bool:
     """Whether the workstation goes under that name; those of loopback from this machine alone."""
     if host in settings.hosts:
         return True
-    if host not in LOOPBACK:
+    if not is_loopback(host):
         return False
     if is_loopback(settings.host) and not settings.proxies:
         # Nobody else can connect.
@@ -169,14 +197,8 @@ def _require_same_origin(scope: Scope, headers: Headers) -> None:
         raise RequestRefused(403, "origin_refused")
 
 
-def _hostname(host: str) -> str:
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def _with_headers(send: Send, scope: Scope) -> Send:
+def with_headers(send: Send, scope: Scope) -> Send:
+    """Return `send` that gives every answer the headers which tell a browser what it may do."""
     no_store = scope["path"].startswith("/api/")
 
     async def secured(message: Message) -> None:
@@ -197,7 +219,7 @@ def _with_headers(send: Send, scope: Scope) -> Send:
 async def _arrived(scope: Scope, receive: Receive, limit: int) -> Receive:
     """Return what gives a request's whole body, once it is there; of an upload, what was given.
 
-    RequestRefused where it is too large or too slow.
+    RequestRefused where it is too large, too slow or broken off.
     """
     if scope["method"] in SAFE_METHODS or scope["path"] == UPLOAD:
         return receive
@@ -207,6 +229,8 @@ async def _arrived(scope: Scope, receive: Receive, limit: int) -> Receive:
         async with asyncio.timeout(BODY_S):
             while not messages or messages[-1].get("more_body"):
                 messages.append(await receive())
+                if messages[-1]["type"] == "http.disconnect":
+                    raise _gone()
                 taken += len(messages[-1].get("body", b""))
                 if taken > limit:
                     raise _too_large(limit)
@@ -245,9 +269,17 @@ async def _limited(app: ASGIApp, scope: Scope, receive: Receive, send: Send, lim
 
     try:
         await app(scope, counted, watched)
+    except ClientDisconnect:
+        await refuse(_gone(), scope, send)
     except RequestRefused as error:
         if not answered:
             await refuse(error, scope, send)
+
+
+def _gone() -> RequestRefused:
+    """Nobody gets this answer; it is counted under a code of its own, since nothing broke. 499 is
+    what nginx writes for it."""
+    return RequestRefused(499, "client_gone")
 
 
 def _too_large(limit: int) -> RequestRefused:

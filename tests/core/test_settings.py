@@ -6,10 +6,12 @@ import pytest
 
 from radraft.core import settings
 from radraft.core.errors import SettingsError
+from radraft.core.networks import is_loopback
+from radraft.pipeline.intake import wanted
 
 
 def test_defaults_listen_on_loopback() -> None:
-    assert settings.load().host in settings.LOOPBACK
+    assert is_loopback(settings.load().host)
 
 
 @pytest.mark.parametrize(
@@ -62,12 +64,55 @@ def test_a_reachable_workstation_without_a_name_is_refused(
     assert refused(monkeypatch, **guard) == "hosts_missing"
 
 
-@pytest.mark.parametrize("everybody", ["0.0.0.0/0", "10.1.2.9, ::/0"])
+@pytest.mark.parametrize(
+    "everybody", ["0.0.0.0/0", "10.1.2.9, ::/0", "0.0.0.0/1, 128.0.0.0/1", "::/1,8000::/1"]
+)
 def test_a_proxy_that_is_everybody_is_refused(
     monkeypatch: pytest.MonkeyPatch, everybody: str
 ) -> None:
     code = refused(monkeypatch, hosts="radraft.example", proxies=everybody)
     assert code == "proxies_everybody"
+
+
+@pytest.mark.parametrize(
+    "wide",
+    [
+        "0.0.0.0/1",
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "10.1.0.0/16, 10.0.0.0/16",
+        "203.0.113.0/23",
+        "126.0.0.0/8, 127.0.0.0/8",
+        "10.1.2.9, fd00::/48",
+        "2001:db8::/32",
+    ],
+)
+def test_a_network_in_which_others_than_proxies_stand_is_refused(
+    monkeypatch: pytest.MonkeyPatch, wide: str
+) -> None:
+    assert refused(monkeypatch, hosts="radraft.example", proxies=wide) == "proxies_too_wide"
+
+
+@pytest.mark.parametrize(
+    "narrow", ["10.1.2.9", "172.17.0.0/16", "127.0.0.0/8", "192.0.2.0/24, fd00:1:2:3::/64"]
+)
+def test_proxies_of_a_narrow_network_are_taken(
+    monkeypatch: pytest.MonkeyPatch, narrow: str
+) -> None:
+    monkeypatch.setenv("RADRAFT_HOSTS", "radraft.example")
+    monkeypatch.setenv("RADRAFT_PROXIES", narrow)
+    assert len(settings.load().proxies) == narrow.count(",") + 1
+
+
+def test_every_address_of_this_machine_needs_neither_certificate_nor_peers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RADRAFT_HOST", "127.0.0.2")
+    monkeypatch.setenv("RADRAFT_DICOM_HOST", "127.0.0.2")
+    monkeypatch.setenv("RADRAFT_DICOM_PORT", "11112")
+    loaded = settings.load()
+    assert loaded.url == "http://127.0.0.2:7860"
+    assert wanted(loaded)
 
 
 def test_a_key_without_a_certificate_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import logging
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -11,18 +14,29 @@ from fastapi.testclient import TestClient
 
 from radraft.pipeline.service import Service
 from radraft.ui import asset_files, security
+from radraft.ui.access import application
+from radraft.ui.api.reports import add_api
+from radraft.ui.api.sign_in import add_sign_in
 from tests.ui import seed
-from tests.ui.conftest import Workstation
+from tests.ui.conftest import ORIGIN, Workstation, asking
+from tests.ui.people import session_of
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:7860", "localhost", "[::1]:7860"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:7860", "localhost", "LOCALHOST:7860", "[::1]:7860", "127.0.0.2:7860"]
+)
 def test_loopback_hosts_are_served(client: TestClient, host: str) -> None:
     assert client.get("/api/worklist", headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "", "[", "127.0.0.1@evil.example"]
-)
+    "host",
+    [
+        "evil.example", "127.0.0.1.evil.example", "", "[", "127.0.0.1@evil.example",
+        "evil.example@127.0.0.1", "u:p@localhost", "127.0.0.1/x", "127.0.0.1:x", "localhost:",
+        "128.0.0.1",
+    ],
+)  # fmt: skip
 def test_other_hosts_are_refused(client: TestClient, host: str) -> None:
     answer = client.get("/api/worklist", headers={"Host": host})
     assert (answer.status_code, answer.json()["error"]["code"]) == (421, "host_refused")
@@ -59,6 +73,102 @@ def test_headers_on_every_answer(client: TestClient) -> None:
         assert "http" not in headers["Content-Security-Policy"]
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert client.get("/api/worklist").headers["Cache-Control"] == "no-store"
+
+
+def test_headers_on_what_broke_too(service: Service) -> None:
+    app = application(service)
+
+    @app.get("/ui/{name:path}")
+    def breaking(name: str) -> None:
+        raise ValueError(name)
+
+    answer = asking(app).get("/ui/base.css")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "request_broken")
+    for name, value in security.HEADERS.items():
+        assert answer.headers[name] == value
+
+
+@pytest.mark.parametrize("path", ["/api/upload", "/api/session"])
+def test_who_breaks_off_while_sending_is_counted_as_gone_and_not_as_a_fault(
+    service: Service, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    app = application(service)
+    add_api(app, service)
+    add_sign_in(app, service)
+    cookie = session_of(service.store)
+    headers = [
+        (b"host", b"127.0.0.1"),
+        (b"origin", ORIGIN.encode()),
+        (b"cookie", f"radraft-session={cookie}".encode()),
+        (b"content-type", b"multipart/form-data; boundary=x"),
+    ]
+    scope = {
+        "type": "http", "method": "POST", "path": path, "raw_path": path.encode(),
+        "query_string": b"", "headers": headers, "scheme": "http", "root_path": "",
+        "client": ("127.0.0.1", 40_000), "server": ("127.0.0.1", 80), "http_version": "1.1",
+    }  # fmt: skip
+    messages = iter(
+        [
+            {"type": "http.request", "body": b"--x\r\n", "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        pass
+
+    with caplog.at_level(logging.INFO, "radraft.ui"):
+        asyncio.run(app(scope, receive, send))
+    (line,) = [record for record in caplog.records if record.name == "radraft.ui.requests"]
+    assert (line.levelname, line.message) == ("INFO", "request")
+    assert (line.fields["code"], line.fields["status"]) == ("client_gone", 499)  # type: ignore[attr-defined]
+
+
+def test_a_slow_taker_of_an_answer_holds_no_place_of_those_who_write(service: Service) -> None:
+    """As many as there are places for take nothing of their answers; one more is answered."""
+
+    async def answering(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x"})
+
+    guard = security.Guard(answering, service.settings)
+    headers = [(b"host", b"127.0.0.1"), (b"origin", ORIGIN.encode())]
+    scope = {
+        "type": "http", "method": "POST", "path": security.SEARCH, "headers": headers,
+        "scheme": "http", "client": ("127.0.0.1", 40_000),
+    }  # fmt: skip
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b""}
+
+    async def everybody() -> int:
+        taken = asyncio.Event()
+        waiting = asyncio.Semaphore(0)
+        answers = 0
+
+        async def slow(message: Any) -> None:
+            waiting.release()
+            await taken.wait()
+
+        async def quick(message: Any) -> None:
+            nonlocal answers
+            answers += 1
+
+        askers = [
+            asyncio.create_task(guard(dict(scope), receive, slow))
+            for _ in range(security.SEARCHES_AT_ONCE)
+        ]
+        for _ in askers:
+            await waiting.acquire()
+        await asyncio.wait_for(guard(dict(scope), receive, quick), 30)
+        taken.set()
+        await asyncio.gather(*askers)
+        return answers
+
+    assert asyncio.run(everybody()) == 2
 
 
 def test_declared_size_is_limited(client: TestClient) -> None:

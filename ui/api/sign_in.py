@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from radraft.core.errors import SignInError
-from radraft.core.settings import LOOPBACK
+from radraft.core.networks import is_loopback
 from radraft.exchange.openid import ProviderAnswer
 from radraft.pipeline import demo_accounts
 from radraft.reports.roles import EVERY_SITE, Permission, Role, permissions_at
@@ -229,7 +229,7 @@ def _anywhere(account: Account) -> frozenset[Permission]:
 
 
 def _is_demo(request: Request) -> bool:
-    return bool(request.app.state.demo) and (request.url.hostname or "") in LOOPBACK
+    return bool(request.app.state.demo) and is_loopback(request.url.hostname or "")
 
 
 def _secret(request: Request) -> str | None:
