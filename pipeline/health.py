@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,21 +78,111 @@ def readiness(store: Store, llm: LlmState) -> Readiness:
     return Readiness(database, objects, llm)
 
 
-def figures(store: Store, settings: Settings, llm: LlmState) -> Figures:
-    """Return how much waits; without the store's part where it cannot be read."""
-    try:
-        stored = _stored(store, settings)
-    except StorageError:
-        stored = None
-    return Figures(stored, llm, shutil.disk_usage(settings.data_dir).free)
+READY_KEPT_S = 1.0
+"""How long an answer about readiness holds: anybody may ask for it."""
+PILES_KEPT_TIMES, PILES_KEPT_S = 100, 300.0
+"""What piles up is counted again after so many times as long as counting took: a hundredth of a
+core's time. And after so many seconds in any case."""
+_WAITING = (CaseState.RECEIVED, CaseState.DRAFTING, CaseState.FAILED)
+_PILES = tuple(state for state in CaseState if state not in _WAITING)
+_PILED_ARRIVALS = (ArrivalState.TAKEN,)
 
 
-def _stored(store: Store, settings: Settings) -> StoredFigures:
-    with store.read() as session:
+class Health:
+    """What a supervisor and Prometheus ask for, at little cost however often and however much there
+    is. Threads may share one."""
+
+    def __init__(self, store: Store, settings: Settings, llm: Callable[[], LlmState]) -> None:
+        self._store = store
+        self._settings = settings
+        self._llm = llm
+        self._lock = threading.Lock()
+        self._readiness: Future[Readiness] | None = None
+        self._asked_until = 0.0
+        self._counting = threading.Lock()
+        self._piles: _Piles | None = None
+
+    def readiness(self) -> Future[Readiness]:
+        """Return whether studies can be read and reports written, as of at most `READY_KEPT_S` ago.
+
+        One thread finds it out for all who ask meanwhile: a storage that does not answer holds no
+        more than that one.
+        """
+        with self._lock:
+            known = self._readiness
+            if known is not None and (not known.done() or time.monotonic() < self._asked_until):
+                return known
+            self._readiness = asked = Future()
+        threading.Thread(
+            target=self._ask, args=(asked,), name="radraft-readiness", daemon=True
+        ).start()
+        return asked
+
+    def figures(self) -> Figures:
+        """Return how much waits; without the store's part where it cannot be read."""
+        try:
+            stored = self._stored()
+        except StorageError:
+            stored = None
+        free = shutil.disk_usage(self._settings.data_dir).free
+        return Figures(stored, self._llm(), free)
+
+    def _ask(self, asked: Future[Readiness]) -> None:
+        try:
+            found = readiness(self._store, self._llm())
+        except BaseException as error:
+            # Whoever waits for it gets it.
+            asked.set_exception(error)
+            raise
+        with self._lock:
+            self._asked_until = time.monotonic() + READY_KEPT_S
+        asked.set_result(found)
+
+    def _stored(self) -> StoredFigures:
+        with self._store.read() as session:
+            waiting = cases.state_counts(session, *_WAITING)
+            arriving = arrivals.counts(session, set(ArrivalState) - set(_PILED_ARRIVALS))
+            open_alerts = alerts.counts(session)
+            sends_heads = self._store.head_sender is not None
+            heads_unsent = signature_log.unsent(session) if sends_heads else 0
+            audit_unsent = audit.unsent(session) if self._settings.audit_syslog else 0
+        piles = self._piled()
         return StoredFigures(
-            cases=cases.counts(session),
-            arrivals=arrivals.counts(session),
-            alerts=alerts.counts(session),
-            heads_unsent=signature_log.unsent(session) if store.head_sender is not None else 0,
-            audit_unsent=audit.unsent(session) if settings.audit_syslog else 0,
+            cases={**waiting, **piles.cases},
+            arrivals={**arriving, **piles.arrivals},
+            alerts=open_alerts,
+            heads_unsent=heads_unsent,
+            audit_unsent=audit_unsent,
         )
+
+    def _piled(self) -> _Piles:
+        """What only grows; of two who ask at once one counts, and the other gets what was known."""
+        known = self._piles
+        if known is not None and time.monotonic() < known.until:
+            return known
+        if not self._counting.acquire(blocking=known is None):
+            assert known is not None
+            return known
+        try:
+            known = self._piles
+            began = time.monotonic()
+            if known is None or began >= known.until:
+                with self._store.read() as session:
+                    piled = cases.state_counts(session, *_PILES)
+                    taken = arrivals.counts(session, _PILED_ARRIVALS)
+                ended = time.monotonic()
+                holds = min(PILES_KEPT_S, PILES_KEPT_TIMES * (ended - began))
+                known = self._piles = _Piles(piled, taken, ended + holds)
+            return known
+        finally:
+            self._counting.release()
+
+
+@dataclass(frozen=True)
+class _Piles:
+    """How many there are of what nobody waits for."""
+
+    cases: Mapping[CaseState, int]
+    arrivals: Mapping[ArrivalState, int]
+    until: float
+    """By the monotonic clock, in seconds: until then it holds."""

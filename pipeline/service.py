@@ -15,7 +15,7 @@ from radraft.core.metrics import Metrics
 from radraft.llm.link import LlmState
 from radraft.pipeline.alerts import CriticalValues
 from radraft.pipeline.audit_trail import AuditTrail, case_event
-from radraft.pipeline.health import Figures, Readiness, figures, readiness
+from radraft.pipeline.health import Health
 from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import KeyImageChooser
 from radraft.pipeline.listing import Listing
@@ -212,6 +212,8 @@ class Service:
         self.proofreader = Proofreader(store)
         self.listing = Listing(store)
         """How much there is to list, what one can ask for, and people's saved views."""
+        self.health = Health(store, settings, llm.state)
+        """Whether it can be used now, and how much waits."""
         self.sign_in = SignIn(store, session_terms(settings))
         """Who is let in."""
         self.openid = openid_of(settings, store, self.sign_in)
@@ -425,14 +427,6 @@ class Service:
             failed=counts[cases.CaseState.FAILED],
             llm_problem=(problem.message_zh, problem.message_en) if problem is not None else None,
         )
-
-    def readiness(self) -> Readiness:
-        """Return whether studies can be read and reports written now."""
-        return readiness(self.store, self._llm.state())
-
-    def figures(self) -> Figures:
-        """Return how much waits, and for what, as far as the store can be read."""
-        return figures(self.store, self.settings, self._llm.state())
 
     def _sentence_encoder(self) -> SentenceEncoder:
         with self._sentences_lock:

@@ -204,11 +204,18 @@ def listing(session: Session, *, limit: int) -> tuple[Arrival, ...]:
     return tuple(_arrival(row) for row in rows)
 
 
-def counts(session: Session) -> dict[ArrivalState, int]:
-    """How many objects are in each state."""
-    query = select(ArrivalRow.state, func.count()).group_by(ArrivalRow.state)
+def counts(
+    session: Session, states: Iterable[ArrivalState] = ArrivalState
+) -> dict[ArrivalState, int]:
+    """Return how many objects are in each of these states."""
+    wanted = tuple(states)
+    query = (
+        select(ArrivalRow.state, func.count())
+        .where(ArrivalRow.state.in_([state.value for state in wanted]))
+        .group_by(ArrivalRow.state)
+    )
     found = {ArrivalState(state): number for state, number in session.execute(query).all()}
-    return {state: found.get(state, 0) for state in ArrivalState}
+    return {state: found.get(state, 0) for state in wanted}
 
 
 def _move(session: Session, arrival_ids: Iterable[int], move: Move, **values: str) -> None:

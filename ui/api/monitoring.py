@@ -49,8 +49,9 @@ def add_monitoring(app: FastAPI, service: Service) -> None:
 
     @app.get("/health/ready")
     async def ready(request: Request) -> Response:
-        # In a thread that answers no reader: those may all be waiting for a storage.
-        asked = asyncio.to_thread(service.readiness)
+        # In a thread that answers no reader: those may all be waiting for a storage. Whoever gives
+        # up leaves it to those who ask next.
+        asked = asyncio.shield(asyncio.wrap_future(service.health.readiness()))
         try:
             found = await asyncio.wait_for(asked, READY_S)
         except TimeoutError:
@@ -70,7 +71,7 @@ def add_monitoring(app: FastAPI, service: Service) -> None:
     def metrics(request: Request) -> Response:
         _require_reader(request, service.settings)
         now = CollectorRegistry()
-        now.register(_Now(service.figures(), certificate_ends))
+        now.register(_Now(service.health.figures(), certificate_ends))
         written = generate_latest(service.metrics.registry) + generate_latest(now)
         return Response(written, headers={"Content-Type": CONTENT_TYPE_LATEST})
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import event
 from starlette.types import Receive, Scope, Send
 
 from radraft.core.errors import DraftingError
@@ -20,6 +24,7 @@ from radraft.core.metrics import Metrics
 from radraft.core.settings import Settings
 from radraft.llm.link import LlmState
 from radraft.llm.profiles import load_profile
+from radraft.pipeline import health
 from radraft.pipeline.service import Llm, Service
 from radraft.store.database import Store
 from radraft.ui.access import ROUTES, application
@@ -111,6 +116,70 @@ def test_not_ready_without_its_database_and_metrics_say_so(app: FastAPI, service
     assert after["radraft_database_up"] == 0
     assert "radraft_cases{state=drafted}" not in after
     assert after["radraft_errors_total{code=database_damaged,where=http}"] == 1
+
+
+@contextmanager
+def statements(store: Store) -> Iterator[list[str]]:
+    """What reading asks of the database meanwhile."""
+    asked: list[str] = []
+    with store.read() as session:
+        reading = session.get_bind().engine
+
+    def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        asked.append(statement)
+
+    event.listen(reading, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(reading, "before_cursor_execute", note)
+
+
+def test_who_asks_for_readiness_again_and_again_gives_no_storage_work(
+    app: FastAPI, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "READY_KEPT_S", 3600.0)
+    client = at(app)
+    with statements(service.store) as first:
+        client.get("/health/ready")
+    with statements(service.store) as more:
+        for _ in range(50):
+            assert client.get("/health/ready").json()["ready"] is True
+    assert first != []
+    assert more == []
+
+
+def test_a_storage_that_does_not_answer_holds_one_thread_however_many_ask(
+    service: Service,
+) -> None:
+    answers = threading.Event()
+
+    def unanswered() -> LlmState:
+        answers.wait()
+        return LlmState.OFF
+
+    asked = health.Health(service.store, service.settings, unanswered)
+    before = threading.active_count()
+    waiting = [asked.readiness() for _ in range(50)]
+    assert threading.active_count() == before + 1
+    answers.set()
+    assert {found.result(60).ready for found in waiting} == {True}
+
+
+def test_what_piles_up_is_not_counted_at_each_scrape_and_what_waits_is(
+    app: FastAPI, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "PILES_KEPT_TIMES", 10**9)
+    seed.add(service.store, 1)
+    assert figures(app)["radraft_cases{state=drafted}"] == 1
+    seed.add(service.store, 2)
+    seed.add(service.store, 3, drafted=False)
+    after = figures(app)
+    assert after["radraft_cases{state=received}"] == 1
+    assert after["radraft_cases{state=drafted}"] == 1
+    monkeypatch.setattr(health, "PILES_KEPT_TIMES", 0)
+    service.health = health.Health(service.store, service.settings, lambda: LlmState.OFF)
+    assert figures(app)["radraft_cases{state=drafted}"] == 2
 
 
 def test_metrics_tell_queue_alerts_and_outbox(app: FastAPI, service: Service) -> None:
