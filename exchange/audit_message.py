@@ -61,6 +61,7 @@ _SAID: Mapping[AuditKind, _Said] = MappingProxyType(
         AuditKind.SIGN: _Said(_PROCEDURE, "C"),
         AuditKind.AMEND: _Said(_PROCEDURE, "U"),
         AuditKind.ALERT: _Said(_PROCEDURE, "U"),
+        AuditKind.SEARCH: _Said(_QUERY, "E"),
         AuditKind.QUESTION: _Said(_QUERY, "E"),
         AuditKind.INTAKE: _Said(_IMPORT, "C"),
         AuditKind.EXPORT: _Said(_EXPORT, "R"),

@@ -8,14 +8,18 @@ the events wait here, and what had to be dropped is counted in the next one that
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import logging
+import math
 import os
 import pwd
 import threading
 import time
+import unicodedata
 from collections import OrderedDict, deque
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -40,9 +44,12 @@ MOST_WAITING = 10_000
 """Events that wait for a database that takes none."""
 AT_ONCE = 200
 """Events of one transaction."""
+SEARCH_GOES_ON_S, SEARCH_LASTS_S = 5.0, 30.0
+"""What is typed on within so many seconds is one search, for so long at most."""
 RETRY_S = 5.0
 CLOSE_S = 5.0
 _REMEMBERED = 20_000
+_SOUGHT_LABEL = b"radraft searched texts, key 1"
 
 
 def by_actor(actor: Actor) -> AuditActor:
@@ -71,6 +78,40 @@ def command_line() -> AuditActor:
     return AuditActor(f"command line ({user})")
 
 
+def sought_key(secret: bytes, text: str) -> str:
+    """Return what stands in the audit for a text that was searched for: with the site's secret, so
+    that the same one is known again and none can be guessed from it."""
+    key = hmac.new(secret, _SOUGHT_LABEL, hashlib.sha256).digest()
+    plain = _plain(text).encode("utf-8", "surrogatepass")
+    return hmac.new(key, plain, hashlib.sha256).hexdigest()[:16]
+
+
+def _plain(text: str) -> str:
+    """`text` without what makes no difference: width and size of letters, spaces."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+@dataclass
+class _Search:
+    """What somebody is typing: the longest text of it, and its event."""
+
+    text: str = field(repr=False)
+    event: AuditEvent
+    began: float
+    typed: float
+    """When it was typed on last, by the monotonic clock in seconds, as `began`."""
+
+    @property
+    def ends(self) -> float:
+        """Return when it is over, if nothing more is typed."""
+        return min(self.typed + SEARCH_GOES_ON_S, self.began + SEARCH_LASTS_S)
+
+    def goes_on_as(self, text: str, now: float) -> bool:
+        """Return whether `text` is the same search, with more or fewer letters."""
+        same = text.startswith(self.text) or self.text.startswith(text)
+        return same and now < self.ends
+
+
 class AuditTrail:
     """Writes down what has no transaction of its own. Threads may share one."""
 
@@ -79,6 +120,8 @@ class AuditTrail:
         self._waiting: deque[AuditEvent] = deque()
         self._dropped = 0
         self._seen: OrderedDict[Hashable, float] = OrderedDict()
+        self._searches: dict[str, _Search] = {}
+        """By session: what is being typed."""
         self._changed = threading.Condition()
         self._closing = False
         self._writing = False
@@ -89,16 +132,28 @@ class AuditTrail:
         with self._changed:
             if once is not None and self._noted(once):
                 return
-            if self._closing or len(self._waiting) >= MOST_WAITING:
-                # The newest is dropped: nobody can push out what he did by doing more.
-                self._dropped += 1
-                log.error("audit_not_written: %s", event.kind.value)
-                return
-            self._waiting.append(event)
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="radraft-audit", daemon=True)
-                self._thread.start()
-            self._changed.notify_all()
+            self._put(event)
+            self._awake()
+
+    def note_search(self, event: AuditEvent, text: str, *, session_id: str) -> None:
+        """Write `event` down once a search is over, with what stands for the longest `text` of it.
+
+        A page asks after every few letters: what one session types on is one search. The same one
+        again is not written for `AGAIN_S`, as when a page is looked at again.
+        """
+        sought, text = sought_key(self._store.secret, text), _plain(text)
+        event = replace(event, details={**event.details, "sought": sought})
+        with self._changed:
+            now = time.monotonic()
+            known = self._searches.get(session_id)
+            if known is not None and known.goes_on_as(text, now):
+                known.typed = now
+                if len(text) >= len(known.text):
+                    known.text, known.event = text, event
+            else:
+                self._end_search(session_id)
+                self._searches[session_id] = _Search(text, event, now, now)
+            self._awake()
 
     @contextmanager
     def refusals(self, event: AuditEvent) -> Iterator[None]:
@@ -111,17 +166,57 @@ class AuditTrail:
             raise
 
     def drain(self, seconds: float = CLOSE_S) -> bool:
-        """Wait until all that was noted is written; False where it took longer."""
+        """Wait until all that was noted is written; False where it took longer. Searches are over
+        then."""
         with self._changed:
+            self._end_searches(math.inf)
+            self._changed.notify_all()
             return self._changed.wait_for(lambda: not self._waiting, timeout=seconds)
 
     def close(self) -> None:
         """Write what waits, for up to `CLOSE_S`, and end."""
         with self._changed:
+            self._end_searches(math.inf)
             self._closing = True
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(CLOSE_S)
+
+    def _put(self, event: AuditEvent) -> None:
+        if self._closing or len(self._waiting) >= MOST_WAITING:
+            # The newest is dropped: nobody can push out what he did by doing more.
+            self._dropped += 1
+            log.error("audit_not_written: %s", event.kind.value)
+            return
+        self._waiting.append(event)
+
+    def _awake(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, name="radraft-audit", daemon=True)
+            self._thread.start()
+        self._changed.notify_all()
+
+    def _end_search(self, session_id: str) -> None:
+        search = self._searches.pop(session_id, None)
+        if search is None:
+            return
+        sought = search.event.details["sought"]
+        if not self._noted((session_id, search.event.kind, sought)):
+            self._put(search.event)
+
+    def _end_searches(self, now: float) -> None:
+        over = [session for session, search in self._searches.items() if search.ends <= now]
+        for session_id in over:
+            self._end_search(session_id)
+
+    def _wait(self) -> None:
+        """Until there is something to write, or the end."""
+        while True:
+            self._end_searches(time.monotonic())
+            if self._waiting or self._closing:
+                return
+            ends = min((search.ends for search in self._searches.values()), default=None)
+            self._changed.wait(None if ends is None else max(0.0, ends - time.monotonic()))
 
     def _noted(self, what: Hashable) -> bool:
         now = time.monotonic()
@@ -137,7 +232,7 @@ class AuditTrail:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._closing)
+                self._wait()
                 if not self._waiting:
                     return
                 events = list(islice(self._waiting, AT_ONCE))

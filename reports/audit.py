@@ -32,6 +32,8 @@ class AuditKind(StrEnum):
     """A report was submitted, taken back, returned or taken over, or its amendment cancelled."""
     SIGN = "sign"
     AMEND = "amend"
+    SEARCH = "search"
+    """Patients were searched for in the worklist."""
     QUESTION = "question"
     ALERT = "alert"
     """A step with a critical value."""

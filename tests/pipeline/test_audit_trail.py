@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
@@ -13,7 +14,7 @@ import pytest
 from radraft.core.errors import NotFound, RadraftError
 from radraft.core.settings import Settings
 from radraft.llm.profiles import load_profile
-from radraft.pipeline.audit_trail import MOST_WAITING, AuditTrail
+from radraft.pipeline.audit_trail import MOST_WAITING, AuditTrail, sought_key
 from radraft.pipeline.service import Service
 from radraft.pipeline.sign_in import SignIn, session_terms
 from radraft.reports.audit import AuditActor, AuditEvent, AuditKind, AuditQuery, Outcome
@@ -217,6 +218,58 @@ def test_what_is_looked_at_again_is_written_once(store: Store) -> None:
         trail.note(viewed(number), once=("s-1", number))
     trail.close()
     assert [event.case_id for event in entries(store)] == ["c-1", "c-2"]
+
+
+def searched(trail: AuditTrail, text: str, session_id: str = "s-1") -> None:
+    actor = AuditActor("王芳", "u-1", "10.0.0.7")
+    event = AuditEvent(AuditKind.SEARCH, datetime.now(UTC), actor)
+    trail.note_search(event, text, session_id=session_id)
+
+
+def test_a_search_is_one_event_however_its_letters_come_and_never_says_what_was_sought(
+    store: Store,
+) -> None:
+    trail = AuditTrail(store)
+    for text in ("z", "zhao", "zhao min", "ZHAO  mingyue", "zhao", "zhao mingyue"):
+        searched(trail, text)
+    searched(trail, "zhao mingyue", session_id="s-2")
+    searched(trail, "赵明月")
+    assert trail.drain()
+    # A page that is open asks the same again.
+    searched(trail, "赵明月")
+    assert trail.drain()
+    trail.close()
+    told = entries(store, AuditKind.SEARCH)
+    first, second, third = (event.details["sought"] for event in told)
+    assert first == second == sought_key(store.secret, "Zhao Mingyue")
+    assert third == sought_key(store.secret, "赵明月")
+    written = repr(told).casefold()
+    assert "zhao" not in written
+    assert "赵" not in written
+
+
+def test_a_search_that_nobody_ends_is_written_once_it_is_over(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("radraft.pipeline.audit_trail.SEARCH_GOES_ON_S", 0.05)
+    trail = AuditTrail(sqlite_store)
+    searched(trail, "赵")
+    pause = threading.Event()
+    while not entries(sqlite_store, AuditKind.SEARCH):
+        pause.wait(0.02)
+    trail.close()
+    assert len(entries(sqlite_store, AuditKind.SEARCH)) == 1
+
+
+def test_typing_on_and_on_hides_no_search(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("radraft.pipeline.audit_trail.SEARCH_LASTS_S", 0.0)
+    trail = AuditTrail(sqlite_store)
+    for text in ("赵", "赵明", "赵明月"):
+        searched(trail, text)
+    trail.close()
+    assert len(entries(sqlite_store, AuditKind.SEARCH)) == 3
 
 
 def test_events_wait_for_a_database_that_takes_none_and_then_come_in_order(

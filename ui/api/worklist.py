@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 from dataclasses import asdict, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from radraft.core import canonical
 from radraft.core.errors import ReportError
+from radraft.reports.audit import AuditActor, AuditEvent, AuditKind
 from radraft.reports.roles import Permission
 from radraft.store.values import Stage, WorklistFilter, WorklistPlace
 from radraft.store.worklist_pages import HEAD, SIGNED, Visible
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 Form = dict[str, Any]
 Code = Annotated[str, Field(max_length=64)]
 ViewId = Annotated[int, Path(ge=0, lt=2**31)]
+SEARCH_ROUTE = "POST /api/worklist/search"
 LINES = 50
 """On one page, where nothing else is asked for."""
 
@@ -89,6 +91,11 @@ def router(service: Service) -> APIRouter:
 
     @api.post("/worklist/search")
     def search(caller: SignedIn, body: SearchRequest) -> Response:
+        actor = AuditActor(caller.account.person.name, caller.account.account_id, caller.address)
+        searched = AuditEvent(
+            AuditKind.SEARCH, datetime.now(UTC), actor, details={"route": SEARCH_ROUTE}
+        )
+        service.trail.note_search(searched, body.search, session_id=caller.session.session_id)
         return JSONResponse(form(_page(service, caller, body, body.search)))
 
     @api.get("/worklist/choices")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 
@@ -11,7 +12,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from radraft.pipeline.service import Service
+from radraft.reports.audit import AuditKind
 from radraft.reports.roles import Role
+from radraft.ui import asset_files
 from radraft.ui.access import NOTED, ROUTES, application
 from radraft.ui.mount import add_routes
 from tests.ui import seed
@@ -67,6 +70,25 @@ def test_who_asked_for_what_he_may_not_is_known(client: TestClient, service: Ser
     assert {event["case_id"] for event in told} == {case_id}
     # The administrator of the study's site sees it.
     assert {event["site"] for event in told} == {service.case_view(case_id).case.site}
+
+
+def test_who_searched_for_patients_is_known_and_what_for_is_not(
+    client: TestClient, service: Service
+) -> None:
+    become(client, "林清", (Role.ATTENDING,))
+    for text in ("zhao m", "zhao mingyue"):
+        body = {"search": text}
+        assert client.post("/api/worklist/search", json=body).status_code == 200
+    (event,) = audited(client, service, kind="search")
+    assert (event["name"], event["address"], event["outcome"]) == ("林清", "testclient", "done")
+    assert "zhao" not in str(event).casefold()
+    assert "sought=" in event["details"]
+
+
+def test_the_page_lets_every_kind_be_asked_for() -> None:
+    page = asset_files.text("audit.js")
+    kinds = page[page.index("KINDS") : page.index("];")]
+    assert {kind.value for kind in AuditKind} == set(re.findall('"([a-z_]+)"', kinds))
 
 
 def test_words_that_are_no_case_number_are_not_kept(client: TestClient, service: Service) -> None:
