@@ -45,7 +45,7 @@ daemon off;
 user root;
 worker_processes 1;
 pid {folder}/nginx.pid;
-error_log {folder}/nginx-error.log;
+error_log {folder}/nginx-error.log warn;
 events {{ }}
 http {{
     client_body_temp_path {folder}/body;
@@ -68,6 +68,8 @@ class Hospital:
     access_log: Path
     signed: str
     draft: str
+    image: str
+    """Of a study's key images one of several MiB."""
 
     @contextmanager
     def desk(self, **options: Any) -> Iterator[httpx.Client]:
@@ -78,6 +80,22 @@ class Hospital:
             httpx.Client(verify=context, trust_env=False, timeout=60, **options) as client,
         ):
             yield client
+
+    @contextmanager
+    def socket(self) -> Iterator[ssl.SSLSocket]:
+        """A connection from the desk that takes little at a time."""
+        context = ssl.create_default_context(cafile=self.authority)
+        with self.machines.at_desk(), socket.socket() as plain:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            plain.settimeout(60)
+            plain.connect((SERVER, 443))
+            with context.wrap_socket(plain, server_hostname=NAME) as secured:
+                yield secured
+
+    def kept_in_files(self) -> list[str]:
+        """What nginx says of contents that it put into files."""
+        text = (self.access_log.parent / "nginx-error.log").read_text(encoding="utf-8")
+        return [line for line in text.splitlines() if "temporary file" in line]
 
     def noted(self, number: str) -> str:
         """nginx's line of a request, once it was written."""
@@ -138,14 +156,15 @@ def nginx(configuration: Path) -> Iterator[None]:
         child.wait(30)
 
 
-def studies(data: Path) -> tuple[str, str]:
-    """A signed report and a draft."""
+def studies(data: Path) -> tuple[str, str, str]:
+    """A signed report, a draft, and the signed one's image."""
     store = open_store(Settings(data_dir=data))
-    signed, draft = seed.add(store, 1), seed.add(store, 2)
+    large = seed.key_image(seed.phantom(2400), (1300.0, 2600.0))
+    signed, draft = seed.add(store, 1, pictures=(large,)), seed.add(store, 2)
     made = make_service(store, data)
     made.signing.sign(signed, base_revision=1, base_step=0, actor=signed_in(store, "林清"))
     store.close()
-    return signed, draft
+    return signed, draft, large.image_id
 
 
 @pytest.fixture(scope="module")
@@ -156,14 +175,15 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
     own = certificate(folder, "server", (authority, authority), names=(NAME,))
     data = folder / "data"
     add_person(data, "clinician", "周大夫", Role.CLINICIAN)
+    add_person(data, "technologist", "赵技师", Role.TECHNOLOGIST)
     add_person(data, "administrator", "吴工", Role.ADMINISTRATOR)
-    signed, draft = studies(data)
+    signed, draft, image = studies(data)
     with (
         two_machines() as machines,
         serving(folder, data, proxies="127.0.0.1", hosts=NAME) as served,
         nginx(shipped_configuration(folder, own)),
     ):
-        yield Hospital(machines, served, authority, folder / "access.log", signed, draft)
+        yield Hospital(machines, served, authority, folder / "access.log", signed, draft, image)
 
 
 def test_nginx_takes_the_shipped_configuration(tmp_path: Path) -> None:
@@ -265,6 +285,69 @@ def test_nginx_logs_no_query(hospital: Hospital) -> None:
     hospital.served.lines(until=number)
     for log in (hospital.access_log, hospital.served.log):
         assert "ZHAO" not in log.read_text(encoding="utf-8")
+
+
+def cookie_of(hospital: Hospital, login: str) -> str:
+    with hospital.desk() as client:
+        answer = ask(client, "/api/session", "POST", json={"login": login, "password": PASSWORD})
+    assert answer.status_code == 200
+    return str(answer.headers["Set-Cookie"].split(";")[0])
+
+
+def head(method: str, path: str, *lines: str) -> bytes:
+    """The beginning of a request."""
+    own = (f"{method} {path} HTTP/1.1", f"Host: {NAME}", f"Origin: https://{NAME}", *lines)
+    return ("\r\n".join(own) + "\r\n\r\n").encode()
+
+
+def test_an_image_for_a_desk_that_reads_slowly_lies_in_no_file(hospital: Hospital) -> None:
+    cookie = f"Cookie: {cookie_of(hospital, 'clinician')}"
+    with hospital.socket() as slow:
+        slow.sendall(head("GET", f"/api/images/{hospital.image}/values", cookie))
+        answer = slow.recv(2000)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        # The rest waits for this desk; others are answered meanwhile.
+        with hospital.desk() as client:
+            assert ask(client, "/health/ready").status_code == 200
+        taken = len(answer)
+        while part := slow.recv(65536):
+            taken += len(part)
+            if b"\r\n0\r\n" in part[-7:] or taken > 4_000_000:
+                break
+    assert taken > 4_000_000
+    assert hospital.kept_in_files() == []
+
+
+def test_radraft_hears_of_a_report_once_it_is_there_and_of_an_upload_while_it_comes(
+    hospital: Hospital,
+) -> None:
+    for _ in range(5):
+        with hospital.socket() as slow:
+            json_body = "Content-Type: application/json"
+            slow.sendall(head("POST", "/api/session", "Content-Length: 900", json_body) + b'{"lo')
+    cookie = f"Cookie: {cookie_of(hospital, 'technologist')}"
+    form = "Content-Type: multipart/form-data; boundary=x"
+    with hospital.socket() as slow:
+        begun = head("POST", "/api/upload", "Content-Length: 9000000", cookie, form)
+        slow.sendall(begun + b"--x\r\n" + b"x" * 100_000)
+    pause = threading.Event()
+    for _ in range(600):
+        gone = [line for line in hospital.served.lines() if line.get("code") == "client_gone"]
+        if gone:
+            break
+        pause.wait(0.05)
+    assert [line["route"] for line in gone] == ["/api/upload"]
+
+
+def test_what_people_write_lies_in_no_file_of_nginx(hospital: Hospital) -> None:
+    with hospital.desk() as client:
+        body = {"login": "nobody-there", "password": "x" * 3_000_000}
+        answer = ask(client, "/api/session", "POST", json=body)
+        assert answer.status_code == 422
+        too_large = {"login": "x" * 4_500_000, "password": ""}
+        answer = ask(client, "/api/session", "POST", json=too_large)
+        assert answer.json()["error"]["code"] == "upload_too_large"
+    assert hospital.kept_in_files() == []
 
 
 @pytest.mark.browser
