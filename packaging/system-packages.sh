@@ -15,6 +15,8 @@ test=("${demo[@]}"
   "file:/usr/sbin/Orthanc|orthanc"
   "file:/usr/share/orthanc/plugins/libOrthancDicomWeb.so|orthanc-dicomweb"
   "file:/usr/sbin/nginx|nginx-light" # the proxy of deploy/nginx
+  "file:/usr/sbin/rsyslogd|rsyslog" # a log server that the audit is sent to
+  "file:/usr/lib/*/rsyslog/lmnsd_ossl.so|rsyslog-openssl"
   "program:curl|curl")
 bench=("module:ensurepip|python3-venv"
   "program:java|default-jre-headless" # METEOR 1.5, to compare with
