@@ -91,12 +91,12 @@ class SignIn:
         known = _login(login)
         now = self._now()
         login_key = self._login_key(known)
+        # Most tries of a flood end here, and hold up nobody's writing.
+        with self._store.read() as session:
+            self._require_turn(session, known, login_key, address, now)
         with self._store.begin() as session:
-            found = accounts.by_login(session, known)
-            account_id = None if found is None else found[0].account_id
-            pause = wait(sign_ins.tries(session, login_key, address, account_id, now), now)
-            if pause:
-                raise SignInError("sign_in_wait", seconds=max(1, math.ceil(pause.total_seconds())))
+            # Of many at once each counts the others.
+            found = self._require_turn(session, known, login_key, address, now)
             sign_ins.refused(session, login_key, address, now)
         account, kept = (None, None) if found is None else found
         right, anew = passwords.matches(password, kept)
@@ -351,6 +351,25 @@ class SignIn:
             self._note(
                 database, AuditKind.ACCOUNT, account, by, "disabled" if disabled else "enabled"
             )
+
+    def _require_turn(
+        self,
+        session: DatabaseSession,
+        login: str,
+        login_key: str,
+        address: str,
+        now: datetime,
+    ) -> tuple[Account, str | None] | None:
+        """Return the account of a log-in name, with its password's hash, where it may be tried now.
+
+        SignInError `sign_in_wait`.
+        """
+        found = accounts.by_login(session, login)
+        account_id = None if found is None else found[0].account_id
+        pause = wait(sign_ins.tries(session, login_key, address, account_id, now), now)
+        if pause:
+            raise SignInError("sign_in_wait", seconds=max(1, math.ceil(pause.total_seconds())))
+        return found
 
     def _found(self, secret: str | None) -> Session:
         with self._store.read() as database:

@@ -31,11 +31,15 @@ QUESTIONS_AT_ONCE = 8
 """Requests of a kind that are worked on at once. Each holds one of the server's 40 threads while a
 database or a model has it wait; what is left answers those who only read."""
 SEARCHES_AT_ONCE = 4
+SIGN_INS_AT_ONCE, SIGN_INS_WAITING = 4, 100
+"""Sign-ins hash passwords, two at a time (`core.passwords`), and anybody may ask for it: they have
+places of their own, and where so many wait, the next is refused at once."""
 BODY_S = 20.0
 """Longest that a body other than an upload may take to arrive: it holds no place among those that
 are worked on meanwhile."""
 UPLOAD = "/api/upload"
 SEARCH = "/api/worklist/search"
+SIGN_INS = frozenset({"/api/session", "/api/session/link", "/api/session/unlock"})
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 # Gradio compiles its templates from strings: without 'unsafe-eval' its page stays empty. Without
@@ -92,9 +96,10 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
         self._settings = settings
-        self._writing = asyncio.Semaphore(WRITES_AT_ONCE)
-        self._asking = asyncio.Semaphore(QUESTIONS_AT_ONCE)
-        self._searching = asyncio.Semaphore(SEARCHES_AT_ONCE)
+        self._writing = _Places(WRITES_AT_ONCE)
+        self._asking = _Places(QUESTIONS_AT_ONCE)
+        self._searching = _Places(SEARCHES_AT_ONCE)
+        self._signing_in = _Places(SIGN_INS_AT_ONCE, SIGN_INS_WAITING)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -111,50 +116,77 @@ class Guard:
         except RequestRefused as error:
             await refuse(error, scope, secured)
             return
+        place = _Place(self._gate(scope), secured)
         try:
             body = await _arrived(scope, receive, limit)
+            await place.enter()
         except RequestRefused as error:
             await refuse(error, scope, secured)
             return
-        place = _Place(self._gate(scope), secured)
-        async with place:
+        try:
             await _limited(self.app, scope, body, place.send, limit)
+        finally:
+            place.leave()
 
-    def _gate(self, scope: Scope) -> asyncio.Semaphore | None:
+    def _gate(self, scope: Scope) -> _Places | None:
         if scope["method"] in SAFE_METHODS or scope["path"] == UPLOAD:
             return None
+        if scope["path"] in SIGN_INS:
+            return self._signing_in
         if scope["path"] == SEARCH:
             return self._searching
         return self._asking if scope["path"].endswith("/questions") else self._writing
 
 
-class _Place:
-    """One of the places of a kind of requests: held while the answer is made, and not while a slow
-    asker takes it."""
+class _Places:
+    """How many requests of a kind are worked on at once, and how many may wait for that."""
 
-    def __init__(self, places: asyncio.Semaphore | None, send: Send) -> None:
+    def __init__(self, at_once: int, most_waiting: int | None = None) -> None:
+        self._free = asyncio.Semaphore(at_once)
+        self._most_waiting = most_waiting
+        self._waiting = 0
+
+    async def take(self) -> None:
+        """Wait for a place. RequestRefused `sign_in_busy` where too many wait."""
+        if self._most_waiting is not None and self._waiting >= self._most_waiting:
+            raise RequestRefused(503, "sign_in_busy")
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+
+    def give_back(self) -> None:
+        """Leave a place to the next."""
+        self._free.release()
+
+
+class _Place:
+    """A request's place, where its kind has any: held while the answer is made, and not while a
+    slow asker takes it."""
+
+    def __init__(self, places: _Places | None, send: Send) -> None:
         self._places = places
         self._send = send
         self._held = False
 
-    async def __aenter__(self) -> None:
+    async def enter(self) -> None:
+        """Take the place. RequestRefused `sign_in_busy`."""
         if self._places is not None:
-            await self._places.acquire()
+            await self._places.take()
             self._held = True
 
-    async def __aexit__(self, *exc: object) -> None:
-        self._leave()
+    def leave(self) -> None:
+        """Give it back, once."""
+        if self._held and self._places is not None:
+            self._held = False
+            self._places.give_back()
 
     async def send(self, message: Message) -> None:
         """Send a part of the answer, which is made once it begins to be sent."""
         if message["type"] == "http.response.start":
-            self._leave()
+            self.leave()
         await self._send(message)
-
-    def _leave(self) -> None:
-        if self._held and self._places is not None:
-            self._held = False
-            self._places.release()
 
 
 def check(scope: Scope, settings: Settings) -> int:

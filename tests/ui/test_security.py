@@ -171,6 +171,51 @@ def test_a_slow_taker_of_an_answer_holds_no_place_of_those_who_write(service: Se
     assert asyncio.run(everybody()) == 2
 
 
+def test_who_floods_the_sign_in_takes_no_place_of_those_who_write_and_none_without_end(
+    service: Service,
+) -> None:
+    """Sign-ins that never end, many more than there are places; somebody saves meanwhile."""
+    hashing = asyncio.Event()
+
+    async def answering(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] in security.SIGN_INS:
+            await hashing.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x"})
+
+    guard = security.Guard(answering, service.settings)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b""}
+
+    async def asked(path: str) -> int:
+        statuses: list[int] = []
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        headers = [(b"host", b"127.0.0.1"), (b"origin", ORIGIN.encode())]
+        scope = {
+            "type": "http", "method": "POST", "path": path, "headers": headers, "scheme": "http",
+            "client": ("127.0.0.1", 40_000),
+        }  # fmt: skip
+        await guard(scope, receive, send)
+        return statuses[0]
+
+    async def everybody() -> None:
+        room = security.SIGN_INS_AT_ONCE + security.SIGN_INS_WAITING
+        flood = [asyncio.create_task(asked("/api/session")) for _ in range(room + 50)]
+        assert await asyncio.wait_for(asked("/api/cases/c-1/report"), 30) == 200
+        assert await asyncio.wait_for(asked("/api/session/unlock"), 30) == 503
+        hashing.set()
+        answers = await asyncio.gather(*flood)
+        assert (answers.count(200), answers.count(503)) == (room, 50)
+        assert await asked("/api/session") == 200
+
+    asyncio.run(everybody())
+
+
 def test_declared_size_is_limited(client: TestClient) -> None:
     answer = client.post("/api/upload", headers={"Content-Length": str(security.MAX_UPLOAD + 1)})
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "upload_too_large")
