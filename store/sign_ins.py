@@ -132,9 +132,8 @@ def tries(
         found = select(func.count()).select_from(FailedSignInRow).where(*where)
         return session.scalar(found) or 0
 
-    known = None
-    if account_id is not None:
-        known = session.get(KnownAddressRow, (account_id, address[:64]))
+    # Looked for without an account too, so that the time does not tell of one.
+    known = session.get(KnownAddressRow, (account_id or "", address[:64]))
     return Tries(
         here=count(of_login, of_address, recent),
         address=count(of_address, recent),

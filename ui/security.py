@@ -68,6 +68,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 
+OWN_SITES = frozenset({"same-origin", "none"})
 OWN_PATHS = ("/api/", "/ui/")
 OWN_PAGES = frozenset(
     {
@@ -195,7 +196,9 @@ def check(scope: Scope, settings: Settings) -> int:
     path: str = scope["path"]
     if not _is_ours(forwarded.host_name(headers.get("host", "")), scope, settings):
         raise RequestRefused(421, "host_refused")
-    if headers.get("sec-fetch-site") == "cross-site" and path.startswith("/api/"):
+    # "none": by a person's own hand. Another port of the same host is "same-site" and gets our
+    # cookies, but is somebody else's page.
+    if headers.get("sec-fetch-site", "none") not in OWN_SITES and path.startswith("/api/"):
         raise RequestRefused(403, "origin_refused")
     if scope["method"] not in SAFE_METHODS:
         _require_same_origin(scope, headers)

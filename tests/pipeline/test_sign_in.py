@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlalchemy import event
 
 from radraft.core.errors import NotFound, SignInError
 from radraft.pipeline.sign_in import SignIn
@@ -94,6 +96,48 @@ def test_whatever_is_wrong_the_answer_is_the_same(sign_in: SignIn) -> None:
     assert {refusal(sign_in, login, given) for login, given in wrong} == {"sign_in_refused"}
 
 
+def test_whatever_is_wrong_the_work_is_the_same(
+    sign_in: SignIn, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So no time tells of an account: as many statements, and one hash of the same parameters."""
+    register(sign_in)
+    sign_in.add_account("new", "无密码", [Membership("north", Role.ATTENDING)])
+    register(sign_in, "gone")
+    sign_in.set_disabled("gone", disabled=True)
+    wrong = [
+        ("nobody", PASSWORD), ("lin", "wrong"), ("new", "wrong"), ("gone", "wrong"),
+        ("gone", PASSWORD),
+    ]  # fmt: skip
+    with store.read() as session:
+        reading = session.get_bind().engine
+    verify = Argon2Hasher.verify
+    hashes: list[str] = []
+
+    def verified(self: Argon2Hasher, password: str | bytes, kept: str | bytes) -> bool:
+        hashes.append(str(kept).rpartition("$")[0].rpartition("$")[0])
+        return verify(self, password, kept)
+
+    monkeypatch.setattr(Argon2Hasher, "verify", verified)
+    refusal(sign_in, "nobody", "the first has its hash made")
+    work = set()
+    for number, (login, password) in enumerate(wrong):
+        statements: list[str] = []
+        hashes.clear()
+
+        def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
+            statements.append(statement.split()[0])  # noqa: B023 - of this round
+
+        for engine in (store.engine, reading):
+            event.listen(engine, "before_cursor_execute", note)
+        refusal(sign_in, login, password, f"10.0.1.{number}")
+        for engine in (store.engine, reading):
+            event.remove(engine, "before_cursor_execute", note)
+        work.add((tuple(statements), tuple(hashes)))
+    assert len({hashed for _, hashed in work}) == 1
+    assert len(hashes) == 1
+    assert len({statements for statements, _ in work}) == 1
+
+
 def test_a_guesser_waits_and_the_right_password_does_not_help_him_meanwhile(
     sign_in: SignIn, clock: Clock
 ) -> None:
@@ -159,6 +203,37 @@ def test_a_session_locks_and_its_person_goes_on_with_another_secret(
     assert sign_in.session(after.secret, acting=True).account.login == "lin"
     with pytest.raises(SignInError, match="sign_in_needed"):
         sign_in.session(before.secret, acting=True)
+
+
+@pytest.mark.parametrize("minutes", [-5, 5])
+def test_servers_whose_clocks_are_five_minutes_apart_let_the_right_person_work(
+    store: Store, clock: Clock, minutes: int
+) -> None:
+    here = SignIn(store, TERMS, clock)
+    other = Clock(clock.now)
+    other.forward(minutes=minutes)
+    there = SignIn(store, TERMS, other)
+    register(here)
+    secret = here.by_password("lin", PASSWORD, address=DESK).secret
+    for _ in range(3):
+        assert there.session(secret, acting=True).account.login == "lin"
+        assert here.session(secret, acting=True).account.login == "lin"
+        clock.forward(minutes=9)
+        other.forward(minutes=9)
+    for number in range(FREE_TRIES):
+        refusal(here, "lin", f"mistyped {number}")
+    waited = timedelta(0)
+    while True:
+        try:
+            there.by_password("lin", PASSWORD, address=DESK)
+            break
+        except SignInError as error:
+            assert error.code == "sign_in_wait"
+            assert error.details["seconds"] == 1
+        other.forward(seconds=10)
+        waited += timedelta(seconds=10)
+    # At the server that is behind, until its clock is where the other's was.
+    assert waited <= timedelta(minutes=max(0, -minutes), seconds=10)
 
 
 def test_what_a_person_does_keeps_his_session_open(sign_in: SignIn, clock: Clock) -> None:

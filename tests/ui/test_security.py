@@ -13,10 +13,12 @@ import pytest
 from fastapi.testclient import TestClient
 
 from radraft.pipeline.service import Service
+from radraft.reports.roles import Role
 from radraft.ui import asset_files, security
 from radraft.ui.access import application
 from radraft.ui.api.reports import add_api
 from radraft.ui.api.sign_in import add_sign_in
+from tests.reached import PASSWORD, add_person
 from tests.ui import seed
 from tests.ui.conftest import ORIGIN, Workstation, asking
 from tests.ui.people import session_of
@@ -61,8 +63,9 @@ def test_a_request_without_origin_changes_nothing(client: TestClient, service: S
     assert answer.status_code == 403
 
 
-def test_other_sites_read_nothing(client: TestClient) -> None:
-    answer = client.get("/api/worklist", headers={"Sec-Fetch-Site": "cross-site"})
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "", "same-origin, cross-site"])
+def test_other_sites_read_nothing(client: TestClient, site: str) -> None:
+    answer = client.get("/api/worklist", headers={"Sec-Fetch-Site": site})
     assert answer.status_code == 403
 
 
@@ -214,6 +217,25 @@ def test_who_floods_the_sign_in_takes_no_place_of_those_who_write_and_none_witho
         assert await asked("/api/session") == 200
 
     asyncio.run(everybody())
+
+
+def test_no_secret_that_was_there_before_is_a_session_after_signing_in(service: Service) -> None:
+    """Whoever planted it in the browser, made up or his own, has nothing of who signs in."""
+    add_person(service.settings.data_dir, "lin", "林清", Role.ATTENDING)
+    app = application(service)
+    add_api(app, service)
+    add_sign_in(app, service)
+    planted = session_of(service.store, "攻击者", (Role.CLINICIAN,))
+    for before in ("planted-by-somebody", planted):
+        client = TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN})
+        client.cookies.set("radraft-session", before, domain="127.0.0.1", path="/")
+        answer = client.post("/api/session", json={"login": "lin", "password": PASSWORD})
+        assert answer.status_code == 200
+        assert client.cookies["radraft-session"] != before
+        assert client.get("/api/session").json()["login"] == "lin"
+        attacker = TestClient(app, base_url=ORIGIN, cookies={"radraft-session": before})
+        refused = attacker.get("/api/session")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (401, "sign_in_needed")
 
 
 def test_declared_size_is_limited(client: TestClient) -> None:

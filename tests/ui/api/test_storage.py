@@ -17,19 +17,24 @@ from fastapi.testclient import TestClient
 
 from radraft.core.errors import StorageUnavailable
 from radraft.core.settings import Settings
+from radraft.reports.audit import AuditKind, AuditQuery
+from radraft.store import audit
+from radraft.store.audit_check import examine
 from radraft.store.database import Store, open_store
 from radraft.ui.access import application
 from radraft.ui.api.report_signing import add_report_signing
 from radraft.ui.api.reports import add_api, status_of
+from radraft.ui.api.sign_in import add_sign_in
 from tests import builders, children
 from tests.ui import seed
-from tests.ui.conftest import asking, make_service
+from tests.ui.conftest import ORIGIN, asking, make_service
 
 
 def client_of(store: Store, folder: Path) -> TestClient:
     service = make_service(store, folder)
     app = application(service)
     add_api(app, service)
+    add_sign_in(app, service)
     add_report_signing(app, service)
     return asking(app)
 
@@ -129,6 +134,62 @@ def test_a_full_disk_is_507_with_what_to_do_and_reading_goes_on(tmp_path: Path) 
     error = json.loads(text)["error"]
     assert error["code"] == "disk_full"
     assert "磁盘" in error["message_zh"]
+
+
+def sign_until_full(settings: Settings, pipe: Connection) -> None:
+    """Sign and sign in on a disk that takes no more, and once it has room again; tell the
+    answers."""
+    store = open_store(settings)
+    case_id = seed.add(store)
+    with client_of(store, settings.data_dir) as client:
+        size = (settings.data_dir / "radraft.db-wal").stat().st_size
+        limit = (size + 100_000, resource.RLIM_INFINITY)
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        revision, saving = 1, 200
+        while saving == 200:
+            view = client.get(f"/api/cases/{case_id}").json()["working"]
+            revision = view["revision"]
+            view["report"]["findings"][0]["zh"] = f"{revision}" + "长" * 1500
+            body = {"base_revision": revision, "report": view["report"]}
+            saving = client.put(f"/api/cases/{case_id}/report", json=body).status_code
+        # Once as small an event as there is finds no room: the disk is full to the last page.
+        signing = {"base_revision": revision, "base_step": 0}
+        nobody = TestClient(client.app, base_url=ORIGIN, headers={"Origin": ORIGIN})
+        for _ in range(200):
+            answer = nobody.post("/api/session", json={"login": "nobody", "password": "x"})
+            if answer.status_code == 507:
+                break
+        refused = client.post(f"/api/cases/{case_id}/sign", json=signing)
+        pipe.send((answer.status_code, answer.text))
+        pipe.send((refused.status_code, refused.text))
+        pipe.send(client.get(f"/api/cases/{case_id}").json()["versions"])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        again = client.post(f"/api/cases/{case_id}/sign", json=signing)
+        pipe.send((again.status_code, again.text))
+    with store.read() as session:
+        faults = [finding for part in examine(session) for finding in part.findings]
+        signed = audit.search(session, AuditQuery(kinds=frozenset({AuditKind.SIGN})))
+        pipe.send((faults, [entry.event.outcome.value for entry in signed.entries]))
+
+
+@pytest.mark.slow
+def test_where_the_audit_takes_no_more_nobody_signs_and_nobody_is_let_in(tmp_path: Path) -> None:
+    ours, theirs = children.context.Pipe(duplex=False)
+    settings = Settings(data_dir=tmp_path / "data")
+    child = children.context.Process(target=sign_until_full, args=(settings, theirs))
+    child.start()
+    theirs.close()
+    for status, text in (ours.recv(), ours.recv()):
+        error = json.loads(text)["error"]
+        assert (status, error["code"]) == (507, "disk_full")
+        assert "磁盘" in error["message_zh"]
+        assert error["message_en"].isascii()
+    assert ours.recv() == []
+    assert ours.recv()[0] == 200
+    faults, signed = ours.recv()
+    child.join()
+    assert faults == []
+    assert signed.count("done") == 1
 
 
 @pytest.mark.parametrize(
