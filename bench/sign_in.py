@@ -188,11 +188,13 @@ def times(
         chance.shuffle(heard)
         for place, kind in enumerate(heard):
             _take(sign_in, taken[kind], *asked[kind], f"198.51.{number % 250}.{place}")
-        for login in ("lin", "nobody"):
-            for _ in range(5):
-                refusal(sign_in, login, "wrong", f"203.0.113.{number % 250}")
+    shut = "203.0.113.250"
+    for login in ("lin", "nobody"):
+        while refusal(sign_in, login, "wrong", shut) != "sign_in_wait":
+            pass
+    for _ in range(rounds):
         for kind in chance.sample((LOCKED, LOCKED_UNKNOWN), 2):
-            _take(sign_in, taken[kind], *asked[kind], f"203.0.113.{number % 250}")
+            _take(sign_in, taken[kind], *asked[kind], shut)
     return taken
 
 
