@@ -11,6 +11,7 @@ from tests.builders import actor, signed_in
 from tests.ui import seed
 from tests.ui.conftest import Opener, Seen, Workstation
 from tests.ui.page import area, stored, wait_saved, wait_unsaved
+from tests.ui.people import account_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -26,6 +27,25 @@ def test_refresh_in_the_middle_of_a_word_loses_nothing(
     expect(area(page, "findings", 0, "zh")).to_have_value(seed.FINDINGS[0][0] + "补充一")
     wait_saved(page)
     assert stored(workstation, case_id).findings[0].zh == seed.FINDINGS[0][0] + "补充一"
+
+
+def test_a_role_taken_while_the_page_is_open_saves_nothing_and_keeps_what_was_typed(
+    open_page: Opener, workstation: Workstation, seen: Seen
+) -> None:
+    seen.refusals_expected = True
+    case_id = seed.add(workstation.store, 1401)
+    page = open_page(case_id, reader="调岗者")
+    account_of(workstation.store, "调岗者", ())
+    area(page, "findings", 0, "zh").fill("两肺清晰。")
+    expect(page.locator("body")).to_contain_text("does not allow this")
+    expect(area(page, "findings", 0, "zh")).to_have_value("两肺清晰。")
+    assert stored(workstation, case_id).findings[0].zh == seed.FINDINGS[0][0]
+    # Given back, he goes on with what he typed.
+    account_of(workstation.store, "调岗者")
+    page.reload()
+    expect(area(page, "findings", 0, "zh")).to_have_value("两肺清晰。")
+    wait_saved(page)
+    assert stored(workstation, case_id).findings[0].zh == "两肺清晰。"
 
 
 def test_leaving_for_another_study_saves_first(open_page: Opener, workstation: Workstation) -> None:
