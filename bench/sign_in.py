@@ -35,7 +35,7 @@ PASSWORD = "a made-up password of the benchmark"
 DESK, NEW_DESK = "10.0.0.7", "10.0.0.8"
 PER_SECOND = 10
 """Tries of an attack, of all its addresses together."""
-UNKNOWN, KNOWN, DISABLED, DISABLED_RIGHT, NO_PASSWORD, LOCKED, LOCKED_UNKNOWN = KINDS = (
+UNKNOWN, KNOWN, DISABLED, DISABLED_RIGHT, NO_PASSWORD, LOCKED, LOCKED_UNKNOWN = (
     "unknown name",
     "wrong password",
     "disabled, wrong password",
@@ -248,7 +248,7 @@ def flood(sign_in: SignIn, seconds: float, askers: int = 4) -> Flood:
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--tries", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=300)
     parser.add_argument("--flood-s", type=float, default=20.0)

@@ -120,11 +120,12 @@ class RepeatLimit(logging.Filter):
 
     def _tell(self, over: list[_Kind]) -> None:
         for kind in over:
-            record = logging.LogRecord(__name__, kind.level, "", 0, "repeated", (), None)
-            record.repeats = True
-            record.fields = {"from": kind.logger, **kind.fields, "more": kind.more}
+            fields = {"from": kind.logger, **kind.fields, "more": kind.more}
             if kind.clients:
-                record.fields["clients"] = len(kind.clients)
+                fields["clients"] = len(kind.clients)
+            said = {"name": __name__, "levelno": kind.level, "msg": "repeated", "fields": fields}
+            said |= {"levelname": logging.getLevelName(kind.level), "repeats": True}
+            record = logging.makeLogRecord(said)
             self._handler.handle(record)
 
 

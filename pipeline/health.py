@@ -112,7 +112,8 @@ class Health:
             known = self._readiness
             if known is not None and (not known.done() or time.monotonic() < self._asked_until):
                 return known
-            self._readiness = asked = Future()
+            asked: Future[Readiness] = Future()
+            self._readiness = asked
         threading.Thread(
             target=self._ask, args=(asked,), name="radraft-readiness", daemon=True
         ).start()
