@@ -12,6 +12,8 @@ from radraft.reports.roles import Permission
 from radraft.reports.values import ReportState
 from radraft.store import accounts, worklist_pages, worklist_views
 from radraft.store.values import CaseState, Stage, WorklistCounts, WorklistFilter
+from radraft.studies.quality.values import Verdict
+from radraft.studies.values import StudyPriority
 
 if TYPE_CHECKING:
     from radraft.reports.turnround import TurnroundClock
@@ -37,6 +39,8 @@ class Choices:
     phases: tuple[str, ...]
     """All that a report and its case may be in."""
     verdicts: tuple[str, ...]
+    priorities: tuple[str, ...]
+    """Both the whole of what they may be."""
     sites: tuple[str, ...]
     people: tuple[tuple[str, str], ...]
     """Account and name of those who write there."""
@@ -91,12 +95,14 @@ class Listing:
         seen = visible.sites, visible.signed_sites
         named = None if None in seen else frozenset().union(*filter(None, seen))
         with self._store.read() as session:
-            sites = worklist_pages.values(session, "site")
+            sites = worklist_pages.sites(session)
+            modalities, body_parts = worklist_pages.kinds(session, visible)
             return Choices(
-                modalities=worklist_pages.values(session, "modality"),
-                body_parts=worklist_pages.values(session, "body_part"),
+                modalities=modalities,
+                body_parts=body_parts,
                 phases=tuple(dict.fromkeys(state.value for state in (*CaseState, *ReportState))),
-                verdicts=worklist_pages.values(session, "verdict"),
+                verdicts=tuple(verdict.value for verdict in Verdict),
+                priorities=tuple(priority.value for priority in StudyPriority),
                 sites=tuple(site for site in sites if named is None or site in named),
                 people=tuple(
                     (account.account_id, account.name)

@@ -20,7 +20,8 @@ from radraft.core import canonical
 from radraft.core.errors import ReportError
 from radraft.reports.audit import AuditActor, AuditEvent, AuditKind
 from radraft.reports.roles import Permission
-from radraft.store.values import Stage, WorklistFilter, WorklistPlace
+from radraft.store.sql import storable
+from radraft.store.values import LAST, Stage, WorklistFilter, WorklistPlace
 from radraft.store.worklist_pages import HEAD, SIGNED, Visible
 from radraft.ui.access import Caller, SignedIn
 from radraft.ui.api.alert_forms import alert_line, finding_name
@@ -35,6 +36,8 @@ Form = dict[str, Any]
 Code = Annotated[str, Field(max_length=64)]
 ViewId = Annotated[int, Path(ge=0, lt=2**31)]
 SEARCH_ROUTE = "POST /api/worklist/search"
+PARTS = range(HEAD, SIGNED + 1)
+RANKS_OF_PLACES = range(LAST + 1)
 LINES = 50
 """On one page, where nothing else is asked for."""
 
@@ -172,23 +175,25 @@ def _view(view: WorklistView, caller: Caller) -> Form:
 
 
 def _token(place: WorklistPlace) -> str:
-    text = json.dumps([place.part, place.key, place.case_id])
+    text = json.dumps([place.part, place.rank, place.key, place.case_id])
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def _place(token: str) -> WorklistPlace:
     """The place that a page gave. ReportError `worklist_place_invalid`."""
     try:
-        part, key, case_id = json.loads(base64.urlsafe_b64decode(token))
-        if not (isinstance(part, int) and HEAD <= part <= SIGNED):
-            raise ValueError("no part of the list")
-        if part == HEAD:
-            int(key)
-        else:
-            datetime.fromisoformat(key)
-        return WorklistPlace(part, str(key), str(case_id))
-    except (binascii.Error, ValueError, TypeError, RecursionError):
+        fields = json.loads(base64.urlsafe_b64decode(token))
+    except (binascii.Error, ValueError, RecursionError):
         raise ReportError("worklist_place_invalid") from None
+    match fields:
+        case [int(part), int(rank), str(key), str(case_id)] if (
+            part in PARTS
+            and rank in RANKS_OF_PLACES
+            and not {type(part), type(rank)} - {int}
+            and storable(key + case_id) == key + case_id
+        ):
+            return WorklistPlace(part, rank, key, case_id)
+    raise ReportError("worklist_place_invalid")
 
 
 def _row(row: WorklistRow) -> Form:
@@ -204,8 +209,13 @@ def _row(row: WorklistRow) -> Form:
         "patient_name": row.patient_name,
         "patient_sex": row.patient_sex,
         "age_years": row.age_years,
-        "editor": row.editor,
-        "priority": None if row.priority is None else row.priority.value,
+        "priority": row.priority.value,
+        "site": row.site,
+        "patient_id": row.patient_id,
+        "accession": row.accession,
+        "author": row.author,
+        "reviewer": row.reviewer,
+        "verdict": row.verdict,
         "limit_minutes": row.limit_minutes,
         "standing": None if row.standing is None else row.standing.value,
         "critical": list(map(finding_name, row.critical)),
