@@ -70,7 +70,6 @@ def fill(store: Store) -> Iterator[Filling]:
         if not left(session):
             return
         total = session.scalar(select(func.count()).select_from(StudyIdentityRow)) or 0
-    log.info("worklist_filling: begun, %d studies", total)
     changed = 0
     while True:
         with store.begin() as session:
@@ -84,8 +83,9 @@ def fill(store: Store) -> Iterator[Filling]:
                 changed += worklist_entries.list_anew(session, _held(session, (case_id,)))
         with store.begin() as session:
             done = _note(session, part)
-        log.info("worklist_filling: %d of %d studies", done, total)
         yield Filling(done, max(done, total), changed)
+        # After it was told: whoever shows it sees to it that there is a log.
+        log.info("worklist_filling: %d of %d studies", done, total)
     log.info("worklist_filling: done, %d studies were not listed, or otherwise", changed)
 
 
