@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from radraft.reports.roles import Permission
 from radraft.reports.values import ReportState
 from radraft.store import accounts, worklist_pages, worklist_views
-from radraft.store.values import CaseState, Stage, WorklistCounts, WorklistFilter
+from radraft.store.values import CaseState, Column, Stage, WorklistCounts, WorklistFilter
 from radraft.studies.quality.values import Verdict
 from radraft.studies.values import StudyPriority
 
@@ -130,6 +131,16 @@ class Listing:
         """Forget one of somebody's own views. NotFound `view_not_found`."""
         with self._store.begin() as session:
             worklist_views.remove(session, account_id, view_id)
+
+    def columns(self, account_id: str) -> tuple[Column, ...]:
+        """Return what somebody wants shown of each study."""
+        with self._store.read() as session:
+            return worklist_views.columns(session, account_id)
+
+    def choose_columns(self, account_id: str, chosen: Collection[Column]) -> tuple[Column, ...]:
+        """Keep what somebody wants shown of each study, and return it in its order."""
+        with self._store.begin() as session:
+            return worklist_views.choose_columns(session, account_id, chosen)
 
     def _count(
         self, wanted: WorklistFilter, visible: Visible, clock: TurnroundClock

@@ -229,12 +229,15 @@ def worklist(
         known = worklist_pages.counts(session, wanted, visible, clock)
     for case_id in rows.keys() - _at_sites(session, found.case_ids, visible.sites):
         # Whoever reads signed reports alone is told of nothing that is being written.
+        row = rows[case_id]
+        # Of an amendment the list has who writes it, and not who signed what he may read.
+        signed = row.report_state is ReportState.SIGNED
         rows[case_id] = replace(
-            rows[case_id],
+            row,
             state=CaseState.DRAFTED,
             report_state=ReportState.SIGNED,
-            author=None,
-            reviewer=None,
+            author=row.author if signed else None,
+            reviewer=row.reviewer if signed else None,
             alerts=(),
             critical=(),
         )

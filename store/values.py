@@ -131,6 +131,37 @@ class Stage(StrEnum):
     """What is near its turn-round limit or over it."""
 
 
+class Column(StrEnum):
+    """What a line may show of a study beside its patient's name and its state."""
+
+    AGE = "age"
+    """And sex."""
+    WAITING = "waiting"
+    """Since when it is here."""
+    MODALITY = "modality"
+    BODY_PART = "body_part"
+    PRIORITY = "priority"
+    """Where it is more than routine."""
+    PEOPLE = "people"
+    """Author and reviewer."""
+    STUDY_DATE = "study_date"
+    SITE = "site"
+    PATIENT_ID = "patient_id"
+    ACCESSION = "accession"
+    QUALITY = "quality"
+
+
+PRESET_COLUMNS = (
+    Column.AGE,
+    Column.WAITING,
+    Column.MODALITY,
+    Column.BODY_PART,
+    Column.PRIORITY,
+    Column.PEOPLE,
+)
+"""Of whoever has chosen none."""
+
+
 @dataclass(frozen=True)
 class WorklistFilter:
     """What of the worklist is listed. An empty field asks for nothing."""

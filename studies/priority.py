@@ -1,8 +1,8 @@
 """How soon a study is to be read, from what its header says of its order and of where its patient is.
 
 DICOM has a field for the priority of what was asked for, Requested Procedure Priority (0040,1003).
-Whether somebody came through the emergency department or lies in a ward stands in free text: Current
-Patient Location (0038,0300) and Requesting Service (0032,1033). Of that text nothing is kept.
+Whether somebody came through the emergency department or lies in a ward stands in free text:
+Current Patient Location (0038,0300) and Requesting Service (0032,1033). Of that nothing is kept.
 """
 
 from __future__ import annotations

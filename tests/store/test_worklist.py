@@ -36,7 +36,7 @@ from radraft.store.tables import CaseRow, WorklistEntryRow
 from radraft.store.values import Stage, WorklistFilter, WorklistPlace
 from radraft.store.worklist_pages import Visible
 from radraft.studies.quality.values import StudyQuality, Verdict
-from radraft.studies.values import CheckedStudy, Patient
+from radraft.studies.values import CheckedStudy, Patient, StudyPriority
 from tests.builders import (
     actor,
     add_case,
@@ -68,6 +68,7 @@ def take_in(
     site: str = "site-a",
     modality: str = "CR",
     body_part: str = "CHEST",
+    priority: StudyPriority = StudyPriority.UNKNOWN,
 ) -> str:
     """A study that was received `number` hours after the beginning."""
     study = make_study(
@@ -75,6 +76,7 @@ def take_in(
         patient=Patient(patient_id or f"ID-{number}", name, None, "F"),
         accession=accession or f"ACC-{number}",
         study_time=None if day is None else datetime(day.year, day.month, day.day, 8),
+        priority=priority,
     )
     deid = make_deid(
         number, modality=modality, body_part=body_part, patient_ref=f"p-{study.patient.patient_id}"
@@ -191,6 +193,66 @@ def test_a_busy_sites_critical_drafts_leave_places_at_the_head_to_another_site(
     assert listed(store, critical=critical, visible=visible) == quiet
 
 
+@pytest.mark.parametrize("few", [worklist_pages.FEW, 0], ids=["collected", "walked"])
+def test_what_waits_stands_by_priority_and_then_by_how_long_it_waits(
+    store: Store, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worklist_pages, "FEW", few)
+    stat, emergency, inpatient, routine, unknown = StudyPriority
+    came = [routine, unknown, inpatient, stat, emergency, routine, stat, unknown]
+    day = date(2026, 5, 1)
+    with store.begin() as session:
+        ids = [
+            take_in(session, number, priority=priority, day=day)
+            for number, priority in enumerate(came)
+        ]
+        signed_stat = take_in(session, -1, priority=stat, day=day)
+        signed_by(session, signed_stat, "王")
+        signed_last = take_in(session, 20, day=day)
+        signed_by(session, signed_last, "王")
+    waiting = [ids[number] for number in (3, 6, 4, 2, 0, 1, 5, 7)]
+    # Of what is signed nobody waits.
+    expected = [*waiting, signed_last, signed_stat]
+    days = WorklistFilter(since=day, until=day)
+    for wanted in (WorklistFilter(), WorklistFilter(search="doe"), days):
+        assert listed(store, wanted=wanted) == expected, wanted
+        for size in (1, 3, 4):
+            found = [case_id for page in pages(store, size, wanted=wanted) for case_id in page]
+            assert found == expected, (wanted, size)
+    critical = {ids[number]: ("pneumothorax",) for number in (1, 2, 6)}
+    assert listed(store, critical=critical)[:4] == [ids[6], ids[2], ids[1], ids[3]]
+    assert [row.priority for row in first_rows(store, 3)] == [stat, stat, emergency]
+    # An order that says it later moves the study, and an emergency's limit is its own.
+    with store.begin() as session:
+        late = update(CaseRow).where(CaseRow.case_id == ids[7])
+        session.execute(late.values(priority=stat.value))
+    assert listed(store)[:3] == [ids[3], ids[6], ids[7]]
+
+
+def first_rows(store: Store, limit: int) -> list[Any]:
+    with store.read() as session:
+        return list(cases.worklist(session, limit=limit).rows)
+
+
+def test_an_emergency_is_late_by_the_limit_of_emergencies(store: Store) -> None:
+    limits = TurnroundLimits(
+        near_share=0.5, emergency={"CT": 60, "other": 120}, default={"other": 600}
+    )
+    clock = TurnroundClock(limits, BEGAN + timedelta(minutes=90))
+    stat, emergency, inpatient, *_ = StudyPriority
+    with store.begin() as session:
+        over = take_in(session, 0, modality="CT", priority=stat)
+        near = take_in(session, 0 + 1, priority=emergency)
+        session.execute(update(CaseRow).where(CaseRow.case_id == near).values(received_at=BEGAN))
+        take_in(session, 2, modality="CT", priority=inpatient)
+        session.execute(update(CaseRow).values(received_at=BEGAN))
+    with store.read() as session:
+        shown = cases.worklist(session, clock=clock, wanted=WorklistFilter(stage=Stage.LATE))
+    assert [row.case_id for row in shown.rows] == [over, near]
+    assert (shown.over, shown.near) == (1, 1)
+    assert [row.limit_minutes for row in shown.rows] == [60, 120]
+
+
 ODD_TIMES = ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "soon", "", "2026-01-01"]
 
 
@@ -260,8 +322,10 @@ def fill_in(store: Store) -> dict[str, str]:
     with store.begin() as session:
         ids = {
             "received": take_in(session, 1, modality="CT", day=day),
-            "drafted": take_in(session, 2, site="site-b", body_part="HAND"),
-            "failed": take_in(session, 3, modality="DX"),
+            "drafted": take_in(
+                session, 2, site="site-b", body_part="HAND", priority=StudyPriority.STAT
+            ),
+            "failed": take_in(session, 3, modality="DX", priority=StudyPriority.EMERGENCY),
             "mine": take_in(session, 4, day=day + timedelta(days=1)),
             "signed": take_in(session, 5, modality="CT"),
             "untouched": take_in(session, 6, site="site-b"),
@@ -311,6 +375,11 @@ FILTERS: list[tuple[WorklistFilter, set[str]]] = [
     (WorklistFilter(stage=Stage.SIGNED, modality="CT", search="doe"), {"signed"}),
     (WorklistFilter(search="jane", since=date(2026, 5, 3)), {"mine"}),
     (WorklistFilter(modality="MR"), set()),
+    (WorklistFilter(priority="stat"), {"drafted"}),
+    (WorklistFilter(priority="emergency", stage=Stage.LATE), {"failed"}),
+    (WorklistFilter(priority="unknown", site="site-b"), {"untouched", "amended"}),
+    (WorklistFilter(priority="stat", search="doe"), {"drafted"}),
+    (WorklistFilter(priority="inpatient"), set()),
 ]
 
 

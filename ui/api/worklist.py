@@ -10,7 +10,7 @@ import binascii
 import json
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -21,8 +21,9 @@ from radraft.core.errors import ReportError
 from radraft.reports.audit import AuditActor, AuditEvent, AuditKind
 from radraft.reports.roles import Permission
 from radraft.store.sql import storable
-from radraft.store.values import LAST, Stage, WorklistFilter, WorklistPlace
+from radraft.store.values import LAST, Column, Stage, WorklistFilter, WorklistPlace
 from radraft.store.worklist_pages import HEAD, SIGNED, Visible
+from radraft.studies.values import StudyPriority
 from radraft.ui.access import Caller, SignedIn
 from radraft.ui.api.alert_forms import alert_line, finding_name
 from radraft.ui.api.answers import tagged
@@ -53,6 +54,7 @@ class FilterRequest(BaseModel):
     modality: Code = ""
     body_part: Code = ""
     verdict: Code = ""
+    priority: StudyPriority | Literal[""] = ""
     author: Code = ""
     reviewer: Code = ""
     mine: bool = False
@@ -82,6 +84,14 @@ class ViewRequest(BaseModel):
     wanted: FilterRequest
 
 
+class ColumnsRequest(BaseModel):
+    """What each line is to show."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    columns: Annotated[list[Column], Field(max_length=len(Column))]
+
+
 def router(service: Service) -> APIRouter:
     """Return the worklist's routes."""
     api = APIRouter()
@@ -106,6 +116,7 @@ def router(service: Service) -> APIRouter:
         return tagged(request, canonical.plain(service.listing.choices(_visible(caller))))
 
     _add_views(api, service)
+    _add_columns(api, service)
     return api
 
 
@@ -125,6 +136,18 @@ def _add_views(api: APIRouter, service: Service) -> None:
     def remove(view_id: ViewId, caller: SignedIn) -> Response:
         service.listing.remove_view(caller.account.account_id, view_id)
         return JSONResponse({"view_id": view_id})
+
+
+def _add_columns(api: APIRouter, service: Service) -> None:
+    @api.get("/worklist/columns")
+    def columns(caller: SignedIn, request: Request) -> Response:
+        chosen = service.listing.columns(caller.account.account_id)
+        return tagged(request, {"columns": chosen, "offered": tuple(Column)})
+
+    @api.put("/worklist/columns")
+    def choose(body: ColumnsRequest, caller: SignedIn) -> Response:
+        chosen = service.listing.choose_columns(caller.account.account_id, body.columns)
+        return JSONResponse({"columns": chosen, "offered": tuple(Column)})
 
 
 def form(shown: Worklist) -> Form:
@@ -159,6 +182,7 @@ def _wanted(asked: FilterRequest, caller: Caller) -> WorklistFilter:
         modality=asked.modality,
         body_part=asked.body_part,
         verdict=asked.verdict,
+        priority=str(asked.priority),
         author=asked.author,
         reviewer=asked.reviewer,
         person=caller.account.account_id if asked.mine else "",

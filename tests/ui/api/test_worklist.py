@@ -15,11 +15,12 @@ from sqlalchemy.orm import Session
 
 from radraft.pipeline.service import Service
 from radraft.reports.critical import critical_findings, preset
-from radraft.reports.roles import EVERY_SITE, Role
+from radraft.reports.lifecycle import Move
+from radraft.reports.roles import EVERY_SITE, PERMISSIONS, Role
 from radraft.reports.values import Origin, Report, Sentence, both
-from radraft.store import alerts, cases, signatures
+from radraft.store import alerts, cases, report_steps, signatures
 from radraft.studies.quality.values import Verdict
-from radraft.studies.values import Patient
+from radraft.studies.values import Patient, StudyPriority
 from tests import builders
 from tests.builders import NAME, actor
 from tests.ui import seed
@@ -262,6 +263,58 @@ def test_alerts_of_other_sites_that_cannot_be_read_are_named_to_nobody(
     assert client.get("/api/worklist").json()["unreadable_alerts"] == []
     become(client, "of site b", (Role.ATTENDING,), "site-b")
     assert client.get("/api/worklist").json()["unreadable_alerts"] == [alert.alert_id]
+
+
+def test_columns_are_kept_for_their_person(client: TestClient) -> None:
+    first = client.get("/api/worklist/columns").json()
+    assert set(first["columns"]) < set(first["offered"])
+    asked = {"columns": ["accession", "site", "site"]}
+    chosen = client.put("/api/worklist/columns", json=asked)
+    assert chosen.json()["columns"] == ["site", "accession"]
+    assert client.get("/api/worklist/columns").json() == chosen.json()
+    assert client.put("/api/worklist/columns", json={"columns": []}).json()["columns"] == []
+    become(client, "somebody else")
+    assert client.get("/api/worklist/columns").json() == first
+    for wrong in ({"columns": ["name"]}, {"columns": ["age"] * 99}, {}, {"columns": None}):
+        assert client.put("/api/worklist/columns", json=wrong).status_code == 422
+
+
+def test_a_priority_is_filtered_by_kept_in_a_view_and_shown(
+    client: TestClient, service: Service
+) -> None:
+    stat = seed.add(service.store, 1, priority=StudyPriority.STAT)
+    seed.add(service.store, 2)
+    assert ids(client.get("/api/worklist", params={"priority": "stat"})) == [stat]
+    rows = client.get("/api/worklist").json()["rows"]
+    assert [row["priority"] for row in rows] == ["stat", "unknown"]
+    wanted = {"priority": "stat"}
+    client.post("/api/worklist/views", json={"name": "急", "wanted": wanted})
+    (view,) = client.get("/api/worklist/views").json()["views"]
+    assert view["wanted"]["priority"] == "stat"
+    assert client.get("/api/worklist", params={"priority": "now"}).status_code == 422
+    offered = client.get("/api/worklist/choices").json()["priorities"]
+    assert offered == ["stat", "emergency", "inpatient", "routine", "unknown"]
+
+
+def test_a_line_names_author_and_reviewer_but_to_nobody_who_reads_signed_reports_alone(
+    client: TestClient, service: Service, studies: dict[str, str]
+) -> None:
+    resident, attending = actor("李").who, actor("王").who
+    now = datetime.now(UTC)
+    with service.store.begin() as session:
+        report_steps.take(session, studies["li"], Move.SUBMIT, by=resident,
+                          permissions=PERMISSIONS[Role.RESIDENT], now=now)  # fmt: skip
+        signatures.sign(session, studies["li"], base_revision=1, signer=attending, now=now)
+    become(client, "a clinician", (Role.CLINICIAN,), "test")
+    (row,) = client.get("/api/worklist").json()["rows"]
+    assert (row["author"], row["reviewer"]) == ("李", "王")
+    with service.store.begin() as session:
+        report_steps.amend(session, studies["li"], editor=actor("赵").who, reason="更正", now=now)
+    (row,) = client.get("/api/worklist").json()["rows"]
+    assert (row["author"], row["reviewer"], row["report_state"]) == (None, None, "signed")
+    become(client)
+    rows = {row["case_id"]: row for row in client.get("/api/worklist").json()["rows"]}
+    assert (rows[studies["li"]]["author"], rows[studies["li"]]["reviewer"]) == ("赵", None)
 
 
 def test_the_search_itself_is_in_no_repr() -> None:
