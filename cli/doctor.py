@@ -135,7 +135,7 @@ def heads_unsent(settings: Settings) -> int | None:
     there = settings.database_url or (settings.data_dir / "radraft.db").exists()
     if not settings.signature_log or not there:
         return None
-    store = open_store(settings, accept_missing_triggers=True)
+    store = open_store(settings, accept_missing_triggers=True, accept_worklist=True)
     try:
         with store.read() as session:
             return unsent(session)

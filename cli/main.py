@@ -19,6 +19,7 @@ from radraft.cli import (
     study,
     training,
     users,
+    worklist,
 )
 from radraft.cli.output import Output, reporting
 
@@ -44,6 +45,7 @@ app.add_typer(study.app, name="study")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(users.app, name="users")
 app.add_typer(audit.app, name="audit")
+app.add_typer(worklist.app, name="worklist")
 
 
 class Start(StrEnum):

@@ -53,13 +53,17 @@ class _Tally:
 
 def verify(logs: Sequence[Path], out: Output, *, reinstate: bool) -> None:
     """Print what does not hold; exit 1 where something does not."""
+    from radraft.cli.context import filling_shown
     from radraft.store import triggers
     from radraft.store.database import open_store
     from radraft.store.signature_check import extent
     from radraft.store.signature_log import unsent
 
     settings = settings_module.load()
-    store = open_store(settings, accept_missing_triggers=True)
+    with filling_shown(settings) as show:
+        store = open_store(
+            settings, accept_missing_triggers=True, accept_worklist=True, on_filling=show
+        )
     tally = _Tally()
     try:
         write_log(settings)

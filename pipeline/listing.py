@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING
 from radraft.reports.roles import Permission
 from radraft.reports.values import ReportState
 from radraft.store import accounts, worklist_pages, worklist_views
-from radraft.store.values import CaseState, Stage, WorklistCounts, WorklistFilter
+from radraft.store.values import CaseState, Column, Stage, WorklistCounts, WorklistFilter
+from radraft.studies.quality.values import Verdict
+from radraft.studies.values import StudyPriority
 
 if TYPE_CHECKING:
     from radraft.reports.turnround import TurnroundClock
@@ -37,6 +40,8 @@ class Choices:
     phases: tuple[str, ...]
     """All that a report and its case may be in."""
     verdicts: tuple[str, ...]
+    priorities: tuple[str, ...]
+    """Both the whole of what they may be."""
     sites: tuple[str, ...]
     people: tuple[tuple[str, str], ...]
     """Account and name of those who write there."""
@@ -91,12 +96,14 @@ class Listing:
         seen = visible.sites, visible.signed_sites
         named = None if None in seen else frozenset().union(*filter(None, seen))
         with self._store.read() as session:
-            sites = worklist_pages.values(session, "site")
+            sites = worklist_pages.sites(session)
+            modalities, body_parts = worklist_pages.kinds(session, visible)
             return Choices(
-                modalities=worklist_pages.values(session, "modality"),
-                body_parts=worklist_pages.values(session, "body_part"),
+                modalities=modalities,
+                body_parts=body_parts,
                 phases=tuple(dict.fromkeys(state.value for state in (*CaseState, *ReportState))),
-                verdicts=worklist_pages.values(session, "verdict"),
+                verdicts=tuple(verdict.value for verdict in Verdict),
+                priorities=tuple(priority.value for priority in StudyPriority),
                 sites=tuple(site for site in sites if named is None or site in named),
                 people=tuple(
                     (account.account_id, account.name)
@@ -124,6 +131,16 @@ class Listing:
         """Forget one of somebody's own views. NotFound `view_not_found`."""
         with self._store.begin() as session:
             worklist_views.remove(session, account_id, view_id)
+
+    def columns(self, account_id: str) -> tuple[Column, ...]:
+        """Return what somebody wants shown of each study."""
+        with self._store.read() as session:
+            return worklist_views.columns(session, account_id)
+
+    def choose_columns(self, account_id: str, chosen: Collection[Column]) -> tuple[Column, ...]:
+        """Keep what somebody wants shown of each study, and return it in its order."""
+        with self._store.begin() as session:
+            return worklist_views.choose_columns(session, account_id, chosen)
 
     def _count(
         self, wanted: WorklistFilter, visible: Visible, clock: TurnroundClock

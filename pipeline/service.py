@@ -243,7 +243,7 @@ class Service:
         visible = Visible(sites, signed_sites)
         known = self.listing.counts(wanted, visible, clock)
         with self.store.read() as session:
-            alarms = alerts.alarms(session)
+            alarms = alerts.alarms(session, sites)
             shown = cases.worklist(
                 session,
                 clock=clock,
@@ -258,11 +258,7 @@ class Service:
         return replace(
             shown,
             unreadable_alerts=alarms.unreadable,
-            open_alerts=tuple(
-                OpenAlert(alert.level, alert.deadline_at)
-                for alert in alarms.alerts
-                if sites is None or alert.site in sites
-            ),
+            open_alerts=tuple(OpenAlert(alert.level, alert.deadline_at) for alert in alarms.alerts),
         )
 
     def case_view(self, case_id: str) -> CaseView:

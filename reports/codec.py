@@ -30,6 +30,7 @@ from radraft.core import canonical
 from radraft.core.errors import ReportError
 from radraft.reports import characters, schema
 from radraft.reports.draft import Draft
+from radraft.reports.people import Person
 from radraft.reports.values import (
     Certainty,
     Evidence,
@@ -89,6 +90,17 @@ def signed_from_json(text: str) -> SignedReport:
         submitted_at = signing.submitted_at.astimezone(UTC)
         signing = dataclasses.replace(signing, submitted_at=submitted_at)
     return dataclasses.replace(signed, signed_at=signed.signed_at.astimezone(UTC), signing=signing)
+
+
+def signers_from_json(text: str) -> tuple[Person, Person | None]:
+    """Return who wrote and who reviewed a signed version as it was stored, in any schema, without
+    reading the rest of it; errors as `signed_from_json`."""
+    try:
+        author, reviewer = schema.signers(json.loads(text))
+        read = _adapter(Person).validate_python
+        return read(author), None if reviewer is None else read(reviewer)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise ReportError("stored_form_invalid", kind=SignedReport.__name__) from None
 
 
 def edit_form(report: Report) -> dict[str, Any]:

@@ -59,6 +59,14 @@ def signed(fields: Fields) -> Fields:
     return fields if schema >= 3 else fields | {"signing": None, "amendment": None}
 
 
+def signers(fields: Fields) -> tuple[Fields, Fields | None]:
+    """Return author and reviewer of a stored `SignedReport` as they are today."""
+    author, reviewer = fields["author"], fields["reviewer"]
+    if _schema(fields) > 1:
+        return author, reviewer
+    return _typed(author), None if reviewer is None else _typed(reviewer)
+
+
 Migration = Callable[[Fields], Fields]
 
 

@@ -14,11 +14,11 @@ from pydantic import Field, field_validator
 
 from radraft.core.errors import SettingsError
 from radraft.core.yaml_files import Strict
-from radraft.reports.order import Priority
+from radraft.studies.values import StudyPriority
 
 OTHER = "other"
 """In place of a modality: every one that has no limit of its own."""
-EMERGENCY = frozenset({Priority.STAT, Priority.HIGH})
+EMERGENCY = frozenset({StudyPriority.STAT, StudyPriority.EMERGENCY})
 
 
 class Standing(StrEnum):
@@ -65,15 +65,17 @@ class TurnroundLimits(Strict):
             raise ValueError("a limit is at least one minute")
         return minutes
 
-    def limit(self, modality: str, priority: Priority | None) -> Limit:
-        """Return the limit of a study; the default one where its priority is None, not known."""
+    def limit(self, modality: str, priority: StudyPriority) -> Limit:
+        """Return the limit of a study."""
         minutes = self.emergency if priority in EMERGENCY else self.default
         return self._limit(minutes.get(modality, minutes[OTHER]))
 
-    def defaults(self) -> tuple[Mapping[str, Limit], Limit]:
-        """Return the limits without an emergency: by modality, and of all other modalities."""
-        named = {code: self._limit(n) for code, n in self.default.items() if code != OTHER}
-        return named, self._limit(self.default[OTHER])
+    def named(self, *, emergency: bool) -> tuple[Mapping[str, Limit], Limit]:
+        """Return the limits of emergencies, or of all others: by modality, and of all other
+        modalities."""
+        minutes = self.emergency if emergency else self.default
+        named = {code: self._limit(limit) for code, limit in minutes.items() if code != OTHER}
+        return named, self._limit(minutes[OTHER])
 
     def _limit(self, minutes: int) -> Limit:
         over = timedelta(minutes=minutes)

@@ -30,7 +30,7 @@ from radraft.reports.people import Actor, ActorRole, known_person
 from radraft.reports.values import Certainty, Laterality
 from radraft.store import cases, faults
 from radraft.store.sql import chunks, insert_new, storable
-from radraft.store.tables import AlertEventRow, AlertRow, CriticalDraftRow
+from radraft.store.tables import AlertEventRow, AlertRow, CaseRow, CriticalDraftRow
 
 _OPEN = tuple(state.value for state in OPEN_STATES)
 _CLOSED = tuple(state.value for state in AlertState if state not in OPEN_STATES)
@@ -180,12 +180,12 @@ def open_alerts(session: Session, site: str | None = None) -> tuple[AlertRecord,
     return _records(session, rows.all())
 
 
-def alarms(session: Session) -> Alarms:
-    """Return what there is now. A damaged row hides no other."""
-    listed = listed_open(session)
+def alarms(session: Session, sites: frozenset[str] | None = None) -> Alarms:
+    """Return what there is now at `sites`, None for all. A damaged row hides no other."""
+    listed = listed_open(session, sites)
     return Alarms(
         alerts=tuple(record.alert for record in listed.records),
-        critical_drafts=_marked_drafts(session),
+        critical_drafts=_marked_drafts(session, sites),
         unreadable=listed.unreadable,
     )
 
@@ -317,13 +317,18 @@ def _read(session: Session, ids: Sequence[str]) -> dict[str, AlertRecord]:
     return found
 
 
-def _marked_drafts(session: Session) -> dict[str, tuple[str, ...]]:
-    """All marks, newest first: read at once, and one by one only where something is damaged."""
+def _marked_drafts(session: Session, sites: frozenset[str] | None) -> dict[str, tuple[str, ...]]:
+    """The marks at `sites`, newest first: read at once, and one by one only where something is
+    damaged."""
     newest = (CriticalDraftRow.marked_at.desc(), CriticalDraftRow.case_id)
+    wanted = select(CriticalDraftRow.case_id).order_by(*newest)
+    if sites is not None:
+        wanted = wanted.join(CaseRow, CaseRow.case_id == CriticalDraftRow.case_id)
+        wanted = wanted.where(CaseRow.site.in_(sites))
     with suppress(StorageDamaged):
-        marks = select(CriticalDraftRow.case_id, CriticalDraftRow.findings).order_by(*newest)
-        return {row[0]: row[1] for row in session.execute(marks).all()}
-    marked = session.scalars(select(CriticalDraftRow.case_id).order_by(*newest)).all()
+        marks = session.execute(wanted.add_columns(CriticalDraftRow.findings))
+        return {row[0]: row[1] for row in marks.all()}
+    marked = session.scalars(wanted).all()
     return {case_id: marked_draft(session, case_id) for case_id in marked}
 
 

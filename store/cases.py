@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import func, select, true, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound, StorageDamaged
@@ -33,8 +33,8 @@ from radraft.store.values import (
     WorklistPlace,
     WorklistRow,
 )
-from radraft.store.worklist_pages import Visible
-from radraft.studies.values import DeidStudy, Patient, Study, View
+from radraft.store.worklist_pages import Urgent, Visible
+from radraft.studies.values import DeidStudy, Patient, Study, StudyPriority, View
 
 __all__ = [
     "Case",
@@ -62,8 +62,6 @@ __all__ = [
 log = logging.getLogger("radraft.store")
 
 EVERY_STUDY = Visible()
-HEAD_LINES = 1000
-"""Cases with alerts or critical findings that stand before all others; more keep their places."""
 SETTLED = (CaseState.DRAFTED, CaseState.NOT_COVERED, CaseState.FAILED)
 
 
@@ -95,6 +93,7 @@ def add_study(
         state=CaseState.RECEIVED.value,
         received_at=datetime.now(UTC),
         issues=issues,
+        priority=study.priority.value,
     )
     if added:
         add_identity(session, study, deid, original_keys)
@@ -190,9 +189,9 @@ def worklist(
     limit: int = 500,
     known: WorklistCounts | None = None,
 ) -> Worklist:
-    """Return `limit` lines after one: those with open alerts in the order of `alerts`, drafts with
-    critical findings, what is still to be signed by how long it has waited, what is signed, newest
-    first.
+    """Return `limit` lines after one: those with open alerts, most escalated first and then by
+    deadline; drafts with critical findings and then what is still to be signed, each by priority
+    and how long it has waited; what is signed, newest first.
 
     `critical`: by case id, the codes of critical findings in drafts that nobody has touched.
     `known`: how much there is, where that was counted already. Without a `clock` no turn-round
@@ -208,7 +207,10 @@ def worklist(
         session,
         wanted,
         visible,
-        head=_head(session, tuple(alerted), tuple(critical), visible.sites),
+        urgent=Urgent(
+            alerted={case_id: min(map(_place_of, of)) for case_id, of in alerted.items()},
+            critical=critical,
+        ),
         clock=clock,
         after=after,
         limit=limit,
@@ -227,11 +229,15 @@ def worklist(
         known = worklist_pages.counts(session, wanted, visible, clock)
     for case_id in rows.keys() - _at_sites(session, found.case_ids, visible.sites):
         # Whoever reads signed reports alone is told of nothing that is being written.
+        row = rows[case_id]
+        # Of an amendment the list has who writes it, and not who signed what he may read.
+        signed = row.report_state is ReportState.SIGNED
         rows[case_id] = replace(
-            rows[case_id],
+            row,
             state=CaseState.DRAFTED,
             report_state=ReportState.SIGNED,
-            editor=None,
+            author=row.author if signed else None,
+            reviewer=row.reviewer if signed else None,
             alerts=(),
             critical=(),
         )
@@ -326,22 +332,14 @@ def add_identity(
     instances.add(session, study, deid, original_keys)
 
 
-def _head(
-    session: Session,
-    alerted: Sequence[str],
-    critical: Sequence[str],
-    sites: frozenset[str] | None,
-) -> tuple[str, ...]:
-    """The cases that come first: those with alerts in order, then those of `critical` at one of
-    `sites` that are not signed, longest waiting first."""
-    drafts = critical[: max(0, HEAD_LINES - len(alerted))]
-    waiting = session.scalars(
-        select(WorklistEntryRow.case_id)
-        .where(WorklistEntryRow.case_id.in_(drafts), WorklistEntryRow.signed.is_(False))
-        .where(true() if sites is None else WorklistEntryRow.site.in_(sites))
-        .order_by(WorklistEntryRow.received_at, WorklistEntryRow.case_id)
-    )
-    return tuple(dict.fromkeys((*alerted[:HEAD_LINES], *waiting)))
+def _place_of(alert: Alert) -> str:
+    """Text that sorts open alerts: most escalated first, then by deadline."""
+    level = 999 - min(alert.level, 999)
+    # What waits for nothing more comes last.
+    deadline = "~"
+    if alert.deadline_at is not None:
+        deadline = alert.deadline_at.astimezone(UTC).isoformat(timespec="microseconds")
+    return f"{level:03} {deadline} {alert.alert_id}"
 
 
 def _worklist_rows(
@@ -377,12 +375,20 @@ def _read_rows(
             StudyIdentityRow.patient_sex,
             StudyIdentityRow.age_years,
             ReportRow.state.label("report_state"),
-            ReportRow.editor,
             ReportRow.base_version,
+            CaseRow.priority,
+            CaseRow.site,
+            PatientRow.patient_id,
+            StudyIdentityRow.accession,
+            WorklistEntryRow.author,
+            WorklistEntryRow.reviewer,
+            WorklistEntryRow.verdict,
             CaseRow.issues,
             StudyIdentityRow.original_keys,
         )
         .join(StudyIdentityRow, StudyIdentityRow.case_id == CaseRow.case_id)
+        .join(PatientRow, PatientRow.patient_ref == StudyIdentityRow.patient_ref)
+        .join(WorklistEntryRow, WorklistEntryRow.case_id == CaseRow.case_id)
         .outerjoin(ReportRow, ReportRow.case_id == CaseRow.case_id)
         .where(CaseRow.case_id.in_(ids))
     )
@@ -403,7 +409,13 @@ def _worklist_row(known: Any, clock: TurnroundClock | None) -> WorklistRow:
             patient_name=known.patient_name,
             patient_sex=known.patient_sex,
             age_years=known.age_years,
-            editor=known.editor,
+            priority=StudyPriority(known.priority),
+            site=known.site,
+            patient_id=known.patient_id,
+            accession=known.accession,
+            author=known.author,
+            reviewer=known.reviewer,
+            verdict=known.verdict,
         )
         # An amendment's first version stopped the clock.
         signed_once = known.base_version or row.report_state is ReportState.SIGNED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,13 @@ from radraft.store import (
     signature_log as signature_logs,
     site_secret,
     triggers,
-    worklist_entries,
+    worklist_filling,
+    worklist_triggers,
 )
 from radraft.store.objects import Objects
 from radraft.store.signature_log import HeadSender
 from radraft.store.tables import Base, SiteRow
+from radraft.store.worklist_filling import Filling
 
 log = logging.getLogger("radraft.store.database")
 
@@ -37,8 +39,6 @@ SCHEMA_WITH_KEYS = "0007"
 """The first schema in which every study that was taken in has its keys."""
 SCHEMA_WITH_AUDIT = "0013"
 """The first schema that has an audit: whoever brings a database to it writes its first event."""
-SCHEMA_WITH_WORKLIST = "0015"
-"""The first schema in which every study stands in the worklist's own table."""
 CONNECT_S = 10
 """How long PostgreSQL may take to answer."""
 READING = (5, 45)
@@ -47,12 +47,22 @@ WRITING = (3, 5)
 """Connections to write with; who finds none waits `Settings.database_wait_s`."""
 
 
-def open_store(settings: Settings, *, accept_missing_triggers: bool = False) -> Store:
+def open_store(
+    settings: Settings,
+    *,
+    accept_missing_triggers: bool = False,
+    accept_worklist: bool = False,
+    on_filling: Callable[[Filling], None] = lambda filling: None,
+) -> Store:
     """The store of `settings`, made if it is not there and migrated to the newest schema.
 
     Any number of processes may open it at once. SettingsError says what stands in the way: a
     database that is not there though its data is (`database_lost`), that cannot be reached, that
-    is damaged, or that lacks triggers (`append_only_missing`, unless they are accepted).
+    is damaged, or that lacks triggers: those that keep what was signed (`append_only_missing`,
+    unless `accept_missing_triggers`), or those that keep the worklist (`worklist_triggers_missing`,
+    unless `accept_worklist`).
+    After an upgrade the worklist is filled before the store is given out; `on_filling` is called
+    after each part.
     """
     folder = settings.data_dir
     url = _url(settings)
@@ -76,9 +86,14 @@ def open_store(settings: Settings, *, accept_missing_triggers: bool = False) -> 
                 secret = _prepare(connection, folder, objects)
                 if not accept_missing_triggers:
                     _require_triggers(connection)
+                if not accept_worklist:
+                    _require_worklist(connection)
             site_secret.keep(folder)
-        store = Store(writing, reading, objects, secret, settings.signature_log)
-        store.send_heads()
+        made = Store(writing, reading, objects, secret, settings.signature_log)
+        for filling in worklist_filling.fill(made):
+            on_filling(filling)
+        made.send_heads()
+        store = made
     except StorageError as error:
         raise SettingsError(error.code, file=None, **error.details) from None
     except DBAPIError as error:
@@ -181,10 +196,6 @@ def _prepare(connection: Connection, folder: Path, objects: Objects) -> bytes:
         with Session(connection) as session:
             patient_keys.fill(session)
             session.flush()
-    if before is not None and before < SCHEMA_WITH_WORKLIST:
-        with Session(connection) as session:
-            worklist_entries.fill(session)
-            session.flush()
     if known is None:
         check = site_secret.fingerprint(secret)
         connection.execute(insert(SiteRow).values(id=1, secret_check=check))
@@ -215,6 +226,11 @@ def _no_file(url: URL) -> bool:
 def _require_triggers(connection: Connection) -> None:
     if missing := triggers.missing(connection):
         raise SettingsError("append_only_missing", triggers=", ".join(missing))
+
+
+def _require_worklist(connection: Connection) -> None:
+    if missing := worklist_triggers.missing(connection):
+        raise SettingsError("worklist_triggers_missing", triggers=", ".join(missing))
 
 
 def _url(settings: Settings) -> URL:

@@ -75,6 +75,7 @@ def keep(session: Session, study: Study, deid: DeidStudy, original_keys: tuple[s
     `original_keys`: of all instances of the study, in their order.
     """
     note(session, deid.case_id, LATE)
+    session.get_one(CaseRow, deid.case_id).priority = study.priority.value
     who = session.get_one(StudyIdentityRow, deid.case_id)
     who.original_keys = _all_keys(original_keys, who)
     session.execute(delete(StudyInstanceRow).where(StudyInstanceRow.case_id == deid.case_id))
@@ -102,6 +103,7 @@ def renew(
     case.history = storable(deid.history)
     case.issues = (*checked.issues, *(code for code in case.issues if code == PATIENTS_DIFFER))
     case.state = CaseState.RECEIVED.value
+    case.priority = checked.study.priority.value
     who = session.get_one(StudyIdentityRow, deid.case_id)
     keys = _all_keys(original_keys, who)
     for table in (StudyInstanceRow, PatientKeyRow):

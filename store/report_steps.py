@@ -13,7 +13,7 @@ from radraft.reports.lifecycle import Move, ReportStep, checked_remark
 from radraft.reports.people import Person, known_person
 from radraft.reports.roles import Permission
 from radraft.reports.values import Amendment, AmendmentKind, ReportState
-from radraft.store import faults, reports, signatures
+from radraft.store import faults, reports, signatures, worklist_entries
 from radraft.store.tables import ReportStepRow
 
 AMENDER = frozenset({Permission.WRITE, Permission.AMEND})
@@ -116,7 +116,9 @@ def cancel(
     signed = signatures.versions(session, case_id)[-1]
     if working.report != signed.report:
         reports.revise(session, row, signed.report, by)
-    return reports.take_step(session, row, working, Move.CANCEL, by=by, after=after, now=now)
+    cancelled = reports.take_step(session, row, working, Move.CANCEL, by=by, after=after, now=now)
+    worklist_entries.sign(session, case_id, signed.author, signed.reviewer)
+    return cancelled
 
 
 def of_case(session: Session, case_id: str) -> tuple[ReportStep, ...]:

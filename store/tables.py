@@ -48,7 +48,9 @@ from radraft.store.tables_warnings import (
 )
 from radraft.store.tables_worklist import (
     NameKeyRow as NameKeyRow,
+    WorklistColumnsRow as WorklistColumnsRow,
     WorklistEntryRow as WorklistEntryRow,
+    WorklistFillingRow as WorklistFillingRow,
     WorklistViewRow as WorklistViewRow,
 )
 
@@ -138,6 +140,8 @@ class CaseRow(Base):
     state: Mapped[str] = mapped_column(String(16))
     received_at: Mapped[datetime]
     issues: Mapped[tuple[str, ...]]
+    # `studies.values.StudyPriority`.
+    priority: Mapped[str] = mapped_column(String(16), server_default="unknown")
 
 
 class KeyImageRow(Base):

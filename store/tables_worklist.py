@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -15,11 +15,22 @@ BYTES = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 alike lies together."""
 
 
+def _waiting(name: str, *first: str) -> Index:
+    """Return an index of what is not signed yet, in the order in which it is read."""
+    columns = (*first, "signed", "rank", "received_at", "case_id")
+    return Index(
+        f"ix_worklist_entries_{name}",
+        *columns,
+        sqlite_where=text("signed = 0"),
+        postgresql_where=text("NOT signed"),
+    )
+
+
 class WorklistEntryRow(Base):
     """Identity: one study as the worklist lists, orders and finds it.
 
-    Everything here is said elsewhere too; triggers on those tables keep it (`worklist_*`, made by a
-    migration), but who wrote and signed, which the signature says.
+    Everything here is said elsewhere too; triggers on those tables keep it (`worklist_triggers`),
+    but who wrote and who reviewed what was signed, which the signature says.
     """
 
     __tablename__ = "worklist_entries"
@@ -42,8 +53,18 @@ class WorklistEntryRow(Base):
             "phase",
             "once_signed",
             "verdict",
+            "priority",
         ),
         Index("ix_worklist_entries_name", "name", "phase", "site", "once_signed"),
+        Index("ix_worklist_entries_day", "study_date", "signed", "received_at", "case_id"),
+        _waiting("waiting"),
+        _waiting("waiting_site", "site"),
+        _waiting("waiting_modality", "modality"),
+        _waiting("waiting_body_part", "body_part"),
+        _waiting("waiting_verdict", "verdict"),
+        _waiting("waiting_author", "author_account"),
+        _waiting("waiting_reviewer", "reviewer_account"),
+        _waiting("waiting_day", "study_date"),
     )
 
     case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), primary_key=True)
@@ -57,8 +78,13 @@ class WorklistEntryRow(Base):
     # Whether a version of it was ever signed.
     once_signed: Mapped[bool]
     received_at: Mapped[datetime]
+    priority: Mapped[str] = mapped_column(String(16), server_default="unknown")
+    # 0 before 3: `values.RANKS`.
+    rank: Mapped[int] = mapped_column(server_default="3")
+    # Who writes it; of a signed one, who wrote and who reviewed what was signed.
     author: Mapped[str | None]
     author_account: Mapped[str | None] = mapped_column(String(64))
+    reviewer: Mapped[str | None]
     reviewer_account: Mapped[str | None] = mapped_column(String(64))
     verdict: Mapped[str | None] = mapped_column(String(16))
     # As it was sent, no longer than an index takes.
@@ -67,7 +93,7 @@ class WorklistEntryRow(Base):
     number: Mapped[str] = mapped_column(BYTES, index=True)
     accession: Mapped[str] = mapped_column(BYTES, index=True)
     # By the modality's clock.
-    study_date: Mapped[date | None] = mapped_column(index=True)
+    study_date: Mapped[date | None]
 
 
 class NameKeyRow(Base):
@@ -94,3 +120,24 @@ class WorklistViewRow(Base):
     name: Mapped[str] = mapped_column(String(64))
     wanted: Mapped[str]
     saved_at: Mapped[datetime]
+
+
+class WorklistColumnsRow(Base):
+    """What somebody wants shown of each study: JSON list of `values.Column`."""
+
+    __tablename__ = "worklist_columns"
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.account_id"), primary_key=True)
+    columns: Mapped[tuple[str, ...]]
+
+
+class WorklistFillingRow(Base):
+    """One row: how far the studies that were taken in before are listed (`worklist_filling`)."""
+
+    __tablename__ = "worklist_filling"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    # The case id up to which they are; None where none is left.
+    after: Mapped[str | None] = mapped_column(String(64))
+    # How many they are.
+    studies: Mapped[int]

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from types import MappingProxyType
 
 from radraft.reports.alerts import Alert
-from radraft.reports.order import Priority
 from radraft.reports.turnround import Standing
 from radraft.reports.values import ReportState
-from radraft.studies.values import Patient, View, WindowName
+from radraft.studies.values import Patient, StudyPriority, View, WindowName
 
 
 class CaseState(StrEnum):
@@ -83,9 +83,16 @@ class WorklistRow:
     patient_name: str = field(repr=False)
     patient_sex: str
     age_years: int | None
-    editor: str | None
-    priority: Priority | None = None
-    """Of its order; None where no order is known."""
+    priority: StudyPriority = StudyPriority.UNKNOWN
+    site: str = ""
+    patient_id: str = field(default="", repr=False)
+    accession: str = field(default="", repr=False)
+    author: str | None = None
+    """Who writes it; of what is signed, who wrote it."""
+    reviewer: str | None = None
+    """Who reviewed and signed it."""
+    verdict: str | None = None
+    """Of the image quality."""
     limit_minutes: int | None = None
     """From its receipt to its first signature; None once that is given."""
     standing: Standing | None = None
@@ -94,6 +101,19 @@ class WorklistRow:
     """Codes of critical findings that its draft states, which nobody has touched yet."""
     alerts: tuple[Alert, ...] = ()
     """Its open critical-value alerts, the one whose time passes first before the others."""
+
+
+RANKS: Mapping[StudyPriority, int] = MappingProxyType(
+    {
+        StudyPriority.STAT: 0,
+        StudyPriority.EMERGENCY: 1,
+        StudyPriority.INPATIENT: 2,
+        StudyPriority.ROUTINE: 3,
+        StudyPriority.UNKNOWN: 3,
+    }
+)
+"""In which order studies are read: of two of one rank, what came first."""
+LAST = max(RANKS.values())
 
 
 class Stage(StrEnum):
@@ -111,6 +131,37 @@ class Stage(StrEnum):
     """What is near its turn-round limit or over it."""
 
 
+class Column(StrEnum):
+    """What a line may show of a study beside its patient's name and its state."""
+
+    AGE = "age"
+    """And sex."""
+    WAITING = "waiting"
+    """Since when it is here."""
+    MODALITY = "modality"
+    BODY_PART = "body_part"
+    PRIORITY = "priority"
+    """Where it is more than routine."""
+    PEOPLE = "people"
+    """Author and reviewer."""
+    STUDY_DATE = "study_date"
+    SITE = "site"
+    PATIENT_ID = "patient_id"
+    ACCESSION = "accession"
+    QUALITY = "quality"
+
+
+PRESET_COLUMNS = (
+    Column.AGE,
+    Column.WAITING,
+    Column.MODALITY,
+    Column.BODY_PART,
+    Column.PRIORITY,
+    Column.PEOPLE,
+)
+"""Of whoever has chosen none."""
+
+
 @dataclass(frozen=True)
 class WorklistFilter:
     """What of the worklist is listed. An empty field asks for nothing."""
@@ -123,8 +174,9 @@ class WorklistFilter:
     body_part: str = ""
     verdict: str = ""
     """Of the image quality."""
+    priority: str = ""
     author: str = ""
-    """Account that wrote last, or signed alone."""
+    """Account that writes it, or wrote what is signed."""
     reviewer: str = ""
     """Account that reviewed and signed."""
     person: str = ""
@@ -156,8 +208,10 @@ class WorklistPlace:
 
     part: int
     """0: with alerts or critical findings; 1: to be signed; 2: signed."""
+    rank: int
+    """By its priority, in part 1; else 0."""
     key: str
-    """When it was received, as the database has it; in part 0 the number of its line."""
+    """When it was received, as the database has it; in part 0 text that sorts as its lines do."""
     case_id: str
 
 

@@ -1,11 +1,11 @@
 """What the worklist lists and finds studies by: kept with each study that is taken in.
 
-What changes afterwards triggers carry over, whoever writes: see `tables_worklist`.
+What changes afterwards triggers carry over, whoever writes: see `worklist_triggers`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     String,
+    Text,
     bindparam,
     case,
     cast,
@@ -43,13 +44,13 @@ from radraft.store.tables import (
     StudyIdentityRow,
     WorklistEntryRow,
 )
+from radraft.store.values import LAST, RANKS
 from radraft.studies import name_search
 from radraft.studies.values import Study
 
 LONGEST_NAME = 200
 """Characters of a name that are kept to find it by: an index takes no longer ones."""
 LONGEST_CODE = 64
-AT_ONCE = 1000
 
 
 def add(session: Session, case_id: str, study: Study) -> None:
@@ -76,23 +77,27 @@ def add_name(session: Session, name: str) -> None:
 
 
 def sign(session: Session, case_id: str, author: Person, reviewer: Person | None) -> None:
-    """Note who wrote and who reviewed what was signed just now."""
+    """Note who wrote and who reviewed the signed version that the report is now."""
     session.execute(
         update(WorklistEntryRow)
         .where(WorklistEntryRow.case_id == case_id)
         .values(
             author=author.name,
             author_account=author.id,
+            reviewer=None if reviewer is None else reviewer.name,
             reviewer_account=None if reviewer is None else reviewer.id,
         )
         .execution_options(synchronize_session=False)
     )
 
 
-def fill(session: Session) -> None:
-    """List all studies that were taken in before there was a list: after an upgrade."""
-    session.execute(delete(WorklistEntryRow))
-    _insert(session, StudyIdentityRow.case_id.is_not(None), number="", accession="")
+def list_anew(session: Session, case_ids: Sequence[str]) -> int:
+    """List studies, whose cases are held, as they stand; how many were not listed, or otherwise."""
+    if not case_ids:
+        return 0
+    before = _as_stored(session, case_ids)
+    session.execute(delete(WorklistEntryRow).where(WorklistEntryRow.case_id.in_(case_ids)))
+    _insert(session, StudyIdentityRow.case_id.in_(case_ids), number="", accession="")
     # One row is changed after another: whatever is damaged stays damaged, and hides no other.
     change = (
         update(WorklistEntryRow.__table__)  # type: ignore[arg-type]
@@ -103,11 +108,14 @@ def fill(session: Session) -> None:
             study_date=bindparam("day"),
         )
     )
-    for rows in _in_parts(session):
-        session.connection().execute(change, [_found_by(row) for row in rows])
-        for name in dict.fromkeys(row.patient_name[:LONGEST_NAME] for row in rows):
-            add_name(session, name)
-    _note_signers(session)
+    rows = session.execute(_FOUND_BY.where(StudyIdentityRow.case_id.in_(case_ids))).all()
+    if rows:
+        session.connection().execute(change, list(map(_found_by, rows)))
+    for name in dict.fromkeys(row.patient_name[:LONGEST_NAME] for row in rows):
+        add_name(session, name)
+    _note_signers(session, case_ids)
+    after = _as_stored(session, case_ids)
+    return sum(before.get(case_id) != after.get(case_id) for case_id in case_ids)
 
 
 def _insert(session: Session, which: ColumnElement[bool], **folded: str | date | None) -> None:
@@ -126,8 +134,12 @@ def _insert(session: Session, which: ColumnElement[bool], **folded: str | date |
         WorklistEntryRow.signed: state == ReportState.SIGNED.value,
         WorklistEntryRow.once_signed: once,
         WorklistEntryRow.received_at: CaseRow.received_at,
-        WorklistEntryRow.author: ReportRow.editor,
-        WorklistEntryRow.author_account: ReportRow.editor_account,
+        WorklistEntryRow.priority: CaseRow.priority,
+        WorklistEntryRow.rank: case(
+            {name.value: rank for name, rank in RANKS.items()}, value=CaseRow.priority, else_=LAST
+        ),
+        WorklistEntryRow.author: ReportRow.author,
+        WorklistEntryRow.author_account: ReportRow.author_account,
         WorklistEntryRow.verdict: CaseQualityRow.verdict,
         WorklistEntryRow.name: func.substr(StudyIdentityRow.patient_name, 1, LONGEST_NAME),
         WorklistEntryRow.number: literal(folded["number"], String()),
@@ -145,24 +157,13 @@ def _insert(session: Session, which: ColumnElement[bool], **folded: str | date |
     session.execute(insert(WorklistEntryRow).from_select(list(columns), rows))
 
 
-def _in_parts(session: Session) -> Iterator[list[Any]]:
-    """Yield what studies are found by, of `AT_ONCE` of them at a time."""
-    wanted = (
-        select(
-            StudyIdentityRow.case_id,
-            StudyIdentityRow.patient_name,
-            StudyIdentityRow.accession,
-            StudyIdentityRow.study_time,
-            PatientRow.patient_id,
-        )
-        .join(PatientRow, PatientRow.patient_ref == StudyIdentityRow.patient_ref)
-        .order_by(StudyIdentityRow.case_id)
-        .limit(AT_ONCE)
-    )
-    last = ""
-    while rows := list(session.execute(wanted.where(StudyIdentityRow.case_id > last))):
-        yield rows
-        last = rows[-1].case_id
+_FOUND_BY = select(
+    StudyIdentityRow.case_id,
+    StudyIdentityRow.patient_name,
+    StudyIdentityRow.accession,
+    StudyIdentityRow.study_time,
+    PatientRow.patient_id,
+).join(PatientRow, PatientRow.patient_ref == StudyIdentityRow.patient_ref)
 
 
 def _found_by(row: Any) -> dict[str, object]:
@@ -177,28 +178,26 @@ def _found_by(row: Any) -> dict[str, object]:
     }
 
 
-def _note_signers(session: Session) -> None:
-    """Note who wrote and who reviewed what was signed, where only the signature names him."""
-    content = type_coerce(SignedRow.content, String)
+def _note_signers(session: Session, case_ids: Sequence[str]) -> None:
+    """Note who wrote and who reviewed what is signed now: only the signature names them."""
     other = aliased(SignedRow)
     newest = (
-        select(func.max(other.version))
-        .where(other.case_id == WorklistEntryRow.case_id)
-        .scalar_subquery()
+        select(func.max(other.version)).where(other.case_id == SignedRow.case_id).scalar_subquery()
     )
-    unnamed = (
-        select(WorklistEntryRow.case_id, content)
-        .join(SignedRow, SignedRow.case_id == WorklistEntryRow.case_id)
-        .where(WorklistEntryRow.signed.is_(True), SignedRow.version == newest)
-        .where(WorklistEntryRow.author.is_(None) | content.not_like('%"reviewer":null%'))
-        .order_by(WorklistEntryRow.case_id)
-        .limit(AT_ONCE)
+    signed = (
+        select(SignedRow.case_id, type_coerce(SignedRow.content, String))
+        .join(WorklistEntryRow, WorklistEntryRow.case_id == SignedRow.case_id)
+        .where(SignedRow.case_id.in_(case_ids), SignedRow.version == newest)
+        .where(WorklistEntryRow.signed.is_(True))
     )
-    last = ""
-    while rows := list(session.execute(unnamed.where(WorklistEntryRow.case_id > last))):
-        for case_id, text in rows:
-            # What is not what was signed is named when it is opened.
-            with suppress(ReportError):
-                signed = codec.signed_from_json(text)
-                sign(session, case_id, signed.author, signed.reviewer)
-        last = rows[-1][0]
+    for case_id, content in session.execute(signed):
+        # What is not what was signed is named when it is opened.
+        with suppress(ReportError):
+            sign(session, case_id, *codec.signers_from_json(content))
+
+
+def _as_stored(session: Session, case_ids: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+    """Rows of the list as they are stored, damaged or not."""
+    columns = [type_coerce(column, Text) for column in WorklistEntryRow.__table__.c]
+    rows = session.execute(select(*columns).where(WorklistEntryRow.case_id.in_(case_ids)))
+    return {row[0]: tuple(row) for row in rows}

@@ -1,19 +1,19 @@
 """Pages of the worklist, and how much it lists: each by an index, however many studies there are.
 
 A page follows the last line of the one before it, not a number of lines: it stays what it is while
-studies arrive. Three parts follow one another: the head, which the caller names; what is to be
-signed, longest waiting first; what is signed, newest first.
+studies arrive. Three parts follow one another: the head, of what the caller names; what is to be
+signed, the most urgent first and of these the longest waiting; what is signed, newest first.
 
 Few matches of a search or of days are collected and then sorted; where there are many, the list is
-walked in its order until a page is full.
+walked in its order until a page is full: each of a few days by itself.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence, Set
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -34,12 +34,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from radraft.reports.turnround import Limit, TurnroundClock
+from radraft.core.errors import ReportError
+from radraft.reports.turnround import EMERGENCY, Limit, TurnroundClock
 from radraft.reports.values import ReportState
 from radraft.store.base import UtcDateTime
+from radraft.store.sql import chunks
 from radraft.store.tables import NameKeyRow, WorklistEntryRow
 from radraft.store.values import (
     IN_REVIEW,
+    RANKS,
     CaseState,
     Stage,
     WorklistCounts,
@@ -47,11 +50,18 @@ from radraft.store.values import (
     WorklistPlace,
 )
 from radraft.studies import name_search
+from radraft.studies.values import StudyPriority
 
+CASES_AT_ONCE = 1000
 FEW = 2_000
 """Matches that are collected and sorted."""
 MOST_SITES = 8
 """Sites whose lists are walked one by one and put together."""
+MOST_DAYS = 62
+"""Days whose lists are: what is signed is walked from its newest, and years ago it is far."""
+HEAD_LINES = 1000
+"""Studies with alerts or critical findings that stand before all others; more keep their places.
+Where there are more, each site has as many places as there are, shared by all."""
 HEAD, OPEN, SIGNED = 0, 1, 2
 ENTRIES = WorklistEntryRow.__table__.c
 # As it is stored: one that is damaged keeps its place, and is named by who reads it.
@@ -71,6 +81,17 @@ class Visible:
 
 
 @dataclass(frozen=True)
+class Urgent:
+    """What is to stand at the head."""
+
+    alerted: Mapping[str, str] = field(default_factory=dict)
+    """By case id: text that sorts as these lines do."""
+    critical: Collection[str] = ()
+    """Cases whose drafts state a critical finding: after those, in the order of what is to be
+    signed."""
+
+
+@dataclass(frozen=True)
 class Page:
     """The lines of one page."""
 
@@ -83,16 +104,17 @@ def page(
     wanted: WorklistFilter,
     visible: Visible,
     *,
-    head: Sequence[str],
+    urgent: Urgent,
     clock: TurnroundClock | None,
     after: WorklistPlace | None,
     limit: int,
 ) -> Page:
-    """Return at most `limit` lines, those of the cases of `head` first and in their order."""
-    search = _Search(session, wanted, visible, clock, head, limit + 1)
+    """Return at most `limit` lines, those that are `urgent` first. ReportError
+    `worklist_place_invalid` where `after` is no place of this database's list."""
     ways = _ways(wanted)
     if ways == []:
         return Page((), None)
+    search = _Search(session, wanted, visible, clock, urgent, limit + 1)
     if ways is not None and _few(session, wanted):
         lines = search.collected(ways, after)
     else:
@@ -131,15 +153,35 @@ def counts(
     return WorklistCounts(dict(phases), near, over)
 
 
-def values(session: Session, column: str) -> tuple[str, ...]:
-    """Return the values that a column of the list has, by as many looks into its index."""
-    of: Any = getattr(WorklistEntryRow, column)
-    found: list[str] = []
-    value = session.scalar(select(func.min(of)))
+def sites(session: Session) -> tuple[str, ...]:
+    """Return every site that has a study."""
+    return tuple(_distinct(session, ENTRIES.site, true()))
+
+
+def kinds(session: Session, visible: Visible) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the modalities and the body parts of what somebody may see, by as many looks into an
+    index as there are of them, at each of his sites."""
+    conditions = and_(true(), *_visible(visible))
+    if visible.sites is None or visible.signed_sites is None:
+        found = (_distinct(session, of, conditions) for of in (ENTRIES.modality, ENTRIES.body_part))
+        modalities, parts = map(set, found)
+    else:
+        modalities, parts = set(), set()
+        for site in visible.sites | visible.signed_sites:
+            here = and_(ENTRIES.site == site, conditions)
+            for modality in _distinct(session, ENTRIES.modality, here):
+                modalities.add(modality)
+                of_kind = and_(here, ENTRIES.modality == modality)
+                parts.update(_distinct(session, ENTRIES.body_part, of_kind))
+    return tuple(sorted(modalities)), tuple(sorted(parts))
+
+
+def _distinct(session: Session, of: Any, where: ColumnElement[bool]) -> Iterator[str]:
+    """Yield the values of a column, each by one look."""
+    value = session.scalar(select(func.min(of)).where(where))
     while value is not None:
-        found.append(value)
-        value = session.scalar(select(func.min(of)).where(of > value))
-    return tuple(found)
+        yield value
+        value = session.scalar(select(func.min(of)).where(where, of > value))
 
 
 class _Search:
@@ -151,47 +193,38 @@ class _Search:
         wanted: WorklistFilter,
         visible: Visible,
         clock: TurnroundClock | None,
-        head: Sequence[str],
+        urgent: Urgent,
         limit: int,
     ) -> None:
         self._session = session
         self._wanted = wanted
         self._visible = visible
-        self._head = head
         self._limit = limit
         self._conditions = _conditions(wanted, visible, clock)
+        self._head = self._head_of(urgent)
+        self._in_head = [line.case_id for line in self._head]
 
     def collected(
         self, ways: Sequence[ColumnElement[bool]], after: WorklistPlace | None
     ) -> list[WorklistPlace]:
         """Return the lines of few matches, each way by its index, sorted here."""
-        found: dict[str, tuple[bool, Any]] = {}
+        found: dict[str, WorklistPlace] = {}
         for way in ways:
-            query = select(ENTRIES.case_id, ENTRIES.signed, RECEIVED, ENTRIES.site)
+            query = select(ENTRIES.case_id, ENTRIES.signed, ENTRIES.rank, RECEIVED, ENTRIES.site)
             rows = self._session.execute(query.where(way, *self._conditions, *_days(self._wanted)))
-            found |= {row[0]: (row[1] or self._only_signed(row[3]), row[2]) for row in rows}
-        lines = self._of_head(found.keys(), after if after and after.part == HEAD else None)
-        if after is not None and after.part != HEAD:
-            lines = []
-        for case_id in self._head:
+            for case_id, is_signed, rank, received, site in rows:
+                part = SIGNED if is_signed or self._only_signed(site) else OPEN
+                found[case_id] = _line(part, rank, received, case_id)
+        for case_id in self._in_head:
             found.pop(case_id, None)
+        lines = list(self._head)
         for part in (OPEN, SIGNED):
-            of_part = {
-                name: at for name, (signed, at) in found.items() if signed == (part == SIGNED)
-            }
-            ordered = sorted(of_part.items(), key=_by_time, reverse=part == SIGNED)
-            lines += [WorklistPlace(part, _written(at), name) for name, at in ordered]
-        if after is None or after.part == HEAD:
-            return lines[: self._limit]
-        # Where the line itself is not among them any more, its place is.
-        place = _sortable(after)
-        later = [
-            line
-            for line in lines
-            if line.part > after.part
-            or (line.part == after.part and _is_after(part=line.part, of=_sortable(line), at=place))
-        ]
-        return later[: self._limit]
+            of_part = [line for line in found.values() if line.part == part]
+            lines += sorted(of_part, key=_sortable, reverse=part == SIGNED)
+        if after is not None:
+            # Where the line itself is not among them any more, its place is.
+            lines = [line for line in lines if _is_after(line, after)]
+        return lines[: self._limit]
 
     def walked(self, after: WorklistPlace | None) -> list[WorklistPlace]:
         """Return the next lines of the list in its order."""
@@ -204,55 +237,50 @@ class _Search:
             lines += self._walk_head(place) if part == HEAD else self._walk(part, place, left)
         return lines[: self._limit]
 
-    def _walk_head(self, after: WorklistPlace | None) -> list[WorklistPlace]:
-        if not self._head:
-            return []
-        listed = self._session.scalars(
-            select(ENTRIES.case_id).where(
-                ENTRIES.case_id.in_(self._head),
-                *self._conditions,
-                *_days(self._wanted),
-                *_searched(self._wanted),
-            )
+    def _head_of(self, urgent: Urgent) -> list[WorklistPlace]:
+        """What of all that is urgent is listed, in order."""
+        lines: list[tuple[WorklistPlace, str]] = []
+        query = select(ENTRIES.case_id, ENTRIES.site, ENTRIES.signed, ENTRIES.rank, RECEIVED).where(
+            *self._conditions, *_days(self._wanted), *_searched(self._wanted)
         )
-        return self._of_head(set(listed), after)
+        for ids in chunks(dict.fromkeys((*urgent.alerted, *urgent.critical)), CASES_AT_ONCE):
+            rows = self._session.execute(query.where(ENTRIES.case_id.in_(ids)))
+            for case_id, site, is_signed, rank, received in rows:
+                if case_id in urgent.alerted:
+                    key = f"0 {urgent.alerted[case_id]}"
+                elif not is_signed and not self._only_signed(site):
+                    key = f"1 {rank} {_written(received)}"
+                else:
+                    continue
+                lines.append((WorklistPlace(HEAD, 0, key, case_id), site))
+        return _shared(sorted(lines, key=lambda line: _sortable(line[0])), HEAD_LINES)
 
-    def _of_head(self, listed: Set[str], after: WorklistPlace | None) -> list[WorklistPlace]:
-        """The cases of the head that are listed, after one of them."""
-        lines = [
-            WorklistPlace(HEAD, str(number), case_id)
-            for number, case_id in enumerate(self._head)
-            if case_id in listed
-        ]
+    def _walk_head(self, after: WorklistPlace | None) -> list[WorklistPlace]:
         if after is None:
-            return lines[: self._limit]
-        # Alerts come and go: the same study where it is still there, else the same number.
-        places = {line.case_id: int(line.key) for line in lines}
-        past = places.get(after.case_id, int(after.key) - 1)
-        return [line for line in lines if int(line.key) > past][: self._limit]
+            return self._head[: self._limit]
+        return [line for line in self._head if _is_after(line, after)][: self._limit]
 
     def _walk(self, part: int, after: WorklistPlace | None, limit: int) -> list[WorklistPlace]:
         """What is to be signed or signed, in order, after one line."""
+        order = [ENTRIES.received_at, ENTRIES.case_id]
+        if part == OPEN:
+            order = [ENTRIES.rank, *order]
         query = (
-            select(ENTRIES.case_id, RECEIVED)
+            select(ENTRIES.case_id, ENTRIES.rank, RECEIVED)
             .where(*self._conditions, *_days(self._wanted), *_searched(self._wanted))
-            .where(ENTRIES.case_id.not_in(self._head) if self._head else true())
+            .where(ENTRIES.case_id.not_in(self._in_head) if self._in_head else true())
+            .order_by(*(order if part == OPEN else (column.desc() for column in order)))
             .limit(limit)
         )
-        if part == OPEN:
-            query = query.order_by(ENTRIES.received_at, ENTRIES.case_id)
-        else:
-            query = query.order_by(ENTRIES.received_at.desc(), ENTRIES.case_id.desc())
         if after is not None:
-            here, there = tuple_(ENTRIES.received_at, ENTRIES.case_id), _place(self._session, after)
+            here, there = tuple_(*order), _place(self._session, after)
             query = query.where(here > there if part == OPEN else here < there)
-        found: dict[str, Any] = {}
+        found: dict[str, WorklistPlace] = {}
         for way in self._in_order():
             for of_part in self._of_part(part):
-                rows = self._session.execute(query.where(way, of_part))
-                found |= {row[0]: row[1] for row in rows}
-        lines = sorted(found.items(), key=_by_time, reverse=part == SIGNED)
-        return [WorklistPlace(part, _written(at), name) for name, at in lines[:limit]]
+                for case_id, rank, received in self._session.execute(query.where(way, of_part)):
+                    found[case_id] = _line(part, rank, received, case_id)
+        return sorted(found.values(), key=_sortable, reverse=part == SIGNED)[:limit]
 
     def _of_part(self, part: int) -> list[ColumnElement[bool]]:
         """What a line of a part is, each by the index that has the order. Of what somebody sees
@@ -278,34 +306,50 @@ class _Search:
                 ENTRIES.author_account == self._wanted.person,
                 ENTRIES.reviewer_account == self._wanted.person,
             ]
+        since, until = self._wanted.since, self._wanted.until
+        if since and until and (until - since).days < MOST_DAYS:
+            days = range((until - since).days + 1)
+            return [ENTRIES.study_date == since + timedelta(day) for day in days]
         sites = _sites(self._wanted, self._visible)
         if sites is None or len(sites) > MOST_SITES:
             return [true()]
         return [ENTRIES.site == site for site in sorted(sites)]
 
 
-def _by_time(line: tuple[str, Any]) -> tuple[Any, str]:
-    return line[1], line[0]
+def _shared(lines: Sequence[tuple[WorklistPlace, str]], most: int) -> list[WorklistPlace]:
+    """Return at most so many of the lines, in their order: the first of each site, then the second
+    of each, until all places are taken."""
+    of_site: Counter[str] = Counter()
+    turns = []
+    for number, (_, site) in enumerate(lines):
+        turns.append((of_site[site], number))
+        of_site[site] += 1
+    kept = sorted(number for _, number in sorted(turns)[:most])
+    return [lines[number][0] for number in kept]
+
+
+def _line(part: int, rank: int, received: Any, case_id: str) -> WorklistPlace:
+    return WorklistPlace(part, rank if part == OPEN else 0, _written(received), case_id)
 
 
 def _written(received: Any) -> str:
-    """When something was received, as text: PostgreSQL gives an instant, SQLite its own text."""
-    return received.isoformat() if isinstance(received, datetime) else str(received)
+    """When something was received, as text that sorts as it does: PostgreSQL gives an instant,
+    SQLite its own text, which may be damaged."""
+    if isinstance(received, datetime):
+        return received.astimezone(UTC).isoformat(timespec="microseconds")
+    return str(received)
 
 
-def _sortable(line: WorklistPlace) -> tuple[Any, str]:
-    """A line as it is compared with others of its part; text where it cannot be read as a time."""
-    try:
-        received = datetime.fromisoformat(line.key)
-    except ValueError:
-        return line.key, line.case_id
-    # SQLite writes no zone: all are UTC.
-    instant = received.replace(tzinfo=received.tzinfo or UTC).astimezone(UTC)
-    return instant.isoformat(), line.case_id
+def _sortable(line: WorklistPlace) -> tuple[int, str, str]:
+    """A line as it is compared with others of its part."""
+    return line.rank, line.key, line.case_id
 
 
-def _is_after(*, part: int, of: tuple[Any, str], at: tuple[Any, str]) -> bool:
-    return of > at if part == OPEN else of < at
+def _is_after(line: WorklistPlace, place: WorklistPlace) -> bool:
+    if line.part != place.part:
+        return line.part > place.part
+    here, there = _sortable(line), _sortable(place)
+    return here < there if line.part == SIGNED else here > there
 
 
 def _may_hold(wanted: WorklistFilter, part: int) -> bool:
@@ -342,10 +386,14 @@ def _conditions(
         ENTRIES.modality: wanted.modality,
         ENTRIES.body_part: wanted.body_part,
         ENTRIES.verdict: wanted.verdict,
+        ENTRIES.priority: wanted.priority,
         ENTRIES.author_account: wanted.author,
         ENTRIES.reviewer_account: wanted.reviewer,
     }
     found = [column == value for column, value in asked.items() if value]
+    if wanted.priority in RANKS:
+        # Said twice: the order has the rank.
+        found.append(ENTRIES.rank == RANKS[StudyPriority(wanted.priority)])
     if wanted.person:
         mine = (ENTRIES.author_account, ENTRIES.reviewer_account)
         found.append(or_(*(column == wanted.person for column in mine)))
@@ -475,11 +523,16 @@ def _begins(column: Any, text: str) -> ColumnElement[bool]:
 
 
 def _place(session: Session, after: WorklistPlace) -> Any:
-    """The place in the order of one line, as the database compares it."""
-    if session.get_bind().dialect.name == "sqlite":
-        return tuple_(literal(after.key, Text()), literal(after.case_id, Text()))
-    received = literal(datetime.fromisoformat(after.key), UtcDateTime())
-    return tuple_(received, literal(after.case_id, Text()))
+    """The place in the order of one line, as the database compares it. ReportError
+    `worklist_place_invalid` where it is none."""
+    received = literal(after.key, Text())
+    if session.get_bind().dialect.name != "sqlite":
+        try:
+            received = literal(datetime.fromisoformat(after.key).astimezone(UTC), UtcDateTime())
+        except (ValueError, OverflowError):
+            raise ReportError("worklist_place_invalid") from None
+    place = (received, literal(after.case_id, Text()))
+    return tuple_(literal(after.rank), *place) if after.part == OPEN else tuple_(*place)
 
 
 def _late(
@@ -488,11 +541,14 @@ def _late(
     """Return how many studies without a signature are near their limit, and how many over it: of
     what is to be signed, which is never much."""
     over = _received_before(clock, "over")
+    # The latest of all instants bounds the walk of the index.
+    latest = max(instant for each in (True, False) for instant in _instants(clock, "near", each))
     row = session.execute(
         select(
             func.coalesce(func.sum(case((over, 0), else_=1)), 0),
             func.coalesce(func.sum(case((over, 1), else_=0)), 0),
         ).where(
+            ENTRIES.received_at <= literal(latest, UtcDateTime()),
             *_conditions(replace(wanted, stage=Stage.LATE), visible, clock),
             *_days(wanted),
             *_searched(wanted),
@@ -502,18 +558,32 @@ def _late(
 
 
 def _received_before(clock: TurnroundClock, side: str) -> ColumnElement[bool]:
-    """Whether a study came at or before its modality's instant."""
-    limits, other = clock.limits.defaults()
-    kinds = [
-        (ENTRIES.modality == code, literal(_instant(clock, limit, side), UtcDateTime()))
-        for code, limit in limits.items()
-    ]
-    rest = literal(_instant(clock, other, side), UtcDateTime())
-    earliest = case(*kinds, else_=rest) if kinds else rest
-    # The latest of them bounds the walk of the index.
-    instants = [_instant(clock, limit, side) for limit in (*limits.values(), other)]
-    bound = literal(max(instants), UtcDateTime())
-    return and_(ENTRIES.received_at <= bound, ENTRIES.received_at <= earliest)
+    """Whether a study came at or before the instant of its priority and modality."""
+    urgent = ENTRIES.priority.in_(sorted(EMERGENCY))
+    earliest = case(
+        (urgent, _earliest(clock, side, emergency=True)),
+        else_=_earliest(clock, side, emergency=False),
+    )
+    return ENTRIES.received_at <= earliest
+
+
+def _earliest(clock: TurnroundClock, side: str, *, emergency: bool) -> ColumnElement[datetime]:
+    limits, _ = clock.limits.named(emergency=emergency)
+    *instants, other = (
+        literal(instant, UtcDateTime()) for instant in _instants(clock, side, emergency)
+    )
+    if not limits:
+        return other
+    return case(
+        *((ENTRIES.modality == code, at) for code, at in zip(limits, instants, strict=True)),
+        else_=other,
+    )
+
+
+def _instants(clock: TurnroundClock, side: str, emergency: bool) -> list[datetime]:
+    """When what is at its limit now was received: by modality, and last of all others."""
+    limits, other = clock.limits.named(emergency=emergency)
+    return [_instant(clock, limit, side) for limit in (*limits.values(), other)]
 
 
 def _instant(clock: TurnroundClock, limit: Limit, side: str) -> datetime:

@@ -1,8 +1,9 @@
-"""What people want listed again: views under names of their own."""
+"""What people want of the list again: views under names of their own, and what its lines show."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -13,8 +14,8 @@ from radraft.core import canonical
 from radraft.core.errors import NotFound, ReportError
 from radraft.store import faults
 from radraft.store.sql import insert_new, storable
-from radraft.store.tables import WorklistViewRow
-from radraft.store.values import Stage, WorklistFilter
+from radraft.store.tables import WorklistColumnsRow, WorklistViewRow
+from radraft.store.values import PRESET_COLUMNS, Column, Stage, WorklistFilter
 
 MOST = 30
 """Views of one person."""
@@ -73,6 +74,26 @@ def remove(session: Session, account_id: str, view_id: int) -> None:
     )
     if gone.first() is None:
         raise NotFound("view_not_found")
+
+
+def columns(session: Session, account_id: str) -> tuple[Column, ...]:
+    """Return what somebody wants shown of each study."""
+    row = session.get(WorklistColumnsRow, account_id)
+    if row is None:
+        return PRESET_COLUMNS
+    # What a later version knew, and this one does not, is left out.
+    return tuple(column for column in Column if column in row.columns)
+
+
+def choose_columns(
+    session: Session, account_id: str, chosen: Collection[Column]
+) -> tuple[Column, ...]:
+    """Keep what somebody wants shown of each study, and return it in the order of `Column`."""
+    kept = tuple(column for column in Column if column in chosen)
+    names = tuple(column.value for column in kept)
+    insert_new(session, WorklistColumnsRow, account_id=account_id, columns=names)
+    session.get_one(WorklistColumnsRow, account_id, with_for_update=True).columns = names
+    return kept
 
 
 def _view(row: WorklistViewRow) -> WorklistView:

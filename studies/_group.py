@@ -9,7 +9,8 @@ from typing import Any
 
 from radraft.studies._files import FoundFile, Refusal
 from radraft.studies.one_patient import PATIENTS_DIFFER, name_two_patients
-from radraft.studies.values import Instance, Patient, Study, Technique
+from radraft.studies.priority import most_urgent
+from radraft.studies.values import Instance, Patient, Study, StudyPriority, Technique
 
 _Header = dict[str, Any]
 
@@ -126,6 +127,7 @@ def _study(members: list[tuple[FoundFile, _Header]]) -> Study:
         instances=tuple(sorted((_instance(*member) for member in members), key=_reading_order)),
         issues=tuple(sorted({issue for header in headers for issue in header["issues"]})),
         other_names=tuple(sorted({name for header in headers for name in header["other_names"]})),
+        priority=most_urgent(StudyPriority(header["priority"]) for header in headers),
     )
 
 

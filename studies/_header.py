@@ -11,6 +11,7 @@ from radraft.studies._fields import Fields
 from radraft.studies._refused import PARSE_ERRORS, Refused
 from radraft.studies._source import Source, opened
 from radraft.studies._technique import body_part, technique
+from radraft.studies.priority import study_priority
 
 UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 """PS3.5 9.1: numbers joined by dots, at most 64 characters. The leading zeros that it forbids are
@@ -155,5 +156,8 @@ def _description(source: Source, fields: Fields) -> dict[str, Any]:
             filter(None, map(fields.text, (0x001021B0, 0x00401002, 0x00321030, 0x00081080))), ""
         ),
         "other_names": fields.people(),
+        "priority": study_priority(
+            fields.text(0x00401003), map(fields.text, (0x00380300, 0x00321033))
+        ).value,
     }
     return described | {"issues": ["charset_repaired"] if fields.repaired else []}

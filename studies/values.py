@@ -24,6 +24,18 @@ class View(StrEnum):
     NONE = "none"
 
 
+class StudyPriority(StrEnum):
+    """How soon a study is to be read (急, 急诊, 住院, 门诊), the most urgent first. What nothing is
+    known of waits beside what is routine: it may be either."""
+
+    STAT = "stat"
+    EMERGENCY = "emergency"
+    """From the emergency department, or wanted as soon as possible."""
+    INPATIENT = "inpatient"
+    ROUTINE = "routine"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True)
 class Patient:
     """Who was examined. Never leaves `studies/`, the store and `reports/export`."""
@@ -111,6 +123,7 @@ class Study:
     de-identification can take it out of free text; not kept."""
     marked: tuple[str, ...] = field(default=(), repr=False)
     """SOP Instance UIDs that a Key Object Selection of the study refers to (PS3.3 A.35.4)."""
+    priority: StudyPriority = StudyPriority.UNKNOWN
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,8 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("GET", "/api/worklist/views"): Permission.READ_SIGNED,
         ("POST", "/api/worklist/views"): Permission.READ_SIGNED,
         ("DELETE", "/api/worklist/views/{view_id}"): Permission.READ_SIGNED,
+        ("GET", "/api/worklist/columns"): Permission.READ_SIGNED,
+        ("PUT", "/api/worklist/columns"): Permission.READ_SIGNED,
         ("GET", "/api/cases/{case_id}"): Permission.READ_SIGNED,
         ("GET", "/api/images/{image_id}/png"): Permission.READ_SIGNED,
         ("GET", "/api/images/{image_id}/values"): Permission.READ_SIGNED,

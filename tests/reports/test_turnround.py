@@ -9,8 +9,8 @@ import pytest
 
 from radraft.core.errors import SettingsError
 from radraft.reports import turnround
-from radraft.reports.order import Priority
 from radraft.reports.turnround import Limit, Standing
+from radraft.studies.values import StudyPriority
 
 CAME = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -21,12 +21,12 @@ CAME = datetime(2026, 1, 1, tzinfo=UTC)
 )
 def test_presets_of_emergencies(modality: str, minutes: int) -> None:
     limits = turnround.load(None)
-    for priority in (Priority.STAT, Priority.HIGH):
+    for priority in (StudyPriority.STAT, StudyPriority.EMERGENCY):
         assert limits.limit(modality, priority).minutes == minutes
 
 
-@pytest.mark.parametrize("priority", [None, Priority.ROUTINE, Priority.MEDIUM, Priority.LOW])
-def test_what_is_no_emergency_has_the_sites_default(priority: Priority | None) -> None:
+@pytest.mark.parametrize("priority", sorted(set(StudyPriority) - turnround.EMERGENCY))
+def test_what_is_no_emergency_has_the_sites_default(priority: StudyPriority) -> None:
     assert turnround.load(None).limit("DX", priority).minutes == 1440
 
 
@@ -53,9 +53,11 @@ def test_a_sites_own_limits(tmp_path: Path) -> None:
         "near_share: 0.5\nemergency: {CT: 20, other: 40}\ndefault: {MG: 90, other: 600}"
     )
     limits = turnround.load(path)
-    assert limits.limit("CT", Priority.STAT) == Limit(timedelta(minutes=10), timedelta(minutes=20))
-    assert limits.limit("MG", None).minutes == 90
-    named, other = limits.defaults()
+    assert limits.limit("CT", StudyPriority.STAT) == Limit(
+        timedelta(minutes=10), timedelta(minutes=20)
+    )
+    assert limits.limit("MG", StudyPriority.UNKNOWN).minutes == 90
+    named, other = limits.named(emergency=False)
     assert ({code: limit.minutes for code, limit in named.items()}, other.minutes) == (
         {"MG": 90},
         600,

@@ -50,6 +50,30 @@ def test_open_alerts_stand_first_in_the_order_of_their_deadlines(store: Store) -
     assert (shown.rows[3].critical, shown.rows[4].critical) == (("pneumothorax",), ())
 
 
+def test_alarms_of_other_sites_are_told_to_nobody_even_where_they_cannot_be_read(
+    store: Store,
+) -> None:
+    case_id = open_alert(store, 1, PNEUMOTHORAX)
+    with store.begin() as session:
+        drafted = add_case(session, 2)
+        alerts.mark_draft(session, drafted, ("pneumothorax",), NOW)
+    with store.read() as session:
+        (alert,) = alerts.alarms(session).alerts
+        elsewhere = alerts.alarms(session, frozenset({"site-z"}))
+        here = alerts.alarms(session, frozenset({alert.site}))
+    assert (elsewhere.alerts, elsewhere.critical_drafts, elsewhere.unreadable) == ((), {}, ())
+    assert [alert.case_id for alert in here.alerts] == [case_id]
+    assert set(here.critical_drafts) == {drafted}
+    with store.begin() as session:
+        session.execute(sa.text("UPDATE alerts SET terms = '{'"))
+        session.execute(sa.text("UPDATE critical_drafts SET findings = '{'"))
+    with store.read() as session:
+        assert alerts.alarms(session, frozenset({"site-z"})).unreadable == ()
+        damaged = alerts.alarms(session, frozenset({alert.site}))
+    assert damaged.unreadable == (alert.alert_id,)
+    assert set(damaged.critical_drafts) == {drafted}
+
+
 def test_an_escalated_alert_stands_before_the_others(store: Store) -> None:
     first = open_alert(store, 1, PNEUMOTHORAX, minutes_ago=10)
     escalated = open_alert(store, 2, PNEUMOTHORAX)

@@ -18,7 +18,7 @@ from radraft.store.database import Store, open_store
 from radraft.store.leases import Owner
 from radraft.store.signatures import sign
 from radraft.store.tables import CaseRow
-from radraft.studies.values import KeyImages, Study
+from radraft.studies.values import KeyImages, Study, StudyPriority
 from tests import children
 from tests.builders import (
     ACCESSION,
@@ -253,7 +253,7 @@ def test_the_worklist_shows_unsigned_work_first_and_what_waited_longest(store: S
     assert [row.case_id for row in rows] == [received, drafted, signed]
     assert (first.rows, first.total, first.cut) == (rows[:1], 3, True)
     assert [row.report_state for row in rows] == [None, ReportState.WRITING, ReportState.SIGNED]
-    assert rows[1].editor == "李医生"
+    assert rows[1].author == "李医生"
     assert rows[0].patient_name == make_study().patient.name
     assert rows[0].study_time == make_study().study_time
 
@@ -322,7 +322,7 @@ def test_times_are_counted_to_the_first_signature_and_over_all_studies(store: St
         signed: (None, None),
         amended: (None, None),
     }
-    assert {row.priority for row in shown.rows} == {None}
+    assert {row.priority for row in shown.rows} == {StudyPriority.UNKNOWN}
     assert (shown.near, shown.over) == (cut.near, cut.over) == (1, 1)
 
 

@@ -296,7 +296,7 @@ def test_a_study_taken_in_has_its_keys(store: Store) -> None:
 
 def test_a_store_from_before_gets_its_keys(store: Store, store_settings: Settings) -> None:
     case_id = taken(store, 1)
-    since = ("worklist_views", "patient_keys",
+    since = ("worklist_views", "worklist_columns", "worklist_filling", "patient_keys",
              "prior_links", "draft_leases", "signature_links", "signature_head",
              "alert_events", "alerts", "critical_drafts", "found_warnings",
              "dismissals", "memberships", "sessions", "sign_in_links", "known_addresses",
@@ -315,6 +315,7 @@ def test_a_store_from_before_gets_its_keys(store: Store, store_settings: Setting
             connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         for column in (*v0014_two_signatures.COLUMNS, "steps"):
             connection.execute(sa.text(f"ALTER TABLE reports DROP COLUMN {column}"))
+        connection.execute(sa.text("ALTER TABLE cases DROP COLUMN priority"))
         for table in since:
             connection.execute(sa.text(f"DROP TABLE {table}"))
         connection.execute(sa.text("DROP INDEX ix_key_images_image_id"))

@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event, update
 
+from radraft.core.errors import ReportError
 from radraft.core.settings import Settings
 from radraft.reports.lifecycle import Move
 from radraft.reports.roles import PERMISSIONS, Role
@@ -25,7 +26,7 @@ from radraft.store import (
     quality,
     report_steps,
     reports,
-    worklist_entries,
+    worklist_filling,
     worklist_pages,
 )
 from radraft.store.cases import CaseState
@@ -35,7 +36,7 @@ from radraft.store.tables import CaseRow, WorklistEntryRow
 from radraft.store.values import Stage, WorklistFilter, WorklistPlace
 from radraft.store.worklist_pages import Visible
 from radraft.studies.quality.values import StudyQuality, Verdict
-from radraft.studies.values import CheckedStudy, Patient
+from radraft.studies.values import CheckedStudy, Patient, StudyPriority
 from tests.builders import (
     actor,
     add_case,
@@ -67,6 +68,7 @@ def take_in(
     site: str = "site-a",
     modality: str = "CR",
     body_part: str = "CHEST",
+    priority: StudyPriority = StudyPriority.UNKNOWN,
 ) -> str:
     """A study that was received `number` hours after the beginning."""
     study = make_study(
@@ -74,6 +76,7 @@ def take_in(
         patient=Patient(patient_id or f"ID-{number}", name, None, "F"),
         accession=accession or f"ACC-{number}",
         study_time=None if day is None else datetime(day.year, day.month, day.day, 8),
+        priority=priority,
     )
     deid = make_deid(
         number, modality=modality, body_part=body_part, patient_ref=f"p-{study.patient.patient_id}"
@@ -157,6 +160,116 @@ def test_a_head_that_changes_meanwhile_loses_nobody(store: Store) -> None:
     assert [row.case_id for row in second.rows] == ids[2:4]
 
 
+def test_many_alerts_that_close_while_somebody_turns_pages_hide_nobody(store: Store) -> None:
+    with store.begin() as session:
+        ids = [take_in(session, number) for number in range(30)]
+    critical = dict.fromkeys(ids[:20], ("pneumothorax",))
+    with store.read() as session:
+        first = cases.worklist(session, limit=5, critical=critical)
+    for closed in ids[:12]:
+        del critical[closed]
+    with store.read() as session:
+        second = cases.worklist(session, limit=5, critical=critical, after=first.next)
+    assert [row.case_id for row in second.rows] == ids[12:17]
+
+
+@pytest.mark.parametrize("size", [3, 100])
+def test_a_busy_sites_critical_drafts_leave_places_at_the_head_to_another_site(
+    store: Store, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worklist_pages, "HEAD_LINES", 4)
+    with store.begin() as session:
+        busy = [take_in(session, number) for number in range(20)]
+        quiet = [take_in(session, 20 + number, site="site-b") for number in range(2)]
+        plain = take_in(session, -1)
+    critical = dict.fromkeys([*busy, *quiet], ("pneumothorax",))
+    expected = [*busy[:2], *quiet, plain, *busy[2:]]
+    found = pages(store, size, critical=critical)
+    assert [case_id for page in found for case_id in page] == expected
+    # Whoever asks for one site has all places for it.
+    wanted = WorklistFilter(site="site-b")
+    assert listed(store, critical=critical, wanted=wanted) == quiet
+    visible = Visible(frozenset({"site-b"}))
+    assert listed(store, critical=critical, visible=visible) == quiet
+
+
+@pytest.mark.parametrize("few", [worklist_pages.FEW, 0], ids=["collected", "walked"])
+def test_what_waits_stands_by_priority_and_then_by_how_long_it_waits(
+    store: Store, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worklist_pages, "FEW", few)
+    stat, emergency, inpatient, routine, unknown = StudyPriority
+    came = [routine, unknown, inpatient, stat, emergency, routine, stat, unknown]
+    day = date(2026, 5, 1)
+    with store.begin() as session:
+        ids = [
+            take_in(session, number, priority=priority, day=day)
+            for number, priority in enumerate(came)
+        ]
+        signed_stat = take_in(session, -1, priority=stat, day=day)
+        signed_by(session, signed_stat, "王")
+        signed_last = take_in(session, 20, day=day)
+        signed_by(session, signed_last, "王")
+    waiting = [ids[number] for number in (3, 6, 4, 2, 0, 1, 5, 7)]
+    # Of what is signed nobody waits.
+    expected = [*waiting, signed_last, signed_stat]
+    days = WorklistFilter(since=day, until=day)
+    for wanted in (WorklistFilter(), WorklistFilter(search="doe"), days):
+        assert listed(store, wanted=wanted) == expected, wanted
+        for size in (1, 3, 4):
+            found = [case_id for page in pages(store, size, wanted=wanted) for case_id in page]
+            assert found == expected, (wanted, size)
+    critical = {ids[number]: ("pneumothorax",) for number in (1, 2, 6)}
+    assert listed(store, critical=critical)[:4] == [ids[6], ids[2], ids[1], ids[3]]
+    assert [row.priority for row in first_rows(store, 3)] == [stat, stat, emergency]
+    # An order that says it later moves the study, and an emergency's limit is its own.
+    with store.begin() as session:
+        late = update(CaseRow).where(CaseRow.case_id == ids[7])
+        session.execute(late.values(priority=stat.value))
+    assert listed(store)[:3] == [ids[3], ids[6], ids[7]]
+
+
+def first_rows(store: Store, limit: int) -> list[Any]:
+    with store.read() as session:
+        return list(cases.worklist(session, limit=limit).rows)
+
+
+def test_an_emergency_is_late_by_the_limit_of_emergencies(store: Store) -> None:
+    limits = TurnroundLimits(
+        near_share=0.5, emergency={"CT": 60, "other": 120}, default={"other": 600}
+    )
+    clock = TurnroundClock(limits, BEGAN + timedelta(minutes=90))
+    stat, emergency, inpatient, *_ = StudyPriority
+    with store.begin() as session:
+        over = take_in(session, 0, modality="CT", priority=stat)
+        near = take_in(session, 0 + 1, priority=emergency)
+        session.execute(update(CaseRow).where(CaseRow.case_id == near).values(received_at=BEGAN))
+        take_in(session, 2, modality="CT", priority=inpatient)
+        session.execute(update(CaseRow).values(received_at=BEGAN))
+    with store.read() as session:
+        shown = cases.worklist(session, clock=clock, wanted=WorklistFilter(stage=Stage.LATE))
+    assert [row.case_id for row in shown.rows] == [over, near]
+    assert (shown.over, shown.near) == (1, 1)
+    assert [row.limit_minutes for row in shown.rows] == [60, 120]
+
+
+ODD_TIMES = ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "soon", "", "2026-01-01"]
+
+
+@pytest.mark.parametrize("part", [worklist_pages.HEAD, worklist_pages.OPEN, worklist_pages.SIGNED])
+def test_a_place_that_is_none_is_refused_or_has_lines_after_it(store: Store, part: int) -> None:
+    with store.begin() as session:
+        take_in(session, 1)
+    for key in ODD_TIMES:
+        for wanted in (WorklistFilter(), WorklistFilter(search="doe")):
+            with store.read() as session:
+                try:
+                    cases.worklist(session, wanted=wanted, after=WorklistPlace(part, 0, key, "c"))
+                except ReportError as error:
+                    assert (error.code, key) != ("worklist_place_invalid", "2026-01-01")
+                    assert error.code == "worklist_place_invalid"
+
+
 SEARCHES = [
     ("张", {1, 2}),
     ("張三", {1, 2}),
@@ -209,8 +322,10 @@ def fill_in(store: Store) -> dict[str, str]:
     with store.begin() as session:
         ids = {
             "received": take_in(session, 1, modality="CT", day=day),
-            "drafted": take_in(session, 2, site="site-b", body_part="HAND"),
-            "failed": take_in(session, 3, modality="DX"),
+            "drafted": take_in(
+                session, 2, site="site-b", body_part="HAND", priority=StudyPriority.STAT
+            ),
+            "failed": take_in(session, 3, modality="DX", priority=StudyPriority.EMERGENCY),
             "mine": take_in(session, 4, day=day + timedelta(days=1)),
             "signed": take_in(session, 5, modality="CT"),
             "untouched": take_in(session, 6, site="site-b"),
@@ -260,6 +375,11 @@ FILTERS: list[tuple[WorklistFilter, set[str]]] = [
     (WorklistFilter(stage=Stage.SIGNED, modality="CT", search="doe"), {"signed"}),
     (WorklistFilter(search="jane", since=date(2026, 5, 3)), {"mine"}),
     (WorklistFilter(modality="MR"), set()),
+    (WorklistFilter(priority="stat"), {"drafted"}),
+    (WorklistFilter(priority="emergency", stage=Stage.LATE), {"failed"}),
+    (WorklistFilter(priority="unknown", site="site-b"), {"untouched", "amended"}),
+    (WorklistFilter(priority="stat", search="doe"), {"drafted"}),
+    (WorklistFilter(priority="inpatient"), set()),
 ]
 
 
@@ -297,6 +417,57 @@ def test_counts_and_pages_hold_what_the_person_may_see_and_nothing_else(store: S
         assert set(listed(store, visible=visible, wanted=search)) == {ids[n] for n in names}
 
 
+def people_of(store: Store, case_id: str) -> tuple[Any, ...]:
+    """The names and accounts that the list has for a study: author, then reviewer."""
+    with store.read() as session:
+        entry = session.get_one(WorklistEntryRow, case_id)
+        return entry.author, entry.author_account, entry.reviewer, entry.reviewer_account
+
+
+def test_the_list_says_who_writes_and_who_signed_as_the_report_does(store: Store) -> None:
+    now = datetime.now(UTC)
+    resident, attending, other = (actor(name).who for name in ("李", "王", "赵"))
+    writes, signs = PERMISSIONS[Role.RESIDENT], PERMISSIONS[Role.ATTENDING]
+    with store.begin() as session:
+        case_id = take_in(session, 1)
+        report = make_report(case_id, 1)
+        reports.save(session, case_id, report, base_revision=0, editor=resident)
+        report_steps.take(session, case_id, Move.SUBMIT, by=resident, permissions=writes, now=now)
+        corrected = make_report(case_id, 2)
+        reports.save(session, case_id, corrected, base_revision=2, editor=attending,
+                     permissions=signs)  # fmt: skip
+    written = (resident.name, resident.id, None, None)
+    assert people_of(store, case_id) == written
+    with store.begin() as session:
+        sign(session, case_id, base_revision=3, signer=attending, now=now)
+    signed = (resident.name, resident.id, attending.name, attending.id)
+    assert people_of(store, case_id) == signed
+    with store.begin() as session:
+        report_steps.amend(session, case_id, editor=other, reason="更正", now=now)
+    assert people_of(store, case_id) == (other.name, other.id, None, None)
+    with store.begin() as session:
+        report_steps.cancel(session, case_id, by=attending, permissions=signs, now=now)
+    assert people_of(store, case_id) == signed
+    assert listed(store, wanted=WorklistFilter(author=account("李"))) == [case_id]
+    assert listed(store, wanted=WorklistFilter(person=account("赵"))) == []
+
+
+def test_whoever_takes_a_report_over_is_its_author_in_the_list(store: Store) -> None:
+    with store.begin() as session:
+        case_id = take_in(session, 1)
+        report = make_report(case_id, 1)
+        reports.save(session, case_id, report, base_revision=0, editor=actor("李").who)
+        report_steps.take(
+            session,
+            case_id,
+            Move.TAKE_OVER,
+            by=actor("赵").who,
+            permissions=PERMISSIONS[Role.RESIDENT],
+            now=datetime.now(UTC),
+        )
+    assert people_of(store, case_id) == ("赵", account("赵"), None, None)
+
+
 def entries(store: Store) -> list[Any]:
     with store.read() as session:
         table = WorklistEntryRow.__table__
@@ -320,7 +491,8 @@ def test_the_list_is_kept_whatever_happens_to_a_study_and_filling_it_anew_change
     assert listed(store, wanted=WorklistFilter(search="Roe")) == [ids["received"]]
     assert listed(store, wanted=WorklistFilter(search="NEW1", modality="MR")) == [ids["received"]]
     with store.begin() as session:
-        worklist_entries.fill(session)
+        worklist_filling.begin_anew(session)
+    assert [filling.changed for filling in worklist_filling.fill(store)] == [0]
     refilled = entries(store)
     assert [entry._mapping for entry in refilled] == [entry._mapping for entry in kept]
 
@@ -393,7 +565,7 @@ def test_no_page_of_the_list_reads_all_of_it_or_sorts_what_it_walks(
         Visible(frozenset({"site-a", "site-b"})),
         Visible(frozenset(), frozenset({"site-b"})),
     ]
-    after = WorklistPlace(worklist_pages.OPEN, "", "")
+    after = WorklistPlace(worklist_pages.OPEN, 0, "", "")
     for wanted in ASKED:
         for visible in views:
             with store.read() as session, asked_of(store) as sent:
@@ -430,8 +602,12 @@ def test_no_page_of_the_list_reads_all_of_it_or_sorts_what_it_walks(
 def test_what_a_column_holds_is_asked_value_by_value(store: Store) -> None:
     fill_in(store)
     with store.read() as session:
-        assert worklist_pages.values(session, "modality") == ("CR", "CT", "DX")
-        assert worklist_pages.values(session, "body_part") == ("CHEST", "HAND")
+        kinds = worklist_pages.kinds(session, Visible())
+        assert kinds == (("CR", "CT", "DX"), ("CHEST", "HAND"))
+        assert worklist_pages.kinds(session, Visible(frozenset({"site-b"}))) == (
+            ("CR",),
+            ("CHEST", "HAND"),
+        )
 
 
 def test_the_states_that_are_waited_for_are_counted_alone(store: Store) -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import expect
 
-from radraft.studies.values import Patient
+from radraft.reports.lifecycle import Move
+from radraft.reports.roles import PERMISSIONS, Role
+from radraft.store import report_steps, signatures
+from radraft.store.database import Store
+from radraft.studies.values import Patient, StudyPriority
 from tests import builders
 from tests.ui import seed
 from tests.ui.conftest import Opener, Workstation
@@ -105,6 +110,100 @@ def test_filters_count_and_are_kept_under_a_name(
     expect(page.get_by_role("button", name="MR waiting", exact=True)).to_have_count(0)
     page.get_by_label("Modality").press("Escape")
     expect(page.locator(".rd-asked")).to_be_hidden()
+
+
+LONG = "Wolfeschlegelsteinhausenbergerdorff^Maximiliane"
+
+
+def urgent_ones(store: Store) -> dict[str, str]:
+    """One study of each priority; the last was written by one person and reviewed by another."""
+    ids = {
+        priority.value: seed.add(
+            store,
+            1310 + number,
+            patient=Patient(f"PLANTED-{number:012}", LONG, None, "F"),
+            accession=f"PLANTED-ACC-{number:06}",
+            priority=priority,
+        )
+        for number, priority in enumerate(StudyPriority)
+    }
+    now = datetime.now(UTC)
+    with store.begin() as session:
+        report_steps.take(
+            session,
+            ids["unknown"],
+            Move.SUBMIT,
+            by=builders.actor("李书写").who,
+            permissions=PERMISSIONS[Role.RESIDENT],
+            now=now,
+        )
+        reviewer = builders.actor("王审核").who
+        signatures.sign(session, ids["unknown"], base_revision=1, signer=reviewer, now=now)
+    return ids
+
+
+def test_urgent_studies_stand_first_say_so_and_are_filtered(
+    own_workstation: Workstation, open_page: Opener
+) -> None:
+    ids = urgent_ones(own_workstation.store)
+    page = open_page(ids["stat"], at=own_workstation)
+    rows = page.locator(".rd-row")
+    expect(rows).to_have_count(5)
+    priorities = page.locator(".rd-row [data-part=priority]")
+    expect(priorities).to_have_text(["STAT", "Emergency", "In-patient", "", ""])
+    expect(rows.nth(4)).to_contain_text("by 李书写, reviewed by 王审核")
+    page.get_by_role("button", name="Filter", exact=True).click()
+    page.locator("select[name=priority]").select_option("inpatient")
+    expect(rows).to_have_count(1)
+    expect(page.locator(f"[data-case={ids['inpatient']}]")).to_be_visible()
+    page.get_by_label("Name for this list").fill("wards")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("button", name="Clear filters").click()
+    expect(rows).to_have_count(5)
+    page.get_by_role("button", name="wards", exact=True).click()
+    expect(rows).to_have_count(1)
+
+
+CUT = """() => {
+  const pane = document.querySelector(".rd-list").getBoundingClientRect();
+  const cut = (span) => {
+    const box = span.getBoundingClientRect();
+    return box.right > pane.right || box.left < pane.left || span.scrollWidth > span.clientWidth + 1;
+  };
+  const spans = [...document.querySelectorAll(".rd-row [data-part=details] span")];
+  return spans.filter(cut).map((span) => span.textContent);
+}"""
+COLUMNS = ("Accession", "Patient no.", "Site", "Study", "Image quality")
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(1366, 768), (1920, 1080), (683, 384)], ids=["1366", "1920", "200%"]
+)
+def test_columns_are_chosen_kept_and_readable(
+    own_workstation: Workstation, open_page: Opener, width: int, height: int
+) -> None:
+    ids = urgent_ones(own_workstation.store)
+    page = open_page(ids["stat"], at=own_workstation)
+    page.set_viewport_size({"width": width, "height": height})
+    page.get_by_role("button", name="Filter", exact=True).click()
+    page.get_by_role("button", name="Shown in each line").click()
+    for name in COLUMNS:
+        page.get_by_role("checkbox", name=name).check()
+    page.get_by_role("checkbox", name="Waiting time").uncheck()
+    page.get_by_role("checkbox", name="Waiting time").press("Escape")
+    details = page.locator(f"[data-case={ids['stat']}] [data-part=details]")
+    for text in (
+        "Patient no.: PLANTED-000000000000",
+        "Accession: PLANTED-ACC-000000",
+        "Site: test",
+    ):
+        expect(details).to_contain_text(text)
+    expect(page.locator(f"[data-case={ids['stat']}] [data-part=since]")).to_have_text("")
+    page.reload()
+    expect(details).to_contain_text("PLANTED-ACC-000000")
+    # Nothing of what is shown is cut off at the side of the list.
+    cut = page.evaluate(CUT)
+    assert cut == []
 
 
 def test_the_list_in_chinese(filled: tuple[Workstation, list[str]], open_page: Opener) -> None:

@@ -10,7 +10,7 @@ import binascii
 import json
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -20,8 +20,10 @@ from radraft.core import canonical
 from radraft.core.errors import ReportError
 from radraft.reports.audit import AuditActor, AuditEvent, AuditKind
 from radraft.reports.roles import Permission
-from radraft.store.values import Stage, WorklistFilter, WorklistPlace
+from radraft.store.sql import storable
+from radraft.store.values import LAST, Column, Stage, WorklistFilter, WorklistPlace
 from radraft.store.worklist_pages import HEAD, SIGNED, Visible
+from radraft.studies.values import StudyPriority
 from radraft.ui.access import Caller, SignedIn
 from radraft.ui.api.alert_forms import alert_line, finding_name
 from radraft.ui.api.answers import tagged
@@ -35,6 +37,8 @@ Form = dict[str, Any]
 Code = Annotated[str, Field(max_length=64)]
 ViewId = Annotated[int, Path(ge=0, lt=2**31)]
 SEARCH_ROUTE = "POST /api/worklist/search"
+PARTS = range(HEAD, SIGNED + 1)
+RANKS_OF_PLACES = range(LAST + 1)
 LINES = 50
 """On one page, where nothing else is asked for."""
 
@@ -50,6 +54,7 @@ class FilterRequest(BaseModel):
     modality: Code = ""
     body_part: Code = ""
     verdict: Code = ""
+    priority: StudyPriority | Literal[""] = ""
     author: Code = ""
     reviewer: Code = ""
     mine: bool = False
@@ -79,6 +84,14 @@ class ViewRequest(BaseModel):
     wanted: FilterRequest
 
 
+class ColumnsRequest(BaseModel):
+    """What each line is to show."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    columns: Annotated[list[Column], Field(max_length=len(Column))]
+
+
 def router(service: Service) -> APIRouter:
     """Return the worklist's routes."""
     api = APIRouter()
@@ -103,6 +116,7 @@ def router(service: Service) -> APIRouter:
         return tagged(request, canonical.plain(service.listing.choices(_visible(caller))))
 
     _add_views(api, service)
+    _add_columns(api, service)
     return api
 
 
@@ -122,6 +136,18 @@ def _add_views(api: APIRouter, service: Service) -> None:
     def remove(view_id: ViewId, caller: SignedIn) -> Response:
         service.listing.remove_view(caller.account.account_id, view_id)
         return JSONResponse({"view_id": view_id})
+
+
+def _add_columns(api: APIRouter, service: Service) -> None:
+    @api.get("/worklist/columns")
+    def columns(caller: SignedIn, request: Request) -> Response:
+        chosen = service.listing.columns(caller.account.account_id)
+        return tagged(request, {"columns": chosen, "offered": tuple(Column)})
+
+    @api.put("/worklist/columns")
+    def choose(body: ColumnsRequest, caller: SignedIn) -> Response:
+        chosen = service.listing.choose_columns(caller.account.account_id, body.columns)
+        return JSONResponse({"columns": chosen, "offered": tuple(Column)})
 
 
 def form(shown: Worklist) -> Form:
@@ -156,6 +182,7 @@ def _wanted(asked: FilterRequest, caller: Caller) -> WorklistFilter:
         modality=asked.modality,
         body_part=asked.body_part,
         verdict=asked.verdict,
+        priority=str(asked.priority),
         author=asked.author,
         reviewer=asked.reviewer,
         person=caller.account.account_id if asked.mine else "",
@@ -172,23 +199,25 @@ def _view(view: WorklistView, caller: Caller) -> Form:
 
 
 def _token(place: WorklistPlace) -> str:
-    text = json.dumps([place.part, place.key, place.case_id])
+    text = json.dumps([place.part, place.rank, place.key, place.case_id])
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def _place(token: str) -> WorklistPlace:
     """The place that a page gave. ReportError `worklist_place_invalid`."""
     try:
-        part, key, case_id = json.loads(base64.urlsafe_b64decode(token))
-        if not (isinstance(part, int) and HEAD <= part <= SIGNED):
-            raise ValueError("no part of the list")
-        if part == HEAD:
-            int(key)
-        else:
-            datetime.fromisoformat(key)
-        return WorklistPlace(part, str(key), str(case_id))
-    except (binascii.Error, ValueError, TypeError, RecursionError):
+        fields = json.loads(base64.urlsafe_b64decode(token))
+    except (binascii.Error, ValueError, RecursionError):
         raise ReportError("worklist_place_invalid") from None
+    match fields:
+        case [int(part), int(rank), str(key), str(case_id)] if (
+            part in PARTS
+            and rank in RANKS_OF_PLACES
+            and not {type(part), type(rank)} - {int}
+            and storable(key + case_id) == key + case_id
+        ):
+            return WorklistPlace(part, rank, key, case_id)
+    raise ReportError("worklist_place_invalid")
 
 
 def _row(row: WorklistRow) -> Form:
@@ -204,8 +233,13 @@ def _row(row: WorklistRow) -> Form:
         "patient_name": row.patient_name,
         "patient_sex": row.patient_sex,
         "age_years": row.age_years,
-        "editor": row.editor,
-        "priority": None if row.priority is None else row.priority.value,
+        "priority": row.priority.value,
+        "site": row.site,
+        "patient_id": row.patient_id,
+        "accession": row.accession,
+        "author": row.author,
+        "reviewer": row.reviewer,
+        "verdict": row.verdict,
         "limit_minutes": row.limit_minutes,
         "standing": None if row.standing is None else row.standing.value,
         "critical": list(map(finding_name, row.critical)),

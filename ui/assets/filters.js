@@ -1,13 +1,14 @@
 // What the worklist is asked for beside its stage: a panel of choices, and views under names of one's own.
 
 import { ApiError, getChanged, send } from "/ui/api.js";
+import { Columns } from "/ui/columns.js";
 import { h, setText } from "/ui/dom.js";
 import { bodyPart, has, t } from "/ui/i18n.js";
 import { may } from "/ui/session.js";
 import { emit } from "/ui/state.js";
 
-const EMPTY = { phase: "", site: "", modality: "", body_part: "", verdict: "", author: "", reviewer: "", since: "", until: "", mine: false };
-const NONE = { modalities: [], body_parts: [], phases: [], verdicts: [], sites: [], people: [] };
+const EMPTY = { phase: "", site: "", modality: "", body_part: "", verdict: "", priority: "", author: "", reviewer: "", since: "", until: "", mine: false };
+const NONE = { modalities: [], body_parts: [], phases: [], verdicts: [], priorities: [], sites: [], people: [] };
 
 export class Filters {
   /** `form` is filled once it is opened; `button` opens it. Emits `filters` where something else is asked for. */
@@ -16,8 +17,11 @@ export class Filters {
     this.button = button;
     this.asked = { ...EMPTY };
     this.choices = NONE;
+    this.columns = new Columns();
     this.views = [];
     this.refusal = "";
+    /** Whether it is chosen what each line shows. */
+    this.choosing = false;
     /** What is being typed as the name of a new view. */
     this.viewName = "";
     button.addEventListener("click", () => this.toggle());
@@ -89,6 +93,12 @@ export class Filters {
     this.render();
   }
 
+  /** Say why something was not kept. */
+  told(error) {
+    this.refuse(error);
+    this.render();
+  }
+
   refuse(error) {
     this.refusal = error instanceof ApiError ? error.sentence : t("unreachable");
   }
@@ -113,13 +123,14 @@ export class Filters {
   }
 
   fields() {
-    const { modalities, body_parts: parts, phases, verdicts, sites, people } = this.choices;
+    const { modalities, body_parts: parts, phases, verdicts, priorities, sites, people } = this.choices;
     const whole = may("read_unsigned");
     const quality = verdicts.map((name) => [name, has(`verdict_${name}`) ? t(`verdict_${name}`) : name]);
     return [
       this.viewList(),
       this.select("modality", modalities.filter(Boolean).map((name) => [name, name])),
       this.select("body_part", parts.filter(Boolean).map((name) => [name, bodyPart(name)])),
+      this.select("priority", priorities.map((name) => [name, t(`priority_${name}`)])),
       sites.length > 1 ? this.select("site", sites.map((name) => [name, name])) : null,
       whole ? this.select("phase", phases.map((name) => [name, t(`phase_${name}`)])) : null,
       whole ? this.select("author", people) : null,
@@ -129,6 +140,7 @@ export class Filters {
       this.day("until"),
       whole ? this.mine() : null,
       this.acts(),
+      this.choosing ? this.columns.fieldset((error) => this.told(error)) : null,
       this.refusal ? h("p", { class: "rd-bad rd-asked-wide", role: "alert", text: this.refusal }) : null,
     ].filter(Boolean);
   }
@@ -148,6 +160,11 @@ export class Filters {
     return h("label", {}, h("span", { text: t(`by_${name}`) }), input);
   }
 
+  chooseColumns() {
+    this.choosing = !this.choosing;
+    this.render();
+  }
+
   mine() {
     const input = h("input", { type: "checkbox", name: "mine", onchange: (event) => this.ask({ mine: event.target.checked }) });
     input.checked = this.asked.mine;
@@ -157,7 +174,8 @@ export class Filters {
   acts() {
     const clear = h("button", { type: "button", class: "rd-link", name: "clear", text: t("filters_clear"), onclick: () => this.ask({ ...EMPTY }) });
     clear.disabled = Object.keys(this.parameters).length === 0;
-    return h("div", { class: "rd-asked-acts rd-asked-wide" }, clear);
+    const columns = h("button", { type: "button", class: "rd-link", name: "columns", "aria-expanded": String(this.choosing), text: t("columns"), onclick: () => this.chooseColumns() });
+    return h("div", { class: "rd-asked-acts rd-asked-wide" }, columns, clear);
   }
 
   /** The views, each a button with one to forget it; and a field to keep what is listed now. */

@@ -11,7 +11,7 @@ export function isLate(row) {
 /** The limit that a line is counted against, and what is known of its priority; empty once signed. */
 export function limitText(row) {
   if (row.limit_minutes === null) return "";
-  const priority = row.priority ? t(`priority_${row.priority}`) : t("priority_unknown");
+  const priority = t(`priority_${row.priority}`);
   return t("limit_of", { limit: minutes(row.limit_minutes), priority });
 }
 

@@ -16,6 +16,8 @@ const POLL_MS = 3000;
 const SEARCH_POLL_MS = 15000;
 /** From the last key until what was typed is searched for. */
 const TYPING_MS = 250;
+/** Priorities that a line says: what is routine, or not known, says nothing. */
+const URGENT = ["stat", "emergency", "inpatient"];
 /** Stages that stand beside the search; the head's count of late studies is another one. */
 const NAMED = ["all", "todo", "review", "drafting", "signed"];
 
@@ -39,8 +41,9 @@ export async function mount(root) {
   for (const event of ["saved", "uploaded", "signed"]) on(event, () => list.poll());
   on("filters", (stage) => list.choose(stage ?? list.stage));
   on("keep_view", (name) => list.filters.keep(name, list.stage));
+  on("columns", () => list.render());
   document.addEventListener("keydown", (event) => list.key(event));
-  await list.poll();
+  await Promise.all([list.filters.columns.load(), list.poll()]);
 }
 
 /** Where a study stands: the report's state once a person has touched it, else the case's. */
@@ -238,18 +241,23 @@ class Worklist {
     const chip = part(item, "chip");
     chip.dataset.phase = where;
     setText(chip, t(`phase_${where}`));
-    setText(part(item, "modality"), row.modality || t("unknown_short"));
-    setText(part(item, "body"), bodyPart(row.body_part));
+    const shows = (name, text) => (this.filters.columns.chosen.has(name) ? text : "");
+    const priority = part(item, "priority");
+    priority.dataset.priority = row.priority;
+    setText(priority, URGENT.includes(row.priority) ? shows("priority", t(`urgent_${row.priority}`)) : "");
+    setText(part(item, "modality"), shows("modality", row.modality || t("unknown_short")));
+    setText(part(item, "body"), shows("body_part", bodyPart(row.body_part)));
     setText(part(item, "name"), personName(row.patient_name) || t("unknown"));
-    setText(part(item, "age"), [sex(row.patient_sex), years(row.age_years)].filter(Boolean).join(" "));
+    setText(part(item, "age"), shows("age", [sex(row.patient_sex), years(row.age_years)].filter(Boolean).join(" ")));
     const waited = part(item, "since");
-    setText(waited, since(row.received_at, now));
+    setText(waited, shows("waiting", since(row.received_at, now)));
     waited.title = limitText(row);
     const late = part(item, "late");
     late.dataset.standing = waited.dataset.standing = row.standing ?? "";
     setText(late, isLate(row) ? `${t(`standing_${row.standing}`)} · ${limitText(row)}` : "");
     alarmed(part(item, "alarm"), row, now);
     setText(part(item, "tag"), unaided ? t("unaided") : "");
+    this.filters.columns.details(part(item, "details"), row);
     item.firstElementChild.setAttribute("aria-current", String(row.case_id === state.caseId));
     return item;
   }
@@ -302,7 +310,8 @@ function makeItem(caseId) {
       "button",
       { type: "button", class: "rd-row", dataset: { case: caseId }, onclick: () => open(caseId) },
       h("span", { class: "rd-row-top" }, span("name", "rd-name"), span("age", "rd-dim"), span("since", "rd-since")),
-      h("span", { class: "rd-row-low" }, span("chip", "rd-chip"), span("modality", "rd-modality"), span("body", "rd-dim"), span("tag", "rd-tag")),
+      h("span", { class: "rd-row-low" }, span("chip", "rd-chip"), span("priority", "rd-priority"), span("modality", "rd-modality"), span("body", "rd-dim"), span("tag", "rd-tag")),
+      span("details", "rd-row-details"),
       span("late", "rd-row-late"),
       h("span", { class: "rd-row-alarm", dataset: { part: "alarm" } }),
     ),

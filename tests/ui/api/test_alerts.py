@@ -192,7 +192,7 @@ def test_the_worklist_says_what_a_draft_states_and_what_is_open(
     (line,) = rows[0]["alerts"]
     assert (line["state"], line["finding"]["zh"], rows[0]["critical"]) == ("found", "气胸", [])
     assert [finding["en"] for finding in rows[1]["critical"]] == ["Pneumothorax"]
-    assert (rows[0]["priority"], rows[0]["limit_minutes"]) == (None, 1440)
+    assert (rows[0]["priority"], rows[0]["limit_minutes"]) == ("unknown", 1440)
     assert client.get(f"/api/cases/{drafted}/alerts").json()["in_draft"] == rows[1]["critical"]
     # A reader who takes the finding out has seen to it.
     alerted.write(service, drafted, "未见气胸。", "No pneumothorax.")

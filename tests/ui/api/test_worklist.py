@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
+from sqlalchemy.orm import Session
 
 from radraft.pipeline.service import Service
-from radraft.reports.roles import Role
-from radraft.store import signatures
-from radraft.studies.values import Patient
+from radraft.reports.critical import critical_findings, preset
+from radraft.reports.lifecycle import Move
+from radraft.reports.roles import EVERY_SITE, PERMISSIONS, Role
+from radraft.reports.values import Origin, Report, Sentence, both
+from radraft.store import alerts, cases, report_steps, signatures
+from radraft.studies.quality.values import Verdict
+from radraft.studies.values import Patient, StudyPriority
+from tests import builders
 from tests.builders import NAME, actor
 from tests.ui import seed
 from tests.ui.people import account_of, become
@@ -93,6 +102,38 @@ def test_a_page_leads_to_the_next_and_a_made_up_place_is_refused(
         assert (refused.status_code, refused.json()["error"]["code"]) == (422, "request_invalid")
 
 
+def crafted(*values: object) -> str:
+    """A place as a page gives it, of these values."""
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
+
+
+ODD = (1e400, -1e400, [], {}, None, True, 1)
+HALF, NUL = "\ud800", "a\0b"
+CRAFTED = [
+    *(crafted(part, 3, key, "c") for part in (0, 1, 2) for key in (*ODD, HALF, NUL)),
+    *(crafted(part, 3, "2026-01-01", c) for part in (0, 1, 2) for c in (*ODD, HALF, NUL)),
+    *(crafted(part, rank, "2026-01-01", "c") for part in (0, 1, 2) for rank in (*ODD[:6], 2**63)),
+    *(crafted(part, 3, "2026-01-01", "c") for part in (*ODD[:6], 1.0, 3, -1)),
+    crafted(1, 3, "2026-01-01"),
+    crafted(1, 3, "2026-01-01", "c", "x"),
+    base64.urlsafe_b64encode(b"[" * 290).decode(),
+    base64.urlsafe_b64encode(b"\xff\xfe").decode(),
+]
+
+
+def test_a_crafted_place_is_refused_and_breaks_nothing(
+    client: TestClient, studies: dict[str, str]
+) -> None:
+    for place in CRAFTED:
+        answers = (
+            client.get("/api/worklist", params={"after": place}),
+            search(client, "p", after=place),
+        )
+        for answer in answers:
+            code = answer.json()["error"]["code"]
+            assert (answer.status_code, code) == (422, "worklist_place_invalid"), place
+
+
 def test_one_finds_what_he_wrote_or_signed_himself(
     client: TestClient, service: Service, studies: dict[str, str]
 ) -> None:
@@ -169,6 +210,111 @@ def test_one_chooses_among_what_there_is(client: TestClient, service: Service) -
     assert offered["sites"] == ["test"]
     assert {"received", "drafted", "signed"} <= set(offered["phases"])
     assert [name for _, name in offered["people"]] == [account_of(service.store).name]
+
+
+def at_site(session: Session, number: int, site: str, modality: str, body_part: str) -> str:
+    """Take study `number` in at a site."""
+    deid = builders.make_deid(number, modality=modality, body_part=body_part)
+    study = builders.make_study(number)
+    cases.add_study(session, site=site, study=study, deid=deid, issues=(), original_keys=())
+    return deid.case_id
+
+
+def test_what_other_sites_have_is_offered_to_nobody(client: TestClient, service: Service) -> None:
+    with service.store.begin() as session:
+        at_site(session, 1, "site-a", "CT", "HEAD")
+        at_site(session, 2, "site-b", "MR", "KNEE")
+        signed = at_site(session, 3, "site-b", "DX", "HAND")
+        builders.save_draft(session, builders.make_draft(signed))
+        signatures.sign(session, signed, base_revision=1, signer=actor("王").who,
+                        now=datetime.now(UTC))  # fmt: skip
+    asked = {
+        ((Role.ATTENDING,), "site-a"): (["CT"], ["HEAD"], ["site-a"]),
+        ((Role.ATTENDING,), "site-b"): (["DX", "MR"], ["HAND", "KNEE"], ["site-b"]),
+        # A clinician's: of what was signed.
+        ((Role.CLINICIAN,), "site-b"): (["DX"], ["HAND"], ["site-b"]),
+        ((Role.CLINICIAN,), EVERY_SITE): (["DX"], ["HAND"], ["site-a", "site-b"]),
+        ((Role.CLINICIAN,), "site-z"): ([], [], []),
+        ((Role.ATTENDING,), EVERY_SITE): (
+            ["CT", "DX", "MR"], ["HAND", "HEAD", "KNEE"], ["site-a", "site-b"],
+        ),
+    }  # fmt: skip
+    for number, ((roles, site), expected) in enumerate(asked.items()):
+        become(client, f"person {number}", roles, site)
+        offered = client.get("/api/worklist/choices").json()
+        found = tuple(offered[name] for name in ("modalities", "body_parts", "sites"))
+        assert found == expected, (roles, site)
+        assert offered["verdicts"] == [verdict.value for verdict in Verdict]
+
+
+def test_alerts_of_other_sites_that_cannot_be_read_are_named_to_nobody(
+    client: TestClient, service: Service
+) -> None:
+    with service.store.begin() as session:
+        case_id = at_site(session, 1, "site-b", "DX", "CHEST")
+        report = Report(
+            case_id, (Sentence("f1", both("", "Left pneumothorax.", Origin.PERSON)),), ()
+        )
+        now = datetime.now(UTC)
+        (alert,) = alerts.update(session, case_id, critical_findings(report, preset()),
+                                 actor=actor("林清"), now=now)  # fmt: skip
+        session.execute(sa.text("UPDATE alerts SET terms = '{'"))
+    become(client, "of site a", (Role.ATTENDING,), "site-a")
+    assert client.get("/api/worklist").json()["unreadable_alerts"] == []
+    become(client, "of site b", (Role.ATTENDING,), "site-b")
+    assert client.get("/api/worklist").json()["unreadable_alerts"] == [alert.alert_id]
+
+
+def test_columns_are_kept_for_their_person(client: TestClient) -> None:
+    first = client.get("/api/worklist/columns").json()
+    assert set(first["columns"]) < set(first["offered"])
+    asked = {"columns": ["accession", "site", "site"]}
+    chosen = client.put("/api/worklist/columns", json=asked)
+    assert chosen.json()["columns"] == ["site", "accession"]
+    assert client.get("/api/worklist/columns").json() == chosen.json()
+    assert client.put("/api/worklist/columns", json={"columns": []}).json()["columns"] == []
+    become(client, "somebody else")
+    assert client.get("/api/worklist/columns").json() == first
+    for wrong in ({"columns": ["name"]}, {"columns": ["age"] * 99}, {}, {"columns": None}):
+        assert client.put("/api/worklist/columns", json=wrong).status_code == 422
+
+
+def test_a_priority_is_filtered_by_kept_in_a_view_and_shown(
+    client: TestClient, service: Service
+) -> None:
+    stat = seed.add(service.store, 1, priority=StudyPriority.STAT)
+    seed.add(service.store, 2)
+    assert ids(client.get("/api/worklist", params={"priority": "stat"})) == [stat]
+    rows = client.get("/api/worklist").json()["rows"]
+    assert [row["priority"] for row in rows] == ["stat", "unknown"]
+    wanted = {"priority": "stat"}
+    client.post("/api/worklist/views", json={"name": "急", "wanted": wanted})
+    (view,) = client.get("/api/worklist/views").json()["views"]
+    assert view["wanted"]["priority"] == "stat"
+    assert client.get("/api/worklist", params={"priority": "now"}).status_code == 422
+    offered = client.get("/api/worklist/choices").json()["priorities"]
+    assert offered == ["stat", "emergency", "inpatient", "routine", "unknown"]
+
+
+def test_a_line_names_author_and_reviewer_but_to_nobody_who_reads_signed_reports_alone(
+    client: TestClient, service: Service, studies: dict[str, str]
+) -> None:
+    resident, attending = actor("李").who, actor("王").who
+    now = datetime.now(UTC)
+    with service.store.begin() as session:
+        report_steps.take(session, studies["li"], Move.SUBMIT, by=resident,
+                          permissions=PERMISSIONS[Role.RESIDENT], now=now)  # fmt: skip
+        signatures.sign(session, studies["li"], base_revision=1, signer=attending, now=now)
+    become(client, "a clinician", (Role.CLINICIAN,), "test")
+    (row,) = client.get("/api/worklist").json()["rows"]
+    assert (row["author"], row["reviewer"]) == ("李", "王")
+    with service.store.begin() as session:
+        report_steps.amend(session, studies["li"], editor=actor("赵").who, reason="更正", now=now)
+    (row,) = client.get("/api/worklist").json()["rows"]
+    assert (row["author"], row["reviewer"], row["report_state"]) == (None, None, "signed")
+    become(client)
+    rows = {row["case_id"]: row for row in client.get("/api/worklist").json()["rows"]}
+    assert (rows[studies["li"]]["author"], rows[studies["li"]]["reviewer"]) == ("赵", None)
 
 
 def test_the_search_itself_is_in_no_repr() -> None:
