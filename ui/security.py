@@ -31,7 +31,7 @@ QUESTIONS_AT_ONCE = 8
 """Requests of a kind that are worked on at once. Each holds one of the server's 40 threads while a
 database or a model has it wait; what is left answers those who only read."""
 SEARCHES_AT_ONCE = 4
-SIGN_INS_AT_ONCE, SIGN_INS_WAITING = 4, 100
+SIGN_INS_AT_ONCE, SIGN_INS_WAITING = 4, 40
 """Sign-ins hash passwords, two at a time (`core.passwords`), and anybody may ask for it: they have
 places of their own, and where so many wait, the next is refused at once."""
 BODY_S = 20.0
