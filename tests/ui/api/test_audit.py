@@ -19,7 +19,7 @@ from radraft.ui.access import NOTED, ROUTES, application
 from radraft.ui.mount import add_routes
 from tests.ui import seed
 from tests.ui.conftest import ORIGIN
-from tests.ui.people import become
+from tests.ui.people import account_of, become
 
 
 @pytest.fixture
@@ -124,7 +124,12 @@ def test_signing_over_http_is_in_the_audit_with_the_address(
     assert answer.status_code == 200
     (event,) = audited(client, service, kind="sign")
     assert (event["name"], event["address"]) == ("林清", "testclient")
-    assert event["details"] == "version=1"
+    assert dict(part.split("=") for part in event["details"].split()) == {
+        "author": account_of(service.store, "林清", (Role.ATTENDING,)).account_id,
+        "manner": "alone",
+        "password": "no",
+        "version": "1",
+    }
 
 
 def test_an_administrator_of_one_site_sees_its_events_only(
