@@ -317,11 +317,18 @@ class Service:
             openings.add(session, case_id, actor.who, when)
 
     def save(
-        self, case_id: str, report: Report, *, base_revision: int, actor: Actor
+        self,
+        case_id: str,
+        report: Report,
+        *,
+        base_revision: int,
+        actor: Actor,
+        merge: bool = False,
     ) -> editing.WorkingReport:
         """Keep an edit, and bring the case's alerts to what it states, both or neither.
 
-        RevisionConflict where someone else saved since `base_revision`.
+        RevisionConflict where someone else saved since `base_revision`; `merge`: what the actor
+        himself saved in another page is kept too, where that is not the same.
         """
         edits.load_rules()
         with self.store.begin() as session:
@@ -334,6 +341,7 @@ class Service:
                 base_revision=base_revision,
                 editor=actor.who,
                 permissions=actor.permissions,
+                merge=merge,
             )
             note_saved(session, before, saved)
             self.critical.report_saved(
