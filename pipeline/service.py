@@ -20,6 +20,7 @@ from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import KeyImageChooser
 from radraft.pipeline.listing import Listing
 from radraft.pipeline.openid_sign_in import openid_of
+from radraft.pipeline.presence import Presences
 from radraft.pipeline.proofreading import Proofreader, note_saved, warnings_of
 from radraft.pipeline.quality_verdict import QualityRemarks, quality_remarks
 from radraft.pipeline.report_history import ReportHistories
@@ -218,6 +219,8 @@ class Service:
         """Who is let in."""
         self.openid = openid_of(settings, store, self.sign_in)
         """Who is let in by a hospital's OpenID provider; None where there is none."""
+        self.presences = Presences(store, session_terms(settings))
+        """Who is on which study."""
         self.trail = AuditTrail(store)
         """Writes down what was looked at and what was refused."""
         self.signing = ReportSigning(store, self.critical, self.trail, site=settings.site)

@@ -65,16 +65,19 @@ class Standing(StrEnum):
 
 
 def is_there(page: OpenPage, session: Session, terms: SessionTerms, now: datetime) -> bool:
-    """Return whether the page's person is at it: it gave a sign of life within `LAPSES`, its
-    session is open, and he may still write at its site.
-
-    A sign that lies ahead by more than that is none either: the clock went back since.
-    """
+    """Return whether the page's person is at it: it has not lapsed, its session is open, and he may
+    still write at its site."""
     return (
-        abs(now - page.seen_at) <= LAPSES
+        not has_lapsed(page, now)
         and session.state(terms, now) is SessionState.OPEN
         and session.account.may(Permission.WRITE, page.site)
     )
+
+
+def has_lapsed(page: OpenPage, now: datetime) -> bool:
+    """Return whether a page gave no sign of life within `LAPSES`. One that lies ahead by more is
+    none either: the clock went back since."""
+    return abs(now - page.seen_at) > LAPSES
 
 
 def present(pages: Iterable[OpenPage]) -> tuple[PresentPerson, ...]:
