@@ -49,13 +49,18 @@ export async function askPresence() {
 export async function takeStudy() {
   const { caseId } = state;
   await asking;
-  hear(await send("POST", `/cases/${caseId}/presence/take`, { page }), caseId);
+  const taking = send("POST", `/cases/${caseId}/presence/take`, { page });
+  // No older answer comes after this one.
+  asking = taking.catch(() => undefined).finally(() => {
+    asking = null;
+  });
+  hear(await taking, caseId);
 }
 
 async function begin() {
   await signedIn;
   if (!may("read_unsigned")) return;
-  on("view", () => entered !== open() && tell());
+  on("view", enter);
   on("opening", () => {
     wrote = null;
     hear({ here: NOBODY });
@@ -66,6 +71,13 @@ async function begin() {
   window.addEventListener("pagehide", leave);
   new Worker(`/ui/metronome.js#beat=${EVERY_MS}`).addEventListener("message", () => tell());
   await tell();
+}
+
+/** Say at once that another study is open, and not with the next beat. */
+async function enter() {
+  if (entered === open()) return;
+  await asking;
+  if (entered !== open()) await tell();
 }
 
 /** The study that is open, where this person may write in it; else null. */
