@@ -152,7 +152,7 @@ def test_who_signs_while_another_is_on_it_is_told_first(
 ) -> None:
     case_id = seed.add(workstation.store, 1203)
     first = enter(case_id, SECOND, role=Role.RESIDENT)
-    area(first, "findings", 0, "zh").fill("住院医师所写。")
+    area(first, "findings", 0, "zh").fill("双肺纹理略增多，未见明确实变影。")
     wait_saved(first)
     signer = enter(case_id, FIRST)
     signer.locator(".rd-bar [data-part=sign]").click()
@@ -165,8 +165,9 @@ def test_who_signs_while_another_is_on_it_is_told_first(
 
 
 def test_who_reads_signed_reports_sees_nobody_and_is_seen_by_nobody(
-    enter: Enter, workstation: Workstation
+    enter: Enter, workstation: Workstation, seen: Seen
 ) -> None:
+    seen.refusals_expected = True
     case_id = seed.add(workstation.store, 1204)
     signer = signed_in(workstation.store, "丙")
     workstation.service.signing.sign(case_id, base_revision=1, actor=signer)
@@ -300,7 +301,7 @@ def held(store: Store) -> tuple[str, str]:
 
 
 def test_another_servers_worklist_shows_it_and_a_take_over_reaches_its_pages(
-    enter: Enter, servers: Servers, held: tuple[str, str]
+    servers: Servers, held: tuple[str, str], enter: Enter
 ) -> None:
     case_id, free = held
     here, there = servers.urls
@@ -321,7 +322,7 @@ def test_another_servers_worklist_shows_it_and_a_take_over_reaches_its_pages(
 
 @pytest.mark.parametrize("store_settings", ["postgresql"], indirect=True)
 def test_a_machine_and_a_server_that_die_leave_nobody_on_a_study(
-    enter: Enter, servers: Servers, held: tuple[str, str], seen: Seen
+    servers: Servers, held: tuple[str, str], enter: Enter, seen: Seen
 ) -> None:
     seen.refusals_expected = True
     case_id, other = held
