@@ -151,9 +151,7 @@ async def showing(
                 people_on = listed["cases"].get(case_id, [])
                 shown = any(person["name"] == "reader 0" for person in people_on)
             found.append(time.monotonic() - opened)
-            await opener.ask(
-                "leave", "POST", f"/api/cases/{case_id}/presence/leave", json=body
-            )
+            await opener.ask("leave", "POST", f"/api/cases/{case_id}/presence/leave", json=body)
     return found
 
 

@@ -52,9 +52,7 @@ writing."""
 class Presence:
     """Who had which study open at one moment."""
 
-    pages: Mapping[str, tuple[OpenPage, ...]] = field(
-        default_factory=lambda: MappingProxyType({})
-    )
+    pages: Mapping[str, tuple[OpenPage, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By case: those at which somebody is."""
     known: frozenset[tuple[str, str, str]] = frozenset()
     """Session, page and case of the pages that the database has, and that have not lapsed."""

@@ -1,7 +1,7 @@
 """Who is on a study: whose pages have it open, which of them writes in it, what each is told.
 
-Presence is a notice and no lock: whoever may write can save, whoever else is there. Rules only: rows
-are in `store.presence`, the steps in `pipeline.presence`.
+Presence is a notice and no lock: whoever may write can save, whoever else is there. Rules only:
+rows are in `store.presence`, the steps in `pipeline.presence`.
 """
 
 from __future__ import annotations

@@ -132,9 +132,7 @@ def of_case(session: DatabaseSession, case_id: str) -> tuple[tuple[OpenPage, Ses
     return _pages(session, case_id)
 
 
-def _pages(
-    session: DatabaseSession, case_id: str | None
-) -> tuple[tuple[OpenPage, Session], ...]:
+def _pages(session: DatabaseSession, case_id: str | None) -> tuple[tuple[OpenPage, Session], ...]:
     asked = (
         select(OpenPageRow, SessionRow, CaseRow.site)
         .join(SessionRow, SessionRow.session_id == OpenPageRow.session_id)

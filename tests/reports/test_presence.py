@@ -191,9 +191,7 @@ class OneStudy(RuleBasedStateMachine):
 
     @invariant()
     def nobody_is_there_who_gave_no_sign(self) -> None:
-        silent = {
-            item.page for item in self.pages.values() if self.now - item.seen_at > LAPSES
-        }
+        silent = {item.page for item in self.pages.values() if self.now - item.seen_at > LAPSES}
         assert not silent & {item.page for item in self.there()}
 
     @invariant()

@@ -1,4 +1,4 @@
-"""Who is on a study, in Chromium: two people on one, two servers on one database, two tabs of one."""
+"""Who is on a study, in Chromium: two people, two servers on one database, two tabs of one."""
 
 from __future__ import annotations
 

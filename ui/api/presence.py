@@ -92,8 +92,7 @@ def _cases(now: Presence, caller: Caller) -> Form:
     return {
         "cases": {
             case_id: [
-                _person(other) | {"own": same_person(other.person, me)}
-                for other in present(pages)
+                _person(other) | {"own": same_person(other.person, me)} for other in present(pages)
             ]
             for case_id, pages in sorted(now.pages.items())
             if sites is None or pages[0].site in sites
