@@ -63,7 +63,9 @@ async function begin() {
   on("view", enter);
   on("opening", () => {
     wrote = null;
-    hear({ here: NOBODY });
+    // What the list knows already is said before anybody can type.
+    const people = others(state.caseId).filter((other) => !other.own);
+    hear({ here: people.length ? { ...NOBODY, standing: "second", people } : NOBODY });
   });
   on("edited", (caseId) => {
     wrote = caseId;
