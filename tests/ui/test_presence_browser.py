@@ -170,7 +170,7 @@ def test_who_reads_signed_reports_sees_nobody_and_is_seen_by_nobody(
     seen.refusals_expected = True
     case_id = seed.add(workstation.store, 1204)
     signer = signed_in(workstation.store, "丙")
-    workstation.service.signing.sign(case_id, base_revision=1, actor=signer)
+    workstation.service.signing.sign(case_id, base_revision=1, base_step=0, actor=signer)
     clinician = enter(case_id, "临床医师", role=Role.CLINICIAN)
     reader = enter(case_id, FIRST)
     colleague = enter(case_id, SECOND)
@@ -367,6 +367,8 @@ def test_it_fits_on_the_page_in_both_languages(
     take.click()
     inside(first, strip(first).locator("[data-part=take-study]"))
     picture(first, f"taken-{lang}")
+    # Nobody signs what he has not seen.
+    expect(area(second, "findings", 0, "zh")).to_have_value("双肺纹理略增多，未见明确实变影。")
     second.locator(".rd-bar [data-part=sign]").click()
     second.locator("dialog [data-part=sign-others]").wait_for()
     picture(second, f"signing-{lang}")

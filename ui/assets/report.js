@@ -256,7 +256,10 @@ class ReportPane {
     renderPresence(part(this.root, "presence"), standingHere(), { editable, take: () => this.takeStudy() });
     if (!editable || this.editor.readOnly === this.paused || this.composing) return;
     // What was typed up to now is saved, or asked about where the other changed the same.
-    if (this.paused) this.autosave.flush();
+    if (this.paused) {
+      this.autosave.flush();
+      if (this.editor.focused) document.activeElement.blur();
+    }
     this.editor.readOnly = this.paused;
     this.editor.render();
   }

@@ -100,7 +100,7 @@ def test_who_reads_signed_reports_is_told_of_nobody_and_is_nobody(
 ) -> None:
     case_id = seed.add(service.store)
     signer = signed_in(service.store, "丙")
-    service.signing.sign(case_id, base_revision=1, actor=signer)
+    service.signing.sign(case_id, base_revision=1, base_step=0, actor=signer)
     seen(browser("甲"), case_id)
     clinician = browser("临床", Role.CLINICIAN)
     assert clinician.get(f"/api/cases/{case_id}").status_code == 200
