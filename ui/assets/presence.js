@@ -8,6 +8,8 @@ import { emit, on, state } from "/ui/state.js";
 
 /** With what a server keeps of its last answer, a study that is opened shows elsewhere in under two seconds. */
 const EVERY_MS = 1250;
+/** Of a page that nobody looks at every so many beats: it has nothing to show, and is alive all the same. */
+const HIDDEN_BEATS = 4;
 /** After so long without an answer nothing is known of the others. */
 const STALE_MS = 30000;
 const NOBODY = { standing: "alone", people: [], elsewhere: false };
@@ -71,7 +73,12 @@ async function begin() {
     wrote = caseId;
   });
   window.addEventListener("pagehide", leave);
-  new Worker(`/ui/metronome.js#beat=${EVERY_MS}`).addEventListener("message", () => tell());
+  let beats = 0;
+  new Worker(`/ui/metronome.js#beat=${EVERY_MS}`).addEventListener("message", () => {
+    beats += 1;
+    if (!document.hidden || beats % HIDDEN_BEATS === 0) tell();
+  });
+  document.addEventListener("visibilitychange", () => document.hidden || tell());
   await tell();
 }
 
