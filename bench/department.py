@@ -281,6 +281,15 @@ async def together(
                 await reader.ask(kind, "GET", path)
                 await asyncio.sleep(every)
 
+        async def alive(reader: Reader, number: int) -> None:
+            """The page's signs of life (`ui/assets/presence.js`)."""
+            path = f"/api/cases/{drafted[number % len(drafted)]}/presence"
+            body = {"page": f"{number:016x}", "known": ""}
+            while time.monotonic() < ends:
+                answer = await reader.ask("sign of life", "POST", path, json=body)
+                body["known"] = answer.get("tag", "")
+                await asyncio.sleep(1.25)
+
         async def works(reader: Reader, number: int) -> None:
             choice = random.Random(number)
             while time.monotonic() < ends:
@@ -316,6 +325,7 @@ async def together(
             *(works(reader, number) for number, reader in enumerate(readers)),
             *(polls(reader, "the page's own poll", "/api/worklist", 3.0) for reader in readers),
             *(polls(reader, "status poll", "/api/status", 4.0) for reader in readers),
+            *(alive(reader, number) for number, reader in enumerate(readers)),
         )
     return asked
 
@@ -324,6 +334,7 @@ class Server:
     """The workstation's routes in a process of their own."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, studies: int) -> None:
+        self.pid = process.pid
         self._process = psutil.Process(process.pid)
         self._port = port
         self.studies = studies

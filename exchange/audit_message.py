@@ -58,6 +58,7 @@ _SAID: Mapping[AuditKind, _Said] = MappingProxyType(
         AuditKind.VIEW: _Said(_ACCESSED, "R"),
         AuditKind.WRITE: _Said(_PROCEDURE, "U"),
         AuditKind.REVIEW: _Said(_PROCEDURE, "U"),
+        AuditKind.PRESENCE: _Said(_PROCEDURE, "U"),
         AuditKind.SIGN: _Said(_PROCEDURE, "C"),
         AuditKind.AMEND: _Said(_PROCEDURE, "U"),
         AuditKind.ALERT: _Said(_PROCEDURE, "U"),

@@ -20,6 +20,7 @@ from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import KeyImageChooser
 from radraft.pipeline.listing import Listing
 from radraft.pipeline.openid_sign_in import openid_of
+from radraft.pipeline.presence import Presences
 from radraft.pipeline.proofreading import Proofreader, note_saved, warnings_of
 from radraft.pipeline.quality_verdict import QualityRemarks, quality_remarks
 from radraft.pipeline.report_history import ReportHistories
@@ -218,6 +219,8 @@ class Service:
         """Who is let in."""
         self.openid = openid_of(settings, store, self.sign_in)
         """Who is let in by a hospital's OpenID provider; None where there is none."""
+        self.presences = Presences(store, session_terms(settings))
+        """Who is on which study."""
         self.trail = AuditTrail(store)
         """Writes down what was looked at and what was refused."""
         self.signing = ReportSigning(store, self.critical, self.trail, site=settings.site)
@@ -317,11 +320,18 @@ class Service:
             openings.add(session, case_id, actor.who, when)
 
     def save(
-        self, case_id: str, report: Report, *, base_revision: int, actor: Actor
+        self,
+        case_id: str,
+        report: Report,
+        *,
+        base_revision: int,
+        actor: Actor,
+        merge: bool = False,
     ) -> editing.WorkingReport:
         """Keep an edit, and bring the case's alerts to what it states, both or neither.
 
-        RevisionConflict where someone else saved since `base_revision`.
+        RevisionConflict where someone else saved since `base_revision`; `merge`: what the actor
+        himself saved in another page is kept too, where that is not the same.
         """
         edits.load_rules()
         with self.store.begin() as session:
@@ -334,6 +344,7 @@ class Service:
                 base_revision=base_revision,
                 editor=actor.who,
                 permissions=actor.permissions,
+                merge=merge,
             )
             note_saved(session, before, saved)
             self.critical.report_saved(

@@ -30,6 +30,8 @@ class AuditKind(StrEnum):
     """A report was saved."""
     REVIEW = "review"
     """A report was submitted, taken back, returned or taken over, or its amendment cancelled."""
+    PRESENCE = "presence"
+    """A study was taken over from whoever was on it."""
     SIGN = "sign"
     AMEND = "amend"
     SEARCH = "search"

@@ -10,7 +10,8 @@ from itertools import pairwise
 from radraft.core.errors import ReportError
 from radraft.reports import codec
 from radraft.reports.diff import Change, Kind, diff
-from radraft.reports.people import Person
+from radraft.reports.lifecycle import same_person
+from radraft.reports.people import Person, PersonKind
 from radraft.reports.values import (
     Amendment,
     AmendmentKind,
@@ -59,12 +60,16 @@ class Revision:
 
 
 class RevisionConflict(ReportError):
-    """Somebody saved in between. `current` is how it stands, `changes` what they did."""
+    """Somebody saved in between. `current` is how it stands, `changes` what they did; `own`: it was
+    the same person, in another page."""
 
-    def __init__(self, base: int, current: WorkingReport, changes: tuple[Change, ...]) -> None:
+    def __init__(
+        self, base: int, current: WorkingReport, changes: tuple[Change, ...], *, own: bool = False
+    ) -> None:
         super().__init__("revision_conflict", base=base, current=current.revision)
         self.current = current
         self.changes = changes
+        self.own = own
 
 
 def edited(before: WorkingReport, report: Report, *, drafted: Iterable[Sentence]) -> Report:
@@ -87,9 +92,11 @@ def edited(before: WorkingReport, report: Report, *, drafted: Iterable[Sentence]
     )
 
 
-def conflict(now: WorkingReport, base: int, revisions: Sequence[Revision]) -> RevisionConflict:
-    """Return the conflict of a save from revision `base`: each change since, with the last editor
-    of its sentence. `revisions` are those from `base` to the current one."""
+def conflict(
+    now: WorkingReport, base: int, revisions: Sequence[Revision], by: Person | None = None
+) -> RevisionConflict:
+    """Return the conflict of a save by `by` from revision `base`: each change since, with the last
+    editor of its sentence. `revisions` are those from `base` to the current one."""
     editors: dict[str, Person | None] = {}
     for before, after in pairwise(revisions):
         changes = diff(before.report, after.report)
@@ -98,7 +105,16 @@ def conflict(now: WorkingReport, base: int, revisions: Sequence[Revision]) -> Re
         replace(change, editor=editors.get(change.sentence_id))
         for change in diff(revisions[0].report, now.report)
     )
-    return RevisionConflict(base, now, changed)
+    return RevisionConflict(base, now, changed, own=by is not None and own_saves(revisions, by))
+
+
+def own_saves(revisions: Sequence[Revision], by: Person) -> bool:
+    """Return whether all saves since the first of `revisions` are `by`'s own; of a typed name
+    nobody knows whose it is."""
+    changing = (after for before, after in pairwise(revisions) if after.report != before.report)
+    return by.kind is PersonKind.ACCOUNT and all(
+        revision.editor is not None and same_person(revision.editor, by) for revision in changing
+    )
 
 
 def require_addendum(amendment: Amendment | None, before: Report, after: Report) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select, update
@@ -90,6 +90,12 @@ def every(session: Session) -> tuple[Account, ...]:
     """Return all accounts by log-in name, those that are disabled among them."""
     rows = session.scalars(select(AccountRow).order_by(AccountRow.login)).all()
     return _accounts(session, rows)
+
+
+def of_ids(session: Session, account_ids: Collection[str]) -> dict[str, Account]:
+    """Return those of these accounts that there are, by their ids."""
+    rows = session.scalars(select(AccountRow).where(AccountRow.account_id.in_(account_ids))).all()
+    return {account.account_id: account for account in _accounts(session, rows)}
 
 
 def any_administrator(session: Session) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound, ReportError
-from radraft.reports import codec, editing, lifecycle
+from radraft.reports import codec, editing, lifecycle, merging
 from radraft.reports.editing import Revision, WorkingReport
 from radraft.reports.lifecycle import SIGNATURES, Move
 from radraft.reports.people import Person, known_person
@@ -68,6 +68,7 @@ def save(
     base_revision: int,
     editor: Person,
     permissions: frozenset[Permission] = WRITER,
+    merge: bool = False,
 ) -> WorkingReport:
     """Keep `report`, which was edited from revision `base_revision`, as the next revision.
 
@@ -75,6 +76,8 @@ def save(
     that did not hear the answer may send again. What each sentence may claim: `editing.edited`.
     A report that was edited from the empty one (revision 0) stands as a person's own: a draft that
     came meanwhile, which nobody touched, is offered beside it (`drafts.offered`).
+    `merge`: where the editor himself saved since, in another page, and changed nothing of the same,
+    both are kept (`merging.merged`).
     The first who changes anything is its author until another takes it over.
     RevisionConflict; ReportError `report_is_signed`, `report_under_review`, and those of
     `editing.edited`.
@@ -95,8 +98,11 @@ def save(
         return before
     if base_revision == UNBEGUN and row.state == ReportState.DRAFTED:
         row.draft_id = _unaided(session, row)
-    else:
-        require_revision(session, before, base_revision)
+    elif base_revision != before.revision:
+        both = _merged(session, before, report, base_revision, editor, merge=merge)
+        after = editing.edited(before, both, drafted=drafted)
+        if after == before.report:
+            return before
     row.state = state.value
     _written_by(row, lifecycle.author_after(Move.EDIT, by=editor, author=before.author))
     return revise(session, row, after, editor)
@@ -178,14 +184,8 @@ def require_step(now: WorkingReport, base_step: int | None) -> None:
 def require_revision(session: Session, now: WorkingReport, base_revision: int) -> None:
     """Raise RevisionConflict unless `base_revision` is current; `revision_unknown` if it never
     was."""
-    if base_revision == now.revision:
-        return
-    if not UNBEGUN <= base_revision < now.revision:
-        raise ReportError("revision_unknown", revision=base_revision)
-    revisions = _revisions(session, now.case_id, base_revision)
-    if base_revision == UNBEGUN:
-        revisions = (Revision(skeleton(now.case_id), None), *revisions)
-    raise editing.conflict(now, base_revision, revisions)
+    if base_revision != now.revision:
+        raise editing.conflict(now, base_revision, _since(session, now, base_revision))
 
 
 def history(session: Session, case_id: str) -> tuple[SavedRevision, ...]:
@@ -294,6 +294,36 @@ def _amendment(row: ReportRow) -> Amendment | None:
     if row.amendment is None:
         return None
     return Amendment(AmendmentKind(row.amendment), row.amendment_reason or "")
+
+
+def _merged(
+    session: Session,
+    now: WorkingReport,
+    report: Report,
+    base_revision: int,
+    editor: Person,
+    *,
+    merge: bool,
+) -> Report:
+    """Return `report` together with what its editor saved since in other pages. RevisionConflict
+    where somebody else saved, where both changed the same, or where it is not wanted."""
+    revisions = _since(session, now, base_revision)
+    both = None
+    if merge and editing.own_saves(revisions, editor):
+        both = merging.merged(revisions[0].report, report, now.report)
+    if both is None:
+        raise editing.conflict(now, base_revision, revisions, editor)
+    return both
+
+
+def _since(session: Session, now: WorkingReport, base_revision: int) -> tuple[Revision, ...]:
+    """Return the saves from an earlier revision on; ReportError `revision_unknown`."""
+    if not UNBEGUN <= base_revision < now.revision:
+        raise ReportError("revision_unknown", revision=base_revision)
+    revisions = _revisions(session, now.case_id, base_revision)
+    if base_revision == UNBEGUN:
+        revisions = (Revision(skeleton(now.case_id), None), *revisions)
+    return revisions
 
 
 def _revisions(session: Session, case_id: str, first: int) -> tuple[Revision, ...]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session as DatabaseSession
 
-from radraft.reports.accounts import LOGIN_WITHIN, TRIES_WITHIN, Session, Tries
+from radraft.reports.accounts import LOGIN_WITHIN, TRIES_WITHIN, Account, Session, Tries
 from radraft.store import accounts
 from radraft.store.sql import insert_new
 from radraft.store.tables_accounts import AccountRow, FailedSignInRow, KnownAddressRow, SessionRow
@@ -49,7 +49,7 @@ def begin(session: DatabaseSession, account_id: str, address: str, now: datetime
 def find(session: DatabaseSession, secret: str) -> Session | None:
     """Return the session whose browser holds `secret`."""
     row = session.get(SessionRow, accounts.secret_sha(secret))
-    return None if row is None else _session(session, row)
+    return None if row is None else session_of(row, accounts.get(session, row.account_id))
 
 
 def is_live(session: DatabaseSession, session_id: str | None, account_id: str | None) -> bool:
@@ -73,7 +73,8 @@ def of_account(session: DatabaseSession, account_id: str) -> tuple[Session, ...]
         .where(SessionRow.account_id == account_id)
         .order_by(SessionRow.started_at.desc(), SessionRow.session_id)
     )
-    return tuple(_session(session, row) for row in rows.all())
+    account = accounts.get(session, account_id)
+    return tuple(session_of(row, account) for row in rows.all())
 
 
 def rotate(session: DatabaseSession, secret: str, now: datetime) -> str:
@@ -161,10 +162,11 @@ def succeeded(session: DatabaseSession, login_key: str, address: str) -> None:
     )
 
 
-def _session(session: DatabaseSession, row: SessionRow) -> Session:
+def session_of(row: SessionRow, account: Account) -> Session:
+    """Return the session of a row, which is of `account`."""
     return Session(
         session_id=row.session_id,
-        account=accounts.get(session, row.account_id),
+        account=account,
         started_at=row.started_at,
         active_at=row.active_at,
         address=row.address,

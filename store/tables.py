@@ -28,6 +28,7 @@ from radraft.store.tables_alerts import (
     CriticalDraftRow as CriticalDraftRow,
 )
 from radraft.store.tables_audit import AuditHeadRow as AuditHeadRow, AuditRow as AuditRow
+from radraft.store.tables_presence import OpenPageRow as OpenPageRow
 from radraft.store.tables_signing import (
     ReportStepRow as ReportStepRow,
     SignatureRuleRow as SignatureRuleRow,

@@ -73,11 +73,15 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("DELETE", "/api/worklist/views/{view_id}"): Permission.READ_SIGNED,
         ("GET", "/api/worklist/columns"): Permission.READ_SIGNED,
         ("PUT", "/api/worklist/columns"): Permission.READ_SIGNED,
+        ("GET", "/api/presence"): Permission.READ_UNSIGNED,
         ("GET", "/api/cases/{case_id}"): Permission.READ_SIGNED,
         ("GET", "/api/images/{image_id}/png"): Permission.READ_SIGNED,
         ("GET", "/api/images/{image_id}/values"): Permission.READ_SIGNED,
         ("POST", "/api/cases/{case_id}/questions"): Permission.ASK,
         ("POST", "/api/cases/{case_id}/opened"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/presence"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/presence/take"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/presence/leave"): Permission.WRITE,
         ("PUT", "/api/cases/{case_id}/report"): Permission.WRITE,
         ("POST", "/api/cases/{case_id}/redraft"): Permission.WRITE,
         ("POST", "/api/cases/{case_id}/submit"): Permission.WRITE,
@@ -148,7 +152,14 @@ does it; dismissals, choices of key images and of priors have append-only tables
 
 _TEMPLATES = frozenset(template for _, template in ROUTES)
 _CASE = re.compile(r"c-[0-9a-f]{16}")
-_UNTOUCHED = frozenset({"/api/cases/{case_id}/opened", "/api/worklist/search"})
+_UNTOUCHED = frozenset(
+    {
+        "/api/cases/{case_id}/opened",
+        "/api/cases/{case_id}/presence",
+        "/api/cases/{case_id}/presence/leave",
+        "/api/worklist/search",
+    }
+)
 """What a page sends by itself: it keeps no session open."""
 
 

@@ -23,9 +23,9 @@ from radraft.ui.mount import mount
 from tests.ui import seed
 
 
-def main(folder: str, port: str, told: Connection) -> None:
+def main(folder: str, port: str, told: Connection, database_url: str = "") -> None:
     """Serve `folder` for ever; tells its port once it accepts connections."""
-    settings = Settings(data_dir=Path(folder))
+    settings = Settings(data_dir=Path(folder), database_url=database_url)
     written = Path(folder, "partial")
 
     def partial(case_id: str) -> tuple[DraftedSentence, ...]:

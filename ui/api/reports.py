@@ -61,6 +61,8 @@ class SaveRequest(_Request):
 
     base_revision: Revision
     report: dict[str, JsonValue] = Field(repr=False)
+    merge: bool = False
+    """Whether it is put together with what its person saved since in another page."""
 
 
 class OpenedRequest(_Request):
@@ -130,7 +132,11 @@ def _add_writing(api: APIRouter, service: Service) -> None:
         report = report_from_json(json.dumps(body.report))
         try:
             working = service.save(
-                case_id, report, base_revision=body.base_revision, actor=caller.actor
+                case_id,
+                report,
+                base_revision=body.base_revision,
+                actor=caller.actor,
+                merge=body.merge,
             )
         except ReportError as error:
             if error.code in ("report_is_signed", "report_under_review"):
@@ -226,6 +232,7 @@ async def _radraft_error(request: Request, error: Exception) -> Response:
     if isinstance(error, RevisionConflict):
         body["current"] = forms.working(error.current)
         body["changes"] = list(map(forms.change, error.changes))
+        body["own"] = error.own
     if isinstance(error, SignatureRefused):
         body["codes"] = list(error.codes)
     return _json(body, status_of(error))

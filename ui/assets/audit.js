@@ -6,7 +6,7 @@ import { h, part, setText } from "/ui/dom.js";
 import { language, onLanguage, ready, setLanguage, t, translate } from "/ui/i18n.js";
 
 const KINDS = [
-  "log_in", "log_out", "unlock", "confirm", "view", "search", "write", "review", "sign", "amend", "question", "alert", "intake", "export",
+  "log_in", "log_out", "unlock", "confirm", "view", "search", "write", "review", "presence", "sign", "amend", "question", "alert", "intake", "export",
   "access", "account", "roles", "sessions_ended", "configuration", "adapter", "audit_read", "began", "resealed", "damaged", "start", "stop",
 ];
 const OUTCOMES = ["done", "refused", "failed"];

@@ -3,7 +3,7 @@
 
 import { ApiError, send } from "/ui/api.js";
 import { fingerprint } from "/ui/document.js";
-import { state } from "/ui/state.js";
+import { emit, state } from "/ui/state.js";
 
 const QUIET_MS = 600;
 const LONGEST_MS = 1500;
@@ -16,7 +16,7 @@ const KEEPALIVE_BYTES = 30000;
 export class Autosave {
   /**
    * `read()` gives the report as it stands; `onState(state, sentence)` hears `saved`, `unsaved`,
-   * `saving`, `failed`; `onSaved(answer)` and `onConflict(body)` what the service said.
+   * `saving`, `failed`; `onSaved(answer, sent)` and `onConflict(body)` what the service said.
    */
   constructor(working, { read, onState, onSaved, onConflict }) {
     Object.assign(this, { read, onState, onSaved, onConflict });
@@ -48,6 +48,7 @@ export class Autosave {
   /** A person changed something. */
   edited() {
     this.edits += 1;
+    emit("edited", this.caseId);
     this.backUp();
     if (this.blocked) return;
     this.onState("unsaved");
@@ -89,7 +90,8 @@ export class Autosave {
     this.backUp();
     // The first save begins the report (1) and is its next revision (2).
     const revision = this.running ? Math.max(this.base.revision, 1) + 1 : this.base.revision;
-    const body = this.body(revision);
+    // Nobody is there to be asked: what he did in another page meanwhile is kept too, where it can be.
+    const body = { ...this.body(revision), merge: true };
     send("PUT", this.path(), body, { keepalive: true }).catch(() => undefined);
   }
 
@@ -114,9 +116,9 @@ export class Autosave {
     return this.running;
   }
 
-  async save() {
+  async save(merge = false) {
     const edits = this.edits;
-    const body = this.body(this.base.revision);
+    const body = { ...this.body(this.base.revision), merge };
     this.firstUnsaved = null;
     this.onState("saving");
     const keepalive = new Blob([JSON.stringify(body)]).size < KEEPALIVE_BYTES;
@@ -132,15 +134,15 @@ export class Autosave {
         this.forget();
         this.onState("saved");
       }
-      this.onSaved(answer);
+      this.onSaved(answer, body.report);
       return true;
     } catch (error) {
-      return this.refused(error);
+      return this.refused(error, merge);
     }
   }
 
-  refused(error) {
-    if (error instanceof ApiError && error.body.current) return this.overtaken(error.body);
+  refused(error, merge) {
+    if (error instanceof ApiError && error.body.current) return this.overtaken(error.body, merge);
     const known = error instanceof ApiError;
     this.onState("failed", known ? error.sentence : null);
     if ((!known || error.passing) && !this.closed) {
@@ -152,13 +154,15 @@ export class Autosave {
   }
 
   /** Somebody saved before us. It may have been this very tab, before a refresh. */
-  overtaken(body) {
+  overtaken(body, merge) {
     const theirs = fingerprint(body.current.report);
     if (body.error.code === "revision_conflict" && this.sent.includes(theirs)) {
       this.base = body.current;
       this.schedule();
       return true;
     }
+    // In another page of the same person: different sentences go together without asking.
+    if (body.own && !merge) return this.save(true);
     this.blocked = true;
     this.onConflict(body);
     return false;

@@ -48,13 +48,14 @@ export class ConflictPanel {
     const name = current.editor || t("somebody");
     const closed = CLOSED[this.body.error.code];
     const submitted = this.body.error.code === "report_under_review";
-    const intro = t(closed?.[0] ?? "conflict_intro", {
+    const { own } = this.body;
+    const intro = t(closed?.[0] ?? (own ? "conflict_intro_own" : "conflict_intro"), {
       name: submitted ? current.author : name,
       time: formatDate(submitted ? current.submitted_at : current.saved_at),
     });
     this.element.hidden = false;
     this.element.replaceChildren(
-      h("h2", { text: t("conflict_title") }),
+      h("h2", { text: t(own ? "conflict_title_own" : "conflict_title") }),
       h("p", { text: intro }),
       h("ul", { class: "rd-changes" }, ...changes.map((change) => this.change(change))),
       h(
@@ -62,9 +63,9 @@ export class ConflictPanel {
         { class: "rd-conflict-acts" },
         closed
           ? null
-          : h("button", { type: "button", class: "rd-button rd-primary", dataset: { part: "reapply" }, text: t("reapply_mine"), onclick: () => this.reapply() }),
-        h("button", { type: "button", class: "rd-button", dataset: { part: "theirs" }, text: t("take_theirs"), onclick: () => this.theirs() }),
-        h("span", { class: "rd-dim", text: t(closed?.[1] ?? "conflict_hint") }),
+          : h("button", { type: "button", class: "rd-button rd-primary", dataset: { part: "reapply" }, text: t(own ? "reapply_mine_own" : "reapply_mine"), onclick: () => this.reapply() }),
+        h("button", { type: "button", class: "rd-button", dataset: { part: "theirs" }, text: t(own ? "take_theirs_own" : "take_theirs"), onclick: () => this.theirs() }),
+        h("span", { class: "rd-dim", text: t(closed?.[1] ?? (own ? "conflict_hint_own" : "conflict_hint")) }),
       ),
     );
   }

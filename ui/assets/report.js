@@ -15,6 +15,9 @@ import { renderJudged } from "/ui/judged.js";
 import { renderOffered } from "/ui/offered.js";
 import { told } from "/ui/opening.js";
 import { showPartial } from "/ui/partial.js";
+import { askPresence, standingHere, takeStudy } from "/ui/presence.js";
+import { renderPresence } from "/ui/presencestrip.js";
+import { merge } from "/ui/merge.js";
 import { mountPriors } from "/ui/priors.js";
 import { beforeSignOut, keepsUnsaved, may, signedIn } from "/ui/session.js";
 import { SignDialog } from "/ui/sign.js";
@@ -47,7 +50,7 @@ export async function mount(root) {
   on("opening", () => pane.clear());
   on("view", (view) => pane.update(view));
   on("refused", (error) => pane.refused(error));
-  on("llm", () => pane.render());
+  for (const event of ["llm", "presence"]) on(event, () => pane.render());
   beforeLeave(() => pane.leaveStudy());
   beforeSignOut(() => pane.leaveStudy());
   keepsUnsaved(() => pane.unsaved);
@@ -56,6 +59,9 @@ export async function mount(root) {
     if (document.visibilityState === "hidden") pane.autosave?.flush();
   });
   document.addEventListener("keydown", (event) => pane.key(event));
+  for (const [event, composing] of [["compositionstart", true], ["compositionend", false]]) {
+    document.addEventListener(event, () => pane.compose(composing));
+  }
 }
 
 class ReportPane {
@@ -91,6 +97,7 @@ class ReportPane {
     this.followup.close();
     for (const name of ["banner", "broken", "notice", "signature", "standing", "writing"]) part(this.root, name).replaceChildren();
     delete part(this.root, "standing").dataset.version;
+    part(this.root, "presence").hidden = true;
     for (const name of ["broken", "notice", "judged", "signature", "standing", "writing", "bar", "section-findings", "section-impression"]) {
       part(this.root, name).hidden = true;
     }
@@ -145,7 +152,8 @@ class ReportPane {
     this.autosave = new Autosave(working, {
       read: () => this.document.toReport(),
       onState: (name, sentence) => this.bar.saveState(name, sentence),
-      onSaved: (answer) => {
+      onSaved: (answer, sent) => {
+        this.joined(sent, answer.working.report);
         this.document.settle(answer.working.report);
         this.warnings.set(answer.issues, answer.working.report);
         this.render();
@@ -160,6 +168,16 @@ class ReportPane {
     else this.autosave.forget();
     this.editor.open(this.document, { readOnly: false });
     if (lost) this.autosave.resume(left);
+  }
+
+  /** Bring what was put together in the service (`kept`) with what was `sent` to where a person may be typing on. */
+  joined(sent, kept) {
+    if (fingerprint(sent) === fingerprint(kept)) return;
+    const { findings, impression } = this.document;
+    this.document.remember(kept);
+    this.document.replace(merge(sent, { findings, impression }, kept));
+    this.editor.render();
+    this.bar.tell(t("merged_own"));
   }
 
   readOnly(mode, view) {
@@ -196,6 +214,7 @@ class ReportPane {
     const view = state.view;
     if (!view) return;
     renderBanner(part(this.root, "banner"), view);
+    this.presence();
     this.broken(view);
     this.notice(view);
     renderJudged(part(this.root, "judged"), view.quality);
@@ -203,7 +222,7 @@ class ReportPane {
     const broken = this.mode === "broken";
     for (const section of SECTIONS) {
       part(this.root, `section-${section}`).hidden = broken || (waiting && !view.partial.length);
-      part(this.root, `add-${section}`).hidden = this.mode !== "editing";
+      part(this.root, `add-${section}`).hidden = this.mode !== "editing" || this.paused;
     }
     if (waiting) showPartial(this.root, view);
     else if (this.editor.document) this.editor.render();
@@ -211,7 +230,7 @@ class ReportPane {
     if (this.document) {
       renderOffered(part(this.root, "offered"), view, {
         document: this.document,
-        editable: this.mode === "editing",
+        editable: this.mode === "editing" && !this.paused,
         take: (section, sentence) => this.take(section, sentence),
       });
     }
@@ -222,9 +241,41 @@ class ReportPane {
     this.followup.update(view, this.mode === "signed");
     // That an empty report cannot be signed needs no saying before anybody wrote.
     const silent = waiting || broken || view.working.revision === 0;
-    this.warnings.render(silent, this.mode !== "editing");
+    this.warnings.render(silent, this.mode !== "editing" || this.paused);
     this.root.querySelector(".rd-report").dataset.mode = this.mode;
     this.conflict.render();
+  }
+
+  /** Whether somebody took the study over: then this page is read, until its person takes it back. */
+  get paused() {
+    return this.mode === "editing" && standingHere().standing === "taken_over";
+  }
+
+  presence() {
+    const editable = this.mode === "editing";
+    renderPresence(part(this.root, "presence"), standingHere(), { editable, take: () => this.takeStudy() });
+    if (!editable || this.editor.readOnly === this.paused || this.composing) return;
+    // What was typed up to now is saved, or asked about where the other changed the same.
+    if (this.paused) {
+      this.autosave.flush();
+      if (this.editor.focused) document.activeElement.blur();
+    }
+    this.editor.readOnly = this.paused;
+    this.editor.render();
+  }
+
+  /** An input method holds characters that are in no field yet: those are waited for. */
+  compose(composing) {
+    this.composing = composing;
+    if (!composing && state.view) this.presence();
+  }
+
+  async takeStudy() {
+    try {
+      await takeStudy();
+    } catch (error) {
+      this.bar.tell(error instanceof ApiError ? error.sentence : t("unreachable"));
+    }
   }
 
   /** A version that was changed after it was signed is named, and its text is not shown. */
@@ -315,9 +366,10 @@ class ReportPane {
     if (this.tellBlocks()) return;
     if (!(await notified())) return;
     const base = { ...this.seen(), base_step: state.view.working.steps };
+    const { people: others } = await askPresence();
     let refused;
     for (let problem = ""; ; problem = refused.sentence) {
-      const given = await this.dialog.confirm(state.view, { byKey, problem });
+      const given = await this.dialog.confirm(state.view, { byKey, problem, others });
       if (!given) return;
       await told();
       refused = await this.act(`/cases/${state.caseId}/sign`, { ...base, ...given });
@@ -415,7 +467,7 @@ class ReportPane {
     if (event.key === "s") {
       event.preventDefault();
       this.autosave?.flush();
-    } else if (event.key === "z" && !event.target.closest?.("textarea, input") && this.mode === "editing") {
+    } else if (event.key === "z" && !event.target.closest?.("textarea, input") && this.mode === "editing" && !this.paused) {
       this.bar.undo();
     }
   }

@@ -3,6 +3,7 @@
 import { h } from "/ui/dom.js";
 import { formatDate, has, personNames, t } from "/ui/i18n.js";
 import { passwordField } from "/ui/password.js";
+import { hasOpen } from "/ui/presencestrip.js";
 import { underReview } from "/ui/standing.js";
 import { state } from "/ui/state.js";
 
@@ -13,9 +14,10 @@ export class SignDialog {
 
   /**
    * Ask. Resolves to what goes with the signature (a reason, a password), or to null where it is not given. `byKey`:
-   * whoever works with keys has the button under his next one. `problem`: why the last try was refused.
+   * whoever works with keys has the button under his next one. `problem`: why the last try was refused; `others`: who
+   * else has the study open.
    */
-  confirm(view, { byKey, problem = "" }) {
+  confirm(view, { byKey, problem = "", others = [] }) {
     const { dialog } = this;
     const { rule, working } = view;
     const reviewed = underReview(view);
@@ -35,6 +37,7 @@ export class SignDialog {
       h("p", { class: "rd-dim", text: t("sign_ids", { id: patient.patient_id || t("unknown"), accession: accession || t("unknown") }) }),
       h("p", { text: t(reviewed ? "sign_reviewed_statement" : "sign_statement") }),
       warnings,
+      others.length ? h("div", { class: "rd-warn", role: "alert", dataset: { part: "sign-others" } }, ...others.map((other) => h("p", { text: hasOpen(other) })), h("p", { text: t("sign_others") })) : null,
       reviewed ? h("p", { dataset: { part: "written-by" }, text: t("submitted_by", { name: working.author, time: formatDate(working.submitted_at) }) }) : null,
       h("p", { dataset: { part: "author" } }, h("span", { class: "rd-dim", text: t(reviewed ? "review_as" : "sign_as") }), " ", h("b", { text: state.session.name })),
       reason && h("label", {}, h("span", { text: t("emergency_reason") }), reason),

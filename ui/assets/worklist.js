@@ -5,6 +5,8 @@ import { ApiError, getChanged, send } from "/ui/api.js";
 import { arrange, h, isTyping, part, setText } from "/ui/dom.js";
 import { Filters } from "/ui/filters.js";
 import { bodyPart, number, onLanguage, personName, ready, since, t, translate } from "/ui/i18n.js";
+import { heard, others } from "/ui/presence.js";
+import { hasOpen } from "/ui/presencestrip.js";
 import { may, signedIn } from "/ui/session.js";
 import { emit, on, state } from "/ui/state.js";
 import { open, remembered } from "/ui/study.js";
@@ -37,7 +39,7 @@ export async function mount(root) {
   });
   if (may("intake")) attachUpload(part(root, "upload"), part(root, "file"));
   else for (const name of ["upload", "file"]) part(root, name).remove();
-  on("opening", () => list.render());
+  for (const event of ["opening", "presence"]) on(event, () => list.render());
   for (const event of ["saved", "uploaded", "signed"]) on(event, () => list.poll());
   on("filters", (stage) => list.choose(stage ?? list.stage));
   on("keep_view", (name) => list.filters.keep(name, list.stage));
@@ -165,12 +167,16 @@ class Worklist {
     return getChanged(`/worklist?${new URLSearchParams(asked)}`, { fresh });
   }
 
-  openFirst() {
+  async openFirst() {
+    // What somebody is on is not opened for another who asked for none.
+    await heard;
+    if (state.caseId) return;
     const known = remembered();
     const here = this.rows.find((row) => row.case_id === known);
     // It may stand on another page.
     if (known && (here || this.next)) return void open(known);
-    const first = this.rows.find((row) => !["received", "drafting", "signed"].includes(phase(row))) ?? this.rows[0];
+    const waiting = this.rows.filter((row) => !["received", "drafting", "signed"].includes(phase(row)));
+    const first = waiting.find((row) => !others(row.case_id).length) ?? waiting[0] ?? this.rows[0];
     if (first) open(first.case_id);
   }
 
@@ -258,6 +264,7 @@ class Worklist {
     alarmed(part(item, "alarm"), row, now);
     setText(part(item, "tag"), unaided ? t("unaided") : "");
     this.filters.columns.details(part(item, "details"), row);
+    onIt(part(item, "on"), others(row.case_id));
     item.firstElementChild.setAttribute("aria-current", String(row.case_id === state.caseId));
     return item;
   }
@@ -301,6 +308,14 @@ export function years(age) {
   return age === null || age === undefined ? "" : t("years", { n: age });
 }
 
+/** Name in a line who is on its study. */
+function onIt(element, people) {
+  const [first, ...rest] = people;
+  const name = first && (first.own ? t("presence_you") : first.name);
+  setText(element, first ? [name, rest.length ? t("presence_more", { n: rest.length }) : ""].filter(Boolean).join(" ") : "");
+  element.title = people.map(hasOpen).join("\n");
+}
+
 function makeItem(caseId) {
   const span = (name, className) => h("span", { class: className, dataset: { part: name } });
   return h(
@@ -310,7 +325,7 @@ function makeItem(caseId) {
       "button",
       { type: "button", class: "rd-row", dataset: { case: caseId }, onclick: () => open(caseId) },
       h("span", { class: "rd-row-top" }, span("name", "rd-name"), span("age", "rd-dim"), span("since", "rd-since")),
-      h("span", { class: "rd-row-low" }, span("chip", "rd-chip"), span("priority", "rd-priority"), span("modality", "rd-modality"), span("body", "rd-dim"), span("tag", "rd-tag")),
+      h("span", { class: "rd-row-low" }, span("chip", "rd-chip"), span("priority", "rd-priority"), span("modality", "rd-modality"), span("body", "rd-dim"), span("tag", "rd-tag"), span("on", "rd-row-on")),
       span("details", "rd-row-details"),
       span("late", "rd-row-late"),
       h("span", { class: "rd-row-alarm", dataset: { part: "alarm" } }),
