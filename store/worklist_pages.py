@@ -288,7 +288,10 @@ class _Search:
         sites = self._visible.sites
         if part == OPEN:
             mine = true() if sites is None else ENTRIES.site.in_(sites)
-            return [and_(ENTRIES.signed == false(), mine)]
+            priority = self._wanted.priority
+            # The index has the rank, and counts have the priority.
+            ranked = ENTRIES.rank == RANKS[StudyPriority(priority)] if priority else true()
+            return [and_(ENTRIES.signed == false(), mine, ranked)]
         signed = ENTRIES.signed == true()
         if sites is None or _seen_by(self._wanted, self._visible).signed_sites == frozenset():
             return [signed]
@@ -391,9 +394,6 @@ def _conditions(
         ENTRIES.reviewer_account: wanted.reviewer,
     }
     found = [column == value for column, value in asked.items() if value]
-    if wanted.priority in RANKS:
-        # Said twice: the order has the rank.
-        found.append(ENTRIES.rank == RANKS[StudyPriority(wanted.priority)])
     if wanted.person:
         mine = (ENTRIES.author_account, ENTRIES.reviewer_account)
         found.append(or_(*(column == wanted.person for column in mine)))

@@ -1,4 +1,4 @@
-"""How soon a study is to be read, from what its header says of its order and of where its patient is.
+"""How soon a study is to be read, from what its header says of its order and its patient's place.
 
 DICOM has a field for the priority of what was asked for, Requested Procedure Priority (0040,1003).
 Whether somebody came through the emergency department or lies in a ward stands in free text:

@@ -168,7 +168,8 @@ CUT = """() => {
   const pane = document.querySelector(".rd-list").getBoundingClientRect();
   const cut = (span) => {
     const box = span.getBoundingClientRect();
-    return box.right > pane.right || box.left < pane.left || span.scrollWidth > span.clientWidth + 1;
+    const outside = box.right > pane.right || box.left < pane.left;
+    return outside || span.scrollWidth > span.clientWidth + 1;
   };
   const spans = [...document.querySelectorAll(".rd-row [data-part=details] span")];
   return spans.filter(cut).map((span) => span.textContent);
