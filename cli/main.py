@@ -262,6 +262,68 @@ def verify(
         verification.verify(log or (), out, reinstate=reinstate)
 
 
+@app.command()
+def backup(
+    target: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Keeps any number of backups; made if not there.")
+    ],
+    without_secret: Annotated[
+        bool,
+        typer.Option(
+            "--without-secret", help="Leave out site.secret and adapter.key; keep them apart."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Back up database, objects and secret, also while radraft runs; copies only what is new.
+
+    The backup holds patients' identities and the site secret: keep it encrypted (docs/backup.md).
+    """
+    with reporting(Output(json)) as out:
+        from radraft.cli import backup as backups
+
+        backups.backup(target, out, with_secret=not without_secret)
+
+
+@app.command()
+def restore(
+    target: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="One backup, or what was given to `radraft backup`."),
+    ],
+    secret: Annotated[
+        Path | None,
+        typer.Option("--secret", help="The site.secret of a backup without; else its own."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only compare every file with the manifest.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Put a backup back to an empty place, all hashes first, then verify signatures and audit.
+
+    Of several backups in DIR the newest. Exit 1 where something does not hold.
+    """
+    with reporting(Output(json)) as out:
+        from radraft.cli import backup as backups
+
+        backups.restore(target, secret, out, check=check)
+
+
+@app.command()
+def upgrade(
+    copy_only: Annotated[
+        bool, typer.Option("--copy-only", help="Leave the database itself as it is.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Bring the database to this version's schema: a copy first, which says how long it takes."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import backup as backups
+
+        backups.upgrade(out, copy_only=copy_only)
+
+
 @pairs_app.command("export")
 def pairs_export(
     out_file: Annotated[

@@ -13,6 +13,7 @@
     ├── PacsError            a PACS that cannot be asked, or says no
     ├── AdapterError         an adapter that may not serve, or a move it cannot make
     ├── SignInError          somebody who is not let in, or may not do what he asks
+    ├── BackupError          a backup that cannot be made or put back
     ├── StorageError         database or objects that cannot be read or written
     │   ├── StorageUnavailable   now: busy, down, full, read-only; may work later
     │   └── StorageDamaged       what is stored cannot be read
@@ -99,6 +100,10 @@ class AdapterError(RadraftError):
 
 class SignInError(RadraftError):
     """Somebody who is not let in, or who may not do what he asks."""
+
+
+class BackupError(RadraftError):
+    """A backup that cannot be made, or cannot be put back."""
 
 
 class StorageError(RadraftError):

@@ -78,6 +78,8 @@ class Settings(BaseSettings):
     """SQLAlchemy URL (`postgresql+psycopg://...`); empty means SQLite in `data_dir`."""
     database_wait_s: float = Field(default=30.0, gt=0)
     """Longest wait for another's writing, or for a free connection, in seconds."""
+    postgresql_bin: Path | None = None
+    """Folder of PostgreSQL's `pg_dump` and `pg_restore`; unset: those that PATH finds."""
     objects_url: str = ""
     """obstore URL for pixels and embeddings; empty means a folder in `data_dir`."""
     signature_log: str = ""
@@ -192,7 +194,7 @@ class Settings(BaseSettings):
         "data_dir", "cache_dir", "vllm_python", "radeval_python", "dicom_tls_cert",
         "dicom_tls_key", "dicom_tls_ca", "watch_dir", "pacs_ca", "deid_recognisers",
         "critical_values", "turnround", "audit_syslog_ca", "audit_syslog_cert", "audit_syslog_key",
-        "tls_cert", "tls_key", "openid", "openid_ca",
+        "tls_cert", "tls_key", "openid", "openid_ca", "postgresql_bin",
     )  # fmt: skip
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:

@@ -65,7 +65,7 @@ def open_store(
     after each part.
     """
     folder = settings.data_dir
-    url = _url(settings)
+    url = url_of(settings)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(0o700)
@@ -73,7 +73,7 @@ def open_store(
     except OSError:
         raise SettingsError("data_dir_unusable") from None
     writing, reading = (
-        _engine(url, settings.database_wait_s, read_only=read_only) for read_only in (False, True)
+        engine_of(url, settings.database_wait_s, read_only=read_only) for read_only in (False, True)
     )
     store: Store | None = None
     try:
@@ -233,7 +233,8 @@ def _require_worklist(connection: Connection) -> None:
         raise SettingsError("worklist_triggers_missing", triggers=", ".join(missing))
 
 
-def _url(settings: Settings) -> URL:
+def url_of(settings: Settings) -> URL:
+    """Return where the database of `settings` is. SettingsError `database_url_unsupported`."""
     if not settings.database_url:
         return URL.create("sqlite", database=str(settings.data_dir / "radraft.db"))
     try:
@@ -248,7 +249,9 @@ def _url(settings: Settings) -> URL:
     return url
 
 
-def _engine(url: URL, wait_s: float, *, read_only: bool) -> Engine:
+def engine_of(url: URL, wait_s: float, *, read_only: bool) -> Engine:
+    """Return the engine of a database; nothing is asked of it yet. SettingsError
+    `database_driver_missing`."""
     kept, more = READING if read_only else WRITING
     options: dict[str, Any] = {
         "pool_size": kept,

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
@@ -23,6 +24,16 @@ log = logging.getLogger("radraft.store.objects")
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@=-]*(/[A-Za-z0-9][A-Za-z0-9._@=-]*)*")
 _KEY_LENGTH = 512
 _CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object as its storage lists it."""
+
+    key: str
+    size: int
+    stamp: str
+    """When it was written and the storage's own mark of that: another one after each writing."""
 
 
 class Objects:
@@ -100,6 +111,40 @@ class Objects:
         with os.fdopen(descriptor, "wb") as stream, _translated():
             for chunk in chunks:
                 stream.write(chunk)
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """Yield the bytes under `key` piece by piece. NotFound `object_not_found`."""
+        if not _valid(key):
+            raise NotFound("object_not_found")
+        try:
+            with _translated():
+                pieces = iter(obstore.get(self._store, key).stream(min_chunk_size=_CHUNK))
+        except FileNotFoundError:
+            raise NotFound("object_not_found") from None
+        while True:
+            with _translated():
+                piece = next(pieces, None)
+            if piece is None:
+                return
+            yield bytes(piece)
+
+    def listing(self) -> Iterator[StoredObject]:
+        """Yield every object that is there, in no order; of those written or removed meanwhile
+        some. StorageUnavailable."""
+        pages = iter(obstore.list(self._store, chunk_size=1000))
+        while True:
+            with _translated():
+                page = next(pages, None)
+            if page is None:
+                return
+            for found in page:
+                # What is being written has a name of its own until it is whole.
+                if _valid(found["path"]):
+                    yield StoredObject(
+                        found["path"],
+                        found["size"],
+                        f"{found['last_modified'].isoformat()} {found['e_tag'] or ''}",
+                    )
 
     def remove(self, key: str) -> None:
         """Remove what is under `key`, if anything. StorageUnavailable."""

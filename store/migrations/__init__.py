@@ -7,6 +7,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.engine import Connection
 
@@ -31,12 +32,29 @@ def upgrade(connection: Connection) -> str | None:
     Return the number of the schema that it had before; None for a new database. SettingsError
     `database_newer` when a later radraft wrote it.
     """
-    before = MigrationContext.configure(connection).get_current_revision()
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    before = schema_of(connection)
+    config = _config()
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, "head")
     except CommandError:
         raise SettingsError("database_newer") from None
     return before
+
+
+def schema_of(connection: Connection) -> str | None:
+    """Return the number of the database's schema; None for a new database."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest() -> str:
+    """Return the number of the schema that this radraft brings a database to."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None
+    return head
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    return config
