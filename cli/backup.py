@@ -39,15 +39,10 @@ def backup(target: Path, out: Output, *, with_secret: bool) -> None:
         "copied_bytes": made.copied_bytes,
         "missing_files": made.missing[:MOST_LISTED],
     }
-    and_secret = (
-        {"and_secret_zh": "和站点密钥", "and_secret_en": " and the site secret"}
-        if with_secret
-        else {"and_secret_zh": "", "and_secret_en": ""}
-    )
     lines = [
         f"{made.folder}: {_of(made.manifest)}; {made.copied} files new in the target "
         f"({_mib(made.copied_bytes)} MiB)",
-        *_sentences("backup_holds_secret", **and_secret),
+        *_sentences("backup_holds_secret" if with_secret else "backup_holds_identity"),
     ]
     if made.missing:
         lines += _sentences("backup_files_missing", count=len(made.missing))

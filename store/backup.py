@@ -72,7 +72,7 @@ def make(settings: Settings, target: Path, move: Move, *, with_secret: bool = Tr
     this database's.
     """
     _require_outside(settings, target)
-    backup_database.require_programs(settings)
+    backup_database.require_source(settings)
     with target_errors():
         target.mkdir(parents=True, exist_ok=True, mode=0o700)
         pool = Pool(target / POOL)

@@ -75,15 +75,11 @@ def copied(settings: Settings, file: Path, told: Told) -> Iterator[Connection]:
     """Write the database as it is, without migrating it, to the new `file`; yield a connection
     that reads what was copied, whatever others write meanwhile.
 
-    BackupError `backup_nothing` where there is none, those of `target_errors` and of `program`;
-    StorageError.
+    BackupError as `target_errors`, and for PostgreSQL's programs; StorageError.
     """
     url = url_of(settings)
     if kind_of(url) == SQLITE:
-        source = Path(str(url.database))
-        if not source.is_file():
-            raise BackupError("backup_nothing")
-        _copy_sqlite(source, file, settings.database_wait_s, told)
+        _copy_sqlite(Path(str(url.database)), file, settings.database_wait_s, told)
         engine = create_engine("sqlite://", creator=_Reading(file), poolclass=NullPool)
     else:
         engine = engine_of(url, settings.database_wait_s, read_only=True)
@@ -117,15 +113,24 @@ def require_empty(settings: Settings) -> None:
     url = url_of(settings)
     if kind_of(url) == SQLITE:
         if Path(str(url.database)).exists():
-            raise BackupError("restore_not_empty", found=str(url.database))
+            raise BackupError("restore_not_empty", found="RADRAFT_DATABASE_URL")
         return
     engine = engine_of(url, settings.database_wait_s, read_only=True)
     try:
         with faults.translated(writing=False), engine.connect() as connection:
             if inspect(connection).get_table_names():
-                raise BackupError("restore_not_empty", found=str(url.database))
+                raise BackupError("restore_not_empty", found="RADRAFT_DATABASE_URL")
     finally:
         engine.dispose()
+
+
+def require_source(settings: Settings) -> None:
+    """Require a database to copy, and what copies it. BackupError `backup_nothing`, and as
+    `require_programs`."""
+    url = url_of(settings)
+    if kind_of(url) == SQLITE and not Path(str(url.database)).is_file():
+        raise BackupError("backup_nothing")
+    require_programs(settings)
 
 
 def require_programs(settings: Settings) -> None:

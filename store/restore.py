@@ -14,7 +14,7 @@ from pathlib import Path
 
 from radraft.core.errors import BackupError, SettingsError
 from radraft.core.settings import Settings
-from radraft.store import backup, backup_database, backup_manifest, site_secret, soundness
+from radraft.store import backup, backup_database, backup_manifest, sign_ins, site_secret, soundness
 from radraft.store.backup_database import FILE_OF
 from radraft.store.backup_index import BackupIndex
 from radraft.store.backup_manifest import INDEX, Manifest
@@ -72,7 +72,7 @@ def examine(target: Path, secret_file: Path | None, move: Move) -> Examined:
 
 def restore(settings: Settings, target: Path, secret_file: Path | None, move: Move) -> Restored:
     """Put a backup back where `settings` have their data, which must be empty, and say whether its
-    signatures and its audit hold. A backup of an earlier schema is migrated.
+    signatures and its audit hold. An earlier schema is migrated, and nobody is signed in.
 
     BackupError as `examine`, and `restore_not_empty`, `restore_other_database`, those of
     PostgreSQL's programs; StorageError and OSError where the place cannot be written: then what was
@@ -99,6 +99,9 @@ def restore(settings: Settings, target: Path, secret_file: Path | None, move: Mo
     move("signatures", 0.0)
     store = open_store(settings, accept_missing_triggers=True)
     try:
+        # Whoever was signed in then need not be now.
+        with store.begin() as session:
+            sign_ins.end_everybodys(session)
         return Restored(found, soundness.faults_of(store))
     finally:
         store.close()
@@ -127,7 +130,7 @@ def _require_empty(settings: Settings) -> None:
         raise SettingsError("data_dir_unusable") from None
     # A file system of its own comes with one.
     if [name for name in found if name != _LOST]:
-        raise BackupError("restore_not_empty", found=str(folder))
+        raise BackupError("restore_not_empty", found="RADRAFT_DATA_DIR")
     backup_database.require_empty(settings)
     if settings.objects_url and Objects.open(settings.objects_url, folder / "objects").any():
         raise BackupError("restore_not_empty", found="RADRAFT_OBJECTS_URL")

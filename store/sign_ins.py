@@ -114,6 +114,11 @@ def end_all(session: DatabaseSession, account_id: str, *, but: str = "") -> int:
     return len(ended)
 
 
+def end_everybodys(session: DatabaseSession) -> None:
+    """End all sessions of everybody."""
+    session.execute(delete(SessionRow))
+
+
 def sweep(session: DatabaseSession, now: datetime, longest: timedelta) -> None:
     """Forget ended sessions, and refused log-ins and addresses that are of no use any more."""
     session.execute(delete(SessionRow).where(SessionRow.started_at <= now - longest))

@@ -47,7 +47,7 @@ def rehearse(settings: Settings, move: Move) -> Rehearsed:
     BackupError `backup_nothing`, `backup_newer`, `upgrade_copy_refused`, those of PostgreSQL's
     programs, `backup_disk_full`; StorageError; SettingsError.
     """
-    backup_database.require_programs(settings)
+    backup_database.require_source(settings)
     kind = backup_database.kind_of(backup_database.url_of(settings))
     with ScratchFolder(settings.data_dir / "scratch", "upgrade-") as folder:
         file = folder / FILE_OF[kind]

@@ -1,0 +1,602 @@
+"""Backups are whole, made while others write, compared by hash, and put back to an empty place."""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+import shutil
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import ThreadingHTTPServer
+from itertools import count
+from pathlib import Path
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+from xml.sax.saxutils import escape
+
+import pytest
+
+from radraft.core.errors import BackupError, RadraftError, SettingsError, StorageUnavailable
+from radraft.core.locks import alone
+from radraft.core.settings import Settings
+from radraft.reports import sign
+from radraft.store import (
+    backup,
+    backup_manifest,
+    cases,
+    images,
+    key_images,
+    restore,
+    signatures,
+    soundness,
+)
+from radraft.store.backup_index import BackupIndex
+from radraft.store.database import Store, open_store
+from tests import children
+from tests.backup_children import add_signed, back_up_for_ever, sign_for_ever, still
+from tests.builders import signed_in
+from tests.postgres import Cluster
+from tests.scale import scaled
+from tests.store.test_objects import S3Handler
+
+pytestmark = pytest.mark.slow
+
+KILLS = scaled(6, full=50)
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A site with three signed cases, open, and an empty place of the same kind to restore to."""
+
+    store: Store
+    settings: Settings
+    empty: Settings
+    case_ids: tuple[str, ...]
+
+
+@pytest.fixture
+def site(
+    store: Store, store_settings: Settings, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Site]:
+    case_ids = tuple(add_signed(store, number) for number in (1, 2, 3))
+    (store_settings.data_dir / "adapter.key").write_bytes(b"k" * 32)
+    with empty_place(store_settings, tmp_path / "new", request) as empty:
+        yield Site(store, store_settings, empty, case_ids)
+
+
+@contextmanager
+def empty_place(like: Settings, folder: Path, request: pytest.FixtureRequest) -> Iterator[Settings]:
+    """Settings of an empty place, in a database of the same kind."""
+    if not like.database_url:
+        yield like.model_copy(update={"data_dir": folder})
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    name = f"restored_{next(_numbers)}"
+    cluster.create(name)
+    yield like.model_copy(update={"data_dir": folder, "database_url": cluster.url(name)})
+    cluster.drop(name)
+
+
+@pytest.fixture
+def small(sqlite_store: Store, tmp_path: Path) -> Site:
+    """As `site`, on SQLite only: for what does not depend on the database."""
+    case_ids = tuple(add_signed(sqlite_store, number) for number in (1, 2, 3))
+    (tmp_path / "data" / "adapter.key").write_bytes(b"k" * 32)
+    settings = Settings(data_dir=tmp_path / "data")
+    return Site(sqlite_store, settings, Settings(data_dir=tmp_path / "new"), case_ids)
+
+
+def contents(store: Store) -> dict[str, tuple[str, ...]]:
+    """Every signed report of every case, as it is stored."""
+    with store.read() as session:
+        listed = [row.case_id for row in cases.worklist(session, limit=1000).rows]
+        return {case_id: signatures.contents(session, case_id) for case_id in sorted(listed)}
+
+
+def objects(store: Store) -> dict[str, bytes]:
+    return {item.key: store.objects.get(item.key) for item in store.objects.listing()}
+
+
+def refusal(call: Callable[[], object]) -> str:
+    with pytest.raises(RadraftError) as error:
+        call()
+    assert error.value.message_zh
+    assert error.value.message_en
+    return error.value.code
+
+
+def test_what_is_put_back_is_the_same_site(site: Site, tmp_path: Path) -> None:
+    made = backup.make(site.settings, tmp_path / "backups", still)
+    assert made.missing == ()
+    assert made.manifest.counts == {"cases": 3, "signatures": 3, "audit_events": 4}
+    back = restore.restore(site.empty, tmp_path / "backups", None, still)
+    assert back.faults == {}
+    again = open_store(site.empty)
+    assert again.secret == site.store.secret
+    assert contents(again) == contents(site.store)
+    assert objects(again) == objects(site.store)
+    assert len(objects(again)) == 6
+    for name in ("site.secret", "adapter.key"):
+        kept = site.empty.data_dir / name
+        assert kept.read_bytes() == (site.settings.data_dir / name).read_bytes()
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert stat.S_IMODE(site.empty.data_dir.stat().st_mode) == 0o700
+    # And it works: the next study is signed there, and all holds.
+    add_signed(again, 4)
+    assert soundness.faults_of(again) == {}
+    again.close()
+
+
+def test_nobody_but_its_user_reads_a_backup(small: Site, tmp_path: Path) -> None:
+    backup.make(small.settings, tmp_path / "backups", still)
+    for path in [tmp_path / "backups", *(tmp_path / "backups").rglob("*")]:
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_a_backup_made_while_others_sign_holds_whole_signatures_and_all_their_images(
+    site: Site, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    ours, theirs = children.context.Pipe(duplex=False)
+    child = children.context.Process(target=sign_for_ever, args=(site.settings, 100, theirs))
+    child.start()
+    theirs.close()
+    known = list(site.case_ids)
+    restored = []
+    try:
+        for number in range(3):
+            known += [ours.recv(), ours.recv()]
+            while ours.poll():
+                known.append(ours.recv())
+            sure = set(known)
+            made = backup.make(site.settings, tmp_path / "backups", still)
+            known.append(ours.recv())
+            assert made.missing == ()
+            place = tmp_path / f"new-{number}"
+            with empty_place(site.settings, place, request) as empty:
+                assert restore.restore(empty, made.folder, None, still).faults == {}
+                store = open_store(empty)
+                held = contents(store)
+                # All that was sure before; of what came meanwhile nothing by half.
+                assert sure <= {case_id for case_id, signed in held.items() if signed}
+                for case_id, signed in held.items():
+                    assert all(sign.verify(content) for content in signed)
+                    with store.read() as session:
+                        count_of = len(key_images.key_images(session, case_id))
+                        assert count_of == len(signed)
+                        images.load(session, store.objects, case_id)
+                store.close()
+            restored.append(len(held))
+    finally:
+        child.kill()
+        child.join()
+        ours.close()
+    assert restored == sorted(restored)
+    assert restored[0] < restored[-1]
+
+
+def test_the_next_backup_copies_only_what_is_new(site: Site, tmp_path: Path) -> None:
+    first = backup.make(site.settings, tmp_path / "backups", still)
+    again = backup.make(site.settings, tmp_path / "backups", still)
+    add_signed(site.store, 4)
+    third = backup.make(site.settings, tmp_path / "backups", still)
+    assert (first.copied, again.copied, third.copied) == (6, 0, 2)
+    assert [made.manifest.files for made in (first, again, third)] == [6, 6, 8]
+    # The earlier one is still the earlier one.
+    back = restore.restore(site.empty, first.folder, None, still)
+    assert (back.faults, back.examined.manifest.counts["cases"]) == ({}, 3)
+
+
+def test_an_object_that_was_written_anew_is_copied_anew(small: Site, tmp_path: Path) -> None:
+    small.store.objects.put("notes/a", b"first")
+    first = backup.make(small.settings, tmp_path / "backups", still)
+    small.store.objects.put("notes/a", b"other")
+    second = backup.make(small.settings, tmp_path / "backups", still)
+    for made, wanted, name in ((first, b"first", "one"), (second, b"other", "two")):
+        place = Settings(data_dir=tmp_path / name)
+        restore.restore(place, made.folder, None, still)
+        assert (place.data_dir / "objects/notes/a").read_bytes() == wanted
+
+
+def test_what_lies_in_the_data_folder_comes_back_and_nothing_that_can_be_made_again(
+    small: Site, tmp_path: Path
+) -> None:
+    kept = ("adapters/a-1/x", "trusted_keys/n.pub", "inbox/i.dcm", "quarantine/q.dcm")
+    left = ("logs/radraft.log", "scratch/s/x.dcm", "run/vllm.json", "adapters/.a-1/x")
+    for name in (*kept, *left):
+        path = small.settings.data_dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    backup.make(small.settings, tmp_path / "backups", still)
+    restore.restore(small.empty, tmp_path / "backups", None, still)
+    for name in kept:
+        assert (small.empty.data_dir / name).read_text() == name
+    assert [name for name in left if (small.empty.data_dir / name).exists()] == []
+
+
+def test_an_object_that_the_site_has_lost_is_said_and_keeps_no_backup_from_being_made(
+    small: Site, tmp_path: Path
+) -> None:
+    (lost, *_) = sorted(item.key for item in small.store.objects.listing())
+    small.store.objects.remove(lost)
+    made = backup.make(small.settings, tmp_path / "backups", still)
+    assert (made.missing, made.manifest.missing) == ((f"objects/{lost}",), 1)
+    assert restore.restore(small.empty, made.folder, None, still).faults == {}
+
+
+@pytest.mark.scaled
+def test_a_killed_backup_is_none_and_the_one_before_is_put_back(site: Site, tmp_path: Path) -> None:
+    target = tmp_path / "backups"
+    first = backup.make(site.settings, target, still)
+    for number in range(100, 140):
+        site.store.objects.put(f"notes/{number}", random.Random(number).randbytes(50_000))
+    chance = random.Random(20261129)
+    confirmed = {first.folder.name}
+    unfinished = 0
+    for _ in range(KILLS):
+        heard = children.killed(
+            back_up_for_ever, site.settings, target, chance=chance, most=3, within=0.3
+        )
+        confirmed |= set(heard) - {"begun"}
+        folders = {path for path in target.iterdir() if path.name[0] == "2"}
+        whole = {path for path in folders if (path / backup_manifest.NAME).exists()}
+        assert confirmed <= {path.name for path in whole}
+        for folder in folders - whole:
+            assert refusal(lambda: restore.examine(folder, None, still)) == "backup_none"  # noqa: B023
+            unfinished += 1
+        for folder in whole:
+            restore.examine(folder, None, still)
+    assert unfinished
+    # The next one clears up, and is whole.
+    last = backup.make(site.settings, target, still)
+    assert not list((target / "pool").glob("part-*"))
+    assert {path for path in target.iterdir() if path.name[0] == "2"} == {
+        path.parent for path in target.glob("*/manifest.json")
+    }
+    back = restore.restore(site.empty, target, None, still)
+    assert (back.examined.folder, back.faults) == (last.folder, {})
+
+
+def changed(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def manifest_says(folder: Path, secret: bytes | None = None, **fields: object) -> None:
+    """Change what the manifest says; with the secret it is sealed anew."""
+    path = folder / backup_manifest.NAME
+    value = json.loads(path.read_text())
+    value["backup"] |= fields
+    path.write_text(json.dumps(value))
+    if secret is not None:
+        manifest = backup_manifest.Manifest.model_validate_json(json.dumps(value["backup"]))
+        path.write_bytes(backup_manifest.text_of(manifest, secret))
+
+
+def in_pool(folder: Path) -> Path:
+    return sorted((folder.parent / "pool").glob("*/*"))[0]
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "manifest's counts": (
+        lambda folder: manifest_says(folder, counts={"cases": 2}),
+        "backup_manifest_changed",
+    ),
+    "manifest's hashes": (
+        lambda folder: manifest_says(folder, beside={}),
+        "backup_manifest_changed",
+    ),
+    "manifest cut": (
+        lambda folder: (folder / "manifest.json").write_bytes(b'{"backup": {'),
+        "backup_manifest_changed",
+    ),
+    "manifest of something else": (
+        lambda folder: (folder / "manifest.json").write_bytes(b"[1]"),
+        "backup_manifest_changed",
+    ),
+    "manifest gone": (lambda folder: (folder / "manifest.json").unlink(), "backup_none"),
+    "index": (lambda folder: changed(folder / "files.sqlite"), "backup_file_changed"),
+    "database": (lambda folder: changed(next(folder.glob("database.*"))), "backup_file_changed"),
+    "database gone": (
+        lambda folder: next(folder.glob("database.*")).unlink(),
+        "backup_file_missing",
+    ),
+    "adapter key": (lambda folder: changed(folder / "adapter.key"), "backup_file_changed"),
+    "object": (lambda folder: changed(in_pool(folder)), "backup_file_changed"),
+    "object gone": (lambda folder: in_pool(folder).unlink(), "backup_file_missing"),
+    "secret": (lambda folder: changed(folder / "site.secret"), "backup_secret_other"),
+    "secret gone": (lambda folder: (folder / "site.secret").unlink(), "backup_file_missing"),
+    "newer schema": (
+        lambda folder: manifest_says(folder, schema_number="9999"),
+        "backup_newer",
+    ),
+    "newer format": (lambda folder: manifest_says(folder, format=2), "backup_newer"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_backup_that_is_not_what_its_manifest_says_is_not_put_back(
+    small: Site, tmp_path: Path, damage: str
+) -> None:
+    do, code = DAMAGE[damage]
+    do(backup.make(small.settings, tmp_path / "backups", still).folder)
+    assert refusal(lambda: restore.examine(tmp_path / "backups", None, still)) == code
+    assert refusal(lambda: restore.restore(small.empty, tmp_path / "backups", None, still)) == code
+    assert not small.empty.data_dir.exists()
+
+
+def test_a_damaged_backup_does_not_keep_the_next_from_being_whole(
+    small: Site, tmp_path: Path
+) -> None:
+    first = backup.make(small.settings, tmp_path / "backups", still)
+    changed(first.folder / "files.sqlite")
+    in_pool(first.folder).unlink()
+    second = backup.make(small.settings, tmp_path / "backups", still)
+    assert second.copied == 1
+    assert restore.restore(small.empty, second.folder, None, still).faults == {}
+
+
+def test_without_the_secret_there_is_none_in_the_backup_and_its_own_is_asked_for(
+    site: Site, tmp_path: Path
+) -> None:
+    made = backup.make(site.settings, tmp_path / "backups", still, with_secret=False)
+    secret = site.settings.data_dir / "site.secret"
+    for path in (tmp_path / "backups").rglob("*"):
+        assert path.is_dir() or secret.read_bytes() not in path.read_bytes()
+        assert path.name != "adapter.key"
+
+    def with_(given: Path | None) -> Callable[[], object]:
+        return lambda: restore.restore(site.empty, made.folder, given, still)
+
+    assert refusal(with_(None)) == "backup_secret_missing"
+    other = tmp_path / "other.secret"
+    other.write_bytes(bytes(32))
+    assert refusal(with_(other)) == "backup_secret_other"
+    assert not site.empty.data_dir.exists()
+    assert restore.restore(site.empty, made.folder, secret, still).faults == {}
+    assert (site.empty.data_dir / "site.secret").read_bytes() == secret.read_bytes()
+
+
+def test_nothing_is_put_back_over_what_is_there(site: Site, tmp_path: Path) -> None:
+    backup.make(site.settings, tmp_path / "backups", still)
+    before = contents(site.store)
+
+    def onto(settings: Settings) -> Callable[[], object]:
+        return lambda: restore.restore(settings, tmp_path / "backups", None, still)
+
+    assert refusal(onto(site.settings)) == "restore_not_empty"
+    # An empty folder, and a database or objects that are somebody's.
+    data = tmp_path / "fresh"
+    url = site.settings.database_url or f"sqlite:///{site.settings.data_dir / 'radraft.db'}"
+    assert refusal(onto(Settings(data_dir=data, database_url=url))) == "restore_not_empty"
+    held = (site.settings.data_dir / "objects").as_uri()
+    place = site.empty.model_copy(update={"objects_url": held})
+    assert refusal(onto(place)) == "restore_not_empty"
+    assert contents(site.store) == before
+    assert soundness.faults_of(site.store) == {}
+    assert not site.empty.data_dir.exists()
+
+
+def test_a_restore_that_was_broken_off_is_neither_opened_nor_written_to(
+    small: Site, tmp_path: Path
+) -> None:
+    backup.make(small.settings, tmp_path / "backups", still)
+    restore.restore(small.empty, tmp_path / "backups", None, still)
+    # As it is before its last step.
+    for path in small.empty.data_dir.glob("radraft.db*"):
+        path.unlink()
+    with pytest.raises(SettingsError) as error:
+        open_store(small.empty)
+    assert error.value.code == "database_lost"
+    again = refusal(lambda: restore.restore(small.empty, tmp_path / "backups", None, still))
+    assert again == "restore_not_empty"
+
+
+@contextmanager
+def disk_full_at(size: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("size", [1, 4_096, 100_000, 2_000_000])
+def test_a_full_disk_ends_a_backup_and_loses_nothing(
+    small: Site, tmp_path: Path, size: int
+) -> None:
+    first = backup.make(small.settings, tmp_path / "backups", still)
+    small.store.objects.put("notes/large", bytes(3_000_000))
+    with disk_full_at(size):
+        code = refusal(lambda: backup.make(small.settings, tmp_path / "backups", still))
+    assert code == "backup_disk_full"
+    assert [path.parent for path in (tmp_path / "backups").glob("*/manifest.json")] == [
+        first.folder
+    ]
+    assert not list((tmp_path / "backups" / "pool").glob("part-*"))
+    assert soundness.faults_of(small.store) == {}
+    assert restore.restore(small.empty, tmp_path / "backups", None, still).faults == {}
+
+
+def test_a_full_disk_ends_a_restore_and_the_place_is_empty_again(
+    small: Site, tmp_path: Path
+) -> None:
+    small.store.objects.put("notes/large", bytes(3_000_000))
+    backup.make(small.settings, tmp_path / "backups", still)
+    with disk_full_at(2_000_000), pytest.raises(StorageUnavailable) as error:
+        restore.restore(small.empty, tmp_path / "backups", None, still)
+    assert error.value.code == "disk_full"
+    assert list(small.empty.data_dir.iterdir()) == []
+    assert restore.restore(small.empty, tmp_path / "backups", None, still).faults == {}
+
+
+def test_a_place_that_cannot_hold_a_backup_is_said(small: Site, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    def to(target: Path) -> str:
+        return refusal(lambda: backup.make(small.settings, target, still))
+
+    assert to(tmp_path / "file") == "backup_not_writable"
+    assert to(tmp_path / "file" / "below") == "backup_not_writable"
+    assert to(small.settings.data_dir / "backups") == "backup_inside_data"
+    assert to(tmp_path) == "backup_inside_data"
+    with alone(tmp_path / "backups" / ".lock"):
+        assert to(tmp_path / "backups") == "backup_running"
+    nothing = Settings(data_dir=tmp_path / "nothing")
+    assert refusal(lambda: backup.make(nothing, tmp_path / "b", still)) == "backup_nothing"
+    assert not nothing.data_dir.exists()
+
+
+def test_another_secret_in_the_data_folder_ends_a_backup(small: Site, tmp_path: Path) -> None:
+    (small.settings.data_dir / "site.secret").write_bytes(bytes(32))
+    code = refusal(lambda: backup.make(small.settings, tmp_path / "backups", still))
+    assert code == "site_secret_mismatch"
+    assert not list((tmp_path / "backups").glob("2*"))
+
+
+def test_nobody_is_signed_in_at_what_was_put_back(site: Site, tmp_path: Path) -> None:
+    who = signed_in(site.store, "王芳")
+    backup.make(site.settings, tmp_path / "backups", still)
+    restore.restore(site.empty, tmp_path / "backups", None, still)
+    store = open_store(site.empty)
+    from radraft.store import sign_ins
+
+    assert who.who.id is not None
+    with site.store.read() as session:
+        assert len(sign_ins.of_account(session, who.who.id)) == 1
+    with store.read() as session:
+        assert sign_ins.of_account(session, who.who.id) == ()
+    store.close()
+
+
+class Bucket(S3Handler):
+    """S3 that lists, two keys a page."""
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        asked = parse_qs(parts.query)
+        if "list-type" not in asked:
+            super().do_GET()
+            return
+        bucket = unquote(parts.path).rstrip("/") + "/"
+        prefix = asked.get("prefix", [""])[0]
+        after = asked.get("continuation-token", [""])[0]
+        keys = sorted(
+            key.removeprefix(bucket) for key in self.kept if key.startswith(bucket + prefix)
+        )
+        rest = [key for key in keys if key > after]
+        page, more = rest[:2], len(rest) > 2
+        rows = "".join(
+            f"<Contents><Key>{escape(key)}</Key><Size>{len(self.kept[bucket + key])}</Size>"
+            "<LastModified>2026-11-22T00:00:00.000Z</LastModified><ETag>&quot;1&quot;</ETag>"
+            "</Contents>"
+            for key in page
+        )
+        token = f"<NextContinuationToken>{quote(page[-1])}</NextContinuationToken>" if more else ""
+        body = (
+            f"<ListBucketResult><IsTruncated>{str(more).lower()}</IsTruncated>{token}{rows}"
+            "</ListBucketResult>"
+        ).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
+    kept: dict[str, bytes] = {}
+    handler = type("Handler", (Bucket,), {"kept": kept})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_REGION", "local")
+    yield kept
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_site_with_its_objects_in_s3_is_backed_up_and_put_back_to_s3(
+    bucket: dict[str, bytes], migrated_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(migrated_folder, tmp_path / "data")
+    settings = Settings(data_dir=tmp_path / "data", objects_url="s3://old/site")
+    store = open_store(settings)
+    for number in (1, 2, 3):
+        add_signed(store, number)
+    made = backup.make(settings, tmp_path / "backups", still)
+    assert (made.copied, made.missing) == (6, ())
+    assert backup.make(settings, tmp_path / "backups", still).copied == 0
+    place = Settings(data_dir=tmp_path / "new", objects_url="s3://new/else")
+    assert restore.restore(place, tmp_path / "backups", None, still).faults == {}
+    old = {key.removeprefix("/old/site"): data for key, data in bucket.items() if "/old/" in key}
+    new = {key.removeprefix("/new/else"): data for key, data in bucket.items() if "/new/" in key}
+    assert old == new
+    assert len(new) == 6
+    assert not (place.data_dir / "objects").exists()
+    store.close()
+
+
+@pytest.mark.postgres
+def test_postgresql_programs_that_are_not_there_or_too_old_are_named(
+    store_settings: Settings, store: Store, tmp_path: Path
+) -> None:
+    if not store_settings.database_url:
+        pytest.skip("SQLite needs no program")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    settings = store_settings.model_copy(update={"postgresql_bin": programs})
+
+    def code() -> str:
+        return refusal(lambda: backup.make(settings, tmp_path / "backups", still))
+
+    assert code() == "backup_program_missing"
+    for name in ("pg_dump", "pg_restore"):
+        (programs / name).write_text(f"#!/bin/sh\necho '{name} (PostgreSQL) 9.6.24'\n")
+        (programs / name).chmod(0o755)
+    assert code() == "backup_program_old"
+    for name in ("pg_dump", "pg_restore"):
+        (programs / name).write_text(
+            f"#!/bin/sh\n[ \"$1\" = --version ] && echo '{name} (PostgreSQL) 99.1' || exit 3\n"
+        )
+    assert code() == "backup_program_failed"
+    assert not list((tmp_path / "backups").glob("2*"))
+
+
+@pytest.mark.postgres
+def test_a_backup_of_one_database_is_not_put_back_to_the_other(
+    small: Site, tmp_path: Path, cluster: Cluster
+) -> None:
+    backup.make(small.settings, tmp_path / "backups", still)
+    cluster.create("another_kind")
+    place = Settings(data_dir=tmp_path / "new", database_url=cluster.url("another_kind"))
+    code = refusal(lambda: restore.restore(place, tmp_path / "backups", None, still))
+    assert code == "restore_other_database"
+    cluster.drop("another_kind")
+
+
+def test_the_index_says_what_each_file_is(small: Site, tmp_path: Path) -> None:
+    made = backup.make(small.settings, tmp_path / "backups", still)
+    with BackupIndex(made.folder / "files.sqlite") as index:
+        found = {file.path.removeprefix("objects/"): file for file in index.files()}
+    assert found.keys() == objects(small.store).keys()
+    for key, data in objects(small.store).items():
+        assert (
+            tmp_path / "backups/pool" / found[key].sha256[:2] / found[key].sha256
+        ).read_bytes() == data
+
+
+def test_every_refusal_is_of_the_kind_that_says_backup(small: Site, tmp_path: Path) -> None:
+    with pytest.raises(BackupError):
+        restore.examine(tmp_path / "no", None, still)
