@@ -88,8 +88,9 @@ def restore(settings: Settings, target: Path, secret_file: Path | None, move: Mo
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.data_dir.chmod(0o700)
     try:
-        _put_files(settings, found, move)
+        # A secret without its database is what no opening takes for a new site: it comes first.
         _put_secrets(settings, found)
+        _put_files(settings, found, move)
         move("database", 0.0)
         backup_database.put_back(settings, found.folder / FILE_OF[here])
         whole = True

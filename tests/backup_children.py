@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from datetime import UTC, datetime
 from itertools import count
 from multiprocessing.connection import Connection
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from radraft.core.settings import Settings
 from radraft.reports.audit import AuditActor, AuditEvent, AuditKind
-from radraft.store import audit, backup, images, key_images
+from radraft.store import audit, backup, images, key_images, restore
 from radraft.store.database import Store, open_store
 from radraft.store.signatures import sign
 from tests.builders import add_drafted, make_images, person
@@ -44,8 +45,24 @@ def sign_for_ever(settings: Settings, first: int, told: Connection) -> None:
 
 
 def back_up_for_ever(settings: Settings, target: Path, told: Connection) -> None:
-    """Make backup after backup; tells when one begins, and its folder once it is made."""
+    """Make backup after backup; tells how it goes on, and each one's folder once it is made."""
+
+    def move(text: str, _part: float) -> None:
+        told.send(("at", text))
+
     while True:
-        told.send("begun")
-        made = backup.make(settings, target, still)
-        told.send(made.folder.name)
+        made = backup.make(settings, target, move)
+        told.send(("made", made.folder.name))
+
+
+def put_back(settings: Settings, target: Path, told: Connection) -> None:
+    """Put the newest backup back; tells how it goes on, and then waits."""
+
+    def move(text: str, _part: float) -> None:
+        told.send(("at", text))
+
+    restore.restore(settings, target, None, move)
+    told.send(("restored", ""))
+    while True:
+        told.send(("waits", ""))
+        signal.pause()
