@@ -579,11 +579,10 @@ def test_a_site_with_its_objects_in_s3_is_backed_up_and_put_back_to_s3(
 
 
 @pytest.mark.postgres
+@pytest.mark.parametrize("store_settings", ["postgresql"], indirect=True)
 def test_postgresql_programs_that_are_not_there_or_too_old_are_named(
     store_settings: Settings, store: Store, tmp_path: Path
 ) -> None:
-    if not store_settings.database_url:
-        pytest.skip("SQLite needs no program")
     programs = tmp_path / "bin"
     programs.mkdir()
     settings = store_settings.model_copy(update={"postgresql_bin": programs})
