@@ -36,6 +36,7 @@ from radraft.store.backup_pool import (
     target_errors,
     write_file,
 )
+from radraft.store.database import url_of
 from radraft.store.objects import Objects
 from radraft.store.sql import chunks
 
@@ -133,12 +134,12 @@ class _Work:
     copied: int = 0
     copied_bytes: int = 0
     files: int = 0
-    bytes: int = 0
+    size: int = 0
     _known: BackupIndex | None = field(default=None, init=False)
 
     def run(self) -> tuple[Snapshot, tuple[str, ...]]:
         """Copy everything; what the database said, and what it names that is nowhere."""
-        url = backup_database.url_of(self.settings)
+        url = url_of(self.settings)
         kind = backup_database.kind_of(url)
         with BackupIndex(self.folder / backup_manifest.INDEX, new=True) as index:
             self._known = None if self.last is None else BackupIndex(self.last)
@@ -156,7 +157,7 @@ class _Work:
             finally:
                 if self._known is not None:
                     self._known.close()
-            self.files, self.bytes = index.extent()
+            self.files, self.size = index.extent()
             return snapshot, index.missing()
 
     def keep_secrets(self, wanted: bool) -> None:
@@ -236,7 +237,7 @@ def _manifest(
         with_secret=with_secret,
         counts=dict(snapshot.counts),
         files=work.files,
-        bytes=work.bytes,
+        bytes=work.size,
         missing=missing,
         beside=beside,
     )
@@ -267,9 +268,10 @@ def _clear(target: Path) -> None:
 
 def _new_folder(target: Path, name: str) -> Path:
     """Make the folder of a backup; of two within a second the later sorts behind the earlier."""
-    for number in count(1):
-        folder = target / (name if number == 1 else f"{name}-{number:03d}")
-        with suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
-            return folder
-    raise AssertionError("unreachable")
+    folder = next(
+        folder
+        for number in count(1)
+        if not (folder := target / (name if number == 1 else f"{name}-{number:03d}")).exists()
+    )
+    folder.mkdir(mode=0o700)
+    return folder

@@ -19,7 +19,7 @@ from radraft.store.backup_database import FILE_OF
 from radraft.store.backup_index import BackupIndex
 from radraft.store.backup_manifest import INDEX, Manifest
 from radraft.store.backup_pool import Pool, copy_file, require_same, sync_folder, write_file
-from radraft.store.database import open_store
+from radraft.store.database import open_store, url_of
 from radraft.store.objects import Objects
 
 Move = Callable[[str, float], None]
@@ -58,8 +58,8 @@ def examine(target: Path, secret_file: Path | None, move: Move) -> Examined:
     found = backup_manifest.read(folder)
     secret = _secret(folder, found.manifest, secret_file)
     found.require_sealed(secret)
-    for name, file in found.manifest.beside.items():
-        require_same(folder / name, file.sha256, name)
+    for name, beside in found.manifest.beside.items():
+        require_same(folder / name, beside.sha256, name)
     done = 0
     pool = _pool(folder)
     with BackupIndex(folder / INDEX) as index:
@@ -80,7 +80,7 @@ def restore(settings: Settings, target: Path, secret_file: Path | None, move: Mo
     """
     _require_empty(settings)
     found = examine(target, secret_file, move)
-    here = backup_database.kind_of(backup_database.url_of(settings))
+    here = backup_database.kind_of(url_of(settings))
     if here != found.manifest.database:
         raise BackupError("restore_other_database", backup=found.manifest.database, here=here)
     backup_database.require_programs(settings)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from itertools import chain
 
 from radraft.store import audit_check, signature_check, triggers
 from radraft.store.database import Store
@@ -13,12 +12,12 @@ from radraft.store.signature_chain import Fault
 
 def faults_of(store: Store) -> Mapping[str, int]:
     """Return how often each fault was found: empty where everything holds. StorageError."""
+    counts: Counter[str] = Counter()
     with store.read() as session:
-        counts = Counter(
-            finding.fault.value
-            for examined in chain(signature_check.examine(session), audit_check.examine(session))
-            for finding in examined.findings
-        )
+        for signed in signature_check.examine(session):
+            counts.update(finding.fault.value for finding in signed.findings)
+        for audited in audit_check.examine(session):
+            counts.update(finding.fault.value for finding in audited.findings)
         if missing := triggers.missing(session.connection()):
             counts[Fault.TRIGGER.value] += len(missing)
     return dict(sorted(counts.items()))

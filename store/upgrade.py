@@ -19,7 +19,7 @@ from radraft.core.settings import Settings
 from radraft.store import backup_database, faults, migrations, site_secret, soundness
 from radraft.store.backup_database import FILE_OF, SQLITE
 from radraft.store.backup_pool import write_file
-from radraft.store.database import engine_of, open_store
+from radraft.store.database import engine_of, open_store, url_of
 
 Move = Callable[[str, float], None]
 """Moves a progress bar: what is being done, and the part of it from 0 to 1."""
@@ -48,7 +48,7 @@ def rehearse(settings: Settings, move: Move) -> Rehearsed:
     programs, `backup_disk_full`; StorageError; SettingsError.
     """
     backup_database.require_source(settings)
-    kind = backup_database.kind_of(backup_database.url_of(settings))
+    kind = backup_database.kind_of(url_of(settings))
     with ScratchFolder(settings.data_dir / "scratch", "upgrade-") as folder:
         file = folder / FILE_OF[kind]
 
@@ -96,7 +96,7 @@ def _other_place(settings: Settings, folder: Path) -> Iterator[Settings]:
             "audit_syslog": "",
         }
     )
-    url = backup_database.url_of(settings)
+    url = url_of(settings)
     if backup_database.kind_of(url) == SQLITE:
         yield place
         return

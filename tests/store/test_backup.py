@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.server import ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
@@ -24,7 +25,9 @@ from radraft.core.locks import alone
 from radraft.core.settings import Settings
 from radraft.reports import sign
 from radraft.store import (
+    arrivals,
     backup,
+    backup_database,
     backup_manifest,
     cases,
     images,
@@ -176,6 +179,50 @@ def test_a_backup_made_while_others_sign_holds_whole_signatures_and_all_their_im
         ours.close()
     assert restored == sorted(restored)
     assert restored[0] < restored[-1]
+
+
+def test_what_is_signed_while_the_database_or_the_objects_are_copied_is_not_in_it(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A database of a test is smaller than one go.
+    monkeypatch.setattr(backup_database, "PAGES_AT_ONCE", 5)
+    steps: list[str] = []
+
+    def move(text: str, _part: float) -> None:
+        if steps.count(text) < 3:
+            add_signed(site.store, 100 + len(steps))
+        steps.append(text)
+
+    made = backup.make(site.settings, tmp_path / "backups", move)
+    assert (made.missing, made.manifest.counts["cases"]) == ((), 3)
+    if not site.settings.database_url:
+        # And the copying never began anew.
+        pages = (made.folder / "database.sqlite").stat().st_size / 4096
+        assert steps.count("database") <= pages / 5 + 1
+    assert steps.count("objects") >= 3
+    assert restore.restore(site.empty, tmp_path / "backups", None, still).faults == {}
+    store = open_store(site.empty)
+    assert tuple(contents(store)) == tuple(sorted(site.case_ids))
+    store.close()
+
+
+def test_what_waits_in_the_inbox_and_is_taken_in_meanwhile_is_in_the_backup_too(
+    small: Site, tmp_path: Path
+) -> None:
+    waiting = small.settings.data_dir / "inbox" / "waits.dcm"
+    waiting.parent.mkdir()
+    waiting.write_bytes(b"bytes")
+    new = arrivals.NewArrival("1.2", "1.2.3", "0" * 64, waiting.name, "CT", "a", datetime.now(UTC))
+    with small.store.begin() as session:
+        arrivals.add(session, [new])
+
+    def move(text: str, _part: float) -> None:
+        if text == "database":
+            waiting.unlink(missing_ok=True)
+
+    assert backup.make(small.settings, tmp_path / "backups", move).missing == ()
+    restore.restore(small.empty, tmp_path / "backups", None, still)
+    assert (small.empty.data_dir / "inbox" / "waits.dcm").read_bytes() == b"bytes"
 
 
 def test_the_next_backup_copies_only_what_is_new(site: Site, tmp_path: Path) -> None:
