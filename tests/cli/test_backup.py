@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from radraft.core.errors import catalogue
 from radraft.core.settings import Settings
 from radraft.store import backup_database, migrations
 from radraft.store.database import open_store
@@ -149,6 +151,19 @@ def test_a_database_of_which_a_signature_does_not_hold_is_not_upgraded(early: Pa
     assert found["error"]["code"] == "upgrade_unsound"
     assert "content_changed" in found["faults"]
     assert schema(early) == before
+
+
+def test_every_code_that_the_administrators_page_names_is_there() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "backup.md").read_text(encoding="utf-8")
+    table = page.partition("## What can be wrong")[2]
+    named = set(re.findall(r"`([a-z]+_[a-z_]+)`", table))
+    named -= {"pg_dump", "pg_restore"}
+    assert named <= set(catalogue())
+    ours = {code for code in catalogue() if code.startswith(("backup_", "restore", "upgrade_"))}
+    said_beside_a_result = {
+        "backup_files_missing", "backup_holds_identity", "backup_holds_secret", "restored_sound"
+    }  # fmt: skip
+    assert ours - named == said_beside_a_result
 
 
 def change_what_was_signed(folder: Path) -> None:

@@ -647,7 +647,35 @@ def test_postgresql_programs_that_are_not_there_or_too_old_are_named(
             f"#!/bin/sh\n[ \"$1\" = --version ] && echo '{name} (PostgreSQL) 99.1' || exit 3\n"
         )
     assert code() == "backup_program_failed"
+    full = "pg_dump: error: could not write to output file: No space left on device"
+    (programs / "pg_dump").write_text(
+        f"#!/bin/sh\n[ \"$1\" = --version ] && echo 'pg_dump (PostgreSQL) 99.1' && exit 0\n"
+        f"echo '{full}' >&2; exit 1\n"
+    )
+    assert code() == "backup_disk_full"
     assert not list((tmp_path / "backups").glob("2*"))
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("store_settings", ["postgresql"], indirect=True)
+def test_the_databases_password_stands_in_no_list_of_processes(
+    store_settings: Settings, store: Store, tmp_path: Path
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("pg_dump", "pg_restore"):
+        (programs / name).write_text(
+            "#!/bin/sh\n"
+            f"[ \"$1\" = --version ] && echo '{name} (PostgreSQL) 99.1' && exit 0\n"
+            f'echo "$@" > {tmp_path}/said; echo "$PGPASSWORD" > {tmp_path}/known; exit 3\n'
+        )
+        (programs / name).chmod(0o755)
+    url = store_settings.database_url.replace("postgres@", "postgres:planted-word@", 1)
+    settings = store_settings.model_copy(update={"postgresql_bin": programs, "database_url": url})
+    assert refusal(lambda: backup.make(settings, tmp_path / "b", still)) == "backup_program_failed"
+    assert "--snapshot=" in (tmp_path / "said").read_text()
+    assert "planted-word" not in (tmp_path / "said").read_text()
+    assert (tmp_path / "known").read_text() == "planted-word\n"
 
 
 @pytest.mark.postgres
