@@ -191,6 +191,8 @@ def _copy_sqlite(source: Path, file: Path, wait_s: float, told: Told) -> None:
 
 def _dump(settings: Settings, connection: Connection, file: Path) -> None:
     # The transaction of `connection` stays open: what it reads is what is written here.
+    # However long that takes.
+    connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
     name = connection.scalar(text("SELECT pg_export_snapshot()"))
     url = url_of(settings)
     with target_errors():

@@ -87,9 +87,14 @@ def restore(settings: Settings, target: Path, secret_file: Path | None, move: Mo
     whole = False
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.data_dir.chmod(0o700)
+    # A secret without its database is what no opening takes for a new site: it comes first. Of two
+    # restores at once one writes it, and the other clears nothing away.
     try:
-        # A secret without its database is what no opening takes for a new site: it comes first.
-        _put_secrets(settings, found)
+        write_file(settings.data_dir / site_secret.NAME, found.secret)
+    except FileExistsError:
+        raise BackupError("restore_not_empty", found="RADRAFT_DATA_DIR") from None
+    try:
+        _put_keys(settings, found)
         _put_files(settings, found, move)
         move("database", 0.0)
         backup_database.put_back(settings, found.folder / FILE_OF[here])
@@ -156,8 +161,7 @@ def _put_files(settings: Settings, found: Examined, move: Move) -> None:
             move("files", done / max(found.manifest.bytes, 1))
 
 
-def _put_secrets(settings: Settings, found: Examined) -> None:
-    write_file(settings.data_dir / site_secret.NAME, found.secret)
+def _put_keys(settings: Settings, found: Examined) -> None:
     for name in backup.KEYS:
         if name in found.manifest.beside:
             copy_file(found.folder / name, settings.data_dir / name)

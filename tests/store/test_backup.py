@@ -473,6 +473,26 @@ def test_a_killed_restore_leaves_the_whole_site_or_a_place_that_is_not_opened(
     assert refused
 
 
+def test_of_two_restores_to_one_place_one_is_refused_and_takes_nothing_from_the_other(
+    small: Site, tmp_path: Path
+) -> None:
+    backup.make(small.settings, tmp_path / "backups", still)
+    other: list[str] = []
+
+    def move(text: str, _part: float) -> None:
+        # Hashes were compared and the place was found empty: now another comes first.
+        if text == "hashes" and not other:
+            other.append("restored")
+            restore.restore(small.empty, tmp_path / "backups", None, still)
+
+    again = refusal(lambda: restore.restore(small.empty, tmp_path / "backups", None, move))
+    assert (again, other) == ("restore_not_empty", ["restored"])
+    store = open_store(small.empty)
+    assert contents(store) == contents(small.store)
+    assert objects(store) == objects(small.store)
+    store.close()
+
+
 @contextmanager
 def disk_full_at(size: int) -> Iterator[None]:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
