@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from radraft.core.settings import Settings
     from radraft.reports.audit import AuditKind
     from radraft.store.backup_manifest import Manifest
+    from radraft.store.restore import LaterBackup
     from radraft.store.upgrade import Rehearsed
 
 MOST_LISTED = 1000
@@ -72,11 +73,18 @@ def restore(target: Path, secret: Path | None, out: Output, *, check: bool) -> N
     lines = [
         f"{examined.folder}: {_of(examined.manifest)}",
         *(f"! {fault}: {count}" for fault, count in restored.faults.items()),
-        *_sentences(code),
+        *_sentences(code, at=_minute(examined.manifest)),
     ]
+    if restored.later is not None:
+        lines += _sentences("restored_behind", **_lost(restored.later))
     if examined.manifest.missing:
         lines += _sentences("backup_files_missing", count=examined.manifest.missing)
-    out.result({**value, "ok": not restored.faults, "faults": restored.faults}, "\n".join(lines))
+    value |= {
+        "ok": not restored.faults,
+        "faults": dict(restored.faults),
+        "later": None if restored.later is None else _lost(restored.later),
+    }
+    out.result(value, "\n".join(lines))
     if restored.faults:
         out.fail(1)
 
@@ -154,9 +162,22 @@ def _plain(folder: Path, manifest: Manifest) -> dict[str, Any]:
     }
 
 
+def _lost(later: LaterBackup) -> dict[str, str | int]:
+    """What the later backup has more, as it is printed."""
+    return {
+        "folder": str(later.folder),
+        "signatures": later.signatures,
+        "events": later.events,
+    }
+
+
+def _minute(manifest: Manifest) -> str:
+    return f"{manifest.made_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _of(manifest: Manifest) -> str:
     return (
-        f"{manifest.made_at:%Y-%m-%d %H:%M:%S} UTC, {manifest.database}, schema "
+        f"{_minute(manifest)}, {manifest.database}, schema "
         f"{manifest.schema_number}, {_counts(manifest.counts)}, {manifest.files} files "
         f"({_mib(manifest.bytes)} MiB)"
     )

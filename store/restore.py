@@ -37,11 +37,23 @@ class Examined:
 
 
 @dataclass(frozen=True)
+class LaterBackup:
+    """A backup of the same site that was made later, and what it has more."""
+
+    folder: Path
+    signatures: int
+    events: int
+    """Of the audit."""
+
+
+@dataclass(frozen=True)
 class Restored:
     """What was put back, and what does not hold of it."""
 
     examined: Examined
     faults: Mapping[str, int]
+    later: LaterBackup | None
+    """The newest that lies beside; None where what was put back is the newest there."""
 
 
 def examine(target: Path, secret_file: Path | None, move: Move) -> Examined:
@@ -108,9 +120,25 @@ def restore(settings: Settings, target: Path, secret_file: Path | None, move: Mo
         # Whoever was signed in then need not be now.
         with store.begin() as session:
             sign_ins.end_everybodys(session)
-        return Restored(found, soundness.faults_of(store))
+        return Restored(found, soundness.faults_of(store), _later(found))
     finally:
         store.close()
+
+
+def _later(found: Examined) -> LaterBackup | None:
+    """The newest backup beside the one that was put back, if the same site made it later: an older
+    state holds in itself, and only what is newer shows that it is not all."""
+    newest = backup.newest(found.folder.resolve().parent)
+    if newest is None or newest.name <= found.folder.name:
+        return None
+    try:
+        other = backup_manifest.read(newest)
+        other.require_sealed(found.secret)
+    except BackupError:
+        return None
+    mine, theirs = found.manifest.counts, other.manifest.counts
+    more = {name: theirs.get(name, 0) - mine.get(name, 0) for name in theirs}
+    return LaterBackup(newest, more.get("signatures", 0), more.get("audit_events", 0))
 
 
 def _secret(folder: Path, manifest: Manifest, given: Path | None) -> bytes:

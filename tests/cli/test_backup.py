@@ -64,6 +64,7 @@ def test_the_drill_a_backup_is_checked_and_put_back_and_the_site_goes_on(
     assert not (tmp_path / "new").exists()
     back = answer(tmp_path / "new", "restore", tmp_path / "backups")
     assert (back["ok"], back["faults"], back["made_at"]) == (True, {}, made["made_at"])
+    assert back["later"] is None
     assert answer(tmp_path / "new", "verify")["ok"]
     assert answer(tmp_path / "new", "audit", "verify")["ok"]
     assert events(folder, "export")[0] == {"backup": name}
@@ -94,6 +95,22 @@ def test_how_far_it_is_is_shown(folder: Path, tmp_path: Path) -> None:
     assert (made.returncode, "100%" in made.stderr) == (0, True)
     back = process(tmp_path / "new", "restore", tmp_path / "backups")
     assert (back.returncode, "100%" in back.stderr) == (0, True)
+
+
+def test_an_older_state_that_is_put_back_says_what_a_later_backup_has_more(
+    folder: Path, tmp_path: Path
+) -> None:
+    first = answer(folder, "backup", tmp_path / "backups")
+    store = open_store(Settings(data_dir=folder))
+    add_signed(store, 3)
+    store.close()
+    last = answer(folder, "backup", tmp_path / "backups")
+    back = radraft(tmp_path / "new", "restore", first["folder"])
+    assert back.returncode == 0
+    # The event of the first backup is in the later one too.
+    assert "lacks 1 signatures and 2 audit events" in back.stdout
+    assert f"更新的备份 {last['folder']}" in back.stdout
+    assert "radraft audit verify --export" in back.stdout
 
 
 def test_what_cannot_be_put_back_ends_with_1_and_a_code(folder: Path, tmp_path: Path) -> None:
@@ -161,7 +178,8 @@ def test_every_code_that_the_administrators_page_names_is_there() -> None:
     assert named <= set(catalogue())
     ours = {code for code in catalogue() if code.startswith(("backup_", "restore", "upgrade_"))}
     said_beside_a_result = {
-        "backup_files_missing", "backup_holds_identity", "backup_holds_secret", "restored_sound"
+        "backup_files_missing", "backup_holds_identity", "backup_holds_secret", "restored_behind",
+        "restored_sound",
     }  # fmt: skip
     assert ours - named == said_beside_a_result
 

@@ -19,13 +19,16 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 import pytest
+from sqlalchemy import select
 
-from radraft.core.errors import RadraftError, SettingsError, StorageUnavailable
+from radraft.core.errors import RadraftError, SettingsError, StorageDamaged, StorageUnavailable
 from radraft.core.locks import alone
 from radraft.core.settings import Settings
 from radraft.reports import sign
+from radraft.reports.audit import AuditActor, AuditEvent, AuditKind
 from radraft.store import (
     arrivals,
+    audit,
     backup,
     backup_database,
     backup_manifest,
@@ -37,12 +40,14 @@ from radraft.store import (
     soundness,
 )
 from radraft.store.backup_index import BackupIndex
+from radraft.store.base import Base
 from radraft.store.database import Store, open_store
 from tests import children
 from tests.backup_children import add_signed, back_up_for_ever, put_back, sign_for_ever, still
 from tests.builders import signed_in
 from tests.postgres import Cluster
 from tests.scale import scaled
+from tests.store import tampering
 from tests.store.test_objects import S3Handler
 
 pytestmark = pytest.mark.slow
@@ -132,6 +137,87 @@ def test_what_is_put_back_is_the_same_site(site: Site, tmp_path: Path) -> None:
     add_signed(again, 4)
     assert soundness.faults_of(again) == {}
     again.close()
+
+
+def test_every_table_comes_back_row_for_row(site: Site, tmp_path: Path) -> None:
+    signed_in(site.store, "王芳")
+    before = rows(site.store)
+    assert {"audit_head", "signature_head", "report_steps", "worklist_entries"} <= before.keys()
+    assert len(before["worklist_entries"]) == 3
+    backup.make(site.settings, tmp_path / "backups", still)
+    assert restore.restore(site.empty, tmp_path / "backups", None, still).faults == {}
+    again = open_store(site.empty)
+    after = rows(again)
+    assert len(before.pop("sessions")) == 1
+    assert after.pop("sessions") == []
+    assert after == before
+    # What the database itself keeps up goes on: the list's triggers came with it.
+    case_id = add_signed(again, 4)
+    with again.read() as session:
+        listed = {row.case_id: row for row in cases.worklist(session, limit=10).rows}
+    assert len(listed) == 4
+    assert listed[case_id].report_state == "signed"
+    again.close()
+
+
+def rows(store: Store) -> dict[str, list[str]]:
+    """What every table holds."""
+    with store.read() as session:
+        return {
+            name: sorted(repr(tuple(row)) for row in session.execute(select(table)))
+            for name, table in Base.metadata.tables.items()
+        }
+
+
+def test_an_audit_whose_end_was_cut_off_is_put_back_so_and_nobody_signs_until_it_is_resealed(
+    site: Site, tmp_path: Path
+) -> None:
+    tampering.unprotect(site.settings, "audit_events")
+    tampering.run(site.settings, "DELETE FROM audit_events WHERE sequence = 4")
+    backup.make(site.settings, tmp_path / "backups", still)
+    with pytest.raises(SettingsError, match="append_only_missing"):
+        open_store(site.settings)
+    found = restore.restore(site.empty, tmp_path / "backups", None, still).faults
+    assert found["audit_end_differs"] == 1
+    assert found["signature_not_audited"] == 1
+
+
+def test_an_audit_whose_end_is_not_its_own_signs_nothing_after_a_restore_until_it_is_resealed(
+    site: Site, tmp_path: Path
+) -> None:
+    tampering.run(site.settings, "UPDATE audit_head SET sequence = 3")
+    backup.make(site.settings, tmp_path / "backups", still)
+    found = restore.restore(site.empty, tmp_path / "backups", None, still).faults
+    assert found == {"audit_end_unsealed": 1}
+    again = open_store(site.empty)
+    with pytest.raises(StorageDamaged, match="audit_broken"):
+        add_signed(again, 4)
+    with again.begin() as session:
+        now = datetime.now(UTC)
+        audit.reseal(session, AuditEvent(AuditKind.RESEALED, now, AuditActor("radraft")))
+    add_signed(again, 5)
+    assert soundness.faults_of(again) == {}
+    again.close()
+
+
+def test_what_a_later_backup_has_more_is_said_when_an_older_one_is_put_back(
+    site: Site, tmp_path: Path
+) -> None:
+    first = backup.make(site.settings, tmp_path / "backups", still)
+    add_signed(site.store, 4)
+    add_signed(site.store, 5)
+    last = backup.make(site.settings, tmp_path / "backups", still)
+    back = restore.restore(site.empty, first.folder, None, still)
+    assert back.faults == {}
+    assert back.later == restore.LaterBackup(last.folder, signatures=2, events=2)
+
+
+def test_of_a_later_backup_of_another_site_nothing_is_said(small: Site, tmp_path: Path) -> None:
+    first = backup.make(small.settings, tmp_path / "backups", still)
+    other = Settings(data_dir=tmp_path / "other")
+    open_store(other).close()
+    backup.make(other, tmp_path / "backups", still)
+    assert restore.restore(small.empty, first.folder, None, still).later is None
 
 
 def test_nobody_but_its_user_reads_a_backup(small: Site, tmp_path: Path) -> None:

@@ -143,6 +143,14 @@ def test_a_copy_in_which_a_signature_does_not_hold_shows_it(
     assert "content_changed" in upgrade.rehearse(store_settings, still).faults
 
 
+def test_a_copy_in_which_the_audits_end_does_not_hold_shows_it(
+    store: Store, store_settings: Settings
+) -> None:
+    add_signed(store, 1)
+    tampering.run(store_settings, "UPDATE audit_head SET sequence = 1")
+    assert upgrade.rehearse(store_settings, still).faults == {"audit_end_unsealed": 1}
+
+
 @pytest.mark.postgres
 def test_a_user_who_may_make_no_database_is_told_so(
     cluster: Cluster, migrated: tuple[str, Path], tmp_path: Path
