@@ -22,6 +22,7 @@ from radraft.cli import (
     worklist,
 )
 from radraft.cli.output import Output, reporting
+from radraft.core.errors import SettingsError
 
 app = typer.Typer(
     name="radraft",
@@ -322,6 +323,42 @@ def upgrade(
         from radraft.cli import backup as backups
 
         backups.upgrade(out, copy_only=copy_only)
+
+
+@app.command()
+def retention(
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Do it; else only say what would be done.")
+    ] = False,
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rule",
+            help='Set the rule and do nothing else: "CR: move after 365 days, drop after 3650 days";'
+            " * for every modality. Repeat.",
+        ),
+    ] = None,
+    keep_all: Annotated[
+        bool, typer.Option("--keep-all", help="Set a rule that keeps everything.")
+    ] = False,
+    site: Annotated[
+        str | None, typer.Option("--site", help="Whose rule is set; else RADRAFT_SITE.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Move old studies' images to slower storage, or drop them, by the site's rule.
+
+    Reports, drafts, training pairs and the audit are never touched (docs/retention.md).
+    """
+    with reporting(Output(json)) as out:
+        from radraft.cli import retention as command
+
+        if apply + keep_all + bool(rule) > 1:
+            raise SettingsError("retention_options")
+        if rule or keep_all:
+            command.change(out, rule or (), site)
+        else:
+            command.run(out, apply=apply)
 
 
 @pairs_app.command("export")

@@ -14,6 +14,7 @@
     ├── AdapterError         an adapter that may not serve, or a move it cannot make
     ├── SignInError          somebody who is not let in, or may not do what he asks
     ├── BackupError          a backup that cannot be made or put back
+    ├── RetentionError       a retention rule that cannot be set or applied
     ├── StorageError         database or objects that cannot be read or written
     │   ├── StorageUnavailable   now: busy, down, full, read-only; may work later
     │   └── StorageDamaged       what is stored cannot be read
@@ -104,6 +105,10 @@ class SignInError(RadraftError):
 
 class BackupError(RadraftError):
     """A backup that cannot be made, or cannot be put back."""
+
+
+class RetentionError(RadraftError):
+    """A retention rule that cannot be set, or cannot be applied now."""
 
 
 class StorageError(RadraftError):

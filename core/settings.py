@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     """Folder of PostgreSQL's `pg_dump` and `pg_restore`; unset: those that PATH finds."""
     objects_url: str = ""
     """obstore URL for pixels and embeddings; empty means a folder in `data_dir`."""
+    archive_dir: Path | None = None
+    """Folder on slower storage that a retention rule moves old studies' pixels to; it must be there.
+    Unset: nothing is moved. docs/retention.md."""
     signature_log: str = ""
     """Where the heads of the chain of signatures are sent: `file:/path`, `syslog` or
     `syslog:/path` of its socket; empty: nowhere. docs/signatures.md says why."""
@@ -194,7 +197,7 @@ class Settings(BaseSettings):
         "data_dir", "cache_dir", "vllm_python", "radeval_python", "dicom_tls_cert",
         "dicom_tls_key", "dicom_tls_ca", "watch_dir", "pacs_ca", "deid_recognisers",
         "critical_values", "turnround", "audit_syslog_ca", "audit_syslog_cert", "audit_syslog_key",
-        "tls_cert", "tls_key", "openid", "openid_ca", "postgresql_bin",
+        "tls_cert", "tls_key", "openid", "openid_ca", "postgresql_bin", "archive_dir",
     )  # fmt: skip
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:

@@ -260,6 +260,7 @@ class _StudyIntake:
         """Record key images, quality and priors; a case that no model may draft is settled."""
         case_id = prepared.deid.case_id
         cases.add_key_images(session, prepared.images)
+        images.save_missing(self.store.objects, prepared.images)
         if prepared.quality is not None:
             quality.save(session, case_id, prepared.quality, prepared.checked.study)
         priors.record(session, case_id, datetime.now(UTC))

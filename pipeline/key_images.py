@@ -149,6 +149,7 @@ class KeyImageChooser:
                 state = _allowed(session, case_id, keep_edit=keep_edit)
                 choices.add(session, choice)
                 cases.add_key_images(session, made)
+                images.save_missing(self._store.objects, made)
                 if state is not CaseState.NOT_COVERED:
                     cases.requeue(session, case_id)
         except (ReportError, NotFound):

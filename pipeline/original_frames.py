@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from radraft.core.errors import NotFound, StudyRejected
 from radraft.core.scratch import ScratchFolder
-from radraft.store import cases, instances
+from radraft.store import cases, instances, retention
 from radraft.studies.choose.frames import Taker, cleaned
 from radraft.studies.choose.stacks import Slot
 from radraft.studies.decode import Decoder
@@ -44,11 +44,12 @@ class Originals:
         self, case_id: str, instance: StoredInstance, frame: int, window: WindowName
     ) -> KeyImage:
         """Return a frame at full depth without burned-in text. StudyRejected where it cannot be
-        decoded; NotFound `key_image_unknown` where its file is gone."""
+        decoded; NotFound `images_dropped` where a retention rule dropped its file,
+        `key_image_unknown` where it is gone otherwise."""
         with self._lock:
             self._stay_awake()
             taker = Taker(self._running(), case_id, cleaned)
-            here = replace(instance.deid, path=self._file(instance.original_key))
+            here = replace(instance.deid, path=self._file(case_id, instance.original_key))
             image = taker.image(Slot(here, frame, 0.0), window)
         if image is None:
             raise taker.fault or StudyRejected("no_drawable_image")
@@ -75,15 +76,22 @@ class Originals:
 
     def known(self, case_id: str) -> tuple[StoredInstance, ...]:
         """Return the images of a case in reading order, from their files where the case was taken
-        in before images were recorded one by one. NotFound `case_not_found`."""
+        in before images were recorded one by one. NotFound `case_not_found`, `images_dropped`."""
         with self._store.read() as session:
             found = instances.of_case(session, case_id)
             keys = () if found else instances.original_keys(session, case_id)
+            dropped = retention.dropped(session, case_id)
+        if dropped is not None and not self._any_original(found):
+            raise retention.dropped_error(dropped.at)
         if keys:
             self._record(case_id, keys)
             with self._store.read() as session:
                 return instances.of_case(session, case_id)
         return found
+
+    def _any_original(self, found: tuple[StoredInstance, ...]) -> bool:
+        """Whether images came again after they were dropped."""
+        return any(self._store.objects.exists(stored.original_key) for stored in found)
 
     def close(self) -> None:
         """End the worker and remove what was written for it."""
@@ -109,7 +117,7 @@ class Originals:
             self._decoder = Decoder()
         return self._decoder
 
-    def _file(self, key: str) -> Path:
+    def _file(self, case_id: str, key: str) -> Path:
         """Return the object as a file; the last one stays, because the frames of one file
         follow."""
         if self._folder is None:
@@ -121,6 +129,10 @@ class Originals:
             try:
                 self._store.objects.get_file(key, path)
             except NotFound:
+                with self._store.read() as session:
+                    dropped = retention.dropped(session, case_id)
+                if dropped is not None:
+                    raise retention.dropped_error(dropped.at) from None
                 raise NotFound("key_image_unknown") from None
             self._key = key
         return path

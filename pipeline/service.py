@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radraft.core import errors
-from radraft.core.errors import FollowupError, RadraftError, SignInError
+from radraft.core.errors import FollowupError, NotFound, RadraftError, SignInError
 from radraft.core.metrics import Metrics
 from radraft.llm.link import LlmState
 from radraft.pipeline.alerts import CriticalValues
@@ -47,10 +48,12 @@ from radraft.store import (
     questions,
     report_steps,
     reports,
+    retention,
     signature_rules,
     signatures,
 )
 from radraft.store.key_images import key_images_at
+from radraft.store.retention import DroppedImages
 from radraft.store.values import EVERYTHING, OpenAlert, Worklist, WorklistFilter, WorklistPlace
 from radraft.store.worklist_pages import Visible
 
@@ -96,6 +99,8 @@ class CaseView:
     """What the site asks of a signature; None to whoever only reads."""
     steps: tuple[ReportStep, ...] = ()
     """What people did with the report besides writing it."""
+    dropped: DroppedImages | None = None
+    """That a retention rule dropped the study's images."""
 
     @property
     def issues(self) -> tuple[Issue, ...]:
@@ -296,6 +301,7 @@ class Service:
                 quality=quality_remarks(session, case_id),
                 rule=signature_rules.of_site(session, case.site).rule,
                 steps=report_steps.of_case(session, case_id),
+                dropped=retention.dropped(session, case_id),
             )
 
     def notice(self, draft: Draft) -> tuple[str, str] | None:
@@ -307,11 +313,22 @@ class Service:
 
     def image_png(self, image_id: str) -> bytes:
         """A key image as 8-bit PNG."""
-        return images.png(self.store.objects, image_id)
+        with self._dropped(image_id):
+            return images.png(self.store.objects, image_id)
 
     def image_values(self, image_id: str) -> bytes:
         """A key image at full depth: zlib-compressed little-endian int16, row by row."""
-        return images.values(self.store.objects, image_id)
+        with self._dropped(image_id):
+            return images.values(self.store.objects, image_id)
+
+    @contextmanager
+    def _dropped(self, image_id: str) -> Iterator[None]:
+        """Raise NotFound `images_dropped` for an image that a retention rule dropped."""
+        try:
+            yield
+        except NotFound:
+            with self.store.read() as session:
+                raise retention.missing_image(session, image_id) from None
 
     def opened(self, case_id: str, actor: Actor, *, seconds_ago: float = 0.0) -> None:
         """Note that the actor opened the study so long ago. NotFound."""

@@ -42,6 +42,8 @@ class AuditKind(StrEnum):
     INTAKE = "intake"
     """Studies were handed in by a person."""
     EXPORT = "export"
+    RETENTION = "retention"
+    """A study's images were dropped by the site's rule, or images moved to slower storage."""
     ACCESS = "access"
     """Something was asked for that its person may not see or do."""
     ACCOUNT = "account"

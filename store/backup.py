@@ -25,7 +25,7 @@ from radraft.core.locks import alone
 from radraft.core.settings import Settings
 from radraft.store import backup_database, backup_manifest, site_secret
 from radraft.store.backup_database import FILE_OF, Snapshot
-from radraft.store.backup_index import AT_ONCE, BackupIndex, IndexedFile
+from radraft.store.backup_index import ARCHIVE, AT_ONCE, OBJECTS, BackupIndex, IndexedFile
 from radraft.store.backup_manifest import Manifest, PlainFile
 from radraft.store.backup_pool import (
     Pool,
@@ -37,7 +37,7 @@ from radraft.store.backup_pool import (
     write_file,
 )
 from radraft.store.database import url_of
-from radraft.store.objects import Objects
+from radraft.store.objects import Archive, Objects
 from radraft.store.sql import chunks
 
 POOL = "pool"
@@ -73,6 +73,7 @@ def make(settings: Settings, target: Path, move: Move, *, with_secret: bool = Tr
     this database's.
     """
     _require_outside(settings, target)
+    _require_archive(settings)
     backup_database.require_source(settings)
     with target_errors():
         target.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -192,19 +193,26 @@ class _Work:
                     continue
 
     def _of_objects(self) -> Iterator[IndexedFile]:
-        objects = Objects.open(self.settings.objects_url, self.settings.data_dir / "objects")
+        objects = Objects.open(
+            self.settings.objects_url, self.settings.data_dir / "objects", self.settings.archive_dir
+        )
+        places = {OBJECTS: objects}
+        if objects.archive is not None and objects.archive.is_there():
+            # After the objects: what is moved meanwhile is in the archive before it leaves them.
+            places[ARCHIVE] = objects.archive.objects
         # Listed twice: the names of a network's objects are not held.
-        whole = sum(item.size for item in objects.listing())
+        whole = sum(item.size for place in places.values() for item in place.listing())
         done = 0
-        for item in objects.listing():
-            # What was removed since it was listed is left out; whether a row names it is seen at
-            # the end.
-            with suppress(NotFound):
-                yield self._kept(
-                    f"objects/{item.key}", item.size, item.stamp, objects.chunks(item.key)
-                )
-            done += item.size
-            self.move("objects", min(done / max(whole, 1), 1.0))
+        for name, place in places.items():
+            for item in place.listing():
+                # What was removed since it was listed is left out; whether a row names it is seen
+                # at the end.
+                with suppress(NotFound):
+                    yield self._kept(
+                        f"{name}/{item.key}", item.size, item.stamp, place.chunks(item.key)
+                    )
+                done += item.size
+                self.move("objects", min(done / max(whole, 1), 1.0))
 
     def _kept(self, path: str, size: int, stamp: str, content: Iterable[bytes]) -> IndexedFile:
         before = None if self._known is None else self._known.find(path)
@@ -247,6 +255,14 @@ def _require_outside(settings: Settings, target: Path) -> None:
     data, place = settings.data_dir.resolve(), target.resolve()
     if place.is_relative_to(data) or data.is_relative_to(place):
         raise BackupError("backup_inside_data")
+
+
+def _require_archive(settings: Settings) -> None:
+    """Require an archive that is set and was used: without its objects a backup is not whole."""
+    if settings.archive_dir is not None:
+        archive = Archive(settings.archive_dir)
+        if not archive.is_there() and backup_database.uses_archive(settings):
+            archive.require()
 
 
 @contextmanager

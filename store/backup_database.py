@@ -12,24 +12,28 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import create_engine, func, inspect, select, text
+from sqlalchemy import ColumnElement, create_engine, exists, func, inspect, select, text
 from sqlalchemy.engine import URL, Connection
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from radraft.core.errors import BackupError
 from radraft.core.settings import Settings
-from radraft.store import faults, migrations
+from radraft.store import faults, images, migrations, retention
 from radraft.store.backup_pool import copy_file, sync_file, sync_folder, target_errors
 from radraft.store.base import Base
 from radraft.store.database import engine_of, url_of
+from radraft.store.retention import RetentionStep
 from radraft.store.tables import (
     AdapterRow,
     CaseRow,
     KeyImageRow,
+    RetentionStepRow,
     SignedRow,
     SiteRow,
     StudyIdentityRow,
@@ -290,20 +294,53 @@ def named_files(connection: Connection) -> Iterator[str]:
             yield from paths(connection)
 
 
+def uses_archive(settings: Settings) -> bool:
+    """Return whether a retention rule moved anything to the archive. StorageError."""
+    engine = engine_of(url_of(settings), settings.database_wait_s, read_only=True)
+    try:
+        with faults.translated(writing=False), engine.connect() as connection:
+            if not inspect(connection).has_table(RetentionStepRow.__tablename__):
+                return False
+            return retention.any_moved(Session(connection))
+    finally:
+        engine.dispose()
+
+
 def _of_images(connection: Connection) -> Iterator[str]:
-    for image_id in _streamed(connection, select(KeyImageRow.image_id).distinct()):
-        yield f"objects/images/{image_id[:2]}/{image_id}.png"
-        yield f"objects/images/{image_id[:2]}/{image_id}.i16"
+    dropped = _dropped(connection, KeyImageRow.case_id)
+    wanted = select(KeyImageRow.image_id).distinct()
+    shown = _streamed(connection, wanted if dropped is None else wanted.where(~dropped))
+    kept: Iterator[str] = iter(())
+    if dropped is not None:
+        of_dropped = RetentionStepRow.step == RetentionStep.DROPPED.value
+        stayed = select(RetentionStepRow.kept).where(of_dropped)
+        kept = chain.from_iterable(_streamed(connection, stayed))
+    for image_id in chain(shown, kept):
+        for key in images.keys(image_id):
+            yield f"objects/{key}"
 
 
 def _of_identities(connection: Connection) -> Iterator[str]:
-    for keys in _streamed(connection, select(StudyIdentityRow.original_keys)):
+    dropped = _dropped(connection, StudyIdentityRow.case_id)
+    wanted = select(StudyIdentityRow.original_keys)
+    for keys in _streamed(connection, wanted if dropped is None else wanted.where(~dropped)):
         yield from (f"objects/{key}" for key in keys)
 
 
 def _of_instances(connection: Connection) -> Iterator[str]:
-    for key in _streamed(connection, select(StudyInstanceRow.original_key)):
+    dropped = _dropped(connection, StudyInstanceRow.case_id)
+    wanted = select(StudyInstanceRow.original_key)
+    for key in _streamed(connection, wanted if dropped is None else wanted.where(~dropped)):
         yield f"objects/{key}"
+
+
+def _dropped(connection: Connection, case_id: Any) -> ColumnElement[bool] | None:
+    """Whether a retention rule dropped the images of the case; None where no schema knew of it."""
+    if not inspect(connection).has_table(RetentionStepRow.__tablename__):
+        return None
+    return exists().where(
+        RetentionStepRow.case_id == case_id, RetentionStepRow.step == RetentionStep.DROPPED.value
+    )
 
 
 def _of_arrivals(connection: Connection) -> Iterator[str]:

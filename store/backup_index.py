@@ -10,6 +10,7 @@ from typing import Self
 
 from radraft.store.backup_pool import target_errors
 
+OBJECTS, ARCHIVE = "objects", "archive"
 AT_ONCE = 1000
 """Rows held in memory."""
 
@@ -19,7 +20,8 @@ class IndexedFile:
     """One file of a backup: its bytes lie in the pool under their hash."""
 
     path: str
-    """`objects/` and the object's key, or `data/` and where it lies in the data folder."""
+    """`OBJECTS` or `ARCHIVE`, `/` and the object's key; or `data/` and where it lies in the data
+    folder."""
     sha256: str
     size: int
     stamp: str
@@ -89,7 +91,10 @@ class BackupIndex:
     def missing(self) -> tuple[str, ...]:
         """Return what the database names and the backup does not hold."""
         rows = self._database.execute(
-            "SELECT path FROM named EXCEPT SELECT path FROM files ORDER BY path"
+            # What is named as an object may lie in the archive.
+            "SELECT path FROM named EXCEPT SELECT path FROM files"
+            " EXCEPT SELECT ? || substr(path, ?) FROM files WHERE path LIKE ? ORDER BY path",
+            (f"{OBJECTS}/", len(ARCHIVE) + 2, f"{ARCHIVE}/%"),
         )
         return tuple(path for (path,) in rows)
 

@@ -69,7 +69,7 @@ def open_store(
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(0o700)
-        objects = Objects.open(settings.objects_url, folder / "objects")
+        objects = Objects.open(settings.objects_url, folder / "objects", settings.archive_dir)
     except OSError:
         raise SettingsError("data_dir_unusable") from None
     writing, reading = (

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import re
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound, StorageDamaged
-from radraft.store import cases
+from radraft.store import cases, retention
 from radraft.store.objects import Objects
 from radraft.studies.choose.frames import image_id as image_id_of
 from radraft.studies.values import KeyImage, KeyImages
@@ -31,6 +32,23 @@ def save(objects: Objects, images: KeyImages) -> None:
         objects.put(_key(image.image_id, "i16"), zlib.compress(raw, 4))
 
 
+def save_missing(objects: Objects, images: KeyImages) -> None:
+    """Write again what a retention rule removed since `save`: in the transaction that records the
+    images, after it recorded them, for from then on nothing removes them."""
+    gone = tuple(
+        image
+        for image in images.images
+        if not all(objects.exists(key) for key in keys(image.image_id))
+    )
+    if gone:
+        save(objects, replace(images, images=gone))
+
+
+def keys(image_id: str) -> tuple[str, str]:
+    """Return where an image's pixels and values lie."""
+    return _key(image_id, "png"), _key(image_id, "i16")
+
+
 def png(objects: Objects, image_id: str) -> bytes:
     """Return an 8-bit greyscale PNG. NotFound `image_not_found`; StorageDamaged `image_damaged`."""
     data = _get(objects, image_id, "png")
@@ -47,11 +65,15 @@ def values(objects: Objects, image_id: str) -> bytes:
 
 
 def load(session: Session, objects: Objects, case_id: str) -> KeyImages:
-    """Return the case's key images as they were saved. Errors as `png`."""
-    return KeyImages(
-        case_id,
-        tuple(_load(objects, stored) for stored in cases.key_images(session, case_id)),
-    )
+    """Return the case's key images as they were saved. Errors as `png`; NotFound `images_dropped`
+    where a retention rule dropped one."""
+    found = []
+    for stored in cases.key_images(session, case_id):
+        try:
+            found.append(_load(objects, stored))
+        except NotFound:
+            raise retention.missing_image(session, stored.image_id) from None
+    return KeyImages(case_id, tuple(found))
 
 
 def _load(objects: Objects, stored: cases.StoredImage) -> KeyImage:

@@ -19,7 +19,7 @@ from radraft.reports.values import SignedReport
 from radraft.store import signatures
 from radraft.store.signatures import BrokenSignature
 from radraft.store.sql import chunks
-from radraft.store.tables import PairRow, SignatureLinkRow, SignedRow
+from radraft.store.tables import PairImageRow, PairRow, SignatureLinkRow, SignedRow
 
 _Columns = TypeVarTuple("_Columns")
 
@@ -54,6 +54,11 @@ def save_pair(session: Session, pair: TrainingPair) -> None:
             split=pair.split,
             seconds=pair.seconds,
         )
+    )
+    session.flush()
+    session.add_all(
+        PairImageRow(image_id=image_id, pair_id=pair.pair_id)
+        for image_id in dict.fromkeys(pair.image_ids)
     )
     session.flush()
 

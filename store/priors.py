@@ -285,11 +285,21 @@ def _sections(
     return said(report.findings), said(report.impression)
 
 
+def _images(session: Session, objects: Objects, case_id: str) -> tuple[KeyImage, ...]:
+    """An earlier study's key images; none where a retention rule dropped them."""
+    try:
+        return images.load(session, objects, case_id).images
+    except NotFound as error:
+        if error.code != "images_dropped":
+            raise
+        return ()
+
+
 def _with_images(
     session: Session, objects: Objects, priors: list[Prior], most: int
 ) -> tuple[Prior, ...]:
     """`priors` with their first images, taken in turn, `most` in all."""
-    own = [images.load(session, objects, prior.case_id).images for prior in priors] if most else []
+    own = [_images(session, objects, prior.case_id) for prior in priors] if most else []
     chosen: list[list[KeyImage]] = [[] for _ in priors]
     for place in range(max(map(len, own), default=0)):
         for mine, all_images in zip(chosen, own, strict=True):

@@ -12,15 +12,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from radraft.core.errors import BackupError, SettingsError
+from radraft.core.errors import BackupError, SettingsError, StorageUnavailable
 from radraft.core.settings import Settings
 from radraft.store import backup, backup_database, backup_manifest, sign_ins, site_secret, soundness
 from radraft.store.backup_database import FILE_OF
-from radraft.store.backup_index import BackupIndex
+from radraft.store.backup_index import ARCHIVE, OBJECTS, BackupIndex
 from radraft.store.backup_manifest import INDEX, Manifest
 from radraft.store.backup_pool import Pool, copy_file, require_same, sync_folder, write_file
 from radraft.store.database import open_store, url_of
-from radraft.store.objects import Objects
+from radraft.store.objects import Archive, Objects
 
 Move = Callable[[str, float], None]
 """Moves a progress bar: what is being done, and the part of it from 0 to 1."""
@@ -106,6 +106,8 @@ def restore(settings: Settings, target: Path, secret_file: Path | None, move: Mo
     except FileExistsError:
         raise BackupError("restore_not_empty", found="RADRAFT_DATA_DIR") from None
     try:
+        if settings.archive_dir is not None:
+            Archive(settings.archive_dir).begin()
         _put_keys(settings, found)
         _put_files(settings, found, move)
         move("database", 0.0)
@@ -168,18 +170,29 @@ def _require_empty(settings: Settings) -> None:
     backup_database.require_empty(settings)
     if settings.objects_url and Objects.open(settings.objects_url, folder / "objects").any():
         raise BackupError("restore_not_empty", found="RADRAFT_OBJECTS_URL")
+    if settings.archive_dir is not None:
+        if not settings.archive_dir.is_dir():
+            raise StorageUnavailable("archive_unreachable")
+        archive = Archive(settings.archive_dir)
+        if archive.is_there() or archive.objects.any():
+            raise BackupError("restore_not_empty", found="RADRAFT_ARCHIVE_DIR")
 
 
 def _put_files(settings: Settings, found: Examined, move: Move) -> None:
     pool = _pool(found.folder)
-    objects = Objects.open(settings.objects_url, settings.data_dir / "objects")
+    objects = Objects.open(
+        settings.objects_url, settings.data_dir / "objects", settings.archive_dir
+    )
+    archive = objects if objects.archive is None else objects.archive.objects
     done = 0
     with BackupIndex(found.folder / INDEX) as index:
         for file in index.files():
             kind, _, inside = file.path.partition("/")
             source = pool.path(file.sha256)
-            if kind == "objects":
+            if kind == OBJECTS:
                 objects.put_file(inside, source)
+            elif kind == ARCHIVE:
+                archive.put_file(inside, source)
             else:
                 place = settings.data_dir / inside
                 place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,8 +1,8 @@
 """Tables. Those of `IDENTITY_TABLES` hold identity; no other table may.
 
 Signed reports, their chain, training pairs, report revisions, the steps to a signature and the
-rules of it, dismissals, what became of adapters, what was done about critical values and the audit
-are append-only: triggers (see `migrations/`) refuse UPDATE, DELETE, REPLACE and TRUNCATE.
+rules of it, dismissals, what became of adapters, what was done about critical values, retention and
+the audit are append-only: triggers (see `migrations/`) refuse UPDATE, DELETE, REPLACE and TRUNCATE.
 """
 
 from __future__ import annotations
@@ -29,6 +29,11 @@ from radraft.store.tables_alerts import (
 )
 from radraft.store.tables_audit import AuditHeadRow as AuditHeadRow, AuditRow as AuditRow
 from radraft.store.tables_presence import OpenPageRow as OpenPageRow
+from radraft.store.tables_retention import (
+    PairImageRow as PairImageRow,
+    RetentionRuleRow as RetentionRuleRow,
+    RetentionStepRow as RetentionStepRow,
+)
 from radraft.store.tables_signing import (
     ReportStepRow as ReportStepRow,
     SignatureRuleRow as SignatureRuleRow,
@@ -82,6 +87,8 @@ IMMUTABLE_TABLES = (
     "audit_events",
     "report_steps",
     "signature_rules",
+    "retention_rules",
+    "retention_steps",
 )
 
 
@@ -297,6 +304,7 @@ class PairRow(Base):
         ForeignKeyConstraint(
             ["case_id", "version"], ["signed_reports.case_id", "signed_reports.version"]
         ),
+        Index("ix_training_pairs_case_id", "case_id", "split"),
         {"sqlite_with_rowid": False},
     )
 

@@ -74,9 +74,14 @@ def make_tokens(
     )
 
 
+def file_name(image_id: str) -> str:
+    """Return what an image's tokens are called, whatever made them."""
+    return f"{image_id}.pt"
+
+
 def _key(image_id: str, encoder_id: str, projector_id: str, dtype: torch_file.Dtype) -> str:
     """Return where an image's tokens lie in the object store."""
-    return f"image_tokens/{encoder_id}/{projector_id}-{dtype}/{image_id}.pt"
+    return f"image_tokens/{encoder_id}/{projector_id}-{dtype}/{file_name(image_id)}"
 
 
 def _digest(key: str, tensor: bytes) -> bytes:

@@ -206,7 +206,7 @@ def status_of(error: RadraftError) -> int:
     if isinstance(error, RequestRefused):
         return error.status
     if isinstance(error, NotFound):
-        return 404
+        return 410 if error.code == "images_dropped" else 404
     if isinstance(error, SignInError):
         return SIGN_IN_STATUS.get(error.code, 422)
     if isinstance(error, RevisionConflict) or error.code in CONFLICTS:

@@ -3,6 +3,7 @@
 import { ApiError, getChanged, send } from "/ui/api.js";
 import { AddPanel } from "/ui/addpanel.js";
 import { h, part } from "/ui/dom.js";
+import { imagesThere } from "/ui/dropped.js";
 import { t } from "/ui/i18n.js";
 import { keepsUnsaved, may } from "/ui/session.js";
 import { state } from "/ui/state.js";
@@ -44,7 +45,7 @@ export class Choosing {
 
   /** Take the images of a CaseView; what the reader changed and did not send yet stays. */
   show(view) {
-    const stored = view.images.map(asItem);
+    const stored = imagesThere(view).map(asItem);
     if (keys(stored) !== keys(this.saved)) {
       if (!this.dirty || frames(this.items) === frames(stored)) this.items = stored;
       this.saved = stored;

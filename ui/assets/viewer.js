@@ -1,7 +1,8 @@
 // Key images at full depth: window/level, zoom, pan, invert, presets.
 
-import { imageValues } from "/ui/api.js";
+import { ApiError, imageValues } from "/ui/api.js";
 import { Choosing } from "/ui/choosing.js";
+import { droppedWords, imagesThere } from "/ui/dropped.js";
 import { h, isTyping, part, setText } from "/ui/dom.js";
 import { onLanguage, ready, t, translate } from "/ui/i18n.js";
 import { CT_PRESETS, greyValues, paint } from "/ui/pixels.js";
@@ -10,6 +11,8 @@ import { on, state } from "/ui/state.js";
 import { attachGestures } from "/ui/gestures.js";
 
 const CACHED_IMAGES = 24;
+/** Why an image is not there, said in its own words. */
+const TOLD = ["images_dropped", "archive_unreachable"];
 
 /** Bring the viewer in `root` to life. */
 export async function mount(root) {
@@ -24,6 +27,7 @@ export async function mount(root) {
     translate(root);
     viewer.tools();
     viewer.choosing.render();
+    viewer.words();
     viewer.draw();
   });
   on("opening", () => viewer.clear());
@@ -36,7 +40,7 @@ export async function mount(root) {
 
 class Viewer {
   constructor(root) {
-    for (const name of ["stage", "canvas", "window", "place", "presets", "note"]) {
+    for (const name of ["stage", "canvas", "window", "place", "presets", "note", "dropped"]) {
       this[`${name}Element`] = part(root, name);
     }
     this.invertButton = part(root, "invert");
@@ -55,24 +59,42 @@ class Viewer {
   clear() {
     this.image = null;
     this.images = [];
+    this.dropped = null;
+    this.note = () => "";
+    this.words();
     this.view = { center: 0, width: 1, invert: false, zoom: 1, x: 0, y: 0 };
     this.choosing.clear();
     this.presetsElement.replaceChildren();
-    setText(this.noteElement, "");
     this.draw();
+  }
+
+  /** Say `note()` on the stage from now on. */
+  say(note) {
+    this.note = note;
+    this.words();
+  }
+
+  /** What is said in words, in the page's language. */
+  words() {
+    setText(this.noteElement, this.note());
+    setText(this.droppedElement, this.images.length ? droppedWords(this.dropped, "originals_dropped") : "");
+    this.droppedElement.hidden = !this.droppedElement.textContent;
   }
 
   /** Take the images of a CaseView; the picture on screen stays when they are the same. */
   show(caseView) {
-    const ids = caseView.images.map((image) => image.image_id).join();
+    const there = imagesThere(caseView);
+    const ids = there.map((image) => image.image_id).join();
     const changed = ids !== this.images.map((image) => image.image_id).join() || !this.image;
     this.choosing.show(caseView);
+    this.dropped = caseView.dropped;
     if (!changed) return;
-    this.images = caseView.images;
+    this.images = there;
     this.modality = caseView.case.modality;
     this.tools();
+    this.words();
     if (this.images.length) this.choosing.select(this.choosing.items[0]);
-    else setText(this.noteElement, t("no_images"));
+    else this.say(() => droppedWords(this.dropped, "images_dropped_on") || t("no_images"));
   }
 
   /** Show an item of the strip: a stored image at full depth, or a small one of what is wished. */
@@ -81,17 +103,18 @@ class Viewer {
     this.chosen = item.key;
     let loaded = this.cache.get(item.key);
     if (!loaded) {
-      if (!this.image) setText(this.noteElement, t("loading_image"));
+      if (!this.image) this.say(() => t("loading_image"));
       try {
         loaded = item.image_id ? { values: await imageValues(item.image_id) } : await greyValues(item.src);
-      } catch {
-        if (this.chosen === item.key) setText(this.noteElement, t("image_failed"));
+      } catch (error) {
+        const known = error instanceof ApiError && TOLD.includes(error.code);
+        if (this.chosen === item.key) this.say(() => (known ? error.sentence : t("image_failed")));
         return;
       }
       this.remember(item.key, loaded);
     }
     if (caseId !== state.caseId || this.chosen !== item.key) return;
-    setText(this.noteElement, "");
+    this.say(() => "");
     this.image = { ...item, ...loaded };
     this.tools();
     this.reset();

@@ -1,0 +1,73 @@
+"""What each site keeps of its images. A changed rule is a new row; the newest counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from radraft.core.errors import ReportError
+from radraft.reports.retention import RetentionRule, parse
+from radraft.store import faults
+from radraft.store.sql import insert_new, storable
+from radraft.store.tables import RetentionRuleRow
+
+UNSET = 0
+"""Number of the rule of a site at which nobody set any: it keeps everything."""
+
+
+@dataclass(frozen=True)
+class SetRetentionRule:
+    """A site's rule as somebody set it."""
+
+    site: str
+    rule: RetentionRule
+    number: int
+    """1 for a site's first; `UNSET` where nobody set any."""
+    by: str
+    at: datetime | None
+
+
+def of_site(session: Session, site: str) -> SetRetentionRule:
+    """Return the rule that holds at a site. StorageDamaged."""
+    row = session.scalar(
+        select(RetentionRuleRow)
+        .where(RetentionRuleRow.site == storable(site))
+        .order_by(RetentionRuleRow.number.desc())
+        .limit(1)
+    )
+    if row is None:
+        return SetRetentionRule(site, RetentionRule(), UNSET, "", None)
+    with faults.decoding("retention_rules", site):
+        return SetRetentionRule(site, parse(row.terms), row.number, row.by, row.at)
+
+
+def sites(session: Session) -> tuple[str, ...]:
+    """Return the sites at which somebody set a rule, in order."""
+    wanted = select(RetentionRuleRow.site).distinct().order_by(RetentionRuleRow.site)
+    return tuple(session.scalars(wanted))
+
+
+def change(
+    session: Session, site: str, rule: RetentionRule, *, by: str, now: datetime
+) -> SetRetentionRule:
+    """Make `rule` what holds at a site from now on.
+
+    ReportError `rule_changed_meanwhile`: of two who change it at once one does.
+    """
+    terms: Sequence[str] = tuple(map(str, rule.terms))
+    number = of_site(session, site).number + 1
+    if not insert_new(
+        session,
+        RetentionRuleRow,
+        site=storable(site),
+        number=number,
+        terms=tuple(terms),
+        by=storable(by),
+        at=now,
+    ):
+        raise ReportError("rule_changed_meanwhile")
+    return of_site(session, site)
