@@ -334,7 +334,7 @@ def retention(
         list[str] | None,
         typer.Option(
             "--rule",
-            help='Set the rule and do nothing else: "CR: move after 365 days, drop after 3650 days";'
+            help='Set the rule, no more: "CR: move after 365 days, drop after 3650 days";'
             " * for every modality. Repeat.",
         ),
     ] = None,

@@ -21,6 +21,7 @@ from radraft.store import (
     faults,
     migrations,
     patient_keys,
+    retention,
     signature_chain,
     signature_log as signature_logs,
     site_secret,
@@ -92,6 +93,9 @@ def open_store(
         made = Store(writing, reading, objects, secret, settings.signature_log)
         for filling in worklist_filling.fill(made):
             on_filling(filling)
+        if objects.archive is not None:
+            with made.read() as session:
+                objects.archive.in_use = retention.any_moved(session)
         made.send_heads()
         store = made
     except StorageError as error:

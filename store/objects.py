@@ -212,14 +212,12 @@ class Objects:
         """What is under `key`, here, else in the archive. NotFound `object_not_found`."""
         if not _valid(key):
             raise NotFound("object_not_found")
-        try:
-            with _translated():
-                return obstore.get(self._store, key)
-        except FileNotFoundError:
-            if self.archive is None or not key.startswith(ARCHIVED):
-                raise NotFound("object_not_found") from None
-        self.archive.require()
-        return self.archive.objects._found(key)
+        with suppress(FileNotFoundError), _translated():
+            return obstore.get(self._store, key)
+        archive = self.archive
+        if archive is None or not key.startswith(ARCHIVED) or not archive.may_hold():
+            raise NotFound("object_not_found")
+        return archive.objects._found(key)
 
     def _remove_here(self, key: str) -> None:
         # Of two who remove it at once both have it removed.
@@ -250,6 +248,8 @@ class Archive:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.in_use = False
+        """Whether it is known that something was moved here."""
 
     @cached_property
     def objects(self) -> Objects:
@@ -258,7 +258,16 @@ class Archive:
 
     def is_there(self) -> bool:
         """Whether the folder is the archive, and no empty place of it."""
-        return (self._folder / _MARK).is_file()
+        there = (self._folder / _MARK).is_file()
+        self.in_use = self.in_use or there
+        return there
+
+    def may_hold(self) -> bool:
+        """Whether something can be found here: not before anything was moved. StorageUnavailable
+        `archive_unreachable` where it is away."""
+        if not self.is_there() and self.in_use:
+            raise StorageUnavailable("archive_unreachable")
+        return self.in_use
 
     def require(self) -> None:
         """Require that the archive can be read. StorageUnavailable `archive_unreachable`."""

@@ -261,11 +261,8 @@ def _facts(session: Session, rows: Sequence[_AnyRow]) -> tuple[StudyFacts, ...]:
     for some in chunks(rows):
         ids = [row.case_id for row in some]
         newest = select(SignedRow.case_id, func.max(SignedRow.signed_at))
-        signed = dict(
-            session.execute(
-                newest.where(SignedRow.case_id.in_(ids)).group_by(SignedRow.case_id)
-            ).tuples()
-        )
+        newest = newest.where(SignedRow.case_id.in_(ids)).group_by(SignedRow.case_id)
+        signed = {row.case_id: row[1] for row in session.execute(newest)}
         # By the report itself: the list's own column only says where to look.
         stand_signed = _those(
             session, ReportRow.case_id, ids, ReportRow.state == ReportState.SIGNED.value
