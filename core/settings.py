@@ -83,8 +83,8 @@ class Settings(BaseSettings):
     objects_url: str = ""
     """obstore URL for pixels and embeddings; empty means a folder in `data_dir`."""
     archive_dir: Path | None = None
-    """Folder on slower storage that a retention rule moves old studies' pixels to; it must be there.
-    Unset: nothing is moved. docs/retention.md."""
+    """Folder on slower storage that a retention rule moves old studies' images to; it must be
+    there. Unset: nothing is moved. docs/retention.md."""
     signature_log: str = ""
     """Where the heads of the chain of signatures are sent: `file:/path`, `syslog` or
     `syslog:/path` of its socket; empty: nowhere. docs/signatures.md says why."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -140,7 +140,7 @@ class _Applied:
         done = RetentionSum(1, len(sizes), sum(sizes))
         with self.store.begin() as session:
             cases.lock(session, case_id)
-            self._record(session, case_id, RetentionStep.MOVED, done, ())
+            self._record(session, case_id, RetentionStep.MOVED, done)
         return done
 
     def drop(self, study: StudyFacts) -> RetentionSum:
@@ -157,8 +157,7 @@ class _Applied:
                 log.error("images of case %s stay: its signed report does not hold", case_id)
                 return RetentionSum()
             done = _sum(_removable(session, self.store, case_id))
-            kept = sorted(retention.needed_images(session, case_id, to_move=False))
-            self._record(session, case_id, RetentionStep.DROPPED, done, kept)
+            self._record(session, case_id, RetentionStep.DROPPED, done)
             audit.append(session, self._event(RetentionStep.DROPPED, case_id, done))
         _remove(self.store, case_id, self.by, self.now)
         return done
@@ -175,7 +174,6 @@ class _Applied:
         case_id: str,
         step: RetentionStep,
         done: RetentionSum,
-        kept: Iterable[str],
     ) -> None:
         retention.record(
             session,
@@ -184,7 +182,6 @@ class _Applied:
             rule=self.rule.number,
             objects=done.objects,
             size=done.bytes,
-            kept=tuple(kept),
             by=self.by.name,
             now=self.now,
         )
@@ -265,7 +262,6 @@ def _remove(store: Store, case_id: str, by: AuditActor, now: datetime) -> None:
             rule=found.rule,
             objects=done.objects,
             size=done.bytes,
-            kept=found.kept,
             by=by.name,
             now=now,
         )

@@ -12,7 +12,6 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -33,6 +32,7 @@ from radraft.store.tables import (
     AdapterRow,
     CaseRow,
     KeyImageRow,
+    PairImageRow,
     RetentionStepRow,
     SignedRow,
     SiteRow,
@@ -309,13 +309,11 @@ def uses_archive(settings: Settings) -> bool:
 def _of_images(connection: Connection) -> Iterator[str]:
     dropped = _dropped(connection, KeyImageRow.case_id)
     wanted = select(KeyImageRow.image_id).distinct()
-    shown = _streamed(connection, wanted if dropped is None else wanted.where(~dropped))
-    kept: Iterator[str] = iter(())
     if dropped is not None:
-        of_dropped = RetentionStepRow.step == RetentionStep.DROPPED.value
-        stayed = select(RetentionStepRow.kept).where(of_dropped)
-        kept = chain.from_iterable(_streamed(connection, stayed))
-    for image_id in chain(shown, kept):
+        # What a training pair was made with stays.
+        trained = exists().where(PairImageRow.image_id == KeyImageRow.image_id)
+        wanted = wanted.where(~dropped | trained)
+    for image_id in _streamed(connection, wanted):
         for key in images.keys(image_id):
             yield f"objects/{key}"
 

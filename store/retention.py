@@ -66,7 +66,7 @@ class DroppedImages:
     rule: int
     """Number of the site's rule."""
     kept: tuple[str, ...]
-    """Key images that something else needed, so that they are there still."""
+    """Its key images that something else needs, so that they are there still."""
 
 
 Place = tuple[datetime, str]
@@ -140,7 +140,6 @@ def record(
     rule: int,
     objects: int,
     size: int,
-    kept: Sequence[str] = (),
     by: str,
     now: datetime,
 ) -> None:
@@ -156,7 +155,6 @@ def record(
             rule=rule,
             objects=objects,
             bytes=size,
-            kept=tuple(kept),
             by=storable(by),
             at=now,
         )
@@ -175,7 +173,11 @@ def dropped(session: Session, case_id: str) -> DroppedImages | None:
         .order_by(RetentionStepRow.number.desc())
         .limit(1)
     )
-    return None if row is None else DroppedImages(row.at, row.rule, row.kept)
+    if row is None:
+        return None
+    # What was kept for another study goes with that one.
+    kept = sorted(needed_images(session, case_id, to_move=False))
+    return DroppedImages(row.at, row.rule, tuple(kept))
 
 
 def missing_image(session: Session, image_id: str) -> NotFound:

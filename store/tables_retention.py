@@ -38,8 +38,6 @@ class RetentionStepRow(Base):
     rule: Mapped[int]
     objects: Mapped[int]
     bytes: Mapped[int] = mapped_column(BigInteger)
-    # Ids of key images that something else still needs, so that they stayed.
-    kept: Mapped[tuple[str, ...]]
     by: Mapped[str]
     at: Mapped[datetime]
 

@@ -215,8 +215,15 @@ def test_an_image_that_two_old_studies_show_goes_with_the_last_of_them(site: Sit
     add_study(site.store, 1)
     add_study(site.store, 2, shown=1)
     set_rule(site.store, "*: drop after 100 days")
+    first, second = make_case(1), make_case(2)
     runs.apply(site.store, site.settings, BY, later(site.store, 101), still)
     assert files(site.objects) == {}
+    with site.store.read() as session:
+        for case_id in (first, second):
+            recorded = retention.dropped(session, case_id)
+            assert recorded is not None
+            assert recorded.kept == ()
+    assert backup.make(site.settings, site.archive.with_name("backups"), still).missing == ()
 
 
 def test_what_a_training_pair_was_made_with_stays_and_its_originals_go(site: Site) -> None:

@@ -29,7 +29,6 @@ from radraft.reports.sign import SigningTerms, signed_by
 from radraft.reports.signature_rule import (
     SignatureRule,
     alone_manner,
-    may_sign_alone,
     reason_needed,
     require_password,
 )

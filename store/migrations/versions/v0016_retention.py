@@ -41,7 +41,6 @@ def upgrade() -> None:
         sa.Column("rule", sa.Integer(), nullable=False),
         sa.Column("objects", sa.Integer(), nullable=False),
         sa.Column("bytes", sa.BigInteger(), nullable=False),
-        sa.Column("kept", sa.Text(), nullable=False),
         sa.Column("by", sa.Text(), nullable=False),
         sa.Column("at", _INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("case_id", "number", name="pk_retention_steps"),
