@@ -137,7 +137,7 @@ def _note(settings: Settings, kind: AuditKind, **details: str) -> None:
     with suppress(RadraftError):
         if not backup_database.is_newest(settings):
             return
-        store = open_store(settings, accept_missing_triggers=True)
+        store = open_store(settings, accept_missing_triggers=True, accept_worklist=True)
         try:
             with store.begin() as session:
                 audit.append(

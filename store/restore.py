@@ -117,7 +117,7 @@ def restore(settings: Settings, target: Path, secret_file: Path | None, move: Mo
         if not whole:
             _empty(settings.data_dir)
     move("signatures", 0.0)
-    store = open_store(settings, accept_missing_triggers=True)
+    store = open_store(settings, accept_missing_triggers=True, accept_worklist=True)
     try:
         # Whoever was signed in then need not be now.
         with store.begin() as session:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from radraft.store import audit_check, signature_check, triggers
+from radraft.store import audit_check, signature_check, triggers, worklist_triggers
 from radraft.store.database import Store
 from radraft.store.signature_chain import Fault
 
@@ -20,4 +20,6 @@ def faults_of(store: Store) -> Mapping[str, int]:
             counts.update(finding.fault.value for finding in audited.findings)
         if missing := triggers.missing(session.connection()):
             counts[Fault.TRIGGER.value] += len(missing)
+        if missing := worklist_triggers.missing(session.connection()):
+            counts["worklist_triggers_missing"] += len(missing)
     return dict(sorted(counts.items()))

@@ -63,7 +63,7 @@ def rehearse(settings: Settings, move: Move) -> Rehearsed:
             backup_database.put_back(place, file)
             move("upgrade", 0.0)
             started = time.perf_counter()
-            store = open_store(place, accept_missing_triggers=True)
+            store = open_store(place, accept_missing_triggers=True, accept_worklist=True)
             seconds = time.perf_counter() - started
             try:
                 move("signatures", 0.0)
