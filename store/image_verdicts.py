@@ -130,7 +130,7 @@ def claim(
     fresh = [arrival.arrival_id for arrival in wanted if not arrival.tries]
     mine = set()
     if fresh:
-        values = {name: "" for name in ImageHeader.__dataclass_fields__}
+        values = dict.fromkeys(ImageHeader.__dataclass_fields__, "")
         base = {"owner": owner, "claimed_at": now, "tries": 1, "reasons": "[]", **values}
         rows = [{"arrival_id": arrival_id, **base} for arrival_id in fresh]
         mine |= {row.arrival_id for row in insert_all_new(session, ImageVerdictRow, rows)}
@@ -264,10 +264,20 @@ def reasons_of(row: ImageVerdictRow) -> tuple[Reason, ...]:
 RANKS: dict[Verdict, int] = {verdict: rank for rank, verdict in enumerate(Verdict, start=1)}
 
 
+_NO_IMAGE = "not_an_image"
+"""What devices send with every study (dose reports): refused, and nobody's mistake."""
+
+
+def is_refused() -> ColumnElement[bool]:
+    """Return whether an arrival is in quarantine for something that can be corrected."""
+    return and_(ArrivalRow.state == ArrivalState.REFUSED.value, ArrivalRow.code != _NO_IMAGE)
+
+
 def rank() -> SQLCoreOperations[int]:
     """Return how bad an arrival is: 0 while it is not judged; what was refused or cannot be read is
     the worst."""
     return case(
+        (or_(ArrivalRow.code == _NO_IMAGE, ImageVerdictRow.code == _NO_IMAGE), 0),
         (ArrivalRow.state == ArrivalState.REFUSED.value, len(RANKS) + 2),
         (ImageVerdictRow.code.is_not(None), len(RANKS) + 1),
         *((ImageVerdictRow.verdict == verdict.value, rank) for verdict, rank in RANKS.items()),

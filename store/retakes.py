@@ -1,4 +1,4 @@
-"""Which image is a retake of which: found by rule, linked and unlinked by people, all of it kept."""
+"""Which image is a retake of which: found by rule, linked and unlinked by people, all kept."""
 
 from __future__ import annotations
 

@@ -74,6 +74,7 @@ IDENTITY_TABLES = frozenset(
         "arrivals",
         "image_verdicts",
         "arrival_thumbnails",
+        "arrival_devices",
         "patient_keys",
         "study_instances",
         "acquisitions",

@@ -63,7 +63,7 @@ class ArrivalThumbnailRow(Base):
 
 
 class ArrivalDeviceRow(Base):
-    """A device from which images came, and when that was last noted."""
+    """Identity: a device from which images came, as it names itself, and when that was noted."""
 
     __tablename__ = "arrival_devices"
 

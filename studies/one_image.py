@@ -39,14 +39,14 @@ class ImageReader:
         """Have a worker ready."""
         self._worker.start()
 
-    def study(self, path: Path) -> Study:
-        """Return the file as a study of one image. StudyRejected with the code of what is wrong;
-        `not_an_image` for what is a DICOM object of another kind."""
+    def study(self, path: Path) -> Study | None:
+        """Return the file as a study of one image; None for what belongs to a study and is none: a
+        key object selection, a directory. StudyRejected with the code of what is wrong."""
         answer, _ = self._ask("header", path)
         if "code" in answer:
             raise StudyRejected(answer["code"], **answer.get("details", {}))
         if "marks" in answer or "directory" in answer:
-            raise StudyRejected("not_an_image")
+            return None
         (study,) = group([(FoundFile(path, ""), answer)]).studies
         return study
 

@@ -1,0 +1,57 @@
+"""Films as a device sends them: a good one, and one on which a third is white without detail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.uid import CTImageStorage
+
+from tests.studies import builders
+from tests.ui.seed import phantom
+
+SIDE = 320
+
+
+def good(number: int, study: int = 1, **changed: Any) -> Dataset:
+    """A chest that no rule finds anything against."""
+    return _film(phantom(SIDE, seed=number).astype(np.uint16), number, study, **changed)
+
+
+def too_bright(number: int, study: int = 1, **changed: Any) -> Dataset:
+    """The same taken with too little exposure: more than half of it is white."""
+    pixels = phantom(SIDE, seed=number).astype(np.uint16)
+    return _film(np.where(pixels > 700, 4095, pixels).astype(np.uint16), number, study, **changed)
+
+
+def slice_of(number: int, study: int = 1, **changed: Any) -> Dataset:
+    """One slice of a CT."""
+    pixels = phantom(64, seed=number).astype(np.uint16)
+    said = {
+        "SOPClassUID": CTImageStorage,
+        "Modality": "CT",
+        "ViewPosition": None,
+        "PixelSpacing": [0.7, 0.7],
+        "SliceThickness": 1.0,
+        "ImagePositionPatient": [0.0, 0.0, float(number)],
+        "ImageOrientationPatient": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
+    }
+    return _film(pixels, number, study, **said | changed)
+
+
+def _film(pixels: Any, number: int, study: int, **changed: Any) -> Dataset:
+    said: dict[str, Any] = {
+        "StudyInstanceUID": f"1.2.826.0.1.3680043.10.2.{study}",
+        "SeriesInstanceUID": f"1.2.826.0.1.3680043.10.3.{study}",
+        "AccessionNumber": f"MADE-UP-{study}",
+        "PatientID": f"MADE-UP-{study}",
+        "PatientName": "Made^Up",
+        "StationName": "ROOM1",
+        "Manufacturer": "Maker",
+        "ManufacturerModelName": "Model",
+        "PixelSpacing": [0.2, 0.2],
+        "WindowCenter": 1300,
+        "WindowWidth": 2600,
+    }
+    return builders.radiograph(pixels, number=number + 1000 * study, **said | changed)
