@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session, aliased
 
 from radraft.core.errors import NotFound, ReportError
 from radraft.reports.people import Person
-from radraft.store.sql import insert_new
 from radraft.store.tables import (
     ArrivalRow,
     ImageRetakeRow,
@@ -70,20 +69,14 @@ def near(session: Session, taken: Exposure, within: timedelta) -> tuple[Exposure
 
 def link_by_rule(session: Session, found: Mapping[int, int], now: datetime) -> list[int]:
     """Link retakes that nobody has said anything about yet, and return them."""
-    return [
-        arrival_id
-        for arrival_id, replaces in found.items()
-        if insert_new(
-            session,
-            ImageRetakeRow,
-            arrival_id=arrival_id,
-            revision=0,
-            replaces=replaces,
-            by=None,
-            by_account=None,
-            at=now,
-        )
-    ]
+    linked = []
+    for arrival_id in sorted(found):
+        _lock(session, arrival_id)
+        if not _newest(session, arrival_id):
+            link = RetakeLink(arrival_id, 0, found[arrival_id], None, now)
+            _add(session, link, None)
+            linked.append(arrival_id)
+    return linked
 
 
 def link_by_hand(
@@ -109,22 +102,12 @@ def link_by_hand(
         earlier = before.arrival_id < arrival_id and before.device[0] == taken.device[0]
         if not (same and earlier):
             raise ReportError("retake_of_other")
-    known = links(session, [arrival_id]).get(arrival_id)
-    if base_revision != (0 if known is None else known.revision):
+    _lock(session, arrival_id)
+    known = _newest(session, arrival_id)
+    if base_revision != (known.revision if known else 0):
         raise ReportError("retake_changed")
     link = RetakeLink(arrival_id, base_revision + 1, replaces, by.name, now)
-    inserted = insert_new(
-        session,
-        ImageRetakeRow,
-        arrival_id=arrival_id,
-        revision=link.revision,
-        replaces=replaces,
-        by=by.name,
-        by_account=by.id,
-        at=now,
-    )
-    if not inserted:
-        raise ReportError("retake_changed")
+    _add(session, link, by.id)
     return link
 
 
@@ -146,6 +129,29 @@ def links(session: Session, arrival_ids: Collection[int]) -> dict[int, RetakeLin
         row.arrival_id: RetakeLink(row.arrival_id, row.revision, row.replaces, row.by, row.at)
         for row in rows
     }
+
+
+def _lock(session: Session, arrival_id: int) -> None:
+    """Hold an image until the transaction ends: of two who link it, one waits."""
+    session.get(ImageVerdictRow, arrival_id, with_for_update=True, populate_existing=True)
+
+
+def _newest(session: Session, arrival_id: int) -> RetakeLink | None:
+    return links(session, [arrival_id]).get(arrival_id)
+
+
+def _add(session: Session, link: RetakeLink, account_id: str | None) -> None:
+    session.add(
+        ImageRetakeRow(
+            arrival_id=link.arrival_id,
+            revision=link.revision,
+            replaces=link.replaces,
+            by=link.by,
+            by_account=account_id,
+            at=link.at,
+        )
+    )
+    session.flush()
 
 
 def replaced_instances(session: Session, case_id: str) -> frozenset[str]:

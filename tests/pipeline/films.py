@@ -1,10 +1,11 @@
-"""Films as a device sends them: a good one, and one on which a third is white without detail."""
+"""Films and slices as a device sends them: good ones, and films with too little exposure."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage
 
@@ -12,17 +13,24 @@ from tests.studies import builders
 from tests.ui.seed import phantom
 
 SIDE = 320
+GRAIN = 40
+"""Standard deviation of what is fine in a film, in its 4096 values."""
 
 
 def good(number: int, study: int = 1, **changed: Any) -> Dataset:
     """A chest that no rule finds anything against."""
-    return _film(phantom(SIDE, seed=number).astype(np.uint16), number, study, **changed)
+    return _film(_sharp(number), number, study, **changed)
 
 
 def too_bright(number: int, study: int = 1, **changed: Any) -> Dataset:
     """The same taken with too little exposure: more than half of it is white."""
-    pixels = phantom(SIDE, seed=number).astype(np.uint16)
+    pixels = _sharp(number)
     return _film(np.where(pixels > 700, 4095, pixels).astype(np.uint16), number, study, **changed)
+
+
+def _sharp(number: int) -> npt.NDArray[np.uint16]:
+    fine = np.random.default_rng(number).normal(0, GRAIN, (SIDE, SIDE))
+    return (phantom(SIDE, seed=number) + fine).clip(0, 4095).astype(np.uint16)
 
 
 def slice_of(number: int, study: int = 1, **changed: Any) -> Dataset:
