@@ -1,4 +1,4 @@
-"""Arrivals and their verdicts put into a store, without files: what the judge would have written."""
+"""Arrivals and their verdicts put into a store without files, as if the judge had written them."""
 
 from __future__ import annotations
 

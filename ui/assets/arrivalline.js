@@ -40,7 +40,7 @@ export class ArrivalLine {
   }
 
   update(line, byArrival, now) {
-    setText(this.time, t("arrivals_at", { time: clock(line.last_at), since: since(line.last_at, now) }));
+    setText(this.time, t("arrivals_at", { time: clock(line.last_at), since: ago(line.last_at, now) }));
     setText(this.late, lateness(line, now));
     const earlier = [line.link?.replaces, line.replaced_by, ...line.may_replace].map((id) => byArrival.get(id)?.last_at);
     const version = JSON.stringify([language(), line, earlier]);
@@ -157,6 +157,11 @@ function tone(line) {
 function lateness(line, now) {
   const waited = now - new Date(line.last_at);
   return unjudged(line) && waited > SLOW_MS ? t("arrivals_late", { n: number(Math.floor(waited / 1000)) }) : "";
+}
+
+/** "just now", "12 min". */
+function ago(iso, now) {
+  return now - new Date(iso) < 60000 ? t("arrivals_now") : since(iso, now);
 }
 
 /** Local time of day to the second: 09:05:12. */

@@ -69,8 +69,12 @@ def test_each_film_has_its_verdict_and_says_what_to_correct_in_both_languages(
 
 
 def test_no_uid_leaves_the_service(client: TestClient, service: Service) -> None:
-    take(service.store)
-    assert "1.2" not in client.get("/api/arrivals").text.replace("1.25", "")
+    uid, now = "1.2.826.0.1.3680043.10.2.77", datetime.now(UTC)
+    arrive(service.store, "1", "2", study=uid, at=now)
+    first, _ = claim(service.store, "a", now)
+    judge(service.store, film(first, study_uid=uid), now=now)
+    assert len(shown(client)["lines"]) == 2
+    assert uid not in client.get("/api/arrivals").text
 
 
 def test_what_did_not_change_is_not_sent_again(client: TestClient, service: Service) -> None:
