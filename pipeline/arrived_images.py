@@ -107,12 +107,6 @@ def link_retake(
         )
 
 
-def replaced(store: Store, case_id: str) -> frozenset[str]:
-    """Return the `instance_ref`s of a case's images that were taken again."""
-    with store.read() as session:
-        return retakes.replaced_instances(session, case_id)
-
-
 def _shown(store: Store, line: ArrivalLine, links: dict[int, RetakeLink]) -> ArrivedLine:
     later = [link.arrival_id for link in links.values() if link.replaces == line.arrival_id]
     return ArrivedLine(

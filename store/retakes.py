@@ -6,13 +6,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from radraft.core.errors import NotFound, ReportError
 from radraft.reports.people import Person
+from radraft.store.quality import device_name
 from radraft.store.tables import (
+    AcquisitionRow,
     ArrivalRow,
+    CaseRow,
     ImageRetakeRow,
     ImageVerdictRow,
     StudyIdentityRow,
@@ -21,6 +24,7 @@ from radraft.store.tables import (
 from radraft.studies import _sop
 from radraft.studies.quality.values import Verdict
 from radraft.studies.retakes import Exposure, same_examination
+from radraft.studies.values import Technique
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,17 @@ class RetakeLink:
     by: str | None = field(repr=False)
     """None: by rule."""
     at: datetime
+
+
+@dataclass(frozen=True)
+class RetakeRate:
+    """How many films of one device were taken again."""
+
+    site: str
+    device: str
+    """Empty where it names itself nothing."""
+    films: int
+    retaken: int
 
 
 def exposure(session: Session, arrival_id: int) -> Exposure:
@@ -154,10 +169,10 @@ def _add(session: Session, link: RetakeLink, account_id: str | None) -> None:
     session.flush()
 
 
-def replaced_instances(session: Session, case_id: str) -> frozenset[str]:
-    """Return the `instance_ref`s of a case's images of which there are retakes."""
+def _holds() -> ColumnElement[bool]:
+    """Return whether a link is the newest that was said of its image."""
     newer = aliased(ImageRetakeRow)
-    holds = ~(
+    return ~(
         select(newer.revision)
         .where(
             newer.arrival_id == ImageRetakeRow.arrival_id,
@@ -165,6 +180,41 @@ def replaced_instances(session: Session, case_id: str) -> frozenset[str]:
         )
         .exists()
     )
+
+
+def rates(session: Session, since: datetime, site: str | None = None) -> tuple[RetakeRate, ...]:
+    """Return how many of each device's films that came from `since` on were taken again, the most
+    films first; only of studies that are cases. Devices are named as everywhere in the figures."""
+    again = select(ImageRetakeRow.replaces).where(ImageRetakeRow.replaces.is_not(None), _holds())
+    device = (AcquisitionRow.manufacturer, AcquisitionRow.model, AcquisitionRow.station)
+    rows = session.execute(
+        select(
+            CaseRow.site,
+            *device,
+            func.count().label("films"),
+            func.sum(case((ArrivalRow.arrival_id.in_(again), 1), else_=0)),
+        )
+        .join(ImageVerdictRow, ImageVerdictRow.arrival_id == ArrivalRow.arrival_id)
+        .join(StudyIdentityRow, StudyIdentityRow.study_uid == ArrivalRow.study_uid)
+        .join(CaseRow, CaseRow.case_id == StudyIdentityRow.case_id)
+        .join(AcquisitionRow, AcquisitionRow.case_id == CaseRow.case_id)
+        .where(
+            ArrivalRow.received_at >= since,
+            ImageVerdictRow.modality.in_(sorted(_sop.RADIOGRAPHS)),
+            *([] if site is None else [CaseRow.site == site]),
+        )
+        .group_by(CaseRow.site, *device)
+    )
+    found = [
+        RetakeRate(place, device_name(Technique(manufacturer=maker, model=model, station=station)),
+                   films, int(retaken))
+        for place, maker, model, station, films, retaken in rows
+    ]  # fmt: skip
+    return tuple(sorted(found, key=lambda rate: (rate.site, -rate.films, rate.device)))
+
+
+def replaced_instances(session: Session, case_id: str) -> frozenset[str]:
+    """Return the `instance_ref`s of a case's images of which there are retakes."""
     return frozenset(
         session.scalars(
             select(StudyInstanceRow.instance_ref)
@@ -175,7 +225,7 @@ def replaced_instances(session: Session, case_id: str) -> frozenset[str]:
             .where(
                 StudyInstanceRow.case_id == case_id,
                 ArrivalRow.sop_uid == StudyInstanceRow.sop_instance_uid,
-                holds,
+                _holds(),
             )
         )
     )

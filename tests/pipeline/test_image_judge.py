@@ -10,6 +10,7 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,14 +21,17 @@ from sqlalchemy import select
 from radraft.core.errors import EncodingError
 from radraft.core.settings import Settings
 from radraft.exchange.incoming_files import keep_file
+from radraft.llm.profiles import load_profile
+from radraft.pipeline.completion import Completion
 from radraft.pipeline.encoders import extractor_loader
 from radraft.pipeline.image_judge import AT_ONCE, RECENT, ImageJudge
 from radraft.pipeline.inbox import Inbox
-from radraft.store import arrival_lines, image_verdicts, retakes
+from radraft.pipeline.ingest import IngestResult, ingest
+from radraft.store import arrival_lines, image_verdicts, instances, retakes
 from radraft.store.arrival_lines import ArrivalLine
 from radraft.store.database import Store, open_store
 from radraft.store.image_verdicts import TERM
-from radraft.store.tables import ImageVerdictRow
+from radraft.store.tables import CaseRow, ImageVerdictRow
 from radraft.studies.features import FeatureExtractor
 from radraft.studies.one_image import ImageReader
 from radraft.studies.quality.judged_by import JudgedBy
@@ -46,6 +50,7 @@ from tests.exchange.builders import (
 )
 from tests.pipeline import films
 from tests.studies import builders
+from tests.ui.conftest import make_service
 
 DEMO = Path(__file__).parents[2] / "demo" / "studies" / "01" / "CR01.dcm"
 
@@ -161,6 +166,34 @@ def test_a_study_that_was_taken_in_before_its_judge_came_is_judged_from_its_orig
     assert (line.verdict, line.waiting) == (Verdict.GOOD, 0)
 
 
+def test_a_film_that_was_taken_again_is_known_to_its_readers_and_in_the_sites_figures(
+    sqlite_store: Store, inbox: Inbox, reader: ImageReader, clock: Clock, tmp_path: Path
+) -> None:
+    with listening(inbox) as listener:
+        send(listener.port, films.too_bright(1), films.good(2))
+    judge_of(sqlite_store, inbox).judge_waiting(reader)
+    clock.wait(QUIET_S)
+    take_in = partial(_ingest, store=sqlite_store, scratch=tmp_path / "scratch")
+    done = Completion(
+        sqlite_store, inbox, take_in=take_in, quiet_s=lambda site: QUIET_S, scratch=tmp_path
+    )
+    assert done.run() == 1
+    with sqlite_store.read() as session:
+        [case_id] = session.scalars(select(CaseRow.case_id))
+        images = instances.of_case(session, case_id)
+        assert retakes.replaced_instances(session, case_id) == {images[0].deid.instance_ref}
+        [rate] = retakes.rates(session, clock() - RECENT)
+        assert retakes.rates(session, clock() - RECENT, "elsewhere") == ()
+    assert (rate.site, rate.films, rate.retaken) == ("site-a", 2, 1)
+    assert rate.device.startswith("Maker Model")
+    view = make_service(sqlite_store, tmp_path).case_view(case_id)
+    assert view.retaken == (images[0].deid.instance_ref,)
+
+
+def _ingest(folder: Path, site: str, *, store: Store, scratch: Path) -> IngestResult:
+    return ingest(folder, store=store, profile=load_profile("starter"), site=site, scratch=scratch)
+
+
 def test_what_lies_in_another_machines_inbox_is_left_to_it(
     sqlite_store: Store, inbox: Inbox, reader: ImageReader, clock: Clock, tmp_path: Path
 ) -> None:
@@ -271,6 +304,7 @@ from pathlib import Path
 from radraft.core.settings import Settings
 from radraft.pipeline.image_judge import ImageJudge
 from radraft.pipeline.inbox import Inbox
+from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.store.database import open_store
 from radraft.studies.one_image import ImageReader
 

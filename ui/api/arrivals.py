@@ -1,5 +1,5 @@
-"""What arrived in the last hour, for technologists: the page `/arrivals`, its lines and pictures, and
-the links of retakes."""
+"""What arrived in the last hour, for technologists: the page `/arrivals`, what it shows, and the
+links of retakes."""
 
 from __future__ import annotations
 
