@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydicom.dataset import Dataset
-from pydicom.uid import CTImageStorage
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import UID, CTImageStorage
 
+from tests.exchange.builders import PLAIN, associated
 from tests.studies import builders
 from tests.ui.seed import phantom
 
@@ -17,9 +18,9 @@ GRAIN = 40
 """Standard deviation of what is fine in a film, in its 4096 values."""
 
 
-def good(number: int, study: int = 1, **changed: Any) -> Dataset:
-    """A chest that no rule finds anything against."""
-    return _film(_sharp(number), number, study, **changed)
+def good(number: int, study: int = 1, *, side: int = SIDE, **changed: Any) -> Dataset:
+    """A chest that no rule finds anything against, of `side` x `side` pixels."""
+    return _film(_sharp(number, side), number, study, **changed)
 
 
 def too_bright(number: int, study: int = 1, **changed: Any) -> Dataset:
@@ -28,9 +29,9 @@ def too_bright(number: int, study: int = 1, **changed: Any) -> Dataset:
     return _film(np.where(pixels > 700, 4095, pixels).astype(np.uint16), number, study, **changed)
 
 
-def _sharp(number: int) -> npt.NDArray[np.uint16]:
-    fine = np.random.default_rng(number).normal(0, GRAIN, (SIDE, SIDE))
-    return (phantom(SIDE, seed=number) + fine).clip(0, 4095).astype(np.uint16)
+def _sharp(number: int, side: int = SIDE) -> npt.NDArray[np.uint16]:
+    fine = np.random.default_rng(number).normal(0, GRAIN, (side, side))
+    return (phantom(side, seed=number) + fine).clip(0, 4095).astype(np.uint16)
 
 
 def slice_of(number: int, study: int = 1, **changed: Any) -> Dataset:
@@ -46,6 +47,16 @@ def slice_of(number: int, study: int = 1, **changed: Any) -> Dataset:
         "ImageOrientationPatient": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
     }
     return _film(pixels, number, study, **said | changed)
+
+
+def send_slices(port: int, count: int, first: int = 1) -> None:
+    """Send slices `first` and on of one CT over C-STORE, on one association."""
+    with associated(port, (CTImageStorage, list(PLAIN))) as association:
+        for number in range(first, first + count):
+            dataset = slice_of(number)
+            dataset.file_meta = FileMetaDataset()
+            dataset.file_meta.TransferSyntaxUID = UID(PLAIN[0])
+            assert association.send_c_store(dataset).Status == 0
 
 
 def _film(pixels: Any, number: int, study: int, **changed: Any) -> Dataset:

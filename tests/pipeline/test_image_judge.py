@@ -14,8 +14,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from pydicom.dataset import FileMetaDataset
-from pydicom.uid import UID, CTImageStorage
 from sqlalchemy import select
 
 from radraft.core.errors import EncodingError
@@ -37,17 +35,7 @@ from radraft.studies.one_image import ImageReader
 from radraft.studies.quality.judged_by import JudgedBy
 from radraft.studies.quality.values import Verdict
 from tests import children, orthanc
-from tests.exchange.builders import (
-    OURS,
-    PLAIN,
-    QUIET_S,
-    Clock,
-    associated,
-    completing,
-    film,
-    listening,
-    send,
-)
+from tests.exchange.builders import OURS, QUIET_S, Clock, completing, film, listening, send
 from tests.pipeline import films
 from tests.studies import builders
 from tests.ui.conftest import make_service
@@ -106,7 +94,7 @@ def test_all_slices_of_a_study_are_one_line_and_a_film_does_not_wait_for_them(
     sqlite_store: Store, inbox: Inbox, reader: ImageReader
 ) -> None:
     with listening(inbox) as listener:
-        send_slices(listener.port, range(1, 2 * AT_ONCE + 9))
+        films.send_slices(listener.port, 2 * AT_ONCE + 8)
         send(listener.port, films.good(1, study=2))
     judging = judge_of(sqlite_store, inbox)
     judging.judge_waiting(reader)
@@ -118,15 +106,6 @@ def test_all_slices_of_a_study_are_one_line_and_a_film_does_not_wait_for_them(
     _, scan = sorted(lines(sqlite_store, inbox), key=lambda line: line.images)
     assert (scan.judged, scan.series, scan.judged_by) == (scan.images, 1, JudgedBy.HEADER)
     assert scan.picture is not None
-
-
-def send_slices(port: int, numbers: range) -> None:
-    with associated(port, (CTImageStorage, list(PLAIN))) as association:
-        for number in numbers:
-            one = films.slice_of(number)
-            one.file_meta = FileMetaDataset()
-            one.file_meta.TransferSyntaxUID = UID(PLAIN[0])
-            assert association.send_c_store(one).Status == 0
 
 
 def test_what_the_rules_do_not_cover_is_not_called_good(
