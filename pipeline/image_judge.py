@@ -31,6 +31,7 @@ from radraft.store.arrival_lines import image_line, study_line
 from radraft.store.arrivals import ArrivalState
 from radraft.store.image_verdicts import BREAKS, MOST_TRIES, ImageHeader, ImageVerdict, Unjudged
 from radraft.studies import _sop
+from radraft.studies._child import WorkerLost
 from radraft.studies.one_image import ImageReader
 from radraft.studies.quality.check import check
 from radraft.studies.quality.judge import judge
@@ -67,6 +68,7 @@ _ENCODER_AGAIN_S = 60.0
 THUMBNAIL = 160
 """Pixels of a small picture's longer side."""
 _MOST_LINES = 10_000
+_TOO_SLOW = frozenset({"header_timeout", "decode_timeout"})
 
 
 class ImageJudge(threading.Thread):
@@ -86,6 +88,8 @@ class ImageJudge(threading.Thread):
         self._scratch = scratch
         self._load_extractor = load_extractor
         self._stop_event = threading.Event()
+        self._extractor: FeatureExtractor | None = None
+        self._loader: threading.Thread | None = None
         self._encoder_from = 0.0
         self._devices: dict[tuple[str, str, str], float] = {}
         self._pictured: set[str] = set()
@@ -100,9 +104,10 @@ class ImageJudge(threading.Thread):
     def run(self) -> None:
         """Thread body."""
         with ImageReader() as reader:
-            self._prepare(reader)
+            self._start(reader)
             while not self._stop_event.is_set():
                 self._inbox.arrived.clear()
+                self._load_beside()
                 try:
                     judged = self.judge_waiting(reader)
                     self._tidy()
@@ -129,21 +134,43 @@ class ImageJudge(threading.Thread):
                 mine = image_verdicts.claim(session, wanted, self.owner, now)
             claimed = {arrival.arrival_id for arrival in mine}
             work = [waiting for waiting in here if waiting.arrival.arrival_id in claimed]
+            slow: set[int] = set()
             try:
-                self._judge_all(work, reader)
+                self._judge_all(work, reader, slow)
             finally:
                 # What a full disk or a stop left unjudged need not wait for its claim to expire.
                 with suppress(StorageError, SQLAlchemyError), self._store.begin() as session:
-                    image_verdicts.give_back(session, self.owner, claimed)
+                    image_verdicts.give_back(session, self.owner, claimed - slow)
         return len(mine)
 
-    def _prepare(self, reader: ImageReader) -> None:
-        """Have a worker and the encoder ready before the first image comes."""
+    def load_encoder(self) -> None:
+        """Load the encoder, or note that there is none for a while: then rules judge alone."""
+        try:
+            extractor = self._load_extractor()
+        except EncodingError as error:
+            self._encoder_failed(error)
+            return
+        if isinstance(extractor, StoredFeatures):
+            extractor = extractor.unstored
+        self._encoder_from = time.monotonic() + (_ENCODER_AGAIN_S if extractor is None else 0.0)
+        self._extractor = extractor
+
+    def _load_beside(self) -> None:
+        """Load the encoder in a thread of its own: the first images do not wait for it."""
+        missing = self._extractor is None and time.monotonic() >= self._encoder_from
+        if missing and (self._loader is None or not self._loader.is_alive()):
+            self._loader = threading.Thread(
+                target=self.load_encoder, name="radraft-image-judge-encoder", daemon=True
+            )
+            self._loader.start()
+
+    def _start(self, reader: ImageReader) -> None:
+        """Have a worker ready before the first image comes."""
         try:
             reader.start()
-        except OSError as error:
-            _LOG.error("no worker for judging images: %s", type(error).__name__)
-        self._extractor()
+        except (OSError, WorkerLost) as error:
+            # The first image tries again.
+            _LOG.error("no worker for judging images yet: %s", type(error).__name__)
 
     def _at_hand(self, found: Sequence[Unjudged], folder: Path) -> list[_Waiting]:
         """Return those whose file this process can read, at most `AT_ONCE`, each under a name that
@@ -179,7 +206,9 @@ class ImageJudge(threading.Thread):
             return True
         return False
 
-    def _judge_all(self, work: Sequence[_Waiting], reader: ImageReader) -> None:
+    def _judge_all(self, work: Sequence[_Waiting], reader: ImageReader, slow: set[int]) -> None:
+        """Judge `work`; what took too long is added to `slow` and tried again when its claim has
+        expired: on a machine that is overloaded nothing is wrong with the image."""
         self._beaten = time.monotonic()
         found: list[ImageVerdict] = []
         try:
@@ -187,6 +216,9 @@ class ImageJudge(threading.Thread):
                 if self._stop_event.is_set():
                     return
                 verdict = self._guarded(waiting, reader)
+                if verdict.code in _TOO_SLOW and waiting.arrival.tries + 1 < MOST_TRIES:
+                    slow.add(waiting.arrival.arrival_id)
+                    continue
                 found.append(verdict)
                 is_film = verdict.header.modality in _sop.RADIOGRAPHS
                 if is_film or time.monotonic() - self._beaten > BEAT_S:
@@ -246,23 +278,13 @@ class ImageJudge(threading.Thread):
     def _of_film(self, study: Study, frame: Frame, number: int) -> StudyQuality:
         """Judge a film as it came: to take out text that is burned in costs more than all the rest,
         and nothing of what is looked at is stored."""
-        extractor = self._extractor()
-        if extractor is not None:
+        extractor = self._extractor
+        if extractor is not None and time.monotonic() >= self._encoder_from:
             try:
                 return file_judge(extractor)(study, frame, number)
             except EncodingError as error:
                 self._encoder_failed(error)
         return file_judge()(study, frame, number)
-
-    def _extractor(self) -> FeatureExtractor | None:
-        if time.monotonic() < self._encoder_from:
-            return None
-        try:
-            extractor = self._load_extractor()
-        except EncodingError as error:
-            self._encoder_failed(error)
-            return None
-        return extractor.unstored if isinstance(extractor, StoredFeatures) else extractor
 
     def _encoder_failed(self, error: EncodingError) -> None:
         _LOG.error("images are judged by rules alone for a while: %s", error.code)

@@ -30,10 +30,12 @@ from radraft.store.arrival_lines import ArrivalLine
 from radraft.store.database import Store, open_store
 from radraft.store.image_verdicts import TERM
 from radraft.store.tables import CaseRow, ImageVerdictRow
-from radraft.studies.features import FeatureExtractor
+from radraft.studies.features import FeatureExtractor, Floats
 from radraft.studies.one_image import ImageReader
+from radraft.studies.quality.content import shipped
 from radraft.studies.quality.judged_by import JudgedBy
 from radraft.studies.quality.values import Verdict
+from radraft.studies.values import KeyImages
 from tests import children, orthanc
 from tests.exchange.builders import OURS, QUIET_S, Clock, completing, film, listening, send
 from tests.pipeline import films
@@ -193,8 +195,9 @@ def test_an_encoder_that_fails_leaves_the_rules(
 
     with listening(inbox) as listener:
         send(listener.port, films.too_bright(1))
-    scratch = inbox.waiting.parent / "scratch"
-    ImageJudge(sqlite_store, inbox, scratch, broken).judge_waiting(reader)
+    judging = ImageJudge(sqlite_store, inbox, inbox.waiting.parent / "scratch", broken)
+    judging.load_encoder()
+    judging.judge_waiting(reader)
     [line] = lines(sqlite_store, inbox)
     assert (line.verdict, line.judged_by) == (Verdict.POOR, JudgedBy.PIXELS)
 
@@ -206,33 +209,71 @@ def test_the_encoder_looks_at_a_chest_and_stores_nothing_of_pixels_that_may_name
     pytest.importorskip("torch")
     keep_file(DEMO, inbox, source="watch", site="site-a")
     scratch = inbox.waiting.parent / "scratch"
-    ImageJudge(sqlite_store, inbox, scratch, extractor_loader(sqlite_store)).judge_waiting(reader)
+    judging = ImageJudge(sqlite_store, inbox, scratch, extractor_loader(sqlite_store))
+    judging.load_encoder()
+    judging.judge_waiting(reader)
     [line] = lines(sqlite_store, inbox)
     assert (line.judged_by, line.verdict) == (JudgedBy.CONTENT, Verdict.GOOD)
     objects = inbox.waiting.parent / "objects"
     assert [path for path in objects.rglob("*") if path.is_file()] == []
 
 
+class Stuck:
+    """Features that nobody gets before `go_on`."""
+
+    encoder_id = shipped().encoder_id
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def extract(self, images: KeyImages) -> Floats:
+        self.begun.set()
+        assert self.go_on.wait(60)
+        raise EncodingError("encoder_pixels_invalid")
+
+
 def test_a_sender_is_answered_while_an_image_is_being_judged(
     sqlite_store: Store, inbox: Inbox
 ) -> None:
-    begun, go_on = threading.Event(), threading.Event()
-
-    def stuck() -> FeatureExtractor | None:
-        begun.set()
-        assert go_on.wait(60)
-        return None
-
-    judging = ImageJudge(sqlite_store, inbox, inbox.waiting.parent / "scratch", stuck)
+    stuck = Stuck()
+    judging = ImageJudge(sqlite_store, inbox, inbox.waiting.parent / "scratch", lambda: stuck)
+    judging.load_encoder()
     with listening(inbox) as listener:
         judging.start()
-        assert begun.wait(60)
-        assert send(listener.port, films.good(1), films.good(2)) == [0, 0]
+        assert send(listener.port, films.good(1)) == [0]
+        assert stuck.begun.wait(60)
+        assert send(listener.port, films.good(2)) == [0]
         assert [line.judged for line in lines(sqlite_store, inbox)] == [0]
-        go_on.set()
+        stuck.go_on.set()
     judging.stop()
     judging.join(60)
     assert not judging.is_alive()
+
+
+def test_while_the_encoder_loads_the_rules_judge(sqlite_store: Store, inbox: Inbox) -> None:
+    go_on, judged = threading.Event(), threading.Event()
+
+    def slow() -> FeatureExtractor | None:
+        assert go_on.wait(60)
+        return None
+
+    class Told(ImageJudge):
+        def judge_waiting(self, reader: ImageReader) -> int:
+            found = super().judge_waiting(reader)
+            if found:
+                judged.set()
+            return found
+
+    judging = Told(sqlite_store, inbox, inbox.waiting.parent / "scratch", slow)
+    with listening(inbox) as listener:
+        judging.start()
+        send(listener.port, films.too_bright(1))
+        assert judged.wait(60)
+    [line] = lines(sqlite_store, inbox)
+    assert (line.verdict, line.judged_by) == (Verdict.POOR, JudgedBy.PIXELS)
+    go_on.set()
+    judging.stop()
+    judging.join(60)
 
 
 def test_nothing_of_a_patient_is_logged(
@@ -286,15 +327,21 @@ from radraft.pipeline.inbox import Inbox
 from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.store.database import open_store
 from radraft.studies.one_image import ImageReader
+from radraft.studies.quality.content import shipped
 
-def stuck():
-    print("at work", flush=True)
-    threading.Event().wait()
+class Stuck:
+    encoder_id = shipped().encoder_id
+
+    def extract(self, images):
+        print("at work", flush=True)
+        threading.Event().wait()
 
 data = Path(sys.argv[1])
 store = open_store(Settings(data_dir=data))
+judge = ImageJudge(store, Inbox(data, store), data / "scratch", Stuck)
+judge.load_encoder()
 with ImageReader() as reader:
-    ImageJudge(store, Inbox(data, store), data / "scratch", stuck).judge_waiting(reader)
+    judge.judge_waiting(reader)
 """
 
 

@@ -115,10 +115,10 @@ function what(line) {
   const side = has(`arrivals_side_${line.laterality}`) ? t(`arrivals_side_${line.laterality}`) : "";
   const first = [line.modality, line.body_part ? bodyPart(line.body_part) : "", line.view, side].filter(Boolean).join(" ");
   const parts = [h("strong", { text: first || t("unknown_short") })];
-  if (line.no_study) parts.push(h("p", { class: "rd-warn", text: t("arrivals_no_study") }));
-  if (line.images > 1 || !line.is_image) {
-    const counts = { n: number(line.images), series: number(Math.max(1, line.series)) };
-    parts.push(h("p", { class: "rd-dim", text: t("arrivals_slices", counts) }));
+  if (line.no_study && !line.problem) parts.push(h("p", { class: "rd-warn", text: t("arrivals_no_study") }));
+  if (line.images > 1) {
+    const counts = { n: number(line.images), series: number(line.series) };
+    parts.push(h("p", { class: "rd-dim", text: t(line.series ? "arrivals_slices" : "arrivals_count", counts) }));
     if (unjudged(line)) {
       parts.push(h("progress", { max: line.images, value: line.judged, "aria-label": t("arrivals_progress", { n: number(line.judged), total: number(line.images) }) }));
     }
@@ -143,6 +143,7 @@ function verdict(line) {
 function chip(line) {
   if (!line.judged) return t("arrivals_not_yet");
   if (line.verdict === "good" && line.judged_by === "header") return t("arrivals_header_good");
+  if (!line.verdict && unreadable(line)) return t("arrivals_unreadable");
   return t(`arrivals_verdict_${line.verdict ?? "none"}`);
 }
 
