@@ -222,11 +222,11 @@ class ImageJudge(threading.Thread):
                 found.append(verdict)
                 is_film = verdict.header.modality in _sop.RADIOGRAPHS
                 if is_film or time.monotonic() - self._beaten > BEAT_S:
-                    self._save(found, work)
+                    self._save(found, work, slow)
                     found = []
         finally:
             if found:
-                self._save(found, work)
+                self._save(found, work, slow)
 
     def _guarded(self, waiting: _Waiting, reader: ImageReader) -> ImageVerdict:
         """Judge one image; what breaks the line here must not keep the others waiting."""
@@ -299,13 +299,16 @@ class ImageJudge(threading.Thread):
         self._pictured.add(line)
         return True
 
-    def _save(self, found: Sequence[ImageVerdict], work: Sequence[_Waiting]) -> None:
-        """Keep verdicts, note their devices and link retakes; the claim on the rest lives on."""
+    def _save(
+        self, found: Sequence[ImageVerdict], work: Sequence[_Waiting], slow: set[int]
+    ) -> None:
+        """Keep verdicts, note their devices and link retakes; the claim on the rest lives on, but
+        for what was too slow."""
         now = self._inbox.clock()
-        sources = {one.arrival.arrival_id: one.arrival for one in work}
+        sources = {waiting.arrival.arrival_id: waiting.arrival for waiting in work}
         with self._store.begin() as session:
             kept = set(image_verdicts.save(session, found, self.owner, now))
-            image_verdicts.beat(session, self.owner, now)
+            image_verdicts.beat(session, self.owner, sources.keys() - slow, now)
             for verdict in found:
                 if verdict.arrival_id in kept:
                     arrival = sources[verdict.arrival_id]

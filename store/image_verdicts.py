@@ -148,11 +148,15 @@ def claim(
     return tuple(arrival for arrival in wanted if arrival.arrival_id in mine)
 
 
-def beat(session: Session, owner: str, now: datetime) -> None:
-    """Say that the owner of these claims lives."""
+def beat(session: Session, owner: str, arrival_ids: Collection[int], now: datetime) -> None:
+    """Say that the owner of these claims lives and works on them."""
     session.execute(
         update(ImageVerdictRow)
-        .where(ImageVerdictRow.owner == owner, ImageVerdictRow.judged_at.is_(None))
+        .where(
+            ImageVerdictRow.arrival_id.in_(list(arrival_ids)),
+            ImageVerdictRow.owner == owner,
+            ImageVerdictRow.judged_at.is_(None),
+        )
         .values(claimed_at=now)
         .execution_options(synchronize_session=False)
     )

@@ -56,7 +56,7 @@ def test_a_beat_keeps_a_claim(store: Store) -> None:
     arrive(store, "1")
     claim(store, "a")
     with store.begin() as session:
-        image_verdicts.beat(session, "a", NOW + TERM)
+        image_verdicts.beat(session, "a", [1], NOW + TERM)
     assert waiting(store, NOW + TERM + timedelta(seconds=1)) == ()
 
 
