@@ -40,8 +40,9 @@ PLAUSIBLE = {
     "filter": {},
     "key": "0" * 64,
     "images": [],
+    "replaces": 1,
 }
-"""Values of fields that are no numbers, of the right kind."""
+"""Values of fields that 0 does not suit, of the right kind."""
 OF_A_CASE = {Permission.READ_SIGNED, Permission.READ_UNSIGNED, Permission.WRITE, Permission.SIGN}
 
 
