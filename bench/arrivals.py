@@ -29,6 +29,7 @@ from radraft.pipeline.image_judge import ImageJudge
 from radraft.pipeline.inbox import Inbox
 from radraft.store.database import Store, open_store
 from radraft.store.tables import ArrivalRow, ImageVerdictRow
+from radraft.studies.quality.judged_by import JudgedBy
 
 # Only tests make up films, and send them.
 from tests.exchange.builders import listening, send
@@ -53,6 +54,7 @@ def main() -> None:
         send_films(listener.port, asked.films, 1)
         wait_for_all(store)
         report("films alone", seconds(store, "CR")[1:])
+        by_heads(store)
         before = len(seconds(store, "CR"))
         scan = threading.Thread(target=films.send_slices, args=(listener.port, asked.slices))
         scan.start()
@@ -60,6 +62,7 @@ def main() -> None:
         scan.join()
         wait_for_all(store)
         report("films while a CT comes", seconds(store, "CR")[before:])
+        by_heads(store)
         report("slices of that CT", seconds(store, "CT"))
 
 
@@ -107,6 +110,15 @@ def seconds(store: Store, modality: str = "CR") -> list[float]:
             .order_by(ArrivalRow.arrival_id)
         )
         return [(judged - received) / timedelta(seconds=1) for received, judged in rows if judged]
+
+
+def by_heads(store: Store) -> None:
+    """Print of how many films so far the heads saw the content."""
+    with store.read() as session:
+        found = session.scalars(
+            select(ImageVerdictRow.judged_by).where(ImageVerdictRow.modality == "CR")
+        ).all()
+    print(f"  of {len(found)} films so far the heads looked at {found.count(JudgedBy.CONTENT)}")
 
 
 def report(what: str, times: list[float]) -> None:
