@@ -7,8 +7,8 @@ from alembic import op
 
 from radraft.store.migrations import append_only
 
-revision = "0017"
-down_revision: str | None = "0016"
+revision = "0018"
+down_revision: str | None = "0017"
 branch_labels: str | None = None
 depends_on: str | None = None
 
