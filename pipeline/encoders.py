@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from radraft.studies.quality.content import features
 
@@ -17,6 +17,28 @@ if TYPE_CHECKING:
     from radraft.studies.features import FeatureExtractor, Floats
     from radraft.studies.values import KeyImages
     from radraft.vision_encoder.encode import Encoder
+
+
+Loaded = TypeVar("Loaded")
+
+
+class LoadedOnce(Generic[Loaded]):
+    """What `load` gives, loaded when first asked for: of threads that ask at once, one loads.
+
+    What it raises is raised to whoever asked, and the next one tries again.
+    """
+
+    def __init__(self, load: Callable[[], Loaded]) -> None:
+        self._load = load
+        self._lock = threading.Lock()
+        self._loaded: list[Loaded] = []
+
+    def __call__(self) -> Loaded:
+        """Return it."""
+        with self._lock:
+            if not self._loaded:
+                self._loaded.append(self._load())
+            return self._loaded[0]
 
 
 @dataclass(frozen=True)
@@ -31,11 +53,35 @@ class StoredFeatures:
         """Return the encoder's id."""
         return self.encoder.encoder_id
 
+    @property
+    def unstored(self) -> UnstoredFeatures:
+        """Return what looks with the same encoder and stores nothing."""
+        return UnstoredFeatures(self.encoder)
+
     def extract(self, images: KeyImages) -> Floats:
         """Return (images, d). EncodingError as `vision_encoder.encode`."""
         from radraft.vision_encoder.encode import encode
 
         return features(encode(images, self.encoder, self.objects).tokens)
+
+
+@dataclass(frozen=True)
+class UnstoredFeatures:
+    """Features that are computed and kept nowhere: of pixels in which a name may be burned in."""
+
+    encoder: Encoder
+
+    @property
+    def encoder_id(self) -> str:
+        """Return the encoder's id."""
+        return self.encoder.encoder_id
+
+    def extract(self, images: KeyImages) -> Floats:
+        """Return (images, d). EncodingError as `vision_encoder.encode`."""
+        import numpy as np
+
+        found = self.encoder.encode(images.images)
+        return features(np.stack([embedding.tokens for embedding in found]))
 
 
 def extractor_loader(
@@ -46,7 +92,6 @@ def extractor_loader(
     It gives None where torch is not installed: then rules decide alone.
     """
 
-    @cache
     def load_extractor() -> FeatureExtractor | None:
         if find_spec("torch") is None:
             return None
@@ -55,4 +100,4 @@ def extractor_loader(
         known = vision()
         return StoredFeatures(Encoder.load() if known is None else known.encoder, store.objects)
 
-    return load_extractor
+    return LoadedOnce(load_extractor)

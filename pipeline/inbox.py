@@ -50,6 +50,8 @@ class Inbox:
         for folder in (self.waiting, self.quarantine):
             folder.mkdir(mode=0o700, exist_ok=True)
         self.clock = clock
+        self.arrived = threading.Event()
+        """Set whenever an object was stored; whoever waits for it clears it."""
         self._store = store
         self._spare = spare
         self._commit = GroupCommit(self._commit_all)
@@ -90,6 +92,8 @@ class Inbox:
             raise StorageUnavailable("storage_failed") from None
         if not added:
             path.unlink()
+        else:
+            self.arrived.set()
         outcome = KeepOutcome.STORED if added else KeepOutcome.KNOWN
         with self._counting:
             self._counts[outcome] += 1
@@ -142,6 +146,8 @@ class Inbox:
             known = [arrival for arrival in batch if arrival.file not in added]
             # A study whose patient was corrected is sent again, with files that were right before.
             again = arrivals.send_again(session, known, PATIENTS_DIFFER)
+            repeated = [arrival for arrival in known if arrival.file not in again]
+            arrivals.note_repeats(session, repeated)
         for file in again.values():
             # Committed: what cannot be removed now is removed by the next sweep.
             with suppress(OSError):

@@ -1,4 +1,5 @@
-"""Studies that come by themselves: listener, watched folder and completion, in the background."""
+"""Studies that come by themselves: listener, watched folder, completion and the judge of single
+images, in the background."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ from radraft.core.networks import is_loopback
 from radraft.core.scratch import sweep
 from radraft.exchange.values import KeepOutcome
 from radraft.pipeline.completion import Completion
+from radraft.pipeline.image_judge import ImageJudge
 from radraft.pipeline.inbox import Inbox
 from radraft.store import arrivals
 
@@ -106,14 +108,18 @@ def receiving(
         listener = _listener(settings, inbox)
         done = completion(settings, profile, store, inbox, load_extractor)
         receiver = Receiver(store, inbox, done, listener, watcher, wake)
+        image_judge = ImageJudge(store, inbox, settings.data_dir / "scratch", load_extractor)
         receiver.start()
+        image_judge.start()
         try:
             yield receiver
         finally:
             if listener is not None:
                 listener.close()
+            image_judge.stop()
             receiver.stop()
             receiver.join()
+            image_judge.join()
 
 
 class Receiver(threading.Thread):

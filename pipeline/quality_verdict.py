@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 from radraft.core.errors import NotFound
 from radraft.store import quality
 from radraft.studies.quality.texts import said
-from radraft.studies.quality.values import Verdict
+from radraft.studies.quality.values import Reason, Verdict
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ def quality_remarks(session: Session, case_id: str) -> QualityRemarks | None:
         found = quality.of_case(session, case_id)
     except NotFound:
         return None
-    wrong = [reason for reason in found.reasons if reason.severity is not Verdict.GOOD]
-    remarks = tuple(Remark(reason.code, reason.severity, *said(reason)) for reason in wrong)
-    return QualityRemarks(found.verdict, remarks)
+    return QualityRemarks(found.verdict, remarks_of(found.reasons))
+
+
+def remarks_of(reasons: Iterable[Reason]) -> tuple[Remark, ...]:
+    """Return what a person is told of `reasons`, in their order; nothing of those that change
+    nothing."""
+    wrong = [reason for reason in reasons if reason.severity is not Verdict.GOOD]
+    return tuple(Remark(reason.code, reason.severity, *said(reason)) for reason in wrong)

@@ -49,6 +49,7 @@ from radraft.store import (
     report_steps,
     reports,
     retention,
+    retakes,
     signature_rules,
     signatures,
 )
@@ -101,6 +102,8 @@ class CaseView:
     """What people did with the report besides writing it."""
     dropped: DroppedImages | None = None
     """That a retention rule dropped the study's images."""
+    retaken: tuple[str, ...] = ()
+    """The `instance_ref`s of images that were taken again."""
 
     @property
     def issues(self) -> tuple[Issue, ...]:
@@ -302,6 +305,7 @@ class Service:
                 rule=signature_rules.of_site(session, case.site).rule,
                 steps=report_steps.of_case(session, case_id),
                 dropped=retention.dropped(session, case_id),
+                retaken=tuple(sorted(retakes.replaced_instances(session, case_id))),
             )
 
     def notice(self, draft: Draft) -> tuple[str, str] | None:

@@ -6,6 +6,7 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from radraft.core.errors import NotFound
@@ -14,6 +15,7 @@ from radraft.studies.quality.values import JudgedStudy, Reason, Verdict, worst
 
 if TYPE_CHECKING:
     from radraft.store.database import Store
+    from radraft.store.retakes import RetakeRate
 
 RECENT = 4
 """Weeks that are called recent, and those before them that they are held against."""
@@ -119,6 +121,14 @@ def facts(store: Store, site: str | None = None) -> tuple[JudgedStudy, ...]:
 
     with store.read() as session:
         return quality.judged(session, site)
+
+
+def retake_rates(store: Store) -> tuple[RetakeRate, ...]:
+    """How many films of each device were taken again in the last `RECENT` weeks, of all sites."""
+    from radraft.store import retakes
+
+    with store.read() as session:
+        return retakes.rates(session, datetime.now(UTC) - timedelta(weeks=RECENT))
 
 
 def of_site(known: Sequence[JudgedStudy], site: str) -> SiteQuality:

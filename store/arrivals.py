@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from radraft.store.sql import insert_all_new, storable
-from radraft.store.tables import ArrivalRow
+from radraft.store.tables import ArrivalRow, ArrivalThumbnailRow, ImageVerdictRow
 
 
 class ArrivalState(StrEnum):
@@ -117,6 +117,21 @@ def send_again(session: Session, new: Sequence[NewArrival], code: str) -> dict[s
     return replaced
 
 
+def note_repeats(session: Session, repeated: Sequence[NewArrival]) -> None:
+    """Count that objects came again with the same bytes."""
+    # In one order, so that two servers that are sent the same do not wait for each other.
+    for arrival in sorted(repeated, key=lambda arrival: (arrival.sop_uid, arrival.sha256)):
+        session.execute(
+            update(ArrivalRow)
+            .where(
+                ArrivalRow.sop_uid == storable(arrival.sop_uid),
+                ArrivalRow.sha256 == arrival.sha256,
+            )
+            .values(repeats=ArrivalRow.repeats + 1, repeated_at=arrival.received_at)
+            .execution_options(synchronize_session=False)
+        )
+
+
 def has_refused(session: Session, study_uid: str, code: str) -> bool:
     """Return whether objects of a study are in quarantine for `code`."""
     query = select(ArrivalRow.arrival_id).where(
@@ -185,12 +200,13 @@ def refuse(session: Session, arrival_ids: Iterable[int], code: str) -> None:
 
 def forget(session: Session, arrival_ids: Iterable[int]) -> None:
     """Remove the rows of waiting objects, as if they had never come."""
-    session.execute(
-        delete(ArrivalRow).where(
-            ArrivalRow.arrival_id.in_(list(arrival_ids)),
-            ArrivalRow.state == ArrivalState.WAITING.value,
-        )
+    gone = select(ArrivalRow.arrival_id).where(
+        ArrivalRow.arrival_id.in_(list(arrival_ids)),
+        ArrivalRow.state == ArrivalState.WAITING.value,
     )
+    known = list(session.scalars(gone.with_for_update()))
+    for table in (ArrivalThumbnailRow, ImageVerdictRow, ArrivalRow):
+        session.execute(delete(table).where(table.arrival_id.in_(known)))
 
 
 def listing(session: Session, *, limit: int) -> tuple[Arrival, ...]:

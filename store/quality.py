@@ -62,7 +62,7 @@ def of_case(session: Session, case_id: str) -> StudyQuality:
     with faults.decoding("case_quality", case_id):
         return StudyQuality(
             verdict=Verdict(row.verdict),
-            reasons=_reasons(json.loads(row.reasons)),
+            reasons=reasons_from(json.loads(row.reasons)),
             images=tuple(map(_image, json.loads(row.images))),
             heads=row.heads,
         )
@@ -122,7 +122,7 @@ def _cases(session: Session, site: str | None) -> Iterator[JudgedStudy]:
             at=case.received_at,
             modality=case.modality,
             verdict=Verdict(verdict),
-            reasons=_reasons(json.loads(reasons)),
+            reasons=reasons_from(json.loads(reasons)),
             device=device_name(taken) if taken else "",
             operator=taken.operator if taken else "",
         )
@@ -156,7 +156,8 @@ def _device(study: Study | None) -> dict[str, str]:
     return {name: storable(getattr(taken, name)).strip() for name in names}
 
 
-def _reasons(found: list[dict[str, Any]]) -> tuple[Reason, ...]:
+def reasons_from(found: list[dict[str, Any]]) -> tuple[Reason, ...]:
+    """Return reasons as they were written down in JSON."""
     return tuple(Reason(**reason | {"severity": Verdict(reason["severity"])}) for reason in found)
 
 
@@ -164,7 +165,7 @@ def _image(found: dict[str, Any]) -> ImageQuality:
     return ImageQuality(
         image_id=found["image_id"],
         verdict=Verdict(found["verdict"]),
-        reasons=_reasons(found["reasons"]),
+        reasons=reasons_from(found["reasons"]),
         measures=Measures(**found["measures"]),
         scores=found["scores"],
     )

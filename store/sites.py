@@ -6,7 +6,14 @@ from sqlalchemy import select, union
 from sqlalchemy.orm import Session
 
 from radraft.reports.roles import EVERY_SITE
-from radraft.store.tables import AlertRow, CaseRow, KeyImageRow, SignatureRuleRow, SignedRow
+from radraft.store.tables import (
+    AlertRow,
+    ArrivalRow,
+    CaseRow,
+    KeyImageRow,
+    SignatureRuleRow,
+    SignedRow,
+)
 from radraft.store.tables_accounts import MembershipRow
 
 _HAS_SIGNED = select(SignedRow.version).where(SignedRow.case_id == CaseRow.case_id).exists()
@@ -30,6 +37,13 @@ def of_case(session: Session, case_id: str, *, signed: bool = False) -> frozense
 def of_alert(session: Session, alert_id: str) -> frozenset[str]:
     """Return the site of an alert; none where there is no such alert."""
     return frozenset(session.scalars(select(AlertRow.site).where(AlertRow.alert_id == alert_id)))
+
+
+def of_arrival(session: Session, arrival_id: int) -> frozenset[str]:
+    """Return the site of an arrival; none where there is no such arrival."""
+    return frozenset(
+        session.scalars(select(ArrivalRow.site).where(ArrivalRow.arrival_id == arrival_id))
+    )
 
 
 def of_image(session: Session, image_id: str, *, signed: bool = False) -> frozenset[str]:

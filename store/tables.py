@@ -1,8 +1,9 @@
 """Tables. Those of `IDENTITY_TABLES` hold identity; no other table may.
 
 Signed reports, their chain, training pairs, report revisions, the steps to a signature and the
-rules of it, dismissals, what became of adapters, what was done about critical values, retention and
-the audit are append-only: triggers (see `migrations/`) refuse UPDATE, DELETE, REPLACE and TRUNCATE.
+rules of it, dismissals, what became of adapters, what was done about critical values, retention,
+links of retakes and the audit are append-only: triggers (see `migrations/`) refuse UPDATE, DELETE,
+REPLACE and TRUNCATE.
 """
 
 from __future__ import annotations
@@ -26,6 +27,12 @@ from radraft.store.tables_alerts import (
     AlertEventRow as AlertEventRow,
     AlertRow as AlertRow,
     CriticalDraftRow as CriticalDraftRow,
+)
+from radraft.store.tables_arrivals import (
+    ArrivalDeviceRow as ArrivalDeviceRow,
+    ArrivalThumbnailRow as ArrivalThumbnailRow,
+    ImageRetakeRow as ImageRetakeRow,
+    ImageVerdictRow as ImageVerdictRow,
 )
 from radraft.store.tables_audit import AuditHeadRow as AuditHeadRow, AuditRow as AuditRow
 from radraft.store.tables_presence import OpenPageRow as OpenPageRow
@@ -65,6 +72,9 @@ IDENTITY_TABLES = frozenset(
         "patients",
         "study_identities",
         "arrivals",
+        "image_verdicts",
+        "arrival_thumbnails",
+        "arrival_devices",
         "patient_keys",
         "study_instances",
         "acquisitions",
@@ -89,6 +99,7 @@ IMMUTABLE_TABLES = (
     "signature_rules",
     "retention_rules",
     "retention_steps",
+    "image_retakes",
 )
 
 

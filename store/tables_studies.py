@@ -17,6 +17,8 @@ class ArrivalRow(Base):
     __table_args__ = (
         UniqueConstraint("sop_uid", "sha256"),
         Index("ix_arrivals_state_study_uid", "state", "study_uid"),
+        Index("ix_arrivals_received_at", "received_at"),
+        Index("ix_arrivals_repeated_at", "repeated_at"),
     )
 
     arrival_id: Mapped[int] = mapped_column(primary_key=True)
@@ -33,6 +35,9 @@ class ArrivalRow(Base):
     state: Mapped[str] = mapped_column(String(16))
     # Of the refusal.
     code: Mapped[str | None]
+    # How often the same bytes came again, and when last.
+    repeats: Mapped[int] = mapped_column(default=0, server_default="0")
+    repeated_at: Mapped[datetime | None]
 
 
 class PatientKeyRow(Base):

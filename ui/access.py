@@ -114,12 +114,16 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("GET", "/api/alerts/register"): Permission.REGISTER,
         ("GET", "/api/alerts/register.csv"): Permission.REGISTER,
         ("POST", "/api/upload"): Permission.INTAKE,
+        ("GET", "/api/arrivals"): Permission.INTAKE,
+        ("GET", "/api/arrivals/{arrival_id}/picture"): Permission.INTAKE,
+        ("POST", "/api/arrivals/{arrival_id}/retake"): Permission.INTAKE,
         ("GET", "/api/quality"): Permission.QUALITY,
         ("GET", "/api/quality.csv"): Permission.QUALITY,
         ("GET", "/api/flywheel"): Permission.MODELS,
         ("GET", "/api/flywheel.csv"): Permission.MODELS,
         ("GET", "/api/audit"): Permission.AUDIT,
         ("GET", "/api/audit.csv"): Permission.AUDIT,
+        ("GET", "/arrivals"): Permission.INTAKE,
         ("GET", "/alerts"): Permission.ALERTS,
         ("GET", "/alerts/register"): Permission.REGISTER,
         ("GET", "/quality"): Permission.QUALITY,
@@ -138,6 +142,7 @@ NOTED: Mapping[tuple[str, str], AuditKind] = MappingProxyType(
         ("GET", "/api/cases/{case_id}/versions/{before}/{after}"): AuditKind.VIEW,
         ("GET", "/api/cases/{case_id}/history"): AuditKind.VIEW,
         ("GET", "/api/alerts/register"): AuditKind.VIEW,
+        ("GET", "/api/arrivals"): AuditKind.VIEW,
         ("POST", "/api/upload"): AuditKind.INTAKE,
         ("GET", "/api/alerts/register.csv"): AuditKind.EXPORT,
         ("GET", "/api/quality.csv"): AuditKind.EXPORT,
@@ -152,6 +157,7 @@ does it; dismissals, choices of key images and of priors have append-only tables
 
 _TEMPLATES = frozenset(template for _, template in ROUTES)
 _CASE = re.compile(r"c-[0-9a-f]{16}")
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _UNTOUCHED = frozenset(
     {
         "/api/cases/{case_id}/opened",
@@ -372,4 +378,6 @@ def _sites_of(request: Request, service: Service) -> tuple[frozenset[str], froze
             )
         if "alert_id" in asked:
             return sites.of_alert(session, asked["alert_id"]), nothing
+        if "arrival_id" in asked and _NUMBER.fullmatch(asked["arrival_id"]):
+            return sites.of_arrival(session, int(asked["arrival_id"])), nothing
     return nothing, nothing

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING
 
 import radraft
@@ -21,7 +20,7 @@ from radraft.pipeline.audit_trail import command_line
 from radraft.pipeline.claims import Claims
 from radraft.pipeline.draft_batch import load_vision_model
 from radraft.pipeline.draft_worker import Worker
-from radraft.pipeline.encoders import extractor_loader
+from radraft.pipeline.encoders import LoadedOnce, extractor_loader
 from radraft.pipeline.service import Llm, Service
 from radraft.reports.audit import AuditEvent, AuditKind
 from radraft.reports.critical import load_rules
@@ -69,7 +68,7 @@ def running(
             yield service
         return
     profile.check_weights()
-    vision = cache(lambda: load_vision_model(profile, beside_llm=shares_cpu(settings)))
+    vision = LoadedOnce(lambda: load_vision_model(profile, beside_llm=shares_cpu(settings)))
     load_extractor = extractor_loader(store, vision)
     link = LlmLink(settings, profile, on_progress)
     metrics = Metrics()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from radraft.pipeline.proofreading import DismissalLimit
 from radraft.ui.api.alerts import add_alerts
+from radraft.ui.api.arrivals import add_arrivals
 from radraft.ui.api.audit import add_audit
 from radraft.ui.api.dismissals import add_dismissals
 from radraft.ui.api.key_images import add_keyimages
@@ -62,6 +63,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
     add_presence(app, service)
     add_keyimages(app, service)
     add_alerts(app, service)
+    add_arrivals(app, service)
     add_dismissals(app, service)
     add_assets(app)
     add_monitoring(app, service)

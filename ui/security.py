@@ -75,6 +75,7 @@ OWN_PAGES = frozenset(
         "/flywheel",
         "/quality",
         "/signature-rules",
+        "/arrivals",
         "/alerts",
         "/alerts/register",
         "/sign-in",

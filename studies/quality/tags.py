@@ -14,7 +14,7 @@ _SIDES = (
     "ANKLE ARM AXILLA BREAST CALCANEUS CALF CLAVICLE ELBOW EXTREMITY FEMUR FINGER FOOT FOREARM "
     "HAND HUMERUS KNEE LEG PATELLA SCAPULA SHOULDER THIGH THUMB TOE WRIST"
 )
-_PAIRED = frozenset(_SIDES.split())
+PAIRED = frozenset(_SIDES.split())
 """Parts of the body (PS3.16 Annex L) of which everyone has one on either side."""
 _PROJECTIONS = frozenset({"CR", "DX", "RG"})
 """One and the same kind of examination: older senders do not tell them apart."""
@@ -88,7 +88,7 @@ def _radiograph(study: Study) -> Iterator[Reason]:
         yield said("quality_body_part_unknown")
     elif _named_otherwise(study, part):
         yield said("quality_body_part_contradicts")
-    if part in _PAIRED and any(
+    if part in PAIRED and any(
         instance.technique.laterality in {"", "U"} for instance in study.instances
     ):
         yield said("quality_laterality_missing")

@@ -23,6 +23,7 @@ IDS = {
     "frame": "0",
     "prior_case_id": "c-0000000000000000",
     "alert_id": "a-0000000000000000",
+    "arrival_id": "1",
     "move": "note",
     "view_id": "1",
     "before": "v1",
@@ -39,8 +40,9 @@ PLAUSIBLE = {
     "filter": {},
     "key": "0" * 64,
     "images": [],
+    "replaces": 1,
 }
-"""Values of fields that are no numbers, of the right kind."""
+"""Values of fields that 0 does not suit, of the right kind."""
 OF_A_CASE = {Permission.READ_SIGNED, Permission.READ_UNSIGNED, Permission.WRITE, Permission.SIGN}
 
 

@@ -197,6 +197,7 @@ CONFLICTS = {
     "alert_changed",
     "alert_move_refused",
     "warning_gone",
+    "retake_changed",
 }
 """What the state of the report, of an alert, of a warning or of a rule refuses."""
 

@@ -36,6 +36,7 @@ export class Choosing {
     this.known = null;
     this.current = null;
     this.editable = false;
+    this.retaken = new Set();
     this.told = null;
     this.asking = false;
     this.busy = false;
@@ -45,6 +46,7 @@ export class Choosing {
 
   /** Take the images of a CaseView; what the reader changed and did not send yet stays. */
   show(view) {
+    this.retaken = new Set(view.retaken);
     const stored = imagesThere(view).map(asItem);
     if (keys(stored) !== keys(this.saved)) {
       if (!this.dirty || frames(this.items) === frames(stored)) this.items = stored;
@@ -158,8 +160,8 @@ export class Choosing {
   }
 
   render() {
-    const { items, current, editable, dirty } = this;
-    this.strip.render(items, { current, editable });
+    const { items, current, editable, dirty, retaken } = this;
+    this.strip.render(items, { current, editable, retaken });
     this.addButton.hidden = !editable || !items.length;
     const words = this.told ?? (dirty ? t("key_images_dirty") : "");
     const version = JSON.stringify([words, this.asking, this.busy, dirty, document.documentElement.lang]);

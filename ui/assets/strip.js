@@ -18,9 +18,10 @@ export class Strip {
     this.attachDrag();
   }
 
-  /** Show `items` ({key, src, window_name}), `current` marked. */
-  render(items, { current, editable }) {
+  /** Show `items` ({key, src, window_name, instance_ref}), `current` marked; those `retaken` in gray. */
+  render(items, { current, editable, retaken }) {
     this.items = items;
+    this.retaken = retaken;
     this.editable = editable;
     const focused = this.element.contains(document.activeElement) ? document.activeElement : null;
     const known = new Set(items.map((item) => item.key));
@@ -44,11 +45,13 @@ export class Strip {
     thumb.dataset.pending = String(!item.image_id);
     thumb.setAttribute("aria-current", String(current));
     look.setAttribute("aria-label", t("image_number", { n: index + 1 }));
-    look.title = this.editable ? t("thumb_hint") : "";
+    const retaken = this.retaken.has(item.instance_ref);
+    thumb.dataset.retaken = String(retaken);
+    look.title = [retaken ? t("thumb_retaken_hint") : "", this.editable ? t("thumb_hint") : ""].filter(Boolean).join(" ");
     drop.hidden = !this.editable || this.items.length < 2;
     drop.title = t("thumb_drop");
     drop.setAttribute("aria-label", t("thumb_drop_number", { n: index + 1 }));
-    setText(thumb.querySelector(".rd-thumb-name"), [index + 1, name].filter(Boolean).join(" "));
+    setText(thumb.querySelector(".rd-thumb-name"), [index + 1, name, retaken ? t("thumb_retaken") : ""].filter(Boolean).join(" "));
     return thumb;
   }
 

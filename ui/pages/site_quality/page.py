@@ -18,6 +18,7 @@ from radraft.pipeline.site_quality import (
     facts,
     of_site,
     records,
+    retake_rates,
 )
 from radraft.reports.values import Lang
 from radraft.studies.quality.values import JudgedStudy, Verdict
@@ -31,6 +32,7 @@ from radraft.ui.pages.site_quality.words import label, named, sentence, word
 if TYPE_CHECKING:
     from radraft.store.database import Store
     from radraft.store.dismissals import CheckCount
+    from radraft.store.retakes import RetakeRate
 
 _MOST_GROUPS = 20
 _MOST_REASONS = 4
@@ -43,6 +45,7 @@ class SiteFigures:
 
     studies: tuple[JudgedStudy, ...]
     checks: tuple[CheckCount, ...]
+    retakes: tuple[RetakeRate, ...] = ()
 
 
 class QualityPage:
@@ -63,8 +66,11 @@ class QualityPage:
         checks: dict[str, list[CheckCount]] = defaultdict(list)
         for count in check_counts(self._store):
             checks[count.site].append(count)
+        retakes: dict[str, list[RetakeRate]] = defaultdict(list)
+        for rate in retake_rates(self._store):
+            retakes[rate.site].append(rate)
         return {
-            site: SiteFigures(tuple(studies[site]), tuple(checks[site]))
+            site: SiteFigures(tuple(studies[site]), tuple(checks[site]), tuple(retakes[site]))
             for site in sorted({*studies, *checks})
         }
 
@@ -72,7 +78,9 @@ class QualityPage:
         """Return one site's sections as HTML; a plain sentence for None."""
         studies = known.studies if known else ()
         site = of_site(studies, studies[0].site) if studies else None
-        return _page(site, known.checks if known else (), self._limit, lang, alone=False)
+        retakes = known.retakes if known else ()
+        checks = known.checks if known else ()
+        return _page(site, checks, self._limit, lang, alone=False, retakes=retakes)
 
     def table(self, site: str | None) -> str:
         """Return one site's or all sites' CSV, operators as codes."""
@@ -96,6 +104,7 @@ def _page(
     lang: Lang,
     *,
     alone: bool,
+    retakes: Sequence[RetakeRate] = (),
 ) -> str:
     return render(
         "site_quality/page.html.jinja",
@@ -106,6 +115,8 @@ def _page(
         named=lambda name: named(name, lang),
         label=lambda code: label(code).get(lang),
         verdicts=tuple(Verdict),
+        retakes=[(rate, percent(rate.retaken / rate.films)) for rate in retakes],
+        retake_weeks=RECENT,
         noise=check_tables.noise(checks, limit, lang),
         checks=check_tables.shown(checks, limit, lang),
     )
