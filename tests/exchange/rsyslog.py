@@ -113,7 +113,9 @@ class Rsyslog:
     def messages(self) -> list[dict[str, str]]:
         """What it wrote, as it understood it."""
         written = self.folder / "messages"
-        lines = written.read_text(encoding="utf-8").splitlines() if written.exists() else []
+        text = written.read_text(encoding="utf-8", errors="replace") if written.exists() else ""
+        # The last line may be half written.
+        lines = text[: text.rfind("\n") + 1].splitlines()
         return [json.loads(line) for line in lines]
 
     def events(self) -> list[tuple[int, str]]:
