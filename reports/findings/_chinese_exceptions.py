@@ -11,8 +11,10 @@ from radraft.reports.findings._chinese_rules import rules, words
 from radraft.reports.values import Certainty
 
 _NORMAL = "no_finding"
-# What closes the words that are taken out: 未见异常,左侧锁骨骨折除外.
-_LEFT_OUT = ("除外", "例外")
+# What closes the words that are taken out: 未见异常,左侧锁骨骨折除外. What is not, not yet or
+# already ruled out is no exception: 脑干出血不除外, 骨折待除外, 气胸已除外.
+_CLOSING = ("除外", "例外")
+_LEFT_OUT = re.compile(f"(?<![不未能待已可以法须需全确本暂])(?:{'|'.join(_CLOSING)})$")
 
 
 def set_exceptions(sentence: str, parts: list[Clause]) -> None:
@@ -29,7 +31,7 @@ def set_exceptions(sentence: str, parts: list[Clause]) -> None:
 
 def opens_with_exception(sentence: str) -> bool:
     """Whether a sentence takes something out of what the one before it says (…除外)."""
-    return _exception().match(sentence) is not None or sentence.endswith(_LEFT_OUT)
+    return bool(_exception().match(sentence) or _LEFT_OUT.search(sentence))
 
 
 @cache
@@ -40,7 +42,8 @@ def _exception() -> re.Pattern[str]:
 def _excepts(sentence: str, normal: Found, stated: list[Found]) -> bool:
     last = max(finding.end for finding in stated)
     around = sentence[: max(last, normal.end)]
-    if sentence.rstrip(">").endswith(_LEFT_OUT) or _exception().search(around):
+    # 胸部未见明显异常,气胸不能除外: what cannot be ruled out takes the summary back too.
+    if sentence.rstrip(">").endswith(_CLOSING) or _exception().search(around):
         return True
     # 没有急性异常,但有肺气肿: what is old takes nothing from what is said of the acute.
     acute = any(word in sentence[normal.start : normal.end] for word in ("急性", "活动"))
@@ -52,6 +55,6 @@ def _excepted_after(sentence: str, parts: list[Clause]) -> None:
     for before, clause in pairwise(parts):
         normal = any(finding.fixed or finding.code == _NORMAL for finding in before.found)
         said = sentence[clause.start : clause.end]
-        if normal and (said.endswith(_LEFT_OUT) or said.startswith("除外")):
+        if normal and (_LEFT_OUT.search(said) or said.startswith("除外")):
             for finding in clause.found:
                 finding.polarity = Certainty.PRESENT

@@ -70,6 +70,7 @@ def header(
         "technique": {},
         "issues": [],
         "other_names": [],
+        "priority": "unknown",
     }
     path = Path(f"{number}.dcm")
     return FoundFile(path, path.name), known | said
