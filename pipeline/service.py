@@ -48,8 +48,8 @@ from radraft.store import (
     questions,
     report_steps,
     reports,
-    retention,
     retakes,
+    retention,
     signature_rules,
     signatures,
 )
