@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Row, case, cast, func, literal_column, or_, select
+from sqlalchemy import BigInteger, ColumnElement, case, cast, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from radraft.store.arrivals import ArrivalState
@@ -139,7 +139,7 @@ def lines(
     ).all()
     named = {group[3] % _SHIFT for group in groups} | {group[-1] for group in groups}
     known = _known(session, named - {None})
-    return tuple(_line(group, known) for group in groups)
+    return tuple(_line(tuple(group), known) for group in groups)
 
 
 def devices(session: Session, since: datetime, sites: Collection[str] | None) -> tuple[Device, ...]:
@@ -182,7 +182,7 @@ def _known(session: Session, arrival_ids: Collection[int]) -> Known:
     return {arrival.arrival_id: (arrival, found, of_study) for arrival, found, of_study in rows}
 
 
-def _line(group: Row[Any], known: Known) -> ArrivalLine:
+def _line(group: tuple[Any, ...], known: Known) -> ArrivalLine:
     key, site, source, ranked, first, last, images, judged, series, *rest = group
     waiting, refused, repeats, repeated_at, judged_at, picture, read = rest
     arrival, found, of_study = known[ranked % _SHIFT]

@@ -164,8 +164,9 @@ def _keep(store: Store, decision: GateRecord) -> None:
             raise AdapterError("gate_serving_changed", site=decision.site)
         adapters.record(session, decision)
         move = "passed_gate" if decision.passed else "stopped_at_gate"
-        said = {"adapter": decision.adapter_id, "typed": decision.confirmed_by or ""}
-        audit.append(session, adapter_event(decision.site, move, **said))
+        typed = decision.confirmed_by or ""
+        event = adapter_event(decision.site, move, adapter=decision.adapter_id or "", typed=typed)
+        audit.append(session, event)
 
 
 def _changed(adapter: Adapter) -> dict[str, Any]:

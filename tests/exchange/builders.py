@@ -11,7 +11,7 @@ from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import UID, ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.association import Association
 
@@ -79,9 +79,7 @@ def associated(
 ) -> Iterator[Association]:
     """An association of pynetdicom's own client, established or not."""
     entity = AE(calling)
-    for abstract, transfer in contexts or (
-        (builders.ComputedRadiographyImageStorage, list(PLAIN)),
-    ):
+    for abstract, transfer in contexts or ((ComputedRadiographyImageStorage, list(PLAIN)),):
         entity.add_requested_context(abstract, transfer)
     association = entity.associate("127.0.0.1", port, ae_title=called, tls_args=tls)
     connection = association.dul.socket.socket if association.dul.socket else None
