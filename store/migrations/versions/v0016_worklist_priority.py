@@ -3,6 +3,8 @@ columns that people choose, and how far the list is filled."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -25,7 +27,10 @@ WAITING = {
 }
 """Indexes of what is not signed yet, in the order in which it is read."""
 COUNTED = ["site", "modality", "body_part", "phase", "once_signed", "verdict", "priority"]
-_NOT_SIGNED = {"sqlite_where": sa.text("signed = 0"), "postgresql_where": sa.text("NOT signed")}
+_NOT_SIGNED: dict[str, Any] = {
+    "sqlite_where": sa.text("signed = 0"),
+    "postgresql_where": sa.text("NOT signed"),
+}
 _RANK = (
     "CASE NEW.priority WHEN 'stat' THEN 0 WHEN 'emergency' THEN 1 WHEN 'inpatient' THEN 2 "
     "ELSE 3 END"
