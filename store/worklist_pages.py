@@ -525,7 +525,7 @@ def _begins(column: Any, text: str) -> ColumnElement[bool]:
 def _place(session: Session, after: WorklistPlace) -> Any:
     """The place in the order of one line, as the database compares it. ReportError
     `worklist_place_invalid` where it is none."""
-    received = literal(after.key, Text())
+    received: ColumnElement[Any] = literal(after.key, Text())
     if session.get_bind().dialect.name != "sqlite":
         try:
             received = literal(datetime.fromisoformat(after.key).astimezone(UTC), UtcDateTime())

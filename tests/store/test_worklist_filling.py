@@ -29,7 +29,7 @@ STORES = Path(__file__).parents[1] / "fixtures" / "stores"
 def entries(store: Store) -> dict[str, dict[str, Any]]:
     with store.read() as session:
         rows = session.execute(sa.select(WorklistEntryRow.__table__))
-        return {row.case_id: dict(row._mapping) for row in rows}
+        return {row.case_id: row._asdict() for row in rows}
 
 
 def drop(store: Store, name: str) -> None:
@@ -66,9 +66,9 @@ def test_a_trigger_that_is_gone_is_missed_at_the_opening_and_made_by_a_rebuild(
     assert "radraft worklist rebuild" in refused.value.message_zh
     with store.begin() as session:
         # As a list that was not kept: of another state, and one line missing.
-        table = WorklistEntryRow.__table__
-        session.execute(sa.update(table).where(table.c.case_id == case_id).values(phase="failed"))
-        session.execute(sa.delete(table).where(table.c.author == "王医生"))
+        this = WorklistEntryRow.case_id == case_id
+        session.execute(sa.update(WorklistEntryRow).where(this).values(phase="failed"))
+        session.execute(sa.delete(WorklistEntryRow).where(WorklistEntryRow.author == "王医生"))
     mended = open_store(store_settings, accept_worklist=True)
     with mended.begin() as session:
         assert worklist_filling.begin_anew(session) == (name,)
