@@ -211,7 +211,7 @@ def test_readers_are_answered_while_many_wait_to_write(tmp_path: Path) -> None:
         began = threading.Barrier(len(ids) + 1)
 
         def save(case_id: str) -> int:
-            body = {"base_step": 1, "reason": "更正"}
+            body = {"base_step": 0, "reason": "更正"}
             began.wait()
             return client.post(f"/api/cases/{case_id}/amend", json=body).status_code
 
