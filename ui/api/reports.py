@@ -190,6 +190,7 @@ CONFLICTS = {
     "author_reviews",
     "step_taken_meanwhile",
     "rule_changed_meanwhile",
+    "reading_rules_changed_meanwhile",
     "second_signature_needed",
     "others_wrote",
     "signature_broken",
