@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from radraft.pipeline.audit_trail import AuditTrail
     from radraft.reports.people import Person
     from radraft.store.database import Store
-    from radraft.store.reading import SetRules, Unread
+    from radraft.store.reading import Queue, SetRules, Unread
 
 log = logging.getLogger("radraft.pipeline.reading")
 
+TURN_ROUND_DAYS = 7
+"""Days of which the time to a signature is shown."""
 LOOK_S = 30.0
 """Seconds between two looks at what waits: hours change, and the load does."""
 
@@ -44,6 +46,25 @@ class ReadingForOthers:
         with self._store.read() as session:
             self._require_sites(session, site)
             return reading.of_site(session, site)
+
+    def overview(
+        self, named: frozenset[str] | None
+    ) -> tuple[tuple[SetRules, ...], tuple[Queue, ...]]:
+        """Return the rules of the sites that are known, by their names, and what waits and was
+        read lately, of them or by them: those among `named`; None: all."""
+        since = datetime.now(UTC) - timedelta(days=TURN_ROUND_DAYS)
+        with self._store.read() as session:
+            known = sites.known(session) | {self._site}
+            wanted = sorted(known if named is None else known & named)
+            found = reading.queues(session, since)
+            return (
+                tuple(reading.of_site(session, site) for site in wanted),
+                tuple(
+                    queue
+                    for queue in found
+                    if named is None or not named.isdisjoint((queue.site, queue.reading_site))
+                ),
+            )
 
     def set_rules(
         self,

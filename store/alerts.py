@@ -191,9 +191,14 @@ def alarms(session: Session, sites: frozenset[str] | None = None) -> Alarms:
 
 
 def listed_open(session: Session, sites: frozenset[str] | None = None) -> AlertList:
-    """Return the open alerts of `sites`, None for all, as `open_alerts` orders them."""
+    """Return the open alerts of `sites`, and of the studies that are read there for others, None
+    for all, as `open_alerts` orders them."""
+    here = _at(sites)
+    if sites is not None:
+        read = select(WorklistEntryRow.case_id).where(WorklistEntryRow.reading_site.in_(sites))
+        here = or_(here, AlertRow.case_id.in_(read))
     # One whose state is damaged may be open.
-    wanted = select(AlertRow.alert_id).where(AlertRow.state.not_in(_CLOSED), _at(sites))
+    wanted = select(AlertRow.alert_id).where(AlertRow.state.not_in(_CLOSED), here)
     ids = wanted.order_by(AlertRow.level.desc(), AlertRow.deadline_at, AlertRow.alert_id)
     return _listed(session, session.scalars(ids).all())
 

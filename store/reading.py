@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from statistics import median
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, true, update
+from sqlalchemy import ColumnElement, case, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from radraft.core import canonical
@@ -27,6 +28,7 @@ from radraft.store.tables import (
     OpeningRow,
     ReadingAssignmentRow,
     ReadingRulesRow,
+    SignedRow,
     WorklistEntryRow,
 )
 from radraft.store.values import CaseState
@@ -79,6 +81,63 @@ class Unread:
     reading_site: str
     rules_number: int
     """Of the rules by which that was decided; `UNSET` where nothing was."""
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What of a site is read at one place, itself or another."""
+
+    site: str
+    reading_site: str
+    """The site itself where its own people read."""
+    waiting: int
+    """Without a signature, whether or not somebody has begun."""
+    oldest: datetime | None
+    """When the longest waiting of them came."""
+    signed: int
+    """Signed for the first time since the moment that was asked for,"""
+    median_minutes: float | None
+    """and how long half of them took at most from coming in to that."""
+
+
+def queues(session: Session, since: datetime) -> tuple[Queue, ...]:
+    """Return what waits and what was signed for the first time since then, by site and by who reads
+    it."""
+    place = case(
+        (WorklistEntryRow.reading_site == HOME, WorklistEntryRow.site),
+        else_=WorklistEntryRow.reading_site,
+    )
+    waiting = {
+        (row[0], row[1]): (row[2], row[3])
+        for row in session.execute(
+            select(
+                WorklistEntryRow.site,
+                place,
+                func.count(),
+                func.min(WorklistEntryRow.received_at),
+            )
+            .where(WorklistEntryRow.signed.is_(False), WorklistEntryRow.once_signed.is_(False))
+            .group_by(WorklistEntryRow.site, place)
+        )
+    }
+    minutes: dict[tuple[str, str], list[float]] = {}
+    signed = (
+        select(WorklistEntryRow.site, place, WorklistEntryRow.received_at, SignedRow.signed_at)
+        .join(SignedRow, SignedRow.case_id == WorklistEntryRow.case_id)
+        .where(SignedRow.version == 1, SignedRow.signed_at >= since)
+    )
+    for site, reads, received_at, signed_at in session.execute(signed):
+        took = (signed_at - received_at).total_seconds() / 60
+        minutes.setdefault((site, reads), []).append(took)
+    return tuple(
+        Queue(
+            *pair,
+            *waiting.get(pair, (0, None)),
+            signed=len(minutes.get(pair, ())),
+            median_minutes=median(minutes[pair]) if pair in minutes else None,
+        )
+        for pair in sorted(waiting.keys() | minutes.keys())
+    )
 
 
 def of_site(session: Session, site: str) -> SetRules:

@@ -98,6 +98,9 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("GET", "/api/signature-rules"): Permission.CONFIGURE,
         ("GET", "/api/sites/{site}/signature-rule"): Permission.CONFIGURE,
         ("PUT", "/api/sites/{site}/signature-rule"): Permission.CONFIGURE,
+        ("GET", "/api/reading"): Permission.CONFIGURE,
+        ("GET", "/api/sites/{site}/reading-rules"): Permission.CONFIGURE,
+        ("PUT", "/api/sites/{site}/reading-rules"): Permission.CONFIGURE,
         ("GET", "/api/cases/{case_id}/frames"): Permission.READ_UNSIGNED,
         (
             "GET",
@@ -131,6 +134,7 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("GET", "/audit"): Permission.AUDIT,
         ("GET", "/flywheel"): Permission.MODELS,
         ("GET", "/signature-rules"): Permission.CONFIGURE,
+        ("GET", "/reading"): Permission.CONFIGURE,
     }
 )
 """What each route needs. `tests/ui/test_access.py` walks every cell of routes and roles."""
@@ -168,6 +172,11 @@ _UNTOUCHED = frozenset(
     }
 )
 """What a page sends by itself: it keeps no session open."""
+
+
+_OF_OWN_PEOPLE = frozenset({"/api/cases/{case_id}/priors/{prior_case_id}"})
+"""What of a study nobody does who reads it from another site: he would be shown who else was
+examined."""
 
 
 @dataclass(frozen=True)
@@ -259,7 +268,7 @@ def caller(request: Request) -> Caller | None:
     try:
         if needed is None:
             raise SignInError("not_allowed", site=service.settings.site)
-        found = _allowed(request, service, session, needed)
+        found = _allowed(request, service, session, template, needed)
     except SignInError as error:
         site = str(error.details.get("site", ""))
         refused = Caller(session.account, session, None, site)
@@ -372,7 +381,9 @@ class _Asked:
     """Those of whose studies it is that another reads, each with that other."""
 
 
-def _allowed(request: Request, service: Service, session: Session, needed: Permission) -> Caller:
+def _allowed(
+    request: Request, service: Service, session: Session, template: str, needed: Permission
+) -> Caller:
     account = session.account
     asked = _asked(request, service)
     if not asked.sites:
@@ -381,7 +392,7 @@ def _allowed(request: Request, service: Service, session: Session, needed: Permi
             raise SignInError("not_allowed", site=service.settings.site)
         return Caller(account, session, needed)
     for site in sorted(asked.sites):
-        own = account.may(Permission.WRITE, site)
+        own = account.may(Permission.WRITE, site) or template in _OF_OWN_PEOPLE
         elsewhere = "" if own else _read_at(account, site, asked)
         found = Caller(account, session, needed, site, elsewhere)
         unsigned = site not in asked.signed and not found.may(Permission.READ_UNSIGNED)

@@ -105,7 +105,8 @@ def _add_reading(api: APIRouter, service: Service) -> None:
             view = view.signed_only()
         rule = view.rule
         moves = open_moves(view.working, caller.actor, rule) if rule is not None else frozenset()
-        return tagged(request, forms.view(view, moves))
+        shown = forms.view(view, moves) | {"reading_site": caller.reading_site}
+        return tagged(request, shown)
 
     @api.get("/images/{image_id}/png")
     def image_png(image_id: ImageId) -> Response:
