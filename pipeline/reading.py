@@ -155,7 +155,7 @@ def _place(held: SetRules, study: Unread, waiting: int, now: datetime) -> tuple[
     if study.reading_site != reading.HOME and study.rules_number == held.number:
         return study.reading_site, 0
     there = study.reading_site != reading.HOME
-    known = WaitingStudy(study.modality, now.astimezone(), waiting + there)
+    known = WaitingStudy(study.modality, now.astimezone(), waiting + there, study.priority)
     place = decide(held.rules, known)
     if place is None:
         return reading.HOME, 0

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from radraft.core.errors import ReportError
-from radraft.reports.order import Priority
 from radraft.reports.roles import EVERY_SITE
+from radraft.studies.values import StudyPriority
 
 MOST_RULES = 20
 """Of one site."""
@@ -41,8 +41,7 @@ class ReadingRule:
     """and the one at which it ends, 1 to 24; one before `from_hour` is of the next morning."""
     more_than: int = 0
     """Only while more studies than so many wait at the site."""
-    priorities: tuple[Priority, ...] = ()
-    """Of its order; with any, a study without a known priority stays."""
+    priorities: tuple[StudyPriority, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ReportError `reading_rule_invalid` where a field cannot be."""
@@ -69,7 +68,7 @@ class WaitingStudy:
     """By the clock on the wall."""
     waiting: int
     """How many studies wait at its site to be read there, itself among them."""
-    priority: Priority | None = None
+    priority: StudyPriority = StudyPriority.UNKNOWN
 
 
 def matches(rule: ReadingRule, study: WaitingStudy) -> bool:

@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 
 from radraft.core import canonical
 from radraft.core.errors import ReportError
-from radraft.reports.order import Priority
 from radraft.reports.people import Person, known_person
 from radraft.reports.reading_rule import ReadingRule
 from radraft.store import faults
@@ -32,6 +31,7 @@ from radraft.store.tables import (
     WorklistEntryRow,
 )
 from radraft.store.values import CaseState
+from radraft.studies.values import StudyPriority
 
 UNSET = 0
 """Number of the rules of a site at which nobody set any."""
@@ -78,6 +78,7 @@ class Unread:
 
     case_id: str
     modality: str
+    priority: StudyPriority
     reading_site: str
     rules_number: int
     """Of the rules by which that was decided; `UNSET` where nothing was."""
@@ -211,6 +212,7 @@ def unread(session: Session, site: str, case_id: str | None = None) -> tuple[Unr
         select(
             WorklistEntryRow.case_id,
             WorklistEntryRow.modality,
+            WorklistEntryRow.priority,
             WorklistEntryRow.reading_site,
             func.coalesce(last_rules, UNSET),
         )
@@ -218,7 +220,10 @@ def unread(session: Session, site: str, case_id: str | None = None) -> tuple[Unr
         .where(true() if case_id is None else WorklistEntryRow.case_id == case_id)
         .order_by(WorklistEntryRow.received_at.desc(), WorklistEntryRow.case_id.desc())
     )
-    return tuple(Unread(*row) for row in rows)
+    return tuple(
+        Unread(case, modality, StudyPriority(priority), *decided)
+        for case, modality, priority, *decided in rows
+    )
 
 
 def waiting_at_home(session: Session, site: str) -> int:
@@ -342,5 +347,5 @@ def _rule(plain: dict[str, Any]) -> ReadingRule:
         from_hour=plain["from_hour"],
         to_hour=plain["to_hour"],
         more_than=plain["more_than"],
-        priorities=tuple(Priority(priority) for priority in plain["priorities"]),
+        priorities=tuple(StudyPriority(priority) for priority in plain["priorities"]),
     )

@@ -22,6 +22,7 @@ from radraft.store import audit, cases, reading
 from radraft.store.database import Store
 from radraft.store.values import WorklistFilter
 from radraft.store.worklist_pages import Visible
+from radraft.studies.values import StudyPriority
 from tests.builders import actor, make_report, person
 from tests.ui import seed
 from tests.ui.people import account_of
@@ -78,6 +79,15 @@ def test_a_study_goes_where_a_rule_sends_it_and_once(service: Service, store: St
         assert decide_waiting(store, "test", now) == 0
     with store.read() as session:
         assert reading.of_case(session, case_id) == decided
+
+
+def test_the_priority_of_a_study_decides_where_a_rule_asks_for_it(
+    service: Service, store: Store
+) -> None:
+    urgent = seed.add(store, priority=StudyPriority.STAT)
+    other = seed.add(store, 2)
+    ruled(service, replace(CENTRE, priorities=(StudyPriority.STAT,)))
+    assert places(store, urgent, other) == ["centre", ""]
 
 
 def test_a_study_that_comes_in_is_sent_at_once(service: Service, store: Store) -> None:

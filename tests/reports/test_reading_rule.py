@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, strategies as st
 
 from radraft.core.errors import ReportError
-from radraft.reports.order import Priority
 from radraft.reports.reading_rule import (
     HOURS,
     MOST_RULES,
@@ -20,6 +19,7 @@ from radraft.reports.reading_rule import (
     decide,
     matches,
 )
+from radraft.studies.values import StudyPriority
 
 MONDAY = datetime(2026, 11, 30, 9, 30, tzinfo=UTC)
 STUDY = WaitingStudy("CT", MONDAY, waiting=5)
@@ -34,14 +34,14 @@ rules = st.builds(
     st.lists(st.integers(1, 7), max_size=3),
     hours,
     st.integers(0, 10),
-    st.lists(st.sampled_from(Priority), max_size=2),
+    st.lists(st.sampled_from(StudyPriority), max_size=2),
 )
 studies = st.builds(
     WaitingStudy,
     modalities,
     st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)),
     st.integers(0, 12),
-    st.none() | st.sampled_from(Priority),
+    st.sampled_from(StudyPriority),
 )
 
 
@@ -64,7 +64,8 @@ def test_a_rule_that_asks_for_nothing_sends_everything() -> None:
         ({"from_hour": 22, "to_hour": 10}, True),
         ({"more_than": 4}, True),
         ({"more_than": 5}, False),
-        ({"priorities": (Priority.STAT,)}, False),
+        ({"priorities": (StudyPriority.STAT,)}, False),
+        ({"priorities": (StudyPriority.UNKNOWN,)}, True),
     ],
 )
 def test_each_field_asks_for_one_thing(asked: dict[str, Any], sent: bool) -> None:
@@ -72,9 +73,9 @@ def test_each_field_asks_for_one_thing(asked: dict[str, Any], sent: bool) -> Non
 
 
 def test_a_priority_is_asked_for_of_studies_that_have_one() -> None:
-    rule = ReadingRule("centre", priorities=(Priority.STAT,))
-    assert matches(rule, replace(STUDY, priority=Priority.STAT))
-    assert not matches(rule, replace(STUDY, priority=Priority.LOW))
+    rule = ReadingRule("centre", priorities=(StudyPriority.STAT,))
+    assert matches(rule, replace(STUDY, priority=StudyPriority.STAT))
+    assert not matches(rule, replace(STUDY, priority=StudyPriority.UNKNOWN))
 
 
 @given(held=st.lists(rules, max_size=4), study=studies)

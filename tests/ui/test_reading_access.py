@@ -210,6 +210,22 @@ def test_a_reader_for_another_site_tells_of_its_critical_values(
         assert client.get("/api/alerts").json()["alerts"] == []
 
 
+def test_both_sites_see_who_is_on_a_study_that_one_reads_for_the_other(
+    app: FastAPI, service: Service
+) -> None:
+    case_id = sent(service, 1)
+    with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}) as client:
+        become(client, "中心主治", (Role.ATTENDING,), "centre")
+        here = client.post(f"/api/cases/{case_id}/presence", json={"page": "0" * 16})
+        assert here.status_code == 200
+        for name, site in (("中心另一位", "centre"), ("本院医师", "test")):
+            become(client, name, (Role.ATTENDING,), site)
+            (shown,) = client.get("/api/presence").json()["cases"][case_id]
+            assert shown["name"] == "中心主治"
+        become(client, "他院主治", (Role.ATTENDING,), "city")
+        assert client.get("/api/presence").json()["cases"] == {}
+
+
 def test_whoever_sees_unsigned_studies_or_alerts_writes() -> None:
     """So that the lists show who reads for others exactly what its routes let him open."""
     for role, held in PERMISSIONS.items():

@@ -10,8 +10,8 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from radraft.core import canonical
-from radraft.reports.order import Priority
 from radraft.reports.reading_rule import HOURS, ReadingRule
+from radraft.studies.values import StudyPriority
 from radraft.ui import asset_files
 from radraft.ui.access import SignedIn
 
@@ -34,7 +34,7 @@ class RuleForm(BaseModel):
     from_hour: int = 0
     to_hour: int = HOURS
     more_than: int = 0
-    priorities: Annotated[tuple[Priority, ...], Few] = ()
+    priorities: Annotated[tuple[StudyPriority, ...], Few] = ()
 
 
 class RulesRequest(BaseModel):

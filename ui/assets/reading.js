@@ -6,7 +6,7 @@ import { h, part, setText } from "/ui/dom.js";
 import { formatDate, language, onLanguage, ready, setLanguage, t, translate } from "/ui/i18n.js";
 
 const DAYS = [1, 2, 3, 4, 5, 6, 7];
-const PRIORITIES = ["stat", "high", "routine", "medium", "low"];
+const PRIORITIES = ["stat", "emergency", "inpatient", "routine", "unknown"];
 const EMPTY = { reading_site: "", modalities: [], weekdays: [], from_hour: 0, to_hour: 24, more_than: 0, priorities: [] };
 let shown = { rules: [], queues: [] };
 
