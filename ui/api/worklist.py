@@ -224,8 +224,6 @@ def _row(row: WorklistRow) -> Form:
     """A line; by its names and not by looking at what it holds, since there are so many."""
     return {
         "case_id": row.case_id,
-        "site": row.site,
-        "reading_site": row.reading_site,
         "modality": row.modality,
         "body_part": row.body_part,
         "study_time": None if row.study_time is None else row.study_time.isoformat(),
@@ -237,6 +235,7 @@ def _row(row: WorklistRow) -> Form:
         "age_years": row.age_years,
         "priority": row.priority.value,
         "site": row.site,
+        "reading_site": row.reading_site,
         "patient_id": row.patient_id,
         "accession": row.accession,
         "author": row.author,
