@@ -429,9 +429,7 @@ def _worklist_row(known: Any, clock: TurnroundClock | None) -> WorklistRow:
         return replace(row, limit_minutes=limit.minutes, standing=standing)
 
 
-def read_at(
-    session: Session, ids: Sequence[str], sites: frozenset[str] | None
-) -> frozenset[str]:
+def read_at(session: Session, ids: Sequence[str], sites: frozenset[str] | None) -> frozenset[str]:
     """Return the cases among `ids` that are of one of `sites`, or read there for another; None:
     all."""
     if sites is None:
@@ -444,7 +442,6 @@ def read_at(
         )
         here |= set(session.scalars(wanted))
     return frozenset(here)
-
 
 
 def _time(text: str | None) -> datetime | None:
