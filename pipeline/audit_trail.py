@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import RadraftError, StorageError
-from radraft.reports.audit import AuditActor, AuditEvent, AuditKind, Outcome
+from radraft.reports.audit import MOST_DETAIL, AuditActor, AuditEvent, AuditKind, Outcome
 from radraft.store import audit
 
 if TYPE_CHECKING:
@@ -65,8 +65,13 @@ def case_event(kind: AuditKind, case_id: str, actor: Actor, **details: str | int
         by_actor(actor),
         site=actor.site,
         case_id=case_id,
-        details={name: str(value) for name, value in details.items()},
+        details={name: str(value) for name, value in details.items()} | read_elsewhere(actor),
     )
+
+
+def read_elsewhere(actor: Actor) -> dict[str, str]:
+    """Return what an event says of where somebody reads for the site that it names."""
+    return {"reading_site": actor.reading_site[:MOST_DETAIL]} if actor.reading_site else {}
 
 
 def command_line() -> AuditActor:

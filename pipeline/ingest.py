@@ -16,6 +16,7 @@ from radraft.llm import draft
 from radraft.pipeline.draft_store import store_draft
 from radraft.pipeline.eligibility import barred
 from radraft.pipeline.late_images import join_originals
+from radraft.pipeline.reading import decide_new
 from radraft.store import cases, images, late_images, originals, priors, quality
 from radraft.studies.choose.frames import cleaned
 from radraft.studies.deidentify import deidentify
@@ -193,6 +194,7 @@ class _StudyIntake:
             )
             if added:
                 self._record(session, prepared)
+                decide_new(session, self.site, case_id, datetime.now(UTC))
         if not added:
             return None
         log.info("case %s taken in, %d key images", case_id, len(prepared.images.images))

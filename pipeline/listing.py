@@ -97,6 +97,8 @@ class Listing:
         named = None if None in seen else frozenset().union(*filter(None, seen))
         with self._store.read() as session:
             sites = worklist_pages.sites(session)
+            if named is not None:
+                named |= worklist_pages.read_for(session, visible.sites or frozenset())
             modalities, body_parts = worklist_pages.kinds(session, visible)
             return Choices(
                 modalities=modalities,

@@ -24,6 +24,7 @@ from radraft.pipeline.openid_sign_in import openid_of
 from radraft.pipeline.presence import Presences
 from radraft.pipeline.proofreading import Proofreader, note_saved, warnings_of
 from radraft.pipeline.quality_verdict import QualityRemarks, quality_remarks
+from radraft.pipeline.reading import ReadingForOthers
 from radraft.pipeline.report_history import ReportHistories
 from radraft.pipeline.report_signing import ReportSigning
 from radraft.pipeline.sign_in import SignIn, session_terms
@@ -233,6 +234,8 @@ class Service:
         """Writes down what was looked at and what was refused."""
         self.signing = ReportSigning(store, self.critical, self.trail, site=settings.site)
         """Review, signature, amendment."""
+        self.reading = ReadingForOthers(store, self.trail, site=settings.site)
+        """Which studies of a site go to the readers of another."""
         self._sentences: SentenceEncoder | None = None
         self._sentences_lock = threading.Lock()
 

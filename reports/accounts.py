@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from radraft.core.errors import SignInError
 from radraft.reports.people import Person, PersonKind
-from radraft.reports.roles import Membership, Permission, Scope, permissions_at
+from radraft.reports.roles import READING_FOR_OTHERS, Membership, Permission, Scope, permissions_at
 
 LOGIN = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,62}[a-z0-9])?")
 """A log-in name: Latin letters, digits and `._@-`; kept and compared in small letters."""
@@ -45,6 +45,12 @@ class Account:
     def may(self, permission: Permission, site: str) -> bool:
         """Return whether he may do something at `site`."""
         return not self.disabled and permission in permissions_at(self.memberships, site)
+
+    def may_for_other(self, permission: Permission, site: str) -> bool:
+        """Return whether he may do something with a study of another site that was sent to `site`
+        to be read: who writes reports there, as far as he may it there."""
+        writes = self.may(Permission.WRITE, site)
+        return writes and permission in READING_FOR_OTHERS and self.may(permission, site)
 
 
 class SessionState(StrEnum):

@@ -72,6 +72,8 @@ class Actor:
     """Where from; empty: on the server itself."""
     session_id: str | None = None
     """Of the session in which he is signed in; None where he is in none."""
+    reading_site: str = ""
+    """Where he works, where he reads for `site` from another; empty: at `site`."""
 
     @property
     def permissions(self) -> frozenset[Permission]:

@@ -39,6 +39,8 @@ class OpenPage:
     """When its person took the study over from whoever was on it; None where he did not."""
     writing: bool = False
     """Whether he has changed anything in it since he opened it."""
+    reading_site: str = ""
+    """The other site whose readers the case is for; empty: its own."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,17 @@ class Standing(StrEnum):
 
 def is_there(page: OpenPage, session: Session, terms: SessionTerms, now: datetime) -> bool:
     """Return whether the page's person is at it: it has not lapsed, its session is open, and he may
-    still write at its site."""
+    still write at its site, or where it is read for that."""
     return (
         not has_lapsed(page, now)
         and session.state(terms, now) is SessionState.OPEN
-        and session.account.may(Permission.WRITE, page.site)
+        and (
+            session.account.may(Permission.WRITE, page.site)
+            or (
+                page.reading_site != ""
+                and session.account.may_for_other(Permission.WRITE, page.reading_site)
+            )
+        )
     )
 
 

@@ -146,6 +146,20 @@ def permissions_at(memberships: frozenset[Membership], site: str) -> frozenset[P
     return frozenset().union(*given)
 
 
+READING_FOR_OTHERS = frozenset(
+    {
+        Permission.READ_SIGNED,
+        Permission.READ_UNSIGNED,
+        Permission.WRITE,
+        Permission.SIGN,
+        Permission.AMEND,
+        Permission.ALERTS,
+    }
+)
+"""What of his role somebody who writes reports may do with a study of another site that was sent to
+his own to be read."""
+
+
 def sites_with(memberships: frozenset[Membership], permission: Permission) -> frozenset[str]:
     """Return the sites at which somebody may do something; `EVERY_SITE` stands for all."""
     return frozenset(held.site for held in memberships if permission in PERMISSIONS[held.role])

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, select, true
+from sqlalchemy import ColumnElement, delete, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from radraft.core import canonical
@@ -30,7 +30,7 @@ from radraft.reports.people import Actor, ActorRole, known_person
 from radraft.reports.values import Certainty, Laterality
 from radraft.store import cases, faults
 from radraft.store.sql import chunks, insert_new, storable
-from radraft.store.tables import AlertEventRow, AlertRow, CaseRow, CriticalDraftRow
+from radraft.store.tables import AlertEventRow, AlertRow, CriticalDraftRow, WorklistEntryRow
 
 _OPEN = tuple(state.value for state in OPEN_STATES)
 _CLOSED = tuple(state.value for state in AlertState if state not in OPEN_STATES)
@@ -191,9 +191,14 @@ def alarms(session: Session, sites: frozenset[str] | None = None) -> Alarms:
 
 
 def listed_open(session: Session, sites: frozenset[str] | None = None) -> AlertList:
-    """Return the open alerts of `sites`, None for all, as `open_alerts` orders them."""
+    """Return the open alerts of `sites`, and of the studies that are read there for others, None
+    for all, as `open_alerts` orders them."""
+    here = _at(sites)
+    if sites is not None:
+        read = select(WorklistEntryRow.case_id).where(WorklistEntryRow.reading_site.in_(sites))
+        here = or_(here, AlertRow.case_id.in_(read))
     # One whose state is damaged may be open.
-    wanted = select(AlertRow.alert_id).where(AlertRow.state.not_in(_CLOSED), _at(sites))
+    wanted = select(AlertRow.alert_id).where(AlertRow.state.not_in(_CLOSED), here)
     ids = wanted.order_by(AlertRow.level.desc(), AlertRow.deadline_at, AlertRow.alert_id)
     return _listed(session, session.scalars(ids).all())
 
@@ -323,8 +328,9 @@ def _marked_drafts(session: Session, sites: frozenset[str] | None) -> dict[str, 
     newest = (CriticalDraftRow.marked_at.desc(), CriticalDraftRow.case_id)
     wanted = select(CriticalDraftRow.case_id).order_by(*newest)
     if sites is not None:
-        wanted = wanted.join(CaseRow, CaseRow.case_id == CriticalDraftRow.case_id)
-        wanted = wanted.where(CaseRow.site.in_(sites))
+        entry = WorklistEntryRow
+        wanted = wanted.join(entry, entry.case_id == CriticalDraftRow.case_id)
+        wanted = wanted.where(or_(entry.site.in_(sites), entry.reading_site.in_(sites)))
     with suppress(StorageDamaged):
         marks = session.execute(wanted.add_columns(CriticalDraftRow.findings))
         return {row[0]: row[1] for row in marks.all()}

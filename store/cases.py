@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound, StorageDamaged
@@ -18,7 +18,7 @@ from radraft.reports.turnround import TurnroundClock
 from radraft.reports.values import ReportState
 from radraft.store import faults, instances, patient_keys, worklist_entries, worklist_pages
 from radraft.store.key_images import add_key_images, key_images
-from radraft.store.sql import insert_new, storable
+from radraft.store.sql import chunks, insert_new, storable
 from radraft.store.tables import CaseRow, PatientRow, ReportRow, StudyIdentityRow, WorklistEntryRow
 from radraft.store.values import (
     EVERYTHING,
@@ -199,8 +199,9 @@ def worklist(
     """
     critical = critical or {}
     alerted: dict[str, tuple[Alert, ...]] = {}
+    shown = read_at(session, [alert.case_id for alert in alerts], visible.sites)
     for alert in alerts:
-        if visible.sites is not None and alert.site not in visible.sites:
+        if alert.case_id not in shown:
             continue
         alerted[alert.case_id] = (*alerted.get(alert.case_id, ()), alert)
     found = worklist_pages.page(
@@ -227,7 +228,7 @@ def worklist(
     }
     if known is None:
         known = worklist_pages.counts(session, wanted, visible, clock)
-    for case_id in rows.keys() - _at_sites(session, found.case_ids, visible.sites):
+    for case_id in rows.keys() - read_at(session, found.case_ids, visible.sites):
         # Whoever reads signed reports alone is told of nothing that is being written.
         row = rows[case_id]
         # Of an amendment the list has who writes it, and not who signed what he may read.
@@ -378,6 +379,7 @@ def _read_rows(
             ReportRow.base_version,
             CaseRow.priority,
             CaseRow.site,
+            WorklistEntryRow.reading_site,
             PatientRow.patient_id,
             StudyIdentityRow.accession,
             WorklistEntryRow.author,
@@ -411,6 +413,7 @@ def _worklist_row(known: Any, clock: TurnroundClock | None) -> WorklistRow:
             age_years=known.age_years,
             priority=StudyPriority(known.priority),
             site=known.site,
+            reading_site=known.reading_site,
             patient_id=known.patient_id,
             accession=known.accession,
             author=known.author,
@@ -426,12 +429,19 @@ def _worklist_row(known: Any, clock: TurnroundClock | None) -> WorklistRow:
         return replace(row, limit_minutes=limit.minutes, standing=standing)
 
 
-def _at_sites(session: Session, ids: Sequence[str], sites: frozenset[str] | None) -> frozenset[str]:
-    """Return the cases among `ids` that are of one of `sites`; None: all."""
+def read_at(session: Session, ids: Sequence[str], sites: frozenset[str] | None) -> frozenset[str]:
+    """Return the cases among `ids` that are of one of `sites`, or read there for another; None:
+    all."""
     if sites is None:
         return frozenset(ids)
-    wanted = select(CaseRow.case_id).where(CaseRow.case_id.in_(ids), CaseRow.site.in_(sites))
-    return frozenset(session.scalars(wanted))
+    here: set[str] = set()
+    for some in chunks(ids):
+        wanted = select(WorklistEntryRow.case_id).where(
+            WorklistEntryRow.case_id.in_(some),
+            or_(WorklistEntryRow.site.in_(sites), WorklistEntryRow.reading_site.in_(sites)),
+        )
+        here |= set(session.scalars(wanted))
+    return frozenset(here)
 
 
 def _time(text: str | None) -> datetime | None:

@@ -13,7 +13,7 @@ from radraft.reports.accounts import Session
 from radraft.reports.presence import LAPSES, OpenPage, taken_at
 from radraft.store import accounts, sign_ins
 from radraft.store.sql import insert_new
-from radraft.store.tables import CaseRow, OpenPageRow, SessionRow
+from radraft.store.tables import CaseRow, OpenPageRow, SessionRow, WorklistEntryRow
 
 MOST_PAGES = 20
 """Of one session; of more the one that has given no sign for longest is forgotten."""
@@ -134,15 +134,16 @@ def of_case(session: DatabaseSession, case_id: str) -> tuple[tuple[OpenPage, Ses
 
 def _pages(session: DatabaseSession, case_id: str | None) -> tuple[tuple[OpenPage, Session], ...]:
     asked = (
-        select(OpenPageRow, SessionRow, CaseRow.site)
+        select(OpenPageRow, SessionRow, CaseRow.site, WorklistEntryRow.reading_site)
         .join(SessionRow, SessionRow.session_id == OpenPageRow.session_id)
         .join(CaseRow, CaseRow.case_id == OpenPageRow.case_id)
+        .join(WorklistEntryRow, WorklistEntryRow.case_id == CaseRow.case_id)
         .order_by(OpenPageRow.session_id, OpenPageRow.page)
     )
     if case_id is not None:
         asked = asked.where(OpenPageRow.case_id == case_id)
     rows = session.execute(asked).all()
-    known = accounts.of_ids(session, {signed_in.account_id for _, signed_in, _ in rows})
+    known = accounts.of_ids(session, {row[1].account_id for row in rows})
     return tuple(
         (
             OpenPage(
@@ -150,6 +151,7 @@ def _pages(session: DatabaseSession, case_id: str | None) -> tuple[tuple[OpenPag
                 page=row.page,
                 case_id=row.case_id,
                 site=site,
+                reading_site=reading_site,
                 person=known[signed_in.account_id].person,
                 opened_at=row.opened_at,
                 seen_at=row.seen_at,
@@ -158,7 +160,7 @@ def _pages(session: DatabaseSession, case_id: str | None) -> tuple[tuple[OpenPag
             ),
             sign_ins.session_of(signed_in, known[signed_in.account_id]),
         )
-        for row, signed_in, site in rows
+        for row, signed_in, site, reading_site in rows
     )
 
 

@@ -11,6 +11,7 @@ from radraft.store.tables import (
     ArrivalRow,
     CaseRow,
     KeyImageRow,
+    ReadingRulesRow,
     SignatureRuleRow,
     SignedRow,
 )
@@ -21,7 +22,12 @@ _HAS_SIGNED = select(SignedRow.version).where(SignedRow.case_id == CaseRow.case_
 
 def known(session: Session) -> frozenset[str]:
     """Return the sites that there are: those of which there are studies, people or rules."""
-    wanted = union(select(CaseRow.site), select(MembershipRow.site), select(SignatureRuleRow.site))
+    wanted = union(
+        select(CaseRow.site),
+        select(MembershipRow.site),
+        select(SignatureRuleRow.site),
+        select(ReadingRulesRow.site),
+    )
     return frozenset(session.scalars(wanted)) - {EVERY_SITE}
 
 

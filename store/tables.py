@@ -36,6 +36,10 @@ from radraft.store.tables_arrivals import (
 )
 from radraft.store.tables_audit import AuditHeadRow as AuditHeadRow, AuditRow as AuditRow
 from radraft.store.tables_presence import OpenPageRow as OpenPageRow
+from radraft.store.tables_reading import (
+    ReadingAssignmentRow as ReadingAssignmentRow,
+    ReadingRulesRow as ReadingRulesRow,
+)
 from radraft.store.tables_retention import (
     PairImageRow as PairImageRow,
     RetentionRuleRow as RetentionRuleRow,
@@ -100,6 +104,8 @@ IMMUTABLE_TABLES = (
     "retention_rules",
     "retention_steps",
     "image_retakes",
+    "reading_rules",
+    "reading_assignments",
 )
 
 

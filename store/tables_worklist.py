@@ -37,6 +37,7 @@ class WorklistEntryRow(Base):
     __table_args__ = (
         Index("ix_worklist_entries_order", "signed", "received_at", "case_id"),
         Index("ix_worklist_entries_site", "site", "signed", "received_at", "case_id"),
+        Index("ix_worklist_entries_reading", "reading_site", "signed", "received_at", "case_id"),
         Index("ix_worklist_entries_modality", "modality", "signed", "received_at", "case_id"),
         Index("ix_worklist_entries_body_part", "body_part", "signed", "received_at", "case_id"),
         Index("ix_worklist_entries_verdict", "verdict", "signed", "received_at", "case_id"),
@@ -54,11 +55,13 @@ class WorklistEntryRow(Base):
             "once_signed",
             "verdict",
             "priority",
+            "reading_site",
         ),
         Index("ix_worklist_entries_name", "name", "phase", "site", "once_signed"),
         Index("ix_worklist_entries_day", "study_date", "signed", "received_at", "case_id"),
         _waiting("waiting"),
         _waiting("waiting_site", "site"),
+        _waiting("waiting_reading", "reading_site"),
         _waiting("waiting_modality", "modality"),
         _waiting("waiting_body_part", "body_part"),
         _waiting("waiting_verdict", "verdict"),
@@ -69,6 +72,8 @@ class WorklistEntryRow(Base):
 
     case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), primary_key=True)
     site: Mapped[str]
+    # The other site whose readers it is for, as `reading_assignments` says; empty: its own.
+    reading_site: Mapped[str] = mapped_column(default="", server_default="")
     modality: Mapped[str]
     body_part: Mapped[str]
     # The report's state once a person has touched it, else the case's.

@@ -85,6 +85,8 @@ class WorklistRow:
     age_years: int | None
     priority: StudyPriority = StudyPriority.UNKNOWN
     site: str = ""
+    reading_site: str = ""
+    """The other site whose readers it is for; empty: its own."""
     patient_id: str = field(default="", repr=False)
     accession: str = field(default="", repr=False)
     author: str | None = None

@@ -39,6 +39,7 @@ from radraft.store.tables import (
     CaseRow,
     NameKeyRow,
     PatientRow,
+    ReadingAssignmentRow,
     ReportRow,
     SignedRow,
     StudyIdentityRow,
@@ -122,10 +123,18 @@ def _insert(session: Session, which: ColumnElement[bool], **folded: str | date |
     """List the studies of `which` as they stand, in the database alone: nothing is decoded."""
     state = func.coalesce(ReportRow.state, ReportState.DRAFTED.value)
     once = select(SignedRow.version).where(SignedRow.case_id == CaseRow.case_id).exists()
+    reading = (
+        select(ReadingAssignmentRow.reading_site)
+        .where(ReadingAssignmentRow.case_id == CaseRow.case_id)
+        .order_by(ReadingAssignmentRow.number.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     day = folded.get("study_date")
     columns: dict[Any, Any] = {
         WorklistEntryRow.case_id: CaseRow.case_id,
         WorklistEntryRow.site: CaseRow.site,
+        WorklistEntryRow.reading_site: func.coalesce(reading, ""),
         WorklistEntryRow.modality: func.substr(CaseRow.modality, 1, LONGEST_CODE),
         WorklistEntryRow.body_part: func.substr(CaseRow.body_part, 1, LONGEST_CODE),
         WorklistEntryRow.phase: case(

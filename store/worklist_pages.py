@@ -66,6 +66,7 @@ HEAD, OPEN, SIGNED = 0, 1, 2
 ENTRIES = WorklistEntryRow.__table__.c
 # As it is stored: one that is damaged keeps its place, and is named by who reads it.
 RECEIVED = type_coerce(ENTRIES.received_at, Text)
+_PLACES = (ENTRIES.site, ENTRIES.reading_site)
 LAST = "\U0010ffff"
 """Sorts after whatever follows the same beginning."""
 
@@ -75,7 +76,7 @@ class Visible:
     """Whose studies somebody may see; None: of every site."""
 
     sites: frozenset[str] | None = None
-    """All of them."""
+    """All of them, and those that are read there for other sites."""
     signed_sites: frozenset[str] | None = frozenset()
     """Those of which a version was signed."""
 
@@ -158,6 +159,12 @@ def sites(session: Session) -> tuple[str, ...]:
     return tuple(_distinct(session, ENTRIES.site, true()))
 
 
+def read_for(session: Session, sites: frozenset[str]) -> frozenset[str]:
+    """Return the sites whose studies are read, or were, at one of `sites`."""
+    wanted = select(ENTRIES.site).where(ENTRIES.reading_site.in_(sites))
+    return frozenset(session.scalars(wanted.distinct()))
+
+
 def kinds(session: Session, visible: Visible) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the modalities and the body parts of what somebody may see, by as many looks into an
     index as there are of them, at each of his sites."""
@@ -167,8 +174,10 @@ def kinds(session: Session, visible: Visible) -> tuple[tuple[str, ...], tuple[st
         modalities, parts = map(set, found)
     else:
         modalities, parts = set(), set()
-        for site in visible.sites | visible.signed_sites:
-            here = and_(ENTRIES.site == site, conditions)
+        ways = [ENTRIES.site == site for site in visible.sites | visible.signed_sites]
+        ways += [ENTRIES.reading_site == site for site in visible.sites]
+        for way in ways:
+            here = and_(way, conditions)
             for modality in _distinct(session, ENTRIES.modality, here):
                 modalities.add(modality)
                 of_kind = and_(here, ENTRIES.modality == modality)
@@ -210,10 +219,10 @@ class _Search:
         """Return the lines of few matches, each way by its index, sorted here."""
         found: dict[str, WorklistPlace] = {}
         for way in ways:
-            query = select(ENTRIES.case_id, ENTRIES.signed, ENTRIES.rank, RECEIVED, ENTRIES.site)
+            query = select(ENTRIES.case_id, ENTRIES.signed, ENTRIES.rank, RECEIVED, *_PLACES)
             rows = self._session.execute(query.where(way, *self._conditions, *_days(self._wanted)))
-            for case_id, is_signed, rank, received, site in rows:
-                part = SIGNED if is_signed or self._only_signed(site) else OPEN
+            for case_id, is_signed, rank, received, *places in rows:
+                part = SIGNED if is_signed or self._only_signed(*places) else OPEN
                 found[case_id] = _line(part, rank, received, case_id)
         for case_id in self._in_head:
             found.pop(case_id, None)
@@ -240,19 +249,19 @@ class _Search:
     def _head_of(self, urgent: Urgent) -> list[WorklistPlace]:
         """What of all that is urgent is listed, in order."""
         lines: list[tuple[WorklistPlace, str]] = []
-        query = select(ENTRIES.case_id, ENTRIES.site, ENTRIES.signed, ENTRIES.rank, RECEIVED).where(
+        query = select(ENTRIES.case_id, ENTRIES.signed, ENTRIES.rank, RECEIVED, *_PLACES).where(
             *self._conditions, *_days(self._wanted), *_searched(self._wanted)
         )
         for ids in chunks(dict.fromkeys((*urgent.alerted, *urgent.critical)), CASES_AT_ONCE):
             rows = self._session.execute(query.where(ENTRIES.case_id.in_(ids)))
-            for case_id, site, is_signed, rank, received in rows:
+            for case_id, is_signed, rank, received, *places in rows:
                 if case_id in urgent.alerted:
                     key = f"0 {urgent.alerted[case_id]}"
-                elif not is_signed and not self._only_signed(site):
+                elif not is_signed and not self._only_signed(*places):
                     key = f"1 {rank} {_written(received)}"
                 else:
                     continue
-                lines.append((WorklistPlace(HEAD, 0, key, case_id), site))
+                lines.append((WorklistPlace(HEAD, 0, key, case_id), places[0]))
         return _shared(sorted(lines, key=lambda line: _sortable(line[0])), HEAD_LINES)
 
     def _walk_head(self, after: WorklistPlace | None) -> list[WorklistPlace]:
@@ -287,7 +296,7 @@ class _Search:
         only because it was signed once, all is signed: he is not told that it is being amended."""
         sites = self._visible.sites
         if part == OPEN:
-            mine = true() if sites is None else ENTRIES.site.in_(sites)
+            mine = true() if sites is None else _of_sites(sites)
             priority = self._wanted.priority
             # The index has the rank, and counts have the priority.
             ranked = ENTRIES.rank == RANKS[StudyPriority(priority)] if priority else true()
@@ -296,11 +305,12 @@ class _Search:
         if sites is None or _seen_by(self._wanted, self._visible).signed_sites == frozenset():
             return [signed]
         amended = (ENTRIES.signed == false(), ENTRIES.once_signed == true())
-        return [signed, and_(*amended, ENTRIES.site.not_in(sites))]
+        return [signed, and_(*amended, ~_of_sites(sites))]
 
-    def _only_signed(self, site: str) -> bool:
-        """Whether studies of a site are seen only because they were signed once."""
-        return self._visible.sites is not None and site not in self._visible.sites
+    def _only_signed(self, *places: str) -> bool:
+        """Whether studies of a site that another reads are seen only because they were signed
+        once."""
+        return self._visible.sites is not None and self._visible.sites.isdisjoint(places)
 
     def _in_order(self) -> list[ColumnElement[bool]]:
         """Conditions that an index answers in order, one walk for each."""
@@ -316,7 +326,10 @@ class _Search:
         sites = _sites(self._wanted, self._visible)
         if sites is None or len(sites) > MOST_SITES:
             return [true()]
-        return [ENTRIES.site == site for site in sorted(sites)]
+        ways = [ENTRIES.site == site for site in sorted(sites)]
+        if not self._wanted.site:
+            ways += [ENTRIES.reading_site == site for site in sorted(self._visible.sites or ())]
+        return ways
 
 
 def _shared(lines: Sequence[tuple[WorklistPlace, str]], most: int) -> list[WorklistPlace]:
@@ -420,14 +433,14 @@ def _signed_seen(visible: Visible) -> ColumnElement[bool]:
     signed = ENTRIES.signed == true()
     if visible.sites is None:
         return signed
-    return or_(signed, and_(ENTRIES.once_signed == true(), ENTRIES.site.not_in(visible.sites)))
+    return or_(signed, and_(ENTRIES.once_signed == true(), ~_of_sites(visible.sites)))
 
 
 def _phase_seen(visible: Visible) -> Any:
     """A study's phase; of what somebody sees only because it was signed once, that it is signed."""
     if visible.sites is None:
         return ENTRIES.phase
-    seen = ENTRIES.site.in_(visible.sites)
+    seen = _of_sites(visible.sites)
     return case((seen, ENTRIES.phase), else_=literal_column("'signed'")).label("phase_seen")
 
 
@@ -439,11 +452,16 @@ def _seen_by(wanted: WorklistFilter, visible: Visible) -> Visible:
     return Visible(visible.sites, frozenset()) if any(asked) or open_stage else visible
 
 
+def _of_sites(sites: frozenset[str]) -> ColumnElement[bool]:
+    """Whether a line is of one of these sites, or read there for another."""
+    return or_(ENTRIES.site.in_(sites), ENTRIES.reading_site.in_(sites))
+
+
 def _visible(visible: Visible) -> list[ColumnElement[bool]]:
     """Of one of the sites, or of one of the signed ones and signed once."""
     if visible.sites is None:
         return []
-    anywhere = ENTRIES.site.in_(visible.sites)
+    anywhere = _of_sites(visible.sites)
     if visible.signed_sites is not None and visible.signed_sites <= visible.sites:
         return [anywhere]
     there = true() if visible.signed_sites is None else ENTRIES.site.in_(visible.signed_sites)

@@ -20,11 +20,12 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.routing import compile_path
 
 from radraft.core.errors import RadraftError, SignInError
+from radraft.pipeline.audit_trail import read_elsewhere
 from radraft.reports.accounts import Account, Session
 from radraft.reports.audit import AuditActor, AuditEvent, AuditKind, Outcome
 from radraft.reports.people import Actor, ActorRole
 from radraft.reports.roles import EVERY_SITE, Permission, sites_with
-from radraft.store import sites
+from radraft.store import reading, sites
 from radraft.ui.measured import Measured
 from radraft.ui.security import Guard
 
@@ -97,6 +98,9 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("GET", "/api/signature-rules"): Permission.CONFIGURE,
         ("GET", "/api/sites/{site}/signature-rule"): Permission.CONFIGURE,
         ("PUT", "/api/sites/{site}/signature-rule"): Permission.CONFIGURE,
+        ("GET", "/api/reading"): Permission.CONFIGURE,
+        ("GET", "/api/sites/{site}/reading-rules"): Permission.CONFIGURE,
+        ("PUT", "/api/sites/{site}/reading-rules"): Permission.CONFIGURE,
         ("GET", "/api/cases/{case_id}/frames"): Permission.READ_UNSIGNED,
         (
             "GET",
@@ -130,6 +134,7 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("GET", "/audit"): Permission.AUDIT,
         ("GET", "/flywheel"): Permission.MODELS,
         ("GET", "/signature-rules"): Permission.CONFIGURE,
+        ("GET", "/reading"): Permission.CONFIGURE,
     }
 )
 """What each route needs. `tests/ui/test_access.py` walks every cell of routes and roles."""
@@ -169,6 +174,11 @@ _UNTOUCHED = frozenset(
 """What a page sends by itself: it keeps no session open."""
 
 
+_OF_OWN_PEOPLE = frozenset({"/api/cases/{case_id}/priors/{prior_case_id}"})
+"""What of a study nobody does who reads it from another site: he would be shown who else was
+examined."""
+
+
 @dataclass(frozen=True)
 class Caller:
     """Who asks, and where he may do what he asks for."""
@@ -179,6 +189,8 @@ class Caller:
     """None: signed in is enough."""
     site: str = field(default="")
     """Of what is asked for; empty for a list."""
+    reading_site: str = ""
+    """Where he reads it for that site, whose own people he is none of; empty: at that site."""
     address: str = ""
     """Where from."""
 
@@ -195,7 +207,10 @@ class Caller:
     def may(self, permission: Permission) -> bool:
         """Return whether he may do something else at the same site; of a list, at any."""
         if self.site:
-            return self.account.may(permission, self.site)
+            return self.account.may(permission, self.site) or (
+                self.reading_site != ""
+                and self.account.may_for_other(permission, self.reading_site)
+            )
         return bool(sites_with(self.account.memberships, permission))
 
     @property
@@ -209,7 +224,14 @@ class Caller:
             role = ActorRole.AUTHOR
         else:
             role = ActorRole.CLINICIAN
-        return Actor(self.account.person, role, self.site, self.address, self.session.session_id)
+        return Actor(
+            self.account.person,
+            role,
+            self.site,
+            self.address,
+            self.session.session_id,
+            self.reading_site,
+        )
 
 
 def application(service: Service, *, demo: bool = False) -> FastAPI:
@@ -246,15 +268,16 @@ def caller(request: Request) -> Caller | None:
     try:
         if needed is None:
             raise SignInError("not_allowed", site=service.settings.site)
-        found = _allowed(request, service, session, needed)
+        found = _allowed(request, service, session, template, needed)
     except SignInError as error:
         site = str(error.details.get("site", ""))
-        _note(request, service, session, AuditKind.ACCESS, template, site=site, code=error.code)
+        refused = Caller(session.account, session, None, site)
+        _note(request, service, session, AuditKind.ACCESS, template, refused, code=error.code)
         raise
     kind = NOTED.get((request.method, template))
     if kind is not None and (found.site or "{" not in template):
         # What is not there was not looked at: its handler says so.
-        _note(request, service, session, kind, template, site=found.site)
+        _note(request, service, session, kind, template, found)
     return replace(found, address=address)
 
 
@@ -269,8 +292,8 @@ def _note(
     session: Session,
     kind: AuditKind,
     template: str,
+    asking: Caller,
     *,
-    site: str = "",
     code: str = "",
 ) -> None:
     """Have it written down that somebody looked at something, or was refused it."""
@@ -281,11 +304,14 @@ def _note(
         datetime.now(UTC),
         AuditActor(person.name, person.id, client_address(request)),
         outcome=Outcome.REFUSED if code else Outcome.DONE,
-        site=site,
+        site=asking.site,
         # What is no case number is somebody's own words.
         case_id=case_id if _CASE.fullmatch(case_id) else None,
         code=code,
-        details={"route": f"{request.method} {template if template in _TEMPLATES else '?'}"},
+        details={
+            "route": f"{request.method} {template if template in _TEMPLATES else '?'}",
+            **read_elsewhere(asking.actor),
+        },
     )
     looked = kind in (AuditKind.VIEW, AuditKind.ACCESS, AuditKind.AUDIT_READ)
     # Of refusals the first of a route: nobody fills the audit by asking on.
@@ -343,41 +369,70 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple((template, compile_path(template)[0]) for template in templates)
 
 
-def _allowed(request: Request, service: Service, session: Session, needed: Permission) -> Caller:
+@dataclass(frozen=True)
+class _Asked:
+    """Where what a path names is."""
+
+    sites: frozenset[str] = frozenset()
+    """None where it names nothing that is there."""
+    signed: frozenset[str] = frozenset()
+    """Those where some of it is signed."""
+    readings: frozenset[tuple[str, str]] = frozenset()
+    """Those of whose studies it is that another reads, each with that other."""
+
+
+def _allowed(
+    request: Request, service: Service, session: Session, template: str, needed: Permission
+) -> Caller:
     account = session.account
-    found, signed = _sites_of(request, service)
-    if not found:
+    asked = _asked(request, service)
+    if not asked.sites:
         # A list, or something that is not there: its handler says so.
         if not sites_with(account.memberships, needed):
             raise SignInError("not_allowed", site=service.settings.site)
         return Caller(account, session, needed)
-    for site in sorted(found):
-        unsigned = site not in signed and not account.may(Permission.READ_UNSIGNED, site)
-        if account.may(needed, site) and not (needed is Permission.READ_SIGNED and unsigned):
-            return Caller(account, session, needed, site)
-    raise SignInError("not_allowed", site=min(found))
+    for site in sorted(asked.sites):
+        own = account.may(Permission.WRITE, site) or template in _OF_OWN_PEOPLE
+        elsewhere = "" if own else _read_at(account, site, asked)
+        found = Caller(account, session, needed, site, elsewhere)
+        unsigned = site not in asked.signed and not found.may(Permission.READ_UNSIGNED)
+        if found.may(needed) and not (needed is Permission.READ_SIGNED and unsigned):
+            return found
+    raise SignInError("not_allowed", site=min(asked.sites))
 
 
-def _sites_of(request: Request, service: Service) -> tuple[frozenset[str], frozenset[str]]:
-    """The sites of what a path names, and those where some of it is signed; none where it names
-    nothing that is there."""
-    asked = request.path_params
-    nothing: frozenset[str] = frozenset()
-    if "site" in asked:
-        return frozenset({asked["site"]}), nothing
+def _read_at(account: Account, site: str, asked: _Asked) -> str:
+    """Return where somebody reads what is asked for, for a site whose people he is none of; empty
+    where he does not."""
+    others = (other for of, other in sorted(asked.readings) if of == site)
+    return next((other for other in others if account.may_for_other(Permission.WRITE, other)), "")
+
+
+def _asked(request: Request, service: Service) -> _Asked:
+    named = request.path_params
+    if "site" in named:
+        return _Asked(frozenset({named["site"]}))
     with service.store.read() as session:
-        if "case_id" in asked:
-            return (
-                sites.of_case(session, asked["case_id"]),
-                sites.of_case(session, asked["case_id"], signed=True),
+        if "case_id" in named:
+            case_id = named["case_id"]
+            return _Asked(
+                sites.of_case(session, case_id),
+                sites.of_case(session, case_id, signed=True),
+                reading.readings_of_case(session, case_id),
             )
-        if "image_id" in asked:
-            return (
-                sites.of_image(session, asked["image_id"]),
-                sites.of_image(session, asked["image_id"], signed=True),
+        if "image_id" in named:
+            image_id = named["image_id"]
+            return _Asked(
+                sites.of_image(session, image_id),
+                sites.of_image(session, image_id, signed=True),
+                reading.readings_of_image(session, image_id),
             )
-        if "alert_id" in asked:
-            return sites.of_alert(session, asked["alert_id"]), nothing
-        if "arrival_id" in asked and _NUMBER.fullmatch(asked["arrival_id"]):
-            return sites.of_arrival(session, int(asked["arrival_id"])), nothing
-    return nothing, nothing
+        if "alert_id" in named:
+            alert_id = named["alert_id"]
+            return _Asked(
+                sites.of_alert(session, alert_id),
+                readings=reading.readings_of_alert(session, alert_id),
+            )
+        if "arrival_id" in named and _NUMBER.fullmatch(named["arrival_id"]):
+            return _Asked(sites.of_arrival(session, int(named["arrival_id"])))
+    return _Asked()

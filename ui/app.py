@@ -21,6 +21,7 @@ from radraft.pipeline.claims import Claims
 from radraft.pipeline.draft_batch import load_vision_model
 from radraft.pipeline.draft_worker import Worker
 from radraft.pipeline.encoders import LoadedOnce, extractor_loader
+from radraft.pipeline.reading import ReadingWatch
 from radraft.pipeline.service import Llm, Service
 from radraft.reports.audit import AuditEvent, AuditKind
 from radraft.reports.critical import load_rules
@@ -62,7 +63,7 @@ def running(
         with (
             _audited(service),
             closing(service.choosing),
-            _escalating(store),
+            _watching(store),
             _receiving(settings, profile, store, load_extractor),
         ):
             yield service
@@ -102,7 +103,7 @@ def running(
             receiving = _receiving(settings, profile, store, load_extractor, wake=worker.wake)
             stack.enter_context(_audited(service))
             stack.enter_context(closing(service.choosing))
-            stack.enter_context(_escalating(store))
+            stack.enter_context(_watching(store))
             stack.enter_context(receiving)
             yield service
         finally:
@@ -136,11 +137,13 @@ def _of_service(kind: AuditKind, service: Service) -> AuditEvent:
 
 
 @contextmanager
-def _escalating(store: Store) -> Iterator[None]:
-    """Critical values that wait too long are told to the next level, until the end."""
-    escalation = Escalation(store)
+def _watching(store: Store) -> Iterator[None]:
+    """Critical values that wait too long are told to the next level, and what nobody has begun to
+    read goes to whom the rules say, until the end."""
+    escalation, reading = Escalation(store), ReadingWatch(store)
     escalation.start()
-    with closing(escalation):
+    reading.start()
+    with closing(escalation), closing(reading):
         yield
 
 

@@ -13,6 +13,7 @@ from radraft.ui.api.key_images import add_keyimages
 from radraft.ui.api.monitoring import add_monitoring
 from radraft.ui.api.presence import add_presence
 from radraft.ui.api.priors import add_priors
+from radraft.ui.api.reading import add_reading
 from radraft.ui.api.report_signing import add_report_signing
 from radraft.ui.api.reports import add_api
 from radraft.ui.api.sign_in import add_sign_in
@@ -61,6 +62,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
     add_api(app, service)
     add_report_signing(app, service)
     add_presence(app, service)
+    add_reading(app, service)
     add_keyimages(app, service)
     add_alerts(app, service)
     add_arrivals(app, service)

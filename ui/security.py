@@ -76,6 +76,7 @@ OWN_PAGES = frozenset(
         "/quality",
         "/signature-rules",
         "/arrivals",
+        "/reading",
         "/alerts",
         "/alerts/register",
         "/sign-in",

@@ -95,7 +95,7 @@ def _cases(now: Presence, caller: Caller) -> Form:
                 _person(other) | {"own": same_person(other.person, me)} for other in present(pages)
             ]
             for case_id, pages in sorted(now.pages.items())
-            if sites is None or pages[0].site in sites
+            if sites is None or not sites.isdisjoint((pages[0].site, pages[0].reading_site))
         }
     }
 

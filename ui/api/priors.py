@@ -39,8 +39,10 @@ def add_priors(app: FastAPI, service: Service) -> None:
     store = service.store
 
     @app.get("/api/cases/{case_id}/priors")
-    def shown(case_id: CaseId) -> Response:
+    def shown(case_id: CaseId, caller: SignedIn) -> Response:
         with store.read() as session:
+            if caller.reading_site:
+                return JSONResponse(view_elsewhere(session, case_id))
             return JSONResponse(view(session, case_id))
 
     @app.post("/api/cases/{case_id}/priors/{prior_case_id}")
@@ -61,6 +63,20 @@ def view(session: Session, case_id: str) -> dict[str, Any]:
         "priors": [_linked(session, prior) for prior in found.priors],
         "to_confirm": [_doubtful(session, prior) for prior in found.to_confirm],
         "rejected": [_doubtful(session, prior) for prior in found.rejected],
+    }
+
+
+def view_elsewhere(session: Session, case_id: str) -> dict[str, Any]:
+    """Return the earlier studies as readers of another site see them: those that are known to be
+    of the patient, at the study's own site, and nobody's identity. NotFound `case_not_found`."""
+    site = cases.get_case(session, case_id).site
+    found = priors.find(session, case_id)
+    own = [prior for prior in found.priors if cases.get_case(session, prior.case_id).site == site]
+    return {
+        "state": found.state.value,
+        "priors": [_linked(session, prior) for prior in own],
+        "to_confirm": [],
+        "rejected": [],
     }
 
 

@@ -105,7 +105,8 @@ def _add_reading(api: APIRouter, service: Service) -> None:
             view = view.signed_only()
         rule = view.rule
         moves = open_moves(view.working, caller.actor, rule) if rule is not None else frozenset()
-        return tagged(request, forms.view(view, moves))
+        shown = forms.view(view, moves) | {"reading_site": caller.reading_site}
+        return tagged(request, shown)
 
     @api.get("/images/{image_id}/png")
     def image_png(image_id: ImageId) -> Response:
@@ -190,6 +191,7 @@ CONFLICTS = {
     "author_reviews",
     "step_taken_meanwhile",
     "rule_changed_meanwhile",
+    "reading_rules_changed_meanwhile",
     "second_signature_needed",
     "others_wrote",
     "signature_broken",

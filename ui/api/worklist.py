@@ -235,6 +235,7 @@ def _row(row: WorklistRow) -> Form:
         "age_years": row.age_years,
         "priority": row.priority.value,
         "site": row.site,
+        "reading_site": row.reading_site,
         "patient_id": row.patient_id,
         "accession": row.accession,
         "author": row.author,

@@ -17,8 +17,9 @@ export function renderBanner(element, view) {
     ["patient_id", known(patient.patient_id)],
     ["accession", known(identity.accession)],
     ["study_date", identity.study_time ? formatDate(identity.study_time) : t("unknown")],
+    ...(view.reading_site ? [["read_for", study.site]] : []),
   ];
-  const version = JSON.stringify([document.documentElement.lang, identity, study]);
+  const version = JSON.stringify([document.documentElement.lang, identity, study, view.reading_site]);
   if (element.dataset.version === version && element.childElementCount) return;
   element.dataset.version = version;
   element.replaceChildren(

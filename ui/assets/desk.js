@@ -10,6 +10,7 @@ const PAGES = [
   ["register", "/alerts/register", "register"],
   ["models", "/flywheel", "flywheel"],
   ["configure", "/signature-rules", "signature_rules"],
+  ["configure", "/reading", "reading"],
   ["audit", "/audit", "audit_title"],
 ];
 

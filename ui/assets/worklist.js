@@ -261,6 +261,7 @@ class Worklist {
     const late = part(item, "late");
     late.dataset.standing = waited.dataset.standing = row.standing ?? "";
     setText(late, isLate(row) ? `${t(`standing_${row.standing}`)} · ${limitText(row)}` : "");
+    setText(part(item, "place"), row.reading_site ? t("read_elsewhere", row) : "");
     alarmed(part(item, "alarm"), row, now);
     setText(part(item, "tag"), unaided ? t("unaided") : "");
     this.filters.columns.details(part(item, "details"), row);
@@ -326,6 +327,7 @@ function makeItem(caseId) {
       { type: "button", class: "rd-row", dataset: { case: caseId }, onclick: () => open(caseId) },
       h("span", { class: "rd-row-top" }, span("name", "rd-name"), span("age", "rd-dim"), span("since", "rd-since")),
       h("span", { class: "rd-row-low" }, span("chip", "rd-chip"), span("priority", "rd-priority"), span("modality", "rd-modality"), span("body", "rd-dim"), span("tag", "rd-tag"), span("on", "rd-row-on")),
+      span("place", "rd-row-place"),
       span("details", "rd-row-details"),
       span("late", "rd-row-late"),
       h("span", { class: "rd-row-alarm", dataset: { part: "alarm" } }),
