@@ -130,15 +130,14 @@ def queues(session: Session, since: datetime) -> tuple[Queue, ...]:
     for site, reads, received_at, signed_at in session.execute(signed):
         took = (signed_at - received_at).total_seconds() / 60
         minutes.setdefault((site, reads), []).append(took)
-    return tuple(
-        Queue(
-            *pair,
-            *waiting.get(pair, (0, None)),
-            signed=len(minutes.get(pair, ())),
-            median_minutes=median(minutes[pair]) if pair in minutes else None,
-        )
-        for pair in sorted(waiting.keys() | minutes.keys())
-    )
+    found = []
+    for pair in sorted(waiting.keys() | minutes.keys()):
+        site, reads = pair
+        count, oldest = waiting.get(pair, (0, None))
+        took_each = minutes.get(pair, [])
+        middle = median(took_each) if took_each else None
+        found.append(Queue(site, reads, count, oldest, len(took_each), middle))
+    return tuple(found)
 
 
 def of_site(session: Session, site: str) -> SetRules:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -13,7 +15,10 @@ branch_labels: str | None = None
 depends_on: str | None = None
 
 _INSTANT = sa.DateTime(timezone=True)
-_NOT_SIGNED = {"sqlite_where": sa.text("signed = 0"), "postgresql_where": sa.text("NOT signed")}
+_NOT_SIGNED: dict[str, Any] = {
+    "sqlite_where": sa.text("signed = 0"),
+    "postgresql_where": sa.text("NOT signed"),
+}
 _COUNTED = ["site", "modality", "body_part", "phase", "once_signed", "verdict", "priority"]
 
 
