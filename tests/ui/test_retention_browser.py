@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def test_the_desk_says_when_images_were_dropped_and_shows_the_signed_report(
-    open_page: Opener, own_workstation: Workstation, tmp_path: Path
+    own_workstation: Workstation, open_page: Opener, tmp_path: Path
 ) -> None:
     here = own_workstation
     case_id = take_in(here.store, films(tmp_path / "f", 1702))
@@ -38,7 +38,7 @@ def test_the_desk_says_when_images_were_dropped_and_shows_the_signed_report(
 
 
 def test_key_images_that_are_still_needed_are_shown_and_the_rest_is_told(
-    open_page: Opener, own_workstation: Workstation, tmp_path: Path
+    own_workstation: Workstation, open_page: Opener, tmp_path: Path
 ) -> None:
     here = own_workstation
     case_id = take_in(here.store, films(tmp_path / "f", 1703))
