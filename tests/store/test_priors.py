@@ -296,7 +296,9 @@ def test_a_study_taken_in_has_its_keys(store: Store) -> None:
 
 def test_a_store_from_before_gets_its_keys(store: Store, store_settings: Settings) -> None:
     case_id = taken(store, 1)
-    since = ("worklist_views", "worklist_columns", "worklist_filling", "patient_keys",
+    since = ("image_retakes", "arrival_devices", "arrival_thumbnails", "image_verdicts",
+             "pair_images", "retention_steps", "retention_rules", "open_pages",
+             "worklist_views", "worklist_columns", "worklist_filling", "patient_keys",
              "prior_links", "draft_leases", "signature_links", "signature_head",
              "alert_events", "alerts", "critical_drafts", "found_warnings",
              "dismissals", "memberships", "sessions", "sign_in_links", "known_addresses",
@@ -318,7 +320,11 @@ def test_a_store_from_before_gets_its_keys(store: Store, store_settings: Setting
         connection.execute(sa.text("ALTER TABLE cases DROP COLUMN priority"))
         for table in since:
             connection.execute(sa.text(f"DROP TABLE {table}"))
-        connection.execute(sa.text("DROP INDEX ix_key_images_image_id"))
+        for index in ("ix_key_images_image_id", "ix_training_pairs_case_id",
+                      "ix_arrivals_received_at", "ix_arrivals_repeated_at"):  # fmt: skip
+            connection.execute(sa.text(f"DROP INDEX {index}"))
+        for column in ("repeats", "repeated_at"):
+            connection.execute(sa.text(f"ALTER TABLE arrivals DROP COLUMN {column}"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0005'"))
     opened = open_store(store_settings)
     with opened.read() as session:
