@@ -23,6 +23,8 @@ from tests.ui.page import area, wait_saved
 I18N = Path(__file__).parents[2] / "ui" / "i18n"
 PASSWORD = "a made-up password of {login}"
 PATIENCE_MS = 60_000
+LONG_MS = 300_000
+"""For what loads a model first."""
 Pairs = tuple[tuple[str, str], ...]
 """Sentences, Chinese and English."""
 
@@ -59,7 +61,7 @@ class Person:
         return text.format(**values) if values else text
 
     def chooses_a_password(self, link: str) -> None:
-        """Use a one-time link: he is signed in after it."""
+        """Use a one-time link. He is signed in after it, and goes home without looking further."""
         page = self.page
         page.goto(link)
         if "#first=" in link:
@@ -69,7 +71,8 @@ class Person:
         page.locator("input[name=new_password]").fill(self.password)
         page.locator("input[name=new_password_again]").fill(self.password)
         page.locator("[data-part=enter]").click()
-        page.wait_for_url(f"{self.department.url}/")
+        page.wait_for_url(f"{self.department.url}/", wait_until="commit")
+        self.context.clear_cookies()
 
     def signs_in(self, password: str | None = None) -> Self:
         """Come to the workstation, be sent to the sign-in page, and sign in there."""
@@ -138,7 +141,7 @@ class Reader(Person):
     def sees_arrive(self, film: Film) -> str:
         """Wait until a film's study stands in the worklist; its case."""
         row = self.listed(film)
-        expect(row).to_have_count(1)
+        expect(row).to_have_count(1, timeout=LONG_MS)
         return str(row.get_attribute("data-case"))
 
     def listed(self, film: Film) -> Locator:
@@ -162,7 +165,7 @@ class Reader(Person):
     def waits_for_the_draft(self, case_id: str) -> None:
         """Look at the worklist until the model's draft is there."""
         chip = self.page.locator(f".rd-row[data-case={case_id}] [data-part=chip]")
-        expect(chip).to_have_attribute("data-phase", "drafted", timeout=300_000)
+        expect(chip).to_have_attribute("data-phase", "drafted", timeout=LONG_MS)
 
     def drafted(self) -> Pairs:
         """What the model wrote, as it stands on the page, each sentence marked as the model's."""

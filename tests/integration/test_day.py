@@ -101,7 +101,7 @@ def opened(department: Department, browser: Browser, lang: str) -> Iterator[Staf
         (staff.clinician, "clinician"),
     ):
         someone.chooses_a_password(department.hired(someone.login, someone.name, role))
-        someone.goes_home()
+    for someone in staff.everybody:
         someone.signs_in()
     yield staff
     for someone in staff.everybody:
