@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from pydicom.encaps import encapsulate
-from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from radraft.exchange._multipart import related
 from tests.exchange.builders import associated
@@ -57,10 +57,11 @@ def cut_short(film: Film) -> Any:
 
 
 def not_as_it_claims(film: Film) -> Any:
-    """One more image of the film's study that is called JPEG 2000 and is no such thing."""
+    """One more image of the film's study, called uncompressed; it is compressed, nobody knows how."""
     dataset = plain(film)
-    dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
     dataset.PixelData = encapsulate([b"GIF89a" + bytes(2000)])
+    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].is_undefined_length = True
     return dataset
 
 
