@@ -57,7 +57,7 @@ def cut_short(film: Film) -> Any:
 
 
 def not_as_it_claims(film: Film) -> Any:
-    """One more image of the film's study, called uncompressed; it is compressed, nobody knows how."""
+    """One more image of the film's study, called plain and compressed nobody knows how."""
     dataset = plain(film)
     dataset.PixelData = encapsulate([b"GIF89a" + bytes(2000)])
     dataset["PixelData"].VR = "OB"

@@ -41,7 +41,7 @@ from tests.integration.lying_pacs import (
 from tests.orthanc import needs
 from tests.ui.page import area, wait_saved
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.pacs, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.pacs, pytest.mark.timeout(1800)]
 
 SITE = "local"
 WARD = "急诊科 周医生"
@@ -109,6 +109,7 @@ def opened(department: Department, browser: Browser, lang: str) -> Iterator[Staf
         someone.context.close()
 
 
+@pytest.mark.vllm
 def test_a_day_with_the_model(starter_endpoint: Endpoint, tmp_path: Path) -> None:
     needs("storescu")
     model = {"llm_url": starter_endpoint.url, "llm_key": starter_endpoint.key}
@@ -347,6 +348,7 @@ def the_administrator_finds_all_of_it(staff: Staff, folder: Path) -> None:
     events = {
         "intake": staff.technologist,
         "view": staff.resident,
+        "search": staff.clinician,
         "write": staff.resident,
         "alert": staff.resident,
         "review": staff.attending,
