@@ -18,7 +18,7 @@ from radraft.store.late_images import LATE, MISSING, PATIENTS_DIFFER
 from radraft.store.leases import Owner
 from tests import builders
 from tests.builders import person
-from tests.exchange.builders import QUIET_S, Clock, film_file, refused_codes, states
+from tests.exchange.builders import QUIET_S, Clock, film, film_file, refused_codes, states
 from tests.pipeline.test_completion import arrive, completion, only_case, originals
 
 pytestmark = pytest.mark.slow
