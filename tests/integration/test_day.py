@@ -151,7 +151,7 @@ def test_a_day_without_the_model_and_with_a_lying_pacs(tmp_path: Path) -> None:
         the_readers_are_told_and_no_picture_changed(staff, case_id, shown)
         two_people_sign(staff, case_id)
         the_clinician_reads_though_nobody_answers(staff, breathless, case_id)
-        half_a_study_is_pulled_and_says_so(staff, pulled, stranger, tmp_path)
+        half_a_study_is_pulled_and_says_so(staff, pulled, tmp_path)
         expect(staff.administrator.audits("sign", by=staff.attending.name)).to_have_count(1)
     nothing_is_broken_and_nobody_is_named(department, breathless, stranger, pulled)
 
@@ -209,14 +209,13 @@ def the_clinician_reads_though_nobody_answers(staff: Staff, film: Film, case_id:
     clinician.asks("Is the heart enlarged?")
 
 
-def half_a_study_is_pulled_and_says_so(
-    staff: Staff, film: Film, stranger: Film, folder: Path
-) -> None:
-    """Three images are announced, one whole and one broken one come: told at the command line and
-    on the page. Of a study that names two patients nothing becomes a case."""
+def half_a_study_is_pulled_and_says_so(staff: Staff, film: Film, folder: Path) -> None:
+    """Three images are announced and one comes: told at the command line and on the page, until as
+    many came as were announced. A broken one of them is kept apart."""
     department = staff.resident.department
     broken = folder / "broken.dcm"
-    broken.write_bytes(film.path.read_bytes()[:-100_000])
+    cut_short(film).save_as(broken)
+    before = department.radraft("received")["counts"]["refused"]
     uid = str(film.dataset.StudyInstanceUID)
     with archive(uid, 3, film.path) as address:
         said = department.radraft("pull", "--study", uid, "--from", address, code=3)
@@ -226,6 +225,7 @@ def half_a_study_is_pulled_and_says_so(
     expect(resident.warned("images_missing")).to_have_count(1)
     with archive(uid, 2, film.path, broken) as address:
         department.radraft("pull", "--study", uid, "--from", address)
+    assert department.radraft("received")["counts"]["refused"] == before + 1
     expect(resident.warned("images_missing")).to_have_count(0)
     assert len(resident.pictures()) == 1
 
