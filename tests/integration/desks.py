@@ -80,7 +80,6 @@ class Person:
         self.page.wait_for_url("**/sign-in*")
         self.tries(password or self.password)
         if password is None:
-            self.page.wait_for_url(f"{self.department.url}/")
             expect(self.page.locator("[data-part=person]")).to_have_text(self.name)
         return self
 
@@ -109,19 +108,19 @@ class Technologist(Person):
 
     def uploads(self, *paths: Path) -> Locator:
         """Choose files on his page; what he is told became of them."""
-        self.goes_to("/")
-        self.page.locator("[data-part=desk] [data-part=file]").set_input_files(list(paths))
+        self.goes_to("/arrivals")
+        self.page.locator("[data-part=upload-place] [data-part=file]").set_input_files(list(paths))
         told = self.page.locator("[data-part=results] .rd-uploaded")
         expect(told.locator("progress")).to_have_count(0)
         expect(told).to_be_visible()
         return told
 
-    def sees_the_verdicts(self, *reasons: str) -> None:
-        """The verdict of each image and what to correct: today on the page of image quality."""
-        self.goes_to("/quality")
-        body = self.page.locator("[data-part=body]")
-        for reason in reasons:
-            expect(body).to_contain_text(reason)
+    def sees_what_to_correct(self, station: str, reason: str) -> Locator:
+        """What is wrong with an image that a device sent in the last hour; its line."""
+        self.goes_to("/arrivals")
+        line = self.page.locator(".ar-line").filter(has_text=station)
+        expect(line.locator(".ar-verdict")).to_contain_text(reason, timeout=LONG_MS)
+        return line
 
 
 class Reader(Person):

@@ -248,7 +248,7 @@ def the_technologist_sends_films_and_one_lies_on_its_side(
     staff.resident.opens(staff.resident.sees_arrive(turned))
     judged = staff.resident.page.locator("[data-part=judged]")
     expect(judged).to_have_attribute("data-verdict", "poor")
-    staff.technologist.sees_the_verdicts(STATION, "未直立")
+    staff.technologist.sees_what_to_correct(STATION, "未直立")
     assert storescu(department, again.path, options=again.proposed) == 1
     expect(staff.resident.listed(again)).to_have_count(2)
 
