@@ -154,7 +154,7 @@ def pull(
     ] = "",
     json: Json = False,
 ) -> None:
-    """Retrieve studies from a PACS over DICOMweb and take them in."""
+    """Retrieve studies from a PACS over DICOMweb and take them in. Exit 3 where not all came."""
     with reporting(Output(json)) as out:
         from radraft.cli import receiving
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from radraft.cli.context import Context, opened
 from radraft.cli.output import Output
 from radraft.cli.shutdown import Shutdown
-from radraft.core.errors import SettingsError, catalogue
+from radraft.core.errors import SettingsError, catalogue, message
 from radraft.exchange.values import PacsError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def received(out: Output) -> None:
 
 
 def pull(patient: str, study: str, since: str, url: str, out: Output) -> None:
-    """Retrieve studies from the PACS and take them in."""
+    """Retrieve studies from the PACS and take them in. Exit 3 where not all came that it has."""
     from radraft.exchange.dicomweb import Query
 
     if not (patient or study or since):
@@ -78,7 +78,10 @@ def pull(patient: str, study: str, since: str, url: str, out: Output) -> None:
     except ValueError:
         raise PacsError("pull_bad_date") from None
     with opened() as context, _pacs(context.settings, url) as pacs:
-        out.result(*_pulled(query, pacs, context, out))
+        found, text = _pulled(query, pacs, context, out)
+    out.result(found, text)
+    if found["missing"] or found["refused"]:
+        out.fail(3)
 
 
 def push(path: Path, url: str, out: Output) -> None:
@@ -101,6 +104,7 @@ def _pulled(
     from radraft.exchange.dicomweb import pull as retrieve
     from radraft.pipeline.encoders import extractor_loader
     from radraft.pipeline.intake import completion, opened_inbox
+    from radraft.pipeline.late_images import note_missing
 
     settings, store = context.settings, context.store
     scratch = settings.data_dir / "scratch"
@@ -108,19 +112,40 @@ def _pulled(
     studies = pacs.search(query)
     if not studies:
         raise PacsError("pacs_study_not_found")
-    new = 0
+    pulled = {}
     with opened_inbox(settings, store) as inbox, out.progress() as progress:
         task = progress.add_task("Retrieving studies", total=len(studies))
-        for study_uid in studies:
-            new += retrieve(pacs, study_uid, inbox, site=settings.site, scratch=scratch)
+        for study in studies:
+            uid = study.study_uid
+            pulled[study] = retrieve(pacs, uid, inbox, site=settings.site, scratch=scratch)
             progress.advance(task)
         progress.add_task("Taking in studies", total=None)
         done = completion(settings, context.profile, store, inbox, extractor_loader(store))
         # What was asked for is whole: nothing more of it is waited for.
-        cases = done.run(only=frozenset(studies))
-    found = {"studies": len(studies), "objects": new, "cases": cases}
-    text = f"{len(studies)} studies, {new} new objects, {cases} cases wait for a draft"
-    return found, text
+        cases = done.run(only=frozenset(study.study_uid for study in studies))
+    missing = {study: came.missing(study.instances) for study, came in pulled.items()}
+    for study, count in missing.items():
+        note_missing(store, study.study_uid, missing=count > 0)
+    found = {
+        "studies": len(studies),
+        "objects": sum(came.new for came in pulled.values()),
+        "cases": cases,
+        "missing": sum(missing.values()),
+        "refused": sorted(code for came in pulled.values() for code in came.refused),
+    }
+    return found, _pulled_text(found)
+
+
+def _pulled_text(found: dict[str, Any]) -> str:
+    lines = [
+        f"{found['studies']} studies, {found['objects']} new objects, "
+        f"{found['cases']} cases wait for a draft"
+    ]
+    if found["missing"]:
+        lines += message("pull_images_missing", {"count": found["missing"]})
+    for code in found["refused"]:
+        lines += [code, *message(code, {})]
+    return "\n".join(lines)
 
 
 def _pacs(settings: Settings, url: str) -> Dicomweb:

@@ -16,11 +16,11 @@ from typing import Any, Self
 
 import httpx
 
-from radraft.core.errors import SettingsError
+from radraft.core.errors import SettingsError, StudyRejected
 from radraft.core.scratch import ScratchFolder
 from radraft.exchange._multipart import Malformed, boundary_of, related, save_parts
 from radraft.exchange.incoming_files import keep_file
-from radraft.exchange.values import PULL, KeepOutcome, ObjectSink, PacsError
+from radraft.exchange.values import PULL, Incoming, KeepOutcome, ObjectSink, PacsError
 from radraft.studies._header import UID
 from radraft.studies._limits import MAX_FILE
 
@@ -28,6 +28,7 @@ MOST_STUDIES = 1000
 """Most studies of one search; a date that was forgotten must not fetch an archive."""
 _PAGE = 100
 _STUDY_UID = "0020000D"
+_INSTANCES = "00201208"
 _MOST_PER_STOW = 100
 
 
@@ -46,6 +47,31 @@ class Query:
         if self.since is not None:
             found["StudyDate"] = f"{self.since:%Y%m%d}-"
         return {name: value for name, value in found.items() if value}
+
+
+@dataclass(frozen=True)
+class FoundStudy:
+    """A study that a PACS says it has."""
+
+    study_uid: str = field(repr=False)
+    instances: int | None = None
+    """How many it says the study has (0020,1208); None where it does not say."""
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What came of a study that was asked for."""
+
+    new: int
+    """Objects that were not there yet."""
+    instances: int
+    """Instances of the study that came, each counted once."""
+    refused: tuple[str, ...] = ()
+    """Code of each object that could not be kept: it is not here."""
+
+    def missing(self, announced: int | None) -> int:
+        """Return how many instances of those that were announced did not come."""
+        return max(0, (announced or 0) - self.instances)
 
 
 @dataclass(frozen=True)
@@ -91,21 +117,21 @@ class Dicomweb:
     ) -> None:
         self._client.close()
 
-    def search(self, query: Query) -> tuple[str, ...]:
-        """Study Instance UIDs of the studies that match, in the order of the PACS.
+    def search(self, query: Query) -> tuple[FoundStudy, ...]:
+        """Return the studies that match, in the order of the PACS.
 
         PacsError `pacs_too_much` for more than 1,000.
         """
-        found: dict[str, None] = {}
+        found: dict[str, FoundStudy] = {}
         while True:
             page = self._page(query, len(found))
             before = len(found)
-            found.update(dict.fromkeys(page))
+            found.update({study.study_uid: study for study in page})
             if len(found) > MOST_STUDIES:
                 raise PacsError("pacs_too_much", most=MOST_STUDIES)
             # A PACS without paging gives the same studies again.
             if len(page) < _PAGE or len(found) == before:
-                return tuple(found)
+                return tuple(found.values())
 
     def retrieve(self, study_uid: str, folder: Path) -> Iterator[Path]:
         """Yield every object of a study as a new file in `folder`, each given once it is whole.
@@ -135,7 +161,7 @@ class Dicomweb:
             failed += [_number(item, "00081197") for item in _items(said, "00081198")]
         return Pushed(stored, tuple(failed))
 
-    def _page(self, query: Query, offset: int) -> list[str]:
+    def _page(self, query: Query, offset: int) -> list[FoundStudy]:
         asked = query.parameters() | {"limit": str(_PAGE), "offset": str(offset)}
         headers = {"Accept": "application/dicom+json"}
         with self._asked("GET", "studies", headers=headers, params=asked) as answer:
@@ -143,7 +169,9 @@ class Dicomweb:
             found = [] if answer.status_code == 204 else _json(answer)
         if not isinstance(found, list):
             raise PacsError("pacs_bad_answer")
-        return [_text(item, _STUDY_UID) for item in found]
+        return [
+            FoundStudy(_text(item, _STUDY_UID), _number(item, _INSTANCES) or None) for item in found
+        ]
 
     @contextmanager
     def _asked(
@@ -158,17 +186,38 @@ class Dicomweb:
             raise PacsError("pacs_unreachable") from None
 
 
-def pull(pacs: Dicomweb, study_uid: str, sink: ObjectSink, *, site: str, scratch: Path) -> int:
-    """Retrieve a study into a sink; how many of its objects were not there yet.
+def pull(pacs: Dicomweb, study_uid: str, sink: ObjectSink, *, site: str, scratch: Path) -> Pulled:
+    """Retrieve a study into a sink.
 
     PacsError; OSError or StorageError where it could not be stored. What came before stays.
     """
-    new = 0
+    counted = _Counted(sink, study_uid)
+    refused = []
     with ScratchFolder(scratch, "pull-") as folder:
         for path in pacs.retrieve(study_uid, folder):
-            new += keep_file(path, sink, source=PULL, site=site) is KeepOutcome.STORED
+            try:
+                keep_file(path, counted, source=PULL, site=site)
+            except StudyRejected as error:
+                refused.append(error.code)
             path.unlink()
-    return new
+    return Pulled(counted.new, len(counted.instances), tuple(refused))
+
+
+class _Counted:
+    """Passes objects on to a sink, and counts those of one study."""
+
+    def __init__(self, sink: ObjectSink, study_uid: str) -> None:
+        self._sink = sink
+        self._study_uid = study_uid
+        self.new = 0
+        self.instances: set[str] = set()
+
+    def keep(self, incoming: Incoming, *, source: str, site: str) -> KeepOutcome:
+        outcome = self._sink.keep(incoming, source=source, site=site)
+        self.new += outcome is KeepOutcome.STORED
+        if incoming.study_uid == self._study_uid:
+            self.instances.add(incoming.sop_uid)
+        return outcome
 
 
 def _refusal(status: int) -> PacsError:
@@ -205,4 +254,6 @@ def _text(item: Any, tag: str) -> str:
 
 def _number(item: Any, tag: str) -> int:
     values = _items(item, tag)
-    return values[0] if values and isinstance(values[0], int) else 0
+    number = values[0] if values else 0
+    # Some servers write whole numbers as text.
+    return int(number) if isinstance(number, int) or str(number).isdecimal() else 0

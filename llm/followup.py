@@ -268,6 +268,10 @@ class _Model:
             raise FollowupError("followup_failed") from None
         except OutputParserException:
             return {}
+        except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError):
+            # Both libraries read an answer without checking it: one that is no chat completion
+            # breaks them wherever it differs from one.
+            raise FollowupError("followup_failed") from None
         return reply if isinstance(reply, dict) else {}
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import StorageError
-from radraft.core.locks import alone
+from radraft.core.locks import alone, locked
 from radraft.core.scratch import ScratchFolder
 from radraft.exchange.incoming_files import link
 from radraft.pipeline.inbox import Inbox
@@ -58,10 +59,11 @@ class Completion:
         """Take in every complete study; how many cases are new or have new images.
 
         Of several processes one does it and the others return 0. `only`: these Study Instance UIDs,
-        without waiting for more of them. Once `stop` is set, no further study is begun.
+        without waiting for more of them, and after another process is done: each of them that was
+        waiting is taken in or refused then. Once `stop` is set, no further study is begun.
         """
         taken = 0
-        with alone(self._scratch / "completion.lock") as first:
+        with self._turn(waiting=only is not None) as first:
             if not first:
                 return 0
             with self._store.read() as session:
@@ -75,6 +77,17 @@ class Completion:
                     self._not_before[study] = self._inbox.clock() + PAUSE
                     taken += self._guarded(study)
         return taken
+
+    @contextmanager
+    def _turn(self, *, waiting: bool) -> Iterator[bool]:
+        path = self._scratch / "completion.lock"
+        if waiting:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with locked(path):
+                yield True
+        else:
+            with alone(path) as first:
+                yield first
 
     def _is_complete(self, study: arrivals.WaitingStudy) -> bool:
         quiet = timedelta(seconds=self._quiet_s(study.site))

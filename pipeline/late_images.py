@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from radraft.core.errors import NotFound, message
 from radraft.exchange.incoming_files import data_set_sha256, link
 from radraft.reports.checks.values import Issue, Severity
-from radraft.store import late_images
+from radraft.store import cases, late_images
 from radraft.studies.one_patient import PATIENTS_DIFFER, contradict
 from radraft.studies.read import read
 from radraft.studies.values import Instance, Patient, Rejection, Study
 
 if TYPE_CHECKING:
+    from radraft.store.database import Store
     from radraft.store.objects import Objects
     from radraft.store.values import Case
 
@@ -81,6 +82,16 @@ def join_originals(
         ),
         refused=tuple((sent[Path(rejection.file)], rejection.code) for rejection in rejections),
     )
+
+
+def note_missing(store: Store, study_uid: str, *, missing: bool) -> None:
+    """Have the readers of a study told that its PACS announced more images than it sent, or no more
+    once all of them came. Nothing where the study is no case."""
+    with store.begin() as session:
+        case_id = cases.find_case(session, study_uid)
+        if case_id is not None:
+            change = late_images.note if missing else late_images.drop
+            change(session, case_id, late_images.MISSING)
 
 
 def issues(case: Case) -> tuple[Issue, ...]:

@@ -26,7 +26,9 @@ LATE = "late_images"
 """Issue of a case whose report was begun before all of its images were there."""
 PATIENTS_DIFFER = "late_patients_differ"
 """Issue of a case for which images came that name another patient; they are not with it."""
-NOTES = (LATE, PATIENTS_DIFFER)
+MISSING = "images_missing"
+"""Issue of a case of which the PACS announced more images than it sent."""
+NOTES = (LATE, PATIENTS_DIFFER, MISSING)
 """What a reader is told, in this order."""
 
 
@@ -87,6 +89,13 @@ def note(session: Session, case_id: str, issue: str) -> None:
     case = session.get_one(CaseRow, case_id, with_for_update=True)
     if issue not in case.issues:
         case.issues = (*case.issues, issue)
+
+
+def drop(session: Session, case_id: str, issue: str) -> None:
+    """Have the case's readers told of `issue`, one of `NOTES`, no more."""
+    case = session.get_one(CaseRow, case_id, with_for_update=True)
+    if issue in case.issues:
+        case.issues = tuple(held for held in case.issues if held != issue)
 
 
 def renew(

@@ -16,8 +16,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from radraft.exchange._multipart import Malformed, boundary_of, related, save_parts
-from radraft.exchange.dicomweb import Dicomweb, Query
+from radraft.exchange.dicomweb import Dicomweb, FoundStudy, Pulled, Query, pull
 from radraft.exchange.values import PacsError
+from radraft.pipeline.inbox import Inbox
+from tests.exchange.builders import film, film_file
 
 pytestmark = pytest.mark.slow
 
@@ -65,17 +67,44 @@ def answering(
         thread.join()
 
 
-def study(uid: str) -> dict[str, Any]:
-    return {"0020000D": {"vr": "UI", "Value": [uid]}}
+def study(uid: str, instances: object = None) -> dict[str, Any]:
+    said = {"0020000D": {"vr": "UI", "Value": [uid]}}
+    if instances is not None:
+        said["00201208"] = {"vr": "IS", "Value": [instances]}  # type: ignore[list-item]
+    return said
 
 
 def test_a_search_asks_for_what_was_named() -> None:
     with answering(body=json.dumps([study("1.2.3")]).encode()) as (pacs, server):
-        assert pacs.search(Query("P 1", since=date(2027, 1, 2))) == ("1.2.3",)
+        assert pacs.search(Query("P 1", since=date(2027, 1, 2))) == (FoundStudy("1.2.3"),)
     asked = parse_qs(urlsplit(server.asked[0]).query)
     assert asked["PatientID"] == ["P 1"]
     assert asked["StudyDate"] == ["20270102-"]
     assert urlsplit(server.asked[0]).path == "/dicom-web/studies"
+
+
+@pytest.mark.parametrize(
+    ("said", "understood"), [(3, 3), ("3", 3), (None, None), ("many", None), ([], None), (0, None)]
+)
+def test_how_many_images_a_pacs_announces(said: object, understood: int | None) -> None:
+    with answering(body=json.dumps([study("1.2.3", said)]).encode()) as (pacs, _):
+        assert pacs.search(Query()) == (FoundStudy("1.2.3", understood),)
+
+
+def test_what_came_of_a_study_is_counted_and_what_cannot_be_kept_is_told(
+    inbox: Inbox, tmp_path: Path
+) -> None:
+    """An image sent twice is one, another study's is none of it, and an empty one stops nothing."""
+    own = [film_file(tmp_path, number, study=1) for number in (1, 2)]
+    empty = tmp_path / "empty.dcm"
+    empty.touch()
+    sent = [own[0], empty, own[1], own[0], film_file(tmp_path, 1, study=2)]
+    kind, body = related(sent)
+    uid = str(film(study=1).StudyInstanceUID)
+    with answering(kind=kind, body=b"".join(body)) as (pacs, _):
+        pulled = pull(pacs, uid, inbox, site="site-a", scratch=tmp_path)
+    assert pulled == Pulled(new=3, instances=2, refused=("empty_file",))
+    assert [pulled.missing(announced) for announced in (None, 1, 2, 3)] == [0, 0, 0, 1]
 
 
 def test_a_pacs_without_paging_is_not_asked_for_ever() -> None:

@@ -14,7 +14,7 @@ from pydicom.uid import generate_uid
 from sqlalchemy import select
 
 from radraft.core.settings import Settings
-from radraft.exchange.dicomweb import Dicomweb, Query, pull
+from radraft.exchange.dicomweb import Dicomweb, FoundStudy, Pulled, Query, pull
 from radraft.exchange.dimse import Tls
 from radraft.exchange.values import PacsError
 from radraft.pipeline.inbox import Inbox
@@ -147,11 +147,11 @@ def test_what_orthanc_has_is_found_and_pulled_as_it_is(
     pacs.post("/instances", film_file(tmp_path, 1, study=2, PatientID="OTHER").read_bytes())
     uid = str(film(study=1).StudyInstanceUID)
     with Dicomweb(pacs.dicomweb) as web:
-        assert web.search(Query(patient_id="P0042")) == (uid,)
-        assert web.search(Query(study_uid=uid)) == (uid,)
+        assert web.search(Query(patient_id="P0042")) == (FoundStudy(uid, 2),)
+        assert web.search(Query(study_uid=uid)) == (FoundStudy(uid, 2),)
         assert web.search(Query(patient_id="NOBODY")) == ()
-        assert pull(web, uid, inbox, site="site-a", scratch=tmp_path) == 2
-        assert pull(web, uid, inbox, site="site-a", scratch=tmp_path) == 0
+        assert pull(web, uid, inbox, site="site-a", scratch=tmp_path) == Pulled(2, 2)
+        assert pull(web, uid, inbox, site="site-a", scratch=tmp_path) == Pulled(0, 2)
         with pytest.raises(PacsError) as error:
             pull(web, "1.2.3.4", inbox, site="site-a", scratch=tmp_path)
     assert error.value.code in {"pacs_study_not_found", "pacs_bad_answer"}

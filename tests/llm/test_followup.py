@@ -18,6 +18,7 @@ from radraft.reports.values import Confirmation, Origin, Report, Sentence, both
 from tests.builders import person
 from tests.llm.chat_server import ChatServer, chat_server
 from tests.llm.followup_set import case, signed, with_sentence
+from tests.llm.odd_server import at_once, odd_server, whole
 
 pytestmark = pytest.mark.slow
 
@@ -320,6 +321,38 @@ def test_a_model_that_is_down_or_refuses_has_a_stable_code(server: ChatServer) -
             sentences=ENCODER,
         )
     assert error.value.code == "followup_unreachable"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>a log-in page</html>",
+        b'data: {"choices": []}',
+        b"{}",
+        b"[]",
+        b"null",
+        b'{"choices": null}',
+        b'{"choices": []}',
+        b'{"choices": [null]}',
+        b'{"choices": [{}]}',
+        b'{"choices": [{"message": "no object"}]}',
+        b"[" * 200_000,
+    ],
+)
+@pytest.mark.parametrize("kind", ["application/json", "text/html"])
+def test_what_answers_but_is_no_chat_completion_has_a_stable_code(body: bytes, kind: str) -> None:
+    with (
+        odd_server(at_once(whole(body, f"content-type: {kind}"))) as odd,
+        pytest.raises(FollowupError) as error,
+    ):
+        ask(
+            "Is there a pleural effusion?",
+            signed(two_effusions()),
+            profile=QUOTED,
+            endpoint=Endpoint(odd.url, "k", "m"),
+            sentences=ENCODER,
+        )
+    assert error.value.code == "followup_failed"
 
 
 def test_nothing_leaves_for_a_tracing_service_or_a_proxy(

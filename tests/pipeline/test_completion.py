@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGBaseline8Bit
 
+from radraft.core.locks import alone
 from radraft.exchange._multipart import related
 from radraft.exchange.dicomweb import pull
 from radraft.exchange.incoming_files import keep_file
@@ -92,6 +94,28 @@ def test_one_study_does_not_wait_for_another(
     assert states(sqlite_store) == {"taken": 1, "waiting": 1}
 
 
+def test_what_is_asked_for_waits_until_another_process_is_done(
+    completion: Completion, inbox: Inbox, sqlite_store: Store, tmp_path: Path
+) -> None:
+    """A pull must not end before its studies are cases: it has something to say of them."""
+    arrive(inbox, film_file(tmp_path, 1))
+    only = frozenset({str(film().StudyInstanceUID)})
+    path = tmp_path / "data" / "scratch" / "completion.lock"
+    with ThreadPoolExecutor(1) as pool:
+        with alone(path) as held:
+            assert held
+            taken = pool.submit(completion.run, only=only)
+            while not waited_for(path):
+                assert not taken.done()
+        assert taken.result() == 1
+
+
+def waited_for(path: Path) -> bool:
+    """Whether somebody waits for the lock on a file."""
+    waiting = [line for line in Path("/proc/locks").read_text().splitlines() if " -> " in line]
+    return any(line.split()[-3].endswith(f":{path.stat().st_ino}") for line in waiting)
+
+
 def test_what_reading_refuses_is_in_quarantine_with_its_code(
     completion: Completion, inbox: Inbox, sqlite_store: Store, tmp_path: Path, clock: Clock
 ) -> None:
@@ -151,7 +175,8 @@ def by_dicomweb(inbox: Inbox, folder: Path, films: list[Dataset]) -> None:
     kind, body = related(paths)
     with answering(kind=kind, body=b"".join(body)) as (pacs, _):
         uid = films[0].StudyInstanceUID
-        assert pull(pacs, uid, inbox, site="site-a", scratch=folder) == len(films)
+        pulled = pull(pacs, uid, inbox, site="site-a", scratch=folder)
+        assert pulled.instances == len(films)
 
 
 @pytest.mark.parametrize("way", [by_network, by_folder, by_dicomweb])

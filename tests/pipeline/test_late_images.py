@@ -14,11 +14,11 @@ from radraft.pipeline.inbox import Inbox
 from radraft.store import cases, leases, quality, reports
 from radraft.store.cases import CaseState
 from radraft.store.database import Store
-from radraft.store.late_images import LATE, PATIENTS_DIFFER
+from radraft.store.late_images import LATE, MISSING, PATIENTS_DIFFER
 from radraft.store.leases import Owner
 from tests import builders
 from tests.builders import person
-from tests.exchange.builders import QUIET_S, Clock, film_file, refused_codes, states
+from tests.exchange.builders import QUIET_S, Clock, film, film_file, refused_codes, states
 from tests.pipeline.test_completion import arrive, completion, only_case, originals
 
 pytestmark = pytest.mark.slow
@@ -149,3 +149,19 @@ def test_taking_in_the_same_files_again_changes_nothing(
     assert (result.cases, result.known, result.rejections) == ((), (before.case_id,), ())
     assert only_case(sqlite_store) == before
     assert originals(sqlite_store, before.case_id) == 1
+
+
+def test_a_study_that_lacks_announced_images_says_so_until_they_came(
+    completion: Completion, inbox: Inbox, sqlite_store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    study_uid = str(film().StudyInstanceUID)
+    late_images.note_missing(sqlite_store, study_uid, missing=True)
+    taken_in(completion, inbox, clock, film_file(tmp_path, 1))
+    assert late_images.issues(only_case(sqlite_store)) == ()
+    for _ in range(2):
+        late_images.note_missing(sqlite_store, study_uid, missing=True)
+        (issue,) = late_images.issues(only_case(sqlite_store))
+        assert issue.code == MISSING
+    for _ in range(2):
+        late_images.note_missing(sqlite_store, study_uid, missing=False)
+        assert late_images.issues(only_case(sqlite_store)) == ()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from radraft.reports.audit import AuditKind, Outcome
 from radraft.reports.values import Origin, ReportState, Section
 from radraft.store.cases import CaseState
 
@@ -83,3 +84,11 @@ def test_every_state_the_service_can_name_has_a_word() -> None:
         assert f"origin_{origin.value}_hint" in words
     for section in Section:
         assert section.value in words
+
+
+def test_the_audit_can_be_searched_for_every_kind_and_outcome() -> None:
+    code = (UI / "assets" / "audit.js").read_text()
+    for name, known in (("KINDS", AuditKind), ("OUTCOMES", Outcome)):
+        listed = re.search(rf"const {name} = \[(.*?)\]", code, re.S)
+        assert listed is not None
+        assert sorted(re.findall(r"\"(\w+)\"", listed[1])) == sorted(known)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from playwright.sync_api import expect
 
-from radraft.reports.values import Origin
-from radraft.store import signatures
+from radraft.reports.values import Coverage, Origin, Report
+from radraft.store import late_images, signatures
 from tests.ui import seed
 from tests.ui.conftest import Opener, Workstation
 from tests.ui.page import area, stored, wait_saved, wait_stored
@@ -91,3 +93,41 @@ def test_a_draft_that_nobody_waited_for_is_simply_shown(
     seed.draft(workstation.store, seed.made_draft(case_id))
     expect(area(page, "findings", 0, "zh")).to_have_value(seed.FINDINGS[0][0])
     expect(page.locator("[data-part=offered]")).to_be_hidden()
+
+
+def test_what_is_said_of_the_images_is_said_before_anybody_wrote(
+    open_page: Opener, workstation: Workstation
+) -> None:
+    """That the report is empty is not: everybody sees it."""
+    case_id = seed.add(workstation.store, 1800, drafted=False)
+    with workstation.store.begin() as session:
+        late_images.note(session, case_id, late_images.MISSING)
+    page = open_page(case_id)
+    warnings = page.locator(".rd-warning")
+    expect(warnings).to_have_count(1)
+    expect(warnings).to_have_attribute("data-code", "images_missing")
+    expect(page.locator("[data-part=open-warnings]")).to_contain_text("1 open")
+    warnings.locator("[data-part=dismiss]").click()
+    warnings.locator("[data-reason=as_it_stands]").click()
+    expect(warnings).to_have_count(0)
+    expect(page.locator("[data-part=dismissed]")).to_be_visible()
+    page.get_by_role("button", name="+ Add sentence").first.click()
+    page.keyboard.type("双肺清晰。")
+    wait_saved(page)
+    page.get_by_role("button", name="Delete sentence").click()
+    wait_saved(page)
+    expect(warnings).to_have_attribute("data-code", "report_empty")
+
+
+def test_a_study_too_poor_to_draft_from_is_not_blamed_for_being_empty(
+    open_page: Opener, workstation: Workstation
+) -> None:
+    case_id = seed.add(workstation.store, 1801, drafted=False)
+    empty = replace(seed.made_draft(case_id), report=Report(case_id, (), ()))
+    seed.draft(workstation.store, replace(empty, coverage=Coverage.NOT_COVERED))
+    page = open_page(case_id)
+    expect(page.get_by_role("button", name="+ Add sentence").first).to_be_visible()
+    expect(page.locator("[data-part=bar]")).to_be_visible()
+    expect(page.locator(".rd-warning")).to_have_count(0)
+    page.locator("[data-part=sign]").click()
+    expect(page.locator(".rd-undo")).to_contain_text("The report is empty")

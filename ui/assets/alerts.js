@@ -38,7 +38,7 @@ function render() {
   const overdue = alerts.filter((alert) => isOverdue(alert, now)).length;
   const counts = [t("alerts_open", { n: alerts.length }), overdue ? t("alerts_overdue", { n: overdue }) : ""];
   const count = counts.filter(Boolean).join(" · ");
-  setText(part(document, "count"), loaded ? count : "");
+  setText(part(document, "count"), loaded && alerts.length ? count : "");
   document.title = alerts.length ? `(${alerts.length}) ${t("alerts_title")}` : t("alerts_title");
   const damaged = part(document, "unreadable");
   damaged.hidden = unreadable.length === 0;

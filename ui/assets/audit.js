@@ -3,7 +3,7 @@
 import { mountAccount } from "/ui/account.js";
 import { ApiError, getChanged } from "/ui/api.js";
 import { h, part, setText } from "/ui/dom.js";
-import { language, onLanguage, ready, setLanguage, t, translate } from "/ui/i18n.js";
+import { formatDate, language, onLanguage, ready, setLanguage, t, translate } from "/ui/i18n.js";
 
 const KINDS = [
   "log_in", "log_out", "unlock", "confirm", "view", "search", "write", "review", "presence", "sign", "amend", "question", "alert", "intake", "export",
@@ -87,11 +87,11 @@ function draw() {
 }
 
 function row(entry) {
-  const at = new Intl.DateTimeFormat(language(), { dateStyle: "short", timeStyle: "medium" }).format(new Date(entry.at));
+  const seconds = String(new Date(entry.at).getSeconds()).padStart(2, "0");
   return h(
     "tr",
     { dataset: { outcome: entry.outcome } },
-    h("td", { text: at, title: entry.at }),
+    h("td", { class: "at", text: `${formatDate(entry.at)}:${seconds}`, title: entry.at }),
     h("td", { text: entry.name || t("audit_nobody"), title: entry.account_id ?? "" }),
     h("td", { text: t(`audit_kind_${entry.kind}`) }),
     h("td", { class: "outcome", text: t(`audit_outcome_${entry.outcome}`) }, entry.code ? h("small", { text: ` ${entry.code}` }) : null),

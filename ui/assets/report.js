@@ -110,6 +110,12 @@ class ReportPane {
     return Boolean(this.autosave?.dirty) || this.followup.unsaved || part(this.root, "alert-dialog").open;
   }
 
+  /** Whether the report is empty because nobody, nor a model, wrote in it yet. */
+  get unbegun() {
+    const { working } = state.view;
+    return working.state === "drafted" && SECTIONS.every((section) => !working.report[section].length);
+  }
+
   /** A study is left: what is not saved is saved first. */
   async leaveStudy() {
     await this.autosave?.flush();
@@ -239,9 +245,7 @@ class ReportPane {
     if (waiting || broken) part(this.root, "standing").hidden = true;
     this.bar.render(this.mode, view);
     this.followup.update(view, this.mode === "signed");
-    // That an empty report cannot be signed needs no saying before anybody wrote.
-    const silent = waiting || broken || view.working.revision === 0;
-    this.warnings.render(silent, this.mode !== "editing" || this.paused);
+    this.warnings.render(waiting || broken, this.mode !== "editing" || this.paused);
     this.root.querySelector(".rd-report").dataset.mode = this.mode;
     this.conflict.render();
   }

@@ -13,6 +13,8 @@ import { refresh } from "/ui/study.js";
 import { spanOf, underline } from "/ui/underline.js";
 
 export const REASONS = ["not_applicable", "as_it_stands", "wrong_warning", "other"];
+/** The code of a report without a sentence. */
+const EMPTY = "report_empty";
 const SIGNS = { block: "\u25a0", warn: "\u25b2", hint: "\u25cb" };
 const KINDS = ["block", "warn", "hint"];
 
@@ -42,7 +44,9 @@ export class Warnings {
   /** Those that nobody dismissed, of sentences that are there. */
   get open() {
     const known = (issue) => !issue.sentence_id || this.pane.document?.find(issue.sentence_id);
-    return this.all.filter((issue) => !issue.dismissed && known(issue));
+    // That an empty report cannot be signed needs no saying before anybody wrote; what is said of its images does.
+    const due = (issue) => issue.code !== EMPTY || !this.pane.unbegun;
+    return this.all.filter((issue) => !issue.dismissed && known(issue) && due(issue));
   }
 
   ofSentence(id) {
