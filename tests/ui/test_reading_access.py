@@ -64,7 +64,8 @@ def test_every_route_of_a_study_lets_its_readers_in_and_of_no_other_study(
             for known, here in ((case_id, True), (kept, False)):
                 ids = IDS | {"case_id": known, "site": "test"}
                 ids["image_id"] = service.case_view(known).images[0].image_id
-                for (method, template), needed in ROUTES.items():
+                for (method, template), access in ROUTES.items():
+                    needed = access.needed
                     if isinstance(needed, Anybody) or not {"case_id", "image_id", "site"} & {
                         name for name in ids if f"{{{name}}}" in template
                     }:
