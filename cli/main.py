@@ -17,6 +17,7 @@ from radraft.cli import (
     report,
     site,
     study,
+    tokens,
     training,
     users,
     worklist,
@@ -45,6 +46,7 @@ app.add_typer(adapters.app, name="adapters")
 app.add_typer(study.app, name="study")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(users.app, name="users")
+app.add_typer(tokens.app, name="tokens")
 app.add_typer(audit.app, name="audit")
 app.add_typer(worklist.app, name="worklist")
 

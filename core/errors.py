@@ -13,6 +13,7 @@
     ├── PacsError            a PACS that cannot be asked, or says no
     ├── AdapterError         an adapter that may not serve, or a move it cannot make
     ├── SignInError          somebody who is not let in, or may not do what he asks
+    ├── TokenError           a program that is not let in, or a token that cannot be made
     ├── BackupError          a backup that cannot be made or put back
     ├── RetentionError       a retention rule that cannot be set or applied
     ├── StorageError         database or objects that cannot be read or written
@@ -101,6 +102,10 @@ class AdapterError(RadraftError):
 
 class SignInError(RadraftError):
     """Somebody who is not let in, or who may not do what he asks."""
+
+
+class TokenError(RadraftError):
+    """Another program that is not let in by its token, or a token that cannot be made."""
 
 
 class BackupError(RadraftError):

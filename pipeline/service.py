@@ -20,6 +20,7 @@ from radraft.pipeline.health import Health
 from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import KeyImageChooser
 from radraft.pipeline.listing import Listing
+from radraft.pipeline.machine_tokens import MachineTokens
 from radraft.pipeline.openid_sign_in import openid_of
 from radraft.pipeline.presence import Presences
 from radraft.pipeline.proofreading import Proofreader, note_saved, warnings_of
@@ -228,6 +229,8 @@ class Service:
         """Who is let in."""
         self.openid = openid_of(settings, store, self.sign_in)
         """Who is let in by a hospital's OpenID provider; None where there is none."""
+        self.machine_tokens = MachineTokens(store)
+        """Which other programs are let in."""
         self.presences = Presences(store, session_terms(settings))
         """Who is on which study."""
         self.trail = AuditTrail(store)

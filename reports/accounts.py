@@ -1,4 +1,4 @@
-"""Accounts, sessions, one-time links and machines' tokens as values, and the rules of signing in.
+"""Accounts, sessions and one-time links as values, and the rules of signing in.
 
 Rules only: rows are in `store.accounts` and `store.sign_ins`, the steps in `pipeline.sign_in`.
 """
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from radraft.core.errors import SignInError
 from radraft.reports.people import Person, PersonKind
-from radraft.reports.roles import READING_FOR_OTHERS, Membership, Permission, Scope, permissions_at
+from radraft.reports.roles import READING_FOR_OTHERS, Membership, Permission, permissions_at
 
 LOGIN = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,62}[a-z0-9])?")
 """A log-in name: Latin letters, digits and `._@-`; kept and compared in small letters."""
@@ -98,18 +98,6 @@ class LinkPurpose(StrEnum):
     SET_PASSWORD = "set_password"
     OPENID = "openid"
     """No link: an attempt to sign in through an OpenID provider, kept once it was answered."""
-
-
-@dataclass(frozen=True)
-class MachineToken:
-    """What another program shows to be let in."""
-
-    token_id: str
-    name: str
-    """Of the program, for people."""
-    site: str
-    scopes: frozenset[Scope]
-    expires_at: datetime
 
 
 def checked_login(login: str) -> str:

@@ -48,6 +48,8 @@ class AuditKind(StrEnum):
     """Something was asked for that its person may not see or do."""
     ACCOUNT = "account"
     """An account was made, disabled or enabled, or its password set."""
+    TOKEN = "token"
+    """A token of another program was made or revoked."""
     ROLES = "roles"
     SESSIONS_ENDED = "sessions_ended"
     """By somebody else than their person."""
@@ -82,7 +84,7 @@ class AuditActor:
     name: str = field(repr=False)
     """As it was then; of a program its own."""
     account_id: str | None = None
-    """None: nobody who was signed in."""
+    """Of a program its token. None: nobody who was signed in."""
     address: str = ""
     """Where from; empty: on the server itself."""
 

@@ -99,20 +99,15 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
 
 
 class Scope(StrEnum):
-    """What a machine's token may be used for. None of them can write or sign."""
+    """What a machine's token may be used for; the table of routes says where. No scope writes,
+    signs, asks or configures."""
 
     READ = "read"
+    """Signed reports, their images, and the list of them."""
     INTAKE = "intake"
+    """Send studies in."""
     EXPORT = "export"
-
-
-SCOPE_PERMISSIONS: Mapping[Scope, frozenset[Permission]] = MappingProxyType(
-    {
-        Scope.READ: frozenset({Permission.READ_SIGNED}),
-        Scope.INTAKE: frozenset({Permission.INTAKE}),
-        Scope.EXPORT: frozenset({Permission.READ_SIGNED, Permission.EXPORT}),
-    }
-)
+    """Tables for other programs."""
 
 
 @dataclass(frozen=True, order=True)

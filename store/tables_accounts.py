@@ -92,15 +92,18 @@ class KnownAddressRow(Base):
 
 
 class MachineTokenRow(Base):
-    """A token of another program."""
+    """A token of another program. Never deleted: the audit names it."""
 
     __tablename__ = "machine_tokens"
 
+    # SHA-256 of the token: the database lets nobody in.
     token_sha: Mapped[str] = mapped_column(String(64), primary_key=True)
     token_id: Mapped[str] = mapped_column(String(32), unique=True)
     name: Mapped[str]
-    site: Mapped[str]
+    sites: Mapped[tuple[str, ...]]
     scopes: Mapped[tuple[str, ...]]
+    made_by: Mapped[str]
     made_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

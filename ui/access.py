@@ -1,7 +1,8 @@
 """Who is let in, and to what: the one table of routes, and the check that every request passes.
 
 A route that is not in the table is for nobody. Permissions hold at the site of what is asked for:
-of a case, an image or an alert; a list shows the sites at which its caller may see it.
+of a case, an image or an alert; a list shows the sites at which its caller may see it. A person
+asks by the cookie of his session, another program by a token, and no request by both.
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.routing import compile_path
 
-from radraft.core.errors import RadraftError, SignInError
+from radraft.core.errors import RadraftError, SignInError, TokenError
 from radraft.pipeline.audit_trail import read_elsewhere
+from radraft.pipeline.machine_tokens import actor_of
 from radraft.reports.accounts import Account, Session
 from radraft.reports.audit import AuditActor, AuditEvent, AuditKind, Outcome
+from radraft.reports.machine_tokens import MachineToken
 from radraft.reports.people import Actor, ActorRole
-from radraft.reports.roles import EVERY_SITE, Permission, sites_with
+from radraft.reports.roles import EVERY_SITE, Permission, Scope, sites_with
 from radraft.store import reading, sites
+from radraft.ui import bearer
 from radraft.ui.measured import Measured
-from radraft.ui.security import Guard
+from radraft.ui.security import SAFE_METHODS, UPLOAD, Guard
 
 if TYPE_CHECKING:
     from radraft.pipeline.service import Service
@@ -45,7 +49,31 @@ class Anybody(StrEnum):
 
 Needed = Permission | Anybody
 
-ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
+
+@dataclass(frozen=True)
+class Access:
+    """A line of the table: what a person needs for a route, and what the token of another program
+    has to be for."""
+
+    needed: Needed
+    scopes: frozenset[Scope] = frozenset()
+    """Any of these; empty: the route is for no program."""
+
+
+def _by_token(needed: Permission, *scopes: Scope) -> Access:
+    return Access(needed, frozenset(scopes))
+
+
+def _table(
+    lines: Mapping[tuple[str, str], Needed | Access],
+) -> Mapping[tuple[str, str], Access]:
+    """The lines of the table; where no scope is written, no program is let in."""
+    return MappingProxyType(
+        {route: line if isinstance(line, Access) else Access(line) for route, line in lines.items()}
+    )
+
+
+ROUTES: Mapping[tuple[str, str], Access] = _table(
     {
         ("GET", "/ui/{name:path}"): Anybody.ANYBODY,
         ("GET", "/sign-in"): Anybody.ANYBODY,
@@ -66,18 +94,18 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("GET", "/api/session"): Anybody.SIGNED_IN,
         ("POST", "/api/session/active"): Anybody.SIGNED_IN,
         ("GET", "/api/status"): Anybody.SIGNED_IN,
-        ("GET", "/api/worklist"): Permission.READ_SIGNED,
-        ("POST", "/api/worklist/search"): Permission.READ_SIGNED,
-        ("GET", "/api/worklist/choices"): Permission.READ_SIGNED,
+        ("GET", "/api/worklist"): _by_token(Permission.READ_SIGNED, Scope.READ),
+        ("POST", "/api/worklist/search"): _by_token(Permission.READ_SIGNED, Scope.READ),
+        ("GET", "/api/worklist/choices"): _by_token(Permission.READ_SIGNED, Scope.READ),
         ("GET", "/api/worklist/views"): Permission.READ_SIGNED,
         ("POST", "/api/worklist/views"): Permission.READ_SIGNED,
         ("DELETE", "/api/worklist/views/{view_id}"): Permission.READ_SIGNED,
         ("GET", "/api/worklist/columns"): Permission.READ_SIGNED,
         ("PUT", "/api/worklist/columns"): Permission.READ_SIGNED,
         ("GET", "/api/presence"): Permission.READ_UNSIGNED,
-        ("GET", "/api/cases/{case_id}"): Permission.READ_SIGNED,
-        ("GET", "/api/images/{image_id}/png"): Permission.READ_SIGNED,
-        ("GET", "/api/images/{image_id}/values"): Permission.READ_SIGNED,
+        ("GET", "/api/cases/{case_id}"): _by_token(Permission.READ_SIGNED, Scope.READ),
+        ("GET", "/api/images/{image_id}/png"): _by_token(Permission.READ_SIGNED, Scope.READ),
+        ("GET", "/api/images/{image_id}/values"): _by_token(Permission.READ_SIGNED, Scope.READ),
         ("POST", "/api/cases/{case_id}/questions"): Permission.ASK,
         ("POST", "/api/cases/{case_id}/opened"): Permission.WRITE,
         ("POST", "/api/cases/{case_id}/presence"): Permission.WRITE,
@@ -92,8 +120,10 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("POST", "/api/cases/{case_id}/sign"): Permission.SIGN,
         ("POST", "/api/cases/{case_id}/amend"): Permission.AMEND,
         ("POST", "/api/cases/{case_id}/cancel-amendment"): Permission.AMEND,
-        ("GET", "/api/cases/{case_id}/versions"): Permission.READ_SIGNED,
-        ("GET", "/api/cases/{case_id}/versions/{before}/{after}"): Permission.READ_SIGNED,
+        ("GET", "/api/cases/{case_id}/versions"): _by_token(Permission.READ_SIGNED, Scope.READ),
+        ("GET", "/api/cases/{case_id}/versions/{before}/{after}"): _by_token(
+            Permission.READ_SIGNED, Scope.READ
+        ),
         ("GET", "/api/cases/{case_id}/history"): Permission.READ_UNSIGNED,
         ("GET", "/api/signature-rules"): Permission.CONFIGURE,
         ("GET", "/api/sites/{site}/signature-rule"): Permission.CONFIGURE,
@@ -116,15 +146,18 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("GET", "/api/alerts/{alert_id}"): Permission.ALERTS,
         ("POST", "/api/alerts/{alert_id}/{move}"): Permission.ALERTS,
         ("GET", "/api/alerts/register"): Permission.REGISTER,
-        ("GET", "/api/alerts/register.csv"): Permission.REGISTER,
-        ("POST", "/api/upload"): Permission.INTAKE,
+        ("GET", "/api/alerts/register.csv"): _by_token(Permission.REGISTER, Scope.EXPORT),
+        ("POST", "/api/upload"): _by_token(Permission.INTAKE, Scope.INTAKE),
         ("GET", "/api/arrivals"): Permission.INTAKE,
         ("GET", "/api/arrivals/{arrival_id}/picture"): Permission.INTAKE,
         ("POST", "/api/arrivals/{arrival_id}/retake"): Permission.INTAKE,
         ("GET", "/api/quality"): Permission.QUALITY,
-        ("GET", "/api/quality.csv"): Permission.QUALITY,
+        ("GET", "/api/quality.csv"): _by_token(Permission.QUALITY, Scope.EXPORT),
         ("GET", "/api/flywheel"): Permission.MODELS,
-        ("GET", "/api/flywheel.csv"): Permission.MODELS,
+        ("GET", "/api/flywheel.csv"): _by_token(Permission.MODELS, Scope.EXPORT),
+        ("GET", "/api/tokens"): Permission.ACCOUNTS,
+        ("POST", "/api/tokens"): Permission.ACCOUNTS,
+        ("POST", "/api/tokens/{token_id}/revoke"): Permission.ACCOUNTS,
         ("GET", "/api/audit"): Permission.AUDIT,
         ("GET", "/api/audit.csv"): Permission.AUDIT,
         ("GET", "/arrivals"): Permission.INTAKE,
@@ -137,7 +170,7 @@ ROUTES: Mapping[tuple[str, str], Needed] = MappingProxyType(
         ("GET", "/reading"): Permission.CONFIGURE,
     }
 )
-"""What each route needs. `tests/ui/test_access.py` walks every cell of routes and roles."""
+"""What each route needs. `tests/ui/test_access.py` walks every cell of routes, roles and scopes."""
 
 NOTED: Mapping[tuple[str, str], AuditKind] = MappingProxyType(
     {
@@ -181,7 +214,7 @@ examined."""
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks, and where he may do what he asks for."""
+    """A person who asks, and where he may do what he asks for."""
 
     account: Account
     session: Session
@@ -214,6 +247,21 @@ class Caller:
         return bool(sites_with(self.account.memberships, permission))
 
     @property
+    def account_id(self) -> str:
+        """Return whose a view or a filter `mine` is."""
+        return self.account.account_id
+
+    @property
+    def asked_by(self) -> str:
+        """Return by which session he asks."""
+        return self.session.session_id
+
+    @property
+    def audit_actor(self) -> AuditActor:
+        """Return him as the audit names him."""
+        return AuditActor(self.account.name, self.account.account_id, self.address)
+
+    @property
     def actor(self) -> Actor:
         """Return him as the service takes him."""
         if self.needed is Permission.ASK:
@@ -232,6 +280,49 @@ class Caller:
             self.session.session_id,
             self.reading_site,
         )
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Another program that asks, by its token: it may do what its route needs, at the token's
+    sites, and nothing else."""
+
+    token: MachineToken
+    needed: Permission
+    site: str = ""
+    """Of what is asked for; empty for a list."""
+    address: str = ""
+    """Where from."""
+
+    @property
+    def asked_by(self) -> str:
+        """Return by which token it asks."""
+        return self.token.token_id
+
+    @property
+    def audit_actor(self) -> AuditActor:
+        """Return it as the audit names it."""
+        return actor_of(self.token, self.address)
+
+    @property
+    def account_id(self) -> str:
+        """Return what stands in the place of an account's id; nothing is its own."""
+        return self.token.token_id
+
+    @property
+    def sites(self) -> frozenset[str] | None:
+        """Return the sites whose part of a list it may see; None: all."""
+        return self.sites_with(self.needed)
+
+    def sites_with(self, permission: Permission) -> frozenset[str] | None:
+        """Return the sites at which it may do something; None: all."""
+        if permission is not self.needed:
+            return frozenset()
+        return None if EVERY_SITE in self.token.sites else self.token.sites
+
+    def may(self, permission: Permission) -> bool:
+        """Return whether it may do something here."""
+        return permission is self.needed
 
 
 def application(service: Service, *, demo: bool = False) -> FastAPI:
@@ -253,32 +344,60 @@ def application(service: Service, *, demo: bool = False) -> FastAPI:
     return app
 
 
-def caller(request: Request) -> Caller | None:
+def caller(request: Request) -> Caller | Machine | None:
     """Return who asks; None where anybody may. SignInError `sign_in_needed`, `session_locked`,
-    `not_allowed`."""
-    template, needed = _route(request)
-    if needed is Anybody.ANYBODY:
+    `not_allowed`; TokenError as `_machine`."""
+    template, access = _route(request)
+    secret = bearer.shown(request)
+    if secret is not None:
+        return _machine(request, template, access, secret)
+    if access is not None and access.needed is Anybody.ANYBODY:
         return None
     service: Service = request.app.state.service
     by_himself = request.method != "GET" and template not in _UNTOUCHED
     session = service.sign_in.session(request.cookies.get(cookie_name(request)), acting=by_himself)
     address = client_address(request)
-    if needed is Anybody.SIGNED_IN:
+    if access is not None and access.needed is Anybody.SIGNED_IN:
         return Caller(session.account, session, None, address=address)
+    person = session.account.person
+    note = _AuditNote(
+        request, template, AuditActor(person.name, person.id, address), session.session_id
+    )
     try:
-        if needed is None:
+        if access is None or isinstance(access.needed, Anybody):
             raise SignInError("not_allowed", site=service.settings.site)
-        found = _allowed(request, service, session, template, needed)
+        found = _allowed(request, service, session, template, access.needed)
     except SignInError as error:
-        site = str(error.details.get("site", ""))
-        refused = Caller(session.account, session, None, site)
-        _note(request, service, session, AuditKind.ACCESS, template, refused, code=error.code)
+        note.refused(error)
         raise
-    kind = NOTED.get((request.method, template))
-    if kind is not None and (found.site or "{" not in template):
-        # What is not there was not looked at: its handler says so.
-        _note(request, service, session, kind, template, found)
+    note.done(found.site, read_elsewhere(found.actor))
     return replace(found, address=address)
+
+
+def _machine(request: Request, template: str, access: Access | None, secret: str) -> Machine | None:
+    """Return the program that asks by a token; None where anybody may read what it asks for.
+
+    TokenError `token_with_cookie`, `token_scope`, `token_site`, `token_unsigned`, and those of
+    `MachineTokens.by_secret`.
+    """
+    if any(name.endswith(COOKIE) for name in request.cookies):
+        raise TokenError("token_with_cookie")
+    anybody = access is not None and access.needed is Anybody.ANYBODY
+    if anybody and request.method in SAFE_METHODS:
+        return None
+    service: Service = request.app.state.service
+    address = client_address(request)
+    token = service.machine_tokens.by_secret(secret, address=address)
+    note = _AuditNote(request, template, actor_of(token, address), token.token_id)
+    try:
+        if access is None or isinstance(access.needed, Anybody) or not access.scopes & token.scopes:
+            raise TokenError("token_scope", scopes=", ".join(sorted(token.scopes)))
+        found = _machine_allowed(request, service, Machine(token, access.needed, address=address))
+    except TokenError as error:
+        note.refused(error)
+        raise
+    note.done(found.site)
+    return found
 
 
 def client_address(request: Request) -> str:
@@ -286,47 +405,73 @@ def client_address(request: Request) -> str:
     return "" if request.client is None else request.client.host
 
 
-def _note(
-    request: Request,
-    service: Service,
-    session: Session,
-    kind: AuditKind,
-    template: str,
-    asking: Caller,
-    *,
-    code: str = "",
-) -> None:
-    """Have it written down that somebody looked at something, or was refused it."""
-    case_id = str(request.path_params.get("case_id", ""))
-    person = session.account.person
-    event = AuditEvent(
-        kind,
-        datetime.now(UTC),
-        AuditActor(person.name, person.id, client_address(request)),
-        outcome=Outcome.REFUSED if code else Outcome.DONE,
-        site=asking.site,
-        # What is no case number is somebody's own words.
-        case_id=case_id if _CASE.fullmatch(case_id) else None,
-        code=code,
-        details={
-            "route": f"{request.method} {template if template in _TEMPLATES else '?'}",
-            **read_elsewhere(asking.actor),
-        },
-    )
-    looked = kind in (AuditKind.VIEW, AuditKind.ACCESS, AuditKind.AUDIT_READ)
-    # Of refusals the first of a route: nobody fills the audit by asking on.
-    once = (session.session_id, kind, template, "" if code else event.case_id) if looked else None
-    service.trail.note(event, once=once)
+_NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 
 
-def _signed_in(found: Annotated[Caller | None, Depends(caller)]) -> Caller:
+@dataclass(frozen=True)
+class _AuditNote:
+    """What the audit is told of one request."""
+
+    request: Request
+    template: str
+    actor: AuditActor
+    by: str
+    """The session or the token that asked: its looking again soon is the same event."""
+
+    def done(self, site: str, more: Mapping[str, str] = _NOTHING_MORE) -> None:
+        """Have it written down that somebody looked at something, where that is to be known."""
+        kind = NOTED.get((self.request.method, self.template))
+        # What is not there was not looked at: its handler says so.
+        if kind is not None and (site or "{" not in self.template):
+            self._note(kind, site, more=more)
+
+    def refused(self, error: RadraftError) -> None:
+        """Have it written down that somebody was refused something."""
+        self._note(AuditKind.ACCESS, str(error.details.get("site", "")), error.code)
+
+    def _note(
+        self,
+        kind: AuditKind,
+        site: str,
+        code: str = "",
+        more: Mapping[str, str] = _NOTHING_MORE,
+    ) -> None:
+        case_id = str(self.request.path_params.get("case_id", ""))
+        template = self.template if self.template in _TEMPLATES else "?"
+        event = AuditEvent(
+            kind,
+            datetime.now(UTC),
+            self.actor,
+            outcome=Outcome.REFUSED if code else Outcome.DONE,
+            site=site,
+            # What is no case number is somebody's own words.
+            case_id=case_id if _CASE.fullmatch(case_id) else None,
+            code=code,
+            details={"route": f"{self.request.method} {template}", **more},
+        )
+        looked = kind in (AuditKind.VIEW, AuditKind.ACCESS, AuditKind.AUDIT_READ)
+        # Of refusals the first of a route: nobody fills the audit by asking on.
+        once = (self.by, kind, self.template, "" if code else event.case_id) if looked else None
+        service: Service = self.request.app.state.service
+        service.trail.note(event, once=once)
+
+
+def _let_in(found: Annotated[Caller | Machine | None, Depends(caller)]) -> Caller | Machine:
     if found is None:
         raise SignInError("sign_in_needed")
     return found
 
 
+def _signed_in(found: Annotated[Caller | Machine, Depends(_let_in)]) -> Caller:
+    if isinstance(found, Machine):
+        raise TokenError("token_scope", scopes=", ".join(sorted(found.token.scopes)))
+    return found
+
+
 SignedIn = Annotated[Caller, Depends(_signed_in)]
-"""A handler's parameter: who asks."""
+"""A handler's parameter: the person who asks."""
+LetIn = Annotated[Caller | Machine, Depends(_let_in)]
+"""A handler's parameter, of a route that the table has for programs too: who asks."""
 
 
 def cookie_name(request: Request, cookie: str = COOKIE) -> str:
@@ -351,8 +496,8 @@ def refused_page(request: Request, error: RadraftError) -> Response | None:
     return RedirectResponse(f"/sign-in?why={error.code}&next={request.url.path}", 303)
 
 
-def _route(request: Request) -> tuple[str, Needed | None]:
-    """The line of the table that a request is of; nothing is needed where there is none."""
+def _route(request: Request) -> tuple[str, Access | None]:
+    """The line of the table that a request is of; None where there is none: it is for nobody."""
     method, path = request.method, request.url.path
     # FastAPI names the route that it took only from its router's prefix on.
     taken: str = request.scope["route"].path
@@ -408,8 +553,28 @@ def _read_at(account: Account, site: str, asked: _Asked) -> str:
     return next((other for other in others if account.may_for_other(Permission.WRITE, other)), "")
 
 
+def _machine_allowed(request: Request, service: Service, machine: Machine) -> Machine:
+    """Return the program with the site at which it may. TokenError `token_site`,
+    `token_unsigned`."""
+    asked = _asked(request, service)
+    if not asked.sites:
+        # A list, or something that is not there: its handler says so.
+        return machine
+    held = frozenset(filter(machine.token.holds_at, asked.sites))
+    if not held:
+        raise TokenError("token_site", site=min(asked.sites))
+    if machine.needed is Permission.READ_SIGNED:
+        held &= asked.signed
+        if not held:
+            raise TokenError("token_unsigned", site=min(asked.sites))
+    return replace(machine, site=min(held))
+
+
 def _asked(request: Request, service: Service) -> _Asked:
     named = request.path_params
+    if request.url.path == UPLOAD:
+        # What is handed in becomes a case of this site.
+        return _Asked(frozenset({service.settings.site}))
     if "site" in named:
         return _Asked(frozenset({named["site"]}))
     with service.store.read() as session:

@@ -17,6 +17,7 @@ from radraft.ui.api.reading import add_reading
 from radraft.ui.api.report_signing import add_report_signing
 from radraft.ui.api.reports import add_api
 from radraft.ui.api.sign_in import add_sign_in
+from radraft.ui.api.tokens import add_tokens
 from radraft.ui.pages.flywheel.page import TrendPage
 from radraft.ui.pages.site_quality.page import QualityPage
 from radraft.ui.pages.sites import add_site_page
@@ -74,3 +75,4 @@ def add_routes(app: FastAPI, service: Service) -> None:
     add_site_page(app, QualityPage(service.store, limit), service.settings.site)
     add_priors(app, service)
     add_audit(app, service)
+    add_tokens(app, service)

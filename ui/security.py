@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from radraft.core.networks import address, is_loopback
-from radraft.ui import forwarded
+from radraft.ui import bearer, forwarded
 from radraft.ui.refusal import RequestRefused, refuse
 
 if TYPE_CHECKING:
@@ -230,6 +230,9 @@ def _is_ours(host: str, scope: Scope, settings: Settings) -> bool:
 
 def _require_same_origin(scope: Scope, headers: Headers) -> None:
     origin = headers.get("origin")
+    if origin is None and bearer.is_shown(headers):
+        # Another program: no other page can have a browser send that header, nor knows a token.
+        return
     if origin is None or origin != f"{scope['scheme']}://{headers['host']}":
         raise RequestRefused(403, "origin_refused")
 

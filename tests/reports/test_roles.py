@@ -7,7 +7,6 @@ import pytest
 from radraft.reports.roles import (
     EVERY_SITE,
     PERMISSIONS,
-    SCOPE_PERMISSIONS,
     Membership,
     Permission,
     Role,
@@ -33,11 +32,6 @@ def test_a_clinician_reads_what_is_signed_and_asks_and_nothing_else() -> None:
 @pytest.mark.parametrize("role", [Role.ENGINEER, Role.ADMINISTRATOR])
 def test_who_runs_the_machine_reads_no_report(role: Role) -> None:
     assert not PERMISSIONS[role] & READING_PATIENTS
-
-
-def test_no_token_of_a_machine_writes_signs_or_gives_accounts() -> None:
-    given = frozenset().union(*SCOPE_PERMISSIONS.values())
-    assert given == {Permission.READ_SIGNED, Permission.INTAKE, Permission.EXPORT}
 
 
 def test_a_person_may_be_something_else_at_another_site() -> None:

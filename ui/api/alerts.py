@@ -14,7 +14,7 @@ from radraft.pipeline.alert_entries import Days
 from radraft.reports.alerts import AlertMove, AlertStep, Channel
 from radraft.reports.values import Lang
 from radraft.ui import asset_files
-from radraft.ui.access import SignedIn
+from radraft.ui.access import LetIn, SignedIn
 from radraft.ui.api import alert_forms
 from radraft.ui.api.answers import tagged
 from radraft.ui.api.reports import CaseId, Revision
@@ -85,7 +85,7 @@ def _add_register(api: APIRouter, service: Service) -> None:
         return JSONResponse({"html": page.drawn(found, days, lang, datetime.now(UTC))})
 
     @api.get("/alerts/register.csv")
-    def register_csv(caller: SignedIn, first: str, last: str, lang: Lang = "en") -> Response:
+    def register_csv(caller: LetIn, first: str, last: str, lang: Lang = "en") -> Response:
         days = Days.named(first, last)
         found = alert_entries.register_entries(service.store, days, caller.sites)
         name = f"critical-values_{days.first}_{days.last}.csv"

@@ -14,7 +14,7 @@ from radraft.reports.roles import Permission
 from radraft.reports.signature_rule import SignatureRule
 from radraft.reports.values import AmendmentKind
 from radraft.ui import asset_files
-from radraft.ui.access import SignedIn, client_address
+from radraft.ui.access import LetIn, SignedIn, client_address
 from radraft.ui.api import forms
 from radraft.ui.api.reports import CaseId, Revision
 
@@ -178,9 +178,7 @@ def _add_history(api: APIRouter, service: Service) -> None:
         return JSONResponse(forms.versions(service.histories.versions(case_id)))
 
     @api.get("/versions/{before}/{after}")
-    def difference(
-        case_id: CaseId, before: StateName, after: StateName, caller: SignedIn
-    ) -> Response:
+    def difference(case_id: CaseId, before: StateName, after: StateName, caller: LetIn) -> Response:
         signed_only = before.startswith("v") and after.startswith("v")
         if not signed_only and not caller.may(Permission.READ_UNSIGNED):
             # As of what is not there: a reader of signed reports knows of no other states.

@@ -22,13 +22,14 @@ from radraft.core.errors import (
     SettingsError,
     SignInError,
     StorageError,
+    TokenError,
 )
 from radraft.pipeline.report_signing import open_moves
 from radraft.reports.codec import report_from_json
 from radraft.reports.editing import RevisionConflict
 from radraft.reports.roles import Permission
 from radraft.reports.sign import SignatureRefused
-from radraft.ui.access import SignedIn, refused_page
+from radraft.ui.access import Caller, LetIn, SignedIn, refused_page
 from radraft.ui.api import forms, worklist
 from radraft.ui.api.answers import tagged
 from radraft.ui.api.upload import receive_upload
@@ -99,14 +100,19 @@ def _add_reading(api: APIRouter, service: Service) -> None:
         return tagged(request, canonical.plain(service.status()))
 
     @api.get("/cases/{case_id}")
-    def case(case_id: CaseId, caller: SignedIn, request: Request) -> Response:
+    def case(case_id: CaseId, caller: LetIn, request: Request) -> Response:
         view = service.case_view(case_id)
         if not caller.may(Permission.READ_UNSIGNED):
             view = view.signed_only()
         rule = view.rule
-        moves = open_moves(view.working, caller.actor, rule) if rule is not None else frozenset()
-        shown = forms.view(view, moves) | {"reading_site": caller.reading_site}
-        return tagged(request, shown)
+        # A program takes no step.
+        moves = (
+            open_moves(view.working, caller.actor, rule)
+            if rule is not None and isinstance(caller, Caller)
+            else frozenset()
+        )
+        elsewhere = caller.reading_site if isinstance(caller, Caller) else ""
+        return tagged(request, forms.view(view, moves) | {"reading_site": elsewhere})
 
     @api.get("/images/{image_id}/png")
     def image_png(image_id: ImageId) -> Response:
@@ -169,7 +175,6 @@ SIGN_IN_STATUS = {
     "sign_in_needed": 401,
     "sign_in_refused": 401,
     "session_locked": 401,
-    "token_unusable": 401,
     "sign_in_wait": 429,
     "openid_unreachable": 503,
     "openid_no_role": 403,
@@ -180,6 +185,19 @@ SIGN_IN_STATUS = {
     "link_unusable": 410,
 }
 """Statuses of who is not let in; every other sign-in error is in what was typed."""
+
+TOKEN_STATUS = {
+    "token_unknown": 401,
+    "token_expired": 401,
+    "token_revoked": 401,
+    "token_scope": 403,
+    "token_site": 403,
+    "token_unsigned": 403,
+    "token_wait": 429,
+    "token_with_cookie": 400,
+    "token_in_address": 400,
+}
+"""Statuses of a program that is not let in; every other such error is in what was typed."""
 
 CONFLICTS = {
     "report_is_signed",
@@ -212,6 +230,8 @@ def status_of(error: RadraftError) -> int:
         return 410 if error.code == "images_dropped" else 404
     if isinstance(error, SignInError):
         return SIGN_IN_STATUS.get(error.code, 422)
+    if isinstance(error, TokenError):
+        return TOKEN_STATUS.get(error.code, 422)
     if isinstance(error, RevisionConflict) or error.code in CONFLICTS:
         return 409
     if error.code == "step_not_allowed":
@@ -238,7 +258,11 @@ async def _radraft_error(request: Request, error: Exception) -> Response:
         body["own"] = error.own
     if isinstance(error, SignatureRefused):
         body["codes"] = list(error.codes)
-    return _json(body, status_of(error))
+    answer = _json(body, status_of(error))
+    if isinstance(error, TokenError) and answer.status_code == 401:
+        # RFC 6750, 3.
+        answer.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+    return answer
 
 
 async def _malformed(request: Request, error: Exception) -> Response:

@@ -18,13 +18,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from radraft.core import canonical
 from radraft.core.errors import ReportError
-from radraft.reports.audit import AuditActor, AuditEvent, AuditKind
+from radraft.reports.audit import AuditEvent, AuditKind
 from radraft.reports.roles import Permission
 from radraft.store.sql import storable
 from radraft.store.values import LAST, Column, Stage, WorklistFilter, WorklistPlace
 from radraft.store.worklist_pages import HEAD, SIGNED, Visible
 from radraft.studies.values import StudyPriority
-from radraft.ui.access import Caller, SignedIn
+from radraft.ui.access import Caller, LetIn, Machine, SignedIn
 from radraft.ui.api.alert_forms import alert_line, finding_name
 from radraft.ui.api.answers import tagged
 
@@ -98,21 +98,20 @@ def router(service: Service) -> APIRouter:
 
     @api.get("/worklist")
     def worklist(
-        caller: SignedIn, request: Request, asked: Annotated[PageRequest, Query()]
+        caller: LetIn, request: Request, asked: Annotated[PageRequest, Query()]
     ) -> Response:
         return tagged(request, form(_page(service, caller, asked, "")))
 
     @api.post("/worklist/search")
-    def search(caller: SignedIn, body: SearchRequest) -> Response:
-        actor = AuditActor(caller.account.person.name, caller.account.account_id, caller.address)
+    def search(caller: LetIn, body: SearchRequest) -> Response:
         searched = AuditEvent(
-            AuditKind.SEARCH, datetime.now(UTC), actor, details={"route": SEARCH_ROUTE}
+            AuditKind.SEARCH, datetime.now(UTC), caller.audit_actor, details={"route": SEARCH_ROUTE}
         )
-        service.trail.note_search(searched, body.search, session_id=caller.session.session_id)
+        service.trail.note_search(searched, body.search, session_id=caller.asked_by)
         return JSONResponse(form(_page(service, caller, body, body.search)))
 
     @api.get("/worklist/choices")
-    def choices(caller: SignedIn, request: Request) -> Response:
+    def choices(caller: LetIn, request: Request) -> Response:
         return tagged(request, canonical.plain(service.listing.choices(_visible(caller))))
 
     _add_views(api, service)
@@ -159,7 +158,7 @@ def form(shown: Worklist) -> Form:
     }
 
 
-def _page(service: Service, caller: Caller, asked: PageRequest, search: str) -> Worklist:
+def _page(service: Service, caller: Caller | Machine, asked: PageRequest, search: str) -> Worklist:
     visible = _visible(caller)
     return service.worklist(
         visible.sites,
@@ -170,11 +169,11 @@ def _page(service: Service, caller: Caller, asked: PageRequest, search: str) -> 
     )
 
 
-def _visible(caller: Caller) -> Visible:
+def _visible(caller: Caller | Machine) -> Visible:
     return Visible(caller.sites_with(Permission.READ_UNSIGNED), caller.sites)
 
 
-def _wanted(asked: FilterRequest, caller: Caller) -> WorklistFilter:
+def _wanted(asked: FilterRequest, caller: Caller | Machine) -> WorklistFilter:
     return WorklistFilter(
         stage=asked.stage,
         phase=asked.phase,
@@ -185,7 +184,7 @@ def _wanted(asked: FilterRequest, caller: Caller) -> WorklistFilter:
         priority=str(asked.priority),
         author=asked.author,
         reviewer=asked.reviewer,
-        person=caller.account.account_id if asked.mine else "",
+        person=caller.account_id if asked.mine else "",
         since=asked.since,
         until=asked.until,
     )

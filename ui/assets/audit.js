@@ -7,7 +7,7 @@ import { language, onLanguage, ready, setLanguage, t, translate } from "/ui/i18n
 
 const KINDS = [
   "log_in", "log_out", "unlock", "confirm", "view", "search", "write", "review", "presence", "sign", "amend", "question", "alert", "intake", "export",
-  "retention", "access", "account", "roles", "sessions_ended", "configuration", "adapter", "audit_read", "began", "resealed", "damaged", "start", "stop",
+  "retention", "access", "account", "token", "roles", "sessions_ended", "configuration", "adapter", "audit_read", "began", "resealed", "damaged", "start", "stop",
 ];
 const OUTCOMES = ["done", "refused", "failed"];
 const form = part(document, "query");

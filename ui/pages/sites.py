@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from radraft.core.errors import NotFound
 from radraft.reports.values import Lang
 from radraft.ui import asset_files
-from radraft.ui.access import SignedIn
+from radraft.ui.access import LetIn, SignedIn
 
 F = TypeVar("F")
 _PAGE = "figures.html"
@@ -54,7 +54,7 @@ def add_site_page(app: FastAPI, page: SitePage[F], own: str) -> None:
         return JSONResponse({"sites": sites, "site": shown, "html": html})
 
     @app.get(f"/api/{page.name}.csv")
-    def table(caller: SignedIn, site: str | None = None) -> Response:
+    def table(caller: LetIn, site: str | None = None) -> Response:
         if caller.sites is not None:
             # All that there is would be others' too.
             site = picked(sorted(caller.sites), site, own, page.unknown)
