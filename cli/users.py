@@ -120,6 +120,17 @@ def end_sessions(login: Login, out: Output) -> None:
     out.result({"login": login, "ended": ended}, f"{ended} ended")
 
 
+@command(app, "reset-second-factor")
+def reset_second_factor(login: Login, out: Output) -> None:
+    """Forget a person's telephone and recovery codes; he enrols another at his next sign-in."""
+    from radraft.cli.context import opened
+    from radraft.pipeline.audit_trail import command_line
+
+    with opened() as context:
+        _sign_in(context).reset_second_factor(login, by=command_line())
+    out.result({"login": login}, login)
+
+
 def password_link(settings: Settings, secret: str) -> str:
     """Return the address at which a person sets his password."""
     return f"{settings.url}/sign-in#password={secret}"

@@ -155,6 +155,8 @@ class Settings(BaseSettings):
     """Minutes without anything that a person did, after which his session locks."""
     session_hours: float = Field(default=12.0, gt=0)
     """Hours from signing in, after which a session ends."""
+    second_factor: bool = False
+    """Whether who signs in by a password is asked for a code of his telephone too."""
     openid: Path | None = None
     """YAML of the hospital's OpenID provider (docs/accounts.md); unset: local accounts alone."""
     openid_secret: SecretStr = SecretStr("")

@@ -28,6 +28,7 @@ from radraft.pipeline.quality_verdict import QualityRemarks, quality_remarks
 from radraft.pipeline.reading import ReadingForOthers
 from radraft.pipeline.report_history import ReportHistories
 from radraft.pipeline.report_signing import ReportSigning
+from radraft.pipeline.second_factor import SecondFactors
 from radraft.pipeline.sign_in import SignIn, session_terms
 from radraft.reports import editing, edits, turnround
 from radraft.reports.audit import AuditKind
@@ -225,7 +226,8 @@ class Service:
         """How much there is to list, what one can ask for, and people's saved views."""
         self.health = Health(store, settings, llm.state)
         """Whether it can be used now, and how much waits."""
-        self.sign_in = SignIn(store, session_terms(settings))
+        factors = SecondFactors(store, settings.site) if settings.second_factor else None
+        self.sign_in = SignIn(store, session_terms(settings), factors=factors)
         """Who is let in."""
         self.openid = openid_of(settings, store, self.sign_in)
         """Who is let in by a hospital's OpenID provider; None where there is none."""

@@ -25,13 +25,15 @@ from radraft.reports.accounts import (
 from radraft.reports.audit import MOST_DETAIL, AuditActor, AuditEvent, AuditKind, Outcome
 from radraft.reports.people import checked_name
 from radraft.reports.roles import EVERY_SITE, PERMISSIONS, Membership, Permission, Role
-from radraft.store import accounts, audit, sign_ins
+from radraft.reports.second_factor import SecondFactorNeeded
+from radraft.store import accounts, audit, second_factors, sign_ins
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session as DatabaseSession
 
     from radraft.core.settings import Settings
     from radraft.exchange.openid import ProviderPerson
+    from radraft.pipeline.second_factor import SecondFactors
     from radraft.reports.openid import GroupRoles
     from radraft.store.database import Store
 
@@ -51,6 +53,8 @@ class SignedIn:
 
     session: Session
     secret: str = field(repr=False)
+    recovery: tuple[str, ...] = field(default=(), repr=False)
+    """Recovery codes of a telephone that was enrolled just now: shown once."""
 
 
 def session_terms(settings: Settings) -> SessionTerms:
@@ -69,7 +73,11 @@ class SignIn:
         store: Store,
         terms: SessionTerms,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        factors: SecondFactors | None = None,
     ) -> None:
+        """`factors`: where who signs in by a password is asked for a second one."""
+        self._factors = factors
         self._store = store
         self._terms = terms
         self._now = now
@@ -81,12 +89,14 @@ class SignIn:
         *,
         address: str,
         noted: AuditKind = AuditKind.LOG_IN,
+        code: str = "",
     ) -> SignedIn:
-        """Begin a session, which the audit knows as `noted`. SignInError `sign_in_refused`, the
-        same for every reason; `sign_in_wait` where too many were refused.
+        """Begin a session, which the audit knows as `noted`; `code`: of the second factor, which
+        signing in asks for, and nothing that goes on with a session.
 
-        A log-in that is being tried counts as refused until it is not, and nothing is locked while
-        the password is hashed.
+        SignInError `sign_in_refused`, the same for every reason; `sign_in_wait` where too many were
+        refused; as `SecondFactors.require`. A log-in that is being tried counts as refused until it
+        is not, and nothing is locked while the password is hashed.
         """
         known = _login(login)
         now = self._now()
@@ -105,12 +115,13 @@ class SignIn:
         if account is None or not let_in or not right:
             self._note_refused(noted, account, address)
             raise SignInError("sign_in_refused")
+        recovery = self._by_code(account, code, address) if noted is AuditKind.LOG_IN else ()
         with self._store.begin() as session:
             if anew is not None:
                 accounts.set_password(session, account.account_id, anew)
             sign_ins.succeeded(session, login_key, address)
             sign_ins.sweep(session, now, self._terms.longest)
-            return self._begun(session, account, address, noted)
+            return replace(self._begun(session, account, address, noted), recovery=recovery)
 
     def by_link(
         self, secret: str, *, login: str, name: str, password: str, address: str = ""
@@ -354,6 +365,15 @@ class SignIn:
                 database, AuditKind.ACCOUNT, account, by, "disabled" if disabled else "enabled"
             )
 
+    def reset_second_factor(self, login: str, *, by: AuditActor = SERVER) -> None:
+        """Forget the telephone of an account and its recovery codes, and end its sessions: its
+        person enrols another when he signs in next. NotFound `account_not_found`."""
+        with self._store.begin() as database:
+            account = _known(database, login)
+            second_factors.forget(database, account.account_id)
+            sign_ins.end_all(database, account.account_id)
+            self._note(database, AuditKind.ACCOUNT, account, by, "second factor reset")
+
     def _require_turn(
         self,
         session: DatabaseSession,
@@ -372,6 +392,19 @@ class SignIn:
         if pause:
             raise SignInError("sign_in_wait", seconds=max(1, math.ceil(pause.total_seconds())))
         return found
+
+    def _by_code(self, account: Account, code: str, address: str) -> tuple[str, ...]:
+        """Require the second factor, where there is to be one; what was given for it and is not
+        right is in the audit."""
+        if self._factors is None:
+            return ()
+        try:
+            return self._factors.require(account, code, address=address)
+        except SecondFactorNeeded:
+            raise
+        except SignInError as error:
+            self._note_refused(AuditKind.LOG_IN, account, address, error.code)
+            raise
 
     def _found(self, secret: str | None) -> Session:
         with self._store.read() as database:

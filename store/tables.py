@@ -45,6 +45,11 @@ from radraft.store.tables_retention import (
     RetentionRuleRow as RetentionRuleRow,
     RetentionStepRow as RetentionStepRow,
 )
+from radraft.store.tables_second_factor import (
+    RecoveryCodeRow as RecoveryCodeRow,
+    SecondFactorCodeRow as SecondFactorCodeRow,
+    SecondFactorRow as SecondFactorRow,
+)
 from radraft.store.tables_signing import (
     ReportStepRow as ReportStepRow,
     SignatureRuleRow as SignatureRuleRow,

@@ -28,10 +28,12 @@ from radraft.pipeline.report_signing import open_moves
 from radraft.reports.codec import report_from_json
 from radraft.reports.editing import RevisionConflict
 from radraft.reports.roles import Permission
+from radraft.reports.second_factor import SecondFactorNeeded
 from radraft.reports.sign import SignatureRefused
 from radraft.ui.access import Caller, LetIn, SignedIn, refused_page
 from radraft.ui.api import forms, worklist
 from radraft.ui.api.answers import tagged
+from radraft.ui.api.second_factor_form import enrolment_form
 from radraft.ui.api.upload import receive_upload
 from radraft.ui.refusal import RequestRefused, note_code
 
@@ -175,6 +177,11 @@ SIGN_IN_STATUS = {
     "sign_in_needed": 401,
     "sign_in_refused": 401,
     "session_locked": 401,
+    "second_factor_needed": 401,
+    "second_factor_enrol": 401,
+    "second_factor_refused": 401,
+    "second_factor_replayed": 401,
+    "second_factor_clock": 401,
     "sign_in_wait": 429,
     "openid_unreachable": 503,
     "openid_no_role": 403,
@@ -256,6 +263,8 @@ async def _radraft_error(request: Request, error: Exception) -> Response:
         body["current"] = forms.working(error.current)
         body["changes"] = list(map(forms.change, error.changes))
         body["own"] = error.own
+    if isinstance(error, SecondFactorNeeded) and error.enrolment is not None:
+        body["enrolment"] = enrolment_form(error.enrolment)
     if isinstance(error, SignatureRefused):
         body["codes"] = list(error.codes)
     answer = _json(body, status_of(error))

@@ -39,6 +39,8 @@ class SignInRequest(_Strict):
 
     login: Secret
     password: Secret
+    code: Secret = ""
+    """Of the second factor, where one was asked for."""
 
 
 class LinkRequest(_Strict):
@@ -104,7 +106,7 @@ def _add_beginning(api: APIRouter, service: Service) -> None:
         # Whoever signs in anew leaves what he was signed in as: no session is carried over.
         service.sign_in.out(_secret(request), address=client_address(request))
         begun = service.sign_in.by_password(
-            body.login, body.password, address=client_address(request)
+            body.login, body.password, address=client_address(request), code=body.code
         )
         return _begun(request, service, begun)
 
@@ -184,7 +186,8 @@ def _add_openid(api: APIRouter, service: Service) -> None:
 
 
 def _begun(request: Request, service: Service, begun: Begun) -> Response:
-    answer = JSONResponse(_form(begun.session, service, demo=_is_demo(request)))
+    form = _form(begun.session, service, demo=_is_demo(request))
+    answer = JSONResponse(form | {"recovery": begun.recovery})
     # Of who was signed in here before.
     drop_cookie(request, answer, openid.VOUCHED)
     answer.set_cookie(

@@ -67,6 +67,7 @@ class Lock {
     // The browser's own keeper of passwords wants to know whose it is.
     this.login = textField("login", "username", { value: login, readOnly: true });
     this.password = demo || openid ? null : passwordField("password", "current-password");
+    this.factor = null;
     this.problem = h("p", { class: "rd-bad", role: "alert", dataset: { part: "lock-problem" } });
     this.button = h("button", { type: "submit", class: "rd-button rd-primary", dataset: { part: "unlock" }, text: t(locked ? "unlock" : "sign_in") });
     this.refusal = new Refusal(this.problem, this.button);
@@ -101,16 +102,23 @@ class Lock {
     this.refusal.clear();
     this.button.disabled = true;
     try {
-      await (this.code === "session_locked" ? unlock : signInAgain)(given);
+      await (this.code === "session_locked" ? unlock(given) : signInAgain(given, this.factor?.input.value));
     } catch (error) {
       if (error.code === "sign_in_needed") {
         // It has ended meanwhile; a password given once more begins another.
         this.open("sign_in_needed");
         return;
       }
+      if (error.code === "second_factor_needed" && !this.factor) this.askFactor();
       this.refusal.show(error);
-      this.password?.input.select();
+      (this.factor ?? this.password)?.input.select();
     }
+  }
+
+  /** A field for the code of who signs in anew: the lock alone asks for none. */
+  askFactor() {
+    this.factor = textField("code", "one-time-code");
+    this.problem.before(this.factor.element);
   }
 
   async leave(action) {

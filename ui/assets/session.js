@@ -70,10 +70,10 @@ export async function unlock(password) {
   admit(await send("POST", "/session/unlock", { password }, { past: true }));
 }
 
-/** Sign in again on this page, as who was signed in. ApiError where that is refused. */
-export async function signInAgain(password) {
+/** Sign in again on this page, as who was signed in; `code`: of the second factor. ApiError where that is refused. */
+export async function signInAgain(password, code = "") {
   const { login, demo, demo_role: role } = known();
-  const asked = demo ? ["/session/demo", { role }] : ["/session", { login, password }];
+  const asked = demo ? ["/session/demo", { role }] : ["/session", { login, password, code }];
   admit(await send("POST", ...asked, { past: true }));
 }
 

@@ -35,6 +35,8 @@ const [session, roles, label] = await Promise.all([turnedAway(), rolesOfDemo(), 
 let problem = null;
 let answered = false;
 let shownRefusal = null;
+/** What was typed already while a code of the telephone is asked for; `enrolment` where it is to be enrolled first. */
+let factor = null;
 const away = returned || asked.has("unlock");
 if (!link && !away && roles.length && why !== "not_allowed") await beginByItself();
 let draw = link ? drawLink : session ? drawRefused : drawForm;
@@ -64,14 +66,50 @@ function drawForm() {
   const password = passwordField("password", "current-password");
   const form = roles.length
     ? makeForm("demo_begin", [], begin)
-    : makeForm("sign_in", [login, password], async () => {
-        await send("POST", "/session", { login: login.input.value, password: password.input.value }, { past: true });
-        go();
-      });
+    : makeForm("sign_in", [login, password], () => signIn(login.input.value, password.input.value));
   const key = roles.length ? problem : `why_${why}`;
   const provider = label ? makeForm("openid", [], () => toProvider(false), t("openid_enter", { label: pick(label) })) : null;
   card.replaceChildren(...present(h("h1", { text: t("sign_in") }), key && has(key) ? reasonGiven(key) : null, provider, provider ? h("hr") : null, form));
   card.querySelector(label ? "button" : "input, button")?.focus();
+}
+
+/** In by a password and, where the site asks for one, a code; then on, past recovery codes where there are new ones. */
+async function signIn(login, password, code = "") {
+  try {
+    const { recovery } = await send("POST", "/session", { login, password, code }, { past: true });
+    if (!recovery.length) return await go();
+    factor = { recovery };
+    draw = drawRecovery;
+  } catch (error) {
+    if (!["second_factor_needed", "second_factor_enrol"].includes(error.code)) throw error;
+    factor = { login, password, enrolment: error.body.enrolment };
+    draw = drawCode;
+  }
+  show();
+}
+
+/** The second factor: the code that a telephone shows; before it, where there is none yet, what enrols it. */
+function drawCode() {
+  const { login, password, enrolment } = factor;
+  const code = textField("code", "one-time-code");
+  code.input.maxLength = 40;
+  const form = makeForm("factor_enter", [code], () => signIn(login, password, code.input.value));
+  const again = h("a", { class: "rd-link", href: location.pathname + location.search, dataset: { part: "again" }, text: t("factor_again") });
+  const enrol = enrolment && [
+    h("p", { text: t("factor_enrol_why") }),
+    h("div", { class: "si-enrol" },
+      h("img", { class: "si-qr", src: enrolment.qr, alt: t("factor_qr"), dataset: { part: "qr" } }),
+      h("div", {}, h("p", { class: "rd-dim", text: t("factor_typed") }), h("code", { class: "si-key", dataset: { part: "key" }, text: enrolment.secret }))),
+  ];
+  card.replaceChildren(h("h1", { text: t(enrolment ? "factor_enrol_title" : "factor_title") }), ...(enrol ?? [h("p", { text: t("factor_why") })]), form, again);
+  code.input.focus();
+}
+
+/** Recovery codes: shown once, before one goes on. */
+function drawRecovery() {
+  const list = h("ul", { class: "si-codes", dataset: { part: "codes" } }, ...factor.recovery.map((code) => h("li", {}, h("code", { text: code }))));
+  const form = makeForm("factor_kept", [], go);
+  card.replaceChildren(h("h1", { text: t("factor_recovery_title") }), h("p", { text: t("factor_recovery_why") }), list, form);
 }
 
 /** On the way to the provider, to unlock another tab; or back from it, once for what it answered. */
@@ -122,8 +160,7 @@ function drawLink() {
     }
     const password = value("password");
     const made = await send("POST", "/session/link", { secret, password, login: value("login"), name: value("name") }, { past: true });
-    await send("POST", "/session", { login: made.login, password }, { past: true });
-    go();
+    await signIn(made.login, password);
   });
   const title = t(first ? "first_title" : "password_title");
   card.replaceChildren(h("h1", { text: title }), h("p", { text: t(first ? "first_why" : "password_why") }), form, h("p", { class: "rd-dim", text: t("password_hint") }));
