@@ -142,7 +142,7 @@ function read(rule) {
   const checked = (name) => [...rule.querySelectorAll(`[name=${name}]:checked`)].map((box) => box.value);
   return {
     reading_site: field("reading_site"),
-    modalities: field("modalities").split(/[\s,，、]+/).filter(Boolean),
+    modalities: field("modalities").split(/[\s,\uff0c\u3001]+/).filter(Boolean),
     weekdays: checked("weekdays").map(Number),
     from_hour: Number(field("from_hour")),
     to_hour: Number(field("to_hour")),
