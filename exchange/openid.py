@@ -278,7 +278,7 @@ class OpenIdProvider:
         `openid_unreachable` where it does not answer; `openid_misfit` for no JSON object."""
         try:
             with (
-                httpx.Client(verify=self._trusted, timeout=WAIT_S) as client,
+                httpx.Client(verify=self._trusted, timeout=WAIT_S, trust_env=False) as client,
                 client.stream(method, url, data=data, headers=headers, auth=auth) as answer,
             ):
                 if answer.status_code != httpx.codes.OK:

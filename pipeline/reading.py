@@ -187,9 +187,17 @@ class ReadingWatch(threading.Thread):
             try:
                 with self._store.read() as session:
                     ruled = reading.ruled_sites(session)
-                for site in ruled:
-                    decide_waiting(self._store, site, datetime.now(UTC))
             except (StorageError, SQLAlchemyError) as error:
-                # A full disk or a database that restarts: the next look decides.
+                ruled = ()
                 log.error("reading for others waits: %s", type(error).__name__)
+            for site in ruled:
+                self._decide(site)
             self._ending.wait(LOOK_S)
+
+    def _decide(self, site: str) -> None:
+        """Decide what waits at one site. What is damaged there, a full disk, a database that
+        restarts: the other sites go on, and the next look decides."""
+        try:
+            decide_waiting(self._store, site, datetime.now(UTC))
+        except (StorageError, SQLAlchemyError) as error:
+            log.error("reading for others waits at site %s: %s", site, type(error).__name__)

@@ -356,11 +356,13 @@ class Service:
         base_revision: int,
         actor: Actor,
         merge: bool = False,
+        under_way: Report | None = None,
     ) -> editing.WorkingReport:
         """Keep an edit, and bring the case's alerts to what it states, both or neither.
 
         RevisionConflict where someone else saved since `base_revision`; `merge`: what the actor
-        himself saved in another page is kept too, where that is not the same.
+        himself saved in another page is kept too, where that is not the same. `under_way`: as for
+        `reports.save`.
         """
         edits.load_rules()
         with self.store.begin() as session:
@@ -374,6 +376,7 @@ class Service:
                 editor=actor.who,
                 permissions=actor.permissions,
                 merge=merge,
+                under_way=under_way,
             )
             note_saved(session, before, saved)
             self.critical.report_saved(

@@ -219,10 +219,12 @@ def unread(session: Session, site: str, case_id: str | None = None) -> tuple[Unr
         .where(true() if case_id is None else WorklistEntryRow.case_id == case_id)
         .order_by(WorklistEntryRow.received_at.desc(), WorklistEntryRow.case_id.desc())
     )
-    return tuple(
-        Unread(case, modality, StudyPriority(priority), *decided)
-        for case, modality, priority, *decided in rows
-    )
+    found = []
+    for unread_id, modality, priority, reading_site, decided_by in rows:
+        with faults.decoding("worklist_entries", unread_id):
+            study_priority = StudyPriority(priority)
+        found.append(Unread(unread_id, modality, study_priority, reading_site, decided_by))
+    return tuple(found)
 
 
 def waiting_at_home(session: Session, site: str) -> int:

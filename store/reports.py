@@ -69,6 +69,7 @@ def save(
     editor: Person,
     permissions: frozenset[Permission] = WRITER,
     merge: bool = False,
+    under_way: Report | None = None,
 ) -> WorkingReport:
     """Keep `report`, which was edited from revision `base_revision`, as the next revision.
 
@@ -78,6 +79,8 @@ def save(
     came meanwhile, which nobody touched, is offered beside it (`drafts.offered`).
     `merge`: where the editor himself saved since, in another page, and changed nothing of the same,
     both are kept (`merging.merged`).
+    `under_way`: what the same page sent before from the same revision, without hearing what became
+    of it. Where that is the current revision, `report` follows it.
     The first who changes anything is its author until another takes it over.
     RevisionConflict; ReportError `report_is_signed`, `report_under_review`, and those of
     `editing.edited`.
@@ -96,6 +99,8 @@ def save(
     after = editing.edited(before, report, drafted=drafted)
     if after == before.report:
         return before
+    if under_way is not None and _arrived(row, before, under_way, base_revision, editor):
+        base_revision = before.revision
     if base_revision == UNBEGUN and row.state == ReportState.DRAFTED:
         row.draft_id = _unaided(session, row)
     elif base_revision != before.revision:
@@ -106,6 +111,21 @@ def save(
     row.state = state.value
     _written_by(row, lifecycle.author_after(Move.EDIT, by=editor, author=before.author))
     return revise(session, row, after, editor)
+
+
+def _arrived(
+    row: ReportRow, now: WorkingReport, sent: Report, base_revision: int, editor: Person
+) -> bool:
+    """Return whether the current revision is what its editor sent from `base_revision`."""
+    # The first save begins the report (1) and is its next revision (2).
+    its_next = now.revision == max(base_revision, UNBEGUN + 1) + 1
+    his = (row.editor, row.editor_account) == (editor.name, editor.id)
+    return its_next and his and _words(now.report) == _words(sent)
+
+
+def _words(report: Report) -> list[list[tuple[str, str]]]:
+    sections = (report.findings, report.impression)
+    return [[(sentence.zh, sentence.en) for sentence in section] for section in sections]
 
 
 def revise(session: Session, row: ReportRow, report: Report, editor: Person) -> WorkingReport:

@@ -313,12 +313,14 @@ def test_all_of_it_fits_on_the_page_in_both_languages(
     picture(clinician, f"clinician-{lang}")
 
 
-@pytest.mark.parametrize("lang", ["zh-CN", "en"])
-@pytest.mark.parametrize("width", [1366, 1920])
+@pytest.mark.parametrize(
+    ("number", "lang", "width"),
+    [(720, "zh-CN", 1366), (721, "en", 1366), (722, "zh-CN", 1920), (723, "en", 1920)],
+)
 def test_an_administrator_sets_the_rule_of_a_site(
-    enter: Enter, workstation: Workstation, lang: str, width: int
+    enter: Enter, workstation: Workstation, number: int, lang: str, width: int
 ) -> None:
-    seed.add(workstation.store, 720)
+    seed.add(workstation.store, number)
     page = enter("/signature-rules", Role.ADMINISTRATOR, "钱管理", lang=lang, width=width)
     site = page.locator(f"[data-site={SITE}]")
     expect(site.locator("[name=attending_alone]")).to_be_disabled()

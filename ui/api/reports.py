@@ -66,6 +66,8 @@ class SaveRequest(_Request):
     report: dict[str, JsonValue] = Field(repr=False)
     merge: bool = False
     """Whether it is put together with what its person saved since in another page."""
+    under_way: dict[str, JsonValue] | None = Field(default=None, repr=False)
+    """The save from the same revision that this page did not yet hear of, when it was left."""
 
 
 class OpenedRequest(_Request):
@@ -140,6 +142,7 @@ def _add_writing(api: APIRouter, service: Service) -> None:
     @api.put("/cases/{case_id}/report")
     def save(case_id: CaseId, body: SaveRequest, caller: SignedIn) -> Response:
         report = report_from_json(json.dumps(body.report))
+        sent = body.under_way
         try:
             working = service.save(
                 case_id,
@@ -147,6 +150,7 @@ def _add_writing(api: APIRouter, service: Service) -> None:
                 base_revision=body.base_revision,
                 actor=caller.actor,
                 merge=body.merge,
+                under_way=None if sent is None else report_from_json(json.dumps(sent)),
             )
         except ReportError as error:
             if error.code in ("report_is_signed", "report_under_review"):

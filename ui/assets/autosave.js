@@ -28,6 +28,7 @@ export class Autosave {
     this.savedEdits = 0;
     this.sent = [];
     this.running = null;
+    this.underWay = null;
     this.blocked = false;
     this.closed = false;
     this.retryAfter = RETRY_MS;
@@ -88,11 +89,12 @@ export class Autosave {
   leave() {
     if (!this.dirty || this.blocked || this.closed) return;
     this.backUp();
-    // The first save begins the report (1) and is its next revision (2).
-    const revision = this.running ? Math.max(this.base.revision, 1) + 1 : this.base.revision;
     // Nobody is there to be asked: what he did in another page meanwhile is kept too, where it can be.
-    const body = { ...this.body(revision), merge: true };
-    send("PUT", this.path(), body, { keepalive: true }).catch(() => undefined);
+    const body = { ...this.body(this.base.revision), merge: true };
+    // The service alone knows whether the save under way came first, or somebody else's.
+    const full = { ...body, under_way: this.underWay };
+    const fits = new Blob([JSON.stringify(full)]).size < KEEPALIVE_BYTES;
+    send("PUT", this.path(), fits ? full : body, { keepalive: true }).catch(() => undefined);
   }
 
   close() {
@@ -112,6 +114,7 @@ export class Autosave {
     if (this.running) return this.running;
     this.running = this.save().finally(() => {
       this.running = null;
+      this.underWay = null;
     });
     return this.running;
   }
@@ -119,6 +122,7 @@ export class Autosave {
   async save(merge = false) {
     const edits = this.edits;
     const body = { ...this.body(this.base.revision), merge };
+    this.underWay = body.report;
     this.firstUnsaved = null;
     this.onState("saving");
     const keepalive = new Blob([JSON.stringify(body)]).size < KEEPALIVE_BYTES;

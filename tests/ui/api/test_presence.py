@@ -147,17 +147,31 @@ def test_a_page_is_named_by_sixteen_digits_and_says_nothing_else(
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "request_invalid")
 
 
-def save(
-    asking: TestClient, case_id: str, texts: dict[tuple[str, str], str], *, merge: bool
-) -> tuple[int, dict[str, Any]]:
-    """Save other words, by sentence and language, as edited from the draft."""
+Words = dict[tuple[str, str], str]
+
+
+def reworded(case_id: str, texts: Words) -> dict[str, Any]:
+    """The draft as a page sends it, with other words by sentence and language."""
     form = edit_form(seed.report(case_id))
     for sentence in form["findings"]:
         for lang in ("zh", "en"):
             sentence[lang] = texts.get((sentence["id"], lang), sentence[lang])
-    answer = asking.put(
-        f"/api/cases/{case_id}/report", json={"base_revision": 1, "report": form, "merge": merge}
-    )
+    return form
+
+
+def save(
+    asking: TestClient,
+    case_id: str,
+    texts: Words,
+    *,
+    merge: bool,
+    under_way: Words | None = None,
+) -> tuple[int, dict[str, Any]]:
+    """Save other words as edited from the draft; `under_way`: those that were sent before."""
+    body: dict[str, Any] = {"base_revision": 1, "report": reworded(case_id, texts), "merge": merge}
+    if under_way is not None:
+        body["under_way"] = reworded(case_id, under_way)
+    answer = asking.put(f"/api/cases/{case_id}/report", json=body)
     return answer.status_code, answer.json()
 
 
@@ -185,3 +199,30 @@ def test_one_persons_pages_are_put_together_and_the_same_words_ask(
     # What two people wrote is never put together unseen.
     status, refused = save(colleague, case_id, {("f3", "zh"): "三"}, merge=True)
     assert (status, refused["own"]) == (409, False)
+
+
+def test_a_page_that_is_left_follows_its_own_save_and_writes_over_nobody_elses(
+    browser: Browser, service: Service
+) -> None:
+    case_id = seed.add(service.store)
+    leaving, there, colleague = browser("甲"), browser("甲"), browser("乙")
+    typed, more = {("f1", "zh"): "一"}, {("f1", "zh"): "一二"}
+    assert save(leaving, case_id, typed, merge=False)[0] == 200
+    # Its last request, before it heard that the one under way had come.
+    status, kept = save(leaving, case_id, more, merge=True, under_way=typed)
+    assert (status, kept["working"]["report"]["findings"][0]["zh"]) == (200, "一二")
+
+    other = seed.add(service.store, 2)
+    assert save(colleague, other, {("f1", "zh"): "乙写的"}, merge=False)[0] == 200
+    assert save(leaving, other, typed, merge=False)[0] == 409
+    status, refused = save(leaving, other, more, merge=True, under_way=typed)
+    assert (status, refused["own"]) == (409, False)
+    assert service.case_view(other).working.report.findings[0].zh == "乙写的"
+
+    third = seed.add(service.store, 3)
+    assert save(there, third, {("f2", "zh"): "他页写的"}, merge=False)[0] == 200
+    status, both = save(leaving, third, more, merge=True, under_way=typed)
+    assert (status, [one["zh"] for one in both["working"]["report"]["findings"][:2]]) == (
+        200,
+        ["一二", "他页写的"],
+    )
