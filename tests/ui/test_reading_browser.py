@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from radraft.reports.reading_rule import ReadingRule
 from radraft.reports.roles import Role
 from radraft.store import reading
-from tests.ui import seed
+from tests.ui import alerted, seed
 from tests.ui.conftest import Workstation
 from tests.ui.people import account_of, session_of
 
@@ -104,3 +104,25 @@ def test_a_reader_sees_which_site_he_reads_for(enter: Enter, workstation: Workst
         expect(page.locator(".rd-facts")).to_contain_text("test")
         picture(page, f"reader-{shape[0]}")
     expect(page.locator(".rd-row")).to_have_count(1)
+
+
+def test_a_reader_at_another_site_has_the_whole_desk(
+    enter: Enter, workstation: Workstation
+) -> None:
+    case_id = alerted.add(workstation.service, 1102)
+    with workstation.store.begin() as session:
+        reading.assign(
+            session, case_id, "centre-1102", rules_number=1, rule=1, now=datetime.now(UTC)
+        )
+    shape = ("en", 1366, 768, 1)
+    page = enter(f"/#{case_id}", "中心吴", Role.ATTENDING, "centre-1102", shape)
+    expect(page.locator("[data-part=alerts]")).to_contain_text("Pneumothorax, left")
+    expect(page.locator("[data-part=add-image]")).to_be_visible()
+    expect(page.locator("[data-part=priors]")).to_be_visible()
+    home = enter("/", "本院郑", Role.ATTENDING, "test", shape)
+    on_it = home.locator(f"[data-case={case_id}] [data-part=on]")
+    expect(on_it).to_have_text("中心吴")
+    home.goto(f"{workstation.url}/?lang=en#{case_id}")
+    told = "[data-part=presence] [data-kind={}]"
+    expect(home.locator(told.format("on"))).to_contain_text("中心吴 has had this study")
+    expect(page.locator(told.format("also"))).to_contain_text("本院郑")

@@ -117,7 +117,8 @@ def _add_reading(api: APIRouter, service: Service) -> None:
             else frozenset()
         )
         reading_site = "" if person is None else person.reading_site
-        return tagged(request, forms.view(view, moves) | {"reading_site": reading_site})
+        may = sorted(permission.value for permission in Permission if caller.may(permission))
+        return tagged(request, forms.view(view, moves) | {"reading_site": reading_site, "may": may})
 
     @api.get("/images/{image_id}/png")
     def image_png(image_id: ImageId) -> Response:

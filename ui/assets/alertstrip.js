@@ -38,7 +38,7 @@ class AlertStrip {
 
   async load() {
     const { caseId, view } = state;
-    if (!view || !may("alerts", view.case.site)) return;
+    if (!view || !may("alerts", view)) return;
     try {
       const found = await getChanged(`/cases/${caseId}/alerts`, { fresh: true });
       if (caseId === state.caseId) this.show(found);

@@ -54,7 +54,7 @@ export class Choosing {
       this.known = null;
     }
     const { state: where } = view.case;
-    this.editable = may("write", view.case.site) && view.working?.state !== "signed" && where !== "drafting";
+    this.editable = may("write", view) && view.working?.state !== "signed" && where !== "drafting";
     if (!this.editable) this.panel.close();
     this.render();
   }

@@ -37,7 +37,7 @@ export class Followup {
 
   update(view, signed) {
     this.element.hidden = !signed;
-    this.form.hidden = Boolean(view.reading_site) || !may("ask", view.case.site);
+    this.form.hidden = !may("ask", view);
     setText(this.title, t("followup"));
     setText(this.button, t(this.asking ? "asking" : "ask"));
     this.input.placeholder = t("ask_hint");

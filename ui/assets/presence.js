@@ -92,7 +92,7 @@ async function enter() {
 /** The study that is open, where this person may write in it; else null. */
 function open() {
   const { caseId, view } = state;
-  return view?.case.case_id === caseId && may("write", view.case.site) ? caseId : null;
+  return view?.case.case_id === caseId && may("write", view) ? caseId : null;
 }
 
 function tell() {

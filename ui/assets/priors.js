@@ -37,7 +37,7 @@ class Priors {
   async load() {
     const { caseId, view } = state;
     const version = `${caseId} ${view?.case.state}`;
-    if (!view || this.loaded === version || !may("read_unsigned", view.case.site)) return;
+    if (!view || this.loaded === version || !may("read_unsigned", view)) return;
     this.loaded = version;
     try {
       const found = await getChanged(`/cases/${caseId}/priors`, { fresh: true });
@@ -148,9 +148,9 @@ class Priors {
   }
 }
 
-/** Whether the person at the page may say whose study another is. */
+/** Whether the person at the page may say whose study another is: who reads it from another site may not. */
 function decides() {
-  return may("write", state.view.case.site);
+  return !state.view.reading_site && may("write", state.view);
 }
 
 /** What agrees and what differs, as two short lists. */

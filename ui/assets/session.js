@@ -14,10 +14,9 @@ const unsaved = [];
 /** Resolves to the session once there is one. */
 export const signedIn = load();
 
-/** Whether he may do `permission` at `site`; without a site, anywhere. */
-export function may(permission, site = null) {
-  const { may: anywhere, sites } = state.session;
-  return (site === null ? anywhere : (sites[site] ?? sites["*"] ?? anywhere)).includes(permission);
+/** Whether he may do `permission` with the study of a CaseView; without one, with any. */
+export function may(permission, view = null) {
+  return (view ?? state.session).may.includes(permission);
 }
 
 /** `{login, name, demo, demo_role, openid}` of who is or was signed in at this tab; null where nobody is known. */

@@ -36,7 +36,7 @@ class Versions {
   update() {
     const { view } = state;
     if (!view) return;
-    const whole = may("read_unsigned", view.case.site);
+    const whole = may("read_unsigned", view);
     const states = namedStates(view, whole);
     // Whoever reads signed reports alone has nothing to compare with one version.
     this.element.hidden = states.length < 2 && !view.broken.length && !(whole && view.working.revision > 0);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import zlib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ from fastapi.testclient import TestClient
 
 from radraft.core.errors import SignInError
 from radraft.pipeline.service import Service
+from radraft.reports.audit import AuditActor
+from radraft.reports.machine_tokens import TokenTerms
 from radraft.reports.people import ActorRole, typed_actor
-from radraft.store import pairs
+from radraft.reports.roles import PERMISSIONS, READING_FOR_OTHERS, Permission, Role, Scope
+from radraft.store import pairs, reading
 from tests.builders import signed_in
 from tests.ui import seed
 from tests.ui.people import become
@@ -45,6 +49,33 @@ def test_worklist_and_case(client: TestClient, service: Service) -> None:
     assert view["identity"]["patient"]["patient_id"] == "PLANTED-ID-4711"
     assert view["images"][0]["window"] == [1300.0, 2600.0]
     assert view["notice"][0] == service.profile.notice.zh
+
+
+def test_a_study_says_what_its_caller_may_do_with_it(client: TestClient, service: Service) -> None:
+    case_id = seed.add(service.store)
+    with service.store.begin() as session:
+        now = datetime.now(UTC)
+        reading.assign(session, case_id, "centre", rules_number=1, rule=1, now=now)
+    service.signing.sign(
+        case_id, base_revision=1, base_step=0, actor=signed_in(service.store, "林清")
+    )
+    terms = TokenTerms("wall", frozenset({"test"}), frozenset({Scope.READ}), days=1)
+    _, secret = service.machine_tokens.make(terms, by=AuditActor("管理员"))
+
+    def may(asking: TestClient) -> set[str]:
+        return set(asking.get(f"/api/cases/{case_id}").json()["may"])
+
+    become(client, "本院医师", (Role.ATTENDING,), "test")
+    assert may(client) == PERMISSIONS[Role.ATTENDING]
+    become(client, "中心医师", (Role.ATTENDING,), "centre")
+    assert may(client) == READING_FOR_OTHERS
+    become(client, "中心住院", (Role.RESIDENT,), "centre")
+    assert may(client) == READING_FOR_OTHERS - {Permission.SIGN, Permission.AMEND}
+    become(client, "临床", (Role.CLINICIAN,), "test")
+    assert may(client) == {"read_signed", "ask"}
+    client.cookies.clear()
+    client.headers["Authorization"] = f"Bearer {secret}"
+    assert may(client) == {"read_signed"}
 
 
 def test_polling_costs_nothing_while_nothing_changes(client: TestClient, service: Service) -> None:
