@@ -5,6 +5,7 @@ Every test that takes `store` runs on SQLite and on PostgreSQL.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections import Counter
@@ -78,6 +79,19 @@ def _scope(nodeid: str) -> str:
 
 def _is_late(item: pytest.Item) -> bool:
     return not {"starter_server", "browser"}.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(autouse=True)
+def log_of_its_own() -> Iterator[None]:
+    """Take back the log that a test began: a process writes one, and the next test is another."""
+    root, ours = logging.getLogger(), logging.getLogger("radraft")
+    before, level = list(root.handlers), ours.level
+    yield
+    if root.handlers != before:
+        for handler in set(root.handlers) - set(before):
+            handler.close()
+        root.handlers[:] = before
+        ours.setLevel(level)
 
 
 @pytest.fixture(scope="session")
