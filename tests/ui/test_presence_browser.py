@@ -111,6 +111,8 @@ def test_a_second_reader_is_told_takes_over_and_gives_back_and_nothing_is_lost(
     expect(on_it(watching, case_id)).to_have_text(f"{SECOND} +1")
     # The second writes on from what the first wrote, and the first reads it.
     expect(area(second, "findings", 0, "zh")).to_have_value("先到者所写。")
+    # Not before all of it is here: what two people wrote at once is asked about.
+    expect(area(second, "findings", 1, "zh")).to_have_value(seed.FINDINGS[1][0] + "未存")
     area(second, "findings", 2, "zh").fill("接管者所写。")
     expect(area(first, "findings", 2, "zh")).to_have_value("接管者所写。")
 
