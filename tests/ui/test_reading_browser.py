@@ -123,6 +123,8 @@ def test_a_reader_at_another_site_has_the_whole_desk(
     on_it = home.locator(f"[data-case={case_id}] [data-part=on]")
     expect(on_it).to_have_text("中心吴")
     home.goto(f"{workstation.url}/?lang=en#{case_id}")
+    # The list's own address but for its fragment: a page reads that as it loads.
+    home.reload()
     # Which of the two is the first is a matter of test_presence_browser.py.
     expect(home.locator("[data-part=presence]")).to_contain_text("中心吴 has had this study")
     expect(page.locator("[data-part=presence]")).to_contain_text("本院郑 has had this study")
