@@ -327,10 +327,12 @@ def test_radraft_hears_of_a_report_once_it_is_there_and_of_an_upload_while_it_co
             slow.sendall(head("POST", "/api/session", "Content-Length: 900", json_body) + b'{"lo')
     cookie = f"Cookie: {cookie_of(hospital, 'technologist')}"
     form = "Content-Type: multipart/form-data; boundary=x"
+    pause = threading.Event()
     with hospital.socket() as slow:
         begun = head("POST", "/api/upload", "Content-Length: 9000000", cookie, form)
         slow.sendall(begun + b"--x\r\n" + b"x" * 100_000)
-    pause = threading.Event()
+        # Who is gone before nginx has asked radraft was never there.
+        pause.wait(2)
     for _ in range(600):
         gone = [line for line in hospital.served.lines() if line.get("code") == "client_gone"]
         if gone:

@@ -19,6 +19,7 @@ export class Columns {
   constructor() {
     this.chosen = new Set(["age", "waiting", "modality", "body_part", "priority", "people"]);
     this.offered = [];
+    this.keeping = Promise.resolve();
   }
 
   /** What was chosen; the preset stays where it cannot be had. */
@@ -43,7 +44,13 @@ export class Columns {
     return h("fieldset", { class: "rd-columns rd-asked-wide" }, h("legend", { text: t("columns") }), ...this.offered.map(box));
   }
 
-  async choose(name, wanted, onError) {
+  /** One after the other: each builds on what the one before left. */
+  choose(name, wanted, onError) {
+    this.keeping = this.keeping.then(() => this.keep(name, wanted, onError));
+    return this.keeping;
+  }
+
+  async keep(name, wanted, onError) {
     const columns = this.offered.filter((other) => (other === name ? wanted : this.chosen.has(other)));
     try {
       this.take(await send("PUT", "/worklist/columns", { columns }));
