@@ -540,7 +540,7 @@ class _Asked:
     """Where what a path names is."""
 
     sites: frozenset[str] = frozenset()
-    """None where it names nothing that is there."""
+    """Empty where it names nothing that is there."""
     signed: frozenset[str] = frozenset()
     """Those where some of it is signed."""
     readings: frozenset[tuple[str, str]] = frozenset()

@@ -5,8 +5,9 @@ import { findingName, isOverdue, timeLeft } from "/ui/alarm.js";
 import { takeStep } from "/ui/alertstep.js";
 import { ApiError, getChanged } from "/ui/api.js";
 import { arrange, h, part, setText } from "/ui/dom.js";
-import { formatDate, has, language, onLanguage, personNames, pick, ready, setLanguage, t, translate } from "/ui/i18n.js";
+import { formatDate, has, language, onLanguage, personNames, pick, t, translate } from "/ui/i18n.js";
 import { keepsUnsaved } from "/ui/session.js";
+import { beginPage, fixedWords } from "/ui/standalone.js";
 
 const POLL_MS = 3000;
 const items = new Map();
@@ -29,11 +30,8 @@ async function poll() {
 }
 
 function render() {
-  translate(document);
+  fixedWords();
   const now = Date.now();
-  for (const button of document.querySelectorAll("button[data-lang]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.lang === language()));
-  }
   const { alerts, unreadable } = shown;
   const overdue = alerts.filter((alert) => isOverdue(alert, now)).length;
   const counts = [t("alerts_open", { n: alerts.length }), overdue ? t("alerts_overdue", { n: overdue }) : ""];
@@ -157,10 +155,7 @@ function eventLine(event) {
   );
 }
 
-await ready;
-for (const button of document.querySelectorAll("button[data-lang]")) {
-  button.addEventListener("click", () => setLanguage(button.dataset.lang));
-}
+await beginPage();
 onLanguage(() => {
   // Words of a form are those of the language it was opened in: what is typed in it stays.
   for (const item of items.values()) item.told = null;

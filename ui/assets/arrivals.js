@@ -6,8 +6,9 @@ import { ApiError, getChanged, send } from "/ui/api.js";
 import { ArrivalLine, needsCorrection, unjudged } from "/ui/arrivalline.js";
 import { chime } from "/ui/chime.js";
 import { arrange, h, part, setText } from "/ui/dom.js";
-import { language, number, onLanguage, ready, setLanguage, t, translate } from "/ui/i18n.js";
+import { language, number, onLanguage, t, translate } from "/ui/i18n.js";
 import { may } from "/ui/session.js";
+import { beginPage, fixedWords } from "/ui/standalone.js";
 import { state } from "/ui/state.js";
 import { attachUpload } from "/ui/upload.js";
 
@@ -23,10 +24,7 @@ let loaded = false;
 let timer = 0;
 let asking = 0;
 
-await ready;
-for (const button of document.querySelectorAll("button[data-lang]")) {
-  button.addEventListener("click", () => setLanguage(button.dataset.lang));
-}
+await beginPage();
 onLanguage(() => {
   for (const item of items.values()) item.told = null;
   render();
@@ -98,12 +96,9 @@ function told(line) {
 }
 
 function render() {
-  translate(document);
+  fixedWords();
   const now = Date.now();
   const { lines } = shown;
-  for (const button of document.querySelectorAll("button[data-lang]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.lang === language()));
-  }
   const bad = lines.filter((line) => needsCorrection(line) && !line.replaced_by).length;
   const images = lines.reduce((sum, line) => sum + line.images, 0);
   const open = lines.reduce((sum, line) => sum + unjudged(line), 0);

@@ -3,7 +3,8 @@
 import { mountAccount } from "/ui/account.js";
 import { ApiError, getChanged } from "/ui/api.js";
 import { h, part, setText } from "/ui/dom.js";
-import { formatDate, language, onLanguage, ready, setLanguage, t, translate } from "/ui/i18n.js";
+import { formatDate, onLanguage, t } from "/ui/i18n.js";
+import { beginPage, fixedWords } from "/ui/standalone.js";
 
 const KINDS = [
   "log_in", "log_out", "unlock", "confirm", "view", "search", "write", "review", "presence", "sign", "amend", "question", "alert", "intake", "export",
@@ -16,10 +17,7 @@ const older = part(document, "older");
 let found = [];
 let asked = 0;
 
-await ready;
-for (const button of document.querySelectorAll("button[data-lang]")) {
-  button.addEventListener("click", () => setLanguage(button.dataset.lang));
-}
+await beginPage();
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   search();
@@ -36,11 +34,8 @@ await search();
 
 /** What is on the page in the chosen language. */
 function words() {
-  translate(document);
+  fixedWords();
   document.title = t("audit_title");
-  for (const button of document.querySelectorAll("button[data-lang]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.lang === language()));
-  }
   choices(part(document, "kind"), KINDS, "audit_kind_");
   choices(part(document, "outcome"), OUTCOMES, "audit_outcome_");
 }

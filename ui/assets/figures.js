@@ -4,16 +4,14 @@
 import { mountAccount } from "/ui/account.js";
 import { ApiError, getChanged } from "/ui/api.js";
 import { part, setText } from "/ui/dom.js";
-import { language, onLanguage, pick, ready, setLanguage, t, translate } from "/ui/i18n.js";
+import { onLanguage, pick, t, translate } from "/ui/i18n.js";
+import { beginPage, fixedWords } from "/ui/standalone.js";
 
 const shown = location.pathname.slice(1);
 let site = null;
 let asked = 0;
 
-await ready;
-for (const button of document.querySelectorAll("button[data-lang]")) {
-  button.addEventListener("click", () => setLanguage(button.dataset.lang));
-}
+await beginPage();
 part(document, "site").addEventListener("change", (event) => {
   site = event.target.value;
   show();
@@ -26,11 +24,8 @@ await show();
 /** Ask for the chosen site in the chosen language; only the newest question's answer is shown. */
 async function show() {
   const number = ++asked;
-  translate(document);
+  fixedWords();
   document.title = t(shown);
-  for (const button of document.querySelectorAll("button[data-lang]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.lang === language()));
-  }
   setText(part(document, "state"), t("trend_loading"));
   const query = new URLSearchParams({ lang: pick({ zh: "zh", en: "en" }) });
   if (site !== null) query.set("site", site);

@@ -3,7 +3,8 @@
 import { mountAccount } from "/ui/account.js";
 import { ApiError, getChanged, send } from "/ui/api.js";
 import { h, part, setText } from "/ui/dom.js";
-import { formatDate, language, onLanguage, ready, setLanguage, t, translate } from "/ui/i18n.js";
+import { formatDate, onLanguage, t, translate } from "/ui/i18n.js";
+import { beginPage, fixedWords } from "/ui/standalone.js";
 
 const DAYS = [1, 2, 3, 4, 5, 6, 7];
 const PRIORITIES = ["stat", "emergency", "inpatient", "routine", "unknown"];
@@ -21,11 +22,8 @@ async function load() {
 }
 
 function draw() {
-  translate(document);
+  fixedWords();
   document.title = t("reading");
-  for (const button of document.querySelectorAll("button[data-lang]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.lang === language()));
-  }
   drawQueues();
   part(document, "sites").replaceChildren(...shown.rules.map((held) => new SiteRules(held).element));
 }
@@ -163,10 +161,7 @@ function sentence(error) {
   return error instanceof ApiError ? error.sentence : t("unreachable");
 }
 
-await ready;
-for (const button of document.querySelectorAll("button[data-lang]")) {
-  button.addEventListener("click", () => setLanguage(button.dataset.lang));
-}
+await beginPage();
 translate(document);
 await mountAccount(document);
 onLanguage(draw);

@@ -3,17 +3,15 @@
 import { mountAccount } from "/ui/account.js";
 import { ApiError, getChanged } from "/ui/api.js";
 import { part, setText } from "/ui/dom.js";
-import { language, onLanguage, pick, ready, setLanguage, t, translate } from "/ui/i18n.js";
+import { onLanguage, pick, t, translate } from "/ui/i18n.js";
+import { beginPage, fixedWords } from "/ui/standalone.js";
 
 const DAYS = 30;
 const first = part(document, "first");
 const last = part(document, "last");
 let asked = 0;
 
-await ready;
-for (const button of document.querySelectorAll("button[data-lang]")) {
-  button.addEventListener("click", () => setLanguage(button.dataset.lang));
-}
+await beginPage();
 const today = new Date();
 last.value = day(today);
 first.value = day(new Date(today.getFullYear(), today.getMonth(), today.getDate() - DAYS + 1));
@@ -28,11 +26,8 @@ await show();
 /** Ask for the chosen days in the chosen language; only the newest question's answer is shown. */
 async function show() {
   const number = ++asked;
-  translate(document);
+  fixedWords();
   document.title = t("register");
-  for (const button of document.querySelectorAll("button[data-lang]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.lang === language()));
-  }
   if (!first.value || !last.value) return;
   const query = new URLSearchParams({ first: first.value, last: last.value, lang: pick({ zh: "zh", en: "en" }) });
   part(document, "csv").href = `/api/alerts/register.csv?${query}`;

@@ -3,7 +3,8 @@
 import { mountAccount } from "/ui/account.js";
 import { ApiError, getChanged, send } from "/ui/api.js";
 import { h, part, setText } from "/ui/dom.js";
-import { formatDate, language, onLanguage, ready, setLanguage, t, translate } from "/ui/i18n.js";
+import { formatDate, onLanguage, t, translate } from "/ui/i18n.js";
+import { beginPage, fixedWords } from "/ui/standalone.js";
 
 const FIELDS = ["two_signatures", "attending_alone", "emergency_alone", "reauthenticate"];
 /** They say something only where two signatures are asked for. */
@@ -21,11 +22,8 @@ async function load() {
 }
 
 function draw() {
-  translate(document);
+  fixedWords();
   document.title = t("signature_rules");
-  for (const button of document.querySelectorAll("button[data-lang]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.lang === language()));
-  }
   part(document, "sites").replaceChildren(...rules.map((rule) => new SiteRule(rule).element));
 }
 
@@ -84,10 +82,7 @@ function sentence(error) {
   return error instanceof ApiError ? error.sentence : t("unreachable");
 }
 
-await ready;
-for (const button of document.querySelectorAll("button[data-lang]")) {
-  button.addEventListener("click", () => setLanguage(button.dataset.lang));
-}
+await beginPage();
 translate(document);
 await mountAccount(document);
 onLanguage(draw);

@@ -4,8 +4,9 @@
 
 import { getChanged, send } from "/ui/api.js";
 import { h, part } from "/ui/dom.js";
-import { has, language, onLanguage, pick, ready, setLanguage, t, translate } from "/ui/i18n.js";
+import { has, onLanguage, pick, t } from "/ui/i18n.js";
 import { Refusal, passwordField, textField } from "/ui/password.js";
+import { beginPage, fixedWords } from "/ui/standalone.js";
 
 /** As what the demo's visitor begins. */
 const DEMO_ROLE = "attending";
@@ -26,10 +27,7 @@ const link = /^#(first|password)=(.+)$/.exec(location.hash);
 if (returned) history.replaceState(null, "", "/sign-in");
 else if (location.hash) history.replaceState(null, "", location.pathname + location.search);
 
-await ready;
-for (const button of document.querySelectorAll("button[data-lang]")) {
-  button.addEventListener("click", () => setLanguage(button.dataset.lang));
-}
+await beginPage();
 const card = part(document, "card");
 const [session, roles, label] = await Promise.all([turnedAway(), rolesOfDemo(), labelOfProvider()]);
 let problem = null;
@@ -46,11 +44,8 @@ show();
 if (away) card.querySelector("form").requestSubmit();
 
 function show() {
-  translate(document);
+  fixedWords();
   document.title = t("sign_in");
-  for (const button of document.querySelectorAll("button[data-lang]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.lang === language()));
-  }
   // What is typed stays: only its words are those of the other language.
   const typed = [...card.querySelectorAll("input")].map((input) => [input.name, input.value]);
   draw();
