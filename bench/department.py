@@ -134,7 +134,7 @@ def report(who: str, asked: Asked) -> None:
     print(f"{who}:")
     for kind, times in asked.took.items():
         p50, p95 = np.percentile(times, (50, 95))
-        print(f"  {kind:28} n {len(times):5}  p50 {p50:7.1f} ms  p95 {p95:7.1f} ms")
+        print(f"  {kind:36} n {len(times):5}  p50 {p50:7.1f} ms  p95 {p95:7.1f} ms")
     refused = ", ".join(f"{kind} {count}" for kind, count in asked.refused.items())
     print(f"  refused or failed: {refused or 0}", flush=True)
 
@@ -193,8 +193,10 @@ class Reader:
             after = answer.get("next") or ""
 
     async def search(self, kind: str, text: str) -> None:
-        """Something typed."""
-        await self.ask(kind, "POST", "/api/worklist/search", json={"search": text})
+        """Something typed: its lines, and then how many there are, as the page asks."""
+        for part, what in (("lines", kind), ("counts", f"count of {kind}")):
+            body = {"search": text, "part": part}
+            await self.ask(what, "POST", "/api/worklist/search", json=body)
 
     async def name(self) -> None:
         """A whole name."""

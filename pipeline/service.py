@@ -252,15 +252,17 @@ class Service:
         wanted: WorklistFilter = EVERYTHING,
         after: WorklistPlace | None = None,
         limit: int = 500,
+        counting: bool = True,
     ) -> Worklist:
-        """Return the next lines of what is to be read first, and how much there is in all.
+        """Return the next lines of what is to be read first, and how much there is in all; the
+        lines alone where not `counting`.
 
         `sites`: whose studies are listed; `signed_sites`: whose studies are listed once a version
         of them was signed. None stands for every site.
         """
         clock = TurnroundClock(self._limits, datetime.now(UTC))
         visible = Visible(sites, signed_sites)
-        known = self.listing.counts(wanted, visible, clock)
+        known = self.listing.counts(wanted, visible, clock) if counting else None
         with self.store.read() as session:
             alarms = alerts.alarms(session, sites)
             shown = cases.worklist(
@@ -273,12 +275,25 @@ class Service:
                 after=after,
                 limit=limit,
                 known=known,
+                counting=counting,
             )
         return replace(
             shown,
             unreadable_alerts=alarms.unreadable,
             open_alerts=tuple(OpenAlert(alert.level, alert.deadline_at) for alert in alarms.alerts),
         )
+
+    def worklist_counts(
+        self,
+        sites: frozenset[str] | None = None,
+        *,
+        signed_sites: frozenset[str] | None = frozenset(),
+        wanted: WorklistFilter = EVERYTHING,
+    ) -> Worklist:
+        """Return how much there is in all, and no line. Arguments as `worklist`."""
+        clock = TurnroundClock(self._limits, datetime.now(UTC))
+        known = self.listing.counts(wanted, Visible(sites, signed_sites), clock)
+        return cases.counted(Worklist(rows=(), total=None), known, wanted)
 
     def case_view(self, case_id: str) -> CaseView:
         """All of one study. NotFound where there is none."""

@@ -18,7 +18,7 @@ from radraft.reports.turnround import TurnroundClock
 from radraft.reports.values import ReportState
 from radraft.store import faults, instances, patient_keys, worklist_entries, worklist_pages
 from radraft.store.key_images import add_key_images, key_images
-from radraft.store.sql import chunks, insert_new, storable
+from radraft.store.sql import HELD, chunks, insert_new, storable
 from radraft.store.tables import CaseRow, PatientRow, ReportRow, StudyIdentityRow, WorklistEntryRow
 from radraft.store.values import (
     EVERYTHING,
@@ -123,8 +123,9 @@ def get_case(session: Session, case_id: str) -> Case:
 
 
 def lock(session: Session, case_id: str) -> None:
-    """Hold a case until the transaction ends: before its report, as everybody does."""
-    session.get(CaseRow, case_id, with_for_update=True, populate_existing=True)
+    """Hold a case until the transaction ends: before its report, as everybody does, and before
+    whatever is recorded of it. Others may still refer to it: `sql.HELD`."""
+    session.get(CaseRow, case_id, with_for_update=HELD, populate_existing=True)
 
 
 def find_case(session: Session, study_uid: str) -> str | None:
@@ -188,20 +189,22 @@ def worklist(
     after: WorklistPlace | None = None,
     limit: int = 500,
     known: WorklistCounts | None = None,
+    counting: bool = True,
 ) -> Worklist:
     """Return `limit` lines after one: those with open alerts, most escalated first and then by
     deadline; drafts with critical findings and then what is still to be signed, each by priority
     and how long it has waited; what is signed, newest first.
 
     `critical`: by case id, the codes of critical findings in drafts that nobody has touched.
-    `known`: how much there is, where that was counted already. Without a `clock` no turn-round
-    time is counted. A row that cannot be read is named in `unreadable`; the others are there.
+    `known`: how much there is, where that was counted already; not `counting`: nothing is. Without
+    a `clock` no turn-round time is counted. A row that cannot be read is named in `unreadable`; the
+    others are there.
     """
     critical = critical or {}
     alerted: dict[str, tuple[Alert, ...]] = {}
-    shown = read_at(session, [alert.case_id for alert in alerts], visible.sites)
+    readable = read_at(session, [alert.case_id for alert in alerts], visible.sites)
     for alert in alerts:
-        if alert.case_id not in shown:
+        if alert.case_id not in readable:
             continue
         alerted[alert.case_id] = (*alerted.get(alert.case_id, ()), alert)
     found = worklist_pages.page(
@@ -226,7 +229,7 @@ def worklist(
         )
         for row in _worklist_rows(session, found.case_ids, clock)
     }
-    if known is None:
+    if known is None and counting:
         known = worklist_pages.counts(session, wanted, visible, clock)
     for case_id in rows.keys() - read_at(session, found.case_ids, visible.sites):
         # Whoever reads signed reports alone is told of nothing that is being written.
@@ -242,14 +245,23 @@ def worklist(
             alerts=(),
             critical=(),
         )
-    return Worklist(
+    shown = Worklist(
         rows=tuple(rows[case_id] for case_id in found.case_ids if case_id in rows),
-        total=known.of(wanted),
+        total=None,
         unreadable=tuple(case_id for case_id in found.case_ids if case_id not in rows),
+        next=found.next,
+    )
+    return shown if known is None else counted(shown, known, wanted)
+
+
+def counted(shown: Worklist, known: WorklistCounts, wanted: WorklistFilter) -> Worklist:
+    """Return a page with how much there is in all of what is `wanted`."""
+    return replace(
+        shown,
+        total=known.of(wanted),
         near=known.near,
         over=known.over,
         stages={stage: known.of(replace(wanted, stage=stage)) for stage in Stage},
-        next=found.next,
     )
 
 

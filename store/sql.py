@@ -14,6 +14,9 @@ from radraft.store.base import Base
 
 KEYS_AT_ONCE = 200
 """Rows of reports or drafts read at once: some megabytes of JSON."""
+HELD: dict[str, Any] = {"key_share": True}
+"""How a case is held: who takes another study in may refer to it meanwhile, and so waits for nobody
+who waits for what he has recorded (PostgreSQL's FOR NO KEY UPDATE)."""
 _Key = TypeVar("_Key")
 
 

@@ -240,7 +240,8 @@ class Worklist:
     """A page of the worklist, and how much there is in all."""
 
     rows: tuple[WorklistRow, ...]
-    total: int
+    total: int | None
+    """None where nothing was counted: of no stage, and nothing that is late."""
     unreadable: tuple[str, ...] = ()
     """Case ids of lines that are among the first and cannot be read."""
     unreadable_alerts: tuple[str, ...] = ()
@@ -259,7 +260,7 @@ class Worklist:
     @property
     def cut(self) -> bool:
         """Whether there are more than `rows`."""
-        return self.total > len(self.rows)
+        return self.next is not None
 
 
 def in_stage(phase: str, stage: Stage) -> bool:

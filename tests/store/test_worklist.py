@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event, update
 
+from radraft.bench import department_studies
 from radraft.core.errors import ReportError
 from radraft.core.settings import Settings
 from radraft.reports.lifecycle import Move
@@ -597,6 +598,62 @@ def test_no_page_of_the_list_reads_all_of_it_or_sorts_what_it_walks(
                         continue
                     sorts = [s for s in steps if "TEMP B-TREE FOR ORDER" in s or "Sort" in s]
                     assert not (ordered and sorts), (wanted, visible, statement, steps)
+
+
+@pytest.mark.slow
+def test_the_lines_of_a_search_cost_no_more_where_more_studies_match(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that PostgreSQL's plans touch, steps that SQLite's programs take: of the lines, and of
+    counting the same, which looks at each match."""
+    monkeypatch.setattr(worklist_pages, "FEW", 20)
+    department_studies.fill(store, 3000)
+    department_studies.settle(store)
+    asked: dict[str, Any] = {"wanted": WorklistFilter(search="li"), "limit": 10, "clock": CLOCK}
+    with store.read() as session, asked_of(store) as sent:
+        shown = cases.worklist(session, counting=False, **asked)
+    assert (len(shown.rows), shown.total, shown.stages) == (10, None, {})
+    with store.read() as session, asked_of(store) as counting:
+        matches = cases.worklist(session, **asked).total
+    assert matches is not None and matches > 400
+    lines = [statement for statement in sent if "worklist_entries" in statement[0]]
+    both = [statement for statement in counting if "worklist_entries" in statement[0]]
+    with store.read() as session:
+        assert 4 * cost(session, lines) < cost(session, both)
+        if session.get_bind().dialect.name == "postgresql":
+            assert cost(session, lines) < matches / 2
+
+
+def cost(session: Any, statements: list[tuple[str, Any]]) -> int:
+    """How much the database does for these statements, the same on every machine."""
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        explained = (
+            connection.exec_driver_sql(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {said}", values)
+            for said, values in statements
+        )
+        return sum(rows_read(plan.scalar()[0]["Plan"]) for plan in explained)
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+
+    raw = connection.connection.driver_connection
+    raw.set_progress_handler(step, 100)
+    for said, values in statements:
+        connection.exec_driver_sql(said, values).all()
+    raw.set_progress_handler(None, 0)
+    return steps
+
+
+def rows_read(node: dict[str, Any]) -> int:
+    """Rows that the scans of a plan looked at."""
+    below = sum(map(rows_read, node.get("Plans", ())))
+    if "Scan" not in node["Node Type"]:
+        return below
+    looked_at = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+    return below + int(looked_at * node["Actual Loops"])
 
 
 def test_what_a_column_holds_is_asked_value_by_value(store: Store) -> None:

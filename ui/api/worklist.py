@@ -10,6 +10,7 @@ import binascii
 import json
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -69,10 +70,20 @@ class PageRequest(FilterRequest):
     limit: Annotated[int, Field(ge=1, le=200)] = LINES
 
 
+class Part(StrEnum):
+    """What of an answer is wanted. Counting grows with what is found, and lines do not: whoever
+    wants to see them first asks for each by itself."""
+
+    BOTH = "both"
+    LINES = "lines"
+    COUNTS = "counts"
+
+
 class SearchRequest(PageRequest):
     """A page of what is found."""
 
     search: Annotated[str, Field(min_length=1, max_length=200, repr=False)]
+    part: Part = Part.BOTH
 
 
 class ViewRequest(BaseModel):
@@ -108,7 +119,10 @@ def router(service: Service) -> APIRouter:
             AuditKind.SEARCH, datetime.now(UTC), caller.audit_actor, details={"route": SEARCH_ROUTE}
         )
         service.trail.note_search(searched, body.search, session_id=caller.asked_by)
-        return JSONResponse(form(_page(service, caller, body, body.search)))
+        if body.part is Part.COUNTS:
+            return JSONResponse(_counts(service, caller, body))
+        counting = body.part is Part.BOTH
+        return JSONResponse(form(_page(service, caller, body, body.search, counting=counting)))
 
     @api.get("/worklist/choices")
     def choices(caller: LetIn, request: Request) -> Response:
@@ -158,15 +172,49 @@ def form(shown: Worklist) -> Form:
     }
 
 
-def _page(service: Service, caller: Caller | Machine, asked: PageRequest, search: str) -> Worklist:
+def _page(
+    service: Service,
+    caller: Caller | Machine,
+    asked: PageRequest,
+    search: str,
+    *,
+    counting: bool = True,
+) -> Worklist:
     visible = _visible(caller)
-    return service.worklist(
+    shown = service.worklist(
         visible.sites,
         signed_sites=visible.signed_sites,
         wanted=replace(_wanted(asked, caller), search=search),
         after=_place(asked.after) if asked.after else None,
         limit=asked.limit,
+        counting=counting,
     )
+    if isinstance(caller, Machine):
+        _note_shown(service, caller, shown)
+    return shown
+
+
+def _note_shown(service: Service, machine: Machine, shown: Worklist) -> None:
+    """Have the audit say which patients' lines a program was given: a person opens what he looks
+    at, and a program has all that it wants of a line."""
+    of_site: dict[str, list[str]] = {}
+    for row in shown.rows:
+        of_site.setdefault(row.site, []).append(row.case_id)
+    listed = AuditEvent(
+        AuditKind.VIEW, datetime.now(UTC), machine.audit_actor, details={"route": LIST_ROUTE}
+    )
+    service.trail.note_lines(listed, of_site, token_id=machine.token.token_id)
+
+
+def _counts(service: Service, caller: Caller | Machine, asked: SearchRequest) -> Form:
+    visible = _visible(caller)
+    counted = service.worklist_counts(
+        visible.sites,
+        signed_sites=visible.signed_sites,
+        wanted=replace(_wanted(asked, caller), search=asked.search),
+    )
+    plain: Form = canonical.plain(counted)
+    return {name: plain[name] for name in ("total", "near", "over", "stages")}
 
 
 def _visible(caller: Caller | Machine) -> Visible:

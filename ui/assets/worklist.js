@@ -14,7 +14,7 @@ import { isLate, limitText, renderLate } from "/ui/turnround.js";
 import { attachUpload } from "/ui/upload.js";
 
 const POLL_MS = 3000;
-/** A search is asked again more seldom: it is counted each time. */
+/** A search is asked again more seldom: it is counted each time, after its lines are there. */
 const SEARCH_POLL_MS = 15000;
 /** From the last key until what was typed is searched for. */
 const TYPING_MS = 250;
@@ -65,7 +65,9 @@ class Worklist {
     this.open_alerts = [];
     this.near = 0;
     this.over = 0;
+    /** Null while a search is not counted yet. */
     this.total = 0;
+    this.countedOf = "";
     this.stages = {};
     this.next = null;
     this.items = new Map();
@@ -140,13 +142,14 @@ class Worklist {
       // Of two answers the one asked for later counts.
       if (mine !== this.asking) return;
       emit("online", true);
-      if (answer) Object.assign(this, answer);
+      if (answer) Object.assign(this, this.searched ? this.beside(answer) : answer);
       this.loaded = true;
       this.refusal = "";
       // All of a page was signed meanwhile: there is one before it.
       if (!this.rows.length && this.pages.length > 1) return void this.turn(-1);
       this.render();
       if (!state.caseId) this.openFirst();
+      if (this.searched && !(await this.count(mine))) return;
     } catch (error) {
       if (mine !== this.asking) return;
       const known = error instanceof ApiError && !error.passing;
@@ -160,11 +163,33 @@ class Worklist {
 
   /** A page; null where it is what the last call got. What is searched for stands in no address. */
   ask(fresh) {
-    const asked = { ...this.filters.parameters, stage: this.stage };
+    const { search, ...asked } = this.asked;
     const { after } = this.pages.at(-1);
     if (after) asked.after = after;
-    if (this.searched) return send("POST", "/worklist/search", { ...asked, search: this.searched });
+    if (search) return send("POST", "/worklist/search", { ...asked, search, part: "lines" });
     return getChanged(`/worklist?${new URLSearchParams(asked)}`, { fresh });
+  }
+
+  /** How much a search found in all; whether that is still asked for when it is known. */
+  async count(mine) {
+    const asked = this.asked;
+    const counts = await send("POST", "/worklist/search", { ...asked, part: "counts" });
+    if (mine !== this.asking) return false;
+    Object.assign(this, counts, { countedOf: JSON.stringify(asked) });
+    this.render();
+    return true;
+  }
+
+  /** The lines of a search, beside what was counted of the same before. */
+  beside(answer) {
+    if (this.countedOf !== JSON.stringify(this.asked)) return answer;
+    const { total, near, over, stages } = this;
+    return { ...answer, total, near, over, stages };
+  }
+
+  /** What is searched for, on whichever page. */
+  get asked() {
+    return { ...this.filters.parameters, stage: this.stage, search: this.searched };
   }
 
   async openFirst() {
@@ -186,7 +211,7 @@ class Worklist {
     for (const button of this.buttons) {
       const name = button.dataset.filter;
       const count = this.stages[name] ?? 0;
-      setText(button, t("filter_count", { name: t(`filter_${name}`), n: number(count) }));
+      setText(button, t("filter_count", { name: t(`filter_${name}`), n: this.total === null ? "…" : number(count) }));
       button.setAttribute("aria-pressed", String(name === this.stage));
       // Where nobody submits, there is no such list.
       button.hidden = name === "review" && !count && name !== this.stage;
@@ -213,7 +238,8 @@ class Worklist {
     part(this.root, "pager").hidden = this.rows.length === 0;
     const last = start + this.rows.length;
     // Studies arrive and are signed while one turns pages: there are at least as many as are shown.
-    const values = { first: number(start + 1), last: number(last), total: number(Math.max(this.total, last)) };
+    const total = this.total === null ? "…" : number(Math.max(this.total, last));
+    const values = { first: number(start + 1), last: number(last), total };
     setText(part(this.root, "range"), t("page_place", values));
     for (const [name, sign, dead] of [["previous", "page_back_sign", this.pages.length < 2], ["next", "page_on_sign", !this.next]]) {
       const button = part(this.root, name);

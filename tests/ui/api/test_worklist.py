@@ -14,11 +14,12 @@ from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session
 
 from radraft.pipeline.service import Service
+from radraft.reports.audit import AuditKind, AuditQuery
 from radraft.reports.critical import critical_findings, preset
 from radraft.reports.lifecycle import Move
 from radraft.reports.roles import EVERY_SITE, PERMISSIONS, Role
 from radraft.reports.values import Origin, Report, Sentence, both
-from radraft.store import alerts, cases, report_steps, signatures
+from radraft.store import alerts, audit, cases, report_steps, signatures
 from radraft.studies.quality.values import Verdict
 from radraft.studies.values import Patient, StudyPriority
 from tests import builders
@@ -64,6 +65,23 @@ def test_a_patient_is_found_by_name_number_and_accession(
         assert ids(answer) == [studies[name]]
         assert answer.json()["total"] == 1
     assert ids(search(client, "nobody")) == []
+
+
+def test_lines_and_counts_of_a_search_are_given_each_by_itself_and_noted_once(
+    client: TestClient, service: Service, studies: dict[str, str]
+) -> None:
+    whole = search(client, "p-", limit=2).json()
+    lines = search(client, "p-", limit=2, part="lines").json()
+    counts = search(client, "p-", limit=2, part="counts").json()
+    assert (lines["rows"], lines["next"]) == (whole["rows"], whole["next"])
+    assert (lines["total"], lines["stages"]) == (None, {})
+    assert counts == {name: whole[name] for name in ("total", "near", "over", "stages")}
+    assert counts["total"] == len(studies)
+    search(client, "li si", part="counts")
+    assert service.trail.drain()
+    noted = AuditQuery(kinds=frozenset({AuditKind.SEARCH}))
+    with service.store.read() as session:
+        assert len(audit.search(session, noted).entries) == 2
 
 
 def test_what_was_searched_for_is_in_no_log_and_no_address(
