@@ -19,7 +19,7 @@ from radraft.reports.values import Coverage, ReportState
 from radraft.store import faults, leases
 from radraft.store.cases import CaseState
 from radraft.store.leases import Owner
-from radraft.store.sql import chunks
+from radraft.store.sql import HELD, chunks
 from radraft.store.tables import CaseRow, DraftRow, ReportRow, RevisionRow
 
 STATE_AFTER = {
@@ -61,7 +61,7 @@ def save_draft(
         raise ValueError("request_json does not have the draft's request_sha")
     codec.validated(draft.report)
     # Locked in one order everywhere, case before report, so that two drafts of a case queue.
-    case = session.get(CaseRow, draft.case_id, with_for_update=True)
+    case = session.get(CaseRow, draft.case_id, with_for_update=HELD)
     if case is None:
         raise NotFound("case_not_found", case_id=draft.case_id)
     leases.settle(session, draft.case_id, owner)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from radraft.core.errors import NotFound
 from radraft.reports.values import ReportState
 from radraft.store import cases, choices, instances
-from radraft.store.sql import storable
+from radraft.store.sql import HELD, storable
 from radraft.store.tables import (
     CaseRow,
     PatientKeyRow,
@@ -57,7 +57,7 @@ def held(session: Session, case_id: str, *, lock: bool = False) -> Held:
     NotFound `case_not_found`.
     """
     # Locked in the order in which drafts are saved: case before report.
-    case = session.get(CaseRow, case_id, with_for_update=lock)
+    case = session.get(CaseRow, case_id, with_for_update=HELD if lock else None)
     report = session.get(ReportRow, case_id, with_for_update=lock)
     who = session.get(StudyIdentityRow, case_id, with_for_update=lock)
     if case is None or who is None:
@@ -86,14 +86,14 @@ def keep(session: Session, study: Study, deid: DeidStudy, original_keys: tuple[s
 
 def note(session: Session, case_id: str, issue: str) -> None:
     """Have the case's readers told of `issue`, one of `NOTES`."""
-    case = session.get_one(CaseRow, case_id, with_for_update=True)
+    case = session.get_one(CaseRow, case_id, with_for_update=HELD)
     if issue not in case.issues:
         case.issues = (*case.issues, issue)
 
 
 def drop(session: Session, case_id: str, issue: str) -> None:
     """Have the case's readers told of `issue`, one of `NOTES`, no more."""
-    case = session.get_one(CaseRow, case_id, with_for_update=True)
+    case = session.get_one(CaseRow, case_id, with_for_update=HELD)
     if issue in case.issues:
         case.issues = tuple(held for held in case.issues if held != issue)
 

@@ -17,6 +17,7 @@ from radraft.reports.roles import Permission
 from radraft.reports.skeleton import skeleton
 from radraft.reports.values import Amendment, AmendmentKind, Coverage, Report, ReportState
 from radraft.store import drafts, faults
+from radraft.store.sql import HELD
 from radraft.store.tables import CaseRow, DraftRow, ReportRow, ReportStepRow, RevisionRow
 
 WRITER = frozenset({Permission.WRITE})
@@ -235,7 +236,7 @@ def _row(session: Session, case_id: str) -> ReportRow:
     """Return the report's row, held until the transaction ends; begun here where there is none."""
     # The case before its report, as everybody does: an insert below asks for the case's key, and of
     # two that begin at once, or of one and a draft that comes, the second waits here.
-    if session.get(CaseRow, case_id, with_for_update=True, populate_existing=True) is None:
+    if session.get(CaseRow, case_id, with_for_update=HELD, populate_existing=True) is None:
         raise NotFound("case_not_found", case_id=case_id)
     row = session.get(ReportRow, case_id, with_for_update=True, populate_existing=True)
     return _begun(session, case_id) if row is None else row

@@ -247,7 +247,8 @@ def needed_images(session: Session, case_id: str, *, to_move: bool) -> frozenset
 
 def hold_key_images(session: Session) -> None:
     """Let no key image be recorded before the transaction ends; the caller holds its case, as
-    whoever records some does first."""
+    whoever records some does first. Who has recorded some may tie his study to this one meanwhile:
+    a held case can be referred to."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("LOCK TABLE key_images IN SHARE ROW EXCLUSIVE MODE"))
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from radraft.core.errors import NotFound, RadraftError, StorageUnavailable
 from radraft.core.settings import Settings
@@ -34,8 +35,10 @@ from radraft.store import (
 )
 from radraft.store.base import Base
 from radraft.store.database import Store, open_store
+from radraft.store.priors import LinkState
 from radraft.store.retention import RetentionStep
-from radraft.store.tables import RetentionStepRow
+from radraft.store.sql import insert_new
+from radraft.store.tables import PriorLinkRow, RetentionRuleRow, RetentionStepRow
 from tests import children
 from tests.backup_children import still
 from tests.builders import actor, make_images, person
@@ -376,6 +379,50 @@ def test_an_image_that_comes_with_a_new_study_while_it_is_dropped_is_there_after
         key_images.add_key_images(session, made)
         images.save_missing(site.store.objects, made)
     assert shown(site.store, new) == (image_id(1),)
+
+
+@pytest.mark.postgres
+def test_images_are_dropped_while_a_new_study_of_the_patient_comes(site: Site) -> None:
+    """The new study has its key images recorded and is then tied to the old one, which the run
+    holds while it waits for the key images: neither is given up."""
+    if not site.settings.database_url:
+        pytest.skip("one writer at a time")
+    old = add_study(site.store, 1)
+    set_rule(site.store, "CR: drop after 100 days")
+    new = add_study(site.store, 2, modality="CT")
+    now = later(site.store, 200)
+    made = make_images(new, seed=3)
+    images.save(site.store.objects, made)
+    with ThreadPoolExecutor(1) as pool:
+        with site.store.begin() as session:
+            cases.lock(session, new)
+            key_images.add_key_images(session, made)
+            run = pool.submit(apply_once, site.settings, now)
+            wait_for_a_lock(site.store, "key_images", unless=run.done)
+            insert_new(
+                session,
+                PriorLinkRow,
+                case_id=new,
+                prior_case_id=old,
+                confidence=1.0,
+                reasons=(),
+                state=LinkState.FOUND.value,
+                at=now,
+            )
+        assert run.result() == ""
+    assert steps(site.store, old)[-1] == "removed"
+    assert shown(site.store, new) == (image_id(3),)
+
+
+def wait_for_a_lock(store: Store, table: str, *, unless: Callable[[], bool]) -> None:
+    """Return once somebody waits for the whole table."""
+    waiting = text(
+        "SELECT count(*) FROM pg_locks WHERE relation = :name ::regclass AND NOT granted"
+    )
+    while not unless():
+        with store.read() as session:
+            if session.scalar(waiting, {"name": table}):
+                return
 
 
 def test_images_that_came_after_the_decision_stay(site: Site) -> None:
