@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from radraft.core import passwords
 from radraft.core.errors import NotFound, SignInError
+from radraft.pipeline.second_factor import SecondFactors, UsedCode
 from radraft.reports.accounts import (
     Account,
     LinkPurpose,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from radraft.core.settings import Settings
     from radraft.exchange.openid import ProviderPerson
-    from radraft.pipeline.second_factor import SecondFactors
     from radraft.reports.openid import GroupRoles
     from radraft.store.database import Store
 
@@ -95,8 +95,9 @@ class SignIn:
         signing in asks for, and nothing that goes on with a session.
 
         SignInError `sign_in_refused`, the same for every reason; `sign_in_wait` where too many were
-        refused; as `SecondFactors.require`. A log-in that is being tried counts as refused until it
-        is not, and nothing is locked while the password is hashed.
+        refused; as `SecondFactors.require_given`, and what `UsedCode.refusal` names. A log-in that
+        is being tried counts as refused until it is not, and nothing is locked while the password
+        is hashed.
         """
         known = _login(login)
         now = self._now()
@@ -115,13 +116,24 @@ class SignIn:
         if account is None or not let_in or not right:
             self._note_refused(noted, account, address)
             raise SignInError("sign_in_refused")
-        recovery = self._by_code(account, code, address) if noted is AuditKind.LOG_IN else ()
+        # What goes on with a session asks for no code.
+        factors = self._factors if noted is AuditKind.LOG_IN else None
+        if factors is not None:
+            self._require_given(factors, account, code, address)
+        used = UsedCode()
         with self._store.begin() as session:
             if anew is not None:
                 accounts.set_password(session, account.account_id, anew)
-            sign_ins.succeeded(session, login_key, address)
-            sign_ins.sweep(session, now, self._terms.longest)
-            return replace(self._begun(session, account, address, noted), recovery=recovery)
+            if factors is not None:
+                used = factors.use(session, account, code, address=address)
+            if used.refusal is None:
+                sign_ins.succeeded(session, login_key, address)
+                sign_ins.sweep(session, now, self._terms.longest)
+                begun = self._begun(session, account, address, noted)
+                return replace(begun, recovery=used.recovery)
+        assert used.refusal is not None
+        self._note_refused(noted, account, address, used.refusal.code)
+        raise used.refusal
 
     def by_link(
         self, secret: str, *, login: str, name: str, password: str, address: str = ""
@@ -393,16 +405,14 @@ class SignIn:
             raise SignInError("sign_in_wait", seconds=max(1, math.ceil(pause.total_seconds())))
         return found
 
-    def _by_code(self, account: Account, code: str, address: str) -> tuple[str, ...]:
-        """Require the second factor, where there is to be one; what was given for it and is not
-        right is in the audit."""
-        if self._factors is None:
-            return ()
+    def _require_given(
+        self, factors: SecondFactors, account: Account, code: str, address: str
+    ) -> None:
+        """Require a code. That the password was right and none came is in the audit: who came by a
+        password alone finds out here that it is right."""
         try:
-            return self._factors.require(account, code, address=address)
-        except SecondFactorNeeded:
-            raise
-        except SignInError as error:
+            factors.require_given(account, code)
+        except SecondFactorNeeded as error:
             self._note_refused(AuditKind.LOG_IN, account, address, error.code)
             raise
 

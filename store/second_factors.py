@@ -36,17 +36,28 @@ def propose(session: Session, account_id: str, sealed: str, now: datetime) -> No
     )
 
 
-def confirm(session: Session, account_id: str, recovery: Iterable[str], now: datetime) -> None:
-    """Note that a code of an account's secret was given, and keep the hashes of its recovery
-    codes."""
-    session.execute(
+def confirm(
+    session: Session, account_id: str, sealed: str, recovery: Iterable[str], now: datetime
+) -> bool:
+    """Note that a code of an account's secret was given for the first time, and keep the hashes of
+    its recovery codes; False, and nothing is kept, where one was given before, of this secret or
+    of another. Of two at once one is first."""
+    confirmed = session.execute(
         update(SecondFactorRow)
-        .where(SecondFactorRow.account_id == account_id)
+        .where(
+            SecondFactorRow.account_id == account_id,
+            SecondFactorRow.sealed == sealed,
+            SecondFactorRow.confirmed_at.is_(None),
+        )
         .values(confirmed_at=now)
+        .returning(SecondFactorRow.account_id)
         .execution_options(synchronize_session=False)
-    )
+    ).one_or_none()
+    if confirmed is None:
+        return False
     rows = [{"account_id": account_id, "code_hash": code_hash} for code_hash in recovery]
     insert_all_new(session, RecoveryCodeRow, rows)
+    return True
 
 
 def use_code(session: Session, account_id: str, step: int, *, forget_before: int) -> bool:

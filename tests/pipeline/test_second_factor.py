@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pyotp
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import SignInError, StorageDamaged
 from radraft.pipeline.second_factor import SecondFactors
 from radraft.pipeline.sign_in import SignedIn, SignIn
 from radraft.reports.accounts import FREE_TRIES
-from radraft.reports.audit import AuditKind
+from radraft.reports.audit import AuditKind, Outcome
 from radraft.reports.second_factor import Enrolment, SecondFactorNeeded, typed
+from radraft.store import second_factors
 from radraft.store.database import Store
+from radraft.store.tables_second_factor import SecondFactorRow
 from tests.pipeline.test_machine_tokens import told
 from tests.pipeline.test_sign_in import DESK, PASSWORD, TERMS, Clock, register
 
@@ -169,6 +175,72 @@ def test_a_recovery_code_lets_in_once(sign_in: SignIn, clock: Clock, store: Stor
     ]
 
 
+def test_a_recovery_code_is_not_lost_where_the_session_could_not_be_written(
+    sign_in: SignIn, clock: Clock, store: Store
+) -> None:
+    _, recovery = enrolled(sign_in, clock)
+    with no_session_written(store), pytest.raises(SQLAlchemyError):
+        enter(sign_in, recovery[0])
+    assert enter(sign_in, recovery[0])
+    used = [event.details["what"] for event in told(store, AuditKind.ACCOUNT)]
+    assert used.count("recovery code used, 9 left") == 1
+
+
+@contextmanager
+def no_session_written(store: Store) -> Iterator[None]:
+    """As if the disk were full, or the machine stopped, when a session is to be written."""
+    making = [
+        "CREATE TRIGGER refused BEFORE INSERT ON sessions BEGIN SELECT RAISE(ABORT, 'no'); END"
+    ]
+    ending = ["DROP TRIGGER refused"]
+    if store.engine.dialect.name == "postgresql":
+        making = [
+            "CREATE FUNCTION refused() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$BEGIN RAISE EXCEPTION 'no'; END$$",
+            "CREATE TRIGGER refused BEFORE INSERT ON sessions FOR EACH ROW "
+            "EXECUTE FUNCTION refused()",
+        ]
+        ending = ["DROP TRIGGER refused ON sessions", "DROP FUNCTION refused"]
+    run_sql(store, making)
+    try:
+        yield
+    finally:
+        run_sql(store, ending)
+
+
+def run_sql(store: Store, commands: list[str]) -> None:
+    with store.engine.begin() as connection:
+        for command in commands:
+            connection.exec_driver_sql(command)
+
+
+@pytest.mark.postgres
+def test_of_two_first_codes_at_once_one_enrols(sign_in: SignIn, clock: Clock, store: Store) -> None:
+    """The first of two different codes has not been committed when the second comes."""
+    if store.engine.dialect.name != "postgresql":
+        pytest.skip("one writer at a time")
+    secret = asked(sign_in).secret
+    with ThreadPoolExecutor(1) as pool:
+        with store.begin() as session:
+            (row,) = session.scalars(sa.select(SecondFactorRow))
+            account_id = row.account_id
+            first = second_factors.confirm(session, account_id, row.sealed, ["0" * 64], clock.now)
+            second = pool.submit(enter, sign_in, shown(secret, clock, 30))
+            while not second.done() and not waited_for(store):
+                pass
+        assert first
+        assert second.result().recovery == ()
+    with store.read() as session:
+        assert second_factors.recovery_codes_left(session, account_id) == 1
+
+
+def waited_for(store: Store) -> bool:
+    """Whether somebody waits for a lock."""
+    with store.read() as session:
+        waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(session.scalar(waiting))
+
+
 def test_wrong_codes_wait_like_wrong_passwords(sign_in: SignIn, clock: Clock) -> None:
     secret, _ = enrolled(sign_in, clock)
     for _ in range(FREE_TRIES):
@@ -192,6 +264,20 @@ def test_what_is_refused_is_in_the_audit_and_no_code_is(
         "second_factor_refused",
     ]
     assert code not in str(events)
+
+
+def test_a_right_password_that_no_code_follows_is_in_the_audit(
+    sign_in: SignIn, clock: Clock, store: Store
+) -> None:
+    secret = asked(sign_in).secret
+    enter(sign_in, shown(secret, clock))
+    refusal(sign_in, "")
+    events = [event for event in told(store, AuditKind.LOG_IN) if event.outcome is Outcome.REFUSED]
+    assert [(event.code, event.actor.address) for event in events] == [
+        ("second_factor_enrol", DESK),
+        ("second_factor_needed", DESK),
+    ]
+    assert {event.details["login"] for event in events} == {"lin"}
 
 
 def test_the_database_knows_no_secret_and_no_recovery_code(
