@@ -106,7 +106,8 @@ class Presences:
             return self._read
 
     def seen(self, case_id: str, page: str, actor: Actor, *, writing: bool) -> None:
-        """Note that a page of the actor's session, which has the study open, is alive."""
+        """Note that a page of the actor's session, which has the study open, is alive. SignInError
+        `sign_in_needed` where that session has ended meanwhile."""
         session_id = _session(actor)
         if (session_id, page, case_id) in self.now().known:
             with self._signs_lock:
@@ -119,7 +120,8 @@ class Presences:
         self._forget_read()
 
     def take(self, case_id: str, page: str, actor: Actor) -> None:
-        """Make the actor the one who is on a study. The audit says from whom."""
+        """Make the actor the one who is on a study. The audit says from whom. SignInError as
+        `seen`."""
         session_id = _session(actor)
         with self._store.begin() as session:
             now = self._clock(session)

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from sqlalchemy import Table, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session as DatabaseSession
 
+from radraft.core.errors import SignInError
 from radraft.reports.accounts import Session
 from radraft.reports.presence import LAPSES, OpenPage, taken_at
 from radraft.store import accounts, sign_ins
-from radraft.store.sql import insert_new
+from radraft.store.sql import HELD, insert_new
 from radraft.store.tables import CaseRow, OpenPageRow, SessionRow, WorklistEntryRow
 
 MOST_PAGES = 20
@@ -43,7 +44,11 @@ def clock(session: DatabaseSession) -> datetime:
 
 def enter(session: DatabaseSession, sign: Sign) -> None:
     """Note that a page has a study open: from now on where it had another, or gave no sign of life
-    for too long."""
+    for too long. SignInError `sign_in_needed` where its session has ended."""
+    # It cannot end from here on, and the page's row refers to it.
+    held = select(SessionRow.session_id).where(SessionRow.session_id == sign.session_id)
+    if session.scalar(held.with_for_update(read=True, **HELD)) is None:
+        raise SignInError("sign_in_needed")
     key = {"session_id": sign.session_id, "page": sign.page}
     fresh = {
         "case_id": sign.case_id,
@@ -57,7 +62,7 @@ def enter(session: DatabaseSession, sign: Sign) -> None:
         return
     row = session.get(OpenPageRow, tuple(key.values()), with_for_update=True)
     if row is None:
-        # Its session ended in between, and it with it.
+        # It was left in between.
         return
     if row.case_id != sign.case_id or abs(sign.seen_at - row.seen_at) > LAPSES:
         for name, value in fresh.items():
@@ -100,7 +105,7 @@ def renew(session: DatabaseSession, signs: Iterable[Sign]) -> None:
 
 
 def take(session: DatabaseSession, sign: Sign) -> None:
-    """Make the page's person the one who is on the study, whoever was."""
+    """Make the page's person the one who is on the study, whoever was. SignInError as `enter`."""
     enter(session, sign)
     row = session.get(OpenPageRow, (sign.session_id, sign.page), populate_existing=True)
     if row is not None:

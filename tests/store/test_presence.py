@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
+from radraft.core.errors import SignInError
+from radraft.core.settings import Settings
+from radraft.pipeline.presence import Presences
+from radraft.pipeline.sign_in import session_terms
 from radraft.reports.people import Actor
 from radraft.reports.presence import LAPSES, OpenPage, present
 from radraft.store import presence, sign_ins
@@ -53,6 +58,23 @@ def test_a_page_is_there_with_its_person_and_the_site_of_its_case(
     with store.read() as session:
         ((_, held),) = presence.every(session)
     assert (held.session_id, held.account.name) == (reader.session_id, "甲")
+
+
+def test_a_page_of_a_session_that_has_ended_is_told_so_and_is_nowhere(
+    store: Store, case_id: str
+) -> None:
+    reader = signed_in(store, "甲")
+    known = signed_in(store, "乙")
+    presences = Presences(store, session_terms(Settings()))
+    presences.seen(case_id, "0" * 16, known, writing=False)
+    with store.begin() as session:
+        for actor in (reader, known):
+            sign_ins.end(session, str(actor.session_id))
+    for actor in (reader, known):
+        for ask in (presences.take, partial(presences.seen, writing=False)):
+            with pytest.raises(SignInError, match="sign_in_needed"):
+                ask(case_id, "1" * 16, actor)
+    assert pages(store, case_id) == ()
 
 
 def test_signs_keep_it_since_when_it_was_opened_and_another_study_begins_anew(
