@@ -120,9 +120,9 @@ class ImageJudge(threading.Thread):
 
     def judge_waiting(self, reader: ImageReader) -> int:
         """Judge what waits, at most `AT_ONCE` images; how many this process claimed."""
-        now = self._inbox.clock()
+        looked_at = self._inbox.clock()
         with self._store.read() as session:
-            found = image_verdicts.unjudged(session, now - RECENT, now)
+            found = image_verdicts.unjudged(session, looked_at - RECENT, looked_at)
         if not found:
             return 0
         with ScratchFolder(self._scratch, "judging-") as folder:
@@ -131,7 +131,8 @@ class ImageJudge(threading.Thread):
                 return 0
             with self._store.begin() as session:
                 wanted = [waiting.arrival for waiting in here]
-                mine = image_verdicts.claim(session, wanted, self.owner, now)
+                # By now: fetching the files may have taken longer than a claim holds.
+                mine = image_verdicts.claim(session, wanted, self.owner, self._inbox.clock())
             claimed = {arrival.arrival_id for arrival in mine}
             work = [waiting for waiting in here if waiting.arrival.arrival_id in claimed]
             slow: set[int] = set()

@@ -187,6 +187,20 @@ def test_what_lies_in_another_machines_inbox_is_left_to_it(
     elsewhere.close()
 
 
+def test_a_claim_begins_when_the_files_are_at_hand_however_long_they_took(
+    sqlite_store: Store, inbox: Inbox, reader: ImageReader, clock: Clock
+) -> None:
+    with listening(inbox) as listener:
+        send(listener.port, films.good(1))
+    looked_at = clock()
+    at_hand = looked_at + 2 * TERM
+    times = iter([looked_at])
+    inbox.clock = lambda: next(times, at_hand)
+    assert judge_of(sqlite_store, inbox).judge_waiting(reader) == 1
+    with sqlite_store.read() as session:
+        assert list(session.scalars(select(ImageVerdictRow.claimed_at))) == [at_hand]
+
+
 def test_an_encoder_that_fails_leaves_the_rules(
     sqlite_store: Store, inbox: Inbox, reader: ImageReader
 ) -> None:
