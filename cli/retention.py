@@ -35,6 +35,8 @@ def run(out: Output, *, apply: bool) -> None:
     if not apply:
         lines.append("Nothing was changed; --apply does it.")
     out.result({"applied": apply, "sites": list(map(_plain, results))}, "\n".join(lines))
+    if any(result.rule.damaged for result in results):
+        out.fail()
 
 
 def change(out: Output, written: Sequence[str], site: str | None) -> None:
@@ -70,6 +72,8 @@ def _lines(result: RetentionResult, *, applied: bool) -> list[str]:
 
 def _rule_lines(rule: SetRetentionRule) -> list[str]:
     terms = [f"  {term}" for term in rule.rule.terms] or ["  everything is kept"]
+    if rule.damaged:
+        terms = ["  damaged: everything is kept. Set the rule again, or restore it from a backup."]
     return [f"{rule.site}: rule {rule.number}", *terms]
 
 
@@ -92,4 +96,9 @@ def _plain_sum(part: RetentionSum) -> dict[str, int]:
 
 
 def _rule(rule: SetRetentionRule) -> dict[str, Any]:
-    return {"site": rule.site, "rule": rule.number, "terms": list(map(str, rule.rule.terms))}
+    return {
+        "site": rule.site,
+        "rule": rule.number,
+        "terms": list(map(str, rule.rule.terms)),
+        "damaged": rule.damaged,
+    }

@@ -45,7 +45,7 @@ class ReadingForOthers:
         """Return the rules of a site. NotFound `site_unknown`."""
         with self._store.read() as session:
             self._require_sites(session, site)
-            return reading.of_site(session, site)
+            return reading.or_damaged(session, site)
 
     def overview(
         self, named: frozenset[str] | None
@@ -58,7 +58,7 @@ class ReadingForOthers:
             wanted = sorted(known if named is None else known & named)
             found = reading.queues(session, since)
             return (
-                tuple(reading.of_site(session, site) for site in wanted),
+                tuple(reading.or_damaged(session, site) for site in wanted),
                 tuple(
                     queue
                     for queue in found
@@ -102,9 +102,12 @@ class ReadingForOthers:
 
 
 def decide_new(session: Session, site: str, case_id: str, now: datetime) -> None:
-    """Decide who reads a study that is being taken in, in its transaction."""
-    held = reading.of_site(session, site)
-    if held.number == reading.UNSET:
+    """Decide who reads a study that is being taken in, in its transaction. Its own site does where
+    the rules are damaged: the study is not to wait for whoever mends them."""
+    held = reading.or_damaged(session, site)
+    if held.damaged:
+        log.error("rules of reading of site %s are damaged: case %s stays there", site, case_id)
+    if held.damaged or held.number == reading.UNSET:
         return
     for study in reading.unread(session, site, case_id):
         _decide(session, held, study, reading.waiting_at_home(session, site), now)

@@ -64,8 +64,9 @@ class ReportSigning:
         """Freeze the report and write its training pair, both or neither.
 
         What was submitted bears its author's name and the actor's as its reviewer; anything else
-        is signed by the actor alone, where his site's rule lets him. `base_revision`, `base_step`:
-        what he saw. `reason`: of emergency duty.
+        is signed by the actor alone, where his site's rule lets him; nobody signs where that rule
+        is damaged (StorageDamaged). `base_revision`, `base_step`: what he saw. `reason`: of
+        emergency duty.
         SignInError `sign_in_needed` where his session has ended, or there is none;
         `password_needed` where the rule asks for one. SignatureRefused where an issue of exactly
         this report blocks it (`reports.checks`). ReportError as `store.signatures.sign`, and
@@ -186,7 +187,7 @@ class ReportSigning:
         """Return what a site asks of a signature. NotFound `site_unknown`."""
         with self._store.read() as session:
             self._require_site(session, site)
-            return signature_rules.of_site(session, site)
+            return signature_rules.or_damaged(session, site)
 
     def rules(self, named: frozenset[str] | None) -> tuple[SetRule, ...]:
         """Return what each site that is known asks of a signature, by its name: those among
@@ -194,7 +195,7 @@ class ReportSigning:
         with self._store.read() as session:
             known = sites.known(session) | {self._site}
             wanted = sorted(known if named is None else known & named)
-            return tuple(signature_rules.of_site(session, site) for site in wanted)
+            return tuple(signature_rules.or_damaged(session, site) for site in wanted)
 
     def set_rule(
         self, site: str, rule: SignatureRule, *, base_number: int, by: Person, address: str = ""
@@ -210,7 +211,7 @@ class ReportSigning:
         event = AuditEvent(AuditKind.CONFIGURATION, now, who, site=site, details=said)
         with self._trail.refusals(event), self._store.begin() as session:
             self._require_site(session, site)
-            before = signature_rules.of_site(session, site).rule
+            before = signature_rules.or_damaged(session, site)
             changed = signature_rules.change(
                 session, site, rule, base_number=base_number, by=by, now=now
             )
@@ -253,10 +254,13 @@ def _of_signature(signed: SignedReport) -> dict[str, str]:
     }
 
 
-def _of_change(before: SignatureRule, after: SignatureRule) -> dict[str, str]:
+def _of_change(before: SetRule, after: SignatureRule) -> dict[str, str]:
     """Return what the audit says of a changed rule: each value as it was and as it is."""
-    asked = asdict(after)
-    return {name: f"{_said(was)}->{_said(asked[name])}" for name, was in asdict(before).items()}
+    was = {
+        name: "damaged" if before.damaged else _said(value)
+        for name, value in asdict(before.rule).items()
+    }
+    return {name: f"{was[name]}->{_said(value)}" for name, value in asdict(after).items()}
 
 
 def _said(value: bool) -> str:

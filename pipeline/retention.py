@@ -73,7 +73,8 @@ class RetentionResult:
 
 
 def plan(store: Store, now: datetime, move: Move) -> tuple[RetentionResult, ...]:
-    """Return what the rule of each site would do at `now`; nothing is changed. StorageError."""
+    """Return what the rule of each site would do at `now`; nothing is changed. A damaged rule keeps
+    everything. StorageError."""
     with store.read() as session:
         rules = _rules(session)
         if retention.any_moved(session) and store.objects.archive is not None:
@@ -84,7 +85,8 @@ def plan(store: Store, now: datetime, move: Move) -> tuple[RetentionResult, ...]
 def apply(
     store: Store, settings: Settings, by: AuditActor, now: datetime, move: Move
 ) -> tuple[RetentionResult, ...]:
-    """Do what the rule of each site says at `now`, after finishing what an earlier run began.
+    """Do what the rule of each site says at `now`, after finishing what an earlier run began. A
+    damaged rule keeps everything.
 
     RetentionError `retention_running`, `retention_clock`, `retention_archive_unset`,
     `retention_archive_inside`; StorageError where the archive or the database cannot be written:
@@ -285,7 +287,11 @@ def _require_archive(store: Store, settings: Settings, *, used: bool, moves: boo
 
 
 def _rules(session: Session) -> list[SetRetentionRule]:
-    return [retention_rules.of_site(session, site) for site in retention_rules.sites(session)]
+    rules = [retention_rules.or_damaged(session, site) for site in retention_rules.sites(session)]
+    for rule in rules:
+        if rule.damaged:
+            log.error("retention rule %d of site %s is damaged", rule.number, rule.site)
+    return rules
 
 
 def _removable(session: Session, store: Store, case_id: str) -> tuple[StoredObject, ...]:

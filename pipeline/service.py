@@ -325,7 +325,7 @@ class Service:
                 least_support=written.least_support if written is not None else None,
                 notice=self.notice(stored.draft) if stored is not None else None,
                 quality=quality_remarks(session, case_id),
-                rule=signature_rules.of_site(session, case.site).rule,
+                rule=signature_rules.or_damaged(session, case.site).rule,
                 steps=report_steps.of_case(session, case_id),
                 dropped=retention.dropped(session, case_id),
                 retaken=tuple(sorted(retakes.replaced_instances(session, case_id))),

@@ -29,6 +29,10 @@ class SignatureRule:
 
 ONE_IS_ENOUGH = SignatureRule()
 """What holds where a site set no rule."""
+STRICTEST = SignatureRule(
+    two_signatures=True, attending_alone=False, emergency_alone=False, reauthenticate=True
+)
+"""What a page goes by where a site's rule cannot be read; nobody signs there meanwhile."""
 
 
 def may_sign_alone(rule: SignatureRule, *, own: bool) -> bool:

@@ -11,7 +11,13 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError, NoResultFound, SQLAlchemyError, TimeoutError as PoolTimeout
 
-from radraft.core.errors import ReportError, StorageDamaged, StorageError, StorageUnavailable
+from radraft.core.errors import (
+    ReportError,
+    RetentionError,
+    StorageDamaged,
+    StorageError,
+    StorageUnavailable,
+)
 
 log = logging.getLogger("radraft.store")
 
@@ -92,7 +98,14 @@ def decoding(table: str, key: str | int) -> Iterator[None]:
     """
     try:
         yield
-    except (ValueError, TypeError, KeyError, NoResultFound, ReportError) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        NoResultFound,
+        ReportError,
+        RetentionError,
+    ) as error:
         # The kind only: its text quotes what it choked on.
         log.error("row %s of %s is damaged (%s)", key, table, type(error).__name__)
         raise StorageDamaged("row_damaged", table=table, key=key) from None

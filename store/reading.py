@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, case, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from radraft.core import canonical
-from radraft.core.errors import ReportError
+from radraft.core.errors import ReportError, StorageDamaged
 from radraft.reports.people import Person, known_person
 from radraft.reports.reading_rule import ReadingRule
 from radraft.store import faults
@@ -55,6 +55,8 @@ class SetRules:
     """1 for a site's first; `UNSET` where nobody set any."""
     by: Person | None
     at: datetime | None
+    damaged: bool = False
+    """What is stored cannot be read: it sends no study away, and waits for other rules."""
 
 
 @dataclass(frozen=True)
@@ -141,9 +143,17 @@ def queues(session: Session, since: datetime) -> tuple[Queue, ...]:
 
 
 def of_site(session: Session, site: str) -> SetRules:
-    """Return the rules that hold at a site."""
+    """Return the rules that hold at a site. StorageDamaged."""
     newest = _read(session, site, newest_alone=True)
     return newest[0] if newest else SetRules(site, (), UNSET, None, None)
+
+
+def or_damaged(session: Session, site: str) -> SetRules:
+    """Return the rules that hold at a site; where they cannot be read, that they are damaged."""
+    try:
+        return of_site(session, site)
+    except StorageDamaged:
+        return SetRules(site, (), _newest(session, site), None, None, damaged=True)
 
 
 def history(session: Session, site: str) -> tuple[SetRules, ...]:
@@ -168,9 +178,9 @@ def change(
     """Make `rules` what holds at a site from now on.
 
     ReportError `reading_rules_changed_meanwhile` where `base_number` is not the number of those
-    that held: of two who change them at once one does.
+    that held: of two who change them at once one does. Those that held may be damaged.
     """
-    if of_site(session, site).number != base_number or not insert_new(
+    if _newest(session, site) != base_number or not insert_new(
         session,
         ReadingRulesRow,
         site=site,
@@ -318,6 +328,12 @@ def _waiting(site: str) -> tuple[ColumnElement[bool], ...]:
         WorklistEntryRow.once_signed.is_(False),
         WorklistEntryRow.phase.in_([state.value for state in CaseState]),
     )
+
+
+def _newest(session: Session, site: str) -> int:
+    """Return the number of the rules that hold, whatever they say."""
+    wanted = select(func.max(ReadingRulesRow.number)).where(ReadingRulesRow.site == site)
+    return session.scalar(wanted) or UNSET
 
 
 def _read(session: Session, site: str, *, newest_alone: bool) -> tuple[SetRules, ...]:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from radraft.core.errors import ReportError
+from radraft.core.errors import ReportError, StorageDamaged
 from radraft.reports.retention import RetentionRule, parse
 from radraft.store import faults
 from radraft.store.sql import insert_new, storable
@@ -29,6 +29,8 @@ class SetRetentionRule:
     """1 for a site's first; `UNSET` where nobody set any."""
     by: str
     at: datetime | None
+    damaged: bool = False
+    """What is stored cannot be read: everything is kept where it is."""
 
 
 def of_site(session: Session, site: str) -> SetRetentionRule:
@@ -45,6 +47,15 @@ def of_site(session: Session, site: str) -> SetRetentionRule:
         return SetRetentionRule(site, parse(row.terms), row.number, row.by, row.at)
 
 
+def or_damaged(session: Session, site: str) -> SetRetentionRule:
+    """Return the rule that holds at a site; where it cannot be read, that it is damaged."""
+    try:
+        return of_site(session, site)
+    except StorageDamaged:
+        number = _newest(session, site)
+        return SetRetentionRule(site, RetentionRule(), number, "", None, damaged=True)
+
+
 def sites(session: Session) -> tuple[str, ...]:
     """Return the sites at which somebody set a rule, in order."""
     wanted = select(RetentionRuleRow.site).distinct().order_by(RetentionRuleRow.site)
@@ -56,10 +67,11 @@ def change(
 ) -> SetRetentionRule:
     """Make `rule` what holds at a site from now on.
 
-    ReportError `rule_changed_meanwhile`: of two who change it at once one does.
+    ReportError `rule_changed_meanwhile`: of two who change it at once one does. The one that held
+    may be damaged.
     """
     terms: Sequence[str] = tuple(map(str, rule.terms))
-    number = of_site(session, site).number + 1
+    number = _newest(session, site) + 1
     if not insert_new(
         session,
         RetentionRuleRow,
@@ -71,3 +83,9 @@ def change(
     ):
         raise ReportError("rule_changed_meanwhile")
     return of_site(session, site)
+
+
+def _newest(session: Session, site: str) -> int:
+    """Return the number of the rule that holds, whatever it says."""
+    rows = select(func.max(RetentionRuleRow.number)).where(RetentionRuleRow.site == storable(site))
+    return session.scalar(rows) or UNSET

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from radraft.core.errors import ReportError
+from radraft.core.errors import ReportError, StorageDamaged
 from radraft.reports.people import Person, known_person
-from radraft.reports.signature_rule import ONE_IS_ENOUGH, SignatureRule
+from radraft.reports.signature_rule import ONE_IS_ENOUGH, STRICTEST, SignatureRule
 from radraft.store import faults
 from radraft.store.sql import insert_new
 from radraft.store.tables import SignatureRuleRow
@@ -29,12 +29,22 @@ class SetRule:
     """1 for a site's first; `UNSET` where nobody set any."""
     by: Person | None
     at: datetime | None
+    damaged: bool = False
+    """What is stored cannot be read: nobody signs, and `rule` is the strictest."""
 
 
 def of_site(session: Session, site: str) -> SetRule:
-    """Return the rule that holds at a site."""
+    """Return the rule that holds at a site. StorageDamaged."""
     newest = _read(session, site, newest_alone=True)
     return newest[0] if newest else SetRule(site, ONE_IS_ENOUGH, UNSET, None, None)
+
+
+def or_damaged(session: Session, site: str) -> SetRule:
+    """Return the rule that holds at a site; where it cannot be read, that it is damaged."""
+    try:
+        return of_site(session, site)
+    except StorageDamaged:
+        return SetRule(site, STRICTEST, _newest(session, site), None, None, damaged=True)
 
 
 def history(session: Session, site: str) -> tuple[SetRule, ...]:
@@ -54,9 +64,9 @@ def change(
     """Make `rule` what holds at a site from now on.
 
     ReportError `rule_changed_meanwhile` where `base_number` is not the number of the one that held:
-    of two who change it at once one does.
+    of two who change it at once one does. The one that held may be damaged.
     """
-    if of_site(session, site).number != base_number or not insert_new(
+    if _newest(session, site) != base_number or not insert_new(
         session,
         SignatureRuleRow,
         site=site,
@@ -68,6 +78,12 @@ def change(
     ):
         raise ReportError("rule_changed_meanwhile")
     return of_site(session, site)
+
+
+def _newest(session: Session, site: str) -> int:
+    """Return the number of the rule that holds, whatever it says."""
+    wanted = select(func.max(SignatureRuleRow.number)).where(SignatureRuleRow.site == site)
+    return session.scalar(wanted) or UNSET
 
 
 def _read(session: Session, site: str, *, newest_alone: bool) -> tuple[SetRule, ...]:

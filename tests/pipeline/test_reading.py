@@ -20,6 +20,7 @@ from radraft.reports.reading_rule import ReadingRule
 from radraft.reports.roles import Role
 from radraft.store import audit, cases, reading
 from radraft.store.database import Store
+from radraft.store.tables import ReadingRulesRow
 from radraft.store.values import WorklistFilter
 from radraft.store.worklist_pages import Visible
 from radraft.studies.values import StudyPriority
@@ -197,3 +198,26 @@ def test_the_list_of_a_reading_site_has_what_was_sent_to_it_and_no_more(
     assert listed("city") == listed("city", search="PLANTED") == []
     assert listed("test") == sorted([sent, kept])
     assert service.listing.choices(Visible(frozenset({"centre"}), frozenset())).sites == ("test",)
+
+
+def test_a_damaged_row_of_rules_keeps_its_sites_studies_at_home_and_nobody_elses(
+    service: Service, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent = seed.add(store, 1)
+    ruled(service, CENTRE)
+    with store.begin() as session:
+        damaged = ReadingRulesRow(
+            site="test", number=2, rules="{", by="x", by_account=None, at=datetime.now(UTC)
+        )
+        session.add(damaged)
+    kept = seed.add(store, 2)
+    with store.begin() as session:
+        decide_new(session, "test", kept, datetime.now(UTC))
+    assert places(store, sent, kept) == ["centre", ""]
+    assert f"rules of reading of site test are damaged: case {kept} stays there" in caplog.text
+    rules, _ = service.reading.overview(None)
+    assert {held.site: held.damaged for held in rules}["test"]
+    assert not any(held.damaged for held in rules if held.site != "test")
+    # Setting them again is all that it takes.
+    assert ruled(service, CENTRE) == 3
+    assert places(store, sent, kept) == ["centre", "centre"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from radraft.core.errors import NotFound, RadraftError, ReportError, SignInError
+from radraft.core.errors import NotFound, RadraftError, ReportError, SignInError, StorageDamaged
 from radraft.core.settings import Settings
 from radraft.llm.profiles import load_profile
 from radraft.pipeline.report_signing import open_moves
@@ -84,6 +84,30 @@ def test_nobody_signs_without_a_session_that_is_there(service: Service, attendin
     with pytest.raises(SignInError, match="sign_in_needed"):
         service.signing.sign(case_id, base_revision=1, base_step=0, actor=attending)
     assert service.case_view(case_id).versions == ()
+
+
+def test_where_the_rule_is_damaged_reports_are_read_and_written_and_nobody_signs(
+    service: Service, attending: Actor, resident: Actor
+) -> None:
+    with service.store.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO signature_rules VALUES ('site-a', 7, 0, 1, 1, 0, 'x', NULL, 'soon')"
+        )
+    case_id = drafted(service)
+    view = service.case_view(case_id)
+    assert Move.SIGN_ALONE not in open_moves(view.working, attending, view.rule)
+    with pytest.raises(StorageDamaged, match="damaged"):
+        service.signing.sign(case_id, base_revision=1, base_step=0, actor=attending)
+    service.signing.take(case_id, Move.SUBMIT, actor=resident, base_step=0, base_revision=1)
+    with pytest.raises(StorageDamaged, match="damaged"):
+        service.signing.sign(case_id, base_revision=1, base_step=1, actor=attending)
+    assert service.case_view(case_id).versions == ()
+    (held,) = service.signing.rules(None)
+    assert (held.damaged, held.number) == (True, 7)
+    ruled(service, SignatureRule())
+    (changed,) = service.signing.rules(None)
+    assert (changed.damaged, changed.number) == (False, 8)
+    service.signing.sign(case_id, base_revision=1, base_step=1, actor=attending)
 
 
 def test_no_other_code_signs() -> None:

@@ -19,7 +19,7 @@ from radraft.core.settings import Settings
 from radraft.pipeline import retention as runs
 from radraft.pipeline.retention import RetentionSum
 from radraft.reports.audit import AuditKind
-from radraft.reports.retention import HeldBack
+from radraft.reports.retention import HeldBack, parse
 from radraft.store import (
     alerts,
     audit,
@@ -31,6 +31,7 @@ from radraft.store import (
     report_steps,
     restore,
     retention,
+    retention_rules,
     soundness,
 )
 from radraft.store.base import Base
@@ -239,6 +240,26 @@ def test_what_a_training_pair_was_made_with_stays_and_its_originals_go(site: Sit
     left = set(files(site.objects))
     assert left == {*images.keys(image_id(1)), *derived(make_images(old, seed=1))[:2]}
     assert shown(site.store, old) == (image_id(1),)
+
+
+def test_a_damaged_rule_keeps_its_sites_images_and_stops_no_other_site(site: Site) -> None:
+    old = add_study(site.store, 1)
+    set_rule(site.store, "*: drop after 100 days")
+    with site.store.begin() as session:
+        burn = RetentionRuleRow(
+            site="a-damaged-one", number=1, terms=("CR: burn",), by="x", at=datetime.now(UTC)
+        )
+        session.add(burn)
+    now = later(site.store, 200)
+    damaged, sound = runs.apply(site.store, site.settings, BY, now, still)
+    assert (damaged.rule.site, damaged.rule.damaged) == ("a-damaged-one", True)
+    assert (damaged.moved, damaged.dropped) == (RetentionSum(), RetentionSum())
+    assert (sound.rule.damaged, sound.dropped.studies) == (False, 1)
+    assert steps(site.store, old)[-1] == "removed"
+    with site.store.begin() as session:
+        rule = parse(["CR: move after 3 days"])
+        again = retention_rules.change(session, "a-damaged-one", rule, by="x", now=now)
+    assert (again.number, again.damaged) == (2, False)
 
 
 def test_a_frozen_case_and_one_with_an_open_alert_keep_everything(site: Site) -> None:

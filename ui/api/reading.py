@@ -90,4 +90,5 @@ def _rules(held: SetRules) -> dict[str, Any]:
         "rules": [canonical.plain(asdict(rule)) for rule in held.rules],
         "by": None if held.by is None else held.by.name,
         "at": None if held.at is None else held.at.isoformat(),
+        "damaged": held.damaged,
     }

@@ -236,4 +236,5 @@ def _rule(held: SetRule) -> dict[str, Any]:
         **forms.rule(held.rule),
         "by": None if held.by is None else held.by.name,
         "at": None if held.at is None else held.at.isoformat(),
+        "damaged": held.damaged,
     }

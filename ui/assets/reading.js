@@ -65,10 +65,10 @@ class SiteRules {
   constructor(held) {
     this.held = held;
     this.list = h("div", { class: "rr-sites" });
-    this.save = h("button", { type: "submit", class: "rd-button rd-primary", text: t("rule_save"), disabled: true });
+    this.save = h("button", { type: "submit", class: "rd-button rd-primary", text: t("rule_save"), disabled: !held.damaged });
     const add = h("button", { type: "button", class: "rd-button", dataset: { part: "add" }, text: t("reading_add"), onclick: () => this.add(EMPTY) });
     const by = held.by ? t("rule_changed_by", { name: held.by, time: formatDate(held.at) }) : t("reading_unset");
-    this.said = h("span", { class: "rd-dim", role: "status", text: by });
+    this.said = h("span", { class: held.damaged ? "rd-bad" : "rd-dim", role: "status", text: held.damaged ? t("reading_damaged") : by });
     this.element = h(
       "form",
       { class: "rr-site", dataset: { site: held.site } },

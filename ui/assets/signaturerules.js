@@ -33,7 +33,7 @@ class SiteRule {
     this.boxes = Object.fromEntries(FIELDS.map((name) => [name, this.box(name)]));
     this.button = h("button", { type: "submit", class: "rd-button rd-primary", text: t("rule_save"), disabled: true });
     const changed = rule.by ? t("rule_changed_by", { name: rule.by, time: formatDate(rule.at) }) : t("rule_unset");
-    this.said = h("span", { class: "rd-dim", role: "status", text: changed });
+    this.said = h("span", { class: rule.damaged ? "rd-bad" : "rd-dim", role: "status", text: rule.damaged ? t("rule_damaged") : changed });
     this.element = h(
       "form",
       { class: "sr-site", dataset: { site: rule.site } },
@@ -60,7 +60,7 @@ class SiteRule {
 
   edited() {
     for (const name of EXCEPTIONS) this.boxes[name].disabled = !this.boxes.two_signatures.checked;
-    this.button.disabled = FIELDS.every((name) => this.boxes[name].checked === this.rule[name]);
+    this.button.disabled = !this.rule.damaged && FIELDS.every((name) => this.boxes[name].checked === this.rule[name]);
   }
 
   async save() {
