@@ -31,7 +31,7 @@ from radraft.reports.audit import MOST_DETAIL, AuditActor, AuditEvent, AuditKind
 from radraft.store import audit
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from radraft.reports.people import Actor
     from radraft.store.database import Store
@@ -96,6 +96,13 @@ def _plain(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
+def _lines(case_ids: Sequence[str]) -> dict[str, str]:
+    """Return case ids as details, as many in each as one line holds."""
+    at_once = MOST_DETAIL // (max(map(len, case_ids)) + 1)
+    parts = [case_ids[at : at + at_once] for at in range(0, len(case_ids), at_once)]
+    return {f"cases_{number}": " ".join(part) for number, part in enumerate(parts, start=1)}
+
+
 @dataclass
 class _Search:
     """What somebody is typing: the longest text of it, and its event."""
@@ -158,6 +165,21 @@ class AuditTrail:
             else:
                 self._end_search(session_id)
                 self._searches[session_id] = _Search(text, event, now, now)
+            self._awake()
+
+    def note_lines(
+        self, event: AuditEvent, case_ids: Mapping[str, Sequence[str]], *, token_id: str
+    ) -> None:
+        """Write `event` down soon for each site, with the cases of it that a program was shown in
+        the worklist and not in the last `AGAIN_S` already."""
+        with self._changed:
+            for site, listed in case_ids.items():
+                fresh = [
+                    case_id for case_id in listed if not self._noted((token_id, "listed", case_id))
+                ]
+                if fresh:
+                    said = dict(event.details) | _lines(fresh)
+                    self._put(replace(event, site=site, details=said))
             self._awake()
 
     @contextmanager

@@ -12,7 +12,7 @@ from radraft.core.errors import SignInError, StorageUnavailable, TokenError
 from radraft.reports.accounts import wait
 from radraft.reports.audit import AuditActor, AuditEvent, AuditKind, Outcome
 from radraft.reports.machine_tokens import MachineToken, TokenState, TokenTerms, new_secret
-from radraft.reports.roles import EVERY_SITE
+from radraft.reports.roles import EVERY_SITE, Scope
 from radraft.store import audit, machine_tokens, sign_ins
 
 if TYPE_CHECKING:
@@ -55,13 +55,22 @@ class MachineTokens:
         return token
 
     def make(
-        self, terms: TokenTerms, *, by: AuditActor, sites: frozenset[str] | None = None
+        self,
+        terms: TokenTerms,
+        *,
+        by: AuditActor,
+        sites: frozenset[str] | None = None,
+        reads_at: frozenset[str] | None = None,
     ) -> tuple[MachineToken, str]:
         """Make a token, and return it with its secret, which is kept nowhere.
 
-        SignInError `not_allowed` where it is for a site that is not among `sites`.
+        `reads_at`: the sites whose signed reports its maker may read himself; None: all.
+        SignInError `not_allowed` where it is for a site that is not among `sites`; TokenError
+        `token_read_denied` where it opens reports that its maker may not read.
         """
         _require_all(terms.sites, sites)
+        if Scope.READ in terms.scopes and reads_at is not None and not terms.sites <= reads_at:
+            raise TokenError("token_read_denied", site=min(terms.sites - reads_at))
         secret = new_secret()
         now = self._now()
         with self._store.begin() as session:

@@ -203,6 +203,7 @@ TOKEN_STATUS = {
     "token_unknown": 401,
     "token_expired": 401,
     "token_revoked": 401,
+    "token_read_denied": 403,
     "token_scope": 403,
     "token_site": 403,
     "token_unsigned": 403,

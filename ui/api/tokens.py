@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from radraft.reports.audit import AuditEvent, AuditKind
 from radraft.reports.machine_tokens import terms_of
+from radraft.reports.roles import Permission
 from radraft.ui.access import Caller, SignedIn
 
 if TYPE_CHECKING:
@@ -47,7 +48,12 @@ def add_tokens(app: FastAPI, service: Service) -> None:
     def make(body: TokenRequest, caller: SignedIn) -> Response:
         terms = terms_of(body.name, body.sites, body.scopes, body.days)
         with service.trail.refusals(_event(caller, "made")):
-            token, secret = tokens.make(terms, by=caller.audit_actor, sites=caller.sites)
+            token, secret = tokens.make(
+                terms,
+                by=caller.audit_actor,
+                sites=caller.sites,
+                reads_at=caller.sites_with(Permission.READ_SIGNED),
+            )
         return JSONResponse({"token": token.plain(datetime.now(UTC)), "secret": secret})
 
     @api.post("/{token_id}/revoke")

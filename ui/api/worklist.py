@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 Form = dict[str, Any]
 Code = Annotated[str, Field(max_length=64)]
 ViewId = Annotated[int, Path(ge=0, lt=2**31)]
+LIST_ROUTE = "GET /api/worklist"
 SEARCH_ROUTE = "POST /api/worklist/search"
 PARTS = range(HEAD, SIGNED + 1)
 RANKS_OF_PLACES = range(LAST + 1)

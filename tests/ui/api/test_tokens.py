@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,8 @@ from httpx import Response
 from radraft.pipeline.service import Service
 from radraft.reports.audit import AuditActor
 from radraft.reports.machine_tokens import TokenTerms, new_secret
-from radraft.reports.roles import EVERY_SITE, Role, Scope
+from radraft.reports.roles import EVERY_SITE, Membership, Role, Scope
+from radraft.store import accounts
 from radraft.ui.access import application
 from radraft.ui.mount import add_routes
 from tests.ui import seed
@@ -238,7 +240,7 @@ def test_no_token_is_in_a_log_or_in_the_audit(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     case_id = signed(person, service)
-    become(person, "管", (Role.ADMINISTRATOR,))
+    become(person, "管", (Role.ADMINISTRATOR, Role.CLINICIAN))
     asked = {"name": "wall", "sites": ["*"], "scopes": ["read"], "days": 1}
     secret = person.post("/api/tokens", json=asked).json()["secret"]
     wall = program(app, secret)
@@ -257,10 +259,48 @@ def test_no_token_is_in_a_log_or_in_the_audit(
     assert secret.removeprefix("radraft_") not in kept
 
 
+def test_who_may_not_read_signed_reports_makes_no_token_that_does(
+    app: FastAPI, service: Service, person: TestClient
+) -> None:
+    asked = {"name": "wall", "sites": ["local"], "scopes": ["read", "intake"], "days": 30}
+    become(person, "管", (Role.ADMINISTRATOR,))
+    assert code(person.post("/api/tokens", json=asked)) == "token_read_denied"
+    # What tells him nothing he gives.
+    assert person.post("/api/tokens", json=asked | {"scopes": ["intake", "export"]}).is_success
+    # At one site alone.
+    become(person, "兼", (Role.ADMINISTRATOR,))
+    both = [Membership(EVERY_SITE, Role.ADMINISTRATOR), Membership("local", Role.CLINICIAN)]
+    with service.store.begin() as session:
+        (held,) = (known for known in accounts.every(session) if known.name == "兼")
+        accounts.set_memberships(session, held.account_id, both)
+    for sites, refused in ((["*"], True), (["local", "north"], True), (["local"], False)):
+        answer = person.post("/api/tokens", json=asked | {"sites": sites})
+        assert (answer.status_code == 403) is refused, sites
+    assert len(service.machine_tokens.every()) == 2
+    outcomes = [event["outcome"] for event in told(person, service, "token")]
+    assert outcomes.count("refused") == 3
+
+
+def test_the_lines_that_a_program_was_shown_are_in_the_audit(
+    app: FastAPI, service: Service, person: TestClient
+) -> None:
+    shown = {signed(person, service, number) for number in range(1, 13)}
+    wall = program(app, made(service, Scope.READ))
+    assert len(wall.get("/api/worklist", params={"limit": 5}).json()["rows"]) == 5
+    assert len(wall.get("/api/worklist").json()["rows"]) == 12
+    # The same lines again say nothing new.
+    wall.get("/api/worklist")
+    events = [event for event in told(person, service, "view") if event["name"] == "wall"]
+    assert len(events) == 2
+    cases = re.findall(r"c-[0-9a-f]{16}", "".join(event["details"] for event in events))
+    assert (len(cases), set(cases)) == (12, shown)
+    assert {event["site"] for event in events} == {"test"}
+
+
 def test_an_administrator_makes_lists_and_revokes_over_http(
     app: FastAPI, service: Service, person: TestClient
 ) -> None:
-    become(person, "管", (Role.ADMINISTRATOR,), "local")
+    become(person, "管", (Role.ADMINISTRATOR, Role.CLINICIAN), "local")
     asked = {"name": "wall", "sites": ["local"], "scopes": ["read"], "days": 30}
     answer = person.post("/api/tokens", json=asked)
     secret, token = answer.json()["secret"], answer.json()["token"]
