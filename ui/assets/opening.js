@@ -5,9 +5,9 @@ import { may } from "/ui/session.js";
 
 let pending = Promise.resolve();
 
-/** `caseId` was opened just now. */
-export function opened(caseId) {
-  if (!may("write")) return;
+/** `caseId`, of which `view` is the first that was shown, was opened just now. Only who writes at its site signs. */
+export function opened(caseId, view) {
+  if (!may("write", view)) return;
   const sent = send("POST", `/cases/${caseId}/opened`);
   // Without it only the time is unknown; that the service is away shows elsewhere.
   pending = Promise.all([pending, sent.catch(() => undefined)]);

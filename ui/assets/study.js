@@ -24,15 +24,14 @@ export async function settle() {
 
 /** Open `caseId`. Emits `opening`, then `view` with the first CaseView. */
 export async function open(caseId) {
-  if (caseId === state.caseId) return;
   const mine = ++turn;
+  if (caseId === state.caseId) return;
   clearTimeout(timer);
   await settle();
   if (mine !== turn) return;
   state.caseId = caseId;
   state.view = null;
-  history.replaceState(null, "", `${location.pathname}${location.search}#${caseId}`);
-  opened(caseId);
+  nameInAddress(caseId);
   emit("opening", caseId);
   await refresh(true);
 }
@@ -55,6 +54,7 @@ async function ask(whole) {
     if (overtaken()) return newest;
     emit("online", true);
     if (view) {
+      if (!state.view) opened(caseId, view);
       state.view = view;
       emit("view", view);
     }
@@ -69,10 +69,23 @@ async function ask(whole) {
   return undefined;
 }
 
+function nameInAddress(caseId) {
+  history.replaceState(null, "", `${location.pathname}${location.search}#${caseId}`);
+}
+
+/** Another study was asked for by its address: typed, by a link, or by going back. */
+function addressed() {
+  const caseId = remembered();
+  if (caseId) open(caseId);
+  // What names no study changes nothing, and the address says what is open.
+  else if (state.caseId) nameInAddress(state.caseId);
+}
+
 /** The study named in the address, so that a refresh stays where it was. */
 export function remembered() {
   const name = location.hash.slice(1);
   return /^c-[0-9a-f]{16}$/.test(name) ? name : null;
 }
 
+addEventListener("hashchange", addressed);
 on("saved", () => refresh());
