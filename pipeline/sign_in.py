@@ -102,13 +102,7 @@ class SignIn:
         known = _login(login)
         now = self._now()
         login_key = self._login_key(known)
-        # Most tries of a flood end here, and hold up nobody's writing.
-        with self._store.read() as session:
-            self._require_turn(session, known, login_key, address, now)
-        with self._store.begin() as session:
-            # Of many at once each counts the others.
-            found = self._require_turn(session, known, login_key, address, now)
-            sign_ins.refused(session, login_key, address, now)
+        found = self._tried(known, login_key, address, now)
         account, kept = (None, None) if found is None else found
         let_in = account is not None and not account.disabled and not account.demo
         # For who is not let in anyway the work is done in vain, and takes as long.
@@ -385,6 +379,19 @@ class SignIn:
             second_factors.forget(database, account.account_id)
             sign_ins.end_all(database, account.account_id)
             self._note(database, AuditKind.ACCOUNT, account, by, "second factor reset")
+
+    def _tried(
+        self, login: str, login_key: str, address: str, now: datetime
+    ) -> tuple[Account, str | None] | None:
+        """Count a try as refused, and return as `_require_turn`. SignInError `sign_in_wait`."""
+        # Most tries of a flood end here, and hold up nobody's writing.
+        with self._store.read() as session:
+            self._require_turn(session, login, login_key, address, now)
+        with self._store.begin() as session:
+            # Of many at once each counts the others.
+            found = self._require_turn(session, login, login_key, address, now)
+            sign_ins.refused(session, login_key, address, now)
+            return found
 
     def _require_turn(
         self,
