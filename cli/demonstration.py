@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from radraft.cli.context import Context, opened
 from radraft.cli.drafting import drafted_json
+from radraft.cli.http_server import bound_socket
 from radraft.cli.intake import take_in
 from radraft.cli.output import Output, rejections_text
 from radraft.cli.render import report_text
-from radraft.cli.serving import Workstation, announce, listening
+from radraft.cli.serving import announce, workstation
 from radraft.cli.shutdown import Shutdown
 from radraft.core.errors import DraftingError, StudyRejected
 from radraft.llm.link import LlmState
@@ -36,9 +37,9 @@ def demo(studies: Path, out: Output, *, leave: bool) -> None:
         settings = context.settings
         out.say(f"Logs: {settings.data_dir / 'logs'}")
         with (
-            listening(settings, out) as bound,
+            bound_socket(settings, out) as bound,
             app.running(settings, context.profile, context.store) as service,
-            Workstation(service, bound, demo=True) as workstation,
+            workstation(service, bound, demo=True) as server,
         ):
             demo_accounts.add_all(context.store)
             taken = take_in(studies, context, out)
@@ -48,7 +49,7 @@ def demo(studies: Path, out: Output, *, leave: bool) -> None:
             _print_one(taken.cases + taken.known, time.monotonic() - began, context, out)
             if not leave:
                 announce(settings, out)
-                workstation.wait(shutdown)
+                server.wait(shutdown)
 
 
 def _wait_for_drafts(service: Service, context: Context, out: Output) -> None:

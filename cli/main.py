@@ -118,12 +118,25 @@ def serve(
     no_llm: Annotated[
         bool, typer.Option("--no-llm", help="Read, edit and sign without drafting.")
     ] = False,
+    no_worker: Annotated[
+        bool,
+        typer.Option("--no-worker", help="Leave drafting to `radraft worker` on this database."),
+    ] = False,
 ) -> None:
     """Open the workstation and draft what comes in."""
     with reporting(Output(json)) as out:
         from radraft.cli import serving
 
-        serving.serve(out, with_llm=not no_llm)
+        serving.serve(out, no_llm=no_llm, no_worker=no_worker)
+
+
+@app.command()
+def worker(json: Json = False) -> None:
+    """Draft what waits in the database, beside any number of other workers and servers."""
+    with reporting(Output(json)) as out:
+        from radraft.cli import worker as drafting
+
+        drafting.work(out)
 
 
 @app.command()

@@ -46,21 +46,23 @@ def listen(out: Output) -> None:
 
 def received(out: Output) -> None:
     """What waits, and what was refused and why."""
-    from radraft.store import arrivals
+    from radraft.store import arrivals, inbox_name
 
     with opened() as context, context.store.read() as session:
         counts = arrivals.counts(session)
         refused = arrivals.listing(session, limit=LISTED)
-        folder = context.settings.data_dir / "quarantine"
+        data_dir = context.settings.data_dir
+    own = inbox_name.read(data_dir)
+    folder = data_dir / "quarantine"
     cut = counts[arrivals.ArrivalState.REFUSED] > len(refused)
     lines = [f"{state.value}: {number}" for state, number in counts.items()]
-    lines += [_refused_line(file, folder) for file in refused]
+    lines += [_refused_line(file, folder, own) for file in refused]
     if cut:
         lines.append(f"Only the newest {len(refused)} of what was refused are listed.")
     out.result(
         {
             "counts": counts,
-            "refused": [_refused_json(file, folder) for file in refused],
+            "refused": [_refused_json(file, folder, own) for file in refused],
             "cut": cut,
         },
         "\n".join(lines),
@@ -180,19 +182,27 @@ def _status(now: Progress) -> str:
     )
 
 
-def _refused_line(one: Arrival, folder: Path) -> str:
-    entry = catalogue().get(one.code or "", {"zh": "", "en": ""})
-    when = one.received_at.astimezone().isoformat(sep=" ", timespec="seconds")
+def _refused_line(arrival: Arrival, folder: Path, own: str) -> str:
+    entry = catalogue().get(arrival.code or "", {"zh": "", "en": ""})
+    when = arrival.received_at.astimezone().isoformat(sep=" ", timespec="seconds")
     sentences = [entry[lang] for lang in ("zh", "en") if "{" not in entry[lang]]
     told = "".join(f"\n  {sentence}" for sentence in sentences)
-    return f"{when}  {one.source}  {one.site}  {one.code}\n  {folder / one.file}{told}"
+    file = _refused_file(arrival, folder, own)
+    return f"{when}  {arrival.source}  {arrival.site}  {arrival.code}\n  {file}{told}"
 
 
-def _refused_json(one: Arrival, folder: Path) -> dict[str, Any]:
+def _refused_json(arrival: Arrival, folder: Path, own: str) -> dict[str, Any]:
     return {
-        "received_at": one.received_at,
-        "source": one.source,
-        "site": one.site,
-        "code": one.code,
-        "file": str(folder / one.file),
+        "received_at": arrival.received_at,
+        "source": arrival.source,
+        "site": arrival.site,
+        "code": arrival.code,
+        "file": _refused_file(arrival, folder, own),
     }
+
+
+def _refused_file(arrival: Arrival, folder: Path, own: str) -> str:
+    """Return where a refused file lies; of another server's the name of its inbox."""
+    if arrival.inbox in {"", own}:
+        return str(folder / arrival.file)
+    return f"{arrival.inbox}: quarantine/{arrival.file}"

@@ -46,6 +46,10 @@ class Shutdown:
             # seconds to put its own memory away.
             _exit(0 if kind is SystemExit else 1)
 
+    def allow(self, drain_s: float) -> None:
+        """Let the end take longer by what a drain of so many seconds may (`cli.http_server`)."""
+        self._limit_s = LIMIT_S + 2 * drain_s
+
     def wait(self, seconds: float) -> None:
         """Wait so long; the end, when it is asked for, unwinds from here."""
         time.sleep(seconds)

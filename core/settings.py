@@ -113,6 +113,11 @@ class Settings(BaseSettings):
     """Longest wait for one drafted report, in seconds."""
     start_timeout_s: float = 600.0
     """Longest wait for a starting vLLM, in seconds."""
+    lease_s: float = Field(default=60.0, ge=1)
+    """Seconds without a sign of life after which a study that a process was drafting is another's
+    to draft."""
+    worker_port: int = Field(default=0, ge=0, le=65535)
+    """Port at which `radraft worker` tells its health and figures; 0: none. docs/deploy.md."""
     host: str = "127.0.0.1"
     """Address that the workstation binds. One that others can reach needs `tls_cert` or `proxies`,
     and `hosts`. docs/deploy.md says more of this and what follows."""
@@ -127,6 +132,9 @@ class Settings(BaseSettings):
     proxies: Annotated[tuple[Network, ...], NoDecode] = ()
     """Addresses or narrow networks of the reverse proxies whose forwarded headers are believed,
     divided by commas."""
+    drain_s: float = Field(default=0.0, ge=0)
+    """Seconds for which an ending workstation says that it is not ready and answers all the same,
+    and then at most for what is under way: for several behind one proxy. docs/deploy.md."""
     metrics_from: Annotated[tuple[Network, ...], NoDecode] = ()
     """Networks that may read `/metrics` besides this machine, divided by commas."""
     metrics_token: SecretStr = SecretStr("")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from radraft.core.errors import DraftingError, RadraftError
 from radraft.llm.endpoint import HEALTH_S, Endpoint, Probe, served_model
+from radraft.llm.record import RecordFile
 from radraft.llm.server import ManagedServer
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class LlmState(StrEnum):
     DOWN = "down"
     OFF = "off"
     """The service runs without one."""
+    NO_WORKER = "no_worker"
+    """Other processes are to draft, and none of them runs."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class Look:
 
 
 class LlmLink(threading.Thread):
-    """Starts vLLM, or finds the one at `RADRAFT_LLM_URL`, and looks at it until `stop`.
+    """Starts vLLM, or finds the one at `RADRAFT_LLM_URL`, and looks at it until `stop`. With
+    `starts` False it starts none, and finds the one that another process of this data folder runs.
 
     What it tells is of the last look and comes at once, so nothing waits on a hung server. The
     thread outlives every fault of a look: its state would otherwise stay what it was for ever.
@@ -57,6 +61,7 @@ class LlmLink(threading.Thread):
         profile: Profile,
         on_progress: Callable[[str, float], None] | None = None,
         *,
+        starts: bool = True,
         pause_s: float = LOOK_S,
         patience_s: float = HEALTH_S,
     ) -> None:
@@ -67,7 +72,8 @@ class LlmLink(threading.Thread):
         self._on_progress = on_progress
         self._pause_s = pause_s
         self._patience_s = patience_s
-        self._server = None if settings.llm_url else ManagedServer(settings, profile)
+        managed = starts and not settings.llm_url
+        self._server = ManagedServer(settings, profile) if managed else None
         self._stopping = threading.Event()
         self._start_problem: RadraftError | None = None
         self._last = Look(LlmState.STARTING)
@@ -137,8 +143,20 @@ class LlmLink(threading.Thread):
             if not self._server.alive():
                 raise self._start_problem or DraftingError("llm_unreachable")
             return self._server.endpoint
-        url, key = self._settings.llm_url, self._settings.llm_key.get_secret_value()
-        endpoint = Endpoint(url, key, served_model(url, key, self._profile.name, self._patience_s))
+        endpoint = self._external() if self._settings.llm_url else self._beside()
         if not Probe(endpoint, self._patience_s).healthy():
             raise DraftingError("llm_unreachable")
         return endpoint
+
+    def _external(self) -> Endpoint:
+        """Return the vLLM at `RADRAFT_LLM_URL`. DraftingError."""
+        url, key = self._settings.llm_url, self._settings.llm_key.get_secret_value()
+        return Endpoint(url, key, served_model(url, key, self._profile.name, self._patience_s))
+
+    def _beside(self) -> Endpoint:
+        """Return the vLLM that another process of this data folder runs. DraftingError
+        `llm_elsewhere` where there is none."""
+        found = RecordFile(self._settings.data_dir).read()
+        if found is None or not found.running():
+            raise DraftingError("llm_elsewhere")
+        return Endpoint(f"http://127.0.0.1:{found.port}", found.key, self._profile.name)

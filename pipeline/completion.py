@@ -58,16 +58,18 @@ class Completion:
     ) -> int:
         """Take in every complete study; how many cases are new or have new images.
 
-        Of several processes one does it and the others return 0. `only`: these Study Instance UIDs,
-        without waiting for more of them, and after another process is done: each of them that was
-        waiting is taken in or refused then. Once `stop` is set, no further study is begun.
+        Of several processes at one data folder one does it and the others return 0; a study that
+        lies in two folders in parts is taken in by both, each with its own. `only`: these Study
+        Instance UIDs, without waiting for more of them, and after another process is done: each of
+        them that was waiting is taken in or refused then. Once `stop` is set, no further study is
+        begun.
         """
         taken = 0
         with self._turn(waiting=only is not None) as first:
             if not first:
                 return 0
             with self._store.read() as session:
-                waiting = arrivals.waiting_studies(session)
+                waiting = arrivals.waiting_studies(session, self._inbox.name)
             self._not_before = {k: v for k, v in self._not_before.items() if k in waiting}
             for study in waiting:
                 if stop is not None and stop.is_set():
@@ -97,7 +99,7 @@ class Completion:
     def _guarded(self, study: arrivals.WaitingStudy) -> int:
         """Take one study in; one that breaks the line must not keep the others out."""
         with self._store.read() as session:
-            arrived = arrivals.waiting(session, study)
+            arrived = arrivals.waiting(session, study, self._inbox.name)
         try:
             return self._settle(arrived, study.site)
         except (StorageError, SQLAlchemyError, OSError) as error:

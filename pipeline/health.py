@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from radraft.core.errors import StorageError
 from radraft.llm.link import LlmState
+from radraft.pipeline.draft_workers import WorkerSight, counts
 from radraft.store import alerts, arrivals, audit, cases, signature_log
 from radraft.store.alerts import AlertCounts
 from radraft.store.arrivals import ArrivalState
@@ -50,6 +51,8 @@ class StoredFigures:
     """Heads of the chain of signatures that were not sent to the signature log yet."""
     audit_unsent: int
     """Events of the audit that were not sent to the log server yet; 0 where none is set."""
+    workers: Mapping[str, int]
+    """How many processes draft, by what their vLLMs are doing."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,14 @@ class Health:
         self._asked_until = 0.0
         self._counting = threading.Lock()
         self._piles: _Piles | None = None
+        self.sight = WorkerSight(store)
+        """Which processes draft."""
+        self.draining = False
+        """Whether it ends soon: nobody is to be sent here any more."""
+
+    def drain(self) -> None:
+        """Say from now on that it is not ready: it ends soon."""
+        self.draining = True
 
     def readiness(self) -> Future[Readiness]:
         """Return whether studies can be read and reports written, as of at most `READY_KEPT_S` ago.
@@ -154,6 +165,7 @@ class Health:
             alerts=open_alerts,
             heads_unsent=heads_unsent,
             audit_unsent=audit_unsent,
+            workers=counts(self.sight.living()),
         )
 
     def _piled(self) -> _Piles:

@@ -1,7 +1,9 @@
 """The inbox: an object is acknowledged once its bytes and its row would survive a power cut.
 
 Files carry names of our own (hash and chance), never a UID of the sender's. A row of `arrivals` is
-the truth: a file that no row names was never acknowledged.
+the truth: a file that no row names was never acknowledged. Each data folder has an inbox of its own
+with a name of its own, which its rows bear: servers that share one database and not one folder
+leave one another's files alone.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from radraft.core.errors import StorageError, StorageUnavailable
 from radraft.exchange.incoming_files import link
 from radraft.exchange.values import Clock, Incoming, KeepOutcome
 from radraft.pipeline._group_commit import GroupCommit
-from radraft.store import arrivals
+from radraft.store import arrivals, inbox_name
 from radraft.studies.one_patient import PATIENTS_DIFFER
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ class Inbox:
         self.quarantine = data_dir / "quarantine"
         for folder in (self.waiting, self.quarantine):
             folder.mkdir(mode=0o700, exist_ok=True)
+        self.name = inbox_name.of_folder(data_dir)
+        """Which inbox this is, in the rows of what lies in it."""
         self.clock = clock
         self.arrived = threading.Event()
         """Set whenever an object was stored; whoever waits for it clears it."""
@@ -74,7 +78,14 @@ class Inbox:
         name = f"{sha256}-{secrets.token_hex(4)}.dcm"
         path = self.waiting / name
         arrival = arrivals.NewArrival(
-            incoming.sop_uid, incoming.study_uid, sha256, name, source, site, self.clock()
+            incoming.sop_uid,
+            incoming.study_uid,
+            sha256,
+            name,
+            source,
+            site,
+            self.clock(),
+            self.name,
         )
         try:
             self._write(path, incoming)
@@ -107,7 +118,7 @@ class Inbox:
     def take(self, taken: Sequence[arrivals.Arrival]) -> None:
         """The objects are with the originals now: their files go."""
         with self._store.begin() as session:
-            arrivals.take(session, [arrival.arrival_id for arrival in taken])
+            arrivals.take(session, [arrival.arrival_id for arrival in taken], self.name)
         self._drop(taken)
 
     def refuse(self, refused: Sequence[arrivals.Arrival], code: str) -> None:
@@ -116,14 +127,15 @@ class Inbox:
             link(self.waiting / arrival.file, self.quarantine / arrival.file)
         _sync_folder(self.quarantine)
         with self._store.begin() as session:
-            arrivals.refuse(session, [arrival.arrival_id for arrival in refused], code)
+            refused_ids = [arrival.arrival_id for arrival in refused]
+            arrivals.refuse(session, refused_ids, code, self.name)
         self._drop(refused)
 
     def lost(self, gone: Sequence[arrivals.Arrival]) -> None:
         """Forget objects whose files somebody took away, so that they can be sent again."""
         _LOG.error("%d files are missing from the inbox", len(gone))
         with self._store.begin() as session:
-            arrivals.forget(session, [arrival.arrival_id for arrival in gone])
+            arrivals.forget(session, [arrival.arrival_id for arrival in gone], self.name)
 
     def _write(self, path: Path, incoming: Incoming) -> None:
         size = len(incoming.head) + len(incoming.data_set)
@@ -147,12 +159,14 @@ class Inbox:
             # A study whose patient was corrected is sent again, with files that were right before.
             again = arrivals.send_again(session, known, PATIENTS_DIFFER)
             repeated = [arrival for arrival in known if arrival.file not in again]
+            moved = arrivals.move_here(session, repeated)
             arrivals.note_repeats(session, repeated)
         for file in again.values():
             # Committed: what cannot be removed now is removed by the next sweep.
             with suppress(OSError):
                 (self.quarantine / file).unlink(missing_ok=True)
-        return [arrival.file in added or arrival.file in again for arrival in batch]
+        stored = {*added, *again, *moved}
+        return [arrival.file in stored for arrival in batch]
 
     def _forget(self, path: Path) -> None:
         """Remove a file whose commit failed, unless it was committed all the same (a connection may
@@ -172,6 +186,12 @@ class Inbox:
     def _sweep(self) -> None:
         """Remove files that a killed process left: no row names them, so nobody was told that they
         arrived (or they are settled, and the kill came before their file went)."""
+        here = {
+            path.name for folder in (self.waiting, self.quarantine) for path in folder.iterdir()
+        }
+        if here:
+            with self._store.begin() as session:
+                arrivals.adopt(session, self.name, here)
         with self._store.read() as session:
             kept = {
                 self.waiting: arrivals.files(session, arrivals.ArrivalState.WAITING),

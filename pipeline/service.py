@@ -185,6 +185,8 @@ class Llm:
     endpoint: Callable[[], Endpoint | None]
     problem: Callable[[], RadraftError | None] = lambda: None
     """Why it is down."""
+    elsewhere: Callable[[], bool] = lambda: False
+    """Whether there is none that this server could ask, by how it was set up."""
 
 
 STANDING = (cases.CaseState.RECEIVED, cases.CaseState.DRAFTING, cases.CaseState.FAILED)
@@ -431,14 +433,19 @@ class Service:
         signed = self.signed(case_id)
         with self.store.read() as session:
             history = tuple((t.question, t.answer) for t in questions.turns(session, case_id))
-        answer = followup.ask(
-            question,
-            signed,
-            profile=self.profile,
-            endpoint=self._llm.endpoint(),
-            sentences=self._sentence_encoder(),
-            history=history,
-        )
+        try:
+            answer = followup.ask(
+                question,
+                signed,
+                profile=self.profile,
+                endpoint=self._llm.endpoint(),
+                sentences=self._sentence_encoder(),
+                history=history,
+            )
+        except FollowupError as error:
+            if error.code == "followup_unreachable" and self._llm.elsewhere():
+                raise FollowupError("followup_elsewhere") from None
+            raise
         with self.store.begin() as session:
             turn = questions.add_turn(
                 session,

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from radraft.store.sql import insert_all_new, storable
+from radraft.store.sql import chunks, insert_all_new, storable
 from radraft.store.tables import ArrivalRow, ArrivalThumbnailRow, ImageVerdictRow
 
 
@@ -54,6 +54,8 @@ class Arrival:
     received_at: datetime
     state: ArrivalState
     code: str | None
+    inbox: str = ""
+    """Which inbox its file lies in; empty where an older version received it."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class NewArrival:
     source: str = field(repr=False)
     site: str
     received_at: datetime
+    inbox: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,11 +113,44 @@ def send_again(session: Session, new: Sequence[NewArrival], code: str) -> dict[s
         if row is not None:
             replaced[arrival.file] = row.file
             row.state = TRANSITIONS[ArrivalState.REFUSED, Move.SEND_AGAIN].value
-            row.file, row.code = arrival.file, None
+            row.file, row.code, row.inbox = arrival.file, None, arrival.inbox
             row.source, row.site = storable(arrival.source), arrival.site
             row.received_at = arrival.received_at
     session.flush()
     return replaced
+
+
+def move_here(session: Session, repeated: Sequence[NewArrival]) -> frozenset[str]:
+    """Have objects that wait in another inbox wait in the one that they were sent to now: that
+    other one may be gone. Returns the `file`s of those that were moved."""
+    moved = set()
+    # In one order, so that two servers that are sent the same do not wait for each other.
+    for arrival in sorted(repeated, key=lambda arrival: (arrival.sop_uid, arrival.sha256)):
+        found = session.execute(
+            update(ArrivalRow)
+            .where(
+                ArrivalRow.sop_uid == storable(arrival.sop_uid),
+                ArrivalRow.sha256 == arrival.sha256,
+                ArrivalRow.state == ArrivalState.WAITING.value,
+                ArrivalRow.inbox != arrival.inbox,
+            )
+            .values(inbox=arrival.inbox, file=arrival.file)
+            .returning(ArrivalRow.file)
+            .execution_options(synchronize_session=False)
+        )
+        moved.update(found.scalars())
+    return frozenset(moved)
+
+
+def adopt(session: Session, inbox: str, names: Iterable[str]) -> None:
+    """Note that the files `names`, which an older version received, lie in `inbox`."""
+    for some in chunks(sorted(names)):
+        session.execute(
+            update(ArrivalRow)
+            .where(ArrivalRow.inbox == "", ArrivalRow.file.in_(some))
+            .values(inbox=inbox)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def note_repeats(session: Session, repeated: Sequence[NewArrival]) -> None:
@@ -152,24 +188,32 @@ def _values(new: NewArrival) -> dict[str, object]:
         "site": new.site,
         "received_at": new.received_at,
         "state": ArrivalState.WAITING.value,
+        "inbox": new.inbox,
     }
 
 
-def waiting_studies(session: Session) -> tuple[WaitingStudy, ...]:
-    """Studies of which objects wait, the one that is waiting longest first."""
+def waiting_studies(session: Session, inbox: str | None = None) -> tuple[WaitingStudy, ...]:
+    """Return the studies of which objects wait, the one that is waiting longest first.
+
+    `inbox`: those alone of which objects wait in it; `last_at` is of all that wait anywhere, for a
+    study that still comes in elsewhere is not complete here either.
+    """
     last = func.max(ArrivalRow.received_at)
-    rows = session.execute(
+    query = (
         select(ArrivalRow.study_uid, ArrivalRow.site, last)
         .where(ArrivalRow.state == ArrivalState.WAITING.value)
         .group_by(ArrivalRow.study_uid, ArrivalRow.site)
         .order_by(last, ArrivalRow.study_uid)
     )
-    return tuple(WaitingStudy(*row) for row in rows)
+    if inbox is not None:
+        query = query.having(func.max(case((ArrivalRow.inbox == inbox, 1), else_=0)) == 1)
+    return tuple(WaitingStudy(*row) for row in session.execute(query))
 
 
-def waiting(session: Session, study: WaitingStudy) -> tuple[Arrival, ...]:
-    """The waiting objects of `study`, in the order in which they came."""
-    rows = session.scalars(
+def waiting(session: Session, study: WaitingStudy, inbox: str | None = None) -> tuple[Arrival, ...]:
+    """Return the waiting objects of `study`, of `inbox` alone where one is named, in the order in
+    which they came."""
+    query = (
         select(ArrivalRow)
         .where(
             ArrivalRow.state == ArrivalState.WAITING.value,
@@ -178,7 +222,9 @@ def waiting(session: Session, study: WaitingStudy) -> tuple[Arrival, ...]:
         )
         .order_by(ArrivalRow.arrival_id)
     )
-    return tuple(_arrival(row) for row in rows)
+    if inbox is not None:
+        query = query.where(ArrivalRow.inbox == inbox)
+    return tuple(_arrival(row) for row in session.scalars(query))
 
 
 def files(session: Session, state: ArrivalState) -> frozenset[str]:
@@ -188,21 +234,24 @@ def files(session: Session, state: ArrivalState) -> frozenset[str]:
     )
 
 
-def take(session: Session, arrival_ids: Iterable[int]) -> None:
-    """The objects' bytes are with the originals of a case now."""
-    _move(session, arrival_ids, Move.TAKE, file="")
+def take(session: Session, arrival_ids: Iterable[int], inbox: str = "") -> None:
+    """Note that the objects' bytes are with the originals of a case now; of those that wait in
+    `inbox` still."""
+    _move(session, arrival_ids, Move.TAKE, inbox, file="")
 
 
-def refuse(session: Session, arrival_ids: Iterable[int], code: str) -> None:
-    """The objects' bytes are in quarantine now, under the names they had."""
-    _move(session, arrival_ids, Move.REFUSE, code=code)
+def refuse(session: Session, arrival_ids: Iterable[int], code: str, inbox: str = "") -> None:
+    """Note that the objects' bytes are in quarantine now, under the names they had; of those that
+    wait in `inbox` still."""
+    _move(session, arrival_ids, Move.REFUSE, inbox, code=code)
 
 
-def forget(session: Session, arrival_ids: Iterable[int]) -> None:
-    """Remove the rows of waiting objects, as if they had never come."""
+def forget(session: Session, arrival_ids: Iterable[int], inbox: str = "") -> None:
+    """Remove the rows of objects that wait in `inbox` still, as if they had never come."""
     gone = select(ArrivalRow.arrival_id).where(
         ArrivalRow.arrival_id.in_(list(arrival_ids)),
         ArrivalRow.state == ArrivalState.WAITING.value,
+        ArrivalRow.inbox == inbox,
     )
     known = list(session.scalars(gone.with_for_update()))
     for table in (ArrivalThumbnailRow, ImageVerdictRow, ArrivalRow):
@@ -234,8 +283,11 @@ def counts(
     return {state: found.get(state, 0) for state in wanted}
 
 
-def _move(session: Session, arrival_ids: Iterable[int], move: Move, **values: str) -> None:
-    """Objects that are no longer in a state from which `move` is allowed stay as they are."""
+def _move(
+    session: Session, arrival_ids: Iterable[int], move: Move, inbox: str, **values: str
+) -> None:
+    """Objects that are no longer in a state from which `move` is allowed, or that were sent again
+    to another inbox meanwhile, stay as they are."""
     for (before, allowed), after in TRANSITIONS.items():
         if allowed is move:
             session.execute(
@@ -243,6 +295,7 @@ def _move(session: Session, arrival_ids: Iterable[int], move: Move, **values: st
                 .where(
                     ArrivalRow.arrival_id.in_(list(arrival_ids)),
                     ArrivalRow.state == before.value,
+                    ArrivalRow.inbox == inbox,
                 )
                 .values(state=after.value, **values)
             )
@@ -260,4 +313,5 @@ def _arrival(row: ArrivalRow) -> Arrival:
         received_at=row.received_at,
         state=ArrivalState(row.state),
         code=row.code,
+        inbox=row.inbox,
     )

@@ -23,7 +23,7 @@ from radraft.core.errors import BackupError, NotFound
 from radraft.core.file_hash import file_sha256
 from radraft.core.locks import alone
 from radraft.core.settings import Settings
-from radraft.store import backup_database, backup_manifest, site_secret
+from radraft.store import backup_database, backup_manifest, inbox_name, site_secret
 from radraft.store.backup_database import FILE_OF, Snapshot
 from radraft.store.backup_index import ARCHIVE, AT_ONCE, OBJECTS, BackupIndex, IndexedFile
 from radraft.store.backup_manifest import Manifest, PlainFile
@@ -44,7 +44,7 @@ POOL = "pool"
 _STAMP = re.compile(r"\d{8}T\d{6}Z(-\d{3})?")
 KEYS = ("adapter.key",)
 """Secrets beside the site's own: kept apart with it where a backup is to be without."""
-FOLDERS = ("adapters", "trusted_keys", "inbox", "quarantine")
+FOLDERS = ("adapters", "trusted_keys", inbox_name.NAME, "inbox", "quarantine")
 """What of the data folder is kept. Logs, scratch files, runs of trainings and evaluations, and what
 can be built again are not."""
 INCOMING = ("inbox", "quarantine")
@@ -151,7 +151,8 @@ class _Work:
                     snapshot = backup_database.snapshot(connection, kind)
                     # Before hours of copying, for nothing.
                     site_secret.of_database(self.settings.data_dir, snapshot.secret_check)
-                    for paths in chunks(backup_database.named_files(connection), AT_ONCE):
+                    inbox = inbox_name.read(self.settings.data_dir)
+                    for paths in chunks(backup_database.named_files(connection, inbox), AT_ONCE):
                         index.name(paths)
                 self._add(index, self._of_folders(FOLDERS))
                 self._add(index, self._of_objects())
@@ -177,7 +178,7 @@ class _Work:
     def _of_folders(self, names: Iterable[str]) -> Iterator[IndexedFile]:
         root = self.settings.data_dir
         for name in names:
-            for path in sorted((root / name).rglob("*")):
+            for path in sorted((root / name).rglob("*")) or [root / name]:
                 inside = path.relative_to(root)
                 hidden = any(part.startswith(".") for part in inside.parts)
                 if hidden or path.is_symlink() or not path.is_file():

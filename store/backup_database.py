@@ -286,12 +286,15 @@ def require_known(schema: str) -> None:
         raise BackupError("backup_newer", schema=schema, newest=migrations.newest())
 
 
-def named_files(connection: Connection) -> Iterator[str]:
-    """Yield the path, as in a backup, of every file that rows of the database name."""
+def named_files(connection: Connection, inbox: str) -> Iterator[str]:
+    """Yield the path, as in a backup, of every file that rows of the database name; of what waits
+    or was refused that alone which lies in `inbox` (`store.inbox_name`)."""
     there = set(inspect(connection).get_table_names())
     for table, paths in _NAMES:
         if table.__tablename__ in there:
             yield from paths(connection)
+    if ArrivalRow.__tablename__ in there:
+        yield from _of_arrivals(connection, inbox)
 
 
 def uses_archive(settings: Settings) -> bool:
@@ -341,10 +344,14 @@ def _dropped(connection: Connection, case_id: Any) -> ColumnElement[bool] | None
     )
 
 
-def _of_arrivals(connection: Connection) -> Iterator[str]:
+def _of_arrivals(connection: Connection, inbox: str) -> Iterator[str]:
     folders = {"waiting": "inbox", "refused": "quarantine"}
+    columns = inspect(connection).get_columns(ArrivalRow.__tablename__)
+    of_inbox = any(column["name"] == ArrivalRow.inbox.key for column in columns)
     for state, folder in folders.items():
         wanted = select(ArrivalRow.file).where(ArrivalRow.state == state)
+        if of_inbox:
+            wanted = wanted.where(ArrivalRow.inbox.in_({inbox, ""}))
         for file in _streamed(connection, wanted):
             yield f"data/{folder}/{file}"
 
@@ -365,6 +372,5 @@ _NAMES: tuple[tuple[type[Base], Callable[[Connection], Iterator[str]]], ...] = (
     (KeyImageRow, _of_images),
     (StudyIdentityRow, _of_identities),
     (StudyInstanceRow, _of_instances),
-    (ArrivalRow, _of_arrivals),
     (AdapterRow, _of_adapters),
 )

@@ -68,6 +68,7 @@ from radraft.store.tables_warnings import (
     DismissalRow as DismissalRow,
     FoundWarningRow as FoundWarningRow,
 )
+from radraft.store.tables_workers import DraftWorkerRow as DraftWorkerRow
 from radraft.store.tables_worklist import (
     NameKeyRow as NameKeyRow,
     WorklistColumnsRow as WorklistColumnsRow,

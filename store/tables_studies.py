@@ -38,6 +38,9 @@ class ArrivalRow(Base):
     # How often the same bytes came again, and when last.
     repeats: Mapped[int] = mapped_column(default=0, server_default="0")
     repeated_at: Mapped[datetime | None]
+    # Which inbox its file lies in (`pipeline.inbox`): each data folder has one of its own. Empty
+    # where an older version received it.
+    inbox: Mapped[str] = mapped_column(String(64), default="", server_default="")
 
 
 class PatientKeyRow(Base):

@@ -30,6 +30,7 @@ from radraft.reports.people import Actor, ActorRole
 from radraft.reports.roles import EVERY_SITE, Permission, Scope, sites_with
 from radraft.store import reading, sites
 from radraft.ui import bearer
+from radraft.ui.draining import Draining
 from radraft.ui.measured import Measured
 from radraft.ui.security import SAFE_METHODS, UPLOAD, Guard
 
@@ -354,6 +355,7 @@ def application(service: Service, *, demo: bool = False) -> FastAPI:
     )
     app.state.service = service
     app.state.demo = demo
+    app.add_middleware(Draining, health=service.health)
     app.add_middleware(Guard, settings=service.settings)
     app.add_middleware(Measured, metrics=service.metrics, routes=frozenset(ROUTES))
     return app

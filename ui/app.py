@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import radraft
 from radraft.core.metrics import Metrics
 from radraft.core.scratch import sweep
-from radraft.llm.launch import shares_cpu
 from radraft.llm.link import LlmLink
-from radraft.pipeline.adapter_router import Router
 from radraft.pipeline.alerts import Escalation
 from radraft.pipeline.audit_delivery import Delivery, log_server
 from radraft.pipeline.audit_trail import command_line
-from radraft.pipeline.claims import Claims
-from radraft.pipeline.draft_batch import load_vision_model
-from radraft.pipeline.draft_worker import Worker
-from radraft.pipeline.encoders import LoadedOnce, extractor_loader
+from radraft.pipeline.draft_workers import WorkerSight
+from radraft.pipeline.drafting import Drafting
+from radraft.pipeline.encoders import extractor_loader
 from radraft.pipeline.reading import ReadingWatch
-from radraft.pipeline.service import Llm, Service
+from radraft.pipeline.service import NO_LLM, Llm, Service
 from radraft.reports.audit import AuditEvent, AuditKind
-from radraft.reports.critical import load_rules
 from radraft.studies.deid.recognisers_site import of_site
 
 if TYPE_CHECKING:
@@ -35,8 +31,14 @@ if TYPE_CHECKING:
     from radraft.store.database import Store
     from radraft.studies.features import FeatureExtractor
 
-GIVE_BACK_S = 3.0
-"""How long the end waits for drafts to be given back to the queue."""
+
+class DraftedBy(StrEnum):
+    """Who drafts what this server's people read."""
+
+    ITSELF = "itself"
+    WORKERS = "workers"
+    """Other processes on the same database: `radraft worker`, or another `radraft serve`."""
+    NOBODY = "nobody"
 
 
 @contextmanager
@@ -45,10 +47,10 @@ def running(
     profile: Profile,
     store: Store,
     *,
-    with_llm: bool = True,
+    drafted_by: DraftedBy = DraftedBy.ITSELF,
     on_progress: Callable[[str, float], None] | None = None,
 ) -> Iterator[Service]:
-    """A service that drafts: vLLM and the worker start in the background and stop at the end.
+    """Yield a service that drafts, or has others draft; what it starts stops at the end.
 
     The workstation does not wait for vLLM: studies can be read and reports written meanwhile.
     DraftingError `starter_weights_changed` where it would draft with other weights than pinned;
@@ -57,35 +59,37 @@ def running(
     # A hospital's own rules that cannot be used are said now, not at the first study.
     of_site()
     sweep(settings.data_dir / "scratch")
-    if not with_llm:
+    with ExitStack() as stack:
+        if drafted_by is DraftedBy.ITSELF:
+            yield from _with_drafting(settings, profile, store, on_progress, stack)
+            return
+        llm = NO_LLM
+        if drafted_by is DraftedBy.WORKERS:
+            link = LlmLink(settings, profile, starts=False)
+            link.start()
+            stack.callback(link.stop)
+            llm = _of_workers(WorkerSight(store), link)
         load_extractor = extractor_loader(store)
-        service = Service(store, settings, profile, load_extractor=load_extractor)
-        with (
-            _audited(service),
-            closing(service.choosing),
-            _watching(store),
-            _receiving(settings, profile, store, load_extractor),
-        ):
-            yield service
-        return
-    profile.check_weights()
-    vision = LoadedOnce(lambda: load_vision_model(profile, beside_llm=shares_cpu(settings)))
-    load_extractor = extractor_loader(store, vision)
-    link = LlmLink(settings, profile, on_progress)
+        service = Service(store, settings, profile, llm=llm, load_extractor=load_extractor)
+        stack.enter_context(_audited(service))
+        stack.enter_context(closing(service.choosing))
+        stack.enter_context(_watching(store))
+        stack.enter_context(_receiving(settings, profile, store, load_extractor))
+        yield service
+
+
+def _with_drafting(
+    settings: Settings,
+    profile: Profile,
+    store: Store,
+    on_progress: Callable[[str, float], None] | None,
+    stack: ExitStack,
+) -> Iterator[Service]:
     metrics = Metrics()
-    worker = Worker(
-        store,
-        profile,
-        endpoint=link.endpoint,
-        vision=vision,
-        router=Router(store, settings.adapters_dir),
-        slots=profile.vllm.max_num_seqs,
-        timeout_s=settings.draft_timeout_s,
-        claims=Claims(store, critical_rules=load_rules(settings.critical_values)),
-        metrics=metrics,
-    )
-    link.start()
-    worker.start()
+    drafting = Drafting(settings, profile, store, metrics, on_progress)
+    link, worker = drafting.link, drafting.worker
+    load_extractor = extractor_loader(store, drafting.vision)
+    drafting.start()
     service = Service(
         store,
         settings,
@@ -96,22 +100,30 @@ def running(
         load_extractor=load_extractor,
         metrics=metrics,
     )
-    ending = threading.Thread(target=link.stop, name="radraft-llm-stop", daemon=True)
-    with ExitStack() as stack:
-        stack.callback(ending.join)
-        try:
-            receiving = _receiving(settings, profile, store, load_extractor, wake=worker.wake)
-            stack.enter_context(_audited(service))
-            stack.enter_context(closing(service.choosing))
-            stack.enter_context(_watching(store))
-            stack.enter_context(receiving)
-            yield service
-        finally:
-            # vLLM ends and drafts are given back before a study that is being taken in, or a sum
-            # that nobody can break off, is waited for.
-            worker.stop()
-            ending.start()
-            worker.join(GIVE_BACK_S)
+    stack.callback(drafting.join)
+    try:
+        receiving = _receiving(settings, profile, store, load_extractor, wake=worker.wake)
+        stack.enter_context(_audited(service))
+        stack.enter_context(closing(service.choosing))
+        stack.enter_context(_watching(store))
+        stack.enter_context(receiving)
+        yield service
+    finally:
+        # vLLM ends and drafts are given back before a study that is being taken in, or a sum
+        # that nobody can break off, is waited for.
+        drafting.stop()
+
+
+def _of_workers(sight: WorkerSight, link: LlmLink) -> Llm:
+    """Drafts are the workers' business; questions are asked of a vLLM that this server reaches."""
+
+    def elsewhere() -> bool:
+        problem = link.problem()
+        return problem is not None and problem.code == "llm_elsewhere"
+
+    return Llm(
+        state=sight.state, endpoint=link.endpoint, problem=sight.problem, elsewhere=elsewhere
+    )
 
 
 @contextmanager

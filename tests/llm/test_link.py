@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from radraft.core.settings import Settings
+from radraft.llm import record
 from radraft.llm.link import LlmLink, LlmState
 from radraft.llm.profiles import load_profile
 from tests.llm.odd_server import BAD, LOST, MODELS, SLOW, OddServer, at_once, odd_server, whole
@@ -60,6 +61,27 @@ def test_an_odd_answer_takes_the_link_down_with_a_reason_and_a_good_one_up_again
         server.answer = WELL
         until(lambda: linked.state() is LlmState.READY)
         assert linked.problem() is None
+
+
+def test_a_server_that_starts_none_uses_the_vllm_of_its_data_folder(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    made = LlmLink(settings, load_profile("starter"), starts=False, pause_s=0.01, patience_s=0.3)
+    made.start()
+    try:
+        until(lambda: (problem := made.problem()) is not None and problem.code == "llm_elsewhere")
+        with odd_server(WELL) as server:
+            port = int(server.url.rpartition(":")[2])
+            pid, began = record.me()
+            file = record.RecordFile(tmp_path)
+            file.write(record.Record(pid, began, port, "key", "hash", pid, began))
+            until(lambda: made.state() is LlmState.READY)
+            endpoint = made.endpoint()
+            assert endpoint is not None
+            assert (endpoint.url, endpoint.key, endpoint.model) == (server.url, "key", "starter")
+            file.remove(pid)
+            until(lambda: made.state() is LlmState.DOWN)
+    finally:
+        made.stop()
 
 
 def test_an_address_that_is_none_and_a_key_that_cannot_be_sent_do_not_end_the_link(

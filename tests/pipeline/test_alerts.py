@@ -24,7 +24,7 @@ from radraft.reports.values import Coverage, Report, SignedReport
 from radraft.store import alerts, cases
 from radraft.store.database import Store, open_store
 from radraft.store.signatures import versions
-from radraft.ui.app import running
+from radraft.ui.app import DraftedBy, running
 from tests import alert_children, children
 from tests.builders import (
     ACCESSION,
@@ -452,6 +452,6 @@ def test_a_running_service_looks_at_what_waits_and_stops_with_it(
         return [t.name for t in threading.enumerate() if t.name == "radraft-alerts"]
 
     settings = Settings(data_dir=tmp_path / "data")
-    with running(settings, load_profile("starter"), sqlite_store, with_llm=False):
+    with running(settings, load_profile("starter"), sqlite_store, drafted_by=DraftedBy.NOBODY):
         assert looking() == ["radraft-alerts"]
     assert looking() == []

@@ -22,6 +22,7 @@ from radraft.llm.profiles import load_profile
 from radraft.pipeline.intake import Progress, receiving
 from radraft.store.database import Store, open_store
 from radraft.ui import app
+from radraft.ui.app import DraftedBy
 from tests import orthanc
 from tests.cli.test_commands import answer
 from tests.exchange.builders import film, film_file, send
@@ -60,9 +61,9 @@ def test_the_service_receives_where_a_port_is_named(
     store: Store, tmp_path: Path, port: int
 ) -> None:
     chosen = Settings(data_dir=tmp_path, dicom_port=port)
-    with app.running(chosen, PROFILE, store, with_llm=False):
+    with app.running(chosen, PROFILE, store, drafted_by=DraftedBy.NOBODY):
         assert send(port, film(1)) == [0x0000]
-    with app.running(Settings(data_dir=tmp_path), PROFILE, store, with_llm=False):
+    with app.running(Settings(data_dir=tmp_path), PROFILE, store, drafted_by=DraftedBy.NOBODY):
         assert not any(thread.name == "radraft-dicom" for thread in threading.enumerate())
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -29,16 +29,35 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
+    from radraft.core.metrics import Metrics
     from radraft.core.settings import Settings
-    from radraft.pipeline.health import Figures, StoredFigures
-    from radraft.pipeline.service import Service
+    from radraft.pipeline.health import Figures, Health, StoredFigures
 
 READY_S = 5.0
 """How long a storage may take to answer before it counts as one that does not."""
 
 
-def add_monitoring(app: FastAPI, service: Service) -> None:
-    """Serve the three. SettingsError `tls_unusable`."""
+class Monitored(Protocol):
+    """What is told of: the workstation's service, or a draft worker's process."""
+
+    @property
+    def settings(self) -> Settings:
+        """Return what it was started with."""
+
+    @property
+    def health(self) -> Health:
+        """Return whether it can be used now."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """Return what it counts about itself."""
+
+
+def add_monitoring(app: FastAPI, service: Monitored, *, needs_llm: bool = False) -> None:
+    """Serve the three. With `needs_llm` it is not ready as long as vLLM does not answer.
+
+    SettingsError `tls_unusable`.
+    """
     # Of the certificate that is loaded now: one that is put in its place counts after a restart.
     certificate = service.settings.tls_cert
     certificate_ends = None if certificate is None else tls.ends_at(certificate)
@@ -56,16 +75,21 @@ def add_monitoring(app: FastAPI, service: Service) -> None:
             found = await asyncio.wait_for(asked, READY_S)
         except TimeoutError:
             raise RequestRefused(503, "readiness_unknown", seconds=round(READY_S)) from None
-        code = found.database or found.objects
+        draining = service.health.draining
+        lacks_llm = needs_llm and found.llm is not LlmState.READY
+        code = found.database or found.objects or ("draining" if draining else "")
         if code:
             note_code(request.scope, code)
+        is_ready = found.ready and not draining and not lacks_llm
         told = {
-            "ready": found.ready,
+            "ready": is_ready,
             "database": found.database or "ok",
             "objects": found.objects or "ok",
             "llm": found.llm.value,
         }
-        return JSONResponse(told, 200 if found.ready else 503)
+        if draining:
+            told["draining"] = True
+        return JSONResponse(told, 200 if is_ready else 503)
 
     @app.get("/metrics")
     def metrics(request: Request) -> Response:
@@ -128,6 +152,12 @@ def _stored(stored: StoredFigures) -> Iterator[Metric]:
         "escalated": stored.alerts.escalated,
     }
     yield _by("radraft_critical_alerts", "Open alerts of critical values.", "state", alerts)
+    yield _by(
+        "radraft_draft_workers",
+        "Processes that draft on this database, by what their vLLM is doing.",
+        "llm",
+        stored.workers,
+    )
     waiting = {"signature_log": stored.heads_unsent, "audit": stored.audit_unsent}
     yield _by("radraft_outbox_waiting", "What waits to be sent, by where to.", "to", waiting)
 
