@@ -1,9 +1,9 @@
 """Tables. Those of `IDENTITY_TABLES` hold identity; no other table may.
 
 Signed reports, their chain, training pairs, report revisions, the steps to a signature and the
-rules of it, languages of sites, dismissals, what became of adapters, what was done about critical values, retention,
-links of retakes and the audit are append-only: triggers (see `migrations/`) refuse UPDATE, DELETE,
-REPLACE and TRUNCATE.
+rules of it, languages of sites, dismissals, what became of adapters, what was done about critical
+values, retention, links of retakes and the audit are append-only: triggers (see `migrations/`)
+refuse UPDATE, DELETE, REPLACE and TRUNCATE.
 """
 
 from __future__ import annotations
