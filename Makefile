@@ -19,7 +19,7 @@ TRAIN := $(KEEP_MEMORY) $(BIN)/radraft train
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadscope
 UNIT := not vllm and not browser and not postgres and not pacs and not slow and not stress
 
-.PHONY: bench-checks bench-department bench-findings bench-intake bench-studies help demo test unit stress check lint format install vllm radeval system-demo system-test system-bench \
+.PHONY: bench-checks bench-department bench-findings bench-intake bench-studies help demo test unit stress check lint format install vllm radeval system-demo system-test system-bench web \
 	starter starter-eval checkpoint bench bench-adapt bench-eval bench-gpu flywheel-demo fuzz docs clean
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo "make unit    tests without model, browser or database server, in seconds"
 	@echo "make stress  what takes minutes: load, kills, mutated files, all examples"
 	@echo "make lint    ruff, mypy and the order of the rooms alone"
+	@echo "make web     bundle the workstation's TypeScript (ui/web) into ui/bundles; needs node"
 	@echo "make bench   measure drafting, embedding and start-up on this machine"
 	@echo "make bench-adapt   measure radraft adapt on 300 signed reports (DATA=folder)"
 	@echo "make bench-gpu   ten minutes on a machine with a CUDA GPU, offline; installs nothing (OUT=folder)"
@@ -64,6 +65,10 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+# Needs node and npm; what it makes is committed, so nothing else does.
+web:
+	cd ui/web && npm ci --ignore-scripts && npx tsc --noEmit && node build.mjs
 
 format: install
 	$(BIN)/ruff format .

@@ -13,6 +13,7 @@ from radraft.pipeline.proofreading import note_saved, note_standing
 from radraft.pipeline.study_facts import study_facts
 from radraft.reports import edits, lifecycle, training_pair
 from radraft.reports.audit import AuditActor, AuditEvent, AuditKind
+from radraft.reports.known_pairs import pairs_of
 from radraft.reports.lifecycle import Move, checked_remark
 from radraft.reports.people import Actor, Person, PersonKind
 from radraft.reports.sign import SigningTerms
@@ -25,6 +26,7 @@ from radraft.store import (
     pairs,
     report_steps,
     reports,
+    sentence_pairs,
     sign_ins,
     signature_rules,
     signatures,
@@ -301,6 +303,7 @@ def _signed(
     )
     note_standing(session, working)
     case = cases.get_case(session, case_id)
+    sentence_pairs.keep(session, case_id, case.site, pairs_of(signed))
     if stored is None:
         raise NotFound("case_not_found", case_id=case_id)
     opened = openings.last(session, case_id, actor.who, signed.signed_at)

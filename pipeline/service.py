@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +16,7 @@ from radraft.core.metrics import Metrics
 from radraft.llm.link import LlmState
 from radraft.pipeline.alerts import CriticalValues
 from radraft.pipeline.audit_trail import AuditTrail, case_event
+from radraft.pipeline.following import Follower, WrittenSentence
 from radraft.pipeline.health import Health
 from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import KeyImageChooser
@@ -30,23 +31,27 @@ from radraft.pipeline.report_history import ReportHistories
 from radraft.pipeline.report_signing import ReportSigning
 from radraft.pipeline.second_factor import SecondFactors
 from radraft.pipeline.sign_in import SignIn, session_terms
+from radraft.pipeline.site_languages import SiteLanguages
 from radraft.reports import editing, edits, turnround
 from radraft.reports.audit import AuditKind
 from radraft.reports.characters import require_visible
 from radraft.reports.checks.values import Issue
 from radraft.reports.dismissal import StandingWarning
 from radraft.reports.draft import Draft, DraftedSentence
+from radraft.reports.following import FollowedText
 from radraft.reports.lifecycle import SIGNATURES, Move, ReportStep
 from radraft.reports.people import Actor
 from radraft.reports.signature_rule import SignatureRule
+from radraft.reports.site_languages import LanguageRule
 from radraft.reports.turnround import TurnroundClock
-from radraft.reports.values import Coverage, Report, ReportState, SignedReport
+from radraft.reports.values import Coverage, Lang, Report, ReportState, SignedReport
 from radraft.store import (
     alerts,
     audit,
     cases,
     drafts,
     images,
+    language_rules,
     openings,
     questions,
     report_steps,
@@ -101,6 +106,8 @@ class CaseView:
     quality: QualityRemarks | None
     rule: SignatureRule | None
     """What the site asks of a signature; None to whoever only reads."""
+    languages: LanguageRule
+    """In which languages the site reports."""
     steps: tuple[ReportStep, ...] = ()
     """What people did with the report besides writing it."""
     dropped: DroppedImages | None = None
@@ -241,6 +248,9 @@ class Service:
         """Writes down what was looked at and what was refused."""
         self.signing = ReportSigning(store, self.critical, self.trail, site=settings.site)
         """Review, signature, amendment."""
+        self.languages = SiteLanguages(store, self.trail, site=settings.site)
+        """In which languages sites report."""
+        self._follower = Follower(store, profile)
         self.reading = ReadingForOthers(store, self.trail, site=settings.site)
         """Which studies of a site go to the readers of another."""
         self._sentences: SentenceEncoder | None = None
@@ -328,6 +338,7 @@ class Service:
                 notice=self.notice(stored.draft) if stored is not None else None,
                 quality=quality_remarks(session, case_id),
                 rule=signature_rules.or_damaged(session, case.site).rule,
+                languages=language_rules.of_site(session, case.site).rule,
                 steps=report_steps.of_case(session, case_id),
                 dropped=retention.dropped(session, case_id),
                 retaken=tuple(sorted(retakes.replaced_instances(session, case_id))),
@@ -374,12 +385,13 @@ class Service:
         actor: Actor,
         merge: bool = False,
         under_way: Report | None = None,
+        confirmed: Mapping[str, frozenset[Lang]] | None = None,
     ) -> editing.WorkingReport:
         """Keep an edit, and bring the case's alerts to what it states, both or neither.
 
         RevisionConflict where someone else saved since `base_revision`; `merge`: what the actor
-        himself saved in another page is kept too, where that is not the same. `under_way`: as for
-        `reports.save`.
+        himself saved in another page is kept too, where that is not the same. `under_way`,
+        `confirmed`: as for `reports.save`.
         """
         edits.load_rules()
         with self.store.begin() as session:
@@ -394,6 +406,7 @@ class Service:
                 permissions=actor.permissions,
                 merge=merge,
                 under_way=under_way,
+                confirmed=confirmed or {},
             )
             note_saved(session, before, saved)
             self.critical.report_saved(
@@ -405,6 +418,10 @@ class Service:
                 session, case_event(AuditKind.WRITE, case_id, actor, revision=saved.revision)
             )
             return saved
+
+    def follow(self, case_id: str, written: Sequence[WrittenSentence]) -> dict[str, FollowedText]:
+        """Return what follows in the other language, by sentence: as `Follower.follow`."""
+        return self._follower.follow(case_id, written, self._llm.endpoint())
 
     def redraft(self, case_id: str) -> None:
         """Queue a case again. What a person wrote stays."""

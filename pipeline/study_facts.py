@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from radraft.reports.checks.values import Prior, StudyFacts
 from radraft.reports.values import Laterality
-from radraft.store import cases, instances, priors
+from radraft.store import cases, instances, language_rules, priors
 from radraft.studies.values import Acquired, Contrast, Role
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def study_facts(session: Session, case_id: str) -> StudyFacts:
         reason=case.history,
         # That this store knows none says nothing of the hospital's archive.
         priors=tuple(Prior(report.study_date, report.texts) for report in earlier or ()) or None,
+        language_rule=language_rules.of_site(session, case.site).rule,
     )
 
 

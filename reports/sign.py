@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from radraft.core import canonical
 from radraft.core.errors import ReportError
 from radraft.reports import codec
+from radraft.reports.assertion import in_languages
 from radraft.reports.checks.run import UNKNOWN, proofread
 from radraft.reports.checks.values import Issue, Severity, StudyFacts
 from radraft.reports.draft import Draft
@@ -100,7 +101,8 @@ def signed_version(
     `draft` is what the report began as, `source` the draft that the model's sentences in it are
     from; `prior_given` says that the model was shown an earlier examination for that one; `study`
     is what is known of the examination. The signer (the reviewer, where there is one) confirms
-    every text in the languages that he was shown. SignatureRefused where an issue blocks
+    every text in the languages that he was shown (`shown`); what stands in another is not in the
+    version. SignatureRefused where an issue blocks
     (`reports.checks`); ReportError `signed_before_previous` for a time before that of the version
     before, `addendum_changes_text`; ValueError for a naive `now`.
     """
@@ -109,7 +111,8 @@ def signed_version(
         previous = before.signed_at.isoformat(timespec="seconds")
         raise ReportError("signed_before_previous", previous=previous)
     if before is not None:
-        require_addendum(current.amendment, before.report, current.report)
+        was = in_languages(before.report, shown)
+        require_addendum(current.amendment, was, in_languages(current.report, shown))
     issues = proofread(current.report, study, draft=source, prior_given=prior_given)
     blocking = tuple(issue for issue in issues if issue.severity is Severity.BLOCK)
     if blocking:
@@ -119,7 +122,7 @@ def signed_version(
         SignedReport(
             case_id=current.case_id,
             version=1 if before is None else before.version + 1,
-            report=current.report,
+            report=in_languages(current.report, shown),
             draft_sha=draft.request_sha if draft is not None and drafted else None,
             author=author,
             reviewer=reviewer,

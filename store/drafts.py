@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound
 from radraft.reports import codec
+from radraft.reports.assertion import in_languages
 from radraft.reports.draft import Draft, StoredDraft
 from radraft.reports.lifecycle import STEPS, Move
 from radraft.reports.skeleton import skeleton
-from radraft.reports.values import Coverage, ReportState
-from radraft.store import faults, leases
+from radraft.reports.values import Coverage, Report, ReportState
+from radraft.store import faults, language_rules, leases
 from radraft.store.cases import CaseState
 from radraft.store.leases import Owner
 from radraft.store.sql import HELD, chunks
@@ -53,9 +54,9 @@ def save_draft(
     claimed.
 
     A working report is replaced (as its next revision) only while nobody has edited it, and never
-    by an empty skeleton where there was a draft. NotFound `case_not_found`; ReportError
-    `report_invalid`; LeaseLost, and then nothing is kept; ValueError when `request_json`
-    does not have the hash the draft names.
+    by an empty skeleton where there was a draft. It opens in its site's languages. NotFound
+    `case_not_found`; ReportError `report_invalid`; LeaseLost, and then nothing is kept; ValueError
+    when `request_json` does not have the hash the draft names.
     """
     if request_json is not None and _sha(request_json) != draft.request_sha:
         raise ValueError("request_json does not have the draft's request_sha")
@@ -77,7 +78,8 @@ def save_draft(
     session.add(row)
     case.state = STATE_AFTER[draft.coverage].value
     session.flush()
-    _open_report(session, draft, row)
+    languages = language_rules.of_site(session, case.site).rule.languages
+    _open_report(session, draft, row, in_languages(draft.report, languages))
 
 
 def latest(session: Session, case_id: str) -> StoredDraft | None:
@@ -181,7 +183,7 @@ def _newest_first(case_id: str) -> Select[DraftRow]:
     )
 
 
-def _open_report(session: Session, draft: Draft, row: DraftRow) -> None:
+def _open_report(session: Session, draft: Draft, row: DraftRow, opened: Report) -> None:
     report = session.get(ReportRow, draft.case_id, with_for_update=True)
     if report is None:
         report = ReportRow(
@@ -205,7 +207,7 @@ def _open_report(session: Session, draft: Draft, row: DraftRow) -> None:
         RevisionRow(
             case_id=draft.case_id,
             revision=report.revision,
-            content=codec.report_to_json(draft.report),
+            content=codec.report_to_json(opened),
             editor=None,
             saved_at=row.created_at,
         )

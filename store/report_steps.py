@@ -8,11 +8,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from radraft.reports import lifecycle
+from radraft.reports.assertion import confirmed_languages, in_languages
 from radraft.reports.editing import WorkingReport, require_addendum
 from radraft.reports.lifecycle import Move, ReportStep, checked_remark
 from radraft.reports.people import Person, known_person
 from radraft.reports.roles import Permission
-from radraft.reports.values import Amendment, AmendmentKind, ReportState
+from radraft.reports.values import LANGS, Amendment, AmendmentKind, ReportState
 from radraft.store import faults, reports, signatures, worklist_entries
 from radraft.store.tables import ReportStepRow
 
@@ -49,7 +50,9 @@ def take(
         reports.require_revision(session, working, base_revision)
     if move is Move.SUBMIT and working.base_version:
         signed = signatures.versions(session, case_id)[-1]
-        require_addendum(working.amendment, signed.report, working.report)
+        shown = confirmed_languages(signed) or frozenset(LANGS)
+        was, is_now = (in_languages(each.report, shown) for each in (signed, working))
+        require_addendum(working.amendment, was, is_now)
     return reports.take_step(
         session, row, working, move, by=by, after=after, now=now, remark=remark
     )
@@ -114,7 +117,7 @@ def cancel(
     if base_revision is not None:
         reports.require_revision(session, working, base_revision)
     signed = signatures.versions(session, case_id)[-1]
-    if working.report != signed.report:
+    if not signatures.is_of(signed, working.report):
         reports.revise(session, row, signed.report, by)
     cancelled = reports.take_step(session, row, working, Move.CANCEL, by=by, after=after, now=now)
     worklist_entries.sign(session, case_id, signed.author, signed.reviewer)

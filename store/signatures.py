@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from radraft.core.errors import ReportError
 from radraft.prompts.build import gave_priors
 from radraft.reports import codec, lifecycle
+from radraft.reports.assertion import confirmed_languages, in_languages
 from radraft.reports.checks.run import UNKNOWN
 from radraft.reports.checks.values import StudyFacts
 from radraft.reports.draft import StoredDraft
@@ -20,7 +21,7 @@ from radraft.reports.editing import WorkingReport
 from radraft.reports.people import Person
 from radraft.reports.roles import Permission
 from radraft.reports.sign import ONE_SIGNATURE, SigningTerms, signed_by, signed_version, utc
-from radraft.reports.values import ReportState, SignedReport
+from radraft.reports.values import Report, ReportState, SignedReport
 from radraft.store import drafts, signature_chain, worklist_entries
 from radraft.store.reports import UNBEGUN, locked, require_revision, require_step, take_step
 from radraft.store.signature_chain import Fault, Link, fault_of, key_of, link_of
@@ -95,6 +96,7 @@ def sign_with_basis(
         source=None if source is None else source.draft,
         prior_given=source is not None and gave_priors(source.request_json),
         study=study,
+        shown=study.language_rule.languages,
         author=author,
         reviewer=reviewer,
         signing=signing,
@@ -196,11 +198,17 @@ def of_page(session: Session, case_id: str, working: WorkingReport | None) -> Si
     if working is None or working.state is not ReportState.SIGNED or found.broken:
         return found
     newest = found.held[-1] if found.held else None
-    if newest is not None and newest.report == working.report:
+    if newest is not None and is_of(newest, working.report):
         return found
     version = newest.version if newest else 1
     other = BrokenSignature(case_id, version, Fault.WORKING if newest else Fault.MISSING)
     return SignedVersions(found.held[:-1], (other,))
+
+
+def is_of(signed: SignedReport, report: Report) -> bool:
+    """Return whether `report` is what was signed. Beside it may stand what was not shown: text in a
+    language that the signature does not confirm."""
+    return signed.report in (report, in_languages(report, confirmed_languages(signed)))
 
 
 def gone(session: Session, case_ids: Collection[str] | None = None) -> dict[str, int]:

@@ -11,6 +11,7 @@ from radraft.store.tables import (
     ArrivalRow,
     CaseRow,
     KeyImageRow,
+    LanguageRuleRow,
     ReadingRulesRow,
     SignatureRuleRow,
     SignedRow,
@@ -26,6 +27,7 @@ def known(session: Session) -> frozenset[str]:
         select(CaseRow.site),
         select(MembershipRow.site),
         select(SignatureRuleRow.site),
+        select(LanguageRuleRow.site),
         select(ReadingRulesRow.site),
     )
     return frozenset(session.scalars(wanted)) - {EVERY_SITE}

@@ -1,9 +1,9 @@
 """Tables. Those of `IDENTITY_TABLES` hold identity; no other table may.
 
 Signed reports, their chain, training pairs, report revisions, the steps to a signature and the
-rules of it, dismissals, what became of adapters, what was done about critical values, retention,
-links of retakes and the audit are append-only: triggers (see `migrations/`) refuse UPDATE, DELETE,
-REPLACE and TRUNCATE.
+rules of it, languages of sites, dismissals, what became of adapters, what was done about critical
+values, retention, links of retakes and the audit are append-only: triggers (see `migrations/`)
+refuse UPDATE, DELETE, REPLACE and TRUNCATE.
 """
 
 from __future__ import annotations
@@ -35,6 +35,12 @@ from radraft.store.tables_arrivals import (
     ImageVerdictRow as ImageVerdictRow,
 )
 from radraft.store.tables_audit import AuditHeadRow as AuditHeadRow, AuditRow as AuditRow
+from radraft.store.tables_languages import (
+    LanguageRuleRow as LanguageRuleRow,
+    OfferedTextRow as OfferedTextRow,
+    ReaderLanguageRow as ReaderLanguageRow,
+    SentencePairRow as SentencePairRow,
+)
 from radraft.store.tables_presence import OpenPageRow as OpenPageRow
 from radraft.store.tables_reading import (
     ReadingAssignmentRow as ReadingAssignmentRow,
@@ -107,6 +113,7 @@ IMMUTABLE_TABLES = (
     "audit_events",
     "report_steps",
     "signature_rules",
+    "language_rules",
     "retention_rules",
     "retention_steps",
     "image_retakes",

@@ -18,7 +18,7 @@ TYPES = {
 def load() -> dict[str, tuple[bytes, str, str]]:
     """`{name: (content, media type, entity tag)}` of everything that may be asked for."""
     served = {}
-    for folder, prefix in (("assets", ""), ("i18n", "i18n/")):
+    for folder, prefix in (("assets", ""), ("i18n", "i18n/"), ("bundles", "bundles/")):
         for item in files("radraft.ui").joinpath(folder).iterdir():
             suffix = item.name[item.name.rfind(".") :]
             if suffix in TYPES:

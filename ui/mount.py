@@ -10,6 +10,7 @@ from radraft.ui.api.arrivals import add_arrivals
 from radraft.ui.api.audit import add_audit
 from radraft.ui.api.dismissals import add_dismissals
 from radraft.ui.api.key_images import add_keyimages
+from radraft.ui.api.languages import add_languages
 from radraft.ui.api.monitoring import add_monitoring
 from radraft.ui.api.presence import add_presence
 from radraft.ui.api.priors import add_priors
@@ -62,6 +63,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
     add_sign_in(app, service)
     add_api(app, service)
     add_report_signing(app, service)
+    add_languages(app, service)
     add_presence(app, service)
     add_reading(app, service)
     add_keyimages(app, service)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from radraft.reports.assertion import in_languages
 from radraft.reports.checks.comparison import ComparisonWithoutPrior, PriorDate, PriorNotGiven
 from radraft.reports.checks.devices import DeviceDenied
 from radraft.reports.checks.examination import (
@@ -103,8 +104,9 @@ def proofread(
     `draft` is the draft that the model's sentences are from: one with less than its
     `Draft.least_support` blocks the signature until a reader keeps it, rewords it or deletes it.
     `prior_given` says that the model was shown an earlier examination (`prompts.build.gave_priors`)
-    and may compare.
+    and may compare. What is written in a language that is none of its site's is not read.
     """
+    report = in_languages(report, study.language_rule.languages)
     read = read_report(report, study, draft=draft, prior_given=prior_given)
     place: dict[str | None, int] = {s.id: n for n, s in enumerate(report.sentences)}
     found = [issue for check in CHECKS for issue in check.find(read)]

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from radraft.core.errors import message
 from radraft.reports.draft import Draft
 from radraft.reports.findings.values import Mention
+from radraft.reports.site_languages import BOTH_LANGUAGES, LanguageRule
 from radraft.reports.values import Lang, Laterality, Report, Section, Sentence
 
 
@@ -108,6 +109,8 @@ class StudyFacts:
     """History and question of the request, in either language."""
     priors: tuple[Prior, ...] | None = None
     """Earlier reports of the patient, newest first; None where nobody looked for any."""
+    language_rule: LanguageRule = BOTH_LANGUAGES
+    """Of its site: what stands in another language than these is not read."""
 
 
 @dataclass(frozen=True)

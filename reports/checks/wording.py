@@ -10,6 +10,7 @@ from radraft.reports.checks._open_fields import open_field
 from radraft.reports.checks._repeats import Statement, say_one_thing, statement
 from radraft.reports.checks.pointing import issue_at, whole, words_of
 from radraft.reports.checks.values import Issue, ReadReport, Severity
+from radraft.reports.site_languages import MissingSide
 from radraft.reports.values import LANGS, Lang, Section
 
 _KEPT = 8192
@@ -73,19 +74,26 @@ class EmptySentence:
 
 
 class MissingLanguage:
-    """A sentence that stands in one language only, in a report that is written in both."""
+    """A sentence that stands in one language only, in a report that is written in both, or at a
+    site that wants each in both."""
 
     code = "language_missing"
     severity = Severity.WARN
 
     def find(self, read: ReadReport) -> Iterator[Issue]:
         """Yield each sentence that lacks a language."""
-        used = {w.lang for sentence in read.report.sentences for w in sentence.wordings}
+        rule = read.study.language_rule
+        if not rule.both or rule.missing_side is MissingSide.SILENT:
+            return
+        wanted = {w.lang for sentence in read.report.sentences for w in sentence.wordings}
+        severity = Severity.WARN
+        if rule.missing_side is MissingSide.BLOCK:
+            wanted, severity = set(LANGS), Severity.BLOCK
         for sentence in read.sentences:
             written = [lang for lang, _ in sentence.texts()]
             for lang in LANGS:
-                if written and lang in used and lang not in written:
-                    yield issue_at(self, sentence, lang)
+                if written and lang in wanted and lang not in written:
+                    yield issue_at(self, sentence, lang, severity=severity)
 
 
 class UnfilledField:

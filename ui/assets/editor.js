@@ -3,6 +3,7 @@
 import { arrange, autoGrow, h, part, setText } from "/ui/dom.js";
 import { SECTIONS } from "/ui/document.js";
 import { attachDrag } from "/ui/drag.js";
+import { makeSides, showSides } from "/ui/following.js";
 import { t } from "/ui/i18n.js";
 import { figure, makeMark, showMark } from "/ui/mark.js";
 import { makeUnderlay } from "/ui/underline.js";
@@ -112,14 +113,9 @@ export class Editor {
     }
     const issues = this.warnings.ofSentence(sentence.id);
     showMark(row, sentence, issues, this.readOnly);
+    showSides(row, sentence, issues, this.readOnly);
     const list = part(row, "issues");
     const notes = this.warnings.itemsOf(issues, this.readOnly);
-    const left = this.readOnly ? null : this.document.oneSided(sentence.id);
-    if (left) {
-      const hint = list.querySelector(":scope > .rd-hint") ?? h("li", { class: "rd-hint" });
-      setText(hint, t(`unchanged_${left}`));
-      notes.push(hint);
-    }
     // Those that stay are left as they are: one of them may have the cursor.
     arrange(list, notes);
     this.warnings.lines(row, sentence);
@@ -158,6 +154,7 @@ export class Editor {
         button("delete", "×", () => this.remove(id)),
       ),
       makeMark({ onKeep: () => this.keep(id), onDrop: () => this.remove(id) }),
+      makeSides(),
       h("ul", { class: "rd-issues", dataset: { part: "issues" } }),
     );
   }

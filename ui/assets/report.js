@@ -8,10 +8,12 @@ import { ConflictPanel } from "/ui/conflict.js";
 import { part, setText } from "/ui/dom.js";
 import { ReportDocument, SECTIONS, fingerprint } from "/ui/document.js";
 import { Editor } from "/ui/editor.js";
+import { Following, showHidden } from "/ui/following.js";
 import { Followup } from "/ui/followup.js";
 import { onLanguage, pick, ready, t, translate } from "/ui/i18n.js";
 import { ReportBar } from "/ui/bar.js";
 import { renderJudged } from "/ui/judged.js";
+import { mountLanguages } from "/ui/languages.js";
 import { renderOffered } from "/ui/offered.js";
 import { told } from "/ui/opening.js";
 import { showPartial } from "/ui/partial.js";
@@ -40,6 +42,7 @@ export async function mount(root) {
   }
   translate(root);
   const pane = new ReportPane(root);
+  await mountLanguages(root, part(root, "written-language-place"));
   mountPriors(part(root, "priors"));
   mountVersions(part(root, "versions"));
   mountAlertStrip(part(root, "alerts"), part(root, "alert-dialog"));
@@ -74,6 +77,7 @@ class ReportPane {
       warnings: this.warnings,
       onDelete: (removed) => this.bar.offerUndo(removed),
     });
+    this.following = new Following(this);
     this.conflict = new ConflictPanel(part(root, "conflict"), this);
     this.dialog = new SignDialog(part(root, "dialog"));
     this.followup = new Followup(part(root, "followup"), {
@@ -88,6 +92,7 @@ class ReportPane {
     this.autosave?.close();
     this.autosave = null;
     this.document = null;
+    this.following.close();
     this.mode = null;
     this.shown = null;
     this.warnings.clear();
@@ -172,6 +177,7 @@ class ReportPane {
     const lost = left && fingerprint(left.report) !== fingerprint(working.report);
     if (lost) this.document.replace(left.report);
     else this.autosave.forget();
+    this.following.open(this.document);
     this.editor.open(this.document, { readOnly: false });
     if (lost) this.autosave.resume(left);
   }
@@ -190,6 +196,7 @@ class ReportPane {
     const wasOpen = this.autosave;
     this.autosave?.close();
     this.autosave = null;
+    this.following.close();
     this.conflict.close();
     if (mode === "waiting" || mode === "broken") {
       this.editor.close();
@@ -210,6 +217,7 @@ class ReportPane {
     this.autosave.adopt(working);
     this.document.remember(working.report);
     this.document.replace(report ?? working.report);
+    if (!report) this.following.open(this.document);
     if (!report) this.autosave.forget();
     this.editor.render();
     this.bar.saveState(report ? "unsaved" : "saved");
@@ -240,6 +248,7 @@ class ReportPane {
         take: (section, sentence) => this.take(section, sentence),
       });
     }
+    showHidden(part(this.root, "hidden-language"), this.document);
     this.signature(view);
     renderStanding(part(this.root, "standing"), view);
     if (waiting || broken) part(this.root, "standing").hidden = true;
@@ -462,6 +471,7 @@ class ReportPane {
   }
 
   key(event) {
+    this.following.key(event);
     if (event.key === "F8") {
       event.preventDefault();
       this.warnings.step(event.shiftKey ? -1 : 1);

@@ -4,6 +4,7 @@ import { mountAccount } from "/ui/account.js";
 import { ApiError, getChanged, send } from "/ui/api.js";
 import { h, part, setText } from "/ui/dom.js";
 import { formatDate, onLanguage, t, translate } from "/ui/i18n.js";
+import { mountLanguageRules } from "/ui/languagerules.js";
 import { beginPage, fixedWords } from "/ui/standalone.js";
 
 const FIELDS = ["two_signatures", "attending_alone", "emergency_alone", "reauthenticate"];
@@ -88,3 +89,4 @@ await mountAccount(document);
 onLanguage(draw);
 draw();
 await load();
+await mountLanguageRules(part(document, "language-sites"));

@@ -8,6 +8,8 @@ export const state = {
   caseId: null,
   /** Last CaseView from the service. */
   view: null,
+  /** Languages of the open study's site, in display order; null while that is not known. */
+  languages: null,
   /** What the service last said of vLLM: `ready`, `starting`, `down` or `off`. */
   llm: "starting",
 };
