@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -40,7 +40,7 @@ from radraft.reports.lifecycle import SIGNATURES, Move, ReportStep
 from radraft.reports.people import Actor
 from radraft.reports.signature_rule import SignatureRule
 from radraft.reports.turnround import TurnroundClock
-from radraft.reports.values import Coverage, Report, ReportState, SignedReport
+from radraft.reports.values import Coverage, Lang, Report, ReportState, SignedReport
 from radraft.store import (
     alerts,
     audit,
@@ -357,12 +357,13 @@ class Service:
         actor: Actor,
         merge: bool = False,
         under_way: Report | None = None,
+        confirmed: Mapping[str, frozenset[Lang]] | None = None,
     ) -> editing.WorkingReport:
         """Keep an edit, and bring the case's alerts to what it states, both or neither.
 
         RevisionConflict where someone else saved since `base_revision`; `merge`: what the actor
-        himself saved in another page is kept too, where that is not the same. `under_way`: as for
-        `reports.save`.
+        himself saved in another page is kept too, where that is not the same. `under_way`,
+        `confirmed`: as for `reports.save`.
         """
         edits.load_rules()
         with self.store.begin() as session:
@@ -377,6 +378,7 @@ class Service:
                 permissions=actor.permissions,
                 merge=merge,
                 under_way=under_way,
+                confirmed=confirmed or {},
             )
             note_saved(session, before, saved)
             self.critical.report_saved(

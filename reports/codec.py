@@ -1,16 +1,17 @@
 """Reports to and from JSON: strict for what a client sends, exact for what the store keeps.
 
 A report has two forms. What is stored is a value field by field, with the number of its schema
-(`reports.schema`). What a page edits (`edit_form`, `report_from_json`) has both texts of a sentence
-side by side, and what it says of their origin counts for nothing: `reports.editing` knows who wrote
-what.
+(`reports.schema`). What a page edits (`edit_form`, `sent_from_json`) has both texts of a sentence
+side by side. What it says of their origin counts for nothing: `reports.editing` knows who wrote
+what. Whether its person stands for a text that he did not write (`confirm`) is his word.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC
 from functools import cache
 from typing import Annotated, Any, Final
@@ -32,14 +33,16 @@ from radraft.reports import characters, schema
 from radraft.reports.draft import Draft
 from radraft.reports.people import Person
 from radraft.reports.values import (
+    LANGS,
     Certainty,
     Evidence,
+    Lang,
     Laterality,
     Origin,
     Report,
     Sentence,
     SignedReport,
-    both,
+    Wording,
 )
 
 MAX_JSON = 2_000_000
@@ -48,6 +51,16 @@ MAX_TEXT = 2000
 MAX_SENTENCES = 100
 
 _CHARACTER: Final = "character"
+
+
+@dataclass(frozen=True)
+class SentReport:
+    """A report as a page sent it."""
+
+    report: Report
+    confirmed: Mapping[str, frozenset[Lang]]
+    """Of sentences, by their ids, the languages whose text the page's person confirms, all of
+    them; a sentence of which the page said nothing is not in it."""
 
 
 def report_to_json(report: Report) -> str:
@@ -104,7 +117,7 @@ def signers_from_json(text: str) -> tuple[Person, Person | None]:
 
 
 def edit_form(report: Report) -> dict[str, Any]:
-    """Return `report` as a page edits it, in plain values; `report_from_json` reads it."""
+    """Return `report` as a page edits it, in plain values; `sent_from_json` reads it."""
     sections = {"findings": report.findings, "impression": report.impression}
     return {
         "case_id": report.case_id,
@@ -113,18 +126,35 @@ def edit_form(report: Report) -> dict[str, Any]:
 
 
 def sentence_form(sentence: Sentence) -> dict[str, Any]:
-    """Return one sentence of `edit_form`: a language that is not written is an empty text."""
+    """Return one sentence of `edit_form`: a language that is not written is an empty text.
+
+    `origins` says by language who or what wrote its text, `confirmed` in which languages a person
+    stands for a text that he did not write. A page sends the languages that its person confirms as
+    `confirm`; without it the sentence stays confirmed as it is.
+    """
     fields: dict[str, Any] = canonical.plain(sentence)
     del fields["wordings"], fields["template_field"]
-    return fields | {"zh": sentence.zh, "en": sentence.en, "origin": sentence.origin.value}
+    return fields | {
+        "zh": sentence.zh,
+        "en": sentence.en,
+        "origin": sentence.origin.value,
+        "origins": {wording.lang: wording.origin.value for wording in sentence.wordings},
+        "confirmed": [wording.lang for wording in sentence.wordings if wording.confirmed],
+    }
 
 
 def report_from_json(text: str | bytes) -> Report:
+    """Return the report of `sent_from_json`; errors as there."""
+    return sent_from_json(text).report
+
+
+def sent_from_json(text: str | bytes) -> SentReport:
     """Return a report from untrusted JSON in the form that a page edits.
 
-    Unknown keys, wrong types, repeated ids and anything over the bounds are refused: ReportError
-    `report_invalid` with the place and kind of the first fault, `character_refused` with the place
-    of a character that cannot be seen.
+    Nothing in it is confirmed: `editing.edited` says what becomes of the page's word. Unknown keys,
+    wrong types, repeated ids and anything over the bounds are refused: ReportError `report_invalid`
+    with the place and kind of the first fault, `character_refused` with the place of a character
+    that cannot be seen.
     """
     if len(text) > MAX_JSON:
         raise ReportError("report_invalid", place="report", problem="too_long")
@@ -132,11 +162,11 @@ def report_from_json(text: str | bytes) -> Report:
         model = _Report.model_validate_json(text)
     except ValidationError as error:
         raise _invalid(error) from None
-    return _checked(model)
+    return SentReport(_checked(model), _confirmed(model))
 
 
 def validated(report: Report) -> Report:
-    """Return `report` if it is within the bounds of `report_from_json`; errors as there."""
+    """Return `report` if it is within the bounds of `sent_from_json`; errors as there."""
     try:
         text = canonical.dumps(edit_form(report)).encode("utf-8")
     except (TypeError, ValueError):
@@ -156,6 +186,7 @@ def _visible(text: str) -> str:
 _Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_visible)]
 _Id = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\z")]
 _Code = Annotated[str, StringConstraints(max_length=64), AfterValidator(_visible)]
+_Languages = Annotated[tuple[Lang, ...], Field(max_length=len(LANGS))]
 
 
 class _Strict(BaseModel):
@@ -178,6 +209,9 @@ class _Sentence(_Strict):
     certainty: Certainty | None = None
     evidence: Annotated[tuple[_Evidence, ...], Field(max_length=32)] = ()
     kept: bool = False
+    origins: dict[Lang, Origin] = Field(default_factory=dict)
+    confirmed: _Languages = ()
+    confirm: _Languages | None = None
 
 
 _Sentences = Annotated[tuple[_Sentence, ...], Field(max_length=MAX_SENTENCES)]
@@ -197,11 +231,26 @@ def _checked(model: _Report) -> Report:
     return report
 
 
+def _confirmed(model: _Report) -> dict[str, frozenset[Lang]]:
+    return {
+        sentence.id: frozenset(sentence.confirm)
+        for sentence in (*model.findings, *model.impression)
+        if sentence.confirm is not None
+    }
+
+
+def _wordings(model: _Sentence) -> tuple[Wording, ...]:
+    texts: tuple[tuple[Lang, str], ...] = (("zh", model.zh), ("en", model.en))
+    return tuple(
+        Wording(lang, text, model.origins.get(lang, model.origin)) for lang, text in texts if text
+    )
+
+
 def _sentences(models: tuple[_Sentence, ...]) -> tuple[Sentence, ...]:
     return tuple(
         Sentence(
             id=model.id,
-            wordings=both(model.zh, model.en, model.origin),
+            wordings=_wordings(model),
             finding=model.finding,
             anatomy=model.anatomy,
             laterality=model.laterality,

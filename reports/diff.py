@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from radraft.reports.people import Person
-from radraft.reports.values import Report, Sentence
+from radraft.reports.values import LANGS, Report, Sentence
 
 
 class Kind(StrEnum):
@@ -19,6 +19,8 @@ class Kind(StrEnum):
     MOVED = "moved"
     KEPT = "kept"
     """Kept although the image does not support it, or no longer kept."""
+    CONFIRMED = "confirmed"
+    """A person stands for a text that he did not write, or does no longer."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ def diff(before: Report, after: Report) -> tuple[Change, ...]:
             changes.append(_change(key, Kind.MOVED, old[key], sentence))
         if old[key].kept != sentence.kept:
             changes.append(_change(key, Kind.KEPT, old[key], sentence))
+        if _confirmed_otherwise(old[key], sentence):
+            changes.append(_change(key, Kind.CONFIRMED, old[key], sentence))
     gone = [_change(key, Kind.DELETED, old[key], None) for key in old if key not in new]
     return tuple(changes + gone)
 
@@ -70,6 +74,18 @@ def moved_ids(before: Report, after: Report) -> frozenset[str]:
     moved.update(_ids(before.findings) & _ids(after.impression))
     moved.update(_ids(before.impression) & _ids(after.findings))
     return frozenset(moved)
+
+
+def _confirmed_otherwise(before: Sentence, after: Sentence) -> bool:
+    """Return whether a text that stayed as it was is confirmed in one of them alone."""
+    pairs = ((before.wording(lang), after.wording(lang)) for lang in LANGS)
+    return any(
+        was is not None
+        and now is not None
+        and was.text == now.text
+        and (was.confirmed is None) != (now.confirmed is None)
+        for was, now in pairs
+    )
 
 
 def _ids(sentences: tuple[Sentence, ...]) -> set[str]:

@@ -19,7 +19,8 @@ def merged(base: Report, mine: Report, theirs: Report) -> Report | None:
     """Return `theirs` with all that was changed from `base` to `mine`; None where both changed the
     same and a person has to decide.
 
-    The Chinese and the English of a sentence are two texts: each may have been changed once.
+    The Chinese and the English of a sentence are two texts: each may have been changed once. A text
+    that either confirmed is confirmed, and one that either no longer confirms is not.
     """
     was, my, their = ({s.id: s for s in report.sentences} for report in (base, mine, theirs))
     try:
@@ -46,22 +47,34 @@ def _sentence(
             raise Clash
         return None
     if base is None:
-        if not _same(mine, theirs):
+        if (_texts(mine), mine.kept) != (_texts(theirs), theirs.kept):
             raise Clash
-        return theirs
+        base = Sentence(mine.id, ())
     kept = _one(base.kept, mine.kept, theirs.kept)
-    if _texts(mine) == _texts(base):
-        return replace(theirs, kept=kept)
-    if _texts(theirs) == _texts(base):
-        return replace(mine, kept=kept)
     wordings = tuple(wording for lang in LANGS if (wording := _wording(lang, base, mine, theirs)))
+    if _texts(mine) == _texts(base):
+        return replace(theirs, kept=kept, wordings=wordings)
+    if _texts(theirs) == _texts(base):
+        return replace(mine, kept=kept, wordings=wordings)
     # What codes said of the words of either holds of both together for nobody.
     return Sentence(mine.id, wordings, template_field=theirs.template_field)
 
 
 def _wording(lang: Lang, base: Sentence, mine: Sentence, theirs: Sentence) -> Wording | None:
     text = _one(base.text(lang), mine.text(lang), theirs.text(lang))
-    return (theirs if text == theirs.text(lang) else mine).wording(lang)
+    was, my, their = base.wording(lang), mine.wording(lang), theirs.wording(lang)
+    if their is None or their.text != text:
+        return my if text else None
+    if my is None or my.text != text or _is_confirmed(my) == _is_confirmed(their):
+        return their
+    # One of them confirmed the text, or took that back: whoever changed what it was.
+    confirmed_before = _is_confirmed(was) and was is not None and was.text == text
+    changed = my if confirmed_before == _is_confirmed(their) else their
+    return replace(their, confirmed=changed.confirmed)
+
+
+def _is_confirmed(wording: Wording | None) -> bool:
+    return wording is not None and wording.confirmed is not None
 
 
 def _one(base: Value, mine: Value, theirs: Value) -> Value:
@@ -103,4 +116,9 @@ def _texts(sentence: Sentence) -> tuple[str, str]:
 
 
 def _same(first: Sentence, second: Sentence) -> bool:
-    return (_texts(first), first.kept) == (_texts(second), second.kept)
+    decided = ((_texts(s), s.kept, _confirmed(s)) for s in (first, second))
+    return next(decided) == next(decided)
+
+
+def _confirmed(sentence: Sentence) -> list[Lang]:
+    return [wording.lang for wording in sentence.wordings if _is_confirmed(wording)]

@@ -14,6 +14,14 @@ LANGS: tuple[Lang, Lang] = ("zh", "en")
 """In display order."""
 
 
+def language(name: str) -> Lang:
+    """Return the language of that code. ValueError for another."""
+    for lang in LANGS:
+        if lang == name:
+            return lang
+    raise ValueError("not a language of reports")
+
+
 class Section(StrEnum):
     """Sections of a report: findings (影像所见) and impression (诊断意见)."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import func, select
@@ -10,19 +11,29 @@ from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound, ReportError
 from radraft.reports import codec, editing, lifecycle, merging
-from radraft.reports.editing import Revision, WorkingReport
+from radraft.reports.editing import Confirming, Revision, WorkingReport
 from radraft.reports.lifecycle import SIGNATURES, Move
 from radraft.reports.people import Person, known_person
 from radraft.reports.roles import Permission
 from radraft.reports.skeleton import skeleton
-from radraft.reports.values import Amendment, AmendmentKind, Coverage, Report, ReportState
-from radraft.store import drafts, faults
+from radraft.reports.values import (
+    Amendment,
+    AmendmentKind,
+    Coverage,
+    Lang,
+    Report,
+    ReportState,
+    Sentence,
+)
+from radraft.store import drafts, faults, offered
 from radraft.store.tables import CaseRow, DraftRow, ReportRow, ReportStepRow, RevisionRow
 
 WRITER = frozenset({Permission.WRITE})
 """What whoever saves may do at least."""
 _BEGIN_A_ROUND = tuple(move.value for move in (*SIGNATURES, Move.AMEND, Move.CANCEL))
 """Steps after which nobody has written yet."""
+_AS_THEY_ARE: Mapping[str, frozenset[Lang]] = {}
+"""Confirms nothing, and takes no confirmation back."""
 UNBEGUN = 0
 """Revision of the empty report of a study that nobody drafted and nobody wrote on yet."""
 
@@ -70,6 +81,7 @@ def save(
     permissions: frozenset[Permission] = WRITER,
     merge: bool = False,
     under_way: Report | None = None,
+    confirmed: Mapping[str, frozenset[Lang]] = _AS_THEY_ARE,
 ) -> WorkingReport:
     """Keep `report`, which was edited from revision `base_revision`, as the next revision.
 
@@ -81,6 +93,7 @@ def save(
     both are kept (`merging.merged`).
     `under_way`: what the same page sent before from the same revision, without hearing what became
     of it. Where that is the current revision, `report` follows it.
+    `confirmed`: which texts the editor confirms (`codec.SentReport`).
     The first who changes anything is its author until another takes it over.
     RevisionConflict; ReportError `report_is_signed`, `report_under_review`, and those of
     `editing.edited`.
@@ -94,9 +107,8 @@ def save(
     state = lifecycle.moved(
         before.state, Move.EDIT, by=editor, author=before.author, permissions=permissions
     )
-    known = (drafts.basis(session, case_id), drafts.offered(session, case_id))
-    drafted = [sentence for one in known if one for sentence in one.draft.report.sentences]
-    after = editing.edited(before, report, drafted=drafted)
+    claims = _Claims(session, case_id, report, Confirming(confirmed, editor, datetime.now(UTC)))
+    after = claims.edited(before, report)
     if after == before.report:
         return before
     if under_way is not None and _arrived(row, before, under_way, base_revision, editor):
@@ -104,13 +116,43 @@ def save(
     if base_revision == UNBEGUN and row.state == ReportState.DRAFTED:
         row.draft_id = _unaided(session, row)
     elif base_revision != before.revision:
-        both = _merged(session, before, report, base_revision, editor, merge=merge)
-        after = editing.edited(before, both, drafted=drafted)
+        both = _merged(session, before, report, base_revision, claims, merge=merge)
+        after = claims.edited(before, both, confirmed=editing.confirmed_texts(both))
         if after == before.report:
             return before
     row.state = state.value
     _written_by(row, lifecycle.author_after(Move.EDIT, by=editor, author=before.author))
     return revise(session, row, after, editor)
+
+
+class _Claims:
+    """What the sentences of a report that was sent can claim."""
+
+    def __init__(
+        self, session: Session, case_id: str, report: Report, confirming: Confirming
+    ) -> None:
+        known = (drafts.basis(session, case_id), drafts.offered(session, case_id))
+        self.confirming = confirming
+        self._drafted: tuple[Sentence, ...] = tuple(
+            sentence for stored in known if stored for sentence in stored.draft.report.sentences
+        )
+        self._offered = offered.of_report(session, codec.validated(report))
+
+    def edited(
+        self,
+        before: WorkingReport,
+        report: Report,
+        *,
+        confirmed: Mapping[str, frozenset[Lang]] | None = None,
+    ) -> Report:
+        """Return what `editing.edited` makes of `report`; `confirmed`: in place of what was
+        sent."""
+        confirming = self.confirming
+        if confirmed is not None:
+            confirming = replace(confirming, languages=confirmed)
+        return editing.edited(
+            before, report, drafted=self._drafted, offered=self._offered, confirming=confirming
+        )
 
 
 def _arrived(
@@ -321,16 +363,19 @@ def _merged(
     now: WorkingReport,
     report: Report,
     base_revision: int,
-    editor: Person,
+    claims: _Claims,
     *,
     merge: bool,
 ) -> Report:
     """Return `report` together with what its editor saved since in other pages. RevisionConflict
     where somebody else saved, where both changed the same, or where it is not wanted."""
     revisions = _since(session, now, base_revision)
+    editor = claims.confirming.by
     both = None
     if merge and editing.own_saves(revisions, editor):
-        both = merging.merged(revisions[0].report, report, now.report)
+        base = revisions[0].report
+        mine = claims.edited(replace(now, report=base), report)
+        both = merging.merged(base, mine, now.report)
     if both is None:
         raise editing.conflict(now, base_revision, revisions, editor)
     return both

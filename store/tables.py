@@ -35,6 +35,7 @@ from radraft.store.tables_arrivals import (
     ImageVerdictRow as ImageVerdictRow,
 )
 from radraft.store.tables_audit import AuditHeadRow as AuditHeadRow, AuditRow as AuditRow
+from radraft.store.tables_languages import OfferedTextRow as OfferedTextRow
 from radraft.store.tables_presence import OpenPageRow as OpenPageRow
 from radraft.store.tables_reading import (
     ReadingAssignmentRow as ReadingAssignmentRow,

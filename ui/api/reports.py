@@ -25,7 +25,7 @@ from radraft.core.errors import (
     TokenError,
 )
 from radraft.pipeline.report_signing import open_moves
-from radraft.reports.codec import report_from_json
+from radraft.reports.codec import report_from_json, sent_from_json
 from radraft.reports.editing import RevisionConflict
 from radraft.reports.roles import Permission
 from radraft.reports.second_factor import SecondFactorNeeded
@@ -142,16 +142,17 @@ def _add_writing(api: APIRouter, service: Service) -> None:
 
     @api.put("/cases/{case_id}/report")
     def save(case_id: CaseId, body: SaveRequest, caller: SignedIn) -> Response:
-        report = report_from_json(json.dumps(body.report))
+        page = sent_from_json(json.dumps(body.report))
         sent = body.under_way
         try:
             working = service.save(
                 case_id,
-                report,
+                page.report,
                 base_revision=body.base_revision,
                 actor=caller.actor,
                 merge=body.merge,
                 under_way=None if sent is None else report_from_json(json.dumps(sent)),
+                confirmed=page.confirmed,
             )
         except ReportError as error:
             if error.code in ("report_is_signed", "report_under_review"):

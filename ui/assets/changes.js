@@ -4,7 +4,7 @@ import { h } from "/ui/dom.js";
 import { t } from "/ui/i18n.js";
 
 /** Kinds of change that leave the words as they are. */
-const SAME_WORDS = ["moved", "kept"];
+const SAME_WORDS = ["moved", "kept", "confirmed"];
 
 /** The parts of a list item for `change`; `who` says whose it is, `more` stands beside its kind. */
 export function changeParts(change, { who = null, more = null } = {}) {

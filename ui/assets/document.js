@@ -1,12 +1,43 @@
 // The report as it is being edited: two lists of sentences and what may be done to them.
 
 export const SECTIONS = ["findings", "impression"];
+/** In display order. */
+export const LANGUAGES = ["zh", "en"];
 
 /** What a person decides in a report as one comparable string: white space at the ends does not count. */
 export function fingerprint(report) {
   return JSON.stringify(
-    SECTIONS.map((section) => report[section].map((s) => [s.id, s.zh.trim(), s.en.trim(), s.kept])),
+    SECTIONS.map((section) => report[section].map((s) => [s.id, s.zh.trim(), s.en.trim(), s.kept, confirmedIn(s)])),
   );
+}
+
+/** The languages whose text a person stands for although he did not write it, in display order. */
+export function confirmedIn(sentence) {
+  const { confirmed = [], origins = {} } = sentence;
+  return LANGUAGES.filter((lang) => confirmed.includes(lang) && origins[lang] !== "person");
+}
+
+/** Whether a person wrote the text in `lang`, or confirmed it. False where there is none. */
+export function asserted(sentence, lang) {
+  return Boolean(sentence[lang]) && (sentence.origins[lang] === "person" || sentence.confirmed.includes(lang));
+}
+
+/** An empty sentence, which a person is about to write. */
+function emptySentence(id) {
+  return {
+    id,
+    zh: "",
+    en: "",
+    origin: "person",
+    origins: {},
+    confirmed: [],
+    finding: null,
+    anatomy: null,
+    laterality: null,
+    certainty: null,
+    evidence: [],
+    kept: false,
+  };
 }
 
 export class ReportDocument {
@@ -31,16 +62,20 @@ export class ReportDocument {
   /** Start over from `report`, which is no change by a person. */
   replace(report) {
     this.caseId = report.case_id;
-    for (const section of SECTIONS) this[section] = report[section].map((s) => ({ ...s }));
+    // What an earlier version of the page left in this tab says nothing of origins.
+    for (const section of SECTIONS) this[section] = report[section].map((s) => ({ origins: {}, confirmed: [], ...s }));
   }
 
-  /** Take from the saved `report` what the service says of sentences that read the same here. */
+  /** Take from the saved `report` what the service says of sentences that read the same here. What their person
+   * decided since it was sent stays: it is saved next. */
   settle(report) {
     const saved = new Map(report.findings.concat(report.impression).map((s) => [s.id, s]));
     for (const section of SECTIONS) {
       this[section] = this[section].map((s) => {
         const same = saved.get(s.id);
-        return same && same.zh === s.zh && same.en === s.en ? { ...same, kept: s.kept } : s;
+        if (!same || same.zh !== s.zh || same.en !== s.en) return s;
+        const { kept, confirmed } = s;
+        return { ...same, kept, confirmed };
       });
     }
   }
@@ -48,10 +83,11 @@ export class ReportDocument {
   /** What to save. A row with nothing in it says nothing and stays out. */
   toReport() {
     const written = (s) => s.zh.trim() || s.en.trim();
+    const form = (s) => ({ ...s, confirm: confirmedIn(s) });
     return {
       case_id: this.caseId,
-      findings: this.findings.filter(written).map((s) => ({ ...s })),
-      impression: this.impression.filter(written).map((s) => ({ ...s })),
+      findings: this.findings.filter(written).map(form),
+      impression: this.impression.filter(written).map(form),
     };
   }
 
@@ -63,17 +99,42 @@ export class ReportDocument {
     return null;
   }
 
-  /** Put `text` in one language of a sentence. What codes said of the old words is dropped. */
+  /** Put a person's `text` in one language of a sentence. What codes said of the old words is dropped. */
   edit(id, lang, text) {
+    const original = this.original.get(id);
+    const again = original && original[lang] === text;
+    this.put(id, lang, text, {
+      origin: again ? original.origins[lang] : "person",
+      confirmed: Boolean(again && original.confirmed.includes(lang)),
+    });
+  }
+
+  /**
+   * Put a `text` that the service offered in one language of a sentence: `origin` ("translation", "template" or
+   * "model") made it, and nobody confirmed it yet. An empty one takes the language away.
+   */
+  offer(id, lang, text, origin) {
+    this.put(id, lang, text, { origin, confirmed: false });
+  }
+
+  put(id, lang, text, { origin, confirmed }) {
     const { section, index, sentence } = this.find(id);
-    const next = { ...sentence, [lang]: text };
+    const others = (known) => known.filter((one) => one !== lang);
+    const origins = { ...sentence.origins, [lang]: origin };
+    if (!text) delete origins[lang];
+    const next = {
+      ...sentence,
+      [lang]: text,
+      origins,
+      confirmed: text && confirmed ? [...others(sentence.confirmed), lang] : others(sentence.confirmed),
+    };
     const original = this.original.get(id);
     if (original && original.zh === next.zh && original.en === next.en) {
-      this[section][index] = { ...original };
+      this[section][index] = { ...original, origins, confirmed: next.confirmed };
     } else {
       this[section][index] = {
         ...next,
-        origin: "person",
+        origin: Object.values(origins).includes("person") ? "person" : sentence.origin,
         finding: null,
         anatomy: null,
         laterality: null,
@@ -82,6 +143,15 @@ export class ReportDocument {
         kept: false,
       };
     }
+    this.onChange();
+  }
+
+  /** Say that the reader stands for the text in `lang` that he did not write, or take that back. */
+  confirm(id, lang, confirmed = true) {
+    const { section, index, sentence } = this.find(id);
+    if (!sentence[lang] || sentence.origins[lang] === "person" || sentence.confirmed.includes(lang) === confirmed) return;
+    const others = sentence.confirmed.filter((one) => one !== lang);
+    this[section][index] = { ...sentence, confirmed: confirmed ? [...others, lang] : others };
     this.onChange();
   }
 
@@ -106,18 +176,7 @@ export class ReportDocument {
   /** Add an empty sentence after `afterId`, or at the end of `section`. Gives its id. */
   add(section, afterId = null) {
     const id = `p-${crypto.randomUUID().replaceAll("-", "").slice(0, 12)}`;
-    const sentence = {
-      id,
-      zh: "",
-      en: "",
-      origin: "person",
-      finding: null,
-      anatomy: null,
-      laterality: null,
-      certainty: null,
-      evidence: [],
-      kept: false,
-    };
+    const sentence = emptySentence(id);
     const place = afterId ? this[section].findIndex((s) => s.id === afterId) + 1 : this[section].length;
     this[section].splice(place, 0, sentence);
     this.onChange();

@@ -1,6 +1,6 @@
 // Put my edits onto another person's: three reports in, one out, nothing dropped unseen.
 
-import { SECTIONS } from "/ui/document.js";
+import { LANGUAGES, SECTIONS } from "/ui/document.js";
 
 /**
  * My changes since `base`, applied to `theirs`. Where both reworded the same words mine stand; what I
@@ -47,10 +47,21 @@ function same(a, b) {
 function reword(before, mine, theirs) {
   if (!before) return theirs;
   const kept = mine.kept !== before.kept ? mine.kept : theirs.kept;
-  if (same(before, mine)) return { ...theirs, kept };
-  const zh = mine.zh !== before.zh ? mine.zh : theirs.zh;
-  const en = mine.en !== before.en ? mine.en : theirs.en;
-  return { ...mine, zh, en };
+  const words = Object.assign(...LANGUAGES.map((lang) => wording(lang, before, mine, theirs)));
+  const origins = Object.fromEntries(LANGUAGES.filter((lang) => words[lang].origin).map((lang) => [lang, words[lang].origin]));
+  const confirmed = LANGUAGES.filter((lang) => words[lang].confirmed);
+  if (same(before, mine)) return { ...theirs, kept, origins, confirmed };
+  return { ...mine, zh: words.zh.text, en: words.en.text, origins, confirmed };
+}
+
+/** One language of a sentence: its text, who wrote it, and whether a person confirmed it. */
+function wording(lang, before, mine, theirs) {
+  const from = mine[lang] !== before[lang] ? mine : theirs;
+  const is = (s) => s.confirmed.includes(lang);
+  // Who confirmed the same words, or took that back, changed what it was.
+  const sameWords = mine[lang] === theirs[lang] && before[lang] === theirs[lang];
+  const confirmed = sameWords && is(mine) !== is(before) ? is(mine) : is(from);
+  return { [lang]: { text: from[lang], origin: from.origins[lang], confirmed } };
 }
 
 /** `[section, id]` of the sentences of `report` that are also in `other`, in reading order. */
