@@ -9,7 +9,8 @@ person wrote or confirmed is never touched, and neither is a line that the findi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -18,7 +19,7 @@ from importlib.resources import files
 from radraft.core.yaml_files import Strict
 from radraft.reports.assertion import asserted
 from radraft.reports.checks.examination import region_of
-from radraft.reports.checks.named import named
+from radraft.reports.checks.named import NamedFinding, named, names_of
 from radraft.reports.checks.stated import related, relations, sides_of
 from radraft.reports.checks.values import ReadReport, ReadSentence
 from radraft.reports.composing import compose
@@ -28,8 +29,10 @@ from radraft.reports.findings.statements import State, statements
 from radraft.reports.findings.values import Change, Mention
 from radraft.reports.findings.vocabulary import Kind, Region, counted_as, lineage, vocabulary
 from radraft.reports.outdated import standing
-from radraft.reports.values import LANGS, Certainty, Lang, Laterality, Origin, Section, Sentence
+from radraft.reports.values import LANGS, Certainty, Lang, Origin, Section, Sentence, Wording
 
+Texts = tuple[tuple[Lang, str], ...]
+"""A line's texts by language, in display order."""
 _NORMAL = "no_finding"
 
 
@@ -45,13 +48,14 @@ class Step(StrEnum):
 class Line:
     """A line of an impression."""
 
-    texts: tuple[tuple[Lang, str], ...]
+    texts: Texts
     """One in each language in which the findings bear it, in display order."""
     codes: tuple[str, ...]
     rests_on: tuple[str, ...]
     """Sentences of the findings, by their ids."""
     rank: int
     """0 for the most serious."""
+    origin: Origin = Origin.COMPOSED
 
     @property
     def line_id(self) -> str:
@@ -99,7 +103,8 @@ class Conclusion:
     left_out: tuple[LeftOut, ...]
     contradicted: tuple[str, ...]
     """Lines that a person wrote or confirmed and the findings do not bear: they stay."""
-    origin: Origin = Origin.COMPOSED
+    refused: int = 0
+    """How many lines of a model are not offered because the findings do not bear them."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,7 @@ class _Claim:
 
     @property
     def rank(self) -> int:
-        level = 0 if self.critical else 1 + _level(self.mention.code)
+        level = 0 if self.critical else 1 + level_of(self.mention.code)
         return 2 * level + (self.mention.polarity is not Certainty.PRESENT)
 
 
@@ -125,18 +130,56 @@ def conclude(read: ReadReport, rules: CriticalRules) -> Conclusion:
     Nothing normal is offered where something is abnormal. Where nothing is, one line says so, and
     only where the findings do.
     """
+    lines, left_out = _drawn(read, rules)
+    return _changes(read, lines, left_out)
+
+
+def conclude_with(
+    read: ReadReport, rules: CriticalRules, written: Iterable[Texts]
+) -> Conclusion | None:
+    """Return the changes of `conclude` in the words of a model: the lines that it has `written`, as
+    far as the findings bear them, and the vocabulary's for what it left out. None where none of its
+    lines is borne."""
+    drawn, left_out = _drawn(read, rules)
+    tried = list(written)
+    lines = [line for texts in tried if (line := _written(read, texts, drawn)) is not None]
+    if not lines:
+        return None
+    region = region_of(read.study.body_part)
+    told: dict[Lang, list[Mention]] = {lang: [] for lang in LANGS}
+    for line in lines:
+        for lang, text in line.texts:
+            told[lang] += extract(text, lang, region)
+    refused = len(tried) - len(lines)
+    lines += [line for line in drawn if not _is_told(line, told, read)]
+    lines.sort(key=lambda line: line.rank)
+    return replace(_changes(read, lines, left_out), refused=refused)
+
+
+def _drawn(read: ReadReport, rules: CriticalRules) -> tuple[list[Line], list[LeftOut]]:
+    """Return the lines of the finding vocabulary, the most serious first."""
     claims = sorted(_claims(read, rules), key=lambda claim: (claim.rank, claim.place))
     lines, left_out = _lines(read, claims)
-    if not claims:
-        lines = _normal_lines(read)
-    return proposals(read, lines, left_out)
+    return (lines if claims else _normal_lines(read)), left_out
 
 
-def proposals(
-    read: ReadReport,
-    lines: Sequence[Line],
-    left_out: Sequence[LeftOut] = (),
-    origin: Origin = Origin.COMPOSED,
+def _written(read: ReadReport, texts: Texts, drawn: Sequence[Line]) -> Line | None:
+    """Return a model's line if the findings bear it in each language, and it names something."""
+    region = region_of(read.study.body_part)
+    codes: dict[str, None] = {}
+    for lang, text in texts:
+        mentions = extract(text, lang, region)
+        if not mentions or not borne(text, lang, read):
+            return None
+        codes |= dict.fromkeys(mention.code for mention in mentions)
+    kin = [line for line in drawn if set(line.codes) & codes.keys()]
+    rests_on = tuple(dict.fromkeys(key for line in kin for key in line.rests_on))
+    rank = min((line.rank for line in kin), default=_LAST)
+    return Line(texts, tuple(codes), rests_on, rank, Origin.MODEL)
+
+
+def _changes(
+    read: ReadReport, lines: Sequence[Line], left_out: Sequence[LeftOut] = ()
 ) -> Conclusion:
     """Return the changes that bring `lines` into the impression of a report: what it states already
     is not offered again, and machines' lines that no longer hold are replaced or removed."""
@@ -158,7 +201,7 @@ def proposals(
         before = next((key for key, rank in ranks if rank > line.rank), None)
         found.append(Proposal(Step.ADD, line.line_id, before, line))
     contradicted = [line.sentence.id for line in staying if line.sentence.id in stale]
-    return Conclusion(tuple(found), tuple(left_out), tuple(contradicted), origin)
+    return Conclusion(tuple(found), tuple(left_out), tuple(contradicted))
 
 
 def borne(text: str, lang: Lang, read: ReadReport) -> bool:
@@ -166,10 +209,49 @@ def borne(text: str, lang: Lang, read: ReadReport) -> bool:
     its certainty, side, place, sizes and change, and every number."""
     region = region_of(read.study.body_part)
     known = _stated_mentions(read, lang)
+    if not _numbers(text) <= _numbers_of(read, lang) or _foreign_names(text, lang, read):
+        return False
     return all(
         any(_bears(finding, mention) for finding in known)
         or (mention.code == _NORMAL and says_normal(read, lang))
         for mention in extract(text, lang, region)
+    )
+
+
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+def _numbers(text: str) -> set[float]:
+    return {float(number) for number in _NUMBER.findall(text)}
+
+
+def _numbers_of(read: ReadReport, lang: Lang) -> set[float]:
+    """Return the numbers of the findings as they are written, and their sizes in millimetres."""
+    texts = (sentence.sentence.text(lang) for sentence in read.by_section[Section.FINDINGS])
+    written = {number for text in texts for number in _numbers(text)}
+    mentions = _stated_mentions(read, lang)
+    sizes = {round(size, 3) for mention in mentions for size in mention.size_mm}
+    volumes = {mention.volume_ml for mention in mentions if mention.volume_ml is not None}
+    return written | sizes | volumes
+
+
+def _foreign_names(text: str, lang: Lang, read: ReadReport) -> bool:
+    """Return whether a text names a finding outside the vocabulary that the findings do not."""
+    region = region_of(read.study.body_part)
+    sentence = Sentence("line", (Wording(lang, text, Origin.COMPOSED),))
+    line = ReadSentence(sentence, Section.IMPRESSION, {lang: extract(text, lang, region)})
+    known = {name.name for name in named(read, lang, Section.FINDINGS)}
+    return any(
+        not name.absent and name.name not in known and not _is_coded(name)
+        for name in names_of(line, lang)
+    )
+
+
+def _is_coded(name: NamedFinding) -> bool:
+    """Return whether the vocabulary has a code for a name's words: that is judged as such."""
+    return any(
+        mention.start < name.end and name.start < mention.end
+        for mention in name.read.mentions.get(name.lang, ())
     )
 
 
@@ -259,7 +341,9 @@ def _bears(finding: Mention, mention: Mention) -> bool:
         return False
     if mention.polarity is not finding.polarity:
         return False
-    if mention.polarity is Certainty.ABSENT and counted_as(finding.code) != counted_as(mention.code):
+    if mention.polarity is Certainty.ABSENT and counted_as(finding.code) != counted_as(
+        mention.code
+    ):
         return False
     sides, known = sides_of(mention), sides_of(finding)
     if mention.polarity is Certainty.ABSENT:
@@ -288,7 +372,7 @@ def _lines(read: ReadReport, claims: Sequence[_Claim]) -> tuple[list[Line], list
             line = _quoted(read, claim) or line
         if isinstance(line, Untold):
             left_out.append(LeftOut(claim.sentence_ids[0], claim.mention.code, line))
-        elif not claim.critical and _data().levels[_level(claim.mention.code)].together:
+        elif not claim.critical and _data().levels[level_of(claim.mention.code)].together:
             together.append(claim)
         else:
             lines.append(line)
@@ -374,9 +458,20 @@ def _is_persons(line: ReadSentence) -> bool:
 
 def _is_carried(line: Line, staying: Sequence[ReadSentence], read: ReadReport) -> bool:
     """Return whether lines that stay name every finding of `line`."""
+    told = {
+        lang: [mention for each in staying for mention in each.mentions.get(lang, ())]
+        for lang in LANGS
+    }
+    if any(line.texts == each.texts() for each in staying):
+        return True
+    return _is_told(line, told, read)
+
+
+def _is_told(line: Line, known: Mapping[Lang, Sequence[Mention]], read: ReadReport) -> bool:
+    """Return whether `known` mentions name every finding of `line`, in one of its languages."""
     region = region_of(read.study.body_part)
     for lang, text in line.texts:
-        told = [mention for each in staying for mention in each.mentions.get(lang, ())]
+        told = known[lang]
         mentions = extract(text, lang, region)
         if told and all(any(_names(other, mention) for other in told) for mention in mentions):
             return True
@@ -409,7 +504,7 @@ def _is_of(old: ReadSentence, line: Line) -> bool:
 def _rank_of(line: ReadSentence, read: ReadReport) -> int:
     """Return how serious an existing line is; the last where it names nothing that is wrong."""
     ranks = [
-        2 * (1 + _level(mention.code))
+        2 * (1 + level_of(mention.code))
         for mentions in line.mentions.values()
         for mention in mentions
         if _is_wrong(mention)
@@ -455,7 +550,7 @@ def _levels() -> dict[str, int]:
     }
 
 
-def _level(code: str) -> int:
+def level_of(code: str) -> int:
     """Return the level of a finding, 0 for the most serious. KeyError for one that has none."""
     return _levels()[code]
 

@@ -1,4 +1,4 @@
-"""How an impression stands to the findings as they are now: what it lacks, and what no longer holds.
+"""How an impression stands to the findings as they are: what it lacks, and what no longer holds.
 
 It reads as the checks of both sections do (`checks.impression`), which allow for what an impression
 concludes from findings under another name; beside their warnings it says of each line why it rests
@@ -134,9 +134,7 @@ def _stale(read: ReadReport, lang: Lang) -> Iterator[StaleLine]:
             yield StaleLine(line.sentence.id, lang, code, why)
 
 
-def _reason(
-    line: ReadSentence, lang: Lang, found: tuple[Stated, ...]
-) -> tuple[str, Why] | None:
+def _reason(line: ReadSentence, lang: Lang, found: tuple[Stated, ...]) -> tuple[str, Why] | None:
     """Return the first finding of a line that the findings do not bear, and why."""
     abnormal = [finding for finding in found if is_abnormal(finding)]
     for mention in line.mentions.get(lang, ()):
