@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from radraft.core.errors import DraftingError
-from radraft.llm.concluding import write_impression
+from radraft.llm.concluding import PATIENCE_S, write_impression
 from radraft.llm.profiles import Task
 from radraft.pipeline.study_facts import study_facts
 from radraft.reports import lifecycle
@@ -53,11 +53,14 @@ class ImpressionWriter:
         rules: CriticalRules,
         profile: Profile,
         endpoint: Callable[[], Endpoint | None],
+        *,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._store = store
         self._rules = rules
         self._profile = profile
         self._endpoint = endpoint
+        self._patience_s = patience_s
 
     def standing(self, case_id: str) -> ImpressionStanding | None:
         """Return how the impression of a case stands to its findings; None of a signed one.
@@ -69,7 +72,7 @@ class ImpressionWriter:
         """Return the changes that bring the impression to the findings of `base_revision`.
 
         What is offered is kept with the case, so that it stays a machine's in a save. Where the
-        profile says so the served model writes it (`llm.concluding.PATIENCE_S` at most), else, and
+        profile says so the served model writes it (in `patience_s` seconds), else, and
         where it does not answer, the finding vocabulary. ReportError as a save by `actor` would
         raise it; RevisionConflict where somebody saved since; NotFound `case_not_found`.
         """
@@ -91,7 +94,10 @@ class ImpressionWriter:
             return by_rules, None
         try:
             lines = write_impression(
-                read.report.findings, profile=self._profile, endpoint=self._endpoint()
+                read.report.findings,
+                profile=self._profile,
+                endpoint=self._endpoint(),
+                patience_s=self._patience_s,
             )
         except DraftingError as error:
             return by_rules, error.code

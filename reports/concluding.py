@@ -196,7 +196,8 @@ def _changes(
         else:
             wanted.remove(new)
             found.append(Proposal(Step.REPLACE, old.sentence.id, None, new))
-    ranks = [(line.sentence.id, _rank_of(line, read)) for line in staying]
+    now = {proposal.sentence_id: proposal.line for proposal in found}
+    ranks = [(line.sentence.id, _rank_now(line, now)) for line in existing]
     for line in wanted:
         before = next((key for key, rank in ranks if rank > line.rank), None)
         found.append(Proposal(Step.ADD, line.line_id, before, line))
@@ -501,7 +502,15 @@ def _is_of(old: ReadSentence, line: Line) -> bool:
     return _NORMAL in codes or any(related(code, other) for code in codes for other in line.codes)
 
 
-def _rank_of(line: ReadSentence, read: ReadReport) -> int:
+def _rank_now(line: ReadSentence, changed: Mapping[str, Line | None]) -> int:
+    """Return how serious an existing line is once it is `changed`; -1 where it is removed."""
+    if line.sentence.id not in changed:
+        return _rank_of(line)
+    new = changed[line.sentence.id]
+    return -1 if new is None else new.rank
+
+
+def _rank_of(line: ReadSentence) -> int:
     """Return how serious an existing line is; the last where it names nothing that is wrong."""
     ranks = [
         2 * (1 + level_of(mention.code))
