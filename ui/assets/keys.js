@@ -39,6 +39,8 @@ export const ACTIONS = {
   "sentence.up": { keys: ["Alt+ArrowUp"], where: "report" },
   "sentence.down": { keys: ["Alt+ArrowDown"], where: "report" },
   "sentence.delete": { keys: ["Alt+Delete", "Alt+Backspace"], where: "report" },
+  "impression.write": { keys: ["Alt+i"] },
+  "impression.leave": { keys: ["Alt+Shift+i"] },
   "warning.next": { keys: ["F7"] },
   "warning.previous": { keys: ["Shift+F7"] },
   "viewer.next_image": { keys: ["ArrowDown", "PageDown"], where: "viewer" },

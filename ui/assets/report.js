@@ -13,6 +13,7 @@ import { onLanguage, pick, ready, t, translate } from "/ui/i18n.js";
 import { ReportBar } from "/ui/bar.js";
 import { renderJudged } from "/ui/judged.js";
 import { renderOffered } from "/ui/offered.js";
+import { ImpressionPanel } from "/ui/impression.js";
 import { told } from "/ui/opening.js";
 import { showPartial } from "/ui/partial.js";
 import { askPresence, standingHere, takeStudy } from "/ui/presence.js";
@@ -74,6 +75,7 @@ class ReportPane {
       warnings: this.warnings,
       onDelete: (removed) => this.bar.offerUndo(removed),
     });
+    this.impression = new ImpressionPanel(root, this);
     this.conflict = new ConflictPanel(part(root, "conflict"), this);
     this.dialog = new SignDialog(part(root, "dialog"));
     this.followup = new Followup(part(root, "followup"), {
@@ -91,6 +93,7 @@ class ReportPane {
     this.mode = null;
     this.shown = null;
     this.warnings.clear();
+    this.impression.clear();
     this.editor.close();
     this.conflict.close();
     this.bar.clear();
@@ -127,6 +130,7 @@ class ReportPane {
     else if (!(["signed", "reading"].includes(mode) && this.autosave?.dirty)) this.readOnly(mode, view);
     this.mode = this.autosave ? "editing" : mode;
     this.warnings.set(["waiting", "broken"].includes(this.mode) ? [] : view.issues, view.working.report);
+    this.impression.set(view.impression);
     this.render();
   }
 
@@ -162,6 +166,7 @@ class ReportPane {
         this.joined(sent, answer.working.report);
         this.document.settle(answer.working.report);
         this.warnings.set(answer.issues, answer.working.report);
+        this.impression.set(answer.impression);
         this.render();
         emit("saved");
       },
@@ -240,6 +245,7 @@ class ReportPane {
         take: (section, sentence) => this.take(section, sentence),
       });
     }
+    this.impression.render(this.mode === "editing" && !this.paused);
     this.signature(view);
     renderStanding(part(this.root, "standing"), view);
     if (waiting || broken) part(this.root, "standing").hidden = true;
