@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Event
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from radraft.reports.values import Coverage, Origin, Report
 from radraft.store import late_images, signatures
@@ -72,12 +73,21 @@ def test_a_row_that_was_just_opened_is_not_taken_away_by_a_draft(
 ) -> None:
     case_id = seed.add(workstation.store, 33, drafted=False)
     page = open_page(case_id, reader="林清")
+    # The draft comes before the first save does, however long that takes.
+    held: list[Route] = []
+    drafted = Event()
+    page.route(
+        "**/report", lambda save: save.continue_() if drafted.is_set() else held.append(save)
+    )
     page.get_by_role("button", name="+ Add sentence").first.click()
     with page.expect_response(
         lambda answer: answer.url.endswith(case_id) and answer.status == 200
     ) as answered:
         seed.draft(workstation.store, seed.made_draft(case_id))
     assert answered.value.json()["offered"] is None
+    drafted.set()
+    for save in held:
+        save.continue_()
     page.keyboard.type("双肺清晰。")
     wait_saved(page)
     expect(page.locator("[data-part=offered]")).to_be_visible()
