@@ -18,6 +18,7 @@ from radraft.pipeline.alerts import CriticalValues
 from radraft.pipeline.audit_trail import AuditTrail, case_event
 from radraft.pipeline.following import Follower, WrittenSentence
 from radraft.pipeline.health import Health
+from radraft.pipeline.impressions import ImpressionWriter, standing_of
 from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.key_images import KeyImageChooser
 from radraft.pipeline.listing import Listing
@@ -40,6 +41,7 @@ from radraft.reports.dismissal import StandingWarning
 from radraft.reports.draft import Draft, DraftedSentence
 from radraft.reports.following import FollowedText
 from radraft.reports.lifecycle import SIGNATURES, Move, ReportStep
+from radraft.reports.outdated import ImpressionStanding
 from radraft.reports.people import Actor
 from radraft.reports.signature_rule import SignatureRule
 from radraft.reports.site_languages import LanguageRule
@@ -108,6 +110,8 @@ class CaseView:
     """What the site asks of a signature; None to whoever only reads."""
     languages: LanguageRule
     """In which languages the site reports."""
+    impression: ImpressionStanding | None = None
+    """How the working impression stands to its findings; None of a signed report."""
     steps: tuple[ReportStep, ...] = ()
     """What people did with the report besides writing it."""
     dropped: DroppedImages | None = None
@@ -154,6 +158,7 @@ class CaseView:
             offered=None,
             working=shown,
             standing=(),
+            impression=None,
             partial=(),
             least_support=None,
             notice=None,
@@ -231,6 +236,8 @@ class Service:
         self._limits = turnround.load(settings.turnround)
         self.choosing = KeyImageChooser(store, settings, profile, wake)
         self.proofreader = Proofreader(store)
+        self.impressions = ImpressionWriter(store, self.critical.rules, profile, llm.endpoint)
+        """Draws impressions from findings."""
         self.listing = Listing(store)
         """How much there is to list, what one can ask for, and people's saved views."""
         self.health = Health(store, settings, llm.state)
@@ -332,6 +339,7 @@ class Service:
                 broken=signed.broken,
                 warning=signed.warning,
                 standing=warnings_of(session, working),
+                impression=standing_of(session, working),
                 turns=questions.turns(session, case_id),
                 partial=self._partial(case_id),
                 least_support=written.least_support if written is not None else None,

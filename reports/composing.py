@@ -119,7 +119,7 @@ def _candidates(mention: Mention, lang: Lang, region: Region | None) -> Iterator
     """Yield the ways to state one finding, the most natural first."""
     words = _words().languages[lang]
     if mention.code == _NORMAL:
-        yield from words.normal.get(region or Region.CHEST, ())
+        yield from words.normal.get(region or Region.OTHER, ())
         return
     if mention.code in words.unsaid.split():
         return

@@ -36,6 +36,8 @@ class Origin(StrEnum):
     TEMPLATE = "template"
     TRANSLATION = "translation"
     """A machine translated what stands in the other language."""
+    COMPOSED = "composed"
+    """Rules made it of what the report's own findings state."""
     PERSON = "person"
 
 

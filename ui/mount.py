@@ -9,6 +9,7 @@ from radraft.ui.api.alerts import add_alerts
 from radraft.ui.api.arrivals import add_arrivals
 from radraft.ui.api.audit import add_audit
 from radraft.ui.api.dismissals import add_dismissals
+from radraft.ui.api.impression import add_impression
 from radraft.ui.api.key_images import add_keyimages
 from radraft.ui.api.languages import add_languages
 from radraft.ui.api.monitoring import add_monitoring
@@ -70,6 +71,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
     add_alerts(app, service)
     add_arrivals(app, service)
     add_dismissals(app, service)
+    add_impression(app, service)
     add_assets(app)
     add_monitoring(app, service)
     add_site_page(app, TrendPage(service.store), service.settings.site)

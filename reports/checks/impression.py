@@ -82,8 +82,8 @@ class LeftOutOfImpression:
             for finding in stated(read, lang, Section.FINDINGS):
                 if (
                     finding.read.sentence.id not in told
-                    and _is_important(finding)
-                    and not any(_named(finding, one) for one in concluded)
+                    and is_important(finding)
+                    and not any(is_named(finding, one) for one in concluded)
                     and not _is_named_by(finding, names, described)
                     and not any(
                         sides_may_meet(sides_of(finding.mention), sides) for sides in lesions
@@ -136,7 +136,7 @@ class WithoutFinding:
                     and one.code not in relations().interpreted
                     and not _HISTORY[lang].search(one.text)
                     and vocabulary()[one.code].kind is Kind.FINDING
-                    and not any(_described(one, other) for other in found)
+                    and not any(is_described(one, other) for other in found)
                 ):
                     told.add(one.read.sentence.id)
                     yield _issue(self, one)
@@ -279,7 +279,7 @@ def _in_text_of(stated_one: Stated) -> frozenset[str]:
     )
 
 
-def _described(concluded: Stated, found: Stated) -> bool:
+def is_described(concluded: Stated, found: Stated) -> bool:
     """Return whether what the findings say may be what the impression concludes."""
     if "fracture" in lineage(concluded.code) and not levels_meet(concluded.mention, found.mention):
         return False
@@ -289,7 +289,7 @@ def _described(concluded: Stated, found: Stated) -> bool:
     return meet and related(concluded.code, found.code)
 
 
-def _named(finding: Stated, concluded: Stated) -> bool:
+def is_named(finding: Stated, concluded: Stated) -> bool:
     """Return whether the impression may mean this finding: one name, or related at one place."""
     if one_finding(finding, concluded):
         return True
@@ -308,7 +308,7 @@ def _concludes(read: ReadReport, lang: Lang) -> bool:
     )
 
 
-def _is_important(finding: Stated) -> bool:
+def is_important(finding: Stated) -> bool:
     """Return whether an impression ought to name it: important, certain, new and not small."""
     codes = set(lineage(finding.code))
     known = vocabulary()[finding.mention.code]

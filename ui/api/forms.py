@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from radraft.core import canonical
 from radraft.reports.codec import edit_form, sentence_form
 from radraft.reports.dismissal import dismissible
+from radraft.reports.findings.vocabulary import vocabulary
 from radraft.reports.signature_rule import reason_needed
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from radraft.reports.dismissal import Dismissal, StandingWarning
     from radraft.reports.editing import WorkingReport
     from radraft.reports.lifecycle import Move, ReportStep
+    from radraft.reports.outdated import ImpressionStanding
     from radraft.reports.people import Person
     from radraft.reports.signature_rule import SignatureRule
     from radraft.reports.values import SignedReport
@@ -39,6 +41,7 @@ def view(shown: CaseView, moves: Iterable[Move]) -> Form:
         "working": working(shown.working),
         "versions": list(map(signed, shown.versions)),
         "issues": warnings(shown.standing),
+        "impression": impression(shown.impression),
         "actions": sorted(move.value for move in moves),
         "rule": None if shown.rule is None else rule(shown.rule),
         "steps": list(map(step, shown.steps)),
@@ -61,6 +64,21 @@ def warnings(standing: Iterable[StandingWarning]) -> list[Form]:
         }
         for warning in standing
     ]
+
+
+def impression(standing: ImpressionStanding | None) -> Form | None:
+    """Return how an impression stands to its findings, with the findings' names."""
+    if standing is None:
+        return None
+    missing = [canonical.plain(finding) | names_of(finding.code) for finding in standing.missing]
+    stale = [canonical.plain(line) | names_of(line.code) for line in standing.stale]
+    return {"outdated": standing.outdated, "missing": missing, "stale": stale}
+
+
+def names_of(code: str) -> Form:
+    """Return a finding's names to show."""
+    finding = vocabulary()[code]
+    return {"zh": finding.zh, "en": finding.en}
 
 
 def dismissal(given: Dismissal) -> Form:

@@ -159,7 +159,10 @@ def _add_writing(api: APIRouter, service: Service) -> None:
                 return _closed_meanwhile(service, case_id, error)
             raise
         issues = forms.warnings(service.proofreader.of_case(case_id))
-        return _json({"working": forms.working(working), "issues": issues})
+        impression = forms.impression(service.impressions.standing(case_id))
+        return _json(
+            {"working": forms.working(working), "issues": issues, "impression": impression}
+        )
 
     @api.post("/cases/{case_id}/redraft")
     def redraft(case_id: CaseId, body: Annotated[dict[str, JsonValue], Body()]) -> Response:

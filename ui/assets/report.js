@@ -15,6 +15,7 @@ import { ReportBar } from "/ui/bar.js";
 import { renderJudged } from "/ui/judged.js";
 import { mountLanguages } from "/ui/languages.js";
 import { renderOffered } from "/ui/offered.js";
+import { ImpressionPanel } from "/ui/impression.js";
 import { told } from "/ui/opening.js";
 import { showPartial } from "/ui/partial.js";
 import { askPresence, standingHere, takeStudy } from "/ui/presence.js";
@@ -78,6 +79,7 @@ class ReportPane {
       onDelete: (removed) => this.bar.offerUndo(removed),
     });
     this.following = new Following(this);
+    this.impression = new ImpressionPanel(root, this);
     this.conflict = new ConflictPanel(part(root, "conflict"), this);
     this.dialog = new SignDialog(part(root, "dialog"));
     this.followup = new Followup(part(root, "followup"), {
@@ -96,6 +98,7 @@ class ReportPane {
     this.mode = null;
     this.shown = null;
     this.warnings.clear();
+    this.impression.clear();
     this.editor.close();
     this.conflict.close();
     this.bar.clear();
@@ -132,6 +135,7 @@ class ReportPane {
     else if (!(["signed", "reading"].includes(mode) && this.autosave?.dirty)) this.readOnly(mode, view);
     this.mode = this.autosave ? "editing" : mode;
     this.warnings.set(["waiting", "broken"].includes(this.mode) ? [] : view.issues, view.working.report);
+    this.impression.set(view.impression);
     this.render();
   }
 
@@ -167,6 +171,7 @@ class ReportPane {
         this.joined(sent, answer.working.report);
         this.document.settle(answer.working.report);
         this.warnings.set(answer.issues, answer.working.report);
+        this.impression.set(answer.impression);
         this.render();
         emit("saved");
       },
@@ -249,6 +254,7 @@ class ReportPane {
       });
     }
     showHidden(part(this.root, "hidden-language"), this.document);
+    this.impression.render(this.mode === "editing" && !this.paused);
     this.signature(view);
     renderStanding(part(this.root, "standing"), view);
     if (waiting || broken) part(this.root, "standing").hidden = true;

@@ -19,6 +19,7 @@ STYLES = (
     "panes.css",
     "keyimages.css",
     "report.css",
+    "impression.css",
     "warnings.css",
     "priors.css",
     "judged.css",
