@@ -48,6 +48,7 @@ PLAUSIBLE = {
     "images": [],
     "replaces": 1,
     "sites": ["local"],
+    "languages": ["zh"],
     "scopes": ["read"],
 }
 """Values of fields that 0 does not suit, of the right kind."""
