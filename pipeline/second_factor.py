@@ -118,7 +118,7 @@ class SecondFactors:
         )
         if not found.taken:
             minutes = max(1, round(abs(found.off) * STEP.total_seconds() / 60))
-            return _refused("second_factor_clock", minutes=minutes)
+            return UsedCode(refusal=SignInError("second_factor_clock", minutes=minutes))
         if not fresh:
             return _refused("second_factor_replayed")
         sealed_secret, confirmed = held
@@ -153,5 +153,5 @@ class SecondFactors:
         audit.append(session, AuditEvent(AuditKind.ACCOUNT, self._now(), actor, details=details))
 
 
-def _refused(code: str, **details: int) -> UsedCode:
-    return UsedCode(refusal=SignInError(code, **details))
+def _refused(code: str) -> UsedCode:
+    return UsedCode(refusal=SignInError(code))
