@@ -45,7 +45,7 @@ def _passed(offers: Sequence[tuple[str, FollowedText]], lang: Lang) -> int:
 
 def _sentences(path: Path, lang: Lang) -> list[str]:
     """Return the different sentences of the reports, one report of each examination, sorted."""
-    reports = {}
+    reports: dict[str, str] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         pair = json.loads(line)
         reports.setdefault(pair["uid"], pair[lang])

@@ -222,24 +222,29 @@ def secret_sha(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def account_of(row: AccountRow, memberships: Iterable[MembershipRow]) -> Account:
+    """Return the account of a row and of the rows of what it is where."""
+    held = set()
+    for membership in memberships:
+        with faults.decoding("memberships", membership.account_id):
+            held.add(Membership(membership.site, Role(membership.role)))
+    return Account(
+        account_id=row.account_id,
+        login=row.login,
+        name=row.name,
+        memberships=frozenset(held),
+        disabled=row.disabled_at is not None,
+        demo=row.demo,
+        openid=row.subject is not None,
+    )
+
+
 def _accounts(session: Session, rows: Sequence[AccountRow]) -> tuple[Account, ...]:
-    held: dict[str, set[Membership]] = {row.account_id: set() for row in rows}
+    held: dict[str, list[MembershipRow]] = {row.account_id: [] for row in rows}
     found = session.scalars(select(MembershipRow).where(MembershipRow.account_id.in_(held)))
     for membership in found:
-        with faults.decoding("memberships", membership.account_id):
-            held[membership.account_id].add(Membership(membership.site, Role(membership.role)))
-    return tuple(
-        Account(
-            account_id=row.account_id,
-            login=row.login,
-            name=row.name,
-            memberships=frozenset(held[row.account_id]),
-            disabled=row.disabled_at is not None,
-            demo=row.demo,
-            openid=row.subject is not None,
-        )
-        for row in rows
-    )
+        held[membership.account_id].append(membership)
+    return tuple(account_of(row, held[row.account_id]) for row in rows)
 
 
 def _update(session: Session, account_id: str, **values: object) -> None:

@@ -123,7 +123,7 @@ def send_again(session: Session, new: Sequence[NewArrival], code: str) -> dict[s
 def move_here(session: Session, repeated: Sequence[NewArrival]) -> frozenset[str]:
     """Have objects that wait in another inbox wait in the one that they were sent to now: that
     other one may be gone. Returns the `file`s of those that were moved."""
-    moved = set()
+    moved: set[str] = set()
     # In one order, so that two servers that are sent the same do not wait for each other.
     for arrival in sorted(repeated, key=lambda arrival: (arrival.sop_uid, arrival.sha256)):
         found = session.execute(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, insert, inspect, select
-from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.engine import URL, Connection, Dialect, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from radraft.core.errors import SettingsError, StorageError
 from radraft.core.locks import locked
@@ -42,8 +44,11 @@ SCHEMA_WITH_AUDIT = "0013"
 """The first schema that has an audit: whoever brings a database to it writes its first event."""
 CONNECT_S = 10
 """How long PostgreSQL may take to answer."""
-READING = (5, 45)
-"""Connections to read with: kept open, and more at need. More than the service has threads."""
+PROBED_AFTER_S = 1.0
+"""A connection to PostgreSQL that was used less long ago is taken to be alive."""
+READING = (20, 30)
+"""Connections to read with: kept open, and more at need. More than the service has threads; opening
+one costs as much as a page."""
 WRITING = (3, 5)
 """Connections to write with; who finds none waits `Settings.database_wait_s`."""
 
@@ -272,10 +277,13 @@ def engine_of(url: URL, wait_s: float, *, read_only: bool) -> Engine:
     if "connect_timeout" not in url.query:
         options["connect_args"] = {"connect_timeout": CONNECT_S}
     try:
-        engine = create_engine(url, pool_pre_ping=True, **options)
+        engine = create_engine(url, **options)
     except ModuleNotFoundError:
         raise SettingsError("database_driver_missing") from None
     event.listen(engine, "connect", _PostgresqlConnection(wait_s))
+    probe = _Probe(engine.dialect)
+    event.listen(engine, "checkin", probe.note_used)
+    event.listen(engine, "checkout", probe.require_alive)
     if read_only:
         return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return engine
@@ -308,6 +316,28 @@ def _sqlite_read(connection: Connection) -> None:
 def _sqlite_write(connection: Connection) -> None:
     # IMMEDIATE: two writers queue here instead of failing when the second one first writes.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+class _Probe:
+    """Has the pool replace its connections where one that was left alone for a while is dead. One
+    that was just used is not asked: that would cost every question another on the way."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+
+    def note_used(self, _connection: Any, record: ConnectionPoolEntry) -> None:
+        """Note that a connection came back."""
+        record.info[self] = time.monotonic()
+
+    def require_alive(self, connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+        """Raise InvalidatePoolError, upon which the pool connects anew, for one that is dead."""
+        used_at = record.info.get(self)
+        if used_at is None or time.monotonic() - used_at < PROBED_AFTER_S:
+            return
+        try:
+            self._dialect.do_ping(connection)
+        except self._dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
 
 
 class _PostgresqlConnection:

@@ -11,7 +11,13 @@ from sqlalchemy.orm import Session as DatabaseSession
 from radraft.reports.accounts import LOGIN_WITHIN, TRIES_WITHIN, Account, Session, Tries
 from radraft.store import accounts
 from radraft.store.sql import insert_new
-from radraft.store.tables_accounts import AccountRow, FailedSignInRow, KnownAddressRow, SessionRow
+from radraft.store.tables_accounts import (
+    AccountRow,
+    FailedSignInRow,
+    KnownAddressRow,
+    MembershipRow,
+    SessionRow,
+)
 
 KEPT = timedelta(days=1)
 """How long a refused log-in is kept here; the audit keeps it for good."""
@@ -48,8 +54,18 @@ def begin(session: DatabaseSession, account_id: str, address: str, now: datetime
 
 def find(session: DatabaseSession, secret: str) -> Session | None:
     """Return the session whose browser holds `secret`."""
-    row = session.get(SessionRow, accounts.secret_sha(secret))
-    return None if row is None else session_of(row, accounts.get(session, row.account_id))
+    # One question: it is asked for every request.
+    rows = session.execute(
+        select(SessionRow, AccountRow, MembershipRow)
+        .join(AccountRow, AccountRow.account_id == SessionRow.account_id)
+        .outerjoin(MembershipRow, MembershipRow.account_id == AccountRow.account_id)
+        .where(SessionRow.token_sha == accounts.secret_sha(secret))
+    ).all()
+    if not rows:
+        return None
+    found, account, _ = rows[0]
+    memberships = [membership for *_, membership in rows if membership is not None]
+    return session_of(found, accounts.account_of(account, memberships))
 
 
 def is_live(session: DatabaseSession, session_id: str | None, account_id: str | None) -> bool:

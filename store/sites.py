@@ -33,13 +33,11 @@ def known(session: Session) -> frozenset[str]:
     return frozenset(session.scalars(wanted)) - {EVERY_SITE}
 
 
-def of_case(session: Session, case_id: str, *, signed: bool = False) -> frozenset[str]:
-    """Return the site of a case; none where there is no such case, or with `signed` where no
-    version of it was signed."""
-    wanted = select(CaseRow.site).where(CaseRow.case_id == case_id)
-    if signed:
-        wanted = wanted.where(_HAS_SIGNED)
-    return frozenset(session.scalars(wanted))
+def of_case(session: Session, case_id: str) -> dict[str, bool]:
+    """Return the site of a case, and whether a version of it was signed; nothing where there is no
+    such case."""
+    wanted = select(CaseRow.site, _HAS_SIGNED).where(CaseRow.case_id == case_id)
+    return dict(session.execute(wanted).all())
 
 
 def of_alert(session: Session, alert_id: str) -> frozenset[str]:
@@ -54,11 +52,13 @@ def of_arrival(session: Session, arrival_id: int) -> frozenset[str]:
     )
 
 
-def of_image(session: Session, image_id: str, *, signed: bool = False) -> frozenset[str]:
-    """Return the sites of all cases that have the key image; with `signed` only of those of which a
-    version was signed."""
-    wanted = select(CaseRow.site).join(KeyImageRow, KeyImageRow.case_id == CaseRow.case_id)
-    wanted = wanted.where(KeyImageRow.image_id == image_id)
-    if signed:
-        wanted = wanted.where(_HAS_SIGNED)
-    return frozenset(session.scalars(wanted.distinct()))
+def of_image(session: Session, image_id: str) -> dict[str, bool]:
+    """Return the sites of all cases that have the key image, and whether a version of one of them
+    there was signed."""
+    wanted = select(CaseRow.site, _HAS_SIGNED).where(
+        CaseRow.case_id == KeyImageRow.case_id, KeyImageRow.image_id == image_id
+    )
+    found: dict[str, bool] = {}
+    for site, signed in session.execute(wanted.distinct()):
+        found[site] = signed or found.get(site, False)
+    return found

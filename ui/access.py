@@ -547,10 +547,8 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
 class _Asked:
     """Where what a path names is."""
 
-    sites: frozenset[str] = frozenset()
-    """Empty where it names nothing that is there."""
-    signed: frozenset[str] = frozenset()
-    """Those where some of it is signed."""
+    sites: Mapping[str, bool] = field(default_factory=dict)
+    """Each with whether some of it is signed there; empty where it names nothing that is there."""
     readings: frozenset[tuple[str, str]] = frozenset()
     """Those of whose studies it is that another reads, each with that other."""
 
@@ -569,7 +567,7 @@ def _placed(request: Request, template: str, asker: Asker) -> Asker:
     for site in sorted(asked.sites):
         others = [other for of, other in sorted(asked.readings) if of == site]
         found = asker.at(site, [] if template in _OF_OWN_PEOPLE else others)
-        unsigned = site not in asked.signed and not found.may(Permission.READ_UNSIGNED)
+        unsigned = not asked.sites[site] and not found.may(Permission.READ_UNSIGNED)
         if found.may(needed) and not (needed is Permission.READ_SIGNED and unsigned):
             return found
     raise SignInError("not_allowed", site=min(asked.sites))
@@ -579,30 +577,29 @@ def _asked(request: Request, service: Service) -> _Asked:
     named = request.path_params
     if request.url.path == UPLOAD:
         # What is handed in becomes a case of this site.
-        return _Asked(frozenset({service.settings.site}))
+        return _Asked({service.settings.site: False})
     if "site" in named:
-        return _Asked(frozenset({named["site"]}))
+        return _Asked({named["site"]: False})
     with service.store.read() as session:
         if "case_id" in named:
             case_id = named["case_id"]
             return _Asked(
                 sites.of_case(session, case_id),
-                sites.of_case(session, case_id, signed=True),
                 reading.readings_of_case(session, case_id),
             )
         if "image_id" in named:
             image_id = named["image_id"]
             return _Asked(
                 sites.of_image(session, image_id),
-                sites.of_image(session, image_id, signed=True),
                 reading.readings_of_image(session, image_id),
             )
         if "alert_id" in named:
             alert_id = named["alert_id"]
             return _Asked(
-                sites.of_alert(session, alert_id),
-                readings=reading.readings_of_alert(session, alert_id),
+                dict.fromkeys(sites.of_alert(session, alert_id), False),
+                reading.readings_of_alert(session, alert_id),
             )
         if "arrival_id" in named and _NUMBER.fullmatch(named["arrival_id"]):
-            return _Asked(sites.of_arrival(session, int(named["arrival_id"])))
+            found = sites.of_arrival(session, int(named["arrival_id"]))
+            return _Asked(dict.fromkeys(found, False))
     return _Asked()

@@ -145,6 +145,7 @@ def test_an_administrator_sets_the_rules_of_his_site_and_sees_both_sites_queues(
             "rules": [],
             "by": None,
             "at": None,
+            "damaged": False,
         }
         body = {"base_number": 0, "rules": [{"reading_site": "centre", "modalities": ["CR"]}]}
         changed = client.put(path, json=body)

@@ -23,7 +23,7 @@ def upgrade() -> None:
         sa.Column("began_at", _INSTANT, nullable=False),
         sa.Column("beat_at", _INSTANT, nullable=False),
         sa.Column("beat", sa.Integer(), nullable=False),
-        sa.Column("term_s", sa.Float(), nullable=False),
+        sa.Column("term_s", sa.Double(), nullable=False),
         sa.Column("slots", sa.Integer(), nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("llm", sa.String(16), nullable=False),
