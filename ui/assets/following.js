@@ -31,7 +31,8 @@ function kindOf(sentence, lang) {
   if (siteLanguages().length < 2 || !sentence[other(lang)]?.trim()) return null;
   if (current?.waiting.has(sentence.id) && lang === other(writtenLanguage())) return "waiting";
   if (!sentence[lang].trim()) return "missing";
-  if (current?.differing.has(sentence.id) && lang === other(writtenLanguage())) return "differs";
+  const left = current?.differing.has(sentence.id) && lang === other(writtenLanguage());
+  if (left || current?.document?.oneSided(sentence.id) === lang) return "differs";
   if (sentence.origins[lang] !== "translation") return null;
   return sentence.confirmed.includes(lang) ? "confirmed" : "machine";
 }
