@@ -223,7 +223,7 @@ export function showSides(row, sentence, issues, readOnly) {
   line.dataset.version = version;
   for (const lang of LANGUAGES) row.dataset[`side${lang === "zh" ? "Zh" : "En"}`] = sideMark(sentence, lang)?.kind ?? "";
   const { id } = sentence;
-  line.replaceChildren(
+  const parts = [
     ...marks.flatMap(([lang, mark]) => [
       h("span", { class: "rd-side-mark", title: mark.hint, dataset: { kind: mark.kind, side: lang }, text: `${t(`lang_${lang}`)} · ${mark.text}` }),
       !readOnly && ["machine", "confirmed"].includes(mark.kind)
@@ -232,7 +232,8 @@ export function showSides(row, sentence, issues, readOnly) {
       !readOnly && ["machine", "differs"].includes(mark.kind) && !apart ? dropButton(id, lang) : null,
     ]),
     ...(apart ? LANGUAGES.map((lang) => dropButton(id, lang)) : []),
-  );
+  ];
+  line.replaceChildren(...parts.filter(Boolean));
 }
 
 /** The empty line that `showSides` fills. */
