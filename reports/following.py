@@ -101,7 +101,8 @@ def pair_key(text: str) -> str:
 
 
 _STOPS: dict[Lang, re.Pattern[str]] = {
-    "zh": re.compile(r"[，。；,;]|\.(?!\d)"),
+    # A size belongs to what it is of.
+    "zh": re.compile(r"[，,](?!\s*(?:大小|直径|长径|最大径|约|\d))|[。；;]|\.(?!\d)"),
     "en": re.compile(r"[.;](?!\d)|, (?=and |but )"),
 }
 
@@ -239,7 +240,8 @@ def _understood(clause: str, lang: Lang, mentions: tuple[Mention, ...]) -> bool:
     return re.fullmatch(pattern, rest) is not None
 
 
-_MEASURE = re.compile(r"\d+(?:\.\d+)?\s*(?:(?:x|×|\*|by)\s*\d+(?:\.\d+)?\s*)*(?:mm|cm|毫米|厘米)")
+_LENGTH = r"\d+(?:\.\d+)?\s*(?:mm|cm|毫米|厘米)?\s*"
+_MEASURE = re.compile(rf"{_LENGTH}(?:(?:x|×|\*|by)\s*{_LENGTH})*(?<=[m米])(?![a-z])\s*")
 
 
 def _allowed(lang: Lang, mentions: tuple[Mention, ...]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from radraft.core import canonical
 from radraft.core.errors import ReportError
+from radraft.reports.assertion import in_languages
 from radraft.reports.codec import signed_from_json, signed_to_json
 from radraft.reports.editing import RevisionConflict, WorkingReport
 from radraft.reports.lifecycle import Move
@@ -256,7 +257,7 @@ def test_a_signature_is_never_dated_before_its_predecessor(store: Store) -> None
         assert versions(session, first.case_id) == (first, again)
 
 
-def test_the_signer_confirms_the_languages_that_were_shown() -> None:
+def test_the_signer_confirms_the_languages_that_were_shown_and_signs_no_other() -> None:
     work = WorkingReport("c-1", make_report("c-1"), 1, ReportState.WRITING, None, NOW, 0)
     signed = signed_version(
         work,
@@ -271,7 +272,9 @@ def test_the_signer_confirms_the_languages_that_were_shown() -> None:
         shown=("zh",),
     )
     assert signed.confirmed == (ConfirmedLanguage("zh", person("赵")),)
-    assert signed.report == work.report
+    assert signed.report == in_languages(work.report, ("zh",))
+    assert [s.zh for s in signed.report.sentences] == [s.zh for s in work.report.sentences]
+    assert not any(s.en for s in signed.report.sentences)
 
 
 def test_an_error_after_signing_leaves_nothing_signed(store: Store) -> None:

@@ -296,7 +296,8 @@ def test_a_study_taken_in_has_its_keys(store: Store) -> None:
 
 def test_a_store_from_before_gets_its_keys(store: Store, store_settings: Settings) -> None:
     case_id = taken(store, 1)
-    since = ("recovery_codes", "second_factor_codes", "second_factors",
+    since = ("draft_workers", "sentence_pairs", "reader_languages", "language_rules", "offered_texts",
+             "recovery_codes", "second_factor_codes", "second_factors",
              "reading_assignments", "reading_rules", "image_retakes",
              "arrival_devices", "arrival_thumbnails", "image_verdicts",
              "pair_images", "retention_steps", "retention_rules", "open_pages",
@@ -325,7 +326,7 @@ def test_a_store_from_before_gets_its_keys(store: Store, store_settings: Setting
         for index in ("ix_key_images_image_id", "ix_training_pairs_case_id",
                       "ix_arrivals_received_at", "ix_arrivals_repeated_at"):  # fmt: skip
             connection.execute(sa.text(f"DROP INDEX {index}"))
-        for column in ("repeats", "repeated_at"):
+        for column in ("repeats", "repeated_at", "inbox"):
             connection.execute(sa.text(f"ALTER TABLE arrivals DROP COLUMN {column}"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0005'"))
     opened = open_store(store_settings)

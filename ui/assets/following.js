@@ -23,14 +23,16 @@ let current = null;
  * missing, differs. */
 export function sideMark(sentence, lang) {
   const kind = kindOf(sentence, lang);
-  return kind && { kind, text: t(`side_${kind}`), hint: t(`side_${kind}_hint`) };
+  const text = kind === "differs" ? t(`unchanged_${lang}`) : t(`side_${kind}`);
+  return kind && { kind, text, hint: t(`side_${kind}_hint`) };
 }
 
 function kindOf(sentence, lang) {
   if (siteLanguages().length < 2 || !sentence[other(lang)]?.trim()) return null;
   if (current?.waiting.has(sentence.id) && lang === other(writtenLanguage())) return "waiting";
   if (!sentence[lang].trim()) return "missing";
-  if (current?.differing.has(sentence.id) && lang === other(writtenLanguage())) return "differs";
+  const left = current?.differing.has(sentence.id) && lang === other(writtenLanguage());
+  if (left || current?.document?.oneSided(sentence.id) === lang) return "differs";
   if (sentence.origins[lang] !== "translation") return null;
   return sentence.confirmed.includes(lang) ? "confirmed" : "machine";
 }
@@ -221,7 +223,7 @@ export function showSides(row, sentence, issues, readOnly) {
   line.dataset.version = version;
   for (const lang of LANGUAGES) row.dataset[`side${lang === "zh" ? "Zh" : "En"}`] = sideMark(sentence, lang)?.kind ?? "";
   const { id } = sentence;
-  line.replaceChildren(
+  const parts = [
     ...marks.flatMap(([lang, mark]) => [
       h("span", { class: "rd-side-mark", title: mark.hint, dataset: { kind: mark.kind, side: lang }, text: `${t(`lang_${lang}`)} · ${mark.text}` }),
       !readOnly && ["machine", "confirmed"].includes(mark.kind)
@@ -230,7 +232,8 @@ export function showSides(row, sentence, issues, readOnly) {
       !readOnly && ["machine", "differs"].includes(mark.kind) && !apart ? dropButton(id, lang) : null,
     ]),
     ...(apart ? LANGUAGES.map((lang) => dropButton(id, lang)) : []),
-  );
+  ];
+  line.replaceChildren(...parts.filter(Boolean));
 }
 
 /** The empty line that `showSides` fills. */

@@ -41,7 +41,7 @@ export async function mountLanguages(root, place) {
 function show(root, place) {
   const languages = siteLanguages();
   root.querySelector(".rd-report").dataset.languages = languages.join(" ");
-  place.hidden = languages.length < 2 || !state.view || !may("write", state.view);
+  place.hidden = languages.length < 2 || !state.view || !may("write", state.view) || !state.view.actions.includes("edit");
   if (place.hidden) return;
   const options = languages.map((lang) => h("option", { value: lang, text: t(`lang_${lang}`), selected: lang === writtenLanguage() }));
   const said = h("span", { class: "rd-bad", role: "status" });

@@ -43,7 +43,7 @@ export async function mount(root) {
   }
   translate(root);
   const pane = new ReportPane(root);
-  await mountLanguages(root, part(root, "written-language-place"));
+  mountLanguages(root, part(root, "written-language-place"));
   mountPriors(part(root, "priors"));
   mountVersions(part(root, "versions"));
   mountAlertStrip(part(root, "alerts"), part(root, "alert-dialog"));
