@@ -6,7 +6,7 @@ For N reports of each set, drawn by the seed, an impression is written from the 
 finding vocabulary (`reports.concluding`) and read back by the finding reader. Recall: of the
 abnormal findings that the findings state (present or possible, devices aside, each once, what a
 more specific one implies aside), those that the impression states at the same certainty. Precision:
-of the findings that the impression states, those that the findings state at the same certainty and
+of the findings that the impression names, those that the findings state at the same certainty and
 on that side. Intervals are Wilson's, 95%, over findings. Reads ../shared/data; sets that are not
 there are skipped.
 """
@@ -74,6 +74,8 @@ def measure(name: str, texts: Sequence[str], lang: Lang) -> str:
                 carried.append(kept)
                 missed.update(() if kept else (code,))
         for code, statement in told.items():
+            if statement.implied:
+                continue
             known = stated.get(code, Statement(State.UNSTATED))
             same_side = statement.side in (Side.UNKNOWN, known.side)
             borne.append(known.state is statement.state and same_side)
