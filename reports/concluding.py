@@ -190,8 +190,8 @@ def _changes(
     wanted = [line for line in lines if not _is_carried(line, staying, read)]
     found: list[Proposal] = []
     for old in removable:
-        new = next((line for line in wanted if _is_of(old, line)), None)
-        if new is None:
+        new = max(wanted, key=lambda line: _kinship(old, line), default=None)
+        if new is None or not _kinship(old, new):
             found.append(Proposal(Step.REMOVE, old.sentence.id, None, None))
         else:
             wanted.remove(new)
@@ -286,7 +286,7 @@ def _claims(read: ReadReport, rules: CriticalRules) -> Iterator[_Claim]:
         mentions = sentence.mentions.get(lang, ())
         critical = {one.mention for one in judged(text, lang, mentions, rules)}
         for mention in mentions:
-            if _is_wrong(mention) or mention.change is Change.RESOLVED:
+            if _is_wrong(mention) or _is_resolved(mention):
                 plain = replace(mention, start=0, end=0)
                 key = (sentence.sentence.id,)
                 found.append(_Claim(plain, lang, key, mention in critical, place))
@@ -495,11 +495,16 @@ def _names(line: Mention, finding: Mention) -> bool:
     return line.code in relations().interpreted and bool(set(codes) & set(others_codes))
 
 
-def _is_of(old: ReadSentence, line: Line) -> bool:
-    """Return whether a new line is about what an old one was about; one that called everything
-    normal was about everything."""
+def _kinship(old: ReadSentence, line: Line) -> int:
+    """Return how near a new line is to what an old one was about: 3 the same finding, 2 of one
+    kind, 1 related, 0 not at all. One that called everything normal was about everything."""
     codes = {mention.code for mentions in old.mentions.values() for mention in mentions}
-    return _NORMAL in codes or any(related(code, other) for code in codes for other in line.codes)
+    if _NORMAL in codes or codes & set(line.codes):
+        return 3
+    kinds = {link for code in codes for link in lineage(code)}
+    if kinds & {link for code in line.codes for link in lineage(code)}:
+        return 2
+    return int(any(related(code, other) for code in codes for other in line.codes))
 
 
 def _rank_now(line: ReadSentence, changed: Mapping[str, Line | None]) -> int:
@@ -524,6 +529,11 @@ def _rank_of(line: ReadSentence) -> int:
 def _is_wrong(mention: Mention) -> bool:
     kind = vocabulary()[mention.code].kind
     return mention.polarity is not Certainty.ABSENT and kind is Kind.FINDING
+
+
+def _is_resolved(mention: Mention) -> bool:
+    is_finding = vocabulary()[mention.code].kind is Kind.FINDING
+    return mention.change is Change.RESOLVED and is_finding
 
 
 def _stated_mentions(read: ReadReport, lang: Lang) -> list[Mention]:

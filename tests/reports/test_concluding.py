@@ -23,7 +23,7 @@ from radraft.reports.concluding import (
     level_of,
 )
 from radraft.reports.critical import preset
-from radraft.reports.findings.extract import extract, status
+from radraft.reports.findings.extract import extract
 from radraft.reports.findings.values import Mention
 from radraft.reports.findings.vocabulary import Kind, Region, counted_as, vocabulary
 from radraft.reports.outdated import Why, standing
@@ -125,6 +125,16 @@ def test_the_most_serious_comes_first_and_what_is_incidental_shares_a_line() -> 
         "右肺上叶结节，大小约12mm。",
         "主动脉迂曲；主动脉钙化；胸椎骨质增生。",
     ]
+
+
+def test_what_is_gone_is_told_and_a_device_that_was_removed_is_not() -> None:
+    found = concluded(
+        [
+            ("右侧气胸已吸收。", "The right pneumothorax has resolved."),
+            ("中心静脉导管已拔除。", "The central venous catheter has been removed."),
+        ]
+    )
+    assert in_english(found) == ["Right pneumothorax has resolved."]
 
 
 def test_what_is_only_possible_is_worded_so() -> None:
@@ -332,10 +342,13 @@ def test_an_offered_line_states_only_what_the_findings_state(of: ReadReport) -> 
     for line in lines(conclude(of, preset())):
         for lang, text in line.texts:
             assert borne(text, lang, of), text
-            stated = status(of_findings(of, lang))
+            stated = {facts(mention) for mention in of_findings(of, lang)}
             for mention in extract(text, lang, Region.CHEST):
-                code = counted_as(mention.code)
-                assert code == "no_finding" or stated[code] is mention.polarity
+                assert mention.code == "no_finding" or facts(mention) in stated
+
+
+def facts(mention: Mention) -> tuple[object, ...]:
+    return (counted_as(mention.code), mention.polarity, mention.laterality, mention.size_mm)
 
 
 def of_findings(of: ReadReport, lang: Lang) -> list[Mention]:

@@ -183,6 +183,18 @@ export class ReportDocument {
     return id;
   }
 
+  /** Let `act()` change several things as one. */
+  together(act) {
+    const { onChange } = this;
+    this.onChange = () => undefined;
+    try {
+      act();
+    } finally {
+      this.onChange = onChange;
+    }
+    this.onChange();
+  }
+
   /** Put a sentence of a draft at the end of `section`, as the draft has it. */
   take(section, sentence) {
     const id = this.find(sentence.id) ? `${sentence.id}-${crypto.randomUUID().slice(0, 4)}` : sentence.id;

@@ -4,6 +4,7 @@ import { ApiError, send } from "/ui/api.js";
 import { h, part, setText } from "/ui/dom.js";
 import { pick, t } from "/ui/i18n.js";
 import { bind, keysOf } from "/ui/keys.js";
+import { siteLanguages } from "/ui/languages.js";
 import { state } from "/ui/state.js";
 import { refresh } from "/ui/study.js";
 
@@ -172,7 +173,7 @@ export class ImpressionPanel {
 
   row(proposal) {
     const { old } = proposal;
-    const texts = (of, tag) => LANGUAGES.filter((lang) => of[lang]).map((lang) => h("p", { lang: LANG_TAG[lang] }, h(tag, { text: of[lang] })));
+    const texts = (of, tag) => siteLanguages().filter((lang) => of[lang]).map((lang) => h("p", { lang: LANG_TAG[lang] }, h(tag, { text: of[lang] })));
     const button = (which, action) =>
       h("button", { type: "button", class: "rd-button rd-small", dataset: { part: which }, disabled: which === "take" && this.overtaken, text: t(`impression_${which}`), onclick: action });
     return h(
@@ -186,13 +187,12 @@ export class ImpressionPanel {
 
   takeAll() {
     if (this.overtaken) return;
-    const undos = this.open.map((proposal) => this.put(proposal));
-    this.done(undos);
+    this.done(this.putAll(this.open));
   }
 
   take(proposal) {
     if (this.overtaken) return;
-    this.done([this.put(proposal)], proposal);
+    this.done(this.putAll([proposal]), proposal);
   }
 
   /** One that is not wanted. */
@@ -209,6 +209,15 @@ export class ImpressionPanel {
     return true;
   }
 
+  /** Put them into the report as one step; gives what takes each back, null for one that could not be taken. */
+  putAll(proposals) {
+    let undos = [];
+    this.pane.document.together(() => {
+      undos = proposals.map((proposal) => this.put(proposal));
+    });
+    return undos;
+  }
+
   /** Tell what was taken, with the way back; what could not be taken any more is said. */
   done(undos, only = null) {
     const taken = undos.filter(Boolean);
@@ -219,7 +228,7 @@ export class ImpressionPanel {
     const { bar, editor } = this.pane;
     if (taken.length < undos.length) return bar.tell(t("impression_changed", { n: undos.length - taken.length }));
     bar.offer(t("impression_taken", { n: taken.length }), () => {
-      for (const undo of taken.reverse()) undo();
+      this.pane.document?.together(() => taken.reverse().forEach((undo) => undo()));
       editor.render();
     });
   }
