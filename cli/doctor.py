@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from radraft.cli.output import Output
 from radraft.core import settings as settings_module
-from radraft.core.errors import DraftingError, PromptError, RadraftError, SettingsError
+from radraft.core.errors import (
+    DraftingError,
+    PromptError,
+    RadraftError,
+    SettingsError,
+    StorageError,
+)
 from radraft.llm.profiles import load_profile
 
 if TYPE_CHECKING:
@@ -55,6 +61,7 @@ def doctor(out: Output) -> None:
         "data_dir": str(settings.data_dir),
         "free_disk_gib": round(_free_bytes(settings) / 2**30, 1),
         "llm_answers": llm_answers(settings),
+        "objects": objects_answer(settings),
         "signature_heads_unsent": heads_unsent(settings),
     }
     problems = [*map(_sentence, _missing(found, settings))]
@@ -126,6 +133,22 @@ def llm_answers(settings: Settings) -> bool:
     return Probe(Endpoint(f"http://127.0.0.1:{found.port}", found.key, "")).healthy()
 
 
+def objects_answer(settings: Settings) -> str | None:
+    """Return "ok", or the code of why objects cannot be read; None where they lie in the data
+    folder. SettingsError `objects_url_unsupported`."""
+    from radraft.store.database import objects_of
+
+    if not settings.objects_url:
+        return None
+    try:
+        objects_of(settings).require_reachable()
+    except OSError:
+        return "objects_unreachable"
+    except StorageError as error:
+        return error.code
+    return "ok"
+
+
 def heads_unsent(settings: Settings) -> int | None:
     """Return how many heads of the chain of signatures were not sent; None where no log is set or
     there is no store yet. SettingsError where it cannot be opened."""
@@ -166,6 +189,8 @@ def _missing(found: dict[str, Any], settings: Settings) -> Iterator[RadraftError
         yield DraftingError("llm_unreachable")
     if found["free_disk_gib"] < LEAST_DISK_GIB:
         yield SettingsError("disk_nearly_full")
+    if found["objects"] not in {None, "ok"}:
+        yield SettingsError(found["objects"])
     if found["signature_heads_unsent"]:
         yield SettingsError("signature_heads_unsent", count=found["signature_heads_unsent"])
 

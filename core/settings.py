@@ -82,6 +82,8 @@ class Settings(BaseSettings):
     """Folder of PostgreSQL's `pg_dump` and `pg_restore`; unset: those that PATH finds."""
     objects_url: str = ""
     """obstore URL for pixels and embeddings; empty means a folder in `data_dir`."""
+    objects_wait_s: float = Field(default=60.0, gt=0)
+    """Longest wait for one request to the S3 service at `objects_url`, in seconds."""
     archive_dir: Path | None = None
     """Folder on slower storage that a retention rule moves old studies' images to; it must be
     there. Unset: nothing is moved. docs/retention.md."""

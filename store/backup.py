@@ -36,8 +36,8 @@ from radraft.store.backup_pool import (
     target_errors,
     write_file,
 )
-from radraft.store.database import url_of
-from radraft.store.objects import Archive, Objects
+from radraft.store.database import objects_of, url_of
+from radraft.store.objects import Archive
 from radraft.store.sql import chunks
 
 POOL = "pool"
@@ -194,9 +194,7 @@ class _Work:
                     continue
 
     def _of_objects(self) -> Iterator[IndexedFile]:
-        objects = Objects.open(
-            self.settings.objects_url, self.settings.data_dir / "objects", self.settings.archive_dir
-        )
+        objects = objects_of(self.settings)
         places = {OBJECTS: objects}
         if objects.archive is not None and objects.archive.is_there():
             # After the objects: what is moved meanwhile is in the archive before it leaves them.

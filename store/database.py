@@ -75,7 +75,7 @@ def open_store(
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(0o700)
-        objects = Objects.open(settings.objects_url, folder / "objects", settings.archive_dir)
+        objects = objects_of(settings)
     except OSError:
         raise SettingsError("data_dir_unusable") from None
     writing, reading = (
@@ -240,6 +240,17 @@ def _require_triggers(connection: Connection) -> None:
 def _require_worklist(connection: Connection) -> None:
     if missing := worklist_triggers.missing(connection):
         raise SettingsError("worklist_triggers_missing", triggers=", ".join(missing))
+
+
+def objects_of(settings: Settings) -> Objects:
+    """Return the place of objects of `settings`; an S3 service is not asked yet. SettingsError
+    `objects_url_unsupported`; OSError."""
+    return Objects.open(
+        settings.objects_url,
+        settings.data_dir / "objects",
+        settings.archive_dir,
+        wait_s=settings.objects_wait_s,
+    )
 
 
 def url_of(settings: Settings) -> URL:

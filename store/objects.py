@@ -11,14 +11,14 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, S3Store
 
 from radraft.core.errors import NotFound, SettingsError, StorageDamaged, StorageUnavailable
@@ -37,6 +37,23 @@ ARCHIVED = ("originals/", "images/")
 _STAGED = ".staged"
 _MARK = ".radraft-archive"
 """Tells an archive from the empty folder where its file system is not mounted. No key begins so."""
+WAIT_S = 60.0
+"""How long one request to an S3 service may take, where the settings say nothing else."""
+_CONNECT_S, _TRIES, _TRY_S = 5.0, 3, 15.0
+"""Longest wait for a connection; how often what failed is tried again, and until when."""
+_LAST_KEY = "zz"
+"""Sorts behind every key of ours."""
+_S3_CODE = re.compile(r"<Code>(\w+)</Code>")
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+_OF_S3 = {
+    "NoSuchBucket": "objects_bucket_missing",
+    "RequestTimeTooSkewed": "objects_clock_wrong",
+    "InvalidAccessKeyId": "objects_refused",
+    "SignatureDoesNotMatch": "objects_refused",
+    "AccessDenied": "objects_refused",
+    "ExpiredToken": "objects_refused",
+    "InvalidToken": "objects_refused",
+}
 
 
 @dataclass(frozen=True)
@@ -67,17 +84,20 @@ class Objects:
         self.archive = archive
 
     @classmethod
-    def open(cls, url: str, folder: Path, archive: Path | None = None) -> Self:
-        """`folder` when `url` is empty, else `file:///...` or `s3://bucket/prefix`.
+    def open(
+        cls, url: str, folder: Path, archive: Path | None = None, *, wait_s: float = WAIT_S
+    ) -> Self:
+        """Return those of `folder` when `url` is empty, else of `file:///...` or
+        `s3://bucket/prefix`.
 
-        S3's credentials, region and endpoint come from the usual `AWS_*` variables. `archive`: a
-        folder on slower storage; it may be away. SettingsError `objects_url_unsupported` for any
-        other scheme.
+        S3's credentials, region and endpoint come from the usual `AWS_*` variables; one request to
+        it may take `wait_s`. `archive`: a folder on slower storage; it may be away. SettingsError
+        `objects_url_unsupported` for any other scheme.
         """
         second = None if archive is None else Archive(archive)
         parts = urlsplit(url)
         if parts.scheme in {"s3", "s3a"} and parts.netloc:
-            return cls(S3Store.from_url(url), None, second)
+            return cls(_s3_store(url, wait_s), None, second)
         if parts.scheme == "file":
             folder = Path(unquote(parts.path))
         elif url:
@@ -99,7 +119,9 @@ class Objects:
 
     def get(self, key: str) -> bytes:
         """The bytes under `key`. NotFound `object_not_found`; StorageUnavailable."""
-        return bytes(self._found(key).bytes())
+        found = self._found(key)
+        with _translated():
+            return bytes(found.bytes())
 
     def put_file(self, key: str, path: Path) -> None:
         """Write or replace as `put` does, from the file `path`, which is never held whole."""
@@ -113,13 +135,17 @@ class Objects:
     def get_file(self, key: str, path: Path) -> None:
         """Write the bytes under `key` to the new file `path`, mode 0600; they are never held whole.
 
-        NotFound `object_not_found`, and then there is no file.
+        NotFound `object_not_found`; StorageUnavailable. Then there is no file.
         """
         chunks = self._found(key).stream(min_chunk_size=_CHUNK)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as stream, _translated():
-            for chunk in chunks:
-                stream.write(chunk)
+        try:
+            with os.fdopen(descriptor, "wb") as stream, _translated():
+                for chunk in chunks:
+                    stream.write(chunk)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
 
     def chunks(self, key: str) -> Iterator[bytes]:
         """Yield the bytes under `key` piece by piece. NotFound `object_not_found`."""
@@ -181,7 +207,13 @@ class Objects:
             with _translated():
                 found = obstore.head(self._store, key)
         except FileNotFoundError:
+            self._require_bucket()
             return None
+        except StorageUnavailable as error:
+            if error.code == "objects_refused":
+                # An answer about one object has no text that says why.
+                self._require_bucket()
+            raise
         stamp = f"{found['last_modified'].isoformat()} {found['e_tag'] or ''}"
         return StoredObject(key, found["size"], stamp, found["last_modified"])
 
@@ -226,12 +258,23 @@ class Objects:
                 obstore.delete(self._store, key)
 
     def require_reachable(self) -> None:
-        """Require that objects can be read now. StorageUnavailable `objects_unreachable`."""
+        """Require that objects can be read now. StorageUnavailable `objects_unreachable`, and of an
+        S3 bucket `objects_refused`, `objects_bucket_missing`, `objects_clock_wrong`."""
+        if self._root is None:
+            self._require_bucket()
+            return
         with _translated():
             # A folder that is not there is listed as an empty one.
-            if self._root is not None and not self._root.is_dir():
+            if not self._root.is_dir():
                 raise NotADirectoryError
         self.any()
+
+    def _require_bucket(self) -> None:
+        """Require of S3 that the bucket can be listed: what is asked about one object tells a
+        missing bucket in the same way as a missing object."""
+        if self._root is None:
+            with _translated():
+                next(iter(obstore.list(self._store, offset=_LAST_KEY)), None)
 
     def any(self) -> bool:
         """Whether there is any object at all."""
@@ -313,18 +356,47 @@ class Archive:
         return digest.digest()
 
 
+def _s3_store(url: str, wait_s: float) -> S3Store:
+    return S3Store.from_url(
+        url,
+        client_options={
+            # With options of ours it does not read the environment's.
+            "allow_http": os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"true", "1"},
+            "timeout": timedelta(seconds=wait_s),
+            "connect_timeout": timedelta(seconds=min(wait_s, _CONNECT_S)),
+        },
+        # Its own patience is minutes, and a reader waits.
+        retry_config={
+            "max_retries": _TRIES,
+            "retry_timeout": timedelta(seconds=min(wait_s, _TRY_S)),
+        },
+    )
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     """Raise StorageUnavailable for what the storage reports, without its text: a key names a
     case."""
     try:
         yield
-    except FileNotFoundError:
-        raise
     except (BaseError, OSError) as error:
-        code = faults.of_disk(error) or "objects_unreachable"
+        code = _code_of(error)
+        if code is None and isinstance(error, FileNotFoundError):
+            raise
+        code = code or "objects_unreachable"
         log.warning("%s (%s)", code, type(error).__name__)
         raise StorageUnavailable(code) from None
+
+
+def _code_of(error: BaseException) -> str | None:
+    """Return what the storage says is wrong; None where it says nothing that we know."""
+    told = _S3_CODE.search(str(error))
+    if told is not None and told[1] in _OF_S3:
+        return _OF_S3[told[1]]
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        # The answer to a HEAD has no text.
+        return faults.of_disk(error) or "objects_refused"
+    return faults.of_disk(error)
 
 
 def _valid(key: str) -> bool:

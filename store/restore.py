@@ -19,8 +19,8 @@ from radraft.store.backup_database import FILE_OF
 from radraft.store.backup_index import ARCHIVE, OBJECTS, BackupIndex
 from radraft.store.backup_manifest import INDEX, Manifest
 from radraft.store.backup_pool import Pool, copy_file, require_same, sync_folder, write_file
-from radraft.store.database import open_store, url_of
-from radraft.store.objects import Archive, Objects
+from radraft.store.database import objects_of, open_store, url_of
+from radraft.store.objects import Archive
 
 Move = Callable[[str, float], None]
 """Moves a progress bar: what is being done, and the part of it from 0 to 1."""
@@ -168,7 +168,7 @@ def _require_empty(settings: Settings) -> None:
     if [name for name in found if name != _LOST]:
         raise BackupError("restore_not_empty", found="RADRAFT_DATA_DIR")
     backup_database.require_empty(settings)
-    if settings.objects_url and Objects.open(settings.objects_url, folder / "objects").any():
+    if settings.objects_url and objects_of(settings).any():
         raise BackupError("restore_not_empty", found="RADRAFT_OBJECTS_URL")
     if settings.archive_dir is not None:
         if not settings.archive_dir.is_dir():
@@ -180,9 +180,7 @@ def _require_empty(settings: Settings) -> None:
 
 def _put_files(settings: Settings, found: Examined, move: Move) -> None:
     pool = _pool(found.folder)
-    objects = Objects.open(
-        settings.objects_url, settings.data_dir / "objects", settings.archive_dir
-    )
+    objects = objects_of(settings)
     archive = objects if objects.archive is None else objects.archive.objects
     done = 0
     with BackupIndex(found.folder / INDEX) as index:

@@ -26,9 +26,17 @@ from radraft.core.settings import Settings
 from radraft.store.database import Store, open_store
 from tests import scale
 from tests.postgres import Cluster, running_cluster
+from tests.s3 import s3, s3_service
 from tests.vllm_fixtures import starter_endpoint, starter_profile, starter_server, vllm_settings
 
-__all__ = ["starter_endpoint", "starter_profile", "starter_server", "vllm_settings"]
+__all__ = [
+    "s3",
+    "s3_service",
+    "starter_endpoint",
+    "starter_profile",
+    "starter_server",
+    "vllm_settings",
+]
 
 _numbers = count(1)
 

@@ -7,16 +7,12 @@ import random
 import resource
 import shutil
 import stat
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.server import ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
-from urllib.parse import parse_qs, quote, unquote, urlsplit
-from xml.sax.saxutils import escape
 
 import pytest
 from sqlalchemy import select
@@ -33,6 +29,7 @@ from radraft.store import (
     backup_database,
     backup_manifest,
     cases,
+    database,
     images,
     key_images,
     restore,
@@ -46,9 +43,9 @@ from tests import children
 from tests.backup_children import add_signed, back_up_for_ever, put_back, sign_for_ever, still
 from tests.builders import signed_in
 from tests.postgres import Cluster
+from tests.s3 import S3Service
 from tests.scale import scaled
 from tests.store import tampering
-from tests.store.test_objects import S3Handler
 
 pytestmark = pytest.mark.slow
 
@@ -657,76 +654,26 @@ def test_nobody_is_signed_in_at_what_was_put_back(site: Site, tmp_path: Path) ->
     store.close()
 
 
-class Bucket(S3Handler):
-    """S3 that lists, two keys a page."""
-
-    def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        asked = parse_qs(parts.query)
-        if "list-type" not in asked:
-            super().do_GET()
-            return
-        bucket = unquote(parts.path).rstrip("/") + "/"
-        prefix = asked.get("prefix", [""])[0]
-        after = asked.get("continuation-token", [""])[0]
-        keys = sorted(
-            key.removeprefix(bucket) for key in self.kept if key.startswith(bucket + prefix)
-        )
-        rest = [key for key in keys if key > after]
-        page, more = rest[:2], len(rest) > 2
-        rows = "".join(
-            f"<Contents><Key>{escape(key)}</Key><Size>{len(self.kept[bucket + key])}</Size>"
-            "<LastModified>2026-11-22T00:00:00.000Z</LastModified><ETag>&quot;1&quot;</ETag>"
-            "</Contents>"
-            for key in page
-        )
-        token = f"<NextContinuationToken>{quote(page[-1])}</NextContinuationToken>" if more else ""
-        body = (
-            f"<ListBucketResult><IsTruncated>{str(more).lower()}</IsTruncated>{token}{rows}"
-            "</ListBucketResult>"
-        ).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/xml")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
-    kept: dict[str, bytes] = {}
-    handler = type("Handler", (Bucket,), {"kept": kept})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_REGION", "local")
-    yield kept
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 def test_a_site_with_its_objects_in_s3_is_backed_up_and_put_back_to_s3(
-    bucket: dict[str, bytes], migrated_folder: Path, tmp_path: Path
+    s3: S3Service, migrated_folder: Path, tmp_path: Path
 ) -> None:
+    old, new = s3.new_bucket(), s3.new_bucket()
     shutil.copytree(migrated_folder, tmp_path / "data")
-    settings = Settings(data_dir=tmp_path / "data", objects_url="s3://old/site")
+    settings = Settings(data_dir=tmp_path / "data", objects_url=f"s3://{old}/site")
     store = open_store(settings)
     for number in (1, 2, 3):
         add_signed(store, number)
     made = backup.make(settings, tmp_path / "backups", still)
     assert (made.copied, made.missing) == (6, ())
     assert backup.make(settings, tmp_path / "backups", still).copied == 0
-    place = Settings(data_dir=tmp_path / "new", objects_url="s3://new/else")
+    place = Settings(data_dir=tmp_path / "new", objects_url=f"s3://{new}/else")
     assert restore.restore(place, tmp_path / "backups", None, still).faults == {}
-    old = {key.removeprefix("/old/site"): data for key, data in bucket.items() if "/old/" in key}
-    new = {key.removeprefix("/new/else"): data for key, data in bucket.items() if "/new/" in key}
-    assert old == new
-    assert len(new) == 6
+    kept = [
+        {item.key: opened.get(item.key) for item in opened.listing()}
+        for opened in (database.objects_of(settings), database.objects_of(place))
+    ]
+    assert kept[0] == kept[1]
+    assert len(kept[1]) == 6
     assert not (place.data_dir / "objects").exists()
     store.close()
 
