@@ -97,6 +97,7 @@ def measure(database: str, folder: Path, url: str, asked: argparse.Namespace) ->
     ]
     settle(store)
     secrets = [people.session_of(store, f"reader {number}") for number in range(asked.readers)]
+    of_one_site = people.session_of(store, "reader of one site", site="site-1")
     store.close()
     print(
         f"\n{database}: {asked.studies:,} studies, filled in {time.perf_counter() - began:.0f} s; "
@@ -107,7 +108,7 @@ def measure(database: str, folder: Path, url: str, asked: argparse.Namespace) ->
         rest = server.memory()
         report(
             f"one reader, load {os.getloadavg()[0]:.1f}",
-            asyncio.run(alone(server, secrets[0], drafted, asked.times)),
+            asyncio.run(alone(server, secrets[0], of_one_site, drafted, asked.times)),
         )
         between = server.memory()
         left = drafted[asked.times :]
@@ -243,17 +244,21 @@ class Reader:
             await self.ask("sign", "POST", f"/api/cases/{case_id}/sign", json=body)
 
 
-async def alone(server: Server, secret: str, drafted: Sequence[str], times: int) -> Asked:
-    """One thing after another."""
+async def alone(
+    server: Server, secret: str, of_one_site: str, drafted: Sequence[str], times: int
+) -> Asked:
+    """One thing after another, by who sees every site and by who sees one."""
     asked = Asked()
     async with server.client() as client:
         reader = Reader(client, secret, asked, 1)
+        other = Reader(client, of_one_site, asked, 3)
         warm = Reader(client, secret, Asked(), 2)
         await warm.page()
         # The first study that a server opens has it read its rules.
         await warm.open(drafted[0])
         for number in range(times):
             await reader.page()
+            await other.ask("first page of one site's reader", "GET", "/api/worklist")
             await reader.counted()
             await reader.site()
             await reader.days()

@@ -42,20 +42,15 @@ def run(out: Output, *, apply: bool) -> None:
 def change(out: Output, written: Sequence[str], site: str | None) -> None:
     """Make what is `written` the rule of a site; without a term everything is kept."""
     from radraft.cli.context import opened
+    from radraft.pipeline import retention_rules
     from radraft.pipeline.audit_trail import command_line
-    from radraft.reports.audit import AuditEvent, AuditKind
     from radraft.reports.retention import parse
-    from radraft.store import audit, retention_rules
 
     rule = parse(written)
-    now, by = datetime.now(UTC), command_line()
+    now = datetime.now(UTC)
     with opened() as context, context.store.begin() as session:
         where = site or context.settings.site
-        changed = retention_rules.change(session, where, rule, by=by.name, now=now)
-        terms = {f"term_{number}": str(term) for number, term in enumerate(rule.terms, start=1)}
-        details = {"retention_rule": str(changed.number), **terms}
-        event = AuditEvent(AuditKind.CONFIGURATION, now, by, site=where, details=details)
-        audit.append(session, event)
+        changed = retention_rules.change(session, where, rule, by=command_line(), now=now)
     out.result(_rule(changed), "\n".join(_rule_lines(changed)))
 
 

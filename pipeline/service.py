@@ -30,6 +30,7 @@ from radraft.pipeline.quality_verdict import QualityRemarks, quality_remarks
 from radraft.pipeline.reading import ReadingForOthers
 from radraft.pipeline.report_history import ReportHistories
 from radraft.pipeline.report_signing import ReportSigning
+from radraft.pipeline.retention_rules import RetentionRules
 from radraft.pipeline.second_factor import SecondFactors
 from radraft.pipeline.sign_in import SignIn, session_terms
 from radraft.pipeline.site_languages import SiteLanguages
@@ -260,6 +261,8 @@ class Service:
         self._follower = Follower(store, profile)
         self.reading = ReadingForOthers(store, self.trail, site=settings.site)
         """Which studies of a site go to the readers of another."""
+        self.retention_rules = RetentionRules(store, self.trail, site=settings.site)
+        """How long each site keeps its images."""
         self._sentences: SentenceEncoder | None = None
         self._sentences_lock = threading.Lock()
 

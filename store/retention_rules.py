@@ -63,16 +63,24 @@ def sites(session: Session) -> tuple[str, ...]:
 
 
 def change(
-    session: Session, site: str, rule: RetentionRule, *, by: str, now: datetime
+    session: Session,
+    site: str,
+    rule: RetentionRule,
+    *,
+    by: str,
+    now: datetime,
+    base_number: int | None = None,
 ) -> SetRetentionRule:
     """Make `rule` what holds at a site from now on.
 
-    ReportError `rule_changed_meanwhile`: of two who change it at once one does. The one that held
+    ReportError `rule_changed_meanwhile` where `base_number` is given and not the number of the one
+    that held: of two who change it at once one does. The one that held
     may be damaged.
     """
     terms: Sequence[str] = tuple(map(str, rule.terms))
-    number = _newest(session, site) + 1
-    if not insert_new(
+    held = _newest(session, site)
+    number = held + 1
+    if base_number not in (None, held) or not insert_new(
         session,
         RetentionRuleRow,
         site=storable(site),

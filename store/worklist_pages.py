@@ -210,6 +210,7 @@ class _Search:
         self._wanted = wanted
         self._visible = visible
         self._limit = limit
+        self._asked = _asked(wanted, visible, clock)
         self._conditions = _conditions(wanted, visible, clock)
         self._head = self._head_of(urgent)
         self._in_head = [line.case_id for line in self._head]
@@ -277,7 +278,7 @@ class _Search:
             order = [ENTRIES.rank, *order]
         query = (
             select(ENTRIES.case_id, ENTRIES.rank, RECEIVED)
-            .where(*self._conditions, *_days(self._wanted), *_searched(self._wanted))
+            .where(*_days(self._wanted), *_searched(self._wanted))
             .where(ENTRIES.case_id.not_in(self._in_head) if self._in_head else true())
             .order_by(*(order if part == OPEN else (column.desc() for column in order)))
             .limit(limit)
@@ -286,16 +287,19 @@ class _Search:
             here, there = tuple_(*order), _place(self._session, after)
             query = query.where(here > there if part == OPEN else here < there)
         found: dict[str, WorklistPlace] = {}
-        for way in self._in_order():
-            for of_part in self._of_part(part):
-                for case_id, rank, received in self._session.execute(query.where(way, of_part)):
+        for way, own in self._in_order():
+            # Said twice in other words, PostgreSQL takes it for rarer than it is, and sorts a site.
+            of_way = query.where(way, *(self._asked if own else self._conditions))
+            for of_part in self._of_part(part, own=own):
+                for case_id, rank, received in self._session.execute(of_way.where(of_part)):
                     found[case_id] = _line(part, rank, received, case_id)
         return sorted(found.values(), key=_sortable, reverse=part == SIGNED)[:limit]
 
-    def _of_part(self, part: int) -> list[ColumnElement[bool]]:
+    def _of_part(self, part: int, *, own: bool) -> list[ColumnElement[bool]]:
         """What a line of a part is, each by the index that has the order. Of what somebody sees
-        only because it was signed once, all is signed: he is not told that it is being amended."""
-        sites = self._visible.sites
+        only because it was signed once, all is signed: he is not told that it is being amended.
+        `own`: he sees all of the way that is walked."""
+        sites = None if own else self._visible.sites
         if part == OPEN:
             mine = true() if sites is None else _of_sites(sites)
             priority = self._wanted.priority
@@ -313,23 +317,23 @@ class _Search:
         once."""
         return self._visible.sites is not None and self._visible.sites.isdisjoint(places)
 
-    def _in_order(self) -> list[ColumnElement[bool]]:
-        """Conditions that an index answers in order, one walk for each."""
+    def _in_order(self) -> list[tuple[ColumnElement[bool], bool]]:
+        """Conditions that an index answers in order, one walk for each; and whether all that is so
+        may be seen."""
         if self._wanted.person:
-            return [
-                ENTRIES.author_account == self._wanted.person,
-                ENTRIES.reviewer_account == self._wanted.person,
-            ]
+            of_person = (ENTRIES.author_account, ENTRIES.reviewer_account)
+            return [(account == self._wanted.person, False) for account in of_person]
         since, until = self._wanted.since, self._wanted.until
         if since and until and (until - since).days < MOST_DAYS:
             days = range((until - since).days + 1)
-            return [ENTRIES.study_date == since + timedelta(day) for day in days]
+            return [(ENTRIES.study_date == since + timedelta(day), False) for day in days]
         sites = _sites(self._wanted, self._visible)
         if sites is None or len(sites) > MOST_SITES:
-            return [true()]
-        ways = [ENTRIES.site == site for site in sorted(sites)]
+            return [(true(), False)]
+        mine = self._visible.sites or frozenset()
+        ways = [(ENTRIES.site == site, site in mine) for site in sorted(sites)]
         if not self._wanted.site:
-            ways += [ENTRIES.reading_site == site for site in sorted(self._visible.sites or ())]
+            ways += [(ENTRIES.reading_site == site, True) for site in sorted(mine)]
         return ways
 
 
@@ -397,6 +401,13 @@ def _conditions(
     wanted: WorklistFilter, visible: Visible, clock: TurnroundClock | None
 ) -> list[ColumnElement[bool]]:
     """What a line must be, but for search and days."""
+    return [*_asked(wanted, visible, clock), *_visible(_seen_by(wanted, visible))]
+
+
+def _asked(
+    wanted: WorklistFilter, visible: Visible, clock: TurnroundClock | None
+) -> list[ColumnElement[bool]]:
+    """What a line must be by what is wanted, whoever may see it."""
     asked = {
         ENTRIES.phase: wanted.phase,
         ENTRIES.site: wanted.site,
@@ -426,7 +437,7 @@ def _conditions(
             found.append(_received_before(clock, "near") if clock else false())
         case Stage.ALL:
             pass
-    return [*found, *_visible(_seen_by(wanted, visible))]
+    return found
 
 
 def _signed_seen(visible: Visible) -> ColumnElement[bool]:

@@ -138,6 +138,8 @@ ROUTES: Mapping[tuple[str, str], Access] = _table(
         ("GET", "/api/reading"): Permission.CONFIGURE,
         ("GET", "/api/sites/{site}/reading-rules"): Permission.CONFIGURE,
         ("PUT", "/api/sites/{site}/reading-rules"): Permission.CONFIGURE,
+        ("GET", "/api/retention-rules"): Permission.CONFIGURE,
+        ("PUT", "/api/sites/{site}/retention-rule"): Permission.CONFIGURE,
         ("GET", "/api/cases/{case_id}/frames"): Permission.READ_UNSIGNED,
         (
             "GET",
@@ -175,6 +177,7 @@ ROUTES: Mapping[tuple[str, str], Access] = _table(
         ("GET", "/flywheel"): Permission.MODELS,
         ("GET", "/signature-rules"): Permission.CONFIGURE,
         ("GET", "/reading"): Permission.CONFIGURE,
+        ("GET", "/administration"): Permission.ACCOUNTS,
     }
 )
 """What each route needs. `tests/ui/test_access.py` walks every cell of routes, roles and scopes."""

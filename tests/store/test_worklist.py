@@ -605,23 +605,46 @@ def test_the_lines_of_a_search_cost_no_more_where_more_studies_match(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows that PostgreSQL's plans touch, steps that SQLite's programs take: of the lines, and of
-    counting the same, which looks at each match."""
+    counting the same, which looks at each match. For who sees all sites, and for who sees some."""
     monkeypatch.setattr(worklist_pages, "FEW", 20)
     department_studies.fill(store, 3000)
     department_studies.settle(store)
-    asked: dict[str, Any] = {"wanted": WorklistFilter(search="li"), "limit": 10, "clock": CLOCK}
-    with store.read() as session, asked_of(store) as sent:
-        shown = cases.worklist(session, counting=False, **asked)
-    assert (len(shown.rows), shown.total, shown.stages) == (10, None, {})
-    with store.read() as session, asked_of(store) as counting:
-        matches = cases.worklist(session, **asked).total
-    assert matches is not None and matches > 400
-    lines = [statement for statement in sent if "worklist_entries" in statement[0]]
-    both = [statement for statement in counting if "worklist_entries" in statement[0]]
-    with store.read() as session:
-        assert 4 * cost(session, lines) < cost(session, both)
-        if session.get_bind().dialect.name == "postgresql":
-            assert cost(session, lines) < matches / 2
+    for visible in (Visible(), Visible(frozenset({"site-0", "site-1"}))):
+        asked: dict[str, Any] = {
+            "wanted": WorklistFilter(search="li"), "visible": visible, "limit": 10, "clock": CLOCK
+        }  # fmt: skip
+        with store.read() as session, asked_of(store) as sent:
+            shown = cases.worklist(session, counting=False, **asked)
+        assert (len(shown.rows), shown.total, shown.stages) == (10, None, {})
+        with store.read() as session, asked_of(store) as counting:
+            matches = cases.worklist(session, **asked).total
+        assert matches is not None and matches > 400
+        lines = [statement for statement in sent if "worklist_entries" in statement[0]]
+        both = [statement for statement in counting if "worklist_entries" in statement[0]]
+        with store.read() as session:
+            assert 4 * cost(session, lines) < cost(session, both), visible
+            if session.get_bind().dialect.name == "postgresql":
+                assert cost(session, lines) < matches / 2, visible
+
+
+@pytest.mark.postgres
+def test_a_page_of_who_sees_some_sites_sorts_no_site(store: Store) -> None:
+    """As PostgreSQL plans it by what it knows of its tables, with nothing forbidden."""
+    if store.engine.dialect.name != "postgresql":
+        pytest.skip("SQLite walks what it is told to")
+    department_studies.fill(store, 3000)
+    department_studies.settle(store)
+    visible = Visible(frozenset({"site-0", "site-1"}))
+    for search in ("", "li"):
+        wanted = WorklistFilter(search=search)
+        with store.read() as session, asked_of(store) as sent:
+            cases.worklist(session, wanted=wanted, visible=visible, limit=10, counting=False)
+        ordered = [said for said in sent if "ORDER BY worklist_entries" in said[0]]
+        assert ordered
+        with store.read() as session:
+            for statement, values in ordered:
+                steps = plan(session, statement, values)
+                assert not [step for step in steps if "Sort" in step], (search, steps)
 
 
 def cost(session: Any, statements: list[tuple[str, Any]]) -> int:

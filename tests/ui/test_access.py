@@ -50,6 +50,7 @@ PLAUSIBLE = {
     "sites": ["local"],
     "languages": ["zh"],
     "scopes": ["read"],
+    "terms": [],
 }
 """Values of fields that 0 does not suit, of the right kind."""
 OF_A_CASE = {Permission.READ_SIGNED, Permission.READ_UNSIGNED, Permission.WRITE, Permission.SIGN}

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, FastAPI, Path, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from radraft.reports.audit import AuditEvent, AuditKind
 from radraft.reports.machine_tokens import terms_of
 from radraft.reports.roles import Permission
+from radraft.ui import asset_files
 from radraft.ui.access import Caller, SignedIn
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class TokenRequest(BaseModel):
 
 
 def add_tokens(app: FastAPI, service: Service) -> None:
-    """Serve `/api/tokens`."""
+    """Serve `/administration` and `/api/tokens`."""
     api = APIRouter(prefix="/api/tokens")
     tokens = service.machine_tokens
 
@@ -63,6 +64,10 @@ def add_tokens(app: FastAPI, service: Service) -> None:
         return JSONResponse({"token": token.plain(datetime.now(UTC))})
 
     app.include_router(api)
+
+    @app.get("/administration")
+    def document() -> Response:
+        return HTMLResponse(asset_files.text("administration.html"))
 
 
 def _event(caller: Caller, what: str, token_id: str = "") -> AuditEvent:

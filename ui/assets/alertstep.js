@@ -1,6 +1,6 @@
 // The small form with which a person takes one step with a critical-value alert.
 
-import { ApiError, send } from "/ui/api.js";
+import { send, sentenceOf } from "/ui/api.js";
 import { h } from "/ui/dom.js";
 import { t } from "/ui/i18n.js";
 import { state } from "/ui/state.js";
@@ -79,7 +79,7 @@ class StepForm {
       });
       this.done(after);
     } catch (error) {
-      this.problem.textContent = error instanceof ApiError ? error.sentence : t("step_unreachable");
+      this.problem.textContent = sentenceOf(error, "step_unreachable");
       this.button.disabled = false;
     }
   }

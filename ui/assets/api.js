@@ -38,6 +38,11 @@ export class ApiError extends Error {
   }
 }
 
+/** What a page says of an error: the service's sentence, or in the words of `away` that it could not be asked. */
+export function sentenceOf(error, away = "unreachable") {
+  return error instanceof ApiError ? error.sentence : t(away);
+}
+
 /**
  * JSON of `path`, or null when it is what the last call for `path` got. `past` asks through the gate though it
  * is shut, and is refused like anything else.

@@ -1,6 +1,6 @@
 // One line of the technologist's page: whose image, of what, how good, what to correct, and of which it is a retake.
 
-import { ApiError } from "/ui/api.js";
+import { ApiError, sentenceOf } from "/ui/api.js";
 import { h, setText } from "/ui/dom.js";
 import { bodyPart, has, language, number, personNames, pick, since, t } from "/ui/i18n.js";
 
@@ -95,7 +95,7 @@ export class ArrivalLine {
     try {
       await this.relink(line, replaces);
     } catch (error) {
-      setText(this.refusal, error instanceof ApiError ? error.sentence : t("step_unreachable"));
+      setText(this.refusal, sentenceOf(error, "step_unreachable"));
     }
   }
 }

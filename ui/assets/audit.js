@@ -1,7 +1,7 @@
 // The audit: what was done, by whom, when; searched on the server, newest first.
 
 import { mountAccount } from "/ui/account.js";
-import { ApiError, getChanged } from "/ui/api.js";
+import { getChanged, sentenceOf } from "/ui/api.js";
 import { h, part, setText } from "/ui/dom.js";
 import { formatDate, onLanguage, t } from "/ui/i18n.js";
 import { beginPage, fixedWords } from "/ui/standalone.js";
@@ -71,7 +71,7 @@ async function answered(query) {
   try {
     return await getChanged(`/audit?${query}`, { fresh: true });
   } catch (error) {
-    return { problem: error instanceof ApiError ? error.sentence : t("trend_failed") };
+    return { problem: sentenceOf(error, "trend_failed") };
   }
 }
 

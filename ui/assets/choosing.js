@@ -1,6 +1,6 @@
 // Which images the draft is made from: the reader's changes, until a new draft is asked for.
 
-import { ApiError, getChanged, send } from "/ui/api.js";
+import { getChanged, send, sentenceOf } from "/ui/api.js";
 import { AddPanel } from "/ui/addpanel.js";
 import { h, part } from "/ui/dom.js";
 import { imagesThere } from "/ui/dropped.js";
@@ -151,7 +151,7 @@ export class Choosing {
   failed(error) {
     this.asking = error.code === "key_images_report_edited";
     if (error.code === "key_images_conflict") this.known = null;
-    this.told = error instanceof ApiError ? error.sentence : t("unreachable");
+    this.told = sentenceOf(error);
     this.render();
   }
 

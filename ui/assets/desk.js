@@ -11,6 +11,7 @@ const PAGES = [
   ["models", "/flywheel", "flywheel"],
   ["configure", "/signature-rules", "signature_rules"],
   ["configure", "/reading", "reading"],
+  ["accounts", "/administration", "administration"],
   ["audit", "/audit", "audit_title"],
 ];
 

@@ -2,7 +2,7 @@
 // language. Both are this page; its path names which.
 
 import { mountAccount } from "/ui/account.js";
-import { ApiError, getChanged } from "/ui/api.js";
+import { getChanged, sentenceOf } from "/ui/api.js";
 import { part, setText } from "/ui/dom.js";
 import { onLanguage, pick, t, translate } from "/ui/i18n.js";
 import { beginPage, fixedWords } from "/ui/standalone.js";
@@ -46,7 +46,7 @@ async function answer(query) {
   try {
     return await getChanged(`/${shown}?${query}`, { fresh: true });
   } catch (error) {
-    return { problem: error instanceof ApiError ? error.sentence : t("trend_failed") };
+    return { problem: sentenceOf(error, "trend_failed") };
   }
 }
 

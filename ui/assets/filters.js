@@ -1,6 +1,6 @@
 // What the worklist is asked for beside its stage: a panel of choices, and views under names of one's own.
 
-import { ApiError, getChanged, send } from "/ui/api.js";
+import { getChanged, send, sentenceOf } from "/ui/api.js";
 import { Columns } from "/ui/columns.js";
 import { h, setText } from "/ui/dom.js";
 import { bodyPart, has, t } from "/ui/i18n.js";
@@ -100,7 +100,7 @@ export class Filters {
   }
 
   refuse(error) {
-    this.refusal = error instanceof ApiError ? error.sentence : t("unreachable");
+    this.refusal = sentenceOf(error);
   }
 
   /** What the button says; the panel itself stays as it is while the list is polled. */

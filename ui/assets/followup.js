@@ -1,6 +1,6 @@
 // Questions on a signed report. An answer rests on report sentences, which it can show.
 
-import { ApiError, send } from "/ui/api.js";
+import { send, sentenceOf } from "/ui/api.js";
 import { h, setText } from "/ui/dom.js";
 import { formatDate, t } from "/ui/i18n.js";
 import { may } from "/ui/session.js";
@@ -118,7 +118,7 @@ export class Followup {
     } catch (error) {
       this.asking = null;
       if (caseId === state.caseId) {
-        setText(this.message, error instanceof ApiError ? error.sentence : t("unreachable"));
+        setText(this.message, sentenceOf(error));
         this.update(state.view, true);
       }
     } finally {

@@ -1,6 +1,6 @@
 // Fields for secrets, and what is said where one is refused: the same on the sign-in page and over a locked page.
 
-import { ApiError } from "/ui/api.js";
+import { sentenceOf } from "/ui/api.js";
 import { h } from "/ui/dom.js";
 import { pick, t } from "/ui/i18n.js";
 
@@ -63,7 +63,7 @@ export class Refusal {
   /** Show `error`: of the service, or of the way to it. */
   show(error) {
     this.clear();
-    this.element.textContent = error instanceof ApiError ? error.sentence : t("sign_in_unreachable");
+    this.element.textContent = sentenceOf(error, "sign_in_unreachable");
     const seconds = error.code === "sign_in_wait" ? Number(error.error.message_en.match(/\d+/)?.[0]) : 0;
     if (seconds) this.count(error.error, seconds, Date.now() + seconds * 1000);
   }

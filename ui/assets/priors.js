@@ -1,6 +1,6 @@
 // Earlier studies of the same patient: a quiet line, or a question to the reader.
 
-import { ApiError, getChanged, send } from "/ui/api.js";
+import { getChanged, send, sentenceOf } from "/ui/api.js";
 import { h } from "/ui/dom.js";
 import { has, onLanguage, personNames, ready, t } from "/ui/i18n.js";
 import { may } from "/ui/session.js";
@@ -57,7 +57,7 @@ class Priors {
       const found = await send("POST", `/cases/${caseId}/priors/${one.case_id}`, { same });
       if (caseId === state.caseId) this.found = found;
     } catch (error) {
-      this.told = error instanceof ApiError ? error.sentence : t("unreachable");
+      this.told = sentenceOf(error);
     }
     this.render();
   }

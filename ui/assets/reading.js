@@ -1,7 +1,7 @@
 // Reading for other sites: how much waits and is read where, and the rules of each site, set by its administrator.
 
 import { mountAccount } from "/ui/account.js";
-import { ApiError, getChanged, send } from "/ui/api.js";
+import { getChanged, send, sentenceOf } from "/ui/api.js";
 import { h, part, setText } from "/ui/dom.js";
 import { formatDate, onLanguage, t, translate } from "/ui/i18n.js";
 import { beginPage, fixedWords } from "/ui/standalone.js";
@@ -16,7 +16,7 @@ async function load() {
     shown = await getChanged("/reading", { fresh: true });
     setText(part(document, "state"), "");
   } catch (error) {
-    setText(part(document, "state"), sentence(error));
+    setText(part(document, "state"), sentenceOf(error));
   }
   draw();
 }
@@ -127,7 +127,7 @@ class SiteRules {
       shown.rules = shown.rules.map((held) => (held.site === changed.site ? changed : held));
       await load();
     } catch (error) {
-      setText(this.said, sentence(error));
+      setText(this.said, sentenceOf(error));
       this.said.className = "rd-bad";
       this.edited();
     }
@@ -155,10 +155,6 @@ function labelled(name, input) {
 
 function check(name, value, text, checked) {
   return h("label", {}, h("input", { type: "checkbox", name, value, checked }), h("span", { text }));
-}
-
-function sentence(error) {
-  return error instanceof ApiError ? error.sentence : t("unreachable");
 }
 
 await beginPage();

@@ -1,7 +1,7 @@
 // The register of critical values between two days: drawn by the server, printed as it stands.
 
 import { mountAccount } from "/ui/account.js";
-import { ApiError, getChanged } from "/ui/api.js";
+import { getChanged, sentenceOf } from "/ui/api.js";
 import { part, setText } from "/ui/dom.js";
 import { onLanguage, pick, t, translate } from "/ui/i18n.js";
 import { beginPage, fixedWords } from "/ui/standalone.js";
@@ -43,7 +43,7 @@ async function answer(query) {
   try {
     return await getChanged(`/alerts/register?${query}`, { fresh: true });
   } catch (error) {
-    return { problem: error instanceof ApiError ? error.sentence : t("trend_failed") };
+    return { problem: sentenceOf(error, "trend_failed") };
   }
 }
 

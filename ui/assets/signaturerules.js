@@ -1,7 +1,7 @@
 // What each site asks of a signature: read and changed by its administrator.
 
 import { mountAccount } from "/ui/account.js";
-import { ApiError, getChanged, send } from "/ui/api.js";
+import { getChanged, send, sentenceOf } from "/ui/api.js";
 import { h, part, setText } from "/ui/dom.js";
 import { formatDate, onLanguage, t, translate } from "/ui/i18n.js";
 import { mountLanguageRules } from "/ui/languagerules.js";
@@ -17,7 +17,7 @@ async function load() {
     ({ rules } = await getChanged("/signature-rules", { fresh: true }));
     setText(part(document, "state"), "");
   } catch (error) {
-    setText(part(document, "state"), sentence(error));
+    setText(part(document, "state"), sentenceOf(error));
   }
   draw();
 }
@@ -72,15 +72,11 @@ class SiteRule {
       rules = rules.map((rule) => (rule.site === changed.site ? changed : rule));
       this.element.replaceWith(new SiteRule(changed).element);
     } catch (error) {
-      setText(this.said, sentence(error));
+      setText(this.said, sentenceOf(error));
       this.said.className = "rd-bad";
       this.edited();
     }
   }
-}
-
-function sentence(error) {
-  return error instanceof ApiError ? error.sentence : t("unreachable");
 }
 
 await beginPage();

@@ -1,6 +1,6 @@
 // Taking in files: a button, or a drop anywhere on the page. Each refused file says why.
 
-import { ApiError, upload } from "/ui/api.js";
+import { sentenceOf, upload } from "/ui/api.js";
 import { h } from "/ui/dom.js";
 import { reason } from "/ui/gate.js";
 import { onLanguage, pick, t } from "/ui/i18n.js";
@@ -88,7 +88,7 @@ class UploadPanel {
     } else {
       parts.push(
         h("button", { type: "button", class: "rd-icon rd-close", "aria-label": t("close"), text: "×", onclick: () => this.close() }),
-        ...(error ? [h("p", { class: "rd-bad", text: sentence(error) })] : outcome(result)),
+        ...(error ? [h("p", { class: "rd-bad", text: sentenceOf(error) })] : outcome(result)),
       );
     }
     this.element.replaceChildren(...parts);
@@ -113,10 +113,6 @@ function outcome({ cases, known, rejections }) {
     parts.push(h("ul", { class: "rd-rejections" }, ...rows));
   }
   return parts;
-}
-
-function sentence(error) {
-  return error instanceof ApiError ? error.sentence : t("unreachable");
 }
 
 /** Files of a drop, folders opened. */

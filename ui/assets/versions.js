@@ -1,6 +1,6 @@
 // Every version of the report and what became of it: any two side by side, and who did what when.
 
-import { ApiError, getChanged } from "/ui/api.js";
+import { getChanged, sentenceOf } from "/ui/api.js";
 import { changeParts } from "/ui/changes.js";
 import { h } from "/ui/dom.js";
 import { formatDate, language, onLanguage, t } from "/ui/i18n.js";
@@ -113,7 +113,7 @@ class Versions {
       this.problem.textContent = "";
       return found;
     } catch (error) {
-      this.problem.textContent = error instanceof ApiError ? error.sentence : t("unreachable");
+      this.problem.textContent = sentenceOf(error);
       return null;
     }
   }
