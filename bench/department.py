@@ -5,8 +5,9 @@
 Each database gets that many studies, written into its tables as taking them in would have left
 them; the texts of reports are left out, but for a few hundred studies that are really drafted and
 are opened, saved and signed. A server in a process of its own answers one reader who asks one
-thing after another, and then many who each ask once a second and whose pages ask by themselves as
-often as the workstation's do. What is printed is in milliseconds, as the reader waits for it.
+thing after another, and then many who each ask every so many seconds and whose pages ask by
+themselves as often as the workstation's do. Who reads a study a minute opens, saves, searches and
+signs about ten times in it: every 6 seconds. What is printed is in milliseconds, as the reader waits for it.
 PostgreSQL is a cluster of its own that ends with the run; it does not wait for the disk.
 """
 
@@ -66,6 +67,13 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=40, help="of each thing, by one reader")
     parser.add_argument("--readers", type=int, default=50)
     parser.add_argument("--seconds", type=int, default=60, help="that the many readers ask")
+    parser.add_argument(
+        "--every",
+        type=float,
+        nargs="+",
+        default=[1.0, 6.0],
+        help="seconds between what a reader does, on average; each is measured",
+    )
     parser.add_argument("--folder", type=Path, default=None, help="on the disk to measure")
     parser.add_argument("--serve", type=Path, default=None, help=argparse.SUPPRESS)
     parser.add_argument("--url", default="", help=argparse.SUPPRESS)
@@ -93,7 +101,7 @@ def measure(database: str, folder: Path, url: str, asked: argparse.Namespace) ->
         seed.add(
             store, 10_000_000 + number, patient=Patient(f"DRAFTED-{number}", "林^试", None, "F")
         )
-        for number in range(asked.times + asked.readers * asked.seconds // 10)
+        for number in range(asked.times + len(asked.every) * asked.readers * asked.seconds // 10)
     ]
     settle(store)
     secrets = [people.session_of(store, f"reader {number}") for number in range(asked.readers)]
@@ -112,9 +120,16 @@ def measure(database: str, folder: Path, url: str, asked: argparse.Namespace) ->
         )
         between = server.memory()
         left = drafted[asked.times :]
-        told = asyncio.run(together(server, secrets, left, asked.seconds))
-        load = os.getloadavg()[0]
-        report(f"{asked.readers} readers at once, {asked.seconds} s, load {load:.1f}", told)
+        share = len(left) // len(asked.every)
+        for number, every in enumerate(asked.every):
+            studies = left[number * share : (number + 1) * share]
+            told = asyncio.run(together(server, secrets, studies, asked.seconds, every))
+            answers = sum(map(len, told.took.values())) / asked.seconds
+            report(
+                f"{asked.readers} readers, each every {every:g} s, {asked.seconds} s, "
+                f"{answers:.0f} answers a second, load {os.getloadavg()[0]:.1f}",
+                told,
+            )
         print(
             f"server's memory: {rest:.0f} MiB at rest, {between:.0f} after one reader, "
             f"{server.memory():.0f} after all",
@@ -275,9 +290,10 @@ async def alone(
 
 
 async def together(
-    server: Server, secrets: Sequence[str], drafted: Sequence[str], seconds: int
+    server: Server, secrets: Sequence[str], drafted: Sequence[str], seconds: int, every: float
 ) -> Asked:
-    """Many readers, each at a page that asks by itself too."""
+    """Many readers, each at a page that asks by itself too; `every`: seconds between what one of
+    them does."""
     asked = Asked()
     left = iter(drafted)
     ends = time.monotonic() + seconds
@@ -300,7 +316,7 @@ async def together(
         async def works(reader: Reader, number: int) -> None:
             choice = random.Random(number)
             while time.monotonic() < ends:
-                await asyncio.sleep(choice.uniform(0.5, 1.5))
+                await asyncio.sleep(every * choice.uniform(0.5, 1.5))
                 match choice.randrange(12):
                     case 0 | 1:
                         await reader.page()
