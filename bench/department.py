@@ -7,8 +7,9 @@ them; the texts of reports are left out, but for a few hundred studies that are 
 are opened, saved and signed. A server in a process of its own answers one reader who asks one
 thing after another, and then many who each ask every so many seconds and whose pages ask by
 themselves as often as the workstation's do. Who reads a study a minute opens, saves, searches and
-signs about ten times in it: every 6 seconds. What is printed is in milliseconds, as the reader waits for it.
-PostgreSQL is a cluster of its own that ends with the run; it does not wait for the disk.
+signs about ten times in it: every 6 seconds. What is printed is in milliseconds, as the reader
+waits for it. PostgreSQL is a cluster of its own that ends with the run; it does not wait for the
+disk.
 """
 
 from __future__ import annotations
