@@ -52,11 +52,20 @@ class WrittenSentence:
 class Follower:
     """What follows what is written in the reports of one store. Thread-safe."""
 
-    def __init__(self, store: Store, profile: Profile, *, templates: Pairs = NO_PAIRS) -> None:
-        """`templates`: lines of templates in the other language, as `reports.following.Pairs`."""
+    def __init__(
+        self,
+        store: Store,
+        profile: Profile,
+        *,
+        templates: Pairs = NO_PAIRS,
+        model_s: float = MODEL_S,
+    ) -> None:
+        """`templates`: lines of templates in the other language; `model_s`: seconds that the model
+        has for all sentences of one request."""
         self._store = store
         self._profile = profile
         self._templates = templates
+        self._model_s = model_s
 
     def follow(
         self, case_id: str, written: Sequence[WrittenSentence], endpoint: Endpoint | None
@@ -98,7 +107,7 @@ class Follower:
         """Return what the model translated in time and the checks of languages pass."""
         if endpoint is None or Task.TRANSLATE not in self._profile.tasks:
             return {}
-        until = time.monotonic() + MODEL_S
+        until = time.monotonic() + self._model_s
         found: dict[str, FollowedText] = {}
         for sentence in written:
             left = until - time.monotonic()
