@@ -208,7 +208,29 @@ def _metadata(pair: TrainingPair) -> dict[str, Any]:
         "distance_zh": pair.stats.distance_zh,
         "distance_en": pair.stats.distance_en,
         "languages": pair.langs,
+        "rejected": _rejected(pair),
     }
+
+
+def _rejected(pair: TrainingPair) -> list[dict[str, Any]]:
+    """Return why readers took drafted sentences out, by their place in the draft as it is written
+    here."""
+    drafted = pair.drafted
+    sections = (("findings", drafted.findings), ("impression", drafted.impression))
+    places = {
+        sentence.id: (section, number)
+        for section, sentences in sections
+        for number, sentence in enumerate(sentences)
+    }
+    return [
+        {
+            "section": places[sentence.sentence_id][0],
+            "place": places[sentence.sentence_id][1],
+            "reason": sentence.reason.value,
+        }
+        for sentence in pair.rejected
+        if sentence.sentence_id in places
+    ]
 
 
 def _left_out(session: Session, pair: TrainingPair, last: Mapping[str, int]) -> str | None:

@@ -24,6 +24,7 @@ from radraft.store import (
     cases,
     openings,
     pairs,
+    rejections,
     report_steps,
     reports,
     sentence_pairs,
@@ -313,6 +314,7 @@ def _signed(
         site=case.site,
         patient_ref=case.patient_ref,
         seconds=None if opened is None else (signed.signed_at - opened).total_seconds(),
+        rejections=rejections.of_case(session, case_id),
     )
     pairs.save_pair(session, pair)
     return signed

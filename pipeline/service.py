@@ -28,6 +28,7 @@ from radraft.pipeline.presence import Presences
 from radraft.pipeline.proofreading import Proofreader, note_saved, warnings_of
 from radraft.pipeline.quality_verdict import QualityRemarks, quality_remarks
 from radraft.pipeline.reading import ReadingForOthers
+from radraft.pipeline.rejections import Rejections
 from radraft.pipeline.report_history import ReportHistories
 from radraft.pipeline.report_signing import ReportSigning
 from radraft.pipeline.retention_rules import RetentionRules
@@ -237,6 +238,8 @@ class Service:
         self._limits = turnround.load(settings.turnround)
         self.choosing = KeyImageChooser(store, settings, profile, wake)
         self.proofreader = Proofreader(store)
+        self.rejections = Rejections(store)
+        """Why readers take drafted sentences out."""
         self.impressions = ImpressionWriter(store, self.critical.rules, profile, llm.endpoint)
         """Draws impressions from findings."""
         self.listing = Listing(store)

@@ -11,6 +11,7 @@ from radraft.core.errors import ReportError
 from radraft.reports.assertion import asserted_languages, asserted_report, in_languages
 from radraft.reports.draft import Draft, StoredDraft
 from radraft.reports.edits import EditStats, signed_edits
+from radraft.reports.rejection import RejectedSentence, Rejection, rejected
 from radraft.reports.values import Coverage, Lang, Report, SignedReport
 
 HELD_OUT_PERCENT = 10
@@ -38,6 +39,9 @@ class TrainingPair:
     not opened there."""
     split: str
     """`train` or `held_out`, decided by the patient's reference so that no patient is in both."""
+    rejected: tuple[RejectedSentence, ...] = ()
+    """Drafted sentences that a reader took out and said why, in the draft's order. None of a pair
+    of before readers were asked."""
 
     @property
     def asserted(self) -> Report:
@@ -62,9 +66,11 @@ def make_pair(
     site: str,
     patient_ref: str,
     seconds: float | None = None,
+    rejections: tuple[Rejection, ...] = (),
 ) -> TrainingPair:
     """The pair a signature gives. `stored_draft` is the one the report began as (`drafts.basis`),
-    `seconds` the time from the signer's opening of the study, where it was opened.
+    `seconds` the time from the signer's opening of the study, where it was opened; `rejections`
+    what readers said of its sentences.
 
     ReportError `pair_draft_mismatch` when it is another.
     """
@@ -88,6 +94,7 @@ def make_pair(
             stats=signed_edits(draft.report, signed),
             seconds=seconds,
             split=split_of(patient_ref),
+            rejected=rejected(rejections, draft.report, signed.report),
         )
     )
 
@@ -100,9 +107,12 @@ def split_of(patient_ref: str) -> str:
 
 
 def sealed(pair: TrainingPair) -> TrainingPair:
-    """`pair` with the `pair_id` of its other fields."""
+    """`pair` with the `pair_id` of its other fields: without `rejected` where nothing was, as it
+    was before readers were asked."""
     fields = canonical.plain(pair)
     del fields["pair_id"]
+    if not pair.rejected:
+        del fields["rejected"]
     return replace(pair, pair_id=canonical.sha256(fields))
 
 

@@ -14,6 +14,7 @@ from radraft.core import canonical
 from radraft.reports import codec
 from radraft.reports.draft import Draft
 from radraft.reports.edits import EditStats
+from radraft.reports.rejection import RejectedSentence
 from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import SignedReport
 from radraft.store import signatures
@@ -22,6 +23,7 @@ from radraft.store.sql import chunks
 from radraft.store.tables import PairImageRow, PairRow, SignatureLinkRow, SignedRow
 
 _Columns = TypeVarTuple("_Columns")
+_REJECTED = tuple[RejectedSentence, ...]
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def save_pair(session: Session, pair: TrainingPair) -> None:
             stats=canonical.dumps(pair.stats),
             split=pair.split,
             seconds=pair.seconds,
+            rejected=canonical.dumps(pair.rejected) if pair.rejected else None,
         )
     )
     session.flush()
@@ -163,4 +166,5 @@ def _pair(row: PairRow, signed: SignedReport) -> TrainingPair:
         stats=stats,
         seconds=row.seconds,
         split=row.split,
+        rejected=() if row.rejected is None else codec.stored(_REJECTED, row.rejected),
     )

@@ -46,6 +46,7 @@ from radraft.store.tables_reading import (
     ReadingAssignmentRow as ReadingAssignmentRow,
     ReadingRulesRow as ReadingRulesRow,
 )
+from radraft.store.tables_rejections import RejectionRow as RejectionRow
 from radraft.store.tables_retention import (
     PairImageRow as PairImageRow,
     RetentionRuleRow as RetentionRuleRow,
@@ -352,6 +353,8 @@ class PairRow(Base):
     split: Mapped[str] = mapped_column(String(16))
     # From the signer's last opening of the study; None where it was not opened in the page.
     seconds: Mapped[float | None]
+    # JSON of `TrainingPair.rejected`; None of pairs of before readers were asked for reasons.
+    rejected: Mapped[str | None]
 
 
 class TurnRow(Base):

@@ -115,6 +115,7 @@ ROUTES: Mapping[tuple[str, str], Access] = _table(
         ("PUT", "/api/cases/{case_id}/report"): Permission.WRITE,
         ("POST", "/api/cases/{case_id}/follow"): Permission.WRITE,
         ("POST", "/api/cases/{case_id}/impression"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/rejections"): Permission.WRITE,
         ("POST", "/api/cases/{case_id}/redraft"): Permission.WRITE,
         ("POST", "/api/cases/{case_id}/submit"): Permission.WRITE,
         ("POST", "/api/cases/{case_id}/withdraw"): Permission.WRITE,

@@ -16,6 +16,7 @@ from radraft.ui.api.monitoring import add_monitoring
 from radraft.ui.api.presence import add_presence
 from radraft.ui.api.priors import add_priors
 from radraft.ui.api.reading import add_reading
+from radraft.ui.api.rejections import add_rejections
 from radraft.ui.api.report_signing import add_report_signing
 from radraft.ui.api.reports import add_api
 from radraft.ui.api.retention import add_retention
@@ -74,6 +75,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
     add_arrivals(app, service)
     add_dismissals(app, service)
     add_impression(app, service)
+    add_rejections(app, service)
     add_assets(app)
     add_monitoring(app, service)
     add_site_page(app, TrendPage(service.store), service.settings.site)

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from radraft.reports.rejection import RejectReason
 from radraft.reports.values import Origin
+from radraft.store import rejections
 from tests.builders import signed_in
 from tests.ui import seed
 from tests.ui.conftest import Opener, Seen, Workstation
@@ -184,3 +186,76 @@ def test_an_impression_that_matches_says_so(open_page: Opener, workstation: Work
     expect(offer(page)).to_contain_text("nothing to suggest")
     offer(page).locator("[data-part=leave]").click()
     expect(offer(page)).to_be_hidden()
+
+
+def origin(workstation: Workstation, case_id: str, key: str) -> list[str]:
+    """Who confirmed each language of a sentence."""
+    report = stored(workstation, case_id)
+    sentence = next(s for s in report.sentences if s.id == key)
+    return [wording.confirmed.by.name for wording in sentence.wordings if wording.confirmed]
+
+
+def test_one_key_keeps_a_drafted_sentence_and_goes_on(
+    open_page: Opener, workstation: Workstation
+) -> None:
+    case_id = seed.add(workstation.store, 2410)
+    page = open_page(case_id)
+    expect(page.locator("[data-part=ai-note]")).to_contain_text(
+        "AI-generated: no doctor stands yet for 6 of these sentences"
+    )
+    area(page, "findings", 0, "zh").focus()
+    page.keyboard.press("Alt+k")
+    expect(page.locator("[data-part=ai-note]")).to_contain_text("5 of these")
+    page.keyboard.press("Alt+k")
+    expect(page.locator("[data-part=ai-note]")).to_contain_text("4 of these")
+    wait_saved(page)
+    assert origin(workstation, case_id, "f1") == ["林清", "林清"]
+    assert origin(workstation, case_id, "f2") == ["林清", "林清"]
+    assert origin(workstation, case_id, "f3") == []
+
+
+def test_one_key_takes_a_sentence_out_and_one_says_why(
+    open_page: Opener, workstation: Workstation
+) -> None:
+    case_id = seed.add(workstation.store, 2411)
+    page = open_page(case_id)
+    area(page, "findings", 1, "zh").focus()
+    page.keyboard.press("Alt+x")
+    asked = page.locator("[data-part=reject-reason]")
+    expect(asked).to_contain_text("Why was it taken out?")
+    picture(page, "reject-en-1366")
+    page.keyboard.press("Alt+2")
+    expect(asked).to_be_hidden()
+    expect(page.locator("[data-part=undo]")).to_contain_text("Wrong side")
+    wait_saved(page)
+    assert [s.id for s in stored(workstation, case_id).findings] == ["f1", "f3", "f4"]
+    with workstation.store.read() as session:
+        (kept,) = rejections.of_case(session, case_id)
+    assert (kept.sentence_id, kept.reason) == ("f2", RejectReason.WRONG_SIDE)
+
+
+def test_nobody_is_asked_why_of_his_own_sentence(
+    open_page: Opener, workstation: Workstation
+) -> None:
+    case_id = seed.add(workstation.store, 2412)
+    page = open_page(case_id)
+    page.locator("[data-part=add-findings]").click()
+    page.keyboard.type("右肺结节。")
+    page.keyboard.press("Alt+x")
+    expect(page.locator("[data-part=findings] .rd-sentence")).to_have_count(4)
+    expect(page.locator("[data-part=reject-reason]")).to_be_hidden()
+
+
+def test_what_the_ai_first_wrote_can_be_seen(open_page: Opener, workstation: Workstation) -> None:
+    case_id = seed.add(workstation.store, 2413)
+    page = open_page(case_id)
+    write(page, 1, LEFT)
+    area(page, "findings", 3, "zh").focus()
+    page.keyboard.press("Alt+x")
+    wait_saved(page)
+    first = page.locator("[data-part=first-draft]")
+    first.locator("summary").click()
+    expect(first.locator("li").nth(1)).to_contain_text("右下肺野见斑片状密度增高影。")
+    fates = [row.get_attribute("data-fate") for row in first.locator("li").all()]
+    assert fates == ["unchanged", "changed", "unchanged", "deleted", "unchanged", "unchanged"]
+    picture(page, "first-draft-en-1366")

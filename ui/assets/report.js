@@ -12,6 +12,7 @@ import { Following, showHidden } from "/ui/following.js";
 import { Followup } from "/ui/followup.js";
 import { onLanguage, pick, ready, t, translate } from "/ui/i18n.js";
 import { ReportBar } from "/ui/bar.js";
+import { DraftedSentences } from "/ui/reject.js";
 import { renderJudged } from "/ui/judged.js";
 import { mountLanguages } from "/ui/languages.js";
 import { renderOffered } from "/ui/offered.js";
@@ -76,10 +77,14 @@ class ReportPane {
     this.warnings = new Warnings(root, this);
     this.editor = new Editor(lists, {
       warnings: this.warnings,
-      onDelete: (removed) => this.bar.offerUndo(removed),
+      onDelete: (removed) => {
+        this.bar.offerUndo(removed);
+        this.drafted.removed(removed);
+      },
     });
     this.following = new Following(this);
     this.impression = new ImpressionPanel(root, this);
+    this.drafted = new DraftedSentences(root, this);
     this.conflict = new ConflictPanel(part(root, "conflict"), this);
     this.dialog = new SignDialog(part(root, "dialog"));
     this.followup = new Followup(part(root, "followup"), {
@@ -99,6 +104,7 @@ class ReportPane {
     this.shown = null;
     this.warnings.clear();
     this.impression.clear();
+    this.drafted.clear();
     this.editor.close();
     this.conflict.close();
     this.bar.clear();
@@ -255,6 +261,7 @@ class ReportPane {
     }
     showHidden(part(this.root, "hidden-language"), this.document);
     this.impression.render(this.mode === "editing" && !this.paused);
+    this.drafted.render(this.mode === "editing" && !this.paused, view);
     this.signature(view);
     renderStanding(part(this.root, "standing"), view);
     if (waiting || broken) part(this.root, "standing").hidden = true;
