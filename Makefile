@@ -19,7 +19,7 @@ TRAIN := $(KEEP_MEMORY) $(BIN)/radraft train
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadscope
 UNIT := not vllm and not browser and not postgres and not pacs and not slow and not stress
 
-.PHONY: bench-checks bench-department bench-findings bench-intake bench-studies help demo test unit stress check lint format install vllm radeval system-demo system-test system-bench web \
+.PHONY: bench-checks bench-department bench-findings bench-intake bench-studies bench-workers help demo test unit stress check lint format install vllm radeval system-demo system-test system-bench web \
 	starter starter-eval checkpoint bench bench-adapt bench-eval bench-gpu flywheel-demo fuzz docs clean
 
 help:
@@ -37,6 +37,7 @@ help:
 	@echo "make bench-department   a worklist of STUDIES=1000000 on SQLite and PostgreSQL: pages, search, open, save, sign"
 	@echo "make bench-findings   finding reader, critical values, two languages: sentences unseen until scored"
 	@echo "make bench-checks   recall and false warnings of the proofreader on planted errors (DATA=folder)"
+	@echo "make bench-workers   drafts a second with one, two and three draft workers on one PostgreSQL"
 	@echo "make fuzz    10,000 mutated files through radraft study check: nothing may die, hang or swell"
 	@echo "make bench-eval   measure the metrics against pycocoevalcap on this machine (needs Java)"
 	@echo "make starter      train the starter model from raw data (DATA=folder; hours)"
@@ -131,6 +132,10 @@ bench-checks: install
 # dcmtk's storescu into our listener and into Orthanc, in turns.
 bench-intake: system-bench install
 	$(BIN)/python -W ignore -m radraft.bench.intake
+
+# Real processes, a stub in place of vLLM.
+bench-workers: install
+	$(BIN)/python -m radraft.bench.workers
 
 # A million studies need 6 GB of disk for each database, and a quarter of an hour.
 STUDIES ?= 1000000

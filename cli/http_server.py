@@ -29,6 +29,9 @@ log = logging.getLogger("radraft.cli.http_server")
 
 GRACE_S = 2
 """How long requests may go on once the end was asked for and the drain is over."""
+KEEP_ALIVE_S = 75
+"""How long an idle connection is kept: far longer than by a proxy, for a busy machine may look
+at its clock before it looks at a request that came meanwhile, and close it in its face."""
 LOOK_S = 0.05
 HANDSHAKES_S = 0.3
 """How long connections that were begun are still accepted once no new one is."""
@@ -79,6 +82,7 @@ class HttpServer:
                 log_level="warning",
                 access_log=False,
                 timeout_graceful_shutdown=GRACE_S,
+                timeout_keep_alive=KEEP_ALIVE_S,
             )
         )
         self._thread = threading.Thread(target=self._run, name="radraft-http", daemon=True)

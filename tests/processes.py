@@ -46,8 +46,9 @@ class Program:
         self.folder = folder
         self.command = (*COMMAND, *arguments)
         self.output = folder.with_suffix(".out")
-        self.url = f"http://127.0.0.1:{settings.get('port', 0)}"
-        """Where its workstation is, where it has one."""
+        port = settings.get("port") or settings.get("worker_port") or 0
+        self.url = f"http://127.0.0.1:{port}"
+        """Where it tells its health, if it has such a port."""
         self._environment = {
             **os.environ,
             "RADRAFT_DATA_DIR": str(folder),
