@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from radraft.reports.checks._open_fields import open_field
@@ -11,8 +11,15 @@ from radraft.reports.checks._repeats import Statement, say_one_thing, statement
 from radraft.reports.checks.pointing import issue_at, whole, words_of
 from radraft.reports.checks.values import Issue, ReadReport, Severity
 from radraft.reports.site_languages import MissingSide
+from radraft.reports.template_rules import OpenFields
 from radraft.reports.values import LANGS, Lang, Section
 
+SEVERITIES: Mapping[OpenFields, Severity | None] = {
+    OpenFields.PROHIBIT: Severity.BLOCK,
+    OpenFields.WARN: Severity.WARN,
+    OpenFields.SILENT: None,
+}
+"""How much an open field weighs by a site's rule; None: it is not told of."""
 _KEPT = 8192
 _NO_SIGN = re.compile(r"[\W_]+")
 # What makes no difference between two sentences of one meaning.
@@ -54,8 +61,9 @@ class EmptyReport:
     severity = Severity.BLOCK
 
     def find(self, read: ReadReport) -> Iterator[Issue]:
-        """Yield the issue where no sentence has text."""
-        if not any(sentence.texts() for sentence in read.sentences):
+        """Yield the issue where no sentence has text, not even a template's: of that
+        `template_lines` tells."""
+        if not read.unconfirmed and not any(sentence.texts() for sentence in read.sentences):
             yield Issue(self.code, self.severity)
 
 
@@ -97,17 +105,21 @@ class MissingLanguage:
 
 
 class UnfilledField:
-    """A template's blank that nobody filled in."""
+    """A template's blank that nobody filled in, as the site's rule has it."""
 
     code = "sentence_unfilled"
     severity = Severity.BLOCK
 
     def find(self, read: ReadReport) -> Iterator[Issue]:
         """Yield each language of a sentence with a blank in it."""
+        severity = SEVERITIES[read.rules.open_fields]
+        if severity is None:
+            return
         for sentence in read.sentences:
             for lang, text in sentence.texts():
                 if blank := _blank(text, lang):
-                    yield issue_at(self, sentence, lang, words_of(sentence, lang, *blank))
+                    pointer = words_of(sentence, lang, *blank)
+                    yield issue_at(self, sentence, lang, pointer, severity=severity)
 
 
 class RepeatedSentence:
