@@ -6,9 +6,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from radraft.reports.checks._open_fields import open_field
-from radraft.reports.values import LANGS, Lang, Sentence
-
 _FIELD = re.compile(r"[（(](?P<inside>[^()（）]*)[)）]")
 _CHOICE = re.compile(r"\s*[/／]\s*")
 
@@ -30,25 +27,8 @@ def text_fields(text: str) -> tuple[TextField, ...]:
     found = []
     for match in _FIELD.finditer(text):
         inside = match["inside"].strip()
-        choices = tuple(filter(None, _CHOICE.split(inside)))
-        if not inside or len(_CHOICE.split(inside)) > 1:
+        parts = _CHOICE.split(inside)
+        if not inside or len(parts) > 1:
+            choices = tuple(part for part in parts if part)
             found.append(TextField(match.start(), match.end(), choices))
     return tuple(found)
-
-
-def has_open_field(sentence: Sentence) -> bool:
-    """Return whether a text of the sentence still holds a field that nobody filled in."""
-    return any(_open(wording.text, wording.lang) for wording in sentence.wordings)
-
-
-def first_open_field(text: str, lang: Lang) -> tuple[int, int] | None:
-    """Return where the first open field of a text begins and ends; None where it has none."""
-    fields = text_fields(text)
-    if fields:
-        return fields[0].start, fields[0].end
-    return open_field(text, lang)
-
-
-def _open(text: str, lang: Lang) -> bool:
-    assert lang in LANGS
-    return first_open_field(text, lang) is not None

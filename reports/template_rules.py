@@ -30,3 +30,17 @@ class TemplateRules:
 
 
 NO_TEMPLATE = TemplateRules()
+
+
+@dataclass(frozen=True)
+class SiteTemplateRule:
+    """How a site works with templates. As made: a reader asks for one by a key."""
+
+    open_fields: OpenFields = OpenFields.PROHIBIT
+    begin_reports: bool = False
+    """Whether every report begins as its draft merged into the examination's template, or as the
+    template where no model drafts it."""
+
+
+AS_MADE = SiteTemplateRule()
+"""What holds where a site set nothing."""

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from radraft.reports.assertion import is_grey
 from radraft.reports.checks.values import Issue, Pointer, ReadReport, Severity
 from radraft.reports.checks.wording import SEVERITIES
+from radraft.reports.report_templates import ReportTemplate
 from radraft.reports.template_merge import missing_lines, replaced_lines
-from radraft.reports.values import Sentence
+from radraft.reports.values import Report, Sentence
 
 
 class UnconfirmedTemplate:
@@ -48,16 +49,21 @@ class MissingTemplateLine:
     severity = Severity.BLOCK
 
     def find(self, read: ReadReport) -> Iterator[Issue]:
-        """Yield the issue of each such line, as the site's rule has it, in a report that was
-        begun."""
+        """Yield the issue of each such line, as the site's rule has it, in a report that has lines
+        of the template."""
         template = read.rules.template
         severity = SEVERITIES[read.rules.open_fields]
         shown = read.as_shown
-        if template is None or severity is None or shown is None or not shown.sentences:
+        if template is None or severity is None or shown is None or not _is_of(shown, template):
             return
         for line in missing_lines(shown, template, read.study):
             names = {"line_zh": line.name.text("zh"), "line_en": line.name.text("en")}
             yield Issue(self.code, severity, details=names)
+
+
+def _is_of(report: Report, template: ReportTemplate) -> bool:
+    fields = (sentence.template_field for sentence in report.sentences)
+    return any(field is not None and field.template_id == template.id for field in fields)
 
 
 def _grey_texts(sentence: Sentence) -> tuple[Pointer, ...]:

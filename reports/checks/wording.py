@@ -9,9 +9,10 @@ from functools import lru_cache
 from radraft.reports.checks._open_fields import open_field
 from radraft.reports.checks._repeats import Statement, say_one_thing, statement
 from radraft.reports.checks.pointing import issue_at, whole, words_of
-from radraft.reports.checks.values import Issue, ReadReport, Severity
+from radraft.reports.checks.values import Issue, ReadReport, ReadSentence, Severity
 from radraft.reports.site_languages import MissingSide
-from radraft.reports.template_rules import OpenFields
+from radraft.reports.template_fields import text_fields
+from radraft.reports.template_rules import OpenFields, TemplateRules
 from radraft.reports.values import LANGS, Lang, Section
 
 SEVERITIES: Mapping[OpenFields, Severity | None] = {
@@ -117,7 +118,8 @@ class UnfilledField:
             return
         for sentence in read.sentences:
             for lang, text in sentence.texts():
-                if blank := _blank(text, lang):
+                blank = _blank(text, lang) or _template_field(sentence, text, read.rules)
+                if blank:
                     pointer = words_of(sentence, lang, *blank)
                     yield issue_at(self, sentence, lang, pointer, severity=severity)
 
@@ -152,6 +154,26 @@ def _is_among(
     return bool(meaning) and any(
         lang == of and (meaning == words or say_one_thing(said, other))
         for of, words, other in earlier
+    )
+
+
+def _template_field(
+    read: ReadSentence, text: str, rules: TemplateRules
+) -> tuple[int, int] | None:
+    """Return where a field of its template stands in a sentence as the template has it."""
+    where = read.sentence.template_field
+    template = rules.template
+    if where is None or template is None or where.template_id != template.id:
+        return None
+    lines = (line for line in template.lines if line.path == where.path)
+    wordings = [wording for line in lines for wording in (line.zh, line.en)]
+    return next(
+        (
+            (field.start, field.end)
+            for field in text_fields(text)
+            if any(text[field.start : field.end] in wording for wording in wordings)
+        ),
+        None,
     )
 
 

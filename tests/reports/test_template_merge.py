@@ -149,9 +149,9 @@ def test_what_the_model_states_replaces_the_line_of_its_structure() -> None:
         "t-findings.airway",
         "t-findings.lungs",
         "t-findings.hila",
-        "t-findings.diaphragm",
         "f0",
         "f1",
+        "t-findings.diaphragm",
         "t-findings.mediastinum",
         "t-findings.bones",
     ]
