@@ -77,6 +77,7 @@ OWN_PAGES = frozenset(
         "/signature-rules",
         "/arrivals",
         "/reading",
+        "/templates",
         "/alerts",
         "/alerts/register",
         "/sign-in",
