@@ -22,7 +22,7 @@ from radraft.reports.template_import import read_template, to_mrrt
 from radraft.reports.template_merge import Merge, merge
 from radraft.reports.template_rules import NO_TEMPLATE, SiteTemplateRule, TemplateRules
 from radraft.reports.values import Confirmation, Origin, Report, Sentence
-from radraft.store import audit, cases, offered, sites, templates
+from radraft.store import audit, cases, language_rules, offered, sites, templates
 from radraft.store.templates import OF_SITE, SetTemplateRule, SiteTemplate
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class ReportTemplates:
             chosen = [found for found in known if template_id in ("", found.id)]
             if not chosen:
                 raise NotFound("template_unknown" if template_id else "template_none")
-            found = merge(report, chosen[0], study)
+            found = merge(report, chosen[0], study, langs=study.language_rule.languages)
             _offer(session, case_id, found.report, now)
         others = tuple(template for template in known if template is not chosen[0])
         return MergedReport(chosen[0], others, found)
@@ -259,6 +259,7 @@ def examination(session: Session, case_id: str) -> StudyFacts:
         body_part=case.body_part,
         sex=case.sex if case.sex in _SEXES else "",
         age_years=None if age_years is None else float(age_years),
+        language_rule=language_rules.of_site(session, case.site).rule,
     )
 
 
@@ -283,7 +284,7 @@ def begun_report(session: Session, report: Report) -> Report | None:
     known = fitting(study, templates.enabled(session, site))
     if not known:
         return None
-    return merge(report, known[0], study).report
+    return merge(report, known[0], study, langs=study.language_rule.languages).report
 
 
 def begun_draft(session: Session, draft: Draft, now: datetime) -> Report | None:
