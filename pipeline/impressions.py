@@ -12,7 +12,7 @@ from radraft.llm.concluding import PATIENCE_S, write_impression
 from radraft.llm.profiles import Task
 from radraft.pipeline.study_facts import study_facts
 from radraft.reports import lifecycle
-from radraft.reports.checks.run import read_report
+from radraft.reports.checks.reading import read_report
 from radraft.reports.concluding import Conclusion, conclude, conclude_with
 from radraft.reports.lifecycle import Move
 from radraft.reports.offered import OfferedText

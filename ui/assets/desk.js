@@ -11,6 +11,7 @@ const PAGES = [
   ["models", "/flywheel", "flywheel"],
   ["configure", "/signature-rules", "signature_rules"],
   ["configure", "/reading", "reading"],
+  ["configure", "/templates", "templates"],
   ["audit", "/audit", "audit_title"],
 ];
 

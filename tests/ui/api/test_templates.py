@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from radraft.reports.roles import Role
 from radraft.reports.template_import import to_mrrt
 from radraft.reports.template_rules import OpenFields, SiteTemplateRule
 from radraft.reports.values import Coverage, Origin
-from radraft.store import audit, pairs
+from radraft.store import audit, pairs, templates
 from radraft.ui.access import application
 from radraft.ui.api.report_signing import add_report_signing
 from radraft.ui.api.reports import add_api
@@ -78,9 +79,11 @@ def confirm(report: Any) -> Any:
 
 def begins(service: Service, *, open_fields: OpenFields = OpenFields.PROHIBIT) -> None:
     """Have every report of the site begin as its template."""
-    number = service.templates.overview(frozenset({"test"}))[0].rule.number
     rule = SiteTemplateRule(open_fields, begin_reports=True)
-    service.templates.set_rule("test", rule, base_number=number, by=person("管理员"))
+    with service.store.begin() as session:
+        templates.set_rule(
+            session, "test", rule, base_number=0, by=person("管理员"), now=datetime.now(UTC)
+        )
 
 
 def test_a_normal_report_stands_in_grey_and_cannot_be_signed(
