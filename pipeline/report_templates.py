@@ -77,7 +77,9 @@ class ReportTemplates:
         report = _as_sent(sent, actor.who, now)
         with self._store.begin() as session:
             study = examination(session, case_id)
-            known = fitting(study, templates.enabled(session, cases.get_case(session, case_id).site))
+            known = fitting(
+                study, templates.enabled(session, cases.get_case(session, case_id).site)
+            )
             chosen = [found for found in known if template_id in ("", found.id)]
             if not chosen:
                 raise NotFound("template_unknown" if template_id else "template_none")
@@ -130,9 +132,7 @@ class ReportTemplates:
             self._require_site(session, site)
             return templates.phrases(session, site)
 
-    def keep_site_phrase(
-        self, site: str, phrase: Phrase, *, by: Person, address: str = ""
-    ) -> None:
+    def keep_site_phrase(self, site: str, phrase: Phrase, *, by: Person, address: str = "") -> None:
         """Keep a phrase of a site. NotFound `site_unknown`; errors as
         `store.templates.keep_phrase`."""
         event = self._event(site, by, address, phrase=phrase.letters)
@@ -203,9 +203,7 @@ class ReportTemplates:
         event = self._event(site, by, address, template=template_id, change=change)
         with self._trail.refusals(event), self._store.begin() as session:
             self._require_site(session, site)
-            switched = templates.switch(
-                session, site, template_id, on=on, by=by, now=event.at
-            )
+            switched = templates.switch(session, site, template_id, on=on, by=by, now=event.at)
             audit.append(session, event)
             return switched
 
@@ -269,9 +267,7 @@ def template_rules(session: Session, case_id: str) -> TemplateRules:
     site = cases.get_case(session, case_id).site
     known = fitting(examination(session, case_id), templates.enabled(session, site))
     rule = templates.rule_of_site(session, site).rule
-    return replace(
-        NO_TEMPLATE, template=known[0] if known else None, open_fields=rule.open_fields
-    )
+    return replace(NO_TEMPLATE, template=known[0] if known else None, open_fields=rule.open_fields)
 
 
 def begun_report(session: Session, report: Report) -> Report | None:
@@ -334,4 +330,3 @@ def _as_sent(sent: SentReport, person: Person, now: datetime) -> Report:
         findings=tuple(map(confirmed, report.findings)),
         impression=tuple(map(confirmed, report.impression)),
     )
-

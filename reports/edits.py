@@ -11,15 +11,7 @@ from radraft.reports.assertion import asserted_languages, asserted_report, in_la
 from radraft.reports.diff import moved_ids
 from radraft.reports.findings.extract import extract
 from radraft.reports.findings.statements import Side, State, Statement, statements
-from radraft.reports.values import (
-    LANGS,
-    Lang,
-    Origin,
-    Report,
-    Section,
-    Sentence,
-    SignedReport,
-)
+from radraft.reports.values import LANGS, Lang, Origin, Report, Section, Sentence, SignedReport
 
 
 class Edit(StrEnum):

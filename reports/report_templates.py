@@ -23,15 +23,7 @@ from radraft.reports.checks.lexicon import WordGroup, lexicon
 from radraft.reports.checks.values import StudyFacts
 from radraft.reports.codec import MAX_SENTENCES, MAX_TEXT
 from radraft.reports.findings.vocabulary import vocabulary
-from radraft.reports.values import (
-    LANGS,
-    Lang,
-    Origin,
-    Section,
-    Sentence,
-    TemplateField,
-    Wording,
-)
+from radraft.reports.values import LANGS, Lang, Origin, Section, Sentence, TemplateField, Wording
 
 MAX_FILE = 500_000
 """Bytes of one template's file."""
@@ -152,7 +144,9 @@ class ReportTemplate(Strict):
     """Years, at least; None: no limit."""
     max_age: Annotated[float, Field(ge=0, le=_OLDEST)] | None = None
     """Years, below."""
-    procedures: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=64)] = ()
+    procedures: Annotated[
+        tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=64)
+    ] = ()
     """Procedure codes of the order; empty: any."""
     lines: Annotated[tuple[TemplateLine, ...], Field(min_length=1, max_length=MAX_SENTENCES)]
 

@@ -115,9 +115,7 @@ def signed_version(
     if before is not None:
         was = in_languages(before.report, shown)
         require_addendum(current.amendment, was, in_languages(current.report, shown))
-    issues = proofread(
-        current.report, study, draft=source, prior_given=prior_given, rules=rules
-    )
+    issues = proofread(current.report, study, draft=source, prior_given=prior_given, rules=rules)
     blocking = tuple(issue for issue in issues if issue.severity is Severity.BLOCK)
     if blocking:
         raise SignatureRefused(blocking)

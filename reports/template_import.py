@@ -36,7 +36,10 @@ BLANK = "( )"
 
 _HAN = re.compile(r"[一-鿿]")
 _SECTIONS = (
-    (Section.IMPRESSION, re.compile(r"impression|conclusion|summary|opinion|诊断|印象|结论|意见", re.I)),
+    (
+        Section.IMPRESSION,
+        re.compile(r"impression|conclusion|summary|opinion|诊断|印象|结论|意见", re.I),
+    ),
     (Section.FINDINGS, re.compile(r"finding|observation|description|report|所见|描述", re.I)),
 )
 """Names of sections that stand in a report; the first that fits counts."""
@@ -196,9 +199,12 @@ class _Element:
 
 
 _VOID = frozenset(
-    "area base br col embed hr img input link meta param source track wbr".split()
+    {
+        *("area", "base", "br", "col", "embed", "hr", "img", "input"),
+        *("link", "meta", "param", "source", "track", "wbr"),
+    }
 )
-_SILENT = frozenset("script style template noscript svg math canvas".split())
+_SILENT = frozenset(["script", "style", "template", "noscript", "svg", "math", "canvas"])
 """Elements of which nothing is looked at."""
 _FETCHING = {
     "script": "src", "link": "href", "img": "src", "iframe": "src", "object": "data",
@@ -208,10 +214,13 @@ _FETCHING = {
 }  # fmt: skip
 """Attributes by which an element asks for something outside the file."""
 _BLOCKS = frozenset(
-    "p div li tr td th table ul ol dl dt dd section fieldset header article main body form br "
-    "h1 h2 h3 h4 h5 h6 legend".split()
+    {
+        *("p", "div", "li", "tr", "td", "th", "table", "ul", "ol", "dl", "dt", "dd", "section"),
+        *("fieldset", "header", "article", "main", "body", "form", "br", "legend"),
+        *("h1", "h2", "h3", "h4", "h5", "h6"),
+    }
 )
-_HEADINGS = frozenset("h1 h2 h3 h4 h5 h6 header legend th caption".split())
+_HEADINGS = frozenset(["h1", "h2", "h3", "h4", "h5", "h6", "header", "legend", "th", "caption"])
 
 
 class _TreeReader(HTMLParser):
@@ -378,9 +387,7 @@ class _Lines:
             unique, number = f"{path}_{number}"[:64], number + 1
         self._taken.add(unique)
         label = name.strip(" :：")[:120] or next(iter(texts.values()))[:120]
-        self.found.append(
-            {"path": unique, "name": {_language(label): label}, **texts, **more}
-        )
+        self.found.append({"path": unique, "name": {_language(label): label}, **texts, **more})
 
 
 class _Blocks:
@@ -527,7 +534,9 @@ def _template(
     if not lines.found:
         raise ReportError("template_without_lines")
     own = own or {}
-    titles = {lang: own[f"dcterms.title.{lang}"] for lang in LANGS if f"dcterms.title.{lang}" in own}
+    titles = {
+        lang: own[f"dcterms.title.{lang}"] for lang in LANGS if f"dcterms.title.{lang}" in own
+    }
     fields: dict[str, Any] = {
         "id": _id(name),
         "name": titles or {_language(title): title[:120] or "?"},
@@ -589,7 +598,9 @@ def to_mrrt(template: ReportTemplate) -> str:
         if values:
             metas.append((f"radraft:{name}", "|".join(values), ""))
     limits = (("sex", template.sex), ("min-age", template.min_age), ("max-age", template.max_age))
-    metas += [(f"radraft:{name}", str(value), "") for name, value in limits if value not in ("", None)]
+    metas += [
+        (f"radraft:{name}", str(value), "") for name, value in limits if value not in ("", None)
+    ]
     head = "\n".join(
         f'<meta name="{name}" content="{escape(content)}"{_lang(lang)} />'
         for name, content, lang in metas
@@ -619,7 +630,11 @@ def _section_markup(section: Section, title: str, lines: Sequence[TemplateLine])
 def _line_markup(line: TemplateLine) -> str:
     more = "".join(
         f' data-{name}="{escape("|".join(values))}"'
-        for name, values in (("findings", line.findings), ("organs", line.organs), ("words", line.words))
+        for name, values in (
+            ("findings", line.findings),
+            ("organs", line.organs),
+            ("words", line.words),
+        )
         if values
     )
     more += " data-required" if line.required else ""

@@ -29,16 +29,7 @@ from radraft.reports.report_templates import (
     line_id,
     template_sentence,
 )
-from radraft.reports.values import (
-    LANGS,
-    Certainty,
-    Lang,
-    Origin,
-    Report,
-    Section,
-    Sentence,
-    both,
-)
+from radraft.reports.values import LANGS, Certainty, Lang, Origin, Report, Section, Sentence, both
 
 _CLAUSE = re.compile(r"[，,。；;、]|\.(?=\s|$)|\b(?:and|with|or)\b|及|和|与|伴", re.IGNORECASE)
 _CHECKS = (DeniedWithin(), DeniedInImpression(), RepeatedSentence())
@@ -90,9 +81,7 @@ def merge(
     return Merge(merged, tuple(s.id for s in missing if s.id in added), removed)
 
 
-def replaced_lines(
-    report: Report, template: ReportTemplate, study: StudyFacts
-) -> frozenset[str]:
+def replaced_lines(report: Report, template: ReportTemplate, study: StudyFacts) -> frozenset[str]:
     """Return the ids of the template's lines in whose place, or against which, the report states
     something else."""
     stated = without_grey(report)

@@ -127,9 +127,7 @@ def rule_of_site(session: Session, site: str) -> SetTemplateRule:
         return SetTemplateRule(site, AS_MADE, UNSET, None, None)
     with faults.decoding("template_rules", site):
         rule = SiteTemplateRule(OpenFields(row.open_fields), row.begin_reports)
-        return SetTemplateRule(
-            site, rule, row.number, known_person(row.by, row.by_account), row.at
-        )
+        return SetTemplateRule(site, rule, row.number, known_person(row.by, row.by_account), row.at)
 
 
 def set_rule(

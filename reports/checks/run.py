@@ -93,6 +93,7 @@ CHECKS: tuple[Check, ...] = (
 )
 """Every check, in the order in which the issues of one sentence are told."""
 
+
 def proofread(
     report: Report,
     study: StudyFacts = UNKNOWN,

@@ -157,9 +157,7 @@ def _is_among(
     )
 
 
-def _template_field(
-    read: ReadSentence, text: str, rules: TemplateRules
-) -> tuple[int, int] | None:
+def _template_field(read: ReadSentence, text: str, rules: TemplateRules) -> tuple[int, int] | None:
     """Return where a field of its template stands in a sentence as the template has it."""
     where = read.sentence.template_field
     template = rules.template

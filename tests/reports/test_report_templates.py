@@ -26,15 +26,7 @@ from radraft.reports.report_templates import (
     template_to_yaml,
 )
 from radraft.reports.template_fields import text_fields
-from radraft.reports.values import (
-    LANGS,
-    Certainty,
-    Origin,
-    Report,
-    Section,
-    Sentence,
-    Wording,
-)
+from radraft.reports.values import LANGS, Certainty, Origin, Report, Section, Sentence, Wording
 
 READY = {template.id: template for template in ready_templates()}
 MINIMAL = """

@@ -6,8 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from radraft.core.errors import ReportError
 from radraft.reports.report_templates import MAX_FILE, ready_templates
@@ -25,9 +24,11 @@ MRRT = """<!DOCTYPE html>
 <section data-section-name="Clinical information"><p>Cough and fever.</p></section>
 <section id="f" class="level1" data-section-name="Findings">
 <header class="level1">Findings</header>
-<p><label for="T1">Lungs</label>: <textarea id="T1" name="Lungs" onfocus="steal()">Lungs are clear.</textarea></p>
+<p><label for="T1">Lungs</label>:
+<textarea id="T1" name="Lungs" onfocus="steal()">Lungs are clear.</textarea></p>
 <p><label for="T2">Effusion</label>:
-<select id="T2"><option value="">choose</option><option>none</option><option>small</option></select></p>
+<select id="T2"><option value="">choose</option>
+<option>none</option><option>small</option></select></p>
 <p><label for="T3">Heart</label> <select id="T3"><option selected="selected">normal</option>
 <option>enlarged</option></select></p>
 <div>Nodule size <input type="text" value=""/> mm</div>
@@ -160,9 +161,9 @@ def test_a_chinese_file_has_chinese_lines() -> None:
 
 def test_marks_of_a_file_of_sentences_become_fields() -> None:
     found = read_template(
-        "exam_code: [MLSPN]\nvr_shortcut_suffix: mri lumbar spine\n"
-        "report: 'The conus ends at []. The [left|right] root at [L5] is free.'\n"
-        "summary: Normal.\n".encode(),
+        b"exam_code: [MLSPN]\nvr_shortcut_suffix: mri lumbar spine\n"
+        b"report: 'The conus ends at []. The [left|right] root at [L5] is free.'\n"
+        b"summary: Normal.\n",
         "mri_lspine",
     ).template
     assert [line.en for line in found.lines] == [

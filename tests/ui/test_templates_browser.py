@@ -1,22 +1,20 @@
-"""Templates and phrases in the page: a normal report in grey, confirmed as far as it is seen; phrases
-of a few letters; the administrator's page."""
+"""Templates and phrases in the page: a normal report in grey, confirmed as far as it is seen;
+phrases of a few letters; the administrator's page."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from radraft.reports.assertion import is_grey
-from radraft.reports.phrases import Phrase
 from radraft.reports.report_templates import ready_templates, template_to_yaml
 from radraft.reports.template_rules import SiteTemplateRule
 from radraft.reports.values import Origin, Report
 from tests.builders import person
 from tests.ui import seed
-from tests.ui.conftest import Opener, Seen, Workstation, let_in
+from tests.ui.conftest import Opener, Seen, Workstation
 from tests.ui.page import stored, wait_saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -96,9 +96,7 @@ def _of_reports(service: Service) -> APIRouter:
         sent = sent_from_json(json.dumps(body.report))
         if sent.report.case_id != case_id:
             raise ReportError("report_of_other_case")
-        found = templates.merged(
-            case_id, sent, actor=caller.actor, template_id=body.template_id
-        )
+        found = templates.merged(case_id, sent, actor=caller.actor, template_id=body.template_id)
         return JSONResponse(_merged(found))
 
     @api.get("/cases/{case_id}/phrases")
@@ -220,7 +218,11 @@ def _merged(found: MergedReport) -> dict[str, Any]:
 
 
 def _named(template: ReportTemplate) -> dict[str, Any]:
-    return {"id": template.id, "name_zh": template.name.text("zh"), "name_en": template.name.text("en")}
+    return {
+        "id": template.id,
+        "name_zh": template.name.text("zh"),
+        "name_en": template.name.text("en"),
+    }
 
 
 def _site(found: SiteTemplates) -> dict[str, Any]:

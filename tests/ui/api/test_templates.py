@@ -33,7 +33,11 @@ pytestmark = pytest.mark.slow
 
 LINES = len(ready_templates()[3].lines)
 PHRASE = {"letters": "jj", "zh": "( )mm结节。", "en": "A nodule of ( ) mm."}
-OWN = "id: ours\nname: {zh: 本院}\nbody_parts: [CHEST]\nlines: [{path: findings/lungs, name: {zh: 肺}, zh: 清晰。}]"
+OWN = """id: ours
+name: {zh: 本院}
+body_parts: [CHEST]
+lines: [{path: findings/lungs, name: {zh: 肺}, zh: 清晰。}]
+"""
 
 
 @pytest.fixture
@@ -94,7 +98,10 @@ def test_a_normal_report_stands_in_grey_and_cannot_be_signed(
     assert found["template"]["id"] == "chest_radiograph"
     assert len(found["added"]) == LINES
     answer = saved(client, case_id, 0, found["report"])
-    sentences = [*answer["working"]["report"]["findings"], *answer["working"]["report"]["impression"]]
+    sentences = [
+        *answer["working"]["report"]["findings"],
+        *answer["working"]["report"]["impression"],
+    ]
     assert {s["origins"]["zh"] for s in sentences} == {"template"}
     assert {s["origins"]["en"] for s in sentences} == {"template"}
     assert not any(s["confirmed"] for s in sentences)
@@ -169,7 +176,9 @@ def test_other_words_in_a_line_are_the_readers_own(client: TestClient, service: 
     answer = saved(client, case_id, 0, report)
     first = answer["working"]["report"]["findings"][0]
     assert first["origins"] == {"zh": "person", "en": "person"}
-    assert first["id"] not in {i["sentence_id"] for i in answer["issues"] if i["severity"] == "block"}
+    assert first["id"] not in {
+        i["sentence_id"] for i in answer["issues"] if i["severity"] == "block"
+    }
 
 
 def test_a_study_without_a_model_begins_as_its_template_where_the_site_says_so(
