@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from radraft.eval.looks.calibration import wilson
-from radraft.reports.checks import run
+from radraft.reports.checks import reading, run
 from radraft.reports.checks.values import Issue, Prior, Severity, StudyFacts
 from radraft.reports.values import Lang, Origin, Report, Sentence, Wording
 
@@ -124,9 +124,9 @@ def measure(data: Path, out: Path) -> None:
         sys.exit(f"no planted*.jsonl in {data}")
     # Word lists are read once; no report waits for that.
     warnings_of(planted[0])
-    run.forget()
+    reading.forget()
     of_planted = [warned for line in planted for warned in warnings_of(line)]
-    run.forget()
+    reading.forget()
     spent = []
     of_untouched = []
     for line in untouched:

@@ -25,7 +25,8 @@ from radraft.reports.checks.languages import (
     NumbersOfLanguages,
     SidesOfLanguages,
 )
-from radraft.reports.checks.run import UNKNOWN, read_report
+from radraft.reports.checks.reading import read_report
+from radraft.reports.checks.run import UNKNOWN
 from radraft.reports.checks.values import Check, Issue, Severity
 from radraft.reports.values import Origin, Report, Sentence, both
 

@@ -17,6 +17,7 @@ from radraft.cli import (
     report,
     site,
     study,
+    templates,
     tokens,
     training,
     users,
@@ -46,6 +47,7 @@ app.add_typer(adapters.app, name="adapters")
 app.add_typer(study.app, name="study")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(users.app, name="users")
+app.add_typer(templates.app, name="templates")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(audit.app, name="audit")
 app.add_typer(worklist.app, name="worklist")

@@ -14,7 +14,9 @@ white space and the width of its characters::
      "images": [...], "metadata": {...}}
 
 REPORT is the report in the very form the model drafts it, as far as people assert it
-(`reports.assertion`): text that nobody wrote or confirmed is not in it. `images` are in the order
+(`reports.assertion`): text that nobody wrote or confirmed is not in it. A template's lines that
+were confirmed as they stand are in an example and in no preference: of them no draft was
+corrected. `images` are in the order
 of the image parts; their pixels are `images/<first two characters>/<image_id>.png` in object
 storage. `metadata.split` marks what must not be trained on.
 
@@ -121,7 +123,7 @@ def example(pair: TrainingPair) -> dict[str, Any]:
 def is_preference(pair: TrainingPair) -> bool:
     """Whether a model's draft was there and was changed, other than in what `typed` levels."""
     drafted = pair.draft.coverage is Coverage.DRAFTED
-    return drafted and typed(pair.drafted) != typed(pair.asserted)
+    return drafted and typed(pair.drafted) != typed(pair.corrected)
 
 
 def preference(pair: TrainingPair) -> dict[str, Any]:
@@ -129,7 +131,7 @@ def preference(pair: TrainingPair) -> dict[str, Any]:
     messages, images = _prompt(pair)
     return {
         "prompt": messages,
-        "chosen": [assistant(pair.asserted, pair.langs)],
+        "chosen": [assistant(pair.corrected, pair.langs)],
         "rejected": [assistant(pair.drafted, pair.langs)],
         "images": images,
         "metadata": _metadata(pair),

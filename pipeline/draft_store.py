@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from radraft.pipeline.alerts import mark_draft
+from radraft.pipeline.report_templates import begun_draft
 from radraft.prompts.build import request_json
 from radraft.reports.critical import CriticalRules, preset
 from radraft.reports.values import Coverage
@@ -27,7 +29,8 @@ def store_draft(
     critical_rules: CriticalRules | None = None,
 ) -> None:
     """Store a draft together with what was asked, so that a signature can make a training pair,
-    and mark its case where it states a critical finding by `critical_rules`, or by the preset.
+    and mark its case where it states a critical finding by `critical_rules`, or by the preset. Its
+    report begins as the draft, or as its site begins reports (`report_templates`).
 
     `owner` holds the case's lease; LeaseLost where it does not (any more).
     """
@@ -39,6 +42,7 @@ def store_draft(
         encoder_id=tokens.encoder_id if tokens is not None else None,
         image_ids=request.image_ids if request is not None else (),
         owner=owner,
+        begin_as=begun_draft(session, result, datetime.now(UTC)),
     )
     if result.coverage is Coverage.DRAFTED:
         mark_draft(session, result.case_id, result.report, critical_rules or preset())

@@ -13,7 +13,7 @@ from radraft.llm.profiles import Task
 from radraft.pipeline.study_facts import study_facts
 from radraft.reports import lifecycle
 from radraft.reports.assertion import in_languages
-from radraft.reports.checks.run import read_report
+from radraft.reports.checks.reading import read_report
 from radraft.reports.concluding import Conclusion, conclude, conclude_with
 from radraft.reports.lifecycle import Move
 from radraft.reports.offered import OfferedText

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from radraft.core.errors import NotFound, ReportError
 from radraft.pipeline import late_images
+from radraft.pipeline.report_templates import template_rules
 from radraft.pipeline.study_facts import study_facts
 from radraft.prompts.build import gave_priors
 from radraft.reports import lifecycle
@@ -95,6 +96,7 @@ def warnings_of(session: Session, working: WorkingReport) -> tuple[StandingWarni
         study_facts(session, case_id),
         draft=None if source is None else source.draft,
         prior_given=source is not None and gave_priors(source.request_json),
+        rules=template_rules(session, case_id),
     )
     # What is said of images is about none of the report's words.
     of_images = late_images.issues(cases.get_case(session, case_id))

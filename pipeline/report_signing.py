@@ -10,6 +10,7 @@ from radraft.core.errors import NotFound, ReportError, SignInError
 from radraft.pipeline.alerts import CriticalValues, signature_refusal
 from radraft.pipeline.audit_trail import AuditTrail, case_event
 from radraft.pipeline.proofreading import note_saved, note_standing
+from radraft.pipeline.report_templates import template_rules
 from radraft.pipeline.study_facts import study_facts
 from radraft.reports import edits, lifecycle, training_pair
 from radraft.reports.audit import AuditActor, AuditEvent, AuditKind
@@ -300,6 +301,7 @@ def _signed(
         permissions=actor.permissions,
         terms=terms,
         study=study_facts(session, case_id),
+        rules=template_rules(session, case_id),
         now=datetime.now(UTC),
     )
     note_standing(session, working)

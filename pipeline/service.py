@@ -31,6 +31,7 @@ from radraft.pipeline.reading import ReadingForOthers
 from radraft.pipeline.rejections import Rejections
 from radraft.pipeline.report_history import ReportHistories
 from radraft.pipeline.report_signing import ReportSigning
+from radraft.pipeline.report_templates import ReportTemplates, begun_report
 from radraft.pipeline.retention_rules import RetentionRules
 from radraft.pipeline.second_factor import SecondFactors
 from radraft.pipeline.sign_in import SignIn, session_terms
@@ -40,7 +41,7 @@ from radraft.reports.audit import AuditKind
 from radraft.reports.characters import require_visible
 from radraft.reports.checks.values import Issue
 from radraft.reports.dismissal import StandingWarning
-from radraft.reports.draft import Draft, DraftedSentence
+from radraft.reports.draft import Draft, DraftedSentence, StoredDraft
 from radraft.reports.following import FollowedText
 from radraft.reports.lifecycle import SIGNATURES, Move, ReportStep
 from radraft.reports.outdated import ImpressionStanding
@@ -71,6 +72,8 @@ from radraft.store.values import EVERYTHING, OpenAlert, Worklist, WorklistFilter
 from radraft.store.worklist_pages import Visible
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from radraft.core.settings import Settings
     from radraft.llm.profiles import Profile
     from radraft.llm.sentences import SentenceEncoder
@@ -262,6 +265,8 @@ class Service:
         self.languages = SiteLanguages(store, self.trail, site=settings.site)
         """In which languages sites report."""
         self._follower = Follower(store, profile)
+        self.templates = ReportTemplates(store, self.trail, site=settings.site)
+        """Report templates and phrases."""
         self.reading = ReadingForOthers(store, self.trail, site=settings.site)
         """Which studies of a site go to the readers of another."""
         self.retention_rules = RetentionRules(store, self.trail, site=settings.site)
@@ -326,12 +331,14 @@ class Service:
             case = cases.get_case(session, case_id)
             stored = drafts.latest(session, case_id)
             working = reports.current(session, case_id)
+            begun = self._begun(session, working, stored)
+            working = working if begun is None else replace(working, report=begun)
             beside = drafts.offered(session, case_id)
             source = drafts.source(session, case_id)
             written = source.draft if source is not None else None
             signed = signatures.of_page(session, case_id, working)
             images = cases.key_images(session, case_id)
-            return CaseView(
+            shown = CaseView(
                 case=case,
                 identity=cases.identity(session, case_id),
                 images=images,
@@ -357,6 +364,20 @@ class Service:
                 dropped=retention.dropped(session, case_id),
                 retaken=tuple(sorted(retakes.replaced_instances(session, case_id))),
             )
+        if begun is not None:
+            # Before the page has it: what it sends back is known as the template's.
+            self.templates.begun(case_id)
+        return shown
+
+    def _begun(
+        self, session: Session, working: editing.WorkingReport, stored: StoredDraft | None
+    ) -> Report | None:
+        """Return what the report of a case begins as that nobody wrote on and that no model will
+        draft, where its site begins reports from templates."""
+        untouched = working.revision == reports.UNBEGUN and stored is None
+        if not untouched or self._llm.state() is not LlmState.OFF:
+            return None
+        return begun_report(session, working.report)
 
     def notice(self, draft: Draft) -> tuple[str, str] | None:
         """(zh, en) of what a reader must know about this draft before reading it."""

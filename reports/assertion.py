@@ -10,7 +10,24 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from radraft.reports.values import LANGS, Lang, Origin, Report, Sentence, SignedReport
+from radraft.reports.values import LANGS, Lang, Origin, Report, Sentence, SignedReport, Wording
+
+
+def is_grey(wording: Wording) -> bool:
+    """Return whether a text is a template's that nobody confirmed: nobody looked at what it says,
+    and no signature confirms it (it blocks one, `checks.template_lines`)."""
+    return wording.origin is Origin.TEMPLATE and wording.confirmed is None
+
+
+def without_grey(report: Report) -> Report:
+    """Return `report` without a template's texts that nobody confirmed, and without the sentences
+    that have no other: what the report says so far."""
+
+    def kept(sentence: Sentence) -> Sentence:
+        wordings = tuple(wording for wording in sentence.wordings if not is_grey(wording))
+        return sentence if wordings == sentence.wordings else replace(sentence, wordings=wordings)
+
+    return _without_empty(report, tuple(map(kept, report.sentences)))
 
 
 def asserted(sentence: Sentence, lang: Lang, confirmed: Collection[Lang] = ()) -> bool:

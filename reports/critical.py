@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from radraft.core.errors import SettingsError
 from radraft.core.yaml_files import Strict
 from radraft.reports.acuity import Acuity, acuity
+from radraft.reports.assertion import is_grey
 from radraft.reports.descriptions import described
 from radraft.reports.findings.extract import extract
 from radraft.reports.findings.statements import most_specific
@@ -205,11 +206,13 @@ def critical_findings(
     """Return the critical findings of a report, in reading order, each patient's problem once:
     without those that another of them implies.
 
-    One statement in either language is enough.
+    One statement in either language is enough; a template's text that nobody confirmed is none.
     """
     stated: dict[str, list[tuple[str, str, CriticalMention]]] = {}
     for sentence in report.sentences:
         for wording in sentence.wordings:
+            if is_grey(wording):
+                continue
             for critical in critical_mentions(wording.text, wording.lang, rules, region):
                 place = (sentence.id, wording.text.strip(), critical)
                 stated.setdefault(critical.mention.code, []).append(place)

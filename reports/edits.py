@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from rapidfuzz.distance import Levenshtein
@@ -11,7 +11,7 @@ from radraft.reports.assertion import asserted_languages, asserted_report, in_la
 from radraft.reports.diff import moved_ids
 from radraft.reports.findings.extract import extract
 from radraft.reports.findings.statements import Side, State, Statement, statements
-from radraft.reports.values import LANGS, Lang, Report, Section, Sentence, SignedReport
+from radraft.reports.values import LANGS, Lang, Origin, Report, Section, Sentence, SignedReport
 
 
 class Edit(StrEnum):
@@ -72,6 +72,9 @@ def edit_stats(draft: Report, signed: Report, langs: tuple[Lang, ...] = LANGS) -
 
     `langs`: what is compared. Text in another language counts on neither side.
 
+    A template's line that was confirmed as it stands is no edit: nobody drafted it and nobody wrote
+    it. It is none of the sentences, and changes no distance.
+
     Distances are Levenshtein by character over the longer text's length: 0 for the same text,
     1 for nothing in common, 0 for two empty texts. The whole report's distances compare its
     sentences joined by line feeds, so a move costs there though it costs a sentence nothing.
@@ -81,6 +84,7 @@ def edit_stats(draft: Report, signed: Report, langs: tuple[Lang, ...] = LANGS) -
     specific finding implies is not counted beside it.
     """
     draft, signed = in_languages(draft, langs), in_languages(signed, langs)
+    signed = without_confirmed_template(draft, signed)
     before = {sentence.id: sentence for sentence in draft.sentences}
     after = {sentence.id for sentence in signed.sentences}
     moved = moved_ids(draft, signed)
@@ -106,7 +110,23 @@ def report_distance(draft: Report, signed: Report, langs: tuple[Lang, ...] = LAN
     if not langs:
         return 0.0
     draft, signed = in_languages(draft, langs), in_languages(signed, langs)
+    signed = without_confirmed_template(draft, signed)
     return sum(_distance(draft, signed, lang) for lang in langs) / len(langs)
+
+
+def without_confirmed_template(draft: Report, signed: Report) -> Report:
+    """Return the signed report without the template's lines that stand in it as the template has
+    them: what its reader made of the draft."""
+    drafted = {sentence.id for sentence in draft.sentences}
+
+    def is_edited(sentence: Sentence) -> bool:
+        return sentence.id in drafted or not _is_template(sentence)
+
+    return replace(
+        signed,
+        findings=tuple(filter(is_edited, signed.findings)),
+        impression=tuple(filter(is_edited, signed.impression)),
+    )
 
 
 def distance(before: str, after: str) -> float:
@@ -146,6 +166,12 @@ def _edit(
         findings=tuple(sorted(changed)),
         sides=tuple(sorted(turned)),
     )
+
+
+def _is_template(sentence: Sentence) -> bool:
+    """Return whether all that stands in a sentence is its template's wording."""
+    wordings = sentence.wordings
+    return bool(wordings) and all(wording.origin is Origin.TEMPLATE for wording in wordings)
 
 
 def _changes(texts: tuple[tuple[str, str, Lang], ...]) -> tuple[set[str], set[str]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from radraft.reports.assertion import asserted, confirmed_languages
 from radraft.reports.checks.identity import IdentityInText
-from radraft.reports.checks.run import UNKNOWN, read_report
+from radraft.reports.checks.reading import read_report
+from radraft.reports.checks.run import UNKNOWN
 from radraft.reports.following import agree
 from radraft.reports.values import LANGS, Report, SignedReport
 

@@ -23,6 +23,7 @@ from radraft.reports.signature_rule import (
     alone_manner,
     require_password,
 )
+from radraft.reports.template_rules import NO_TEMPLATE, TemplateRules
 from radraft.reports.values import (
     LANGS,
     ConfirmedLanguage,
@@ -94,15 +95,16 @@ def signed_version(
     signing: Signing,
     now: datetime,
     study: StudyFacts = UNKNOWN,
+    rules: TemplateRules = NO_TEMPLATE,
     shown: tuple[Lang, ...] = LANGS,
 ) -> SignedReport:
     """Return the version that a signature of `current` makes after the version `before`.
 
     `draft` is what the report began as, `source` the draft that the model's sentences in it are
     from; `prior_given` says that the model was shown an earlier examination for that one; `study`
-    is what is known of the examination. The signer (the reviewer, where there is one) confirms
-    every text in the languages that he was shown (`shown`); what stands in another is not in the
-    version. SignatureRefused where an issue blocks
+    is what is known of the examination, `rules` its template. The signer (the reviewer, where there
+    is one) confirms every text in the languages that he was shown (`shown`); what stands in another
+    is not in the version. SignatureRefused where an issue blocks
     (`reports.checks`); ReportError `signed_before_previous` for a time before that of the version
     before, `addendum_changes_text`; ValueError for a naive `now`.
     """
@@ -113,7 +115,7 @@ def signed_version(
     if before is not None:
         was = in_languages(before.report, shown)
         require_addendum(current.amendment, was, in_languages(current.report, shown))
-    issues = proofread(current.report, study, draft=source, prior_given=prior_given)
+    issues = proofread(current.report, study, draft=source, prior_given=prior_given, rules=rules)
     blocking = tuple(issue for issue in issues if issue.severity is Severity.BLOCK)
     if blocking:
         raise SignatureRefused(blocking)

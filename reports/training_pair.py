@@ -10,7 +10,7 @@ from radraft.core import canonical
 from radraft.core.errors import ReportError
 from radraft.reports.assertion import asserted_languages, asserted_report, in_languages
 from radraft.reports.draft import Draft, StoredDraft
-from radraft.reports.edits import EditStats, signed_edits
+from radraft.reports.edits import EditStats, signed_edits, without_confirmed_template
 from radraft.reports.rejection import RejectedSentence, Rejection, rejected
 from radraft.reports.values import Coverage, Lang, Report, SignedReport
 
@@ -47,6 +47,12 @@ class TrainingPair:
     def asserted(self) -> Report:
         """What people assert of the signed report: all that may be learned or scored from it."""
         return asserted_report(self.signed)
+
+    @property
+    def corrected(self) -> Report:
+        """`asserted` without the template's lines that were confirmed as they stand: what a reader
+        made of the draft, which alone says that it was better otherwise."""
+        return without_confirmed_template(self.drafted, self.asserted)
 
     @property
     def langs(self) -> tuple[Lang, ...]:

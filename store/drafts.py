@@ -47,8 +47,9 @@ def save_draft(
     encoder_id: str | None,
     image_ids: tuple[str, ...],
     owner: Owner | None = None,
+    begin_as: Report | None = None,
 ) -> None:
-    """Keep `draft`, settle its case, and open the working report from it.
+    """Keep `draft`, settle its case, and open the working report from it, or as `begin_as`.
 
     `owner` is who holds the case's lease, which ends with this; None for a case that nobody
     claimed.
@@ -79,7 +80,7 @@ def save_draft(
     case.state = STATE_AFTER[draft.coverage].value
     session.flush()
     languages = language_rules.of_site(session, case.site).rule.languages
-    _open_report(session, draft, row, in_languages(draft.report, languages))
+    _open_report(session, draft, row, in_languages(begin_as or draft.report, languages))
 
 
 def latest(session: Session, case_id: str) -> StoredDraft | None:

@@ -21,6 +21,7 @@ from radraft.reports.editing import WorkingReport
 from radraft.reports.people import Person
 from radraft.reports.roles import Permission
 from radraft.reports.sign import ONE_SIGNATURE, SigningTerms, signed_by, signed_version, utc
+from radraft.reports.template_rules import NO_TEMPLATE, TemplateRules
 from radraft.reports.values import Report, ReportState, SignedReport
 from radraft.store import drafts, signature_chain, worklist_entries
 from radraft.store.reports import UNBEGUN, locked, require_revision, require_step, take_step
@@ -72,6 +73,7 @@ def sign_with_basis(
     permissions: frozenset[Permission] = SIGNER,
     terms: SigningTerms = ONE_SIGNATURE,
     study: StudyFacts = UNKNOWN,
+    rules: TemplateRules = NO_TEMPLATE,
     now: datetime,
 ) -> tuple[SignedReport, StoredDraft | None]:
     """As `sign`; also the draft that the report began as, for its training pair."""
@@ -97,6 +99,7 @@ def sign_with_basis(
         prior_given=source is not None and gave_priors(source.request_json),
         study=study,
         shown=study.language_rule.languages,
+        rules=rules,
         author=author,
         reviewer=reviewer,
         signing=signing,

@@ -13,8 +13,10 @@ from radraft.store.tables import (
     KeyImageRow,
     LanguageRuleRow,
     ReadingRulesRow,
+    ReportTemplateRow,
     SignatureRuleRow,
     SignedRow,
+    TemplateRuleRow,
 )
 from radraft.store.tables_accounts import MembershipRow
 
@@ -29,6 +31,8 @@ def known(session: Session) -> frozenset[str]:
         select(SignatureRuleRow.site),
         select(LanguageRuleRow.site),
         select(ReadingRulesRow.site),
+        select(TemplateRuleRow.site),
+        select(ReportTemplateRow.site),
     )
     return frozenset(session.scalars(wanted)) - {EVERY_SITE}
 

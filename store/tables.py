@@ -71,6 +71,11 @@ from radraft.store.tables_studies import (
     QualityRefusalRow as QualityRefusalRow,
     StudyInstanceRow as StudyInstanceRow,
 )
+from radraft.store.tables_templates import (
+    PhraseRow as PhraseRow,
+    ReportTemplateRow as ReportTemplateRow,
+    TemplateRuleRow as TemplateRuleRow,
+)
 from radraft.store.tables_warnings import (
     DismissalRow as DismissalRow,
     FoundWarningRow as FoundWarningRow,
@@ -120,6 +125,9 @@ IMMUTABLE_TABLES = (
     "image_retakes",
     "reading_rules",
     "reading_assignments",
+    "report_templates",
+    "template_rules",
+    "phrases",
 )
 
 

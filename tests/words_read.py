@@ -3,7 +3,8 @@ its own two seconds."""
 
 from __future__ import annotations
 
-from radraft.reports.checks.run import forget, proofread
+from radraft.reports.checks.reading import forget
+from radraft.reports.checks.run import proofread
 from radraft.reports.values import Origin, Report, Sentence, both
 
 proofread(

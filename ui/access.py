@@ -141,6 +141,20 @@ ROUTES: Mapping[tuple[str, str], Access] = _table(
         ("PUT", "/api/sites/{site}/reading-rules"): Permission.CONFIGURE,
         ("GET", "/api/retention-rules"): Permission.CONFIGURE,
         ("PUT", "/api/sites/{site}/retention-rule"): Permission.CONFIGURE,
+        ("POST", "/api/cases/{case_id}/template"): Permission.WRITE,
+        ("GET", "/api/cases/{case_id}/phrases"): Permission.WRITE,
+        ("GET", "/api/phrases"): Permission.WRITE,
+        ("PUT", "/api/phrases"): Permission.WRITE,
+        ("DELETE", "/api/phrases/{letters}"): Permission.WRITE,
+        ("GET", "/api/templates"): Permission.CONFIGURE,
+        ("POST", "/api/sites/{site}/templates"): Permission.CONFIGURE,
+        ("GET", "/api/sites/{site}/templates/{template_id}"): Permission.CONFIGURE,
+        ("PUT", "/api/sites/{site}/templates/{template_id}"): Permission.CONFIGURE,
+        ("GET", "/api/sites/{site}/templates/{template_id}/file/{form}"): Permission.CONFIGURE,
+        ("PUT", "/api/sites/{site}/template-rule"): Permission.CONFIGURE,
+        ("GET", "/api/sites/{site}/phrases"): Permission.CONFIGURE,
+        ("PUT", "/api/sites/{site}/phrases"): Permission.CONFIGURE,
+        ("DELETE", "/api/sites/{site}/phrases/{letters}"): Permission.CONFIGURE,
         ("GET", "/api/cases/{case_id}/frames"): Permission.READ_UNSIGNED,
         (
             "GET",
@@ -179,6 +193,7 @@ ROUTES: Mapping[tuple[str, str], Access] = _table(
         ("GET", "/signature-rules"): Permission.CONFIGURE,
         ("GET", "/reading"): Permission.CONFIGURE,
         ("GET", "/administration"): Permission.ACCOUNTS,
+        ("GET", "/templates"): Permission.CONFIGURE,
     }
 )
 """What each route needs. `tests/ui/test_access.py` walks every cell of routes, roles and scopes."""

@@ -21,6 +21,7 @@ from radraft.ui.api.report_signing import add_report_signing
 from radraft.ui.api.reports import add_api
 from radraft.ui.api.retention import add_retention
 from radraft.ui.api.sign_in import add_sign_in
+from radraft.ui.api.templates import add_templates
 from radraft.ui.api.tokens import add_tokens
 from radraft.ui.pages.flywheel.page import TrendPage
 from radraft.ui.pages.site_quality.page import QualityPage
@@ -70,6 +71,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
     add_presence(app, service)
     add_reading(app, service)
     add_retention(app, service)
+    add_templates(app, service)
     add_keyimages(app, service)
     add_alerts(app, service)
     add_arrivals(app, service)

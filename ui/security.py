@@ -78,6 +78,7 @@ OWN_PAGES = frozenset(
         "/arrivals",
         "/reading",
         "/administration",
+        "/templates",
         "/alerts",
         "/alerts/register",
         "/sign-in",

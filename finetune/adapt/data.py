@@ -110,7 +110,8 @@ def example(pair: TrainingPair) -> Example:
     return Example(
         messages=tuple(messages),
         images=tuple(images),
-        chosen=export.target_text(pair.asserted, pair.langs),
+        # Lines of a template come with the report, not from the model.
+        chosen=export.target_text(pair.corrected, pair.langs),
         rejected=export.target_text(pair.drafted, pair.langs) if changed else None,
     )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from radraft.reports.assertion import in_languages
 from radraft.reports.checks.comparison import ComparisonWithoutPrior, PriorDate, PriorNotGiven
 from radraft.reports.checks.devices import DeviceDenied
@@ -13,7 +11,6 @@ from radraft.reports.checks.examination import (
     ForeignRegion,
     ModalityWords,
     ViewsDiffer,
-    region_of,
 )
 from radraft.reports.checks.identity import IdentityInText
 from radraft.reports.checks.impression import LeftOutOfImpression, WithoutFinding
@@ -25,11 +22,17 @@ from radraft.reports.checks.languages import (
 )
 from radraft.reports.checks.negation import AbnormalWithoutFinding, DeniedInImpression, DeniedWithin
 from radraft.reports.checks.patient import AgeDiffers, SexDiffers, SexMixed
+from radraft.reports.checks.reading import read_report
 from radraft.reports.checks.sides import SideOfImages, SideOfRequest, SidesOfSections
 from radraft.reports.checks.sizes import ImpossibleSize, OrderOfLengths, SizeOfPrior, SizeOfSections
 from radraft.reports.checks.spelling import EnglishSpelling, Homophones, Lookalikes
 from radraft.reports.checks.support import UnmeasuredSupport, UnsupportedSentence
-from radraft.reports.checks.values import Check, Issue, ReadReport, ReadSentence, StudyFacts
+from radraft.reports.checks.template_lines import (
+    ContradictedTemplate,
+    MissingTemplateLine,
+    UnconfirmedTemplate,
+)
+from radraft.reports.checks.values import Check, Issue, StudyFacts
 from radraft.reports.checks.wording import (
     EmptyReport,
     EmptySentence,
@@ -38,10 +41,8 @@ from radraft.reports.checks.wording import (
     UnfilledField,
 )
 from radraft.reports.draft import Draft
-from radraft.reports.findings.extract import extract
-from radraft.reports.findings.values import Mention
-from radraft.reports.findings.vocabulary import Region
-from radraft.reports.values import Lang, Report, Section
+from radraft.reports.template_rules import NO_TEMPLATE, TemplateRules
+from radraft.reports.values import Report
 
 UNKNOWN = StudyFacts()
 """A study of which nothing is known beside its report."""
@@ -52,6 +53,9 @@ CHECKS: tuple[Check, ...] = (
     UnsupportedSentence(),
     PriorNotGiven(),
     EmptySentence(),
+    UnconfirmedTemplate(),
+    ContradictedTemplate(),
+    MissingTemplateLine(),
     MissingLanguage(),
     UnfilledField(),
     SidesOfLanguages(),
@@ -89,8 +93,6 @@ CHECKS: tuple[Check, ...] = (
 )
 """Every check, in the order in which the issues of one sentence are told."""
 
-_SENTENCES_KEPT = 8192
-
 
 def proofread(
     report: Report,
@@ -98,16 +100,18 @@ def proofread(
     *,
     draft: Draft | None = None,
     prior_given: bool = False,
+    rules: TemplateRules = NO_TEMPLATE,
 ) -> tuple[Issue, ...]:
     """Return all issues: of the whole report, then of each sentence in reading order.
 
     `draft` is the draft that the model's sentences are from: one with less than its
     `Draft.least_support` blocks the signature until a reader keeps it, rewords it or deletes it.
     `prior_given` says that the model was shown an earlier examination (`prompts.build.gave_priors`)
-    and may compare. What is written in a language that is none of its site's is not read.
+    and may compare. `rules` is the examination's template and what the site asks of it. What is
+    written in a language that is none of its site's is not read.
     """
     report = in_languages(report, study.language_rule.languages)
-    read = read_report(report, study, draft=draft, prior_given=prior_given)
+    read = read_report(report, study, draft=draft, prior_given=prior_given, rules=rules)
     place: dict[str | None, int] = {s.id: n for n, s in enumerate(report.sentences)}
     found = [issue for check in CHECKS for issue in check.find(read)]
     return tuple(sorted(found, key=lambda issue: place.get(issue.sentence_id, -1)))
@@ -120,6 +124,7 @@ def proofread_sentence(
     *,
     draft: Draft | None = None,
     prior_given: bool = False,
+    rules: TemplateRules = NO_TEMPLATE,
 ) -> tuple[Issue, ...]:
     """Return the issues of a report that concern one of its sentences: those that are told of it,
     and those of other sentences that point at its words.
@@ -128,35 +133,7 @@ def proofread_sentence(
     """
     return tuple(
         issue
-        for issue in proofread(report, study, draft=draft, prior_given=prior_given)
+        for issue in proofread(report, study, draft=draft, prior_given=prior_given, rules=rules)
         if issue.sentence_id == sentence_id
         or any(pointer.sentence_id == sentence_id for pointer in issue.at)
     )
-
-
-def read_report(
-    report: Report, study: StudyFacts, *, draft: Draft | None = None, prior_given: bool = False
-) -> ReadReport:
-    """Return the report with what each sentence of it states in each language."""
-    region = region_of(study.body_part)
-    sections = ((Section.FINDINGS, report.findings), (Section.IMPRESSION, report.impression))
-    sentences = tuple(
-        ReadSentence(
-            sentence,
-            section,
-            {w.lang: _mentions(w.text, w.lang, region) for w in sentence.wordings if w.text},
-        )
-        for section, of_section in sections
-        for sentence in of_section
-    )
-    return ReadReport(report, sentences, study, draft, prior_given)
-
-
-def forget() -> None:
-    """Forget what was read before: for measuring."""
-    _mentions.cache_clear()
-
-
-@lru_cache(maxsize=_SENTENCES_KEPT)
-def _mentions(text: str, lang: Lang, region: Region | None) -> tuple[Mention, ...]:
-    return extract(text, lang, region)

@@ -10,9 +10,11 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from radraft.core.errors import message
+from radraft.reports.assertion import is_grey
 from radraft.reports.draft import Draft
 from radraft.reports.findings.values import Mention
 from radraft.reports.site_languages import BOTH_LANGUAGES, LanguageRule
+from radraft.reports.template_rules import NO_TEMPLATE, TemplateRules
 from radraft.reports.values import Lang, Laterality, Report, Section, Sentence
 
 
@@ -138,6 +140,15 @@ class ReadReport:
     """The draft that the model's sentences in it are from; None where there is none."""
     prior_given: bool = False
     """Whether the model was shown an earlier examination for that draft."""
+    as_shown: Report | None = None
+    """The report with the template's text that nobody confirmed, which `report` has not."""
+    rules: TemplateRules = NO_TEMPLATE
+
+    @cached_property
+    def unconfirmed(self) -> tuple[Sentence, ...]:
+        """Its sentences with a template's text that nobody confirmed."""
+        shown = () if self.as_shown is None else self.as_shown.sentences
+        return tuple(s for s in shown if any(map(is_grey, s.wordings)))
 
     @cached_property
     def by_section(self) -> Mapping[Section, tuple[ReadSentence, ...]]:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from radraft.reports.checks._open_fields import open_field
 from radraft.reports.checks._repeats import Statement, say_one_thing, statement
 from radraft.reports.checks.pointing import issue_at, whole, words_of
-from radraft.reports.checks.values import Issue, ReadReport, Severity
+from radraft.reports.checks.values import Issue, ReadReport, ReadSentence, Severity
 from radraft.reports.site_languages import MissingSide
+from radraft.reports.template_fields import text_fields
+from radraft.reports.template_rules import OpenFields, TemplateRules
 from radraft.reports.values import LANGS, Lang, Section
 
+SEVERITIES: Mapping[OpenFields, Severity | None] = {
+    OpenFields.PROHIBIT: Severity.BLOCK,
+    OpenFields.WARN: Severity.WARN,
+    OpenFields.SILENT: None,
+}
+"""How much an open field weighs by a site's rule; None: it is not told of."""
 _KEPT = 8192
 _NO_SIGN = re.compile(r"[\W_]+")
 # What makes no difference between two sentences of one meaning.
@@ -54,8 +62,9 @@ class EmptyReport:
     severity = Severity.BLOCK
 
     def find(self, read: ReadReport) -> Iterator[Issue]:
-        """Yield the issue where no sentence has text."""
-        if not any(sentence.texts() for sentence in read.sentences):
+        """Yield the issue where no sentence has text, not even a template's: of that
+        `template_lines` tells."""
+        if not read.unconfirmed and not any(sentence.texts() for sentence in read.sentences):
             yield Issue(self.code, self.severity)
 
 
@@ -97,17 +106,22 @@ class MissingLanguage:
 
 
 class UnfilledField:
-    """A template's blank that nobody filled in."""
+    """A template's blank that nobody filled in, as the site's rule has it."""
 
     code = "sentence_unfilled"
     severity = Severity.BLOCK
 
     def find(self, read: ReadReport) -> Iterator[Issue]:
         """Yield each language of a sentence with a blank in it."""
+        severity = SEVERITIES[read.rules.open_fields]
+        if severity is None:
+            return
         for sentence in read.sentences:
             for lang, text in sentence.texts():
-                if blank := _blank(text, lang):
-                    yield issue_at(self, sentence, lang, words_of(sentence, lang, *blank))
+                blank = _blank(text, lang) or _template_field(sentence, text, read.rules)
+                if blank:
+                    pointer = words_of(sentence, lang, *blank)
+                    yield issue_at(self, sentence, lang, pointer, severity=severity)
 
 
 class RepeatedSentence:
@@ -140,6 +154,24 @@ def _is_among(
     return bool(meaning) and any(
         lang == of and (meaning == words or say_one_thing(said, other))
         for of, words, other in earlier
+    )
+
+
+def _template_field(read: ReadSentence, text: str, rules: TemplateRules) -> tuple[int, int] | None:
+    """Return where a field of its template stands in a sentence as the template has it."""
+    where = read.sentence.template_field
+    template = rules.template
+    if where is None or template is None or where.template_id != template.id:
+        return None
+    lines = (line for line in template.lines if line.path == where.path)
+    wordings = [wording for line in lines for wording in (line.zh, line.en)]
+    return next(
+        (
+            (field.start, field.end)
+            for field in text_fields(text)
+            if any(text[field.start : field.end] in wording for wording in wordings)
+        ),
+        None,
     )
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from radraft.reports.checks.run import read_report
+from radraft.reports.checks.reading import read_report
 from radraft.reports.checks.values import ReadReport, StudyFacts
 from radraft.reports.composing import compose
 from radraft.reports.concluding import (

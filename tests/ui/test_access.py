@@ -35,6 +35,9 @@ IDS = {
     "before": "v1",
     "after": "v2",
     "site": "north",
+    "template_id": "chest_ct",
+    "form": "yaml",
+    "letters": "abc",
     "name:path": "base.css",
 }
 PLAUSIBLE = {

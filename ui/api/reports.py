@@ -228,6 +228,7 @@ CONFLICTS = {
     "step_taken_meanwhile",
     "rule_changed_meanwhile",
     "reading_rules_changed_meanwhile",
+    "template_changed_meanwhile",
     "second_signature_needed",
     "others_wrote",
     "signature_broken",

@@ -12,6 +12,7 @@ const PAGES = [
   ["configure", "/signature-rules", "signature_rules"],
   ["configure", "/reading", "reading"],
   ["accounts", "/administration", "administration"],
+  ["configure", "/templates", "templates"],
   ["audit", "/audit", "audit_title"],
 ];
 

@@ -203,6 +203,49 @@ export class ReportDocument {
     this.onChange();
   }
 
+  /**
+   * Put those of the sentences of `report` (the service's own, in reading order) whose ids are `ids` where they stand
+   * in it: behind the one before them that is here. One change. Gives the ids that were put in.
+   */
+  insert(report, ids) {
+    const wanted = new Set(ids);
+    const put = [];
+    for (const section of SECTIONS) {
+      let at = 0;
+      for (const sentence of report[section]) {
+        const here = this[section].findIndex((s) => s.id === sentence.id);
+        if (here >= 0) at = Math.max(at, here + 1);
+        else if (wanted.has(sentence.id) && !this.find(sentence.id)) {
+          this[section].splice(at, 0, { ...sentence });
+          this.original.set(sentence.id, { ...sentence });
+          put.push(sentence.id);
+          at += 1;
+        }
+      }
+    }
+    if (put.length) this.onChange();
+    return put;
+  }
+
+  /** Delete several sentences, as one change. Gives what `putBack` needs to bring them back. */
+  removeAll(ids) {
+    const removed = ids.map((id) => this.find(id)).filter(Boolean);
+    for (const { sentence } of removed) {
+      const { section, index } = this.find(sentence.id);
+      this[section].splice(index, 1);
+    }
+    if (removed.length) this.onChange();
+    return removed;
+  }
+
+  putBack(removed) {
+    const missing = removed.filter(({ sentence }) => !this.find(sentence.id));
+    for (const { section, index, sentence } of missing) {
+      this[section].splice(Math.min(index, this[section].length), 0, sentence);
+    }
+    if (missing.length) this.onChange();
+  }
+
   /** Delete a sentence. Gives what `restore` needs to bring it back. */
   remove(id) {
     const { section, index, sentence } = this.find(id);

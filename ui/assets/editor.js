@@ -6,6 +6,7 @@ import { attachDrag } from "/ui/drag.js";
 import { makeSides, showSides } from "/ui/following.js";
 import { t } from "/ui/i18n.js";
 import { figure, makeMark, showMark } from "/ui/mark.js";
+import { showGrey } from "/ui/reporttemplate.js";
 import { makeUnderlay } from "/ui/underline.js";
 
 const LANGUAGES = ["zh", "en"];
@@ -114,6 +115,7 @@ export class Editor {
     const issues = this.warnings.ofSentence(sentence.id);
     showMark(row, sentence, issues, this.readOnly);
     showSides(row, sentence, issues, this.readOnly);
+    showGrey(row, sentence);
     const list = part(row, "issues");
     const notes = this.warnings.itemsOf(issues, this.readOnly);
     // Those that stay are left as they are: one of them may have the cursor.

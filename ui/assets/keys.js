@@ -33,6 +33,8 @@ export const ACTIONS = {
   "report.sign": { keys: ["Ctrl+Enter"] },
   "report.sign_next": { keys: ["F8"] },
   "report.save": { keys: ["Ctrl+s"] },
+  "report.normal": { keys: ["F4"] },
+  "report.confirm": { keys: ["F2"] },
   "report.undo": { keys: ["Ctrl+z"] },
   "report.redo": { keys: ["Ctrl+Shift+z", "Ctrl+y"] },
   "report.find": { keys: ["Ctrl+f"] },

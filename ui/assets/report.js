@@ -3,6 +3,7 @@
 import { mountAlertStrip, notified } from "/ui/alertstrip.js";
 import { ApiError, send } from "/ui/api.js";
 import { Autosave } from "/ui/autosave.js";
+import { mountAutotext } from "/ui/autotext.js";
 import { renderBanner } from "/ui/banner.js";
 import { ConflictPanel } from "/ui/conflict.js";
 import { part, setText } from "/ui/dom.js";
@@ -24,6 +25,7 @@ import { renderPresence } from "/ui/presencestrip.js";
 import { merge } from "/ui/merge.js";
 import { mountPriors } from "/ui/priors.js";
 import { beforeSignOut, keepsUnsaved, may, signedIn } from "/ui/session.js";
+import { TemplatePanel } from "/ui/reporttemplate.js";
 import { SignDialog } from "/ui/sign.js";
 import { renderStanding } from "/ui/standing.js";
 import { emit, on, state } from "/ui/state.js";
@@ -47,6 +49,7 @@ export async function mount(root) {
   mountLanguages(root, part(root, "written-language-place"));
   mountPriors(part(root, "priors"));
   mountVersions(part(root, "versions"));
+  if (may("write")) mountAutotext();
   mountAlertStrip(part(root, "alerts"), part(root, "alert-dialog"));
   onLanguage(() => {
     translate(root);
@@ -85,6 +88,7 @@ class ReportPane {
     this.following = new Following(this);
     this.impression = new ImpressionPanel(root, this);
     this.drafted = new DraftedSentences(root, this);
+    this.template = new TemplatePanel(root, this);
     this.conflict = new ConflictPanel(part(root, "conflict"), this);
     this.dialog = new SignDialog(part(root, "dialog"));
     this.followup = new Followup(part(root, "followup"), {
@@ -262,6 +266,7 @@ class ReportPane {
     showHidden(part(this.root, "hidden-language"), this.document);
     this.impression.render(this.mode === "editing" && !this.paused);
     this.drafted.render(this.mode === "editing" && !this.paused, view);
+    this.template.render();
     this.signature(view);
     renderStanding(part(this.root, "standing"), view);
     if (waiting || broken) part(this.root, "standing").hidden = true;

@@ -19,6 +19,7 @@ STYLES = (
     "panes.css",
     "keyimages.css",
     "report.css",
+    "phrases.css",
     "impression.css",
     "warnings.css",
     "priors.css",

@@ -23,9 +23,7 @@ def upgrade() -> None:
         sa.Column("by_account", sa.String(64), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("rejection_id", name="pk_rejections"),
-        sa.ForeignKeyConstraint(
-            ["case_id"], ["cases.case_id"], name="fk_rejections_case_id_cases"
-        ),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.case_id"], name="fk_rejections_case_id_cases"),
     )
     op.create_index("ix_rejections_case_id", "rejections", ["case_id"])
     op.add_column("training_pairs", sa.Column("rejected", sa.Text(), nullable=True))

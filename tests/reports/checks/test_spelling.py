@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from radraft.reports.checks.run import UNKNOWN, read_report
+from radraft.reports.checks.reading import read_report
+from radraft.reports.checks.run import UNKNOWN
 from radraft.reports.checks.spelling import EnglishSpelling, Homophones, Lookalikes, typos
 from radraft.reports.checks.values import Severity
 from radraft.reports.values import Lang, Report
