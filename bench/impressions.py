@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from radraft.eval.looks.calibration import wilson
-from radraft.reports.checks.run import read_report
+from radraft.reports.checks.reading import read_report
 from radraft.reports.checks.values import ReadReport, StudyFacts
 from radraft.reports.concluding import conclude
 from radraft.reports.critical import preset
