@@ -627,24 +627,23 @@ def test_the_lines_of_a_search_cost_no_more_where_more_studies_match(
                 assert cost(session, lines) < matches / 2, visible
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
-def test_a_page_of_who_sees_some_sites_sorts_no_site(store: Store) -> None:
+def test_a_page_of_who_sees_some_sites_is_sorted_by_nobody(store: Store) -> None:
     """As PostgreSQL plans it by what it knows of its tables, with nothing forbidden."""
     if store.engine.dialect.name != "postgresql":
         pytest.skip("SQLite walks what it is told to")
     department_studies.fill(store, 3000)
     department_studies.settle(store)
     visible = Visible(frozenset({"site-0", "site-1"}))
-    for search in ("", "li"):
-        wanted = WorklistFilter(search=search)
-        with store.read() as session, asked_of(store) as sent:
-            cases.worklist(session, wanted=wanted, visible=visible, limit=10, counting=False)
-        ordered = [said for said in sent if "ORDER BY worklist_entries" in said[0]]
-        assert ordered
-        with store.read() as session:
-            for statement, values in ordered:
-                steps = plan(session, statement, values)
-                assert not [step for step in steps if "Sort" in step], (search, steps)
+    with store.read() as session, asked_of(store) as sent:
+        cases.worklist(session, visible=visible, limit=10, counting=False)
+    walks = [said for said in sent if "ORDER BY worklist_entries" in said[0]]
+    assert len(walks) > 3
+    with store.read() as session:
+        for statement, values in walks:
+            steps = plan(session, statement, values)
+            assert not [step for step in steps if "Sort" in step], steps
 
 
 def cost(session: Any, statements: list[tuple[str, Any]]) -> int:
