@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from radraft.core import canonical
 from radraft.core.errors import ReportError
-from radraft.reports.assertion import asserted_languages, asserted_report, in_languages
+from radraft.reports.assertion import asserted_report, in_languages, taught_languages
 from radraft.reports.draft import Draft, StoredDraft
 from radraft.reports.edits import EditStats, signed_edits
 from radraft.reports.values import Coverage, Lang, Report, SignedReport
@@ -41,13 +41,14 @@ class TrainingPair:
 
     @property
     def asserted(self) -> Report:
-        """What people assert of the signed report: all that may be learned or scored from it."""
-        return asserted_report(self.signed)
+        """What people assert of the signed report in `langs`: all that may be learned or scored
+        from it."""
+        return in_languages(asserted_report(self.signed), self.langs)
 
     @property
     def langs(self) -> tuple[Lang, ...]:
-        """The languages it is asserted in."""
-        return asserted_languages(self.signed)
+        """The languages it teaches."""
+        return taught_languages(self.signed)
 
     @property
     def drafted(self) -> Report:
