@@ -17,7 +17,7 @@ from radraft.core.errors import RadraftError
 from radraft.llm.adapter import Adapter, AdapterState
 from radraft.pipeline import draft as draft_steps
 from radraft.pipeline.eligibility import Barred
-from radraft.reports.assertion import asserted_languages, asserted_report
+from radraft.reports.assertion import asserted_report, taught_languages
 from radraft.reports.draft import Draft
 from radraft.reports.edits import report_distance
 from radraft.reports.values import Coverage
@@ -158,7 +158,7 @@ def compare(session: Session, adapter: Adapter) -> tuple[Compared, Compared]:
         basis = drafts.basis(session, beside.case_id)
         if not signed or basis is None or basis.draft.coverage is not Coverage.DRAFTED:
             continue
-        final, langs = asserted_report(signed[-1]), asserted_languages(signed[-1])
+        final, langs = asserted_report(signed[-1]), taught_languages(signed[-1])
         apart = report_distance(beside.report, final, langs)
         shown = report_distance(basis.draft.report, final, langs)
         if beside.adapter_id == adapter.adapter_id:

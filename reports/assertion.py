@@ -77,6 +77,22 @@ def asserted_languages(signed: SignedReport) -> tuple[Lang, ...]:
     )
 
 
+def taught_languages(signed: SignedReport) -> tuple[Lang, ...]:
+    """Return the languages that a model may learn from, and its edits are counted in: those it is
+    asserted in but those with a text that a machine translated and nobody confirmed by itself.
+
+    A signature stands for what the signer was shown; that he would have said it in these words is
+    another thing, and a model must not learn a machine's.
+    """
+    followed = {
+        wording.lang
+        for sentence in signed.report.sentences
+        for wording in sentence.wordings
+        if wording.origin is Origin.TRANSLATION and wording.confirmed is None
+    }
+    return tuple(lang for lang in asserted_languages(signed) if lang not in followed)
+
+
 def in_languages(report: Report, languages: Collection[Lang]) -> Report:
     """Return `report` with its texts in `languages` alone, to compare with what is asserted in
     them."""

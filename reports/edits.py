@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from rapidfuzz.distance import Levenshtein
 
-from radraft.reports.assertion import asserted_languages, asserted_report, in_languages
+from radraft.reports.assertion import asserted_report, in_languages, taught_languages
 from radraft.reports.diff import moved_ids
 from radraft.reports.findings.extract import extract
 from radraft.reports.findings.statements import Side, State, Statement, statements
@@ -62,9 +62,9 @@ class EditStats:
 
 
 def signed_edits(draft: Report, signed: SignedReport) -> EditStats:
-    """Return the edits from `draft` to what people assert in `signed`, in the languages they assert
-    it in."""
-    return edit_stats(draft, asserted_report(signed), asserted_languages(signed))
+    """Return the edits from `draft` to what people assert in `signed`, in the languages that may be
+    learned from."""
+    return edit_stats(draft, asserted_report(signed), taught_languages(signed))
 
 
 def edit_stats(draft: Report, signed: Report, langs: tuple[Lang, ...] = LANGS) -> EditStats:

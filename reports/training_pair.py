@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from radraft.core import canonical
 from radraft.core.errors import ReportError
-from radraft.reports.assertion import asserted_languages, asserted_report, in_languages
+from radraft.reports.assertion import asserted_report, in_languages, taught_languages
 from radraft.reports.draft import Draft, StoredDraft
 from radraft.reports.edits import EditStats, signed_edits, without_confirmed_template
 from radraft.reports.rejection import RejectedSentence, Rejection, rejected
@@ -45,8 +45,9 @@ class TrainingPair:
 
     @property
     def asserted(self) -> Report:
-        """What people assert of the signed report: all that may be learned or scored from it."""
-        return asserted_report(self.signed)
+        """What people assert of the signed report in `langs`: all that may be learned or scored
+        from it."""
+        return in_languages(asserted_report(self.signed), self.langs)
 
     @property
     def corrected(self) -> Report:
@@ -56,8 +57,8 @@ class TrainingPair:
 
     @property
     def langs(self) -> tuple[Lang, ...]:
-        """The languages it is asserted in."""
-        return asserted_languages(self.signed)
+        """The languages it teaches."""
+        return taught_languages(self.signed)
 
     @property
     def drafted(self) -> Report:

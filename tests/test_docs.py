@@ -9,6 +9,7 @@ import pytest
 
 from radraft.core.errors import catalogue
 from radraft.core.settings import Settings
+from radraft.llm.link import LlmState
 from radraft.store.arrivals import ArrivalState
 from radraft.store.cases import CaseState
 
@@ -76,6 +77,7 @@ def test_every_code_setting_and_figure_of_the_deploy_guide_is_there(page: str) -
         - figures
         - set(CaseState)
         - set(ArrivalState)
+        - set(LlmState)
         - {"open", "untold", "escalated", "signature_log", "audit"}
     )
     assert len(codes) >= 10
