@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, strategies as st
 
 from radraft.reports.edits import Edit, SentenceEdit, distance, edit_stats
 from radraft.reports.skeleton import skeleton
-from radraft.reports.values import Report, Section
+from radraft.reports.values import Origin, Report, Section, Sentence, both
 from tests.builders import make_report, make_sentence
 from tests.reports.strategies import reports
 
@@ -125,8 +127,22 @@ def test_nothing_changed_is_zero(report: Report) -> None:
     }
 
 
+def written(report: Report) -> Report:
+    """`report` without lines of a template, which are an edit of nobody's where they stay."""
+
+    def by_person(sentence: Sentence) -> Sentence:
+        texts = both(sentence.zh, sentence.en, Origin.PERSON)
+        return replace(sentence, wordings=texts)
+
+    return replace(
+        report,
+        findings=tuple(map(by_person, report.findings)),
+        impression=tuple(map(by_person, report.impression)),
+    )
+
+
 @pytest.mark.slow
-@given(one=reports(), other=reports())
+@given(one=reports().map(written), other=reports().map(written))
 def test_the_distances_are_symmetric_and_bounded(one: Report, other: Report) -> None:
     there, back = edit_stats(one, other), edit_stats(other, one)
     assert there.distance_zh == back.distance_zh

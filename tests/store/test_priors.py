@@ -322,6 +322,7 @@ def test_a_store_from_before_gets_its_keys(store: Store, store_settings: Setting
         for column in (*v0014_two_signatures.COLUMNS, "steps"):
             connection.execute(sa.text(f"ALTER TABLE reports DROP COLUMN {column}"))
         connection.execute(sa.text("ALTER TABLE cases DROP COLUMN priority"))
+        connection.execute(sa.text("ALTER TABLE training_pairs DROP COLUMN rejected"))
         for table in since:
             connection.execute(sa.text(f"DROP TABLE {table}"))
         for index in ("ix_key_images_image_id", "ix_training_pairs_case_id",
