@@ -120,7 +120,6 @@ export class ImpressionPanel {
     const { document: written } = this.pane;
     this.offer = offer;
     this.findings = wordsOf(written.findings);
-    this.before = new Map(written.impression.map((sentence) => [sentence.id, words(sentence)]));
     this.open = offer.proposals.map((proposal) => ({ ...proposal, old: written.find(proposal.sentence_id)?.sentence ?? null }));
     this.renderOffer();
     (part(this.element, "take-all") ?? part(this.element, "leave"))?.focus();
@@ -244,7 +243,7 @@ export class ImpressionPanel {
       const index = before < 0 ? written.impression.length : before;
       return place(written, { section: "impression", index, sentence: composed(proposal) });
     }
-    if (!now || now.section !== "impression" || words(now.sentence) !== this.before.get(id) || isPersons(now.sentence)) return null;
+    if (!now || now.section !== "impression" || isPersons(now.sentence)) return null;
     const removed = written.remove(id);
     if (step === "remove") return () => written.restore(removed);
     const undo = place(written, { ...removed, sentence: composed(proposal) });
@@ -256,10 +255,10 @@ export class ImpressionPanel {
 function place(written, where) {
   written.remember({ findings: [], impression: [where.sentence] });
   written.restore(where);
-  const put = words(where.sentence);
   return () => {
     const now = written.find(where.sentence.id);
-    if (!now || words(now.sentence) !== put) return false;
+    // The other language may have followed since: that is no person's.
+    if (!now || isPersons(now.sentence)) return false;
     written.remove(where.sentence.id);
     return true;
   };
