@@ -33,11 +33,13 @@ pytestmark = [
 ]  # fmt: skip
 
 SERVERS, WORKERS = 2, 3
-STUDIES = scaled(40, full=2000)
 KILLS = scaled(5, full=5 * (SERVERS + WORKERS))
+AT_A_TIME = scaled(16, full=80)
+"""Studies that come in before each kill, so that it falls into the middle of the work."""
+STUDIES = KILLS * AT_A_TIME
 LEASE_S = 5
 """Short: each kill leaves up to 16 studies whose leases have to expire."""
-DRAFT_S = 0.4
+DRAFT_S = 1.0
 
 
 @pytest.fixture
@@ -67,7 +69,12 @@ def programs(settings: Settings, root: Path, model: str) -> list[Program]:
         Program(
             machine(settings, root, f"worker-{number}"),
             ("worker",),
-            {**shared, "llm_url": model, "lease_s": str(LEASE_S)},
+            {
+                **shared,
+                "llm_url": model,
+                "lease_s": str(LEASE_S),
+                "worker_port": str(free_port()),
+            },
         )
         for number in range(WORKERS)
     ]
@@ -99,33 +106,36 @@ def test_each_study_is_drafted_once_while_every_process_is_killed_in_turn(
     with ExitStack() as stack:
         store = open_store(settings)
         stack.callback(store.close)
-        case_ids = add_waiting(store, range(1, STUDIES + 1))
+        case_ids: list[str] = []
         model = stack.enter_context(stub_vllm.serving(DRAFT_S))
         made = programs(settings, tmp_path, model.url)
         for program in made:
             stack.callback(program.kill)
             program.start()
         for number, program in enumerate(islice(cycle(made), KILLS)):
-            # Killed in the middle of its work, once the others went on since the last kill.
-            target = min(STUDIES - 1, (number + 1) * STUDIES // (KILLS + 1))
-            until(lambda target=target: drafted(store) >= target)  # type: ignore[misc]
-            assert program.is_alive, program.said()
+            wait_ready(program)
+            first = 1 + number * AT_A_TIME
+            case_ids += add_waiting(store, range(first, first + AT_A_TIME))
+            some = drafted(store) + AT_A_TIME // 4
+            until(lambda some=some: drafted(store) >= some or unsettled(store) == 0)  # type: ignore[misc]
             program.kill()
             program.start()
         until(lambda: unsettled(store) == 0)
         for program in made:
-            assert program.is_alive, program.said()
-        servers = made[:SERVERS]
-        for server in servers:
-            until(lambda server=server: answers(f"{server.url}/health/ready"))  # type: ignore[misc]
+            wait_ready(program)
+        for server in made[:SERVERS]:
             assert (told_by(server, "drafted"), told_by(server, "failed")) == (STUDIES, 0)
         for program in made:
             assert program.end() == 0, program.said()
-        check(store, case_ids)
+        check(store, tuple(case_ids))
         print(
             f"{STUDIES} studies, {KILLS} kills, {model.asked} drafts asked of the model, "
             f"{model.asked - STUDIES} of them anew, {model.most_at_once} at once"
         )
+
+
+def wait_ready(program: Program) -> None:
+    until(lambda: answers(f"{program.url}/health/ready"), alive=lambda: program.is_alive)
 
 
 def check(store: Store, case_ids: tuple[str, ...]) -> None:
