@@ -387,7 +387,8 @@ class _Lines:
             unique, number = f"{path}_{number}"[:64], number + 1
         self._taken.add(unique)
         label = name.strip(" :：")[:120] or next(iter(texts.values()))[:120]
-        self.found.append({"path": unique, "name": {_language(label): label}, **texts, **more})
+        line: dict[str, Any] = {"path": unique, "name": {_language(label): label}}
+        self.found.append(line | dict(texts) | more)
 
 
 class _Blocks:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Subquery, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Subquery, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from radraft.core.errors import NotFound, ReportError
 from radraft.reports.people import Person, known_person
@@ -218,7 +218,7 @@ def _newest_templates(session: Session, site: str) -> list[ReportTemplateRow]:
     return list(rows)
 
 
-def _newest(number: ColumnElement[int], *key: ColumnElement[str]) -> Subquery:
+def _newest(number: InstrumentedAttribute[int], *key: InstrumentedAttribute[str]) -> Subquery:
     """Return the newest number of each key."""
     return select(*key, func.max(number).label("number")).group_by(*key).subquery()
 
