@@ -12,7 +12,7 @@ from radraft.llm.concluding import PATIENCE_S, write_impression
 from radraft.llm.profiles import Task
 from radraft.pipeline.study_facts import study_facts
 from radraft.reports import lifecycle
-from radraft.reports.assertion import in_languages
+from radraft.reports.assertion import in_languages, without_grey
 from radraft.reports.checks.reading import read_report
 from radraft.reports.concluding import Conclusion, conclude, conclude_with
 from radraft.reports.lifecycle import Move
@@ -128,7 +128,9 @@ def standing_of(session: Session, working: WorkingReport) -> ImpressionStanding 
 def _read(session: Session, working: WorkingReport) -> ReadReport:
     # Reports of earlier examinations are no part of what is compared here.
     facts = replace(study_facts(session, working.case_id), priors=None)
-    return read_report(in_languages(working.report, facts.language_rule.languages), facts)
+    # What a template says and nobody confirmed was not looked at: it is neither there nor normal.
+    report = without_grey(working.report)
+    return read_report(in_languages(report, facts.language_rule.languages), facts)
 
 
 def _writable(session: Session, case_id: str, base_revision: int, actor: Actor) -> WorkingReport:

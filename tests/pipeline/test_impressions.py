@@ -14,7 +14,7 @@ from radraft.llm.profiles import Task, load_profile
 from radraft.pipeline.impressions import ImpressionOffer, ImpressionWriter
 from radraft.reports.critical import preset
 from radraft.reports.editing import RevisionConflict
-from radraft.reports.values import Origin
+from radraft.reports.values import Origin, Sentence, both
 from radraft.store import offered, reports
 from radraft.store.database import Store
 from tests import builders
@@ -172,3 +172,30 @@ def test_an_unknown_case_is_named(sqlite_store: Store) -> None:
     writer = ImpressionWriter(sqlite_store, preset(), PROFILE, lambda: None)
     with pytest.raises(NotFound):
         writer.offer("c-0000000000000000", base_revision=1, actor=builders.actor("林清"))
+
+
+NORMAL = (
+    ("双肺纹理清晰，未见实变。", "The lungs are clear."),
+    ("心影大小正常。", "Heart size is normal."),
+    ("未见胸腔积液或气胸。", "No pleural effusion or pneumothorax."),
+)
+
+
+@pytest.mark.parametrize(
+    ("origin", "wanted"),
+    [
+        (Origin.MODEL, [("No acute cardiopulmonary abnormality.", Origin.COMPOSED)]),
+        (Origin.TEMPLATE, []),
+    ],
+)
+def test_what_a_template_says_and_nobody_confirmed_is_not_called_normal(
+    sqlite_store: Store, origin: Origin, wanted: list[tuple[str, Origin]]
+) -> None:
+    key = seed.add(sqlite_store, drafted=False)
+    made = seed.made_draft(key)
+    findings = tuple(
+        Sentence(f"f{number}", both(zh, en, origin)) for number, (zh, en) in enumerate(NORMAL)
+    )
+    report = replace(made.report, findings=findings, impression=())
+    seed.draft(sqlite_store, replace(made, report=report))
+    assert texts(offer(sqlite_store, key, None, PROFILE)) == wanted

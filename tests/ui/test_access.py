@@ -45,6 +45,8 @@ PLAUSIBLE = {
     **dict.fromkeys(("attending_alone", "emergency_alone"), True),
     **dict.fromkeys(("two_signatures", "reauthenticate"), False),
     "role": "attending",
+    "sentence_id": "f1",
+    "open_fields": "warn",
     "report": {},
     "filter": {},
     "key": "0" * 64,
