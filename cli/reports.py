@@ -8,7 +8,9 @@ from radraft.cli.context import opened
 from radraft.cli.output import Output
 from radraft.cli.render import report_json, report_text
 from radraft.core.canonical import plain
+from radraft.core.errors import message
 from radraft.pipeline.service import Service
+from radraft.reports.assertion import unasserted
 from radraft.reports.values import ReportState
 from radraft.store.reports import UNBEGUN
 
@@ -32,6 +34,9 @@ def show(case_id: str, out: Output) -> None:
     text = f"{case_id}  {view.case.modality}  {state}\n"
     text += f"! {warning['zh']}\n  {warning['en']}\n" if warning else ""
     text += f"  {notice['zh']}\n  {notice['en']}\n" if notice else ""
+    by_machine = unasserted(working.report) if working.state is not ReportState.SIGNED else ()
+    told = message("ai_generated", {"n": len(by_machine)})
+    text += f"  {told[0]}\n  {told[1]}\n" if by_machine else ""
     issues = [issue.as_json() for issue in view.issues]
     text += report_text(report, issues) if report else ""
     text += "".join(
@@ -47,6 +52,7 @@ def show(case_id: str, out: Output) -> None:
             "covered": view.draft.coverage.value == "drafted" if view.draft else None,
             "notice": notice,
             "report": report,
+            "ai_generated": by_machine,
             "issues": issues,
             "versions": versions,
             "broken": view.broken,

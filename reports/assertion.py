@@ -43,6 +43,16 @@ def asserted(sentence: Sentence, lang: Lang, confirmed: Collection[Lang] = ()) -
     return by_person or lang in confirmed
 
 
+def unasserted(report: Report) -> tuple[str, ...]:
+    """Return the ids of an unsigned report's sentences with a text that nobody stands for: wherever
+    it is shown, it is said to be a machine's."""
+    return tuple(
+        sentence.id
+        for sentence in report.sentences
+        if any(not asserted(sentence, wording.lang) for wording in sentence.wordings)
+    )
+
+
 def confirmed_languages(signed: SignedReport) -> frozenset[Lang]:
     """Return the languages in which the signature confirms every text."""
     return frozenset(language.lang for language in signed.confirmed)

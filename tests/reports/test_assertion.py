@@ -6,7 +6,13 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 
-from radraft.reports.assertion import asserted, asserted_languages, asserted_report, in_languages
+from radraft.reports.assertion import (
+    asserted,
+    asserted_languages,
+    asserted_report,
+    in_languages,
+    unasserted,
+)
 from radraft.reports.edits import Edit, edit_stats, report_distance, signed_edits
 from radraft.reports.sign import sealed
 from radraft.reports.values import (
@@ -72,6 +78,10 @@ def test_only_a_persons_text_is_asserted_by_itself(origin: Origin) -> None:
     assert not asserted(sentence, "en", {"zh", "en"})
     confirmed = replace(sentence.wordings[0], confirmed=Confirmation(WANG, NOW))
     assert asserted(replace(sentence, wordings=(confirmed,)), "zh")
+
+
+def test_sentences_of_a_machine_that_nobody_stands_for_are_named() -> None:
+    assert unasserted(mixed()) == ("f1", "f2")
 
 
 def test_text_that_nobody_asserted_is_left_out() -> None:
