@@ -127,7 +127,7 @@ def paired(number: int, reading: Reading) -> TrainingPair | None:
     except SignatureRefused as refused:
         assert "template_unconfirmed" in refused.codes
         return None
-    stored = StoredDraft(draft, make_request_json(case_id), None, (), NOW)
+    stored = StoredDraft(draft, make_request_json(case_id), None, ("a" * 64,), NOW)
     return make_pair(stored, signed, site="site-a", patient_ref="p-1")
 
 

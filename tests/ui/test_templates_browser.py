@@ -45,6 +45,7 @@ def test_one_key_puts_the_normal_report_in_and_one_confirms_it(
 ) -> None:
     case_id = empty_study(workstation, 2300)
     page = open_page(case_id)
+    page.set_viewport_size({"width": 1920, "height": 1080})
     write_place(page)
     page.keyboard.press("F4")
     expect(grey_rows(page)).to_have_count(LINES)
@@ -117,6 +118,7 @@ def test_both_can_be_undone(open_page: Opener, workstation: Workstation) -> None
     expect(grey_rows(page)).to_have_count(LINES)
     undo.click()
     expect(page.locator(".rd-sentence[data-id]")).to_have_count(0)
+    page.set_viewport_size({"width": 1920, "height": 1080})
     page.keyboard.press("F4")
     expect(grey_rows(page)).to_have_count(LINES)
     page.keyboard.press("F2")

@@ -47,7 +47,7 @@ export class DraftedSentences {
   /** How much of an unsigned report nobody stands for yet. */
   renderNote(view) {
     const { document: written } = this.pane;
-    const open = written && view.working.state !== "signed" ? SECTIONS.flatMap((section) => written[section].filter(isOpen)) : [];
+    const open = written && view.working.state !== "signed" ? SECTIONS.flatMap((section) => written[section].filter((s) => isOpen(s) && s.origin !== "template")) : [];
     this.note.hidden = !open.length;
     if (!open.length) return;
     const keys = [withKey(t("key_sentence_keep"), "sentence.keep"), withKey(t("key_sentence_reject"), "sentence.reject")];

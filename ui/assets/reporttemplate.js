@@ -35,7 +35,7 @@ export class TemplatePanel {
     this.confirmButton = h("button", { type: "button", class: "rd-button", dataset: { part: "template-confirm" }, onclick: () => this.confirm() });
     this.dialog = part(root, "phrases-dialog");
     this.phrasesButton = h("button", { type: "button", class: "rd-link", dataset: { part: "phrases-open" }, onclick: () => this.phrases() });
-    this.element.replaceChildren(this.normalButton, this.confirmButton, this.count, h("span", { class: "rd-spring" }), this.phrasesButton);
+    this.element.replaceChildren(this.normalButton, this.confirmButton, this.count, this.phrasesButton);
     bind("report.normal", () => this.editable && this.begin(() => this.normal()));
     bind("report.confirm", () => this.editable && this.begin(() => this.confirm()));
   }
@@ -120,11 +120,11 @@ export class TemplatePanel {
     const next = seen.find((s) => !sure.includes(s)) ?? grey.find((s) => !seen.includes(s));
     if (!next) {
       if (!done.length) bar.tell(t("template_none_left"));
-    } else if (!done.length || seen.includes(next)) {
-      if (!done.length) bar.tell(t(why(this, next, seen)));
-      this.row(next.id)?.scrollIntoView({ block: "center" });
-      if (open(next)) editor.focus(next.id, greyIn(next)[0]);
+      return;
     }
+    if (!done.length) bar.tell(t(why(this, next, seen)));
+    this.row(next.id)?.scrollIntoView({ block: seen.includes(next) ? "center" : "start" });
+    if (seen.includes(next) && open(next)) editor.focus(next.id, greyIn(next)[0]);
   }
 
   /** This person's own phrases, to be written and dropped. */

@@ -60,7 +60,7 @@ function ruleForm(site, said) {
   );
   const begin = h("input", { type: "checkbox", name: "begin_reports", checked: rule.begin_reports });
   const save = h("button", { type: "submit", class: "rd-button rd-primary", text: t("rule_save"), disabled: true });
-  const changed = rule.by ? t("rule_changed_by", { name: rule.by, time: formatDate(rule.at) }) : t("rule_unset");
+  const changed = rule.by ? t("rule_changed_by", { name: rule.by, time: formatDate(rule.at) }) : t("template_rule_unset");
   const form = h(
     "form",
     { class: "tp-rule" },
@@ -107,12 +107,12 @@ function templateRow(site, template, said) {
   return h(
     "tr",
     { dataset: { template: template.id } },
-    h("th", { scope: "row" }, h("span", { text: name }), h("code", { class: "rd-dim", text: `${template.id} · ${template.version}` })),
+    h("th", { scope: "row" }, h("b", { text: name }), h("code", { class: "rd-dim", text: `${template.id} · ${template.version}` })),
     h("td", { text: of.join(" · ") }),
     h("td", { text: `${template.lines} · ${template.langs.map((lang) => t(`lang_${lang}`)).join(", ")}` }),
     h("td", { text: source }),
     h("td", {}, box),
-    h("td", { class: "tp-row-acts" }, h("button", { type: "button", class: "rd-button", text: t("template_preview"), "aria-label": t("template_preview_of", { name }), onclick: () => preview(path, name, said) }), file("yaml"), file("html")),
+    h("td", {}, h("div", { class: "tp-row-acts" }, h("button", { type: "button", class: "rd-button", text: t("template_preview"), "aria-label": t("template_preview_of", { name }), onclick: () => preview(path, name, said) }), file("yaml"), file("html"))),
   );
 }
 
@@ -128,6 +128,8 @@ async function preview(path, name, said) {
     h("div", { class: "rd-dialog-acts" }, h("button", { type: "button", class: "rd-button", text: t("close"), onclick: () => dialog.close() })),
   );
   dialog.showModal();
+  dialog.focus();
+  dialog.scrollTop = 0;
 }
 
 function previewLine(line) {

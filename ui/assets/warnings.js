@@ -18,6 +18,9 @@ const EMPTY = "report_empty";
 const SIGNS = { block: "\u25a0", warn: "\u25b2", hint: "\u25cb" };
 const KINDS = ["block", "warn", "hint"];
 
+/** Of a template's line: its words are grey, and the report says how many there are. */
+const UNCONFIRMED = "template_unconfirmed";
+
 export class Warnings {
   /** `pane` holds the report (`editor`, `autosave`, `bar`), its elements are below `root`. */
   constructor(root, pane) {
@@ -50,14 +53,19 @@ export class Warnings {
   }
 
   ofSentence(id) {
-    return this.open.filter((issue) => issue.sentence_id === id);
+    return this.open.filter((issue) => issue.sentence_id === id && issue.code !== UNCONFIRMED);
+  }
+
+  /** Open warnings that stand at sentences. */
+  get ofAll() {
+    return this.open.filter((issue) => issue.code !== UNCONFIRMED);
   }
 
   /** Bring the lines under one row's words to what is open. */
   lines(row, sentence) {
     for (const layer of row.querySelectorAll("[data-under]")) {
       const lang = layer.dataset.under;
-      const spans = this.open.flatMap((issue) =>
+      const spans = this.ofAll.flatMap((issue) =>
         issue.at
           .filter((pointer) => pointer.sentence_id === sentence.id && pointer.lang === lang)
           .map((pointer) => spanOf(pointer, this.checked.get(sentence.id)?.[lang], sentence[lang]))
