@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radraft.llm.adapter import Adapter
-from radraft.store import adapter_files, adapters
+from radraft.store import adapter_copies, adapter_files, adapters
 
 if TYPE_CHECKING:
     from radraft.store.database import Store
@@ -27,7 +27,8 @@ def enter(
     by: str,
 ) -> Adapter:
     """Installs the adapter in `folder` under `root` and registers it as a candidate of `site`; the
-    registered one where the same is there already. AdapterError as `files.install`."""
+    registered one where the same is there already. AdapterError as `adapter_files.install`;
+    StorageUnavailable."""
     known = adapter_files.hashes(folder)
     adapter = Adapter(
         adapter_id=adapter_files.id_of(site, base, known),
@@ -42,5 +43,7 @@ def enter(
     )
     # Files first: a row must never name an adapter that is not there.
     adapter_files.install(folder, root, adapter.adapter_id)
+    # For the other machines that draft.
+    adapter_copies.keep(store.objects, root, adapter)
     with store.begin() as session:
         return adapters.register(session, adapter, by=by)

@@ -16,7 +16,7 @@ from radraft.llm.adapter import Adapter, AdapterChoice
 from radraft.pipeline import draft as draft_steps
 from radraft.pipeline.draft_store import store_draft
 from radraft.reports import edits
-from radraft.store import adapter_files, adapters, cases
+from radraft.store import adapter_copies, adapter_files, adapters, cases
 from radraft.vision_encoder.projector import Projector
 
 if TYPE_CHECKING:
@@ -86,10 +86,13 @@ class Router:
         )
 
     def _opened(self, adapter: Adapter) -> tuple[Path, Projector | None]:
-        """The adapter's folder, hashed anew only where a file was touched, and its projector."""
+        """Return the adapter's folder, hashed anew only where a file was touched, and its
+        projector; where it was made on another machine its files are fetched first."""
         key = adapter.adapter_id
         with self._lock:
             folder = adapter_files.folder(self._root, key)
+            if not folder.exists():
+                adapter_copies.fetch(self._store.objects, self._root, adapter)
             seen = _state(folder)
             if not seen or self._verified.get(key) != seen:
                 self._verified.pop(key, None)

@@ -23,7 +23,7 @@ from radraft.pipeline.adapter_router import check_base
 from radraft.pipeline.audit_trail import command_line
 from radraft.reports.audit import MOST_DETAIL, AuditEvent, AuditKind
 from radraft.reports.characters import require_visible
-from radraft.store import adapter_files, adapters, audit
+from radraft.store import adapter_copies, adapter_files, adapters, audit
 
 if TYPE_CHECKING:
     from radraft.core.settings import Settings
@@ -53,6 +53,8 @@ def promote(
         adapter = adapters.may_serve(session, adapter_id)
     check_base(adapter, profile)
     folder = adapter_files.verified(settings.adapters_dir, adapter)
+    # One that an older version registered is not there yet.
+    adapter_copies.keep(store.objects, settings.adapters_dir, adapter)
     _try_out(adapter_id, folder, settings, profile)
     with store.begin() as session:
         promoted = adapters.promote(session, adapter_id, by=by)

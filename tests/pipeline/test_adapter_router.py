@@ -10,7 +10,7 @@ import pytest
 
 from radraft.core.settings import Settings
 from radraft.pipeline.adapter_router import Router
-from radraft.store import adapter_files, adapters, cases, drafts
+from radraft.store import adapter_copies, adapter_files, adapters, cases, drafts
 from radraft.store.database import Store
 from tests.llm.adapter_server import BASE, AdapterServer, adapter_server
 from tests.pipeline.test_draft_worker import until, waiting_case
@@ -47,6 +47,43 @@ def test_what_serves_drafts_and_is_named_in_the_request(site: Site, server: Adap
         stored = drafts.latest(session, ids[0])
     assert stored is not None and stored.request_json is not None
     assert f'"adapter_id":"{serving}"' in stored.request_json
+
+
+def another_machine(site: Site, tmp_path: Path) -> Site:
+    """A machine with a data folder of its own."""
+    settings = Settings(data_dir=tmp_path / "other", draft_timeout_s=60)
+    return Site(site.store, settings, tmp_path)
+
+
+def kept(site: Site, adapter_id: str) -> None:
+    with site.store.read() as session:
+        adapter = adapters.get(session, adapter_id)
+    adapter_copies.keep(site.store.objects, site.settings.adapters_dir, adapter)
+
+
+def test_a_machine_fetches_the_files_of_an_adapter_that_was_made_on_another(
+    site: Site, server: AdapterServer, tmp_path: Path
+) -> None:
+    serving = site.serving(1)
+    kept(site, serving)
+    other = another_machine(site, tmp_path)
+    (made,) = draft(other, server, waiting_case(site.store))
+    assert author(made) == serving
+    names = {path.name for path in other.settings.adapters_dir.iterdir()}
+    assert names == {serving, ".install.lock"}
+
+
+def test_a_fetched_adapter_of_other_bytes_drafts_nothing(
+    site: Site, server: AdapterServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    serving = site.serving(1)
+    kept(site, serving)
+    config = site.store.objects.get(f"adapters/{serving}/adapter_config.json")
+    site.store.objects.put(f"adapters/{serving}/adapter_config.json", config + b" ")
+    with caplog.at_level(logging.WARNING):
+        (made,) = draft(another_machine(site, tmp_path), server, waiting_case(site.store))
+    assert author(made) == BASE
+    assert "adapter_files_changed" in caplog.text
 
 
 def test_a_site_without_adapters_is_drafted_by_the_base(site: Site, server: AdapterServer) -> None:
