@@ -19,7 +19,9 @@ def load() -> dict[str, tuple[bytes, str, str]]:
     """`{name: (content, media type, entity tag)}` of everything that may be asked for."""
     served = {}
     for folder, prefix in (("assets", ""), ("i18n", "i18n/"), ("bundles", "bundles/")):
-        for item in files("radraft.ui").joinpath(folder).iterdir():
+        place = files("radraft.ui").joinpath(folder)
+        # A checkout keeps no empty folder: without bundles there is none.
+        for item in place.iterdir() if place.is_dir() else ():
             suffix = item.name[item.name.rfind(".") :]
             if suffix in TYPES:
                 content = item.read_bytes()
