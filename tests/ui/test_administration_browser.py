@@ -100,7 +100,15 @@ def test_what_may_not_be_given_is_refused_in_words_and_what_was_typed_stays(
     form.locator("[value=read]").check()
     form.locator("[type=submit]").click()
     expect(form.locator("[data-part=refused]")).to_contain_text("may read")
+    site = page.locator(f"[data-site={SITE}]")
+    site.locator("textarea").fill("CR: move after 9 days")
+    # Neither is lost when the page is drawn in another language.
+    page.locator("button[data-lang=zh-CN]").click()
+    expect(form.locator("[type=submit]")).to_have_text("创建令牌")
     expect(form.locator("[name=name]")).to_have_value("wall")
+    expect(form.locator("[value=read]")).to_be_checked()
+    expect(site.locator("textarea")).to_have_value("CR: move after 9 days")
+    expect(site.locator("[type=submit]")).to_be_enabled()
 
 
 def test_an_administrator_sets_how_long_images_are_kept(

@@ -28,10 +28,26 @@ async function load() {
 function draw() {
   fixedWords();
   document.title = t("administration");
-  drawNew();
+  keepingTyped(part(document, "new"), drawNew);
   drawTokens();
   part(document, "archive").hidden = kept.archive || !kept.rules.some((rule) => rule.terms.some((term) => term.includes("move after")));
-  part(document, "sites").replaceChildren(...kept.rules.map((rule) => new SiteRule(rule).element));
+  const sites = part(document, "sites");
+  const draw = () => sites.replaceChildren(...kept.rules.map((rule) => new SiteRule(rule).element));
+  // Where a site is told of that was not before, no field stands where it stood.
+  if (sites.children.length === kept.rules.length) keepingTyped(sites, draw);
+  else draw();
+}
+
+/** Draw fields anew, with what was typed in them. */
+function keepingTyped(root, draw) {
+  const fields = () => [...root.querySelectorAll("input, textarea")];
+  const typed = fields().map((field) => (field.value !== field.defaultValue || field.checked !== field.defaultChecked ? [field.value, field.checked] : null));
+  draw();
+  fields().forEach((field, place) => {
+    if (!typed[place]) return;
+    [field.value, field.checked] = typed[place];
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  });
 }
 
 /** The form for a new token, and the one that was just made: its secret is kept nowhere. */
@@ -80,6 +96,7 @@ async function make(event) {
   try {
     const answer = await send("POST", "/tokens", asked);
     made = { name: answer.token.name, secret: answer.secret };
+    form.reset();
     await load();
   } catch (error) {
     setText(part(form, "refused"), sentenceOf(error));
@@ -130,7 +147,7 @@ class SiteRule {
   constructor(rule) {
     this.rule = rule;
     this.text = h("textarea", { class: "rd-input", rows: Math.max(2, rule.terms.length + 1), name: "terms", spellcheck: "false", "aria-label": t("retention_of", rule), placeholder: t("retention_example") });
-    this.text.value = rule.terms.join("\n");
+    this.text.defaultValue = rule.terms.join("\n");
     this.save = h("button", { type: "submit", class: "rd-button rd-primary", text: t("rule_save"), disabled: !rule.damaged });
     const set = rule.number ? t("rule_changed_by", { name: rule.by, time: formatDate(rule.at) }) : t("retention_unset");
     this.said = h("span", { class: rule.damaged ? "rd-bad" : "rd-dim", role: "status", text: rule.damaged ? t("retention_damaged") : set });
