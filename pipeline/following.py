@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -19,17 +19,20 @@ from radraft.reports.following import (
     Pairs,
     agree,
     composed_text,
+    pair_key,
     paired_text,
 )
 from radraft.reports.offered import OfferedText
 from radraft.reports.site_languages import other_language
-from radraft.reports.values import Lang, Origin
-from radraft.store import cases, language_rules, offered, sentence_pairs
+from radraft.reports.template_fields import text_fields
+from radraft.reports.values import LANGS, Lang, Origin
+from radraft.store import cases, language_rules, offered, sentence_pairs, templates
 
 if TYPE_CHECKING:
     from radraft.llm.profiles import Profile
     from radraft.llm.server import Endpoint
     from radraft.reports.findings.vocabulary import Region
+    from radraft.reports.report_templates import ReportTemplate
     from radraft.store.database import Store
 
 log = logging.getLogger("radraft.pipeline.following")
@@ -37,7 +40,6 @@ log = logging.getLogger("radraft.pipeline.following")
 MODEL_S = 1.8
 """Seconds that a model has for all sentences of a request: whoever writes has what follows, or that
 nothing does, 3 seconds after he paused."""
-NO_PAIRS: Pairs = {}
 
 
 @dataclass(frozen=True)
@@ -52,19 +54,10 @@ class WrittenSentence:
 class Follower:
     """What follows what is written in the reports of one store. Thread-safe."""
 
-    def __init__(
-        self,
-        store: Store,
-        profile: Profile,
-        *,
-        templates: Pairs = NO_PAIRS,
-        model_s: float = MODEL_S,
-    ) -> None:
-        """`templates`: lines of templates in the other language; `model_s`: seconds that the model
-        has for all sentences of one request."""
+    def __init__(self, store: Store, profile: Profile, *, model_s: float = MODEL_S) -> None:
+        """`model_s`: seconds that the model has for all sentences of one request."""
         self._store = store
         self._profile = profile
-        self._templates = templates
         self._model_s = model_s
 
     def follow(
@@ -81,25 +74,16 @@ class Follower:
                 return {}
             texts = [(sentence.lang, sentence.text) for sentence in written]
             pairs = sentence_pairs.known(session, case.site, texts)
+            lines = template_pairs(templates.enabled(session, case.site))
         region = region_of(case.body_part)
         found = self._by_model(written, endpoint, region)
         for sentence in written:
             if sentence.sentence_id not in found:
-                followed = self._by_rules(sentence, pairs, region)
+                followed = _by_rules(sentence, pairs, lines, region)
                 if followed is not None:
                     found[sentence.sentence_id] = followed
         self._keep(case_id, found)
         return found
-
-    def _by_rules(
-        self, sentence: WrittenSentence, pairs: Pairs, region: Region | None
-    ) -> FollowedText | None:
-        text, lang = sentence.text, sentence.lang
-        return (
-            paired_text(text, lang, pairs, FollowSource.PAIR)
-            or paired_text(text, lang, self._templates, FollowSource.TEMPLATE)
-            or composed_text(text, lang, region)
-        )
 
     def _by_model(
         self, written: Sequence[WrittenSentence], endpoint: Endpoint | None, region: Region | None
@@ -142,3 +126,26 @@ class Follower:
         ]
         with self._store.begin() as session:
             offered.add(session, texts, datetime.now(UTC))
+
+
+def template_pairs(enabled: Iterable[ReportTemplate]) -> Pairs:
+    """Return the lines of templates in the other language: those without a choice or a blank, which
+    a person has to fill in first."""
+    return {
+        (lang, pair_key(line.text(lang))): line.text(other_language(lang))
+        for template in enabled
+        for line in template.lines
+        if line.zh and line.en and not (text_fields(line.zh) or text_fields(line.en))
+        for lang in LANGS
+    }
+
+
+def _by_rules(
+    sentence: WrittenSentence, pairs: Pairs, lines: Pairs, region: Region | None
+) -> FollowedText | None:
+    text, lang = sentence.text, sentence.lang
+    return (
+        paired_text(text, lang, pairs, FollowSource.PAIR)
+        or paired_text(text, lang, lines, FollowSource.TEMPLATE)
+        or composed_text(text, lang, region)
+    )

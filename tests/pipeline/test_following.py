@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 import pytest
 
 from radraft.llm.profiles import Profile, Task, load_profile
-from radraft.pipeline.following import Follower, WrittenSentence
+from radraft.pipeline.following import Follower, WrittenSentence, template_pairs
 from radraft.reports.following import FollowSource, pair_key
+from radraft.reports.report_templates import ready_templates
 from radraft.reports.site_languages import LanguageRule
+from radraft.reports.template_fields import text_fields
 from radraft.reports.values import Lang, Origin
 from radraft.store import language_rules, offered, sentence_pairs
 from radraft.store.database import Store
@@ -95,22 +97,31 @@ def test_a_model_that_is_slow_broken_or_away_holds_nothing_up(
     assert follower.follow(case_id, one(), None)["f1"].text == EN
 
 
-def test_what_the_site_signed_goes_before_rules_and_templates_between(
+def test_what_the_site_signed_goes_before_lines_of_templates_and_before_rules(
     store: Store, case_id: str
 ) -> None:
-    profile = load_profile("starter")
-    lines = {("zh", pair_key(ODD)): "Prominent hilar vessels, slightly."}
-    follower = Follower(store, profile, templates=lines)
-    assert follower.follow(case_id, one(ODD), None)["f1"].source is FollowSource.TEMPLATE
+    follower = Follower(store, load_profile("starter"))
+    (chest,) = [each for each in ready_templates() if each.id == "chest_radiograph"]
+    known = template_pairs([chest])
+    lines = [line for line in chest.lines if ("zh", pair_key(line.zh)) in known]
+    followed = {line.en: follower.follow(case_id, one(line.zh), None) for line in lines}
+    said = [found["f1"].text for en, found in followed.items() if found and found["f1"].text == en]
+    assert len(said) >= 3
     with store.begin() as session:
-        sentence_pairs.keep(session, case_id, "site-a", [(ODD, ODD_EN)])
+        sentence_pairs.keep(session, case_id, "site-a", [(ODD, ODD_EN), (ZH, "Effusion, right.")])
     assert follower.follow(case_id, one(ODD), None)["f1"].text == ODD_EN
     assert follower.follow(case_id, one(ODD_EN.lower(), "en"), None)["f1"].text == ODD
     with store.begin() as session:
         other = add_drafted(session, 2)
         sentence_pairs.keep(session, case_id, "elsewhere", [(ODD, ODD_EN)])
     # Another site's way to say it is its own.
-    assert Follower(store, profile).follow(other, one(ODD), None) == {}
+    assert follower.follow(other, one(ODD), None) == {}
+
+
+def test_a_line_with_a_choice_or_a_blank_is_no_pair() -> None:
+    for (lang, key), said in template_pairs(ready_templates()).items():
+        assert key
+        assert not text_fields(said), (lang, said)
 
 
 def test_most_of_the_newest_uses_say_how_it_is_said(store: Store) -> None:

@@ -119,7 +119,7 @@ def test_what_a_person_wrote_or_confirmed_is_never_overwritten(
     own = "Right-sided pleural effusion, small."
     area(page, "findings", 0, "en").fill(own)
     area(page, "findings", 0, "zh").fill("未见气胸。")
-    expect(mark(page, "differs")).to_contain_text("英文")
+    expect(mark(page, "differs")).to_contain_text("未随另一侧修改")
     expect(area(page, "findings", 0, "en")).to_have_value(own)
     area(page, "findings", 1, "zh").fill(WRITTEN)
     expect(mark(page, "machine", "f2")).to_be_visible()

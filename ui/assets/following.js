@@ -23,8 +23,7 @@ let current = null;
  * missing, differs. */
 export function sideMark(sentence, lang) {
   const kind = kindOf(sentence, lang);
-  const text = kind === "differs" ? t(`unchanged_${lang}`) : t(`side_${kind}`);
-  return kind && { kind, text, hint: t(`side_${kind}_hint`) };
+  return kind && { kind, text: t(`side_${kind}`), hint: t(`side_${kind}_hint`) };
 }
 
 function kindOf(sentence, lang) {
