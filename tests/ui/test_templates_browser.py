@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from radraft.reports.assertion import is_grey
+from radraft.reports.phrases import Phrase
 from radraft.reports.report_templates import ready_templates, template_to_yaml
 from radraft.reports.template_rules import SiteTemplateRule
 from radraft.reports.values import Origin, Report
@@ -16,6 +17,7 @@ from tests.builders import person
 from tests.ui import seed
 from tests.ui.conftest import Opener, Seen, Workstation
 from tests.ui.page import stored, wait_saved
+from tests.ui.people import account_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -169,13 +171,16 @@ def test_an_examination_without_a_template_says_so(
 
 
 def test_a_study_without_a_model_begins_as_its_template(
-    open_page: Opener, own_workstation: Workstation
+    open_page: Opener, own_workstation: Workstation, seen: Seen
 ) -> None:
+    # Its server is gone before its page is.
+    seen.refusals_expected = True
     case_id = empty_study(own_workstation, 2307)
     own_workstation.service.templates.set_rule(
         "test", SiteTemplateRule(begin_reports=True), base_number=0, by=person("管理员")
     )
     page = open_page(case_id, at=own_workstation)
+    page.set_viewport_size({"width": 1920, "height": 1080})
     expect(grey_rows(page)).to_have_count(LINES)
     # To look at it begins nothing.
     assert own_workstation.service.case_view(case_id).working.revision == 0
@@ -198,6 +203,49 @@ def test_a_person_keeps_phrases_of_his_own(open_page: Opener, workstation: Works
     expect(dialog.locator("tbody")).to_contain_text("A nodule of ( ) mm.")
     dialog.get_by_role("button", name="Delete phrase jj").click()
     expect(dialog).to_contain_text("No phrases yet.")
+
+
+def test_a_few_letters_show_a_phrase_that_tab_takes_and_goes_through(
+    open_page: Opener, workstation: Workstation
+) -> None:
+    case_id = seed.add(workstation.store, 2311)
+    sex = workstation.service.case_view(case_id).case.sex
+    other = "M" if sex == "F" else "F"
+    owner = account_of(workstation.store, "用短语的人")
+    nodule = Phrase(
+        letters="jj",
+        zh="( )mm( 实性 / 磨玻璃 )结节。",
+        en="A ( ) mm ( solid / ground-glass ) nodule.",
+    )
+    for phrase in (nodule, Phrase(letters="qx", en="Prostate.", sex=other)):
+        workstation.service.templates.keep_phrase(phrase, owner=owner.account_id, by=owner.person)
+    page = open_page(case_id, reader="用短语的人")
+    page.wait_for_function(
+        "performance.getEntriesByType('resource')"
+        ".some((entry) => entry.name.endsWith('/phrases') && entry.responseEnd > 0)"
+    )
+    page.locator("[data-part=add-findings]").click()
+    area = page.locator("[data-part=findings] textarea[data-lang=en]").last
+    area.click()
+    shown = page.locator(".rd-autotext")
+    # Of the other sex: not offered, and Tab is the page's.
+    page.keyboard.type("qx")
+    expect(shown).to_be_hidden()
+    area.fill("")
+    page.keyboard.type("jj")
+    expect(shown).to_contain_text("A ( ) mm ( solid / ground-glass ) nodule.")
+    page.keyboard.press("Escape")
+    expect(shown).to_be_hidden()
+    page.keyboard.press("Backspace")
+    page.keyboard.type("j")
+    expect(shown).to_be_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.type("8")
+    page.keyboard.press("Tab")
+    page.keyboard.type("solid")
+    expect(area).to_have_value("A 8 mm solid nodule.")
+    wait_saved(page)
+    assert stored(workstation, case_id).findings[-1].en == "A 8 mm solid nodule."
 
 
 def admin_page(open_page: Opener, workstation: Workstation, lang: str) -> Page:
@@ -230,7 +278,7 @@ def test_an_administrator_sees_brings_in_and_switches_off_templates(
     )
     site.locator("input[type=file]").set_input_files(file)
     site.get_by_role("button", name="Import").click()
-    expect(page.locator("[data-part=said]").first).to_contain_text("Imported Wrist: 1 line(s)")
+    expect(site.locator("[data-part=said]")).to_contain_text("Imported Wrist: 1 line(s)")
     own = site.locator("tr[data-template=own_wrist]")
     box = own.get_by_role("checkbox")
     expect(box).to_be_checked()
@@ -242,7 +290,7 @@ def test_an_administrator_sees_brings_in_and_switches_off_templates(
     file.write_text("<p>nothing</p>")
     site.locator("input[type=file]").set_input_files(file)
     site.get_by_role("button", name="Import").click()
-    expect(page.locator("[data-part=said]").first).to_contain_text("is no MRRT template")
+    expect(site.locator("[data-part=said]")).to_contain_text("is no MRRT template")
 
 
 def test_the_administrators_page_is_in_chinese_too(

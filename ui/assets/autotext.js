@@ -17,6 +17,8 @@ let phrases = [];
 let of = null;
 let box = null;
 let shown = null;
+/** Where somebody did not want what was shown; until he types on, nothing is. */
+let refused = null;
 
 /** Have the phrases of the open study offered where somebody writes in its report. */
 export function mountAutotext() {
@@ -58,7 +60,8 @@ function matching(at) {
 
 function show(at) {
   const match = at && matching(at);
-  if (!match) {
+  if (refused !== stamp(at)) refused = null;
+  if (!match || refused) {
     hide();
     return;
   }
@@ -70,6 +73,10 @@ function show(at) {
   box.setAttribute("aria-label", t("phrase_offered"));
   box.hidden = false;
   place();
+}
+
+function stamp(at) {
+  return at && JSON.stringify([at.id, at.lang, at.start, at.text]);
 }
 
 /** Beside the cursor, and inside the window. */
@@ -95,6 +102,7 @@ function key(event, at) {
   if (event.ctrlKey || event.metaKey || event.altKey) return false;
   if (event.key === "Escape" && shown) {
     event.preventDefault();
+    refused = stamp(at);
     hide();
     return true;
   }

@@ -1,5 +1,6 @@
 // The sentences on the page: one row each, Chinese and English side by side.
 
+import { autotextTakes } from "/ui/caret.js";
 import { arrange, autoGrow, h, part, setText } from "/ui/dom.js";
 import { SECTIONS } from "/ui/document.js";
 import { attachDrag } from "/ui/drag.js";
@@ -7,6 +8,7 @@ import { makeSides, showSides } from "/ui/following.js";
 import { t } from "/ui/i18n.js";
 import { figure, makeMark, showMark } from "/ui/mark.js";
 import { showGrey } from "/ui/reporttemplate.js";
+import { serveTextareas } from "/ui/textareacaret.js";
 import { makeUnderlay } from "/ui/underline.js";
 
 const LANGUAGES = ["zh", "en"];
@@ -28,6 +30,7 @@ export class Editor {
         this.render();
       });
     }
+    serveTextareas(this);
     new ResizeObserver(() => this.grow()).observe(lists.findings);
   }
 
@@ -176,6 +179,7 @@ export class Editor {
   key(event, id, lang) {
     // While an input method is composing, its keys are its own.
     if (event.isComposing || this.readOnly) return;
+    if (autotextTakes(event)) return;
     if (event.altKey && ["ArrowUp", "ArrowDown"].includes(event.key)) {
       event.preventDefault();
       this.step(id, event.key === "ArrowUp" ? -1 : 1);

@@ -59,10 +59,10 @@ export class TemplatePanel {
     if (!this.editable) return;
     const open = this.grey.length;
     setText(this.normalButton, t("template_normal"));
-    this.normalButton.title = hint(t("template_normal_hint"), "report.normal");
+    this.normalButton.title = `${hint(t("key_report_normal"), "report.normal")}\n${t("template_normal_hint")}`;
     this.normalButton.disabled = Boolean(this.asking);
     setText(this.confirmButton, t("template_confirm"));
-    this.confirmButton.title = hint(t("template_confirm_hint"), "report.confirm");
+    this.confirmButton.title = `${hint(t("key_report_confirm"), "report.confirm")}\n${t("template_confirm_hint")}`;
     this.confirmButton.hidden = !open;
     setText(this.phrasesButton, t("phrases_own"));
     setText(this.count, open ? t("template_grey", { n: open }) : "");
