@@ -19,7 +19,7 @@ TRAIN := $(KEEP_MEMORY) $(BIN)/radraft train
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadscope
 UNIT := not vllm and not browser and not postgres and not pacs and not slow and not stress
 
-.PHONY: bench-checks bench-department bench-findings bench-intake bench-studies bench-workers help demo test unit stress check lint format install vllm radeval system-demo system-test system-bench web \
+.PHONY: bench-checks bench-department bench-desk bench-findings bench-intake bench-studies bench-workers help demo test unit stress check lint format install vllm radeval system-demo system-test system-bench web \
 	starter starter-eval checkpoint bench bench-adapt bench-eval bench-gpu flywheel-demo fuzz docs clean
 
 help:
@@ -35,6 +35,7 @@ help:
 	@echo "make bench-intake   storescu into the listener and into Orthanc, images a second of both"
 	@echo "make bench-studies   time of quality, de-identification and priors"
 	@echo "make bench-department   a worklist of STUDIES=1000000 on SQLite and PostgreSQL: pages, search, open, save, sign"
+	@echo "make bench-desk   the reading desk in Chromium: next study, first image, next slice, memory (DESK=--against REVISION)"
 	@echo "make bench-findings   finding reader, critical values, two languages: sentences unseen until scored"
 	@echo "make bench-checks   recall and false warnings of the proofreader on planted errors (DATA=folder)"
 	@echo "make bench-workers   drafts a second with one, two and three draft workers on one PostgreSQL"
@@ -141,6 +142,9 @@ bench-workers: install
 STUDIES ?= 1000000
 bench-department: install
 	$(BIN)/python -m radraft.bench.department --studies $(STUDIES) $(DEPARTMENT)
+
+bench-desk: install
+	$(BIN)/python -m radraft.bench.desk $(DESK)
 
 install: $(VENV)/.installed
 radeval: $(RADEVAL_VENV)/.installed

@@ -256,7 +256,11 @@ class Reader:
         saved = await self.ask("save", "PUT", f"/api/cases/{case_id}/report", json=body)
         if sign and saved:
             now = saved["working"]
-            body = {"base_revision": now["revision"], "base_step": now["steps"]}
+            body = {
+                "base_revision": now["revision"],
+                "base_step": now["steps"],
+                "images_seen": "elsewhere",
+            }
             await self.ask("sign", "POST", f"/api/cases/{case_id}/sign", json=body)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
@@ -84,6 +85,8 @@ class Settings(BaseSettings):
     """obstore URL for pixels and embeddings; empty means a folder in `data_dir`."""
     objects_wait_s: float = Field(default=60.0, gt=0)
     """Longest wait for one request to the S3 service at `objects_url`, in seconds."""
+    frame_cache_mib: int = Field(default=4096, ge=0)
+    """Disk in `data_dir` for frames that were decoded for the viewer, in MiB; 0: none is kept."""
     archive_dir: Path | None = None
     """Folder on slower storage that a retention rule moves old studies' images to; it must be
     there. Unset: nothing is moved. docs/retention.md."""
@@ -98,6 +101,9 @@ class Settings(BaseSettings):
     """Our certificate for the log server (PEM), where it asks for one."""
     audit_syslog_key: Path | None = None
     """Its key (PEM), where it is not in the same file."""
+    viewer_url: str = ""
+    """Address of a study in the hospital's own viewer, with `{accession}` or `{study_uid}` where
+    those stand (docs/viewer.md); empty: no link is shown."""
     site: str = "local"
     """Short name of this hospital or branch; written into every training pair."""
     profile: str = "starter"
@@ -283,6 +289,22 @@ class Settings(BaseSettings):
         if not known or (path and not Path(path).is_absolute()) or (colon and not path):
             raise ValueError("must be file:/path, syslog or syslog:/path")
         return where
+
+    @field_validator("viewer_url")
+    @classmethod
+    def _pattern(cls, pattern: str) -> str:
+        """One of a study, over HTTP, in which nothing else is left open."""
+        if not pattern:
+            return pattern
+        parsed = [rest for _, *rest in Formatter().parse(pattern) if rest[0] is not None]
+        plain = all(not spec and conversion is None for _, spec, conversion in parsed)
+        fields = {name for name, _, _ in parsed}
+        if not plain or not fields or not fields <= {"accession", "study_uid"}:
+            raise ValueError("must hold {accession} or {study_uid}, and nothing else in braces")
+        parts = urlsplit(pattern)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or "{" in parts.netloc:
+            raise ValueError("must start with http:// or https:// and a host")
+        return pattern
 
     @field_validator("llm_url", "pacs_url")
     @classmethod

@@ -97,8 +97,8 @@ class KeyImageChooser:
             budget=self._budget,
             revision=0 if choice is None else choice.revision,
             images=tuple(Chosen(i.instance_ref, i.frame, i.window_name) for i in present),
-            windows=_offered(case.modality, case.body_part),
-            series=tuple(_series(stack) for stack in stacks(stored.deid for stored in found)),
+            windows=offered_windows(case.modality, case.body_part),
+            series=tuple(frame_series(stack) for stack in stacks(stored.deid for stored in found)),
         )
 
     def thumbnail(self, case_id: str, wanted: Chosen) -> bytes:
@@ -220,7 +220,7 @@ def _allowed(session: Session, case_id: str, *, keep_edit: bool) -> CaseState:
     return state
 
 
-def _offered(modality: str, body_part: str) -> tuple[WindowName, ...]:
+def offered_windows(modality: str, body_part: str) -> tuple[WindowName, ...]:
     """Return all windows of CT, those of the body part first, then the file's own; else only
     that."""
     if modality != "CT":
@@ -228,7 +228,8 @@ def _offered(modality: str, body_part: str) -> tuple[WindowName, ...]:
     return tuple(dict.fromkeys((*windows(modality, body_part), *WINDOWS, WindowName.OWN)))
 
 
-def _series(stack: Stack) -> FrameSeries:
+def frame_series(stack: Stack) -> FrameSeries:
+    """Return a stack as a reader chooses from it."""
     said = stack.first.acquired
     runs = {
         slot.instance.instance_ref: FrameRun(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING
 from radraft.core.errors import NotFound, StudyRejected
 from radraft.core.scratch import ScratchFolder
 from radraft.store import cases, instances, retention
+from radraft.studies._child import WorkerLost
 from radraft.studies.choose.frames import Taker, cleaned
 from radraft.studies.choose.stacks import Slot
-from radraft.studies.decode import Decoder
+from radraft.studies.decode import Decoder, FullFrame
 from radraft.studies.deidentify import deidentify
 from radraft.studies.read import read
 from radraft.studies.values import CheckedStudy, KeyImage, WindowName
@@ -22,8 +24,11 @@ if TYPE_CHECKING:
     from radraft.store.database import Store
     from radraft.store.instances import StoredInstance
 
+log = logging.getLogger("radraft.pipeline.frames")
+
 IDLE_S = 30.0
-"""Seconds without a question after which the worker ends and the last file is removed."""
+"""Seconds without a question after which the worker ends and the last file is removed, where its
+user names no other."""
 THUMBNAIL = 256
 """Pixels of a thumbnail's longer side."""
 
@@ -31,9 +36,10 @@ THUMBNAIL = 256
 class Originals:
     """Decodes frames, one at a time. `close` ends the worker; the next question starts another."""
 
-    def __init__(self, store: Store, scratch: Path) -> None:
+    def __init__(self, store: Store, scratch: Path, *, idle_s: float = IDLE_S) -> None:
         self._store = store
         self._scratch = scratch
+        self._idle_s = idle_s
         self._lock = threading.Lock()
         self._decoder: Decoder | None = None
         self._folder: ScratchFolder | None = None
@@ -54,6 +60,23 @@ class Originals:
         if image is None:
             raise taker.fault or StudyRejected("no_drawable_image")
         return image
+
+    def full_frame(self, case_id: str, instance: StoredInstance, frame: int) -> FullFrame:
+        """Return a frame at full depth and size, text that is burned into it still in it. Errors
+        as `image`; StorageUnavailable."""
+        with self._lock:
+            self._stay_awake()
+            return self._running().full_frame(self._file(case_id, instance.original_key), frame)
+
+    def warm(self) -> None:
+        """Have the worker ready, so that the first frame need not wait for its start."""
+        with self._lock:
+            self._stay_awake()
+            try:
+                self._running().start()
+            except (OSError, WorkerLost) as error:
+                # The first frame tries again.
+                log.warning("no worker for frames yet: %s", type(error).__name__)
 
     def thumbnail(
         self, case_id: str, instance: StoredInstance, frame: int, window: WindowName
@@ -140,7 +163,7 @@ class Originals:
     def _stay_awake(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = threading.Timer(IDLE_S, self.close)
+        self._timer = threading.Timer(self._idle_s, self.close)
         self._timer.daemon = True
         self._timer.start()
 

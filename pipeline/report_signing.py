@@ -17,7 +17,7 @@ from radraft.reports.audit import AuditActor, AuditEvent, AuditKind
 from radraft.reports.known_pairs import pairs_of
 from radraft.reports.lifecycle import Move, checked_remark
 from radraft.reports.people import Actor, Person, PersonKind
-from radraft.reports.sign import SigningTerms
+from radraft.reports.sign import ImagesSeen, SigningTerms
 from radraft.reports.signature_rule import SignatureRule, may_sign_alone
 from radraft.reports.values import AmendmentKind, ReportState, SignedReport
 from radraft.store import (
@@ -64,13 +64,14 @@ class ReportSigning:
         actor: Actor,
         reason: str = "",
         password_confirmed: bool = False,
+        images_seen: ImagesSeen | None = None,
     ) -> SignedReport:
         """Freeze the report and write its training pair, both or neither.
 
         What was submitted bears its author's name and the actor's as its reviewer; anything else
         is signed by the actor alone, where his site's rule lets him; nobody signs where that rule
         is damaged (StorageDamaged). `base_revision`, `base_step`: what he saw. `reason`: of
-        emergency duty.
+        emergency duty. `images_seen`: for the audit; None where no page drew any.
         SignInError `sign_in_needed` where his session has ended, or there is none;
         `password_needed` where the rule asks for one. SignatureRefused where an issue of exactly
         this report blocks it (`reports.checks`). ReportError as `store.signatures.sign`, and
@@ -90,7 +91,7 @@ class ReportSigning:
                 refusal = self._critical_refusal(session, case_id, base_revision, actor)
                 if refusal is None:
                     signed = _signed(session, case_id, base_revision, actor, terms)
-                    said = _of_signature(signed)
+                    said = _of_signature(signed, images_seen)
                     audit.append(session, case_event(AuditKind.SIGN, case_id, actor, **said))
                     return signed
             raise refusal
@@ -246,7 +247,7 @@ class ReportSigning:
         return signature_refusal(held)
 
 
-def _of_signature(signed: SignedReport) -> dict[str, str]:
+def _of_signature(signed: SignedReport, images_seen: ImagesSeen | None) -> dict[str, str]:
     """Return what the audit says of a signature: whose it is and how it was made, and no word."""
     assert signed.signing is not None
     people = {"author": signed.author, "reviewer": signed.reviewer}
@@ -254,6 +255,7 @@ def _of_signature(signed: SignedReport) -> dict[str, str]:
         "version": str(signed.version),
         "manner": signed.signing.manner.value,
         "password": _said(signed.signing.password_confirmed),
+        **({} if images_seen is None else {"images": images_seen.value}),
         **{part: who.id or "typed" for part, who in people.items() if who is not None},
     }
 

@@ -17,6 +17,7 @@ from radraft.llm.link import LlmState
 from radraft.pipeline.alerts import CriticalValues
 from radraft.pipeline.audit_trail import AuditTrail, case_event
 from radraft.pipeline.following import Follower, WrittenSentence
+from radraft.pipeline.full_frames import FullFrames
 from radraft.pipeline.health import Health
 from radraft.pipeline.impressions import ImpressionWriter, standing_of
 from radraft.pipeline.ingest import IngestResult, ingest
@@ -240,6 +241,8 @@ class Service:
         """How reports came about."""
         self._limits = turnround.load(settings.turnround)
         self.choosing = KeyImageChooser(store, settings, profile, wake)
+        self.full_frames = FullFrames(store, settings)
+        """Every image of a study at full depth, for the viewer."""
         self.proofreader = Proofreader(store)
         self.rejections = Rejections(store)
         """Why readers take drafted sentences out."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from radraft.core import canonical
 from radraft.core.errors import ReportError
@@ -33,6 +34,15 @@ from radraft.reports.values import (
     SignedReport,
     Signing,
 )
+
+
+class ImagesSeen(StrEnum):
+    """How whoever signed saw the images, as his page knows it."""
+
+    DRAWN = "drawn"
+    """Every key image that there is was drawn on his page."""
+    ELSEWHERE = "elsewhere"
+    """He says that he read them at another place: one that cannot be drawn locks no report."""
 
 
 class SignatureRefused(ReportError):

@@ -72,6 +72,19 @@ def of_case(session: Session, case_id: str) -> tuple[StoredInstance, ...]:
         return tuple(StoredInstance(_from_json(row.deid), row.original_key) for row in rows)
 
 
+def of_ref(session: Session, case_id: str, instance_ref: str) -> StoredInstance | None:
+    """Return one image of a case; None where the case has none of that name."""
+    row = session.scalar(
+        select(StudyInstanceRow).where(
+            StudyInstanceRow.case_id == case_id, StudyInstanceRow.instance_ref == instance_ref
+        )
+    )
+    if row is None:
+        return None
+    with faults.decoding("study_instances", case_id):
+        return StoredInstance(_from_json(row.deid), row.original_key)
+
+
 def original_keys(session: Session, case_id: str) -> tuple[str, ...]:
     """The objects that the study's files became, in reading order."""
     return session.get_one(StudyIdentityRow, case_id).original_keys

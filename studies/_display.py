@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,22 @@ _P_VALUES = 4095.0
 _SAMPLE = 1_000_000
 _AIR = -1100.0
 """Hounsfield units below which no pixel of a CT is of anything, noise included."""
+SCANNERS = frozenset({"CT", "MR", "PT", "NM"})
+"""Modalities whose values are measured, and whose images a computer reconstructs."""
+
+
+@dataclass(frozen=True)
+class FullDepth:
+    """A frame at its full size."""
+
+    stored: npt.NDArray[np.integer[Any]]
+    """(rows, columns) of 16 bits; the modality value is `stored * slope + intercept` (HU for CT)."""
+    slope: float
+    intercept: float
+    window: tuple[float, float]
+    """(centre, width) of the LINEAR function, in modality values."""
+    inverted: bool
+    """Whether low values are bright (MONOCHROME1)."""
 
 
 def values(stored: Array, photometric: str, dataset: Dataset, frame: int) -> tuple[Floats, Bounds]:
@@ -31,7 +48,8 @@ def values(stored: Array, photometric: str, dataset: Dataset, frame: int) -> tup
     (a LUT or a sigmoid), the values are its output, so that a linear window still shows them right.
     """
     if photometric == "PALETTE COLOR" or stored.ndim == 3:
-        return _luminance(stored, photometric, dataset)
+        grey, bounds = _luminance(stored, photometric, dataset)
+        return np.rint(_fit(grey)), bounds
     modality = _modality(stored, dataset, frame)
     real = None if _is_windowed(dataset, frame) else _without_padding(modality, stored, dataset)
     shown, bounds = _voi(_fit(modality), real, dataset, frame)
@@ -39,6 +57,44 @@ def values(stored: Array, photometric: str, dataset: Dataset, frame: int) -> tup
         ends = float(shown.min()) + float(shown.max())
         return ends - shown, (ends - bounds[1], ends - bounds[0])
     return shown, bounds
+
+
+def full_depth(stored: Array, photometric: str, dataset: Dataset, frame: int) -> FullDepth:
+    """Return a frame at its full size, as stored wherever 16 bits hold that.
+
+    Where a LUT or a sigmoid makes the contrast of a radiograph, its output stands for the values,
+    as in `values`; what scanners measure keeps its modality values whatever the contrast.
+    """
+    inverted = photometric == "MONOCHROME1"
+    if photometric == "PALETTE COLOR" or stored.ndim == 3:
+        grey, ends = _luminance(stored, photometric, dataset)
+        return FullDepth(np.rint(grey).astype(np.uint16), 1.0, 0.0, window_of(ends), inverted)
+    modality = _modality(stored, dataset, frame)
+    real = _without_padding(modality, stored, dataset)
+    windowed = _is_windowed(dataset, frame)
+    shown, bounds = _voi(modality, None if windowed else real, dataset, frame)
+    if shown is not modality and str(dataset.get("Modality") or "") in SCANNERS:
+        shown, bounds = modality, robust_bounds(real)
+    if not ((real > bounds[0]) & (real < bounds[1])).any() and shown is modality:
+        # A window that leaves nothing to see is a mistake of the sender.
+        bounds = robust_bounds(real)
+    group = _group(dataset, frame, "PixelValueTransformationSequence")
+    if shown is modality and not group.get("ModalityLUTSequence"):
+        low, high = int(stored.min()), int(stored.max())
+        for kept in (np.int16, np.uint16):
+            if np.iinfo(kept).min <= low and high <= np.iinfo(kept).max:
+                return FullDepth(stored.astype(kept), *_rescale(group), window_of(bounds), inverted)
+    return _quantized(shown, bounds, inverted=inverted)
+
+
+def _quantized(shown: Floats, bounds: Bounds, *, inverted: bool) -> FullDepth:
+    """Return values that 16 bits do not hold as they are: rounded, or spread over 0 to 32767."""
+    low, high = float(shown.min()), float(shown.max())
+    if low >= -32768 and high <= 32767 and bool(np.all(shown == np.rint(shown))):
+        return FullDepth(shown.astype(np.int16), 1.0, 0.0, window_of(bounds), inverted)
+    slope = (high - low) / 32767.0 if high > low else 1.0
+    spread = np.rint((shown - low) / np.float64(slope)).astype(np.int16)
+    return FullDepth(spread, slope, low, window_of(bounds), inverted)
 
 
 def robust_bounds(shown: Array) -> Bounds:
@@ -89,7 +145,7 @@ def _luminance(stored: Array, photometric: str, dataset: Dataset) -> tuple[Float
         grey += stored[..., channel] * np.float32(weight)
     # Some writers put 8-bit colours into 16-bit tables and samples.
     white = 255.0 if bits <= 8 or int(stored.max()) <= 255 else float(2**bits - 1)
-    return np.rint(_fit(grey)), (0.0, white)
+    return grey, (0.0, white)
 
 
 def _fit(shown: Floats) -> Floats:
@@ -122,16 +178,23 @@ def _modality(stored: Array, dataset: Dataset, frame: int) -> Floats:
         from pydicom.pixels.processing import apply_modality_lut
 
         return np.asarray(apply_modality_lut(stored, group), dtype=np.float32)
-    slope = _numbers(group, "RescaleSlope")
-    intercept = _numbers(group, "RescaleIntercept")
+    slope, intercept = _rescale(group)
     result = stored.astype(np.float32)
-    if slope and slope[0] != 0:
+    if (slope, intercept) != (1.0, 0.0):
         # In place: the largest frames have 40 million pixels.
-        result *= np.float32(slope[0])
-        result += np.float32(intercept[0] if intercept else 0.0)
+        result *= np.float32(slope)
+        result += np.float32(intercept)
     if np.isfinite(result.min()) and np.isfinite(result.max()):
         return result
     return np.nan_to_num(result, copy=False, posinf=0.0, neginf=0.0)
+
+
+def _rescale(group: Dataset) -> tuple[float, float]:
+    """Return Rescale Slope and Intercept; (1, 0) where there is no slope that can be meant."""
+    slope = _numbers(group, "RescaleSlope")
+    if not slope or slope[0] == 0:
+        return 1.0, 0.0
+    return slope[0], (_numbers(group, "RescaleIntercept") or [0.0])[0]
 
 
 def _is_windowed(dataset: Dataset, frame: int) -> bool:
@@ -191,6 +254,12 @@ def _without_padding(modality: Floats, stored: Array, dataset: Dataset) -> Array
         outside |= modality < _AIR
     inside = modality[~outside]
     return inside if inside.size else modality
+
+
+def numbers_of(dataset: Dataset, frame: int, group: str, keyword: str) -> list[float]:
+    """Return the finite numbers of an attribute of a frame, from its functional group of that
+    keyword or the root; empty where there are none."""
+    return _numbers(_group(dataset, frame, group), keyword)
 
 
 def _numbers(dataset: Dataset, keyword: str) -> list[float]:

@@ -38,7 +38,7 @@ def import_all() -> None:
     import pydicom.charset
     import pydicom.pixels.processing  # noqa: F401
 
-    from radraft.studies import _codecs, _header, _render, _unzip  # noqa: F401
+    from radraft.studies import _codecs, _full, _header, _render, _unzip  # noqa: F401
 
     _codecs.load()
 
@@ -90,6 +90,10 @@ def answer(request: dict[str, Any]) -> Answer:
             from radraft.studies._unzip import unzip
 
             return unzip(path, Path(request["into"])), b""
+        if op == "full":
+            from radraft.studies._full import full
+
+            return full(path, request["frame"])
         from radraft.studies._render import render
 
         return render(path, request["frame"])

@@ -24,10 +24,6 @@ class ImageReader(Decoder):
     def __init__(self, seconds: float = SECONDS) -> None:
         super().__init__(seconds)
 
-    def start(self) -> None:
-        """Have a worker ready."""
-        self._worker.start()
-
     def study(self, path: Path) -> Study | None:
         """Return the file as a study of one image; None for what belongs to a study and is none: a
         key object selection, a directory. StudyRejected with the code of what is wrong."""

@@ -160,6 +160,12 @@ ROUTES: Mapping[tuple[str, str], Access] = _table(
             "GET",
             "/api/cases/{case_id}/frames/{instance_ref}/{frame}/png",
         ): Permission.READ_UNSIGNED,
+        ("GET", "/api/cases/{case_id}/series"): Permission.READ_SIGNED,
+        ("GET", "/api/cases/{case_id}/viewer-link"): Permission.READ_SIGNED,
+        (
+            "GET",
+            "/api/cases/{case_id}/frames/{instance_ref}/{frame}/values",
+        ): Permission.READ_SIGNED,
         ("PUT", "/api/cases/{case_id}/key-images"): Permission.WRITE,
         ("GET", "/api/cases/{case_id}/priors"): Permission.READ_UNSIGNED,
         ("POST", "/api/cases/{case_id}/priors/{prior_case_id}"): Permission.WRITE,

@@ -73,6 +73,7 @@ def running(
         service = Service(store, settings, profile, llm=llm, load_extractor=load_extractor)
         stack.enter_context(_audited(service))
         stack.enter_context(closing(service.choosing))
+        stack.enter_context(closing(service.full_frames))
         stack.enter_context(_watching(store))
         stack.enter_context(_receiving(settings, profile, store, load_extractor))
         yield service
@@ -105,6 +106,7 @@ def _with_drafting(
         receiving = _receiving(settings, profile, store, load_extractor, wake=worker.wake)
         stack.enter_context(_audited(service))
         stack.enter_context(closing(service.choosing))
+        stack.enter_context(closing(service.full_frames))
         stack.enter_context(_watching(store))
         stack.enter_context(receiving)
         yield service

@@ -9,6 +9,7 @@ from radraft.ui.api.alerts import add_alerts
 from radraft.ui.api.arrivals import add_arrivals
 from radraft.ui.api.audit import add_audit
 from radraft.ui.api.dismissals import add_dismissals
+from radraft.ui.api.full_frames import add_full_frames
 from radraft.ui.api.impression import add_impression
 from radraft.ui.api.key_images import add_keyimages
 from radraft.ui.api.languages import add_languages
@@ -73,6 +74,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
     add_retention(app, service)
     add_templates(app, service)
     add_keyimages(app, service)
+    add_full_frames(app, service)
     add_alerts(app, service)
     add_arrivals(app, service)
     add_dismissals(app, service)

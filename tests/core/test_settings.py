@@ -19,6 +19,12 @@ def test_defaults_listen_on_loopback() -> None:
     [
         ("RADRAFT_HOST", "0.0.0.0"),
         ("RADRAFT_LLM_URL", "file:///etc/passwd"),
+        ("RADRAFT_VIEWER_URL", "https://pacs.example/view"),
+        ("RADRAFT_VIEWER_URL", "https://pacs.example/?who={patient_id}"),
+        ("RADRAFT_VIEWER_URL", "https://pacs.example/?who={accession!r}"),
+        ("RADRAFT_VIEWER_URL", "https://pacs.example/?who={accession"),
+        ("RADRAFT_VIEWER_URL", "https://{accession}.example/"),
+        ("RADRAFT_VIEWER_URL", "javascript:alert({accession})"),
         ("RADRAFT_PORT", "many"),
     ],
 )

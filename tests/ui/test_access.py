@@ -56,8 +56,10 @@ PLAUSIBLE = {
     "languages": ["zh"],
     "scopes": ["read"],
     "terms": [],
+    "images_seen": "drawn",
 }
 """Values of fields that 0 does not suit, of the right kind."""
+SIGNATURE = {"base_step": 0, "base_revision": 1, "images_seen": "drawn"}
 OF_A_CASE = {Permission.READ_SIGNED, Permission.READ_UNSIGNED, Permission.WRITE, Permission.SIGN}
 
 
@@ -257,9 +259,7 @@ def test_every_cell_of_routes_and_tokens(
 ) -> None:
     case_id = seed.add(service.store)
     with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}) as client:
-        signed = become(client).post(
-            f"/api/cases/{case_id}/sign", json={"base_step": 0, "base_revision": 1}
-        )
+        signed = become(client).post(f"/api/cases/{case_id}/sign", json=SIGNATURE)
     assert signed.status_code == 200
     image_id = service.case_view(case_id).images[0].image_id
     ids: dict[str, Any] = IDS | {"case_id": case_id, "image_id": image_id}

@@ -8,13 +8,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
 from radraft.reports.audit import AuditKind, Outcome
 from radraft.reports.values import Origin, ReportState, Section
 from radraft.store.cases import CaseState
 
 UI = Path(__file__).parents[2] / "ui"
-SCRIPTS = sorted((UI / "assets").glob("*.js"))
+SCRIPTS = [*sorted((UI / "assets").glob("*.js")), *sorted((UI / "web").glob("[a-z]*/*.ts"))]
 PAGES = sorted((UI / "assets").glob("*.html"))
 LANGUAGES = {path.stem: json.loads(path.read_text()) for path in (UI / "i18n").glob("*.json")}
 
@@ -74,6 +75,18 @@ def test_every_string_used_exists_and_every_string_is_used() -> None:
     for key in LANGUAGES["en"]:
         known = key in used or key in literals or any(key.startswith(p) for p in prefixes)
         assert known, key
+
+
+def test_a_large_file_is_sent_compressed_to_whoever_takes_that(client: TestClient) -> None:
+    path, whole = "/ui/bundles/viewer.js", (UI / "bundles" / "viewer.js").read_bytes()
+    small = client.get(path)
+    assert small.headers["content-encoding"] == "gzip"
+    assert int(small.headers["content-length"]) < len(whole) / 2
+    plain = client.get(path, headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert small.content == plain.content == whole
+    again = client.get(path, headers={"If-None-Match": small.headers["etag"]})
+    assert again.status_code == 304
 
 
 def test_every_state_the_service_can_name_has_a_word() -> None:

@@ -99,7 +99,7 @@ def test_a_report_is_written_reviewed_and_signed_at_the_reading_site(
         seen = {"base_revision": 1, "base_step": 0}
         assert client.post(f"/api/cases/{case_id}/submit", json=seen).status_code == 200
         become(client, "中心主治", (Role.ATTENDING,), "centre")
-        seen = {"base_revision": 1, "base_step": 1}
+        seen = {"base_revision": 1, "base_step": 1, "images_seen": "drawn"}
         signed = client.post(f"/api/cases/{case_id}/sign", json=seen)
         assert signed.status_code == 200, signed.json()
         assert (signed.json()["author"], signed.json()["reviewer"]) == ("中心住院", "中心主治")
@@ -166,7 +166,7 @@ def test_an_administrator_sets_the_rules_of_his_site_and_sees_both_sites_queues(
         (queue,) = shown["queues"]
         assert (queue["site"], queue["reading_site"], queue["waiting"]) == ("test", "centre", 1)
         become(client, "中心主治", (Role.ATTENDING,), "centre")
-        seen = {"base_revision": 1, "base_step": 0}
+        seen = {"base_revision": 1, "base_step": 0, "images_seen": "drawn"}
         assert client.post(f"/api/cases/{case_id}/sign", json=seen).status_code == 200
         become(client, "中心管理", (Role.ADMINISTRATOR,), "centre")
         (queue,) = client.get("/api/reading").json()["queues"]

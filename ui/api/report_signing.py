@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from radraft.core.errors import NotFound
 from radraft.reports.lifecycle import MOST_REMARK, Move
 from radraft.reports.roles import Permission
+from radraft.reports.sign import ImagesSeen
 from radraft.reports.signature_rule import SignatureRule
 from radraft.reports.values import AmendmentKind
 from radraft.ui import asset_files
@@ -54,6 +55,7 @@ class ReturnRequest(SeenRequest):
 class SignRequest(SeenRequest):
     """A signature under the report."""
 
+    images_seen: ImagesSeen
     reason: Remark = ""
     """Of emergency duty."""
     password: Annotated[str | None, Field(max_length=1000, repr=False)] = None
@@ -147,6 +149,7 @@ def _add_signature(api: APIRouter, service: Service) -> None:
             base_step=body.base_step,
             reason=body.reason,
             password_confirmed=confirmed,
+            images_seen=body.images_seen,
         )
         return JSONResponse(forms.signed(signed))
 

@@ -8,6 +8,7 @@ const etags = new Map();
 /** Longest wait for an answer; a question to the model has longer. */
 const ANSWER_MS = 20000;
 const QUESTION_MS = 180000;
+const PICTURE_MS = 180000;
 /** Refusals that shut the gate: they say nothing of what was asked. */
 const SHUTTING = ["sign_in_needed", "session_locked"];
 
@@ -67,9 +68,14 @@ export async function send(method, path, body, { keepalive = false, past = false
 
 /** Values of one image: little-endian int16, row by row. */
 export async function imageValues(imageId) {
-  const answer = await exchange(`/images/${imageId}/values`, {});
+  return new Int16Array(await bytes(`/images/${imageId}/values`));
+}
+
+/** An answer that is no JSON; pictures take their time where the line is slow. */
+export async function bytes(path) {
+  const answer = await exchange(path, {}, { longest: PICTURE_MS });
   if (!answer.ok) return read(answer);
-  return new Int16Array(await answer.arrayBuffer());
+  return answer.arrayBuffer();
 }
 
 /** Upload files in one request; `onProgress` gets 0 to 1. */

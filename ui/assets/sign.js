@@ -1,6 +1,7 @@
 // The moment before a signature: in whose name, on which patient, which version, and what the site asks for it.
 
 import { h } from "/ui/dom.js";
+import { imagesField } from "/ui/imagesdrawn.js";
 import { formatDate, has, personNames, t } from "/ui/i18n.js";
 import { passwordField } from "/ui/password.js";
 import { hasOpen } from "/ui/presencestrip.js";
@@ -29,6 +30,7 @@ export class SignDialog {
     const who = [personNames(patient.name).join(" ") || t("unknown"), sex, age === null ? "" : t("years", { n: age })];
     const open = view.issues.filter((issue) => !issue.dismissed).length;
     const warnings = open ? h("p", { class: "rd-warn", text: t("sign_warnings", { n: open }) }) : null;
+    const images = imagesField(view);
     const form = h(
       "form",
       { method: "dialog" },
@@ -37,6 +39,7 @@ export class SignDialog {
       h("p", { class: "rd-dim", text: t("sign_ids", { id: patient.patient_id || t("unknown"), accession: accession || t("unknown") }) }),
       h("p", { text: t(reviewed ? "sign_reviewed_statement" : "sign_statement") }),
       warnings,
+      images.element,
       others.length ? h("div", { class: "rd-warn", role: "alert", dataset: { part: "sign-others" } }, ...others.map((other) => h("p", { text: hasOpen(other) })), h("p", { text: t("sign_others") })) : null,
       reviewed ? h("p", { dataset: { part: "written-by" }, text: t("submitted_by", { name: working.author, time: formatDate(working.submitted_at) }) }) : null,
       h("p", { dataset: { part: "author" } }, h("span", { class: "rd-dim", text: t(reviewed ? "review_as" : "sign_as") }), " ", h("b", { text: state.session.name })),
@@ -59,7 +62,8 @@ export class SignDialog {
     else dialog.focus();
     return new Promise((resolve) => {
       const done = () => {
-        const given = { ...(reason && { reason: reason.value }), ...(password && { password: password.input.value }) };
+        images.close();
+        const given = { images_seen: images.seen(), ...(reason && { reason: reason.value }), ...(password && { password: password.input.value }) };
         dialog.replaceChildren();
         resolve(dialog.returnValue === "sign" ? given : null);
       };

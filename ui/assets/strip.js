@@ -2,6 +2,7 @@
 
 import { arrange, h, setText } from "/ui/dom.js";
 import { t } from "/ui/i18n.js";
+import { emit } from "/ui/state.js";
 
 const KIND = "application/x-radraft-key-image";
 
@@ -62,7 +63,7 @@ export class Strip {
       h(
         "button",
         { type: "button", class: "rd-thumb-look", onclick: () => this.onSelect(this.item(item.key)) },
-        h("img", { src: item.src, alt: "", loading: "lazy", draggable: "false" }),
+        h("img", { src: item.src, alt: "", draggable: "false", onload: () => item.image_id && emit("drawn", { image_id: item.image_id }) }),
       ),
       h("span", { class: "rd-thumb-name" }),
       h("button", { type: "button", class: "rd-thumb-drop", text: "×", onclick: () => this.onDrop(item.key) }),

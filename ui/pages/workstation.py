@@ -13,7 +13,13 @@ from radraft.ui import asset_files
 if TYPE_CHECKING:
     import gradio as gr
 
-PANES = ("header", "worklist", "viewer", "report")
+PANES = {
+    "header": "header.js",
+    "worklist": "worklist.js",
+    "viewer": "bundles/viewer.js",
+    "report": "report.js",
+}
+"""Each pane's module."""
 STYLES = (
     "base.css",
     "panes.css",
@@ -34,10 +40,10 @@ def page() -> gr.Blocks:
 
     blocks: gr.Blocks = gr.Blocks(title="radraft", analytics_enabled=False, fill_width=True)
     with blocks:
-        for name in PANES:
+        for name, module in PANES.items():
             gr.HTML(
                 html_template=asset_files.text(f"{name}.html"),
-                js_on_load=f'import("/ui/{name}.js").then((pane) => pane.mount(element));',
+                js_on_load=f'import("/ui/{module}").then((pane) => pane.mount(element));',
                 apply_default_css=False,
                 elem_id=f"rd-{name}",
             )

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import ImageFont
 
 ROOT = Path(__file__).resolve().parents[3]
-_NOTO = Path("/usr/share/fonts/opentype/noto")
+NOTO = Path("/usr/share/fonts/opentype/noto")
 _HAN_FONTS = (("NotoSansCJK-Regular.ttc", 2), ("NotoSansCJK-Bold.ttc", 2))
 _HAN_SERIF = (("NotoSerifCJK-Regular.ttc", 2), ("NotoSerifCJK-Bold.ttc", 2))
 ENGLISH = (
@@ -65,7 +65,7 @@ class Planted:
 
 def has_fonts() -> bool:
     """Whether the fonts of Debian's fonts-noto-cjk are here."""
-    return (_NOTO / "NotoSansCJK-Regular.ttc").is_file()
+    return (NOTO / "NotoSansCJK-Regular.ttc").is_file()
 
 
 @cache
@@ -116,9 +116,9 @@ def _font(choose: np.random.Generator, text: str, size: int) -> ImageFont.FreeTy
     if any("\u4e00" <= char <= "\u9fff" for char in text):
         fonts = _HAN_FONTS if size < 16 else _HAN_FONTS + _HAN_SERIF
         name, index = fonts[choose.integers(len(fonts))]
-        return ImageFont.truetype(str(_NOTO / name), size, index=index)
+        return ImageFont.truetype(str(NOTO / name), size, index=index)
     if choose.integers(3) == 0:
-        return ImageFont.truetype(str(_NOTO / "NotoSansCJK-Regular.ttc"), size, index=2)
+        return ImageFont.truetype(str(NOTO / "NotoSansCJK-Regular.ttc"), size, index=2)
     names = ("DejaVuSans.ttf", "DejaVuSansMono.ttf", "DejaVuSans-Bold.ttf", "DejaVuSerif.ttf")
     return ImageFont.truetype(str(dejavu / names[choose.integers(len(names))]), size)
 

@@ -171,7 +171,7 @@ def test_a_site_that_asks_for_a_second_person_gets_one(sqlite_store: Store, tmp_
 
 def test_a_signature_waits_for_the_notification(client: TestClient, service: Service) -> None:
     case_id = alerted.draft(service, 1)
-    body = {"base_revision": 1, "base_step": 0}
+    body = {"base_revision": 1, "base_step": 0, "images_seen": "drawn"}
     refused(client.post(f"/api/cases/{case_id}/sign", json=body), 409, "critical_not_notified")
     # That somebody wanted to sign opened the alert.
     alert = only(client)
@@ -205,7 +205,7 @@ def test_an_open_alert_of_a_signed_report_stays_on_top(
 ) -> None:
     signed = alerted.add(service, 1)
     alerted.notify(service, signed)
-    body = {"base_revision": 2, "base_step": 0}
+    body = {"base_revision": 2, "base_step": 0, "images_seen": "drawn"}
     assert client.post(f"/api/cases/{signed}/sign", json=body).status_code == 200
     seed.add(service.store, 2)
     first = client.get("/api/worklist").json()["rows"][0]

@@ -119,7 +119,7 @@ def test_signing_over_http_is_in_the_audit_with_the_address(
 ) -> None:
     case_id = seed.add(service.store)
     become(client, "林清", (Role.ATTENDING,))
-    body = {"base_revision": 1, "base_step": 0}
+    body = {"base_revision": 1, "base_step": 0, "images_seen": "elsewhere"}
     answer = client.post(f"/api/cases/{case_id}/sign", json=body)
     assert answer.status_code == 200
     (event,) = audited(client, service, kind="sign")

@@ -170,7 +170,7 @@ def test_what_blocks_cannot_be_dismissed_and_keeps_the_report_from_being_signed(
         "warning_not_dismissible",
     )
     revision = saved["working"]["revision"]
-    sign = {"base_revision": revision, "base_step": 0}
+    sign = {"base_revision": revision, "base_step": 0, "images_seen": "drawn"}
     answer = client.post(f"/api/cases/{case_id}/sign", json=sign)
     assert answer.status_code == 422
     assert answer.json()["error"]["code"] == "sentence_unfilled"
@@ -185,7 +185,8 @@ def test_an_open_warning_does_not_keep_a_report_from_being_signed(
     client: TestClient, case_id: str
 ) -> None:
     saved = save(client, case_id)
-    sign = {"base_revision": saved["working"]["revision"], "base_step": 0}
+    revision = saved["working"]["revision"]
+    sign = {"base_revision": revision, "base_step": 0, "images_seen": "drawn"}
     assert client.post(f"/api/cases/{case_id}/sign", json=sign).status_code == 200
     late = dismiss(client, case_id, saved)
     assert (late.status_code, late.json()["error"]["code"]) == (409, "report_is_signed")

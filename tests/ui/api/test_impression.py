@@ -117,7 +117,8 @@ def test_nothing_is_offered_once_the_report_is_signed(client: TestClient, case_i
     saved = edit(client, case_id, 1, LEFT)["working"]
     report = take(saved["report"], ask(client, case_id, saved["revision"]).json())
     saved = save(client, case_id, report, saved["revision"]).json()["working"]
-    body = {"base_revision": saved["revision"], "base_step": saved["steps"]}
+    seen = {"base_revision": saved["revision"], "base_step": saved["steps"]}
+    body = seen | {"images_seen": "drawn"}
     signed = client.post(f"/api/cases/{case_id}/sign", json=body)
     assert signed.status_code == 200, signed.json()
     refused = ask(client, case_id, saved["revision"])

@@ -62,7 +62,8 @@ def save(client: TestClient, case_id: str, **changed: Any) -> Any:
 
 def sign(client: TestClient, case_id: str) -> Any:
     working = view(client, case_id)["working"]
-    body = {"base_revision": working["revision"], "base_step": working["steps"]}
+    seen = {"base_revision": working["revision"], "base_step": working["steps"]}
+    body = seen | {"images_seen": "drawn"}
     return client.post(f"/api/cases/{case_id}/sign", json=body)
 
 

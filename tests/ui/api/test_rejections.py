@@ -54,7 +54,8 @@ def save_without(client: TestClient, case_id: str, *keys: str) -> None:
 
 def sign(client: TestClient, service: Service, case_id: str) -> TrainingPair:
     now = client.get(f"/api/cases/{case_id}").json()["working"]
-    body = {"base_revision": now["revision"], "base_step": now["steps"]}
+    seen = {"base_revision": now["revision"], "base_step": now["steps"]}
+    body = seen | {"images_seen": "drawn"}
     answer = client.post(f"/api/cases/{case_id}/sign", json=body)
     assert answer.status_code == 200, answer.json()
     with service.store.read() as session:

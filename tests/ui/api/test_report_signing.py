@@ -68,7 +68,12 @@ def view(browser: TestClient, case_id: str) -> dict[str, Any]:
     return found
 
 
+SEEN = {"images_seen": "drawn"}
+"""What a page says of a signature's images."""
+
+
 def post(browser: TestClient, case_id: str, step: str, **said: Any) -> dict[str, Any]:
+    said = (SEEN if step == "sign" else {}) | said
     answer = browser.post(f"/api/cases/{case_id}/{step}", json=said)
     assert answer.status_code == 200, answer.json()
     done: dict[str, Any] = answer.json()
@@ -76,6 +81,7 @@ def post(browser: TestClient, case_id: str, step: str, **said: Any) -> dict[str,
 
 
 def refusal(browser: TestClient, case_id: str, step: str, **said: Any) -> tuple[int, str]:
+    said = (SEEN if step == "sign" else {}) | said
     answer = browser.post(f"/api/cases/{case_id}/{step}", json=said)
     error = answer.json()["error"]
     assert error["message_zh"]
@@ -193,9 +199,9 @@ def test_a_step_that_does_not_say_what_its_person_saw_is_refused_and_told_what_i
     people: People, service: Service
 ) -> None:
     case_id = seed.add(service.store)
-    seen = {"base_step": 0, "base_revision": 1, "remark": "x", "reason": "x"}
+    seen = {"base_step": 0, "base_revision": 1, "remark": "x", "reason": "x", **SEEN}
     for step, fields in (
-        ("sign", ("base_step", "base_revision")),
+        ("sign", ("base_step", "base_revision", "images_seen")),
         ("submit", ("base_step", "base_revision")),
         ("withdraw", ("base_step",)),
         ("return", ("base_step", "base_revision", "remark")),

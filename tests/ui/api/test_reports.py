@@ -140,7 +140,11 @@ def test_second_save_is_refused_with_what_changed(client: TestClient, service: S
 def test_sign_amend_and_the_training_pair(client: TestClient, service: Service) -> None:
     case_id = seed.add(service.store)
     now = working(client, case_id)
-    body = {"base_revision": now["revision"], "base_step": now["steps"]}
+    body = {
+        "base_revision": now["revision"],
+        "base_step": now["steps"],
+        "images_seen": "drawn",
+    }
     signed = client.post(f"/api/cases/{case_id}/sign", json=body).json()
     assert (signed["version"], signed["author"]) == (1, "林清")
     with service.store.begin() as session:
@@ -166,7 +170,8 @@ def test_time_is_counted_from_the_signers_last_opening(
     become(client, "李")
     assert client.post(f"/api/cases/{case_id}/opened", json={}).status_code == 200
     become(client, "林清")
-    body = {"base_revision": working(client, case_id)["revision"], "base_step": 0}
+    revision = working(client, case_id)["revision"]
+    body = {"base_revision": revision, "base_step": 0, "images_seen": "drawn"}
     assert client.post(f"/api/cases/{case_id}/sign", json=body).status_code == 200
     with service.store.begin() as session:
         (pair,) = pairs.pairs(session)

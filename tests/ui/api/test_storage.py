@@ -153,7 +153,7 @@ def sign_until_full(settings: Settings, pipe: Connection) -> None:
             body = {"base_revision": revision, "report": view["report"]}
             saving = client.put(f"/api/cases/{case_id}/report", json=body).status_code
         # Once as small an event as there is finds no room: the disk is full to the last page.
-        signing = {"base_revision": revision, "base_step": 0}
+        signing = {"base_revision": revision, "base_step": 0, "images_seen": "drawn"}
         nobody = TestClient(client.app, base_url=ORIGIN, headers={"Origin": ORIGIN})
         for _ in range(200):
             answer = nobody.post("/api/session", json={"login": "nobody", "password": "x"})

@@ -66,9 +66,8 @@ def saved(client: TestClient, case_id: str, revision: int, report: Any) -> Any:
 
 
 def sign(client: TestClient, case_id: str, revision: int) -> Any:
-    return client.post(
-        f"/api/cases/{case_id}/sign", json={"base_step": 0, "base_revision": revision}
-    )
+    body = {"base_step": 0, "base_revision": revision, "images_seen": "drawn"}
+    return client.post(f"/api/cases/{case_id}/sign", json=body)
 
 
 def confirm(report: Any) -> Any:

@@ -25,6 +25,8 @@ from tests.ui import seed
 from tests.ui.conftest import ORIGIN
 from tests.ui.people import become, session_of
 
+SIGNATURE = {"base_step": 0, "base_revision": 1, "images_seen": "drawn"}
+
 
 @pytest.fixture
 def app(service: Service) -> FastAPI:
@@ -59,7 +61,7 @@ def code(answer: Response) -> str:
 def signed(person: TestClient, service: Service, number: int = 1) -> str:
     case_id = seed.add(service.store, number)
     become(person)
-    answer = person.post(f"/api/cases/{case_id}/sign", json={"base_step": 0, "base_revision": 1})
+    answer = person.post(f"/api/cases/{case_id}/sign", json=SIGNATURE)
     assert answer.status_code == 200
     return case_id
 
@@ -245,7 +247,7 @@ def test_no_token_is_in_a_log_or_in_the_audit(
     secret = person.post("/api/tokens", json=asked).json()["secret"]
     wall = program(app, secret)
     wall.get(f"/api/cases/{case_id}")
-    wall.post(f"/api/cases/{case_id}/sign", json={"base_step": 0, "base_revision": 1})
+    wall.post(f"/api/cases/{case_id}/sign", json=SIGNATURE)
     wall.get("/api/worklist", params={"access_token": secret})
     service.machine_tokens.revoke(service.machine_tokens.every()[0].token_id, by=AuditActor("x"))
     wall.get("/api/worklist")

@@ -1,0 +1,22 @@
+// A series in the words of the list to choose from.
+
+import { has, t } from "/ui/i18n.js";
+
+import type { Series } from "./frames";
+
+export function label(series: Series): string {
+  const word = (key: string) => (has(key) ? t(key) : "");
+  const thickness = series.thickness === null ? "" : `${series.thickness} mm`;
+  return [
+    series.number ?? "",
+    series.modality,
+    word(`role_${series.role}`),
+    word(`plane_${series.plane}`),
+    word(`contrast_${series.contrast}`),
+    word(`kernel_${series.kernel}`),
+    thickness,
+    t("series_frames", { n: series.frames }),
+  ]
+    .filter((piece) => piece !== "")
+    .join(" · ");
+}
