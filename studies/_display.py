@@ -32,7 +32,7 @@ class FullDepth:
     """A frame at its full size."""
 
     stored: npt.NDArray[np.integer[Any]]
-    """(rows, columns) of 16 bits; the modality value is `stored * slope + intercept` (HU for CT)."""
+    """(rows, columns) of 16 bits; the modality value is `stored * slope + intercept`, HU for CT."""
     slope: float
     intercept: float
     window: tuple[float, float]

@@ -113,6 +113,8 @@ def settings(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Nothing answers there: no command starts a server of its own.
     monkeypatch.setenv("RADRAFT_LLM_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("RADRAFT_START_TIMEOUT_S", "1")
+    # A name without a folder is a file of where the command is called.
+    monkeypatch.chdir(place)
 
 
 def bad(kind: str, place: Path) -> Path:
