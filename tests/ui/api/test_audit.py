@@ -126,6 +126,7 @@ def test_signing_over_http_is_in_the_audit_with_the_address(
     assert (event["name"], event["address"]) == ("林清", "testclient")
     assert dict(part.split("=") for part in event["details"].split()) == {
         "author": account_of(service.store, "林清", (Role.ATTENDING,)).account_id,
+        "images": "elsewhere",
         "manner": "alone",
         "password": "no",
         "version": "1",
