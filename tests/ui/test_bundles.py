@@ -16,7 +16,11 @@ WEB, BUNDLES = UI / "web", UI / "bundles"
 NODE = shutil.which("node")
 LARGEST = 6_000_000
 """Bytes of all bundles together."""
-FREE = {"MIT", "Apache-2.0", "BSD-3-Clause", "BSD-2-Clause", "ISC", "0BSD", "MIT AND Zlib"}
+FREE = {
+    *("MIT", "Apache-2.0", "BSD-3-Clause", "BSD-2-Clause", "ISC", "0BSD", "MIT AND Zlib"),
+    # Boost's licence, and a choice of which MIT is taken.
+    *("BSL-1.0", "(WTFPL OR MIT)"),
+}
 
 
 def bundles(folder: Path) -> dict[str, bytes]:
