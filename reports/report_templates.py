@@ -241,16 +241,16 @@ def ready_templates() -> tuple[ReportTemplate, ...]:
 def template_from_yaml(text: str) -> ReportTemplate:
     """Return the template that `text` holds.
 
-    ReportError `template_too_large`, `template_invalid` with the fields to correct.
+    ReportError `template_too_large`, `report_template_invalid` with the fields to correct.
     """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_FILE:
         raise ReportError("template_too_large", most=MAX_FILE // 1000)
     try:
         return ReportTemplate.from_yaml(text)
     except ValidationError as error:
-        raise ReportError("template_invalid", fields=_places(error)) from None
+        raise ReportError("report_template_invalid", fields=_places(error)) from None
     except (yaml.YAMLError, TypeError, ValueError, RecursionError):
-        raise ReportError("template_invalid", fields="file") from None
+        raise ReportError("report_template_invalid", fields="file") from None
 
 
 def template_from_json(text: str) -> ReportTemplate:
@@ -258,7 +258,7 @@ def template_from_json(text: str) -> ReportTemplate:
     try:
         return ReportTemplate.model_validate_json(text)
     except ValidationError as error:
-        raise ReportError("template_invalid", fields=_places(error)) from None
+        raise ReportError("report_template_invalid", fields=_places(error)) from None
 
 
 def template_to_json(template: ReportTemplate) -> str:
@@ -294,4 +294,8 @@ def _places(error: ValidationError) -> str:
     for item in error.errors(include_input=False, include_url=False):
         names = [str(step) for step in item["loc"] if isinstance(step, int) or step in known]
         places.add(".".join(names) or "file")
-    return ", ".join(sorted(places)[:5])
+    # A list of which a part is wrong counts as too short too.
+    inner = {
+        place for place in places if not any(other.startswith(f"{place}.") for other in places)
+    }
+    return ", ".join(sorted(inner)[:5])

@@ -88,8 +88,9 @@ def read_template(content: bytes, name: str = "") -> Imported:
     """Return the template in a file, in whichever form it is; `name` is the file's name without
     its folder, from which an id is made where the file has none.
 
-    ReportError `template_too_large`, `template_invalid`, `template_format`, `template_not_mrrt`,
-    `template_external`, `template_too_deep`, `template_language`, `template_without_lines`.
+    ReportError `template_too_large`, `report_template_invalid`, `template_format`,
+    `template_not_mrrt`, `template_external`, `template_too_deep`, `template_language`,
+    `template_without_lines`.
     """
     if len(content) > MAX_FILE:
         raise ReportError("template_too_large", most=MAX_FILE // 1000)
@@ -137,7 +138,7 @@ def _of_sentences(data: dict[str, Any], name: str) -> ReportTemplate:
     try:
         file = _SentenceFile.model_validate_json(json.dumps(data))
     except (ValidationError, TypeError, ValueError):
-        raise ReportError("template_invalid", fields="report") from None
+        raise ReportError("report_template_invalid", fields="report") from None
     parts = (
         [_ReportPart(content=file.report)] if isinstance(file.report, str) else list(file.report)
     )
@@ -531,7 +532,7 @@ def _template(
     own: dict[str, str] | None = None,
 ) -> ReportTemplate:
     """Return what was read as a template. ReportError `template_without_lines`,
-    `template_invalid`."""
+    `report_template_invalid`."""
     if not lines.found:
         raise ReportError("template_without_lines")
     own = own or {}

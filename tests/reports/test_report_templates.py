@@ -230,7 +230,7 @@ def test_a_template_is_the_same_after_it_was_written_and_read(name: str) -> None
 def test_a_file_with_anything_else_in_it_is_refused_with_the_place(text: str, fields: str) -> None:
     with pytest.raises(ReportError) as refused:
         template_from_yaml(text)
-    assert refused.value.code == "template_invalid"
+    assert refused.value.code == "report_template_invalid"
     assert refused.value.details["fields"] == fields
 
 

@@ -122,10 +122,10 @@ def test_entities_that_nobody_declared_stay_text() -> None:
         (b"\xff\xfe\x00", "template_format"),
         ("a\0b", "template_format"),
         ("just words", "template_format"),
-        ("lines: 7", "template_invalid"),
-        ("report: {a: b}", "template_invalid"),
-        ("report: [{section: a, content: b, more: c}]", "template_invalid"),
-        (page("<p>Clear \u202e air.</p>"), "template_invalid"),
+        ("lines: 7", "report_template_invalid"),
+        ("report: {a: b}", "report_template_invalid"),
+        ("report: [{section: a, content: b, more: c}]", "report_template_invalid"),
+        (page("<p>Clear \u202e air.</p>"), "report_template_invalid"),
     ],
 )
 def test_what_cannot_be_imported_is_refused_with_a_code(content: str | bytes, code: str) -> None:

@@ -141,3 +141,14 @@ def test_a_study_too_poor_to_draft_from_is_not_blamed_for_being_empty(
     expect(page.locator(".rd-warning")).to_have_count(0)
     page.locator("[data-part=sign]").click()
     expect(page.locator(".rd-undo")).to_contain_text("The report is empty")
+
+
+def test_one_key_lists_the_keys_of_the_page(open_page: Opener, workstation: Workstation) -> None:
+    page = open_page(seed.add(workstation.store, 1990, drafted=False), reader="林清")
+    page.locator(".rd-worklist").first.click(position={"x": 4, "y": 4})
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog", name="Keys")
+    expect(keys.locator("dt", has_text="Put in the normal report, in grey")).to_be_visible()
+    expect(keys.locator("dd", has_text="F4")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(keys).to_be_hidden()

@@ -1,7 +1,7 @@
 // The other language of a report: what is written in one is offered in the other by a machine, 3 seconds after a
 // pause at most, or the sentence says that nothing is. What a person wrote or confirmed is never overwritten.
 //   Alt+Enter    confirms the machine's text of the sentence where the cursor is, or takes that back
-//   Alt+X        drops the side where the cursor is: the sentence stays in the other language
+//   Alt+Shift+X  drops the side where the cursor is: the sentence stays in the other language
 
 import { send } from "/ui/api.js";
 import { LANGUAGES, SECTIONS, asserted } from "/ui/document.js";
@@ -201,13 +201,13 @@ export class Following {
   }
 
   key(event) {
-    if (!event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.isComposing || !this.document) return;
+    if (!event.altKey || event.ctrlKey || event.metaKey || event.isComposing || !this.document) return;
     if (this.pane.mode !== "editing" || this.pane.paused) return;
     const row = event.target.closest?.(".rd-sentence[data-id]");
     const side = event.target.closest?.("[data-lang]")?.dataset.lang;
     if (!row) return;
-    if (event.key === "Enter" && this.confirm(row.dataset.id)) event.preventDefault();
-    else if (event.code === "KeyX" && side && this.drop(row.dataset.id, side)) event.preventDefault();
+    if (event.key === "Enter" && !event.shiftKey && this.confirm(row.dataset.id)) event.preventDefault();
+    else if (event.code === "KeyX" && event.shiftKey && side && this.drop(row.dataset.id, side)) event.preventDefault();
   }
 }
 

@@ -69,6 +69,11 @@ export function bind(action, handler) {
   handlers.set(action, [handler, ...(handlers.get(action) ?? [])]);
 }
 
+/** The actions that something on the page does. */
+export function bound() {
+  return Object.keys(ACTIONS).filter((action) => handlers.has(action));
+}
+
 /** The keys of `action`, this person's own where he changed them. */
 export function keysOf(action) {
   return own[action] ?? ACTIONS[action].keys;

@@ -326,7 +326,7 @@ def test_what_goes_out_comes_in_again(client: TestClient, service: Service) -> N
         ("<html lang='de'><section data-section-name='Findings'><p>Klar.</p></section></html>",
          "template_language"),
         ("id: [", "template_format"),
-        ("lines: []", "template_invalid"),
+        ("lines: []", "report_template_invalid"),
         ("<p>nothing</p>", "template_not_mrrt"),
     ],
 )  # fmt: skip
