@@ -18,7 +18,7 @@ from radraft.cli.main import app
 from radraft.core.errors import catalogue
 
 CODES = {0, 1, 2, 3}
-SERVERS = {("serve",), ("listen",), ("demo",)}
+SERVERS = {("serve",), ("worker",), ("listen",), ("demo",)}
 """Commands that run until they are stopped; they are tried where they cannot begin."""
 KINDS = ("missing", "folder", "empty", "binary", "wrong_json", "deep")
 PATHLIKE = {"model", "set_name", "target", "recipe", "recipe_name"}

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 
-from radraft.cli import serving as serve_command
+from radraft.cli import http_server
 from radraft.cli.output import Output
 from radraft.core.settings import Settings
 from radraft.reports.roles import Role
@@ -265,7 +265,7 @@ def test_an_expired_certificate_serves_and_is_told_in_both_languages(
 ) -> None:
     expired = certificate(tmp_path, "expired", days=-1)
     settings = Settings(host=ADDRESS, port=0, hosts=NAME, tls_cert=expired)
-    with serve_command.listening(settings, Output(False)) as bound:
+    with http_server.bound_socket(settings, Output(False)) as bound:
         assert bound.getsockname()[0] == ADDRESS
     said = "".join(capsys.readouterr())
     assert "RADRAFT_TLS_CERT 的证书已过有效期" in said

@@ -117,11 +117,12 @@ class Workstation:
         self.store.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def workstation(
     tmp_path_factory: pytest.TempPathFactory, migrated_folder: Path
 ) -> Iterator[Workstation]:
-    """One server for all tests that need the whole page; each brings studies of its own."""
+    """One server for all tests of a module that need the whole page; each brings studies of its
+    own, and they stand on the first page of the list whatever ran before."""
     made = Workstation(tmp_path_factory.mktemp("workstation") / "data", migrated_folder)
     yield made
     made.close()
