@@ -33,11 +33,16 @@ def test_a_rule_is_set_tried_and_applied(folder: Path) -> None:
     assert answer(folder, "retention") == {"applied": False, "sites": []}
     rule = ("--rule", "CR: move after 365 days, drop after 3,650", "--site", SITE)
     terms = ["CR: move after 365 days, drop after 3650 days"]
-    assert answer(folder, "retention", *rule) == {"site": SITE, "rule": 1, "terms": terms}
+    assert answer(folder, "retention", *rule) == {
+        "site": SITE,
+        "rule": 1,
+        "terms": terms,
+        "damaged": False,
+    }
     before = files(folder / "objects")
     nothing = {"studies": 0, "objects": 0, "bytes": 0}
     expected = {
-        "site": SITE, "rule": 1, "terms": terms,
+        "site": SITE, "rule": 1, "terms": terms, "damaged": False,
         "moved": nothing, "dropped": nothing, "held_back": {},
     }  # fmt: skip
     for options in ((), ("--apply",)):
