@@ -1,7 +1,8 @@
 // Adding a key image: a series, a slice of it, a window.
 
 import { h, part, setText } from "/ui/dom.js";
-import { has, onLanguage, t } from "/ui/i18n.js";
+import { onLanguage, t } from "/ui/i18n.js";
+import { seriesLabel } from "/ui/serieslabel.js";
 import { state } from "/ui/state.js";
 
 const SETTLE_MS = 80;
@@ -71,7 +72,7 @@ export class AddPanel {
     const { series, windows } = this.found;
     const at = Math.max(0, this.series.selectedIndex);
     const shown = Math.max(0, this.window.selectedIndex);
-    this.series.replaceChildren(...series.map((one) => h("option", { text: label(one) })));
+    this.series.replaceChildren(...series.map((one) => h("option", { text: seriesLabel(one) })));
     this.series.selectedIndex = Math.min(at, series.length - 1);
     this.window.replaceChildren(
       ...windows.map((name) => h("option", { value: name, text: t(`preset_${name || "own"}`) })),
@@ -127,21 +128,4 @@ function spelled(instances) {
   return instances.flatMap(({ instance_ref, frames, marked }) =>
     Array.from({ length: frames }, (_, frame) => ({ instance_ref, frame, marked })),
   );
-}
-
-function label(series) {
-  const word = (key) => (has(key) ? t(key) : "");
-  const thickness = series.thickness === null ? "" : `${series.thickness} mm`;
-  return [
-    series.number ?? "",
-    series.modality,
-    word(`role_${series.role}`),
-    word(`plane_${series.plane}`),
-    word(`contrast_${series.contrast}`),
-    word(`kernel_${series.kernel}`),
-    thickness,
-    t("series_frames", { n: series.frames }),
-  ]
-    .filter((piece) => piece !== "")
-    .join(" · ");
 }

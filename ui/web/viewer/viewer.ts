@@ -5,6 +5,7 @@ import { Choosing } from "/ui/choosing.js";
 import { droppedWords, imagesThere } from "/ui/dropped.js";
 import { h, part, setText } from "/ui/dom.js";
 import { t } from "/ui/i18n.js";
+import { seriesLabel } from "/ui/serieslabel.js";
 import { may } from "/ui/session.js";
 import { emit, state } from "/ui/state.js";
 
@@ -14,7 +15,6 @@ import { budget, isLoaded, keyId, load, previewId } from "./library";
 import { choose, newest, referenceLines, remove, removeAll, type ToolName } from "./measure";
 import { nextStudy } from "./next";
 import { named, nameOf, presets, type Preset } from "./presets";
-import { label } from "./serieslabel";
 import { Stage, engine, stackOf, stackOfKeyImages, type Look, type Stack } from "./stage";
 
 const PAGE = 10;
@@ -559,7 +559,7 @@ export class Viewer implements Desk {
     const at = this.study!.stacks.findIndex((stack) => stack.key === this.first.stack?.key);
     const place = this.item && this.first.stack?.key.endsWith("keys") ? this.find(`${this.item.instance_ref}/${this.item.frame}`) : null;
     const number = at >= 0 ? at : place ? this.study!.stacks.indexOf(place.stack) : -1;
-    options(select, this.study!.series.map((series, index) => [String(index), label(series)]), String(number));
+    options(select, this.study!.series.map((series, index) => [String(index), seriesLabel(series)]), String(number));
     const stack = this.study!.stacks[number];
     const index = at >= 0 ? this.first.index : (place?.index ?? -1);
     setText(part(this.root, "slice-number"), stack ? t("slice_place", { n: index + 1, all: stack.slices.length }) : "");
@@ -570,11 +570,11 @@ export class Viewer implements Desk {
   }
 
   private besideRow(second: Stage): void {
-    const own = this.study!.series.map((series, index): [string, string] => [`${state.caseId} ${index}`, label(series)]);
+    const own = this.study!.series.map((series, index): [string, string] => [`${state.caseId} ${index}`, seriesLabel(series)]);
     const others = this.priors.flatMap((prior): [string, string][] => {
       const when = t("prior_days", { n: prior.days_before });
       if (prior.case_id !== this.beside?.caseId) return [[`${prior.case_id} 0`, `${when} · ${prior.modality}`]];
-      return this.beside.series.map((series, index) => [`${prior.case_id} ${index}`, `${when} · ${label(series)}`]);
+      return this.beside.series.map((series, index) => [`${prior.case_id} ${index}`, `${when} · ${seriesLabel(series)}`]);
     });
     options(part(this.root, "beside-series") as HTMLSelectElement, [...others, ...own], second.stack?.key ?? "");
     const { stack } = second;

@@ -1,11 +1,10 @@
-// A series in the words of the list to choose from.
+// A series in the words of the lists to choose from.
 
 import { has, t } from "/ui/i18n.js";
 
-import type { Series } from "./frames";
-
-export function label(series: Series): string {
-  const word = (key: string) => (has(key) ? t(key) : "");
+/** The label of `series`, as `/frames` and `/series` give it. */
+export function seriesLabel(series) {
+  const word = (key) => (has(key) ? t(key) : "");
   const thickness = series.thickness === null ? "" : `${series.thickness} mm`;
   return [
     series.number ?? "",
