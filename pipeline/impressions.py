@@ -11,11 +11,9 @@ from radraft.core.errors import DraftingError
 from radraft.llm.concluding import PATIENCE_S, write_impression
 from radraft.llm.profiles import Task
 from radraft.pipeline.study_facts import study_facts
-from radraft.reports import lifecycle
 from radraft.reports.assertion import in_languages, without_grey
 from radraft.reports.checks.reading import read_report
 from radraft.reports.concluding import Conclusion, conclude, conclude_with
-from radraft.reports.lifecycle import Move
 from radraft.reports.offered import OfferedText
 from radraft.reports.outdated import ImpressionStanding, standing
 from radraft.reports.values import Origin, ReportState
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
     from radraft.llm.endpoint import Endpoint
     from radraft.llm.profiles import Profile
-    from radraft.reports.checks.values import ReadReport
+    from radraft.reports.checks.values import ReadReport, StudyFacts
     from radraft.reports.critical import CriticalRules
     from radraft.reports.editing import WorkingReport
     from radraft.reports.people import Actor
@@ -67,7 +65,8 @@ class ImpressionWriter:
         """Return how the impression of a case stands to its findings; None of a signed one.
         NotFound `case_not_found`."""
         with self._store.read() as session:
-            return standing_of(session, reports.current(session, case_id))
+            working = reports.current(session, case_id)
+            return standing_of(working, study_facts(session, case_id))
 
     def offer(self, case_id: str, *, base_revision: int, actor: Actor) -> ImpressionOffer:
         """Return the changes that bring the impression to the findings of `base_revision`.
@@ -79,7 +78,7 @@ class ImpressionWriter:
         """
         with self._store.read() as session:
             working = _writable(session, case_id, base_revision, actor)
-            read = _read(session, working)
+            read = _read(working, study_facts(session, case_id))
         conclusion, fell_back = self._conclude(read)
         texts = tuple(self._texts(case_id, conclusion))
         with self._store.begin() as session:
@@ -118,29 +117,22 @@ class ImpressionWriter:
                 yield OfferedText(case_id, proposal.sentence_id, lang, text, line.origin, source)
 
 
-def standing_of(session: Session, working: WorkingReport) -> ImpressionStanding | None:
+def standing_of(working: WorkingReport, facts: StudyFacts) -> ImpressionStanding | None:
     """Return how the impression of a report stands to its findings; None of a signed one."""
     if working.state is ReportState.SIGNED:
         return None
-    return standing(_read(session, working))
+    return standing(_read(working, facts))
 
 
-def _read(session: Session, working: WorkingReport) -> ReadReport:
+def _read(working: WorkingReport, facts: StudyFacts) -> ReadReport:
     # Reports of earlier examinations are no part of what is compared here.
-    facts = replace(study_facts(session, working.case_id), priors=None)
+    facts = replace(facts, priors=None)
     # What a template says and nobody confirmed was not looked at: it is neither there nor normal.
     report = without_grey(working.report)
     return read_report(in_languages(report, facts.language_rule.languages), facts)
 
 
 def _writable(session: Session, case_id: str, base_revision: int, actor: Actor) -> WorkingReport:
-    working = reports.current(session, case_id)
-    lifecycle.moved(
-        working.state,
-        Move.EDIT,
-        by=actor.who,
-        author=working.author,
-        permissions=actor.permissions,
-    )
+    working = reports.editable(session, case_id, actor)
     reports.require_revision(session, working, base_revision)
     return working

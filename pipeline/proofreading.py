@@ -11,7 +11,6 @@ from radraft.pipeline import late_images
 from radraft.pipeline.report_templates import template_rules
 from radraft.pipeline.study_facts import study_facts
 from radraft.prompts.build import gave_priors
-from radraft.reports import lifecycle
 from radraft.reports.checks.run import proofread
 from radraft.reports.dismissal import (
     DismissalReason,
@@ -20,7 +19,6 @@ from radraft.reports.dismissal import (
     require_dismissible,
     standing_warnings,
 )
-from radraft.reports.lifecycle import Move
 from radraft.reports.skeleton import skeleton
 from radraft.store import cases, dismissals, drafts, reports
 from radraft.store.dismissals import CheckCount
@@ -28,6 +26,7 @@ from radraft.store.dismissals import CheckCount
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from radraft.reports.checks.values import StudyFacts
     from radraft.reports.editing import WorkingReport
     from radraft.reports.people import Actor
     from radraft.store.database import Store
@@ -85,15 +84,18 @@ class Proofreader:
             return warnings_of(session, working)
 
 
-def warnings_of(session: Session, working: WorkingReport) -> tuple[StandingWarning, ...]:
+def warnings_of(
+    session: Session, working: WorkingReport, facts: StudyFacts | None = None
+) -> tuple[StandingWarning, ...]:
     """Return every warning of a working report with what readers said of it: what is to be known of
-    its images first, then those of the checks."""
+    its images first, then those of the checks. `facts`: of its examination, where the caller has
+    them (`study_facts`)."""
     case_id = working.case_id
     dismissed = dismissals.of_case(session, case_id)
     source = drafts.source(session, case_id)
     issues = proofread(
         working.report,
-        study_facts(session, case_id),
+        study_facts(session, case_id) if facts is None else facts,
         draft=None if source is None else source.draft,
         prior_given=source is not None and gave_priors(source.request_json),
         rules=template_rules(session, case_id),
@@ -159,14 +161,7 @@ def _held(
     ReportError as a save by `actor` would raise it: whoever cannot write dismisses nothing.
     """
     cases.lock(session, case_id)
-    working = reports.current(session, case_id)
-    lifecycle.moved(
-        working.state,
-        Move.EDIT,
-        by=actor.who,
-        author=working.author,
-        permissions=actor.permissions,
-    )
+    working = reports.editable(session, case_id, actor)
     standing = warnings_of(session, working)
     warning = next((warning for warning in standing if warning.key == key), None)
     if warning is None:

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from radraft.core.errors import NotFound
-from radraft.reports import lifecycle
-from radraft.reports.lifecycle import Move
 from radraft.store import cases, drafts, rejections, reports
 
 if TYPE_CHECKING:
@@ -30,14 +28,7 @@ class Rejections:
         """
         with self._store.begin() as session:
             cases.lock(session, case_id)
-            working = reports.current(session, case_id)
-            lifecycle.moved(
-                working.state,
-                Move.EDIT,
-                by=actor.who,
-                author=working.author,
-                permissions=actor.permissions,
-            )
+            reports.editable(session, case_id, actor)
             source = drafts.source(session, case_id)
             drafted = () if source is None else source.draft.report.sentences
             if sentence_id not in {sentence.id for sentence in drafted}:

@@ -37,6 +37,7 @@ from radraft.pipeline.retention_rules import RetentionRules
 from radraft.pipeline.second_factor import SecondFactors
 from radraft.pipeline.sign_in import SignIn, session_terms
 from radraft.pipeline.site_languages import SiteLanguages
+from radraft.pipeline.study_facts import study_facts
 from radraft.reports import editing, edits, turnround
 from radraft.reports.audit import AuditKind
 from radraft.reports.characters import require_visible
@@ -341,6 +342,7 @@ class Service:
             written = source.draft if source is not None else None
             signed = signatures.of_page(session, case_id, working)
             images = cases.key_images(session, case_id)
+            facts = study_facts(session, case_id)
             shown = CaseView(
                 case=case,
                 identity=cases.identity(session, case_id),
@@ -354,8 +356,8 @@ class Service:
                 versions=signed.held,
                 broken=signed.broken,
                 warning=signed.warning,
-                standing=warnings_of(session, working),
-                impression=standing_of(session, working),
+                standing=warnings_of(session, working, facts),
+                impression=standing_of(working, facts),
                 turns=questions.turns(session, case_id),
                 partial=self._partial(case_id),
                 least_support=written.least_support if written is not None else None,

@@ -13,7 +13,7 @@ from radraft.core.errors import NotFound, ReportError
 from radraft.reports import codec, editing, lifecycle, merging
 from radraft.reports.editing import Confirming, Revision, WorkingReport
 from radraft.reports.lifecycle import SIGNATURES, Move
-from radraft.reports.people import Person, known_person
+from radraft.reports.people import Actor, Person, known_person
 from radraft.reports.roles import Permission
 from radraft.reports.skeleton import skeleton
 from radraft.reports.values import (
@@ -242,6 +242,20 @@ def require_step(now: WorkingReport, base_step: int | None) -> None:
     None asks nothing."""
     if base_step is not None and base_step != now.steps:
         raise ReportError("step_taken_meanwhile")
+
+
+def editable(session: Session, case_id: str, actor: Actor) -> WorkingReport:
+    """Return the working report where `actor` may write in it as it stands; ReportError as a save
+    by him would raise it, NotFound `case_not_found`."""
+    working = current(session, case_id)
+    lifecycle.moved(
+        working.state,
+        Move.EDIT,
+        by=actor.who,
+        author=working.author,
+        permissions=actor.permissions,
+    )
+    return working
 
 
 def require_revision(session: Session, now: WorkingReport, base_revision: int) -> None:
