@@ -110,6 +110,7 @@ def main() -> None:
     parser.add_argument("--slices", type=int, nargs="+", default=[60, 1000])
     parser.add_argument("--studies", type=int, default=1000, help="in the list")
     parser.add_argument("--times", type=int, default=100, help="of each step")
+    parser.add_argument("--openings", type=int, default=20, help="of each CT")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "dicom")
     parser.add_argument("--against", default="", help="a revision of this repository")
     parser.add_argument("--json", action="store_true", help="only the steps of the list")
@@ -259,18 +260,28 @@ def walked(
     asked: argparse.Namespace,
 ) -> list[Figures]:
     """Take every step in a new page; the line is as slow as `line` bytes a second."""
+    page = desk(context, url, line)
+    steps = through_the_list(page, asked.times)
+    for count, case_id in scans.items():
+        firsts = [first_image(context, url, line, case_id) for _ in range(asked.openings)]
+        steps.append(Figures(f"CT of {count} slices: first image", tuple(firsts)))
+        wheel = through_slices(page, case_id, count, asked.times)
+        steps.append(Figures(f"CT of {count} slices: wheel to the next", wheel))
+    return steps
+
+
+def desk(context: BrowserContext, url: str, line: int | None) -> Page:
+    """Return a new page with the list on it; the line is slow from then on."""
     page = context.new_page()
     page.set_default_timeout(1000 * LONGEST_S * 5)
     page.goto(f"{url}/?lang=en")
     page.locator(".rd-row").first.wait_for()
+    session = context.new_cdp_session(page)
+    # A second opening must not find the first one's pictures.
+    session.send("Network.setCacheDisabled", {"cacheDisabled": True})
     if line is not None:
-        slow_down(context.new_cdp_session(page), line)
-    steps = through_the_list(page, asked.times)
-    for count, case_id in scans.items():
-        first, wheel = through_slices(page, case_id, count, asked.times)
-        steps.append(Figures(f"CT of {count} slices: first image", (first,)))
-        steps.append(Figures(f"CT of {count} slices: wheel to the next", wheel))
-    return steps
+        slow_down(session, line)
+    return page
 
 
 def slow_down(session: CDPSession, line: int) -> None:
@@ -289,11 +300,17 @@ def through_the_list(page: Page, times: int) -> list[Figures]:
     ]
 
 
-def through_slices(
-    page: Page, case_id: str, count: int, times: int
-) -> tuple[float, tuple[float, ...]]:
-    """Open a CT; return the wait for its first image and those for slices that are loaded."""
-    first = page.evaluate(
+def first_image(context: BrowserContext, url: str, line: int | None, case_id: str) -> float:
+    """Open a CT in a page that has shown no study yet; return the wait for its first image."""
+    page = desk(context, url, line)
+    waited = shown(page, case_id)
+    page.close()
+    return waited
+
+
+def shown(page: Page, case_id: str) -> float:
+    """Open a study; return the milliseconds until one of its key images is drawn."""
+    waited: float = page.evaluate(
         """async (caseId) => {
             const { state } = await import("/ui/state.js");
             const { open } = await import("/ui/study.js");
@@ -309,6 +326,12 @@ def through_slices(
         }""",
         case_id,
     )
+    return waited
+
+
+def through_slices(page: Page, case_id: str, count: int, times: int) -> tuple[float, ...]:
+    """Open a CT; return the waits for slices that are loaded."""
+    shown(page, case_id)
     page.locator("[data-part=shown-series]").wait_for()
     page.locator("[data-part=shown-series]").select_option(index=0)
     stage = page.locator("[data-part=stage]")
@@ -321,7 +344,7 @@ def through_slices(
     page.wait_for_timeout(500)
     canvas.wait_for()
     waits = [page.evaluate(WHEEL, -1) for _ in range(there - 1)]
-    return first, tuple(waits)
+    return tuple(waits)
 
 
 def memory(browser: Browser, server: psutil.Process) -> str:
@@ -374,7 +397,21 @@ def compare(found: Sequence[Figures], asked: argparse.Namespace) -> None:
             print(f"  {figures.name}: no such step")
             continue
         now, then = (quantile(waits, 0.95) for waits in (figures.waits, old))
-        print(f"  {figures.name}: p95 {then:.1f} ms then, {now:.1f} now: {now / then:.2f}")
+        ratio, low, high = times_as_long(figures.waits, old)
+        told_as = f"{ratio:.2f} [{low:.2f}, {high:.2f}]"
+        print(f"  {figures.name}: p95 {then:.1f} ms then, {now:.1f} now; medians {told_as}")
+
+
+def times_as_long(
+    now: Sequence[float], then: Sequence[float], resamples: int = 2000
+) -> tuple[float, float, float]:
+    """Return the ratio of the medians, and the 95% bootstrap interval of it."""
+    random = np.random.default_rng(0)
+    medians = [
+        np.median(random.choice(waits, (resamples, len(waits))), axis=1) for waits in (now, then)
+    ]
+    low, high = np.quantile(medians[0] / medians[1], [0.025, 0.975])
+    return statistics.median(now) / statistics.median(then), float(low), float(high)
 
 
 def quantile(waits: Sequence[float], share: float) -> float:
