@@ -128,7 +128,8 @@ def measure(database: str, folder: Path, url: str, asked: argparse.Namespace) ->
             answers = sum(map(len, told.took.values())) / asked.seconds
             report(
                 f"{asked.readers} readers, each every {every:g} s, {asked.seconds} s, "
-                f"{answers:.0f} answers a second, load {os.getloadavg()[0]:.1f}",
+                f"{answers:.0f} answers a second, load {os.getloadavg()[0]:.1f}, server's memory "
+                f"{server.memory():.0f} MiB",
                 told,
             )
         print(
