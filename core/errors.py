@@ -11,6 +11,7 @@
     ├── EvalError            input that cannot be scored without guessing
     ├── TrainingError        a recipe or data that nothing can be trained from
     ├── PacsError            a PACS that cannot be asked, or says no
+    ├── MessageError         a message of another system that cannot be read or used
     ├── AdapterError         an adapter that may not serve, or a move it cannot make
     ├── SignInError          somebody who is not let in, or may not do what he asks
     ├── TokenError           a program that is not let in, or a token that cannot be made
@@ -94,6 +95,10 @@ class EvalError(RadraftError):
 
 class TrainingError(RadraftError):
     """A recipe, or data for one, that nothing can be trained from."""
+
+
+class MessageError(RadraftError):
+    """A message of another system (HL7) that cannot be read, or cannot be used as it stands."""
 
 
 class AdapterError(RadraftError):

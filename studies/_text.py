@@ -47,6 +47,36 @@ def decode(raw: bytes, declared: tuple[str, ...]) -> tuple[str, bool]:
     return _tidy(text), repaired or "\ufffd" in text
 
 
+def decode_lines(raw: bytes, declared: tuple[str, ...]) -> tuple[str, bool]:
+    """Text of a message of many lines and whether the declared character sets had to be set aside;
+    nothing is cut or tidied.
+
+    Each line is looked at for itself, since one odd name must not spoil the others; what is UTF-8 as
+    a whole is that.
+    """
+    if raw.isascii() and b"\x1b" not in raw:
+        return raw.decode("ascii"), False
+    whole, gb = _start(raw, "utf-8"), _start(raw, "gb18030")
+    if whole is not None and b"\x1b" not in raw and _whole(raw, "utf-8"):
+        if _guess.is_utf8(raw, whole, gb, "UTF8" in _codecs(declared) or None):
+            return whole, "UTF8" not in _codecs(declared)
+    texts, mended = [], False
+    # No known set has a byte of a line's end within a character.
+    for line in re.split(rb"(\r\n|\r|\n)", raw):
+        text, repaired = line.decode("ascii", "replace"), False
+        if not line.isascii() or b"\x1b" in line:
+            read = _escaped if b"\x1b" in line else _plain
+            text, repaired = read(line, declared)
+        texts.append(text)
+        mended = mended or repaired or "\ufffd" in text
+    return "".join(texts), mended
+
+
+def tidy(text: str) -> str:
+    """Return `text` without characters that cannot be seen, cut to the longest value."""
+    return _tidy(text)
+
+
 def _tidy(text: str) -> str:
     return _CONTROL.sub(" ", text).strip()[:MAX_TEXT]
 
