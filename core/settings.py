@@ -101,6 +101,11 @@ class Settings(BaseSettings):
     """Our certificate for the log server (PEM), where it asks for one."""
     audit_syslog_key: Path | None = None
     """Its key (PEM), where it is not in the same file."""
+    institutions: Path | None = None
+    """YAML of each site's institution: names, department, OID, time zone (docs/exports.md); unset:
+    reports carry the site's name."""
+    export_fonts: Annotated[tuple[Path, ...], NoDecode] = ()
+    """Font files that PDFs are printed with, before the system's, divided by commas."""
     viewer_url: str = ""
     """Address of a study in the hospital's own viewer, with `{accession}` or `{study_uid}` where
     those stand (docs/viewer.md); empty: no link is shown."""
@@ -216,10 +221,16 @@ class Settings(BaseSettings):
         "dicom_tls_key", "dicom_tls_ca", "watch_dir", "pacs_ca", "deid_recognisers",
         "critical_values", "turnround", "audit_syslog_ca", "audit_syslog_cert", "audit_syslog_key",
         "tls_cert", "tls_key", "openid", "openid_ca", "postgresql_bin", "archive_dir",
+        "institutions",
     )  # fmt: skip
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path else None
+
+    @field_validator("export_fonts", mode="before")
+    @classmethod
+    def _files(cls, files: Any) -> Any:
+        return tuple(Path(file).expanduser() for file in _items(files))
 
     @field_validator("host")
     @classmethod

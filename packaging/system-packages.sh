@@ -17,6 +17,7 @@ test=("${demo[@]}"
   "file:/usr/sbin/nginx|nginx-light" # the proxy of deploy/nginx
   "file:/usr/sbin/rsyslogd|rsyslog" # a log server that the audit is sent to
   "file:/usr/lib/*/rsyslog/lmnsd_ossl.so|rsyslog-openssl"
+  "program:pdftoppm|poppler-utils" # draws a report's PDF
   "program:curl|curl")
 bench=("module:ensurepip|python3-venv"
   "program:java|default-jre-headless" # METEOR 1.5, to compare with

@@ -31,6 +31,7 @@ from radraft.pipeline.quality_verdict import QualityRemarks, quality_remarks
 from radraft.pipeline.reading import ReadingForOthers
 from radraft.pipeline.rejections import Rejections
 from radraft.pipeline.report_history import ReportHistories
+from radraft.pipeline.report_printing import ReportPrinting
 from radraft.pipeline.report_signing import ReportSigning
 from radraft.pipeline.report_templates import ReportTemplates, begun_report
 from radraft.pipeline.retention_rules import RetentionRules
@@ -266,6 +267,8 @@ class Service:
         """Writes down what was looked at and what was refused."""
         self.signing = ReportSigning(store, self.critical, self.trail, site=settings.site)
         """Review, signature, amendment."""
+        self.printing = ReportPrinting(store, settings)
+        """Signed reports as text and as PDF."""
         self.languages = SiteLanguages(store, self.trail, site=settings.site)
         """In which languages sites report."""
         self._follower = Follower(store, profile)

@@ -128,6 +128,8 @@ ROUTES: Mapping[tuple[str, str], Access] = _table(
         ("GET", "/api/cases/{case_id}/versions/{before}/{after}"): _by_token(
             Permission.READ_SIGNED, Scope.READ
         ),
+        ("GET", "/api/cases/{case_id}/report.pdf"): _by_token(Permission.READ_SIGNED, Scope.READ),
+        ("GET", "/api/cases/{case_id}/report.txt"): _by_token(Permission.READ_SIGNED, Scope.READ),
         ("GET", "/api/cases/{case_id}/history"): Permission.READ_UNSIGNED,
         ("GET", "/api/signature-rules"): Permission.CONFIGURE,
         ("GET", "/api/sites/{site}/signature-rule"): Permission.CONFIGURE,
@@ -210,6 +212,8 @@ NOTED: Mapping[tuple[str, str], AuditKind] = MappingProxyType(
         ("GET", "/api/cases/{case_id}/priors"): AuditKind.VIEW,
         ("GET", "/api/cases/{case_id}/versions"): AuditKind.VIEW,
         ("GET", "/api/cases/{case_id}/versions/{before}/{after}"): AuditKind.VIEW,
+        ("GET", "/api/cases/{case_id}/report.pdf"): AuditKind.EXPORT,
+        ("GET", "/api/cases/{case_id}/report.txt"): AuditKind.EXPORT,
         ("GET", "/api/cases/{case_id}/history"): AuditKind.VIEW,
         ("GET", "/api/alerts/register"): AuditKind.VIEW,
         ("GET", "/api/arrivals"): AuditKind.VIEW,

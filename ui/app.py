@@ -18,6 +18,7 @@ from radraft.pipeline.audit_trail import command_line
 from radraft.pipeline.draft_workers import WorkerSight
 from radraft.pipeline.drafting import Drafting
 from radraft.pipeline.encoders import extractor_loader
+from radraft.pipeline.institutions import load_institutions
 from radraft.pipeline.reading import ReadingWatch
 from radraft.pipeline.service import NO_LLM, Llm, Service
 from radraft.reports.audit import AuditEvent, AuditKind
@@ -54,10 +55,12 @@ def running(
 
     The workstation does not wait for vLLM: studies can be read and reports written meanwhile.
     DraftingError `starter_weights_changed` where it would draft with other weights than pinned;
-    SettingsError where the hospital's own recognisers cannot be read, or the log server's TLS.
+    SettingsError where the hospital's own recognisers or institutions cannot be read, or the log
+    server's TLS.
     """
     # A hospital's own rules that cannot be used are said now, not at the first study.
     of_site()
+    load_institutions(settings.institutions)
     sweep(settings.data_dir / "scratch")
     with ExitStack() as stack:
         if drafted_by is DraftedBy.ITSELF:

@@ -18,6 +18,7 @@ from radraft.ui.api.presence import add_presence
 from radraft.ui.api.priors import add_priors
 from radraft.ui.api.reading import add_reading
 from radraft.ui.api.rejections import add_rejections
+from radraft.ui.api.report_printing import add_report_printing
 from radraft.ui.api.report_signing import add_report_signing
 from radraft.ui.api.reports import add_api
 from radraft.ui.api.retention import add_retention
@@ -74,6 +75,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
     add_retention(app, service)
     add_templates(app, service)
     add_keyimages(app, service)
+    add_report_printing(app, service)
     add_full_frames(app, service)
     add_alerts(app, service)
     add_arrivals(app, service)
