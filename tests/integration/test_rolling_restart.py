@@ -183,8 +183,9 @@ def test_nobody_notices_that_both_servers_are_restarted(settings: Settings, tmp_
             server.start()
         proxy = Program(tmp_path / "nginx", (), {})
         proxy.command = ("nginx", "-c", str(configuration(tmp_path, own)))
-        stack.callback(proxy.kill)
         proxy.start()
+        # Killed, it would leave its worker behind.
+        stack.callback(proxy.end)
         for server in servers:
             wait_ready(server)
         with desk(authority) as client:
