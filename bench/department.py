@@ -27,7 +27,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +98,9 @@ def measure(database: str, folder: Path, url: str, asked: argparse.Namespace) ->
     began = time.perf_counter()
     store = open_store(Settings(data_dir=folder, database_url=url))
     fill(store, asked.studies)
+    choice = random.Random(11)
     drafted = [
-        seed.add(
-            store, 10_000_000 + number, patient=Patient(f"DRAFTED-{number}", "林^试", None, "F")
-        )
+        seed.add(store, 10_000_000 + number, patient=drafted_patient(choice, number))
         for number in range(asked.times + len(asked.every) * asked.readers * asked.seconds // 10)
     ]
     settle(store)
@@ -137,6 +136,13 @@ def measure(database: str, folder: Path, url: str, asked: argparse.Namespace) ->
             f"{server.memory():.0f} after all",
             flush=True,
         )
+
+
+def drafted_patient(choice: random.Random, number: int) -> Patient:
+    """Return somebody whose name and day of birth are as common as such are: earlier studies of the
+    same patient are looked for among those who share them."""
+    born = date(1930, 1, 1) + timedelta(days=choice.randrange(30_000))
+    return Patient(f"DRAFTED-{number}", made_name(choice).value, born, choice.choice("FM"))
 
 
 @dataclass
