@@ -11,6 +11,8 @@ test=("${demo[@]}"
   "file:/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc|fonts-noto-cjk"
   "file:/usr/lib/postgresql/*/bin/initdb|postgresql"
   "program:storescu|dcmtk"
+  "program:java|default-jre-headless" # runs PixelMed's checks of structured reports
+  "file:/usr/share/java/pixelmed.jar|libpixelmed-java"
   "program:ip|iproute2"
   "file:/usr/sbin/Orthanc|orthanc"
   "file:/usr/share/orthanc/plugins/libOrthancDicomWeb.so|orthanc-dicomweb"

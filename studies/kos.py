@@ -6,8 +6,10 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from radraft.core.errors import ReportError
 from radraft.studies.values import Patient
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ _REJECTS = frozenset({"113001", "113010", "113037", "113038", "113039"})
 """Document titles (PS3.16 CID 7010) that take images out: rejected for quality or for safety, a
 quality issue, a wrong worklist entry, expired."""
 _MOST = 10_000
+_MOST_OF_NAME = 64
+"""Characters of a component group of a person name (PS3.5 6.2)."""
 _SERIES_NUMBER = 9900
 """Far above those that scanners give, so that viewers list the selection last."""
 
@@ -54,26 +58,56 @@ def marks(dataset: Dataset) -> list[str]:
     return [uid for uid in found if uid][:_MOST]
 
 
-def document(
-    references: Sequence[Reference], about: About, *, reader: str, number: int, at: datetime
-) -> bytes:
-    """Return a DICOM file "Of Interest" that selects `references` in their order, by `reader`.
+@dataclass(frozen=True)
+class SelectionUids:
+    """UIDs of a selection that is made again, the same each time."""
 
-    `number` counts the selections of the study, from 1. ValueError without references.
+    series: str
+    instance: str
+
+
+class SelectionTitle(StrEnum):
+    """What images are selected for: code values of DCM (PS3.16 CID 7010)."""
+
+    OF_INTEREST = "113000"
+    FOR_REPORT_ATTACHMENT = "113020"
+
+
+def document(
+    references: Sequence[Reference],
+    about: About,
+    *,
+    reader: str,
+    number: int,
+    at: datetime,
+    title: SelectionTitle = SelectionTitle.OF_INTEREST,
+    uids: SelectionUids | None = None,
+) -> bytes:
+    """Return a DICOM file that selects `references` in their order, by `reader`.
+
+    `number` counts the selections of the series, from 1; `at` is written as the clock that it
+    shows. Without `uids` each call makes another document. ValueError without references;
+    ReportError `export_name_too_long`.
     """
     import highdicom
     from pydicom.sr.codedict import codes
     from pydicom.uid import generate_uid
 
+    uids = uids or SelectionUids(generate_uid(), generate_uid())
+    titles = {
+        SelectionTitle.OF_INTEREST: codes.DCM.OfInterest,
+        SelectionTitle.FOR_REPORT_ATTACHMENT: codes.DCM.ForReportAttachment,
+    }
+
     evidence = [_evidence(reference, about) for reference in _instances(references)]
     chosen = [_evidence(reference, about) for reference in references]
     content = highdicom.ko.KeyObjectSelection(
-        document_title=codes.DCM.OfInterest,
+        document_title=titles[title],
         referenced_objects=chosen,
         observer_person_context=highdicom.sr.ObserverContext(
             observer_type=codes.DCM.Person,
             observer_identifying_attributes=highdicom.sr.PersonObserverIdentifyingAttributes(
-                name=_person(reader)
+                name=person_name(reader)
             ),
         ),
     )
@@ -83,15 +117,18 @@ def document(
     made = highdicom.ko.KeyObjectSelectionDocument(
         evidence=evidence,
         content=content,
-        series_instance_uid=generate_uid(),
+        series_instance_uid=uids.series,
         series_number=_SERIES_NUMBER,
-        sop_instance_uid=generate_uid(),
+        sop_instance_uid=uids.instance,
         instance_number=number,
         manufacturer="radraft",
         specific_character_set="ISO_IR 192",
     )
-    for keyword, form in (("ContentDate", "%Y%m%d"), ("ContentTime", "%H%M%S")):
-        setattr(made, keyword, at.strftime(form))
+    # highdicom takes the clock of now for all of these.
+    made.ContentDate = made.InstanceCreationDate = at.strftime("%Y%m%d")
+    made.ContentTime = made.InstanceCreationTime = at.strftime("%H%M%S")
+    for equipment in made.ContributingEquipmentSequence:
+        equipment.ContributionDateTime = at.strftime("%Y%m%d%H%M%S")
     stream = io.BytesIO()
     made.save_as(stream, enforce_file_format=True)
     return stream.getvalue()
@@ -127,8 +164,17 @@ def _evidence(reference: Reference, about: About) -> Dataset:
     return made
 
 
-def _person(name: str) -> str:
-    """Return a name as people type it, as a person name (PS3.5 6.2.1): all of it the family
-    name."""
-    clean = name.replace("\\", " ").replace("=", " ").replace("^", " ").strip()
-    return f"{clean}^" if clean.isascii() else f"{clean}^={clean}^"
+def person_name(name: str) -> str:
+    """Return a name as people type it, as a person name (PS3.5 6.2.1): all of it the family name,
+    and in the ideographic group too where it is not of ASCII alone.
+
+    ReportError `export_name_too_long` for one of which a group cannot hold all (64 characters).
+    """
+    family = name.replace("\\", " ").replace("=", " ").replace("^", " ").strip()
+    group = f"{family}^"
+    if len(group) > _MOST_OF_NAME:
+        # The one gap that nothing is lost by: readers show it as a space again.
+        group = "^".join(family.rsplit(" ", 1))
+    if len(group) > _MOST_OF_NAME or "^" not in group:
+        raise ReportError("export_name_too_long", most=_MOST_OF_NAME - 1)
+    return group if group.isascii() else f"{group}={group}"

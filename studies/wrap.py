@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-_NAMESPACE = uuid.UUID("b3b1b2a4-58f9-4f63-9a56-0f6a3a7f6f0d")
-"""Any fixed UUID: UIDs below it are 2.25 followed by a UUID of version 5 (PS3.5 B.2)."""
+from radraft.studies.uids import named_uid
+
 _VIEWS = {"L": "LL", "LATERAL": "LL"}
 
 
@@ -44,7 +44,7 @@ def wrap(image: Path, target: Path, about: Picture) -> Path:
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID = ComputedRadiographyImageStorage
     for what in ("SOPInstance", "StudyInstance", "SeriesInstance"):
-        setattr(dataset, f"{what}UID", _uid(about.key, what))
+        setattr(dataset, f"{what}UID", named_uid(about.key, what))
     dataset.Modality = "CR"
     dataset.PatientID = about.patient or about.key
     dataset.PatientName = ""
@@ -70,7 +70,7 @@ def wrap(image: Path, target: Path, about: Picture) -> Path:
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.ImplementationClassUID = UID(_uid("radraft", "wrap"))
+    dataset.file_meta.ImplementationClassUID = UID(named_uid("radraft", "wrap"))
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # Beside the target first: a run that was stopped leaves no half of a file under its name.
     unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
@@ -92,7 +92,3 @@ def _grey(image: Path) -> npt.NDArray[np.uint8]:
             low, high = float(deep.min()), float(deep.max())
             return ((deep - low) * (255.0 / ((high - low) or 1.0))).round().astype(np.uint8)
         return np.asarray(picture.convert("L"), dtype=np.uint8)
-
-
-def _uid(*parts: str) -> str:
-    return f"2.25.{uuid.uuid5(_NAMESPACE, '/'.join(parts)).int}"

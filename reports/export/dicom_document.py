@@ -1,0 +1,270 @@
+"""What the DICOM documents of a report have in common: whose they are, when they were made and by
+whom, and the UIDs that the same report gives each time.
+
+A UID is made of the case, the version and the kind of document, so the version before, which a
+document follows, is named without being at hand. Versions of one kind form one series.
+"""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from radraft.core.errors import ReportError
+from radraft.reports.export.marks import mark
+from radraft.reports.export.values import OutgoingReport, OutgoingStatus
+from radraft.reports.people import Person
+from radraft.studies.kos import Reference, person_name
+from radraft.studies.uids import named_uid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydicom.dataset import Dataset
+
+ENHANCED_SR = "1.2.840.10008.5.1.4.1.1.88.22"
+ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
+MAKER = "radraft"
+
+
+class DocumentKind(StrEnum):
+    """A form of a report that is a DICOM object of its own."""
+
+    REPORT = "report"
+    """A structured report."""
+    PDF = "pdf"
+    KEY_IMAGES = "key images"
+    """A key object selection."""
+
+
+_SOP_CLASSES = {DocumentKind.REPORT: ENHANCED_SR, DocumentKind.PDF: ENCAPSULATED_PDF}
+_MODALITIES = {DocumentKind.REPORT: "SR", DocumentKind.PDF: "DOC"}
+_SERIES_NUMBERS = {DocumentKind.REPORT: 9901, DocumentKind.PDF: 9902}
+"""Behind every series of images, and behind the selections (9900)."""
+_SERIES_NAMES = {DocumentKind.REPORT: "Report", DocumentKind.PDF: "Report (PDF)"}
+
+
+def series_uid(report: OutgoingReport, kind: DocumentKind) -> str:
+    """Return the UID of the series that holds the versions of the report in that form. What was
+    handed over unsigned has a series for each time."""
+    return named_uid("report series", report.case_id, kind, *_unsigned(report))
+
+
+def instance_uid(report: OutgoingReport, kind: DocumentKind) -> str:
+    """Return the UID of the report's version in that form."""
+    return named_uid(
+        "report document", report.case_id, kind, str(report.version), *_unsigned(report)
+    )
+
+
+def replaced_uid(report: OutgoingReport, kind: DocumentKind) -> str | None:
+    """Return the UID, in that form, of the signed version whose place this one takes; None where
+    there is none."""
+    if report.supersedes is None:
+        return None
+    return named_uid("report document", report.case_id, kind, str(report.version - 1))
+
+
+def _unsigned(report: OutgoingReport) -> tuple[str, ...]:
+    if report.status is not OutgoingStatus.PRELIMINARY:
+        return ()
+    return ("unsigned", _moment(report).astimezone(UTC).isoformat())
+
+
+def _moment(report: OutgoingReport) -> datetime:
+    moment = report.signed_at or report.submitted_at
+    if moment is None:
+        raise ValueError("a report that leaves was signed or handed over for review")
+    return moment
+
+
+def document_time(report: OutgoingReport) -> datetime:
+    """Return when it was signed, else handed over for review, as the institution's clocks show it.
+
+    ValueError where it was neither; ReportError `export_time_zone_unknown`.
+    """
+    return local_time(report, _moment(report))
+
+
+def local_time(report: OutgoingReport, moment: datetime) -> datetime:
+    """Return `moment` as the institution's clocks show it.
+
+    ReportError `export_time_zone_unknown` for a zone that this machine does not know.
+    """
+    name = report.institution.time_zone
+    try:
+        return moment.astimezone(ZoneInfo(name) if name else None)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ReportError("export_time_zone_unknown", zone=name) from error
+
+
+def date_time(moment: datetime) -> str:
+    """Return a DT with its offset, to the microsecond (PS3.5 6.2)."""
+    return moment.strftime("%Y%m%d%H%M%S.%f%z")
+
+
+def document_head(report: OutgoingReport, kind: DocumentKind) -> Dataset:
+    """Return patient, study, series, equipment and identity of the document: the modules that all
+    forms share (PS3.3 C.7.1.1, C.7.2.1, C.7.5.1, C.12.1).
+
+    ReportError `export_value_too_long`, `export_time_zone_unknown`.
+    """
+    from pydicom.dataset import Dataset
+
+    made = Dataset()
+    made.SpecificCharacterSet = "ISO_IR 192"
+    made.SOPClassUID, made.SOPInstanceUID = _SOP_CLASSES[kind], instance_uid(report, kind)
+    _add_study(made, report)
+    made.Modality, made.SeriesInstanceUID = _MODALITIES[kind], series_uid(report, kind)
+    made.SeriesNumber, made.InstanceNumber = _SERIES_NUMBERS[kind], report.version
+    made.SeriesDescription = _SERIES_NAMES[kind]
+    made.Manufacturer = MAKER
+    made.InstitutionName = organisation(report)
+    department = report.institution.department(report.languages[0])
+    if department:
+        made.InstitutionalDepartmentName = long_string(department, "department")
+    now = document_time(report)
+    made.ContentDate, made.ContentTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S.%f")
+    if report.institution.time_zone:
+        # It is said of the study's times too, which the same clocks gave.
+        made.TimezoneOffsetFromUTC = now.strftime("%z")
+    if report.drafter is not None:
+        made.ContributingEquipmentSequence = [_drafter(report)]
+    return made
+
+
+def _add_study(made: Dataset, report: OutgoingReport) -> None:
+    about = report.examination
+    patient, taken = about.patient, about.study_time
+    made.PatientName, made.PatientID = patient.name, patient.patient_id
+    made.PatientBirthDate = patient.birth_date.strftime("%Y%m%d") if patient.birth_date else ""
+    made.PatientSex = patient.sex
+    made.StudyInstanceUID = about.study_uid
+    made.StudyDate = taken.strftime("%Y%m%d") if taken else ""
+    made.StudyTime = taken.strftime("%H%M%S") if taken else ""
+    made.ReferringPhysicianName, made.StudyID = "", ""
+    made.AccessionNumber = about.accession
+    if about.description:
+        made.StudyDescription = long_string(about.description, "study description")
+
+
+def _drafter(report: OutgoingReport) -> Dataset:
+    """Return the model that the report began as a draft of, as equipment that contributed."""
+    from pydicom.dataset import Dataset
+
+    made = Dataset()
+    made.PurposeOfReferenceCodeSequence = [code("109102", "DCM", "Processing Equipment")]
+    made.Manufacturer = MAKER
+    if report.drafter is not None:
+        made.ManufacturerModelName = long_string(report.drafter.model_id, "model")
+        if report.drafter.adapter_id is not None:
+            made.SoftwareVersions = long_string(report.drafter.adapter_id, "adapter")
+    made.ContributionDescription = "; ".join(mark(report, lang) for lang in report.languages)
+    return made
+
+
+def organisation(report: OutgoingReport) -> str:
+    """Return the institution's name in the report's first language."""
+    return long_string(report.institution.name(report.languages[0]), "institution")
+
+
+def device_uid(report: OutgoingReport) -> str:
+    """Return the UID that the model which drafted the report has wherever it does so."""
+    drafter = report.drafter
+    names = () if drafter is None else (drafter.model_id, drafter.adapter_id or "")
+    return named_uid("drafter", *names)
+
+
+def long_string(text: str, place: str) -> str:
+    """Return `text` for a field of the form LO. ReportError `export_value_too_long`."""
+    if len(text) > 64:
+        raise ReportError("export_value_too_long", place=place, most=64)
+    return text.replace("\\", "/")
+
+
+def code(value: str, scheme: str, meaning: str) -> Dataset:
+    """Return an item of a code sequence (PS3.3 8.8). Values of more than 16 characters stand in
+    Long Code Value."""
+    from highdicom.sr import CodedConcept
+
+    coded: Dataset = CodedConcept(value, scheme, meaning)
+    return coded
+
+
+def references(report: OutgoingReport) -> tuple[Reference, ...]:
+    """Return the key images that can be referred to, in reading order."""
+    found = (image.reference for image in report.key_images)
+    return tuple(reference for reference in found if reference is not None)
+
+
+def evidence(study_uid: str, found: Sequence[Reference]) -> list[Dataset]:
+    """Return `found` as study, series and instances, each instance once (PS3.3 Table C.17-3); empty
+    for none."""
+    from pydicom.dataset import Dataset
+
+    if not found:
+        return []
+    series: dict[str, dict[str, Dataset]] = {}
+    for reference in found:
+        series.setdefault(reference.series_uid, {})[reference.sop_instance_uid] = sop_item(
+            reference
+        )
+    study = Dataset()
+    study.StudyInstanceUID, study.ReferencedSeriesSequence = study_uid, []
+    for uid, instances in series.items():
+        item = Dataset()
+        item.SeriesInstanceUID, item.ReferencedSOPSequence = uid, list(instances.values())
+        study.ReferencedSeriesSequence.append(item)
+    return [study]
+
+
+def sop_item(reference: Reference) -> Dataset:
+    """Return a reference to an instance as a whole."""
+    from pydicom.dataset import Dataset
+
+    item = Dataset()
+    item.ReferencedSOPClassUID = reference.sop_class_uid
+    item.ReferencedSOPInstanceUID = reference.sop_instance_uid
+    return item
+
+
+def predecessors(report: OutgoingReport, kind: DocumentKind) -> list[Dataset]:
+    """Return the document that this one takes the place of; empty for a first version."""
+    uid = replaced_uid(report, kind)
+    if uid is None:
+        return []
+    added = report.status is OutgoingStatus.APPENDED
+    before = Reference(_SOP_CLASSES[kind], uid, series_uid(report, kind))
+    (study,) = evidence(report.examination.study_uid, [before])
+    (instance,) = study.ReferencedSeriesSequence[0].ReferencedSOPSequence
+    instance.PurposeOfReferenceCodeSequence = [
+        code("121361", "DCM", "Addended report")
+        if added
+        else code("121360", "DCM", "Replaced report")
+    ]
+    return [study]
+
+
+def signer_name(person: Person) -> str:
+    """Return a person's name in DICOM's form. ReportError `export_name_too_long`."""
+    return person_name(person.name)
+
+
+def file_bytes(dataset: Dataset) -> bytes:
+    """Return a document as a DICOM file: explicit VR, little endian."""
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.ImplementationClassUID = named_uid(MAKER, "report documents")
+    meta.ImplementationVersionName = "RADRAFT"
+    dataset.file_meta = meta
+    stream = io.BytesIO()
+    dataset.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()

@@ -1,0 +1,322 @@
+"""A report as a DICOM structured report that every PACS with reports takes and shows.
+
+One Enhanced SR (PS3.3 A.35.2) in the order of TID 2000 (PS3.16, read in its edition 2026a): the
+report's own words first, section by section and language by language, then key images, earlier
+examinations, and what the sentences state in codes. Of all the classes that hold numbers Enhanced
+SR is the oldest and the most widely taken; it is one class for all reports, so that the version
+before can be named without being at hand. TID 1500, whose consumers draw contours, would have none
+to draw: sizes are read from sentences, not measured on an image.
+
+TID 2000 has one language and no place for a side, a certainty or a size of a coded finding, and is
+closed for additions. What is added here (the language of a section, the coded findings, the UID of
+an earlier study) is therefore not told as TID 2000: the document names no template.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from radraft.reports.export import dicom_codes as codes
+from radraft.reports.export.dicom_codes import Concept
+from radraft.reports.export.dicom_document import (
+    MAKER,
+    DocumentKind,
+    code,
+    date_time,
+    device_uid,
+    document_head,
+    evidence,
+    file_bytes,
+    local_time,
+    long_string,
+    organisation,
+    predecessors,
+    references,
+    signer_name,
+)
+from radraft.reports.export.marks import mark
+from radraft.reports.export.values import OutgoingReport, OutgoingStatus
+from radraft.reports.values import Lang, Section, Sentence
+from radraft.studies.uids import named_uid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from highdicom.sr import ContainerContentItem, ContentItem
+    from pydicom.dataset import Dataset
+
+    from radraft.reports.export.coded import CodedFinding
+    from radraft.reports.people import Person
+    from radraft.studies.kos import Reference
+
+
+def document(report: OutgoingReport) -> bytes:
+    """Return the report as an Enhanced SR file; the same report gives the same bytes.
+
+    ReportError `export_name_too_long`, `export_value_too_long`, `export_time_zone_unknown`.
+    """
+    made = document_head(report, DocumentKind.REPORT)
+    _add_status(made, report)
+    _add_people(made, report)
+    _add_context(made, report)
+    for element in _content(report):
+        made[element.tag] = element
+    return file_bytes(made)
+
+
+def _add_status(made: Dataset, report: OutgoingReport) -> None:
+    signed = report.status is not OutgoingStatus.PRELIMINARY
+    made.PreliminaryFlag = "FINAL" if signed else "PRELIMINARY"
+    made.CompletionFlag = "COMPLETE" if signed else "PARTIAL"
+    made.VerificationFlag = "VERIFIED" if signed else "UNVERIFIED"
+
+
+def _add_people(made: Dataset, report: OutgoingReport) -> None:
+    """Add author, signer and, as a source of the content, the model (PS3.3 C.17.2.5)."""
+    from pydicom.dataset import Dataset
+
+    handed_over = report.submitted_at or report.signed_at
+    if handed_over is not None:
+        made.ObservationDateTime = date_time(local_time(report, handed_over))
+    made.AuthorObserverSequence = [_identified_person(report, report.author)]
+    if report.signed_at is not None:
+        signer = Dataset()
+        signer.VerifyingObserverName = signer_name(report.signer)
+        signer.VerifyingOrganization = organisation(report)
+        signer.VerificationDateTime = date_time(local_time(report, report.signed_at))
+        signer.VerifyingObserverIdentificationCodeSequence = _account(report.signer)
+        made.VerifyingObserverSequence = [signer]
+    if report.drafter is not None:
+        made.ParticipantSequence = [_drafter(report, report.drafter.model_id)]
+
+
+def _identified_person(report: OutgoingReport, person: Person) -> Dataset:
+    """Return a person with his organisation (PS3.3 Table C.17-3b)."""
+    from pydicom.dataset import Dataset
+
+    item = Dataset()
+    item.ObserverType, item.PersonName = "PSN", signer_name(person)
+    item.PersonIdentificationCodeSequence = _account(person)
+    item.InstitutionName, item.InstitutionCodeSequence = organisation(report), []
+    return item
+
+
+def _account(person: Person) -> list[Dataset]:
+    """Return the account that a person had signed in to, coded; empty for a typed name."""
+    if person.id is None:
+        return []
+    return [code(person.id, codes.OWN, long_string(person.name, "person"))]
+
+
+def _drafter(report: OutgoingReport, model_id: str) -> Dataset:
+    from pydicom.dataset import Dataset
+
+    item = Dataset()
+    item.ParticipationType, item.ParticipationDateTime = "SOURCE", ""
+    item.ObserverType, item.DeviceUID = "DEV", device_uid(report)
+    item.StationName, item.Manufacturer = "", MAKER
+    item.ManufacturerModelName = long_string(model_id, "model")
+    item.InstitutionName, item.InstitutionCodeSequence = organisation(report), []
+    return item
+
+
+def _add_context(made: Dataset, report: OutgoingReport) -> None:
+    """Add the order, the images referred to and the version before (PS3.3 C.17.2)."""
+    from pydicom.dataset import Dataset
+
+    about = report.examination
+    if about.accession:
+        order = Dataset()
+        order.StudyInstanceUID, order.ReferencedStudySequence = about.study_uid, []
+        order.AccessionNumber = about.accession
+        order.PlacerOrderNumberImagingServiceRequest = ""
+        order.FillerOrderNumberImagingServiceRequest = ""
+        order.RequestedProcedureID = order.RequestedProcedureDescription = ""
+        order.RequestedProcedureCodeSequence = []
+        made.ReferencedRequestSequence = [order]
+    made.PerformedProcedureCodeSequence = []
+    made.ReferencedPerformedProcedureStepSequence = []
+    if found := evidence(about.study_uid, references(report)):
+        made.CurrentRequestedProcedureEvidenceSequence = found
+    if before := predecessors(report, DocumentKind.REPORT):
+        made.PredecessorDocumentsSequence = before
+    own = Dataset()
+    own.CodingSchemeDesignator, own.CodingSchemeName = codes.OWN, MAKER
+    own.CodingSchemeResponsibleOrganization = MAKER
+    made.CodingSchemeIdentificationSequence = [own]
+
+
+def _content(report: OutgoingReport) -> ContainerContentItem:
+    """Return the document's tree: its root with everything below it."""
+    first = report.languages[0]
+    root = _container(codes.REPORT, first)
+    root.ContentSequence = [
+        _language(first),
+        *(_title(lang) for lang in report.languages[1:]),
+        *_observers(report),
+        *chain.from_iterable(_narrative(report, lang) for lang in report.languages),
+        *_pictures(report, first),
+        *_earlier(report, first),
+        *_codings(report, first),
+    ]
+    del root.RelationshipType
+    return root
+
+
+def _title(lang: Lang) -> ContentItem:
+    """Return the report's title in a further language (TID 1210)."""
+    item = _text(codes.EQUIVALENT_NAME, codes.REPORT.name(lang), "en", _MODIFIES)
+    item.ContentSequence = [_coded(codes.LANGUAGE_OF_VALUE, codes.LANGUAGES[lang], "en", _MODIFIES)]
+    return item
+
+
+def _observers(report: OutgoingReport) -> Iterator[ContentItem]:
+    """Yield who stands for the content: the author, and who reviewed it (TID 1002)."""
+    from highdicom.sr import ObserverContext, PersonObserverIdentifyingAttributes
+    from pydicom.sr.codedict import codes as dicom
+
+    people = [report.author] if report.reviewer is None else [report.author, report.reviewer]
+    for person in people:
+        yield from ObserverContext(
+            dicom.DCM.Person,
+            PersonObserverIdentifyingAttributes(
+                name=signer_name(person), organization_name=organisation(report)
+            ),
+        )
+
+
+def _narrative(report: OutgoingReport, lang: Lang) -> Iterator[ContentItem]:
+    """Yield the sections with a text in `lang`, and what AI had to do with them."""
+    told = [] if lang == report.languages[0] else [_language(lang)]
+    sections = (report.report.findings, report.report.impression)
+    for section, sentences in zip(Section, sections, strict=True):
+        texts = [
+            _sentence(section, sentence, lang) for sentence in sentences if sentence.text(lang)
+        ]
+        if texts:
+            yield _section(codes.HEADINGS[section], lang, [*told, *texts])
+    if visible := mark(report, lang):
+        yield _section(codes.AI_MARK, lang, [*told, _text(codes.AI_MARK, visible, lang)])
+
+
+def _language(lang: Lang) -> ContentItem:
+    return _coded(codes.LANGUAGE, codes.LANGUAGES[lang], "en", _MODIFIES)
+
+
+def _sentence(section: Section, sentence: Sentence, lang: Lang) -> ContentItem:
+    item = _text(codes.ELEMENTS[section], sentence.text(lang), lang)
+    item.ObservationUID = _observation(sentence)
+    return item
+
+
+def _observation(sentence: Sentence) -> str:
+    """Return the UID of what a sentence says, the same in both languages and in every version that
+    leaves it as it is (PS3.3 C.17.3.6)."""
+    return named_uid("sentence", sentence.id, sentence.zh, sentence.en)
+
+
+def _pictures(report: OutgoingReport, lang: Lang) -> Iterator[ContentItem]:
+    items = [_picture(reference, lang) for reference in references(report)]
+    if items:
+        yield _section(codes.KEY_IMAGES, lang, items)
+
+
+def _picture(reference: Reference, lang: Lang) -> ContentItem:
+    from highdicom.sr import ImageContentItem
+
+    return ImageContentItem(
+        _named(codes.ILLUSTRATION, lang),
+        reference.sop_class_uid,
+        reference.sop_instance_uid,
+        referenced_frame_numbers=[frame + 1 for frame in reference.frames] or None,
+        relationship_type=_CONTAINS,
+    )
+
+
+def _earlier(report: OutgoingReport, lang: Lang) -> Iterator[ContentItem]:
+    """Yield the earlier examinations that the report could compare with."""
+    from highdicom.sr import UIDRefContentItem
+
+    items = []
+    for prior in report.priors:
+        words = f"{prior.day.isoformat()} {prior.modality}".strip()
+        item = _text(codes.PROCEDURE, words, lang)
+        study = _named(codes.STUDY_UID, "en")
+        item.ContentSequence = [UIDRefContentItem(study, prior.study_uid, _HAS)]
+        items.append(item)
+    if items:
+        yield _section(codes.EARLIER, lang, items)
+
+
+def _codings(report: OutgoingReport, lang: Lang) -> Iterator[ContentItem]:
+    sentences = {sentence.id: sentence for sentence in report.report.sentences}
+    items = [_coding(coded, sentences[coded.sentence_id], lang) for coded in report.findings]
+    if items:
+        yield _section(codes.CODED, lang, items)
+
+
+def _coding(coded: CodedFinding, sentence: Sentence, lang: Lang) -> ContentItem:
+    """Return a finding as a question that its certainty answers, so that nobody who reads the
+    finding alone takes for there what the report says is absent."""
+    from highdicom.sr import UIDRefContentItem
+
+    mention = coded.mention
+    finding = codes.finding_concept(coded.finding)
+    item = _coded(finding, codes.CERTAINTIES[mention.polarity], lang)
+    below: list[ContentItem] = []
+    if mention.laterality is not None:
+        below.append(_coded(codes.SIDE, codes.SIDES[mention.laterality], lang, _MODIFIES))
+    if mention.anatomy is not None:
+        below.append(_coded(codes.SITE, codes.site_concept(mention.anatomy), lang, _MODIFIES))
+    if mention.change is not None:
+        below.append(_coded(codes.CHANGE, codes.CHANGES[mention.change], lang, _HAS))
+    below += [_number(codes.DIAMETER, size, codes.MILLIMETER, lang) for size in mention.size_mm]
+    if mention.percent is not None:
+        below.append(_number(codes.EXTENT, mention.percent, codes.PERCENT, lang))
+    if mention.volume_ml is not None:
+        below.append(_number(codes.VOLUME, mention.volume_ml, codes.MILLILITER, lang))
+    said = _named(codes.SENTENCE, lang)
+    below.append(UIDRefContentItem(said, _observation(sentence), _HAS))
+    item.ContentSequence = below
+    return item
+
+
+_CONTAINS, _MODIFIES, _HAS = "CONTAINS", "HAS CONCEPT MOD", "HAS PROPERTIES"
+
+
+def _named(concept: Concept, lang: Lang) -> Dataset:
+    return code(concept.value, concept.scheme, concept.name(lang))
+
+
+def _container(heading: Concept, lang: Lang) -> ContainerContentItem:
+    from highdicom.sr import ContainerContentItem
+
+    return ContainerContentItem(
+        _named(heading, lang), is_content_continuous=False, relationship_type=_CONTAINS
+    )
+
+
+def _section(heading: Concept, lang: Lang, items: Sequence[ContentItem]) -> ContentItem:
+    made = _container(heading, lang)
+    made.ContentSequence = list(items)
+    return made
+
+
+def _text(name: Concept, text: str, lang: Lang, relation: str = _CONTAINS) -> ContentItem:
+    """Return a text item. A tab, which no text item may hold (PS3.3 C.18.3), becomes a space."""
+    from highdicom.sr import TextContentItem
+
+    return TextContentItem(_named(name, lang), text.replace("\t", " "), relation)
+
+
+def _coded(name: Concept, value: Concept, lang: Lang, relation: str = _CONTAINS) -> ContentItem:
+    from highdicom.sr import CodeContentItem
+
+    return CodeContentItem(_named(name, lang), _named(value, lang), relation)
+
+
+def _number(name: Concept, value: float, unit: Concept, lang: Lang) -> ContentItem:
+    from highdicom.sr import NumContentItem
+
+    return NumContentItem(_named(name, lang), value, _named(unit, lang), None, _HAS)

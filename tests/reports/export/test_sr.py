@@ -1,0 +1,310 @@
+"""Reports as DICOM structured reports: read back by dcmtk, checked by dciodvfy and PixelMed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+
+from radraft.core.errors import ReportError
+from radraft.reports.export import sr
+from radraft.reports.export.dicom_codes import CERTAINTIES, CHANGES, SIDES, finding_concept
+from radraft.reports.export.values import OutgoingReport, OutgoingStatus
+from radraft.reports.people import Person, PersonKind
+from radraft.reports.values import AmendmentKind, Lang, Origin
+from tests import dciodvfy, orthanc, outgoing_reports, pixelmed
+from tests.outgoing_reports import all_shapes, outgoing, signed
+from tests.reports.export import structured_report
+from tests.reports.export.structured_report import Coded
+from tests.scale import FULL, scaled
+
+SHAPES = all_shapes()[:: scaled(8, full=1)]
+pytestmark = pytest.mark.scaled
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
+    """One file for each of `SHAPES`."""
+    folder = tmp_path_factory.mktemp("sr")
+    made = []
+    for number, report in enumerate(SHAPES):
+        made.append(folder / f"{number:03d}.dcm")
+        made[-1].write_bytes(sr.document(report))
+    return tuple(made)
+
+
+def read(report: OutgoingReport) -> Dataset:
+    return pydicom.dcmread(io.BytesIO(sr.document(report)))
+
+
+def below(items: object) -> Iterator[Dataset]:
+    """Every content item below a sequence of them."""
+    for item in items or ():  # type: ignore[attr-defined]
+        yield item
+        yield from below(item.get("ContentSequence"))
+
+
+def stated(report: OutgoingReport) -> list[tuple[str, str, list[str]]]:
+    """The sections that a document of `report` must have, as dcmtk gives them."""
+    parts = (("59776-5", report.report.findings), ("19005-8", report.report.impression))
+    found: list[tuple[str, str, list[str]]] = []
+    for lang in report.languages:
+        for heading, sentences in parts:
+            texts = [sentence.text(lang) for sentence in sentences if sentence.text(lang)]
+            if texts:
+                found.append((heading, lang, texts))
+        if report.ai_assisted:
+            words = {"zh": "AI 辅助，医师审核", "en": "AI-assisted, reviewed by a physician"}
+            found.append(("ai-mark", lang, [words[lang]]))
+    return found
+
+
+def coded(report: OutgoingReport) -> list[Coded]:
+    """The codings that a document of `report` must have, without the sentence's UID."""
+    found = []
+    for item in report.findings:
+        mention = item.mention
+        numbers = [("81827009", size, "mm") for size in mention.size_mm]
+        numbers += [("extent", mention.percent, "%")] if mention.percent is not None else []
+        numbers += [("118565006", mention.volume_ml, "ml")] if mention.volume_ml is not None else []
+        side, change = mention.laterality, mention.change
+        found.append(
+            Coded(
+                finding_concept(item.finding).value,
+                CERTAINTIES[mention.polarity].value,
+                "" if side is None else SIDES[side].value,
+                mention.anatomy or "",
+                "" if change is None else CHANGES[change].value,
+                tuple(numbers),
+            )
+        )
+    return found
+
+
+def test_dcmtk_reads_every_sentence_side_number_name_time_and_status(
+    files: tuple[Path, ...],
+) -> None:
+    orthanc.needs("dsr2xml")
+    for report, file in zip(SHAPES, files, strict=True):
+        found = structured_report.read(file)
+        about = report.examination
+        assert found.sections == stated(report)
+        assert [replace(item, sentence="") for item in found.coded] == coded(report)
+        assert (found.patient_id, found.patient_name) == (
+            about.patient.patient_id,
+            about.patient.name.split("=")[0],
+        )
+        assert (found.accession, found.study_uid) == (about.accession, about.study_uid)
+        assert (found.preliminary, found.completion, found.verification) == (
+            "FINAL",
+            "COMPLETE",
+            "VERIFIED",
+        )
+        people = dict.fromkeys([report.author.name, report.signer.name])
+        assert found.observers == list(people)
+        assert found.verified_by == report.signer.name
+        assert report.signed_at is not None
+        assert found.verified_at == report.signed_at.replace(microsecond=0)
+        assert found.organisation == report.institution.name(report.languages[0])
+        assert found.language == report.languages[0]
+        assert len(found.images) == len(report.key_images)
+        assert len(found.earlier) == len(report.priors)
+
+
+def test_dciodvfy_finds_nothing_but_what_is_explained(files: tuple[Path, ...]) -> None:
+    assert {file: told for file in files if (told := dciodvfy.findings(file))} == {}
+    assert dciodvfy.kind(files[0]) == "EnhancedSR"
+
+
+@pytest.mark.skipif(not FULL, reason="Java compiles the templates for half a minute: full scale")
+def test_pixelmed_finds_only_what_tid_2000_has_no_place_for(
+    files: tuple[Path, ...], tmp_path: Path
+) -> None:
+    claimed = [pixelmed.as_basic_report(file, tmp_path / file.name) for file in files]
+    told = pixelmed.findings(claimed, timeout=1500)
+    assert {file: lines for file, lines in told.items() if lines} == {}
+    whole = pixelmed.findings(files, timeout=1500)
+    assert {
+        line
+        for lines in whole.values()
+        for line in lines
+        if not line.endswith(": Content Item not in template")
+    } == set()
+
+
+def test_the_same_report_gives_the_same_bytes_on_another_day() -> None:
+    first, again = outgoing(), outgoing()
+    assert sr.document(first) == sr.document(again)
+    days = [
+        str(element.value)
+        for element in read(first).iterall()
+        if element.VR in {"DA", "DT"} and element.value
+    ]
+    assert days
+    assert all(day.startswith(("2026030", "19", "20211231")) for day in days)
+
+
+def test_each_version_has_a_uid_of_its_own_and_names_the_one_before() -> None:
+    first = signed(9)
+    corrected = signed(9, before=first)
+    added = signed(9, before=corrected, kind=AmendmentKind.ADDENDUM)
+    made = [read(outgoing(version, 9)) for version in (first, corrected, added)]
+    assert len({one.SOPInstanceUID for one in made}) == 3
+    assert len({one.SeriesInstanceUID for one in made}) == 1
+    assert [one.InstanceNumber for one in made] == [1, 2, 3]
+    assert "PredecessorDocumentsSequence" not in made[0]
+    for one, before, purpose in ((made[1], made[0], "121360"), (made[2], made[1], "121361")):
+        (study,) = one.PredecessorDocumentsSequence
+        (series,) = study.ReferencedSeriesSequence
+        (instance,) = series.ReferencedSOPSequence
+        assert study.StudyInstanceUID == before.StudyInstanceUID
+        assert series.SeriesInstanceUID == before.SeriesInstanceUID
+        assert instance.ReferencedSOPClassUID == before.SOPClassUID
+        assert instance.ReferencedSOPInstanceUID == before.SOPInstanceUID
+        assert instance.PurposeOfReferenceCodeSequence[0].CodeValue == purpose
+
+
+def unsigned(number: int = 1) -> OutgoingReport:
+    report = outgoing(number=number)
+    return replace(
+        report,
+        status=OutgoingStatus.PRELIMINARY,
+        reviewer=None,
+        signed_at=None,
+        manner=None,
+        content_sha="",
+    )
+
+
+def test_what_is_handed_over_unsigned_says_so_everywhere() -> None:
+    made = read(unsigned())
+    assert (made.PreliminaryFlag, made.CompletionFlag, made.VerificationFlag) == (
+        "PRELIMINARY",
+        "PARTIAL",
+        "UNVERIFIED",
+    )
+    assert "VerifyingObserverSequence" not in made
+    texts = {item.TextValue for item in below(made.ContentSequence) if item.ValueType == "TEXT"}
+    assert {"AI 生成", "AI-generated"} <= texts
+    final = read(outgoing())
+    assert made.SOPInstanceUID != final.SOPInstanceUID
+    assert made.SeriesInstanceUID != final.SeriesInstanceUID
+
+
+def test_handed_over_again_it_is_another_document() -> None:
+    report = unsigned()
+    assert report.submitted_at is not None
+    again = replace(report, submitted_at=report.submitted_at + timedelta(minutes=5))
+    assert read(report).SOPInstanceUID != read(again).SOPInstanceUID
+
+
+def test_author_signer_and_model_are_told_apart() -> None:
+    made = read(outgoing())
+    (author,) = made.AuthorObserverSequence
+    (signer,) = made.VerifyingObserverSequence
+    (model,) = made.ParticipantSequence
+    assert (author.ObserverType, str(author.PersonName)) == ("PSN", "林书写^=林书写^")
+    assert author.PersonIdentificationCodeSequence[0].LongCodeValue == "a-1111111111111111"
+    assert str(signer.VerifyingObserverName).startswith("Jürgen Prüfer 审^")
+    assert (model.ParticipationType, model.ObserverType) == ("SOURCE", "DEV")
+    assert model.ManufacturerModelName == "starter@0123456789abcdef"
+    (equipment,) = made.ContributingEquipmentSequence
+    assert "AI 辅助，医师审核" in equipment.ContributionDescription
+    alone = read(outgoing(signed(reviewed=False)))
+    assert str(alone.VerifyingObserverSequence[0].VerifyingObserverName) == "林书写^=林书写^"
+
+
+def test_what_no_machine_touched_has_no_mark_of_one() -> None:
+    made = read(outgoing(signed(origin=Origin.PERSON)))
+    assert "ContributingEquipmentSequence" not in made
+    assert "ParticipantSequence" not in made
+    headings = [item.ConceptNameCodeSequence[0].get("CodeValue") for item in made.ContentSequence]
+    assert "ai-mark" not in headings
+
+
+def test_an_absent_finding_reads_as_absent_by_itself() -> None:
+    made = read(outgoing(signed(3)))
+    found = {
+        item.ConceptNameCodeSequence[0].CodeMeaning: item.ConceptCodeSequence[0].CodeMeaning
+        for item in below(made.ContentSequence)
+        if item.ValueType == "CODE" and item.RelationshipType == "CONTAINS"
+    }
+    assert found["气胸"] == "无"
+
+
+def test_a_coded_finding_names_the_sentence_in_both_languages() -> None:
+    made = read(outgoing())
+    items = list(below(made.ContentSequence))
+    said: dict[str, list[str]] = {}
+    for item in items:
+        if "ObservationUID" in item:
+            said.setdefault(item.ObservationUID, []).append(item.TextValue)
+    assert all(len(texts) == 2 for texts in said.values())
+    named = [item.UID for item in items if item.ValueType == "UIDREF"]
+    assert named
+    assert set(named) <= set(said)
+
+
+def test_times_are_those_of_the_institutions_clocks() -> None:
+    institution = replace(outgoing_reports.INSTITUTION, time_zone="Asia/Shanghai")
+    made = read(outgoing(institution=institution))
+    assert made.TimezoneOffsetFromUTC == "+0800"
+    assert (made.ContentDate, made.ContentTime) == ("20260304", "140808.901000")
+    (signer,) = made.VerifyingObserverSequence
+    assert signer.VerificationDateTime == "20260304140808.901000+0800"
+    assert made.ObservationDateTime == "20260304135908.901000+0800"
+    with pytest.raises(ReportError) as caught:
+        sr.document(outgoing(institution=replace(institution, time_zone="Mars/Olympus")))
+    assert caught.value.code == "export_time_zone_unknown"
+
+
+def test_frames_and_windows_of_one_object_are_one_piece_of_evidence() -> None:
+    made = read(outgoing(key_images=outgoing_reports.images(7, 3, frames=True)))
+    (study,) = made.CurrentRequestedProcedureEvidenceSequence
+    (series,) = study.ReferencedSeriesSequence
+    assert len(series.ReferencedSOPSequence) == 1
+    images = [item for item in below(made.ContentSequence) if item.ValueType == "IMAGE"]
+    frames = [item.ReferencedSOPSequence[0].ReferencedFrameNumber for item in images]
+    assert frames == [1, 2, 3]
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_one_language_is_the_documents_own(lang: Lang) -> None:
+    made = read(outgoing(signed(languages=(lang,))))
+    languages = [
+        item.ConceptCodeSequence[0].CodeValue
+        for item in below(made.ContentSequence)
+        if item.ValueType == "CODE" and item.ConceptNameCodeSequence[0].get("CodeValue") == "121049"
+    ]
+    assert languages == [lang]
+
+
+def test_a_name_that_dicom_cannot_hold_is_refused_and_not_cut() -> None:
+    long = Person(PersonKind.ACCOUNT, "名" * 64, "a-3333333333333333")
+    with pytest.raises(ReportError) as caught:
+        sr.document(replace(outgoing(), author=long))
+    assert caught.value.code == "export_name_too_long"
+    parted = Person(PersonKind.ACCOUNT, "A" * 31 + " " + "B" * 32, "a-3333333333333333")
+    made = read(replace(outgoing(), author=parted))
+    assert str(made.AuthorObserverSequence[0].PersonName) == "A" * 31 + "^" + "B" * 32
+    institution = replace(outgoing_reports.INSTITUTION, name_zh="院" * 65)
+    with pytest.raises(ReportError) as caught:
+        sr.document(outgoing(institution=institution))
+    assert (caught.value.code, caught.value.details["most"]) == ("export_value_too_long", 64)
+
+
+def test_a_moment_is_needed() -> None:
+    with pytest.raises(ValueError, match="signed or handed over"):
+        sr.document(replace(unsigned(), submitted_at=None))
+
+
+def test_a_study_time_with_a_zone_or_without_is_written_as_it_is() -> None:
+    taken = datetime(2026, 3, 4, 13, 6, 7)
+    made = read(outgoing(examination=outgoing_reports.examination(study_time=taken)))
+    assert (made.StudyDate, made.StudyTime) == ("20260304", "130607")
