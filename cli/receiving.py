@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,18 @@ from radraft.core.errors import SettingsError, catalogue, message
 from radraft.exchange.values import PacsError
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as ProgressBar
+
     from radraft.core.settings import Settings
-    from radraft.exchange.dicomweb import Dicomweb, Query
+    from radraft.exchange.dicomweb import Dicomweb, FoundStudy, Pulled, Pushed, Query
+    from radraft.pipeline.inbox import Inbox
     from radraft.pipeline.intake import Progress
     from radraft.store.arrivals import Arrival
 
 LISTED = 200
 """Most refused objects of one listing, the newest."""
+_AWAY = frozenset({"pacs_unreachable", "pacs_refused", "pacs_redirects", "pacs_too_slow"})
+"""A PACS that answers one study like this answers all so."""
 
 
 def listen(out: Output) -> None:
@@ -82,7 +88,7 @@ def pull(patient: str, study: str, since: str, url: str, out: Output) -> None:
     with opened() as context, _pacs(context.settings, url) as pacs:
         found, text = _pulled(query, pacs, context, out)
     out.result(found, text)
-    if found["missing"] or found["refused"]:
+    if found["missing"] or found["refused"] or found["faults"]:
         out.fail(3)
 
 
@@ -93,52 +99,100 @@ def push(path: Path, url: str, out: Output) -> None:
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     with _pacs(settings_module.load(), url) as pacs:
         pushed = pacs.store(files)
-    codes = sorted({f"0x{code:04X}" for code in pushed.failed})
-    text = f"Stored: {pushed.stored}\nNot stored: {len(pushed.failed)} {' '.join(codes)}"
-    out.result({"stored": pushed.stored, "failed": len(pushed.failed), "reasons": codes}, text)
-    if pushed.failed:
+    found = {
+        "stored": pushed.stored,
+        "failed": len(pushed.failed),
+        "reasons": sorted({f"0x{code:04X}" for code in pushed.failed}),
+        "warnings": sorted({f"0x{code:04X}" for code in pushed.warned}),
+        "unconfirmed": [str(file) for file in pushed.unconfirmed],
+        "refused": [{"file": str(file), "code": code} for file, code in pushed.refused],
+        "faults": [pushed.fault.code] if pushed.fault else [],
+    }
+    out.result(found, _pushed_text(pushed))
+    if pushed.failed or pushed.unconfirmed or pushed.refused:
         out.fail(3)
+
+
+def _pushed_text(pushed: Pushed) -> str:
+    reasons = sorted({f"0x{code:04X}" for code in pushed.failed})
+    lines = [f"Stored: {pushed.stored}", f"Not stored: {len(pushed.failed)} {' '.join(reasons)}"]
+    if pushed.warned:
+        warnings = sorted({f"0x{code:04X}" for code in pushed.warned})
+        lines.append(f"Stored with a warning: {len(pushed.warned)} {' '.join(warnings)}")
+    if pushed.fault:
+        lines += [pushed.fault.code, pushed.fault.message_zh, pushed.fault.message_en]
+    if pushed.unconfirmed:
+        lines += message("push_not_confirmed", {"count": len(pushed.unconfirmed)})
+        lines += [str(file) for file in pushed.unconfirmed]
+    for file, code in pushed.refused:
+        lines += [f"{file}  {code}", *message(code, {})]
+    return "\n".join(lines)
 
 
 def _pulled(
     query: Query, pacs: Dicomweb, context: Context, out: Output
 ) -> tuple[dict[str, Any], str]:
-    from radraft.exchange.dicomweb import pull as retrieve
     from radraft.pipeline.encoders import extractor_loader
     from radraft.pipeline.intake import completion, opened_inbox
     from radraft.pipeline.late_images import note_missing
 
     settings, store = context.settings, context.store
-    scratch = settings.data_dir / "scratch"
-    scratch.mkdir(parents=True, exist_ok=True)
     studies = pacs.search(query)
     if not studies:
         raise PacsError("pacs_study_not_found")
-    pulled = {}
     with opened_inbox(settings, store) as inbox, out.progress() as progress:
-        task = progress.add_task("Retrieving studies", total=len(studies))
-        for study in studies:
-            uid = study.study_uid
-            pulled[study] = retrieve(pacs, uid, inbox, site=settings.site, scratch=scratch)
-            progress.advance(task)
+        pulled, faults = _retrieved(studies, pacs, inbox, settings, progress)
+        if not pulled:
+            raise next(iter(faults.values()))
         progress.add_task("Taking in studies", total=None)
         done = completion(settings, context.profile, store, inbox, extractor_loader(store))
-        # What was asked for is whole: nothing more of it is waited for.
+        # What was asked for is whole, or its readers are told: nothing more of it is waited for.
         cases = done.run(only=frozenset(study.study_uid for study in studies))
     missing = {study: came.missing(study.instances) for study, came in pulled.items()}
-    for study, count in missing.items():
-        note_missing(store, study.study_uid, missing=count > 0)
+    for study, came in pulled.items():
+        note_missing(store, study.study_uid, missing=missing[study] > 0 or came.fault is not None)
+    faulty = [*faults.values(), *(came.fault for came in pulled.values() if came.fault)]
     found = {
         "studies": len(studies),
         "objects": sum(came.new for came in pulled.values()),
         "cases": cases,
         "missing": sum(missing.values()),
         "refused": sorted(code for came in pulled.values() for code in came.refused),
+        "faults": sorted(fault.code for fault in faulty),
     }
-    return found, _pulled_text(found)
+    return found, _pulled_text(found, faulty)
 
 
-def _pulled_text(found: dict[str, Any]) -> str:
+def _retrieved(
+    studies: Sequence[FoundStudy],
+    pacs: Dicomweb,
+    inbox: Inbox,
+    settings: Settings,
+    progress: ProgressBar,
+) -> tuple[dict[FoundStudy, Pulled], dict[FoundStudy, PacsError]]:
+    """Return what came of the studies, and why nothing came of the others.
+
+    A study that cannot be had does not keep the others out, unless the PACS is away altogether.
+    """
+    from radraft.exchange.dicomweb import pull as retrieve
+
+    scratch = settings.data_dir / "scratch"
+    scratch.mkdir(parents=True, exist_ok=True)
+    pulled, faults = {}, {}
+    task = progress.add_task("Retrieving studies", total=len(studies))
+    for study in studies:
+        try:
+            came = retrieve(pacs, study.study_uid, inbox, site=settings.site, scratch=scratch)
+            pulled[study] = came
+        except PacsError as error:
+            faults[study] = error
+            if error.code in _AWAY:
+                break
+        progress.advance(task)
+    return pulled, faults
+
+
+def _pulled_text(found: dict[str, Any], faults: Sequence[PacsError]) -> str:
     lines = [
         f"{found['studies']} studies, {found['objects']} new objects, "
         f"{found['cases']} cases wait for a draft"
@@ -147,6 +201,8 @@ def _pulled_text(found: dict[str, Any]) -> str:
         lines += message("pull_images_missing", {"count": found["missing"]})
     for code in found["refused"]:
         lines += [code, *message(code, {})]
+    for fault in faults:
+        lines += [fault.code, fault.message_zh, fault.message_en]
     return "\n".join(lines)
 
 

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator
+from email.message import Message
 from pathlib import Path
 
 _HEADERS = 1 << 14
 """Most bytes of one part's headers."""
+MOST_PARTS = 1_000_000
+"""Most objects of one answer; no study has as many."""
 _CHUNK = 1 << 20
+_PREAMBLE, _PREFIX = 128, b"DICM"
 
 
 class Malformed(ValueError):
     """A body that is not multipart as its header says."""
+
+
+def media_type_of(content_type: str) -> str:
+    """Return the media type that a Content-Type names, in lower case, without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
 
 
 def boundary_of(content_type: str) -> str:
@@ -20,24 +29,31 @@ def boundary_of(content_type: str) -> str:
 
     Malformed where it is not `multipart/related`.
     """
-    kind, *parameters = (part.strip() for part in content_type.split(";"))
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if kind.lower() == "multipart/related" and name.strip().lower() == "boundary" and value:
-            return value.strip().strip('"')
-    raise Malformed
+    header = Message()
+    header["Content-Type"] = content_type.replace("\n", " ").replace("\r", " ")
+    boundary = header.get_boundary("")
+    if media_type_of(content_type) != "multipart/related" or not boundary:
+        raise Malformed
+    return boundary
 
 
-def save_parts(chunks: Iterable[bytes], boundary: str, folder: Path, most: int) -> Iterator[Path]:
+def save_parts(
+    chunks: Iterable[bytes],
+    boundary: str,
+    folder: Path,
+    most: int,
+    most_parts: int = MOST_PARTS,
+) -> Iterator[Path]:
     """Write each part's content to a new file in `folder`, and give it once it is whole.
 
-    Malformed for a body that ends within a part, or a part above `most` bytes.
+    Malformed for a body that ends within a part or before its end is said, a part above `most`
+    bytes, and more than `most_parts` parts.
     """
     reader = _Reader(iter(chunks))
     delimiter = b"--" + boundary.encode("ascii", "replace")
     # What stands before the first delimiter says nothing (RFC 2046 5.1.1).
     reader.until(delimiter, most)
-    for number in range(1_000_000):
+    for number in range(most_parts):
         if reader.take(2) == b"--":
             return
         reader.until(b"\r\n\r\n", _HEADERS, given=b"\r\n")
@@ -46,6 +62,28 @@ def save_parts(chunks: Iterable[bytes], boundary: str, folder: Path, most: int) 
             for piece in reader.pieces(b"\r\n" + delimiter, most):
                 stream.write(piece)
         yield path
+    raise Malformed
+
+
+def save_single(chunks: Iterable[bytes], folder: Path, most: int) -> Iterator[Path]:
+    """Write a body that is one DICOM file (PS3.10 7.1) to a new file in `folder`, and give it.
+
+    Nothing is given for an empty body. Malformed where it is no DICOM file, or above `most` bytes.
+    """
+    path = folder / "single.dcm"
+    length = 0
+    with path.open("w+b") as stream:
+        for chunk in chunks:
+            length += len(chunk)
+            if length > most:
+                raise Malformed
+            stream.write(chunk)
+        stream.seek(_PREAMBLE)
+        is_dicom = stream.read(len(_PREFIX)) == _PREFIX
+    if is_dicom:
+        yield path
+    elif length:
+        raise Malformed
 
 
 def related(files: Iterable[Path]) -> tuple[str, Iterator[bytes]]:

@@ -44,6 +44,16 @@ def data_set_sha256(path: Path) -> str:
             return Incoming(b"", data_set, syntax, "", "").sha256()
 
 
+def sop_instance_uid(path: Path) -> str:
+    """Return the SOP Instance UID of the object in `path`, empty where it holds none.
+
+    Errors as in `keep_file`.
+    """
+    with path.open("rb") as stream, _mapped(stream) as content:
+        _, _, found = _described(content)
+    return found.get(SOP_INSTANCE, "")
+
+
 def _mapped(stream: BinaryIO) -> mmap.mmap:
     size = stream.seek(0, 2)
     if size > _limits.MAX_FILE:

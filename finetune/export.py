@@ -41,6 +41,7 @@ from typing import IO, Any
 
 from sqlalchemy.orm import Session
 
+from radraft.core.control_tokens import inert
 from radraft.finetune.screen import Reason, screen
 from radraft.reports.edits import Edit
 from radraft.reports.training_pair import TrainingPair
@@ -140,10 +141,10 @@ def preference(pair: TrainingPair) -> dict[str, Any]:
 
 def target_text(report: Report, langs: Sequence[Lang] = LANGS) -> str:
     """Return the report as the model writes it, `{"findings":[{"zh","en"}...],"impression":[...]}`,
-    in the languages of it that are given."""
+    in the languages of it that are given, with nothing in it that a tokenizer takes for control."""
 
     def section(sentences: tuple[Sentence, ...]) -> list[dict[str, str]]:
-        return [{lang: sentence.text(lang) for lang in langs} for sentence in sentences]
+        return [{lang: inert(sentence.text(lang)) for lang in langs} for sentence in sentences]
 
     value = {"findings": section(report.findings), "impression": section(report.impression)}
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -176,7 +177,7 @@ def chat(
                 images.append(image_ids[part["index"]])
                 content.append({"type": "image"})
             else:
-                content.append({"type": "text", "text": part["text"]})
+                content.append({"type": "text", "text": inert(part["text"])})
         found.append({"role": message["role"], "content": content})
     return found, images
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from radraft.core.control_tokens import inert
 from radraft.core.errors import DraftingError
 from radraft.llm.question import ask_and_wait
 from radraft.reports.characters import refused
@@ -69,7 +70,10 @@ def write_impression(
 
 def _body(findings: Sequence[Sentence], profile: Profile, model: str) -> bytes:
     bounds = profile.bounds
-    written = [{lang: s.text(lang) for lang in LANGS if s.text(lang).strip()} for s in findings]
+    written = [
+        {lang: inert(sentence.text(lang)) for lang in LANGS if sentence.text(lang).strip()}
+        for sentence in findings
+    ]
     texts = {
         "zh": {"type": "string", "maxLength": bounds.zh_chars},
         "en": {"type": "string", "maxLength": bounds.en_chars},

@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from radraft.core.control_tokens import inert
 from radraft.core.errors import FollowupError
 from radraft.llm.profiles import Task
 from radraft.llm.relevance import NEAREST, Relevant, nearest, relevant
@@ -259,7 +260,9 @@ class _Model:
                     http_client=client,
                     openai_proxy=None,
                 )
-                reply = chat.with_structured_output(schema, method="json_schema").invoke(messages)
+                reply = chat.with_structured_output(schema, method="json_schema").invoke(
+                    [(role, inert(content)) for role, content in messages]
+                )
         except openai.APIConnectionError:
             raise FollowupError("followup_unreachable") from None
         except openai.LengthFinishReasonError:

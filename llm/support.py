@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from radraft.core.control_tokens import inert
 from radraft.core.errors import DraftingError
 from radraft.llm.profiles import Profile
 from radraft.llm.question import ask
@@ -206,7 +207,7 @@ def report_text(report: Report) -> tuple[str, tuple[tuple[Span, Span], ...]]:
 
 
 def _escaped(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)[1:-1]
+    return json.dumps(inert(text), ensure_ascii=False)[1:-1]
 
 
 def _token(position: dict[str, Any] | None) -> tuple[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from radraft.core.control_tokens import inert
 from radraft.core.errors import DraftingError
 from radraft.llm.question import ask_and_wait
 from radraft.reports import characters
@@ -39,7 +40,7 @@ def translated(text: str, lang: Lang, *, endpoint: Endpoint, limit_s: float) -> 
         "model": endpoint.model,
         "messages": [
             {"role": "system", "content": _ASKED[lang]},
-            {"role": "user", "content": text},
+            {"role": "user", "content": inert(text)},
         ],
         "temperature": 0.0,
         "max_tokens": MAX_TOKENS,

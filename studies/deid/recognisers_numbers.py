@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
-from radraft.studies.deid.recognisers import Kind, Needs, by_patterns
+from radraft.studies.deid.recognisers import Kind, Needs, by_patterns, read_lists
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _HAN_DIGIT = "〇零一二三四五六七八九"
 _NUMERALS = f"[{_HAN_DIGIT}]{{5,}}"
 _UNIT = (
-    r"\s*(?:[/×*%‰]|x\s?10|mm|cm|ml|mg|[gk]g|hu|iu|u/|copies|cells|拷贝|个|人|元|ng|pg|[μu]|步|"
+    r"\s*(?:[/×*%‰]|x\s?10|[μunpm]?mol|units?(?!\w|\s*\d)|单位|mm|cm|ml|mg|[gk]g|hu|iu|u/|copies|cells|拷贝|个|人|元|ng|pg|[μu]|步|"
     r"次|gy|hz|"
     r"千|万|亿|米|克|毫|点)"
 )
@@ -20,11 +21,21 @@ _VALUE = (
     r"(?P<v>(?=[A-Z -]{0,6}\d)[A-Z]{0,6}(?:[ -](?=\d))?[A-Z0-9]+(?:[-/_][A-Z0-9]+)*(?:\(\d\))?)"
 )
 """Letters and digits in one, with a digit near its beginning."""
-_COUNTED = re.compile(
-    r"(?:WBC|PLT|RBC|platelets?(?: count)?|leu[ck]ocytes|BNP|IgE|CA ?\d+|白细胞|血小板|红细胞|"
-    r"计数|载量|肌酶|CT值|胆红素)\s*(?:[:：=约为至达]|of|was|is|count)?\s*$",
+_SMALLER = r"[UI]U|ng|pg|[μu]g|mg|g|[μunpm]?mol|copies|cells|拷贝|mGy|Gy|HU|mm|cm|m?l|s"
+_MEASURED_IN = re.compile(
+    r"\s*(?:m?I?U/m?L|(?:copies|cells|拷贝|IU|ng|pg|[μu]g)\s?/|/\s?(?:m?L|[μu]L|mm)|×|x\s?10)",
     re.IGNORECASE,
 )
+"""Units in which seven digits and more are measured: viral loads, counts."""
+_DIGITS_AND_UNIT = re.compile(rf"\d{{4,9}}(?:{_SMALLER})", re.IGNORECASE)
+_BETWEEN = (
+    r"(?:\s|[:：=<>≤≥~≈→↑↓]|约为?|为|由|从|自|至|达|于|升|降|最|峰|波动|到|高|低|值|水平|定量|计数|是|"
+    r"(?:count|level|value|score|of|was|were|is|are|at|to|from|up|down|now|currently|about|over|"
+    r"above|below|only|peak(?:ed)?|rising|rose|fell|falling|[a-z]{2,10}ed)(?![a-z])|"
+    r"\d[\d.]{0,6}(?=[\s/→至到]))"
+)
+"""What stands between a value and the name of what it measures: an earlier value too."""
+_MOST_BEFORE = 64
 _ZH_RECORD = (
     "住院|门诊|病历|病案|检查|登记|影像|放射|放射编|X线|X光|CT|MRI?|DR|CR|PACS|RIS|超声|病理|"
     "胶?片|条码|条形码|申请单?|流水|"
@@ -47,20 +58,47 @@ def _long(match: re.Match[str]) -> bool:
 
 
 def _no_count(match: re.Match[str]) -> bool:
-    """Blood counts reach six digits."""
-    return len(match[0]) > 6 or not _COUNTED.search(
-        match.string, max(0, match.start() - 16), match.start()
+    """Counts, enzymes and tumour markers reach seven digits, viral loads more."""
+    text = match.string
+    if _DIGITS_AND_UNIT.fullmatch(match[0]):
+        return False
+    if len(match[0]) > 6 and len(match[0]) <= 10 and _MEASURED_IN.match(text, match.end()):
+        return False
+    if len(match[0]) > 7:
+        return match[0].isdecimal() or _no_measure(match)
+    return not _is_measured(text, match.start())
+
+
+def _is_measured(text: str, at: int) -> bool:
+    """Return whether the value at `at` stands behind the name of what is measured."""
+    return _measured().search(text[max(0, at - _MOST_BEFORE) : at]) is not None
+
+
+@cache
+def _measured() -> re.Pattern[str]:
+    """The names of measured.txt with what may follow them, at the end of a text."""
+    lists = read_lists("measured.txt")
+    latin = "|".join(name.replace("_", r"[\s-]?") for name in lists["any_case"])
+    exact = "|".join(lists["as_written"])
+    chinese = "|".join(name.replace("_", r"\s?") for name in lists["zh"])
+    named = (
+        rf"(?<![A-Za-z\d])(?:(?i:{latin})|{exact})(?![A-Za-z])"
+        rf"|(?i:{chinese})"
     )
+    return re.compile(rf"(?:{named})(?:\s*[（(][^()（）]{{0,16}}[)）])?(?i:{_BETWEEN}){{0,12}}$")
 
 
 def _no_measure(match: re.Match[str]) -> bool:
     """b1000, TR2000, CEA1200 and the like are sequences and laboratory values."""
-    return len(match[0]) > 9 or not re.match(
-        r"(?:b|TR|TE|TI|HU|CT|SUV|kV|FOV|PSA|AFP|CEA|CA|BNP|PLT|WBC|ESR|CRP|DD|RBC|ALT|AST|CK|"
-        r"LDH)[-_]?\d",
-        match[0],
-        re.IGNORECASE,
-    )
+    whole = re.fullmatch(r"([A-Z]{1,6})[-_]?(\d{4,6})", match[0], re.IGNORECASE)
+    if whole is None or len(match[0]) > 11:
+        return True
+    if _SEQUENCE.fullmatch(whole[1]):
+        return len(match[0]) > 9
+    return not (len(whole[2]) > 3 and _is_measured(whole[1], len(whole[1])))
+
+
+_SEQUENCE = re.compile(r"b|TR|TE|TI|HU|CT|SUV|kV|FOV|CA|DD", re.IGNORECASE)
 
 
 RECOGNISERS = (

@@ -47,6 +47,11 @@ _FAMED = (
     "解放军|武警|省立|红十字|北医|友谊|和睦家"
 )
 _CAP = r"[A-Z][\w.'’-]*"
+_STATE = (
+    r"(?:A[KLRZ]|C[AOT]|D[CE]|FL|G[AU]|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|"
+    r"S[CD]|T[NX]|UT|V[AIT]|W[AIVY])"
+)
+"""States and territories of the United States, as in addresses."""
 _STREET = (
     r"(?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Boulevard|Blvd|Court|Place|Terrace|Close|"
     r"Crescent|Square|"
@@ -87,7 +92,7 @@ ADDRESSES = (
         rf"the)\s+){{1,4}}{_STREET}(?![A-Za-zÀ-ɏ\d_])\.?{_BEYOND}",
         rf"(?<![A-Za-zÀ-ɏ\d_])P\.?\s?O\.?\sBox\s\d+{_BEYOND}",
         r"(?<![A-Za-zÀ-ɏ\d_])[A-Z]{1,2}\d[A-Z\d]?\s\d[ABD-HJLNP-UW-Z]{2}(?![A-Za-zÀ-ɏ\d_])",
-        r"(?<![A-Za-zÀ-ɏ\d_])[A-Z]{2}\s\d{5}(?:-\d{4})?(?!\d)",
+        rf"(?<![A-Za-zÀ-ɏ\d_]){_STATE}\s\d{{5}}(?:-\d{{4}})?(?!\d)",
         r"(?<![A-Za-zÀ-ɏ\d_])(?:[Ll]ives?|[Ll]iving|[Rr]esid(?:es|ing|ent)|[Aa]ddress:?|"
         r"[Hh]ome address:?)\s+(?:(?:in|at|of|near)\s+)?"
         rf"(?P<v>{_CAP}(?:\s{_CAP}){{0,2}}(?:,\s*{_CAP}(?:\s{_CAP})?){{0,3}})",

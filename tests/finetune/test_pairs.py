@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from radraft.core.errors import ReportError
-from radraft.finetune.export import example, export, export_pairs
+from radraft.finetune.export import chat, example, export, export_pairs, target_text
 from radraft.reports.draft import StoredDraft
 from radraft.reports.edits import edit_stats
 from radraft.reports.skeleton import skeleton
@@ -246,6 +247,40 @@ def test_a_report_that_names_no_one_is_exported(
         edit(session, case_id, Report(case_id, (make_sentence("f1", text).reworded(en=""),), ()))
         sign_pair(session, case_id)
         assert export(session, tmp_path / "o.jsonl").examples == 1
+
+
+@pytest.mark.parametrize("marker", ["<|im_end", ">>ANSWER<<", "|||IP_ADDRESS|||"])
+def test_a_control_token_in_a_signed_sentence_stands_in_no_line(
+    sqlite_store: Store, tmp_path: Path, marker: str
+) -> None:
+    """It stays readable: nothing of what was signed is taken away.
+
+    What stands in brackets cannot be signed at all: it is a blank of a template.
+    """
+    said = make_sentence("f1", f"左侧少量胸腔积液。{marker}")
+    said = said.reworded(en=f"Small left effusion. {marker}")
+    with sqlite_store.begin() as session:
+        case_id = add_drafted(session)
+        edit(session, case_id, Report(case_id, (said,), (replace(said, id="i1"),)))
+        sign_pair(session, case_id)
+        assert export(session, tmp_path / "o.jsonl").preferences == 1
+    for file in ("o.jsonl", "o.preference.jsonl"):
+        written = (tmp_path / file).read_text("utf-8")
+        assert marker not in written
+        assert written.count(unicodedata.normalize("NFKC", marker)[1:]) == 4
+
+
+@pytest.mark.parametrize("marker", ["<end_of_turn>", "<image>", "<|im_end|>", "[INST]", "</s>"])
+def test_a_control_token_of_before_stands_in_no_target(marker: str) -> None:
+    said = make_sentence("f1", f"积液{marker}").reworded(en=f"Effusion {marker}")
+    assert marker not in target_text(Report("c-1", (said,), ()))
+
+
+def test_a_control_token_in_a_request_of_before_stands_in_no_prompt() -> None:
+    messages = [{"role": "user", "parts": [{"type": "text", "text": "咳嗽<image>[/INST]"}]}]
+    (asked,), images = chat(messages, ())
+    assert asked["content"] == [{"type": "text", "text": "咳嗽＜image>［/INST]"}]
+    assert images == []
 
 
 @pytest.mark.parametrize(

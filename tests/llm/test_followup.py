@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -262,6 +263,23 @@ def test_text_in_the_report_cannot_speak_for_itself(server: ChatServer) -> None:
     for sentence in report.sentences:
         rest = rest.replace(sentence.en, "")
     assert rest.strip() == ""
+
+
+@pytest.mark.parametrize("profile", [None, "written"])
+def test_a_control_token_in_report_or_question_is_none_to_the_model(
+    server: ChatServer, profile: str | None
+) -> None:
+    report = two_effusions()
+    marked = tuple(
+        sentence.reworded(zh=sentence.zh, en=f"{sentence.en}</s>") for sentence in report.findings
+    )
+    server.reply = lambda body: '{"sentence": "A", "sentences": ["A"], "answer": "Effusion."}'
+    chosen = (WRITTEN,) if profile else ()
+    answer("Is there a pleural effusion?<s>", replace(report, findings=marked), server, *chosen)
+    sent = server.requests[-1]["messages"][-1]["content"]
+    assert sent.count("＜/s>") == 2
+    assert sent.count("＜s>") == 1
+    assert not re.search(r"</?s>", sent)
 
 
 def wrote(server: ChatServer, sentences: object, text: object, question: str) -> Answer:

@@ -75,6 +75,12 @@ def test_the_report_is_written_as_the_model_writes_it() -> None:
     assert (empty, none) == ('{"findings":[],"impression":[]}', ())
 
 
+def test_a_control_token_in_a_sentence_is_none_to_the_model() -> None:
+    report = Report(CASE_ID, (sentence("1", "左侧积液<|im_end|>", "Effusion </s>"),), ())
+    text, ((zh, en),) = report_text(report)
+    assert (text[slice(*zh)], text[slice(*en)]) == ("左侧积液＜|im_end|>", "Effusion ＜/s>")
+
+
 def test_the_request_is_the_drafts_own_with_the_answer_in_it() -> None:
     seen: list[dict[str, Any]] = []
     text, _ = report_text(REPORT)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from radraft.core.errors import NotFound
+from radraft.llm.concluding import write_impression
 from radraft.llm.endpoint import Endpoint
 from radraft.llm.profiles import Task, load_profile
 from radraft.pipeline.impressions import ImpressionOffer, ImpressionWriter
@@ -70,6 +71,14 @@ def test_a_model_that_may_write_impressions_is_asked(
     (request,) = server.requests
     sent = json.loads(request["messages"][1]["content"])
     assert sent == {"findings": [{"zh": LEFT[0], "en": LEFT[1]}]}
+
+
+def test_a_control_token_in_a_finding_is_none_to_the_model(server: ChatServer) -> None:
+    finding = Sentence("f1", both("左侧积液<end_of_turn>", "Effusion [INST]", Origin.PERSON))
+    server.reply = lambda body: '{"impression": []}'
+    write_impression((finding,), profile=PROFILE, endpoint=server.endpoint)
+    sent = json.loads(server.requests[0]["messages"][1]["content"])
+    assert sent == {"findings": [{"zh": "左侧积液＜end_of_turn>", "en": "Effusion ［INST]"}]}
 
 
 def test_one_that_may_not_is_not_asked(

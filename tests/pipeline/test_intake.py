@@ -145,9 +145,10 @@ def test_pull_and_push(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for number in (1, 2):
             film_file(tmp_path / "films", number)
         pushed: dict[str, Any] = answer(data, "push", tmp_path / "films")
-        assert pushed == {"stored": 2, "failed": 0, "reasons": []}
+        nothing: dict[str, Any] = {"warnings": [], "unconfirmed": [], "refused": [], "faults": []}
+        assert pushed == {"stored": 2, "failed": 0, "reasons": []} | nothing
         pulled = answer(data, "pull", "--study", uid)
-        whole = {"missing": 0, "refused": []}
+        whole = {"missing": 0, "refused": [], "faults": []}
         assert pulled == {"studies": 1, "objects": 2, "cases": 1} | whole
         for arguments in (("--patient", "P0042"), ("--since", "2025-01-02")):
             again = answer(data, "pull", *arguments)

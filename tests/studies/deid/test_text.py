@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +53,23 @@ def test_words_beside_identity_stay() -> None:
         before, after = one.kept(scrub(one.text, one.study))
         words, kept = words + before, kept + after
     assert kept >= 0.985 * words
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MRN 10482", "ID 10482", "Pt ID: 10482", "DOE 10482", "MRN: LH10233", "ABC 123456",
+        "CH 10250333", "Springfield, CT 06103", "Boston MA 02115", "New York NY 10025", "zip 10482",
+        "ward 3 bed 10482", "病历号 10482", "住院号60601", "DXR123456", "X10482331",
+        "Case no 10482",
+        "G12345678", "CK12345678", "CT20250102", "AFP12345678", "CR12345", "PT 123456", "CT 10482",
+        "CEA 12.5, 10482", "WBC normal. 10482", "platelets low, patient 10482", "白细胞正常，10482",
+        "WBC 12500 MRN 1048233", "AFP阴性 10250333", "CA125 13800138000", "steps 13800138000",
+    ],
+)  # fmt: skip
+def test_a_number_that_measures_nothing_goes(text: str) -> None:
+    digits = re.findall(r"\d{5,}", text)[-1]
+    assert digits not in scrub(text, NOBODY)
 
 
 def test_planted_text_identifies_until_it_is_scrubbed() -> None:
