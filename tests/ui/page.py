@@ -9,7 +9,32 @@ from tests.ui.conftest import Workstation
 
 
 def area(page: Page, section: str, place: int, lang: str) -> Locator:
-    return page.locator(f"[data-part={section}] textarea[data-lang={lang}]").nth(place)
+    return page.locator(f"[data-part={section}] .rd-text[data-lang={lang}]").nth(place)
+
+
+def expect_text(field: Locator, text: str) -> None:
+    """Until a text of the report is exactly `text`."""
+    expect(field).to_have_js_property("textContent", text)
+
+
+def selection(field: Locator) -> tuple[int, int]:
+    """Where the selection in a text begins and ends, in UTF-16 units."""
+    script = """field => {
+      const chosen = getSelection().getRangeAt(0);
+      const before = document.createRange();
+      before.selectNodeContents(field);
+      before.setEnd(chosen.startContainer, chosen.startOffset);
+      const start = before.toString().length;
+      return [start, start + chosen.toString().length];
+    }"""
+    start, end = field.evaluate(script)
+    return start, end
+
+
+def selected(field: Locator) -> str:
+    """The words that are selected in a text."""
+    start, end = selection(field)
+    return (field.text_content() or "")[start:end]
 
 
 def wait_saved(page: Page) -> None:

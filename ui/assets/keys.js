@@ -46,6 +46,8 @@ export const ACTIONS = {
   "sentence.keep": { keys: ["Alt+k"] },
   "sentence.reject": { keys: ["Alt+x"] },
   ...Object.fromEntries(Array.from({ length: 5 }, (_, n) => [`reject.reason_${n + 1}`, { keys: [`Alt+${n + 1}`] }])),
+  "sentence.confirm": { keys: ["Alt+Enter"], where: "report" },
+  "sentence.drop_side": { keys: ["Alt+Shift+x"], where: "report" },
   "warning.next": { keys: ["F7"] },
   "warning.previous": { keys: ["Shift+F7"] },
   "viewer.next_image": { keys: ["ArrowDown", "PageDown"], where: "viewer" },
@@ -112,18 +114,20 @@ function beyondTyping(key) {
   return /^(Ctrl|Alt)\+/.test(key) || /^(Shift\+)?F\d+$/.test(key);
 }
 
-function pressed(event) {
-  if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
+/** Do what `event` is a key for; whether anything was done. */
+export function press(event) {
+  if (event.defaultPrevented || document.querySelector("dialog[open]")) return false;
   const key = written(event);
   const target = event.target instanceof Element ? event.target : document.body;
-  if (!key || (isTyping(target) && !beyondTyping(key))) return;
+  if (!key || (isTyping(target) && !beyondTyping(key))) return false;
   for (const [action, { where = "page" }] of Object.entries(ACTIONS)) {
     if (!keysOf(action).includes(key) || !WHERE[where](target)) continue;
     if ((handlers.get(action) ?? []).some((handler) => handler(event) !== false)) {
       event.preventDefault();
-      return;
+      return true;
     }
   }
+  return false;
 }
 
-document.addEventListener("keydown", pressed);
+document.addEventListener("keydown", press);
