@@ -3,7 +3,7 @@
 import { ApiError, getChanged, send } from "/ui/api.js";
 import { h, setText } from "/ui/dom.js";
 import { has, onLanguage, t } from "/ui/i18n.js";
-import { ACTIONS, bind, conflicts, keysOf, ownKeys, takeKeys, written } from "/ui/keys.js";
+import { bind, bound, conflicts, keysOf, ownKeys, takeKeys, written } from "/ui/keys.js";
 
 /** Keys that a text or a warning has of its own; they stay as they are. */
 const FIXED = ["enter", "backspace", "escape", "arrows", "dismiss", "mend", "other_place"];
@@ -49,7 +49,7 @@ class KeyHelp {
 
   draw() {
     if (!this.dialog.open) return;
-    const groups = [...new Set(Object.keys(ACTIONS).map((action) => action.split(".")[0]))];
+    const groups = [...new Set(bound().map((action) => action.split(".")[0]))];
     const reset = h("button", { type: "button", class: "rd-link", dataset: { part: "keys-reset" }, text: t("keys_reset"), onclick: () => this.keep({}) });
     reset.hidden = !Object.keys(ownKeys()).length;
     this.dialog.setAttribute("aria-label", t("keys_title"));
@@ -63,7 +63,7 @@ class KeyHelp {
   }
 
   group(group) {
-    const actions = Object.keys(ACTIONS).filter((action) => action.startsWith(`${group}.`));
+    const actions = bound().filter((action) => action.startsWith(`${group}.`));
     return h("section", {}, h("h3", { text: t(`keys_of_${group}`) }), h("dl", {}, ...actions.flatMap((action) => this.line(action))));
   }
 
