@@ -17,6 +17,11 @@ def expect_text(field: Locator, text: str) -> None:
     expect(field).to_have_js_property("textContent", text)
 
 
+def text_of(field: Locator) -> str:
+    """What stands in a text of the report."""
+    return field.text_content() or ""
+
+
 def selection(field: Locator) -> tuple[int, int]:
     """Where the selection in a text begins and ends, in UTF-16 units."""
     script = """field => {
@@ -34,7 +39,7 @@ def selection(field: Locator) -> tuple[int, int]:
 def selected(field: Locator) -> str:
     """The words that are selected in a text."""
     start, end = selection(field)
-    return (field.text_content() or "")[start:end]
+    return text_of(field)[start:end]
 
 
 def wait_saved(page: Page) -> None:

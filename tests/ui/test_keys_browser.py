@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from radraft.reports.phrases import Phrase
 from radraft.reports.values import ReportState
 from radraft.store import key_bindings
+from radraft.store.signatures import sign
 from radraft.studies.values import Patient
+from tests.builders import person
 from tests.ui import seed
 from tests.ui.conftest import Opener, Workstation
 from tests.ui.page import area, expect_text, stored, wait_saved
@@ -99,34 +103,130 @@ def test_a_normal_study_takes_at_most_four_keys_from_the_list_to_the_next(
     expect(page.locator(".rd-undo")).to_contain_text("No other study in this list")
 
 
+def two_corrections(page: Page, counted: Counted) -> tuple[str, str]:
+    """A slip in the first sentence, found by its words, and another in the second."""
+    counted.press("e", "Control+f")
+    counted.type("增多")
+    counted.press("Escape")
+    counted.type("稍增多")
+    counted.press("Control+ArrowDown", "Backspace")
+    counted.type("，建议复查。")
+    wanted = ("双肺纹理稍增多，未见明确实变影。", seed.FINDINGS[1][0][:-1] + "，建议复查。")
+    for place, text in enumerate(wanted):
+        expect_text(area(page, "findings", place, "zh"), text)
+    return wanted
+
+
+def sign_by_keys(page: Page, counted: Counted) -> None:
+    counted.press("Control+Enter")
+    expect(page.get_by_role("dialog").locator("[data-part=confirm]")).to_be_focused()
+    expect(page.locator("[data-part=images-missing]")).to_be_hidden()
+    counted.press("Enter")
+    expect(page.locator(".rd-signature")).to_contain_text("Signed by 林清")
+
+
 def test_two_corrections_take_at_most_eight_keys_beside_the_text(
     open_page: Opener, workstation: Workstation
 ) -> None:
     case_id = add(workstation, 2134, "Achtnull")
     page = open_page(case_id, reader="林清")
     counted = Counted(page)
-    # A slip in the first sentence and another in the second, found by their words.
-    counted.press("e", "Control+f")
-    counted.type("增多")
-    counted.press("Escape")
-    counted.type("稍增多")
-    counted.press("ArrowDown", "Control+End", "Backspace")
-    counted.type("，建议复查。")
-    expect_text(area(page, "findings", 0, "zh"), "双肺纹理稍增多，未见明确实变影。")
-    expect_text(
-        area(page, "findings", 1, "zh"), seed.FINDINGS[1][0].removesuffix("。") + "，建议复查。"
-    )
-    counted.press("Control+Enter")
-    page.get_by_role("dialog").locator("[data-part=confirm]").wait_for()
-    counted.press("Enter")
-    expect(page.locator(".rd-signature")).to_contain_text("Signed by 林清")
+    wanted = two_corrections(page, counted)
+    sign_by_keys(page, counted)
     counted.told("two corrections")
     assert len(counted.keys) <= 8
     (version,) = workstation.service.case_view(case_id).versions
-    assert [s.zh for s in version.report.findings[:2]] == [
-        "双肺纹理稍增多，未见明确实变影。",
-        seed.FINDINGS[1][0].removesuffix("。") + "，建议复查。",
-    ]
+    assert tuple(s.zh for s in version.report.findings[:2]) == wanted
+
+
+def test_two_corrections_and_an_added_sentence_with_a_side_take_at_most_eight_keys(
+    open_page: Opener, workstation: Workstation
+) -> None:
+    case_id = add(workstation, 2135, "Achtplus")
+    page = open_page(case_id, reader="林清")
+    counted = Counted(page)
+    wanted = two_corrections(page, counted)
+    counted.press("Enter")
+    counted.type("右侧胸腔积液。")
+    expect_text(area(page, "findings", 2, "en"), "Right pleural effusion.")
+    sign_by_keys(page, counted)
+    counted.told("two corrections and an added sentence with a side")
+    assert len(counted.keys) <= 8
+    (version,) = workstation.service.case_view(case_id).versions
+    findings = version.report.findings
+    assert tuple(s.zh for s in findings[:3]) == (*wanted, "右侧胸腔积液。")
+    assert findings[2].en == "Right pleural effusion."
+
+
+def with_prior(workstation: Workstation, number: int, name: str) -> str:
+    """A study of a patient who has an earlier one with a signed report."""
+    patient = Patient(f"KEYS-{number}", f"{name}^Test", date(1961, 4, 12), "M")
+    examined = datetime(2026, 6, 1, 9, 30)
+    earlier, now = (
+        seed.add(workstation.store, number + n, patient=patient, study_time=time, age_years=65)
+        for n, time in enumerate((examined - timedelta(days=120), examined))
+    )
+    with workstation.store.begin() as session:
+        sign(session, earlier, base_revision=1, signer=person("王签名"), now=datetime.now(UTC))
+    return now
+
+
+def test_template_phrase_impression_and_prior_by_keys_and_each_undone_by_one(
+    open_page: Opener, workstation: Workstation
+) -> None:
+    owner = account_of(workstation.store, "只用键的人")
+    phrase = Phrase(letters="wbh", zh="较前片无明显变化。", en="No change from the prior film.")
+    workstation.service.templates.keep_phrase(phrase, owner=owner.account_id, by=owner.person)
+    page = open_page(with_prior(workstation, 2141, "Nurtasten"), reader="只用键的人")
+    before = findings(page)
+    prior, beside = page.locator(".rd-prior-report"), page.locator("[data-part=second-stage]")
+    page.locator(".rd-prior-line").first.wait_for()
+    counted = Counted(page)
+    counted.press("p")
+    expect(prior).to_contain_text(seed.FINDINGS[0][0])
+    counted.press("p")
+    expect(prior).to_have_count(0)
+    counted.press("b")
+    expect(beside).to_be_visible()
+    counted.press("b")
+    expect(beside).to_have_count(0)
+
+    grey = page.locator(".rd-sentence:is([data-grey-zh=true], [data-grey-en=true])")
+    counted.press("F4")
+    expect(grey).not_to_have_count(0)
+    counted.press("Control+z")
+    expect(grey).to_have_count(0)
+    assert findings(page) == before
+
+    counted.press("e", "Control+End", "Enter")
+    counted.type("wbh")
+    expect(page.locator(".rd-autotext")).to_contain_text(phrase.zh)
+    counted.press("Tab")
+    expect_text(area(page, "findings", 1, "zh"), phrase.zh)
+    counted.press("Control+z")
+    expect_text(area(page, "findings", 1, "zh"), "wbh")
+    counted.press("Control+a")
+    counted.type("左侧气胸，约30%。")
+
+    wait_saved(page)
+    drafted = [pair[0] for pair in seed.IMPRESSION]
+    assert impression(page) == drafted
+    counted.press("Alt+i")
+    expect(page.locator("[data-part=impression-offer]")).to_contain_text("气胸")
+    counted.press("Alt+i")
+    expect(area(page, "impression", 0, "zh")).to_contain_text("气胸")
+    counted.press("Control+z")
+    expect_text(area(page, "impression", 0, "zh"), drafted[0])
+    assert impression(page) == drafted
+    counted.told("template, phrase, impression and prior, each undone")
+
+
+def findings(page: Page) -> list[str]:
+    return page.locator("[data-part=findings] .rd-text[data-lang=zh]").all_text_contents()
+
+
+def impression(page: Page) -> list[str]:
+    return page.locator("[data-part=impression] .rd-text[data-lang=zh]").all_text_contents()
 
 
 def test_the_list_is_one_tab_stop_and_report_and_sign_are_five_tabs_away(

@@ -113,9 +113,11 @@ export class Editor {
   replaceText({ id, lang }, start, end, text, select) {
     const field = this.fields.get(id)?.[lang];
     if (!field || this.readOnly) return false;
-    if (field.replace(start, end, text, select)) return true;
-    this.tooLong();
-    return false;
+    this.document.history.apart();
+    const done = field.replace(start, end, text, select);
+    if (done) this.document.history.apart();
+    else this.tooLong();
+    return done;
   }
 
   /** Mark the sentences an answer rests on and bring the first into sight. */
@@ -393,6 +395,11 @@ export class Editor {
     }
     this.render();
     if (place.id) this.focus(place.id, place.lang, place.at);
+  }
+
+  /** Put the cursor behind the sentence after (1) or before (-1) the one that has it; whether there is one. */
+  go(by) {
+    return this.focused && this.caret() !== null && this.cross(this.last.id, this.last.lang, by);
   }
 
   /** Move the sentence that has the cursor; whether one has. */

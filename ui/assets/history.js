@@ -29,6 +29,12 @@ export class History {
     if (!this.depth) this.last = taken(this.report);
   }
 
+  /** What comes next is a step of its own, also where it goes on in the same text. */
+  apart() {
+    const top = this.done.at(-1);
+    if (top) top.at = -Infinity;
+  }
+
   /** A person changed something: a step, or more of the one before where it goes on in the same text. */
   record() {
     if (this.depth) return;

@@ -66,7 +66,7 @@ export class DraftedSentences {
     const at = this.editable ? this.here : null;
     if (!at) return false;
     const { document: written, editor } = this.pane;
-    for (const lang of siteLanguages()) written.confirm(at.sentence.id, lang);
+    written.history.together(() => siteLanguages().forEach((lang) => written.confirm(at.sentence.id, lang)));
     this.goOn(at);
     editor.render();
     this.renderNote(state.view);

@@ -31,6 +31,8 @@ export function bindReportKeys(pane, find) {
   bind("report.sign", () => finish(pane));
   bind("report.sign_next", () => finishAndGoOn(pane));
   bind("report.find", () => pane.editor.document && void find.show(selected()));
+  bind("sentence.next", () => pane.editor.go(1));
+  bind("sentence.previous", () => pane.editor.go(-1));
   bind("sentence.up", () => writing() && pane.editor.stepFocused(-1));
   bind("sentence.down", () => writing() && pane.editor.stepFocused(1));
   bind("sentence.delete", () => writing() && pane.editor.removeFocused());

@@ -87,8 +87,7 @@ export class TemplatePanel {
 
   take(doc, { template, report, added, removed }) {
     const isGrey = (id) => doc.find(id) && greyIn(doc.find(id).sentence).length;
-    const gone = doc.removeAll(removed.filter(isGrey));
-    const lines = doc.insert(report, added.filter((id) => !doc.find(id)));
+    const [gone, lines] = doc.history.together(() => [doc.removeAll(removed.filter(isGrey)), doc.insert(report, added.filter((id) => !doc.find(id)))]);
     this.draw();
     const name = pick({ zh: template.name_zh, en: template.name_en });
     if (!lines.length && !gone.length) {
@@ -96,8 +95,10 @@ export class TemplatePanel {
       return;
     }
     this.pane.bar.offer(t("template_added", { n: lines.length, name }), () => {
-      doc.removeAll(lines.filter(isGrey));
-      doc.putBack(gone);
+      doc.history.together(() => {
+        doc.removeAll(lines.filter(isGrey));
+        doc.putBack(gone);
+      });
       this.draw();
     });
   }
@@ -109,11 +110,11 @@ export class TemplatePanel {
     const seen = grey.filter((s) => isOnScreen(this.row(s.id)));
     const sure = seen.filter((s) => !this.contradicted(s.id) && !open(s));
     const done = sure.flatMap((s) => greyIn(s).map((lang) => [s.id, lang]));
-    for (const [id, lang] of done) doc.confirm(id, lang);
+    doc.history.together(() => done.forEach(([id, lang]) => doc.confirm(id, lang)));
     this.draw();
     if (done.length) {
       bar.offer(t("template_confirmed", { n: sure.length }), () => {
-        for (const [id, lang] of done) if (doc.find(id)) doc.confirm(id, lang, false);
+        doc.history.together(() => done.filter(([id]) => doc.find(id)).forEach(([id, lang]) => doc.confirm(id, lang, false)));
         this.draw();
       });
     }
