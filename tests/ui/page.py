@@ -56,11 +56,26 @@ def stored(workstation: Workstation, case_id: str) -> Report:
     return working.report
 
 
+def wait_until(page: Page, question: str) -> None:
+    """Until `question`, the body of an async function, gives something true in the page.
+
+    A predicate of Playwright's `wait_for_function` is not waited for: its promise counts as true.
+    """
+    script = f"""async () => {{
+      const until = performance.now() + 30000;
+      while (!(await (async () => {{ {question} }})())) {{
+        if (performance.now() > until) throw new Error("it did not come true");
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }}
+    }}"""
+    page.evaluate(script)
+
+
 def wait_stored(page: Page, workstation: Workstation, case_id: str, zh: str) -> None:
     """Until the store holds `zh` as the first finding, whoever saved it."""
-    script = (
-        "async ([url, wanted]) => (await (await fetch(url)).json())"
-        ".working.report.findings[0].zh === wanted"
+    wait_until(
+        page,
+        f"""const answer = await fetch("/api/cases/{case_id}").catch(() => null);
+        return answer?.ok && (await answer.json()).working.report.findings[0].zh === "{zh}";""",
     )
-    page.wait_for_function(f"({script})({[f'/api/cases/{case_id}', zh]})")
     assert stored(workstation, case_id).findings[0].zh == zh

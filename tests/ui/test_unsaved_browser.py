@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Dialog, Locator, Page, expect
 
 from tests.builders import signed_in
+from tests.scale import scaled
 from tests.ui import seed
 from tests.ui.conftest import CHROMIUM, CHROMIUM_ARGS, Opener, Seen, Workstation, let_in
-from tests.ui.page import area, expect_text, stored, wait_saved
+from tests.ui.page import area, expect_text, stored, wait_saved, wait_stored, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -37,13 +39,9 @@ def unsaved(page: Page, case_id: str) -> None:
     )
 
 
-def expect_stored(page: Page, case_id: str, zh: str) -> None:
-    """Until the service has `zh` as the first finding."""
-    script = (
-        "async ([url, wanted]) => (await (await fetch(url)).json())"
-        ".working.report.findings[0].zh === wanted"
-    )
-    page.wait_for_function(f"({script})({[f'/api/cases/{case_id}', zh]})", polling=1000)
+def kept_on_disk(page: Page) -> None:
+    """Until all that was typed lies on the disk of the browser."""
+    wait_until(page, "return !(await import('/ui/unsaved.js')).notKept();")
 
 
 @pytest.fixture
@@ -105,7 +103,7 @@ def test_typing_in_three_studies_while_the_network_is_away_for_a_minute_loses_no
     page.clock.resume()
     page.context.set_offline(False)
     for number, case_id in enumerate(reversed(studies)):
-        expect_stored(page, case_id, f"断网时所写第{number}例。")
+        wait_stored(page, workstation, case_id, f"断网时所写第{number}例。")
     expect(page.locator("[data-part=kept]")).to_be_hidden()
     wait_saved(page)
 
@@ -128,7 +126,7 @@ def test_a_killed_server_gets_everything_once_it_is_back_whatever_study_is_open(
     unsaved(page, two)
     here.start()
     for case_id in (one, two, three):
-        expect_stored(page, case_id, "服务器停机时所写。")
+        wait_stored(page, here, case_id, "服务器停机时所写。")
     expect(page.locator("[data-part=kept]")).to_be_hidden()
 
 
@@ -143,7 +141,7 @@ def test_a_killed_browser_sends_what_it_kept_when_it_is_started_again(
     area(page, "findings", 0, "zh").fill("浏览器被杀前所写。")
     go_to(page, one)
     area(page, "impression", 0, "zh").fill("最后一字。")
-    page.wait_for_function("async () => !(await import('/ui/unsaved.js')).notKept()")
+    kept_on_disk(page)
     profile.kill()
     assert stored(workstation, two).findings[0].zh == seed.FINDINGS[0][0]
 
@@ -152,10 +150,49 @@ def test_a_killed_browser_sends_what_it_kept_when_it_is_started_again(
     expect_text(area(page, "impression", 0, "zh"), "最后一字。")
     wait_saved(page)
     assert stored(workstation, one).impression[0].zh == "最后一字。"
-    expect_stored(page, two, "浏览器被杀前所写。")
+    wait_stored(page, workstation, two, "浏览器被杀前所写。")
     # Saved, it is no longer in the browser.
-    left = "async () => (await import('/ui/unsaved.js')).keptNumber() === 0"
-    page.wait_for_function(left)
+    wait_until(page, "return (await import('/ui/unsaved.js')).keptNumber() === 0;")
+
+
+@pytest.mark.scaled
+def test_typing_in_three_studies_without_a_network_outlives_kills_of_browser_and_server(
+    tmp_path: Path, browser: Browser, own_workstation: Workstation
+) -> None:
+    """Round and round through three studies, with `make stress` for a minute; then kill -9 of both."""
+    here = own_workstation
+    studies = [seed.add(here.store, 2166 + n) for n in range(3)]
+    profile = Profile(tmp_path / "profile", browser, here)
+    try:
+        page = profile.open(studies[0])
+        for case_id in studies[1:]:
+            go_to(page, case_id)
+        assert profile.context is not None
+        profile.context.set_offline(True)
+        until = time.monotonic() + scaled(0, full=OFFLINE_MS // 1000)
+        typed = dict.fromkeys(studies, "")
+        rounds = 0
+        while rounds < 2 or time.monotonic() < until:
+            for case_id in studies:
+                go_to(page, case_id)
+                field = area(page, "findings", 0, "zh")
+                field.focus()
+                page.keyboard.press("Control+End")
+                page.keyboard.type(f"续{rounds}")
+                typed[case_id] += f"续{rounds}"
+            rounds += 1
+        kept_on_disk(page)
+        profile.kill()
+        here.kill()
+        here.start()
+        for case_id in studies:
+            assert stored(here, case_id).findings[0].zh == seed.FINDINGS[0][0]
+        page = profile.open(studies[0])
+        for case_id in studies:
+            wait_stored(page, here, case_id, seed.FINDINGS[0][0] + typed[case_id])
+        print(f"{rounds} rounds, {sum(map(len, typed.values()))} characters, none lost")
+    finally:
+        profile.kill()
 
 
 def test_another_person_at_the_same_browser_neither_sees_nor_sends_it(
@@ -169,11 +206,12 @@ def test_another_person_at_the_same_browser_neither_sees_nor_sends_it(
         let_in(context, workstation, workstation.url, READER)
         page.goto(f"{workstation.url}/?lang=en#{case_id}")
         area(page, "findings", 0, "zh").wait_for()
-        page.route("**/report", lambda route: route.abort())
+        context.set_offline(True)
         area(page, "findings", 0, "zh").fill("只属于林清。")
         expect(page.locator(".rd-save")).to_have_attribute("data-state", "failed")
-        page.wait_for_function("async () => !(await import('/ui/unsaved.js')).notKept()")
+        kept_on_disk(page)
         page.close()
+        context.set_offline(False)
 
         let_in(context, workstation, workstation.url, "同事")
         page = context.new_page()
@@ -188,7 +226,7 @@ def test_another_person_at_the_same_browser_neither_sees_nor_sends_it(
         page = context.new_page()
         page.goto(f"{workstation.url}/?lang=en#{other}")
         area(page, "findings", 0, "zh").wait_for()
-        expect_stored(page, case_id, "只属于林清。")
+        wait_stored(page, workstation, case_id, "只属于林清。")
     finally:
         context.close()
 
@@ -235,7 +273,7 @@ def test_two_browsers_of_one_person_put_together_what_one_kept_while_it_was_away
     area(here, "findings", 1, "zh").fill("此处所写。")
     wait_saved(here)
     away.unroute_all(behavior="ignoreErrors")
-    expect_stored(away, case_id, "离线处所写。")
+    wait_stored(away, workstation, case_id, "离线处所写。")
     kept = stored(workstation, case_id).findings
     assert [s.zh for s in kept[:2]] == ["离线处所写。", "此处所写。"]
 
@@ -263,7 +301,7 @@ def test_closing_warns_and_signing_out_asks_what_shall_become_of_it(
     expect(page.locator(".rd-save")).to_have_attribute("data-state", "failed")
     page.locator("[data-part=sign-out]").click()
     asked = page.locator("dialog [data-kept=stay]")
-    expect(page.locator("dialog")).to_contain_text("could not be saved")
+    expect(page.locator("[data-part=dialog]")).to_contain_text("could not be saved")
     asked.click()
     expect(area(page, "findings", 0, "zh")).to_be_visible()
     page.reload()

@@ -34,6 +34,7 @@ export class Autosave {
     this.blocked = false;
     this.closed = false;
     this.retryAfter = RETRY_MS;
+    this.retries = false;
   }
 
   /** Edits from now on build on `working`. */
@@ -91,6 +92,11 @@ export class Autosave {
     }
   }
 
+  /** The service was away and answers again: what waited for the next try is tried now. */
+  again() {
+    if (this.retries && this.dirty && !this.closed) this.flush();
+  }
+
   /** The page goes away: last request, no answer awaited. */
   leave() {
     if (!this.dirty || this.blocked || this.closed) return;
@@ -130,6 +136,7 @@ export class Autosave {
     const body = { ...this.body(this.base.revision), merge };
     this.underWay = body.report;
     this.firstUnsaved = null;
+    this.retries = false;
     this.onState("saving");
     const keepalive = new Blob([JSON.stringify(body)]).size < KEEPALIVE_BYTES;
     try {
@@ -160,6 +167,7 @@ export class Autosave {
     this.onState("failed", known ? error.sentence : null);
     if (!known || error.passing) {
       clearTimeout(this.timer);
+      this.retries = true;
       this.timer = setTimeout(() => this.run(), this.retryAfter);
       this.retryAfter = Math.min(2 * this.retryAfter, LONGEST_RETRY_MS);
     }

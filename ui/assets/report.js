@@ -68,6 +68,11 @@ export async function mount(root) {
   on("view", (view) => known && pane.update(view));
   on("refused", (error) => pane.refused(error));
   for (const event of ["llm", "presence"]) on(event, () => known && pane.render());
+  let away = false;
+  on("online", (online) => {
+    if (online && away) pane.autosave?.again();
+    away = !online;
+  });
   beforeLeave(() => pane.leaveStudy());
   beforeSignOut(() => pane.leaveStudy());
   keepsUnsaved(() => pane.unsaved);
