@@ -122,7 +122,7 @@ def sign_by_keys(page: Page, counted: Counted) -> None:
     expect(page.get_by_role("dialog").locator("[data-part=confirm]")).to_be_focused()
     expect(page.locator("[data-part=images-missing]")).to_be_hidden()
     counted.press("Enter")
-    expect(page.locator(".rd-signature")).to_contain_text("Signed by 林清")
+    expect(page.locator(".rd-report")).to_have_attribute("data-mode", "signed")
 
 
 def test_two_corrections_take_at_most_eight_keys_beside_the_text(
@@ -143,7 +143,7 @@ def test_two_corrections_and_an_added_sentence_with_a_side_take_at_most_eight_ke
     open_page: Opener, workstation: Workstation
 ) -> None:
     case_id = add(workstation, 2135, "Achtplus")
-    page = open_page(case_id, reader="林清")
+    page = open_page(case_id, reader="林清", lang="zh-CN")
     counted = Counted(page)
     wanted = two_corrections(page, counted)
     counted.press("Enter")
@@ -180,7 +180,7 @@ def test_template_phrase_impression_and_prior_by_keys_and_each_undone_by_one(
     page = open_page(with_prior(workstation, 2141, "Nurtasten"), reader="只用键的人")
     before = findings(page)
     prior, beside = page.locator(".rd-prior-report"), page.locator("[data-part=second-stage]")
-    page.locator(".rd-prior-line").first.wait_for()
+    page.locator(".rd-prior-line").get_by_role("button", name="report").wait_for()
     counted = Counted(page)
     counted.press("p")
     expect(prior).to_contain_text(seed.FINDINGS[0][0])

@@ -22,6 +22,8 @@ let page = crypto.randomUUID();
 /** This person's entries by key: `{key, login, caseId, page, base, report, sent, at, problem}`. */
 let entries = new Map();
 let loaded = false;
+/** Keys of pages that are gone whose text this page has taken over. */
+const takenOver = new Set();
 /** Keys that are removed here, and may still be on the disk. */
 const removed = new Set();
 /** Keys that are to be written, that is being written, and those that could not be. */
@@ -45,14 +47,14 @@ export function keepText(caseId, text) {
 /** What is kept of a study here was saved, or given up by its person. */
 export function forgetText(caseId) {
   // Of pages that are gone too: their text was taken over by this one.
-  for (const entry of [...entries.values()]) if (entry.caseId === caseId && (entry.page === page || entry.taken)) remove(entry);
+  for (const entry of [...entries.values()]) if (entry.caseId === caseId && (entry.page === page || takenOver.has(entry.key))) remove(entry);
 }
 
 /** The newest text of a study that this page, or one that is gone, left unsaved; null where there is none. */
 export function textLeft(caseId) {
   const left = [...entries.values()].filter((entry) => entry.caseId === caseId && (entry.page === page || !entry.alive));
   left.sort((one, other) => other.at - one.at);
-  for (const entry of left) entry.taken = true;
+  for (const entry of left) takenOver.add(entry.key);
   return left[0] ?? null;
 }
 

@@ -89,8 +89,9 @@ class Worklist {
     this.loaded = false;
     this.refusal = "";
     this.asking = 0;
-    /** Where the open study stands in the page, or stood last. */
+    /** Where the open study stands in the page, or stood when it still waited, and what followed it there. */
     this.place = 0;
+    this.following = new Set();
     /** Whether there is anything but signed reports to list. */
     this.whole = may("read_unsigned");
     this.filters = new Filters(part(root, "asked"), part(root, "more"));
@@ -248,10 +249,19 @@ class Worklist {
   /** The list is one stop of the Tab key: the open study, or the first line. */
   oneStop() {
     const at = this.rows.findIndex((row) => row.case_id === state.caseId);
-    if (at >= 0) this.place = at;
+    this.remember(at);
     this.rows.forEach((row, place) => {
       this.items.get(row.case_id).firstElementChild.tabIndex = place === Math.max(0, at) ? 0 : -1;
     });
+  }
+
+  /** A report that is signed moves to another place of the list: what it had behind it comes next all the same. */
+  remember(at) {
+    const row = this.rows[at];
+    if (!row || (this.placed === row.case_id && !isUnread(row))) return;
+    this.placed = row.case_id;
+    this.place = at;
+    this.following = new Set(this.rows.slice(at + 1).map(({ case_id }) => case_id));
   }
 
   renderEmpty() {
@@ -369,9 +379,8 @@ class Worklist {
   /** Open the next study of the list that waits to be read, over its pages; one that nobody is on comes first. */
   async goOn() {
     const from = state.caseId;
-    const at = this.rows.findIndex((row) => row.case_id === from);
-    // A report that was just signed may have left the list: what followed it has taken its place.
-    const start = at < 0 ? this.place : at + 1;
+    const behind = this.rows.findIndex((row) => this.following.has(row.case_id));
+    const start = behind < 0 ? this.rows.length : behind;
     let after = this.rows.slice(start);
     for (;;) {
       const next = nextUnread(after, from) ?? (this.next ? null : nextUnread(this.rows.slice(0, start), from));
@@ -394,9 +403,14 @@ function copyButton(id) {
   return button;
 }
 
+/** Whether a report waits for somebody to read and sign it. */
+function isUnread(row) {
+  return !["received", "drafting", "submitted", "signed"].includes(phase(row));
+}
+
 /** The first of `rows` that waits to be read and is not `from`; one that nobody is on comes first. */
 function nextUnread(rows, from) {
-  const waiting = rows.filter((row) => row.case_id !== from && !["received", "drafting", "submitted", "signed"].includes(phase(row)));
+  const waiting = rows.filter((row) => row.case_id !== from && isUnread(row));
   return waiting.find((row) => !others(row.case_id).length) ?? waiting[0];
 }
 
