@@ -44,7 +44,8 @@ class KeyHelp {
     this.problem = "";
     this.dialog.showModal();
     this.draw();
-    this.dialog.querySelector("[data-part=keys-close]").focus();
+    this.dialog.querySelector("[data-part=keys-close]").focus({ preventScroll: true });
+    this.dialog.scrollTop = 0;
   }
 
   draw() {

@@ -169,7 +169,9 @@ function isOnScreen(row) {
   const box = row.getBoundingClientRect();
   const pane = row.closest(".rd-body").getBoundingClientRect();
   if (!box.height || box.top < pane.top - 1 || box.bottom > Math.min(pane.bottom, window.innerHeight) + 1) return false;
-  return row.contains(document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2));
+  // What is fixed above or below the report may lie over its edges.
+  const across = box.left + box.width / 2;
+  return [box.top + 2, box.top + box.height / 2, box.bottom - 2].every((down) => row.contains(document.elementFromPoint(across, down)));
 }
 
 function hint(text, action) {

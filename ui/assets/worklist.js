@@ -89,8 +89,7 @@ class Worklist {
     this.loaded = false;
     this.refusal = "";
     this.asking = 0;
-    /** Where the open study stands in the page, or stood when it still waited, and what followed it there. */
-    this.place = 0;
+    /** What stands behind the open study in the page, or stood there while it still waited. */
     this.following = new Set();
     /** Whether there is anything but signed reports to list. */
     this.whole = may("read_unsigned");
@@ -260,7 +259,6 @@ class Worklist {
     const row = this.rows[at];
     if (!row || (this.placed === row.case_id && !isUnread(row))) return;
     this.placed = row.case_id;
-    this.place = at;
     this.following = new Set(this.rows.slice(at + 1).map(({ case_id }) => case_id));
   }
 
