@@ -1,4 +1,4 @@
-"""The desk in every window: nothing is cut off, nothing scrolls sideways, the image keeps its size."""
+"""The desk in every window: nothing is cut off or scrolls sideways, the image keeps its size."""
 
 from __future__ import annotations
 

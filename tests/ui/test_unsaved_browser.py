@@ -166,7 +166,7 @@ def test_a_killed_browser_sends_what_it_kept_when_it_is_started_again(
 def test_typing_in_three_studies_without_a_network_outlives_kills_of_browser_and_server(
     tmp_path: Path, browser: Browser, own_workstation: Workstation
 ) -> None:
-    """Round and round through three studies, with `make stress` for a minute; then kill -9 of both."""
+    """Round and round, with `make stress` for a minute; then kill -9 of both."""
     here = own_workstation
     studies = [seed.add(here.store, 2166 + n) for n in range(3)]
     profile = Profile(tmp_path / "profile", browser, here)
