@@ -5,7 +5,8 @@ import { Choosing } from "/ui/choosing.js";
 import { droppedWords, imagesThere } from "/ui/dropped.js";
 import { h, isTyping, part, setText } from "/ui/dom.js";
 import { t } from "/ui/i18n.js";
-import { bind } from "/ui/keys.js";
+import { shown } from "/ui/keyhelp.js";
+import { bind, keysOf } from "/ui/keys.js";
 import { seriesLabel } from "/ui/serieslabel.js";
 import { may } from "/ui/session.js";
 import { emit, state } from "/ui/state.js";
@@ -20,6 +21,17 @@ import { Stage, engine, stackOf, stackOfKeyImages, type Look, type Stack } from 
 
 const PAGE = 10;
 const MOST_PRESETS = 9;
+/** Buttons that have a key: the action of that, and what is said of both. */
+const HINTS: Record<string, [string, string]> = {
+  length: ["viewer.length", "tool_length_hint"],
+  angle: ["viewer.angle", "tool_angle_hint"],
+  rectangle: ["viewer.rectangle", "tool_rectangle_hint"],
+  rotate: ["viewer.rotate", "tool_rotate_hint"],
+  flip: ["viewer.flip", "tool_flip_hint"],
+  two: ["viewer.two", "tool_two_hint"],
+  invert: ["viewer.invert", "invert_hint"],
+  "insert-measurement": ["viewer.insert", "measurement_insert_hint"],
+};
 const TOOLS: ToolName[] = ["length", "angle", "rectangle"];
 const CROSS_SECTIONAL = ["CT", "MR", "PT", "NM"];
 
@@ -537,6 +549,10 @@ export class Viewer implements Desk {
     dropped.hidden = !droppedText;
     part(this.root, "invert").setAttribute("aria-pressed", String(stage.current.invert));
     part(this.root, "two").setAttribute("aria-pressed", String(Boolean(this.second)));
+    for (const [name, [action, hint]] of Object.entries(HINTS)) {
+      const [key] = keysOf(action) as string[];
+      part(this.root, name).title = key ? t("with_key", { text: t(hint), key: shown(key) }) : t(hint);
+    }
     this.tools();
     this.seriesRow();
     this.measured();
