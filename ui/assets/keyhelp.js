@@ -144,6 +144,12 @@ export function shown(key) {
     .join("+");
 }
 
+/** `text` with the key that does `action` behind it, where one does. */
+export function withKey(text, action) {
+  const [key] = keysOf(action);
+  return key ? t("with_key", { text, key: shown(key) }) : text;
+}
+
 /** Show in `element` which keys do the actions named in its `data-keys`. */
 export function keysHint(element, key) {
   const values = Object.fromEntries(element.dataset.keys.split(" ").map((action, place) => [`key${place + 1}`, keysOf(action).map(shown)[0] ?? ""]));

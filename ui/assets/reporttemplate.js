@@ -7,7 +7,8 @@ import { SECTIONS } from "/ui/document.js";
 import { h, part, setText } from "/ui/dom.js";
 import { textFields } from "/ui/fields.js";
 import { pick, t } from "/ui/i18n.js";
-import { bind, keysOf } from "/ui/keys.js";
+import { withKey } from "/ui/keyhelp.js";
+import { bind } from "/ui/keys.js";
 import { siteLanguages } from "/ui/languages.js";
 import { mountPhrases } from "/ui/phrases.js";
 
@@ -59,10 +60,10 @@ export class TemplatePanel {
     if (!this.editable) return;
     const open = this.grey.length;
     setText(this.normalButton, t("template_normal"));
-    this.normalButton.title = `${hint(t("key_report_normal"), "report.normal")}\n${t("template_normal_hint")}`;
+    this.normalButton.title = `${withKey(t("key_report_normal"), "report.normal")}\n${t("template_normal_hint")}`;
     this.normalButton.disabled = Boolean(this.asking);
     setText(this.confirmButton, t("template_confirm"));
-    this.confirmButton.title = `${hint(t("key_report_confirm"), "report.confirm")}\n${t("template_confirm_hint")}`;
+    this.confirmButton.title = `${withKey(t("key_report_confirm"), "report.confirm")}\n${t("template_confirm_hint")}`;
     this.confirmButton.hidden = !open;
     setText(this.phrasesButton, t("phrases_own"));
     setText(this.count, open ? t("template_grey", { n: open }) : "");
@@ -172,9 +173,4 @@ function isOnScreen(row) {
   // What is fixed above or below the report may lie over its edges.
   const across = box.left + box.width / 2;
   return [box.top + 2, box.top + box.height / 2, box.bottom - 2].every((down) => row.contains(document.elementFromPoint(across, down)));
-}
-
-function hint(text, action) {
-  const [key] = keysOf(action);
-  return key ? `${text} (${key})` : text;
 }

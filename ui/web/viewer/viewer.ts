@@ -5,8 +5,8 @@ import { Choosing } from "/ui/choosing.js";
 import { droppedWords, imagesThere } from "/ui/dropped.js";
 import { h, isTyping, part, setText } from "/ui/dom.js";
 import { t } from "/ui/i18n.js";
-import { shown } from "/ui/keyhelp.js";
-import { bind, keysOf } from "/ui/keys.js";
+import { withKey } from "/ui/keyhelp.js";
+import { bind } from "/ui/keys.js";
 import { seriesLabel } from "/ui/serieslabel.js";
 import { may } from "/ui/session.js";
 import { emit, state } from "/ui/state.js";
@@ -549,10 +549,7 @@ export class Viewer implements Desk {
     dropped.hidden = !droppedText;
     part(this.root, "invert").setAttribute("aria-pressed", String(stage.current.invert));
     part(this.root, "two").setAttribute("aria-pressed", String(Boolean(this.second)));
-    for (const [name, [action, hint]] of Object.entries(HINTS)) {
-      const [key] = keysOf(action) as string[];
-      part(this.root, name).title = key ? t("with_key", { text: t(hint), key: shown(key) }) : t(hint);
-    }
+    for (const [name, [action, hint]] of Object.entries(HINTS)) part(this.root, name).title = withKey(t(hint), action);
     this.tools();
     this.seriesRow();
     this.measured();
