@@ -34,7 +34,7 @@ let writes = null;
 let sending = null;
 
 /** Resolves once what is kept is known. */
-export const keptKnown = Promise.race([begin(), new Promise((resolve) => setTimeout(resolve, OPENING_MS))]);
+export const keptKnown = Promise.race([begin(), signedIn.then(() => new Promise((resolve) => setTimeout(resolve, OPENING_MS)))]);
 
 /** Keep `text` (`{base, report, sent}`) of a study until it is saved. */
 export function keepText(caseId, text) {
