@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from radraft.reports.roles import Permission
 from radraft.reports.values import ReportState
-from radraft.store import accounts, worklist_pages, worklist_views
+from radraft.store import accounts, key_bindings, worklist_pages, worklist_views
 from radraft.store.values import CaseState, Column, Stage, WorklistCounts, WorklistFilter
 from radraft.studies.quality.values import Verdict
 from radraft.studies.values import StudyPriority
@@ -19,6 +19,7 @@ from radraft.studies.values import StudyPriority
 if TYPE_CHECKING:
     from radraft.reports.turnround import TurnroundClock
     from radraft.store.database import Store
+    from radraft.store.key_bindings import Bindings
     from radraft.store.worklist_pages import Visible
     from radraft.store.worklist_views import WorklistView
 
@@ -143,6 +144,16 @@ class Listing:
         """Keep what somebody wants shown of each study, and return it in its order."""
         with self._store.begin() as session:
             return worklist_views.choose_columns(session, account_id, chosen)
+
+    def keys(self, account_id: str) -> Bindings:
+        """Return which keys somebody has changed."""
+        with self._store.read() as session:
+            return key_bindings.of_account(session, account_id)
+
+    def choose_keys(self, account_id: str, bindings: Bindings) -> None:
+        """Keep which keys somebody has changed, in place of what was kept before."""
+        with self._store.begin() as session:
+            key_bindings.choose(session, account_id, bindings)
 
     def _count(
         self, wanted: WorklistFilter, visible: Visible, clock: TurnroundClock

@@ -82,6 +82,7 @@ from radraft.store.tables_warnings import (
 )
 from radraft.store.tables_workers import DraftWorkerRow as DraftWorkerRow
 from radraft.store.tables_worklist import (
+    KeyBindingsRow as KeyBindingsRow,
     NameKeyRow as NameKeyRow,
     WorklistColumnsRow as WorklistColumnsRow,
     WorklistEntryRow as WorklistEntryRow,

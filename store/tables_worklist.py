@@ -136,6 +136,15 @@ class WorklistColumnsRow(Base):
     columns: Mapped[tuple[str, ...]]
 
 
+class KeyBindingsRow(Base):
+    """Which keys somebody has changed: a JSON object of the page's actions, each with its keys."""
+
+    __tablename__ = "key_bindings"
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.account_id"), primary_key=True)
+    bindings: Mapped[str]
+
+
 class WorklistFillingRow(Base):
     """One row: how far the studies that were taken in before are listed (`worklist_filling`)."""
 

@@ -103,6 +103,8 @@ ROUTES: Mapping[tuple[str, str], Access] = _table(
         ("DELETE", "/api/worklist/views/{view_id}"): Permission.READ_SIGNED,
         ("GET", "/api/worklist/columns"): Permission.READ_SIGNED,
         ("PUT", "/api/worklist/columns"): Permission.READ_SIGNED,
+        ("GET", "/api/keys"): Permission.READ_SIGNED,
+        ("PUT", "/api/keys"): Permission.READ_SIGNED,
         ("GET", "/api/presence"): Permission.READ_UNSIGNED,
         ("GET", "/api/cases/{case_id}"): _by_token(Permission.READ_SIGNED, Scope.READ),
         ("GET", "/api/images/{image_id}/png"): _by_token(Permission.READ_SIGNED, Scope.READ),

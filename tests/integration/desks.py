@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 from tests.integration.department import Department
 from tests.integration.films import Film
 from tests.ui.conftest import CHROMIUM, CHROMIUM_ARGS
-from tests.ui.page import area, wait_saved
+from tests.ui.page import area, text_of, wait_saved
 
 I18N = Path(__file__).parents[2] / "ui" / "i18n"
 PASSWORD = "a made-up password of {login}"
@@ -173,8 +173,8 @@ class Reader(Person):
         assert rows.locator("[data-origin=model]").count() == rows.count()
         return tuple(
             (
-                row.locator("textarea[data-lang=zh]").input_value(),
-                row.locator("textarea[data-lang=en]").input_value(),
+                text_of(row.locator(".rd-text[data-lang=zh]")),
+                text_of(row.locator(".rd-text[data-lang=en]")),
             )
             for row in rows.all()
         )
@@ -196,8 +196,8 @@ class Reader(Person):
         rows = self.page.locator(f"[data-part={section}] > li")
         return tuple(
             (
-                area(self.page, section, place, "zh").input_value(),
-                area(self.page, section, place, "en").input_value(),
+                text_of(area(self.page, section, place, "zh")),
+                text_of(area(self.page, section, place, "en")),
             )
             for place in range(rows.count())
         )

@@ -39,7 +39,7 @@ from tests.integration.lying_pacs import (
     with_other_pixels,
 )
 from tests.orthanc import needs
-from tests.ui.page import area, wait_saved
+from tests.ui.page import area, expect_text, wait_saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.pacs, pytest.mark.timeout(1800)]
 
@@ -296,7 +296,7 @@ def two_people_sign(staff: Staff, case_id: str) -> None:
     area(resident.page, "findings", 2, "en").fill(TRANSLATION)
     wait_saved(resident.page)
     resident.submits()
-    expect(area(attending.page, "findings", 2, "en")).to_have_value(TRANSLATION)
+    expect_text(area(attending.page, "findings", 2, "en"), TRANSLATION)
     attending.signs_as_reviewer(resident.name)
 
 
@@ -334,11 +334,11 @@ def an_amendment_is_seen_once_it_is_signed(staff: Staff, case_id: str) -> None:
     wait_saved(attending.page)
     attending.submits()
     clinician.page.reload()
-    expect(area(clinician.page, "findings", 0, "zh")).to_have_value(PNEUMOTHORAX[0][0])
+    expect_text(area(clinician.page, "findings", 0, "zh"), PNEUMOTHORAX[0][0])
     chief.opens(case_id)
     chief.signs_as_reviewer(attending.name)
     # Nobody has to reload anything.
-    expect(area(clinician.page, "findings", 0, "zh")).to_have_value(zh)
+    expect_text(area(clinician.page, "findings", 0, "zh"), zh)
     expect(clinician.page.locator("[data-part=signature]")).to_contain_text("复核后更正程度。")
 
 

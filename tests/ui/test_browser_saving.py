@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from tests.builders import actor, signed_in
 from tests.ui import seed
 from tests.ui.conftest import Opener, Seen, Workstation
-from tests.ui.page import area, stored, wait_saved, wait_unsaved
+from tests.ui.page import area, expect_text, stored, wait_saved, wait_unsaved
 from tests.ui.people import account_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -24,7 +24,7 @@ def test_refresh_in_the_middle_of_a_word_loses_nothing(
     area(page, "findings", 0, "zh").press_sequentially("补充一", delay=0)
     wait_unsaved(page)
     page.reload()
-    expect(area(page, "findings", 0, "zh")).to_have_value(seed.FINDINGS[0][0] + "补充一")
+    expect_text(area(page, "findings", 0, "zh"), seed.FINDINGS[0][0] + "补充一")
     wait_saved(page)
     assert stored(workstation, case_id).findings[0].zh == seed.FINDINGS[0][0] + "补充一"
 
@@ -38,12 +38,12 @@ def test_a_role_taken_while_the_page_is_open_saves_nothing_and_keeps_what_was_ty
     account_of(workstation.store, "调岗者", ())
     area(page, "findings", 0, "zh").fill("两肺清晰。")
     expect(page.locator("body")).to_contain_text("does not allow this")
-    expect(area(page, "findings", 0, "zh")).to_have_value("两肺清晰。")
+    expect_text(area(page, "findings", 0, "zh"), "两肺清晰。")
     assert stored(workstation, case_id).findings[0].zh == seed.FINDINGS[0][0]
     # Given back, he goes on with what he typed.
     account_of(workstation.store, "调岗者")
     page.reload()
-    expect(area(page, "findings", 0, "zh")).to_have_value("两肺清晰。")
+    expect_text(area(page, "findings", 0, "zh"), "两肺清晰。")
     wait_saved(page)
     assert stored(workstation, case_id).findings[0].zh == "两肺清晰。"
 
@@ -55,7 +55,7 @@ def test_leaving_for_another_study_saves_first(open_page: Opener, workstation: W
     area(page, "impression", 0, "en").fill("Changed and left at once.")
     page.locator(f"[data-case={other}]").click()
     expect(page.locator(f"[data-case={other}]")).to_have_attribute("aria-current", "true")
-    expect(area(page, "impression", 0, "en")).to_have_value(seed.IMPRESSION[0][1])
+    expect_text(area(page, "impression", 0, "en"), seed.IMPRESSION[0][1])
     assert stored(workstation, case_id).impression[0].en == "Changed and left at once."
 
 
@@ -84,7 +84,7 @@ def test_two_browsers_on_one_study(open_page: Opener, workstation: Workstation, 
     merged = stored(workstation, case_id)
     assert (merged.findings[0].zh, merged.findings[1].en) == ("我改。", "Theirs.")
     # `second` sees it without doing anything.
-    expect(area(second, "findings", 0, "zh")).to_have_value("我改。")
+    expect_text(area(second, "findings", 0, "zh"), "我改。")
 
 
 def test_taking_theirs_drops_mine(open_page: Opener, workstation: Workstation, seen: Seen) -> None:
@@ -100,9 +100,9 @@ def test_taking_theirs_drops_mine(open_page: Opener, workstation: Workstation, s
     panel = page.get_by_role("alertdialog")
     page.unroute_all(behavior="ignoreErrors")
     panel.get_by_role("button", name="Take theirs, drop mine").click()
-    expect(area(page, "findings", 0, "zh")).to_have_value("别人写的。")
+    expect_text(area(page, "findings", 0, "zh"), "别人写的。")
     page.reload()
-    expect(area(page, "findings", 0, "zh")).to_have_value("别人写的。")
+    expect_text(area(page, "findings", 0, "zh"), "别人写的。")
 
 
 def test_signed_by_someone_else_while_writing(
@@ -184,7 +184,7 @@ def test_what_a_colleague_wrote_meanwhile_is_seen_before_it_is_signed(
 ) -> None:
     case_id = seed.add(workstation.store, 8)
     page = open_page(case_id)
-    expect(area(page, "findings", 0, "zh")).to_have_value(seed.FINDINGS[0][0])
+    expect_text(area(page, "findings", 0, "zh"), seed.FINDINGS[0][0])
     page.evaluate(HELD)
     working = workstation.service.case_view(case_id).working
     first, *rest = working.report.findings
@@ -197,7 +197,7 @@ def test_what_a_colleague_wrote_meanwhile_is_seen_before_it_is_signed(
     page.locator("[data-part=sign]").click()
     told = page.locator("[data-part=undo]")
     expect(told).to_contain_text("Somebody changed this report just now")
-    expect(area(page, "findings", 0, "zh")).to_have_value("右肺未见异常。")
+    expect_text(area(page, "findings", 0, "zh"), "右肺未见异常。")
     expect(page.get_by_role("dialog")).to_be_hidden()
     assert workstation.service.case_view(case_id).versions == ()
     page.locator("[data-part=sign]").click()

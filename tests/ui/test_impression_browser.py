@@ -16,7 +16,7 @@ from radraft.store import rejections
 from tests.builders import signed_in
 from tests.ui import seed
 from tests.ui.conftest import Opener, Seen, Workstation
-from tests.ui.page import area, stored, wait_saved
+from tests.ui.page import area, expect_text, stored, wait_saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -44,8 +44,8 @@ def steps(page: Page) -> list[str | None]:
 
 
 def impression(page: Page) -> list[str]:
-    areas = page.locator("[data-part=impression] textarea[data-lang=en]").all()
-    return [each.input_value() for each in areas]
+    areas = page.locator("[data-part=impression] .rd-text[data-lang=en]").all()
+    return [each.text_content() or "" for each in areas]
 
 
 def picture(page: Page, name: str) -> None:
@@ -158,7 +158,7 @@ def test_a_colleagues_save_is_shown_before_anything_is_offered(
         actor=signed_in(workstation.store, "赵敏"),
     )
     page.locator("[data-part=impression-write]").click()
-    expect(area(page, "findings", 0, "zh")).to_have_value("右侧气胸。")
+    expect_text(area(page, "findings", 0, "zh"), "右侧气胸。")
     expect(offer(page)).to_be_hidden()
 
 

@@ -12,6 +12,7 @@ from tests import builders
 from tests.ui import seed
 from tests.ui.chosen import chest_ct, films, take_in
 from tests.ui.conftest import Opener, Seen, Workstation
+from tests.ui.page import expect_text
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -70,7 +71,7 @@ def test_edited_text_is_asked_about_and_kept(
     seen.refusals_expected = True
     case_id = drafted(workstation, take_in(workstation.store, films(tmp_path / "f", 82)))
     page = open_page(case_id, reader="林清", lang="zh-CN")
-    field = page.locator("[data-part=findings] textarea[data-lang=zh]").first
+    field = page.locator("[data-part=findings] .rd-text[data-lang=zh]").first
     field.fill("我写的。")
     page.locator(".rd-thumb-look").nth(2).focus()
     page.keyboard.press("Delete")
@@ -80,7 +81,7 @@ def test_edited_text_is_asked_about_and_kept(
     assert len(stored(workstation, case_id)) == 2
     seed.draft(workstation.store, seed.made_draft(case_id))
     expect(page.locator(".rd-writing")).to_be_hidden()
-    expect(field).to_have_value("我写的。")
+    expect_text(field, "我写的。")
     working = workstation.service.case_view(case_id).working
     assert working is not None
     assert working.report.findings[0].zh == "我写的。"

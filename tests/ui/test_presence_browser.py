@@ -17,7 +17,7 @@ from tests import children
 from tests.builders import signed_in
 from tests.ui import seed, serve
 from tests.ui.conftest import Seen, Workstation
-from tests.ui.page import area, stored, wait_saved
+from tests.ui.page import area, expect_text, stored, wait_saved
 from tests.ui.people import session_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -110,11 +110,11 @@ def test_a_second_reader_is_told_takes_over_and_gives_back_and_nothing_is_lost(
     assert written[1].zh == seed.FINDINGS[1][0] + "未存"
     expect(on_it(watching, case_id)).to_have_text(f"{SECOND} +1")
     # The second writes on from what the first wrote, and the first reads it.
-    expect(area(second, "findings", 0, "zh")).to_have_value("先到者所写。")
+    expect_text(area(second, "findings", 0, "zh"), "先到者所写。")
     # Not before all of it is here: what two people wrote at once is asked about.
-    expect(area(second, "findings", 1, "zh")).to_have_value(seed.FINDINGS[1][0] + "未存")
+    expect_text(area(second, "findings", 1, "zh"), seed.FINDINGS[1][0] + "未存")
     area(second, "findings", 2, "zh").fill("接管者所写。")
-    expect(area(first, "findings", 2, "zh")).to_have_value("接管者所写。")
+    expect_text(area(first, "findings", 2, "zh"), "接管者所写。")
 
     strip(first).locator("[data-part=take-study]").click()
     expect(area(first, "findings", 0, "zh")).to_be_editable()
@@ -203,11 +203,11 @@ def test_two_tabs_of_one_reader_put_different_sentences_together_and_ask_for_the
     # Other sentences: what a machine makes of a changed one is the other language of the same.
     area(there, "findings", 2, "zh").fill("彼页改第三句。")
     wait_saved(there)
-    expect(area(there, "findings", 0, "zh")).to_have_value("此页改中文。")
+    expect_text(area(there, "findings", 0, "zh"), "此页改中文。")
     expect(there.get_by_role("alertdialog")).to_be_hidden()
     kept = stored(workstation, case_id).findings
     assert [s.zh for s in kept[:3]] == ["此页改中文。", "此页改第二句。", "彼页改第三句。"]
-    expect(area(here, "findings", 2, "zh")).to_have_value("彼页改第三句。")
+    expect_text(area(here, "findings", 2, "zh"), "彼页改第三句。")
 
     area(here, "findings", 3, "zh").fill("此页第四句。")
     wait_saved(here)
@@ -236,7 +236,7 @@ def test_a_tab_that_is_closed_in_the_middle_keeps_what_the_other_tab_saved(
     wait_saved(here)
     area(there, "findings", 1, "zh").press_sequentially("收尾", delay=0)
     there.goto("about:blank")
-    expect(area(here, "findings", 1, "zh")).to_have_value(seed.FINDINGS[1][0] + "收尾")
+    expect_text(area(here, "findings", 1, "zh"), seed.FINDINGS[1][0] + "收尾")
     assert stored(workstation, case_id).findings[0].zh == "此页所写。"
 
 
@@ -365,7 +365,7 @@ def test_it_fits_on_the_page_in_both_languages(
     inside(first, strip(first).locator("[data-part=take-study]"))
     picture(first, f"taken-{lang}")
     # Nobody signs what he has not seen.
-    expect(area(second, "findings", 0, "zh")).to_have_value("双肺纹理略增多，未见明确实变影。")
+    expect_text(area(second, "findings", 0, "zh"), "双肺纹理略增多，未见明确实变影。")
     second.locator(".rd-bar [data-part=sign]").click()
     second.locator("dialog [data-part=sign-others]").wait_for()
     picture(second, f"signing-{lang}")

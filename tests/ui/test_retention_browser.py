@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from radraft.core.settings import Settings
 from tests.ui.chosen import films, take_in
 from tests.ui.conftest import Opener, Workstation
-from tests.ui.page import area
+from tests.ui.page import area, expect_text
 from tests.ui.retained import drop, sign_case
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -30,7 +30,7 @@ def test_the_desk_says_when_images_were_dropped_and_shows_the_signed_report(
     )
     expect(page.locator(".rd-thumb")).to_have_count(0)
     expect(page.locator("[data-part=dropped]")).to_be_hidden()
-    expect(area(page, "findings", 0, "en")).to_have_value("Finding f1.")
+    expect_text(area(page, "findings", 0, "en"), "Finding f1.")
     page = open_page(case_id, at=here, lang="zh-CN")
     expect(page.locator("[data-part=note]")).to_have_text(
         f"影像已于 {at.astimezone():%Y-%m-%d} 按保存规则删除。"

@@ -46,7 +46,7 @@ def mark(page: Page, key: str) -> Locator:
 def struck(page: Page, key: str) -> bool:
     lines = (
         row(page, key)
-        .locator("textarea")
+        .locator(".rd-text")
         .evaluate_all("areas => areas.map((area) => getComputedStyle(area).textDecorationLine)")
     )
     assert len(set(lines)) == 1
@@ -115,12 +115,12 @@ def test_a_keep_can_be_taken_back_and_own_words_need_none(
     wait_saved(page)
     expect(mark(page, "f2").get_by_role("button", name="保留")).to_be_visible()
     assert struck(page, "f2")
-    row(page, "f2").locator("textarea[data-lang=zh]").fill("右下肺野斑片影。")
+    row(page, "f2").locator(".rd-text[data-lang=zh]").fill("右下肺野斑片影。")
     expect(mark(page, "f2")).to_be_hidden()
     wait_saved(page)
     expect(mark(page, "f2")).to_be_hidden()
     # What was drafted comes back with its mark.
-    row(page, "f2").locator("textarea[data-lang=zh]").fill(seed.FINDINGS[1][0])
+    row(page, "f2").locator(".rd-text[data-lang=zh]").fill(seed.FINDINGS[1][0])
     expect(mark(page, "f2")).to_contain_text("影像不支持")
 
 

@@ -16,7 +16,7 @@ from radraft.reports.values import Origin, Report
 from tests.builders import person
 from tests.ui import seed
 from tests.ui.conftest import Opener, Seen, Workstation
-from tests.ui.page import stored, wait_saved
+from tests.ui.page import expect_text, stored, wait_saved
 from tests.ui.people import account_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -225,7 +225,7 @@ def test_a_few_letters_show_a_phrase_that_tab_takes_and_goes_through(
         ".some((entry) => entry.name.endsWith('/phrases') && entry.responseEnd > 0)"
     )
     page.locator("[data-part=add-findings]").click()
-    area = page.locator("[data-part=findings] textarea[data-lang=en]").last
+    area = page.locator("[data-part=findings] .rd-text[data-lang=en]").last
     area.click()
     shown = page.locator(".rd-autotext")
     # Of the other sex: not offered, and Tab is the page's.
@@ -243,7 +243,7 @@ def test_a_few_letters_show_a_phrase_that_tab_takes_and_goes_through(
     page.keyboard.type("8")
     page.keyboard.press("Tab")
     page.keyboard.type("solid")
-    expect(area).to_have_value("A 8 mm solid nodule.")
+    expect_text(area, "A 8 mm solid nodule.")
     wait_saved(page)
     assert stored(workstation, case_id).findings[-1].en == "A 8 mm solid nodule."
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 Form = dict[str, Any]
 Code = Annotated[str, Field(max_length=64)]
+ActionName = Annotated[str, Field(max_length=40, pattern=r"^[a-z]+\.[a-z0-9_]+$")]
+KeyName = Annotated[str, Field(max_length=32, pattern=r"^[!-~]+$")]
 ViewId = Annotated[int, Path(ge=0, lt=2**31)]
 LIST_ROUTE = "GET /api/worklist"
 SEARCH_ROUTE = "POST /api/worklist/search"
@@ -96,6 +98,16 @@ class ViewRequest(BaseModel):
     wanted: FilterRequest
 
 
+class KeysRequest(BaseModel):
+    """Which keys somebody changes: of each action of the page its keys, as the page writes them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keys: Annotated[
+        dict[ActionName, Annotated[list[KeyName], Field(max_length=4)]], Field(max_length=100)
+    ]
+
+
 class ColumnsRequest(BaseModel):
     """What each line is to show."""
 
@@ -131,6 +143,7 @@ def router(service: Service) -> APIRouter:
 
     _add_views(api, service)
     _add_columns(api, service)
+    _add_keys(api, service)
     return api
 
 
@@ -162,6 +175,18 @@ def _add_columns(api: APIRouter, service: Service) -> None:
     def choose(body: ColumnsRequest, caller: SignedIn) -> Response:
         chosen = service.listing.choose_columns(caller.account.account_id, body.columns)
         return JSONResponse({"columns": chosen, "offered": tuple(Column)})
+
+
+def _add_keys(api: APIRouter, service: Service) -> None:
+    @api.get("/keys")
+    def keys(caller: SignedIn, request: Request) -> Response:
+        return tagged(request, {"keys": service.listing.keys(caller.account.account_id)})
+
+    @api.put("/keys")
+    def choose(body: KeysRequest, caller: SignedIn) -> Response:
+        bindings = {action: tuple(keys) for action, keys in body.keys.items()}
+        service.listing.choose_keys(caller.account.account_id, bindings)
+        return JSONResponse({"keys": bindings})
 
 
 def form(shown: Worklist) -> Form:

@@ -32,6 +32,7 @@ async function leave(button) {
   button.disabled = true;
   try {
     await signOut();
+    button.disabled = false;
   } catch {
     // It is away: whoever stays signed in must see that he is.
     button.disabled = false;

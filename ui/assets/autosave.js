@@ -1,9 +1,11 @@
 // Saves what is typed: 600 ms after the last key, at most 1.5 s after the first unsaved one, and when
-// the page goes away. What is not yet saved is also kept in this tab, so a refresh brings it back.
+// the page goes away. What is not yet saved is also kept in this tab, so a refresh brings it back, and on the disk
+// (ui/unsaved.js), which outlives the tab.
 
 import { ApiError, send } from "/ui/api.js";
 import { fingerprint } from "/ui/document.js";
 import { emit, state } from "/ui/state.js";
+import { forgetText, keepText, textLeft } from "/ui/unsaved.js";
 
 const QUIET_MS = 600;
 const LONGEST_MS = 1500;
@@ -32,6 +34,7 @@ export class Autosave {
     this.blocked = false;
     this.closed = false;
     this.retryAfter = RETRY_MS;
+    this.retries = false;
   }
 
   /** Edits from now on build on `working`. */
@@ -56,10 +59,13 @@ export class Autosave {
     this.schedule();
   }
 
-  /** Unsaved text a refresh left in this tab: `{base, report, sent}` or null. */
+  /** Unsaved text that this tab or one that is gone left: `{base, report, sent}` or null. */
   left() {
     const text = sessionStorage.getItem(this.key);
-    return text ? JSON.parse(text) : null;
+    const kept = textLeft(this.caseId);
+    // Of this tab the one written at once is the newer.
+    const here = text && JSON.parse(text);
+    return here && (!kept || here.at >= kept.at) ? here : kept;
   }
 
   /** Take over what `left` gave, whose report is now in the document. */
@@ -72,6 +78,7 @@ export class Autosave {
 
   forget() {
     sessionStorage.removeItem(this.key);
+    forgetText(this.caseId);
     this.savedEdits = this.edits;
   }
 
@@ -83,6 +90,11 @@ export class Autosave {
       if (before) await before;
       else if (!(await this.run())) return;
     }
+  }
+
+  /** The service was away and answers again: what waited for the next try is tried now. */
+  again() {
+    if (this.retries && this.dirty && !this.closed) this.flush();
   }
 
   /** The page goes away: last request, no answer awaited. */
@@ -124,6 +136,7 @@ export class Autosave {
     const body = { ...this.body(this.base.revision), merge };
     this.underWay = body.report;
     this.firstUnsaved = null;
+    this.retries = false;
     this.onState("saving");
     const keepalive = new Blob([JSON.stringify(body)]).size < KEEPALIVE_BYTES;
     try {
@@ -131,11 +144,13 @@ export class Autosave {
       this.base = answer.working;
       this.retryAfter = RETRY_MS;
       this.savedEdits = edits;
+      if (!this.dirty) this.forget();
+      // Another study is open by now; what was typed since is kept and sent from there.
+      if (this.closed) return true;
       if (this.dirty) {
         this.backUp();
         this.schedule();
       } else {
-        this.forget();
         this.onState("saved");
       }
       this.onSaved(answer, body.report);
@@ -146,11 +161,13 @@ export class Autosave {
   }
 
   refused(error, merge) {
+    if (this.closed) return false;
     if (error instanceof ApiError && error.body.current) return this.overtaken(error.body, merge);
     const known = error instanceof ApiError;
     this.onState("failed", known ? error.sentence : null);
-    if ((!known || error.passing) && !this.closed) {
+    if (!known || error.passing) {
       clearTimeout(this.timer);
+      this.retries = true;
       this.timer = setTimeout(() => this.run(), this.retryAfter);
       this.retryAfter = Math.min(2 * this.retryAfter, LONGEST_RETRY_MS);
     }
@@ -185,6 +202,7 @@ export class Autosave {
 
   backUp() {
     const kept = { base: this.base, report: this.read(), sent: this.sent };
-    sessionStorage.setItem(this.key, JSON.stringify(kept));
+    sessionStorage.setItem(this.key, JSON.stringify({ ...kept, at: Date.now() }));
+    keepText(this.caseId, kept);
   }
 }

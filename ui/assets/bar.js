@@ -34,6 +34,16 @@ export class ReportBar {
     }
   }
 
+  /** Whether the button `name` is there to be pressed. */
+  offers(name) {
+    const button = part(this.root, name);
+    return Boolean(this.view) && !part(this.root, "bar").hidden && !button.hidden && !button.disabled;
+  }
+
+  focus(name) {
+    if (name) part(this.root, name).focus();
+  }
+
   clear() {
     this.removed = [];
     this.undoElement.replaceChildren();

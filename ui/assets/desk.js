@@ -18,7 +18,7 @@ const PAGES = [
 
 /** Put what this person may do in place of the panes. */
 export function mountDesk() {
-  const desk = h("main", { class: "rd rd-desk", dataset: { part: "desk" } });
+  const desk = h("section", { class: "rd rd-desk", dataset: { part: "desk" } });
   const draw = () => {
     const pages = PAGES.filter(([needed]) => may(needed));
     const list = h("ul", { class: "rd-desk-pages" }, ...pages.map(page));

@@ -1,5 +1,10 @@
 // The report as it is being edited: two lists of sentences and what may be done to them.
 
+import { History } from "/ui/history.js";
+
+/** Characters of one text, and sentences of one section, that the service takes. */
+export const MOST_CHARACTERS = 2000;
+export const MOST_SENTENCES = 100;
 export const SECTIONS = ["findings", "impression"];
 /** In display order. */
 export const LANGUAGES = ["zh", "en"];
@@ -43,14 +48,19 @@ function emptySentence(id) {
 export class ReportDocument {
   /**
    * `report` as the service sends it and the `draft` it began as (or null); `onChange` is called
-   * after every change by a person.
+   * after every change by a person. What calls it is a step that `history` can undo.
    */
   constructor(report, draft, onChange) {
-    this.onChange = onChange;
+    this.onChange = () => {
+      this.history.record();
+      onChange();
+    };
     // A sentence that is typed back to what it was is again what it was.
     this.original = new Map();
     for (const known of [draft, report]) if (known) this.remember(known);
     this.replace(report);
+    this.notify = onChange;
+    this.history = new History(this);
   }
 
   remember(report) {
@@ -64,6 +74,7 @@ export class ReportDocument {
     this.caseId = report.case_id;
     // What an earlier version of the page left in this tab says nothing of origins.
     for (const section of SECTIONS) this[section] = report[section].map((s) => ({ origins: {}, confirmed: [], ...s }));
+    this.history?.rebase();
   }
 
   /** Take from the saved `report` what the service says of sentences that read the same here. What their person
@@ -78,6 +89,21 @@ export class ReportDocument {
         return { ...same, kept, confirmed };
       });
     }
+    this.history.rebase();
+  }
+
+  /** Take the last step back; gives the place of its words (`{id, lang, at}`), or null where there is none. */
+  undo() {
+    return this.travelled(this.history.undo());
+  }
+
+  redo() {
+    return this.travelled(this.history.redo());
+  }
+
+  travelled(place) {
+    if (place) this.notify();
+    return place;
   }
 
   /** What to save. A row with nothing in it says nothing and stays out. */
@@ -183,7 +209,7 @@ export class ReportDocument {
     return id;
   }
 
-  /** Let `act()` change several things as one. */
+  /** Let `act()` change several things as one: one step, told once. */
   together(act) {
     const { onChange } = this;
     this.onChange = () => undefined;
@@ -193,6 +219,68 @@ export class ReportDocument {
       this.onChange = onChange;
     }
     this.onChange();
+  }
+
+  /**
+   * Break a sentence at `at` (UTF-16 units) of one language; what stood behind it, without white space around, becomes
+   * a new sentence in that language, whose id this gives. The other language stays with the first.
+   */
+  split(id, lang, at) {
+    const { section, sentence } = this.find(id);
+    const text = sentence[lang];
+    return this.history.together(() => {
+      this.edit(id, lang, text.slice(0, at).trimEnd());
+      const added = this.add(section, id);
+      this.edit(added, lang, text.slice(at).trimStart());
+      return added;
+    });
+  }
+
+  /**
+   * Put a sentence behind the one before it in its section, in both languages. Gives `{id, at}`, the sentence that is
+   * left and where in its `lang` the two meet; null where there is none before, and `{tooLong: true}` where both
+   * together are more than one sentence may hold.
+   */
+  join(id, lang) {
+    const { section, index, sentence } = this.find(id);
+    const before = this[section][index - 1];
+    if (!before) return null;
+    const written = ({ zh, en }) => zh.trim() || en.trim();
+    if (!written(before)) {
+      this.remove(before.id);
+      return { id, at: 0 };
+    }
+    const joined = Object.fromEntries(LANGUAGES.map((each) => [each, together(before[each], sentence[each])]));
+    if (Object.values(joined).some((text) => text.length > MOST_CHARACTERS)) return { tooLong: true };
+    this.history.together(() => {
+      for (const each of LANGUAGES) if (joined[each] !== before[each]) this.put(before.id, each, joined[each], of(each, lang, before, sentence));
+      this.remove(id);
+    });
+    return { id: before.id, at: joined[lang].length - sentence[lang].length };
+  }
+
+  /**
+   * Put `lines` in place of `start` to `end` of one language of a sentence: the first goes on in it, each further one
+   * becomes a sentence of its own, the last with what stood behind. Gives `{id, at}`, where the last ends, or the name
+   * of the bound that all of it together would pass ("characters" or "sentences"): then nothing was put in.
+   */
+  putLines(id, lang, start, end, lines) {
+    const { section, sentence } = this.find(id);
+    const texts = [...lines];
+    texts[0] = sentence[lang].slice(0, start) + texts[0];
+    const at = texts.at(-1).length;
+    texts[texts.length - 1] += sentence[lang].slice(end);
+    if (texts.some((text) => text.length > MOST_CHARACTERS)) return { tooMany: "characters" };
+    if (this[section].length + texts.length - 1 > MOST_SENTENCES) return { tooMany: "sentences" };
+    return this.history.together(() => {
+      if (texts[0] !== sentence[lang]) this.edit(id, lang, texts[0]);
+      let last = id;
+      for (const text of texts.slice(1)) {
+        last = this.add(section, last);
+        this.edit(last, lang, text);
+      }
+      return { id: last, at };
+    });
   }
 
   /** Put a sentence of a draft at the end of `section`, as the draft has it. */
@@ -277,4 +365,19 @@ export class ReportDocument {
     this[section].splice(index, 0, from.sentence);
     this.onChange();
   }
+}
+
+/** Who is said to have written one language (`each`) of two sentences that were joined in `lang`. */
+function of(each, lang, ...sentences) {
+  const written = sentences.filter((s) => s[each]);
+  // Where nobody touched it, what a machine said stays a machine's.
+  if (each === lang || written.some((s) => s.origins[each] === "person")) return { origin: "person", confirmed: false };
+  return { origin: written[0].origins[each] ?? "person", confirmed: written.every((s) => s.confirmed.includes(each)) };
+}
+
+/** Two texts as one: with a space between words that need one. */
+function together(first, second) {
+  const [one, other] = [first.trimEnd(), second.trimStart()];
+  const apart = /[\w.,;:!?)%]$/.test(one) && /^[\w(]/.test(other);
+  return one + (apart ? " " : "") + other;
 }

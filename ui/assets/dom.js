@@ -27,7 +27,7 @@ export function setText(element, text) {
 
 /** Whether a key press belongs to somebody typing. */
 export function isTyping(target) {
-  return target instanceof Element && target.closest("input, textarea, select, [contenteditable]");
+  return target instanceof Element && target.closest("input, textarea, select, [contenteditable=true]");
 }
 
 /** Give `list` exactly the elements of `wanted`, in order, moving as few as possible. */
@@ -37,10 +37,4 @@ export function arrange(list, wanted) {
   wanted.forEach((element, index) => {
     if (list.children[index] !== element) list.insertBefore(element, list.children[index] ?? null);
   });
-}
-
-/** Height of a text area follows its text. */
-export function autoGrow(area) {
-  area.style.height = "0";
-  area.style.height = `${area.scrollHeight}px`;
 }

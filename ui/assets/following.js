@@ -172,7 +172,9 @@ export class Following {
   }
 
   put(id, lang, text, origin) {
-    if (this.document.find(id).sentence[lang] !== text) this.document.offer(id, lang, text, origin);
+    if (this.document.find(id).sentence[lang] === text) return;
+    // It belongs to the words that it follows: they are undone together.
+    this.document.history.follow(() => this.document.offer(id, lang, text, origin));
   }
 
   render() {
@@ -200,14 +202,17 @@ export class Following {
     return true;
   }
 
-  key(event) {
-    if (!event.altKey || event.ctrlKey || event.metaKey || event.isComposing || !this.document) return;
-    if (this.pane.mode !== "editing" || this.pane.paused) return;
-    const row = event.target.closest?.(".rd-sentence[data-id]");
-    const side = event.target.closest?.("[data-lang]")?.dataset.lang;
-    if (!row) return;
-    if (event.key === "Enter" && !event.shiftKey && this.confirm(row.dataset.id)) event.preventDefault();
-    else if (event.code === "KeyX" && event.shiftKey && side && this.drop(row.dataset.id, side)) event.preventDefault();
+  /** Confirm the machine's side of the sentence around `target`; false where there is none. */
+  confirmAt(target) {
+    const row = target.closest(".rd-sentence[data-id]");
+    return row ? this.confirm(row.dataset.id) : false;
+  }
+
+  /** Drop the side that `target` is in; false where that would leave nothing. */
+  dropAt(target) {
+    const row = target.closest(".rd-sentence[data-id]");
+    const side = target.closest("[data-lang]")?.dataset.lang;
+    return row && side ? this.drop(row.dataset.id, side) : false;
   }
 }
 

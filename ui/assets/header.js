@@ -5,7 +5,6 @@ import { mountAccount } from "/ui/account.js";
 import { getChanged } from "/ui/api.js";
 import { mountDesk } from "/ui/desk.js";
 import { h, part, setText } from "/ui/dom.js";
-import { mountKeys } from "/ui/keyhelp.js";
 import { language, onLanguage, ready, setLanguage, t, translate } from "/ui/i18n.js";
 import { may } from "/ui/session.js";
 import { emit, on, state } from "/ui/state.js";
@@ -20,7 +19,6 @@ export async function mount(root) {
   onLanguage(() => header.render());
   on("online", (online) => header.online(online));
   await mountAccount(root);
-  mountKeys();
   // Who only sends images in sees what became of them.
   if (!may("read_signed") && may("intake")) return location.replace("/arrivals");
   if (!may("read_signed")) mountDesk();

@@ -3,7 +3,8 @@
 import { ApiError, send } from "/ui/api.js";
 import { h, part, setText } from "/ui/dom.js";
 import { pick, t } from "/ui/i18n.js";
-import { bind, keysOf } from "/ui/keys.js";
+import { withKey } from "/ui/keyhelp.js";
+import { bind } from "/ui/keys.js";
 import { siteLanguages } from "/ui/languages.js";
 import { state } from "/ui/state.js";
 import { refresh } from "/ui/study.js";
@@ -52,7 +53,7 @@ export class ImpressionPanel {
     this.button.hidden = !editable;
     this.button.disabled = this.waiting;
     setText(this.button, t(this.waiting ? "impression_waiting" : "impression_write"));
-    this.button.title = hint(t("key_impression_write"), "impression.write");
+    this.button.title = withKey(t("key_impression_write"), "impression.write");
     const lines = standing?.outdated ? standing.stale : [];
     const rules = lines.map((line) => `.rd-sentence[data-id="${CSS.escape(line.sentence_id)}"] { border-left-color: var(--rd-warn) !important; }`);
     this.marks.replaceSync(rules.join("\n"));
@@ -153,7 +154,7 @@ export class ImpressionPanel {
 
   act(which, action, primary = false) {
     const text = t(`impression_${which.replace("-", "_")}`);
-    const title = which === "leave" ? hint(t("key_impression_leave"), "impression.leave") : null;
+    const title = which === "leave" ? withKey(t("key_impression_leave"), "impression.leave") : null;
     return h("button", { type: "button", class: primary ? "rd-button rd-primary" : "rd-button", dataset: { part: which }, text, title, onclick: action });
   }
 
@@ -280,11 +281,6 @@ function words(sentence) {
 
 function wordsOf(sentences) {
   return JSON.stringify(sentences.map(words).filter((each) => each !== '["",""]'));
-}
-
-function hint(text, action) {
-  const [key] = keysOf(action);
-  return key ? t("with_key", { text, key }) : text;
 }
 
 function name({ zh, en }) {

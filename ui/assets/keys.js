@@ -38,6 +38,9 @@ export const ACTIONS = {
   "report.undo": { keys: ["Ctrl+z"] },
   "report.redo": { keys: ["Ctrl+Shift+z", "Ctrl+y"] },
   "report.find": { keys: ["Ctrl+f"] },
+  "report.prior": { keys: ["p", "Alt+p"] },
+  "sentence.next": { keys: ["Ctrl+ArrowDown"], where: "report" },
+  "sentence.previous": { keys: ["Ctrl+ArrowUp"], where: "report" },
   "sentence.up": { keys: ["Alt+ArrowUp"], where: "report" },
   "sentence.down": { keys: ["Alt+ArrowDown"], where: "report" },
   "sentence.delete": { keys: ["Alt+Delete", "Alt+Backspace"], where: "report" },
@@ -46,13 +49,27 @@ export const ACTIONS = {
   "sentence.keep": { keys: ["Alt+k"] },
   "sentence.reject": { keys: ["Alt+x"] },
   ...Object.fromEntries(Array.from({ length: 5 }, (_, n) => [`reject.reason_${n + 1}`, { keys: [`Alt+${n + 1}`] }])),
+  "sentence.confirm": { keys: ["Alt+Enter"], where: "report" },
+  "sentence.drop_side": { keys: ["Alt+Shift+x"], where: "report" },
   "warning.next": { keys: ["F7"] },
   "warning.previous": { keys: ["Shift+F7"] },
-  "viewer.next_image": { keys: ["ArrowDown", "PageDown"], where: "viewer" },
-  "viewer.previous_image": { keys: ["ArrowUp", "PageUp"], where: "viewer" },
-  "viewer.invert": { keys: ["i"] },
-  "viewer.fit": { keys: ["0"] },
+  "viewer.next_image": { keys: ["ArrowDown", "ArrowRight"], where: "viewer" },
+  "viewer.previous_image": { keys: ["ArrowUp", "ArrowLeft"], where: "viewer" },
+  "viewer.next_page": { keys: ["PageDown"] },
+  "viewer.previous_page": { keys: ["PageUp"] },
+  "viewer.first_image": { keys: ["Home"], where: "viewer" },
+  "viewer.last_image": { keys: ["End"], where: "viewer" },
   ...Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`viewer.preset_${n + 1}`, { keys: [String(n + 1)] }])),
+  "viewer.fit": { keys: ["0"] },
+  "viewer.invert": { keys: ["i"] },
+  "viewer.rotate": { keys: ["r"] },
+  "viewer.flip": { keys: ["h"] },
+  "viewer.two": { keys: ["b"] },
+  "viewer.length": { keys: ["l"] },
+  "viewer.angle": { keys: ["g"] },
+  "viewer.rectangle": { keys: ["q"] },
+  "viewer.insert": { keys: ["m"] },
+  "viewer.remove": { keys: ["Delete"], where: "viewer" },
   "help.keys": { keys: ["?", "Ctrl+/"] },
 };
 
@@ -112,18 +129,20 @@ function beyondTyping(key) {
   return /^(Ctrl|Alt)\+/.test(key) || /^(Shift\+)?F\d+$/.test(key);
 }
 
-function pressed(event) {
-  if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
+/** Do what `event` is a key for; whether anything was done. */
+export function press(event) {
+  if (event.defaultPrevented || document.querySelector("dialog[open]")) return false;
   const key = written(event);
   const target = event.target instanceof Element ? event.target : document.body;
-  if (!key || (isTyping(target) && !beyondTyping(key))) return;
+  if (!key || (isTyping(target) && !beyondTyping(key))) return false;
   for (const [action, { where = "page" }] of Object.entries(ACTIONS)) {
     if (!keysOf(action).includes(key) || !WHERE[where](target)) continue;
     if ((handlers.get(action) ?? []).some((handler) => handler(event) !== false)) {
       event.preventDefault();
-      return;
+      return true;
     }
   }
+  return false;
 }
 
-document.addEventListener("keydown", pressed);
+document.addEventListener("keydown", press);

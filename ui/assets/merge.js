@@ -77,7 +77,7 @@ function equal(a, b) {
 }
 
 /** Sentences of `text` in the order of `first`; those only in `second` follow their neighbour there. */
-function order(first, second, text) {
+export function order(first, second, text) {
   const sections = {};
   const placed = new Set();
   for (const section of SECTIONS) {

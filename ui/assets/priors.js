@@ -3,6 +3,7 @@
 import { getChanged, send, sentenceOf } from "/ui/api.js";
 import { h } from "/ui/dom.js";
 import { has, onLanguage, personNames, ready, t } from "/ui/i18n.js";
+import { bind } from "/ui/keys.js";
 import { may } from "/ui/session.js";
 import { on, state } from "/ui/state.js";
 
@@ -16,6 +17,7 @@ export async function mountPriors(element) {
   onLanguage(() => panel.render());
   on("opening", () => panel.clear());
   on("view", () => panel.load());
+  bind("report.prior", () => panel.toggleNewest());
 }
 
 class Priors {
@@ -39,6 +41,7 @@ class Priors {
     const version = `${caseId} ${view?.case.state}`;
     if (!view || this.loaded === version || !may("read_unsigned", view)) return;
     this.loaded = version;
+    if (!this.found) this.waiting();
     try {
       const found = await getChanged(`/cases/${caseId}/priors`, { fresh: true });
       if (caseId !== state.caseId) return;
@@ -48,6 +51,12 @@ class Priors {
       // The report can be written without it; the next change of the case asks again.
       if (caseId === state.caseId) this.loaded = null;
     }
+  }
+
+  /** Its line is there from the beginning: the sentences below do not move once somebody reads them. */
+  waiting() {
+    this.element.hidden = false;
+    this.element.replaceChildren(h("p", { class: "rd-prior-line rd-dim", text: t("prior_looking") }));
   }
 
   async say(one, same) {
@@ -63,7 +72,10 @@ class Priors {
   }
 
   render() {
-    if (!this.found) return;
+    if (!this.found) {
+      if (this.loaded) this.waiting();
+      return;
+    }
     const { priors, to_confirm: doubtful, rejected } = this.found;
     this.element.hidden = false;
     const lines = [
@@ -76,18 +88,25 @@ class Priors {
     this.element.replaceChildren(...lines);
   }
 
+  /** Show the report of an earlier study, or hide it. */
+  toggle(one) {
+    if (!this.opened.delete(one.case_id)) this.opened.add(one.case_id);
+    this.render();
+  }
+
+  /** The same for the newest earlier study that has a report; false where there is none. */
+  toggleNewest() {
+    const [newest] = (this.found?.priors ?? []).filter((one) => one.report).sort((one, other) => one.days_before - other.days_before);
+    return newest ? this.toggle(newest) : false;
+  }
+
   nothing() {
     const key = this.found.state === "not_looked" ? "prior_not_looked" : "prior_none";
-    return h("p", { class: "rd-dim", text: t(key) });
+    return h("p", { class: "rd-prior-line rd-dim", text: t(key) });
   }
 
   linked(one) {
     const shown = this.opened.has(one.case_id);
-    const toggle = () => {
-      if (shown) this.opened.delete(one.case_id);
-      else this.opened.add(one.case_id);
-      this.render();
-    };
     const line = h(
       "p",
       { class: "rd-prior-line", title: one.reasons.map((code) => t(`match_${code}`)).join(t("list_comma")) },
@@ -96,7 +115,7 @@ class Priors {
       h("span", { text: when(one) }),
       one.state === "confirmed" ? h("span", { class: "rd-dim", text: t("prior_confirmed") }) : null,
       one.report
-        ? h("button", { type: "button", class: "rd-link", "aria-expanded": String(shown), text: t("prior_report"), onclick: toggle })
+        ? h("button", { type: "button", class: "rd-link", "aria-expanded": String(shown), text: t("prior_report"), onclick: () => this.toggle(one) })
         : h("span", one.broken ? { class: "rd-bad", role: "alert", text: t("prior_broken") } : { class: "rd-dim", text: t("prior_unsigned") }),
       h("a", { class: "rd-link", href: `/#${one.case_id}`, target: "_blank", rel: "noopener", text: t("prior_open") }),
       h("span", { class: "rd-spring" }),

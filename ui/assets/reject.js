@@ -6,6 +6,7 @@ import { caret } from "/ui/caret.js";
 import { SECTIONS } from "/ui/document.js";
 import { h, part, setText } from "/ui/dom.js";
 import { language, t } from "/ui/i18n.js";
+import { shown, withKey } from "/ui/keyhelp.js";
 import { bind, keysOf } from "/ui/keys.js";
 import { siteLanguages } from "/ui/languages.js";
 import { state } from "/ui/state.js";
@@ -66,7 +67,7 @@ export class DraftedSentences {
     const at = this.editable ? this.here : null;
     if (!at) return false;
     const { document: written, editor } = this.pane;
-    for (const lang of siteLanguages()) written.confirm(at.sentence.id, lang);
+    written.history.together(() => siteLanguages().forEach((lang) => written.confirm(at.sentence.id, lang)));
     this.goOn(at);
     editor.render();
     this.renderNote(state.view);
@@ -119,7 +120,7 @@ export class DraftedSentences {
     this.question.dataset.version = version;
     if (!this.asked) return this.question.replaceChildren();
     const button = (reason, number) =>
-      h("button", { type: "button", class: "rd-button rd-small", dataset: { reason }, title: t(`key_reject_reason_${number + 1}`), onclick: () => this.answer(reason) }, h("kbd", { text: keysOf(`reject.reason_${number + 1}`)[0] ?? "" }), " ", t(`reject_${reason}`));
+      h("button", { type: "button", class: "rd-button rd-small", dataset: { reason }, title: t(`key_reject_reason_${number + 1}`), onclick: () => this.answer(reason) }, h("kbd", { text: keysOf(`reject.reason_${number + 1}`).map(shown)[0] ?? "" }), " ", t(`reject_${reason}`));
     this.question.replaceChildren(
       h("span", { text: t("reject_why") }),
       ...REASONS.map(button),
@@ -160,11 +161,6 @@ export class DraftedSentences {
 /** Whether a machine wrote any of a sentence that nobody stands for yet. */
 function isOpen(sentence) {
   return siteLanguages().some((lang) => sentence[lang] && sentence.origins[lang] !== "person" && !sentence.confirmed.includes(lang));
-}
-
-function withKey(text, action) {
-  const [key] = keysOf(action);
-  return key ? t("with_key", { text, key }) : text;
 }
 
 function fate(drafted, now) {

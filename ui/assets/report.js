@@ -10,8 +10,9 @@ import { part, setText } from "/ui/dom.js";
 import { ReportDocument, SECTIONS, fingerprint } from "/ui/document.js";
 import { Editor } from "/ui/editor.js";
 import { Following, showHidden } from "/ui/following.js";
+import { FindBar } from "/ui/find.js";
 import { Followup } from "/ui/followup.js";
-import { onLanguage, pick, ready, t, translate } from "/ui/i18n.js";
+import { bodyPart, onLanguage, personName, pick, ready, t, translate } from "/ui/i18n.js";
 import { ReportBar } from "/ui/bar.js";
 import { DraftedSentences } from "/ui/reject.js";
 import { renderJudged } from "/ui/judged.js";
@@ -24,18 +25,24 @@ import { askPresence, standingHere, takeStudy } from "/ui/presence.js";
 import { renderPresence } from "/ui/presencestrip.js";
 import { merge } from "/ui/merge.js";
 import { mountPriors } from "/ui/priors.js";
-import { beforeSignOut, keepsUnsaved, may, signedIn } from "/ui/session.js";
+import { bindReportKeys } from "/ui/reportkeys.js";
+import { asksBeforeSignOut, beforeSignOut, keepsUnsaved, may, signedIn } from "/ui/session.js";
 import { TemplatePanel } from "/ui/reporttemplate.js";
 import { SignDialog } from "/ui/sign.js";
 import { renderStanding } from "/ui/standing.js";
 import { emit, on, state } from "/ui/state.js";
 import { askStep } from "/ui/stepdialog.js";
 import { beforeLeave, refresh } from "/ui/study.js";
+import { allKept, keptKnown, notKept, unsavedStudies } from "/ui/unsaved.js";
+import { agreedToKeep, askKept } from "/ui/keptdialog.js";
 import { mountVersions } from "/ui/versions.js";
 import { Warnings } from "/ui/warnings.js";
 
 /** Refusals of a signature that its password can mend. */
 const OF_PASSWORD = ["password_needed", "sign_in_refused", "sign_in_wait"];
+
+/** Longest wait for a save before another study is opened. */
+const LEAVING_MS = 2000;
 
 /** Bring the report pane in `root` to life. */
 export async function mount(root) {
@@ -56,17 +63,33 @@ export async function mount(root) {
     pane.render();
   });
   on("opening", () => pane.clear());
-  on("view", (view) => pane.update(view));
+  // What was left unsaved is known first: the report is shown with it.
+  let known = false;
+  on("view", (view) => known && pane.update(view));
   on("refused", (error) => pane.refused(error));
-  for (const event of ["llm", "presence"]) on(event, () => pane.render());
+  for (const event of ["llm", "presence"]) on(event, () => known && pane.render());
+  let away = false;
+  on("online", (online) => {
+    if (online && away) pane.autosave?.again();
+    away = !online;
+  });
   beforeLeave(() => pane.leaveStudy());
   beforeSignOut(() => pane.leaveStudy());
   keepsUnsaved(() => pane.unsaved);
+  asksBeforeSignOut(() => askKept(part(root, "dialog"), () => pane.autosave?.forget()));
+  window.addEventListener("beforeunload", (event) => {
+    if (agreedToKeep()) return;
+    if (pane.unsavable || notKept() || unsavedStudies().size) event.preventDefault();
+  });
   window.addEventListener("pagehide", () => pane.autosave?.leave());
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "hidden") pane.autosave?.flush();
   });
-  document.addEventListener("keydown", (event) => pane.key(event));
+  bindReportKeys(pane, pane.find);
+  keptKnown.then(() => {
+    known = true;
+    if (state.view) pane.update(state.view);
+  });
   for (const [event, composing] of [["compositionstart", true], ["compositionend", false]]) {
     document.addEventListener(event, () => pane.compose(composing));
   }
@@ -84,11 +107,13 @@ class ReportPane {
         this.bar.offerUndo(removed);
         this.drafted.removed(removed);
       },
+      onTell: (text) => this.bar.tell(text),
     });
     this.following = new Following(this);
     this.impression = new ImpressionPanel(root, this);
     this.drafted = new DraftedSentences(root, this);
     this.template = new TemplatePanel(root, this);
+    this.find = new FindBar(part(root, "find"), this.editor);
     this.conflict = new ConflictPanel(part(root, "conflict"), this);
     this.dialog = new SignDialog(part(root, "dialog"));
     this.followup = new Followup(part(root, "followup"), {
@@ -109,11 +134,12 @@ class ReportPane {
     this.warnings.clear();
     this.impression.clear();
     this.drafted.clear();
+    this.find.close();
     this.editor.close();
     this.conflict.close();
     this.bar.clear();
     this.followup.close();
-    for (const name of ["banner", "broken", "notice", "signature", "standing", "writing"]) part(this.root, name).replaceChildren();
+    for (const name of ["opened", "banner", "broken", "notice", "signature", "standing", "writing"]) part(this.root, name).replaceChildren();
     delete part(this.root, "standing").dataset.version;
     part(this.root, "presence").hidden = true;
     for (const name of ["broken", "notice", "judged", "signature", "standing", "writing", "bar", "section-findings", "section-impression"]) {
@@ -128,6 +154,11 @@ class ReportPane {
     return Boolean(this.autosave?.dirty) || this.followup.unsaved || part(this.root, "alert-dialog").open;
   }
 
+  /** Whether what was typed here could not be saved. */
+  get unsavable() {
+    return Boolean(this.autosave?.dirty) && ["failed", "conflict"].includes(this.bar.saved?.name);
+  }
+
   /** Whether the report is empty because nobody, nor a model, wrote in it yet. */
   get unbegun() {
     const { working } = state.view;
@@ -136,7 +167,10 @@ class ReportPane {
 
   /** A study is left: what is not saved is saved first. */
   async leaveStudy() {
-    await this.autosave?.flush();
+    await this.editor.settled();
+    // A service that does not answer keeps nobody from the next study: the text is kept and sent from there.
+    const saved = Promise.all([this.autosave?.flush(), allKept()]);
+    await Promise.race([saved, new Promise((resolve) => setTimeout(resolve, LEAVING_MS))]);
   }
 
   update(view) {
@@ -159,7 +193,8 @@ class ReportPane {
   edit(working, view) {
     if (this.autosave) {
       const newer = working.revision > this.autosave.base.revision;
-      if (!newer || this.autosave.dirty || this.autosave.running || this.conflict.open) return;
+      const busy = this.autosave.dirty || this.autosave.running || this.editor.composing;
+      if (!newer || busy || this.conflict.open) return;
       // A row that was just added is empty, so it is not dirty; it is a person's all the same.
       if (this.autosave.base.revision === 0 && this.editor.focused) return;
       const other = working.editor && working.editor !== state.session.name;
@@ -174,8 +209,9 @@ class ReportPane {
     this.document = new ReportDocument(working.report, view.offered ? null : (view.draft?.report ?? null), () => {
       this.autosave.edited();
     });
+    const { document: edited } = this;
     this.autosave = new Autosave(working, {
-      read: () => this.document.toReport(),
+      read: () => edited.toReport(),
       onState: (name, sentence) => this.bar.saveState(name, sentence),
       onSaved: (answer, sent) => {
         this.joined(sent, answer.working.report);
@@ -243,6 +279,7 @@ class ReportPane {
     const view = state.view;
     if (!view) return;
     renderBanner(part(this.root, "banner"), view);
+    this.announce(view);
     this.presence();
     this.broken(view);
     this.notice(view);
@@ -275,6 +312,14 @@ class ReportPane {
     this.warnings.render(waiting || broken, this.mode !== "editing" || this.paused);
     this.root.querySelector(".rd-report").dataset.mode = this.mode;
     this.conflict.render();
+    this.find.refresh();
+  }
+
+  /** Say once which study was opened, to those who do not see it. */
+  announce(view) {
+    const { patient } = view.identity;
+    const exam = [view.case.modality, bodyPart(view.case.body_part)].filter(Boolean).join(" ");
+    setText(part(this.root, "opened"), t("study_opened", { name: personName(patient.name) || t("unknown"), exam }));
   }
 
   /** Whether somebody took the study over: then this page is read, until its person takes it back. */
@@ -297,8 +342,16 @@ class ReportPane {
 
   /** An input method holds characters that are in no field yet: those are waited for. */
   compose(composing) {
-    this.composing = composing;
-    if (!composing && state.view) this.presence();
+    if (composing) this.composing = true;
+    else this.composed();
+  }
+
+  async composed() {
+    await this.editor.settled();
+    this.composing = false;
+    if (!state.view) return;
+    if (this.editor.document) this.editor.render();
+    this.presence();
   }
 
   async takeStudy() {
@@ -366,6 +419,7 @@ class ReportPane {
 
   /** Have everything that was typed saved; whether it is, and is what stood on the screen. */
   async settled(unsaved) {
+    await this.editor.settled();
     await this.autosave?.flush();
     const seen = this.standing();
     await refresh();
@@ -486,22 +540,6 @@ class ReportPane {
     await refresh(true);
     if (blocked) this.tellBlocks();
     return refused;
-  }
-
-  key(event) {
-    this.following.key(event);
-    if (event.key === "F8") {
-      event.preventDefault();
-      this.warnings.step(event.shiftKey ? -1 : 1);
-      return;
-    }
-    if (!(event.ctrlKey || event.metaKey)) return;
-    if (event.key === "s") {
-      event.preventDefault();
-      this.autosave?.flush();
-    } else if (event.key === "z" && !event.target.closest?.("textarea, input") && this.mode === "editing" && !this.paused) {
-      this.bar.undo();
-    }
   }
 }
 

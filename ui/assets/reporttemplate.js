@@ -7,7 +7,8 @@ import { SECTIONS } from "/ui/document.js";
 import { h, part, setText } from "/ui/dom.js";
 import { textFields } from "/ui/fields.js";
 import { pick, t } from "/ui/i18n.js";
-import { bind, keysOf } from "/ui/keys.js";
+import { withKey } from "/ui/keyhelp.js";
+import { bind } from "/ui/keys.js";
 import { siteLanguages } from "/ui/languages.js";
 import { mountPhrases } from "/ui/phrases.js";
 
@@ -59,10 +60,10 @@ export class TemplatePanel {
     if (!this.editable) return;
     const open = this.grey.length;
     setText(this.normalButton, t("template_normal"));
-    this.normalButton.title = `${hint(t("key_report_normal"), "report.normal")}\n${t("template_normal_hint")}`;
+    this.normalButton.title = `${withKey(t("key_report_normal"), "report.normal")}\n${t("template_normal_hint")}`;
     this.normalButton.disabled = Boolean(this.asking);
     setText(this.confirmButton, t("template_confirm"));
-    this.confirmButton.title = `${hint(t("key_report_confirm"), "report.confirm")}\n${t("template_confirm_hint")}`;
+    this.confirmButton.title = `${withKey(t("key_report_confirm"), "report.confirm")}\n${t("template_confirm_hint")}`;
     this.confirmButton.hidden = !open;
     setText(this.phrasesButton, t("phrases_own"));
     setText(this.count, open ? t("template_grey", { n: open }) : "");
@@ -87,8 +88,7 @@ export class TemplatePanel {
 
   take(doc, { template, report, added, removed }) {
     const isGrey = (id) => doc.find(id) && greyIn(doc.find(id).sentence).length;
-    const gone = doc.removeAll(removed.filter(isGrey));
-    const lines = doc.insert(report, added.filter((id) => !doc.find(id)));
+    const [gone, lines] = doc.history.together(() => [doc.removeAll(removed.filter(isGrey)), doc.insert(report, added.filter((id) => !doc.find(id)))]);
     this.draw();
     const name = pick({ zh: template.name_zh, en: template.name_en });
     if (!lines.length && !gone.length) {
@@ -96,8 +96,10 @@ export class TemplatePanel {
       return;
     }
     this.pane.bar.offer(t("template_added", { n: lines.length, name }), () => {
-      doc.removeAll(lines.filter(isGrey));
-      doc.putBack(gone);
+      doc.history.together(() => {
+        doc.removeAll(lines.filter(isGrey));
+        doc.putBack(gone);
+      });
       this.draw();
     });
   }
@@ -109,11 +111,11 @@ export class TemplatePanel {
     const seen = grey.filter((s) => isOnScreen(this.row(s.id)));
     const sure = seen.filter((s) => !this.contradicted(s.id) && !open(s));
     const done = sure.flatMap((s) => greyIn(s).map((lang) => [s.id, lang]));
-    for (const [id, lang] of done) doc.confirm(id, lang);
+    doc.history.together(() => done.forEach(([id, lang]) => doc.confirm(id, lang)));
     this.draw();
     if (done.length) {
       bar.offer(t("template_confirmed", { n: sure.length }), () => {
-        for (const [id, lang] of done) if (doc.find(id)) doc.confirm(id, lang, false);
+        doc.history.together(() => done.filter(([id]) => doc.find(id)).forEach(([id, lang]) => doc.confirm(id, lang, false)));
         this.draw();
       });
     }
@@ -168,10 +170,7 @@ function isOnScreen(row) {
   const box = row.getBoundingClientRect();
   const pane = row.closest(".rd-body").getBoundingClientRect();
   if (!box.height || box.top < pane.top - 1 || box.bottom > Math.min(pane.bottom, window.innerHeight) + 1) return false;
-  return row.contains(document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2));
-}
-
-function hint(text, action) {
-  const [key] = keysOf(action);
-  return key ? `${text} (${key})` : text;
+  // What is fixed above or below the report may lie over its edges.
+  const across = box.left + box.width / 2;
+  return [box.top + 2, box.top + box.height / 2, box.bottom - 2].every((down) => row.contains(document.elementFromPoint(across, down)));
 }

@@ -9,6 +9,7 @@ const KNOWN = "radraft.known";
 /** Tells the other tabs of this browser, which share the session. */
 const tabs = new BroadcastChannel("radraft.session");
 const finishing = [];
+const asking = [];
 const unsaved = [];
 
 /** Resolves to the session once there is one. */
@@ -30,6 +31,11 @@ export function beforeSignOut(task) {
   finishing.push(task);
 }
 
+/** Have `ask` (async) ask this person something before he signs out; where it gives false he stays. */
+export function asksBeforeSignOut(ask) {
+  asking.push(ask);
+}
+
 /** Register `holds()`: whether something was typed here that the service does not have. */
 export function keepsUnsaved(holds) {
   unsaved.push(holds);
@@ -48,6 +54,8 @@ export function here() {
 /** End the session and go to the page where one signs in; `next` is where that leads afterwards. */
 export async function signOut(next = null) {
   await finish();
+  // A locked page asks nothing of whoever stands before it.
+  if (!reason()) for (const ask of asking) if ((await ask()) === false) return;
   const { leave } = await send("POST", "/session/end", {}, { past: true });
   sessionStorage.removeItem(KNOWN);
   tabs.postMessage({ ended: true });

@@ -6,6 +6,9 @@ import { emit, on, state } from "/ui/state.js";
 
 const DRAFTING_MS = 700;
 const IDLE_MS = 3000;
+/** Views of studies that were open, by case id, for when the service is away; only in this page's memory. */
+const views = new Map();
+const MOST_VIEWS = 20;
 const leaving = [];
 let timer = 0;
 let turn = 0;
@@ -56,12 +59,13 @@ async function ask(whole) {
     if (view) {
       if (!state.view) opened(caseId, view);
       state.view = view;
+      hold(caseId, view);
       emit("view", view);
     }
   } catch (error) {
     if (overtaken()) return newest;
     if (error instanceof ApiError) emit("refused", error);
-    else emit("online", false);
+    else away(caseId);
   }
   clearTimeout(timer);
   const drafting = ["received", "drafting"].includes(state.view?.case.state);
@@ -79,6 +83,20 @@ function addressed() {
   if (caseId) open(caseId);
   // What names no study changes nothing, and the address says what is open.
   else if (state.caseId) nameInAddress(state.caseId);
+}
+
+/** The service is away: a study that was open before can be read and written on all the same. */
+function away(caseId) {
+  emit("online", false);
+  if (state.view || !views.has(caseId)) return;
+  state.view = views.get(caseId);
+  emit("view", state.view);
+}
+
+function hold(caseId, view) {
+  views.delete(caseId);
+  views.set(caseId, view);
+  if (views.size > MOST_VIEWS) views.delete(views.keys().next().value);
 }
 
 /** The study named in the address, so that a refresh stays where it was. */

@@ -1,30 +1,31 @@
-// Words underlined in a text area: a layer of the same text over it, invisible but for the lines.
-
-import { h } from "/ui/dom.js";
+// Words underlined in a text: which of them, and how each piece of them looks.
 
 const WEIGHT = { hint: 1, warn: 2, block: 3 };
 
-/** The layer over `area`; both go into one cell. */
-export function makeUnderlay(area) {
-  return h("div", { class: "rd-underlay", "aria-hidden": "true", lang: area.lang, dataset: { under: area.dataset.lang } });
+/**
+ * The pieces of `text` to underline, in order: `{start, end, attributes}` in UTF-16 units. `spans` are of warnings,
+ * each `{start, end, severity, key}`; where they overlap, the line of the more serious one is drawn. `found`: words that
+ * a search found, `{start, end, current}`; `pointed`: the key of the warning that has the focus.
+ */
+export function pieces(text, spans, { found = [], pointed = null } = {}) {
+  const every = [...spans, ...found];
+  const edges = new Set(every.flatMap(({ start, end }) => [start, end]).filter((at) => at <= text.length));
+  const places = [...edges].sort((a, b) => a - b);
+  return places.slice(1).flatMap((end, at) => {
+    const start = places[at];
+    const covers = (span) => span.start <= start && end <= span.end;
+    const [warned, matched] = [spans.filter(covers), found.filter(covers)];
+    return warned.length || matched.length ? [{ start, end, attributes: look(warned, matched, pointed) }] : [];
+  });
 }
 
-/**
- * Underline `spans` of `text` in `layer`: each `{start, end, severity, key}` in UTF-16 units. Where they
- * overlap, the line of the more serious one is drawn.
- */
-export function underline(layer, text, spans) {
-  const version = JSON.stringify([text, spans]);
-  if (layer.version === version) return;
-  layer.version = version;
-  if (!spans.length) {
-    layer.replaceChildren();
-    return;
-  }
-  const edges = [0, text.length, ...spans.flatMap(({ start, end }) => [start, end])];
-  const places = [...new Set(edges)].sort((a, b) => a - b);
-  const pieces = places.slice(1).map((end, at) => piece(text, places[at], end, spans));
-  layer.replaceChildren(...pieces);
+function look(warned, matched, pointed) {
+  const classes = matched.map(({ current }) => (current ? "rd-found rd-found-now" : "rd-found"));
+  if (!warned.length) return { class: classes.join(" ") };
+  const [severity] = warned.map((span) => span.severity).sort((a, b) => WEIGHT[b] - WEIGHT[a]);
+  const keys = warned.map((span) => span.key);
+  if (keys.includes(pointed)) classes.push("rd-pointed");
+  return { class: ["rd-underlined", ...classes].join(" "), "data-severity": severity, "data-keys": keys.join(" ") };
 }
 
 /** A pointer's place in `text` as the page has it, or null where the words are no longer those. */
@@ -36,14 +37,6 @@ export function spanOf(pointer, checked, text) {
   const words = characters.slice(pointer.start, pointer.end).join("");
   const start = before + lead(text) - lead(checked);
   return start < 0 || !words ? null : { start, end: start + words.length, words };
-}
-
-function piece(text, start, end, spans) {
-  const over = spans.filter((span) => span.start <= start && end <= span.end);
-  const words = text.slice(start, end);
-  if (!over.length) return document.createTextNode(words);
-  const severity = over.map((span) => span.severity).sort((a, b) => WEIGHT[b] - WEIGHT[a])[0];
-  return h("u", { class: "rd-underlined", dataset: { severity, keys: over.map((span) => span.key).join(" ") }, text: words });
 }
 
 function lead(text) {

@@ -1,5 +1,5 @@
 // Warnings of the checks: at the sentence they point at, with what a reader may do about them.
-//   F8, Shift+F8    next or previous warning, from anywhere on the page
+//   F7, Shift+F7    next or previous warning, from anywhere on the page
 //   on a warning    1 to 4 dismiss it with a reason, M puts the mend in, J shows the other place,
 //                   Enter goes to the words, Escape back to where one was
 
@@ -10,7 +10,7 @@ import { language, pick, t } from "/ui/i18n.js";
 import { NOT_SUPPORTED } from "/ui/mark.js";
 import { state } from "/ui/state.js";
 import { refresh } from "/ui/study.js";
-import { spanOf, underline } from "/ui/underline.js";
+import { spanOf } from "/ui/underline.js";
 
 export const REASONS = ["not_applicable", "as_it_stands", "wrong_warning", "other"];
 /** The code of a report without a sentence. */
@@ -61,19 +61,15 @@ export class Warnings {
     return this.open.filter((issue) => issue.code !== UNCONFIRMED);
   }
 
-  /** Bring the lines under one row's words to what is open. */
-  lines(row, sentence) {
-    for (const layer of row.querySelectorAll("[data-under]")) {
-      const lang = layer.dataset.under;
-      const spans = this.ofAll.flatMap((issue) =>
-        issue.at
-          .filter((pointer) => pointer.sentence_id === sentence.id && pointer.lang === lang)
-          .map((pointer) => spanOf(pointer, this.checked.get(sentence.id)?.[lang], sentence[lang]))
-          .filter(Boolean)
-          .map(({ start, end }) => ({ start, end, severity: issue.severity, key: issue.key })),
-      );
-      underline(layer, sentence[lang], spans);
-    }
+  /** The words of one text that open warnings point at: `{start, end, severity, key}`. */
+  spans(sentence, lang) {
+    return this.ofAll.flatMap((issue) =>
+      issue.at
+        .filter((pointer) => pointer.sentence_id === sentence.id && pointer.lang === lang)
+        .map((pointer) => spanOf(pointer, this.checked.get(sentence.id)?.[lang], sentence[lang]))
+        .filter(Boolean)
+        .map(({ start, end }) => ({ start, end, severity: issue.severity, key: issue.key })),
+    );
   }
 
   /** The list items of `issues` (of one sentence, or of the whole report), kept while they stand. */
@@ -213,7 +209,7 @@ export class Warnings {
     const { stops } = this;
     if (!stops.length) return;
     const here = document.activeElement;
-    if (here?.matches?.("textarea")) this.from = here;
+    if (here?.matches?.(".rd-text")) this.from = here;
     const side = by > 0 ? Node.DOCUMENT_POSITION_FOLLOWING : Node.DOCUMENT_POSITION_PRECEDING;
     const inside = here?.closest?.(".rd-sentence, .rd-warning");
     const beyond = stops.filter((stop) => stop !== inside && inside && inside.compareDocumentPosition(stop) & side && !stop.contains(here));
@@ -233,10 +229,7 @@ export class Warnings {
   }
 
   point(item, on) {
-    for (const words of this.root.querySelectorAll(".rd-underlined")) {
-      const its = words.dataset.keys.split(" ").includes(item.dataset.key);
-      words.classList.toggle("rd-pointed", on && its);
-    }
+    this.pane.editor.point(on ? item.dataset.key : null);
   }
 
   key(event, item) {
@@ -265,9 +258,8 @@ export class Warnings {
   /** Put the cursor on a pointer's words. */
   select(pointer) {
     if (!pointer.sentence_id) return;
-    this.pane.editor.focus(pointer.sentence_id, pointer.lang);
     const span = pointer.end !== undefined && this.place(pointer);
-    if (span) document.activeElement.setSelectionRange?.(span.start, span.end);
+    this.pane.editor.select(pointer.sentence_id, pointer.lang, span ? span.start : null, span ? span.end : null);
   }
 
   /** Put the mend in place of the first pointer's words; that is an edit like any other. */

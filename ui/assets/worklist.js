@@ -2,15 +2,18 @@
 
 import { alarmed, renderAlarm } from "/ui/alarm.js";
 import { ApiError, getChanged, send } from "/ui/api.js";
-import { arrange, h, isTyping, part, setText } from "/ui/dom.js";
+import { arrange, h, part, setText } from "/ui/dom.js";
 import { Filters } from "/ui/filters.js";
 import { bodyPart, number, onLanguage, personName, ready, since, t, translate } from "/ui/i18n.js";
+import { keysHint, mountKeys } from "/ui/keyhelp.js";
+import { bind } from "/ui/keys.js";
 import { heard, others } from "/ui/presence.js";
 import { hasOpen } from "/ui/presencestrip.js";
 import { may, signedIn } from "/ui/session.js";
 import { emit, on, state } from "/ui/state.js";
 import { open, remembered } from "/ui/study.js";
 import { isLate, limitText, renderLate } from "/ui/turnround.js";
+import { discard, textOf, unsavedStudies } from "/ui/unsaved.js";
 import { attachUpload } from "/ui/upload.js";
 
 const POLL_MS = 3000;
@@ -39,12 +42,20 @@ export async function mount(root) {
   });
   if (may("intake")) attachUpload(part(root, "upload"), part(root, "file"));
   else for (const name of ["upload", "file"]) part(root, name).remove();
-  for (const event of ["opening", "presence"]) on(event, () => list.render());
-  for (const event of ["saved", "uploaded", "signed"]) on(event, () => list.poll());
+  for (const event of ["opening", "presence", "unsaved"]) on(event, () => list.render());
+  for (const event of ["saved", "saved_elsewhere", "uploaded", "signed"]) on(event, () => list.poll());
   on("filters", (stage) => list.choose(stage ?? list.stage));
   on("keep_view", (name) => list.filters.keep(name, list.stage));
   on("columns", () => list.render());
-  document.addEventListener("keydown", (event) => list.key(event));
+  mountKeys(part(root, "keys"));
+  for (const name of ["report", "sign"]) part(root, `to-${name}`).addEventListener("click", () => emit("go_to", name));
+  bind("study.next", () => void list.step(1));
+  bind("study.previous", () => void list.step(-1));
+  bind("list.next", () => void list.step(1));
+  bind("list.previous", () => void list.step(-1));
+  bind("list.search", () => list.search.focus());
+  bind("study.skip", () => void list.goOn());
+  on("go_on", () => list.goOn());
   await Promise.all([list.filters.columns.load(), list.poll()]);
 }
 
@@ -78,6 +89,8 @@ class Worklist {
     this.loaded = false;
     this.refusal = "";
     this.asking = 0;
+    /** What stands behind the open study in the page, or stood there while it still waited. */
+    this.following = new Set();
     /** Whether there is anything but signed reports to list. */
     this.whole = may("read_unsigned");
     this.filters = new Filters(part(root, "asked"), part(root, "more"));
@@ -207,7 +220,12 @@ class Worklist {
 
   render() {
     const now = Date.now();
+    const focus = this.list.contains(document.activeElement) ? document.activeElement : null;
     arrange(this.list, this.rows.map((row) => this.item(row, now)));
+    // Moving an element takes the focus from it.
+    if (focus?.isConnected && document.activeElement !== focus) focus.focus({ preventScroll: true });
+    this.oneStop();
+    keysHint(part(this.root, "hint"), "worklist_keys");
     for (const button of this.buttons) {
       const name = button.dataset.filter;
       const count = this.stages[name] ?? 0;
@@ -220,10 +238,28 @@ class Worklist {
     if (may("alerts")) renderAlarm(part(this.root, "alarm"), this.open_alerts);
     this.filters.renderButton();
     this.damaged();
+    this.unsaved();
     const known = new Set(this.rows.map((row) => row.case_id));
     for (const id of this.items.keys()) if (!known.has(id)) this.items.delete(id);
     this.renderEmpty();
     this.renderPager();
+  }
+
+  /** The list is one stop of the Tab key: the open study, or the first line. */
+  oneStop() {
+    const at = this.rows.findIndex((row) => row.case_id === state.caseId);
+    this.remember(at);
+    this.rows.forEach((row, place) => {
+      this.items.get(row.case_id).firstElementChild.tabIndex = place === Math.max(0, at) ? 0 : -1;
+    });
+  }
+
+  /** A report that is signed moves to another place of the list: what it had behind it comes next all the same. */
+  remember(at) {
+    const row = this.rows[at];
+    if (!row || (this.placed === row.case_id && !isUnread(row))) return;
+    this.placed = row.case_id;
+    this.following = new Set(this.rows.slice(at + 1).map(({ case_id }) => case_id));
   }
 
   renderEmpty() {
@@ -262,6 +298,26 @@ class Worklist {
     list.replaceChildren(...texts.map((text) => h("li", { text })));
   }
 
+  /** Name the studies whose text is only in this browser: they may stand on no line of this page. */
+  unsaved() {
+    const list = part(this.root, "kept");
+    const studies = unsavedStudies();
+    list.hidden = !studies.size;
+    const names = [...studies].map(([id, problem]) => [id, problem, this.rows.find((row) => row.case_id === id)?.patient_name]);
+    const version = JSON.stringify([document.documentElement.lang, names]);
+    if (list.dataset.version === version) return;
+    list.dataset.version = version;
+    const line = ([id, problem, name]) =>
+      h(
+        "li",
+        { dataset: { problem } },
+        h("button", { type: "button", class: "rd-link", text: t("unsaved_open", { name: name ? personName(name) : id }), onclick: () => open(id) }),
+        h("span", { text: t(`unsaved_${problem}`) }),
+        ...(problem === "waiting" ? [] : [copyButton(id), h("button", { type: "button", class: "rd-link", dataset: { part: "discard-kept" }, text: t("unsaved_discard"), onclick: () => discard(id) })]),
+      );
+    list.replaceChildren(h("li", { text: t("unsaved_number", { n: studies.size }) }), ...names.map(line));
+  }
+
   item(row, now) {
     let item = this.items.get(row.case_id);
     if (!item) {
@@ -292,26 +348,12 @@ class Worklist {
     setText(part(item, "tag"), unaided ? t("unaided") : "");
     this.filters.columns.details(part(item, "details"), row);
     onIt(part(item, "on"), others(row.case_id));
-    item.firstElementChild.setAttribute("aria-current", String(row.case_id === state.caseId));
+    const problem = unsavedStudies().get(row.case_id);
+    part(item, "unsaved").dataset.problem = problem ?? "";
+    setText(part(item, "unsaved"), problem ? t(`unsaved_${problem}`) : "");
+    const here = row.case_id === state.caseId;
+    item.firstElementChild.setAttribute("aria-current", String(here));
     return item;
-  }
-
-  key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    const inList = event.target instanceof Node && this.list.contains(event.target);
-    if (isTyping(event.target)) return;
-    if (event.key === "/") {
-      event.preventDefault();
-      this.search.focus();
-      return;
-    }
-    const free = inList || event.target === document.body;
-    const arrow = free && { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    const step = { j: 1, k: -1, J: 1, K: -1 }[event.key] || arrow;
-    if (step) {
-      event.preventDefault();
-      this.step(step);
-    }
   }
 
   /** The study after or before the open one; past the end of a page, that of the page there. */
@@ -320,10 +362,54 @@ class Worklist {
     const past = at >= 0 && !this.rows[at + by];
     if (past && !(await this.turn(by))) return;
     const next = past ? this.rows.at(by > 0 ? 0 : -1) : this.rows[at < 0 ? 0 : at + by];
-    if (!next) return;
-    open(next.case_id);
-    this.items.get(next.case_id)?.firstElementChild.scrollIntoView({ block: "nearest" });
+    if (next) this.goTo(next);
   }
+
+  /** Open a study of the list; the focus goes with it where it was in the list. */
+  goTo(row) {
+    const within = this.list.contains(document.activeElement);
+    open(row.case_id);
+    const button = this.items.get(row.case_id)?.firstElementChild;
+    button?.scrollIntoView({ block: "nearest" });
+    if (within) button?.focus({ preventScroll: true });
+  }
+
+  /** Open the next study of the list that waits to be read, over its pages; one that nobody is on comes first. */
+  async goOn() {
+    const from = state.caseId;
+    const behind = this.rows.findIndex((row) => this.following.has(row.case_id));
+    const start = behind < 0 ? this.rows.length : behind;
+    let after = this.rows.slice(start);
+    for (;;) {
+      const next = nextUnread(after, from) ?? (this.next ? null : nextUnread(this.rows.slice(0, start), from));
+      if (next) return this.goTo(next);
+      if (!(await this.turn(1))) break;
+      after = this.rows;
+    }
+    emit("told", t("nothing_unread"));
+    return undefined;
+  }
+}
+
+/** A report that was signed meanwhile takes no text any more: it can be had as it is. */
+function copyButton(id) {
+  const button = h("button", { type: "button", class: "rd-link", text: t("unsaved_copy") });
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(textOf(id));
+    setText(button, t("unsaved_copied"));
+  });
+  return button;
+}
+
+/** Whether a report waits for somebody to read and sign it. */
+function isUnread(row) {
+  return !["received", "drafting", "submitted", "signed"].includes(phase(row));
+}
+
+/** The first of `rows` that waits to be read and is not `from`; one that nobody is on comes first. */
+function nextUnread(rows, from) {
+  const waiting = rows.filter((row) => row.case_id !== from && isUnread(row));
+  return waiting.find((row) => !others(row.case_id).length) ?? waiting[0];
 }
 
 /** "M" -> its word; empty when not sent. */
@@ -353,6 +439,7 @@ function makeItem(caseId) {
       { type: "button", class: "rd-row", dataset: { case: caseId }, onclick: () => open(caseId) },
       h("span", { class: "rd-row-top" }, span("name", "rd-name"), span("age", "rd-dim"), span("since", "rd-since")),
       h("span", { class: "rd-row-low" }, span("chip", "rd-chip"), span("priority", "rd-priority"), span("modality", "rd-modality"), span("body", "rd-dim"), span("tag", "rd-tag"), span("on", "rd-row-on")),
+      span("unsaved", "rd-row-unsaved"),
       span("place", "rd-row-place"),
       span("details", "rd-row-details"),
       span("late", "rd-row-late"),

@@ -31,6 +31,7 @@ STYLES = (
     "priors.css",
     "judged.css",
     "alerts.css",
+    "narrow.css",
 )
 
 

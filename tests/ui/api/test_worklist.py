@@ -297,6 +297,29 @@ def test_columns_are_kept_for_their_person(client: TestClient) -> None:
         assert client.put("/api/worklist/columns", json=wrong).status_code == 422
 
 
+def test_keys_are_kept_for_their_person(client: TestClient) -> None:
+    assert client.get("/api/keys").json() == {"keys": {}}
+    changed = {"keys": {"report.sign_next": ["F4"], "viewer.invert": []}}
+    assert client.put("/api/keys", json=changed).json() == changed
+    assert client.get("/api/keys").json() == changed
+    again = {"keys": {"viewer.invert": ["Ctrl+i", "x"]}}
+    assert client.put("/api/keys", json=again).json() == again
+    assert client.get("/api/keys").json() == again
+    become(client, "somebody else")
+    assert client.get("/api/keys").json() == {"keys": {}}
+    for wrong in (
+        {"keys": {"no action": ["x"]}},
+        {"keys": {"viewer.invert": ["a b"]}},
+        {"keys": {"viewer.invert": list("abcde")}},
+        {"keys": {f"viewer.n{n}": ["x"] for n in range(101)}},
+        {"keys": {"viewer.invert": "x"}},
+        {},
+    ):
+        assert client.put("/api/keys", json=wrong).status_code == 422
+    become(client)
+    assert client.get("/api/keys").json() == again
+
+
 def test_a_priority_is_filtered_by_kept_in_a_view_and_shown(
     client: TestClient, service: Service
 ) -> None:

@@ -1,6 +1,5 @@
 // The viewer's pane: every image of the open study, key images first, measured and compared.
 
-import { isTyping } from "/ui/dom.js";
 import { onLanguage, ready, translate } from "/ui/i18n.js";
 import { may, signedIn } from "/ui/session.js";
 import { on } from "/ui/state.js";
@@ -29,10 +28,5 @@ export async function mount(root: HTMLElement): Promise<void> {
   });
   on("opening", () => viewer.clear());
   on("view", (view: object) => viewer.show(view));
-  document.addEventListener("keydown", (event) => {
-    if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target instanceof Element && event.target.closest("dialog")) return;
-    if (document.querySelector("dialog[open]")) return;
-    viewer.key(event);
-  });
+  viewer.bindKeys();
 }

@@ -3,8 +3,10 @@
 import { ApiError, getChanged } from "/ui/api.js";
 import { Choosing } from "/ui/choosing.js";
 import { droppedWords, imagesThere } from "/ui/dropped.js";
-import { h, part, setText } from "/ui/dom.js";
+import { h, isTyping, part, setText } from "/ui/dom.js";
 import { t } from "/ui/i18n.js";
+import { withKey } from "/ui/keyhelp.js";
+import { bind } from "/ui/keys.js";
 import { seriesLabel } from "/ui/serieslabel.js";
 import { may } from "/ui/session.js";
 import { emit, state } from "/ui/state.js";
@@ -18,7 +20,19 @@ import { named, nameOf, presets, type Preset } from "./presets";
 import { Stage, engine, stackOf, stackOfKeyImages, type Look, type Stack } from "./stage";
 
 const PAGE = 10;
-const TOOL_KEYS: Record<string, ToolName> = { l: "length", g: "angle", q: "rectangle" };
+const MOST_PRESETS = 9;
+/** Buttons that have a key: the action of that, and what is said of both. */
+const HINTS: Record<string, [string, string]> = {
+  length: ["viewer.length", "tool_length_hint"],
+  angle: ["viewer.angle", "tool_angle_hint"],
+  rectangle: ["viewer.rectangle", "tool_rectangle_hint"],
+  rotate: ["viewer.rotate", "tool_rotate_hint"],
+  flip: ["viewer.flip", "tool_flip_hint"],
+  two: ["viewer.two", "tool_two_hint"],
+  invert: ["viewer.invert", "invert_hint"],
+  "insert-measurement": ["viewer.insert", "measurement_insert_hint"],
+};
+const TOOLS: ToolName[] = ["length", "angle", "rectangle"];
 const CROSS_SECTIONAL = ["CT", "MR", "PT", "NM"];
 
 interface Item {
@@ -378,34 +392,42 @@ export class Viewer implements Desk {
     referenceLines(this.second ? this.present.id : null);
   }
 
-  key(event: KeyboardEvent): void {
-    const stage = this.present;
-    const own = this.root.contains(event.target as Node);
-    const strip = (event.target as Element).closest?.(".rd-strip, .rd-add-panel");
-    const steps: Record<string, number> = { PageUp: -PAGE, PageDown: PAGE };
-    if (own && !strip) Object.assign(steps, { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -1, ArrowRight: 1, Home: -1e6, End: 1e6 });
-    const lower = event.key.toLowerCase();
-    const preset = this.presets(stage)[Number(event.key) - 1];
-    if (steps[event.key] && stage.stack && !strip) stage.scroll(steps[event.key]);
-    else if (preset && !inList(event)) this.setPreset(stage, preset);
-    else if (lower === "i") stage.setLook({ invert: !stage.current.invert });
-    else if (lower === "r") stage.rotate();
-    else if (lower === "h") stage.flip();
-    else if (lower === "b") this.two();
-    else if (lower === "m") this.insert();
-    else if (TOOL_KEYS[lower]) this.draw(TOOL_KEYS[lower]);
-    else if (event.key === "Escape" && this.tool) this.draw(null);
-    else if (event.key === "Delete" && own && !strip) this.removeMeasurement();
-    else return;
-    event.preventDefault();
+  /** Have the keys of the page's table do what they do here. */
+  bindKeys(): void {
+    const scroll = (by: number) => (event: KeyboardEvent) => {
+      if (!this.present.stack || inStrip(event)) return false;
+      this.present.scroll(by);
+      return undefined;
+    };
+    bind("viewer.next_image", scroll(1));
+    bind("viewer.previous_image", scroll(-1));
+    bind("viewer.next_page", scroll(PAGE));
+    bind("viewer.previous_page", scroll(-PAGE));
+    bind("viewer.first_image", scroll(-1e6));
+    bind("viewer.last_image", scroll(1e6));
+    for (let n = 0; n < MOST_PRESETS; n += 1) {
+      bind(`viewer.preset_${n + 1}`, (event: KeyboardEvent) => {
+        const preset = this.presets(this.present)[n];
+        return preset && !inList(event) ? this.setPreset(this.present, preset) : false;
+      });
+    }
+    bind("viewer.fit", () => this.reset(this.present));
+    bind("viewer.invert", () => this.present.setLook({ invert: !this.present.current.invert }));
+    bind("viewer.rotate", () => this.present.rotate());
+    bind("viewer.flip", () => this.present.flip());
+    bind("viewer.two", () => void this.two());
+    for (const tool of TOOLS) bind(`viewer.${tool}`, () => this.draw(tool));
+    bind("viewer.insert", () => this.insert());
+    bind("viewer.remove", (event: KeyboardEvent) => (inStrip(event) ? false : this.removeMeasurement()));
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.tool && !isTyping(event.target) && !document.querySelector("dialog[open]")) this.draw(null);
+    });
   }
 
   private draw(tool: ToolName | null): void {
     this.tool = tool !== null && tool === this.tool ? null : tool;
     choose(this.tool);
-    for (const name of ["length", "angle", "rectangle"]) {
-      part(this.root, name).setAttribute("aria-pressed", String(this.tool === name));
-    }
+    for (const name of TOOLS) part(this.root, name).setAttribute("aria-pressed", String(this.tool === name));
   }
 
   private presets(stage: Stage): Preset[] {
@@ -527,6 +549,7 @@ export class Viewer implements Desk {
     dropped.hidden = !droppedText;
     part(this.root, "invert").setAttribute("aria-pressed", String(stage.current.invert));
     part(this.root, "two").setAttribute("aria-pressed", String(Boolean(this.second)));
+    for (const [name, [action, hint]] of Object.entries(HINTS)) part(this.root, name).title = withKey(t(hint), action);
     this.tools();
     this.seriesRow();
     this.measured();
@@ -594,6 +617,11 @@ function options(select: HTMLSelectElement, wanted: [string, string][], chosen: 
     select.replaceChildren(...wanted.map(([value, text]) => h("option", { value, text })));
   }
   if (select.value !== chosen) select.value = chosen;
+}
+
+/** Whether a key is for the row of key images, or for choosing more of them. */
+function inStrip(event: KeyboardEvent): boolean {
+  return event.target instanceof Element && Boolean(event.target.closest(".rd-strip, .rd-add-panel"));
 }
 
 /** Whether a key is one of a list's own: numbers choose a reason there. */
