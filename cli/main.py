@@ -13,6 +13,7 @@ from radraft.cli import (
     alerts,
     audit,
     evaluation,
+    export as exporting,
     flywheel,
     report,
     site,
@@ -25,6 +26,7 @@ from radraft.cli import (
 )
 from radraft.cli.output import Output, reporting
 from radraft.core.errors import SettingsError
+from radraft.reports.values import Lang
 
 app = typer.Typer(
     name="radraft",
@@ -99,6 +101,31 @@ def show(case: Case, json: Json = False) -> None:
         from radraft.cli import reports
 
         reports.show(case, out)
+
+
+@app.command()
+def export(
+    form: Annotated[
+        str,
+        typer.Argument(
+            metavar="FORMAT",
+            callback=exporting.known_form,
+            help=f"One of: {', '.join(exporting.FORMATS)}.",
+        ),
+    ],
+    case: Case,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="FILE", help="Where to; it must not be there yet.")
+    ],
+    lang: Annotated[Lang, typer.Option("--lang", help="Language of labels in a text.")] = "zh",
+    json: Json = False,
+) -> None:
+    """Write a signed report to a file (docs/exports.md).
+
+    The file names the patient.
+    """
+    with reporting(Output(json)) as out:
+        exporting.export(form, case, output, lang, out)
 
 
 @app.command()

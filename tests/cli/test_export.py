@@ -1,0 +1,63 @@
+"""`radraft export`: signed reports as files."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+
+from radraft.core.settings import Settings
+from radraft.pipeline.service import Service
+from radraft.store.database import open_store
+from tests.builders import signed_in
+from tests.cli.test_commands import answer, radraft
+from tests.ui import seed
+from tests.ui.conftest import make_service
+
+
+@pytest.fixture
+def folder(tmp_path: Path, migrated_folder: Path) -> Path:
+    return Path(shutil.copytree(migrated_folder, tmp_path / "data"))
+
+
+def opened(folder: Path) -> Service:
+    return make_service(open_store(Settings(data_dir=folder)), folder)
+
+
+def test_a_signed_report_is_written_to_a_file_of_its_owner_and_the_audit_knows(
+    folder: Path, tmp_path: Path
+) -> None:
+    service = opened(folder)
+    case_id = seed.add(service.store)
+    actor = signed_in(service.store, "林清")
+    service.signing.sign(case_id, base_revision=1, base_step=0, actor=actor)
+    service.store.close()
+    text, pdf = tmp_path / "report.txt", tmp_path / "report.pdf"
+    told = answer(folder, "export", "text", case_id, "--output", str(text), "--lang", "en")
+    assert (told["form"], told["version"], told["file"]) == ("text", 1, str(text))
+    assert seed.FINDINGS[0][1] in text.read_text(encoding="utf-8")
+    assert stat.S_IMODE(text.stat().st_mode) == 0o600
+    answer(folder, "export", "pdf", case_id, "--output", str(pdf))
+    assert pdf.read_bytes().startswith(b"%PDF-")
+    events = radraft(folder, "audit", "export").stdout.splitlines()
+    assert sum(case_id in event and '"export"' in event for event in events) == 2
+
+
+def test_no_file_is_made_of_what_is_not_signed_and_none_is_written_over(
+    folder: Path, tmp_path: Path
+) -> None:
+    service = opened(folder)
+    case_id = seed.add(service.store)
+    file = tmp_path / "report.pdf"
+    refused = radraft(folder, "export", "pdf", case_id, "--output", str(file))
+    assert (refused.returncode, refused.stderr.split()[0]) == (1, "version_not_signed")
+    assert not file.exists()
+    actor = signed_in(service.store, "林清")
+    service.signing.sign(case_id, base_revision=1, base_step=0, actor=actor)
+    service.store.close()
+    file.write_bytes(b"another's")
+    refused = radraft(folder, "export", "pdf", case_id, "--output", str(file))
+    assert refused.returncode == 1
+    assert file.read_bytes() == b"another's"
