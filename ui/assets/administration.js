@@ -106,7 +106,7 @@ async function make(event) {
 function drawTokens() {
   const head = ["name", "scopes", "sites", "state", "used", "maker"];
   part(document, "tokens").replaceChildren(
-    h("thead", {}, h("tr", {}, ...head.map((name) => h("th", { scope: "col", text: t(`token_${name}`) })), h("th", {}))),
+    h("thead", {}, h("tr", {}, ...head.map((name) => h("th", { scope: "col", text: t(`token_${name}`) })), h("td", {}))),
     h("tbody", {}, ...tokens.map(line), tokens.length ? "" : h("tr", {}, h("td", { class: "rd-dim", colspan: head.length + 1, text: t("token_none") }))),
   );
 }

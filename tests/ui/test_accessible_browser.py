@@ -1,0 +1,96 @@
+"""What axe-core finds on the pages, for everybody who reads them by another way than the eye."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from radraft.reports.roles import Role
+from tests.builders import signed_in
+from tests.ui import seed
+from tests.ui.conftest import Seen, Workstation
+from tests.ui.people import session_of
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+LANGUAGES = ("zh-CN", "en")
+PAGES = (
+    "/arrivals",
+    "/alerts",
+    "/alerts/register",
+    "/quality",
+    "/audit",
+    "/flywheel",
+    "/signature-rules",
+    "/reading",
+    "/administration",
+    "/templates",
+)
+RULES = ("wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice")
+OPTIONS = {"resultTypes": ["violations"], "runOnly": list(RULES)}
+Open = Callable[[str], Page]
+
+
+@pytest.fixture
+def open_at(browser: Browser, workstation: Workstation, seen: Seen) -> Iterator[Open]:
+    """Opens an address for somebody who may do everything."""
+    contexts: list[BrowserContext] = []
+    secret = session_of(workstation.store, "陆全能", tuple(Role))
+
+    def opener(address: str) -> Page:
+        context = browser.new_context(viewport={"width": 1366, "height": 768})
+        contexts.append(context)
+        context.add_cookies([{"name": "radraft-session", "value": secret, "url": workstation.url}])
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(f"{workstation.url}{address}")
+        page.wait_for_load_state("networkidle")
+        return page
+
+    yield opener
+    for context in contexts:
+        context.close()
+
+
+def found(page: Page) -> list[str]:
+    """Return what axe-core finds, an element a line."""
+    return [
+        f"{violation['id']}: {node['target']} {node['html'][:200]} {node.get('failureSummary')}"
+        for violation in Axe().run(page, options=OPTIONS).response["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("address", PAGES)
+def test_nothing_is_found_on_a_page(open_at: Open, address: str, lang: str) -> None:
+    assert found(open_at(f"{address}?lang={lang}")) == []
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_nothing_is_found_where_people_sign_in(
+    browser: Browser, workstation: Workstation, lang: str
+) -> None:
+    page = browser.new_page()
+    page.goto(f"{workstation.url}/sign-in?lang={lang}")
+    page.wait_for_load_state("networkidle")
+    assert found(page) == []
+    page.close()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_nothing_is_found_on_the_desk(open_at: Open, workstation: Workstation, lang: str) -> None:
+    number = 2710 + LANGUAGES.index(lang)
+    case_id = seed.add(workstation.store, number)
+    page = open_at(f"/?lang={lang}#{case_id}")
+    page.locator(".rd-sentence").first.wait_for()
+    assert found(page) == []
+    workstation.service.signing.sign(
+        case_id, base_revision=1, base_step=0, actor=signed_in(workstation.store, "陆全能")
+    )
+    page.reload()
+    page.locator(".rd-signature").wait_for()
+    assert found(page) == []
