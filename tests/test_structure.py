@@ -26,7 +26,7 @@ ONLY_IN = {
     "langchain_openai": ("llm/followup.py",),
     "open_clip": ("vision_encoder/",),
     "authlib": ("exchange/",),
-    "pydicom": ("studies/", "exchange/", "bench/"),
+    "pydicom": ("studies/", "reports/export/", "exchange/", "bench/"),
     "imagecodecs": ("studies/",),
 }
 
