@@ -1,57 +1,39 @@
-"""The vertical bar encoding of HL7 version 2 (chapter 2 of version 2.5.1): escapes, components,
-segments."""
+"""Values of an outgoing HL7 message (chapters 2 and 2A of version 2.5.1), over `hl7_text`."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-ENCODING_CHARACTERS = "^~\\&"
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-_ESCAPES = {
-    "\\": "\\E\\",
-    "|": "\\F\\",
-    "^": "\\S\\",
-    "&": "\\T\\",
-    "~": "\\R\\",
-    **{chr(code): f"\\X{code:02X}\\" for code in (*range(0x20), 0x7F)},
-}
-"""Beside the delimiters the control characters, by their hexadecimal values (2.7.6): at them a
-receiver that works by lines or by the frames of MLLP would cut the message."""
-_TABLE = str.maketrans(_ESCAPES)
+from radraft.reports.hl7_text import USUAL, escaped, one_line, segment_text
 
 
-def escaped(text: str, line_break: str = " ") -> str:
-    """Return `text` as a value; each line break becomes `line_break`."""
-    return line_break.join(line.translate(_TABLE) for line in _LINE_BREAK.split(text))
+def plain(text: str) -> str:
+    """Return `text` as a value of one line."""
+    return escaped(one_line(text))
 
 
-def formatted(text: str) -> str:
-    """Return `text` as formatted text (FT), its line breaks as `.br` (2.7.7)."""
-    return escaped(text, "\\.br\\")
+def components(*texts: str) -> str:
+    """Return texts as one value of components, those at the end left out where empty."""
+    return joined(USUAL.component, *map(plain, texts))
 
 
-def components(*parts: str) -> str:
-    """Return plain texts as one value of components, those at the end left out where empty."""
-    return joined("^", *map(escaped, parts))
+def subcomponents(*texts: str) -> str:
+    """Return texts as one component of subcomponents."""
+    return joined(USUAL.subcomponent, *map(plain, texts))
 
 
-def subcomponents(*parts: str) -> str:
-    """Return plain texts as one component of subcomponents."""
-    return joined("&", *map(escaped, parts))
-
-
-def joined(delimiter: str, *parts: str) -> str:
-    """Return values that are escaped already with `delimiter` between them, none at the end."""
-    return delimiter.join(parts).rstrip(delimiter)
+def joined(separator: str, *values: str) -> str:
+    """Return values that are escaped already with `separator` between them, none at the end."""
+    return separator.join(values).rstrip(separator)
 
 
 def segment(name: str, fields: Mapping[int, str]) -> str:
-    """Return a segment of escaped values by their field numbers, without its carriage return."""
+    """Return a segment with its end, of escaped values by their field numbers; MSH-1 and MSH-2 are
+    given by it."""
+    first = 3 if name == "MSH" else 1
     last = max((number for number, value in fields.items() if value), default=0)
-    values = [fields.get(number, "") for number in range(1, last + 1)]
-    return "|".join((name, *values))
+    return segment_text(name, *(fields.get(number, "") for number in range(first, last + 1)))
 
 
 def timestamp(moment: datetime) -> str:

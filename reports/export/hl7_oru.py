@@ -23,6 +23,7 @@ from radraft.reports.export.marks import mark
 from radraft.reports.export.names import PersonName, is_ideographic, person_names
 from radraft.reports.export.terminology import Code
 from radraft.reports.export.values import Institution, OutgoingReport, OutgoingStatus
+from radraft.reports.hl7_text import escaped
 from radraft.reports.people import Person
 from radraft.reports.values import AmendmentKind, Section
 from radraft.studies.kos import Reference
@@ -133,30 +134,28 @@ def _encoded(segments: list[str], charset: Charset) -> bytes:
 
     for segment in segments:
         if not writable(segment):
-            name, *values = segment.split("|")
+            name, *values = segment.rstrip("\r").split("|")
             first = 2 if name == "MSH" else 1
             place = next(n for n, value in enumerate(values, first) if not writable(value))
             raise ReportError(
                 "export_character_unwritable", place=f"{name}-{place}", charset=str(charset)
             )
-    return "".join(f"{segment}\r" for segment in segments).encode(charset.codec)
+    return "".join(segments).encode(charset.codec)
 
 
 def _msh(report: OutgoingReport, sending: System, receiving: System, charset: Charset) -> str:
     fields = {
-        # MSH-1 is the delimiter after the name.
-        1: _er7.ENCODING_CHARACTERS,
-        2: _er7.escaped(sending.application),
-        3: _er7.escaped(sending.facility),
-        4: _er7.escaped(receiving.application),
-        5: _er7.escaped(receiving.facility),
-        6: _er7.timestamp(report_time(report)),
-        8: "ORU^R01^ORU_R01",
-        9: control_id(report),
-        10: "P",
-        11: "2.5.1",
-        17: charset.declared,
-        18: report.languages[0],
+        3: _er7.plain(sending.application),
+        4: _er7.plain(sending.facility),
+        5: _er7.plain(receiving.application),
+        6: _er7.plain(receiving.facility),
+        7: _er7.timestamp(report_time(report)),
+        9: "ORU^R01^ORU_R01",
+        10: control_id(report),
+        11: "P",
+        12: "2.5.1",
+        18: charset.declared,
+        19: report.languages[0],
     }
     return _er7.segment("MSH", fields)
 
@@ -167,7 +166,7 @@ def _pid(report: OutgoingReport) -> str:
     fields = {
         1: "1",
         3: _er7.joined(
-            "^", _er7.escaped(patient_number(report)), "", "", _hd(report.institution), "PI"
+            "^", _er7.plain(patient_number(report)), "", "", _hd(report.institution), "PI"
         ),
         # A patient without a name still has this field: an unspecified name (table 0200, U).
         5: "~".join(names) or "^^^^^^U",
@@ -192,7 +191,7 @@ def _obr(report: OutgoingReport) -> str:
             code.code, code.en, code.system.hl7, local, study.description, "L" if local else ""
         ),
         7: _er7.timestamp(study.study_time) if study.study_time else "",
-        18: _er7.escaped(study.accession),
+        18: _er7.plain(study.accession),
         22: _er7.timestamp(report_time(report)),
         24: "RAD",
         25: _STATUS[report.status],
@@ -234,8 +233,8 @@ def _marks(report: OutgoingReport) -> Iterator[dict[int, str]]:
     for lang in report.languages:
         text = mark(report, lang)
         if text:
-            fields = _observation(report, "ST", terminology.AI_MARK, lang, _er7.escaped(text))
-            yield {**fields, 18: _er7.escaped(model)}
+            fields = _observation(report, "ST", terminology.AI_MARK, lang, _er7.plain(text))
+            yield {**fields, 18: _er7.plain(model)}
 
 
 def _text(report: OutgoingReport) -> Iterator[dict[int, str]]:
@@ -254,7 +253,7 @@ def _text(report: OutgoingReport) -> Iterator[dict[int, str]]:
                         "FT",
                         terminology.SECTIONS[section],
                         f"{numbers[sentence.id]}.{lang}",
-                        _er7.formatted(text),
+                        escaped(text),
                     )
                     yield {**fields, 16: _xcn(report.signer, report.institution)}
 
@@ -264,7 +263,7 @@ def _reason(report: OutgoingReport) -> Iterator[dict[int, str]]:
     if amendment is not None and amendment.reason:
         addendum = amendment.kind is AmendmentKind.ADDENDUM
         code = terminology.ADDENDUM if addendum else terminology.AMENDMENT
-        yield _observation(report, "FT", code, "", _er7.formatted(amendment.reason))
+        yield _observation(report, "FT", code, "", escaped(amendment.reason))
 
 
 def _coded(report: OutgoingReport) -> Iterator[dict[int, str]]:
@@ -298,7 +297,7 @@ def _statements(report: OutgoingReport, coded: CodedFinding) -> Iterator[tuple[C
 def _pointers(report: OutgoingReport, image_url: str) -> Iterator[dict[int, str]]:
     """Yield the study's UID, the hashes that tell the version, and links to the key images."""
     study_uid = report.examination.study_uid
-    yield _observation(report, "ST", terminology.STUDY_UID, "", _er7.escaped(study_uid))
+    yield _observation(report, "ST", terminology.STUDY_UID, "", _er7.plain(study_uid))
     if report.content_sha:
         yield _observation(report, "ST", terminology.CONTENT_HASH, "", report.content_sha)
     if report.supersedes:
@@ -378,8 +377,8 @@ def _xcn(person: Person, institution: Institution) -> str:
     displayed (table 0200, D)."""
     return _er7.joined(
         "^",
-        _er7.escaped(person.id or ""),
-        _er7.escaped(person.name),
+        _er7.plain(person.id or ""),
+        _er7.plain(person.name),
         *[""] * 6,
         _hd(institution) if person.id else "",
         "D",
