@@ -21,7 +21,7 @@ from radraft.reports.export.coded import CodedFinding
 from radraft.reports.export.header import patient_number, report_time
 from radraft.reports.export.marks import mark
 from radraft.reports.export.names import PersonName, is_ideographic, person_names
-from radraft.reports.export.terminology import Code
+from radraft.reports.export.terminology import Coding
 from radraft.reports.export.values import Institution, OutgoingReport, OutgoingStatus
 from radraft.reports.hl7_text import escaped
 from radraft.reports.people import Person
@@ -52,7 +52,7 @@ class Charset(StrEnum):
 
 
 @dataclass(frozen=True)
-class System:
+class Application:
     """An application that sends or receives (MSH-3 to MSH-6)."""
 
     application: str
@@ -60,7 +60,7 @@ class System:
 
 
 @dataclass(frozen=True)
-class Contents:
+class MessageContents:
     """What a site's receiver takes beside the text."""
 
     coded: bool = True
@@ -73,17 +73,17 @@ class Contents:
 def message(
     report: OutgoingReport,
     *,
-    sending: System,
-    receiving: System,
+    sending: Application,
+    receiving: Application,
     charset: Charset = Charset.UTF_8,
-    contents: Contents | None = None,
+    contents: MessageContents | None = None,
 ) -> bytes:
     """Return a report as one message, a carriage return after each segment, without MLLP's frame.
 
     ReportError `export_no_patient_number`; `export_character_unwritable` where `charset` cannot
     write a character of it.
     """
-    contents = contents or Contents()
+    contents = contents or MessageContents()
     observations = list(_observations(report, contents))
     segments = [
         _msh(report, sending, receiving, charset),
@@ -143,7 +143,9 @@ def _encoded(segments: list[str], charset: Charset) -> bytes:
     return "".join(segments).encode(charset.codec)
 
 
-def _msh(report: OutgoingReport, sending: System, receiving: System, charset: Charset) -> str:
+def _msh(
+    report: OutgoingReport, sending: Application, receiving: Application, charset: Charset
+) -> str:
     fields = {
         3: _er7.plain(sending.application),
         4: _er7.plain(sending.facility),
@@ -216,7 +218,7 @@ def _interpreters(report: OutgoingReport) -> dict[int, str]:
     return fields
 
 
-def _observations(report: OutgoingReport, contents: Contents) -> Iterator[dict[int, str]]:
+def _observations(report: OutgoingReport, contents: MessageContents) -> Iterator[dict[int, str]]:
     """Yield the OBX as fields by number, without their number in the message: the mark first, the
     text by language, then what programs read."""
     yield from _marks(report)
@@ -276,12 +278,12 @@ def _coded(report: OutgoingReport) -> Iterator[dict[int, str]]:
         group = f"{numbers[coded.sentence_id]}.{counted[coded.sentence_id]}"
         for code, value in _statements(report, coded):
             yield _observation(report, "CE", code, group, value)
-        for measure in terminology.measures(coded):
-            fields = _observation(report, "NM", measure.code, group, _er7.number(measure.value))
-            yield {**fields, 6: _er7.components(measure.unit, measure.unit_name, "UCUM")}
+        for stated in terminology.stated_numbers(coded):
+            fields = _observation(report, "NM", stated.code, group, _er7.number(stated.value))
+            yield {**fields, 6: _er7.components(stated.unit, stated.unit_name, "UCUM")}
 
 
-def _statements(report: OutgoingReport, coded: CodedFinding) -> Iterator[tuple[Code, str]]:
+def _statements(report: OutgoingReport, coded: CodedFinding) -> Iterator[tuple[Coding, str]]:
     """Yield the questions and coded answers of one finding."""
     mention = coded.mention
     yield terminology.FINDING, _ce(report, *terminology.finding_codes(coded.finding))
@@ -322,7 +324,7 @@ def _url(pattern: str, study_uid: str, reference: Reference) -> str:
 
 
 def _observation(
-    report: OutgoingReport, value_type: str, code: Code, group: str, value: str
+    report: OutgoingReport, value_type: str, code: Coding, group: str, value: str
 ) -> dict[int, str]:
     """Return an OBX's fields: type, question, group, answer, status."""
     return {
@@ -339,7 +341,7 @@ def _numbers(report: OutgoingReport) -> dict[str, int]:
     return {sentence.id: n for n, sentence in enumerate(report.report.sentences, start=1)}
 
 
-def _ce(report: OutgoingReport, *codes: Code) -> str:
+def _ce(report: OutgoingReport, *codes: Coding) -> str:
     """Return a coded value: the first code with its English name, and as the alternate our own,
     with the Chinese name in a Chinese report."""
     first, last = codes[0], codes[-1]

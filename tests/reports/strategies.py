@@ -98,6 +98,7 @@ def signed_reports(draw: st.DrawFn) -> SignedReport:
         content_sha="",
     )
 
+
 any_text = st.text(
     st.characters(codec="utf-8") | st.sampled_from("|^~\\&\r\n\x0b\x1c\u2028𠮷魏<>\"'{}$"),
     min_size=1,

@@ -16,7 +16,13 @@ from hypothesis import example, given
 
 from radraft.core.errors import ReportError
 from radraft.reports.export import terminology
-from radraft.reports.export.hl7_oru import Charset, Contents, System, control_id, message
+from radraft.reports.export.hl7_oru import (
+    Application,
+    Charset,
+    MessageContents,
+    control_id,
+    message,
+)
 from radraft.reports.export.names import person_names
 from radraft.reports.export.values import OutgoingReport, OutgoingStatus
 from radraft.reports.people import Person
@@ -26,9 +32,11 @@ from tests.outgoing_reports import all_shapes, examination, outgoing, signed
 from tests.reports.strategies import any_text
 from tests.scale import scaled
 
-SENDING = System("RADRAFT", "示例市人民医院")
-RECEIVING = System("RIS", "HIS|1")
-LINKED = Contents(image_url="https://pacs.example/wado?study={study}&object={instance}&f={frame}")
+SENDING = Application("RADRAFT", "示例市人民医院")
+RECEIVING = Application("RIS", "HIS|1")
+LINKED = MessageContents(
+    image_url="https://pacs.example/wado?study={study}&object={instance}&f={frame}"
+)
 SHAPES = all_shapes()
 SAMPLE = SHAPES[: scaled(25, full=200)]
 ACCEPTED = {
@@ -225,7 +233,9 @@ def test_key_images_are_linked_only_where_an_address_is_known() -> None:
 
 
 def test_a_receiver_that_prints_every_line_gets_text_alone() -> None:
-    sent = message(outgoing(), sending=SENDING, receiving=RECEIVING, contents=Contents(coded=False))
+    sent = message(
+        outgoing(), sending=SENDING, receiving=RECEIVING, contents=MessageContents(coded=False)
+    )
     assert {str(obx[2]) for obx in read(sent).segments("OBX")} == {"FT", "ST"}
 
 
@@ -273,7 +283,7 @@ def test_an_english_report_of_ascii_names_is_written_in_ascii() -> None:
         amendment=None,
     )
     sent = message(
-        report, sending=System("RADRAFT"), receiving=System("RIS"), charset=Charset.ASCII
+        report, sending=Application("RADRAFT"), receiving=Application("RIS"), charset=Charset.ASCII
     )
     assert sent.isascii()
     assert b"|ASCII|" in sent
