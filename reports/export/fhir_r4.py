@@ -49,7 +49,7 @@ def bundle(
 
     `before`: the version whose place it takes; with it, the server is told which of that version's
     findings are said no more. `pdf`: the printed report, to go with it.
-    ReportError `export_no_patient_number`; `export_character_unwritable` for a control character,
+    ReportError `export_no_patient_number`; `export_control_character` for a control character,
     which FHIR's strings cannot hold.
     """
     around = _surroundings(report)
@@ -75,12 +75,12 @@ def bundle(
 
 
 def _require_writable(value: Any, place: str) -> None:
-    """Raise ReportError `export_character_unwritable` where a string holds what neither FHIR's
+    """Raise ReportError `export_control_character` where a string holds what neither FHIR's
     strings nor the XHTML of a narrative can: control characters, halves of a surrogate pair,
     non-characters."""
     if isinstance(value, str):
         if any(_is_unwritable(ord(character)) for character in value):
-            raise ReportError("export_character_unwritable", place=place, charset="FHIR")
+            raise ReportError("export_control_character", place=place)
     elif isinstance(value, dict):
         for name, item in value.items():
             _require_writable(item, f"{place}.{name}")
