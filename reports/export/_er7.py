@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from radraft.reports.hl7_text import USUAL, escaped, one_line, segment_text
 
@@ -36,12 +37,14 @@ def segment(name: str, fields: Mapping[int, str]) -> str:
     return segment_text(name, *(fields.get(number, "") for number in range(first, last + 1)))
 
 
-def timestamp(moment: datetime) -> str:
-    """Return a time (TS), in UTC with its zone where it has one, as it stands where it has none."""
+def timestamp(moment: datetime, time_zone: str = "") -> str:
+    """Return a time (TS) as it stands where it has no zone, else with its offset, on the clock of
+    `time_zone` (IANA; empty: UTC): a receiver that overlooks the offset shows the hospital's own
+    time."""
     if moment.tzinfo is None:
         return f"{moment:%Y%m%d%H%M%S}"
-    moment = moment.astimezone(UTC)
-    return f"{moment:%Y%m%d%H%M%S}.{moment.microsecond // 1000:03d}+0000"
+    local = moment.astimezone(ZoneInfo(time_zone) if time_zone else UTC)
+    return f"{local:%Y%m%d%H%M%S}.{local.microsecond // 1000:03d}{local:%z}"
 
 
 def number(value: float) -> str:

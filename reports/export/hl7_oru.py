@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from urllib.parse import quote
 
@@ -151,7 +152,7 @@ def _msh(
         4: _er7.plain(sending.facility),
         5: _er7.plain(receiving.application),
         6: _er7.plain(receiving.facility),
-        7: _er7.timestamp(report_time(report)),
+        7: _timestamp(report, report_time(report)),
         9: "ORU^R01^ORU_R01",
         10: control_id(report),
         11: "P",
@@ -192,9 +193,9 @@ def _obr(report: OutgoingReport) -> str:
         4: _er7.components(
             code.code, code.en, code.system.hl7, local, study.description, "L" if local else ""
         ),
-        7: _er7.timestamp(study.study_time) if study.study_time else "",
+        7: _timestamp(report, study.study_time),
         18: _er7.plain(study.accession),
-        22: _er7.timestamp(report_time(report)),
+        22: _timestamp(report, report_time(report)),
         24: "RAD",
         25: _STATUS[report.status],
         **_interpreters(report),
@@ -209,10 +210,10 @@ def _interpreters(report: OutgoingReport) -> dict[int, str]:
     def interpreter(person: Person, at: str) -> str:
         return _er7.joined("^", _er7.subcomponents(person.id or "", person.name), at)
 
-    submitted = _er7.timestamp(report.submitted_at) if report.submitted_at else ""
+    submitted = _timestamp(report, report.submitted_at)
     if report.signed_at is None:
         return {33: interpreter(report.author, submitted)}
-    fields = {32: interpreter(report.signer, _er7.timestamp(report.signed_at))}
+    fields = {32: interpreter(report.signer, _timestamp(report, report.signed_at))}
     if report.reviewer is not None:
         fields[33] = interpreter(report.author, submitted)
     return fields
@@ -351,6 +352,10 @@ def _ce(report: OutgoingReport, *codes: Coding) -> str:
     elif last is not first:
         parts += [last.code, last.en, last.system.hl7]
     return _er7.components(*parts)
+
+
+def _timestamp(report: OutgoingReport, moment: datetime | None) -> str:
+    return "" if moment is None else _er7.timestamp(moment, report.institution.time_zone)
 
 
 def _hd(institution: Institution) -> str:

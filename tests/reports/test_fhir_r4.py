@@ -20,6 +20,7 @@ from fhir.resources.R4B.bundle import Bundle
 from hypothesis import example, given
 
 from radraft.core.errors import ReportError
+from radraft.reports.export.fhir_code_system import code_system
 from radraft.reports.export.fhir_r4 import bundle
 from radraft.reports.export.names import person_names
 from radraft.reports.export.values import Institution, OutgoingReport, OutgoingStatus
@@ -110,6 +111,36 @@ def test_the_validator_sees_a_wrong_code_and_an_unknown_element(validator: Path)
         broken = {**report, **change}
         said = found_by(validator, [json.dumps(broken).encode()])
         assert any(message["severity"] == "error" for message in said)
+
+
+@pytest.mark.slow
+def test_our_codes_are_a_code_system_that_holds_every_code_sent(validator: Path) -> None:
+    assert [m for m in found_by(validator, [code_system()]) if m["severity"] != "info"] == []
+    system = json.loads(code_system())
+    names = {c["code"]: (c["display"], c["designation"][0]["value"]) for c in system["concept"]}
+    assert system["count"] == len(names)
+    sent = [
+        coding
+        for shape in SHAPES[:20]
+        for coding in codings(json.loads(bundle(shape)))
+        if coding["system"] == system["url"]
+    ]
+    assert sent
+    for coding in sent:
+        chinese = coding["_display"]["extension"][0]["extension"][1]["valueString"]
+        assert names[coding["code"]] == (coding["display"], chinese)
+
+
+def codings(value: Any) -> Iterator[dict[str, Any]]:
+    """Every Coding within a document that has a name in both languages."""
+    if isinstance(value, dict):
+        if "_display" in value:
+            yield value
+        for item in value.values():
+            yield from codings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from codings(item)
 
 
 def preliminary() -> OutgoingReport:

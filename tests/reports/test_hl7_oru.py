@@ -186,6 +186,14 @@ def test_the_same_state_has_the_same_control_id_and_another_state_another() -> N
     assert all(len(control_id(state)) == 20 for state in states)
 
 
+def test_times_stand_on_the_institutions_clock() -> None:
+    """A receiver that overlooks the offset still shows the hospital's own time."""
+    there = replace(outgoing().institution, time_zone="Asia/Shanghai")
+    parsed = read(written(outgoing(institution=there)))
+    assert str(parsed.segment("OBR")[22]) == "20260304140808.901+0800"
+    assert str(read(written(outgoing())).segment("OBR")[22]) == "20260304060808.901+0000"
+
+
 def test_before_the_signature_nobody_answers_for_it() -> None:
     report = replace(outgoing(), status=OutgoingStatus.PRELIMINARY, signed_at=None, content_sha="")
     parsed = read(written(report))
