@@ -36,7 +36,6 @@ CODED_BY_AI = {
 }
 _MACHINE = frozenset({Origin.MODEL, Origin.TRANSLATION, Origin.COMPOSED})
 _STATUS = {
-    OutgoingStatus.PRELIMINARY: "preliminary",
     OutgoingStatus.FINAL: "final",
     OutgoingStatus.CORRECTED: "corrected",
     OutgoingStatus.APPENDED: "amended",
@@ -71,7 +70,10 @@ class Observed:
 
 
 def observations(report: OutgoingReport, around: Surroundings) -> tuple[Observed, ...]:
-    """Return the Observations of a report: those of its sections, then the findings."""
+    """Return the Observations of a report: those of its sections, then the findings. None of a
+    preliminary one: what its signature leaves out would stay at the receiver."""
+    if report.status is OutgoingStatus.PRELIMINARY:
+        return ()
     found = [
         _finding(report, key, coded, around)
         for key, coded in zip(_finding_keys(report), report.findings, strict=True)

@@ -47,8 +47,8 @@ def bundle(
 ) -> bytes:
     """Return a report as a transaction Bundle in canonical JSON (UTF-8).
 
-    `before`: the version whose place it takes; with it, the server is told which of that version's
-    findings are said no more. `pdf`: the printed report, to go with it.
+    `before`: the signed version whose place it takes, for a server has to be told which of that
+    version's findings are said no more. `pdf`: the printed report, to go with it.
     ReportError `export_no_patient_number`; `export_control_character` for a control character,
     which FHIR's strings cannot hold.
     """

@@ -30,7 +30,7 @@ from radraft.reports.values import AmendmentKind, Section
 from radraft.studies.kos import Reference
 
 
-class Charset(StrEnum):
+class MessageCharset(StrEnum):
     """Character set of a message, as a site names it."""
 
     UTF_8 = "UNICODE UTF-8"
@@ -44,7 +44,9 @@ class Charset(StrEnum):
     def declared(self) -> str:
         """Return what MSH-18 says (table 0211): of GBK and GB 2312 GB 18030, of which they are
         parts."""
-        return Charset.GB18030 if self in (Charset.GBK, Charset.GB2312) else self
+        return (
+            MessageCharset.GB18030 if self in (MessageCharset.GBK, MessageCharset.GB2312) else self
+        )
 
     @property
     def codec(self) -> str:
@@ -76,7 +78,7 @@ def message(
     *,
     sending: Application,
     receiving: Application,
-    charset: Charset = Charset.UTF_8,
+    charset: MessageCharset = MessageCharset.UTF_8,
     contents: MessageContents | None = None,
 ) -> bytes:
     """Return a report as one message, a carriage return after each segment, without MLLP's frame.
@@ -122,10 +124,10 @@ _STATUS = {
 _SEXES = {"M": "M", "F": "F", "O": "O"}
 
 
-def _encoded(segments: list[str], charset: Charset) -> bytes:
+def _encoded(segments: list[str], charset: MessageCharset) -> bytes:
     """Return the segments in `charset`, read back to be sure of what its declared set makes of
     them. ReportError `export_character_unwritable` names the first field that does not fit."""
-    reader = Charset(charset.declared).codec
+    reader = MessageCharset(charset.declared).codec
 
     def writable(text: str) -> bool:
         try:
@@ -145,7 +147,7 @@ def _encoded(segments: list[str], charset: Charset) -> bytes:
 
 
 def _msh(
-    report: OutgoingReport, sending: Application, receiving: Application, charset: Charset
+    report: OutgoingReport, sending: Application, receiving: Application, charset: MessageCharset
 ) -> str:
     fields = {
         3: _er7.plain(sending.application),

@@ -392,6 +392,17 @@ def test_a_repeat_makes_no_second_and_a_later_version_takes_its_place() -> None:
     assert len(withdrawn) == len(before.findings) - len(report.findings) + 1
 
 
+def test_a_report_that_nobody_signed_leaves_no_finding_behind_that_its_signature_drops() -> None:
+    server = Server()
+    server.transaction(bundle(preliminary()))
+    assert [r["resourceType"] for r in server.resources.values() if "code" in r] == [
+        "DiagnosticReport"
+    ]
+    server.transaction(bundle(outgoing(signed(findings=1))))
+    reports = [r for r in server.resources.values() if is_report(r)]
+    assert [r["status"] for r in reports] == ["final"]
+
+
 def test_every_reference_leads_to_a_resource_of_the_bundle() -> None:
     first = signed(3, findings=7)
     later = outgoing(signed(3, findings=1, impression=0, before=first), 3)

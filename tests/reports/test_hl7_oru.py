@@ -18,7 +18,7 @@ from radraft.core.errors import ReportError
 from radraft.reports.export import terminology
 from radraft.reports.export.hl7_oru import (
     Application,
-    Charset,
+    MessageCharset,
     MessageContents,
     control_id,
     message,
@@ -47,7 +47,7 @@ ACCEPTED = {
 LINE_BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
-def written(report: OutgoingReport, charset: Charset = Charset.UTF_8) -> bytes:
+def written(report: OutgoingReport, charset: MessageCharset = MessageCharset.UTF_8) -> bytes:
     return message(report, sending=SENDING, receiving=RECEIVING, charset=charset, contents=LINKED)
 
 
@@ -91,8 +91,8 @@ def test_the_tables_of_the_standard_find_nothing_but_what_is_listed(tmp_path: Pa
 
 
 @pytest.mark.scaled
-@pytest.mark.parametrize("charset", [Charset.UTF_8, Charset.GB18030])
-def test_every_sentence_and_status_comes_back_equal(charset: Charset) -> None:
+@pytest.mark.parametrize("charset", [MessageCharset.UTF_8, MessageCharset.GB18030])
+def test_every_sentence_and_status_comes_back_equal(charset: MessageCharset) -> None:
     statuses = {"final": "F", "corrected": "C", "appended": "C"}
     for shape in SAMPLE:
         parsed = read(written(shape, charset), charset.codec)
@@ -113,8 +113,8 @@ def test_every_sentence_and_status_comes_back_equal(charset: Charset) -> None:
 
 
 @pytest.mark.scaled
-@pytest.mark.parametrize("charset", [Charset.UTF_8, Charset.GB18030])
-def test_every_name_number_and_time_comes_back_equal(charset: Charset) -> None:
+@pytest.mark.parametrize("charset", [MessageCharset.UTF_8, MessageCharset.GB18030])
+def test_every_name_number_and_time_comes_back_equal(charset: MessageCharset) -> None:
     for shape in SAMPLE:
         parsed = read(written(shape, charset), charset.codec)
         pid, obr, study = parsed.segment("PID"), parsed.segment("OBR"), shape.examination
@@ -268,9 +268,15 @@ def test_a_prefix_and_a_suffix_change_places() -> None:
 
 @pytest.mark.parametrize(
     ("charset", "place"),
-    [(Charset.ASCII, "MSH-4"), (Charset.GB2312, "PID-5"), (Charset.GBK, "PID-5")],
+    [
+        (MessageCharset.ASCII, "MSH-4"),
+        (MessageCharset.GB2312, "PID-5"),
+        (MessageCharset.GBK, "PID-5"),
+    ],
 )
-def test_a_name_that_the_charset_lacks_stops_the_document(charset: Charset, place: str) -> None:
+def test_a_name_that_the_charset_lacks_stops_the_document(
+    charset: MessageCharset, place: str
+) -> None:
     report = outgoing(number=3)
     with pytest.raises(ReportError) as raised:
         written(report, charset)
@@ -291,7 +297,10 @@ def test_an_english_report_of_ascii_names_is_written_in_ascii() -> None:
         amendment=None,
     )
     sent = message(
-        report, sending=Application("RADRAFT"), receiving=Application("RIS"), charset=Charset.ASCII
+        report,
+        sending=Application("RADRAFT"),
+        receiving=Application("RIS"),
+        charset=MessageCharset.ASCII,
     )
     assert sent.isascii()
     assert b"|ASCII|" in sent
@@ -301,7 +310,7 @@ def test_gbk_is_declared_as_the_set_that_it_is_a_part_of() -> None:
     report = outgoing(number=2, examination=examination(patient=Patient("1", "魏^鎔", None, "M")))
     report = replace(report, author=replace(report.author, name="林"), reviewer=None)
     report = replace(report, report=replace(report.report, findings=(), impression=()), findings=())
-    parsed = read(written(report, Charset.GBK), "gb18030")
+    parsed = read(written(report, MessageCharset.GBK), "gb18030")
     assert str(parsed.segment("MSH")[18]) == "GB 18030-2000"
     assert "鎔" in str(parsed.segment("PID")[5])
 
@@ -327,7 +336,7 @@ def test_no_text_breaks_a_segment_or_a_field(text: str, name: str) -> None:
         reviewer=None,
         examination=examination(patient=Patient("4711", name.replace("=", ""), None, "")),
     )
-    for charset in (Charset.UTF_8, Charset.GB18030):
+    for charset in (MessageCharset.UTF_8, MessageCharset.GB18030):
         sent = written(report, charset)
         assert not set(sent) & ({*range(0x20)} - {0x0D})
         parsed = read(sent, charset.codec)
