@@ -171,7 +171,7 @@ def _pid(report: OutgoingReport) -> str:
     fields = {
         1: "1",
         3: _er7.joined(
-            "^", _er7.plain(patient_number(report)), "", "", _hd(report.institution), "PI"
+            "^", _er7.plain(patient_number(report)), "", "", _hd(report.institution), "MR"
         ),
         # A patient without a name still has this field: an unspecified name (table 0200, U).
         5: "~".join(names) or "^^^^^^U",

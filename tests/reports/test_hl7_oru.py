@@ -121,6 +121,7 @@ def test_every_name_number_and_time_comes_back_equal(charset: MessageCharset) ->
         patient = study.patient
         assert value(parsed, pid[3], 0, 1) == patient.patient_id
         assert value(parsed, pid[3], 0, 4, 1) == shape.institution.site
+        assert value(parsed, pid[3], 0, 5) == "MR"
         groups = [[parsed.unescape(str(part)) for part in name] for name in pid[5]]
         assert [group[0] for group in groups] == [n.family for n in person_names(patient.name)]
         born = f"{patient.birth_date:%Y%m%d}" if patient.birth_date else ""
