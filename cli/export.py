@@ -43,9 +43,26 @@ def _pdf(asked: Asked) -> bytes:
     return printed_pdf(asked.store, asked.settings, asked.report)
 
 
+def _fhir(asked: Asked) -> bytes:
+    from radraft.pipeline.report_messages import fhir_bundle
+
+    return fhir_bundle(asked.store, asked.report)
+
+
+def _oru(asked: Asked) -> bytes:
+    from radraft.reports.export.hl7_oru import Application, message
+
+    site = asked.report.institution.site
+    return message(
+        asked.report, sending=Application("RADRAFT", site), receiving=Application("", "")
+    )
+
+
 FORMATS: Mapping[str, Callable[[Asked], bytes]] = {
     "text": _text,
     "pdf": _pdf,
+    "fhir": _fhir,
+    "oru": _oru,
 }
 """What makes each form."""
 

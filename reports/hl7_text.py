@@ -15,6 +15,9 @@ SEGMENT_END = "\r"
 """2.5.1 section 2.7.1; files and careless senders have line feeds too, which are read alike."""
 MOST_SEGMENTS = 5000
 _NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
+_CONTROLS = frozenset(map(chr, (*range(0x20), 0x7F)))
+_LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+"""Also those of Unicode: a receiver that works by lines ends a segment at them."""
 _HEADERS = ("MSH", "FHS", "BHS")
 
 
@@ -38,13 +41,16 @@ USUAL = Separators()
 
 
 def escaped(text: str, separators: Separators = USUAL) -> str:
-    r"""Return `text` as it may stand in a field: separators as `\F\`, line ends as `\.br\`."""
+    r"""Return `text` as it may stand in a field: separators as `\F\`, line ends as `\.br\`, other
+    control characters as `\X0B\`: at them a receiver would cut the message (MLLP's frames)."""
     mark = separators.escape
     codes = {mark: "E"} | {character: code for code, character in _codes(separators).items()}
-    plain = "".join(
-        f"{mark}{codes[character]}{mark}" if character in codes else character for character in text
+    codes |= {character: f"X{ord(character):02X}" for character in _CONTROLS if character != mark}
+    lines = (
+        "".join(f"{mark}{codes[char]}{mark}" if char in codes else char for char in line)
+        for line in _LINE_END.split(text)
     )
-    return re.sub(r"\r\n|\r|\n", lambda _: f"{mark}.br{mark}", plain)
+    return f"{mark}.br{mark}".join(lines)
 
 
 def unescaped(text: str, separators: Separators = USUAL) -> str:
@@ -192,6 +198,11 @@ def _segment(line: str, number: int, separators: Separators) -> Segment:
 
 def _divided(value: str, separator: str) -> list[str]:
     return value.split(separator)
+
+
+def one_line(text: str) -> str:
+    """Return `text` with a space for each line end: for values that have one line."""
+    return _LINE_END.sub(" ", text)
 
 
 def segment_text(name: str, *fields: str, separators: Separators = USUAL) -> str:

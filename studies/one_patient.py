@@ -42,6 +42,11 @@ def contradict(one: Patient, other: Patient) -> bool:
     return len(_CONTRADICTIONS.intersection(reasons)) > (1 if same_number else 0)
 
 
+def has_number(patient: Patient) -> bool:
+    """Return whether a patient's number names anyone: not empty, no word for none (UNKNOWN)."""
+    return bool(known_number(patient.patient_id))
+
+
 def _comparable(patient: Patient) -> Patient:
     # A name in an unreadable character set says nothing.
     name = "" if "\ufffd" in patient.name else patient.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import stat
 from pathlib import Path
@@ -43,6 +44,21 @@ def test_a_signed_report_is_written_to_a_file_of_its_owner_and_the_audit_knows(
     assert pdf.read_bytes().startswith(b"%PDF-")
     events = radraft(folder, "audit", "export").stdout.splitlines()
     assert sum(case_id in event and '"export"' in event for event in events) == 2
+
+
+def test_a_signed_report_is_written_as_the_documents_that_are_sent(
+    folder: Path, tmp_path: Path
+) -> None:
+    service = opened(folder)
+    case_id = seed.add(service.store)
+    actor = signed_in(service.store, "林清")
+    service.signing.sign(case_id, base_revision=1, base_step=0, actor=actor)
+    service.store.close()
+    bundle, message = tmp_path / "report.json", tmp_path / "report.hl7"
+    answer(folder, "export", "fhir", case_id, "--output", str(bundle))
+    assert json.loads(bundle.read_bytes())["type"] == "transaction"
+    answer(folder, "export", "oru", case_id, "--output", str(message))
+    assert message.read_bytes().startswith(b"MSH|^~\\&|RADRAFT|test|")
 
 
 def test_no_file_is_made_of_what_is_not_signed_and_none_is_written_over(

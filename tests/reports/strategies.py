@@ -97,3 +97,11 @@ def signed_reports(draw: st.DrawFn) -> SignedReport:
         supersedes=draw(st.none() | st.just("e" * 64)),
         content_sha="",
     )
+
+
+any_text = st.text(
+    st.characters(codec="utf-8") | st.sampled_from("|^~\\&\r\n\x0b\x1c\u2028𠮷魏<>\"'{}$"),
+    min_size=1,
+    max_size=40,
+)
+"""What nobody would write, for what must hold of every text."""

@@ -1,0 +1,55 @@
+"""Documents of HL7 of reports as they are stored."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from radraft.core.settings import Settings
+from radraft.llm.profiles import load_profile
+from radraft.pipeline.outgoing import read_signed
+from radraft.pipeline.report_messages import fhir_bundle
+from radraft.pipeline.service import Service
+from radraft.reports.export.values import Institution, OutgoingReport
+from radraft.store.database import Store
+from tests.builders import signed_in
+from tests.ui import seed
+
+pytestmark = pytest.mark.slow
+
+
+def test_an_amended_report_withdraws_the_findings_that_it_says_no_more(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=tmp_path / "data", site="test")
+    service = Service(sqlite_store, settings, load_profile("starter"))
+    case_id = seed.add(sqlite_store)
+    reader = signed_in(sqlite_store, "林清")
+    service.signing.sign(case_id, base_revision=1, base_step=0, actor=reader)
+    service.signing.amend(case_id, actor=reader, reason="左右写反。", base_step=1)
+    whole = seed.report(case_id)
+    shorter = replace(whole, findings=whole.findings[:1], impression=whole.impression[:1])
+    working = service.save(case_id, shorter, base_revision=1, actor=reader)
+    service.signing.sign(case_id, base_revision=working.revision, base_step=2, actor=reader)
+
+    def outgoing(version: int) -> OutgoingReport:
+        with sqlite_store.read() as session:
+            return read_signed(session, case_id, institution=Institution("test"), version=version)
+
+    first, second = (json.loads(fhir_bundle(sqlite_store, outgoing(v))) for v in (1, 2))
+    said = {entry["request"]["url"] for entry in findings(first)}
+    still = {e["request"]["url"] for e in findings(second) if e["resource"]["status"] != GONE}
+    gone = {e["request"]["url"] for e in findings(second) if e["resource"]["status"] == GONE}
+    assert gone
+    assert still < said
+    assert gone == said - still
+
+
+GONE = "entered-in-error"
+
+
+def findings(bundle: dict[str, list[dict[str, dict[str, str]]]]) -> list[dict[str, dict[str, str]]]:
+    return [e for e in bundle["entry"] if e["resource"]["resourceType"] == "Observation"]
