@@ -43,9 +43,30 @@ def _pdf(asked: Asked) -> bytes:
     return printed_pdf(asked.store, asked.settings, asked.report)
 
 
+def _sr(asked: Asked) -> bytes:
+    from radraft.reports.export import sr
+
+    return sr.document(asked.report)
+
+
+def _kos(asked: Asked) -> bytes:
+    from radraft.reports.export import kos
+
+    return kos.document(asked.report)
+
+
+def _dicom_pdf(asked: Asked) -> bytes:
+    from radraft.reports.export import encapsulated_pdf
+
+    return encapsulated_pdf.document(asked.report, _pdf(asked))
+
+
 FORMATS: Mapping[str, Callable[[Asked], bytes]] = {
     "text": _text,
     "pdf": _pdf,
+    "sr": _sr,
+    "kos": _kos,
+    "dicom-pdf": _dicom_pdf,
 }
 """What makes each form."""
 
