@@ -43,6 +43,24 @@ def _pdf(asked: Asked) -> bytes:
     return printed_pdf(asked.store, asked.settings, asked.report)
 
 
+def _sr(asked: Asked) -> bytes:
+    from radraft.reports.export import sr
+
+    return sr.document(asked.report)
+
+
+def _kos(asked: Asked) -> bytes:
+    from radraft.reports.export import kos
+
+    return kos.document(asked.report)
+
+
+def _dicom_pdf(asked: Asked) -> bytes:
+    from radraft.reports.export import encapsulated_pdf
+
+    return encapsulated_pdf.document(asked.report, _pdf(asked))
+
+
 def _fhir(asked: Asked) -> bytes:
     from radraft.pipeline.report_messages import fhir_bundle
 
@@ -61,6 +79,9 @@ def _oru(asked: Asked) -> bytes:
 FORMATS: Mapping[str, Callable[[Asked], bytes]] = {
     "text": _text,
     "pdf": _pdf,
+    "sr": _sr,
+    "kos": _kos,
+    "dicom-pdf": _dicom_pdf,
     "fhir": _fhir,
     "oru": _oru,
 }

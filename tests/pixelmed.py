@@ -57,13 +57,13 @@ def findings(files: Sequence[Path], *, timeout: float) -> dict[Path, list[str]]:
 
 def as_basic_report(file: Path, target: Path) -> Path:
     """Write to `target` what of a report is told by TID 2000, as that template, and give it back:
-    without the coded findings, the AI mark, the languages of sections and the UIDs of earlier
-    studies, which are ours."""
+    without the coded findings, the AI mark, reasons of amendments, the languages of sections and
+    the UIDs of earlier studies, which are ours."""
     dataset = pydicom.dcmread(file)
     template = Dataset()
     template.MappingResource, template.TemplateIdentifier = "DCMR", "2000"
     dataset.ContentTemplateSequence = [template]
-    own = {"coded-findings", "ai-mark"}
+    own = {"coded-findings", "ai-mark", "amendment", "addendum"}
     dataset.ContentSequence = [
         item for item in dataset.ContentSequence if _name(item).get("CodeValue") not in own
     ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from radraft.reports.findings.values import Change
 from radraft.reports.findings.vocabulary import Finding, anatomy
-from radraft.reports.values import Certainty, Lang, Laterality, Section
+from radraft.reports.values import AmendmentKind, Certainty, Lang, Laterality, Section
 
 OWN = "99RADRAFT"
 """Our coding scheme (PS3.16 8.2: 99 and a name for a private one)."""
@@ -51,6 +51,10 @@ LANGUAGE = Concept("121049", "DCM", "Language of Content Item and Descendants", 
 LANGUAGE_OF_VALUE = Concept("121047", "DCM", "Language of Value", "值的语言")
 EQUIVALENT_NAME = Concept("121050", "DCM", "Equivalent Meaning of Concept Name", "概念名的等义词")
 AI_MARK = Concept("ai-mark", OWN, "Part that AI had in the report", "人工智能参与标识")
+REASONS = {
+    AmendmentKind.AMENDMENT: Concept("amendment", OWN, "Reason of the amendment", "修订原因"),
+    AmendmentKind.ADDENDUM: Concept("addendum", OWN, "Reason of the addendum", "补充原因"),
+}
 CODED = Concept("coded-findings", OWN, "Coded findings", "编码所见")
 SENTENCE = Concept("sentence", OWN, "Sentence that states it", "所在语句")
 SIDE = Concept("272741003", "SCT", "Laterality", "侧别")

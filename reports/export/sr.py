@@ -156,6 +156,7 @@ def _content(report: OutgoingReport) -> ContainerContentItem:
         *(_title(lang) for lang in report.languages[1:]),
         *_observers(report),
         *chain.from_iterable(_narrative(report, lang) for lang in report.languages),
+        *_reason(report, first),
         *_pictures(report, first),
         *_earlier(report, first),
         *_codings(report, first),
@@ -187,13 +188,12 @@ def _observers(report: OutgoingReport) -> Iterator[ContentItem]:
 
 
 def _narrative(report: OutgoingReport, lang: Lang) -> Iterator[ContentItem]:
-    """Yield the sections with a text in `lang`, and what AI had to do with them."""
+    """Yield findings and impression as a reader of `lang` has to know them, and what AI had to do
+    with them."""
     told = [] if lang == report.languages[0] else [_language(lang)]
     sections = (report.report.findings, report.report.impression)
     for section, sentences in zip(Section, sections, strict=True):
-        texts = [
-            _sentence(section, sentence, lang) for sentence in sentences if sentence.text(lang)
-        ]
+        texts = [_sentence(section, sentence, lang) for sentence in sentences if sentence.wordings]
         if texts:
             yield _section(codes.HEADINGS[section], lang, [*told, *texts])
     if visible := mark(report, lang):
@@ -205,8 +205,13 @@ def _language(lang: Lang) -> ContentItem:
 
 
 def _sentence(section: Section, sentence: Sentence, lang: Lang) -> ContentItem:
-    item = _text(codes.ELEMENTS[section], sentence.text(lang), lang)
+    """Return a sentence in `lang`; one that has the other language alone is told in that, and says
+    so: neither part of a report may lack what the other says."""
+    spoken = lang if sentence.text(lang) else sentence.wordings[0].lang
+    item = _text(codes.ELEMENTS[section], sentence.text(spoken), lang)
     item.ObservationUID = _observation(sentence)
+    if spoken != lang:
+        item.ContentSequence = [_language(spoken)]
     return item
 
 
@@ -214,6 +219,14 @@ def _observation(sentence: Sentence) -> str:
     """Return the UID of what a sentence says, the same in both languages and in every version that
     leaves it as it is (PS3.3 C.17.3.6)."""
     return named_uid("sentence", sentence.id, sentence.zh, sentence.en)
+
+
+def _reason(report: OutgoingReport, lang: Lang) -> Iterator[ContentItem]:
+    """Yield why the version takes the place of the one before."""
+    amendment = report.amendment
+    if amendment is not None and amendment.reason:
+        heading = codes.REASONS[amendment.kind]
+        yield _section(heading, lang, [_text(heading, amendment.reason, lang)])
 
 
 def _pictures(report: OutgoingReport, lang: Lang) -> Iterator[ContentItem]:

@@ -7,10 +7,12 @@ import shutil
 import stat
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from radraft.core.settings import Settings
 from radraft.pipeline.service import Service
+from radraft.store import instances
 from radraft.store.database import open_store
 from tests.builders import signed_in
 from tests.cli.test_commands import answer, radraft
@@ -59,6 +61,26 @@ def test_a_signed_report_is_written_as_the_documents_that_are_sent(
     assert json.loads(bundle.read_bytes())["type"] == "transaction"
     answer(folder, "export", "oru", case_id, "--output", str(message))
     assert message.read_bytes().startswith(b"MSH|^~\\&|RADRAFT|test|")
+
+
+def test_a_signed_report_is_written_as_dicom_and_no_selection_of_no_images(
+    folder: Path, tmp_path: Path
+) -> None:
+    service = opened(folder)
+    case_id = seed.add(service.store)
+    actor = signed_in(service.store, "林清")
+    service.signing.sign(case_id, base_revision=1, base_step=0, actor=actor)
+    with service.store.read() as session:
+        study_uid = instances.study_uid(session, case_id)
+    service.store.close()
+    for form, modality in (("sr", "SR"), ("dicom-pdf", "DOC")):
+        file = tmp_path / f"{form}.dcm"
+        answer(folder, "export", form, case_id, "--output", str(file))
+        made = pydicom.dcmread(file)
+        assert (made.StudyInstanceUID, made.Modality) == (study_uid, modality)
+    refused = radraft(folder, "export", "kos", case_id, "--output", str(tmp_path / "kos.dcm"))
+    assert (refused.returncode, refused.stderr.split()[0]) == (1, "export_no_key_images")
+    assert not (tmp_path / "kos.dcm").exists()
 
 
 def test_no_file_is_made_of_what_is_not_signed_and_none_is_written_over(

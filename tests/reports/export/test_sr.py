@@ -62,6 +62,8 @@ def stated(report: OutgoingReport) -> list[tuple[str, str, list[str]]]:
         if report.ai_assisted:
             words = {"zh": "AI 辅助，医师审核", "en": "AI-assisted, reviewed by a physician"}
             found.append(("ai-mark", lang, [words[lang]]))
+    if report.amendment is not None:
+        found.append((report.amendment.kind.value, report.languages[0], [report.amendment.reason]))
     return found
 
 
@@ -272,6 +274,27 @@ def test_frames_and_windows_of_one_object_are_one_piece_of_evidence() -> None:
     images = [item for item in below(made.ContentSequence) if item.ValueType == "IMAGE"]
     frames = [item.ReferencedSOPSequence[0].ReferencedFrameNumber for item in images]
     assert frames == [1, 2, 3]
+
+
+def test_a_sentence_of_one_language_stands_in_both_parts_and_says_which_it_is() -> None:
+    report = outgoing()
+    first = report.report.findings[0]
+    english = replace(first, wordings=first.wordings[1:])
+    findings = (english, *report.report.findings[1:])
+    made = read(replace(report, report=replace(report.report, findings=findings)))
+    sections = [
+        item
+        for item in made.ContentSequence
+        if item.ConceptNameCodeSequence[0].get("CodeValue") == "59776-5"
+    ]
+    firsts = [
+        next(part for part in section.ContentSequence if part.ValueType == "TEXT")
+        for section in sections
+    ]
+    assert [item.TextValue for item in firsts] == [first.en, first.en]
+    (told,) = firsts[0].ContentSequence
+    assert told.ConceptCodeSequence[0].CodeValue == "en"
+    assert "ContentSequence" not in firsts[1]
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
