@@ -39,6 +39,8 @@ export const ACTIONS = {
   "report.redo": { keys: ["Ctrl+Shift+z", "Ctrl+y"] },
   "report.find": { keys: ["Ctrl+f"] },
   "report.prior": { keys: ["p", "Alt+p"] },
+  "report.copy": { keys: ["Alt+c"] },
+  "report.print": { keys: ["Ctrl+p"] },
   "sentence.next": { keys: ["Ctrl+ArrowDown"], where: "report" },
   "sentence.previous": { keys: ["Ctrl+ArrowUp"], where: "report" },
   "sentence.up": { keys: ["Alt+ArrowUp"], where: "report" },

@@ -15,6 +15,7 @@ import { Followup } from "/ui/followup.js";
 import { bodyPart, onLanguage, personName, pick, ready, t, translate } from "/ui/i18n.js";
 import { ReportBar } from "/ui/bar.js";
 import { DraftedSentences } from "/ui/reject.js";
+import { mountHandover } from "/ui/handover.js";
 import { renderJudged } from "/ui/judged.js";
 import { mountLanguages } from "/ui/languages.js";
 import { renderOffered } from "/ui/offered.js";
@@ -56,6 +57,7 @@ export async function mount(root) {
   mountLanguages(root, part(root, "written-language-place"));
   mountPriors(part(root, "priors"));
   mountVersions(part(root, "versions"));
+  mountHandover(part(root, "handover"));
   if (may("write")) mountAutotext();
   mountAlertStrip(part(root, "alerts"), part(root, "alert-dialog"));
   onLanguage(() => {

@@ -25,6 +25,7 @@ STYLES = (
     "panes.css",
     "keyimages.css",
     "report.css",
+    "handover.css",
     "phrases.css",
     "impression.css",
     "warnings.css",

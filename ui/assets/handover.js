@@ -1,0 +1,180 @@
+// A signed report in a person's hands: its text in the clipboard, its PDF in a tab of its own to print, either as a file.
+
+import { bytes, sentenceOf } from "/ui/api.js";
+import { h, setText } from "/ui/dom.js";
+import { language, onLanguage, t } from "/ui/i18n.js";
+import { bind } from "/ui/keys.js";
+import { on, state } from "/ui/state.js";
+
+const TOLD_MS = 8000;
+/** What can be done, in the order of the buttons. */
+const WAYS = ["copy", "print", "pdf", "text"];
+
+/** Bring the row in `element` to life: it is there while a signed version stands. */
+export function mountHandover(element) {
+  const handover = new Handover(element);
+  on("opening", () => handover.clear());
+  on("view", () => handover.update());
+  onLanguage(() => handover.draw());
+  bind("report.copy", () => handover.byKey("copy"));
+  bind("report.print", () => handover.byKey("print"));
+}
+
+class Handover {
+  constructor(element) {
+    this.element = element;
+    this.buttons = WAYS.map((way) =>
+      h("button", { type: "button", class: "rd-button", dataset: { part: `handover-${way}` }, onclick: () => this.once(way) }),
+    );
+    this.said = h("span", { class: "rd-handover-said", role: "status" });
+    element.append(...this.buttons, this.said);
+    this.draw();
+    this.clear();
+  }
+
+  clear() {
+    this.element.hidden = true;
+    this.say("");
+  }
+
+  draw() {
+    WAYS.forEach((way, index) => {
+      setText(this.buttons[index], t(`handover_${way}`));
+      this.buttons[index].title = t(`handover_${way}_hint`);
+    });
+    this.say("");
+  }
+
+  update() {
+    const { view } = state;
+    this.element.hidden = !view?.versions.length || view.broken.length > 0;
+  }
+
+  /** By a key: false where there is nothing to hand over, so that the key stays the browser's. */
+  byKey(way) {
+    if (this.element.hidden) return false;
+    this.once(way);
+    return true;
+  }
+
+  /** One press, one request: each of them is in the audit. */
+  async once(way) {
+    if (this.busy) return;
+    this.busy = true;
+    for (const button of this.buttons) button.setAttribute("aria-disabled", "true");
+    const { caseId } = state;
+    try {
+      // Nobody gets the report of the study that he has left.
+      const same = () => state.caseId === caseId;
+      const said = await this[way](caseId, same);
+      if (same()) this.say(said);
+    } catch (error) {
+      if (state.caseId === caseId) this.say(sentenceOf(error), true);
+    } finally {
+      this.busy = false;
+      for (const button of this.buttons) button.removeAttribute("aria-disabled");
+    }
+  }
+
+  async copy(caseId, same) {
+    const content = await bytes(textPath(caseId));
+    if (!same()) return "";
+    const text = new TextDecoder().decode(content);
+    if (await inClipboard(text)) return t("handover_copied");
+    showToCopy(text);
+    return "";
+  }
+
+  async print(caseId, same) {
+    // Opened by the press itself: a browser keeps what opens later from opening.
+    const tab = window.open("", "_blank");
+    try {
+      const content = await bytes(pdfPath(caseId));
+      if (!same()) throw new Left();
+      if (!tab) return saved(content, "application/pdf", `${caseId}.pdf`);
+      tab.location.replace(URL.createObjectURL(new Blob([content], { type: "application/pdf" })));
+      return t("handover_opened");
+    } catch (error) {
+      tab?.close();
+      if (error instanceof Left) return "";
+      throw error;
+    }
+  }
+
+  async pdf(caseId, same) {
+    const content = await bytes(pdfPath(caseId));
+    return same() ? saved(content, "application/pdf", `${caseId}.pdf`) : "";
+  }
+
+  async text(caseId, same) {
+    const content = await bytes(textPath(caseId));
+    return same() ? saved(content, "text/plain", `${caseId}.txt`) : "";
+  }
+
+  say(text, bad = false) {
+    clearTimeout(this.told);
+    setText(this.said, text);
+    this.said.classList.toggle("rd-bad", bad);
+    if (text && !bad) this.told = setTimeout(() => this.say(""), TOLD_MS);
+  }
+}
+
+/** The study was left while its report was being asked for. */
+class Left extends Error {}
+
+function pdfPath(caseId) {
+  return `/cases/${caseId}/report.pdf`;
+}
+
+function textPath(caseId) {
+  return `/cases/${caseId}/report.txt?lang=${language() === "zh-CN" ? "zh" : "en"}`;
+}
+
+/** Put `text` into the clipboard; whether that could be done. Over plain HTTP browsers have none for pages. */
+async function inClipboard(text) {
+  try {
+    if (navigator.clipboard) {
+      await navigator.clipboard.writeText(text);
+      return true;
+    }
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+  }
+  const before = document.activeElement;
+  const area = areaOf(text);
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  before?.focus?.({ preventScroll: true });
+  return done;
+}
+
+/** Show `text`, selected, for whose browser lets no page copy. */
+function showToCopy(text) {
+  const area = areaOf(text);
+  area.className = "rd-handover-text";
+  const dialog = h("dialog", { class: "rd rd-dialog", "aria-label": t("handover_copy") });
+  const close = h("button", { type: "button", class: "rd-button rd-primary", text: t("panel_close"), onclick: () => dialog.close() });
+  dialog.append(h("p", { text: t("handover_by_hand") }), area, h("div", { class: "rd-dialog-acts" }, h("span", { class: "rd-spring" }), close));
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  area.select();
+}
+
+function areaOf(text) {
+  const area = h("textarea", { class: "rd-offscreen", readonly: true });
+  area.value = text;
+  return area;
+}
+
+function saved(content, type, name) {
+  const address = URL.createObjectURL(new Blob([content], { type }));
+  const link = h("a", { href: address, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  URL.revokeObjectURL(address);
+  return t("handover_saved", { name });
+}
