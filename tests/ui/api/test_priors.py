@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -10,11 +11,14 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import expect
 
 from radraft.pipeline.service import Service
+from radraft.reports.archive.values import Kept, KeptText
+from radraft.store import archive
 from radraft.store.database import Store
+from radraft.store.priors import earlier_reports
 from radraft.store.signatures import sign
 from radraft.studies.values import Patient
 from radraft.ui.access import application
-from radraft.ui.api.priors import add_priors
+from radraft.ui.api.priors import add_priors, view_elsewhere
 from radraft.ui.api.reports import add_api
 from tests.builders import person
 from tests.store import tampering
@@ -144,3 +148,65 @@ def test_no_prior_is_said(workstation: Workstation, open_page: Opener) -> None:
     alone = add(workstation.store, 9110, "钱^思源", 0)
     page = open_page(alone)
     expect(page.locator("[data-part=priors]")).to_have_text("Prior: none found")
+
+
+def archived(store: Store, case_id: str, *, kept: Kept = Kept.REPORT, **texts: str) -> str:
+    """Keep a report of another system for a study."""
+    text = KeptText(
+        hashlib.sha256(f"{case_id}{kept}".encode()).hexdigest(),
+        kept,
+        texts.get("findings", ""),
+        texts.get("impression", ""),
+        "柏医师甲",
+        "窦医师乙",
+        datetime(2019, 3, 4, 15, 6),
+    )
+    with store.begin() as session:
+        archive.add(
+            session,
+            case_id,
+            text,
+            archive.Redacted("zh", texts.get("redacted", ""), ""),
+            place="past.csv:2",
+            now=NOW,
+        )
+    return case_id
+
+
+def test_an_earlier_study_has_its_report_of_another_system_with_who_wrote_it(
+    priors_client: TestClient, service: Service
+) -> None:
+    before = archived(
+        service.store,
+        add(service.store, 1, "赵^明远", 120),
+        findings="赵明远，双肺清晰。",
+        impression="未见异常。",
+        redacted="***，双肺清晰。",
+    )
+    archived(service.store, before, kept=Kept.ADDENDUM, impression="补充：陈旧骨折。")
+    now = add(service.store, 2, "Zhao^Mingyuan", 0)
+    (prior,) = priors_client.get(f"/api/cases/{now}/priors").json()["priors"]
+    assert (prior["report"], prior["version"], prior["broken"]) == (None, None, False)
+    assert prior["archived"]["findings"] == "赵明远，双肺清晰。"
+    assert (prior["archived"]["author"], prior["archived"]["reviewer"]) == ("柏医师甲", "窦医师乙")
+    assert prior["archived"]["reported_at"] == "2019-03-04T15:06:00"
+    assert [text["impression"] for text in prior["archived"]["addenda"]] == ["补充：陈旧骨折。"]
+    own = priors_client.get(f"/api/cases/{before}/priors").json()
+    assert own["archived"]["impression"] == "未见异常。"
+    with service.store.read() as session:
+        # Readers of another site see nobody's identity.
+        elsewhere = view_elsewhere(session, now)["priors"][0]["archived"]
+        (earlier,) = earlier_reports(session, now, most=1) or ()
+    assert (elsewhere["findings"], elsewhere["author"]) == ("***，双肺清晰。", "")
+    assert earlier.texts == (("zh", "***，双肺清晰。"),)
+
+
+def test_what_was_signed_here_stands_before_a_report_of_another_system(
+    priors_client: TestClient, service: Service
+) -> None:
+    before = archived(service.store, add(service.store, 1, "赵^明远", 120), findings="旧报告。")
+    signed(service.store, before)
+    now = add(service.store, 2, "Zhao^Mingyuan", 0)
+    (prior,) = priors_client.get(f"/api/cases/{now}/priors").json()["priors"]
+    assert (prior["version"], prior["archived"]) == (1, None)
+    assert prior["report"]["findings"][0]["zh"] == seed.FINDINGS[0][0]
