@@ -10,17 +10,21 @@ import pytest
 from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound
+from radraft.llm.profiles import load_profile
 from radraft.pipeline.archive_import import ImportCount, import_archive
 from radraft.pipeline.archive_sources import CsvSource, ReportSource
+from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.outgoing import read_signed
 from radraft.reports.archive.mapping import ArchiveMapping
 from radraft.reports.archive.values import Kept, Reason
 from radraft.reports.export.values import Institution
-from radraft.store import archive, cases, pairs, signatures, worklist_filling
+from radraft.store import archive, cases, drafts, pairs, signatures, worklist_filling
 from radraft.store.database import Store
 from tests import archive_corpus as corpus
 from tests.archive_corpus import PastStudy, Record, csv_bytes, past_studies, records, truth
 from tests.archive_store import SITE, case_of, keep_studies
+from tests.pipeline import films
+from tests.studies import builders
 
 MAPPING = ArchiveMapping.from_yaml(corpus.MAPPING)
 COUNT = 110
@@ -273,3 +277,46 @@ def leases_waiting(session: Session) -> set[str]:
         case_of(study): cases.get_case(session, case_of(study)).state for study in past_studies(2)
     }
     return {case_id for case_id, state in states.items() if state is cases.CaseState.RECEIVED}
+
+
+def test_past_studies_of_a_folder_wait_for_no_draft_and_have_their_reports(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
+    study = past_studies(2)[1]
+    folder = tmp_path / "films"
+    film = films.good(
+        1,
+        SpecificCharacterSet="GB18030",
+        StudyInstanceUID=study.study_uid,
+        AccessionNumber=study.accession,
+        PatientID=study.patient_number,
+        PatientName=study.name,
+        PatientBirthDate=f"{study.born:%Y%m%d}",
+        PatientSex="M" if study.sex == "男" else "F",
+        StudyDate=f"{study.taken:%Y%m%d}",
+        StudyTime=f"{study.taken:%H%M%S}",
+    )
+    builders.write(film, folder / "film.dcm")
+
+    def take_in() -> IngestResult:
+        return ingest(
+            folder,
+            store=sqlite_store,
+            profile=load_profile("starter"),
+            site=SITE,
+            scratch=tmp_path / "scratch",
+            archived=True,
+        )
+
+    (case_id,) = take_in().cases
+    # The same again, and an image that a PACS sends once more, bring it on no list.
+    assert take_in().known == (case_id,)
+    source = written(tmp_path, [Record(study)])
+    assert said(import_archive(source, store=sqlite_store, site=SITE)) == ({"report": 1}, {})
+    with sqlite_store.read() as session:
+        assert cases.get_case(session, case_id).state is cases.CaseState.ARCHIVED
+        assert drafts.latest(session, case_id) is None
+        assert cases.worklist(session).rows == ()
+        assert cases.key_images(session, case_id)
+        found = archive.report_of(session, case_id)
+    assert found is not None and found.report.findings == study.findings

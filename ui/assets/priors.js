@@ -92,7 +92,7 @@ class Priors {
 
   /** The report that another system has of the open study itself. */
   ofThisStudy(archived) {
-    const line = h("p", { class: "rd-prior-line" }, h("b", { text: t("archived_own") }), h("span", { class: "rd-dim", text: written(archived) }), this.toggleButton(state.caseId));
+    const line = h("p", { class: "rd-prior-line" }, h("b", { text: t("archived_own") }), this.toggleButton(state.caseId));
     return h("div", {}, line, this.opened.has(state.caseId) ? external(archived) : null);
   }
 
@@ -217,11 +217,12 @@ function external(archived) {
     ["findings", "impression"]
       .filter((section) => text[section])
       .flatMap((section) => [h("h2", { text: t(section) }), h("p", { class: "rd-prior-text", text: text[section] })]);
-  const added = (text) => [h("h2", { text: `${t("archived_addendum")} ${written(text)}` }), ...parts(text).filter((part) => part.tagName === "P")];
+  const added = (text) => [h("h2", { text: [t("archived_addendum"), written(text)].filter(Boolean).join(" · ") }), ...parts(text).filter((part) => part.tagName === "P")];
   return h(
     "div",
     { class: "rd-prior-report" },
-    h("p", { class: "rd-dim", text: [t("prior_archived_hint"), written(archived)].filter(Boolean).join(" ") }),
+    h("p", { class: "rd-dim", text: t("prior_archived_hint") }),
+    h("p", { class: "rd-dim", text: written(archived) }),
     ...parts(archived),
     ...archived.addenda.flatMap(added),
   );

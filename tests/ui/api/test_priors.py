@@ -210,3 +210,33 @@ def test_what_was_signed_here_stands_before_a_report_of_another_system(
     (prior,) = priors_client.get(f"/api/cases/{now}/priors").json()["priors"]
     assert (prior["version"], prior["archived"]) == (1, None)
     assert prior["report"]["findings"][0]["zh"] == seed.FINDINGS[0][0]
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_report_of_another_system_is_shown_word_for_word_and_as_such(
+    workstation: Workstation, open_page: Opener
+) -> None:
+    store = workstation.store
+    before = archived(
+        store,
+        add(store, 9121, "孙^植入", 400),
+        findings="双侧胸廓对称，纵隔居中。\n右肺下叶见斑片状模糊影。",
+        impression="右肺下叶炎症，建议治疗后复查。",
+    )
+    archived(store, before, kept=Kept.ADDENDUM, impression="补充：左侧第3肋骨陈旧性骨折。")
+    now = add(store, 9122, "孙^植入", 0)
+    page = open_page(now, reader="李读片")
+    line = page.locator("[data-part=priors]")
+    expect(line).to_contain_text("archive")
+    expect(line).not_to_contain_text("斑片状")
+    line.get_by_role("button", name="report").click()
+    expect(line).to_contain_text("右肺下叶见斑片状模糊影。")
+    expect(line).to_contain_text("Written by 柏医师甲, reviewed by 窦医师乙, 2019-03-04 15:06")
+    expect(line).to_contain_text("not signed here")
+    expect(line).to_contain_text("左侧第3肋骨陈旧性骨折")
+    # The study itself, opened.
+    own = open_page(before, reader="李读片").locator("[data-part=priors]")
+    expect(own).to_contain_text("Archived report of this study")
+    own.get_by_role("button", name="report").click()
+    expect(own).to_contain_text("右肺下叶炎症")
