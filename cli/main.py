@@ -11,6 +11,7 @@ import typer
 from radraft.cli import (
     adapters,
     alerts,
+    archive,
     audit,
     evaluation,
     export as exporting,
@@ -48,6 +49,7 @@ app.add_typer(report.app, name="report")
 app.add_typer(adapters.app, name="adapters")
 app.add_typer(study.app, name="study")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(archive.app, name="archive")
 app.add_typer(users.app, name="users")
 app.add_typer(templates.app, name="templates")
 app.add_typer(tokens.app, name="tokens")

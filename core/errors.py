@@ -17,6 +17,7 @@
     ├── TokenError           a program that is not let in, or a token that cannot be made
     ├── BackupError          a backup that cannot be made or put back
     ├── RetentionError       a retention rule that cannot be set or applied
+    ├── ArchiveError         past reports that cannot be read in
     ├── StorageError         database or objects that cannot be read or written
     │   ├── StorageUnavailable   now: busy, down, full, read-only; may work later
     │   └── StorageDamaged       what is stored cannot be read
@@ -119,6 +120,10 @@ class BackupError(RadraftError):
 
 class RetentionError(RadraftError):
     """A retention rule that cannot be set, or cannot be applied now."""
+
+
+class ArchiveError(RadraftError):
+    """Past reports that cannot be read in as they were named or described."""
 
 
 class StorageError(RadraftError):

@@ -81,17 +81,17 @@ def export_pairs(session: Session, pairs: Iterable[TrainingPair], out: Path) -> 
     """Write both files, each whole or not at all, mode 0600. OSError where `out` cannot be."""
     last = newest_versions(session)
     count: Counter[str] = Counter()
-    with _replacing(out) as examples, _replacing(preference_path(out)) as preferences:
+    with replacing(out) as examples, replacing(preference_path(out)) as preferences:
         for pair in pairs:
             reason = _left_out(session, pair, last)
             if reason is not None:
                 count[reason] += 1
                 continue
-            _line(examples, example(pair))
+            line(examples, example(pair))
             count["examples"] += 1
             count["held_out"] += pair.split == "held_out"
             if is_preference(pair):
-                _line(preferences, preference(pair))
+                line(preferences, preference(pair))
                 count["preferences"] += 1
     return ExportCount(
         examples=count["examples"],
@@ -242,12 +242,13 @@ def _left_out(session: Session, pair: TrainingPair, last: Mapping[str, int]) -> 
     return screen(session, pair) if pair.request else "without_request"
 
 
-def _line(stream: IO[str], value: dict[str, Any]) -> None:
+def line(stream: IO[str], value: Mapping[str, Any]) -> None:
+    """Write one line of JSON."""
     stream.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[IO[str]]:
+def replacing(path: Path) -> Iterator[IO[str]]:
     """A file that takes the place of `path` if all goes well, and else leaves nothing behind."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)

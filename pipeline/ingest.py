@@ -74,6 +74,7 @@ def ingest(
     scratch: Path,
     load_extractor: Callable[[], FeatureExtractor | None] = lambda: None,
     judging: bool = True,
+    archived: bool = False,
     on_study: Callable[[int, int], None] | None = None,
 ) -> IngestResult:
     """Take in a file, folder, zip or DICOMDIR; what is bad in it is rejected, the rest goes on.
@@ -82,13 +83,14 @@ def ingest(
     `load_extractor` gives chooses slices and judges quality; without one rules decide alone. A
     study outside the profile's coverage, or too poor to draft from, gets its skeleton and plain
     statement here; the others wait for a draft. `judging=False` drafts from anything: an evaluation
-    asks about every film. `on_study(done, total)` is called after each study.
+    asks about every film. `archived`: past studies, which stand on no worklist and wait for no
+    draft. `on_study(done, total)` is called after each study.
     """
     new: list[str] = []
     known: list[str] = []
     stored: set[Path] = set()
     refused: list[tuple[Path, str]] = []
-    intake = _StudyIntake(store, profile, site, load_extractor, judging)
+    intake = _StudyIntake(store, profile, site, load_extractor, judging, archived)
     with ScratchFolder(scratch, "ingest-") as work_dir:
         result = read(path, work_dir)
         rejections = list(result.rejections)
@@ -154,6 +156,7 @@ class _StudyIntake:
     site: str
     load_extractor: Callable[[], FeatureExtractor | None]
     judging: bool
+    archived: bool
 
     def take_in(self, study: Study, work_dir: Path) -> _AddedImages:
         """Make the study a case, or add what is new in it to the case that it is already."""
@@ -191,9 +194,11 @@ class _StudyIntake:
                 deid=prepared.deid,
                 issues=prepared.checked.issues,
                 original_keys=keys,
+                archived=self.archived,
             )
             if added:
                 self._record(session, prepared)
+            if added and not self.archived:
                 decide_new(session, self.site, case_id, datetime.now(UTC))
         if not added:
             return None
@@ -266,6 +271,6 @@ class _StudyIntake:
         if prepared.quality is not None:
             quality.save(session, case_id, prepared.quality, prepared.checked.study)
         priors.record(session, case_id, datetime.now(UTC))
-        no = barred(session, self.profile, prepared.deid)
+        no = None if self.archived else barred(session, self.profile, prepared.deid)
         if no is not None:
             store_draft(session, draft.withheld(case_id, self.profile, no.why))

@@ -32,6 +32,14 @@ MOST = 256
 """Counts that are kept at a time."""
 
 
+_PHASES = tuple(
+    dict.fromkeys(
+        state.value for state in (*CaseState, *ReportState) if state is not CaseState.ARCHIVED
+    )
+)
+"""What a listed study may be at: past studies of the archive are not listed."""
+
+
 @dataclass(frozen=True)
 class Choices:
     """What one may ask the worklist for."""
@@ -104,7 +112,7 @@ class Listing:
             return Choices(
                 modalities=modalities,
                 body_parts=body_parts,
-                phases=tuple(dict.fromkeys(state.value for state in (*CaseState, *ReportState))),
+                phases=_PHASES,
                 verdicts=tuple(verdict.value for verdict in Verdict),
                 priorities=tuple(priority.value for priority in StudyPriority),
                 sites=tuple(site for site in sites if named is None or site in named),

@@ -4,6 +4,7 @@ and what people said of two patients."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy import Row, Select, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from radraft.core.errors import NotFound
+from radraft.store.sql import chunks
 from radraft.store.tables import CaseRow, PatientKeyRow, PatientRow, PriorLinkRow, StudyIdentityRow
 from radraft.studies.priors import Person, overlapping, usable_number
 from radraft.studies.values import View
@@ -44,6 +46,15 @@ def one(session: Session, case_id: str) -> Kin:
     if row is None:
         raise NotFound("case_not_found", case_id=case_id)
     return _kin(row)
+
+
+def people(session: Session, case_ids: Collection[str]) -> dict[str, Person]:
+    """Return who each of these cases says was examined."""
+    found: dict[str, Person] = {}
+    for some in chunks(sorted(case_ids)):
+        rows = session.execute(_query().where(CaseRow.case_id.in_(some)))
+        found |= {row.case_id: _kin(row).person for row in rows}
+    return found
 
 
 def has_keys(session: Session, case_id: str) -> bool:

@@ -62,7 +62,7 @@ __all__ = [
 log = logging.getLogger("radraft.store")
 
 EVERY_STUDY = Visible()
-SETTLED = (CaseState.DRAFTED, CaseState.NOT_COVERED, CaseState.FAILED)
+SETTLED = (CaseState.DRAFTED, CaseState.NOT_COVERED, CaseState.FAILED, CaseState.ARCHIVED)
 
 
 def add_study(
@@ -73,10 +73,12 @@ def add_study(
     deid: DeidStudy,
     issues: tuple[str, ...],
     original_keys: tuple[str, ...],
+    archived: bool = False,
 ) -> bool:
     """Take a study in; False when it is there already, and then nothing was changed.
 
-    Of two processes that take in the same study at once, one gets True.
+    Of two processes that take in the same study at once, one gets True. An `archived` study waits
+    for no draft and stands on no worklist.
     """
     added = insert_new(
         session,
@@ -90,13 +92,13 @@ def add_study(
         age_band=deid.age_band,
         sex=storable(deid.sex),
         history=storable(deid.history),
-        state=CaseState.RECEIVED.value,
+        state=(CaseState.ARCHIVED if archived else CaseState.RECEIVED).value,
         received_at=datetime.now(UTC),
         issues=issues,
         priority=study.priority.value,
     )
     if added:
-        add_identity(session, study, deid, original_keys)
+        add_identity(session, study, deid, original_keys, listed=not archived)
     return added
 
 
@@ -299,13 +301,15 @@ def kind_counts(session: Session, site: str) -> tuple[tuple[str, str, str, int],
 
 def requeue(session: Session, case_id: str) -> None:
     """Have a settled case drafted again; one that is waiting or being drafted stays so."""
-    get_case(session, case_id)
+    archived = get_case(session, case_id).state is CaseState.ARCHIVED
     # One statement: between a look and a change another process may queue and claim the case.
     session.execute(
         update(CaseRow)
         .where(CaseRow.case_id == case_id, CaseRow.state.in_([state.value for state in SETTLED]))
         .values(state=CaseState.RECEIVED.value)
     )
+    if archived:
+        worklist_entries.list_anew(session, (case_id,))
 
 
 def set_state(session: Session, case_ids: tuple[str, ...], state: CaseState) -> None:
@@ -314,8 +318,14 @@ def set_state(session: Session, case_ids: tuple[str, ...], state: CaseState) -> 
 
 
 def add_identity(
-    session: Session, study: Study, deid: DeidStudy, original_keys: tuple[str, ...]
+    session: Session,
+    study: Study,
+    deid: DeidStudy,
+    original_keys: tuple[str, ...],
+    *,
+    listed: bool = True,
 ) -> None:
+    """Keep who and what a case is, and put it on the worklist where it is to be `listed`."""
     patient = study.patient
     insert_new(
         session,
@@ -341,7 +351,8 @@ def add_identity(
     )
     patient_keys.add(session, deid.case_id, patient)
     session.flush()
-    worklist_entries.add(session, deid.case_id, study)
+    if listed:
+        worklist_entries.add(session, deid.case_id, study)
     instances.add(session, study, deid, original_keys)
 
 

@@ -40,7 +40,7 @@ class Stage(StrEnum):
     DRAFTING = "drafting"
     """A draft is being made of the images it had."""
     BEGUN = "begun"
-    """A reader has edited, signed, or chosen key images."""
+    """A reader has edited, signed, or chosen key images; or it is a past study of the archive."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ def held(session: Session, case_id: str, *, lock: bool = False) -> Held:
         raise NotFound("case_not_found", case_id=case_id)
     stage = Stage.OPEN
     edited = report is not None and report.state != ReportState.DRAFTED
-    if edited or choices.latest(session, case_id) is not None:
+    archived = case.state == CaseState.ARCHIVED
+    if edited or archived or choices.latest(session, case_id) is not None:
         stage = Stage.BEGUN
     elif case.state == CaseState.DRAFTING:
         stage = Stage.DRAFTING

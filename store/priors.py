@@ -19,7 +19,7 @@ from radraft.prompts.values import NOT_LOOKED, Looked, Prior, Priors, Said
 from radraft.reports.assertion import asserted_report
 from radraft.reports.people import checked_name
 from radraft.reports.values import Lang, Sentence, SignedReport
-from radraft.store import _kin, cases, images, signatures
+from radraft.store import _kin, archive, cases, images, signatures
 from radraft.store.objects import Objects
 from radraft.store.sql import insert_new
 from radraft.store.tables import PriorLinkRow, SignedRow
@@ -115,37 +115,49 @@ class EarlierReport:
     study_date: date
     """When the images were made, or came in where that is not known."""
     texts: tuple[tuple[Lang, str], ...] = field(repr=False)
-    """What people asserted, without identity, by language; empty where nothing is signed, or what
-    was signed does not hold."""
+    """What people asserted, without identity, by language: of what was signed here, else of the
+    archive; empty where there is neither, or what was signed does not hold."""
 
 
 def earlier_reports(
     session: Session, case_id: str, *, most: int
 ) -> tuple[EarlierReport, ...] | None:
-    """Return the case's earlier studies, newest first, with the texts of the newest `most` that are
-    signed; None where nobody looked for any, or where a person has yet to say whose they are."""
+    """Return the case's earlier studies, newest first, with the texts of the newest `most` that
+    have a report; None where nobody looked for any, or where a person has yet to say whose they
+    are."""
     found = find(session, case_id)
     if found.state is Looked.NOT_LOOKED or found.to_confirm:
         return None
     taken = _kin.one(session, case_id).taken.date()
     reports = []
     for linked in found.priors:
-        signed = None
-        if linked.version is not None and most > 0:
-            most -= 1
-            signed = _signed(session, linked)
-        said = [] if signed is None else _sections(session, case_id, linked.case_id, signed)
-        texts: dict[Lang, str] = {
-            "zh": "\n".join(filter(None, (section.zh for section in said))),
-            "en": "\n".join(filter(None, (section.en for section in said))),
-        }
+        texts = _texts(session, case_id, linked) if most > 0 else {}
+        # Of a signature that does not hold, no older report takes the place.
+        most -= bool(texts) or linked.version is not None
         reports.append(
             EarlierReport(
                 study_date=taken - timedelta(days=linked.days_before),
-                texts=tuple((lang, text) for lang, text in texts.items() if text),
+                texts=tuple(texts.items()),
             )
         )
     return tuple(reports)
+
+
+def _texts(session: Session, case_id: str, linked: Linked) -> dict[Lang, str]:
+    """Return what an earlier study's report says, without identity, by language."""
+    if linked.version is None:
+        archived = archive.redacted_text(session, linked.case_id)
+        if archived is None:
+            return {}
+        whole = "\n".join(filter(None, (archived.findings, archived.impression)))
+        return {archived.lang: whole} if whole else {}
+    signed = _signed(session, linked)
+    said = () if signed is None else _sections(session, case_id, linked.case_id, signed)
+    texts: dict[Lang, str] = {
+        "zh": "\n".join(filter(None, (section.zh for section in said))),
+        "en": "\n".join(filter(None, (section.en for section in said))),
+    }
+    return {lang: text for lang, text in texts.items() if text}
 
 
 def record(session: Session, case_id: str, now: datetime) -> None:

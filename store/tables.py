@@ -2,8 +2,8 @@
 
 Signed reports, their chain, training pairs, report revisions, the steps to a signature and the
 rules of it, languages of sites, dismissals, what became of adapters, what was done about critical
-values, retention, links of retakes and the audit are append-only: triggers (see `migrations/`)
-refuse UPDATE, DELETE, REPLACE and TRUNCATE.
+values, retention, links of retakes, archived reports and the audit are append-only: triggers (see
+`migrations/`) refuse UPDATE, DELETE, REPLACE and TRUNCATE.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ from radraft.store.tables_alerts import (
     AlertEventRow as AlertEventRow,
     AlertRow as AlertRow,
     CriticalDraftRow as CriticalDraftRow,
+)
+from radraft.store.tables_archive import (
+    ArchivedReportRow as ArchivedReportRow,
+    ArchivedTextRow as ArchivedTextRow,
+    ArchiveRejectRow as ArchiveRejectRow,
 )
 from radraft.store.tables_arrivals import (
     ArrivalDeviceRow as ArrivalDeviceRow,
@@ -94,6 +99,8 @@ IDENTITY_TABLES = frozenset(
     {
         "patients",
         "study_identities",
+        "archived_reports",
+        "archive_rejects",
         "arrivals",
         "image_verdicts",
         "arrival_thumbnails",
@@ -126,6 +133,8 @@ IMMUTABLE_TABLES = (
     "image_retakes",
     "reading_rules",
     "reading_assignments",
+    "archived_reports",
+    "archived_texts",
     "report_templates",
     "template_rules",
     "phrases",
@@ -161,7 +170,7 @@ class StudyIdentityRow(Base):
     patient_name: Mapped[str]
     patient_sex: Mapped[str]
     birth_date: Mapped[date | None]
-    accession: Mapped[str]
+    accession: Mapped[str] = mapped_column(index=True)
     # The modality's clock, mostly without a zone: kept as ISO 8601 text, exactly as it came.
     study_time: Mapped[str | None]
     description: Mapped[str]

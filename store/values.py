@@ -15,13 +15,17 @@ from radraft.studies.values import Patient, StudyPriority, View, WindowName
 
 
 class CaseState(StrEnum):
-    """received -> drafting -> drafted, not_covered or failed; any of these three -> received."""
+    """received -> drafting -> drafted, not_covered or failed; any of these three, and archived ->
+    received."""
 
     RECEIVED = "received"
     DRAFTING = "drafting"
     DRAFTED = "drafted"
     NOT_COVERED = "not_covered"
     FAILED = "failed"
+    ARCHIVED = "archived"
+    """A past study that came in with the archive: on no worklist, and drafted only if a person
+    asks for it."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ from radraft.store.tables import (
     StudyIdentityRow,
     WorklistEntryRow,
 )
-from radraft.store.values import LAST, RANKS
+from radraft.store.values import LAST, RANKS, CaseState
 from radraft.studies import name_search
 from radraft.studies.values import Study
 
@@ -161,7 +161,8 @@ def _insert(session: Session, which: ColumnElement[bool], **folded: str | date |
         .join(CaseRow, CaseRow.case_id == StudyIdentityRow.case_id)
         .outerjoin(ReportRow, ReportRow.case_id == CaseRow.case_id)
         .outerjoin(CaseQualityRow, CaseQualityRow.case_id == CaseRow.case_id)
-        .where(which)
+        # A past study is on no list until a person wants a report of it.
+        .where(which, CaseRow.state != CaseState.ARCHIVED.value)
     )
     session.execute(insert(WorklistEntryRow).from_select(list(columns), rows))
 

@@ -35,11 +35,15 @@ _INTEGER_STRINGS = frozenset({0x00200011, 0x00200013, 0x00280008})
 class Fields:
     """Reads text in its character set; `repaired` tells whether one had to be set aside."""
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, inherited: Fields | None = None) -> None:
+        """`inherited`: of the data set that `dataset` is an item of, whose character set holds
+        where the item has none (PS3.5 7.5.3)."""
         self._dataset = dataset
         self.repaired = False
         declared = self._raw(0x00080005).decode("ascii", "replace").rstrip(" \0")
         self._charsets = tuple(part.strip() for part in declared.split("\\")) if declared else ()
+        if not declared and inherited is not None:
+            self._charsets = inherited._charsets
 
     def _raw(self, tag: int) -> bytes:
         if tag not in self._dataset:

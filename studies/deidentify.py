@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
 from radraft.studies import _sop
-from radraft.studies._scrub import REMOVED, scrub
+from radraft.studies._scrub import REMOVED as REMOVED, scrub
 from radraft.studies.choose.acquired import acquired
 from radraft.studies.deid.pseudonyms import Pseudonyms
 from radraft.studies.values import (
@@ -59,6 +62,31 @@ def age_band(years: int | None) -> str:
     if years is None or not 0 <= years <= 150:
         return ""
     return next((band for last, band in _BANDS if years <= last), "90+")
+
+
+@dataclass(frozen=True)
+class KnownIdentity:
+    """Who a text may name: its patient, and whoever else is known to stand in it."""
+
+    patient: Patient = field(repr=False)
+    accession: str = field(default="", repr=False)
+    study_uid: str = field(default="", repr=False)
+    people: tuple[str, ...] = field(default=(), repr=False)
+
+
+def redacted(text: str, identities: Sequence[KnownIdentity]) -> str:
+    """Return `text` on one line with `***` for what is known of any of `identities`, and for
+    whatever else looks like identity: a date of comparison goes, the sentence stays."""
+    for known in identities:
+        study = replace(
+            _NOBODY,
+            study_uid=known.study_uid,
+            accession=known.accession,
+            patient=known.patient,
+            other_names=known.people,
+        )
+        text = scrub(text, study)
+    return text
 
 
 def identifies(text: str) -> bool:

@@ -15,7 +15,7 @@ from radraft.studies import _names
 from radraft.studies._agree import (
     Person as Person,
     Reason as Reason,
-    agreements,
+    agreements as agreements,
     birth,
     is_resident_id,
     plain_number,

@@ -14,8 +14,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
 from radraft.core import canonical
+from radraft.reports.archive.values import KeptText
 from radraft.reports.codec import edit_form
-from radraft.store import cases, priors, signatures
+from radraft.store import archive, cases, priors, signatures
 from radraft.ui.access import SignedIn
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def view(session: Session, case_id: str) -> dict[str, Any]:
     found = priors.find(session, case_id)
     return {
         "state": found.state.value,
+        "archived": _archived(session, case_id),
         "priors": [_linked(session, prior) for prior in found.priors],
         "to_confirm": [_doubtful(session, prior) for prior in found.to_confirm],
         "rejected": [_doubtful(session, prior) for prior in found.rejected],
@@ -74,32 +76,65 @@ def view_elsewhere(session: Session, case_id: str) -> dict[str, Any]:
     own = [prior for prior in found.priors if cases.get_case(session, prior.case_id).site == site]
     return {
         "state": found.state.value,
-        "priors": [_linked(session, prior) for prior in own],
+        "archived": _archived(session, case_id, redacted=True),
+        "priors": [_linked(session, prior, redacted=True) for prior in own],
         "to_confirm": [],
         "rejected": [],
     }
 
 
-def _linked(session: Session, one: priors.Linked) -> dict[str, Any]:
-    """An earlier study, with its newest signed report; `broken` where that must not be read."""
-    found = signatures.read(session, one.case_id)
+def _linked(session: Session, linked: priors.Linked, *, redacted: bool = False) -> dict[str, Any]:
+    """Return an earlier study with its newest signed report, `broken` where that must not be read;
+    with its archived report where none was signed here."""
+    found = signatures.read(session, linked.case_id)
     intact = found.held[-1:] if not found.broken else ()
     report = edit_form(intact[0].report) if intact else None
-    return {**_plain(one), "report": report, "broken": bool(found.broken)}
+    archived = None
+    if linked.version is None:
+        archived = _archived(session, linked.case_id, redacted=redacted)
+    return {**_plain(linked), "report": report, "broken": bool(found.broken), "archived": archived}
 
 
-def _doubtful(session: Session, one: priors.Linked) -> dict[str, Any]:
-    """An earlier study, with who it says was examined, and where."""
-    who = cases.identity(session, one.case_id)
-    site = cases.get_case(session, one.case_id).site
+def _archived(session: Session, case_id: str, *, redacted: bool = False) -> dict[str, Any] | None:
+    """Return a study's report of another system, which nobody signed here, with who wrote it;
+    `redacted`: without anybody's identity. None where there is none."""
+    if redacted:
+        taught = archive.redacted_text(session, case_id)
+        if taught is None:
+            return None
+        part = {"findings": taught.findings, "impression": taught.impression}
+        return {**part, "author": "", "reviewer": "", "reported_at": None, "addenda": []}
+    found = archive.report_of(session, case_id)
+    if found is None:
+        return None
     return {
-        **_plain(one),
+        **_external(found.report),
+        "addenda": [_external(addendum) for addendum in found.addenda],
+    }
+
+
+def _external(text: KeptText) -> dict[str, Any]:
+    return {
+        "findings": text.findings,
+        "impression": text.impression,
+        "author": text.author,
+        "reviewer": text.reviewer,
+        "reported_at": None if text.reported_at is None else text.reported_at.isoformat(),
+    }
+
+
+def _doubtful(session: Session, linked: priors.Linked) -> dict[str, Any]:
+    """An earlier study, with who it says was examined, and where."""
+    who = cases.identity(session, linked.case_id)
+    site = cases.get_case(session, linked.case_id).site
+    return {
+        **_plain(linked),
         "patient": canonical.plain(who.patient),
         "age_years": who.age_years,
         "site": site,
     }
 
 
-def _plain(one: priors.Linked) -> dict[str, Any]:
-    plain: dict[str, Any] = canonical.plain(one)
+def _plain(linked: priors.Linked) -> dict[str, Any]:
+    plain: dict[str, Any] = canonical.plain(linked)
     return plain

@@ -76,28 +76,42 @@ class Priors {
       if (this.loaded) this.waiting();
       return;
     }
-    const { priors, to_confirm: doubtful, rejected } = this.found;
+    const { archived, priors, to_confirm: doubtful, rejected } = this.found;
     this.element.hidden = false;
+    const none = !priors.length && !doubtful.length;
     const lines = [
+      archived ? this.ofThisStudy(archived) : null,
+      none ? this.nothing() : null,
       ...priors.map((one) => this.linked(one)),
       ...doubtful.map((one) => this.question(one)),
       ...rejected.map((one) => this.refused(one)),
     ];
-    if (!priors.length && !doubtful.length) lines.unshift(this.nothing());
     if (this.told) lines.push(h("p", { class: "rd-bad", role: "alert", text: this.told }));
-    this.element.replaceChildren(...lines);
+    this.element.replaceChildren(...lines.filter(Boolean));
   }
 
-  /** Show the report of an earlier study, or hide it. */
-  toggle(one) {
-    if (!this.opened.delete(one.case_id)) this.opened.add(one.case_id);
+  /** The report that another system has of the open study itself. */
+  ofThisStudy(archived) {
+    const line = h("p", { class: "rd-prior-line" }, h("b", { text: t("archived_own") }), this.toggleButton(state.caseId));
+    return h("div", {}, line, this.opened.has(state.caseId) ? external(archived) : null);
+  }
+
+  /** Show the report of a study, or hide it. */
+  toggle(caseId) {
+    if (!this.opened.delete(caseId)) this.opened.add(caseId);
     this.render();
+  }
+
+  /** The button that does it. */
+  toggleButton(caseId) {
+    const shown = String(this.opened.has(caseId));
+    return h("button", { type: "button", class: "rd-link", "aria-expanded": shown, text: t("prior_report"), onclick: () => this.toggle(caseId) });
   }
 
   /** The same for the newest earlier study that has a report; false where there is none. */
   toggleNewest() {
-    const [newest] = (this.found?.priors ?? []).filter((one) => one.report).sort((one, other) => one.days_before - other.days_before);
-    return newest ? this.toggle(newest) : false;
+    const [newest] = (this.found?.priors ?? []).filter((one) => one.report || one.archived).sort((one, other) => one.days_before - other.days_before);
+    return newest ? this.toggle(newest.case_id) : false;
   }
 
   nothing() {
@@ -114,14 +128,16 @@ class Priors {
       h("span", { text: examined(one) }),
       h("span", { text: when(one) }),
       one.state === "confirmed" ? h("span", { class: "rd-dim", text: t("prior_confirmed") }) : null,
-      one.report
-        ? h("button", { type: "button", class: "rd-link", "aria-expanded": String(shown), text: t("prior_report"), onclick: () => this.toggle(one) })
+      one.archived ? h("span", { class: "rd-tag", text: t("prior_archived"), title: t("prior_archived_hint") }) : null,
+      one.report || one.archived
+        ? this.toggleButton(one.case_id)
         : h("span", one.broken ? { class: "rd-bad", role: "alert", text: t("prior_broken") } : { class: "rd-dim", text: t("prior_unsigned") }),
       h("a", { class: "rd-link", href: `/#${one.case_id}`, target: "_blank", rel: "noopener", text: t("prior_open") }),
       h("span", { class: "rd-spring" }),
       decides() ? h("button", { type: "button", class: "rd-tool", text: t("prior_not_same"), onclick: () => this.say(one, false) }) : null,
     );
-    return h("div", {}, line, shown && one.report ? report(one.report) : null);
+    const content = one.report ? () => report(one.report) : () => external(one.archived);
+    return h("div", {}, line, shown && (one.report || one.archived) ? content() : null);
   }
 
   question(one) {
@@ -193,6 +209,33 @@ function report(signed) {
     { class: "rd-prior-report" },
     ...parts.flatMap((section) => [h("h2", { text: t(section) }), h("ul", {}, ...lines(section))]),
   );
+}
+
+/** A report of another system, word for word, and who wrote it there. */
+function external(archived) {
+  const parts = (text) =>
+    ["findings", "impression"]
+      .filter((section) => text[section])
+      .flatMap((section) => [h("h2", { text: t(section) }), h("p", { class: "rd-prior-text", text: text[section] })]);
+  const added = (text) => [h("h2", { text: [t("archived_addendum"), written(text)].filter(Boolean).join(" · ") }), ...parts(text).filter((part) => part.tagName === "P")];
+  return h(
+    "div",
+    { class: "rd-prior-report" },
+    h("p", { class: "rd-dim", text: t("prior_archived_hint") }),
+    h("p", { class: "rd-dim", text: written(archived) }),
+    ...parts(archived),
+    ...archived.addenda.flatMap(added),
+  );
+}
+
+/** Who wrote and who reviewed a report elsewhere, and when by the clock there. */
+function written(text) {
+  const { author, reviewer, reported_at: at } = text;
+  return [
+    author ? t("archived_author", { name: author }) : "",
+    reviewer ? t("archived_reviewer", { name: reviewer }) : "",
+    at ? at.replace("T", " ").slice(0, 16) : "",
+  ].filter(Boolean).join(t("list_comma"));
 }
 
 function examined(one) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -10,11 +11,14 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import expect
 
 from radraft.pipeline.service import Service
+from radraft.reports.archive.values import Kept, KeptText
+from radraft.store import archive
 from radraft.store.database import Store
+from radraft.store.priors import earlier_reports
 from radraft.store.signatures import sign
 from radraft.studies.values import Patient
 from radraft.ui.access import application
-from radraft.ui.api.priors import add_priors
+from radraft.ui.api.priors import add_priors, view_elsewhere
 from radraft.ui.api.reports import add_api
 from tests.builders import person
 from tests.store import tampering
@@ -144,3 +148,95 @@ def test_no_prior_is_said(workstation: Workstation, open_page: Opener) -> None:
     alone = add(workstation.store, 9110, "钱^思源", 0)
     page = open_page(alone)
     expect(page.locator("[data-part=priors]")).to_have_text("Prior: none found")
+
+
+def archived(store: Store, case_id: str, *, kept: Kept = Kept.REPORT, **texts: str) -> str:
+    """Keep a report of another system for a study."""
+    text = KeptText(
+        hashlib.sha256(f"{case_id}{kept}".encode()).hexdigest(),
+        kept,
+        texts.get("findings", ""),
+        texts.get("impression", ""),
+        "柏医师甲",
+        "窦医师乙",
+        datetime(2019, 3, 4, 15, 6),
+    )
+    with store.begin() as session:
+        archive.add(
+            session,
+            case_id,
+            text,
+            archive.Redacted("zh", texts.get("redacted", ""), ""),
+            place="past.csv:2",
+            now=NOW,
+        )
+    return case_id
+
+
+def test_an_earlier_study_has_its_report_of_another_system_with_who_wrote_it(
+    priors_client: TestClient, service: Service
+) -> None:
+    before = archived(
+        service.store,
+        add(service.store, 1, "赵^明远", 120),
+        findings="赵明远，双肺清晰。",
+        impression="未见异常。",
+        redacted="***，双肺清晰。",
+    )
+    archived(service.store, before, kept=Kept.ADDENDUM, impression="补充：陈旧骨折。")
+    now = add(service.store, 2, "Zhao^Mingyuan", 0)
+    (prior,) = priors_client.get(f"/api/cases/{now}/priors").json()["priors"]
+    assert (prior["report"], prior["version"], prior["broken"]) == (None, None, False)
+    assert prior["archived"]["findings"] == "赵明远，双肺清晰。"
+    assert (prior["archived"]["author"], prior["archived"]["reviewer"]) == ("柏医师甲", "窦医师乙")
+    assert prior["archived"]["reported_at"] == "2019-03-04T15:06:00"
+    assert [text["impression"] for text in prior["archived"]["addenda"]] == ["补充：陈旧骨折。"]
+    own = priors_client.get(f"/api/cases/{before}/priors").json()
+    assert own["archived"]["impression"] == "未见异常。"
+    with service.store.read() as session:
+        # Readers of another site see nobody's identity.
+        elsewhere = view_elsewhere(session, now)["priors"][0]["archived"]
+        (earlier,) = earlier_reports(session, now, most=1) or ()
+    assert (elsewhere["findings"], elsewhere["author"]) == ("***，双肺清晰。", "")
+    assert earlier.texts == (("zh", "***，双肺清晰。"),)
+
+
+def test_what_was_signed_here_stands_before_a_report_of_another_system(
+    priors_client: TestClient, service: Service
+) -> None:
+    before = archived(service.store, add(service.store, 1, "赵^明远", 120), findings="旧报告。")
+    signed(service.store, before)
+    now = add(service.store, 2, "Zhao^Mingyuan", 0)
+    (prior,) = priors_client.get(f"/api/cases/{now}/priors").json()["priors"]
+    assert (prior["version"], prior["archived"]) == (1, None)
+    assert prior["report"]["findings"][0]["zh"] == seed.FINDINGS[0][0]
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_report_of_another_system_is_shown_word_for_word_and_as_such(
+    workstation: Workstation, open_page: Opener
+) -> None:
+    store = workstation.store
+    before = archived(
+        store,
+        add(store, 9121, "孙^植入", 400),
+        findings="双侧胸廓对称，纵隔居中。\n右肺下叶见斑片状模糊影。",
+        impression="右肺下叶炎症，建议治疗后复查。",
+    )
+    archived(store, before, kept=Kept.ADDENDUM, impression="补充：左侧第3肋骨陈旧性骨折。")
+    now = add(store, 9122, "孙^植入", 0)
+    page = open_page(now, reader="李读片")
+    line = page.locator("[data-part=priors]")
+    expect(line).to_contain_text("archive")
+    expect(line).not_to_contain_text("斑片状")
+    line.get_by_role("button", name="report").click()
+    expect(line).to_contain_text("右肺下叶见斑片状模糊影。")
+    expect(line).to_contain_text("Written by 柏医师甲, reviewed by 窦医师乙, 2019-03-04 15:06")
+    expect(line).to_contain_text("not signed here")
+    expect(line).to_contain_text("左侧第3肋骨陈旧性骨折")
+    # The study itself, opened.
+    own = open_page(before, reader="李读片").locator("[data-part=priors]")
+    expect(own).to_contain_text("Archived report of this study")
+    own.get_by_role("button", name="report").click()
+    expect(own).to_contain_text("右肺下叶炎症")

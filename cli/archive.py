@@ -1,0 +1,215 @@
+"""`radraft archive`: past reports of other systems."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from radraft.cli.output import Output, command
+
+if TYPE_CHECKING:
+    from radraft.cli.context import Context
+    from radraft.pipeline.archive_import import ImportCount
+    from radraft.reports.archive.values import Reason
+    from radraft.store.archive import Rejected
+
+app = typer.Typer(help="Past reports of other systems.", no_args_is_help=True)
+Site = Annotated[str, typer.Option("--site", help="Whose; else this installation's site.")]
+REJECT_COLUMNS = ("reason", "place", "accession", "study_uid", "rejected_at", "site")
+
+
+@command(app, "import")
+def bring_in(
+    source: Annotated[Path, typer.Argument(help="A table, or a folder of messages or documents.")],
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", help="YAML: which column of a table is what.")
+    ] = None,
+    dicom: Annotated[
+        Path | None,
+        typer.Option("--dicom", help="Past studies to take in first: on no worklist, undrafted."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would happen and change nothing.")
+    ] = False,
+    site: Site = "",
+    *,
+    out: Output,
+) -> None:
+    """Take in past reports: each record once, however often it is run. It may be stopped at any
+    moment and goes on. Exit 3 where some records were not taken: `radraft archive rejects`."""
+    from radraft.cli.context import opened
+    from radraft.pipeline.archive_import import import_archive
+    from radraft.pipeline.archive_sources import source_of
+    from radraft.reports.archive.mapping import load_mapping
+
+    known = None if mapping is None else load_mapping(mapping)
+    reports = source_of(source, known)
+    with opened() as context:
+        where = site or context.settings.site
+        studies = 0
+        if dicom is not None and not dry_run:
+            studies = _take_in(dicom, context, where, out)
+        with out.progress() as progress:
+            task = progress.add_task("Reading past reports", total=max(1, reports.size))
+            count = import_archive(
+                reports,
+                store=context.store,
+                site=where,
+                dry_run=dry_run,
+                on_progress=lambda done: progress.update(task, completed=done),
+            )
+    out.result(_plain(count, where, studies, dry_run), _text(count, studies, dry_run))
+    if count.rejected:
+        out.fail(3)
+
+
+@command(app, "list")
+def list_all(site: Site = "", *, out: Output) -> None:
+    """Count what the archive has, and list the cases that have an archived report."""
+    from radraft.cli.context import opened
+    from radraft.store import archive
+
+    with opened() as context, context.store.read() as session:
+        where = site or context.settings.site
+        counts = archive.counts(session, where)
+        listed = dict(archive.listed(session, where))
+    lines = [f"{name}: {count}" for name, count in counts.items()]
+    lines += [f"{case_id}  {count}" for case_id, count in listed.items()]
+    out.result({"site": where, "counts": counts, "cases": listed}, "\n".join(lines))
+
+
+@command(app, "rejects")
+def rejects(
+    reason: Annotated[str, typer.Option("--reason", help="Only those of this reason.")] = "",
+    file: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.csv", help="Write them as a table.")
+    ] = None,
+    site: Site = "",
+    *,
+    out: Output,
+) -> None:
+    """List the records that were not taken, why, and where each stands. One that is taken later
+    leaves the list."""
+    from radraft.cli.context import opened
+    from radraft.store import archive
+
+    wanted = _reason(reason)
+    with opened() as context, context.store.read() as session:
+        where = site or context.settings.site
+        found = [_row(record) for record in archive.rejects(session, where, wanted)]
+    if file is not None:
+        _write(file, found)
+    lines = ["  ".join(str(record[name]) for name in REJECT_COLUMNS[:3]) for record in found]
+    text = f"{file}: {len(found)}" if file is not None else "\n".join(lines)
+    out.result({"site": where, "rejects": found}, text)
+
+
+@command(app, "export")
+def export(
+    file: Annotated[
+        Path, typer.Argument(metavar="OUT.jsonl", help="Held-out reports go beside it.")
+    ],
+    site: Site = "",
+    *,
+    out: Output,
+) -> None:
+    """Write archived reports without identity as a set to train on, and those of held-out patients
+    as references to evaluate with."""
+    from radraft.cli.context import opened
+    from radraft.core.canonical import plain
+    from radraft.core.errors import SettingsError
+    from radraft.finetune.archived import export_archive
+
+    with opened() as context, context.store.read() as session:
+        try:
+            count = export_archive(session, context.profile, file, site or context.settings.site)
+        except OSError:
+            raise SettingsError("cannot_write", file=str(file)) from None
+    found: dict[str, Any] = {"path": str(file), **plain(count)}
+    lines = [f"examples: {count.examples}", f"held_out: {count.held_out}"]
+    lines += [f"left out, {name}: {number}" for name, number in count.left_out.items()]
+    out.result(found, "\n".join([str(file), *lines]))
+
+
+def _take_in(folder: Path, context: Context, site: str, out: Output) -> int:
+    """Take in past studies; how many cases are there of them now."""
+    from radraft.core.scratch import sweep
+    from radraft.pipeline.encoders import extractor_loader
+    from radraft.pipeline.ingest import ingest
+
+    scratch = context.settings.data_dir / "scratch"
+    sweep(scratch)
+    with out.progress() as progress:
+        task = progress.add_task("Taking in past studies", total=None)
+        result = ingest(
+            folder,
+            store=context.store,
+            profile=context.profile,
+            site=site,
+            scratch=scratch,
+            load_extractor=extractor_loader(context.store),
+            archived=True,
+            on_study=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    for rejection in result.rejections:
+        sys.stderr.write(f"{rejection.code} ({rejection.file})\n  {rejection.message_en}\n")
+    return len(result.cases) + len(result.known)
+
+
+def _plain(count: ImportCount, site: str, studies: int, dry_run: bool) -> dict[str, Any]:
+    return {
+        "site": site,
+        "dry_run": dry_run,
+        "studies": studies,
+        "records": count.records,
+        "kept": {kept.value: number for kept, number in count.kept.items()},
+        "rejected": {reason.value: number for reason, number in count.rejected.items()},
+    }
+
+
+def _text(count: ImportCount, studies: int, dry_run: bool) -> str:
+    lines = [f"{count.records} records" + (" (nothing was changed)" if dry_run else "")]
+    if studies:
+        lines.append(f"{studies} past studies")
+    lines += [f"  {kept.value}: {number}" for kept, number in count.kept.items()]
+    lines += [f"  not taken, {reason.value}: {number}" for reason, number in count.rejected.items()]
+    if count.rejected and not dry_run:
+        lines.append("Which ones: radraft archive rejects")
+    return "\n".join(lines)
+
+
+def _reason(word: str) -> Reason | None:
+    from radraft.core.errors import ArchiveError
+    from radraft.reports.archive.values import Reason
+
+    if not word:
+        return None
+    try:
+        return Reason(word)
+    except ValueError:
+        raise ArchiveError("archive_reason_unknown", known=", ".join(Reason)) from None
+
+
+def _row(record: Rejected) -> dict[str, Any]:
+    return {
+        "reason": record.reason.value,
+        "place": record.place,
+        "accession": record.accession,
+        "study_uid": record.study_uid,
+        "rejected_at": record.rejected_at.isoformat(timespec="seconds"),
+        "site": record.site,
+    }
+
+
+def _write(file: Path, rows: list[dict[str, Any]]) -> None:
+    """Write the rows as a table that a spreadsheet opens. SettingsError `cannot_write`."""
+    from radraft.core.errors import SettingsError
+    from radraft.ui.pages.csv_text import csv_text
+
+    try:
+        file.write_text(csv_text(REJECT_COLUMNS, rows), encoding="utf-8", newline="")
+    except OSError:
+        raise SettingsError("cannot_write", file=str(file)) from None

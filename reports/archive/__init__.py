@@ -1,0 +1,1 @@
+"""Past reports that were written elsewhere: what they are, read from each form, and joined."""

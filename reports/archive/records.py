@@ -1,0 +1,70 @@
+"""What every source's records are checked for before anything is looked up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from radraft.reports.archive.sections import divided
+from radraft.reports.archive.values import (
+    MOST_LABEL,
+    MOST_TEXT,
+    PastReport,
+    PastStatus,
+    Reason,
+    Refused,
+)
+from radraft.reports.characters import refused, without_zero_width
+
+_NOTHING = frozenset({"", "-", "--", "/", "无", "空", "null", "none", "n/a", "nil", "."})
+"""What stands in a field that nobody filled in."""
+_REPLACED = "\ufffd"
+
+
+def checked(report: PastReport) -> PastReport | Refused:
+    """Return the report with its two sections, line ends as `\\n` and characters without width left
+    out; or why no report can be made of it."""
+    texts = {name: _plain(getattr(report, name)) for name in ("findings", "impression", "text")}
+    tidy = replace(report, **texts, record_id=report.digest)
+    reason = _reason(tidy)
+    if reason is not None:
+        return refusal(report, reason)
+    if tidy.text and not (tidy.findings and tidy.impression):
+        sections = divided(tidy.text)
+        tidy = replace(
+            tidy,
+            findings=tidy.findings or sections.findings,
+            impression=tidy.impression or sections.impression,
+        )
+    if not (tidy.findings or tidy.impression):
+        return refusal(report, Reason.EMPTY)
+    return replace(tidy, text="")
+
+
+def refusal(report: PastReport, reason: Reason) -> Refused:
+    """Return what is kept of a record that is not taken."""
+    record_id = report.record_id or report.digest
+    return Refused(report.place, reason, record_id, report.accession[:64], report.study_uid[:64])
+
+
+def _reason(report: PastReport) -> Reason | None:
+    texts = (report.findings, report.impression, report.text)
+    labels = (
+        *(report.accession, report.study_uid, report.patient_number, report.patient_name),
+        *(report.author, report.reviewer, report.modality, report.body_part),
+    )
+    if any(_REPLACED in value or next(refused(value), None) for value in (*texts, *labels)):
+        return Reason.WRONG_CHARACTERS
+    if max(map(len, texts)) > MOST_TEXT or max(map(len, labels)) > MOST_LABEL:
+        return Reason.TOO_LONG
+    if not any(texts):
+        return Reason.EMPTY
+    if report.status in {PastStatus.PRELIMINARY, PastStatus.CANCELLED}:
+        return Reason.NOT_FINAL
+    if not (report.accession or report.study_uid):
+        return Reason.NO_IDENTIFIER
+    return None
+
+
+def _plain(text: str) -> str:
+    tidy = without_zero_width(text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    return "" if tidy.casefold() in _NOTHING else tidy
