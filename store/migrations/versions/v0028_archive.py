@@ -7,7 +7,7 @@ from alembic import op
 
 from radraft.store.migrations import append_only
 
-revision = "0030"
+revision = "0028"
 down_revision: str | None = "0027"
 branch_labels: str | None = None
 depends_on: str | None = None
