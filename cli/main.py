@@ -16,6 +16,7 @@ from radraft.cli import (
     evaluation,
     export as exporting,
     flywheel,
+    outbox,
     report,
     site,
     study,
@@ -51,6 +52,7 @@ app.add_typer(study.app, name="study")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(archive.app, name="archive")
 app.add_typer(users.app, name="users")
+app.add_typer(outbox.app, name="outbox")
 app.add_typer(templates.app, name="templates")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(audit.app, name="audit")

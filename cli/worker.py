@@ -23,13 +23,17 @@ LOOPBACK = "127.0.0.1"
 def work(out: Output) -> None:
     """Draft what waits in the database until interrupted (SIGINT, SIGTERM)."""
     from radraft.core.metrics import Metrics
+    from radraft.exchange.targets import load_targets
+    from radraft.pipeline import outbox_delivery
     from radraft.pipeline.audit_trail import AuditTrail
     from radraft.pipeline.drafting import Drafting
+    from radraft.pipeline.outbox import Outbox
     from radraft.reports.audit import AuditKind
 
     with Shutdown() as shutdown, opened() as context, ExitStack() as stack:
         settings = context.settings
         metrics = Metrics()
+        outbox = Outbox(context.store, load_targets(settings.targets))
         drafting = Drafting(settings, context.profile, context.store, metrics)
         # What cannot listen must not start a vLLM.
         server = _server(context, drafting, metrics, out, stack)
@@ -39,6 +43,7 @@ def work(out: Output) -> None:
         drafting.start()
         trail.note(_event(AuditKind.START, context))
         stack.callback(trail.note, _event(AuditKind.STOP, context))
+        stack.enter_context(outbox_delivery.delivering(context.store, settings, outbox, metrics))
         if server is not None:
             stack.enter_context(server)
         out.result(

@@ -12,6 +12,7 @@
     ├── TrainingError        a recipe or data that nothing can be trained from
     ├── PacsError            a PACS that cannot be asked, or says no
     ├── MessageError         a message of another system that cannot be read or used
+    ├── DeliveryError        a receiver that did not take a report, or did not say so
     ├── AdapterError         an adapter that may not serve, or a move it cannot make
     ├── SignInError          somebody who is not let in, or may not do what he asks
     ├── TokenError           a program that is not let in, or a token that cannot be made

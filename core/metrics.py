@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 REQUEST_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 DRAFT_BUCKETS_S = (1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 WAIT_BUCKETS_S = (5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14_400.0)
+DELIVERY_BUCKETS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 3600.0, 86_400.0)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -36,7 +37,7 @@ class Metrics:
         )
         self._errors = Counter(
             "radraft_errors",
-            "Refusals and failures by radraft's code: of requests (http) and of drafts (draft).",
+            "Refusals and failures by radraft's code: of requests (http), drafts (draft) and sending (outbox).",
             ("where", "code"),
             registry=self.registry,
         )
@@ -56,6 +57,20 @@ class Metrics:
             "radraft_time_to_draft_seconds",
             "From a study's arrival until its first draft was stored.",
             buckets=WAIT_BUCKETS_S,
+            registry=self.registry,
+        )
+
+        self._reports = Counter(
+            "radraft_outbox_tries",
+            "Tries to send a report, by receiver and what became of them.",
+            ("target", "outcome"),
+            registry=self.registry,
+        )
+        self._delivery_s = Histogram(
+            "radraft_outbox_delivery_seconds",
+            "From a signature until the receiver said that it has the report.",
+            ("target",),
+            buckets=DELIVERY_BUCKETS_S,
             registry=self.registry,
         )
 
@@ -79,3 +94,14 @@ class Metrics:
     def waited(self, seconds: float) -> None:
         """Count how long a study waited for its first draft."""
         self._wait_s.observe(seconds)
+
+    def report_tried(
+        self, target: str, outcome: str, error_code: str, delivered_s: float | None
+    ) -> None:
+        """Count a try to send a report: the state that it left the entry in, the code of its
+        failure, and the seconds since the report was queued where it was delivered."""
+        self._reports.labels(target, outcome).inc()
+        if error_code:
+            self._errors.labels("outbox", error_code).inc()
+        elif delivered_s is not None:
+            self._delivery_s.labels(target).observe(delivered_s)

@@ -200,6 +200,8 @@ class Settings(BaseSettings):
     """Password at the PACS."""
     pacs_ca: Path | None = None
     """Whose certificates are believed of the PACS (PEM), in place of the system's."""
+    targets: Path | None = None
+    """YAML of the receivers that signed reports are sent to (docs/outbox.md); unset: none."""
     dismissed_limit: float = Field(default=0.5, gt=0, le=1)
     """Share of a check's warnings; a check of which readers dismiss more is said to be noise."""
     dismissed_least: int = Field(default=30, ge=1)
@@ -221,7 +223,7 @@ class Settings(BaseSettings):
         "dicom_tls_key", "dicom_tls_ca", "watch_dir", "pacs_ca", "deid_recognisers",
         "critical_values", "turnround", "audit_syslog_ca", "audit_syslog_cert", "audit_syslog_key",
         "tls_cert", "tls_key", "openid", "openid_ca", "postgresql_bin", "archive_dir",
-        "institutions",
+        "institutions", "targets",
     )  # fmt: skip
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:

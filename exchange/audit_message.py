@@ -66,6 +66,7 @@ _SAID: Mapping[AuditKind, _Said] = MappingProxyType(
         AuditKind.QUESTION: _Said(_QUERY, "E"),
         AuditKind.INTAKE: _Said(_IMPORT, "C"),
         AuditKind.EXPORT: _Said(_EXPORT, "R"),
+        AuditKind.OUTBOX: _Said(_EXPORT, "E"),
         AuditKind.RETENTION: _Said(_ACCESSED, "D"),
         AuditKind.ACCESS: _Said(_SECURITY, "E", _RESTRICTED),
         AuditKind.ACCOUNT: _Said(_SECURITY, "E", _ATTRIBUTES),

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from radraft.core.errors import RadraftError
+from radraft.reports.outgoing_entry import FailureKind
 
 Clock = Callable[[], datetime]
 """The time now, with its zone."""
@@ -20,6 +21,15 @@ WATCH, PULL = "watch", "pull"
 
 class PacsError(RadraftError):
     """A PACS that cannot be reached, refuses, or answers what is not DICOMweb."""
+
+
+class DeliveryError(RadraftError):
+    """A receiver that did not take a report, or did not say so."""
+
+    def __init__(self, code: str, kind: FailureKind, **details: str | int | float) -> None:
+        super().__init__(code, **details)
+        self.kind = kind
+        """What this says about the next try."""
 
 
 class KeepOutcome(StrEnum):

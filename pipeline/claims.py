@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -33,16 +33,39 @@ LOOK_S = 1.0
 """Seconds between two looks at the leases of others."""
 
 
+class Held(Protocol):
+    """A lease of anything: of a case that is drafted, of an entry that is sent."""
+
+    @property
+    def key(self) -> Hashable:
+        """Return what is held."""
+
+    @property
+    def owner_id(self) -> str:
+        """Return who holds it."""
+
+    @property
+    def beat(self) -> int:
+        """Return how often its owner has said that he lives."""
+
+    @property
+    def term_s(self) -> float:
+        """Return after how many seconds without a beat it has expired."""
+
+
+HeldT = TypeVar("HeldT", bound=Held)
+
+
 @dataclass(frozen=True)
-class _Watched:
-    lease: Lease
+class _Watched(Generic[HeldT]):
+    lease: HeldT
     last: float
     """When it was looked at last."""
     silent_s: float
     """How long no beat came, as far as that was seen."""
 
 
-class LeaseWatch:
+class LeaseWatch(Generic[HeldT]):
     """Finds the leases whose owners are gone, by `clock` alone, which only goes forward.
 
     A look adds at most a fraction of the term: after a pause of the whole machine, in which no
@@ -52,22 +75,22 @@ class LeaseWatch:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` gives seconds from any beginning."""
         self._clock = clock
-        self._watched: dict[str, _Watched] = {}
+        self._watched: dict[Hashable, _Watched[HeldT]] = {}
         self._seen_alive: set[str] = set()
 
-    def look(self, found: Sequence[Lease]) -> tuple[Lease, ...]:
+    def look(self, found: Sequence[HeldT]) -> tuple[HeldT, ...]:
         """Look at the leases of others as they are now; those that have expired."""
         now = self._clock()
-        watched = {lease.case_id: self._watch(lease, now) for lease in found}
+        watched = {lease.key: self._watch(lease, now) for lease in found}
         self._watched = watched
         return tuple(seen.lease for seen in watched.values() if seen.silent_s >= seen.lease.term_s)
 
-    def alive(self, lease: Lease) -> bool:
+    def alive(self, lease: HeldT) -> bool:
         """Whether a beat of the lease's owner was seen."""
         return lease.owner_id in self._seen_alive
 
-    def _watch(self, lease: Lease, now: float) -> _Watched:
-        before = self._watched.get(lease.case_id)
+    def _watch(self, lease: HeldT, now: float) -> _Watched[HeldT]:
+        before = self._watched.get(lease.key)
         if before is None or before.lease.owner_id != lease.owner_id:
             return _Watched(lease, now, 0.0)
         if before.lease.beat != lease.beat:
@@ -95,7 +118,7 @@ class Claims:
         self.store = store
         self.critical_rules = critical_rules or preset()
         self.owner = owner or Owner()
-        self._watch = LeaseWatch(clock)
+        self._watch: LeaseWatch[Lease] = LeaseWatch(clock)
         self._pause = pause
         self._held: set[str] = set()
         self._lock = threading.Lock()

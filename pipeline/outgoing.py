@@ -7,16 +7,29 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from radraft.core.errors import NotFound
+from radraft.reports.assertion import in_languages, without_grey
+from radraft.reports.export.coded import coded_findings
 from radraft.reports.export.values import (
     Drafter,
     Examination,
     Institution,
     OutgoingImage,
     OutgoingReport,
+    OutgoingStatus,
     PriorExamination,
     outgoing_report,
 )
-from radraft.store import cases, drafts, instances, key_images, priors, signatures
+from radraft.reports.values import ReportState
+from radraft.store import (
+    cases,
+    drafts,
+    instances,
+    key_images,
+    language_rules,
+    priors,
+    reports,
+    signatures,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,26 +47,79 @@ def read_signed(
     NotFound `case_not_found`, `version_not_signed`; ReportError `signature_broken` where any
     version of the case does not hold, `export_nothing_asserted`.
     """
-    case = cases.get_case(session, case_id)
     signed = _version(session, case_id, version)
-    identity = cases.identity(session, case_id)
     return outgoing_report(
         signed,
-        examination=Examination(
-            study_uid=instances.study_uid(session, case_id),
-            accession=identity.accession,
-            patient=identity.patient,
-            modality=case.modality,
-            body_part=case.body_part,
-            study_time=identity.study_time,
-            age_years=identity.age_years,
-            description=identity.description,
-            history=identity.history,
-        ),
+        examination=_examination(session, case_id),
         institution=institution,
         key_images=_images(session, case_id, signed.signed_at),
-        priors=_priors(session, case_id, identity.study_time or case.received_at),
-        drafter=_drafter(session, signed),
+        priors=_priors(session, case_id),
+        drafter=None if signed.draft_sha is None else _drafter(session, case_id, signed.draft_sha),
+    )
+
+
+def read_submitted(
+    session: Session, case_id: str, revision: int, *, institution: Institution
+) -> OutgoingReport | None:
+    """Return a report that waits for review as its author handed it over, in the languages of its
+    site; None where it does not wait for it any more, or says nothing in them.
+
+    What it holds is nobody's signature's: a receiver is told that it is preliminary.
+    NotFound `case_not_found`; ReportError `signature_broken` where an earlier version does not
+    hold.
+    """
+    working = reports.current(session, case_id)
+    submitted = reports.at_revision(session, case_id, revision)
+    if working.state not in _SUBMITTED or submitted is None or working.author is None:
+        return None
+    site = cases.get_case(session, case_id).site
+    shown = language_rules.of_site(session, site).rule.languages
+    report = in_languages(without_grey(submitted), shown)
+    languages = tuple(lang for lang in shown if any(s.text(lang) for s in report.sentences))
+    if not languages:
+        return None
+    before = signatures.versions(session, case_id)
+    basis = drafts.basis(session, case_id)
+    sha = None if basis is None else basis.draft.request_sha
+    examination = _examination(session, case_id)
+    return OutgoingReport(
+        report=report,
+        languages=languages,
+        status=OutgoingStatus.PRELIMINARY,
+        version=working.base_version + 1,
+        author=working.author,
+        reviewer=None,
+        submitted_at=working.submitted_at,
+        signed_at=None,
+        manner=None,
+        content_sha="",
+        supersedes=before[-1].content_sha if before else None,
+        amendment=working.amendment,
+        examination=examination,
+        institution=institution,
+        key_images=_images(session, case_id, working.submitted_at or working.saved_at),
+        priors=_priors(session, case_id),
+        drafter=None if sha is None else _drafter(session, case_id, sha),
+        findings=coded_findings(report, examination.body_part),
+    )
+
+
+_SUBMITTED = (ReportState.SUBMITTED, ReportState.AMEND_SUBMITTED)
+
+
+def _examination(session: Session, case_id: str) -> Examination:
+    case = cases.get_case(session, case_id)
+    identity = cases.identity(session, case_id)
+    return Examination(
+        study_uid=instances.study_uid(session, case_id),
+        accession=identity.accession,
+        patient=identity.patient,
+        modality=case.modality,
+        body_part=case.body_part,
+        study_time=identity.study_time,
+        age_years=identity.age_years,
+        description=identity.description,
+        history=identity.history,
     )
 
 
@@ -81,8 +147,10 @@ def _images(session: Session, case_id: str, when: datetime) -> tuple[OutgoingIma
     return tuple(made)
 
 
-def _priors(session: Session, case_id: str, taken: datetime) -> tuple[PriorExamination, ...]:
+def _priors(session: Session, case_id: str) -> tuple[PriorExamination, ...]:
     """Return the signed earlier studies that are linked, newest first."""
+    received = cases.get_case(session, case_id).received_at
+    taken = cases.identity(session, case_id).study_time or received
     return tuple(
         PriorExamination(
             instances.study_uid(session, linked.case_id),
@@ -94,10 +162,10 @@ def _priors(session: Session, case_id: str, taken: datetime) -> tuple[PriorExami
     )
 
 
-def _drafter(session: Session, signed: SignedReport) -> Drafter | None:
-    """Return the model that drafted what the report began as; None where none did, and where its
-    draft is not kept any more."""
-    basis = drafts.basis(session, signed.case_id)
-    if signed.draft_sha is None or basis is None:
+def _drafter(session: Session, case_id: str, draft_sha: str) -> Drafter | None:
+    """Return the model that drafted what the report began as; None where its draft is not kept any
+    more."""
+    basis = drafts.basis(session, case_id)
+    if basis is None:
         return None
-    return Drafter(basis.draft.model_id, basis.draft.adapter_id, signed.draft_sha)
+    return Drafter(basis.draft.model_id, basis.draft.adapter_id, draft_sha)

@@ -38,6 +38,7 @@ from radraft.store import (
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from radraft.pipeline.outbox import Outbox
     from radraft.reports.editing import WorkingReport
     from radraft.store.database import Store
     from radraft.store.signature_rules import SetRule
@@ -47,13 +48,20 @@ class ReportSigning:
     """What people do with reports besides writing them. Thread-safe."""
 
     def __init__(
-        self, store: Store, critical: CriticalValues, trail: AuditTrail, *, site: str
+        self,
+        store: Store,
+        critical: CriticalValues,
+        trail: AuditTrail,
+        outbox: Outbox,
+        *,
+        site: str,
     ) -> None:
         """`site`: the one that studies are of where nothing else is said."""
         self._store = store
         self._site = site
         self._critical = critical
         self._trail = trail
+        self._outbox = outbox
 
     def sign(
         self,
@@ -66,7 +74,7 @@ class ReportSigning:
         password_confirmed: bool = False,
         images_seen: ImagesSeen | None = None,
     ) -> SignedReport:
-        """Freeze the report and write its training pair, both or neither.
+        """Freeze the report, write its training pair and queue it for its receivers, all or none.
 
         What was submitted bears its author's name and the actor's as its reviewer; anything else
         is signed by the actor alone, where his site's rule lets him; nobody signs where that rule
@@ -93,8 +101,11 @@ class ReportSigning:
                     signed = _signed(session, case_id, base_revision, actor, terms)
                     said = _of_signature(signed, images_seen)
                     audit.append(session, case_event(AuditKind.SIGN, case_id, actor, **said))
-                    return signed
-            raise refusal
+                    self._outbox.put_signed(session, signed, site)
+            if refusal is not None:
+                raise refusal
+        self._outbox.wake()
+        return signed
 
     def take(
         self,
@@ -127,7 +138,11 @@ class ReportSigning:
                 remark=remark,
             )
             audit.append(session, event)
-            return working
+            if move is Move.SUBMIT:
+                site = cases.get_case(session, case_id).site
+                self._outbox.put_submitted(session, working, site)
+        self._outbox.wake()
+        return working
 
     def amend(
         self,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from radraft.core import errors
 from radraft.core.errors import FollowupError, NotFound, RadraftError, SignInError
 from radraft.core.metrics import Metrics
+from radraft.exchange.targets import load_targets
 from radraft.llm.link import LlmState
 from radraft.pipeline.alerts import CriticalValues
 from radraft.pipeline.audit_trail import AuditTrail, case_event
@@ -25,6 +26,7 @@ from radraft.pipeline.key_images import KeyImageChooser
 from radraft.pipeline.listing import Listing
 from radraft.pipeline.machine_tokens import MachineTokens
 from radraft.pipeline.openid_sign_in import openid_of
+from radraft.pipeline.outbox import Outbox
 from radraft.pipeline.presence import Presences
 from radraft.pipeline.proofreading import Proofreader, note_saved, warnings_of
 from radraft.pipeline.quality_verdict import QualityRemarks, quality_remarks
@@ -265,7 +267,11 @@ class Service:
         """Who is on which study."""
         self.trail = AuditTrail(store)
         """Writes down what was looked at and what was refused."""
-        self.signing = ReportSigning(store, self.critical, self.trail, site=settings.site)
+        self.outbox = Outbox(store, load_targets(settings.targets))
+        """What waits to be sent to other systems."""
+        self.signing = ReportSigning(
+            store, self.critical, self.trail, self.outbox, site=settings.site
+        )
         """Review, signature, amendment."""
         self.printing = ReportPrinting(store, settings)
         """Signed reports as text and as PDF."""

@@ -42,6 +42,9 @@ class AuditKind(StrEnum):
     INTAKE = "intake"
     """Studies were handed in by a person."""
     EXPORT = "export"
+    OUTBOX = "outbox"
+    """A report that could not be delivered was sent again or dropped by a person, or signed reports
+    were queued for a receiver."""
     RETENTION = "retention"
     """A study's images were dropped by the site's rule, or images moved to slower storage."""
     ACCESS = "access"

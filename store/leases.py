@@ -53,6 +53,11 @@ class Lease:
     beat_at: datetime
     term_s: float
 
+    @property
+    def key(self) -> str:
+        """Return what is held."""
+        return self.case_id
+
 
 class LeaseLost(DraftingError):
     """Another process holds the case now, or has drafted it."""

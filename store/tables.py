@@ -46,6 +46,7 @@ from radraft.store.tables_languages import (
     ReaderLanguageRow as ReaderLanguageRow,
     SentencePairRow as SentencePairRow,
 )
+from radraft.store.tables_outbox import OutboxRow as OutboxRow
 from radraft.store.tables_presence import OpenPageRow as OpenPageRow
 from radraft.store.tables_reading import (
     ReadingAssignmentRow as ReadingAssignmentRow,

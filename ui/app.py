@@ -12,6 +12,7 @@ import radraft
 from radraft.core.metrics import Metrics
 from radraft.core.scratch import sweep
 from radraft.llm.link import LlmLink
+from radraft.pipeline import outbox_delivery
 from radraft.pipeline.alerts import Escalation
 from radraft.pipeline.audit_delivery import Delivery, log_server
 from radraft.pipeline.audit_trail import command_line
@@ -75,6 +76,7 @@ def running(
         load_extractor = extractor_loader(store)
         service = Service(store, settings, profile, llm=llm, load_extractor=load_extractor)
         stack.enter_context(_audited(service))
+        stack.enter_context(_delivering(service))
         stack.enter_context(closing(service.choosing))
         stack.enter_context(closing(service.full_frames))
         stack.enter_context(_watching(store))
@@ -108,6 +110,7 @@ def _with_drafting(
     try:
         receiving = _receiving(settings, profile, store, load_extractor, wake=worker.wake)
         stack.enter_context(_audited(service))
+        stack.enter_context(_delivering(service))
         stack.enter_context(closing(service.choosing))
         stack.enter_context(closing(service.full_frames))
         stack.enter_context(_watching(store))
@@ -151,6 +154,13 @@ def _audited(service: Service) -> Iterator[None]:
 def _of_service(kind: AuditKind, service: Service) -> AuditEvent:
     details = {"version": radraft.__version__, "profile": service.profile.name}
     return AuditEvent(kind, datetime.now(UTC), command_line(), details=details)
+
+
+def _delivering(service: Service) -> AbstractContextManager[None]:
+    """Signed reports go to their receivers until the end."""
+    return outbox_delivery.delivering(
+        service.store, service.settings, service.outbox, service.metrics
+    )
 
 
 @contextmanager

@@ -1,0 +1,197 @@
+"""`radraft outbox`: what is sent to other systems, and what could not be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from radraft.cli.output import Output, command
+from radraft.core.errors import ReportError, SettingsError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from radraft.cli.context import Context
+    from radraft.pipeline.outbox import Outbox, TargetStanding
+    from radraft.reports.outgoing_entry import Entry
+
+app = typer.Typer(help="Signed reports on their way to other systems.", no_args_is_help=True)
+
+EntryId = Annotated[int, typer.Argument(help="As `radraft outbox list` prints it.")]
+
+
+@command(app, "list")
+def list_entries(
+    out: Output,
+    target: Annotated[str | None, typer.Option("--target", help="Of this receiver.")] = None,
+    delivered: Annotated[bool, typer.Option("--all", help="Also what was delivered.")] = False,
+) -> None:
+    """List the receivers, and what waits for them or is dead, the newest first."""
+    from radraft.cli.context import opened
+    from radraft.reports.outgoing_entry import OPEN_STATES, EntryState
+
+    wanted = tuple(EntryState) if delivered else (*OPEN_STATES, EntryState.DEAD)
+    with opened() as context:
+        box = _outbox(context)
+        standings = [found for found in box.standings() if target in (None, found.name)]
+        entries = box.entries(target=target, states=wanted, limit=1000)
+    value = {"targets": list(map(_standing, standings)), "entries": list(map(plain, entries))}
+    lines = [*map(_target_line, standings), *map(_line, entries)]
+    out.result(value, "\n".join(lines))
+
+
+@command(app, "retry")
+def retry(
+    out: Output,
+    entry_id: Annotated[int | None, typer.Argument(help="Else all that is dead.")] = None,
+    target: Annotated[str | None, typer.Option("--target", help="Of this receiver.")] = None,
+) -> None:
+    """Have an entry sent at once, or all that is dead."""
+    from radraft.cli.context import opened
+    from radraft.pipeline.audit_trail import command_line
+    from radraft.reports.outgoing_entry import EntryState
+
+    with opened() as context:
+        box = _outbox(context)
+        if entry_id is not None:
+            wanted = [entry_id]
+        else:
+            dead = box.entries(target=target, states=(EntryState.DEAD,), limit=100_000)
+            wanted = [entry.entry_id for entry in reversed(dead)]
+        done, left = [], []
+        for number in wanted:
+            try:
+                done.append(box.resend(number, by=command_line()))
+            except ReportError as error:
+                if entry_id is not None or error.code != "outbox_overtaken":
+                    raise
+                left.append(number)
+    value = {"resent": [entry.entry_id for entry in done], "overtaken": left}
+    out.result(value, f"{len(done)} resent, {len(left)} overtaken by a later version")
+
+
+@command(app, "drop")
+def drop(
+    entry_id: EntryId,
+    reason: Annotated[str, typer.Option("--reason", help="Why: one line, no patient.")],
+    out: Output,
+) -> None:
+    """Take an entry out of its queue for good. Who and why stands in the audit."""
+    from radraft.cli.context import opened
+    from radraft.pipeline.audit_trail import command_line
+
+    with opened() as context:
+        entry = _outbox(context).drop(entry_id, reason, by=command_line())
+    out.result({"entry": plain(entry)}, _line(entry))
+
+
+@command(app, "enqueue")
+def enqueue(
+    target: Annotated[str, typer.Argument(help="A receiver of the targets file.")],
+    since: Annotated[str, typer.Option("--since", help="First day, YYYY-MM-DD.")],
+    out: Output,
+) -> None:
+    """Queue for a receiver what was signed before it was named, once each."""
+    from radraft.cli.context import opened
+    from radraft.pipeline.audit_trail import command_line
+
+    first = _day(since)
+    with opened() as context:
+        new = _outbox(context).queue_since(target, first, by=command_line())
+    out.result({"target": target, "queued": new}, f"{target}: {new} queued")
+
+
+@command(app, "check")
+def check(out: Output) -> None:
+    """Read the targets file (RADRAFT_TARGETS) and say what it names; nothing is sent."""
+    from radraft.core import settings as settings_module
+    from radraft.exchange.targets import load_targets
+
+    settings = settings_module.load()
+    if settings.targets is None:
+        raise SettingsError("targets_unset")
+    targets = load_targets(settings.targets)
+    rows = [
+        {
+            "name": target.name,
+            "kind": target.kind.value,
+            "sites": sorted(target.sites),
+            "forms": [form.value for form in target.forms],
+            "when": sorted(occasion.value for occasion in target.occasions),
+        }
+        for target in targets
+    ]
+    lines = (
+        f"{row['name']}  {row['kind']}  {' '.join(row['forms'])}  {' '.join(row['when'])}  "
+        f"at {' '.join(row['sites'])}"
+        for row in rows
+    )
+    out.result({"targets": rows}, "\n".join(lines))
+
+
+def plain(entry: Entry) -> dict[str, Any]:
+    """Return an entry as JSON takes it, with the sentences of its last failure."""
+    from radraft.core.errors import stored_message
+
+    zh, en = stored_message(entry.code, entry.details) if entry.code else ("", "")
+    return {
+        "entry": entry.entry_id,
+        "target": entry.what.target,
+        "case_id": entry.what.case_id,
+        "version": entry.what.version,
+        "status": entry.what.status.value,
+        "form": entry.what.form.value,
+        "state": entry.state.value,
+        "queued_at": entry.queued_at,
+        "due_at": entry.due_at,
+        "ended_at": entry.ended_at,
+        "tries": entry.tries,
+        "code": entry.code,
+        "message_zh": zh,
+        "message_en": en,
+    }
+
+
+def _outbox(context: Context) -> Outbox:
+    from radraft.exchange.targets import load_targets
+    from radraft.pipeline.outbox import Outbox
+
+    return Outbox(context.store, load_targets(context.settings.targets))
+
+
+def _standing(found: TargetStanding) -> dict[str, Any]:
+    figures = found.figures
+    return {
+        "name": found.name,
+        "orphaned": found.target is None,
+        "states": {} if figures is None else {s.value: n for s, n in figures.states.items()},
+        "oldest_at": None if figures is None else figures.oldest_at,
+    }
+
+
+def _target_line(found: TargetStanding) -> str:
+    row = _standing(found)
+    counts = "  ".join(f"{state} {count}" for state, count in row["states"].items() if count)
+    orphaned = "  NOT IN THE TARGETS FILE" if row["orphaned"] else ""
+    oldest = f"  oldest {row['oldest_at']:%Y-%m-%d %H:%M}Z" if row["oldest_at"] else ""
+    return f"{found.name}{orphaned}  {counts or 'nothing'}{oldest}"
+
+
+def _line(entry: Entry) -> str:
+    row = plain(entry)
+    failed = f"  {row['code']} after {row['tries']}: {row['message_en']}" if row["code"] else ""
+    return (
+        f"  {row['entry']}  {row['target']}  {row['case_id']} v{row['version']} {row['status']} "
+        f"{row['form']}  {row['state']}{failed}"
+    )
+
+
+def _day(text: str) -> datetime:
+    """The beginning of a day by this machine's clock. ReportError `outbox_since_invalid`."""
+    from datetime import date, datetime, time
+
+    try:
+        return datetime.combine(date.fromisoformat(text), time.min).astimezone()
+    except ValueError:
+        raise ReportError("outbox_since_invalid") from None

@@ -1,0 +1,115 @@
+"""A FHIR server that transaction Bundles are posted to (R4, 3.1.0.11): taken is what it says entry
+by entry that it took."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from typing import Any
+
+import httpx
+
+from radraft.core.errors import SettingsError
+from radraft.exchange.targets import Target
+from radraft.exchange.values import DeliveryError
+from radraft.reports.outgoing_entry import FailureKind
+
+MOST_ANSWER = 8 << 20
+"""Bytes of an answer."""
+_NOT_LET_IN = frozenset({401, 403, 404, 405, 407})
+"""What is wrong with the address or the credentials, not with the report."""
+_LATER = frozenset({408, 425, 429, 502, 503, 504})
+
+
+def client_of(target: Target) -> httpx.Client:
+    """Return a client for a receiver; whoever asked for it closes it. SettingsError
+    `targets_tls_unusable`."""
+    try:
+        verify = ssl.create_default_context() if target.tls is None else target.tls.context()
+    except (OSError, ssl.SSLError):
+        raise SettingsError("targets_tls_unusable", target=target.name) from None
+    headers = {"Authorization": f"Bearer {target.token}"} if target.token else {}
+    return httpx.Client(
+        auth=(target.user, target.password) if target.user else None,
+        headers=headers,
+        verify=verify,
+        timeout=target.timeout_s,
+        trust_env=False,
+    )
+
+
+def post(client: httpx.Client, url: str, bundle: bytes) -> None:
+    """Post a transaction; on return the server has said of each entry that it has it.
+
+    DeliveryError `fhir_unreachable`, `fhir_not_let_in`, `fhir_busy`, `fhir_no_answer`,
+    `fhir_bad_answer`, `fhir_refused`.
+    """
+    sent = len(json.loads(bundle)["entry"])
+    kind = "application/fhir+json"
+    try:
+        with client.stream(
+            "POST", url, content=bundle, headers={"Content-Type": kind, "Accept": kind}
+        ) as answer:
+            body = _body(answer)
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL):
+        raise DeliveryError("fhir_unreachable", FailureKind.AWAY) from None
+    except httpx.HTTPError:
+        raise DeliveryError("fhir_no_answer", FailureKind.UNCLEAR) from None
+    if not answer.is_success:
+        raise _refusal(answer.status_code, body)
+    _require_all_taken(_json(body), sent)
+
+
+def _body(answer: httpx.Response) -> bytes:
+    read = bytearray()
+    for part in answer.iter_bytes():
+        read += part
+        if len(read) > MOST_ANSWER:
+            raise DeliveryError("fhir_bad_answer", FailureKind.UNCLEAR)
+    return bytes(read)
+
+
+def _refusal(status: int, body: bytes) -> DeliveryError:
+    if status in _LATER:
+        return DeliveryError("fhir_busy", FailureKind.AWAY, status=status)
+    if status in _NOT_LET_IN or 300 <= status < 400:
+        return DeliveryError("fhir_not_let_in", FailureKind.AWAY, status=status)
+    if status >= 500:
+        return DeliveryError("fhir_busy", FailureKind.UNCLEAR, status=status)
+    try:
+        issue = _issue(json.loads(body))
+    except (ValueError, RecursionError):
+        issue = "-"
+    return DeliveryError("fhir_refused", FailureKind.REFUSED, status=str(status), issue=issue)
+
+
+def _require_all_taken(said: Any, sent: int) -> None:
+    entries = said.get("entry") if isinstance(said, dict) else None
+    whole = isinstance(entries, list) and len(entries) == sent
+    if not whole or said.get("type") != "transaction-response":
+        raise DeliveryError("fhir_bad_answer", FailureKind.UNCLEAR)
+    for entry in entries:
+        response = entry.get("response") if isinstance(entry, dict) else None
+        status = str(response.get("status", "")) if isinstance(response, dict) else ""
+        if status[:3].isdecimal() and status[:1] in {"4", "5"}:
+            issue = _issue(response.get("outcome"))
+            raise DeliveryError("fhir_refused", FailureKind.REFUSED, status=status[:3], issue=issue)
+        if not (status[:3].isdecimal() and status.startswith("2")):
+            raise DeliveryError("fhir_bad_answer", FailureKind.UNCLEAR)
+
+
+def _issue(outcome: Any) -> str:
+    """Return the first issue's code of an OperationOutcome, `-` where it has none. Its texts may
+    quote the report and stay out."""
+    issues = outcome.get("issue") if isinstance(outcome, dict) else None
+    first = issues[0] if isinstance(issues, list) and issues else None
+    code = first.get("code") if isinstance(first, dict) else None
+    known = isinstance(code, str) and code.replace("-", "").isalnum() and code.isascii()
+    return str(code)[:40] if known else "-"
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise DeliveryError("fhir_bad_answer", FailureKind.UNCLEAR) from None

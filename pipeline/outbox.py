@@ -1,0 +1,190 @@
+"""The outbox: what is to be sent where is written down with the signature, and people see to what
+could not be delivered. `pipeline.outbox_delivery` sends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from radraft.core.errors import NotFound, SignInError
+from radraft.reports.audit import AuditActor, AuditEvent, AuditKind
+from radraft.reports.export.values import OutgoingStatus, status_of
+from radraft.reports.outgoing_entry import Entry, EntryState, NewEntry, checked_reason
+from radraft.store import audit, outbox, signatures
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from radraft.exchange.targets import Target
+    from radraft.reports.editing import WorkingReport
+    from radraft.reports.values import SignedReport
+    from radraft.store.database import Store
+    from radraft.store.outbox import TargetFigures
+
+
+@dataclass(frozen=True)
+class TargetStanding:
+    """A receiver and how much there is for it."""
+
+    name: str
+    target: Target | None
+    """None: the file does not name it any more, and nothing of it is sent."""
+    figures: TargetFigures | None
+    """None: nothing was ever queued for it."""
+
+
+class Outbox:
+    """What waits to be sent. Threads may share one."""
+
+    def __init__(self, store: Store, targets: Sequence[Target] = ()) -> None:
+        self.targets = tuple(targets)
+        """The receivers, in the file's order."""
+        self.woken = threading.Event()
+        """Set when something was queued here."""
+        self._store = store
+
+    def put_signed(self, session: Session, signed: SignedReport, site: str) -> None:
+        """Queue a signed version for whoever wants it, in the signature's transaction."""
+        self._put(session, site, signed.case_id, signed.version, 0, status_of(signed))
+
+    def put_submitted(self, session: Session, working: WorkingReport, site: str) -> None:
+        """Queue a report that was handed over for review, in that step's transaction."""
+        version = working.base_version + 1
+        status = OutgoingStatus.PRELIMINARY
+        self._put(session, site, working.case_id, version, working.revision, status)
+
+    def wake(self) -> None:
+        """Have what was queued sent now: its transaction is over."""
+        if self.targets:
+            self.woken.set()
+
+    def standings(self, sites: frozenset[str] | None = None) -> tuple[TargetStanding, ...]:
+        """Return each receiver with what there is for it: the file's first, then those that it
+        names no more; `sites`: whose studies are counted, None for all."""
+        with self._store.read() as session:
+            figures = {found.target: found for found in outbox.figures(session, sites)}
+        known = {target.name: target for target in self.targets}
+        names = [*known, *(name for name in figures if name not in known)]
+        return tuple(TargetStanding(name, known.get(name), figures.get(name)) for name in names)
+
+    def entries(
+        self,
+        *,
+        target: str | None = None,
+        states: Sequence[EntryState] = tuple(EntryState),
+        sites: frozenset[str] | None = None,
+        limit: int = 200,
+    ) -> tuple[Entry, ...]:
+        """Return entries, the newest first; `sites`: of whose studies, None for all."""
+        with self._store.read() as session:
+            return outbox.entries(session, target=target, states=states, sites=sites, limit=limit)
+
+    def resend(
+        self, entry_id: int, *, by: AuditActor, sites: frozenset[str] | None = None
+    ) -> Entry:
+        """Have an entry tried at once. As `store.outbox.resend`; SignInError `not_allowed` where it
+        is of a site that is not among `sites`."""
+        with self._store.begin() as session:
+            site = _site(session, entry_id, sites)
+            entry = outbox.resend(session, entry_id)
+            audit.append(session, _event(entry, site, by, "resent"))
+        self.wake()
+        return entry
+
+    def drop(
+        self, entry_id: int, reason: str, *, by: AuditActor, sites: frozenset[str] | None = None
+    ) -> Entry:
+        """Take an entry out of its queue for good; the reason stands in the audit. As
+        `store.outbox.drop` and `outgoing_entry.checked_reason`; SignInError as `resend`."""
+        reason = checked_reason(reason)
+        with self._store.begin() as session:
+            site = _site(session, entry_id, sites)
+            entry = outbox.drop(session, entry_id)
+            audit.append(session, _event(entry, site, by, "dropped", reason))
+        # What came after it may go now.
+        self.wake()
+        return entry
+
+    def queue_since(self, name: str, since: datetime, *, by: AuditActor) -> int:
+        """Queue for a receiver what was signed from `since` on and it wants; return how much of it
+        was not queued for it before. NotFound `outbox_target_unknown`; ReportError
+        `signature_broken`."""
+        target = next((target for target in self.targets if target.name == name), None)
+        if target is None:
+            raise NotFound("outbox_target_unknown", target=name)
+        with self._store.begin() as session:
+            new = 0
+            for case_id, site, version in outbox.signed_since(session, since):
+                held = signatures.versions(session, case_id)
+                status = status_of(next(one for one in held if one.version == version))
+                if target.wants(site, status):
+                    new += outbox.enqueue(session, _entries(target, case_id, version, 0, status))
+            said = {"what": "queued", "target": name, "entries": str(new)}
+            event = AuditEvent(AuditKind.OUTBOX, datetime.now(UTC), by, details=said)
+            audit.append(session, event)
+        self.wake()
+        return new
+
+    def _put(
+        self,
+        session: Session,
+        site: str,
+        case_id: str,
+        version: int,
+        revision: int,
+        status: OutgoingStatus,
+    ) -> None:
+        wanted = [target for target in self.targets if target.wants(site, status)]
+        outbox.enqueue(
+            session,
+            [
+                entry
+                for target in wanted
+                for entry in _entries(target, case_id, version, revision, status)
+            ],
+        )
+
+
+def _entries(
+    target: Target, case_id: str, version: int, revision: int, status: OutgoingStatus
+) -> list[NewEntry]:
+    return [
+        NewEntry(target.name, case_id, version, revision, status, form) for form in target.forms
+    ]
+
+
+def _site(session: Session, entry_id: int, sites: frozenset[str] | None) -> str:
+    site = outbox.site_of(session, entry_id)
+    if sites is not None and site not in sites:
+        raise SignInError("not_allowed", site=site)
+    return site
+
+
+def delivered_event(entry: Entry, site: str) -> AuditEvent:
+    """Return what the audit says of a report that left."""
+    return _event(entry, site, AuditActor("outbox"), "delivered", kind=AuditKind.EXPORT)
+
+
+def _event(
+    entry: Entry,
+    site: str,
+    by: AuditActor,
+    what: str,
+    reason: str = "",
+    kind: AuditKind = AuditKind.OUTBOX,
+) -> AuditEvent:
+    said = {
+        "what": what,
+        "entry": str(entry.entry_id),
+        "target": entry.what.target,
+        "form": entry.what.form.value,
+        "version": str(entry.what.version),
+        "status": entry.what.status.value,
+        **({"reason": reason} if reason else {}),
+    }
+    return AuditEvent(
+        kind, datetime.now(UTC), by, site=site, case_id=entry.what.case_id, details=said
+    )

@@ -1,0 +1,80 @@
+"""What an entry of the outbox sends: read from the store at that moment, and brought into its form.
+Nothing of it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from radraft.core.errors import ReportError
+from radraft.pipeline import outgoing
+from radraft.reports.export.values import OutgoingReport, OutgoingStatus
+from radraft.reports.outgoing_entry import OutgoingForm
+
+if TYPE_CHECKING:
+    from radraft.exchange.targets import Target
+    from radraft.reports.export.values import Institution
+    from radraft.reports.outgoing_entry import NewEntry
+    from radraft.store.database import Store
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A report in the form in which it is sent."""
+
+    content: bytes = field(repr=False)
+    name: str
+    """Of the file in a folder: the same for the same report, without identity."""
+
+
+Render = Callable[[OutgoingReport, "Target"], bytes]
+
+RENDERERS: Mapping[OutgoingForm, Render] = {}
+"""How each form is made."""
+_ENDINGS = {
+    OutgoingForm.TEXT: "txt",
+    OutgoingForm.PDF: "pdf",
+    OutgoingForm.SR: "sr.dcm",
+    OutgoingForm.KOS: "kos.dcm",
+    OutgoingForm.ORU: "hl7",
+    OutgoingForm.FHIR: "json",
+}
+
+
+def rendered(
+    store: Store,
+    what: NewEntry,
+    target: Target,
+    institution: Institution,
+    renderers: Mapping[OutgoingForm, Render] = RENDERERS,
+) -> Rendered | None:
+    """Return what is sent; None where there is nothing to send (`EntryState.VOID`).
+
+    NotFound, ReportError, StorageError as `pipeline.outgoing` and the form say;
+    `delivery_form_unavailable`.
+    """
+    with store.read() as session:
+        if what.status is OutgoingStatus.PRELIMINARY:
+            report = outgoing.read_submitted(
+                session, what.case_id, what.revision, institution=institution
+            )
+        else:
+            report = outgoing.read_signed(
+                session, what.case_id, institution=institution, version=what.version
+            )
+    if report is None or (what.form is OutgoingForm.KOS and not _referred(report)):
+        return None
+    render = renderers.get(what.form)
+    if render is None:
+        raise ReportError("delivery_form_unavailable", form=what.form.value)
+    return Rendered(render(report, target), _name(what))
+
+
+def _referred(report: OutgoingReport) -> bool:
+    return any(image.reference is not None for image in report.key_images)
+
+
+def _name(what: NewEntry) -> str:
+    early = "-preliminary" if what.status is OutgoingStatus.PRELIMINARY else ""
+    return f"{what.case_id}-v{what.version}{early}.{_ENDINGS[what.form]}"

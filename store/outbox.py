@@ -1,0 +1,406 @@
+"""Reports on their way to other systems: what waits, who sends it, what became of it.
+
+An entry that is being sent is its owner's for as long as he counts its beat up (`store.leases` says
+how that is judged); times are the database's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, true, update
+from sqlalchemy.orm import Session, aliased
+
+from radraft.core import canonical
+from radraft.core.errors import NotFound, ReportError
+from radraft.reports.export.values import OutgoingStatus
+from radraft.reports.outgoing_entry import (
+    LONGEST_PAUSE,
+    OPEN_STATES,
+    AfterTry,
+    Entry,
+    EntryMove,
+    EntryState,
+    Failed,
+    NewEntry,
+    OutgoingForm,
+    moved,
+)
+from radraft.store import faults
+from radraft.store.leases import Owner
+from radraft.store.presence import clock
+from radraft.store.sql import insert_all_new
+from radraft.store.tables import CaseRow, OutboxRow, SignedRow
+
+_OPEN = [state.value for state in OPEN_STATES]
+_WAITING, _SENDING = EntryState.WAITING.value, EntryState.SENDING.value
+
+
+@dataclass(frozen=True)
+class EntryLease:
+    """An entry that a process sends."""
+
+    key: int
+    """`Entry.entry_id`."""
+    owner_id: str
+    beat: int
+    term_s: float
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A try that ended."""
+
+    entry: Entry
+    after: AfterTry
+    failed: Failed | None
+    """None where it did not fail."""
+
+
+@dataclass(frozen=True)
+class TargetFigures:
+    """How much there is for one receiver."""
+
+    target: str
+    states: Mapping[EntryState, int]
+    oldest_at: datetime | None
+    """When the oldest entry was queued that is not delivered yet; None where none waits."""
+    last: Entry | None
+    """The entry that failed last, of those that wait or are dead."""
+
+
+def enqueue(session: Session, entries: Sequence[NewEntry]) -> int:
+    """Put entries at the end of their queues, in the caller's transaction; those that were there
+    once are left as they are. Return how many are new."""
+    if not entries:
+        return 0
+    now = clock(session)
+    rows = [
+        {
+            "target": entry.target,
+            "case_id": entry.case_id,
+            "version": entry.version,
+            "revision": entry.revision,
+            "status": entry.status.value,
+            "form": entry.form.value,
+            "state": _WAITING,
+            "queued_at": now,
+            "due_at": now,
+            "tries": 0,
+            "refusals": 0,
+            "code": "",
+            "details": "{}",
+            "ended_at": None,
+            "owner": None,
+            "beat": 0,
+            "term_s": 0.0,
+        }
+        for entry in entries
+    ]
+    return len(insert_all_new(session, OutboxRow, rows))
+
+
+def due(session: Session, targets: Collection[str]) -> frozenset[str]:
+    """Return those of `targets` for which something can be sent now."""
+    wanted = select(OutboxRow.target).where(_is_due(session), OutboxRow.target.in_(targets))
+    return frozenset(session.scalars(wanted.distinct()))
+
+
+def claim(session: Session, owner: Owner, rooms: Mapping[str, int]) -> tuple[Entry, ...]:
+    """Take for each target up to so many entries that can be sent now, oldest first. No two callers
+    get the same, and nobody a report of which something earlier is not settled."""
+    claimed: list[OutboxRow] = []
+    for target, room in sorted(rooms.items()):
+        wanted = (
+            select(OutboxRow)
+            .where(_is_due(session), OutboxRow.target == target)
+            .order_by(OutboxRow.entry_id)
+            .limit(room)
+            .with_for_update(skip_locked=True)
+        )
+        claimed += session.scalars(wanted).all()
+    for row in claimed:
+        row.state = moved(EntryState(row.state), EntryMove.CLAIM).value
+        row.owner, row.beat, row.term_s = owner.owner_id, 0, owner.term_s
+    session.flush()
+    return tuple(map(_entry, claimed))
+
+
+def settle(session: Session, owner: Owner, tried: Iterable[Tried]) -> tuple[Entry, ...]:
+    """Write down what became of entries that the owner sent, and return those that were tried and
+    still his: whoever took one over meanwhile sends it again, which its receiver knows."""
+    settled: list[Entry] = []
+    now = clock(session)
+    for attempt in tried:
+        row = session.get(
+            OutboxRow, attempt.entry.entry_id, with_for_update=True, populate_existing=True
+        )
+        if row is None or (row.state, row.owner) != (_SENDING, owner.owner_id):
+            continue
+        after = attempt.after
+        row.state = moved(EntryState(row.state), after.move).value
+        row.owner = None
+        if after.move is EntryMove.GIVE_BACK:
+            continue
+        row.tries += 1
+        row.refusals = after.refusals
+        row.due_at = now + after.pause
+        row.ended_at = None if row.state == _WAITING else now
+        failed = attempt.failed
+        row.code = "" if failed is None else failed.code
+        row.details = "{}" if failed is None else canonical.dumps(dict(failed.details))
+        settled.append(_entry(row))
+    session.flush()
+    return tuple(settled)
+
+
+def release(session: Session, target: str) -> None:
+    """Have all that waits for a receiver tried at once: it is there again."""
+    now = clock(session)
+    session.execute(
+        update(OutboxRow)
+        .where(OutboxRow.target == target, OutboxRow.state == _WAITING, OutboxRow.refusals == 0)
+        .values(due_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def beat(session: Session, owner: Owner) -> None:
+    """Say that the owner of these entries lives."""
+    session.execute(
+        update(OutboxRow)
+        .where(OutboxRow.owner == owner.owner_id)
+        .values(beat=OutboxRow.beat + 1)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def leases(session: Session, *, but: Owner) -> tuple[EntryLease, ...]:
+    """Return what others than `but` are sending."""
+    wanted = select(OutboxRow.entry_id, OutboxRow.owner, OutboxRow.beat, OutboxRow.term_s)
+    rows = session.execute(
+        wanted.where(OutboxRow.state == _SENDING, OutboxRow.owner != but.owner_id)
+    )
+    return tuple(EntryLease(*row) for row in rows)
+
+
+def take_back(session: Session, lease: EntryLease) -> bool:
+    """Let an entry wait again whose owner is gone; False where he has moved meanwhile."""
+    return _let_wait(
+        session,
+        OutboxRow.entry_id == lease.key,
+        OutboxRow.owner == lease.owner_id,
+        OutboxRow.beat == lease.beat,
+    )
+
+
+def give_back(session: Session, owner: Owner) -> None:
+    """Let all wait again that an owner who ends did not settle."""
+    _let_wait(session, OutboxRow.owner == owner.owner_id)
+
+
+def entries(
+    session: Session,
+    *,
+    target: str | None = None,
+    states: Collection[EntryState] = tuple(EntryState),
+    sites: frozenset[str] | None = None,
+    limit: int = 200,
+) -> tuple[Entry, ...]:
+    """Return entries, the newest first; `sites`: of whose studies, None for all."""
+    wanted = select(OutboxRow).where(OutboxRow.state.in_([state.value for state in states]))
+    if target is not None:
+        wanted = wanted.where(OutboxRow.target == target)
+    wanted = wanted.where(_of_sites(sites)).order_by(OutboxRow.entry_id.desc()).limit(limit)
+    return tuple(map(_entry, session.scalars(wanted)))
+
+
+def get(session: Session, entry_id: int) -> Entry:
+    """Return one entry. NotFound `outbox_entry_unknown`."""
+    row = session.get(OutboxRow, entry_id)
+    if row is None:
+        raise NotFound("outbox_entry_unknown", entry_id=entry_id)
+    return _entry(row)
+
+
+def site_of(session: Session, entry_id: int) -> str:
+    """Return of which site an entry's study is. NotFound `outbox_entry_unknown`."""
+    wanted = select(CaseRow.site).join(OutboxRow, OutboxRow.case_id == CaseRow.case_id)
+    site = session.scalar(wanted.where(OutboxRow.entry_id == entry_id))
+    if site is None:
+        raise NotFound("outbox_entry_unknown", entry_id=entry_id)
+    return site
+
+
+def resend(session: Session, entry_id: int) -> Entry:
+    """Have an entry that is dead or waits tried at once.
+
+    NotFound `outbox_entry_unknown`; ReportError `outbox_move_denied`, `outbox_overtaken` where the
+    receiver has a later version of the report: an older one must not come after it.
+    """
+    row = _locked(session, entry_id)
+    after = moved(EntryState(row.state), EntryMove.RESEND)
+    later = select(OutboxRow.entry_id).where(
+        OutboxRow.target == row.target,
+        OutboxRow.case_id == row.case_id,
+        OutboxRow.form == row.form,
+        OutboxRow.entry_id > row.entry_id,
+        OutboxRow.state.in_((EntryState.DELIVERED.value, _SENDING)),
+    )
+    if session.scalar(later.limit(1)) is not None:
+        raise ReportError("outbox_overtaken", entry_id=entry_id)
+    row.state, row.refusals, row.ended_at = after.value, 0, None
+    row.due_at = clock(session)
+    session.flush()
+    return _entry(row)
+
+
+def drop(session: Session, entry_id: int) -> Entry:
+    """Take an entry out of its queue for good. NotFound `outbox_entry_unknown`; ReportError
+    `outbox_move_denied`."""
+    row = _locked(session, entry_id)
+    row.state = moved(EntryState(row.state), EntryMove.DROP).value
+    row.ended_at = clock(session)
+    session.flush()
+    return _entry(row)
+
+
+def figures(session: Session, sites: frozenset[str] | None = None) -> tuple[TargetFigures, ...]:
+    """Return how much there is for each receiver that anything was ever queued for, by name;
+    `sites`: of whose studies, None for all."""
+    counted = session.execute(
+        select(OutboxRow.target, OutboxRow.state, func.count(), func.min(OutboxRow.queued_at))
+        .where(_of_sites(sites))
+        .group_by(OutboxRow.target, OutboxRow.state)
+    ).all()
+    made = []
+    for target in sorted({row[0] for row in counted}):
+        rows = [row for row in counted if row[0] == target]
+        waiting = [row[3] for row in rows if row[1] in _OPEN]
+        states = dict.fromkeys(EntryState, 0) | {EntryState(row[1]): row[2] for row in rows}
+        oldest = min(waiting, default=None)
+        made.append(TargetFigures(target, states, oldest, _last_failed(session, target, sites)))
+    return tuple(made)
+
+
+def open_counts(session: Session) -> dict[tuple[str, EntryState], int]:
+    """Return how many entries wait, are being sent or are dead, by receiver: for figures."""
+    states = [*_OPEN, EntryState.DEAD.value]
+    counted = session.execute(
+        select(OutboxRow.target, OutboxRow.state, func.count(), func.min(OutboxRow.queued_at))
+        .where(OutboxRow.state.in_(states))
+        .group_by(OutboxRow.target, OutboxRow.state)
+    )
+    return {(row[0], EntryState(row[1])): row[2] for row in counted}
+
+
+def oldest_waits_s(session: Session) -> dict[str, float]:
+    """Return for how many seconds the oldest entry waits that is not delivered, by receiver."""
+    now = clock(session)
+    counted = session.execute(
+        select(OutboxRow.target, func.min(OutboxRow.queued_at))
+        .where(OutboxRow.state.in_(_OPEN))
+        .group_by(OutboxRow.target)
+    )
+    return {row[0]: max(0.0, (now - row[1]).total_seconds()) for row in counted}
+
+
+def signed_since(session: Session, since: datetime) -> tuple[tuple[str, str, int], ...]:
+    """Return (case, its site, version) of what was signed from `since` on, first to newest."""
+    wanted = (
+        select(SignedRow.case_id, CaseRow.site, SignedRow.version)
+        .join(CaseRow, CaseRow.case_id == SignedRow.case_id)
+        .where(SignedRow.signed_at >= since)
+        .order_by(SignedRow.signed_at, SignedRow.case_id, SignedRow.version)
+    )
+    return tuple((row[0], row[1], row[2]) for row in session.execute(wanted))
+
+
+def _is_due(session: Session) -> ColumnElement[bool]:
+    """Whether an entry waits, is due (`outgoing_entry.is_due`), and nothing earlier of the same
+    report at the same receiver is open: only the forms of one version go at once."""
+    now = clock(session)
+    earlier = aliased(OutboxRow)
+    blocked = (
+        select(earlier.entry_id)
+        .where(
+            earlier.case_id == OutboxRow.case_id,
+            earlier.target == OutboxRow.target,
+            earlier.entry_id < OutboxRow.entry_id,
+            earlier.state.in_(_OPEN),
+            or_(
+                earlier.version != OutboxRow.version,
+                earlier.status != OutboxRow.status,
+                earlier.revision != OutboxRow.revision,
+            ),
+        )
+        .exists()
+    )
+    time = or_(OutboxRow.due_at <= now, OutboxRow.due_at > now + LONGEST_PAUSE)
+    return and_(OutboxRow.state == _WAITING, time, ~blocked)
+
+
+def _let_wait(session: Session, *conditions: ColumnElement[bool]) -> bool:
+    given = session.execute(
+        update(OutboxRow)
+        .where(OutboxRow.state == _SENDING, *conditions)
+        .values(state=_WAITING, owner=None)
+        .returning(OutboxRow.entry_id)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(given.all())
+
+
+def _last_failed(session: Session, target: str, sites: frozenset[str] | None) -> Entry | None:
+    wanted = (
+        select(OutboxRow)
+        .where(
+            OutboxRow.target == target,
+            OutboxRow.code != "",
+            OutboxRow.state.in_([*_OPEN, EntryState.DEAD.value]),
+            _of_sites(sites),
+        )
+        .order_by(OutboxRow.due_at.desc(), OutboxRow.entry_id.desc())
+        .limit(1)
+    )
+    row = session.scalars(wanted).first()
+    return None if row is None else _entry(row)
+
+
+def _of_sites(sites: frozenset[str] | None) -> ColumnElement[bool]:
+    if sites is None:
+        return true()
+    return OutboxRow.case_id.in_(select(CaseRow.case_id).where(CaseRow.site.in_(sites)))
+
+
+def _locked(session: Session, entry_id: int) -> OutboxRow:
+    row = session.get(OutboxRow, entry_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise NotFound("outbox_entry_unknown", entry_id=entry_id)
+    return row
+
+
+def _entry(row: OutboxRow) -> Entry:
+    with faults.decoding("outbox", str(row.entry_id)):
+        return Entry(
+            entry_id=row.entry_id,
+            what=NewEntry(
+                row.target,
+                row.case_id,
+                row.version,
+                row.revision,
+                OutgoingStatus(row.status),
+                OutgoingForm(row.form),
+            ),
+            state=EntryState(row.state),
+            queued_at=row.queued_at,
+            due_at=row.due_at,
+            tries=row.tries,
+            refusals=row.refusals,
+            code=row.code,
+            details=json.loads(row.details),
+            ended_at=row.ended_at,
+        )

@@ -1,0 +1,46 @@
+"""Table of reports on their way out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from radraft.store.base import Base
+
+
+class OutboxRow(Base):
+    """One version of a report for one receiver in one form: no identity, and no word of it."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        UniqueConstraint(
+            "target", "case_id", "form", "version", "status", "revision", name="uq_outbox_target"
+        ),
+        Index("ix_outbox_state", "state", "target", "due_at"),
+        Index("ix_outbox_case_id", "case_id", "target"),
+    )
+
+    entry_id: Mapped[int] = mapped_column(primary_key=True)
+    target: Mapped[str] = mapped_column(String(64))
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"))
+    version: Mapped[int]
+    revision: Mapped[int]
+    status: Mapped[str] = mapped_column(String(16))
+    form: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))
+    queued_at: Mapped[datetime]
+    # By the database's clock.
+    due_at: Mapped[datetime]
+    tries: Mapped[int]
+    refusals: Mapped[int]
+    # Of the last failure: its code, and the JSON of what fills its sentences.
+    code: Mapped[str] = mapped_column(String(64))
+    details: Mapped[str]
+    ended_at: Mapped[datetime | None]
+    # Whoever sends it: a random id of the process, its signs of life counted up, and the seconds
+    # without one after which it counts as gone.
+    owner: Mapped[str | None] = mapped_column(String(64), index=True)
+    beat: Mapped[int]
+    term_s: Mapped[float]

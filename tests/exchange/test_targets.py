@@ -1,0 +1,162 @@
+"""A targets file that cannot work is refused when it is read, with its line and what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from radraft.core.errors import SettingsError
+from radraft.exchange.targets import (
+    Charset,
+    HostPort,
+    Occasion,
+    TargetKind,
+    load_targets,
+)
+from radraft.reports.export.values import OutgoingStatus
+from radraft.reports.outgoing_entry import OutgoingForm
+
+ALL = """\
+targets:
+  - name: pacs
+    kind: dicom
+    address: 10.1.2.3:11112
+    called_aet: PACS
+    sites: [north, south]
+    forms: [sr, kos, pdf]
+  - name: web-pacs
+    kind: stow
+    address: https://pacs.example/dicom-web/
+    sites: ["*"]
+    forms: [sr]
+    user: radraft
+    password_file: {folder}/secret
+  - name: ris
+    kind: hl7
+    address: "[2001:db8::1]:2575"
+    sites: [north]
+    when: [preliminary, final, corrected]
+    charset: gb18030
+    receiving_application: RIS
+  - name: his
+    kind: fhir
+    address: https://his.example/fhir
+    sites: [north]
+    token_env: HIS_TOKEN
+  - name: share
+    kind: folder
+    address: {folder}
+    sites: [north]
+    forms: [text]
+"""
+ONE = """\
+targets:
+  - name: ris
+    kind: hl7
+    address: ris:2575
+    sites: [north]
+"""
+
+
+def read(tmp_path: Path, text: str) -> SettingsError:
+    path = tmp_path / "targets.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError) as refused:
+        load_targets(path)
+    return refused.value
+
+
+def test_every_kind_of_receiver_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HIS_TOKEN", "of-his")
+    (tmp_path / "secret").write_text("of-pacs\n")
+    path = tmp_path / "targets.yaml"
+    path.write_text(ALL.format(folder=tmp_path), encoding="utf-8")
+    pacs, web, ris, his, share = load_targets(path)
+    assert (pacs.host, pacs.called_aet) == (HostPort("10.1.2.3", 11112), "PACS")
+    assert pacs.forms == (OutgoingForm.SR, OutgoingForm.KOS, OutgoingForm.PDF)
+    assert (web.url, web.user, web.password) == (
+        "https://pacs.example/dicom-web", "radraft", "of-pacs",
+    )  # fmt: skip
+    assert (ris.host, ris.charset) == (HostPort("2001:db8::1", 2575), Charset.GB18030)
+    assert ris.forms == (OutgoingForm.ORU,)
+    assert his.token == "of-his"
+    assert share.folder == tmp_path
+    assert "of-pacs" not in repr(web)
+    assert "of-his" not in repr(his)
+    assert [target.kind for target in (pacs, web, ris, his, share)] == list(
+        (TargetKind.DICOM, TargetKind.STOW, TargetKind.HL7, TargetKind.FHIR, TargetKind.FOLDER)
+    )
+
+
+def test_who_wants_what(tmp_path: Path) -> None:
+    path = tmp_path / "targets.yaml"
+    path.write_text(ONE + "    when: [final, corrected]\n")
+    (ris,) = load_targets(path)
+    assert ris.occasions == {Occasion.FINAL, Occasion.CORRECTED}
+    assert ris.wants("north", OutgoingStatus.FINAL)
+    assert ris.wants("north", OutgoingStatus.APPENDED)
+    assert not ris.wants("north", OutgoingStatus.PRELIMINARY)
+    assert not ris.wants("south", OutgoingStatus.FINAL)
+
+
+def test_no_file_names_no_receiver() -> None:
+    assert load_targets(None) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        (ONE + "    forms: [sr]\n", 2, "hl7 cannot be sent sr"),
+        (ONE + "    form: [oru]\n", 6, "form is not a setting"),
+        (ONE + "    charset: gbk\n", 6, "charset must be one of utf-8, gb18030"),
+        (ONE + "    kind: fhir\n", 6, "kind stands there twice"),
+        (ONE + "    when: []\n", 6, "when cannot be used"),
+        (ONE + "    when: [signed]\n", 6, "when must be one of preliminary, final, corrected"),
+        (ONE + "    timeout_s: 0\n", 6, "timeout_s cannot be used"),
+        (ONE + "    user: me\n", 2, "user needs a password, and it needs user"),
+        (ONE + "    tls: {key: a.pem}\n", 6, "a key without cert"),
+        (ONE.replace("ris:2575", "ris"), 2, "address must be host:port"),
+        (ONE.replace("ris:2575", "ris:99999"), 2, "address must be host:port"),
+        (ONE.replace("    sites: [north]\n", ""), 2, "sites is missing"),
+        (ONE.replace("[north]", "[]"), 5, "sites cannot be used"),
+        (ONE.replace("hl7", "dicom") + "    forms: [sr]\n", 2, "called_aet is missing"),
+        (ONE.replace("hl7", "stow") + "    forms: [sr]\n", 2, "address must start with http"),
+        (
+            ONE.replace("hl7", "fhir").replace("ris:2575", "https://a:b@ris/"),
+            2, "no password in an address",
+        ),
+        (ONE.replace("hl7", "folder"), 2, "forms is missing"),
+        (ONE + ONE.replace("targets:\n", ""), 6, "a second target has this name"),
+        ("targets:\n  - name: [\n", 3, "this is not YAML"),
+        ("- ris\n", 1, "targets cannot be used"),
+        ("", 1, "targets cannot be used"),
+    ],
+)  # fmt: skip
+def test_what_cannot_work_is_said_with_its_line(
+    tmp_path: Path, text: str, line: int, problem: str
+) -> None:
+    error = read(tmp_path, text)
+    assert error.code == "targets_invalid"
+    assert error.details["line"] == line
+    assert str(error.details["problem_en"]).startswith(problem)
+    assert f"第 {line} 行" in error.message_zh
+
+
+def test_a_secret_that_is_not_there_is_said_by_its_receiver(tmp_path: Path) -> None:
+    text = ONE.replace("hl7", "fhir").replace("ris:2575", "https://ris/")
+    error = read(tmp_path, text + "    token_env: NOT_SET_ANYWHERE\n")
+    assert (error.code, error.details["target"]) == ("targets_secret_missing", "ris")
+
+
+def test_certificates_and_folders_are_tried_when_the_file_is_read(tmp_path: Path) -> None:
+    assert read(tmp_path, ONE + f"    tls: {{ca: {tmp_path}/none.pem}}\n").code == (
+        "targets_tls_unusable"
+    )
+    text = ONE.replace("hl7", "folder").replace("ris:2575", f"{tmp_path}/none")
+    assert read(tmp_path, text + "    forms: [text]\n").code == "targets_folder_missing"
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="targets_unreadable"):
+        load_targets(tmp_path / "none.yaml")
