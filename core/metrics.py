@@ -37,7 +37,8 @@ class Metrics:
         )
         self._errors = Counter(
             "radraft_errors",
-            "Refusals and failures by radraft's code: of requests (http), drafts (draft) and sending (outbox).",
+            "Refusals and failures by radraft's code: of requests (http), of drafts (draft) and of "
+            "sending reports (outbox).",
             ("where", "code"),
             registry=self.registry,
         )

@@ -34,10 +34,10 @@ def store(document: bytes, target: Target) -> None:
     from pydicom import dcmread
 
     data_set = dcmread(io.BytesIO(document))
-    association = _associated(target, data_set)
+    association = _association(target, str(data_set.file_meta.MediaStorageSOPClassUID))
+    connection = association.dul.socket.socket if association.dul.socket else None
     try:
-        if not association.accepted_contexts:
-            raise DeliveryError("dicom_not_accepted", FailureKind.REFUSED)
+        _require_established(association)
         answer = association.send_c_store(data_set)
     except (RuntimeError, ValueError):
         # Aborted meanwhile, or no context for its syntax.
@@ -45,9 +45,15 @@ def store(document: bytes, target: Target) -> None:
     finally:
         if association.is_established:
             association.release()
+        if connection is not None:
+            # pynetdicom leaves it open where the other side closed first, and would wait for ever
+            # for one that reads nothing.
+            connection.close()
+        association.kill()
     if "Status" not in answer:
         raise DeliveryError("dicom_no_answer", FailureKind.UNCLEAR)
-    _require_stored(int(answer.Status))
+    if int(answer.Status) not in _STORED:
+        raise _not_stored(int(answer.Status))
 
 
 def stow(document: bytes, target: Target, scratch: Path) -> None:
@@ -74,14 +80,16 @@ def stow(document: bytes, target: Target, scratch: Path) -> None:
         except SettingsError:
             raise DeliveryError("delivery_tls_failed", FailureKind.AWAY) from None
     for reason in pushed.failed:
-        _require_stored(reason)
+        if reason != _KNOWN_ALREADY:
+            raise _not_stored(reason)
     if pushed.stored + len(pushed.failed) != 1:
         raise DeliveryError("pacs_bad_answer", FailureKind.UNCLEAR)
 
 
-def _associated(target: Target, data_set: Any) -> Any:
-    from pynetdicom import AE, _config
+def _association(target: Target, sop_class: str) -> Any:
+    """Return an association, established or not."""
     from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+    from pynetdicom import AE, _config
 
     assert target.host is not None
     _config.LOG_HANDLER_LEVEL = "none"
@@ -90,37 +98,38 @@ def _associated(target: Target, data_set: Any) -> Any:
     entity.acse_timeout = target.timeout_s
     entity.dimse_timeout = target.timeout_s
     entity.network_timeout = target.timeout_s
-    entity.add_requested_context(
-        data_set.file_meta.MediaStorageSOPClassUID,
-        [ExplicitVRLittleEndian, ImplicitVRLittleEndian],
-    )
+    # A context each, or the PACS would choose: the object leaves as it was made wherever it may.
+    entity.add_requested_context(sop_class, ExplicitVRLittleEndian)
+    entity.add_requested_context(sop_class, ImplicitVRLittleEndian)
     try:
         tls = None if target.tls is None else (target.tls.context(), target.host.host)
     except (OSError, ssl.SSLError):
         raise DeliveryError("delivery_tls_failed", FailureKind.AWAY) from None
-    association = entity.associate(
+    return entity.associate(
         target.host.host,
         target.host.port,
         ae_title=target.called_aet,
         tls_args=tls,  # type: ignore[arg-type]
     )
+
+
+def _require_established(association: Any) -> None:
     if association.is_established:
-        return association
+        return
     if association.is_rejected:
         # Who may send what is the PACS's setting: it says nothing about the report.
         raise DeliveryError("dicom_association_rejected", FailureKind.AWAY)
-    if association.is_aborted and association.acceptor.primitive is not None:
+    if association.acceptor.primitive is not None:
+        # It answered, and accepted no context.
         raise DeliveryError("dicom_not_accepted", FailureKind.REFUSED)
     raise DeliveryError("dicom_unreachable", FailureKind.AWAY)
 
 
-def _require_stored(status: int) -> None:
-    if status in _STORED:
-        return
+def _not_stored(status: int) -> DeliveryError:
     details = {"status": f"{status:04X}"}
     if status in _OF_NOW or 0xA700 <= status <= 0xA7FF:
-        raise DeliveryError("dicom_busy", FailureKind.UNCLEAR, **details)
-    raise DeliveryError("dicom_refused", FailureKind.REFUSED, **details)
+        return DeliveryError("dicom_busy", FailureKind.UNCLEAR, **details)
+    return DeliveryError("dicom_refused", FailureKind.REFUSED, **details)
 
 
 def _of_pacs(error: PacsError) -> DeliveryError:

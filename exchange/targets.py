@@ -236,7 +236,7 @@ class _TargetYaml(Strict):
                 "PACS 只接收已签报告：请从 when 中去掉 preliminary",
             )
         yield from self._address_problems()
-        if self.password_env and self.password_file or self.token_env and self.token_file:
+        if (self.password_env and self.password_file) or (self.token_env and self.token_file):
             yield _wrong("give either the variable or the file", "环境变量与文件只能给一个")
         if bool(self.user) != bool(self.password_env or self.password_file):
             yield _wrong("user needs a password, and it needs user", "user 与密码须同时给出")

@@ -11,7 +11,7 @@ from radraft.exchange import dicom_sender, fhir_client, mllp, report_folder
 from radraft.exchange.targets import Target, TargetKind
 from radraft.pipeline.outbox_rendering import RENDERERS, Render, rendered
 from radraft.reports.export.values import Institution
-from radraft.reports.outgoing_entry import Delivered, OutgoingForm, Outcome, Void
+from radraft.reports.outgoing_entry import Delivered, Outcome, OutgoingForm, Void
 
 if TYPE_CHECKING:
     import httpx

@@ -14,14 +14,7 @@ from radraft.exchange.targets import HostPort, TargetTls
 from radraft.exchange.values import DeliveryError
 from radraft.reports.outgoing_entry import FailureKind
 from tests.certificates import certificate
-from tests.exchange.mllp_receiver import (
-    Answer,
-    Receiver,
-    acknowledged,
-    framed,
-    receiving,
-    saying,
-)
+from tests.exchange.mllp_receiver import Answer, Receiver, acknowledged, framed, receiving, saying
 
 MESSAGE = "MSH|^~\\&|RADRAFT|院|RIS||20261129||ORU^R01|4711|P|2.5.1\rPID|1||X\r"
 
