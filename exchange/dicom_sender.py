@@ -109,7 +109,7 @@ def _association(target: Target, sop_class: str) -> Any:
         target.host.host,
         target.host.port,
         ae_title=target.called_aet,
-        tls_args=tls,  # type: ignore[arg-type]
+        tls_args=tls,
     )
 
 

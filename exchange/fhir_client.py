@@ -84,13 +84,15 @@ def _refusal(status: int, body: bytes) -> DeliveryError:
 
 
 def _require_all_taken(said: Any, sent: int) -> None:
-    entries = said.get("entry") if isinstance(said, dict) else None
-    whole = isinstance(entries, list) and len(entries) == sent
-    if not whole or said.get("type") != "transaction-response":
+    answer = said if isinstance(said, dict) else {}
+    entries = answer.get("entry")
+    taken = isinstance(entries, list) and answer.get("type") == "transaction-response"
+    if not taken or len(entries) != sent:
         raise DeliveryError("fhir_bad_answer", FailureKind.UNCLEAR)
     for entry in entries:
         response = entry.get("response") if isinstance(entry, dict) else None
-        status = str(response.get("status", "")) if isinstance(response, dict) else ""
+        response = response if isinstance(response, dict) else {}
+        status = str(response.get("status", ""))
         if status[:3].isdecimal() and status[:1] in {"4", "5"}:
             issue = _issue(response.get("outcome"))
             raise DeliveryError("fhir_refused", FailureKind.REFUSED, status=status[:3], issue=issue)

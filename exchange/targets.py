@@ -62,6 +62,8 @@ class Charset(StrEnum):
     GB18030 = "gb18030"
 
 
+_WRONG = "target"
+"""Type of pydantic's errors that are ours, with both sentences."""
 _DICOM_FORMS = frozenset({OutgoingForm.SR, OutgoingForm.KOS, OutgoingForm.PDF})
 FORMS: Mapping[TargetKind, frozenset[OutgoingForm]] = {
     TargetKind.DICOM: _DICOM_FORMS,
@@ -279,7 +281,7 @@ class _File(Strict):
 
 
 def _wrong(en: str, zh: str) -> PydanticCustomError:
-    return PydanticCustomError("target", "{en}", {"en": en, "zh": zh})
+    return PydanticCustomError(_WRONG, "{en}", {"en": en, "zh": zh})
 
 
 def _host_port(address: str) -> HostPort | None:
@@ -320,7 +322,7 @@ def _invalid(line: int, en: str, zh: str, *, file: str) -> SettingsError:
 
 def _problem(error: Any) -> tuple[str, str]:
     """(en, zh) of one of pydantic's errors."""
-    if error["type"] == "target":
+    if error["type"] == _WRONG:
         return error["ctx"]["en"], error["ctx"]["zh"]
     where = next((str(step) for step in reversed(error["loc"]) if isinstance(step, str)), "targets")
     if error["type"] == "missing":

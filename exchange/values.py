@@ -27,7 +27,7 @@ class DeliveryError(RadraftError):
     """A receiver that did not take a report, or did not say so."""
 
     def __init__(self, code: str, kind: FailureKind, **details: str | int | float) -> None:
-        super().__init__(code, **details)
+        super().__init__(code, file=None, **details)
         self.kind = kind
         """What this says about the next try."""
 

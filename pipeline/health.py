@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from radraft.core.errors import StorageError
 from radraft.llm.link import LlmState
 from radraft.pipeline.draft_workers import WorkerSight, counts
-from radraft.store import alerts, arrivals, audit, cases, signature_log
+from radraft.reports.outgoing_entry import EntryState
+from radraft.store import alerts, arrivals, audit, cases, outbox, signature_log
 from radraft.store.alerts import AlertCounts
 from radraft.store.arrivals import ArrivalState
 from radraft.store.cases import CaseState
@@ -33,6 +35,8 @@ class Readiness:
     """Code of what keeps pixels from being read."""
     llm: LlmState
     """Told, and no condition: without a vLLM reports are read, written and signed all the same."""
+    outbox_late: bool = False
+    """Told, and no condition: signed reports wait for a receiver that takes none, or are dead."""
 
     @property
     def ready(self) -> bool:
@@ -53,6 +57,10 @@ class StoredFigures:
     """Events of the audit that were not sent to the log server yet; 0 where none is set."""
     workers: Mapping[str, int]
     """How many processes draft, by what their vLLMs are doing."""
+    outbox: Mapping[tuple[str, EntryState], int]
+    """How many reports wait, are being sent or are dead, by receiver."""
+    outbox_oldest_s: Mapping[str, float]
+    """For how many seconds the oldest of those that wait does so, by receiver."""
 
 
 @dataclass(frozen=True)
@@ -69,18 +77,22 @@ class Figures:
 def readiness(store: Store, llm: LlmState) -> Readiness:
     """Return whether `store` can be read."""
     database = objects = ""
+    late = False
     try:
         with store.read() as session:
             cases.any_case(session)
+            late = outbox.is_late(session, LATE_AFTER)
     except StorageError as error:
         database = error.code
     try:
         store.objects.require_reachable()
     except StorageError as error:
         objects = error.code
-    return Readiness(database, objects, llm)
+    return Readiness(database, objects, llm, late)
 
 
+LATE_AFTER = timedelta(minutes=5)
+"""How long a report may wait for its receiver before that is told."""
 READY_KEPT_S = 1.0
 """How long an answer about readiness holds: anybody may ask for it."""
 PILES_KEPT_TIMES, PILES_KEPT_S = 100, 300.0
@@ -158,6 +170,8 @@ class Health:
             sends_heads = self._store.head_sender is not None
             heads_unsent = signature_log.unsent(session) if sends_heads else 0
             audit_unsent = audit.unsent(session) if self._settings.audit_syslog else 0
+            outgoing = outbox.open_counts(session)
+            oldest_s = outbox.oldest_waits_s(session)
         piles = self._piled()
         return StoredFigures(
             cases={**waiting, **piles.cases},
@@ -166,6 +180,8 @@ class Health:
             heads_unsent=heads_unsent,
             audit_unsent=audit_unsent,
             workers=counts(self.sight.living()),
+            outbox=outgoing,
+            outbox_oldest_s=oldest_s,
         )
 
     def _piled(self) -> _Piles:

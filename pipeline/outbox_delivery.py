@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import RadraftError, StorageError
 from radraft.exchange.values import DeliveryError
-from radraft.pipeline.claims import BEATS, LeaseWatch
+from radraft.pipeline.claims import BEATS, LOOKS, LeaseWatch
 from radraft.pipeline.outbox import delivered_event
 from radraft.pipeline.outbox_sending import ReportSender
 from radraft.reports.outgoing_entry import (
@@ -152,7 +152,7 @@ class OutboxDelivery(threading.Thread):
         """Write down what was tried, and take what can be sent now."""
         self._collect()
         now = time.monotonic()
-        looking = now - self._looked >= LOOK_S
+        looking = now - self._looked >= min(LOOK_S, self._owner.term_s / LOOKS)
         with self._store.read() as session:
             due = stored.due(session, [name for name in self._targets if self._room(name, now)])
             others = stored.leases(session, but=self._owner) if looking else ()

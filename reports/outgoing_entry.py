@@ -176,8 +176,8 @@ def after_try(outcome: Outcome, *, tries: int, refusals: int, jitter: float) -> 
 def pause_after(tries: int, jitter: float) -> timedelta:
     """Return how long to wait after the so-manieth try: twice as long each time, up to
     `LONGEST_PAUSE`, between half of it and the whole by `jitter` in [0, 1)."""
-    whole = min(FIRST_PAUSE * 2 ** min(tries - 1, 20), LONGEST_PAUSE)
-    return whole * (0.5 + jitter / 2)
+    doubled: int = 2 ** min(tries - 1, 20)
+    return min(FIRST_PAUSE * doubled, LONGEST_PAUSE) * (0.5 + jitter / 2)
 
 
 def is_due(due_at: datetime, now: datetime) -> bool:

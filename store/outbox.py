@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, true, update
 from sqlalchemy.orm import Session, aliased
@@ -184,7 +184,7 @@ def leases(session: Session, *, but: Owner) -> tuple[EntryLease, ...]:
     rows = session.execute(
         wanted.where(OutboxRow.state == _SENDING, OutboxRow.owner != but.owner_id)
     )
-    return tuple(EntryLease(*row) for row in rows)
+    return tuple(EntryLease(row[0], row[1] or "", row[2], row[3]) for row in rows)
 
 
 def take_back(session: Session, lease: EntryLease) -> bool:
@@ -290,11 +290,18 @@ def open_counts(session: Session) -> dict[tuple[str, EntryState], int]:
     """Return how many entries wait, are being sent or are dead, by receiver: for figures."""
     states = [*_OPEN, EntryState.DEAD.value]
     counted = session.execute(
-        select(OutboxRow.target, OutboxRow.state, func.count(), func.min(OutboxRow.queued_at))
+        select(OutboxRow.target, OutboxRow.state, func.count())
         .where(OutboxRow.state.in_(states))
         .group_by(OutboxRow.target, OutboxRow.state)
     )
     return {(row[0], EntryState(row[1])): row[2] for row in counted}
+
+
+def is_late(session: Session, after: timedelta) -> bool:
+    """Return whether a report is dead, or waits for longer than `after`."""
+    dead = OutboxRow.state == EntryState.DEAD.value
+    waits = OutboxRow.state.in_(_OPEN) & (OutboxRow.queued_at < clock(session) - after)
+    return session.scalar(select(OutboxRow.entry_id).where(or_(dead, waits)).limit(1)) is not None
 
 
 def oldest_waits_s(session: Session) -> dict[str, float]:

@@ -65,7 +65,7 @@ def test_a_signed_report_lies_in_the_folder_and_the_audit_says_so(
     with delivering(sqlite_store, settings, service.outbox):
         sign(service, case_id)
         until(lambda: waits_for(sqlite_store, EntryState.DELIVERED, 1))
-    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{case_id}-v1.txt"]
+    assert [path.name for path in (tmp_path / "out").glob("*.txt")] == [f"{case_id}-v1.txt"]
     with sqlite_store.read() as session:
         query = AuditQuery(kinds=frozenset({AuditKind.EXPORT}))
         (found,) = audit.search(session, query, 10).entries
@@ -120,7 +120,7 @@ def test_what_is_submitted_leaves_as_preliminary_and_not_once_it_was_taken_back(
             lambda: "waiting" not in states(sqlite_store) and "sending" not in states(sqlite_store)
         )
     assert states(sqlite_store) == ["delivered", "void"]
-    (file,) = (tmp_path / "b").iterdir()
+    (file,) = (tmp_path / "b").glob("*.txt")
     assert file.read_text().startswith(f"{case_ids[0]} 1 preliminary\n")
 
 
@@ -319,7 +319,7 @@ def test_a_new_receiver_gets_what_was_signed_before_only_where_a_person_queues_i
     assert service.outbox.queue_since("share", since, by=BY) == 0
     with delivering(sqlite_store, settings, service.outbox):
         until(lambda: states(sqlite_store) == ["delivered", "delivered"])
-    assert len(list((tmp_path / "out").iterdir())) == 2
+    assert len(list((tmp_path / "out").glob("*.txt"))) == 2
 
 
 def test_an_older_version_is_not_sent_again_after_a_later_one(

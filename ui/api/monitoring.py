@@ -86,6 +86,7 @@ def add_monitoring(app: FastAPI, service: Monitored, *, needs_llm: bool = False)
             "database": found.database or "ok",
             "objects": found.objects or "ok",
             "llm": found.llm.value,
+            "outbox": "late" if found.outbox_late else "ok",
         }
         if draining:
             told["draining"] = True
@@ -160,6 +161,20 @@ def _stored(stored: StoredFigures) -> Iterator[Metric]:
     )
     waiting = {"signature_log": stored.heads_unsent, "audit": stored.audit_unsent}
     yield _by("radraft_outbox_waiting", "What waits to be sent, by where to.", "to", waiting)
+    entries = GaugeMetricFamily(
+        "radraft_outbox_entries",
+        "Signed reports that wait, are being sent or are dead, by receiver.",
+        labels=("target", "state"),
+    )
+    for (target, state), count in stored.outbox.items():
+        entries.add_metric((target, state.value), float(count))
+    yield entries
+    yield _by(
+        "radraft_outbox_oldest_seconds",
+        "For how long the oldest report waits that is not delivered, by receiver.",
+        "target",
+        stored.outbox_oldest_s,
+    )
 
 
 def _one(name: str, text: str, value: object) -> Metric:
