@@ -10,7 +10,6 @@ from pathlib import Path
 from radraft.exchange.values import DeliveryError
 from radraft.reports.outgoing_entry import FailureKind
 
-
 BEGUN = ".radraft"
 """Where files lie until they are whole: in the same folder, so that they can be renamed."""
 
