@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from radraft.core.errors import ReportError
-from radraft.pipeline import outgoing
+from radraft.exchange.targets import TargetKind
+from radraft.pipeline import institutions, outgoing
+from radraft.pipeline.report_printing import printed_pdf
+from radraft.reports.export.text import plain_text
 from radraft.reports.export.values import OutgoingReport, OutgoingStatus
 from radraft.reports.outgoing_entry import OutgoingForm
+from radraft.store import cases
 
 if TYPE_CHECKING:
+    from radraft.core.settings import Settings
     from radraft.exchange.targets import Target
-    from radraft.reports.export.values import Institution
     from radraft.reports.outgoing_entry import NewEntry
     from radraft.store.database import Store
 
@@ -30,8 +34,6 @@ class Rendered:
 
 Render = Callable[[OutgoingReport, "Target"], bytes]
 
-RENDERERS: Mapping[OutgoingForm, Render] = {}
-"""How each form is made."""
 _ENDINGS = {
     OutgoingForm.TEXT: "txt",
     OutgoingForm.PDF: "pdf",
@@ -42,12 +44,27 @@ _ENDINGS = {
 }
 
 
+def renderers(store: Store, settings: Settings) -> Mapping[OutgoingForm, Render]:
+    """Return how each form is made."""
+
+    def text(report: OutgoingReport, target: Target) -> bytes:
+        parts = (plain_text(report, lang) for lang in report.languages)
+        return "\n".join(parts).encode(target.charset.value)
+
+    def pdf(report: OutgoingReport, target: Target) -> bytes:
+        if target.kind is not TargetKind.FOLDER:
+            raise ReportError("delivery_form_unavailable", form=OutgoingForm.PDF.value)
+        return printed_pdf(store, settings, report)
+
+    return {OutgoingForm.TEXT: text, OutgoingForm.PDF: pdf}
+
+
 def rendered(
     store: Store,
     what: NewEntry,
     target: Target,
-    institution: Institution,
-    renderers: Mapping[OutgoingForm, Render] = RENDERERS,
+    settings: Settings,
+    makers: Mapping[OutgoingForm, Render],
 ) -> Rendered | None:
     """Return what is sent; None where there is nothing to send (`EntryState.VOID`).
 
@@ -55,6 +72,8 @@ def rendered(
     `delivery_form_unavailable`.
     """
     with store.read() as session:
+        site = cases.get_case(session, what.case_id).site
+        institution = institutions.institution(settings, site)
         if what.status is OutgoingStatus.PRELIMINARY:
             report = outgoing.read_submitted(
                 session, what.case_id, what.revision, institution=institution
@@ -65,7 +84,7 @@ def rendered(
             )
     if report is None or (what.form is OutgoingForm.KOS and not _referred(report)):
         return None
-    render = renderers.get(what.form)
+    render = makers.get(what.form)
     if render is None:
         raise ReportError("delivery_form_unavailable", form=what.form.value)
     return Rendered(render(report, target), _name(what))

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from radraft.exchange import dicom_sender, fhir_client, mllp, report_folder
 from radraft.exchange.targets import Target, TargetKind
-from radraft.pipeline.outbox_rendering import RENDERERS, Render, rendered
-from radraft.reports.export.values import Institution
+from radraft.pipeline.outbox_rendering import Render, rendered, renderers
 from radraft.reports.outgoing_entry import Delivered, Outcome, OutgoingForm, Void
 
 if TYPE_CHECKING:
@@ -29,19 +28,19 @@ class ReportSender:
         store: Store,
         settings: Settings,
         *,
-        renderers: Mapping[OutgoingForm, Render] = RENDERERS,
+        makers: Mapping[OutgoingForm, Render] | None = None,
     ) -> None:
+        """`makers`: how each form is made, where it is not `outbox_rendering.renderers`."""
         self._store = store
         self._settings = settings
-        self._renderers = renderers
+        self._makers = renderers(store, settings) if makers is None else makers
         self._clients: dict[str, httpx.Client] = {}
         self._lock = threading.Lock()
 
     def send(self, entry: Entry, target: Target) -> Outcome:
         """Return what came of a try. DeliveryError where the receiver did not take the report or
         did not say so; another RadraftError where the report could not be made."""
-        institution = Institution(self._settings.site)
-        made = rendered(self._store, entry.what, target, institution, self._renderers)
+        made = rendered(self._store, entry.what, target, self._settings, self._makers)
         if made is None:
             return Void()
         if target.kind is TargetKind.FOLDER:

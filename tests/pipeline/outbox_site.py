@@ -127,7 +127,7 @@ def delivering(
     owner: Owner | None = None,
 ) -> Iterator[OutboxDelivery]:
     """Deliver what is queued, until the end."""
-    sender = ReportSender(store, settings, renderers=RENDERERS)
+    sender = ReportSender(store, settings, makers=RENDERERS)
     delivery = OutboxDelivery(
         store, outbox, send or sender.send, Metrics(), owner=owner, jitter=lambda: 0.0
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from sqlalchemy import update
 
 from radraft.core.errors import ReportError
 from radraft.core.settings import Settings
-from radraft.exchange.targets import Occasion
+from radraft.exchange.targets import Charset, Occasion
 from radraft.exchange.values import DeliveryError
 from radraft.pipeline.outbox import Outbox
+from radraft.pipeline.outbox_sending import ReportSender
 from radraft.reports.audit import AuditActor, AuditKind, AuditQuery
 from radraft.reports.export.values import OutgoingStatus
 from radraft.reports.lifecycle import Move
@@ -122,6 +124,43 @@ def test_what_is_submitted_leaves_as_preliminary_and_not_once_it_was_taken_back(
     assert states(sqlite_store) == ["delivered", "void"]
     (file,) = (tmp_path / "b").glob("*.txt")
     assert file.read_text().startswith(f"{case_ids[0]} 1 preliminary\n")
+
+
+def test_the_forms_that_people_read_lie_in_the_folder(
+    sqlite_store: Store, settings: Settings, tmp_path: Path
+) -> None:
+    target = folder_target(
+        tmp_path / "out",
+        forms=(OutgoingForm.TEXT, OutgoingForm.PDF),
+        occasions=frozenset(Occasion),
+        charset=Charset.GB18030,
+    )
+    service = service_with(sqlite_store, settings, [target])
+    author = signed_in(sqlite_store, "住院")
+    case_id = drafted(sqlite_store, 1)
+    with (
+        closing(ReportSender(sqlite_store, settings)) as sender,
+        delivering(sqlite_store, settings, service.outbox, send=sender.send),
+    ):
+        working = service.case_view(case_id).working
+        step = {"actor": author, "base_step": working.steps, "base_revision": working.revision}
+        service.signing.take(case_id, Move.SUBMIT, **step)
+        until(lambda: states(sqlite_store) == ["delivered", "delivered"])
+        sign(service, case_id)
+        until(lambda: states(sqlite_store) == ["delivered"] * 4)
+    files = {
+        path.name: path.read_bytes() for path in (tmp_path / "out").iterdir() if path.is_file()
+    }
+    early = files[f"{case_id}-v1-preliminary.txt"].decode("gb18030")
+    final = files[f"{case_id}-v1.txt"].decode("gb18030")
+    assert "所见f1。" in early
+    assert "AI 生成" in early
+    assert "所见f1。" in final
+    assert "AI 生成" not in final
+    assert {name: content[:5] for name, content in files.items() if name.endswith("pdf")} == {
+        f"{case_id}-v1-preliminary.pdf": b"%PDF-",
+        f"{case_id}-v1.pdf": b"%PDF-",
+    }
 
 
 def test_an_amendment_does_not_overtake_the_version_that_still_waits(
