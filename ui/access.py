@@ -189,6 +189,9 @@ ROUTES: Mapping[tuple[str, str], Access] = _table(
         ("GET", "/api/quality.csv"): _by_token(Permission.QUALITY, Scope.EXPORT),
         ("GET", "/api/flywheel"): Permission.MODELS,
         ("GET", "/api/flywheel.csv"): _by_token(Permission.MODELS, Scope.EXPORT),
+        ("GET", "/api/outbox"): Permission.CONFIGURE,
+        ("POST", "/api/outbox/{entry_id}/resend"): Permission.CONFIGURE,
+        ("POST", "/api/outbox/{entry_id}/drop"): Permission.CONFIGURE,
         ("GET", "/api/tokens"): Permission.ACCOUNTS,
         ("POST", "/api/tokens"): Permission.ACCOUNTS,
         ("POST", "/api/tokens/{token_id}/revoke"): Permission.ACCOUNTS,
@@ -204,6 +207,7 @@ ROUTES: Mapping[tuple[str, str], Access] = _table(
         ("GET", "/reading"): Permission.CONFIGURE,
         ("GET", "/administration"): Permission.ACCOUNTS,
         ("GET", "/templates"): Permission.CONFIGURE,
+        ("GET", "/outbox"): Permission.CONFIGURE,
     }
 )
 """What each route needs. `tests/ui/test_access.py` walks every cell of routes, roles and scopes."""

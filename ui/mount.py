@@ -14,6 +14,7 @@ from radraft.ui.api.impression import add_impression
 from radraft.ui.api.key_images import add_keyimages
 from radraft.ui.api.languages import add_languages
 from radraft.ui.api.monitoring import add_monitoring
+from radraft.ui.api.outbox import add_outbox
 from radraft.ui.api.presence import add_presence
 from radraft.ui.api.priors import add_priors
 from radraft.ui.api.reading import add_reading
@@ -74,6 +75,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
     add_reading(app, service)
     add_retention(app, service)
     add_templates(app, service)
+    add_outbox(app, service)
     add_keyimages(app, service)
     add_report_printing(app, service)
     add_full_frames(app, service)

@@ -79,6 +79,7 @@ OWN_PAGES = frozenset(
         "/reading",
         "/administration",
         "/templates",
+        "/outbox",
         "/alerts",
         "/alerts/register",
         "/sign-in",

@@ -28,6 +28,7 @@ IDS = {
     "frame": "0",
     "prior_case_id": "c-0000000000000000",
     "alert_id": "a-0000000000000000",
+    "entry_id": "1",
     "arrival_id": "1",
     "move": "note",
     "view_id": "1",

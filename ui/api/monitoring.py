@@ -86,8 +86,9 @@ def add_monitoring(app: FastAPI, service: Monitored, *, needs_llm: bool = False)
             "database": found.database or "ok",
             "objects": found.objects or "ok",
             "llm": found.llm.value,
-            "outbox": "late" if found.outbox_late else "ok",
         }
+        if found.outbox_late:
+            told["outbox"] = "late"
         if draining:
             told["draining"] = True
         return JSONResponse(told, 200 if is_ready else 503)

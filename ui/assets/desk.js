@@ -13,6 +13,7 @@ const PAGES = [
   ["configure", "/reading", "reading"],
   ["accounts", "/administration", "administration"],
   ["configure", "/templates", "templates"],
+  ["configure", "/outbox", "outbox"],
   ["audit", "/audit", "audit_title"],
 ];
 

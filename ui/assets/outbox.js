@@ -1,0 +1,151 @@
+// Signed reports on their way to other systems: what each receiver takes, and what a person must see to.
+
+import { mountAccount } from "/ui/account.js";
+import { getChanged, send, sentenceOf } from "/ui/api.js";
+import { h, part, setText } from "/ui/dom.js";
+import { formatDate, onLanguage, pick, t, translate } from "/ui/i18n.js";
+import { beginPage, fixedWords } from "/ui/standalone.js";
+
+const LOOK_MS = 5000;
+const MOST_REASON = 200;
+let shown = { targets: [], dead: [], waiting: [] };
+
+async function load() {
+  try {
+    shown = await getChanged("/outbox", { fresh: true });
+    setText(part(document, "state"), "");
+  } catch (error) {
+    setText(part(document, "state"), sentenceOf(error));
+  }
+  draw();
+}
+
+function draw() {
+  fixedWords();
+  document.title = t("outbox");
+  drawTargets();
+  drawDead();
+  drawWaiting();
+}
+
+function drawTargets() {
+  const head = ["target", "kind", "waits", "oldest", "dead_count", "delivered"];
+  const numbers = ["waits", "dead_count", "delivered"];
+  part(document, "targets").replaceChildren(
+    h("thead", {}, h("tr", {}, ...head.map((name) => h("th", { scope: "col", class: numbers.includes(name) ? "number" : "", text: t(`outbox_${name}`) })))),
+    ...shown.targets.map(targetRows),
+    shown.targets.length ? "" : h("tbody", {}, h("tr", {}, h("td", { class: "rd-dim", colspan: head.length, text: t("outbox_no_target") }))),
+  );
+}
+
+/** A receiver, and below it why it is not well. */
+function targetRows(target) {
+  const kind = target.orphaned ? "–" : `${t(`outbox_kind_${target.kind}`)} · ${target.forms.map(form).join(", ")}`;
+  const row = h(
+    "tr",
+    { dataset: { target: target.name } },
+    h("th", { scope: "row", text: target.name }),
+    h("td", { text: kind }),
+    h("td", { class: "number", text: String(target.waiting) }),
+    h("td", { class: "time", text: target.oldest_at ? formatDate(target.oldest_at) : "–" }),
+    h("td", { class: target.dead ? "number rd-bad" : "number", text: String(target.dead) }),
+    h("td", { class: "number", text: String(target.delivered) }),
+  );
+  const orphaned = target.orphaned ? [h("span", { class: "rd-bad", text: t("outbox_orphaned") })] : [];
+  const problem = target.problem ? [h("span", { class: "rd-dim", text: pick(target.problem) })] : [];
+  const said = [...orphaned, ...problem];
+  return h("tbody", {}, row, said.length ? h("tr", { class: "ob-said" }, h("td", { colspan: 6 }, ...said)) : "");
+}
+
+function drawDead() {
+  const list = part(document, "dead");
+  const known = new Map([...list.querySelectorAll("form")].map((element) => [element.dataset.entry, element]));
+  const wanted = shown.dead.map((entry) => {
+    const before = known.get(String(entry.entry));
+    // One in which a reason is being typed stays as it is.
+    return before && before.querySelector("input")?.value ? before : deadEntry(entry);
+  });
+  list.replaceChildren(...wanted, ...(wanted.length ? [] : [h("p", { class: "rd-dim", text: t("outbox_no_dead") })]));
+}
+
+function deadEntry(entry) {
+  const said = h("span", { class: "rd-bad", role: "alert" });
+  const reason = h("input", { class: "rd-input", name: "reason", maxlength: MOST_REASON, autocomplete: "off", placeholder: t("outbox_reason"), "aria-label": t("outbox_reason") });
+  const act = async (path, body) => {
+    try {
+      await send("POST", `/outbox/${entry.entry}/${path}`, body);
+      reason.value = "";
+      await load();
+    } catch (error) {
+      setText(said, sentenceOf(error));
+    }
+  };
+  const drop = h("button", { type: "submit", class: "rd-button", dataset: { part: "drop" }, text: t("outbox_drop") });
+  return h(
+    "form",
+    {
+      class: "ob-entry",
+      dataset: { entry: entry.entry },
+      onsubmit: (event) => {
+        event.preventDefault();
+        act("drop", { reason: reason.value });
+      },
+    },
+    h(
+      "div",
+      { class: "ob-what" },
+      h("b", { text: entry.target }),
+      h("span", { text: whatOf(entry) }),
+      h("span", { class: "rd-dim", text: t("outbox_tried", { n: entry.tries, time: formatDate(entry.ended_at) }) }),
+    ),
+    h("p", { text: pick(entry.problem) }),
+    h(
+      "div",
+      { class: "ob-acts" },
+      h("button", { type: "button", class: "rd-button rd-primary", dataset: { part: "resend" }, text: t("outbox_resend"), onclick: () => act("resend") }),
+      reason,
+      drop,
+      said,
+    ),
+  );
+}
+
+function drawWaiting() {
+  const head = ["target", "report", "since", "tries"];
+  part(document, "waiting").replaceChildren(
+    h("thead", {}, h("tr", {}, ...head.map((name) => h("th", { scope: "col", class: name === "tries" ? "number" : "", text: t(`outbox_${name}`) })))),
+    ...shown.waiting.map((entry) =>
+      h(
+        "tbody",
+        {},
+        h(
+          "tr",
+          { dataset: { entry: entry.entry } },
+          h("th", { scope: "row", text: entry.target }),
+          h("td", { text: whatOf(entry) }),
+          h("td", { class: "time", text: formatDate(entry.queued_at) }),
+          h("td", { class: "number", text: String(entry.tries) }),
+        ),
+        entry.problem ? h("tr", { class: "ob-said" }, h("td", { colspan: head.length }, h("span", { class: "rd-dim", text: pick(entry.problem) }))) : "",
+      ),
+    ),
+    shown.waiting.length ? "" : h("tbody", {}, h("tr", {}, h("td", { class: "rd-dim", colspan: head.length, text: t("outbox_nothing") }))),
+  );
+}
+
+function form(name) {
+  return t(`outbox_form_${name}`);
+}
+
+function whatOf(entry) {
+  return t("outbox_what", { case: entry.case_id, version: entry.version, status: t(`outbox_status_${entry.status}`), form: form(entry.form) });
+}
+
+await beginPage();
+translate(document);
+await mountAccount(document);
+onLanguage(draw);
+await load();
+setInterval(() => {
+  if (!document.hidden) load();
+}, LOOK_MS);
