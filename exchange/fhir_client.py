@@ -86,8 +86,9 @@ def _refusal(status: int, body: bytes) -> DeliveryError:
 def _require_all_taken(said: Any, sent: int) -> None:
     answer = said if isinstance(said, dict) else {}
     entries = answer.get("entry")
-    taken = isinstance(entries, list) and answer.get("type") == "transaction-response"
-    if not taken or len(entries) != sent:
+    if not isinstance(entries, list) or len(entries) != sent:
+        raise DeliveryError("fhir_bad_answer", FailureKind.UNCLEAR)
+    if answer.get("type") != "transaction-response":
         raise DeliveryError("fhir_bad_answer", FailureKind.UNCLEAR)
     for entry in entries:
         response = entry.get("response") if isinstance(entry, dict) else None
