@@ -161,21 +161,22 @@ def _outbox(context: Context) -> Outbox:
 
 
 def _standing(found: TargetStanding) -> dict[str, Any]:
-    figures = found.figures
     return {
         "name": found.name,
         "orphaned": found.target is None,
-        "states": {} if figures is None else {s.value: n for s, n in figures.states.items()},
-        "oldest_at": None if figures is None else figures.oldest_at,
+        "waiting": found.figures.waiting,
+        "dead": found.figures.dead,
+        "oldest_at": found.figures.oldest_at,
+        "delivered_at": found.figures.delivered_at,
     }
 
 
 def _target_line(found: TargetStanding) -> str:
-    row = _standing(found)
-    counts = "  ".join(f"{state} {count}" for state, count in row["states"].items() if count)
-    orphaned = "  NOT IN THE TARGETS FILE" if row["orphaned"] else ""
-    oldest = f"  oldest {row['oldest_at']:%Y-%m-%d %H:%M}Z" if row["oldest_at"] else ""
-    return f"{found.name}{orphaned}  {counts or 'nothing'}{oldest}"
+    figures = found.figures
+    orphaned = "  NOT IN THE TARGETS FILE" if found.target is None else ""
+    oldest = f", oldest {figures.oldest_at:%Y-%m-%d %H:%M}Z" if figures.oldest_at else ""
+    last = f"  last delivered {figures.delivered_at:%Y-%m-%d %H:%M}Z" if figures.delivered_at else ""
+    return f"{found.name}{orphaned}  waiting {figures.waiting}{oldest}  dead {figures.dead}{last}"
 
 
 def _line(entry: Entry) -> str:

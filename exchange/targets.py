@@ -56,10 +56,13 @@ class Occasion(StrEnum):
 
 
 class Charset(StrEnum):
-    """In what characters HL7 is written (table 0211)."""
+    """In what characters a text or a message is written, by Python's names."""
 
     UTF8 = "utf-8"
     GB18030 = "gb18030"
+    GBK = "gbk"
+    GB2312 = "gb2312"
+    ASCII = "ascii"
 
 
 _WRONG = "target"

@@ -32,8 +32,7 @@ class TargetStanding:
     name: str
     target: Target | None
     """None: the file does not name it any more, and nothing of it is sent."""
-    figures: TargetFigures | None
-    """None: nothing was ever queued for it."""
+    figures: TargetFigures
 
 
 class Outbox:
@@ -64,11 +63,12 @@ class Outbox:
     def standings(self, sites: frozenset[str] | None = None) -> tuple[TargetStanding, ...]:
         """Return each receiver with what there is for it: the file's first, then those that it
         names no more; `sites`: whose studies are counted, None for all."""
-        with self._store.read() as session:
-            figures = {found.target: found for found in outbox.figures(session, sites)}
         known = {target.name: target for target in self.targets}
+        with self._store.read() as session:
+            found = outbox.figures(session, known, sites)
+        figures = {standing.target: standing for standing in found}
         names = [*known, *(name for name in figures if name not in known)]
-        return tuple(TargetStanding(name, known.get(name), figures.get(name)) for name in names)
+        return tuple(TargetStanding(name, known.get(name), figures[name]) for name in names)
 
     def entries(
         self,

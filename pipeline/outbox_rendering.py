@@ -11,6 +11,8 @@ from radraft.core.errors import ReportError
 from radraft.exchange.targets import TargetKind
 from radraft.pipeline import institutions, outgoing
 from radraft.pipeline.report_printing import printed_pdf
+from radraft.reports.export import encapsulated_pdf, kos, sr
+from radraft.reports.export.dicom_document import references
 from radraft.reports.export.text import plain_text
 from radraft.reports.export.values import OutgoingReport, OutgoingStatus
 from radraft.reports.outgoing_entry import OutgoingForm
@@ -47,16 +49,28 @@ _ENDINGS = {
 def renderers(store: Store, settings: Settings) -> Mapping[OutgoingForm, Render]:
     """Return how each form is made."""
 
-    def text(report: OutgoingReport, target: Target) -> bytes:
-        parts = (plain_text(report, lang) for lang in report.languages)
-        return "\n".join(parts).encode(target.charset.value)
+    def printed(report: OutgoingReport, target: Target) -> bytes:
+        pdf = printed_pdf(store, settings, report)
+        return pdf if target.kind is TargetKind.FOLDER else encapsulated_pdf.document(report, pdf)
 
-    def pdf(report: OutgoingReport, target: Target) -> bytes:
-        if target.kind is not TargetKind.FOLDER:
-            raise ReportError("delivery_form_unavailable", form=OutgoingForm.PDF.value)
-        return printed_pdf(store, settings, report)
+    return {
+        OutgoingForm.TEXT: _text,
+        OutgoingForm.PDF: printed,
+        OutgoingForm.SR: lambda report, target: sr.document(report),
+        OutgoingForm.KOS: lambda report, target: kos.document(report),
+    }
 
-    return {OutgoingForm.TEXT: text, OutgoingForm.PDF: pdf}
+
+def _text(report: OutgoingReport, target: Target) -> bytes:
+    """Return the text with labels in each of the report's languages."""
+    text = "\n".join(plain_text(report, lang) for lang in report.languages)
+    try:
+        return text.encode(target.charset.value)
+    except UnicodeEncodeError as error:
+        code_point = f"U+{ord(text[error.start]):04X}"
+        raise ReportError(
+            "outbox_character_unwritable", character=code_point, charset=target.charset.value
+        ) from None
 
 
 def rendered(
@@ -82,16 +96,12 @@ def rendered(
             report = outgoing.read_signed(
                 session, what.case_id, institution=institution, version=what.version
             )
-    if report is None or (what.form is OutgoingForm.KOS and not _referred(report)):
+    if report is None or (what.form is OutgoingForm.KOS and not references(report)):
         return None
     render = makers.get(what.form)
     if render is None:
         raise ReportError("delivery_form_unavailable", form=what.form.value)
     return Rendered(render(report, target), _name(what))
-
-
-def _referred(report: OutgoingReport) -> bool:
-    return any(image.reference is not None for image in report.key_images)
 
 
 def _name(what: NewEntry) -> str:

@@ -37,6 +37,7 @@ from radraft.store.tables import CaseRow, OutboxRow, SignedRow
 
 _OPEN = [state.value for state in OPEN_STATES]
 _WAITING, _SENDING = EntryState.WAITING.value, EntryState.SENDING.value
+_DEAD = EntryState.DEAD.value
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,15 @@ class TargetFigures:
     """How much there is for one receiver."""
 
     target: str
-    states: Mapping[EntryState, int]
+    waiting: int
+    """What is being sent is among it."""
+    dead: int
     oldest_at: datetime | None
-    """When the oldest entry was queued that is not delivered yet; None where none waits."""
+    """When the oldest entry was queued that waits; None where none does."""
     last: Entry | None
     """The entry that failed last, of those that wait or are dead."""
+    delivered_at: datetime | None
+    """When something was delivered last, of any site."""
 
 
 def enqueue(session: Session, entries: Sequence[NewEntry]) -> int:
@@ -268,27 +273,35 @@ def drop(session: Session, entry_id: int) -> Entry:
     return _entry(row)
 
 
-def figures(session: Session, sites: frozenset[str] | None = None) -> tuple[TargetFigures, ...]:
-    """Return how much there is for each receiver that anything was ever queued for, by name;
-    `sites`: of whose studies, None for all."""
+def figures(
+    session: Session, names: Collection[str], sites: frozenset[str] | None = None
+) -> tuple[TargetFigures, ...]:
+    """Return how much there is for each receiver of `names`, and for each other that anything waits
+    for or is dead of, by name; `sites`: of whose studies, None for all."""
     counted = session.execute(
         select(OutboxRow.target, OutboxRow.state, func.count(), func.min(OutboxRow.queued_at))
-        .where(_of_sites(sites))
+        .where(OutboxRow.state.in_([*_OPEN, _DEAD]), _of_sites(sites))
         .group_by(OutboxRow.target, OutboxRow.state)
     ).all()
     made = []
-    for target in sorted({row[0] for row in counted}):
+    for target in sorted({*names, *(row[0] for row in counted)}):
         rows = [row for row in counted if row[0] == target]
-        waiting = [row[3] for row in rows if row[1] in _OPEN]
-        states = dict.fromkeys(EntryState, 0) | {EntryState(row[1]): row[2] for row in rows}
-        oldest = min(waiting, default=None)
-        made.append(TargetFigures(target, states, oldest, _last_failed(session, target, sites)))
+        made.append(
+            TargetFigures(
+                target,
+                waiting=sum(row[2] for row in rows if row[1] in _OPEN),
+                dead=sum(row[2] for row in rows if row[1] == _DEAD),
+                oldest_at=min((row[3] for row in rows if row[1] in _OPEN), default=None),
+                last=_last_failed(session, target, sites),
+                delivered_at=_delivered_at(session, target),
+            )
+        )
     return tuple(made)
 
 
 def open_counts(session: Session) -> dict[tuple[str, EntryState], int]:
     """Return how many entries wait, are being sent or are dead, by receiver: for figures."""
-    states = [*_OPEN, EntryState.DEAD.value]
+    states = [*_OPEN, _DEAD]
     counted = session.execute(
         select(OutboxRow.target, OutboxRow.state, func.count())
         .where(OutboxRow.state.in_(states))
@@ -299,7 +312,7 @@ def open_counts(session: Session) -> dict[tuple[str, EntryState], int]:
 
 def is_late(session: Session, after: timedelta) -> bool:
     """Return whether a report is dead, or waits for longer than `after`."""
-    dead = OutboxRow.state == EntryState.DEAD.value
+    dead = OutboxRow.state == _DEAD
     waits = OutboxRow.state.in_(_OPEN) & (OutboxRow.queued_at < clock(session) - after)
     return session.scalar(select(OutboxRow.entry_id).where(or_(dead, waits)).limit(1)) is not None
 
@@ -367,7 +380,7 @@ def _last_failed(session: Session, target: str, sites: frozenset[str] | None) ->
         .where(
             OutboxRow.target == target,
             OutboxRow.code != "",
-            OutboxRow.state.in_([*_OPEN, EntryState.DEAD.value]),
+            OutboxRow.state.in_([*_OPEN, _DEAD]),
             _of_sites(sites),
         )
         .order_by(OutboxRow.due_at.desc(), OutboxRow.entry_id.desc())
@@ -375,6 +388,16 @@ def _last_failed(session: Session, target: str, sites: frozenset[str] | None) ->
     )
     row = session.scalars(wanted).first()
     return None if row is None else _entry(row)
+
+
+def _delivered_at(session: Session, target: str) -> datetime | None:
+    # What is delivered is due no more: the moment that stands there is when it was settled, and is
+    # in the index, however many there are.
+    return session.scalar(
+        select(func.max(OutboxRow.due_at)).where(
+            OutboxRow.state == EntryState.DELIVERED.value, OutboxRow.target == target
+        )
+    )
 
 
 def _of_sites(sites: frozenset[str] | None) -> ColumnElement[bool]:

@@ -102,7 +102,7 @@ def test_no_file_names_no_receiver() -> None:
     [
         (ONE + "    forms: [sr]\n", 2, "hl7 cannot be sent sr"),
         (ONE + "    form: [oru]\n", 6, "form is not a setting"),
-        (ONE + "    charset: gbk\n", 6, "charset must be one of utf-8, gb18030"),
+        (ONE + "    charset: big5\n", 6, "charset must be one of utf-8, gb18030"),
         (ONE + "    kind: fhir\n", 6, "kind stands there twice"),
         (ONE + "    when: []\n", 6, "when cannot be used"),
         (ONE + "    when: [signed]\n", 6, "when must be one of preliminary, final, corrected"),
@@ -114,6 +114,10 @@ def test_no_file_names_no_receiver() -> None:
         (ONE.replace("    sites: [north]\n", ""), 2, "sites is missing"),
         (ONE.replace("[north]", "[]"), 5, "sites cannot be used"),
         (ONE.replace("hl7", "dicom") + "    forms: [sr]\n", 2, "called_aet is missing"),
+        (
+            ONE.replace("hl7", "dicom") + "    called_aet: A\n    forms: [sr]\n"
+            "    when: [preliminary]\n", 2, "a PACS is sent signed reports only",
+        ),
         (ONE.replace("hl7", "stow") + "    forms: [sr]\n", 2, "address must start with http"),
         (
             ONE.replace("hl7", "fhir").replace("ris:2575", "https://a:b@ris/"),

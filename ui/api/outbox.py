@@ -77,18 +77,16 @@ def _event(caller: Caller, entry_id: int, what: str) -> AuditEvent:
 
 def _target(found: TargetStanding) -> dict[str, Any]:
     target, figures = found.target, found.figures
-    states = {} if figures is None else figures.states
-    last = None if figures is None else figures.last
     return {
         "name": found.name,
         "kind": None if target is None else target.kind.value,
         "forms": [] if target is None else [form.value for form in target.forms],
         "orphaned": target is None,
-        "waiting": sum(states.get(state, 0) for state in OPEN_STATES),
-        "dead": states.get(EntryState.DEAD, 0),
-        "delivered": states.get(EntryState.DELIVERED, 0),
-        "oldest_at": _time(None if figures is None else figures.oldest_at),
-        "problem": None if last is None else _sentences(last),
+        "waiting": figures.waiting,
+        "dead": figures.dead,
+        "oldest_at": _time(figures.oldest_at),
+        "delivered_at": _time(figures.delivered_at),
+        "problem": None if figures.last is None else _sentences(figures.last),
     }
 
 

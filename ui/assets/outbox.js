@@ -30,7 +30,7 @@ function draw() {
 
 function drawTargets() {
   const head = ["target", "kind", "waits", "oldest", "dead_count", "delivered"];
-  const numbers = ["waits", "dead_count", "delivered"];
+  const numbers = ["waits", "dead_count"];
   part(document, "targets").replaceChildren(
     h("thead", {}, h("tr", {}, ...head.map((name) => h("th", { scope: "col", class: numbers.includes(name) ? "number" : "", text: t(`outbox_${name}`) })))),
     ...shown.targets.map(targetRows),
@@ -49,7 +49,7 @@ function targetRows(target) {
     h("td", { class: "number", text: String(target.waiting) }),
     h("td", { class: "time", text: target.oldest_at ? formatDate(target.oldest_at) : "–" }),
     h("td", { class: target.dead ? "number rd-bad" : "number", text: String(target.dead) }),
-    h("td", { class: "number", text: String(target.delivered) }),
+    h("td", { class: "time", text: target.delivered_at ? formatDate(target.delivered_at) : "–" }),
   );
   const orphaned = target.orphaned ? [h("span", { class: "rd-bad", text: t("outbox_orphaned") })] : [];
   const problem = target.problem ? [h("span", { class: "rd-dim", text: pick(target.problem) })] : [];
