@@ -202,7 +202,8 @@ class OutboxDelivery(threading.Thread):
             self._tried.append(Tried(entry, after, failed))
             absence = self._absences[name]
             if failed is not None and failed.kind is FailureKind.AWAY:
-                absence.failures += 1
+                # Those that were under way together say one thing.
+                absence.failures += time.monotonic() >= absence.until
                 pause = min(pause_after(absence.failures, self._jitter()), LONGEST_ABSENCE)
                 absence.until = time.monotonic() + pause.total_seconds()
             elif not isinstance(outcome, NotTried) and absence.failures:

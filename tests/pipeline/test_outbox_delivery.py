@@ -20,6 +20,7 @@ from radraft.reports.audit import AuditActor, AuditKind, AuditQuery
 from radraft.reports.export.values import OutgoingStatus
 from radraft.reports.lifecycle import Move
 from radraft.reports.outgoing_entry import (
+    LONGEST_ABSENCE,
     Delivered,
     Entry,
     EntryState,
@@ -31,6 +32,7 @@ from radraft.reports.outgoing_entry import (
 from radraft.store import audit, outbox as stored
 from radraft.store.database import Store
 from radraft.store.leases import Owner
+from radraft.store.presence import clock
 from radraft.store.tables import OutboxRow
 from tests.builders import add_case, signed_in
 from tests.exchange.mllp_receiver import receiving, saying, takes
@@ -198,6 +200,32 @@ def test_a_receiver_that_is_down_holds_no_other_up(
     with sqlite_store.read() as session:
         codes = {entry.code for entry in stored.entries(session, target="down")}
     assert codes <= {"hl7_unreachable", ""}
+
+
+def test_a_receiver_that_is_there_again_gets_all_that_waited(
+    sqlite_store: Store, settings: Settings, tmp_path: Path
+) -> None:
+    service = service_with(sqlite_store, settings, [folder_target(tmp_path / "out")])
+    gone = threading.Event()
+    gone.set()
+
+    def send(entry: Entry, target: object) -> Outcome:
+        if gone.is_set():
+            raise DeliveryError("hl7_unreachable", FailureKind.AWAY)
+        return Delivered()
+
+    for number in range(1, 31):
+        queued(sqlite_store, number, "share")
+    with delivering(sqlite_store, settings, service.outbox, send=send):
+        until(lambda: any(entry.tries for entry in service.outbox.entries()))
+        with sqlite_store.begin() as session:
+            # As after a day, in which each was tried many times.
+            later = clock(session) + LONGEST_ABSENCE
+            session.execute(update(OutboxRow).values(due_at=later))
+            oldest = OutboxRow.entry_id == 1
+            session.execute(update(OutboxRow).where(oldest).values(due_at=clock(session)))
+        gone.clear()
+        until(lambda: waits_for(sqlite_store, EntryState.DELIVERED, 30))
 
 
 def test_a_receiver_that_hangs_holds_no_other_up(
