@@ -19,8 +19,10 @@ from radraft.reports.archive.records import checked
 from radraft.reports.archive.sr import sr_report
 from radraft.reports.archive.table import csv_reports
 from radraft.reports.archive.values import PastReport, Reason, Refused
+from radraft.reports.archive.workbook import workbook_reports
 
 TABLES = (".csv", ".tsv", ".txt")
+WORKBOOK = ".xlsx"
 MESSAGES = (b"MSH", b"FHS", b"BHS")
 HL7_NAMES = (".hl7", ".oru")
 MOST_FILE = 16 << 20
@@ -49,11 +51,12 @@ def source_of(path: Path, mapping: ArchiveMapping | None) -> ReportSource:
         return FolderSource(path)
     if not path.is_file():
         raise ArchiveError("archive_source_missing", file=str(path))
-    if path.suffix.lower() not in TABLES:
+    kind = path.suffix.lower()
+    if kind not in (*TABLES, WORKBOOK):
         raise ArchiveError("archive_source_unknown", file=str(path))
     if mapping is None:
         raise ArchiveError("archive_mapping_needed", file=str(path))
-    return CsvSource(path, mapping)
+    return WorkbookSource(path, mapping) if kind == WORKBOOK else CsvSource(path, mapping)
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,24 @@ class CsvSource:
         ):
             for report in reports:
                 yield stream.tell(), report
+
+
+@dataclass(frozen=True)
+class WorkbookSource:
+    """A table in an Excel workbook."""
+
+    path: Path = field(repr=False)
+    mapping: ArchiveMapping
+
+    @property
+    def size(self) -> int:
+        """Return 0: how many rows a sheet has is not known before it was read."""
+        return 0
+
+    def read(self) -> Iterator[tuple[int, PastReport | Refused]]:
+        """Yield its rows' reports."""
+        for report in workbook_reports(self.path, self.mapping, self.path.name):
+            yield 0, report
 
 
 @dataclass(frozen=True)
