@@ -13,6 +13,7 @@ from typing import Protocol
 from radraft.core import canonical
 from radraft.core.errors import ArchiveError
 from radraft.reports.archive.csv_table import encoding_of
+from radraft.reports.archive.fhir_bundle import fhir_reports
 from radraft.reports.archive.hl7_results import hl7_reports
 from radraft.reports.archive.mapping import ArchiveMapping
 from radraft.reports.archive.records import checked
@@ -101,8 +102,8 @@ class WorkbookSource:
 
 @dataclass(frozen=True)
 class FolderSource:
-    """A folder of messages and documents, each told by its content: HL7 results, DICOM structured
-    reports, and plain text whose file is named by its accession number."""
+    """A folder of messages and documents, each told by its content or its name: HL7 results, DICOM
+    structured reports, FHIR, and plain text whose file is named by its accession number."""
 
     path: Path = field(repr=False)
 
@@ -149,6 +150,8 @@ def _of_file(file: Path, place: str) -> Iterator[PastReport | Refused]:
         yield _refused(place, Reason.TOO_LONG, data)
     elif data.lstrip(b"\x0b\r\n \xef\xbb\xbf")[:3] in MESSAGES or file.suffix.lower() in HL7_NAMES:
         yield from hl7_reports(data, place)
+    elif file.suffix.lower() == ".json":
+        yield from fhir_reports(data, place)
     elif file.suffix.lower() == ".txt":
         yield _text(data, file.stem, place)
     else:
