@@ -40,7 +40,7 @@ class AuditKind(StrEnum):
     ALERT = "alert"
     """A step with a critical value."""
     INTAKE = "intake"
-    """Studies were handed in by a person."""
+    """Studies were handed in by a person, or past reports imported."""
     EXPORT = "export"
     RETENTION = "retention"
     """A study's images were dropped by the site's rule, or images moved to slower storage."""
