@@ -53,7 +53,7 @@ def bring_in(
         if dicom is not None and not dry_run:
             studies = _take_in(dicom, context, where, out)
         with out.progress() as progress:
-            task = progress.add_task("Reading past reports", total=max(1, reports.size))
+            task = progress.add_task("Reading past reports", total=reports.size or None)
             count = import_archive(
                 reports,
                 store=context.store,

@@ -13,14 +13,17 @@ from typing import Protocol
 from radraft.core import canonical
 from radraft.core.errors import ArchiveError
 from radraft.reports.archive.csv_table import encoding_of
+from radraft.reports.archive.fhir_bundle import fhir_reports
 from radraft.reports.archive.hl7_results import hl7_reports
 from radraft.reports.archive.mapping import ArchiveMapping
 from radraft.reports.archive.records import checked
 from radraft.reports.archive.sr import sr_report
 from radraft.reports.archive.table import csv_reports
 from radraft.reports.archive.values import PastReport, Reason, Refused
+from radraft.reports.archive.workbook import workbook_reports
 
 TABLES = (".csv", ".tsv", ".txt")
+WORKBOOK = ".xlsx"
 MESSAGES = (b"MSH", b"FHS", b"BHS")
 HL7_NAMES = (".hl7", ".oru")
 MOST_FILE = 16 << 20
@@ -49,11 +52,12 @@ def source_of(path: Path, mapping: ArchiveMapping | None) -> ReportSource:
         return FolderSource(path)
     if not path.is_file():
         raise ArchiveError("archive_source_missing", file=str(path))
-    if path.suffix.lower() not in TABLES:
+    kind = path.suffix.lower()
+    if kind not in (*TABLES, WORKBOOK):
         raise ArchiveError("archive_source_unknown", file=str(path))
     if mapping is None:
         raise ArchiveError("archive_mapping_needed", file=str(path))
-    return CsvSource(path, mapping)
+    return WorkbookSource(path, mapping) if kind == WORKBOOK else CsvSource(path, mapping)
 
 
 @dataclass(frozen=True)
@@ -79,9 +83,27 @@ class CsvSource:
 
 
 @dataclass(frozen=True)
+class WorkbookSource:
+    """A table in an Excel workbook."""
+
+    path: Path = field(repr=False)
+    mapping: ArchiveMapping
+
+    @property
+    def size(self) -> int:
+        """Return 0: how many rows a sheet has is not known before it was read."""
+        return 0
+
+    def read(self) -> Iterator[tuple[int, PastReport | Refused]]:
+        """Yield its rows' reports."""
+        for report in workbook_reports(self.path, self.mapping, self.path.name):
+            yield 0, report
+
+
+@dataclass(frozen=True)
 class FolderSource:
-    """A folder of messages and documents, each told by its content: HL7 results, DICOM structured
-    reports, and plain text whose file is named by its accession number."""
+    """A folder of messages and documents, each told by its content or its name: HL7 results, DICOM
+    structured reports, FHIR, and plain text whose file is named by its accession number."""
 
     path: Path = field(repr=False)
 
@@ -128,6 +150,8 @@ def _of_file(file: Path, place: str) -> Iterator[PastReport | Refused]:
         yield _refused(place, Reason.TOO_LONG, data)
     elif data.lstrip(b"\x0b\r\n \xef\xbb\xbf")[:3] in MESSAGES or file.suffix.lower() in HL7_NAMES:
         yield from hl7_reports(data, place)
+    elif file.suffix.lower() == ".json":
+        yield from fhir_reports(data, place)
     elif file.suffix.lower() == ".txt":
         yield _text(data, file.stem, place)
     else:

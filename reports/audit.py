@@ -40,7 +40,7 @@ class AuditKind(StrEnum):
     ALERT = "alert"
     """A step with a critical value."""
     INTAKE = "intake"
-    """Studies were handed in by a person."""
+    """Studies were handed in by a person, or past reports imported."""
     EXPORT = "export"
     OUTBOX = "outbox"
     """A report that could not be delivered was sent again or dropped by a person, or signed reports
