@@ -146,7 +146,7 @@ def _add_study(made: Dataset, report: OutgoingReport) -> None:
     made.StudyDate = taken.strftime("%Y%m%d") if taken else ""
     made.StudyTime = taken.strftime("%H%M%S") if taken else ""
     made.ReferringPhysicianName, made.StudyID = "", ""
-    made.AccessionNumber = about.accession
+    made.AccessionNumber = long_string(about.accession, "accession number", most=16)
     if about.description:
         made.StudyDescription = long_string(about.description, "study description")
 
@@ -178,10 +178,11 @@ def device_uid(report: OutgoingReport) -> str:
     return named_uid("drafter", *names)
 
 
-def long_string(text: str, place: str) -> str:
-    """Return `text` for a field of the form LO. ReportError `export_value_too_long`."""
-    if len(text) > 64:
-        raise ReportError("export_value_too_long", place=place, most=64)
+def long_string(text: str, place: str, *, most: int = 64) -> str:
+    """Return `text` for a field of the form LO, of SH with 16 for `most` (PS3.5 6.2): a backslash
+    would part it in two. ReportError `export_value_too_long`."""
+    if len(text) > most:
+        raise ReportError("export_value_too_long", place=place, most=most)
     return text.replace("\\", "/")
 
 

@@ -129,7 +129,7 @@ def _add_context(made: Dataset, report: OutgoingReport) -> None:
     if about.accession:
         order = Dataset()
         order.StudyInstanceUID, order.ReferencedStudySequence = about.study_uid, []
-        order.AccessionNumber = about.accession
+        order.AccessionNumber = made.AccessionNumber
         order.PlacerOrderNumberImagingServiceRequest = ""
         order.FillerOrderNumberImagingServiceRequest = ""
         order.RequestedProcedureID = order.RequestedProcedureDescription = ""

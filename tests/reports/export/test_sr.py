@@ -124,6 +124,14 @@ def test_dciodvfy_finds_nothing_but_what_is_explained(files: tuple[Path, ...]) -
     assert dciodvfy.kind(files[0]) == "EnhancedSR"
 
 
+def test_dciodvfy_finds_nothing_in_one_that_is_unsigned_or_has_a_time_zone(tmp_path: Path) -> None:
+    zoned = replace(outgoing_reports.INSTITUTION, time_zone="America/Caracas")
+    for name, report in (("unsigned", unsigned()), ("zoned", outgoing(institution=zoned))):
+        file = tmp_path / f"{name}.dcm"
+        file.write_bytes(sr.document(report))
+        assert dciodvfy.findings(file) == []
+
+
 @pytest.mark.skipif(not FULL, reason="Java compiles the templates for half a minute: full scale")
 def test_pixelmed_finds_only_what_tid_2000_has_no_place_for(
     files: tuple[Path, ...], tmp_path: Path
@@ -320,6 +328,10 @@ def test_a_name_that_dicom_cannot_hold_is_refused_and_not_cut() -> None:
     with pytest.raises(ReportError) as caught:
         sr.document(outgoing(institution=institution))
     assert (caught.value.code, caught.value.details["most"]) == ("export_value_too_long", 64)
+    numbered = outgoing_reports.examination(accession="A" * 17)
+    with pytest.raises(ReportError) as caught:
+        sr.document(outgoing(examination=numbered))
+    assert (caught.value.code, caught.value.details["most"]) == ("export_value_too_long", 16)
 
 
 def test_a_moment_is_needed() -> None:
