@@ -125,10 +125,11 @@ def document(
         specific_character_set="ISO_IR 192",
     )
     # highdicom takes the clock of now for all of these.
-    made.ContentDate = made.InstanceCreationDate = at.strftime("%Y%m%d")
-    made.ContentTime = made.InstanceCreationTime = at.strftime("%H%M%S")
+    for what in ("Content", "InstanceCreation"):
+        setattr(made, f"{what}Date", at.strftime("%Y%m%d"))
+        setattr(made, f"{what}Time", at.strftime("%H%M%S"))
     for equipment in made.ContributingEquipmentSequence:
-        equipment.ContributionDateTime = at.strftime("%Y%m%d%H%M%S")
+        equipment["ContributionDateTime"].value = at.strftime("%Y%m%d%H%M%S")
     stream = io.BytesIO()
     made.save_as(stream, enforce_file_format=True)
     return stream.getvalue()

@@ -49,6 +49,12 @@ STUDY_UID = Concept("110180", "DCM", "Study Instance UID", "检查实例 UID")
 ILLUSTRATION = Concept("121080", "DCM", "Best illustration of finding", "最能显示所见的图像")
 LANGUAGE = Concept("121049", "DCM", "Language of Content Item and Descendants", "以下内容的语言")
 LANGUAGE_OF_VALUE = Concept("121047", "DCM", "Language of Value", "值的语言")
+OBSERVER_TYPE = Concept("121005", "DCM", "Observer Type", "观察者类型")
+PERSON = Concept("121006", "DCM", "Person", "人")
+OBSERVER_NAME = Concept("121008", "DCM", "Person Observer Name", "观察者姓名")
+OBSERVER_ORGANISATION = Concept(
+    "121009", "DCM", "Person Observer's Organization Name", "观察者所在机构"
+)
 EQUIVALENT_NAME = Concept("121050", "DCM", "Equivalent Meaning of Concept Name", "概念名的等义词")
 AI_MARK = Concept("ai-mark", OWN, "Part that AI had in the report", "人工智能参与标识")
 REASONS = {

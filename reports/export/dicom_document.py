@@ -15,9 +15,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from radraft.core.errors import ReportError
 from radraft.reports.export.marks import mark
-from radraft.reports.export.values import OutgoingReport, OutgoingStatus
-from radraft.reports.people import Person
-from radraft.studies.kos import Reference, person_name
+from radraft.reports.export.values import Drafter, OutgoingReport, OutgoingStatus
+from radraft.studies.kos import Reference
 from radraft.studies.uids import named_uid
 
 if TYPE_CHECKING:
@@ -28,6 +27,10 @@ if TYPE_CHECKING:
 ENHANCED_SR = "1.2.840.10008.5.1.4.1.1.88.22"
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 MAKER = "radraft"
+_CODE_VALUE = 16
+"""Most characters of a Code Value; Long Code Value holds more."""
+_LONG_STRING = 64
+"""Most characters of a field of the form LO (PS3.5 6.2)."""
 
 
 class DocumentKind(StrEnum):
@@ -132,38 +135,54 @@ def document_head(report: OutgoingReport, kind: DocumentKind) -> Dataset:
         # It is said of the study's times too, which the same clocks gave.
         made.TimezoneOffsetFromUTC = now.strftime("%z")
     if report.drafter is not None:
-        made.ContributingEquipmentSequence = [_drafter(report)]
+        made.ContributingEquipmentSequence = [_drafter(report, report.drafter)]
     return made
 
 
 def _add_study(made: Dataset, report: OutgoingReport) -> None:
     about = report.examination
     patient, taken = about.patient, about.study_time
-    made.PatientName, made.PatientID = patient.name, patient.patient_id
+    set_as_it_came(made, "PatientName", patient.name)
+    set_as_it_came(made, "PatientID", patient.patient_id)
     made.PatientBirthDate = patient.birth_date.strftime("%Y%m%d") if patient.birth_date else ""
-    made.PatientSex = patient.sex
-    made.StudyInstanceUID = about.study_uid
+    set_as_it_came(made, "PatientSex", patient.sex)
+    set_as_it_came(made, "StudyInstanceUID", about.study_uid)
     made.StudyDate = taken.strftime("%Y%m%d") if taken else ""
     made.StudyTime = taken.strftime("%H%M%S") if taken else ""
     made.ReferringPhysicianName, made.StudyID = "", ""
-    made.AccessionNumber = about.accession
-    if about.description:
-        made.StudyDescription = long_string(about.description, "study description")
+    set_as_it_came(made, "AccessionNumber", about.accession)
+    set_as_it_came(made, "StudyDescription", about.description)
 
 
-def _drafter(report: OutgoingReport) -> Dataset:
+def set_as_it_came(made: Dataset, keyword: str, value: str) -> None:
+    """Set what the study's images carry too, unchecked: only as they have it does a PACS file the
+    document beside them, too long or not; and no warning may name the patient."""
+    from pydicom.config import IGNORE
+    from pydicom.datadict import dictionary_VR, tag_for_keyword
+    from pydicom.dataelem import DataElement
+
+    tag = tag_for_keyword(keyword)
+    if tag is not None:
+        made.add(DataElement(tag, dictionary_VR(tag), value, validation_mode=IGNORE))
+
+
+def _drafter(report: OutgoingReport, drafter: Drafter) -> Dataset:
     """Return the model that the report began as a draft of, as equipment that contributed."""
     from pydicom.dataset import Dataset
 
     made = Dataset()
     made.PurposeOfReferenceCodeSequence = [code("109102", "DCM", "Processing Equipment")]
-    made.Manufacturer = MAKER
-    if report.drafter is not None:
-        made.ManufacturerModelName = long_string(report.drafter.model_id, "model")
-        if report.drafter.adapter_id is not None:
-            made.SoftwareVersions = long_string(report.drafter.adapter_id, "adapter")
-    made.ContributionDescription = "; ".join(mark(report, lang) for lang in report.languages)
+    made.Manufacturer, made.ManufacturerModelName = MAKER, model_name(drafter)
+    marks = (mark(report, lang) for lang in report.languages)
+    told = (drafter.model_id, drafter.adapter_id, *marks)
+    made.ContributionDescription = "; ".join(filter(None, told))
     return made
+
+
+def model_name(drafter: Drafter) -> str:
+    """Return the model's name as far as a field holds it; the whole stands in the contribution's
+    description."""
+    return drafter.model_id[:_LONG_STRING]
 
 
 def organisation(report: OutgoingReport) -> str:
@@ -179,19 +198,24 @@ def device_uid(report: OutgoingReport) -> str:
 
 
 def long_string(text: str, place: str) -> str:
-    """Return `text` for a field of the form LO. ReportError `export_value_too_long`."""
-    if len(text) > 64:
-        raise ReportError("export_value_too_long", place=place, most=64)
+    """Return `text` for a field of the form LO (PS3.5 6.2): a backslash would part it in two.
+    ReportError `export_value_too_long`."""
+    if len(text) > _LONG_STRING:
+        raise ReportError("export_value_too_long", place=place, most=_LONG_STRING)
     return text.replace("\\", "/")
 
 
 def code(value: str, scheme: str, meaning: str) -> Dataset:
-    """Return an item of a code sequence (PS3.3 8.8). Values of more than 16 characters stand in
-    Long Code Value."""
-    from highdicom.sr import CodedConcept
+    """Return an item of a code sequence (PS3.3 8.8)."""
+    from pydicom.dataset import Dataset
 
-    coded: Dataset = CodedConcept(value, scheme, meaning)
-    return coded
+    made = Dataset()
+    if len(value) > _CODE_VALUE:
+        made.LongCodeValue = value
+    else:
+        made.CodeValue = value
+    made.CodingSchemeDesignator, made.CodeMeaning = scheme, meaning
+    return made
 
 
 def references(report: OutgoingReport) -> tuple[Reference, ...]:
@@ -213,10 +237,12 @@ def evidence(study_uid: str, found: Sequence[Reference]) -> list[Dataset]:
             reference
         )
     study = Dataset()
-    study.StudyInstanceUID, study.ReferencedSeriesSequence = study_uid, []
+    set_as_it_came(study, "StudyInstanceUID", study_uid)
+    study.ReferencedSeriesSequence = []
     for uid, instances in series.items():
         item = Dataset()
-        item.SeriesInstanceUID, item.ReferencedSOPSequence = uid, list(instances.values())
+        set_as_it_came(item, "SeriesInstanceUID", uid)
+        item.ReferencedSOPSequence = list(instances.values())
         study.ReferencedSeriesSequence.append(item)
     return [study]
 
@@ -226,8 +252,8 @@ def sop_item(reference: Reference) -> Dataset:
     from pydicom.dataset import Dataset
 
     item = Dataset()
-    item.ReferencedSOPClassUID = reference.sop_class_uid
-    item.ReferencedSOPInstanceUID = reference.sop_instance_uid
+    set_as_it_came(item, "ReferencedSOPClassUID", reference.sop_class_uid)
+    set_as_it_came(item, "ReferencedSOPInstanceUID", reference.sop_instance_uid)
     return item
 
 
@@ -248,21 +274,16 @@ def predecessors(report: OutgoingReport, kind: DocumentKind) -> list[Dataset]:
     return [study]
 
 
-def signer_name(person: Person) -> str:
-    """Return a person's name in DICOM's form. ReportError `export_name_too_long`."""
-    return person_name(person.name)
-
-
 def file_bytes(dataset: Dataset) -> bytes:
     """Return a document as a DICOM file: explicit VR, little endian."""
     from pydicom.dataset import FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian
+    from pydicom.uid import UID, ExplicitVRLittleEndian
 
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = named_uid(MAKER, "report documents")
+    meta.ImplementationClassUID = UID(named_uid(MAKER, "report documents"))
     meta.ImplementationVersionName = "RADRAFT"
     dataset.file_meta = meta
     stream = io.BytesIO()

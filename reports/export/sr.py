@@ -30,20 +30,22 @@ from radraft.reports.export.dicom_document import (
     file_bytes,
     local_time,
     long_string,
+    model_name,
     organisation,
     predecessors,
     references,
-    signer_name,
+    set_as_it_came,
+    sop_item,
 )
 from radraft.reports.export.marks import mark
-from radraft.reports.export.values import OutgoingReport, OutgoingStatus
+from radraft.reports.export.values import Drafter, OutgoingReport, OutgoingStatus
 from radraft.reports.values import Lang, Section, Sentence
+from radraft.studies.kos import person_name
 from radraft.studies.uids import named_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from highdicom.sr import ContainerContentItem, ContentItem
     from pydicom.dataset import Dataset
 
     from radraft.reports.export.coded import CodedFinding
@@ -82,13 +84,13 @@ def _add_people(made: Dataset, report: OutgoingReport) -> None:
     made.AuthorObserverSequence = [_identified_person(report, report.author)]
     if report.signed_at is not None:
         signer = Dataset()
-        signer.VerifyingObserverName = signer_name(report.signer)
+        signer.VerifyingObserverName = person_name(report.signer.name)
         signer.VerifyingOrganization = organisation(report)
         signer.VerificationDateTime = date_time(local_time(report, report.signed_at))
         signer.VerifyingObserverIdentificationCodeSequence = _account(report.signer)
         made.VerifyingObserverSequence = [signer]
     if report.drafter is not None:
-        made.ParticipantSequence = [_drafter(report, report.drafter.model_id)]
+        made.ParticipantSequence = [_drafter(report, report.drafter)]
 
 
 def _identified_person(report: OutgoingReport, person: Person) -> Dataset:
@@ -96,7 +98,7 @@ def _identified_person(report: OutgoingReport, person: Person) -> Dataset:
     from pydicom.dataset import Dataset
 
     item = Dataset()
-    item.ObserverType, item.PersonName = "PSN", signer_name(person)
+    item.ObserverType, item.PersonName = "PSN", person_name(person.name)
     item.PersonIdentificationCodeSequence = _account(person)
     item.InstitutionName, item.InstitutionCodeSequence = organisation(report), []
     return item
@@ -109,14 +111,14 @@ def _account(person: Person) -> list[Dataset]:
     return [code(person.id, codes.OWN, long_string(person.name, "person"))]
 
 
-def _drafter(report: OutgoingReport, model_id: str) -> Dataset:
+def _drafter(report: OutgoingReport, drafter: Drafter) -> Dataset:
     from pydicom.dataset import Dataset
 
     item = Dataset()
     item.ParticipationType, item.ParticipationDateTime = "SOURCE", ""
     item.ObserverType, item.DeviceUID = "DEV", device_uid(report)
     item.StationName, item.Manufacturer = "", MAKER
-    item.ManufacturerModelName = long_string(model_id, "model")
+    item.ManufacturerModelName = model_name(drafter)
     item.InstitutionName, item.InstitutionCodeSequence = organisation(report), []
     return item
 
@@ -128,8 +130,9 @@ def _add_context(made: Dataset, report: OutgoingReport) -> None:
     about = report.examination
     if about.accession:
         order = Dataset()
-        order.StudyInstanceUID, order.ReferencedStudySequence = about.study_uid, []
-        order.AccessionNumber = about.accession
+        set_as_it_came(order, "StudyInstanceUID", about.study_uid)
+        set_as_it_came(order, "AccessionNumber", about.accession)
+        order.ReferencedStudySequence = []
         order.PlacerOrderNumberImagingServiceRequest = ""
         order.FillerOrderNumberImagingServiceRequest = ""
         order.RequestedProcedureID = order.RequestedProcedureDescription = ""
@@ -147,47 +150,46 @@ def _add_context(made: Dataset, report: OutgoingReport) -> None:
     made.CodingSchemeIdentificationSequence = [own]
 
 
-def _content(report: OutgoingReport) -> ContainerContentItem:
+def _content(report: OutgoingReport) -> Dataset:
     """Return the document's tree: its root with everything below it."""
     first = report.languages[0]
-    root = _container(codes.REPORT, first)
-    root.ContentSequence = [
-        _language(first),
-        *(_title(lang) for lang in report.languages[1:]),
-        *_observers(report),
-        *chain.from_iterable(_narrative(report, lang) for lang in report.languages),
-        *_reason(report, first),
-        *_pictures(report, first),
-        *_earlier(report, first),
-        *_codings(report, first),
-    ]
+    root = _section(
+        codes.REPORT,
+        first,
+        [
+            _language(first),
+            *(_title(lang) for lang in report.languages[1:]),
+            *_observers(report),
+            *chain.from_iterable(_narrative(report, lang) for lang in report.languages),
+            *_reason(report, first),
+            *_pictures(report, first),
+            *_earlier(report, first),
+            *_codings(report, first),
+        ],
+    )
     del root.RelationshipType
     return root
 
 
-def _title(lang: Lang) -> ContentItem:
+def _title(lang: Lang) -> Dataset:
     """Return the report's title in a further language (TID 1210)."""
     item = _text(codes.EQUIVALENT_NAME, codes.REPORT.name(lang), "en", _MODIFIES)
     item.ContentSequence = [_coded(codes.LANGUAGE_OF_VALUE, codes.LANGUAGES[lang], "en", _MODIFIES)]
     return item
 
 
-def _observers(report: OutgoingReport) -> Iterator[ContentItem]:
-    """Yield who stands for the content: the author, and who reviewed it (TID 1002)."""
-    from highdicom.sr import ObserverContext, PersonObserverIdentifyingAttributes
-    from pydicom.sr.codedict import codes as dicom
-
+def _observers(report: OutgoingReport) -> Iterator[Dataset]:
+    """Yield who stands for the content: the author, and who reviewed it (TID 1002 and 1003)."""
     people = [report.author] if report.reviewer is None else [report.author, report.reviewer]
     for person in people:
-        yield from ObserverContext(
-            dicom.DCM.Person,
-            PersonObserverIdentifyingAttributes(
-                name=signer_name(person), organization_name=organisation(report)
-            ),
-        )
+        yield _coded(codes.OBSERVER_TYPE, codes.PERSON, "en", _OBSERVES)
+        named = _item("PNAME", codes.OBSERVER_NAME, "en", _OBSERVES)
+        named.PersonName = person_name(person.name)
+        yield named
+        yield _text(codes.OBSERVER_ORGANISATION, organisation(report), "en", _OBSERVES)
 
 
-def _narrative(report: OutgoingReport, lang: Lang) -> Iterator[ContentItem]:
+def _narrative(report: OutgoingReport, lang: Lang) -> Iterator[Dataset]:
     """Yield findings and impression as a reader of `lang` has to know them, and what AI had to do
     with them."""
     told = [] if lang == report.languages[0] else [_language(lang)]
@@ -200,11 +202,11 @@ def _narrative(report: OutgoingReport, lang: Lang) -> Iterator[ContentItem]:
         yield _section(codes.AI_MARK, lang, [*told, _text(codes.AI_MARK, visible, lang)])
 
 
-def _language(lang: Lang) -> ContentItem:
+def _language(lang: Lang) -> Dataset:
     return _coded(codes.LANGUAGE, codes.LANGUAGES[lang], "en", _MODIFIES)
 
 
-def _sentence(section: Section, sentence: Sentence, lang: Lang) -> ContentItem:
+def _sentence(section: Section, sentence: Sentence, lang: Lang) -> Dataset:
     """Return a sentence in `lang`; one that has the other language alone is told in that, and says
     so: neither part of a report may lack what the other says."""
     spoken = lang if sentence.text(lang) else sentence.wordings[0].lang
@@ -217,11 +219,11 @@ def _sentence(section: Section, sentence: Sentence, lang: Lang) -> ContentItem:
 
 def _observation(sentence: Sentence) -> str:
     """Return the UID of what a sentence says, the same in both languages and in every version that
-    leaves it as it is (PS3.3 C.17.3.6)."""
+    leaves it as it is (PS3.3 C.17.3)."""
     return named_uid("sentence", sentence.id, sentence.zh, sentence.en)
 
 
-def _reason(report: OutgoingReport, lang: Lang) -> Iterator[ContentItem]:
+def _reason(report: OutgoingReport, lang: Lang) -> Iterator[Dataset]:
     """Yield why the version takes the place of the one before."""
     amendment = report.amendment
     if amendment is not None and amendment.reason:
@@ -229,55 +231,47 @@ def _reason(report: OutgoingReport, lang: Lang) -> Iterator[ContentItem]:
         yield _section(heading, lang, [_text(heading, amendment.reason, lang)])
 
 
-def _pictures(report: OutgoingReport, lang: Lang) -> Iterator[ContentItem]:
+def _pictures(report: OutgoingReport, lang: Lang) -> Iterator[Dataset]:
     items = [_picture(reference, lang) for reference in references(report)]
     if items:
         yield _section(codes.KEY_IMAGES, lang, items)
 
 
-def _picture(reference: Reference, lang: Lang) -> ContentItem:
-    from highdicom.sr import ImageContentItem
-
-    return ImageContentItem(
-        _named(codes.ILLUSTRATION, lang),
-        reference.sop_class_uid,
-        reference.sop_instance_uid,
-        referenced_frame_numbers=[frame + 1 for frame in reference.frames] or None,
-        relationship_type=_CONTAINS,
-    )
+def _picture(reference: Reference, lang: Lang) -> Dataset:
+    item = _item("IMAGE", codes.ILLUSTRATION, lang)
+    image = sop_item(reference)
+    if reference.frames:
+        image.ReferencedFrameNumber = [frame + 1 for frame in reference.frames]
+    item.ReferencedSOPSequence = [image]
+    return item
 
 
-def _earlier(report: OutgoingReport, lang: Lang) -> Iterator[ContentItem]:
+def _earlier(report: OutgoingReport, lang: Lang) -> Iterator[Dataset]:
     """Yield the earlier examinations that the report could compare with."""
-    from highdicom.sr import UIDRefContentItem
-
     items = []
     for prior in report.priors:
         words = f"{prior.day.isoformat()} {prior.modality}".strip()
         item = _text(codes.PROCEDURE, words, lang)
-        study = _named(codes.STUDY_UID, "en")
-        item.ContentSequence = [UIDRefContentItem(study, prior.study_uid, _HAS)]
+        item.ContentSequence = [_uid(codes.STUDY_UID, prior.study_uid)]
         items.append(item)
     if items:
         yield _section(codes.EARLIER, lang, items)
 
 
-def _codings(report: OutgoingReport, lang: Lang) -> Iterator[ContentItem]:
+def _codings(report: OutgoingReport, lang: Lang) -> Iterator[Dataset]:
     sentences = {sentence.id: sentence for sentence in report.report.sentences}
     items = [_coding(coded, sentences[coded.sentence_id], lang) for coded in report.findings]
     if items:
         yield _section(codes.CODED, lang, items)
 
 
-def _coding(coded: CodedFinding, sentence: Sentence, lang: Lang) -> ContentItem:
+def _coding(coded: CodedFinding, sentence: Sentence, lang: Lang) -> Dataset:
     """Return a finding as a question that its certainty answers, so that nobody who reads the
     finding alone takes for there what the report says is absent."""
-    from highdicom.sr import UIDRefContentItem
-
     mention = coded.mention
     finding = codes.finding_concept(coded.finding)
     item = _coded(finding, codes.CERTAINTIES[mention.polarity], lang)
-    below: list[ContentItem] = []
+    below: list[Dataset] = []
     if mention.laterality is not None:
         below.append(_coded(codes.SIDE, codes.SIDES[mention.laterality], lang, _MODIFIES))
     if mention.anatomy is not None:
@@ -289,47 +283,58 @@ def _coding(coded: CodedFinding, sentence: Sentence, lang: Lang) -> ContentItem:
         below.append(_number(codes.EXTENT, mention.percent, codes.PERCENT, lang))
     if mention.volume_ml is not None:
         below.append(_number(codes.VOLUME, mention.volume_ml, codes.MILLILITER, lang))
-    said = _named(codes.SENTENCE, lang)
-    below.append(UIDRefContentItem(said, _observation(sentence), _HAS))
-    item.ContentSequence = below
+    item.ContentSequence = [*below, _uid(codes.SENTENCE, _observation(sentence))]
     return item
 
 
-_CONTAINS, _MODIFIES, _HAS = "CONTAINS", "HAS CONCEPT MOD", "HAS PROPERTIES"
+_CONTAINS, _OBSERVES = "CONTAINS", "HAS OBS CONTEXT"
+_MODIFIES, _HAS = "HAS CONCEPT MOD", "HAS PROPERTIES"
+
+
+def _item(value_type: str, name: Concept, lang: Lang, relation: str = _CONTAINS) -> Dataset:
+    """Return a content item without its value, named in `lang` (PS3.3 C.17.3)."""
+    from pydicom.dataset import Dataset
+
+    item = Dataset()
+    item.RelationshipType, item.ValueType = relation, value_type
+    item.ConceptNameCodeSequence = [_named(name, lang)]
+    return item
 
 
 def _named(concept: Concept, lang: Lang) -> Dataset:
     return code(concept.value, concept.scheme, concept.name(lang))
 
 
-def _container(heading: Concept, lang: Lang) -> ContainerContentItem:
-    from highdicom.sr import ContainerContentItem
-
-    return ContainerContentItem(
-        _named(heading, lang), is_content_continuous=False, relationship_type=_CONTAINS
-    )
+def _section(heading: Concept, lang: Lang, items: Sequence[Dataset]) -> Dataset:
+    item = _item("CONTAINER", heading, lang)
+    item.ContinuityOfContent, item.ContentSequence = "SEPARATE", list(items)
+    return item
 
 
-def _section(heading: Concept, lang: Lang, items: Sequence[ContentItem]) -> ContentItem:
-    made = _container(heading, lang)
-    made.ContentSequence = list(items)
-    return made
-
-
-def _text(name: Concept, text: str, lang: Lang, relation: str = _CONTAINS) -> ContentItem:
+def _text(name: Concept, text: str, lang: Lang, relation: str = _CONTAINS) -> Dataset:
     """Return a text item. A tab, which no text item may hold (PS3.3 C.18.3), becomes a space."""
-    from highdicom.sr import TextContentItem
-
-    return TextContentItem(_named(name, lang), text.replace("\t", " "), relation)
-
-
-def _coded(name: Concept, value: Concept, lang: Lang, relation: str = _CONTAINS) -> ContentItem:
-    from highdicom.sr import CodeContentItem
-
-    return CodeContentItem(_named(name, lang), _named(value, lang), relation)
+    item = _item("TEXT", name, lang, relation)
+    item.TextValue = text.replace("\t", " ")
+    return item
 
 
-def _number(name: Concept, value: float, unit: Concept, lang: Lang) -> ContentItem:
-    from highdicom.sr import NumContentItem
+def _coded(name: Concept, value: Concept, lang: Lang, relation: str = _CONTAINS) -> Dataset:
+    item = _item("CODE", name, lang, relation)
+    item.ConceptCodeSequence = [_named(value, lang)]
+    return item
 
-    return NumContentItem(_named(name, lang), value, _named(unit, lang), None, _HAS)
+
+def _uid(name: Concept, uid: str) -> Dataset:
+    item = _item("UIDREF", name, "en", _HAS)
+    set_as_it_came(item, "UID", uid)
+    return item
+
+
+def _number(name: Concept, value: float, unit: Concept, lang: Lang) -> Dataset:
+    from pydicom.dataset import Dataset
+
+    item, measured = _item("NUM", name, lang, _HAS), Dataset()
+    measured.NumericValue = f"{value:.10g}"
+    measured.MeasurementUnitsCodeSequence = [_named(unit, lang)]
+    item.MeasuredValueSequence = [measured]
+    return item

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,9 +16,10 @@ from pydicom.dataset import Dataset
 from radraft.core.errors import ReportError
 from radraft.reports.export import sr
 from radraft.reports.export.dicom_codes import CERTAINTIES, CHANGES, SIDES, finding_concept
-from radraft.reports.export.values import OutgoingReport, OutgoingStatus
+from radraft.reports.export.values import Drafter, OutgoingReport, OutgoingStatus
 from radraft.reports.people import Person, PersonKind
 from radraft.reports.values import AmendmentKind, Lang, Origin
+from radraft.studies.values import Patient
 from tests import dciodvfy, orthanc, outgoing_reports, pixelmed
 from tests.outgoing_reports import all_shapes, outgoing, signed
 from tests.reports.export import structured_report
@@ -122,6 +124,14 @@ def test_dcmtk_reads_every_sentence_side_number_name_time_and_status(
 def test_dciodvfy_finds_nothing_but_what_is_explained(files: tuple[Path, ...]) -> None:
     assert {file: told for file in files if (told := dciodvfy.findings(file))} == {}
     assert dciodvfy.kind(files[0]) == "EnhancedSR"
+
+
+def test_dciodvfy_finds_nothing_in_one_that_is_unsigned_or_has_a_time_zone(tmp_path: Path) -> None:
+    zoned = replace(outgoing_reports.INSTITUTION, time_zone="America/Caracas")
+    for name, report in (("unsigned", unsigned()), ("zoned", outgoing(institution=zoned))):
+        file = tmp_path / f"{name}.dcm"
+        file.write_bytes(sr.document(report))
+        assert dciodvfy.findings(file) == []
 
 
 @pytest.mark.skipif(not FULL, reason="Java compiles the templates for half a minute: full scale")
@@ -320,6 +330,29 @@ def test_a_name_that_dicom_cannot_hold_is_refused_and_not_cut() -> None:
     with pytest.raises(ReportError) as caught:
         sr.document(outgoing(institution=institution))
     assert (caught.value.code, caught.value.details["most"]) == ("export_value_too_long", 64)
+
+
+def test_what_the_images_carry_is_written_as_they_have_it_and_no_warning_names_it() -> None:
+    patient = Patient("P" * 70, "名" * 70, None, "female")
+    study = outgoing_reports.examination(
+        accession="A" * 17, description="d" * 70, study_uid="1.02.3", patient=patient
+    )
+    made = sr.document(outgoing(examination=study))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        back = pydicom.dcmread(io.BytesIO(made))
+        assert (back.AccessionNumber, back.StudyDescription) == ("A" * 17, "d" * 70)
+        assert (back.PatientID, str(back.PatientName)) == ("P" * 70, "名" * 70)
+        assert (back.StudyInstanceUID, back.PatientSex) == ("1.02.3", "female")
+
+
+def test_a_long_name_of_a_model_keeps_no_report_back() -> None:
+    drafter = Drafter("a-model-of-many-words/" * 6, "adapter-1", "ab" * 32)
+    made = read(outgoing(drafter=drafter))
+    (equipment,) = made.ContributingEquipmentSequence
+    assert equipment.ManufacturerModelName == drafter.model_id[:64]
+    assert drafter.model_id in equipment.ContributionDescription
+    assert "adapter-1" in equipment.ContributionDescription
 
 
 def test_a_moment_is_needed() -> None:
