@@ -3,12 +3,14 @@
 import { bytes, sentenceOf } from "/ui/api.js";
 import { h, setText } from "/ui/dom.js";
 import { language, onLanguage, t } from "/ui/i18n.js";
+import { withKey } from "/ui/keyhelp.js";
 import { bind } from "/ui/keys.js";
 import { on, state } from "/ui/state.js";
 
 const TOLD_MS = 8000;
 /** What can be done, in the order of the buttons. */
 const WAYS = ["copy", "print", "pdf", "text"];
+const BY_KEY = ["copy", "print"];
 
 /** Bring the row in `element` to life: it is there while a signed version stands. */
 export function mountHandover(element) {
@@ -16,8 +18,7 @@ export function mountHandover(element) {
   on("opening", () => handover.clear());
   on("view", () => handover.update());
   onLanguage(() => handover.draw());
-  bind("report.copy", () => handover.byKey("copy"));
-  bind("report.print", () => handover.byKey("print"));
+  for (const way of BY_KEY) bind(`report.${way}`, () => handover.byKey(way));
 }
 
 class Handover {
@@ -40,7 +41,7 @@ class Handover {
   draw() {
     WAYS.forEach((way, index) => {
       setText(this.buttons[index], t(`handover_${way}`));
-      this.buttons[index].title = t(`handover_${way}_hint`);
+      this.buttons[index].title = BY_KEY.includes(way) ? withKey(t(`key_report_${way}`), `report.${way}`) : t(`handover_${way}_hint`);
     });
     this.say("");
   }
