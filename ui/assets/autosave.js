@@ -5,7 +5,7 @@
 import { ApiError, send } from "/ui/api.js";
 import { fingerprint } from "/ui/document.js";
 import { emit, state } from "/ui/state.js";
-import { forgetText, keepText, textLeft } from "/ui/unsaved.js";
+import { forgetText, keepText, savesItself, textLeft } from "/ui/unsaved.js";
 
 const QUIET_MS = 600;
 const LONGEST_MS = 1500;
@@ -128,6 +128,7 @@ export class Autosave {
       this.running = null;
       this.underWay = null;
     });
+    savesItself(this.caseId, this.running);
     return this.running;
   }
 
@@ -145,8 +146,11 @@ export class Autosave {
       this.retryAfter = RETRY_MS;
       this.savedEdits = edits;
       if (!this.dirty) this.forget();
-      // Another study is open by now; what was typed since is kept and sent from there.
-      if (this.closed) return true;
+      // Another study is open by now; what was typed since is kept, from what is saved, and sent from there.
+      if (this.closed) {
+        if (this.dirty) this.backUp();
+        return true;
+      }
       if (this.dirty) {
         this.backUp();
         this.schedule();

@@ -91,7 +91,8 @@ export class TemplatePanel {
     const [gone, lines] = doc.history.together(() => [doc.removeAll(removed.filter(isGrey)), doc.insert(report, added.filter((id) => !doc.find(id)))]);
     this.draw();
     // In a low window they may stand below its edge.
-    if (lines.length) this.row(lines[0])?.scrollIntoView({ block: "nearest" });
+    const first = lines.length ? this.row(lines[0]) : null;
+    if (first && !isOnScreen(first)) first.scrollIntoView({ block: "center" });
     const name = pick({ zh: template.name_zh, en: template.name_en });
     if (!lines.length && !gone.length) {
       this.pane.bar.tell(t("template_nothing", { name }));

@@ -32,6 +32,8 @@ let underWay = null;
 const failed = new Set();
 let writes = null;
 let sending = null;
+/** Saves under way that pages make themselves, by case id. */
+const saving = new Map();
 
 /** Resolves once what is kept is known. */
 export const keptKnown = Promise.race([begin(), signedIn.then(() => new Promise((resolve) => setTimeout(resolve, OPENING_MS)))]);
@@ -94,6 +96,12 @@ export function keptNumber() {
 /** Resolves once everything is on the disk, or could not be put there. */
 export async function allKept() {
   await writes;
+}
+
+/** A study that was left is still saving what was typed, until `save` resolves: nothing of it is sent meanwhile. */
+export function savesItself(caseId, save) {
+  saving.set(caseId, save);
+  save.finally(() => saving.get(caseId) === save && saving.delete(caseId));
 }
 
 /** Send what other studies have; nothing while it is being sent already. */
@@ -242,6 +250,8 @@ async function sendAll() {
   if (!waiting.length) return;
   if (!(await stillMe())) return;
   for (const entry of waiting) {
+    await saving.get(entry.caseId);
+    if (entries.get(entry.key) !== entry) continue;
     await navigator.locks.request(`radraft.send.${entry.key}`, { ifAvailable: true }, (lock) => lock && sendOne(entry));
   }
 }
