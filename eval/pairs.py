@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,6 +14,7 @@ from typing import Any, overload
 import numpy as np
 
 from radraft.core.errors import EvalError
+from radraft.eval.layouts import Layout, layout, layout_notes
 from radraft.eval.values import IntArray, Pair
 from radraft.reports.values import Lang
 
@@ -25,11 +27,12 @@ def read_pairs(refs: Path, hyps: Path, lang: Lang) -> PairFiles:
 
     Each line is an object with `id` and either `report`, or `findings` and `impression` (one of
     the two may be empty or left out; they are joined by a line feed). Other fields are passed
-    over. EvalError, naming file, line and id, for what is not UTF-8, not JSON, not an object, of
+    over. Where the two files do not have the same sections, the pairs say so (`notes`).
+    EvalError, naming file, line and id, for what is not UTF-8, not JSON, not an object, of
     the wrong type, twice there, empty, only in one of the files, or in the other language.
     """
-    known_refs = _index(refs, lang)
-    known_hyps = _index(hyps, lang)
+    known_refs, ref_layouts = _index(refs, lang)
+    known_hyps, hyp_layouts = _index(hyps, lang)
     if known_refs.keys() != known_hyps.keys():
         raise _differ(known_refs, known_hyps, hyps)
     ids = tuple(sorted(known_refs))
@@ -40,6 +43,7 @@ def read_pairs(refs: Path, hyps: Path, lang: Lang) -> PairFiles:
         ids,
         np.array([known_refs[report_id].offset for report_id in ids], dtype=np.int64),
         np.array([known_hyps[report_id].offset for report_id in ids], dtype=np.int64),
+        layout_notes(ref_layouts, hyp_layouts),
     )
 
 
@@ -73,6 +77,8 @@ class PairFiles(Sequence[Pair]):
     ids: tuple[str, ...]
     ref_offsets: IntArray
     hyp_offsets: IntArray
+    notes: tuple[str, ...] = ()
+    """Codes of messages that say what makes their scores hard to read."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -117,9 +123,11 @@ class _Place:
     offset: int
 
 
-def _index(path: Path, lang: Lang) -> dict[str, _Place]:
-    """Where each report of `path` begins. EvalError for the first that cannot be scored."""
+def _index(path: Path, lang: Lang) -> tuple[dict[str, _Place], Counter[Layout]]:
+    """Return where each report of `path` begins, and how many have which sections. EvalError for
+    the first that cannot be scored."""
     places: dict[str, _Place] = {}
+    layouts: Counter[Layout] = Counter()
     foreign: list[str] = []
     for line, offset, raw in _lines(path):
         entry = _entry(raw, line, path)
@@ -140,6 +148,7 @@ def _index(path: Path, lang: Lang) -> dict[str, _Place]:
         if not is_in(text, lang):
             foreign.append(key)
         places[key] = _Place(line, offset)
+        layouts[layout(entry)] += 1
     if not places:
         raise EvalError("eval_no_reports", file=str(path))
     if foreign:
@@ -150,7 +159,7 @@ def _index(path: Path, lang: Lang) -> dict[str, _Place]:
             count=len(foreign),
             examples=", ".join(f"{_shown(key)} (#{places[key].line})" for key in foreign[:3]),
         )
-    return places
+    return places, layouts
 
 
 def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -56,9 +56,15 @@ class Scorer:
         ids = ids_of(pairs)
         priors = None if has_prior is None else [bool(known) for known in has_prior]
         base = _Base(lang, ids, canonical.sha256([refs, priors]), hyps)
-        return (
+        scored = (
             self._section(f"text_{lang}", base, lambda: self._text(pairs, lang)),
             self._section(f"clinical_{lang}", base, lambda: self._clinical(pairs, lang, priors)),
+        )
+        # Of the files, not of the texts that the cache knows.
+        notes: tuple[str, ...] = getattr(pairs, "notes", ())
+        return tuple(
+            replace(part, section=replace(part.section, notes=(*part.section.notes, *notes)))
+            for part in scored
         )
 
     def labels(

@@ -68,6 +68,12 @@ class Fields:
         raw = self._raw(tag)[:256].decode("ascii", "replace")
         return raw.split("\\")[0].strip(" \0").upper()
 
+    def free(self, tag: int) -> str:
+        """Return the first value of what should be a date or an age, as people typed it."""
+        raw = self._raw(tag)[:256]
+        text, _ = _text.decode(raw, self._charsets)
+        return " ".join(text.split("\\")[0].strip(" \0").split())[:32]
+
     def uid(self, tag: int) -> str:
         """Return a UID without its padding, as sent."""
         return self._raw(tag)[:256].decode("ascii", "replace").strip(" \0")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any
 
+from radraft.studies._ages import age_in_years, date_of
 from radraft.studies._files import FoundFile, Refusal
 from radraft.studies.one_patient import PATIENTS_DIFFER, name_two_patients
 from radraft.studies.priority import most_urgent
@@ -85,7 +86,7 @@ def mixed_studies(headers: Iterable[_Header]) -> frozenset[str]:
 
 
 def _patient(header: _Header) -> Patient:
-    return Patient(header["patient_id"], header["name"], _date(header["birth_date"]), "")
+    return Patient(header["patient_id"], header["name"], date_of(header["birth_date"]), "")
 
 
 def mark(
@@ -113,7 +114,7 @@ def _study(members: list[tuple[FoundFile, _Header]]) -> Study:
         sent = [header[key] for header in headers if header[key]]
         return next((value for value in sent if "\ufffd" not in value), next(iter(sent), ""))
 
-    born, taken = _date(first("birth_date")), _date(first("date"))
+    born, taken = date_of(first("birth_date")), date_of(first("date"))
     return Study(
         study_uid=first("study_uid"),
         accession=first("accession"),
@@ -123,7 +124,7 @@ def _study(members: list[tuple[FoundFile, _Header]]) -> Study:
         study_time=_moment(taken, first("time")),
         description=first("description"),
         history=first("history"),
-        age_years=_age(first("age"), born, taken),
+        age_years=age_in_years(first("age"), born, taken),
         instances=tuple(sorted((_instance(*member) for member in members), key=_reading_order)),
         issues=tuple(sorted({issue for header in headers for issue in header["issues"]})),
         other_names=tuple(sorted({name for header in headers for name in header["other_names"]})),
@@ -163,15 +164,6 @@ def _reading_order(instance: Instance) -> tuple[int, str, int, str]:
     )
 
 
-def _date(text: str) -> date | None:
-    """Return a DICOM date (PS3.5 6.2, DA), or the dotted form of old ACR-NEMA files."""
-    digits = text.replace(".", "")
-    try:
-        return datetime.strptime(digits, "%Y%m%d").date()
-    except ValueError:
-        return None
-
-
 def _moment(day: date | None, text: str) -> datetime | None:
     """Day and time of day (TM: HHMMSS.FFFFFF, any tail of it missing), without a time zone."""
     if day is None:
@@ -181,13 +173,3 @@ def _moment(day: date | None, text: str) -> datetime | None:
         return datetime.combine(day, time(int(digits[:2]), int(digits[2:4]), int(digits[4:])))
     except ValueError:
         return datetime.combine(day, time())
-
-
-def _age(text: str, born: date | None, taken: date | None) -> int | None:
-    """Whole years, from Patient's Age (AS: nnnD, nnnW, nnnM, nnnY) or from the dates."""
-    per_year = {"Y": 1, "M": 12, "W": 52, "D": 365}
-    if len(text) >= 2 and text[:-1].isdigit() and text[-1] in per_year:
-        return int(text[:-1]) // per_year[text[-1]]
-    if born is None or taken is None or taken < born:
-        return None
-    return taken.year - born.year - ((taken.month, taken.day) < (born.month, born.day))

@@ -138,14 +138,14 @@ def _identity(fields: Fields) -> dict[str, str]:
     return {
         "patient_id": fields.text(0x00100020),
         "name": fields.text(0x00100010, one_line=True),
-        "birth_date": fields.code(0x00100030)[:10],
+        "birth_date": fields.free(0x00100030),
     }
 
 
 def _description(source: Source, fields: Fields) -> dict[str, Any]:
     described = _identity(fields) | {
         "sex": fields.code(0x00100040)[:1],
-        "age": fields.code(0x00101010)[:4],
+        "age": fields.free(0x00101010),
         "accession": fields.text(0x00080050),
         "modality": fields.code(0x00080060) or _sop.modality(source.sop_class),
         "body_part": body_part(source.dataset, fields),

@@ -8,13 +8,14 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from radraft.studies import _limits, _render, _sop
+from radraft.studies._ages import age_in_years, date_of
 from radraft.studies._fields import Fields
 from radraft.studies._refused import PARSE_ERRORS, Refused
 from radraft.studies._source import Source, opened
@@ -140,17 +141,18 @@ def _identity(dataset: Dataset) -> Identity:
 
 
 def _add_age(old: Dataset, new: Dataset) -> None:
-    """The age at the study, where only the date of birth was sent, which goes."""
+    """The age at the study, where none was sent that can be read and the date of birth, which goes,
+    gives it."""
     fields = Fields(old)
-    if "PatientAge" in new or not new:
+    if not new or str(new.get("PatientAge", "000")).strip("0DWMY"):
         return
-    try:
-        born, day = (date.fromisoformat(fields.code(tag)[:8]) for tag in (0x00100030, 0x00080020))
-    except ValueError:
-        return
-    years = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
-    if 0 <= years <= 150:
+    years = age_in_years(
+        fields.free(0x00101010), date_of(fields.free(0x00100030)), date_of(fields.code(0x00080020))
+    )
+    if years is not None:
         new.PatientAge = f"{min(years, 90):03d}Y"
+    elif "PatientAge" in new:
+        del new.PatientAge
 
 
 def _layout(source: Source, new: Dataset) -> dict[str, Any]:

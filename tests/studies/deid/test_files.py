@@ -14,7 +14,7 @@ import pytest
 
 from radraft.studies.deid.pseudonyms import Pseudonyms
 from radraft.studies.deid.run import Result, deidentify_all
-from tests.studies.builders import BUNDLED, radiograph, write
+from tests.studies.builders import BUNDLED, radiograph, with_raw, write
 from tests.studies.deid import corpus, measure
 
 pytestmark = pytest.mark.slow
@@ -107,6 +107,27 @@ def test_intervals_and_times_stay_and_the_age_is_known(tmp_path: Path) -> None:
     assert {one.StudyTime for one in datasets} == {"030405"}
     assert {one.PatientAge for one in datasets} == {"090Y"}
     assert {one.PatientBirthDate for one in datasets} == {""}
+
+
+@pytest.mark.parametrize(
+    ("said", "birth", "age"),
+    [
+        ("000Y", "19650409", "059Y"),
+        ("000Y", "", None),
+        ("000D", "20250101", "000Y"),
+        ("003D", "20250101", "003D"),
+        ("", "1965/04/09", "059Y"),
+    ],
+)
+def test_an_adult_does_not_leave_as_a_child(
+    tmp_path: Path, said: str, birth: str, age: str | None
+) -> None:
+    film = radiograph(StudyDate="20250102", PatientAge="045Y", PatientBirthDate="19990101")
+    path = write(film, tmp_path / "in" / "film.dcm")
+    with_raw(path, 0x00100030, b"DA", birth.encode())
+    with_raw(path, 0x00101010, b"AS", said.encode())
+    _run(tmp_path / "in", tmp_path / "out")
+    assert (_one(tmp_path / "out").get("PatientAge") or None) == age
 
 
 def test_descriptions_keep_the_words_of_the_vocabulary(tmp_path: Path) -> None:
