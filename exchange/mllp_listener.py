@@ -215,8 +215,8 @@ class MllpListener:
             _LOG.info("an HL7 connection broke: %s", type(error).__name__)
         finally:
             with self._lock:
-                del self._connections[number]
-            connection.close()
+                served = self._connections.pop(number)
+            served.socket.close()
 
     def _secured(self, number: int, accepted: socket.socket) -> ssl.SSLSocket:
         assert self._context is not None
@@ -277,12 +277,15 @@ class _Frames:
 
     def discard(self) -> None:
         """Read and drop what still comes, for a short time."""
-        self._connection.shutdown(socket.SHUT_WR)
         until = time.monotonic() + _DISCARDED_S
-        while (left := until - time.monotonic()) > 0:
-            self._connection.settimeout(left)
-            if not self._connection.recv(_STEP):
-                return
+        try:
+            self._connection.shutdown(socket.SHUT_WR)
+            while (left := until - time.monotonic()) > 0:
+                self._connection.settimeout(left)
+                if not self._connection.recv(_STEP):
+                    return
+        except OSError as error:
+            _LOG.debug("a refused message went on: %s", type(error).__name__)
 
     def send(self, answer: bytes) -> None:
         """Send an answer."""

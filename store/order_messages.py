@@ -140,13 +140,10 @@ def listing(
     return tuple(map(_stored, session.scalars(wanted)))
 
 
-def counts(session: Session) -> dict[MessageState, int]:
-    """Return how many messages are in each state."""
-    rows = session.execute(
-        select(OrderMessageRow.state, func.count()).group_by(OrderMessageRow.state)
-    ).all()
-    found = {row[0]: row[1] for row in rows}
-    return {state: found.get(state.value, 0) for state in MessageState}
+def kept(session: Session) -> int:
+    """Return how many messages wait for a person."""
+    waits = OrderMessageRow.state == MessageState.KEPT.value
+    return session.scalar(select(func.count()).where(waits)) or 0
 
 
 def _row(session: Session, key: MessageKey) -> OrderMessageRow:

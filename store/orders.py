@@ -440,11 +440,10 @@ def drafted_at(session: Session, case_id: str) -> datetime | None:
     )
 
 
-def counts(session: Session) -> dict[str, int]:
-    """Return how many orders are in each state, and how many studies wait for a person to say."""
-    rows = session.execute(select(OrderRow.state, func.count()).group_by(OrderRow.state)).all()
-    asked = session.scalar(select(func.count()).where(OrderLinkRow.state == LinkState.ASKED.value))
-    return {row[0]: row[1] for row in rows} | {"asked": asked or 0}
+def asked(session: Session) -> int:
+    """Return how many times a person has to say whether a study was made for an order."""
+    waits = OrderLinkRow.state == LinkState.ASKED.value
+    return session.scalar(select(func.count()).where(waits)) or 0
 
 
 def hold_case(session: Session, case_id: str) -> None:

@@ -77,6 +77,7 @@ class OrderLinkRow(Base):
     """That a study was made for an order, may have been, or was not, as a person said."""
 
     __tablename__ = "order_links"
+    __table_args__ = (Index("ix_order_links_state", "state"),)
 
     case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), primary_key=True)
     order_id: Mapped[int] = mapped_column(

@@ -68,6 +68,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("case_id", "order_id", name="pk_order_links"),
     )
     op.create_index("ix_order_links_order_id", "order_links", ["order_id"])
+    op.create_index("ix_order_links_state", "order_links", ["state"])
     op.create_table(
         "ordered_cases",
         sa.Column("case_id", sa.String(64), nullable=False),
