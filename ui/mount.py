@@ -14,9 +14,9 @@ from radraft.ui.api.impression import add_impression
 from radraft.ui.api.key_images import add_keyimages
 from radraft.ui.api.languages import add_languages
 from radraft.ui.api.monitoring import add_monitoring
+from radraft.ui.api.orders import add_orders
 from radraft.ui.api.outbox import add_outbox
 from radraft.ui.api.presence import add_presence
-from radraft.ui.api.orders import add_orders
 from radraft.ui.api.priors import add_priors
 from radraft.ui.api.reading import add_reading
 from radraft.ui.api.rejections import add_rejections

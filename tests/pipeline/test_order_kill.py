@@ -50,9 +50,8 @@ def _send_to_killed(data_dir: Path, message: str) -> None:
     child = context.Process(target=_serve, args=(data_dir, theirs))
     child.start()
     try:
-        with MLLPClient("127.0.0.1", ours.recv()) as client:
-            with suppress(ConnectionError):
-                assert client.send_message(message) == b""
+        with MLLPClient("127.0.0.1", ours.recv()) as client, suppress(ConnectionError):
+            assert client.send_message(message) == b""
         child.join(30)
         assert child.exitcode == -signal.SIGKILL
     finally:
