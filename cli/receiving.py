@@ -34,6 +34,7 @@ def listen(out: Output) -> None:
     from radraft.pipeline.encoders import extractor_loader
     from radraft.pipeline.intake import receiving, wanted
     from radraft.pipeline.order_intake import receiving_orders
+    from radraft.pipeline.worklist_orders import asking_worklist
 
     with Shutdown() as shutdown, opened() as context:
         settings = context.settings
@@ -41,6 +42,7 @@ def listen(out: Output) -> None:
             raise SettingsError("dicom_port_missing")
         with (
             receiving_orders(settings, context.store) if settings.hl7_port else nullcontext(),
+            asking_worklist(settings, context.store) if settings.mwl else nullcontext(),
             receiving(
                 settings,
                 context.profile,

@@ -204,6 +204,12 @@ class Settings(BaseSettings):
     """Largest message that is received, in KiB."""
     hl7_connections: int = Field(default=32, ge=1)
     """Most connections at a time."""
+    mwl: str = Field(default="", pattern=r"^([^@]{1,16}@[^@:]+:[0-9]{1,5})?$")
+    """DICOM modality worklist that is asked for the orders of studies (`AET@host:port`); empty:
+    none. docs/orders.md."""
+    mwl_minutes: float = Field(default=0.0, ge=0)
+    """Minutes between two times that the whole day's worklist is asked for; 0: it is asked only for
+    studies that came without an order."""
     session_idle_min: float = Field(default=15.0, gt=0)
     """Minutes without anything that a person did, after which his session locks."""
     session_hours: float = Field(default=12.0, gt=0)

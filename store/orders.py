@@ -98,6 +98,10 @@ def save(session: Session, order: Order, source: OrderSource, now: datetime) -> 
         assert row is not None
         if row.content == storable(content) and row.received_at == now:
             return Saved(_stored(row), changed=True)
+    if source is OrderSource.WORKLIST and row.source == OrderSource.HL7.value:
+        # A worklist says less, and nothing of what became of an order.
+        return Saved(_stored(row), changed=False)
+    row.source = source.value
     order = _joined(_stored(row).order, order)
     content = canonical.dumps(order)
     if row.content == storable(content):
@@ -227,6 +231,19 @@ def links(session: Session, order_id: int) -> dict[str, LinkState]:
         select(OrderLinkRow.case_id, OrderLinkRow.state).where(OrderLinkRow.order_id == order_id)
     )
     return {row.case_id: LinkState(row.state) for row in rows}
+
+
+def unordered(session: Session, since: datetime) -> dict[str, tuple[str, str]]:
+    """Return site and accession of cases that came since then, have one, and no order; by case
+    id."""
+    ordered = exists().where(OrderLinkRow.case_id == CaseRow.case_id)
+    rows = session.execute(
+        select(CaseRow.case_id, CaseRow.site, StudyIdentityRow.accession)
+        .join(StudyIdentityRow, StudyIdentityRow.case_id == CaseRow.case_id)
+        .where(CaseRow.received_at >= since, StudyIdentityRow.accession != "", ~ordered)
+        .order_by(CaseRow.received_at)
+    )
+    return {row.case_id: (row.site, row.accession) for row in rows}
 
 
 def of_case(session: Session, case_id: str) -> tuple[CaseOrder, ...]:

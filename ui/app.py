@@ -192,11 +192,17 @@ def _receiving(
     return receiving(settings, profile, store, load_extractor=load_extractor, wake=wake)
 
 
-def _taking_orders(settings: Settings, store: Store) -> AbstractContextManager[object]:
-    """The HL7 listener where the settings name a port."""
+@contextmanager
+def _taking_orders(settings: Settings, store: Store) -> Iterator[None]:
+    """The HL7 listener where the settings name a port, and the worklist that they name is asked."""
     from radraft.pipeline.order_intake import receiving_orders
+    from radraft.pipeline.worklist_orders import asking_worklist
 
-    return receiving_orders(settings, store) if settings.hl7_port else nullcontext()
+    with (
+        receiving_orders(settings, store) if settings.hl7_port else nullcontext(),
+        asking_worklist(settings, store) if settings.mwl else nullcontext(),
+    ):
+        yield
 
 
 def build(service: Service, *, demo: bool = False) -> FastAPI:
