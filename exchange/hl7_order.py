@@ -1,6 +1,6 @@
-"""Orders and patients as HL7 v2 messages say them: ORM^O01, OMI^O23, ADT^A08, ADT^A40.
+"""Orders as HL7 v2 messages say them: ORM^O01, OMI^O23.
 
-HL7 v2.5.1, chapters 3 and 4; IHE Radiology RAD-2, RAD-3 and RAD-4 for the fields that its profile
+HL7 v2.5.1, chapter 4; IHE Radiology RAD-2 and RAD-4 for the fields that its profile
 of ORM^O01 uses (OBR-18 to OBR-20, ZDS-1). Versions 2.3 to 2.5.1 are read alike: what one of them
 lacks is empty. Of local segments ZDS alone is read.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 
 from radraft.core.errors import MessageError, ReportError
@@ -56,16 +56,6 @@ _SEXES = frozenset({"M", "F", "O"})
 _TIME = re.compile(r"(\d{4})(\d{2})?(\d{2})?(?:(\d{2})(\d{2})?(\d{2})?(?:\.\d{1,6})?)?([+-]\d{4})?")
 
 
-@dataclass(frozen=True)
-class PatientUpdate:
-    """What a message says of a patient himself: ADT^A08, or ADT^A40 where two were one."""
-
-    patient: Patient = field(repr=False)
-    """As he is from now on."""
-    merged: str | None = field(repr=False)
-    """The number that is given up: MRG-1; None of a correction."""
-
-
 def read_orders(message: Message, *, site: str, zone: tzinfo | None = None) -> tuple[Order, ...]:
     """Return the orders of an ORM^O01 or OMI^O23, in their order.
 
@@ -77,18 +67,6 @@ def read_orders(message: Message, *, site: str, zone: tzinfo | None = None) -> t
         raise MessageError("hl7_orders_missing")
     common = _Common(message, site, zone)
     return tuple(order for group in groups for order in common.orders(group))
-
-
-def read_patient_update(message: Message) -> PatientUpdate:
-    """Return what an ADT^A08 or ADT^A40 says. MessageError `hl7_patient_missing`."""
-    patient, _ = _patient(message)
-    merged = None
-    if message.kind == "ADT^A40":
-        old = message.first("MRG")
-        merged = "" if old is None else _clean(old.text(1))
-        if not merged:
-            raise MessageError("hl7_patient_missing")
-    return PatientUpdate(patient, merged)
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,12 @@ class OrderIntake:
             read = _read(raw)
         except MessageError as error:
             return self._not_read(raw, error, site, now)
+        if read.message.kind not in hl7_order.ORDER_KINDS:
+            # Read well, and no order: its sender is told, and nothing of a feed that was sent to
+            # the wrong place is kept.
+            self._count(UNREADABLE)
+            wrong = MessageError("hl7_type_unsupported")
+            return hl7_answer.refused(read.message, wrong, codec=read.decoded.codec, now=now)
         try:
             self._take(read, raw, site, now)
         except MessageError as error:
@@ -109,13 +115,12 @@ class OrderIntake:
 
     def _take(self, read: _Read, raw: bytes, site: str, now: datetime) -> None:
         """Apply a message, once."""
-        kind = read.message.kind
         with self._store.begin() as session:
             before = order_messages.add(
                 session,
                 read.key,
                 site=site,
-                kind=kind,
+                kind=read.message.kind,
                 mended=read.decoded.mended,
                 content=raw,
                 now=now,
@@ -123,16 +128,10 @@ class OrderIntake:
             if before is not None and before.state is not MessageState.KEPT:
                 self._count("repeated")
                 return
-            state = MessageState.APPLIED
-            if kind in hl7_order.ORDER_KINDS:
-                for order in hl7_order.read_orders(read.message, site=site):
-                    take_order(session, order, OrderSource.HL7, now)
-            elif read.message.header.text(9) == "ADT":
-                state = MessageState.IGNORED
-            else:
-                raise MessageError("hl7_type_unsupported")
-            order_messages.settle(session, read.key, state)
-        self._count(state.value)
+            for order in hl7_order.read_orders(read.message, site=site):
+                take_order(session, order, OrderSource.HL7, now)
+            order_messages.settle(session, read.key, MessageState.APPLIED)
+        self._count(MessageState.APPLIED.value)
 
     def _not_read(self, raw: bytes, error: MessageError, site: str, now: datetime) -> bytes:
         key = MessageKey("", "", hashlib.sha256(raw).hexdigest())

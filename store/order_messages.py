@@ -19,8 +19,6 @@ class MessageState(StrEnum):
     """What became of a message."""
 
     APPLIED = "applied"
-    IGNORED = "ignored"
-    """Read, and it says nothing that radraft keeps."""
     KEPT = "kept"
     """Its sender was told no; it waits for a person, or for a version that can read it."""
     DROPPED = "dropped"

@@ -188,14 +188,3 @@ def test_what_cannot_be_seen_is_not_taken_into_an_order() -> None:
     order = read(order_message(reason="cough\u202e\u200b fever", accession="A\u200b1"))
     assert order.reason == "cough   fever"
     assert order.accession == Accession("A 1")
-
-
-def test_a_correction_and_a_merge_name_the_patient_as_he_is_now() -> None:
-    head = order_message(kind="ADT^A08").partition("PV1")[0]
-    corrected = hl7_order.read_patient_update(parsed(head))
-    assert corrected.patient.name == "Wei^Planted=魏^植入"
-    assert corrected.merged is None
-    merge = parsed(head.replace("A08", "A40") + "MRG|OLD-7^^^HOSPITAL^MR\r")
-    assert hl7_order.read_patient_update(merge).merged == "OLD-7"
-    with pytest.raises(MessageError, match="hl7_patient_missing"):
-        hl7_order.read_patient_update(parsed(head.replace("A08", "A40")))

@@ -11,13 +11,14 @@ import hl7
 import pytest
 from sqlalchemy import select, text, update
 
+from radraft.core.errors import NotFound
 from radraft.pipeline import orders as case_orders
 from radraft.pipeline.order_intake import OrderIntake
 from radraft.reports.order import OrderState, Priority
 from radraft.reports.order_matching import LinkState, OrderNote
 from radraft.store import cases, order_messages, orders
 from radraft.store.database import Store
-from radraft.store.order_messages import MessageState
+from radraft.store.order_messages import MessageKey, MessageState
 from radraft.store.tables import CaseRow, DraftRow, OrderMessageRow, WorklistEntryRow
 from radraft.studies.deidentify import deidentify
 from radraft.studies.values import CheckedStudy, Patient, Study, StudyPriority
@@ -321,8 +322,6 @@ def test_images_that_come_late_do_not_take_the_orders_priority(
         ("hello", "AR", "hl7_not_a_message"),
         ("", "AR", "hl7_not_a_message"),
         (order_message() + "魏植入\r", "AR", "hl7_segments"),
-        (order_message(kind="ORU^R01"), "AR", "hl7_type_unsupported"),
-        (order_message(kind=""), "AR", "hl7_type_unsupported"),
         (order_message(patient=""), "AE", "hl7_patient_missing"),
         (order_message().partition("ORC")[0], "AE", "hl7_orders_missing"),
         (order_message(placer="", filler="", accession=""), "AE", "hl7_order_unnamed"),
@@ -340,6 +339,47 @@ def test_what_cannot_be_read_is_kept_once_and_its_sender_is_told_why(
     assert kept.content == message.encode()
     assert intake.read_again(kept.message_id) == code
     assert [row[:3] for row in messages(store)] == [(MessageState.KEPT, code, True)]
+
+
+@pytest.mark.parametrize("kind", ["ORU^R01", "ADT^A08", "ORM", ""])
+def test_a_message_of_another_kind_is_refused_and_not_kept(
+    store: Store, intake: OrderIntake, kind: str
+) -> None:
+    assert send(intake, order_message(kind=kind)) == ("AR", "hl7_type_unsupported")
+    assert messages(store) == []
+
+
+def test_a_message_that_can_be_read_after_all_is_taken_when_it_is_read_again(
+    store: Store, intake: OrderIntake
+) -> None:
+    # As a version that could not read it left it.
+    raw = order_message().encode()
+    key = MessageKey("", "", "0" * 64)
+    with store.begin() as session:
+        order_messages.add(
+            session, key, site="site-a", kind="", mended=False, content=raw, now=datetime.now(UTC)
+        )
+        order_messages.settle(session, key, MessageState.KEPT, "hl7_segments")
+        (kept,) = order_messages.listing(session, MessageState.KEPT)
+    assert intake.read_again(kept.message_id) is None
+    with store.read() as session:
+        assert len(orders.listing(session)) == 1
+        assert order_messages.kept(session) == 0
+    assert [row[:3] for row in messages(store)] == [(MessageState.APPLIED, None, False)] * 2
+
+
+def test_a_message_that_nobody_wants_is_dropped_with_what_it_said(
+    store: Store, intake: OrderIntake
+) -> None:
+    send(intake, order_message(patient=""))
+    with store.begin() as session:
+        (kept,) = order_messages.listing(session, MessageState.KEPT)
+        order_messages.drop(session, kept.message_id)
+    assert messages(store) == [(MessageState.DROPPED, "hl7_patient_missing", False, 0)]
+    with pytest.raises(NotFound, match="order_message_not_found"), store.begin() as session:
+        order_messages.drop(session, kept.message_id)
+    # Its sender is told that it is settled.
+    assert send(intake, order_message(patient="")) == ("AA", "")
 
 
 def test_a_message_of_several_orders_is_taken_whole_or_not_at_all(
