@@ -16,6 +16,7 @@ from radraft.cli import (
     evaluation,
     export as exporting,
     flywheel,
+    orders,
     outbox,
     report,
     site,
@@ -51,6 +52,7 @@ app.add_typer(adapters.app, name="adapters")
 app.add_typer(study.app, name="study")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(archive.app, name="archive")
+app.add_typer(orders.app, name="orders")
 app.add_typer(users.app, name="users")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(templates.app, name="templates")

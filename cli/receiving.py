@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,14 +33,23 @@ def listen(out: Output) -> None:
     """Receive and take in until interrupted (SIGINT, SIGTERM)."""
     from radraft.pipeline.encoders import extractor_loader
     from radraft.pipeline.intake import receiving, wanted
+    from radraft.pipeline.order_intake import receiving_orders
+    from radraft.pipeline.worklist_orders import asking_worklist
 
     with Shutdown() as shutdown, opened() as context:
         settings = context.settings
-        if not wanted(settings):
+        if not wanted(settings) and not settings.hl7_port:
             raise SettingsError("dicom_port_missing")
-        with receiving(
-            settings, context.profile, context.store, load_extractor=extractor_loader(context.store)
-        ) as receiver:
+        with (
+            receiving_orders(settings, context.store) if settings.hl7_port else nullcontext(),
+            asking_worklist(settings, context.store) if settings.mwl else nullcontext(),
+            receiving(
+                settings,
+                context.profile,
+                context.store,
+                load_extractor=extractor_loader(context.store),
+            ) as receiver,
+        ):
             out.result(
                 {"aet": settings.dicom_aet, "host": settings.dicom_host, "port": receiver.port},
                 _where(settings),
@@ -226,6 +236,9 @@ def _where(settings: Settings) -> str:
         lines.append(
             f"DICOM: {settings.dicom_aet} at {settings.dicom_host}:{settings.dicom_port}{secured}"
         )
+    if settings.hl7_port:
+        secured = " (TLS)" if settings.hl7_tls_cert else ""
+        lines.append(f"HL7: {settings.hl7_host}:{settings.hl7_port}{secured}")
     if settings.watch_dir is not None:
         lines.append(f"Watched folder: {settings.watch_dir}")
     return "\n".join([*lines, f"Logs: {settings.data_dir / 'logs'}", "Ctrl-C stops it."])

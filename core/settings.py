@@ -63,6 +63,21 @@ class DicomPeer(Strict):
         return host
 
 
+class Hl7Peer(Strict):
+    """A system that may send HL7 messages."""
+
+    host: str
+    """An address or a network (`10.1.2.0/24`)."""
+    site: str = ""
+    """Whose orders it sends; empty: `Settings.site`."""
+
+    @field_validator("host")
+    @classmethod
+    def _address(cls, host: str) -> str:
+        ip_network(host, strict=False)
+        return host
+
+
 class Settings(BaseSettings):
     """Everything that differs between two installations.
 
@@ -172,6 +187,29 @@ class Settings(BaseSettings):
     """Largest data set that is received, in MiB."""
     dicom_associations: int = Field(default=16, ge=1)
     """Most associations at a time."""
+    hl7_port: int = Field(default=0, ge=0, le=65535)
+    """Port of the HL7 listener for orders; 0: none. docs/orders.md says more of this and what
+    follows."""
+    hl7_host: str = "127.0.0.1"
+    """Address that the HL7 listener binds; others than loopback need `hl7_peers`."""
+    hl7_peers: tuple[Hl7Peer, ...] = ()
+    """Who may send, as JSON: `[{"host": "10.1.2.7", "site": "north"}]`."""
+    hl7_tls_cert: Path | None = None
+    """Our certificate (PEM); with it the listener speaks TLS only."""
+    hl7_tls_key: Path | None = None
+    """Its key (PEM), where it is not in the same file."""
+    hl7_tls_ca: Path | None = None
+    """Whose client certificates are believed (PEM); with it every sender must show one."""
+    hl7_max_kib: int = Field(default=1024, ge=16, le=65536)
+    """Largest message that is received, in KiB."""
+    hl7_connections: int = Field(default=32, ge=1)
+    """Most connections at a time."""
+    mwl: str = Field(default="", pattern=r"^([^@]{1,16}@[^@:]+:[0-9]{1,5})?$")
+    """DICOM modality worklist that is asked for the orders of studies (`AET@host:port`); empty:
+    none. docs/orders.md."""
+    mwl_minutes: float = Field(default=0.0, ge=0)
+    """Minutes between two times that the whole day's worklist is asked for; 0: it is asked only for
+    studies that came without an order."""
     session_idle_min: float = Field(default=15.0, gt=0)
     """Minutes without anything that a person did, after which his session locks."""
     session_hours: float = Field(default=12.0, gt=0)
@@ -222,6 +260,7 @@ class Settings(BaseSettings):
         "data_dir", "cache_dir", "vllm_python", "radeval_python", "dicom_tls_cert",
         "dicom_tls_key", "dicom_tls_ca", "watch_dir", "pacs_ca", "deid_recognisers",
         "critical_values", "turnround", "audit_syslog_ca", "audit_syslog_cert", "audit_syslog_key",
+        "hl7_tls_cert", "hl7_tls_key", "hl7_tls_ca",
         "tls_cert", "tls_key", "openid", "openid_ca", "postgresql_bin", "archive_dir",
         "institutions", "targets",
     )  # fmt: skip

@@ -15,7 +15,16 @@ from radraft.core.errors import StorageError
 from radraft.llm.link import LlmState
 from radraft.pipeline.draft_workers import WorkerSight, counts
 from radraft.reports.outgoing_entry import EntryState
-from radraft.store import alerts, arrivals, audit, cases, outbox, signature_log
+from radraft.store import (
+    alerts,
+    arrivals,
+    audit,
+    cases,
+    order_messages,
+    orders,
+    outbox,
+    signature_log,
+)
 from radraft.store.alerts import AlertCounts
 from radraft.store.arrivals import ArrivalState
 from radraft.store.cases import CaseState
@@ -50,6 +59,9 @@ class StoredFigures:
 
     cases: Mapping[CaseState, int]
     arrivals: Mapping[ArrivalState, int]
+    orders: Mapping[str, int]
+    """What waits for a person: messages that could not be read, and orders that may be a study's.
+    """
     alerts: AlertCounts
     heads_unsent: int
     """Heads of the chain of signatures that were not sent to the signature log yet."""
@@ -166,6 +178,8 @@ class Health:
         with self._store.read() as session:
             waiting = cases.state_counts(session, *_WAITING)
             arriving = arrivals.counts(session, set(ArrivalState) - set(_PILED_ARRIVALS))
+            kept = order_messages.kept(session)
+            asked = orders.asked(session)
             open_alerts = alerts.counts(session)
             sends_heads = self._store.head_sender is not None
             heads_unsent = signature_log.unsent(session) if sends_heads else 0
@@ -176,6 +190,7 @@ class Health:
         return StoredFigures(
             cases={**waiting, **piles.cases},
             arrivals={**arriving, **piles.arrivals},
+            orders={"message": kept, "match": asked},
             alerts=open_alerts,
             heads_unsent=heads_unsent,
             audit_unsent=audit_unsent,

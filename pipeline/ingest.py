@@ -16,6 +16,7 @@ from radraft.llm import draft
 from radraft.pipeline.draft_store import store_draft
 from radraft.pipeline.eligibility import barred
 from radraft.pipeline.late_images import join_originals
+from radraft.pipeline.orders import match_case
 from radraft.pipeline.reading import decide_new
 from radraft.store import cases, images, late_images, originals, priors, quality
 from radraft.studies.choose.frames import cleaned
@@ -241,6 +242,7 @@ class _StudyIntake:
             if prepared is None or now.stage is late_images.Stage.BEGUN:
                 deid = deidentify(CheckedStudy(joined.study, ()), store.secret)
                 late_images.keep(session, joined.study, deid, in_order)
+                match_case(session, case_id, datetime.now(UTC), header=joined.study.priority)
                 return added
             late_images.renew(session, prepared.checked, prepared.deid, in_order)
             self._record(session, prepared)
@@ -271,6 +273,7 @@ class _StudyIntake:
         if prepared.quality is not None:
             quality.save(session, case_id, prepared.quality, prepared.checked.study)
         priors.record(session, case_id, datetime.now(UTC))
+        match_case(session, case_id, datetime.now(UTC))
         no = None if self.archived else barred(session, self.profile, prepared.deid)
         if no is not None:
             store_draft(session, draft.withheld(case_id, self.profile, no.why))

@@ -10,12 +10,37 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from radraft.core.errors import ReportError
+from radraft.core.errors import MessageError, ReportError
 from radraft.reports.characters import require_visible
 from radraft.studies.values import Patient
 
 MAX_ACCESSION = 64
 """DICOM's SH allows 16 characters (PS3.5 6.2), HL7's IPC-1 more; systems in between send more."""
+
+
+class PatientClass(StrEnum):
+    """Where the patient is treated: HL7 table 0004 (PV1-2)."""
+
+    INPATIENT = "inpatient"
+    """I."""
+    OUTPATIENT = "outpatient"
+    """O, R (recurring), and C (commercial), as of an examination for a company."""
+    EMERGENCY = "emergency"
+    """E."""
+    UNKNOWN = "unknown"
+
+
+class Pregnancy(StrEnum):
+    """DICOM's Pregnancy Status (0010,21C0)."""
+
+    NOT_PREGNANT = "not_pregnant"
+    """1."""
+    POSSIBLE = "possible"
+    """2."""
+    PREGNANT = "pregnant"
+    """3; HL7 table 0009 (PV1-15): B6."""
+    UNKNOWN = "unknown"
+    """4, and where nothing is said."""
 
 
 class OrderState(StrEnum):
@@ -94,7 +119,9 @@ class RequestedProcedure:
     modality: str | None
     """Modality (0008,0060) of the scheduled step; IPC-5, or OBR-24."""
     study_uid: str | None
-    """Study Instance UID (0020,000D); IPC-3. What ties images to the order."""
+    """Study Instance UID (0020,000D); IPC-3, or ZDS-1. What ties images to the order."""
+    body_part: str | None = None
+    """Body Part Examined (0018,0015) or what the sender writes for it; OBR-15.4."""
 
 
 @dataclass(frozen=True)
@@ -115,12 +142,13 @@ class ReferringPerson:
 class Order:
     """One order of one imaging procedure, as it stands after the newest message about it."""
 
-    placer: str
-    """Placer Order Number: ORC-2, OBR-2; (0040,2016). With `site` it names the order."""
+    placer: str | None
+    """Placer Order Number: ORC-2, OBR-2; (0040,2016). With `site` it names the order; where there
+    is none the filler's number does, and else the accession."""
     filler: str | None
     """Filler Order Number: ORC-3, OBR-3; (0040,2017)."""
     site: str
-    """Which of radraft's sites reports it: MSH-6, the receiving facility."""
+    """Which of radraft's sites reports it, as its settings say of the sender."""
     state: OrderState
     accession: Accession | None
     patient: Patient = field(repr=False)
@@ -137,3 +165,24 @@ class Order:
     """UTC. ORC-9, or Issue Date and Time of the request (0040,2004), (0040,2005)."""
     scheduled_at: datetime | None
     """UTC. Scheduled Procedure Step Start Date and Time (0040,0002), (0040,0003); OBR-36."""
+    patient_class: PatientClass = PatientClass.UNKNOWN
+    """PV1-2; Admission ID and Patient's Institution Residence say no more of it in DICOM."""
+    ward: str | None = None
+    """Where the patient lies: PV1-3; Current Patient Location (0038,0300)."""
+    allergies: tuple[str, ...] = field(default=(), repr=False)
+    """AL1-3; Allergies (0010,2110)."""
+    pregnancy: Pregnancy = Pregnancy.UNKNOWN
+    other_numbers: tuple[str, ...] = field(default=(), repr=False)
+    """The patient's numbers besides `patient.patient_id`: PID-3's other repetitions, PID-2, PID-4;
+    Other Patient IDs Sequence (0010,1002)."""
+
+    @property
+    def name(self) -> str:
+        """Return what names the order at its site. MessageError `hl7_order_unnamed`."""
+        if self.placer:
+            return f"placer:{self.placer}"
+        if self.filler:
+            return f"filler:{self.filler}"
+        if self.accession is not None:
+            return f"accession:{self.accession.number}@{self.accession.issuer or ''}"
+        raise MessageError("hl7_order_unnamed")

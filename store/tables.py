@@ -46,6 +46,12 @@ from radraft.store.tables_languages import (
     ReaderLanguageRow as ReaderLanguageRow,
     SentencePairRow as SentencePairRow,
 )
+from radraft.store.tables_orders import (
+    OrderedCaseRow as OrderedCaseRow,
+    OrderLinkRow as OrderLinkRow,
+    OrderMessageRow as OrderMessageRow,
+    OrderRow as OrderRow,
+)
 from radraft.store.tables_outbox import OutboxRow as OutboxRow
 from radraft.store.tables_presence import OpenPageRow as OpenPageRow
 from radraft.store.tables_reading import (
@@ -112,6 +118,8 @@ IDENTITY_TABLES = frozenset(
         "quality_refusals",
         "worklist_entries",
         "name_keys",
+        "orders",
+        "order_messages",
     }
 )
 IMMUTABLE_TABLES = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from radraft.studies import _text
@@ -54,7 +55,8 @@ class Fields:
         if value is None:
             return b""
         # pydicom converts the character set itself while it reads.
-        parts = [value] if isinstance(value, str) else value
+        several = isinstance(value, Sequence) and not isinstance(value, str)
+        parts = value if several else [value]
         return "\\".join(map(str, parts)).encode("utf-8", "replace")
 
     def text(self, tag: int, *, one_line: bool = False) -> str:

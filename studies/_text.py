@@ -51,15 +51,15 @@ def decode_lines(raw: bytes, declared: tuple[str, ...]) -> tuple[str, bool]:
     """Text of a message of many lines and whether the declared character sets had to be set aside;
     nothing is cut or tidied.
 
-    Each line is looked at for itself, since one odd name must not spoil the others; what is UTF-8 as
-    a whole is that.
+    Each line is looked at for itself, since one odd name must not spoil the others; what is UTF-8
+    as a whole is that.
     """
     if raw.isascii() and b"\x1b" not in raw:
         return raw.decode("ascii"), False
-    whole, gb = _start(raw, "utf-8"), _start(raw, "gb18030")
-    if whole is not None and b"\x1b" not in raw and _whole(raw, "utf-8"):
-        if _guess.is_utf8(raw, whole, gb, "UTF8" in _codecs(declared) or None):
-            return whole, "UTF8" not in _codecs(declared)
+    if b"\x1b" not in raw and _whole(raw, "utf-8"):
+        utf8, declared_utf8 = raw.decode("utf-8"), "UTF8" in _codecs(declared)
+        if _guess.is_utf8(raw, utf8, _start(raw, "gb18030"), declared_utf8 or None):
+            return utf8, not declared_utf8
     texts, mended = [], False
     # No known set has a byte of a line's end within a character.
     for line in re.split(rb"(\r\n|\r|\n)", raw):

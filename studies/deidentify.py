@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from radraft.studies import _sop
@@ -55,6 +55,19 @@ def deidentify(checked: CheckedStudy, secret: bytes) -> DeidStudy:
         history=scrub(study.history, study),
         instances=instances,
     )
+
+
+def without_identity(
+    text: str, patients: Iterable[Patient], numbers: Iterable[str], names: Iterable[str]
+) -> str:
+    """Return `text` from outside a study, such as an order's reason, without what identifies any of
+    `patients`, the `numbers` and the other people's `names`, on one line."""
+    known = tuple(filter(None, names))
+    for patient in patients:
+        text = scrub(text, replace(_NOBODY, patient=patient, other_names=known))
+    for number in filter(None, numbers):
+        text = scrub(text, replace(_NOBODY, accession=number))
+    return text
 
 
 def age_band(years: int | None) -> str:

@@ -173,6 +173,8 @@ ROUTES: Mapping[tuple[str, str], Access] = _table(
         ("PUT", "/api/cases/{case_id}/key-images"): Permission.WRITE,
         ("GET", "/api/cases/{case_id}/priors"): Permission.READ_UNSIGNED,
         ("POST", "/api/cases/{case_id}/priors/{prior_case_id}"): Permission.WRITE,
+        ("GET", "/api/cases/{case_id}/orders"): Permission.READ_UNSIGNED,
+        ("POST", "/api/cases/{case_id}/orders/{order_id}"): Permission.WRITE,
         ("POST", "/api/cases/{case_id}/dismissals"): Permission.WRITE,
         ("POST", "/api/cases/{case_id}/dismissals/restore"): Permission.WRITE,
         ("GET", "/api/cases/{case_id}/alerts"): Permission.ALERTS,
@@ -216,6 +218,7 @@ NOTED: Mapping[tuple[str, str], AuditKind] = MappingProxyType(
     {
         ("GET", "/api/cases/{case_id}"): AuditKind.VIEW,
         ("GET", "/api/cases/{case_id}/priors"): AuditKind.VIEW,
+        ("GET", "/api/cases/{case_id}/orders"): AuditKind.VIEW,
         ("GET", "/api/cases/{case_id}/versions"): AuditKind.VIEW,
         ("GET", "/api/cases/{case_id}/versions/{before}/{after}"): AuditKind.VIEW,
         ("GET", "/api/cases/{case_id}/report.pdf"): AuditKind.EXPORT,
@@ -249,7 +252,12 @@ _UNTOUCHED = frozenset(
 """What a page sends by itself: it keeps no session open."""
 
 
-_OF_OWN_PEOPLE = frozenset({"/api/cases/{case_id}/priors/{prior_case_id}"})
+_OF_OWN_PEOPLE = frozenset(
+    {
+        "/api/cases/{case_id}/priors/{prior_case_id}",
+        "/api/cases/{case_id}/orders/{order_id}",
+    }
+)
 """What of a study nobody does who reads it from another site: he would be shown who else was
 examined."""
 

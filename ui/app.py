@@ -81,6 +81,7 @@ def running(
         stack.enter_context(closing(service.full_frames))
         stack.enter_context(_watching(store))
         stack.enter_context(_receiving(settings, profile, store, load_extractor))
+        stack.enter_context(_taking_orders(settings, store))
         yield service
 
 
@@ -115,6 +116,7 @@ def _with_drafting(
         stack.enter_context(closing(service.full_frames))
         stack.enter_context(_watching(store))
         stack.enter_context(receiving)
+        stack.enter_context(_taking_orders(settings, store))
         yield service
     finally:
         # vLLM ends and drafts are given back before a study that is being taken in, or a sum
@@ -188,6 +190,19 @@ def _receiving(
     if not wanted(settings):
         return nullcontext()
     return receiving(settings, profile, store, load_extractor=load_extractor, wake=wake)
+
+
+@contextmanager
+def _taking_orders(settings: Settings, store: Store) -> Iterator[None]:
+    """The HL7 listener where the settings name a port, and the worklist that they name is asked."""
+    from radraft.pipeline.order_intake import receiving_orders
+    from radraft.pipeline.worklist_orders import asking_worklist
+
+    with (
+        receiving_orders(settings, store) if settings.hl7_port else nullcontext(),
+        asking_worklist(settings, store) if settings.mwl else nullcontext(),
+    ):
+        yield
 
 
 def build(service: Service, *, demo: bool = False) -> FastAPI:

@@ -14,6 +14,7 @@ from radraft.ui.api.impression import add_impression
 from radraft.ui.api.key_images import add_keyimages
 from radraft.ui.api.languages import add_languages
 from radraft.ui.api.monitoring import add_monitoring
+from radraft.ui.api.orders import add_orders
 from radraft.ui.api.outbox import add_outbox
 from radraft.ui.api.presence import add_presence
 from radraft.ui.api.priors import add_priors
@@ -90,5 +91,6 @@ def add_routes(app: FastAPI, service: Service) -> None:
     limit = DismissalLimit(service.settings.dismissed_limit, service.settings.dismissed_least)
     add_site_page(app, QualityPage(service.store, limit), service.settings.site)
     add_priors(app, service)
+    add_orders(app, service)
     add_audit(app, service)
     add_tokens(app, service)

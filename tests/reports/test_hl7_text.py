@@ -4,14 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from radraft.core.errors import MessageError
-from radraft.reports.hl7_text import (
-    USUAL,
-    Separators,
-    escaped,
-    parsed,
-    segment_text,
-    unescaped,
-)
+from radraft.reports.hl7_text import USUAL, Separators, escaped, parsed, segment_text, unescaped
 
 MSH = "MSH|^~\\&|RIS|HOSPITAL|RADRAFT|NORTH|20261129101112||ORM^O01|C1|P|2.5.1"
 OTHER = Separators("#", "@", "!", "%", "$")

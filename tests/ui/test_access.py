@@ -27,6 +27,7 @@ IDS = {
     "instance_ref": "i-0000000000000000",
     "frame": "0",
     "prior_case_id": "c-0000000000000000",
+    "order_id": "1",
     "alert_id": "a-0000000000000000",
     "entry_id": "1",
     "arrival_id": "1",

@@ -148,6 +148,12 @@ def _stored(stored: StoredFigures) -> Iterator[Metric]:
     yield _by("radraft_cases", "Studies by where they stand.", "state", cases)
     arrivals = {state.value: count for state, count in stored.arrivals.items()}
     yield _by("radraft_arrivals", "Images that came by themselves.", "state", arrivals)
+    yield _by(
+        "radraft_orders_waiting",
+        "What of orders waits for a person: messages kept, and matches to confirm.",
+        "what",
+        stored.orders,
+    )
     alerts = {
         "open": stored.alerts.open,
         "untold": stored.alerts.untold,

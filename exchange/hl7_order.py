@@ -1,0 +1,302 @@
+"""Orders as HL7 v2 messages say them: ORM^O01, OMI^O23.
+
+HL7 v2.5.1, chapter 4; IHE Radiology RAD-2 and RAD-4 for the fields that its profile
+of ORM^O01 uses (OBR-18 to OBR-20, ZDS-1). Versions 2.3 to 2.5.1 are read alike: what one of them
+lacks is empty. Of local segments ZDS alone is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, tzinfo
+
+from radraft.core.errors import MessageError, ReportError
+from radraft.reports.hl7_text import Message, Segment
+from radraft.reports.order import (
+    MAX_ACCESSION,
+    Accession,
+    Code,
+    Order,
+    OrderState,
+    PatientClass,
+    Pregnancy,
+    Priority,
+    ReferringPerson,
+    RequestedProcedure,
+)
+from radraft.studies import _text
+from radraft.studies.values import Patient
+
+ORDER_KINDS = frozenset({"ORM^O01", "OMI^O23"})
+_CANCELS = frozenset({"CA", "OC", "DC", "OD", "CR", "DR", "RP", "RO"})
+"""Order control codes (table 0119) after which nothing more is done for an order."""
+_STATES = {
+    "SC": OrderState.PLACED, "HD": OrderState.PLACED, "IP": OrderState.IN_PROGRESS,
+    "A": OrderState.IN_PROGRESS, "CM": OrderState.COMPLETED, "CA": OrderState.CANCELLED,
+    "DC": OrderState.CANCELLED, "RP": OrderState.CANCELLED,
+}  # fmt: skip
+"""Table 0038."""
+_PRIORITIES = {
+    "S": Priority.STAT, "STAT": Priority.STAT, "特急": Priority.STAT, "急": Priority.STAT,
+    "A": Priority.HIGH, "ASAP": Priority.HIGH, "P": Priority.HIGH, "T": Priority.HIGH,
+    "HIGH": Priority.HIGH, "URGENT": Priority.HIGH, "急诊": Priority.HIGH, "加急": Priority.HIGH,
+    "M": Priority.MEDIUM, "MEDIUM": Priority.MEDIUM, "L": Priority.LOW, "LOW": Priority.LOW,
+}  # fmt: skip
+"""Table 0485, DICOM's terms and what Chinese systems write."""
+_CLASSES = {
+    "I": PatientClass.INPATIENT, "P": PatientClass.INPATIENT, "O": PatientClass.OUTPATIENT,
+    "R": PatientClass.OUTPATIENT, "C": PatientClass.OUTPATIENT, "E": PatientClass.EMERGENCY,
+}  # fmt: skip
+"""Table 0004."""
+_PREGNANCY_CODES = frozenset({"11449-6", "82810-3"})
+"""LOINC: Pregnancy status."""
+_SEXES = frozenset({"M", "F", "O"})
+_TIME = re.compile(r"(\d{4})(\d{2})?(\d{2})?(?:(\d{2})(\d{2})?(\d{2})?(?:\.\d{1,6})?)?([+-]\d{4})?")
+
+
+def read_orders(message: Message, *, site: str, zone: tzinfo | None = None) -> tuple[Order, ...]:
+    """Return the orders of an ORM^O01 or OMI^O23, in their order.
+
+    `zone`: of the sender's clock where it names none; None: this machine's. MessageError
+    `hl7_patient_missing`, `hl7_orders_missing`, `hl7_order_unnamed`.
+    """
+    groups = _groups(message)
+    if not groups:
+        raise MessageError("hl7_orders_missing")
+    common = _Common(message, site, zone)
+    return tuple(order for group in groups for order in common.orders(group))
+
+
+@dataclass(frozen=True)
+class _Group:
+    """One ORC with what follows it until the next."""
+
+    segments: tuple[Segment, ...]
+
+    def first(self, name: str) -> Segment:
+        """Return the first segment of that name; one without fields where there is none."""
+        found = (segment for segment in self.segments if segment.name == name)
+        return next(found, Segment(name, ()))
+
+    def every(self, name: str) -> tuple[Segment, ...]:
+        return tuple(segment for segment in self.segments if segment.name == name)
+
+
+def _groups(message: Message) -> list[_Group]:
+    groups: list[list[Segment]] = []
+    for segment in message.segments:
+        begins = segment.name == "ORC"
+        if segment.name == "OBR":
+            # Some senders leave ORC out; several OBR below one ORC are as many orders.
+            begins = not groups or any(one.name == "OBR" for one in groups[-1])
+        if begins:
+            shared = [one for one in groups[-1] if one.name == "ORC"] if groups else []
+            groups.append(shared if segment.name == "OBR" else [])
+        if groups:
+            groups[-1].append(segment)
+    return [_Group(tuple(group)) for group in groups]
+
+
+class _Common:
+    """What all orders of a message share."""
+
+    def __init__(self, message: Message, site: str, zone: tzinfo | None) -> None:
+        self._site, self._zone = site, zone
+        self._patient, self._numbers = _patient(message)
+        visit = message.first("PV1") or Segment("PV1", ())
+        self._class = _CLASSES.get(visit.text(2).upper(), PatientClass.UNKNOWN)
+        self._ward = _joined(visit.text(3, part) for part in (1, 2, 3)) or None
+        allergies = (_named(one, 3) for one in message.every("AL1"))
+        self._allergies = tuple(dict.fromkeys(filter(None, allergies)))
+        self._pregnancy = _pregnancy(message, visit)
+        self._sent_at = _moment(message.header.text(7), zone) or datetime.now(UTC)
+
+    def orders(self, group: _Group) -> list[Order]:
+        """Return the orders of one group: one, or as many as its IPC segments name."""
+        procedures = group.every("IPC") or (Segment("IPC", ()),)
+        return [self._order(group, ipc) for ipc in procedures]
+
+    def _order(self, group: _Group, ipc: Segment) -> Order:
+        orc, obr, timing = group.first("ORC"), group.first("OBR"), group.first("TQ1")
+        filler = _clean(obr.text(3) or orc.text(3)) or None
+        scheduled = (obr.text(36), timing.text(7), orc.text(7, 4), obr.text(27, 4))
+        order = Order(
+            placer=_clean(obr.text(2) or orc.text(2)) or None,
+            filler=filler,
+            site=self._site,
+            state=_state(orc),
+            accession=_accession(ipc, obr),
+            patient=self._patient,
+            procedure=_procedure(group, ipc),
+            reason=_reason(group),
+            history=_clean(obr.whole(13)) or None,
+            referring=_referring(orc, obr),
+            priority=_priority(timing.text(9), orc.text(7, 6), obr.text(27, 6), obr.text(5)),
+            placed_at=_moment(orc.text(9), self._zone) or self._sent_at,
+            scheduled_at=next(filter(None, (_moment(t, self._zone) for t in scheduled)), None),
+            patient_class=self._class,
+            ward=self._ward,
+            allergies=self._allergies,
+            pregnancy=self._pregnancy,
+            other_numbers=self._numbers,
+        )
+        assert order.name
+        return order
+
+
+def _patient(message: Message) -> tuple[Patient, tuple[str, ...]]:
+    """Return the patient and his other numbers. MessageError `hl7_patient_missing`."""
+    pid = message.first("PID")
+    if pid is None:
+        raise MessageError("hl7_patient_missing")
+    listed = pid.repetitions(3)
+    # The number of the medical record first (table 0203), as it stands in DICOM's Patient ID.
+    ranked = sorted(listed, key=lambda value: pid.part(value, 5) not in {"MR", "PI", ""})
+    found = [_clean(pid.part(value)) for value in ranked]
+    # Before 2.3.1 these were fields of their own.
+    found += [_clean(pid.text(2)), _clean(pid.text(4))]
+    numbers = tuple(dict.fromkeys(filter(None, found)))
+    if not numbers:
+        raise MessageError("hl7_patient_missing")
+    sex = pid.text(8).upper()[:1]
+    patient = Patient(
+        patient_id=numbers[0],
+        name=_person_name(pid, 5),
+        birth_date=_day(pid.text(7)),
+        sex=sex if sex in _SEXES else "",
+    )
+    return patient, numbers[1:]
+
+
+def _person_name(segment: Segment, number: int) -> str:
+    """Return an XPN field as DICOM's PN (PS3.5 6.2.1): alphabetic=ideographic."""
+    names = []
+    for value in segment.repetitions(number):
+        # Family name, given, further given, prefix, suffix: XPN and PN order the last two
+        # differently.
+        parts = [_clean(segment.part(value, part)) for part in (1, 2, 3, 5, 4)]
+        name = "^".join(parts).rstrip("^")
+        if name:
+            names.append(name)
+    alphabetic = next((name for name in names if name.isascii()), "")
+    other = next((name for name in names if not name.isascii()), "")
+    return f"{alphabetic}={other}" if alphabetic and other else alphabetic or other
+
+
+def _accession(ipc: Segment, obr: Segment) -> Accession | None:
+    for segment, number in ((ipc, 1), (obr, 18)):
+        text = _clean(segment.text(number))
+        if text:
+            issuer = _clean(segment.text(number, 2)) if number == 1 else ""
+            try:
+                return Accession(text[:MAX_ACCESSION], issuer or None)
+            except ReportError:
+                continue
+    return None
+
+
+def _procedure(group: _Group, ipc: Segment) -> RequestedProcedure:
+    obr, zds = group.first("OBR"), group.first("ZDS")
+    value, meaning, scheme = (_clean(obr.text(4, part)) for part in (1, 2, 3))
+    uid = ipc.text(3) or zds.text(1)
+    return RequestedProcedure(
+        id=_clean(ipc.text(2) or obr.text(19)) or None,
+        description=meaning or value,
+        code=Code(value, scheme, meaning) if value else None,
+        modality=(_clean(ipc.text(5)) or _clean(obr.text(24))).upper() or None,
+        study_uid=uid if re.fullmatch(r"[0-9.]{1,64}", uid) else None,
+        body_part=_clean(obr.text(15, 4)).upper() or None,
+    )
+
+
+def _reason(group: _Group) -> str | None:
+    """Return why it is asked for: OBR-31, else the diagnoses (DG1), and notes to the order."""
+    obr = group.first("OBR")
+    given = [_clean(obr.part(value, 2) or obr.part(value, 1)) for value in obr.repetitions(31)] or [
+        _named(one, 3) or _clean(one.text(4)) for one in group.every("DG1")
+    ]
+    notes = [_clean(one.whole(3)) for one in group.every("NTE")]
+    return "\n".join(dict.fromkeys(filter(None, (*given, *notes)))) or None
+
+
+def _referring(orc: Segment, obr: Segment) -> ReferringPerson | None:
+    segment, number = (obr, 16) if obr.repetitions(16) else (orc, 12)
+    first = (*segment.repetitions(number), "")[0]
+    name = _joined((_clean(segment.part(first, part)) for part in (2, 3)), "^")
+    key = _clean(segment.part(first))
+    if not name and not key:
+        return None
+    return ReferringPerson(
+        name=name or key,
+        id=key or None,
+        department=_named(orc, 17) or None,
+        phone=_clean(orc.text(14)) or None,
+    )
+
+
+def _state(orc: Segment) -> OrderState:
+    if orc.text(1).upper() in _CANCELS:
+        return OrderState.CANCELLED
+    return _STATES.get(orc.text(5).upper(), OrderState.PLACED)
+
+
+def _priority(*said: str) -> Priority:
+    known = (_PRIORITIES.get(text.strip().upper()) for text in said)
+    return next(filter(None, known), Priority.ROUTINE)
+
+
+def _pregnancy(message: Message, visit: Segment) -> Pregnancy:
+    if any(visit.part(value).upper() == "B6" for value in visit.repetitions(15)):
+        return Pregnancy.PREGNANT
+    for observed in message.every("OBX"):
+        if observed.text(3) in _PREGNANCY_CODES:
+            answer = (observed.text(5, 2) or observed.text(5)).strip().lower()
+            if answer in {"pregnant", "y", "yes", "3", "妊娠", "怀孕", "是"}:
+                return Pregnancy.PREGNANT
+            if answer in {"possible", "possibly pregnant", "2", "可能"}:
+                return Pregnancy.POSSIBLE
+            if answer in {"not pregnant", "n", "no", "1", "未妊娠", "未怀孕", "否"}:
+                return Pregnancy.NOT_PREGNANT
+    return Pregnancy.UNKNOWN
+
+
+def _named(segment: Segment, number: int) -> str:
+    """Return what a coded field (CE, CWE) says in words, else its code."""
+    return _clean(segment.text(number, 2) or segment.text(number))
+
+
+def _moment(text: str, zone: tzinfo | None) -> datetime | None:
+    """Return a time stamp (DTM) in UTC; None where there is none or it is no time."""
+    found = _TIME.match(text)
+    if found is None or found.group(3) is None:
+        return None
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+    try:
+        local = datetime(year, month, day, hour, minute, min(second, 59))
+        if found.group(7):
+            stamp = f"{local:%Y%m%d%H%M%S}{found.group(7)}"
+            return datetime.strptime(stamp, "%Y%m%d%H%M%S%z").astimezone(UTC)
+        return (local.replace(tzinfo=zone) if zone else local).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _day(text: str) -> date | None:
+    found = _TIME.match(text)
+    if found is None or found.group(3) is None:
+        return None
+    try:
+        return date(*(int(part) for part in found.groups()[:3]))
+    except ValueError:
+        return None
+
+
+def _joined(parts: Iterable[str], by: str = " ") -> str:
+    return by.join(filter(None, map(_clean, parts)))
+
+
+def _clean(text: str) -> str:
+    """Return `text` without characters that cannot be seen, no longer than a text of DICOM."""
+    return _text.tidy(text)

@@ -1,0 +1,253 @@
+"""Orders that come over HL7: a message is answered once it is committed, and taken once.
+
+What cannot be read is kept for a person and its sender told why; what cannot be kept is refused,
+and its sender sends it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from radraft.core.errors import MessageError, SettingsError, StorageError, StorageUnavailable
+from radraft.core.networks import is_loopback
+from radraft.exchange import hl7_answer, hl7_order
+from radraft.exchange.hl7_bytes import DecodedMessage, decoded
+from radraft.pipeline.orders import match_missed, take_order
+from radraft.reports.hl7_text import Message, parsed
+from radraft.store import order_messages
+from radraft.store.order_messages import MessageKey, MessageState
+from radraft.store.orders import OrderSource
+
+if TYPE_CHECKING:
+    from radraft.core.settings import Settings
+    from radraft.exchange.mllp_listener import MllpListener, MllpSettings
+    from radraft.store.database import Store
+
+_LOG = logging.getLogger("radraft.orders")
+
+TICK_S = 60.0
+"""How often orders are matched again."""
+UNREADABLE = "unreadable"
+"""Among what is counted: a message that was refused."""
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A message whose header could be read."""
+
+    message: Message
+    decoded: DecodedMessage
+    key: MessageKey
+
+
+class OrderIntake:
+    """Takes HL7 messages. Threads may share one, and processes one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._counts: Counter[str] = Counter()
+        self._counting = threading.Lock()
+
+    def counts(self) -> dict[str, int]:
+        """Return how many messages were taken since the start, by what became of them."""
+        with self._counting:
+            return dict(self._counts)
+
+    def receive(self, raw: bytes, *, site: str, source: str) -> bytes:
+        """Return the answer to a message; what it says is durable by then."""
+        now = datetime.now(UTC)
+        try:
+            read = _read(raw)
+        except MessageError as error:
+            return self._not_read(raw, error, site, now)
+        if read.message.kind not in hl7_order.ORDER_KINDS:
+            # Read well, and no order: its sender is told, and nothing of a feed that was sent to
+            # the wrong place is kept.
+            self._count(UNREADABLE)
+            wrong = MessageError("hl7_type_unsupported")
+            return hl7_answer.refused(read.message, wrong, codec=read.decoded.codec, now=now)
+        try:
+            self._take(read, raw, site, now)
+        except MessageError as error:
+            return self._refused(read, raw, error, site, now)
+        except (StorageError, SQLAlchemyError) as error:
+            _LOG.error("an HL7 message could not be kept: %s", type(error).__name__)
+            return self._not_kept(read, error, now)
+        except Exception as error:  # noqa: BLE001 - the type only: its text may quote the message
+            _LOG.error("an HL7 message broke the line: %s", type(error).__name__)
+            return self._refused(read, raw, MessageError("hl7_breaks_line"), site, now)
+        return hl7_answer.accepted(read.message, codec=read.decoded.codec, now=now)
+
+    def refuse(self, beginning: bytes, code: str) -> bytes:
+        """Return the answer to a message of which only the beginning was read."""
+        self._count(UNREADABLE)
+        header = _header_of(beginning)
+        return hl7_answer.refused(header, MessageError(code), now=datetime.now(UTC))
+
+    def read_again(self, message_id: int) -> str | None:
+        """Read a message that was kept once more; the code of what keeps it from being taken.
+
+        NotFound `order_message_not_found`.
+        """
+        with self._store.read() as session:
+            kept = order_messages.get(session, message_id)
+        if kept.content is None:
+            return kept.code
+        try:
+            read = _read(kept.content)
+            self._take(read, kept.content, kept.site, datetime.now(UTC))
+        except MessageError as error:
+            return error.code
+        if read.key != kept.key:
+            with self._store.begin() as session:
+                order_messages.settle(session, kept.key, MessageState.APPLIED)
+        return None
+
+    def _take(self, read: _Read, raw: bytes, site: str, now: datetime) -> None:
+        """Apply a message, once."""
+        with self._store.begin() as session:
+            before = order_messages.add(
+                session,
+                read.key,
+                site=site,
+                kind=read.message.kind,
+                mended=read.decoded.mended,
+                content=raw,
+                now=now,
+            )
+            if before is not None and before.state is not MessageState.KEPT:
+                self._count("repeated")
+                return
+            for order in hl7_order.read_orders(read.message, site=site):
+                take_order(session, order, OrderSource.HL7, now)
+            order_messages.settle(session, read.key, MessageState.APPLIED)
+        self._count(MessageState.APPLIED.value)
+
+    def _not_read(self, raw: bytes, error: MessageError, site: str, now: datetime) -> bytes:
+        key = MessageKey("", "", hashlib.sha256(raw).hexdigest())
+        problem = self._keep(key, raw, error.code, site, "", now) or error
+        return hl7_answer.refused(_header_of(raw), problem, now=now)
+
+    def _refused(
+        self, read: _Read, raw: bytes, error: MessageError, site: str, now: datetime
+    ) -> bytes:
+        message = read.message
+        problem = self._keep(read.key, raw, error.code, site, message.kind, now) or error
+        return hl7_answer.refused(message, problem, codec=read.decoded.codec, now=now)
+
+    def _keep(
+        self, key: MessageKey, raw: bytes, code: str, site: str, kind: str, now: datetime
+    ) -> StorageError | None:
+        """Keep what was refused for a person; what kept that from being done."""
+        self._count(UNREADABLE)
+        _LOG.warning("an HL7 message was refused: %s", code)
+        try:
+            with self._store.begin() as session:
+                order_messages.add(
+                    session, key, site=site, kind=kind, mended=False, content=raw, now=now
+                )
+                order_messages.settle(session, key, MessageState.KEPT, code)
+        except StorageError as error:
+            return error
+        except SQLAlchemyError:
+            return StorageUnavailable("storage_failed")
+        return None
+
+    def _not_kept(self, read: _Read, error: StorageError | SQLAlchemyError, now: datetime) -> bytes:
+        self._count("not_kept")
+        known = error if isinstance(error, StorageError) else StorageUnavailable("storage_failed")
+        return hl7_answer.refused(read.message, known, codec=read.decoded.codec, now=now)
+
+    def _count(self, what: str) -> None:
+        with self._counting:
+            self._counts[what] += 1
+
+
+def _read(raw: bytes) -> _Read:
+    text = decoded(raw)
+    message = parsed(text.text)
+    # Without the header, where a sender writes the time of each try.
+    body = text.text.lstrip("\ufeff\r\n").partition("\r")[2]
+    sha256 = hashlib.sha256((body or text.text).encode("utf-8", "replace")).hexdigest()
+    return _Read(message, text, MessageKey(message.sender, message.control_id, sha256))
+
+
+def _header_of(beginning: bytes) -> Message | None:
+    """Return the header of what could not be read whole, None where that cannot be read either."""
+    try:
+        return parsed(decoded(beginning.split(b"\r", 1)[0]).text)
+    except MessageError:
+        return None
+
+
+@contextmanager
+def receiving_orders(settings: Settings, store: Store) -> Iterator[OrderReceiver]:
+    """Listen for orders until the end of the context.
+
+    SettingsError `mllp_peers_missing`, `mllp_port_in_use`, `mllp_tls_unusable`.
+    """
+    from radraft.exchange.mllp_listener import MllpListener
+
+    intake = OrderIntake(store)
+    receiver = OrderReceiver(store, intake, MllpListener(_listener_settings(settings), intake))
+    receiver.start()
+    try:
+        yield receiver
+    finally:
+        receiver.stop()
+
+
+class OrderReceiver(threading.Thread):
+    """The listener, and what is done from time to time beside it, until `stop` is called."""
+
+    def __init__(self, store: Store, intake: OrderIntake, listener: MllpListener) -> None:
+        super().__init__(name="radraft-orders", daemon=True)
+        self.intake = intake
+        self.listener = listener
+        self._store = store
+        self._stop_event = threading.Event()
+
+    def run(self) -> None:
+        """Thread body."""
+        while not self._stop_event.wait(TICK_S):
+            try:
+                with self._store.begin() as session:
+                    match_missed(session, datetime.now(UTC))
+            except (StorageError, SQLAlchemyError) as error:
+                _LOG.error("matching orders paused: %s", type(error).__name__)
+
+    def stop(self) -> None:
+        """Answer what is under way, take nothing more, and end."""
+        self.listener.close()
+        self._stop_event.set()
+        self.join()
+
+
+def _listener_settings(settings: Settings) -> MllpSettings:
+    from radraft.exchange.dimse import Tls
+    from radraft.exchange.mllp_listener import MllpPeer, MllpSettings
+
+    if not is_loopback(settings.hl7_host) and not settings.hl7_peers:
+        raise SettingsError("mllp_peers_missing")
+    tls = None
+    if settings.hl7_tls_cert is not None:
+        tls = Tls(settings.hl7_tls_cert, settings.hl7_tls_key, settings.hl7_tls_ca)
+    return MllpSettings(
+        host=settings.hl7_host,
+        port=settings.hl7_port,
+        site=settings.site,
+        peers=tuple(MllpPeer(peer.host, peer.site) for peer in settings.hl7_peers),
+        tls=tls,
+        most_bytes=settings.hl7_max_kib * 1024,
+        most_connections=settings.hl7_connections,
+    )

@@ -1,0 +1,129 @@
+"""Orders that a DICOM modality worklist has: asked for where a study came without one, and for the
+whole day from time to time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from radraft.core.errors import StorageError
+from radraft.exchange.modality_worklist import WorklistServer, ask, read_entries, server_of
+from radraft.exchange.values import PacsError
+from radraft.pipeline.orders import take_order
+from radraft.store import orders
+from radraft.store.orders import OrderSource
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+    from radraft.core.settings import Settings
+    from radraft.store.database import Store
+
+_LOG = logging.getLogger("radraft.orders")
+
+TICK_S = 10.0
+ASKED_FOR = timedelta(hours=24)
+"""Studies that came no longer ago are asked about."""
+AGAIN = (timedelta(0), timedelta(minutes=5), timedelta(hours=1))
+"""After how long a study without an order is asked about, again and for the last time."""
+
+
+class WorklistOrders:
+    """Asks a worklist for orders. Two servers may do so beside each other: the same entry gives the
+    same order."""
+
+    def __init__(
+        self,
+        store: Store,
+        server: WorklistServer,
+        *,
+        site: str,
+        every: timedelta,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`every`: between two times that the day is asked for; none where it is 0."""
+        self._store = store
+        self._server = server
+        self._site = site
+        self._every = every
+        self._clock = clock
+        self._asked: dict[str, tuple[int, datetime]] = {}
+        """By case: how often, and when first."""
+        self._day_at: datetime | None = None
+
+    def look(self) -> int:
+        """Ask for what is due; how many orders are new or changed.
+
+        PacsError, and StorageError; what was not asked for is due the next time.
+        """
+        now = self._clock()
+        taken = 0
+        if self._every and (self._day_at is None or now - self._day_at >= self._every):
+            day = now.astimezone().date()
+            taken += self._take(ask(self._server, day=day), self._site, now)
+            self._day_at = now
+        with self._store.read() as session:
+            without = orders.unordered(session, now - ASKED_FOR)
+        self._asked = {case: asked for case, asked in self._asked.items() if case in without}
+        for case_id, (site, accession) in without.items():
+            times, first = self._asked.get(case_id, (0, now))
+            if times < len(AGAIN) and now - first >= AGAIN[times]:
+                taken += self._take(ask(self._server, accession=accession), site, now)
+                self._asked[case_id] = (times + 1, first)
+        return taken
+
+    def _take(self, entries: tuple[Dataset, ...], site: str, now: datetime) -> int:
+        changed = 0
+        for order in read_entries(entries, site=site):
+            with self._store.begin() as session:
+                changed += take_order(session, order, OrderSource.WORKLIST, now).changed
+        return changed
+
+
+class WorklistLook(threading.Thread):
+    """Has a worklist asked from time to time, until `stop` is called."""
+
+    def __init__(self, worklist: WorklistOrders) -> None:
+        super().__init__(name="radraft-worklist-orders", daemon=True)
+        self._worklist = worklist
+        self._stop_event = threading.Event()
+        self._told = ""
+
+    def run(self) -> None:
+        """Thread body."""
+        while not self._stop_event.wait(TICK_S):
+            problem = ""
+            try:
+                self._worklist.look()
+            except PacsError as error:
+                problem = error.code
+            except (StorageError, SQLAlchemyError) as error:
+                problem = type(error).__name__
+            if problem != self._told:
+                # Once, and not every few seconds for as long as it is down.
+                _LOG.warning("asking the worklist: %s", problem or "answered again")
+            self._told = problem
+
+    def stop(self) -> None:
+        """End after what is being asked."""
+        self._stop_event.set()
+        self.join()
+
+
+@contextmanager
+def asking_worklist(settings: Settings, store: Store) -> Iterator[None]:
+    """Ask the worklist that the settings name until the end of the context."""
+    server = server_of(settings.mwl, settings.dicom_aet)
+    every = timedelta(minutes=settings.mwl_minutes)
+    look = WorklistLook(WorklistOrders(store, server, site=settings.site, every=every))
+    look.start()
+    try:
+        yield
+    finally:
+        look.stop()
