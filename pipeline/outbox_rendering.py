@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from radraft.core.errors import ReportError
-from radraft.exchange.targets import TargetKind
+from radraft.exchange.targets import Charset, TargetKind
 from radraft.pipeline import institutions, outgoing
 from radraft.pipeline.report_printing import printed_pdf
-from radraft.reports.export import encapsulated_pdf, kos, sr
+from radraft.reports.export import encapsulated_pdf, fhir_r4, hl7_oru, kos, sr
 from radraft.reports.export.dicom_document import references
+from radraft.reports.export.hl7_oru import Application, MessageCharset
 from radraft.reports.export.text import plain_text
 from radraft.reports.export.values import OutgoingReport, OutgoingStatus
 from radraft.reports.outgoing_entry import OutgoingForm
@@ -36,6 +37,13 @@ class Rendered:
 
 Render = Callable[[OutgoingReport, "Target"], bytes]
 
+_CHARSETS = {
+    Charset.UTF8: MessageCharset.UTF_8,
+    Charset.GB18030: MessageCharset.GB18030,
+    Charset.GBK: MessageCharset.GBK,
+    Charset.GB2312: MessageCharset.GB2312,
+    Charset.ASCII: MessageCharset.ASCII,
+}
 _ENDINGS = {
     OutgoingForm.TEXT: "txt",
     OutgoingForm.PDF: "pdf",
@@ -53,12 +61,36 @@ def renderers(store: Store, settings: Settings) -> Mapping[OutgoingForm, Render]
         pdf = printed_pdf(store, settings, report)
         return pdf if target.kind is TargetKind.FOLDER else encapsulated_pdf.document(report, pdf)
 
+    def bundle(report: OutgoingReport, target: Target) -> bytes:
+        before = None
+        if report.version > 1:
+            # What it said and the new one does not has to be taken back.
+            with store.read() as session:
+                before = outgoing.read_signed(
+                    session,
+                    report.case_id,
+                    institution=report.institution,
+                    version=report.version - 1,
+                )
+        return fhir_r4.bundle(report, before=before)
+
     return {
         OutgoingForm.TEXT: _text,
         OutgoingForm.PDF: printed,
         OutgoingForm.SR: lambda report, target: sr.document(report),
         OutgoingForm.KOS: lambda report, target: kos.document(report),
+        OutgoingForm.ORU: _oru,
+        OutgoingForm.FHIR: bundle,
     }
+
+
+def _oru(report: OutgoingReport, target: Target) -> bytes:
+    return hl7_oru.message(
+        report,
+        sending=Application(*target.sending),
+        receiving=Application(*target.receiving),
+        charset=_CHARSETS[target.charset],
+    )
 
 
 def _text(report: OutgoingReport, target: Target) -> bytes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import radraft
 from radraft.core.metrics import Metrics
 from radraft.core.scratch import sweep
+from radraft.exchange.targets import load_targets
 from radraft.llm.link import LlmLink
 from radraft.pipeline import outbox_delivery
 from radraft.pipeline.alerts import Escalation
@@ -61,6 +62,7 @@ def running(
     """
     # A hospital's own rules that cannot be used are said now, not at the first study.
     of_site()
+    load_targets(settings.targets)
     load_institutions(settings.institutions)
     sweep(settings.data_dir / "scratch")
     with ExitStack() as stack:
