@@ -23,8 +23,13 @@ _REPLACED = "\ufffd"
 def checked(report: PastReport) -> PastReport | Refused:
     """Return the report with its two sections, line ends as `\\n` and characters without width left
     out; or why no report can be made of it."""
-    texts = {name: _plain(getattr(report, name)) for name in ("findings", "impression", "text")}
-    tidy = replace(report, **texts, record_id=report.digest)
+    tidy = replace(
+        report,
+        findings=_plain(report.findings),
+        impression=_plain(report.impression),
+        text=_plain(report.text),
+        record_id=report.digest,
+    )
     reason = _reason(tidy)
     if reason is not None:
         return refusal(report, reason)
