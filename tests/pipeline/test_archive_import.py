@@ -16,7 +16,7 @@ from radraft.pipeline.archive_sources import CsvSource, ReportSource
 from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.outgoing import read_signed
 from radraft.reports.archive.mapping import ArchiveMapping
-from radraft.reports.archive.values import Kept, Reason
+from radraft.reports.archive.values import KeptAs, RefusalReason
 from radraft.reports.export.values import Institution
 from radraft.store import archive, cases, drafts, pairs, signatures, worklist_filling
 from radraft.store.database import Store
@@ -88,7 +88,7 @@ def test_what_was_not_taken_is_listed_with_its_place_until_it_is(
     import_archive(source, store=sqlite_store, site=SITE)
     with sqlite_store.read() as session:
         (rejected,) = archive.rejects(session, SITE)
-    assert (rejected.reason, rejected.place) == (Reason.UNMATCHED, "past.csv:2")
+    assert (rejected.reason, rejected.place) == (RefusalReason.UNMATCHED, "past.csv:2")
     assert rejected.accession == study.accession
     keep_studies(sqlite_store, [study])
     import_archive(source, store=sqlite_store, site=SITE)
@@ -224,7 +224,7 @@ def test_an_import_that_is_killed_goes_on_and_doubles_nothing(
     with store.read() as session:
         found = archive.counts(session)
     assert found == {"report": expected.reports, "addendum": expected.addenda} | expected.reasons
-    assert count.kept[Kept.KNOWN] > 0
+    assert count.kept[KeptAs.KNOWN] > 0
 
 
 def test_two_imports_at_once_double_nothing(
