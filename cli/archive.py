@@ -13,7 +13,7 @@ from radraft.cli.output import Output, command
 if TYPE_CHECKING:
     from radraft.cli.context import Context
     from radraft.pipeline.archive_import import ImportCount
-    from radraft.reports.archive.values import Reason
+    from radraft.reports.archive.values import RefusalReason
     from radraft.store.archive import Rejected
 
 app = typer.Typer(help="Past reports of other systems.", no_args_is_help=True)
@@ -181,16 +181,16 @@ def _text(count: ImportCount, studies: int, dry_run: bool) -> str:
     return "\n".join(lines)
 
 
-def _reason(word: str) -> Reason | None:
+def _reason(word: str) -> RefusalReason | None:
     from radraft.core.errors import ArchiveError
-    from radraft.reports.archive.values import Reason
+    from radraft.reports.archive.values import RefusalReason
 
     if not word:
         return None
     try:
-        return Reason(word)
+        return RefusalReason(word)
     except ValueError:
-        raise ArchiveError("archive_reason_unknown", known=", ".join(Reason)) from None
+        raise ArchiveError("archive_reason_unknown", known=", ".join(RefusalReason)) from None
 
 
 def _row(record: Rejected) -> dict[str, Any]:

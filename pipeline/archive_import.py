@@ -18,7 +18,13 @@ from radraft.reports import codec
 from radraft.reports.archive.joining import ArchiveStudy, joined, kept_as
 from radraft.reports.archive.languages import language_of
 from radraft.reports.archive.records import refusal
-from radraft.reports.archive.values import Kept, KeptText, PastReport, Reason, Refused
+from radraft.reports.archive.values import (
+    KeptAs,
+    KeptText,
+    PastReport,
+    RefusalReason,
+    RefusedRecord,
+)
 from radraft.reports.audit import AuditEvent, AuditKind
 from radraft.store import archive, audit
 from radraft.store.archive import Redacted
@@ -42,8 +48,8 @@ _PEOPLE = re.compile(r"\s*[/／,，、;；|]\s*")
 class ImportCount:
     """What became of the records of a source."""
 
-    kept: Mapping[Kept, int]
-    rejected: Mapping[Reason, int]
+    kept: Mapping[KeptAs, int]
+    rejected: Mapping[RefusalReason, int]
 
     @property
     def records(self) -> int:
@@ -53,7 +59,7 @@ class ImportCount:
     @property
     def taken(self) -> int:
         """Return how many were taken now."""
-        return sum(count for kept, count in self.kept.items() if kept is not Kept.KNOWN)
+        return sum(count for kept, count in self.kept.items() if kept is not KeptAs.KNOWN)
 
 
 def import_archive(
@@ -85,7 +91,7 @@ def import_archive(
 
 def _batches(
     source: ReportSource,
-) -> Iterator[tuple[int, list[PastReport | Refused]]]:
+) -> Iterator[tuple[int, list[PastReport | RefusedRecord]]]:
     records = source.read()
     while found := list(islice(records, AT_ONCE)):
         yield found[-1][0], [record for _, record in found]
@@ -98,7 +104,7 @@ class _Import:
     store: Store
     site: str
     dry_run: bool
-    counted: Counter[Kept | Reason] = field(default_factory=Counter)
+    counted: Counter[KeptAs | RefusalReason] = field(default_factory=Counter)
     alone: set[str] = field(default_factory=set)
     """Record ids of addenda that had no report."""
     tried: dict[str, list[bytes]] = field(default_factory=dict)
@@ -106,17 +112,17 @@ class _Import:
 
     def count(self) -> ImportCount:
         return ImportCount(
-            {kept: self.counted[kept] for kept in Kept if self.counted[kept]},
-            {reason: self.counted[reason] for reason in Reason if self.counted[reason]},
+            {kept: self.counted[kept] for kept in KeptAs if self.counted[kept]},
+            {reason: self.counted[reason] for reason in RefusalReason if self.counted[reason]},
         )
 
-    def take_again(self, addenda: Sequence[PastReport | Refused]) -> None:
+    def take_again(self, addenda: Sequence[PastReport | RefusedRecord]) -> None:
         """Take addenda whose reports may have come after them."""
         if addenda:
-            self.counted[Reason.ADDENDUM_WITHOUT_REPORT] -= len(addenda)
+            self.counted[RefusalReason.ADDENDUM_WITHOUT_REPORT] -= len(addenda)
             self.take(addenda)
 
-    def take(self, batch: Sequence[PastReport | Refused]) -> None:
+    def take(self, batch: Sequence[PastReport | RefusedRecord]) -> None:
         """Take a batch in one transaction, all of it or none."""
         if self.dry_run:
             with self.store.read() as session:
@@ -129,13 +135,13 @@ class _Import:
                 self._note(session, outcomes, now)
         for outcome in outcomes:
             self.counted[outcome.what] += 1
-            if outcome.what is Reason.ADDENDUM_WITHOUT_REPORT:
+            if outcome.what is RefusalReason.ADDENDUM_WITHOUT_REPORT:
                 self.alone.add(outcome.record.record_id)
 
     def _outcomes(
         self,
         session: Session,
-        batch: Sequence[PastReport | Refused],
+        batch: Sequence[PastReport | RefusedRecord],
         now: datetime | None = None,
     ) -> list[_Outcome]:
         """Return what becomes of each record; with `now`, keep what is taken."""
@@ -156,10 +162,10 @@ class _Import:
         }
         outcomes = []
         for record in batch:
-            if isinstance(record, Refused):
+            if isinstance(record, RefusedRecord):
                 outcomes.append(_Outcome(record, record.reason))
             elif record.record_id in there:
-                outcomes.append(_Outcome(record, Kept.KNOWN))
+                outcomes.append(_Outcome(record, KeptAs.KNOWN))
             else:
                 outcomes.append(self._outcome(session, record, studies, kept, now))
         return outcomes
@@ -173,12 +179,12 @@ class _Import:
         now: datetime | None,
     ) -> _Outcome:
         study = joined(report, [one for one in studies if _is_named(report, one)], self.site)
-        if isinstance(study, Reason):
+        if isinstance(study, RefusalReason):
             return _Outcome(report, study)
         texts = kept.setdefault(study.case_id, [])
         tried = [_unpacked(packed) for packed in self.tried.get(study.case_id, ())]
         what = kept_as(report, [*texts, *tried])
-        if isinstance(what, Reason) or what is Kept.KNOWN:
+        if isinstance(what, RefusalReason) or what is KeptAs.KNOWN:
             return _Outcome(report, what)
         text = KeptText(
             report.record_id,
@@ -202,14 +208,16 @@ class _Import:
         refused = {
             outcome.record.record_id: _refused(outcome.record, outcome.what)
             for outcome in outcomes
-            if isinstance(outcome.what, Reason)
+            if isinstance(outcome.what, RefusalReason)
         }
-        taken = {outcome.record.record_id for outcome in outcomes if isinstance(outcome.what, Kept)}
+        taken = {
+            outcome.record.record_id for outcome in outcomes if isinstance(outcome.what, KeptAs)
+        }
         archive.forget(session, self.site, taken)
         lasting = [record for key, record in refused.items() if key not in taken]
         archive.reject(session, self.site, lasting, now)
         new = sum(
-            isinstance(outcome.what, Kept) and outcome.what is not Kept.KNOWN
+            isinstance(outcome.what, KeptAs) and outcome.what is not KeptAs.KNOWN
             for outcome in outcomes
         )
         if new:
@@ -227,8 +235,8 @@ class _Import:
 class _Outcome:
     """What became of one record."""
 
-    record: PastReport | Refused
-    what: Kept | Reason
+    record: PastReport | RefusedRecord
+    what: KeptAs | RefusalReason
 
 
 def without_identity(report: PastReport, study: ArchiveStudy) -> Redacted:
@@ -262,10 +270,10 @@ def _is_named(report: PastReport, study: ArchiveStudy) -> bool:
     return by_uid or (bool(report.accession) and study.accession == report.accession)
 
 
-def _refused(record: PastReport | Refused, reason: Kept | Reason) -> Refused:
-    if isinstance(record, Refused):
+def _refused(record: PastReport | RefusedRecord, reason: KeptAs | RefusalReason) -> RefusedRecord:
+    if isinstance(record, RefusedRecord):
         return record
-    assert isinstance(reason, Reason)
+    assert isinstance(reason, RefusalReason)
     return refusal(record, reason)
 
 

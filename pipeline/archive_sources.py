@@ -19,7 +19,7 @@ from radraft.reports.archive.mapping import ArchiveMapping
 from radraft.reports.archive.records import checked
 from radraft.reports.archive.sr import sr_report
 from radraft.reports.archive.table import csv_reports
-from radraft.reports.archive.values import PastReport, Reason, Refused
+from radraft.reports.archive.values import PastReport, RefusalReason, RefusedRecord
 from radraft.reports.archive.workbook import workbook_reports
 
 TABLES = (".csv", ".tsv", ".txt")
@@ -38,7 +38,7 @@ class ReportSource(Protocol):
         """How much there is, in bytes or files."""
         ...
 
-    def read(self) -> Iterator[tuple[int, PastReport | Refused]]:
+    def read(self) -> Iterator[tuple[int, PastReport | RefusedRecord]]:
         """Yield each record with how much of `size` was read by then. ArchiveError."""
         ...
 
@@ -72,7 +72,7 @@ class CsvSource:
         """Return its bytes."""
         return self.path.stat().st_size
 
-    def read(self) -> Iterator[tuple[int, PastReport | Refused]]:
+    def read(self) -> Iterator[tuple[int, PastReport | RefusedRecord]]:
         """Yield its rows' reports."""
         with (
             self.path.open("rb") as stream,
@@ -94,7 +94,7 @@ class WorkbookSource:
         """Return 0: how many rows a sheet has is not known before it was read."""
         return 0
 
-    def read(self) -> Iterator[tuple[int, PastReport | Refused]]:
+    def read(self) -> Iterator[tuple[int, PastReport | RefusedRecord]]:
         """Yield its rows' reports."""
         for report in workbook_reports(self.path, self.mapping, self.path.name):
             yield 0, report
@@ -112,7 +112,7 @@ class FolderSource:
         """Return how many files it has."""
         return sum(1 for _ in _files(self.path))
 
-    def read(self) -> Iterator[tuple[int, PastReport | Refused]]:
+    def read(self) -> Iterator[tuple[int, PastReport | RefusedRecord]]:
         """Yield its files' reports, by path."""
         for number, file in enumerate(_files(self.path), start=1):
             place = file.relative_to(self.path).as_posix()
@@ -132,14 +132,14 @@ def _files(folder: Path) -> Iterator[Path]:
             yield Path(entry.path)
 
 
-def _of_file(file: Path, place: str) -> Iterator[PastReport | Refused]:
+def _of_file(file: Path, place: str) -> Iterator[PastReport | RefusedRecord]:
     try:
         with file.open("rb") as stream:
             beginning = stream.read(512)
             dicom = beginning[128:132] == b"DICM"
             data = b"" if dicom else beginning + stream.read(MOST_FILE)
     except OSError:
-        yield _refused(place, Reason.UNREADABLE, file.name.encode("utf-8", "replace"))
+        yield _refused(place, RefusalReason.UNREADABLE, file.name.encode("utf-8", "replace"))
         return
     if dicom:
         report = sr_report(file, place)
@@ -147,7 +147,7 @@ def _of_file(file: Path, place: str) -> Iterator[PastReport | Refused]:
             # Images lie beside the reports of them.
             yield report
     elif len(data) > MOST_FILE:
-        yield _refused(place, Reason.TOO_LONG, data)
+        yield _refused(place, RefusalReason.TOO_LONG, data)
     elif data.lstrip(b"\x0b\r\n \xef\xbb\xbf")[:3] in MESSAGES or file.suffix.lower() in HL7_NAMES:
         yield from hl7_reports(data, place)
     elif file.suffix.lower() == ".json":
@@ -155,14 +155,14 @@ def _of_file(file: Path, place: str) -> Iterator[PastReport | Refused]:
     elif file.suffix.lower() == ".txt":
         yield _text(data, file.stem, place)
     else:
-        yield _refused(place, Reason.NOT_A_REPORT, data)
+        yield _refused(place, RefusalReason.NOT_A_REPORT, data)
 
 
-def _text(data: bytes, accession: str, place: str) -> PastReport | Refused:
+def _text(data: bytes, accession: str, place: str) -> PastReport | RefusedRecord:
     text = data.decode(encoding_of(data), "replace").removeprefix("\ufeff")
     return checked(PastReport(place, accession=accession.strip(), text=text))
 
 
-def _refused(place: str, reason: Reason, data: bytes) -> Refused:
+def _refused(place: str, reason: RefusalReason, data: bytes) -> RefusedRecord:
     digest = hashlib.sha256(data).hexdigest()
-    return Refused(place, reason, canonical.sha256(["file", digest]))
+    return RefusedRecord(place, reason, canonical.sha256(["file", digest]))

@@ -17,10 +17,10 @@ from sqlalchemy.orm import Session
 from radraft.reports.archive.joining import ArchiveStudy, current
 from radraft.reports.archive.values import (
     ArchivedReport,
-    Kept,
+    KeptAs,
     KeptText,
-    Reason,
-    Refused,
+    RefusalReason,
+    RefusedRecord,
     TaughtText,
 )
 from radraft.reports.training_pair import split_of
@@ -53,7 +53,7 @@ class Rejected:
     """A record that was not taken."""
 
     site: str
-    reason: Reason
+    reason: RefusalReason
     place: str = field(repr=False)
     accession: str = field(repr=False)
     study_uid: str = field(repr=False)
@@ -175,7 +175,7 @@ def add(
     session.flush()
 
 
-def reject(session: Session, site: str, refused: Sequence[Refused], now: datetime) -> None:
+def reject(session: Session, site: str, refused: Sequence[RefusedRecord], now: datetime) -> None:
     """Keep records that were not taken, each with what is said of it now."""
     forget(session, site, [record.record_id for record in refused])
     for record in refused:
@@ -203,7 +203,7 @@ def forget(session: Session, site: str, record_ids: Collection[str]) -> None:
 
 
 def rejects(
-    session: Session, site: str | None = None, reason: Reason | None = None
+    session: Session, site: str | None = None, reason: RefusalReason | None = None
 ) -> Iterator[Rejected]:
     """Yield the records that were not taken, by site, reason and place."""
     wanted = select(ArchiveRejectRow).order_by(
@@ -217,7 +217,7 @@ def rejects(
         with faults.decoding("archive_rejects", row.record_id):
             yield Rejected(
                 row.site,
-                Reason(row.reason),
+                RefusalReason(row.reason),
                 row.place,
                 row.accession,
                 row.study_uid,
@@ -290,7 +290,7 @@ def redacted_text(session: Session, case_id: str) -> TaughtText | None:
 def _taught(rows: Sequence[ArchivedTextRow], site: str, patient_ref: str) -> TaughtText:
     """Return the report that stands of a case's texts, with its addenda."""
     with faults.decoding("archived_texts", rows[0].case_id):
-        addenda = [row for row in rows if Kept(row.kept) is Kept.ADDENDUM]
+        addenda = [row for row in rows if KeptAs(row.kept) is KeptAs.ADDENDUM]
         standing = [row for row in rows if row not in addenda][-1]
         texts = (standing, *addenda)
         return TaughtText(
@@ -310,7 +310,7 @@ def _joined(texts: Iterator[str]) -> str:
 def _text(row: ArchivedReportRow) -> KeptText:
     return KeptText(
         record_id=row.record_id,
-        kept=Kept(row.kept),
+        kept=KeptAs(row.kept),
         findings=row.findings,
         impression=row.impression,
         author=row.author,

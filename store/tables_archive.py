@@ -26,7 +26,7 @@ class ArchivedReportRow(Base):
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     # `PastReport.record_id`.
     record_id: Mapped[str] = mapped_column(String(64))
-    # `reports.archive.values.Kept`.
+    # `reports.archive.values.KeptAs`.
     kept: Mapped[str] = mapped_column(String(16))
     findings: Mapped[str]
     impression: Mapped[str]

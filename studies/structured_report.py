@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from radraft.core.errors import StudyRejected
 from radraft.studies import _limits
@@ -81,7 +81,8 @@ def read_structured_report(path: Path) -> StructuredReport | None:
                 raise Refused("header_damaged")
             return _document(source.dataset)
     except Refused as refused:
-        raise StudyRejected(refused.code, **refused.details) from None
+        details: dict[str, Any] = dict(refused.details)
+        raise StudyRejected(refused.code, **details) from None
     except PARSE_ERRORS:
         raise StudyRejected("header_damaged") from None
 
@@ -176,7 +177,7 @@ def _verifier(dataset: Dataset, of_document: Fields) -> tuple[str, datetime | No
 
 
 def _evidence(dataset: Dataset) -> tuple[str, ...]:
-    found = {}
+    found: dict[str, None] = {}
     for item in dataset[0x0040A375].value if 0x0040A375 in dataset else ():
         found[Fields(item).uid(0x0020000D)] = None
     return tuple(uid for uid in found if uid)

@@ -201,7 +201,7 @@ def _study(number: int, dice: random.Random) -> PastStudy:
     if zh:
         words = tuple(dice.sample(FINDINGS_ZH, 4))
         concluded = tuple(dice.sample(IMPRESSION_ZH, 2))
-        planted = (name, f"{before:%Y-%m-%d}", patient_number)
+        planted: tuple[str, ...] = (name, f"{before:%Y-%m-%d}", patient_number)
         findings = f"患者{name}（病历号{patient_number}），与{before:%Y-%m-%d}片比较：" + "".join(
             words
         )

@@ -160,7 +160,8 @@ class _Table:
         return tuple(values)
 
     def _values(self, line: str, taken: list[str]) -> list[str] | None:
-        text, place, values = line, 0, []
+        text, place = line, 0
+        values: list[str] = []
         while True:
             if not text.startswith('"', place):
                 end = text.find(self._delimiter, place)

@@ -18,7 +18,7 @@ from radraft.core import canonical
 from radraft.reports.archive.mapping import day_of, time_of
 from radraft.reports.archive.records import checked, refusal
 from radraft.reports.archive.sections import section_named
-from radraft.reports.archive.values import PastReport, PastStatus, Reason, Refused
+from radraft.reports.archive.values import PastReport, PastStatus, RefusalReason, RefusedRecord
 from radraft.reports.values import Section
 
 Json = Mapping[str, Any]
@@ -41,18 +41,18 @@ _BLOCKS = frozenset(
 _HIDDEN = frozenset(["script", "style", "head"])
 
 
-def fhir_reports(data: bytes, place: str) -> Iterator[PastReport | Refused]:
+def fhir_reports(data: bytes, place: str) -> Iterator[PastReport | RefusedRecord]:
     """Yield the reports of a file, or why it has none."""
     digest = canonical.sha256(["fhir", hashlib.sha256(data).hexdigest()])
     try:
         top = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError):
-        yield Refused(place, Reason.UNREADABLE, digest)
+        yield RefusedRecord(place, RefusalReason.UNREADABLE, digest)
         return
     resources = _Resources(top if isinstance(top, dict) else {})
     reports = resources.of_type("DiagnosticReport")
     if not reports:
-        yield Refused(place, Reason.NOT_A_REPORT, digest)
+        yield RefusedRecord(place, RefusalReason.NOT_A_REPORT, digest)
     for number, report in enumerate(reports, start=1):
         where = place if len(reports) == 1 else f"{place}#{number}"
         yield _report(report, resources, where)
@@ -89,7 +89,7 @@ class _Resources:
             yield found or {}, _text(item.get("display"))
 
 
-def _report(report: Json, resources: _Resources, place: str) -> PastReport | Refused:
+def _report(report: Json, resources: _Resources, place: str) -> PastReport | RefusedRecord:
     patient = next((found for found, _ in resources.referred(report, "subject")), {})
     studies = [
         found for name in ("imagingStudy", "study") for found, _ in resources.referred(report, name)
@@ -118,7 +118,7 @@ def _report(report: Json, resources: _Resources, place: str) -> PastReport | Ref
         reported_at=time_of(_text(report.get("issued"))),
         status=status or PastStatus.FINAL,
     )
-    return refusal(made, Reason.STATUS_UNKNOWN) if status is None else checked(made)
+    return refusal(made, RefusalReason.STATUS_UNKNOWN) if status is None else checked(made)
 
 
 def _parts(report: Json, resources: _Resources) -> dict[Section, list[str]]:

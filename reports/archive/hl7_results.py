@@ -17,7 +17,7 @@ from radraft.core.errors import MessageError
 from radraft.reports.archive.mapping import day_of, time_of
 from radraft.reports.archive.records import checked, refusal
 from radraft.reports.archive.sections import section_named
-from radraft.reports.archive.values import PastReport, PastStatus, Reason, Refused
+from radraft.reports.archive.values import PastReport, PastStatus, RefusalReason, RefusedRecord
 from radraft.reports.hl7_text import Message, Segment, parsed
 from radraft.reports.values import Section
 from radraft.studies._text import decode_lines
@@ -55,7 +55,7 @@ _OWN_SYSTEM = "99RADRAFT"
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
 
-def hl7_reports(data: bytes, name: str) -> Iterator[PastReport | Refused]:
+def hl7_reports(data: bytes, name: str) -> Iterator[PastReport | RefusedRecord]:
     """Yield the reports of a file called `name`, or why a message of it has none."""
     starts = [match.start() for match in _STARTS.finditer(data)]
     if not starts:
@@ -68,7 +68,7 @@ def hl7_reports(data: bytes, name: str) -> Iterator[PastReport | Refused]:
         yield from _of_message(data[start:end], place)
 
 
-def _of_message(data: bytes, place: str) -> Iterator[PastReport | Refused]:
+def _of_message(data: bytes, place: str) -> Iterator[PastReport | RefusedRecord]:
     raw = data.translate(None, _FRAMES)
     # What stands between two messages is of neither.
     raw = re.split(rb"[\r\n](?=[FB][HT]S)", raw)[0]
@@ -78,7 +78,7 @@ def _of_message(data: bytes, place: str) -> Iterator[PastReport | Refused]:
         yield _unreadable(data, place)
         return
     if message.header.text(9) not in {"ORU", "MDM"}:
-        yield replace(_unreadable(data, place), reason=Reason.NOT_A_REPORT)
+        yield replace(_unreadable(data, place), reason=RefusalReason.NOT_A_REPORT)
         return
     groups = list(_groups(message))
     if not groups or message.first("PID") is None:
@@ -134,7 +134,7 @@ def _groups(message: Message) -> Iterator[_Group]:
         yield _Group(order, request, tuple(found))
 
 
-def _of_group(message: Message, group: _Group, place: str) -> Iterator[PastReport | Refused]:
+def _of_group(message: Message, group: _Group, place: str) -> Iterator[PastReport | RefusedRecord]:
     patient, request = message.first("PID"), group.request
     assert patient is not None
     texts = [segment for segment in group.observations if _is_text(segment)]
@@ -161,7 +161,7 @@ def _of_group(message: Message, group: _Group, place: str) -> Iterator[PastRepor
         status=status or PastStatus.FINAL,
     )
     if status is None:
-        yield refusal(report, Reason.STATUS_UNKNOWN)
+        yield refusal(report, RefusalReason.STATUS_UNKNOWN)
         return
     if said or not added:
         yield checked(report)
@@ -244,6 +244,6 @@ def _joined(family: str, given: str) -> str:
     return " ".join(filter(None, (given, family)))
 
 
-def _unreadable(data: bytes, place: str) -> Refused:
+def _unreadable(data: bytes, place: str) -> RefusedRecord:
     record_id = canonical.sha256(["message", hashlib.sha256(data).hexdigest()])
-    return Refused(place, Reason.UNREADABLE, record_id)
+    return RefusedRecord(place, RefusalReason.UNREADABLE, record_id)

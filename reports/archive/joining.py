@@ -13,11 +13,11 @@ from rapidfuzz import fuzz
 
 from radraft.reports.archive.values import (
     ArchivedReport,
-    Kept,
+    KeptAs,
     KeptText,
     PastReport,
     PastStatus,
-    Reason,
+    RefusalReason,
 )
 from radraft.studies import priors
 from radraft.studies.priors import Person
@@ -54,56 +54,58 @@ class ArchiveStudy:
     study_time: datetime | None
 
 
-def joined(report: PastReport, studies: Sequence[ArchiveStudy], site: str) -> ArchiveStudy | Reason:
+def joined(
+    report: PastReport, studies: Sequence[ArchiveStudy], site: str
+) -> ArchiveStudy | RefusalReason:
     """Return which of `studies`, all that have the report's accession number or Study Instance UID,
     it is of; or why that cannot be said."""
     if not studies:
-        return Reason.UNMATCHED
+        return RefusalReason.UNMATCHED
     if report.study_uid:
         named = [study for study in studies if study.study_uid == report.study_uid]
         other = [study for study in named if not _may_be(study.accession, report.accession)]
         if other or not named:
-            return Reason.IDENTIFIERS_DISAGREE
+            return RefusalReason.IDENTIFIERS_DISAGREE
         studies = named
     who = Person(site, report.patient_number, report.patient_name, report.birth_date, report.sex)
     same_person = [study for study in studies if not _conflicts(who, study.person)]
     if not same_person:
-        return Reason.WRONG_PATIENT
+        return RefusalReason.WRONG_PATIENT
     same_day = [study for study in same_person if _same_day(report.study_time, study.study_time)]
     if not same_day:
-        return Reason.STUDY_TIME_DIFFERS
-    return same_day[0] if len(same_day) == 1 else Reason.SEVERAL_STUDIES
+        return RefusalReason.STUDY_TIME_DIFFERS
+    return same_day[0] if len(same_day) == 1 else RefusalReason.SEVERAL_STUDIES
 
 
-def kept_as(report: PastReport, kept: Sequence[KeptText]) -> Kept | Reason:
+def kept_as(report: PastReport, kept: Sequence[KeptText]) -> KeptAs | RefusalReason:
     """Return as what a report is taken beside what its study has, or why it is not."""
     if report.record_id in {text.record_id for text in kept}:
-        return Kept.KNOWN
+        return KeptAs.KNOWN
     standing = current(kept)
     if standing is None:
         if report.status is PastStatus.ADDENDUM:
-            return Reason.ADDENDUM_WITHOUT_REPORT
-        return Kept.CORRECTION if report.status is PastStatus.CORRECTED else Kept.REPORT
+            return RefusalReason.ADDENDUM_WITHOUT_REPORT
+        return KeptAs.CORRECTION if report.status is PastStatus.CORRECTED else KeptAs.REPORT
     if report.status is PastStatus.ADDENDUM:
         there = (standing.report, *standing.addenda)
-        return Reason.NEAR_DUPLICATE if _near_any(report.whole, there) else Kept.ADDENDUM
+        return RefusalReason.NEAR_DUPLICATE if _near_any(report.whole, there) else KeptAs.ADDENDUM
     if _near_any(report.whole, (standing.report,)):
-        return Reason.NEAR_DUPLICATE
-    corrected = standing.report.kept is Kept.CORRECTION
+        return RefusalReason.NEAR_DUPLICATE
+    corrected = standing.report.kept is KeptAs.CORRECTION
     if report.status is PastStatus.FINAL:
-        return Reason.SUPERSEDED if corrected else Reason.SECOND_REPORT
+        return RefusalReason.SUPERSEDED if corrected else RefusalReason.SECOND_REPORT
     before, after = standing.report.reported_at, report.reported_at
     if corrected and (before is None or after is None or after <= before):
         # Which of two corrections is the last one must be known.
-        return Reason.SUPERSEDED if before and after else Reason.SECOND_REPORT
-    return Kept.CORRECTION
+        return RefusalReason.SUPERSEDED if before and after else RefusalReason.SECOND_REPORT
+    return KeptAs.CORRECTION
 
 
 def current(kept: Sequence[KeptText]) -> ArchivedReport | None:
     """Return the report that stands: the last correction, else the report; and all its addenda.
     None where there is none. `kept`: in the order in which they were taken."""
-    reports = [text for text in kept if text.kept is not Kept.ADDENDUM]
-    addenda = tuple(text for text in kept if text.kept is Kept.ADDENDUM)
+    reports = [text for text in kept if text.kept is not KeptAs.ADDENDUM]
+    addenda = tuple(text for text in kept if text.kept is KeptAs.ADDENDUM)
     return ArchivedReport(reports[-1], addenda) if reports else None
 
 

@@ -10,8 +10,8 @@ from radraft.reports.archive.values import (
     MOST_TEXT,
     PastReport,
     PastStatus,
-    Reason,
-    Refused,
+    RefusalReason,
+    RefusedRecord,
 )
 from radraft.reports.characters import refused, without_zero_width
 
@@ -20,11 +20,16 @@ _NOTHING = frozenset({"", "-", "--", "/", "无", "空", "null", "none", "n/a", "
 _REPLACED = "\ufffd"
 
 
-def checked(report: PastReport) -> PastReport | Refused:
+def checked(report: PastReport) -> PastReport | RefusedRecord:
     """Return the report with its two sections, line ends as `\\n` and characters without width left
     out; or why no report can be made of it."""
-    texts = {name: _plain(getattr(report, name)) for name in ("findings", "impression", "text")}
-    tidy = replace(report, **texts, record_id=report.digest)
+    tidy = replace(
+        report,
+        findings=_plain(report.findings),
+        impression=_plain(report.impression),
+        text=_plain(report.text),
+        record_id=report.digest,
+    )
     reason = _reason(tidy)
     if reason is not None:
         return refusal(report, reason)
@@ -36,32 +41,34 @@ def checked(report: PastReport) -> PastReport | Refused:
             impression=tidy.impression or sections.impression,
         )
     if not (tidy.findings or tidy.impression):
-        return refusal(report, Reason.EMPTY)
+        return refusal(report, RefusalReason.EMPTY)
     return replace(tidy, text="")
 
 
-def refusal(report: PastReport, reason: Reason) -> Refused:
+def refusal(report: PastReport, reason: RefusalReason) -> RefusedRecord:
     """Return what is kept of a record that is not taken."""
     record_id = report.record_id or report.digest
-    return Refused(report.place, reason, record_id, report.accession[:64], report.study_uid[:64])
+    return RefusedRecord(
+        report.place, reason, record_id, report.accession[:64], report.study_uid[:64]
+    )
 
 
-def _reason(report: PastReport) -> Reason | None:
+def _reason(report: PastReport) -> RefusalReason | None:
     texts = (report.findings, report.impression, report.text)
     labels = (
         *(report.accession, report.study_uid, report.patient_number, report.patient_name),
         *(report.author, report.reviewer, report.modality, report.body_part),
     )
     if any(_REPLACED in value or next(refused(value), None) for value in (*texts, *labels)):
-        return Reason.WRONG_CHARACTERS
+        return RefusalReason.WRONG_CHARACTERS
     if max(map(len, texts)) > MOST_TEXT or max(map(len, labels)) > MOST_LABEL:
-        return Reason.TOO_LONG
+        return RefusalReason.TOO_LONG
     if not any(texts):
-        return Reason.EMPTY
+        return RefusalReason.EMPTY
     if report.status in {PastStatus.PRELIMINARY, PastStatus.CANCELLED}:
-        return Reason.NOT_FINAL
+        return RefusalReason.NOT_FINAL
     if not (report.accession or report.study_uid):
-        return Reason.NO_IDENTIFIER
+        return RefusalReason.NO_IDENTIFIER
     return None
 
 

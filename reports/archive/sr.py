@@ -13,7 +13,7 @@ from radraft.core import canonical
 from radraft.core.errors import StudyRejected
 from radraft.reports.archive.records import checked, refusal
 from radraft.reports.archive.sections import section_named
-from radraft.reports.archive.values import PastReport, PastStatus, Reason, Refused
+from radraft.reports.archive.values import PastReport, PastStatus, RefusalReason, RefusedRecord
 from radraft.reports.values import Section
 from radraft.studies._limits import MAX_TEXT
 from radraft.studies.structured_report import ContentItem, StructuredReport, read_structured_report
@@ -36,23 +36,23 @@ _OTHERS = frozenset(
 """History, reason and description of the procedure, comparison, technique, language, observer."""
 
 
-def sr_report(path: Path, place: str) -> PastReport | Refused | None:
+def sr_report(path: Path, place: str) -> PastReport | RefusedRecord | None:
     """Return the report of a DICOM file, or why it has none; None for an image or another file that
     is no structured report."""
     try:
         document = read_structured_report(path)
     except StudyRejected:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        return Refused(place, Reason.UNREADABLE, canonical.sha256(["sr", digest]))
+        return RefusedRecord(place, RefusalReason.UNREADABLE, canonical.sha256(["sr", digest]))
     if document is None:
         return None
     report = _report(document, place)
     if any(len(item.text) >= MAX_TEXT for item in document.items):
         # What is longer was cut.
-        return refusal(report, Reason.TOO_LONG)
+        return refusal(report, RefusalReason.TOO_LONG)
     if not any(item.kind == "TEXT" for item in document.items):
         blank = not document.items
-        return refusal(report, Reason.EMPTY if blank else Reason.NOT_A_REPORT)
+        return refusal(report, RefusalReason.EMPTY if blank else RefusalReason.NOT_A_REPORT)
     return checked(report)
 
 

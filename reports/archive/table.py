@@ -11,7 +11,7 @@ from radraft.core.errors import ArchiveError
 from radraft.reports.archive.csv_table import BrokenRow, TableRow, read_rows
 from radraft.reports.archive.mapping import ArchiveMapping
 from radraft.reports.archive.records import checked, refusal
-from radraft.reports.archive.values import PastReport, PastStatus, Reason, Refused
+from radraft.reports.archive.values import PastReport, PastStatus, RefusalReason, RefusedRecord
 
 _TEXTS = (
     *("accession", "study_uid", "patient_number", "patient_name", "modality", "body_part"),
@@ -22,7 +22,7 @@ _REPLACED = "\ufffd"
 
 def csv_reports(
     stream: IO[bytes], mapping: ArchiveMapping, name: str
-) -> Generator[PastReport | Refused, None, None]:
+) -> Generator[PastReport | RefusedRecord, None, None]:
     """Yield the reports of a text file called `name`. ArchiveError as `table_reports`."""
     with closing(read_rows(stream, mapping.encoding, mapping.delimiter)) as rows:
         yield from table_reports(rows, mapping, name)
@@ -30,7 +30,7 @@ def csv_reports(
 
 def table_reports(
     rows: Iterable[TableRow | BrokenRow], mapping: ArchiveMapping, name: str
-) -> Iterator[PastReport | Refused]:
+) -> Iterator[PastReport | RefusedRecord]:
     """Yield the report of each row, or why it has none.
 
     ArchiveError `archive_columns_missing` where the table lacks columns that the mapping names,
@@ -44,7 +44,9 @@ def table_reports(
                 raise ArchiveError("archive_table_empty", file=name)
             places = _places(row, mapping, name)
         elif isinstance(row, BrokenRow):
-            yield Refused(place, Reason.UNREADABLE, canonical.sha256(["row", row.sha256]))
+            yield RefusedRecord(
+                place, RefusalReason.UNREADABLE, canonical.sha256(["row", row.sha256])
+            )
         else:
             values = {field: row.values[at].strip() for field, at in places.items()}
             yield _report(values, mapping, place)
@@ -60,7 +62,9 @@ def _places(row: TableRow, mapping: ArchiveMapping, name: str) -> Mapping[str, i
     return {field: titles.index(title) for field, title in mapping.columns.titles.items()}
 
 
-def _report(values: Mapping[str, str], mapping: ArchiveMapping, place: str) -> PastReport | Refused:
+def _report(
+    values: Mapping[str, str], mapping: ArchiveMapping, place: str
+) -> PastReport | RefusedRecord:
     status = mapping.status(values.get("status", ""))
     born = mapping.time(values.get("birth_date", ""))
     report = PastReport(
@@ -73,7 +77,7 @@ def _report(values: Mapping[str, str], mapping: ArchiveMapping, place: str) -> P
         status=status or PastStatus.FINAL,
     )
     if any(_REPLACED in value for value in values.values()):
-        return refusal(report, Reason.WRONG_CHARACTERS)
+        return refusal(report, RefusalReason.WRONG_CHARACTERS)
     if status is None:
-        return refusal(report, Reason.STATUS_UNKNOWN)
+        return refusal(report, RefusalReason.STATUS_UNKNOWN)
     return checked(report)

@@ -27,7 +27,7 @@ class PastStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Kept(StrEnum):
+class KeptAs(StrEnum):
     """As what a record was taken."""
 
     REPORT = "report"
@@ -37,7 +37,7 @@ class Kept(StrEnum):
     """The same record was taken before, by this import or another."""
 
 
-class Reason(StrEnum):
+class RefusalReason(StrEnum):
     """Why a record was not taken."""
 
     UNREADABLE = "unreadable"
@@ -117,11 +117,11 @@ class PastReport:
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedRecord:
     """A record that cannot be taken as it is."""
 
     place: str = field(repr=False)
-    reason: Reason
+    reason: RefusalReason
     record_id: str
     """Of its bytes, or of what it says."""
     accession: str = field(default="", repr=False)
@@ -133,7 +133,7 @@ class KeptText:
     """A report or an addendum of the archive, as its study has it."""
 
     record_id: str
-    kept: Kept
+    kept: KeptAs
     findings: str = field(repr=False)
     impression: str = field(repr=False)
     author: str = field(repr=False)

@@ -15,7 +15,7 @@ from radraft.core.errors import ArchiveError
 from radraft.reports.archive.csv_table import TableRow
 from radraft.reports.archive.mapping import ArchiveMapping
 from radraft.reports.archive.table import table_reports
-from radraft.reports.archive.values import PastReport, Refused
+from radraft.reports.archive.values import PastReport, RefusedRecord
 
 if TYPE_CHECKING:
     from openpyxl.workbook import Workbook
@@ -33,7 +33,7 @@ _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 def workbook_reports(
     path: Path, mapping: ArchiveMapping, name: str
-) -> Iterator[PastReport | Refused]:
+) -> Iterator[PastReport | RefusedRecord]:
     """Yield the reports of a workbook's sheet, the mapping's or else its first.
 
     ArchiveError as `table_reports`, and `archive_workbook_damaged`, `archive_workbook_large`,

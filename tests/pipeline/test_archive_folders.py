@@ -9,7 +9,7 @@ import pytest
 
 from radraft.pipeline.archive_import import ImportCount, import_archive
 from radraft.pipeline.archive_sources import FolderSource
-from radraft.reports.archive.values import PastReport, PastStatus, Reason, Refused
+from radraft.reports.archive.values import PastReport, PastStatus, RefusalReason, RefusedRecord
 from radraft.store import archive
 from radraft.store.database import Store
 from tests import archive_corpus as corpus
@@ -34,7 +34,7 @@ def said(count: ImportCount) -> tuple[dict[str, int], dict[str, int]]:
     )
 
 
-def read(folder: Path) -> list[PastReport | Refused]:
+def read(folder: Path) -> list[PastReport | RefusedRecord]:
     return [record for _, record in FolderSource(folder).read()]
 
 
@@ -137,9 +137,9 @@ def test_other_messages_and_files_are_counted_as_what_they_are(folder: Path) -> 
     (folder / ".hidden").write_bytes(b"x")
     found = {record.place: getattr(record, "reason", None) for record in read(folder)}
     assert found == {
-        "order.hl7": Reason.NOT_A_REPORT,
-        "picture.png": Reason.NOT_A_REPORT,
-        "empty.txt": Reason.EMPTY,
+        "order.hl7": RefusalReason.NOT_A_REPORT,
+        "picture.png": RefusalReason.NOT_A_REPORT,
+        "empty.txt": RefusalReason.EMPTY,
     }
 
 
@@ -172,9 +172,9 @@ def test_structured_reports_of_other_makers_are_read_or_say_why_not() -> None:
         "dcmjs_sample_sr.dcm": None,
         "dcmjs_structured_report.dcm": None,
         # Their Completion Flag says PARTIAL.
-        "dcmqi_tid1500_sr.dcm": Reason.NOT_FINAL,
-        "highdicom_sr_document.dcm": Reason.NOT_FINAL,
-        "highdicom_sr_multiple_groups.dcm": Reason.NOT_FINAL,
+        "dcmqi_tid1500_sr.dcm": RefusalReason.NOT_FINAL,
+        "highdicom_sr_document.dcm": RefusalReason.NOT_FINAL,
+        "highdicom_sr_multiple_groups.dcm": RefusalReason.NOT_FINAL,
     }
     sample = found["dcmjs_structured_report.dcm"]
     assert isinstance(sample, PastReport)

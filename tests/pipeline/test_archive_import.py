@@ -16,7 +16,7 @@ from radraft.pipeline.archive_sources import CsvSource, ReportSource
 from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.outgoing import read_signed
 from radraft.reports.archive.mapping import ArchiveMapping
-from radraft.reports.archive.values import Kept, Reason
+from radraft.reports.archive.values import KeptAs, RefusalReason
 from radraft.reports.export.values import Institution
 from radraft.store import archive, cases, drafts, pairs, signatures, worklist_filling
 from radraft.store.database import Store
@@ -70,43 +70,43 @@ def test_every_record_is_taken_or_not_for_the_right_reason_and_once(
         assert archive.counts(session) == taken | rejected
 
 
-def test_a_dry_run_says_the_same_and_keeps_nothing(
-    store: Store, studies: list[PastStudy], tmp_path: Path
-) -> None:
+def test_a_dry_run_says_the_same_and_keeps_nothing(sqlite_store: Store, tmp_path: Path) -> None:
+    studies = past_studies(COUNT)
+    keep_studies(sqlite_store, studies)
     source = written(tmp_path, records(studies))
-    tried = import_archive(source, store=store, site=SITE, dry_run=True)
-    with store.read() as session:
+    tried = import_archive(source, store=sqlite_store, site=SITE, dry_run=True)
+    with sqlite_store.read() as session:
         assert archive.counts(session) == {}
-    assert said(import_archive(source, store=store, site=SITE)) == said(tried)
+    assert said(import_archive(source, store=sqlite_store, site=SITE)) == said(tried)
 
 
 def test_what_was_not_taken_is_listed_with_its_place_until_it_is(
-    store: Store, tmp_path: Path
+    sqlite_store: Store, tmp_path: Path
 ) -> None:
     (study,) = past_studies(1)
     source = written(tmp_path, [Record(study)])
-    import_archive(source, store=store, site=SITE)
-    with store.read() as session:
+    import_archive(source, store=sqlite_store, site=SITE)
+    with sqlite_store.read() as session:
         (rejected,) = archive.rejects(session, SITE)
-    assert (rejected.reason, rejected.place) == (Reason.UNMATCHED, "past.csv:2")
+    assert (rejected.reason, rejected.place) == (RefusalReason.UNMATCHED, "past.csv:2")
     assert rejected.accession == study.accession
-    keep_studies(store, [study])
-    import_archive(source, store=store, site=SITE)
-    with store.read() as session:
+    keep_studies(sqlite_store, [study])
+    import_archive(source, store=sqlite_store, site=SITE)
+    with sqlite_store.read() as session:
         assert list(archive.rejects(session)) == []
         assert archive.report_of(session, case_of(study)) is not None
 
 
 def test_the_reader_has_the_report_as_it_was_with_what_was_added(
-    store: Store, tmp_path: Path
+    sqlite_store: Store, tmp_path: Path
 ) -> None:
     study = past_studies(2)[1]
-    keep_studies(store, [study])
+    keep_studies(sqlite_store, [study])
     addendum = replace(study, status="补充", findings="", impression="补充：左侧第3肋骨折。")
     source = written(tmp_path, [Record(addendum), Record(study)])
-    count = import_archive(source, store=store, site=SITE)
+    count = import_archive(source, store=sqlite_store, site=SITE)
     assert said(count) == ({"report": 1, "addendum": 1}, {})
-    with store.read() as session:
+    with sqlite_store.read() as session:
         found = archive.report_of(session, case_of(study))
     assert found is not None
     assert found.report.findings == study.findings
@@ -117,72 +117,74 @@ def test_the_reader_has_the_report_as_it_was_with_what_was_added(
 
 
 def test_a_corrected_report_takes_the_place_of_the_first_in_any_order(
-    store: Store, tmp_path: Path
+    sqlite_store: Store, tmp_path: Path
 ) -> None:
     study = past_studies(2)[1]
-    keep_studies(store, [study])
+    keep_studies(sqlite_store, [study])
     right = replace(study, status="更正", impression="左侧气胸。")
     count = import_archive(
-        written(tmp_path, [Record(right), Record(study)]), store=store, site=SITE
+        written(tmp_path, [Record(right), Record(study)]), store=sqlite_store, site=SITE
     )
     assert said(count) == ({"correction": 1}, {"superseded": 1})
     other = past_studies(3)[2]
-    keep_studies(store, [other])
+    keep_studies(sqlite_store, [other])
     right = replace(other, status="更正", impression="左侧气胸。")
     count = import_archive(
-        written(tmp_path, [Record(other), Record(right)]), store=store, site=SITE
+        written(tmp_path, [Record(other), Record(right)]), store=sqlite_store, site=SITE
     )
     assert said(count) == ({"report": 1, "correction": 1}, {})
-    with store.read() as session:
+    with sqlite_store.read() as session:
         for past in (study, other):
             found = archive.report_of(session, case_of(past))
             assert found is not None and found.report.impression == "左侧气胸。"
 
 
 def test_a_second_report_that_says_otherwise_is_left_to_a_person(
-    store: Store, tmp_path: Path
+    sqlite_store: Store, tmp_path: Path
 ) -> None:
     study = past_studies(2)[1]
-    keep_studies(store, [study])
+    keep_studies(sqlite_store, [study])
     # One side, and nothing else.
     other = replace(study, findings=study.findings.replace("右", "左").replace("双", "左"))
     assert other.findings != study.findings
     count = import_archive(
-        written(tmp_path, [Record(study), Record(other)]), store=store, site=SITE
+        written(tmp_path, [Record(study), Record(other)]), store=sqlite_store, site=SITE
     )
     assert said(count) == ({"report": 1}, {"second_report": 1})
 
 
 def test_a_report_of_another_day_or_of_two_studies_is_not_joined(
-    store: Store, tmp_path: Path
+    sqlite_store: Store, tmp_path: Path
 ) -> None:
     first, second, third = past_studies(3)
     same = replace(second, accession=first.accession, patient_number=first.patient_number,
                    name=first.name, born=first.born, sex=first.sex, taken=first.taken)  # fmt: skip
-    keep_studies(store, [first, same, third])
+    keep_studies(sqlite_store, [first, same, third])
     late = replace(third, taken=third.taken.replace(year=third.taken.year + 1))
     unsure = replace(first, study_uid="")
     crossed = replace(third, study_uid=first.study_uid)
     source = written(tmp_path, [Record(late), Record(unsure), Record(crossed)])
-    count = import_archive(source, store=store, site=SITE)
+    count = import_archive(source, store=sqlite_store, site=SITE)
     reasons = {"study_time_differs": 1, "several_studies": 1, "identifiers_disagree": 1}
     assert said(count) == ({}, reasons)
 
 
-def test_studies_of_another_site_are_not_looked_at(store: Store, tmp_path: Path) -> None:
+def test_studies_of_another_site_are_not_looked_at(sqlite_store: Store, tmp_path: Path) -> None:
     (study,) = past_studies(1)
-    keep_studies(store, [study], site="site-b")
+    keep_studies(sqlite_store, [study], site="site-b")
     source = written(tmp_path, [Record(study)])
-    assert said(import_archive(source, store=store, site=SITE)) == ({}, {"unmatched": 1})
+    assert said(import_archive(source, store=sqlite_store, site=SITE)) == ({}, {"unmatched": 1})
 
 
 def test_nothing_that_identifies_is_left_to_learn_from_and_the_words_stay(
-    store: Store, studies: list[PastStudy], tmp_path: Path
+    sqlite_store: Store, tmp_path: Path
 ) -> None:
-    import_archive(written(tmp_path, records(studies)), store=store, site=SITE)
+    studies = past_studies(COUNT)
+    keep_studies(sqlite_store, studies)
+    import_archive(written(tmp_path, records(studies)), store=sqlite_store, site=SITE)
     of_case = {case_of(study): study for study in studies}
     left, lost, words = [], [], 0
-    with store.read() as session:
+    with sqlite_store.read() as session:
         taught = list(archive.taught(session))
     assert len(taught) == len({text.case_id for text in taught}) > COUNT * 0.8
     for text in taught:
@@ -222,7 +224,7 @@ def test_an_import_that_is_killed_goes_on_and_doubles_nothing(
     with store.read() as session:
         found = archive.counts(session)
     assert found == {"report": expected.reports, "addendum": expected.addenda} | expected.reasons
-    assert count.kept[Kept.KNOWN] > 0
+    assert count.kept[KeptAs.KNOWN] > 0
 
 
 def test_two_imports_at_once_double_nothing(
@@ -239,15 +241,17 @@ def test_two_imports_at_once_double_nothing(
     assert sum(count.taken for count in counts) == expected.reports + expected.addenda
 
 
-def test_an_archived_report_is_no_signed_one_and_in_no_figure(store: Store, tmp_path: Path) -> None:
+def test_an_archived_report_is_no_signed_one_and_in_no_figure(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
     study = past_studies(2)[1]
-    keep_studies(store, [study])
-    import_archive(written(tmp_path, [Record(study)]), store=store, site=SITE)
-    with store.read() as session:
+    keep_studies(sqlite_store, [study])
+    import_archive(written(tmp_path, [Record(study)]), store=sqlite_store, site=SITE)
+    with sqlite_store.read() as session:
         assert signatures.versions(session, case_of(study)) == ()
         assert list(pairs.pairs(session)) == []
         assert list(pairs.pair_keys(session)) == []
-    with store.read() as session, pytest.raises(NotFound):
+    with sqlite_store.read() as session, pytest.raises(NotFound):
         read_signed(session, case_of(study), institution=Institution(SITE))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from radraft.reports.archive.fhir_bundle import fhir_reports
-from radraft.reports.archive.values import PastReport, PastStatus, Reason, Refused
+from radraft.reports.archive.values import PastReport, PastStatus, RefusalReason, RefusedRecord
 
 
 def bundle(**changes: Any) -> bytes:
@@ -62,7 +62,7 @@ def bundle(**changes: Any) -> bytes:
     return json.dumps({"resourceType": "Bundle", "entry": entries}).encode()
 
 
-def read(data: bytes) -> list[PastReport | Refused]:
+def read(data: bytes) -> list[PastReport | RefusedRecord]:
     return list(fhir_reports(data, "a.json"))
 
 
@@ -102,12 +102,14 @@ def test_a_narrative_is_read_where_there_is_nothing_else() -> None:
     ("status", "outcome"),
     [
         ("amended", PastStatus.CORRECTED),
-        ("preliminary", Reason.NOT_FINAL),
-        ("entered-in-error", Reason.NOT_FINAL),
-        ("whatever", Reason.STATUS_UNKNOWN),
+        ("preliminary", RefusalReason.NOT_FINAL),
+        ("entered-in-error", RefusalReason.NOT_FINAL),
+        ("whatever", RefusalReason.STATUS_UNKNOWN),
     ],
 )
-def test_a_status_is_what_fhir_means_by_it(status: str, outcome: PastStatus | Reason) -> None:
+def test_a_status_is_what_fhir_means_by_it(
+    status: str, outcome: PastStatus | RefusalReason
+) -> None:
     (found,) = read(bundle(status=status))
     assert (found.status if isinstance(found, PastReport) else found.reason) is outcome
 
@@ -115,18 +117,18 @@ def test_a_status_is_what_fhir_means_by_it(status: str, outcome: PastStatus | Re
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"{", Reason.UNREADABLE),
-        (b"\xff\xfe{}", Reason.UNREADABLE),
-        (b"[" * 100_000, Reason.UNREADABLE),
-        (b"[1]", Reason.NOT_A_REPORT),
-        (b'{"resourceType": "Patient"}', Reason.NOT_A_REPORT),
+        (b"{", RefusalReason.UNREADABLE),
+        (b"\xff\xfe{}", RefusalReason.UNREADABLE),
+        (b"[" * 100_000, RefusalReason.UNREADABLE),
+        (b"[1]", RefusalReason.NOT_A_REPORT),
+        (b'{"resourceType": "Patient"}', RefusalReason.NOT_A_REPORT),
         (
             b'{"resourceType": "DiagnosticReport", "status": "final", "result": 7, "subject": []}',
-            Reason.EMPTY,
+            RefusalReason.EMPTY,
         ),
     ],
 )
-def test_what_is_no_report_says_so(data: bytes, reason: Reason) -> None:
+def test_what_is_no_report_says_so(data: bytes, reason: RefusalReason) -> None:
     (found,) = read(data)
-    assert isinstance(found, Refused)
+    assert isinstance(found, RefusedRecord)
     assert found.reason is reason

@@ -13,7 +13,7 @@ from radraft.core.errors import ArchiveError
 from radraft.reports.archive.csv_table import BrokenRow, TableRow, encoding_of, read_rows
 from radraft.reports.archive.mapping import ArchiveMapping, load_mapping, time_of
 from radraft.reports.archive.table import csv_reports
-from radraft.reports.archive.values import PastReport, PastStatus, Reason, Refused
+from radraft.reports.archive.values import PastReport, PastStatus, RefusalReason, RefusedRecord
 from tests import archive_corpus as corpus
 from tests.archive_corpus import Break, csv_bytes, past_studies, records
 
@@ -23,7 +23,7 @@ READ_LATER = {Break.UNKNOWN_ACCESSION, Break.OTHER_PATIENT, Break.NEAR_DUPLICATE
 """What only a look into the store can tell."""
 
 
-def read(data: bytes, mapping: ArchiveMapping = MAPPING) -> list[PastReport | Refused]:
+def read(data: bytes, mapping: ArchiveMapping = MAPPING) -> list[PastReport | RefusedRecord]:
     return list(csv_reports(io.BytesIO(data), mapping, "past.csv"))
 
 
@@ -33,7 +33,7 @@ def test_every_character_set_gives_the_same_reports_and_reasons(encoding: str) -
     found = read(csv_bytes(made, encoding))
     bad = [record for record in made if record.broken and record.broken not in READ_LATER]
     expected = Counter(corpus.REASONS[record.broken] for record in bad if record.broken)
-    assert Counter(item.reason for item in found if isinstance(item, Refused)) == expected
+    assert Counter(item.reason for item in found if isinstance(item, RefusedRecord)) == expected
     reports = {}
     for item in found:
         if isinstance(item, PastReport) and item.status is PastStatus.FINAL:
@@ -159,7 +159,11 @@ def test_a_status_that_nobody_named_is_left_to_a_person() -> None:
     text = "a,f,s\nA1,clear lungs,final\nA2,clear lungs,whatever\nA3,clear lungs,\n"
     mapping = ArchiveMapping.from_yaml("columns: {accession: a, findings: f, status: s}")
     found = read(text.encode(), mapping)
-    assert [getattr(item, "reason", None) for item in found] == [None, Reason.STATUS_UNKNOWN, None]
+    assert [getattr(item, "reason", None) for item in found] == [
+        None,
+        RefusalReason.STATUS_UNKNOWN,
+        None,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from openpyxl import Workbook
 from radraft.core.errors import ArchiveError
 from radraft.reports.archive import workbook
 from radraft.reports.archive.mapping import ArchiveMapping
-from radraft.reports.archive.values import PastReport, Reason, Refused
+from radraft.reports.archive.values import PastReport, RefusalReason, RefusedRecord
 from radraft.reports.archive.workbook import workbook_reports
 from tests import archive_corpus as corpus
 from tests.archive_corpus import past_studies
@@ -30,7 +30,7 @@ def saved(path: Path, *rows: list[object], sheet: str = "Sheet1") -> Path:
     return path
 
 
-def read(path: Path, mapping: ArchiveMapping = MAPPING) -> list[PastReport | Refused]:
+def read(path: Path, mapping: ArchiveMapping = MAPPING) -> list[PastReport | RefusedRecord]:
     return list(workbook_reports(path, mapping, path.name))
 
 
@@ -50,7 +50,7 @@ def test_rows_of_a_sheet_are_reports_with_days_and_numbers_as_numbers(tmp_path: 
     assert found[0].study_time == first.taken
     assert found[1].impression == "1. A\n2. B"
     assert (found[1].place, found[1].findings) == ("past.xlsx:3", second.findings)
-    assert isinstance(found[2], Refused) and found[2].reason is Reason.EMPTY
+    assert isinstance(found[2], RefusedRecord) and found[2].reason is RefusalReason.EMPTY
 
 
 def test_a_sheet_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:

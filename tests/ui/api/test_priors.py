@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import expect
 
 from radraft.pipeline.service import Service
-from radraft.reports.archive.values import Kept, KeptText
+from radraft.reports.archive.values import KeptAs, KeptText
 from radraft.store import archive
 from radraft.store.database import Store
 from radraft.store.priors import earlier_reports
@@ -150,7 +150,7 @@ def test_no_prior_is_said(workstation: Workstation, open_page: Opener) -> None:
     expect(page.locator("[data-part=priors]")).to_have_text("Prior: none found")
 
 
-def archived(store: Store, case_id: str, *, kept: Kept = Kept.REPORT, **texts: str) -> str:
+def archived(store: Store, case_id: str, *, kept: KeptAs = KeptAs.REPORT, **texts: str) -> str:
     """Keep a report of another system for a study."""
     text = KeptText(
         hashlib.sha256(f"{case_id}{kept}".encode()).hexdigest(),
@@ -183,7 +183,7 @@ def test_an_earlier_study_has_its_report_of_another_system_with_who_wrote_it(
         impression="未见异常。",
         redacted="***，双肺清晰。",
     )
-    archived(service.store, before, kept=Kept.ADDENDUM, impression="补充：陈旧骨折。")
+    archived(service.store, before, kept=KeptAs.ADDENDUM, impression="补充：陈旧骨折。")
     now = add(service.store, 2, "Zhao^Mingyuan", 0)
     (prior,) = priors_client.get(f"/api/cases/{now}/priors").json()["priors"]
     assert (prior["report"], prior["version"], prior["broken"]) == (None, None, False)
@@ -224,7 +224,7 @@ def test_a_report_of_another_system_is_shown_word_for_word_and_as_such(
         findings="双侧胸廓对称，纵隔居中。\n右肺下叶见斑片状模糊影。",
         impression="右肺下叶炎症，建议治疗后复查。",
     )
-    archived(store, before, kept=Kept.ADDENDUM, impression="补充：左侧第3肋骨陈旧性骨折。")
+    archived(store, before, kept=KeptAs.ADDENDUM, impression="补充：左侧第3肋骨陈旧性骨折。")
     now = add(store, 9122, "孙^植入", 0)
     page = open_page(now, reader="李读片")
     line = page.locator("[data-part=priors]")
