@@ -11,9 +11,10 @@ import io
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from radraft.core.errors import ReportError
+from radraft.reports.export.header import report_time
 from radraft.reports.export.marks import mark
 from radraft.reports.export.values import Drafter, OutgoingReport, OutgoingStatus
 from radraft.studies.kos import Reference
@@ -74,34 +75,21 @@ def replaced_uid(report: OutgoingReport, kind: DocumentKind) -> str | None:
 def _unsigned(report: OutgoingReport) -> tuple[str, ...]:
     if report.status is not OutgoingStatus.PRELIMINARY:
         return ()
-    return ("unsigned", _moment(report).astimezone(UTC).isoformat())
-
-
-def _moment(report: OutgoingReport) -> datetime:
-    moment = report.signed_at or report.submitted_at
-    if moment is None:
-        raise ValueError("a report that leaves was signed or handed over for review")
-    return moment
+    return ("unsigned", report_time(report).astimezone(UTC).isoformat())
 
 
 def document_time(report: OutgoingReport) -> datetime:
     """Return when it was signed, else handed over for review, as the institution's clocks show it.
 
-    ValueError where it was neither; ReportError `export_time_zone_unknown`.
+    ValueError where it was neither.
     """
-    return local_time(report, _moment(report))
+    return local_time(report, report_time(report))
 
 
 def local_time(report: OutgoingReport, moment: datetime) -> datetime:
-    """Return `moment` as the institution's clocks show it.
-
-    ReportError `export_time_zone_unknown` for a zone that this machine does not know.
-    """
-    name = report.institution.time_zone
-    try:
-        return moment.astimezone(ZoneInfo(name) if name else None)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ReportError("export_time_zone_unknown", zone=name) from error
+    """Return `moment` as the institution's clocks show it."""
+    zone = report.institution.time_zone
+    return moment.astimezone(ZoneInfo(zone) if zone else None)
 
 
 def date_time(moment: datetime) -> str:
@@ -113,7 +101,7 @@ def document_head(report: OutgoingReport, kind: DocumentKind) -> Dataset:
     """Return patient, study, series, equipment and identity of the document: the modules that all
     forms share (PS3.3 C.7.1.1, C.7.2.1, C.7.5.1, C.12.1).
 
-    ReportError `export_value_too_long`, `export_time_zone_unknown`.
+    ReportError `export_value_too_long`.
     """
     from pydicom.dataset import Dataset
 

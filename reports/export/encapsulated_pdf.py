@@ -25,7 +25,7 @@ def document(report: OutgoingReport, pdf: bytes) -> bytes:
     """Return `pdf`, the report as it is printed, as an Encapsulated PDF file; the same report and
     PDF give the same bytes.
 
-    ValueError for what is no PDF; ReportError `export_value_too_long`, `export_time_zone_unknown`.
+    ValueError for what is no PDF; ReportError `export_value_too_long`.
     """
     if not pdf.startswith(b"%PDF-"):
         raise ValueError("not a PDF")
@@ -37,7 +37,7 @@ def document(report: OutgoingReport, pdf: bytes) -> bytes:
     made.AcquisitionDateTime = ""
     made.BurnedInAnnotation = "YES"
     made.DocumentTitle = long_string(title.name(lang), "title")
-    made.ConceptNameCodeSequence = [code(title.value, title.scheme, title.name(lang))]
+    made.ConceptNameCodeSequence = [code(title.code, title.system.hl7, title.name(lang))]
     signed = report.status is not OutgoingStatus.PRELIMINARY
     made.VerificationFlag = "VERIFIED" if signed else "UNVERIFIED"
     if images := _sources(report):

@@ -20,7 +20,7 @@ def document(report: OutgoingReport) -> bytes:
     for the report; the same report gives the same bytes.
 
     ReportError `export_no_key_images` where it has none that can be referred to,
-    `export_name_too_long`, `export_time_zone_unknown`.
+    `export_name_too_long`.
     """
     found = references(report)
     if not found:

@@ -17,8 +17,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from radraft.reports.export import dicom_codes as codes
-from radraft.reports.export.dicom_codes import Concept
+from radraft.reports.export import dicom_codes as codes, terminology
 from radraft.reports.export.dicom_document import (
     MAKER,
     DocumentKind,
@@ -38,6 +37,7 @@ from radraft.reports.export.dicom_document import (
     sop_item,
 )
 from radraft.reports.export.marks import mark
+from radraft.reports.export.terminology import Coding
 from radraft.reports.export.values import Drafter, OutgoingReport, OutgoingStatus
 from radraft.reports.values import Lang, Section, Sentence
 from radraft.studies.kos import person_name
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 def document(report: OutgoingReport) -> bytes:
     """Return the report as an Enhanced SR file; the same report gives the same bytes.
 
-    ReportError `export_name_too_long`, `export_value_too_long`, `export_time_zone_unknown`.
+    ReportError `export_name_too_long`, `export_value_too_long`.
     """
     made = document_head(report, DocumentKind.REPORT)
     _add_status(made, report)
@@ -108,7 +108,7 @@ def _account(person: Person) -> list[Dataset]:
     """Return the account that a person had signed in to, coded; empty for a typed name."""
     if person.id is None:
         return []
-    return [code(person.id, codes.OWN, long_string(person.name, "person"))]
+    return [code(person.id, terminology.OWN.hl7, long_string(person.name, "person"))]
 
 
 def _drafter(report: OutgoingReport, drafter: Drafter) -> Dataset:
@@ -145,7 +145,7 @@ def _add_context(made: Dataset, report: OutgoingReport) -> None:
     if before := predecessors(report, DocumentKind.REPORT):
         made.PredecessorDocumentsSequence = before
     own = Dataset()
-    own.CodingSchemeDesignator, own.CodingSchemeName = codes.OWN, MAKER
+    own.CodingSchemeDesignator, own.CodingSchemeName = terminology.OWN.hl7, MAKER
     own.CodingSchemeResponsibleOrganization = MAKER
     made.CodingSchemeIdentificationSequence = [own]
 
@@ -199,7 +199,9 @@ def _narrative(report: OutgoingReport, lang: Lang) -> Iterator[Dataset]:
         if texts:
             yield _section(codes.HEADINGS[section], lang, [*told, *texts])
     if visible := mark(report, lang):
-        yield _section(codes.AI_MARK, lang, [*told, _text(codes.AI_MARK, visible, lang)])
+        yield _section(
+            terminology.AI_MARK, lang, [*told, _text(terminology.AI_MARK, visible, lang)]
+        )
 
 
 def _language(lang: Lang) -> Dataset:
@@ -252,7 +254,7 @@ def _earlier(report: OutgoingReport, lang: Lang) -> Iterator[Dataset]:
     for prior in report.priors:
         words = f"{prior.day.isoformat()} {prior.modality}".strip()
         item = _text(codes.PROCEDURE, words, lang)
-        item.ContentSequence = [_uid(codes.STUDY_UID, prior.study_uid)]
+        item.ContentSequence = [_uid(terminology.STUDY_UID, prior.study_uid)]
         items.append(item)
     if items:
         yield _section(codes.EARLIER, lang, items)
@@ -269,18 +271,18 @@ def _coding(coded: CodedFinding, sentence: Sentence, lang: Lang) -> Dataset:
     """Return a finding as a question that its certainty answers, so that nobody who reads the
     finding alone takes for there what the report says is absent."""
     mention = coded.mention
-    finding = codes.finding_concept(coded.finding)
+    finding = terminology.finding_codes(coded.finding)[0]
     item = _coded(finding, codes.CERTAINTIES[mention.polarity], lang)
     below: list[Dataset] = []
     if mention.laterality is not None:
         below.append(_coded(codes.SIDE, codes.SIDES[mention.laterality], lang, _MODIFIES))
     if mention.anatomy is not None:
-        below.append(_coded(codes.SITE, codes.site_concept(mention.anatomy), lang, _MODIFIES))
+        below.append(_coded(codes.SITE, terminology.site_code(mention.anatomy), lang, _MODIFIES))
     if mention.change is not None:
-        below.append(_coded(codes.CHANGE, codes.CHANGES[mention.change], lang, _HAS))
+        below.append(_coded(terminology.CHANGE, terminology.CHANGES[mention.change], lang, _HAS))
     below += [_number(codes.DIAMETER, size, codes.MILLIMETER, lang) for size in mention.size_mm]
     if mention.percent is not None:
-        below.append(_number(codes.EXTENT, mention.percent, codes.PERCENT, lang))
+        below.append(_number(terminology.EXTENT, mention.percent, codes.PERCENT, lang))
     if mention.volume_ml is not None:
         below.append(_number(codes.VOLUME, mention.volume_ml, codes.MILLILITER, lang))
     item.ContentSequence = [*below, _uid(codes.SENTENCE, _observation(sentence))]
@@ -291,7 +293,7 @@ _CONTAINS, _OBSERVES = "CONTAINS", "HAS OBS CONTEXT"
 _MODIFIES, _HAS = "HAS CONCEPT MOD", "HAS PROPERTIES"
 
 
-def _item(value_type: str, name: Concept, lang: Lang, relation: str = _CONTAINS) -> Dataset:
+def _item(value_type: str, name: Coding, lang: Lang, relation: str = _CONTAINS) -> Dataset:
     """Return a content item without its value, named in `lang` (PS3.3 C.17.3)."""
     from pydicom.dataset import Dataset
 
@@ -301,36 +303,36 @@ def _item(value_type: str, name: Concept, lang: Lang, relation: str = _CONTAINS)
     return item
 
 
-def _named(concept: Concept, lang: Lang) -> Dataset:
-    return code(concept.value, concept.scheme, concept.name(lang))
+def _named(coding: Coding, lang: Lang) -> Dataset:
+    return code(coding.code, coding.system.hl7, coding.name(lang))
 
 
-def _section(heading: Concept, lang: Lang, items: Sequence[Dataset]) -> Dataset:
+def _section(heading: Coding, lang: Lang, items: Sequence[Dataset]) -> Dataset:
     item = _item("CONTAINER", heading, lang)
     item.ContinuityOfContent, item.ContentSequence = "SEPARATE", list(items)
     return item
 
 
-def _text(name: Concept, text: str, lang: Lang, relation: str = _CONTAINS) -> Dataset:
+def _text(name: Coding, text: str, lang: Lang, relation: str = _CONTAINS) -> Dataset:
     """Return a text item. A tab, which no text item may hold (PS3.3 C.18.3), becomes a space."""
     item = _item("TEXT", name, lang, relation)
     item.TextValue = text.replace("\t", " ")
     return item
 
 
-def _coded(name: Concept, value: Concept, lang: Lang, relation: str = _CONTAINS) -> Dataset:
+def _coded(name: Coding, value: Coding, lang: Lang, relation: str = _CONTAINS) -> Dataset:
     item = _item("CODE", name, lang, relation)
     item.ConceptCodeSequence = [_named(value, lang)]
     return item
 
 
-def _uid(name: Concept, uid: str) -> Dataset:
+def _uid(name: Coding, uid: str) -> Dataset:
     item = _item("UIDREF", name, "en", _HAS)
     set_as_it_came(item, "UID", uid)
     return item
 
 
-def _number(name: Concept, value: float, unit: Concept, lang: Lang) -> Dataset:
+def _number(name: Coding, value: float, unit: Coding, lang: Lang) -> Dataset:
     from pydicom.dataset import Dataset
 
     item, measured = _item("NUM", name, lang, _HAS), Dataset()

@@ -19,7 +19,7 @@ class CodeSystem:
     """Whose codes they are."""
 
     hl7: str
-    """Its name in HL7 version 2 (table 0396)."""
+    """Its name in HL7 version 2 (table 0396), which DICOM knows it by too (PS3.16 8)."""
     url: str
     """Its identifier in FHIR."""
 
