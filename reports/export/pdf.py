@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from radraft.core.errors import NotFound, ReportError
 from radraft.reports.characters import refused, without_zero_width
@@ -26,7 +26,10 @@ from radraft.reports.export.fonts import family, folders_of, loaded_fonts, missi
 from radraft.reports.export.printed import PrintedField, printed_report, word
 from radraft.reports.export.values import OutgoingReport
 
-PDF_STANDARDS = ("a-2a", "ua-1")
+if TYPE_CHECKING:
+    from typst import PDFStandard
+
+PDF_STANDARDS: tuple[PDFStandard, ...] = ("a-2a", "ua-1")
 _HALF_LINE = 34
 """Width of a field that half a line holds, in Latin letters; a Chinese one is two."""
 
@@ -88,7 +91,7 @@ def _data(report: OutgoingReport, pictures: Sequence[Picture], when: datetime) -
     name, *_ = shown.person
     absent = len(report.key_images) - len(_printed(report, pictures))
     standing = (shown.status, *(() if shown.amendment is None else (shown.amendment,)))
-    return _plain(
+    data: dict[str, Any] = _plain(
         {
             "languages": list(languages),
             "title": list(shown.title),
@@ -127,6 +130,7 @@ def _data(report: OutgoingReport, pictures: Sequence[Picture], when: datetime) -
             },
         }
     )
+    return data
 
 
 def _rows(fields: Sequence[PrintedField]) -> Iterator[list[dict[str, str]]]:

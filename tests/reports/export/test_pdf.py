@@ -6,6 +6,7 @@ import io
 import re
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,14 @@ def test_the_same_report_gives_the_same_bytes_whatever_the_machines_clock(
     time.tzset()
     assert len(made) == 1
     assert pdf(outgoing(signed(4)), (), FONT) not in made
+
+
+def test_many_are_made_at_once() -> None:
+    reports = [outgoing(signed(number)) for number in range(1, 5)]
+    alone = [pdf(report, pictures_of(report), FONT) for report in reports]
+    with ThreadPoolExecutor(8) as pool:
+        made = pool.map(lambda report: pdf(report, pictures_of(report), FONT), reports * 4)
+        assert list(made) == alone * 4
 
 
 def test_it_is_built_as_pdf_a_asks_for() -> None:
