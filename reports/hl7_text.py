@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
 
 from radraft.core.errors import MessageError
 
@@ -44,13 +45,18 @@ def escaped(text: str, separators: Separators = USUAL) -> str:
     r"""Return `text` as it may stand in a field: separators as `\F\`, line ends as `\.br\`, other
     control characters as `\X0B\`: at them a receiver would cut the message (MLLP's frames)."""
     mark = separators.escape
-    codes = {mark: "E"} | {character: code for code, character in _codes(separators).items()}
-    codes |= {character: f"X{ord(character):02X}" for character in _CONTROLS if character != mark}
-    lines = (
-        "".join(f"{mark}{codes[char]}{mark}" if char in codes else char for char in line)
-        for line in _LINE_END.split(text)
-    )
-    return f"{mark}.br{mark}".join(lines)
+    table = _escapes(separators)
+    return f"{mark}.br{mark}".join(line.translate(table) for line in _LINE_END.split(text))
+
+
+@cache
+def _escapes(separators: Separators) -> dict[int, str]:
+    """Return the escape of each character that has one, by its number."""
+    codes = {control: f"X{ord(control):02X}" for control in _CONTROLS}
+    codes |= {character: code for code, character in _codes(separators).items()}
+    codes[separators.escape] = "E"
+    mark = separators.escape
+    return {ord(character): f"{mark}{code}{mark}" for character, code in codes.items()}
 
 
 def unescaped(text: str, separators: Separators = USUAL) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
@@ -40,6 +41,9 @@ _HEADINGS: dict[Section, dict[Lang, str]] = {
     Section.FINDINGS: {"zh": "影像所见", "en": "Findings"},
     Section.IMPRESSION: {"zh": "诊断意见", "en": "Impression"},
 }
+
+_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What is no character of XML 1.0 (production 2)."""
 
 
 def bundle(
@@ -79,7 +83,7 @@ def _require_writable(value: Any, place: str) -> None:
     strings nor the XHTML of a narrative can: control characters, halves of a surrogate pair,
     non-characters."""
     if isinstance(value, str):
-        if any(_is_unwritable(ord(character)) for character in value):
+        if _UNWRITABLE.search(value):
             raise ReportError("export_control_character", place=place)
     elif isinstance(value, dict):
         for name, item in value.items():
@@ -87,12 +91,6 @@ def _require_writable(value: Any, place: str) -> None:
     elif isinstance(value, list):
         for item in value:
             _require_writable(item, place)
-
-
-def _is_unwritable(code: int) -> bool:
-    """Return whether XML 1.0 has no character of that number (production 2)."""
-    control = code < 0x20 and code not in (0x9, 0xA, 0xD)
-    return control or 0xD800 <= code <= 0xDFFF or code in (0xFFFE, 0xFFFF)
 
 
 # Entries
