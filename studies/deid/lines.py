@@ -28,6 +28,8 @@ _SURE, _SURE_OF_ONE, _LEAST_MARKER, _LEAST_SIDE_SCORE = 0.9, 0.95, 0.3, 0.6
 a letter among initials says left or right."""
 _INITIALS, _SURE_OF_INITIALS = 4, 0.85
 """Characters of a reading so unsure that it is rather a lead marker than somebody's name."""
+_LEAST_MIRRORED = 3
+"""Characters from which a reading from behind is believed."""
 _LEAST_FAINT = 2
 """Faint text is believed where more characters than these are read and surely."""
 _LEAST_DENSITY, _NO_DENSITY = 0.05, 0.01
@@ -241,10 +243,34 @@ def _read(model: Reader, pixels: Gray, places: list[Place]) -> Iterator[Line]:
     upside_down = model.read([np.ascontiguousarray(parts[at][::-1, ::-1]) for at in doubtful])
     for at, reading in zip(doubtful, upside_down, strict=True):
         readings[at].append(reading)
+    for at, reading in _mirrored(model, parts, readings, dense):
+        readings[at].append(reading)
     for at in dense:
         text, score, marker = _judged(readings[at])
         if shares[at] >= _LEAST_DENSITY or (score >= _SURE and len(text) > _LEAST_FAINT):
             yield Line(*places[at], text, score, marker)
+
+
+def _mirrored(
+    model: Reader, parts: list[Gray], readings: list[list[tuple[str, float]]], among: list[int]
+) -> Iterator[tuple[int, tuple[str, float]]]:
+    """Yield what long lines that could not be read say from behind: a film that was scanned from
+    its back is mirrored."""
+    unread = [
+        at
+        for at in among
+        if max(parts[at].shape) >= _SQUARE * min(parts[at].shape)
+        and not any(len(text) > 1 and score >= _SURE for text, score in readings[at])
+    ]
+    views = [
+        (at, np.ascontiguousarray(np.rot90(parts[at][:, ::-1], turn)))
+        for at in unread
+        for turn in ((1, 3) if parts[at].shape[0] > parts[at].shape[1] else (0, 2))
+    ]
+    for (at, _), (text, score) in zip(views, model.read([view for _, view in views]), strict=True):
+        # Lines of anatomy are looked at twice as often here: a word must be one.
+        if score >= _SURE and len(text) >= (_LEAST_MIRRORED if text.isascii() else 2):
+            yield at, (text, score)
 
 
 def _turns(part: Gray) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from radraft.studies.deid import structure
 from radraft.studies.deid.glyphs import density
@@ -92,6 +93,43 @@ def test_burned_in_lines_go_and_markers_stay() -> None:
 
 
 @pytest.mark.slow
+def _written(text: str) -> measure.Gray:
+    """The text as a bright line on dark ground."""
+    font = ImageFont.truetype(str(burned.NOTO / "NotoSansCJK-Regular.ttc"), 26)
+    _, _, right, bottom = font.getbbox(text)
+    image = Image.new("L", (int(right) + 12, int(bottom) + 12), 20)
+    ImageDraw.Draw(image).text((6, 4), text, fill=235, font=font)
+    return np.asarray(image)
+
+
+@needs_fonts
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "text", ["LIN TESTA 19650409", "WANG XIAOMING", "欧阳建国", "门诊号 7782019"]
+)
+def test_a_line_goes_from_whichever_side_the_film_was_scanned(text: str) -> None:
+    line = _written(text)
+    ground = np.tile(np.linspace(0, 180, 500).round().astype(np.uint8), (500, 1))
+    for seen in (line, line[:, ::-1]):
+        for turn in range(4):
+            turned = np.rot90(seen, turn)
+            frame = ground.copy()
+            frame[40 : 40 + turned.shape[0], 40 : 40 + turned.shape[1]] = turned
+            left = blackened(frame, find(frame).boxes, 0)
+            part = left[40 : 40 + turned.shape[0], 40 : 40 + turned.shape[1]]
+            assert (part > 150).mean() < 0.01, turn
+
+
+@needs_fonts
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ["PORTABLE", "SUPINE", "左侧位"])
+def test_a_marker_stays_from_behind(text: str) -> None:
+    frame = np.tile(np.linspace(0, 180, 500).round().astype(np.uint8), (500, 1))
+    line = _written(text)[:, ::-1]
+    frame[40 : 40 + line.shape[0], 40 : 40 + line.shape[1]] = line
+    assert find(frame).boxes == ()
+
+
 def test_films_without_names_lose_next_to_nothing() -> None:
     for film in _films():
         boxes = find(film).boxes
