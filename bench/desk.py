@@ -127,7 +127,7 @@ def measure(asked: argparse.Namespace) -> list[Figures]:
     found: list[Figures] = []
     with tempfile.TemporaryDirectory(prefix="radraft-desk-") as name:
         folder = Path(name)
-        scans, secret = fill(folder, asked)
+        scans, film, secret = fill(folder, asked)
         with served(folder / "data") as (url, server), sync_playwright() as playwright:
             for title, arguments, line in (
                 ("as Chromium draws here", (), None),
@@ -138,7 +138,7 @@ def measure(asked: argparse.Namespace) -> list[Figures]:
                 )
                 say(asked, f"\n{title}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
                 context = opened(browser, url, secret)
-                steps = walked(context, url, scans, line, asked)
+                steps = walked(context, url, scans, film, line, asked)
                 for step in steps:
                     say(asked, step.line())
                 # While its page is there.
@@ -155,8 +155,9 @@ def say(asked: argparse.Namespace, text: str) -> None:
         print(text, flush=True)
 
 
-def fill(folder: Path, asked: argparse.Namespace) -> tuple[dict[int, str], str]:
-    """Make the store; return the case of each number of slices, and a reader's session."""
+def fill(folder: Path, asked: argparse.Namespace) -> tuple[dict[int, str], str, str]:
+    """Make the store; return the case of each number of slices, that of a film, and a reader's
+    session."""
     store = open_store(Settings(data_dir=folder / "data"))
     pictures = real_pictures(asked.data)
     scans = {}
@@ -168,13 +169,14 @@ def fill(folder: Path, asked: argparse.Namespace) -> tuple[dict[int, str], str]:
             shutil.rmtree(files)
             with store.begin() as session:
                 reports.save_draft(session, seed.made_draft(scans[count]))
-    film = seed.key_image(seed.phantom(1024), (1300.0, 2600.0))
+    picture = seed.key_image(seed.phantom(1024), (1300.0, 2600.0))
+    film = ""
     for number in range(asked.studies):
         who = Patient(f"DESK-{number}", "Desk^Planted=桌^试", None, "F")
-        seed.add(store, 100_000 + number, patient=who, pictures=(film,))
+        film = seed.add(store, 100_000 + number, patient=who, pictures=(picture,))
     secret = people.session_of(store, people.NAME)
     store.close()
-    return scans, secret
+    return scans, film, secret
 
 
 def real_pictures(data: Path) -> list[npt.NDArray[np.int16]]:
@@ -256,6 +258,7 @@ def walked(
     context: BrowserContext,
     url: str,
     scans: dict[int, str],
+    film: str,
     line: int | None,
     asked: argparse.Namespace,
 ) -> list[Figures]:
@@ -263,7 +266,7 @@ def walked(
     page = desk(context, url, line)
     steps = through_the_list(page, asked.times)
     for count, case_id in scans.items():
-        firsts = [first_image(context, url, line, case_id) for _ in range(asked.openings)]
+        firsts = [first_image(context, url, line, film, case_id) for _ in range(asked.openings)]
         steps.append(Figures(f"CT of {count} slices: first image", tuple(firsts)))
         wheel = through_slices(page, case_id, count, asked.times)
         steps.append(Figures(f"CT of {count} slices: wheel to the next", wheel))
@@ -300,9 +303,12 @@ def through_the_list(page: Page, times: int) -> list[Figures]:
     ]
 
 
-def first_image(context: BrowserContext, url: str, line: int | None, case_id: str) -> float:
-    """Open a CT in a page that has shown no study yet; return the wait for its first image."""
+def first_image(
+    context: BrowserContext, url: str, line: int | None, film: str, case_id: str
+) -> float:
+    """Open a CT in a page that shows a film; return the wait for its first image."""
     page = desk(context, url, line)
+    shown(page, film)
     waited = shown(page, case_id)
     page.close()
     return waited
