@@ -62,7 +62,8 @@ def read_submitted(
     session: Session, case_id: str, revision: int, *, institution: Institution
 ) -> OutgoingReport | None:
     """Return a report that waits for review as its author handed it over, in the languages of its
-    site; None where it does not wait for it any more, or says nothing in them.
+    site; None where it does not wait for it any more, says nothing in them, or is an amendment:
+    until that is signed, the signed version stands at receivers too.
 
     What it holds is nobody's signature's: a receiver is told that it is preliminary.
     NotFound `case_not_found`; ReportError `signature_broken` where an earlier version does not
@@ -70,7 +71,7 @@ def read_submitted(
     """
     working = reports.current(session, case_id)
     submitted = reports.at_revision(session, case_id, revision)
-    if working.state not in _SUBMITTED or submitted is None or working.author is None:
+    if working.state is not ReportState.SUBMITTED or submitted is None or working.author is None:
         return None
     site = cases.get_case(session, case_id).site
     shown = language_rules.of_site(session, site).rule.languages
@@ -102,9 +103,6 @@ def read_submitted(
         drafter=None if sha is None else _drafter(session, case_id, sha),
         findings=coded_findings(report, examination.body_part),
     )
-
-
-_SUBMITTED = (ReportState.SUBMITTED, ReportState.AMEND_SUBMITTED)
 
 
 def _examination(session: Session, case_id: str) -> Examination:

@@ -32,7 +32,7 @@ from radraft.reports.export._fhir_findings import (
     withdrawn,
 )
 from radraft.reports.export._fhir_values import Json
-from radraft.reports.export.header import report_time
+from radraft.reports.export.header import report_time, require_nothing_signed_before
 from radraft.reports.export.marks import mark
 from radraft.reports.export.values import OutgoingImage, OutgoingReport
 from radraft.reports.values import Certainty, Lang, Section
@@ -54,8 +54,9 @@ def bundle(
     `before`: the signed version whose place it takes, for a server has to be told which of that
     version's findings are said no more. `pdf`: the printed report, to go with it.
     ReportError `export_no_patient_number`; `export_control_character` for a control character,
-    which FHIR's strings cannot hold.
+    which FHIR's strings cannot hold; `export_signed_version_stands`.
     """
+    require_nothing_signed_before(report)
     around = _surroundings(report)
     observed = observations(report, around)
     gone = withdrawn(report, before, around) if before is not None else ()

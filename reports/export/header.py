@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from radraft.core.errors import ReportError
-from radraft.reports.export.values import OutgoingReport
+from radraft.reports.export.values import OutgoingReport, OutgoingStatus
 from radraft.studies.one_patient import has_number
 
 
@@ -27,3 +27,10 @@ def patient_number(report: OutgoingReport) -> str:
     if not has_number(patient):
         raise ReportError("export_no_patient_number", case_id=report.case_id)
     return patient.patient_id.strip()
+
+
+def require_nothing_signed_before(report: OutgoingReport) -> None:
+    """Raise ReportError `export_signed_version_stands` for an amendment that waits for review: at
+    the receiver it would take the place of the signed version, which stands until then."""
+    if report.status is OutgoingStatus.PRELIMINARY and report.version > 1:
+        raise ReportError("export_signed_version_stands", case_id=report.case_id)

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from radraft.core.errors import ReportError
 from radraft.reports.export import _er7, terminology
 from radraft.reports.export.coded import CodedFinding
-from radraft.reports.export.header import patient_number, report_time
+from radraft.reports.export.header import patient_number, report_time, require_nothing_signed_before
 from radraft.reports.export.marks import mark
 from radraft.reports.export.names import PersonName, is_ideographic, person_names
 from radraft.reports.export.terminology import Coding
@@ -84,8 +84,9 @@ def message(
     """Return a report as one message, a carriage return after each segment, without MLLP's frame.
 
     ReportError `export_no_patient_number`; `export_character_unwritable` where `charset` cannot
-    write a character of it.
+    write a character of it; `export_signed_version_stands`.
     """
+    require_nothing_signed_before(report)
     contents = contents or MessageContents()
     observations = list(_observations(report, contents))
     segments = [

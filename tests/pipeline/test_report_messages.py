@@ -10,10 +10,13 @@ import pytest
 
 from radraft.core.settings import Settings
 from radraft.llm.profiles import load_profile
-from radraft.pipeline.outgoing import read_signed
+from radraft.pipeline.outgoing import read_signed, read_submitted
 from radraft.pipeline.report_messages import fhir_bundle
 from radraft.pipeline.service import Service
 from radraft.reports.export.values import Institution, OutgoingReport
+from radraft.reports.lifecycle import Move
+from radraft.reports.people import ActorRole
+from radraft.reports.values import ReportState
 from radraft.store.database import Store
 from tests.builders import signed_in
 from tests.ui import seed
@@ -46,6 +49,32 @@ def test_an_amended_report_withdraws_the_findings_that_it_says_no_more(
     assert gone
     assert still < said
     assert gone == said - still
+
+
+def test_an_amendment_that_waits_for_review_is_not_read_for_sending(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=tmp_path / "data", site="test")
+    service = Service(sqlite_store, settings, load_profile("starter"))
+    author = signed_in(sqlite_store, "住院", ActorRole.AUTHOR)
+    reader = signed_in(sqlite_store, "林清")
+
+    def sent(case_id: str, revision: int) -> OutgoingReport | None:
+        with sqlite_store.read() as session:
+            return read_submitted(session, case_id, revision, institution=Institution("test"))
+
+    case_id = seed.add(sqlite_store)
+    service.signing.take(case_id, Move.SUBMIT, actor=author, base_step=0, base_revision=1)
+    waiting = sent(case_id, 1)
+    assert waiting is not None
+    assert waiting.version == 1
+    service.signing.sign(case_id, base_revision=1, base_step=1, actor=reader)
+    working = service.signing.amend(case_id, actor=reader, reason="左右写反。", base_step=2)
+    working = service.signing.take(
+        case_id, Move.SUBMIT, actor=reader, base_step=3, base_revision=working.revision
+    )
+    assert working.state is ReportState.AMEND_SUBMITTED
+    assert sent(case_id, working.revision) is None
 
 
 GONE = "entered-in-error"

@@ -403,6 +403,12 @@ def test_a_report_that_nobody_signed_leaves_no_finding_behind_that_its_signature
     assert [r["status"] for r in reports] == ["final"]
 
 
+def test_an_amendment_that_waits_for_review_takes_no_signed_versions_place() -> None:
+    with pytest.raises(ReportError) as raised:
+        bundle(replace(preliminary(), version=2))
+    assert raised.value.code == "export_signed_version_stands"
+
+
 def test_every_reference_leads_to_a_resource_of_the_bundle() -> None:
     first = signed(3, findings=7)
     later = outgoing(signed(3, findings=1, impression=0, before=first), 3)

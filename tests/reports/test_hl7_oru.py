@@ -206,6 +206,13 @@ def test_before_the_signature_nobody_answers_for_it() -> None:
     assert [str(obx[5]) for obx in observations(parsed, "ai-mark")] == ["AI 生成", "AI-generated"]
 
 
+def test_an_amendment_that_waits_for_review_is_no_message() -> None:
+    waiting = replace(outgoing(), status=OutgoingStatus.PRELIMINARY, signed_at=None, version=2)
+    with pytest.raises(ReportError) as raised:
+        written(waiting)
+    assert raised.value.code == "export_signed_version_stands"
+
+
 def test_what_a_machine_began_says_so_and_names_the_model() -> None:
     parsed = read(written(outgoing()))
     marks = observations(parsed, "ai-mark")
