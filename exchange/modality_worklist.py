@@ -104,6 +104,13 @@ def ask(
     return tuple(found)
 
 
+def ask_orders(
+    server: WorklistServer, *, site: str, accession: str = "", day: date | None = None
+) -> tuple[Order, ...]:
+    """Return the orders of one accession, or of one day. Errors as `ask`."""
+    return read_entries(ask(server, accession=accession, day=day), site=site)
+
+
 def read_entries(
     entries: Iterable[Dataset], *, site: str, zone: tzinfo | None = None
 ) -> tuple[Order, ...]:

@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import StorageError
-from radraft.exchange.modality_worklist import WorklistServer, ask, read_entries, server_of
+from radraft.exchange.modality_worklist import WorklistServer, ask_orders, server_of
 from radraft.exchange.values import PacsError
 from radraft.pipeline.orders import take_order
 from radraft.store import orders
 from radraft.store.orders import OrderSource
 
 if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
-
     from radraft.core.settings import Settings
+    from radraft.reports.order import Order
     from radraft.store.database import Store
 
 _LOG = logging.getLogger("radraft.orders")
@@ -66,7 +65,7 @@ class WorklistOrders:
         taken = 0
         if self._every and (self._day_at is None or now - self._day_at >= self._every):
             day = now.astimezone().date()
-            taken += self._take(ask(self._server, day=day), self._site, now)
+            taken += self._take(ask_orders(self._server, site=self._site, day=day), now)
             self._day_at = now
         with self._store.read() as session:
             without = orders.unordered(session, now - ASKED_FOR)
@@ -74,13 +73,14 @@ class WorklistOrders:
         for case_id, (site, accession) in without.items():
             times, first = self._asked.get(case_id, (0, now))
             if times < len(AGAIN) and now - first >= AGAIN[times]:
-                taken += self._take(ask(self._server, accession=accession), site, now)
+                found = ask_orders(self._server, site=site, accession=accession)
+                taken += self._take(found, now)
                 self._asked[case_id] = (times + 1, first)
         return taken
 
-    def _take(self, entries: tuple[Dataset, ...], site: str, now: datetime) -> int:
+    def _take(self, found: tuple[Order, ...], now: datetime) -> int:
         changed = 0
-        for order in read_entries(entries, site=site):
+        for order in found:
             with self._store.begin() as session:
                 changed += take_order(session, order, OrderSource.WORKLIST, now).changed
         return changed
