@@ -8,6 +8,7 @@ runs in a process of its own (`python -m tests.pixelmed FILE...`), which prints 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -34,25 +35,41 @@ _ITS_NAMES = {
     "en": ("en", "RFC5646", "English"),
 }
 """Its edition has headings by older codes than PS3.16 has now, and English names alone."""
+EXPLAINED = {
+    "its table of TID 1210 has two spaces in a relationship": re.compile(
+        r"expected HAS  CONCEPT MOD - found HAS CONCEPT MOD"
+    ),
+    "it counts two observers, which TID 1001 allows, as one with two names": re.compile(
+        r"Template 1003 .* found 2 content items but expected 1"
+    ),
+}
+"""What it says of documents that are right, and why: docs/dicom-documents.md lists these."""
 _NO_FINDINGS = ("Found ", "Root Template Validation Complete", "IOD validation complete")
+_AT_ONCE = 40
+"""Files that one virtual machine looks at: it keeps what it made of each."""
 
 
 def findings(files: Sequence[Path], *, timeout: float) -> dict[Path, list[str]]:
-    """Return what the validator says of each file: errors and warnings, none where all is well.
+    """Return what the validator says of each file beside what is explained: errors and warnings.
 
-    Skips the test where Debian's libpixelmed-java is missing.
+    `timeout`: seconds for 40 files. Skips the test where Debian's libpixelmed-java is missing.
     """
     if not JAR.exists():
         pytest.skip("not installed: libpixelmed-java")
-    command = [sys.executable, "-m", "tests.pixelmed", *map(str, files)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=True)
-    told: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
-    return {
-        Path(file): [
-            line for line in text.splitlines() if line and not line.startswith(_NO_FINDINGS)
-        ]
-        for file, text in told.items()
-    }
+    told: dict[str, str] = {}
+    for start in range(0, len(files), _AT_ONCE):
+        some = map(str, files[start : start + _AT_ONCE])
+        command = [sys.executable, "-m", "tests.pixelmed", *some]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        told |= json.loads(done.stdout.splitlines()[-1])
+    return {Path(file): list(filter(_is_finding, text.splitlines())) for file, text in told.items()}
+
+
+def _is_finding(line: str) -> bool:
+    if not line or line.startswith(_NO_FINDINGS):
+        return False
+    return not any(reason.search(line) for reason in EXPLAINED.values())
 
 
 def as_basic_report(file: Path, target: Path) -> Path:
@@ -98,7 +115,7 @@ def main(files: Sequence[str]) -> None:
     import jpype
 
     limits = (f"-Djdk.xml.{name}=0" for name in _LIMITS)
-    jpype.startJVM("-Xss64m", "-Xmx1g", *limits, classpath=[str(JAR.parent / "*")])
+    jpype.startJVM("-Xss64m", "-Xmx3g", *limits, classpath=[str(JAR.parent / "*")])
     validator = jpype.JClass("com.pixelmed.validate.DicomSRValidator")()
     print(json.dumps({file: str(validator.validate(file)) for file in files}))
 

@@ -141,7 +141,7 @@ def test_pixelmed_finds_only_what_tid_2000_has_no_place_for(
     files: tuple[Path, ...], tmp_path: Path
 ) -> None:
     claimed = [pixelmed.as_basic_report(file, tmp_path / file.name) for file in files]
-    told = pixelmed.findings([*claimed, *files], timeout=3000)
+    told = pixelmed.findings([*claimed, *files], timeout=600)
     assert {file: told[file] for file in claimed if told[file]} == {}
     assert {
         line
