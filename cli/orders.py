@@ -86,13 +86,14 @@ def retry(
 
         with opened() as context:
             intake = OrderIntake(context.store)
-            numbers = [number]
-            if number is None:
+            if number is not None:
+                numbers = [number]
+            else:
                 with context.store.read() as session:
                     kept = order_messages.listing(session, MessageState.KEPT, limit=100_000)
                 # As they came.
                 numbers = sorted(message.message_id for message in kept)
-            found = {each: intake.read_again(each) for each in numbers if each is not None}
+            found = {each: intake.read_again(each) for each in numbers}
         taken = sum(code is None for code in found.values())
         refused = {str(each): code for each, code in found.items() if code is not None}
         lines = [f"Taken: {taken}", *(f"{each}: {code}" for each, code in refused.items())]

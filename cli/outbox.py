@@ -175,7 +175,9 @@ def _target_line(found: TargetStanding) -> str:
     figures = found.figures
     orphaned = "  NOT IN THE TARGETS FILE" if found.target is None else ""
     oldest = f", oldest {figures.oldest_at:%Y-%m-%d %H:%M}Z" if figures.oldest_at else ""
-    last = f"  last delivered {figures.delivered_at:%Y-%m-%d %H:%M}Z" if figures.delivered_at else ""
+    last = (
+        f"  last delivered {figures.delivered_at:%Y-%m-%d %H:%M}Z" if figures.delivered_at else ""
+    )
     return f"{found.name}{orphaned}  waiting {figures.waiting}{oldest}  dead {figures.dead}{last}"
 
 

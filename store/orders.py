@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, delete, exists, func, or_, select, update
+from sqlalchemy import Executable, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from radraft.core import canonical
@@ -363,7 +363,7 @@ _STUDY = (
 )
 
 
-def _studies(session: Session, wanted: Select[Any]) -> dict[str, OrderedStudy]:
+def _studies(session: Session, wanted: Executable) -> dict[str, OrderedStudy]:
     return {row.case_id: _study(row) for row in session.execute(wanted)}
 
 

@@ -18,7 +18,7 @@ from radraft.studies._agree import (
     agreements as agreements,
     birth,
     is_resident_id,
-    plain_number,
+    plain_number as plain_number,
     usable_number as usable_number,
 )
 from radraft.studies._regions import overlapping as overlapping
