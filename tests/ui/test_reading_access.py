@@ -22,7 +22,10 @@ from tests.ui.test_access import IDS, outcome
 
 pytestmark = pytest.mark.slow
 
-PRIORS = "/api/cases/{case_id}/priors/{prior_case_id}"
+OF_ITS_SITE = frozenset(
+    {"/api/cases/{case_id}/priors/{prior_case_id}", "/api/cases/{case_id}/orders/{order_id}"}
+)
+"""Whose another study or an order is, people of its own site say."""
 
 
 @pytest.fixture
@@ -73,8 +76,8 @@ def test_every_route_of_a_study_lets_its_readers_in_and_of_no_other_study(
                     path = template
                     for name, value in ids.items():
                         path = path.replace(f"{{{name}}}", value)
-                    of_site = "{site}" in template
-                    may = here and not of_site and allowed(role, needed) and template != PRIORS
+                    of_site = "{site}" in template or template in OF_ITS_SITE
+                    may = here and not of_site and allowed(role, needed)
                     found = outcome(client, method, path)
                     cells += 1
                     if found != ("let in" if may else "refused"):
