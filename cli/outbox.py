@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from radraft.cli.context import Context
     from radraft.pipeline.outbox import Outbox, TargetStanding
-    from radraft.reports.outgoing_entry import Entry
+    from radraft.reports.outgoing_entry import ListedEntry
 
 app = typer.Typer(help="Signed reports on their way to other systems.", no_args_is_help=True)
 
@@ -98,8 +98,11 @@ def enqueue(
 
     first = _day(since)
     with opened() as context:
-        new = _outbox(context).queue_since(target, first, by=command_line())
-    out.result({"target": target, "queued": new}, f"{target}: {new} queued")
+        queued = _outbox(context).queue_since(target, first, by=command_line())
+    value = {"target": target, "queued": queued.new, "signature_broken": list(queued.broken)}
+    lines = [f"{target}: {queued.new} queued"]
+    lines += (f"  left out, its signature does not hold: {case_id}" for case_id in queued.broken)
+    out.result(value, "\n".join(lines))
 
 
 @command(app, "check")
@@ -130,18 +133,18 @@ def check(out: Output) -> None:
     out.result({"targets": rows}, "\n".join(lines))
 
 
-def plain(entry: Entry) -> dict[str, Any]:
+def plain(entry: ListedEntry) -> dict[str, Any]:
     """Return an entry as JSON takes it, with the sentences of its last failure."""
     from radraft.core.errors import stored_message
 
     zh, en = stored_message(entry.code, entry.details) if entry.code else ("", "")
     return {
         "entry": entry.entry_id,
-        "target": entry.what.target,
-        "case_id": entry.what.case_id,
-        "version": entry.what.version,
-        "status": entry.what.status.value,
-        "form": entry.what.form.value,
+        "target": entry.target,
+        "case_id": entry.case_id,
+        "version": entry.version,
+        "status": entry.status,
+        "form": entry.form,
         "state": entry.state.value,
         "queued_at": entry.queued_at,
         "due_at": entry.due_at,
@@ -181,7 +184,7 @@ def _target_line(found: TargetStanding) -> str:
     return f"{found.name}{orphaned}  waiting {figures.waiting}{oldest}  dead {figures.dead}{last}"
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: ListedEntry) -> str:
     row = plain(entry)
     failed = f"  {row['code']} after {row['tries']}: {row['message_en']}" if row["code"] else ""
     return (

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 from typing import Any
 
 import httpx
 
 from radraft.core.errors import SettingsError
+from radraft.exchange._body import HeaderDeadline
 from radraft.exchange.targets import Target
 from radraft.exchange.values import DeliveryError
 from radraft.reports.outgoing_entry import FailureKind
@@ -19,6 +21,8 @@ MOST_ANSWER = 8 << 20
 _NOT_LET_IN = frozenset({401, 403, 404, 405, 407})
 """What is wrong with the address or the credentials, not with the report."""
 _LATER = frozenset({408, 425, 429, 502, 503, 504})
+_OF_NOW = frozenset({409, 412})
+"""Somebody changed there what the transaction changes, or two would create the same at once."""
 
 
 def client_of(target: Target) -> httpx.Client:
@@ -34,6 +38,8 @@ def client_of(target: Target) -> httpx.Client:
         headers=headers,
         verify=verify,
         timeout=target.timeout_s,
+        # The deadline of an exchange ends its connection, so each has its own.
+        limits=httpx.Limits(max_keepalive_connections=0),
         trust_env=False,
     )
 
@@ -41,16 +47,25 @@ def client_of(target: Target) -> httpx.Client:
 def post(client: httpx.Client, url: str, bundle: bytes) -> None:
     """Post a transaction; on return the server has said of each entry that it has it.
 
+    `httpx.Client.timeout` is the longest wait for the head of the answer, and for its whole body,
+    however slowly they come.
     DeliveryError `fhir_unreachable`, `fhir_not_let_in`, `fhir_busy`, `fhir_no_answer`,
     `fhir_bad_answer`, `fhir_refused`.
     """
     sent = len(json.loads(bundle)["entry"])
     kind = "application/fhir+json"
+    wait_s = client.timeout.read
+    assert wait_s is not None
+    deadline = HeaderDeadline(wait_s)
     try:
         with client.stream(
-            "POST", url, content=bundle, headers={"Content-Type": kind, "Accept": kind}
+            "POST",
+            url,
+            content=bundle,
+            headers={"Content-Type": kind, "Accept": kind},
+            extensions={"trace": deadline},
         ) as answer:
-            body = _body(answer)
+            body = _body(answer, time.monotonic() + wait_s)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL):
         raise DeliveryError("fhir_unreachable", FailureKind.AWAY) from None
     except httpx.HTTPError:
@@ -60,10 +75,14 @@ def post(client: httpx.Client, url: str, bundle: bytes) -> None:
     _require_all_taken(_json(body), sent)
 
 
-def _body(answer: httpx.Response) -> bytes:
+def _body(answer: httpx.Response, until: float) -> bytes:
+    """Return the body; DeliveryError `fhir_no_answer` where it is not whole at `until`, by the
+    monotonic clock."""
     read = bytearray()
     for part in answer.iter_bytes():
         read += part
+        if time.monotonic() > until:
+            raise DeliveryError("fhir_no_answer", FailureKind.UNCLEAR)
         if len(read) > MOST_ANSWER:
             raise DeliveryError("fhir_bad_answer", FailureKind.UNCLEAR)
     return bytes(read)
@@ -74,7 +93,7 @@ def _refusal(status: int, body: bytes) -> DeliveryError:
         return DeliveryError("fhir_busy", FailureKind.AWAY, status=status)
     if status in _NOT_LET_IN or 300 <= status < 400:
         return DeliveryError("fhir_not_let_in", FailureKind.AWAY, status=status)
-    if status >= 500:
+    if status >= 500 or status in _OF_NOW:
         return DeliveryError("fhir_busy", FailureKind.UNCLEAR, status=status)
     try:
         issue = _issue(json.loads(body))

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -80,6 +81,25 @@ _USUAL_FORMS = {
     TargetKind.FHIR: frozenset({OutgoingForm.FHIR}),
     TargetKind.HL7: frozenset({OutgoingForm.ORU}),
 }
+_WEB_LOGIN = frozenset({"user", "password_env", "password_file"})
+_MESSAGE = frozenset(
+    {
+        "charset",
+        "sending_application",
+        "sending_facility",
+        "receiving_application",
+        "receiving_facility",
+    }
+)
+_OPTIONS: Mapping[TargetKind, frozenset[str]] = {
+    TargetKind.DICOM: frozenset({"tls", "called_aet", "calling_aet"}),
+    TargetKind.STOW: _WEB_LOGIN | {"tls"},
+    TargetKind.FHIR: _WEB_LOGIN | {"tls", "token_env", "token_file"},
+    TargetKind.HL7: _MESSAGE | {"tls"},
+    TargetKind.FOLDER: _MESSAGE,
+}
+"""What of a receiver counts for its kind only: given to another, it would be of no effect."""
+_EVERY_OPTION = frozenset[str]().union(*_OPTIONS.values())
 _OCCASIONS = {
     OutgoingStatus.PRELIMINARY: Occasion.PRELIMINARY,
     OutgoingStatus.FINAL: Occasion.FINAL,
@@ -245,6 +265,18 @@ class _TargetYaml(Strict):
             yield _wrong("give either the variable or the file", "环境变量与文件只能给一个")
         if bool(self.user) != bool(self.password_env or self.password_file):
             yield _wrong("user needs a password, and it needs user", "user 与密码须同时给出")
+        yield from self._ignored()
+
+    def _ignored(self) -> Iterator[PydanticCustomError]:
+        """What would be of no effect: whoever wrote it relies on it."""
+        ignored = sorted(self.model_fields_set & _EVERY_OPTION - _OPTIONS[self.kind])
+        if ignored:
+            yield _wrong(
+                f"{self.kind} does not use {', '.join(ignored)}",
+                f"{self.kind} 不使用 {', '.join(ignored)}",
+            )
+        if self.kind is TargetKind.STOW and self.tls is not None and self.tls.cert:
+            yield _wrong("stow does not use cert", "stow 不使用 cert")
 
     def _address_problems(self) -> Iterator[PydanticCustomError]:
         if self.kind in (TargetKind.DICOM, TargetKind.HL7):
@@ -275,6 +307,12 @@ class _TargetYaml(Strict):
             yield _wrong("no password in an address", "address 中不得有密码")
         if usable and parts.scheme == "http" and self.tls is not None:
             yield _wrong("tls needs an https address", "tls 须配合 https 地址")
+        secret = self.password_env or self.password_file or self.token_env or self.token_file
+        if secret and usable and parts.scheme == "http" and not _is_here(parts.hostname or ""):
+            yield _wrong(
+                "a password or token needs an https address",
+                "密码或令牌须配合 https 地址",
+            )
 
 
 class _File(Strict):
@@ -285,6 +323,14 @@ class _File(Strict):
 
 def _wrong(en: str, zh: str) -> PydanticCustomError:
     return PydanticCustomError(_WRONG, "{en}", {"en": en, "zh": zh})
+
+
+def _is_here(host: str) -> bool:
+    """Whether what is sent to a host stays on this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _host_port(address: str) -> HostPort | None:
@@ -380,7 +426,7 @@ def _target(read: _TargetYaml) -> Target:
         kind=read.kind,
         sites=frozenset(read.sites),
         forms=read.forms or tuple(_USUAL_FORMS[read.kind]),
-        occasions=frozenset(read.when),
+        occasions=_with_corrections(read.when),
         host=_host_port(read.address) if read.kind in (TargetKind.DICOM, TargetKind.HL7) else None,
         url=read.address.rstrip("/") if web else "",
         folder=Path(read.address) if read.kind is TargetKind.FOLDER else None,
@@ -398,6 +444,12 @@ def _target(read: _TargetYaml) -> Target:
     if target.folder is not None and not target.folder.is_dir():
         raise SettingsError("targets_folder_missing", file=str(target.folder), target=read.name)
     return target
+
+
+def _with_corrections(named: tuple[Occasion, ...]) -> frozenset[Occasion]:
+    """Whoever has the signed report gets its corrections: else he would go on with the wrong one."""
+    corrections = {Occasion.CORRECTED} if Occasion.FINAL in named else set()
+    return frozenset(named) | corrections
 
 
 def _tls(read: _Tls, name: str) -> TargetTls:

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from radraft.core.errors import RadraftError, StorageError
+from radraft.core.errors import RadraftError, StorageError, StorageUnavailable
+from radraft.exchange.targets import TargetKind
 from radraft.exchange.values import DeliveryError
 from radraft.pipeline.claims import BEATS, LOOKS, LeaseWatch
 from radraft.pipeline.outbox import delivered_event
@@ -47,13 +48,14 @@ if TYPE_CHECKING:
     from radraft.core.settings import Settings
     from radraft.exchange.targets import Target
     from radraft.pipeline.outbox import Outbox
-    from radraft.reports.outgoing_entry import Entry
+    from radraft.reports.outgoing_entry import Entry, ListedEntry
     from radraft.store.database import Store
 
 log = logging.getLogger("radraft.pipeline.outbox_delivery")
 
 LANES = 4
-"""How many reports go to one receiver at a time."""
+"""How many reports go to one receiver at a time, where it is no FHIR server: one of those may take
+two transactions that create the same patient at once for two patients."""
 AHEAD = 4 * LANES
 """Entries of one receiver that are taken at a time."""
 POLL_S = 0.5
@@ -127,7 +129,7 @@ class OutboxDelivery(threading.Thread):
     def run(self) -> None:
         """Thread body."""
         for name in self._targets:
-            for number in range(LANES):
+            for number in range(self._lane_count(name)):
                 lane = threading.Thread(
                     target=self._lane, args=(name,), name=f"radraft-outbox-{number}", daemon=True
                 )
@@ -163,7 +165,6 @@ class OutboxDelivery(threading.Thread):
             return
         with self._store.begin() as session:
             settled = stored.settle(session, self._owner, self._tried)
-            _note_delivered(session, settled)
             for name in sorted(self._back):
                 stored.release(session, name)
             for lease in expired:
@@ -171,6 +172,7 @@ class OutboxDelivery(threading.Thread):
             stored.beat(session, self._owner)
             rooms = {name: self._room(name, now) for name in self._targets}
             claimed = stored.claim(session, self._owner, rooms)
+            _note_delivered(session, settled)
         self._beaten = now
         self._count(settled)
         self._tried, self._back = [], set()
@@ -210,6 +212,9 @@ class OutboxDelivery(threading.Thread):
                 absence.failures, absence.until = 0, 0.0
                 self._back.add(name)
 
+    def _lane_count(self, name: str) -> int:
+        return 1 if self._targets[name].kind is TargetKind.FHIR else LANES
+
     def _lane(self, name: str) -> None:
         """Thread body: try one entry of a receiver after the other."""
         target, absence = self._targets[name], self._absences[name]
@@ -224,7 +229,7 @@ class OutboxDelivery(threading.Thread):
             return self._send(entry, target)
         except DeliveryError as error:
             return Failed(error.kind, error.code, error.details)
-        except StorageError as error:
+        except StorageUnavailable as error:
             return Failed(FailureKind.UNCLEAR, error.code, error.details)
         except RadraftError as error:
             return Failed(FailureKind.UNMADE, error.code, error.details)
@@ -234,15 +239,15 @@ class OutboxDelivery(threading.Thread):
             log.error("an entry broke its sending", exc_info=error)
             return Failed(FailureKind.UNMADE, "outbox_broken", {})
 
-    def _count(self, settled: Sequence[Entry]) -> None:
+    def _count(self, settled: Sequence[ListedEntry]) -> None:
         for entry in settled:
             ended = entry.ended_at
             waited = None if ended is None else (ended - entry.queued_at).total_seconds()
-            self._metrics.report_tried(entry.what.target, entry.state.value, entry.code, waited)
+            self._metrics.report_tried(entry.target, entry.state.value, entry.code, waited)
 
     def _end(self) -> None:
-        for lanes in self._lanes.values():
-            for _ in range(LANES):
+        for name, lanes in self._lanes.items():
+            for _ in range(self._lane_count(name)):
                 lanes.put(None)
         until = time.monotonic() + CLOSE_S
         self._collect()
@@ -262,11 +267,11 @@ class OutboxDelivery(threading.Thread):
             self._count(settled)
 
 
-def _note_delivered(session: Session, settled: Sequence[Entry]) -> None:
+def _note_delivered(session: Session, settled: Sequence[ListedEntry]) -> None:
     """Write down in the audit what left."""
     for entry in settled:
         if entry.state is EntryState.DELIVERED:
-            site = cases.get_case(session, entry.what.case_id).site
+            site = cases.get_case(session, entry.case_id).site
             audit.append(session, delivered_event(entry, site))
 
 

@@ -122,7 +122,7 @@ def rendered(
         institution = institutions.institution(settings, site)
         if what.status is OutgoingStatus.PRELIMINARY:
             report = outgoing.read_submitted(
-                session, what.case_id, what.revision, institution=institution
+                session, what.case_id, what.step, institution=institution
             )
         else:
             report = outgoing.read_signed(

@@ -27,6 +27,7 @@ from radraft.store import (
     key_images,
     language_rules,
     priors,
+    report_steps,
     reports,
     signatures,
 )
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from radraft.reports.values import SignedReport
+    from radraft.reports.values import Report, SignedReport
 
 
 def read_signed(
@@ -59,19 +60,22 @@ def read_signed(
 
 
 def read_submitted(
-    session: Session, case_id: str, revision: int, *, institution: Institution
+    session: Session, case_id: str, step: int, *, institution: Institution
 ) -> OutgoingReport | None:
-    """Return a report that waits for review as its author handed it over, in the languages of its
-    site; None where it does not wait for it any more, says nothing in them, or is an amendment:
-    until that is signed, the signed version stands at receivers too.
+    """Return a report that waits for review as its author handed it over with that step, in the
+    languages of its site; None where it does not wait for it any more, was handed over again since,
+    says nothing in them, or is an amendment: until that is signed, the signed version stands at
+    receivers too.
 
     What it holds is nobody's signature's: a receiver is told that it is preliminary.
     NotFound `case_not_found`; ReportError `signature_broken` where an earlier version does not
     hold.
     """
     working = reports.current(session, case_id)
-    submitted = reports.at_revision(session, case_id, revision)
-    if working.state is not ReportState.SUBMITTED or submitted is None or working.author is None:
+    if working.state is not ReportState.SUBMITTED or working.steps != step:
+        return None
+    submitted = _at_step(session, case_id, step)
+    if submitted is None or working.author is None:
         return None
     site = cases.get_case(session, case_id).site
     shown = language_rules.of_site(session, site).rule.languages
@@ -102,8 +106,15 @@ def read_submitted(
         priors=_priors(session, case_id),
         drafter=None if sha is None else _drafter(session, case_id, sha),
         findings=coded_findings(report, examination.body_part),
-        submission=working.steps,
+        submission=step,
     )
+
+
+def _at_step(session: Session, case_id: str, step: int) -> Report | None:
+    """Return the text with which a step was taken: a reviewer may have changed it since."""
+    steps = report_steps.of_case(session, case_id)
+    revision = next((taken.revision for taken in steps if taken.number == step), None)
+    return None if revision is None else reports.at_revision(session, case_id, revision)
 
 
 def _examination(session: Session, case_id: str) -> Examination:

@@ -100,8 +100,8 @@ class ReportSigning:
                 if refusal is None:
                     signed = _signed(session, case_id, base_revision, actor, terms)
                     said = _of_signature(signed, images_seen)
-                    audit.append(session, case_event(AuditKind.SIGN, case_id, actor, **said))
                     self._outbox.put_signed(session, signed, site)
+                    audit.append(session, case_event(AuditKind.SIGN, case_id, actor, **said))
             if refusal is not None:
                 raise refusal
         self._outbox.wake()
@@ -137,10 +137,10 @@ class ReportSigning:
                 base_revision=base_revision,
                 remark=remark,
             )
-            audit.append(session, event)
             if move is Move.SUBMIT:
                 site = cases.get_case(session, case_id).site
                 self._outbox.put_submitted(session, working, site)
+            audit.append(session, event)
         self._outbox.wake()
         return working
 

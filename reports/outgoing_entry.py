@@ -17,6 +17,9 @@ MAX_REASON = 200
 """Characters of the reason why an entry is dropped."""
 REFUSED_TRIES = 3
 """After so many lasting refusals of the same report an entry is dead."""
+UNCLEAR_TRIES = 8
+"""After so many tries without a clear answer, some minutes, an entry gives way to the later version
+of its report that waits behind it."""
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=5)
 """Longest pause before the next try, however many there were."""
@@ -54,7 +57,7 @@ class EntryState(StrEnum):
     """By a person, with a reason in the audit."""
     VOID = "void"
     """There is nothing to send: a preliminary report that was taken back or signed before it was
-    sent, key images that there are none of."""
+    sent, key images that there are none of, an older version of which a later one goes."""
 
 
 OPEN_STATES = (EntryState.WAITING, EntryState.SENDING)
@@ -195,27 +198,44 @@ class NewEntry:
     case_id: str
     version: int
     """Of the signed report; of a preliminary one, that which its signature will make."""
-    revision: int
-    """Of the preliminary report's text; 0 of a signed version, which has one text."""
+    step: int
+    """Number of the step that handed a preliminary report over; 0 of a signed version. Handed over
+    again it is another, whether its text changed or not."""
     status: OutgoingStatus
     form: OutgoingForm
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry as it stands."""
+    """An entry that is to be sent."""
 
     entry_id: int
-    """Entries of one case and target are sent in this order."""
     what: NewEntry
+    tries: int
+    refusals: int
+    """How many of the tries since a person sent it last were lasting refusals."""
+
+
+@dataclass(frozen=True)
+class ListedEntry:
+    """An entry as it stands, for people: also one that this version of radraft cannot send, as
+    another version wrote it, or that is damaged."""
+
+    entry_id: int
+    """Entries of one version, case and target are sent in this order."""
+    target: str
+    case_id: str
+    version: int
+    status: str
+    """Of `OutgoingStatus`, where this version knows it."""
+    form: str
+    """Of `OutgoingForm`, where this version knows it."""
     state: EntryState
     queued_at: datetime
     due_at: datetime
     tries: int
-    refusals: int
-    """How many of the tries since a person sent it last were lasting refusals."""
     code: str
-    """Of the last failure; empty where none failed."""
+    """Of the last failure, or why it is void; empty where there is none."""
     details: Mapping[str, str | int | float]
     ended_at: datetime | None
     """When it was delivered, buried or dropped."""

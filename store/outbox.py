@@ -15,16 +15,19 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, true, update
 from sqlalchemy.orm import Session, aliased
 
 from radraft.core import canonical
-from radraft.core.errors import NotFound, ReportError
+from radraft.core.errors import NotFound, ReportError, StorageDamaged
 from radraft.reports.export.values import OutgoingStatus
 from radraft.reports.outgoing_entry import (
     LONGEST_PAUSE,
     OPEN_STATES,
+    UNCLEAR_TRIES,
     AfterTry,
     Entry,
     EntryMove,
     EntryState,
     Failed,
+    FailureKind,
+    ListedEntry,
     NewEntry,
     OutgoingForm,
     moved,
@@ -38,6 +41,8 @@ from radraft.store.tables import CaseRow, OutboxRow, SignedRow
 _OPEN = [state.value for state in OPEN_STATES]
 _WAITING, _SENDING = EntryState.WAITING.value, EntryState.SENDING.value
 _DEAD = EntryState.DEAD.value
+_GONE_OUT = (EntryState.DELIVERED.value, _SENDING)
+"""States of what its receiver has or may have."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ class TargetFigures:
     dead: int
     oldest_at: datetime | None
     """When the oldest entry was queued that waits; None where none does."""
-    last: Entry | None
+    last: ListedEntry | None
     """The entry that failed last, of those that wait or are dead."""
     delivered_at: datetime | None
     """When something was delivered last, of any site."""
@@ -88,7 +93,7 @@ def enqueue(session: Session, entries: Sequence[NewEntry]) -> int:
             "target": entry.target,
             "case_id": entry.case_id,
             "version": entry.version,
-            "revision": entry.revision,
+            "step": entry.step,
             "status": entry.status.value,
             "form": entry.form.value,
             "state": _WAITING,
@@ -96,6 +101,7 @@ def enqueue(session: Session, entries: Sequence[NewEntry]) -> int:
             "due_at": now,
             "tries": 0,
             "refusals": 0,
+            "unclear": 0,
             "code": "",
             "details": "{}",
             "ended_at": None,
@@ -116,7 +122,12 @@ def due(session: Session, targets: Collection[str]) -> frozenset[str]:
 
 def claim(session: Session, owner: Owner, rooms: Mapping[str, int]) -> tuple[Entry, ...]:
     """Take for each target up to so many entries that can be sent now, oldest first. No two callers
-    get the same, and nobody a report of which something earlier is not settled."""
+    get the same, and nobody a report of which something earlier is not settled.
+
+    What a later version has overtaken is void from here on; what cannot be decoded is dead, and
+    holds nothing up.
+    """
+    _void_overtaken(session, [target for target, room in rooms.items() if room])
     claimed: list[OutboxRow] = []
     for target, room in sorted(rooms.items()):
         wanted = (
@@ -127,17 +138,25 @@ def claim(session: Session, owner: Owner, rooms: Mapping[str, int]) -> tuple[Ent
             .with_for_update(skip_locked=True)
         )
         claimed += session.scalars(wanted).all()
+    taken: list[Entry] = []
     for row in claimed:
         row.state = moved(EntryState(row.state), EntryMove.CLAIM).value
+        try:
+            taken.append(_entry(row))
+        except StorageDamaged as error:
+            row.state = moved(EntryState(row.state), EntryMove.BURY).value
+            row.code, row.details = error.code, canonical.dumps(dict(error.details))
+            row.ended_at = clock(session)
+            continue
         row.owner, row.beat, row.term_s = owner.owner_id, 0, owner.term_s
     session.flush()
-    return tuple(map(_entry, claimed))
+    return tuple(taken)
 
 
-def settle(session: Session, owner: Owner, tried: Iterable[Tried]) -> tuple[Entry, ...]:
+def settle(session: Session, owner: Owner, tried: Iterable[Tried]) -> tuple[ListedEntry, ...]:
     """Write down what became of entries that the owner sent, and return those that were tried and
     still his: whoever took one over meanwhile sends it again, which its receiver knows."""
-    settled: list[Entry] = []
+    settled: list[ListedEntry] = []
     now = clock(session)
     for attempt in tried:
         row = session.get(
@@ -155,9 +174,10 @@ def settle(session: Session, owner: Owner, tried: Iterable[Tried]) -> tuple[Entr
         row.due_at = now + after.pause
         row.ended_at = None if row.state == _WAITING else now
         failed = attempt.failed
+        row.unclear += failed is not None and failed.kind is FailureKind.UNCLEAR
         row.code = "" if failed is None else failed.code
         row.details = "{}" if failed is None else canonical.dumps(dict(failed.details))
-        settled.append(_entry(row))
+        settled.append(_listed(row))
     session.flush()
     return tuple(settled)
 
@@ -214,21 +234,21 @@ def entries(
     states: Collection[EntryState] = tuple(EntryState),
     sites: frozenset[str] | None = None,
     limit: int = 200,
-) -> tuple[Entry, ...]:
+) -> tuple[ListedEntry, ...]:
     """Return entries, the newest first; `sites`: of whose studies, None for all."""
     wanted = select(OutboxRow).where(OutboxRow.state.in_([state.value for state in states]))
     if target is not None:
         wanted = wanted.where(OutboxRow.target == target)
     wanted = wanted.where(_of_sites(sites)).order_by(OutboxRow.entry_id.desc()).limit(limit)
-    return tuple(map(_entry, session.scalars(wanted)))
+    return tuple(map(_listed, session.scalars(wanted)))
 
 
-def get(session: Session, entry_id: int) -> Entry:
+def get(session: Session, entry_id: int) -> ListedEntry:
     """Return one entry. NotFound `outbox_entry_unknown`."""
     row = session.get(OutboxRow, entry_id)
     if row is None:
         raise NotFound("outbox_entry_unknown", entry_id=entry_id)
-    return _entry(row)
+    return _listed(row)
 
 
 def site_of(session: Session, entry_id: int) -> str:
@@ -240,7 +260,7 @@ def site_of(session: Session, entry_id: int) -> str:
     return site
 
 
-def resend(session: Session, entry_id: int) -> Entry:
+def resend(session: Session, entry_id: int) -> ListedEntry:
     """Have an entry that is dead or waits tried at once.
 
     NotFound `outbox_entry_unknown`; ReportError `outbox_move_denied`, `outbox_overtaken` where the
@@ -251,26 +271,25 @@ def resend(session: Session, entry_id: int) -> Entry:
     later = select(OutboxRow.entry_id).where(
         OutboxRow.target == row.target,
         OutboxRow.case_id == row.case_id,
-        OutboxRow.form == row.form,
-        OutboxRow.entry_id > row.entry_id,
-        OutboxRow.state.in_((EntryState.DELIVERED.value, _SENDING)),
+        OutboxRow.version > row.version,
+        OutboxRow.state.in_(_GONE_OUT),
     )
     if session.scalar(later.limit(1)) is not None:
         raise ReportError("outbox_overtaken", entry_id=entry_id)
-    row.state, row.refusals, row.ended_at = after.value, 0, None
+    row.state, row.refusals, row.unclear, row.ended_at = after.value, 0, 0, None
     row.due_at = clock(session)
     session.flush()
-    return _entry(row)
+    return _listed(row)
 
 
-def drop(session: Session, entry_id: int) -> Entry:
-    """Take an entry out of its queue for good. NotFound `outbox_entry_unknown`; ReportError
+def drop(session: Session, entry_id: int) -> ListedEntry:
+    """Take an entry that waits or is dead out of its queue for good. NotFound `outbox_entry_unknown`; ReportError
     `outbox_move_denied`."""
     row = _locked(session, entry_id)
     row.state = moved(EntryState(row.state), EntryMove.DROP).value
     row.ended_at = clock(session)
     session.flush()
-    return _entry(row)
+    return _listed(row)
 
 
 def figures(
@@ -328,6 +347,14 @@ def oldest_waits_s(session: Session) -> dict[str, float]:
     return {row[0]: max(0.0, (now - row[1]).total_seconds()) for row in counted}
 
 
+def newest_versions(session: Session, target: str, cases: Collection[str]) -> dict[str, int]:
+    """Return the newest version of each of `cases` that was ever queued for a receiver."""
+    wanted = select(OutboxRow.case_id, func.max(OutboxRow.version)).where(
+        OutboxRow.target == target, OutboxRow.case_id.in_(cases)
+    )
+    return {row[0]: row[1] for row in session.execute(wanted.group_by(OutboxRow.case_id))}
+
+
 def signed_since(session: Session, since: datetime) -> tuple[tuple[str, str, int], ...]:
     """Return (case, its site, version) of what was signed from `since` on, first to newest."""
     wanted = (
@@ -341,7 +368,8 @@ def signed_since(session: Session, since: datetime) -> tuple[tuple[str, str, int
 
 def _is_due(session: Session) -> ColumnElement[bool]:
     """Whether an entry waits, is due (`outgoing_entry.is_due`), and nothing earlier of the same
-    report at the same receiver is open: only the forms of one version go at once."""
+    report at the same receiver is open, by version and then as it was queued: only the forms of one
+    version go at once."""
     now = clock(session)
     earlier = aliased(OutboxRow)
     blocked = (
@@ -349,18 +377,59 @@ def _is_due(session: Session) -> ColumnElement[bool]:
         .where(
             earlier.case_id == OutboxRow.case_id,
             earlier.target == OutboxRow.target,
-            earlier.entry_id < OutboxRow.entry_id,
             earlier.state.in_(_OPEN),
             or_(
-                earlier.version != OutboxRow.version,
-                earlier.status != OutboxRow.status,
-                earlier.revision != OutboxRow.revision,
+                earlier.version < OutboxRow.version,
+                and_(
+                    earlier.version == OutboxRow.version,
+                    earlier.entry_id < OutboxRow.entry_id,
+                    or_(earlier.status != OutboxRow.status, earlier.step != OutboxRow.step),
+                ),
             ),
         )
         .exists()
     )
     time = or_(OutboxRow.due_at <= now, OutboxRow.due_at > now + LONGEST_PAUSE)
     return and_(OutboxRow.state == _WAITING, time, ~blocked)
+
+
+def _void_overtaken(session: Session, targets: Collection[str]) -> None:
+    """End what waits for these receivers where they have a later version of the report or are being
+    sent it, and what got `UNCLEAR_TRIES` unclear answers where a later one waits in its form."""
+    later = aliased(OutboxRow)
+    gives_way = and_(
+        OutboxRow.unclear >= UNCLEAR_TRIES,
+        later.form == OutboxRow.form,
+        later.state == _WAITING,
+    )
+    overtaken = (
+        select(later.entry_id)
+        .where(
+            later.case_id == OutboxRow.case_id,
+            later.target == OutboxRow.target,
+            later.version > OutboxRow.version,
+            later.status != OutgoingStatus.PRELIMINARY.value,
+            or_(later.state.in_(_GONE_OUT), gives_way),
+        )
+        .exists()
+    )
+    # Those that another process takes or ends just now are its own to see to.
+    found = (
+        select(OutboxRow.entry_id)
+        .where(OutboxRow.state == _WAITING, OutboxRow.target.in_(targets), overtaken)
+        .with_for_update(skip_locked=True)
+    )
+    session.execute(
+        update(OutboxRow)
+        .where(OutboxRow.entry_id.in_(session.scalars(found).all()))
+        .values(
+            state=EntryState.VOID.value,
+            code="outbox_superseded",
+            details="{}",
+            ended_at=clock(session),
+        )
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _let_wait(session: Session, *conditions: ColumnElement[bool]) -> bool:
@@ -374,7 +443,7 @@ def _let_wait(session: Session, *conditions: ColumnElement[bool]) -> bool:
     return bool(given.all())
 
 
-def _last_failed(session: Session, target: str, sites: frozenset[str] | None) -> Entry | None:
+def _last_failed(session: Session, target: str, sites: frozenset[str] | None) -> ListedEntry | None:
     wanted = (
         select(OutboxRow)
         .where(
@@ -387,7 +456,7 @@ def _last_failed(session: Session, target: str, sites: frozenset[str] | None) ->
         .limit(1)
     )
     row = session.scalars(wanted).first()
-    return None if row is None else _entry(row)
+    return None if row is None else _listed(row)
 
 
 def _delivered_at(session: Session, target: str) -> datetime | None:
@@ -414,6 +483,7 @@ def _locked(session: Session, entry_id: int) -> OutboxRow:
 
 
 def _entry(row: OutboxRow) -> Entry:
+    """Return what is sent. StorageDamaged `row_damaged`."""
     with faults.decoding("outbox", str(row.entry_id)):
         return Entry(
             entry_id=row.entry_id,
@@ -421,16 +491,38 @@ def _entry(row: OutboxRow) -> Entry:
                 row.target,
                 row.case_id,
                 row.version,
-                row.revision,
+                row.step,
                 OutgoingStatus(row.status),
                 OutgoingForm(row.form),
             ),
-            state=EntryState(row.state),
-            queued_at=row.queued_at,
-            due_at=row.due_at,
             tries=row.tries,
             refusals=row.refusals,
-            code=row.code,
-            details=json.loads(row.details),
-            ended_at=row.ended_at,
         )
+
+
+def _listed(row: OutboxRow) -> ListedEntry:
+    return ListedEntry(
+        entry_id=row.entry_id,
+        target=row.target,
+        case_id=row.case_id,
+        version=row.version,
+        status=row.status,
+        form=row.form,
+        state=EntryState(row.state),
+        queued_at=row.queued_at,
+        due_at=row.due_at,
+        tries=row.tries,
+        code=row.code,
+        details=_details(row),
+        ended_at=row.ended_at,
+    )
+
+
+def _details(row: OutboxRow) -> Mapping[str, str | int | float]:
+    """Return what fills the sentences of the last failure; nothing where it is damaged: the
+    sentences say so, and the entry can be seen and dropped."""
+    try:
+        found = json.loads(row.details)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

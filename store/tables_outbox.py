@@ -16,7 +16,7 @@ class OutboxRow(Base):
     __tablename__ = "outbox"
     __table_args__ = (
         UniqueConstraint(
-            "target", "case_id", "form", "version", "status", "revision", name="uq_outbox_target"
+            "target", "case_id", "form", "version", "status", "step", name="uq_outbox_target"
         ),
         Index("ix_outbox_state", "state", "target", "due_at"),
         Index("ix_outbox_case_id", "case_id", "target"),
@@ -26,7 +26,7 @@ class OutboxRow(Base):
     target: Mapped[str] = mapped_column(String(64))
     case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"))
     version: Mapped[int]
-    revision: Mapped[int]
+    step: Mapped[int]
     status: Mapped[str] = mapped_column(String(16))
     form: Mapped[str] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16))
@@ -34,7 +34,9 @@ class OutboxRow(Base):
     # By the database's clock.
     due_at: Mapped[datetime]
     tries: Mapped[int]
+    # Since a person sent it last.
     refusals: Mapped[int]
+    unclear: Mapped[int]
     # Of the last failure: its code, and the JSON of what fills its sentences.
     code: Mapped[str] = mapped_column(String(64))
     details: Mapped[str]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -108,6 +110,8 @@ def test_a_transaction_of_which_every_entry_is_confirmed_is_taken(server: Server
         (422, b"\xff", "fhir_refused", FailureKind.REFUSED),
         (401, b"", "fhir_not_let_in", FailureKind.AWAY),
         (404, b"", "fhir_not_let_in", FailureKind.AWAY),
+        (409, outcome("conflict"), "fhir_busy", FailureKind.UNCLEAR),
+        (412, outcome("multiple-matches"), "fhir_busy", FailureKind.UNCLEAR),
         (429, b"", "fhir_busy", FailureKind.AWAY),
         (503, b"", "fhir_busy", FailureKind.AWAY),
         (500, b"", "fhir_busy", FailureKind.UNCLEAR),
@@ -136,3 +140,27 @@ def test_a_server_that_is_not_there_is_away() -> None:
     with pytest.raises(DeliveryError) as refused:
         post(f"http://127.0.0.1:{free_port()}/fhir")
     assert (refused.value.code, refused.value.kind) == ("fhir_unreachable", FailureKind.AWAY)
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nx: ", b""])
+def test_an_answer_that_drips_is_given_up_after_its_time(head: bytes) -> None:
+    over = threading.Event()
+    length = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n"
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(head or length)
+                while not over.wait(0.02):
+                    connection.sendall(b"1")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            with pytest.raises(DeliveryError) as refused:
+                post(f"http://127.0.0.1:{listening.getsockname()[1]}/fhir", timeout_s=0.3)
+        finally:
+            over.set()
+            thread.join()
+    assert (refused.value.code, refused.value.kind) == ("fhir_no_answer", FailureKind.UNCLEAR)

@@ -93,6 +93,29 @@ def test_who_wants_what(tmp_path: Path) -> None:
     assert not ris.wants("south", OutgoingStatus.FINAL)
 
 
+def test_whoever_has_the_signed_report_gets_its_corrections(tmp_path: Path) -> None:
+    path = tmp_path / "targets.yaml"
+    path.write_text(ONE + "    when: [final]\n")
+    (ris,) = load_targets(path)
+    assert ris.wants("north", OutgoingStatus.CORRECTED)
+    assert ris.wants("north", OutgoingStatus.APPENDED)
+    assert not ris.wants("north", OutgoingStatus.PRELIMINARY)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost", "[::1]:8080"])
+def test_a_token_goes_in_clear_to_this_machine_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("HIS_TOKEN", "of-his")
+    path = tmp_path / "targets.yaml"
+    path.write_text(
+        ONE.replace("hl7", "fhir").replace("ris:2575", f"http://{host}/fhir")
+        + "    token_env: HIS_TOKEN\n"
+    )
+    (his,) = load_targets(path)
+    assert his.token == "of-his"
+
+
 def test_no_file_names_no_receiver() -> None:
     assert load_targets(None) == ()
 
@@ -124,6 +147,25 @@ def test_no_file_names_no_receiver() -> None:
             2, "no password in an address",
         ),
         (ONE.replace("hl7", "folder"), 2, "forms is missing"),
+        (ONE + "    token_env: T\n", 2, "hl7 does not use token_env"),
+        (ONE + "    called_aet: A\n", 2, "hl7 does not use called_aet"),
+        (
+            ONE.replace("hl7", "stow").replace("ris:2575", "https://ris/") + "    forms: [sr]\n"
+            "    token_env: T\n", 2, "stow does not use token_env",
+        ),
+        (
+            ONE.replace("hl7", "stow").replace("ris:2575", "https://ris/") + "    forms: [sr]\n"
+            "    tls: {cert: a.pem}\n", 2, "stow does not use cert",
+        ),
+        (
+            ONE.replace("hl7", "fhir").replace("ris:2575", "http://ris/") + "    token_env: T\n",
+            2, "a password or token needs an https address",
+        ),
+        (
+            ONE.replace("hl7", "fhir").replace("ris:2575", "http://10.1.2.3/fhir")
+            + "    user: me\n    password_file: p\n",
+            2, "a password or token needs an https address",
+        ),
         (ONE + ONE.replace("targets:\n", ""), 6, "a second target has this name"),
         ("targets:\n  - name: [\n", 3, "this is not YAML"),
         ("- ris\n", 1, "targets cannot be used"),

@@ -382,8 +382,8 @@ def test_a_new_receiver_gets_what_was_signed_before_only_where_a_person_queues_i
     assert states(sqlite_store) == []
     signed_at = service.signed(case_id).signed_at
     since = signed_at - timedelta(days=1)
-    assert service.outbox.queue_since("share", since, by=BY) == 2
-    assert service.outbox.queue_since("share", since, by=BY) == 0
+    assert service.outbox.queue_since("share", since, by=BY).new == 2
+    assert service.outbox.queue_since("share", since, by=BY).new == 0
     with delivering(sqlite_store, settings, service.outbox):
         until(lambda: states(sqlite_store) == ["delivered", "delivered"])
     assert len(list((tmp_path / "out").glob("*.txt"))) == 2

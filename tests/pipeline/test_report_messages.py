@@ -59,22 +59,22 @@ def test_an_amendment_that_waits_for_review_is_not_read_for_sending(
     author = signed_in(sqlite_store, "住院", ActorRole.AUTHOR)
     reader = signed_in(sqlite_store, "林清")
 
-    def sent(case_id: str, revision: int) -> OutgoingReport | None:
+    def sent(case_id: str, step: int) -> OutgoingReport | None:
         with sqlite_store.read() as session:
-            return read_submitted(session, case_id, revision, institution=Institution("test"))
+            return read_submitted(session, case_id, step, institution=Institution("test"))
 
     case_id = seed.add(sqlite_store)
     service.signing.take(case_id, Move.SUBMIT, actor=author, base_step=0, base_revision=1)
     waiting = sent(case_id, 1)
     assert waiting is not None
-    assert waiting.version == 1
+    assert (waiting.version, waiting.submission) == (1, 1)
     service.signing.sign(case_id, base_revision=1, base_step=1, actor=reader)
     working = service.signing.amend(case_id, actor=reader, reason="左右写反。", base_step=2)
     working = service.signing.take(
         case_id, Move.SUBMIT, actor=reader, base_step=3, base_revision=working.revision
     )
     assert working.state is ReportState.AMEND_SUBMITTED
-    assert sent(case_id, working.revision) is None
+    assert sent(case_id, working.steps) is None
 
 
 GONE = "entered-in-error"

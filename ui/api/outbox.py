@@ -18,7 +18,7 @@ from radraft.ui.access import Caller, SignedIn
 if TYPE_CHECKING:
     from radraft.pipeline.outbox import TargetStanding
     from radraft.pipeline.service import Service
-    from radraft.reports.outgoing_entry import Entry
+    from radraft.reports.outgoing_entry import ListedEntry
 
 EntryId = Annotated[int, Path(ge=1, le=2**62)]
 MOST = 200
@@ -90,14 +90,14 @@ def _target(found: TargetStanding) -> dict[str, Any]:
     }
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def _entry(entry: ListedEntry) -> dict[str, Any]:
     return {
         "entry": entry.entry_id,
-        "target": entry.what.target,
-        "case_id": entry.what.case_id,
-        "version": entry.what.version,
-        "status": entry.what.status.value,
-        "form": entry.what.form.value,
+        "target": entry.target,
+        "case_id": entry.case_id,
+        "version": entry.version,
+        "status": entry.status,
+        "form": entry.form,
         "state": entry.state.value,
         "queued_at": _time(entry.queued_at),
         "ended_at": _time(entry.ended_at),
@@ -107,7 +107,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _sentences(entry: Entry) -> dict[str, str]:
+def _sentences(entry: ListedEntry) -> dict[str, str]:
     zh, en = stored_message(entry.code, entry.details)
     return {"zh": zh, "en": en}
 

@@ -21,7 +21,7 @@ def upgrade() -> None:
         sa.Column("target", sa.String(64), nullable=False),
         sa.Column("case_id", sa.String(64), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(16), nullable=False),
         sa.Column("form", sa.String(16), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("due_at", _INSTANT, nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("refusals", sa.Integer(), nullable=False),
+        sa.Column("unclear", sa.Integer(), nullable=False),
         sa.Column("code", sa.String(64), nullable=False),
         sa.Column("details", sa.Text(), nullable=False),
         sa.Column("ended_at", _INSTANT, nullable=True),
@@ -38,7 +39,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("entry_id", name="pk_outbox"),
         sa.ForeignKeyConstraint(["case_id"], ["cases.case_id"], name="fk_outbox_case_id_cases"),
         sa.UniqueConstraint(
-            "target", "case_id", "form", "version", "status", "revision", name="uq_outbox_target"
+            "target", "case_id", "form", "version", "status", "step", name="uq_outbox_target"
         ),
     )
     op.create_index("ix_outbox_state", "outbox", ["state", "target", "due_at"])
