@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from radraft.core.errors import ReportError
+from radraft.core.errors import ReportError, StorageDamaged, StorageUnavailable
 from radraft.core.settings import Settings
 from radraft.exchange.targets import Charset, Occasion
 from radraft.exchange.values import DeliveryError
+from radraft.pipeline import outbox as outbox_module
 from radraft.pipeline.outbox import Outbox
 from radraft.pipeline.outbox_sending import ReportSender
 from radraft.reports.audit import AuditActor, AuditKind, AuditQuery
@@ -33,7 +34,7 @@ from radraft.store import audit, outbox as stored
 from radraft.store.database import Store
 from radraft.store.leases import Owner
 from radraft.store.presence import clock
-from radraft.store.tables import OutboxRow
+from radraft.store.tables import OutboxRow, SignedRow
 from tests.builders import add_case, signed_in
 from tests.exchange.mllp_receiver import receiving, saying, takes
 from tests.pipeline.outbox_site import (
@@ -49,6 +50,7 @@ from tests.pipeline.outbox_site import (
     waits_for,
 )
 from tests.processes import free_port, until
+from tests.store.tampering import unprotect
 
 pytestmark = pytest.mark.slow
 
@@ -409,6 +411,92 @@ def test_an_older_version_is_not_sent_again_after_a_later_one(
     (dead,) = service.outbox.entries(states=[EntryState.DEAD])
     with pytest.raises(ReportError, match="outbox_overtaken"):
         service.outbox.resend(dead.entry_id, by=BY)
+
+
+def test_what_a_later_version_went_before_is_not_queued(
+    sqlite_store: Store, settings: Settings, tmp_path: Path
+) -> None:
+    service = service_with(sqlite_store, settings, [])
+    case_id = drafted(sqlite_store, 1)
+    sign(service, case_id)
+    since = service.signed(case_id).signed_at
+    service.outbox.targets = (folder_target(tmp_path / "out"),)
+    amend(service, case_id)
+    sign(service, case_id)
+    with delivering(sqlite_store, settings, service.outbox):
+        until(lambda: states(sqlite_store) == ["delivered"])
+        assert service.outbox.queue_since("share", since, by=BY).new == 0
+    assert [path.name for path in (tmp_path / "out").glob("*.txt")] == [f"{case_id}-v2.txt"]
+
+
+def test_a_signature_that_does_not_hold_keeps_no_other_from_being_queued(
+    sqlite_store: Store, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each case is a batch of its own.
+    monkeypatch.setattr(outbox_module, "BATCH", 1)
+    service = service_with(sqlite_store, settings, [])
+    case_ids = [drafted(sqlite_store, number) for number in (1, 2, 3)]
+    for case_id in case_ids:
+        sign(service, case_id)
+    since = service.signed(case_ids[0]).signed_at
+    unprotect(settings, "signed_reports")
+    with sqlite_store.begin() as session:
+        broken = SignedRow.case_id == case_ids[1]
+        session.execute(update(SignedRow).where(broken).values(content_sha="0" * 64))
+    service.outbox.targets = (folder_target(tmp_path / "out"),)
+    queued_now = service.outbox.queue_since("share", since, by=BY)
+    assert (queued_now.new, queued_now.broken) == (2, (case_ids[1],))
+    assert states(sqlite_store) == ["waiting", "waiting"]
+
+
+def test_what_is_submitted_again_leaves_once_more_and_the_old_submission_does_not(
+    sqlite_store: Store, settings: Settings, tmp_path: Path
+) -> None:
+    early = folder_target(tmp_path / "b", occasions=frozenset({Occasion.PRELIMINARY}))
+    service = service_with(sqlite_store, settings, [early])
+    author = signed_in(sqlite_store, "住院")
+    case_id = drafted(sqlite_store, 1)
+
+    def take(move: Move) -> None:
+        working = service.case_view(case_id).working
+        service.signing.take(
+            case_id,
+            move,
+            actor=author,
+            base_step=working.steps,
+            base_revision=working.revision,
+        )
+
+    take(Move.SUBMIT)
+    take(Move.WITHDRAW)
+    take(Move.SUBMIT)
+    with delivering(sqlite_store, settings, service.outbox):
+        until(lambda: states(sqlite_store) == ["void", "delivered"])
+        take(Move.WITHDRAW)
+        take(Move.SUBMIT)
+        until(lambda: states(sqlite_store) == ["void", "delivered", "delivered"])
+
+
+def test_damage_in_the_store_is_dead_and_a_store_that_is_busy_is_tried_again(
+    sqlite_store: Store, settings: Settings, tmp_path: Path
+) -> None:
+    service = service_with(sqlite_store, settings, [folder_target(tmp_path / "out")])
+    busy = [True]
+
+    def send(entry: Entry, target: object) -> Outcome:
+        if entry.entry_id == 1:
+            raise StorageDamaged("row_damaged", table="signed", key="1")
+        if busy.pop():
+            busy.append(False)
+            raise StorageUnavailable("database_busy")
+        return Delivered()
+
+    with delivering(sqlite_store, settings, service.outbox, send=send):
+        queued(sqlite_store, 1, "share")
+        queued(sqlite_store, 2, "share")
+        until(lambda: states(sqlite_store) == ["dead", "delivered"])
+    (dead,) = service.outbox.entries(states=[EntryState.DEAD])
+    assert (dead.code, dead.tries) == ("row_damaged", 1)
 
 
 def test_queueing_the_same_twice_is_queueing_it_once(store: Store) -> None:

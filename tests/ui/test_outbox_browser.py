@@ -78,6 +78,8 @@ def test_a_person_reads_why_sends_it_again_and_drops_another(
     first = dead_entry(store, seed.add(store, number))
     second = dead_entry(store, seed.add(store, number + 100), "old-ris")
     queued(store, number + 200, "pacs")
+    with store.read() as session:
+        waiting = stored.entries(session, target="pacs")[0].entry_id
     width, height, scale = SIZES[size]
     context = browser.new_context(
         viewport={"width": width, "height": height}, device_scale_factor=scale
@@ -102,9 +104,19 @@ def test_a_person_reads_why_sends_it_again_and_drops_another(
     other.locator("[name=reason]").fill("已手工录入")
     other.locator("[data-part=drop]").click()
     expect(other).to_have_count(0)
+    # What waits can be dropped too: its receiver may never answer.
+    body = page.locator(f"tbody[data-entry='{waiting}']")
+    body.locator("summary").click()
+    if folder := os.environ.get("RADRAFT_PICTURES"):
+        page.screenshot(path=Path(folder) / f"outbox-drop-{lang}-{size}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    body.locator("[name=reason]").fill("PACS 已另行收到")
+    body.locator("[data-part=drop]").click()
+    expect(body).to_have_count(0)
     with store.read() as session:
         assert stored.get(session, first).state is EntryState.WAITING
         assert stored.get(session, second).state is EntryState.DROPPED
+        assert stored.get(session, waiting).state is EntryState.DROPPED
     context.close()
     # The refusal of an empty reason is one that the page shows.
     assert [error for error in seen.errors if "422" not in error and "409" not in error] == []

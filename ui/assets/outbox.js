@@ -68,7 +68,8 @@ function drawDead() {
   list.replaceChildren(...wanted, ...(wanted.length ? [] : [h("p", { class: "rd-dim", text: t("outbox_no_dead") })]));
 }
 
-function deadEntry(entry) {
+/** A form in which an entry is dropped with a reason; `act` does that, or another thing with it. */
+function dropForm(entry, attributes, content) {
   const said = h("span", { class: "rd-bad", role: "alert" });
   const reason = h("input", { class: "rd-input", name: "reason", maxlength: MOST_REASON, autocomplete: "off", placeholder: t("outbox_reason"), "aria-label": t("outbox_reason") });
   const act = async (path, body) => {
@@ -84,13 +85,18 @@ function deadEntry(entry) {
   return h(
     "form",
     {
-      class: "ob-entry",
-      dataset: { entry: entry.entry },
+      ...attributes,
       onsubmit: (event) => {
         event.preventDefault();
         act("drop", { reason: reason.value });
       },
     },
+    ...content({ act, reason, drop, said }),
+  );
+}
+
+function deadEntry(entry) {
+  return dropForm(entry, { class: "ob-entry", dataset: { entry: entry.entry } }, ({ act, reason, drop, said }) => [
     h(
       "div",
       { class: "ob-what" },
@@ -107,38 +113,56 @@ function deadEntry(entry) {
       drop,
       said,
     ),
-  );
+  ]);
 }
 
 function drawWaiting() {
   const head = ["target", "report", "since", "tries"];
-  part(document, "waiting").replaceChildren(
+  const table = part(document, "waiting");
+  // One that is just being dropped stays as it is.
+  const dropped = new Map([...table.querySelectorAll("tbody")].filter((body) => body.querySelector("details[open]")).map((body) => [body.dataset.entry, body]));
+  table.replaceChildren(
     h("thead", {}, h("tr", {}, ...head.map((name) => h("th", { scope: "col", class: name === "tries" ? "number" : "", text: t(`outbox_${name}`) })))),
-    ...shown.waiting.map((entry) =>
-      h(
-        "tbody",
-        {},
-        h(
-          "tr",
-          { dataset: { entry: entry.entry } },
-          h("th", { scope: "row", text: entry.target }),
-          h("td", { text: whatOf(entry) }),
-          h("td", { class: "time", text: formatDate(entry.queued_at) }),
-          h("td", { class: "number", text: String(entry.tries) }),
-        ),
-        entry.problem ? h("tr", { class: "ob-said" }, h("td", { colspan: head.length }, h("span", { class: "rd-dim", text: pick(entry.problem) }))) : "",
-      ),
-    ),
+    ...shown.waiting.map((entry) => dropped.get(String(entry.entry)) ?? waitingEntry(entry, head.length)),
     shown.waiting.length ? "" : h("tbody", {}, h("tr", {}, h("td", { class: "rd-dim", colspan: head.length, text: t("outbox_nothing") }))),
   );
 }
 
+function waitingEntry(entry, columns) {
+  const problem = entry.problem ? [h("span", { class: "rd-dim", text: pick(entry.problem) })] : [];
+  const drop = h(
+    "details",
+    {},
+    h("summary", { class: "rd-dim", text: t("outbox_drop") }),
+    dropForm(entry, { class: "ob-acts" }, ({ reason, drop, said }) => [reason, drop, said]),
+  );
+  return h(
+    "tbody",
+    { dataset: { entry: entry.entry } },
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row", text: entry.target }),
+      h("td", { text: whatOf(entry) }),
+      h("td", { class: "time", text: formatDate(entry.queued_at) }),
+      h("td", { class: "number", text: String(entry.tries) }),
+    ),
+    h("tr", { class: "ob-said" }, h("td", { colspan: columns }, ...problem, drop)),
+  );
+}
+
+/** What another version of radraft queued has a word that this one does not know. */
+function word(kind, name, known) {
+  return known.includes(name) ? t(`outbox_${kind}_${name}`) : name;
+}
+
 function form(name) {
-  return t(`outbox_form_${name}`);
+  return word("form", name, ["text", "pdf", "sr", "kos", "oru", "fhir"]);
 }
 
 function whatOf(entry) {
-  return t("outbox_what", { case: entry.case_id, version: entry.version, status: t(`outbox_status_${entry.status}`), form: form(entry.form) });
+  const status = word("status", entry.status, ["preliminary", "final", "corrected", "appended"]);
+  return t("outbox_what", { case: entry.case_id, version: entry.version, status, form: form(entry.form) });
 }
 
 await beginPage();
