@@ -447,7 +447,7 @@ def _target(read: _TargetYaml) -> Target:
 
 
 def _with_corrections(named: tuple[Occasion, ...]) -> frozenset[Occasion]:
-    """Whoever has the signed report gets its corrections: else he would go on with the wrong one."""
+    """Return `named`, with corrections for whoever has the signed report: it may be wrong."""
     corrections = {Occasion.CORRECTED} if Occasion.FINAL in named else set()
     return frozenset(named) | corrections
 

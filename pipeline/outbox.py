@@ -205,9 +205,7 @@ class Outbox:
 def _entries(
     target: Target, case_id: str, version: int, step: int, status: OutgoingStatus
 ) -> list[NewEntry]:
-    return [
-        NewEntry(target.name, case_id, version, step, status, form) for form in target.forms
-    ]
+    return [NewEntry(target.name, case_id, version, step, status, form) for form in target.forms]
 
 
 def _site(session: Session, entry_id: int, sites: frozenset[str] | None) -> str:
@@ -239,6 +237,4 @@ def _event(
         "status": entry.status,
         **({"reason": reason} if reason else {}),
     }
-    return AuditEvent(
-        kind, datetime.now(UTC), by, site=site, case_id=entry.case_id, details=said
-    )
+    return AuditEvent(kind, datetime.now(UTC), by, site=site, case_id=entry.case_id, details=said)

@@ -283,8 +283,10 @@ def resend(session: Session, entry_id: int) -> ListedEntry:
 
 
 def drop(session: Session, entry_id: int) -> ListedEntry:
-    """Take an entry that waits or is dead out of its queue for good. NotFound `outbox_entry_unknown`; ReportError
-    `outbox_move_denied`."""
+    """Take an entry that waits or is dead out of its queue for good.
+
+    NotFound `outbox_entry_unknown`; ReportError `outbox_move_denied`.
+    """
     row = _locked(session, entry_id)
     row.state = moved(EntryState(row.state), EntryMove.DROP).value
     row.ended_at = clock(session)
