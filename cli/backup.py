@@ -77,11 +77,14 @@ def restore(target: Path, secret: Path | None, out: Output, *, check: bool) -> N
     ]
     if restored.later is not None:
         lines += _sentences("restored_behind", **_lost(restored.later))
+    if restored.held:
+        lines += _sentences("restored_held", count=restored.held)
     if examined.manifest.missing:
         lines += _sentences("backup_files_missing", count=examined.manifest.missing)
     value |= {
         "ok": not restored.faults,
         "faults": dict(restored.faults),
+        "held": restored.held,
         "later": None if restored.later is None else _lost(restored.later),
     }
     out.result(value, "\n".join(lines))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from radraft.cli.context import Context
     from radraft.pipeline.outbox import Outbox, TargetStanding
-    from radraft.reports.outgoing_entry import ListedEntry
+    from radraft.reports.outgoing_entry import EntryState, ListedEntry
 
 app = typer.Typer(help="Signed reports on their way to other systems.", no_args_is_help=True)
 
@@ -49,26 +49,31 @@ def retry(
 ) -> None:
     """Have an entry sent at once, or all that is dead."""
     from radraft.cli.context import opened
-    from radraft.pipeline.audit_trail import command_line
     from radraft.reports.outgoing_entry import EntryState
 
     with opened() as context:
         box = _outbox(context)
-        if entry_id is not None:
-            wanted = [entry_id]
-        else:
-            dead = box.entries(target=target, states=(EntryState.DEAD,), limit=100_000)
-            wanted = [entry.entry_id for entry in reversed(dead)]
-        done, left = [], []
-        for number in wanted:
-            try:
-                done.append(box.resend(number, by=command_line()))
-            except ReportError as error:
-                if entry_id is not None or error.code != "outbox_overtaken":
-                    raise
-                left.append(number)
-    value = {"resent": [entry.entry_id for entry in done], "overtaken": left}
+        named = entry_id is not None
+        wanted = [entry_id] if entry_id is not None else _every(box, target, EntryState.DEAD)
+        done, left = _resent(box, wanted, quiet=not named)
+    value = {"resent": done, "overtaken": left}
     out.result(value, f"{len(done)} resent, {len(left)} overtaken by a later version")
+
+
+@command(app, "release")
+def release(
+    out: Output,
+    target: Annotated[str | None, typer.Option("--target", help="Of this receiver.")] = None,
+) -> None:
+    """Have sent what a restore held back. First drop what its receivers have already."""
+    from radraft.cli.context import opened
+    from radraft.reports.outgoing_entry import EntryState
+
+    with opened() as context:
+        box = _outbox(context)
+        done, left = _resent(box, _every(box, target, EntryState.HELD), quiet=True)
+    value = {"released": done, "overtaken": left}
+    out.result(value, f"{len(done)} released, {len(left)} overtaken by a later version")
 
 
 @command(app, "drop")
@@ -161,6 +166,28 @@ def _outbox(context: Context) -> Outbox:
     from radraft.pipeline.outbox import Outbox
 
     return Outbox(context.store, load_targets(context.settings.targets))
+
+
+def _every(box: Outbox, target: str | None, state: EntryState) -> list[int]:
+    """Return the numbers of what is in a state, the oldest first."""
+    found = box.entries(target=target, states=(state,), limit=100_000)
+    return [entry.entry_id for entry in reversed(found)]
+
+
+def _resent(box: Outbox, wanted: list[int], *, quiet: bool) -> tuple[list[int], list[int]]:
+    """Have entries tried at once; return those and, where `quiet`, those that a later version has
+    overtaken. ReportError as `Outbox.resend`."""
+    from radraft.pipeline.audit_trail import command_line
+
+    done, left = [], []
+    for entry_id in wanted:
+        try:
+            done.append(box.resend(entry_id, by=command_line()).entry_id)
+        except ReportError as error:
+            if not quiet or error.code != "outbox_overtaken":
+                raise
+            left.append(entry_id)
+    return done, left
 
 
 def _standing(found: TargetStanding) -> dict[str, Any]:

@@ -47,6 +47,9 @@ class EntryState(StrEnum):
     """Where an entry stands."""
 
     WAITING = "waiting"
+    HELD = "held"
+    """It waits for a person's word: it came back with a restored backup, and its receiver may have
+    it."""
     SENDING = "sending"
     """A process has it, by a lease."""
     DELIVERED = "delivered"
@@ -60,7 +63,7 @@ class EntryState(StrEnum):
     sent, key images that there are none of, an older version of which a later one goes."""
 
 
-OPEN_STATES = (EntryState.WAITING, EntryState.SENDING)
+OPEN_STATES = (EntryState.WAITING, EntryState.HELD, EntryState.SENDING)
 
 
 class EntryMove(StrEnum):
@@ -75,6 +78,8 @@ class EntryMove(StrEnum):
     GIVE_BACK = "give_back"
     """Whoever sent it ended or is gone."""
     VOID = "void"
+    HOLD = "hold"
+    """The backup that it lies in was put back."""
     RESEND = "resend"
     """By a person."""
     DROP = "drop"
@@ -88,6 +93,11 @@ TRANSITIONS: Mapping[tuple[EntryState, EntryMove], EntryState] = {
     (EntryState.SENDING, EntryMove.BURY): EntryState.DEAD,
     (EntryState.SENDING, EntryMove.GIVE_BACK): EntryState.WAITING,
     (EntryState.SENDING, EntryMove.VOID): EntryState.VOID,
+    (EntryState.WAITING, EntryMove.HOLD): EntryState.HELD,
+    # Whoever was sending it has not come back with the backup.
+    (EntryState.SENDING, EntryMove.HOLD): EntryState.HELD,
+    (EntryState.HELD, EntryMove.RESEND): EntryState.WAITING,
+    (EntryState.HELD, EntryMove.DROP): EntryState.DROPPED,
     # At once, whatever pause is left.
     (EntryState.WAITING, EntryMove.RESEND): EntryState.WAITING,
     (EntryState.DEAD, EntryMove.RESEND): EntryState.WAITING,

@@ -260,8 +260,21 @@ def site_of(session: Session, entry_id: int) -> str:
     return site
 
 
+def hold_all(session: Session) -> int:
+    """Have all that was to be sent wait for a person's word: its receivers may have it already.
+    Return how much that is."""
+    held = session.execute(
+        update(OutboxRow)
+        .where(OutboxRow.state.in_((_WAITING, _SENDING)))
+        .values(state=EntryState.HELD.value, owner=None)
+        .returning(OutboxRow.entry_id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(held.all())
+
+
 def resend(session: Session, entry_id: int) -> ListedEntry:
-    """Have an entry that is dead or waits tried at once.
+    """Have an entry that is dead, held or waits tried at once.
 
     NotFound `outbox_entry_unknown`; ReportError `outbox_move_denied`, `outbox_overtaken` where the
     receiver has a later version of the report: an older one must not come after it.
@@ -283,7 +296,7 @@ def resend(session: Session, entry_id: int) -> ListedEntry:
 
 
 def drop(session: Session, entry_id: int) -> ListedEntry:
-    """Take an entry that waits or is dead out of its queue for good.
+    """Take an entry that waits, is held or dead out of its queue for good.
 
     NotFound `outbox_entry_unknown`; ReportError `outbox_move_denied`.
     """

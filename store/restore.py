@@ -14,7 +14,15 @@ from pathlib import Path
 
 from radraft.core.errors import BackupError, SettingsError, StorageUnavailable
 from radraft.core.settings import Settings
-from radraft.store import backup, backup_database, backup_manifest, sign_ins, site_secret, soundness
+from radraft.store import (
+    backup,
+    backup_database,
+    backup_manifest,
+    outbox,
+    sign_ins,
+    site_secret,
+    soundness,
+)
 from radraft.store.backup_database import FILE_OF
 from radraft.store.backup_index import ARCHIVE, OBJECTS, BackupIndex
 from radraft.store.backup_manifest import INDEX, Manifest
@@ -54,6 +62,8 @@ class Restored:
     faults: Mapping[str, int]
     later: LaterBackup | None
     """The newest that lies beside; None where what was put back is the newest there."""
+    held: int
+    """Reports that waited to be sent, and wait for a person's word now."""
 
 
 def examine(target: Path, secret_file: Path | None, move: Move) -> Examined:
@@ -84,7 +94,8 @@ def examine(target: Path, secret_file: Path | None, move: Move) -> Examined:
 
 def restore(settings: Settings, target: Path, secret_file: Path | None, move: Move) -> Restored:
     """Put a backup back where `settings` have their data, which must be empty, and say whether its
-    signatures and its audit hold. An earlier schema is migrated, and nobody is signed in.
+    signatures and its audit hold. An earlier schema is migrated, nobody is signed in, and no
+    report leaves that waited, until a person says so.
 
     BackupError as `examine`, and `restore_not_empty`, `restore_other_database`, those of
     PostgreSQL's programs; StorageError and OSError where the place cannot be written: then what was
@@ -122,7 +133,9 @@ def restore(settings: Settings, target: Path, secret_file: Path | None, move: Mo
         # Whoever was signed in then need not be now.
         with store.begin() as session:
             sign_ins.end_everybodys(session)
-        return Restored(found, soundness.faults_of(store), _later(found))
+            # What waited then may have left since, and later versions after it.
+            held = outbox.hold_all(session)
+        return Restored(found, soundness.faults_of(store), _later(found), held)
     finally:
         store.close()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from radraft.core.settings import Settings
+from radraft.store import outbox as stored
 from radraft.store.database import Store, open_store
 from tests.builders import add_case
 from tests.cli.test_commands import answer, radraft
@@ -99,3 +100,18 @@ def test_what_was_signed_before_is_queued_for_a_known_receiver_from_a_day_on(
     assert answer(data, *asked, "ris", "--since", "2026-01-01")["queued"] == 0
     assert "outbox_target_unknown" in radraft(data, *asked, "no", "--since", "2026-01-01").stderr
     assert "outbox_since_invalid" in radraft(data, *asked, "ris", "--since", "today").stderr
+
+
+def test_what_a_restore_held_is_released_once_a_person_says_so(
+    tmp_path: Path, targets: Path
+) -> None:
+    data = tmp_path / "data"
+    with_dead(data)
+    store = open_store(Settings(data_dir=data))
+    with store.begin() as session:
+        assert stored.hold_all(session) == 1
+    store.close()
+    assert answer(data, "outbox", "release", "--target", "ris")["released"] == []
+    assert len(answer(data, "outbox", "release")["released"]) == 1
+    (entry,) = answer(data, "outbox", "list", "--target", "old")["entries"]
+    assert entry["state"] == "waiting"

@@ -22,6 +22,8 @@ from radraft.core.locks import alone
 from radraft.core.settings import Settings
 from radraft.reports import sign
 from radraft.reports.audit import AuditActor, AuditEvent, AuditKind
+from radraft.reports.export.values import OutgoingStatus
+from radraft.reports.outgoing_entry import EntryState, NewEntry, OutgoingForm
 from radraft.store import (
     arrivals,
     audit,
@@ -32,6 +34,7 @@ from radraft.store import (
     database,
     images,
     key_images,
+    outbox,
     restore,
     signatures,
     soundness,
@@ -39,6 +42,7 @@ from radraft.store import (
 from radraft.store.backup_index import BackupIndex
 from radraft.store.base import Base
 from radraft.store.database import Store, open_store
+from radraft.store.leases import Owner
 from tests import children
 from tests.backup_children import add_signed, back_up_for_ever, put_back, sign_for_ever, still
 from tests.builders import signed_in
@@ -651,6 +655,22 @@ def test_nobody_is_signed_in_at_what_was_put_back(site: Site, tmp_path: Path) ->
         assert len(sign_ins.of_account(session, who.who.id)) == 1
     with store.read() as session:
         assert sign_ins.of_account(session, who.who.id) == ()
+    store.close()
+
+
+def test_what_waited_to_be_sent_is_held_where_it_is_put_back(site: Site, tmp_path: Path) -> None:
+    final, form = OutgoingStatus.FINAL, OutgoingForm.SR
+    with site.store.begin() as session:
+        outbox.enqueue(
+            session, [NewEntry("pacs", case_id, 1, 0, final, form) for case_id in site.case_ids]
+        )
+        outbox.claim(session, Owner(), {"pacs": 1})
+    backup.make(site.settings, tmp_path / "backups", still)
+    assert restore.restore(site.empty, tmp_path / "backups", None, still).held == 3
+    store = open_store(site.empty)
+    with store.begin() as session:
+        assert {entry.state for entry in outbox.entries(session)} == {EntryState.HELD}
+        assert outbox.claim(session, Owner(), {"pacs": 3}) == ()
     store.close()
 
 

@@ -189,3 +189,21 @@ def test_the_moves_of_a_damaged_entry_are_those_of_any(store: Store) -> None:
         resent = outbox.resend(session, 1)
         assert (resent.state, resent.form) == (EntryState.WAITING, "cda")
         assert outbox.is_late(session, timedelta(days=1)) is False
+
+
+def test_what_a_restore_held_leaves_at_a_persons_word_only_and_what_follows_waits_for_it(
+    store: Store,
+) -> None:
+    with store.begin() as session:
+        case_id = add_case(session, 1)
+        queue(session, of_version(case_id, 1), of_version(add_case(session, 2), 1))
+        assert len(outbox.claim(session, OWNER, {"pacs": 1})) == 1
+        assert outbox.hold_all(session) == 2
+        queue(session, of_version(case_id, 2))
+        assert claimed(session) == []
+        assert [state for _, _, state in states(session)] == ["held", "held", "waiting"]
+        assert outbox.leases(session, but=Owner()) == ()
+        assert outbox.drop(session, 2).state is EntryState.DROPPED
+        outbox.resend(session, 1)
+        (first,) = claimed(session)
+        assert first.what.version == 1

@@ -129,6 +129,7 @@ function drawWaiting() {
 }
 
 function waitingEntry(entry, columns) {
+  const held = entry.state === "held" ? [h("span", { class: "rd-bad", text: t("outbox_held") })] : [];
   const problem = entry.problem ? [h("span", { class: "rd-dim", text: pick(entry.problem) })] : [];
   const drop = h(
     "details",
@@ -147,7 +148,7 @@ function waitingEntry(entry, columns) {
       h("td", { class: "time", text: formatDate(entry.queued_at) }),
       h("td", { class: "number", text: String(entry.tries) }),
     ),
-    h("tr", { class: "ob-said" }, h("td", { colspan: columns }, ...problem, drop)),
+    h("tr", { class: "ob-said" }, h("td", { colspan: columns }, ...held, ...problem, drop)),
   );
 }
 
