@@ -146,6 +146,9 @@ class OutgoingReport:
     """None where no model drafted any of it."""
     findings: tuple[CodedFinding, ...] = ()
     """What the report's sentences state, coded, in reading order."""
+    submission: int = 0
+    """Number of the step that handed a preliminary report over (`ReportStep.number`): each has its
+    own text. 0 of a signed version, which has one."""
 
     @property
     def case_id(self) -> str:
