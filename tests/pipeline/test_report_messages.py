@@ -51,6 +51,37 @@ def test_an_amended_report_withdraws_the_findings_that_it_says_no_more(
     assert gone == said - still
 
 
+def test_what_the_first_version_said_is_withdrawn_by_the_third_too(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
+    """The second may never have come to the receiver."""
+    settings = Settings(data_dir=tmp_path / "data", site="test")
+    service = Service(sqlite_store, settings, load_profile("starter"))
+    case_id = seed.add(sqlite_store)
+    reader = signed_in(sqlite_store, "林清")
+    whole = seed.report(case_id)
+    shorter = replace(whole, findings=whole.findings[:1], impression=whole.impression[:1])
+    service.signing.sign(case_id, base_revision=1, base_step=0, actor=reader)
+    revision, step = 1, 1
+    for report in (shorter, None):
+        working = service.signing.amend(case_id, actor=reader, reason="更正。", base_step=step)
+        if report is not None:
+            working = service.save(case_id, report, base_revision=revision, actor=reader)
+        revision, step = working.revision, step + 2
+        service.signing.sign(case_id, base_revision=revision, base_step=step - 1, actor=reader)
+    with sqlite_store.read() as session:
+        sent = [
+            read_signed(session, case_id, institution=Institution("test"), version=version)
+            for version in (1, 3)
+        ]
+    first, third = (json.loads(fhir_bundle(sqlite_store, report)) for report in sent)
+    said = {entry["request"]["url"] for entry in findings(first)}
+    still = {e["request"]["url"] for e in findings(third) if e["resource"]["status"] != GONE}
+    gone = {e["request"]["url"] for e in findings(third) if e["resource"]["status"] == GONE}
+    assert gone
+    assert gone == said - still
+
+
 def test_an_amendment_that_waits_for_review_is_not_read_for_sending(
     sqlite_store: Store, tmp_path: Path
 ) -> None:
