@@ -164,7 +164,7 @@ def _priors(session: Session, case_id: str, when: datetime) -> tuple[PriorExamin
             (taken - timedelta(days=linked.days_before)).date(),
             linked.modality,
         )
-        for linked in priors.signed_by(session, case_id, when)
+        for linked in priors.known_at(session, case_id, when)
     )
 
 

@@ -92,7 +92,7 @@ def find(session: Session, case_id: str) -> PriorsFound:
     return PriorsFound(state, *map(_newest_first, (linked, to_confirm, rejected)))
 
 
-def signed_by(session: Session, case_id: str, when: datetime) -> tuple[Linked, ...]:
+def known_at(session: Session, case_id: str, when: datetime) -> tuple[Linked, ...]:
     """Return the earlier studies that were linked and had a signed report at `when`, newest first;
     without those that a person has said since to be of somebody else. NotFound `case_not_found`.
     """
@@ -107,11 +107,11 @@ def signed_by(session: Session, case_id: str, when: datetime) -> tuple[Linked, .
         if not rejected and (confirmed or matched.outcome is LinkDecision.LINK):
             state = LinkState.CONFIRMED if confirmed else LinkState.FOUND
             linked.append(_linked(session, own, other, matched, state))
-    signed = _signed_until(session, (prior.case_id for prior in linked), when)
+    signed = _with_signature(session, (prior.case_id for prior in linked), when)
     return _newest_first([prior for prior in linked if prior.case_id in signed])
 
 
-def _signed_until(session: Session, case_ids: Iterable[str], when: datetime) -> frozenset[str]:
+def _with_signature(session: Session, case_ids: Iterable[str], when: datetime) -> frozenset[str]:
     found: set[str] = set()
     for some in chunks(case_ids):
         found.update(

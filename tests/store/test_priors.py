@@ -107,7 +107,7 @@ def test_what_was_linked_and_signed_at_a_time_stays_so_but_for_what_was_somebody
 
     def known() -> list[str]:
         with store.read() as session:
-            return ids(priors.signed_by(session, here, NOW))
+            return ids(priors.known_at(session, here, NOW))
 
     assert known() == [before]
     signed(store, unread, now=later)
@@ -117,7 +117,7 @@ def test_what_was_linked_and_signed_at_a_time_stays_so_but_for_what_was_somebody
     assert len(found(store, here).priors) == 4
     assert known() == [before]
     with store.read() as session:
-        assert len(priors.signed_by(session, here, later)) == 4
+        assert len(priors.known_at(session, here, later)) == 4
     with store.begin() as session:
         priors.reject(session, here, before, by="李医生", now=later)
     assert known() == []
