@@ -14,11 +14,6 @@ from radraft.exchange.targets import Target
 from radraft.exchange.values import DeliveryError
 from radraft.reports.outgoing_entry import FailureKind
 
-MOST_ANSWER = 8 << 20
-"""Bytes of an answer."""
-_NOT_LET_IN = frozenset({401, 403, 404, 405, 407})
-"""What is wrong with the address or the credentials, not with the report."""
-_LATER = frozenset({408, 425, 429, 502, 503, 504})
 _ISSUES = frozenset(
     [
         "business-rule",
@@ -55,6 +50,11 @@ _ISSUES = frozenset(
     ]
 )
 """R4's types of an issue (hl7.org/fhir/R4/valueset-issue-type.html)."""
+MOST_ANSWER = 8 << 20
+"""Bytes of an answer."""
+_NOT_LET_IN = frozenset({401, 403, 404, 405, 407})
+"""What is wrong with the address or the credentials, not with the report."""
+_LATER = frozenset({408, 425, 429, 502, 503, 504})
 
 
 def client_of(target: Target) -> httpx.Client:

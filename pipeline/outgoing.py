@@ -109,7 +109,6 @@ def read_submitted(
         priors=_priors(session, case_id, handed_over),
         drafter=None if sha is None else _drafter(session, case_id, sha),
         findings=coded_findings(report, examination.body_part),
-        submission=working.steps,
     )
 
 
