@@ -16,6 +16,42 @@ from radraft.exchange.targets import Target
 from radraft.exchange.values import DeliveryError
 from radraft.reports.outgoing_entry import FailureKind
 
+_ISSUES = frozenset(
+    [
+        "business-rule",
+        "code-invalid",
+        "conflict",
+        "deleted",
+        "duplicate",
+        "exception",
+        "expired",
+        "extension",
+        "forbidden",
+        "incomplete",
+        "informational",
+        "invalid",
+        "invariant",
+        "lock-error",
+        "login",
+        "multiple-matches",
+        "no-store",
+        "not-found",
+        "not-supported",
+        "processing",
+        "required",
+        "security",
+        "structure",
+        "suppressed",
+        "throttled",
+        "timeout",
+        "too-costly",
+        "too-long",
+        "transient",
+        "unknown",
+        "value",
+    ]
+)
+"""R4's types of an issue (hl7.org/fhir/R4/valueset-issue-type.html)."""
 MOST_ANSWER = 8 << 20
 """Bytes of an answer."""
 _NOT_LET_IN = frozenset({401, 403, 404, 405, 407})
@@ -121,13 +157,12 @@ def _require_all_taken(said: Any, sent: int) -> None:
 
 
 def _issue(outcome: Any) -> str:
-    """Return the first issue's code of an OperationOutcome, `-` where it has none. Its texts may
-    quote the report and stay out."""
+    """Return the first issue's type of an OperationOutcome, `-` where it has none of R4's. Whatever
+    else stands there, and its texts, may quote the report and stays out."""
     issues = outcome.get("issue") if isinstance(outcome, dict) else None
     first = issues[0] if isinstance(issues, list) and issues else None
     code = first.get("code") if isinstance(first, dict) else None
-    known = isinstance(code, str) and code.replace("-", "").isalnum() and code.isascii()
-    return str(code)[:40] if known else "-"
+    return code if isinstance(code, str) and code in _ISSUES else "-"
 
 
 def _json(body: bytes) -> Any:

@@ -3,6 +3,7 @@ them (HL7 v2.5.1, 2.9.2). One connection a message: nothing of another's answer 
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import time
@@ -13,9 +14,14 @@ from radraft.exchange.values import DeliveryError
 from radraft.reports.outgoing_entry import FailureKind
 
 START, END = b"\x0b", b"\x1c\x0d"
+_ANSWER_END = END[:1]
+"""Of an answer: some receivers leave the carriage return away."""
 MOST_ANSWER = 1 << 20
 """Bytes of an answer."""
 _TAKEN = frozenset({"AA", "CA"})
+_ERRORS = frozenset({*map(str, range(100, 105)), *map(str, range(200, 208))})
+"""Error codes of table 0357: whatever else stands in their place may name the patient."""
+_UNKNOWN = "-"
 _OF_NOW = frozenset({"206", "207"})
 """Error codes of table 0357 that say nothing about the message: a record is locked, the application
 has a fault of its own."""
@@ -28,7 +34,7 @@ class _Answer:
     control_id: str
     """MSA-2."""
     error: str
-    """ERR-3.1; empty where none is given."""
+    """ERR-3.1; `_UNKNOWN` for what table 0357 does not have, empty where none is given."""
 
 
 def send(
@@ -46,7 +52,7 @@ def send(
         raise DeliveryError("hl7_other_answer", FailureKind.UNCLEAR)
     if answer.code in _TAKEN:
         return
-    details = {"answer": answer.code, "error": answer.error or "-"}
+    details = {"answer": answer.code, "error": answer.error or _UNKNOWN}
     # A reject without a reason of the message's own is of the receiver's state: "it is likely that
     # the responding system will be able to accept the same message at a later time".
     of_now = answer.error in _OF_NOW or (answer.code in {"AR", "CR"} and not answer.error)
@@ -87,7 +93,7 @@ def _frame(connection: socket.socket, wait_s: float) -> bytes:
     """Read one frame, in `wait_s` however slowly it comes."""
     until = time.monotonic() + wait_s
     read = bytearray()
-    while END not in read:
+    while _ANSWER_END not in read:
         left = until - time.monotonic()
         if left <= 0:
             raise TimeoutError
@@ -98,7 +104,7 @@ def _frame(connection: socket.socket, wait_s: float) -> bytes:
         read += part
         if len(read) > MOST_ANSWER:
             raise DeliveryError("hl7_bad_answer", FailureKind.UNCLEAR)
-    begin, end = read.find(START), read.index(END)
+    begin, end = read.find(START), read.index(_ANSWER_END)
     if begin < 0 or begin > end:
         raise DeliveryError("hl7_bad_answer", FailureKind.UNCLEAR)
     # What comes after it, such as the same once more, is nobody's.
@@ -107,8 +113,10 @@ def _frame(connection: socket.socket, wait_s: float) -> bytes:
 
 def _read_answer(frame: bytes, charset: str) -> _Answer:
     """Return what an acknowledgement says. DeliveryError `hl7_bad_answer`."""
-    # Its texts may be in any characters; what is read is ASCII in all of them.
-    segments = [segment for segment in frame.decode(charset, "replace").split("\r") if segment]
+    # Its texts may be in any characters; what is read is ASCII in all of them. Careless receivers
+    # end segments as files end lines.
+    lines = re.split(r"\r\n|\r|\n", frame.decode(charset, "replace"))
+    segments = [line for line in lines if line]
     if not segments or not segments[0].startswith("MSH") or len(segments[0]) < 8:
         raise DeliveryError("hl7_bad_answer", FailureKind.UNCLEAR)
     separator, component = segments[0][3], segments[0][4]
@@ -116,8 +124,8 @@ def _read_answer(frame: bytes, charset: str) -> _Answer:
     said, error = fields.get("MSA", []), fields.get("ERR", [])
     if len(said) < 3 or said[1] not in {"AA", "AE", "AR", "CA", "CE", "CR"}:
         raise DeliveryError("hl7_bad_answer", FailureKind.UNCLEAR)
-    code = error[3].split(component)[0] if len(error) > 3 else ""
-    return _Answer(said[1], said[2].strip(), code[:10] if code.isalnum() else "")
+    code = error[3].split(component)[0].strip() if len(error) > 3 else ""
+    return _Answer(said[1], said[2].strip(), code if code in _ERRORS or not code else _UNKNOWN)
 
 
 def _control_id(message: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import Field, RootModel, field_validator
+from pydantic import Field, RootModel, field_validator, model_validator
 
 from radraft.core.errors import SettingsError
 from radraft.core.yaml_files import Strict
@@ -42,7 +42,14 @@ class InstitutionNames(Strict):
 
 
 class _Sites(RootModel[dict[str, InstitutionNames]]):
-    pass
+    @model_validator(mode="after")
+    def _no_oid_twice(self) -> _Sites:
+        """Two sites under one OID would share the numbers of patients and orders (FHIR's identifier
+        systems, HL7's assigning authorities): one would be filed under the other."""
+        oids = [names.oid for names in self.root.values() if names.oid]
+        if len(set(oids)) < len(oids):
+            raise ValueError("two sites with the same OID")
+        return self
 
 
 def institution(settings: Settings, site: str) -> Institution:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from radraft.core.errors import ReportError
 from radraft.exchange.targets import Charset, TargetKind
 from radraft.pipeline import institutions, outgoing
+from radraft.pipeline.report_messages import fhir_bundle
 from radraft.pipeline.report_printing import printed_pdf
-from radraft.reports.export import encapsulated_pdf, fhir_r4, hl7_oru, kos, sr
+from radraft.reports.export import encapsulated_pdf, hl7_oru, kos, sr
 from radraft.reports.export.dicom_document import references
 from radraft.reports.export.hl7_oru import Application, MessageCharset
 from radraft.reports.export.text import plain_text
@@ -61,26 +62,13 @@ def renderers(store: Store, settings: Settings) -> Mapping[OutgoingForm, Render]
         pdf = printed_pdf(store, settings, report)
         return pdf if target.kind is TargetKind.FOLDER else encapsulated_pdf.document(report, pdf)
 
-    def bundle(report: OutgoingReport, target: Target) -> bytes:
-        before = None
-        if report.version > 1:
-            # What it said and the new one does not has to be taken back.
-            with store.read() as session:
-                before = outgoing.read_signed(
-                    session,
-                    report.case_id,
-                    institution=report.institution,
-                    version=report.version - 1,
-                )
-        return fhir_r4.bundle(report, before=before)
-
     return {
         OutgoingForm.TEXT: _text,
         OutgoingForm.PDF: printed,
         OutgoingForm.SR: lambda report, target: sr.document(report),
         OutgoingForm.KOS: lambda report, target: kos.document(report),
         OutgoingForm.ORU: _oru,
-        OutgoingForm.FHIR: bundle,
+        OutgoingForm.FHIR: lambda report, target: fhir_bundle(store, report),
     }
 
 

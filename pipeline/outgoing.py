@@ -45,6 +45,12 @@ def read_signed(
 ) -> OutgoingReport:
     """Return a signed version of a case's report, None for its newest, as it leaves.
 
+    Whenever it is read it is the same, but for what has been found wrong since: the patient's and
+    the study's data as they were corrected, and without an earlier study that turned out to be
+    somebody else's. The words that were signed are the same and so are the names of the documents
+    (`header.state_names`): a second document beside the first would leave the wrong data standing.
+    Names of the institution are those of the settings.
+
     NotFound `case_not_found`, `version_not_signed`; ReportError `signature_broken` where any
     version of the case does not hold, `export_nothing_asserted`.
     """
@@ -54,7 +60,7 @@ def read_signed(
         examination=_examination(session, case_id),
         institution=institution,
         key_images=_images(session, case_id, signed.signed_at),
-        priors=_priors(session, case_id),
+        priors=_priors(session, case_id, signed.signed_at),
         drafter=None if signed.draft_sha is None else _drafter(session, case_id, signed.draft_sha),
     )
 
@@ -86,6 +92,7 @@ def read_submitted(
     before = signatures.versions(session, case_id)
     basis = drafts.basis(session, case_id)
     sha = None if basis is None else basis.draft.request_sha
+    handed_over = working.submitted_at or working.saved_at
     examination = _examination(session, case_id)
     return OutgoingReport(
         report=report,
@@ -102,8 +109,8 @@ def read_submitted(
         amendment=working.amendment,
         examination=examination,
         institution=institution,
-        key_images=_images(session, case_id, working.submitted_at or working.saved_at),
-        priors=_priors(session, case_id),
+        key_images=_images(session, case_id, handed_over),
+        priors=_priors(session, case_id, handed_over),
         drafter=None if sha is None else _drafter(session, case_id, sha),
         findings=coded_findings(report, examination.body_part),
         submission=step,
@@ -157,8 +164,9 @@ def _images(session: Session, case_id: str, when: datetime) -> tuple[OutgoingIma
     return tuple(made)
 
 
-def _priors(session: Session, case_id: str) -> tuple[PriorExamination, ...]:
-    """Return the signed earlier studies that are linked, newest first."""
+def _priors(session: Session, case_id: str, when: datetime) -> tuple[PriorExamination, ...]:
+    """Return the earlier studies that were linked and signed at `when`, newest first: what came
+    after the report was none that it could compare with."""
     received = cases.get_case(session, case_id).received_at
     taken = cases.identity(session, case_id).study_time or received
     return tuple(
@@ -167,14 +175,13 @@ def _priors(session: Session, case_id: str) -> tuple[PriorExamination, ...]:
             (taken - timedelta(days=linked.days_before)).date(),
             linked.modality,
         )
-        for linked in priors.find(session, case_id).priors
-        if linked.version is not None
+        for linked in priors.known_at(session, case_id, when)
     )
 
 
 def _drafter(session: Session, case_id: str, draft_sha: str) -> Drafter | None:
     """Return the model that drafted what the report began as; None where its draft is not kept any
-    more."""
+    more. What a report began as changes no more once somebody wrote in it or handed it over."""
     basis = drafts.basis(session, case_id)
     if basis is None:
         return None

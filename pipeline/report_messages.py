@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def fhir_bundle(store: Store, report: OutgoingReport, *, pdf: bytes | None = None) -> bytes:
-    """Return a report as a FHIR transaction that also withdraws what the version before it said and
+    """Return a report as a FHIR transaction that also withdraws what any version before it said and
     it does not.
 
     NotFound, ReportError as of `read_signed` and `fhir_r4.bundle`.
@@ -22,7 +22,8 @@ def fhir_bundle(store: Store, report: OutgoingReport, *, pdf: bytes | None = Non
     if report.version == 1 or report.status is OutgoingStatus.PRELIMINARY:
         return fhir_r4.bundle(report, pdf=pdf)
     with store.read() as session:
-        before = read_signed(
-            session, report.case_id, institution=report.institution, version=report.version - 1
+        earlier = tuple(
+            read_signed(session, report.case_id, institution=report.institution, version=version)
+            for version in range(1, report.version)
         )
-    return fhir_r4.bundle(report, before=before, pdf=pdf)
+    return fhir_r4.bundle(report, earlier=earlier, pdf=pdf)

@@ -82,8 +82,9 @@ def others(session: Session, own: Kin) -> list[Kin]:
     return found
 
 
-def decisions(session: Session, own: Kin) -> dict[str, str]:
-    """What people said last of the case's patient and others: `Kin.who` of the other -> state."""
+def decisions(session: Session, own: Kin, until: datetime | None = None) -> dict[str, str]:
+    """What people said last of the case's patient and others, `until` then where it is given:
+    `Kin.who` of the other -> state."""
     here, there = aliased(CaseRow), aliased(CaseRow)
     own_ref = select(CaseRow.patient_ref).where(CaseRow.case_id == own.case_id).scalar_subquery()
     rows = session.execute(
@@ -98,6 +99,8 @@ def decisions(session: Session, own: Kin) -> dict[str, str]:
     )
     said: dict[str, str] = {}
     for link, *both in rows:
+        if until is not None and link.at > until:
+            break
         first, second = (_who(session, case) for case in both)
         if own.who in {first, second}:
             said[second if own.who == first else first] = link.state

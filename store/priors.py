@@ -6,6 +6,7 @@ Identity is read here; what goes out are case ids, days and scrubbed text.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -21,7 +22,7 @@ from radraft.reports.people import checked_name
 from radraft.reports.values import Lang, Sentence, SignedReport
 from radraft.store import _kin, archive, cases, images, signatures
 from radraft.store.objects import Objects
-from radraft.store.sql import insert_new
+from radraft.store.sql import chunks, insert_new
 from radraft.store.tables import PriorLinkRow, SignedRow
 from radraft.studies.priors import LinkDecision, Match, match, overlapping, scrubbed
 from radraft.studies.values import KeyImage, View
@@ -89,6 +90,38 @@ def find(session: Session, case_id: str) -> PriorsFound:
             to_confirm.append(_linked(session, own, other, matched, None))
     state = Looked.FOUND if linked else Looked.UNSURE if to_confirm else Looked.NONE
     return PriorsFound(state, *map(_newest_first, (linked, to_confirm, rejected)))
+
+
+def known_at(session: Session, case_id: str, when: datetime) -> tuple[Linked, ...]:
+    """Return the earlier studies that were linked and had a signed report at `when`, newest first;
+    without those that a person has said since to be of somebody else. NotFound `case_not_found`.
+    """
+    own = _kin.one(session, case_id)
+    if not overlapping(own.body_part) or not _kin.has_keys(session, case_id):
+        return ()
+    then, now = _kin.decisions(session, own, until=when), _kin.decisions(session, own)
+    linked = []
+    for other, matched in _matches(own, _kin.others(session, own)):
+        confirmed = then.get(other.who) == LinkState.CONFIRMED.value
+        rejected = LinkState.REJECTED.value in (then.get(other.who), now.get(other.who))
+        if not rejected and (confirmed or matched.outcome is LinkDecision.LINK):
+            state = LinkState.CONFIRMED if confirmed else LinkState.FOUND
+            linked.append(_linked(session, own, other, matched, state))
+    signed = _with_signature(session, (prior.case_id for prior in linked), when)
+    return _newest_first([prior for prior in linked if prior.case_id in signed])
+
+
+def _with_signature(session: Session, case_ids: Iterable[str], when: datetime) -> frozenset[str]:
+    found: set[str] = set()
+    for some in chunks(case_ids):
+        found.update(
+            session.scalars(
+                select(SignedRow.case_id).where(
+                    SignedRow.case_id.in_(some), SignedRow.signed_at <= when
+                )
+            )
+        )
+    return frozenset(found)
 
 
 def given(

@@ -82,11 +82,13 @@ def document(
     at: datetime,
     title: SelectionTitle = SelectionTitle.OF_INTEREST,
     uids: SelectionUids | None = None,
+    with_offset: bool = False,
 ) -> bytes:
     """Return a DICOM file that selects `references` in their order, by `reader`.
 
     `number` counts the selections of the series, from 1; `at` is written as the clock that it
-    shows. Without `uids` each call makes another document. ValueError without references;
+    shows, `with_offset` with that clock's offset, which is then said of the study's times too.
+    Without `uids` each call makes another document. ValueError without references;
     ReportError `export_name_too_long`.
     """
     import highdicom
@@ -128,6 +130,8 @@ def document(
     for what in ("Content", "InstanceCreation"):
         setattr(made, f"{what}Date", at.strftime("%Y%m%d"))
         setattr(made, f"{what}Time", at.strftime("%H%M%S"))
+    if with_offset:
+        made.TimezoneOffsetFromUTC = at.strftime("%z")
     for equipment in made.ContributingEquipmentSequence:
         equipment["ContributionDateTime"].value = at.strftime("%Y%m%d%H%M%S")
     stream = io.BytesIO()

@@ -4,7 +4,7 @@ finding."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from radraft.reports.export import _fhir_values as fhir, terminology
@@ -86,16 +86,20 @@ def observations(report: OutgoingReport, around: Surroundings) -> tuple[Observed
 
 
 def withdrawn(
-    report: OutgoingReport, before: OutgoingReport, around: Surroundings
+    report: OutgoingReport, earlier: Sequence[OutgoingReport], around: Surroundings
 ) -> Iterator[Observed]:
-    """Yield the Observations of the version `before` whose place none of `report`'s takes, as
-    entered in error: a receiver must not go on showing what the report does not say any more."""
-    kept = {observed.key for observed in observations(report, around)}
-    for observed in observations(before, around):
-        if observed.key not in kept:
-            resource = {**observed.resource, "status": "entered-in-error"}
-            resource.pop("hasMember", None)
-            yield Observed(observed.key, observed.full_url, resource)
+    """Yield the Observations of the `earlier` versions whose place none of `report`'s takes, as
+    entered in error: a receiver must not go on showing what the report does not say any more. Each
+    once, as the newest version that had it said it; of all versions, for those between may never
+    have come to the receiver."""
+    told = {observed.key for observed in observations(report, around)}
+    for version in sorted(earlier, key=lambda version: version.version, reverse=True):
+        for observed in observations(version, around):
+            if observed.key not in told:
+                told.add(observed.key)
+                resource = {**observed.resource, "status": "entered-in-error"}
+                resource.pop("hasMember", None)
+                yield Observed(observed.key, observed.full_url, resource)
 
 
 def security(*tags: Json) -> Json:

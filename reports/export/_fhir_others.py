@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from radraft.reports.export import _fhir_values as fhir, terminology
 from radraft.reports.export._fhir_values import Json
-from radraft.reports.export.header import patient_number
+from radraft.reports.export.header import one_line, patient_number
 from radraft.reports.export.names import PersonName, Representation, person_names
 from radraft.reports.export.values import Drafter, OutgoingImage, OutgoingReport
 from radraft.reports.people import Person
@@ -187,7 +187,7 @@ def imaging_study(report: OutgoingReport) -> Json:
     if study.accession:
         made["basedOn"] = [fhir.reference(order_url(report))]
     if study.description.strip():
-        made["description"] = study.description
+        made["description"] = one_line(study.description)
     series = _series(report)
     if series:
         made["series"] = series

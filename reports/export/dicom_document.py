@@ -1,8 +1,9 @@
 """What the DICOM documents of a report have in common: whose they are, when they were made and by
 whom, and the UIDs that the same report gives each time.
 
-A UID is made of the case, the version and the kind of document, so the version before, which a
-document follows, is named without being at hand. Versions of one kind form one series.
+A UID is made of the case, the kind of document and the content that was signed: other words never
+have the same UID, which a PACS would take for a repeat. The version before, which a document
+follows, is named by its hash without being at hand. Versions of one kind form one series.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from radraft.core.errors import ReportError
-from radraft.reports.export.header import report_time
+from radraft.reports.export.header import report_time, state_names
 from radraft.reports.export.marks import mark
 from radraft.reports.export.values import Drafter, OutgoingReport, OutgoingStatus
 from radraft.studies.kos import Reference
@@ -54,14 +55,15 @@ _SERIES_NAMES = {DocumentKind.REPORT: "Report", DocumentKind.PDF: "Report (PDF)"
 def series_uid(report: OutgoingReport, kind: DocumentKind) -> str:
     """Return the UID of the series that holds the versions of the report in that form. What was
     handed over unsigned has a series for each time."""
-    return named_uid("report series", report.case_id, kind, *_unsigned(report))
+    unsigned = report.status is OutgoingStatus.PRELIMINARY
+    return named_uid(
+        "report series", report.case_id, kind, *(state_names(report) if unsigned else ())
+    )
 
 
 def instance_uid(report: OutgoingReport, kind: DocumentKind) -> str:
-    """Return the UID of the report's version in that form."""
-    return named_uid(
-        "report document", report.case_id, kind, str(report.version), *_unsigned(report)
-    )
+    """Return the UID of the report's state in that form."""
+    return named_uid("report document", report.case_id, kind, *state_names(report))
 
 
 def replaced_uid(report: OutgoingReport, kind: DocumentKind) -> str | None:
@@ -69,13 +71,7 @@ def replaced_uid(report: OutgoingReport, kind: DocumentKind) -> str | None:
     there is none."""
     if report.supersedes is None:
         return None
-    return named_uid("report document", report.case_id, kind, str(report.version - 1))
-
-
-def _unsigned(report: OutgoingReport) -> tuple[str, ...]:
-    if report.status is not OutgoingStatus.PRELIMINARY:
-        return ()
-    return ("unsigned", report_time(report).astimezone(UTC).isoformat())
+    return named_uid("report document", report.case_id, kind, report.supersedes)
 
 
 def document_time(report: OutgoingReport) -> datetime:
@@ -87,9 +83,10 @@ def document_time(report: OutgoingReport) -> datetime:
 
 
 def local_time(report: OutgoingReport, moment: datetime) -> datetime:
-    """Return `moment` as the institution's clocks show it."""
+    """Return `moment` as the institution's clocks show it, in UTC where its time zone is not known:
+    never by the clock of the machine, which another machine need not share."""
     zone = report.institution.time_zone
-    return moment.astimezone(ZoneInfo(zone) if zone else None)
+    return moment.astimezone(ZoneInfo(zone) if zone else UTC)
 
 
 def date_time(moment: datetime) -> str:
@@ -119,9 +116,9 @@ def document_head(report: OutgoingReport, kind: DocumentKind) -> Dataset:
         made.InstitutionalDepartmentName = long_string(department, "department")
     now = document_time(report)
     made.ContentDate, made.ContentTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S.%f")
-    if report.institution.time_zone:
-        # It is said of the study's times too, which the same clocks gave.
-        made.TimezoneOffsetFromUTC = now.strftime("%z")
+    # It is said of the study's times too, which the institution's clocks gave: where their zone is
+    # not known it is right of the report's alone, and without it nobody could read those.
+    made.TimezoneOffsetFromUTC = now.strftime("%z")
     if report.drafter is not None:
         made.ContributingEquipmentSequence = [_drafter(report, report.drafter)]
     return made

@@ -15,7 +15,7 @@ import base64
 import hashlib
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -32,7 +32,7 @@ from radraft.reports.export._fhir_findings import (
     withdrawn,
 )
 from radraft.reports.export._fhir_values import Json
-from radraft.reports.export.header import report_time, require_nothing_signed_before
+from radraft.reports.export.header import report_time, require_nothing_signed_before, state_names
 from radraft.reports.export.marks import mark
 from radraft.reports.export.values import OutgoingImage, OutgoingReport
 from radraft.reports.values import Certainty, Lang, Section
@@ -47,19 +47,19 @@ _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
 
 
 def bundle(
-    report: OutgoingReport, *, before: OutgoingReport | None = None, pdf: bytes | None = None
+    report: OutgoingReport, *, earlier: Sequence[OutgoingReport] = (), pdf: bytes | None = None
 ) -> bytes:
     """Return a report as a transaction Bundle in canonical JSON (UTF-8).
 
-    `before`: the signed version whose place it takes, for a server has to be told which of that
-    version's findings are said no more. `pdf`: the printed report, to go with it.
+    `earlier`: all signed versions before it, for a server has to be told which of their findings
+    are said no more, and may have got any of them last. `pdf`: the printed report, to go with it.
     ReportError `export_no_patient_number`; `export_control_character` for a control character,
     which FHIR's strings cannot hold; `export_signed_version_stands`.
     """
     require_nothing_signed_before(report)
     around = _surroundings(report)
     observed = observations(report, around)
-    gone = withdrawn(report, before, around) if before is not None else ()
+    gone = withdrawn(report, earlier, around)
     entries = [
         *_entries_of_others(report),
         *(_media(report, image) for image in others.referable(report)),
@@ -69,7 +69,7 @@ def bundle(
     ]
     made = {
         "resourceType": "Bundle",
-        "id": fhir.uuid_of("Bundle", report.case_id, str(report.version), report.status),
+        "id": fhir.uuid_of("Bundle", report.case_id, report.status, *state_names(report)),
         "type": "transaction",
         "timestamp": fhir.instant(report_time(report)),
         "entry": entries,
@@ -283,9 +283,7 @@ def _provenance(report: OutgoingReport, observed: Iterable[Observed]) -> Json:
     """Return who made the report what it is. R4's Provenance has no identifier to be found by, so
     its own id is given: the same state of the report is written once."""
     moment = fhir.instant(report_time(report))
-    full_url = fhir.full_url(
-        "Provenance", report.case_id, str(report.version), report.status, moment
-    )
+    full_url = fhir.full_url("Provenance", report.case_id, report.status, *state_names(report))
     resource: Json = {
         "resourceType": "Provenance",
         "id": full_url.removeprefix("urn:uuid:"),

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 
+from radraft.core import canonical
 from radraft.core.errors import ReportError
 from radraft.reports.export.values import OutgoingReport, OutgoingStatus
 from radraft.studies.one_patient import has_number
+
+_LINE_END = re.compile("\\s*[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]\\s*")
+"""Whatever ends a line for some reader, with the white space around it."""
+
+
+def one_line(text: str) -> str:
+    """Return `text` on one line: a value of a document's head that went on below could be taken for
+    a heading and a sentence of the report."""
+    return _LINE_END.sub(" ", text.strip())
 
 
 def report_time(report: OutgoingReport) -> datetime:
@@ -18,6 +29,21 @@ def report_time(report: OutgoingReport) -> datetime:
     if moment is None:
         raise ValueError("a report that leaves was signed or handed over for review")
     return moment
+
+
+def state_names(report: OutgoingReport) -> tuple[str, ...]:
+    """Return what tells this state of the report from every other of its case: of a signed version
+    the hash of its content, of one handed over unsigned which submission it is, when it was handed
+    over, and the hash of its words. A number alone would be given twice: after a restore version 1
+    may be signed again with other words.
+
+    ValueError as of `report_time`.
+    """
+    if report.status is not OutgoingStatus.PRELIMINARY:
+        return (report.content_sha,)
+    moment = report_time(report).astimezone(UTC).isoformat()
+    words = canonical.sha256(canonical.plain(report.report))
+    return ("unsigned", str(report.submission), moment, words)
 
 
 def patient_number(report: OutgoingReport) -> str:

@@ -19,7 +19,12 @@ from urllib.parse import quote
 from radraft.core.errors import ReportError
 from radraft.reports.export import _er7, terminology
 from radraft.reports.export.coded import CodedFinding
-from radraft.reports.export.header import patient_number, report_time, require_nothing_signed_before
+from radraft.reports.export.header import (
+    patient_number,
+    report_time,
+    require_nothing_signed_before,
+    state_names,
+)
 from radraft.reports.export.marks import mark
 from radraft.reports.export.names import PersonName, is_ideographic, person_names
 from radraft.reports.export.terminology import Coding
@@ -103,15 +108,9 @@ def message(
 
 
 def control_id(report: OutgoingReport) -> str:
-    """Return MSH-10, the same whenever the same state of a report is sent: by it a receiver knows a
-    repeat (2.5.1 allows 20 characters)."""
-    state = (
-        report.case_id,
-        str(report.version),
-        report.status,
-        report_time(report).isoformat(),
-        report.content_sha,
-    )
+    """Return MSH-10, the same whenever the same state of a report is sent, and another for other
+    words: by it a receiver knows a repeat (2.5.1 allows 20 characters)."""
+    state = (report.case_id, report.status, *state_names(report))
     return hashlib.sha256("\n".join(state).encode()).hexdigest()[:20].upper()
 
 

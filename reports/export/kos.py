@@ -33,6 +33,7 @@ def document(report: OutgoingReport) -> bytes:
         number=report.version,
         at=document_time(report),
         title=kos.SelectionTitle.FOR_REPORT_ATTACHMENT,
+        with_offset=True,
         uids=kos.SelectionUids(
             series_uid(report, DocumentKind.KEY_IMAGES),
             instance_uid(report, DocumentKind.KEY_IMAGES),

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from radraft.core.errors import NotFound, ReportError
 from radraft.reports.characters import refused, without_zero_width
 from radraft.reports.export.fonts import family, folders_of, loaded_fonts, missing_character
+from radraft.reports.export.header import one_line
 from radraft.reports.export.printed import PrintedField, printed_report, word
 from radraft.reports.export.values import OutgoingReport
 
@@ -153,7 +154,8 @@ def _rows(fields: Sequence[PrintedField]) -> Iterator[list[dict[str, str]]]:
 def _running(report: OutgoingReport, name: str) -> str:
     """Whose report it is, for the head of every further page."""
     exam = report.examination
-    return " · ".join(filter(None, (name, exam.patient.patient_id.strip(), exam.accession.strip())))
+    numbers = (one_line(exam.patient.patient_id), one_line(exam.accession))
+    return " · ".join(filter(None, (name, *numbers)))
 
 
 def _authors(report: OutgoingReport) -> list[str]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 import yaml
 
+from radraft.reports.export.header import one_line
 from radraft.reports.export.marks import mark
 from radraft.reports.export.values import OutgoingReport
 from radraft.reports.people import Person, PersonKind
@@ -117,13 +118,15 @@ def person_name(name: str, lang: Lang) -> str:
 
 
 def local_minute(when: datetime | None, zone: str) -> str:
-    """Return a moment to the minute as `zone`'s clock showed it (empty: the machine's), and one
-    without a zone as it is; empty for None."""
+    """Return a moment to the minute as `zone`'s clock showed it, in UTC and saying so where `zone`
+    is empty, and one without a zone as it is; empty for None."""
     if when is None:
         return ""
-    if when.tzinfo is not None:
-        when = when.astimezone(ZoneInfo(zone) if zone else None)
-    return when.strftime(MINUTE)
+    if when.tzinfo is None:
+        return when.strftime(MINUTE)
+    if not zone:
+        return f"{when.astimezone(UTC).strftime(MINUTE)} UTC"
+    return when.astimezone(ZoneInfo(zone)).strftime(MINUTE)
 
 
 def _person(report: OutgoingReport, languages: Sequence[Lang]) -> Iterator[PrintedField]:
@@ -153,7 +156,7 @@ def _examination(report: OutgoingReport, languages: Sequence[Lang]) -> Iterator[
 
 def _known(name: str, value: str, languages: Sequence[Lang]) -> Iterator[PrintedField]:
     if value.strip():
-        yield PrintedField(word(name, languages), value.strip())
+        yield PrintedField(word(name, languages), one_line(value))
 
 
 def _age(years: int | None, languages: Sequence[Lang]) -> str:
@@ -206,7 +209,8 @@ def _signature(
 ) -> PrintedSignature:
     typed = "typed_name" if person.kind is PersonKind.TYPED else ""
     remarks = (word(name, languages) for name in (remark, typed) if name)
-    return PrintedSignature(word(label, languages), person.name, minute, " · ".join(remarks))
+    name = one_line(person.name)
+    return PrintedSignature(word(label, languages), name, minute, " · ".join(remarks))
 
 
 def _amendment(report: OutgoingReport, languages: Sequence[Lang]) -> PrintedField | None:
@@ -214,7 +218,7 @@ def _amendment(report: OutgoingReport, languages: Sequence[Lang]) -> PrintedFiel
         return None
     added = report.amendment.kind is AmendmentKind.ADDENDUM
     label = word("addendum" if added else "amendment", languages)
-    return PrintedField(label, report.amendment.reason.strip())
+    return PrintedField(label, one_line(report.amendment.reason))
 
 
 def _name_group(group: str) -> str:
@@ -225,8 +229,8 @@ def _name_group(group: str) -> str:
 
 
 def _once(texts: Iterator[str]) -> tuple[str, ...]:
-    """Return `texts` but empty ones, each once, in order."""
-    return tuple(dict.fromkeys(filter(None, texts)))
+    """Return `texts` but empty ones on one line, each once, in order."""
+    return tuple(dict.fromkeys(filter(None, map(one_line, texts))))
 
 
 def _joined(texts: Iterator[str], between: str = " ") -> str:

@@ -50,7 +50,7 @@ class Institution:
     """Root under which it numbers its own things (ISO 9834-1), as `1.2.156.112604`; empty where it
     has none."""
     time_zone: str = ""
-    """IANA name (`Asia/Shanghai`) of the clock that its people read; empty: the machine's."""
+    """IANA name (`Asia/Shanghai`) of the clock that its people read; empty: UTC."""
 
     def name(self, lang: Lang) -> str:
         """Return its name in `lang`, else in the other language, else the site's."""

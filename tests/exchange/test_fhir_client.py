@@ -129,6 +129,14 @@ def test_every_other_answer_is_told_by_its_code(
     assert "植入" not in refused.value.message_zh
 
 
+@pytest.mark.parametrize("issue", ["PLANTED-4711", "WangXiaoming", 7, None, "", "not-found"])
+def test_of_an_issue_its_type_is_told_and_nothing_else(server: Server, issue: Any) -> None:
+    server.status, server.body = 422, json.dumps(outcome(issue)).encode()
+    with pytest.raises(DeliveryError) as refused:
+        post(server.url)
+    assert refused.value.details["issue"] == ("not-found" if issue == "not-found" else "-")
+
+
 def test_an_answer_that_breaks_off_confirms_nothing(server: Server) -> None:
     server.body = json.dumps(responses("201", "201")).encode()
     server.cut = True

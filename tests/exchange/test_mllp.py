@@ -44,6 +44,31 @@ def test_a_message_that_is_acknowledged_is_taken(
     assert message.decode(charset) == MESSAGE
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_an_answer_whose_segments_end_as_lines_of_a_file_is_read(
+    receiver: Receiver, end: str
+) -> None:
+    sent(receiver, lambda m, control_id: framed(acknowledged("AA", control_id).replace("\r", end)))
+
+
+def test_a_frame_may_end_without_its_carriage_return(receiver: Receiver) -> None:
+    def answer(message: bytes, control_id: str) -> bytes:
+        return framed(acknowledged("AA", control_id)).removesuffix(b"\r")
+
+    sent(receiver, answer)
+
+
+@pytest.mark.parametrize("error", ["王小明", "4711", "107", "207x", "２０７"])
+def test_what_stands_in_place_of_an_error_code_is_told_to_nobody(
+    receiver: Receiver, error: str
+) -> None:
+    """It may be a patient's name or number; and it is no reason to send the same again."""
+    with pytest.raises(DeliveryError) as refused:
+        sent(receiver, saying("AR", error))
+    assert (refused.value.code, refused.value.kind) == ("hl7_refused", FailureKind.REFUSED)
+    assert refused.value.details["error"] == "-"
+
+
 def test_an_answer_that_comes_twice_is_read_once(receiver: Receiver) -> None:
     sent(receiver, lambda message, control_id: framed(acknowledged("AA", control_id)) * 2)
 

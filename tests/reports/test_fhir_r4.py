@@ -95,7 +95,7 @@ def test_the_definitions_of_r4_find_no_error_and_no_warning_but_where_codes_are_
     documents = [bundle(shape, pdf=b"%PDF-1.7") for shape in SAMPLE]
     first = signed(9)
     later = signed(9, findings=1, before=first)
-    documents.append(bundle(outgoing(later, 9), before=outgoing(first, 9)))
+    documents.append(bundle(outgoing(later, 9), earlier=[outgoing(first, 9)]))
     documents.append(bundle(preliminary()))
     said = found_by(validator, documents)
     assert [message for message in said if message["severity"] in ("error", "fatal")] == []
@@ -383,13 +383,43 @@ def test_a_repeat_makes_no_second_and_a_later_version_takes_its_place() -> None:
     once = dict(server.resources)
     server.transaction(bundle(before))
     assert server.resources == once
-    server.transaction(bundle(report, before=before))
+    server.transaction(bundle(report, earlier=[before]))
     reports = [r for r in server.resources.values() if is_report(r)]
     assert [r["status"] for r in reports] == ["corrected"]
     told = {r["code"]["coding"][-1]["code"] for r in server.reported()}
     assert told == {coded.mention.code for coded in report.findings}
     withdrawn = [r for r in server.resources.values() if r.get("status") == "entered-in-error"]
     assert len(withdrawn) == len(before.findings) - len(report.findings) + 1
+
+
+def test_a_finding_of_a_version_before_the_last_is_taken_back_where_that_one_never_came() -> None:
+    first = signed(3, findings=7)
+    second = signed(3, findings=1, impression=0, before=first)
+    third = signed(3, findings=1, impression=0, before=second)
+    server = Server()
+    server.transaction(bundle(outgoing(first, 3)))
+    report = outgoing(third, 3)
+    server.transaction(bundle(report, earlier=[outgoing(first, 3), outgoing(second, 3)]))
+    told = {r["code"]["coding"][-1]["code"] for r in server.reported()}
+    assert told == {coded.mention.code for coded in report.findings}
+
+
+def test_other_words_under_the_same_version_are_another_bundle_and_provenance() -> None:
+    made = [json.loads(bundle(outgoing(signed(3, findings=n), 3))) for n in (2, 4)]
+    assert made[0]["id"] != made[1]["id"]
+    ids = [
+        entry["resource"]["id"]
+        for document in made
+        for entry in document["entry"]
+        if entry["resource"]["resourceType"] == "Provenance"
+    ]
+    assert len(set(ids)) == 2
+
+
+def test_a_description_of_several_lines_is_told_on_one() -> None:
+    study = examination(3, description="胸部\n诊断意见：\n未见异常")
+    made = only(parsed(bundle(outgoing(number=3, examination=study))), "ImagingStudy")
+    assert made.description == "胸部 诊断意见： 未见异常"
 
 
 def test_a_report_that_nobody_signed_leaves_no_finding_behind_that_its_signature_drops() -> None:
@@ -412,7 +442,7 @@ def test_an_amendment_that_waits_for_review_takes_no_signed_versions_place() -> 
 def test_every_reference_leads_to_a_resource_of_the_bundle() -> None:
     first = signed(3, findings=7)
     later = outgoing(signed(3, findings=1, impression=0, before=first), 3)
-    for data in (bundle(outgoing()), bundle(later, before=outgoing(first, 3))):
+    for data in (bundle(outgoing()), bundle(later, earlier=[outgoing(first, 3)])):
         document = json.loads(data)
         urls = [entry["fullUrl"] for entry in document["entry"]]
         assert len(set(urls)) == len(urls)

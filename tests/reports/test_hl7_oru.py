@@ -187,6 +187,20 @@ def test_the_same_state_has_the_same_control_id_and_another_state_another() -> N
     assert all(len(control_id(state)) == 20 for state in states)
 
 
+def test_other_words_under_the_same_version_are_another_message() -> None:
+    """After a restore version 1 may be signed again."""
+    first, again = outgoing(signed(5), 5), outgoing(signed(5, findings=2), 5)
+    assert first.version == again.version
+    assert control_id(first) != control_id(again)
+
+
+def test_two_preliminary_texts_never_share_a_control_id() -> None:
+    one = replace(outgoing(), status=OutgoingStatus.PRELIMINARY, signed_at=None, content_sha="")
+    other = replace(one, report=replace(one.report, findings=one.report.findings[:1]))
+    later = replace(one, submission=one.submission + 2)
+    assert len({control_id(report) for report in (one, other, later)}) == 3
+
+
 def test_times_stand_on_the_institutions_clock() -> None:
     """A receiver that overlooks the offset still shows the hospital's own time."""
     there = replace(outgoing().institution, time_zone="Asia/Shanghai")

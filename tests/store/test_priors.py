@@ -70,7 +70,11 @@ def taken(
 
 
 def signed(
-    store: Store, case_id: str, zh: str = "右下肺斑片影。", en: str = "Right lower opacity."
+    store: Store,
+    case_id: str,
+    zh: str = "右下肺斑片影。",
+    en: str = "Right lower opacity.",
+    now: datetime = NOW,
 ) -> str:
     """Draft and sign a report for the case."""
     report = Report(
@@ -78,7 +82,7 @@ def signed(
     )
     with store.begin() as session:
         save_draft(session, make_draft(case_id, report))
-        sign(session, case_id, base_revision=1, signer=person("王医生"), now=NOW)
+        sign(session, case_id, base_revision=1, signer=person("王医生"), now=now)
     return case_id
 
 
@@ -89,6 +93,34 @@ def found(store: Store, case_id: str) -> priors.PriorsFound:
 
 def ids(linked: tuple[priors.Linked, ...]) -> list[str]:
     return [one.case_id for one in linked]
+
+
+def test_what_was_linked_and_signed_at_a_time_stays_so_but_for_what_was_somebody_elses(
+    store: Store,
+) -> None:
+    later = NOW + timedelta(days=1)
+    before = signed(store, taken(store, 1, "王小明", days_ago=400))
+    asked = signed(store, taken(store, 2, "王晓明", site="south", patient_id="S-1", days_ago=300))
+    unread = taken(store, 3, "王小明", days_ago=200)
+    here = taken(store, 4, "王小明")
+    assert ids(found(store, here).to_confirm) == [asked]
+
+    def known() -> list[str]:
+        with store.read() as session:
+            return ids(priors.known_at(session, here, NOW))
+
+    assert known() == [before]
+    signed(store, unread, now=later)
+    signed(store, taken(store, 5, "王小明", days_ago=100), now=later)
+    with store.begin() as session:
+        priors.confirm(session, here, asked, by="李医生", now=later)
+    assert len(found(store, here).priors) == 4
+    assert known() == [before]
+    with store.read() as session:
+        assert len(priors.known_at(session, here, later)) == 4
+    with store.begin() as session:
+        priors.reject(session, here, before, by="李医生", now=later)
+    assert known() == []
 
 
 def test_one_patient_at_two_sites_under_three_names(store: Store) -> None:

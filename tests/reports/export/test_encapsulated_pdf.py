@@ -72,6 +72,11 @@ def test_a_version_names_the_one_before_and_repeats_itself() -> None:
     assert "PredecessorDocumentsSequence" not in before
 
 
+def test_other_words_under_the_same_version_are_another_object() -> None:
+    made = [read(outgoing(signed(5, findings=n), 5)).SOPInstanceUID for n in (2, 4)]
+    assert made[0] != made[1]
+
+
 def test_what_is_no_pdf_is_not_wrapped() -> None:
     with pytest.raises(ValueError, match="not a PDF"):
         encapsulated_pdf.document(outgoing(), b"<html>")

@@ -44,6 +44,11 @@ def test_the_key_images_are_chosen_for_the_report_by_whoever_signed() -> None:
     assert str(person.PersonName).startswith("Jürgen Prüfer 审^")
 
 
+def test_its_times_say_which_clock_they_are_of() -> None:
+    made = read(outgoing(key_images=images(1, 1)))
+    assert (made.ContentTime, made.TimezoneOffsetFromUTC) == ("060808", "+0000")
+
+
 def test_frames_of_one_object_are_named() -> None:
     made = read(outgoing(key_images=images(1, 2, frames=True)))
     shown = [item for item in made.ContentSequence if item.ValueType == "IMAGE"]
@@ -51,6 +56,11 @@ def test_frames_of_one_object_are_named() -> None:
     assert frames == [1, 2]
     (study,) = made.CurrentRequestedProcedureEvidenceSequence
     assert len(study.ReferencedSeriesSequence[0].ReferencedSOPSequence) == 1
+
+
+def test_other_words_under_the_same_version_are_another_selection() -> None:
+    made = [read(outgoing(signed(5, findings=n), 5)).SOPInstanceUID for n in (2, 4)]
+    assert made[0] != made[1]
 
 
 def test_the_same_report_gives_the_same_bytes_and_each_version_its_own() -> None:

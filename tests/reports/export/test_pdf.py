@@ -81,15 +81,29 @@ def test_the_same_report_gives_the_same_bytes_whatever_the_machines_clock(
 ) -> None:
     report = outgoing(signed(3))
     zoned = replace(report, institution=replace(report.institution, time_zone="Asia/Shanghai"))
-    made = set()
+    made, without_zone = set(), set()
     for zone in ("UTC", "America/New_York"):
         monkeypatch.setenv("TZ", zone)
         time.tzset()
         made.add(pdf(zoned, pictures_of(zoned), FONT))
+        without_zone.add(pdf(report, pictures_of(report), FONT))
     monkeypatch.undo()
     time.tzset()
-    assert len(made) == 1
+    assert (len(made), len(without_zone)) == (1, 1)
+    assert "UTC" in read(without_zone.pop())
     assert pdf(outgoing(signed(4)), (), FONT) not in made
+
+
+def test_no_value_of_the_head_can_begin_a_section() -> None:
+    forged = "咳嗽\n诊断意见：\n未见异常"
+    made = pdf(outgoing(examination=examination(history=forged, accession=forged)), (), FONT)
+    lines = [
+        line.strip()
+        for page in PdfReader(io.BytesIO(made)).pages
+        for line in page.extract_text().splitlines()
+    ]
+    assert any("咳嗽 诊断意见： 未见异常" in line for line in lines)
+    assert "未见异常" not in lines
 
 
 def test_many_are_made_at_once() -> None:

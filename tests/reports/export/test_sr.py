@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -183,6 +184,15 @@ def test_each_version_has_a_uid_of_its_own_and_names_the_one_before() -> None:
         assert instance.PurposeOfReferenceCodeSequence[0].CodeValue == purpose
 
 
+def test_other_words_under_the_same_version_are_another_document() -> None:
+    """After a restore version 1 may be signed again: a PACS must not take it for a repeat."""
+    first, again = outgoing(signed(9), 9), outgoing(signed(9, findings=2), 9)
+    assert first.version == again.version
+    made = [read(report) for report in (first, again)]
+    assert made[0].SOPInstanceUID != made[1].SOPInstanceUID
+    assert made[0].SeriesInstanceUID == made[1].SeriesInstanceUID
+
+
 def unsigned(number: int = 1) -> OutgoingReport:
     report = outgoing(number=number)
     return replace(
@@ -215,6 +225,11 @@ def test_handed_over_again_it_is_another_document() -> None:
     assert report.submitted_at is not None
     again = replace(report, submitted_at=report.submitted_at + timedelta(minutes=5))
     assert read(report).SOPInstanceUID != read(again).SOPInstanceUID
+    fewer = replace(report.report, findings=report.report.findings[:1])
+    other = replace(report, report=fewer, findings=())
+    assert read(report).SOPInstanceUID != read(other).SOPInstanceUID
+    next_step = replace(report, submission=report.submission + 2)
+    assert read(report).SOPInstanceUID != read(next_step).SOPInstanceUID
 
 
 def test_author_signer_and_model_are_told_apart() -> None:
@@ -272,6 +287,22 @@ def test_times_are_those_of_the_institutions_clocks() -> None:
     (signer,) = made.VerifyingObserverSequence
     assert signer.VerificationDateTime == "20260304140808.901000+0800"
     assert made.ObservationDateTime == "20260304135908.901000+0800"
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/Caracas"])
+def test_no_time_depends_on_the_clock_of_the_machine(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        made = read(outgoing())
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert made.TimezoneOffsetFromUTC == "+0000"
+    assert (made.ContentDate, made.ContentTime) == ("20260304", "060808.901000")
+    assert made.VerifyingObserverSequence[0].VerificationDateTime == "20260304060808.901000+0000"
 
 
 def test_frames_and_windows_of_one_object_are_one_piece_of_evidence() -> None:

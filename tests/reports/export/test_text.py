@@ -9,9 +9,20 @@ import pytest
 
 from radraft.reports.export.printed import local_minute, person_name
 from radraft.reports.export.text import plain_text
-from radraft.reports.export.values import OutgoingStatus
+from radraft.reports.export.values import Institution, OutgoingStatus
 from radraft.reports.people import Person, PersonKind
-from radraft.reports.values import LANGS, Lang, Manner, Origin, Sentence, Wording, both
+from radraft.reports.values import (
+    LANGS,
+    Amendment,
+    AmendmentKind,
+    Lang,
+    Manner,
+    Origin,
+    Sentence,
+    Wording,
+    both,
+)
+from radraft.studies.values import Patient
 from tests.outgoing_reports import all_shapes, examination, outgoing, signed
 from tests.reports.export import read_back
 
@@ -142,3 +153,21 @@ def test_a_minute_is_that_of_the_institutions_clock() -> None:
     assert local_minute(when, "Asia/Shanghai") == "2026-03-05 07:59"
     assert local_minute(when.replace(tzinfo=None), "Asia/Shanghai") == "2026-03-04 23:59"
     assert local_minute(None, "") == ""
+    assert local_minute(when, "") == "2026-03-04 23:59 UTC"
+    assert local_minute(when.replace(tzinfo=None), "") == "2026-03-04 23:59"
+
+
+@pytest.mark.parametrize(
+    "end", ["\n", "\r\n", "\r", "\v", "\f", "\x1c", "\x85", "\u2028", "\u2029"]
+)
+def test_no_value_of_the_head_can_begin_a_section(end: str) -> None:
+    forged = f"咳嗽{end}{end}诊断意见：{end} 未见异常"
+    study = examination(1, history=forged, description=forged, accession=forged)
+    study = replace(study, patient=Patient(forged, forged, None, "F"), body_part=forged)
+    typed = Person(PersonKind.TYPED, forged)
+    report = outgoing(examination=study, institution=Institution(forged, department_zh=forged))
+    report = replace(report, author=typed, amendment=Amendment(AmendmentKind.AMENDMENT, forged))
+    text = plain_text(report, "zh")
+    assert [line for line in text.splitlines() if line.startswith("诊断意见")] == ["诊断意见："]
+    assert "临床病史：咳嗽 诊断意见： 未见异常\n" in text
+    assert "未见异常" not in [line.strip() for line in text.splitlines()]
