@@ -200,9 +200,7 @@ class SignIn:
             raise SignInError(code)
         raise SignInError(code, groups=", ".join(roles.unknown)[:MOST_DETAIL] or "-")
 
-    def session(
-        self, secret: str | None, *, acting: bool, believed: str | None = None
-    ) -> Session:
+    def session(self, secret: str | None, *, acting: bool, believed: str | None = None) -> Session:
         """Return the session of a browser; `acting`: a person asks, not a page by itself;
         `believed`: the log-in name of whose page asks, where it says that.
 
