@@ -200,16 +200,21 @@ class SignIn:
             raise SignInError(code)
         raise SignInError(code, groups=", ".join(roles.unknown)[:MOST_DETAIL] or "-")
 
-    def session(self, secret: str | None, *, acting: bool) -> Session:
-        """Return the session of a browser; `acting`: a person asks, not a page by itself.
+    def session(self, secret: str | None, *, acting: bool, believed: str | None = None) -> Session:
+        """Return the session of a browser; `acting`: a person asks, not a page by itself;
+        `believed`: the log-in name of whose page asks, where it says that.
 
-        SignInError `sign_in_needed` where there is none or it has ended; `session_locked`.
+        SignInError `sign_in_needed` where there is none or it has ended; `session_of_another` where
+        somebody else has signed in at that browser since; `session_locked`.
         """
         session = self._found(secret)
         now = self._now()
         state = session.state(self._terms, now)
         if state is SessionState.ENDED:
             raise SignInError("sign_in_needed")
+        if believed is not None and believed != session.account.login:
+            # Also where it is locked: no password of his unlocks it.
+            raise SignInError("session_of_another")
         if state is SessionState.LOCKED:
             raise SignInError("session_locked")
         if acting and now - session.active_at >= NOTED_EVERY:

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 COOKIE = "radraft-session"
 """On loopback, where a browser may speak HTTP; elsewhere `__Host-` stands before it."""
+ACCOUNT_HEADER = "X-Radraft-Account"
+"""The log-in name of whose page asks. All tabs of a browser share its cookie: where somebody else
+has signed in in another one, nothing that this person typed is taken as that other's."""
 
 
 class Anybody(StrEnum):
@@ -411,8 +414,8 @@ def application(service: Service, *, demo: bool = False) -> FastAPI:
 
 
 def caller(request: Request) -> Caller | Machine | None:
-    """Return who asks; None where anybody may. SignInError `sign_in_needed`, `session_locked`,
-    `not_allowed`; TokenError as `_machine`."""
+    """Return who asks; None where anybody may. SignInError `sign_in_needed`, `session_of_another`,
+    `session_locked`, `not_allowed`; TokenError as `_machine`."""
     template, access = _route(request)
     secret = bearer.shown(request)
     if secret is not None:
@@ -421,7 +424,11 @@ def caller(request: Request) -> Caller | Machine | None:
         return None
     service: Service = request.app.state.service
     by_himself = request.method != "GET" and template not in _UNTOUCHED
-    session = service.sign_in.session(request.cookies.get(cookie_name(request)), acting=by_himself)
+    session = service.sign_in.session(
+        request.cookies.get(cookie_name(request)),
+        acting=by_himself,
+        believed=request.headers.get(ACCOUNT_HEADER),
+    )
     address = client_address(request)
     if access is not None and access.needed is Anybody.SIGNED_IN:
         return Caller(session.account, session, None, address=address)

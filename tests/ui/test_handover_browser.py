@@ -8,7 +8,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from pypdf import PdfReader
 
 from radraft.pipeline.service import Service
@@ -28,6 +28,13 @@ def signed(service: Service) -> str:
     return case_id
 
 
+def go_to(page: Page, case_id: str) -> None:
+    row = page.locator(f".rd-row[data-case={case_id}]")
+    row.click()
+    expect(row).to_have_attribute("aria-current", "true")
+    expect(page.locator(".rd-banner strong")).to_be_visible()
+
+
 def said(page: Page, text: str) -> None:
     expect(page.locator(".rd-handover-said")).to_have_text(text)
 
@@ -43,6 +50,66 @@ def test_one_key_copies_the_signed_report_as_text(
     said(page, "Copied.")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == workstation.service.printing.text(case_id, "en")
+
+
+def test_a_copy_that_hangs_keeps_no_other_study_from_being_copied_and_comes_too_late(
+    open_page: Opener, workstation: Workstation
+) -> None:
+    before, case_id = signed(workstation.service), signed(workstation.service)
+    page = open_page(before)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    hanging: list[Route] = []
+
+    def hold(route: Route) -> None:
+        hanging.append(route)
+
+    page.route(f"**/{before}/report.txt*", hold)
+    with page.expect_request(f"**/{before}/report.txt*"):
+        page.keyboard.press("Alt+c")
+    page.keyboard.press("Alt+c")
+    said(page, "Its report is still being fetched.")
+    go_to(page, case_id)
+    expect(page.locator(".rd-handover-said")).to_contain_text("Not copied: the study was left")
+    page.keyboard.press("Alt+c")
+    said(page, "Copied.")
+    (route,) = hanging
+    with page.expect_response(f"**/{before}/report.txt*") as late:
+        route.continue_()
+    late.value.finished()
+    said(page, "Copied.")
+    text = workstation.service.printing.text(case_id, "en")
+    assert page.evaluate("navigator.clipboard.readText()") == text
+
+
+def test_an_unsigned_study_says_too_that_the_copy_of_the_one_before_was_not_made(
+    open_page: Opener, workstation: Workstation
+) -> None:
+    before, unsigned = (
+        signed(workstation.service),
+        seed.add(workstation.store, next(_NUMBERS)),
+    )
+    page = open_page(before)
+    page.route(f"**/{before}/report.txt*", lambda route: None)
+    with page.expect_request(f"**/{before}/report.txt*"):
+        page.keyboard.press("Alt+c")
+    go_to(page, unsigned)
+    expect(page.locator(".rd-handover-said")).to_contain_text("do not paste it")
+    expect(page.locator("[data-part=handover] button").first).to_be_hidden()
+
+
+def test_a_copy_that_fails_says_that_the_clipboard_holds_what_was_copied_before(
+    open_page: Opener, workstation: Workstation, seen: Seen
+) -> None:
+    seen.refusals_expected = True
+    before, case_id = signed(workstation.service), signed(workstation.service)
+    page = open_page(before)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.keyboard.press("Alt+c")
+    said(page, "Copied.")
+    go_to(page, case_id)
+    page.route("**/report.txt*", lambda route: route.abort())
+    page.keyboard.press("Alt+c")
+    expect(page.locator(".rd-handover-said")).to_contain_text("do not paste it")
 
 
 def test_where_a_page_has_no_clipboard_it_copies_all_the_same_or_shows_what_to_copy(
@@ -89,6 +156,30 @@ def test_printing_opens_the_pdf_in_a_tab_of_its_own(
         page.keyboard.press("Control+p")
     said(page, "Opened in a new tab.")
     waiting.value.close()
+
+
+@pytest.mark.parametrize("way", ["locked", "signed out", "left"])
+def test_a_printed_report_does_not_stay_open_where_nobody_is_let_in(
+    open_page: Opener, workstation: Workstation, seen: Seen, way: str
+) -> None:
+    seen.refusals_expected = True
+    page = open_page(signed(workstation.service))
+    page.evaluate("window.revoked = []; 0")
+    page.evaluate("URL.revokeObjectURL = (address) => window.revoked.push(address), 0")
+    with page.context.expect_page() as waiting:
+        page.keyboard.press("Control+p")
+    said(page, "Opened in a new tab.")
+    printed = waiting.value
+    with printed.expect_event("close"):
+        if way == "locked":
+            page.evaluate("import('/ui/gate.js').then((gate) => gate.shut('session_locked'))")
+        elif way == "signed out":
+            page.locator("[data-part=sign-out]").click()
+        else:
+            page.goto(f"{workstation.url}/quality")
+    if way == "locked":
+        (address,) = page.evaluate("window.revoked")
+        assert address.startswith("blob:")
 
 
 def test_what_keeps_a_report_from_being_printed_is_said_and_no_tab_is_left(

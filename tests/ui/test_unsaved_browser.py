@@ -8,7 +8,16 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Dialog, Locator, Page, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Dialog,
+    Locator,
+    Page,
+    Response,
+    Route,
+    expect,
+)
 
 from tests.builders import signed_in
 from tests.scale import scaled
@@ -44,6 +53,19 @@ def unsaved(page: Page, case_id: str) -> None:
     expect(row(page, case_id).locator("[data-part=unsaved]")).to_have_attribute(
         "data-problem", "waiting"
     )
+
+
+def is_save(answer: Response) -> bool:
+    """Whether an answer is that to a save."""
+    return answer.request.method == "PUT" and answer.url.endswith("/report")
+
+
+def last_save_alone(route: Route) -> None:
+    """The service is away for all but what a page sends as it goes."""
+    if "under_way" in (route.request.post_data or ""):
+        route.continue_()
+    else:
+        route.abort()
 
 
 def kept_on_disk(page: Page) -> None:
@@ -234,6 +256,60 @@ def test_another_person_at_the_same_browser_neither_sees_nor_sends_it(
         page.goto(f"{workstation.url}/?lang=en#{other}")
         area(page, "findings", 0, "zh").wait_for()
         wait_stored(page, workstation, case_id, "只属于林清。")
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize("way", ["closed", "saves again"])
+def test_a_page_of_who_was_signed_in_before_sends_nothing_under_the_name_of_who_is_now(
+    browser: Browser, workstation: Workstation, way: str
+) -> None:
+    """A writes while the service is away; B signs in in a second tab of the same browser."""
+    case_id = seed.add(workstation.store, 2170 + ["closed", "saves again"].index(way))
+    context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="en-US")
+    try:
+        let_in(context, workstation, workstation.url, READER)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.goto(f"{workstation.url}/?lang=en#{case_id}")
+        area(page, "findings", 0, "zh").wait_for()
+        page.route("**/api/**", last_save_alone)
+        area(page, "findings", 0, "zh").fill("林清在服务中断时所写。")
+        expect(page.locator(".rd-save")).to_have_attribute("data-state", "failed")
+        kept_on_disk(page)
+
+        let_in(context, workstation, workstation.url, "同事")
+        second = context.new_page()
+        second.set_default_timeout(30_000)
+        second.goto(f"{workstation.url}/?lang=en#{case_id}")
+        expect_text(area(second, "findings", 0, "zh"), seed.FINDINGS[0][0])
+
+        if way == "closed":
+            with page.expect_response(is_save) as sent:
+                page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide'))")
+            assert sent.value.status == 401
+        else:
+            page.unroute_all(behavior="ignoreErrors")
+            lock = page.locator(".rd-lock")
+            expect(lock).to_contain_text("Somebody else has signed in")
+            expect(lock).to_contain_text(READER)
+        working = workstation.service.case_view(case_id).working
+        assert working is not None
+        assert working.report.findings[0].zh == seed.FINDINGS[0][0]
+        assert working.writers == ()
+        if not page.is_closed():
+            page.close()
+        second.close()
+
+        # Once its person is in again, it is sent as his.
+        let_in(context, workstation, workstation.url, READER)
+        page = context.new_page()
+        page.goto(f"{workstation.url}/?lang=en#{case_id}")
+        expect_text(area(page, "findings", 0, "zh"), "林清在服务中断时所写。")
+        wait_saved(page)
+        working = workstation.service.case_view(case_id).working
+        assert working is not None
+        assert [writer.name for writer in working.writers] == [READER]
     finally:
         context.close()
 

@@ -187,6 +187,7 @@ SIGN_IN_STATUS = {
     "sign_in_needed": 401,
     "sign_in_refused": 401,
     "session_locked": 401,
+    "session_of_another": 401,
     "second_factor_needed": 401,
     "second_factor_enrol": 401,
     "second_factor_refused": 401,

@@ -2,7 +2,7 @@
 
 import { opened, reason, shut } from "/ui/gate.js";
 import { pick, t } from "/ui/i18n.js";
-import { emit } from "/ui/state.js";
+import { emit, state } from "/ui/state.js";
 
 const etags = new Map();
 /** Longest wait for an answer; a question to the model has longer. */
@@ -10,7 +10,9 @@ const ANSWER_MS = 20000;
 const QUESTION_MS = 180000;
 const PICTURE_MS = 180000;
 /** Refusals that shut the gate: they say nothing of what was asked. */
-const SHUTTING = ["sign_in_needed", "session_locked"];
+const SHUTTING = ["sign_in_needed", "session_locked", "session_of_another"];
+/** Whose page asks: all tabs of a browser share its session, and somebody else may have signed in in another one. */
+const ACCOUNT = "X-Radraft-Account";
 
 export class ApiError extends Error {
   constructor(status, body) {
@@ -98,6 +100,7 @@ function uploadOnce(files, onProgress) {
     for (const file of files) form.append("files", file, file.name);
     const request = new XMLHttpRequest();
     request.open("POST", "/api/upload");
+    for (const [name, value] of Object.entries(withAccount({}))) request.setRequestHeader(name, value);
     request.responseType = "json";
     request.upload.onprogress = (event) => onProgress(event.loaded / Math.max(1, event.total));
     request.onerror = () => reject(new TypeError("network"));
@@ -118,7 +121,8 @@ async function exchange(path, init, { past = false, longest = ANSWER_MS } = {}) 
   for (;;) {
     // Not even a moment's wait where it is open: a page that goes away has none.
     if (!past && reason()) await opened();
-    const answer = await fetch(`/api${path}`, { ...init, signal: AbortSignal.timeout(longest) });
+    const headers = withAccount(init.headers);
+    const answer = await fetch(`/api${path}`, { ...init, headers, signal: AbortSignal.timeout(longest) });
     if (past || answer.status !== 401) return answer;
     const refused = await read(answer.clone()).catch((error) => error);
     if (!refused.shutting) return answer;
@@ -128,6 +132,11 @@ async function exchange(path, init, { past = false, longest = ANSWER_MS } = {}) 
       throw new ApiError(401, { error: { code: "shut_meanwhile" } });
     }
   }
+}
+
+/** `headers` with the login of who is signed in at this page, once that is known. */
+function withAccount(headers) {
+  return state.session ? { ...headers, [ACCOUNT]: state.session.login } : { ...headers };
 }
 
 async function read(answer) {

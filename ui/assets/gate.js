@@ -6,7 +6,7 @@ let shutBy = null;
 let opening = null;
 let letThrough = null;
 
-/** `session_locked` or `sign_in_needed` while it is shut, else null. */
+/** `session_locked`, `sign_in_needed` or `session_of_another` while it is shut, else null. */
 export function reason() {
   return shutBy;
 }

@@ -2,6 +2,7 @@
 
 import { bytes, sentenceOf } from "/ui/api.js";
 import { h, setText } from "/ui/dom.js";
+import { onGate } from "/ui/gate.js";
 import { language, onLanguage, t } from "/ui/i18n.js";
 import { withKey } from "/ui/keyhelp.js";
 import { bind } from "/ui/keys.js";
@@ -11,14 +12,19 @@ const TOLD_MS = 8000;
 /** What can be done, in the order of the buttons. */
 const WAYS = ["copy", "print", "pdf", "text"];
 const BY_KEY = ["copy", "print"];
+/** Reports that this page opened to be printed: `{tab, address}`, the address once there is one. */
+const opened = new Set();
 
 /** Bring the row in `element` to life: it is there while a signed version stands. */
 export function mountHandover(element) {
   const handover = new Handover(element);
-  on("opening", () => handover.clear());
+  on("opening", () => handover.leave());
   on("view", () => handover.update());
   onLanguage(() => handover.draw());
   for (const way of BY_KEY) bind(`report.${way}`, () => handover.byKey(way));
+  // They name their patients: none stays open where nobody is let in, nor where this page cannot close it any more.
+  onGate((code) => code && closeOpened());
+  window.addEventListener("pagehide", closeOpened);
 }
 
 class Handover {
@@ -29,13 +35,32 @@ class Handover {
     );
     this.said = h("span", { class: "rd-handover-said", role: "status" });
     element.append(...this.buttons, this.said);
+    /** What is being asked for: `{caseId, way}`; null where nothing is. */
+    this.underWay = null;
+    this.signed = false;
     this.draw();
-    this.clear();
+    this.update();
   }
 
-  clear() {
-    this.element.hidden = true;
+  /** Another study is opened: what is under way for the one before is given up. */
+  leave() {
+    const given = this.underWay;
+    this.end();
     this.say("");
+    // What he pastes next would be somebody else's.
+    if (given?.way === "copy") this.say(t("handover_dropped"), true);
+    this.update();
+  }
+
+  begin(caseId, way) {
+    this.underWay = { caseId, way };
+    for (const button of this.buttons) button.setAttribute("aria-disabled", "true");
+    return this.underWay;
+  }
+
+  end() {
+    this.underWay = null;
+    for (const button of this.buttons) button.removeAttribute("aria-disabled");
   }
 
   draw() {
@@ -48,32 +73,36 @@ class Handover {
 
   update() {
     const { view } = state;
-    this.element.hidden = !view?.versions.length || view.broken.length > 0;
+    this.signed = Boolean(view?.versions.length) && view.broken.length === 0;
+    for (const button of this.buttons) button.hidden = !this.signed;
+    this.element.hidden = !this.signed && !this.said.textContent;
   }
 
   /** By a key: false where there is nothing to hand over, so that the key stays the browser's. */
   byKey(way) {
-    if (this.element.hidden) return false;
+    if (!this.signed) return false;
     this.once(way);
     return true;
   }
 
   /** One press, one request: each of them is in the audit. */
   async once(way) {
-    if (this.busy) return;
-    this.busy = true;
-    for (const button of this.buttons) button.setAttribute("aria-disabled", "true");
+    if (this.underWay) {
+      // Of this study: with another one it was given up.
+      this.say(t("handover_waits"));
+      return;
+    }
     const { caseId } = state;
+    const mine = this.begin(caseId, way);
+    // Nobody gets the report of the study that he has left.
+    const same = () => this.underWay === mine;
     try {
-      // Nobody gets the report of the study that he has left.
-      const same = () => state.caseId === caseId;
       const said = await this[way](caseId, same);
       if (same()) this.say(said);
     } catch (error) {
-      if (state.caseId === caseId) this.say(sentenceOf(error), true);
+      if (same()) this.say(way === "copy" ? `${sentenceOf(error)} ${t("handover_not_copied")}` : sentenceOf(error), true);
     } finally {
-      this.busy = false;
-      for (const button of this.buttons) button.removeAttribute("aria-disabled");
+      if (same()) this.end();
     }
   }
 
@@ -82,21 +111,25 @@ class Handover {
     if (!same()) return "";
     const text = new TextDecoder().decode(content);
     if (await inClipboard(text)) return t("handover_copied");
-    showToCopy(text);
+    if (same()) showToCopy(text);
     return "";
   }
 
   async print(caseId, same) {
     // Opened by the press itself: a browser keeps what opens later from opening.
     const tab = window.open("", "_blank");
+    const kept = { tab, address: null };
+    opened.add(kept);
     try {
       const content = await bytes(pdfPath(caseId));
-      if (!same()) throw new Left();
+      // Or its tab was closed, by the reader or by a lock.
+      if (!same() || tab?.closed) throw new Left();
       if (!tab) return saved(content, "application/pdf", `${caseId}.pdf`);
-      tab.location.replace(URL.createObjectURL(new Blob([content], { type: "application/pdf" })));
+      kept.address = URL.createObjectURL(new Blob([content], { type: "application/pdf" }));
+      tab.location.replace(kept.address);
       return t("handover_opened");
     } catch (error) {
-      tab?.close();
+      closeTab(kept);
       if (error instanceof Left) return "";
       throw error;
     }
@@ -116,12 +149,23 @@ class Handover {
     clearTimeout(this.told);
     setText(this.said, text);
     this.said.classList.toggle("rd-bad", bad);
+    if (!this.signed) this.element.hidden = !text;
     if (text && !bad) this.told = setTimeout(() => this.say(""), TOLD_MS);
   }
 }
 
 /** The study was left while its report was being asked for. */
 class Left extends Error {}
+
+function closeOpened() {
+  for (const kept of opened) closeTab(kept);
+}
+
+function closeTab(kept) {
+  opened.delete(kept);
+  kept.tab?.close();
+  if (kept.address) URL.revokeObjectURL(kept.address);
+}
 
 function pdfPath(caseId) {
   return `/cases/${caseId}/report.pdf`;

@@ -23,6 +23,11 @@ async function change(code) {
     return;
   }
   const person = known();
+  if (code === "session_of_another" && !hasUnsaved()) {
+    // Nothing of his is left here: the page is that of who is signed in.
+    location.reload();
+    return;
+  }
   if (!person || (code === "sign_in_needed" && !hasUnsaved())) {
     location.replace(`/sign-in?${new URLSearchParams({ why: code, next: here() })}`);
     return;
@@ -63,6 +68,7 @@ class Lock {
     if (!this.code || (this.lang === language() && this.drawn === this.code)) return;
     Object.assign(this, { lang: language(), drawn: this.code });
     const locked = this.code === "session_locked";
+    const another = this.code === "session_of_another";
     const { name, login, demo, openid } = this.person;
     // The browser's own keeper of passwords wants to know whose it is.
     this.login = textField("login", "username", { value: login, readOnly: true });
@@ -75,13 +81,13 @@ class Lock {
     this.form = h(
       "form",
       {},
-      h("h2", { text: t(locked ? "locked_title" : "ended_title") }),
+      h("h2", { text: t(another ? "another_title" : locked ? "locked_title" : "ended_title") }),
       h("p", { class: "rd-sign-who", dataset: { part: "lock-who" }, text: name }),
-      h("p", { text: t(openid ? "openid_lock_why" : locked ? "locked_why" : "ended_why") }),
+      h("p", { text: t(another ? "another_why" : openid ? "openid_lock_why" : locked ? "locked_why" : "ended_why") }),
       demo || openid ? null : this.login.element,
       this.password?.element,
       this.problem,
-      h("div", { class: "rd-dialog-acts" }, way("lock_sign_out", () => signOut()), way("lock_other", () => signOut(here())), h("span", { class: "rd-spring" }), this.button),
+      h("div", { class: "rd-dialog-acts" }, ...(another ? [way("lock_leave", () => location.reload())] : [way("lock_sign_out", () => signOut()), way("lock_other", () => signOut(here()))]), h("span", { class: "rd-spring" }), this.button),
       hasUnsaved() ? h("p", { class: "rd-dim", text: t("lock_unsaved", { name }) }) : null,
     );
     this.form.addEventListener("submit", (event) => {
