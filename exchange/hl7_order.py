@@ -120,10 +120,11 @@ class _Common:
 
     def _order(self, group: _Group, ipc: Segment) -> Order:
         orc, obr, timing = group.first("ORC"), group.first("OBR"), group.first("TQ1")
-        filler = _clean(obr.text(3) or orc.text(3)) or None
+        placer, placer_issuer = _entity(2, obr, orc)
+        filler, filler_issuer = _entity(3, obr, orc)
         scheduled = (obr.text(36), timing.text(7), orc.text(7, 4), obr.text(27, 4))
         order = Order(
-            placer=_clean(obr.text(2) or orc.text(2)) or None,
+            placer=placer,
             filler=filler,
             site=self._site,
             state=_state(orc),
@@ -141,6 +142,8 @@ class _Common:
             allergies=self._allergies,
             pregnancy=self._pregnancy,
             other_numbers=self._numbers,
+            placer_issuer=placer_issuer,
+            filler_issuer=filler_issuer,
         )
         assert order.name
         return order
@@ -183,6 +186,18 @@ def _person_name(segment: Segment, number: int) -> str:
     alphabetic = next((name for name in names if name.isascii()), "")
     other = next((name for name in names if not name.isascii()), "")
     return f"{alphabetic}={other}" if alphabetic and other else alphabetic or other
+
+
+def _entity(number: int, *segments: Segment) -> tuple[str | None, str | None]:
+    """Return an order's number (EI.1) and who gave it (EI.2 and EI.3), of the first segment that
+    has one; the issuer also of another that has the same number."""
+    found, issuer = "", ""
+    for segment in segments:
+        given = _clean(segment.text(number))
+        if given and given == (found or given):
+            found = given
+            issuer = issuer or _joined((segment.text(number, part) for part in (2, 3)), "&")
+    return found or None, issuer or None
 
 
 def _accession(ipc: Segment, obr: Segment) -> Accession | None:

@@ -48,6 +48,8 @@ class ShownOrder:
 def take_order(session: Session, order: Order, source: OrderSource, now: datetime) -> Saved:
     """Keep an order and tie it to the studies that were made for it."""
     saved = orders.save(session, order, source, now)
+    if saved.other_patient:
+        orders.ask_again(session, saved.stored.order_id)
     if saved.changed:
         match_orders(session, (saved.stored,), now)
     return saved
@@ -111,10 +113,17 @@ def _judge(
             wanted = LinkState.ASKED
     if wanted is not None and wanted is not known:
         orders.link(session, case_id, stored.order_id, wanted, reasons=found.reasons, now=now)
-    elif wanted is None and known is not None:
+    elif wanted is None and known is not None and not _doubted(session, stored.order_id, case_id):
         orders.unlink(session, case_id, stored.order_id)
     if wanted is LinkState.LINKED:
         _drop_guesses(session, stored.order_id, case_id)
+
+
+def _doubted(session: Session, order_id: int, case_id: str) -> bool:
+    """Return whether a person said that the two go together, and has to say so again."""
+    found = orders.of_case(session, case_id)
+    told = (MatchReason.PATIENT_CHANGED,)
+    return any(one.reasons == told for one in found if one.stored.order_id == order_id)
 
 
 def _answered(session: Session, order_id: int, case_id: str) -> bool:

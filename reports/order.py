@@ -175,14 +175,22 @@ class Order:
     other_numbers: tuple[str, ...] = field(default=(), repr=False)
     """The patient's numbers besides `patient.patient_id`: PID-3's other repetitions, PID-2, PID-4;
     Other Patient IDs Sequence (0010,1002)."""
+    placer_issuer: str | None = None
+    """Who numbers so: EI.2 and EI.3 of `placer`. Two wards may both count from 1."""
+    filler_issuer: str | None = None
+    """EI.2 and EI.3 of `filler`."""
 
     @property
     def name(self) -> str:
         """Return what names the order at its site. MessageError `hl7_order_unnamed`."""
         if self.placer:
-            return f"placer:{self.placer}"
+            return _named("placer", self.placer, self.placer_issuer)
         if self.filler:
-            return f"filler:{self.filler}"
+            return _named("filler", self.filler, self.filler_issuer)
         if self.accession is not None:
             return f"accession:{self.accession.number}@{self.accession.issuer or ''}"
         raise MessageError("hl7_order_unnamed")
+
+
+def _named(what: str, number: str, issuer: str | None) -> str:
+    return f"{what}:{number}@{issuer}" if issuer else f"{what}:{number}"

@@ -16,7 +16,14 @@ from sqlalchemy.orm import Session
 from radraft.core import canonical
 from radraft.core.errors import NotFound
 from radraft.reports.order import Order
-from radraft.reports.order_matching import HOLDS, LinkState, OrderedStudy
+from radraft.reports.order_matching import (
+    HOLDS,
+    LinkState,
+    MatchReason,
+    OrderedStudy,
+    same_order,
+    same_patient,
+)
 from radraft.reports.people import Person
 from radraft.reports.values import ReportState
 from radraft.store import cases, faults
@@ -78,6 +85,8 @@ class Saved:
     stored: StoredOrder
     changed: bool
     """Whether it says something else than before; True of a new one."""
+    other_patient: bool = False
+    """Whether it is not surely of the patient any more that it was of."""
 
 
 def save(session: Session, order: Order, source: OrderSource, now: datetime) -> Saved:
@@ -102,7 +111,9 @@ def save(session: Session, order: Order, source: OrderSource, now: datetime) -> 
         # A worklist says less, and nothing of what became of an order.
         return Saved(_stored(row), changed=False)
     row.source = source.value
-    order = _joined(_stored(row).order, order)
+    before = _stored(row).order
+    other_patient = not same_patient(before, order)
+    order = _of_another(before, order) if other_patient else _joined(before, order)
     content = canonical.dumps(order)
     if row.content == storable(content):
         return Saved(_stored(row), changed=False)
@@ -110,40 +121,65 @@ def save(session: Session, order: Order, source: OrderSource, now: datetime) -> 
         setattr(row, name, value)
     row.changed_at = now
     session.flush()
-    return Saved(_stored(row), changed=True)
+    return Saved(_stored(row), changed=True, other_patient=other_patient)
 
 
 def _same(session: Session, order: Order) -> OrderRow | None:
     """Return the row of the order, held; also where another sender names it by less."""
-    row = _held(session, OrderRow.name == storable(order.name), order)
-    if row is None and order.filler:
-        known = OrderRow.filler == number_key(order.filler)
-        row = _held(session, known, order, by_placer=True)
-    if row is None and order.accession is not None:
-        known = OrderRow.accession == number_key(order.accession.number)
-        row = _held(session, known, order, by_placer=True)
-    return row
+    for row in _held(session, order, OrderRow.name == storable(order.name)):
+        return row
+    accession = "" if order.accession is None else order.accession.number
+    for column, number in ((OrderRow.filler, order.filler), (OrderRow.accession, accession)):
+        if key := number_key(number or ""):
+            for row in _held(session, order, column == key):
+                if same_order(_stored(row).order, order):
+                    return row
+    if key := number_key(order.placer or ""):
+        rows = _held(session, order, OrderRow.placer == key)
+        found = [row for row in rows if same_order(_stored(row).order, order)]
+        # Where two may be meant, neither is.
+        return found[0] if len(found) == 1 else None
+    return None
 
 
-def _held(
-    session: Session, known: Any, order: Order, *, by_placer: bool = False
-) -> OrderRow | None:
-    wanted = select(OrderRow).where(OrderRow.site == order.site, known)
-    if by_placer and order.placer:
-        # Two placers' orders are two, whatever else they share.
-        wanted = wanted.where(OrderRow.placer == "")
-    return session.scalars(
-        wanted.order_by(OrderRow.order_id.desc()).limit(1).with_for_update()
-    ).first()
+def _held(session: Session, order: Order, known: Any) -> list[OrderRow]:
+    """Return the newest orders of the site that are known so, held."""
+    wanted = (
+        select(OrderRow)
+        .where(OrderRow.site == order.site, known)
+        .order_by(OrderRow.order_id.desc())
+        .limit(MOST)
+        .with_for_update()
+    )
+    return list(session.scalars(wanted))
+
+
+def _of_another(before: Order, now: Order) -> Order:
+    """Return an order that is another patient's now: only its own numbers stay."""
+    kept = _numbers_kept(before, now)
+    return replace(now, accession=now.accession or before.accession, **kept)
+
+
+def _numbers_kept(before: Order, now: Order) -> dict[str, str | None]:
+    """Return the order's numbers that only the older message has, each with who gave it."""
+    kept: dict[str, str | None] = {}
+    for number, issuer in (("placer", "placer_issuer"), ("filler", "filler_issuer")):
+        known = getattr(before, number)
+        if not getattr(now, number):
+            kept |= {number: known, issuer: getattr(before, issuer)}
+        elif known == getattr(now, number):
+            kept[issuer] = getattr(now, issuer) or getattr(before, issuer)
+    return kept
 
 
 def _joined(before: Order, now: Order) -> Order:
     """Return an order with what the newer message says of it; a cancellation says little more."""
-    kept = {
+    kept: dict[str, Any] = {
         name: getattr(before, name)
-        for name in ("placer", "filler", "accession", "reason", "history", "referring", "ward")
+        for name in ("accession", "reason", "history", "referring", "ward")
         if getattr(now, name) is None
     }
+    kept |= _numbers_kept(before, now)
     for name in ("scheduled_at", "allergies", "other_numbers"):
         if not getattr(now, name):
             kept[name] = getattr(before, name)
@@ -284,6 +320,15 @@ def link(
         )
     )
     session.flush()
+
+
+def ask_again(session: Session, order_id: int) -> None:
+    """Have a person say again of which studies an order is: it became another patient's."""
+    session.execute(
+        update(OrderLinkRow)
+        .where(OrderLinkRow.order_id == order_id, OrderLinkRow.state == LinkState.CONFIRMED.value)
+        .values(state=LinkState.ASKED.value, reasons=(MatchReason.PATIENT_CHANGED.value,))
+    )
 
 
 def unlink(session: Session, case_id: str, order_id: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import hl7
@@ -14,7 +14,7 @@ from sqlalchemy import select, text, update
 from radraft.core.errors import NotFound
 from radraft.pipeline import orders as case_orders
 from radraft.pipeline.order_intake import OrderIntake
-from radraft.reports.order import OrderState, Priority
+from radraft.reports.order import Order, OrderState, Priority
 from radraft.reports.order_matching import LinkState, OrderNote
 from radraft.store import cases, order_messages, orders
 from radraft.store.database import Store
@@ -24,6 +24,9 @@ from radraft.studies.deidentify import deidentify
 from radraft.studies.values import CheckedStudy, Patient, Study, StudyPriority
 from tests import builders
 from tests.hl7_messages import order_message, segment
+
+LI = Patient("PAT2", "Li^Da", date(1990, 5, 5), "M")
+OF_LI = {"patient": "PAT2", "name": "Li^Da", "born": "19900505", "sex": "M"}
 
 
 @pytest.fixture
@@ -455,3 +458,67 @@ def test_nothing_of_a_message_is_logged(
         send(intake, message)
     for word in ("PLANTED", "Planted", "植入", "P-1"):
         assert word not in caplog.text, word
+
+
+def listed(store: Store) -> list[Order]:
+    with store.read() as session:
+        found = orders.listing(session)
+    return sorted((stored.order for stored in found), key=lambda order: order.name)
+
+
+def test_two_wards_that_number_alike_have_two_orders(store: Store, intake: OrderIntake) -> None:
+    case_id = take_in(store, 2, accession="A2", history="", patient=LI)
+    send(intake, order_message("C1", placer="1001^WARD", filler="", accession="A1"))
+    theirs = order_message(
+        "C2", placer="1001^ED", filler="", accession="A2", reason="", **OF_LI
+    ).replace(segment("AL1", {1: "1", 2: "DA", 3: "^碘对比剂", 4: "SV"}), "")
+    send(intake, theirs)
+    ed, ward = listed(store)
+    assert (ed.name, ward.name) == ("placer:1001@ED", "placer:1001@WARD")
+    assert (ed.reason, ed.allergies) == (None, ())
+    assert ward.reason == "咳嗽三天，魏植入"
+    assert "咳嗽" not in history(store, case_id)
+
+
+def test_two_patients_of_one_accession_have_two_orders(store: Store, intake: OrderIntake) -> None:
+    send(intake, order_message("C1", placer="", filler="F77", accession="B1"))
+    send(intake, order_message("C2", placer="", filler="F88", accession="B1", reason="", **OF_LI))
+    assert [order.reason for order in listed(store)] == ["咳嗽三天，魏植入", None]
+    send(intake, order_message("C3", placer="P9", filler="F77", accession="B1", **OF_LI))
+    assert len(listed(store)) == 3
+
+
+def test_an_order_that_becomes_another_patients_keeps_nothing_of_the_first(
+    store: Store, intake: OrderIntake
+) -> None:
+    case_id = take_in(store, study_time=TAKEN)
+    unsure(intake)
+    with store.begin() as session:
+        (order,) = orders.listing(session)
+        who = builders.person("Dr Planted")
+        case_orders.decide(
+            session, case_id, order.order_id, same=True, by=who, now=datetime.now(UTC)
+        )
+    bare = segment("MSH", {2: "^~\\&", 3: "RIS", 9: "ORM^O01", 10: "C9", 12: "2.4"})
+    bare += segment("PID", {3: "9922334", 5: "Li^Da", 7: "19900505", 8: "M"})
+    assert send(intake, bare + segment("ORC", {1: "XO", 2: "P-1"})) == ("AA", "")
+    (now,) = listed(store)
+    assert (now.reason, now.history, now.allergies, now.ward) == (None, None, (), None)
+    assert (now.referring, now.other_numbers) == (None, ())
+    assert shown(store, case_id) == [("placer:P-1", LinkState.ASKED, (OrderNote.PATIENT_DIFFERS,))]
+    assert "胸痛" not in history(store, case_id)
+    with store.begin() as session:
+        case_orders.match_missed(session, datetime.now(UTC))
+    assert shown(store, case_id)[0][1] is LinkState.ASKED
+
+
+def test_a_cancellation_that_leaves_out_who_gave_the_number_finds_its_order(
+    store: Store, intake: OrderIntake
+) -> None:
+    send(intake, order_message("C1", placer="1001^WARD", filler=""))
+    bare = segment("MSH", {2: "^~\\&", 3: "RIS", 9: "ORM^O01", 10: "C9", 12: "2.4"})
+    bare += segment("PID", {3: builders.PATIENT_ID}) + segment("ORC", {1: "CA", 2: "1001"})
+    send(intake, bare)
+    assert [(one.name, one.state) for one in listed(store)] == [
+        ("placer:1001@WARD", OrderState.CANCELLED)
+    ]
