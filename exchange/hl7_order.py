@@ -30,8 +30,9 @@ from radraft.studies import _text
 from radraft.studies.values import Patient
 
 ORDER_KINDS = frozenset({"ORM^O01", "OMI^O23"})
-_CANCELS = frozenset({"CA", "OC", "DC", "OD", "CR", "DR", "RP", "RO"})
-"""Order control codes (table 0119) after which nothing more is done for an order."""
+_CANCELS = frozenset({"CA", "OC", "DC", "OD", "CR", "DR", "RP", "RQ", "RU"})
+"""Order control codes (table 0119) after which nothing more is done for an order; RO is the order
+that replaces it."""
 _STATES = {
     "SC": OrderState.PLACED, "HD": OrderState.PLACED, "IP": OrderState.IN_PROGRESS,
     "A": OrderState.IN_PROGRESS, "CM": OrderState.COMPLETED, "CA": OrderState.CANCELLED,

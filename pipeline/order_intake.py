@@ -110,7 +110,7 @@ class OrderIntake:
             return error.code
         if read.key != kept.key:
             with self._store.begin() as session:
-                order_messages.settle(session, kept.key, MessageState.APPLIED)
+                order_messages.settle(session, kept.key, MessageState.APPLIED, site=kept.site)
         return None
 
     def _take(self, read: _Read, raw: bytes, site: str, now: datetime) -> None:
@@ -130,7 +130,7 @@ class OrderIntake:
                 return
             for order in hl7_order.read_orders(read.message, site=site):
                 take_order(session, order, OrderSource.HL7, now)
-            order_messages.settle(session, read.key, MessageState.APPLIED)
+            order_messages.settle(session, read.key, MessageState.APPLIED, site=site)
         self._count(MessageState.APPLIED.value)
 
     def _not_read(self, raw: bytes, error: MessageError, site: str, now: datetime) -> bytes:
@@ -156,7 +156,7 @@ class OrderIntake:
                 order_messages.add(
                     session, key, site=site, kind=kind, mended=False, content=raw, now=now
                 )
-                order_messages.settle(session, key, MessageState.KEPT, code)
+                order_messages.settle(session, key, MessageState.KEPT, code, site=site)
         except StorageError as error:
             return error
         except SQLAlchemyError:

@@ -53,7 +53,7 @@ class OrderState(StrEnum):
     COMPLETED = "completed"
     """CM."""
     CANCELLED = "cancelled"
-    """CA, DC, and RP of the order that another replaces."""
+    """CA, DC, and RP, RQ, RU of the order that another replaces."""
 
 
 class Priority(StrEnum):

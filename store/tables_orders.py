@@ -49,7 +49,7 @@ class OrderMessageRow(Base):
 
     __tablename__ = "order_messages"
     __table_args__ = (
-        UniqueConstraint("sender", "control_id", "sha256", name="uq_order_messages_sender"),
+        UniqueConstraint("site", "sender", "control_id", "sha256", name="uq_order_messages_site"),
         Index("ix_order_messages_state", "state", "received_at"),
     )
 

@@ -142,6 +142,18 @@ def test_the_same_message_is_taken_once_however_often_it_is_sent(
     assert intake.counts() == {"applied": 2, "repeated": 1}
 
 
+def test_one_message_to_two_sites_is_an_order_of_each(store: Store, intake: OrderIntake) -> None:
+    for site in ("north", "south", "north"):
+        raw = intake.receive(order_message().encode(), site=site, source="10.1.2.3")
+        assert b"MSA|AA|C1" in raw
+    with store.read() as session:
+        assert {one.order.site for one in orders.listing(session)} == {"north", "south"}
+    assert intake.counts() == {"applied": 2, "repeated": 1}
+    for site in ("north", "south"):
+        intake.receive(order_message("C2", patient="").encode(), site=site, source="10.1.2.3")
+    assert [row[0] for row in messages(store)[2:]] == [MessageState.KEPT] * 2
+
+
 def test_two_senders_may_number_their_messages_alike(store: Store, intake: OrderIntake) -> None:
     send(intake, order_message("1"))
     send(intake, order_message("1").replace("|RIS|", "|HIS|"))
@@ -362,7 +374,7 @@ def test_a_message_that_can_be_read_after_all_is_taken_when_it_is_read_again(
         order_messages.add(
             session, key, site="site-a", kind="", mended=False, content=raw, now=datetime.now(UTC)
         )
-        order_messages.settle(session, key, MessageState.KEPT, "hl7_segments")
+        order_messages.settle(session, key, MessageState.KEPT, "hl7_segments", site="site-a")
         (kept,) = order_messages.listing(session, MessageState.KEPT)
     assert intake.read_again(kept.message_id) is None
     with store.read() as session:

@@ -47,7 +47,9 @@ def upgrade() -> None:
         sa.Column("repeats", sa.Integer(), nullable=False),
         sa.Column("repeated_at", _INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("message_id", name="pk_order_messages"),
-        sa.UniqueConstraint("sender", "control_id", "sha256", name="uq_order_messages_sender"),
+        sa.UniqueConstraint(
+            "site", "sender", "control_id", "sha256", name="uq_order_messages_site"
+        ),
     )
     op.create_index("ix_order_messages_state", "order_messages", ["state", "received_at"])
     op.create_table(
