@@ -53,7 +53,18 @@ _CLASSES = {
 """Table 0004."""
 _PREGNANCY_CODES = frozenset({"11449-6", "82810-3"})
 """LOINC: Pregnancy status."""
+_STAFF = {
+    "PD1": (4,), "PV1": (7, 8, 9, 17, 52), "ORC": (10, 11, 12, 19), "OBR": (10, 16, 28, *range(32, 36)),
+    "DG1": (16,), "OBX": (16,), "NTE": (5,), "TXA": (5, 9, 10, 11), "ROL": (4,), "PRT": (5,),
+}  # fmt: skip
+"""Fields of XCN or CNN: persons by number and name."""
+_KIN = {"PID": (6, 9), "NK1": (2, 26, 30), "GT1": (3, 4), "IN1": (16,)}
+"""Fields of XPN beside the patient's name: mother, aliases, next of kin, who pays."""
 _SEXES = frozenset({"M", "F", "O"})
+_CODE = re.compile(r"(?=[^\d]*\d)[A-Za-z0-9._:/-]{1,20}")
+_SCHEME = re.compile(r"[A-Za-z0-9._:-]{1,20}")
+_KNOWN_SCHEME = re.compile(r"L|LN|I9C?|I10\w*|ICD.*|SCT|SNM.*|99.+", re.IGNORECASE)
+"""Table 0396, what orders use of it."""
 _TIME = re.compile(r"(\d{4})(\d{2})?(\d{2})?(?:(\d{2})(\d{2})?(\d{2})?(?:\.\d{1,6})?)?([+-]\d{4})?")
 
 
@@ -106,6 +117,7 @@ class _Common:
     def __init__(self, message: Message, site: str, zone: tzinfo | None) -> None:
         self._site, self._zone = site, zone
         self._patient, self._numbers = _patient(message)
+        self._people = _people(message)
         visit = message.first("PV1") or Segment("PV1", ())
         self._class = _CLASSES.get(visit.text(2).upper(), PatientClass.UNKNOWN)
         self._ward = _joined(visit.text(3, part) for part in (1, 2, 3)) or None
@@ -143,6 +155,7 @@ class _Common:
             allergies=self._allergies,
             pregnancy=self._pregnancy,
             other_numbers=self._numbers,
+            people=self._people,
             placer_issuer=placer_issuer,
             filler_issuer=filler_issuer,
         )
@@ -172,6 +185,26 @@ def _patient(message: Message) -> tuple[Patient, tuple[str, ...]]:
         sex=sex if sex in _SEXES else "",
     )
     return patient, numbers[1:]
+
+
+def _people(message: Message) -> tuple[str, ...]:
+    """Return everybody whom the message names besides the patient, as PN, each once."""
+    found: list[str] = []
+    for segment in message.segments:
+        for number in _STAFF.get(segment.name, ()):
+            for value in segment.repetitions(number):
+                # CNN (2.3 to 2.5.1: OBR-32 to OBR-35) divides by subcomponents what XCN divides by
+                # components.
+                cnn = (
+                    segment.separators.subcomponent
+                    in value.partition(segment.separators.component)[0]
+                )
+                places = [(1, 2), (1, 3), (1, 4)] if cnn else [(2, 1), (3, 1), (4, 1)]
+                found.append(_joined((segment.part(value, *at) for at in places), "^"))
+        for number in _KIN.get(segment.name, ()):
+            for value in segment.repetitions(number):
+                found.append(_joined((segment.part(value, at) for at in (1, 2, 3)), "^"))
+    return tuple(dict.fromkeys(filter(None, found)))
 
 
 def _person_name(segment: Segment, number: int) -> str:
@@ -215,7 +248,8 @@ def _accession(ipc: Segment, obr: Segment) -> Accession | None:
 
 def _procedure(group: _Group, ipc: Segment) -> RequestedProcedure:
     obr, zds = group.first("OBR"), group.first("ZDS")
-    value, meaning, scheme = (_clean(obr.text(4, part)) for part in (1, 2, 3))
+    coded = obr.components((*obr.repetitions(4), "")[0])
+    value, meaning, scheme = (_clean(part) for part in (*coded, "", "", "")[:3])
     uid = ipc.text(3) or zds.text(1)
     return RequestedProcedure(
         id=_clean(ipc.text(2) or obr.text(19)) or None,
@@ -230,8 +264,8 @@ def _procedure(group: _Group, ipc: Segment) -> RequestedProcedure:
 def _reason(group: _Group) -> str | None:
     """Return why it is asked for: OBR-31, else the diagnoses (DG1), and notes to the order."""
     obr = group.first("OBR")
-    given = [_clean(obr.part(value, 2) or obr.part(value, 1)) for value in obr.repetitions(31)] or [
-        _named(one, 3) or _clean(one.text(4)) for one in group.every("DG1")
+    given = [_words(obr.components(value)) for value in obr.repetitions(31)] or [
+        _named(one, 3) or _clean(one.whole(4)) for one in group.every("DG1")
     ]
     notes = [_clean(one.whole(3)) for one in group.every("NTE")]
     return "\n".join(dict.fromkeys(filter(None, (*given, *notes)))) or None
@@ -280,7 +314,19 @@ def _pregnancy(message: Message, visit: Segment) -> Pregnancy:
 
 def _named(segment: Segment, number: int) -> str:
     """Return what a coded field (CE, CWE) says in words, else its code."""
-    return _clean(segment.text(number, 2) or segment.text(number))
+    code, words = (*segment.components((*segment.repetitions(number), "")[0]), "", "")[:2]
+    return _clean(words or code)
+
+
+def _words(components: tuple[str, ...]) -> str:
+    """Return all words of a reason (CE): text that was typed with a separator in it looks like a
+    coded entry, and is one only where its code and its coding system look like such."""
+    code, words, scheme = (*components, "", "", "")[:3]
+    coded = (not code or _CODE.fullmatch(code)) and (not scheme or _SCHEME.fullmatch(scheme))
+    if words and coded and (code or not scheme or _KNOWN_SCHEME.fullmatch(scheme)):
+        # Of the alternate (4 to 6) the words, where they say something else.
+        return _joined(dict.fromkeys((words, *components[4:5], *components[8:9])))
+    return _joined(components)
 
 
 def _moment(text: str, zone: tzinfo | None) -> datetime | None:

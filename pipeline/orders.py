@@ -165,7 +165,7 @@ def _scrubbed(order: Order, study: OrderedStudy) -> str:
             *(accession or "", study.accession, order.placer or "", order.filler or ""),
             *order.other_numbers,
         ),
-        () if who is None else (who.name,),
+        (*order.people, *(() if who is None else (who.name,))),
     )
 
 

@@ -179,6 +179,9 @@ class Order:
     """Who numbers so: EI.2 and EI.3 of `placer`. Two wards may both count from 1."""
     filler_issuer: str | None = None
     """EI.2 and EI.3 of `filler`."""
+    people: tuple[str, ...] = field(default=(), repr=False)
+    """Everybody else whom the message names, as PN: who asks, treats, reads or is next of kin. For
+    taking their names out of texts."""
 
     @property
     def name(self) -> str:

@@ -180,6 +180,8 @@ def _joined(before: Order, now: Order) -> Order:
         if getattr(now, name) is None
     }
     kept |= _numbers_kept(before, now)
+    # What is kept may name them still.
+    kept["people"] = tuple(dict.fromkeys((*now.people, *before.people)))
     for name in ("scheduled_at", "allergies", "other_numbers"):
         if not getattr(now, name):
             kept[name] = getattr(before, name)

@@ -54,6 +54,7 @@ def test_an_order_says_what_when_why_and_for_whom(version: str, kind: str) -> No
         ward="7W 12 3",
         allergies=("碘对比剂",),
         pregnancy=Pregnancy.UNKNOWN,
+        people=("林^植入",),
     )
 
 
@@ -193,3 +194,30 @@ def test_what_cannot_be_seen_is_not_taken_into_an_order() -> None:
     order = read(order_message(reason="cough\u202e\u200b fever", accession="A\u200b1"))
     assert order.reason == "cough   fever"
     assert order.accession == Accession("A 1")
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        ("^R/O PE & DVT, no contrast", "R/O PE & DVT, no contrast"),
+        ("R/O PE & DVT, no contrast", "R/O PE & DVT, no contrast"),
+        ("pain^left side & back", "pain left side & back"),
+        ("^cough^three days^no fever", "cough three days no fever"),
+        ("pain^left^side", "pain left side"),
+        ("R07.4^Chest pain^I10", "Chest pain"),
+        ("R07.4^Chest pain^I10^786^Pain, chest^I9C", "Chest pain Pain, chest"),
+        ("^Chest pain^L", "Chest pain"),
+        ("R07.4", "R07.4"),
+        ("R07.4^Chest pain", "Chest pain"),
+        ("a & b~c ^ d", "a & b\nc d"),
+    ],
+)
+def test_no_word_of_a_reason_is_lost_at_a_separator(sent: str, reason: str) -> None:
+    assert read(order_message().replace("^咳嗽三天，魏植入", sent)).reason == reason
+
+
+def test_words_beside_an_ampersand_are_not_lost() -> None:
+    message = order_message().replace("^碘对比剂", "^iodine & latex")
+    order = read(message.replace("CR1^胸部正位", "CR1^Chest & abdomen"))
+    assert order.allergies == ("iodine & latex",)
+    assert order.procedure.description == "Chest & abdomen"

@@ -124,6 +124,26 @@ def test_what_the_prompt_sees_of_an_order_names_nobody(store: Store, intake: Ord
     assert said.startswith(before)
 
 
+def test_nobody_whom_a_message_names_is_named_in_the_prompt(
+    store: Store, intake: OrderIntake
+) -> None:
+    people = ("Chukwuemeka", "Oyelaran", "Mbekezeli", "Thandekile", "Nkosazana", "Zwelithini")
+    message = order_message(reason=f"cough, call {', '.join(people)} with the result")
+    message = message.replace("E7^林^植入", f"E7^Okafor^{people[0]}", 1)
+    obr = message.index("\rOBR|")
+    rest = message[obr:].replace("E7^林^植入", f"E8^Bello^{people[1]}~E9^Dube^{people[2]}")
+    fields = rest.split("|")
+    fields[28] = f"E10^Zulu^{people[3]}"
+    message = message[:obr] + "|".join(fields)
+    message += segment("NK1", {1: "1", 2: f"Ndlovu^{people[4]}"})
+    message += segment("PV1", {7: f"E11^Khumalo^{people[5]}"})
+    assert send(intake, message) == ("AA", "")
+    said = history(store, take_in(store))
+    assert "cough" in said
+    for person in people:
+        assert person not in said, person
+
+
 def test_the_same_message_is_taken_once_however_often_it_is_sent(
     store: Store, intake: OrderIntake
 ) -> None:
