@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from radraft.core.errors import MessageError, ReportError
 from radraft.reports.hl7_text import Message, Segment
@@ -54,12 +54,14 @@ _CLASSES = {
 _PREGNANCY_CODES = frozenset({"11449-6", "82810-3"})
 """LOINC: Pregnancy status."""
 _STAFF = {
-    "PD1": (4,), "PV1": (7, 8, 9, 17, 52), "ORC": (10, 11, 12, 19), "OBR": (10, 16, 28, *range(32, 36)),
-    "DG1": (16,), "OBX": (16,), "NTE": (5,), "TXA": (5, 9, 10, 11), "ROL": (4,), "PRT": (5,),
+    "PD1": (4,), "PV1": (7, 8, 9, 17, 52), "ORC": (10, 11, 12, 19),
+    "OBR": (10, 16, 28, 32, 33, 34, 35), "DG1": (16,), "OBX": (16,), "NTE": (5,),
+    "TXA": (5, 9, 10, 11), "ROL": (4,), "PRT": (5,),
 }  # fmt: skip
 """Fields of XCN or CNN: persons by number and name."""
 _KIN = {"PID": (6, 9), "NK1": (2, 26, 30), "GT1": (3, 4), "IN1": (16,)}
 """Fields of XPN beside the patient's name: mother, aliases, next of kin, who pays."""
+_CLOCKS_APART = timedelta(hours=1)
 _SEXES = frozenset({"M", "F", "O"})
 _CODE = re.compile(r"(?=[^\d]*\d)[A-Za-z0-9._:/-]{1,20}")
 _SCHEME = re.compile(r"[A-Za-z0-9._:-]{1,20}")
@@ -79,6 +81,13 @@ def read_orders(message: Message, *, site: str, zone: tzinfo | None = None) -> t
         raise MessageError("hl7_orders_missing")
     common = _Common(message, site, zone)
     return tuple(order for group in groups for order in common.orders(group))
+
+
+def sent_at(message: Message, zone: tzinfo | None = None) -> datetime | None:
+    """Return when a message was sent by its sender's clock (MSH-7) in UTC; None where it does not
+    say, or names a time to come."""
+    sent = _moment(message.header.text(7), zone)
+    return None if sent is None or sent > datetime.now(UTC) + _CLOCKS_APART else sent
 
 
 @dataclass(frozen=True)

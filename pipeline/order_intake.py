@@ -25,8 +25,8 @@ from radraft.exchange.hl7_bytes import DecodedMessage, decoded
 from radraft.pipeline.orders import match_missed, take_order
 from radraft.reports.hl7_text import Message, parsed
 from radraft.store import order_messages
-from radraft.store.order_messages import MessageKey, MessageState
-from radraft.store.orders import OrderSource
+from radraft.store.order_messages import MessageKey, MessageState, StoredMessage
+from radraft.store.orders import OrderSource, Said
 
 if TYPE_CHECKING:
     from radraft.core.settings import Settings
@@ -104,17 +104,36 @@ class OrderIntake:
         if kept.content is None:
             return kept.code
         try:
-            read = _read(kept.content)
-            self._take(read, kept.content, kept.site, datetime.now(UTC))
-        except MessageError as error:
+            self._take_again(kept, kept.content)
+        except (MessageError, StorageError) as error:
             return error.code
+        except SQLAlchemyError as error:
+            _LOG.error("a kept HL7 message could not be taken: %s", type(error).__name__)
+            return "storage_failed"
+        except Exception as error:  # noqa: BLE001 - the type only: its text may quote the message
+            _LOG.error("a kept HL7 message broke the line: %s", type(error).__name__)
+            return "hl7_breaks_line"
+        return None
+
+    def _take_again(self, kept: StoredMessage, content: bytes) -> None:
+        """Apply a message that was kept, as of the time when it came."""
+        read = _read(content)
+        self._take(read, content, kept.site, datetime.now(UTC), heard_at=kept.received_at)
         if read.key != kept.key:
             with self._store.begin() as session:
                 order_messages.settle(session, kept.key, MessageState.APPLIED, site=kept.site)
-        return None
 
-    def _take(self, read: _Read, raw: bytes, site: str, now: datetime) -> None:
-        """Apply a message, once."""
+    def _take(
+        self,
+        read: _Read,
+        raw: bytes,
+        site: str,
+        now: datetime,
+        *,
+        heard_at: datetime | None = None,
+    ) -> None:
+        """Apply a message, once. `heard_at`: when it came, now where it is not said."""
+        said = Said(read.message.sender, hl7_order.sent_at(read.message), heard_at or now)
         with self._store.begin() as session:
             before = order_messages.add(
                 session,
@@ -129,7 +148,7 @@ class OrderIntake:
                 self._count("repeated")
                 return
             for order in hl7_order.read_orders(read.message, site=site):
-                take_order(session, order, OrderSource.HL7, now)
+                take_order(session, order, OrderSource.HL7, now, said)
             order_messages.settle(session, read.key, MessageState.APPLIED, site=site)
         self._count(MessageState.APPLIED.value)
 

@@ -24,7 +24,7 @@ from radraft.reports.order_matching import (
 )
 from radraft.reports.people import Person
 from radraft.store import orders
-from radraft.store.orders import CaseOrder, OrderSource, Saved, StoredOrder
+from radraft.store.orders import CaseOrder, OrderSource, Said, Saved, StoredOrder
 from radraft.studies.deidentify import without_identity
 from radraft.studies.priors import LinkDecision
 from radraft.studies.values import StudyPriority
@@ -45,9 +45,15 @@ class ShownOrder:
     notes: tuple[OrderNote, ...]
 
 
-def take_order(session: Session, order: Order, source: OrderSource, now: datetime) -> Saved:
-    """Keep an order and tie it to the studies that were made for it."""
-    saved = orders.save(session, order, source, now)
+def take_order(
+    session: Session,
+    order: Order,
+    source: OrderSource,
+    now: datetime,
+    said: Said | None = None,
+) -> Saved:
+    """Keep an order and tie it to the studies that were made for it. `said`: by which message."""
+    saved = orders.save(session, order, source, now, said)
     if saved.other_patient:
         orders.ask_again(session, saved.stored.order_id)
     if saved.changed:

@@ -56,6 +56,18 @@ class OrderSource(StrEnum):
 
 
 @dataclass(frozen=True)
+class Said:
+    """Which message says what an order is now."""
+
+    sender: str
+    """MSH-3 and MSH-4."""
+    sent_at: datetime | None
+    """UTC, by the sender's clock: MSH-7; None where it does not say."""
+    heard_at: datetime
+    """UTC: when the message came first."""
+
+
+@dataclass(frozen=True)
 class StoredOrder:
     """An order as it stands."""
 
@@ -89,8 +101,15 @@ class Saved:
     """Whether it is not surely of the patient any more that it was of."""
 
 
-def save(session: Session, order: Order, source: OrderSource, now: datetime) -> Saved:
-    """Keep an order as it stands now; what a message leaves out stays as it was."""
+def save(
+    session: Session,
+    order: Order,
+    source: OrderSource,
+    now: datetime,
+    said: Said | None = None,
+) -> Saved:
+    """Keep an order as it stands now; what a message leaves out stays as it was, and one that is
+    older than the last says only what that left out. `said`: None of a worklist's."""
     row = _same(session, order)
     if row is None:
         content = canonical.dumps(order)
@@ -102,6 +121,7 @@ def save(session: Session, order: Order, source: OrderSource, now: datetime) -> 
             source=source.value,
             received_at=now,
             changed_at=now,
+            **_hearing(said),
         )
         row = _same(session, order)
         assert row is not None
@@ -113,7 +133,14 @@ def save(session: Session, order: Order, source: OrderSource, now: datetime) -> 
     row.source = source.value
     before = _stored(row).order
     other_patient = not same_patient(before, order)
-    order = _of_another(before, order) if other_patient else _joined(before, order)
+    if _is_older(said, row):
+        if other_patient:
+            return Saved(_stored(row), changed=False)
+        order = _joined(order, before)
+    else:
+        order = _of_another(before, order) if other_patient else _joined(before, order)
+        for name, value in _hearing(said).items():
+            setattr(row, name, value)
     content = canonical.dumps(order)
     if row.content == storable(content):
         return Saved(_stored(row), changed=False)
@@ -122,6 +149,28 @@ def save(session: Session, order: Order, source: OrderSource, now: datetime) -> 
     row.changed_at = now
     session.flush()
     return Saved(_stored(row), changed=True, other_patient=other_patient)
+
+
+def _hearing(said: Said | None) -> dict[str, Any]:
+    if said is None:
+        return {"said_by": None, "said_at": None, "heard_at": None}
+    return {
+        "said_by": storable(said.sender),
+        "said_at": said.sent_at,
+        "heard_at": said.heard_at,
+    }
+
+
+def _is_older(said: Said | None, row: OrderRow) -> bool:
+    """Return whether a message is older than the order's last: it came before, or its sender sent
+    it before. Two senders' clocks are not compared."""
+    if said is None or row.heard_at is None:
+        return False
+    if said.heard_at < row.heard_at:
+        return True
+    if said.sent_at is None or row.said_at is None or storable(said.sender) != row.said_by:
+        return False
+    return said.sent_at < row.said_at
 
 
 def _same(session: Session, order: Order) -> OrderRow | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -12,8 +13,10 @@ import pytest
 from sqlalchemy import select, text, update
 
 from radraft.core.errors import NotFound
+from radraft.exchange import hl7_order
 from radraft.pipeline import orders as case_orders
 from radraft.pipeline.order_intake import OrderIntake
+from radraft.reports.hl7_text import Message
 from radraft.reports.order import Order, OrderState, Priority
 from radraft.reports.order_matching import LinkState, OrderNote
 from radraft.store import cases, order_messages, orders
@@ -554,3 +557,76 @@ def test_a_cancellation_that_leaves_out_who_gave_the_number_finds_its_order(
     assert [(one.name, one.state) for one in listed(store)] == [
         ("placer:1001@WARD", OrderState.CANCELLED)
     ]
+
+
+def kept_message(store: Store, message: str, at: datetime) -> int:
+    """Leave a message as a version that could not read it left it; its number."""
+    key = MessageKey("", "", hashlib.sha256(message.encode()).hexdigest())
+    with store.begin() as session:
+        order_messages.add(
+            session,
+            key,
+            site="site-a",
+            kind="",
+            mended=False,
+            content=message.encode(),
+            now=at,
+        )
+        order_messages.settle(session, key, MessageState.KEPT, "hl7_segments", site="site-a")
+        return order_messages.listing(session, MessageState.KEPT)[0].message_id
+
+
+def test_an_old_message_that_is_read_again_says_only_what_the_newer_left_out(
+    store: Store, intake: OrderIntake
+) -> None:
+    hour = timedelta(hours=1)
+    old = order_message("C1", reason="old reason", priority="R", modality="CR", control="NW")
+    first = kept_message(store, old, datetime.now(UTC) - hour)
+    cancel = segment("MSH", {2: "^~\\&", 3: "RIS", 4: "H", 9: "ORM^O01", 10: "C9", 12: "2.4"})
+    cancel += segment("PID", {3: builders.PATIENT_ID})
+    cancel += segment("ORC", {1: "CA", 2: "P-1"}) + segment("OBR", {2: "P-1", 31: "^new reason"})
+    send(intake, cancel)
+    assert intake.read_again(first) is None
+    (order,) = listed(store)
+    assert (order.state, order.reason) == (OrderState.CANCELLED, "new reason")
+    assert order.accession is not None
+    assert order.procedure.description == "胸部正位"
+
+
+def test_a_message_that_its_sender_sent_before_the_last_changes_nothing_of_it(
+    store: Store, intake: OrderIntake
+) -> None:
+    late, early = "20260304130000+0800", "20260304120000+0800"
+    send(intake, order_message("C2", reason="new", priority="R", sent_at=late))
+    send(intake, order_message("C1", reason="old", priority="S", sent_at=early))
+    (order,) = listed(store)
+    assert (order.reason, order.priority) == ("new", Priority.ROUTINE)
+    # Another system's clock may be behind.
+    theirs = order_message("C1", reason="theirs", sent_at=early).replace("|RIS|", "|HIS|")
+    send(intake, theirs)
+    assert listed(store)[0].reason == "theirs"
+
+
+def test_a_clock_that_is_ahead_does_not_shut_out_what_comes_later(
+    store: Store, intake: OrderIntake
+) -> None:
+    send(intake, order_message("C1", reason="ahead", sent_at="20990101000000+0800"))
+    send(intake, order_message("C2", reason="now"))
+    assert listed(store)[0].reason == "now"
+
+
+def test_a_message_that_breaks_when_read_again_does_not_stop_the_others(
+    store: Store, intake: OrderIntake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison = kept_message(store, order_message("C1", reason="poison"), datetime.now(UTC))
+    read = hl7_order.read_orders
+
+    def breaking(message: Message, *, site: str) -> tuple[Order, ...]:
+        if message.control_id == "C1":
+            raise KeyError("PLANTED")
+        return read(message, site=site)
+
+    monkeypatch.setattr(hl7_order, "read_orders", breaking)
+    other = kept_message(store, order_message("C2"), datetime.now(UTC))
+    found = [intake.read_again(number) for number in (poison, other)]
+    assert found == ["hl7_breaks_line", None]
