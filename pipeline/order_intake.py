@@ -153,7 +153,7 @@ class OrderIntake:
         self._count(MessageState.APPLIED.value)
 
     def _not_read(self, raw: bytes, error: MessageError, site: str, now: datetime) -> bytes:
-        key = MessageKey("", "", hashlib.sha256(raw).hexdigest())
+        key = MessageKey("", "", hashlib.sha256(_body(raw)).hexdigest())
         problem = self._keep(key, raw, error.code, site, "", now) or error
         return hl7_answer.refused(_header_of(raw), problem, now=now)
 
@@ -201,6 +201,13 @@ def _read(raw: bytes) -> _Read:
     return _Read(message, text, MessageKey(message.sender, message.control_id, sha256))
 
 
+def _body(raw: bytes) -> bytes:
+    """Return what follows the header, where a sender writes the time of each try; all of it where
+    there is none."""
+    header, _, body = raw.lstrip(b"\xef\xbb\xbf\r\n ").partition(b"\r")
+    return body if header.startswith(b"MSH") and body.strip() else raw
+
+
 def _header_of(beginning: bytes) -> Message | None:
     """Return the header of what could not be read whole, None where that cannot be read either."""
     try:
@@ -240,8 +247,7 @@ class OrderReceiver(threading.Thread):
         """Thread body."""
         while not self._stop_event.wait(TICK_S):
             try:
-                with self._store.begin() as session:
-                    match_missed(session, datetime.now(UTC))
+                match_missed(self._store, datetime.now(UTC))
             except (StorageError, SQLAlchemyError) as error:
                 _LOG.error("matching orders paused: %s", type(error).__name__)
 

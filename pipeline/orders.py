@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from radraft.core.errors import NotFound
+from sqlalchemy.exc import SQLAlchemyError
+
+from radraft.core.errors import NotFound, RadraftError, StorageUnavailable
 from radraft.reports.order import Order, OrderState
 from radraft.reports.order_matching import (
     DECIDED,
@@ -31,6 +34,10 @@ from radraft.studies.values import StudyPriority
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+    from radraft.store.database import Store
+
+_LOG = logging.getLogger("radraft.orders")
 
 MISSED_WITHIN = timedelta(minutes=15)
 """Orders as old as this are matched again from time to time: one that came while its study was
@@ -213,6 +220,16 @@ def decide(
     apply_orders(session, case_id)
 
 
-def match_missed(session: Session, now: datetime) -> None:
-    """Match the newest orders again: `MISSED_WITHIN`."""
-    match_orders(session, orders.changed_since(session, now - MISSED_WITHIN), now)
+def match_missed(store: Store, now: datetime) -> None:
+    """Match the newest orders again, each by itself: `MISSED_WITHIN`. StorageUnavailable; an order
+    that fails otherwise keeps no other from its study."""
+    with store.read() as session:
+        changed = orders.changed_since(session, now - MISSED_WITHIN)
+    for order_id in changed:
+        try:
+            with store.begin() as session:
+                match_orders(session, (orders.get(session, order_id),), now)
+        except StorageUnavailable:
+            raise
+        except (RadraftError, SQLAlchemyError) as error:
+            _LOG.error("order %d could not be matched: %s", order_id, type(error).__name__)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, delete, exists, func, or_, select, update
+from sqlalchemy import Executable, Select, delete, exists, func, select, union, update
 from sqlalchemy.orm import Session
 
 from radraft.core import canonical
@@ -306,10 +306,11 @@ def listing(
     return tuple(map(_stored, session.scalars(wanted.limit(limit))))
 
 
-def changed_since(session: Session, since: datetime) -> tuple[StoredOrder, ...]:
-    """Return the orders that came or changed since then."""
-    wanted = select(OrderRow).where(OrderRow.changed_at >= since).order_by(OrderRow.order_id)
-    return tuple(map(_stored, session.scalars(wanted)))
+def changed_since(session: Session, since: datetime) -> tuple[int, ...]:
+    """Return the numbers of the orders that came or changed since then."""
+    wanted = select(OrderRow.order_id).where(OrderRow.changed_at >= since)
+    # Put in order here: asked for in their order, all orders would be looked through.
+    return tuple(sorted(session.scalars(wanted)))
 
 
 def links(session: Session, order_id: int) -> dict[str, LinkState]:
@@ -408,35 +409,41 @@ def candidate_orders(session: Session, study: OrderedStudy) -> tuple[StoredOrder
         ]
     if usable_number(study.patient.patient_id):
         same.append(OrderRow.patient == plain_number(study.patient.patient_id))
-    if not same:
-        return ()
-    wanted = (
-        select(OrderRow)
-        .where(OrderRow.site == study.site, or_(*same))
-        .order_by(OrderRow.order_id.desc())
-        .limit(MOST)
-    )
-    return tuple(map(_stored, session.scalars(wanted)))
+    found: set[int] = set()
+    for known in same:
+        # One by one, each by its index: together they would be looked for in every order.
+        wanted = (
+            select(OrderRow.order_id)
+            .where(OrderRow.site == study.site, known)
+            .order_by(OrderRow.order_id.desc())
+            .limit(MOST)
+        )
+        found.update(session.scalars(wanted))
+    newest = sorted(found, reverse=True)[:MOST]
+    rows = session.scalars(select(OrderRow).where(OrderRow.order_id.in_(newest)))
+    return tuple(map(_stored, sorted(rows, key=lambda row: -row.order_id)))
 
 
 def candidate_studies(session: Session, order: Order) -> dict[str, OrderedStudy]:
     """Return the newest studies that share a number or the patient with an order, by case id."""
     accession = None if order.accession is None else order.accession.number
     keys = {number_key(n) for n in (accession, order.filler, order.placer) if n} - {""}
-    same: list[Any] = []
-    if order.procedure.study_uid:
-        same.append(StudyIdentityRow.study_uid == order.procedure.study_uid)
+    same: list[Select[tuple[str]]] = []
+    if uid := order.procedure.study_uid:
+        same.append(select(StudyIdentityRow.case_id).where(StudyIdentityRow.study_uid == uid))
     if keys:
-        listed = select(WorklistEntryRow.case_id).where(WorklistEntryRow.accession.in_(keys))
-        same.append(CaseRow.case_id.in_(listed))
+        accessions = WorklistEntryRow.accession.in_(sorted(keys))
+        same.append(select(WorklistEntryRow.case_id).where(accessions))
     numbers = [n for n in (order.patient.patient_id, *order.other_numbers) if usable_number(n)]
     if numbers:
         named = [f"n:{plain_number(number)}" for number in numbers]
-        of_patient = select(PatientKeyRow.case_id).where(PatientKeyRow.key.in_(named))
-        same.append(CaseRow.case_id.in_(of_patient))
+        same.append(select(PatientKeyRow.case_id).where(PatientKeyRow.key.in_(named)))
     if not same:
         return {}
-    return _studies(session, _STUDY.where(CaseRow.site == order.site, or_(*same)).limit(MOST))
+    # Each by its index: joined by "or" they would be looked for in every study.
+    known = union(*same).subquery()
+    wanted = _STUDY.join(known, known.c.case_id == CaseRow.case_id)
+    return _studies(session, wanted.where(CaseRow.site == order.site).limit(MOST))
 
 
 _STUDY = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -10,19 +11,19 @@ from typing import Any
 
 import hl7
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import event, select, text, update
 
 from radraft.core.errors import NotFound
 from radraft.exchange import hl7_order
 from radraft.pipeline import orders as case_orders
 from radraft.pipeline.order_intake import OrderIntake
-from radraft.reports.hl7_text import Message
+from radraft.reports.hl7_text import Message, parsed
 from radraft.reports.order import Order, OrderState, Priority
-from radraft.reports.order_matching import LinkState, OrderNote
+from radraft.reports.order_matching import LinkState, OrderedStudy, OrderNote
 from radraft.store import cases, order_messages, orders
 from radraft.store.database import Store
 from radraft.store.order_messages import MessageKey, MessageState
-from radraft.store.tables import CaseRow, DraftRow, OrderMessageRow, WorklistEntryRow
+from radraft.store.tables import CaseRow, DraftRow, OrderMessageRow, OrderRow, WorklistEntryRow
 from radraft.studies.deidentify import deidentify
 from radraft.studies.values import CheckedStudy, Patient, Study, StudyPriority
 from tests import builders
@@ -333,8 +334,7 @@ def test_a_study_and_an_order_that_missed_each_other_are_matched_later(
     with store.begin() as session:
         cases.add_study(session, site="site-a", study=study, deid=deid, issues=(), original_keys=())
     assert shown(store, deid.case_id) == []
-    with store.begin() as session:
-        case_orders.match_missed(session, datetime.now(UTC))
+    case_orders.match_missed(store, datetime.now(UTC))
     assert shown(store, deid.case_id) == [("placer:P-1", LinkState.LINKED, ())]
 
 
@@ -542,8 +542,7 @@ def test_an_order_that_becomes_another_patients_keeps_nothing_of_the_first(
     assert (now.referring, now.other_numbers) == (None, ())
     assert shown(store, case_id) == [("placer:P-1", LinkState.ASKED, (OrderNote.PATIENT_DIFFERS,))]
     assert "胸痛" not in history(store, case_id)
-    with store.begin() as session:
-        case_orders.match_missed(session, datetime.now(UTC))
+    case_orders.match_missed(store, datetime.now(UTC))
     assert shown(store, case_id)[0][1] is LinkState.ASKED
 
 
@@ -630,3 +629,60 @@ def test_a_message_that_breaks_when_read_again_does_not_stop_the_others(
     other = kept_message(store, order_message("C2"), datetime.now(UTC))
     found = [intake.read_again(number) for number in (poison, other)]
     assert found == ["hl7_breaks_line", None]
+
+
+def test_a_message_that_cannot_be_read_is_one_however_often_it_is_sent(
+    store: Store, intake: OrderIntake
+) -> None:
+    for minute in (30, 31):
+        header, _, body = order_message().partition("\r")
+        header = header.replace("20260304123000", f"2026030412{minute}00")
+        send(intake, f"{header}\r{body}no segment\r")
+    assert messages(store) == [(MessageState.KEPT, "hl7_segments", True, 1)]
+    send(intake, order_message(reason="other") + "no segment\r")
+    assert len(messages(store)) == 2
+
+
+def test_an_order_that_cannot_be_matched_keeps_no_other_from_its_study(
+    store: Store, intake: OrderIntake
+) -> None:
+    send(intake, order_message("C1", placer="P-8", accession="Z-8", filler=""))
+    send(intake, order_message("C2"))
+    study = builders.make_study()
+    deid = deidentify(CheckedStudy(study, ()), store.secret)
+    with store.begin() as session:
+        cases.add_study(session, site="site-a", study=study, deid=deid, issues=(), original_keys=())
+        session.execute(
+            update(OrderRow).where(OrderRow.name == "placer:P-8").values(content="broken")
+        )
+    case_orders.match_missed(store, datetime.now(UTC))
+    with store.read() as session:
+        (order_id,) = session.scalars(
+            select(OrderRow.order_id).where(OrderRow.name == "placer:P-1")
+        )
+        assert set(orders.links(session, order_id).values()) == {LinkState.LINKED}
+
+
+def test_orders_and_studies_are_found_by_their_indexes(sqlite_store: Store) -> None:
+    order = hl7_order.read_orders(parsed(order_message(study_uid="1.2.3")), site="site-a")[0]
+    study = OrderedStudy("site-a", "1.2.3", "A-1", order.patient, "CR", TAKEN)
+    plans: list[str] = []
+    with sqlite_store.read() as session:
+        asked: list[tuple[str, Any]] = []
+
+        def note(_c: object, _k: object, statement: str, values: Any, *_rest: object) -> None:
+            asked.append((statement, values))
+
+        connection = session.connection()
+        event.listen(connection, "before_cursor_execute", note)
+        orders.candidate_orders(session, study)
+        orders.candidate_studies(session, order)
+        orders.changed_since(session, TAKEN)
+        event.remove(connection, "before_cursor_execute", note)
+        for statement, values in asked:
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            plans += [row[3] for row in rows]
+    assert plans
+    assert not [
+        plan for plan in plans if re.match("SCAN (orders|cases|study_ident|worklist)", plan)
+    ]
