@@ -136,11 +136,15 @@ class _Common:
         self._sent_at = _moment(message.header.text(7), zone) or datetime.now(UTC)
 
     def orders(self, group: _Group) -> list[Order]:
-        """Return the orders of one group: one, or as many as its IPC segments name."""
-        procedures = group.every("IPC") or (Segment("IPC", ()),)
-        return [self._order(group, ipc) for ipc in procedures]
+        """Return the orders of one group: one, or as many as its IPC segments tell apart."""
+        procedures: dict[str, Segment] = {}
+        for ipc in group.every("IPC"):
+            procedures.setdefault(_step(ipc), ipc)
+        if len(procedures) > 1:
+            return [self._order(group, ipc, step) for step, ipc in procedures.items()]
+        return [self._order(group, group.first("IPC"), "")]
 
-    def _order(self, group: _Group, ipc: Segment) -> Order:
+    def _order(self, group: _Group, ipc: Segment, step: str) -> Order:
         orc, obr, timing = group.first("ORC"), group.first("OBR"), group.first("TQ1")
         placer, placer_issuer = _entity(2, obr, orc)
         filler, filler_issuer = _entity(3, obr, orc)
@@ -165,6 +169,7 @@ class _Common:
             pregnancy=self._pregnancy,
             other_numbers=self._numbers,
             people=self._people,
+            step=step or None,
             placer_issuer=placer_issuer,
             filler_issuer=filler_issuer,
         )
@@ -197,7 +202,7 @@ def _patient(message: Message) -> tuple[Patient, tuple[str, ...]]:
 
 
 def _people(message: Message) -> tuple[str, ...]:
-    """Return everybody whom the message names besides the patient, as PN, each once."""
+    """Return everybody whom the message names besides the patient, as PN, sorted."""
     found: list[str] = []
     for segment in message.segments:
         for number in _STAFF.get(segment.name, ()):
@@ -213,7 +218,7 @@ def _people(message: Message) -> tuple[str, ...]:
         for number in _KIN.get(segment.name, ()):
             for value in segment.repetitions(number):
                 found.append(_joined((segment.part(value, at) for at in (1, 2, 3)), "^"))
-    return tuple(dict.fromkeys(filter(None, found)))
+    return tuple(sorted(set(filter(None, found))))
 
 
 def _person_name(segment: Segment, number: int) -> str:
@@ -241,6 +246,12 @@ def _entity(number: int, *segments: Segment) -> tuple[str | None, str | None]:
             found = given
             issuer = issuer or _joined((segment.text(number, part) for part in (2, 3)), "&")
     return found or None, issuer or None
+
+
+def _step(ipc: Segment) -> str:
+    """Return what tells a procedure from the others of its order: its accession, else its study,
+    its number or its step's."""
+    return next(filter(None, (_clean(ipc.text(number)) for number in (1, 3, 2, 4))), "")
 
 
 def _accession(ipc: Segment, obr: Segment) -> Accession | None:

@@ -197,7 +197,7 @@ def _order(entry: Dataset, site: str, zone: tzinfo | None) -> Order | None:
         scheduled_at=scheduled,
         ward=fields.text(0x00380300) or None,
         allergies=tuple(filter(None, (fields.text(0x00102110),))),
-        people=tuple(filter(None, (fields.text(0x00321032), fields.text(0x00080090)))),
+        people=tuple(sorted(filter(None, {fields.text(0x00321032), fields.text(0x00080090)}))),
         pregnancy=_pregnancy(entry.get("PregnancyStatus")),
     )
 

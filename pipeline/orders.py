@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,17 @@ def take_order(
     now: datetime,
     said: Said | None = None,
 ) -> Saved:
-    """Keep an order and tie it to the studies that were made for it. `said`: by which message."""
+    """Keep an order and tie it to the studies that were made for it. `said`: by which message.
+
+    Of an order of several procedures, what is said of all of them is said of each.
+    """
+    saved = [_take(session, part, source, now, said) for part in orders.parts(session, order)]
+    return replace(saved[-1], changed=any(part.changed for part in saved))
+
+
+def _take(
+    session: Session, order: Order, source: OrderSource, now: datetime, said: Said | None
+) -> Saved:
     saved = orders.save(session, order, source, now, said)
     if saved.other_patient:
         orders.ask_again(session, saved.stored.order_id)

@@ -179,6 +179,9 @@ class Order:
     """Who numbers so: EI.2 and EI.3 of `placer`. Two wards may both count from 1."""
     filler_issuer: str | None = None
     """EI.2 and EI.3 of `filler`."""
+    step: str | None = field(default=None, repr=False)
+    """Which of several procedures that were ordered by one number: by its accession, else by what
+    else its IPC segment names. None where it is the only one."""
     people: tuple[str, ...] = field(default=(), repr=False)
     """Everybody else whom the message names, as PN: who asks, treats, reads or is next of kin. For
     taking their names out of texts."""
@@ -187,12 +190,15 @@ class Order:
     def name(self) -> str:
         """Return what names the order at its site. MessageError `hl7_order_unnamed`."""
         if self.placer:
-            return _named("placer", self.placer, self.placer_issuer)
+            return self._part(_named("placer", self.placer, self.placer_issuer))
         if self.filler:
-            return _named("filler", self.filler, self.filler_issuer)
+            return self._part(_named("filler", self.filler, self.filler_issuer))
         if self.accession is not None:
             return f"accession:{self.accession.number}@{self.accession.issuer or ''}"
         raise MessageError("hl7_order_unnamed")
+
+    def _part(self, named: str) -> str:
+        return f"{named}/{self.step}" if self.step else named
 
 
 def _named(what: str, number: str, issuer: str | None) -> str:

@@ -157,6 +157,8 @@ def same_order(a: Order, b: Order) -> bool:
         accessions = _agree(x.number, x.issuer, y.number, y.issuer)
     if a.site != b.site or placers is False or fillers is False:
         return False
+    if (a.step and b.step and a.step != b.step) or ((a.step or b.step) and accessions is False):
+        return False
     return bool(placers or fillers or accessions) and same_patient(a, b)
 
 

@@ -191,6 +191,25 @@ def _same(session: Session, order: Order) -> OrderRow | None:
     return None
 
 
+def parts(session: Session, order: Order) -> tuple[Order, ...]:
+    """Return the order once for each of several procedures that it is known to have, where it does
+    not say of which it speaks; else itself."""
+    told = order.step or order.accession or order.procedure.study_uid
+    column, number = (
+        (OrderRow.placer, order.placer) if order.placer else (OrderRow.filler, order.filler)
+    )
+    key = number_key(number or "")
+    if told or not key:
+        return (order,)
+    known = [_stored(row).order for row in _held(session, order, column == key)]
+    found = [
+        replace(order, step=one.step, placer_issuer=order.placer_issuer or one.placer_issuer)
+        for one in known
+        if one.step and same_order(one, order)
+    ]
+    return tuple(found) or (order,)
+
+
 def _held(session: Session, order: Order, known: Any) -> list[OrderRow]:
     """Return the newest orders of the site that are known so, held."""
     wanted = (
@@ -209,9 +228,9 @@ def _of_another(before: Order, now: Order) -> Order:
     return replace(now, accession=now.accession or before.accession, **kept)
 
 
-def _numbers_kept(before: Order, now: Order) -> dict[str, str | None]:
+def _numbers_kept(before: Order, now: Order) -> dict[str, Any]:
     """Return the order's numbers that only the older message has, each with who gave it."""
-    kept: dict[str, str | None] = {}
+    kept: dict[str, Any] = {"step": now.step or before.step}
     for number, issuer in (("placer", "placer_issuer"), ("filler", "filler_issuer")):
         known = getattr(before, number)
         if not getattr(now, number):
@@ -230,7 +249,7 @@ def _joined(before: Order, now: Order) -> Order:
     }
     kept |= _numbers_kept(before, now)
     # What is kept may name them still.
-    kept["people"] = tuple(dict.fromkeys((*now.people, *before.people)))
+    kept["people"] = tuple(sorted({*now.people, *before.people}))
     for name in ("scheduled_at", "allergies", "other_numbers"):
         if not getattr(now, name):
             kept[name] = getattr(before, name)
@@ -428,7 +447,7 @@ def candidate_studies(session: Session, order: Order) -> dict[str, OrderedStudy]
     """Return the newest studies that share a number or the patient with an order, by case id."""
     accession = None if order.accession is None else order.accession.number
     keys = {number_key(n) for n in (accession, order.filler, order.placer) if n} - {""}
-    same: list[Select[tuple[str]]] = []
+    same: list[Select[Any]] = []
     if uid := order.procedure.study_uid:
         same.append(select(StudyIdentityRow.case_id).where(StudyIdentityRow.study_uid == uid))
     if keys:

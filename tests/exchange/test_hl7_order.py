@@ -221,3 +221,13 @@ def test_words_beside_an_ampersand_are_not_lost() -> None:
     order = read(message.replace("CR1^胸部正位", "CR1^Chest & abdomen"))
     assert order.allergies == ("iodine & latex",)
     assert order.procedure.description == "Chest & abdomen"
+
+
+def test_several_procedures_of_one_number_are_as_many_orders() -> None:
+    two = OMI + "IPC|ACC-10^SOUTH|RP-10|1.2.840.10|SPS-2|CT\r"
+    # Another step of the first procedure.
+    two += "IPC|ACC-9^SOUTH|RP-9|1.2.840.9|SPS-3|dx\r"
+    found = hl7_order.read_orders(parsed(two), site="north")
+    assert [order.name for order in found] == ["placer:P-1/ACC-9", "placer:P-1/ACC-10"]
+    assert [order.procedure.study_uid for order in found] == ["1.2.840.9", "1.2.840.10"]
+    assert read(OMI).name == "placer:P-1"

@@ -686,3 +686,23 @@ def test_orders_and_studies_are_found_by_their_indexes(sqlite_store: Store) -> N
     assert not [
         plan for plan in plans if re.match("SCAN (orders|cases|study_ident|worklist)", plan)
     ]
+
+
+def test_two_studies_of_one_order_have_each_its_own(store: Store, intake: OrderIntake) -> None:
+    first = take_in(store, 1, accession="A-1")
+    second = take_in(store, 2, accession="A-2")
+    message = order_message("C1", kind="OMI^O23", accession="")
+    for number in ("A-1", "A-2"):
+        message += segment("IPC", {1: number, 5: "CR"})
+    send(intake, message)
+    for case_id, name in ((first, "placer:P-1/A-1"), (second, "placer:P-1/A-2")):
+        assert shown(store, case_id) == [(name, LinkState.LINKED, ())]
+    # One accession alone, and then both by their number alone.
+    send(intake, order_message("C2", accession="A-1", reason="only the first"))
+    assert [order.reason for order in listed(store)] == ["only the first", "咳嗽三天，魏植入"]
+    cancel = segment("MSH", {2: "^~\\&", 3: "RIS", 4: "H", 9: "ORM^O01", 10: "C9", 12: "2.4"})
+    cancel += segment("PID", {3: builders.PATIENT_ID}) + segment("ORC", {1: "CA", 2: "P-1"})
+    send(intake, cancel)
+    for case_id in (first, second):
+        assert shown(store, case_id)[0][2] == (OrderNote.CANCELLED,)
+    assert len(listed(store)) == 2
