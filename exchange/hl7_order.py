@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from radraft.core.errors import MessageError, ReportError
 from radraft.reports.hl7_text import Message, Segment
@@ -30,8 +30,9 @@ from radraft.studies import _text
 from radraft.studies.values import Patient
 
 ORDER_KINDS = frozenset({"ORM^O01", "OMI^O23"})
-_CANCELS = frozenset({"CA", "OC", "DC", "OD", "CR", "DR", "RP", "RO"})
-"""Order control codes (table 0119) after which nothing more is done for an order."""
+_CANCELS = frozenset({"CA", "OC", "DC", "OD", "CR", "DR", "RP", "RQ", "RU"})
+"""Order control codes (table 0119) after which nothing more is done for an order; RO is the order
+that replaces it."""
 _STATES = {
     "SC": OrderState.PLACED, "HD": OrderState.PLACED, "IP": OrderState.IN_PROGRESS,
     "A": OrderState.IN_PROGRESS, "CM": OrderState.COMPLETED, "CA": OrderState.CANCELLED,
@@ -52,7 +53,20 @@ _CLASSES = {
 """Table 0004."""
 _PREGNANCY_CODES = frozenset({"11449-6", "82810-3"})
 """LOINC: Pregnancy status."""
+_STAFF = {
+    "PD1": (4,), "PV1": (7, 8, 9, 17, 52), "ORC": (10, 11, 12, 19),
+    "OBR": (10, 16, 28, 32, 33, 34, 35), "DG1": (16,), "OBX": (16,), "NTE": (5,),
+    "TXA": (5, 9, 10, 11), "ROL": (4,), "PRT": (5,),
+}  # fmt: skip
+"""Fields of XCN or CNN: persons by number and name."""
+_KIN = {"PID": (6, 9), "NK1": (2, 26, 30), "GT1": (3, 4), "IN1": (16,)}
+"""Fields of XPN beside the patient's name: mother, aliases, next of kin, who pays."""
+_CLOCKS_APART = timedelta(hours=1)
 _SEXES = frozenset({"M", "F", "O"})
+_CODE = re.compile(r"(?=[^\d]*\d)[A-Za-z0-9._:/-]{1,20}")
+_SCHEME = re.compile(r"[A-Za-z0-9._:-]{1,20}")
+_KNOWN_SCHEME = re.compile(r"L|LN|I9C?|I10\w*|ICD.*|SCT|SNM.*|99.+", re.IGNORECASE)
+"""Table 0396, what orders use of it."""
 _TIME = re.compile(r"(\d{4})(\d{2})?(\d{2})?(?:(\d{2})(\d{2})?(\d{2})?(?:\.\d{1,6})?)?([+-]\d{4})?")
 
 
@@ -67,6 +81,13 @@ def read_orders(message: Message, *, site: str, zone: tzinfo | None = None) -> t
         raise MessageError("hl7_orders_missing")
     common = _Common(message, site, zone)
     return tuple(order for group in groups for order in common.orders(group))
+
+
+def sent_at(message: Message, zone: tzinfo | None = None) -> datetime | None:
+    """Return when a message was sent by its sender's clock (MSH-7) in UTC; None where it does not
+    say, or names a time to come."""
+    sent = _moment(message.header.text(7), zone)
+    return None if sent is None or sent > datetime.now(UTC) + _CLOCKS_APART else sent
 
 
 @dataclass(frozen=True)
@@ -105,6 +126,7 @@ class _Common:
     def __init__(self, message: Message, site: str, zone: tzinfo | None) -> None:
         self._site, self._zone = site, zone
         self._patient, self._numbers = _patient(message)
+        self._people = _people(message)
         visit = message.first("PV1") or Segment("PV1", ())
         self._class = _CLASSES.get(visit.text(2).upper(), PatientClass.UNKNOWN)
         self._ward = _joined(visit.text(3, part) for part in (1, 2, 3)) or None
@@ -114,16 +136,21 @@ class _Common:
         self._sent_at = _moment(message.header.text(7), zone) or datetime.now(UTC)
 
     def orders(self, group: _Group) -> list[Order]:
-        """Return the orders of one group: one, or as many as its IPC segments name."""
-        procedures = group.every("IPC") or (Segment("IPC", ()),)
-        return [self._order(group, ipc) for ipc in procedures]
+        """Return the orders of one group: one, or as many as its IPC segments tell apart."""
+        procedures: dict[str, Segment] = {}
+        for ipc in group.every("IPC"):
+            procedures.setdefault(_step(ipc), ipc)
+        if len(procedures) > 1:
+            return [self._order(group, ipc, step) for step, ipc in procedures.items()]
+        return [self._order(group, group.first("IPC"), "")]
 
-    def _order(self, group: _Group, ipc: Segment) -> Order:
+    def _order(self, group: _Group, ipc: Segment, step: str) -> Order:
         orc, obr, timing = group.first("ORC"), group.first("OBR"), group.first("TQ1")
-        filler = _clean(obr.text(3) or orc.text(3)) or None
+        placer, placer_issuer = _entity(2, obr, orc)
+        filler, filler_issuer = _entity(3, obr, orc)
         scheduled = (obr.text(36), timing.text(7), orc.text(7, 4), obr.text(27, 4))
         order = Order(
-            placer=_clean(obr.text(2) or orc.text(2)) or None,
+            placer=placer,
             filler=filler,
             site=self._site,
             state=_state(orc),
@@ -141,6 +168,10 @@ class _Common:
             allergies=self._allergies,
             pregnancy=self._pregnancy,
             other_numbers=self._numbers,
+            people=self._people,
+            step=step or None,
+            placer_issuer=placer_issuer,
+            filler_issuer=filler_issuer,
         )
         assert order.name
         return order
@@ -170,6 +201,26 @@ def _patient(message: Message) -> tuple[Patient, tuple[str, ...]]:
     return patient, numbers[1:]
 
 
+def _people(message: Message) -> tuple[str, ...]:
+    """Return everybody whom the message names besides the patient, as PN, sorted."""
+    found: list[str] = []
+    for segment in message.segments:
+        for number in _STAFF.get(segment.name, ()):
+            for value in segment.repetitions(number):
+                # CNN (2.3 to 2.5.1: OBR-32 to OBR-35) divides by subcomponents what XCN divides by
+                # components.
+                cnn = (
+                    segment.separators.subcomponent
+                    in value.partition(segment.separators.component)[0]
+                )
+                places = [(1, 2), (1, 3), (1, 4)] if cnn else [(2, 1), (3, 1), (4, 1)]
+                found.append(_joined((segment.part(value, *at) for at in places), "^"))
+        for number in _KIN.get(segment.name, ()):
+            for value in segment.repetitions(number):
+                found.append(_joined((segment.part(value, at) for at in (1, 2, 3)), "^"))
+    return tuple(sorted(set(filter(None, found))))
+
+
 def _person_name(segment: Segment, number: int) -> str:
     """Return an XPN field as DICOM's PN (PS3.5 6.2.1): alphabetic=ideographic."""
     names = []
@@ -183,6 +234,24 @@ def _person_name(segment: Segment, number: int) -> str:
     alphabetic = next((name for name in names if name.isascii()), "")
     other = next((name for name in names if not name.isascii()), "")
     return f"{alphabetic}={other}" if alphabetic and other else alphabetic or other
+
+
+def _entity(number: int, *segments: Segment) -> tuple[str | None, str | None]:
+    """Return an order's number (EI.1) and who gave it (EI.2 and EI.3), of the first segment that
+    has one; the issuer also of another that has the same number."""
+    found, issuer = "", ""
+    for segment in segments:
+        given = _clean(segment.text(number))
+        if given and given == (found or given):
+            found = given
+            issuer = issuer or _joined((segment.text(number, part) for part in (2, 3)), "&")
+    return found or None, issuer or None
+
+
+def _step(ipc: Segment) -> str:
+    """Return what tells a procedure from the others of its order: its accession, else its study,
+    its number or its step's."""
+    return next(filter(None, (_clean(ipc.text(number)) for number in (1, 3, 2, 4))), "")
 
 
 def _accession(ipc: Segment, obr: Segment) -> Accession | None:
@@ -199,7 +268,8 @@ def _accession(ipc: Segment, obr: Segment) -> Accession | None:
 
 def _procedure(group: _Group, ipc: Segment) -> RequestedProcedure:
     obr, zds = group.first("OBR"), group.first("ZDS")
-    value, meaning, scheme = (_clean(obr.text(4, part)) for part in (1, 2, 3))
+    coded = obr.components((*obr.repetitions(4), "")[0])
+    value, meaning, scheme = (_clean(part) for part in (*coded, "", "", "")[:3])
     uid = ipc.text(3) or zds.text(1)
     return RequestedProcedure(
         id=_clean(ipc.text(2) or obr.text(19)) or None,
@@ -214,8 +284,8 @@ def _procedure(group: _Group, ipc: Segment) -> RequestedProcedure:
 def _reason(group: _Group) -> str | None:
     """Return why it is asked for: OBR-31, else the diagnoses (DG1), and notes to the order."""
     obr = group.first("OBR")
-    given = [_clean(obr.part(value, 2) or obr.part(value, 1)) for value in obr.repetitions(31)] or [
-        _named(one, 3) or _clean(one.text(4)) for one in group.every("DG1")
+    given = [_words(obr.components(value)) for value in obr.repetitions(31)] or [
+        _named(one, 3) or _clean(one.whole(4)) for one in group.every("DG1")
     ]
     notes = [_clean(one.whole(3)) for one in group.every("NTE")]
     return "\n".join(dict.fromkeys(filter(None, (*given, *notes)))) or None
@@ -264,7 +334,19 @@ def _pregnancy(message: Message, visit: Segment) -> Pregnancy:
 
 def _named(segment: Segment, number: int) -> str:
     """Return what a coded field (CE, CWE) says in words, else its code."""
-    return _clean(segment.text(number, 2) or segment.text(number))
+    code, words = (*segment.components((*segment.repetitions(number), "")[0]), "", "")[:2]
+    return _clean(words or code)
+
+
+def _words(components: tuple[str, ...]) -> str:
+    """Return all words of a reason (CE): text that was typed with a separator in it looks like a
+    coded entry, and is one only where its code and its coding system look like such."""
+    code, words, scheme = (*components, "", "", "")[:3]
+    coded = (not code or _CODE.fullmatch(code)) and (not scheme or _SCHEME.fullmatch(scheme))
+    if words and coded and (code or not scheme or _KNOWN_SCHEME.fullmatch(scheme)):
+        # Of the alternate (4 to 6) the words, where they say something else.
+        return _joined(dict.fromkeys((words, *components[4:5], *components[8:9])))
+    return _joined(components)
 
 
 def _moment(text: str, zone: tzinfo | None) -> datetime | None:

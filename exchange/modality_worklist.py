@@ -6,6 +6,7 @@ table K.6-1. Text in the wrong character set is mended as in images.
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 from collections.abc import Iterable
@@ -31,6 +32,8 @@ from radraft.studies.values import Patient
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
+
+_LOG = logging.getLogger("radraft.orders")
 
 MOST_ENTRIES = 5000
 """Most answers of one query: a large hospital has some thousand in a day."""
@@ -68,7 +71,8 @@ def ask(
 ) -> tuple[Dataset, ...]:
     """Return the entries of one accession, or of one day.
 
-    PacsError `worklist_unreachable`, `worklist_refused`.
+    PacsError `worklist_unreachable`, `worklist_broke_off` where the server was asked and did not
+    answer to the end, `worklist_refused`.
     """
     from pynetdicom import AE, _config
     from pynetdicom.sop_class import ModalityWorklistInformationFind  # type: ignore[attr-defined]
@@ -81,6 +85,7 @@ def ask(
     _config.LOG_HANDLER_LEVEL = "none"
     # Its log would name patients; and what it prints is decoded by the set that is declared.
     _config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False
+    wanted = _query(accession, day)
     entity = AE(server.ours)
     entity.acse_timeout = entity.dimse_timeout = server.timeout_s
     entity.network_timeout = entity.connection_timeout = server.timeout_s
@@ -90,11 +95,10 @@ def ask(
         raise PacsError("worklist_unreachable")
     found: list[Dataset] = []
     try:
-        wanted = _query(accession, day)
         for status, entry in association.send_c_find(wanted, ModalityWorklistInformationFind):
             code = status.get("Status") if status else None
             if code is None:
-                raise PacsError("worklist_unreachable")
+                raise PacsError("worklist_broke_off")
             if code in _PENDING and entry is not None and len(found) < MOST_ENTRIES:
                 found.append(entry)
             elif code != 0 and code not in _PENDING:
@@ -114,12 +118,21 @@ def ask_orders(
 def read_entries(
     entries: Iterable[Dataset], *, site: str, zone: tzinfo | None = None
 ) -> tuple[Order, ...]:
-    """Return the orders that entries name; one that names no order or no patient gives none.
+    """Return the orders that entries name; one that names no order or no patient, or cannot be
+    read, gives none.
 
     `zone`: of the server's clock; None: this machine's.
     """
-    orders = (_order(entry, site, zone) for entry in entries)
-    return tuple(order for order in orders if order is not None)
+    orders = []
+    for entry in entries:
+        try:
+            order = _order(entry, site, zone)
+        except Exception as error:  # noqa: BLE001 - pydicom raises many; its text may quote the entry
+            _LOG.warning("an entry of the worklist cannot be read: %s", type(error).__name__)
+            continue
+        if order is not None:
+            orders.append(order)
+    return tuple(orders)
 
 
 def _query(accession: str, day: date | None) -> Dataset:
@@ -184,7 +197,8 @@ def _order(entry: Dataset, site: str, zone: tzinfo | None) -> Order | None:
         scheduled_at=scheduled,
         ward=fields.text(0x00380300) or None,
         allergies=tuple(filter(None, (fields.text(0x00102110),))),
-        pregnancy=_PREGNANCY.get(entry.get("PregnancyStatus") or 0, Pregnancy.UNKNOWN),
+        people=tuple(sorted(filter(None, {fields.text(0x00321032), fields.text(0x00080090)}))),
+        pregnancy=_pregnancy(entry.get("PregnancyStatus")),
     )
 
 
@@ -213,12 +227,17 @@ def _referring(fields: Fields) -> ReferringPerson | None:
     return ReferringPerson(name, department=department) if name else None
 
 
+def _pregnancy(sent: object) -> Pregnancy:
+    """Return what an entry says; some send several values, or what is no number."""
+    return _PREGNANCY.get(sent, Pregnancy.UNKNOWN) if isinstance(sent, int) else Pregnancy.UNKNOWN
+
+
 def _item(entry: Dataset, tag: int, parent: Fields) -> Fields | None:
     """Return the first item of a sequence, None where there is none."""
     if tag not in entry:
         return None
-    items: Any = entry[tag].value
-    return Fields(items[0], parent) if items else None
+    element: Any = entry[tag]
+    return Fields(element.value[0], parent) if element.VR == "SQ" and element.value else None
 
 
 def _accession(number: str) -> Accession | None:

@@ -25,8 +25,8 @@ from radraft.exchange.hl7_bytes import DecodedMessage, decoded
 from radraft.pipeline.orders import match_missed, take_order
 from radraft.reports.hl7_text import Message, parsed
 from radraft.store import order_messages
-from radraft.store.order_messages import MessageKey, MessageState
-from radraft.store.orders import OrderSource
+from radraft.store.order_messages import MessageKey, MessageState, StoredMessage
+from radraft.store.orders import OrderSource, Said
 
 if TYPE_CHECKING:
     from radraft.core.settings import Settings
@@ -104,17 +104,36 @@ class OrderIntake:
         if kept.content is None:
             return kept.code
         try:
-            read = _read(kept.content)
-            self._take(read, kept.content, kept.site, datetime.now(UTC))
-        except MessageError as error:
+            self._take_again(kept, kept.content)
+        except (MessageError, StorageError) as error:
             return error.code
-        if read.key != kept.key:
-            with self._store.begin() as session:
-                order_messages.settle(session, kept.key, MessageState.APPLIED)
+        except SQLAlchemyError as error:
+            _LOG.error("a kept HL7 message could not be taken: %s", type(error).__name__)
+            return "storage_failed"
+        except Exception as error:  # noqa: BLE001 - the type only: its text may quote the message
+            _LOG.error("a kept HL7 message broke the line: %s", type(error).__name__)
+            return "hl7_breaks_line"
         return None
 
-    def _take(self, read: _Read, raw: bytes, site: str, now: datetime) -> None:
-        """Apply a message, once."""
+    def _take_again(self, kept: StoredMessage, content: bytes) -> None:
+        """Apply a message that was kept, as of the time when it came."""
+        read = _read(content)
+        self._take(read, content, kept.site, datetime.now(UTC), heard_at=kept.received_at)
+        if read.key != kept.key:
+            with self._store.begin() as session:
+                order_messages.settle(session, kept.key, MessageState.APPLIED, site=kept.site)
+
+    def _take(
+        self,
+        read: _Read,
+        raw: bytes,
+        site: str,
+        now: datetime,
+        *,
+        heard_at: datetime | None = None,
+    ) -> None:
+        """Apply a message, once. `heard_at`: when it came, now where it is not said."""
+        said = Said(read.message.sender, hl7_order.sent_at(read.message), heard_at or now)
         with self._store.begin() as session:
             before = order_messages.add(
                 session,
@@ -129,12 +148,12 @@ class OrderIntake:
                 self._count("repeated")
                 return
             for order in hl7_order.read_orders(read.message, site=site):
-                take_order(session, order, OrderSource.HL7, now)
-            order_messages.settle(session, read.key, MessageState.APPLIED)
+                take_order(session, order, OrderSource.HL7, now, said)
+            order_messages.settle(session, read.key, MessageState.APPLIED, site=site)
         self._count(MessageState.APPLIED.value)
 
     def _not_read(self, raw: bytes, error: MessageError, site: str, now: datetime) -> bytes:
-        key = MessageKey("", "", hashlib.sha256(raw).hexdigest())
+        key = MessageKey("", "", hashlib.sha256(_body(raw)).hexdigest())
         problem = self._keep(key, raw, error.code, site, "", now) or error
         return hl7_answer.refused(_header_of(raw), problem, now=now)
 
@@ -156,7 +175,7 @@ class OrderIntake:
                 order_messages.add(
                     session, key, site=site, kind=kind, mended=False, content=raw, now=now
                 )
-                order_messages.settle(session, key, MessageState.KEPT, code)
+                order_messages.settle(session, key, MessageState.KEPT, code, site=site)
         except StorageError as error:
             return error
         except SQLAlchemyError:
@@ -180,6 +199,13 @@ def _read(raw: bytes) -> _Read:
     body = text.text.lstrip("\ufeff\r\n").partition("\r")[2]
     sha256 = hashlib.sha256((body or text.text).encode("utf-8", "replace")).hexdigest()
     return _Read(message, text, MessageKey(message.sender, message.control_id, sha256))
+
+
+def _body(raw: bytes) -> bytes:
+    """Return what follows the header, where a sender writes the time of each try; all of it where
+    there is none."""
+    header, _, body = raw.lstrip(b"\xef\xbb\xbf\r\n ").partition(b"\r")
+    return body if header.startswith(b"MSH") and body.strip() else raw
 
 
 def _header_of(beginning: bytes) -> Message | None:
@@ -221,8 +247,7 @@ class OrderReceiver(threading.Thread):
         """Thread body."""
         while not self._stop_event.wait(TICK_S):
             try:
-                with self._store.begin() as session:
-                    match_missed(session, datetime.now(UTC))
+                match_missed(self._store, datetime.now(UTC))
             except (StorageError, SQLAlchemyError) as error:
                 _LOG.error("matching orders paused: %s", type(error).__name__)
 

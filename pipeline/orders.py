@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from radraft.core.errors import NotFound
+from sqlalchemy.exc import SQLAlchemyError
+
+from radraft.core.errors import NotFound, RadraftError, StorageUnavailable
 from radraft.reports.order import Order, OrderState
 from radraft.reports.order_matching import (
     DECIDED,
@@ -24,13 +27,17 @@ from radraft.reports.order_matching import (
 )
 from radraft.reports.people import Person
 from radraft.store import orders
-from radraft.store.orders import CaseOrder, OrderSource, Saved, StoredOrder
+from radraft.store.orders import CaseOrder, OrderSource, Said, Saved, StoredOrder
 from radraft.studies.deidentify import without_identity
 from radraft.studies.priors import LinkDecision
 from radraft.studies.values import StudyPriority
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+    from radraft.store.database import Store
+
+_LOG = logging.getLogger("radraft.orders")
 
 MISSED_WITHIN = timedelta(minutes=15)
 """Orders as old as this are matched again from time to time: one that came while its study was
@@ -45,9 +52,27 @@ class ShownOrder:
     notes: tuple[OrderNote, ...]
 
 
-def take_order(session: Session, order: Order, source: OrderSource, now: datetime) -> Saved:
-    """Keep an order and tie it to the studies that were made for it."""
-    saved = orders.save(session, order, source, now)
+def take_order(
+    session: Session,
+    order: Order,
+    source: OrderSource,
+    now: datetime,
+    said: Said | None = None,
+) -> Saved:
+    """Keep an order and tie it to the studies that were made for it. `said`: by which message.
+
+    Of an order of several procedures, what is said of all of them is said of each.
+    """
+    saved = [_take(session, part, source, now, said) for part in orders.parts(session, order)]
+    return replace(saved[-1], changed=any(part.changed for part in saved))
+
+
+def _take(
+    session: Session, order: Order, source: OrderSource, now: datetime, said: Said | None
+) -> Saved:
+    saved = orders.save(session, order, source, now, said)
+    if saved.other_patient:
+        orders.ask_again(session, saved.stored.order_id)
     if saved.changed:
         match_orders(session, (saved.stored,), now)
     return saved
@@ -111,10 +136,17 @@ def _judge(
             wanted = LinkState.ASKED
     if wanted is not None and wanted is not known:
         orders.link(session, case_id, stored.order_id, wanted, reasons=found.reasons, now=now)
-    elif wanted is None and known is not None:
+    elif wanted is None and known is not None and not _doubted(session, stored.order_id, case_id):
         orders.unlink(session, case_id, stored.order_id)
     if wanted is LinkState.LINKED:
         _drop_guesses(session, stored.order_id, case_id)
+
+
+def _doubted(session: Session, order_id: int, case_id: str) -> bool:
+    """Return whether a person said that the two go together, and has to say so again."""
+    found = orders.of_case(session, case_id)
+    told = (MatchReason.PATIENT_CHANGED,)
+    return any(one.reasons == told for one in found if one.stored.order_id == order_id)
 
 
 def _answered(session: Session, order_id: int, case_id: str) -> bool:
@@ -156,7 +188,7 @@ def _scrubbed(order: Order, study: OrderedStudy) -> str:
             *(accession or "", study.accession, order.placer or "", order.filler or ""),
             *order.other_numbers,
         ),
-        () if who is None else (who.name,),
+        (*order.people, *(() if who is None else (who.name,))),
     )
 
 
@@ -198,6 +230,16 @@ def decide(
     apply_orders(session, case_id)
 
 
-def match_missed(session: Session, now: datetime) -> None:
-    """Match the newest orders again: `MISSED_WITHIN`."""
-    match_orders(session, orders.changed_since(session, now - MISSED_WITHIN), now)
+def match_missed(store: Store, now: datetime) -> None:
+    """Match the newest orders again, each by itself: `MISSED_WITHIN`. StorageUnavailable; an order
+    that fails otherwise keeps no other from its study."""
+    with store.read() as session:
+        changed = orders.changed_since(session, now - MISSED_WITHIN)
+    for order_id in changed:
+        try:
+            with store.begin() as session:
+                match_orders(session, (orders.get(session, order_id),), now)
+        except StorageUnavailable:
+            raise
+        except (RadraftError, SQLAlchemyError) as error:
+            _LOG.error("order %d could not be matched: %s", order_id, type(error).__name__)

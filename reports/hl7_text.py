@@ -123,6 +123,13 @@ class Segment:
         found = of_component[subcomponent - 1] if subcomponent <= len(of_component) else ""
         return "" if found == '""' else unescaped(found, self.separators).strip()
 
+    def components(self, value: str) -> tuple[str, ...]:
+        """Return the components of one of `repetitions`, each whole: a sender that does not escape
+        its `&` loses none of the words."""
+        divided = _divided(value, self.separators.component)
+        plain = (unescaped(own, self.separators).strip() for own in divided)
+        return tuple("" if own == '""' else own for own in plain)
+
     def whole(self, number: int) -> str:
         """Return a field of free text (ST, TX, FT), its repetitions one a line: a sender that does
         not escape its separators loses none of the text."""

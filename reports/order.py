@@ -53,7 +53,7 @@ class OrderState(StrEnum):
     COMPLETED = "completed"
     """CM."""
     CANCELLED = "cancelled"
-    """CA, DC, and RP of the order that another replaces."""
+    """CA, DC, and RP, RQ, RU of the order that another replaces."""
 
 
 class Priority(StrEnum):
@@ -175,14 +175,31 @@ class Order:
     other_numbers: tuple[str, ...] = field(default=(), repr=False)
     """The patient's numbers besides `patient.patient_id`: PID-3's other repetitions, PID-2, PID-4;
     Other Patient IDs Sequence (0010,1002)."""
+    placer_issuer: str | None = None
+    """Who numbers so: EI.2 and EI.3 of `placer`. Two wards may both count from 1."""
+    filler_issuer: str | None = None
+    """EI.2 and EI.3 of `filler`."""
+    step: str | None = field(default=None, repr=False)
+    """Which of several procedures that were ordered by one number: by its accession, else by what
+    else its IPC segment names. None where it is the only one."""
+    people: tuple[str, ...] = field(default=(), repr=False)
+    """Everybody else whom the message names, as PN: who asks, treats, reads or is next of kin. For
+    taking their names out of texts."""
 
     @property
     def name(self) -> str:
         """Return what names the order at its site. MessageError `hl7_order_unnamed`."""
         if self.placer:
-            return f"placer:{self.placer}"
+            return self._part(_named("placer", self.placer, self.placer_issuer))
         if self.filler:
-            return f"filler:{self.filler}"
+            return self._part(_named("filler", self.filler, self.filler_issuer))
         if self.accession is not None:
             return f"accession:{self.accession.number}@{self.accession.issuer or ''}"
         raise MessageError("hl7_order_unnamed")
+
+    def _part(self, named: str) -> str:
+        return f"{named}/{self.step}" if self.step else named
+
+
+def _named(what: str, number: str, issuer: str | None) -> str:
+    return f"{what}:{number}@{issuer}" if issuer else f"{what}:{number}"

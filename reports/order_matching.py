@@ -6,7 +6,7 @@ say. Identity is compared by the rules that find a patient's earlier studies (`s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,7 +14,7 @@ from enum import StrEnum
 from radraft.reports.order import Order, OrderState, PatientClass, Priority
 from radraft.studies.name_search import number_key
 from radraft.studies.priority import most_urgent
-from radraft.studies.priors import LinkDecision, Person, match
+from radraft.studies.priors import LinkDecision, Person, Reason, match
 from radraft.studies.values import Patient, StudyPriority
 
 SCHEDULED_WITHIN = timedelta(hours=24)
@@ -27,6 +27,11 @@ _RADIOGRAPHS = frozenset({"CR", "DX", "DR", "RG"})
 """Modalities that name one kind of examination: orders and headers mix them."""
 
 
+_DIFFERS = frozenset({Reason.NAME_DIFFERS, Reason.BIRTH_DIFFERS, Reason.SEX_DIFFERS})
+"""In which an order and a study of one patient do not differ, or a person has to say."""
+_UNNAMED = frozenset({Reason.NAME_MISSING, Reason.BIRTH_MISSING})
+
+
 class MatchReason(StrEnum):
     """What ties an order and a study, or keeps them apart."""
 
@@ -37,6 +42,8 @@ class MatchReason(StrEnum):
     PATIENT_AND_TIME = "patient_and_time"
     PATIENT_UNSURE = "patient_unsure"
     PATIENT_DIFFERS = "patient_differs"
+    PATIENT_CHANGED = "patient_changed"
+    """A person had said that they go together, and then the order became another patient's."""
 
 
 @dataclass(frozen=True)
@@ -105,15 +112,70 @@ def _tie(order: Order, study: OrderedStudy) -> MatchReason | None:
 
 
 def _patients(order: Order, study: OrderedStudy) -> LinkDecision:
-    """Return whether both are of one patient, by whichever of the order's numbers fits best."""
-    of_study = _person(study.site, study.patient, study.patient.patient_id)
+    """Return whether both are of one patient, by any of the order's numbers."""
+    return _one_patient(_persons(order), (_person(study.site, study.patient, None),))
+
+
+def same_patient(a: Order, b: Order) -> bool:
+    """Return whether two orders are surely of one patient."""
+    return _one_patient(_persons(a), _persons(b)) is LinkDecision.LINK
+
+
+def _persons(order: Order) -> tuple[Person, ...]:
+    """Return the patient by each of his numbers, the first one first."""
     numbers = (order.patient.patient_id, *order.other_numbers)
-    found = {match(_person(order.site, order.patient, n), of_study).outcome for n in numbers}
+    return tuple(_person(order.site, order.patient, number) for number in numbers)
+
+
+def _one_patient(some: Sequence[Person], others: Sequence[Person]) -> LinkDecision:
+    """Return whether both are one patient: a number that fits never outweighs a name, a birth date
+    or a sex that differs, nor does one of the further numbers suffice alone."""
+    found = set()
+    for one in some:
+        for other in others:
+            matched = match(one, other)
+            reasons = set(matched.reasons)
+            first = one is some[0] and other is others[0]
+            doubted = reasons & _DIFFERS or (not first and reasons >= _UNNAMED)
+            linked = matched.outcome is LinkDecision.LINK
+            found.add(LinkDecision.ASK if linked and doubted else matched.outcome)
     return min(found, key=list(LinkDecision).index)
 
 
-def _person(site: str, patient: Patient, number: str) -> Person:
-    return Person(site, number, patient.name, patient.birth_date, patient.sex)
+def same_order(a: Order, b: Order) -> bool:
+    """Return whether two messages that name an order differently are about one.
+
+    Its filler number or accession, or its placer number of which one does not say who gave it, and
+    the patient tie them. Two placers' orders are two whatever else they share, and so are two
+    fillers' of one accession.
+    """
+    placers = _agree(a.placer, a.placer_issuer, b.placer, b.placer_issuer)
+    fillers = _agree(a.filler, a.filler_issuer, b.filler, b.filler_issuer)
+    x, y = a.accession, b.accession
+    accessions = None
+    if x is not None and y is not None:
+        accessions = _agree(x.number, x.issuer, y.number, y.issuer)
+    if a.site != b.site or placers is False or fillers is False:
+        return False
+    if (a.step and b.step and a.step != b.step) or ((a.step or b.step) and accessions is False):
+        return False
+    return bool(placers or fillers or accessions) and same_patient(a, b)
+
+
+def _agree(
+    number: str | None, issuer: str | None, other: str | None, other_issuer: str | None
+) -> bool | None:
+    """Return whether two numbers are one; None where one of them is not known."""
+    if not number or not other:
+        return None
+    if issuer and other_issuer and issuer != other_issuer:
+        return False
+    return (number_key(number) or number) == (number_key(other) or other)
+
+
+def _person(site: str, patient: Patient, number: str | None) -> Person:
+    sent = patient.patient_id if number is None else number
+    return Person(site, sent, patient.name, patient.birth_date, patient.sex)
 
 
 def _same_kind(order: Order, study: OrderedStudy) -> bool:
@@ -173,6 +235,9 @@ DECIDED = frozenset({LinkState.CONFIRMED, LinkState.REJECTED})
 """Which only a person changes."""
 
 
+_OF_ANOTHER = frozenset({MatchReason.PATIENT_DIFFERS, MatchReason.PATIENT_CHANGED})
+
+
 class OrderNote(StrEnum):
     """What the reader of a study is told of its orders: codes of messages."""
 
@@ -199,7 +264,7 @@ def order_notes(
 ) -> tuple[OrderNote, ...]:
     """Return what a reader is told of an order of a study, or of one that may be."""
     if state is LinkState.ASKED:
-        differs = MatchReason.PATIENT_DIFFERS in set(reasons)
+        differs = not set(reasons).isdisjoint(_OF_ANOTHER)
         return (OrderNote.PATIENT_DIFFERS if differs else OrderNote.UNSURE,)
     if state is LinkState.REJECTED:
         return ()

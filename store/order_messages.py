@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound
@@ -27,7 +27,7 @@ class MessageState(StrEnum):
 
 @dataclass(frozen=True)
 class MessageKey:
-    """By what a message is known again."""
+    """By what a message to one site is known again: two sites' systems may number alike."""
 
     sender: str
     """MSH-3 and MSH-4."""
@@ -79,27 +79,21 @@ def add(
     added = insert_all_new(session, OrderMessageRow, [values])
     if added:
         return None
-    row = _row(session, key)
+    row = session.scalars(select(OrderMessageRow).where(_is(key, site)).with_for_update()).one()
     row.repeats += 1
     row.repeated_at = now
     session.flush()
     return _stored(row)
 
 
-def settle(session: Session, key: MessageKey, state: MessageState, code: str | None = None) -> None:
+def settle(
+    session: Session, key: MessageKey, state: MessageState, code: str | None = None, *, site: str
+) -> None:
     """Say what became of a message; what it said is kept only where a person has to look."""
     values: dict[str, object] = {"state": state.value, "code": code}
     if state is not MessageState.KEPT:
         values["content"] = None
-    session.execute(
-        update(OrderMessageRow)
-        .where(
-            OrderMessageRow.sender == storable(key.sender),
-            OrderMessageRow.control_id == storable(key.control_id),
-            OrderMessageRow.sha256 == key.sha256,
-        )
-        .values(**values)
-    )
+    session.execute(update(OrderMessageRow).where(_is(key, site)).values(**values))
 
 
 def drop(session: Session, message_id: int) -> None:
@@ -144,16 +138,13 @@ def kept(session: Session) -> int:
     return session.scalar(select(func.count()).where(waits)) or 0
 
 
-def _row(session: Session, key: MessageKey) -> OrderMessageRow:
-    return session.scalars(
-        select(OrderMessageRow)
-        .where(
-            OrderMessageRow.sender == storable(key.sender),
-            OrderMessageRow.control_id == storable(key.control_id),
-            OrderMessageRow.sha256 == key.sha256,
-        )
-        .with_for_update()
-    ).one()
+def _is(key: MessageKey, site: str) -> ColumnElement[bool]:
+    return and_(
+        OrderMessageRow.site == site,
+        OrderMessageRow.sender == storable(key.sender),
+        OrderMessageRow.control_id == storable(key.control_id),
+        OrderMessageRow.sha256 == key.sha256,
+    )
 
 
 def _stored(row: OrderMessageRow) -> StoredMessage:

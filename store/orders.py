@@ -10,13 +10,20 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, delete, exists, func, or_, select, update
+from sqlalchemy import Executable, Select, delete, exists, func, select, union, update
 from sqlalchemy.orm import Session
 
 from radraft.core import canonical
 from radraft.core.errors import NotFound
 from radraft.reports.order import Order
-from radraft.reports.order_matching import HOLDS, LinkState, OrderedStudy
+from radraft.reports.order_matching import (
+    HOLDS,
+    LinkState,
+    MatchReason,
+    OrderedStudy,
+    same_order,
+    same_patient,
+)
 from radraft.reports.people import Person
 from radraft.reports.values import ReportState
 from radraft.store import cases, faults
@@ -49,6 +56,18 @@ class OrderSource(StrEnum):
 
 
 @dataclass(frozen=True)
+class Said:
+    """Which message says what an order is now."""
+
+    sender: str
+    """MSH-3 and MSH-4."""
+    sent_at: datetime | None
+    """UTC, by the sender's clock: MSH-7; None where it does not say."""
+    heard_at: datetime
+    """UTC: when the message came first."""
+
+
+@dataclass(frozen=True)
 class StoredOrder:
     """An order as it stands."""
 
@@ -78,10 +97,19 @@ class Saved:
     stored: StoredOrder
     changed: bool
     """Whether it says something else than before; True of a new one."""
+    other_patient: bool = False
+    """Whether it is not surely of the patient any more that it was of."""
 
 
-def save(session: Session, order: Order, source: OrderSource, now: datetime) -> Saved:
-    """Keep an order as it stands now; what a message leaves out stays as it was."""
+def save(
+    session: Session,
+    order: Order,
+    source: OrderSource,
+    now: datetime,
+    said: Said | None = None,
+) -> Saved:
+    """Keep an order as it stands now; what a message leaves out stays as it was, and one that is
+    older than the last says only what that left out. `said`: None of a worklist's."""
     row = _same(session, order)
     if row is None:
         content = canonical.dumps(order)
@@ -93,6 +121,7 @@ def save(session: Session, order: Order, source: OrderSource, now: datetime) -> 
             source=source.value,
             received_at=now,
             changed_at=now,
+            **_hearing(said),
         )
         row = _same(session, order)
         assert row is not None
@@ -102,7 +131,16 @@ def save(session: Session, order: Order, source: OrderSource, now: datetime) -> 
         # A worklist says less, and nothing of what became of an order.
         return Saved(_stored(row), changed=False)
     row.source = source.value
-    order = _joined(_stored(row).order, order)
+    before = _stored(row).order
+    other_patient = not same_patient(before, order)
+    if _is_older(said, row):
+        if other_patient:
+            return Saved(_stored(row), changed=False)
+        order = _joined(order, before)
+    else:
+        order = _of_another(before, order) if other_patient else _joined(before, order)
+        for name, value in _hearing(said).items():
+            setattr(row, name, value)
     content = canonical.dumps(order)
     if row.content == storable(content):
         return Saved(_stored(row), changed=False)
@@ -110,40 +148,108 @@ def save(session: Session, order: Order, source: OrderSource, now: datetime) -> 
         setattr(row, name, value)
     row.changed_at = now
     session.flush()
-    return Saved(_stored(row), changed=True)
+    return Saved(_stored(row), changed=True, other_patient=other_patient)
+
+
+def _hearing(said: Said | None) -> dict[str, Any]:
+    if said is None:
+        return {"said_by": None, "said_at": None, "heard_at": None}
+    return {
+        "said_by": storable(said.sender),
+        "said_at": said.sent_at,
+        "heard_at": said.heard_at,
+    }
+
+
+def _is_older(said: Said | None, row: OrderRow) -> bool:
+    """Return whether a message is older than the order's last: it came before, or its sender sent
+    it before. Two senders' clocks are not compared."""
+    if said is None or row.heard_at is None:
+        return False
+    if said.heard_at < row.heard_at:
+        return True
+    if said.sent_at is None or row.said_at is None or storable(said.sender) != row.said_by:
+        return False
+    return said.sent_at < row.said_at
 
 
 def _same(session: Session, order: Order) -> OrderRow | None:
     """Return the row of the order, held; also where another sender names it by less."""
-    row = _held(session, OrderRow.name == storable(order.name), order)
-    if row is None and order.filler:
-        known = OrderRow.filler == number_key(order.filler)
-        row = _held(session, known, order, by_placer=True)
-    if row is None and order.accession is not None:
-        known = OrderRow.accession == number_key(order.accession.number)
-        row = _held(session, known, order, by_placer=True)
-    return row
+    for row in _held(session, order, OrderRow.name == storable(order.name)):
+        return row
+    accession = "" if order.accession is None else order.accession.number
+    for column, number in ((OrderRow.filler, order.filler), (OrderRow.accession, accession)):
+        if key := number_key(number or ""):
+            for row in _held(session, order, column == key):
+                if same_order(_stored(row).order, order):
+                    return row
+    if key := number_key(order.placer or ""):
+        rows = _held(session, order, OrderRow.placer == key)
+        found = [row for row in rows if same_order(_stored(row).order, order)]
+        # Where two may be meant, neither is.
+        return found[0] if len(found) == 1 else None
+    return None
 
 
-def _held(
-    session: Session, known: Any, order: Order, *, by_placer: bool = False
-) -> OrderRow | None:
-    wanted = select(OrderRow).where(OrderRow.site == order.site, known)
-    if by_placer and order.placer:
-        # Two placers' orders are two, whatever else they share.
-        wanted = wanted.where(OrderRow.placer == "")
-    return session.scalars(
-        wanted.order_by(OrderRow.order_id.desc()).limit(1).with_for_update()
-    ).first()
+def parts(session: Session, order: Order) -> tuple[Order, ...]:
+    """Return the order once for each of several procedures that it is known to have, where it does
+    not say of which it speaks; else itself."""
+    told = order.step or order.accession or order.procedure.study_uid
+    column, number = (
+        (OrderRow.placer, order.placer) if order.placer else (OrderRow.filler, order.filler)
+    )
+    key = number_key(number or "")
+    if told or not key:
+        return (order,)
+    known = [_stored(row).order for row in _held(session, order, column == key)]
+    found = [
+        replace(order, step=one.step, placer_issuer=order.placer_issuer or one.placer_issuer)
+        for one in known
+        if one.step and same_order(one, order)
+    ]
+    return tuple(found) or (order,)
+
+
+def _held(session: Session, order: Order, known: Any) -> list[OrderRow]:
+    """Return the newest orders of the site that are known so, held."""
+    wanted = (
+        select(OrderRow)
+        .where(OrderRow.site == order.site, known)
+        .order_by(OrderRow.order_id.desc())
+        .limit(MOST)
+        .with_for_update()
+    )
+    return list(session.scalars(wanted))
+
+
+def _of_another(before: Order, now: Order) -> Order:
+    """Return an order that is another patient's now: only its own numbers stay."""
+    kept = _numbers_kept(before, now)
+    return replace(now, accession=now.accession or before.accession, **kept)
+
+
+def _numbers_kept(before: Order, now: Order) -> dict[str, Any]:
+    """Return the order's numbers that only the older message has, each with who gave it."""
+    kept: dict[str, Any] = {"step": now.step or before.step}
+    for number, issuer in (("placer", "placer_issuer"), ("filler", "filler_issuer")):
+        known = getattr(before, number)
+        if not getattr(now, number):
+            kept |= {number: known, issuer: getattr(before, issuer)}
+        elif known == getattr(now, number):
+            kept[issuer] = getattr(now, issuer) or getattr(before, issuer)
+    return kept
 
 
 def _joined(before: Order, now: Order) -> Order:
     """Return an order with what the newer message says of it; a cancellation says little more."""
-    kept = {
+    kept: dict[str, Any] = {
         name: getattr(before, name)
-        for name in ("placer", "filler", "accession", "reason", "history", "referring", "ward")
+        for name in ("accession", "reason", "history", "referring", "ward")
         if getattr(now, name) is None
     }
+    kept |= _numbers_kept(before, now)
+    # What is kept may name them still.
+    kept["people"] = tuple(sorted({*now.people, *before.people}))
     for name in ("scheduled_at", "allergies", "other_numbers"):
         if not getattr(now, name):
             kept[name] = getattr(before, name)
@@ -219,10 +325,11 @@ def listing(
     return tuple(map(_stored, session.scalars(wanted.limit(limit))))
 
 
-def changed_since(session: Session, since: datetime) -> tuple[StoredOrder, ...]:
-    """Return the orders that came or changed since then."""
-    wanted = select(OrderRow).where(OrderRow.changed_at >= since).order_by(OrderRow.order_id)
-    return tuple(map(_stored, session.scalars(wanted)))
+def changed_since(session: Session, since: datetime) -> tuple[int, ...]:
+    """Return the numbers of the orders that came or changed since then."""
+    wanted = select(OrderRow.order_id).where(OrderRow.changed_at >= since)
+    # Put in order here: asked for in their order, all orders would be looked through.
+    return tuple(sorted(session.scalars(wanted)))
 
 
 def links(session: Session, order_id: int) -> dict[str, LinkState]:
@@ -286,6 +393,15 @@ def link(
     session.flush()
 
 
+def ask_again(session: Session, order_id: int) -> None:
+    """Have a person say again of which studies an order is: it became another patient's."""
+    session.execute(
+        update(OrderLinkRow)
+        .where(OrderLinkRow.order_id == order_id, OrderLinkRow.state == LinkState.CONFIRMED.value)
+        .values(state=LinkState.ASKED.value, reasons=(MatchReason.PATIENT_CHANGED.value,))
+    )
+
+
 def unlink(session: Session, case_id: str, order_id: int) -> None:
     """Forget that a case and an order had to do with each other."""
     session.execute(
@@ -312,35 +428,41 @@ def candidate_orders(session: Session, study: OrderedStudy) -> tuple[StoredOrder
         ]
     if usable_number(study.patient.patient_id):
         same.append(OrderRow.patient == plain_number(study.patient.patient_id))
-    if not same:
-        return ()
-    wanted = (
-        select(OrderRow)
-        .where(OrderRow.site == study.site, or_(*same))
-        .order_by(OrderRow.order_id.desc())
-        .limit(MOST)
-    )
-    return tuple(map(_stored, session.scalars(wanted)))
+    found: set[int] = set()
+    for known in same:
+        # One by one, each by its index: together they would be looked for in every order.
+        wanted = (
+            select(OrderRow.order_id)
+            .where(OrderRow.site == study.site, known)
+            .order_by(OrderRow.order_id.desc())
+            .limit(MOST)
+        )
+        found.update(session.scalars(wanted))
+    newest = sorted(found, reverse=True)[:MOST]
+    rows = session.scalars(select(OrderRow).where(OrderRow.order_id.in_(newest)))
+    return tuple(map(_stored, sorted(rows, key=lambda row: -row.order_id)))
 
 
 def candidate_studies(session: Session, order: Order) -> dict[str, OrderedStudy]:
     """Return the newest studies that share a number or the patient with an order, by case id."""
     accession = None if order.accession is None else order.accession.number
     keys = {number_key(n) for n in (accession, order.filler, order.placer) if n} - {""}
-    same: list[Any] = []
-    if order.procedure.study_uid:
-        same.append(StudyIdentityRow.study_uid == order.procedure.study_uid)
+    same: list[Select[Any]] = []
+    if uid := order.procedure.study_uid:
+        same.append(select(StudyIdentityRow.case_id).where(StudyIdentityRow.study_uid == uid))
     if keys:
-        listed = select(WorklistEntryRow.case_id).where(WorklistEntryRow.accession.in_(keys))
-        same.append(CaseRow.case_id.in_(listed))
+        accessions = WorklistEntryRow.accession.in_(sorted(keys))
+        same.append(select(WorklistEntryRow.case_id).where(accessions))
     numbers = [n for n in (order.patient.patient_id, *order.other_numbers) if usable_number(n)]
     if numbers:
         named = [f"n:{plain_number(number)}" for number in numbers]
-        of_patient = select(PatientKeyRow.case_id).where(PatientKeyRow.key.in_(named))
-        same.append(CaseRow.case_id.in_(of_patient))
+        same.append(select(PatientKeyRow.case_id).where(PatientKeyRow.key.in_(named)))
     if not same:
         return {}
-    return _studies(session, _STUDY.where(CaseRow.site == order.site, or_(*same)).limit(MOST))
+    # Each by its index: joined by "or" they would be looked for in every study.
+    known = union(*same).subquery()
+    wanted = _STUDY.join(known, known.c.case_id == CaseRow.case_id)
+    return _studies(session, wanted.where(CaseRow.site == order.site).limit(MOST))
 
 
 _STUDY = (

@@ -22,6 +22,7 @@ class OrderRow(Base):
         Index("ix_orders_study_uid", "study_uid"),
         Index("ix_orders_patient", "site", "patient"),
         Index("ix_orders_state", "site", "state", "received_at"),
+        Index("ix_orders_changed_at", "changed_at"),
     )
 
     order_id: Mapped[int] = mapped_column(primary_key=True)
@@ -42,6 +43,11 @@ class OrderRow(Base):
     source: Mapped[str] = mapped_column(String(16))
     received_at: Mapped[datetime]
     changed_at: Mapped[datetime]
+    # Of the newest message about it: who sent it (MSH-3, MSH-4), when by its own clock (MSH-7),
+    # and when it came. None of what no message said.
+    said_by: Mapped[str | None]
+    said_at: Mapped[datetime | None]
+    heard_at: Mapped[datetime | None]
 
 
 class OrderMessageRow(Base):
@@ -49,7 +55,7 @@ class OrderMessageRow(Base):
 
     __tablename__ = "order_messages"
     __table_args__ = (
-        UniqueConstraint("sender", "control_id", "sha256", name="uq_order_messages_sender"),
+        UniqueConstraint("site", "sender", "control_id", "sha256", name="uq_order_messages_site"),
         Index("ix_order_messages_state", "state", "received_at"),
     )
 

@@ -54,6 +54,7 @@ def test_an_order_says_what_when_why_and_for_whom(version: str, kind: str) -> No
         ward="7W 12 3",
         allergies=("碘对比剂",),
         pregnancy=Pregnancy.UNKNOWN,
+        people=("林^植入",),
     )
 
 
@@ -98,6 +99,11 @@ def test_the_medical_record_number_is_the_patients_and_the_others_are_kept() -> 
         ("XO", "IP", OrderState.IN_PROGRESS),
         ("SC", "CM", OrderState.COMPLETED),
         ("CA", "", OrderState.CANCELLED),
+        ("RP", "", OrderState.CANCELLED),
+        ("RQ", "", OrderState.CANCELLED),
+        ("RU", "", OrderState.CANCELLED),
+        ("RO", "", OrderState.PLACED),
+        ("RO", "SC", OrderState.PLACED),
         ("DC", "CM", OrderState.CANCELLED),
         ("SC", "CA", OrderState.CANCELLED),
     ],
@@ -188,3 +194,40 @@ def test_what_cannot_be_seen_is_not_taken_into_an_order() -> None:
     order = read(order_message(reason="cough\u202e\u200b fever", accession="A\u200b1"))
     assert order.reason == "cough   fever"
     assert order.accession == Accession("A 1")
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        ("^R/O PE & DVT, no contrast", "R/O PE & DVT, no contrast"),
+        ("R/O PE & DVT, no contrast", "R/O PE & DVT, no contrast"),
+        ("pain^left side & back", "pain left side & back"),
+        ("^cough^three days^no fever", "cough three days no fever"),
+        ("pain^left^side", "pain left side"),
+        ("R07.4^Chest pain^I10", "Chest pain"),
+        ("R07.4^Chest pain^I10^786^Pain, chest^I9C", "Chest pain Pain, chest"),
+        ("^Chest pain^L", "Chest pain"),
+        ("R07.4", "R07.4"),
+        ("R07.4^Chest pain", "Chest pain"),
+        ("a & b~c ^ d", "a & b\nc d"),
+    ],
+)
+def test_no_word_of_a_reason_is_lost_at_a_separator(sent: str, reason: str) -> None:
+    assert read(order_message().replace("^咳嗽三天，魏植入", sent)).reason == reason
+
+
+def test_words_beside_an_ampersand_are_not_lost() -> None:
+    message = order_message().replace("^碘对比剂", "^iodine & latex")
+    order = read(message.replace("CR1^胸部正位", "CR1^Chest & abdomen"))
+    assert order.allergies == ("iodine & latex",)
+    assert order.procedure.description == "Chest & abdomen"
+
+
+def test_several_procedures_of_one_number_are_as_many_orders() -> None:
+    two = OMI + "IPC|ACC-10^SOUTH|RP-10|1.2.840.10|SPS-2|CT\r"
+    # Another step of the first procedure.
+    two += "IPC|ACC-9^SOUTH|RP-9|1.2.840.9|SPS-3|dx\r"
+    found = hl7_order.read_orders(parsed(two), site="north")
+    assert [order.name for order in found] == ["placer:P-1/ACC-9", "placer:P-1/ACC-10"]
+    assert [order.procedure.study_uid for order in found] == ["1.2.840.9", "1.2.840.10"]
+    assert read(OMI).name == "placer:P-1"

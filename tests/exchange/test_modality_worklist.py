@@ -234,3 +234,79 @@ def test_a_worklist_never_undoes_what_a_message_said(sqlite_store: Store) -> Non
         (stored,) = orders.listing(session)
     assert not saved.changed
     assert (stored.source.value, stored.order.priority) == ("hl7", Priority.ROUTINE)
+
+
+def test_an_entry_that_cannot_be_read_keeps_no_other_from_being_an_order() -> None:
+    several = entry(PregnancyStatus=[4, 4])
+    wrong = entry(AccessionNumber="B-2")
+    del wrong.RequestedProcedureCodeSequence
+    wrong.add_new(0x00321064, "LO", "x")
+    broken = entry(AccessionNumber="B-3")
+    broken.PatientBirthDate = None
+    found = read_entries([several, wrong, broken, entry()], site="north")
+    assert len(found) >= 3
+    assert found[-1].accession == Accession(builders.ACCESSION)
+    assert found[0].pregnancy is Pregnancy.UNKNOWN
+
+
+def test_an_accession_that_is_refused_does_not_starve_the_others(sqlite_store: Store) -> None:
+    for number, accession in enumerate(("A-*", "A?1", "BAD", "GOOD"), 1):
+        taken_in(sqlite_store, number, accession=accession)
+    clock = Clock()
+    clock.now = datetime.now(UTC)
+
+    class Refusing(Provider):
+        def find(self, event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
+            found = super().find(event)
+            if event.identifier.AccessionNumber == "BAD":
+                self.asked.append(("BAD", ""))
+                yield 0xA700, None
+                return
+            yield from found
+
+    provider = Refusing(entry(AccessionNumber="GOOD"))
+    with serving(provider) as server:
+        worklist = WorklistOrders(
+            sqlite_store, server, site="site-a", every=timedelta(0), clock=clock
+        )
+        with pytest.raises(PacsError, match="worklist_refused"):
+            worklist.look()
+        assert worklist.look() == 0
+    assert sorted(number for number, _ in provider.asked) == ["BAD", "GOOD"]
+    with sqlite_store.read() as session:
+        (stored,) = orders.listing(session)
+    assert stored.order.accession == Accession("GOOD")
+
+
+def test_what_a_server_answers_of_other_accessions_is_not_taken(sqlite_store: Store) -> None:
+    taken_in(sqlite_store)
+    clock = Clock()
+    clock.now = datetime.now(UTC)
+
+    class Careless(Provider):
+        def find(self, event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
+            for found in self.entries:
+                yield 0xFF00, found
+
+    with serving(Careless(entry(AccessionNumber="B-2"), entry())) as server:
+        worklist = WorklistOrders(
+            sqlite_store, server, site="site-a", every=timedelta(0), clock=clock
+        )
+        assert worklist.look() == 1
+    with sqlite_store.read() as session:
+        (stored,) = orders.listing(session)
+    assert stored.order.accession == Accession(builders.ACCESSION)
+
+
+def test_a_server_that_is_down_has_used_up_nobodys_turn(sqlite_store: Store) -> None:
+    taken_in(sqlite_store)
+    clock = Clock()
+    clock.now = datetime.now(UTC)
+    down = WorklistServer("RIS", "127.0.0.1", free_port(), "RADRAFT", 5.0)
+    worklist = WorklistOrders(sqlite_store, down, site="site-a", every=timedelta(0), clock=clock)
+    for _ in range(5):
+        with pytest.raises(PacsError, match="worklist_unreachable"):
+            worklist.look()
+    with serving(Provider(entry())) as server:
+        worklist._server = server
+        assert worklist.look() == 1

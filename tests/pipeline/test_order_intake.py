@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import hl7
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import event, select, text, update
 
 from radraft.core.errors import NotFound
+from radraft.exchange import hl7_order
 from radraft.pipeline import orders as case_orders
 from radraft.pipeline.order_intake import OrderIntake
-from radraft.reports.order import OrderState, Priority
-from radraft.reports.order_matching import LinkState, OrderNote
+from radraft.reports.hl7_text import Message, parsed
+from radraft.reports.order import Order, OrderState, Priority
+from radraft.reports.order_matching import LinkState, OrderedStudy, OrderNote
 from radraft.store import cases, order_messages, orders
 from radraft.store.database import Store
 from radraft.store.order_messages import MessageKey, MessageState
-from radraft.store.tables import CaseRow, DraftRow, OrderMessageRow, WorklistEntryRow
+from radraft.store.tables import CaseRow, DraftRow, OrderMessageRow, OrderRow, WorklistEntryRow
 from radraft.studies.deidentify import deidentify
 from radraft.studies.values import CheckedStudy, Patient, Study, StudyPriority
 from tests import builders
 from tests.hl7_messages import order_message, segment
+
+LI = Patient("PAT2", "Li^Da", date(1990, 5, 5), "M")
+OF_LI = {"patient": "PAT2", "name": "Li^Da", "born": "19900505", "sex": "M"}
 
 
 @pytest.fixture
@@ -121,6 +128,26 @@ def test_what_the_prompt_sees_of_an_order_names_nobody(store: Store, intake: Ord
     assert said.startswith(before)
 
 
+def test_nobody_whom_a_message_names_is_named_in_the_prompt(
+    store: Store, intake: OrderIntake
+) -> None:
+    people = ("Chukwuemeka", "Oyelaran", "Mbekezeli", "Thandekile", "Nkosazana", "Zwelithini")
+    message = order_message(reason=f"cough, call {', '.join(people)} with the result")
+    message = message.replace("E7^林^植入", f"E7^Okafor^{people[0]}", 1)
+    obr = message.index("\rOBR|")
+    rest = message[obr:].replace("E7^林^植入", f"E8^Bello^{people[1]}~E9^Dube^{people[2]}")
+    fields = rest.split("|")
+    fields[28] = f"E10^Zulu^{people[3]}"
+    message = message[:obr] + "|".join(fields)
+    message += segment("NK1", {1: "1", 2: f"Ndlovu^{people[4]}"})
+    message += segment("PV1", {7: f"E11^Khumalo^{people[5]}"})
+    assert send(intake, message) == ("AA", "")
+    said = history(store, take_in(store))
+    assert "cough" in said
+    for person in people:
+        assert person not in said, person
+
+
 def test_the_same_message_is_taken_once_however_often_it_is_sent(
     store: Store, intake: OrderIntake
 ) -> None:
@@ -137,6 +164,18 @@ def test_the_same_message_is_taken_once_however_often_it_is_sent(
     assert order.order.priority is Priority.ROUTINE
     assert [row[3] for row in messages(store)] == [1, 0]
     assert intake.counts() == {"applied": 2, "repeated": 1}
+
+
+def test_one_message_to_two_sites_is_an_order_of_each(store: Store, intake: OrderIntake) -> None:
+    for site in ("north", "south", "north"):
+        raw = intake.receive(order_message().encode(), site=site, source="10.1.2.3")
+        assert b"MSA|AA|C1" in raw
+    with store.read() as session:
+        assert {one.order.site for one in orders.listing(session)} == {"north", "south"}
+    assert intake.counts() == {"applied": 2, "repeated": 1}
+    for site in ("north", "south"):
+        intake.receive(order_message("C2", patient="").encode(), site=site, source="10.1.2.3")
+    assert [row[0] for row in messages(store)[2:]] == [MessageState.KEPT] * 2
 
 
 def test_two_senders_may_number_their_messages_alike(store: Store, intake: OrderIntake) -> None:
@@ -295,8 +334,7 @@ def test_a_study_and_an_order_that_missed_each_other_are_matched_later(
     with store.begin() as session:
         cases.add_study(session, site="site-a", study=study, deid=deid, issues=(), original_keys=())
     assert shown(store, deid.case_id) == []
-    with store.begin() as session:
-        case_orders.match_missed(session, datetime.now(UTC))
+    case_orders.match_missed(store, datetime.now(UTC))
     assert shown(store, deid.case_id) == [("placer:P-1", LinkState.LINKED, ())]
 
 
@@ -359,7 +397,7 @@ def test_a_message_that_can_be_read_after_all_is_taken_when_it_is_read_again(
         order_messages.add(
             session, key, site="site-a", kind="", mended=False, content=raw, now=datetime.now(UTC)
         )
-        order_messages.settle(session, key, MessageState.KEPT, "hl7_segments")
+        order_messages.settle(session, key, MessageState.KEPT, "hl7_segments", site="site-a")
         (kept,) = order_messages.listing(session, MessageState.KEPT)
     assert intake.read_again(kept.message_id) is None
     with store.read() as session:
@@ -455,3 +493,216 @@ def test_nothing_of_a_message_is_logged(
         send(intake, message)
     for word in ("PLANTED", "Planted", "植入", "P-1"):
         assert word not in caplog.text, word
+
+
+def listed(store: Store) -> list[Order]:
+    with store.read() as session:
+        found = orders.listing(session)
+    return sorted((stored.order for stored in found), key=lambda order: order.name)
+
+
+def test_two_wards_that_number_alike_have_two_orders(store: Store, intake: OrderIntake) -> None:
+    case_id = take_in(store, 2, accession="A2", history="", patient=LI)
+    send(intake, order_message("C1", placer="1001^WARD", filler="", accession="A1"))
+    theirs = order_message(
+        "C2", placer="1001^ED", filler="", accession="A2", reason="", **OF_LI
+    ).replace(segment("AL1", {1: "1", 2: "DA", 3: "^碘对比剂", 4: "SV"}), "")
+    send(intake, theirs)
+    ed, ward = listed(store)
+    assert (ed.name, ward.name) == ("placer:1001@ED", "placer:1001@WARD")
+    assert (ed.reason, ed.allergies) == (None, ())
+    assert ward.reason == "咳嗽三天，魏植入"
+    assert "咳嗽" not in history(store, case_id)
+
+
+def test_two_patients_of_one_accession_have_two_orders(store: Store, intake: OrderIntake) -> None:
+    send(intake, order_message("C1", placer="", filler="F77", accession="B1"))
+    send(intake, order_message("C2", placer="", filler="F88", accession="B1", reason="", **OF_LI))
+    assert [order.reason for order in listed(store)] == ["咳嗽三天，魏植入", None]
+    send(intake, order_message("C3", placer="P9", filler="F77", accession="B1", **OF_LI))
+    assert len(listed(store)) == 3
+
+
+def test_an_order_that_becomes_another_patients_keeps_nothing_of_the_first(
+    store: Store, intake: OrderIntake
+) -> None:
+    case_id = take_in(store, study_time=TAKEN)
+    unsure(intake)
+    with store.begin() as session:
+        (order,) = orders.listing(session)
+        who = builders.person("Dr Planted")
+        case_orders.decide(
+            session, case_id, order.order_id, same=True, by=who, now=datetime.now(UTC)
+        )
+    bare = segment("MSH", {2: "^~\\&", 3: "RIS", 9: "ORM^O01", 10: "C9", 12: "2.4"})
+    bare += segment("PID", {3: "9922334", 5: "Li^Da", 7: "19900505", 8: "M"})
+    assert send(intake, bare + segment("ORC", {1: "XO", 2: "P-1"})) == ("AA", "")
+    (now,) = listed(store)
+    assert (now.reason, now.history, now.allergies, now.ward) == (None, None, (), None)
+    assert (now.referring, now.other_numbers) == (None, ())
+    assert shown(store, case_id) == [("placer:P-1", LinkState.ASKED, (OrderNote.PATIENT_DIFFERS,))]
+    assert "胸痛" not in history(store, case_id)
+    case_orders.match_missed(store, datetime.now(UTC))
+    assert shown(store, case_id)[0][1] is LinkState.ASKED
+
+
+def test_a_cancellation_that_leaves_out_who_gave_the_number_finds_its_order(
+    store: Store, intake: OrderIntake
+) -> None:
+    send(intake, order_message("C1", placer="1001^WARD", filler=""))
+    bare = segment("MSH", {2: "^~\\&", 3: "RIS", 9: "ORM^O01", 10: "C9", 12: "2.4"})
+    bare += segment("PID", {3: builders.PATIENT_ID}) + segment("ORC", {1: "CA", 2: "1001"})
+    send(intake, bare)
+    assert [(one.name, one.state) for one in listed(store)] == [
+        ("placer:1001@WARD", OrderState.CANCELLED)
+    ]
+
+
+def kept_message(store: Store, message: str, at: datetime) -> int:
+    """Leave a message as a version that could not read it left it; its number."""
+    key = MessageKey("", "", hashlib.sha256(message.encode()).hexdigest())
+    with store.begin() as session:
+        order_messages.add(
+            session,
+            key,
+            site="site-a",
+            kind="",
+            mended=False,
+            content=message.encode(),
+            now=at,
+        )
+        order_messages.settle(session, key, MessageState.KEPT, "hl7_segments", site="site-a")
+        return order_messages.listing(session, MessageState.KEPT)[0].message_id
+
+
+def test_an_old_message_that_is_read_again_says_only_what_the_newer_left_out(
+    store: Store, intake: OrderIntake
+) -> None:
+    hour = timedelta(hours=1)
+    old = order_message("C1", reason="old reason", priority="R", modality="CR", control="NW")
+    first = kept_message(store, old, datetime.now(UTC) - hour)
+    cancel = segment("MSH", {2: "^~\\&", 3: "RIS", 4: "H", 9: "ORM^O01", 10: "C9", 12: "2.4"})
+    cancel += segment("PID", {3: builders.PATIENT_ID})
+    cancel += segment("ORC", {1: "CA", 2: "P-1"}) + segment("OBR", {2: "P-1", 31: "^new reason"})
+    send(intake, cancel)
+    assert intake.read_again(first) is None
+    (order,) = listed(store)
+    assert (order.state, order.reason) == (OrderState.CANCELLED, "new reason")
+    assert order.accession is not None
+    assert order.procedure.description == "胸部正位"
+
+
+def test_a_message_that_its_sender_sent_before_the_last_changes_nothing_of_it(
+    store: Store, intake: OrderIntake
+) -> None:
+    late, early = "20260304130000+0800", "20260304120000+0800"
+    send(intake, order_message("C2", reason="new", priority="R", sent_at=late))
+    send(intake, order_message("C1", reason="old", priority="S", sent_at=early))
+    (order,) = listed(store)
+    assert (order.reason, order.priority) == ("new", Priority.ROUTINE)
+    # Another system's clock may be behind.
+    theirs = order_message("C1", reason="theirs", sent_at=early).replace("|RIS|", "|HIS|")
+    send(intake, theirs)
+    assert listed(store)[0].reason == "theirs"
+
+
+def test_a_clock_that_is_ahead_does_not_shut_out_what_comes_later(
+    store: Store, intake: OrderIntake
+) -> None:
+    send(intake, order_message("C1", reason="ahead", sent_at="20990101000000+0800"))
+    send(intake, order_message("C2", reason="now"))
+    assert listed(store)[0].reason == "now"
+
+
+def test_a_message_that_breaks_when_read_again_does_not_stop_the_others(
+    store: Store, intake: OrderIntake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison = kept_message(store, order_message("C1", reason="poison"), datetime.now(UTC))
+    read = hl7_order.read_orders
+
+    def breaking(message: Message, *, site: str) -> tuple[Order, ...]:
+        if message.control_id == "C1":
+            raise KeyError("PLANTED")
+        return read(message, site=site)
+
+    monkeypatch.setattr(hl7_order, "read_orders", breaking)
+    other = kept_message(store, order_message("C2"), datetime.now(UTC))
+    found = [intake.read_again(number) for number in (poison, other)]
+    assert found == ["hl7_breaks_line", None]
+
+
+def test_a_message_that_cannot_be_read_is_one_however_often_it_is_sent(
+    store: Store, intake: OrderIntake
+) -> None:
+    for minute in (30, 31):
+        header, _, body = order_message().partition("\r")
+        header = header.replace("20260304123000", f"2026030412{minute}00")
+        send(intake, f"{header}\r{body}no segment\r")
+    assert messages(store) == [(MessageState.KEPT, "hl7_segments", True, 1)]
+    send(intake, order_message(reason="other") + "no segment\r")
+    assert len(messages(store)) == 2
+
+
+def test_an_order_that_cannot_be_matched_keeps_no_other_from_its_study(
+    store: Store, intake: OrderIntake
+) -> None:
+    send(intake, order_message("C1", placer="P-8", accession="Z-8", filler=""))
+    send(intake, order_message("C2"))
+    study = builders.make_study()
+    deid = deidentify(CheckedStudy(study, ()), store.secret)
+    with store.begin() as session:
+        cases.add_study(session, site="site-a", study=study, deid=deid, issues=(), original_keys=())
+        session.execute(
+            update(OrderRow).where(OrderRow.name == "placer:P-8").values(content="broken")
+        )
+    case_orders.match_missed(store, datetime.now(UTC))
+    with store.read() as session:
+        (order_id,) = session.scalars(
+            select(OrderRow.order_id).where(OrderRow.name == "placer:P-1")
+        )
+        assert set(orders.links(session, order_id).values()) == {LinkState.LINKED}
+
+
+def test_orders_and_studies_are_found_by_their_indexes(sqlite_store: Store) -> None:
+    order = hl7_order.read_orders(parsed(order_message(study_uid="1.2.3")), site="site-a")[0]
+    study = OrderedStudy("site-a", "1.2.3", "A-1", order.patient, "CR", TAKEN)
+    plans: list[str] = []
+    with sqlite_store.read() as session:
+        asked: list[tuple[str, Any]] = []
+
+        def note(_c: object, _k: object, statement: str, values: Any, *_rest: object) -> None:
+            asked.append((statement, values))
+
+        connection = session.connection()
+        event.listen(connection, "before_cursor_execute", note)
+        orders.candidate_orders(session, study)
+        orders.candidate_studies(session, order)
+        orders.changed_since(session, TAKEN)
+        event.remove(connection, "before_cursor_execute", note)
+        for statement, values in asked:
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            plans += [row[3] for row in rows]
+    assert plans
+    assert not [
+        plan for plan in plans if re.match("SCAN (orders|cases|study_ident|worklist)", plan)
+    ]
+
+
+def test_two_studies_of_one_order_have_each_its_own(store: Store, intake: OrderIntake) -> None:
+    first = take_in(store, 1, accession="A-1")
+    second = take_in(store, 2, accession="A-2")
+    message = order_message("C1", kind="OMI^O23", accession="")
+    for number in ("A-1", "A-2"):
+        message += segment("IPC", {1: number, 5: "CR"})
+    send(intake, message)
+    for case_id, name in ((first, "placer:P-1/A-1"), (second, "placer:P-1/A-2")):
+        assert shown(store, case_id) == [(name, LinkState.LINKED, ())]
+    # One accession alone, and then both by their number alone.
+    send(intake, order_message("C2", accession="A-1", reason="only the first"))
+    assert [order.reason for order in listed(store)] == ["only the first", "咳嗽三天，魏植入"]
+    cancel = segment("MSH", {2: "^~\\&", 3: "RIS", 4: "H", 9: "ORM^O01", 10: "C9", 12: "2.4"})
+    cancel += segment("PID", {3: builders.PATIENT_ID}) + segment("ORC", {1: "CA", 2: "P-1"})
+    send(intake, cancel)
+    for case_id in (first, second):
+        assert shown(store, case_id)[0][2] == (OrderNote.CANCELLED,)
+    assert len(listed(store)) == 2

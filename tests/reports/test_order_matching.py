@@ -23,6 +23,7 @@ from radraft.reports.order_matching import (
     clinical_text,
     order_match,
     order_notes,
+    same_order,
 )
 from radraft.studies.priors import LinkDecision
 from radraft.studies.values import Patient, StudyPriority
@@ -190,3 +191,45 @@ def test_a_reader_is_told_of_a_cancelled_order_and_of_one_that_may_be() -> None:
         OrderNote.PATIENT_DIFFERS,
     )
     assert order_notes(ORDER, LinkState.REJECTED, (), times) == ()
+
+
+def test_a_number_given_twice_is_for_a_person_to_see_where_only_the_name_differs() -> None:
+    born = date(1980, 5, 5)
+    order = replace(ORDER, patient=Patient("5005", "Chen^Hong", born, "F"))
+    outcome, reasons = of(order, replace(STUDY, patient=Patient("5005", "Wu^Gang", born, "F")))
+    assert outcome is LinkDecision.ASK
+    assert reasons == {MatchReason.ACCESSION, MatchReason.PATIENT_UNSURE}
+
+
+def test_one_of_the_further_numbers_ties_nobody_who_is_not_named() -> None:
+    nameless = Patient("88001122", "", None, "")
+    other = replace(ORDER, patient=nameless, other_numbers=("4711023",))
+    assert of(other)[0] is LinkDecision.ASK
+    assert of(replace(ORDER, patient=replace(nameless, patient_id="4711023")))[0] is (
+        LinkDecision.LINK
+    )
+
+
+UNPLACED = replace(ORDER, placer=None)
+
+
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        ({}, True),
+        ({"placer": "P-1"}, True),
+        ({"patient": STRANGER}, False),
+        ({"filler": "F-2"}, False),
+        ({"filler": None}, True),
+        ({"filler_issuer": "SOUTH"}, False),
+        ({"filler": None, "accession": Accession("A-0815", "SOUTH")}, False),
+        ({"filler": None, "accession": None}, False),
+    ],
+)
+def test_a_filler_number_or_an_accession_and_the_patient_make_two_messages_one_order(
+    changed: dict[str, object], same: bool
+) -> None:
+    one = replace(UNPLACED, filler_issuer="NORTH", accession=Accession("A-0815", "NORTH"))
+    other = replace(one, **changed)  # type: ignore[arg-type]
+    assert same_order(one, other) is same
+    assert same_order(other, one) is same

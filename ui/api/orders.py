@@ -68,6 +68,8 @@ def add_orders(app: FastAPI, service: Service) -> None:
 def _form(shown: ShownOrder) -> dict[str, Any]:
     stored = shown.case_order.stored
     form: dict[str, Any] = canonical.plain(stored.order)
+    # For taking names out of texts; who asks stands in `referring`.
+    del form["people"]
     notes = []
     for note in shown.notes:
         zh, en = message(note.value, {})

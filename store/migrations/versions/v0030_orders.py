@@ -26,6 +26,9 @@ def upgrade() -> None:
         sa.Column("source", sa.String(16), nullable=False),
         sa.Column("received_at", _INSTANT, nullable=False),
         sa.Column("changed_at", _INSTANT, nullable=False),
+        sa.Column("said_by", sa.Text(), nullable=True),
+        sa.Column("said_at", _INSTANT, nullable=True),
+        sa.Column("heard_at", _INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("order_id", name="pk_orders"),
         sa.UniqueConstraint("site", "name", name="uq_orders_site"),
     )
@@ -33,6 +36,7 @@ def upgrade() -> None:
         op.create_index(f"ix_orders_{name}", "orders", ["site", name])
     op.create_index("ix_orders_study_uid", "orders", ["study_uid"])
     op.create_index("ix_orders_state", "orders", ["site", "state", "received_at"])
+    op.create_index("ix_orders_changed_at", "orders", ["changed_at"])
     op.create_table(
         "order_messages",
         sa.Column("message_id", sa.Integer(), nullable=False),
@@ -47,7 +51,9 @@ def upgrade() -> None:
         sa.Column("repeats", sa.Integer(), nullable=False),
         sa.Column("repeated_at", _INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("message_id", name="pk_order_messages"),
-        sa.UniqueConstraint("sender", "control_id", "sha256", name="uq_order_messages_sender"),
+        sa.UniqueConstraint(
+            "site", "sender", "control_id", "sha256", name="uq_order_messages_site"
+        ),
     )
     op.create_index("ix_order_messages_state", "order_messages", ["state", "received_at"])
     op.create_table(
