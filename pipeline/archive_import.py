@@ -189,7 +189,7 @@ class _Import:
         text = KeptText(
             report.record_id,
             what,
-            report.findings,
+            report.shown,
             report.impression,
             report.author,
             report.reviewer,

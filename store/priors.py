@@ -6,7 +6,7 @@ Identity is read here; what goes out are case ids, days and scrubbed text.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -182,7 +182,10 @@ def _texts(session: Session, case_id: str, linked: Linked) -> dict[Lang, str]:
         archived = archive.redacted_text(session, linked.case_id)
         if archived is None:
             return {}
-        whole = "\n".join(filter(None, (archived.findings, archived.impression)))
+        # It was redacted when it came in, by that day's rules and what one of both studies says of
+        # the patient.
+        sections = [text for text in (archived.findings, archived.impression) if text]
+        whole = "\n".join(_cleaned(session, case_id, linked.case_id, sections))
         return {archived.lang: whole} if whole else {}
     signed = _signed(session, linked)
     said = () if signed is None else _sections(session, case_id, linked.case_id, signed)
@@ -314,20 +317,25 @@ def _sections(
     session: Session, case_id: str, prior_case_id: str, signed: SignedReport
 ) -> tuple[Said, Said]:
     """Findings and impression without identity: a reader may have written who it is about."""
-    who, now = cases.identity(session, prior_case_id), cases.identity(session, case_id)
-
-    def clean(texts: list[str]) -> str:
-        text = " ".join(filter(None, texts))
-        return scrubbed(text, who.patient, who.accession, now.patient, now.accession)
 
     def said(section: tuple[Sentence, ...]) -> Said:
-        return Said(
-            clean([sentence.zh for sentence in section]),
-            clean([sentence.en for sentence in section]),
-        )
+        texts = [
+            " ".join(filter(None, (sentence.zh for sentence in section))),
+            " ".join(filter(None, (sentence.en for sentence in section))),
+        ]
+        return Said(*_cleaned(session, case_id, prior_case_id, texts))
 
     report = asserted_report(signed)
     return said(report.findings), said(report.impression)
+
+
+def _cleaned(
+    session: Session, case_id: str, prior_case_id: str, texts: Sequence[str]
+) -> Iterator[str]:
+    """Yield the texts of an earlier study without what identifies the patient as either has him."""
+    who, now = cases.identity(session, prior_case_id), cases.identity(session, case_id)
+    for text in texts:
+        yield scrubbed(text, who.patient, who.accession, now.patient, now.accession)
 
 
 def _images(session: Session, objects: Objects, case_id: str) -> tuple[KeyImage, ...]:

@@ -39,6 +39,17 @@ def checked(report: PastReport) -> PastReport | RefusedRecord:
             tidy,
             findings=tidy.findings or sections.findings,
             impression=tidy.impression or sections.impression,
+            above=sections.above,
+            below="\n".join(
+                filter(
+                    None,
+                    (
+                        _beyond(tidy.findings, sections.findings),
+                        _beyond(tidy.impression, sections.impression),
+                        sections.below,
+                    ),
+                )
+            ),
         )
     if not (tidy.findings or tidy.impression):
         return refusal(report, RefusalReason.EMPTY)
@@ -70,6 +81,13 @@ def _reason(report: PastReport) -> RefusalReason | None:
     if not (report.accession or report.study_uid):
         return RefusalReason.NO_IDENTIFIER
     return None
+
+
+def _beyond(said: str, section: str) -> str:
+    """Return a section of the text where the source has that section by itself and says something
+    else there."""
+    own, other = ("".join(filter(str.isalnum, part)) for part in (said, section))
+    return "" if not said or other in own else section
 
 
 def _plain(text: str) -> str:

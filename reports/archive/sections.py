@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from radraft.reports.values import Lang, Section
@@ -51,36 +52,54 @@ _NAMED = tuple((section, re.compile(names, re.IGNORECASE)) for section, names in
 
 @dataclass(frozen=True)
 class Sections:
-    """A report's two sections as it has them; empty where it has none."""
+    """A report's two sections as it has them, empty where it has none, and what else it says."""
 
     findings: str = field(repr=False)
     impression: str = field(repr=False)
+    above: str = field(default="", repr=False)
+    """What stands under other headings (history, technique, names) before both, with them."""
+    below: str = field(default="", repr=False)
+    """The same after the first of both."""
 
 
 def divided(text: str) -> Sections:
-    """Return the sections of a report.
+    """Return the sections of a report; together they are all of it but their own headings.
 
-    What stands under no heading, or below the line of a heading that belongs to neither section
-    (history, technique, names), is findings where nothing is under a heading of findings.
+    What stands before the first heading is the beginning of the findings. So is what stands below
+    the line of a heading that belongs to neither section, where nothing is under a heading of
+    findings.
     """
     marks = sorted(
         (*_HEADING.finditer(text), *_INLINE.finditer(text)), key=lambda mark: mark.start()
     )
     marks = [mark for mark, last in zip(marks, [None, *marks], strict=False) if _apart(mark, last)]
+    named = [_section(mark.groupdict().get("bracketed") or mark["name"]) for mark in marks]
     parts: dict[Section, list[str]] = {section: [] for section in Section}
     edges = [*(mark.start() for mark in marks), len(text)]
-    loose = [text[: edges[0]]]
-    for mark, end in zip(marks, edges[1:], strict=True):
-        section = _section(mark.groupdict().get("bracketed") or mark["name"])
+    loose = [text[: edges[0]].strip()]
+    above: list[str] = []
+    below: list[str] = []
+    for mark, section, end in zip(marks, named, edges[1:], strict=True):
         part = text[mark.end() : end].strip()
         if section is not None:
             parts[section].append(part)
-        else:
-            loose.append(part.partition("\n")[2])
-    findings, impression = ("\n".join(filter(None, parts[section])) for section in Section)
-    if not findings:
-        findings = "\n".join(filter(None, (part.strip() for part in loose)))
-    return Sections(findings, impression)
+            continue
+        if Section.FINDINGS not in named:
+            line, _, rest = part.partition("\n")
+            part, end = line, mark.end() + text[mark.end() : end].find(line) + len(line)
+            loose.append(rest.strip())
+        other = text[mark.start() : end].strip() if part else ""
+        (below if any(parts.values()) else above).append(other)
+    return Sections(
+        _lines([*loose, *parts[Section.FINDINGS]]),
+        _lines(parts[Section.IMPRESSION]),
+        _lines(above),
+        _lines(below),
+    )
+
+
+def _lines(parts: Iterable[str]) -> str:
+    return "\n".join(filter(None, parts))
 
 
 def sentences(text: str, lang: Lang) -> tuple[str, ...]:

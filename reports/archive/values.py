@@ -102,18 +102,27 @@ class PastReport:
     status: PastStatus = PastStatus.FINAL
     record_id: str = ""
     """`digest` of what its source gave; empty until it was checked."""
+    above: str = field(default="", repr=False)
+    below: str = field(default="", repr=False)
+    """What a divided text says before and after its sections, under headings of its own (history,
+    technique): for readers, nothing to learn from."""
 
     @property
     def digest(self) -> str:
         """Return the hash of all that it says: where it stands makes it no other record."""
         said = canonical.plain(self)
-        del said["place"], said["record_id"]
+        del said["place"], said["record_id"], said["above"], said["below"]
         return canonical.sha256(said)
 
     @property
+    def shown(self) -> str:
+        """Return its findings with what else the text says."""
+        return "\n".join(filter(None, (self.above, self.findings, self.below)))
+
+    @property
     def whole(self) -> str:
-        """Return the text of both its sections."""
-        return "\n".join(filter(None, (self.findings, self.impression)))
+        """Return all its text."""
+        return "\n".join(filter(None, (self.shown, self.impression)))
 
 
 @dataclass(frozen=True)

@@ -147,6 +147,14 @@ def test_kinds_are_told(text: str, kinds: list[str]) -> None:
     [
         ("老人九十三岁，aged 95, 96F, 102-year-old", "老人90+岁，aged 90+, 90+F, 90+-year-old"),
         ("89岁，90 mm，age 91 months", "89岁，90 mm，age 91 months"),
+        *(
+            (text, text)
+            for text in (
+                "dosage 100 mg, drainage 120 ml, Average 105 HU.",
+                "image 145, hemorrhage 95, percentage 97; coverage 100",
+                "age 95 cc, aged 95%, age 100 mm",
+            )
+        ),
     ],
 )
 def test_ages_over_89_are_pooled(text: str, expected: str) -> None:

@@ -201,6 +201,20 @@ def test_an_earlier_study_has_its_report_of_another_system_with_who_wrote_it(
     assert earlier.texts == (("zh", "***，双肺清晰。"),)
 
 
+def test_an_archived_text_is_scrubbed_again_of_the_patient_as_the_study_now_has_him(
+    priors_client: TestClient, service: Service
+) -> None:
+    left = "Zhao Mingyuan：双肺清晰，密度均匀。"
+    archived(service.store, add(service.store, 1, "赵^明远", 120), findings="x", redacted=left)
+    now = add(service.store, 2, "Zhao^Mingyuan", 0)
+    with service.store.read() as session:
+        (earlier,) = earlier_reports(session, now, most=1) or ()
+    ((_, text),) = earlier.texts
+    assert "***" in text
+    assert "Mingyuan" not in text
+    assert "双肺清晰，密度均匀" in text
+
+
 def test_what_was_signed_here_stands_before_a_report_of_another_system(
     priors_client: TestClient, service: Service
 ) -> None:
