@@ -150,6 +150,8 @@ def _require_all_taken(said: Any, sent: int) -> None:
         response = response if isinstance(response, dict) else {}
         status = str(response.get("status", ""))
         if status[:3].isdecimal() and status[:1] in {"4", "5"}:
+            if int(status[:3]) in _OF_NOW:
+                raise DeliveryError("fhir_busy", FailureKind.UNCLEAR, status=int(status[:3]))
             issue = _issue(response.get("outcome"))
             raise DeliveryError("fhir_refused", FailureKind.REFUSED, status=status[:3], issue=issue)
         if not (status[:3].isdecimal() and status.startswith("2")):

@@ -258,8 +258,8 @@ class OutboxDelivery(threading.Thread):
         try:
             with self._store.begin() as session:
                 settled = stored.settle(session, self._owner, self._tried)
-                _note_delivered(session, settled)
                 stored.give_back(session, self._owner)
+                _note_delivered(session, settled)
         except (StorageError, SQLAlchemyError) as error:
             # Their leases expire instead.
             log.warning("entries were not given back: %s", type(error).__name__)

@@ -102,6 +102,7 @@ def test_a_transaction_of_which_every_entry_is_confirmed_is_taken(server: Server
         (200, responses("201"), "fhir_bad_answer", FailureKind.UNCLEAR),
         (200, responses("201", ""), "fhir_bad_answer", FailureKind.UNCLEAR),
         (200, responses("201", "422 no"), "fhir_refused", FailureKind.REFUSED),
+        (200, responses("201", "412 no"), "fhir_busy", FailureKind.UNCLEAR),
         (200, outcome("invalid"), "fhir_bad_answer", FailureKind.UNCLEAR),
         (204, b"", "fhir_bad_answer", FailureKind.UNCLEAR),
         (302, b"", "fhir_not_let_in", FailureKind.AWAY),

@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from radraft.core.errors import ReportError, StorageDamaged, StorageUnavailable
 from radraft.core.settings import Settings
-from radraft.exchange.targets import Charset, Occasion
+from radraft.exchange.targets import Charset, Occasion, TargetKind
 from radraft.exchange.values import DeliveryError
 from radraft.pipeline import outbox as outbox_module
 from radraft.pipeline.outbox import Outbox
@@ -248,6 +248,28 @@ def test_a_receiver_that_hangs_holds_no_other_up(
         until(lambda: states(sqlite_store, "well").count("delivered") == 40)
         assert "delivered" not in states(sqlite_store, "hangs")
         released.set()
+
+
+def test_a_fhir_server_gets_one_transaction_at_a_time(
+    sqlite_store: Store, settings: Settings, tmp_path: Path
+) -> None:
+    target = folder_target(tmp_path / "out", kind=TargetKind.FHIR)
+    service = service_with(sqlite_store, settings, [target])
+    together = threading.Barrier(2)
+    met: list[int] = []
+
+    def send(entry: Entry, target: object) -> Outcome:
+        try:
+            met.append(together.wait(1.0))
+        except threading.BrokenBarrierError:
+            together.reset()
+        return Delivered()
+
+    for number in (1, 2):
+        queued(sqlite_store, number, "share")
+    with delivering(sqlite_store, settings, service.outbox, send=send):
+        until(lambda: waits_for(sqlite_store, EntryState.DELIVERED, 2))
+    assert met == []
 
 
 def test_what_is_refused_for_good_is_dead_after_its_tries_and_a_person_sends_it_again(
