@@ -34,6 +34,12 @@ def bring_in(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would happen and change nothing.")
     ] = False,
+    accession_alone: Annotated[
+        bool,
+        typer.Option(
+            "--accession-alone", help="Take records too that say neither a patient nor a day."
+        ),
+    ] = False,
     site: Site = "",
     *,
     out: Output,
@@ -59,6 +65,7 @@ def bring_in(
                 store=context.store,
                 site=where,
                 dry_run=dry_run,
+                accession_alone=accession_alone,
                 on_progress=lambda done: progress.update(task, completed=done),
             )
     out.result(_plain(count, where, studies, dry_run), _text(count, studies, dry_run))

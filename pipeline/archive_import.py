@@ -68,16 +68,18 @@ def import_archive(
     store: Store,
     site: str,
     dry_run: bool = False,
+    accession_alone: bool = False,
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> ImportCount:
     """Take the records of `source` to the cases of `site` that they are of.
 
     It may be killed at any moment and run again, also beside another: a record that is there is
     known by what it says. What is not taken is kept with its reason (`store.archive.rejects`).
+    `accession_alone` takes records too of which nothing but that number says whose they are;
     `dry_run` says what would happen and changes nothing. `on_progress(done)` is called with how
     much of `source.size` was read. ArchiveError where the source cannot be read as a whole.
     """
-    taking = _Import(store, site, dry_run)
+    taking = _Import(store, site, dry_run, accession_alone)
     for done, batch in _batches(source):
         taking.take(batch)
         on_progress(done)
@@ -104,6 +106,7 @@ class _Import:
     store: Store
     site: str
     dry_run: bool
+    accession_alone: bool
     counted: Counter[KeptAs | RefusalReason] = field(default_factory=Counter)
     alone: set[str] = field(default_factory=set)
     """Record ids of addenda that had no report."""
@@ -178,7 +181,8 @@ class _Import:
         kept: dict[str, list[KeptText]],
         now: datetime | None,
     ) -> _Outcome:
-        study = joined(report, [one for one in studies if _is_named(report, one)], self.site)
+        named = [study for study in studies if _is_named(report, study)]
+        study = joined(report, named, self.site, accession_alone=self.accession_alone)
         if isinstance(study, RefusalReason):
             return _Outcome(report, study)
         texts = kept.setdefault(study.case_id, [])

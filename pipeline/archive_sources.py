@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from radraft.core.errors import ArchiveError
 from radraft.reports.archive.csv_table import encoding_of
 from radraft.reports.archive.fhir_bundle import fhir_reports
 from radraft.reports.archive.hl7_results import hl7_reports
-from radraft.reports.archive.mapping import ArchiveMapping
+from radraft.reports.archive.mapping import ArchiveMapping, time_of
 from radraft.reports.archive.records import checked
 from radraft.reports.archive.sr import sr_report
 from radraft.reports.archive.table import csv_reports
@@ -26,6 +27,7 @@ TABLES = (".csv", ".tsv", ".txt")
 WORKBOOK = ".xlsx"
 MESSAGES = (b"MSH", b"FHS", b"BHS")
 HL7_NAMES = (".hl7", ".oru")
+_DATED = re.compile(r"(.+)[_ ]((?:19|20)\d{2}-\d{2}-\d{2})")
 MOST_FILE = 16 << 20
 """Bytes of one message or document."""
 
@@ -158,9 +160,13 @@ def _of_file(file: Path, place: str) -> Iterator[PastReport | RefusedRecord]:
         yield _refused(place, RefusalReason.NOT_A_REPORT, data)
 
 
-def _text(data: bytes, accession: str, place: str) -> PastReport | RefusedRecord:
+def _text(data: bytes, name: str, place: str) -> PastReport | RefusedRecord:
+    """Return the report of a plain text that is named by its accession number and, where a day
+    stands behind it, that: `1001_2019-03-04`."""
+    dated = _DATED.fullmatch(name)
+    accession, taken = (dated[1], time_of(dated[2])) if dated else (name, None)
     text = data.decode(encoding_of(data), "replace").removeprefix("\ufeff")
-    return checked(PastReport(place, accession=accession.strip(), text=text))
+    return checked(PastReport(place, accession=accession.strip(), study_time=taken, text=text))
 
 
 def _refused(place: str, reason: RefusalReason, data: bytes) -> RefusedRecord:

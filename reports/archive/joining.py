@@ -36,6 +36,15 @@ _CONFLICTS = frozenset(
         priors.Reason.SEX_DIFFERS,
     }
 )
+_AGREE = frozenset(
+    {
+        *(priors.Reason.NUMBER_SAME_SITE, priors.Reason.NUMBER_SAME),
+        *(priors.Reason.NAME_SAME, priors.Reason.NAME_SOUND, priors.Reason.NAME_ORDER),
+        *(priors.Reason.NAME_HOMOPHONE, priors.Reason.NAME_ONE_OFF),
+        *(priors.Reason.BIRTH_SAME, priors.Reason.BIRTH_SWAPPED, priors.Reason.BIRTH_YEAR_OFF),
+        *(priors.Reason.BIRTH_TYPO, priors.Reason.BIRTH_YEAR),
+    }
+)
 _WEIGHTY = re.compile(
     r"\d+(?:\.\d+)?|[左右双两上中下无未不非阴阳]|(?<![a-z])(?:left|right|both|bilateral|no|not|without|"
     r"upper|lower|middle)(?![a-z])"
@@ -55,10 +64,17 @@ class ArchiveStudy:
 
 
 def joined(
-    report: PastReport, studies: Sequence[ArchiveStudy], site: str
+    report: PastReport,
+    studies: Sequence[ArchiveStudy],
+    site: str,
+    *,
+    accession_alone: bool = False,
 ) -> ArchiveStudy | RefusalReason:
     """Return which of `studies`, all that have the report's accession number or Study Instance UID,
-    it is of; or why that cannot be said."""
+    it is of; or why that cannot be said.
+
+    `accession_alone`: also where nothing but the accession number says so; in places that number
+    anew each year, that is another patient's study."""
     if not studies:
         return RefusalReason.UNMATCHED
     if report.study_uid:
@@ -74,7 +90,12 @@ def joined(
     same_day = [study for study in same_person if _same_day(report.study_time, study.study_time)]
     if not same_day:
         return RefusalReason.STUDY_TIME_DIFFERS
-    return same_day[0] if len(same_day) == 1 else RefusalReason.SEVERAL_STUDIES
+    if len(same_day) > 1:
+        return RefusalReason.SEVERAL_STUDIES
+    (study,) = same_day
+    if accession_alone or report.study_uid or _says_more(report, who, study):
+        return study
+    return RefusalReason.ACCESSION_ALONE
 
 
 def kept_as(report: PastReport, kept: Sequence[KeptText]) -> KeptAs | RefusalReason:
@@ -138,6 +159,13 @@ def _may_be(stored: str, said: str) -> bool:
 
 def _conflicts(who: Person, other: Person) -> bool:
     return not _CONFLICTS.isdisjoint(priors.agreements(who, other))
+
+
+def _says_more(report: PastReport, who: Person, study: ArchiveStudy) -> bool:
+    """Return whether the patient or the day agrees with the study's, of which neither differs."""
+    if report.study_time is not None and study.study_time is not None:
+        return True
+    return not _AGREE.isdisjoint(priors.agreements(who, study.person))
 
 
 def _same_day(said: datetime | None, stored: datetime | None) -> bool:

@@ -63,6 +63,8 @@ class RefusalReason(StrEnum):
     """Its Study Instance UID is that of a study with another accession number."""
     WRONG_PATIENT = "wrong_patient"
     """Its patient is not the study's."""
+    ACCESSION_ALONE = "accession_alone"
+    """Beside the accession number nothing says that it is the study's: neither patient nor day."""
     STUDY_TIME_DIFFERS = "study_time_differs"
     """Its study was made on another day."""
     NEAR_DUPLICATE = "near_duplicate"

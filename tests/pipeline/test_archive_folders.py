@@ -150,12 +150,38 @@ def test_plain_text_is_joined_by_its_name(sqlite_store: Store, folder: Path, enc
     text = f"检查所见：{study.findings}\n诊断意见：{study.impression}"
     (folder / "2019").mkdir()
     (folder / "2019" / f"{study.accession}.txt").write_bytes(text.encode(encoding))
-    count = import_archive(FolderSource(folder), store=sqlite_store, site=SITE)
+    source = FolderSource(folder)
+    count = import_archive(source, store=sqlite_store, site=SITE, accession_alone=True)
     assert said(count) == ({"report": 1}, {})
     with sqlite_store.read() as session:
         found = archive.report_of(session, case_of(study))
     assert found is not None
     assert (found.report.findings, found.report.impression) == (study.findings, study.impression)
+
+
+def test_an_accession_number_alone_says_not_whose_a_report_is(
+    sqlite_store: Store, folder: Path
+) -> None:
+    study = past_studies(2)[1]
+    keep_studies(sqlite_store, [study])
+    (folder / f"{study.accession}.txt").write_text(study.findings, encoding="utf-8")
+    source = FolderSource(folder)
+    count = import_archive(source, store=sqlite_store, site=SITE)
+    assert said(count) == ({}, {"accession_alone": 1})
+    dated = folder / f"{study.accession}_{study.taken:%Y-%m-%d}.txt"
+    (folder / f"{study.accession}.txt").rename(dated)
+    count = import_archive(source, store=sqlite_store, site=SITE)
+    assert said(count) == ({"report": 1}, {})
+
+
+def test_a_dated_text_of_another_day_is_not_joined(sqlite_store: Store, folder: Path) -> None:
+    study = past_studies(2)[1]
+    keep_studies(sqlite_store, [study])
+    (folder / f"{study.accession}_1999-01-02.txt").write_text(study.findings, encoding="utf-8")
+    count = import_archive(
+        FolderSource(folder), store=sqlite_store, site=SITE, accession_alone=True
+    )
+    assert said(count) == ({}, {"study_time_differs": 1})
 
 
 def test_the_ten_ways_are_all_there() -> None:
