@@ -145,7 +145,7 @@ def load_mapping(path: Path) -> ArchiveMapping:
     except ValidationError as error:
         wrong = {".".join(map(str, item["loc"])) or str(item["msg"]) for item in error.errors()}
         fields = ", ".join(sorted(wrong))
-    except (yaml.YAMLError, TypeError, ValueError):
+    except (yaml.YAMLError, TypeError, ValueError, RecursionError):
         fields = "file"
     raise ArchiveError("archive_mapping_invalid", file=str(path), fields=fields)
 
