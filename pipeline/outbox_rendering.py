@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from radraft.core.errors import ReportError
-from radraft.exchange.targets import Charset, TargetKind
+from radraft.exchange.targets import TargetKind
 from radraft.pipeline import institutions, outgoing
 from radraft.pipeline.report_messages import fhir_bundle
 from radraft.pipeline.report_printing import printed_pdf
@@ -38,13 +38,7 @@ class Rendered:
 
 Render = Callable[[OutgoingReport, "Target"], bytes]
 
-_CHARSETS = {
-    Charset.UTF8: MessageCharset.UTF_8,
-    Charset.GB18030: MessageCharset.GB18030,
-    Charset.GBK: MessageCharset.GBK,
-    Charset.GB2312: MessageCharset.GB2312,
-    Charset.ASCII: MessageCharset.ASCII,
-}
+_CHARSETS = {charset.codec: charset for charset in MessageCharset}
 _ENDINGS = {
     OutgoingForm.TEXT: "txt",
     OutgoingForm.PDF: "pdf",
@@ -77,7 +71,7 @@ def _oru(report: OutgoingReport, target: Target) -> bytes:
         report,
         sending=Application(*target.sending),
         receiving=Application(*target.receiving),
-        charset=_CHARSETS[target.charset],
+        charset=_CHARSETS[target.charset.value],
     )
 
 

@@ -65,6 +65,19 @@ def read_signed(
     )
 
 
+def read_before(session: Session, report: OutgoingReport) -> tuple[OutgoingReport, ...]:
+    """Return the signed versions before `report`, first to newest: their words and who answers for
+    them, without images, earlier studies and drafter.
+
+    ReportError as of `read_signed`.
+    """
+    return tuple(
+        outgoing_report(signed, examination=report.examination, institution=report.institution)
+        for signed in signatures.versions(session, report.case_id)
+        if signed.version < report.version
+    )
+
+
 def read_submitted(
     session: Session, case_id: str, step: int, *, institution: Institution
 ) -> OutgoingReport | None:

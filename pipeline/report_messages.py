@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from radraft.pipeline.outgoing import read_signed
+from radraft.pipeline.outgoing import read_before
 from radraft.reports.export import fhir_r4
 from radraft.reports.export.values import OutgoingStatus
 
@@ -17,13 +17,10 @@ def fhir_bundle(store: Store, report: OutgoingReport, *, pdf: bytes | None = Non
     """Return a report as a FHIR transaction that also withdraws what any version before it said and
     it does not.
 
-    NotFound, ReportError as of `read_signed` and `fhir_r4.bundle`.
+    ReportError as of `read_before` and `fhir_r4.bundle`.
     """
     if report.version == 1 or report.status is OutgoingStatus.PRELIMINARY:
         return fhir_r4.bundle(report, pdf=pdf)
     with store.read() as session:
-        earlier = tuple(
-            read_signed(session, report.case_id, institution=report.institution, version=version)
-            for version in range(1, report.version)
-        )
+        earlier = read_before(session, report)
     return fhir_r4.bundle(report, earlier=earlier, pdf=pdf)

@@ -86,13 +86,13 @@ def observations(report: OutgoingReport, around: Surroundings) -> tuple[Observed
 
 
 def withdrawn(
-    report: OutgoingReport, earlier: Sequence[OutgoingReport], around: Surroundings
+    said: Sequence[Observed], earlier: Sequence[OutgoingReport], around: Surroundings
 ) -> Iterator[Observed]:
-    """Yield the Observations of the `earlier` versions whose place none of `report`'s takes, as
+    """Yield the Observations of the `earlier` versions whose place none of what is `said` takes, as
     entered in error: a receiver must not go on showing what the report does not say any more. Each
     once, as the newest version that had it said it; of all versions, for those between may never
     have come to the receiver."""
-    told = {observed.key for observed in observations(report, around)}
+    told = {observed.key for observed in said}
     for version in sorted(earlier, key=lambda version: version.version, reverse=True):
         for observed in observations(version, around):
             if observed.key not in told:

@@ -59,7 +59,7 @@ def bundle(
     require_nothing_signed_before(report)
     around = _surroundings(report)
     observed = observations(report, around)
-    gone = withdrawn(report, earlier, around)
+    gone = withdrawn(observed, earlier, around)
     entries = [
         *_entries_of_others(report),
         *(_media(report, image) for image in others.referable(report)),
