@@ -4,7 +4,7 @@ import { mountAccount } from "/ui/account.js";
 import { getChanged, send, sentenceOf } from "/ui/api.js";
 import { h, part, setText } from "/ui/dom.js";
 import { formatDate, onLanguage, t, translate } from "/ui/i18n.js";
-import { beginPage, fixedWords } from "/ui/standalone.js";
+import { beginPage, fixedWords, look } from "/ui/standalone.js";
 
 const SCOPES = ["read", "intake", "export"];
 const DAYS = 90;
@@ -13,16 +13,12 @@ let kept = { rules: [], archive: true };
 /** The secret of the token that was made last: shown until the page is left or another is made. */
 let made = null;
 
-async function load() {
-  try {
+function load() {
+  return look(async () => {
     const [listed, rules] = await Promise.all([getChanged("/tokens", { fresh: true }), getChanged("/retention-rules", { fresh: true })]);
     ({ tokens } = listed);
     kept = rules;
-    setText(part(document, "state"), "");
-  } catch (error) {
-    setText(part(document, "state"), sentenceOf(error));
-  }
-  draw();
+  }, draw);
 }
 
 function draw() {

@@ -1,68 +1,22 @@
 // The study's orders: what was asked, by whom and how soon, and which of them a reader has to say.
 
-import { getChanged, send, sentenceOf } from "/ui/api.js";
 import { h } from "/ui/dom.js";
-import { has, onLanguage, personNames, pick, ready, t } from "/ui/i18n.js";
+import { has, personNames, pick, t } from "/ui/i18n.js";
 import { may } from "/ui/session.js";
-import { on, state } from "/ui/state.js";
+import { state } from "/ui/state.js";
+import { StudyPanel } from "/ui/studypanel.js";
 
 const SOON = { stat: "stat", high: "emergency" };
 
 /** Keep `element` showing the open study's orders. */
 export async function mountOrders(element) {
-  await ready;
-  const panel = new Orders(element);
-  onLanguage(() => panel.render());
-  on("opening", () => panel.clear());
-  on("view", () => panel.load());
+  await new Orders(element, "orders").mount();
 }
 
-class Orders {
-  constructor(element) {
-    this.element = element;
-    this.clear();
-  }
-
-  clear() {
-    this.found = null;
-    this.loaded = null;
-    this.told = "";
-    this.element.hidden = true;
-    this.element.replaceChildren();
-  }
-
-  /** Once for each study that is opened, and again when its case moves on. */
-  async load() {
-    const { caseId, view } = state;
-    const version = `${caseId} ${view?.case.state}`;
-    if (!view || this.loaded === version || !may("read_unsigned", view)) return;
-    this.loaded = version;
-    try {
-      const { orders } = await getChanged(`/cases/${caseId}/orders`, { fresh: true });
-      if (caseId !== state.caseId) return;
-      this.found = orders;
-      this.render();
-    } catch {
-      // The report can be written without them; the next change of the case asks again.
-      if (caseId === state.caseId) this.loaded = null;
-    }
-  }
-
-  async say(order, same) {
-    const { caseId } = state;
-    this.told = "";
-    try {
-      const { orders } = await send("POST", `/cases/${caseId}/orders/${order.order_id}`, { same });
-      if (caseId === state.caseId) this.found = orders;
-    } catch (error) {
-      this.told = sentenceOf(error);
-    }
-    this.render();
-  }
-
+class Orders extends StudyPanel {
   render() {
     if (!this.found) return;
-    const lines = this.found.map((order) => {
+    const lines = this.found.orders.map((order) => {
       if (order.link === "asked") return this.question(order);
       return order.link === "rejected" ? this.refused(order) : this.held(order);
     });
@@ -131,7 +85,7 @@ class Orders {
 
   button(order, same, kind) {
     const text = t(same ? "order_ours" : "order_not_ours");
-    return h("button", { type: "button", class: kind, text, onclick: () => this.say(order, same) });
+    return h("button", { type: "button", class: kind, text, onclick: () => this.say(order.order_id, same) });
   }
 }
 

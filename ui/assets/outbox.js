@@ -4,20 +4,16 @@ import { mountAccount } from "/ui/account.js";
 import { getChanged, send, sentenceOf } from "/ui/api.js";
 import { h, part, setText } from "/ui/dom.js";
 import { formatDate, onLanguage, pick, t, translate } from "/ui/i18n.js";
-import { beginPage, fixedWords } from "/ui/standalone.js";
+import { beginPage, fixedWords, look } from "/ui/standalone.js";
 
 const LOOK_MS = 5000;
 const MOST_REASON = 200;
 let shown = { targets: [], dead: [], waiting: [] };
 
-async function load() {
-  try {
+function load() {
+  return look(async () => {
     shown = await getChanged("/outbox", { fresh: true });
-    setText(part(document, "state"), "");
-  } catch (error) {
-    setText(part(document, "state"), sentenceOf(error));
-  }
-  draw();
+  }, draw);
 }
 
 function draw() {

@@ -1,74 +1,32 @@
 // Earlier studies of the same patient: a quiet line, or a question to the reader.
 
-import { getChanged, send, sentenceOf } from "/ui/api.js";
 import { h } from "/ui/dom.js";
-import { has, onLanguage, personNames, ready, t } from "/ui/i18n.js";
+import { has, personNames, t } from "/ui/i18n.js";
 import { bind } from "/ui/keys.js";
 import { may } from "/ui/session.js";
-import { on, state } from "/ui/state.js";
+import { state } from "/ui/state.js";
+import { StudyPanel } from "/ui/studypanel.js";
 
 const AGREES = /_(same|sound|same_site|fits)$/;
 const DIFFERS = /_(differs|homophone|one_off|order|swapped|year_off|typo|year)$/;
 
 /** Keep `element` showing the open study's earlier studies. */
 export async function mountPriors(element) {
-  await ready;
-  const panel = new Priors(element);
-  onLanguage(() => panel.render());
-  on("opening", () => panel.clear());
-  on("view", () => panel.load());
+  const panel = new Priors(element, "priors");
+  await panel.mount();
   bind("report.prior", () => panel.toggleNewest());
 }
 
-class Priors {
-  constructor(element) {
-    this.element = element;
-    this.clear();
-  }
-
+class Priors extends StudyPanel {
   clear() {
-    this.found = null;
-    this.loaded = null;
-    this.told = "";
     this.opened = new Set();
-    this.element.hidden = true;
-    this.element.replaceChildren();
-  }
-
-  /** Once for each study that is opened, and again when its case moves on. */
-  async load() {
-    const { caseId, view } = state;
-    const version = `${caseId} ${view?.case.state}`;
-    if (!view || this.loaded === version || !may("read_unsigned", view)) return;
-    this.loaded = version;
-    if (!this.found) this.waiting();
-    try {
-      const found = await getChanged(`/cases/${caseId}/priors`, { fresh: true });
-      if (caseId !== state.caseId) return;
-      this.found = found;
-      this.render();
-    } catch {
-      // The report can be written without it; the next change of the case asks again.
-      if (caseId === state.caseId) this.loaded = null;
-    }
+    super.clear();
   }
 
   /** Its line is there from the beginning: the sentences below do not move once somebody reads them. */
   waiting() {
     this.element.hidden = false;
     this.element.replaceChildren(h("p", { class: "rd-prior-line rd-dim", text: t("prior_looking") }));
-  }
-
-  async say(one, same) {
-    const { caseId } = state;
-    this.told = "";
-    try {
-      const found = await send("POST", `/cases/${caseId}/priors/${one.case_id}`, { same });
-      if (caseId === state.caseId) this.found = found;
-    } catch (error) {
-      this.told = sentenceOf(error);
-    }
-    this.render();
   }
 
   render() {
@@ -134,7 +92,7 @@ class Priors {
         : h("span", one.broken ? { class: "rd-bad", role: "alert", text: t("prior_broken") } : { class: "rd-dim", text: t("prior_unsigned") }),
       h("a", { class: "rd-link", href: `/#${one.case_id}`, target: "_blank", rel: "noopener", text: t("prior_open") }),
       h("span", { class: "rd-spring" }),
-      decides() ? h("button", { type: "button", class: "rd-tool", text: t("prior_not_same"), onclick: () => this.say(one, false) }) : null,
+      decides() ? h("button", { type: "button", class: "rd-tool", text: t("prior_not_same"), onclick: () => this.say(one.case_id, false) }) : null,
     );
     const content = one.report ? () => report(one.report) : () => external(one.archived);
     return h("div", {}, line, shown && (one.report || one.archived) ? content() : null);
@@ -165,8 +123,8 @@ class Priors {
           ? h(
               "span",
               { class: "rd-prior-acts" },
-              h("button", { type: "button", class: "rd-button", text: t("prior_same"), onclick: () => this.say(one, true) }),
-              h("button", { type: "button", class: "rd-button", text: t("prior_not_same"), onclick: () => this.say(one, false) }),
+              h("button", { type: "button", class: "rd-button", text: t("prior_same"), onclick: () => this.say(one.case_id, true) }),
+              h("button", { type: "button", class: "rd-button", text: t("prior_not_same"), onclick: () => this.say(one.case_id, false) }),
             )
           : null,
       ),
@@ -178,7 +136,7 @@ class Priors {
       "p",
       { class: "rd-prior-line rd-dim" },
       h("span", { text: t("prior_rejected", { study: `${examined(one)} ${when(one)}` }) }),
-      decides() ? h("button", { type: "button", class: "rd-link", text: t("prior_is_same"), onclick: () => this.say(one, true) }) : null,
+      decides() ? h("button", { type: "button", class: "rd-link", text: t("prior_is_same"), onclick: () => this.say(one.case_id, true) }) : null,
     );
   }
 }

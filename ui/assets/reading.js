@@ -4,21 +4,17 @@ import { mountAccount } from "/ui/account.js";
 import { getChanged, send, sentenceOf } from "/ui/api.js";
 import { h, part, setText } from "/ui/dom.js";
 import { formatDate, onLanguage, t, translate } from "/ui/i18n.js";
-import { beginPage, fixedWords } from "/ui/standalone.js";
+import { beginPage, fixedWords, look } from "/ui/standalone.js";
 
 const DAYS = [1, 2, 3, 4, 5, 6, 7];
 const PRIORITIES = ["stat", "emergency", "inpatient", "routine", "unknown"];
 const EMPTY = { reading_site: "", modalities: [], weekdays: [], from_hour: 0, to_hour: 24, more_than: 0, priorities: [] };
 let shown = { rules: [], queues: [] };
 
-async function load() {
-  try {
+function load() {
+  return look(async () => {
     shown = await getChanged("/reading", { fresh: true });
-    setText(part(document, "state"), "");
-  } catch (error) {
-    setText(part(document, "state"), sentenceOf(error));
-  }
-  draw();
+  }, draw);
 }
 
 function draw() {

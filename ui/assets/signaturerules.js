@@ -5,21 +5,17 @@ import { getChanged, send, sentenceOf } from "/ui/api.js";
 import { h, part, setText } from "/ui/dom.js";
 import { formatDate, onLanguage, t, translate } from "/ui/i18n.js";
 import { mountLanguageRules } from "/ui/languagerules.js";
-import { beginPage, fixedWords } from "/ui/standalone.js";
+import { beginPage, fixedWords, look } from "/ui/standalone.js";
 
 const FIELDS = ["two_signatures", "attending_alone", "emergency_alone", "reauthenticate"];
 /** They say something only where two signatures are asked for. */
 const EXCEPTIONS = ["attending_alone", "emergency_alone"];
 let rules = [];
 
-async function load() {
-  try {
+function load() {
+  return look(async () => {
     ({ rules } = await getChanged("/signature-rules", { fresh: true }));
-    setText(part(document, "state"), "");
-  } catch (error) {
-    setText(part(document, "state"), sentenceOf(error));
-  }
-  draw();
+  }, draw);
 }
 
 function draw() {

@@ -1,5 +1,7 @@
 // What every page beside the workstation has: buttons of its languages, and fixed words in the chosen one.
 
+import { sentenceOf } from "/ui/api.js";
+import { part, setText } from "/ui/dom.js";
 import { language, ready, setLanguage, translate } from "/ui/i18n.js";
 
 /** Resolves once words are there; from then on the buttons choose the language. */
@@ -16,6 +18,17 @@ export function fixedWords() {
   for (const button of languageButtons()) {
     button.setAttribute("aria-pressed", String(button.dataset.lang === language()));
   }
+}
+
+/** Take what the page shows from the service by `ask`, or say at its `state` why that did not come; draw either way. */
+export async function look(ask, draw) {
+  try {
+    await ask();
+    setText(part(document, "state"), "");
+  } catch (error) {
+    setText(part(document, "state"), sentenceOf(error));
+  }
+  draw();
 }
 
 function languageButtons() {

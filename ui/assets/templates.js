@@ -1,25 +1,21 @@
 // Report templates and phrases of each site: seen, brought in, given out and switched off by its administrator.
 
 import { mountAccount } from "/ui/account.js";
-import { ApiError, getChanged, send } from "/ui/api.js";
+import { getChanged, send, sentenceOf } from "/ui/api.js";
 import { h, part, setText } from "/ui/dom.js";
 import { formatDate, onLanguage, pick, t, translate } from "/ui/i18n.js";
 import { limits, mountPhrases } from "/ui/phrases.js";
-import { beginPage, fixedWords } from "/ui/standalone.js";
+import { beginPage, fixedWords, look } from "/ui/standalone.js";
 
 const OPEN_FIELDS = ["prohibit", "warn", "silent"];
 /** Larger files are no templates; the service says so too. */
 const MOST_BYTES = 500000;
 let sites = [];
 
-async function load() {
-  try {
+function load() {
+  return look(async () => {
     ({ sites } = await getChanged("/templates", { fresh: true }));
-    setText(part(document, "state"), "");
-  } catch (error) {
-    setText(part(document, "state"), sentence(error));
-  }
-  draw();
+  }, draw);
 }
 
 function draw() {
@@ -174,13 +170,9 @@ async function tried(said, action) {
     return await action();
   } catch (error) {
     said.className = "rd-bad";
-    setText(said, sentence(error));
+    setText(said, sentenceOf(error));
     return null;
   }
-}
-
-function sentence(error) {
-  return error instanceof ApiError ? error.sentence : t("unreachable");
 }
 
 await beginPage();
