@@ -38,7 +38,7 @@ def list_orders(
         with opened() as context, context.store.read() as session:
             kept = order_messages.listing(session, MessageState.KEPT, limit=LISTED)
             found = orders.listing(session, asked=asked, limit=LISTED)
-            links = {one.order_id: orders.links(session, one.order_id) for one in found}
+            links = {order.order_id: orders.links(session, order.order_id) for order in found}
         lines = [line for message in kept for line in _message_lines(message)]
         lines += [_order_line(order, links[order.order_id]) for order in found]
         out.result(

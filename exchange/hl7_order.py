@@ -111,9 +111,9 @@ def _groups(message: Message) -> list[_Group]:
         begins = segment.name == "ORC"
         if segment.name == "OBR":
             # Some senders leave ORC out; several OBR below one ORC are as many orders.
-            begins = not groups or any(one.name == "OBR" for one in groups[-1])
+            begins = not groups or any(segment.name == "OBR" for segment in groups[-1])
         if begins:
-            shared = [one for one in groups[-1] if one.name == "ORC"] if groups else []
+            shared = [segment for segment in groups[-1] if segment.name == "ORC"] if groups else []
             groups.append(shared if segment.name == "OBR" else [])
         if groups:
             groups[-1].append(segment)
@@ -130,7 +130,7 @@ class _Common:
         visit = message.first("PV1") or Segment("PV1", ())
         self._class = _CLASSES.get(visit.text(2).upper(), PatientClass.UNKNOWN)
         self._ward = _joined(visit.text(3, part) for part in (1, 2, 3)) or None
-        allergies = (_named(one, 3) for one in message.every("AL1"))
+        allergies = (_named(segment, 3) for segment in message.every("AL1"))
         self._allergies = tuple(dict.fromkeys(filter(None, allergies)))
         self._pregnancy = _pregnancy(message, visit)
         self._sent_at = _moment(message.header.text(7), zone) or datetime.now(UTC)
@@ -285,9 +285,9 @@ def _reason(group: _Group) -> str | None:
     """Return why it is asked for: OBR-31, else the diagnoses (DG1), and notes to the order."""
     obr = group.first("OBR")
     given = [_words(obr.components(value)) for value in obr.repetitions(31)] or [
-        _named(one, 3) or _clean(one.whole(4)) for one in group.every("DG1")
+        _named(segment, 3) or _clean(segment.whole(4)) for segment in group.every("DG1")
     ]
-    notes = [_clean(one.whole(3)) for one in group.every("NTE")]
+    notes = [_clean(segment.whole(3)) for segment in group.every("NTE")]
     return "\n".join(dict.fromkeys(filter(None, (*given, *notes)))) or None
 
 

@@ -105,9 +105,11 @@ def match_case(
     else:
         orders.header_priority(session, case_id, header)
     study = orders.study_of(session, case_id)
-    before = {one.stored.order_id: one for one in orders.of_case(session, case_id)}
+    before = {
+        case_order.stored.order_id: case_order for case_order in orders.of_case(session, case_id)
+    }
     found = {stored.order_id: stored for stored in orders.candidate_orders(session, study)}
-    found |= {order_id: one.stored for order_id, one in before.items()}
+    found |= {order_id: case_order.stored for order_id, case_order in before.items()}
     for order_id, stored in sorted(found.items()):
         known = before[order_id].state if order_id in before else None
         _judge(session, stored, case_id, study, known, now)
@@ -146,18 +148,22 @@ def _doubted(session: Session, order_id: int, case_id: str) -> bool:
     """Return whether a person said that the two go together, and has to say so again."""
     found = orders.of_case(session, case_id)
     told = (MatchReason.PATIENT_CHANGED,)
-    return any(one.reasons == told for one in found if one.stored.order_id == order_id)
+    return any(
+        case_order.reasons == told for case_order in found if case_order.stored.order_id == order_id
+    )
 
 
 def _answered(session: Session, order_id: int, case_id: str) -> bool:
     """Return whether the order has a study already, or the study an order."""
-    held = any(one.state in HOLDS for one in orders.of_case(session, case_id))
+    held = any(case_order.state in HOLDS for case_order in orders.of_case(session, case_id))
     return held or orders.elsewhere(session, order_id, case_id)
 
 
 def _drop_guesses(session: Session, order_id: int, case_id: str) -> None:
     """Ask nobody any more whether the order or the study goes with others."""
-    pairs = [(case_id, one.stored.order_id) for one in orders.of_case(session, case_id)]
+    pairs = [
+        (case_id, case_order.stored.order_id) for case_order in orders.of_case(session, case_id)
+    ]
     pairs += [(other, order_id) for other in orders.links(session, order_id)]
     for case, order in set(pairs):
         found = next(o for o in orders.of_case(session, case) if o.stored.order_id == order)
@@ -198,19 +204,19 @@ def shown_orders(session: Session, case_id: str) -> tuple[ShownOrder, ...]:
     found = orders.of_case(session, case_id)
     drafted_at = orders.drafted_at(session, case_id)
     numbers = [
-        one.stored.order.accession
-        for one in found
-        if one.state in HOLDS and one.stored.order.state is not OrderState.CANCELLED
+        case_order.stored.order.accession
+        for case_order in found
+        if case_order.state in HOLDS and case_order.stored.order.state is not OrderState.CANCELLED
     ]
     shown = []
-    for one in found:
-        stored = one.stored
+    for case_order in found:
+        stored = case_order.stored
         times = OrderTimes(stored.received_at, stored.changed_at, drafted_at)
-        notes = order_notes(stored.order, one.state, one.reasons, times)
+        notes = order_notes(stored.order, case_order.state, case_order.reasons, times)
         shared = stored.order.accession
-        if one.state in HOLDS and shared is not None and numbers.count(shared) > 1:
+        if case_order.state in HOLDS and shared is not None and numbers.count(shared) > 1:
             notes = (*notes, OrderNote.SEVERAL)
-        shown.append(ShownOrder(one, notes))
+        shown.append(ShownOrder(case_order, notes))
     return tuple(shown)
 
 
@@ -220,10 +226,16 @@ def decide(
     """A person says whether the study was made for the order. NotFound `order_not_found` where
     nothing ties the two."""
     orders.hold_case(session, case_id)
-    if order_id not in {one.stored.order_id for one in orders.of_case(session, case_id)}:
+    if order_id not in {
+        case_order.stored.order_id for case_order in orders.of_case(session, case_id)
+    }:
         raise NotFound("order_not_found")
     state = LinkState.CONFIRMED if same else LinkState.REJECTED
-    known = next(one for one in orders.of_case(session, case_id) if one.stored.order_id == order_id)
+    known = next(
+        case_order
+        for case_order in orders.of_case(session, case_id)
+        if case_order.stored.order_id == order_id
+    )
     orders.link(session, case_id, order_id, state, reasons=known.reasons, by=by, now=now)
     if same:
         _drop_guesses(session, order_id, case_id)

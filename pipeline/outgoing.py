@@ -155,7 +155,7 @@ def _examination(session: Session, case_id: str) -> Examination:
 
 def _version(session: Session, case_id: str, version: int | None) -> SignedReport:
     versions = signatures.versions(session, case_id)
-    wanted = [one for one in versions if version in (None, one.version)]
+    wanted = [signed for signed in versions if version in (None, signed.version)]
     if not wanted:
         raise NotFound("version_not_signed", case_id=case_id, version=version or 1)
     return wanted[-1]

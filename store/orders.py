@@ -203,9 +203,9 @@ def parts(session: Session, order: Order) -> tuple[Order, ...]:
         return (order,)
     known = [_stored(row).order for row in _held(session, order, column == key)]
     found = [
-        replace(order, step=one.step, placer_issuer=order.placer_issuer or one.placer_issuer)
-        for one in known
-        if one.step and same_order(one, order)
+        replace(order, step=part.step, placer_issuer=order.placer_issuer or part.placer_issuer)
+        for part in known
+        if part.step and same_order(part, order)
     ]
     return tuple(found) or (order,)
 
@@ -592,4 +592,4 @@ def hold_case(session: Session, case_id: str) -> None:
 
 def orders_of(found: Iterable[CaseOrder]) -> tuple[Order, ...]:
     """Return the orders that say something of the case."""
-    return tuple(one.stored.order for one in found if one.state in HOLDS)
+    return tuple(case_order.stored.order for case_order in found if case_order.state in HOLDS)

@@ -45,7 +45,7 @@ def add_orders(app: FastAPI, service: Service) -> None:
         if caller.reading_site:
             # Who reads it for another site sees its own orders, and nobody else's.
             held = {LinkState.LINKED, LinkState.CONFIRMED}
-            found = tuple(one for one in found if one.case_order.state in held)
+            found = tuple(order for order in found if order.case_order.state in held)
         return JSONResponse({"orders": list(map(_form, found))})
 
     @app.post("/api/cases/{case_id}/orders/{order_id}")
