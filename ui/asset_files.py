@@ -33,3 +33,13 @@ def load() -> dict[str, tuple[bytes, str, str]]:
 def text(name: str) -> str:
     """Text of one file of `ui/assets`."""
     return files("radraft.ui").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def page(name: str, *styles: str) -> str:
+    """Return the page whose body is `NAME.html` and whose module is `NAME.js`, whole; `styles`:
+    names of its style sheets beside `base`, in their order."""
+    frame = text("frame.html").replace("MODULE", name)
+    links = "\n".join(
+        f'<link rel="stylesheet" href="/ui/{style}.css">' for style in ("base", *styles)
+    )
+    return frame.replace("<!-- styles -->", links).replace("<!-- body -->\n", text(f"{name}.html"))

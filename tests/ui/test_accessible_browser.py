@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from radraft.reports.roles import Role
 from tests.builders import signed_in
@@ -28,6 +28,7 @@ PAGES = (
     "/reading",
     "/administration",
     "/templates",
+    "/outbox",
 )
 RULES = ("wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice")
 OPTIONS = {"resultTypes": ["violations"], "runOnly": list(RULES)}
@@ -56,10 +57,19 @@ def open_at(browser: Browser, workstation: Workstation, seen: Seen) -> Iterator[
 
 
 def found(page: Page) -> list[str]:
-    """Return what axe-core finds, an element a line."""
+    """Return what axe-core finds in the dark and then in light, an element a line."""
+    dark = _found(page, OPTIONS)
+    page.locator("[data-part=theme]").click()
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    light = _found(page, {"resultTypes": ["violations"], "runOnly": ["color-contrast"]})
+    page.locator("[data-part=theme]").click()
+    return [*dark, *light]
+
+
+def _found(page: Page, options: dict[str, list[str]]) -> list[str]:
     return [
         f"{violation['id']}: {node['target']} {node['html'][:200]} {node.get('failureSummary')}"
-        for violation in Axe().run(page, options=OPTIONS).response["violations"]
+        for violation in Axe().run(page, options=options).response["violations"]
         for node in violation["nodes"]
     ]
 
@@ -94,3 +104,29 @@ def test_nothing_is_found_on_the_desk(open_at: Open, workstation: Workstation, l
     page.reload()
     page.locator(".rd-signature").wait_for()
     assert found(page) == []
+
+
+def test_light_is_remembered_and_reaches_pages_that_are_open(
+    open_at: Open, workstation: Workstation
+) -> None:
+    page = open_at("/outbox?lang=en")
+    other = page.context.new_page()
+    other.goto(f"{workstation.url}/reading?lang=en")
+    button = other.locator("[data-part=theme]")
+    expect(button).to_have_attribute("aria-label", "Light: for a bright room")
+    page.locator("[data-part=theme]").click()
+    expect(other.locator("html")).to_have_attribute("data-theme", "light")
+    expect(button).to_have_attribute("aria-label", "Dark: for reading films")
+    other.reload()
+    expect(other.locator("html")).to_have_attribute("data-theme", "light")
+    background = other.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert background == "rgb(243, 245, 248)"
+
+
+def test_images_are_read_on_black_in_light_too(open_at: Open, workstation: Workstation) -> None:
+    page = open_at(f"/?lang=en#{seed.add(workstation.store, 2712)}")
+    page.locator("[data-part=theme]").click()
+    colour = "getComputedStyle(e).getPropertyValue('--rd-bg').trim()"
+    expect(page.locator(".rd-stage")).to_have_css("background-color", "rgb(0, 0, 0)")
+    assert page.locator(".rd-viewer").evaluate(f"e => {colour}") == "#0b0d10"
+    assert page.locator(".rd-report").evaluate(f"e => {colour}") == "#f3f5f8"

@@ -55,14 +55,14 @@ def add_alerts(app: FastAPI, service: Service) -> None:
         return JSONResponse(alert_forms.entry(alert_entries.entry(service.store, alert_id)))
 
     app.include_router(api, prefix="/api")
-    for path, name in (("/alerts", "alerts.html"), ("/alerts/register", "register.html")):
+    for path, name in (("/alerts", "alerts"), ("/alerts/register", "register")):
         _add_document(app, path, name)
 
 
 def _add_document(app: FastAPI, path: str, name: str) -> None:
     @app.get(path)
     def document() -> Response:
-        return HTMLResponse(asset_files.text(name))
+        return HTMLResponse(asset_files.page(name, "page", "figures", "alerts"))
 
 
 def _add_reading(api: APIRouter, service: Service) -> None:

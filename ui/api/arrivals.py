@@ -41,7 +41,7 @@ def add_arrivals(app: FastAPI, service: Service) -> None:
 
     @app.get("/arrivals")
     def document() -> Response:
-        return HTMLResponse(asset_files.text("arrivals.html"))
+        return HTMLResponse(asset_files.page("arrivals", "page", "figures", "arrivals"))
 
     @app.get("/api/arrivals")
     def arrivals(

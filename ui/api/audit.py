@@ -64,7 +64,7 @@ def add_audit(app: FastAPI, service: Service) -> None:
 
     @app.get("/audit")
     def document() -> Response:
-        return HTMLResponse(asset_files.text("audit.html"))
+        return HTMLResponse(asset_files.page("audit", "page", "figures", "audit"))
 
     @app.get("/api/audit")
     def search(query: Wanted, before: Before = None) -> Response:

@@ -67,7 +67,7 @@ def add_outbox(app: FastAPI, service: Service) -> None:
 
     @app.get("/outbox")
     def document() -> Response:
-        return HTMLResponse(asset_files.text("outbox.html"))
+        return HTMLResponse(asset_files.page("outbox", "panes", "outbox"))
 
 
 def _event(caller: Caller, entry_id: int, what: str) -> AuditEvent:

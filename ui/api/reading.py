@@ -59,7 +59,7 @@ def add_reading(app: FastAPI, service: Service) -> None:
 
     @app.get("/reading")
     def document() -> Response:
-        return HTMLResponse(asset_files.text("reading.html"))
+        return HTMLResponse(asset_files.page("reading", "panes", "reading"))
 
 
 def _router(service: Service) -> APIRouter:

@@ -202,7 +202,7 @@ def _add_rules(app: FastAPI, service: Service) -> None:
 
     @app.get("/signature-rules")
     def document() -> Response:
-        return HTMLResponse(asset_files.text("signaturerules.html"))
+        return HTMLResponse(asset_files.page("signaturerules", "panes", "signaturerules"))
 
 
 def _rule_router(service: Service) -> APIRouter:

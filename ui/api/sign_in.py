@@ -97,7 +97,7 @@ def add_sign_in(app: FastAPI, service: Service) -> None:
     @app.get("/sign-in")
     @app.get("/sign-in/openid")
     def document() -> Response:
-        return HTMLResponse(asset_files.text("signin.html"))
+        return HTMLResponse(asset_files.page("signin", "page", "figures", "signin"))
 
 
 def _add_beginning(api: APIRouter, service: Service) -> None:

@@ -84,7 +84,7 @@ def add_templates(app: FastAPI, service: Service) -> None:
 
     @app.get("/templates")
     def document() -> Response:
-        return HTMLResponse(asset_files.text("templates.html"))
+        return HTMLResponse(asset_files.page("templates", "panes", "templates", "phrases"))
 
 
 def _of_reports(service: Service) -> APIRouter:

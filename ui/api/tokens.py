@@ -67,7 +67,7 @@ def add_tokens(app: FastAPI, service: Service) -> None:
 
     @app.get("/administration")
     def document() -> Response:
-        return HTMLResponse(asset_files.text("administration.html"))
+        return HTMLResponse(asset_files.page("administration", "panes", "administration"))
 
 
 def _event(caller: Caller, what: str, token_id: str = "") -> AuditEvent:

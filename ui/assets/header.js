@@ -8,6 +8,7 @@ import { h, part, setText } from "/ui/dom.js";
 import { language, onLanguage, ready, setLanguage, t, translate } from "/ui/i18n.js";
 import { may } from "/ui/session.js";
 import { emit, on, state } from "/ui/state.js";
+import { themeButton } from "/ui/theme.js";
 
 const POLL_MS = 4000;
 
@@ -29,6 +30,7 @@ class Header {
   constructor(root) {
     this.root = root;
     this.model = part(root, "model");
+    this.sayTheme = themeButton(root.querySelector(".rd-langs"));
     for (const button of root.querySelectorAll("button[data-lang]")) {
       button.addEventListener("click", () => setLanguage(button.dataset.lang));
     }
@@ -56,6 +58,7 @@ class Header {
 
   render() {
     translate(this.root);
+    this.sayTheme();
     for (const button of this.root.querySelectorAll("button[data-lang]")) {
       button.setAttribute("aria-pressed", String(button.dataset.lang === language()));
     }

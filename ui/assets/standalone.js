@@ -1,8 +1,12 @@
-// What every page beside the workstation has: buttons of its languages, and fixed words in the chosen one.
+// What every page beside the workstation has: buttons of its languages and of light and dark, and fixed words in the
+// chosen language.
 
 import { sentenceOf } from "/ui/api.js";
 import { part, setText } from "/ui/dom.js";
 import { language, ready, setLanguage, translate } from "/ui/i18n.js";
+import { themeButton } from "/ui/theme.js";
+
+let sayTheme = () => {};
 
 /** Resolves once words are there; from then on the buttons choose the language. */
 export async function beginPage() {
@@ -10,11 +14,13 @@ export async function beginPage() {
   for (const button of languageButtons()) {
     button.addEventListener("click", () => setLanguage(button.dataset.lang));
   }
+  sayTheme = themeButton(document.querySelector(".rd-langs"));
 }
 
 /** Say in the chosen language what stands on the page, and which language that is. */
 export function fixedWords() {
   translate(document);
+  sayTheme();
   for (const button of languageButtons()) {
     button.setAttribute("aria-pressed", String(button.dataset.lang === language()));
   }

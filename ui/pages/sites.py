@@ -15,8 +15,6 @@ from radraft.ui import asset_files
 from radraft.ui.access import LetIn, SignedIn
 
 F = TypeVar("F")
-_PAGE = "figures.html"
-"""The one document; its path says what it shows."""
 
 
 class SitePage(Protocol[F]):
@@ -43,7 +41,8 @@ def add_site_page(app: FastAPI, page: SitePage[F], own: str) -> None:
 
     @app.get(f"/{page.name}")
     def document() -> Response:
-        return HTMLResponse(asset_files.text(_PAGE))
+        # One document for all; its path says what it shows.
+        return HTMLResponse(asset_files.page("figures", "page", "figures"))
 
     @app.get(f"/api/{page.name}")
     def part(caller: SignedIn, lang: Lang = "en", site: str | None = None) -> Response:

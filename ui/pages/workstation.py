@@ -53,5 +53,6 @@ def page() -> gr.Blocks:
 
 
 def head() -> str:
-    """What goes into the document's head: the styles, before anything is drawn."""
-    return "".join(f'<link rel="stylesheet" href="/ui/{name}">' for name in STYLES)
+    """What goes into the document's head, before anything is drawn: dark or light, the styles."""
+    links = "".join(f'<link rel="stylesheet" href="/ui/{name}">' for name in STYLES)
+    return f'<script src="/ui/lightness.js"></script>{links}'
