@@ -19,7 +19,7 @@ TRAIN := $(KEEP_MEMORY) $(BIN)/radraft train
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadscope
 UNIT := not vllm and not browser and not postgres and not pacs and not slow and not stress
 
-.PHONY: bench-checks bench-department bench-desk bench-findings bench-intake bench-studies bench-workers help demo test unit stress check lint format install vllm radeval system-demo system-test system-bench web \
+.PHONY: bench-checks bench-department bench-desk bench-findings bench-intake bench-outbox bench-studies bench-workers help demo test unit stress check lint format install vllm radeval system-demo system-test system-bench web \
 	starter starter-eval checkpoint bench bench-adapt bench-eval bench-gpu flywheel-demo fuzz docs clean
 
 help:
@@ -33,6 +33,7 @@ help:
 	@echo "make bench-adapt   measure radraft adapt on 300 signed reports (DATA=folder)"
 	@echo "make bench-gpu   ten minutes on a machine with a CUDA GPU, offline; installs nothing (OUT=folder)"
 	@echo "make bench-intake   storescu into the listener and into Orthanc, images a second of both"
+	@echo "make bench-outbox   signed reports to a PACS, a RIS and a HIS: first byte, reports a minute (OUTBOX=--database sqlite)"
 	@echo "make bench-studies   time of quality, de-identification and priors"
 	@echo "make bench-department   a worklist of STUDIES=1000000 on SQLite and PostgreSQL: pages, search, open, save, sign"
 	@echo "make bench-desk   the reading desk in Chromium: next study, first image, next slice, memory (DESK=--against REVISION)"
@@ -133,6 +134,10 @@ bench-checks: install
 # dcmtk's storescu into our listener and into Orthanc, in turns.
 bench-intake: system-bench install
 	$(BIN)/python -W ignore -m radraft.bench.intake
+
+# Ten minutes on a quiet machine. OUTBOX="--reports 200 --rounds 2" for less.
+bench-outbox: system-bench install
+	$(BIN)/python -W ignore -m radraft.bench.outbox $(OUTBOX)
 
 # Real processes, a stub in place of vLLM.
 bench-workers: install

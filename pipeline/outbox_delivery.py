@@ -60,6 +60,9 @@ AHEAD = 4 * LANES
 """Entries of one receiver that are taken at a time."""
 POLL_S = 0.5
 """Seconds between two looks for what other processes queued."""
+GATHER_S = 0.05
+"""Seconds that what was tried may wait for more of its kind while a receiver has work ahead: each
+transaction costs as much for one entry as for some."""
 LOOK_S = 2.0
 """Seconds between two looks for entries whose senders are gone."""
 RETRY_S = 5.0
@@ -137,6 +140,8 @@ class OutboxDelivery(threading.Thread):
         pause = 0.0
         while not self._ending.is_set():
             self._outbox.woken.wait(pause)
+            if any(self._held[name] > self._lane_count(name) for name in self._targets):
+                self._ending.wait(GATHER_S)
             self._outbox.woken.clear()
             pause = POLL_S if self._turned() else RETRY_S
         self._end()
@@ -186,7 +191,10 @@ class OutboxDelivery(threading.Thread):
         absence = self._absences[name]
         if now < absence.until:
             return 0
-        return max(0, (1 if absence.failures else AHEAD) - self._held[name])
+        most = 1 if absence.failures else AHEAD
+        free = most - self._held[name]
+        # To look for one costs as much as for many.
+        return free if free > 0 and 2 * free >= most else 0
 
     def _collect(self) -> None:
         """Take what the lanes have ended."""
@@ -269,10 +277,12 @@ class OutboxDelivery(threading.Thread):
 
 def _note_delivered(session: Session, settled: Sequence[ListedEntry]) -> None:
     """Write down in the audit what left."""
-    for entry in settled:
-        if entry.state is EntryState.DELIVERED:
-            site = cases.get_case(session, entry.case_id).site
-            audit.append(session, delivered_event(entry, site))
+    delivered = [entry for entry in settled if entry.state is EntryState.DELIVERED]
+    if delivered:
+        sites = cases.sites(session, {entry.case_id for entry in delivered})
+        audit.append_all(
+            session, [delivered_event(entry, sites[entry.case_id]) for entry in delivered]
+        )
 
 
 @contextmanager

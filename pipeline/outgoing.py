@@ -163,15 +163,12 @@ def _version(session: Session, case_id: str, version: int | None) -> SignedRepor
 
 def _images(session: Session, case_id: str, when: datetime) -> tuple[OutgoingImage, ...]:
     """Return the key images as they had been chosen when the report was signed."""
-    real = instances.references(session, case_id)
-    frames = {
-        stored.deid.instance_ref: stored.deid.frames
-        for stored in instances.of_case(session, case_id)
-    }
+    images = key_images.key_images_at(session, case_id, when)
+    real = instances.referred(session, case_id, {image.instance_ref for image in images})
     made: list[OutgoingImage] = []
-    for image in key_images.key_images_at(session, case_id, when):
-        reference = real.get(image.instance_ref)
-        if reference is not None and frames[image.instance_ref] > 1:
+    for image in images:
+        reference, frames = real.get(image.instance_ref, (None, 1))
+        if reference is not None and frames > 1:
             reference = replace(reference, frames=(image.frame,))
         made.append(OutgoingImage(image.image_id, reference))
     return tuple(made)

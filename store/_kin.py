@@ -82,9 +82,18 @@ def others(session: Session, own: Kin) -> list[Kin]:
     return found
 
 
-def decisions(session: Session, own: Kin, until: datetime | None = None) -> dict[str, str]:
-    """What people said last of the case's patient and others, `until` then where it is given:
-    `Kin.who` of the other -> state."""
+@dataclass(frozen=True)
+class Decision:
+    """What a person said of the case's patient and another."""
+
+    at: datetime
+    who: str = field(repr=False)
+    """`Kin.who` of the other."""
+    state: str
+
+
+def decisions(session: Session, own: Kin) -> list[Decision]:
+    """Return what people said of the case's patient and others, the last word last."""
     here, there = aliased(CaseRow), aliased(CaseRow)
     own_ref = select(CaseRow.patient_ref).where(CaseRow.case_id == own.case_id).scalar_subquery()
     rows = session.execute(
@@ -97,13 +106,12 @@ def decisions(session: Session, own: Kin, until: datetime | None = None) -> dict
         )
         .order_by(PriorLinkRow.at)
     )
-    said: dict[str, str] = {}
+    said: list[Decision] = []
     for link, *both in rows:
-        if until is not None and link.at > until:
-            break
         first, second = (_who(session, case) for case in both)
         if own.who in {first, second}:
-            said[second if own.who == first else first] = link.state
+            other = second if own.who == first else first
+            said.append(Decision(link.at, other, link.state))
     return said
 
 

@@ -110,11 +110,16 @@ def append(session: Session, event: AuditEvent) -> int:
     StorageDamaged `audit_broken` where the store does not say where the audit ends: then what the
     event tells of does not happen either.
     """
+    return append_all(session, [event])
+
+
+def append_all(session: Session, events: Sequence[AuditEvent]) -> int:
+    """Add one event or more in their order, as `append`. Return the last one's number."""
     session.flush()
     end = _end(session, held=True)
     if end is None:
         raise StorageDamaged("audit_broken")
-    return _add(session, end, event)
+    return _add(session, end, *events)
 
 
 def reseal(session: Session, event: AuditEvent) -> int:
@@ -214,11 +219,13 @@ class _End:
     sent: int
 
 
-def _add(session: Session, end: _End, event: AuditEvent) -> int:
-    sequence = end.sequence + 1
-    columns = _row(sequence, event)
-    head = head_of(end.head, columns, key_of(session))
-    session.execute(insert(AuditRow).values(**columns, head=head))
+def _add(session: Session, end: _End, *events: AuditEvent) -> int:
+    sequence, head, rows = end.sequence, end.head, []
+    for sequence, event in enumerate(events, end.sequence + 1):
+        columns = _row(sequence, event)
+        head = head_of(head, columns, key_of(session))
+        rows.append({**columns, "head": head})
+    session.execute(insert(AuditRow), rows)
     _keep_end(session, replace(end, sequence=sequence, head=head))
     return sequence
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -122,6 +122,12 @@ def get_case(session: Session, case_id: str) -> Case:
             received_at=row.received_at,
             issues=row.issues,
         )
+
+
+def sites(session: Session, case_ids: Collection[str]) -> dict[str, str]:
+    """Return of which site each of these cases is."""
+    wanted = select(CaseRow.case_id, CaseRow.site).where(CaseRow.case_id.in_(case_ids))
+    return {row[0]: row[1] for row in session.execute(wanted)}
 
 
 def lock(session: Session, case_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,15 +94,32 @@ def original_keys(session: Session, case_id: str) -> tuple[str, ...]:
 def references(session: Session, case_id: str) -> dict[str, Reference]:
     """Identity: by `instance_ref`, what a DICOM document refers to an image by."""
     rows = session.scalars(select(StudyInstanceRow).where(StudyInstanceRow.case_id == case_id))
-    return {
-        row.instance_ref: Reference(row.sop_class_uid, row.sop_instance_uid, row.series_uid)
-        for row in rows
-    }
+    return {row.instance_ref: _reference(row) for row in rows}
+
+
+def referred(
+    session: Session, case_id: str, instance_refs: Collection[str]
+) -> dict[str, tuple[Reference, int]]:
+    """Identity: as `references`, of these images alone, with how many frames each has. A study may
+    have thousands, of which a report refers to a few."""
+    if not instance_refs:
+        return {}
+    rows = session.scalars(
+        select(StudyInstanceRow).where(
+            StudyInstanceRow.case_id == case_id, StudyInstanceRow.instance_ref.in_(instance_refs)
+        )
+    )
+    with faults.decoding("study_instances", case_id):
+        return {row.instance_ref: (_reference(row), _from_json(row.deid).frames) for row in rows}
 
 
 def study_uid(session: Session, case_id: str) -> str:
     """Identity: Study Instance UID."""
     return session.get_one(StudyIdentityRow, case_id).study_uid
+
+
+def _reference(row: StudyInstanceRow) -> Reference:
+    return Reference(row.sop_class_uid, row.sop_instance_uid, row.series_uid)
 
 
 def _to_json(one: DeidInstance) -> str:

@@ -116,8 +116,16 @@ def enqueue(session: Session, entries: Sequence[NewEntry]) -> int:
 
 def due(session: Session, targets: Collection[str]) -> frozenset[str]:
     """Return those of `targets` for which something can be sent now."""
-    wanted = select(OutboxRow.target).where(_is_due(session), OutboxRow.target.in_(targets))
-    return frozenset(session.scalars(wanted.distinct()))
+    if not targets:
+        return frozenset()
+    is_due, names = _is_due(session), sorted(targets)
+    # The first that is found is enough, of thousands that wait.
+    found = [
+        select(OutboxRow.entry_id).where(is_due, OutboxRow.target == name).exists()
+        for name in names
+    ]
+    answers = session.execute(select(*found)).one()
+    return frozenset(name for name, there in zip(names, answers, strict=True) if there)
 
 
 def claim(session: Session, owner: Owner, rooms: Mapping[str, int]) -> tuple[Entry, ...]:
@@ -127,9 +135,12 @@ def claim(session: Session, owner: Owner, rooms: Mapping[str, int]) -> tuple[Ent
     What a later version has overtaken is void from here on; what cannot be decoded is dead, and
     holds nothing up.
     """
-    _void_overtaken(session, [target for target, room in rooms.items() if room])
+    wanted_of = {target: room for target, room in sorted(rooms.items()) if room}
+    if not wanted_of:
+        return ()
+    _void_overtaken(session, list(wanted_of))
     claimed: list[OutboxRow] = []
-    for target, room in sorted(rooms.items()):
+    for target, room in wanted_of.items():
         wanted = (
             select(OutboxRow)
             .where(_is_due(session), OutboxRow.target == target)
@@ -157,11 +168,20 @@ def settle(session: Session, owner: Owner, tried: Iterable[Tried]) -> tuple[List
     """Write down what became of entries that the owner sent, and return those that were tried and
     still his: whoever took one over meanwhile sends it again, which its receiver knows."""
     settled: list[ListedEntry] = []
+    attempts = {attempt.entry.entry_id: attempt for attempt in tried}
+    if not attempts:
+        return ()
     now = clock(session)
-    for attempt in tried:
-        row = session.get(
-            OutboxRow, attempt.entry.entry_id, with_for_update=True, populate_existing=True
-        )
+    rows = session.scalars(
+        select(OutboxRow)
+        .where(OutboxRow.entry_id.in_(attempts))
+        .order_by(OutboxRow.entry_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    held = {row.entry_id: row for row in rows}
+    for entry_id, attempt in attempts.items():
+        row = held.get(entry_id)
         if row is None or (row.state, row.owner) != (_SENDING, owner.owner_id):
             continue
         after = attempt.after

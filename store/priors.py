@@ -76,7 +76,7 @@ def find(session: Session, case_id: str) -> PriorsFound:
     own = _kin.one(session, case_id)
     if not overlapping(own.body_part) or not _kin.has_keys(session, case_id):
         return PriorsFound(Looked.NOT_LOOKED)
-    said = _kin.decisions(session, own)
+    said = {decision.who: decision.state for decision in _kin.decisions(session, own)}
     linked, to_confirm, rejected = [], [], []
     for other, matched in _matches(own, _kin.others(session, own)):
         decided = said.get(other.who)
@@ -99,9 +99,14 @@ def known_at(session: Session, case_id: str, when: datetime) -> tuple[Linked, ..
     own = _kin.one(session, case_id)
     if not overlapping(own.body_part) or not _kin.has_keys(session, case_id):
         return ()
-    then, now = _kin.decisions(session, own, until=when), _kin.decisions(session, own)
+    matches = _matches(own, _kin.others(session, own))
+    if not matches:
+        return ()
+    decided = _kin.decisions(session, own)
+    then = {decision.who: decision.state for decision in decided if decision.at <= when}
+    now = {decision.who: decision.state for decision in decided}
     linked = []
-    for other, matched in _matches(own, _kin.others(session, own)):
+    for other, matched in matches:
         confirmed = then.get(other.who) == LinkState.CONFIRMED.value
         rejected = LinkState.REJECTED.value in (then.get(other.who), now.get(other.who))
         if not rejected and (confirmed or matched.outcome is LinkDecision.LINK):

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import hashlib
 import random
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from itertools import islice, product
+from itertools import cycle, islice, product
 from typing import Any
 
 from radraft.reports.export.values import (
@@ -171,10 +172,24 @@ def outgoing(
     return outgoing_report(version, **{**given, **changes})
 
 
-def all_shapes(count: int = 200) -> tuple[OutgoingReport, ...]:
-    """`count` signed reports of all shapes: one language and both, amended and added to, without an
-    impression, of 40 sentences, of people's and a model's words, without key images and with frames
-    of one object, with measurements and four-byte characters, without names of an institution."""
+@dataclass(frozen=True)
+class Shape:
+    """A study whose report was signed once or more often, and what of it leaves."""
+
+    number: int
+    versions: tuple[SignedReport, ...]
+    """First to newest."""
+    examination: Examination
+    institution: Institution
+    key_images: int
+    frames: bool
+    """Whether the key images are frames of one object."""
+    priors: tuple[PriorExamination, ...]
+
+
+def shapes(count: int = 200) -> Iterator[Shape]:
+    """Yield `count` studies of all shapes, as `all_shapes` says; after 360 the shapes come again,
+    of other studies."""
     languages: tuple[tuple[Lang, ...], ...] = (LANGS, ("zh",), ("en",))
     sizes = ((4, 2), (1, 0), (40, 9), (0, 1), (7, 2))
     origins = (Origin.MODEL, Origin.PERSON, Origin.TEMPLATE)
@@ -186,27 +201,44 @@ def all_shapes(count: int = 200) -> tuple[OutgoingReport, ...]:
     )
     cells = list(product(languages, sizes, origins, followed, (True, False)))
     random.Random(4711).shuffle(cells)
-    made = []
     for number, (langs, (findings, impression), origin, kinds, reviewed) in enumerate(
-        islice(cells, count), start=1
+        islice(cycle(cells), count), start=1
     ):
-        shape: dict[str, Any] = {
+        given: dict[str, Any] = {
             "languages": langs, "findings": findings, "impression": impression,
             "origin": origin, "reviewed": reviewed,
         }  # fmt: skip
-        version = signed(number, **shape)
+        versions = [signed(number, **given)]
         for kind in kinds:
-            version = signed(number, before=version, kind=kind, **shape)
-        changes: dict[str, Any] = {"key_images": images(number, number % 4, frames=number % 3 == 0)}
-        if number % 5 == 0:
-            changes["examination"] = examination(
-                number, accession="", study_time=None, age_years=None, history="", description=""
-            )
-        if number % 7 == 0:
-            changes["institution"] = Institution("site-a")
-        if number % 2 == 0:
-            changes["priors"] = (
-                PriorExamination(f"1.2.826.0.1.3680043.10.9.{number}", date(2025, 3, 4), "CR"),
-            )
-        made.append(outgoing(version, number, **changes))
-    return tuple(made)
+            versions.append(signed(number, before=versions[-1], kind=kind, **given))
+        bare = {
+            "accession": "", "study_time": None, "age_years": None, "history": "",
+            "description": "",
+        }  # fmt: skip
+        prior = PriorExamination(f"1.2.826.0.1.3680043.10.9.{number}", date(2025, 3, 4), "CR")
+        yield Shape(
+            number,
+            tuple(versions),
+            examination=examination(number, **(bare if number % 5 == 0 else {})),
+            institution=Institution("site-a") if number % 7 == 0 else INSTITUTION,
+            key_images=number % 4,
+            frames=number % 3 == 0,
+            priors=(prior,) if number % 2 == 0 else (),
+        )
+
+
+def all_shapes(count: int = 200) -> tuple[OutgoingReport, ...]:
+    """`count` signed reports of all shapes: one language and both, amended and added to, without an
+    impression, of 40 sentences, of people's and a model's words, without key images and with frames
+    of one object, with measurements and four-byte characters, without names of an institution."""
+    return tuple(
+        outgoing(
+            shape.versions[-1],
+            shape.number,
+            examination=shape.examination,
+            institution=shape.institution,
+            key_images=images(shape.number, shape.key_images, frames=shape.frames),
+            priors=shape.priors,
+        )
+        for shape in shapes(count)
+    )

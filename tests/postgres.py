@@ -24,6 +24,11 @@ class Cluster:
         """SQLAlchemy URL of database `name`."""
         return f"postgresql+psycopg://postgres@/{name}?host={self._folder}"
 
+    def server(self) -> int:
+        """The number of its first process."""
+        lines = (self._folder / "data" / "postmaster.pid").read_text().splitlines()
+        return int(lines[0])
+
     def create(self, name: str, template: str = "template1") -> None:
         self._admin(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
 
@@ -38,8 +43,11 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """Start a cluster, stop it at the end. As root it runs under the `postgres` account."""
+def running_cluster(*, durable: bool = False) -> Iterator[Cluster]:
+    """Start a cluster, stop it at the end. As root it runs under the `postgres` account.
+
+    `durable`: it waits for the disk, as a hospital's does.
+    """
     folder = Path(tempfile.mkdtemp(prefix="radraft-pg-", dir="/tmp"))
     prefix: list[str] = []
     if os.geteuid() == 0:
@@ -51,7 +59,8 @@ def running_cluster() -> Iterator[Cluster]:
     try:
         _run([*prefix, _program("initdb"), "-D", str(data), "-U", "postgres", "-A", "trust",
               "-E", "UTF8", "--locale=C", "--no-sync"])  # fmt: skip
-        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+        options = f"-c listen_addresses='' -c unix_socket_directories={folder}"
+        options += "" if durable else " -c fsync=off"
         _run([*pg_ctl, "--log", str(folder / "log"), "--options", options, "start"])
         try:
             yield Cluster(folder)

@@ -58,6 +58,18 @@ def test_events_are_kept_as_they_were_told_and_hold(store: Store) -> None:
     assert findings(store) == []
 
 
+def test_events_of_one_transaction_are_sealed_one_behind_the_other(store: Store) -> None:
+    add(store, event(1))
+    told = [event(2), event(3, AuditKind.EXPORT), event(4)]
+    with store.begin() as session:
+        assert audit.append_all(session, told) == 5
+    with store.read() as session:
+        found = audit.search(session, AuditQuery()).entries
+    assert [entry.event for entry in found[:3]] == told[::-1]
+    assert len({entry.head for entry in found}) == 5
+    assert findings(store) == []
+
+
 def test_an_audit_of_which_only_the_beginning_is_there_holds(store: Store) -> None:
     assert findings(store) == []
 

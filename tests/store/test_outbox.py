@@ -3,6 +3,7 @@ one, and nothing that cannot be read in the way of what can."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -207,3 +208,35 @@ def test_what_a_restore_held_leaves_at_a_persons_word_only_and_what_follows_wait
         outbox.resend(session, 1)
         (first,) = claimed(session)
         assert first.what.version == 1
+
+
+def test_what_was_tried_together_is_settled_together_each_as_it_ended(store: Store) -> None:
+    with store.begin() as session:
+        case_ids = [add_case(session, number) for number in (1, 2, 3)]
+        queue(session, *(of_version(case_id, 1) for case_id in case_ids))
+        first, second, third = claimed(session)
+        session.execute(
+            update(OutboxRow).where(OutboxRow.entry_id == third.entry_id).values(owner="another")
+        )
+        tried = [
+            Tried(second, after_try(UNCLEAR, tries=1, refusals=0, jitter=0.0), UNCLEAR),
+            Tried(first, after_try(Delivered(), tries=1, refusals=0, jitter=0.0), None),
+            Tried(third, after_try(Delivered(), tries=1, refusals=0, jitter=0.0), None),
+        ]
+        settled = outbox.settle(session, OWNER, tried)
+        assert [entry.entry_id for entry in settled] == [second.entry_id, first.entry_id]
+        assert [state for _, _, state in states(session)] == ["delivered", "waiting", "sending"]
+
+
+def test_only_receivers_that_can_be_sent_something_are_due(store: Store) -> None:
+    def of(target: str, version: int) -> NewEntry:
+        return replace(of_version(case_id, version), target=target)
+
+    with store.begin() as session:
+        case_id = add_case(session, 1)
+        queue(session, of("pacs", 1), of("ris", 1), of("his", 1), of("his", 2))
+        assert outbox.due(session, []) == frozenset()
+        assert outbox.due(session, ["pacs", "ris", "nobody"]) == {"pacs", "ris"}
+        assert len(outbox.claim(session, OWNER, {"pacs": 1, "his": 1})) == 2
+        # The second version for the HIS waits for the first.
+        assert outbox.due(session, ["pacs", "ris", "his"]) == {"ris"}
