@@ -138,6 +138,7 @@ bench-intake: system-bench install
 # Ten minutes on a quiet machine. OUTBOX="--reports 200 --rounds 2" for less.
 bench-outbox: system-bench install
 	$(BIN)/python -W ignore -m radraft.bench.outbox $(OUTBOX)
+	$(BIN)/python -W ignore -m radraft.bench.outbox_queue
 
 # Real processes, a stub in place of vLLM.
 bench-workers: install
