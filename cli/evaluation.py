@@ -336,6 +336,66 @@ def radeval(
         out.fail(3 if rows else 1)
 
 
+@command(app, "ask")
+def ask(
+    questions: Annotated[Path, typer.Option("--questions", help="Questions, JSONL.")],
+    reports: Annotated[Path, typer.Option("--reports", help="The reports they ask about, JSONL.")],
+    *,
+    profile: Annotated[str, typer.Option("--model", help="PROFILE.")] = "starter",
+    with_model: Annotated[
+        bool,
+        typer.Option(
+            "--with-model/--without-model", help="Serve the profile's model, as when vLLM is up."
+        ),
+    ] = False,
+    half_hidden: Annotated[
+        bool, typer.Option("--half-hidden", help="Counts only: a half that nobody may read.")
+    ] = False,
+    list_misses: Annotated[
+        bool, typer.Option("--misses", help="List what was not answered rightly, with its text.")
+    ] = False,
+    out: Output,
+) -> None:
+    """Put questions about signed reports to the engine and score its answers.
+
+    `--misses` is refused with `--half-hidden` and for files whose name ends in `_unseen`.
+    """
+    from contextlib import nullcontext
+
+    from radraft.core.errors import EvalError
+    from radraft.core.settings import load
+    from radraft.eval.asking.engine import FollowupEngine
+    from radraft.eval.asking.files import read_question_set
+    from radraft.eval.asking.run import ask_all
+    from radraft.eval.asking.table import misses_text, tally_tables
+    from radraft.eval.asking.tally import misses, tally
+    from radraft.llm.profiles import load_profile
+    from radraft.llm.sentences import SentenceEncoder
+    from radraft.llm.server import connect
+
+    hidden = half_hidden or any(path.stem.endswith("_unseen") for path in (questions, reports))
+    if hidden and list_misses:
+        raise EvalError("eval_ask_hidden")
+    asked = read_question_set(questions, reports)
+    chosen = load_profile(profile)
+    with (
+        connect(load(), chosen) if with_model else nullcontext() as endpoint,
+        out.progress() as progress,
+    ):
+        engine = FollowupEngine(chosen, endpoint, SentenceEncoder.load())
+        bar = progress.add_task("Asking", total=len(asked.questions))
+        replies = ask_all(
+            asked, engine, lambda done, total: progress.update(bar, completed=done, total=total)
+        )
+    found = tally(replies, asked)
+    value = {**found.as_json(), "model": profile, "with_model": with_model}
+    text = tally_tables(found)
+    if list_misses:
+        value["misses"] = misses(replies)
+        text += "\n\n" + misses_text(misses(replies))
+    out.result(value, text)
+
+
 def shown_id(model: str) -> str:
     """`PROFILE[:ADAPTER]` with the hash of the profile's checkpoint."""
     from radraft.llm.profiles import load_profile
