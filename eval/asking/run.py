@@ -16,6 +16,8 @@ class TimedReply:
 
     judged: JudgedReply
     seconds: float
+    cpu_seconds: float
+    """Processor time of the asking thread: the same on a busy machine."""
 
 
 def ask_all(
@@ -29,11 +31,11 @@ def ask_all(
         history = talks.setdefault(question.chain, []) if question.chain else []
         report = asked.reports[question.report]
         priors = [asked.reports[prior] for prior in report.priors]
-        began = time.perf_counter()
+        began, cpu_began = time.perf_counter(), time.thread_time()
         reply = engine.answer(question.text, report, priors, tuple(history))
-        seconds = time.perf_counter() - began
+        seconds, cpu = time.perf_counter() - began, time.thread_time() - cpu_began
         history.append((question.text, reply.text))
-        replies.append(TimedReply(judge(question, reply, asked), seconds))
+        replies.append(TimedReply(judge(question, reply, asked), seconds, cpu))
         if progress is not None:
             progress(len(replies), len(asked.questions))
     return replies

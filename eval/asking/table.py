@@ -27,7 +27,8 @@ def tally_tables(found: AskingTally) -> str:
                 ["questions", "n", "right", "95%", *(score.value for score in AnswerScore)],
                 [_group(group) for group in found.groups],
             ),
-            f"An answer took {found.p50_ms:.0f} ms (p50), {found.p95_ms:.0f} ms (p95).",
+            f"An answer took {found.latency_ms.p50:.0f} ms (p50), {found.latency_ms.p95:.0f} ms "
+            f"(p95); of the processor {found.cpu_ms.p50:.0f} ms and {found.cpu_ms.p95:.0f} ms.",
             f"No answer but an error: {failed}." if failed else "No question ended in an error.",
         ]
     )
