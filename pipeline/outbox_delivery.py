@@ -107,6 +107,10 @@ class OutboxDelivery(threading.Thread):
         self._owner = owner or Owner(term_s=TERM_S)
         self._jitter = jitter
         self._targets: Mapping[str, Target] = {target.name: target for target in outbox.targets}
+        self._single = frozenset(
+            target.name for target in outbox.targets if target.kind is TargetKind.FHIR
+        )
+        """Receivers that get one report at a time, from all processes together."""
         self._lanes: Mapping[str, queue.SimpleQueue[Entry | None]] = {
             name: queue.SimpleQueue() for name in self._targets
         }
@@ -161,7 +165,8 @@ class OutboxDelivery(threading.Thread):
         now = time.monotonic()
         looking = now - self._looked >= min(LOOK_S, self._owner.term_s / LOOKS)
         with self._store.read() as session:
-            due = stored.due(session, [name for name in self._targets if self._room(name, now)])
+            open_targets = [name for name in self._targets if self._room(name, now)]
+            due = stored.due(session, self._owner, open_targets, single=self._single)
             others = stored.leases(session, but=self._owner) if looking else ()
         expired = self._watch.look(others) if looking else ()
         self._looked = now if looking else self._looked
@@ -176,7 +181,7 @@ class OutboxDelivery(threading.Thread):
                 stored.take_back(session, lease)
             stored.beat(session, self._owner)
             rooms = {name: self._room(name, now) for name in self._targets}
-            claimed = stored.claim(session, self._owner, rooms)
+            claimed = stored.claim(session, self._owner, rooms, single=self._single)
             _note_delivered(session, settled)
         self._beaten = now
         self._count(settled)
@@ -221,7 +226,7 @@ class OutboxDelivery(threading.Thread):
                 self._back.add(name)
 
     def _lane_count(self, name: str) -> int:
-        return 1 if self._targets[name].kind is TargetKind.FHIR else LANES
+        return 1 if name in self._single else LANES
 
     def _lane(self, name: str) -> None:
         """Thread body: try one entry of a receiver after the other."""

@@ -41,6 +41,8 @@ from radraft.store.tables import CaseRow, OutboxRow, SignedRow
 _OPEN = [state.value for state in OPEN_STATES]
 _WAITING, _SENDING = EntryState.WAITING.value, EntryState.SENDING.value
 _DEAD = EntryState.DEAD.value
+_TURNS = 0x0B0C
+"""Of the advisory locks of targets that one process at a time sends to."""
 _GONE_OUT = (EntryState.DELIVERED.value, _SENDING)
 """States of what its receiver has or may have."""
 
@@ -114,11 +116,15 @@ def enqueue(session: Session, entries: Sequence[NewEntry]) -> int:
     return len(insert_all_new(session, OutboxRow, rows))
 
 
-def due(session: Session, targets: Collection[str]) -> frozenset[str]:
-    """Return those of `targets` for which something can be sent now."""
-    if not targets:
+def due(
+    session: Session, owner: Owner, targets: Collection[str], *, single: Collection[str] = ()
+) -> frozenset[str]:
+    """Return those of `targets` for which `claim` would take something now."""
+    taken = _sent_by_others(session, owner, single) if single else frozenset()
+    names = sorted(set(targets) - taken)
+    if not names:
         return frozenset()
-    is_due, names = _is_due(session), sorted(targets)
+    is_due = _is_due(session)
     # The first that is found is enough, of thousands that wait.
     found = [
         select(OutboxRow.entry_id).where(is_due, OutboxRow.target == name).exists()
@@ -128,12 +134,15 @@ def due(session: Session, targets: Collection[str]) -> frozenset[str]:
     return frozenset(name for name, there in zip(names, answers, strict=True) if there)
 
 
-def claim(session: Session, owner: Owner, rooms: Mapping[str, int]) -> tuple[Entry, ...]:
+def claim(
+    session: Session, owner: Owner, rooms: Mapping[str, int], *, single: Collection[str] = ()
+) -> tuple[Entry, ...]:
     """Take for each target up to so many entries that can be sent now, oldest first. No two callers
     get the same, and nobody a report of which something earlier is not settled.
 
-    What a later version has overtaken is void from here on; what cannot be decoded is dead, and
-    holds nothing up.
+    `single`: targets that one process at a time sends to: nothing is taken for one of them while
+    another owner has something of it. What a later version has overtaken is void from here on; what
+    cannot be decoded is dead, and holds nothing up.
     """
     wanted_of = {target: room for target, room in sorted(rooms.items()) if room}
     if not wanted_of:
@@ -141,6 +150,10 @@ def claim(session: Session, owner: Owner, rooms: Mapping[str, int]) -> tuple[Ent
     _void_overtaken(session, list(wanted_of))
     claimed: list[OutboxRow] = []
     for target, room in wanted_of.items():
+        if target in single:
+            _hold_turn(session, target)
+            if _sent_by_others(session, owner, [target]):
+                continue
         wanted = (
             select(OutboxRow)
             .where(_is_due(session), OutboxRow.target == target)
@@ -426,6 +439,23 @@ def _is_due(session: Session) -> ColumnElement[bool]:
     )
     time = or_(OutboxRow.due_at <= now, OutboxRow.due_at > now + LONGEST_PAUSE)
     return and_(OutboxRow.state == _WAITING, time, ~blocked)
+
+
+def _sent_by_others(session: Session, owner: Owner, targets: Collection[str]) -> set[str]:
+    """Return those of `targets` that others than the owner are sending to."""
+    wanted = select(OutboxRow.target).where(
+        OutboxRow.state == _SENDING,
+        OutboxRow.owner != owner.owner_id,
+        OutboxRow.target.in_(targets),
+    )
+    return set(session.scalars(wanted.distinct()))
+
+
+def _hold_turn(session: Session, target: str) -> None:
+    """Until the transaction's end nobody else gets past this for the same target. SQLite has one
+    writer anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(_TURNS, func.hashtext(target))))
 
 
 def _void_overtaken(session: Session, targets: Collection[str]) -> None:

@@ -3,6 +3,7 @@ one, and nothing that cannot be read in the way of what can."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import timedelta
 
@@ -235,8 +236,41 @@ def test_only_receivers_that_can_be_sent_something_are_due(store: Store) -> None
     with store.begin() as session:
         case_id = add_case(session, 1)
         queue(session, of("pacs", 1), of("ris", 1), of("his", 1), of("his", 2))
-        assert outbox.due(session, []) == frozenset()
-        assert outbox.due(session, ["pacs", "ris", "nobody"]) == {"pacs", "ris"}
+        assert outbox.due(session, OWNER, []) == frozenset()
+        assert outbox.due(session, OWNER, ["pacs", "ris", "nobody"]) == {"pacs", "ris"}
         assert len(outbox.claim(session, OWNER, {"pacs": 1, "his": 1})) == 2
         # The second version for the HIS waits for the first.
-        assert outbox.due(session, ["pacs", "ris", "his"]) == {"ris"}
+        assert outbox.due(session, OWNER, ["pacs", "ris", "his"]) == {"ris"}
+
+
+def test_what_takes_one_report_at_a_time_is_sent_to_by_one_process(store: Store) -> None:
+    other = Owner()
+    with store.begin() as session:
+        queue(session, *(of_version(add_case(session, number), 1) for number in (1, 2)))
+    with store.begin() as session:
+        (first,) = outbox.claim(session, OWNER, {"pacs": 1}, single={"pacs"})
+    with store.begin() as session:
+        assert outbox.due(session, other, ["pacs"], single={"pacs"}) == frozenset()
+        assert outbox.due(session, OWNER, ["pacs"], single={"pacs"}) == {"pacs"}
+        assert outbox.claim(session, other, {"pacs": 16}, single={"pacs"}) == ()
+        settle(session, first, Delivered())
+        assert outbox.due(session, other, ["pacs"], single={"pacs"}) == {"pacs"}
+        (second,) = outbox.claim(session, other, {"pacs": 16}, single={"pacs"})
+    assert second.what.case_id != first.what.case_id
+
+
+def test_two_processes_that_look_at_the_same_moment_do_not_both_send_to_it(store: Store) -> None:
+    with store.begin() as session:
+        queue(session, *(of_version(add_case(session, number), 1) for number in (1, 2)))
+
+    def claims() -> int:
+        with store.begin() as session:
+            return len(outbox.claim(session, Owner(), {"pacs": 16}, single={"pacs"}))
+
+    with ThreadPoolExecutor() as threads:
+        with store.begin() as session:
+            assert len(outbox.claim(session, OWNER, {"pacs": 1}, single={"pacs"})) == 1
+            second = threads.submit(claims)
+            # It waits for us; were it let through, it would be done by now.
+            wait([second], timeout=1)
+        assert second.result() == 0
