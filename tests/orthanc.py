@@ -7,15 +7,19 @@ that has only a loopback: the tests' own listener, dcmtk's programs and Orthanc 
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import json
 import os
 import shutil
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from concurrent.futures import Future
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +81,28 @@ class Orthanc:
     def instances(self) -> int:
         return int(self.get("/statistics")["CountInstances"])
 
+    def found(self, study_uid: str, modality: str) -> list[dict[str, Any]]:
+        """QIDO-RS: the study's instances of a modality."""
+        answer = httpx.get(
+            f"{self.dicomweb}/studies/{study_uid}/instances",
+            params={"Modality": modality, "includefield": "all"},
+            headers={"Accept": "application/dicom+json"},
+            trust_env=False,
+        )
+        answers: list[dict[str, Any]] = answer.raise_for_status().json()
+        return answers
+
+    def returned(self, study_uid: str, series_uid: str, sop_instance_uid: str) -> bytes:
+        """WADO-RS: the instance's file as it comes back."""
+        place = f"studies/{study_uid}/series/{series_uid}/instances/{sop_instance_uid}"
+        kind = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+        answer = httpx.get(f"{self.dicomweb}/{place}", headers={"Accept": kind}, trust_env=False)
+        boundary = answer.raise_for_status().headers["Content-Type"].split("boundary=")[1]
+        end = boundary.split(";")[0].strip('"')
+        _, _, part = answer.content.partition(b"\r\n\r\n")
+        file, _, _ = part.rpartition(f"\r\n--{end}--".encode())
+        return file
+
 
 @contextmanager
 def running(folder: Path, *, modalities: dict[str, list[Any]] | None = None) -> Iterator[Orthanc]:
@@ -125,3 +151,74 @@ def _wait_for(orthanc: Orthanc, log: Path) -> None:
             continue
         return
     raise RuntimeError(f"Orthanc did not start: {log.read_text(errors='replace')[-2000:]}")
+
+
+@contextmanager
+def beside(folder: Path) -> Iterator[Orthanc]:
+    """Orthanc in a network of its own, reached from this thread's by ports of the loopback."""
+    told: Future[_Bridge] = Future()
+    with ExitStack() as open_ports:
+        ports = {
+            inside: open_ports.enter_context(closing(socket.create_server(("127.0.0.1", 0))))
+            for inside in (HTTP, DICOM)
+        }
+        outside = {inside: port.getsockname()[1] for inside, port in ports.items()}
+        thread = threading.Thread(target=_bridged, args=(folder, ports, told))
+        thread.start()
+        try:
+            bridge = told.result()
+            http = f"http://127.0.0.1:{outside[HTTP]}"
+            try:
+                yield replace(bridge.orthanc, http=http, dicom_port=outside[DICOM])
+            finally:
+                bridge.loop.call_soon_threadsafe(bridge.ended.set)
+        finally:
+            thread.join()
+
+
+@dataclass(frozen=True)
+class _Bridge:
+    """An Orthanc elsewhere, and what ends the way to it."""
+
+    orthanc: Orthanc
+    loop: asyncio.AbstractEventLoop
+    ended: asyncio.Event
+
+
+def _bridged(folder: Path, ports: dict[int, socket.socket], told: Future[_Bridge]) -> None:
+    """Thread body."""
+    try:
+        # A socket stays in the network in which it was made.
+        with private_network(), running(folder) as orthanc:
+            asyncio.run(_forward(orthanc, ports, told))
+    except BaseException as error:
+        if told.done():
+            raise
+        told.set_exception(error)
+
+
+async def _forward(
+    orthanc: Orthanc, ports: dict[int, socket.socket], told: Future[_Bridge]
+) -> None:
+    ended = asyncio.Event()
+    for inside, listening in ports.items():
+
+        async def connect(
+            reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int = inside
+        ) -> None:
+            # Cancelled where a connection is left open at the end.
+            with suppress(asyncio.CancelledError, OSError), closing(writer):
+                there, to_there = await asyncio.open_connection("127.0.0.1", port)
+                await asyncio.gather(_pump(reader, to_there), _pump(there, writer))
+
+        await asyncio.start_server(connect, sock=listening)
+    told.set_result(_Bridge(orthanc, asyncio.get_running_loop(), ended))
+    await ended.wait()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Carry what comes to the other side, and its end."""
+    with suppress(OSError), closing(writer):
+        while part := await reader.read(1 << 16):
+            writer.write(part)
+            await writer.drain()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.processes import free_port
 from tests.reached import environment
 
 PATIENCE_S = 120
@@ -27,6 +27,7 @@ class Department:
     folder: Path
     url: str
     dicom_port: int
+    hl7_port: int
     settings: dict[str, str]
 
     @property
@@ -82,9 +83,11 @@ _PROGRAM = [sys.executable, "-c", "from radraft.cli import main; main()"]
 
 @contextmanager
 def serving(folder: Path, **settings: object) -> Iterator[Department]:
-    """`radraft serve` with a DICOM listener, from the moment it accepts connections."""
-    port, dicom_port = free_port(), free_port()
-    values = environment(folder / "data", port=port, dicom_port=dicom_port, **settings)
+    """`radraft serve` with its listeners of DICOM and HL7, from the moment it accepts
+    connections."""
+    port, dicom_port, hl7_port = free_port(), free_port(), free_port()
+    ports = {"port": port, "dicom_port": dicom_port, "hl7_port": hl7_port}
+    values = environment(folder / "data", **ports, **settings)
     with (folder / "serve.out").open("wb") as out, (folder / "serve.err").open("wb") as errors:
         child = subprocess.Popen([*_PROGRAM, "serve"], env=values, stdout=out, stderr=errors)
     try:
@@ -92,17 +95,10 @@ def serving(folder: Path, **settings: object) -> Iterator[Department]:
         while SERVING not in (folder / "serve.out").read_text(encoding="utf-8"):
             assert child.poll() is None, (folder / "serve.err").read_text(encoding="utf-8")
             pause.wait(0.05)
-        yield Department(folder, f"http://127.0.0.1:{port}", dicom_port, values)
+        yield Department(folder, f"http://127.0.0.1:{port}", dicom_port, hl7_port, values)
     finally:
         child.terminate()
         child.wait(PATIENCE_S)
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def storescu(department: Department, *paths: Path, options: tuple[str, ...] = ()) -> int:

@@ -161,6 +161,11 @@ class Reader(Person):
         )
         self.page.locator(".rd-banner strong").wait_for()
 
+    @property
+    def ordered(self) -> Locator:
+        """What was asked for the open study."""
+        return self.page.locator("[data-part=orders]")
+
     def waits_for_the_draft(self, case_id: str) -> None:
         """Look at the worklist until the model's draft is there."""
         chip = self.page.locator(f".rd-row[data-case={case_id}] [data-part=chip]")
@@ -342,6 +347,14 @@ class Administrator(Person):
         )
         expect(rows.first).to_be_visible()
         return rows
+
+    def sees_waiting(self, target: str) -> Locator:
+        """What waits for a receiver, on the page of reports that leave."""
+        if "/outbox" not in self.page.url:
+            self.goes_to("/")
+            self.page.locator("[data-part=desk] a[href='/outbox']").click()
+        name = self.page.get_by_role("rowheader", name=target, exact=True)
+        return self.page.locator("[data-part=waiting] tbody").filter(has=name)
 
     def exports_the_audit(self, path: Path) -> None:
         """Save the search as CSV."""

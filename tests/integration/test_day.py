@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from radraft.core.errors import catalogue
 from radraft.llm.endpoint import Endpoint
-from tests.integration.department import Department, free_port, serving, storescu
+from tests import his, ris
+from tests.integration.department import Department, serving, storescu
 from tests.integration.desks import (
     Administrator,
     Clinician,
@@ -29,6 +31,7 @@ from tests.integration.desks import (
     chromium,
 )
 from tests.integration.films import STATION, Film, demo, lying_on_its_side
+from tests.integration.hospital import DOCUMENTS, Hospital, receiving
 from tests.integration.lying_pacs import (
     SUCCESS,
     archive,
@@ -39,22 +42,28 @@ from tests.integration.lying_pacs import (
     with_other_pixels,
 )
 from tests.orthanc import needs
+from tests.processes import free_port
 from tests.ui.page import area, expect_text, wait_saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.pacs, pytest.mark.timeout(1800)]
 
 SITE = "local"
 WARD = "急诊科 周医生"
+REASON = "外伤后胸痛"
 PNEUMOTHORAX: Pairs = (
     ("左侧气胸，压缩约40%。", "Left pneumothorax of about 40%."),
     ("心影大小正常。", "Heart size is normal."),
 )
+LESS: Pairs = (("左侧气胸，压缩约30%。", "Left pneumothorax of about 30%."),)
 UNTRANSLATED: Pairs = (("纵隔居中。", ""),)
 TRANSLATION = "The mediastinum is midline."
 IMPRESSION: Pairs = (("左侧气胸。", "Left pneumothorax."),)
 PLAIN: Pairs = (("双肺未见明确实变影。", "No consolidation in either lung."),)
 HEART: Pairs = (("心影大小正常。", "Heart size is normal."),)
+NOT_LARGE: Pairs = (("心影不大。", "The heart is not enlarged."),)
 NOTHING: Pairs = (("胸部未见明确异常。", "No definite abnormality of the chest."),)
+Sentence = tuple[str, str]
+"""In Chinese and in English."""
 P = TypeVar("P", bound=Person)
 
 
@@ -114,7 +123,8 @@ def test_a_day_with_the_model(starter_endpoint: Endpoint, tmp_path: Path) -> Non
     needs("storescu")
     model = {"llm_url": starter_endpoint.url, "llm_key": starter_endpoint.key}
     with (
-        serving(tmp_path, quiet_s=1, **model) as department,
+        receiving(tmp_path, "dicom") as hospital,
+        serving(tmp_path, quiet_s=1, targets=hospital.targets, **model) as department,
         chromium() as browser,
         opened(department, browser, "zh-CN") as staff,
     ):
@@ -122,37 +132,52 @@ def test_a_day_with_the_model(starter_endpoint: Endpoint, tmp_path: Path) -> Non
         turned = lying_on_its_side("08", tmp_path)
         staff.administrator.asks_for_two_signatures(SITE)
         somebody_guesses_a_password(staff.clinician)
+        assert hospital.orders(department.hl7_port, hurt, REASON) == "AA"
         the_technologist_sends_films_and_one_lies_on_its_side(staff, hurt, turned, again)
         the_technologist_uploads_one_and_a_letter(staff, coughing, tmp_path)
         case_id = the_resident_edits_the_models_draft(staff, hurt)
         the_critical_value_is_notified(staff, case_id)
         two_people_sign(staff, case_id)
+        every_system_has_the_report(hospital, hurt, PNEUMOTHORAX[0], IMPRESSION[0])
         the_critical_value_is_acknowledged(staff, case_id)
         the_clinician_reads_and_asks(staff, hurt, case_id, unsigned=coughing)
+        hospital.ris.kill()
         an_amendment_is_seen_once_it_is_signed(staff, case_id)
+        the_correction_waits_for_the_ris_alone(staff.administrator, hospital, hurt)
+        the_ris_comes_back(staff.administrator, hospital, hurt, LESS[0], PNEUMOTHORAX[0])
         the_administrator_finds_all_of_it(staff, tmp_path)
+    each_system_was_told_once(hospital, hurt)
     nothing_is_broken_and_nobody_is_named(department, hurt, coughing, turned, again)
 
 
 def test_a_day_without_the_model_and_with_a_lying_pacs(tmp_path: Path) -> None:
     needs("storescu")
+    # Nobody listens there.
+    model = {"llm_url": f"http://127.0.0.1:{free_port()}"}
     with (
-        # Nobody listens there.
-        serving(tmp_path, quiet_s=1, llm_url=f"http://127.0.0.1:{free_port()}") as department,
+        receiving(tmp_path, "stow") as hospital,
+        serving(tmp_path, quiet_s=1, targets=hospital.targets, **model) as department,
         chromium() as browser,
         opened(department, browser, "en") as staff,
     ):
         breathless, stranger, pulled = demo("04"), demo("05"), demo("08")
         staff.administrator.asks_for_two_signatures(SITE)
+        assert hospital.orders(department.hl7_port, breathless, REASON) == "AA"
         assert storescu(department, breathless.path, options=breathless.proposed) == 1
         case_id = the_resident_is_told_why_there_is_no_draft_and_writes(staff, breathless)
         shown = staff.resident.pictures()
         the_pacs_lies_about_the_study(staff, breathless, stranger)
         the_readers_are_told_and_no_picture_changed(staff, case_id, shown)
         two_people_sign(staff, case_id)
+        every_system_has_the_report(hospital, breathless, PLAIN[0], NOTHING[0])
         the_clinician_reads_though_nobody_answers(staff, breathless, case_id)
         half_a_study_is_pulled_and_says_so(staff, pulled, tmp_path)
+        hospital.ris.kill()
+        an_amendment_is_signed(staff, case_id)
+        the_correction_waits_for_the_ris_alone(staff.administrator, hospital, breathless)
+        the_ris_comes_back(staff.administrator, hospital, breathless, NOT_LARGE[0], HEART[0])
         expect(staff.administrator.audits("sign", by=staff.attending.name)).to_have_count(1)
+    each_system_was_told_once(hospital, breathless)
     nothing_is_broken_and_nobody_is_named(department, breathless, stranger, pulled)
 
 
@@ -161,6 +186,7 @@ def the_resident_is_told_why_there_is_no_draft_and_writes(staff: Staff, film: Fi
     resident = staff.resident
     case_id = resident.sees_arrive(film)
     resident.opens(case_id)
+    expect(resident.ordered).to_contain_text(REASON)
     writing = resident.page.locator("[data-part=writing]")
     expect(writing).to_have_text(resident.word("waiting_llm_down"))
     expect(resident.page.locator("[data-part=model]")).to_contain_text(resident.word("llm_down"))
@@ -271,6 +297,7 @@ def the_resident_edits_the_models_draft(staff: Staff, film: Film) -> str:
     case_id = resident.sees_arrive(film)
     resident.waits_for_the_draft(case_id)
     resident.opens(case_id)
+    expect(resident.ordered).to_contain_text(REASON)
     assert all(zh and en for zh, en in resident.drafted())
     resident.writes("findings", (*PNEUMOTHORAX, *UNTRANSLATED))
     resident.writes("impression", IMPRESSION)
@@ -322,7 +349,7 @@ def the_clinician_reads_and_asks(staff: Staff, film: Film, case_id: str, *, unsi
 def an_amendment_is_seen_once_it_is_signed(staff: Staff, case_id: str) -> None:
     """Begun, cancelled, begun again and signed; until then the clinician's page stays as it was."""
     attending, chief, clinician = staff.attending, staff.chief, staff.clinician
-    zh, en = "左侧气胸，压缩约30%。", "Left pneumothorax of about 30%."
+    zh, en = LESS[0]
     attending.amends("更正程度。")
     area(attending.page, "findings", 0, "zh").fill("左侧气胸，压缩约20%。")
     wait_saved(attending.page)
@@ -340,6 +367,84 @@ def an_amendment_is_seen_once_it_is_signed(staff: Staff, case_id: str) -> None:
     # Nobody has to reload anything.
     expect_text(area(clinician.page, "findings", 0, "zh"), zh)
     expect(clinician.page.locator("[data-part=signature]")).to_contain_text("复核后更正程度。")
+
+
+def an_amendment_is_signed(staff: Staff, case_id: str) -> None:
+    """One sentence is put in other words."""
+    attending = staff.attending
+    attending.opens(case_id)
+    attending.amends("更正用词。")
+    for lang, text in zip(("zh", "en"), NOT_LARGE[0], strict=True):
+        area(attending.page, "findings", 1, lang).fill(text)
+    wait_saved(attending.page)
+    attending.submits()
+    staff.chief.opens(case_id)
+    staff.chief.signs_as_reviewer(attending.name)
+
+
+def every_system_has_the_report(
+    hospital: Hospital, film: Film, finding: Sentence, impression: Sentence
+) -> None:
+    """PACS, RIS and HIS have it as it was signed, under the order's number, once."""
+    first: dict[str, list[str]] = {kind: ["1"] for kind in DOCUMENTS}
+    hospital.expects(film, **first, RIS=["F"], HIS=["final"])
+    version, accession = hospital.newest(film), str(film.dataset.AccessionNumber)
+    assert version.structured.VerificationFlag == "VERIFIED"
+    assert version.structured.AccessionNumber == accession
+    assert set(finding) <= set(spoken(version.structured))
+    assert version.result.accession == accession
+    assert version.result.patient == film.dataset.PatientID
+    assert {*finding, *impression} <= set(version.result.texts)
+    assert impression[0] in version.report["conclusion"]
+    (order,) = his.history(hospital.his, "ServiceRequest")
+    assert accession in {identifier["value"] for identifier in order["identifier"]}
+
+
+def the_correction_waits_for_the_ris_alone(
+    administrator: Administrator, hospital: Hospital, film: Film
+) -> None:
+    """The others have it; the page says for whom it waits, and why."""
+    corrected: dict[str, list[str]] = {kind: ["1", "2"] for kind in DOCUMENTS}
+    hospital.expects(film, **corrected, RIS=["F"], HIS=["final", "corrected"])
+    waiting = administrator.sees_waiting("ris")
+    expect(waiting).to_have_count(1)
+    expect(waiting).to_contain_text(administrator.word("outbox_status_corrected"))
+    unreachable = catalogue()["hl7_unreachable"]
+    expect(waiting).to_contain_text(unreachable[administrator.lang[:2]])
+    for target in ("pacs", "his"):
+        expect(administrator.sees_waiting(target)).to_have_count(0)
+
+
+def the_ris_comes_back(
+    administrator: Administrator, hospital: Hospital, film: Film, now: Sentence, before: Sentence
+) -> None:
+    """It gets the correction, after the final version, and nothing waits any more."""
+    hospital.ris.start()
+    hospital.expects(film, RIS=["F", "C"])
+    expect(administrator.sees_waiting("ris")).to_have_count(0)
+    version = hospital.newest(film)
+    for texts in (version.result.texts, list(spoken(version.structured))):
+        assert set(now) <= set(texts)
+        assert set(before).isdisjoint(texts)
+    assert version.structured.PredecessorDocumentsSequence
+
+
+def each_system_was_told_once(hospital: Hospital, film: Film) -> None:
+    """Nothing came after that, and nothing came twice."""
+    versions: dict[str, list[str]] = {kind: ["1", "2"] for kind in DOCUMENTS}
+    told = {**versions, "RIS": ["F", "C"], "HIS": ["final", "corrected"]}
+    assert hospital.told(film) == told
+    assert len(ris.arrivals(hospital.ris)) == len(his.transactions(hospital.his)) == 2
+    assert hospital.pacs.instances() == len(DOCUMENTS) * 2
+
+
+def spoken(document: Any) -> Iterator[str]:
+    """The texts of a structured report."""
+    for item in document.ContentSequence:
+        if item.ValueType == "TEXT":
+            yield item.TextValue
+        if "ContentSequence" in item:
+            yield from spoken(item)
 
 
 def the_administrator_finds_all_of_it(staff: Staff, folder: Path) -> None:
@@ -364,6 +469,8 @@ def the_administrator_finds_all_of_it(staff: Staff, folder: Path) -> None:
     expect(audits("log_in", outcome="refused")).to_have_count(1)
     expect(audits("access", outcome="refused")).to_have_count(1)
     expect(audits("sign", outcome="done")).to_have_count(2)
+    # Three documents, a message and a bundle of each version.
+    expect(audits("export", outcome="done")).to_have_count(10)
     exported = folder / "audit.csv"
     staff.administrator.exports_the_audit(exported)
     with exported.open(encoding="utf-8-sig", newline="") as lines:

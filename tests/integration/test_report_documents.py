@@ -5,12 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pydicom
 import pytest
-from pydicom.dataset import Dataset
 
 from radraft.reports.export import encapsulated_pdf, kos, sr
 from radraft.reports.export.values import OutgoingReport
@@ -46,32 +44,6 @@ def stored(pacs: orthanc.Orthanc, data: bytes) -> None:
     assert answer.status_code == 200
 
 
-def found(pacs: orthanc.Orthanc, study: str, modality: str) -> list[dict[str, Any]]:
-    """QIDO-RS: the study's instances of a modality."""
-    answer = httpx.get(
-        f"{pacs.dicomweb}/studies/{study}/instances",
-        params={"Modality": modality, "includefield": "all"},
-        headers={"Accept": "application/dicom+json"},
-        trust_env=False,
-    )
-    answers: list[dict[str, Any]] = answer.raise_for_status().json()
-    return answers
-
-
-def returned(pacs: orthanc.Orthanc, made: Dataset) -> bytes:
-    """WADO-RS: the instance's file as it comes back."""
-    place = (
-        f"{pacs.dicomweb}/studies/{made.StudyInstanceUID}/series/{made.SeriesInstanceUID}"
-        f"/instances/{made.SOPInstanceUID}"
-    )
-    kind = 'multipart/related; type="application/dicom"; transfer-syntax=*'
-    answer = httpx.get(place, headers={"Accept": kind}, trust_env=False).raise_for_status()
-    boundary = answer.headers["Content-Type"].split("boundary=")[1].split(";")[0].strip('"')
-    _, _, part = answer.content.partition(b"\r\n\r\n")
-    file, _, _ = part.rpartition(f"\r\n--{boundary}--".encode())
-    return file
-
-
 def test_a_pacs_finds_each_document_and_gives_it_back_as_it_was(pacs: orthanc.Orthanc) -> None:
     first = signed(4)
     versions = [
@@ -86,8 +58,9 @@ def test_a_pacs_finds_each_document_and_gives_it_back_as_it_was(pacs: orthanc.Or
     for report in versions:
         for data in documents(report):
             made = pydicom.dcmread(io.BytesIO(data))
-            answers = found(pacs, report.examination.study_uid, made.Modality)
+            answers = pacs.found(report.examination.study_uid, made.Modality)
             uids = [answer["00080018"]["Value"][0] for answer in answers]
             assert len(uids) == 2
             assert made.SOPInstanceUID in uids
-            assert returned(pacs, made) == data
+            uids_of = (made.StudyInstanceUID, made.SeriesInstanceUID, made.SOPInstanceUID)
+            assert pacs.returned(*uids_of) == data

@@ -65,6 +65,14 @@ def hl7_target(port: int, name: str = "ris", **changes: Any) -> Target:
     return Target(**values | changes)
 
 
+def fhir_target(url: str, name: str = "his", **changes: Any) -> Target:
+    values: dict[str, Any] = {
+        "name": name, "kind": TargetKind.FHIR, "sites": frozenset({"*"}),
+        "forms": (OutgoingForm.FHIR,), "occasions": SIGNED, "url": url, "timeout_s": 20.0,
+    }  # fmt: skip
+    return Target(**values | changes)
+
+
 def service_with(store: Store, settings: Settings, targets: Sequence[Target]) -> Service:
     """A service whose outbox has these receivers."""
     service = Service(store, settings, load_profile("starter"))
@@ -108,7 +116,7 @@ def amend(service: Service, case_id: str, actor: Actor | None = None) -> None:
 def states(store: Store, target: str | None = None) -> list[str]:
     """Where the entries stand, the oldest first."""
     with store.read() as session:
-        found = stored.entries(session, target=target)
+        found = stored.entries(session, target=target, limit=10_000)
     return [entry.state.value for entry in reversed(found)]
 
 
