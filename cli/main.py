@@ -18,6 +18,7 @@ from radraft.cli import (
     flywheel,
     orders,
     outbox,
+    patients,
     report,
     site,
     study,
@@ -53,6 +54,7 @@ app.add_typer(study.app, name="study")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(archive.app, name="archive")
 app.add_typer(orders.app, name="orders")
+app.add_typer(patients.app, name="patients")
 app.add_typer(users.app, name="users")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(templates.app, name="templates")

@@ -194,6 +194,10 @@ class Settings(BaseSettings):
     """Address that the HL7 listener binds; others than loopback need `hl7_peers`."""
     hl7_peers: tuple[Hl7Peer, ...] = ()
     """Who may send, as JSON: `[{"host": "10.1.2.7", "site": "north"}]`."""
+    hl7_authorities: dict[str, str] = Field(default_factory=dict)
+    """By site, as JSON, the authority (CX.4) whose patient numbers its studies bear: `{"north":
+    "HIS"}`. Corrections and merges of others' numbers are passed over; a site that is not named
+    takes all."""
     hl7_tls_cert: Path | None = None
     """Our certificate (PEM); with it the listener speaks TLS only."""
     hl7_tls_key: Path | None = None

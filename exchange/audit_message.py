@@ -36,6 +36,7 @@ _AUDIT_USED = _Code("110101", "Audit Log Used")
 _ACCESSED = _Code("110103", "DICOM Instances Accessed")
 _EXPORT = _Code("110106", "Export")
 _IMPORT = _Code("110107", "Import")
+_PATIENT = _Code("110110", "Patient Record")
 _PROCEDURE = _Code("110111", "Procedure Record")
 _QUERY = _Code("110112", "Query")
 _SECURITY = _Code("110113", "Security Alert")
@@ -65,6 +66,7 @@ _SAID: Mapping[AuditKind, _Said] = MappingProxyType(
         AuditKind.SEARCH: _Said(_QUERY, "E"),
         AuditKind.QUESTION: _Said(_QUERY, "E"),
         AuditKind.INTAKE: _Said(_IMPORT, "C"),
+        AuditKind.PATIENT: _Said(_PATIENT, "U"),
         AuditKind.EXPORT: _Said(_EXPORT, "R"),
         AuditKind.OUTBOX: _Said(_EXPORT, "E"),
         AuditKind.RETENTION: _Said(_ACCESSED, "D"),

@@ -45,6 +45,9 @@ _CONDITIONS = {
     "hl7_too_large": _Condition(AckCode.REJECTED, "", "207", "Application internal error"),
     "hl7_breaks_line": _Condition(AckCode.ERROR, "", "207", "Application internal error"),
     "hl7_patient_missing": _Condition(AckCode.ERROR, "PID^1^3", "101", "Required field missing"),
+    "hl7_merge_missing": _Condition(AckCode.ERROR, "MRG^1^1", "101", "Required field missing"),
+    "hl7_merge_same": _Condition(AckCode.ERROR, "MRG^1^1", "205", "Duplicate key identifier"),
+    "hl7_merge_authorities": _Condition(AckCode.ERROR, "MRG^1^1", "204", "Unknown key identifier"),
     "hl7_orders_missing": _Condition(AckCode.ERROR, "ORC^1", "100", "Segment sequence error"),
     "hl7_order_unnamed": _Condition(AckCode.ERROR, "ORC^1^2", "101", "Required field missing"),
 }

@@ -8,11 +8,11 @@ lacks is empty. Of local segments ZDS alone is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from radraft.core.errors import MessageError, ReportError
+from radraft.exchange.hl7_fields import SEXES, birth_day, clean, joined, moment, person_name
 from radraft.reports.hl7_text import Message, Segment
 from radraft.reports.order import (
     MAX_ACCESSION,
@@ -26,7 +26,6 @@ from radraft.reports.order import (
     ReferringPerson,
     RequestedProcedure,
 )
-from radraft.studies import _text
 from radraft.studies.values import Patient
 
 ORDER_KINDS = frozenset({"ORM^O01", "OMI^O23"})
@@ -61,13 +60,10 @@ _STAFF = {
 """Fields of XCN or CNN: persons by number and name."""
 _KIN = {"PID": (6, 9), "NK1": (2, 26, 30), "GT1": (3, 4), "IN1": (16,)}
 """Fields of XPN beside the patient's name: mother, aliases, next of kin, who pays."""
-_CLOCKS_APART = timedelta(hours=1)
-_SEXES = frozenset({"M", "F", "O"})
 _CODE = re.compile(r"(?=[^\d]*\d)[A-Za-z0-9._:/-]{1,20}")
 _SCHEME = re.compile(r"[A-Za-z0-9._:-]{1,20}")
 _KNOWN_SCHEME = re.compile(r"L|LN|I9C?|I10\w*|ICD.*|SCT|SNM.*|99.+", re.IGNORECASE)
 """Table 0396, what orders use of it."""
-_TIME = re.compile(r"(\d{4})(\d{2})?(\d{2})?(?:(\d{2})(\d{2})?(\d{2})?(?:\.\d{1,6})?)?([+-]\d{4})?")
 
 
 def read_orders(message: Message, *, site: str, zone: tzinfo | None = None) -> tuple[Order, ...]:
@@ -81,13 +77,6 @@ def read_orders(message: Message, *, site: str, zone: tzinfo | None = None) -> t
         raise MessageError("hl7_orders_missing")
     common = _Common(message, site, zone)
     return tuple(order for group in groups for order in common.orders(group))
-
-
-def sent_at(message: Message, zone: tzinfo | None = None) -> datetime | None:
-    """Return when a message was sent by its sender's clock (MSH-7) in UTC; None where it does not
-    say, or names a time to come."""
-    sent = _moment(message.header.text(7), zone)
-    return None if sent is None or sent > datetime.now(UTC) + _CLOCKS_APART else sent
 
 
 @dataclass(frozen=True)
@@ -129,11 +118,11 @@ class _Common:
         self._people = _people(message)
         visit = message.first("PV1") or Segment("PV1", ())
         self._class = _CLASSES.get(visit.text(2).upper(), PatientClass.UNKNOWN)
-        self._ward = _joined(visit.text(3, part) for part in (1, 2, 3)) or None
+        self._ward = joined(visit.text(3, part) for part in (1, 2, 3)) or None
         allergies = (_named(segment, 3) for segment in message.every("AL1"))
         self._allergies = tuple(dict.fromkeys(filter(None, allergies)))
         self._pregnancy = _pregnancy(message, visit)
-        self._sent_at = _moment(message.header.text(7), zone) or datetime.now(UTC)
+        self._sent_at = moment(message.header.text(7), zone) or datetime.now(UTC)
 
     def orders(self, group: _Group) -> list[Order]:
         """Return the orders of one group: one, or as many as its IPC segments tell apart."""
@@ -158,11 +147,11 @@ class _Common:
             patient=self._patient,
             procedure=_procedure(group, ipc),
             reason=_reason(group),
-            history=_clean(obr.whole(13)) or None,
+            history=clean(obr.whole(13)) or None,
             referring=_referring(orc, obr),
             priority=_priority(timing.text(9), orc.text(7, 6), obr.text(27, 6), obr.text(5)),
-            placed_at=_moment(orc.text(9), self._zone) or self._sent_at,
-            scheduled_at=next(filter(None, (_moment(t, self._zone) for t in scheduled)), None),
+            placed_at=moment(orc.text(9), self._zone) or self._sent_at,
+            scheduled_at=next(filter(None, (moment(t, self._zone) for t in scheduled)), None),
             patient_class=self._class,
             ward=self._ward,
             allergies=self._allergies,
@@ -185,18 +174,18 @@ def _patient(message: Message) -> tuple[Patient, tuple[str, ...]]:
     listed = pid.repetitions(3)
     # The number of the medical record first (table 0203), as it stands in DICOM's Patient ID.
     ranked = sorted(listed, key=lambda value: pid.part(value, 5) not in {"MR", "PI", ""})
-    found = [_clean(pid.part(value)) for value in ranked]
+    found = [clean(pid.part(value)) for value in ranked]
     # Before 2.3.1 these were fields of their own.
-    found += [_clean(pid.text(2)), _clean(pid.text(4))]
+    found += [clean(pid.text(2)), clean(pid.text(4))]
     numbers = tuple(dict.fromkeys(filter(None, found)))
     if not numbers:
         raise MessageError("hl7_patient_missing")
     sex = pid.text(8).upper()[:1]
     patient = Patient(
         patient_id=numbers[0],
-        name=_person_name(pid, 5),
-        birth_date=_day(pid.text(7)),
-        sex=sex if sex in _SEXES else "",
+        name=person_name(pid, 5),
+        birth_date=birth_day(pid.text(7)),
+        sex=sex if sex in SEXES else "",
     )
     return patient, numbers[1:]
 
@@ -214,26 +203,11 @@ def _people(message: Message) -> tuple[str, ...]:
                     in value.partition(segment.separators.component)[0]
                 )
                 places = [(1, 2), (1, 3), (1, 4)] if cnn else [(2, 1), (3, 1), (4, 1)]
-                found.append(_joined((segment.part(value, *at) for at in places), "^"))
+                found.append(joined((segment.part(value, *at) for at in places), "^"))
         for number in _KIN.get(segment.name, ()):
             for value in segment.repetitions(number):
-                found.append(_joined((segment.part(value, at) for at in (1, 2, 3)), "^"))
+                found.append(joined((segment.part(value, at) for at in (1, 2, 3)), "^"))
     return tuple(sorted(set(filter(None, found))))
-
-
-def _person_name(segment: Segment, number: int) -> str:
-    """Return an XPN field as DICOM's PN (PS3.5 6.2.1): alphabetic=ideographic."""
-    names = []
-    for value in segment.repetitions(number):
-        # Family name, given, further given, prefix, suffix: XPN and PN order the last two
-        # differently.
-        parts = [_clean(segment.part(value, part)) for part in (1, 2, 3, 5, 4)]
-        name = "^".join(parts).rstrip("^")
-        if name:
-            names.append(name)
-    alphabetic = next((name for name in names if name.isascii()), "")
-    other = next((name for name in names if not name.isascii()), "")
-    return f"{alphabetic}={other}" if alphabetic and other else alphabetic or other
 
 
 def _entity(number: int, *segments: Segment) -> tuple[str | None, str | None]:
@@ -241,24 +215,24 @@ def _entity(number: int, *segments: Segment) -> tuple[str | None, str | None]:
     has one; the issuer also of another that has the same number."""
     found, issuer = "", ""
     for segment in segments:
-        given = _clean(segment.text(number))
+        given = clean(segment.text(number))
         if given and given == (found or given):
             found = given
-            issuer = issuer or _joined((segment.text(number, part) for part in (2, 3)), "&")
+            issuer = issuer or joined((segment.text(number, part) for part in (2, 3)), "&")
     return found or None, issuer or None
 
 
 def _step(ipc: Segment) -> str:
     """Return what tells a procedure from the others of its order: its accession, else its study,
     its number or its step's."""
-    return next(filter(None, (_clean(ipc.text(number)) for number in (1, 3, 2, 4))), "")
+    return next(filter(None, (clean(ipc.text(number)) for number in (1, 3, 2, 4))), "")
 
 
 def _accession(ipc: Segment, obr: Segment) -> Accession | None:
     for segment, number in ((ipc, 1), (obr, 18)):
-        text = _clean(segment.text(number))
+        text = clean(segment.text(number))
         if text:
-            issuer = _clean(segment.text(number, 2)) if number == 1 else ""
+            issuer = clean(segment.text(number, 2)) if number == 1 else ""
             try:
                 return Accession(text[:MAX_ACCESSION], issuer or None)
             except ReportError:
@@ -269,15 +243,15 @@ def _accession(ipc: Segment, obr: Segment) -> Accession | None:
 def _procedure(group: _Group, ipc: Segment) -> RequestedProcedure:
     obr, zds = group.first("OBR"), group.first("ZDS")
     coded = obr.components((*obr.repetitions(4), "")[0])
-    value, meaning, scheme = (_clean(part) for part in (*coded, "", "", "")[:3])
+    value, meaning, scheme = (clean(part) for part in (*coded, "", "", "")[:3])
     uid = ipc.text(3) or zds.text(1)
     return RequestedProcedure(
-        id=_clean(ipc.text(2) or obr.text(19)) or None,
+        id=clean(ipc.text(2) or obr.text(19)) or None,
         description=meaning or value,
         code=Code(value, scheme, meaning) if value else None,
-        modality=(_clean(ipc.text(5)) or _clean(obr.text(24))).upper() or None,
+        modality=(clean(ipc.text(5)) or clean(obr.text(24))).upper() or None,
         study_uid=uid if re.fullmatch(r"[0-9.]{1,64}", uid) else None,
-        body_part=_clean(obr.text(15, 4)).upper() or None,
+        body_part=clean(obr.text(15, 4)).upper() or None,
     )
 
 
@@ -285,24 +259,24 @@ def _reason(group: _Group) -> str | None:
     """Return why it is asked for: OBR-31, else the diagnoses (DG1), and notes to the order."""
     obr = group.first("OBR")
     given = [_words(obr.components(value)) for value in obr.repetitions(31)] or [
-        _named(segment, 3) or _clean(segment.whole(4)) for segment in group.every("DG1")
+        _named(segment, 3) or clean(segment.whole(4)) for segment in group.every("DG1")
     ]
-    notes = [_clean(segment.whole(3)) for segment in group.every("NTE")]
+    notes = [clean(segment.whole(3)) for segment in group.every("NTE")]
     return "\n".join(dict.fromkeys(filter(None, (*given, *notes)))) or None
 
 
 def _referring(orc: Segment, obr: Segment) -> ReferringPerson | None:
     segment, number = (obr, 16) if obr.repetitions(16) else (orc, 12)
     first = (*segment.repetitions(number), "")[0]
-    name = _joined((_clean(segment.part(first, part)) for part in (2, 3)), "^")
-    key = _clean(segment.part(first))
+    name = joined((clean(segment.part(first, part)) for part in (2, 3)), "^")
+    key = clean(segment.part(first))
     if not name and not key:
         return None
     return ReferringPerson(
         name=name or key,
         id=key or None,
         department=_named(orc, 17) or None,
-        phone=_clean(orc.text(14)) or None,
+        phone=clean(orc.text(14)) or None,
     )
 
 
@@ -335,7 +309,7 @@ def _pregnancy(message: Message, visit: Segment) -> Pregnancy:
 def _named(segment: Segment, number: int) -> str:
     """Return what a coded field (CE, CWE) says in words, else its code."""
     code, words = (*segment.components((*segment.repetitions(number), "")[0]), "", "")[:2]
-    return _clean(words or code)
+    return clean(words or code)
 
 
 def _words(components: tuple[str, ...]) -> str:
@@ -345,40 +319,5 @@ def _words(components: tuple[str, ...]) -> str:
     coded = (not code or _CODE.fullmatch(code)) and (not scheme or _SCHEME.fullmatch(scheme))
     if words and coded and (code or not scheme or _KNOWN_SCHEME.fullmatch(scheme)):
         # Of the alternate (4 to 6) the words, where they say something else.
-        return _joined(dict.fromkeys((words, *components[4:5], *components[8:9])))
-    return _joined(components)
-
-
-def _moment(text: str, zone: tzinfo | None) -> datetime | None:
-    """Return a time stamp (DTM) in UTC; None where there is none or it is no time."""
-    found = _TIME.match(text)
-    if found is None or found.group(3) is None:
-        return None
-    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
-    try:
-        local = datetime(year, month, day, hour, minute, min(second, 59))
-        if found.group(7):
-            stamp = f"{local:%Y%m%d%H%M%S}{found.group(7)}"
-            return datetime.strptime(stamp, "%Y%m%d%H%M%S%z").astimezone(UTC)
-        return (local.replace(tzinfo=zone) if zone else local).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _day(text: str) -> date | None:
-    found = _TIME.match(text)
-    if found is None or found.group(3) is None:
-        return None
-    try:
-        return date(*(int(part) for part in found.groups()[:3]))
-    except ValueError:
-        return None
-
-
-def _joined(parts: Iterable[str], by: str = " ") -> str:
-    return by.join(filter(None, map(_clean, parts)))
-
-
-def _clean(text: str) -> str:
-    """Return `text` without characters that cannot be seen, no longer than a text of DICOM."""
-    return _text.tidy(text)
+        return joined(dict.fromkeys((words, *components[4:5], *components[8:9])))
+    return joined(components)

@@ -13,6 +13,7 @@ from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import Report
 from radraft.store import quality
 from radraft.store.cases import identity
+from radraft.store.patient_records import known_as
 from radraft.studies import deidentify
 from radraft.studies.quality.values import Verdict
 
@@ -84,8 +85,9 @@ def names(session: Session, pair: TrainingPair) -> bool:
     """Whether the texts hold a name or number of the patient, or the reports a signer's name."""
     reports = "\n".join(_reports(pair))
     who = identity(session, pair.case_id)
-    known = {who.patient.patient_id, who.accession}
-    for group in who.patient.name.split("="):
+    patients = known_as(session, pair.case_id)
+    known = {who.accession, *(patient.patient_id for patient in patients)}
+    for group in [group for patient in patients for group in patient.name.split("=")]:
         parts = [part.strip() for part in group.split("^") if part.strip()]
         known |= {"".join(parts), " ".join(parts), " ".join(reversed(parts)), ", ".join(parts)}
     people = (pair.signed.author, pair.signed.reviewer)

@@ -254,6 +254,10 @@ def without_identity(report: PastReport, study: ArchiveStudy) -> Redacted:
         tuple(dict.fromkeys(filter(None, (report.patient_name, *writers)))),
     )
     identities = [known]
+    identities += [
+        KnownIdentity(Patient(former.number, former.name, former.birth_date, former.sex))
+        for former in study.former
+    ]
     numbers = {report.patient_number, report.accession, ""}
     if numbers - {known.patient.patient_id, known.accession, ""} or (
         report.birth_date not in {None, of_study.birth_date}

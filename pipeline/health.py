@@ -23,6 +23,7 @@ from radraft.store import (
     order_messages,
     orders,
     outbox,
+    patient_records,
     signature_log,
 )
 from radraft.store.alerts import AlertCounts
@@ -180,6 +181,7 @@ class Health:
             arriving = arrivals.counts(session, set(ArrivalState) - set(_PILED_ARRIVALS))
             kept = order_messages.kept(session)
             asked = orders.asked(session)
+            patients = patient_records.asked(session)
             open_alerts = alerts.counts(session)
             sends_heads = self._store.head_sender is not None
             heads_unsent = signature_log.unsent(session) if sends_heads else 0
@@ -190,7 +192,7 @@ class Health:
         return StoredFigures(
             cases={**waiting, **piles.cases},
             arrivals={**arriving, **piles.arrivals},
-            orders={"message": kept, "match": asked},
+            orders={"message": kept, "match": asked, "patient": patients},
             alerts=open_alerts,
             heads_unsent=heads_unsent,
             audit_unsent=audit_unsent,

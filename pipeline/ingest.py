@@ -17,8 +17,9 @@ from radraft.pipeline.draft_store import store_draft
 from radraft.pipeline.eligibility import barred
 from radraft.pipeline.late_images import join_originals
 from radraft.pipeline.orders import match_case
+from radraft.pipeline.patient_identity import bring_up_to_date
 from radraft.pipeline.reading import decide_new
-from radraft.store import cases, images, late_images, originals, priors, quality
+from radraft.store import cases, images, late_images, originals, patient_records, priors, quality
 from radraft.studies.choose.frames import cleaned
 from radraft.studies.deidentify import deidentify
 from radraft.studies.key_images import key_images
@@ -216,7 +217,7 @@ class _StudyIntake:
         store = self.store
         with store.read() as session:
             before = late_images.held(session, case_id)
-            patient = cases.identity(session, case_id).patient
+            patient = patient_records.sent_identity(session, case_id).patient
         folder = Path(tempfile.mkdtemp(prefix="late-", dir=work_dir))
         joined = join_originals(study, patient, before.original_keys, store.objects, folder)
         if joined.patients_differ:
@@ -272,8 +273,10 @@ class _StudyIntake:
         images.save_missing(self.store.objects, prepared.images)
         if prepared.quality is not None:
             quality.save(session, case_id, prepared.quality, prepared.checked.study)
-        priors.record(session, case_id, datetime.now(UTC))
-        match_case(session, case_id, datetime.now(UTC))
+        now = datetime.now(UTC)
+        bring_up_to_date(session, case_id, self.store.secret, now, told=False)
+        priors.record(session, case_id, now)
+        match_case(session, case_id, now)
         no = None if self.archived else barred(session, self.profile, prepared.deid)
         if no is not None:
             store_draft(session, draft.withheld(case_id, self.profile, no.why))

@@ -1,4 +1,5 @@
-"""Orders that come over HL7: a message is answered once it is committed, and taken once.
+"""Orders and corrections of patients that come over HL7: a message is answered once it is
+committed, and taken once.
 
 What cannot be read is kept for a person and its sender told why; what cannot be kept is refused,
 and its sender sends it again.
@@ -10,7 +11,7 @@ import hashlib
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,15 +21,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import MessageError, SettingsError, StorageError, StorageUnavailable
 from radraft.core.networks import is_loopback
-from radraft.exchange import hl7_answer, hl7_order
+from radraft.exchange import hl7_answer, hl7_fields, hl7_order, hl7_patient
 from radraft.exchange.hl7_bytes import DecodedMessage, decoded
 from radraft.pipeline.orders import match_missed, take_order
+from radraft.pipeline.patient_corrections import look_again, take_patients
 from radraft.reports.hl7_text import Message, parsed
 from radraft.store import order_messages
 from radraft.store.order_messages import MessageKey, MessageState, StoredMessage
 from radraft.store.orders import OrderSource, Said
+from radraft.store.patient_records import Entered
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from radraft.core.settings import Settings
     from radraft.exchange.mllp_listener import MllpListener, MllpSettings
     from radraft.store.database import Store
@@ -36,7 +41,9 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("radraft.orders")
 
 TICK_S = 60.0
-"""How often orders are matched again."""
+"""How often orders are matched again, and studies brought to what was said of their patients."""
+TAKEN = hl7_order.ORDER_KINDS | hl7_patient.PATIENT_KINDS
+"""Types of messages that are taken."""
 UNREADABLE = "unreadable"
 """Among what is counted: a message that was refused."""
 
@@ -53,8 +60,11 @@ class _Read:
 class OrderIntake:
     """Takes HL7 messages. Threads may share one, and processes one store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, authorities: Mapping[str, str] | None = None) -> None:
+        """Make one. `authorities`: by site, whose patient numbers its studies bear (CX.4); all
+        count at others."""
         self._store = store
+        self._authorities = dict(authorities or {})
         self._counts: Counter[str] = Counter()
         self._counting = threading.Lock()
 
@@ -70,14 +80,14 @@ class OrderIntake:
             read = _read(raw)
         except MessageError as error:
             return self._not_read(raw, error, site, now)
-        if read.message.kind not in hl7_order.ORDER_KINDS:
-            # Read well, and no order: its sender is told, and nothing of a feed that was sent to
-            # the wrong place is kept.
+        if read.message.kind not in TAKEN:
+            # Read well, and neither order nor correction: its sender is told, and nothing of a feed
+            # that was sent to the wrong place is kept.
             self._count(UNREADABLE)
             wrong = MessageError("hl7_type_unsupported")
             return hl7_answer.refused(read.message, wrong, codec=read.decoded.codec, now=now)
         try:
-            self._take(read, raw, site, now)
+            self._take(read, raw, site, now, address=source)
         except MessageError as error:
             return self._refused(read, raw, error, site, now)
         except (StorageError, SQLAlchemyError) as error:
@@ -131,9 +141,10 @@ class OrderIntake:
         now: datetime,
         *,
         heard_at: datetime | None = None,
+        address: str = "",
     ) -> None:
-        """Apply a message, once. `heard_at`: when it came, now where it is not said."""
-        said = Said(read.message.sender, hl7_order.sent_at(read.message), heard_at or now)
+        """Apply a message, once. `heard_at`: when it came, now where it is not said; `address`:
+        where from."""
         with self._store.begin() as session:
             before = order_messages.add(
                 session,
@@ -147,10 +158,35 @@ class OrderIntake:
             if before is not None and before.state is not MessageState.KEPT:
                 self._count("repeated")
                 return
-            for order in hl7_order.read_orders(read.message, site=site):
-                take_order(session, order, OrderSource.HL7, now, said)
+            if read.message.kind in hl7_patient.PATIENT_KINDS:
+                self._take_patients(session, read.message, site, heard_at or now, address, now)
+            else:
+                sent_at = hl7_fields.sent_at(read.message)
+                said = Said(read.message.sender, sent_at, heard_at or now)
+                for order in hl7_order.read_orders(read.message, site=site):
+                    take_order(session, order, OrderSource.HL7, now, said)
             order_messages.settle(session, read.key, MessageState.APPLIED, site=site)
         self._count(MessageState.APPLIED.value)
+
+    def _take_patients(
+        self,
+        session: Session,
+        message: Message,
+        site: str,
+        heard_at: datetime,
+        address: str,
+        now: datetime,
+    ) -> None:
+        said = hl7_patient.read_patients(message, authority=self._authorities.get(site, ""))
+        take_patients(
+            session,
+            said,
+            site,
+            Entered(message.sender, hl7_patient.recorded_at(message), heard_at),
+            secret=self._store.secret,
+            address=address,
+            now=now,
+        )
 
     def _not_read(self, raw: bytes, error: MessageError, site: str, now: datetime) -> bytes:
         key = MessageKey("", "", hashlib.sha256(_body(raw)).hexdigest())
@@ -224,7 +260,7 @@ def receiving_orders(settings: Settings, store: Store) -> Iterator[OrderReceiver
     """
     from radraft.exchange.mllp_listener import MllpListener
 
-    intake = OrderIntake(store)
+    intake = OrderIntake(store, settings.hl7_authorities)
     receiver = OrderReceiver(store, intake, MllpListener(_listener_settings(settings), intake))
     receiver.start()
     try:
@@ -247,6 +283,7 @@ class OrderReceiver(threading.Thread):
         """Thread body."""
         while not self._stop_event.wait(TICK_S):
             try:
+                look_again(self._store, datetime.now(UTC))
                 match_missed(self._store, datetime.now(UTC))
             except (StorageError, SQLAlchemyError) as error:
                 _LOG.error("matching orders paused: %s", type(error).__name__)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import NotFound, RadraftError, StorageUnavailable
+from radraft.pipeline.patient_identity import corrected_order
 from radraft.reports.order import Order, OrderState
 from radraft.reports.order_matching import (
     DECIDED,
@@ -26,11 +27,11 @@ from radraft.reports.order_matching import (
     order_notes,
 )
 from radraft.reports.people import Person
-from radraft.store import orders
+from radraft.store import orders, patient_records
 from radraft.store.orders import CaseOrder, OrderSource, Said, Saved, StoredOrder
 from radraft.studies.deidentify import without_identity
 from radraft.studies.priors import LinkDecision
-from radraft.studies.values import StudyPriority
+from radraft.studies.values import Patient, StudyPriority
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -63,6 +64,7 @@ def take_order(
 
     Of an order of several procedures, what is said of all of them is said of each.
     """
+    order = corrected_order(session, order, None if said is None else said.sent_at or said.heard_at)
     saved = [_take(session, part, source, now, said) for part in orders.parts(session, order)]
     return replace(saved[-1], changed=any(part.changed for part in saved))
 
@@ -104,6 +106,11 @@ def match_case(
         orders.described_anew(session, case_id)
     else:
         orders.header_priority(session, case_id, header)
+    match_again(session, case_id, now)
+
+
+def match_again(session: Session, case_id: str, now: datetime) -> None:
+    """Tie a study to its orders once more, as its patient is called now; the caller holds it."""
     study = orders.study_of(session, case_id)
     before = {
         case_order.stored.order_id: case_order for case_order in orders.of_case(session, case_id)
@@ -178,18 +185,22 @@ def apply_orders(session: Session, case_id: str) -> None:
     study = orders.study_of(session, case_id)
     said = orders.orders_of(orders.of_case(session, case_id))
     texts = [facts.history]
-    texts += [_scrubbed(order, study) for order in said if order.state is not OrderState.CANCELLED]
+    former = patient_records.known_as(session, case_id)
+    texts += [
+        _scrubbed(order, study, former) for order in said if order.state is not OrderState.CANCELLED
+    ]
     history = "；".join(dict.fromkeys(filter(None, texts)))
     orders.describe(session, case_id, case_priority(facts.priority, said), history)
 
 
-def _scrubbed(order: Order, study: OrderedStudy) -> str:
-    """Return what an order says clinically, without identity."""
+def _scrubbed(order: Order, study: OrderedStudy, former: tuple[Patient, ...]) -> str:
+    """Return what an order says clinically, without identity; `former`: by all that the study's
+    patient was ever called."""
     accession = None if order.accession is None else order.accession.number
     who = order.referring
     return without_identity(
         clinical_text(order),
-        (order.patient, study.patient),
+        (order.patient, study.patient, *former),
         (
             *(accession or "", study.accession, order.placer or "", order.filler or ""),
             *order.other_numbers,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from radraft.core.errors import NotFound, ReportError
-from radraft.pipeline import late_images
+from radraft.pipeline import late_images, patient_identity
 from radraft.pipeline.report_templates import template_rules
 from radraft.pipeline.study_facts import study_facts
 from radraft.prompts.build import gave_priors
@@ -88,8 +88,8 @@ def warnings_of(
     session: Session, working: WorkingReport, facts: StudyFacts | None = None
 ) -> tuple[StandingWarning, ...]:
     """Return every warning of a working report with what readers said of it: what is to be known of
-    its images first, then those of the checks. `facts`: of its examination, where the caller has
-    them (`study_facts`)."""
+    its patient and images first, then those of the checks. `facts`: of its examination, where the
+    caller has them (`study_facts`)."""
     case_id = working.case_id
     dismissed = dismissals.of_case(session, case_id)
     source = drafts.source(session, case_id)
@@ -100,10 +100,11 @@ def warnings_of(
         prior_given=source is not None and gave_priors(source.request_json),
         rules=template_rules(session, case_id),
     )
-    # What is said of images is about none of the report's words.
-    of_images = late_images.issues(cases.get_case(session, case_id))
+    # What is said of the patient and of images is about none of the report's words.
+    case = cases.get_case(session, case_id)
+    of_study = (*patient_identity.issues(case), *late_images.issues(case))
     return (
-        *standing_warnings(of_images, skeleton(case_id), dismissed),
+        *standing_warnings(of_study, skeleton(case_id), dismissed),
         *standing_warnings(issues, working.report, dismissed),
     )
 

@@ -41,6 +41,9 @@ class AuditKind(StrEnum):
     """A step with a critical value."""
     INTAKE = "intake"
     """Studies were handed in by a person, or past reports imported."""
+    PATIENT = "patient"
+    """Patients' data were corrected or numbers merged by a hospital's message, or a person said
+    whether a study is of such a patient."""
     EXPORT = "export"
     OUTBOX = "outbox"
     """A report that could not be delivered was sent again or dropped by a person, or signed reports

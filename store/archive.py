@@ -25,7 +25,7 @@ from radraft.reports.archive.values import (
 )
 from radraft.reports.training_pair import split_of
 from radraft.reports.values import Lang, language
-from radraft.store import _kin, faults
+from radraft.store import _kin, faults, patient_records
 from radraft.store.sql import chunks, insert_new, storable
 from radraft.store.tables import (
     ArchivedReportRow,
@@ -84,13 +84,24 @@ def studies_of(
             found = session.scalars(wanted.where(CaseRow.site == site, column.in_(some)))
             rows |= {row.case_id: row for row in found}
     people = _kin.people(session, rows)
-    return tuple(_study(row, people[case_id]) for case_id, row in sorted(rows.items()))
+    return tuple(
+        _study(row, people[case_id], _former(session, site, case_id))
+        for case_id, row in sorted(rows.items())
+    )
 
 
-def _study(row: StudyIdentityRow, person: Person) -> ArchiveStudy:
+def _former(session: Session, site: str, case_id: str) -> tuple[Person, ...]:
+    """Return the patient by all that he was called before he was corrected or merged."""
+    return tuple(
+        Person(site, former.patient_id, former.name, former.birth_date, former.sex)
+        for former in patient_records.known_as(session, case_id)[1:]
+    )
+
+
+def _study(row: StudyIdentityRow, person: Person, former: tuple[Person, ...]) -> ArchiveStudy:
     with faults.decoding("study_identities", row.case_id):
         taken = None if row.study_time is None else datetime.fromisoformat(row.study_time)
-        return ArchiveStudy(row.case_id, person, row.study_uid, row.accession, taken)
+        return ArchiveStudy(row.case_id, person, row.study_uid, row.accession, taken, former)
 
 
 def known(session: Session, site: str, record_ids: Collection[str]) -> frozenset[str]:

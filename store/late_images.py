@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy import delete
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound
 from radraft.reports.values import ReportState
-from radraft.store import cases, choices, instances
+from radraft.store import cases, choices, instances, patient_records
 from radraft.store.sql import HELD, storable
 from radraft.store.tables import (
     CaseRow,
@@ -121,6 +122,7 @@ def renew(
     session.delete(who)
     session.flush()
     cases.add_identity(session, checked.study, deid, keys)
+    patient_records.described_anew(session, deid.case_id, datetime.now(UTC))
 
 
 def _all_keys(now: tuple[str, ...], who: StudyIdentityRow) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound
@@ -109,6 +109,18 @@ def drop(session: Session, message_id: int) -> None:
     )
     if not dropped.rowcount:  # type: ignore[attr-defined]
         raise NotFound("order_message_not_found", number=message_id)
+
+
+def forget(session: Session, kind: str, before: datetime) -> None:
+    """Forget that messages of a type (MSH-9.1) came before then and were taken: a hospital sends
+    thousands of some types a day."""
+    session.execute(
+        delete(OrderMessageRow).where(
+            OrderMessageRow.state == MessageState.APPLIED.value,
+            OrderMessageRow.received_at < before,
+            OrderMessageRow.kind.startswith(f"{kind}^", autoescape=True),
+        )
+    )
 
 
 def get(session: Session, message_id: int) -> StoredMessage:

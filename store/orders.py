@@ -27,7 +27,7 @@ from radraft.reports.order_matching import (
 from radraft.reports.people import Person
 from radraft.reports.values import ReportState
 from radraft.store import cases, faults
-from radraft.store.sql import insert_new, storable
+from radraft.store.sql import chunks, insert_new, storable
 from radraft.store.tables import (
     CaseRow,
     DraftRow,
@@ -305,6 +305,34 @@ def get(session: Session, order_id: int) -> StoredOrder:
     row = session.get(OrderRow, order_id)
     if row is None:
         raise NotFound("order_not_found")
+    return _stored(row)
+
+
+def of_patients(
+    session: Session, site: str, numbers: Iterable[str]
+) -> tuple[tuple[StoredOrder, datetime], ...]:
+    """Return the orders of a site under these plain numbers, held, each with when its last message
+    was sent."""
+    found = []
+    for some in chunks(sorted(numbers)):
+        wanted = (
+            select(OrderRow)
+            .where(OrderRow.site == site, OrderRow.patient.in_(some))
+            .order_by(OrderRow.order_id)
+            .with_for_update()
+        )
+        for row in session.scalars(wanted):
+            found.append((_stored(row), row.said_at or row.heard_at or row.received_at))
+    return tuple(found)
+
+
+def rename(session: Session, order_id: int, order: Order) -> StoredOrder:
+    """Keep an order as it stands with its patient called otherwise; it did not change by that, and
+    no reader is told that it did."""
+    row = session.get_one(OrderRow, order_id)
+    for name, value in _columns(order, canonical.dumps(order)).items():
+        setattr(row, name, value)
+    session.flush()
     return _stored(row)
 
 

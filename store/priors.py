@@ -20,7 +20,7 @@ from radraft.prompts.values import NOT_LOOKED, Looked, Prior, Priors, Said
 from radraft.reports.assertion import asserted_report
 from radraft.reports.people import checked_name
 from radraft.reports.values import Lang, Sentence, SignedReport
-from radraft.store import _kin, archive, cases, images, signatures
+from radraft.store import _kin, archive, cases, images, patient_records, signatures
 from radraft.store.objects import Objects
 from radraft.store.sql import chunks, insert_new
 from radraft.store.tables import PriorLinkRow, SignedRow
@@ -113,7 +113,21 @@ def known_at(session: Session, case_id: str, when: datetime) -> tuple[Linked, ..
             state = LinkState.CONFIRMED if confirmed else LinkState.FOUND
             linked.append(_linked(session, own, other, matched, state))
     signed = _with_signature(session, (prior.case_id for prior in linked), when)
-    return _newest_first([prior for prior in linked if prior.case_id in signed])
+    known = signed - _joined_later(session, case_id, signed, when)
+    return _newest_first([prior for prior in linked if prior.case_id in known])
+
+
+def _joined_later(
+    session: Session, case_id: str, others: frozenset[str], when: datetime
+) -> frozenset[str]:
+    """Return those of `others` that are the patient's by a merge of numbers after `when`, and were
+    not linked before."""
+    renumbered = patient_records.renumbered_since(session, {case_id, *others}, when)
+    joined = others if case_id in renumbered else others & renumbered
+    linked = select(PriorLinkRow.prior_case_id).where(
+        PriorLinkRow.case_id == case_id, PriorLinkRow.at <= when
+    )
+    return joined - frozenset(session.scalars(linked)) if joined else joined
 
 
 def _with_signature(session: Session, case_ids: Iterable[str], when: datetime) -> frozenset[str]:
@@ -339,8 +353,17 @@ def _cleaned(
 ) -> Iterator[str]:
     """Yield the texts of an earlier study without what identifies the patient as either has him."""
     who, now = cases.identity(session, prior_case_id), cases.identity(session, case_id)
+    former = [
+        patient
+        for study in (prior_case_id, case_id)
+        for patient in patient_records.known_as(session, study)
+        if patient not in (who.patient, now.patient)
+    ]
     for text in texts:
-        yield scrubbed(text, who.patient, who.accession, now.patient, now.accession)
+        clean = scrubbed(text, who.patient, who.accession, now.patient, now.accession)
+        for patient in former:
+            clean = scrubbed(clean, patient, "", patient, "")
+        yield clean
 
 
 def _images(session: Session, objects: Objects, case_id: str) -> tuple[KeyImage, ...]:

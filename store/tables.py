@@ -2,7 +2,8 @@
 
 Signed reports, their chain, training pairs, report revisions, the steps to a signature and the
 rules of it, languages of sites, dismissals, what became of adapters, what was done about critical
-values, retention, links of retakes, archived reports and the audit are append-only: triggers (see
+values, retention, links of retakes, archived reports, changes of
+patients' data and the audit are append-only: triggers (see
 `migrations/`) refuse UPDATE, DELETE, REPLACE and TRUNCATE.
 """
 
@@ -53,6 +54,11 @@ from radraft.store.tables_orders import (
     OrderRow as OrderRow,
 )
 from radraft.store.tables_outbox import OutboxRow as OutboxRow
+from radraft.store.tables_patients import (
+    PatientChangeRow as PatientChangeRow,
+    PatientRecordRow as PatientRecordRow,
+    SentIdentityRow as SentIdentityRow,
+)
 from radraft.store.tables_presence import OpenPageRow as OpenPageRow
 from radraft.store.tables_reading import (
     ReadingAssignmentRow as ReadingAssignmentRow,
@@ -120,6 +126,8 @@ IDENTITY_TABLES = frozenset(
         "name_keys",
         "orders",
         "order_messages",
+        "patient_records",
+        "sent_identities",
     }
 )
 IMMUTABLE_TABLES = (
@@ -147,6 +155,7 @@ IMMUTABLE_TABLES = (
     "report_templates",
     "template_rules",
     "phrases",
+    "patient_changes",
 )
 
 

@@ -60,3 +60,29 @@ def framed(message: str | bytes, charset: str = "utf-8") -> bytes:
     """Return a message as MLLP sends it."""
     raw = message if isinstance(message, bytes) else message.encode(charset)
     return b"\x0b" + raw + b"\x1c\r"
+
+
+def patient_message(
+    control_id: str = "A1",
+    *,
+    kind: str = "ADT^A08",
+    patient: str = f"{builders.PATIENT_ID}^^^HOSPITAL^MR",
+    prior: str = "",
+    name: str = "Wei^Planted~魏^植入",
+    born: str = "19700102",
+    sex: str = "F",
+    entered_at: str = "20260305083000+0800",
+    sender: str = "HIS",
+    charset: str = "UNICODE UTF-8",
+    version: str = "2.5.1",
+) -> str:
+    """Return a correction of a patient, or where `prior` is given a merge (MRG-1)."""
+    header = {3: sender, 4: "HOSPITAL", 5: "RADRAFT", 6: "NORTH", 7: entered_at, 9: kind}
+    message = segment(
+        "MSH", {2: "^~\\&"} | header | {10: control_id, 11: "P", 12: version, 18: charset}
+    )
+    message += segment("EVN", {1: kind[-3:], 2: entered_at})
+    message += segment("PID", {1: "1", 3: patient, 5: name, 7: born, 8: sex})
+    if prior:
+        message += segment("MRG", {1: prior})
+    return message + segment("PV1", {1: "1", 2: "I"})

@@ -178,6 +178,8 @@ ROUTES: Mapping[tuple[str, str], Access] = _table(
         ("POST", "/api/cases/{case_id}/priors/{prior_case_id}"): Permission.WRITE,
         ("GET", "/api/cases/{case_id}/orders"): Permission.READ_UNSIGNED,
         ("POST", "/api/cases/{case_id}/orders/{order_id}"): Permission.WRITE,
+        ("GET", "/api/cases/{case_id}/patient-changes"): Permission.READ_UNSIGNED,
+        ("POST", "/api/cases/{case_id}/patient-changes/{question}"): Permission.WRITE,
         ("POST", "/api/cases/{case_id}/dismissals"): Permission.WRITE,
         ("POST", "/api/cases/{case_id}/dismissals/restore"): Permission.WRITE,
         ("GET", "/api/cases/{case_id}/alerts"): Permission.ALERTS,
@@ -222,6 +224,7 @@ NOTED: Mapping[tuple[str, str], AuditKind] = MappingProxyType(
         ("GET", "/api/cases/{case_id}"): AuditKind.VIEW,
         ("GET", "/api/cases/{case_id}/priors"): AuditKind.VIEW,
         ("GET", "/api/cases/{case_id}/orders"): AuditKind.VIEW,
+        ("GET", "/api/cases/{case_id}/patient-changes"): AuditKind.VIEW,
         ("GET", "/api/cases/{case_id}/versions"): AuditKind.VIEW,
         ("GET", "/api/cases/{case_id}/versions/{before}/{after}"): AuditKind.VIEW,
         ("GET", "/api/cases/{case_id}/report.pdf"): AuditKind.EXPORT,
@@ -259,6 +262,7 @@ _OF_OWN_PEOPLE = frozenset(
     {
         "/api/cases/{case_id}/priors/{prior_case_id}",
         "/api/cases/{case_id}/orders/{order_id}",
+        "/api/cases/{case_id}/patient-changes/{question}",
     }
 )
 """What of a study nobody does who reads it from another site: he would be shown who else was

@@ -16,6 +16,7 @@ from radraft.ui.api.languages import add_languages
 from radraft.ui.api.monitoring import add_monitoring
 from radraft.ui.api.orders import add_orders
 from radraft.ui.api.outbox import add_outbox
+from radraft.ui.api.patient_changes import add_patient_changes
 from radraft.ui.api.presence import add_presence
 from radraft.ui.api.priors import add_priors
 from radraft.ui.api.reading import add_reading
@@ -92,5 +93,6 @@ def add_routes(app: FastAPI, service: Service) -> None:
     add_site_page(app, QualityPage(service.store, limit), service.settings.site)
     add_priors(app, service)
     add_orders(app, service)
+    add_patient_changes(app, service)
     add_audit(app, service)
     add_tokens(app, service)

@@ -61,6 +61,13 @@ class ArchiveStudy:
     study_uid: str = field(repr=False)
     accession: str = field(repr=False)
     study_time: datetime | None
+    former: tuple[Person, ...] = field(default=(), repr=False)
+    """By what else the patient was known before he was corrected or merged."""
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """Return the patient by all that he was called."""
+        return (self.person, *self.former)
 
 
 def joined(
@@ -84,7 +91,7 @@ def joined(
             return RefusalReason.IDENTIFIERS_DISAGREE
         studies = named
     who = Person(site, report.patient_number, report.patient_name, report.birth_date, report.sex)
-    same_person = [study for study in studies if not _conflicts(who, study.person)]
+    same_person = [study for study in studies if _is_one_of(who, study.people)]
     if not same_person:
         return RefusalReason.WRONG_PATIENT
     same_day = [study for study in same_person if _same_day(report.study_time, study.study_time)]
@@ -157,15 +164,16 @@ def _may_be(stored: str, said: str) -> bool:
     return not stored.strip() or not said or stored.strip() == said
 
 
-def _conflicts(who: Person, other: Person) -> bool:
-    return not _CONFLICTS.isdisjoint(priors.agreements(who, other))
+def _is_one_of(who: Person, people: Sequence[Person]) -> bool:
+    """Return whether nothing speaks against `who` being one of `people`."""
+    return any(_CONFLICTS.isdisjoint(priors.agreements(who, other)) for other in people)
 
 
 def _says_more(report: PastReport, who: Person, study: ArchiveStudy) -> bool:
     """Return whether the patient or the day agrees with the study's, of which neither differs."""
     if report.study_time is not None and study.study_time is not None:
         return True
-    return not _AGREE.isdisjoint(priors.agreements(who, study.person))
+    return any(not _AGREE.isdisjoint(priors.agreements(who, person)) for person in study.people)
 
 
 def _same_day(said: datetime | None, stored: datetime | None) -> bool:

@@ -23,7 +23,11 @@ from tests.ui.test_access import IDS, outcome
 pytestmark = pytest.mark.slow
 
 OF_ITS_SITE = frozenset(
-    {"/api/cases/{case_id}/priors/{prior_case_id}", "/api/cases/{case_id}/orders/{order_id}"}
+    {
+        "/api/cases/{case_id}/priors/{prior_case_id}",
+        "/api/cases/{case_id}/orders/{order_id}",
+        "/api/cases/{case_id}/patient-changes/{question}",
+    }
 )
 """Whose another study or an order is, people of its own site say."""
 

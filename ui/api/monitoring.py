@@ -150,7 +150,7 @@ def _stored(stored: StoredFigures) -> Iterator[Metric]:
     yield _by("radraft_arrivals", "Images that came by themselves.", "state", arrivals)
     yield _by(
         "radraft_orders_waiting",
-        "What of orders waits for a person: messages kept, and matches to confirm.",
+        "What of orders and patients waits for a person: messages kept, and what to confirm.",
         "what",
         stored.orders,
     )

@@ -26,6 +26,7 @@ import { askPresence, standingHere, takeStudy } from "/ui/presence.js";
 import { renderPresence } from "/ui/presencestrip.js";
 import { merge } from "/ui/merge.js";
 import { mountOrders } from "/ui/orders.js";
+import { mountPatientChanges } from "/ui/patientchanges.js";
 import { mountPriors } from "/ui/priors.js";
 import { bindReportKeys } from "/ui/reportkeys.js";
 import { asksBeforeSignOut, beforeSignOut, keepsUnsaved, may, signedIn } from "/ui/session.js";
@@ -56,6 +57,7 @@ export async function mount(root) {
   translate(root);
   const pane = new ReportPane(root);
   mountLanguages(root, part(root, "written-language-place"));
+  mountPatientChanges(part(root, "patient-changes"));
   mountOrders(part(root, "orders"));
   mountPriors(part(root, "priors"));
   mountVersions(part(root, "versions"));

@@ -32,10 +32,15 @@ export class StudyPanel {
   /** What stands there until the answer is there. */
   waiting() {}
 
+  /** What of the open study it is asked for again by. */
+  version() {
+    return `${state.caseId} ${state.view.case.state}`;
+  }
+
   /** Once for each study that is opened, and again when its case moves on. */
   async load() {
     const { caseId, view } = state;
-    const version = `${caseId} ${view?.case.state}`;
+    const version = view && this.version();
     if (!view || this.loaded === version || !may("read_unsigned", view)) return;
     this.loaded = version;
     if (!this.found) this.waiting();
