@@ -38,17 +38,18 @@ def read_patients(message: Message, *, authority: str = "") -> PatientMessage:
     merges: list[PatientMerge] = []
     merging = message.kind in MERGE_KINDS
     for pid, mrg in _pairs(message):
-        listed = _numbers(pid, 3)
+        # Before 2.3.1 these were fields of their own, and some senders fill them still.
+        listed = _numbers(pid, 3) or _numbers(pid, 2) or _numbers(pid, 4)
         if not listed:
             raise MessageError("hl7_patient_missing")
-        prior = () if mrg is None else _numbers(mrg, 1)
+        prior = () if mrg is None else _numbers(mrg, 1) or _numbers(mrg, 4)
         if merging and not prior:
             raise MessageError("hl7_merge_missing")
         own = [number for number in listed if number.is_of(authority)]
         if merging:
             theirs = [number for number in prior if number.is_of(authority)]
             merges.extend(_merges(own, theirs))
-        filed = dict.fromkeys(number.text for number in own if number.files)
+        filed = dict.fromkeys(number.text for number in own if number.files or number is own[0])
         if filed:
             updates.append(PatientUpdate(tuple(filed), _demographics(pid)))
     return PatientMessage(tuple(updates), tuple(merges))
@@ -77,7 +78,7 @@ class _Number:
     @property
     def files(self) -> bool:
         """Return whether a hospital files by it."""
-        return self.type in _PATIENT_TYPES and usable_number(self.text)
+        return self.type in _PATIENT_TYPES
 
     def is_of(self, authority: str) -> bool:
         """Return whether that authority gave it, or nobody is named."""

@@ -47,7 +47,7 @@ class Reason(StrEnum):
     IDENTIFIED = "identified"
     """Its texts hold what looks like identity: numbers of persons or records, dates, people."""
     LEAKED = "leaked"
-    """Shows the picture of a frozen pair."""
+    """Shows the picture of a frozen pair, or is of the same patient since numbers were merged."""
     DUPLICATE = "duplicate"
     """Shows the picture of a newer pair with the same signed text."""
 

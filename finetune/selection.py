@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from radraft.finetune.near import Vectors, near, pooled
 from radraft.finetune.screen import Reason, poor, screen
 from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import LANGS, Coverage
+from radraft.store import cases, patient_records
 from radraft.store.pairs import pairs
 from radraft.store.signatures import BrokenSignature, newest_versions
 
@@ -62,8 +64,9 @@ def select(session: Session, objects: Objects, site: str) -> Selection:
     frozen = [pair for pair in sound if pair.split == "held_out"]
     train = [pair for pair in sound if pair.split != "held_out"]
     pictures = _Pictures(objects)
-    leaked = {one for one, _ in pictures.shared(train, frozen)}
-    left_out |= dict.fromkeys((train[at].pair_id for at in leaked), Reason.LEAKED)
+    leaked = {train[at].pair_id for at, _ in pictures.shared(train, frozen)}
+    leaked |= _of_frozen_patients(session, train, frozen)
+    left_out |= dict.fromkeys(leaked, Reason.LEAKED)
     for share in (frozen, [pair for pair in train if pair.pair_id not in left_out]):
         for older, newer in pictures.shared(share, share):
             if older < newer and typed(share[older].asserted) == typed(share[newer].asserted):
@@ -80,6 +83,26 @@ def select(session: Session, objects: Objects, site: str) -> Selection:
             ),
         ),
     )
+
+
+def _of_frozen_patients(
+    session: Session, train: Sequence[TrainingPair], frozen: Sequence[TrainingPair]
+) -> set[str]:
+    """Return the ids of pairs of `train` that are of a patient of `frozen` since numbers were
+    merged: when they were signed, they were of two."""
+    cases_of = {pair.case_id for pair in (*train, *frozen)}
+    merged = patient_records.renumbered_since(session, cases_of, datetime.min.replace(tzinfo=UTC))
+    if not merged:
+        return set()
+    patients = cases.patient_refs(session, cases_of)
+    held = {patients.get(pair.case_id) for pair in frozen}
+    moved = {patients.get(pair.case_id) for pair in frozen if pair.case_id in merged}
+    return {
+        pair.pair_id
+        for pair in train
+        if (ref := patients.get(pair.case_id)) in (held if pair.case_id in merged else moved)
+        and ref is not None
+    }
 
 
 def _alone(session: Session, pair: TrainingPair, last: int) -> Reason | None:

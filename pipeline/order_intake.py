@@ -24,7 +24,7 @@ from radraft.core.networks import is_loopback
 from radraft.exchange import hl7_answer, hl7_fields, hl7_order, hl7_patient
 from radraft.exchange.hl7_bytes import DecodedMessage, decoded
 from radraft.pipeline.orders import match_missed, take_order
-from radraft.pipeline.patient_corrections import look_again, take_patients
+from radraft.pipeline.patient_corrections import forget_unneeded, look_again, take_patients
 from radraft.reports.hl7_text import Message, parsed
 from radraft.store import order_messages
 from radraft.store.order_messages import MessageKey, MessageState, StoredMessage
@@ -42,6 +42,8 @@ _LOG = logging.getLogger("radraft.orders")
 
 TICK_S = 60.0
 """How often orders are matched again, and studies brought to what was said of their patients."""
+TICKS_KEPT = 60
+"""After how many of them what nobody needs is forgotten."""
 TAKEN = hl7_order.ORDER_KINDS | hl7_patient.PATIENT_KINDS
 """Types of messages that are taken."""
 UNREADABLE = "unreadable"
@@ -281,10 +283,14 @@ class OrderReceiver(threading.Thread):
 
     def run(self) -> None:
         """Thread body."""
+        ticks = 0
         while not self._stop_event.wait(TICK_S):
             try:
                 look_again(self._store, datetime.now(UTC))
                 match_missed(self._store, datetime.now(UTC))
+                if ticks % TICKS_KEPT == 0:
+                    forget_unneeded(self._store, datetime.now(UTC))
+                ticks += 1
             except (StorageError, SQLAlchemyError) as error:
                 _LOG.error("matching orders paused: %s", type(error).__name__)
 

@@ -64,7 +64,9 @@ def take_order(
 
     Of an order of several procedures, what is said of all of them is said of each.
     """
-    order = corrected_order(session, order, None if said is None else said.sent_at or said.heard_at)
+    # What a worklist answers is what the RIS says now.
+    sent_at = now if said is None else said.sent_at or said.heard_at
+    order = corrected_order(session, order, sent_at)
     saved = [_take(session, part, source, now, said) for part in orders.parts(session, order)]
     return replace(saved[-1], changed=any(part.changed for part in saved))
 

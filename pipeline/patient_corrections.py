@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from radraft.core.errors import RadraftError, StorageUnavailable
 from radraft.pipeline.orders import match_again, match_orders
-from radraft.pipeline.patient_identity import bring_up_to_date, corrected_order
+from radraft.pipeline.patient_identity import bring_up_to_date, corrected_order, printable
 from radraft.reports.audit import MOST_DETAIL, AuditActor, AuditEvent, AuditKind
 from radraft.reports.patient_record import Doubt, PatientAnswer, PatientField, PatientMessage
 from radraft.store import audit, cases, order_messages, orders, patient_records
@@ -36,7 +36,6 @@ STRANGERS_KEPT = timedelta(days=30)
 """How long what is said of patients without a study or order is kept: studies come late."""
 MESSAGES_KEPT = timedelta(days=30)
 """How long a message that was taken is known again; an older one changes nothing, by its time."""
-_MOST_NAME = 120
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def take_patients(
     for merge in said.merges:
         merged += patient_records.merge(session, site, merge, entered, now)
         touched |= {merge.prior, merge.surviving}
-    applied = _bring(session, site, touched, secret, entered.sender, now)
+    applied = _bring(session, site, touched, secret, printable(entered.sender), now)
     if applied.cases or applied.orders or applied.asked or merged:
         _note(session, applied, site, entered.sender, address, merged=merged, now=now)
     return applied
@@ -140,12 +139,6 @@ def _note(
     )
 
 
-def printable(sender: str) -> str:
-    """Return a sending application and facility as one short line."""
-    plain = "".join(character if character.isprintable() else " " for character in sender)
-    return plain[:_MOST_NAME].strip("| ") or "HL7"
-
-
 def decide(
     session: Session,
     case_id: str,
@@ -160,10 +153,14 @@ def decide(
     case = cases.get_case(session, case_id)
     cases.lock(session, case_id)
     patient_records.answer(session, case_id, said, by, now)
-    fields = bring_up_to_date(session, case_id, secret, now, by=by.name)
-    if fields:
-        match_again(session, case_id, now)
-    details = {"what": said.value, "fields": " ".join(fields)}
+    # What is said of two numbers holds for all their studies.
+    number = patient_records.sent_identity(session, case_id).patient.patient_id
+    applied = _bring(session, case.site, {number}, secret, by.name, now)
+    details = {
+        "what": said.value,
+        "fields": " ".join(applied.fields),
+        "cases": str(len(applied.cases)),
+    }
     audit.append(
         session,
         AuditEvent(AuditKind.PATIENT, now, by, site=case.site, case_id=case_id, details=details),
@@ -201,10 +198,10 @@ def shown_patient(session: Session, case_id: str) -> ShownPatient:
 
 
 def look_again(store: Store, now: datetime) -> None:
-    """Bring studies that came meanwhile to what was said lately, and forget what nobody needs; a
-    patient who fails keeps no other from it. StorageUnavailable."""
+    """Bring studies that came meanwhile to what was said lately; a patient who fails keeps no other
+    from it. StorageUnavailable."""
     with store.read() as session:
-        changed = patient_records.changed_since(session, now - MISSED_WITHIN)
+        changed = patient_records.with_new_studies(session, now - MISSED_WITHIN)
     for site, number in changed:
         try:
             with store.begin() as session:
@@ -216,6 +213,10 @@ def look_again(store: Store, now: datetime) -> None:
             raise
         except (RadraftError, SQLAlchemyError) as error:
             _LOG.error("a patient's studies could not be brought up: %s", type(error).__name__)
+
+
+def forget_unneeded(store: Store, now: datetime) -> None:
+    """Forget patients who have nothing here, and messages that are known by their time alone."""
     with store.begin() as session:
         patient_records.forget_strangers(session, now - STRANGERS_KEPT)
         order_messages.forget(session, "ADT", now - MESSAGES_KEPT)

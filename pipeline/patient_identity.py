@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from radraft.store.values import Case
 
 CORRECTED, MERGED, UNSURE = "patient_corrected", "patient_merged", "patient_unsure"
+_MOST_NAME = 120
 NOTES = (UNSURE, MERGED, CORRECTED)
 """What the reader of a report that is not signed is told, in this order."""
 
@@ -57,7 +58,7 @@ def bring_up_to_date(
         _change(session, case_id, before, found.patient, secret)
         if by is None:
             site = cases.get_case(session, case_id).site
-            by = patient_records.said_by(session, site, number)
+            by = printable(patient_records.said_by(session, site, number))
         patient_records.note_change(session, case_id, fields, by, now)
     if fields and told:
         code = MERGED if PatientField.NUMBER in fields else CORRECTED
@@ -97,7 +98,13 @@ def _change(
     )
 
 
-def corrected_order(session: Session, order: Order, sent_at: datetime | None) -> Order:
+def printable(sender: str) -> str:
+    """Return a sending application and facility as one short line."""
+    plain = "".join(character if character.isprintable() else " " for character in sender)
+    return plain[:_MOST_NAME].strip("| ") or "HL7"
+
+
+def corrected_order(session: Session, order: Order, sent_at: datetime) -> Order:
     """Return an order under the number that its patient has since, and called as he was corrected
     after it was sent. Where another sex or birth date makes that unsure it stays as it is."""
     number = order.patient.patient_id
@@ -120,9 +127,9 @@ def corrected_order(session: Session, order: Order, sent_at: datetime | None) ->
     return replace(order, patient=patient, other_numbers=others, people=people)
 
 
-def _newer(patient: Patient, record: PatientRecord, sent_at: datetime | None) -> Patient:
+def _newer(patient: Patient, record: PatientRecord, sent_at: datetime) -> Patient:
     """Return `patient` as a record calls him where it is newer than the order."""
-    newer = record.said_at is not None and (sent_at is None or sent_at <= record.said_at)
+    newer = record.said_at is not None and sent_at <= record.said_at
     return record.said.on(patient) if newer else patient
 
 

@@ -130,6 +130,17 @@ def sites(session: Session, case_ids: Collection[str]) -> dict[str, str]:
     return {row[0]: row[1] for row in session.execute(wanted)}
 
 
+def patient_refs(session: Session, case_ids: Collection[str]) -> dict[str, str]:
+    """Return what stands for the patient of each of these cases that is there."""
+    found: dict[str, str] = {}
+    for some in chunks(sorted(case_ids)):
+        rows = session.execute(
+            select(CaseRow.case_id, CaseRow.patient_ref).where(CaseRow.case_id.in_(some))
+        )
+        found |= {row.case_id: row.patient_ref for row in rows}
+    return found
+
+
 def lock(session: Session, case_id: str) -> None:
     """Hold a case until the transaction ends: before its report, as everybody does, and before
     whatever is recorded of it. Others may still refer to it: `sql.HELD`."""

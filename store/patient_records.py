@@ -175,11 +175,23 @@ def _held(session: Session, site: str, number: str, now: datetime) -> PatientRec
         PatientRecordRow,
         site=site,
         number=plain,
-        sent=storable(number),
+        sent=_as_filed(session, site, plain) or storable(number),
         changed_at=now,
     )
     return session.get_one(
         PatientRecordRow, (site, plain), with_for_update=True, populate_existing=True
+    )
+
+
+def _as_filed(session: Session, site: str, plain: str) -> str | None:
+    """Return a number as the site's studies have it: messages leave zeros out, or fill them in."""
+    return session.scalar(
+        select(PatientRow.patient_id)
+        .join(CaseRow, CaseRow.patient_ref == PatientRow.patient_ref)
+        .join(PatientKeyRow, PatientKeyRow.case_id == CaseRow.case_id)
+        .where(CaseRow.site == site, PatientKeyRow.key == f"n:{plain}")
+        .order_by(CaseRow.received_at.desc(), CaseRow.case_id)
+        .limit(1)
     )
 
 
@@ -245,14 +257,21 @@ def cases_of(session: Session, site: str, numbers: Collection[str]) -> tuple[str
     return tuple(sorted(found))
 
 
-def changed_since(session: Session, since: datetime) -> tuple[tuple[str, str], ...]:
-    """Return site and number of the records that changed since then."""
+def with_new_studies(session: Session, since: datetime) -> tuple[tuple[str, str], ...]:
+    """Return site and number of the records that changed since then, and of whom a study came since
+    then too."""
     rows = session.execute(
         select(PatientRecordRow.site, PatientRecordRow.number)
-        .where(PatientRecordRow.changed_at >= since)
-        .order_by(PatientRecordRow.site, PatientRecordRow.number)
+        .join(PatientKeyRow, PatientKeyRow.key == literal("n:") + PatientRecordRow.number)
+        .join(CaseRow, CaseRow.case_id == PatientKeyRow.case_id)
+        .where(
+            PatientRecordRow.changed_at >= since,
+            CaseRow.site == PatientRecordRow.site,
+            CaseRow.received_at >= since,
+        )
+        .distinct()
     )
-    return tuple((row.site, row.number) for row in rows)
+    return tuple(sorted((row.site, row.number) for row in rows))
 
 
 def said_by(session: Session, site: str, number: str) -> str:
@@ -356,7 +375,7 @@ def _whose(session: Session, case_id: str, answered: PatientAnswer | None) -> Co
         NOTHING if standing is None else _known(session, case.site, standing),
         answer=answered or (sent.answer if sent.answer_about == about else None),
         kept_apart=standing is not None
-        and _kept_apart(session, case.site, case_id, standing.number),
+        and _kept_apart(session, case.site, number, standing.number),
     )
 
 
@@ -386,26 +405,27 @@ def _known(session: Session, site: str, standing: PatientRecord) -> Demographics
     return standing.said.over(own)
 
 
-def _kept_apart(session: Session, site: str, case_id: str, number: str) -> bool:
-    """Return whether a reader has said that the case and one of that number are of two patients."""
-    ours = cases_of(session, site, {plain_number(number)})
-    return bool(_rejections(session, case_id, ours))
+def _kept_apart(session: Session, site: str, own: str, number: str) -> bool:
+    """Return whether people said last of studies of the two numbers that they are of two
+    patients."""
+    links = _decided(session, site, own, number)
+    return bool(links) and links[-1].state == "rejected"
 
 
-def _rejections(session: Session, case_id: str, others: Sequence[str]) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    for some in chunks(others):
-        rows = session.execute(
-            select(PriorLinkRow.case_id, PriorLinkRow.prior_case_id).where(
-                PriorLinkRow.state == "rejected",
-                or_(
-                    (PriorLinkRow.case_id == case_id) & PriorLinkRow.prior_case_id.in_(some),
-                    (PriorLinkRow.prior_case_id == case_id) & PriorLinkRow.case_id.in_(some),
-                ),
+def _decided(session: Session, site: str, own: str, number: str) -> list[PriorLinkRow]:
+    """Return what people said of two studies, one of each number, first to last."""
+    ours = set(cases_of(session, site, {plain_number(own)}))
+    theirs = set(cases_of(session, site, {plain_number(number)})) - ours
+    found: list[PriorLinkRow] = []
+    for some in chunks(sorted(ours)):
+        rows = session.scalars(
+            select(PriorLinkRow).where(
+                PriorLinkRow.state.in_(("rejected", "confirmed")),
+                or_(PriorLinkRow.case_id.in_(some), PriorLinkRow.prior_case_id.in_(some)),
             )
         )
-        found += [(row.case_id, row.prior_case_id) for row in rows]
-    return found
+        found += [row for row in rows if {row.case_id, row.prior_case_id} & theirs]
+    return sorted(found, key=lambda row: row.at)
 
 
 def keep_sent(session: Session, case_id: str, now: datetime) -> SentIdentityRow:
@@ -465,12 +485,10 @@ def answer(
     row.by, row.by_account = by.name, by.account_id
     session.flush()
     if said is PatientAnswer.SAME and about != row.number:
-        for one, other in _rejections(session, case_id, cases_of(session, site, {about})):
-            session.execute(
-                delete(PriorLinkRow).where(
-                    PriorLinkRow.case_id == one, PriorLinkRow.prior_case_id == other
-                )
-            )
+        for link in _decided(session, site, row.number, about):
+            if link.state == "rejected":
+                session.delete(link)
+        session.flush()
 
 
 def note_change(

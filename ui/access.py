@@ -179,7 +179,7 @@ ROUTES: Mapping[tuple[str, str], Access] = _table(
         ("GET", "/api/cases/{case_id}/orders"): Permission.READ_UNSIGNED,
         ("POST", "/api/cases/{case_id}/orders/{order_id}"): Permission.WRITE,
         ("GET", "/api/cases/{case_id}/patient-changes"): Permission.READ_UNSIGNED,
-        ("POST", "/api/cases/{case_id}/patient-changes/{question}"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/patient-changes/same"): Permission.WRITE,
         ("POST", "/api/cases/{case_id}/dismissals"): Permission.WRITE,
         ("POST", "/api/cases/{case_id}/dismissals/restore"): Permission.WRITE,
         ("GET", "/api/cases/{case_id}/alerts"): Permission.ALERTS,
@@ -262,7 +262,7 @@ _OF_OWN_PEOPLE = frozenset(
     {
         "/api/cases/{case_id}/priors/{prior_case_id}",
         "/api/cases/{case_id}/orders/{order_id}",
-        "/api/cases/{case_id}/patient-changes/{question}",
+        "/api/cases/{case_id}/patient-changes/same",
     }
 )
 """What of a study nobody does who reads it from another site: he would be shown who else was

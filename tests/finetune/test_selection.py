@@ -7,17 +7,20 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from radraft.finetune.screen import least_seconds
 from radraft.finetune.selection import Reason, Selection, select
+from radraft.reports.patient_record import PatientField
 from radraft.reports.skeleton import skeleton
 from radraft.reports.training_pair import TrainingPair, make_pair, split_of
 from radraft.reports.values import Coverage, Report
-from radraft.store import drafts, report_steps, reports
+from radraft.store import drafts, patient_records, report_steps, reports
 from radraft.store.database import Store
 from radraft.store.pairs import save_pair
 from radraft.store.signatures import sign
+from radraft.store.tables import CaseRow
 from radraft.vision_encoder import stored
 from radraft.vision_encoder.values import ImageEmbedding
 from tests.builders import (
@@ -110,6 +113,21 @@ def ids(pairs: tuple[TrainingPair, ...]) -> list[str]:
 
 def reasons(selection: Selection) -> dict[str, str]:
     return {one.case_id: one.reason.value for one in selection.left_out}
+
+
+def test_a_patient_who_was_merged_into_one_of_the_frozen_trains_nothing(store: Store) -> None:
+    with store.begin() as session:
+        kept, moved = signed(session, 1), signed(session, 2)
+        held = signed(session, 3, patient=HELD)
+        others = update(CaseRow).values(patient_ref="p-other")
+        session.execute(others.where(CaseRow.case_id == kept.case_id))
+        assert ids(chosen(store, session).train) == ids((kept, moved))
+        # The two go by one number now.
+        at = NOON + timedelta(days=1)
+        patient_records.note_change(session, moved.case_id, [PatientField.NUMBER], "HIS", at)
+        found = chosen(store, session)
+    assert (ids(found.train), ids(found.frozen)) == (ids((kept,)), ids((held,)))
+    assert reasons(found) == {moved.case_id: "leaked"}
 
 
 def test_train_and_frozen_are_apart_and_in_the_order_of_signing(store: Store) -> None:

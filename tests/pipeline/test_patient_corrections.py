@@ -13,7 +13,7 @@ from sqlalchemy import select
 from radraft.core.errors import NotFound
 from radraft.pipeline import orders as case_orders, patient_corrections
 from radraft.pipeline.order_intake import OrderIntake
-from radraft.pipeline.patient_corrections import decide, look_again, shown_patient
+from radraft.pipeline.patient_corrections import decide, forget_unneeded, look_again, shown_patient
 from radraft.pipeline.patient_identity import CORRECTED, MERGED, UNSURE, bring_up_to_date
 from radraft.reports.audit import AuditActor, AuditKind, AuditQuery
 from radraft.reports.order_matching import LinkState
@@ -182,7 +182,7 @@ def test_a_merge_moves_studies_and_orders(store: Store, intake: OrderIntake) -> 
     assert whose(store, later) == HERSELF
     send(intake, order_message("C7", placer="P-10", filler="", **temporary | {"accession": "T-2"}))
     assert shown(store, later)[0][1] is LinkState.LINKED
-    with store.read() as session:
+    with store.begin() as session:
         (order, _) = case_orders.orders.of_patients(session, "site-a", {"PLANTED-ID-4711"})[-1]
     assert order.order.patient == HERSELF
     assert order.order.other_numbers == ("TEMP-77",)
@@ -329,6 +329,30 @@ def test_what_a_reader_said_outweighs_a_merge(store: Store, intake: OrderIntake)
         assert [prior.case_id for prior in priors.find(session, case_id).priors] == [earlier]
 
 
+def test_what_a_reader_said_of_one_study_holds_for_all_of_the_number(
+    store: Store, intake: OrderIntake
+) -> None:
+    earlier = take_in(store, 1, study_time=datetime(2025, 1, 1, 8))
+    twins = replace(HERSELF, patient_id="TWIN-2")
+    cases_of_twin = [take_in(store, number, patient=twins, accession=f"W-{number}")
+                     for number in (2, 3)]  # fmt: skip
+    with store.begin() as session:
+        priors.reject(session, cases_of_twin[0], earlier, by="Dr Reader", now=datetime.now(UTC))
+    send(intake, merge_message(prior="TWIN-2", into=builders.PATIENT_ID))
+    assert [whose(store, case_id).patient_id for case_id in cases_of_twin] == ["TWIN-2"] * 2
+    answer(store, cases_of_twin[1], PatientAnswer.SAME)
+    assert [whose(store, case_id) for case_id in cases_of_twin] == [HERSELF] * 2
+
+
+def test_a_merge_files_under_the_number_as_the_studies_have_it(
+    store: Store, intake: OrderIntake
+) -> None:
+    take_in(store, 1, patient=replace(HERSELF, patient_id="004711"))
+    case_id = take_in(store, 2, patient=replace(HERSELF, patient_id="815"))
+    assert send(intake, merge_message(prior="00815", into="4711")) == ("AA", "")
+    assert whose(store, case_id).patient_id == "004711"
+
+
 def test_nothing_is_asked_of_a_study_that_agrees(store: Store, intake: OrderIntake) -> None:
     case_id = take_in(store)
     send(intake, patient_message())
@@ -346,9 +370,9 @@ def test_patients_nobody_knows_are_acknowledged_and_forgotten_in_time(
     assert send(intake, merge_message("M1", prior="NOBODY-2", into="NOBODY-3")) == ("AA", "")
     assert [said["cases"] for said in events(store)] == ["0"]
     now = datetime.now(UTC)
-    look_again(store, now)
+    forget_unneeded(store, now)
     assert len(messages(store)) == 3
-    look_again(store, now + timedelta(days=31))
+    forget_unneeded(store, now + timedelta(days=31))
     with store.read() as session:
         kept = session.scalars(select(PatientRecordRow.number).order_by(PatientRecordRow.number))
         assert list(kept) == ["NOBODY-2", "NOBODY-3", builders.PATIENT_ID]

@@ -26,7 +26,7 @@ OF_ITS_SITE = frozenset(
     {
         "/api/cases/{case_id}/priors/{prior_case_id}",
         "/api/cases/{case_id}/orders/{order_id}",
-        "/api/cases/{case_id}/patient-changes/{question}",
+        "/api/cases/{case_id}/patient-changes/same",
     }
 )
 """Whose another study or an order is, people of its own site say."""

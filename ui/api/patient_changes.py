@@ -7,7 +7,7 @@ Identity goes to the reader's eyes only.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import FastAPI, Path, Response
 from fastapi.responses import JSONResponse
@@ -42,10 +42,8 @@ def add_patient_changes(app: FastAPI, service: Service) -> None:
             found = shown_patient(session, case_id)
         return JSONResponse(_form(found, whole=not caller.reading_site))
 
-    @app.post("/api/cases/{case_id}/patient-changes/{question}")
-    def said(
-        case_id: CaseId, question: Literal["same"], body: OfPatientRequest, caller: SignedIn
-    ) -> Response:
+    @app.post("/api/cases/{case_id}/patient-changes/same")
+    def said(case_id: CaseId, body: OfPatientRequest, caller: SignedIn) -> Response:
         answer = PatientAnswer.SAME if body.same else PatientAnswer.OTHER
         with store.begin() as session:
             now = datetime.now(UTC)
