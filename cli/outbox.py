@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from radraft.cli.context import Context
+    from radraft.exchange.targets import Target
     from radraft.pipeline.outbox import Outbox, TargetStanding
     from radraft.reports.outgoing_entry import EntryState, ListedEntry
 
@@ -31,7 +32,8 @@ def list_entries(
     from radraft.cli.context import opened
     from radraft.reports.outgoing_entry import OPEN_STATES, EntryState
 
-    wanted = tuple(EntryState) if delivered else (*OPEN_STATES, EntryState.DEAD)
+    unsettled = (*OPEN_STATES, EntryState.STORED, EntryState.DEAD)
+    wanted = tuple(EntryState) if delivered else unsettled
     with opened() as context:
         box = _outbox(context)
         standings = [found for found in box.standings() if target in (None, found.name)]
@@ -127,15 +129,27 @@ def check(out: Output) -> None:
             "sites": sorted(target.sites),
             "forms": [form.value for form in target.forms],
             "when": sorted(occasion.value for occasion in target.occasions),
+            "commitment_aet": target.commitment.called_aet if target.commitment else None,
         }
         for target in targets
     ]
     lines = (
         f"{row['name']}  {row['kind']}  {' '.join(row['forms'])}  {' '.join(row['when'])}  "
-        f"at {' '.join(row['sites'])}"
-        for row in rows
+        f"at {' '.join(row['sites'])}{_asked_of(target)}"
+        for row, target in zip(rows, targets, strict=True)
     )
     out.result({"targets": rows}, "\n".join(lines))
+
+
+def _asked_of(target: Target) -> str:
+    """How storage commitment is asked for, and where its report must come to."""
+    terms = target.commitment
+    if terms is None:
+        return ""
+    return (
+        f"  commitment of {terms.called_aet} at {terms.host.host}:{terms.host.port}, "
+        f"which must report to {target.calling_aet}"
+    )
 
 
 def plain(entry: ListedEntry) -> dict[str, Any]:
@@ -195,6 +209,8 @@ def _standing(found: TargetStanding) -> dict[str, Any]:
         "name": found.name,
         "orphaned": found.target is None,
         "waiting": found.figures.waiting,
+        "stored": found.figures.stored,
+        "commitment_offered": found.commits,
         "dead": found.figures.dead,
         "oldest_at": found.figures.oldest_at,
         "delivered_at": found.figures.delivered_at,
@@ -208,7 +224,12 @@ def _target_line(found: TargetStanding) -> str:
     last = (
         f"  last delivered {figures.delivered_at:%Y-%m-%d %H:%M}Z" if figures.delivered_at else ""
     )
-    return f"{found.name}{orphaned}  waiting {figures.waiting}{oldest}  dead {figures.dead}{last}"
+    stored = f"  stored, not committed {figures.stored}" if figures.stored else ""
+    offers = "" if found.commits else "  OFFERS NO STORAGE COMMITMENT"
+    return (
+        f"{found.name}{orphaned}{offers}  waiting {figures.waiting}{oldest}{stored}  "
+        f"dead {figures.dead}{last}"
+    )
 
 
 def _line(entry: ListedEntry) -> str:

@@ -75,6 +75,13 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._commitments = Counter(
+            "radraft_outbox_commitments",
+            "What receivers said when they were asked to keep a report, or why they did not.",
+            ("target", "outcome"),
+            registry=self.registry,
+        )
+
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; `route` is the template of its address."""
         known = method if method in METHODS else "other"
@@ -106,3 +113,7 @@ class Metrics:
             self._errors.labels("outbox", error_code).inc()
         elif delivered_s is not None:
             self._delivery_s.labels(target).observe(delivered_s)
+
+    def commitment(self, target: str, outcome: str) -> None:
+        """Count what came of the request to keep one report: `committed`, or radraft's code."""
+        self._commitments.labels(target, outcome).inc()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import io
-import ssl
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from radraft.core.errors import SettingsError
 from radraft.core.scratch import ScratchFolder
+from radraft.exchange._association import association, require_answered
 from radraft.exchange.dicomweb import Dicomweb
 from radraft.exchange.values import DeliveryError, PacsError
-from radraft.reports.outgoing_entry import FailureKind
+from radraft.reports.outgoing_entry import FailureKind, SopInstance
 
 if TYPE_CHECKING:
     from radraft.exchange.targets import Target
@@ -25,8 +25,8 @@ _OF_NOW = frozenset({0x0110, 0x0213})
 """Processing failure, resource limitation: nothing about the object."""
 
 
-def store(document: bytes, target: Target) -> None:
-    """Store a DICOM file by C-STORE; on return the PACS has said that it has it.
+def store(document: bytes, target: Target) -> SopInstance:
+    """Store a DICOM file by C-STORE and return what it is; the PACS has said that it has it.
 
     DeliveryError `dicom_unreachable`, `delivery_tls_failed`, `dicom_association_rejected`,
     `dicom_not_accepted`, `dicom_no_answer`, `dicom_busy`, `dicom_refused`.
@@ -34,26 +34,25 @@ def store(document: bytes, target: Target) -> None:
     from pydicom import dcmread
 
     data_set = dcmread(io.BytesIO(document))
-    association = _association(target, str(data_set.file_meta.MediaStorageSOPClassUID))
-    connection = association.dul.socket.socket if association.dul.socket else None
-    try:
-        _require_established(association)
-        answer = association.send_c_store(data_set)
-    except (RuntimeError, ValueError):
-        # Aborted meanwhile, or no context for its syntax.
-        raise DeliveryError("dicom_no_answer", FailureKind.UNCLEAR) from None
-    finally:
-        if association.is_established:
-            association.release()
-        if connection is not None:
-            # pynetdicom leaves it open where the other side closed first, and would wait for ever
-            # for one that reads nothing.
-            connection.close()
-        association.kill()
+    meta = data_set.file_meta
+    instance = SopInstance(str(meta.MediaStorageSOPClassUID), str(meta.MediaStorageSOPInstanceUID))
+    assert target.host is not None
+    with association(
+        target, instance.sop_class, host=target.host, called_aet=target.called_aet
+    ) as opened:
+        require_answered(opened)
+        if not opened.is_established:
+            raise DeliveryError("dicom_not_accepted", FailureKind.REFUSED)
+        try:
+            answer = opened.send_c_store(data_set)
+        except (RuntimeError, ValueError):
+            # Aborted meanwhile, or no context for its syntax.
+            raise DeliveryError("dicom_no_answer", FailureKind.UNCLEAR) from None
     if "Status" not in answer:
         raise DeliveryError("dicom_no_answer", FailureKind.UNCLEAR)
     if int(answer.Status) not in _STORED:
         raise _not_stored(int(answer.Status))
+    return instance
 
 
 def stow(document: bytes, target: Target, scratch: Path) -> None:
@@ -84,45 +83,6 @@ def stow(document: bytes, target: Target, scratch: Path) -> None:
             raise _not_stored(reason)
     if pushed.stored + len(pushed.failed) != 1:
         raise DeliveryError("pacs_bad_answer", FailureKind.UNCLEAR)
-
-
-def _association(target: Target, sop_class: str) -> Any:
-    """Return an association, established or not."""
-    from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
-    from pynetdicom import AE, _config
-
-    assert target.host is not None
-    _config.LOG_HANDLER_LEVEL = "none"
-    entity = AE(target.calling_aet)
-    entity.connection_timeout = target.timeout_s
-    entity.acse_timeout = target.timeout_s
-    entity.dimse_timeout = target.timeout_s
-    entity.network_timeout = target.timeout_s
-    # A context each, or the PACS would choose: the object leaves as it was made wherever it may.
-    entity.add_requested_context(sop_class, ExplicitVRLittleEndian)
-    entity.add_requested_context(sop_class, ImplicitVRLittleEndian)
-    try:
-        tls = None if target.tls is None else (target.tls.context(), target.host.host)
-    except (OSError, ssl.SSLError):
-        raise DeliveryError("delivery_tls_failed", FailureKind.AWAY) from None
-    return entity.associate(
-        target.host.host,
-        target.host.port,
-        ae_title=target.called_aet,
-        tls_args=tls,
-    )
-
-
-def _require_established(association: Any) -> None:
-    if association.is_established:
-        return
-    if association.is_rejected:
-        # Who may send what is the PACS's setting: it says nothing about the report.
-        raise DeliveryError("dicom_association_rejected", FailureKind.AWAY)
-    if association.acceptor.primitive is not None:
-        # It answered, and accepted no context.
-        raise DeliveryError("dicom_not_accepted", FailureKind.REFUSED)
-    raise DeliveryError("dicom_unreachable", FailureKind.AWAY)
 
 
 def _not_stored(status: int) -> DeliveryError:

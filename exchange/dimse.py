@@ -1,4 +1,5 @@
-"""The DICOM listener: C-ECHO and C-STORE (PS3.4 A, B). Success means durable and committed."""
+"""The DICOM listener: C-ECHO, C-STORE and reports of storage commitment (PS3.4 A, B, J). Success
+means durable and committed."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from radraft.core.errors import SettingsError, StorageError
 from radraft.exchange._elements import SOP_INSTANCE, STUDY, encoded_as, uids
 from radraft.exchange.addresses import Network, is_within
-from radraft.exchange.values import Incoming, ObjectSink
+from radraft.exchange.values import CommitmentSink, Incoming, ObjectSink
 from radraft.studies import _sop
 
 if TYPE_CHECKING:
@@ -102,10 +103,16 @@ class ListenerSettings:
 class Listener:
     """Accepts associations, on threads of its own, from construction until `close`."""
 
-    def __init__(self, settings: ListenerSettings, sink: ObjectSink) -> None:
+    def __init__(
+        self,
+        settings: ListenerSettings,
+        sink: ObjectSink,
+        commitments: CommitmentSink | None = None,
+    ) -> None:
         """SettingsError `dicom_port_in_use` or `dicom_tls_unusable`."""
         self._settings = settings
         self._sink = sink
+        self._commitments = commitments
         self._failed = 0
         self._counting = threading.Lock()
         self._entity = self._make()
@@ -132,7 +139,10 @@ class Listener:
 
     def _make(self) -> Any:
         from pynetdicom import AE, _config
-        from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+        from pynetdicom.sop_class import (
+            StorageCommitmentPushModel,  # type: ignore[attr-defined]
+            Verification,  # type: ignore[attr-defined]
+        )
 
         # Private classes of real scanners are stored like all others; its debug texts cost time.
         _config.UNRESTRICTED_STORAGE_SERVICE = True
@@ -145,6 +155,9 @@ class Listener:
         entity.dimse_timeout = self._settings.patience_s
         entity.network_timeout = self._settings.idle_s
         entity.add_supported_context(Verification)
+        if self._commitments is not None:
+            # The peer that calls is the provider here: it reports on what it was asked.
+            entity.add_supported_context(StorageCommitmentPushModel, scu_role=False, scp_role=True)
         return entity
 
     def _bind(self) -> Any:
@@ -157,7 +170,11 @@ class Listener:
             server = self._entity.make_server(
                 (settings.host, settings.port),
                 ssl_context=settings.tls.context() if settings.tls else None,
-                evt_handlers=[(evt.EVT_REQUESTED, self._meet), (evt.EVT_C_STORE, self._store)],
+                evt_handlers=[
+                    (evt.EVT_REQUESTED, self._meet),
+                    (evt.EVT_C_STORE, self._store),
+                    (evt.EVT_N_EVENT_REPORT, self._commit),
+                ],
                 server_class=Server,
             )
         except OSError:
@@ -228,6 +245,15 @@ class Listener:
         finally:
             incoming.data_set.release()
         return SUCCESS
+
+    def _commit(self, event: Event) -> tuple[int, None]:
+        """Return the status of one N-EVENT-REPORT."""
+        from radraft.exchange.storage_commitment import INVALID_ARGUMENT, answer
+
+        peer = self._peer(event)
+        if peer is None or self._commitments is None:
+            return INVALID_ARGUMENT, None
+        return answer(event, self._commitments, source=peer.aet), None
 
     def _not_stored(self, status: int) -> int:
         with self._counting:

@@ -10,6 +10,7 @@ import os
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
@@ -23,6 +24,7 @@ from pydantic_core import PydanticCustomError
 from radraft.core.errors import SettingsError
 from radraft.core.settings import AE_TITLE
 from radraft.core.yaml_files import Strict
+from radraft.reports.commitment import LONGEST_WAIT
 from radraft.reports.export.values import OutgoingStatus
 from radraft.reports.outgoing_entry import OutgoingForm
 from radraft.reports.roles import EVERY_SITE
@@ -91,8 +93,10 @@ _MESSAGE = frozenset(
         "receiving_facility",
     }
 )
+_COMMITMENT_DETAILS = frozenset({"commitment_aet", "commitment_address", "commitment_within_min"})
+_COMMITMENT = _COMMITMENT_DETAILS | {"commitment"}
 _OPTIONS: Mapping[TargetKind, frozenset[str]] = {
-    TargetKind.DICOM: frozenset({"tls", "called_aet", "calling_aet"}),
+    TargetKind.DICOM: frozenset({"tls", "called_aet", "calling_aet"}) | _COMMITMENT,
     TargetKind.STOW: _WEB_LOGIN | {"tls"},
     TargetKind.FHIR: _WEB_LOGIN | {"tls", "token_env", "token_file"},
     TargetKind.HL7: _MESSAGE | {"tls"},
@@ -135,6 +139,17 @@ class HostPort:
 
 
 @dataclass(frozen=True)
+class Commitment:
+    """Of whom storage commitment is asked (PS3.4 J)."""
+
+    called_aet: str
+    """Who is asked, and alone is believed."""
+    host: HostPort
+    within: timedelta
+    """How long its report is waited for before it is asked again."""
+
+
+@dataclass(frozen=True)
 class Target:
     """A receiver of reports."""
 
@@ -164,6 +179,8 @@ class Target:
     token: str = field(default="", repr=False)
     timeout_s: float = 30.0
     """Longest wait for the receiver at each step of one delivery."""
+    commitment: Commitment | None = None
+    """None: what C-STORE answers counts alone."""
 
     def wants(self, site: str, status: OutgoingStatus) -> bool:
         """Return whether it is sent a report of a site."""
@@ -235,6 +252,12 @@ class _TargetYaml(Strict):
     token_env: _Text = ""
     token_file: str = ""
     timeout_s: Annotated[float, Field(gt=0, le=300)] = 30.0
+    commitment: bool = False
+    commitment_aet: _Ae | None = None
+    commitment_address: Annotated[str, Field(max_length=2000)] = ""
+    commitment_within_min: Annotated[float, Field(ge=1, le=LONGEST_WAIT / timedelta(minutes=1))] = (
+        60.0
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -261,6 +284,12 @@ class _TargetYaml(Strict):
                 "PACS 只接收已签报告：请从 when 中去掉 preliminary",
             )
         yield from self._address_problems()
+        if self.model_fields_set & _COMMITMENT_DETAILS and not self.commitment:
+            yield _wrong("this needs commitment: true", "须同时写明 commitment: true")
+        if self.commitment_address and _host_port(self.commitment_address) is None:
+            yield _wrong(
+                "commitment_address must be host:port", "commitment_address 须为 主机:端口"
+            )
         if (self.password_env and self.password_file) or (self.token_env and self.token_file):
             yield _wrong("give either the variable or the file", "环境变量与文件只能给一个")
         if bool(self.user) != bool(self.password_env or self.password_file):
@@ -440,10 +469,19 @@ def _target(read: _TargetYaml) -> Target:
         password=_secret(read.password_env, read.password_file, read.name),
         token=_secret(read.token_env, read.token_file, read.name),
         timeout_s=read.timeout_s,
+        commitment=_commitment(read),
     )
     if target.folder is not None and not target.folder.is_dir():
         raise SettingsError("targets_folder_missing", file=str(target.folder), target=read.name)
     return target
+
+
+def _commitment(read: _TargetYaml) -> Commitment | None:
+    host = _host_port(read.commitment_address or read.address)
+    if not read.commitment or host is None:
+        return None
+    called_aet = read.commitment_aet or read.called_aet or ""
+    return Commitment(called_aet, host, timedelta(minutes=read.commitment_within_min))
 
 
 def _with_corrections(named: tuple[Occasion, ...]) -> frozenset[Occasion]:

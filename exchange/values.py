@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from radraft.core.errors import RadraftError
+from radraft.reports.commitment import CommitmentReport
 from radraft.reports.outgoing_entry import FailureKind
 
 Clock = Callable[[], datetime]
@@ -70,4 +71,15 @@ class ObjectSink(Protocol):
         """Store `incoming`; on return it is durable, whatever the outcome.
 
         OSError or StorageError where it could not be; then nothing of it is left.
+        """
+
+
+class CommitmentSink(Protocol):
+    """Takes what PACSs report of objects that they were asked to keep. Threads may share it."""
+
+    def take(self, report: CommitmentReport, *, source: str) -> bool:
+        """Return whether `source`, an AE title, was asked in this transaction; on return what it
+        says is written down, once however often it comes.
+
+        StorageError where it could not be; then nothing of it counts.
         """

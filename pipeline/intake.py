@@ -18,6 +18,7 @@ from radraft.core.errors import SettingsError, StorageError
 from radraft.core.networks import is_loopback
 from radraft.core.scratch import sweep
 from radraft.exchange.values import KeepOutcome
+from radraft.pipeline.commitments import CommitmentReports
 from radraft.pipeline.completion import Completion
 from radraft.pipeline.image_judge import ImageJudge
 from radraft.pipeline.inbox import Inbox
@@ -97,15 +98,18 @@ def receiving(
     *,
     load_extractor: Callable[[], FeatureExtractor | None] = lambda: None,
     wake: Callable[[], None] = lambda: None,
+    commitments: CommitmentReports | None = None,
 ) -> Iterator[Receiver]:
     """Receive until the end of the context; `wake()` is called when cases wait for a draft.
+
+    `commitments`: what takes reports of storage commitment, where it also counts them.
 
     SettingsError `dicom_peers_missing`, `dicom_port_in_use`, `dicom_tls_unusable`,
     `watch_dir_unusable`.
     """
     with opened_inbox(settings, store) as inbox:
         watcher = _watcher(settings, inbox)
-        listener = _listener(settings, inbox)
+        listener = _listener(settings, inbox, commitments or CommitmentReports(store))
         done = completion(settings, profile, store, inbox, load_extractor)
         receiver = Receiver(store, inbox, done, listener, watcher, wake)
         image_judge = ImageJudge(store, inbox, settings.data_dir / "scratch", load_extractor)
@@ -230,12 +234,12 @@ def _watcher(settings: Settings, inbox: Inbox) -> Watcher | None:
     )
 
 
-def _listener(settings: Settings, inbox: Inbox) -> Listener | None:
+def _listener(settings: Settings, inbox: Inbox, commitments: CommitmentReports) -> Listener | None:
     if not settings.dicom_port:
         return None
     from radraft.exchange.dimse import Listener
 
-    return Listener(_listener_settings(settings), inbox)
+    return Listener(_listener_settings(settings), inbox, commitments)
 
 
 def _listener_settings(settings: Settings) -> ListenerSettings:

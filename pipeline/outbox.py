@@ -13,7 +13,7 @@ from radraft.core.errors import NotFound, ReportError, SignInError, StorageDamag
 from radraft.reports.audit import AuditActor, AuditEvent, AuditKind
 from radraft.reports.export.values import OutgoingStatus, status_of
 from radraft.reports.outgoing_entry import EntryState, ListedEntry, NewEntry, checked_reason
-from radraft.store import audit, outbox, signatures
+from radraft.store import audit, commitments, outbox, signatures
 from radraft.store.sql import chunks
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class TargetStanding:
     target: Target | None
     """None: the file does not name it any more, and nothing of it is sent."""
     figures: TargetFigures
+    commits: bool = True
+    """Whether it offers storage commitment, as far as is known, where it is asked."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,15 @@ class Outbox:
         known = {target.name: target for target in self.targets}
         with self._store.read() as session:
             found = outbox.figures(session, known, sites)
+            not_offering = commitments.not_offering(
+                session, [target.name for target in self.targets if target.commitment is not None]
+            )
         figures = {standing.target: standing for standing in found}
         names = [*known, *(name for name in figures if name not in known)]
-        return tuple(TargetStanding(name, known.get(name), figures[name]) for name in names)
+        return tuple(
+            TargetStanding(name, known.get(name), figures[name], name not in not_offering)
+            for name in names
+        )
 
     def entries(
         self,
@@ -218,6 +226,11 @@ def _site(session: Session, entry_id: int, sites: frozenset[str] | None) -> str:
 def delivered_event(entry: ListedEntry, site: str) -> AuditEvent:
     """Return what the audit says of a report that left."""
     return _event(entry, site, AuditActor("outbox"), "delivered", kind=AuditKind.EXPORT)
+
+
+def commitment_event(entry: ListedEntry, site: str, what: str, code: str) -> AuditEvent:
+    """Return what the audit says of a PACS's commitment; `code`: why it was not given."""
+    return _event(entry, site, AuditActor("outbox"), what, code)
 
 
 def _event(

@@ -25,6 +25,7 @@ from radraft.core.errors import RadraftError, StorageError, StorageUnavailable
 from radraft.exchange.targets import TargetKind
 from radraft.exchange.values import DeliveryError
 from radraft.pipeline.claims import BEATS, LOOKS, LeaseWatch
+from radraft.pipeline.commitments import asking
 from radraft.pipeline.outbox import delivered_event
 from radraft.pipeline.outbox_sending import ReportSender
 from radraft.reports.outgoing_entry import (
@@ -34,6 +35,7 @@ from radraft.reports.outgoing_entry import (
     FailureKind,
     NotTried,
     Outcome,
+    Stored,
     after_try,
     pause_after,
 )
@@ -214,7 +216,8 @@ class OutboxDelivery(threading.Thread):
                 outcome, tries=entry.tries + 1, refusals=entry.refusals, jitter=self._jitter()
             )
             failed = outcome if isinstance(outcome, Failed) else None
-            self._tried.append(Tried(entry, after, failed))
+            instance = outcome.instance if isinstance(outcome, Stored) else None
+            self._tried.append(Tried(entry, after, failed, instance))
             absence = self._absences[name]
             if failed is not None and failed.kind is FailureKind.AWAY:
                 # Those that were under way together say one thing.
@@ -254,7 +257,8 @@ class OutboxDelivery(threading.Thread):
 
     def _count(self, settled: Sequence[ListedEntry]) -> None:
         for entry in settled:
-            ended = entry.ended_at
+            # What is stored is due at once, to be asked about.
+            ended = entry.due_at if entry.state is EntryState.STORED else entry.ended_at
             waited = None if ended is None else (ended - entry.queued_at).total_seconds()
             self._metrics.report_tried(entry.target, entry.state.value, entry.code, waited)
 
@@ -282,7 +286,8 @@ class OutboxDelivery(threading.Thread):
 
 def _note_delivered(session: Session, settled: Sequence[ListedEntry]) -> None:
     """Write down in the audit what left."""
-    delivered = [entry for entry in settled if entry.state is EntryState.DELIVERED]
+    there = (EntryState.DELIVERED, EntryState.STORED)
+    delivered = [entry for entry in settled if entry.state in there]
     if delivered:
         sites = cases.sites(session, {entry.case_id for entry in delivered})
         audit.append_all(
@@ -301,5 +306,5 @@ def delivering(
     with closing(ReportSender(store, settings)) as sender:
         delivery = OutboxDelivery(store, outbox, sender.send, metrics)
         delivery.start()
-        with closing(delivery):
+        with closing(delivery), asking(store, outbox, metrics):
             yield

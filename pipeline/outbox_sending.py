@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from radraft.exchange import dicom_sender, fhir_client, mllp, report_folder
 from radraft.exchange.targets import Target, TargetKind
 from radraft.pipeline.outbox_rendering import Render, rendered, renderers
-from radraft.reports.outgoing_entry import Delivered, Outcome, OutgoingForm, Void
+from radraft.reports.outgoing_entry import Delivered, Outcome, OutgoingForm, Stored, Void
 
 if TYPE_CHECKING:
     import httpx
@@ -60,7 +60,9 @@ class ReportSender:
         elif target.kind is TargetKind.STOW:
             dicom_sender.stow(made.content, target, self._scratch)
         else:
-            dicom_sender.store(made.content, target)
+            instance = dicom_sender.store(made.content, target)
+            if target.commitment is not None:
+                return Stored(instance)
         return Delivered()
 
     def close(self) -> None:

@@ -52,6 +52,8 @@ class EntryState(StrEnum):
     it."""
     SENDING = "sending"
     """A process has it, by a lease."""
+    STORED = "stored"
+    """The receiver said that it has it, and is asked to commit itself to keep it."""
     DELIVERED = "delivered"
     """The receiver said so."""
     DEAD = "dead"
@@ -64,6 +66,7 @@ class EntryState(StrEnum):
 
 
 OPEN_STATES = (EntryState.WAITING, EntryState.HELD, EntryState.SENDING)
+"""States of what has not left. What is `EntryState.STORED` holds no later version up."""
 
 
 class EntryMove(StrEnum):
@@ -71,6 +74,8 @@ class EntryMove(StrEnum):
 
     CLAIM = "claim"
     DELIVER = "deliver"
+    STORE = "store"
+    """It was taken; the receiver's commitment is asked for."""
     POSTPONE = "postpone"
     """It was not taken this time."""
     BURY = "bury"
@@ -89,10 +94,17 @@ class EntryMove(StrEnum):
 TRANSITIONS: Mapping[tuple[EntryState, EntryMove], EntryState] = {
     (EntryState.WAITING, EntryMove.CLAIM): EntryState.SENDING,
     (EntryState.SENDING, EntryMove.DELIVER): EntryState.DELIVERED,
+    (EntryState.SENDING, EntryMove.STORE): EntryState.STORED,
     (EntryState.SENDING, EntryMove.POSTPONE): EntryState.WAITING,
     (EntryState.SENDING, EntryMove.BURY): EntryState.DEAD,
     (EntryState.SENDING, EntryMove.GIVE_BACK): EntryState.WAITING,
     (EntryState.SENDING, EntryMove.VOID): EntryState.VOID,
+    # By what the receiver answers when it is asked for its commitment.
+    (EntryState.STORED, EntryMove.DELIVER): EntryState.DELIVERED,
+    (EntryState.STORED, EntryMove.POSTPONE): EntryState.WAITING,
+    (EntryState.STORED, EntryMove.BURY): EntryState.DEAD,
+    (EntryState.STORED, EntryMove.RESEND): EntryState.WAITING,
+    (EntryState.STORED, EntryMove.DROP): EntryState.DROPPED,
     (EntryState.WAITING, EntryMove.HOLD): EntryState.HELD,
     # Whoever was sending it has not come back with the backup.
     (EntryState.SENDING, EntryMove.HOLD): EntryState.HELD,
@@ -133,6 +145,21 @@ class Delivered:
 
 
 @dataclass(frozen=True)
+class SopInstance:
+    """A DICOM object by its UIDs."""
+
+    sop_class: str
+    uid: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A try that the receiver confirmed; its commitment is asked for."""
+
+    instance: SopInstance
+
+
+@dataclass(frozen=True)
 class Void:
     """A try that found nothing to send."""
 
@@ -151,7 +178,7 @@ class Failed:
     details: Mapping[str, str | int | float]
 
 
-Outcome = Delivered | Void | NotTried | Failed
+Outcome = Delivered | Stored | Void | NotTried | Failed
 
 
 @dataclass(frozen=True)
@@ -172,6 +199,8 @@ def after_try(outcome: Outcome, *, tries: int, refusals: int, jitter: float) -> 
     """
     if isinstance(outcome, Delivered):
         return AfterTry(EntryMove.DELIVER, refusals=refusals)
+    if isinstance(outcome, Stored):
+        return AfterTry(EntryMove.STORE, refusals=refusals)
     if isinstance(outcome, Void):
         return AfterTry(EntryMove.VOID, refusals=refusals)
     if isinstance(outcome, NotTried):

@@ -20,6 +20,7 @@ from radraft.reports.export.values import OutgoingStatus
 from radraft.reports.outgoing_entry import (
     LONGEST_PAUSE,
     OPEN_STATES,
+    REFUSED_TRIES,
     UNCLEAR_TRIES,
     AfterTry,
     Entry,
@@ -30,9 +31,10 @@ from radraft.reports.outgoing_entry import (
     ListedEntry,
     NewEntry,
     OutgoingForm,
+    SopInstance,
     moved,
 )
-from radraft.store import faults
+from radraft.store import commitments, faults
 from radraft.store.leases import Owner
 from radraft.store.presence import clock
 from radraft.store.sql import insert_all_new
@@ -40,10 +42,12 @@ from radraft.store.tables import CaseRow, OutboxRow, SignedRow
 
 _OPEN = [state.value for state in OPEN_STATES]
 _WAITING, _SENDING = EntryState.WAITING.value, EntryState.SENDING.value
-_DEAD = EntryState.DEAD.value
+_DEAD, _STORED = EntryState.DEAD.value, EntryState.STORED.value
+_UNSETTLED = [*_OPEN, _STORED, _DEAD]
+"""States of what people look at."""
 _TURNS = 0x0B0C
 """Of the advisory locks of targets that one process at a time sends to."""
-_GONE_OUT = (EntryState.DELIVERED.value, _SENDING)
+_GONE_OUT = (EntryState.DELIVERED.value, _STORED, _SENDING)
 """States of what its receiver has or may have."""
 
 
@@ -66,6 +70,8 @@ class Tried:
     after: AfterTry
     failed: Failed | None
     """None where it did not fail."""
+    instance: SopInstance | None = None
+    """What the receiver has and is asked to commit itself to; None: it is not."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,8 @@ class TargetFigures:
     target: str
     waiting: int
     """What is being sent is among it."""
+    stored: int
+    """What it has, and has not committed itself to yet."""
     dead: int
     oldest_at: datetime | None
     """When the oldest entry was queued that waits; None where none does."""
@@ -205,7 +213,9 @@ def settle(session: Session, owner: Owner, tried: Iterable[Tried]) -> tuple[List
         row.tries += 1
         row.refusals = after.refusals
         row.due_at = now + after.pause
-        row.ended_at = None if row.state == _WAITING else now
+        row.ended_at = None if row.state in (_WAITING, _STORED) else now
+        if attempt.instance is not None:
+            commitments.note_stored(session, row.entry_id, attempt.instance)
         failed = attempt.failed
         row.unclear += failed is not None and failed.kind is FailureKind.UNCLEAR
         row.code = "" if failed is None else failed.code
@@ -295,7 +305,14 @@ def site_of(session: Session, entry_id: int) -> str:
 
 def hold_all(session: Session) -> int:
     """Have all that was to be sent wait for a person's word: its receivers may have it already.
-    Return how much that is."""
+    Return how much that is. What they have said that they have is asked about as before, but is
+    not sent again by itself."""
+    session.execute(
+        update(OutboxRow)
+        .where(OutboxRow.state == _STORED)
+        .values(refusals=REFUSED_TRIES - 1)
+        .execution_options(synchronize_session=False)
+    )
     held = session.execute(
         update(OutboxRow)
         .where(OutboxRow.state.in_((_WAITING, _SENDING)))
@@ -307,7 +324,7 @@ def hold_all(session: Session) -> int:
 
 
 def resend(session: Session, entry_id: int) -> ListedEntry:
-    """Have an entry that is dead, held or waits tried at once.
+    """Have an entry that is dead, held, stored or waits tried at once.
 
     NotFound `outbox_entry_unknown`; ReportError `outbox_move_denied`, `outbox_overtaken` where the
     receiver has a later version of the report: an older one must not come after it.
@@ -329,7 +346,7 @@ def resend(session: Session, entry_id: int) -> ListedEntry:
 
 
 def drop(session: Session, entry_id: int) -> ListedEntry:
-    """Take an entry that waits, is held or dead out of its queue for good.
+    """Take an entry that waits, is held, stored or dead out of its queue for good.
 
     NotFound `outbox_entry_unknown`; ReportError `outbox_move_denied`.
     """
@@ -347,7 +364,7 @@ def figures(
     for or is dead of, by name; `sites`: of whose studies, None for all."""
     counted = session.execute(
         select(OutboxRow.target, OutboxRow.state, func.count(), func.min(OutboxRow.queued_at))
-        .where(OutboxRow.state.in_([*_OPEN, _DEAD]), _of_sites(sites))
+        .where(OutboxRow.state.in_(_UNSETTLED), _of_sites(sites))
         .group_by(OutboxRow.target, OutboxRow.state)
     ).all()
     made = []
@@ -357,6 +374,7 @@ def figures(
             TargetFigures(
                 target,
                 waiting=sum(row[2] for row in rows if row[1] in _OPEN),
+                stored=sum(row[2] for row in rows if row[1] == _STORED),
                 dead=sum(row[2] for row in rows if row[1] == _DEAD),
                 oldest_at=min((row[3] for row in rows if row[1] in _OPEN), default=None),
                 last=_last_failed(session, target, sites),
@@ -367,21 +385,25 @@ def figures(
 
 
 def open_counts(session: Session) -> dict[tuple[str, EntryState], int]:
-    """Return how many entries wait, are being sent or are dead, by receiver: for figures."""
-    states = [*_OPEN, _DEAD]
+    """Return how many entries wait, are being sent, are stored and not committed to, or are dead,
+    by receiver: for figures."""
     counted = session.execute(
         select(OutboxRow.target, OutboxRow.state, func.count())
-        .where(OutboxRow.state.in_(states))
+        .where(OutboxRow.state.in_(_UNSETTLED))
         .group_by(OutboxRow.target, OutboxRow.state)
     )
     return {(row[0], EntryState(row[1])): row[2] for row in counted}
 
 
 def is_late(session: Session, after: timedelta) -> bool:
-    """Return whether a report is dead, or waits for longer than `after`."""
+    """Return whether a report is dead, waits for longer than `after`, or is older than that and was
+    asked about in vain."""
     dead = OutboxRow.state == _DEAD
-    waits = OutboxRow.state.in_(_OPEN) & (OutboxRow.queued_at < clock(session) - after)
-    return session.scalar(select(OutboxRow.entry_id).where(or_(dead, waits)).limit(1)) is not None
+    is_old = OutboxRow.queued_at < clock(session) - after
+    waits = OutboxRow.state.in_(_OPEN) & is_old
+    uncommitted = (OutboxRow.state == _STORED) & (OutboxRow.code != "") & is_old
+    late = or_(dead, waits, uncommitted)
+    return session.scalar(select(OutboxRow.entry_id).where(late).limit(1)) is not None
 
 
 def oldest_waits_s(session: Session) -> dict[str, float]:
@@ -514,7 +536,7 @@ def _last_failed(session: Session, target: str, sites: frozenset[str] | None) ->
         .where(
             OutboxRow.target == target,
             OutboxRow.code != "",
-            OutboxRow.state.in_([*_OPEN, _DEAD]),
+            OutboxRow.state.in_(_UNSETTLED),
             _of_sites(sites),
         )
         .order_by(OutboxRow.due_at.desc(), OutboxRow.entry_id.desc())
@@ -526,7 +548,7 @@ def _last_failed(session: Session, target: str, sites: frozenset[str] | None) ->
 
 def _delivered_at(session: Session, target: str) -> datetime | None:
     # What is delivered is due no more: the moment that stands there is when it was settled, and is
-    # in the index, however many there are.
+    # in the index, however many there are. (`store.commitments` keeps to that.)
     return session.scalar(
         select(func.max(OutboxRow.due_at)).where(
             OutboxRow.state == EntryState.DELIVERED.value, OutboxRow.target == target

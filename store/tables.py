@@ -53,7 +53,12 @@ from radraft.store.tables_orders import (
     OrderMessageRow as OrderMessageRow,
     OrderRow as OrderRow,
 )
-from radraft.store.tables_outbox import OutboxRow as OutboxRow
+from radraft.store.tables_outbox import (
+    CommitmentOfferRow as CommitmentOfferRow,
+    CommitmentRequestRow as CommitmentRequestRow,
+    OutboxRow as OutboxRow,
+    SentInstanceRow as SentInstanceRow,
+)
 from radraft.store.tables_patients import (
     PatientChangeRow as PatientChangeRow,
     PatientRecordRow as PatientRecordRow,

@@ -1,4 +1,4 @@
-"""Table of reports on their way out."""
+"""Tables of reports on their way out, and of the commitments that PACSs are asked for."""
 
 from __future__ import annotations
 
@@ -46,3 +46,41 @@ class OutboxRow(Base):
     owner: Mapped[str | None] = mapped_column(String(64), index=True)
     beat: Mapped[int]
     term_s: Mapped[float]
+
+
+class SentInstanceRow(Base):
+    """The DICOM object that an entry of a PACS is there, since the PACS said that it has it."""
+
+    __tablename__ = "sent_instances"
+
+    entry_id: Mapped[int] = mapped_column(ForeignKey("outbox.entry_id"), primary_key=True)
+    sop_class: Mapped[str] = mapped_column(String(64))
+    sop_instance: Mapped[str] = mapped_column(String(64))
+    # How often its commitment was asked for since it was sent last.
+    asked: Mapped[int]
+    # The request that an answer is awaited to.
+    transaction_uid: Mapped[str | None] = mapped_column(String(64))
+
+
+class CommitmentRequestRow(Base):
+    """One entry in one request for commitment: a report counts for what stands here alone."""
+
+    __tablename__ = "commitment_requests"
+    __table_args__ = (Index("ix_commitment_requests_entry_id", "entry_id"),)
+
+    transaction_uid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    entry_id: Mapped[int] = mapped_column(ForeignKey("outbox.entry_id"), primary_key=True)
+    # Which of the entry's requests this is, from 1.
+    number: Mapped[int]
+    # The AE title that was asked.
+    aet: Mapped[str] = mapped_column(String(16))
+
+
+class CommitmentOfferRow(Base):
+    """Whether a receiver offers storage commitment, as it said when it was asked last."""
+
+    __tablename__ = "commitment_offers"
+
+    target: Mapped[str] = mapped_column(String(64), primary_key=True)
+    offered: Mapped[bool]
+    since: Mapped[datetime]

@@ -17,6 +17,7 @@ from radraft.pipeline import outbox_delivery
 from radraft.pipeline.alerts import Escalation
 from radraft.pipeline.audit_delivery import Delivery, log_server
 from radraft.pipeline.audit_trail import command_line
+from radraft.pipeline.commitments import CommitmentReports
 from radraft.pipeline.draft_workers import WorkerSight
 from radraft.pipeline.drafting import Drafting
 from radraft.pipeline.encoders import extractor_loader
@@ -82,7 +83,7 @@ def running(
         stack.enter_context(closing(service.choosing))
         stack.enter_context(closing(service.full_frames))
         stack.enter_context(_watching(store))
-        stack.enter_context(_receiving(settings, profile, store, load_extractor))
+        stack.enter_context(_receiving(service, load_extractor))
         stack.enter_context(_taking_orders(settings, store))
         yield service
 
@@ -111,7 +112,7 @@ def _with_drafting(
     )
     stack.callback(drafting.join)
     try:
-        receiving = _receiving(settings, profile, store, load_extractor, wake=worker.wake)
+        receiving = _receiving(service, load_extractor, wake=worker.wake)
         stack.enter_context(_audited(service))
         stack.enter_context(_delivering(service))
         stack.enter_context(closing(service.choosing))
@@ -179,9 +180,7 @@ def _watching(store: Store) -> Iterator[None]:
 
 
 def _receiving(
-    settings: Settings,
-    profile: Profile,
-    store: Store,
+    service: Service,
     load_extractor: Callable[[], FeatureExtractor | None],
     *,
     wake: Callable[[], None] = lambda: None,
@@ -189,9 +188,17 @@ def _receiving(
     """Listener, watched folder and completion where the settings name any."""
     from radraft.pipeline.intake import receiving, wanted
 
+    settings, store = service.settings, service.store
     if not wanted(settings):
         return nullcontext()
-    return receiving(settings, profile, store, load_extractor=load_extractor, wake=wake)
+    return receiving(
+        settings,
+        service.profile,
+        store,
+        load_extractor=load_extractor,
+        wake=wake,
+        commitments=CommitmentReports(store, service.metrics, service.outbox.wake),
+    )
 
 
 @contextmanager

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from radraft.core.settings import Settings
-from radraft.store import outbox as stored
+from radraft.store import commitments, outbox as stored
 from radraft.store.database import Store, open_store
 from tests.builders import add_case
 from tests.cli.test_commands import answer, radraft
 from tests.pipeline.outbox_site import queued
+from tests.store.test_commitments import ask, due_now, send
 from tests.ui.api.test_outbox import dead_entry
 
 pytestmark = pytest.mark.slow
@@ -22,6 +23,17 @@ targets:
     kind: hl7
     address: 127.0.0.1:2575
     sites: ["*"]
+"""
+
+PACS = """\
+targets:
+  - name: pacs
+    kind: dicom
+    address: 127.0.0.1:104
+    called_aet: PACS
+    sites: ["*"]
+    forms: [sr]
+    commitment: true
 """
 
 
@@ -77,6 +89,32 @@ def test_what_is_dead_is_listed_with_its_sentence_and_sent_again(
     }  # fmt: skip
     (entry,) = answer(data, "outbox", "list", "--target", "ris")["entries"]
     assert entry["state"] == "waiting"
+
+
+def test_what_a_pacs_has_not_committed_itself_to_is_listed_until_it_has(
+    tmp_path: Path, targets: Path
+) -> None:
+    data = tmp_path / "data"
+    store = open_store(Settings(data_dir=data))
+    with store.begin() as session:
+        send(session, add_case(session, 1), 1)
+        ask(session, "2.25.100")
+        due_now(session)
+        ask(session, "2.25.101")
+        commitments.note_offer(session, "pacs", offered=False)
+    store.close()
+    targets.write_text(PACS)
+    said = radraft(data, "outbox", "check").stdout
+    assert "commitment of PACS at 127.0.0.1:104, which must report to RADRAFT" in said
+    listed = answer(data, "outbox", "list")
+    (pacs,) = listed["targets"]
+    assert (pacs["stored"], pacs["waiting"], pacs["commitment_offered"]) == (1, 0, False)
+    (entry,) = listed["entries"]
+    assert (entry["state"], entry["code"]) == ("stored", "commitment_no_report")
+    assert "60 minutes" in entry["message_en"]
+    said = radraft(data, "outbox", "list").stdout
+    assert "OFFERS NO STORAGE COMMITMENT" in said
+    assert "stored, not committed 1" in said
 
 
 def test_a_drop_needs_its_reason(tmp_path: Path, targets: Path) -> None:

@@ -16,6 +16,7 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 
 from radraft.exchange.dimse import Listener, ListenerSettings
+from radraft.exchange.values import CommitmentSink
 from radraft.llm.profiles import load_profile
 from radraft.pipeline import ingest as arrival
 from radraft.pipeline.completion import Completion
@@ -59,10 +60,12 @@ def film_file(folder: Path, number: int = 1, study: int = 1, **changed: Any) -> 
 
 
 @contextmanager
-def listening(inbox: Inbox, **changed: Any) -> Iterator[Listener]:
+def listening(
+    inbox: Inbox, commitments: CommitmentSink | None = None, **changed: Any
+) -> Iterator[Listener]:
     """A listener on any free port of the loopback."""
     settings: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "aet": OURS, "site": "site-a"}
-    listener = Listener(ListenerSettings(**settings | changed), inbox)
+    listener = Listener(ListenerSettings(**settings | changed), inbox, commitments)
     try:
         yield listener
     finally:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from radraft.core.errors import SettingsError
-from radraft.exchange.targets import Charset, HostPort, Occasion, TargetKind, load_targets
+from radraft.exchange.targets import (
+    Charset,
+    Commitment,
+    HostPort,
+    Occasion,
+    TargetKind,
+    load_targets,
+)
 from radraft.reports.export.values import OutgoingStatus
 from radraft.reports.outgoing_entry import OutgoingForm
 
@@ -116,6 +124,28 @@ def test_a_token_goes_in_clear_to_this_machine_only(
     assert his.token == "of-his"
 
 
+PACS = ONE.replace("hl7", "dicom") + "    called_aet: PACS\n    forms: [sr]\n"
+
+
+def test_commitment_is_asked_where_the_file_says_so_and_of_whom_it_says(tmp_path: Path) -> None:
+    path = tmp_path / "targets.yaml"
+    path.write_text(PACS)
+    (pacs,) = load_targets(path)
+    assert pacs.commitment is None
+    path.write_text(PACS + "    commitment: true\n")
+    (pacs,) = load_targets(path)
+    hour = timedelta(hours=1)
+    assert pacs.commitment == Commitment("PACS", HostPort("ris", 2575), hour)
+    path.write_text(
+        PACS
+        + "    commitment: true\n    commitment_aet: ARCHIVE\n"
+        + "    commitment_address: archive:104\n    commitment_within_min: 5\n"
+    )
+    (pacs,) = load_targets(path)
+    five = timedelta(minutes=5)
+    assert pacs.commitment == Commitment("ARCHIVE", HostPort("archive", 104), five)
+
+
 def test_no_file_names_no_receiver() -> None:
     assert load_targets(None) == ()
 
@@ -137,6 +167,19 @@ def test_no_file_names_no_receiver() -> None:
         (ONE.replace("    sites: [north]\n", ""), 2, "sites is missing"),
         (ONE.replace("[north]", "[]"), 5, "sites cannot be used"),
         (ONE.replace("hl7", "dicom") + "    forms: [sr]\n", 2, "called_aet is missing"),
+        (ONE + "    commitment: true\n", 2, "hl7 does not use commitment"),
+        (PACS + "    commitment: sometimes\n", 8, "commitment cannot be used"),
+        (PACS + "    commitment_aet: ARCHIVE\n", 2, "this needs commitment: true"),
+        (
+            PACS + "    commitment: true\n    commitment_within_min: 0.5\n",
+            9,
+            "commitment_within_min cannot be used",
+        ),
+        (
+            PACS + "    commitment: true\n    commitment_address: archive\n",
+            2,
+            "commitment_address must be host:port",
+        ),
         (
             ONE.replace("hl7", "dicom") + "    called_aet: A\n    forms: [sr]\n"
             "    when: [preliminary]\n", 2, "a PACS is sent signed reports only",

@@ -4,7 +4,7 @@ and a form that is quickly made."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -133,9 +133,10 @@ def delivering(
     *,
     send: Send | None = None,
     owner: Owner | None = None,
+    makers: Mapping[OutgoingForm, Render] = RENDERERS,
 ) -> Iterator[OutboxDelivery]:
     """Deliver what is queued, until the end."""
-    sender = ReportSender(store, settings, makers=RENDERERS)
+    sender = ReportSender(store, settings, makers=makers)
     delivery = OutboxDelivery(
         store, outbox, send or sender.send, Metrics(), owner=owner, jitter=lambda: 0.0
     )

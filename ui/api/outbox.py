@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Path, Response
@@ -42,7 +44,8 @@ def add_outbox(app: FastAPI, service: Service) -> None:
     def standing(caller: SignedIn) -> Response:
         sites = caller.sites
         dead = outbox.entries(states=(EntryState.DEAD,), sites=sites, limit=MOST)
-        waiting = outbox.entries(states=OPEN_STATES, sites=sites, limit=MOST)
+        states = (*OPEN_STATES, EntryState.STORED)
+        waiting = outbox.entries(states=states, sites=sites, limit=MOST)
         return JSONResponse(
             {
                 "targets": list(map(_target, outbox.standings(sites))),
@@ -83,6 +86,8 @@ def _target(found: TargetStanding) -> dict[str, Any]:
         "forms": [] if target is None else [form.value for form in target.forms],
         "orphaned": target is None,
         "waiting": figures.waiting,
+        "stored": figures.stored,
+        "commitment": None if found.commits else _stored_sentences("commitment_not_offered"),
         "dead": figures.dead,
         "oldest_at": _time(figures.oldest_at),
         "delivered_at": _time(figures.delivered_at),
@@ -108,7 +113,13 @@ def _entry(entry: ListedEntry) -> dict[str, Any]:
 
 
 def _sentences(entry: ListedEntry) -> dict[str, str]:
-    zh, en = stored_message(entry.code, entry.details)
+    return _stored_sentences(entry.code, entry.details)
+
+
+def _stored_sentences(
+    code: str, details: Mapping[str, str | int | float] = MappingProxyType({})
+) -> dict[str, str]:
+    zh, en = stored_message(code, details)
     return {"zh": zh, "en": en}
 
 

@@ -48,8 +48,10 @@ function targetRows(target) {
     h("td", { class: "time", text: target.delivered_at ? formatDate(target.delivered_at) : "–" }),
   );
   const orphaned = target.orphaned ? [h("span", { class: "rd-bad", text: t("outbox_orphaned") })] : [];
+  const uncommitted = target.stored ? [h("span", { class: "rd-dim", text: t("outbox_uncommitted", { n: target.stored }) })] : [];
+  const commitment = target.commitment ? [h("span", { class: "rd-dim", text: pick(target.commitment) })] : [];
   const problem = target.problem ? [h("span", { class: "rd-dim", text: pick(target.problem) })] : [];
-  const said = [...orphaned, ...problem];
+  const said = [...orphaned, ...uncommitted, ...commitment, ...problem];
   return h("tbody", {}, row, said.length ? h("tr", { class: "ob-said" }, h("td", { colspan: 6 }, ...said)) : "");
 }
 
@@ -126,6 +128,7 @@ function drawWaiting() {
 
 function waitingEntry(entry, columns) {
   const held = entry.state === "held" ? [h("span", { class: "rd-bad", text: t("outbox_held") })] : [];
+  const stored = entry.state === "stored" ? [h("span", { class: "rd-dim", text: t("outbox_state_stored") })] : [];
   const problem = entry.problem ? [h("span", { class: "rd-dim", text: pick(entry.problem) })] : [];
   const drop = h(
     "details",
@@ -144,7 +147,7 @@ function waitingEntry(entry, columns) {
       h("td", { class: "time", text: formatDate(entry.queued_at) }),
       h("td", { class: "number", text: String(entry.tries) }),
     ),
-    h("tr", { class: "ob-said" }, h("td", { colspan: columns }, ...held, ...problem, drop)),
+    h("tr", { class: "ob-said" }, h("td", { colspan: columns }, ...held, ...stored, ...problem, drop)),
   );
 }
 

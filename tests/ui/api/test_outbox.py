@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
 
+from radraft.exchange.targets import Commitment, HostPort, Target, TargetKind
 from radraft.pipeline.service import Service
 from radraft.reports.audit import AuditKind, AuditQuery
 from radraft.reports.export.values import OutgoingStatus
@@ -19,7 +21,7 @@ from radraft.reports.outgoing_entry import (
     after_try,
 )
 from radraft.reports.roles import Role
-from radraft.store import audit, outbox as stored
+from radraft.store import audit, commitments, outbox as stored
 from radraft.store.database import Store
 from radraft.store.leases import Owner
 from radraft.store.outbox import Tried
@@ -27,6 +29,7 @@ from radraft.ui.access import application
 from radraft.ui.api.monitoring import add_monitoring
 from radraft.ui.api.outbox import add_outbox
 from radraft.ui.api.reports import add_api
+from tests.store.test_commitments import send
 from tests.ui import seed
 from tests.ui.conftest import ORIGIN
 from tests.ui.people import become
@@ -73,6 +76,28 @@ def test_an_administrator_sees_why_and_sends_it_again(client: TestClient, servic
     assert again["state"] == "waiting"
     assert client.get("/api/outbox").json()["dead"] == []
     assert client.post(f"/api/outbox/{entry_id}/resend").status_code == 200
+
+
+def test_what_a_pacs_has_not_committed_itself_to_is_shown(
+    client: TestClient, service: Service
+) -> None:
+    case_id = seed.add(service.store)
+    host = HostPort("127.0.0.1", 104)
+    terms = Commitment("PACS", host, timedelta(hours=1))
+    everywhere, forms = frozenset({"*"}), (OutgoingForm.SR,)
+    service.outbox.targets = (
+        Target("pacs", TargetKind.DICOM, everywhere, forms, frozenset(), host, commitment=terms),
+    )
+    with service.store.begin() as session:
+        send(session, case_id, 1)
+        commitments.note_offer(session, "pacs", offered=False)
+    become(client, "管", (Role.ADMINISTRATOR,))
+    shown = client.get("/api/outbox").json()
+    (target,) = shown["targets"]
+    assert (target["stored"], target["waiting"]) == (1, 0)
+    assert "C-STORE" in target["commitment"]["zh"]
+    (waiting,) = shown["waiting"]
+    assert waiting["state"] == "stored"
 
 
 def test_a_drop_needs_its_reason_and_stands_in_the_audit(
