@@ -122,7 +122,7 @@ def check(out: Output) -> None:
     if settings.targets is None:
         raise SettingsError("targets_unset")
     targets = load_targets(settings.targets)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": target.name,
             "kind": target.kind.value,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from radraft.core.errors import SettingsError, StorageError
 from radraft.exchange._elements import SOP_INSTANCE, STUDY, encoded_as, uids
 from radraft.exchange.addresses import Network, is_within
+from radraft.exchange.storage_commitment import INVALID_ARGUMENT, PUSH_MODEL, answer
 from radraft.exchange.values import CommitmentSink, Incoming, ObjectSink
 from radraft.studies import _sop
 
@@ -139,10 +140,7 @@ class Listener:
 
     def _make(self) -> Any:
         from pynetdicom import AE, _config
-        from pynetdicom.sop_class import (
-            StorageCommitmentPushModel,  # type: ignore[attr-defined]
-            Verification,  # type: ignore[attr-defined]
-        )
+        from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
         # Private classes of real scanners are stored like all others; its debug texts cost time.
         _config.UNRESTRICTED_STORAGE_SERVICE = True
@@ -157,7 +155,7 @@ class Listener:
         entity.add_supported_context(Verification)
         if self._commitments is not None:
             # The peer that calls is the provider here: it reports on what it was asked.
-            entity.add_supported_context(StorageCommitmentPushModel, scu_role=False, scp_role=True)
+            entity.add_supported_context(PUSH_MODEL, scu_role=False, scp_role=True)
         return entity
 
     def _bind(self) -> Any:
@@ -248,8 +246,6 @@ class Listener:
 
     def _commit(self, event: Event) -> tuple[int, None]:
         """Return the status of one N-EVENT-REPORT."""
-        from radraft.exchange.storage_commitment import INVALID_ARGUMENT, answer
-
         peer = self._peer(event)
         if peer is None or self._commitments is None:
             return INVALID_ARGUMENT, None

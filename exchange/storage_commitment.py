@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("radraft.exchange.storage_commitment")
 
+PUSH_MODEL = "1.2.840.10008.1.20.1"
+"""The SOP class."""
 _INSTANCE = "1.2.840.10008.1.20.1.1"
 """The well-known SOP instance (PS3.4 J.3.5)."""
 _REQUEST = 1
@@ -58,7 +60,6 @@ def ask(
     is not known.
     """
     from pynetdicom import evt
-    from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]
 
     terms = target.commitment
     assert terms is not None
@@ -72,7 +73,7 @@ def ask(
 
     with association(
         target,
-        str(StorageCommitmentPushModel),
+        PUSH_MODEL,
         host=terms.host,
         called_aet=terms.called_aet,
         handlers=[(evt.EVT_N_EVENT_REPORT, take)],
@@ -82,7 +83,7 @@ def ask(
             if all(context.result in _NOT_SUPPORTED for context in opened.rejected_contexts):
                 return False
             raise DeliveryError("dicom_association_rejected", FailureKind.AWAY)
-        _request(opened, str(StorageCommitmentPushModel), transaction_uid, instances)
+        _request(opened, transaction_uid, instances)
         _linger(opened, reported)
     return True
 
@@ -128,9 +129,7 @@ def _instance(item: Dataset) -> SopInstance:
     return SopInstance(str(item.ReferencedSOPClassUID), str(item.ReferencedSOPInstanceUID))
 
 
-def _request(
-    opened: Any, sop_class: str, transaction_uid: str, instances: Sequence[SopInstance]
-) -> None:
+def _request(opened: Any, transaction_uid: str, instances: Sequence[SopInstance]) -> None:
     """DeliveryError `commitment_request_refused`, `commitment_no_answer`."""
     from pydicom.dataset import Dataset
 
@@ -143,7 +142,7 @@ def _request(
         item.ReferencedSOPInstanceUID = instance.uid
         asked.ReferencedSOPSequence.append(item)
     try:
-        said, _ = opened.send_n_action(asked, _REQUEST, sop_class, _INSTANCE)
+        said, _ = opened.send_n_action(asked, _REQUEST, PUSH_MODEL, _INSTANCE)
     except (AttributeError, RuntimeError, ValueError):
         # Aborted meanwhile, or answered with another message.
         raise DeliveryError("commitment_no_answer", FailureKind.UNCLEAR) from None

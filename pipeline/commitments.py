@@ -203,8 +203,9 @@ def asking(store: Store, outbox: Outbox, metrics: Metrics) -> Iterator[None]:
         for thread in threads:
             thread.start()
             stack.enter_context(closing(thread))
-        # Together: each may be waiting for its PACS.
-        stack.callback(lambda: [thread.end() for thread in threads])
+        # All before any is waited for: each may be waiting for its PACS.
+        for thread in threads:
+            stack.callback(thread.end)
         yield
 
 

@@ -11,7 +11,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import BasicTextSRStorage, ComputedRadiographyImageStorage, ExplicitVRLittleEndian
-from pynetdicom import AE, evt
+from pynetdicom import AE, _config, evt
 
 from radraft.exchange import dicom_sender
 from radraft.exchange.targets import HostPort, Target, TargetKind
@@ -133,7 +133,11 @@ def test_a_pacs_that_does_not_know_us_is_away_for_all_reports() -> None:
     )  # fmt: skip
 
 
-def test_a_pacs_without_this_storage_class_refuses_the_report() -> None:
+def test_a_pacs_without_this_storage_class_refuses_the_report(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Our listener, if one was in this process, has it set for all.
+    monkeypatch.setattr(_config, "UNRESTRICTED_STORAGE_SERVICE", False)
     with pacs(ComputedRadiographyImageStorage) as running, pytest.raises(DeliveryError) as refused:
         dicom_sender.store(document(), target(running.port))
     assert (refused.value.code, refused.value.kind) == ("dicom_not_accepted", FailureKind.REFUSED)
