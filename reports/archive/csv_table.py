@@ -18,10 +18,9 @@ from typing import IO
 
 MOST_ROW = 250_000
 """Characters of one row."""
-MOST_LINES = 200
-"""Lines of one row."""
+MOST_LINES = 5000
+"""Lines of one row: exports have a report's raw text (RTF, HTML) in a column of its own."""
 SAMPLE = 1 << 20
-_QUOTED = re.compile(r'"([^"]*+(?:""[^"]*+)*+)"')
 _DELIMITERS = ",\t;|"
 _MOST_SHAPES = 200
 
@@ -118,6 +117,44 @@ class _Lines:
         return line
 
 
+class _RowLines:
+    """The lines of one row, as far as they were needed."""
+
+    def __init__(self, lines: _Lines, first: str) -> None:
+        self._lines = lines
+        self._left = MOST_ROW - len(first)
+        self.line = first
+        """The one that is read now."""
+        self.more: list[str] = []
+        """Those after the first."""
+
+    def quoted(self, place: int) -> tuple[str | None, int]:
+        """Return the quoted value whose text begins at `place` of the line, and the place behind
+        its last quote, in the line that is read then. None where it does not end."""
+        parts: list[str] = []
+        start = place
+        while True:
+            end = self.line.find('"', place)
+            if end >= 0 and self.line.startswith('"', end + 1):
+                place = end + 2
+            elif end >= 0:
+                parts.append(self.line[start:end])
+                return "".join(parts).replace('""', '"'), end + 1
+            else:
+                parts.append(self.line[start:])
+                start = place = 0
+                if not self._next():
+                    return None, 0
+
+    def _next(self) -> bool:
+        """Go on to the next line; return whether there is one that may be of this row."""
+        self.line = self._lines.next()
+        if self.line:
+            self.more.append(self.line)
+        self._left -= len(self.line)
+        return bool(self.line) and self._left >= 0 and len(self.more) <= MOST_LINES
+
+
 class _Table:
     """The rows of one table."""
 
@@ -146,8 +183,8 @@ class _Table:
     def _row(self, line: str) -> tuple[str, ...] | None:
         """Return the values of the row that begins with `line`; None, and no line but the first is
         used up, where it is broken."""
-        taken: list[str] = []
-        values = self._values(line, taken)
+        row = _RowLines(self._lines, line)
+        values = self._values(row)
         if values is not None and self._width:
             extra = values[self._width :]
             if len(values) < self._width or any(value.strip() for value in extra):
@@ -155,37 +192,30 @@ class _Table:
             else:
                 values = values[: self._width]
         if values is None:
-            self._lines.give_back(taken)
+            self._lines.give_back(row.more)
             return None
         return tuple(values)
 
-    def _values(self, line: str, taken: list[str]) -> list[str] | None:
-        text, place = line, 0
+    def _values(self, row: _RowLines) -> list[str] | None:
+        place = 0
         values: list[str] = []
         while True:
-            if not text.startswith('"', place):
-                end = text.find(self._delimiter, place)
+            if row.line.startswith('"', place):
+                value, place = row.quoted(place + 1)
+                if value is None:
+                    return None
+                values.append(value)
+                if not row.line[place:].strip("\r\n"):
+                    return values
+                if row.line[place] != self._delimiter:
+                    return None
+            else:
+                end = row.line.find(self._delimiter, place)
                 if end < 0:
                     # What is not quoted ends with the line.
-                    return [*values, text[place:].rstrip("\r\n")]
-                values.append(text[place:end])
-                place = end + 1
-                continue
-            quoted = _QUOTED.match(text, place)
-            while quoted is None:
-                more = self._lines.next()
-                if more:
-                    taken.append(more)
-                text += more
-                if not more or len(taken) > MOST_LINES or len(text) > MOST_ROW:
-                    return None
-                quoted = _QUOTED.match(text, place) if '"' in more else None
-            values.append(quoted[1].replace('""', '"'))
-            place = quoted.end()
-            if not text[place:].strip("\r\n"):
-                return values
-            if text[place] != self._delimiter:
-                return None
+                    return [*values, row.line[place:].rstrip("\r\n")]
+                values.append(row.line[place:end])
+                place = end
             place += 1
 
     def _skip(self) -> None:
@@ -199,9 +229,9 @@ class _Table:
         if self._shapes:
             first = line.split(self._delimiter, 1)
             return len(first) == 2 and _shape(first[0].strip('"')) in self._shapes
-        taken: list[str] = []
-        values = self._values(line, taken)
-        self._lines.give_back(taken)
+        row = _RowLines(self._lines, line)
+        values = self._values(row)
+        self._lines.give_back(row.more)
         return values is not None and len(values) == self._width
 
 

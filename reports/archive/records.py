@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from radraft.reports.archive.sections import divided
+from radraft.reports.archive.languages import language_of
+from radraft.reports.archive.sections import Sections, divided, sentences
 from radraft.reports.archive.values import (
     MOST_LABEL,
     MOST_TEXT,
@@ -33,24 +35,8 @@ def checked(report: PastReport) -> PastReport | RefusedRecord:
     reason = _reason(tidy)
     if reason is not None:
         return refusal(report, reason)
-    if tidy.text and not (tidy.findings and tidy.impression):
-        sections = divided(tidy.text)
-        tidy = replace(
-            tidy,
-            findings=tidy.findings or sections.findings,
-            impression=tidy.impression or sections.impression,
-            above=sections.above,
-            below="\n".join(
-                filter(
-                    None,
-                    (
-                        _beyond(tidy.findings, sections.findings),
-                        _beyond(tidy.impression, sections.impression),
-                        sections.below,
-                    ),
-                )
-            ),
-        )
+    if tidy.text:
+        tidy = _with_text(tidy, divided(tidy.text))
     if not (tidy.findings or tidy.impression):
         return refusal(report, RefusalReason.EMPTY)
     return replace(tidy, text="")
@@ -83,11 +69,35 @@ def _reason(report: PastReport) -> RefusalReason | None:
     return None
 
 
-def _beyond(said: str, section: str) -> str:
-    """Return a section of the text where the source has that section by itself and says something
-    else there."""
-    own, other = ("".join(filter(str.isalnum, part)) for part in (said, section))
-    return "" if not said or other in own else section
+def _with_text(report: PastReport, sections: Sections) -> PastReport:
+    """Return the report with what its whole text says: a section that its source does not have by
+    itself; beside the findings, for readers, what is in neither."""
+    own = (report.findings, report.impression)
+    divided_text = (sections.findings, sections.impression)
+    beyond = [
+        _beyond(own, section) for said, section in zip(own, divided_text, strict=True) if said
+    ]
+    return replace(
+        report,
+        findings=report.findings or sections.findings,
+        impression=report.impression or sections.impression,
+        above=sections.above,
+        below="\n".join(filter(None, (*beyond, sections.below))),
+    )
+
+
+def _beyond(said: Sequence[str], section: str) -> str:
+    """Return the sentences of a section that stand nowhere in `said`, one a line."""
+    known = {_bare(sentence) for part in said for sentence in _sentences(part)}
+    return "\n".join(sentence for sentence in _sentences(section) if _bare(sentence) not in known)
+
+
+def _sentences(text: str) -> tuple[str, ...]:
+    return sentences(text, language_of(text))
+
+
+def _bare(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).casefold()
 
 
 def _plain(text: str) -> str:

@@ -48,7 +48,12 @@ _AFTER = re.compile(
     r"昨|已|既往|拟|的(?:片|报告|资料|检查|旧|片子|影像|胶片|CT|家属)"
     r"|代取|后|行|在|[,，]\s*(?:男|女|\d{1,3}岁)|[（(](?:男|女)|主任|拍的|也看|那里|那份|发现|首先)"
 )
-_RUN = re.compile(rf"[{HAN}]+")
+_LINKS = frozenset(
+    ["与", "和", "跟", "经", "由", "向", "致", "据", "被", "因", "参照", "参考", "混淆"]
+)
+"""Of the words before, those that stand before things as well as before people."""
+_SIGN = re.compile("[样状形]?(?:影(?![像象片])|灶|斑|区|密度|信号|回声)")
+"""What an image shows: the word before it says how that looks (高亮影, 与白亮灶相邻)."""
 _LABELLED = re.compile(
     rf"(?P<l>{_LABEL})\s*(?:[:：]|为|是)?\s*(?P<v>[{HAN}](?:\s?[{HAN}]){{1,7}}|"
     rf"[{HAN}]{{1,8}}[·•・][{HAN}·•・]{{1,12}})"
@@ -141,7 +146,8 @@ def _bare(text: str) -> Iterator[Span]:
                 own, place = chinese.cut(run[0][at:]), 0
             length = _beside(text, start, own, place) if told else 0
             length = length or _by_itself(text, start, own, place)
-            if length:
+            describes = _SIGN.match(text, start + length) and (not told or told[0] in _LINKS)
+            if length and not describes:
                 yield start, start + length
 
 

@@ -155,6 +155,33 @@ def test_an_empty_table_says_so(data: bytes) -> None:
     assert refused.value.code == "archive_table_empty"
 
 
+def test_a_raw_text_of_a_thousand_lines_and_quotes_is_one_value() -> None:
+    raw = '{"影像所见", 双肺清晰}\r\n' * 3000
+    quoted = raw.replace('"', '""')
+    text = f'n,raw,t\nA1,"{quoted}",one\nA2,"{quoted}"x,two\nA3,"open,three\nA4,"{quoted}",four\n'
+    assert rows(text) == [("n", "raw", "t"), ("A1", raw, "one"), None, None, ("A4", raw, "four")]
+
+
+def test_what_a_column_of_whole_text_says_beside_the_sections_is_shown_and_not_taught() -> None:
+    mapping = ArchiveMapping.from_yaml(
+        "columns: {accession: a, findings: f, impression: i, text: t}"
+    )
+    whole = "病史：咳嗽。影像所见：双肺清晰。心影不大。诊断意见：1. 未见异常。2. 建议复查。"
+    lines = [
+        f"A1,双肺清晰。,未见异常,{whole}",
+        "A2,双肺清晰。,未见异常。,影像所见：双肺清晰。诊断意见：未见异常。",
+        "A3,双肺清晰。,,正常",
+    ]
+    found = read(("a,f,i,t\n" + "\n".join(lines)).encode(), mapping)
+    first, second, third = (item for item in found if isinstance(item, PastReport))
+    assert (first.findings, first.impression) == ("双肺清晰。", "未见异常")
+    for said in ("心影不大。", "建议复查。", "咳嗽"):
+        assert said in first.shown
+    assert first.shown.count("双肺清晰") == 1
+    assert second.shown == "双肺清晰。"
+    assert third.whole.endswith("正常")
+
+
 def test_a_status_that_nobody_named_is_left_to_a_person() -> None:
     text = "a,f,s\nA1,clear lungs,final\nA2,clear lungs,whatever\nA3,clear lungs,\n"
     mapping = ArchiveMapping.from_yaml("columns: {accession: a, findings: f, status: s}")

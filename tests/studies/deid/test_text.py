@@ -82,6 +82,17 @@ def test_bundled_clinical_text_stays() -> None:
     assert {before: after for before, after in changed.items() if before != after} == {}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("患者高亮影像未见异常", "与高亮影像比较", "参照王高亮影片"),
+        *("患者高亮影已调阅", "由高亮处理", "病人白亮区内停留"),
+    ],
+)
+def test_a_name_that_an_image_word_follows_goes(text: str) -> None:
+    assert "亮" not in scrub(text, NOBODY)
+
+
 def _sets() -> Iterator[tuple[str, list[str]]]:
     with (DATA / "reports_iu_en" / "reports.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
