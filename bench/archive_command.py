@@ -27,6 +27,8 @@ class ImportRun:
     counted: dict[str, int]
     """What it says that it kept and rejected; empty where it was killed."""
     seconds: float
+    processor: float
+    """Seconds of processor time: on a busy machine the others say little."""
     peak: int
     """Most resident memory of its process, in MiB."""
     percents: tuple[int, ...]
@@ -60,14 +62,16 @@ def import_archive(
         os.close(terminal)
         percents, peak = _watched(child, screen, kill_at)
         os.close(screen)
-        child.wait()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - began
         said.seek(0)
         printed = said.read().decode()
     if child.returncode not in {0, 3, -9}:
         raise RuntimeError(f"archive import ended with {child.returncode}: {printed}")
     counted = _counted(json.loads(printed)) if child.returncode != -9 else {}
-    return ImportRun(child.returncode, counted, seconds, peak, tuple(percents))
+    processor = usage.ru_utime + usage.ru_stime
+    return ImportRun(child.returncode, counted, seconds, processor, peak, tuple(percents))
 
 
 def _watched(

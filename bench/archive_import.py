@@ -106,8 +106,9 @@ def _import(folder: Path, written: Path, studies: list[PastStudy], kills: int) -
                 )
             )
     killed = sum(run.status == -9 for run in runs)
-    seconds = sum(run.seconds for run in runs)
-    print(f"records imported: {sum(expected.values())} in {seconds:.1f} s, killed {killed} times")
+    seconds, processor = (sum(times) for times in zip(*map(_times, runs), strict=True))
+    print(f"records imported: {sum(expected.values())} in {seconds:.1f} s "
+          f"({processor:.1f} s of the processor), killed {killed} times")  # fmt: skip
     print(f"most memory of an import: {max(run.peak for run in runs)} MiB")
     with store.read() as session:
         kept = archive.counts(session, SITE)
@@ -122,6 +123,10 @@ def _import(folder: Path, written: Path, studies: list[PastStudy], kills: int) -
     print(f"a second import of {again.total()} records adds {added}; known: {again['known']}")
     _identity(store, studies)
     store.close()
+
+
+def _times(run: ImportRun) -> tuple[float, float]:
+    return run.seconds, run.processor
 
 
 def _studies(store: Store, studies: list[PastStudy]) -> dict[str, str]:

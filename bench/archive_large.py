@@ -11,6 +11,7 @@ that no mapping names, so that the file has the bytes asked for. That import add
 from __future__ import annotations
 
 import argparse
+import resource
 import tempfile
 import time
 from collections import Counter
@@ -20,6 +21,9 @@ from pathlib import Path
 
 from radraft.bench.archive_command import ImportRun, import_archive
 from radraft.core.settings import Settings
+from radraft.pipeline.archive_sources import CsvSource
+from radraft.reports.archive.mapping import ArchiveMapping
+from radraft.reports.archive.values import RefusedRecord
 from radraft.store import archive
 from radraft.store.database import open_store
 from tests import archive_corpus as corpus
@@ -39,9 +43,14 @@ def main() -> None:
     options.add_argument("--bytes", type=int, default=2_000_000_000)
     options.add_argument("--kills", type=int, default=3)
     options.add_argument("--folder", type=Path, help="where there is room; else the usual one")
+    options.add_argument("--read", action="store_true", help="only read the large table")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
-        _run(Path(folder), past_studies(chosen.rows), chosen.bytes, chosen.kills)
+        studies = past_studies(chosen.rows)
+        if chosen.read:
+            _read(Path(folder) / "past_raw.csv", studies, chosen.bytes)
+        else:
+            _run(Path(folder), studies, chosen.bytes, chosen.kills)
 
 
 def _run(folder: Path, studies: Sequence[PastStudy], size: int, kills: int) -> None:
@@ -71,6 +80,26 @@ def _run(folder: Path, studies: Sequence[PastStudy], size: int, kills: int) -> N
         same = archive.counts(session, SITE) == dict(expected)
     print(f"  added: {added}; known: {run.counted.get('known', 0)}; counts as before: {same}")
     store.close()
+
+
+def _read(table: Path, studies: Sequence[PastStudy], size: int) -> None:
+    """Read the large table in this process, which keeps nothing."""
+    rows = sum(_write(table, studies, "gb18030", size // len(studies)).values())
+    print(f"{table.name}: {table.stat().st_size / 1e6:.0f} MB, {rows} rows", flush=True)
+    before, processor = _most_memory(), time.process_time()
+    source = CsvSource(table, ArchiveMapping.from_yaml(corpus.MAPPING))
+    refused: Counter[str] = Counter()
+    for _, record in source.read():
+        refused[record.reason if isinstance(record, RefusedRecord) else "to be taken"] += 1
+    processor = time.process_time() - processor
+    print(f"  {dict(sorted(refused.items()))}")
+    print(f"  read in {processor:.0f} s of the processor; most memory: {before} MiB before, "
+          f"{_most_memory()} MiB after")  # fmt: skip
+
+
+def _most_memory() -> int:
+    """Return the most resident memory that this process had, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def _write(path: Path, studies: Sequence[PastStudy], encoding: str, raw: int) -> Counter[str]:
@@ -106,11 +135,13 @@ def _parts(studies: Sequence[PastStudy]) -> Iterator[list[PastStudy]]:
 
 
 def _print(table: Path, runs: Sequence[ImportRun]) -> None:
-    records_read, seconds = sum(runs[-1].counted.values()), sum(run.seconds for run in runs)
+    records_read = sum(runs[-1].counted.values())
+    seconds, processor = sum(run.seconds for run in runs), sum(run.processor for run in runs)
     killed = sum(run.status == -9 for run in runs)
     print(f"{table.name}: {table.stat().st_size / 1e6:.0f} MB, {records_read} records")
     print(f"  {seconds:.0f} s in {len(runs)} runs, killed {killed} times "
-          f"({records_read / seconds:.0f} records/s)")  # fmt: skip
+          f"({records_read / seconds:.0f} records/s); {processor:.0f} s of the processor "
+          f"({records_read / processor:.0f} records/s)")  # fmt: skip
     steps = len(runs[-1].percents)
     print(f"  progress: {steps} steps from {min(runs[-1].percents)}% to {max(runs[-1].percents)}%")
     print(f"  most memory: {', '.join(str(run.peak) for run in runs)} MiB", flush=True)
