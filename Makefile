@@ -19,7 +19,7 @@ TRAIN := $(KEEP_MEMORY) $(BIN)/radraft train
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadscope
 UNIT := not vllm and not browser and not postgres and not pacs and not slow and not stress
 
-.PHONY: bench-checks bench-department bench-desk bench-findings bench-intake bench-outbox bench-studies bench-workers help demo test unit stress check lint format install vllm radeval system-demo system-test system-bench web \
+.PHONY: bench-checks bench-department bench-desk bench-findings bench-forms bench-intake bench-outbox bench-studies bench-workers help demo test unit stress check lint format install vllm radeval system-demo system-test system-bench web \
 	starter starter-eval checkpoint bench bench-adapt bench-eval bench-gpu flywheel-demo fuzz docs clean
 
 help:
@@ -32,6 +32,7 @@ help:
 	@echo "make bench   measure drafting, embedding and start-up on this machine"
 	@echo "make bench-adapt   measure radraft adapt on 300 signed reports (DATA=folder)"
 	@echo "make bench-gpu   ten minutes on a machine with a CUDA GPU, offline; installs nothing (OUT=folder)"
+	@echo "make bench-forms   200 signed reports in every form, against every checker and read back"
 	@echo "make bench-intake   storescu into the listener and into Orthanc, images a second of both"
 	@echo "make bench-outbox   signed reports to a PACS, a RIS and a HIS: first byte, reports a minute (OUTBOX=--database sqlite)"
 	@echo "make bench-studies   time of quality, de-identification and priors"
@@ -130,6 +131,10 @@ PLANTED := .radraft/planted
 bench-checks: install
 	$(BIN)/python -m radraft.bench.planted_errors.plant --data $(DATA) --out $(PLANTED)
 	$(BIN)/python -m radraft.bench.checks --data $(PLANTED)
+
+# An hour on two cores: PixelMed's checker takes seconds a report and comes last (FORMS="--only FHIR").
+bench-forms: install
+	$(BIN)/python -m radraft.bench.forms $(FORMS)
 
 # dcmtk's storescu into our listener and into Orthanc, in turns.
 bench-intake: system-bench install

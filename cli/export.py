@@ -126,6 +126,15 @@ def export(form: str, case_id: str, file: Path, lang: Lang, out: Output) -> None
     out.result(value, f"{form} {case_id} v{report.version}: {file}")
 
 
+def code_system(file: Path, out: Output) -> None:
+    """Write the CodeSystem of our own codes to a new file."""
+    from radraft.reports.export import fhir_code_system
+
+    content = fhir_code_system.code_system()
+    _write(file, content)
+    out.result({"file": str(file), "bytes": len(content)}, f"code system: {file}")
+
+
 def _write(file: Path, content: bytes) -> None:
     """Write a new file; where that fails, none of it is left."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

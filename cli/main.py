@@ -136,6 +136,19 @@ def export(
         exporting.export(form, case, output, lang, out)
 
 
+@app.command("code-system")
+def code_system(
+    output: Annotated[
+        Path, typer.Option("--output", metavar="FILE", help="Where to; it must not be there yet.")
+    ],
+    json: Json = False,
+) -> None:
+    """Write the codes of radraft's own as a FHIR R4 CodeSystem, for a FHIR server that shows or
+    checks them (docs/exports.md)."""
+    with reporting(Output(json)) as out:
+        exporting.code_system(output, out)
+
+
 @app.command()
 def ask(
     case: Case,

@@ -25,6 +25,7 @@ from radraft.core.errors import SettingsError
 from radraft.core.settings import AE_TITLE
 from radraft.core.yaml_files import Strict
 from radraft.reports.commitment import LONGEST_WAIT
+from radraft.reports.export.charset import Charset
 from radraft.reports.export.values import OutgoingStatus
 from radraft.reports.outgoing_entry import OutgoingForm
 from radraft.reports.roles import EVERY_SITE
@@ -56,16 +57,6 @@ class Occasion(StrEnum):
     """Once it is signed."""
     CORRECTED = "corrected"
     """Once an amendment or an addendum of it is signed."""
-
-
-class Charset(StrEnum):
-    """In what characters a text or a message is written, by Python's names."""
-
-    UTF8 = "utf-8"
-    GB18030 = "gb18030"
-    GBK = "gbk"
-    GB2312 = "gb2312"
-    ASCII = "ascii"
 
 
 _WRONG = "target"
@@ -167,7 +158,7 @@ class Target:
     folder: Path | None = None
     tls: TargetTls | None = None
     """None: what `url` says; without TLS where there is no URL."""
-    charset: Charset = Charset.UTF8
+    charset: Charset = Charset.UTF_8
     called_aet: str = ""
     calling_aet: str = "RADRAFT"
     sending: tuple[str, str] = ("RADRAFT", "")
@@ -238,7 +229,7 @@ class _TargetYaml(Strict):
         Occasion.FINAL,
         Occasion.CORRECTED,
     )
-    charset: Charset = Charset.UTF8
+    charset: Charset = Charset.UTF_8
     tls: _Tls | None = None
     called_aet: _Ae | None = None
     calling_aet: _Ae = "RADRAFT"

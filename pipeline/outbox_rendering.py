@@ -14,7 +14,7 @@ from radraft.pipeline.report_messages import fhir_bundle
 from radraft.pipeline.report_printing import printed_pdf
 from radraft.reports.export import encapsulated_pdf, hl7_oru, kos, sr
 from radraft.reports.export.dicom_document import references
-from radraft.reports.export.hl7_oru import Application, MessageCharset
+from radraft.reports.export.hl7_oru import Application
 from radraft.reports.export.text import plain_text
 from radraft.reports.export.values import OutgoingReport, OutgoingStatus
 from radraft.reports.outgoing_entry import OutgoingForm
@@ -38,7 +38,6 @@ class Rendered:
 
 Render = Callable[[OutgoingReport, "Target"], bytes]
 
-_CHARSETS = {charset.codec: charset for charset in MessageCharset}
 _ENDINGS = {
     OutgoingForm.TEXT: "txt",
     OutgoingForm.PDF: "pdf",
@@ -71,7 +70,7 @@ def _oru(report: OutgoingReport, target: Target) -> bytes:
         report,
         sending=Application(*target.sending),
         receiving=Application(*target.receiving),
-        charset=_CHARSETS[target.charset.value],
+        charset=target.charset,
     )
 
 
@@ -79,7 +78,7 @@ def _text(report: OutgoingReport, target: Target) -> bytes:
     """Return the text with labels in each of the report's languages."""
     text = "\n".join(plain_text(report, lang) for lang in report.languages)
     try:
-        return text.encode(target.charset.value)
+        return text.encode(target.charset)
     except UnicodeEncodeError as error:
         code_point = f"U+{ord(text[error.start]):04X}"
         raise ReportError(

@@ -20,20 +20,20 @@ EXPLAINED = {
 """What it says of documents that are right, and why: docs/dicom-documents.md lists these."""
 
 
-def findings(file: Path) -> list[str]:
-    """Return what it says of a file beside its kind and what is explained."""
+def said(file: Path) -> list[str]:
+    """Return the errors and warnings that it tells of a file."""
     done = subprocess.run(
         [PROGRAM, "-new", file], capture_output=True, text=True, check=False, timeout=60
     )
     lines = (done.stdout + done.stderr).splitlines()
     if not lines:
         return ["dciodvfy said nothing"]
-    return [
-        line
-        for line in lines
-        if line.startswith(("Error", "Warning", "Abort"))
-        and not any(reason.search(line) for reason in EXPLAINED.values())
-    ]
+    return [line for line in lines if line.startswith(("Error", "Warning", "Abort"))]
+
+
+def findings(file: Path) -> list[str]:
+    """Return what it says of a file beside its kind and what is explained."""
+    return [line for line in said(file) if not any(why.search(line) for why in EXPLAINED.values())]
 
 
 def kind(file: Path) -> str:

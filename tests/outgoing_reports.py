@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import cycle, islice, product
 from typing import Any
 
+from radraft.reports.export.coded import coded_findings
 from radraft.reports.export.values import (
     Drafter,
     Examination,
@@ -47,6 +48,12 @@ FINDINGS = (
     ("可疑右下肺炎症，较前增大。", "Possible right lower lobe pneumonia, larger than before."),
     ("𠮷骨（U+20BB7）如常 <a&b> |^~\\& “引号”。", "Bone ‘𠮷’ as usual <a&b> |^~\\& \"quoted\"."),
     ("L2/3椎间盘突出3.5 mm。", "L2/3 disc herniation of 3.5 mm."),
+)  # fmt: skip
+MEASURED = (
+    ("左侧气胸，肺压缩约30%。", "Left pneumothorax with about 30% lung compression."),
+    ("右侧基底节区脑出血，量约25ml。", "Right basal ganglia haemorrhage of about 25 ml."),
+    ("双侧胸腔积液，较前减少。", "Bilateral pleural effusions, decreased since the prior."),
+    ("右下肺肿块，大小约45mm×38mm×30mm，新出现。", "New right lower lobe mass of 45 x 38 x 30 mm."),
 )  # fmt: skip
 IMPRESSION = (
     ("1. 右上肺结节，建议CT复查。", "1. Right upper lobe nodule; CT follow-up is advised."),
@@ -113,8 +120,9 @@ def signed(
     reviewed: bool = True,
     before: SignedReport | None = None,
     kind: AmendmentKind = AmendmentKind.AMENDMENT,
+    texts: tuple[tuple[str, str], ...] = FINDINGS,
 ) -> SignedReport:
-    """A signed version; with `before` the one that takes its place."""
+    """A signed version, its findings of `texts`; with `before` the one that takes its place."""
 
     def sentences(
         prefix: str, texts: tuple[tuple[str, str], ...], count: int
@@ -138,7 +146,7 @@ def signed(
             version=1 if before is None else before.version + 1,
             report=Report(
                 case_id,
-                sentences("f", FINDINGS, findings),
+                sentences("f", texts, findings),
                 sentences("i", IMPRESSION, impression),
             ),
             draft_sha="ab" * 32 if origin is Origin.MODEL else None,
@@ -206,7 +214,7 @@ def shapes(count: int = 200) -> Iterator[Shape]:
     ):
         given: dict[str, Any] = {
             "languages": langs, "findings": findings, "impression": impression,
-            "origin": origin, "reviewed": reviewed,
+            "origin": origin, "reviewed": reviewed, "texts": (*FINDINGS, *MEASURED),
         }  # fmt: skip
         versions = [signed(number, **given)]
         for kind in kinds:
@@ -216,11 +224,14 @@ def shapes(count: int = 200) -> Iterator[Shape]:
             "description": "",
         }  # fmt: skip
         prior = PriorExamination(f"1.2.826.0.1.3680043.10.9.{number}", date(2025, 3, 4), "CR")
+        zone = ("", "Asia/Shanghai", "America/Caracas")[number % 4 % 3]
         yield Shape(
             number,
             tuple(versions),
             examination=examination(number, **(bare if number % 5 == 0 else {})),
-            institution=Institution("site-a") if number % 7 == 0 else INSTITUTION,
+            institution=Institution("site-a", time_zone=zone)
+            if number % 7 == 0
+            else replace(INSTITUTION, time_zone=zone),
             key_images=number % 4,
             frames=number % 3 == 0,
             priors=(prior,) if number % 2 == 0 else (),
@@ -230,9 +241,11 @@ def shapes(count: int = 200) -> Iterator[Shape]:
 def all_shapes(count: int = 200) -> tuple[OutgoingReport, ...]:
     """`count` signed reports of all shapes: one language and both, amended and added to, without an
     impression, of 40 sentences, of people's and a model's words, without key images and with frames
-    of one object, with measurements and four-byte characters, without names of an institution."""
-    return tuple(
-        outgoing(
+    of one object, with measurements and four-byte characters, with a sentence of one language in a
+    report of two, without names of an institution, on clocks of three zones."""
+    made = []
+    for shape in shapes(count):
+        leaving = outgoing(
             shape.versions[-1],
             shape.number,
             examination=shape.examination,
@@ -240,5 +253,21 @@ def all_shapes(count: int = 200) -> tuple[OutgoingReport, ...]:
             key_images=images(shape.number, shape.key_images, frames=shape.frames),
             priors=shape.priors,
         )
-        for shape in shapes(count)
+        made.append(with_one_language_alone(leaving) if shape.number % 6 == 0 else leaving)
+    return tuple(made)
+
+
+def with_one_language_alone(report: OutgoingReport) -> OutgoingReport:
+    """`report` with its first finding in English alone, and its second in Chinese alone, where it
+    has both languages and more findings than those."""
+    if len(report.languages) < 2 or len(report.report.findings) < 3:
+        return report
+    first, second, *others = report.report.findings
+    findings = (
+        replace(first, wordings=first.wordings[1:]),
+        replace(second, wordings=second.wordings[:1]),
+        *others,
     )
+    changed = replace(report.report, findings=findings)
+    coded = coded_findings(changed, report.examination.body_part)
+    return replace(report, report=changed, findings=coded)

@@ -1,8 +1,9 @@
 """Debian's PixelMed toolkit checks structured reports against their templates.
 
 One virtual machine for all files: compiling the templates takes many times what a file takes. It
-runs in a process of its own (`python -m tests.pixelmed FILE...`), which prints one JSON object:
-{file: what the validator found}.
+runs in a process of its own (`python -m tests.pixelmed FILE...`), which prints for each file one
+line of JSON: the file and what the validator said. It keeps something of each file, so that its
+memory may fill up; another goes on then where it ended.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pydicom
@@ -44,32 +47,50 @@ EXPLAINED = {
     ),
 }
 """What it says of documents that are right, and why: docs/dicom-documents.md lists these."""
+NO_TEMPLATE = {"no template is named, so nothing is in one": re.compile(": Content Item not in te")}
+"""What it says beside of documents that name no template."""
 _NO_FINDINGS = ("Found ", "Root Template Validation Complete", "IOD validation complete")
-_AT_ONCE = 40
-"""Files that one virtual machine looks at: it keeps what it made of each."""
 
 
-def findings(files: Sequence[Path], *, timeout: float) -> dict[Path, list[str]]:
-    """Return what the validator says of each file beside what is explained: errors and warnings.
+def said(files: Sequence[Path], *, timeout: float) -> Iterator[tuple[Path, list[str]]]:
+    """Yield, file by file, the errors and warnings that the validator tells of each.
 
-    `timeout`: seconds for 40 files. Skips the test where Debian's libpixelmed-java is missing.
+    `timeout`: seconds for all. Skips the test where Debian's libpixelmed-java is missing.
     """
     if not JAR.exists():
         pytest.skip("not installed: libpixelmed-java")
-    told: dict[str, str] = {}
-    for start in range(0, len(files), _AT_ONCE):
-        some = map(str, files[start : start + _AT_ONCE])
-        command = [sys.executable, "-m", "tests.pixelmed", *some]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
-        assert done.returncode == 0, done.stderr[-2000:]
-        told |= json.loads(done.stdout.splitlines()[-1])
-    return {Path(file): list(filter(_is_finding, text.splitlines())) for file, text in told.items()}
+    end = time.monotonic() + timeout
+    left = list(files)
+    while left:
+        before = len(left)
+        for file, lines in _of_one_machine(left, end):
+            left.remove(file)
+            yield file, lines
+        assert len(left) < before, "PixelMed's validator ended without a word"
 
 
-def _is_finding(line: str) -> bool:
-    if not line or line.startswith(_NO_FINDINGS):
-        return False
-    return not any(reason.search(line) for reason in EXPLAINED.values())
+def unexplained(lines: Sequence[str], reasons: Mapping[str, re.Pattern[str]]) -> list[str]:
+    """Return the lines that none of `reasons` is about."""
+    return [line for line in lines if not any(why.search(line) for why in reasons.values())]
+
+
+def _of_one_machine(files: Sequence[Path], end: float) -> Iterator[tuple[Path, list[str]]]:
+    command = [sys.executable, "-m", "tests.pixelmed", *map(str, files)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+        watch = threading.Timer(max(0.0, end - time.monotonic()), child.kill)
+        watch.start()
+        try:
+            for line in child.stdout or ():
+                file, text = json.loads(line)
+                yield Path(file), list(filter(_is_said, text.splitlines()))
+            assert time.monotonic() < end, "PixelMed's validator took too long"
+        finally:
+            watch.cancel()
+            child.kill()
+
+
+def _is_said(line: str) -> bool:
+    return bool(line) and not line.startswith(_NO_FINDINGS)
 
 
 def as_basic_report(file: Path, target: Path) -> Path:
@@ -111,13 +132,14 @@ def _rename(code: Dataset) -> None:
 
 
 def main(files: Sequence[str]) -> None:
-    """Print what the validator says of each file."""
+    """Print what the validator says of each file, as soon as it is said."""
     import jpype
 
     limits = (f"-Djdk.xml.{name}=0" for name in _LIMITS)
     jpype.startJVM("-Xss64m", "-Xmx3g", *limits, classpath=[str(JAR.parent / "*")])
     validator = jpype.JClass("com.pixelmed.validate.DicomSRValidator")()
-    print(json.dumps({file: str(validator.validate(file)) for file in files}))
+    for file in files:
+        print(json.dumps([file, str(validator.validate(file))]), flush=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from radraft.reports.export.terminology import Coding
 from radraft.reports.export.values import Institution
+from radraft.reports.site_languages import other_language
 from radraft.reports.values import LANGS, Lang, Sentence
 
 Json = dict[str, Any]
@@ -96,13 +97,17 @@ def translation(lang: Lang, text: str) -> Json:
 
 
 def texts_of(sentences: Sequence[Sentence], languages: Sequence[Lang]) -> dict[Lang, str]:
-    """Return the text of `sentences`, one a line, in each language that has any."""
-    found: dict[Lang, str] = {}
-    for lang in LANGS:
-        lines = [sentence.text(lang) for sentence in sentences if sentence.text(lang).strip()]
-        if lang in languages and lines:
-            found[lang] = "\n".join(lines)
-    return found
+    """Return the text of `sentences`, one a line, in each of the report's `languages` that any of
+    them has, as `lines`."""
+    spoken = {lang for lang in LANGS if any(sentence.text(lang).strip() for sentence in sentences)}
+    return {lang: "\n".join(lines(sentences, lang)) for lang in languages if lang in spoken}
+
+
+def lines(sentences: Sequence[Sentence], lang: Lang) -> list[str]:
+    """Return the text of each of `sentences` in `lang`, else in its other language: whoever reads
+    one language of a report alone misses no sentence of it."""
+    texts = (sentence.text(lang) or sentence.text(other_language(lang)) for sentence in sentences)
+    return [text for text in texts if text.strip()]
 
 
 def string(name: str, texts: dict[Lang, str], resource_lang: Lang) -> Json:

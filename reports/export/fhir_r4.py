@@ -33,7 +33,7 @@ from radraft.reports.export._fhir_findings import (
 )
 from radraft.reports.export._fhir_values import Json
 from radraft.reports.export.header import report_time, require_nothing_signed_before, state_names
-from radraft.reports.export.marks import mark
+from radraft.reports.export.marks import mark, research_notice
 from radraft.reports.export.values import OutgoingImage, OutgoingReport
 from radraft.reports.values import Certainty, Lang, Section
 
@@ -148,7 +148,7 @@ def _media(report: OutgoingReport, image: OutgoingImage) -> Json:
     reference = image.reference
     if reference is None:
         raise ValueError("an image without its object is not sent")
-    frames = ", ".join(map(str, reference.frames))
+    frames = ", ".join(str(frame + 1) for frame in reference.frames)
     system = fhir.own_numbering(report.institution, "key-images")
     resource = {
         "resourceType": "Media",
@@ -237,20 +237,24 @@ def _conclusion_codes(report: OutgoingReport) -> list[Json]:
 
 
 def _blocks(report: OutgoingReport, lang: Lang) -> Iterator[tuple[str, list[str]]]:
-    """Yield the sections that have text in `lang`: heading and sentences."""
+    """Yield the sections that have text: heading and sentences, as `fhir.lines` has them."""
     sections = zip(Section, (report.report.findings, report.report.impression), strict=True)
     for section, sentences in sections:
-        texts = [sentence.text(lang) for sentence in sentences if sentence.text(lang).strip()]
+        texts = fhir.lines(sentences, lang)
         if texts:
             yield _HEADINGS[section][lang], texts
 
 
+def _notices(report: OutgoingReport, lang: Lang) -> Iterator[str]:
+    return filter(None, (mark(report, lang), research_notice(report, lang)))
+
+
 def _narrative(report: OutgoingReport) -> str:
-    """Return the report as XHTML, for readers that show nothing else: in each language the mark,
-    then the sections."""
+    """Return the report as XHTML, for readers that show nothing else: in each language the mark
+    with its notice, then the sections."""
     parts: list[str] = []
     for lang in report.languages:
-        paragraphs = [f"<p>{html.escape(mark(report, lang))}</p>"] if mark(report, lang) else []
+        paragraphs = [f"<p>{html.escape(line)}</p>" for line in _notices(report, lang)]
         for heading, texts in _blocks(report, lang):
             items = "".join(f"<li>{html.escape(text)}</li>" for text in texts)
             paragraphs.append(f"<p><b>{html.escape(heading)}</b></p><ul>{items}</ul>")
@@ -260,7 +264,7 @@ def _narrative(report: OutgoingReport) -> str:
 
 
 def _text_form(report: OutgoingReport, lang: Lang) -> Json:
-    lines = [mark(report, lang)] if mark(report, lang) else []
+    lines = list(_notices(report, lang))
     for heading, texts in _blocks(report, lang):
         lines += [heading, *texts]
     data = "".join(f"{line}\n" for line in lines).encode()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from radraft.core import canonical
 from radraft.core.errors import ReportError
+from radraft.reports.characters import refused, without_zero_width
 from radraft.reports.export.values import OutgoingReport, OutgoingStatus
 from radraft.studies.one_patient import has_number
 
@@ -18,6 +19,14 @@ def one_line(text: str) -> str:
     """Return `text` on one line: a value of a document's head that went on below could be taken for
     a heading and a sentence of the report."""
     return _LINE_END.sub(" ", text.strip())
+
+
+def require_seen(text: str) -> None:
+    """Raise ReportError `export_character_refused` for a character of `text` that nobody sees but
+    those without width, of which paper and text show nothing."""
+    hidden = next(refused(without_zero_width(text)), None)
+    if hidden is not None:
+        raise ReportError("export_character_refused", character=hidden)
 
 
 def report_time(report: OutgoingReport) -> datetime:

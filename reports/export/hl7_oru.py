@@ -13,11 +13,11 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from urllib.parse import quote
 
 from radraft.core.errors import ReportError
 from radraft.reports.export import _er7, terminology
+from radraft.reports.export.charset import Charset
 from radraft.reports.export.coded import CodedFinding
 from radraft.reports.export.header import (
     patient_number,
@@ -25,38 +25,15 @@ from radraft.reports.export.header import (
     require_nothing_signed_before,
     state_names,
 )
-from radraft.reports.export.marks import mark
+from radraft.reports.export.marks import mark, research_notice
 from radraft.reports.export.names import PersonName, is_ideographic, person_names
 from radraft.reports.export.terminology import Coding
 from radraft.reports.export.values import Institution, OutgoingReport, OutgoingStatus
 from radraft.reports.hl7_text import escaped
 from radraft.reports.people import Person
+from radraft.reports.site_languages import other_language
 from radraft.reports.values import AmendmentKind, Section
 from radraft.studies.kos import Reference
-
-
-class MessageCharset(StrEnum):
-    """Character set of a message, as a site names it."""
-
-    UTF_8 = "UNICODE UTF-8"
-    GB18030 = "GB 18030-2000"
-    GBK = "GBK"
-    """For receivers that know no more of GB 18030; HL7 has no name for it of its own."""
-    GB2312 = "GB2312"
-    ASCII = "ASCII"
-
-    @property
-    def declared(self) -> str:
-        """Return what MSH-18 says (table 0211): of GBK and GB 2312 GB 18030, of which they are
-        parts."""
-        return (
-            MessageCharset.GB18030 if self in (MessageCharset.GBK, MessageCharset.GB2312) else self
-        )
-
-    @property
-    def codec(self) -> str:
-        """Return Python's name of it."""
-        return {"UNICODE UTF-8": "utf-8", "GB 18030-2000": "gb18030"}.get(self, self.lower())
 
 
 @dataclass(frozen=True)
@@ -83,7 +60,7 @@ def message(
     *,
     sending: Application,
     receiving: Application,
-    charset: MessageCharset = MessageCharset.UTF_8,
+    charset: Charset = Charset.UTF_8,
     contents: MessageContents | None = None,
 ) -> bytes:
     """Return a report as one message, a carriage return after each segment, without MLLP's frame.
@@ -124,14 +101,13 @@ _STATUS = {
 _SEXES = {"M": "M", "F": "F", "O": "O"}
 
 
-def _encoded(segments: list[str], charset: MessageCharset) -> bytes:
+def _encoded(segments: list[str], charset: Charset) -> bytes:
     """Return the segments in `charset`, read back to be sure of what its declared set makes of
     them. ReportError `export_character_unwritable` names the first field that does not fit."""
-    reader = MessageCharset(charset.declared).codec
 
     def writable(text: str) -> bool:
         try:
-            return text.encode(charset.codec).decode(reader) == text
+            return text.encode(charset).decode(charset.declared) == text
         except UnicodeError:
             return False
 
@@ -143,11 +119,11 @@ def _encoded(segments: list[str], charset: MessageCharset) -> bytes:
             raise ReportError(
                 "export_character_unwritable", place=f"{name}-{place}", charset=str(charset)
             )
-    return "".join(segments).encode(charset.codec)
+    return "".join(segments).encode(charset)
 
 
 def _msh(
-    report: OutgoingReport, sending: Application, receiving: Application, charset: MessageCharset
+    report: OutgoingReport, sending: Application, receiving: Application, charset: Charset
 ) -> str:
     fields = {
         3: _er7.plain(sending.application),
@@ -159,7 +135,7 @@ def _msh(
         10: control_id(report),
         11: "P",
         12: "2.5.1",
-        18: charset.declared,
+        18: charset.hl7,
         19: report.languages[0],
     }
     return _er7.segment("MSH", fields)
@@ -236,22 +212,27 @@ def _marks(report: OutgoingReport) -> Iterator[dict[int, str]]:
     """Yield what readers are told of AI; OBX-18 names the model."""
     model = report.drafter.model_id if report.drafter else ""
     for lang in report.languages:
-        text = mark(report, lang)
-        if text:
-            fields = _observation(report, "ST", terminology.AI_MARK, lang, _er7.plain(text))
-            yield {**fields, 18: _er7.plain(model)}
+        told = (
+            (terminology.AI_MARK, mark(report, lang)),
+            (terminology.AI_USE, research_notice(report, lang)),
+        )
+        for code, text in told:
+            if text:
+                fields = _observation(report, "ST", code, lang, _er7.plain(text))
+                yield {**fields, 18: _er7.plain(model)}
 
 
 def _text(report: OutgoingReport) -> Iterator[dict[int, str]]:
     """Yield one OBX a sentence, in its section, in each language; OBX-4 is the sentence's number in
-    the report and the language."""
+    the report and the language of the part. A sentence that has one language alone stands in both
+    parts."""
     numbers = _numbers(report)
     sections = zip(Section, (report.report.findings, report.report.impression), strict=True)
     by_section = list(sections)
     for lang in report.languages:
         for section, sentences in by_section:
             for sentence in sentences:
-                text = sentence.text(lang)
+                text = sentence.text(lang) or sentence.text(other_language(lang))
                 if text:
                     fields = _observation(
                         report,
@@ -319,7 +300,7 @@ def _url(pattern: str, study_uid: str, reference: Reference) -> str:
         "study": study_uid,
         "series": reference.series_uid,
         "instance": reference.sop_instance_uid,
-        "frame": str(reference.frames[0] if reference.frames else 1),
+        "frame": str(reference.frames[0] + 1 if reference.frames else 1),
     }
     for name, value in values.items():
         pattern = pattern.replace(f"{{{name}}}", quote(value, safe=""))

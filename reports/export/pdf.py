@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radraft.core.errors import NotFound, ReportError
-from radraft.reports.characters import refused, without_zero_width
+from radraft.reports.characters import without_zero_width
 from radraft.reports.export.fonts import family, folders_of, loaded_fonts, missing_character
-from radraft.reports.export.header import one_line
+from radraft.reports.export.header import one_line, require_seen
 from radraft.reports.export.printed import PrintedField, printed_report, word
 from radraft.reports.export.values import OutgoingReport
 
@@ -123,6 +123,7 @@ def _data(report: OutgoingReport, pictures: Sequence[Picture], when: datetime) -
             ],
             "standing": [{"label": told.label, "value": told.value} for told in standing],
             "mark": shown.mark,
+            "notice": shown.notice,
             "foot": " · ".join(filter(None, (shown.mark, report.case_id))),
             "page": {lang: word("page", (lang,)) for lang in languages},
             "content": {
@@ -195,9 +196,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _require_printable(text: str, fonts: tuple[Path, ...]) -> None:
-    hidden = next(refused(text), None)
-    if hidden is not None:
-        raise ReportError("export_character_refused", character=hidden)
+    require_seen(text)
     shown = "".join(character for character in text if not _IGNORABLE.match(character))
     missing = missing_character(shown, fonts)
     if missing is not None:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from radraft.reports.export.header import one_line
-from radraft.reports.export.marks import mark
+from radraft.reports.export.marks import mark, research_notice
 from radraft.reports.export.values import OutgoingReport
 from radraft.reports.people import Person, PersonKind
 from radraft.reports.values import LANGS, AmendmentKind, Lang, Manner, Section, Sentence
@@ -78,6 +78,8 @@ class PrintedReport:
     """What kind of amendment it is, and why it was made."""
     mark: str
     """That a machine began it; empty where none did."""
+    notice: str
+    """What use that machine is meant for; empty as `mark`."""
 
 
 def printed_report(report: OutgoingReport, languages: Sequence[Lang]) -> PrintedReport:
@@ -100,6 +102,7 @@ def printed_report(report: OutgoingReport, languages: Sequence[Lang]) -> Printed
         ),
         amendment=_amendment(report, languages),
         mark=_joined((mark(report, lang) for lang in languages), " · "),
+        notice=_joined((research_notice(report, lang) for lang in languages), " · "),
     )
 
 

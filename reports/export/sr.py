@@ -36,7 +36,7 @@ from radraft.reports.export.dicom_document import (
     set_as_it_came,
     sop_item,
 )
-from radraft.reports.export.marks import mark
+from radraft.reports.export.marks import mark, research_notice
 from radraft.reports.export.terminology import Coding
 from radraft.reports.export.values import Drafter, OutgoingReport, OutgoingStatus
 from radraft.reports.values import Lang, Section, Sentence
@@ -199,9 +199,9 @@ def _narrative(report: OutgoingReport, lang: Lang) -> Iterator[Dataset]:
         if texts:
             yield _section(codes.HEADINGS[section], lang, [*told, *texts])
     if visible := mark(report, lang):
-        yield _section(
-            terminology.AI_MARK, lang, [*told, _text(terminology.AI_MARK, visible, lang)]
-        )
+        use = _text(terminology.AI_USE, research_notice(report, lang), lang)
+        items = [*told, _text(terminology.AI_MARK, visible, lang), use]
+        yield _section(terminology.AI_MARK, lang, items)
 
 
 def _language(lang: Lang) -> Dataset:

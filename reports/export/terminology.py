@@ -66,6 +66,7 @@ DIMENSIONS = (
 EXTENT = Coding(OWN, "extent", "Extent in percent", "程度百分比")
 VOLUME = Coding(OWN, "volume", "Volume", "容量")
 AI_MARK = Coding(OWN, "ai-mark", "Part that AI had in the report", "人工智能参与标识")
+AI_USE = Coding(OWN, "ai-use", "Use that the AI software is meant for", "人工智能软件用途")
 KEY_IMAGE = Coding(OWN, "key-image", "Key image", "关键图像")
 CONTENT_HASH = Coding(OWN, "content-hash", "SHA-256 of the signed version", "签发版本的 SHA-256")
 SUPERSEDED_HASH = Coding(
@@ -74,8 +75,8 @@ SUPERSEDED_HASH = Coding(
 AMENDMENT = Coding(OWN, "amendment", "Reason of the amendment", "修订原因")
 ADDENDUM = Coding(OWN, "addendum", "Reason of the addendum", "补充原因")
 ATTRIBUTES = (
-    SITE, SIDE, CERTAINTY, CHANGE, *DIMENSIONS, EXTENT, VOLUME, AI_MARK, KEY_IMAGE, CONTENT_HASH,
-    SUPERSEDED_HASH, AMENDMENT, ADDENDUM,
+    SITE, SIDE, CERTAINTY, CHANGE, *DIMENSIONS, EXTENT, VOLUME, AI_MARK, AI_USE, KEY_IMAGE,
+    CONTENT_HASH, SUPERSEDED_HASH, AMENDMENT, ADDENDUM,
 )  # fmt: skip
 CERTAINTIES = {
     Certainty.PRESENT: Coding(OWN, "present", "Present", "有"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from radraft.reports.export.header import require_seen
 from radraft.reports.export.printed import (
     PrintedField,
     PrintedReport,
@@ -20,7 +21,12 @@ _BETWEEN = {"zh": "\u3000", "en": "    "}
 
 def plain_text(report: OutgoingReport, lang: Lang) -> str:
     """Return `report` as text whose lines end in `\\n`, labels in `lang`: whose it is, findings and
-    impression in each of the report's languages, who signed, the version, and the AI mark."""
+    impression in each of the report's languages, who signed, the version, and the AI mark
+    with its notice.
+
+    ReportError `export_character_refused` for a character that nobody sees, as one that turns the
+    direction of writing in a name: pasted elsewhere it would change what is read.
+    """
     shown = printed_report(report, (lang,))
     blocks = (
         _head(shown),
@@ -28,7 +34,9 @@ def plain_text(report: OutgoingReport, lang: Lang) -> str:
         *(_section(section) for section in shown.sections),
         _foot(shown, lang),
     )
-    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+    text = "\n\n".join("\n".join(block) for block in blocks) + "\n"
+    require_seen(text)
+    return text
 
 
 def _head(shown: PrintedReport) -> Iterator[str]:
@@ -52,8 +60,7 @@ def _foot(shown: PrintedReport, lang: Lang) -> Iterator[str]:
     yield _line(shown.status, lang)
     if shown.amendment is not None:
         yield _line(shown.amendment, lang)
-    if shown.mark:
-        yield shown.mark
+    yield from filter(None, (shown.mark, shown.notice))
 
 
 def _signature(signature: PrintedSignature, lang: Lang) -> str:

@@ -63,6 +63,16 @@ def test_a_signed_report_is_written_as_the_documents_that_are_sent(
     assert message.read_bytes().startswith(b"MSH|^~\\&|RADRAFT|test|")
 
 
+def test_the_codes_of_our_own_are_written_for_a_fhir_server(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "codes.json"
+    told = answer(folder, "code-system", "--output", str(file))
+    system = json.loads(file.read_bytes())
+    assert (system["resourceType"], told["bytes"]) == ("CodeSystem", file.stat().st_size)
+    assert {"code": "pneumothorax", "display": "Pneumothorax"}.items() <= next(
+        concept for concept in system["concept"] if concept["code"] == "pneumothorax"
+    ).items()
+
+
 def test_a_signed_report_is_written_as_dicom_and_no_selection_of_no_images(
     folder: Path, tmp_path: Path
 ) -> None:

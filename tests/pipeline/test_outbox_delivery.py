@@ -12,12 +12,13 @@ from sqlalchemy import update
 
 from radraft.core.errors import ReportError, StorageDamaged, StorageUnavailable
 from radraft.core.settings import Settings
-from radraft.exchange.targets import Charset, Occasion, TargetKind
+from radraft.exchange.targets import Occasion, TargetKind
 from radraft.exchange.values import DeliveryError
 from radraft.pipeline import outbox as outbox_module
 from radraft.pipeline.outbox import Outbox
 from radraft.pipeline.outbox_sending import ReportSender
 from radraft.reports.audit import AuditActor, AuditKind, AuditQuery
+from radraft.reports.export.charset import Charset
 from radraft.reports.export.values import OutgoingStatus
 from radraft.reports.lifecycle import Move
 from radraft.reports.outgoing_entry import (

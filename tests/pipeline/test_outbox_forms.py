@@ -10,10 +10,10 @@ import pytest
 from radraft.core.errors import ReportError
 from radraft.core.settings import Settings
 from radraft.exchange import mllp
-from radraft.exchange.targets import Charset
 from radraft.pipeline.outbox_rendering import renderers
 from radraft.pipeline.outbox_sending import ReportSender
 from radraft.reports.export import hl7_oru
+from radraft.reports.export.charset import Charset
 from radraft.reports.outgoing_entry import OutgoingForm
 from radraft.store.database import Store
 from tests.exchange.mllp_receiver import receiving
@@ -38,7 +38,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "data", site="site-a")
 
 
-@pytest.mark.parametrize("charset", [Charset.UTF8, Charset.GB18030])
+@pytest.mark.parametrize("charset", [Charset.UTF_8, Charset.GB18030])
 def test_a_result_message_is_taken_under_its_control_id(
     sqlite_store: Store, settings: Settings, charset: Charset
 ) -> None:

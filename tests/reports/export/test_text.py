@@ -7,43 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from radraft.core.errors import ReportError
 from radraft.reports.export.printed import local_minute, person_name
 from radraft.reports.export.text import plain_text
 from radraft.reports.export.values import Institution, OutgoingStatus
 from radraft.reports.people import Person, PersonKind
-from radraft.reports.values import (
-    LANGS,
-    Amendment,
-    AmendmentKind,
-    Lang,
-    Manner,
-    Origin,
-    Sentence,
-    Wording,
-    both,
-)
+from radraft.reports.values import Amendment, AmendmentKind, Manner, Origin, Sentence, Wording, both
 from radraft.studies.values import Patient
-from tests.outgoing_reports import all_shapes, examination, outgoing, signed
-from tests.reports.export import read_back
-
-
-@pytest.mark.parametrize("lang", LANGS)
-def test_every_shape_reads_back_sentence_by_sentence(lang: Lang) -> None:
-    for report in all_shapes():
-        text = plain_text(report, lang)
-        lines = text.split("\n")
-        at = 0
-        for sentence in read_back.sentences(report):
-            at = lines.index(sentence, at) + 1
-        told = (*read_back.identity(report, (lang,)), *read_back.signatures(report, (lang,)))
-        assert [fact for fact in told if fact not in text] == []
-        assert (mark_line(lines)) is report.ai_assisted
-
-
-def mark_line(lines: list[str]) -> bool:
-    return any(
-        line in ("AI 辅助，医师审核", "AI-assisted, reviewed by a physician") for line in lines
-    )
+from tests.outgoing_reports import examination, outgoing, signed
 
 
 def test_it_has_the_layout_that_a_chinese_hospital_expects() -> None:
@@ -82,6 +53,7 @@ def test_it_has_the_layout_that_a_chinese_hospital_expects() -> None:
         "审核签发：Jürgen Prüfer 审\u30002026-03-04 14:15\n"
         "报告状态：正式报告 · 第 2 版\n"
         "AI 辅助，医师审核\n"
+        "所用 AI 软件仅供研究使用\n"
     )  # fmt: skip
 
 
@@ -94,6 +66,15 @@ def test_a_sentence_in_one_language_stands_in_both_sections() -> None:
     )
     findings = text[text.index("Findings:") : text.index("Impression:")]
     assert findings.split("\n")[1:3] == ["仅有中文。", second.en]
+
+
+@pytest.mark.parametrize("mark", ["\u202e", "\u202d", "\u2066", "\u200f"])
+def test_a_mark_that_turns_the_direction_of_writing_is_refused(mark: str) -> None:
+    patient = Patient("4711", f"欧阳^假{mark}名", None, "F")
+    with pytest.raises(ReportError) as caught:
+        plain_text(outgoing(examination=examination(1, patient=patient)), "zh")
+    assert caught.value.code == "export_character_refused"
+    assert caught.value.details == {"character": f"U+{ord(mark):04X}"}
 
 
 def test_an_impression_gets_numbers_where_its_writer_gave_none() -> None:
@@ -115,7 +96,7 @@ def test_what_nobody_signed_says_so() -> None:
     text = plain_text(report, "zh")
     assert "审核签发：尚未签发\n" in text
     assert "报告状态：初步报告，待审核" in text
-    assert text.endswith("\nAI 生成\n")
+    assert text.endswith("\nAI 生成\n所用 AI 软件仅供研究使用\n")
 
 
 def test_a_name_that_was_typed_and_a_signature_on_emergency_duty_say_so() -> None:
