@@ -8,13 +8,7 @@ from pathlib import Path
 import pytest
 
 from radraft.core.errors import SettingsError
-from radraft.exchange.targets import (
-    Commitment,
-    HostPort,
-    Occasion,
-    TargetKind,
-    load_targets,
-)
+from radraft.exchange.targets import Commitment, HostPort, Occasion, TargetKind, load_targets
 from radraft.reports.export.charset import Charset
 from radraft.reports.export.values import OutgoingStatus
 from radraft.reports.outgoing_entry import OutgoingForm
