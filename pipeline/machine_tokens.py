@@ -69,7 +69,8 @@ class MachineTokens:
         `token_read_denied` where it opens reports that its maker may not read.
         """
         _require_all(terms.sites, sites)
-        if Scope.READ in terms.scopes and reads_at is not None and not terms.sites <= reads_at:
+        reads = not terms.scopes.isdisjoint({Scope.READ, Scope.LINK})
+        if reads and reads_at is not None and not terms.sites <= reads_at:
             raise TokenError("token_read_denied", site=min(terms.sites - reads_at))
         secret = new_secret()
         now = self._now()

@@ -22,6 +22,7 @@ from radraft.pipeline.full_frames import FullFrames
 from radraft.pipeline.health import Health
 from radraft.pipeline.impressions import ImpressionWriter, standing_of
 from radraft.pipeline.ingest import IngestResult, ingest
+from radraft.pipeline.inquiries import Inquiries
 from radraft.pipeline.key_images import KeyImageChooser
 from radraft.pipeline.listing import Listing
 from radraft.pipeline.machine_tokens import MachineTokens
@@ -39,8 +40,10 @@ from radraft.pipeline.report_templates import ReportTemplates, begun_report
 from radraft.pipeline.retention_rules import RetentionRules
 from radraft.pipeline.second_factor import SecondFactors
 from radraft.pipeline.sign_in import SignIn, session_terms
+from radraft.pipeline.signed_studies import ShownInquiry, SignedStudies, shown_inquiries
 from radraft.pipeline.site_languages import SiteLanguages
 from radraft.pipeline.study_facts import study_facts
+from radraft.pipeline.study_links import StudyLinks
 from radraft.reports import editing, edits, turnround
 from radraft.reports.audit import AuditKind
 from radraft.reports.characters import require_visible
@@ -54,13 +57,24 @@ from radraft.reports.people import Actor
 from radraft.reports.signature_rule import SignatureRule
 from radraft.reports.site_languages import LanguageRule
 from radraft.reports.turnround import TurnroundClock
-from radraft.reports.values import Coverage, Lang, Report, ReportState, SignedReport
+from radraft.reports.values import (
+    AmendmentKind,
+    Coverage,
+    Lang,
+    Origin,
+    Report,
+    ReportState,
+    Sentence,
+    SignedReport,
+    Wording,
+)
 from radraft.store import (
     alerts,
     audit,
     cases,
     drafts,
     images,
+    inquiries,
     language_rules,
     openings,
     questions,
@@ -110,6 +124,8 @@ class CaseView:
     standing: tuple[StandingWarning, ...]
     """What the checks say of the working report, and what readers said of that."""
     turns: tuple[questions.Turn, ...]
+    inquiries: tuple[ShownInquiry, ...]
+    """Clinicians' questions to a radiologist, oldest first."""
     partial: tuple[DraftedSentence, ...]
     least_support: float | None
     """`Draft.least_support` of the draft the working report began as."""
@@ -275,6 +291,12 @@ class Service:
         """Review, signature, amendment."""
         self.printing = ReportPrinting(store, settings)
         """Signed reports as text and as PDF."""
+        self.inquiries = Inquiries(store, self.trail)
+        """Clinicians' questions to radiologists."""
+        self.signed_studies = SignedStudies(store)
+        """What was signed, for whoever reads it."""
+        self.study_links = StudyLinks(store)
+        """Links by which a hospital's system opens a study for a person."""
         self.languages = SiteLanguages(store, self.trail, site=settings.site)
         """In which languages sites report."""
         self._follower = Follower(store, profile)
@@ -308,6 +330,7 @@ class Service:
         known = self.listing.counts(wanted, visible, clock) if counting else None
         with self.store.read() as session:
             alarms = alerts.alarms(session, sites)
+            waiting = inquiries.open_at(session, sites)
             shown = cases.worklist(
                 session,
                 clock=clock,
@@ -322,6 +345,8 @@ class Service:
             )
         return replace(
             shown,
+            rows=tuple(replace(row, inquiries=waiting.get(row.case_id)) for row in shown.rows),
+            inquiries=tuple(waiting.values()),
             unreadable_alerts=alarms.unreadable,
             open_alerts=tuple(OpenAlert(alert.level, alert.deadline_at) for alert in alarms.alerts),
         )
@@ -368,6 +393,7 @@ class Service:
                 standing=warnings_of(session, working, facts),
                 impression=standing_of(working, facts),
                 turns=questions.turns(session, case_id),
+                inquiries=shown_inquiries(session, case_id),
                 partial=self._partial(case_id),
                 least_support=written.least_support if written is not None else None,
                 notice=self.notice(stored.draft) if stored is not None else None,
@@ -523,9 +549,30 @@ class Service:
                 refused=answer.refused,
                 nearest=answer.nearest,
                 asked_by=actor.who,
+                version=signed.version,
             )
             audit.append(session, case_event(AuditKind.QUESTION, case_id, actor))
             return turn
+
+    def addendum_of_answer(
+        self, case_id: str, inquiry_id: int, *, actor: Actor, base_step: int, reason: str
+    ) -> editing.WorkingReport:
+        """Begin an addendum whose first new sentence is what a radiologist answered, under the
+        impression. Errors as `Inquiries.answer_for_addendum`, `ReportSigning.amend` and `save`.
+
+        Where the sentence cannot be saved, the addendum is begun all the same, as by hand.
+        """
+        text, lang = self.inquiries.answer_for_addendum(case_id, inquiry_id)
+        amended = self.signing.amend(
+            case_id,
+            actor=actor,
+            base_step=base_step,
+            reason=reason,
+            kind=AmendmentKind.ADDENDUM,
+        )
+        added = Sentence(f"q{inquiry_id}-{amended.revision}", (Wording(lang, text, Origin.PERSON),))
+        report = replace(amended.report, impression=(*amended.report.impression, added))
+        return self.save(case_id, report, base_revision=amended.revision, actor=actor)
 
     def signed(self, case_id: str) -> SignedReport:
         """Return the newest signed version.

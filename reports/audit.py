@@ -56,6 +56,8 @@ class AuditKind(StrEnum):
     """An account was made, disabled or enabled, or its password set."""
     TOKEN = "token"
     """A token of another program was made or revoked."""
+    STUDY_LINK = "study_link"
+    """A hospital's system had a link made for a person, or he came by it, or was refused."""
     ROLES = "roles"
     SESSIONS_ENDED = "sessions_ended"
     """By somebody else than their person."""

@@ -100,7 +100,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
 
 class Scope(StrEnum):
     """What a machine's token may be used for; the table of routes says where. No scope writes,
-    signs, asks or configures."""
+    signs, asks or configures; with `LINK` the person whom a program names may ask."""
 
     READ = "read"
     """Signed reports, their images, and the list of them."""
@@ -108,6 +108,8 @@ class Scope(StrEnum):
     """Send studies in."""
     EXPORT = "export"
     """Tables for other programs."""
+    LINK = "link"
+    """Open a signed study for a person whom the program answers for: the hospital's system."""
 
 
 @dataclass(frozen=True, order=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, exists, or_, select
+from sqlalchemy import Row, Select, exists, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from radraft.core.errors import NotFound
@@ -62,8 +62,9 @@ def has_keys(session: Session, case_id: str) -> bool:
     return bool(session.scalar(select(exists().where(PatientKeyRow.case_id == case_id))))
 
 
-def others(session: Session, own: Kin) -> list[Kin]:
-    """Studies that share a key and show some of the same part of the body, last arrival first."""
+def others(session: Session, own: Kin, *, any_part: bool = False) -> list[Kin]:
+    """Studies that share a key and show some of the same part of the body, or `any_part`, last
+    arrival first."""
     keys = select(PatientKeyRow.key).where(PatientKeyRow.case_id == own.case_id)
     sharing = select(PatientKeyRow.case_id).where(PatientKeyRow.key.in_(keys)).distinct()
     rows = session.execute(
@@ -71,7 +72,7 @@ def others(session: Session, own: Kin) -> list[Kin]:
         .where(
             CaseRow.case_id.in_(sharing),
             CaseRow.case_id != own.case_id,
-            CaseRow.body_part.in_(sorted(overlapping(own.body_part))),
+            true() if any_part else CaseRow.body_part.in_(sorted(overlapping(own.body_part))),
         )
         .order_by(CaseRow.received_at.desc(), CaseRow.case_id)
         .limit(MOST)

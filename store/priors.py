@@ -130,6 +130,33 @@ def _joined_later(
     return joined - frozenset(session.scalars(linked)) if joined else joined
 
 
+def signed_of_patient(
+    session: Session, case_id: str, sites: frozenset[str] | None
+) -> tuple[Linked, ...]:
+    """Return the signed studies of the same patient at `sites`, None for all: of any part of the
+    body, also later ones (`days_before` is negative then), newest first. Whose patient is in doubt,
+    or was said to be another, is not among them. NotFound `case_not_found`."""
+    own = _kin.one(session, case_id)
+    if not _kin.has_keys(session, case_id):
+        return ()
+    said = _kin.decisions(session, own)
+    known: dict[object, Match] = {}
+    linked = []
+    for other in _kin.others(session, own, any_part=True):
+        decided = said.get(other.who)
+        if decided == LinkState.REJECTED.value or (
+            sites is not None and other.person.site not in sites
+        ):
+            continue
+        if other.person not in known:
+            known[other.person] = match(own.person, other.person)
+        matched = known[other.person]
+        if decided == LinkState.CONFIRMED.value or matched.outcome is LinkDecision.LINK:
+            state = LinkState.CONFIRMED if decided else LinkState.FOUND
+            linked.append(_linked(session, own, other, matched, state))
+    return _newest_first([study for study in linked if study.version is not None])
+
+
 def _with_signature(session: Session, case_ids: Iterable[str], when: datetime) -> frozenset[str]:
     found: set[str] = set()
     for some in chunks(case_ids):

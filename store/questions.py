@@ -29,6 +29,8 @@ class Turn:
     """Of a refusal: ids of the sentences nearest to the question, which do not answer it."""
     asked_by: Person
     asked_at: datetime
+    version: int | None = None
+    """The signed version it was answered from; None of turns of before that was kept."""
 
 
 def add_turn(
@@ -42,6 +44,7 @@ def add_turn(
     refused: bool,
     nearest: tuple[str, ...] = (),
     asked_by: Person,
+    version: int | None = None,
 ) -> Turn:
     """Keep one turn; a refusal has `nearest` and no `citations`.
 
@@ -58,6 +61,7 @@ def add_turn(
         # An answer has citations, a refusal the nearest sentences: `refused` tells which these are.
         citations=nearest if refused else citations,
         refused=refused,
+        version=version,
         asked_by=asked_by.name,
         asked_by_account=asked_by.id,
         asked_at=datetime.now(UTC),
@@ -86,4 +90,5 @@ def _turn(row: TurnRow) -> Turn:
         nearest=row.citations if row.refused else (),
         asked_by=known_person(row.asked_by, row.asked_by_account),
         asked_at=row.asked_at,
+        version=row.version,
     )

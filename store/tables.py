@@ -2,9 +2,9 @@
 
 Signed reports, their chain, training pairs, report revisions, the steps to a signature and the
 rules of it, languages of sites, dismissals, what became of adapters, what was done about critical
-values, retention, links of retakes, archived reports, changes of
-patients' data and the audit are append-only: triggers (see
-`migrations/`) refuse UPDATE, DELETE, REPLACE and TRUNCATE.
+values and clinicians' questions, retention, links of retakes, archived reports, changes of
+patients' data and the audit are append-only: triggers (see `migrations/`) refuse UPDATE, DELETE,
+REPLACE and TRUNCATE.
 """
 
 from __future__ import annotations
@@ -41,6 +41,12 @@ from radraft.store.tables_arrivals import (
     ImageVerdictRow as ImageVerdictRow,
 )
 from radraft.store.tables_audit import AuditHeadRow as AuditHeadRow, AuditRow as AuditRow
+from radraft.store.tables_inquiries import (
+    InquiryEventRow as InquiryEventRow,
+    InquiryRow as InquiryRow,
+    TurnMarkRow as TurnMarkRow,
+    VisitRow as VisitRow,
+)
 from radraft.store.tables_languages import (
     LanguageRuleRow as LanguageRuleRow,
     OfferedTextRow as OfferedTextRow,
@@ -133,6 +139,7 @@ IDENTITY_TABLES = frozenset(
         "order_messages",
         "patient_records",
         "sent_identities",
+        "visits",
     }
 )
 IMMUTABLE_TABLES = (
@@ -161,6 +168,8 @@ IMMUTABLE_TABLES = (
     "template_rules",
     "phrases",
     "patient_changes",
+    "inquiry_events",
+    "turn_marks",
 )
 
 
@@ -410,6 +419,8 @@ class TurnRow(Base):
     lang: Mapped[str] = mapped_column(String(8))
     citations: Mapped[tuple[str, ...]]
     refused: Mapped[bool]
+    # The signed version it was answered from; None of turns of before that was kept.
+    version: Mapped[int | None]
     asked_by: Mapped[str]
     asked_by_account: Mapped[str | None] = mapped_column(String(64))
     asked_at: Mapped[datetime]

@@ -74,6 +74,17 @@ class StoredImage:
 
 
 @dataclass(frozen=True)
+class OpenInquiries:
+    """How many questions of a study wait for a radiologist's answer."""
+
+    number: int
+    oldest: datetime
+    """When the longest waiting was asked."""
+    to_accounts: frozenset[str]
+    """Whom they were put to; empty where no radiologist in particular."""
+
+
+@dataclass(frozen=True)
 class WorklistRow:
     """One line of the worklist."""
 
@@ -99,6 +110,8 @@ class WorklistRow:
     """Who reviewed and signed it."""
     verdict: str | None = None
     """Of the image quality."""
+    inquiries: OpenInquiries | None = None
+    """Questions of clinicians that wait for a radiologist; None: none."""
     limit_minutes: int | None = None
     """From its receipt to its first signature; None once that is given."""
     standing: Standing | None = None
@@ -187,6 +200,8 @@ class WorklistFilter:
     """Account that reviewed and signed."""
     person: str = ""
     """Account that did either."""
+    asked: bool = False
+    """Only those of which a clinician waits for a radiologist's answer."""
     since: date | None = None
     """First and"""
     until: date | None = None
@@ -252,6 +267,8 @@ class Worklist:
     """Ids of open alerts that cannot be read."""
     open_alerts: tuple[OpenAlert, ...] = ()
     """All that are open at the sites, whatever is listed."""
+    inquiries: tuple[OpenInquiries, ...] = ()
+    """Of each study at the sites of which questions wait, whatever is listed."""
     near: int = 0
     """Studies in all that are near their turn-round limit,"""
     over: int = 0

@@ -36,11 +36,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from radraft.core.errors import ReportError
+from radraft.reports.inquiry import OPEN_STATES
 from radraft.reports.turnround import EMERGENCY, Limit, TurnroundClock
 from radraft.reports.values import ReportState
 from radraft.store.base import UtcDateTime
 from radraft.store.sql import chunks
-from radraft.store.tables import NameKeyRow, WorklistEntryRow
+from radraft.store.tables import InquiryRow, NameKeyRow, WorklistEntryRow
 from radraft.store.values import (
     IN_REVIEW,
     RANKS,
@@ -68,6 +69,12 @@ ENTRIES = WorklistEntryRow.__table__.c
 # As it is stored: one that is damaged keeps its place, and is named by who reads it.
 RECEIVED = type_coerce(ENTRIES.received_at, Text)
 _PLACES = (ENTRIES.site, ENTRIES.reading_site)
+_ASKED = ENTRIES.case_id.in_(
+    select(InquiryRow.case_id).where(
+        InquiryRow.state.in_(sorted(state.value for state in OPEN_STATES))
+    )
+)
+"""Whether a clinician waits for a radiologist's answer about it: of few studies."""
 LAST = "\U0010ffff"
 """Sorts after whatever follows the same beginning."""
 
@@ -422,6 +429,8 @@ def _asked(
     if wanted.person:
         mine = (ENTRIES.author_account, ENTRIES.reviewer_account)
         found.append(or_(*(column == wanted.person for column in mine)))
+    if wanted.asked:
+        found.append(_ASKED)
     drafting = ENTRIES.phase.in_([CaseState.RECEIVED.value, CaseState.DRAFTING.value])
     match wanted.stage:
         case Stage.SIGNED:
@@ -459,7 +468,7 @@ def _phase_seen(visible: Visible) -> Any:
 def _seen_by(wanted: WorklistFilter, visible: Visible) -> Visible:
     """Whose studies may be listed by what is wanted: who writes at what is told to nobody who reads
     signed reports alone."""
-    asked = (wanted.phase, wanted.author, wanted.reviewer, wanted.person)
+    asked = (wanted.phase, wanted.author, wanted.reviewer, wanted.person, wanted.asked)
     open_stage = wanted.stage not in (Stage.ALL, Stage.SIGNED)
     return Visible(visible.sites, frozenset()) if any(asked) or open_stage else visible
 
@@ -484,8 +493,8 @@ def _ways(wanted: WorklistFilter) -> list[ColumnElement[bool]] | None:
     """The ways in which a study may be what somebody typed, or of the days, each by an index of its
     own; None where neither is asked for."""
     if not wanted.search:
-        days = _days(wanted)
-        return [and_(*days)] if days else None
+        narrow = [*_days(wanted), *([_ASKED] if wanted.asked else [])]
+        return [and_(*narrow)] if narrow else None
     found = _numbers(wanted.search)
     keys = _keys(wanted.search)
     if keys is not None:
@@ -498,7 +507,7 @@ def _few(session: Session, wanted: WorklistFilter) -> bool:
     keys = _keys(wanted.search) if wanted.search else None
     # Joined, and not one of a list: that would be read whole before the first is looked for.
     named = [] if keys is None else [and_(NameKeyRow.name == ENTRIES.name, keys)]
-    others = _numbers(wanted.search) if wanted.search else [and_(*_days(wanted))]
+    others = _numbers(wanted.search) if wanted.search else _ways(wanted) or []
     found = 0
     for way in (*named, *others):
         first = select(ENTRIES.case_id).where(way).limit(FEW + 1).subquery()

@@ -33,6 +33,7 @@ from radraft.ui import bearer
 from radraft.ui.draining import Draining
 from radraft.ui.measured import Measured
 from radraft.ui.security import SAFE_METHODS, UPLOAD, Guard
+from radraft.ui.visits import COOKIE as VISIT, REF as VISIT_REF, Visitor
 
 if TYPE_CHECKING:
     from radraft.pipeline.service import Service
@@ -62,10 +63,17 @@ class Access:
     needed: Needed
     scopes: frozenset[Scope] = frozenset()
     """Any of these; empty: the route is for no program."""
+    by_link: bool = False
+    """Whether it is also for whom a hospital's system let in by a link, of the study he came
+    for."""
 
 
 def _by_token(needed: Permission, *scopes: Scope) -> Access:
     return Access(needed, frozenset(scopes))
+
+
+def _by_link(needed: Needed, *scopes: Scope) -> Access:
+    return Access(needed, frozenset(scopes), by_link=True)
 
 
 def _table(
@@ -95,7 +103,12 @@ ROUTES: Mapping[tuple[str, str], Access] = _table(
         ("GET", "/api/session/openid"): Anybody.ANYBODY,
         ("POST", "/api/session/openid"): Anybody.ANYBODY,
         ("POST", "/api/session/openid/answer"): Anybody.ANYBODY,
-        ("GET", "/api/session"): Anybody.SIGNED_IN,
+        # Their link opens them, or a session; what they show is asked for by them.
+        ("GET", "/s"): Anybody.ANYBODY,
+        ("GET", "/s/{accession:path}"): Anybody.ANYBODY,
+        ("POST", "/api/session/visit"): Anybody.ANYBODY,
+        ("POST", "/api/session/visit/end"): Anybody.ANYBODY,
+        ("GET", "/api/session"): _by_link(Anybody.SIGNED_IN),
         ("POST", "/api/session/active"): Anybody.SIGNED_IN,
         ("GET", "/api/status"): Anybody.SIGNED_IN,
         ("GET", "/api/worklist"): _by_token(Permission.READ_SIGNED, Scope.READ),
@@ -110,9 +123,20 @@ ROUTES: Mapping[tuple[str, str], Access] = _table(
         ("PUT", "/api/keys"): Permission.READ_SIGNED,
         ("GET", "/api/presence"): Permission.READ_UNSIGNED,
         ("GET", "/api/cases/{case_id}"): _by_token(Permission.READ_SIGNED, Scope.READ),
-        ("GET", "/api/images/{image_id}/png"): _by_token(Permission.READ_SIGNED, Scope.READ),
+        ("GET", "/api/images/{image_id}/png"): _by_link(Permission.READ_SIGNED, Scope.READ),
         ("GET", "/api/images/{image_id}/values"): _by_token(Permission.READ_SIGNED, Scope.READ),
-        ("POST", "/api/cases/{case_id}/questions"): Permission.ASK,
+        ("POST", "/api/cases/{case_id}/questions"): _by_link(Permission.ASK),
+        ("POST", "/api/signed-studies/search"): Permission.READ_SIGNED,
+        ("POST", "/api/signed-studies/numbered"): _by_link(Permission.READ_SIGNED),
+        ("GET", "/api/cases/{case_id}/signed"): _by_link(Permission.READ_SIGNED),
+        ("POST", "/api/cases/{case_id}/turns/{turn_id}/mark"): _by_link(Permission.ASK),
+        ("POST", "/api/cases/{case_id}/inquiries"): _by_link(Permission.ASK),
+        ("POST", "/api/cases/{case_id}/inquiries/{inquiry_id}/withdraw"): _by_link(Permission.ASK),
+        ("POST", "/api/cases/{case_id}/inquiries/{inquiry_id}/see"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/inquiries/{inquiry_id}/take"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/inquiries/{inquiry_id}/answer"): Permission.WRITE,
+        ("POST", "/api/cases/{case_id}/inquiries/{inquiry_id}/addendum"): Permission.AMEND,
+        ("POST", "/api/study-links"): _by_token(Permission.READ_SIGNED, Scope.LINK),
         ("POST", "/api/cases/{case_id}/opened"): Permission.WRITE,
         ("POST", "/api/cases/{case_id}/presence"): Permission.WRITE,
         ("POST", "/api/cases/{case_id}/presence/take"): Permission.WRITE,
@@ -133,8 +157,8 @@ ROUTES: Mapping[tuple[str, str], Access] = _table(
         ("GET", "/api/cases/{case_id}/versions/{before}/{after}"): _by_token(
             Permission.READ_SIGNED, Scope.READ
         ),
-        ("GET", "/api/cases/{case_id}/report.pdf"): _by_token(Permission.READ_SIGNED, Scope.READ),
-        ("GET", "/api/cases/{case_id}/report.txt"): _by_token(Permission.READ_SIGNED, Scope.READ),
+        ("GET", "/api/cases/{case_id}/report.pdf"): _by_link(Permission.READ_SIGNED, Scope.READ),
+        ("GET", "/api/cases/{case_id}/report.txt"): _by_link(Permission.READ_SIGNED, Scope.READ),
         ("GET", "/api/cases/{case_id}/history"): Permission.READ_UNSIGNED,
         ("GET", "/api/signature-rules"): Permission.CONFIGURE,
         ("GET", "/api/sites/{site}/signature-rule"): Permission.CONFIGURE,
@@ -225,6 +249,7 @@ NOTED: Mapping[tuple[str, str], AuditKind] = MappingProxyType(
         ("GET", "/api/cases/{case_id}/priors"): AuditKind.VIEW,
         ("GET", "/api/cases/{case_id}/orders"): AuditKind.VIEW,
         ("GET", "/api/cases/{case_id}/patient-changes"): AuditKind.VIEW,
+        ("GET", "/api/cases/{case_id}/signed"): AuditKind.VIEW,
         ("GET", "/api/cases/{case_id}/versions"): AuditKind.VIEW,
         ("GET", "/api/cases/{case_id}/versions/{before}/{after}"): AuditKind.VIEW,
         ("GET", "/api/cases/{case_id}/report.pdf"): AuditKind.EXPORT,
@@ -253,6 +278,8 @@ _UNTOUCHED = frozenset(
         "/api/cases/{case_id}/presence",
         "/api/cases/{case_id}/presence/leave",
         "/api/worklist/search",
+        "/api/signed-studies/numbered",
+        "/api/cases/{case_id}/inquiries/{inquiry_id}/see",
     }
 )
 """What a page sends by itself: it keeps no session open."""
@@ -394,7 +421,7 @@ class Machine:
         return replace(self, site=site)
 
 
-Asker = TypeVar("Asker", Caller, Machine)
+Asker = TypeVar("Asker", Caller, Machine, Visitor)
 
 
 def application(service: Service, *, demo: bool = False) -> FastAPI:
@@ -417,15 +444,18 @@ def application(service: Service, *, demo: bool = False) -> FastAPI:
     return app
 
 
-def caller(request: Request) -> Caller | Machine | None:
+def caller(request: Request) -> Caller | Machine | Visitor | None:
     """Return who asks; None where anybody may. SignInError `sign_in_needed`, `session_of_another`,
-    `session_locked`, `not_allowed`; TokenError as `_machine`."""
+    `session_locked`, `not_allowed`, `visit_ended`; TokenError as `_machine`."""
     template, access = _route(request)
     secret = bearer.shown(request)
     if secret is not None:
         return _machine(request, template, access, secret)
     if access is not None and access.needed is Anybody.ANYBODY:
         return None
+    visit_secret = _visit_secret(request, access)
+    if access is not None and visit_secret is not None:
+        return _visitor(request, template, access, visit_secret)
     service: Service = request.app.state.service
     by_himself = request.method != "GET" and template not in _UNTOUCHED
     session = service.sign_in.session(
@@ -479,6 +509,42 @@ def _machine(request: Request, template: str, access: Access | None, secret: str
         note.refused(refusal)
         raise refusal from None
     except TokenError as error:
+        note.refused(error)
+        raise
+    note.done(found.site)
+    return found
+
+
+def _visit_secret(request: Request, access: Access | None) -> str | None:
+    """Return the secret of the visit that asks; None where a session does. Both may be in one
+    browser: the page says whose it is, and where it does not, a session goes before."""
+    secret = request.cookies.get(cookie_name(request, VISIT))
+    if secret is None or access is None or not access.by_link:
+        return None
+    believed = request.headers.get(ACCOUNT_HEADER)
+    if believed is None:
+        return None if cookie_name(request) in request.cookies else secret
+    return secret if believed.startswith(VISIT_REF) else None
+
+
+def _visitor(request: Request, template: str, access: Access, secret: str) -> Visitor:
+    """Return who came by a link. SignInError `visit_ended`, `session_of_another` where another has
+    come by one in this browser since, `not_allowed` for what is not of the study he came for."""
+    service: Service = request.app.state.service
+    visit, token = service.study_links.visit(secret)
+    if request.headers.get(ACCOUNT_HEADER, visit.person_ref) != visit.person_ref:
+        raise SignInError("session_of_another")
+    address = client_address(request)
+    needed = None if isinstance(access.needed, Anybody) else access.needed
+    asker = Visitor(visit, token, needed, address=address)
+    if needed is None:
+        return asker
+    note = _AuditNote(request, template, asker.audit_actor, visit.visit_id)
+    try:
+        if not asker.came_for(service.store, request.path_params):
+            raise SignInError("not_allowed", site=service.settings.site)
+        found = _placed(request, template, asker)
+    except SignInError as error:
         note.refused(error)
         raise
     note.done(found.site)
@@ -539,20 +605,36 @@ class _AuditNote:
         service.trail.note(event, once=once)
 
 
-def _let_in(found: Annotated[Caller | Machine | None, Depends(caller)]) -> Caller | Machine:
+def _somebody(
+    found: Annotated[Caller | Machine | Visitor | None, Depends(caller)],
+) -> Caller | Machine | Visitor:
     if found is None:
         raise SignInError("sign_in_needed")
     return found
 
 
-def _signed_in(found: Annotated[Caller | Machine, Depends(_let_in)]) -> Caller:
+def _let_in(found: Annotated[Caller | Machine | Visitor, Depends(_somebody)]) -> Caller | Machine:
+    if isinstance(found, Visitor):
+        raise SignInError("sign_in_needed")
+    return found
+
+
+def _person(found: Annotated[Caller | Machine | Visitor, Depends(_somebody)]) -> Caller | Visitor:
     if isinstance(found, Machine):
         raise TokenError("token_scope", scopes=", ".join(sorted(found.token.scopes)))
     return found
 
 
+def _signed_in(found: Annotated[Caller | Visitor, Depends(_person)]) -> Caller:
+    if isinstance(found, Visitor):
+        raise SignInError("sign_in_needed")
+    return found
+
+
 SignedIn = Annotated[Caller, Depends(_signed_in)]
 """A handler's parameter: the person who asks."""
+APerson = Annotated[Caller | Visitor, Depends(_person)]
+"""The same, of a route that the table has for links too: or who came by one."""
 LetIn = Annotated[Caller | Machine, Depends(_let_in)]
 """A handler's parameter, of a route that the table has for programs too: who asks."""
 

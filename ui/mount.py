@@ -11,6 +11,7 @@ from radraft.ui.api.audit import add_audit
 from radraft.ui.api.dismissals import add_dismissals
 from radraft.ui.api.full_frames import add_full_frames
 from radraft.ui.api.impression import add_impression
+from radraft.ui.api.inquiries import add_inquiries
 from radraft.ui.api.key_images import add_keyimages
 from radraft.ui.api.languages import add_languages
 from radraft.ui.api.monitoring import add_monitoring
@@ -26,6 +27,8 @@ from radraft.ui.api.report_signing import add_report_signing
 from radraft.ui.api.reports import add_api
 from radraft.ui.api.retention import add_retention
 from radraft.ui.api.sign_in import add_sign_in
+from radraft.ui.api.signed_studies import add_signed_studies
+from radraft.ui.api.study_links import add_study_links
 from radraft.ui.api.templates import add_templates
 from radraft.ui.api.tokens import add_tokens
 from radraft.ui.pages.flywheel.page import TrendPage
@@ -86,6 +89,9 @@ def add_routes(app: FastAPI, service: Service) -> None:
     add_dismissals(app, service)
     add_impression(app, service)
     add_rejections(app, service)
+    add_signed_studies(app, service)
+    add_inquiries(app, service)
+    add_study_links(app, service)
     add_assets(app)
     add_monitoring(app, service)
     add_site_page(app, TrendPage(service.store), service.settings.site)

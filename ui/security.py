@@ -39,6 +39,7 @@ BODY_S = 20.0
 are worked on meanwhile."""
 UPLOAD = "/api/upload"
 SEARCH = "/api/worklist/search"
+SEARCHES = frozenset({SEARCH, "/api/signed-studies/search"})
 SIGN_INS = frozenset({"/api/session", "/api/session/link", "/api/session/unlock"})
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
@@ -69,7 +70,7 @@ HEADERS = {
 }
 
 OWN_SITES = frozenset({"same-origin", "none"})
-OWN_PATHS = ("/api/", "/ui/")
+OWN_PATHS = ("/api/", "/ui/", "/s/")
 OWN_PAGES = frozenset(
     {
         "/flywheel",
@@ -85,6 +86,7 @@ OWN_PAGES = frozenset(
         "/sign-in",
         "/sign-in/openid",
         "/audit",
+        "/s",
     }
 )
 MONITORING = frozenset({"/health/live", "/health/ready", "/metrics"})
@@ -139,7 +141,7 @@ class Guard:
             return None
         if scope["path"] in SIGN_INS:
             return self._signing_in
-        if scope["path"] == SEARCH:
+        if scope["path"] in SEARCHES:
             return self._searching
         return self._asking if scope["path"].endswith("/questions") else self._writing
 

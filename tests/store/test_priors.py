@@ -328,7 +328,8 @@ def test_a_study_taken_in_has_its_keys(store: Store) -> None:
 
 def test_a_store_from_before_gets_its_keys(store: Store, store_settings: Settings) -> None:
     case_id = taken(store, 1)
-    since = ("commitment_offers", "commitment_requests", "sent_instances",
+    since = ("visits", "turn_marks", "inquiry_events", "inquiries",
+             "commitment_offers", "commitment_requests", "sent_instances",
              "patient_changes", "sent_identities", "patient_records", "order_links",
              "ordered_cases", "order_messages", "orders", "outbox",
              "archive_rejects", "archived_texts", "archived_reports", "key_bindings",
@@ -358,6 +359,7 @@ def test_a_store_from_before_gets_its_keys(store: Store, store_settings: Setting
         for column in (*v0014_two_signatures.COLUMNS, "steps"):
             connection.execute(sa.text(f"ALTER TABLE reports DROP COLUMN {column}"))
         connection.execute(sa.text("ALTER TABLE cases DROP COLUMN priority"))
+        connection.execute(sa.text("ALTER TABLE turns DROP COLUMN version"))
         connection.execute(sa.text("ALTER TABLE training_pairs DROP COLUMN rejected"))
         for table in since:
             connection.execute(sa.text(f"DROP TABLE {table}"))

@@ -33,7 +33,7 @@ Form = dict[str, Any]
 def view(shown: CaseView, moves: Iterable[Move]) -> Form:
     """Return everything a study page shows; `moves`: what its reader can do with the report now."""
     form: Form = canonical.plain(shown)
-    del form["standing"], form["signed_images"]
+    del form["standing"], form["signed_images"], form["inquiries"]
     if shown.draft is not None:
         form["draft"]["report"] = edit_form(shown.draft.report)
     return form | {

@@ -30,8 +30,8 @@ from radraft.reports.editing import RevisionConflict
 from radraft.reports.roles import Permission
 from radraft.reports.second_factor import SecondFactorNeeded
 from radraft.reports.sign import SignatureRefused
-from radraft.ui.access import Caller, LetIn, SignedIn, refused_page
-from radraft.ui.api import forms, worklist
+from radraft.ui.access import APerson, Caller, LetIn, SignedIn, refused_page
+from radraft.ui.api import forms, inquiry_forms, worklist
 from radraft.ui.api.answers import tagged
 from radraft.ui.api.second_factor_form import enrolment_form
 from radraft.ui.api.upload import receive_upload
@@ -118,7 +118,9 @@ def _add_reading(api: APIRouter, service: Service) -> None:
         )
         reading_site = "" if person is None else person.reading_site
         may = sorted(permission.value for permission in Permission if caller.may(permission))
-        return tagged(request, forms.view(view, moves) | {"reading_site": reading_site, "may": may})
+        asked = [inquiry_forms.inquiry(shown, caller.account_id) for shown in view.inquiries]
+        beside = {"reading_site": reading_site, "may": may, "inquiries": asked}
+        return tagged(request, forms.view(view, moves) | beside)
 
     @api.get("/images/{image_id}/png")
     def image_png(image_id: ImageId) -> Response:
@@ -170,7 +172,7 @@ def _add_writing(api: APIRouter, service: Service) -> None:
         return _json({"case_id": case_id})
 
     @api.post("/cases/{case_id}/questions")
-    def ask(case_id: CaseId, body: QuestionRequest, caller: SignedIn) -> Response:
+    def ask(case_id: CaseId, body: QuestionRequest, caller: APerson) -> Response:
         return _json(forms.turn(service.ask(case_id, body.question, actor=caller.actor)))
 
 
@@ -198,6 +200,14 @@ SIGN_IN_STATUS = {
     "openid_no_role": 403,
     "openid_replayed": 409,
     "not_allowed": 403,
+    "answer_not_yours": 403,
+    "visit_ended": 401,
+    "study_link_by_token": 403,
+    "study_link_invalid": 403,
+    "study_link_foreign": 403,
+    "study_link_revoked": 403,
+    "study_link_expired": 410,
+    "study_link_used": 410,
     "login_taken": 409,
     "last_administrator": 409,
     "link_unusable": 410,
@@ -238,6 +248,10 @@ CONFLICTS = {
     "alert_move_refused",
     "warning_gone",
     "retake_changed",
+    "inquiry_changed",
+    "inquiry_move_refused",
+    "inquiry_too_many",
+    "inquiry_unanswered",
 }
 """What the state of the report, of an alert, of a warning or of a rule refuses."""
 
@@ -254,7 +268,7 @@ def status_of(error: RadraftError) -> int:
         return TOKEN_STATUS.get(error.code, 422)
     if isinstance(error, RevisionConflict) or error.code in CONFLICTS:
         return 409
-    if error.code == "step_not_allowed":
+    if error.code in ("step_not_allowed", "inquiry_not_yours"):
         return 403
     if isinstance(error, FollowupError):
         return FOLLOWUP_STATUS.get(error.code, 503)

@@ -14,8 +14,9 @@ from radraft.exchange.openid import ProviderAnswer
 from radraft.pipeline import demo_accounts
 from radraft.reports.roles import EVERY_SITE, Permission, Role, permissions_at
 from radraft.ui import asset_files
-from radraft.ui.access import COOKIE, SignedIn, client_address, cookie_name, drop_cookie
+from radraft.ui.access import COOKIE, APerson, SignedIn, client_address, cookie_name, drop_cookie
 from radraft.ui.api import openid
+from radraft.ui.visits import VISITORS, Visitor
 
 if TYPE_CHECKING:
     from radraft.pipeline.service import Service
@@ -139,7 +140,9 @@ def _add_beginning(api: APIRouter, service: Service) -> None:
 
 def _add_session(api: APIRouter, service: Service) -> None:
     @api.get("")
-    def who(caller: SignedIn, request: Request) -> Response:
+    def who(caller: APerson, request: Request) -> Response:
+        if isinstance(caller, Visitor):
+            return JSONResponse(_visit_form(caller, service))
         return JSONResponse(_form(caller.session, service, demo=_is_demo(request)))
 
     @api.post("/active")
@@ -217,6 +220,23 @@ def _form(session: Session, service: Service, *, demo: bool) -> dict[str, Any]:
         "demo_role": min((held.role.value for held in account.memberships), default=None)
         if account.demo
         else None,
+    }
+
+
+def _visit_form(visitor: Visitor, service: Service) -> dict[str, Any]:
+    """Who came by a link, in the same form."""
+    may = sorted(VISITORS)
+    return {
+        "login": visitor.visit.person_ref,
+        "name": visitor.visit.name,
+        "site": service.settings.site,
+        "sites": {EVERY_SITE: may},
+        "may": may,
+        "idle_s": service.settings.session_idle_min * 60,
+        "demo": False,
+        "openid": False,
+        "demo_role": None,
+        "visit": {"via": visitor.token.name, "ends_at": visitor.visit.ends_at.isoformat()},
     }
 
 

@@ -62,6 +62,7 @@ class FilterRequest(BaseModel):
     author: Code = ""
     reviewer: Code = ""
     mine: bool = False
+    asked: bool = False
     since: date | None = None
     until: date | None = None
 
@@ -124,7 +125,7 @@ def router(service: Service) -> APIRouter:
     def worklist(
         caller: LetIn, request: Request, asked: Annotated[PageRequest, Query()]
     ) -> Response:
-        return tagged(request, form(_page(service, caller, asked, "")))
+        return tagged(request, form(_page(service, caller, asked, ""), caller.account_id))
 
     @api.post("/worklist/search")
     def search(caller: LetIn, body: SearchRequest) -> Response:
@@ -135,7 +136,8 @@ def router(service: Service) -> APIRouter:
         if body.part is Part.COUNTS:
             return JSONResponse(_counts(service, caller, body))
         counting = body.part is Part.BOTH
-        return JSONResponse(form(_page(service, caller, body, body.search, counting=counting)))
+        shown = _page(service, caller, body, body.search, counting=counting)
+        return JSONResponse(form(shown, caller.account_id))
 
     @api.get("/worklist/choices")
     def choices(caller: LetIn, request: Request) -> Response:
@@ -189,11 +191,16 @@ def _add_keys(api: APIRouter, service: Service) -> None:
         return JSONResponse({"keys": bindings})
 
 
-def form(shown: Worklist) -> Form:
-    """Return a page as the browser takes it: `next` leads to the page after it."""
-    plain: Form = canonical.plain(replace(shown, rows=(), next=None))
+def form(shown: Worklist, account_id: str) -> Form:
+    """Return a page as the browser takes it: `next` leads to the page after it. `inquiries`: how
+    many studies wait for an answer, and how many of them for `account_id`'s."""
+    plain: Form = canonical.plain(replace(shown, rows=(), next=None, inquiries=()))
     return plain | {
-        "rows": list(map(_row, shown.rows)),
+        "rows": [_row(row, account_id) for row in shown.rows],
+        "inquiries": {
+            "studies": len(shown.inquiries),
+            "mine": sum(account_id in waiting.to_accounts for waiting in shown.inquiries),
+        },
         "next": None if shown.next is None else _token(shown.next),
     }
 
@@ -259,6 +266,7 @@ def _wanted(asked: FilterRequest, caller: Caller | Machine) -> WorklistFilter:
         author=asked.author,
         reviewer=asked.reviewer,
         person=caller.account_id if asked.mine else "",
+        asked=asked.asked,
         since=asked.since,
         until=asked.until,
     )
@@ -293,7 +301,7 @@ def _place(token: str) -> WorklistPlace:
     raise ReportError("worklist_place_invalid")
 
 
-def _row(row: WorklistRow) -> Form:
+def _row(row: WorklistRow, account_id: str) -> Form:
     """A line; by its names and not by looking at what it holds, since there are so many."""
     return {
         "case_id": row.case_id,
@@ -314,6 +322,13 @@ def _row(row: WorklistRow) -> Form:
         "author": row.author,
         "reviewer": row.reviewer,
         "verdict": row.verdict,
+        "inquiries": None
+        if row.inquiries is None
+        else {
+            "number": row.inquiries.number,
+            "oldest": row.inquiries.oldest.isoformat(),
+            "mine": account_id in row.inquiries.to_accounts,
+        },
         "limit_minutes": row.limit_minutes,
         "standing": None if row.standing is None else row.standing.value,
         "critical": list(map(finding_name, row.critical)),

@@ -6,7 +6,7 @@ import { h, part, setText } from "/ui/dom.js";
 import { formatDate, onLanguage, t, translate } from "/ui/i18n.js";
 import { beginPage, fixedWords, look } from "/ui/standalone.js";
 
-const SCOPES = ["read", "intake", "export"];
+const SCOPES = ["read", "intake", "export", "link"];
 const DAYS = 90;
 let tokens = [];
 let kept = { rules: [], archive: true };

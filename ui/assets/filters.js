@@ -7,7 +7,7 @@ import { bodyPart, has, t } from "/ui/i18n.js";
 import { may } from "/ui/session.js";
 import { emit } from "/ui/state.js";
 
-const EMPTY = { phase: "", site: "", modality: "", body_part: "", verdict: "", priority: "", author: "", reviewer: "", since: "", until: "", mine: false };
+const EMPTY = { phase: "", site: "", modality: "", body_part: "", verdict: "", priority: "", author: "", reviewer: "", since: "", until: "", mine: false, asked: false };
 const NONE = { modalities: [], body_parts: [], phases: [], verdicts: [], priorities: [], sites: [], people: [] };
 
 export class Filters {
@@ -138,7 +138,8 @@ export class Filters {
       quality.length ? this.select("verdict", quality) : null,
       this.day("since"),
       this.day("until"),
-      whole ? this.mine() : null,
+      whole ? this.check("mine") : null,
+      whole ? this.check("asked") : null,
       this.acts(),
       this.choosing ? this.columns.fieldset((error) => this.told(error)) : null,
       this.refusal ? h("p", { class: "rd-bad rd-asked-wide", role: "alert", text: this.refusal }) : null,
@@ -165,10 +166,10 @@ export class Filters {
     this.render();
   }
 
-  mine() {
-    const input = h("input", { type: "checkbox", name: "mine", onchange: (event) => this.ask({ mine: event.target.checked }) });
-    input.checked = this.asked.mine;
-    return h("label", { class: "rd-asked-check" }, input, h("span", { text: t("by_mine") }));
+  check(name) {
+    const input = h("input", { type: "checkbox", name, onchange: (event) => this.ask({ [name]: event.target.checked }) });
+    input.checked = this.asked[name];
+    return h("label", { class: "rd-asked-check" }, input, h("span", { text: t(`by_${name}`) }));
   }
 
   acts() {

@@ -16,6 +16,7 @@ import { bodyPart, onLanguage, personName, pick, ready, t, translate } from "/ui
 import { ReportBar } from "/ui/bar.js";
 import { DraftedSentences } from "/ui/reject.js";
 import { mountHandover } from "/ui/handover.js";
+import { mountInquiries } from "/ui/inquiries.js";
 import { renderJudged } from "/ui/judged.js";
 import { mountLanguages } from "/ui/languages.js";
 import { renderOffered } from "/ui/offered.js";
@@ -62,6 +63,7 @@ export async function mount(root) {
   mountPriors(part(root, "priors"));
   mountVersions(part(root, "versions"));
   mountHandover(part(root, "handover"));
+  mountInquiries(part(root, "inquiries"));
   if (may("write")) mountAutotext();
   mountAlertStrip(part(root, "alerts"), part(root, "alert-dialog"));
   onLanguage(() => {

@@ -74,6 +74,7 @@ class Worklist {
     this.unreadable = [];
     this.unreadable_alerts = [];
     this.open_alerts = [];
+    this.inquiries = { studies: 0, mine: 0 };
     this.near = 0;
     this.over = 0;
     /** Null while a search is not counted yet. */
@@ -106,6 +107,7 @@ class Worklist {
       h("button", { type: "button", class: "rd-filter", dataset: { filter: name }, onclick: () => this.choose(name) }),
     );
     part(root, "late").addEventListener("click", () => this.choose(this.stage === "late" ? "all" : "late"));
+    part(root, "asked-line").addEventListener("click", () => this.filters.ask({ asked: !this.filters.asked.asked }));
     part(root, "filters").append(...this.buttons);
     part(root, "filters").hidden = !this.whole;
     part(root, "previous").addEventListener("click", () => this.turn(-1));
@@ -236,6 +238,7 @@ class Worklist {
     }
     if (this.whole) renderLate(part(this.root, "late"), this, this.stage === "late");
     if (may("alerts")) renderAlarm(part(this.root, "alarm"), this.open_alerts);
+    if (this.whole) this.renderAsked();
     this.filters.renderButton();
     this.damaged();
     this.unsaved();
@@ -260,6 +263,17 @@ class Worklist {
     if (!row || (this.placed === row.case_id && !isUnread(row))) return;
     this.placed = row.case_id;
     this.following = new Set(this.rows.slice(at + 1).map(({ case_id }) => case_id));
+  }
+
+  /** How many studies wait for an answer to a clinician, whatever is listed; pressed, only those are. */
+  renderAsked() {
+    const button = part(this.root, "asked-line");
+    const { studies, mine } = this.inquiries;
+    const chosen = Boolean(this.filters.asked.asked);
+    button.hidden = !studies && !chosen;
+    button.dataset.mine = String(mine > 0);
+    button.setAttribute("aria-pressed", String(chosen));
+    setText(button, [t("inquiries_open", { n: studies }), mine ? t("inquiries_mine", { n: mine }) : ""].filter(Boolean).join(" · "));
   }
 
   renderEmpty() {
@@ -345,6 +359,8 @@ class Worklist {
     setText(late, isLate(row) ? `${t(`standing_${row.standing}`)} · ${limitText(row)}` : "");
     setText(part(item, "place"), row.reading_site ? t("read_elsewhere", row) : "");
     alarmed(part(item, "alarm"), row, now);
+    const asked = row.inquiries;
+    setText(part(item, "asked"), asked ? t(asked.mine ? "row_asked_mine" : "row_asked", { n: asked.number, time: since(asked.oldest, now) }) : "");
     setText(part(item, "tag"), unaided ? t("unaided") : "");
     this.filters.columns.details(part(item, "details"), row);
     onIt(part(item, "on"), others(row.case_id));
@@ -440,6 +456,7 @@ function makeItem(caseId) {
       h("span", { class: "rd-row-top" }, span("name", "rd-name"), span("age", "rd-dim"), span("since", "rd-since")),
       h("span", { class: "rd-row-low" }, span("chip", "rd-chip"), span("priority", "rd-priority"), span("modality", "rd-modality"), span("body", "rd-dim"), span("tag", "rd-tag"), span("on", "rd-row-on")),
       span("unsaved", "rd-row-unsaved"),
+      span("asked", "rd-row-asked"),
       span("place", "rd-row-place"),
       span("details", "rd-row-details"),
       span("late", "rd-row-late"),
