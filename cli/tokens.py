@@ -19,7 +19,8 @@ def add(
         list[str],
         typer.Option(
             "--scope",
-            help="read: signed reports; intake: send studies in; export: tables. Repeat.",
+            help="read: signed reports; intake: send studies in; export: tables; link: open a "
+            "study for a person. Repeat.",
         ),
     ],
     days: Annotated[int, typer.Option("--days", help="How long it lasts, 366 at most.")],

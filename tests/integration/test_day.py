@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, expect
 from radraft.core.errors import catalogue
 from radraft.llm.endpoint import Endpoint
 from tests import his, ris
+from tests.integration.asked import the_radiologist_answers_the_clinician
 from tests.integration.department import Department, serving, storescu
 from tests.integration.desks import (
     Administrator,
@@ -171,6 +172,9 @@ def test_a_day_without_the_model_and_with_a_lying_pacs(tmp_path: Path) -> None:
         two_people_sign(staff, case_id)
         every_system_has_the_report(hospital, breathless, PLAIN[0], NOTHING[0])
         the_clinician_reads_though_nobody_answers(staff, breathless, case_id)
+        the_radiologist_answers_the_clinician(
+            staff.clinician, staff.attending, staff.chief, case_id
+        )
         half_a_study_is_pulled_and_says_so(staff, pulled, tmp_path)
         hospital.ris.kill()
         an_amendment_is_signed(staff, case_id)

@@ -80,6 +80,14 @@ def enter(page: Page, subject: str = "s-1") -> None:
     page.locator("button[type=submit], input[type=submit]").first.click()
 
 
+def test_whoever_opens_a_study_comes_back_to_it(department: Department, page: Page) -> None:
+    page.goto(f"{department.url}/s/ACC-9?lang=en")
+    page.locator("[data-part=openid]").click()
+    enter(page)
+    page.wait_for_url("**/s/ACC-9?lang=en")
+    expect(page.locator("[data-standing=none]")).to_contain_text("ACC-9")
+
+
 def test_a_person_goes_to_the_provider_comes_back_and_leaves_both(
     department: Department, page: Page
 ) -> None:

@@ -24,6 +24,7 @@ from radraft.core.errors import (
     StorageError,
     TokenError,
 )
+from radraft.pipeline.inquiries import may_answer
 from radraft.pipeline.report_signing import open_moves
 from radraft.reports.codec import report_from_json, sent_from_json
 from radraft.reports.editing import RevisionConflict
@@ -119,7 +120,14 @@ def _add_reading(api: APIRouter, service: Service) -> None:
         reading_site = "" if person is None else person.reading_site
         may = sorted(permission.value for permission in Permission if caller.may(permission))
         asked = [inquiry_forms.inquiry(shown, caller.account_id) for shown in view.inquiries]
-        beside = {"reading_site": reading_site, "may": may, "inquiries": asked}
+        beside = {
+            "reading_site": reading_site,
+            "may": may,
+            "inquiries": asked,
+            "may_answer": person is not None
+            and bool(view.versions)
+            and may_answer(person.actor, view.versions[-1]),
+        }
         return tagged(request, forms.view(view, moves) | beside)
 
     @api.get("/images/{image_id}/png")

@@ -10,24 +10,26 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from radraft.core import canonical
+from radraft.core.errors import SignInError
 from radraft.reports.alerts import AlertMove
 from radraft.reports.audit import AuditEvent, AuditKind
 from radraft.reports.codec import edit_form
 from radraft.reports.roles import Permission
 from radraft.store.values import WorklistFilter
+from radraft.studies.name_search import number_key
 from radraft.ui import asset_files
 from radraft.ui.access import APerson, Caller, SignedIn
 from radraft.ui.api import forms, inquiry_forms
 from radraft.ui.api.alert_forms import finding_name
 from radraft.ui.api.answers import tagged
 from radraft.ui.api.reports import CaseId
+from radraft.ui.visits import Visitor
 
 if TYPE_CHECKING:
     from radraft.pipeline.service import Service
     from radraft.pipeline.signed_studies import FoundStudy, PatientStudy, ShownVersion, SignedStudy
     from radraft.store.alerts import AlertRecord
     from radraft.store.values import WorklistRow
-    from radraft.ui.visits import Visitor
 
 Form = dict[str, Any]
 MOST_FOUND = 50
@@ -56,11 +58,11 @@ def add_signed_studies(app: FastAPI, service: Service) -> None:
 
     @app.get("/s")
     def search_page() -> Response:
-        return HTMLResponse(asset_files.text("asking.html"))
+        return HTMLResponse(_document())
 
     @app.get("/s/{accession:path}")
     def study_page(accession: str) -> Response:
-        return HTMLResponse(asset_files.text("asking.html"))
+        return HTMLResponse(_document())
 
     @app.post("/api/signed-studies/search")
     def search(body: SearchRequest, caller: SignedIn) -> Response:
@@ -95,7 +97,14 @@ def add_signed_studies(app: FastAPI, service: Service) -> None:
         return tagged(request, _study(shown, caller))
 
 
+def _document() -> str:
+    return asset_files.page("asking", "panes", "report", "handover", "asking")
+
+
 def _numbered(service: Service, caller: Caller | Visitor, number: str) -> tuple[FoundStudy, ...]:
+    """SignInError `study_link_foreign` where a visitor asks for another number than his link's."""
+    if isinstance(caller, Visitor) and number_key(number) != caller.visit.accession:
+        raise SignInError("study_link_foreign")
     return service.signed_studies.numbered(
         number, caller.sites_with(Permission.READ_SIGNED), caller.sites_with(Permission.WRITE)
     )

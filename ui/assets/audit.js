@@ -8,7 +8,7 @@ import { beginPage, fixedWords } from "/ui/standalone.js";
 
 const KINDS = [
   "log_in", "log_out", "unlock", "confirm", "view", "search", "write", "review", "presence", "sign", "amend", "question", "alert", "intake", "export",
-  "outbox", "patient", "retention", "access", "account", "token", "roles", "sessions_ended", "configuration", "adapter", "audit_read", "began", "resealed", "damaged", "start", "stop",
+  "outbox", "patient", "retention", "access", "account", "token", "study_link", "roles", "sessions_ended", "configuration", "adapter", "audit_read", "began", "resealed", "damaged", "start", "stop",
 ];
 const OUTCOMES = ["done", "refused", "failed"];
 const form = part(document, "query");

@@ -16,9 +16,10 @@ export class Followup {
     this.input = h("input", { class: "rd-input", maxlength: 500, required: true, autocomplete: "off" });
     this.button = h("button", { type: "submit", class: "rd-button" });
     this.title = h("h2", {});
+    this.page = h("a", { class: "rd-link", target: "_blank", rel: "noopener", dataset: { part: "asking-page" } });
     this.message = h("p", { class: "rd-bad", role: "status" });
     this.form = h("form", { onsubmit: (event) => this.ask(event) }, this.input, this.button);
-    element.append(this.title, this.turns, this.message, this.form);
+    element.append(this.title, this.page, this.turns, this.message, this.form);
   }
 
   /** Whether a question was typed that nobody has answered. */
@@ -38,6 +39,10 @@ export class Followup {
   update(view, signed) {
     this.element.hidden = !signed;
     this.form.hidden = !may("ask", view);
+    // Whoever treats the patient asks a radiologist there, and finds his answers.
+    this.page.hidden = may("write", view);
+    this.page.href = `/s/${encodeURIComponent(view.identity.accession || state.caseId)}`;
+    setText(this.page, t("asking_page"));
     setText(this.title, t("followup"));
     setText(this.button, t(this.asking ? "asking" : "ask"));
     this.input.placeholder = t("ask_hint");

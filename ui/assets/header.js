@@ -20,6 +20,8 @@ export async function mount(root) {
   onLanguage(() => header.render());
   on("online", (online) => header.online(online));
   await mountAccount(root);
+  // Whoever reads drafts too has the same here, and more.
+  if (may("read_unsigned")) root.querySelector("[data-part=signed-reports]").hidden = true;
   // Who only sends images in sees what became of them.
   if (!may("read_signed") && may("intake")) return location.replace("/arrivals");
   if (!may("read_signed")) mountDesk();

@@ -53,15 +53,15 @@ class Inquiries {
     const version = JSON.stringify([language(), asked, newest, view.actions, view.working.state, this.told.get(id)]);
     const known = this.items.get(id);
     if (known?.version === version) return known.element;
-    const typed = known?.element.querySelector("textarea").value ?? "";
+    const typed = known?.element.querySelector("textarea")?.value ?? "";
     const other = asked.answers.at(-1)?.by;
     // A colleague answered while this one was writing: he is told before he sends his own.
     if (known && typed.trim() && asked.answers.length > known.answers) this.told.set(id, t("inquiry_answered_meanwhile", { name: other }));
     const focused = known?.element.contains(document.activeElement);
     const element = this.draw(asked, view, newest, typed);
     this.items.set(id, { version, element, answers: asked.answers.length });
-    if (asked.state === "asked") this.see(asked);
-    if (focused) queueMicrotask(() => element.querySelector("textarea").focus());
+    if (asked.state === "asked" && view.may_answer) this.see(asked);
+    if (focused) queueMicrotask(() => element.querySelector("textarea")?.focus());
     return element;
   }
 
@@ -73,7 +73,7 @@ class Inquiries {
       "form",
       { class: "iq-form" },
       h("label", {}, h("span", { text: t("inquiry_your_answer") }), field),
-      h("button", { type: "submit", class: "rd-button rd-primary", dataset: { part: "send-answer" }, text: t(open ? "inquiry_answer" : "inquiry_answer_more") }),
+      h("button", { type: "submit", class: "rd-button rd-primary", dataset: { part: "send-answer" }, text: t("inquiry_answer") }),
     );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -81,9 +81,12 @@ class Inquiries {
       else field.focus();
     });
     const act = (name, label, body, title = "") => h("button", { type: "button", class: "rd-button", dataset: { part: name }, title, text: t(label), onclick: () => this.step(asked, name, body) });
-    const take = open && !asked.to_me ? act("take", "inquiry_take", { base_revision: asked.revision }) : "";
+    const take = open && view.may_answer && !asked.to_me ? act("take", "inquiry_take", { base_revision: asked.revision }) : "";
     const reason = { base_step: view.working.steps, reason: t("inquiry_addendum_reason") };
     const addendum = asked.answers.length && view.actions.includes("amend") ? act("addendum", "inquiry_addendum", reason, t("inquiry_addendum_hint")) : "";
+    // A further answer is seldom needed: it is a press away, and open where one is being written.
+    // A resident reads what is asked of his attending, and answers of his own reports.
+    const place = !view.may_answer ? h("p", { class: "rd-dim", text: t("inquiry_of_attending") }) : open ? form : h("details", { class: "iq-more", open: Boolean(typed.trim()) }, h("summary", { text: t("inquiry_answer_more") }), form);
     const old = newest && asked.version < newest ? h("p", { class: "rd-warn", text: t("asking_as_of", { version: asked.version, newest }) }) : "";
     return h(
       "article",
@@ -92,7 +95,7 @@ class Inquiries {
       h("p", { class: "rd-dim", text: inquiryState(asked) }),
       old,
       ...asked.answers.map((answer) => h("p", { class: "rd-answer iq-answer" }, h("b", { text: t("asking_by_person", { name: answer.by, time: formatDate(answer.at) }) }), " ", h("span", { text: answer.text }))),
-      form,
+      place,
       h("div", { class: "iq-acts" }, take, addendum),
       h("p", { class: "rd-bad", role: "alert", text: this.told.get(asked.inquiry_id) ?? "" }),
     );
@@ -125,7 +128,7 @@ class Inquiries {
 
   /** That a radiologist has it before him is told to who asked; a refusal says nothing here. */
   see(asked) {
-    if (document.hidden || !may("write", state.view)) return;
+    if (document.hidden) return;
     send("POST", `/cases/${state.caseId}/inquiries/${asked.inquiry_id}/see`, { base_revision: asked.revision }).catch(() => undefined);
   }
 }

@@ -45,8 +45,8 @@ export class SignedReportView {
     Object.assign(this, { who: section("who"), alerts: section("alerts"), report: section("report"), images: section("images"), patient: section("patient"), earlier: section("earlier") });
     this.news = h("p", { class: "ak-news", role: "status", dataset: { part: "news" }, hidden: true });
     this.warning = h("p", { class: "rd-broken", role: "alert", dataset: { part: "warning" }, hidden: true });
-    const body = h("div", { class: "ak-body" }, this.alerts, this.report, handover, this.images, this.earlier, this.patient);
-    return [this.who, this.news, this.warning, h("div", { class: "ak-columns" }, body, conversation)];
+    const parts = [this.alerts, this.report, handover, conversation, this.images, this.earlier, this.patient];
+    return [this.who, this.news, this.warning, h("div", { class: "ak-columns" }, ...parts)];
   }
 
   update(view) {
@@ -145,7 +145,7 @@ export class SignedReportView {
     const figures = images.map((id, place) => h("li", {}, this.picture(id, t("image_number", { n: place + 1 }))));
     this.images.replaceChildren(
       h("h3", { text: t("asking_images") }),
-      dropped ? h("p", { class: "rd-dim", text: t("asking_images_dropped") }) : h("ul", { class: "ak-images" }, ...figures),
+      dropped ? h("p", { class: "rd-dim", text: t("asking_images_dropped") }) : h("ul", { class: "ak-pictures" }, ...figures),
       h("p", { class: "rd-dim", text: t("asking_images_hint") }),
     );
   }

@@ -183,7 +183,8 @@ class Page {
     if (state.caseId !== caseId) {
       this.close();
       state.caseId = caseId;
-      if (accession !== null) {
+      // A visit is of one number: it stays in the address, so that the page can be loaded again.
+      if (accession !== null && !this.visiting) {
         // Two studies of one number are told apart by the case's own.
         const named = accession && !this.found?.shared ? accession : caseId;
         history.pushState(null, "", `/s/${encodeURIComponent(named)}`);

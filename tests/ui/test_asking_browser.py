@@ -1,0 +1,248 @@
+"""The page of a signed study in Chromium: a clinician asks, a radiologist answers on the desk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from radraft.reports.audit import AuditActor
+from radraft.reports.machine_tokens import TokenTerms
+from radraft.reports.people import Actor, ActorRole
+from radraft.reports.roles import Role, Scope
+from radraft.studies.values import Patient
+from tests.builders import signed_in
+from tests.ui import seed
+from tests.ui.conftest import Workstation
+from tests.ui.people import account_of, session_of
+from tests.ui.test_accessible_browser import LANGUAGES, OPTIONS
+from tests.ui.test_sizes_browser import WINDOWS, picture
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+ZHANG = Patient("P-77", "Zhang^Wei=张^伟", date(1962, 3, 5), "M")
+PHONE = ("390", 390, 844, 3.0)
+CUT_OFF = """width => [...document.querySelectorAll(
+    ".rd :is(a, button, input, textarea, p, h1, h2, h3)")]
+  .filter((e) => e.checkVisibility({ opacityProperty: true }))
+  .filter((e) => {
+    const box = e.getBoundingClientRect();
+    return box.right > width + 0.5 || box.left < -0.5;
+  })
+  .map((e) => e.outerHTML.slice(0, 120))"""
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def open_at(browser: Browser, workstation: Workstation) -> Iterator[Open]:
+    """Opens an address for a clinician, in a window of his; afterwards: no error on any page."""
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def opener(
+        address: str,
+        *,
+        window: tuple[str, int, int, float] = PHONE,
+        name: str = "赵临床",
+        roles: tuple[Role, ...] = (Role.CLINICIAN,),
+        known: bool = True,
+    ) -> Page:
+        _, width, height, scale = window
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, device_scale_factor=scale
+        )
+        contexts.append(context)
+        if known:
+            secret = session_of(workstation.store, name, roles)
+            cookie = {"name": "radraft-session", "value": secret, "url": workstation.url}
+            context.add_cookies([cookie])
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address if "://" in address else f"{workstation.url}{address}")
+        return page
+
+    yield opener
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def signed(workstation: Workstation, number: int, accession: str, patient: Patient = ZHANG) -> str:
+    case_id = seed.add(workstation.store, number, accession=accession, patient=patient)
+    sign(workstation, case_id)
+    return case_id
+
+
+def sign(workstation: Workstation, case_id: str) -> None:
+    working = workstation.service.case_view(case_id).working
+    workstation.service.signing.sign(
+        case_id,
+        base_revision=working.revision,
+        base_step=working.steps,
+        actor=signed_in(workstation.store, "林清"),
+    )
+
+
+def amend(workstation: Workstation, case_id: str, zh: str) -> None:
+    service = workstation.service
+    wang = signed_in(workstation.store, "林清")
+    steps = service.case_view(case_id).working.steps
+    amended = service.signing.amend(case_id, actor=wang, base_step=steps, reason="复核")
+    first, *rest = amended.report.findings
+    report = replace(amended.report, findings=(first.reworded(zh=zh), *rest))
+    service.save(case_id, report, base_revision=amended.revision, actor=wang)
+    sign(workstation, case_id)
+
+
+def test_a_question_goes_to_the_desk_and_its_answer_and_addendum_come_back(
+    open_at: Open, workstation: Workstation
+) -> None:
+    case_id = signed(workstation, 3101, "ASK-1")
+    telephone = open_at("/s/ASK-1?lang=zh-CN")
+    expect(telephone.locator(".ak-who")).to_contain_text("张伟")
+    telephone.locator("textarea[name=question]").fill("右下肺的影子多大？")
+    telephone.locator("[data-part=ask-person]").click()
+    asked = telephone.locator(".ak-turn[data-kind=person]")
+    expect(asked).to_contain_text("尚未查看")
+    desk = open_at(
+        "/?lang=zh-CN",
+        window=WINDOWS[1],
+        name="王主治",
+        roles=(Role.ATTENDING,),
+    )
+    line = desk.locator("[data-part=asked-line]")
+    expect(line).to_contain_text("1")
+    line.click()
+    row = desk.locator(".rd-row")
+    expect(row).to_have_count(1)
+    expect(row.locator("[data-part=asked]")).to_contain_text("临床提问 1")
+    row.click()
+    question = desk.locator(".iq-item")
+    expect(question).to_contain_text("赵临床 问：右下肺的影子多大？")
+    # That he has it before him is told within seconds.
+    expect(asked).to_contain_text("王主治")
+    question.locator("[data-part=answer]").fill("约 3 cm，边界不清。")
+    question.locator("[data-part=send-answer]").click()
+    expect(asked.locator(".ak-by")).to_contain_text("放射科医师 王主治 回答")
+    expect(asked.locator(".ak-person")).to_have_text("约 3 cm，边界不清。")
+    expect(line).to_be_visible()
+    question.locator("[data-part=addendum]").click()
+    standing = desk.locator("[data-kind=amendment]")
+    expect(standing).to_contain_text("回答临床提问")
+    expect(desk.locator("[data-part=impression] > li").last).to_contain_text("约 3 cm，边界不清。")
+    sign(workstation, case_id)
+    expect(telephone.locator("[data-part=news]")).to_contain_text("第 2 版")
+    expect(telephone.locator("[data-part=report]")).to_contain_text("约 3 cm，边界不清。")
+    expect(asked.locator("[data-part=as-of]")).to_contain_text("依据第 1 版；现为第 2 版")
+
+
+def test_an_amendment_is_told_and_the_old_answer_stays_marked(
+    open_at: Open, workstation: Workstation
+) -> None:
+    case_id = signed(workstation, 3102, "ASK-2")
+    zhao = account_of(workstation.store, "赵临床", (Role.CLINICIAN,))
+    workstation.service.ask(
+        case_id, "血型是什么？", actor=Actor(zhao.person, ActorRole.CLINICIAN, "test")
+    )
+    page = open_at("/s/ASK-2?lang=en", window=WINDOWS[1])
+    turn = page.locator(".ak-turn[data-kind=system]")
+    expect(turn.locator(".rd-answer")).to_be_visible()
+    expect(turn.locator("[data-part=as-of]")).to_have_count(0)
+    expect(page.locator("[data-part=news]")).to_be_hidden()
+    amend(workstation, case_id, "心影增大。")
+    expect(page.locator("[data-part=news]")).to_contain_text("version 2")
+    expect(turn.locator("[data-part=as-of]")).to_contain_text("As of version 1")
+    expect(page.locator(".ak-earlier [data-version='2']")).to_contain_text("What version 2 changed")
+    # Right and wrong, by the keyboard alone; what he would have said is kept for measuring.
+    turn.locator("[data-mark=down]").focus()
+    page.keyboard.press("Enter")
+    field = turn.locator("textarea")
+    field.fill("Normal")
+    turn.locator("[data-part=correct]").press("Enter")
+    expect(turn.locator("[data-mark=down]")).to_have_attribute("aria-pressed", "true")
+    expect(field).to_have_value("Normal")
+
+
+def test_a_link_opens_its_study_and_leaves_no_secret_in_the_address(
+    open_at: Open, workstation: Workstation
+) -> None:
+    signed(workstation, 3103, "ASK-3")
+    terms = TokenTerms("急诊工作站", frozenset({"test"}), frozenset({Scope.LINK}), days=1)
+    _, secret = workstation.service.machine_tokens.make(terms, by=AuditActor("管理员"))
+    asked = {"accession": "ASK-3", "person_name": "周医生", "person_id": "e-17"}
+    answer = httpx.post(
+        f"{workstation.url}/api/study-links",
+        json=asked,
+        headers={"Authorization": f"Bearer {secret}"},
+    )
+    link = answer.json()["url"]
+    page = open_at(link, known=False)
+    expect(page.locator(".ak-sentences li").first).to_be_visible()
+    assert page.url == f"{workstation.url}/s/ASK-3"
+    expect(page.locator("[data-part=person]")).to_have_text("周医生")
+    expect(page.locator(".ak-image img")).to_have_attribute("src", re.compile("^blob:"))
+    page.reload()
+    expect(page.locator(".ak-sentences li").first).to_be_visible()
+    page.locator("[data-part=sign-out]").click()
+    expect(page.locator(".ak-sentences li")).to_have_count(0)
+    again = open_at(link, known=False)
+    expect(again.locator("[data-part=state]")).not_to_be_empty()
+    expect(again.locator(".ak-sentences li")).to_have_count(0)
+
+
+def test_who_is_not_signed_in_comes_back_to_the_study_after_signing_in(
+    open_at: Open, workstation: Workstation
+) -> None:
+    page = open_at("/s/ASK-9?lang=en", known=False)
+    page.wait_for_url("**/sign-in?**")
+    assert "next=%2Fs%2FASK-9" in page.url
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("window", (PHONE, *WINDOWS), ids=lambda window: window[0])
+def test_nothing_is_cut_off_and_axe_finds_nothing(
+    open_at: Open, workstation: Workstation, window: tuple[str, int, int, float], lang: str
+) -> None:
+    number = 3110 + 2 * (PHONE, *WINDOWS).index(window) + LANGUAGES.index(lang)
+    case_id = signed(workstation, number, f"ASK-{number}")
+    zhao = account_of(workstation.store, "赵临床", (Role.CLINICIAN,))
+    asker = Actor(zhao.person, ActorRole.CLINICIAN, "test")
+    workstation.service.ask(case_id, "血型是什么？", actor=asker)
+    workstation.service.inquiries.ask(case_id, "需要复查吗？", lang="zh", actor=asker)
+    amend(workstation, case_id, "双肺清晰。")
+    page = open_at(f"/s/ASK-{number}?lang={lang}", window=window)
+    expect(page.locator(".ak-turn")).to_have_count(2)
+    expect(page.locator(".ak-image img").first).to_be_visible()
+    picture(page, f"asking-{window[0]}-{lang}")
+    width = window[1]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CUT_OFF, width) == []
+    found = Axe().run(page, options=OPTIONS).response["violations"]
+    assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == []
+    # Every part can be brought into sight.
+    for part in ("report", "conversation", "patient", "earlier"):
+        target = page.locator(f"[data-part={part}]").first
+        if target.is_visible():
+            target.scroll_into_view_if_needed()
+            expect(target).to_be_in_viewport()
+
+
+def test_the_desks_page_of_a_question_is_clean(open_at: Open, workstation: Workstation) -> None:
+    case_id = signed(workstation, 3140, "ASK-3140")
+    zhao = account_of(workstation.store, "赵临床", (Role.CLINICIAN,))
+    asker = Actor(zhao.person, ActorRole.CLINICIAN, "test")
+    workstation.service.inquiries.ask(case_id, "需要复查吗？", lang="zh", actor=asker)
+    desk = open_at(
+        f"/?lang=en#{case_id}", window=WINDOWS[1], name="王主治", roles=(Role.ATTENDING,)
+    )
+    expect(desk.locator(".iq-item")).to_be_visible()
+    picture(desk, "asking-desk")
+    found = Axe().run(desk, options=OPTIONS).response["violations"]
+    assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == []
