@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from radraft.core.errors import NotFound, ReportError
@@ -153,25 +153,22 @@ def of_case(session: Session, case_id: str) -> tuple[InquiryRecord, ...]:
 def open_at(session: Session, sites: frozenset[str] | None) -> dict[str, OpenInquiries]:
     """Return the cases of `sites`, and of those that are read there for others, of which questions
     wait for an answer; None: of all."""
-    if sites is None:
-        return _open(session, InquiryRow.case_id.is_not(None))
-    there = select(WorklistEntryRow.case_id).where(
-        or_(WorklistEntryRow.site.in_(sites), WorklistEntryRow.reading_site.in_(sites))
-    )
-    return _open(session, InquiryRow.case_id.in_(there))
-
-
-def _open(session: Session, which: ColumnElement[bool]) -> dict[str, OpenInquiries]:
-    rows = session.execute(
+    wanted = (
         select(
             InquiryRow.case_id,
             InquiryRow.to_account,
             func.count(),
             func.min(InquiryRow.asked_at),
         )
-        .where(InquiryRow.state.in_(_OPEN), which)
+        .where(InquiryRow.state.in_(_OPEN))
         .group_by(InquiryRow.case_id, InquiryRow.to_account)
     )
+    if sites is not None:
+        # Joined, from the few that wait: as a list the studies of a site would be read whole.
+        entry = WorklistEntryRow
+        wanted = wanted.join(entry, entry.case_id == InquiryRow.case_id)
+        wanted = wanted.where(or_(entry.site.in_(sites), entry.reading_site.in_(sites)))
+    rows = session.execute(wanted)
     found: dict[str, OpenInquiries] = {}
     for case_id, account, number, oldest in rows:
         before = found.get(case_id, OpenInquiries(0, oldest, frozenset()))

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from radraft.core.errors import NotFound, RadraftError, ReportError
 from radraft.reports.inquiry import MOST_OPEN, Inquiry, InquiryMove, InquiryState
+from radraft.reports.people import Person, PersonKind
 from radraft.store import inquiries, questions, turn_marks, visits
 from radraft.store.cases import worklist
 from radraft.store.database import Store
@@ -24,7 +25,11 @@ ZHAO, LIN, WANG = person("赵临床"), person("林清"), person("王主治")
 
 
 def asked(
-    store: Store, case_id: str, question: str = "多大？", turn_id: int | None = None
+    store: Store,
+    case_id: str,
+    question: str = "多大？",
+    turn_id: int | None = None,
+    to: Person = LIN,
 ) -> Inquiry:
     with store.begin() as session:
         return inquiries.ask(
@@ -34,7 +39,7 @@ def asked(
             lang="zh",
             version=1,
             by=ZHAO,
-            to=LIN,
+            to=to,
             turn_id=turn_id,
             now=NOW,
         )
@@ -144,14 +149,14 @@ def test_what_is_of_another_study_is_not_there(store: Store, case_id: str) -> No
 def test_the_worklist_lists_what_waits_for_an_answer(store: Store, case_id: str) -> None:
     with store.begin() as session:
         other = add_drafted(session, 2)
-    inquiry = asked(store, other)
+    inquiry = asked(store, other, to=Person(PersonKind.ACCOUNT, "林清", "acc-lin"))
     with store.read() as session:
         shown = worklist(session, wanted=WorklistFilter(asked=True))
         waiting = inquiries.open_at(session, None)
         everything = worklist(session)
     assert [row.case_id for row in shown.rows] == [other] and shown.total == 1
     assert {row.case_id for row in everything.rows} == {case_id, other}
-    assert waiting[other].number == 1 and waiting[other].to_accounts == {LIN.id}
+    assert waiting[other].number == 1 and waiting[other].to_accounts == {"acc-lin"}
     with store.begin() as session:
         assert inquiries.open_at(session, frozenset({"elsewhere"})) == {}
         inquiries.move(

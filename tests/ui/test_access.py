@@ -190,9 +190,13 @@ def test_a_field_that_nobody_knows_does_not_come_back(app: FastAPI, service: Ser
     assert "王小明" not in answer.text
 
 
-WRITTEN = {("POST", "/api/upload"), ("POST", "/api/worklist/search")}
-"""The only routes for programs that are no GET: what one hands in, and a search, whose words must
-not stand in an address."""
+WRITTEN = {
+    ("POST", "/api/upload"),
+    ("POST", "/api/worklist/search"),
+    ("POST", "/api/study-links"),
+}
+"""The only routes for programs that are no GET: what one hands in, a search, whose words must not
+stand in an address, and a link by which a clinician of the hospital's system opens one study."""
 NEVER = {
     *(Permission.READ_UNSIGNED, Permission.ASK, Permission.WRITE, Permission.SIGN),
     *(Permission.AMEND, Permission.ALERTS, Permission.ACCOUNTS, Permission.AUDIT),

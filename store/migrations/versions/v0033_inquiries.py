@@ -6,7 +6,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from radraft.store.migrations.append_only import protect
+from radraft.store.migrations import append_only
 
 revision = "0033"
 down_revision: str | None = "0032"
@@ -50,8 +50,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("link_id", name="uq_visits_link_id"),
     )
     op.create_index("ix_visits_ends_at", "visits", ["ends_at"])
-    protect("inquiry_events", [["inquiry_id", "sequence"]])
-    protect("turn_marks", [["mark_id"]])
+    append_only.protect("inquiry_events", [["inquiry_id", "sequence"]])
+    append_only.protect("turn_marks", [["mark_id"]])
 
 
 def _inquiries() -> None:
