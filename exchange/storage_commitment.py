@@ -63,20 +63,17 @@ def ask(
 
     terms = target.commitment
     assert terms is not None
-    reported = threading.Event()
-
-    def take(event: Event) -> tuple[int, None]:
-        try:
-            return answer(event, sink, source=terms.called_aet), None
-        finally:
-            reported.set()
+    exchange = _ReportExchange(sink, terms.called_aet)
 
     with association(
         target,
         PUSH_MODEL,
         host=terms.host,
         called_aet=terms.called_aet,
-        handlers=[(evt.EVT_N_EVENT_REPORT, take)],
+        handlers=[
+            (evt.EVT_N_EVENT_REPORT, exchange.take),
+            (evt.EVT_PDU_SENT, exchange.note_sent),
+        ],
     ) as opened:
         require_answered(opened)
         if not opened.is_established:
@@ -84,8 +81,40 @@ def ask(
                 return False
             raise DeliveryError("dicom_association_rejected", FailureKind.AWAY)
         _request(opened, transaction_uid, instances)
-        _linger(opened, reported)
+        exchange.wait(opened, target.timeout_s)
     return True
+
+
+class _ReportExchange:
+    """A report on the association of its request, from when it comes until it is answered: an
+    association that was released meanwhile could not carry the answer."""
+
+    def __init__(self, sink: CommitmentSink, source: str) -> None:
+        self._sink = sink
+        self._source = source
+        self._begun, self._taken, self._answered = (threading.Event() for _ in range(3))
+
+    def take(self, event: Event) -> tuple[int, None]:
+        """Return the status of the report."""
+        self._begun.set()
+        try:
+            return answer(event, self._sink, source=self._source), None
+        finally:
+            self._taken.set()
+
+    def note_sent(self, event: Event) -> None:
+        """Note that the answer has left: nothing else is sent once a report was taken."""
+        if self._taken.is_set():
+            self._answered.set()
+
+    def wait(self, opened: Any, patience_s: float) -> None:
+        """Leave the association open for a report, where the PACS does not end it before; one that
+        has come is answered."""
+        began = time.monotonic()
+        while opened.is_established and not self._answered.wait(_STEP_S):
+            longest = LINGER_S + (patience_s if self._begun.is_set() else 0.0)
+            if time.monotonic() - began > longest:
+                return
 
 
 def answer(event: Event, sink: CommitmentSink, *, source: str) -> int:
@@ -151,10 +180,3 @@ def _request(opened: Any, transaction_uid: str, instances: Sequence[SopInstance]
     if int(said.Status) != SUCCESS:
         status = f"{int(said.Status):04X}"
         raise DeliveryError("commitment_request_refused", FailureKind.REFUSED, status=status)
-
-
-def _linger(opened: Any, reported: threading.Event) -> None:
-    """Leave the association open for its report, where the PACS does not end it before."""
-    until = time.monotonic() + LINGER_S
-    while opened.is_established and time.monotonic() < until and not reported.wait(_STEP_S):
-        pass
