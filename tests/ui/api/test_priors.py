@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 from playwright.sync_api import expect
 
+from radraft.pipeline.archive_import import import_archive
+from radraft.pipeline.archive_sources import CsvSource
 from radraft.pipeline.service import Service
+from radraft.reports.archive.mapping import ArchiveMapping
 from radraft.reports.archive.values import KeptAs, KeptText
 from radraft.store import archive
 from radraft.store.database import Store
@@ -28,6 +32,17 @@ from tests.ui.conftest import Opener, Workstation, asking
 TODAY = datetime(2026, 6, 1, 9, 30)
 BORN = date(1961, 4, 12)
 NOW = datetime(2026, 6, 2, tzinfo=UTC)
+PAST = """\
+检查号,姓名,出生日期,影像所见,诊断意见,报告医师,审核医师,报告时间,状态
+A-9121,孙植入,1961-04-12,"双侧胸廓对称，纵隔居中。
+右肺下叶见斑片状模糊影。",右肺下叶炎症，建议治疗后复查。,柏医师甲,窦医师乙,2019-03-04 15:06,已审核
+A-9121,孙植入,1961-04-12,,补充：左侧第3肋骨陈旧性骨折。,柏医师甲,窦医师乙,2019-03-05 08:00,补充
+"""
+PAST_MAPPING = ArchiveMapping.from_yaml(
+    "columns: {accession: 检查号, patient_name: 姓名, birth_date: 出生日期, findings: 影像所见,"
+    " impression: 诊断意见, author: 报告医师, reviewer: 审核医师, reported_at: 报告时间,"
+    " status: 状态}"
+)
 
 
 def add(store: Store, number: int, name: str, days_ago: int, **changes: object) -> str:
@@ -36,7 +51,7 @@ def add(store: Store, number: int, name: str, days_ago: int, **changes: object) 
     assert born is None or isinstance(born, date)
     patient = Patient(f"N-{number:06d}", name, born, str(changes.pop("sex", "M")))
     when = TODAY - timedelta(days=days_ago)
-    return seed.add(store, number, patient=patient, study_time=when, age_years=65)
+    return seed.add(store, number, patient=patient, study_time=when, age_years=65, **changes)
 
 
 def signed(store: Store, case_id: str) -> str:
@@ -229,20 +244,19 @@ def test_what_was_signed_here_stands_before_a_report_of_another_system(
 @pytest.mark.browser
 @pytest.mark.slow
 def test_a_report_of_another_system_is_shown_word_for_word_and_as_such(
-    workstation: Workstation, open_page: Opener
+    workstation: Workstation, open_page: Opener, tmp_path: Path
 ) -> None:
     store = workstation.store
-    before = archived(
-        store,
-        add(store, 9121, "孙^植入", 400),
-        findings="双侧胸廓对称，纵隔居中。\n右肺下叶见斑片状模糊影。",
-        impression="右肺下叶炎症，建议治疗后复查。",
-    )
-    archived(store, before, kept=KeptAs.ADDENDUM, impression="补充：左侧第3肋骨陈旧性骨折。")
+    before = add(store, 9121, "孙^植入", 400, accession="A-9121")
+    table = tmp_path / "past.csv"
+    table.write_text(PAST, encoding="gb18030")
+    count = import_archive(CsvSource(table, PAST_MAPPING), store=store, site="test")
+    assert (count.taken, count.rejected) == (2, {})
     now = add(store, 9122, "孙^植入", 0)
     page = open_page(now, reader="李读片")
     line = page.locator("[data-part=priors]")
     expect(line).to_contain_text("archive")
+    expect(line).to_contain_text("13 months earlier")
     expect(line).not_to_contain_text("斑片状")
     line.get_by_role("button", name="report").click()
     expect(line).to_contain_text("右肺下叶见斑片状模糊影。")
