@@ -240,6 +240,13 @@ _CHANGES = (
             r"back to normal|has healed|midline|returned to)\b"
         ),
     ),
+    (
+        "moved",
+        re.compile(
+            r"移位|移动|移至|退出|后退|回缩|位置(?:改变|变化|调整)|"
+            r"\b(?:moved|migrated|displaced|withdrawn|advanced|repositioned|slipped|pulled back)\b"
+        ),
+    ),
     ("new", re.compile(r"新(?:发|出现|增|见)|\b(?:new|newly)\b")),
     ("worse", re.compile(r"加重|恶化|进展|变差|\b(?:worse|worsened|progress\w*)\b")),
     ("better", re.compile(r"好转|改善|减轻|\b(?:better|improve\w*)\b")),
@@ -266,6 +273,7 @@ _SAME_CHANGE = {
     "better": {"smaller", "better"},
     "unchanged": {"unchanged"},
     "resolved": {"resolved"},
+    "moved": {"moved"},
 }
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (

@@ -74,7 +74,7 @@ class StatedPolarity(StrEnum):
 
 
 StatedChange: TypeAlias = Literal[
-    "new", "larger", "smaller", "better", "worse", "unchanged", "resolved"
+    "new", "larger", "smaller", "better", "worse", "unchanged", "resolved", "moved"
 ]
 
 
