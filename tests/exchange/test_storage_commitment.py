@@ -81,7 +81,10 @@ class Pacs:
 
     def sent(self, event: Any) -> None:
         """Report, once the response is on its way."""
-        if self.reports is not None and type(event.message).__name__ == "N_ACTION_RSP":
+        said = event.message
+        if type(said).__name__ != "N_ACTION_RSP" or said.command_set.Status != 0x0000:
+            return
+        if self.reports is not None:
             # Not on the association's own thread, which serves meanwhile.
             threading.Thread(target=self._report, args=(event.assoc,)).start()
 
