@@ -63,57 +63,81 @@ def ask(
 
     terms = target.commitment
     assert terms is not None
-    exchange = _ReportExchange(sink, terms.called_aet)
-
-    with association(
-        target,
-        PUSH_MODEL,
-        host=terms.host,
-        called_aet=terms.called_aet,
-        handlers=[
-            (evt.EVT_N_EVENT_REPORT, exchange.take),
-            (evt.EVT_PDU_SENT, exchange.note_sent),
-        ],
-    ) as opened:
-        require_answered(opened)
-        if not opened.is_established:
-            if all(context.result in _NOT_SUPPORTED for context in opened.rejected_contexts):
-                return False
-            raise DeliveryError("dicom_association_rejected", FailureKind.AWAY)
-        _request(opened, transaction_uid, instances)
-        exchange.wait(opened, target.timeout_s)
+    exchange = _ReportExchange(sink, terms.called_aet, target.timeout_s)
+    try:
+        with association(
+            target,
+            PUSH_MODEL,
+            host=terms.host,
+            called_aet=terms.called_aet,
+            handlers=[
+                (evt.EVT_N_EVENT_REPORT, exchange.take),
+                (evt.EVT_PDU_SENT, exchange.note_sent),
+            ],
+        ) as opened:
+            require_answered(opened)
+            if not opened.is_established:
+                if all(context.result in _NOT_SUPPORTED for context in opened.rejected_contexts):
+                    return False
+                raise DeliveryError("dicom_association_rejected", FailureKind.AWAY)
+            try:
+                _request(opened, transaction_uid, instances)
+                exchange.wait(opened)
+            finally:
+                exchange.end(opened)
+    finally:
+        exchange.over.set()
     return True
 
 
 class _ReportExchange:
-    """A report on the association of its request, from when it comes until it is answered: an
-    association that was released meanwhile could not carry the answer."""
+    """A report on the association of its request, from when it comes until it is answered. An
+    association that is being released carries no answer, and pynetdicom breaks over one."""
 
-    def __init__(self, sink: CommitmentSink, source: str) -> None:
+    def __init__(self, sink: CommitmentSink, source: str, patience_s: float) -> None:
         self._sink = sink
         self._source = source
-        self._begun, self._taken, self._answered = (threading.Event() for _ in range(3))
+        self._patience_s = patience_s
+        self._lock = threading.Lock()
+        self._begun = self._ending = False
+        self._taken, self._answered = threading.Event(), threading.Event()
+        self.over = threading.Event()
+        """Set once the association has ended."""
 
     def take(self, event: Event) -> tuple[int, None]:
-        """Return the status of the report."""
-        self._begun.set()
+        """Return the status of the report. One that comes while the association ends is written
+        down, and not answered."""
+        with self._lock:
+            is_late = self._ending
+            self._begun = self._begun or not is_late
         try:
-            return answer(event, self._sink, source=self._source), None
+            status = answer(event, self._sink, source=self._source)
         finally:
-            self._taken.set()
+            if is_late:
+                self.over.wait(2 * self._patience_s)
+            else:
+                self._taken.set()
+        return status, None
 
     def note_sent(self, event: Event) -> None:
         """Note that the answer has left: nothing else is sent once a report was taken."""
         if self._taken.is_set():
             self._answered.set()
 
-    def wait(self, opened: Any, patience_s: float) -> None:
-        """Leave the association open for a report, where the PACS does not end it before; one that
-        has come is answered."""
-        began = time.monotonic()
-        while opened.is_established and not self._answered.wait(_STEP_S):
-            longest = LINGER_S + (patience_s if self._begun.is_set() else 0.0)
-            if time.monotonic() - began > longest:
+    def wait(self, opened: Any) -> None:
+        """Wait for a report that is answered, where the PACS does not end the association."""
+        until = time.monotonic() + LINGER_S
+        while opened.is_established and time.monotonic() < until:
+            if self._answered.wait(_STEP_S):
+                return
+
+    def end(self, opened: Any) -> None:
+        """Let no further report be answered, after the one that has come."""
+        with self._lock:
+            self._ending = True
+        until = time.monotonic() + self._patience_s
+        while self._begun and opened.is_established and time.monotonic() < until:
+            if self._answered.wait(_STEP_S):
                 return
 
 
