@@ -91,7 +91,7 @@ def _read(table: Path, studies: Sequence[PastStudy], size: int) -> None:
     source = CsvSource(table, ArchiveMapping.from_yaml(corpus.MAPPING))
     refused: Counter[str] = Counter()
     for _, record in source.read():
-        refused[record.reason if isinstance(record, RefusedRecord) else "to be taken"] += 1
+        refused[record.reason.value if isinstance(record, RefusedRecord) else "to be taken"] += 1
     processor = time.process_time() - processor
     print(f"  {dict(sorted(refused.items()))}")
     print(f"  read in {processor:.0f} s of the processor; most memory: {before} MiB before, "
