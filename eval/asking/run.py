@@ -43,7 +43,7 @@ def ask_all(
 
 def in_order(questions: tuple[Question, ...]) -> Iterator[Question]:
     """The questions in the set's order, a chain's where its first stands and by their turns."""
-    first = {}
+    first: dict[str, int] = {}
     for place, question in enumerate(questions):
         first.setdefault(question.chain or question.id, place)
     return iter(sorted(questions, key=lambda one: (first[one.chain or one.id], one.turn or 0)))

@@ -148,6 +148,9 @@ class _Answer:
 
     @cached_property
     def as_expected(self) -> bool:
+        """Whether its outcome is right. An error is none, also where nothing was to be answered."""
+        if self.reply.failed is not None:
+            return False
         return _same(self.reply.outcome, self.question.expected) or self.by_other_outcome
 
     @property

@@ -203,9 +203,9 @@ def _int(text: str | None) -> int | None:
     return int(text) if text else None
 
 
-_NUMBER = re.compile(r"(?<![a-z\d.])(?P<figures>\d+(?:\.\d+)?)(?!\d)")
+_NUMBER = re.compile(r"(?:(?<![a-z\d.])|(?<=\dx))(?P<figures>\d+(?:\.\d+)?)(?!\d)")
 _LEVEL = re.compile(r"(?<![a-z\d])[a-z]{1,2}\d{1,2}(?!\d)")
-_TIMES = re.compile(r"\s*(?:x|×|\*|-|~|至|to)\s*\d")
+_TIMES = re.compile(r"\s*(?:x|×|\*|-|~|至|to|by)\s*\d")
 _UNITS = {
     "mm": "mm", "毫米": "mm", "millimetres": "mm", "millimeters": "mm", "millimetre": "mm",
     "millimeter": "mm", "cm": "cm", "厘米": "cm", "公分": "cm", "centimetres": "cm",
@@ -233,9 +233,16 @@ _CHANGES = (
         ),
     ),
     (
+        "better",
+        re.compile(
+            r"吸收好转|好转|改善|减轻|(?:部分|逐渐|正在|有所)吸收|吸收(?=期|中)|"
+            r"\b(?:better|improv\w*|resolving|clearing|healing)\b"
+        ),
+    ),
+    (
         "resolved",
         re.compile(
-            r"消失|消退|已?吸收(?!好转)|愈合|治愈|恢复正常|居中|复位|消散|未再|不再|已无|"
+            r"消失|消退|吸收|愈合|治愈|恢复正常|居中|复位|消散|未再|不再|已无|"
             r"\b(?:resolved|gone|healed|absorbed|disappeared|cleared|united|no longer|"
             r"back to normal|has healed|midline|returned to)\b"
         ),
@@ -249,7 +256,6 @@ _CHANGES = (
     ),
     ("new", re.compile(r"新(?:发|出现|增|见)|\b(?:new|newly)\b")),
     ("worse", re.compile(r"加重|恶化|进展|变差|\b(?:worse|worsened|progress\w*)\b")),
-    ("better", re.compile(r"好转|改善|减轻|\b(?:better|improve\w*)\b")),
     (
         "larger",
         re.compile(

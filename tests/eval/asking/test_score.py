@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from radraft.eval.asking.score import judge
-from radraft.eval.asking.values import AnswerOutcome, AnswerScore, Reply, StatedPolarity
+from radraft.eval.asking.stated import states
+from radraft.eval.asking.values import (
+    AnswerOutcome,
+    AnswerScore,
+    ExpectedValue,
+    Reply,
+    StatedChange,
+    StatedPolarity,
+)
 from tests.eval.asking import cases as c
 
 F1 = "右肺上叶结节，约1.2 cm×0.9 cm，较前增大。"
@@ -47,6 +55,8 @@ CASES: list[tuple[str, dict[str, Any], Reply]] = [
     ("wrong outcome", c.SIZE, Reply(U, F1, ("r2/f1",))),
     ("wrong outcome", c.SIZE, Reply(P, F1, ("r2/f1",))),
     ("wrong outcome", c.CHEMO, Reply(N, SILENT)),
+    ("wrong outcome", c.CHEMO, Reply(X, "模型没有应答。", failed="followup_unreachable")),
+    ("wrong refusal", c.SIZE, Reply(X, "模型没有应答。", failed="followup_unreachable")),
     ("wrong sentence", c.SIZE, Reply(A, "结节增大。", ("r2/i1",))),
     ("wrong sentence", c.CHANGE, Reply(A, F1, ("r2/f1",))),
     ("wrong value", c.SIZE, Reply(A, "结节见报告。", ("r2/f1",))),
@@ -77,6 +87,33 @@ def test_the_first_score_that_fits(
 ) -> None:
     known = c.question_set(tmp_path, [c.question(asked)])
     assert judge(known.questions[0], reply, known).score == score
+
+
+@pytest.mark.parametrize(
+    "text", ["3.2x2.5 cm", "2.5 × 3.2 cm", "32 mm×25 mm", "25 by 32 mm, measured in 3 planes"]
+)
+def test_sizes_in_every_notation(text: str) -> None:
+    assert states(ExpectedValue(numbers=(3.2, 2.5), unit="cm"), text)
+    assert not states(ExpectedValue(numbers=(3.2, 2.6), unit="cm"), text)
+
+
+@pytest.mark.parametrize(
+    ("text", "change"),
+    [
+        ("较前相仿，未见增大", "unchanged"),
+        ("No significant change.", "unchanged"),
+        ("较前吸收好转", "better"),
+        ("Resolving pneumonia.", "smaller"),
+        ("胸水已吸收", "resolved"),
+        ("引流管较前退出", "moved"),
+        ("新出现腹水", "new"),
+        ("病灶进展", "larger"),
+    ],
+)
+def test_changes_are_read_by_their_words(text: str, change: StatedChange) -> None:
+    said = {kind for kind in get_args(StatedChange) if states(ExpectedValue(change=kind), text)}
+    alike = [{"larger", "worse"}, {"smaller", "better"}]
+    assert said == next((pair for pair in alike if change in pair), {change})
 
 
 def test_every_score_has_a_case() -> None:
