@@ -58,7 +58,8 @@ class Receiver:
         """Return what it kept, whether it runs or not; nothing before its first start."""
         if not self.file.exists():
             return []
-        connection = sqlite3.connect(f"file:{self.file}?mode=ro", uri=True, timeout=30)
+        # To be read, what a kill left half written is undone first.
+        connection = sqlite3.connect(f"file:{self.file}?mode=rw", uri=True, timeout=30)
         try:
             return connection.execute(query, values).fetchall()
         except sqlite3.OperationalError as error:
