@@ -441,12 +441,12 @@ def all_at_once(bench: Bench, expected: Mapping[str, Counter[str]], rounds: int)
     rates = [sent.a_minute for sent in found]
     say(f"  reports/min: median {statistics.median(rates):.0f}, {interval(rates)}; goal "
         f"{GOAL_A_MINUTE}: {verdict(statistics.median(rates) >= GOAL_A_MINUTE)}")  # fmt: skip
-    for what, cost in (
-        ("radraft", lambda sent: sent.own_cpu_s),
-        ("database", lambda sent: sent.database_cpu_s),
-        ("receivers", lambda sent: sent.receivers_cpu_s),
+    for what, seconds in (
+        ("radraft", [sent.own_cpu_s for sent in found]),
+        ("database", [sent.database_cpu_s for sent in found]),
+        ("receivers", [sent.receivers_cpu_s for sent in found]),
     ):
-        spent = [1e3 * cost(sent) / sent.reports for sent in found]
+        spent = [1e3 * cost / sent.reports for cost, sent in zip(seconds, found, strict=True)]
         say(f"  processor ms a report, {what}: median {statistics.median(spent):.1f}, "
             f"{interval(spent)}")  # fmt: skip
     if rounds > 1:

@@ -139,7 +139,7 @@ def signed_of_patient(
     own = _kin.one(session, case_id)
     if not _kin.has_keys(session, case_id):
         return ()
-    said = _kin.decisions(session, own)
+    said = {decision.who: decision.state for decision in _kin.decisions(session, own)}
     known: dict[object, Match] = {}
     linked = []
     for other in _kin.others(session, own, any_part=True):

@@ -56,7 +56,7 @@ def carried(told: Facts) -> Facts:
 def read(data: bytes) -> Facts:
     """Return what the bundle says."""
     document = Bundle.model_validate_json(data)
-    by_url = {entry.fullUrl: entry.resource for entry in document.entry}
+    by_url: dict[Any, Any] = {entry.fullUrl: entry.resource for entry in document.entry or ()}
 
     def referred(reference: Any) -> Any:
         return by_url[reference.reference]

@@ -136,8 +136,9 @@ def _read_foot(found: Facts, langs: Iterable[str]) -> None:
 
 def _cut(body: str, keys: Iterable[str]) -> list[Any]:
     """`body` cut at the keys that it has, in order: what stands before, then each with its text."""
-    found, at, begun = [], 0, None
-    start = 0
+    found: list[Any] = []
+    begun: str | None = None
+    at = start = 0
     for key in keys:
         # A status (补充报告) has the word in it that stands before the reason (补充).
         next_at = body.rfind(key, at) if key in _LAST else body.find(key, at)

@@ -108,13 +108,25 @@ def _add_answering(api: APIRouter, service: Service) -> None:
 
     @api.post("/inquiries/{inquiry_id}/see")
     def see(case_id: CaseId, inquiry_id: Number, body: StepRequest, caller: SignedIn) -> Response:
-        step = {"base_revision": body.base_revision, "actor": caller.actor}
-        return _standing(inquiries.take(case_id, inquiry_id, InquiryMove.SEE, **step))
+        seen = inquiries.take(
+            case_id,
+            inquiry_id,
+            InquiryMove.SEE,
+            base_revision=body.base_revision,
+            actor=caller.actor,
+        )
+        return _standing(seen)
 
     @api.post("/inquiries/{inquiry_id}/take")
     def take(case_id: CaseId, inquiry_id: Number, body: StepRequest, caller: SignedIn) -> Response:
-        step = {"base_revision": body.base_revision, "actor": caller.actor}
-        return _standing(inquiries.take(case_id, inquiry_id, InquiryMove.TAKE, **step))
+        taken = inquiries.take(
+            case_id,
+            inquiry_id,
+            InquiryMove.TAKE,
+            base_revision=body.base_revision,
+            actor=caller.actor,
+        )
+        return _standing(taken)
 
     @api.post("/inquiries/{inquiry_id}/answer")
     def answer(
