@@ -113,18 +113,20 @@ def moved(
     *,
     by: Person,
     base_revision: int,
+    newest: InquiryMove,
     version: int,
     text: str = "",
     now: datetime,
 ) -> tuple[Inquiry, InquiryEvent]:
-    """Return the inquiry after a step and the event to keep.
+    """Return the inquiry after a step and the event to keep. `newest`: the step before it.
 
     ReportError `inquiry_changed` where somebody took a step since `base_revision`: of two who
-    answer at once one is told so; `inquiry_move_refused` for a step that its state does not have,
-    `inquiry_not_yours` for a withdrawal by another than who asked; of an answer's text as
-    `checked_answer`.
+    answer at once one is told so, but nobody is because a colleague has only seen it;
+    `inquiry_move_refused` for a step that its state does not have, `inquiry_not_yours` for a
+    withdrawal by another than who asked; of an answer's text as `checked_answer`.
     """
-    if base_revision != inquiry.revision:
+    since = inquiry.revision - base_revision
+    if since and not (since == 1 and newest is InquiryMove.SEE):
         raise ReportError("inquiry_changed")
     after = TRANSITIONS.get((inquiry.state, move))
     if after is None:

@@ -108,11 +108,13 @@ def move(
     row = session.get(InquiryRow, inquiry_id, with_for_update=True, populate_existing=True)
     if row is None or row.case_id != case_id:
         raise NotFound("inquiry_not_found")
+    newest = session.get_one(InquiryEventRow, (inquiry_id, row.revision))
     later, event = rules.moved(
         _inquiry(row),
         step,
         by=by,
         base_revision=base_revision,
+        newest=InquiryMove(newest.move),
         version=version,
         text=text,
         now=now,

@@ -27,9 +27,9 @@ def the_radiologist_answers_the_clinician(
     expect(asked.locator(".ak-by")).to_contain_text(attending.name)
     expect(asked.locator(".ak-person")).to_have_text(ANSWER)
     question.locator("[data-part=addendum]").click()
-    last = attending.page.locator("[data-part=impression] > li").count() - 1
-    expect_text(area(attending.page, "impression", last, "zh"), ANSWER)
-    area(attending.page, "impression", last, "en").fill(IN_ENGLISH)
+    # The page opens the addendum first: what is last is looked up anew each time.
+    expect_text(area(attending.page, "impression", -1, "zh"), ANSWER)
+    area(attending.page, "impression", -1, "en").fill(IN_ENGLISH)
     wait_saved(attending.page)
     attending.submits()
     expect(telephone.locator("[data-part=report]")).not_to_contain_text(ANSWER)

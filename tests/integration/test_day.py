@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, expect
 from radraft.core.errors import catalogue
 from radraft.llm.endpoint import Endpoint
 from tests import his, ris
-from tests.integration.asked import the_radiologist_answers_the_clinician
+from tests.integration.asked import ANSWER, the_radiologist_answers_the_clinician
 from tests.integration.department import Department, serving, storescu
 from tests.integration.desks import (
     Administrator,
@@ -65,6 +65,10 @@ NOT_LARGE: Pairs = (("心影不大。", "The heart is not enlarged."),)
 NOTHING: Pairs = (("胸部未见明确异常。", "No definite abnormality of the chest."),)
 Sentence = tuple[str, str]
 """In Chinese and in English."""
+Statuses = tuple[tuple[str, str], ...]
+"""Of each version of a report: at the RIS, at the HIS."""
+CORRECTED: Statuses = (("F", "final"), ("C", "corrected"))
+ADDED: Statuses = (*CORRECTED, ("C", "appended"))
 P = TypeVar("P", bound=Person)
 
 
@@ -172,16 +176,17 @@ def test_a_day_without_the_model_and_with_a_lying_pacs(tmp_path: Path) -> None:
         two_people_sign(staff, case_id)
         every_system_has_the_report(hospital, breathless, PLAIN[0], NOTHING[0])
         the_clinician_reads_though_nobody_answers(staff, breathless, case_id)
-        the_radiologist_answers_the_clinician(
-            staff.clinician, staff.attending, staff.chief, case_id
-        )
         half_a_study_is_pulled_and_says_so(staff, pulled, tmp_path)
         hospital.ris.kill()
         an_amendment_is_signed(staff, case_id)
         the_correction_waits_for_the_ris_alone(staff.administrator, hospital, breathless)
         the_ris_comes_back(staff.administrator, hospital, breathless, NOT_LARGE[0], HEART[0])
+        the_radiologist_answers_the_clinician(
+            staff.clinician, staff.attending, staff.chief, case_id
+        )
+        every_system_has_the_addendum(hospital, breathless)
         expect(staff.administrator.audits("sign", by=staff.attending.name)).to_have_count(1)
-    each_system_was_told_once(hospital, breathless)
+    each_system_was_told_once(hospital, breathless, ADDED)
     nothing_is_broken_and_nobody_is_named(department, breathless, stranger, pulled)
 
 
@@ -433,13 +438,27 @@ def the_ris_comes_back(
     assert version.structured.PredecessorDocumentsSequence
 
 
-def each_system_was_told_once(hospital: Hospital, film: Film) -> None:
+def every_system_has_the_addendum(hospital: Hospital, film: Film) -> None:
+    """What the radiologist answered the clinician, as a version of its own."""
+    hospital.expects(film, **versions_told(ADDED))
+    assert ANSWER in set(spoken(hospital.newest(film).structured))
+
+
+def versions_told(statuses: Statuses) -> dict[str, list[str]]:
+    """What each system was told of a report whose versions left with these statuses."""
+    versions = [str(number) for number, _ in enumerate(statuses, start=1)]
+    at_ris, at_his = ([pair[place] for pair in statuses] for place in (0, 1))
+    return dict.fromkeys(DOCUMENTS, versions) | {"RIS": at_ris, "HIS": at_his}
+
+
+def each_system_was_told_once(
+    hospital: Hospital, film: Film, statuses: Statuses = CORRECTED
+) -> None:
     """Nothing came after that, and nothing came twice."""
-    versions: dict[str, list[str]] = {kind: ["1", "2"] for kind in DOCUMENTS}
-    told = {**versions, "RIS": ["F", "C"], "HIS": ["final", "corrected"]}
-    assert hospital.told(film) == told
-    assert len(ris.arrivals(hospital.ris)) == len(his.transactions(hospital.his)) == 2
-    assert hospital.pacs.instances() == len(DOCUMENTS) * 2
+    count = len(statuses)
+    assert hospital.told(film) == versions_told(statuses)
+    assert len(ris.arrivals(hospital.ris)) == len(his.transactions(hospital.his)) == count
+    assert hospital.pacs.instances() == len(DOCUMENTS) * count
 
 
 def spoken(document: Any) -> Iterator[str]:
@@ -472,9 +491,10 @@ def the_administrator_finds_all_of_it(staff: Staff, folder: Path) -> None:
         expect(audits(kind, by=person.name).first).to_contain_text(person.name)
     expect(audits("log_in", outcome="refused")).to_have_count(1)
     expect(audits("access", outcome="refused")).to_have_count(1)
-    expect(audits("sign", outcome="done")).to_have_count(2)
     # Three documents, a message and a bundle of each version.
     expect(audits("export", outcome="done")).to_have_count(10)
+    # What the page shows last is what it exports.
+    expect(audits("sign", outcome="done")).to_have_count(2)
     exported = folder / "audit.csv"
     staff.administrator.exports_the_audit(exported)
     with exported.open(encoding="utf-8-sig", newline="") as lines:

@@ -44,7 +44,14 @@ def test_every_step_that_is_not_in_the_table_is_refused(
     state: InquiryState, move: InquiryMove
 ) -> None:
     by = ZHAO if move is InquiryMove.WITHDRAW else WANG
-    given = {"by": by, "base_revision": 3, "version": 1, "text": "3 cm", "now": NOW}
+    given = {
+        "by": by,
+        "base_revision": 3,
+        "newest": InquiryMove.ASK,
+        "version": 1,
+        "text": "3 cm",
+        "now": NOW,
+    }
     if (state, move) not in TRANSITIONS:
         with pytest.raises(ReportError) as refused:
             moved(inquiry(state), move, **given)  # type: ignore[arg-type]
@@ -59,16 +66,60 @@ def test_every_step_that_is_not_in_the_table_is_refused(
 def test_of_two_who_answer_at_once_one_is_told_so() -> None:
     asked = inquiry(InquiryState.SEEN)
     answered, _ = moved(
-        asked, InquiryMove.ANSWER, by=LIN, base_revision=3, version=1, text="3 cm", now=NOW
+        asked,
+        InquiryMove.ANSWER,
+        by=LIN,
+        base_revision=3,
+        newest=InquiryMove.ANSWER,
+        version=1,
+        text="3 cm",
+        now=NOW,
     )
     with pytest.raises(ReportError) as refused:
-        moved(answered, InquiryMove.ANSWER, by=WANG, base_revision=3, version=1, text="4", now=NOW)
+        moved(
+            answered,
+            InquiryMove.ANSWER,
+            by=WANG,
+            base_revision=3,
+            newest=InquiryMove.ANSWER,
+            version=1,
+            text="4",
+            now=NOW,
+        )
     assert refused.value.code == "inquiry_changed"
     # Seen, he may still say more; whose question it was stays.
     later, _ = moved(
-        answered, InquiryMove.ANSWER, by=WANG, base_revision=4, version=1, text="4", now=NOW
+        answered,
+        InquiryMove.ANSWER,
+        by=WANG,
+        base_revision=4,
+        newest=InquiryMove.ANSWER,
+        version=1,
+        text="4",
+        now=NOW,
     )
     assert later.to == LIN
+
+
+def test_that_a_colleague_has_seen_it_refuses_nobodys_answer() -> None:
+    def answered(base_revision: int, newest: InquiryMove) -> InquiryState:
+        later, _ = moved(
+            inquiry(InquiryState.SEEN),
+            InquiryMove.ANSWER,
+            by=LIN,
+            base_revision=base_revision,
+            newest=newest,
+            version=1,
+            text="3 cm",
+            now=NOW,
+        )
+        return later.state
+
+    assert answered(2, InquiryMove.SEE) is InquiryState.ANSWERED
+    for base_revision, newest in ((1, InquiryMove.SEE), (2, InquiryMove.TAKE)):
+        with pytest.raises(ReportError) as refused:
+            answered(base_revision, newest)
+        assert refused.value.code == "inquiry_changed"
 
 
 def test_who_answers_or_takes_it_has_it() -> None:
@@ -78,6 +129,7 @@ def test_who_answers_or_takes_it_has_it() -> None:
             move,
             by=WANG,
             base_revision=3,
+            newest=InquiryMove.ANSWER,
             version=2,
             text="3 cm",
             now=NOW,
@@ -92,6 +144,7 @@ def test_only_who_asked_withdraws() -> None:
             InquiryMove.WITHDRAW,
             by=LIN,
             base_revision=3,
+            newest=InquiryMove.ANSWER,
             version=1,
             now=NOW,
         )
