@@ -14,6 +14,7 @@ from typing import Any, overload
 import numpy as np
 
 from radraft.core.errors import EvalError
+from radraft.eval import json_lines
 from radraft.eval.layouts import Layout, layout, layout_notes
 from radraft.eval.values import IntArray, Pair
 from radraft.reports.values import Lang
@@ -129,8 +130,8 @@ def _index(path: Path, lang: Lang) -> tuple[dict[str, _Place], Counter[Layout]]:
     places: dict[str, _Place] = {}
     layouts: Counter[Layout] = Counter()
     foreign: list[str] = []
-    for line, offset, raw in _lines(path):
-        entry = _entry(raw, line, path)
+    for line, offset, raw in json_lines.lines(path):
+        entry = json_lines.entry(raw, line, path)
         key = entry.get("id")
         if isinstance(key, int) and not isinstance(key, bool):
             key = str(key)
@@ -141,7 +142,7 @@ def _index(path: Path, lang: Lang) -> tuple[dict[str, _Place], Counter[Layout]]:
                 "eval_duplicate_id",
                 file=str(path),
                 line=line,
-                id=_shown(key),
+                id=json_lines.shown(key),
                 first=places[key].line,
             )
         text = _checked(entry, key, line, path)
@@ -157,53 +158,15 @@ def _index(path: Path, lang: Lang) -> tuple[dict[str, _Place], Counter[Layout]]:
             file=str(path),
             lang=lang,
             count=len(foreign),
-            examples=", ".join(f"{_shown(key)} (#{places[key].line})" for key in foreign[:3]),
+            examples=", ".join(
+                f"{json_lines.shown(key)} (#{places[key].line})" for key in foreign[:3]
+            ),
         )
     return places, layouts
 
 
-def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
-    """(line number from 1, byte offset, bytes) of each line that is not blank."""
-    if not path.is_file():  # a pipe cannot be read twice
-        raise EvalError("eval_file_missing", file=str(path))
-    try:
-        with path.open("rb") as file:
-            offset = 0
-            for line, raw in enumerate(file, start=1):
-                mark = 3 if line == 1 and raw.startswith(b"\xef\xbb\xbf") else 0
-                if raw[mark:].strip():
-                    yield line, offset + mark, raw[mark:]
-                offset += len(raw)
-    except OSError:
-        raise EvalError("eval_file_missing", file=str(path)) from None
-
-
-def _entry(raw: bytes, line: int, path: Path) -> dict[str, Any]:
-    def unique(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        entry: dict[str, Any] = {}
-        for field, value in items:
-            if field in entry:
-                raise EvalError(
-                    "eval_duplicate_key", file=str(path), line=line, field=_shown(field)
-                )
-            entry[field] = value
-        return entry
-
-    try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=unique)
-    except UnicodeDecodeError:
-        raise EvalError("eval_not_utf8", file=str(path), line=line) from None
-    except json.JSONDecodeError as error:
-        raise EvalError("eval_bad_json", file=str(path), line=line, column=error.colno) from None
-    except (RecursionError, ValueError):  # brackets too deep, a number of thousands of digits
-        raise EvalError("eval_bad_json", file=str(path), line=line, column=1) from None
-    if not isinstance(value, dict):
-        raise EvalError("eval_not_object", file=str(path), line=line)
-    return value
-
-
 def _checked(entry: dict[str, Any], key: str, line: int, path: Path) -> str:
-    where: dict[str, Any] = {"file": str(path), "line": line, "id": _shown(key)}
+    where: dict[str, Any] = {"file": str(path), "line": line, "id": json_lines.shown(key)}
     given = [name for name in ("report", "findings", "impression") if entry.get(name) is not None]
     for name in given:
         if not isinstance(entry[name], str):
@@ -228,7 +191,7 @@ def _text(entry: dict[str, Any]) -> str | None:
 
 def _differ(refs: dict[str, _Place], hyps: dict[str, _Place], path: Path) -> EvalError:
     def examples(ids: list[str]) -> str:
-        return ", ".join(_shown(key) for key in islice(ids, _EXAMPLES)) or "-"
+        return ", ".join(json_lines.shown(key) for key in islice(ids, _EXAMPLES)) or "-"
 
     only_refs = [key for key in refs if key not in hyps]
     only_hyps = [key for key in hyps if key not in refs]
@@ -247,9 +210,3 @@ def _differ(refs: dict[str, _Place], hyps: dict[str, _Place], path: Path) -> Eva
 def _usable(key: str) -> bool:
     """Whether an id has text in it and can be written to a file."""
     return bool(key.strip()) and key.isprintable()
-
-
-def _shown(text: str) -> str:
-    """`text` as it may stand in a message: one line, not long."""
-    plain = "".join(character if character.isprintable() else "?" for character in text)
-    return plain if len(plain) <= _LONGEST_ID else plain[:_LONGEST_ID] + "..."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from radraft.core.errors import EvalError
+from radraft.eval import json_lines
 from radraft.eval.asking.values import AskedReport, Injection, Question, QuestionSet
 
 
@@ -25,10 +25,10 @@ class _Notes:
 def read_question_set(questions: Path, reports: Path) -> QuestionSet:
     """Return the questions with the reports that they are about.
 
-    EvalError `eval_file_missing`, `eval_not_utf8`, `eval_bad_json`, `eval_not_object`,
-    `eval_ask_bad_line`, `eval_duplicate_id`, `eval_no_reports`, or `eval_ask_unknown_report` for a
-    question or a list of priors that names a report which is not there. None of them quotes a line:
-    one half of a set may be kept from whoever reads the message.
+    EvalError `eval_file_missing`, `eval_not_utf8`, `eval_bad_json`, `eval_duplicate_key`,
+    `eval_not_object`, `eval_ask_bad_line`, `eval_duplicate_id`, `eval_no_reports`, or
+    `eval_ask_unknown_report` for a question or a list of priors that names a report which is not
+    there. None of them quotes a line: one half of a set may be kept from whoever reads the message.
     """
     known: dict[str, AskedReport] = {}
     orders: dict[str, tuple[Injection, ...]] = {}
@@ -81,20 +81,5 @@ def _there(report: str, known: dict[str, AskedReport], line: int, path: Path) ->
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        raw = path.read_bytes()
-    except OSError:
-        raise EvalError("eval_file_missing", file=str(path)) from None
-    for line, part in enumerate(raw.splitlines(), start=1):
-        if not part.strip():
-            continue
-        try:
-            value = json.loads(part.decode("utf-8"))
-        except UnicodeDecodeError:
-            raise EvalError("eval_not_utf8", file=str(path), line=line) from None
-        except json.JSONDecodeError as error:
-            column = error.colno
-            raise EvalError("eval_bad_json", file=str(path), line=line, column=column) from None
-        if not isinstance(value, dict):
-            raise EvalError("eval_not_object", file=str(path), line=line)
-        yield line, value
+    for line, _, raw in json_lines.lines(path):
+        yield line, json_lines.entry(raw, line, path)
