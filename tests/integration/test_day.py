@@ -127,31 +127,32 @@ def opened(department: Department, browser: Browser, lang: str) -> Iterator[Staf
 def test_a_day_with_the_model(starter_endpoint: Endpoint, tmp_path: Path) -> None:
     needs("storescu")
     model = {"llm_url": starter_endpoint.url, "llm_key": starter_endpoint.key}
-    with (
-        receiving(tmp_path, "dicom") as hospital,
-        serving(tmp_path, quiet_s=1, targets=hospital.targets, **model) as department,
-        chromium() as browser,
-        opened(department, browser, "zh-CN") as staff,
-    ):
-        hurt, coughing, again = demo("06"), demo("07"), demo("08")
-        turned = lying_on_its_side("08", tmp_path)
-        staff.administrator.asks_for_two_signatures(SITE)
-        somebody_guesses_a_password(staff.clinician)
-        assert hospital.orders(department.hl7_port, hurt, REASON) == "AA"
-        the_technologist_sends_films_and_one_lies_on_its_side(staff, hurt, turned, again)
-        the_technologist_uploads_one_and_a_letter(staff, coughing, tmp_path)
-        case_id = the_resident_edits_the_models_draft(staff, hurt)
-        the_critical_value_is_notified(staff, case_id)
-        two_people_sign(staff, case_id)
-        every_system_has_the_report(hospital, hurt, PNEUMOTHORAX[0], IMPRESSION[0])
-        the_critical_value_is_acknowledged(staff, case_id)
-        the_clinician_reads_and_asks(staff, hurt, case_id, unsigned=coughing)
-        hospital.ris.kill()
-        an_amendment_is_seen_once_it_is_signed(staff, case_id)
-        the_correction_waits_for_the_ris_alone(staff.administrator, hospital, hurt)
-        the_ris_comes_back(staff.administrator, hospital, hurt, LESS[0], PNEUMOTHORAX[0])
-        the_administrator_finds_all_of_it(staff, tmp_path)
-    each_system_was_told_once(hospital, hurt)
+    with receiving(tmp_path, "dicom") as hospital:
+        with (
+            serving(tmp_path, quiet_s=1, targets=hospital.targets, **model) as department,
+            chromium() as browser,
+            opened(department, browser, "zh-CN") as staff,
+        ):
+            hurt, coughing, again = demo("06"), demo("07"), demo("08")
+            turned = lying_on_its_side("08", tmp_path)
+            staff.administrator.asks_for_two_signatures(SITE)
+            somebody_guesses_a_password(staff.clinician)
+            assert hospital.orders(department.hl7_port, hurt, REASON) == "AA"
+            the_technologist_sends_films_and_one_lies_on_its_side(staff, hurt, turned, again)
+            the_technologist_uploads_one_and_a_letter(staff, coughing, tmp_path)
+            case_id = the_resident_edits_the_models_draft(staff, hurt)
+            the_critical_value_is_notified(staff, case_id)
+            two_people_sign(staff, case_id)
+            every_system_has_the_report(hospital, hurt, PNEUMOTHORAX[0], IMPRESSION[0])
+            the_critical_value_is_acknowledged(staff, case_id)
+            the_clinician_reads_and_asks(staff, hurt, case_id, unsigned=coughing)
+            hospital.ris.kill()
+            an_amendment_is_seen_once_it_is_signed(staff, case_id)
+            the_correction_waits_for_the_ris_alone(staff.administrator, hospital, hurt)
+            the_ris_comes_back(staff.administrator, hospital, hurt, LESS[0], PNEUMOTHORAX[0])
+            the_administrator_finds_all_of_it(staff, tmp_path)
+        # Nothing more can come: radraft has ended.
+        each_system_was_told_once(hospital, hurt)
     nothing_is_broken_and_nobody_is_named(department, hurt, coughing, turned, again)
 
 
@@ -159,34 +160,35 @@ def test_a_day_without_the_model_and_with_a_lying_pacs(tmp_path: Path) -> None:
     needs("storescu")
     # Nobody listens there.
     model = {"llm_url": f"http://127.0.0.1:{free_port()}"}
-    with (
-        receiving(tmp_path, "stow") as hospital,
-        serving(tmp_path, quiet_s=1, targets=hospital.targets, **model) as department,
-        chromium() as browser,
-        opened(department, browser, "en") as staff,
-    ):
-        breathless, stranger, pulled = demo("04"), demo("05"), demo("08")
-        staff.administrator.asks_for_two_signatures(SITE)
-        assert hospital.orders(department.hl7_port, breathless, REASON) == "AA"
-        assert storescu(department, breathless.path, options=breathless.proposed) == 1
-        case_id = the_resident_is_told_why_there_is_no_draft_and_writes(staff, breathless)
-        shown = staff.resident.pictures()
-        the_pacs_lies_about_the_study(staff, breathless, stranger)
-        the_readers_are_told_and_no_picture_changed(staff, case_id, shown)
-        two_people_sign(staff, case_id)
-        every_system_has_the_report(hospital, breathless, PLAIN[0], NOTHING[0])
-        the_clinician_reads_though_nobody_answers(staff, breathless, case_id)
-        half_a_study_is_pulled_and_says_so(staff, pulled, tmp_path)
-        hospital.ris.kill()
-        an_amendment_is_signed(staff, case_id)
-        the_correction_waits_for_the_ris_alone(staff.administrator, hospital, breathless)
-        the_ris_comes_back(staff.administrator, hospital, breathless, NOT_LARGE[0], HEART[0])
-        the_radiologist_answers_the_clinician(
-            staff.clinician, staff.attending, staff.chief, case_id
-        )
-        every_system_has_the_addendum(hospital, breathless)
-        expect(staff.administrator.audits("sign", by=staff.attending.name)).to_have_count(1)
-    each_system_was_told_once(hospital, breathless, ADDED)
+    with receiving(tmp_path, "stow") as hospital:
+        with (
+            serving(tmp_path, quiet_s=1, targets=hospital.targets, **model) as department,
+            chromium() as browser,
+            opened(department, browser, "en") as staff,
+        ):
+            breathless, stranger, pulled = demo("04"), demo("05"), demo("08")
+            staff.administrator.asks_for_two_signatures(SITE)
+            assert hospital.orders(department.hl7_port, breathless, REASON) == "AA"
+            assert storescu(department, breathless.path, options=breathless.proposed) == 1
+            case_id = the_resident_is_told_why_there_is_no_draft_and_writes(staff, breathless)
+            shown = staff.resident.pictures()
+            the_pacs_lies_about_the_study(staff, breathless, stranger)
+            the_readers_are_told_and_no_picture_changed(staff, case_id, shown)
+            two_people_sign(staff, case_id)
+            every_system_has_the_report(hospital, breathless, PLAIN[0], NOTHING[0])
+            the_clinician_reads_though_nobody_answers(staff, breathless, case_id)
+            half_a_study_is_pulled_and_says_so(staff, pulled, tmp_path)
+            hospital.ris.kill()
+            an_amendment_is_signed(staff, case_id)
+            the_correction_waits_for_the_ris_alone(staff.administrator, hospital, breathless)
+            the_ris_comes_back(staff.administrator, hospital, breathless, NOT_LARGE[0], HEART[0])
+            the_radiologist_answers_the_clinician(
+                staff.clinician, staff.attending, staff.chief, case_id
+            )
+            every_system_has_the_addendum(hospital, breathless)
+            expect(staff.administrator.audits("sign", by=staff.attending.name)).to_have_count(1)
+        # Nothing more can come: radraft has ended.
+        each_system_was_told_once(hospital, breathless, ADDED)
     nothing_is_broken_and_nobody_is_named(department, breathless, stranger, pulled)
 
 
