@@ -120,6 +120,7 @@ def test_a_question_goes_to_the_desk_and_its_answer_and_addendum_come_back(
         name="王主治",
         roles=(Role.ATTENDING,),
     )
+    desk.locator(".rd-row").first.wait_for()
     line = desk.locator("[data-part=asked-line]")
     expect(line).to_contain_text("1")
     line.click()
