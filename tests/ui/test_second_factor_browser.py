@@ -124,6 +124,7 @@ def test_who_signs_in_anew_over_unsaved_work_is_asked_for_the_code_there(
     enter(page, code=telephone.at(now))
     page.locator(part(page, "enter")).click()
     expect(page).to_have_url(f"{department.url}/quality")
+    expect(page.locator("[data-part=account]")).to_contain_text("林清")
     page.evaluate("async () => (await import('/ui/session.js')).keepsUnsaved(() => true)")
     service.sign_in.revoke("lin")
     page.evaluate(

@@ -4,7 +4,7 @@ import { h } from "/ui/dom.js";
 import { onGate, reason } from "/ui/gate.js";
 import { language, onLanguage, ready, t } from "/ui/i18n.js";
 import { Refusal, passwordField, textField } from "/ui/password.js";
-import { hasUnsaved, here, known, signInAgain, signOut, unlock } from "/ui/session.js";
+import { hasUnsaved, here, isLeaving, known, signInAgain, signOut, unlock } from "/ui/session.js";
 
 let shown = null;
 
@@ -17,6 +17,7 @@ export function watchLock() {
 }
 
 async function change(code) {
+  if (isLeaving()) return;
   if (!code) {
     shown?.close();
     shown = null;

@@ -11,6 +11,7 @@ const tabs = new BroadcastChannel("radraft.session");
 const finishing = [];
 const asking = [];
 const unsaved = [];
+let leaving = false;
 
 /** Resolves to the session once there is one. */
 export const signedIn = load();
@@ -51,12 +52,21 @@ export function here() {
   return location.pathname + location.search + location.hash;
 }
 
+/** Whether this person is signing out: what is asked meanwhile is refused, and he needs no telling. */
+export function isLeaving() {
+  return leaving;
+}
+
 /** End the session and go to the page where one signs in; `next` is where that leads afterwards. */
 export async function signOut(next = null) {
   await finish();
   // A locked page asks nothing of whoever stands before it.
   if (!reason()) for (const ask of asking) if ((await ask()) === false) return;
-  const { leave } = await send("POST", "/session/end", {}, { past: true });
+  leaving = true;
+  const { leave } = await send("POST", "/session/end", {}, { past: true }).catch((error) => {
+    leaving = false;
+    throw error;
+  });
   sessionStorage.removeItem(KNOWN);
   tabs.postMessage({ ended: true });
   // Who came through the hospital's provider signs out there too; it sends him back.
