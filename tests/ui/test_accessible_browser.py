@@ -106,6 +106,17 @@ def test_nothing_is_found_on_the_desk(open_at: Open, workstation: Workstation, l
     assert found(page) == []
 
 
+@pytest.mark.parametrize(
+    "address", ["/templates", "/administration", "/outbox", "/reading", "/signature-rules"]
+)
+def test_a_page_that_is_longer_than_the_window_scrolls(open_at: Open, address: str) -> None:
+    page = open_at(f"{address}?lang=en")
+    page.set_viewport_size({"width": 1024, "height": 150})
+    page.mouse.move(500, 100)
+    page.mouse.wheel(0, 60)
+    page.wait_for_function("scrollY > 0")
+
+
 def test_light_is_remembered_and_reaches_pages_that_are_open(
     open_at: Open, workstation: Workstation
 ) -> None:
