@@ -72,6 +72,7 @@ _SAID: Mapping[AuditKind, _Said] = MappingProxyType(
         AuditKind.RETENTION: _Said(_ACCESSED, "D"),
         AuditKind.ACCESS: _Said(_SECURITY, "E", _RESTRICTED),
         AuditKind.ACCOUNT: _Said(_SECURITY, "E", _ATTRIBUTES),
+        AuditKind.STUDY_LINK: _Said(_USER, "E", _LOGIN),
         AuditKind.TOKEN: _Said(_SECURITY, "E", _ATTRIBUTES),
         AuditKind.ROLES: _Said(_SECURITY, "E", _ROLES),
         AuditKind.CONFIGURATION: _Said(_SECURITY, "E", _CONFIGURATION),

@@ -279,7 +279,7 @@ class AuditTrail:
             if written:
                 continue
             with self._changed:
-                if self._closing:
+                if self._closing or self._store.closed:
                     log.error("audit_not_written: %d events", len(self._waiting) + self._dropped)
                     return
                 self._changed.wait_for(lambda: self._closing, timeout=RETRY_S)

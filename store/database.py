@@ -145,6 +145,8 @@ class Store:
         to = signature_logs.destination(signature_log)
         self.head_sender = None if to is None else HeadSender(self, to)
         """Sends the heads of the chain; None where no log is set."""
+        self.closed = False
+        """Nobody writes to it any more: who waits to try again need not."""
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
@@ -180,6 +182,7 @@ class Store:
 
     def close(self) -> None:
         """Give the connections back, after a last attempt to send heads that were not."""
+        self.closed = True
         if self.head_sender is not None:
             self.head_sender.close()
         self.engine.dispose()

@@ -290,6 +290,21 @@ def test_events_wait_for_a_database_that_takes_none_and_then_come_in_order(
     assert [event.case_id for event in entries(sqlite_store)] == [f"c-{n}" for n in range(5)]
 
 
+def test_a_trail_ends_with_its_store(
+    sqlite_store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    trail = AuditTrail(sqlite_store)
+    trail.note(viewed(1))
+    assert trail.drain()
+    (thread,) = [t for t in threading.enumerate() if t.name == "radraft-audit" and t.is_alive()]
+    sqlite_store.close()
+    (tmp_path / "data").rename(tmp_path / "gone")
+    trail.note(viewed(2))
+    thread.join(30)
+    assert not thread.is_alive()
+    assert "audit_not_written: 1 events" in caplog.messages
+
+
 def test_what_had_to_be_dropped_is_counted_in_the_next_event(
     sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

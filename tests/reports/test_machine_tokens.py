@@ -59,9 +59,9 @@ def test_a_token_names_its_sites(sites: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("scopes", [(), ("sign",), ("read", "write"), ("READ",), ("",)])
-def test_there_are_three_scopes_and_none_signs(scopes: tuple[str, ...]) -> None:
+def test_there_are_four_scopes_and_none_signs(scopes: tuple[str, ...]) -> None:
     assert refusal(scopes=scopes) == "token_scopes_invalid"
-    assert set(Scope) == {"read", "intake", "export"}
+    assert set(Scope) == {"read", "intake", "export", "link"}
 
 
 @pytest.mark.parametrize("days", [0, -1, MOST_DAYS + 1, 10**9])

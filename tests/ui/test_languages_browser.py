@@ -180,10 +180,9 @@ def test_an_answer_to_older_words_is_thrown_away(
     area(page, "findings", 0, "zh").fill("未见气胸。")
     expect(mark(page, "waiting")).to_be_visible()
     area(page, "findings", 0, "zh").fill(WRITTEN)
-    page.wait_for_function(
-        "() => performance.getEntriesByName('radraft.follow.asked').length === 2"
-    )
-    assert len(held) == 2
+    # The page has asked before the route is told of it; the test's own time limit ends a vain wait.
+    while len(held) < 2:
+        page.wait_for_timeout(20)
     held[1].continue_()
     expect_text(area(page, "findings", 0, "en"), FOLLOWED)
     held[0].continue_()

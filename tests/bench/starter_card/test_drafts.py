@@ -51,6 +51,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Material:
             SeriesInstanceUID=f"1.2.826.0.1.3680043.10.3.{number + 1}",
             PatientID=f"P{number}",
             PatientAge=AGES[number],
+            PatientBirthDate="",
         )
         studies.append(write(study, folder / f"{number}" / "a.dcm").parent)
     return material(Source.NIH14, LABELS, POOL, studies=studies)
