@@ -164,7 +164,8 @@ class Seen:
         self.console.append(message.text)
         refused = message.text.startswith("Failed to load resource")
         if message.type == "error" and not (refused and self.refusals_expected):
-            self.errors.append(message.text)
+            # Chromium's own words do not say which request it was.
+            self.errors.append(f"{message.text} {message.location.get('url', '')}".strip())
 
 
 Opener = Callable[..., Page]
