@@ -44,6 +44,7 @@ from tests.integration.lying_pacs import (
 )
 from tests.orthanc import needs
 from tests.processes import free_port
+from tests.scale import FULL
 from tests.ui.page import area, expect_text, wait_saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.pacs, pytest.mark.timeout(1800)]
@@ -124,6 +125,8 @@ def opened(department: Department, browser: Browser, lang: str) -> Iterator[Staf
 
 
 @pytest.mark.vllm
+@pytest.mark.scaled
+@pytest.mark.skipif(not FULL, reason="five minutes; the day without the model goes the same way")
 def test_a_day_with_the_model(starter_endpoint: Endpoint, tmp_path: Path) -> None:
     needs("storescu")
     model = {"llm_url": starter_endpoint.url, "llm_key": starter_endpoint.key}

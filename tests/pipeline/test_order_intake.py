@@ -379,7 +379,7 @@ def test_what_cannot_be_read_is_kept_once_and_its_sender_is_told_why(
     assert [row[:3] for row in messages(store)] == [(MessageState.KEPT, code, True)]
 
 
-@pytest.mark.parametrize("kind", ["ORU^R01", "ADT^A08", "ORM", ""])
+@pytest.mark.parametrize("kind", ["ORU^R01", "ADT^A01", "ORM", ""])
 def test_a_message_of_another_kind_is_refused_and_not_kept(
     store: Store, intake: OrderIntake, kind: str
 ) -> None:
