@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from radraft.core.settings import Settings
     from radraft.eval.draft_set import Model
     from radraft.eval.looks.values import Perturbation
+    from radraft.eval.run import Outcome
     from radraft.eval.score import Scorer
     from radraft.eval.values import Drafted, EvalSet
 
@@ -53,24 +54,57 @@ Resamples = Annotated[int, typer.Option("--resamples", min=100, help="Bootstrap 
 
 @command(app, "score")
 def score(
-    refs: Refs,
-    hyps: Hyps,
-    lang: Reports,
+    refs: Annotated[Path | None, typer.Option("--refs", help="Reference reports, JSONL.")] = None,
+    hyps: Annotated[
+        Path | None, typer.Option("--hyps", help="Reports to score, JSONL (`drafts.jsonl` too).")
+    ] = None,
+    lang: Annotated[Lang | None, typer.Option("--lang", help="Language of the reports.")] = None,
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Folder for JSON, Markdown and HTML.")
     ] = None,
     resamples: Resamples = 2000,
     *,
+    set_name: Annotated[
+        str | None,
+        typer.Option(
+            "--set", help="Score the `drafts.jsonl` of `eval run` against its set, as `run` did."
+        ),
+    ] = None,
+    data: Data = None,
+    split: Split = None,
+    limit: Limit = None,
+    seed: Seed = 0,
     out: Output,
 ) -> None:
-    """Score report files: JSONL with `id` and `report`, or `findings` and `impression`."""
+    """Score report files: JSONL with `id` and `report`, or `findings` and `impression`.
+
+    With `--set` the drafts of a run are scored again, to the digit: give the run's own `--data`,
+    `--split`, `--limit` and `--seed`.
+    """
     from radraft.core.settings import load
     from radraft.eval.pairs import read_pairs
     from radraft.eval.report.markdown import tables
     from radraft.eval.run import as_result, pair_cases
+    from radraft.eval.sets import load_set
     from radraft.ui.pages.evaluation.write import write
 
     settings = load()
+    if hyps is None:
+        raise typer.BadParameter("--hyps is needed")
+    if set_name is not None:
+        if refs is not None or lang is not None:
+            raise typer.BadParameter("--set has references in both languages: no --refs, no --lang")
+        with _wrapped(settings) as wrapped:
+            chosen = load_set(
+                set_name, data=data, cache=wrapped, split=split, limit=limit, seed=seed
+            )
+            outcome = rescored(chosen, hyps, set_name, settings, resamples, out)
+            if out_dir is not None:
+                write(outcome.result, outcome.cases, out_dir)
+        out.result(outcome.result.as_json(), tables(outcome.result))
+        return
+    if refs is None or lang is None:
+        raise typer.BadParameter("--refs and --lang are needed, or --set")
     pairs = read_pairs(refs, hyps, lang)
     with out.waiting("Scoring") as move:
         scored = scorer(settings, resamples, move).reports(pairs, lang)
@@ -193,6 +227,7 @@ def run(
     from radraft.cli.evaluation_text import run_text
     from radraft.core.settings import load
     from radraft.eval.card_file import card_file
+    from radraft.eval.drafts_file import NAME, DraftsFile, write_drafts
     from radraft.eval.run import check_out, evaluate
     from radraft.eval.sets import load_set
     from radraft.ui.pages.evaluation.write import write
@@ -208,6 +243,8 @@ def run(
         drafts = drafted(
             chosen, model, settings, support=support, quality_gate=quality_gate, out=out
         )
+        # Before scoring: what was drafted is the dear part.
+        write_drafts(out_dir / NAME, DraftsFile(tuple(drafts), shown, quality_gate))
         with out.waiting("Scoring") as move:
             outcome = evaluate(
                 chosen,
@@ -394,6 +431,27 @@ def ask(
         value["misses"] = misses(replies)
         text += "\n\n" + misses_text(misses(replies))
     out.result(value, text)
+
+
+def rescored(
+    chosen: EvalSet, file: Path, set_name: str, settings: Settings, resamples: int, out: Output
+) -> Outcome:
+    """Score the drafts in `file` as the run that left them did."""
+    from radraft.eval.card_file import card_file
+    from radraft.eval.drafts_file import in_order_of, read_drafts
+    from radraft.eval.run import evaluate
+
+    kept = read_drafts(file)
+    drafts = in_order_of(chosen, kept.drafts, file)
+    with out.waiting("Scoring") as move:
+        return evaluate(
+            chosen,
+            drafts,
+            kept.model,
+            scorer(settings, resamples, move),
+            quality_gate=kept.quality_gate,
+            pictures=card_file(set_name).pictures,
+        )
 
 
 def shown_id(model: str) -> str:

@@ -15,8 +15,9 @@ import numpy as np
 
 from radraft.core.errors import EvalError
 from radraft.eval import json_lines
+from radraft.eval.drafts_file import draft_text, is_draft
 from radraft.eval.layouts import Layout, layout, layout_notes
-from radraft.eval.values import IntArray, Pair
+from radraft.eval.values import NOTHING, IntArray, Pair
 from radraft.reports.values import Lang
 
 _EXAMPLES = 3
@@ -27,7 +28,8 @@ def read_pairs(refs: Path, hyps: Path, lang: Lang) -> PairFiles:
     """Pairs of the reports in `refs` and `hyps` (JSONL), joined by id, in the order of their ids.
 
     Each line is an object with `id` and either `report`, or `findings` and `impression` (one of
-    the two may be empty or left out; they are joined by a line feed). Other fields are passed
+    the two may be empty or left out; they are joined by a line feed), or a line of `drafts.jsonl`
+    (`eval.drafts_file`), where a study without a draft states nothing. Other fields are passed
     over. Where the two files do not have the same sections, the pairs say so (`notes`).
     EvalError, naming file, line and id, for what is not UTF-8, not JSON, not an object, of
     the wrong type, twice there, empty, only in one of the files, or in the other language.
@@ -104,7 +106,7 @@ class PairFiles(Sequence[Pair]):
             for place in places:
                 refs.seek(self.ref_offsets[place])
                 hyps.seek(self.hyp_offsets[place])
-                ref, hyp = (_text(json.loads(file.readline())) for file in (refs, hyps))
+                ref, hyp = (_text(json.loads(file.readline()), self.lang) for file in (refs, hyps))
                 assert ref is not None and hyp is not None
                 yield Pair(self.ids[place], ref, hyp)
 
@@ -145,11 +147,11 @@ def _index(path: Path, lang: Lang) -> tuple[dict[str, _Place], Counter[Layout]]:
                 id=json_lines.shown(key),
                 first=places[key].line,
             )
-        text = _checked(entry, key, line, path)
-        if not is_in(text, lang):
+        text = _checked(entry, key, lang, line, path)
+        if text != NOTHING and not is_in(text, lang):
             foreign.append(key)
         places[key] = _Place(line, offset)
-        layouts[layout(entry)] += 1
+        layouts[Layout.WHOLE if is_draft(entry) else layout(entry)] += 1
     if not places:
         raise EvalError("eval_no_reports", file=str(path))
     if foreign:
@@ -165,7 +167,9 @@ def _index(path: Path, lang: Lang) -> tuple[dict[str, _Place], Counter[Layout]]:
     return places, layouts
 
 
-def _checked(entry: dict[str, Any], key: str, line: int, path: Path) -> str:
+def _checked(entry: dict[str, Any], key: str, lang: Lang, line: int, path: Path) -> str:
+    if is_draft(entry):
+        return draft_text(entry, lang)
     where: dict[str, Any] = {"file": str(path), "line": line, "id": json_lines.shown(key)}
     given = [name for name in ("report", "findings", "impression") if entry.get(name) is not None]
     for name in given:
@@ -175,14 +179,16 @@ def _checked(entry: dict[str, Any], key: str, line: int, path: Path) -> str:
         raise EvalError("eval_no_report", **where)
     if "report" in given and len(given) > 1:
         raise EvalError("eval_two_reports", **where)
-    text = _text(entry)
+    text = _text(entry, lang)
     if text is None:
         raise EvalError("eval_empty_report", **where)
     return text
 
 
-def _text(entry: dict[str, Any]) -> str | None:
+def _text(entry: dict[str, Any], lang: Lang) -> str | None:
     """The report's text without outer white space; None where there is none."""
+    if is_draft(entry):
+        return draft_text(entry, lang)
     parts = (entry.get(name) for name in ("report", "findings", "impression"))
     text = "\n".join(part.strip() for part in parts if isinstance(part, str) and part.strip())
     # What UTF-8 cannot hold (half of a surrogate pair, written as \ud83d) has no hash either.

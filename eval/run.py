@@ -17,8 +17,8 @@ from radraft.eval.report import cases as worst_cases
 from radraft.eval.report.cases import Case, Column
 from radraft.eval.report.summary import main
 from radraft.eval.result import Drafting, Result, Support, read_result, rounded
-from radraft.eval.score import NOTHING, Scored, Scorer
-from radraft.eval.values import NOT_COVERED, WITHHELD, Drafted, EvalSet, Pair, SetItem
+from radraft.eval.score import Scored, Scorer
+from radraft.eval.values import NOT_COVERED, NOTHING, WITHHELD, Drafted, EvalSet, Pair, SetItem
 from radraft.reports.values import LANGS, Lang
 
 
@@ -43,7 +43,7 @@ def evaluate(
 
     Each language is scored against reference reports where items have them and against labels
     where items have those; both languages of a draft are compared with each other. A study without
-    a draft states nothing (`score.NOTHING`) and stays in every measure but that agreement.
+    a draft states nothing (`values.NOTHING`) and stays in every measure but that agreement.
     `quality_gate` says whether the drafts passed by the product's own.
     """
     scored: list[Scored] = []
@@ -101,19 +101,13 @@ def check_out(out: Path, chosen: EvalSet, model: str) -> None:
         raise EvalError("eval_out_not_empty", file=str(out), field="model")
 
 
-def text_of(draft: Drafted, lang: Lang) -> str:
-    """A draft as one text, a sentence a line; `NOTHING` where there is none."""
-    sentences = draft.zh if lang == "zh" else draft.en
-    return "\n".join(sentences).strip() or NOTHING
-
-
 def _against_reports(
     chosen: EvalSet, drafts: Sequence[Drafted], lang: Lang, scorer: Scorer
 ) -> tuple[Scored, ...]:
     pairs, priors = [], []
     for item, draft in zip(chosen.items, drafts, strict=True):
         if ref := item.report(lang):
-            pairs.append(Pair(item.id, ref, text_of(draft, lang)))
+            pairs.append(Pair(item.id, ref, draft.text(lang)))
             priors.append(item.has_prior)
     return scorer.reports(pairs, lang, priors) if pairs else ()
 
@@ -126,7 +120,7 @@ def _against_labels(
         return ()
     ids = [item.id for item, _ in known]
     labels = [item.labels for item, _ in known]
-    return (scorer.labels(ids, labels, [text_of(draft, lang) for _, draft in known], lang),)
+    return (scorer.labels(ids, labels, [draft.text(lang) for _, draft in known], lang),)
 
 
 def _drafting(drafts: Sequence[Drafted], *, quality_gate: bool) -> Drafting:
@@ -176,7 +170,7 @@ def _case(item: SetItem, draft: Drafted, pictures: bool) -> Case:
 
 
 def _column(item: SetItem, draft: Drafted, lang: Lang) -> Column:
-    hyp, ref = text_of(draft, lang), item.report(lang)
+    hyp, ref = draft.text(lang), item.report(lang)
     if ref is None:
         return worst_cases.against_labels(item.labels, hyp, lang, failed=hyp == NOTHING)
     return worst_cases.against_report(Pair(item.id, ref, hyp), lang, failed=hyp == NOTHING)

@@ -23,10 +23,6 @@ from radraft.reports.values import Certainty, Lang
 Move = Callable[[str, float], None]
 """Called with what is being done and the part of it that is done, from 0 to 1."""
 
-NOTHING = "∅"
-"""What a draft that could not be had is scored as. No tokenizer finds it in a report and it states
-no finding: n-gram overlap 0, every finding missed, none hallucinated."""
-
 _MANY = 2000
 """Pairs from which more processes pay off."""
 

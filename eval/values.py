@@ -20,6 +20,10 @@ IntArray: TypeAlias = NDArray[np.int64]
 NOT_COVERED = "not_covered"
 WITHHELD = "withheld_by_quality"
 
+NOTHING = "∅"
+"""What a draft that could not be had is scored as. No tokenizer finds it in a report and it states
+no finding: n-gram overlap 0, every finding missed, none hallucinated."""
+
 
 class Better(StrEnum):
     """Direction of a measure."""
@@ -122,3 +126,7 @@ class Drafted:
     failed: str | None = None
     """Code of the error where nothing could be drafted; `NOT_COVERED` where the profile does not
     cover the study, `WITHHELD` where the quality gate keeps it from the model."""
+
+    def text(self, lang: Lang) -> str:
+        """Return the draft as one text, a sentence a line; `NOTHING` where there is none."""
+        return "\n".join(self.zh if lang == "zh" else self.en).strip() or NOTHING

@@ -228,7 +228,10 @@ def run(card: Path, out_dir: Path, **options: Any) -> None:
 
 @pytest.mark.slow
 def test_a_run_drafts_scores_and_goes_on_where_it_was(
-    tmp_path: Path, server: LookingModel, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    server: LookingModel,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     card = own_set(tmp_path)
     run(card, tmp_path / "out")
@@ -254,6 +257,29 @@ def test_a_run_drafts_scores_and_goes_on_where_it_was(
     again = printed(capsys)
     assert again["calibration"]["sentences"] > 0
     assert again["sections"] == value["sections"]
+    # Without what the first scoring kept: every figure is computed anew.
+    monkeypatch.setenv("RADRAFT_CACHE_DIR", str(tmp_path / "another-cache"))
+    again.pop("out")
+    drafts = tmp_path / "out/drafts.jsonl"
+    evaluation.score(
+        None, drafts, None, tmp_path / "again", 100, set_name=str(card), out=Output(True)
+    )
+    assert printed(capsys) == again
+    kept = json.loads((tmp_path / "again/result.json").read_text(encoding="utf-8"))
+    assert kept == json.loads((tmp_path / "out/result.json").read_text(encoding="utf-8"))
+    # The same file against references alone, in the order of their ids, as here.
+    refs = jsonl(tmp_path / "refs.jsonl", EN)
+    rows = [json.loads(line) for line in refs.read_text(encoding="utf-8").splitlines()]
+    named_rows = zip(rows, ("04", "06", "12"), strict=True)
+    refs.write_text(
+        "\n".join(json.dumps({**row, "id": key}) for row, key in named_rows), encoding="utf-8"
+    )
+    evaluation.score(refs, drafts, "en", None, 100, out=Output(True))
+    alone = printed(capsys)["sections"]
+    for section in ("text_en", "clinical_en"):
+        for row in next(one for one in again["sections"] if one["key"] == section)["values"]:
+            if row["name"] != "hallucinated_prior_rate":  # two files know of no prior
+                assert named({"sections": alone}, section, row["name"]) == row
 
 
 @pytest.mark.slow

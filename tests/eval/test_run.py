@@ -11,9 +11,9 @@ from radraft.core.errors import EvalError
 from radraft.eval.cache import Cache
 from radraft.eval.report.markdown import markdown, tables
 from radraft.eval.result import Drafting, Result, Support, Value, read_result
-from radraft.eval.run import Outcome, check_out, evaluate, text_of
-from radraft.eval.score import NOTHING, Scorer
-from radraft.eval.values import Drafted, EvalSet, SetCard, SetItem
+from radraft.eval.run import Outcome, check_out, evaluate
+from radraft.eval.score import Scorer
+from radraft.eval.values import NOTHING, Drafted, EvalSet, SetCard, SetItem
 from radraft.reports.values import Certainty
 from radraft.ui.pages.evaluation.page import page
 from radraft.ui.pages.evaluation.write import write
@@ -134,9 +134,9 @@ def test_a_prior_that_is_not_there_is_counted_where_that_is_known() -> None:
 
 
 def test_nothing_is_a_text_that_states_nothing() -> None:
-    assert text_of(drafted("a", failed="x"), "zh") == text_of(drafted("a", failed="x"), "en")
-    assert text_of(drafted("a", failed="x"), "en") == NOTHING
-    assert text_of(drafted("a", EFFUSION, CLEAR), "en") == (
+    failed = drafted("a", failed="x")
+    assert failed.text("zh") == failed.text("en") == NOTHING
+    assert drafted("a", EFFUSION, CLEAR).text("en") == (
         "Left pleural effusion.\nThe lungs are clear."
     )
 
