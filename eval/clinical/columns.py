@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radraft.eval.clinical.compare import Events, Flag
-from radraft.eval.clinical.measures import SEVERITY, WRONG_SIDE_CREDIT
+from radraft.eval.clinical.severity import Severity, severities
 from radraft.eval.values import FloatArray
 from radraft.reports.findings.statements import State, counted
 from radraft.reports.findings.vocabulary import Kind, vocabulary
@@ -39,7 +39,7 @@ def ratios(events: Events, n: int, priors: Priors | None) -> dict[str, Ratio]:
         found[f"finding_precision_{family}"] = (true, true + false_)
         found[f"finding_recall_{family}"] = (true, true + missed)
         found[f"finding_f1_{family}"] = (2 * true, 2 * true + false_ + missed)
-    found |= _errors(events, n) | _severities(events, n)
+    found |= _errors(events, n) | _severity_scores(events, n, priors)
     if priors is not None:
         absent, unclaimed = priors.known_absent, ~priors.ref_claims
         found["hallucinated_prior_rate"] = (_float(priors.hyp_claims & absent), _float(absent))
@@ -84,34 +84,46 @@ def _errors(events: Events, n: int) -> dict[str, Ratio]:
     }
 
 
-def _severities(events: Events, n: int) -> dict[str, Ratio]:
+def _severity_scores(events: Events, n: int, priors: Priors | None) -> dict[str, Ratio]:
+    plain, headline = severities()["severity_score"], severities()["report_score"]
+    claimed = np.zeros(n)
+    if priors is not None:
+        claimed = _float(priors.hyp_claims & ~priors.ref_claims)
+    return {
+        "report_score": _weighed(events, n, headline, headline.wrong_side_credit, claimed),
+        "severity_score": _weighed(events, n, plain, 1.0, claimed),
+        "severity_score_sided": _weighed(events, n, plain, plain.wrong_side_credit, claimed),
+    }
+
+
+def _weighed(
+    events: Events, n: int, severity: Severity, wrong_side_credit: float, claimed: FloatArray
+) -> Ratio:
+    """Return each report's weighted Jaccard index, and 1 where it has one. `claimed` is 1 for a
+    prior that only the hypothesis claims, shape (n,)."""
     possible = np.array([0.0, 0.0, 0.5, 1.0])
     ref, hyp = possible[events["ref"]], possible[events["hyp"]]
-    weight = np.where(
-        events["flags"] & Flag.IMPLIED, SEVERITY["implied"], _weights()[events["code"]]
-    )
+    weights = _weights(severity)[events["code"]]
+    weight = np.where(events["flags"] & Flag.IMPLIED, severity.implied, weights)
     shared, total = weight * np.minimum(ref, hyp), weight * np.maximum(ref, hyp)
     absent = events["ref"] == State.ABSENT, events["hyp"] == State.ABSENT
-    agreed = SEVERITY["absent"] * (absent[0] & absent[1])
-    union = _per_report(events, n, total + SEVERITY["absent"] * (absent[0] | absent[1]))
+    agreed = severity.absent * (absent[0] & absent[1])
     sides = events["ref_side"], events["hyp_side"]
     wrong = (sides[0] > 0) & (sides[1] > 0) & (sides[0] != sides[1])
+    overlap = _per_report(events, n, shared * np.where(wrong, wrong_side_credit, 1.0) + agreed)
+    union = _per_report(events, n, total + severity.absent * (absent[0] | absent[1]))
+    union += severity.unmatched_prior * claimed
     stated = union > 0
-    found = {}
-    for name, credit in (("severity_score", 1.0), ("severity_score_sided", WRONG_SIDE_CREDIT)):
-        overlap = _per_report(events, n, shared * np.where(wrong, credit, 1.0) + agreed)
-        score = np.divide(overlap, union, out=np.zeros(n), where=stated)
-        found[name] = (score, _float(stated))
-    return found
+    return np.divide(overlap, union, out=np.zeros(n), where=stated), _float(stated)
 
 
-def _weights() -> FloatArray:
+def _weights(severity: Severity) -> FloatArray:
     entries = [vocabulary()[code] for code in counted()]
     return np.array(
         [
-            SEVERITY["critical"]
+            severity.critical
             if entry.critical
-            else SEVERITY["device" if entry.kind is Kind.DEVICE else "finding"]
+            else (severity.device if entry.kind is Kind.DEVICE else severity.finding)
             for entry in entries
         ]
     )

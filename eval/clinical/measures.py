@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
+from radraft.eval.clinical.severity import Severity, severities
 from radraft.eval.values import Better, Measure
-
-SEVERITY = {"critical": 5.0, "finding": 2.0, "device": 1.0, "implied": 0.5, "absent": 0.2}
-"""Weights of `severity_score`. They order mistakes as a reader would (a missed tension pneumothorax
-before a missed nodule before an unmentioned tube); they are a convention of this project and were
-not fitted to readers' judgements."""
-
-WRONG_SIDE_CREDIT = 0.5
-"""Share of a finding's weight that `severity_score_sided` still gives on the wrong side."""
 
 _FAMILIES = {
     "micro": "findings stated as present (uncertain counts as not present)",
@@ -38,13 +31,20 @@ def _micro(kind: str, family: str) -> Measure:
     )
 
 
+_MACRO_OVER = {
+    "precision": "a reference or a hypothesis (never stated, or never rightly: 0)",
+    "recall": "a reference",
+    "f1": "a reference or a hypothesis (an invented finding has an F1 of 0)",
+}
+
+
 def _macro(kind: str, family: str) -> Measure:
     return Measure(
         f"finding_{kind}_{family.replace('micro', 'macro')}",
         Better.HIGHER,
         f"Mean of {_FORMULAS[kind]} per finding code of {_FAMILIES[family]}, over the codes that "
-        "are positive in at least one reference (a precision without a positive hypothesis is 0), "
-        "range 0 to 1; not defined for one report.",
+        f"are positive in at least one report of {_MACRO_OVER[kind]}, range 0 to 1; not defined "
+        "for one report.",
     )
 
 
@@ -113,25 +113,43 @@ PRIORS = (
         "change over time, the share whose hypothesis does; range 0 to 1.",
     ),
 )
-_WEIGHTS = (
-    f"critical finding {SEVERITY['critical']:g}, other finding {SEVERITY['finding']:g}, device "
-    f"{SEVERITY['device']:g}, finding only implied by a more specific one {SEVERITY['implied']:g}, "
-    f"agreeing on an absent finding {SEVERITY['absent']:g}"
+
+
+def _weights(severity: Severity) -> str:
+    return (
+        f"critical finding {severity.critical:g}, other finding {severity.finding:g}, device "
+        f"{severity.device:g}, finding only implied by a more specific one "
+        f"{severity.implied:g}, agreeing on an absent finding {severity.absent:g}"
+    )
+
+
+_PLAIN, _HEADLINE = severities()["severity_score"], severities()["report_score"]
+_JACCARD = (
+    "sum of w min(r, h) over sum of w max(r, h), where r and h are 1 for present, 0.5 for "
+    "uncertain and 0 otherwise, and absence is an item of its own"
 )
 SEVERITIES = (
+    Measure(
+        "report_score",
+        Better.HIGHER,
+        "The headline number: severity-weighted agreement of a report, mean over the reports that "
+        f"state anything: {_JACCARD}; a match with differing sides earns "
+        f"{_HEADLINE.wrong_side_credit:g} of its weight; a comparison with an earlier examination, "
+        "or a change over time, that the reference does not state adds "
+        f"{_HEADLINE.unmatched_prior:g} below the line; weights w: {_weights(_HEADLINE)}; "
+        "range 0 to 1.",
+    ),
     Measure(
         "severity_score",
         Better.HIGHER,
         "Severity-weighted Jaccard index of a report, mean over the reports that state anything: "
-        "sum of w min(r, h) over sum of w max(r, h), where r and h are 1 for present, 0.5 for "
-        "uncertain and 0 otherwise, and absence is an item of its own; weights w: "
-        f"{_WEIGHTS}; range 0 to 1.",
+        f"{_JACCARD}; weights w: {_weights(_PLAIN)}; range 0 to 1.",
     ),
     Measure(
         "severity_score_sided",
         Better.HIGHER,
-        f"severity_score in which a match with differing sides earns {WRONG_SIDE_CREDIT:g} of its "
-        "weight; range 0 to 1.",
+        "severity_score in which a match with differing sides earns "
+        f"{_PLAIN.wrong_side_credit:g} of its weight; range 0 to 1.",
     ),
 )
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from radraft.eval.clinical.columns import Priors, outcomes, ratios
+from radraft.eval.clinical.columns import BoolArray, Priors, outcomes, ratios
 from radraft.eval.clinical.compare import Breakdown, Events, Flag
 from radraft.eval.clinical.measures import ALL, MACRO_FAMILIES
 from radraft.eval.values import FloatArray, IntArray, Measure
@@ -118,18 +118,13 @@ class ClinicalScores:
 
     def _macro(self, family: str, times: FloatArray) -> dict[str, float]:
         true, false_, missed = self._by_code(family, times)
-        known = true + missed > 0
-        true, false_, missed = true[known], false_[known], missed[known]
-        with np.errstate(invalid="ignore"):
-            values = {
-                "precision": np.nan_to_num(true / (true + false_)),
-                "recall": true / (true + missed),
-                "f1": 2 * true / (2 * true + false_ + missed),
-            }
+        positive, stated = true + missed, true + false_
+        either = positive + stated > 0
         suffix = family.replace("micro", "macro")
         return {
-            f"finding_{kind}_{suffix}": float(value.mean()) if known.any() else float("nan")
-            for kind, value in values.items()
+            f"finding_precision_{suffix}": _mean_ratio(true, stated, either),
+            f"finding_recall_{suffix}": _mean_ratio(true, positive, positive > 0),
+            f"finding_f1_{suffix}": _mean_ratio(2 * true, positive + stated, either),
         }
 
     def _by_code(self, family: str, times: FloatArray) -> FloatArray:
@@ -154,3 +149,12 @@ class ClinicalScores:
 
 def _ratio(above: float, below: float) -> float:
     return float(above / below) if below > 0 else float("nan")
+
+
+def _mean_ratio(above: FloatArray, below: FloatArray, among: BoolArray) -> float:
+    """Return the mean of `above / below` over the codes in `among`, 0 where `below` is 0; NaN where
+    there is no code."""
+    if not among.any():
+        return float("nan")
+    values = np.divide(above, below, out=np.zeros(len(above)), where=below > 0)
+    return float(values[among].mean())

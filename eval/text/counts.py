@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -70,6 +70,9 @@ def count(job: Job) -> Counted:
         words, refs, hyps = docs[""]
         stats["meteor"] = _meteor(job.meteor, job.cache).statistics(refs, hyps, words)
     stats["sacre"] = _sacre(job)
+    if job.lang == "en":
+        stats["r2gen"] = _bleu(job, tokens.r2gen)
+    stats["raw"] = _bleu(job, partial(tokens.raw, lang=job.lang))
     stats["chrf"] = chrf.chrf_statistics(job.refs, job.hyps)
     stats["edit"] = chrf.edit_statistics(job.refs, job.hyps)
     return Counted(len(job.refs), stats, docs)
@@ -80,6 +83,11 @@ def _numbered(job: Job, cut: Tokenizer) -> tuple[list[str], Docs, Docs]:
     refs = number([cut(text) for text in job.refs], vocabulary)
     hyps = number([cut(text) for text in job.hyps], vocabulary)
     return list(vocabulary), refs, hyps
+
+
+def _bleu(job: Job, cut: Tokenizer) -> FloatArray:
+    _, refs, hyps = _numbered(job, cut)
+    return bleu.statistics(refs, hyps)
 
 
 def _sacre(job: Job) -> FloatArray:

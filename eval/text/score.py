@@ -150,6 +150,9 @@ class _Counts:
                 yield score.part(stats["meteor"])
             yield cider.cider(self._docs[suffix], unit, suffix)
         yield bleu.sacre(stats["sacre"], "13a" if lang == "en" else "zh")
+        if "r2gen" in stats:
+            yield bleu.coco(stats["r2gen"], tokens.R2GEN, "_r2gen")
+        yield bleu.coco(stats["raw"], tokens.RAW[lang], "_raw")
         yield chrf.chrf(stats["chrf"])
         yield chrf.edit_distance(stats["edit"])
         for suffix, unit in units:

@@ -19,6 +19,17 @@ from radraft.studies.deid.segment import segment
 ENGLISH = "lower-cased runs of a-z and 0-9"
 CHARACTERS = "Chinese characters, and runs of a-z and 0-9"
 WORDS = "words of the radiology-aware segmenter, and runs of a-z and 0-9"
+R2GEN = (
+    "English cleaned as R2Gen's preparation of MIMIC-CXR (lower-cased, punctuation and list numbers "
+    "dropped, a full stop after each sentence; no unknown words, no cut)"
+)
+RAW = {
+    "en": "runs between white space, case and punctuation kept",
+    "zh": "characters, punctuation kept, white space dropped",
+}
+_RUN_OF_DOTS = re.compile(r"\.{2,}")
+_LATER_NUMBERS = re.compile(r"\.? [2-5]\. ")
+_R2GEN_DROPPED = str.maketrans("", "", ".,?;*!%^&_+():<=>@[]{}\"/\\'")
 _ASCII = re.compile(r"[a-z0-9]+")
 _CHARACTERS = re.compile(r"[a-z0-9]+|[^\W_]")
 _RUNS = re.compile(r"[a-z0-9]+|(?:(?![a-z0-9])[^\W_])+")
@@ -43,6 +54,31 @@ def chinese_words(text: str) -> list[str]:
         else:
             out += _segmented(run)
     return out
+
+
+def r2gen(text: str) -> list[str]:
+    """Tokens of an English text cleaned as report-generation papers since R2Gen do (Chen Z et al.,
+    EMNLP 2020, its preparation of MIMIC-CXR).
+
+    Lower-cased, list numbers 1 to 5 and most punctuation dropped (a hyphen stays, so that `3.5`
+    becomes `35`), a full stop of its own after every sentence, cut at white space. Not applied is
+    what depends on a training set: rare words as unknown, and the cut at a number of tokens. A text
+    without a letter or digit has no tokens.
+    """
+    if not any(map(str.isalnum, text)):
+        return []
+    flat = _RUN_OF_DOTS.sub(".", re.sub(r" {2,}", " ", text.replace("\n", " ")))
+    flat = _LATER_NUMBERS.sub(". ", flat.replace("1. ", ""))
+    found: list[str] = []
+    for sentence in flat.strip().lower().split(". "):
+        found += [*sentence.translate(_R2GEN_DROPPED).split(), "."]
+    return found
+
+
+def raw(text: str, lang: Lang) -> list[str]:
+    """Tokens of a text as it is, case and punctuation kept: runs between white space in English,
+    characters but white space in Chinese."""
+    return text.split() if lang == "en" else [letter for letter in text if not letter.isspace()]
 
 
 def sacre(texts: Sequence[str], lang: Lang) -> list[list[str]]:

@@ -24,6 +24,7 @@ SIDED = {
     "finding_f1_micro_sided",
     "laterality_error_rate",
     "laterality_errors_per_report",
+    "report_score",
     "severity_score_sided",
 }
 Texts = list[Mention]

@@ -44,13 +44,23 @@ def test_precision_recall_f1_by_hand() -> None:
     assert values["finding_precision_micro"] == 1 / 2
     assert values["finding_recall_micro"] == 1 / 4
     assert values["finding_f1_micro"] == pytest.approx(2 * 1 / (2 * 1 + 1 + 3))
-    # Macro over the 4 codes of the reference: one right, three never said.
-    for kind in ("precision", "recall", "f1"):
-        assert values[f"finding_{kind}_macro"] == 1 / 4
+    # Of the 4 codes of the reference one is right; with the invented one there are 5.
+    assert values["finding_recall_macro"] == 1 / 4
+    assert values["finding_precision_macro"] == values["finding_f1_macro"] == 1 / 5
     assert values["finding_recall_micro_absent"] == 0
     assert math.isnan(values["finding_precision_micro_absent"])
     assert values["finding_f1_micro_absent"] == 0
     assert math.isnan(values["finding_f1_micro_uncertain"])
+
+
+def test_an_invented_finding_in_every_report_lowers_the_macro_scores() -> None:
+    truth, invented = said("+cardiomegaly"), said("+cardiomegaly +tension_pneumothorax")
+    values = scored([(truth, invented)] * 3).corpus()
+    # Cardiomegaly is always right; tension pneumothorax and the pneumothorax it implies never.
+    assert values["finding_f1_macro"] == pytest.approx(1 / 3)
+    assert values["finding_precision_macro"] == pytest.approx(1 / 3)
+    # Recall asks what of the references was found.
+    assert values["finding_recall_macro"] == 1
 
 
 def test_uncertain_counts_as_each_family_says() -> None:
@@ -142,6 +152,38 @@ def test_the_wrong_side_halves_a_match() -> None:
     assert values["severity_score_sided"] == pytest.approx((2.5 + 2) / 7)
 
 
+@pytest.mark.parametrize(
+    ("ref", "hyp", "score"),
+    [
+        ("+pleural_effusion/L -cardiomegaly", "+pleural_effusion/L -cardiomegaly", 1),
+        # An exchanged side halves the finding.
+        ("+pleural_effusion/L -cardiomegaly", "+pleural_effusion/R -cardiomegaly", 1.2 / 2.2),
+        # Denied: its 2 are missed, and a wrong absence is stated.
+        ("+pleural_effusion/L -cardiomegaly", "-pleural_effusion -cardiomegaly", 0.2 / 2.4),
+        # An invented critical finding (10) brings the finding that it implies (0.5).
+        ("+cardiomegaly", "+cardiomegaly +tension_pneumothorax", 2 / 12.5),
+        ("+cardiomegaly +pneumothorax", "+cardiomegaly", 2 / 12),
+        ("+cardiomegaly +pneumothorax", "+pneumothorax", 10 / 12),
+        ("", "", math.nan),
+    ],
+)
+def test_the_report_score_by_hand(ref: str, hyp: str, score: float) -> None:
+    assert one(ref, hyp)["report_score"] == pytest.approx(score, nan_ok=True)
+
+
+def test_an_invented_prior_lowers_the_report_score_and_an_unmentioned_one_does_not() -> None:
+    mentions = said("+pleural_effusion")
+    claims = np.array([False, False, True, True])
+    hyp_claims = np.array([False, True, True, False])
+    priors = Priors(claims, hyp_claims, np.zeros(4, dtype=bool))
+    found = scored([(mentions, mentions)] * 4, priors).per_report
+    np.testing.assert_allclose(found["report_score"], [1, 2 / 2.4, 1, 1])
+    np.testing.assert_array_equal(found["severity_score"], [1, 1, 1, 1])
+    # A report that says nothing but that nothing changed has said something wrong.
+    alone = Priors(claims[:1], hyp_claims[1:2], np.zeros(1, dtype=bool))
+    assert scored([([], [])], alone).corpus()["report_score"] == 0
+
+
 def test_pooled_and_per_report() -> None:
     scores = scored(
         [
@@ -152,8 +194,8 @@ def test_pooled_and_per_report() -> None:
     )
     values = scores.corpus()
     assert values["finding_f1_micro"] == pytest.approx(2 * 2 / (2 * 2 + 1 + 1))
-    # Cardiomegaly 1 of 2 found without a false one (f1 2/3), pneumothorax 1.
-    assert values["finding_f1_macro"] == pytest.approx((2 / 3 + 1) / 2)
+    # Cardiomegaly 1 of 2 found without a false one (f1 2/3), pneumothorax 1, the hernia invented.
+    assert values["finding_f1_macro"] == pytest.approx((2 / 3 + 1) / 3)
     np.testing.assert_array_equal(scores.per_report["finding_f1_micro"], [1, 0, np.nan])
     np.testing.assert_array_equal(scores.per_report["hallucinated_per_report"], [0, 1, 0])
     np.testing.assert_array_equal(scores.per_report["laterality_error_rate"], [1, np.nan, np.nan])

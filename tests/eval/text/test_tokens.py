@@ -69,3 +69,17 @@ def test_words_of_real_reports_are_known() -> None:
 @given(st.text(alphabet="右肺上叶磨玻璃影未见ab5 ，。", max_size=30))
 def test_words_are_made_of_the_characters_in_order(text: str) -> None:
     assert "".join(tokens.chinese_words(text)) == "".join(tokens.chinese_characters(text))
+
+
+def test_the_r2gen_preset_is_the_papers_cleaning() -> None:
+    text = "FINDINGS:  The heart is 3.5 cm.. No follow-up\nneeded. 2. Clear lungs (left > right)."
+    assert " ".join(tokens.r2gen(text)) == (
+        "findings the heart is 35 cm . no follow-up needed . clear lungs left right ."
+    )
+    assert tokens.r2gen("1. Normal. 2. Stable.") == ["normal", ".", "stable", "."]
+    assert tokens.r2gen("∅") == []
+
+
+def test_the_raw_preset_changes_nothing() -> None:
+    assert tokens.raw("The heart, is\nLARGE.", "en") == ["The", "heart,", "is", "LARGE."]
+    assert tokens.raw("双肺 清晰。\nCT", "zh") == ["双", "肺", "清", "晰", "。", "C", "T"]
