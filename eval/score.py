@@ -43,6 +43,8 @@ class Scorer:
     resamples: int = RESAMPLES
     seed: int = SEED
     move: Move = lambda text, part: None
+    workers: int | None = None
+    """Processes that read the texts; by the number of pairs where it is not given."""
 
     def reports(
         self, pairs: Sequence[Pair], lang: Lang, has_prior: Sequence[bool] | None = None
@@ -139,7 +141,7 @@ class Scorer:
         return score_texts(
             pairs,
             lang,
-            workers=_workers(pairs),
+            workers=self.workers or _workers(pairs),
             progress=lambda done: self.move(f"Text metrics, {lang}", done / len(pairs)),
         )
 
@@ -150,7 +152,7 @@ class Scorer:
             pairs,
             lang,
             has_prior,
-            workers=_workers(pairs),
+            workers=self.workers or _workers(pairs),
             progress=lambda done, total: self.move(f"Findings, {lang}", done / total),
         )
 
