@@ -23,6 +23,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -191,7 +192,7 @@ def invention(text: str, lang: Lang) -> str:
 def steps(found: Sequence[Row], resamples: int) -> list[Step]:
     """Return the fall from each row to the next, with its paired interval."""
     out = []
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         fall = before.scores - after.scores
         low, high = _interval(fall, resamples)
         enough = low >= 0 if before.name == CHAIN[0] else low > 0
@@ -234,9 +235,7 @@ def _row(name: str, refs: Sequence[str], hyps: Sequence[str], lang: Lang) -> Row
 def _interval(values: FloatArray, resamples: int) -> tuple[float, float]:
     # The same draws for every row of as many reports.
     random = np.random.default_rng([SEED, len(values)])
-    means = [
-        values[random.integers(0, len(values), len(values))].mean() for _ in range(resamples)
-    ]
+    means = [values[random.integers(0, len(values), len(values))].mean() for _ in range(resamples)]
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
 

@@ -431,13 +431,19 @@ def pairs_export(
     out_file: Annotated[
         Path, typer.Argument(metavar="OUT.jsonl", help="Preference pairs go beside it.")
     ],
+    pixels: Annotated[
+        bool,
+        typer.Option(
+            "--pixels", help="Write the pictures to OUT.images, and their paths for the ids."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Write all training pairs in the chat format of trl and peft, and as preference pairs."""
     with reporting(Output(json)) as out:
         from radraft.cli import reports
 
-        reports.export_pairs(out_file, out)
+        reports.export_pairs(out_file, out, pixels=pixels)
 
 
 @starter_app.command("build")

@@ -62,14 +62,15 @@ def show(case_id: str, out: Output) -> None:
     )
 
 
-def export_pairs(out_file: Path, out: Output) -> None:
-    """Write both files and print how many of each."""
+def export_pairs(out_file: Path, out: Output, *, pixels: bool = False) -> None:
+    """Write both files, with `pixels` the pictures too, and print how many of each."""
     from radraft.core.errors import SettingsError
     from radraft.finetune import export
 
     with opened() as context, context.store.read() as session:
         try:
-            count = export.export(session, out_file)
+            objects = context.store.objects if pixels else None
+            count = export.export(session, out_file, objects)
         except OSError:
             raise SettingsError("cannot_write", file=str(out_file)) from None
     written = {"path": str(out_file), "preferences_path": str(export.preference_path(out_file))}

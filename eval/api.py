@@ -147,7 +147,9 @@ def per_report_frame(result: Result, section: str) -> pd.DataFrame:
     for known in result.sections:
         if known.key == section and known.ids:
             return pd.DataFrame(dict(known.per_report), index=pd.Index(known.ids, name="id"))
-    raise EvalError("eval_no_section", name=section, known=", ".join(s.key for s in result.sections))
+    raise EvalError(
+        "eval_no_section", name=section, known=", ".join(s.key for s in result.sections)
+    )
 
 
 def save_result(result: Result, path: str | Path) -> None:

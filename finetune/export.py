@@ -18,7 +18,9 @@ REPORT is the report in the very form the model drafts it, as far as people asse
 were confirmed as they stand are in an example and in no preference: of them no draft was
 corrected. `images` are in the order
 of the image parts; their pixels are `images/<first two characters>/<image_id>.png` in object
-storage. `metadata.split` marks what must not be trained on.
+storage. Exported with pixels, they lie in the folder `OUT.images` beside the file, and `images` are
+paths from the file's own folder, which `datasets.Image` takes; `metadata.image_ids` are the ids.
+`metadata.split` marks what must not be trained on.
 
 Left out, and counted: signatures that do not hold any more (`store.signatures`), versions that an
 amendment superseded, reports without a request (no model covers the study), and what
@@ -42,10 +44,13 @@ from typing import IO, Any
 from sqlalchemy.orm import Session
 
 from radraft.core.control_tokens import inert
+from radraft.core.errors import NotFound, StorageDamaged
 from radraft.finetune.screen import Reason, screen
 from radraft.reports.edits import Edit
 from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import LANGS, Coverage, Lang, Report, Sentence
+from radraft.store import images
+from radraft.store.objects import Objects
 from radraft.store.pairs import pairs as stored_pairs
 from radraft.store.signatures import BrokenSignature, newest_versions
 
@@ -68,17 +73,27 @@ class ExportCount:
     """Pairs withheld because their text names the patient or a signer."""
     identified: int
     """Pairs withheld because their text still holds what looks like identity."""
+    without_pixels: int = 0
+    """Pairs left out of an export with pixels because a picture is gone or damaged."""
 
 
-def export(session: Session, out: Path) -> ExportCount:
-    """Write every case's newest pair to `out` and to its `.preference.jsonl` neighbour."""
+def export(session: Session, out: Path, pixels: Objects | None = None) -> ExportCount:
+    """Write every case's newest pair to `out` and to its `.preference.jsonl` neighbour.
+
+    With `pixels`, the storage that they lie in, the pictures are written beside them.
+    """
     broken: list[BrokenSignature] = []
-    count = export_pairs(session, stored_pairs(session, broken=broken), out)
+    count = export_pairs(session, stored_pairs(session, broken=broken), out, pixels)
     return replace(count, broken=len(broken))
 
 
-def export_pairs(session: Session, pairs: Iterable[TrainingPair], out: Path) -> ExportCount:
-    """Write both files, each whole or not at all, mode 0600. OSError where `out` cannot be."""
+def export_pairs(
+    session: Session, pairs: Iterable[TrainingPair], out: Path, pixels: Objects | None = None
+) -> ExportCount:
+    """Write both files, each whole or not at all, mode 0600. OSError where `out` cannot be.
+
+    Pictures stay where a later pair fails: a picture is never written over by another.
+    """
     last = newest_versions(session)
     count: Counter[str] = Counter()
     with replacing(out) as examples, replacing(preference_path(out)) as preferences:
@@ -87,11 +102,16 @@ def export_pairs(session: Session, pairs: Iterable[TrainingPair], out: Path) -> 
             if reason is not None:
                 count[reason] += 1
                 continue
-            line(examples, example(pair))
+            written = example(pair)
+            if pixels is not None and not _write_pixels(pixels, written["images"], out):
+                count["without_pixels"] += 1
+                continue
+            line(examples, _placed(written, out) if pixels else written)
             count["examples"] += 1
             count["held_out"] += pair.split == "held_out"
             if is_preference(pair):
-                line(preferences, preference(pair))
+                preferred = preference(pair)
+                line(preferences, _placed(preferred, out) if pixels else preferred)
                 count["preferences"] += 1
     return ExportCount(
         examples=count["examples"],
@@ -103,6 +123,7 @@ def export_pairs(session: Session, pairs: Iterable[TrainingPair], out: Path) -> 
         unread=count[Reason.UNREAD],
         named=count[Reason.NAMED],
         identified=count[Reason.IDENTIFIED],
+        without_pixels=count["without_pixels"],
     )
 
 
@@ -111,12 +132,17 @@ def preference_path(out: Path) -> Path:
     return out.with_name(out.name.removesuffix(".jsonl") + ".preference.jsonl")
 
 
+def pixels_folder(out: Path) -> Path:
+    """`pairs.images` for `pairs.jsonl`."""
+    return out.with_name(out.name.removesuffix(".jsonl") + ".images")
+
+
 def example(pair: TrainingPair) -> dict[str, Any]:
     """The supervised line of `pair`."""
-    messages, images = _prompt(pair)
+    messages, image_ids = _prompt(pair)
     return {
         "messages": [*messages, assistant(pair.asserted, pair.langs)],
-        "images": images,
+        "images": image_ids,
         "metadata": _metadata(pair),
     }
 
@@ -129,12 +155,12 @@ def is_preference(pair: TrainingPair) -> bool:
 
 def preference(pair: TrainingPair) -> dict[str, Any]:
     """The preference line of `pair`: the signed report over the draft."""
-    messages, images = _prompt(pair)
+    messages, image_ids = _prompt(pair)
     return {
         "prompt": messages,
         "chosen": [assistant(pair.corrected, pair.langs)],
         "rejected": [assistant(pair.drafted, pair.langs)],
-        "images": images,
+        "images": image_ids,
         "metadata": _metadata(pair),
     }
 
@@ -169,17 +195,50 @@ def chat(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Chat messages of a request's plain ones, and the image ids in the order they are shown."""
     found: list[dict[str, Any]] = []
-    images: list[str] = []
+    shown: list[str] = []
     for message in messages:
         content: list[dict[str, str]] = []
         for part in message["parts"]:
             if part["type"] == "image":
-                images.append(image_ids[part["index"]])
+                shown.append(image_ids[part["index"]])
                 content.append({"type": "image"})
             else:
                 content.append({"type": "text", "text": inert(part["text"])})
         found.append({"role": message["role"], "content": content})
-    return found, images
+    return found, shown
+
+
+def _write_pixels(objects: Objects, image_ids: Iterable[str], out: Path) -> bool:
+    """Write the pictures that are not there yet, mode 0600; return False where one is gone or
+    damaged."""
+    folder = pixels_folder(out)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for image_id in image_ids:
+        path = folder / f"{image_id}.png"
+        if path.exists():
+            continue
+        try:
+            data = images.png(objects, image_id)
+        except (NotFound, StorageDamaged):
+            return False
+        descriptor, name = tempfile.mkstemp(prefix=".", dir=folder)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(data)
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    return True
+
+
+def _placed(written: dict[str, Any], out: Path) -> dict[str, Any]:
+    """Return a line with paths from its file's folder in place of image ids."""
+    folder, ids = pixels_folder(out).name, written["images"]
+    return {
+        **written,
+        "images": [f"{folder}/{image_id}.png" for image_id in ids],
+        "metadata": {**written["metadata"], "image_ids": ids},
+    }
 
 
 def _prompt(pair: TrainingPair) -> tuple[list[dict[str, Any]], list[str]]:

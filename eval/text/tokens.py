@@ -20,8 +20,8 @@ ENGLISH = "lower-cased runs of a-z and 0-9"
 CHARACTERS = "Chinese characters, and runs of a-z and 0-9"
 WORDS = "words of the radiology-aware segmenter, and runs of a-z and 0-9"
 R2GEN = (
-    "English cleaned as R2Gen's preparation of MIMIC-CXR (lower-cased, punctuation and list numbers "
-    "dropped, a full stop after each sentence; no unknown words, no cut)"
+    "English cleaned as R2Gen's preparation of MIMIC-CXR (lower-cased, punctuation and list "
+    "numbers dropped, a full stop after each sentence; no unknown words, no cut)"
 )
 RAW = {
     "en": "runs between white space, case and punctuation kept",

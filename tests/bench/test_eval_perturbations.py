@@ -1,4 +1,4 @@
-"""Errors put into reports on purpose: each is the error it is called, and the table tells the truth."""
+"""Errors put into reports on purpose: each is what it is called, and the table is true."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ REPORTS: dict[Lang, str] = {
     "zh": "左侧胸腔积液。右侧肋骨骨折。心影大小正常。",
 }
 OTHERS: dict[Lang, tuple[str, ...]] = {
-    "en": ("Consolidation in the right lower lobe. No pneumothorax.", "Left lung nodule. Heart size is normal."),
+    "en": (
+        "Consolidation in the right lower lobe. No pneumothorax.",
+        "Left lung nodule. Heart size is normal.",
+    ),
     "zh": ("右下肺实变。未见气胸。", "左肺结节。心影大小正常。"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(

@@ -35,13 +35,13 @@ def test_the_notebook_is_the_page_and_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     notebook = json.loads((DOCS / "eval-python.ipynb").read_text(encoding="utf-8"))
-    (code,) = (
-        "".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"
-    )
+    (code,) = ("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
     page = (DOCS / "eval-python.md").read_text(encoding="utf-8")
     (shown,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     assert code == shown.strip()
-    assert len([line for line in code.splitlines() if not line.startswith(("import", "from"))]) <= 10
+    assert (
+        len([line for line in code.splitlines() if not line.startswith(("import", "from"))]) <= 10
+    )
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "eval-python.ipynb", "exec"), {})
     said = capsys.readouterr().out
@@ -103,9 +103,7 @@ def test_the_nearest_of_several_references_counts() -> None:
     second = reports.score_reports(other, several, lang="en", resamples=100)
     compared = reports.as_frame(reports.compare_results(best, second)).set_index("measure")
     assert compared.loc["report_score", "difference"] == 0
-    frame = pd.DataFrame(
-        [*rows(REFS), {"id": "a", "report": "Right pleural effusion, small."}]
-    )
+    frame = pd.DataFrame([*rows(REFS), {"id": "a", "report": "Right pleural effusion, small."}])
     again = reports.score_reports(HYPS, frame, lang="en", resamples=100)
     assert figures(again) == figures(best)
 

@@ -14,9 +14,14 @@ from radraft.eval.pairs import read_pairs
 from radraft.eval.values import NOTHING, Drafted, EvalSet, SetCard, SetItem
 
 DRAFTS = (
-    Drafted("b", ("左侧胸腔积液。", "心影不大。"), ("Left pleural effusion.", "Heart normal."), (1.5, None)),
+    Drafted(
+        "b",
+        ("左侧胸腔积液。", "心影不大。"),
+        ("Left pleural effusion.", "Heart normal."),
+        (1.5, None),
+    ),
     Drafted("a", (), (), failed="llm_timeout"),
-)  # fmt: skip
+)
 GOOD = {"id": "a", "zh": ["右侧气胸。"], "en": ["Right pneumothorax."]}
 
 

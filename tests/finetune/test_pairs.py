@@ -173,6 +173,37 @@ def test_images_follow_the_order_in_which_they_are_shown(
     assert example(swapped)["images"] == ["b" * 64, "a" * 64]
 
 
+def test_an_export_with_pixels_names_pictures_that_are_there(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    out = tmp_path / "o.jsonl"
+    with sqlite_store.begin() as session:
+        changed, gone = add_drafted(session, 1), add_drafted(session, 2)
+        (image,) = make_images(changed).images
+        images.save(sqlite_store.objects, make_images(changed))
+        edit(session, changed, make_report(changed, 1))
+        pair = replace(sign_pair(session, changed), image_ids=(image.image_id,))
+        lost = sign_pair(session, gone)
+        count = export_pairs(session, [pair, lost], out, sqlite_store.objects)
+    assert (count.examples, count.preferences, count.without_pixels) == (1, 1, 1)
+    ids = [image.image_id]
+    assert example(pair)["images"] == ids
+    for path in (out, tmp_path / "o.preference.jsonl"):
+        (line,) = lines(path)
+        assert line["images"] == [f"o.images/{image_id}.png" for image_id in ids]
+        assert line["metadata"]["image_ids"] == ids
+        for place, image_id in zip(line["images"], ids, strict=True):
+            assert (tmp_path / place).read_bytes() == images.png(sqlite_store.objects, image_id)
+            with Image.open(tmp_path / place) as picture:
+                picture.verify()
+    assert {path.name for path in (tmp_path / "o.images").iterdir()} == {
+        f"{image_id}.png" for image_id in ids
+    }
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in (tmp_path / "o.images").iterdir())
+
+
 def test_only_the_newest_version_is_exported(store: Store, tmp_path: Path) -> None:
     with store.begin() as session:
         case_id = add_drafted(session)
