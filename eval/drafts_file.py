@@ -65,9 +65,13 @@ def read_drafts(path: Path) -> DraftsFile:
         entry = json_lines.entry(raw, line, path)
         draft = _draft(entry, line, path)
         if draft.id in found:
-            where = {"file": str(path), "line": line, "id": json_lines.shown(draft.id)}
-            place = 1 + list(found).index(draft.id)
-            raise EvalError("eval_duplicate_id", first=place, **where)
+            raise EvalError(
+                "eval_duplicate_id",
+                file=str(path),
+                line=line,
+                id=json_lines.shown(draft.id),
+                first=1 + list(found).index(draft.id),
+            )
         found[draft.id] = draft
         first = first or entry
     if not found:

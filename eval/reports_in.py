@@ -63,7 +63,9 @@ def _rows(reports: Reports, lang: Lang, name: str) -> Iterator[tuple[int, str, S
             yield row, _key(key, row, name), _several(texts)
         return
     elif hasattr(reports, "to_dict"):
-        frame = reports if "id" in reports.columns else reports.rename_axis("id").reset_index()
+        frame: Any = reports
+        if "id" not in frame.columns:
+            frame = frame.rename_axis("id").reset_index()
         entries = enumerate(frame.to_dict("records"), start=1)
     else:
         for row, texts in enumerate(reports, start=1):

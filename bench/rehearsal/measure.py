@@ -20,7 +20,6 @@ from radraft.eval.bootstrap import RESAMPLES, SEED, interval, resample
 from radraft.eval.clinical.score import score_labels
 from radraft.eval.draft_set import Model, draft_set
 from radraft.eval.result import rounded
-from radraft.eval.run import text_of
 from radraft.eval.values import Better, Drafted, FloatArray, IntArray, Measure, Scores
 from radraft.llm import adapter_loader
 from radraft.pipeline import adapter_router
@@ -117,7 +116,7 @@ def figures(
         scores[f"f1_{lang}"] = {
             name: score_labels(
                 [film.item.labels for film in films],
-                [text_of(draft, lang) for draft in found],
+                [draft.text(lang) for draft in found],
                 lang,
             )
             for name, found in drafts.items()

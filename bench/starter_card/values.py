@@ -36,9 +36,8 @@ class System:
 
 def system(name: str, drafts: Sequence[Drafted]) -> System:
     """Drafts as texts; one that failed states nothing."""
-    from radraft.eval.run import text_of
 
-    zh, en = (tuple(text_of(draft, lang) for draft in drafts) for lang in LANGS)
+    zh, en = (tuple(draft.text(lang) for draft in drafts) for lang in LANGS)
     return System(name, zh, en)
 
 

@@ -77,7 +77,9 @@ def r2gen(text: str) -> list[str]:
 
 def raw(text: str, lang: Lang) -> list[str]:
     """Tokens of a text as it is, case and punctuation kept: runs between white space in English,
-    characters but white space in Chinese."""
+    characters but white space in Chinese. A text without a letter or digit has no tokens."""
+    if not any(map(str.isalnum, text)):
+        return []
     return text.split() if lang == "en" else [letter for letter in text if not letter.isspace()]
 
 

@@ -83,3 +83,4 @@ def test_the_r2gen_preset_is_the_papers_cleaning() -> None:
 def test_the_raw_preset_changes_nothing() -> None:
     assert tokens.raw("The heart, is\nLARGE.", "en") == ["The", "heart,", "is", "LARGE."]
     assert tokens.raw("双肺 清晰。\nCT", "zh") == ["双", "肺", "清", "晰", "。", "C", "T"]
+    assert tokens.raw("∅", "zh") == tokens.raw("∅", "en") == []
