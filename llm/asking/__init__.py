@@ -1,0 +1,1 @@
+"""Answers to questions on a signed report, by rules over its sentences."""

@@ -1,0 +1,409 @@
+"""The outcome of a question: what the sentences found say to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from radraft.llm.asking.evidence import Match, is_order, matches, related
+from radraft.llm.asking.questions import Asked, Kind, read_question
+from radraft.llm.asking.statements import LIMITED
+from radraft.llm.asking.values import (
+    Finding,
+    MetadataField,
+    Outcome,
+    Polarity,
+    Quote,
+    SizeAt,
+    Source,
+    SourceSentence,
+    in_order,
+)
+from radraft.reports.values import Lang
+
+QUOTED = 6
+"""Most sentences that one answer quotes of a report."""
+_LENGTH = re.compile(
+    r"\d+(?:\.\d+)?\s*(?:mm|cm|毫米|厘米)?\s*(?:[x×*]\s*\d+(?:\.\d+)?\s*(?:mm|cm)?\s*){0,2}(?:mm|cm|毫米|厘米)|[一二三四五六七八九十]毫米"
+    r"|(?:one|two|three|four|five|six|seven|eight|nine|ten) millimet",
+    re.IGNORECASE,
+)
+_ANY_NUMBER = re.compile(
+    r"(?<![a-zA-Z/])\d+(?:\.\d+)?|[一二三四五六七八九十]度|[IVX]{1,4}级|grade [IVX]+|三分之|\b(?:third|half|five|two|three|two thirds)\b"
+)
+_PERCENT = re.compile(r"%|百分之|percent")
+_ADVICE = re.compile(
+    r"建议|推荐|请结合|随诊|随访|advis|recommend|suggest(?:ed)?\b|to be followed|please see|correlat|should be|consider |if clinically|repeat (?:ct|film|mr)|urgent",
+    re.IGNORECASE,
+)
+_WRONG = re.compile(r"更正|误写|in error|correction", re.IGNORECASE)
+_CHANGES = (
+    ("smaller", re.compile(r"缩小|减小|好转|减少|减轻|较前吸收|吸收期|smaller|reduced|improv|resolving|decreas|cleared in part|partly resolved|partly united", re.I)),
+    ("larger", re.compile(r"增大|增多|加重|增厚|进展|larger|grown|growing|increas|worse|progress|slightly larger", re.I)),
+    ("resolved", re.compile(r"消失|完全吸收|已吸收|^左侧胸腔积液吸收|未再|居中|恢复|已愈合|骨性愈合|吸收好转|切除|拔除|removed|resolved completely|has gone|has resolved|no longer|healed|bony union|recovered|central", re.I)),
+    ("unchanged", re.compile(r"无(?:明显)?变化|同前|未见变化|如前|稳定|与前片一致|unchanged|as before|without significant change|stable", re.I)),
+)  # fmt: skip
+_NOT_YET = re.compile(r"未愈合|未连接|不连接|not united|not joined|non-union|still visible", re.I)
+
+
+@dataclass(frozen=True)
+class _Asking:
+    asked: Asked
+    report: Source
+    priors: tuple[Source, ...]
+    lang: Lang
+
+
+def decide(
+    question: str,
+    report: Source,
+    priors: Sequence[Source],
+    *,
+    lang: Lang,
+    earlier: Sequence[str] = (),
+) -> Finding:
+    """Return what `report` and `priors` say to `question`. `earlier`: questions before, oldest first."""
+    asked = read_question(question, earlier)
+    case = _Asking(asked, report, in_order(priors), lang)
+    if asked.kind in (Kind.ORDER, Kind.DECISION):
+        return Finding(Outcome.REFUSED, related=_related(case))
+    if asked.kind in (Kind.OUTSIDE, Kind.IMAGE, Kind.DEFINITION):
+        return Finding(Outcome.CANNOT_ANSWER)
+    if asked.kind is Kind.METADATA:
+        return _metadata(case)
+    if asked.kind is Kind.QUALITY:
+        found = _quality(case)
+        if found is not None:
+            return found
+    if asked.kind is Kind.ADVICE:
+        return _advice(case)
+    return _from_sentences(case)
+
+
+def _quote(case: _Asking, source: Source, sentence: SourceSentence) -> Quote:
+    return Quote(
+        source.id,
+        sentence.id,
+        sentence.text(case.lang),
+        source.performed.date().isoformat(),
+        source is not case.report,
+    )
+
+
+def _related(case: _Asking) -> tuple[Quote, ...]:
+    return tuple(_quote(case, case.report, one) for one in related(case.asked, case.report))
+
+
+def _field(case: _Asking, name: MetadataField, source: Source) -> Quote | None:
+    text = source.known(name)
+    day = source.performed.date().isoformat()
+    return Quote(source.id, name, text, day, source is not case.report) if text else None
+
+
+def _metadata(case: _Asking) -> Finding:
+    source = _meant(case) or case.report
+    found = tuple(q for name in case.asked.fields if (q := _field(case, name, source)) is not None)
+    if MetadataField.REVIEWER in case.asked.fields and not found:
+        found = tuple(q for q in (_field(case, MetadataField.AUTHOR, source),) if q)
+    if not found:
+        for other in reversed(case.priors):
+            found = tuple(q for n in case.asked.fields if (q := _field(case, n, other)))
+            if found:
+                break
+    if not found:
+        return Finding(Outcome.NOT_MENTIONED, related=_related(case))
+    if MetadataField.CRITICAL_ALERT in case.asked.fields:
+        told = re.compile(r"电话|告知|通知|told|informed|phone", re.I)
+        found += tuple(
+            _quote(case, source, s) for s in source.sentences if told.search(f"{s.zh} {s.en}") and not is_order(s)
+        )
+    text = case.asked.text.lower()
+    technique = (source.known(MetadataField.TECHNIQUE) or "").lower()
+    if found[0].part == MetadataField.TECHNIQUE and _technique_differs(text, technique):
+        return Finding(Outcome.CORRECTED, found)
+    return Finding(Outcome.ANSWERED, found)
+
+
+_STANDING = re.compile(r"站|立位|erect|upright|standing")
+_LYING = re.compile(r"卧|躺|supine|prone|lying")
+
+
+def _technique_differs(text: str, technique: str) -> bool:
+    if re.search(r"还是| or ", text):
+        return False
+    if re.search(r"lateral|侧位", text) and not re.search(r"lateral|侧位", technique):
+        return True
+    if _STANDING.search(text) and _LYING.search(technique) and not _STANDING.search(technique):
+        return True
+    if _LYING.search(text) and _STANDING.search(technique) and not _LYING.search(technique):
+        return True
+    with_contrast = re.search(r"增强|with contrast|contrast[- ]enhanced", text)
+    return bool(with_contrast and re.search(r"未用|平扫|no contrast|without", technique)) and case_tag(text)
+
+
+def case_tag(text: str) -> bool:
+    """Return whether a question only wants to be agreed with."""
+    return re.search(r"吧|对吗|right\?|yes\?|correct\?|isn't", text) is not None
+
+
+def _quality(case: _Asking) -> Finding | None:
+    quality = _field(case, MetadataField.QUALITY, case.report)
+    found = matches(case.asked, case.report) if case.asked.has_subject else ()
+    limited = [m for m in found if m.limited]
+    quotes = [q for q in (quality,) if q] + [_quote(case, m.source, m.sentence) for m in limited]
+    if not quotes and not case.asked.has_subject:
+        quotes = [
+            _quote(case, case.report, s)
+            for s in case.report.sentences
+            if LIMITED.search(f"{s.zh} {s.en}".lower()) and not is_order(s)
+        ]
+    if quotes:
+        return Finding(Outcome.ANSWERED, tuple(quotes))
+    return None if found else Finding(Outcome.NOT_MENTIONED, related=_related(case))
+
+
+def _advice(case: _Asking) -> Finding:
+    asked = replace(case.asked, measures=frozenset())
+    advice = [
+        s for s in case.report.sentences
+        if _ADVICE.search(f"{s.zh} {s.en}") and not is_order(s)
+    ]  # fmt: skip
+    found: list[SourceSentence] = []
+    if asked.has_subject:
+        about = {m.sentence.id: m for m in matches(asked, case.report)}
+        found = [s for s in advice if s.id in about]
+        wrong = [s for s in found if not about[s.id].same_side]
+        if wrong and len(wrong) == len(found):
+            return Finding(Outcome.CORRECTED, tuple(_quote(case, case.report, s) for s in found))
+        if about and not found and not re.search(r"建议|recommend|advis|suggest|下一步|next|复查|随访|follow", asked.text, re.I):
+            return _from_sentences(case)
+    found = found or advice
+    if found:
+        return Finding(
+            Outcome.ANSWERED, tuple(_quote(case, case.report, s) for s in found[-QUOTED:])
+        )
+    return _from_sentences(case)
+
+
+def _meant(case: _Asking) -> Source | None:
+    """The earlier report that the question names; None where it names none that is there."""
+    when = case.asked.when
+    if not when.named or not case.priors:
+        return None
+    dated = [
+        prior for prior in case.priors
+        if (when.year is None or prior.performed.year == when.year)
+        and (when.month is None or prior.performed.month == when.month)
+        and (when.day is None or prior.performed.day == when.day)
+        and (when.hour is None or prior.performed.hour == when.hour)
+    ]  # fmt: skip
+    if when.month or when.year or when.day or when.hour is not None:
+        return dated[-1] if dated else None
+    if re.search(r"当天|before the op|术前|preop|pre-op|before surgery|原来", case.asked.text, re.I):
+        return case.priors[0] if "当天" in case.asked.text else case.priors[-1]
+    return case.priors[-1]
+
+
+_COMPARING = re.compile(
+    r"比(?!是多少)|变|\bvs\b|than|since|compared|grown|up or down|increas|decreas|still|还剩|增|缩|new\b|大了|小了|over time|from|同.{0,4}吗|same as|improved|better|worse|（|\(",
+    re.IGNORECASE,
+)
+
+
+def _from_sentences(case: _Asking) -> Finding:
+    asked = case.asked
+    meant = _meant(case)
+    series = asked.kind is Kind.SERIES
+    if meant is not None and not series and (
+        not _COMPARING.search(asked.text) or re.search(r"那次|那张|那时|the film of", asked.text)
+    ):  # fmt: skip
+        found = _decided(case, matches(asked, meant), meant)
+        if found is not None:
+            return found
+        return Finding(Outcome.NOT_MENTIONED, related=_related(case))
+    found_here = matches(asked, case.report)
+    if not asked.has_subject and asked.kind in _GENERAL:
+        found_here = _general(case)
+    earlier = tuple(m for prior in case.priors for m in matches(asked, prior))
+    if series:
+        every = [m for m in (*earlier, *found_here) if m.same_side and m.same_spot]
+        if every:
+            return _series(case, every)
+    found = _decided(case, found_here, case.report)
+    if found is None:
+        return Finding(Outcome.NOT_MENTIONED, related=_related(case))
+    if asked.compares or asked.kind is Kind.CHANGE:
+        more = [m for m in earlier if m.same_side and m.same_spot and m.source is (meant or case.priors[-1])]
+        quotes = found.quotes + tuple(_quote(case, m.source, m.sentence) for m in more[:QUOTED])
+        found = replace(found, quotes=quotes, sizes=_sizes(case, [*more, *found_here]))
+    return found
+
+
+_GENERAL = frozenset({Kind.SIZE, Kind.NUMBER, Kind.CHANGE, Kind.CERTAINTY, Kind.SERIES})
+
+
+def _general(case: _Asking) -> tuple[Match, ...]:
+    """Where no subject is named, the sentences that give what is asked for."""
+    found = []
+    for sentence in case.report.sentences:
+        text = f"{sentence.zh} {sentence.en}"
+        if is_order(sentence):
+            continue
+        if (case.asked.kind is Kind.SIZE and _LENGTH.search(text)) or (
+            case.asked.kind in (Kind.CHANGE, Kind.SERIES) and _changes(text)
+        ):
+            found.append(Match(case.report, sentence, Polarity.PRESENT))
+    return tuple(found)
+
+
+def _series(case: _Asking, every: list[Match]) -> Finding:
+    quotes = tuple(_quote(case, m.source, m.sentence) for m in every)
+    wrong = False
+    when = case.asked.when
+    first = every[0].source.performed
+    if re.search(r"first|首次|第一次", case.asked.text, re.I) and (when.year or when.month):
+        wrong = (when.year is not None and when.year != first.year) or (
+            when.month is not None and when.month != first.month
+        )
+    outcome = Outcome.CORRECTED if wrong else Outcome.ANSWERED
+    return Finding(outcome, quotes, sizes=_sizes(case, every))
+
+
+def _sizes(case: _Asking, found: Sequence[Match]) -> tuple[SizeAt, ...]:
+    sizes = []
+    for match in found:
+        size = _LENGTH.search(match.sentence.text(case.lang))
+        if size is not None and match.polarity is not Polarity.ABSENT:
+            day = match.source.performed.date().isoformat()
+            sizes.append(SizeAt(day, size.group(), match.source.id, match.sentence.id))
+    return tuple(sizes)
+
+
+def _changes(text: str) -> frozenset[str]:
+    return frozenset(name for name, pattern in _CHANGES if pattern.search(text))
+
+
+def _decided(case: _Asking, found: Sequence[Match], source: Source) -> Finding | None:
+    """Return what the matching sentences say; None where there are none."""
+    asked = case.asked
+    if not found:
+        return None
+    corrected = [m for m in found if any(_corrects(s) for s in (m.sentence,))]
+    right = [m for m in found if m.same_side and m.same_spot]
+
+    def finding(outcome: Outcome, chosen: Sequence[Match], polarity: Polarity | None = None) -> Finding:
+        ordered = [*corrected, *(m for m in chosen if m not in corrected)][:QUOTED]
+        return Finding(
+            outcome,
+            tuple(_quote(case, m.source, m.sentence) for m in ordered),
+            polarity=polarity,
+            sizes=_sizes(case, ordered) if asked.kind is Kind.SIZE else (),
+        )
+
+    if not right:
+        elsewhere = [m for m in found if m.polarity is not Polarity.ABSENT]
+        if not elsewhere:
+            return finding(Outcome.NOT_MENTIONED, ()) if asked.only_asks else None
+        if asked.only_asks and not asked.presumes:
+            return None
+        return finding(Outcome.CORRECTED, found)
+    if asked.sides and not asked.only_asks:
+        other = [m for m in found if not m.same_side and m.polarity is Polarity.PRESENT]
+        named = [m for m in right if asked.sides & m.sides or "bilateral" in m.sides]
+        if other and not named and all(m.polarity is Polarity.ABSENT or not m.sides for m in right):
+            return finding(Outcome.CORRECTED, [*other, *right])
+    states = {m.polarity for m in right}
+    state = (
+        Polarity.PRESENT if Polarity.PRESENT in states
+        else Polarity.UNCERTAIN if Polarity.UNCERTAIN in states
+        else Polarity.ABSENT
+    )  # fmt: skip
+    bearing = sorted(right, key=lambda m: (m.polarity is not state, -m.near))
+    if state is Polarity.ABSENT:
+        presumed = asked.presumes and not (asked.normal and not asked.sizes)
+        if asked.kind is Kind.CHANGE and asked.change == "resolved":
+            presumed = False
+        limited = all(m.limited for m in right)
+        if limited:
+            return finding(Outcome.ANSWERED, bearing)
+        if asked.kind is Kind.CHANGE and asked.change is None and not asked.presumes:
+            return finding(Outcome.ANSWERED, bearing)
+        return finding(
+            Outcome.CORRECTED if presumed else Outcome.ANSWERED, bearing, Polarity.ABSENT
+        )
+    if asked.one_side and any("bilateral" in m.sides for m in right):
+        return finding(Outcome.CORRECTED, bearing)
+    if _contradicted(case, right):
+        return finding(Outcome.CORRECTED, bearing)
+    if asked.kind in (Kind.SIZE,) and not _measured(asked, right):
+        return None
+    if state is Polarity.UNCERTAIN and asked.kind in (Kind.CERTAINTY, Kind.PRESENCE, Kind.CAUSE):
+        return finding(Outcome.UNCERTAIN, bearing, Polarity.UNCERTAIN)
+    if asked.kind is Kind.PRESENCE and asked.findings and not asked.presumes:
+        return finding(Outcome.ANSWERED, bearing, state)
+    return finding(Outcome.ANSWERED, bearing)
+
+
+def _corrects(sentence: SourceSentence) -> bool:
+    return _WRONG.search(f"{sentence.zh} {sentence.en}") is not None
+
+
+def _text(found: Sequence[Match]) -> str:
+    return " ".join(f"{m.sentence.zh} {m.sentence.en}" for m in found)
+
+
+def _measured(asked: Asked, found: Sequence[Match]) -> bool:
+    text = _text(found)
+    if "percent" in asked.measures:
+        return _PERCENT.search(text) is not None
+    if asked.measures:
+        return True
+    if re.search(r"毫米|厘米|公分|\bmm\b|\bcm\b|多大|大小|\bsize\b|how (?:big|large|thick|wide)|diameter|多[厚宽粗]", asked.text):
+        return _LENGTH.search(text) is not None
+    return _ANY_NUMBER.search(text) is not None
+
+
+_MM = re.compile(
+    r"(\d+(?:\.\d+)?)(?:\s*(?:mm|cm)?\s*[x×*]\s*(\d+(?:\.\d+)?))?(?:\s*(?:mm|cm)?\s*[x×*]\s*(\d+(?:\.\d+)?))?\s*(mm|cm|毫米|厘米|%|度|degrees|°)", re.I
+)  # fmt: skip
+_COUNTED = re.compile(
+    r"([一两二三四五六七八九])(?:枚|根|处|个|颗)|\b(one|two|three|four|five|six) (?:\w+ ){0,2}(?:\w+s\b|drain|gallstone|of them)|\b(One|A|single)\b", re.I
+)  # fmt: skip
+_NUMERAL = {c: n for n, c in enumerate("零一二三四五六七八九")} | {
+    "两": 2, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "a": 1, "single": 1,
+}  # fmt: skip
+
+
+def _contradicted(case: _Asking, right: Sequence[Match]) -> bool:
+    """Return whether the report's sizes, number or change are other than the question's."""
+    asked = case.asked
+    present = [m for m in right if m.polarity is not Polarity.ABSENT]
+    text = _text(present)
+    if asked.sizes:
+        known = set()
+        for *numbers, unit in _MM.findall(text):
+            factor = 10 if unit.lower() in ("cm", "厘米") else 1
+            known |= {round(float(n) * factor, 3) for n in numbers if n}
+        if known and not any(round(s, 3) in known for s in asked.sizes):
+            return True
+    if asked.count is not None and asked.kind is not Kind.SERIES:
+        counts = {
+            _NUMERAL[next(g for g in groups if g).lower()] for groups in _COUNTED.findall(text)
+        }
+        said = counts or {len([m for m in present if m.sentence.id.startswith("f")]) or 1}
+        if asked.count not in said:
+            return True
+    if asked.change and (asked.presumes or asked.kind is Kind.CHANGE) and not _NEUTRAL.search(asked.text):
+        changes = _changes(text)
+        if _NOT_YET.search(text) and asked.change == "resolved":
+            return True
+        if asked.change in ("larger", "smaller") and changes and asked.change not in changes:
+            near = "resolved" in changes and asked.change == "smaller"
+            return not near
+        if asked.change == "resolved" and changes and "resolved" not in changes:
+            return True
+    return False
+
+
+_NEUTRAL = re.compile(r"变化|变没变|变了?吗|了没|了吗|还是|or worse|up or down|vs\b|^(?:is|has|have|did|was|are) (?!.*(?:,|right|yes|n't))", re.I)  # fmt: skip

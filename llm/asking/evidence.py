@@ -1,0 +1,221 @@
+"""Which sentences of a report speak of what is asked, and what they say of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from radraft.llm.asking.lexicon import lexicon
+from radraft.llm.asking.questions import Asked
+from radraft.llm.asking.statements import LIMITED, Stated, stated
+from radraft.llm.asking.values import Polarity, Source, SourceSentence
+
+_ORDER = re.compile(
+    r"ignore (?:the|all|previous)|(?:tell|inform) the (?:doctor|clinician|user)|\b(?:ai|reader|program|software|assistant|model)\b[^.]{0,30}[:：]|"
+    r"(?:reply|answer|respond|say|state|write) (?:in every|only|always|that|at once|with|in its reply)|人工智能|供ai|ai读取|阅读程序|系统消息|系统提示|"
+    r"(?:回答|回复)(?:中|时|末尾|任何)|不要告诉|只说|一律|\[ai|to any software|忽略(?:以上|其他|前)|system note",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A sentence that speaks of all that is asked after."""
+
+    source: Source
+    sentence: SourceSentence
+    polarity: Polarity
+    same_side: bool = True
+    same_spot: bool = True
+    sides: frozenset[str] = frozenset()
+    limited: bool = False
+    near: int = 0
+    """How much of what is asked it names itself."""
+
+
+def is_order(sentence: SourceSentence) -> bool:
+    """Return whether a sentence addresses the machine: it states nothing of the patient."""
+    return _ORDER.search(f"{sentence.zh} {sentence.en}") is not None
+
+
+def matches(asked: Asked, source: Source) -> tuple[Match, ...]:
+    """Return the sentences of `source` that speak of what is asked, in reading order."""
+    found = []
+    for sentence in source.sentences:
+        if not is_order(sentence):
+            match = _match(asked, source, sentence)
+            if match is not None:
+                found.append(match)
+    return tuple(found)
+
+
+def related(asked: Asked, source: Source) -> tuple[SourceSentence, ...]:
+    """Return sentences that share a finding or a place with the question, best first."""
+    scored = []
+    for at, sentence in enumerate(source.sentences):
+        if is_order(sentence):
+            continue
+        said = stated(sentence)
+        score = sum(any(_speaks(w, one) is not None for one in said) for w in asked.findings)
+        score += sum(any(_at(p, one) for one in said) for p in asked.places)
+        if score:
+            scored.append((-score, at, sentence))
+    return tuple(one[2] for one in sorted(scored, key=lambda one: one[:2])[:3])
+
+
+def _match(asked: Asked, source: Source, sentence: SourceSentence) -> Match | None:
+    said = stated(sentence)
+    text = f"{sentence.zh} {sentence.en}"
+    for measure in asked.measures:
+        if not lexicon().measures[measure].search(text):
+            return None
+    limited = LIMITED.search(text.lower()) is not None
+    if not asked.findings:
+        return _by_place(asked, source, sentence, said, limited)
+    bearing: list[tuple[Polarity, Stated]] = []
+    for word in asked.findings:
+        here = [
+            (polarity, one)
+            for one in said
+            if (polarity := _speaks(word, one)) is not None and _fits(asked, one, polarity)
+        ]
+        if not here:
+            general = [
+                (Polarity.ABSENT, one)
+                for one in said
+                if "normal" in one.concepts and _covers(asked, word, one)
+            ]
+            if not general and limited:
+                general = [
+                    (Polarity.UNCERTAIN, one)
+                    for one in said
+                    if asked.places and any(_at(p, one) for p in asked.places)
+                ]
+            if not general:
+                return None
+            here = general
+        bearing.append(_strongest(asked, here))
+    polarity = _all(tuple(one[0] for one in bearing))
+    sides = frozenset(s for _, one in bearing for s in one.sides)
+    near = sum(any(_at(p, one) for _, one in bearing) for p in asked.places)
+    return Match(
+        source,
+        sentence,
+        polarity,
+        _same_side(asked, sides),
+        _same_spots(asked, frozenset(s for one in said for s in one.spots)),
+        sides,
+        limited,
+        near,
+    )
+
+
+def _by_place(
+    asked: Asked, source: Source, sentence: SourceSentence, said: tuple[Stated, ...], limited: bool
+) -> Match | None:
+    spots = frozenset(s for one in said for s in one.spots)
+    here = [one for one in said if all(_at(place, one) for place in asked.places)]
+    if asked.spots and not asked.places:
+        here = list(said) if asked.spots & spots else []
+    if asked.places and not here:
+        here = [
+            one for one in said
+            if "normal" in one.concepts and all(_within(p, one) for p in asked.places)
+        ]  # fmt: skip
+    if not asked.places and not asked.spots:
+        here = list(said) if asked.measures else []
+    if not here:
+        return None
+    findings = [one for one in here if one.concepts]
+    found = {one.polarity for one in findings} or {Polarity.PRESENT}
+    polarity = (
+        Polarity.PRESENT if Polarity.PRESENT in found
+        else Polarity.UNCERTAIN if Polarity.UNCERTAIN in found
+        else Polarity.ABSENT
+    )  # fmt: skip
+    sides = frozenset(s for one in here for s in one.sides)
+    return Match(
+        source, sentence, polarity, _same_side(asked, sides), _same_spots(asked, spots), sides, limited, 1
+    )
+
+
+def _speaks(word: frozenset[str], one: Stated) -> Polarity | None:
+    """What a statement says of a word of the question; None where it says nothing of it."""
+    words = lexicon()
+    for concept in one.concepts:
+        if word & words.lineage(concept):
+            return one.polarity
+        if one.polarity is Polarity.ABSENT and any(concept in words.lineage(w) for w in word):
+            return Polarity.ABSENT
+    return None
+
+
+def _fits(asked: Asked, one: Stated, polarity: Polarity) -> bool:
+    if not asked.places or not one.places:
+        return True
+    return all(
+        _at(place, one) or (polarity is Polarity.ABSENT and _within(place, one))
+        or (place in _LOOSE)
+        for place in asked.places
+    )  # fmt: skip
+
+
+_LOOSE = frozenset({"joint", "bone", "chest", "lung", "brain", "abdomen", "neck", "spine", "soft_tissue"})
+"""Places that much of a report lies in: that a sentence names another says little."""
+
+
+def _at(place: str, one: Stated) -> bool:
+    return any(place in lexicon().lineage(stands) for stands in one.places)
+
+
+def _within(place: str, one: Stated) -> bool:
+    return any(stands in lexicon().lineage(place) for stands in one.places)
+
+
+_OF_LUNG = frozenset(
+    "opacity consolidation pneumonia nodule mass lesion ggo ggn tb infection inflammation atelectasis "
+    "cavity tumour cancer abscess".split()
+)
+
+
+def _covers(asked: Asked, word: frozenset[str], one: Stated) -> bool:
+    """Return whether that a place is normal says that `word` is not there."""
+    if asked.places:
+        return all(_at(place, one) or _within(place, one) for place in asked.places)
+    if word & _OF_LUNG and "lung" in one.places:
+        return True
+    return bool(word & lexicon().devices) and False
+
+
+def _strongest(asked: Asked, here: list[tuple[Polarity, Stated]]) -> tuple[Polarity, Stated]:
+    order = {Polarity.PRESENT: 0, Polarity.UNCERTAIN: 1, Polarity.ABSENT: 2}
+    # What is said of the side and the place asked for goes first.
+    return min(
+        here,
+        key=lambda item: (
+            not _same_side(asked, item[1].sides),
+            not any(_at(p, item[1]) for p in asked.places),
+            order[item[0]],
+        ),
+    )
+
+
+def _all(found: tuple[Polarity, ...]) -> Polarity:
+    if Polarity.ABSENT in found:
+        return Polarity.ABSENT
+    return Polarity.UNCERTAIN if Polarity.UNCERTAIN in found else Polarity.PRESENT
+
+
+def _same_side(asked: Asked, sides: frozenset[str]) -> bool:
+    if not asked.sides or not sides or "bilateral" in asked.sides:
+        return True
+    return bool(asked.sides & sides) or "bilateral" in sides
+
+
+def _same_spots(asked: Asked, spots: frozenset[str]) -> bool:
+    for kind in {spot.partition(":")[0] for spot in asked.spots}:
+        wanted = {s for s in asked.spots if s.startswith(kind + ":")}
+        here = {s for s in spots if s.startswith(kind + ":")}
+        if here and not wanted & here:
+            return False
+    return True
