@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from radraft.llm.asking.evidence import Match, is_order, matches, related
+from radraft.llm.asking.lexicon import lexicon
 from radraft.llm.asking.questions import Asked, Kind, read_question
-from radraft.llm.asking.statements import LIMITED
+from radraft.llm.asking.statements import LIMITED, sides_of, stated
 from radraft.llm.asking.values import (
     Finding,
     MetadataField,
@@ -218,14 +219,14 @@ def _from_sentences(case: _Asking) -> Finding:
     if meant is not None and not series and (
         not _COMPARING.search(asked.text) or re.search(r"那次|那张|那时|the film of", asked.text)
     ):  # fmt: skip
-        found = _decided(case, matches(asked, meant), meant)
+        found = _decided(case, _found(case, meant), meant)
         if found is not None:
             return found
         return Finding(Outcome.NOT_MENTIONED, related=_related(case))
-    found_here = matches(asked, case.report)
+    found_here = _found(case, case.report)
     if not asked.has_subject and asked.kind in _GENERAL:
         found_here = _general(case)
-    earlier = tuple(m for prior in case.priors for m in matches(asked, prior))
+    earlier = tuple(m for prior in case.priors for m in _found(case, prior))
     if series:
         every = [m for m in (*earlier, *found_here) if m.same_side and m.same_spot]
         if every:
@@ -240,6 +241,49 @@ def _from_sentences(case: _Asking) -> Finding:
     return found
 
 
+_PREDICATES = frozenset(
+    "enlargement thickening dilatation enhancement displacement compression stenosis".split()
+)
+
+
+def _found(case: _Asking, source: Source) -> tuple[Match, ...]:
+    """Return the sentences on what is asked; where none is on all of it, those that settle it."""
+    asked = case.asked
+    found = matches(asked, source)
+    if found or not asked.findings:
+        return found
+    others = tuple(w for w in asked.findings if not w & lexicon().devices)
+    if others and len(others) < len(asked.findings):
+        found = matches(replace(asked, findings=others), source)
+        if found:
+            return found
+    if (
+        asked.places
+        and asked.kind in (Kind.CHANGE, Kind.SIZE)
+        and all(word <= _PREDICATES for word in asked.findings)
+    ):
+        return matches(replace(asked, findings=()), source)
+    if len(asked.findings) > 1:
+        parts = [m for w in asked.findings for m in matches(replace(asked, findings=(w,)), source)]
+        absent = tuple(m for m in parts if m.polarity is Polarity.ABSENT)
+        present = {m.sentence.id for m in parts if m.polarity is not Polarity.ABSENT}
+        if absent and not present:
+            return absent
+        open_ = tuple(
+            replace(m, polarity=Polarity.UNCERTAIN)
+            for m in parts
+            if _UNDECIDED.search(f"{m.sentence.zh} {m.sentence.en}") and m.same_spot and m.same_side
+        )
+        if open_ and asked.kind in (Kind.CERTAINTY, Kind.PRESENCE, Kind.CAUSE):
+            return open_
+    if asked.sides and asked.places and asked.presumes:
+        astray = matches(replace(asked, places=frozenset()), source)
+        return tuple(m for m in astray if not m.same_side and m.polarity is not Polarity.ABSENT)
+    return ()
+
+
+_UNDECIDED = re.compile(r"性质待定|待定|indeterminate", re.I)
+_CAUSAL = re.compile(r"引起|所致|导致|继发|相关|无关|due to|caused|secondary|related|from (?:a|the)\b", re.I)
 _GENERAL = frozenset({Kind.SIZE, Kind.NUMBER, Kind.CHANGE, Kind.CERTAINTY, Kind.SERIES})
 
 
@@ -253,7 +297,9 @@ def _general(case: _Asking) -> tuple[Match, ...]:
         if (case.asked.kind is Kind.SIZE and _LENGTH.search(text)) or (
             case.asked.kind in (Kind.CHANGE, Kind.SERIES) and _changes(text)
         ):
-            found.append(Match(case.report, sentence, Polarity.PRESENT))
+            sides = sides_of(text)
+            agrees = not case.asked.sides or not sides or bool(case.asked.sides & sides)
+            found.append(Match(case.report, sentence, Polarity.PRESENT, agrees, sides=sides))
     return tuple(found)
 
 
@@ -305,10 +351,10 @@ def _decided(case: _Asking, found: Sequence[Match], source: Source) -> Finding |
         elsewhere = [m for m in found if m.polarity is not Polarity.ABSENT]
         if not elsewhere:
             return finding(Outcome.NOT_MENTIONED, ()) if asked.only_asks else None
-        if asked.only_asks and not asked.presumes:
+        if asked.only_asks and all(m.same_spot for m in elsewhere) and _asks_if(asked):
             return None
-        return finding(Outcome.CORRECTED, found)
-    if asked.sides and not asked.only_asks:
+        return finding(Outcome.CORRECTED, [*elsewhere, *found])
+    if asked.sides and not _asks_if(asked):
         other = [m for m in found if not m.same_side and m.polarity is Polarity.PRESENT]
         named = [m for m in right if asked.sides & m.sides or "bilateral" in m.sides]
         if other and not named and all(m.polarity is Polarity.ABSENT or not m.sides for m in right):
@@ -321,7 +367,10 @@ def _decided(case: _Asking, found: Sequence[Match], source: Source) -> Finding |
     )  # fmt: skip
     bearing = sorted(right, key=lambda m: (m.polarity is not state, -m.near))
     if state is Polarity.ABSENT:
+        elsewhere = [m for m in found if m not in right and m.polarity is not Polarity.ABSENT]
         presumed = asked.presumes and not (asked.normal and not asked.sizes)
+        if elsewhere and (presumed or not _asks_if(asked)):
+            return finding(Outcome.CORRECTED, [*elsewhere, *bearing])
         if asked.kind is Kind.CHANGE and asked.change == "resolved":
             presumed = False
         limited = all(m.limited for m in right)
@@ -334,6 +383,11 @@ def _decided(case: _Asking, found: Sequence[Match], source: Source) -> Finding |
         )
     if asked.one_side and any("bilateral" in m.sides for m in right):
         return finding(Outcome.CORRECTED, bearing)
+    if asked.kind is Kind.CAUSE and len(asked.findings) < 2 and _WHY.search(asked.text):
+        right = [m for m in right if _CAUSAL.search(f"{m.sentence.zh} {m.sentence.en}")]
+        return finding(Outcome.ANSWERED, right) if right else None
+    if _device_elsewhere(asked, right):
+        return finding(Outcome.CORRECTED, bearing)
     if _contradicted(case, right):
         return finding(Outcome.CORRECTED, bearing)
     if asked.kind in (Kind.SIZE,) and not _measured(asked, right):
@@ -343,6 +397,28 @@ def _decided(case: _Asking, found: Sequence[Match], source: Source) -> Finding |
     if asked.kind is Kind.PRESENCE and asked.findings and not asked.presumes:
         return finding(Outcome.ANSWERED, bearing, state)
     return finding(Outcome.ANSWERED, bearing)
+
+
+_WHY = re.compile(r"原因|为啥|为什么|引起|导致|cause|\bwhy\b|due to", re.I)
+_IF = re.compile(r"有没有?|有无|有.{0,14}(?:吗|没|么)|是否有|不大|\bany\b|is there|are there|do you see|evidence of", re.I)
+
+
+def _asks_if(asked: Asked) -> bool:
+    """Return whether a question openly asks if something is there, and takes nothing for granted."""
+    return not asked.presumes and _IF.search(asked.text) is not None
+
+
+def _device_elsewhere(asked: Asked, right: Sequence[Match]) -> bool:
+    """Return whether a device that the question has in a place is in others."""
+    words = lexicon()
+    if not asked.presumes and not asked.normal or not asked.places or not asked.findings:
+        return False
+    if not all(word & words.devices for word in asked.findings):
+        return False
+    stands = {p for m in right for one in stated(m.sentence) for p in one.places}
+    return bool(stands) and not any(
+        place in words.lineage(one) for place in asked.places for one in stands
+    )
 
 
 def _corrects(sentence: SourceSentence) -> bool:
@@ -361,9 +437,14 @@ def _measured(asked: Asked, found: Sequence[Match]) -> bool:
         return True
     if re.search(r"毫米|厘米|公分|\bmm\b|\bcm\b|多大|大小|\bsize\b|how (?:big|large|thick|wide)|diameter|多[厚宽粗]", asked.text):
         return _LENGTH.search(text) is not None
+    if _HOW_MUCH.search(asked.text) and _AMOUNT.search(text):
+        return True
     return _ANY_NUMBER.search(text) is not None
 
 
+_HOW_MUCH = re.compile(r"多少|how much|多不多|量", re.I)
+_AMOUNT = re.compile(r"少量|少许|大量|中量|微量|轻度|\b(?:small|little|large|moderate|slight|trace|mild)", re.I)
+_WORDED = re.compile(r"([一二三四五六七八九十])(?:毫米|度)|\b(one|two|three|four|five|six|seven|eight|nine|ten) (?:mm|millimet|degree)", re.I)
 _MM = re.compile(
     r"(\d+(?:\.\d+)?)(?:\s*(?:mm|cm)?\s*[x×*]\s*(\d+(?:\.\d+)?))?(?:\s*(?:mm|cm)?\s*[x×*]\s*(\d+(?:\.\d+)?))?\s*(mm|cm|毫米|厘米|%|度|degrees|°)", re.I
 )  # fmt: skip
@@ -371,7 +452,8 @@ _COUNTED = re.compile(
     r"([一两二三四五六七八九])(?:枚|根|处|个|颗)|\b(one|two|three|four|five|six) (?:\w+ ){0,2}(?:\w+s\b|drain|gallstone|of them)|\b(One|A|single)\b", re.I
 )  # fmt: skip
 _NUMERAL = {c: n for n, c in enumerate("零一二三四五六七八九")} | {
-    "两": 2, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "a": 1, "single": 1,
+    "两": 2, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6,
+    "seven": 7, "eight": 8, "nine": 9, "ten": 10, "a": 1, "single": 1,
 }  # fmt: skip
 
 
@@ -385,6 +467,7 @@ def _contradicted(case: _Asking, right: Sequence[Match]) -> bool:
         for *numbers, unit in _MM.findall(text):
             factor = 10 if unit.lower() in ("cm", "厘米") else 1
             known |= {round(float(n) * factor, 3) for n in numbers if n}
+        known |= {float(_NUMERAL.get((zh or en).lower(), 10)) for zh, en in _WORDED.findall(text)}
         if known and not any(round(s, 3) in known for s in asked.sizes):
             return True
     if asked.count is not None and asked.kind is not Kind.SERIES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from radraft.llm.asking.lexicon import lexicon
 from radraft.llm.asking.questions import Asked
@@ -66,24 +67,25 @@ def related(asked: Asked, source: Source) -> tuple[SourceSentence, ...]:
 def _match(asked: Asked, source: Source, sentence: SourceSentence) -> Match | None:
     said = stated(sentence)
     text = f"{sentence.zh} {sentence.en}"
-    for measure in asked.measures:
-        if not lexicon().measures[measure].search(text):
-            return None
+    measured = all(lexicon().measured[m].search(text) for m in asked.measures)
     limited = LIMITED.search(text.lower()) is not None
     if not asked.findings:
-        return _by_place(asked, source, sentence, said, limited)
+        return _by_place(asked, source, sentence, said, limited) if measured else None
+    whole = frozenset(p for one in said for p in one.places)
+    spots = frozenset(s for one in said for s in one.spots)
     bearing: list[tuple[Polarity, Stated]] = []
     for word in asked.findings:
         here = [
             (polarity, one)
             for one in said
-            if (polarity := _speaks(word, one)) is not None and _fits(asked, one, polarity)
+            if (polarity := _speaks(word, one, asked.spots & spots)) is not None
+            and _fits(asked, one, polarity, whole, source)
         ]
         if not here:
             general = [
                 (Polarity.ABSENT, one)
                 for one in said
-                if "normal" in one.concepts and _covers(asked, word, one)
+                if one.concepts & {"normal", "removed"} and _covers(asked, word, one)
             ]
             if not general and limited:
                 general = [
@@ -91,11 +93,17 @@ def _match(asked: Asked, source: Source, sentence: SourceSentence) -> Match | No
                     for one in said
                     if asked.places and any(_at(p, one) for p in asked.places)
                 ]
+            if not general and asked.any_of:
+                continue
             if not general:
                 return None
             here = general
         bearing.append(_strongest(asked, here))
-    polarity = _all(tuple(one[0] for one in bearing))
+    if not bearing:
+        return None
+    polarity = _all(tuple(one[0] for one in bearing), asked.any_of)
+    if not measured and polarity is not Polarity.ABSENT:
+        return None
     sides = frozenset(s for _, one in bearing for s in one.sides)
     near = sum(any(_at(p, one) for _, one in bearing) for p in asked.places)
     return Match(
@@ -139,28 +147,64 @@ def _by_place(
     )
 
 
-def _speaks(word: frozenset[str], one: Stated) -> Polarity | None:
-    """What a statement says of a word of the question; None where it says nothing of it."""
+def _speaks(
+    word: frozenset[str], one: Stated, shared: frozenset[str] = frozenset()
+) -> Polarity | None:
+    """What a statement says of a word of the question; None where it says nothing of it. `shared`:
+    levels that both name, by which a tumour may be called a lesion."""
     words = lexicon()
     for concept in one.concepts:
         if word & words.lineage(concept):
             return one.polarity
         if one.polarity is Polarity.ABSENT and any(concept in words.lineage(w) for w in word):
             return Polarity.ABSENT
+        if one.polarity is Polarity.ABSENT and concept in _LESIONS and word & _LESIONS and one.places:
+            return Polarity.ABSENT
+        if shared and concept in _LESIONS and word & _LESIONS:
+            return one.polarity
     return None
 
 
-def _fits(asked: Asked, one: Stated, polarity: Polarity) -> bool:
-    if not asked.places or not one.places:
+_LESIONS = frozenset("lesion mass nodule tumour cancer metastasis hcc adenoma".split())
+
+
+def _fits(
+    asked: Asked, one: Stated, polarity: Polarity, whole: frozenset[str], source: Source
+) -> bool:
+    """Return whether a statement may be about the places of the question. One that names no place
+    is about what its sentence, or else the examination, is about."""
+    if not asked.places:
         return True
+    if asked.findings and all(word & lexicon().devices for word in asked.findings):
+        return True
+    places = one.places or whole
+    if not places:
+        regions = about(source.about)
+        return polarity is Polarity.ABSENT or all(
+            place in _LOOSE or any(place in lexicon().lineage(region) for region in regions)
+            or any(region in lexicon().lineage(place) for region in regions & _WHOLE)
+            for place in asked.places
+        )  # fmt: skip
     return all(
-        _at(place, one) or (polarity is Polarity.ABSENT and _within(place, one))
-        or (place in _LOOSE)
+        any(place in lexicon().lineage(stands) for stands in places)
+        or (
+            polarity is Polarity.ABSENT
+            and any(stands in lexicon().lineage(place) for stands in places)
+        )
+        or place in _LOOSE
         for place in asked.places
-    )  # fmt: skip
+    )
 
 
-_LOOSE = frozenset({"joint", "bone", "chest", "lung", "brain", "abdomen", "neck", "spine", "soft_tissue"})
+@cache
+def about(text: str) -> frozenset[str]:
+    """Return the places that a description of an examination names."""
+    words = lexicon()
+    return frozenset(c for word in words.find(text) for c in word.concepts if c in words.places)
+
+
+_WHOLE = frozenset({"chest", "head"})
+_LOOSE = frozenset({"joint", "bone", "soft_tissue"})
 """Places that much of a report lies in: that a sentence names another says little."""
 
 
@@ -184,7 +228,7 @@ def _covers(asked: Asked, word: frozenset[str], one: Stated) -> bool:
         return all(_at(place, one) or _within(place, one) for place in asked.places)
     if word & _OF_LUNG and "lung" in one.places:
         return True
-    return bool(word & lexicon().devices) and False
+    return False
 
 
 def _strongest(asked: Asked, here: list[tuple[Polarity, Stated]]) -> tuple[Polarity, Stated]:
@@ -200,7 +244,9 @@ def _strongest(asked: Asked, here: list[tuple[Polarity, Stated]]) -> tuple[Polar
     )
 
 
-def _all(found: tuple[Polarity, ...]) -> Polarity:
+def _all(found: tuple[Polarity, ...], any_of: bool) -> Polarity:
+    if any_of and Polarity.PRESENT in found:
+        return Polarity.PRESENT
     if Polarity.ABSENT in found:
         return Polarity.ABSENT
     return Polarity.UNCERTAIN if Polarity.UNCERTAIN in found else Polarity.PRESENT

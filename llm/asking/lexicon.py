@@ -30,6 +30,8 @@ class _Words(_Strict):
 class _Measure(_Strict):
     id: str
     word: str
+    said: str = ""
+    """How a sentence states it, where not as a question asks for it."""
 
 
 class _File(_Strict):
@@ -77,6 +79,9 @@ class Lexicon:
             + ")(?:e?s)?(?![a-z])"
         )
         self.measures = {one.id: re.compile(one.word, re.IGNORECASE) for one in data.measures}
+        self.measured = {
+            one.id: re.compile(one.said or one.word, re.IGNORECASE) for one in data.measures
+        }
 
     def find(self, text: str) -> tuple[Word, ...]:
         """Return the known words of `text`, longest first where they overlap, in order."""

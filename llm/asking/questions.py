@@ -80,6 +80,8 @@ class Asked:
     normal: bool = False
     """Whether it asks if something is in order."""
     one_side: bool = False
+    any_of: bool = False
+    """Whether it lists things, any of which answers."""
 
     @property
     def has_subject(self) -> bool:
@@ -107,7 +109,7 @@ _DEFINITION = re.compile(
     _I,
 )
 _REPORT_ADVICE = re.compile(
-    r"报告.{0,8}(?:建议|怎么说|说)|report说|建议.{0,6}(?:啥|什么|怎么|吗|复查|做)|有(?:什么|啥|没有)?建议|推荐|recommend|(?:report|radiologist) (?:advise|suggest)|advised?\b|suggested|follow-?up|per report|according to the report|how soon|多久复查|什么时候复查|几个月(?:后)?复查|复查时间",
+    r"报告.{0,8}(?:建议|怎么说|说)|report.{0,4}说|建议.{0,6}(?:啥|什么|怎么|吗|复查|做)|有(?:什么|啥|没有)?建议|推荐|recommend|(?:report|radiologist) (?:advise|suggest)|advised?\b|suggested|follow-?up|per report|according to the report|how soon|多久复查|什么时候复查|几个月(?:后)?复查|复查时间",
     _I,
 )
 _DECISION = re.compile(
@@ -174,7 +176,7 @@ _OPEN = re.compile(
     r"有没有?|有无|是否|是不是|有.{0,14}(?:吗|没|么)|(?:吗|没|么|不|没有|呢)[？?]?$|\b(?:any|is there|are there|does|do you see|evidence of|signs? of)\b|大不大|宽不宽|厚不厚|窄不窄|多不多|^[\w\s()'.-]{1,40}\?$",
     _I,
 )
-_NORMAL = re.compile(r"正常|\bok\b|okay|normal|有(?:没有)?(?:事|问题)|有事|怎么样|咋样|行吗|合适|in place|在位|fine\b|好不好|satisfactory|intact|well placed", _I)  # fmt: skip
+_NORMAL = re.compile(r"正常|\bok\b|okay|\bnormal|有(?:没有)?(?:事|问题)|有事|怎么样|咋样|行吗|合适|in place|在位|fine\b|好不好|satisfactory|intact|well placed", _I)  # fmt: skip
 _PREVIOUS = re.compile(
     r"上一?(?:次|张|回|份)|前一?(?:次|片|张|份)|之前(?:那|的)|原来|既往|以前|当天|昨天|术前|前天|last (?:time|report|film|scan|study|year|month|week|wk|ct|mr)|previous|prior|before the op|before surgery|preop|pre-op|yesterday|earlier (?:film|report|scan)|那张|那次|那时|the film of|film before",
     _I,
@@ -190,7 +192,7 @@ _HOUR = re.compile(r"(\d{1,2})点(?=那|的)")
 _ZH = {c: n for n, c in enumerate("零一二三四五六七八九十")} | {"两": 2}
 _EN = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "both": 2}
 _COUNT = re.compile(
-    r"([一两二三四五六七八九十]|(?<![\d.])\d{1,2})(?:个|枚|颗|根|处)(?!月|星期|小时|径线)|\b(one|two|three|four|five|six)\b(?! (?:weeks|months|years|days|hours|dimensions))"
+    r"([一两二三四五六七八九十]|(?<![\d.])\d{1,2})(?:个|枚|颗|根|处)(?!月|星期|小时|径线)|\b(two|three|four|five|six)\b(?! (?:weeks|months|years|days|hours|dimensions))"
 )
 _QUANTITY = re.compile(
     r"(?<![\d./×xX*])(\d+(?:\.\d+)?)\s*(mm|cm|毫米|厘米|公分|deg\w*|度|%|hu\b|ml|级|类)", _I
@@ -238,7 +240,7 @@ def _read(text: str) -> Asked:
     mended = words.mended(text)
     lower = mended.lower()
     fields = tuple(name for name, pattern in _FIELDS if pattern.search(lower))
-    plain = _ASKING.sub(" ", lower)
+    plain = _ASKING.sub(" ", _EXCEPTED.sub(" ", lower))
     found = words.find(plain)
     places = frozenset(c for w in found for c in w.concepts if c in words.places)
     findings = tuple(
@@ -252,6 +254,8 @@ def _read(text: str) -> Asked:
     tag = _TAG.search(lower) is not None
     kind = _kind(lower, fields, bool(findings or places))
     presumes = tag or kind in (Kind.SIZE, Kind.NUMBER, Kind.SIDE, Kind.PLACE) or (
+        _PROPERTY.search(lower) is not None
+    ) or (
         kind is Kind.CHANGE and not _NEUTRAL_CHANGE.search(lower)
     )
     return Asked(
@@ -263,7 +267,7 @@ def _read(text: str) -> Asked:
         spots_of(lower),
         frozenset(name for name, pattern in words.measures.items() if pattern.search(lower)),
         fields,
-        presumes=presumes or not open_,
+        presumes=presumes,
         only_asks=open_ and not presumes,
         change=_change(lower),
         sizes=_sizes(lower),
@@ -271,11 +275,19 @@ def _read(text: str) -> Asked:
         when=when,
         compares=_CHANGED.search(lower) is not None or _change(lower) is not None,
         normal=_NORMAL.search(lower) is not None,
+        any_of=_LISTING.search(lower) is not None,
         one_side=re.search(r"只在|仅|\bonly\b|单侧", lower) is not None,
     )
 
 
-_IDLE = frozenset({"normal", "phase"})
+_IDLE = frozenset({"normal", "phase", "vessel", "removed"})
+_PROPERTY = re.compile(
+    r"形态|哪型|什么型|型吗|类型|程度|严重吗|多严重|厉害|范围|还剩|移位吗|在[^，。]{1,6}吗|哪种|what (?:type|kind|grade)|\btype\?|\bhow (?!many times)|extent|severe|severity|\bwhere\b|\bwhich\b|压得"
+    r"|那[个根块条颗]|这[个根块条颗]|\bthe (?:left|right|large|old|big|new)\b|so (?:pe|it)\b|leak\b.*where",
+    _I,
+)
+_LISTING = re.compile(r"还是|或|、|\bor\b|\band\b|[，,]\s*有没有|和|及|以及")
+_EXCEPTED = re.compile(r"[（(]?(?:不算|除了|不包括|except|excluding|apart from)[^）)，,]*[)）]?", _I)
 _NEUTRAL_CHANGE = re.compile(r"变化|变没变|变了?吗|还是|or worse|up or down|change|compare|比(?:呢|吗|如何)")
 
 

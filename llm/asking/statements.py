@@ -38,7 +38,7 @@ _MAYBE = re.compile(
     r"不能(?:完全)?除外|不除外|待除外|需除外|待排|可疑|疑似|可能|考虑|性质待定|待定"
     r"|\bpossib|\bprobabl|\bsuspe|\bsuspici|\blikely\b|cannot be excluded|not excluded|to be excluded|\bmay\b"
     r"|questionable|\bvs\b|indeterminate|\bsuggests?\b"
-    r"|提示"
+    r"|提示|[^、，]或[^、，]|(?<!left)(?<!right) or (?!ten|more)"
 )
 _SURE_ENOUGH = re.compile(r"考虑(?:陈旧|良性)|considered (?:old|benign)|提示活动|not related|probably old")
 _NOT_EXCLUDED = re.compile(
@@ -126,7 +126,7 @@ _SIDES = (
 
 def sides_of(text: str) -> frozenset[str]:
     """Return the sides that a text names; a direction stands for itself alone."""
-    lower = text.lower()
+    lower = re.sub(r"(?:is|are|was|much|many) left\b|left (?:over|on)\b", " ", text.lower())
     directed = {name for name, pattern in _SIDES[3:] if pattern.search(lower)}
     if directed:
         return frozenset(directed)

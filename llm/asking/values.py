@@ -65,6 +65,8 @@ class Source:
     sentences: tuple[SourceSentence, ...]
     """In reading order, addenda last."""
     metadata: tuple[tuple[MetadataField, str], ...] = field(default=(), repr=False)
+    about: str = ""
+    """What was examined, in words."""
 
     def known(self, name: MetadataField) -> str | None:
         """Return a metadata field's text; None where nothing is known of it."""
