@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from radraft.llm.asking.evidence import Match, is_order, matches, related
+from radraft.llm.asking.evidence import Match, is_order, literal, matches, related
 from radraft.llm.asking.lexicon import lexicon
 from radraft.llm.asking.questions import Asked, Kind, read_question
 from radraft.llm.asking.statements import LIMITED, sides_of, stated
@@ -250,6 +250,12 @@ def _found(case: _Asking, source: Source) -> tuple[Match, ...]:
     """Return the sentences on what is asked; where none is on all of it, those that settle it."""
     asked = case.asked
     found = matches(asked, source)
+    if not found and not asked.findings and not asked.places:
+        found = literal(asked, source)
+    if not found and not asked.findings and len(asked.places) > 1 and asked.sides:
+        for place in sorted(asked.places):
+            astray = matches(replace(asked, places=frozenset({place})), source)
+            found += tuple(m for m in astray if not m.same_side)
     if found or not asked.findings:
         return found
     others = tuple(w for w in asked.findings if not w & lexicon().devices)
@@ -274,6 +280,9 @@ def _found(case: _Asking, source: Source) -> tuple[Match, ...]:
             for m in parts
             if _UNDECIDED.search(f"{m.sentence.zh} {m.sentence.en}") and m.same_spot and m.same_side
         )
+        astray = tuple(m for m in parts if not m.same_side and m.polarity is not Polarity.ABSENT)
+        if astray and asked.presumes and not any(m.same_side for m in parts):
+            return astray
         if open_ and asked.kind in (Kind.CERTAINTY, Kind.PRESENCE, Kind.CAUSE):
             return open_
     if asked.sides and asked.places and asked.presumes:
@@ -366,9 +375,11 @@ def _decided(case: _Asking, found: Sequence[Match], source: Source) -> Finding |
         else Polarity.ABSENT
     )  # fmt: skip
     bearing = sorted(right, key=lambda m: (m.polarity is not state, -m.near))
+    if state is Polarity.ABSENT and any(not m.measured for m in found):
+        return None
     if state is Polarity.ABSENT:
         elsewhere = [m for m in found if m not in right and m.polarity is not Polarity.ABSENT]
-        presumed = asked.presumes and not (asked.normal and not asked.sizes)
+        presumed = asked.presumes and not asked.turned and not (asked.normal and not asked.sizes)
         if elsewhere and (presumed or not _asks_if(asked)):
             return finding(Outcome.CORRECTED, [*elsewhere, *bearing])
         if asked.kind is Kind.CHANGE and asked.change == "resolved":
@@ -383,12 +394,16 @@ def _decided(case: _Asking, found: Sequence[Match], source: Source) -> Finding |
         )
     if asked.one_side and any("bilateral" in m.sides for m in right):
         return finding(Outcome.CORRECTED, bearing)
-    if asked.kind is Kind.CAUSE and len(asked.findings) < 2 and _WHY.search(asked.text):
+    if any(not m.measured for m in right) and not any(
+        m.measured and m.polarity is not Polarity.ABSENT for m in right
+    ):
+        return None
+    if _contradicted(case, right):
+        return finding(Outcome.CORRECTED, bearing)
+    if state is Polarity.PRESENT and asked.kind is Kind.CAUSE and len(asked.findings) < 2 and _WHY.search(asked.text):
         right = [m for m in right if _CAUSAL.search(f"{m.sentence.zh} {m.sentence.en}")]
         return finding(Outcome.ANSWERED, right) if right else None
     if _device_elsewhere(asked, right):
-        return finding(Outcome.CORRECTED, bearing)
-    if _contradicted(case, right):
         return finding(Outcome.CORRECTED, bearing)
     if asked.kind in (Kind.SIZE,) and not _measured(asked, right):
         return None
@@ -405,7 +420,7 @@ _IF = re.compile(r"有没有?|有无|有.{0,14}(?:吗|没|么)|是否有|不大|
 
 def _asks_if(asked: Asked) -> bool:
     """Return whether a question openly asks if something is there, and takes nothing for granted."""
-    return not asked.presumes and _IF.search(asked.text) is not None
+    return asked.turned or not asked.presumes and _IF.search(asked.text) is not None
 
 
 def _device_elsewhere(asked: Asked, right: Sequence[Match]) -> bool:
@@ -461,7 +476,9 @@ def _contradicted(case: _Asking, right: Sequence[Match]) -> bool:
     """Return whether the report's sizes, number or change are other than the question's."""
     asked = case.asked
     present = [m for m in right if m.polarity is not Polarity.ABSENT]
-    text = _text(present)
+    text = _EARLIER.sub(" ", _text(present))
+    if _class_differs(asked.text, text):
+        return True
     if asked.sizes:
         known = set()
         for *numbers, unit in _MM.findall(text):
@@ -485,6 +502,25 @@ def _contradicted(case: _Asking, right: Sequence[Match]) -> bool:
             near = "resolved" in changes and asked.change == "smaller"
             return not near
         if asked.change == "resolved" and changes and "resolved" not in changes:
+            return True
+    return False
+
+
+_EARLIER = re.compile(r"前次[^，；。;]*|previously [^,;.]*(?:\.\d[^,;.]*)?|[（(][^）)]*[)）]", re.I)
+_CLASSES = (
+    re.compile(r"weber[ -]?([abc])\b", re.I),
+    re.compile(r"(?:bi|ti|pi)-?rads\s*([0-6][abc]?)(?!\w)", re.I),
+    re.compile(r"(?:kellgren[- ]lawrence|k-?l)\s*(\d)", re.I),
+    re.compile(r"([IV]+)\s*级|grade ([IV]+)\b", re.I),
+)
+
+
+def _class_differs(question: str, text: str) -> bool:
+    """Return whether a class that the question names is another in the report."""
+    for pattern in _CLASSES:
+        wanted = {str(one).lower() for one in pattern.findall(question)}
+        stands = {str(one).lower() for one in pattern.findall(text)}
+        if wanted and stands and not wanted & stands:
             return True
     return False
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from radraft.llm.asking.lexicon import lexicon
-from radraft.llm.asking.questions import Asked
-from radraft.llm.asking.statements import LIMITED, Stated, stated
+from radraft.llm.asking.questions import Asked, vocabulary
+from radraft.llm.asking.statements import LIMITED, Stated, denies, stated
 from radraft.llm.asking.values import Polarity, Source, SourceSentence
+from radraft.reports.findings.concepts import Kind
 
 _ORDER = re.compile(
     r"ignore (?:the|all|previous)|(?:tell|inform) the (?:doctor|clinician|user)|\b(?:ai|reader|program|software|assistant|model)\b[^.]{0,30}[:：]|"
@@ -30,6 +31,8 @@ class Match:
     same_spot: bool = True
     sides: frozenset[str] = frozenset()
     limited: bool = False
+    measured: bool = True
+    """Whether it states the measure asked for."""
     near: int = 0
     """How much of what is asked it names itself."""
 
@@ -73,13 +76,15 @@ def _match(asked: Asked, source: Source, sentence: SourceSentence) -> Match | No
         return _by_place(asked, source, sentence, said, limited) if measured else None
     whole = frozenset(p for one in said for p in one.places)
     spots = frozenset(s for one in said for s in one.spots)
+    # What a sentence on one lesion denies, it denies of that lesion.
+    alone = not any(one.concepts and one.polarity is Polarity.PRESENT for one in said)
     bearing: list[tuple[Polarity, Stated]] = []
     for word in asked.findings:
         here = [
             (polarity, one)
             for one in said
             if (polarity := _speaks(word, one, asked.spots & spots)) is not None
-            and _fits(asked, one, polarity, whole, source)
+            and _fits(asked, one, polarity, whole, source, alone)
         ]
         if not here:
             general = [
@@ -102,8 +107,6 @@ def _match(asked: Asked, source: Source, sentence: SourceSentence) -> Match | No
     if not bearing:
         return None
     polarity = _all(tuple(one[0] for one in bearing), asked.any_of)
-    if not measured and polarity is not Polarity.ABSENT:
-        return None
     sides = frozenset(s for _, one in bearing for s in one.sides)
     near = sum(any(_at(p, one) for _, one in bearing) for p in asked.places)
     return Match(
@@ -114,8 +117,50 @@ def _match(asked: Asked, source: Source, sentence: SourceSentence) -> Match | No
         _same_spots(asked, frozenset(s for one in said for s in one.spots)),
         sides,
         limited,
+        measured or polarity is Polarity.ABSENT,
         near,
     )
+
+
+def literal(asked: Asked, source: Source) -> tuple[Match, ...]:
+    """Return the sentences in which the unknown words of a question stand, or those of the findings
+    that it names by other words."""
+    found = []
+    names = vocabulary().question(asked.text).names
+    subjects = vocabulary().of_kind(names, Kind.FINDING, Kind.DEVICE)
+    for sentence in source.sentences:
+        if is_order(sentence):
+            continue
+        text = f"{sentence.zh} {sentence.en}".lower()
+        there = bool(asked.unknown) and all(_stands(word, text) for word in asked.unknown)
+        if not there and subjects:
+            there = all(
+                any(s in vocabulary().lineage(name) for name in _named(sentence)) for s in subjects
+            )
+        if there:
+            said = stated(sentence)
+            sides = frozenset(s for one in said for s in one.sides)
+            polarity = Polarity.ABSENT if denies(sentence) else Polarity.PRESENT
+            if any(one.polarity is Polarity.UNCERTAIN for one in said):
+                polarity = Polarity.UNCERTAIN
+            spots = frozenset(s for one in said for s in one.spots)
+            found.append(
+                Match(source, sentence, polarity, _same_side(asked, sides), _same_spots(asked, spots), sides)
+            )
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def _named(sentence: SourceSentence) -> frozenset[str]:
+    return vocabulary().sentence(sentence.zh, sentence.en).names
+
+
+def _stands(word: str, text: str) -> bool:
+    if word.isascii():
+        stem = re.sub(r"(?<=[a-z]{4})(?:e?s|ed|ing|e)$", "", word)
+        return re.search(rf"\b{re.escape(stem)}", text) is not None
+    # Of a run of characters the half that says most.
+    return any(word[at : at + 2] in text for at in range(len(word) - 1)) if len(word) > 2 else word in text
 
 
 def _by_place(
@@ -143,7 +188,7 @@ def _by_place(
     )  # fmt: skip
     sides = frozenset(s for one in here for s in one.sides)
     return Match(
-        source, sentence, polarity, _same_side(asked, sides), _same_spots(asked, spots), sides, limited, 1
+        source, sentence, polarity, _same_side(asked, sides), _same_spots(asked, spots), sides, limited, True, 1
     )
 
 
@@ -160,7 +205,7 @@ def _speaks(
             return Polarity.ABSENT
         if one.polarity is Polarity.ABSENT and concept in _LESIONS and word & _LESIONS and one.places:
             return Polarity.ABSENT
-        if shared and concept in _LESIONS and word & _LESIONS:
+        if shared and words.lineage(concept) & _LESIONS and word & _LESIONS:
             return one.polarity
     return None
 
@@ -169,7 +214,7 @@ _LESIONS = frozenset("lesion mass nodule tumour cancer metastasis hcc adenoma".s
 
 
 def _fits(
-    asked: Asked, one: Stated, polarity: Polarity, whole: frozenset[str], source: Source
+    asked: Asked, one: Stated, polarity: Polarity, whole: frozenset[str], source: Source, alone: bool
 ) -> bool:
     """Return whether a statement may be about the places of the question. One that names no place
     is about what its sentence, or else the examination, is about."""
@@ -179,6 +224,8 @@ def _fits(
         return True
     places = one.places or whole
     if not places:
+        if polarity is Polarity.ABSENT and alone is False:
+            return False
         regions = about(source.about)
         return polarity is Polarity.ABSENT or all(
             place in _LOOSE or any(place in lexicon().lineage(region) for region in regions)

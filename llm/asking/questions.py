@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 
-from radraft.llm.asking.lexicon import lexicon
+from radraft.llm.asking.lexicon import Word, lexicon
 from radraft.llm.asking.statements import sides_of, spots_of
 from radraft.llm.asking.values import MetadataField
+from radraft.reports.findings.concepts import Vocabulary
 
 CONTEXT_TURNS = 3
 """Earlier turns that a question may lean on."""
@@ -80,13 +82,17 @@ class Asked:
     normal: bool = False
     """Whether it asks if something is in order."""
     one_side: bool = False
+    turned: bool = False
+    """Whether it asks of another side what the question before asked."""
+    unknown: tuple[str, ...] = ()
+    """Words that are neither known nor function words, lower case."""
     any_of: bool = False
     """Whether it lists things, any of which answers."""
 
     @property
     def has_subject(self) -> bool:
         """Whether it names anything to look for."""
-        return bool(self.findings or self.places or self.measures or self.spots)
+        return bool(self.findings or self.places or self.measures or self.spots or self.unknown)
 
 
 _I = re.IGNORECASE
@@ -138,7 +144,7 @@ _SERIES = re.compile(
 )
 _SIZE = re.compile(
     r"多大(?!年|岁)|大小|几(?:个)?(?:毫米|厘米|公分|cm|mm|度(?!以)|级|期|类|分|hu|肋)|多少(?:毫米|厘米|公分|cm|mm|度|hu|级|%)?(?!造影|对比|毫升)|多[厚宽粗长深高远重]|厚度|宽度|直径|径线|深度|尺寸|第几|哪一?级"
-    r"|how (?:big|large|wide|thick|long|deep|far|much|high|many percent)|size|diameter|dimension|measure|thickness|depth|width|length|distance|extent|in mm|in cm|\bmm\?|\bratio\b|degree|angle|percent|%|volume|ti-?rads|suv|grade|\bkl\b|k-l|density|百分之|百分比|几成|压缩多少|比(?:值)?是多少",
+    r"|how (?:big|large|wide|thick|long|deep|far|much|high|many percent)|size|diameter|dimension|measure|thickness|depth|width|length|distance|extent|in mm|in cm|\bmm\?|\bratio\b|degree|angle|percent|%|volume|ti-?rads|suv|grade|\bkl\b|k-l|\bdensity|百分之|百分比|几成|压缩多少|比(?:值)?是多少",
     _I,
 )
 _NUMBER = re.compile(
@@ -152,8 +158,8 @@ _WHERE = re.compile(
     r"哪(?:个)?(?:肺叶|叶|段|节|里|儿|肝段|椎|部位|根)|在哪|到哪|什么(?:位置|地方|部位)|何处|位置|到位|在c几|c几|尖端|深度合适|\bwhere\b|which (?:lobe|segment|level|part|vertebra|rib|region|artery|bone)|at which|at what level|location|position|tip\b|how far",
     _I,
 )
-_LARGER = re.compile(r"增大|变大|长大|大了(?!吗)|多了|加重|增多|进展|grown|growing|larger|bigger|increas|worse|progress|gone up|doubled|变厚|恶化", _I)  # fmt: skip
-_SMALLER = re.compile(r"缩小|变小|小了|少了|好转|减少|减轻|吸收(?!科)|shrunk|shrink|smaller|decreas|better|improv|clearing|less\b|reduced", _I)  # fmt: skip
+_LARGER = re.compile(r"增大|变大|长大|大了(?!吗)|(?<!最)多了|加重|增多|进展|grown|growing|larger|bigger|increas|worse|progress|gone up|doubled|变厚|恶化", _I)  # fmt: skip
+_SMALLER = re.compile(r"缩小|变小|小了|(?<!多)少了|好转|减少|减轻|吸收(?!科)|shrunk|shrink|smaller|decreas|better|improv|clearing|less\b|reduced", _I)  # fmt: skip
 _RESOLVED = re.compile(r"没了|消失|消退|长好|愈合|resolved|gone(?! up| back)|cleared\b|healed|disappeared|back to normal|治好|恢复", _I)  # fmt: skip
 _SAME = re.compile(r"没变|无变化|未变|unchanged|stable|the same|no change|\bstill\b", _I)
 _NEW = re.compile(r"新出现|新发|新的|新冒|\bnew\b", _I)
@@ -211,7 +217,7 @@ def read_question(text: str, earlier: Sequence[str] = ()) -> Asked:
         old = read_question(before, ()) if before else asked
         if not old.has_subject:
             continue
-        if not asked.findings and not asked.places and not asked.spots:
+        if not asked.findings and not asked.places and not asked.spots and not asked.measures:
             kind = asked.kind
             if kind is Kind.PRESENCE and old.kind is not Kind.METADATA:
                 kind = old.kind
@@ -222,6 +228,7 @@ def read_question(text: str, earlier: Sequence[str] = ()) -> Asked:
                 places=old.places,
                 spots=old.spots,
                 sides=asked.sides or _turned(text, old),
+                turned=bool(asked.sides or re.search(r"other|对侧|另", text, _I)),
                 measures=asked.measures or (old.measures if kind is old.kind else frozenset()),
                 presumes=asked.presumes or (kind is old.kind and old.presumes and kind is not Kind.PRESENCE),
             )
@@ -249,6 +256,7 @@ def _read(text: str) -> Asked:
         )
     )
     when = _when(lower)
+    unknown = () if findings or places else _unknown(plain, found)
     sides = sides_of(re.sub(r",?\s*right\s*\?|^right,|\bright now\b", " ", lower))
     open_ = _OPEN.search(lower) is not None
     tag = _TAG.search(lower) is not None
@@ -275,6 +283,7 @@ def _read(text: str) -> Asked:
         when=when,
         compares=_CHANGED.search(lower) is not None or _change(lower) is not None,
         normal=_NORMAL.search(lower) is not None,
+        unknown=unknown,
         any_of=_LISTING.search(lower) is not None,
         one_side=re.search(r"只在|仅|\bonly\b|单侧", lower) is not None,
     )
@@ -282,12 +291,26 @@ def _read(text: str) -> Asked:
 
 _IDLE = frozenset({"normal", "phase", "vessel", "removed"})
 _PROPERTY = re.compile(
-    r"形态|哪型|什么型|型吗|类型|程度|严重吗|多严重|厉害|范围|还剩|移位吗|在[^，。]{1,6}吗|哪种|what (?:type|kind|grade)|\btype\?|\bhow (?!many times)|extent|severe|severity|\bwhere\b|\bwhich\b|压得"
+    r"形态|哪型|什么型|型吗|类型|程度|严重吗|多严重|厉害|范围|还剩|移位吗|在[^，。]{1,6}吗|在.{1,4}还是|哪种|what (?:type|kind|grade)|\btype\?|\bhow (?!many times)|extent|severe|severity|\bwhere\b|\bwhich\b|压得"
     r"|那[个根块条颗]|这[个根块条颗]|\bthe (?:left|right|large|old|big|new)\b|so (?:pe|it)\b|leak\b.*where",
     _I,
 )
 _LISTING = re.compile(r"还是|或|、|\bor\b|\band\b|[，,]\s*有没有|和|及|以及")
 _EXCEPTED = re.compile(r"[（(]?(?:不算|除了|不包括|except|excluding|apart from)[^）)，,]*[)）]?", _I)
+def _unknown(plain: str, found: Sequence[Word]) -> tuple[str, ...]:
+    for word in reversed(found):
+        plain = plain[: word.start] + " " + plain[word.end :]
+    return tuple(
+        one for one in vocabulary().question(plain).rest if len(one) > 2 or not one.isascii()
+    )
+
+
+@cache
+def vocabulary() -> Vocabulary:
+    """Function words, and the words that findings go by."""
+    return Vocabulary.load()
+
+
 _NEUTRAL_CHANGE = re.compile(r"变化|变没变|变了?吗|还是|or worse|up or down|change|compare|比(?:呢|吗|如何)")
 
 

@@ -101,10 +101,22 @@ def _words(
         polarity = Polarity.ABSENT if absent else Polarity.PRESENT
         if maybe and not word.absent and (maybe_all or not absent):
             polarity = Polarity.UNCERTAIN
-        found.append(Stated(concepts, places | (word.concepts & words.places), polarity, sides, spots))
+        here_sides = _sides_before(clause, word.start) or sides
+        found.append(
+            Stated(concepts, places | (word.concepts & words.places), polarity, here_sides, spots)
+        )
     if not here and spots:
         found.append(Stated(frozenset(), places, Polarity.PRESENT, sides, spots))
     return found
+
+
+def _sides_before(clause: str, at: int) -> frozenset[str]:
+    """Return the side that stands last before a word."""
+    last = max(
+        ((match.start(), name) for name, pattern in _SIDES for match in pattern.finditer(clause, 0, at + 1)),
+        default=None,
+    )
+    return frozenset({last[1]}) if last is not None else frozenset()
 
 
 def _clauses(text: str, end: re.Pattern[str]) -> list[tuple[int, int]]:
@@ -113,6 +125,13 @@ def _clauses(text: str, end: re.Pattern[str]) -> list[tuple[int, int]]:
     return [
         (start, stop) for start, stop in zip(starts, [*ends, len(text)], strict=True) if stop > start
     ]
+
+
+def denies(sentence: SourceSentence) -> bool:
+    """Return whether a sentence has nothing but denials."""
+    if sentence.zh:
+        return _NO_ZH.search(sentence.zh) is not None
+    return _NO_EN.search(sentence.en.lower()) is not None
 
 
 _SIDES = (
