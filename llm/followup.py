@@ -1,4 +1,4 @@
-"""Follow-up questions on a signed report, answered from its sentences and from nothing else."""
+"""Questions on a signed report, answered from what is signed and known of it and from nothing else."""
 
 from __future__ import annotations
 
@@ -13,12 +13,25 @@ from typing import TYPE_CHECKING, Any
 
 from radraft.core.control_tokens import inert
 from radraft.core.errors import FollowupError
+from radraft.llm.asking.borne_out import borne_out
+from radraft.llm.asking.deciding import decide
+from radraft.llm.asking.evidence import is_order
+from radraft.llm.asking.questions import CONTEXT_TURNS, vocabulary
+from radraft.llm.asking.sources import Known, source_of
+from radraft.llm.asking.values import (
+    Finding,
+    Outcome,
+    Polarity,
+    Quote,
+    SizeAt,
+    Source,
+    SourceSentence,
+)
+from radraft.llm.asking.wording import worded
 from radraft.llm.profiles import Task
-from radraft.llm.relevance import NEAREST, Relevant, nearest, relevant
+from radraft.llm.relevance import NEAREST, nearest
 from radraft.llm.sentences import SentenceEncoder
 from radraft.reports.assertion import asserted_report
-from radraft.reports.characters import refused
-from radraft.reports.findings.concepts import Kind, Vocabulary
 from radraft.reports.values import Lang, Sentence, SignedReport
 
 if TYPE_CHECKING:
@@ -29,26 +42,30 @@ log = logging.getLogger("radraft.llm.followup")
 
 QUESTION_CHARS = 500
 ANSWER_CHARS = 600
-CONTEXT_TURNS = 3
-"""Earlier turns that a pronoun may point back to."""
-CLOSE = 0.02
-"""Cosine within which the model may put another sentence before the nearest one."""
 PATIENCE_S = 120.0
 LETTERS = "ABCDEFGH"
+UNANSWERED = frozenset({Outcome.NOT_MENTIONED, Outcome.CANNOT_ANSWER, Outcome.REFUSED})
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the reader sees, and the sentences it rests on."""
+    """What the reader sees, and what it rests on."""
 
     answer: str = field(repr=False)
     lang: Lang
     citations: tuple[str, ...]
-    """Sentence ids, the most relevant first; empty for a refusal."""
+    """Ids of sentences of the open report, the most relevant first; empty for a refusal."""
     refused: bool
-    """Whether no sentence was found that answers."""
+    """Whether it was not answered: not mentioned, cannot be answered, or refused."""
     nearest: tuple[str, ...] = ()
     """Of a refusal: ids of the sentences nearest to the question, none of which is the answer."""
+    outcome: Outcome = Outcome.ANSWERED
+    polarity: Polarity | None = None
+    quotes: tuple[Quote, ...] = ()
+    """All that it rests on: sentences of this report and of priors, and metadata."""
+    related: tuple[Quote, ...] = ()
+    sizes: tuple[SizeAt, ...] = ()
+    """Sizes over time, oldest first."""
 
 
 def ask(
@@ -59,20 +76,20 @@ def ask(
     endpoint: Endpoint | None,
     sentences: SentenceEncoder,
     history: Sequence[tuple[str, str]] = (),
+    known: Known | None = None,
+    priors: Sequence[Source] = (),
 ) -> Answer:
-    """Answer `question` from `signed`, in the question's language.
+    """Answer `question` from `signed`, what is `known` of it and `priors`, in its language.
 
-    A guard by rules and embeddings finds the sentences that speak of what is asked. Where there are
-    none the answer is a refusal: it says that none was found, never that the report is silent, and
-    names the nearest sentences; no model is called. Profiles with `answers: quoted` get the found
-    sentences verbatim: the model only orders those that are about equally near. With
-    `answers: written` the model words the answer; it must cite, and an answer that says more than
-    the sentences it cites is replaced by quoting them. `history`: (question, answer) turns, oldest
-    first. `endpoint` None: no vLLM answers now; what needs none is answered all the same.
+    Rules find what the sentences state of what is asked (`llm.asking`) and the outcome; the answer
+    is a template's lead and exact quotations. With `answers: written` the model words what is
+    answered from the quoted sentences of this report; wording that says more than these is
+    replaced by the quotations, and so it is where no model answers. Where no sentence shares a word
+    with the question the nearest by embedding are named. `history`: (question, answer) turns,
+    oldest first. `priors`: the patient's other signed reports that this person may read.
 
-    FollowupError `followup_empty`, `followup_too_long`, `followup_not_signed`, `followup_not_asked`
-    (the profile does not say that its model may be asked),
-    `followup_unreachable` or `followup_failed`.
+    FollowupError `followup_empty`, `followup_too_long`, `followup_not_signed` or
+    `followup_not_asked` (the profile does not say that its model may be asked).
     """
     text = question.strip()
     if not text:
@@ -84,17 +101,53 @@ def ask(
     if Task.ANSWER not in profile.tasks:
         raise FollowupError("followup_not_asked")
     lang = language(text)
-    vocabulary = _vocabulary()
     earlier = [turn[0] for turn in history[-CONTEXT_TURNS:]]
-    report = asserted_report(signed)
-    found = relevant(text, report, vocabulary=vocabulary, sentences=sentences, earlier=earlier)
-    if not found.sentences:
-        near = nearest(text, report, vocabulary=vocabulary, sentences=sentences, earlier=earlier)
-        return _refusal(lang, near)
-    model = _Model(endpoint)
-    if profile.answers == "quoted":
-        return _quoted(lang, _ordered(text, found, model, lang), found.unsaid)
-    return _written(text, lang, found, model, earlier)
+    report = source_of(signed, known or Known())
+    found = decide(text, report, priors, lang=lang, earlier=earlier)
+    if found.outcome in UNANSWERED:
+        return _unanswered(text, lang, found, signed, sentences, earlier)
+    cited = _cited(found, signed)
+    wording = None
+    if profile.answers == "written" and found.outcome is Outcome.ANSWERED and cited:
+        wording = _written(text, lang, cited, found.polarity, _Model(endpoint), earlier)
+    return Answer(
+        wording or worded(found, lang),
+        lang,
+        tuple(sentence.id for sentence in cited),
+        False,
+        outcome=found.outcome,
+        polarity=found.polarity,
+        quotes=found.quotes,
+        sizes=found.sizes,
+    )
+
+
+def _cited(found: Finding, signed: SignedReport) -> tuple[Sentence, ...]:
+    by_id = {sentence.id: sentence for sentence in asserted_report(signed).sentences}
+    own = [q.part for q in found.quotes if not q.prior and q.part in by_id]
+    return tuple(by_id[part] for part in dict.fromkeys(own))
+
+
+def _unanswered(
+    text: str,
+    lang: Lang,
+    found: Finding,
+    signed: SignedReport,
+    sentences: SentenceEncoder,
+    earlier: Sequence[str],
+) -> Answer:
+    """Return an answer that shows what is near; what is refused shows nothing."""
+    near = tuple(quote.part for quote in found.related)
+    if not near and found.outcome is Outcome.NOT_MENTIONED:
+        closest = nearest(
+            text, asserted_report(signed), vocabulary=vocabulary(), sentences=sentences, earlier=earlier
+        )
+        near = tuple(
+            s.id for s in closest if not is_order(SourceSentence(s.id, s.zh, s.en))
+        )[:NEAREST]  # fmt: skip
+    return Answer(
+        worded(found, lang), lang, (), True, near, outcome=found.outcome, related=found.related
+    )
 
 
 def language(text: str) -> Lang:
@@ -103,64 +156,19 @@ def language(text: str) -> Lang:
     return "zh" if chinese > len(re.findall(r"[A-Za-z]+", text)) else "en"
 
 
-def _refusal(lang: Lang, near: Sequence[Sentence]) -> Answer:
-    ids = tuple(sentence.id for sentence in near[:NEAREST])
-    return Answer(str(_texts()[lang]["refusal"]), lang, (), True, ids)
-
-
-def _quoted(lang: Lang, cited: Sequence[Sentence], unsaid: Sequence[str]) -> Answer:
-    texts = _texts()[lang]
-    quotes = texts["joiner"].join(_in(lang, sentence) for sentence in cited)
-    answer = f"{texts['lead']}{quotes}{_unsaid(lang, unsaid)}"
-    return Answer(answer, lang, tuple(sentence.id for sentence in cited), False)
-
-
-def _unsaid(lang: Lang, unsaid: Sequence[str]) -> str:
-    texts = _texts()[lang]
-    if not unsaid:
-        return ""
-    names = texts["comma"].join(_vocabulary().display(name, lang) for name in unsaid)
-    return f"{texts['joiner']}{texts['unsaid'].format(concepts=names)}"
-
-
-def _in(lang: Lang, sentence: Sentence) -> str:
-    """Return the sentence in `lang`; in the other language where the reader left this one empty."""
-    asked, second = (sentence.zh, sentence.en) if lang == "zh" else (sentence.en, sentence.zh)
-    return asked.strip() or second.strip()
-
-
-def _ordered(question: str, found: Relevant, model: _Model, lang: Lang) -> tuple[Sentence, ...]:
-    """Return the found sentences; among those about as near as the nearest, the model's choice
-    first.
-
-    So a weak model changes an order that carries little, never what is cited.
-    """
-    close = [
-        sentence
-        for sentence, score in zip(found.sentences, found.scores, strict=True)
-        if score >= found.scores[0] - CLOSE
-    ]
-    if len(close) < 2:
-        return found.sentences
-    letters = list(LETTERS[: len(close)])
-    prompt = str(_texts()["choose"]).format(sentences=_listed(close, lang), question=question)
-    choice = {"type": "string", "enum": letters}
-    reply = model.structured([("user", prompt)], {"sentence": choice}, max_tokens=16)
-    picked = reply.get("sentence")
-    if picked not in letters:
-        log.warning("the model chose none of the sentences; order by nearness kept")
-        return found.sentences
-    first = close[letters.index(picked)]
-    return (first, *(sentence for sentence in found.sentences if sentence is not first))
-
-
 def _written(
-    question: str, lang: Lang, found: Relevant, model: _Model, earlier: Sequence[str]
-) -> Answer:
-    letters = LETTERS[: len(found.sentences)]
+    question: str,
+    lang: Lang,
+    cited: Sequence[Sentence],
+    polarity: Polarity | None,
+    model: _Model,
+    earlier: Sequence[str],
+) -> str | None:
+    """Return the model's wording where the sentences bear it out; None to quote them instead."""
+    letters = LETTERS[: len(cited)]
     data = json.dumps(
         {
-            "sentences": dict(zip(letters, map(_both, found.sentences), strict=True)),
+            "sentences": dict(zip(letters, map(_both, cited), strict=False)),
             "earlier_questions": list(earlier),
             "question": question,
         },
@@ -168,50 +176,24 @@ def _written(
     )
     system = str(_texts()["write"]).format(language=_texts()[lang]["language"])
     choice = {"type": "array", "items": {"type": "string", "enum": list(letters)}, "maxItems": 8}
-    wording = {"type": "string", "maxLength": ANSWER_CHARS}
-    reply = model.structured(
-        [("system", system), ("user", data)],
-        {"sentences": choice, "answer": wording},
-        max_tokens=512,
-    )
-    picked, wording_given = reply.get("sentences"), reply.get("answer")
+    properties = {"sentences": choice, "answer": {"type": "string", "maxLength": ANSWER_CHARS}}
+    try:
+        reply = model.structured([("system", system), ("user", data)], properties, max_tokens=512)
+    except FollowupError as error:
+        log.warning("no model worded the answer (%s); quoted instead", error.code)
+        return None
+    picked, wording = reply.get("sentences"), reply.get("answer")
     if not isinstance(picked, list) or not picked or not set(map(str, picked)) <= set(letters):
-        return _refusal(lang, found.sentences)
-    cited = [s for letter, s in zip(letters, found.sentences, strict=True) if letter in picked]
-    if not isinstance(wording_given, str) or not _grounded(wording_given, lang, question, cited):
+        return None
+    chosen = [s for letter, s in zip(letters, cited, strict=False) if letter in picked]
+    if not isinstance(wording, str) or not borne_out(wording, lang, chosen, polarity):
         log.warning("the model's answer was not borne out by what it cites; quoted instead")
-        return _quoted(lang, cited, found.unsaid)
-    answer = wording_given.strip() + _unsaid(lang, found.unsaid)
-    return Answer(answer, lang, tuple(sentence.id for sentence in cited), False)
-
-
-def _grounded(answer: str, lang: Lang, question: str, cited: Sequence[Sentence]) -> bool:
-    """Return whether an answer names no finding, device, side or number beyond the cited
-    sentences'."""
-    if not answer.strip() or len(answer) > ANSWER_CHARS or language(answer) != lang:
-        return False
-    if any(refused(answer)):
-        return False
-    vocabulary = _vocabulary()
-    kinds = (Kind.FINDING, Kind.DEVICE, Kind.TOPIC, Kind.SIDE)
-    allowed = set(vocabulary.question(question).names)
-    for sentence in cited:
-        for name in vocabulary.sentence(sentence.zh, sentence.en).names:
-            allowed |= vocabulary.lineage(name)
-    source = " ".join(map(_both, cited))
-    numbers = set(re.findall(r"\d+(?:\.\d+)?", answer))
-    return vocabulary.of_kind(
-        vocabulary.sentence(answer, "").names, *kinds
-    ) <= allowed and numbers <= set(re.findall(r"\d+(?:\.\d+)?", source))
+        return None
+    return wording.strip()
 
 
 def _both(sentence: Sentence) -> str:
     return f"{sentence.zh} {sentence.en}".strip()
-
-
-def _listed(sentences: Sequence[Sentence], lang: Lang) -> str:
-    lines = zip(LETTERS, sentences, strict=False)
-    return "\n".join(f"{letter}. {_in(lang, sentence)}" for letter, sentence in lines)
 
 
 class _Model:
@@ -276,11 +258,6 @@ class _Model:
             # breaks them wherever it differs from one.
             raise FollowupError("followup_failed") from None
         return reply if isinstance(reply, dict) else {}
-
-
-@cache
-def _vocabulary() -> Vocabulary:
-    return Vocabulary.load()
 
 
 @cache

@@ -1,7 +1,6 @@
 """The engine that answers: `llm.followup`, given a question set's reports as signed reports.
 
-The one module of this package that knows it. What it does not do yet (earlier reports, metadata,
-correcting a premise) shows in the scores.
+The one module of this package that knows it.
 """
 
 from __future__ import annotations
@@ -13,7 +12,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from radraft.core.errors import RadraftError
-from radraft.eval.asking.values import AnswerOutcome, AskedReport, Reply, ReportSentence
+from radraft.eval.asking.sources import cited_texts
+from radraft.eval.asking.values import (
+    AnswerOutcome,
+    AskedReport,
+    Reply,
+    ReportSentence,
+    StatedPolarity,
+)
+from radraft.llm.asking.sources import Known, source_of
+from radraft.llm.asking.values import MetadataField
 from radraft.llm.followup import ask, language
 from radraft.reports.people import typed_person
 from radraft.reports.values import Manner, Origin, Report, Sentence, SignedReport, Signing, both
@@ -39,8 +47,8 @@ class FollowupEngine:
         priors: Sequence[AskedReport],
         history: Sequence[tuple[str, str]],
     ) -> Reply:
-        """Answer from the open report; the engine takes no priors. Where it fails the reply is the
-        error's sentence, which says that there is no answer."""
+        """Answer from the open report, what is known of it and `priors`. Where it fails the reply is
+        the error's sentence, which says that there is no answer."""
         try:
             found = ask(
                 question,
@@ -49,17 +57,33 @@ class FollowupEngine:
                 endpoint=self.endpoint,
                 sentences=self.sentences,
                 history=history,
+                known=known(report),
+                priors=[source_of(signed_report(one), known(one)) for one in priors],
             )
         except RadraftError as error:
             said = error.message_zh if language(question) == "zh" else error.message_en
             return Reply(AnswerOutcome.CANNOT_ANSWER, said, failed=error.code)
-        outcome = AnswerOutcome.NOT_MENTIONED if found.refused else AnswerOutcome.ANSWERED
+        near = tuple(f"{report.id}/{part}" for part in found.nearest)
         return Reply(
-            outcome,
+            AnswerOutcome(found.outcome.value),
             found.answer,
-            cites=tuple(f"{report.id}/{cited}" for cited in found.citations),
-            shown=tuple(f"{report.id}/{near}" for near in found.nearest),
+            cites=tuple(f"{quote.source}/{quote.part}" for quote in found.quotes),
+            shown=near + tuple(f"{quote.source}/{quote.part}" for quote in found.related),
+            polarity=None if found.polarity is None else StatedPolarity(found.polarity.value),
         )
+
+
+def known(report: AskedReport) -> Known:
+    """Return what is known of a report beside its text."""
+    texts = {
+        name: cited_texts(f"{report.id}/{name.value}", {report.id: report}) for name in MetadataField
+    }
+    return Known(
+        datetime.fromisoformat(report.times.performed),
+        " ".join(report.examination.description.given),
+        tuple((name, given[0]) for name, given in texts.items() if given),
+        report.id,
+    )
 
 
 def signed_report(report: AskedReport) -> SignedReport:
