@@ -1,4 +1,4 @@
-"""Questions on a signed report, answered from what is signed and known of it and from nothing else."""
+"""Questions on a signed report, answered from what is signed and from nothing else."""
 
 from __future__ import annotations
 
@@ -140,7 +140,11 @@ def _unanswered(
     near = tuple(quote.part for quote in found.related)
     if not near and found.outcome is Outcome.NOT_MENTIONED:
         closest = nearest(
-            text, asserted_report(signed), vocabulary=vocabulary(), sentences=sentences, earlier=earlier
+            text,
+            asserted_report(signed),
+            vocabulary=vocabulary(),
+            sentences=sentences,
+            earlier=earlier,
         )
         near = tuple(
             s.id for s in closest if not is_order(SourceSentence(s.id, s.zh, s.en))

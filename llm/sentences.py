@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
+KEPT = 8192
+"""Most passages that are kept: 12 MB."""
 
 
 class SentenceEncoder:
@@ -24,6 +27,8 @@ class SentenceEncoder:
         self._model = model
         # The C engine keeps its working memory in the model.
         self._lock = threading.Lock()
+        self._kept: dict[bytes, Array] = {}
+        self._kept_lock = threading.Lock()
         # One thread: sentences are short, and on busy cores waiting for a second thread made three
         # sentences take three times as long. The setting is the calling thread's, in the engine's
         # own OpenMP.
@@ -43,8 +48,20 @@ class SentenceEncoder:
         return self._encode(texts, is_query=True)
 
     def passages(self, texts: Sequence[str]) -> Array:
-        """Return (texts, 384), unit length; E5's `passage: ` prefix is added."""
-        return self._encode(texts, is_query=False)
+        """Return (texts, 384), unit length; E5's `passage: ` prefix is added. Those encoded lately
+        are kept, by the hash of their text, without it."""
+        keys = [hashlib.sha256(text.encode()).digest() for text in texts]
+        with self._kept_lock:
+            found = {key: self._kept[key] for key in keys if key in self._kept}
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        if missing:
+            fresh = self._encode(list(missing.values()), is_query=False)
+            found |= dict(zip(missing, fresh, strict=True))
+            with self._kept_lock:
+                self._kept |= dict(zip(missing, fresh, strict=True))
+                while len(self._kept) > KEPT:
+                    del self._kept[next(iter(self._kept))]
+        return np.stack([found[key] for key in keys]) if keys else self._encode([], is_query=False)
 
     def _encode(self, texts: Sequence[str], *, is_query: bool) -> Array:
         # The engine takes C strings: a NUL would end the text.

@@ -94,6 +94,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from radraft.core.settings import Settings
+    from radraft.llm.followup import Answer
     from radraft.llm.profiles import Profile
     from radraft.llm.sentences import SentenceEncoder
     from radraft.llm.server import Endpoint
@@ -213,6 +214,14 @@ class ServiceStatus:
     failed: int
     llm_problem: tuple[str, str] | None = None
     """(zh, en): why vLLM is down."""
+
+
+@dataclass(frozen=True)
+class AnsweredQuestion:
+    """A turn as it is kept, and all that its answer rests on."""
+
+    turn: questions.Turn
+    answer: Answer = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -517,27 +526,37 @@ class Service:
         self._wake()
         return result
 
-    def ask(self, case_id: str, question: str, *, actor: Actor) -> questions.Turn:
-        """Answer a question from the newest signed version and keep the turn with the case."""
+    def ask(
+        self,
+        case_id: str,
+        question: str,
+        *,
+        actor: Actor,
+        sites: frozenset[str] | None = frozenset(),
+    ) -> AnsweredQuestion:
+        """Answer a question from the newest signed version and keep the turn with the case.
+
+        `sites`: those whose signed reports the asker may read, of which the patient's earlier ones
+        count; None: all. Errors as `signed` and `followup.ask`.
+        """
         from radraft.llm import followup
+        from radraft.pipeline.asked_reports import grounds
 
         require_visible(question, "question")
         signed = self.signed(case_id)
         with self.store.read() as session:
             history = tuple((t.question, t.answer) for t in questions.turns(session, case_id))
-        try:
-            answer = followup.ask(
-                question,
-                signed,
-                profile=self.profile,
-                endpoint=self._llm.endpoint(),
-                sentences=self._sentence_encoder(),
-                history=history,
-            )
-        except FollowupError as error:
-            if error.code == "followup_unreachable" and self._llm.elsewhere():
-                raise FollowupError("followup_elsewhere") from None
-            raise
+            ground = grounds(session, case_id, signed, sites)
+        answer = followup.ask(
+            question,
+            signed,
+            profile=self.profile,
+            endpoint=self._llm.endpoint(),
+            sentences=self._sentence_encoder(),
+            history=history,
+            known=ground.known,
+            priors=ground.priors,
+        )
         with self.store.begin() as session:
             turn = questions.add_turn(
                 session,
@@ -552,7 +571,7 @@ class Service:
                 version=signed.version,
             )
             audit.append(session, case_event(AuditKind.QUESTION, case_id, actor))
-            return turn
+            return AnsweredQuestion(turn, answer)
 
     def addendum_of_answer(
         self, case_id: str, inquiry_id: int, *, actor: Actor, base_step: int, reason: str

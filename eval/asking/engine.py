@@ -47,8 +47,8 @@ class FollowupEngine:
         priors: Sequence[AskedReport],
         history: Sequence[tuple[str, str]],
     ) -> Reply:
-        """Answer from the open report, what is known of it and `priors`. Where it fails the reply is
-        the error's sentence, which says that there is no answer."""
+        """Answer from the open report, what is known of it and `priors`. Where it fails the reply
+        is the error's sentence, which says that there is no answer."""
         try:
             found = ask(
                 question,
@@ -76,7 +76,8 @@ class FollowupEngine:
 def known(report: AskedReport) -> Known:
     """Return what is known of a report beside its text."""
     texts = {
-        name: cited_texts(f"{report.id}/{name.value}", {report.id: report}) for name in MetadataField
+        name: cited_texts(f"{report.id}/{name.value}", {report.id: report})
+        for name in MetadataField
     }
     return Known(
         datetime.fromisoformat(report.times.performed),

@@ -55,7 +55,8 @@ def _words_hold(own: SourceSentence, known: Sequence[object]) -> bool:
         for concept in said.concepts:
             same = [o for o in stands if any(concept in lexicon().lineage(c) for c in o.concepts)]
             if not any(
-                o.polarity is said.polarity and (not said.sides or not o.sides or said.sides & o.sides)
+                o.polarity is said.polarity
+                and (not said.sides or not o.sides or said.sides & o.sides)
                 for o in same
             ):
                 return False

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from radraft.llm.asking.contradictions import LENGTH, changes, contradicted, measured
 from radraft.llm.asking.evidence import Match, is_order, literal, matches, related
 from radraft.llm.asking.lexicon import lexicon
 from radraft.llm.asking.questions import Asked, Kind, read_question
@@ -25,27 +26,13 @@ from radraft.reports.values import Lang
 
 QUOTED = 6
 """Most sentences that one answer quotes of a report."""
-_LENGTH = re.compile(
-    r"\d+(?:\.\d+)?\s*(?:mm|cm|毫米|厘米)?\s*(?:[x×*]\s*\d+(?:\.\d+)?\s*(?:mm|cm)?\s*){0,2}(?:mm|cm|毫米|厘米)|[一二三四五六七八九十]毫米"
-    r"|(?:one|two|three|four|five|six|seven|eight|nine|ten) millimet",
-    re.IGNORECASE,
-)
-_ANY_NUMBER = re.compile(
-    r"(?<![a-zA-Z/])\d+(?:\.\d+)?|[一二三四五六七八九十]度|[IVX]{1,4}级|grade [IVX]+|三分之|\b(?:third|half|five|two|three|two thirds)\b"
-)
-_PERCENT = re.compile(r"%|百分之|percent")
 _ADVICE = re.compile(
-    r"建议|推荐|请结合|随诊|随访|advis|recommend|suggest(?:ed)?\b|to be followed|please see|correlat|should be|consider |if clinically|repeat (?:ct|film|mr)|urgent",
+    r"建议|推荐|请结合|随诊|随访|advis|recommend|suggest(?:ed)?\b"
+    r"|to be followed|please see|correlat|should be|consider |if clinically"
+    r"|repeat (?:ct|film|mr)|urgent",
     re.IGNORECASE,
 )
 _WRONG = re.compile(r"更正|误写|in error|correction", re.IGNORECASE)
-_CHANGES = (
-    ("smaller", re.compile(r"缩小|减小|好转|减少|减轻|较前吸收|吸收期|smaller|reduced|improv|resolving|decreas|cleared in part|partly resolved|partly united", re.I)),
-    ("larger", re.compile(r"增大|增多|加重|增厚|进展|larger|grown|growing|increas|worse|progress|slightly larger", re.I)),
-    ("resolved", re.compile(r"消失|完全吸收|已吸收|^左侧胸腔积液吸收|未再|居中|恢复|已愈合|骨性愈合|吸收好转|切除|拔除|removed|resolved completely|has gone|has resolved|no longer|healed|bony union|recovered|central", re.I)),
-    ("unchanged", re.compile(r"无(?:明显)?变化|同前|未见变化|如前|稳定|与前片一致|unchanged|as before|without significant change|stable", re.I)),
-)  # fmt: skip
-_NOT_YET = re.compile(r"未愈合|未连接|不连接|not united|not joined|non-union|still visible", re.I)
 
 
 @dataclass(frozen=True)
@@ -64,7 +51,10 @@ def decide(
     lang: Lang,
     earlier: Sequence[str] = (),
 ) -> Finding:
-    """Return what `report` and `priors` say to `question`. `earlier`: questions before, oldest first."""
+    """Return what `report` and `priors` say to `question`.
+
+    `earlier`: the questions before, oldest first.
+    """
     asked = read_question(question, earlier)
     case = _Asking(asked, report, in_order(priors), lang)
     if asked.kind in (Kind.ORDER, Kind.DECISION):
@@ -117,7 +107,9 @@ def _metadata(case: _Asking) -> Finding:
     if MetadataField.CRITICAL_ALERT in case.asked.fields:
         told = re.compile(r"电话|告知|通知|told|informed|phone", re.I)
         found += tuple(
-            _quote(case, source, s) for s in source.sentences if told.search(f"{s.zh} {s.en}") and not is_order(s)
+            _quote(case, source, s)
+            for s in source.sentences
+            if told.search(f"{s.zh} {s.en}") and not is_order(s)
         )
     text = case.asked.text.lower()
     technique = (source.known(MetadataField.TECHNIQUE) or "").lower()
@@ -140,7 +132,9 @@ def _technique_differs(text: str, technique: str) -> bool:
     if _LYING.search(text) and _STANDING.search(technique) and not _LYING.search(technique):
         return True
     with_contrast = re.search(r"增强|with contrast|contrast[- ]enhanced", text)
-    return bool(with_contrast and re.search(r"未用|平扫|no contrast|without", technique)) and case_tag(text)
+    return bool(
+        with_contrast and re.search(r"未用|平扫|no contrast|without", technique)
+    ) and case_tag(text)
 
 
 def case_tag(text: str) -> bool:
@@ -167,9 +161,8 @@ def _quality(case: _Asking) -> Finding | None:
 def _advice(case: _Asking) -> Finding:
     asked = replace(case.asked, measures=frozenset())
     advice = [
-        s for s in case.report.sentences
-        if _ADVICE.search(f"{s.zh} {s.en}") and not is_order(s)
-    ]  # fmt: skip
+        s for s in case.report.sentences if _ADVICE.search(f"{s.zh} {s.en}") and not is_order(s)
+    ]
     found: list[SourceSentence] = []
     if asked.has_subject:
         about = {m.sentence.id: m for m in matches(asked, case.report)}
@@ -177,7 +170,13 @@ def _advice(case: _Asking) -> Finding:
         wrong = [s for s in found if not about[s.id].same_side]
         if wrong and len(wrong) == len(found):
             return Finding(Outcome.CORRECTED, tuple(_quote(case, case.report, s) for s in found))
-        if about and not found and not re.search(r"建议|recommend|advis|suggest|下一步|next|复查|随访|follow", asked.text, re.I):
+        if (
+            about
+            and not found
+            and not re.search(
+                r"建议|recommend|advis|suggest|下一步|next|复查|随访|follow", asked.text, re.I
+            )
+        ):
             return _from_sentences(case)
     found = found or advice
     if found:
@@ -193,21 +192,26 @@ def _meant(case: _Asking) -> Source | None:
     if not when.named or not case.priors:
         return None
     dated = [
-        prior for prior in case.priors
+        prior
+        for prior in case.priors
         if (when.year is None or prior.performed.year == when.year)
         and (when.month is None or prior.performed.month == when.month)
         and (when.day is None or prior.performed.day == when.day)
         and (when.hour is None or prior.performed.hour == when.hour)
-    ]  # fmt: skip
+    ]
     if when.month or when.year or when.day or when.hour is not None:
         return dated[-1] if dated else None
-    if re.search(r"当天|before the op|术前|preop|pre-op|before surgery|原来", case.asked.text, re.I):
+    if re.search(
+        r"当天|before the op|术前|preop|pre-op|before surgery|原来", case.asked.text, re.I
+    ):
         return case.priors[0] if "当天" in case.asked.text else case.priors[-1]
     return case.priors[-1]
 
 
 _COMPARING = re.compile(
-    r"比(?!是多少)|变|\bvs\b|than|since|compared|grown|up or down|increas|decreas|still|还剩|增|缩|new\b|大了|小了|over time|from|同.{0,4}吗|same as|improved|better|worse|（|\(",
+    r"比(?!是多少)|变|\bvs\b|than|since|compared|grown|up or down|increas"
+    r"|decreas|still|还剩|增|缩|new\b|大了|小了|over time|from|同.{0,4}吗"
+    r"|same as|improved|better|worse|（|\(",
     re.IGNORECASE,
 )
 
@@ -216,9 +220,14 @@ def _from_sentences(case: _Asking) -> Finding:
     asked = case.asked
     meant = _meant(case)
     series = asked.kind is Kind.SERIES
-    if meant is not None and not series and (
-        not _COMPARING.search(asked.text) or re.search(r"那次|那张|那时|the film of", asked.text)
-    ):  # fmt: skip
+    if (
+        meant is not None
+        and not series
+        and (
+            not _COMPARING.search(asked.text)
+            or re.search(r"那次|那张|那时|the film of", asked.text)
+        )
+    ):
         found = _decided(case, _found(case, meant), meant)
         if found is not None:
             return found
@@ -235,14 +244,26 @@ def _from_sentences(case: _Asking) -> Finding:
     if found is None:
         return Finding(Outcome.NOT_MENTIONED, related=_related(case))
     if asked.compares or asked.kind is Kind.CHANGE:
-        more = [m for m in earlier if m.same_side and m.same_spot and m.source is (meant or case.priors[-1])]
+        more = [
+            m
+            for m in earlier
+            if m.same_side and m.same_spot and m.source is (meant or case.priors[-1])
+        ]
         quotes = found.quotes + tuple(_quote(case, m.source, m.sentence) for m in more[:QUOTED])
         found = replace(found, quotes=quotes, sizes=_sizes(case, [*more, *found_here]))
     return found
 
 
 _PREDICATES = frozenset(
-    "enlargement thickening dilatation enhancement displacement compression stenosis".split()
+    [
+        "enlargement",
+        "thickening",
+        "dilatation",
+        "enhancement",
+        "displacement",
+        "compression",
+        "stenosis",
+    ]
 )
 
 
@@ -292,7 +313,9 @@ def _found(case: _Asking, source: Source) -> tuple[Match, ...]:
 
 
 _UNDECIDED = re.compile(r"性质待定|待定|indeterminate", re.I)
-_CAUSAL = re.compile(r"引起|所致|导致|继发|相关|无关|due to|caused|secondary|related|from (?:a|the)\b", re.I)
+_CAUSAL = re.compile(
+    r"引起|所致|导致|继发|相关|无关|due to|caused|secondary|related|from (?:a|the)\b", re.I
+)
 _GENERAL = frozenset({Kind.SIZE, Kind.NUMBER, Kind.CHANGE, Kind.CERTAINTY, Kind.SERIES})
 
 
@@ -303,8 +326,8 @@ def _general(case: _Asking) -> tuple[Match, ...]:
         text = f"{sentence.zh} {sentence.en}"
         if is_order(sentence):
             continue
-        if (case.asked.kind is Kind.SIZE and _LENGTH.search(text)) or (
-            case.asked.kind in (Kind.CHANGE, Kind.SERIES) and _changes(text)
+        if (case.asked.kind is Kind.SIZE and LENGTH.search(text)) or (
+            case.asked.kind in (Kind.CHANGE, Kind.SERIES) and changes(text)
         ):
             sides = sides_of(text)
             agrees = not case.asked.sides or not sides or bool(case.asked.sides & sides)
@@ -328,15 +351,11 @@ def _series(case: _Asking, every: list[Match]) -> Finding:
 def _sizes(case: _Asking, found: Sequence[Match]) -> tuple[SizeAt, ...]:
     sizes = []
     for match in found:
-        size = _LENGTH.search(match.sentence.text(case.lang))
+        size = LENGTH.search(match.sentence.text(case.lang))
         if size is not None and match.polarity is not Polarity.ABSENT:
             day = match.source.performed.date().isoformat()
             sizes.append(SizeAt(day, size.group(), match.source.id, match.sentence.id))
     return tuple(sizes)
-
-
-def _changes(text: str) -> frozenset[str]:
-    return frozenset(name for name, pattern in _CHANGES if pattern.search(text))
 
 
 def _decided(case: _Asking, found: Sequence[Match], source: Source) -> Finding | None:
@@ -347,7 +366,9 @@ def _decided(case: _Asking, found: Sequence[Match], source: Source) -> Finding |
     corrected = [m for m in found if any(_corrects(s) for s in (m.sentence,))]
     right = [m for m in found if m.same_side and m.same_spot]
 
-    def finding(outcome: Outcome, chosen: Sequence[Match], polarity: Polarity | None = None) -> Finding:
+    def finding(
+        outcome: Outcome, chosen: Sequence[Match], polarity: Polarity | None = None
+    ) -> Finding:
         ordered = [*corrected, *(m for m in chosen if m not in corrected)][:QUOTED]
         return Finding(
             outcome,
@@ -370,10 +391,12 @@ def _decided(case: _Asking, found: Sequence[Match], source: Source) -> Finding |
             return finding(Outcome.CORRECTED, [*other, *right])
     states = {m.polarity for m in right}
     state = (
-        Polarity.PRESENT if Polarity.PRESENT in states
-        else Polarity.UNCERTAIN if Polarity.UNCERTAIN in states
+        Polarity.PRESENT
+        if Polarity.PRESENT in states
+        else Polarity.UNCERTAIN
+        if Polarity.UNCERTAIN in states
         else Polarity.ABSENT
-    )  # fmt: skip
+    )
     bearing = sorted(right, key=lambda m: (m.polarity is not state, -m.near))
     if state is Polarity.ABSENT and any(not m.measured for m in found):
         return None
@@ -398,35 +421,44 @@ def _decided(case: _Asking, found: Sequence[Match], source: Source) -> Finding |
         m.measured and m.polarity is not Polarity.ABSENT for m in right
     ):
         return None
-    if _contradicted(case, right):
+    if contradicted(asked, right):
         return finding(Outcome.CORRECTED, bearing)
-    if state is Polarity.PRESENT and asked.kind is Kind.CAUSE and len(asked.findings) < 2 and _WHY.search(asked.text):
+    if (
+        state is Polarity.PRESENT
+        and asked.kind is Kind.CAUSE
+        and len(asked.findings) < 2
+        and _WHY.search(asked.text)
+    ):
         right = [m for m in right if _CAUSAL.search(f"{m.sentence.zh} {m.sentence.en}")]
         return finding(Outcome.ANSWERED, right) if right else None
     if _device_elsewhere(asked, right):
         return finding(Outcome.CORRECTED, bearing)
-    if asked.kind in (Kind.SIZE,) and not _measured(asked, right):
+    if asked.kind in (Kind.SIZE,) and not measured(asked, right):
         return None
     if state is Polarity.UNCERTAIN and asked.kind in (Kind.CERTAINTY, Kind.PRESENCE, Kind.CAUSE):
         return finding(Outcome.UNCERTAIN, bearing, Polarity.UNCERTAIN)
-    if asked.kind is Kind.PRESENCE and asked.findings and not asked.presumes:
+    if asked.kind is Kind.PRESENCE and asked.findings and not (asked.presumes or asked.normal):
         return finding(Outcome.ANSWERED, bearing, state)
     return finding(Outcome.ANSWERED, bearing)
 
 
 _WHY = re.compile(r"原因|为啥|为什么|引起|导致|cause|\bwhy\b|due to", re.I)
-_IF = re.compile(r"有没有?|有无|有.{0,14}(?:吗|没|么)|是否有|不大|\bany\b|is there|are there|do you see|evidence of", re.I)
+_IF = re.compile(
+    r"有没有?|有无|有.{0,14}(?:吗|没|么)|是否有|不大|\bany\b|is there"
+    r"|are there|do you see|evidence of",
+    re.I,
+)
 
 
 def _asks_if(asked: Asked) -> bool:
-    """Return whether a question openly asks if something is there, and takes nothing for granted."""
-    return asked.turned or not asked.presumes and _IF.search(asked.text) is not None
+    """Return whether a question openly asks if something is there, taking nothing for granted."""
+    return asked.turned or (not asked.presumes and _IF.search(asked.text) is not None)
 
 
 def _device_elsewhere(asked: Asked, right: Sequence[Match]) -> bool:
     """Return whether a device that the question has in a place is in others."""
     words = lexicon()
-    if not asked.presumes and not asked.normal or not asked.places or not asked.findings:
+    if (not asked.presumes and not asked.normal) or not asked.places or not asked.findings:
         return False
     if not all(word & words.devices for word in asked.findings):
         return False
@@ -438,91 +470,3 @@ def _device_elsewhere(asked: Asked, right: Sequence[Match]) -> bool:
 
 def _corrects(sentence: SourceSentence) -> bool:
     return _WRONG.search(f"{sentence.zh} {sentence.en}") is not None
-
-
-def _text(found: Sequence[Match]) -> str:
-    return " ".join(f"{m.sentence.zh} {m.sentence.en}" for m in found)
-
-
-def _measured(asked: Asked, found: Sequence[Match]) -> bool:
-    text = _text(found)
-    if "percent" in asked.measures:
-        return _PERCENT.search(text) is not None
-    if asked.measures:
-        return True
-    if re.search(r"毫米|厘米|公分|\bmm\b|\bcm\b|多大|大小|\bsize\b|how (?:big|large|thick|wide)|diameter|多[厚宽粗]", asked.text):
-        return _LENGTH.search(text) is not None
-    if _HOW_MUCH.search(asked.text) and _AMOUNT.search(text):
-        return True
-    return _ANY_NUMBER.search(text) is not None
-
-
-_HOW_MUCH = re.compile(r"多少|how much|多不多|量", re.I)
-_AMOUNT = re.compile(r"少量|少许|大量|中量|微量|轻度|\b(?:small|little|large|moderate|slight|trace|mild)", re.I)
-_WORDED = re.compile(r"([一二三四五六七八九十])(?:毫米|度)|\b(one|two|three|four|five|six|seven|eight|nine|ten) (?:mm|millimet|degree)", re.I)
-_MM = re.compile(
-    r"(\d+(?:\.\d+)?)(?:\s*(?:mm|cm)?\s*[x×*]\s*(\d+(?:\.\d+)?))?(?:\s*(?:mm|cm)?\s*[x×*]\s*(\d+(?:\.\d+)?))?\s*(mm|cm|毫米|厘米|%|度|degrees|°)", re.I
-)  # fmt: skip
-_COUNTED = re.compile(
-    r"([一两二三四五六七八九])(?:枚|根|处|个|颗)|\b(one|two|three|four|five|six) (?:\w+ ){0,2}(?:\w+s\b|drain|gallstone|of them)|\b(One|A|single)\b", re.I
-)  # fmt: skip
-_NUMERAL = {c: n for n, c in enumerate("零一二三四五六七八九")} | {
-    "两": 2, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6,
-    "seven": 7, "eight": 8, "nine": 9, "ten": 10, "a": 1, "single": 1,
-}  # fmt: skip
-
-
-def _contradicted(case: _Asking, right: Sequence[Match]) -> bool:
-    """Return whether the report's sizes, number or change are other than the question's."""
-    asked = case.asked
-    present = [m for m in right if m.polarity is not Polarity.ABSENT]
-    text = _EARLIER.sub(" ", _text(present))
-    if _class_differs(asked.text, text):
-        return True
-    if asked.sizes:
-        known = set()
-        for *numbers, unit in _MM.findall(text):
-            factor = 10 if unit.lower() in ("cm", "厘米") else 1
-            known |= {round(float(n) * factor, 3) for n in numbers if n}
-        known |= {float(_NUMERAL.get((zh or en).lower(), 10)) for zh, en in _WORDED.findall(text)}
-        if known and not any(round(s, 3) in known for s in asked.sizes):
-            return True
-    if asked.count is not None and asked.kind is not Kind.SERIES:
-        counts = {
-            _NUMERAL[next(g for g in groups if g).lower()] for groups in _COUNTED.findall(text)
-        }
-        said = counts or {len([m for m in present if m.sentence.id.startswith("f")]) or 1}
-        if asked.count not in said:
-            return True
-    if asked.change and (asked.presumes or asked.kind is Kind.CHANGE) and not _NEUTRAL.search(asked.text):
-        changes = _changes(text)
-        if _NOT_YET.search(text) and asked.change == "resolved":
-            return True
-        if asked.change in ("larger", "smaller") and changes and asked.change not in changes:
-            near = "resolved" in changes and asked.change == "smaller"
-            return not near
-        if asked.change == "resolved" and changes and "resolved" not in changes:
-            return True
-    return False
-
-
-_EARLIER = re.compile(r"前次[^，；。;]*|previously [^,;.]*(?:\.\d[^,;.]*)?|[（(][^）)]*[)）]", re.I)
-_CLASSES = (
-    re.compile(r"weber[ -]?([abc])\b", re.I),
-    re.compile(r"(?:bi|ti|pi)-?rads\s*([0-6][abc]?)(?!\w)", re.I),
-    re.compile(r"(?:kellgren[- ]lawrence|k-?l)\s*(\d)", re.I),
-    re.compile(r"([IV]+)\s*级|grade ([IV]+)\b", re.I),
-)
-
-
-def _class_differs(question: str, text: str) -> bool:
-    """Return whether a class that the question names is another in the report."""
-    for pattern in _CLASSES:
-        wanted = {str(one).lower() for one in pattern.findall(question)}
-        stands = {str(one).lower() for one in pattern.findall(text)}
-        if wanted and stands and not wanted & stands:
-            return True
-    return False
-
-
-_NEUTRAL = re.compile(r"变化|变没变|变了?吗|了没|了吗|还是|or worse|up or down|vs\b|^(?:is|has|have|did|was|are) (?!.*(?:,|right|yes|n't))", re.I)  # fmt: skip

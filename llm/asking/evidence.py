@@ -13,9 +13,14 @@ from radraft.llm.asking.values import Polarity, Source, SourceSentence
 from radraft.reports.findings.concepts import Kind
 
 _ORDER = re.compile(
-    r"ignore (?:the|all|previous)|(?:tell|inform) the (?:doctor|clinician|user)|\b(?:ai|reader|program|software|assistant|model)\b[^.]{0,30}[:：]|"
-    r"(?:reply|answer|respond|say|state|write) (?:in every|only|always|that|at once|with|in its reply)|人工智能|供ai|ai读取|阅读程序|系统消息|系统提示|"
-    r"(?:回答|回复)(?:中|时|末尾|任何)|不要告诉|只说|一律|\[ai|to any software|忽略(?:以上|其他|前)|system note",
+    r"ignore (?:the|all|previous)|(?:tell|inform) the (?:doctor|clinician"
+    r"|user)|\b(?:ai|reader|program|software|assistant"
+    r"|model)\b[^.]{0,30}[:：]|"
+    r"(?:reply|answer|respond|say|state|write) (?:in every|only|always|that"
+    r"|at once|with|in its reply)|人工智能|供ai|ai读取|阅读程序|系统消息"
+    r"|系统提示|"
+    r"(?:回答|回复)(?:中|时|末尾|任何)|不要告诉|只说|一律|\[ai"
+    r"|to any software|忽略(?:以上|其他|前)|system note",
     re.IGNORECASE,
 )
 
@@ -145,7 +150,14 @@ def literal(asked: Asked, source: Source) -> tuple[Match, ...]:
                 polarity = Polarity.UNCERTAIN
             spots = frozenset(s for one in said for s in one.spots)
             found.append(
-                Match(source, sentence, polarity, _same_side(asked, sides), _same_spots(asked, spots), sides)
+                Match(
+                    source,
+                    sentence,
+                    polarity,
+                    _same_side(asked, sides),
+                    _same_spots(asked, spots),
+                    sides,
+                )
             )
     return tuple(found)
 
@@ -160,7 +172,11 @@ def _stands(word: str, text: str) -> bool:
         stem = re.sub(r"(?<=[a-z]{4})(?:e?s|ed|ing|e)$", "", word)
         return re.search(rf"\b{re.escape(stem)}", text) is not None
     # Of a run of characters the half that says most.
-    return any(word[at : at + 2] in text for at in range(len(word) - 1)) if len(word) > 2 else word in text
+    return (
+        any(word[at : at + 2] in text for at in range(len(word) - 1))
+        if len(word) > 2
+        else word in text
+    )
 
 
 def _by_place(
@@ -188,7 +204,15 @@ def _by_place(
     )  # fmt: skip
     sides = frozenset(s for one in here for s in one.sides)
     return Match(
-        source, sentence, polarity, _same_side(asked, sides), _same_spots(asked, spots), sides, limited, True, 1
+        source,
+        sentence,
+        polarity,
+        _same_side(asked, sides),
+        _same_spots(asked, spots),
+        sides,
+        limited,
+        True,
+        1,
     )
 
 
@@ -203,18 +227,30 @@ def _speaks(
             return one.polarity
         if one.polarity is Polarity.ABSENT and any(concept in words.lineage(w) for w in word):
             return Polarity.ABSENT
-        if one.polarity is Polarity.ABSENT and concept in _LESIONS and word & _LESIONS and one.places:
+        if (
+            one.polarity is Polarity.ABSENT
+            and concept in _LESIONS
+            and word & _LESIONS
+            and one.places
+        ):
             return Polarity.ABSENT
         if shared and words.lineage(concept) & _LESIONS and word & _LESIONS:
             return one.polarity
     return None
 
 
-_LESIONS = frozenset("lesion mass nodule tumour cancer metastasis hcc adenoma".split())
+_LESIONS = frozenset(
+    ["lesion", "mass", "nodule", "tumour", "cancer", "metastasis", "hcc", "adenoma"]
+)
 
 
 def _fits(
-    asked: Asked, one: Stated, polarity: Polarity, whole: frozenset[str], source: Source, alone: bool
+    asked: Asked,
+    one: Stated,
+    polarity: Polarity,
+    whole: frozenset[str],
+    source: Source,
+    alone: bool,
 ) -> bool:
     """Return whether a statement may be about the places of the question. One that names no place
     is about what its sentence, or else the examination, is about."""
@@ -264,8 +300,24 @@ def _within(place: str, one: Stated) -> bool:
 
 
 _OF_LUNG = frozenset(
-    "opacity consolidation pneumonia nodule mass lesion ggo ggn tb infection inflammation atelectasis "
-    "cavity tumour cancer abscess".split()
+    [
+        "opacity",
+        "consolidation",
+        "pneumonia",
+        "nodule",
+        "mass",
+        "lesion",
+        "ggo",
+        "ggn",
+        "tb",
+        "infection",
+        "inflammation",
+        "atelectasis",
+        "cavity",
+        "tumour",
+        "cancer",
+        "abscess",
+    ]
 )
 
 
@@ -273,9 +325,7 @@ def _covers(asked: Asked, word: frozenset[str], one: Stated) -> bool:
     """Return whether that a place is normal says that `word` is not there."""
     if asked.places:
         return all(_at(place, one) or _within(place, one) for place in asked.places)
-    if word & _OF_LUNG and "lung" in one.places:
-        return True
-    return False
+    return bool(word & _OF_LUNG) and "lung" in one.places
 
 
 def _strongest(asked: Asked, here: list[tuple[Polarity, Stated]]) -> tuple[Polarity, Stated]:

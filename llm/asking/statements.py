@@ -25,27 +25,35 @@ class Stated:
 
 _CHINESE_END = re.compile(r"[；;。，,：:]|但")
 _LATIN_END = re.compile(
-    r"[;:]|\.(?!\d)|,?\s\bbut\b|,(?=\s*(?:no|not|none|without|left|right|the|with)\b)|\band (?=no\b|the (?:left|right)\b)"
+    r"[;:]|\.(?!\d)|,?\s\bbut\b|,(?=\s*(?:no|not|none|without|left|right|the"
+    r"|with)\b)|\band (?=no\b|the (?:left|right)\b)"
 )
 _NO_ZH = re.compile(r"未见|未发现|未显示|未及|没有|未(?!包括|置换|测|检查)|无(?!法)|不伴")
-_NO_AFTER_ZH = re.compile(r"(?:均|亦|也)未见|未见$|(?:已)?(?:完全)?消失|已(?:完全)?吸收|^吸收$|未再|已恢复|不再")
+_NO_AFTER_ZH = re.compile(
+    r"(?:均|亦|也)未见|未见$|(?:已)?(?:完全)?消失|已(?:完全)?吸收|^吸收$|未再|已恢复|不再"
+)
 _NO_EN = re.compile(r"\b(?:no|not|without|neither|nor|none|never|free of|absence of)\b")
 _NO_AFTER_EN = re.compile(
-    r"\b(?:has|have) (?:gone|resolved)\b(?! in part)|resolved completely|no longer|(?:is|are) (?:not|absent)\b"
+    r"\b(?:has|have) (?:gone|resolved)\b(?! in part)|resolved completely"
+    r"|no longer|(?:is|are) (?:not|absent)\b"
     r"|\bnot (?:seen|visible|enlarged|thickened|dilated|clearly compressed|united|joined)|\bnone\b"
 )
 _MAYBE = re.compile(
     r"不能(?:完全)?除外|不除外|待除外|需除外|待排|可疑|疑似|可能|考虑|性质待定|待定"
-    r"|\bpossib|\bprobabl|\bsuspe|\bsuspici|\blikely\b|cannot be excluded|not excluded|to be excluded|\bmay\b"
+    r"|\bpossib|\bprobabl|\bsuspe|\bsuspici|\blikely\b|cannot be excluded"
+    r"|not excluded|to be excluded|\bmay\b"
     r"|questionable|\bvs\b|indeterminate|\bsuggests?\b"
     r"|提示|[^、，]或[^、，]|(?<!left)(?<!right) or (?!ten|more)"
 )
-_SURE_ENOUGH = re.compile(r"考虑(?:陈旧|良性)|considered (?:old|benign)|提示活动|not related|probably old")
+_SURE_ENOUGH = re.compile(
+    r"考虑(?:陈旧|良性)|considered (?:old|benign)|提示活动|not related|probably old"
+)
 _NOT_EXCLUDED = re.compile(
     r"不能(?:完全)?除外|不除外|待除外|需除外|cannot be excluded|not excluded|to be excluded"
 )
 LIMITED = re.compile(
-    r"无法(?:评价|判断)|不能评价|未包括|显示不清|未检查|未测|受.{0,6}影响|cannot be (?:judged|assessed)|not (?:fully )?included"
+    r"无法(?:评价|判断)|不能评价|未包括|显示不清|未检查|未测|受.{0,6}影响"
+    r"|cannot be (?:judged|assessed)|not (?:fully )?included"
     r"|not (?:been )?examined|not assessable|not measured|obscured"
 )
 
@@ -65,10 +73,7 @@ def _stated(text: str, end: re.Pattern[str]) -> tuple[Stated, ...]:
     sides: frozenset[str] = frozenset()
     spots: frozenset[str] = frozenset()
     lower = text.lower()
-    if _NOT_EXCLUDED.search(lower):
-        maybe_all = True
-    else:
-        maybe_all = False
+    maybe_all = _NOT_EXCLUDED.search(lower) is not None
     for start, stop in _clauses(lower, end):
         clause = lower[start:stop]
         here = words.find(clause)
@@ -91,9 +96,7 @@ def _words(
 ) -> list[Stated]:
     cue = _NO_ZH.search(clause) or _NO_EN.search(clause)
     after = _NO_AFTER_ZH.search(clause) or _NO_AFTER_EN.search(clause)
-    maybe = maybe_all or (
-        _MAYBE.search(clause) is not None and _SURE_ENOUGH.search(clause) is None
-    )
+    maybe = maybe_all or (_MAYBE.search(clause) is not None and _SURE_ENOUGH.search(clause) is None)
     found = []
     for word in here:
         concepts = word.concepts - words.places
@@ -113,7 +116,11 @@ def _words(
 def _sides_before(clause: str, at: int) -> frozenset[str]:
     """Return the side that stands last before a word."""
     last = max(
-        ((match.start(), name) for name, pattern in _SIDES for match in pattern.finditer(clause, 0, at + 1)),
+        (
+            (match.start(), name)
+            for name, pattern in _SIDES
+            for match in pattern.finditer(clause, 0, at + 1)
+        ),
         default=None,
     )
     return frozenset({last[1]}) if last is not None else frozenset()
@@ -123,7 +130,9 @@ def _clauses(text: str, end: re.Pattern[str]) -> list[tuple[int, int]]:
     ends = [match.start() for match in end.finditer(text)]
     starts = [0, *(match.end() for match in end.finditer(text))]
     return [
-        (start, stop) for start, stop in zip(starts, [*ends, len(text)], strict=True) if stop > start
+        (start, stop)
+        for start, stop in zip(starts, [*ends, len(text)], strict=True)
+        if stop > start
     ]
 
 
@@ -136,8 +145,16 @@ def denies(sentence: SourceSentence) -> bool:
 
 _SIDES = (
     ("bilateral", re.compile(r"双|两侧|两肺|左右|\bboth\b|bilateral|\beither\b|\bneither\b")),
-    ("left", re.compile(r"(?<![往向偏])左(?!右|移|弯)|\bleft\b|\blt\b|\bl(?:ul|ll)\b(?!\d)|\blij\b")),
-    ("right", re.compile(r"(?<![往向偏左])右(?!移|弯)|\bright\b(?!,? ?\?)|\brt\b|\br(?:ul|ll|ml)\b|\brij\b")),
+    (
+        "left",
+        re.compile(r"(?<![往向偏])左(?!右|移|弯)|\bleft\b|\blt\b|\bl(?:ul|ll)\b(?!\d)|\blij\b"),
+    ),
+    (
+        "right",
+        re.compile(
+            r"(?<![往向偏左])右(?!移|弯)|\bright\b(?!,? ?\?)|\brt\b|\br(?:ul|ll|ml)\b|\brij\b"
+        ),
+    ),
     ("left", re.compile(r"左移|[往向偏]左|左弯|to the left")),
     ("right", re.compile(r"右移|[往向偏]右|右弯|to the right")),
 )

@@ -21,7 +21,7 @@ def worded(found: Finding, lang: Lang) -> str:
     if found.quotes:
         return str(lead) + _joined(found.quotes, lang)
     if found.related and found.outcome is Outcome.NOT_MENTIONED:
-        return f"{lead} {texts['nearby']}{_joined(found.related, lang)}"
+        return str(texts["near"])
     return str(lead)
 
 

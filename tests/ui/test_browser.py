@@ -299,7 +299,7 @@ def test_a_refusal_shows_the_nearest_sentences_which_lead_into_the_report(
         case_id, base_revision=1, base_step=0, actor=signed_in(workstation.service.store, "A")
     )
     question = {"zh": "左侧有胸腔积液吗？", "en": "Is there a left pleural effusion?"}[lang]
-    asked = workstation.service.ask(case_id, question, actor=actor("B"))
+    asked = workstation.service.ask(case_id, question, actor=actor("B")).turn
     assert asked.refused and len(asked.nearest) == 3
     page = open_page(case_id, lang=lang)
     refusal, heading = {

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from radraft.pipeline.report_history import ReportHistory
-    from radraft.pipeline.service import CaseView
+    from radraft.pipeline.service import AnsweredQuestion, CaseView
     from radraft.reports.diff import Change
     from radraft.reports.dismissal import Dismissal, StandingWarning
     from radraft.reports.editing import WorkingReport
@@ -164,6 +164,19 @@ def turn(answered: Turn) -> Form:
     """Return one question and its answer."""
     form: Form = canonical.plain(answered)
     return form | {"asked_by": answered.asked_by.name}
+
+
+def answered(asked: AnsweredQuestion) -> Form:
+    """Return a turn with the outcome of its answer, exact quotations (of this report, of priors by
+    report and date, of metadata), related sentences, and sizes over time."""
+    found = asked.answer
+    return turn(asked.turn) | {
+        "outcome": found.outcome.value,
+        "polarity": None if found.polarity is None else found.polarity.value,
+        "quotes": canonical.plain(found.quotes),
+        "related": canonical.plain(found.related),
+        "sizes": canonical.plain(found.sizes),
+    }
 
 
 def choice(made: Choice | None) -> Form | None:

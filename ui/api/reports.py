@@ -181,7 +181,9 @@ def _add_writing(api: APIRouter, service: Service) -> None:
 
     @api.post("/cases/{case_id}/questions")
     def ask(case_id: CaseId, body: QuestionRequest, caller: APerson) -> Response:
-        return _json(forms.turn(service.ask(case_id, body.question, actor=caller.actor)))
+        sites = caller.sites_with(Permission.READ_SIGNED)
+        answered = service.ask(case_id, body.question, actor=caller.actor, sites=sites)
+        return _json(forms.answered(answered))
 
 
 FOLLOWUP_STATUS = {

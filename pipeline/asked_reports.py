@@ -1,0 +1,81 @@
+"""What a question on a signed report may be answered from: what is known of the report, and the
+patient's other signed reports that whoever asks may read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from radraft.llm.asking.sources import Known, source_of
+from radraft.llm.asking.values import MetadataField, Source
+from radraft.reports.alerts import AlertMove
+from radraft.store import alerts, cases, priors, signatures
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from radraft.reports.values import SignedReport
+
+MOST_PRIORS = 20
+"""Other reports of a patient that one answer looks at: the newest."""
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """What an answer may rest on beside the report itself."""
+
+    known: Known
+    priors: tuple[Source, ...]
+    """Examined before the report's study, oldest first."""
+
+
+def grounds(
+    session: Session, case_id: str, signed: SignedReport, sites: frozenset[str] | None
+) -> Grounds:
+    """Return them; `sites`: those whose signed reports the asker may read, None for all. A prior
+    whose signature does not hold is left out."""
+    known = _known(session, case_id)
+    performed = known.performed or signed.signed_at
+    found = []
+    for linked in priors.signed_of_patient(session, case_id, sites):
+        read = signatures.read(session, linked.case_id)
+        if read.broken or not read.held:
+            continue
+        newest = read.held[-1]
+        prior = source_of(newest, _known(session, linked.case_id))
+        if prior.performed < performed:
+            found.append(prior)
+    found.sort(key=lambda prior: prior.performed)
+    return Grounds(known, tuple(found[-MOST_PRIORS:]))
+
+
+def _known(session: Session, case_id: str) -> Known:
+    case = cases.get_case(session, case_id)
+    who = cases.identity(session, case_id)
+    given: list[tuple[MetadataField, str]] = []
+    # The de-identified wording: what is quoted is kept with the conversation.
+    if case.history:
+        given.append((MetadataField.HISTORY, case.history))
+    performed = who.study_time
+    if performed is not None:
+        if performed.tzinfo is None:
+            performed = performed.replace(tzinfo=UTC)
+        given.append((MetadataField.PERFORMED_AT, f"{performed:%Y-%m-%d %H:%M}"))
+    alert = _alert(session, case_id)
+    if alert:
+        given.append((MetadataField.CRITICAL_ALERT, alert))
+    about = f"{who.description} {case.modality} {case.body_part}".strip()
+    if who.description:
+        given.append((MetadataField.TECHNIQUE, f"{case.modality} {who.description}"))
+    return Known(performed, about, tuple(given), case_id)
+
+
+def _alert(session: Session, case_id: str) -> str:
+    """Return who was told of critical findings, and when; empty where nobody was."""
+    told = []
+    for record in alerts.listed_case(session, case_id).records:
+        event = record.last(AlertMove.NOTIFY)
+        if event is not None:
+            told.append(f"{event.recipient}, {event.at:%Y-%m-%d %H:%M}".strip(", "))
+    return "; ".join(told)
