@@ -356,7 +356,7 @@ def read_question(text: str, earlier: Sequence[str] = ()) -> Asked:
         if not old.has_subject:
             continue
         if not asked.findings and not asked.places and not asked.spots and not asked.measures:
-            kind = asked.kind
+            kind: Kind = asked.kind
             if kind is Kind.PRESENCE and old.kind is not Kind.METADATA:
                 kind = old.kind
             return replace(
