@@ -41,7 +41,7 @@ _CHANGES = (
     (
         "resolved",
         re.compile(
-            r"消失|完全吸收|已吸收|^左侧胸腔积液吸收|未再|居中|恢复|已愈合|骨性愈合"
+            r"消失|完全吸收|已吸收|未再|居中|恢复|已愈合|骨性愈合"
             r"|吸收好转|切除|拔除|removed|resolved completely|has gone|has resolved"
             r"|no longer|healed|bony union|recovered|central",
             re.I,

@@ -144,10 +144,10 @@ _DECISION = re.compile(
     r"|start|stop|give|eat|walk|fly|be|have)|dose of|\bdose\b"
     r"|how much .{0,20}(?:give|mg)|prescri|discharge|safe to|ok to (?:start"
     r"|stop|give|use|go)|do (?:we|i) need|fit for"
-    r"|now\?$(?<=second dose of surfactant now\?)|which antibiotic|operate"
+    r"|which antibiotic|operate"
     r"|抗生素|用药|吃什么药|用什么药|能不能飞|start .{0,20}(?:heparin"
     r"|antibiotics|chemo)|please (?:order|prescribe)|开(?:药|单|医嘱)"
-    r"|second dose",
+    r"",
     _I,
 )
 _QUALITY = re.compile(
@@ -437,7 +437,7 @@ _PROPERTY = re.compile(
     r"|在.{1,4}还是|哪种|what (?:type|kind|grade)|\btype\?"
     r"|\bhow (?!many times)|extent|severe|severity|\bwhere\b|\bwhich\b|压得"
     r"|那[个根块条颗]|这[个根块条颗]|\bthe (?:left|right|large|old|big"
-    r"|new)\b|so (?:pe|it)\b|leak\b.*where",
+    r"|new)\b",
     _I,
 )
 _LISTING = re.compile(r"还是|或|、|\bor\b|\band\b|[，,]\s*有没有|和|及|以及")
