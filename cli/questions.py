@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from radraft.cli.context import opened
 from radraft.cli.output import Output
+from radraft.core import canonical
 from radraft.llm.link import LlmState
 from radraft.pipeline.service import Llm, Service
 from radraft.reports.people import ActorRole, typed_actor
@@ -26,7 +27,8 @@ def ask(case_id: str, question: str, out: Output) -> None:
                 llm=Llm(state=lambda: LlmState.READY, endpoint=lambda: endpoint),
             )
             actor = typed_actor("cli", ActorRole.SERVICE, context.settings.site)
-            turn = service.ask(case_id, question, actor=actor)
+            asked = service.ask(case_id, question, actor=actor, sites=None)
+    turn, answer = asked.turn, asked.answer
     cited = " ".join(f"[{item}]" for item in turn.citations)
     near = "".join(
         f"\n  [{sentence.id}] {sentence.zh} {sentence.en}"
@@ -43,6 +45,11 @@ def ask(case_id: str, question: str, out: Output) -> None:
             "citations": turn.citations,
             "refused": turn.refused,
             "nearest": turn.nearest,
+            "outcome": answer.outcome.value,
+            "polarity": None if answer.polarity is None else answer.polarity.value,
+            "quotes": canonical.plain(answer.quotes),
+            "related": canonical.plain(answer.related),
+            "sizes": canonical.plain(answer.sizes),
         },
         f"{turn.answer} {cited}".rstrip() + near,
     )

@@ -11,6 +11,7 @@ from radraft.llm.asking.sources import Known, source_of
 from radraft.llm.asking.values import MetadataField, Source
 from radraft.reports.alerts import AlertMove
 from radraft.store import alerts, cases, priors, signatures
+from radraft.studies.deidentify import without_identity
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -34,7 +35,10 @@ def grounds(
     session: Session, case_id: str, signed: SignedReport, sites: frozenset[str] | None
 ) -> Grounds:
     """Return them; `sites`: those whose signed reports the asker may read, None for all. A prior
-    whose signature does not hold is left out."""
+    whose signature does not hold is left out, and so is one of another site: the answer stays with
+    the case, for all who may read that."""
+    own = frozenset({cases.get_case(session, case_id).site})
+    sites = own if sites is None else own & sites
     known = _known(session, case_id)
     performed = known.performed or signed.signed_at
     found = []
@@ -65,9 +69,11 @@ def _known(session: Session, case_id: str) -> Known:
     alert = _alert(session, case_id)
     if alert:
         given.append((MetadataField.CRITICAL_ALERT, alert))
-    about = f"{who.description} {case.modality} {case.body_part}".strip()
-    if who.description:
-        given.append((MetadataField.TECHNIQUE, f"{case.modality} {who.description}"))
+    # What is quoted is kept with the conversation; a description is free text of a console.
+    described = without_identity(who.description, (who.patient,), (who.accession,), ())
+    about = f"{described} {case.modality} {case.body_part}".strip()
+    if described:
+        given.append((MetadataField.TECHNIQUE, f"{case.modality} {described}"))
     return Known(performed, about, tuple(given), case_id)
 
 

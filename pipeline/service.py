@@ -536,8 +536,9 @@ class Service:
     ) -> AnsweredQuestion:
         """Answer a question from the newest signed version and keep the turn with the case.
 
-        `sites`: those whose signed reports the asker may read, of which the patient's earlier ones
-        count; None: all. Errors as `signed` and `followup.ask`.
+        `sites`: those whose signed reports the asker may read, None: all. The patient's earlier
+        ones count where they are of the case's site and it is among them. Errors as `signed` and
+        `followup.ask`.
         """
         from radraft.llm import followup
         from radraft.pipeline.asked_reports import grounds

@@ -1,4 +1,4 @@
-"""Questions on signed reports, the starter on a real vLLM choosing among sentences."""
+"""Questions on signed reports, with the starter on a real vLLM."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.llm.test_followup import QUOTED, two_effusions
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 
 
-def test_the_real_starter_orders_and_quotes(starter_endpoint: Endpoint) -> None:
+def test_beside_the_real_starter_sentences_are_quoted(starter_endpoint: Endpoint) -> None:
     sentences = SentenceEncoder.load()
     for question, lead in (
-        ("Is there a pleural effusion?", "The report says: "),
-        ("有胸腔积液吗？", "报告中写道："),
+        ("Is there a pleural effusion?", "Yes. The report says: "),
+        ("有胸腔积液吗？", "是。报告中写道："),
     ):
         found = ask(
             question,

@@ -283,11 +283,18 @@ def test_answers_show_what_they_rest_on(
     page.get_by_role("button", name="Rests on: Findings 2, Impression 1").click()
     expect(page.locator(".rd-cited")).to_have_count(2)
     expect(page.locator(".rd-cited").first).to_have_attribute("data-id", "f2")
-    # This workstation has no model: the question stays in the field with a reason.
-    page.get_by_placeholder("Ask about this report").fill("Is the aorta tortuous?")
+    # Nobody answers: the question stays in the field with a reason.
+    field, asked = page.get_by_placeholder("Ask about this report"), "Is the aorta tortuous?"
+    page.route("**/questions", lambda route: route.abort())
+    field.fill(asked)
     page.get_by_role("button", name="Ask").click()
     expect(page.locator(".rd-followup .rd-bad")).not_to_be_empty()
-    expect(page.get_by_placeholder("Ask about this report")).to_have_value("Is the aorta tortuous?")
+    expect(field).to_have_value(asked)
+    # No model is needed: the answer is the sentence that says it, and it leads there.
+    page.unroute("**/questions")
+    page.get_by_role("button", name="Ask").click()
+    expect(page.locator(".rd-answer").last).to_contain_text("Yes. The report says: ")
+    expect(field).to_have_value("")
 
 
 @pytest.mark.parametrize(("number", "lang"), [(61, "zh"), (62, "en")])
@@ -298,9 +305,9 @@ def test_a_refusal_shows_the_nearest_sentences_which_lead_into_the_report(
     workstation.service.signing.sign(
         case_id, base_revision=1, base_step=0, actor=signed_in(workstation.service.store, "A")
     )
-    question = {"zh": "左侧有胸腔积液吗？", "en": "Is there a left pleural effusion?"}[lang]
+    question = {"zh": "有肋骨骨折吗？", "en": "Is there a rib fracture?"}[lang]
     asked = workstation.service.ask(case_id, question, actor=actor("B")).turn
-    assert asked.refused and len(asked.nearest) == 3
+    assert asked.refused and 1 <= len(asked.nearest) <= 3
     page = open_page(case_id, lang=lang)
     refusal, heading = {
         "zh": ("我没有在报告中找到与此有关的句子", "报告中最接近的句子（不是答案）："),
@@ -309,7 +316,7 @@ def test_a_refusal_shows_the_nearest_sentences_which_lead_into_the_report(
     expect(page.locator(".rd-refused")).to_contain_text(refusal)
     near = page.locator(".rd-nearest")
     expect(near).to_contain_text(heading)
-    expect(near.get_by_role("button")).to_have_count(3)
+    expect(near.get_by_role("button")).to_have_count(len(asked.nearest))
     by_id = {s.id: s for s in seed.report(case_id).sentences}
     first = by_id[asked.nearest[0]]
     near.get_by_role("button", name=first.zh if lang == "zh" else first.en, exact=True).click()
