@@ -10,7 +10,7 @@ from datetime import date
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from radraft.reports.audit import AuditActor
 from radraft.reports.machine_tokens import TokenTerms
@@ -52,6 +52,7 @@ def open_at(browser: Browser, workstation: Workstation) -> Iterator[Open]:
         name: str = "赵临床",
         roles: tuple[Role, ...] = (Role.CLINICIAN,),
         known: bool = True,
+        clock: bool = False,
     ) -> Page:
         _, width, height, scale = window
         context = browser.new_context(
@@ -65,6 +66,8 @@ def open_at(browser: Browser, workstation: Workstation) -> Iterator[Open]:
         page = context.new_page()
         page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
+        if clock:
+            page.clock.install()
         page.goto(address if "://" in address else f"{workstation.url}{address}")
         return page
 
@@ -199,6 +202,105 @@ def test_a_link_opens_its_study_and_leaves_no_secret_in_the_address(
     again = open_at(link, known=False)
     expect(again.locator("[data-part=state]")).not_to_be_empty()
     expect(again.locator(".ak-sentences li")).to_have_count(0)
+
+
+class Held:
+    """What a page asks of one address: each waits until the test answers it. The page's clock
+    stands still but where the test moves it on."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self.waiting: list[Route] = []
+        page.route(address, lambda route: self.waiting.append(route))
+        # While the page waits for an answer nothing else is due.
+        while not self.waiting:
+            page.wait_for_timeout(50)
+        page.clock.pause_at(page.evaluate("Date.now() / 1000 + 1"))
+
+    def after(self, milliseconds: int) -> int:
+        """How many wait once the page's clock went on by that much."""
+        self.settle()
+        self.page.clock.run_for(milliseconds)
+        self.settle()
+        return len(self.waiting)
+
+    def settle(self) -> None:
+        """Let the page take in what was answered, and the test hear of what it asked."""
+        for _ in range(2):
+            self.page.evaluate("fetch('/ui/watch.js').then(answer => answer.text())")
+
+    def answer(self, *, away: bool = False) -> None:
+        route = self.waiting.pop(0)
+        with self.page.expect_event("requestfailed" if away else "response"):
+            route.abort() if away else route.continue_()
+
+
+def turn_tab(page: Page, *, away: bool) -> None:
+    """Another tab is in front, or this one again."""
+    page.evaluate(
+        """away => {
+          Object.defineProperty(document, "hidden", { configurable: true, value: away });
+          document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        away,
+    )
+
+
+def test_a_slow_service_is_asked_again_once_it_answered_and_seldom_while_it_is_away(
+    open_at: Open, workstation: Workstation
+) -> None:
+    signed(workstation, 3151, "ASK-3151")
+    page = open_at("/s/ASK-3151?lang=en", clock=True)
+    expect(page.locator(".ak-sentences li").first).to_be_visible()
+    held = Held(page, "**/api/cases/*/signed")
+    # The page gives up an answer after 20 seconds.
+    assert held.after(12_000) == 1
+    held.answer()
+    assert held.after(3_000) == 0
+    assert held.after(1_000) == 1
+    state = page.locator("[data-part=state]")
+    held.answer(away=True)
+    expect(state).to_contain_text("it is asked again by itself")
+    expect(page.locator(".ak-sentences li").first).to_be_visible()
+    assert held.after(7_000) == 0
+    assert held.after(1_000) == 1
+    held.answer(away=True)
+    assert held.after(15_000) == 0
+    assert held.after(1_000) == 1
+    held.answer()
+    expect(state).to_be_empty()
+    assert held.after(4_000) == 1
+    held.answer()
+    turn_tab(page, away=True)
+    assert held.after(120_000) == 0
+    turn_tab(page, away=False)
+    assert held.after(0) == 1
+    held.answer()
+
+
+def test_a_visit_that_ended_says_what_to_do_keeps_nothing_and_asks_no_more(
+    open_at: Open, workstation: Workstation
+) -> None:
+    signed(workstation, 3152, "ASK-3152")
+    terms = TokenTerms("门诊工作站", frozenset({"test"}), frozenset({Scope.LINK}), days=1)
+    token, secret = workstation.service.machine_tokens.make(terms, by=AuditActor("管理员"))
+    answer = httpx.post(
+        f"{workstation.url}/api/study-links",
+        json={"accession": "ASK-3152", "person_name": "周医生", "person_id": "e-17"},
+        headers={"Authorization": f"Bearer {secret}"},
+    )
+    page = open_at(answer.json()["url"], known=False, clock=True)
+    expect(page.locator(".ak-sentences li").first).to_be_visible()
+    held = Held(page, "**/api/**")
+    workstation.service.machine_tokens.revoke(token.token_id, by=AuditActor("管理员"))
+    held.answer()
+    expect(page.locator("[data-part=state]")).to_contain_text(
+        "Open the study again from the hospital's system."
+    )
+    expect(page.locator(".ak-sentences li")).to_have_count(0)
+    expect(page.locator("[data-part=person]")).to_have_count(0)
+    turn_tab(page, away=False)
+    assert held.after(120_000) == 0
 
 
 def test_who_is_not_signed_in_comes_back_to_the_study_after_signing_in(

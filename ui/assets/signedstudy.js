@@ -11,6 +11,7 @@ import { may, signedIn } from "/ui/session.js";
 import { SignedReportView, sexAndAge } from "/ui/signedreport.js";
 import { fixedWords } from "/ui/standalone.js";
 import { emit, state } from "/ui/state.js";
+import { Watch } from "/ui/watch.js";
 
 const LOOK_MS = 4000;
 const VISIT = "radraft.visit";
@@ -34,19 +35,22 @@ class Page {
     this.visiting = visiting;
     this.found = null;
     this.typed = "";
+    this.ended = null;
+    this.seen = null;
     this.state = part(document, "state");
     this.study = part(document, "study");
     this.handover = h("div", { class: "rd-handover", role: "group", "aria-label": t("handover") });
     this.report = new SignedReportView();
-    this.conversation = new Conversation({ onCite: (turn) => this.report.cite(turn), refresh: () => this.look(true) });
+    this.conversation = new Conversation({ onCite: (turn) => this.report.cite(turn), refresh: () => this.watch.now(true) });
   }
 
   /** Who came by a link: his name and his way out; nothing here locks, and his visit ends by itself. */
   async beginVisit() {
-    onGate((code) => code && this.over(t("visit_of_another")));
+    onGate((code) => code && this.over(() => t("visit_of_another")));
     const session = await signedIn;
     const place = part(document, "account");
     const draw = () =>
+      !this.ended &&
       place.replaceChildren(
         h("span", { class: "rd-person", dataset: { part: "person" }, text: session.name, title: t("visit_via", { name: session.name, via: session.visit.via }) }),
         h("button", { type: "button", class: "rd-tool", dataset: { part: "sign-out" }, text: t("visit_leave"), onclick: () => this.leave() }),
@@ -57,19 +61,31 @@ class Page {
 
   async leave() {
     await send("POST", "/session/visit/end", {}, { past: true }).catch(() => undefined);
-    this.over(t("visit_left"));
+    this.over(() => t("visit_left"));
   }
 
-  /** Nothing of the patient stays on the page. */
-  over(text) {
+  /** Nothing of the patient stays on the page, and nothing more is asked; `say()` is what stands there instead. */
+  over(say) {
+    if (this.ended) return;
+    this.ended = say;
+    this.watch?.end();
     sessionStorage.removeItem(VISIT);
-    clearInterval(this.timer);
-    state.caseId = null;
+    this.found = null;
+    this.close();
     this.study.replaceChildren();
-    this.study.hidden = true;
     part(document, "found").replaceChildren();
     part(document, "account").replaceChildren();
-    setText(this.state, text);
+    setText(this.state, say());
+  }
+
+  /** Whether a refusal ends the visit; then it is told with what to do. */
+  endedBy(error) {
+    if (!(error instanceof ApiError)) return false;
+    // What only a proxy says of itself is no word on the visit.
+    const shut = this.visiting && [401, 403].includes(error.status) && error.code !== "answer_unreadable";
+    if (!shut) return false;
+    this.over(() => (error.code === "visit_ended" ? sentenceOf(error) : `${sentenceOf(error)} ${t("visit_again")}`));
+    return true;
   }
 
   begin() {
@@ -80,10 +96,7 @@ class Page {
     mountHandover(this.handover);
     this.study.append(...this.report.begin(this.handover, this.conversation.element));
     onLanguage(() => this.draw());
-    this.timer = setInterval(() => {
-      if (!document.hidden) this.look();
-    }, LOOK_MS);
-    document.addEventListener("visibilitychange", () => document.hidden || this.look());
+    this.watch = new Watch((fresh) => this.look(fresh), LOOK_MS);
     this.draw();
   }
 
@@ -103,6 +116,7 @@ class Page {
   draw() {
     fixedWords();
     document.title = t("asking_title");
+    if (this.ended) return setText(this.state, this.ended());
     if (this.input) {
       this.input.placeholder = t("asking_search");
       this.input.setAttribute("aria-label", t("asking_search"));
@@ -139,8 +153,7 @@ class Page {
     try {
       await task();
     } catch (error) {
-      setText(this.state, sentenceOf(error));
-      if (error.code === "visit_ended") this.over(sentenceOf(error));
+      if (!this.endedBy(error)) setText(this.state, sentenceOf(error, "asking_away"));
     }
     this.drawFound();
   }
@@ -207,21 +220,25 @@ class Page {
     const { caseId } = state;
     if (!caseId) return;
     const view = await getChanged(`/cases/${caseId}/signed`, { fresh });
+    if (caseId === state.caseId) this.seen = new Date().toISOString();
     if (!view || caseId !== state.caseId) return;
     state.view = { ...view, broken: view.warning ? [view.warning] : [] };
     emit("view", state.view);
     this.drawStudy();
   }
 
-  /** Whether something is new; a service that is away for a moment is told and asked again. */
+  /** Look for what is new, and give whether the service could be asked; where not, what stays says as of when it is. */
   async look(fresh = false) {
-    if (!state.caseId) return;
+    if (!state.caseId) return true;
     try {
       await this.load(fresh);
       setText(this.state, "");
+      return true;
     } catch (error) {
-      if (error instanceof ApiError && error.code === "visit_ended") this.over(sentenceOf(error));
-      else setText(this.state, sentenceOf(error));
+      if (this.endedBy(error)) return true;
+      const away = !(error instanceof ApiError) || error.passing;
+      setText(this.state, away && this.seen ? t("asking_stale", { time: formatDate(this.seen) }) : sentenceOf(error, "asking_away"));
+      return !away;
     }
   }
 
