@@ -123,24 +123,27 @@ class Compared:
 
     @property
     def outcome(self) -> AnswerOutcome:
+        """Return what the answer does with its question."""
         return self.judged.reply.outcome
 
     @property
     def answered(self) -> bool:
-        """Whether it says yes, no or perhaps as the report's."""
+        """Return whether it says yes, no or perhaps as the report's."""
         return self.outcome in ANSWERABLE and self.says is not None
 
     @property
     def right(self) -> bool:
+        """Return whether it is answered as it is labelled."""
         return self.answered and (self.says is not StatedPolarity.ABSENT) is self.asked.label
 
     @property
     def silent(self) -> bool:
-        """Whether it says that the report does not mention what is coded for it."""
+        """Return whether it says that the report does not mention what is coded for it."""
         return self.outcome is AnswerOutcome.NOT_MENTIONED and self.asked.label
 
     @property
     def disagrees(self) -> bool:
+        """Return whether somebody should read who is right."""
         return self.silent or (self.answered and not self.right)
 
 
@@ -173,9 +176,12 @@ def main() -> None:
         found = compare(
             drawn, reports, engine, lambda done, of: progress.update(bar, completed=done, total=of)
         )
-    print(f"Rad-ReStruct, {given.split}, {len(found)} questions on "
-          f"{len({one.asked.report for one in found})} reports, seed {given.seed}, "
-          f"{given.model}{'' if given.with_model else ', no model'}. Research use only.\n")  # fmt: skip
+    reports_asked = len({one.asked.report for one in found})
+    model = given.model if given.with_model else f"{given.model}, no model"
+    print(
+        f"Rad-ReStruct, {given.split}, {len(found)} questions on {reports_asked} reports, "
+        f"seed {given.seed}, {model}. Research use only.\n"
+    )
     print(tables(found))
     if given.disagreements is not None:
         lines = disagreements(found, reports, given.most, given.seed)
@@ -218,9 +224,7 @@ def labelled(
                 continue
             kind, text = template(row["path"])
             label = row["answer"] == ["yes"]
-            found.append(
-                LabelledQuestion(f"q{number}", row["uid"], row["path"], kind, text, label)
-            )
+            found.append(LabelledQuestion(f"q{number}", row["uid"], row["path"], kind, text, label))
     return tuple(found)
 
 
@@ -248,7 +252,9 @@ def template(path: str) -> tuple[str, str]:
         return "any of a system", asked.get(place, f"Is there anything abnormal in the {organ}?")
     words = _typed(term)
     verb = "Are" if words.split()[-1] in MANY else "Is"
-    where = "" if place == "objects" or any(one in words for one in OWN_PLACE) else f" in the {organ}"
+    where = (
+        "" if place == "objects" or any(one in words for one in OWN_PLACE) else f" in the {organ}"
+    )
     kind = {"diseases": "disease", "signs": "sign", "objects": "device"}[place]
     return kind, f"{verb} there {words}{where}?"
 

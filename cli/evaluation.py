@@ -454,6 +454,47 @@ def rescored(
         )
 
 
+@command(app, "marks")
+def marks(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the files go.")],
+    site: Annotated[str | None, typer.Option("--site", help="One site; else all.")] = None,
+    *,
+    out: Output,
+) -> None:
+    """Write what people said of answers about reports as a question set for `eval ask`.
+
+    Without identity. What somebody called wrong is in judge.jsonl, for a person to say what is
+    right. The audit knows of it.
+    """
+    from datetime import UTC, datetime
+
+    from radraft.cli.context import opened
+    from radraft.core.canonical import plain
+    from radraft.core.errors import SettingsError
+    from radraft.finetune.marked import export_marked
+    from radraft.pipeline.audit_trail import command_line
+    from radraft.reports.audit import AuditEvent, AuditKind
+    from radraft.store import audit
+
+    with opened() as context:
+        with context.store.begin() as session:
+            event = AuditEvent(
+                AuditKind.EXPORT,
+                datetime.now(UTC),
+                command_line(),
+                site=site or "",
+                details={"form": "marked questions"},
+            )
+            audit.append(session, event)
+        with context.store.read() as session:
+            try:
+                count = export_marked(session, folder, None if site is None else {site})
+            except OSError:
+                raise SettingsError("cannot_write", file=str(folder)) from None
+    written = {"folder": str(folder), **plain(count)}
+    out.result(written, "\n".join(f"{name}: {value}" for name, value in written.items()))
+
+
 def shown_id(model: str) -> str:
     """`PROFILE[:ADAPTER]` with the hash of the profile's checkpoint."""
     from radraft.llm.profiles import load_profile

@@ -92,8 +92,8 @@ def names(session: Session, pair: TrainingPair) -> bool:
         known |= {"".join(parts), " ".join(parts), " ".join(reversed(parts)), ", ".join(parts)}
     people = (pair.signed.author, pair.signed.reviewer)
     signers = {person.name for person in people if person is not None}
-    return any(_holds(reports, word) for word in known | signers) or any(
-        _holds(text, word) for text in _prompt(pair) for word in known
+    return any(holds(reports, word) for word in known | signers) or any(
+        holds(text, word) for text in _prompt(pair) for word in known
     )
 
 
@@ -115,7 +115,8 @@ def _prompt(pair: TrainingPair) -> Iterator[str]:
         yield from (part["text"] for part in message["parts"] if part["type"] == "text")
 
 
-def _holds(text: str, word: str) -> bool:
+def holds(text: str, word: str) -> bool:
+    """Whether `text` holds a name or number as a word, whatever its case; too short ones never."""
     # Shorter words would withhold half of all reports: 李, 12.
     if len(word) < 2 or (word.isdecimal() and len(word) < 5):
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 from radraft.reports.characters import require_visible
 from radraft.reports.people import Person, known_person
 from radraft.store.cases import get_case
+from radraft.store.sql import chunks
 from radraft.store.tables import TurnRow
 
 
@@ -77,6 +79,18 @@ def turns(session: Session, case_id: str) -> tuple[Turn, ...]:
         select(TurnRow).where(TurnRow.case_id == case_id).order_by(TurnRow.turn_id)
     )
     return tuple(_turn(row) for row in rows)
+
+
+def by_case(session: Session, turn_ids: Collection[int]) -> dict[str, tuple[Turn, ...]]:
+    """Return these turns by their case, each case's oldest first."""
+    found: dict[str, list[Turn]] = {}
+    for some in chunks(sorted(turn_ids)):
+        rows = session.scalars(
+            select(TurnRow).where(TurnRow.turn_id.in_(some)).order_by(TurnRow.turn_id)
+        )
+        for row in rows:
+            found.setdefault(row.case_id, []).append(_turn(row))
+    return {case_id: tuple(turns) for case_id, turns in found.items()}
 
 
 def _turn(row: TurnRow) -> Turn:

@@ -74,6 +74,11 @@ def add(
     return _mark(row)
 
 
+def marked(session: Session) -> tuple[int, ...]:
+    """Return the ids of all answers that anybody ever said something of."""
+    return tuple(session.scalars(select(TurnMarkRow.turn_id).distinct()))
+
+
 def of_turns(session: Session, turn_ids: Collection[int]) -> dict[int, tuple[TurnMark, ...]]:
     """Return what each person said last of each of these answers; what was taken back is left
     out."""

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from radraft.cli import evaluation
 from radraft.cli.output import Output
 from radraft.core.errors import EvalError
+from radraft.core.settings import Settings
+from radraft.reports.audit import AuditKind
+from radraft.store.database import open_store
+from tests.cli.test_commands import answer
 from tests.eval.asking import cases as c
 
 
@@ -49,3 +55,23 @@ def test_misses_of_a_hidden_half_are_not_listed(tmp_path: Path) -> None:
                 questions, paths[1], half_hidden=hidden, list_misses=True, out=Output(True)
             )
         assert error.value.code == "eval_ask_hidden"
+
+
+@pytest.mark.slow
+def test_marks_leave_as_a_question_set_and_the_audit_knows(
+    tmp_path: Path, migrated_folder: Path
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(migrated_folder, folder)
+    value = answer(folder, "eval", "marks", tmp_path / "set")
+    assert value["questions"] == value["reports"] == 0
+    names = {"questions.jsonl", "reports.jsonl", "judge.jsonl"}
+    assert {path.name for path in (tmp_path / "set").iterdir()} == names
+    store = open_store(Settings(data_dir=folder))
+    with store.read() as session:
+        kinds = [row[0] for row in session.execute(sa.text("SELECT kind FROM audit_events"))]
+    store.close()
+    assert kinds.count(AuditKind.EXPORT.value) == 1
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    refused = answer(folder, "eval", "marks", tmp_path / "file", code=1)
+    assert refused["error"]["code"] == "cannot_write"
