@@ -16,6 +16,7 @@ from radraft.reports.audit import AuditActor
 from radraft.reports.machine_tokens import TokenTerms
 from radraft.reports.people import Actor, ActorRole
 from radraft.reports.roles import Role, Scope
+from radraft.store import questions
 from radraft.studies.values import Patient
 from tests.builders import signed_in
 from tests.ui import seed
@@ -338,6 +339,35 @@ def test_nothing_is_cut_off_and_axe_finds_nothing(
         if target.is_visible():
             target.scroll_into_view_if_needed()
             expect(target).to_be_in_viewport()
+
+
+def test_a_long_conversation_stays_in_its_box_with_the_newest_and_the_field_in_sight(
+    open_at: Open, workstation: Workstation
+) -> None:
+    case_id = signed(workstation, 3153, "ASK-3153")
+    zhao = account_of(workstation.store, "赵临床", (Role.CLINICIAN,))
+    with workstation.store.begin() as session:
+        for number in range(12):
+            questions.add_turn(
+                session,
+                case_id,
+                question=f"第 {number} 个问题？",
+                answer="我没有在报告中找到与此有关的句子。",
+                lang="zh",
+                citations=(),
+                refused=True,
+                asked_by=zhao.person,
+                version=1,
+            )
+    page = open_at("/s/ASK-3153?lang=zh-CN", window=WINDOWS[1])
+    expect(page.locator(".ak-turn")).to_have_count(12)
+    box = page.locator(".ak-talk").bounding_box()
+    field = page.locator("[data-part=ask-report]")
+    expect(field).to_be_in_viewport(ratio=1)
+    expect(page.locator(".ak-turn").last).to_be_in_viewport(ratio=0.5)
+    inner = field.bounding_box()
+    assert box is not None and inner is not None
+    assert inner["y"] + inner["height"] <= box["y"] + box["height"]
 
 
 def test_the_desks_page_of_a_question_is_clean(open_at: Open, workstation: Workstation) -> None:

@@ -17,6 +17,7 @@ export class Conversation {
     Object.assign(this, { onCite, refresh });
     this.items = new Map();
     this.asking = null;
+    this.shown = 0;
     this.title = h("h3", {});
     this.hint = h("p", { class: "rd-dim" });
     this.list = h("ol", { class: "ak-turns", dataset: { part: "turns" }, "aria-live": "polite" });
@@ -44,9 +45,15 @@ export class Conversation {
   clear() {
     this.items.clear();
     this.asking = null;
+    this.shown = 0;
     this.input.value = "";
     this.list.replaceChildren();
     setText(this.problem, "");
+  }
+
+  /** Beside the report the list has its own bar: what is new does not come in below its edge. */
+  newest() {
+    this.list.scrollTop = this.list.scrollHeight;
   }
 
   update(view) {
@@ -65,6 +72,9 @@ export class Conversation {
     ].sort(([one], [other]) => one.localeCompare(other));
     const waiting = this.asking ? [this.item("waiting", this.asking, () => waitingItem(this.asking))] : [];
     arrange(this.list, [...lines.map(([, key, about, make]) => this.item(key, [about, newest.version, this.putOf(about, view)], make)), ...waiting]);
+    const before = this.shown;
+    this.shown = this.list.children.length;
+    if (this.shown > before) this.newest();
   }
 
   /** The element of one line: made anew where something in it is new, and never while a correction is typed in it. */

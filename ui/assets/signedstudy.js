@@ -206,6 +206,7 @@ class Page {
     }
     await this.load(true);
     this.study.hidden = false;
+    this.conversation.newest();
   }
 
   close() {
