@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from radraft.llm.asking.sources import Known, source_of
 from radraft.llm.asking.values import MetadataField, Source
 from radraft.reports.alerts import AlertMove
+from radraft.reports.export.printed import local_minute
 from radraft.store import alerts, cases, priors, signatures
 from radraft.studies.deidentify import without_identity
 
@@ -32,14 +33,19 @@ class Grounds:
 
 
 def grounds(
-    session: Session, case_id: str, signed: SignedReport, sites: frozenset[str] | None
+    session: Session,
+    case_id: str,
+    signed: SignedReport,
+    sites: frozenset[str] | None,
+    *,
+    time_zone: str = "",
 ) -> Grounds:
     """Return them; `sites`: those whose signed reports the asker may read, None for all. A prior
     whose signature does not hold is left out, and so is one of another site: the answer stays with
-    the case, for all who may read that."""
+    the case, for all who may read that. `time_zone`: by whose clock moments are told; empty: UTC."""
     own = frozenset({cases.get_case(session, case_id).site})
     sites = own if sites is None else own & sites
-    known = _known(session, case_id)
+    known = _known(session, case_id, time_zone)
     performed = known.performed or signed.signed_at
     found = []
     for linked in priors.signed_of_patient(session, case_id, sites):
@@ -47,14 +53,14 @@ def grounds(
         if read.broken or not read.held:
             continue
         newest = read.held[-1]
-        prior = source_of(newest, _known(session, linked.case_id))
+        prior = source_of(newest, _known(session, linked.case_id, time_zone))
         if prior.performed < performed:
             found.append(prior)
     found.sort(key=lambda prior: prior.performed)
     return Grounds(known, tuple(found[-MOST_PRIORS:]))
 
 
-def _known(session: Session, case_id: str) -> Known:
+def _known(session: Session, case_id: str, time_zone: str) -> Known:
     case = cases.get_case(session, case_id)
     who = cases.identity(session, case_id)
     given: list[tuple[MetadataField, str]] = []
@@ -66,7 +72,7 @@ def _known(session: Session, case_id: str) -> Known:
         if performed.tzinfo is None:
             performed = performed.replace(tzinfo=UTC)
         given.append((MetadataField.PERFORMED_AT, f"{performed:%Y-%m-%d %H:%M}"))
-    alert = _alert(session, case_id)
+    alert = _alert(session, case_id, time_zone)
     if alert:
         given.append((MetadataField.CRITICAL_ALERT, alert))
     # What is quoted is kept with the conversation; a description is free text of a console.
@@ -74,14 +80,14 @@ def _known(session: Session, case_id: str) -> Known:
     about = f"{described} {case.modality} {case.body_part}".strip()
     if described:
         given.append((MetadataField.TECHNIQUE, f"{case.modality} {described}"))
-    return Known(performed, about, tuple(given), case_id)
+    return Known(performed, about, tuple(given), time_zone, case_id)
 
 
-def _alert(session: Session, case_id: str) -> str:
+def _alert(session: Session, case_id: str, time_zone: str) -> str:
     """Return who was told of critical findings, and when; empty where nobody was."""
     told = []
     for record in alerts.listed_case(session, case_id).records:
         event = record.last(AlertMove.NOTIFY)
         if event is not None:
-            told.append(f"{event.recipient}, {event.at:%Y-%m-%d %H:%M}".strip(", "))
+            told.append(f"{event.recipient}, {local_minute(event.at, time_zone)}".strip(", "))
     return "; ".join(told)

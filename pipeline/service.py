@@ -541,13 +541,16 @@ class Service:
         `followup.ask`.
         """
         from radraft.llm import followup
+        from radraft.pipeline import institutions
         from radraft.pipeline.asked_reports import grounds
 
         require_visible(question, "question")
         signed = self.signed(case_id)
         with self.store.read() as session:
             history = tuple((t.question, t.answer) for t in questions.turns(session, case_id))
-            ground = grounds(session, case_id, signed, sites)
+            site = cases.get_case(session, case_id).site
+            zone = institutions.institution(self.settings, site).time_zone
+            ground = grounds(session, case_id, signed, sites, time_zone=zone)
         answer = followup.ask(
             question,
             signed,

@@ -83,7 +83,7 @@ def known(report: AskedReport) -> Known:
         datetime.fromisoformat(report.times.performed),
         " ".join(report.examination.description.given),
         tuple((name, given[0]) for name, given in texts.items() if given),
-        report.id,
+        report_id=report.id,
     )
 
 

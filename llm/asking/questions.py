@@ -161,19 +161,21 @@ _QUALITY = re.compile(
 _METADATA = (
     (
         MetadataField.AUTHOR,
-        r"谁写|谁报告|报告医[生师]|书写|谁出的|who (?:wrote|read|reported"
-        r"|dictated)|author|report(?:ed)? by|reading doctor|哪位医[生师]写",
+        r"谁写|谁报告|报告医[生师]|书写|谁出的|谁签|签名|who (?:wrote|read|reported"
+        r"|dictated|(?:has |have )?signed)|signed by|author|report(?:ed)? by|reading doctor|哪位医[生师]写",
     ),
     (
         MetadataField.REVIEWER,
-        r"谁审|审核|复核|签发医|who (?:reviewed|approved|checked|supervised)"
+        r"谁审|审核|复核|签发医|谁签|签名|signed by"
+        r"|who (?:reviewed|approved|checked|supervised|(?:has |have )?signed)"
         r"|reviewer|countersign",
     ),
     (
         MetadataField.SIGNED_AT,
         r"when was (?:it|this|the report) (?:signed|reported|issued|finali)"
         r"|什么时候(?:签|出报告|发)|几点(?:签|出的?报告|发)|签(?:发|字)?时间"
-        r"|签发|time of (?:signing|report)|signed when|when .{0,20}signed"
+        r"|签发(?!医)|time of (?:signing|report)|signed .{0,16}when|when .{0,20}signed"
+        r"|签.{0,6}(?:什么时候|何时|几点)|(?:什么时候|何时|几点).{0,4}签"
         r"|哪天(?:签|出)",
     ),
     (

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from radraft.llm.asking.values import MetadataField, Source, SourceSentence
 from radraft.reports.assertion import asserted_report
+from radraft.reports.export.printed import local_minute
 from radraft.reports.values import SignedReport
 
 
@@ -19,6 +20,8 @@ class Known:
     about: str = ""
     """What was examined, in words."""
     metadata: tuple[tuple[MetadataField, str], ...] = field(default=(), repr=False)
+    time_zone: str = ""
+    """Whose clock times of signing are told by; empty: UTC, and they say so."""
     report_id: str | None = None
     """How quotations name it; None: its case."""
 
@@ -29,7 +32,7 @@ def source_of(signed: SignedReport, known: Known) -> Source:
     given.setdefault(MetadataField.AUTHOR, signed.author.name)
     if signed.reviewer is not None:
         given.setdefault(MetadataField.REVIEWER, signed.reviewer.name)
-    given.setdefault(MetadataField.SIGNED_AT, signed.signed_at.strftime("%Y-%m-%d %H:%M"))
+    given.setdefault(MetadataField.SIGNED_AT, local_minute(signed.signed_at, known.time_zone))
     return Source(
         known.report_id or signed.case_id,
         known.performed or signed.signed_at,
