@@ -42,7 +42,7 @@ def grounds(
 ) -> Grounds:
     """Return them; `sites`: those whose signed reports the asker may read, None for all. A prior
     whose signature does not hold is left out, and so is one of another site: the answer stays with
-    the case, for all who may read that. `time_zone`: by whose clock moments are told; empty: UTC."""
+    the case, for all who may read that. `time_zone`: whose clock tells moments; empty: UTC."""
     own = frozenset({cases.get_case(session, case_id).site})
     sites = own if sites is None else own & sites
     known = _known(session, case_id, time_zone)

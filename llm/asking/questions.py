@@ -162,7 +162,8 @@ _METADATA = (
     (
         MetadataField.AUTHOR,
         r"谁写|谁报告|报告医[生师]|书写|谁出的|谁签|签名|who (?:wrote|read|reported"
-        r"|dictated|(?:has |have )?signed)|signed by|author|report(?:ed)? by|reading doctor|哪位医[生师]写",
+        r"|dictated|(?:has |have )?signed)|signed by|author"
+        r"|report(?:ed)? by|reading doctor|哪位医[生师]写",
     ),
     (
         MetadataField.REVIEWER,
