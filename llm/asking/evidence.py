@@ -321,8 +321,14 @@ _OF_LUNG = frozenset(
 )
 
 
+_BESIDE_CLEAR_LUNGS = frozenset({"emphysema", "bulla", "fibrosis", "calcification", "thickening"})
+"""What lungs may show that a report calls clear or normal: it had no consolidation in mind."""
+
+
 def _covers(asked: Asked, word: frozenset[str], one: Stated) -> bool:
     """Return whether that a place is normal says that `word` is not there."""
+    if word & _BESIDE_CLEAR_LUNGS and "lung" in one.places:
+        return False
     if asked.places:
         return all(_at(place, one) or _within(place, one) for place in asked.places)
     return bool(word & _OF_LUNG) and "lung" in one.places

@@ -110,3 +110,26 @@ def test_a_posture_that_the_technique_contradicts_is_corrected() -> None:
 
 def test_a_typing_error_in_a_known_word_is_mended() -> None:
     assert decide("any pnuemothorax?", REPORT, [], lang="en").polarity is Polarity.ABSENT
+
+
+@pytest.mark.parametrize(
+    ("question", "denied"),
+    [
+        ("Is there pneumonia?", True),
+        ("有肺不张吗？", True),
+        ("Is there emphysema?", False),
+        ("有肺大疱吗？", False),
+        ("Is there calcification in the lung?", False),
+        ("肺有纤维化吗？", False),
+    ],
+)
+def test_clear_lungs_deny_what_would_cloud_them_and_nothing_else(
+    question: str, denied: bool
+) -> None:
+    clear = source("clear", 4, ("双肺清晰。", "The lungs are clear."))
+    found = decide(question, clear, [], lang="en")
+    if denied:
+        assert (found.outcome, found.polarity) == (A, Polarity.ABSENT)
+    else:
+        assert found.outcome is N
+        assert [quote.part for quote in found.related] == ["f1"]
