@@ -11,6 +11,7 @@ import numpy as np
 
 from radraft.core import canonical
 from radraft.core.errors import EvalError
+from radraft.eval import json_lines
 from radraft.eval.bootstrap import RESAMPLES, SEED
 from radraft.eval.cache import Cache
 from radraft.eval.clinical.score import score_clinical
@@ -180,17 +181,9 @@ def _texts(predictions: Reports, references: Reports, lang: Lang) -> tuple[Texts
     for row, (key, texts) in enumerate(hyps.items(), start=1):
         if len(texts) > 1:
             raise EvalError("eval_duplicate_id", file="predictions", line=row, id=key, first=row)
-    only_refs, only_hyps = refs.keys() - hyps.keys(), hyps.keys() - refs.keys()
-    if only_refs or only_hyps:
-        raise EvalError(
-            "eval_ids_differ",
-            file="predictions",
-            refs=len(refs),
-            hyps=len(hyps),
-            only_refs=len(only_refs),
-            only_hyps=len(only_hyps),
-            example_refs=", ".join(sorted(only_refs)[:3]) or "-",
-            example_hyps=", ".join(sorted(only_hyps)[:3]) or "-",
+    if refs.keys() != hyps.keys():
+        raise json_lines.ids_differ(
+            "predictions", dict(sorted(refs.items())), dict(sorted(hyps.items()))
         )
     order = hyps if isinstance(predictions, list | tuple) else sorted(hyps)
     return {key: hyps[key] for key in order}, refs

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,20 +90,9 @@ def in_order_of(chosen: EvalSet, drafts: Sequence[Drafted], path: Path) -> tuple
     EvalError `eval_ids_differ` where they are not of the same studies; `path` is what it names.
     """
     known = {draft.id: draft for draft in drafts}
-    ids = {item.id for item in chosen.items}
-    only_set = [item.id for item in chosen.items if item.id not in known]
-    only_file = [draft.id for draft in drafts if draft.id not in ids]
-    if only_set or only_file:
-        raise EvalError(
-            "eval_ids_differ",
-            file=str(path),
-            refs=len(ids),
-            hyps=len(known),
-            only_refs=len(only_set),
-            only_hyps=len(only_file),
-            example_refs=_examples(only_set),
-            example_hyps=_examples(only_file),
-        )
+    wanted = {item.id: item for item in chosen.items}
+    if known.keys() != wanted.keys():
+        raise json_lines.ids_differ(str(path), wanted, known)
     return tuple(known[item.id] for item in chosen.items)
 
 
@@ -168,7 +157,3 @@ def _draft(entry: Mapping[str, Any], line: int, path: Path) -> Drafted:
 
 def _all(values: object, kind: Any) -> bool:
     return isinstance(values, list) and all(isinstance(value, kind) for value in values)
-
-
-def _examples(ids: Iterable[str]) -> str:
-    return ", ".join(json_lines.shown(key) for key in list(ids)[:3]) or "-"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from radraft.core.errors import EvalError
 
 _LONGEST_ID = 40
+_EXAMPLES = 3
 
 
 def lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
@@ -62,3 +63,24 @@ def shown(text: str) -> str:
     """Return `text` as it may stand in a message: one line, not long."""
     plain = "".join(character if character.isprintable() else "?" for character in text)
     return plain if len(plain) <= _LONGEST_ID else plain[:_LONGEST_ID] + "..."
+
+
+def ids_differ(file: str, refs: Mapping[str, object], hyps: Mapping[str, object]) -> EvalError:
+    """Return the error `eval_ids_differ` of ids that are not the same, the first of each side by
+    name; `file` is that of `hyps`."""
+    only_refs = [key for key in refs if key not in hyps]
+    only_hyps = [key for key in hyps if key not in refs]
+    return EvalError(
+        "eval_ids_differ",
+        file=file,
+        refs=len(refs),
+        hyps=len(hyps),
+        only_refs=len(only_refs),
+        only_hyps=len(only_hyps),
+        example_refs=_examples(only_refs),
+        example_hyps=_examples(only_hyps),
+    )
+
+
+def _examples(ids: Sequence[str]) -> str:
+    return ", ".join(map(shown, ids[:_EXAMPLES])) or "-"

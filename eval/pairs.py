@@ -7,7 +7,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, overload
 
@@ -20,7 +19,6 @@ from radraft.eval.layouts import Layout, layout, layout_notes
 from radraft.eval.values import NOTHING, IntArray, Pair
 from radraft.reports.values import Lang
 
-_EXAMPLES = 3
 _LONGEST_ID = 40
 
 
@@ -37,7 +35,7 @@ def read_pairs(refs: Path, hyps: Path, lang: Lang) -> PairFiles:
     known_refs, ref_layouts = _index(refs, lang)
     known_hyps, hyp_layouts = _index(hyps, lang)
     if known_refs.keys() != known_hyps.keys():
-        raise _differ(known_refs, known_hyps, hyps)
+        raise json_lines.ids_differ(str(hyps), known_refs, known_hyps)
     ids = tuple(sorted(known_refs))
     return PairFiles(
         refs,
@@ -193,24 +191,6 @@ def _text(entry: dict[str, Any], lang: Lang) -> str | None:
     text = "\n".join(part.strip() for part in parts if isinstance(part, str) and part.strip())
     # What UTF-8 cannot hold (half of a surrogate pair, written as \ud83d) has no hash either.
     return text.encode("utf-8", "replace").decode("utf-8") or None
-
-
-def _differ(refs: dict[str, _Place], hyps: dict[str, _Place], path: Path) -> EvalError:
-    def examples(ids: list[str]) -> str:
-        return ", ".join(json_lines.shown(key) for key in islice(ids, _EXAMPLES)) or "-"
-
-    only_refs = [key for key in refs if key not in hyps]
-    only_hyps = [key for key in hyps if key not in refs]
-    return EvalError(
-        "eval_ids_differ",
-        file=str(path),
-        refs=len(refs),
-        hyps=len(hyps),
-        only_refs=len(only_refs),
-        only_hyps=len(only_hyps),
-        example_refs=examples(only_refs),
-        example_hyps=examples(only_hyps),
-    )
 
 
 def _usable(key: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from radraft.core.control_tokens import inert
 from radraft.core.errors import FollowupError
-from radraft.llm.asking.borne_out import borne_out
+from radraft.llm.asking.borne_out import ANSWER_CHARS, borne_out
 from radraft.llm.asking.deciding import decide
 from radraft.llm.asking.evidence import is_order
-from radraft.llm.asking.questions import CONTEXT_TURNS, vocabulary
+from radraft.llm.asking.questions import CONTEXT_TURNS, language, vocabulary
 from radraft.llm.asking.sources import Known, source_of
 from radraft.llm.asking.values import (
     Finding,
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("radraft.llm.followup")
 
 QUESTION_CHARS = 500
-ANSWER_CHARS = 600
 PATIENCE_S = 120.0
 LETTERS = "ABCDEFGH"
 UNANSWERED = frozenset({Outcome.NOT_MENTIONED, Outcome.CANNOT_ANSWER, Outcome.REFUSED})
@@ -152,12 +150,6 @@ def _unanswered(
     return Answer(
         worded(found, lang), lang, (), True, near, outcome=found.outcome, related=found.related
     )
-
-
-def language(text: str) -> Lang:
-    """`zh` where there are more Chinese characters than Latin words, else `en`."""
-    chinese = len(re.findall(r"[\u4e00-\u9fff]", text))
-    return "zh" if chinese > len(re.findall(r"[A-Za-z]+", text)) else "en"
 
 
 def _written(

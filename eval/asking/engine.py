@@ -20,9 +20,10 @@ from radraft.eval.asking.values import (
     ReportSentence,
     StatedPolarity,
 )
+from radraft.llm.asking.questions import language
 from radraft.llm.asking.sources import Known, source_of
 from radraft.llm.asking.values import MetadataField
-from radraft.llm.followup import ask, language
+from radraft.llm.followup import ask
 from radraft.reports.people import typed_person
 from radraft.reports.values import Manner, Origin, Report, Sentence, SignedReport, Signing, both
 

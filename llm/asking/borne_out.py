@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from radraft.llm.asking.lexicon import lexicon
-from radraft.llm.asking.statements import sides_of, spots_of, stated
+from radraft.llm.asking.questions import language
+from radraft.llm.asking.statements import Stated, sides_of, spots_of, stated
 from radraft.llm.asking.values import Polarity, SourceSentence
 from radraft.reports.characters import refused
 from radraft.reports.findings.extract import extract
@@ -22,8 +23,7 @@ def borne_out(
     polarity, places, sides, levels and numbers, in the language that was asked in."""
     if not wording.strip() or len(wording) > ANSWER_CHARS or any(refused(wording)):
         return False
-    chinese = len(re.findall(r"[\u4e00-\u9fff]", wording))
-    if ("zh" if chinese > len(re.findall(r"[A-Za-z]+", wording)) else "en") != lang:
+    if language(wording) != lang:
         return False
     sources = [SourceSentence(s.id, s.zh, s.en) for s in cited]
     ground = " ".join(f"{s.zh} {s.en}" for s in sources)
@@ -47,10 +47,7 @@ def _numbers(text: str) -> set[str]:
     return set(re.findall(r"\d+(?:\.\d+)?", text))
 
 
-def _words_hold(own: SourceSentence, known: Sequence[object]) -> bool:
-    from radraft.llm.asking.statements import Stated
-
-    stands = [one for one in known if isinstance(one, Stated)]
+def _words_hold(own: SourceSentence, stands: Sequence[Stated]) -> bool:
     for said in stated(own):
         for concept in said.concepts:
             same = [o for o in stands if any(concept in lexicon().lineage(c) for c in o.concepts)]

@@ -12,6 +12,7 @@ from radraft.llm.asking.lexicon import Word, lexicon
 from radraft.llm.asking.statements import sides_of, spots_of
 from radraft.llm.asking.values import MetadataField
 from radraft.reports.findings.concepts import Vocabulary
+from radraft.reports.values import Lang
 
 CONTEXT_TURNS = 3
 """Earlier turns that a question may lean on."""
@@ -340,6 +341,12 @@ _ASKING = re.compile(
     r"|where|when|who) |片子上|影像|检查|心超|怎么样|排除",
     _I,
 )
+
+
+def language(text: str) -> Lang:
+    """`zh` where there are more Chinese characters than Latin words, else `en`."""
+    chinese = len(re.findall(r"[\u4e00-\u9fff]", text))
+    return "zh" if chinese > len(re.findall(r"[A-Za-z]+", text)) else "en"
 
 
 def read_question(text: str, earlier: Sequence[str] = ()) -> Asked:

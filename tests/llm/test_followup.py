@@ -11,9 +11,10 @@ import numpy.typing as npt
 import pytest
 
 from radraft.core.errors import FollowupError
+from radraft.llm.asking.questions import language
 from radraft.llm.asking.values import Outcome, Polarity
 from radraft.llm.endpoint import Endpoint
-from radraft.llm.followup import Answer, ask, language
+from radraft.llm.followup import Answer, ask
 from radraft.llm.profiles import Profile, Task, load_profile
 from radraft.llm.sentences import SentenceEncoder
 from radraft.reports.values import Confirmation, Origin, Report, Sentence, both
