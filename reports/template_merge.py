@@ -134,11 +134,13 @@ def _told_of(
         section: tuple(_written(line) for line in candidates if line.section is section)
         for section in Section
     }
+    # The lines come first: a check tells of a sentence once, with the first that it contradicts,
+    # and a report that contradicts itself must not hide the line that it contradicts as well.
     read = read_report(
         Report(
             stated.case_id,
-            (*stated.findings, *sections[Section.FINDINGS]),
-            (*stated.impression, *sections[Section.IMPRESSION]),
+            (*sections[Section.FINDINGS], *stated.findings),
+            (*sections[Section.IMPRESSION], *stated.impression),
         ),
         study,
     )
@@ -234,6 +236,8 @@ class _Structure:
     path: str
     section: Section
     codes: frozenset[str]
+    denied: frozenset[str]
+    """Those of `codes` that the line's own wording denies."""
     organs: frozenset[str]
     words: tuple[re.Pattern[str], ...]
 
@@ -251,6 +255,7 @@ def _structures(lines: tuple[TemplateLine, ...]) -> tuple[_Structure, ...]:
             line.path,
             line.section,
             frozenset(line.findings) | _denied_codes(line),
+            _denied_codes(line),
             frozenset(line.organs) or _organs_of_wording(line),
             tuple(map(_word, line.words)),
         )
@@ -302,6 +307,8 @@ def _paths_about(read: ReadSentence, structures: Sequence[_Structure]) -> tuple[
         for mention in mentions:
             if not (concludes and mention.polarity is Certainty.ABSENT):
                 found |= dict.fromkeys(_by_code(mention.code, structures))
+            if mention.polarity is not Certainty.ABSENT:
+                found |= dict.fromkeys(_denying(mention.code, structures))
         if not concludes:
             for clause in _uncoded_clauses(text, mentions):
                 organs = _organs(clause, lang)
@@ -316,6 +323,12 @@ def _by_code(code: str, structures: Sequence[_Structure]) -> tuple[str, ...]:
         if paths := tuple(s.path for s in structures if link in s.codes):
             return paths
     return ()
+
+
+def _denying(code: str, structures: Sequence[_Structure]) -> Iterator[str]:
+    """Yield the lines that deny a finding or what it implies, of whatever else they are."""
+    implied = {code, *lineage(code)}
+    return (s.path for s in structures if s.denied & implied)
 
 
 def _uncoded_clauses(text: str, mentions: Iterable[Mention]) -> Iterator[str]:

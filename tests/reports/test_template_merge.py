@@ -241,6 +241,20 @@ def test_in_one_language_only_that_language_is_added() -> None:
     assert merge(EMPTY, english_only, study(CHEST), langs=("zh",)).report == EMPTY
 
 
+def test_a_report_that_contradicts_itself_hides_no_line_that_it_contradicts() -> None:
+    after = require_laws(
+        draft(
+            ("未见连枷胸。", "No flail chest."),
+            impression=(
+                ("可见气道异物。", "There is an airway foreign body."),
+                ("可见连枷胸。", "There is flail chest."),
+            ),
+        ),
+        CHEST,
+    )
+    assert "t-findings.bones" not in [s.id for s in after.findings]
+
+
 def test_a_section_that_is_full_stays_as_it_is() -> None:
     texts = [(f"心影增大{n}。", f"The heart is enlarged {n}.") for n in range(MAX_SENTENCES - 1)]
     after = merge(draft(*texts), CHEST, study(CHEST)).report

@@ -18,7 +18,7 @@ from radraft.bench.starter_card.questions import (
     questions,
     stated,
 )
-from radraft.eval.score import NOTHING
+from radraft.eval.values import NOTHING
 from radraft.reports.values import LANGS, Certainty, Lang
 from tests.bench.starter_card.builders_material import CHILD_SICK, CHILD_WELL, material
 
