@@ -8,6 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from radraft.core.once import once
 from radraft.reports.findings._chinese_matcher import Matcher
 from radraft.reports.findings.terms import chinese_terms
 
@@ -29,13 +30,13 @@ class Organ:
     anatomy: str | None
 
 
-@cache
+@once
 def rules() -> Any:
     """Cues, sides, organs and units."""
     return _yaml("radraft.reports.findings", "rules_zh.yaml")
 
 
-@cache
+@once
 def matcher() -> Matcher:
     """All words of the rules and terms; values are (kind, what)."""
     found = Matcher()
@@ -59,7 +60,7 @@ def matcher() -> Matcher:
     return found
 
 
-@cache
+@once
 def finding_words() -> Matcher:
     """Findings and organs alone: what a word with a typing error can be meant to be."""
     found = Matcher()
@@ -71,7 +72,7 @@ def finding_words() -> Matcher:
     return found
 
 
-@cache
+@once
 def places() -> Matcher:
     """Organs and sides alone, for what a finding's name says of its place."""
     found = Matcher()

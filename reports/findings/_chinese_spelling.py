@@ -14,6 +14,7 @@ from importlib.resources import files
 from itertools import pairwise
 from typing import Any
 
+from radraft.core.once import once
 from radraft.reports.findings._chinese_matcher import Token
 from radraft.reports.findings._chinese_rules import finding_words, matcher
 from radraft.reports.findings._trie import PhraseTrie
@@ -159,12 +160,12 @@ def _choices(before: str, character: str, after: str, ahead: bool, behind: bool)
     return found
 
 
-@cache
+@once
 def _pairs() -> frozenset[str]:
     return finding_words().follows()
 
 
-@cache
+@once
 def _word_pairs() -> frozenset[str]:
     return frozenset(
         first + second
@@ -174,7 +175,7 @@ def _word_pairs() -> frozenset[str]:
     )
 
 
-@cache
+@once
 def _gapped() -> dict[str, str]:
     """Return the longer words with a blank for a character, and what stands there."""
     return {
@@ -258,7 +259,7 @@ def _sound_keys() -> dict[int, str]:
     return keys
 
 
-@cache
+@once
 def _sounds() -> tuple[PhraseTrie[tuple[str, ...]], frozenset[str]]:
     """Return the words by their sound, and what they begin with."""
     by_sound: dict[str, list[str]] = defaultdict(list)
@@ -270,7 +271,7 @@ def _sounds() -> tuple[PhraseTrie[tuple[str, ...]], frozenset[str]]:
     return trie, frozenset(keys[:3] for keys in by_sound)
 
 
-@cache
+@once
 def _shapes() -> tuple[PhraseTrie[str], frozenset[str]]:
     """Return the words by their forms with one look-alike, and what these begin with."""
     alike: dict[str, set[str]] = defaultdict(set)

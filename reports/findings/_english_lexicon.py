@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
 from itertools import product
 from typing import Any
 
+from radraft.core.once import once
 from radraft.reports.findings._english_cues import CUES, LISTS, MARKS, MODALS, TOGETHER, Cue, Denial
 from radraft.reports.findings._english_typos import Corrections
 from radraft.reports.findings._trie import PhraseTrie
@@ -104,7 +104,7 @@ _PLAIN_MODAL = frozenset(["be", "also", "well", "easily", "have"])
 _LINKS = ("", " that", " whether", " if")
 
 
-@cache
+@once
 def lexicon() -> Lexicon:
     """The lists of `terms_en.yaml` and `rules_en.yaml`."""
     terms = english_terms()
