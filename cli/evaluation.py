@@ -466,26 +466,14 @@ def marks(
     Without identity. What somebody called wrong is in judge.jsonl, for a person to say what is
     right. The audit knows of it.
     """
-    from datetime import UTC, datetime
-
     from radraft.cli.context import opened
+    from radraft.cli.export import note_export
     from radraft.core.canonical import plain
     from radraft.core.errors import SettingsError
     from radraft.finetune.marked import export_marked
-    from radraft.pipeline.audit_trail import command_line
-    from radraft.reports.audit import AuditEvent, AuditKind
-    from radraft.store import audit
 
     with opened() as context:
-        with context.store.begin() as session:
-            event = AuditEvent(
-                AuditKind.EXPORT,
-                datetime.now(UTC),
-                command_line(),
-                site=site or "",
-                details={"form": "marked questions"},
-            )
-            audit.append(session, event)
+        note_export(context.store, "marked questions", site=site or "")
         with context.store.read() as session:
             try:
                 count = export_marked(session, folder, None if site is None else {site})

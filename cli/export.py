@@ -99,11 +99,9 @@ def export(form: str, case_id: str, file: Path, lang: Lang, out: Output) -> None
     """Write the newest signed version of a case's report to a new file, readable by its owner
     alone; the audit knows of it."""
     from radraft.cli.context import opened
-    from radraft.pipeline.audit_trail import command_line
     from radraft.pipeline.institutions import institution
     from radraft.pipeline.outgoing import read_signed
-    from radraft.reports.audit import AuditEvent, AuditKind
-    from radraft.store import audit, cases
+    from radraft.store import cases
 
     with opened() as context:
         with context.store.read() as session:
@@ -111,19 +109,33 @@ def export(form: str, case_id: str, file: Path, lang: Lang, out: Output) -> None
             whose = institution(context.settings, site)
             report = read_signed(session, case_id, institution=whose)
         content = FORMATS[form](Asked(report, lang, context.store, context.settings))
-        with context.store.begin() as session:
-            event = AuditEvent(
-                AuditKind.EXPORT,
-                datetime.now(UTC),
-                command_line(),
-                site=site,
-                case_id=case_id,
-                details={"form": form, "version": str(report.version)},
-            )
-            audit.append(session, event)
+        note_export(context.store, form, site=site, case_id=case_id, version=str(report.version))
         _write(file, content)
     value = {"case_id": case_id, "version": report.version, "form": form, "file": str(file)}
     out.result(value, f"{form} {case_id} v{report.version}: {file}")
+
+
+def note_export(
+    store: Store, form: str, *, site: str = "", case_id: str | None = None, **details: str
+) -> None:
+    """Write down in the audit that somebody takes `form` out of radraft by the command line.
+
+    Before it is written: what is not in the audit does not leave. StorageError.
+    """
+    from radraft.pipeline.audit_trail import command_line
+    from radraft.reports.audit import AuditEvent, AuditKind
+    from radraft.store import audit
+
+    event = AuditEvent(
+        AuditKind.EXPORT,
+        datetime.now(UTC),
+        command_line(),
+        site=site,
+        case_id=case_id,
+        details={"form": form, **details},
+    )
+    with store.begin() as session:
+        audit.append(session, event)
 
 
 def code_system(file: Path, out: Output) -> None:

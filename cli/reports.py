@@ -63,16 +63,21 @@ def show(case_id: str, out: Output) -> None:
 
 
 def export_pairs(out_file: Path, out: Output, *, pixels: bool = False) -> None:
-    """Write both files, with `pixels` the pictures too, and print how many of each."""
+    """Write both files, with `pixels` the pictures too, and print how many of each. The audit knows
+    of it."""
+    from radraft.cli.export import note_export
     from radraft.core.errors import SettingsError
     from radraft.finetune import export
 
-    with opened() as context, context.store.read() as session:
-        try:
-            objects = context.store.objects if pixels else None
-            count = export.export(session, out_file, objects)
-        except OSError:
-            raise SettingsError("cannot_write", file=str(out_file)) from None
+    with opened() as context:
+        form = "training pairs with images" if pixels else "training pairs"
+        note_export(context.store, form)
+        with context.store.read() as session:
+            try:
+                objects = context.store.objects if pixels else None
+                count = export.export(session, out_file, objects)
+            except OSError:
+                raise SettingsError("cannot_write", file=str(out_file)) from None
     written = {"path": str(out_file), "preferences_path": str(export.preference_path(out_file))}
     written |= plain(count)
     out.result(written, "\n".join(f"{name}: {value}" for name, value in written.items()))

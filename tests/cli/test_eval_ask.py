@@ -57,6 +57,15 @@ def test_misses_of_a_hidden_half_are_not_listed(tmp_path: Path) -> None:
         assert error.value.code == "eval_ask_hidden"
 
 
+def exports(data_dir: Path) -> int:
+    """How often the audit says that something was taken out."""
+    store = open_store(Settings(data_dir=data_dir))
+    with store.read() as session:
+        kinds = [row[0] for row in session.execute(sa.text("SELECT kind FROM audit_events"))]
+    store.close()
+    return kinds.count(AuditKind.EXPORT.value)
+
+
 @pytest.mark.slow
 def test_marks_leave_as_a_question_set_and_the_audit_knows(
     tmp_path: Path, migrated_folder: Path
@@ -67,11 +76,7 @@ def test_marks_leave_as_a_question_set_and_the_audit_knows(
     assert value["questions"] == value["reports"] == 0
     names = {"questions.jsonl", "reports.jsonl", "judge.jsonl"}
     assert {path.name for path in (tmp_path / "set").iterdir()} == names
-    store = open_store(Settings(data_dir=folder))
-    with store.read() as session:
-        kinds = [row[0] for row in session.execute(sa.text("SELECT kind FROM audit_events"))]
-    store.close()
-    assert kinds.count(AuditKind.EXPORT.value) == 1
+    assert exports(folder) == 1
     (tmp_path / "file").write_text("", encoding="utf-8")
     refused = answer(folder, "eval", "marks", tmp_path / "file", code=1)
     assert refused["error"]["code"] == "cannot_write"

@@ -1,0 +1,20 @@
+"""`radraft pairs export`: what it writes, and who knows of it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tests.cli.test_commands import answer
+from tests.cli.test_eval_ask import exports
+
+
+def test_training_pairs_do_not_leave_unnoticed(tmp_path: Path, migrated_folder: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(migrated_folder, folder)
+    value = answer(folder, "pairs", "export", tmp_path / "pairs.jsonl")
+    assert Path(value["path"]).is_file() and Path(value["preferences_path"]).is_file()
+    assert exports(folder) == 1
+    refused = answer(folder, "pairs", "export", tmp_path / "no folder" / "pairs.jsonl", code=1)
+    assert refused["error"]["code"] == "cannot_write"
+    assert exports(folder) == 2
