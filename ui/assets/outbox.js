@@ -5,9 +5,11 @@ import { getChanged, send, sentenceOf } from "/ui/api.js";
 import { h, part, setText } from "/ui/dom.js";
 import { formatDate, onLanguage, pick, t, translate } from "/ui/i18n.js";
 import { beginPage, fixedWords, look } from "/ui/standalone.js";
+import { Watch } from "/ui/watch.js";
 
 const LOOK_MS = 5000;
 const MOST_REASON = 200;
+let watch = null;
 let shown = { targets: [], dead: [], waiting: [] };
 
 function load() {
@@ -74,7 +76,7 @@ function dropForm(entry, attributes, content) {
     try {
       await send("POST", `/outbox/${entry.entry}/${path}`, body);
       reason.value = "";
-      await load();
+      await watch.now();
     } catch (error) {
       setText(said, sentenceOf(error));
     }
@@ -169,7 +171,5 @@ await beginPage();
 translate(document);
 await mountAccount(document);
 onLanguage(draw);
-await load();
-setInterval(() => {
-  if (!document.hidden) load();
-}, LOOK_MS);
+watch = new Watch(load, LOOK_MS);
+await watch.now();

@@ -26,15 +26,19 @@ export function fixedWords() {
   }
 }
 
-/** Take what the page shows from the service by `ask`, or say at its `state` why that did not come; draw either way. */
+/** Take what the page shows from the service by `ask`, or say at its `state` why that did not come; draw either way. Gives
+ * whether it came. */
 export async function look(ask, draw) {
+  let came = false;
   try {
     await ask();
+    came = true;
     setText(part(document, "state"), "");
   } catch (error) {
     setText(part(document, "state"), sentenceOf(error));
   }
   draw();
+  return came;
 }
 
 function languageButtons() {
