@@ -87,7 +87,8 @@ class UnstoredFeatures:
 def extractor_loader(
     store: Store, vision: Callable[[], VisionModel | None] = lambda: None
 ) -> Callable[[], FeatureExtractor | None]:
-    """Return what loads the encoder of `vision`, or the shipped one where the model needs none.
+    """Return what loads the shipped encoder, or takes it of `vision` where the model drafts with
+    it: the content heads know no other's tokens.
 
     It gives None where torch is not installed: then rules decide alone.
     """
@@ -95,9 +96,13 @@ def extractor_loader(
     def load_extractor() -> FeatureExtractor | None:
         if find_spec("torch") is None:
             return None
+        from radraft.vision_encoder import shipped
         from radraft.vision_encoder.encode import Encoder
 
         known = vision()
-        return StoredFeatures(Encoder.load() if known is None else known.encoder, store.objects)
+        own = known is None or known.encoder.encoder_id != shipped.encoder_id()
+        return StoredFeatures(
+            Encoder.load() if known is None or own else known.encoder, store.objects
+        )
 
     return LoadedOnce(load_extractor)

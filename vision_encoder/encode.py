@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,10 @@ import numpy.typing as npt
 from radraft.core.errors import EncodingError, NotFound
 from radraft.studies.values import KeyImage, KeyImages
 from radraft.vision_encoder import shipped, stored
-from radraft.vision_encoder.config import EncoderConfig, load_config
+from radraft.vision_encoder.config import load_config
 from radraft.vision_encoder.heads import Heads
-from radraft.vision_encoder.preprocess import preprocess
+from radraft.vision_encoder.source import EncoderSource, locate
+from radraft.vision_encoder.tower import ImageTower, ShippedTower
 from radraft.vision_encoder.values import ByteStore, ImageEmbedding, StudyEmbedding
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def encode(images: KeyImages, encoder: Encoder, objects: ByteStore) -> StudyEmbe
     Stored under `embeddings/<encoder_id>/<image_id>.safetensors`. What is stored wins: an image
     that another device embedded first keeps those values. A damaged file is computed again. The
     finding scores come from the tokens as stored, each head's highest among the images: a study
-    shows what one of its images shows.
+    shows what one of its images shows. An encoder without heads gives none.
     """
     found = {image.image_id: _read(objects, encoder, image.image_id) for image in images.images}
     missing = {i.image_id: i for i in images.images if found[i.image_id] is None}
@@ -73,36 +74,36 @@ class Encoder:
 
     def __init__(
         self,
-        visual: torch.nn.Module,
-        config: EncoderConfig,
+        tower: ImageTower,
         encoder_id: str,
-        heads: Heads,
+        heads: Heads | None,
         *,
         device: str = "cpu",
         micro_batch: int = 1,
         workers: int = 1,
         beside_llm: bool = False,
     ) -> None:
-        """`beside_llm`: a vLLM writes on the same processor, so torch and numpy are held to one
+        """`heads` is None for an encoder that answers no questions itself.
+
+        `beside_llm`: a vLLM writes on the same processor, so torch and numpy are held to one
         thread in the whole process, and the encoder's own threads yield."""
         import torch
 
         if beside_llm:
             _hold_numpy_to_one_thread()
         self.encoder_id = encoder_id
-        self.heads = heads
-        self._config = config
         self._device = torch.device(device)
         self._micro_batch = micro_batch
-        tower: Any = visual
-        self._visual: Any = tower.to(self._device, memory_format=torch.channels_last).eval()
+        self._tower = tower
+        tower.to(self._device)
         self._pool = _one_thread_each(workers, beside_llm=beside_llm)
-        blank = np.zeros((1, config.size, config.size, 3), dtype=np.float32)
+        blank = np.zeros((1, *tower.size, 3), dtype=np.float32)
         tokens, pooled = self._pool.submit(self._forward, blank).result()
         self.tokens_per_image, self.dim = int(tokens.shape[1]), int(tokens.shape[2])
         self.pooled_dim = int(pooled.shape[1])
-        if heads.dim != self.dim:
-            raise EncodingError("heads_width", expected=heads.dim, got=self.dim)
+        self.heads = heads or Heads.none(self.dim)
+        if self.heads.dim != self.dim:
+            raise EncodingError("heads_width", expected=self.heads.dim, got=self.dim)
 
     @property
     def device(self) -> str:
@@ -115,15 +116,35 @@ class Encoder:
 
         EncodingError `encoder_weights_invalid`, `heads_invalid` or `heads_width`.
         """
+        tower = ShippedTower(shipped.load_visual(folder), load_config())
+        heads = shipped.load_heads(folder)
+        return cls._here(tower, shipped.encoder_id(folder), heads, beside_llm)
+
+    @classmethod
+    def of(cls, source: EncoderSource | None, *, beside_llm: bool = False) -> Encoder:
+        """Return the open_clip model `source`, which has no finding heads; the trained encoder that
+        is shipped where it is None. On the GPU where there is one.
+
+        EncodingError as `load`, `source.locate` and `open_clip_tower.OpenClipTower`.
+        """
+        if source is None:
+            return cls.load(beside_llm=beside_llm)
+        from radraft.vision_encoder.open_clip_tower import OpenClipTower, encoder_id
+
+        files = locate(source)
+        return cls._here(OpenClipTower(files), encoder_id(files), None, beside_llm)
+
+    @classmethod
+    def _here(
+        cls, tower: ImageTower, encoder_id: str, heads: Heads | None, beside_llm: bool
+    ) -> Encoder:
+        """Return the encoder on this machine's fastest device."""
         import torch
 
-        visual = shipped.load_visual(folder)
-        heads = shipped.load_heads(folder)
         gpu = torch.cuda.is_available()
         return cls(
-            visual,
-            load_config(),
-            shipped.encoder_id(folder),
+            tower,
+            encoder_id,
             heads,
             device="cuda" if gpu else "cpu",
             micro_batch=GPU_BATCH if gpu else 1,
@@ -141,10 +162,10 @@ class Encoder:
         return tuple(item for batch in self._pool.map(self._embed, batches) for item in batch)
 
     def _embed(self, images: Sequence[KeyImage]) -> list[ImageEmbedding]:
-        shape = (self._micro_batch, self._config.size, self._config.size, 3)
+        shape = (self._micro_batch, *self._tower.size, 3)
         batch = np.zeros(shape, dtype=np.float32)
         for position, image in enumerate(images):
-            batch[position] = preprocess(image.pixels, self._config)
+            batch[position] = self._tower.prepare(image.pixels)
         tokens, pooled = self._forward(batch)
         return [
             ImageEmbedding(image.image_id, tokens[i].copy(), pooled[i].copy())
@@ -154,16 +175,13 @@ class Encoder:
     def _forward(
         self, batch: npt.NDArray[np.float32]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Map (b, size, size, 3) to tokens (b, n, d), pooled (b, e). open_clip's own forward,
-        step by step, so that the feature map can be kept."""
+        """Map (b, rows, columns, 3) to tokens (b, n, d), pooled (b, e)."""
         import torch
 
         # A (b, h, w, c) array seen as (b, c, h, w) already is channels_last.
         pixels = torch.from_numpy(batch).to(self._device).permute(0, 3, 1, 2)
-        visual = self._visual
         with torch.inference_mode(), _fixed_kernels(self._device):
-            grid = visual.trunk.forward_features(pixels)
-            features = visual.head(visual.trunk.forward_head(grid))
+            grid, features = self._tower.forward(pixels)
             pooled = torch.nn.functional.normalize(features, dim=-1)
             # Rounded as stored, so that a stored and a fresh embedding are the same.
             tokens = grid.flatten(2).transpose(1, 2).to(torch.float16).to(torch.float32)

@@ -57,6 +57,11 @@ class Heads:
             raise EncodingError("heads_invalid", file=str(path))
         return cls(tuple(ids), weight.shape[1], weight.astype(np.float32), bias.astype(np.float32))
 
+    @classmethod
+    def none(cls, dim: int) -> Heads:
+        """Return no heads, for tokens of length `dim`: of an encoder that answers no questions."""
+        return cls((), dim, np.zeros((0, dim), np.float32), np.zeros(0, np.float32))
+
     def logits(self, tokens: Array) -> Array:
         """Map (n, dim) tokens of one image to (heads,) log odds, in the order of `ids`.
 

@@ -19,10 +19,16 @@ def preprocess(pixels: npt.NDArray[np.uint8], config: EncoderConfig) -> npt.NDAr
     The whole image, aspect kept, centred on black. EncodingError `encoder_pixels_invalid` unless
     `pixels` is a non-empty 8-bit gray image.
     """
-    if pixels.ndim != 2 or pixels.dtype != np.uint8 or 0 in pixels.shape:
-        raise EncodingError("encoder_pixels_invalid", shape=str(pixels.shape))
+    require_gray(pixels)
     square = letterbox(pixels, config.size)
     return np.stack([table[square] for table in _tables(config)], axis=-1)
+
+
+def require_gray(pixels: npt.NDArray[np.uint8]) -> None:
+    """Raise EncodingError `encoder_pixels_invalid` unless `pixels` is a non-empty 8-bit gray
+    image."""
+    if pixels.ndim != 2 or pixels.dtype != np.uint8 or 0 in pixels.shape:
+        raise EncodingError("encoder_pixels_invalid", shape=str(pixels.shape))
 
 
 def letterbox(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:

@@ -58,14 +58,14 @@ def open_seeing(cache_dir: Path) -> Seeing:
     from radraft.vision_encoder import shipped, weights
     from radraft.vision_encoder.config import load_config
     from radraft.vision_encoder.encode import Encoder
+    from radraft.vision_encoder.tower import ShippedTower
 
     trained = Encoder.load()
     both = shipped.load_model()
     start = weights.build(cache_dir)
     sha = file_sha256(start / weights.IMAGE_FILE)
     untrained = Encoder(
-        weights.load_visual(start),
-        load_config(),
+        ShippedTower(weights.load_visual(start), load_config()),
         f"imagenet@{sha[:16]}",
         # Heads of the other encoder, which nobody asks here.
         trained.heads,

@@ -18,6 +18,7 @@ from radraft.vision_encoder import shipped, stored, weights
 from radraft.vision_encoder.config import EncoderConfig
 from radraft.vision_encoder.encode import Encoder, encode
 from radraft.vision_encoder.heads import Heads
+from radraft.vision_encoder.tower import ShippedTower
 from radraft.vision_encoder.values import ImageEmbedding
 from tests.scale import scaled
 from tests.vision_encoder.conftest import as_key_image, key_image, write_heads
@@ -44,8 +45,7 @@ def tiny_encoder(
     visual = CLIP(**config.model_cfg).visual
     visual.load_state_dict(image)
     return Encoder(
-        visual,
-        config,
+        ShippedTower(visual, config),
         "tiny@0",
         heads,
         micro_batch=micro_batch,
@@ -90,7 +90,7 @@ def test_tokens_and_pooled_are_open_clips_own(tiny_config: EncoderConfig, tiny: 
 
     image = key_image(2)
     pixels = torch.from_numpy(preprocess(image.pixels, tiny_config)).permute(2, 0, 1)[None]
-    visual = tiny._visual
+    visual = tiny._tower._visual
     with torch.inference_mode():
         pooled = torch.nn.functional.normalize(visual(pixels), dim=-1)[0].numpy()
         grid = visual.trunk.forward_features(pixels)[0].numpy()

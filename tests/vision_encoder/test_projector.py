@@ -132,3 +132,36 @@ def test_tokens_in_no_even_square_are_refused(path: Path, count: int) -> None:
     with pytest.raises(EncodingError) as error:
         Projector.load(path).project(np.zeros((2, count, 96), dtype=np.float32))
     assert error.value.code == "projector_grid"
+
+
+@pytest.mark.parametrize(("side", "parts"), [(14, 7), (7, 3), (5, 5), (4, 3), (6, 1)])
+def test_any_square_of_tokens_is_divided_as_torchs_adaptive_pooling_divides_it(
+    side: int, parts: int
+) -> None:
+    import torch
+
+    tokens = RANDOM.standard_normal((side * side, 8)).astype(np.float32)
+    grid = torch.from_numpy(tokens).T.unflatten(1, (side, side))
+    expected = torch.nn.functional.adaptive_avg_pool2d(grid, parts).flatten(1).T.numpy()
+    found = Projector.pool(tokens, parts)
+    assert found.shape == (1 + parts**2, 8)
+    np.testing.assert_allclose(found[1:], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_file_says_how_many_parts_it_takes(path: Path, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    said = tmp_path / "said.safetensors"
+    save_file(load_file(path), said, metadata={"parts": "3"})
+    projector = Projector.load(said)
+    assert (projector.parts, Projector.load(path).parts) == (3, None)
+    odd = np.ones((2, 49, 96), np.float32)
+    assert projector.project(odd).shape == (2, 10, 40)
+    for tokens in (np.ones((4, 96), np.float32), np.ones((50, 96), np.float32)):
+        with pytest.raises(EncodingError, match="projector_grid"):
+            projector.project(tokens)
+    with pytest.raises(EncodingError, match="projector_grid"):
+        Projector.load(path).project(odd)
+    save_file(load_file(path), said, metadata={"parts": "many"})
+    with pytest.raises(EncodingError, match="projector_invalid"):
+        Projector.load(said)
