@@ -197,7 +197,7 @@ def _missing(found: dict[str, Any], settings: Settings) -> Iterator[RadraftError
 
 def _parts(profile: Profile, settings: Settings) -> Iterator[RadraftError]:
     """Yield what the profile names and is not there, or does not fit it."""
-    from radraft.llm import pins
+    from radraft.llm import text_base
     from radraft.prompts.templates import load_template
     from radraft.vision_encoder import shipped
     from radraft.vision_encoder.projector import Projector
@@ -208,7 +208,9 @@ def _parts(profile: Profile, settings: Settings) -> Iterator[RadraftError]:
         lambda: _template_fits(load_template(profile.template), profile),
     ]
     if profile.image_way == "embeds":
-        checks += [shipped.load_heads, lambda: Projector.load(pins.files()["projector"])]
+        checks += [shipped.load_heads, lambda: Projector.load(text_base.projector_of(profile))]
+    if profile.encoder is not None:
+        checks.append(lambda: text_base.encoder_id(profile))
     for check in checks:
         try:
             check()
@@ -223,10 +225,12 @@ def _template_fits(template: Template, profile: Profile) -> None:
 
 def _checkpoint_whole(profile: Profile, settings: Settings) -> None:
     """Raise where vLLM could not load the profile's weights. A hub's are left to it."""
-    from radraft.llm import starter_model
-    from radraft.llm.profiles import LocalCheckpoint, StarterCheckpoint
+    from radraft.llm import starter_model, text_base
+    from radraft.llm.profiles import HubCheckpoint, LocalCheckpoint, StarterCheckpoint
 
     match profile.checkpoint:
+        case HubCheckpoint() if profile.projector is not None:
+            text_base.base_folder(profile)
         case StarterCheckpoint():
             if not starter_model.paths(settings.cache_dir).built():
                 raise DraftingError("starter_not_built")

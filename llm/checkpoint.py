@@ -61,6 +61,8 @@ and stored under other tensor names; the starter's are also changed by a LoRA th
 radraft project trained. Research use only.
 """
 
+PROCESSOR_FILE = "processor_config.json"
+
 Progress = Callable[[str, float], None]
 
 
@@ -155,7 +157,7 @@ def _assemble(folder: Path, report: Progress, *, with_lora: bool) -> None:
     tokenizer = _tokenizer(gguf)
     gguf.unlink()
     report("writing", 0.85)
-    vision_config, tower = _vision_tower()
+    vision_config, tower = vision_tower(VISION_TOWER["image_size"])
     tensors.update(tower)
     for name, (rows, columns) in {
         "linear_1": (WIDTH, VISION_TOWER["hidden_size"]),
@@ -217,12 +219,13 @@ def _tokenizer(gguf: Path) -> Any:
     return tokenizer
 
 
-def _vision_tower() -> tuple[Any, dict[str, Any]]:
-    """Return a tower of zeros, under the names vLLM expects."""
+def vision_tower(side: int) -> tuple[Any, dict[str, Any]]:
+    """Return configuration and tensors of a tower of zeros for images of `side` pixels, under the
+    names vLLM expects."""
     import torch
     from transformers import SiglipVisionConfig, SiglipVisionModel
 
-    config = SiglipVisionConfig(**VISION_TOWER)
+    config = SiglipVisionConfig(**VISION_TOWER | {"image_size": side})
     tensors = {}
     for name, tensor in SiglipVisionModel(config).state_dict().items():
         zeros = torch.zeros(tensor.shape, dtype=torch.bfloat16)
@@ -251,27 +254,31 @@ def _save_configuration(folder: Path, text_config: Any, vision_config: Any, toke
     tokenizer.chat_template = chat_template()
     tokenizer.save_pretrained(folder)
     _add_bos(folder)
-    size = VISION_TOWER["image_size"]
+    write_processor(folder, IMAGE_TOKEN, VISION_TOWER["image_size"])
+    (folder / "NOTICE").write_text(NOTICE, encoding="utf-8")
+
+
+def write_processor(folder: Path, image_token: str, side: int) -> None:
+    """Write what LLaVA's processor is configured by, for a tower of images of `side` pixels."""
     _write_json(
         folder / "preprocessor_config.json",
         {
             "image_processor_type": "SiglipImageProcessor",
-            "size": {"height": size, "width": size},
+            "size": {"height": side, "width": side},
             "image_mean": [0.5] * 3,
             "image_std": [0.5] * 3,
         },
     )
     _write_json(
-        folder / "processor_config.json",
+        folder / PROCESSOR_FILE,
         {
             "processor_class": "LlavaProcessor",
-            "image_token": IMAGE_TOKEN,
+            "image_token": image_token,
             "patch_size": VISION_TOWER["patch_size"],
             "vision_feature_select_strategy": "full",
             "num_additional_image_tokens": 0,
         },
     )
-    (folder / "NOTICE").write_text(NOTICE, encoding="utf-8")
 
 
 def _add_bos(folder: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from radraft.core.errors import DraftingError
 from radraft.core.settings import Settings, program
-from radraft.llm import checkpoint
+from radraft.llm import checkpoint, llava_form
 from radraft.llm.profiles import HubCheckpoint, LocalCheckpoint, Profile, StarterCheckpoint
 
 # Enough of the parent's environment for a process to work, and nothing of ours.
@@ -52,9 +52,10 @@ def command(profile: Profile, *, python: Path, model: str, port: int) -> list[st
         words += ["--enable-mm-embeds", "--limit-mm-per-prompt", _json(image=0)]
     else:
         words += ["--limit-mm-per-prompt", _json(image=engine.max_images)]
-    if profile.chat_format == "plain":
+    # What is built for a language model of any kind brings its own.
+    if profile.chat_format == "plain" and profile.projector is None:
         words += ["--chat-template", str(checkpoint.CHAT_TEMPLATE)]
-    if isinstance(profile.checkpoint, HubCheckpoint):
+    if isinstance(profile.checkpoint, HubCheckpoint) and profile.projector is None:
         words += ["--revision", profile.checkpoint.revision]
     if has_gpu():
         words += ["--gpu-memory-utilization", str(engine.gpu_memory_utilization)]
@@ -81,7 +82,7 @@ def environment(
         "VLLM_LOG_STATS_INTERVAL": "300",
         "PYTHONUNBUFFERED": "1",
     }
-    if not isinstance(profile.checkpoint, HubCheckpoint):
+    if not isinstance(profile.checkpoint, HubCheckpoint) or profile.projector is not None:
         env["HF_HUB_OFFLINE"] = "1"
     if not has_gpu():
         env["PYTHONPATH"] = str(ENGINE)
@@ -94,11 +95,17 @@ def environment(
 
 
 def model_path(profile: Profile, cache_dir: Path, on_progress: checkpoint.Progress | None) -> str:
-    """Return what vLLM is told to load; the starter is built when it is not there yet.
+    """Return what vLLM is told to load; the starter, or the form in which a language model takes
+    images, is built when it is not there yet.
 
-    DraftingError `starter_weights_changed` where the shipped weights are not the profile's.
+    DraftingError `starter_weights_changed` where the shipped weights are not the profile's,
+    SettingsError `checkpoint_changed` where the base is not the one that it pins, and as
+    `llava_form.of_profile` and `build`.
     """
     profile.check_weights()
+    if profile.projector is not None:
+        form = llava_form.of_profile(profile, with_lora=True)
+        return str(llava_form.build(form, cache_dir, on_progress))
     match profile.checkpoint:
         case StarterCheckpoint():
             return str(checkpoint.build(cache_dir, on_progress))

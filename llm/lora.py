@@ -16,14 +16,23 @@ PREFIX = "base_model.model.model."
 DOWN, UP = ".lora_A.weight", ".lora_B.weight"
 
 
-def merge(tensors: dict[str, torch.Tensor], adapter: Path, config: Path, *, prefix: str) -> None:
+def merge(
+    tensors: dict[str, torch.Tensor],
+    adapter: Path,
+    config: Path,
+    *,
+    prefix: str,
+    whole: bool = True,
+) -> set[str]:
     """Add `alpha / rank * B @ A` to each weight the adapter changes, in float32, then round.
 
     `tensors` holds the language model under names that begin with `prefix` where peft's begin with
     `PREFIX`; its weights are replaced. `config` is JSON with `rank`, `alpha` and `targets`.
     DraftingError `starter_lora_invalid` unless the files are whole and fit each other and the
-    model.
+    model. Where `tensors` is not the `whole` model, what it lacks is left for its other parts.
+    Returns the modules that were changed, as `modules` names them.
     """
+    merged: set[str] = set()
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -41,10 +50,23 @@ def merge(tensors: dict[str, torch.Tensor], adapter: Path, config: Path, *, pref
             if not module.startswith(PREFIX):
                 raise ValueError(module)
             name = f"{prefix}{module.removeprefix(PREFIX)}.weight"
+            if not whole and name not in tensors:
+                continue
             weight, down, up = tensors[name], given[module + DOWN], given[module + UP]
             if len(down) != rank or (len(up), down.shape[1]) != weight.shape:
                 raise ValueError(name)
-            merged = weight.float() + scale * (up.float() @ down.float())
-            tensors[name] = merged.to(weight.dtype)
+            changed = weight.float() + scale * (up.float() @ down.float())
+            tensors[name] = changed.to(weight.dtype)
+            merged.add(module)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError):
         raise DraftingError("starter_lora_invalid", name=adapter.name) from None
+    return merged
+
+
+def modules(adapter: Path) -> set[str]:
+    """Return the names of the modules that the file changes. OSError and SafetensorError where it
+    is none."""
+    from safetensors import safe_open
+
+    with safe_open(adapter, "numpy") as file:
+        return {name.removesuffix(DOWN) for name in file.keys() if name.endswith(DOWN)}  # noqa: SIM118

@@ -1,6 +1,7 @@
 """Model profiles: everything that differs between one model and another, as data.
 
 A profile is a YAML file, by name from `llm/profiles/` or by path from the hospital's own folder.
+Relative paths of a template, an encoder and what was trained start at the profile's own folder.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from radraft.core import canonical
 from radraft.core.errors import SettingsError
 from radraft.core.yaml_files import Strict, YamlFolder
+from radraft.llm import text_base
 from radraft.llm.checkpoint import starter_hash
 from radraft.llm.pins import Pins, check
 from radraft.llm.weights_hash import folder_hash, former_folder_hash
+from radraft.prompts.templates import SUFFIX, load_template
 from radraft.studies.values import View
+from radraft.vision_encoder.source import EncoderSource
 
 READY = YamlFolder(
     "radraft.llm",
@@ -36,7 +40,10 @@ def load_profile(name_or_path: str) -> Profile:
 
     Raises SettingsError `profile_not_found`, or `profile_invalid` naming the fields to correct.
     """
-    return READY.load(Profile, name_or_path)
+    profile = READY.load(Profile, name_or_path)
+    if name_or_path in names():
+        return profile
+    return profile.beside(Path(name_or_path).expanduser().parent)
 
 
 def names() -> tuple[str, ...]:
@@ -50,11 +57,17 @@ class StarterCheckpoint(Strict):
     kind: Literal["starter"]
 
 
+Content = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+"""What the weights must be: 16 hex digits of `weights_hash.folder_hash`, as `radraft profile check`
+prints them."""
+
+
 class LocalCheckpoint(Strict):
     """A checkpoint folder on this machine."""
 
     kind: Literal["path"]
     path: str = Field(min_length=1)
+    content: Content | None = None
 
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -71,6 +84,7 @@ class HubCheckpoint(Strict):
     pinned: bool = True
     """False says plainly that the weights may change between two starts. `radraft doctor` and the
     drafts' `model_id` say so too."""
+    content: Content | None = None
 
     @model_validator(mode="after")
     def _named_plainly(self) -> HubCheckpoint:
@@ -154,11 +168,45 @@ class Support(Strict):
     marks sentences by chance: a profile with a lower one may have no limit."""
 
 
+class ProjectorShape(Strict):
+    """How images reach a language model that has no vision tower of its own: the encoder's tokens
+    through two linear maps, from the encoder's width to the model's, both read from the weights."""
+
+    parts: int = Field(ge=1, le=32)
+    """Parts a side that an image is divided into: it takes 1 + parts * parts tokens."""
+    image_token: str | None = Field(default=None, min_length=1)
+    """A token of the base's vocabulary that stands for an image; None: the first of
+    `text_base.IMAGE_TOKENS` that it has."""
+
+    @property
+    def tokens_per_image(self) -> int:
+        """Return the tokens that an image takes in a prompt."""
+        return 1 + self.parts**2
+
+
+class Published(Strict):
+    """What a model's published configuration says, for those who do not have its weights yet."""
+
+    source: str = Field(pattern=r"^https://")
+    parameters: float = Field(gt=0)
+    """Billions; without the vision tower where that was not published."""
+    layers: int = Field(ge=1)
+    kv_heads: int = Field(ge=1)
+    head_dim: int = Field(ge=1)
+    context_tokens: int = Field(ge=512)
+
+
 class Notice(Strict):
     """What a reader of this model's drafts must know, shown beside every one."""
 
     zh: str = Field(min_length=1)
     en: str = Field(min_length=1)
+
+
+PARTS = ("encoder", "projector", "trained", "lora_targets")
+"""Fields that a profile may leave out, and then is what it was before there were any."""
+NOT_SERVED = ("licence", "not_run_here", "published")
+"""Fields that change nothing of what is served."""
 
 
 class Profile(Strict):
@@ -167,15 +215,25 @@ class Profile(Strict):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
     checkpoint: Annotated[
         StarterCheckpoint | LocalCheckpoint | HubCheckpoint, Field(discriminator="kind")
-    ]
+    ] = Field(validation_alias=AliasChoices("checkpoint", "base"))
+    """Written as `base`; `checkpoint` is what older files call it."""
     weights: Pins | None = None
     """The starter's shipped weights; another checkpoint has none."""
     image_way: Literal["embeds", "pixels"]
     """`embeds`: projected encoder tokens; `pixels`: PNG images to the model's own vision tower."""
+    encoder: EncoderSource | None = None
+    """The image encoder of `embeds`; None: the one that is shipped."""
+    projector: ProjectorShape | None = None
+    """Of `embeds` over a language model without a vision tower."""
+    trained: str | None = Field(default=None, min_length=1)
+    """Folder of `radraft train language`: the projector, and the LoRA that is merged into the base.
+    None: nothing was trained yet, and the profile cannot draft."""
+    lora_targets: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """Linear layers that an adapter changes; None: those of the training recipe."""
     chat_format: Literal["model", "plain"]
     """`model`: the template that comes with the checkpoint; `plain`: radraft's, for base models."""
-    template: str = Field(pattern=r"^[a-z0-9-]+$")
-    """Prompt template in `prompts/templates/`."""
+    template: str = Field(pattern=r"^[a-z0-9-]+$|\.yaml$")
+    """Prompt template in `prompts/templates/`, or the path of one's YAML file."""
     priors: int = Field(default=0, ge=0, le=2)
     """Most earlier studies that go with a request: 0 for a model that was never taught to compare,
     and for one that takes embeddings."""
@@ -191,6 +249,11 @@ class Profile(Strict):
     support: Support | None = None
     """None: image support is not measured when a report is drafted."""
     vllm: Engine = Engine()
+    licence: str | None = Field(default=None, min_length=1)
+    """Of the base's weights: its name, and where it stands."""
+    not_run_here: bool = False
+    """True says that radraft's makers never ran this model."""
+    published: Published | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Profile:
@@ -202,7 +265,25 @@ class Profile(Strict):
             raise ValueError("tasks names each task once")
         if self.priors and self.image_way != "pixels":
             raise ValueError("priors go only to models that take pixels")
+        if self.projector is not None and (
+            self.image_way != "embeds" or isinstance(self.checkpoint, StarterCheckpoint)
+        ):
+            raise ValueError("projector belongs to image_way embeds over a base of your own")
+        if self.projector is None and (self.encoder is not None or self.trained is not None):
+            raise ValueError("encoder and trained belong to a profile with a projector")
         return self
+
+    def beside(self, folder: Path) -> Profile:
+        """Return the profile with the relative paths of its parts starting at `folder`."""
+        changed: dict[str, object] = {}
+        if self.template.endswith(SUFFIX):
+            changed["template"] = _below(folder, self.template)
+        if self.trained is not None:
+            changed["trained"] = _below(folder, self.trained)
+        if self.encoder is not None and self.encoder.folder is not None:
+            where = _below(folder, self.encoder.folder)
+            changed["encoder"] = self.encoder.model_copy(update={"folder": where})
+        return self.model_copy(update=changed) if changed else self
 
     def covers(self, modality: str, body_part: str, view: View) -> bool:
         """Return whether the model may be asked for a draft of such a study. A body part that was
@@ -214,14 +295,27 @@ class Profile(Strict):
 
     def check_weights(self) -> None:
         """DraftingError `starter_weights_changed` unless the shipped weights, where the profile
-        uses them, are the pinned ones."""
+        uses them, are the pinned ones; SettingsError `checkpoint_changed` unless the base's content
+        is what the profile says, where it says so, and as `text_base.base_folder`."""
         if self.weights is not None:
             check(self.weights)
+        if isinstance(self.checkpoint, StarterCheckpoint) or self.checkpoint.content is None:
+            return
+        folder = text_base.base_folder(self)
+        found = folder_hash(folder)
+        if found != self.checkpoint.content:
+            raise SettingsError(
+                "checkpoint_changed",
+                path=str(folder),
+                expected=self.checkpoint.content,
+                found=found,
+            )
 
     @cached_property
     def profile_hash(self) -> str:
-        """Canonical SHA-256 of the profile and, for the starter, of what it is built from."""
-        content = self.model_dump(mode="json", by_alias=True)
+        """Canonical SHA-256 of the profile and, where they can be told by their content, of what it
+        is built from. A prompt that is given by its path counts by its content too."""
+        content = self.model_dump(mode="json", by_alias=True, exclude={*NOT_SERVED})
         # A profile that takes no earlier studies is the same as before there were any to take.
         if not self.priors:
             del content["priors"]
@@ -229,17 +323,31 @@ class Profile(Strict):
         content["tasks"] = sorted(content["tasks"])
         if content["tasks"] == sorted(FIRST_TASKS):
             del content["tasks"]
-        # What the revision says already.
-        content["checkpoint"].pop("pinned", None)
+        # And one that names none of its parts.
+        for name in PARTS:
+            if content[name] is None:
+                del content[name]
+        # What the revision, or the hash of the content, says already.
+        for name in ("pinned", "content"):
+            content["checkpoint"].pop(name, None)
+        if self.template.endswith(SUFFIX):
+            content["template"] = load_template(self.template).sha
         return canonical.sha256({"profile": content, "checkpoint": self.checkpoint_hash})
 
-    @property
+    @cached_property
     def checkpoint_hash(self) -> str | None:
         """16 hex characters where radraft can tell the weights apart by their content; None for a
-        hub's, which it does not read. SettingsError as `weights_hash.folder_hash`."""
+        hub's that vLLM loads by itself.
+
+        For a language model that radraft gives its images they name base, encoder, projector and
+        LoRA together: an adapter fits no other. SettingsError as `weights_hash.folder_hash` and
+        `text_base.folder`; EncodingError of an encoder that is not there.
+        """
         match self.checkpoint:
             case StarterCheckpoint():
                 return starter_hash()
+            case _ if self.projector is not None:
+                return text_base.content_hash(self)
             case LocalCheckpoint(path=path):
                 return folder_hash(Path(path).expanduser())
             case HubCheckpoint():
@@ -250,9 +358,9 @@ class Profile(Strict):
         """`Draft.model_id`: the profile's name and which weights it is: 16 hex characters of their
         content or of the hub's commit, or `unpinned`."""
         match self.checkpoint:
-            case HubCheckpoint(pinned=False):
+            case HubCheckpoint(pinned=False) if self.projector is None:
                 return f"{self.name}@unpinned"
-            case HubCheckpoint(revision=commit):
+            case HubCheckpoint(revision=commit) if self.projector is None:
                 return f"{self.name}@{commit[:16]}"
             case _:
                 return f"{self.name}@{self.checkpoint_hash}"
@@ -265,6 +373,8 @@ class Profile(Strict):
         """
         if model_id == self.model_id:
             return True
+        if self.projector is not None:
+            return False
         match self.checkpoint:
             case HubCheckpoint():
                 return model_id == self.name
@@ -273,3 +383,8 @@ class Profile(Strict):
                 return former is not None and model_id == f"{self.name}@{former}"
             case StarterCheckpoint():
                 return False
+
+
+def _below(folder: Path, path: str) -> str:
+    """Return `path` as an absolute one, a relative one from `folder`."""
+    return str((folder / Path(path).expanduser()).absolute())

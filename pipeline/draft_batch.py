@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from radraft.core.errors import DraftingError, RadraftError
-from radraft.llm import draft as llm_draft, pins
+from radraft.llm import draft as llm_draft, text_base
 from radraft.llm.support import SCORED_AT_ONCE
 from radraft.pipeline import draft
 from radraft.pipeline.adapter_router import Router
@@ -125,7 +125,9 @@ def load_vision_model(profile: Profile, *, beside_llm: bool = False) -> draft.Vi
     """Return encoder and projector for profiles that take embeddings; None for those that take
     pixels. `beside_llm` is `Encoder`'s.
 
-    DraftingError `starter_weights_changed` where the shipped weights are not the profile's.
+    DraftingError `starter_weights_changed` where the shipped weights are not the profile's; of a
+    profile with its own projector SettingsError as `text_base.projector_of`, and EncodingError
+    as `Encoder.of`.
     """
     if profile.image_way != "embeds":
         return None
@@ -134,6 +136,6 @@ def load_vision_model(profile: Profile, *, beside_llm: bool = False) -> draft.Vi
 
     profile.check_weights()
     return draft.VisionModel(
-        encoder=Encoder.load(beside_llm=beside_llm),
-        projector=Projector.load(pins.files()["projector"]),
+        encoder=Encoder.of(profile.encoder, beside_llm=beside_llm),
+        projector=Projector.load(text_base.projector_of(profile)),
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Literal
 
 import yaml
@@ -31,28 +32,42 @@ PRIOR = "prior"
 Told = Mapping[str, object]
 
 
+SUFFIX = ".yaml"
+"""What the name of a template that is given by its path ends with."""
+
+
 @cache
-def load_template(template_id: str) -> Template:
-    """Return the template `prompts/templates/<template_id>.yaml`, read once.
+def load_template(name_or_path: str) -> Template:
+    """Return the template `prompts/templates/<name>.yaml`, or the file of that path, whose name
+    ends with `.yaml`; read once.
 
     Raises PromptError `template_not_found`, `template_invalid` (its file does not have the right
     form), `template_variable_unknown` or `template_variable_unused`.
     """
+    if name_or_path.endswith(SUFFIX):
+        path = Path(name_or_path).expanduser()
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError:
+            raise PromptError("template_not_found", template=path.name) from None
+        except UnicodeDecodeError:
+            raise PromptError("template_invalid", template=path.name) from None
+        return parse_template(text, None, path.name)
     folder = files("radraft.prompts").joinpath("templates")
-    item = folder.joinpath(f"{template_id}.yaml")
-    if not template_id.replace("-", "").isalnum() or not item.is_file():
-        raise PromptError("template_not_found", template=template_id)
-    return parse_template(item.read_text(encoding="utf-8"), template_id)
+    item = folder.joinpath(f"{name_or_path}{SUFFIX}")
+    if not name_or_path.replace("-", "").isalnum() or not item.is_file():
+        raise PromptError("template_not_found", template=name_or_path)
+    return parse_template(item.read_text(encoding="utf-8"), name_or_path)
 
 
-def parse_template(text: str, template_id: str) -> Template:
-    """Return the template in the YAML `text`; `template_id` must be the one it names. Errors as
-    above."""
+def parse_template(text: str, template_id: str | None, file: str = "") -> Template:
+    """Return the template in the YAML `text`; `template_id` must be the one it names, where it is
+    given; errors call it by that, or by `file`. Errors as above."""
     try:
         spec = TemplateFile.from_yaml(text)
-    except (yaml.YAMLError, ValidationError, TypeError, ValueError):
-        raise PromptError("template_invalid", template=template_id) from None
-    if spec.id != template_id:
+    except (yaml.YAMLError, ValidationError, TypeError, ValueError, RecursionError):
+        raise PromptError("template_invalid", template=template_id or file) from None
+    if template_id is not None and spec.id != template_id:
         raise PromptError("template_invalid", template=template_id)
     template = Template(spec)
     template.check()

@@ -70,12 +70,22 @@ def test_support_that_does_not_tell_right_from_wrong_sets_no_limit(
 
 
 def test_the_ready_profiles_load() -> None:
-    assert set(names()) == {"starter", "medgemma-4b-it", "qwen3-vl-8b-instruct", "lingshu-7b"}
+    assert set(names()) == {
+        "starter",
+        "medgemma-4b-it",
+        "medgemma-1.5-4b-it",
+        "qwen3-vl-4b-instruct",
+        "qwen3-vl-8b-instruct",
+        "lingshu-7b",
+        "internvl3.5-8b",
+        "qwen3-8b-embeds",
+    }
     for name in names():
         profile = load_profile(name)
         assert profile.name == name
         assert "研究" in profile.notice.zh
         assert "esearch" in profile.notice.en
+        assert profile.not_run_here == (name != "starter")
     assert load_profile("starter").answers == "quoted"
 
 
@@ -190,6 +200,8 @@ def test_no_ready_profile_calls_a_branch_pinned() -> None:
         checkpoint = load_profile(name).checkpoint
         if isinstance(checkpoint, HubCheckpoint):
             assert checkpoint.pinned == bool(COMMIT_FORM.fullmatch(checkpoint.revision))
+        # One with a projector is known by its content, so its files must be there.
+        if isinstance(checkpoint, HubCheckpoint) and load_profile(name).projector is None:
             assert load_profile(name).model_id.endswith("@unpinned") != checkpoint.pinned
 
 
@@ -248,3 +260,84 @@ def test_a_model_drafts_only_where_its_profile_lets_it(tmp_path: Path) -> None:
 def test_tasks_that_are_none_are_refused(tmp_path: Path, tasks: str) -> None:
     with pytest.raises(SettingsError, match="profile_invalid"):
         written(tmp_path, tasks)
+
+
+def test_the_base_has_two_names_and_one_hash(tmp_path: Path) -> None:
+    old = load_profile(write(tmp_path))
+    new = load_profile(write(tmp_path, PROFILE.replace("checkpoint:", "base:")))
+    assert (new.model_id, new.profile_hash) == (old.model_id, old.profile_hash)
+    with pytest.raises(SettingsError) as caught:
+        load_profile(write(tmp_path, PROFILE.replace(f"checkpoint: {LOCAL}", "base: {kind: hub}")))
+    assert "base.hub.id" in str(caught.value.details["fields"])
+
+
+def test_profiles_of_before_have_the_hash_they_had(tmp_path: Path) -> None:
+    """As stored with evaluations and gate records; computed by the release before."""
+    profile = load_profile(write(tmp_path, PROFILE.replace(LOCAL, PINNED)))
+    assert profile.profile_hash == (
+        "bf88f34ccc5e8fffc45ce4ef1b1a403b99d0397d479e60b0115212bf817d9ad7"
+    )
+
+
+def test_what_is_told_of_a_model_changes_nothing_that_is_served(tmp_path: Path) -> None:
+    plain = load_profile(write(tmp_path))
+    told = load_profile(write(tmp_path, f"{PROFILE}licence: MIT\nnot_run_here: true\n"))
+    assert told.profile_hash == plain.profile_hash
+
+
+PROJECTOR = PROFILE.replace("image_way: pixels", "image_way: embeds") + "projector: {parts: 4}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PROFILE + "projector: {parts: 4}\n",
+        PROFILE + "encoder: {folder: a}\n",
+        PROFILE.replace("pixels", "embeds") + "trained: run\n",
+        PROJECTOR + "encoder: {folder: a, model: ViT-B-16}\n",
+        PROJECTOR.replace("parts: 4", "parts: 0"),
+    ],
+)
+def test_parts_that_do_not_belong_together_are_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_profile(write(tmp_path, text))
+    assert caught.value.code == "profile_invalid"
+
+
+def test_relative_paths_start_at_the_profiles_folder(tmp_path: Path) -> None:
+    text = PROJECTOR.replace("template: instruct", "template: my/prompt.yaml")
+    own = load_profile(write(tmp_path, f"{text}trained: run\nencoder: {{folder: ../vit}}\n"))
+    assert own.template == str(tmp_path / "my" / "prompt.yaml")
+    assert own.trained == str(tmp_path / "run")
+    assert own.encoder is not None and own.encoder.folder == str(tmp_path / ".." / "vit")
+
+
+def test_a_prompt_by_its_path_counts_by_its_content(tmp_path: Path) -> None:
+    from radraft.prompts import templates
+
+    text = PROFILE.replace("template: instruct", "template: prompt.yaml")
+    ready = Path(templates.__file__).parent / "templates" / "instruct.yaml"
+    prompt = ready.read_text("utf-8").replace("id: instruct", "id: other")
+    hashes = []
+    for folder, words in (("a", prompt), ("b", prompt), ("c", prompt.replace("draft", "first"))):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "prompt.yaml").write_text(words, encoding="utf-8")
+        profile = load_profile(write(tmp_path / folder, text.replace("PATH", str(tmp_path / "w"))))
+        (tmp_path / "w").mkdir(exist_ok=True)
+        hashes.append(profile.profile_hash)
+    assert hashes[0] == hashes[1] != hashes[2]
+    assert templates.load_template(profile.template).template_id == "other/2"
+
+
+def test_a_base_whose_content_is_pinned_is_checked(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    (tmp_path / "weights" / "model.safetensors").write_bytes(b"weights")
+    content = load_profile(path).checkpoint_hash
+    pinned = PROFILE.replace("path: PATH", f"path: PATH, content: {content}")
+    load_profile(write(tmp_path, pinned)).check_weights()
+    assert load_profile(write(tmp_path, pinned)).profile_hash == load_profile(path).profile_hash
+    (tmp_path / "weights" / "model.safetensors").write_bytes(b"others!")
+    with pytest.raises(SettingsError) as caught:
+        load_profile(write(tmp_path, pinned)).check_weights()
+    assert caught.value.code == "checkpoint_changed"
+    assert caught.value.details["expected"] == content

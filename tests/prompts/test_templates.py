@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from radraft.core.errors import PromptError
@@ -85,3 +87,32 @@ def test_unknown_template(name: str) -> None:
 def test_every_ready_profile_names_a_template_of_its_languages(name: str) -> None:
     profile = profiles.load_profile(name)
     assert load_template(profile.template).spec.languages == profile.languages
+
+
+def test_a_template_of_a_sites_own_is_read_by_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    assert load_template(str(path)).template_id == "good/3"
+    assert load_template(str(path)).sha == parse_template(GOOD, "good").sha
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (None, "template_not_found"),
+        (b"\xff\xfe", "template_invalid"),
+        (b"id: [", "template_invalid"),
+        (GOOD.replace("modality, ", "modality, name, ").encode(), "template_variable_unknown"),
+    ],
+)
+def test_a_path_that_holds_no_template_is_refused_by_its_name(
+    tmp_path: Path, data: bytes | None, code: str
+) -> None:
+    path = tmp_path / "site.yaml"
+    if data is not None:
+        path.write_bytes(data)
+    with pytest.raises(PromptError) as caught:
+        load_template(str(path))
+    assert caught.value.code == code
+    # Where a hospital keeps its files is not told.
+    assert str(tmp_path) not in caught.value.message_en
