@@ -14,6 +14,7 @@ from radraft.core import run_folder
 if TYPE_CHECKING:
     from radraft.finetune.recipe import Recipe
     from radraft.finetune.train.dataset import Dataset
+    from radraft.llm.profiles import Profile
     from radraft.vision_encoder.train.data import Images
     from radraft.vision_encoder.train.recipe import EncoderRecipe
 
@@ -27,6 +28,10 @@ RecipeName = Annotated[
 Data = Annotated[Path, typer.Option("--data", help="Folder that the recipe's paths start at.")]
 Weights = Annotated[
     Path | None, typer.Option("--encoder", help="Weights of `train encoder`; else the shipped.")
+]
+ProfileName = Annotated[
+    str | None,
+    typer.Option("--profile", help="A model profile with a projector; else the starter."),
 ]
 Steps = Annotated[int | None, typer.Option("--steps", min=1, help="In place of the recipe's.")]
 Seed = Annotated[
@@ -133,41 +138,51 @@ def train_language(
     run: Run,
     recipe_name: RecipeName = "starter",
     encoder: Weights = None,
+    profile_name: ProfileName = None,
     seed: Seed = None,
     steps: Steps = None,
     *,
     out: Output,
 ) -> None:
-    """Train projector and LoRA of the language model on pairs; the weight files lie in OUT."""
+    """Train projector and LoRA of the language model on pairs; the weight files lie in OUT.
+
+    With --profile it is the profile's language model, and the pairs are those of `train embed`.
+    """
     from radraft.core import settings
     from radraft.finetune.recipe import load_recipe
     from radraft.finetune.starter.pairs import sha
-    from radraft.finetune.train import dataset, plot, tuned
+    from radraft.finetune.train import dataset, ground, plot, tuned
     from radraft.finetune.train.run import Pairs, train as run_training
     from radraft.finetune.train.text import Tokenizer, fitting
-    from radraft.llm import checkpoint
 
     recipe = load_recipe(recipe_name)
+    profile = load_trainable(profile_name)
     plan = recipe.language.model_copy(update={"steps": steps} if steps else {})
+    plan = plan.over(profile.lora_targets if profile else None)
     chosen_seed = recipe.seed if seed is None else seed
     found = dataset.read(pairs)
+    if profile is not None:
+        ground.require_encoder(profile, found)
     identity = {
         "recipe": {"name": recipe.name, "language": plan.model_dump(mode="json")},
         "seed": chosen_seed,
         "pairs_sha256": sha(pairs),
-        "base": checkpoint.GGUF_SHA256,
+        "base": ground.base_id(profile),
     }
     run_folder.begin(run, identity)
     with out.waiting("Building the language model") as move:
-        base = checkpoint.build_base(settings.load().cache_dir, move)
-    tokenizer = Tokenizer(base, checkpoint.IMAGE_TOKEN, checkpoint.TOKENS_PER_IMAGE)
+        base = ground.build(profile, settings.load().cache_dir, move)
+    tokenizer = Tokenizer(base.checkpoint, base.image_token, base.tokens_per_image)
     known, left_out = fitting(map(tokenizer.encode, found.train), plan.longest)
     valid, _ = fitting(map(tokenizer.encode, found.held_out), plan.longest)
-    start = _begin(run, recipe, found, base, encoder, chosen_seed)
+    if profile is None:
+        start = _begin(run, recipe, found, base.checkpoint, encoder, chosen_seed)
+    else:
+        start = ground.begin(run, base, found, chosen_seed)
     with out.waiting("Training the language model") as move:
         trained = run_training(
-            tuned.build(base, start, plan),
-            Pairs(known, valid, found.tokens, tokenizer.image_id),
+            tuned.build(base.checkpoint, start, plan),
+            Pairs(known, valid, found.tokens, tokenizer.image_id, base.parts),
             plan,
             run,
             seed=chosen_seed,
@@ -184,6 +199,46 @@ def train_language(
         {"run": str(run), **run_folder.read(run)},
         f"{run}\nValidation loss {trained.valid_loss:.4f} at step {trained.steps}",
     )
+
+
+@command(app, "embed")
+def train_embed(
+    pairs: Annotated[Path, typer.Option("--pairs", help="File of `pairs export --pixels`.")],
+    folder: Annotated[Path, typer.Option("--out", help="New folder for pairs and embeddings.")],
+    profile_name: Annotated[
+        str, typer.Option("--profile", help="A model profile's name, or a YAML file.")
+    ],
+    *,
+    out: Output,
+) -> None:
+    """Embed the pictures of exported pairs with a profile's encoder, for `train language`."""
+    from radraft.finetune.train.embedding import embed
+    from radraft.vision_encoder.encode import Encoder
+
+    profile = load_trainable(profile_name)
+    encoder = Encoder.of(profile.encoder if profile else None)
+    with out.waiting("Embedding images") as move:
+        count = embed(
+            pairs, encoder, folder, lambda done, total: move("Embedding images", done / total)
+        )
+    value = {"folder": str(folder), "images": count, "encoder_id": encoder.encoder_id}
+    out.result(value, f"{folder}\n{count} images, {encoder.encoder_id}")
+
+
+def load_trainable(name: str | None) -> Profile | None:
+    """The profile `name`, for which projector and LoRA can be trained; None where none is named.
+
+    AdapterError `adapt_profile_untrainable` for one that has no projector.
+    """
+    from radraft.core.errors import AdapterError
+    from radraft.llm.profiles import load_profile
+
+    if name is None:
+        return None
+    profile = load_profile(name)
+    if profile.projector is None:
+        raise AdapterError("adapt_profile_untrainable", profile=profile.name)
+    return profile
 
 
 def read_images(plan: EncoderRecipe, data: Path, fraction: float, out: Output) -> Images:

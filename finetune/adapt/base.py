@@ -9,7 +9,7 @@ from radraft.core.errors import AdapterError
 from radraft.finetune.adapt import peft_files
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.values import Base, Origin
-from radraft.llm import checkpoint, pins
+from radraft.llm import checkpoint, llava_form, pins, text_base
 from radraft.llm.adapter import Adapter
 from radraft.llm.profiles import Profile, StarterCheckpoint
 from radraft.store import adapter_files
@@ -21,9 +21,12 @@ Report = Callable[[str, float], None]
 def trainable(profile: Profile, cache_dir: Path, on_progress: Report | None = None) -> Base:
     """The base of `profile`, its checkpoint built where it is missing (about a minute).
 
-    AdapterError `adapt_profile_untrainable` for anything but the starter: a profile names no
-    projector file, and pixels do not go through the trainer.
+    AdapterError `adapt_profile_untrainable` for a model that takes pixels, which do not go through
+    this trainer, and for one that takes embeddings without a projector that the profile shapes;
+    SettingsError as `llava_form.of_profile` and `build`, EncodingError as `text_base.encoder_id`.
     """
+    if profile.projector is not None:
+        return _text_base(profile, cache_dir, on_progress)
     if not isinstance(profile.checkpoint, StarterCheckpoint) or profile.image_way != "embeds":
         raise AdapterError("adapt_profile_untrainable", profile=profile.name)
     profile.check_weights()
@@ -35,6 +38,24 @@ def trainable(profile: Profile, cache_dir: Path, on_progress: Report | None = No
         encoder_id=shipped.encoder_id(),
         image_token=checkpoint.IMAGE_TOKEN,
         tokens_per_image=checkpoint.TOKENS_PER_IMAGE,
+    )
+
+
+def _text_base(profile: Profile, cache_dir: Path, on_progress: Report | None) -> Base:
+    """A language model that radraft gives its images, what was trained on it merged."""
+    assert profile.projector is not None
+    profile.check_weights()
+    form = llava_form.of_profile(profile, with_lora=True)
+    built = llava_form.build(form, cache_dir, on_progress)
+    return Base(
+        checkpoint=built,
+        projector=text_base.projector_of(profile),
+        heads=pins.files()["heads"],
+        encoder_id=text_base.encoder_id(profile),
+        image_token=llava_form.image_token_of(built),
+        tokens_per_image=profile.projector.tokens_per_image,
+        parts=profile.projector.parts,
+        heads_encoder=shipped.encoder_id(),
     )
 
 

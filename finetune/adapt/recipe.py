@@ -112,6 +112,10 @@ class AdaptRecipe(Strict):
     sft: SftPart
     dpo: DpoPart | None = None
 
+    def over(self, targets: tuple[str, ...] | None) -> AdaptRecipe:
+        """The same, changing the linear layers `targets` of a profile where it names some."""
+        return self.model_copy(update={"lora": self.lora.over(targets)})
+
     @property
     def own_projector(self) -> bool:
         """Whether a projector is trained too."""

@@ -53,6 +53,7 @@ def adapt(
     `adapt_too_few_pairs`, `adapt_batch_stopped` (kept as a record of the gate), `adapt_diverged`;
     TrainingError `training_run_differs` where `run` holds another run.
     """
+    recipe = recipe.over(profile.lora_targets)
     if recipe.lora.rank > profile.vllm.max_lora_rank:
         raise AdapterError(
             "adapt_rank_too_large", rank=recipe.lora.rank, most=profile.vllm.max_lora_rank
@@ -147,7 +148,9 @@ class _Call:
 
         heads = Heads.load(self.base.heads)
         seen = {
-            pair.case_id: sight(self.store.objects, self.base.encoder_id, heads, pair.image_ids)
+            pair.case_id: sight(
+                self.store.objects, self.base.heads_encoder_id, heads, pair.image_ids
+            )
             for pair in (*history, *batch)
         }
         checks = tuple(check_batch(batch, history, seen))
@@ -218,7 +221,7 @@ class _Call:
         train, long = fitting((tokenizer.encode(data.example(p)) for p in taught), longest)
         valid, more = fitting((tokenizer.encode(data.example(p)) for p in found.valid), longest)
         tokens = data.tokens(self.store.objects, base.encoder_id)
-        return Material(train, valid, tokens, tokenizer.image_id), long + more
+        return Material(train, valid, tokens, tokenizer.image_id, base.parts), long + more
 
     def _registers(
         self, planned: Plan, found: Chosen, begin: Origin, course: Course, too_long: int

@@ -32,6 +32,12 @@ class Material:
     valid: Sequence[Encoded]
     tokens: TokenSource
     image_id: int
+    parts: int | None = None
+    """As `train.run.Pairs`."""
+
+    def pairs(self, train: Sequence[Encoded]) -> Pairs:
+        """Return what a stage over `train` takes."""
+        return Pairs(train, self.valid, self.tokens, self.image_id, self.parts)
 
     def preferences(self, most: int, seed: int) -> list[Encoded]:
         """Up to `most` pairs whose draft was changed, drawn by `seed`, in their order."""
@@ -84,7 +90,7 @@ def course(
         plans[Stage.DPO] = recipe.dpo_plan(len(preferred), begin.lora)
     told = _Told(plans, on_step)
     where = {stage: folder / stage.value for stage in plans}
-    pairs = Pairs(material.train, material.valid, material.tokens, material.image_id)
+    pairs = material.pairs(material.train)
     first = _stage(base, begin, pairs, plans[Stage.SFT], where[Stage.SFT], seed, told)
     trained = {Stage.SFT: first}
     if preferred:
@@ -95,7 +101,7 @@ def course(
             begin.own_projector,
             begin.lora,
         )
-        pairs = Pairs(preferred, material.valid, material.tokens, material.image_id)
+        pairs = material.pairs(preferred)
         plan, place = plans[Stage.DPO], where[Stage.DPO]
         trained[Stage.DPO] = _stage(base, after, pairs, plan, place, seed, told)
     kept = min(trained, key=lambda stage: trained[stage].valid_loss)

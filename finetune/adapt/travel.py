@@ -24,7 +24,7 @@ from radraft.core.settings import Settings
 from radraft.core.yaml_files import Strict
 from radraft.finetune.adapt import archive, card, keys, peft_files
 from radraft.finetune.register import enter
-from radraft.llm import pins
+from radraft.llm import pins, text_base
 from radraft.llm.adapter import Adapter
 from radraft.llm.profiles import Profile, StarterCheckpoint
 from radraft.store import adapter_files as files, adapters
@@ -185,23 +185,29 @@ def _fits(folder: Path, manifest: Manifest, profile: Profile) -> None:
     if rank > profile.vllm.max_lora_rank:
         raise AdapterError("adapt_rank_too_large", rank=rank, most=profile.vllm.max_lora_rank)
     state = peft_files.state(folder)
+    shapes = {name: value.shape for name, value in state.items()}
     if isinstance(profile.checkpoint, StarterCheckpoint):
-        _fits_starter({name: value.shape for name, value in state.items()}, folder)
+        _fits_files(shapes, folder, pins.files()["lora"], pins.files()["projector"])
+    elif profile.projector is not None:
+        trained = text_base.trained_folder(profile)
+        _fits_files(shapes, folder, trained / pins.LORA_FILE, trained / pins.PROJECTOR_FILE)
 
 
-def _fits_starter(shapes: Mapping[str, Sequence[int]], folder: Path) -> None:
-    """Layers and projector of the starter's sizes; vLLM would learn of others while it serves."""
-    shipped = pins.files()
-    known = peft_files.sizes_of(shipped["lora"])
+def _fits_files(
+    shapes: Mapping[str, Sequence[int]], folder: Path, lora: Path, projector: Path
+) -> None:
+    """Layers and projector of the sizes that were trained with the base; vLLM would learn of others
+    while it serves."""
+    known = peft_files.sizes_of(lora)
     if any(known.get(layer) != size for layer, size in peft_files.sizes(shapes).items()):
         raise AdapterError("adapter_files_refused", name=files.WEIGHTS)
     own = folder / files.PROJECTOR
     if own.exists():
         try:
-            given, right = Projector.load(own), Projector.load(shipped["projector"])
+            given, right = Projector.load(own), Projector.load(projector)
         except EncodingError:
             raise AdapterError("adapter_files_refused", name=files.PROJECTOR) from None
-        if (given.dim, given.width) != (right.dim, right.width):
+        if (given.dim, given.width, given.parts) != (right.dim, right.width, right.parts):
             raise AdapterError("adapter_files_refused", name=files.PROJECTOR)
 
 

@@ -35,10 +35,20 @@ class Base:
     """LLaVA checkpoint folder."""
     projector: Path
     heads: Path
-    """The encoder's finding heads, for the check of a batch."""
+    """Finding heads, for the check of a batch."""
     encoder_id: str
+    """Of the encoder whose tokens the projector takes."""
     image_token: str
     tokens_per_image: int
+    parts: int | None = None
+    """As `Projector.pool`."""
+    heads_encoder: str | None = None
+    """Of the encoder that the heads belong to; None: the same."""
+
+    @property
+    def heads_encoder_id(self) -> str:
+        """Return the id of the encoder whose tokens the heads take."""
+        return self.heads_encoder or self.encoder_id
 
 
 @dataclass(frozen=True)

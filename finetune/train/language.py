@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from radraft.core.errors import TrainingError
 from radraft.finetune.train.recipe import Lora
 from radraft.llm.checkpoint import LANGUAGE
+from radraft.llm.llava_form import HEAD
 from radraft.llm.pins import LORA_CONFIG_FILE, LORA_FILE, PROJECTOR_FILE
-from radraft.vision_encoder.projector import Projector
+from radraft.vision_encoder.projector import Projector, metadata
 
 if TYPE_CHECKING:
     import torch
@@ -29,17 +30,20 @@ def load_base(folder: Path, precision: str) -> torch.nn.Module:
     try:
         config = AutoConfig.from_pretrained(folder).text_config
         files = sorted(folder.glob("*.safetensors"))
-        state = {
-            name.removeprefix(LANGUAGE): value
-            for file in files
-            for name, value in load_file(file).items()
-            if name.startswith(LANGUAGE)
-        }
+        state, head = {}, {}
+        for file in files:
+            for name, value in load_file(file).items():
+                if name.startswith(LANGUAGE):
+                    state[name.removeprefix(LANGUAGE)] = value
+                elif name == HEAD:
+                    head[name] = value
         auto: Any = AutoModelForCausalLM
         model: torch.nn.Module = auto.from_config(config, dtype=dtype)
         inner: Any = model
         inner.model.load_state_dict(state, strict=True)
-    except (OSError, ValueError, AttributeError, RuntimeError):
+        if not config.tie_word_embeddings:
+            inner.lm_head.load_state_dict({"weight": head[HEAD]}, strict=True)
+    except (OSError, ValueError, KeyError, AttributeError, RuntimeError):
         raise TrainingError("training_base_invalid", path=str(folder)) from None
     inner.tie_weights()
     inner.config.use_cache = False
@@ -106,15 +110,23 @@ def stored(path: Path) -> dict[str, torch.Tensor]:
 
 
 def save(
-    folder: Path, adapter: dict[str, torch.Tensor], projector: dict[str, torch.Tensor], lora: Lora
+    folder: Path,
+    adapter: dict[str, torch.Tensor],
+    projector: dict[str, torch.Tensor],
+    lora: Lora,
+    parts: int | None = None,
 ) -> None:
-    """Writes `lora.safetensors`, `lora.json` and `projector.safetensors`, each in float16."""
+    """Writes `lora.safetensors`, `lora.json` and `projector.safetensors`, each in float16; the
+    projector says its `parts` where they are given."""
     import torch
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    for file, state in ((LORA_FILE, adapter), (PROJECTOR_FILE, projector)):
+    for file, state, about_it in (
+        (LORA_FILE, adapter, None),
+        (PROJECTOR_FILE, projector, metadata(parts)),
+    ):
         half = {name: value.to(torch.float16).contiguous() for name, value in state.items()}
-        save_file(half, folder / file)
+        save_file(half, folder / file, metadata=about_it)
     about = {"rank": lora.rank, "alpha": lora.alpha, "targets": list(lora.targets)}
     (folder / LORA_CONFIG_FILE).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")

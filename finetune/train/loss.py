@@ -59,8 +59,9 @@ def batch(
     source: TokenSource,
     image_id: int,
     device: str,
+    parts: int | None = None,
 ) -> Batch:
-    """(example, report ids) of each sequence -> `Batch`."""
+    """(example, report ids) of each sequence -> `Batch`; `parts` as `Projector.pool`."""
     import torch
 
     rows = [(*example.prompt, *report) for example, report in sequences]
@@ -72,7 +73,9 @@ def batch(
         ids[index, : len(row)] = torch.tensor(row)
         mask[index, : len(row)] = 1
         report_at[index, len(example.prompt) : len(row)] = True
-    seen = [Projector.pool(source(name)) for example, _ in sequences for name in example.images]
+    seen = [
+        Projector.pool(source(name), parts) for example, _ in sequences for name in example.images
+    ]
     return Batch(
         ids=ids.to(device),
         mask=mask.to(device),

@@ -25,6 +25,10 @@ class Lora(Strict):
         "down_proj",
     )
 
+    def over(self, targets: tuple[str, ...] | None) -> Lora:
+        """The same, changing the linear layers `targets` where there are some."""
+        return self if targets is None else self.model_copy(update={"targets": targets})
+
 
 class LanguageRecipe(Strict):
     """How adapter and projector are trained together."""
@@ -61,3 +65,7 @@ class LanguageRecipe(Strict):
     longest: int = Field(default=1024, ge=64)
     """Most tokens of prompt and report; longer pairs are left out and counted."""
     precision: Literal["bf16", "fp32"] = "bf16"
+
+    def over(self, targets: tuple[str, ...] | None) -> LanguageRecipe:
+        """The same, changing the linear layers `targets` of a profile where it names some."""
+        return self.model_copy(update={"lora": self.lora.over(targets)})

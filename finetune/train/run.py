@@ -32,6 +32,8 @@ class Pairs:
     tokens: TokenSource
     image_id: int
     """Token id that stands for an image's tokens."""
+    parts: int | None = None
+    """Parts a side that the projector divides an image into; None as `Projector.pool`."""
 
 
 def train(
@@ -108,7 +110,8 @@ class _Run:
             seconds = (time.monotonic() - began) / (self.done - first)
             on_step(Step(self.done, self.recipe.steps, value, seconds))
         if "adapter" in self.best and self.accelerator.is_main_process:
-            save(self.folder, self.best["adapter"], self.best["projector"], self.recipe.lora)
+            best, parts_a_side = self.best, self.pairs.parts
+            save(self.folder, best["adapter"], best["projector"], self.recipe.lora, parts_a_side)
         return Trained(self.folder, int(self.best["step"]), float(self.best["loss"]))
 
     def _step(self, step: int) -> float:
@@ -218,7 +221,8 @@ class _Run:
     def _batch(self, sequences: Sequence[tuple[Encoded, tuple[int, ...] | None]]) -> loss.Batch:
         known = [(one, report) for one, report in sequences if report is not None]
         device = str(self.accelerator.device)
-        return loss.batch(known, self.pairs.tokens, self.pairs.image_id, device)
+        pairs = self.pairs
+        return loss.batch(known, pairs.tokens, pairs.image_id, device, pairs.parts)
 
     def _rate(self, step: int) -> float:
         return run_folder.cosine(step, self.recipe.steps, self.recipe.warm_up)
