@@ -19,6 +19,7 @@ from radraft.cli import (
     orders,
     outbox,
     patients,
+    profile,
     report,
     site,
     study,
@@ -46,6 +47,7 @@ app.add_typer(pairs_app, name="pairs")
 app.add_typer(starter_app, name="starter")
 app.add_typer(evaluation.app, name="eval")
 app.add_typer(training.app, name="train")
+app.add_typer(profile.app, name="profile")
 app.add_typer(flywheel.app, name="flywheel")
 app.add_typer(site.app, name="site")
 app.add_typer(report.app, name="report")
