@@ -3,43 +3,80 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from enum import IntEnum
+from functools import cache
 
 from radraft.llm.asking.lexicon import lexicon
-from radraft.llm.asking.questions import Asked, vocabulary
-from radraft.llm.asking.statements import LIMITED, Stated, denies, stated
+from radraft.llm.asking.places import same_side, same_spots, sides_of
+from radraft.llm.asking.questions import Asked, Subject
+from radraft.llm.asking.reading import LIMITED, Stated, Text, stated, texts_of
 from radraft.llm.asking.values import Polarity, Source, SourceSentence
-from radraft.reports.findings.concepts import Kind
+from radraft.reports.findings.vocabulary import Region
 
 _ORDER = re.compile(
     r"ignore (?:the|all|previous)|(?:tell|inform) the (?:doctor|clinician"
     r"|user)|\b(?:ai|reader|program|software|assistant"
     r"|model)\b[^.]{0,30}[:：]|"
     r"(?:reply|answer|respond|say|state|write) (?:in every|only|always|that"
-    r"|at once|with|in its reply)|人工智能|供ai|ai读取|阅读程序|系统消息"
-    r"|系统提示|"
-    r"(?:回答|回复)(?:中|时|末尾|任何)|不要告诉|只说|一律|\[ai"
-    r"|to any software|忽略(?:以上|其他|前)|system note",
+    r"|at once|with|in its reply)|人工智能|供ai|ai读取|阅读程序|阅读者|助手程序|提示词|ai助手|系统消息"
+    r"|系统提示|always (?:give|say|answer)|permitted answer|machine readers?|\(prompt\)|"
+    r"(?:回答|回复)(?:中|时|末尾|任何|为)|不要告诉|只说|只能回答|一律|\[ai|若被问"
+    r"|to any software|忽略(?:以上|其他|前|医生)|system note|output [\"“]",
     re.IGNORECASE,
 )
 
 
+class Place(IntEnum):
+    """How what a statement is about lies to the place that is asked for."""
+
+    OTHER = 0
+    BESIDE = 1
+    """Another part of the same organ."""
+    OPEN = 2
+    """It names none, or a wider one."""
+    SAME = 3
+
+
+@dataclass(frozen=True)
+class Hit:
+    """What one statement says of one subject of the question."""
+
+    polarity: Polarity
+    place: Place
+    sides: frozenset[str]
+    spots: frozenset[str]
+    read: bool = False
+    own: bool = True
+    """Whether it names the subject, rather than that all is normal there."""
+
+
 @dataclass(frozen=True)
 class Match:
-    """A sentence that speaks of all that is asked after."""
+    """A sentence that speaks of what is asked."""
 
     source: Source
     sentence: SourceSentence
     polarity: Polarity
+    """Of all that is asked after."""
+    thing: Polarity = Polarity.PRESENT
+    """Of the things themselves, without what is said of them."""
+    place: Place = Place.SAME
     same_side: bool = True
     same_spot: bool = True
     sides: frozenset[str] = frozenset()
+    spots: frozenset[str] = frozenset()
     limited: bool = False
     measured: bool = True
     """Whether it states the measure asked for."""
-    near: int = 0
-    """How much of what is asked it names itself."""
+    whole: bool = True
+    """Whether it speaks of all that is asked after, not of a part."""
+
+    @property
+    def here(self) -> bool:
+        """Whether it is about the side, the level and the place asked for."""
+        return self.same_side and self.same_spot and self.place >= Place.OPEN
 
 
 def is_order(sentence: SourceSentence) -> bool:
@@ -47,307 +84,278 @@ def is_order(sentence: SourceSentence) -> bool:
     return _ORDER.search(f"{sentence.zh} {sentence.en}") is not None
 
 
+def sentences_of(source: Source) -> Iterator[SourceSentence]:
+    """Yield the sentences of a report that state something."""
+    return (one for one in source.sentences if not is_order(one))
+
+
 def matches(asked: Asked, source: Source) -> tuple[Match, ...]:
-    """Return the sentences of `source` that speak of what is asked, in reading order."""
-    found = []
-    for sentence in source.sentences:
-        if not is_order(sentence):
-            match = _match(asked, source, sentence)
-            if match is not None:
-                found.append(match)
-    return tuple(found)
+    """Return the sentences that speak of what is asked, in reading order; where none speaks of all
+    of it, those that settle it."""
+    if not asked.subjects:
+        return _by_place(asked, source)
+    about = _Asked(asked, source)
+    hits = [(sentence, about.hits(sentence)) for sentence in sentences_of(source)]
+    every = range(len(asked.subjects))
+    if asked.any_of and len(asked.things) > 1:
+        found = [(s, h) for s, h in hits if any(h[n] for n in every)]
+        return tuple(m for s, h in found if (m := about.match(s, h)) is not None)
+    whole = [(s, h) for s, h in hits if all(h[n] for n in every)]
+    found = [m for s, h in whole if (m := about.match(s, h)) is not None]
+    if any(m.here for m in found):
+        return tuple(found)
+    return tuple(found) + tuple(_in_parts(asked, about, hits))
 
 
-def related(asked: Asked, source: Source) -> tuple[SourceSentence, ...]:
-    """Return sentences that share a finding or a place with the question, best first."""
-    scored = []
-    for at, sentence in enumerate(source.sentences):
-        if is_order(sentence):
-            continue
-        said = stated(sentence)
-        score = sum(any(_speaks(w, one) is not None for one in said) for w in asked.findings)
-        score += sum(any(_at(p, one) for one in said) for p in asked.places)
-        if score:
-            scored.append((-score, at, sentence))
-    return tuple(one[2] for one in sorted(scored, key=lambda one: one[:2])[:3])
-
-
-def _match(asked: Asked, source: Source, sentence: SourceSentence) -> Match | None:
-    said = stated(sentence)
-    text = f"{sentence.zh} {sentence.en}"
-    measured = all(lexicon().measured[m].search(text) for m in asked.measures)
-    limited = LIMITED.search(text.lower()) is not None
-    if not asked.findings:
-        return _by_place(asked, source, sentence, said, limited) if measured else None
-    whole = frozenset(p for one in said for p in one.places)
-    spots = frozenset(s for one in said for s in one.spots)
-    # What a sentence on one lesion denies, it denies of that lesion.
-    alone = not any(one.concepts and one.polarity is Polarity.PRESENT for one in said)
-    bearing: list[tuple[Polarity, Stated]] = []
-    for word in asked.findings:
-        here = [
-            (polarity, one)
-            for one in said
-            if (polarity := _speaks(word, one, asked.spots & spots)) is not None
-            and _fits(asked, one, polarity, whole, source, alone)
-        ]
-        if not here:
-            general = [
-                (Polarity.ABSENT, one)
-                for one in said
-                if one.concepts & {"normal", "removed"} and _covers(asked, word, one)
-            ]
-            if not general and limited:
-                general = [
-                    (Polarity.UNCERTAIN, one)
-                    for one in said
-                    if asked.places and any(_at(p, one) for p in asked.places)
-                ]
-            if not general and asked.any_of:
-                continue
-            if not general:
-                return None
-            here = general
-        bearing.append(_strongest(asked, here))
-    if not bearing:
-        return None
-    polarity = _all(tuple(one[0] for one in bearing), asked.any_of)
-    sides = frozenset(s for _, one in bearing for s in one.sides)
-    near = sum(any(_at(p, one) for _, one in bearing) for p in asked.places)
-    return Match(
-        source,
-        sentence,
-        polarity,
-        _same_side(asked, sides),
-        _same_spots(asked, frozenset(s for one in said for s in one.spots)),
-        sides,
-        limited,
-        measured or polarity is Polarity.ABSENT,
-        near,
-    )
-
-
-def literal(asked: Asked, source: Source) -> tuple[Match, ...]:
-    """Return the sentences in which the unknown words of a question stand, or those of the findings
-    that it names by other words."""
-    found = []
-    names = vocabulary().question(asked.text).names
-    subjects = vocabulary().of_kind(names, Kind.FINDING, Kind.DEVICE)
-    for sentence in source.sentences:
-        if is_order(sentence):
-            continue
-        text = f"{sentence.zh} {sentence.en}".lower()
-        there = bool(asked.unknown) and all(_stands(word, text) for word in asked.unknown)
-        if not there and subjects:
-            there = all(
-                any(s in vocabulary().lineage(name) for name in _named(sentence)) for s in subjects
-            )
-        if there:
-            said = stated(sentence)
-            sides = frozenset(s for one in said for s in one.sides)
-            polarity = Polarity.ABSENT if denies(sentence) else Polarity.PRESENT
-            if any(one.polarity is Polarity.UNCERTAIN for one in said):
-                polarity = Polarity.UNCERTAIN
-            spots = frozenset(s for one in said for s in one.spots)
-            found.append(
-                Match(
-                    source,
-                    sentence,
-                    polarity,
-                    _same_side(asked, sides),
-                    _same_spots(asked, spots),
-                    sides,
-                )
-            )
-    return tuple(found)
-
-
-@lru_cache(maxsize=4096)
-def _named(sentence: SourceSentence) -> frozenset[str]:
-    return vocabulary().sentence(sentence.zh, sentence.en).names
-
-
-def _stands(word: str, text: str) -> bool:
-    if word.isascii():
-        stem = re.sub(r"(?<=[a-z]{4})(?:e?s|ed|ing|e)$", "", word)
-        return re.search(rf"\b{re.escape(stem)}", text) is not None
-    # Of a run of characters the half that says most.
-    return (
-        any(word[at : at + 2] in text for at in range(len(word) - 1))
-        if len(word) > 2
-        else word in text
-    )
-
-
-def _by_place(
-    asked: Asked, source: Source, sentence: SourceSentence, said: tuple[Stated, ...], limited: bool
-) -> Match | None:
-    spots = frozenset(s for one in said for s in one.spots)
-    here = [one for one in said if all(_at(place, one) for place in asked.places)]
-    if asked.spots and not asked.places:
-        here = list(said) if asked.spots & spots else []
-    if asked.places and not here:
-        here = [
-            one for one in said
-            if "normal" in one.concepts and all(_within(p, one) for p in asked.places)
-        ]  # fmt: skip
-    if not asked.places and not asked.spots:
-        here = list(said) if asked.measures else []
-    if not here:
-        return None
-    findings = [one for one in here if one.concepts]
-    found = {one.polarity for one in findings} or {Polarity.PRESENT}
-    polarity = (
-        Polarity.PRESENT if Polarity.PRESENT in found
-        else Polarity.UNCERTAIN if Polarity.UNCERTAIN in found
-        else Polarity.ABSENT
-    )  # fmt: skip
-    sides = frozenset(s for one in here for s in one.sides)
-    return Match(
-        source,
-        sentence,
-        polarity,
-        _same_side(asked, sides),
-        _same_spots(asked, spots),
-        sides,
-        limited,
-        True,
-        1,
-    )
-
-
-def _speaks(
-    word: frozenset[str], one: Stated, shared: frozenset[str] = frozenset()
-) -> Polarity | None:
-    """What a statement says of a word of the question; None where it says nothing of it. `shared`:
-    levels that both name, by which a tumour may be called a lesion."""
-    words = lexicon()
-    for concept in one.concepts:
-        if word & words.lineage(concept):
-            return one.polarity
-        if one.polarity is Polarity.ABSENT and any(concept in words.lineage(w) for w in word):
-            return Polarity.ABSENT
-        if (
-            one.polarity is Polarity.ABSENT
-            and concept in _LESIONS
-            and word & _LESIONS
-            and one.places
-        ):
-            return Polarity.ABSENT
-        if shared and words.lineage(concept) & _LESIONS and word & _LESIONS:
-            return one.polarity
-    return None
-
-
-_LESIONS = frozenset(
-    ["lesion", "mass", "nodule", "tumour", "cancer", "metastasis", "hcc", "adenoma"]
-)
-
-
-def _fits(
+def _in_parts(
     asked: Asked,
-    one: Stated,
-    polarity: Polarity,
-    whole: frozenset[str],
-    source: Source,
-    alone: bool,
-) -> bool:
-    """Return whether a statement may be about the places of the question. One that names no place
-    is about what its sentence, or else the examination, is about."""
-    if not asked.places:
-        return True
-    if asked.findings and all(word & lexicon().devices for word in asked.findings):
-        return True
-    places = one.places or whole
-    if not places:
-        if polarity is Polarity.ABSENT and alone is False:
-            return False
-        regions = about(source.about)
-        return polarity is Polarity.ABSENT or all(
-            place in _LOOSE or any(place in lexicon().lineage(region) for region in regions)
-            or any(region in lexicon().lineage(place) for region in regions & _WHOLE)
-            for place in asked.places
-        )  # fmt: skip
-    return all(
-        any(place in lexicon().lineage(stands) for stands in places)
-        or (
-            polarity is Polarity.ABSENT
-            and any(stands in lexicon().lineage(place) for stands in places)
-        )
-        or place in _LOOSE
-        for place in asked.places
+    about: _Asked,
+    hits: Sequence[tuple[SourceSentence, tuple[tuple[Hit, ...], ...]]],
+) -> Iterator[Match]:
+    """Yield what settles a question that no sentence speaks of as a whole."""
+    things = [n for n, one in enumerate(asked.subjects) if one in asked.things]
+    rest = [n for n in range(len(asked.subjects)) if n not in things]
+    named = [(s, h) for s, h in hits if all(h[n] for n in things)]
+    if not named:
+        yield from _denied_part(about, hits, things)
+        return
+    if not rest:
+        return
+    found = [about.match(s, h, only=things) for s, h in named]
+    present = [m for m in found if m is not None]
+    if not any(m.here and m.thing is not Polarity.ABSENT for m in present):
+        yield from present
+        return
+    said = [(s, h) for s, h in hits if all(h[n] for n in rest) and not _of_another(asked, s, h)]
+    for sentence, hit in said:
+        match = about.match(sentence, hit, only=rest)
+        if match is not None:
+            yield match
+    if not said:
+        yield from (_in_part(m) for m in present)
+
+
+def _in_part(match: Match) -> Match:
+    from dataclasses import replace
+
+    return replace(match, whole=False)
+
+
+def _of_another(asked: Asked, sentence: SourceSentence, hits: Sequence[Sequence[Hit]]) -> bool:
+    """Return whether what a sentence says is said of something else than the question's thing."""
+    del hits
+    known = lexicon()
+    other = {
+        concept
+        for one in stated(sentence)
+        if one.polarity is Polarity.PRESENT
+        for concept in one.concepts
+        if concept not in known.predicates and concept not in ("lesion", "normal")
+    }
+    mine = {c for one in asked.things for c in one.concepts}
+    return bool(other) and not any(
+        m in known.lineage(o) or o in known.lineage(m) for m in mine for o in other
     )
 
 
-@cache
-def about(text: str) -> frozenset[str]:
-    """Return the places that a description of an examination names."""
-    words = lexicon()
-    return frozenset(c for word in words.find(text) for c in word.concepts if c in words.places)
+def _denied_part(
+    about: _Asked,
+    hits: Sequence[tuple[SourceSentence, tuple[tuple[Hit, ...], ...]]],
+    things: Sequence[int],
+) -> Iterator[Match]:
+    """Yield the sentences that deny one of the things where none speaks of all of them."""
+    for n in things:
+        of_one = [(s, h) for s, h in hits if h[n]]
+        found = [m for s, h in of_one if (m := about.match(s, h, only=[n])) is not None]
+        if found and all(m.thing is Polarity.ABSENT for m in found if m.here) and any(
+            m.here for m in found
+        ):  # fmt: skip
+            yield from found
+            return
 
 
-_WHOLE = frozenset({"chest", "head"})
-_LOOSE = frozenset({"joint", "bone", "soft_tissue"})
-"""Places that much of a report lies in: that a sentence names another says little."""
+class _Asked:
+    """A question held against one report."""
+
+    def __init__(self, asked: Asked, source: Source) -> None:
+        self.asked = asked
+        self.source = source
+        self.known = lexicon()
+        self.region = region_of(source.about)
+        self.side = side_of(source.about)
+        self.about = about(source.about)
+
+    def hits(self, sentence: SourceSentence) -> tuple[tuple[Hit, ...], ...]:
+        """Return, subject by subject, what a sentence says of it."""
+        texts = texts_of(sentence, self.region)
+        return tuple(tuple(self._hits(subject, texts)) for subject in self.asked.subjects)
+
+    def _hits(self, subject: Subject, texts: Sequence[Text]) -> Iterator[Hit]:
+        device = bool(subject.concepts & self.known.devices)
+        own = False
+        for text in texts:
+            for one in self._stated(subject, text):
+                polarity = self._speaks(subject, one, device)
+                if polarity is None:
+                    continue
+                place = Place.OPEN if device else self.place(one.places)
+                if place is Place.OPEN and polarity is Polarity.ABSENT and not one.places:
+                    if self._foreign():
+                        continue
+                if place is not Place.OTHER:
+                    own = own or place >= Place.OPEN
+                    yield Hit(polarity, place, one.sides or self.side, one.spots, one.read)
+        if own or device:
+            return
+        for text in texts:
+            for one in text.stated:
+                if self._covers(subject, one):
+                    sides = one.sides or self.side
+                    yield Hit(Polarity.ABSENT, Place.SAME, sides, one.spots, own=False)
+
+    def _stated(self, subject: Subject, text: Text) -> Iterable[Stated]:
+        if subject.concepts:
+            return text.stated
+        return (text.at(position) for position in _positions(subject.literal, text))
+
+    def _speaks(self, subject: Subject, one: Stated, device: bool) -> Polarity | None:
+        """Return what a statement says of a subject; None where it says nothing of it."""
+        if not subject.concepts:
+            return one.polarity
+        word = subject.concepts
+        for concept in one.concepts:
+            if word & self.known.lineage(concept):
+                return one.polarity
+        if device:
+            return None
+        for concept in one.concepts:
+            above = any(concept in self.known.lineage(w) for w in word)
+            if one.polarity is Polarity.ABSENT and above:
+                return Polarity.ABSENT
+            if one.polarity is Polarity.UNCERTAIN and above and concept in _OPEN_KINDS:
+                return Polarity.UNCERTAIN
+            both = {concept} <= self.known.lesions and word & self.known.lesions
+            if one.polarity is Polarity.ABSENT and both and one.places:
+                return Polarity.ABSENT
+        return None
+
+    def place(self, places: frozenset[str]) -> Place:
+        """Return how `places` lie to those that are asked for."""
+        found = Place.SAME
+        for place in self.asked.places:
+            found = min(found, self._one_place(place, places))
+        return found
+
+    def _one_place(self, place: str, places: frozenset[str]) -> Place:
+        known = self.known
+        if any(place in known.lineage(one) for one in places):
+            return Place.SAME
+        if not places or place in known.loose:
+            return Place.OPEN
+        if any(one in known.lineage(place) for one in places):
+            return Place.OPEN
+        organ = known.lineage(place) - _REGIONS - known.loose
+        if any(organ & (known.lineage(one) - _REGIONS - known.loose) for one in places):
+            return Place.BESIDE
+        return Place.OTHER
+
+    def _foreign(self) -> bool:
+        """Return whether the examination does not show the place asked for."""
+        if not self.about or not self.asked.places:
+            return False
+        seen = frozenset(up for one in self.about for up in self.known.lineage(one))
+        return not any(
+            self.known.lineage(place) & self.about or place in seen or place in self.known.loose
+            for place in self.asked.places
+        )
+
+    def _covers(self, subject: Subject, one: Stated) -> bool:
+        """Return whether that a place is normal says that the subject is not there."""
+        if not one.concepts & {"normal"} or one.polarity is not Polarity.ABSENT:
+            return False
+        only = one.concepts - {"normal"}
+        if only and not subject.concepts & only:
+            return False
+        if subject.concepts & _BESIDE_CLEAR_LUNGS and "lung" in one.places:
+            return False
+        if not subject.concepts:
+            return False
+        if self.asked.places:
+            return self.place(one.places) >= Place.SAME or (
+                bool(one.places) and self.place(one.places) is Place.OPEN and not self._loose()
+            )
+        return bool(subject.concepts & _OF_LUNG) and "lung" in one.places
+
+    def _loose(self) -> bool:
+        return bool(self.asked.places & self.known.loose)
+
+    def match(
+        self,
+        sentence: SourceSentence,
+        hits: Sequence[Sequence[Hit]],
+        only: Sequence[int] | None = None,
+    ) -> Match | None:
+        """Return what a sentence says of the subjects, of `only` some of them."""
+        asked = self.asked
+        chosen: list[tuple[int, Hit]] = []
+        for n in range(len(asked.subjects)) if only is None else only:
+            if hits[n]:
+                chosen.append((n, self._strongest(hits[n])))
+        if not chosen:
+            return None
+        things = [h.polarity for n, h in chosen if asked.subjects[n] in asked.things]
+        polarity = _all([h.polarity for _, h in chosen], any_of=asked.any_of)
+        sides = frozenset(s for _, h in chosen for s in h.sides)
+        spots = frozenset(s for _, h in chosen for s in h.spots)
+        text = f"{sentence.zh} {sentence.en}"
+        return Match(
+            self.source,
+            sentence,
+            polarity,
+            _all(things, any_of=asked.any_of) if things else Polarity.PRESENT,
+            min(h.place for _, h in chosen),
+            all(same_side(asked.sides, h.sides) for _, h in chosen),
+            all(same_spots(asked.spots, h.spots) for _, h in chosen),
+            sides,
+            spots,
+            LIMITED.search(text.lower()) is not None,
+            all(self.known.measured[m].search(text) for m in asked.measures),
+            whole=only is None,
+        )
+
+    def _strongest(self, hits: Sequence[Hit]) -> Hit:
+        """Return the hit that counts: of the place and the side asked for, as the finding reader
+        has it, present before uncertain before absent."""
+        order = {Polarity.PRESENT: 0, Polarity.UNCERTAIN: 1, Polarity.ABSENT: 2}
+        return min(
+            hits,
+            key=lambda hit: (
+                not same_side(self.asked.sides, hit.sides),
+                not same_spots(self.asked.spots, hit.spots),
+                -max(hit.place, Place.OPEN) if hit.place >= Place.OPEN else 0,
+                bool(self.asked.sides) and not hit.sides & self.asked.sides,
+                not hit.own,
+                not hit.read,
+                order[hit.polarity],
+            ),
+        )
 
 
-def _at(place: str, one: Stated) -> bool:
-    return any(place in lexicon().lineage(stands) for stands in one.places)
-
-
-def _within(place: str, one: Stated) -> bool:
-    return any(stands in lexicon().lineage(place) for stands in one.places)
-
-
-_OF_LUNG = frozenset(
-    [
-        "opacity",
-        "consolidation",
-        "pneumonia",
-        "nodule",
-        "mass",
-        "lesion",
-        "ggo",
-        "ggn",
-        "tb",
-        "infection",
-        "inflammation",
-        "atelectasis",
-        "cavity",
-        "tumour",
-        "cancer",
-        "abscess",
-    ]
+_OPEN_KINDS = frozenset({"tumour", "malignancy", "infection", "injury"})
+_REGIONS = frozenset(
+    "chest head abdomen pelvis bone joint spine knee hip shoulder wrist ankle foot hand face".split()
 )
-
-
-_BESIDE_CLEAR_LUNGS = frozenset({"emphysema", "bulla", "fibrosis", "calcification", "thickening"})
+_OF_LUNG = frozenset(
+    """opacity consolidation pneumonia nodule mass lesion ground_glass ggn tuberculosis infection
+    inflammation atelectasis cavity tumour malignancy abscess infiltrate""".split()
+)
+_BESIDE_CLEAR_LUNGS = frozenset(
+    "emphysema bulla fibrosis calcification thickening copd hyperinflation interstitial".split()
+)
 """What lungs may show that a report calls clear or normal: it had no consolidation in mind."""
 
 
-def _covers(asked: Asked, word: frozenset[str], one: Stated) -> bool:
-    """Return whether that a place is normal says that `word` is not there."""
-    if word & _BESIDE_CLEAR_LUNGS and "lung" in one.places:
-        return False
-    if asked.places:
-        return all(_at(place, one) or _within(place, one) for place in asked.places)
-    return bool(word & _OF_LUNG) and "lung" in one.places
-
-
-def _strongest(asked: Asked, here: list[tuple[Polarity, Stated]]) -> tuple[Polarity, Stated]:
-    order = {Polarity.PRESENT: 0, Polarity.UNCERTAIN: 1, Polarity.ABSENT: 2}
-    # What is said of the side and the place asked for goes first.
-    return min(
-        here,
-        key=lambda item: (
-            not _same_side(asked, item[1].sides),
-            not any(_at(p, item[1]) for p in asked.places),
-            order[item[0]],
-        ),
-    )
-
-
-def _all(found: tuple[Polarity, ...], any_of: bool) -> Polarity:
+def _all(found: Sequence[Polarity], *, any_of: bool) -> Polarity:
     if any_of and Polarity.PRESENT in found:
         return Polarity.PRESENT
     if Polarity.ABSENT in found:
@@ -355,16 +363,128 @@ def _all(found: tuple[Polarity, ...], any_of: bool) -> Polarity:
     return Polarity.UNCERTAIN if Polarity.UNCERTAIN in found else Polarity.PRESENT
 
 
-def _same_side(asked: Asked, sides: frozenset[str]) -> bool:
-    if not asked.sides or not sides or "bilateral" in asked.sides:
-        return True
-    return bool(asked.sides & sides) or "bilateral" in sides
+_TOKEN = re.compile(r"[a-z][a-z0-9'-]*")
+_ENDING = re.compile(r"(?<=[a-z]{4})(?:e?s|ed|ing|e|al|ic|ous)$")
 
 
-def _same_spots(asked: Asked, spots: frozenset[str]) -> bool:
-    for kind in {spot.partition(":")[0] for spot in asked.spots}:
-        wanted = {s for s in asked.spots if s.startswith(kind + ":")}
-        here = {s for s in spots if s.startswith(kind + ":")}
-        if here and not wanted & here:
-            return False
-    return True
+def _positions(literal: str, text: Text) -> Iterator[int]:
+    """Yield where a word stands in a text: English by its stem, or one stroke beside; of a run of
+    Chinese characters the part that says most."""
+    if literal.isascii():
+        stem = _ENDING.sub("", literal)
+        for match in _TOKEN.finditer(text.lower):
+            word = match.group()
+            if word.startswith(stem) or (len(literal) > 5 and _near(literal, word)):
+                yield match.start()
+        return
+    whole = text.lower.find(literal)
+    if whole >= 0:
+        yield whole
+    elif len(literal) > 2:
+        sizes = range(len(literal) - 1, 1, -1)
+        parts = (literal[at : at + size] for size in sizes for at in range(len(literal) - size + 1))
+        found = next((text.lower.find(part) for part in parts if part in text.lower), -1)
+        if found >= 0:
+            yield found
+
+
+def _near(one: str, other: str) -> bool:
+    from rapidfuzz.distance import OSA
+
+    return OSA.distance(one, other, score_cutoff=1) <= 1 and one[0] == other[0]
+
+
+def _by_place(asked: Asked, source: Source) -> tuple[Match, ...]:
+    """Return what is said of the places of a question that names nothing else."""
+    about_ = _Asked(asked, source)
+    found = []
+    for sentence in sentences_of(source):
+        text = f"{sentence.zh} {sentence.en}"
+        if not all(lexicon().measured[m].search(text) for m in asked.measures):
+            continue
+        said = stated(sentence, about_.region)
+        here = [one for one in said if _is_of(asked, about_, one)]
+        if not here:
+            continue
+        sided = [one for one in here if same_side(asked.sides, one.sides or about_.side)]
+        here = sided or here
+        wrong = [one for one in here if one.concepts - {"normal"}]
+        polarities = {one.polarity for one in wrong or here}
+        polarity = next(
+            p for p in (Polarity.PRESENT, Polarity.UNCERTAIN, Polarity.ABSENT) if p in polarities
+        )
+        sides = frozenset(s for one in here for s in one.sides or about_.side)
+        spots = frozenset(s for one in here for s in one.spots)
+        found.append(
+            Match(
+                source, sentence, polarity, polarity, Place.SAME, bool(sided) or not asked.sides,
+                same_spots(asked.spots, spots), sides, spots,
+                LIMITED.search(text.lower()) is not None,
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def _is_of(asked: Asked, about_: _Asked, one: Stated) -> bool:
+    if asked.places:
+        if about_.place(one.places) is not Place.SAME:
+            # That all of an organ is normal says so of its parts.
+            wide = about_.place(one.places) is Place.OPEN and bool(one.places)
+            return wide and "normal" in one.concepts
+        return not asked.spots or not one.spots or same_spots(asked.spots, one.spots)
+    if asked.spots:
+        return bool(one.spots) and same_spots(asked.spots, one.spots)
+    return bool(asked.measures)
+
+
+def related(asked: Asked, source: Source) -> tuple[SourceSentence, ...]:
+    """Return sentences that share a subject, its organ or its kind with the question, best first."""
+    known = lexicon()
+    wanted = {c for one in asked.subjects for c in one.concepts}
+    near = {up for c in wanted for up in known.lineage(c)}
+    scored = []
+    for at, sentence in enumerate(sentences_of(source)):
+        said = stated(sentence)
+        own = {c for one in said for c in one.concepts}
+        score = 3 * len(wanted & {up for c in own for up in known.lineage(c)})
+        score += len(near & own - {"normal"})
+        places = {p for one in said for p in one.places}
+        score += 2 * sum(any(p in known.lineage(one) for one in places) for p in asked.places)
+        score += sum(any(one in known.lineage(p) for one in places) for p in asked.places)
+        score += 2 * sum(
+            any(True for text in texts_of(sentence) for _ in _positions(one.literal, text))
+            for one in asked.unknown
+        )
+        if score:
+            scored.append((-score, at, sentence))
+    return tuple(one[2] for one in sorted(scored, key=lambda one: one[:2])[:3])
+
+
+@cache
+def about(text: str) -> frozenset[str]:
+    """Return the places that a description of an examination names."""
+    return frozenset(place for word in lexicon().find(text) for place in word.places)
+
+
+@cache
+def side_of(text: str) -> frozenset[str]:
+    """Return the one side that an examination was of; empty for both, or where it has none."""
+    sides = sides_of(text)
+    return sides if len(sides) == 1 and "bilateral" not in sides else frozenset()
+
+
+_REGION_OF = {
+    "chest": Region.CHEST, "head": Region.HEAD, "brain": Region.HEAD, "abdomen": Region.ABDOMEN,
+    "pelvis": Region.PELVIS, "spine": Region.SPINE, "lumbar": Region.SPINE, "cervical": Region.SPINE,
+    "thoracic_spine": Region.SPINE, "knee": Region.OTHER, "breast": Region.OTHER,
+    "wrist": Region.OTHER, "ankle": Region.OTHER, "shoulder": Region.OTHER, "hip": Region.OTHER,
+    "foot": Region.OTHER, "elbow": Region.OTHER, "hand": Region.OTHER, "thyroid": Region.NECK,
+    "clavicle": Region.OTHER, "sinus": Region.HEAD,
+}  # fmt: skip
+
+
+@cache
+def region_of(text: str) -> Region | None:
+    """Return the region of the vocabulary that an examination was of; None where it is not one."""
+    regions = {_REGION_OF[place] for place in about(text) if place in _REGION_OF}
+    return next(iter(regions)) if len(regions) == 1 else None

@@ -1,14 +1,19 @@
-"""The words of radiology that questions and sentences share, from `lexicon.yaml`."""
+"""The words that questions and sentences share: those of `reports/checks/languages.yaml`, which the
+checks of a report read both languages by, and beside them those of `lexicon.yaml`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict
+
+from radraft.reports.checks.lexicon import NORMALITY, WordGroup, language_data
+from radraft.reports.checks.lexicon import lexicon as report_words
+from radraft.reports.findings.vocabulary import anatomy, lineage, vocabulary
 
 
 class _Strict(BaseModel):
@@ -18,6 +23,9 @@ class _Strict(BaseModel):
 class _Kinds(_Strict):
     device: str
     place: str
+    predicate: str
+    lesion: str
+    loose: str
 
 
 class _Words(_Strict):
@@ -34,11 +42,17 @@ class _Measure(_Strict):
     """How a sentence states it, where not as a question asks for it."""
 
 
+class _Idle(_Strict):
+    zh: str
+    en: str
+
+
 class _File(_Strict):
     kinds: _Kinds
     up: dict[str, tuple[str, ...]]
     words: tuple[_Words, ...]
     measures: tuple[_Measure, ...]
+    idle: _Idle
 
 
 @dataclass(frozen=True)
@@ -47,13 +61,23 @@ class Word:
 
     start: int
     end: int
-    concepts: frozenset[str]
+    findings: frozenset[str]
+    """Findings, devices and what is said of them."""
+    places: frozenset[str]
     absent: bool = False
-    """Whether the word itself says that there is none ("not enlarged")."""
+    """Whether the word itself says that there is none ("not enlarged", "clear")."""
+
+
+_Meaning = tuple[frozenset[str], bool]
+_NO_PLACES = frozenset({"lymph_node"})
+"""Organs of `languages.yaml` that questions ask after as findings: "any nodes?"."""
+_LATIN = re.compile(r"[a-z0-9][a-z0-9/']*")
+_SIZED = frozenset({"enlargement", "thickening", "dilatation", "shift", "narrowing"})
+"""Of which "not" says that a place is normal."""
 
 
 class Lexicon:
-    """Finds known words and knows what is a kind of what."""
+    """Finds known words and knows what is a kind, or a part, of what."""
 
     def __init__(self, text: str) -> None:
         """`text` is YAML. ValueError where it is not of the right form."""
@@ -61,40 +85,105 @@ class Lexicon:
 
         data = _File.model_validate(yaml.safe_load(text))
         self.devices = frozenset(data.kinds.device.split())
-        self.places = frozenset(data.kinds.place.split())
-        self._up = {name: _closure(name, data.up) for name in _names(data)}
-        self._known: dict[str, list[tuple[frozenset[str], bool]]] = {}
+        organs = {
+            name
+            for name, known in report_words().concepts.items()
+            if known.group is WordGroup.ORGAN and name not in _NO_PLACES
+        }
+        self.places = frozenset(data.kinds.place.split()) | organs
+        self.predicates = frozenset(data.kinds.predicate.split())
+        self.lesions = frozenset(data.kinds.lesion.split())
+        self.loose = frozenset(data.kinds.loose.split())
+        self.idle_en = frozenset(data.idle.en.split())
+        idle_zh = sorted(data.idle.zh.split(), key=len, reverse=True)
+        self.idle_zh = re.compile("|".join(map(re.escape, idle_zh)))
+        self._chinese: dict[str, _Meaning] = {}
+        self._latin: dict[tuple[str, ...], _Meaning] = {}
+        self._add_report_words()
         for entry in data.words:
-            concepts = frozenset(entry.concepts.split())
-            for word in entry.zh.lower().split() + [one.strip() for one in entry.en.split(",")]:
-                if word:
-                    self._known.setdefault(word, []).append((concepts, entry.absent))
-        chinese = sorted((w for w in self._known if not w.isascii()), key=len, reverse=True)
-        latin = sorted((w for w in self._known if w.isascii()), key=len, reverse=True)
-        self._latin_words = sorted(w for w in latin if len(w) > 5 and w.isalpha())
-        self._pattern = re.compile(
-            "|".join(map(re.escape, chinese))
-            + "|(?<![a-z])(?:"
-            + "|".join(re.escape(word).replace(r"\ ", r"[\s-]+") for word in latin)
-            + ")(?:e?s)?(?![a-z])"
+            meaning = (frozenset(entry.concepts.split()), entry.absent)
+            for word in entry.zh.lower().split():
+                self._chinese[word] = meaning
+            for word in entry.en.lower().split(","):
+                if word.strip():
+                    self._latin[tuple(_LATIN.findall(word.replace("-", " ")))] = meaning
+        self._longest = max(map(len, self._chinese)), max(map(len, self._latin))
+        self._latin_words = sorted(
+            {w for words in self._latin for w in words if len(w) > 4 and w.isalpha()}
         )
+        self._up = self._closed(data.up)
         self.measures = {one.id: re.compile(one.word, re.IGNORECASE) for one in data.measures}
         self.measured = {
             one.id: re.compile(one.said or one.word, re.IGNORECASE) for one in data.measures
         }
 
+    def _add_report_words(self) -> None:
+        known = report_words()
+        for said, add in (
+            *((what, self._chinese.__setitem__) for what in known.zh.items()),
+            *((what, self._latin.__setitem__) for what in known.en.items()),
+        ):
+            word, what = said
+            names = frozenset(name for name, _ in what if name != NORMALITY)
+            opposite = any(less for _, less in what)
+            if opposite and (NORMALITY in {name for name, _ in what} or names & _SIZED):
+                names |= {"normal"}
+            add(word, (names, opposite))  # type: ignore[arg-type]
+
+    def _closed(self, own: Mapping[str, tuple[str, ...]]) -> dict[str, frozenset[str]]:
+        up: dict[str, set[str]] = {name: set(parents) for name, parents in own.items()}
+        for broad, narrow in language_data()["broader"].items():
+            for name in narrow:
+                up.setdefault(name, set()).add(broad)
+        return {name: _closure(name, up) for name in {*up, *self.places, *self.devices}}
+
+    @lru_cache(maxsize=8192)  # noqa: B019  one lexicon lives as long as the process
     def find(self, text: str) -> tuple[Word, ...]:
         """Return the known words of `text`, longest first where they overlap, in order."""
-        found = []
-        for match in self._pattern.finditer(text.lower()):
-            word = re.sub(r"[\s-]+", " ", match.group())
-            for form in (match.group(), word, word.removesuffix("s"), word.removesuffix("es")):
-                if form in self._known:
-                    concepts = frozenset[str]().union(*(one[0] for one in self._known[form]))
-                    absent = any(one[1] for one in self._known[form])
-                    found.append(Word(match.start(), match.end(), concepts, absent))
+        lower = text.lower()
+        taken = bytearray(len(lower))
+        found = list(self._in_chinese(lower, taken))
+        found += self._in_latin(lower, taken)
+        return tuple(sorted(found, key=lambda word: word.start))
+
+    def _in_chinese(self, lower: str, taken: bytearray) -> Iterator[Word]:
+        at = 0
+        while at < len(lower):
+            for size in range(min(self._longest[0], len(lower) - at), 0, -1):
+                meaning = self._chinese.get(lower[at : at + size])
+                inside = at and lower[at - 1].isascii() and lower[at - 1].isalnum()
+                if meaning is not None and not (lower[at].isascii() and inside):
+                    yield self._word(at, at + size, meaning)
+                    taken[at : at + size] = b"\1" * size
+                    # 肋骨折 names the rib and the fracture: they share a character.
+                    at += size - lower.startswith("骨折", at + size - 1)
                     break
-        return tuple(found)
+            else:
+                at += 1
+
+    def _in_latin(self, lower: str, taken: bytearray) -> Iterator[Word]:
+        tokens = [m for m in _LATIN.finditer(lower.replace("-", " ")) if not taken[m.start()]]
+        at = 0
+        while at < len(tokens):
+            for size in range(min(self._longest[1], len(tokens) - at), 0, -1):
+                meaning = self._meaning(tuple(t.group() for t in tokens[at : at + size]))
+                if meaning is not None:
+                    yield self._word(tokens[at].start(), tokens[at + size - 1].end(), meaning)
+                    at += size
+                    break
+            else:
+                at += 1
+
+    def _meaning(self, words: tuple[str, ...]) -> _Meaning | None:
+        for last in _forms(words[-1]):
+            meaning = self._latin.get((*words[:-1], last))
+            if meaning is not None:
+                return meaning
+        return None
+
+    def _word(self, start: int, end: int, meaning: _Meaning) -> Word:
+        names, absent = meaning
+        return Word(start, end, names - self.places, names & self.places, absent)
 
     def mended(self, text: str) -> str:
         """Return `text` with Latin words that are one or two strokes from a known one mended."""
@@ -103,7 +192,9 @@ class Lexicon:
 
         def mend(match: re.Match[str]) -> str:
             word = match.group().lower()
-            if word in self._known or word.removesuffix("s") in self._known or len(word) < 5:
+            if len(word) < 5 or word in self.idle_en or any(
+                (form,) in self._latin or form in self._latin_words for form in _forms(word)
+            ):  # fmt: skip
                 return match.group()
             near = extractOne(
                 word, self._latin_words, scorer=OSA.distance, score_cutoff=2 if len(word) > 8 else 1
@@ -121,12 +212,37 @@ class Lexicon:
         general = {up for one in concepts for up in self.lineage(one) if up != one}
         return concepts - general
 
+    @lru_cache(maxsize=512)  # noqa: B019  one lexicon lives as long as the process
+    def of_code(self, code: str) -> frozenset[str]:
+        """Return what a finding of the vocabulary is here, and what it is a kind of there."""
+        found: set[str] = set()
+        for one in lineage(code):
+            for name in (vocabulary()[one].en, vocabulary()[one].zh):
+                found |= {c for word in self.find(name) for c in word.findings}
+        return frozenset(found)
 
-def _names(data: _File) -> set[str]:
-    return {*data.up, *(name for entry in data.words for name in entry.concepts.split())}
+    @lru_cache(maxsize=128)  # noqa: B019  one lexicon lives as long as the process
+    def of_anatomy(self, code: str) -> frozenset[str]:
+        """Return the places of an anatomy code of the vocabulary."""
+        return frozenset(p for name in anatomy()[code] for w in self.find(name) for p in w.places)
 
 
-def _closure(name: str, up: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
+def _forms(word: str) -> Iterator[str]:
+    """Yield a word and what it may be the plural, or an ending, of."""
+    yield word
+    if word.endswith("ies"):
+        yield word[:-3] + "y"
+    if word.endswith("es"):
+        yield word[:-2]
+    if word.endswith("s") and len(word) > 3:
+        yield word[:-1]
+    if word.endswith(("'s", "ae")):
+        yield word[:-2]
+        yield word[:-1]
+    yield word.replace("haem", "hem").replace("oed", "ed").replace("aes", "es")
+
+
+def _closure(name: str, up: Mapping[str, set[str]]) -> frozenset[str]:
     found: set[str] = set()
     waiting = [name]
     while waiting:

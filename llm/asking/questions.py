@@ -1,43 +1,23 @@
-"""What a question asks for, of what, and what it takes for true."""
+"""A question read into one value that no longer depends on its language."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import cache
 
+from radraft.llm.asking import kinds
+from radraft.llm.asking.kinds import SUBJECTLESS, Kind
 from radraft.llm.asking.lexicon import Word, lexicon
-from radraft.llm.asking.statements import sides_of, spots_of
+from radraft.llm.asking.places import sides_of, spots_of
 from radraft.llm.asking.values import MetadataField
 from radraft.reports.findings.concepts import Vocabulary
+from radraft.reports.findings.extract import extract
 from radraft.reports.values import Lang
 
 CONTEXT_TURNS = 3
 """Earlier turns that a question may lean on."""
-
-
-class Kind(StrEnum):
-    """What is asked for."""
-
-    PRESENCE = "presence"
-    SIDE = "side"
-    PLACE = "place"
-    SIZE = "size"
-    NUMBER = "number"
-    CHANGE = "change"
-    CERTAINTY = "certainty"
-    CAUSE = "cause"
-    ADVICE = "advice"
-    QUALITY = "quality"
-    METADATA = "metadata"
-    DEFINITION = "definition"
-    SERIES = "series"
-    IMAGE = "image"
-    DECISION = "decision"
-    ORDER = "order"
-    OUTSIDE = "outside"
 
 
 @dataclass(frozen=True)
@@ -45,15 +25,35 @@ class When:
     """The earlier examination that a question names."""
 
     previous: bool = False
+    first: bool = False
     year: int | None = None
     month: int | None = None
     day: int | None = None
     hour: int | None = None
 
     @property
+    def dated(self) -> bool:
+        """Whether it names a date or an hour."""
+        return bool(self.month or self.year or self.day or self.hour is not None)
+
+    @property
     def named(self) -> bool:
         """Whether it names one at all."""
-        return self.previous or bool(self.month or self.year or self.day or self.hour is not None)
+        return self.previous or self.first or self.dated
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One thing that a question names."""
+
+    concepts: frozenset[str]
+    """Findings and devices, any of which it may be; empty for a word that no list has."""
+    literal: str = ""
+    """The word itself, lower case, where no list has it."""
+    predicate: bool = False
+    """Whether it is said of another thing that the question names."""
+    definite: bool = False
+    """Whether the question takes it for there: "the nodule", 那个结节."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,7 @@ class Asked:
 
     text: str
     kind: Kind
-    findings: tuple[frozenset[str], ...] = ()
-    """Word by word: any of a word's findings or devices."""
+    subjects: tuple[Subject, ...] = ()
     places: frozenset[str] = frozenset()
     sides: frozenset[str] = frozenset()
     spots: frozenset[str] = frozenset()
@@ -71,10 +70,12 @@ class Asked:
     fields: tuple[MetadataField, ...] = ()
     presumes: bool = False
     """Whether it takes for granted that what it names is there, or is as it says."""
-    only_asks: bool = False
+    exists: bool = False
     """Whether it asks openly if something is there."""
     change: str | None = None
     """A change that it takes for true or asks for: larger, smaller, resolved, unchanged, new."""
+    neutral: bool = False
+    """Whether it asks how something changed, taking no change for true."""
     sizes: tuple[float, ...] = ()
     """Sizes and grades that it names, in millimetres where a length."""
     count: int | None = None
@@ -85,261 +86,72 @@ class Asked:
     one_side: bool = False
     turned: bool = False
     """Whether it asks of another side what the question before asked."""
-    unknown: tuple[str, ...] = ()
-    """Words that are neither known nor function words, lower case."""
     any_of: bool = False
     """Whether it lists things, any of which answers."""
 
     @property
     def has_subject(self) -> bool:
         """Whether it names anything to look for."""
-        return bool(self.findings or self.places or self.measures or self.spots or self.unknown)
+        return bool(self.subjects or self.places or self.measures or self.spots)
+
+    @property
+    def known(self) -> tuple[Subject, ...]:
+        """The subjects that a list has."""
+        return tuple(one for one in self.subjects if one.concepts)
+
+    @property
+    def unknown(self) -> tuple[Subject, ...]:
+        """The subjects that no list has."""
+        return tuple(one for one in self.subjects if not one.concepts)
+
+    @property
+    def things(self) -> tuple[Subject, ...]:
+        """The subjects of which something is asked; all where each is said of a place alone."""
+        return tuple(one for one in self.subjects if not one.predicate) or self.subjects
 
 
 _I = re.IGNORECASE
-_ORDER = re.compile(
-    r"忽略|无视|ignore (?:all|the|any|your|previous)|disregard|system prompt"
-    r"|repeat after me|你现在是|你是dan|from now on|改口|\[system\]"
-    r"|(?:输出|回复|回答|写|改成|说)[^，。]{0,12}[“\"「]"
-    r"|[“\"][^”\"]*[A-Z]{4,}-\d+|(?:删除|修改|篡改|delete|alter|change"
-    r"|rewrite|sign) (?:the |this |my )?(?:report|signature)"
-    r"|把这份报告|删除(?:本|这份)报告|translate (?:this|the)|pretend|act as"
-    r"|扮演|reply (?:only|with)|print (?:your|the)|say only|只(?:说|回答)"
-    r"|签名人",
-    _I,
-)
-_OUTSIDE = re.compile(
-    r"next bed|other patient|another patient|隔壁床|别的病人|其他患者|别人的"
-    r"|邻床|cafeteria|menu|weather|天气|菜单|食堂|joke|笑话|phone number"
-    r"|电话号码|password|密码|股票",
-    _I,
-)
-_IMAGE = re.compile(
-    r"看图|看片子[，,]|你看片|你自己看|图上.{0,12}(?:像|是不是)"
-    r"|look at the (?:picture|image|film|scan)|\bslice \d|第\d+层|image \d+"
-    r"|on the picture|看一?下(?:图|片|影像)|yourself",
-    _I,
-)
-_DEFINITION = re.compile(
-    r"什么是|是什么意思|什么叫|啥叫|啥意思|是啥意思"
-    r"|^what (?:exactly )?is an? (?!size)|^what(?:'s| is) (?:meant by"
-    r"|the meaning)|what does .{1,40} mean|meaning of|define\b|definition"
-    r"|解释一下",
-    _I,
-)
-_REPORT_ADVICE = re.compile(
-    r"报告.{0,8}(?:建议|怎么说|说)|report.{0,4}说|建议.{0,6}(?:啥|什么|怎么"
-    r"|吗|复查|做)|有(?:什么|啥|没有)?建议|推荐|recommend|(?:report"
-    r"|radiologist) (?:advise|suggest)|advised?\b|suggested|follow-?up"
-    r"|per report|according to the report|how soon|多久复查|什么时候复查"
-    r"|几个月(?:后)?复查|复查时间",
-    _I,
-)
-_DECISION = re.compile(
-    r"行不行|可以.{0,10}(?:吧|吗|了)|能(?:不能)?[^，。看测评]{0,12}(?:出院"
-    r"|回家|下地|负重|上班|拔|停|吃|打|手术|走|用)|要不要|该不该|应不应该"
-    r"|需不需要|怎么治|怎么处理|给多少|多少毫升|剂量怎么|剂量"
-    r"|适合.{0,8}(?:移植|手术|化疗)|拍板|你(?:直接)?告诉我|给个准话|你同意"
-    r"|手术还是|还是手术|开刀|化疗|溶栓"
-    r"|\bshould (?:i|we|he|she|they)\b|\bcan (?:i|we|he|she|they) (?:go"
-    r"|start|stop|give|eat|walk|fly|be|have)|dose of|\bdose\b"
-    r"|how much .{0,20}(?:give|mg)|prescri|discharge|safe to|ok to (?:start"
-    r"|stop|give|use|go)|do (?:we|i) need|fit for"
-    r"|which antibiotic|operate"
-    r"|抗生素|用药|吃什么药|用什么药|能不能飞|start .{0,20}(?:heparin"
-    r"|antibiotics|chemo)|please (?:order|prescribe)|开(?:药|单|医嘱)"
-    r"",
-    _I,
-)
-_QUALITY = re.compile(
-    r"伪影|artefact|artifact|质量|quality|motion|rotated|旋转了?吗|吸气(?:够"
-    r"|足|好)|inspiration|看(?:得|的)?清|看不清|(?:can"
-    r"|could) .{2,50} be (?:seen|assessed|judged|evaluated|excluded"
-    r"|ruled out)|(?:well|fully) (?:seen|shown|covered)|影响看片|limited"
-    r"|显示清|评价受限|assessable|diagnostic quality",
-    _I,
-)
-_METADATA = (
-    (
-        MetadataField.AUTHOR,
-        r"谁写|谁报告|报告医[生师]|书写|谁出的|谁签|签名|who (?:wrote|read|reported"
-        r"|dictated|(?:has |have )?signed)|signed by|author"
-        r"|report(?:ed)? by|reading doctor|哪位医[生师]写",
-    ),
-    (
-        MetadataField.REVIEWER,
-        r"谁审|审核|复核|签发医|谁签|签名|signed by"
-        r"|who (?:reviewed|approved|checked|supervised|(?:has |have )?signed)"
-        r"|reviewer|countersign",
-    ),
-    (
-        MetadataField.SIGNED_AT,
-        r"when was (?:it|this|the report) (?:signed|reported|issued|finali)"
-        r"|什么时候(?:签|出报告|发)|几点(?:签|出的?报告|发)|签(?:发|字)?时间"
-        r"|签发(?!医)|time of (?:signing|report)|signed .{0,16}when|when .{0,20}signed"
-        r"|签.{0,6}(?:什么时候|何时|几点)|(?:什么时候|何时|几点).{0,4}签"
-        r"|哪天(?:签|出)",
-    ),
-    (
-        MetadataField.PERFORMED_AT,
-        r"几点(?:拍|做|照|扫)|什么时候(?:拍|做|照|扫|检查)|哪天(?:拍|做|照|扫)"
-        r"|检查时间|拍摄时间|when was (?:it|this|the) ?(?:film|scan|ct|mri?"
-        r"|x-?ray|exam\w*|study|radiograph|ultrasound)? ?(?:done|taken|performed"
-        r"|acquired|made)|(?:time|date) of (?:the )?(?:scan|exam|study)",
-    ),
-    (
-        MetadataField.ORDERED_BY,
-        r"谁开的|谁申请|申请医|哪个科|开单|who (?:ordered|requested|referred"
-        r"|sent)|ordered by|requested by|which department|referr",
-    ),
-    (
-        MetadataField.HISTORY,
-        r"为什么来|为啥(?:来|做|拍)|临床病史|病史|主诉|检查目的|申请(?:理由"
-        r"|原因)|why was .{0,40}(?:done|ordered|taken|requested|scan)"
-        r"|clinical (?:history|indication|question|information)|indication"
-        r"|reason for (?:the )?(?:exam|scan|study|request)|什么原因(?:来|做|拍)",
-    ),
-    (
-        MetadataField.CRITICAL_ALERT,
-        r"危急|critical (?:call|alert|value|result)|通知(?:了|的)?(?:谁|医生|哪)"
-        r"|谁通知|who was (?:told|notified|called|informed)|(?:told|notified"
-        r"|phoned|called) .{0,20}(?:when|and when)|通知.{0,6}几点|打电话",
-    ),
-    (
-        MetadataField.TECHNIQUE,
-        r"造影剂|对比剂|contrast (?:agent|medium|used|given|volume|dose)"
-        r"|with or without contrast|(?:was )?contrast\b|打药|几t\b|几t的|层厚"
-        r"|slice thickness|ap or pa|pa or ap|站着|站位|卧位|躺着|立位|supine"
-        r"|erect|lateral view|侧位|哪些序列|什么序列|sequences?\b|探头|probe"
-        r"|field strength|tesla|增强(?:了吗|没|扫描|还是平扫)|平扫|几期"
-        r"|phases?\b|how was .{0,20}(?:done|performed)|怎么(?:拍|扫|做)的|体位"
-        r"|views?\b|portable|床旁|prone|decubitus|几张|体重负荷|负重位"
-        r"|weight-?bearing",
-    ),
-)
-_FIELDS = tuple((name, re.compile(pattern, _I)) for name, pattern in _METADATA)
-_SERIES = re.compile(
-    r"历次|每次|几次|[两三四]次分别|分别多少|over time|all (?:the )?sizes"
-    r"|从.{1,8}到(?:现在|今)|几毫米变到|变到几|由.{1,6}变"
-    r"|how has .{1,30}(?:changed|evolved|developed)|怎么变的|timeline|serial"
-    r"|trend|(?:since|from) when|什么时候(?:开始|出现|发现)的?|首次|第一次"
-    r"|first seen|first (?:noted|described|reported|found)",
-    _I,
-)
-_SIZE = re.compile(
-    r"多大(?!年|岁)|大小|几(?:个)?(?:毫米|厘米|公分|cm|mm|度(?!以)|级|期|类"
-    r"|分|hu|肋)|多少(?:毫米|厘米|公分|cm|mm|度|hu|级|%)?(?!造影|对比|毫升)"
-    r"|多[厚宽粗长深高远重]|厚度|宽度|直径|径线|深度|尺寸|第几|哪一?级"
-    r"|how (?:big|large|wide|thick|long|deep|far|much|high|many percent)"
-    r"|size|diameter|dimension|measure|thickness|depth|width|length|distance"
-    r"|extent|in mm|in cm|\bmm\?|\bratio\b|degree|angle|percent|%|volume"
-    r"|ti-?rads|suv|grade|\bkl\b|k-l|\bdensity|百分之|百分比|几成|压缩多少"
-    r"|比(?:值)?是多少",
-    _I,
-)
-_NUMBER = re.compile(
-    r"几(?:个|处|根|枚|颗|条|块|支)|多少(?:个|处|根|枚|颗|条|块)|一共"
-    r"|how many|number of|哪几|数量|都在哪",
-    _I,
-)
-_WHICH_SIDE = re.compile(
-    r"哪(?:一)?(?:边|侧)|左(?:边|侧)?还是右|which side|what side|which way"
-    r"|往哪|向哪|left or right|right or left|unilateral|which (?:kidney"
-    r"|kidny|lung|knee|lobe|breast|eye|ear|adrenal)|单侧还是双侧",
-    _I,
-)
-_WHERE = re.compile(
-    r"哪(?:个)?(?:肺叶|叶|段|节|里|儿|肝段|椎|部位|根)|在哪|到哪|什么(?:位置"
-    r"|地方|部位)|何处|位置|到位|在c几|c几|尖端|深度合适|\bwhere\b"
-    r"|which (?:lobe|segment|level|part|vertebra|rib|region|artery|bone)"
-    r"|at which|at what level|location|position|tip\b|how far",
-    _I,
-)
-_LARGER = re.compile(
-    r"增大|变大|长大|大了(?!吗)|(?<!最)多了|加重|增多|进展|grown|growing"
-    r"|larger|bigger|increas|worse|progress|gone up|doubled|变厚|恶化",
-    _I,
-)
-_SMALLER = re.compile(
-    r"缩小|变小|小了|(?<!多)少了|好转|减少|减轻|吸收(?!科)|shrunk|shrink"
-    r"|smaller|decreas|better|improv|clearing|less\b|reduced",
-    _I,
-)
-_RESOLVED = re.compile(
-    r"没了|消失|消退|长好|愈合|resolved|gone(?! up| back)|cleared\b|healed"
-    r"|disappeared|back to normal|治好|恢复",
-    _I,
-)
-_SAME = re.compile(r"没变|无变化|未变|unchanged|stable|the same|no change|\bstill\b", _I)
-_NEW = re.compile(r"新出现|新发|新的|新冒|\bnew\b", _I)
-_CHANGED = re.compile(
-    r"变化|变了|变没变|变吗|长了没|多了还是少了|up or down|better or worse"
-    r"|大了还是小了|change|changed|compared|\bvs\b|than (?:last|before|in"
-    r"|yesterday)|since|跟.{1,10}比|和.{1,10}比|与.{1,10}比|比上|较前|still"
-    r"|还(?:在|有|剩|偏|压)",
-    _I,
-)
-_CERTAIN = re.compile(
-    r"确定|肯定|确诊|排除|能除外|到底|definite|certain|\bsure\b|for sure"
-    r"|rule out|ruled out|confirm|yes or no|百分百",
-    _I,
-)
-_CAUSE = re.compile(
-    r"原因|为啥|为什么|引起|导致|因为|考虑啥|考虑什么|是什么(?:东西|病)"
-    r"|cause|caused|due to|because|\bwhy\b|还是\w+$|from the|是edema还是"
-    r"|suspicious\?|benign or|良性还是",
-    _I,
-)
-_TAG = re.compile(
-    r"(?:是|对)(?:吧|吗|不对)[？?]?$|吧[？?]?$|对吧|是吧|对不对|没错吧"
-    r"|(?:right|yes|no|correct|ja|ok|then|isn't it|hasn't it|doesn't it"
-    r"|aren't they|wasn't it|true)\s*\?\s*$|^so\b|still .{1,30}correct",
-    _I,
-)
-_OPEN = re.compile(
-    r"有没有?|有无|是否|是不是|有.{0,14}(?:吗|没|么)|(?:吗|没|么|不|没有"
-    r"|呢)[？?]?$|\b(?:any|is there|are there|does|do you see|evidence of"
-    r"|signs? of)\b|大不大|宽不宽|厚不厚|窄不窄|多不多|^[\w\s()'.-]{1,40}\?$",
-    _I,
-)
-_NORMAL = re.compile(
-    r"正常|\bok\b|okay|\bnormal|有(?:没有)?(?:事|问题)|有事|怎么样|咋样|行吗"
-    r"|合适|in place|在位|fine\b|好不好|satisfactory|intact|well placed",
-    _I,
-)
 _PREVIOUS = re.compile(
-    r"上一?(?:次|张|回|份)|前一?(?:次|片|张|份)|之前(?:那|的)|原来|既往|以前"
-    r"|当天|昨天|术前|前天|last (?:time|report|film|scan|study|year|month"
-    r"|week|wk|ct|mr)|previous|prior|before the op|before surgery|preop"
-    r"|pre-op|yesterday|earlier (?:film|report|scan)|那张|那次|那时"
-    r"|the film of|film before",
+    r"上一?(?:次|张|回|份)|前一?(?:次|片|张|份)|之前(?:那|的|一)|原来|既往|以前|旧片|老片"
+    r"|昨天|术前|前天|last (?:time|report|film|scan|study|year|month|week|wk|ct|mri?|x-?ray|spring|summer|autumn|winter|exam\w*)|previous|\bprior\b|before the op|before surgery|preop"
+    r"|pre-op|yesterday|earlier (?:film|report|scan|ct|study|exam)|那张|那次|那时|那会儿|the film of|film before|scan before",
+    _I,
+)
+_FIRST = re.compile(
+    r"第一(?:次|张|回|份)(?:ct|mr|片|检查|超声|b超|报告)|最初|最早那|当天|首次(?:ct|检查|片)|(?:first|initial|baseline|original) (?:ct|mri?|scan|film|x-?ray|radiograph|exam\w*|study|report|ultrasound|mammogram)",
     _I,
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH_NAMES = (
+    "january|february|march|april|may|june|july|august|september|october|november|december"
+    "|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec"
+)
 _MONTH_EN = re.compile(
-    r"(?:(?:in|of|since|on|last|from|the|by|and|until|to)\s+|(\d{1,2})(?:st"
-    r"|nd|rd|th)?\s+)(january|february|march|april|may|june|july|august"
-    r"|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?"
-    r"|oct|nov|dec)\b(?:\s+(\d{1,2})(?!\d))?",
+    rf"(?:(?:in|of|since|on|last|from|the|by|and|until|to|vs|than)\s+|(?<!\d)(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?)({_MONTH_NAMES})\b"
+    r"(?:\s+(\d{1,2})(?!\d))?",
     _I,
 )
 _MONTH_ZH = re.compile(r"(\d{1,2}|[一二三四五六七八九十]{1,2})月(?:份)?(?:(\d{1,2})[日号])?(?!后)")
+_ISO = re.compile(r"(20\d\d)-(\d{1,2})(?:-(\d{1,2}))?")
 _YEAR = re.compile(r"(20\d\d)")
 _HOUR = re.compile(r"(\d{1,2})点(?=那|的)")
 _ZH = {c: n for n, c in enumerate("零一二三四五六七八九十")} | {"两": 2}
-_EN = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "both": 2}
+_EN = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "both": 2}
 _COUNT = re.compile(
-    r"([一两二三四五六七八九十]|(?<![\d.])\d{1,2})(?:个|枚|颗|根|处)(?!月"
-    r"|星期|小时|径线)|\b(two|three|four|five|six)\b(?! (?:weeks|months"
-    r"|years|days|hours|dimensions))"
+    r"(?<!第)([一两二三四五六七八九十]|(?<![\d.])\d{1,2})(?:个|枚|颗|根|处|条)(?!月|星期|小时|径)|\b(two|three|four|five|six|both)\b(?! (?:weeks|months|years|days|hours|dimensions|sides|ends|planes))"
 )
 _QUANTITY = re.compile(
-    r"(?<![\d./×xX*])(\d+(?:\.\d+)?)\s*(mm|cm|毫米|厘米|公分|deg\w*|度|%|hu\b|ml|级|类)", _I
+    r"(?<![\d./×xX*])(\d+(?:\.\d+)?)\s*(mm|cm|毫米|厘米|公分|deg\w*|度|%|hu\b|ml|毫升)", _I
 )
 _ASKING = re.compile(
-    r"多厚|多宽|多大|厚度|多少|几毫米|几个|几级|大小|位置|(?:how|which|what"
-    r"|where|when|who) |片子上|影像|检查|心超|怎么样|排除",
-    _I,
+    r"多厚|多宽|多大|厚度|多少|几毫米|几个|几级|大小|位置|(?:how|which|what|where|when|who) |片子上|影像|心超|怎么样|排除"
+)
+_EXCEPTED = re.compile(
+    r"[（(]?(?:不算|除了|不包括|except|excluding|apart from)[^）)，,]*[)）]?", _I
+)
+_IDLE = frozenset(
+    """normal phase vessel removed growth stable resolved multiple complete blood_flow measure sign echo density
+    abnormality residual prominence expansion shape cause extended""".split()
 )
 
 
@@ -352,123 +164,173 @@ def language(text: str) -> Lang:
 def read_question(text: str, earlier: Sequence[str] = ()) -> Asked:
     """Read a question; what it leaves out it takes from the nearest of `earlier` (oldest first)."""
     asked = _read(text)
-    if asked.kind in (
-        Kind.ORDER,
-        Kind.OUTSIDE,
-        Kind.IMAGE,
-        Kind.DECISION,
-        Kind.DEFINITION,
-        Kind.METADATA,
-    ):
+    if asked.kind in SUBJECTLESS:
         return asked
     for before in reversed(earlier[-CONTEXT_TURNS:]):
         old = read_question(before, ()) if before else asked
-        if not old.has_subject:
-            continue
-        if not asked.findings and not asked.places and not asked.spots and not asked.measures:
-            kind: Kind = asked.kind
-            if kind is Kind.PRESENCE and old.kind is not Kind.METADATA:
-                kind = old.kind
-            return replace(
-                asked,
-                kind=kind,
-                findings=old.findings,
-                places=old.places,
-                spots=old.spots,
-                sides=asked.sides or _turned(text, old),
-                turned=bool(asked.sides or re.search(r"other|对侧|另", text, _I)),
-                measures=asked.measures or (old.measures if kind is old.kind else frozenset()),
-                presumes=asked.presumes
-                or (kind is old.kind and old.presumes and kind is not Kind.PRESENCE),
-            )
-        break
+        if old.has_subject:
+            return _leaning(asked, old, text)
     return asked
 
 
+_OTHER = re.compile(r"other|对侧|另一?(?:边|侧)|另", _I)
+_POINTING = re.compile(
+    r"\b(?:it|its|that|they|them|this|one|there)\b|它|那个|这个|呢|旁边|残留|还剩|largest|biggest|最大", _I
+)
+
+
+def _leaning(asked: Asked, old: Asked, text: str) -> Asked:
+    """Return a question with what it leaves to the one before."""
+    bare = not asked.subjects and not asked.places and not asked.measures
+    if not bare and not (asked.subjects and all(one.predicate for one in asked.subjects) and not asked.places):
+        # What follows stays on the side that was spoken of, where it names a part alone.
+        return asked
+    if not bare and not _POINTING.search(text) and asked.kind is Kind.PRESENCE and asked.exists:
+        return asked
+    kind = asked.kind
+    if kind is Kind.PRESENCE and old.kind not in SUBJECTLESS and bare:
+        kind = old.kind
+    spots = asked.spots or old.spots
+    sides = asked.sides or _turned(text, old)
+    return replace(
+        asked,
+        kind=kind,
+        subjects=old.things + tuple(one for one in asked.subjects if one not in old.things),
+        places=asked.places or old.places,
+        spots=spots,
+        sides=sides,
+        turned=bool(asked.sides or asked.spots or _OTHER.search(text)),
+        measures=asked.measures or (old.measures if kind is old.kind else frozenset()),
+        presumes=asked.presumes or (kind is old.kind and old.presumes and kind is not Kind.PRESENCE),
+        exists=asked.exists or (bare and old.exists),
+    )
+
+
 def _turned(text: str, old: Asked) -> frozenset[str]:
-    if re.search(r"other side|对侧|另一(?:边|侧)", text, _I) and len(old.sides) == 1:
-        return frozenset({"right" if "left" in old.sides else "left"})
-    return frozenset() if re.search(r"other|对侧|另", text, _I) else old.sides
+    if _OTHER.search(text):
+        if len(old.sides) == 1:
+            return frozenset({"right" if "left" in old.sides else "left"})
+        return frozenset()
+    return old.sides
 
 
 def _read(text: str) -> Asked:
-    words = lexicon()
-    mended = words.mended(text)
+    mended = lexicon().mended(text)
     lower = mended.lower()
-    fields = tuple(name for name, pattern in _FIELDS if pattern.search(lower))
-    plain = _ASKING.sub(" ", _EXCEPTED.sub(" ", lower))
-    found = words.find(plain)
-    places = frozenset(c for w in found for c in w.concepts if c in words.places)
-    findings = tuple(
-        dict.fromkeys(
-            f
-            for w in found
-            if (f := words.specific(w.concepts - words.places) - _IDLE) and not w.absent
-        )
-    )
-    when = _when(lower)
-    unknown = () if findings or places else _unknown(plain, found)
-    sides = sides_of(re.sub(r",?\s*right\s*\?|^right,|\bright now\b", " ", lower))
-    open_ = _OPEN.search(lower) is not None
-    tag = _TAG.search(lower) is not None
-    kind = _kind(lower, fields, bool(findings or places))
+    fields = kinds.fields_of(lower)
+    kind = kinds.kind_of(lower, fields)
+    plain = _ASKING.sub(lambda m: " " * len(m.group()), _EXCEPTED.sub(lambda m: " " * len(m.group()), lower))
+    words = lexicon().find(plain)
+    places = frozenset(p for w in words for p in w.places)
+    subjects = _subjects(lower, plain, words)
+    tag = kinds.tagged(lower)
+    exists = kinds.asks_existence(lower) and not tag
+    change = kinds.change_of(lower)
+    neutral = kinds.neutral_change(lower)
+    said_of = any(one.predicate for one in subjects) and any(not one.predicate for one in subjects)
     presumes = (
         tag
-        or kind in (Kind.SIZE, Kind.NUMBER, Kind.SIDE, Kind.PLACE)
-        or (_PROPERTY.search(lower) is not None or _places_it(lower))
-        or (kind is Kind.CHANGE and not _NEUTRAL_CHANGE.search(lower))
+        or kind in (Kind.SIZE, Kind.NUMBER, Kind.SIDE, Kind.PLACE, Kind.SERIES)
+        or kinds.asks_property(lower)
+        or (kind is Kind.CHANGE and not neutral)
+        or (said_of and not exists)
+        or any(one.definite for one in subjects)
+        or (bool(subjects) and _places_it(lower))
     )
     return Asked(
         mended,
         kind,
-        findings,
-        places,
-        sides,
+        subjects,
+        lexicon().specific(places),
+        sides_of(lower),
         spots_of(lower),
-        frozenset(name for name, pattern in words.measures.items() if pattern.search(lower)),
+        frozenset(name for name, pattern in lexicon().measures.items() if pattern.search(lower)),
         fields,
         presumes=presumes,
-        only_asks=open_ and not presumes,
-        change=_change(lower),
+        exists=exists,
+        change=change,
+        neutral=neutral,
         sizes=_sizes(lower),
         count=_count(lower),
-        when=when,
-        compares=_CHANGED.search(lower) is not None or _change(lower) is not None,
-        normal=_NORMAL.search(lower) is not None,
-        unknown=unknown,
-        any_of=_LISTING.search(lower) is not None,
-        one_side=re.search(r"只在|仅|\bonly\b|单侧", lower) is not None,
+        when=_when(lower),
+        compares=kinds.compares(lower) or change is not None,
+        normal=kinds.asks_for_normal(lower),
+        any_of=kinds.lists(lower),
+        one_side=re.search(r"只在|仅|\bonly\b|单侧|只有", lower) is not None,
     )
-
-
-_IDLE = frozenset({"normal", "phase", "vessel", "removed"})
-_PROPERTY = re.compile(
-    r"形态|哪型|什么型|型吗|类型|程度|严重吗|多严重|厉害|范围|还剩|移位吗"
-    r"|在.{1,4}还是|哪种|what (?:type|kind|grade)|\btype\?"
-    r"|\bhow (?!many times)|extent|severe|severity|\bwhere\b|\bwhich\b|压得"
-    r"|那[个根块条颗]|这[个根块条颗]|\bthe (?:left|right|large|old|big"
-    r"|new)\b",
-    _I,
-)
-_LISTING = re.compile(r"还是|或|、|\bor\b|\band\b|[，,]\s*有没有|和|及|以及")
-_EXCEPTED = re.compile(
-    r"[（(]?(?:不算|除了|不包括|except|excluding|apart from)[^）)，,]*[)）]?", _I
-)
 
 
 def _places_it(lower: str) -> bool:
     """Return whether a question asks if something lies in a place that it names."""
     match = re.search(r"在([^，。]{1,6})吗", lower)
-    words = lexicon()
-    return match is not None and any(w.concepts & words.places for w in words.find(match.group(1)))
+    return match is not None and any(w.places for w in lexicon().find(match.group(1)))
 
 
-def _unknown(plain: str, found: Sequence[Word]) -> tuple[str, ...]:
-    for word in reversed(found):
-        plain = plain[: word.start] + " " + plain[word.end :]
-    return tuple(
-        one for one in vocabulary().question(plain).rest if len(one) > 2 or not one.isascii()
-    )
+_THE = re.compile(
+    r"\b(?:the|that|this|his|her|those|these)(?:\s+[\w-]+){0,3}\s*$"
+    r"|[那这](?:[个根块条颗片处枚只]|一[个根块条颗片处枚])[\u4e00-\u9fff]{0,4}$"
+)
+
+
+def _subjects(lower: str, plain: str, words: Sequence[Word]) -> tuple[Subject, ...]:
+    known = lexicon()
+    found: dict[frozenset[str], Subject] = {}
+    for word in words:
+        concepts = known.specific(word.findings - _IDLE)
+        if not concepts or word.absent:
+            continue
+        definite = _THE.search(lower[max(0, word.start - 40) : word.start]) is not None
+        found.setdefault(concepts, Subject(concepts, definite=definite))
+    for concepts in _read_by_vocabulary(lower, words):
+        if not any(concepts & known.lineage(c) for one in found for c in one):
+            found.setdefault(concepts, Subject(concepts))
+    literals = [Subject(frozenset(), literal) for literal in _unknown(plain, words)]
+    subjects = [*found.values(), *literals]
+    whole = {c for one in subjects for c in one.concepts}
+    subjects = [
+        one for one in subjects
+        if not (one.concepts and all(any(c in known.lineage(o) - {o} for o in whole) for c in one.concepts))
+    ]  # fmt: skip
+    things = [one for one in subjects if one.literal or not one.concepts <= known.predicates]
+    if things and len(things) < len(subjects):
+        subjects = [
+            replace(one, predicate=True) if one not in things else one for one in subjects
+        ]
+    return tuple(subjects)
+
+
+def _read_by_vocabulary(lower: str, words: Sequence[Word]) -> Iterator[frozenset[str]]:
+    """Yield the findings that the finding reader sees in a question where no word is known."""
+    for mention in extract(lower, language(lower)):
+        if any(w.start < mention.end and mention.start < w.end for w in words):
+            continue
+        concepts = lexicon().specific(lexicon().of_code(mention.code) - _IDLE)
+        if concepts:
+            yield concepts
+
+
+_MEASURE_WORDS = re.compile(r"[a-z]+-?rads|k-l|suv\w*|t1wi|t2wi|flair")
+
+
+def _unknown(plain: str, words: Sequence[Word]) -> Iterator[str]:
+    """Yield the words of a question that are neither known nor function words."""
+    for word in reversed(words):
+        plain = plain[: word.start] + " " * (word.end - word.start) + plain[word.end :]
+    plain = _MEASURE_WORDS.sub(" ", plain)
+    for pattern in lexicon().measures.values():
+        plain = pattern.sub(" ", plain)
+    idle = lexicon().idle_en
+    for token in re.findall(r"[a-z][a-z0-9'-]*[a-z0-9]|[a-z]", plain):
+        stem = re.sub(r"(?:'s|s)$", "", token)
+        functional = token in idle or stem in idle or token in vocabulary().function_en
+        if not functional and len(token) > 2 and not re.fullmatch(r"[ctls]\d{1,2}", token):
+            yield token
+    chinese = re.sub(r"[^\u4e00-\u9fff]+", " ", plain)
+    chinese = lexicon().idle_zh.sub(" ", chinese)
+    for run in chinese.split():
+        rest = vocabulary().without_function_words(run)
+        if len(rest) > 1:
+            yield rest
 
 
 @cache
@@ -477,81 +339,30 @@ def vocabulary() -> Vocabulary:
     return Vocabulary.load()
 
 
-_NEUTRAL_CHANGE = re.compile(
-    r"变化|变没变|变了?吗|还是|or worse|up or down|change|compare|比(?:呢|吗|如何)"
-)
-
-
-def _kind(lower: str, fields: tuple[MetadataField, ...], subject: bool) -> Kind:
-    if _ORDER.search(lower):
-        return Kind.ORDER
-    if _OUTSIDE.search(lower):
-        return Kind.OUTSIDE
-    if _IMAGE.search(lower):
-        return Kind.IMAGE
-    if _DEFINITION.search(lower):
-        return Kind.DEFINITION
-    if _REPORT_ADVICE.search(lower):
-        return Kind.ADVICE
-    if _DECISION.search(lower) and not fields:
-        return Kind.DECISION
-    if _QUALITY.search(lower):
-        return Kind.QUALITY
-    if fields:
-        return Kind.METADATA
-    for kind, pattern in _KINDS:
-        if pattern.search(lower):
-            return kind
-    return Kind.PRESENCE
-
-
-_KINDS = (
-    (Kind.SERIES, _SERIES),
-    (Kind.NUMBER, _NUMBER),
-    (Kind.SIDE, _WHICH_SIDE),
-    (Kind.SIZE, _SIZE),
-    (Kind.PLACE, _WHERE),
-    (Kind.CERTAINTY, _CERTAIN),
-    (Kind.CAUSE, _CAUSE),
-    (Kind.CHANGE, _CHANGED),
-    (Kind.CHANGE, _LARGER),
-    (Kind.CHANGE, _SMALLER),
-    (Kind.CHANGE, _RESOLVED),
-)
-
-
-def _change(lower: str) -> str | None:
-    named = [
-        name
-        for name, pattern in (
-            ("larger", _LARGER),
-            ("smaller", _SMALLER),
-            ("resolved", _RESOLVED),
-            ("unchanged", _SAME),
-            ("new", _NEW),
-        )
-        if pattern.search(lower)
-    ]
-    return named[0] if len(named) == 1 else None
-
-
 def _sizes(lower: str) -> tuple[float, ...]:
     plain = re.sub(r"[（(][^）)]*[)）]", " ", lower)
-    found = []
-    for number, unit in _QUANTITY.findall(plain):
-        found.append(float(number) * (10 if unit in ("cm", "厘米", "公分") else 1))
-    return tuple(found)
+    return tuple(
+        float(number) * (10 if unit in ("cm", "厘米", "公分") else 1)
+        for number, unit in _QUANTITY.findall(plain)
+    )
 
 
 def _count(lower: str) -> int | None:
     match = _COUNT.search(lower)
     if match is None or re.search(r"第\s*$", lower[: match.start()]):
         return None
+    if re.search(r"(?:那|这|哪)\s*$", lower[: match.start()]) or match.group().startswith("一"):
+        return None
     word = match.group(1) or match.group(2)
     return _ZH.get(word) or _EN.get(word) or (int(word) if word.isdigit() else None)
 
 
 def _when(lower: str) -> When:
+    iso = _ISO.search(lower)
+    previous, first = _PREVIOUS.search(lower) is not None, _FIRST.search(lower) is not None
+    if iso:
+        day = int(iso.group(3)) if iso.group(3) else None
+        return When(previous, first, int(iso.group(1)), int(iso.group(2)), day)
     year = _YEAR.search(lower)
     month, day = None, None
     chinese, english = _MONTH_ZH.search(lower), _MONTH_EN.search(lower)
@@ -565,7 +376,8 @@ def _when(lower: str) -> When:
         day = int(said) if said else None
     hour = _HOUR.search(lower)
     return When(
-        _PREVIOUS.search(lower) is not None,
+        previous,
+        first,
         int(year.group(1)) if year else None,
         month if month and 1 <= month <= 12 else None,
         day,

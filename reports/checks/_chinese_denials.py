@@ -78,14 +78,25 @@ def read(text: str) -> NamedTerms:
     masked = _blank(folded, _MASK, taken)
     hedges = [match.span() for match in _HEDGE.finditer(folded)]
     spans = _denied(masked, named)
-    terms = terms_of(found, spans, _hedged(masked, hedges))
+    unsure = _hedged(masked, hedges)
+    terms = terms_of(found, spans, unsure)
     return NamedTerms(
         _placed(terms, places, len(text)),
         len(spans),
         opposites(found),
         len(hedges),
         _SOFT.search(folded) is not None,
+        _given(spans, places),
+        _given(unsure, places),
     )
+
+
+def _given(spans: list[Span], places: tuple[int, ...] | None) -> tuple[Span, ...]:
+    """Return stretches of plain text in characters of the text as it was given."""
+    kept = [(start, end) for start, end in spans if start < end]
+    if places is None:
+        return tuple(kept)
+    return tuple((places[start], places[end - 1] + 1) for start, end in kept)
 
 
 def _holds(cue: re.Pattern[str], text: str, word: Span) -> bool:

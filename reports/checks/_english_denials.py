@@ -91,12 +91,21 @@ def read(text: str) -> NamedTerms:
     covered |= {i for i, word in enumerate(words) if word == "absent" and _is_organ(found, i + 1)}
     spans = _denied(words, covered)
     hedges = _hedges(words)
+    hedged = _hedged(words, hedges)
     placed = tuple(
         Term(term.concept, term.polarity, tokens[term.start].start, tokens[term.end - 1].end)
-        for term in terms_of(found, spans, _hedged(words, hedges))
+        for term in terms_of(found, spans, hedged)
     )
     soft = not _cues().soft.isdisjoint(words)
-    return NamedTerms(placed, len(spans), opposites(found), len(hedges), soft)
+    denied, unsure = ([_stretch(tokens, *span) for span in both] for both in (spans, hedged))
+    return NamedTerms(
+        placed, len(spans), opposites(found), len(hedges), soft, tuple(denied), tuple(unsure)
+    )
+
+
+def _stretch(tokens: list[_Token], start: int, end: int) -> Span:
+    """Return the characters of the words from `start` to before `end`."""
+    return (tokens[start].start, tokens[end - 1].end) if start < end else (0, 0)
 
 
 def _is_organ(found: list[Occurrence], at: int) -> bool:

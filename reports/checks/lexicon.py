@@ -63,6 +63,10 @@ class NamedTerms:
     hedges: int
     soft: bool
     """Some word says of a conclusion that it is one: 考虑, consistent with."""
+    denied: tuple[Span, ...] = ()
+    """Stretches of the text that are denied, whatever words stand there."""
+    hedged: tuple[Span, ...] = ()
+    """Stretches of which something is said with doubt."""
 
 
 def alike(one: str, other: str) -> bool:

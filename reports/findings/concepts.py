@@ -131,6 +131,15 @@ class Vocabulary:
             names |= {name for name, pattern in self._stated.items() if pattern.search(text)}
         return Reading(frozenset(names), ())
 
+    @property
+    def function_en(self) -> frozenset[str]:
+        """English words that carry no subject."""
+        return self._function_en
+
+    def without_function_words(self, chinese: str) -> str:
+        """Return Chinese text without the words that carry no subject."""
+        return self._function_zh.sub("", chinese)
+
     def of_kind(self, names: frozenset[str], *kinds: Kind) -> frozenset[str]:
         """Those of `names` that are of one of `kinds`."""
         return frozenset(name for name in names if self.concepts[name].kind in kinds)
