@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 
+from radraft.llm.asking.kinds import Kind
 from radraft.llm.asking.lexicon import lexicon
 from radraft.llm.asking.places import same_side, same_spots, sides_of
 from radraft.llm.asking.questions import Asked, Subject
@@ -70,6 +71,8 @@ class Match:
     limited: bool = False
     measured: bool = True
     """Whether it states the measure asked for."""
+    own: bool = True
+    """Whether it names what is asked after, rather than that all is normal there."""
     whole: bool = True
     """Whether it speaks of all that is asked after, not of a part."""
 
@@ -95,7 +98,7 @@ def matches(asked: Asked, source: Source) -> tuple[Match, ...]:
     if not asked.subjects:
         return _by_place(asked, source)
     about = _Asked(asked, source)
-    hits = [(sentence, about.hits(sentence)) for sentence in sentences_of(source)]
+    hits = about.read()
     every = range(len(asked.subjects))
     if asked.any_of and len(asked.things) > 1:
         found = [(s, h) for s, h in hits if any(h[n] for n in every)]
@@ -103,7 +106,9 @@ def matches(asked: Asked, source: Source) -> tuple[Match, ...]:
     whole = [(s, h) for s, h in hits if all(h[n] for n in every)]
     found = [m for s, h in whole if (m := about.match(s, h)) is not None]
     if any(m.here for m in found):
-        return tuple(found)
+        # What names it goes before what says that all is normal there.
+        named = [m for m in found if m.own]
+        return tuple(named if any(m.here for m in named) else found)
     return tuple(found) + tuple(_in_parts(asked, about, hits))
 
 
@@ -184,13 +189,36 @@ class _Asked:
         self.region = region_of(source.about)
         self.side = side_of(source.about)
         self.about = about(source.about)
+        self.stated_there = frozenset(
+            concept
+            for sentence in sentences_of(source)
+            for one in stated(sentence, self.region)
+            if one.polarity is not Polarity.ABSENT
+            for concept in one.concepts
+        )
+        """What the report has somewhere: a denial of it is of that place alone."""
+        self.refers = asked.presumes and not asked.exists and asked.kind not in _NATURE_KINDS
+        """Whether the question points at a lesion that a report may call by another name."""
 
-    def hits(self, sentence: SourceSentence) -> tuple[tuple[Hit, ...], ...]:
-        """Return, subject by subject, what a sentence says of it."""
-        texts = texts_of(sentence, self.region)
-        return tuple(tuple(self._hits(subject, texts)) for subject in self.asked.subjects)
+    def read(self) -> list[tuple[SourceSentence, tuple[tuple[Hit, ...], ...]]]:
+        """Return each sentence with, subject by subject, what it says of it."""
+        found = []
+        before: frozenset[str] = frozenset()
+        for sentence in sentences_of(self.source):
+            texts = texts_of(sentence, self.region)
+            hits = tuple(tuple(self._hits(one, texts, before)) for one in self.asked.subjects)
+            found.append((sentence, hits))
+            before = frozenset(p for text in texts for c in text.clauses for p in c.places) or before
+        return found
 
-    def _hits(self, subject: Subject, texts: Sequence[Text]) -> Iterator[Hit]:
+    def _general(self, subject: Subject) -> bool:
+        """Return whether a subject may be of anything, so that a sentence that names no place goes
+        on about that of the one before."""
+        return subject.concepts <= self.known.predicates | self.known.lesions
+
+    def _hits(
+        self, subject: Subject, texts: Sequence[Text], before: frozenset[str]
+    ) -> Iterator[Hit]:
         device = bool(subject.concepts & self.known.devices)
         own = False
         for text in texts:
@@ -199,9 +227,10 @@ class _Asked:
                 if polarity is None:
                     continue
                 place = Place.OPEN if device else self.place(one.places)
-                if place is Place.OPEN and polarity is Polarity.ABSENT and not one.places:
-                    if self._foreign():
-                        continue
+                if place is Place.OPEN and not one.places and self._foreign():
+                    continue
+                if place is Place.OPEN and not one.places and before and self._general(subject):
+                    place = self.place(before)
                 if place is not Place.OTHER:
                     own = own or place >= Place.OPEN
                     yield Hit(polarity, place, one.sides or self.side, one.spots, one.read)
@@ -230,13 +259,15 @@ class _Asked:
             return None
         for concept in one.concepts:
             above = any(concept in self.known.lineage(w) for w in word)
-            if one.polarity is Polarity.ABSENT and above:
+            if one.polarity is Polarity.ABSENT and above and concept not in self.stated_there:
                 return Polarity.ABSENT
             if one.polarity is Polarity.UNCERTAIN and above and concept in _OPEN_KINDS:
                 return Polarity.UNCERTAIN
-            both = {concept} <= self.known.lesions and word & self.known.lesions
-            if one.polarity is Polarity.ABSENT and both and one.places:
+            both = concept in self.known.lesions and word & self.known.lesions
+            if both and one.polarity is Polarity.ABSENT and one.places:
                 return Polarity.ABSENT
+            if both and self.refers:
+                return one.polarity
         return None
 
     def place(self, places: frozenset[str]) -> Place:
@@ -320,6 +351,7 @@ class _Asked:
             spots,
             LIMITED.search(text.lower()) is not None,
             all(self.known.measured[m].search(text) for m in asked.measures),
+            own=all(h.own for _, h in chosen),
             whole=only is None,
         )
 
@@ -341,6 +373,7 @@ class _Asked:
         )
 
 
+_NATURE_KINDS = frozenset({Kind.CERTAINTY, Kind.CAUSE})
 _OPEN_KINDS = frozenset({"tumour", "malignancy", "infection", "injury"})
 _REGIONS = frozenset(
     "chest head abdomen pelvis bone joint spine knee hip shoulder wrist ankle foot hand face".split()

@@ -293,14 +293,14 @@ _TAG = re.compile(
     r"|^so\b|still .{1,30}correct|^right,|^i (?:assume|take it|guess|think)|presumably|i thought",
     _I,
 )
-_STATEMENT = re.compile(r"[？?]|吗|呢|么\b|没$|没有$|不$|哪|几|多|什么|啥|怎|咋|谁|何|是否|有无|有没|\b(?:is|are|was|were|does|do|did|has|have|any|what|which|where|when|how|who|why|can|could)\b", _I)
+_ASKS = re.compile(r"[？?]|吗|呢|么\b|没$|没有$|不$|哪|几|多|什么|啥|怎|咋|谁|何|是否|有无|有没|\b(?:is|are|was|were|does|do|did|has|have|any|what|which|where|when|how|who|why|can|could)\b", _I)
 _OPEN = re.compile(
-    r"有没有?|有无|是否有|是否|有.{0,14}(?:吗|没|么|不)|(?:吗|没|么|没有|呢|不)[？?]?$|\b(?:any|is there|are there|do you see|evidence of|signs? of|does (?:he|she|it|the patient) have|was there|were there)\b"
+    r"有没有?|有木有|有无|是否有|是否|有.{0,14}(?:吗|没|么|不)|(?:吗|没|么|没有|呢|不)[？?]?$|\b(?:any|is there|are there|do you see|evidence of|signs? of|does (?:he|she|it|the patient) have|was there|were there)\b"
     r"|(.)不\1|yes or no",
     _I,
 )
 _EXISTS = re.compile(
-    r"有没有?|有无|是否有|存在|有.{0,14}(?:吗|没|么|不)[？?]?$|没[？?]?$|(?<!还)有吗|\b(?:any|is there|are there|do you see|evidence of|signs? of|was there|were there)\b",
+    r"有没有?|有木有|有无|是否有|存在|有.{0,14}(?:吗|没|么|不)[？?]?$|没[？?]?$|(?<!还)有吗|\b(?:any|is there|are there|do you see|evidence of|signs? of|was there|were there)\b",
     _I,
 )
 _NORMAL = re.compile(
@@ -321,8 +321,20 @@ _NEUTRAL_CHANGE = re.compile(
 
 
 def tagged(lower: str) -> bool:
-    """Return whether a question only wants to be agreed with, or is none but a statement."""
-    return _TAG.search(lower) is not None or _STATEMENT.search(lower) is None
+    """Return whether a question only wants to be agreed with."""
+    return _TAG.search(lower) is not None
+
+
+def states(lower: str) -> bool:
+    """Return whether a question has no word or sign that asks."""
+    return _ASKS.search(lower) is None
+
+
+def without_changes(lower: str) -> str:
+    """Return a question with blanks for its words of change."""
+    for pattern in (LARGER, SMALLER, RESOLVED, SAME, NEW):
+        lower = pattern.sub(lambda match: " " * len(match.group()), lower)
+    return lower
 
 
 def asks_openly(lower: str) -> bool:

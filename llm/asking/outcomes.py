@@ -29,7 +29,10 @@ def outcome_of(case: Case, found: Sequence[Match]) -> Finding | None:
         return _elsewhere(case, found)
     if astray := _on_another_side(case.asked, found, here):
         return finding(case, Outcome.CORRECTED, [*astray, *here])
-    state = _state(here)
+    placed = [m for m in here if m.place is Place.SAME]
+    state = _state(placed or here)
+    if placed and state is Polarity.ABSENT:
+        here = placed
     bearing = sorted(here, key=lambda m: (m.polarity is not state, not m.whole, -m.place))
     if state is Polarity.ABSENT:
         return _denied(case, found, bearing)
@@ -123,7 +126,7 @@ def _denied(case: Case, found: Sequence[Match], bearing: list[Match]) -> Finding
     if asked.kind is Kind.CHANGE and (asked.change in ("resolved",) or asked.neutral):
         return finding(case, Outcome.ANSWERED, bearing)
     if not thing_denied:
-        presumed = presumed and asked.kind not in (Kind.PRESENCE, Kind.CHANGE, Kind.CAUSE)
+        presumed = asked.attribute
     return finding(
         case, Outcome.CORRECTED if presumed else Outcome.ANSWERED, bearing, Polarity.ABSENT
     )

@@ -70,6 +70,8 @@ class Asked:
     fields: tuple[MetadataField, ...] = ()
     presumes: bool = False
     """Whether it takes for granted that what it names is there, or is as it says."""
+    attribute: bool = False
+    """Whether it wants a value, a property or to be agreed with, rather than yes or no."""
     exists: bool = False
     """Whether it asks openly if something is there."""
     change: str | None = None
@@ -223,15 +225,22 @@ def _read(text: str) -> Asked:
     words = lexicon().find(plain)
     places = frozenset(p for w in words for p in w.places)
     subjects = _subjects(lower, plain, words)
-    tag = kinds.tagged(lower)
+    said_of = any(one.predicate for one in subjects) and any(not one.predicate for one in subjects)
+    sizes, count = _sizes(lower), _count(lower)
+    asserts = kinds.states(lower) and bool(
+        any(one.concepts & lexicon().predicates for one in subjects) or sizes or count
+    )
+    tag = kinds.tagged(lower) or asserts
     exists = kinds.asks_existence(lower) and not tag
     change = kinds.change_of(lower)
     neutral = kinds.neutral_change(lower)
-    said_of = any(one.predicate for one in subjects) and any(not one.predicate for one in subjects)
-    presumes = (
+    attribute = (
         tag
         or kind in (Kind.SIZE, Kind.NUMBER, Kind.SIDE, Kind.PLACE, Kind.SERIES)
         or kinds.asks_property(lower)
+    )
+    presumes = (
+        attribute
         or (kind is Kind.CHANGE and not neutral)
         or (said_of and not exists)
         or any(one.definite for one in subjects)
@@ -247,11 +256,12 @@ def _read(text: str) -> Asked:
         frozenset(name for name, pattern in lexicon().measures.items() if pattern.search(lower)),
         fields,
         presumes=presumes,
+        attribute=attribute,
         exists=exists,
         change=change,
         neutral=neutral,
-        sizes=_sizes(lower),
-        count=_count(lower),
+        sizes=sizes,
+        count=count,
         when=_when(lower),
         compares=kinds.compares(lower) or change is not None,
         normal=kinds.asks_for_normal(lower),
@@ -284,14 +294,19 @@ def _subjects(lower: str, plain: str, words: Sequence[Word]) -> tuple[Subject, .
     for concepts in _read_by_vocabulary(lower, words):
         if not any(concepts & known.lineage(c) for one in found for c in one):
             found.setdefault(concepts, Subject(concepts))
-    literals = [Subject(frozenset(), literal) for literal in _unknown(plain, words)]
+    literals = [
+        Subject(frozenset(), literal) for literal in _unknown(kinds.without_changes(plain), words)
+    ]
     subjects = [*found.values(), *literals]
     whole = {c for one in subjects for c in one.concepts}
     subjects = [
         one for one in subjects
-        if not (one.concepts and all(any(c in known.lineage(o) - {o} for o in whole) for c in one.concepts))
+        if one.definite
+        or not (one.concepts and all(any(c in known.lineage(o) - {o} for o in whole) for c in one.concepts))
     ]  # fmt: skip
-    things = [one for one in subjects if one.literal or not one.concepts <= known.predicates]
+    devices = any(one.concepts & known.devices for one in subjects)
+    said = known.predicates | (frozenset({"fracture"}) if devices else frozenset())
+    things = [one for one in subjects if one.literal or not one.concepts <= said]
     if things and len(things) < len(subjects):
         subjects = [
             replace(one, predicate=True) if one not in things else one for one in subjects

@@ -134,7 +134,7 @@ def _read(text: str, lang: Lang, region: Region | None) -> Text:
     mentions = [m for m in extract(text, lang, region) if vocabulary()[m.code].kind is not Kind.NORMAL]
     found: list[Stated] = []
     used: set[int] = set()
-    for number, clause in enumerate(clauses):
+    for clause in clauses:
         here = [w for w in words if clause.start <= w.start < clause.end]
         before = len(found)
         for word in here:
@@ -146,11 +146,10 @@ def _read(text: str, lang: Lang, region: Region | None) -> Text:
             found.append(_of_word(lower, clause, word, denials, [m for _, m in over]))
         if not here and clause.spots:
             found.append(Stated(frozenset(), clause.places, Polarity.PRESENT, clause.sides, clause.spots))
-        if len(found) == before or not any(s.concepts for s in found[before:]):
+        if not any(s.concepts - lexicon().predicates for s in found[before:]):
             found += _elided(lower[clause.start : clause.end], clause, found[:before])
-        del number
     found += [
-        _of_mention(lower, clauses, mention)
+        _of_mention(lower, clauses, mention, denials)
         for n, mention in enumerate(mentions)
         if n not in used and mention.end
     ]
@@ -192,23 +191,30 @@ def _of_word(
     read = False
     for mention in over:
         if word.findings & _meaning(mention):
-            polarity, read = _SAID[mention.polarity], True
-            if mention.change is Change.RESOLVED:
-                polarity = Polarity.ABSENT
+            polarity, read = _refined(mention, polarity, _gone(lower, clause, word.start)), True
             sides = _side(mention) or sides
             break
     return Stated(word.findings, places, polarity, sides, clause.spots, read, clause.own_place)
 
 
-def _of_mention(lower: str, clauses: Sequence[Clause], mention: Mention) -> Stated:
+def _refined(mention: Mention, by_rule: Polarity, gone: bool) -> Polarity:
+    """Return what the finding reader says; what it counts as there though hedged, or as there
+    though gone by now, as the clause has it."""
+    said = _SAID[mention.polarity]
+    if mention.change is Change.RESOLVED or gone:
+        return Polarity.ABSENT
+    return by_rule if said is Polarity.PRESENT and by_rule is Polarity.UNCERTAIN else said
+
+
+def _of_mention(
+    lower: str, clauses: Sequence[Clause], mention: Mention, denials: NamedTerms
+) -> Stated:
     clause = next((c for c in clauses if mention.start < c.end), clauses[-1])
     places = clause.places
     if mention.anatomy is not None:
         places |= lexicon().of_anatomy(mention.anatomy)
-    polarity = _SAID[mention.polarity]
-    if mention.change is Change.RESOLVED:
-        polarity = Polarity.ABSENT
-    del lower
+    by_rule = _polarity(lower, clause, mention.start, denials, absent=False)
+    polarity = _refined(mention, by_rule, _gone(lower, clause, mention.start))
     return Stated(
         _meaning(mention), places, polarity, _side(mention) or clause.sides, clause.spots, read=True
     )
@@ -242,17 +248,25 @@ def _polarity(
         return Polarity.ABSENT
     if _NOT_EXCLUDED.search(part):
         return Polarity.UNCERTAIN
-    gone = _GONE_ZH.search(part) or _GONE_EN.search(part)
-    if gone is not None and clause.start + gone.start() >= at:
+    if _gone(lower, clause, at):
         return Polarity.ABSENT
-    if any(start <= at < end and _reaches(lower, clause, start, end) for start, end in denials.denied):
-        return Polarity.ABSENT
+    maybe = _MAYBE.search(part)
+    hedged = maybe is not None and not _SURE_ENOUGH.search(part)
+    for start, end in denials.denied:
+        if start <= at < end and _reaches(lower, clause, start, end):
+            # "Without displacement, possibly pathological": the second is not denied.
+            return Polarity.UNCERTAIN if hedged and start < clause.start else Polarity.ABSENT
     cue = _NO_ZH.search(part) or _NO_EN.search(part)
     if cue is not None and clause.start + cue.end() <= at and not denials.denied:
         return Polarity.ABSENT
-    if _MAYBE.search(part) and not _SURE_ENOUGH.search(part):
-        return Polarity.UNCERTAIN
-    return Polarity.PRESENT
+    return Polarity.UNCERTAIN if hedged else Polarity.PRESENT
+
+
+def _gone(lower: str, clause: Clause, at: int) -> bool:
+    """Return whether a clause says that what stands at `at` is there no more."""
+    part = lower[clause.start : clause.end]
+    gone = _GONE_ZH.search(part) or _GONE_EN.search(part)
+    return gone is not None and clause.start + gone.start() >= at
 
 
 def _reaches(lower: str, clause: Clause, start: int, end: int) -> bool:
@@ -278,10 +292,12 @@ _BARE_DENIAL = re.compile(
 
 
 def _elided(part: str, clause: Clause, before: Sequence[Stated]) -> list[Stated]:
-    """Return what a clause denies of the finding before it: 左侧少量积液，右侧未见."""
-    if not _BARE_DENIAL.search(part) or not before:
-        return []
-    last = next((one for one in reversed(before) if one.concepts), None)
+    """Return what a clause says of the finding before it on another side: 左侧少量积液，右侧未见."""
+    last = next((one for one in reversed(before) if one.concepts - lexicon().predicates), None)
     if last is None:
         return []
-    return [replace(last, polarity=Polarity.ABSENT, sides=sides_of(part) or clause.sides, read=True)]
+    if _BARE_DENIAL.search(part):
+        return [replace(last, polarity=Polarity.ABSENT, sides=sides_of(part) or clause.sides, read=True)]
+    if sides_of(part) and not clause.own_place:
+        return [replace(last, sides=sides_of(part))]
+    return []
