@@ -121,8 +121,18 @@ def _in_parts(
     things = [n for n, one in enumerate(asked.subjects) if one in asked.things]
     rest = [n for n in range(len(asked.subjects)) if n not in things]
     named = [(s, h) for s, h in hits if all(h[n] for n in things)]
+    if not named and all(any(h[n] for _, h in hits) for n in things):
+        # All are there, each in a sentence of its own: it is asked after the first.
+        named = [(s, h) for s, h in hits if h[things[0]]]
+        if not rest:
+            yield from (m for s, h in named if (m := about.match(s, h, only=things[:1])) is not None)
+            return
     if not named:
-        yield from _denied_part(about, hits, things)
+        denied = list(_denied_part(about, hits, things))
+        yield from denied
+        if not denied and rest and asked.places:
+            said = [about.match(s, h, only=rest) for s, h in hits if all(h[n] for n in rest)]
+            yield from (m for m in said if m is not None and m.place is Place.SAME)
         return
     if not rest:
         return
@@ -197,7 +207,11 @@ class _Asked:
             for concept in one.concepts
         )
         """What the report has somewhere: a denial of it is of that place alone."""
-        self.refers = asked.presumes and not asked.exists and asked.kind not in _NATURE_KINDS
+        self.refers = (
+            bool(asked.presumes or asked.compares or asked.sides or asked.spots)
+            and not asked.exists
+            and asked.kind not in _NATURE_KINDS
+        )
         """Whether the question points at a lesion that a report may call by another name."""
 
     def read(self) -> list[tuple[SourceSentence, tuple[tuple[Hit, ...], ...]]]:
@@ -261,7 +275,7 @@ class _Asked:
             above = any(concept in self.known.lineage(w) for w in word)
             if one.polarity is Polarity.ABSENT and above and concept not in self.stated_there:
                 return Polarity.ABSENT
-            if one.polarity is Polarity.UNCERTAIN and above and concept in _OPEN_KINDS:
+            if one.polarity is Polarity.UNCERTAIN and above and concept not in _TOO_BROAD:
                 return Polarity.UNCERTAIN
             both = concept in self.known.lesions and word & self.known.lesions
             if both and one.polarity is Polarity.ABSENT and one.places:
@@ -315,6 +329,8 @@ class _Asked:
             return self.place(one.places) >= Place.SAME or (
                 bool(one.places) and self.place(one.places) is Place.OPEN and not self._loose()
             )
+        if "effusion" in subject.concepts and "costophrenic" in one.places:
+            return True
         return bool(subject.concepts & _OF_LUNG) and "lung" in one.places
 
     def _loose(self) -> bool:
@@ -374,7 +390,8 @@ class _Asked:
 
 
 _NATURE_KINDS = frozenset({Kind.CERTAINTY, Kind.CAUSE})
-_OPEN_KINDS = frozenset({"tumour", "malignancy", "infection", "injury"})
+_TOO_BROAD = frozenset("lesion mass nodule opacity collection effusion device dilatation".split())
+"""A doubt about these is none about what they may be."""
 _REGIONS = frozenset(
     "chest head abdomen pelvis bone joint spine knee hip shoulder wrist ankle foot hand face".split()
 )
@@ -463,7 +480,7 @@ def _is_of(asked: Asked, about_: _Asked, one: Stated) -> bool:
         if about_.place(one.places) is not Place.SAME:
             # That all of an organ is normal says so of its parts.
             wide = about_.place(one.places) is Place.OPEN and bool(one.places)
-            return wide and "normal" in one.concepts
+            return wide and bool(one.concepts & {"normal", "removed"})
         return not asked.spots or not one.spots or same_spots(asked.spots, one.spots)
     if asked.spots:
         return bool(one.spots) and same_spots(asked.spots, one.spots)

@@ -172,7 +172,7 @@ _SERIES = re.compile(
     _I,
 )
 _SIZE = re.compile(
-    r"多大(?!年|岁)|大小|几(?:个)?(?:毫米|厘米|公分|cm|mm|度(?!以)|级|期|类|分|hu|肋|成|型)|多少(?:毫米|厘米|公分|cm|mm|度|hu|级|%|毫升|成)?(?!造影|对比|个|处|枚|根|颗|人|次)"
+    r"多大(?!年|岁)|大小|几(?:个)?(?:毫米|厘米|毫升|公分|cm|mm|度(?!以)|级|期|类|分|hu|肋|成|型)|多少(?:毫米|厘米|公分|cm|mm|度|hu|级|%|毫升|成)?(?!造影|对比|个|处|枚|根|颗|人|次)"
     r"|多[厚宽粗长深高远重少]|厚度|宽度|直径|内径|径线|三个径|(?:长|短|前后|横)径|深度|尺寸|第几|哪一?级|哪(?:一)?类|评分|分级|分类(?!器)|分型|哪(?:一)?型|什么型|几型"
     r"|how (?:big|large|wide|thick|long|deep|far|much|high|many percent|tall|dense)|\bsizes?\b|diameter|dimension|measur(?:e|es|ing|ement)|thickness|\bdepth\b|\bwidth\b|\blength\b|\bheight\b|\bdistance|calib(?:re|er)"
     r"|extent|in (?:mm|cm|hu)\b|\bmm\b(?=\s*\?)|\bratio\b|degree|\bangle\b|percent|%\s*\?|volume|ti-?rads|bi-?rads|pi-?rads|\bsuv|\bgrad(?:e|ing)\b|\bscore\b|\btype\s*\?|(?:what|which) (?:type|class|category|grade|stage|score)|schatzker|garden|weber|\bkl\b|k-l|\bdensity"
@@ -194,7 +194,7 @@ _WHERE = re.compile(
     _I,
 )
 LARGER = re.compile(
-    r"增大|变大|长大|(?<!多)大了(?!吗|没)|(?<!最)(?:又|增)多了?|多了吧|加重|进展|增加|\bgrown|\bgrow(?:ing|th)?\b|\blarger\b|\bbigger\b|increas|\bworse|progress|gone up|doubled|变厚|恶化|增厚|增宽|widened since",
+    r"增大|变大|长大|(?<!多)大了(?!吗|没)|(?<!最)(?:又|增)多了?|多了吧|加重|进展|增加|\bgrown|\bgrow(?:ing|th)?\b|\blarger\b|\bbigger\b|increas|\bworse|progress|gone up|doubled?\b|变厚|恶化|增厚|增宽|widened since",
     _I,
 )
 SMALLER = re.compile(

@@ -109,7 +109,11 @@ class Lexicon:
                     self._latin[tuple(_LATIN.findall(word.replace("-", " ")))] = meaning
         self._longest = max(map(len, self._chinese)), max(map(len, self._latin))
         self._latin_words = sorted(
-            {w for words in self._latin for w in words if len(w) > 4 and w.isalpha()}
+            {
+                word
+                for word in (*(w for words in self._latin for w in words), *self.idle_en)
+                if len(word) > 4 and word.isalpha()
+            }
         )
         self._up = self._closed(data.up)
         self.measures = {one.id: re.compile(one.word, re.IGNORECASE) for one in data.measures}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from radraft.llm.asking.cases import Case, quote_sentence
-from radraft.llm.asking.evidence import Match, Place
+from radraft.llm.asking.evidence import Match, Place, sentences_of
 from radraft.llm.asking.kinds import CAUSE, Kind
 from radraft.llm.asking.lexicon import lexicon
 from radraft.llm.asking.premises import LENGTH, contradicted, measured
@@ -127,9 +127,8 @@ def _denied(case: Case, found: Sequence[Match], bearing: list[Match]) -> Finding
         return finding(case, Outcome.ANSWERED, bearing)
     if not thing_denied:
         presumed = asked.attribute
-    return finding(
-        case, Outcome.CORRECTED if presumed else Outcome.ANSWERED, bearing, Polarity.ABSENT
-    )
+    said = None if asked.normal else Polarity.ABSENT
+    return finding(case, Outcome.CORRECTED if presumed else Outcome.ANSWERED, bearing, said)
 
 
 _NATURE = frozenset({"malignancy", "benign", "infection", "inflammation", "acute", "old"})
@@ -141,11 +140,20 @@ _UNDECIDED = re.compile(
 def _said_in_part(case: Case, here: list[Match], bearing: list[Match]) -> Finding | None:
     """The thing is there, and nothing is said of what is asked of it."""
     asked = case.asked
+    ages = {c for one in asked.subjects if one.predicate for c in one.concepts} & {"acute", "old"}
+    if ages:
+        other = [m for m in here if _ages(m) and not _ages(m) & ages]
+        if other:
+            return finding(case, Outcome.CORRECTED, other)
     nature = any(one.concepts & _NATURE for one in asked.subjects if one.predicate)
     open_ = [m for m in here if _UNDECIDED.search(f"{m.sentence.zh} {m.sentence.en}")]
     if nature and open_ and asked.kind in _OPEN_KINDS:
         return finding(case, Outcome.UNCERTAIN, open_, Polarity.UNCERTAIN)
     return None
+
+
+def _ages(match: Match) -> frozenset[str]:
+    return frozenset(c for s in stated(match.sentence) for c in s.concepts & {"acute", "old"})
 
 
 _CAUSAL = re.compile(
@@ -187,9 +195,30 @@ def _affirmed(
 def _sized(case: Case, here: list[Match], bearing: list[Match]) -> Finding | None:
     """Return the sentences that give the size first; None where none does."""
     if not measured(case.asked, here):
-        return None
+        return _sized_there(case, here)
     giving = [m for m in bearing if measured(case.asked, [m])]
     return finding(case, Outcome.ANSWERED, [*giving, *bearing])
+
+
+def _sized_there(case: Case, here: list[Match]) -> Finding | None:
+    """Return what gives the size of a lesion that another sentence names: one of the same place
+    and side that names no other thing."""
+    if case.asked.measures or not all(one.concepts for one in case.asked.things):
+        return None
+    known, source = lexicon(), here[0].source
+    places = known.specific(
+        frozenset(p for m in here for s in stated(m.sentence) for p in s.places)
+    ) - known.loose
+    found = []
+    for sentence in sentences_of(source):
+        said = [s for s in stated(sentence) if s.polarity is not Polarity.ABSENT]
+        alike = [s for s in said if s.places & places and s.concepts & _NAMED_BROADLY]
+        if alike and LENGTH.search(f"{sentence.zh} {sentence.en}"):
+            found.append(Match(source, sentence, Polarity.PRESENT))
+    return finding(case, Outcome.ANSWERED, [*found, *here]) if places and found else None
+
+
+_NAMED_BROADLY = frozenset("lesion mass nodule collection effusion opacity lucency high_density cyst".split())
 
 
 def _device_elsewhere(asked: Asked, here: Sequence[Match]) -> bool:

@@ -8,7 +8,7 @@ _SIDES = (
     (
         "bilateral",
         re.compile(
-            r"双(?!j|囊)|两侧|两肺|两边|左右(?!径)|\bboth (?!ends|leads|studies)|bilateral"
+            r"双(?=[侧肺肾乳下上中膝髋肩眼耳手足踝腕腋附卵肋锁股胫额颞顶枕睾输腮髂内外前后基大小眶鼻颈])|两侧|两肺|两边|左右(?!径)|\bboth (?!ends|leads|studies)|bilateral"
             r"|\beither side|\bneither\b|\btwo sides"
         ),
     ),

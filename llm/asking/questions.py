@@ -146,7 +146,7 @@ _QUANTITY = re.compile(
     r"(?<![\d./×xX*])(\d+(?:\.\d+)?)\s*(mm|cm|毫米|厘米|公分|deg\w*|度|%|hu\b|ml|毫升)", _I
 )
 _ASKING = re.compile(
-    r"多厚|多宽|多大|厚度|多少|几毫米|几个|几级|大小|位置|(?:how|which|what|where|when|who) |片子上|影像|心超|怎么样|排除"
+    r"第几(?:前|后)?肋(?:间)?|多厚|多宽|多大|厚度|多少|几毫米|几个|几级|大小|位置|(?:how|which|what|where|when|who) |片子上|影像|心超|怎么样|排除"
 )
 _EXCEPTED = re.compile(
     r"[（(]?(?:不算|除了|不包括|except|excluding|apart from)[^）)，,]*[)）]?", _I
@@ -307,6 +307,8 @@ def _subjects(lower: str, plain: str, words: Sequence[Word]) -> tuple[Subject, .
     devices = any(one.concepts & known.devices for one in subjects)
     said = known.predicates | (frozenset({"fracture"}) if devices else frozenset())
     things = [one for one in subjects if one.literal or not one.concepts <= said]
+    named = [one for one in things if one.concepts]
+    things = named or things
     if things and len(things) < len(subjects):
         subjects = [
             replace(one, predicate=True) if one not in things else one for one in subjects
