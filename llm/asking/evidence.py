@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cache
 
@@ -151,8 +151,6 @@ def _in_parts(
 
 
 def _in_part(match: Match) -> Match:
-    from dataclasses import replace
-
     return replace(match, whole=False)
 
 
@@ -193,10 +191,10 @@ class _Asked:
     """A question held against one report."""
 
     def __init__(self, asked: Asked, source: Source) -> None:
-        self.asked = asked
+        self.region = region_of(source.about)
+        self.asked = asked = _with_usual_place(asked, self.region)
         self.source = source
         self.known = lexicon()
-        self.region = region_of(source.about)
         self.side = side_of(source.about)
         self.about = about(source.about)
         self.stated_there = frozenset(
@@ -208,7 +206,7 @@ class _Asked:
         )
         """What the report has somewhere: a denial of it is of that place alone."""
         self.refers = (
-            bool(asked.presumes or asked.compares or asked.sides or asked.spots)
+            (asked.attribute or asked.compares)
             and not asked.exists
             and asked.kind not in _NATURE_KINDS
         )
@@ -225,10 +223,14 @@ class _Asked:
             before = frozenset(p for text in texts for c in text.clauses for p in c.places) or before
         return found
 
+    def _in_region(self, one: Stated) -> bool:
+        """Return whether a statement names no more than the region that the place lies in."""
+        return bool(self.asked.places) and self.known.specific(one.places) <= _REGIONS
+
     def _general(self, subject: Subject) -> bool:
         """Return whether a subject may be of anything, so that a sentence that names no place goes
         on about that of the one before."""
-        return subject.concepts <= self.known.predicates | self.known.lesions
+        return subject.concepts <= self.known.anywhere
 
     def _hits(
         self, subject: Subject, texts: Sequence[Text], before: frozenset[str]
@@ -240,11 +242,18 @@ class _Asked:
                 polarity = self._speaks(subject, one, device)
                 if polarity is None:
                     continue
-                place = Place.OPEN if device else self.place(one.places)
-                if place is Place.OPEN and not one.places and self._foreign():
-                    continue
-                if place is Place.OPEN and not one.places and before and self._general(subject):
-                    place = self.place(before)
+                place = self.place(one.places)
+                if device:
+                    place = max(place, Place.OPEN)
+                    if polarity is Polarity.ABSENT and _TIP.search(text.lower):
+                        polarity = Polarity.PRESENT
+                elif place is Place.OPEN and not one.places:
+                    if self._foreign():
+                        continue
+                    if before and self._general(subject):
+                        place = self.place(before)
+                elif place is Place.OPEN and polarity is not Polarity.ABSENT and self._in_region(one):
+                    place = Place.OTHER
                 if place is not Place.OTHER:
                     own = own or place >= Place.OPEN
                     yield Hit(polarity, place, one.sides or self.side, one.spots, one.read)
@@ -275,7 +284,7 @@ class _Asked:
             above = any(concept in self.known.lineage(w) for w in word)
             if one.polarity is Polarity.ABSENT and above and concept not in self.stated_there:
                 return Polarity.ABSENT
-            if one.polarity is Polarity.UNCERTAIN and above and concept not in _TOO_BROAD:
+            if one.polarity is Polarity.UNCERTAIN and above and concept in _DOUBTED:
                 return Polarity.UNCERTAIN
             both = concept in self.known.lesions and word & self.known.lesions
             if both and one.polarity is Polarity.ABSENT and one.places:
@@ -287,6 +296,7 @@ class _Asked:
     def place(self, places: frozenset[str]) -> Place:
         """Return how `places` lie to those that are asked for."""
         found = Place.SAME
+        places = self.known.specific(places)
         for place in self.asked.places:
             found = min(found, self._one_place(place, places))
         return found
@@ -326,15 +336,14 @@ class _Asked:
         if not subject.concepts:
             return False
         if self.asked.places:
-            return self.place(one.places) >= Place.SAME or (
-                bool(one.places) and self.place(one.places) is Place.OPEN and not self._loose()
-            )
+            # That a part is normal says nothing of the whole.
+            return not self.asked.places & self.known.loose and all(
+                any(wide in self.known.lineage(place) - _REGIONS or wide == place for wide in one.places)
+                for place in self.asked.places
+            ) or ("effusion" in subject.concepts and "costophrenic" in one.places)
         if "effusion" in subject.concepts and "costophrenic" in one.places:
             return True
         return bool(subject.concepts & _OF_LUNG) and "lung" in one.places
-
-    def _loose(self) -> bool:
-        return bool(self.asked.places & self.known.loose)
 
     def match(
         self,
@@ -380,7 +389,7 @@ class _Asked:
             key=lambda hit: (
                 not same_side(self.asked.sides, hit.sides),
                 not same_spots(self.asked.spots, hit.spots),
-                -max(hit.place, Place.OPEN) if hit.place >= Place.OPEN else 0,
+                _RANK[hit.place],
                 bool(self.asked.sides) and not hit.sides & self.asked.sides,
                 not hit.own,
                 not hit.read,
@@ -389,9 +398,17 @@ class _Asked:
         )
 
 
+def _with_usual_place(asked: Asked, region: Region | None) -> Asked:
+    """Return the question with the place that a fluid of the chest is in where none is named."""
+    fluid = any("effusion" in one.concepts for one in asked.subjects)
+    if fluid and not asked.places and region is Region.CHEST:
+        return replace(asked, places=frozenset({"pleura"}))
+    return asked
+
+
 _NATURE_KINDS = frozenset({Kind.CERTAINTY, Kind.CAUSE})
-_TOO_BROAD = frozenset("lesion mass nodule opacity collection effusion device dilatation".split())
-"""A doubt about these is none about what they may be."""
+_DOUBTED = frozenset("tumour malignancy glioma fungal pneumonia infection".split())
+"""A doubt about these is one about their kinds."""
 _REGIONS = frozenset(
     "chest head abdomen pelvis bone joint spine knee hip shoulder wrist ankle foot hand face".split()
 )
@@ -403,6 +420,10 @@ _BESIDE_CLEAR_LUNGS = frozenset(
     "emphysema bulla fibrosis calcification thickening copd hyperinflation interstitial".split()
 )
 """What lungs may show that a report calls clear or normal: it had no consolidation in mind."""
+
+
+_RANK = {Place.SAME: 0, Place.BESIDE: 1, Place.OPEN: 2, Place.OTHER: 3}
+_TIP = re.compile(r"\btips?\b|尖端|末端|头端")
 
 
 def _all(found: Sequence[Polarity], *, any_of: bool) -> Polarity:

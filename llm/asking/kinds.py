@@ -309,7 +309,7 @@ _NORMAL = re.compile(
     _I,
 )
 _PROPERTY = re.compile(
-    r"形态|哪型|什么型|型吗|类型|程度|严重吗|多严重|厉害|范围|还剩|还有多|在.{1,4}还是|哪种|什么样|(?:what|which) (?:type|kind|grade|shape|sort|form|pattern)|\btype\s*\?|(?<!any )\bshape"
+    r"多不多|重不重|深不深|形态|哪型|什么型|型吗|类型|程度|严重吗|多严重|厉害|范围|还剩|还有多|在.{1,4}还是|哪种|什么样|(?:what|which) (?:type|kind|grade|shape|sort|form|pattern)|\btype\s*\?|(?<!any )\bshape"
     r"|\bhow (?!many times|come)|extent|severe|severity|\bwhere\b|\bwhich\b|压得|那[个根块条颗片处枚只]|这[个根块条颗片处枚只]|(?:pre|post)[- ]or|superior or|or inferior|\bgrade\b|分几型|几型"
     r"|\bwhat about\b|朝向|往哪",
     _I,
@@ -360,6 +360,14 @@ def asks_property(lower: str) -> bool:
 def lists(lower: str) -> bool:
     """Return whether a question lists things."""
     return _LISTING.search(lower) is not None
+
+
+_NEGATED = re.compile(r"还没|尚未|没有?(?=完全|愈合|长好|张开|吸收|消失|好转|复张)|not yet|hasn't|haven't|has not|have not|still not", _I)
+
+
+def negates_change(lower: str) -> bool:
+    """Return whether a question takes for true that something has not changed yet."""
+    return _NEGATED.search(lower) is not None
 
 
 def neutral_change(lower: str) -> bool:

@@ -26,6 +26,7 @@ class _Kinds(_Strict):
     predicate: str
     lesion: str
     loose: str
+    anywhere: str
 
 
 class _Words(_Strict):
@@ -94,6 +95,7 @@ class Lexicon:
         self.predicates = frozenset(data.kinds.predicate.split())
         self.lesions = frozenset(data.kinds.lesion.split())
         self.loose = frozenset(data.kinds.loose.split())
+        self.anywhere = frozenset(data.kinds.anywhere.split()) | self.predicates | self.lesions
         self.idle_en = frozenset(data.idle.en.split())
         idle_zh = sorted(data.idle.zh.split(), key=len, reverse=True)
         self.idle_zh = re.compile("|".join(map(re.escape, idle_zh)))
@@ -224,6 +226,12 @@ class Lexicon:
             for name in (vocabulary()[one].en, vocabulary()[one].zh):
                 found |= {c for word in self.find(name) for c in word.findings}
         return frozenset(found)
+
+    @lru_cache(maxsize=512)  # noqa: B019  one lexicon lives as long as the process
+    def places_of_code(self, code: str) -> frozenset[str]:
+        """Return the places that the name of a finding of the vocabulary has."""
+        names = (vocabulary()[code].en, vocabulary()[code].zh)
+        return frozenset(p for name in names for word in self.find(name) for p in word.places)
 
     @lru_cache(maxsize=128)  # noqa: B019  one lexicon lives as long as the process
     def of_anatomy(self, code: str) -> frozenset[str]:

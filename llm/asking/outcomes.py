@@ -29,7 +29,7 @@ def outcome_of(case: Case, found: Sequence[Match]) -> Finding | None:
         return _elsewhere(case, found)
     if astray := _on_another_side(case.asked, found, here):
         return finding(case, Outcome.CORRECTED, [*astray, *here])
-    placed = [m for m in here if m.place is Place.SAME]
+    placed = _named_there(case.asked, here)
     state = _state(placed or here)
     if placed and state is Polarity.ABSENT:
         here = placed
@@ -39,6 +39,17 @@ def outcome_of(case: Case, found: Sequence[Match]) -> Finding | None:
     if not any(m.whole for m in here):
         return _said_in_part(case, here, bearing)
     return _affirmed(case, here, bearing, state)
+
+
+def _named_there(asked: Asked, here: Sequence[Match]) -> list[Match]:
+    """Return the sentences that name the place, the side and the level themselves."""
+    return [
+        m
+        for m in here
+        if m.place is Place.SAME
+        and (not asked.sides or not {"left", "right"} & asked.sides or asked.sides & m.sides or "bilateral" in m.sides)
+        and (not asked.spots or not m.spots.isdisjoint(asked.spots) or not any(asked.spots & o.spots for o in here))
+    ]
 
 
 def finding(
@@ -115,15 +126,16 @@ def _denied(case: Case, found: Sequence[Match], bearing: list[Match]) -> Finding
     thing_denied = all(m.thing is Polarity.ABSENT for m in bearing if m.whole) or not any(
         m.whole for m in bearing
     )
-    presumed = asked.presumes and not asked.turned and not (asked.normal and not asked.sizes)
+    definite = asked.attribute or any(one.definite for one in asked.subjects)
+    presumed = asked.presumes and not asked.turned and (definite or not asked.normal)
     elsewhere = [m for m in found if not m.here and m.polarity is not Polarity.ABSENT]
     if elsewhere and (presumed or not asked.exists) and not asked.turned:
         return finding(case, Outcome.CORRECTED, [*elsewhere, *bearing])
-    if all(m.limited for m in bearing):
+    if all(m.limited for m in bearing) and not asked.attribute:
         if asked.kind is Kind.CERTAINTY:
             return finding(case, Outcome.UNCERTAIN, bearing, Polarity.UNCERTAIN)
         return finding(case, Outcome.ANSWERED, bearing)
-    if asked.kind is Kind.CHANGE and (asked.change in ("resolved",) or asked.neutral):
+    if asked.kind is Kind.CHANGE and (asked.change == "resolved" or asked.neutral) and not asked.attribute:
         return finding(case, Outcome.ANSWERED, bearing)
     if not thing_denied:
         presumed = asked.attribute
@@ -228,10 +240,10 @@ def _device_elsewhere(asked: Asked, here: Sequence[Match]) -> bool:
         return False
     if not all(one.concepts & known.devices for one in asked.things):
         return False
-    stands = {
-        place for m in here if m.place >= Place.OPEN
-        for one in stated(m.sentence) for place in one.places
-    }  # fmt: skip
+    stands = frozenset(
+        place for m in here for one in stated(m.sentence) for place in one.places
+    )
+    stands = known.specific(stands)
     return bool(stands) and not any(
         place in known.lineage(one) or one in known.lineage(place)
         for place in asked.places

@@ -32,7 +32,7 @@ _DIRECTIONS = (
 )
 _NO_SIDES = re.compile(
     r"(?:is|are|was|much|many|any|anything|still)\s+(?:\w+\s+)?left\b(?=\s*(?:\?|$|over|on\b|of\b))"
-    r"|left (?:over|behind)\b|,\s*right\s*\?|\bright\s*\?\s*$|^right,|\bright now\b"
+    r"|left (?:over|behind)\b|,\s*right\s*\?|(?<!the )\bright\s*\?\s*$|^right,|\bright now\b"
     r"|\bright (?:place|position|spot|after|away)\b|all right"
     r"|差不多|毫米左右|厘米左右|cm左右|mm左右"
 )

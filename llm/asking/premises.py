@@ -177,6 +177,8 @@ def _change_differs(asked: Asked, text: str) -> bool:
     if _NEUTRAL.search(asked.text):
         return False
     said = changes(text)
+    if asked.negated:
+        return asked.change in said
     if _NOT_YET.search(text) and asked.change == "resolved":
         return True
     if asked.change in ("larger", "smaller") and said - {"new"} and asked.change not in said:

@@ -76,6 +76,8 @@ class Asked:
     """Whether it asks openly if something is there."""
     change: str | None = None
     """A change that it takes for true or asks for: larger, smaller, resolved, unchanged, new."""
+    negated: bool = False
+    """Whether it takes for true that the change has not come yet."""
     neutral: bool = False
     """Whether it asks how something changed, taking no change for true."""
     sizes: tuple[float, ...] = ()
@@ -241,7 +243,7 @@ def _read(text: str) -> Asked:
     )
     presumes = (
         attribute
-        or (kind is Kind.CHANGE and not neutral)
+        or (kind is Kind.CHANGE and change is not None and not neutral and not exists)
         or (said_of and not exists)
         or any(one.definite for one in subjects)
         or (bool(subjects) and _places_it(lower))
@@ -260,6 +262,7 @@ def _read(text: str) -> Asked:
         exists=exists,
         change=change,
         neutral=neutral,
+        negated=kinds.negates_change(lower),
         sizes=sizes,
         count=count,
         when=_when(lower),
@@ -289,7 +292,7 @@ def _subjects(lower: str, plain: str, words: Sequence[Word]) -> tuple[Subject, .
         concepts = known.specific(word.findings - _IDLE)
         if not concepts or word.absent:
             continue
-        definite = _THE.search(lower[max(0, word.start - 40) : word.start]) is not None
+        definite = not concepts <= known.predicates and _THE.search(lower[max(0, word.start - 40) : word.start]) is not None
         found.setdefault(concepts, Subject(concepts, definite=definite))
     for concepts in _read_by_vocabulary(lower, words):
         if not any(concepts & known.lineage(c) for one in found for c in one):

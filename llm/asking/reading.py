@@ -91,7 +91,7 @@ _MAYBE = re.compile(
     r"不能(?:完全)?除外|不除外|待除外|需除外|待排|可疑|疑似|疑|可能|考虑|性质待定|待定|不能定性|难以确定"
     r"|\bpossib|\bprobabl|\bsuspe|\bsuspici|\blikely\b|(?:cannot be|not)(?: entirely| fully)? excluded"
     r"|to be excluded|\bmay\b|questionable|\bvs\b|indeterminate|\bsuggests?\b|not to be characterised"
-    r"|taken as|hard to decide|提示|[^、，]或[^、，]|(?<!left)(?<!right)(?<!nor) or (?!ten|more)"
+    r"|taken as|perhaps|presumably|\bcould be\b|favou?red|to exclude|to rule out|或许|也许|倾向|(?<![待需])除外(?!了)|hard to decide|提示|[^、，]或[^、，]|(?<!left)(?<!right)(?<!nor) or (?!ten|more)"
 )
 _SURE_ENOUGH = re.compile(
     r"考虑(?:陈旧|良性|瘢痕)|considered (?:old|benign)|提示活动|not related|probably old|taken as scar"
@@ -156,6 +156,11 @@ def _read(text: str, lang: Lang, region: Region | None) -> Text:
     return Text(lower, lang, tuple(clauses), tuple(found), denials)
 
 
+def _placed(places: frozenset[str], mention: Mention) -> frozenset[str]:
+    """Return the places of a clause; where it has none, those that the finding is always of."""
+    return places or lexicon().places_of_code(mention.code)
+
+
 def _clauses(lower: str, lang: Lang, words: Sequence[Word]) -> list[Clause]:
     end = _CHINESE_END if lang == "zh" else _LATIN_END
     places: frozenset[str] = frozenset()
@@ -193,6 +198,7 @@ def _of_word(
         if word.findings & _meaning(mention):
             polarity, read = _refined(mention, polarity, _gone(lower, clause, word.start)), True
             sides = _side(mention) or sides
+            places = _placed(places, mention)
             break
     return Stated(word.findings, places, polarity, sides, clause.spots, read, clause.own_place)
 
@@ -213,6 +219,7 @@ def _of_mention(
     places = clause.places
     if mention.anatomy is not None:
         places |= lexicon().of_anatomy(mention.anatomy)
+    places = _placed(places, mention)
     by_rule = _polarity(lower, clause, mention.start, denials, absent=False)
     polarity = _refined(mention, by_rule, _gone(lower, clause, mention.start))
     return Stated(
