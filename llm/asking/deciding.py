@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from radraft.llm.asking.cases import Case, quote_sentence, related_quotes
-from radraft.llm.asking.evidence import Match, Place, matches, sentences_of
+from radraft.llm.asking.evidence import Match, Place, matches, not_judged, sentences_of
 from radraft.llm.asking.kinds import Kind, imaging_decision
 from radraft.llm.asking.metadata import from_metadata, from_quality
 from radraft.llm.asking.outcomes import QUOTED, finding, outcome_of, sizes
@@ -126,7 +126,8 @@ def _from_sentences(case: Case) -> Finding:
             return _series(case, every)
     found = outcome_of(case, here)
     if found is None:
-        return _nothing(case)
+        limits = () if here else not_judged(asked, case.report)
+        return _quoted(case, limits) if limits else _nothing(case)
     if (asked.compares or asked.kind is Kind.CHANGE) and case.priors:
         last = case.meant or case.priors[-1]
         more = [m for m in earlier if m.here and m.source is last]

@@ -130,6 +130,10 @@ def _in_parts(
     if not named:
         denied = list(_denied_part(about, hits, things))
         yield from denied
+        first = [m for s, h in hits if h[things[0]] and (m := about.match(s, h, only=things[:1]))]
+        if not denied and first and not any(m.here for m in first):
+            yield from first
+            return
         if not denied and rest and asked.places:
             said = [about.match(s, h, only=rest) for s, h in hits if all(h[n] for n in rest)]
             yield from (m for m in said if m is not None and m.place is Place.SAME)
@@ -326,9 +330,12 @@ class _Asked:
 
     def _covers(self, subject: Subject, one: Stated) -> bool:
         """Return whether that a place is normal says that the subject is not there."""
-        if not one.concepts & {"normal"} or one.polarity is not Polarity.ABSENT:
+        if not one.concepts & {"normal", "removed"} or one.polarity is not Polarity.ABSENT:
             return False
-        only = one.concepts - {"normal"}
+        if not self.asked.sides and len(one.sides & {"left", "right"}) == 1 and not self.side:
+            # That one side is normal says nothing of the other.
+            return False
+        only = one.concepts - {"normal", "removed"}
         if only and not subject.concepts & only:
             return False
         if subject.concepts & _BESIDE_CLEAR_LUNGS and "lung" in one.places:
@@ -506,6 +513,21 @@ def _is_of(asked: Asked, about_: _Asked, one: Stated) -> bool:
     if asked.spots:
         return bool(one.spots) and same_spots(asked.spots, one.spots)
     return bool(asked.measures)
+
+
+def not_judged(asked: Asked, source: Source) -> tuple[SourceSentence, ...]:
+    """Return the sentences that say of the place asked for that it could not be judged."""
+    about_ = _Asked(asked, source)
+    found = []
+    for sentence in sentences_of(source):
+        if not asked.places or not LIMITED.search(f"{sentence.zh} {sentence.en}".lower()):
+            continue
+        said = stated(sentence, about_.region)
+        if any(
+            about_.place(one.places) is Place.SAME and same_side(asked.sides, one.sides) for one in said
+        ):
+            found.append(sentence)
+    return tuple(found)
 
 
 def related(asked: Asked, source: Source) -> tuple[SourceSentence, ...]:

@@ -342,9 +342,13 @@ def asks_openly(lower: str) -> bool:
     return _OPEN.search(lower) is not None
 
 
-def asks_existence(lower: str) -> bool:
-    """Return whether it is asked if something is there at all."""
-    return _EXISTS.search(lower) is not None
+_PLAINLY = re.compile(r"有没有|有木有|有无|是否有|\bany\b|is there|are there|evidence of|signs? of", _I)
+
+
+def asks_existence(lower: str, *, alone: bool) -> bool:
+    """Return whether it is asked if something is there at all. `alone`: nothing is said of it in
+    the question, so that an ending will do."""
+    return (_EXISTS if alone else _PLAINLY).search(lower) is not None
 
 
 def asks_for_normal(lower: str) -> bool:

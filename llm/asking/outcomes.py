@@ -91,6 +91,12 @@ def _elsewhere(case: Case, found: Sequence[Match]) -> Finding | None:
     asked = case.asked
     present = [m for m in found if m.polarity is not Polarity.ABSENT]
     if not present:
+        named = [m for m in found if m.place is Place.SAME and (m.same_spot or m.same_side)]
+        return finding(case, Outcome.CORRECTED, named) if asked.spots and asked.attribute and named else None
+    if all(m.place is Place.BESIDE for m in present) and not (
+        (asked.attribute or asked.sizes or any(one.definite for one in asked.subjects))
+        and not all(one.concepts <= lexicon().predicates for one in asked.subjects)
+    ):  # fmt: skip
         return None
     if asked.exists and not any(one.definite for one in asked.subjects):
         return None

@@ -122,7 +122,7 @@ _PREVIOUS = re.compile(
     _I,
 )
 _FIRST = re.compile(
-    r"第一(?:次|张|回|份)(?:ct|mr|片|检查|超声|b超|报告)|最初|最早那|当天|首次(?:ct|检查|片)|(?:first|initial|baseline|original) (?:ct|mri?|scan|film|x-?ray|radiograph|exam\w*|study|report|ultrasound|mammogram)",
+    r"第一(?:次|张|回|份)(?:ct|mr|片|检查|超声|b超|报告)|最初|最早那|当天|首次(?:ct|检查|片)|\boriginal\b|(?:first|initial|baseline|original) (?:ct|mri?|scan|film|x-?ray|radiograph|exam\w*|study|report|ultrasound|mammogram)",
     _I,
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -153,6 +153,7 @@ _ASKING = re.compile(
 _EXCEPTED = re.compile(
     r"[（(]?(?:不算|除了|不包括|except|excluding|apart from)[^）)，,]*[)）]?", _I
 )
+_EXTENT = frozenset({"enlargement", "dilatation", "thickening", "narrowing", "growth"})
 _IDLE = frozenset(
     """normal phase vessel removed growth stable resolved multiple complete blood_flow measure sign echo density
     abnormality residual prominence expansion shape cause extended""".split()
@@ -233,7 +234,7 @@ def _read(text: str) -> Asked:
         any(one.concepts & lexicon().predicates for one in subjects) or sizes or count
     )
     tag = kinds.tagged(lower) or asserts
-    exists = kinds.asks_existence(lower) and not tag
+    exists = kinds.asks_existence(lower, alone=not said_of) and not tag
     change = kinds.change_of(lower)
     neutral = kinds.neutral_change(lower)
     attribute = (
@@ -248,6 +249,9 @@ def _read(text: str) -> Asked:
         or any(one.definite for one in subjects)
         or (bool(subjects) and _places_it(lower))
     )
+    if kind in (Kind.SIZE, Kind.CHANGE, Kind.SERIES) and (places or said_of):
+        # How wide, and whether wider: the sentence gives the width, not the word.
+        subjects = tuple(one for one in subjects if not one.concepts or not one.concepts <= _EXTENT)
     return Asked(
         mended,
         kind,
@@ -285,12 +289,20 @@ _THE = re.compile(
 )
 
 
+_AFTER = re.compile(
+    r"(?:[放插置装拔下](?:完|了)|\b(?:after|following|since|post|from)(?: the| a)?(?: new)?[ -])\s*$"
+)
+"""Before a device that is put in or taken out: it says when, not what."""
+
+
 def _subjects(lower: str, plain: str, words: Sequence[Word]) -> tuple[Subject, ...]:
     known = lexicon()
     found: dict[frozenset[str], Subject] = {}
     for word in words:
         concepts = known.specific(word.findings - _IDLE)
         if not concepts or word.absent:
+            continue
+        if concepts & known.devices and _AFTER.search(lower[: word.start]):
             continue
         definite = not concepts <= known.predicates and _THE.search(lower[max(0, word.start - 40) : word.start]) is not None
         found.setdefault(concepts, Subject(concepts, definite=definite))
@@ -307,7 +319,9 @@ def _subjects(lower: str, plain: str, words: Sequence[Word]) -> tuple[Subject, .
         if one.definite
         or not (one.concepts and all(any(c in known.lineage(o) - {o} for o in whole) for c in one.concepts))
     ]  # fmt: skip
-    devices = any(one.concepts & known.devices for one in subjects)
+    devices = not any(w.places for w in words) and any(
+        one.concepts & known.devices for one in subjects
+    )
     said = known.predicates | (frozenset({"fracture"}) if devices else frozenset())
     things = [one for one in subjects if one.literal or not one.concepts <= said]
     named = [one for one in things if one.concepts]
@@ -329,6 +343,7 @@ def _read_by_vocabulary(lower: str, words: Sequence[Word]) -> Iterator[frozenset
             yield concepts
 
 
+_DATES = re.compile(r"(?:\d{1,2}|[一二三四五六七八九十]{1,2})月份?(?:\d{1,2}[日号])?|\d{1,2}[日号点]")
 _MEASURE_WORDS = re.compile(r"[a-z]+-?rads|k-l|suv\w*|t1wi|t2wi|flair")
 
 
@@ -336,7 +351,7 @@ def _unknown(plain: str, words: Sequence[Word]) -> Iterator[str]:
     """Yield the words of a question that are neither known nor function words."""
     for word in reversed(words):
         plain = plain[: word.start] + " " * (word.end - word.start) + plain[word.end :]
-    plain = _MEASURE_WORDS.sub(" ", plain)
+    plain = _MEASURE_WORDS.sub(" ", _DATES.sub(" ", plain))
     for pattern in lexicon().measures.values():
         plain = pattern.sub(" ", plain)
     idle = lexicon().idle_en
