@@ -154,6 +154,13 @@ def _found(case: Case, source: Source) -> tuple[Match, ...]:
     return _general(case, source)
 
 
+_AS_A_WHOLE = re.compile(
+    r"结论|印象|诊断|发现|问题|异常|正常|结果|怎么样|咋样|如何|说(?:了|的)?(?:什么|啥)|怎么说|看到什么|show|\bsay|said|finding|abnormal|normal"
+    r"|result|impression|conclusion|summar|\bseen\b|wrong|report\b|about\b",
+    re.I,
+)
+
+
 def _general(case: Case, source: Source) -> tuple[Match, ...]:
     """Return, where nothing is named, the sentences that give what is asked for; for what a report
     says as a whole its impression."""
@@ -164,7 +171,11 @@ def _general(case: Case, source: Source) -> tuple[Match, ...]:
         gives = (
             (asked.kind is Kind.SIZE and LENGTH.search(text) is not None)
             or (asked.kind in (Kind.CHANGE, Kind.SERIES) and bool(changes(text)))
-            or (asked.kind in (Kind.PRESENCE, Kind.CERTAINTY) and sentence.id.startswith("i"))
+            or (
+                asked.kind is Kind.PRESENCE
+                and sentence.id.startswith("i")
+                and _AS_A_WHOLE.search(asked.text) is not None
+            )
         )
         if gives:
             sides = sides_of(text)

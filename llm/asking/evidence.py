@@ -293,7 +293,7 @@ class _Asked:
             both = concept in self.known.lesions and word & self.known.lesions
             if both and one.polarity is Polarity.ABSENT and one.places:
                 return Polarity.ABSENT
-            if both and self.refers:
+            if both and self.refers and not subject.predicate:
                 return one.polarity
         return None
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from radraft.llm.asking.cases import Case, quote_sentence
 from radraft.llm.asking.evidence import Match, Place, sentences_of
-from radraft.llm.asking.kinds import CAUSE, Kind
+from radraft.llm.asking.kinds import Kind
 from radraft.llm.asking.lexicon import lexicon
 from radraft.llm.asking.premises import LENGTH, contradicted, measured
 from radraft.llm.asking.questions import Asked
@@ -33,6 +33,9 @@ def outcome_of(case: Case, found: Sequence[Match]) -> Finding | None:
     state = _state(placed or here)
     if placed and state is Polarity.ABSENT:
         here = placed
+    doubts = [m for m in here if m.polarity is Polarity.UNCERTAIN]
+    if doubts and not case.asked.subjects and case.asked.kind in (Kind.CAUSE, Kind.CERTAINTY):
+        return finding(case, Outcome.UNCERTAIN, doubts, Polarity.UNCERTAIN)
     bearing = sorted(here, key=lambda m: (m.polarity is not state, not m.whole, -m.place))
     if state is Polarity.ABSENT:
         return _denied(case, found, bearing)
@@ -255,8 +258,3 @@ def _device_elsewhere(asked: Asked, here: Sequence[Match]) -> bool:
         for place in asked.places
         for one in stands
     )
-
-
-def why_asked(text: str) -> bool:
-    """Return whether a cause is asked for."""
-    return CAUSE.search(text) is not None

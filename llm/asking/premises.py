@@ -231,7 +231,7 @@ _POSTURES = {
     "sitting": re.compile(r"坐|半卧|sitting|semi-?erect", re.I),
 }
 _LATERAL = re.compile(r"lateral|侧位", re.I)
-_PLAIN = re.compile(r"未用|平扫|no contrast|without contrast|non-?contrast|unenhanced|\bplain\b", re.I)
+_PLAIN = re.compile(r"未用|平扫|no contrast|without contrast|non-?contrast|unenhanced|(?<![a-z])plain(?![a-z])", re.I)
 _CONTRAST = re.compile(r"碘|钆|造影剂|对比剂|增强|iopamidol|iodixanol|iohexol|iomeprol|iopromide|gado\w+|contrast", re.I)
 
 

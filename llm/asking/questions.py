@@ -153,6 +153,8 @@ _ASKING = re.compile(
 _EXCEPTED = re.compile(
     r"[（(]?(?:不算|除了|不包括|except|excluding|apart from)[^）)，,]*[)）]?", _I
 )
+_SPACES = frozenset({"subdural", "epidural", "subarachnoid"})
+"""Whoever asks after one of these means the bleeding there."""
 _EXTENT = frozenset({"enlargement", "dilatation", "thickening", "narrowing", "growth"})
 _IDLE = frozenset(
     """normal phase vessel removed growth stable resolved multiple complete blood_flow measure sign echo density
@@ -233,6 +235,8 @@ def _read(text: str) -> Asked:
     asserts = kinds.states(lower) and bool(
         any(one.concepts & lexicon().predicates for one in subjects) or sizes or count
     )
+    if not subjects and places & _SPACES:
+        subjects = (Subject(frozenset({"hemorrhage"})),)
     tag = kinds.tagged(lower) or asserts
     exists = kinds.asks_existence(lower, alone=not said_of) and not tag
     change = kinds.change_of(lower)
@@ -324,6 +328,11 @@ def _subjects(lower: str, plain: str, words: Sequence[Word]) -> tuple[Subject, .
     )
     said = known.predicates | (frozenset({"fracture"}) if devices else frozenset())
     things = [one for one in subjects if one.literal or not one.concepts <= said]
+    if devices:
+        subjects = [
+            replace(one, concepts=one.concepts - {"fracture"} or one.concepts) for one in subjects
+        ]
+        things = [one for one in subjects if one.literal or not one.concepts <= said]
     named = [one for one in things if one.concepts]
     things = named or things
     if things and len(things) < len(subjects):

@@ -79,7 +79,7 @@ _LATIN_END = re.compile(
 _STRONG_END = re.compile(r"[。；;]|\.(?!\d)")
 _GONE_ZH = re.compile(
     r"(?:已|已经|完全|均已|现已)(?:吸收|消失|消退|缓解|复张|恢复)|未再(?:显示|见)|不再|消失"
-    r"|(?<![部好])(?<!部分)吸收(?![好部期中])|消退|未见$|(?:均|亦|也)未见|已(?:拔除|切除|取出|拔出|移除)|闭合"
+    r"|(?<![部好])(?<!部分)吸收(?![好部期中])|消退|未见$|(?:均|亦|也)未见|已(?:拔除|切除|取出|拔出|移除)|闭合|(?<=结石)术后|(?<=血肿)术后|清除术后"
 )
 _GONE_EN = re.compile(
     r"\b(?:has|have) (?:gone|resolved|disappeared|closed|been (?:absorbed|removed))\b(?! in part)"
@@ -100,6 +100,9 @@ _SURE_ENOUGH = re.compile(
 _NOT_EXCLUDED = re.compile(
     r"不能(?:完全)?除外|不除外|待除外|需除外|待排"
     r"|(?:cannot be|not)(?: entirely| fully)? excluded|to be excluded"
+)
+_TAKEN_OUT = re.compile(
+    r"\b(?:after|following|status post) (?:removal|resection|excision|evacuation|clipping) of [\w ]*$"
 )
 LIMITED = re.compile(
     r"无法(?:评价|判断|测量)|不能(?:评价|定性)|未(?:完全)?包括|显示(?:欠|不)清|未检查|未查|未测|未能显示|受.{0,8}影响"
@@ -255,6 +258,8 @@ def _polarity(
         return Polarity.ABSENT
     if _NOT_EXCLUDED.search(part):
         return Polarity.UNCERTAIN
+    if _TAKEN_OUT.search(lower[clause.start : at]):
+        return Polarity.ABSENT
     if _gone(lower, clause, at):
         return Polarity.ABSENT
     maybe = _MAYBE.search(part)
@@ -273,7 +278,9 @@ def _gone(lower: str, clause: Clause, at: int) -> bool:
     """Return whether a clause says that what stands at `at` is there no more."""
     part = lower[clause.start : clause.end]
     gone = _GONE_ZH.search(part) or _GONE_EN.search(part)
-    return gone is not None and clause.start + gone.start() >= at
+    if gone is None:
+        return _TAKEN_OUT.search(lower[clause.start : at]) is not None
+    return clause.start + gone.start() >= at
 
 
 def _reaches(lower: str, clause: Clause, start: int, end: int) -> bool:
