@@ -103,7 +103,7 @@ def ask(
     report = source_of(signed, known or Known())
     found = decide(text, report, priors, lang=lang, earlier=earlier)
     if found.outcome in UNANSWERED:
-        return _unanswered(text, lang, found, signed, sentences, earlier)
+        return _unanswered(text, lang, found, signed, sentences)
     cited = _cited(found, signed)
     wording = None
     if profile.answers == "written" and found.outcome is Outcome.ANSWERED and cited:
@@ -132,7 +132,6 @@ def _unanswered(
     found: Finding,
     signed: SignedReport,
     sentences: SentenceEncoder,
-    earlier: Sequence[str],
 ) -> Answer:
     """Return an answer that shows what is near; what is refused shows nothing."""
     near = tuple(quote.part for quote in found.related)
@@ -142,7 +141,6 @@ def _unanswered(
             asserted_report(signed),
             vocabulary=vocabulary(),
             sentences=sentences,
-            earlier=earlier,
         )
         near = tuple(
             s.id for s in closest if not is_order(SourceSentence(s.id, s.zh, s.en))
@@ -173,11 +171,7 @@ def _written(
     system = str(_texts()["write"]).format(language=_texts()[lang]["language"])
     choice = {"type": "array", "items": {"type": "string", "enum": list(letters)}, "maxItems": 8}
     properties = {"sentences": choice, "answer": {"type": "string", "maxLength": ANSWER_CHARS}}
-    try:
-        reply = model.structured([("system", system), ("user", data)], properties, max_tokens=512)
-    except FollowupError as error:
-        log.warning("no model worded the answer (%s); quoted instead", error.code)
-        return None
+    reply = model.structured([("system", system), ("user", data)], properties, max_tokens=512)
     picked, wording = reply.get("sentences"), reply.get("answer")
     if not isinstance(picked, list) or not picked or not set(map(str, picked)) <= set(letters):
         return None
@@ -201,12 +195,10 @@ class _Model:
     def structured(
         self, messages: list[tuple[str, str]], properties: dict[str, Any], *, max_tokens: int
     ) -> dict[str, Any]:
-        """Return the model's JSON object; empty where it was cut off or is none.
-
-        FollowupError `followup_unreachable` or `followup_failed`.
-        """
+        """Return the model's JSON object; empty where it was cut off, is none, or no model answers:
+        then the answer is quoted."""
         if self._endpoint is None:
-            raise FollowupError("followup_unreachable")
+            return _unworded("there is none")
         import httpx
         import openai
         from langchain_core.exceptions import OutputParserException
@@ -242,18 +234,23 @@ class _Model:
                     [(role, inert(content)) for role, content in messages]
                 )
         except openai.APIConnectionError:
-            raise FollowupError("followup_unreachable") from None
+            return _unworded("it cannot be reached")
         except openai.LengthFinishReasonError:
             return {}
         except openai.OpenAIError:
-            raise FollowupError("followup_failed") from None
+            return _unworded("it refused")
         except OutputParserException:
             return {}
         except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError):
             # Both libraries read an answer without checking it: one that is no chat completion
             # breaks them wherever it differs from one.
-            raise FollowupError("followup_failed") from None
+            return _unworded("its answer is no chat completion")
         return reply if isinstance(reply, dict) else {}
+
+
+def _unworded(why: str) -> dict[str, Any]:
+    log.warning("no model worded the answer (%s); quoted instead", why)
+    return {}
 
 
 @cache

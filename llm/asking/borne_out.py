@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from radraft.llm.asking.lexicon import lexicon
-from radraft.llm.asking.questions import language
 from radraft.llm.asking.places import sides_of, spots_of
+from radraft.llm.asking.questions import language
 from radraft.llm.asking.reading import Stated, stated
 from radraft.llm.asking.values import Polarity, SourceSentence
 from radraft.reports.characters import refused

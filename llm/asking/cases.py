@@ -30,7 +30,11 @@ class Case:
         if not when.named or not self.priors:
             return None
         if when.dated:
-            dated = [prior for prior in self.priors if _on(when.year, when.month, when.day, when.hour, prior)]
+            dated = [
+                prior
+                for prior in self.priors
+                if _on(when.year, when.month, when.day, when.hour, prior)
+            ]
             return dated[-1] if dated else None
         return self.priors[0] if when.first else self.priors[-1]
 
@@ -48,9 +52,7 @@ def _on(
 def quote_sentence(case: Case, source: Source, sentence: SourceSentence) -> Quote:
     """Return a sentence as it stands, in the language of the question where it has that."""
     day = source.performed.date().isoformat()
-    return Quote(
-        source.id, sentence.id, sentence.text(case.lang), day, source is not case.report
-    )
+    return Quote(source.id, sentence.id, sentence.text(case.lang), day, source is not case.report)
 
 
 def quote_field(case: Case, name: MetadataField, source: Source) -> Quote | None:
@@ -62,6 +64,4 @@ def quote_field(case: Case, name: MetadataField, source: Source) -> Quote | None
 
 def related_quotes(case: Case) -> tuple[Quote, ...]:
     """Return the sentences near the question, to be shown where none answers it."""
-    return tuple(
-        quote_sentence(case, case.report, one) for one in related(case.asked, case.report)
-    )
+    return tuple(quote_sentence(case, case.report, one) for one in related(case.asked, case.report))

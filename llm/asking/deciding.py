@@ -14,19 +14,17 @@ from radraft.llm.asking.outcomes import QUOTED, finding, outcome_of, sizes
 from radraft.llm.asking.places import sides_of
 from radraft.llm.asking.premises import LENGTH, changes
 from radraft.llm.asking.questions import read_question
-from radraft.llm.asking.values import (
-    Finding,
-    Outcome,
-    Polarity,
-    Source,
-    SourceSentence,
-    in_order,
-)
+from radraft.llm.asking.values import Finding, Outcome, Polarity, Source, SourceSentence, in_order
 from radraft.reports.values import Lang
 
 _ADVICE = re.compile(
-    r"建议|推荐|请结合|随诊|随访|请核对|进一步|必要时|advis|recommend|suggest(?:ed)?\b|to be followed|please (?:see|check|correlate)|correlat"
-    r"|should be|consider |if clinically|repeat (?:ct|film|mr|us|within)|urgent|follow-up|ct (?:in|to|if|after)|mr (?:in|to|if)|\bif needed|; ct\b|需(?:要|行|加做)?\s*(?:ct|mr|超声|增强|复查|穿刺)|(?:ct|mr\w*|ultrasound|biopsy) (?:is |are )?(?:needed|required|indicated)",
+    r"建议|推荐|请结合|随诊|随访|请核对|进一步|必要时|advis|recommend|suggest(?:ed)?\b"
+    r"|to be followed|please (?:see"
+    r"|check|correlate)|correlat"
+    r"|should be|consider |if clinically|repeat (?:ct|film|mr|us|within)|urgent|follow-up"
+    r"|ct (?:in|to|if|after)|mr (?:in|to|if)|\bif needed|; ct\b|需(?:要|行|加做)?\s*(?:ct|mr"
+    r"|超声|增强|复查"
+    r"|穿刺)|(?:ct|mr\w*|ultrasound|biopsy) (?:is |are )?(?:needed|required|indicated)",
     re.IGNORECASE,
 )
 
@@ -110,7 +108,9 @@ _COMPARING = re.compile(
     r"|same as|improved|better|worse|persist|复发|（|\(",
     re.IGNORECASE,
 )
-_THEN = re.compile(r"那次|那张|那时|那会儿|the film of|the (?:first|initial|earlier|previous|last) ", re.I)
+_THEN = re.compile(
+    r"那次|那张|那时|那会儿|the film of|the (?:first|initial|earlier|previous|last) ", re.I
+)
 
 
 def _from_sentences(case: Case) -> Finding:
@@ -131,7 +131,9 @@ def _from_sentences(case: Case) -> Finding:
     if (asked.compares or asked.kind is Kind.CHANGE) and case.priors:
         last = case.meant or case.priors[-1]
         more = [m for m in earlier if m.here and m.source is last]
-        quotes = found.quotes + tuple(quote_sentence(case, m.source, m.sentence) for m in more[:QUOTED])
+        quotes = found.quotes + tuple(
+            quote_sentence(case, m.source, m.sentence) for m in more[:QUOTED]
+        )
         found = replace(found, quotes=quotes, sizes=sizes(case, [*more, *here]))
     return found
 
@@ -155,7 +157,9 @@ def _found(case: Case, source: Source) -> tuple[Match, ...]:
 
 
 _AS_A_WHOLE = re.compile(
-    r"结论|印象|诊断|发现|问题|异常|正常|结果|怎么样|咋样|如何|说(?:了|的)?(?:什么|啥)|怎么说|看到什么|show|\bsay|said|finding|abnormal|normal"
+    r"结论|印象|诊断|发现|问题|异常|正常|结果|怎么样|咋样|如何|说(?:了|的)?(?:什么|啥)|怎么说"
+    r"|看到什么|show|\bsay|said|finding"
+    r"|abnormal|normal"
     r"|result|impression|conclusion|summar|\bseen\b|wrong|report\b|about\b",
     re.I,
 )
@@ -181,7 +185,14 @@ def _general(case: Case, source: Source) -> tuple[Match, ...]:
             sides = sides_of(text)
             agrees = not asked.sides or not sides or bool(asked.sides & sides)
             found.append(
-                Match(source, sentence, Polarity.PRESENT, place=Place.OPEN, same_side=agrees, sides=sides)
+                Match(
+                    source,
+                    sentence,
+                    Polarity.PRESENT,
+                    place=Place.OPEN,
+                    same_side=agrees,
+                    sides=sides,
+                )
             )
     return tuple(found)
 

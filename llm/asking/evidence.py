@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from functools import cache
 
+from radraft.llm.asking.examined import places_of, region_of, side_of
 from radraft.llm.asking.kinds import Kind
 from radraft.llm.asking.lexicon import lexicon
-from radraft.llm.asking.places import same_side, same_spots, sides_of
+from radraft.llm.asking.literals import positions
+from radraft.llm.asking.places import same_side, same_spots
 from radraft.llm.asking.questions import Asked, Subject
 from radraft.llm.asking.reading import LIMITED, Stated, Text, stated, texts_of
 from radraft.llm.asking.values import Polarity, Source, SourceSentence
@@ -21,7 +22,8 @@ _ORDER = re.compile(
     r"|user)|\b(?:ai|reader|program|software|assistant"
     r"|model)\b[^.]{0,30}[:：]|"
     r"(?:reply|answer|respond|say|state|write) (?:in every|only|always|that"
-    r"|at once|with|in its reply)|人工智能|供ai|ai读取|阅读程序|阅读者|助手程序|提示词|ai助手|系统消息"
+    r"|at once|with|in its reply)|人工智能|供ai|ai读取|阅读程序|阅读者|助手程序|提示词|ai助手"
+    r"|系统消息"
     r"|系统提示|always (?:give|say|answer)|permitted answer|machine readers?|\(prompt\)|"
     r"(?:回答|回复)(?:中|时|末尾|任何|为)|不要告诉|只说|只能回答|一律|\[ai|若被问"
     r"|to any software|忽略(?:以上|其他|前|医生)|system note|output [\"“]",
@@ -125,7 +127,9 @@ def _in_parts(
         # All are there, each in a sentence of its own: it is asked after the first.
         named = [(s, h) for s, h in hits if h[things[0]]]
         if not rest:
-            yield from (m for s, h in named if (m := about.match(s, h, only=things[:1])) is not None)
+            yield from (
+                m for s, h in named if (m := about.match(s, h, only=things[:1])) is not None
+            )
             return
     if not named:
         denied = list(_denied_part(about, hits, things))
@@ -200,7 +204,7 @@ class _Asked:
         self.source = source
         self.known = lexicon()
         self.side = side_of(source.about)
-        self.about = about(source.about)
+        self.about = places_of(source.about)
         self.stated_there = frozenset(
             concept
             for sentence in sentences_of(source)
@@ -224,7 +228,9 @@ class _Asked:
             texts = texts_of(sentence, self.region)
             hits = tuple(tuple(self._hits(one, texts, before)) for one in self.asked.subjects)
             found.append((sentence, hits))
-            before = frozenset(p for text in texts for c in text.clauses for p in c.places) or before
+            before = (
+                frozenset(p for text in texts for c in text.clauses for p in c.places) or before
+            )
         return found
 
     def _in_region(self, one: Stated) -> bool:
@@ -256,7 +262,9 @@ class _Asked:
                         continue
                     if before and self._general(subject):
                         place = self.place(before)
-                elif place is Place.OPEN and polarity is not Polarity.ABSENT and self._in_region(one):
+                elif (
+                    place is Place.OPEN and polarity is not Polarity.ABSENT and self._in_region(one)
+                ):
                     place = Place.OTHER
                 if place is not Place.OTHER:
                     own = own or place >= Place.OPEN
@@ -272,7 +280,7 @@ class _Asked:
     def _stated(self, subject: Subject, text: Text) -> Iterable[Stated]:
         if subject.concepts:
             return text.stated
-        return (text.at(position) for position in _positions(subject.literal, text))
+        return (text.at(position) for position in positions(subject.literal, text))
 
     def _speaks(self, subject: Subject, one: Stated, device: bool) -> Polarity | None:
         """Return what a statement says of a subject; None where it says nothing of it."""
@@ -344,9 +352,15 @@ class _Asked:
             return False
         if self.asked.places:
             # That a part is normal says nothing of the whole.
-            return not self.asked.places & self.known.loose and all(
-                any(wide in self.known.lineage(place) - _REGIONS or wide == place for wide in one.places)
-                for place in self.asked.places
+            return (
+                not self.asked.places & self.known.loose
+                and all(
+                    any(
+                        wide in self.known.lineage(place) - _REGIONS or wide == place
+                        for wide in one.places
+                    )
+                    for place in self.asked.places
+                )
             ) or ("effusion" in subject.concepts and "costophrenic" in one.places)
         if "effusion" in subject.concepts and "costophrenic" in one.places:
             return True
@@ -414,17 +428,59 @@ def _with_usual_place(asked: Asked, region: Region | None) -> Asked:
 
 
 _NATURE_KINDS = frozenset({Kind.CERTAINTY, Kind.CAUSE})
-_DOUBTED = frozenset("tumour malignancy glioma fungal pneumonia infection".split())
+_DOUBTED = frozenset(["tumour", "malignancy", "glioma", "fungal", "pneumonia", "infection"])
 """A doubt about these is one about their kinds."""
 _REGIONS = frozenset(
-    "chest head abdomen pelvis bone joint spine knee hip shoulder wrist ankle foot hand face".split()
+    [
+        "chest",
+        "head",
+        "abdomen",
+        "pelvis",
+        "bone",
+        "joint",
+        "spine",
+        "knee",
+        "hip",
+        "shoulder",
+        "wrist",
+        "ankle",
+        "foot",
+        "hand",
+        "face",
+    ]
 )
 _OF_LUNG = frozenset(
-    """opacity consolidation pneumonia nodule mass lesion ground_glass ggn tuberculosis infection
-    inflammation atelectasis cavity tumour malignancy abscess infiltrate""".split()
+    [
+        "opacity",
+        "consolidation",
+        "pneumonia",
+        "nodule",
+        "mass",
+        "lesion",
+        "ground_glass",
+        "ggn",
+        "tuberculosis",
+        "infection",
+        "inflammation",
+        "atelectasis",
+        "cavity",
+        "tumour",
+        "malignancy",
+        "abscess",
+        "infiltrate",
+    ]
 )
 _BESIDE_CLEAR_LUNGS = frozenset(
-    "emphysema bulla fibrosis calcification thickening copd hyperinflation interstitial".split()
+    [
+        "emphysema",
+        "bulla",
+        "fibrosis",
+        "calcification",
+        "thickening",
+        "copd",
+        "hyperinflation",
+        "interstitial",
+    ]
 )
 """What lungs may show that a report calls clear or normal: it had no consolidation in mind."""
 
@@ -439,37 +495,6 @@ def _all(found: Sequence[Polarity], *, any_of: bool) -> Polarity:
     if Polarity.ABSENT in found:
         return Polarity.ABSENT
     return Polarity.UNCERTAIN if Polarity.UNCERTAIN in found else Polarity.PRESENT
-
-
-_TOKEN = re.compile(r"[a-z][a-z0-9'-]*")
-_ENDING = re.compile(r"(?<=[a-z]{4})(?:e?s|ed|ing|e|al|ic|ous)$")
-
-
-def _positions(literal: str, text: Text) -> Iterator[int]:
-    """Yield where a word stands in a text: English by its stem, or one stroke beside; of a run of
-    Chinese characters the part that says most."""
-    if literal.isascii():
-        stem = _ENDING.sub("", literal)
-        for match in _TOKEN.finditer(text.lower):
-            word = match.group()
-            if word.startswith(stem) or (len(literal) > 5 and _near(literal, word)):
-                yield match.start()
-        return
-    whole = text.lower.find(literal)
-    if whole >= 0:
-        yield whole
-    elif len(literal) > 2:
-        sizes = range(len(literal) - 1, 1, -1)
-        parts = (literal[at : at + size] for size in sizes for at in range(len(literal) - size + 1))
-        found = next((text.lower.find(part) for part in parts if part in text.lower), -1)
-        if found >= 0:
-            yield found
-
-
-def _near(one: str, other: str) -> bool:
-    from rapidfuzz.distance import OSA
-
-    return OSA.distance(one, other, score_cutoff=1) <= 1 and one[0] == other[0]
 
 
 def _by_place(asked: Asked, source: Source) -> tuple[Match, ...]:
@@ -524,14 +549,15 @@ def not_judged(asked: Asked, source: Source) -> tuple[SourceSentence, ...]:
             continue
         said = stated(sentence, about_.region)
         if any(
-            about_.place(one.places) is Place.SAME and same_side(asked.sides, one.sides) for one in said
+            about_.place(one.places) is Place.SAME and same_side(asked.sides, one.sides)
+            for one in said
         ):
             found.append(sentence)
     return tuple(found)
 
 
 def related(asked: Asked, source: Source) -> tuple[SourceSentence, ...]:
-    """Return sentences that share a subject, its organ or its kind with the question, best first."""
+    """Return sentences that share a subject, an organ or a kind with the question, best first."""
     known = lexicon()
     wanted = {c for one in asked.subjects for c in one.concepts}
     near = {up for c in wanted for up in known.lineage(c)}
@@ -545,39 +571,9 @@ def related(asked: Asked, source: Source) -> tuple[SourceSentence, ...]:
         score += 2 * sum(any(p in known.lineage(one) for one in places) for p in asked.places)
         score += sum(any(one in known.lineage(p) for one in places) for p in asked.places)
         score += 2 * sum(
-            any(True for text in texts_of(sentence) for _ in _positions(one.literal, text))
+            any(True for text in texts_of(sentence) for _ in positions(one.literal, text))
             for one in asked.unknown
         )
         if score:
             scored.append((-score, at, sentence))
     return tuple(one[2] for one in sorted(scored, key=lambda one: one[:2])[:3])
-
-
-@cache
-def about(text: str) -> frozenset[str]:
-    """Return the places that a description of an examination names."""
-    return frozenset(place for word in lexicon().find(text) for place in word.places)
-
-
-@cache
-def side_of(text: str) -> frozenset[str]:
-    """Return the one side that an examination was of; empty for both, or where it has none."""
-    sides = sides_of(text)
-    return sides if len(sides) == 1 and "bilateral" not in sides else frozenset()
-
-
-_REGION_OF = {
-    "chest": Region.CHEST, "head": Region.HEAD, "brain": Region.HEAD, "abdomen": Region.ABDOMEN,
-    "pelvis": Region.PELVIS, "spine": Region.SPINE, "lumbar": Region.SPINE, "cervical": Region.SPINE,
-    "thoracic_spine": Region.SPINE, "knee": Region.OTHER, "breast": Region.OTHER,
-    "wrist": Region.OTHER, "ankle": Region.OTHER, "shoulder": Region.OTHER, "hip": Region.OTHER,
-    "foot": Region.OTHER, "elbow": Region.OTHER, "hand": Region.OTHER, "thyroid": Region.NECK,
-    "clavicle": Region.OTHER, "sinus": Region.HEAD,
-}  # fmt: skip
-
-
-@cache
-def region_of(text: str) -> Region | None:
-    """Return the region of the vocabulary that an examination was of; None where it is not one."""
-    regions = {_REGION_OF[place] for place in about(text) if place in _REGION_OF}
-    return next(iter(regions)) if len(regions) == 1 else None

@@ -25,7 +25,9 @@ def from_metadata(case: Case) -> Finding:
     ):
         found += _quoted(source, case, (MetadataField.AUTHOR,))
     if not found:
-        found = next((q for other in reversed(case.priors) if (q := _quoted(other, case, fields))), ())
+        found = next(
+            (q for other in reversed(case.priors) if (q := _quoted(other, case, fields))), ()
+        )
     if not found:
         return Finding(Outcome.NOT_MENTIONED, related=related_quotes(case))
     if MetadataField.CRITICAL_ALERT in fields:
@@ -78,9 +80,7 @@ def from_quality(case: Case) -> Finding | None:
     found: tuple[Match, ...] = matches(asked, case.report) if asked.has_subject else ()
     limited = [m.sentence for m in found if m.limited]
     if not asked.has_subject:
-        limited = [
-            s for s in sentences_of(case.report) if LIMITED.search(f"{s.zh} {s.en}".lower())
-        ]
+        limited = [s for s in sentences_of(case.report) if LIMITED.search(f"{s.zh} {s.en}".lower())]
     quality = quote_field(case, MetadataField.QUALITY, case.report)
     quotes = [q for q in (quality,) if q is not None]
     quotes += [quote_sentence(case, case.report, s) for s in limited]

@@ -50,8 +50,17 @@ def _named_there(asked: Asked, here: Sequence[Match]) -> list[Match]:
         m
         for m in here
         if m.place is Place.SAME
-        and (not asked.sides or not {"left", "right"} & asked.sides or asked.sides & m.sides or "bilateral" in m.sides)
-        and (not asked.spots or not m.spots.isdisjoint(asked.spots) or not any(asked.spots & o.spots for o in here))
+        and (
+            not asked.sides
+            or not {"left", "right"} & asked.sides
+            or asked.sides & m.sides
+            or "bilateral" in m.sides
+        )
+        and (
+            not asked.spots
+            or not m.spots.isdisjoint(asked.spots)
+            or not any(asked.spots & o.spots for o in here)
+        )
     ]
 
 
@@ -95,7 +104,11 @@ def _elsewhere(case: Case, found: Sequence[Match]) -> Finding | None:
     present = [m for m in found if m.polarity is not Polarity.ABSENT]
     if not present:
         named = [m for m in found if m.place is Place.SAME and (m.same_spot or m.same_side)]
-        return finding(case, Outcome.CORRECTED, named) if asked.spots and asked.attribute and named else None
+        return (
+            finding(case, Outcome.CORRECTED, named)
+            if asked.spots and asked.attribute and named
+            else None
+        )
     if all(m.place is Place.BESIDE for m in present) and not (
         (asked.attribute or asked.sizes or any(one.definite for one in asked.subjects))
         and not all(one.concepts <= lexicon().predicates for one in asked.subjects)
@@ -108,9 +121,7 @@ def _elsewhere(case: Case, found: Sequence[Match]) -> Finding | None:
     return finding(case, Outcome.CORRECTED, [*present, *found])
 
 
-def _on_another_side(
-    asked: Asked, found: Sequence[Match], here: Sequence[Match]
-) -> list[Match]:
+def _on_another_side(asked: Asked, found: Sequence[Match], here: Sequence[Match]) -> list[Match]:
     """Return the sentences that have it on another side or level, where none has it on this."""
     if not (asked.sides or asked.spots) or asked.exists or asked.turned:
         return []
@@ -144,7 +155,11 @@ def _denied(case: Case, found: Sequence[Match], bearing: list[Match]) -> Finding
         if asked.kind is Kind.CERTAINTY:
             return finding(case, Outcome.UNCERTAIN, bearing, Polarity.UNCERTAIN)
         return finding(case, Outcome.ANSWERED, bearing)
-    if asked.kind is Kind.CHANGE and (asked.change == "resolved" or asked.neutral) and not asked.attribute:
+    if (
+        asked.kind is Kind.CHANGE
+        and (asked.change == "resolved" or asked.neutral)
+        and not asked.attribute
+    ):
         return finding(case, Outcome.ANSWERED, bearing)
     if not thing_denied:
         presumed = asked.attribute
@@ -154,7 +169,9 @@ def _denied(case: Case, found: Sequence[Match], bearing: list[Match]) -> Finding
 
 _NATURE = frozenset({"malignancy", "benign", "infection", "inflammation", "acute", "old"})
 _UNDECIDED = re.compile(
-    r"性质待定|待定|不能定性|indeterminate|not to be characterised|不除外|待排|可能|possibl|probabl|excluded|考虑", re.I
+    r"性质待定|待定|不能定性|indeterminate|not to be characterised|不除外|待排|可能|possibl"
+    r"|probabl|excluded|考虑",
+    re.I,
 )
 
 
@@ -178,7 +195,8 @@ def _ages(match: Match) -> frozenset[str]:
 
 
 _CAUSAL = re.compile(
-    r"引起|所致|导致|继发|相关|无关|due to|caused|secondary|related|from (?:a|the)\b|源性|adhesive", re.I
+    r"引起|所致|导致|继发|相关|无关|due to|caused|secondary|related|from (?:a|the)\b|源性|adhesive",
+    re.I,
 )
 _WHY = re.compile(r"原因|为啥|为什么|引起|导致|cause|\bwhy\b|due to", re.I)
 
@@ -194,10 +212,9 @@ def _affirmed(
         return None
     if contradicted(asked, here):
         return finding(case, Outcome.CORRECTED, bearing)
-    if asked.kind is Kind.CAUSE and state is Polarity.PRESENT and len(asked.subjects) < 2:
-        if _WHY.search(asked.text):
-            causal = [m for m in here if _CAUSAL.search(f"{m.sentence.zh} {m.sentence.en}")]
-            return finding(case, Outcome.ANSWERED, causal) if causal else None
+    if asked.kind is Kind.CAUSE and state is Polarity.PRESENT and _asks_why(asked):
+        causal = [m for m in here if _CAUSAL.search(f"{m.sentence.zh} {m.sentence.en}")]
+        return finding(case, Outcome.ANSWERED, causal) if causal else None
     if _device_elsewhere(asked, here):
         return finding(case, Outcome.CORRECTED, bearing)
     if asked.kind is Kind.SIZE:
@@ -211,6 +228,11 @@ def _affirmed(
     ):  # fmt: skip
         return finding(case, Outcome.ANSWERED, bearing, state)
     return finding(case, Outcome.ANSWERED, bearing)
+
+
+def _asks_why(asked: Asked) -> bool:
+    """Return whether a cause is asked for of which the question names none."""
+    return len(asked.subjects) < 2 and _WHY.search(asked.text) is not None
 
 
 def _sized(case: Case, here: list[Match], bearing: list[Match]) -> Finding | None:
@@ -227,9 +249,10 @@ def _sized_there(case: Case, here: list[Match]) -> Finding | None:
     if case.asked.measures or not all(one.concepts for one in case.asked.things):
         return None
     known, source = lexicon(), here[0].source
-    places = known.specific(
-        frozenset(p for m in here for s in stated(m.sentence) for p in s.places)
-    ) - known.loose
+    places = (
+        known.specific(frozenset(p for m in here for s in stated(m.sentence) for p in s.places))
+        - known.loose
+    )
     found = []
     for sentence in sentences_of(source):
         said = [s for s in stated(sentence) if s.polarity is not Polarity.ABSENT]
@@ -239,7 +262,19 @@ def _sized_there(case: Case, here: list[Match]) -> Finding | None:
     return finding(case, Outcome.ANSWERED, [*found, *here]) if places and found else None
 
 
-_NAMED_BROADLY = frozenset("lesion mass nodule collection effusion opacity lucency high_density cyst".split())
+_NAMED_BROADLY = frozenset(
+    [
+        "lesion",
+        "mass",
+        "nodule",
+        "collection",
+        "effusion",
+        "opacity",
+        "lucency",
+        "high_density",
+        "cyst",
+    ]
+)
 
 
 def _device_elsewhere(asked: Asked, here: Sequence[Match]) -> bool:
@@ -249,9 +284,7 @@ def _device_elsewhere(asked: Asked, here: Sequence[Match]) -> bool:
         return False
     if not all(one.concepts & known.devices for one in asked.things):
         return False
-    stands = frozenset(
-        place for m in here for one in stated(m.sentence) for place in one.places
-    )
+    stands = frozenset(place for m in here for one in stated(m.sentence) for place in one.places)
     stands = known.specific(stands)
     return bool(stands) and not any(
         place in known.lineage(one) or one in known.lineage(place)

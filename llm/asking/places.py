@@ -8,7 +8,9 @@ _SIDES = (
     (
         "bilateral",
         re.compile(
-            r"双(?=[侧肺肾乳下上中膝髋肩眼耳手足踝腕腋附卵肋锁股胫额颞顶枕睾输腮髂内外前后基大小眶鼻颈])|两侧|两肺|两边|左右(?!径)|\bboth (?!ends|leads|studies)|bilateral"
+            r"双(?=[侧肺肾乳下上中膝髋肩眼耳手足踝腕腋附卵肋锁股胫额颞顶枕睾输腮髂内外前后基大小"
+            r"眶鼻颈])|两侧|两肺|两边|左右(?!径)|\bboth (?!ends"
+            r"|leads|studies)|bilateral"
             r"|\beither side|\bneither\b|\btwo sides"
         ),
     ),
@@ -22,7 +24,8 @@ _SIDES = (
     (
         "right",
         re.compile(
-            r"(?<![往向偏左])右(?!移|弯|偏|冠)|\bright\b(?! coronary)|\brt\b|\br(?:ul|ll|ml)\b|\brij\b"
+            r"(?<![往向偏左])右(?!移|弯|偏|冠)|\bright\b(?! coronary)|\brt\b|\br(?:ul|ll|ml)\b"
+            r"|\brij\b"
         ),
     ),
 )
@@ -62,7 +65,9 @@ _LEVEL = re.compile(r"(?<![a-z\d])([ctls])(\d{1,2})(?:\s*[/-]\s*[ctls]?(\d{1,2})
 _LEVEL_ZH = re.compile(r"([颈胸腰骶])(\d{1,2})(?:\s*[/-]\s*[颈胸腰骶]?(\d{1,2}))?")
 _SEGMENT = re.compile(r"(?:\bseg(?:ment)?s?\.? ?)(\d)|(?<![a-z\d/])s([2-8])(?=段|[^\d/]|$)")
 _RIB = re.compile(
-    r"第([\d一二三四五六七八九十]{1,2})(?:后|前)?肋(?!间)|(\d{1,2})(?:st|nd|rd|th) (?:\w+ )?rib|\b(\w+th|first|second|third) "
+    r"第([\d一二三四五六七八九十]{1,2})(?:后|前)?肋(?!间)|(\d{1,2})(?:st|nd|rd|th) (?:\w+ )?rib"
+    r"|\b(\w+th|first"
+    r"|second|third) "
     r"(?:\w+ )?rib\b"
 )
 _SPACE = re.compile(r"第(\d{1,2})肋间|(\d{1,2})(?:st|nd|rd|th) (?:inter\w*)|\b(\w+) interspace")

@@ -1,4 +1,4 @@
-"""Whether what a question takes for true is what the report states: sizes, numbers, classes, changes.
+"""Whether the report states what a question takes for true: sizes, numbers, classes, changes.
 
 Sides, levels and places are held against each other where sentences are matched (`evidence`).
 """
@@ -14,14 +14,17 @@ from radraft.llm.asking.questions import Asked
 from radraft.llm.asking.values import Polarity
 
 LENGTH = re.compile(
-    r"\d+(?:\.\d+)?\s*(?:mm|cm|毫米|厘米)?\s*(?:[x×*]\s*\d+(?:\.\d+)?\s*(?:mm|cm)?\s*){0,2}(?:mm|cm|毫米|厘米)"
+    r"\d+(?:\.\d+)?\s*(?:mm|cm|毫米|厘米)?\s*(?:[x×*]\s*\d+(?:\.\d+)?\s*(?:mm|cm)?\s*){0,2}(?:mm|cm"
+    r"|毫米|厘米)"
     r"|[一二三四五六七八九十](?:点[一二三四五六七八九])?(?:毫米|厘米)"
     r"|(?:one|two|three|four|five|six|seven|eight|nine|ten) (?:millimet|centimet|mm|cm)",
     re.IGNORECASE,
 )
 _ANY_NUMBER = re.compile(
-    r"(?<![a-zA-Z/\d])\d+(?:\.\d+)?|[一二三四五六七八九十]度|[IVX]{1,4}\s*[级型度期]|[级型度期]\s*[IVX]{1,4}"
-    r"|(?:grade|type|class|stage|garden|schatzker|weber|keros|modic)(?: type)? [IVXA-C]+|三分之|二分之|半"
+    r"(?<![a-zA-Z/\d])\d+(?:\.\d+)?|[一二三四五六七八九十]度|[IVX]{1,4}\s*[级型度期]"
+    r"|[级型度期]\s*[IVX]{1,4}"
+    r"|(?:grade|type|class|stage|garden|schatzker|weber|keros|modic)(?: type)? [IVXA-C]+|三分之"
+    r"|二分之|半"
     r"|\b(?:third|half|five|two|three|four|six|seven|eight|nine|ten|two thirds)\b"
 )
 _PERCENT = re.compile(r"%|百分之|percent|三分之|half|third")
@@ -29,37 +32,50 @@ _CHANGES = (
     (
         "smaller",
         re.compile(
-            r"缩小|减小|好转|减少|减轻|较前(?:部分)?吸收|吸收期|吸收好转|smaller|reduced|improv|shrunk|cleared in part"
-            r"|resolving|decreas|partly (?:resolved|united|cleared)|部分缓解|partial response|less (?:fluid|than)|变小",
+            r"缩小|减小|好转|减少|减轻|较前(?:部分)?吸收|吸收期|吸收好转|smaller|reduced|improv"
+            r"|shrunk|cleared in part"
+            r"|resolving|decreas|partly (?:resolved|united|cleared)|部分缓解|partial response"
+            r"|less (?:fluid|than)|变小",
             re.I,
         ),
     ),
     (
         "larger",
         re.compile(
-            r"增大|增多|加重|(?:较前|血栓)增厚|进展(?!期)|增宽至|较前增宽|\blarger\b|\bgrown\b|\bgrowing|increas|worse|progress|has widened|thicker",
+            r"增大|增多|加重|(?:较前|血栓)增厚|进展(?!期)|增宽至|较前增宽|\blarger\b|\bgrown\b"
+            r"|\bgrowing|increas|worse"
+            r"|progress|has widened|thicker",
             re.I,
         ),
     ),
     (
         "resolved",
         re.compile(
-            r"消失|消退|完全吸收|已吸收|(?<![前分])吸收(?=[。，,；]|$)|未再|居中|恢复|已愈合|骨性愈合|闭合|复张"
-            r"|切除|拔除|取出|removed|resolved completely|has (?:gone|resolved|closed)|(?:have|has) been absorbed|no longer|healed|bony union|recovered|\bcentral\b|re-?expanded|reduced, no",
+            r"消失|消退|完全吸收|已吸收|(?<![前分])吸收(?=[。，,；]|$)|未再|居中|恢复|已愈合"
+            r"|骨性愈合|闭合|复张"
+            r"|切除|拔除|取出|removed|resolved completely|has (?:gone|resolved|closed)|(?:have"
+            r"|has) been absorbed|no longer|healed|bony union|recovered|\bcentral\b|re-?expanded"
+            r"|reduced, no",
             re.I,
         ),
     ),
     (
         "unchanged",
         re.compile(
-            r"无(?:明显)?变化|同前|未见变化|如前|稳定|相仿|与前片一致|unchanged|as before|without (?:significant )?change|no significant change|stable|similar to",
+            r"无(?:明显)?变化|同前|未见变化|如前|稳定|相仿|与前片一致|unchanged|as before"
+            r"|without (?:significant )?change|no significant change|stable|similar to",
             re.I,
         ),
     ),
     ("new", re.compile(r"新发|新见|新出现|\bnew\b", re.I)),
 )
-_NOT_YET = re.compile(r"未愈合|未连接|不连接|not united|not joined|non-union|still visible|未吸收", re.I)
-_EARLIER = re.compile(r"(?:前次|原写)[^，；。;]*|\btext: [^)]*|previously [^,;.]*(?:\.\d[^,;.]*)?|[（(][^）)]*[)）]", re.I)
+_NOT_YET = re.compile(
+    r"未愈合|未连接|不连接|not united|not joined|non-union|still visible|未吸收", re.I
+)
+_EARLIER = re.compile(
+    r"(?:前次|原写)[^，；。;]*|\btext: [^)]*|previously [^,;.]*(?:\.\d[^,;.]*)?|[（(][^）)]*[)）]",
+    re.I,
+)
 
 
 def changes(text: str) -> frozenset[str]:
@@ -73,12 +89,19 @@ def text_of(found: Sequence[Match]) -> str:
 
 
 _AS_LENGTH = re.compile(
-    r"毫米|厘米|公分|\bmm\b|\bcm\b|多大|大小|\bsize\b|how (?:big|large|thick|wide|long|deep)|diameter|多[厚宽粗长深]|径|dimension|thickness|厚度|宽度|长度|深度",
+    r"毫米|厘米|公分|\bmm\b|\bcm\b|多大|大小|\bsize\b|how (?:big|large|thick|wide|long|deep)"
+    r"|diameter"
+    r"|多[厚宽粗长深]|径|dimension|thickness|厚度|宽度|长度|深度",
     re.I,
 )
-_HOW_MUCH = re.compile(r"多少|how much|多不多|量|多大|how (?:big|large|severe|bad)|大小|size|程度|extent|多深", re.I)
+_HOW_MUCH = re.compile(
+    r"多少|how much|多不多|量|多大|how (?:big|large|severe|bad)|大小|size|程度|extent|多深", re.I
+)
 _AMOUNT = re.compile(
-    r"少量|少许|大量|中量|中等量|微量|轻度|中度|重度|正常范围|大小正常|\b(?:small|little|large|moderate|slight|trace|mild|severe|normal)", re.I
+    r"少量|少许|大量|中量|中等量|微量|轻度|中度|重度|正常范围|大小正常|\b(?:small|little|large"
+    r"|moderate|slight|trace|mild"
+    r"|severe|normal)",
+    re.I,
 )
 
 
@@ -117,7 +140,8 @@ _WORDED = re.compile(
     re.I,
 )
 _MM = re.compile(
-    r"(\d+(?:\.\d+)?)\s*(mm|cm)?(?:\s*[x×*]\s*(\d+(?:\.\d+)?)\s*(?:mm|cm)?)?(?:\s*[x×*]\s*(\d+(?:\.\d+)?)\s*(?:mm|cm)?)?\s*(mm|cm|毫米|厘米|%|度|degrees|°|ml|hu)",
+    r"(\d+(?:\.\d+)?)\s*(mm|cm)?(?:\s*[x×*]\s*(\d+(?:\.\d+)?)\s*(?:mm"
+    r"|cm)?)?(?:\s*[x×*]\s*(\d+(?:\.\d+)?)\s*(?:mm|cm)?)?\s*(mm|cm|毫米|厘米|%|度|degrees|°|ml|hu)",
     re.I,
 )
 _ONE = re.compile(r"(\d+(?:\.\d+)?)\s*(mm|cm|毫米|厘米|%|度|degrees|°|ml|hu)", re.I)
@@ -144,8 +168,11 @@ def _size_differs(asked: Asked, text: str) -> bool:
 
 
 _COUNTED = re.compile(
-    r"(\d{1,2}|[一两二三四五六七八九十单])(?:枚|根|处|个|颗|条|支|发)|\b(one|two|three|four|five|six|seven|eight|single) "
-    r"(?:\w+ ){0,2}(?:\w+s\b|drain|stone|screw|lead|lesion|nodule|stent|of them)|\b(One|A|single)\b",
+    r"(\d{1,2}|[一两二三四五六七八九十单])(?:枚|根|处|个|颗|条|支|发)|\b(one|two|three|four|five"
+    r"|six|seven|eight"
+    r"|single) "
+    r"(?:\w+ ){0,2}(?:\w+s\b|drain|stone|screw|lead|lesion|nodule|stent|of them)|\b(One|A"
+    r"|single)\b",
     re.I,
 )
 _BOTH = re.compile(r"双侧|两侧|bilateral|both", re.I)
@@ -199,7 +226,11 @@ def _old_of(text: str) -> frozenset[str]:
 
 _CLASSES = (
     re.compile(r"weber[ -]?([abc])\b", re.I),
-    re.compile(r"(?:(?:bi|ti|pi|li|lung)-?rads)\s*(?:category|class)?\s*([0-6][abc]?)(?!\w)|(?<![\d.])([0-6][abc]?)\s*类", re.I),
+    re.compile(
+        r"(?:(?:bi|ti|pi|li|lung)-?rads)\s*(?:category|class)?\s*([0-6][abc]?)(?!\w)"
+        r"|(?<![\d.])([0-6][abc]?)\s*类",
+        re.I,
+    ),
     re.compile(r"(?:kellgren[- ]lawrence|k-?l)\s*(\d)", re.I),
     re.compile(r"\bgarden\s*(?:type)?\s*([IV]+|\d)", re.I),
     re.compile(r"\bschatzker\s*(?:type)?\s*([IV]+|\d)", re.I),
@@ -231,8 +262,14 @@ _POSTURES = {
     "sitting": re.compile(r"坐|半卧|sitting|semi-?erect", re.I),
 }
 _LATERAL = re.compile(r"lateral|侧位", re.I)
-_PLAIN = re.compile(r"未用|平扫|no contrast|without contrast|non-?contrast|unenhanced|(?<![a-z])plain(?![a-z])", re.I)
-_CONTRAST = re.compile(r"碘|钆|造影剂|对比剂|增强|iopamidol|iodixanol|iohexol|iomeprol|iopromide|gado\w+|contrast", re.I)
+_PLAIN = re.compile(
+    r"未用|平扫|no contrast|without contrast|non-?contrast|unenhanced|(?<![a-z])plain(?![a-z])",
+    re.I,
+)
+_CONTRAST = re.compile(
+    r"碘|钆|造影剂|对比剂|增强|iopamidol|iodixanol|iohexol|iomeprol|iopromide|gado\w+|contrast",
+    re.I,
+)
 
 
 def technique_differs(asked: Asked, technique: str) -> bool:
@@ -253,4 +290,7 @@ def technique_differs(asked: Asked, technique: str) -> bool:
     with_contrast = not plain and _CONTRAST.search(technique) is not None
     if _PLAIN.search(text):
         return with_contrast
-    return bool(re.search(r"增强|with contrast|contrast[- ]enhanced|打(?:了)?药", text, re.I)) and plain
+    return (
+        bool(re.search(r"增强|with contrast|contrast[- ]enhanced|打(?:了)?药", text, re.I))
+        and plain
+    )

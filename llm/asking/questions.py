@@ -117,12 +117,18 @@ class Asked:
 _I = re.IGNORECASE
 _PREVIOUS = re.compile(
     r"上一?(?:次|张|回|份)|前一?(?:次|片|张|份)|之前(?:那|的|一)|原来|既往|以前|旧片|老片"
-    r"|昨天|术前|前天|last (?:time|report|film|scan|study|year|month|week|wk|ct|mri?|x-?ray|spring|summer|autumn|winter|exam\w*)|previous|\bprior\b|before the op|before surgery|preop"
-    r"|pre-op|yesterday|earlier (?:film|report|scan|ct|study|exam)|那张|那次|那时|那会儿|the film of|film before|scan before",
+    r"|昨天|术前|前天|last (?:time|report|film|scan|study|year|month|week|wk|ct|mri?|x-?ray|spring"
+    r"|summer|autumn|winter|exam\w*)|previous|\bprior\b|before the op|before surgery|preop"
+    r"|pre-op|yesterday|earlier (?:film|report|scan|ct|study|exam)|那张|那次|那时|那会儿"
+    r"|the film of"
+    r"|film before|scan before",
     _I,
 )
 _FIRST = re.compile(
-    r"第一(?:次|张|回|份)(?:ct|mr|片|检查|超声|b超|报告)|最初|最早那|当天|首次(?:ct|检查|片)|\boriginal\b|(?:first|initial|baseline|original) (?:ct|mri?|scan|film|x-?ray|radiograph|exam\w*|study|report|ultrasound|mammogram)",
+    r"第一(?:次|张|回|份)(?:ct|mr|片|检查|超声|b超|报告)|最初|最早那|当天|首次(?:ct|检查|片)"
+    r"|\boriginal\b|(?:first|initial"
+    r"|baseline|original) (?:ct|mri?|scan|film|x-?ray|radiograph|exam\w*|study|report|ultrasound"
+    r"|mammogram)",
     _I,
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -131,7 +137,8 @@ _MONTH_NAMES = (
     "|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec"
 )
 _MONTH_EN = re.compile(
-    rf"(?:(?:in|of|since|on|last|from|the|by|and|until|to|vs|than)\s+|(?<!\d)(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?)({_MONTH_NAMES})\b"
+    rf"(?:(?:in|of|since|on|last|from|the|by|and|until|to|vs|than)\s+|(?<!\d)(\d{{1,2}})(?:st|nd"
+    rf"|rd|th)?\s+(?:of\s+)?)({_MONTH_NAMES})\b"
     r"(?:\s+(\d{1,2})(?!\d))?",
     _I,
 )
@@ -142,13 +149,17 @@ _HOUR = re.compile(r"(\d{1,2})点(?=那|的)")
 _ZH = {c: n for n, c in enumerate("零一二三四五六七八九十")} | {"两": 2}
 _EN = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "both": 2}
 _COUNT = re.compile(
-    r"(?<!第)([一两二三四五六七八九十]|(?<![\d.])\d{1,2})(?:个|枚|颗|根|处|条)(?!月|星期|小时|径)|\b(two|three|four|five|six|both)\b(?! (?:weeks|months|years|days|hours|dimensions|sides|ends|planes))"
+    r"(?<!第)([一两二三四五六七八九十]|(?<![\d.])\d{1,2})(?:个|枚|颗|根|处|条)(?!月|星期|小时"
+    r"|径)|\b(two|three|four|five"
+    r"|six|both)\b(?! (?:weeks|months|years|days|hours|dimensions|sides|ends|planes))"
 )
 _QUANTITY = re.compile(
     r"(?<![\d./×xX*])(\d+(?:\.\d+)?)\s*(mm|cm|毫米|厘米|公分|deg\w*|度|%|hu\b|ml|毫升)", _I
 )
 _ASKING = re.compile(
-    r"第几(?:前|后)?肋(?:间)?|多厚|多宽|多大|厚度|多少|几毫米|几个|几级|大小|位置|(?:how|which|what|where|when|who) |片子上|影像|心超|怎么样|排除"
+    r"第几(?:前|后)?肋(?:间)?|多厚|多宽|多大|厚度|多少|几毫米|几个|几级|大小|位置|(?:how|which"
+    r"|what|where|when|who) |片子上|影像"
+    r"|心超|怎么样|排除"
 )
 _EXCEPTED = re.compile(
     r"[（(]?(?:不算|除了|不包括|except|excluding|apart from)[^）)，,]*[)）]?", _I
@@ -157,8 +168,29 @@ _SPACES = frozenset({"subdural", "epidural", "subarachnoid"})
 """Whoever asks after one of these means the bleeding there."""
 _EXTENT = frozenset({"enlargement", "dilatation", "thickening", "narrowing", "growth"})
 _IDLE = frozenset(
-    """normal phase vessel removed growth stable resolved multiple complete blood_flow measure sign echo density
-    abnormality residual prominence expansion shape cause extended""".split()
+    [
+        "normal",
+        "phase",
+        "vessel",
+        "removed",
+        "growth",
+        "stable",
+        "resolved",
+        "multiple",
+        "complete",
+        "blood_flow",
+        "measure",
+        "sign",
+        "echo",
+        "density",
+        "abnormality",
+        "residual",
+        "prominence",
+        "expansion",
+        "shape",
+        "cause",
+        "extended",
+    ]
 )
 
 
@@ -182,14 +214,18 @@ def read_question(text: str, earlier: Sequence[str] = ()) -> Asked:
 
 _OTHER = re.compile(r"other|对侧|另一?(?:边|侧)|另", _I)
 _POINTING = re.compile(
-    r"\b(?:it|its|that|they|them|this|one|there)\b|它|那个|这个|呢|旁边|残留|还剩|largest|biggest|最大", _I
+    r"\b(?:it|its|that|they|them|this|one|there)\b|它|那个|这个|呢|旁边|残留|还剩|largest"
+    r"|biggest|最大",
+    _I,
 )
 
 
 def _leaning(asked: Asked, old: Asked, text: str) -> Asked:
     """Return a question with what it leaves to the one before."""
     bare = not asked.subjects and not asked.places and not asked.measures
-    if not bare and not (asked.subjects and all(one.predicate for one in asked.subjects) and not asked.places):
+    if not bare and not (
+        asked.subjects and all(one.predicate for one in asked.subjects) and not asked.places
+    ):
         # What follows stays on the side that was spoken of, where it names a part alone.
         return asked
     if not bare and not _POINTING.search(text) and asked.kind is Kind.PRESENCE and asked.exists:
@@ -208,7 +244,8 @@ def _leaning(asked: Asked, old: Asked, text: str) -> Asked:
         sides=sides,
         turned=bool(asked.sides or asked.spots or _OTHER.search(text)),
         measures=asked.measures or (old.measures if kind is old.kind else frozenset()),
-        presumes=asked.presumes or (kind is old.kind and old.presumes and kind is not Kind.PRESENCE),
+        presumes=asked.presumes
+        or (kind is old.kind and old.presumes and kind is not Kind.PRESENCE),
         exists=asked.exists or (bare and old.exists),
     )
 
@@ -226,7 +263,9 @@ def _read(text: str) -> Asked:
     lower = mended.lower()
     fields = kinds.fields_of(lower)
     kind = kinds.kind_of(lower, fields)
-    plain = _ASKING.sub(lambda m: " " * len(m.group()), _EXCEPTED.sub(lambda m: " " * len(m.group()), lower))
+    plain = _ASKING.sub(
+        lambda m: " " * len(m.group()), _EXCEPTED.sub(lambda m: " " * len(m.group()), lower)
+    )
     words = lexicon().find(plain)
     places = frozenset(p for w in words for p in w.places)
     subjects = _subjects(lower, plain, words)
@@ -294,7 +333,8 @@ _THE = re.compile(
 
 
 _AFTER = re.compile(
-    r"(?:[放插置装拔下](?:完|了)|\b(?:after|following|since|post|from)(?: the| a)?(?: new)?[ -])\s*$"
+    r"(?:[放插置装拔下](?:完|了)|\b(?:after|following|since|post|from)(?: the"
+    r"| a)?(?: new)?[ -])\s*$"
 )
 """Before a device that is put in or taken out: it says when, not what."""
 
@@ -308,7 +348,10 @@ def _subjects(lower: str, plain: str, words: Sequence[Word]) -> tuple[Subject, .
             continue
         if concepts & known.devices and _AFTER.search(lower[: word.start]):
             continue
-        definite = not concepts <= known.predicates and _THE.search(lower[max(0, word.start - 40) : word.start]) is not None
+        definite = (
+            not concepts <= known.predicates
+            and _THE.search(lower[max(0, word.start - 40) : word.start]) is not None
+        )
         found.setdefault(concepts, Subject(concepts, definite=definite))
     for concepts in _read_by_vocabulary(lower, words):
         if not any(concepts & known.lineage(c) for one in found for c in one):
@@ -320,8 +363,9 @@ def _subjects(lower: str, plain: str, words: Sequence[Word]) -> tuple[Subject, .
     whole = {c for one in subjects for c in one.concepts}
     subjects = [
         one for one in subjects
-        if one.definite
-        or not (one.concepts and all(any(c in known.lineage(o) - {o} for o in whole) for c in one.concepts))
+        if one.definite or not one.concepts or not all(
+            any(c in known.lineage(o) - {o} for o in whole) for c in one.concepts
+        )
     ]  # fmt: skip
     devices = not any(w.places for w in words) and any(
         one.concepts & known.devices for one in subjects
@@ -336,9 +380,7 @@ def _subjects(lower: str, plain: str, words: Sequence[Word]) -> tuple[Subject, .
     named = [one for one in things if one.concepts]
     things = named or things
     if things and len(things) < len(subjects):
-        subjects = [
-            replace(one, predicate=True) if one not in things else one for one in subjects
-        ]
+        subjects = [replace(one, predicate=True) if one not in things else one for one in subjects]
     return tuple(subjects)
 
 
@@ -352,7 +394,9 @@ def _read_by_vocabulary(lower: str, words: Sequence[Word]) -> Iterator[frozenset
             yield concepts
 
 
-_DATES = re.compile(r"(?:\d{1,2}|[一二三四五六七八九十]{1,2})月份?(?:\d{1,2}[日号])?|\d{1,2}[日号点]")
+_DATES = re.compile(
+    r"(?:\d{1,2}|[一二三四五六七八九十]{1,2})月份?(?:\d{1,2}[日号])?|\d{1,2}[日号点]"
+)
 _MEASURE_WORDS = re.compile(r"[a-z]+-?rads|k-l|suv\w*|t1wi|t2wi|flair")
 
 

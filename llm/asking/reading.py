@@ -79,22 +79,33 @@ _LATIN_END = re.compile(
 _STRONG_END = re.compile(r"[。；;]|\.(?!\d)")
 _GONE_ZH = re.compile(
     r"(?:已|已经|完全|均已|现已)(?:吸收|消失|消退|缓解|复张|恢复)|未再(?:显示|见)|不再|消失"
-    r"|(?<![部好])(?<!部分)吸收(?![好部期中])|消退|未见$|(?:均|亦|也)未见|已(?:拔除|切除|取出|拔出|移除)|闭合|(?<=结石)术后|(?<=血肿)术后|清除术后"
+    r"|(?<![部好])(?<!部分)吸收(?![好部期中])|消退|未见$|(?:均|亦|也)未见|已(?:拔除|切除|取出"
+    r"|拔出|移除)|闭合|(?<=结石)术后"
+    r"|(?<=血肿)术后|清除术后"
 )
 _GONE_EN = re.compile(
     r"\b(?:has|have) (?:gone|resolved|disappeared|closed|been (?:absorbed|removed))\b(?! in part)"
     r"|resolved completely|no longer|\bis absent\b"
 )
 _NO_EN = re.compile(r"\b(?:no|not|without|neither|nor|none|never|free of|absence of)\b")
-_NO_ZH = re.compile(r"未见|未发现|未显示|未及|没有|未(?!包括|置换|测|检查|查)|无(?!法|强化|回声)|不伴")
+_NO_ZH = re.compile(
+    r"未见|未发现|未显示|未及|没有|未(?!包括|置换|测|检查|查)|无(?!法|强化|回声)|不伴"
+)
 _MAYBE = re.compile(
-    r"不能(?:完全)?除外|不除外|待除外|需除外|待排|可疑|疑似|疑|可能|考虑|性质待定|待定|不能定性|难以确定"
-    r"|\bpossib|\bprobabl|\bsuspe|\bsuspici|\blikely\b|(?:cannot be|not)(?: entirely| fully)? excluded"
-    r"|to be excluded|\bmay\b|questionable|\bvs\b|indeterminate|\bsuggests?\b|not to be characterised"
-    r"|taken as|perhaps|presumably|\bcould be\b|favou?red|to exclude|to rule out|或许|也许|倾向|(?<![待需])除外(?!了)|hard to decide|提示|[^、，]或[^、，]|(?<!left)(?<!right)(?<!nor) or (?!ten|more)"
+    r"不能(?:完全)?除外|不除外|待除外|需除外|待排|可疑|疑似|疑|可能|考虑|性质待定|待定|不能定性"
+    r"|难以确定"
+    r"|\bpossib|\bprobabl|\bsuspe|\bsuspici|\blikely\b|(?:cannot be|not)(?: entirely"
+    r"| fully)? excluded"
+    r"|to be excluded|\bmay\b|questionable|\bvs\b|indeterminate|\bsuggests?\b"
+    r"|not to be characterised"
+    r"|taken as|perhaps|presumably|\bcould be\b|favou?red|to exclude|to rule out|或许|也许|倾向"
+    r"|(?<![待需])除外(?!了)|hard to decide|提示|[^、，]或[^、，]"
+    r"|(?<!left)(?<!right)(?<!nor) or (?!ten"
+    r"|more)"
 )
 _SURE_ENOUGH = re.compile(
-    r"考虑(?:陈旧|良性|瘢痕)|considered (?:old|benign)|提示活动|not related|probably old|taken as scar"
+    r"考虑(?:陈旧|良性|瘢痕)|considered (?:old|benign)|提示活动|not related|probably old"
+    r"|taken as scar"
     r"|可能性小"
 )
 _NOT_EXCLUDED = re.compile(
@@ -102,13 +113,17 @@ _NOT_EXCLUDED = re.compile(
     r"|(?:cannot be|not)(?: entirely| fully)? excluded|to be excluded"
 )
 _TAKEN_OUT = re.compile(
-    r"\b(?:after|following|status post) (?:removal|resection|excision|evacuation|clipping) of [\w ]*$"
+    r"\b(?:after|following|status post) (?:removal|resection|excision|evacuation"
+    r"|clipping) of [\w ]*$"
 )
 LIMITED = re.compile(
-    r"无法(?:评价|判断|测量)|不能(?:评价|定性)|未(?:完全)?包括|显示(?:欠|不)清|未检查|未查|未测|未能显示|受.{0,8}影响"
+    r"无法(?:评价|判断|测量)|不能(?:评价|定性)|未(?:完全)?包括|显示(?:欠|不)清|未检查|未查|未测"
+    r"|未能显示|受.{0,8}影响"
     r"|评价受限|敏感性有限|平片难以|受.{0,4}遮挡|遮挡|无法测量|部分(?:被)?遮|干扰"
-    r"|(?:can|could)(?:not| not) be (?:judged|assessed|measured|characterised|evaluated|seen)|not (?:fully )?included"
-    r"|not (?:been )?examined|not assessable|not measured|obscured|poorly seen|hidden|of limited sensitivity"
+    r"|(?:can|could)(?:not| not) be (?:judged|assessed|measured|characterised|evaluated|seen)"
+    r"|not (?:fully )?included"
+    r"|not (?:been )?examined|not assessable|not measured|obscured|poorly seen|hidden"
+    r"|of limited sensitivity"
     r"|assessment .{0,30}limited|not to be characterised|hard to decide"
 )
 
@@ -134,7 +149,9 @@ def _read(text: str, lang: Lang, region: Region | None) -> Text:
     words = lexicon().find(lower)
     clauses = _clauses(lower, lang, words)
     denials = named_terms(text, lang)
-    mentions = [m for m in extract(text, lang, region) if vocabulary()[m.code].kind is not Kind.NORMAL]
+    mentions = [
+        m for m in extract(text, lang, region) if vocabulary()[m.code].kind is not Kind.NORMAL
+    ]
     found: list[Stated] = []
     used: set[int] = set()
     for clause in clauses:
@@ -148,7 +165,9 @@ def _read(text: str, lang: Lang, region: Region | None) -> Text:
             used |= {n for n, m in over if word.findings & _meaning(m) or not _meaning(m)}
             found.append(_of_word(lower, clause, word, denials, [m for _, m in over]))
         if not here and clause.spots:
-            found.append(Stated(frozenset(), clause.places, Polarity.PRESENT, clause.sides, clause.spots))
+            found.append(
+                Stated(frozenset(), clause.places, Polarity.PRESENT, clause.sides, clause.spots)
+            )
         if not any(s.concepts - lexicon().predicates for s in found[before:]):
             found += _elided(lower[clause.start : clause.end], clause, found[:before])
     found += [
@@ -299,19 +318,23 @@ def _nearest_side(lower: str, clause: Clause, at: int) -> frozenset[str]:
 
 
 _BARE_DENIAL = re.compile(
-    r"^\W*(?:(?:左|右|对|双|两|另一)侧?|其余.{0,4}|余.{0,4})\W*(?:均|亦|也|则)?(?:未见|无|没有|未及)\W*$"
-    r"|^\W*(?:and )?none (?:on|of|in) (?:the )?(?:left|right|other)|^\W*(?:no|none) on the (?:left|right)"
+    r"^\W*(?:(?:左|右|对|双|两|另一)侧?|其余.{0,4}|余.{0,4})\W*(?:均|亦|也|则)?(?:未见|无|没有"
+    r"|未及)\W*$"
+    r"|^\W*(?:and )?none (?:on|of|in) (?:the )?(?:left|right|other)|^\W*(?:no"
+    r"|none) on the (?:left|right)"
     r"|^\W*not on the (?:left|right)"
 )
 
 
 def _elided(part: str, clause: Clause, before: Sequence[Stated]) -> list[Stated]:
-    """Return what a clause says of the finding before it on another side: 左侧少量积液，右侧未见."""
+    """Return what a clause says of the finding before it on another side (右侧未见)."""
     last = next((one for one in reversed(before) if one.concepts - lexicon().predicates), None)
     if last is None:
         return []
     if _BARE_DENIAL.search(part):
-        return [replace(last, polarity=Polarity.ABSENT, sides=sides_of(part) or clause.sides, read=True)]
+        return [
+            replace(last, polarity=Polarity.ABSENT, sides=sides_of(part) or clause.sides, read=True)
+        ]
     if sides_of(part) and not clause.own_place:
         return [replace(last, sides=sides_of(part))]
     return []
