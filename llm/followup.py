@@ -103,7 +103,7 @@ def ask(
     report = source_of(signed, known or Known())
     found = decide(text, report, priors, lang=lang, earlier=earlier)
     if found.outcome in UNANSWERED:
-        return _unanswered(text, lang, found, signed, sentences)
+        return _unanswered(text, lang, found, signed, sentences, earlier)
     cited = _cited(found, signed)
     wording = None
     if profile.answers == "written" and found.outcome is Outcome.ANSWERED and cited:
@@ -132,12 +132,13 @@ def _unanswered(
     found: Finding,
     signed: SignedReport,
     sentences: SentenceEncoder,
+    earlier: Sequence[str],
 ) -> Answer:
     """Return an answer that shows what is near; what is refused shows nothing."""
     near = tuple(quote.part for quote in found.related)
     if not near and found.outcome is Outcome.NOT_MENTIONED:
         closest = nearest(
-            text,
+            " ".join([*earlier[-1:], text]),
             asserted_report(signed),
             vocabulary=vocabulary(),
             sentences=sentences,

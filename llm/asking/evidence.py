@@ -103,8 +103,8 @@ def matches(asked: Asked, source: Source) -> tuple[Match, ...]:
     hits = about.read()
     every = range(len(asked.subjects))
     if asked.any_of and len(asked.things) > 1:
-        found = [(s, h) for s, h in hits if any(h[n] for n in every)]
-        return tuple(m for s, h in found if (m := about.match(s, h)) is not None)
+        some = [(s, h) for s, h in hits if any(h[n] for n in every)]
+        return tuple(m for s, h in some if (m := about.match(s, h)) is not None)
     whole = [(s, h) for s, h in hits if all(h[n] for n in every)]
     found = [m for s, h in whole if (m := about.match(s, h)) is not None]
     if any(m.here for m in found):
@@ -139,13 +139,12 @@ def _in_parts(
             yield from first
             return
         if not denied and rest and asked.places:
-            said = [about.match(s, h, only=rest) for s, h in hits if all(h[n] for n in rest)]
-            yield from (m for m in said if m is not None and m.place is Place.SAME)
+            parts = [about.match(s, h, only=rest) for s, h in hits if all(h[n] for n in rest)]
+            yield from (m for m in parts if m is not None and m.place is Place.SAME)
         return
     if not rest:
         return
-    found = [about.match(s, h, only=things) for s, h in named]
-    present = [m for m in found if m is not None]
+    present = [m for s, h in named if (m := about.match(s, h, only=things)) is not None]
     if not any(m.here and m.thing is not Polarity.ABSENT for m in present):
         yield from present
         return

@@ -11,12 +11,8 @@ from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict
 
-from radraft.reports.checks.lexicon import (
-    NORMALITY,
-    WordGroup,
-    language_data,
-    lexicon as report_words,
-)
+from radraft.reports.checks.lexicon import NORMALITY, Said, WordGroup, language_data
+from radraft.reports.checks.lexicon import lexicon as report_words
 from radraft.reports.findings.vocabulary import anatomy, lineage, vocabulary
 
 
@@ -129,16 +125,8 @@ class Lexicon:
 
     def _add_report_words(self) -> None:
         known = report_words()
-        for said, add in (
-            *((what, self._chinese.__setitem__) for what in known.zh.items()),
-            *((what, self._latin.__setitem__) for what in known.en.items()),
-        ):
-            word, what = said
-            names = frozenset(name for name, _ in what if name != NORMALITY)
-            opposite = any(less for _, less in what)
-            if opposite and (NORMALITY in {name for name, _ in what} or names & _SIZED):
-                names |= {"normal"}
-            add(word, (names, opposite))  # type: ignore[arg-type]
+        self._chinese |= {word: _meaning(what) for word, what in known.zh.items()}
+        self._latin |= {words: _meaning(what) for words, what in known.en.items()}
 
     def _closed(self, own: Mapping[str, tuple[str, ...]]) -> dict[str, frozenset[str]]:
         up: dict[str, set[str]] = {name: set(parents) for name, parents in own.items()}
@@ -241,6 +229,14 @@ class Lexicon:
     def of_anatomy(self, code: str) -> frozenset[str]:
         """Return the places of an anatomy code of the vocabulary."""
         return frozenset(p for name in anatomy()[code] for w in self.find(name) for p in w.places)
+
+
+def _meaning(what: Said) -> _Meaning:
+    names = frozenset(name for name, _ in what if name != NORMALITY)
+    opposite = any(less for _, less in what)
+    if opposite and (NORMALITY in {name for name, _ in what} or names & _SIZED):
+        names |= {"normal"}
+    return names, opposite
 
 
 def _forms(word: str) -> Iterator[str]:

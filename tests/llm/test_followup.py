@@ -146,7 +146,7 @@ def test_the_answer_is_the_sentence_in_the_questions_language(server: ChatServer
     [
         ("有肋骨骨折吗？", "zh"),
         ("Is there a pacemaker?", "en"),
-        ("How large is the azygos fissure?", "en"),
+        ("How large is the azygos vein?", "en"),
         ("!!!", "en"),
     ],
 )

@@ -132,11 +132,10 @@ def test_a_sentence_that_answers_is_nearly_always_among_the_nearest(e5: Sentence
     for item in cases():
         for question in item.questions:
             near = nearest(
-                question.text,
+                " ".join([*(turn[0] for turn in question.history), question.text]),
                 item.report,
                 vocabulary=VOCABULARY,
                 sentences=e5,
-                earlier=[turn[0] for turn in question.history],
             )
             answerable += bool(question.cites)
             shown += bool({sentence.id for sentence in near} & question.cites)
