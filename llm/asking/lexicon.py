@@ -11,8 +11,13 @@ from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict
 
-from radraft.reports.checks.lexicon import NORMALITY, Said, WordGroup, language_data
-from radraft.reports.checks.lexicon import lexicon as report_words
+from radraft.reports.checks.lexicon import (
+    NORMALITY,
+    Said,
+    WordGroup,
+    language_data,
+    lexicon as report_words,
+)
 from radraft.reports.findings.vocabulary import anatomy, lineage, vocabulary
 
 
