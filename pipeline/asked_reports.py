@@ -30,6 +30,8 @@ class Grounds:
     known: Known
     priors: tuple[Source, ...]
     """Examined before the report's study, oldest first."""
+    versions: dict[str, int]
+    """Of each report, by its case: the signed version that is looked at."""
 
 
 def grounds(
@@ -47,17 +49,24 @@ def grounds(
     sites = own if sites is None else own & sites
     known = _known(session, case_id, time_zone)
     performed = known.performed or signed.signed_at
+    versions = {case_id: signed.version}
     found = []
     for linked in priors.signed_of_patient(session, case_id, sites):
         read = signatures.read(session, linked.case_id)
         if read.broken or not read.held:
             continue
         newest = read.held[-1]
-        prior = source_of(newest, _known(session, linked.case_id, time_zone))
+        prior = source_at(session, newest, time_zone)
         if prior.performed < performed:
             found.append(prior)
+            versions[linked.case_id] = newest.version
     found.sort(key=lambda prior: prior.performed)
-    return Grounds(known, tuple(found[-MOST_PRIORS:]))
+    return Grounds(known, tuple(found[-MOST_PRIORS:]), versions)
+
+
+def source_at(session: Session, signed: SignedReport, time_zone: str = "") -> Source:
+    """Return what may be quoted of a signed version; `time_zone` as for `grounds`."""
+    return source_of(signed, _known(session, signed.case_id, time_zone))
 
 
 def _known(session: Session, case_id: str, time_zone: str) -> Known:

@@ -23,6 +23,7 @@ from radraft.pipeline.health import Health
 from radraft.pipeline.impressions import ImpressionWriter, standing_of
 from radraft.pipeline.ingest import IngestResult, ingest
 from radraft.pipeline.inquiries import Inquiries
+from radraft.pipeline.institutions import institution
 from radraft.pipeline.key_images import KeyImageChooser
 from radraft.pipeline.listing import Listing
 from radraft.pipeline.machine_tokens import MachineTokens
@@ -39,6 +40,7 @@ from radraft.pipeline.report_signing import ReportSigning
 from radraft.pipeline.report_templates import ReportTemplates, begun_report
 from radraft.pipeline.retention_rules import RetentionRules
 from radraft.pipeline.second_factor import SecondFactors
+from radraft.pipeline.shown_turns import ShownTurn, basis_of, shown_turns
 from radraft.pipeline.sign_in import SignIn, session_terms
 from radraft.pipeline.signed_studies import ShownInquiry, SignedStudies, shown_inquiries
 from radraft.pipeline.site_languages import SiteLanguages
@@ -124,7 +126,7 @@ class CaseView:
     """(zh, en): that a version is broken and must not be relied upon."""
     standing: tuple[StandingWarning, ...]
     """What the checks say of the working report, and what readers said of that."""
-    turns: tuple[questions.Turn, ...]
+    turns: tuple[ShownTurn, ...]
     inquiries: tuple[ShownInquiry, ...]
     """Clinicians' questions to a radiologist, oldest first."""
     partial: tuple[DraftedSentence, ...]
@@ -302,7 +304,7 @@ class Service:
         """Signed reports as text and as PDF."""
         self.inquiries = Inquiries(store, self.trail)
         """Clinicians' questions to radiologists."""
-        self.signed_studies = SignedStudies(store)
+        self.signed_studies = SignedStudies(store, settings)
         """What was signed, for whoever reads it."""
         self.study_links = StudyLinks(store)
         """Links by which a hospital's system opens a study for a person."""
@@ -372,8 +374,9 @@ class Service:
         known = self.listing.counts(wanted, Visible(sites, signed_sites), clock)
         return cases.counted(Worklist(rows=(), total=None), known, wanted)
 
-    def case_view(self, case_id: str) -> CaseView:
-        """All of one study. NotFound where there is none."""
+    def case_view(self, case_id: str, *, sites: frozenset[str] | None = frozenset()) -> CaseView:
+        """All of one study. NotFound where there is none. `sites`: those whose signed reports its
+        reader may see; what answers quote of others is left out."""
         with self.store.read() as session:
             case = cases.get_case(session, case_id)
             stored = drafts.latest(session, case_id)
@@ -401,7 +404,9 @@ class Service:
                 warning=signed.warning,
                 standing=warnings_of(session, working, facts),
                 impression=standing_of(working, facts),
-                turns=questions.turns(session, case_id),
+                turns=shown_turns(
+                    session, case_id, sites, time_zone=self._time_zone(session, case_id)
+                ),
                 inquiries=shown_inquiries(session, case_id),
                 partial=self._partial(case_id),
                 least_support=written.least_support if written is not None else None,
@@ -541,15 +546,14 @@ class Service:
         `followup.ask`.
         """
         from radraft.llm import followup
-        from radraft.pipeline import institutions
+        from radraft.llm.asking.questions import read_question
         from radraft.pipeline.asked_reports import grounds
 
         require_visible(question, "question")
         signed = self.signed(case_id)
         with self.store.read() as session:
             history = tuple((t.question, t.answer) for t in questions.turns(session, case_id))
-            site = cases.get_case(session, case_id).site
-            zone = institutions.institution(self.settings, site).time_zone
+            zone = self._time_zone(session, case_id)
             ground = grounds(session, case_id, signed, sites, time_zone=zone)
         answer = followup.ask(
             question,
@@ -561,6 +565,7 @@ class Service:
             known=ground.known,
             priors=ground.priors,
         )
+        kind = read_question(question.strip(), [asked for asked, _ in history]).kind
         with self.store.begin() as session:
             turn = questions.add_turn(
                 session,
@@ -573,9 +578,15 @@ class Service:
                 nearest=answer.nearest,
                 asked_by=actor.who,
                 version=signed.version,
+                basis=basis_of(answer, kind.value, ground.versions),
             )
             audit.append(session, case_event(AuditKind.QUESTION, case_id, actor))
             return AnsweredQuestion(turn, answer)
+
+    def _time_zone(self, session: Session, case_id: str) -> str:
+        """Return whose clock tells moments of a case."""
+        site = cases.get_case(session, case_id).site
+        return institution(self.settings, site).time_zone
 
     def addendum_of_answer(
         self, case_id: str, inquiry_id: int, *, actor: Actor, base_step: int, reason: str

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from radraft.core.errors import NotFound
 from radraft.pipeline.inquiries import is_here, radiologist
+from radraft.pipeline.institutions import institution
+from radraft.pipeline.shown_turns import ShownTurn, shown_turns
 from radraft.reports.alerts import AlertMove
 from radraft.reports.diff import Change, diff
 from radraft.reports.people import Person
@@ -27,7 +29,6 @@ from radraft.store import (
     inquiries,
     numbered_studies,
     priors,
-    questions,
     reports,
     retention,
     signatures,
@@ -45,6 +46,7 @@ from radraft.studies.name_search import number_key
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from radraft.core.settings import Settings
     from radraft.store.database import Store
     from radraft.store.numbered_studies import NumberedStudy
 
@@ -123,7 +125,7 @@ class SignedStudy:
     """Newest first, those after this one too."""
     alerts: tuple[AlertRecord, ...]
     unreadable_alerts: tuple[str, ...]
-    turns: tuple[questions.Turn, ...]
+    turns: tuple[ShownTurn, ...]
     marks: Mapping[int, tuple[TurnMark, ...]]
     """By turn: what people think of its answer."""
     inquiries: tuple[ShownInquiry, ...]
@@ -134,8 +136,9 @@ class SignedStudy:
 class SignedStudies:
     """Reads what was signed. Thread-safe."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
+        self._settings = settings
 
     def numbered(
         self, number: str, sites: frozenset[str] | None, read_at: frozenset[str] | None
@@ -168,7 +171,8 @@ class SignedStudies:
                 raise NotFound("study_not_signed")
             newest = found.held[-1]
             shown_alerts = alerts.listed_case(session, case_id)
-            turns = questions.turns(session, case_id)
+            zone = institution(self._settings, case.site).time_zone
+            turns = shown_turns(session, case_id, sites, time_zone=zone)
             return SignedStudy(
                 case=case,
                 identity=cases.identity(session, case_id),
@@ -180,7 +184,7 @@ class SignedStudies:
                 alerts=tuple(r for r in shown_alerts.records if _is_told(r, newest)),
                 unreadable_alerts=shown_alerts.unreadable,
                 turns=turns,
-                marks=turn_marks.of_turns(session, [turn.turn_id for turn in turns]),
+                marks=turn_marks.of_turns(session, [shown.turn.turn_id for shown in turns]),
                 inquiries=shown_inquiries(session, case_id),
                 radiologist=radiologist(session, newest),
             )

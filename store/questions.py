@@ -2,18 +2,55 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from radraft.core import canonical
 from radraft.reports.characters import require_visible
 from radraft.reports.people import Person, known_person
+from radraft.store import faults
 from radraft.store.cases import get_case
 from radraft.store.sql import chunks
 from radraft.store.tables import TurnRow
+
+
+class SourceRole(StrEnum):
+    """What a part of a report is to an answer."""
+
+    QUOTED = "quoted"
+    RELATED = "related"
+    """It stands near the question and does not answer it."""
+    SIZE = "size"
+
+
+@dataclass(frozen=True)
+class AnswerSource:
+    """A part of a signed report that an answer shows, by ids alone: its text and day are read from
+    the report, by whoever may see that."""
+
+    role: SourceRole
+    case_id: str
+    version: int
+    part: str
+    """Id of a sentence, or the name of a field beside the text."""
+    size: str = ""
+    """Of the role SIZE: as the sentence writes it."""
+
+
+@dataclass(frozen=True)
+class AnswerBasis:
+    """How a question was understood and what its answer rests on."""
+
+    kind: str
+    outcome: str
+    polarity: str | None = None
+    sources: tuple[AnswerSource, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -21,6 +58,7 @@ class Turn:
     """One question and its answer."""
 
     turn_id: int
+    case_id: str
     question: str = field(repr=False)
     answer: str = field(repr=False)
     lang: str
@@ -33,6 +71,8 @@ class Turn:
     asked_at: datetime
     version: int | None = None
     """The signed version it was answered from; None of turns of before that was kept."""
+    basis: AnswerBasis | None = None
+    """None of turns of before that was kept."""
 
 
 def add_turn(
@@ -47,6 +87,7 @@ def add_turn(
     nearest: tuple[str, ...] = (),
     asked_by: Person,
     version: int | None = None,
+    basis: AnswerBasis | None = None,
 ) -> Turn:
     """Keep one turn; a refusal has `nearest` and no `citations`.
 
@@ -67,6 +108,7 @@ def add_turn(
         asked_by=asked_by.name,
         asked_by_account=asked_by.id,
         asked_at=datetime.now(UTC),
+        **_columns(basis),
     )
     session.add(row)
     session.flush()
@@ -93,9 +135,32 @@ def by_case(session: Session, turn_ids: Collection[int]) -> dict[str, tuple[Turn
     return {case_id: tuple(turns) for case_id, turns in found.items()}
 
 
+def _columns(basis: AnswerBasis | None) -> dict[str, str | None]:
+    if basis is None:
+        return {}
+    return {
+        "kind": basis.kind,
+        "outcome": basis.outcome,
+        "polarity": basis.polarity,
+        "sources": canonical.dumps(basis.sources),
+    }
+
+
+def _basis(row: TurnRow) -> AnswerBasis | None:
+    if row.outcome is None or row.kind is None:
+        return None
+    with faults.decoding("turns", str(row.turn_id)):
+        sources = tuple(
+            AnswerSource(**entry | {"role": SourceRole(entry["role"])})
+            for entry in json.loads(row.sources or "[]")
+        )
+    return AnswerBasis(row.kind, row.outcome, row.polarity, sources)
+
+
 def _turn(row: TurnRow) -> Turn:
     return Turn(
         turn_id=row.turn_id,
+        case_id=row.case_id,
         question=row.question,
         answer=row.answer,
         lang=row.lang,
@@ -105,4 +170,5 @@ def _turn(row: TurnRow) -> Turn:
         asked_by=known_person(row.asked_by, row.asked_by_account),
         asked_at=row.asked_at,
         version=row.version,
+        basis=_basis(row),
     )

@@ -421,6 +421,12 @@ class TurnRow(Base):
     refused: Mapped[bool]
     # The signed version it was answered from; None of turns of before that was kept.
     version: Mapped[int | None]
+    # What was asked for, what the answer did with it, and by ids what it rests on; None of turns
+    # of before that was kept.
+    kind: Mapped[str | None] = mapped_column(String(32))
+    outcome: Mapped[str | None] = mapped_column(String(32))
+    polarity: Mapped[str | None] = mapped_column(String(16))
+    sources: Mapped[str | None]
     asked_by: Mapped[str]
     asked_by_account: Mapped[str | None] = mapped_column(String(64))
     asked_at: Mapped[datetime]

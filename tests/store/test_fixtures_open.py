@@ -170,6 +170,7 @@ def test_every_signed_version_is_read(made: Made) -> None:
                 assert one.confirmed == tuple(ConfirmedLanguage(lang, one.author) for lang in LANGS)
             turns = questions.turns(session, case_id)
             assert [[turn.question, turn.answer] for turn in turns] == wanted["turns"]
+            assert {turn.basis for turn in turns} <= {None}
 
 
 @pytest.mark.parametrize("name", STORES)

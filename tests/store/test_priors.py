@@ -359,7 +359,8 @@ def test_a_store_from_before_gets_its_keys(store: Store, store_settings: Setting
         for column in (*v0014_two_signatures.COLUMNS, "steps"):
             connection.execute(sa.text(f"ALTER TABLE reports DROP COLUMN {column}"))
         connection.execute(sa.text("ALTER TABLE cases DROP COLUMN priority"))
-        connection.execute(sa.text("ALTER TABLE turns DROP COLUMN version"))
+        for column in ("version", "kind", "outcome", "polarity", "sources"):
+            connection.execute(sa.text(f"ALTER TABLE turns DROP COLUMN {column}"))
         connection.execute(sa.text("ALTER TABLE training_pairs DROP COLUMN rejected"))
         for table in since:
             connection.execute(sa.text(f"DROP TABLE {table}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import httpx
 import pytest
@@ -16,9 +16,10 @@ from radraft.reports.audit import AuditActor
 from radraft.reports.machine_tokens import TokenTerms
 from radraft.reports.people import Actor, ActorRole
 from radraft.reports.roles import Role, Scope
-from radraft.store import questions
+from radraft.reports.values import Origin, Report, Sentence, both
+from radraft.store import priors, questions
 from radraft.studies.values import Patient
-from tests.builders import signed_in
+from tests.builders import make_draft, signed_in
 from tests.ui import seed
 from tests.ui.conftest import Workstation
 from tests.ui.people import account_of, session_of
@@ -310,6 +311,106 @@ def test_who_is_not_signed_in_comes_back_to_the_study_after_signing_in(
     page = open_at("/s/ASK-9?lang=en", known=False)
     page.wait_for_url("**/sign-in?**")
     assert "next=%2Fs%2FASK-9" in page.url
+
+
+NODULE = Patient("P-78", "Li^Hong=李^红", date(1955, 8, 1), "F")
+QUESTIONS = (
+    ("结节历次的大小是多少？", "stated"),
+    ("有没有胸腔积液？", "no"),
+    ("左肺的结节是什么性质？", "corrected"),
+    ("血型是什么？", "none"),
+    ("要不要开刀？", "beyond"),
+    ("什么是结节？", "cannot"),
+)
+"""Each with what its heading says became of it."""
+
+
+def nodule_over_time(workstation: Workstation, number: int, patient: Patient) -> str:
+    """Sign three studies of a patient whose nodule grows, ask of the newest and return it."""
+    case_id = ""
+    for place, size in enumerate(("1.2", "1.8", "2.4 x 2.0")):
+        case_id = seed.add(
+            workstation.store,
+            number + place,
+            patient=patient,
+            accession=f"ASK-{number + place}",
+            study_time=datetime(2026, 1 + 2 * place, 10 + place, 9, 30),
+            drafted=False,
+        )
+        texts = (
+            (
+                f"右肺上叶见结节，大小约 {size} cm。",
+                f"A right upper lobe nodule measures {size} cm.",
+            ),
+            ("未见胸腔积液。", "There is no pleural effusion."),
+        )
+        findings = tuple(
+            Sentence(f"f{line}", both(zh, en, Origin.MODEL))
+            for line, (zh, en) in enumerate(texts, start=1)
+        )
+        report = Report(case_id, findings, ())
+        seed.draft(workstation.store, make_draft(case_id, report))
+        sign(workstation, case_id)
+    zhao = account_of(workstation.store, "赵临床", (Role.CLINICIAN,))
+    for question, _ in QUESTIONS:
+        asker = Actor(zhao.person, ActorRole.CLINICIAN, "test")
+        workstation.service.ask(case_id, question, actor=asker, sites=None)
+    return case_id
+
+
+SHOWN_AT = (PHONE, *WINDOWS)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("window", SHOWN_AT, ids=lambda window: window[0])
+def test_an_answer_says_what_became_of_its_question_and_shows_sizes_over_time(
+    open_at: Open, workstation: Workstation, window: tuple[str, int, int, float], lang: str
+) -> None:
+    place = 2 * SHOWN_AT.index(window) + LANGUAGES.index(lang)
+    patient = replace(NODULE, patient_id=f"P-780{place}", name=f"Li^Hong{chr(97 + place)}")
+    number = 3200 + 10 * place
+    case_id = nodule_over_time(workstation, number, patient)
+    page = open_at(f"/s/{case_id}?lang={lang}", window=window)
+    headings = page.locator(".ak-turn .ak-outcome")
+    expect(headings).to_have_count(len(QUESTIONS))
+    outcomes = headings.evaluate_all("all => all.map(one => one.dataset.outcome)")
+    assert outcomes == [outcome for _, outcome in QUESTIONS]
+    none = page.locator('.ak-outcome[data-outcome="none"]')
+    expect(none).to_contain_text("不等于“没有”" if lang == "zh-CN" else "not a “no”")
+    sizes = page.locator("[data-part=sizes]")
+    expect(sizes.locator("tbody tr")).to_have_count(3)
+    expect(sizes.locator("tbody tr").last).to_contain_text("2.4 x 2.0 cm")
+    expect(sizes.locator("tbody th").first).to_have_text("2026-01-10")
+    plot = sizes.get_by_role("img")
+    expect(plot).to_have_attribute("aria-label", re.compile("12.*18.*24"))
+    assert plot.locator("circle").count() == 3
+    expect(sizes.locator("a").first).to_have_attribute("href", re.compile(r"^/s/c-[0-9a-f]{16}$"))
+    page.locator(".ak-turn").first.scroll_into_view_if_needed()
+    picture(page, f"answers-{window[0]}-{lang}")
+    width = window[1]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CUT_OFF, width) == []
+    found = Axe().run(page, options=OPTIONS).response["violations"]
+    assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == []
+    before = page.locator("[data-part=turns]").inner_text()
+    page.reload()
+    expect(headings).to_have_count(len(QUESTIONS))
+    assert page.locator("[data-part=turns]").inner_text() == before
+
+
+def test_an_answer_hides_the_reports_that_its_reader_may_not_see_any_more(
+    open_at: Open, workstation: Workstation
+) -> None:
+    case_id = nodule_over_time(workstation, 3290, replace(NODULE, patient_id="P-79"))
+    page = open_at(f"/s/{case_id}?lang=en", window=WINDOWS[1])
+    series = page.locator(".ak-turn").first
+    expect(series).to_contain_text("1.2 cm")
+    with workstation.store.begin() as session:
+        [other, *_] = priors.signed_of_patient(session, case_id, None)
+        priors.reject(session, case_id, other.case_id, by="李医生", now=datetime.now(UTC))
+    expect(series.locator("[data-part=hidden]")).to_contain_text("2 passages")
+    expect(series).not_to_contain_text("1.2 cm")
+    expect(series.locator(".rd-answer")).to_have_count(0)
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

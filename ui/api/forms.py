@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from radraft.pipeline.report_history import ReportHistory
     from radraft.pipeline.service import AnsweredQuestion, CaseView
+    from radraft.pipeline.shown_turns import ShownTurn
     from radraft.reports.diff import Change
     from radraft.reports.dismissal import Dismissal, StandingWarning
     from radraft.reports.editing import WorkingReport
@@ -45,7 +46,7 @@ def view(shown: CaseView, moves: Iterable[Move]) -> Form:
         "actions": sorted(move.value for move in moves),
         "rule": None if shown.rule is None else rule(shown.rule),
         "steps": list(map(step, shown.steps)),
-        "turns": list(map(turn, shown.turns)),
+        "turns": list(map(shown_turn, shown.turns)),
         "partial": [
             canonical.plain(event) | {"sentence": sentence_form(event.sentence)}
             for event in shown.partial
@@ -161,9 +162,28 @@ def change(found: Change) -> Form:
 
 
 def turn(answered: Turn) -> Form:
-    """Return one question and its answer."""
+    """Return one question and its answer; of turns from before `kind` and `outcome` were kept they
+    are null."""
     form: Form = canonical.plain(answered)
-    return form | {"asked_by": answered.asked_by.name}
+    # By its ids alone nobody learns what he may not see.
+    del form["basis"], form["case_id"]
+    basis = answered.basis
+    return form | {
+        "asked_by": answered.asked_by.name,
+        "kind": None if basis is None else basis.kind,
+        "outcome": None if basis is None else basis.outcome,
+        "polarity": None if basis is None else basis.polarity,
+    }
+
+
+def shown_turn(shown: ShownTurn) -> Form:
+    """Return a turn with the quotations and sizes that its reader may see."""
+    return turn(shown.turn) | {
+        "quotes": canonical.plain(shown.quotes),
+        "related": canonical.plain(shown.related),
+        "sizes": canonical.plain(shown.sizes),
+        "hidden": shown.hidden,
+    }
 
 
 def answered(asked: AnsweredQuestion) -> Form:

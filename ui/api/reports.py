@@ -106,7 +106,7 @@ def _add_reading(api: APIRouter, service: Service) -> None:
 
     @api.get("/cases/{case_id}")
     def case(case_id: CaseId, caller: LetIn, request: Request) -> Response:
-        view = service.case_view(case_id)
+        view = service.case_view(case_id, sites=caller.sites_with(Permission.READ_SIGNED))
         if not caller.may(Permission.READ_UNSIGNED):
             view = view.signed_only()
         rule = view.rule

@@ -142,9 +142,13 @@ def _study(shown: SignedStudy, caller: Caller | Visitor) -> Form:
         "alerts": list(map(_alert, shown.alerts)),
         "unreadable_alerts": list(shown.unreadable_alerts),
         "turns": [
-            forms.turn(turn)
-            | {"marks": inquiry_forms.marks(shown.marks.get(turn.turn_id, ()), caller.account_id)}
-            for turn in shown.turns
+            forms.shown_turn(asked)
+            | {
+                "marks": inquiry_forms.marks(
+                    shown.marks.get(asked.turn.turn_id, ()), caller.account_id
+                )
+            }
+            for asked in shown.turns
         ],
         "inquiries": [inquiry_forms.inquiry(asked, caller.account_id) for asked in shown.inquiries],
         "radiologist": None if shown.radiologist is None else shown.radiologist.name,

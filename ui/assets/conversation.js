@@ -1,10 +1,10 @@
 // The conversation about a signed report: what radraft found in it, and what radiologists answered, never mixed.
 
+import { answerParts } from "/ui/answer.js";
 import { send, sentenceOf } from "/ui/api.js";
 import { arrange, h, setText } from "/ui/dom.js";
 import { formatDate, language, t } from "/ui/i18n.js";
 import { may } from "/ui/session.js";
-import { wording } from "/ui/signedreport.js";
 import { state } from "/ui/state.js";
 
 const MOST_QUESTION = 500;
@@ -12,9 +12,9 @@ const MOST_CORRECTION = 1000;
 const CHINESE = /[\u4e00-\u9fff]/;
 
 export class Conversation {
-  /** `onCite(ids)` shows sentences of the report; `refresh()` asks for what is new. */
-  constructor({ onCite, refresh }) {
-    Object.assign(this, { onCite, refresh });
+  /** `onCite(ids)` shows sentences of the report; `refresh()` asks for what is new; `links`: whether other studies may be opened. */
+  constructor({ onCite, refresh, links }) {
+    Object.assign(this, { onCite, refresh, links });
     this.items = new Map();
     this.asking = null;
     this.shown = 0;
@@ -71,7 +71,7 @@ export class Conversation {
       ...view.inquiries.map((asked) => [asked.asked_at, `q${asked.inquiry_id}`, asked, () => this.inquiry(asked, newest)]),
     ].sort(([one], [other]) => one.localeCompare(other));
     const waiting = this.asking ? [this.item("waiting", this.asking, () => waitingItem(this.asking))] : [];
-    arrange(this.list, [...lines.map(([, key, about, make]) => this.item(key, [about, newest.version, this.putOf(about, view)], make)), ...waiting]);
+    arrange(this.list, [...lines.map(([, key, about, make]) => this.item(key, [about, newest.version, this.putOf(about, view), view.radiologist], make)), ...waiting]);
     const before = this.shown;
     this.shown = this.list.children.length;
     if (this.shown > before) this.newest();
@@ -97,34 +97,18 @@ export class Conversation {
   }
 
   turn(turn, view, newest) {
-    const lang = turn.lang === "zh" ? "zh-CN" : "en";
     const put = this.putOf(turn, view);
     return h(
       "li",
       { class: "ak-turn", dataset: { kind: "system", turn: String(turn.turn_id) } },
       question(turn.question, turn.asked_by, turn.asked_at),
-      h("p", { class: "ak-from", text: t("asking_by_system") }),
       asOf(turn.version, newest),
-      h("p", { class: turn.refused ? "rd-answer rd-refused" : "rd-answer", lang, text: turn.answer }),
-      this.quoted(turn, view),
+      ...answerParts(turn, view, { cite: this.onCite, links: this.links }),
       may("ask", view) ? this.judge(turn) : "",
       may("ask", view) && !put
         ? h("button", { type: "button", class: "rd-button", dataset: { part: "put" }, title: this.whom(view), text: t("asking_put"), onclick: () => this.put(turn.question, turn.turn_id) })
         : "",
     );
-  }
-
-  /** The sentences that an answer rests on, or the nearest of a refusal, word for word as that version has them. */
-  quoted(turn, view) {
-    const ids = turn.refused ? turn.nearest : turn.citations;
-    const signed = view.versions.find((version) => version.version === turn.version) ?? view.versions[0];
-    const known = new Map(["findings", "impression"].flatMap((name) => signed.report[name]).map((sentence) => [sentence.id, sentence]));
-    const lines = ids.filter((id) => known.has(id)).map((id) => {
-      const { text, lang } = wording(known.get(id), turn.lang);
-      return h("li", {}, h("button", { type: "button", class: "rd-link", lang: lang === "zh" ? "zh-CN" : "en", text, onclick: () => this.onCite([id]) }));
-    });
-    if (!lines.length) return "";
-    return h("div", { class: "ak-quoted" }, h("p", { class: "rd-dim", text: t(turn.refused ? "nearest_sentences" : "asking_rests_on") }), h("ul", {}, ...lines));
   }
 
   /** Whether an answer was right, and what would have been. */

@@ -41,7 +41,7 @@ class Page {
     this.study = part(document, "study");
     this.handover = h("div", { class: "rd-handover", role: "group", "aria-label": t("handover") });
     this.report = new SignedReportView();
-    this.conversation = new Conversation({ onCite: (turn) => this.report.cite(turn), refresh: () => this.watch.now(true) });
+    this.conversation = new Conversation({ onCite: (turn) => this.report.cite(turn), refresh: () => this.watch.now(true), links: !visiting });
   }
 
   /** Who came by a link: his name and his way out; nothing here locks, and his visit ends by itself. */
