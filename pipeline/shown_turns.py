@@ -37,8 +37,8 @@ class ShownQuote:
     text: str = field(repr=False)
     date: str
     """Day of the examination, ISO 8601."""
-    about: str
-    """What was examined, in words."""
+    modality: str
+    body_part: str
     prior: bool
 
 
@@ -73,6 +73,8 @@ class _Read:
 
     source: Source
     newest: int
+    modality: str
+    body_part: str
 
 
 def shown_turns(
@@ -115,9 +117,10 @@ def basis_of(answer: Answer, kind: str, versions: dict[str, int]) -> AnswerBasis
 def _sources(
     quotes: Sequence[Quote], role: SourceRole, versions: dict[str, int]
 ) -> list[AnswerSource]:
-    return [
+    sources = [
         AnswerSource(role, quote.source, versions[quote.source], quote.part) for quote in quotes
     ]
+    return list(dict.fromkeys(sources))
 
 
 def _sizes(sizes: Sequence[SizeAt], versions: dict[str, int]) -> list[AnswerSource]:
@@ -149,8 +152,13 @@ def _read(
             continue
         for signed in versions.held:
             if (other, signed.version) in wanted:
-                source = source_at(session, signed, time_zone)
-                found[other, signed.version] = _Read(source, versions.held[-1].version)
+                case = cases.get_case(session, other)
+                found[other, signed.version] = _Read(
+                    source_at(session, signed, time_zone),
+                    versions.held[-1].version,
+                    case.modality,
+                    case.body_part,
+                )
     return found
 
 
@@ -203,7 +211,8 @@ def _quote(
         field=is_field,
         text=text,
         date=found.source.performed.date().isoformat(),
-        about=found.source.about,
+        modality=found.modality,
+        body_part=found.body_part,
         prior=source.case_id != turn.case_id,
     )
 

@@ -314,6 +314,8 @@ def test_who_is_not_signed_in_comes_back_to_the_study_after_signing_in(
 
 
 NODULE = Patient("P-78", "Li^Hong=李^红", date(1955, 8, 1), "F")
+OTHER = Patient("P-79", "Sun^Mei=孙^梅", date(1948, 2, 9), "F")
+THIRD = Patient("P-80", "Zhou^Lan=周^兰", date(1971, 11, 23), "F")
 QUESTIONS = (
     ("结节历次的大小是多少？", "stated"),
     ("有没有胸腔积液？", "no"),
@@ -358,19 +360,21 @@ def nodule_over_time(workstation: Workstation, number: int, patient: Patient) ->
     return case_id
 
 
-SHOWN_AT = (PHONE, *WINDOWS)
+@pytest.fixture(scope="module")
+def asked_of_nodule(workstation: Workstation) -> str:
+    """A study that was asked of and whose page is only looked at."""
+    return nodule_over_time(workstation, 3200, NODULE)
+
+
+SHOWN_AT = tuple(window for window in (PHONE, *WINDOWS) if window[0] != "1024")
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("window", SHOWN_AT, ids=lambda window: window[0])
 def test_an_answer_says_what_became_of_its_question_and_shows_sizes_over_time(
-    open_at: Open, workstation: Workstation, window: tuple[str, int, int, float], lang: str
+    open_at: Open, asked_of_nodule: str, window: tuple[str, int, int, float], lang: str
 ) -> None:
-    place = 2 * SHOWN_AT.index(window) + LANGUAGES.index(lang)
-    patient = replace(NODULE, patient_id=f"P-780{place}", name=f"Li^Hong{chr(97 + place)}")
-    number = 3200 + 10 * place
-    case_id = nodule_over_time(workstation, number, patient)
-    page = open_at(f"/s/{case_id}?lang={lang}", window=window)
+    page = open_at(f"/s/{asked_of_nodule}?lang={lang}", window=window)
     headings = page.locator(".ak-turn .ak-outcome")
     expect(headings).to_have_count(len(QUESTIONS))
     outcomes = headings.evaluate_all("all => all.map(one => one.dataset.outcome)")
@@ -385,23 +389,37 @@ def test_an_answer_says_what_became_of_its_question_and_shows_sizes_over_time(
     expect(plot).to_have_attribute("aria-label", re.compile("12.*18.*24"))
     assert plot.locator("circle").count() == 3
     expect(sizes.locator("a").first).to_have_attribute("href", re.compile(r"^/s/c-[0-9a-f]{16}$"))
-    page.locator(".ak-turn").first.scroll_into_view_if_needed()
-    picture(page, f"answers-{window[0]}-{lang}")
+    for turn, name in ((0, "sizes"), (3, "none")):
+        page.locator(".ak-turn").nth(turn).scroll_into_view_if_needed()
+        picture(page, f"answers-{name}-{window[0]}-{lang}")
     width = window[1]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(CUT_OFF, width) == []
     found = Axe().run(page, options=OPTIONS).response["violations"]
     assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == []
+
+
+def test_a_conversation_looks_after_a_reload_as_when_it_was_asked(
+    open_at: Open, workstation: Workstation
+) -> None:
+    case_id = nodule_over_time(workstation, 3280, THIRD)
+    page = open_at(f"/s/{case_id}?lang=en", window=WINDOWS[1])
+    turns = page.locator(".ak-turn")
+    expect(turns).to_have_count(len(QUESTIONS))
+    page.locator("textarea[name=question]").fill("How large was the nodule over time?")
+    page.locator("[data-part=ask-report]").click()
+    expect(turns).to_have_count(len(QUESTIONS) + 1)
+    expect(turns.last.locator("[data-part=sizes] tbody tr")).to_have_count(3)
     before = page.locator("[data-part=turns]").inner_text()
     page.reload()
-    expect(headings).to_have_count(len(QUESTIONS))
+    expect(turns).to_have_count(len(QUESTIONS) + 1)
     assert page.locator("[data-part=turns]").inner_text() == before
 
 
 def test_an_answer_hides_the_reports_that_its_reader_may_not_see_any_more(
     open_at: Open, workstation: Workstation
 ) -> None:
-    case_id = nodule_over_time(workstation, 3290, replace(NODULE, patient_id="P-79"))
+    case_id = nodule_over_time(workstation, 3290, OTHER)
     page = open_at(f"/s/{case_id}?lang=en", window=WINDOWS[1])
     series = page.locator(".ak-turn").first
     expect(series).to_contain_text("1.2 cm")

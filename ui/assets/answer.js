@@ -1,7 +1,7 @@
 // An answer of the system: what became of the question, what it rests on, and sizes over time.
 
 import { h } from "/ui/dom.js";
-import { t } from "/ui/i18n.js";
+import { bodyPart, t } from "/ui/i18n.js";
 import { wording } from "/ui/signedreport.js";
 import { sizesOverTime } from "/ui/sizes.js";
 
@@ -14,7 +14,7 @@ const OUTCOMES = {
 
 /** How the outcome of a turn is called; null of turns of before it was kept, and of one that this page does not know. */
 function outcomeOf(turn) {
-  if (turn.outcome === "not mentioned") return turn.related.length || turn.nearest.length ? "near" : "none";
+  if (turn.outcome === "not mentioned") return turn.related.length ? "near" : "none";
   if (turn.outcome === "answered") return { present: "yes", absent: "no" }[turn.polarity] ?? "stated";
   return OUTCOMES[turn.outcome] ?? null;
 }
@@ -32,7 +32,7 @@ export function answerParts(turn, view, { cite, links }) {
     turn.answer ? h("p", { class: turn.refused ? "rd-answer rd-refused" : "rd-answer", lang, text: turn.answer }) : "",
     turn.hidden ? h("p", { class: "ak-old", dataset: { part: "hidden" }, text: t("asking_hidden", { n: turn.hidden }) }) : "",
     turn.outcome === null ? fromBefore(context) : rests(context, inTable),
-    sizesOverTime(turn.sizes, (quote) => sentence(quote, context)),
+    sizesOverTime(turn.sizes, (quote) => sentence(quote, context, false)),
   ];
 }
 
@@ -68,18 +68,18 @@ function list(refused, lines) {
   return h("div", { class: "ak-quoted" }, h("p", { class: "rd-dim", text: t(refused ? "nearest_sentences" : "asking_rests_on") }), h("ul", {}, ...lines));
 }
 
-/** A quotation: of this report with the way to its place, of another with its day and the way to it, of what is known beside the text with its name. */
-function sentence(quote, { turn, cite, links }) {
+/** A quotation: of this report with the way to its place, of another with where it is from and the way to it, of what is known beside the text with its name. */
+function sentence(quote, { turn, cite, links }, dated = true) {
   const lang = turn.lang === "zh" ? "zh-CN" : "en";
-  const from = quote.prior ? h("small", { class: "rd-dim", text: origin(quote) }) : "";
-  if (quote.field) return h("span", {}, from, t(`asking_field_${quote.part}`, { text: quote.text }));
+  const from = quote.prior ? h("small", { class: "rd-dim", text: origin(quote, dated) }) : "";
+  if (quote.field) return h("span", {}, t(`asking_field_${quote.part}`, { text: quote.text }), from);
   if (!quote.prior) return h("button", { type: "button", class: "rd-link", lang, text: quote.text, onclick: () => cite([quote.part]) });
   const text = links ? h("a", { class: "rd-link", lang, href: `/s/${encodeURIComponent(quote.case_id)}`, text: quote.text }) : h("span", { lang, text: quote.text });
   return h("span", { dataset: { prior: quote.case_id } }, text, from);
 }
 
-function origin(quote) {
-  const day = [quote.date, quote.about].filter(Boolean).join(" ");
+function origin(quote, dated) {
   const since = quote.version < quote.newest ? t("asking_as_of", { version: quote.version, newest: quote.newest }) : "";
-  return t("asking_prior_of", { report: [day, since].filter(Boolean).join(" · ") });
+  const examined = [dated ? quote.date : "", quote.modality, bodyPart(quote.body_part)].filter(Boolean).join(" ");
+  return [t("asking_prior_of", { report: examined }), since].filter(Boolean).join(" · ");
 }

@@ -8,6 +8,7 @@ const WIDTH = 320;
 const HEIGHT = 132;
 const LEFT = 34;
 const RIGHT = 24;
+const INSET = 16;
 const TOP = 22;
 const BOTTOM = 24;
 const LABEL_ROOM = 30;
@@ -33,7 +34,7 @@ function plot(sizes) {
   const last = Math.max(...days);
   if (sizes.length < 2 || first === last) return "";
   const most = Math.max(...sizes.map((size) => size.mm));
-  const x = (day) => LEFT + ((day - first) / (last - first)) * (WIDTH - LEFT - RIGHT);
+  const x = (day) => LEFT + INSET + ((day - first) / (last - first)) * (WIDTH - LEFT - INSET - RIGHT);
   const y = (mm) => HEIGHT - BOTTOM - (mm / most) * (HEIGHT - TOP - BOTTOM);
   const points = sizes.map((size, place) => ({ x: x(days[place]), y: y(size.mm), text: number(size.mm) }));
   const joined = new Set(days).size === days.length;
@@ -45,7 +46,7 @@ function plot(sizes) {
     shape("path", { class: "ak-axis", d: `M${LEFT} ${TOP - 8}V${base}H${WIDTH - RIGHT + 12}` }),
     words(LEFT - 6, base, "end", "0"),
     words(LEFT - 6, y(most) + 4, "end", "mm"),
-    words(x(first), HEIGHT - 6, "start", sizes[days.indexOf(first)].quote.date),
+    words(LEFT, HEIGHT - 6, "start", sizes[days.indexOf(first)].quote.date),
     words(x(last) + RIGHT, HEIGHT - 6, "end", sizes[days.indexOf(last)].quote.date),
     joined ? shape("polyline", { points: points.map((point) => `${point.x},${point.y}`).join(" ") }) : "",
     ...points.map((point) => shape("circle", { cx: point.x, cy: point.y, r: 4 })),
