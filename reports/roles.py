@@ -51,7 +51,7 @@ class Permission(StrEnum):
     INTAKE = "intake"
     """Send studies in, and see what became of them."""
     QUALITY = "quality"
-    """Figures of image quality, and of the warnings."""
+    """Figures of image quality, of the warnings, and of what clinicians ask."""
     MODELS = "models"
     """Evaluation, the flywheel's figures, adapters, de-identified pairs."""
     EXPORT = "export"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from radraft.reports.people import Person, known_person
 from radraft.store import faults
 from radraft.store.cases import get_case
 from radraft.store.sql import chunks
-from radraft.store.tables import TurnRow
+from radraft.store.tables import CaseRow, TurnRow
 
 
 class SourceRole(StrEnum):
@@ -133,6 +134,43 @@ def by_case(session: Session, turn_ids: Collection[int]) -> dict[str, tuple[Turn
         for row in rows:
             found.setdefault(row.case_id, []).append(_turn(row))
     return {case_id: tuple(turns) for case_id, turns in found.items()}
+
+
+@dataclass(frozen=True, order=True)
+class AskedCount:
+    """How many questions of one sort were asked about one sort of examination in a month."""
+
+    site: str
+    month: str
+    """`2026-05`, in UTC."""
+    modality: str
+    body_part: str
+    kind: str
+    """Empty of turns of before it was kept."""
+    outcome: str
+    """Empty of turns of before it was kept."""
+    refused: bool
+    questions: int
+
+
+def counts(session: Session, site: str | None = None) -> tuple[AskedCount, ...]:
+    """Return how much was asked at one site or all, without a word of it."""
+    wanted = select(
+        CaseRow.site,
+        TurnRow.asked_at,
+        CaseRow.modality,
+        CaseRow.body_part,
+        TurnRow.kind,
+        TurnRow.outcome,
+        TurnRow.refused,
+    ).join(CaseRow, CaseRow.case_id == TurnRow.case_id)
+    if site is not None:
+        wanted = wanted.where(CaseRow.site == site)
+    found = Counter(
+        (of_site, f"{at:%Y-%m}", modality, part, kind or "", outcome or "", refused)
+        for of_site, at, modality, part, kind, outcome, refused in session.execute(wanted)
+    )
+    return tuple(sorted(AskedCount(*sort, number) for sort, number in found.items()))
 
 
 def _columns(basis: AnswerBasis | None) -> dict[str, str | None]:

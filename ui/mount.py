@@ -31,6 +31,7 @@ from radraft.ui.api.signed_studies import add_signed_studies
 from radraft.ui.api.study_links import add_study_links
 from radraft.ui.api.templates import add_templates
 from radraft.ui.api.tokens import add_tokens
+from radraft.ui.pages.asked_questions.page import AskedPage
 from radraft.ui.pages.flywheel.page import TrendPage
 from radraft.ui.pages.site_quality.page import QualityPage
 from radraft.ui.pages.sites import add_site_page
@@ -45,7 +46,8 @@ if TYPE_CHECKING:
 
 def mount(app: FastAPI, service: Service) -> FastAPI:
     """Add the JSON interface (`/api`), the page's files (`/ui`), the trend (`/flywheel`), the
-    quality page (`/quality`), the open critical values (`/alerts`) and the Gradio page (`/`)."""
+    quality page (`/quality`), clinicians' questions (`/questions`), the open critical values
+    (`/alerts`) and the Gradio page (`/`)."""
     import gradio as gr
 
     add_routes(app, service)
@@ -97,6 +99,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
     add_site_page(app, TrendPage(service.store), service.settings.site)
     limit = DismissalLimit(service.settings.dismissed_limit, service.settings.dismissed_least)
     add_site_page(app, QualityPage(service.store, limit), service.settings.site)
+    add_site_page(app, AskedPage(service.store), service.settings.site)
     add_priors(app, service)
     add_orders(app, service)
     add_patient_changes(app, service)

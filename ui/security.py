@@ -75,6 +75,7 @@ OWN_PAGES = frozenset(
     {
         "/flywheel",
         "/quality",
+        "/questions",
         "/signature-rules",
         "/arrivals",
         "/reading",

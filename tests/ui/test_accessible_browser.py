@@ -22,6 +22,7 @@ PAGES = (
     "/alerts",
     "/alerts/register",
     "/quality",
+    "/questions",
     "/audit",
     "/flywheel",
     "/signature-rules",

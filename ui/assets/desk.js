@@ -6,6 +6,7 @@ import { may } from "/ui/session.js";
 
 const PAGES = [
   ["quality", "/quality", "quality"],
+  ["quality", "/questions", "questions", "desk_questions"],
   ["alerts", "/alerts", "alerts_title"],
   ["register", "/alerts/register", "register"],
   ["models", "/flywheel", "flywheel"],
@@ -31,6 +32,6 @@ export function mountDesk() {
   document.body.append(desk);
 }
 
-function page([needed, href, name]) {
-  return h("li", {}, h("a", { class: "rd-link", href, text: t(name) }), h("span", { class: "rd-dim", text: t(`desk_${needed}`) }));
+function page([needed, href, name, about = `desk_${needed}`]) {
+  return h("li", {}, h("a", { class: "rd-link", href, text: t(name) }), h("span", { class: "rd-dim", text: t(about) }));
 }

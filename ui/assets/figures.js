@@ -17,6 +17,8 @@ part(document, "site").addEventListener("change", (event) => {
   show();
 });
 translate(document);
+// The page that is open leads not to itself.
+document.querySelector(`[data-page="${shown}"]`)?.remove();
 await mountAccount(document);
 onLanguage(show);
 await show();

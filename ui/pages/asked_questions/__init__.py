@@ -1,0 +1,1 @@
+"""What clinicians ask of signed reports, and what these leave unanswered, in numbers."""
