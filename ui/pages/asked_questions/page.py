@@ -26,6 +26,7 @@ COLUMNS = (
 )
 """Of the CSV, in order."""
 _MOST_EXAMINATIONS = 20
+MOST_BARS = 8
 _TONES = (("answered", "kept"), ("no_sentence", "corrected"), ("beyond", "other"))
 
 word = Words("radraft.ui.pages.asked_questions")
@@ -109,8 +110,9 @@ def _kind(line: Line, lang: Lang) -> str:
 
 
 def _by_kind(known: AskedFigures, lang: Lang) -> Chart:
-    names = [_kind(line, lang) for line in known.kinds]
-    rows = [(tone, [getattr(line.tally, key) for line in known.kinds]) for key, tone in _TONES]
+    kinds = known.kinds[:MOST_BARS]
+    names = [_kind(line, lang) for line in kinds]
+    rows = [(tone, [getattr(line.tally, key) for line in kinds]) for key, tone in _TONES]
     legend = tuple((tone, word(key).get(lang)) for key, tone in _TONES)
     svg = stacked(f"questions kinds {lang}", names, rows)
     return Chart("kinds", word("kinds_caption").get(lang), svg, legend)
