@@ -32,7 +32,7 @@ class ShownQuote:
     newest: int
     """The report's newest version."""
     part: str
-    field: bool
+    is_field: bool
     """Whether it is known beside the text, and `part` is its name."""
     text: str = field(repr=False)
     date: str
@@ -208,7 +208,7 @@ def _quote(
         version=source.version,
         newest=found.newest,
         part=source.part,
-        field=is_field,
+        is_field=is_field,
         text=text,
         date=found.source.performed.date().isoformat(),
         modality=found.modality,

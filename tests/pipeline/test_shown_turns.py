@@ -137,7 +137,7 @@ def test_fields_are_kept_by_name_and_read_from_what_is_known(
     assert basis is not None
     assert [source.part for source in basis.sources] == ["author"]
     [quote] = shown(service.store, studies[-1]).quotes
-    assert (quote.field, quote.text) == (True, "A")
+    assert (quote.is_field, quote.text) == (True, "A")
 
 
 def test_a_turn_from_before_is_shown_as_it_was(service: Service, studies: tuple[str, ...]) -> None:

@@ -52,7 +52,7 @@ def settings(tmp_path: Path) -> Settings:
         connection.execute(
             sa.insert(CaseRow).values(
                 case_id=CASE_ID, patient_ref="p-1", site="site-a", modality="CT", body_part="CHEST",
-                view="", age_band="60-69", sex="F", history="", state="drafted", issues=(),
+                view="frontal", age_band="60-69", sex="F", history="", state="received", issues=(),
                 received_at=datetime(2026, 1, 1, tzinfo=UTC),
             )
         )  # fmt: skip

@@ -72,7 +72,7 @@ function list(refused, lines) {
 function sentence(quote, { turn, cite, links }, dated = true) {
   const lang = turn.lang === "zh" ? "zh-CN" : "en";
   const from = quote.prior ? h("small", { class: "rd-dim", text: origin(quote, dated) }) : "";
-  if (quote.field) return h("span", {}, t(`asking_field_${quote.part}`, { text: quote.text }), from);
+  if (quote.is_field) return h("span", {}, t(`asking_field_${quote.part}`, { text: quote.text }), from);
   if (!quote.prior) return h("button", { type: "button", class: "rd-link", lang, text: quote.text, onclick: () => cite([quote.part]) });
   const text = links ? h("a", { class: "rd-link", lang, href: `/s/${encodeURIComponent(quote.case_id)}`, text: quote.text }) : h("span", { lang, text: quote.text });
   return h("span", { dataset: { prior: quote.case_id } }, text, from);

@@ -3,7 +3,9 @@
 import { h } from "/ui/dom.js";
 import { number, t } from "/ui/i18n.js";
 
-const SVG = "http://www.w3.org/2000/svg";
+const template = document.createElement("template");
+template.innerHTML = "<svg></svg>";
+const SVG = template.content.firstChild.namespaceURI;
 const WIDTH = 320;
 const HEIGHT = 132;
 const LEFT = 34;
