@@ -76,7 +76,14 @@ def amend(service: Service, case_id: str) -> None:
     steps = service.case_view(case_id).working.steps
     working = service.signing.amend(case_id, actor=signer, base_step=steps, reason="复核")
     [sentence] = working.report.findings
-    report = replace(working.report, findings=(sentence.reworded(zh="结节 9 mm。"),))
+    report = replace(
+        working.report,
+        findings=(
+            sentence.reworded(
+                zh="右肺上叶结节，大小约 0.9 cm。", en="Right upper lobe nodule, 0.9 cm."
+            ),
+        ),
+    )
     saved = service.save(case_id, report, base_revision=working.revision, actor=signer)
     service.signing.sign(case_id, base_revision=saved.revision, base_step=saved.steps, actor=signer)
 
