@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal, get_args
 
 NAME = "radraft_cxr"
+Look = Literal["plain", "even"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class EncoderConfig:
     """Length of the pooled image embedding."""
     raw: str
     """The whole config as JSON text."""
+    look: Look = "plain"
+    """How a film becomes the square: `preprocess.square`."""
 
     @property
     def model_cfg(self) -> dict[str, Any]:
@@ -44,6 +47,13 @@ def load_config(name: str = NAME) -> EncoderConfig:
     return parse_config(name, path.read_text(encoding="utf-8"))
 
 
+def names() -> tuple[str, ...]:
+    """Return the names of the configs that there are, the default first."""
+    folder = files("radraft.vision_encoder").joinpath("configs")
+    found = {item.name.removesuffix(".json") for item in folder.iterdir() if item.is_file()}
+    return (NAME, *sorted(found - {NAME}))
+
+
 def parse_config(name: str, text: str) -> EncoderConfig:
     """Return a config from JSON text. KeyError or ValueError where it does not hold what is
     needed."""
@@ -54,6 +64,9 @@ def parse_config(name: str, text: str) -> EncoderConfig:
     size = int(preprocess["size"])
     if size != int(cfg["model_cfg"]["vision_cfg"]["image_size"]):
         raise ValueError("preprocess_cfg.size and vision_cfg.image_size differ")
+    look = preprocess.get("look", "plain")
+    if look not in get_args(Look):
+        raise ValueError(f"preprocess_cfg.look must be one of {get_args(Look)}")
     return EncoderConfig(
         name=name,
         size=size,
@@ -61,4 +74,5 @@ def parse_config(name: str, text: str) -> EncoderConfig:
         std=(std_red, std_green, std_blue),
         embed_dim=int(cfg["model_cfg"]["embed_dim"]),
         raw=text,
+        look=look,
     )

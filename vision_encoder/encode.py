@@ -17,7 +17,6 @@ import numpy.typing as npt
 from radraft.core.errors import EncodingError, NotFound
 from radraft.studies.values import KeyImage, KeyImages
 from radraft.vision_encoder import shipped, stored
-from radraft.vision_encoder.config import load_config
 from radraft.vision_encoder.heads import Heads
 from radraft.vision_encoder.source import EncoderSource, locate
 from radraft.vision_encoder.tower import ImageTower, ShippedTower
@@ -116,7 +115,7 @@ class Encoder:
 
         EncodingError `encoder_weights_invalid`, `heads_invalid` or `heads_width`.
         """
-        tower = ShippedTower(shipped.load_visual(folder), load_config())
+        tower = ShippedTower(shipped.load_visual(folder), shipped.config_of(folder))
         heads = shipped.load_heads(folder)
         return cls._here(tower, shipped.encoder_id(folder), heads, beside_llm)
 

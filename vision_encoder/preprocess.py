@@ -9,19 +9,26 @@ import numpy.typing as npt
 from PIL import Image
 
 from radraft.core.errors import EncodingError
-from radraft.vision_encoder.config import EncoderConfig
+from radraft.vision_encoder.config import EncoderConfig, Look
+from radraft.vision_encoder.look import even
 
 
 def preprocess(pixels: npt.NDArray[np.uint8], config: EncoderConfig) -> npt.NDArray[np.float32]:
     """Map (rows, columns) of 0..255 to (size, size, 3), normalised; the same bytes on every
     machine.
 
-    The whole image, aspect kept, centred on black. EncodingError `encoder_pixels_invalid` unless
+    The whole image, as the config's look has it. EncodingError `encoder_pixels_invalid` unless
     `pixels` is a non-empty 8-bit gray image.
     """
     require_gray(pixels)
-    square = letterbox(pixels, config.size)
-    return np.stack([table[square] for table in _tables(config)], axis=-1)
+    film = square(pixels, config.size, config.look)
+    return np.stack([table[film] for table in _tables(config)], axis=-1)
+
+
+def square(pixels: npt.NDArray[np.uint8], size: int, look: Look) -> npt.NDArray[np.uint8]:
+    """Map (rows, columns) to (size, size). `plain`: aspect kept, centred on black. `even`: borders,
+    resolution and histogram brought to what all films have (`look.even`)."""
+    return letterbox(pixels, size) if look == "plain" else letterbox(even(pixels), size)
 
 
 def require_gray(pixels: npt.NDArray[np.uint8]) -> None:

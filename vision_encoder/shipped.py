@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from radraft.core import canonical
 from radraft.core.errors import EncodingError
 from radraft.core.file_hash import file_sha256
-from radraft.vision_encoder.config import load_config
+from radraft.vision_encoder.config import EncoderConfig, load_config, names
 from radraft.vision_encoder.heads import Heads
 from radraft.vision_encoder.weights import IMAGE_FILE, TEXT_FILE, identity, model_of, visual_of
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parent / "trained"
 HEADS_FILE = "heads.safetensors"
+HEADER_BYTES = 2**20
+"""Most that is read of a weight file to learn its config."""
 
 
 def load_visual(folder: Path = FOLDER) -> torch.nn.Module:
@@ -31,7 +34,7 @@ def load_visual(folder: Path = FOLDER) -> torch.nn.Module:
     """
     path = folder / IMAGE_FILE
     with _fitting(path):
-        return visual_of(load_config(), _state(path))
+        return visual_of(config_of(folder), _state(path))
 
 
 def load_model(folder: Path = FOLDER) -> torch.nn.Module:
@@ -40,7 +43,26 @@ def load_model(folder: Path = FOLDER) -> torch.nn.Module:
     image = _state(folder / IMAGE_FILE)
     path = folder / TEXT_FILE
     with _fitting(path):
-        return model_of(load_config(), image, _state(path)).requires_grad_(False)
+        return model_of(config_of(folder), image, _state(path)).requires_grad_(False)
+
+
+def config_of(folder: Path = FOLDER) -> EncoderConfig:
+    """Return the config that the image tower in `folder` was trained with: the one whose
+    preprocessing and sizes its file states. EncodingError `encoder_weights_invalid`."""
+    path = folder / IMAGE_FILE
+    try:
+        # Eight bytes of length, then the header (safetensors' format): nothing else is read.
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(min(length, HEADER_BYTES)))
+        stated = header["__metadata__"]["config"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise EncodingError("encoder_weights_invalid", file=str(path)) from None
+    for name in names():
+        config = load_config(name)
+        if canonical.dumps(identity(config)) == stated:
+            return config
+    raise EncodingError("encoder_weights_invalid", file=str(path))
 
 
 def load_heads(folder: Path = FOLDER) -> Heads:
@@ -50,7 +72,7 @@ def load_heads(folder: Path = FOLDER) -> Heads:
 
 def encoder_id(folder: Path = FOLDER) -> str:
     """Model name and 16 hex characters that change with preprocessing, image tower and heads."""
-    config = load_config()
+    config = config_of(folder)
     parts = {
         "config": identity(config),
         "image": file_sha256(folder / IMAGE_FILE),

@@ -43,6 +43,31 @@ def test_the_id_changes_with_image_tower_and_heads_but_not_with_the_text_tower(c
     assert image != before and text == image and heads != text
 
 
+def test_a_file_says_which_config_it_was_trained_with(copy: Path) -> None:
+    import json
+
+    from radraft.core import canonical
+    from radraft.vision_encoder.config import load_config
+    from radraft.vision_encoder.weights import identity
+
+    assert shipped.config_of(copy) == load_config()
+    path = copy / IMAGE_FILE
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    even = load_config("radraft_cxr2")
+    header["__metadata__"]["config"] = canonical.dumps(identity(even))
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + length :])
+    assert shipped.config_of(copy) == even
+    assert shipped.encoder_id(copy).startswith("radraft_cxr2@")
+    header["__metadata__"]["config"] = "another"
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + length :])
+    with pytest.raises(EncodingError, match="encoder_weights_invalid"):
+        shipped.config_of(copy)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", ["missing", "cut", "another's"])
 def test_a_damaged_image_tower_is_named(copy: Path, damage: str) -> None:
