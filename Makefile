@@ -20,7 +20,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadsc
 UNIT := not vllm and not browser and not postgres and not pacs and not slow and not stress
 
 .PHONY: bench-checks bench-department bench-desk bench-findings bench-forms bench-intake bench-outbox bench-studies bench-workers help demo test unit stress check lint format install vllm radeval system-demo system-test system-bench web \
-	starter starter-eval checkpoint bench bench-adapt bench-eval bench-gpu flywheel-demo fuzz docs clean
+	starter starter-words starter-eval checkpoint bench bench-adapt bench-eval bench-gpu flywheel-demo fuzz docs clean
 
 help:
 	@echo "make demo    install all, draft the demo studies, open http://127.0.0.1:7860"
@@ -44,6 +44,7 @@ help:
 	@echo "make fuzz    10,000 mutated files through radraft study check: nothing may die, hang or swell"
 	@echo "make bench-eval   measure the metrics against pycocoevalcap on this machine (needs Java)"
 	@echo "make starter      train the starter model from raw data (DATA=folder; hours)"
+	@echo "make starter-words   teach the shipped encoder's language model to say less (DATA=folder; half an hour)"
 	@echo "make starter-eval   measure the starter and write its model card"
 	@echo "make flywheel-demo  sign, adapt, gate, promote at two sites with a simulated reader (DATA=folder; two hours, 20 GB of memory)"
 	@echo "make radeval      RadEval's model-based metrics in an environment of their own (6.5 GB)"
@@ -89,6 +90,12 @@ starter: install
 	cp $(RUN)/encoder/export/*.safetensors vision_encoder/trained/
 	cp $(RUN)/language/lora.safetensors $(RUN)/language/lora.json $(RUN)/language/projector.safetensors llm/starter/
 	$(BIN)/python -m radraft.bench.pin_starter --write
+
+# The shipped encoder, and a language model that says only what is precise enough (docs/training.md).
+# Its files stay in RUN; a killed run goes on where it was.
+starter-words: install
+	$(TRAIN) pairs --data $(DATA) --points precision --out $(RUN)/words/pairs
+	$(TRAIN) language --pairs $(RUN)/words/pairs --out $(RUN)/words/language
 
 starter-eval: install vllm checkpoint
 	$(BIN)/python -m radraft.bench.starter_eval --data $(DATA)

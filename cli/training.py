@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from radraft.finetune.recipe import Recipe
     from radraft.finetune.train.dataset import Dataset
     from radraft.llm.profiles import Profile
+    from radraft.vision_encoder.config import Look
     from radraft.vision_encoder.train.data import Images
     from radraft.vision_encoder.train.recipe import EncoderRecipe
 
@@ -42,6 +44,13 @@ Run = Annotated[
 ]
 
 
+class PointsBy(StrEnum):
+    """`PairRecipe.points`."""
+
+    F1 = "f1"
+    PRECISION = "precision"
+
+
 @command(app, "encoder")
 def train_encoder(
     data: Data,
@@ -65,11 +74,12 @@ def train_encoder(
     from radraft.vision_encoder.train.export import export
     from radraft.vision_encoder.train.run import train
 
-    recipe, config = load_recipe(recipe_name), load_config()
+    recipe = load_recipe(recipe_name)
+    config = load_config(recipe.encoder.config)
     plan = recipe.encoder.model_copy(update={"steps": steps} if steps else {})
     chosen_seed = recipe.seed if seed is None else seed
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    images = read_images(plan, data, fraction, out)
+    images = read_images(plan, data, fraction, out, look=config.look)
     identity = {
         "recipe": {"name": recipe.name, "encoder": plan.model_dump(mode="json")},
         "seed": chosen_seed,
@@ -109,6 +119,10 @@ def train_pairs(
         float, typer.Option("--fraction", min=0.0, max=1.0, help="Share of patients and pairs.")
     ] = 1.0,
     seed: Seed = None,
+    points: Annotated[
+        PointsBy | None,
+        typer.Option("--points", help="What decides what a film is said to show; else the recipe."),
+    ] = None,
     *,
     out: Output,
 ) -> None:
@@ -123,13 +137,16 @@ def train_pairs(
     recipe = load_recipe(recipe_name).smaller(fraction)
     if seed is not None:
         recipe = recipe.model_copy(update={"seed": seed})
+    if points is not None:
+        changed = recipe.pairs.model_copy(update={"points": points.value})
+        recipe = recipe.model_copy(update={"pairs": changed})
     vision = Encoder.load(encoder or shipped.FOLDER)
     images = read_images(recipe.encoder, data, fraction, out)
     with out.waiting("Making pairs") as move:
-        points = make(
+        chosen = make(
             recipe, images, vision, pairs, lambda done, total: move("Making pairs", done / total)
         )
-    out.result({"pairs": str(pairs), "points": asdict(points)}, f"{pairs}\n{points}")
+    out.result({"pairs": str(pairs), "points": asdict(chosen)}, f"{pairs}\n{chosen}")
 
 
 @command(app, "language")
@@ -241,8 +258,11 @@ def load_trainable(name: str | None) -> Profile | None:
     return profile
 
 
-def read_images(plan: EncoderRecipe, data: Path, fraction: float, out: Output) -> Images:
-    """The recipe's labelled films at the encoder's size."""
+def read_images(
+    plan: EncoderRecipe, data: Path, fraction: float, out: Output, look: Look = "plain"
+) -> Images:
+    """The recipe's labelled films at the encoder's size; `look` where no encoder follows that
+    brings them to one look itself."""
     from radraft.vision_encoder.config import load_config
     from radraft.vision_encoder.train import data as labelled
 
@@ -250,7 +270,8 @@ def read_images(plan: EncoderRecipe, data: Path, fraction: float, out: Output) -
         return labelled.load(
             plan,
             data,
-            load_config().size,
+            load_config(plan.config).size,
+            look=look,
             fraction=fraction,
             on_progress=lambda done, total: move("Reading images", done / total),
         )

@@ -17,6 +17,8 @@ MOST_FINDINGS = 8
 MOST_NAMES = 3
 """Most findings that the impression names."""
 NO_FINDING = "no_finding"
+UNASSESSED = "unassessed"
+"""Said of a film of which neither a finding nor normality is sure enough to be said."""
 
 
 def compose(seen: Mapping[str, Seen], draw: random.Random) -> Report:
@@ -34,10 +36,13 @@ def compose(seen: Mapping[str, Seen], draw: random.Random) -> Report:
     and in findings where no finding is absent either. Lung opacity is what pneumonia looks like: of
     the two, both seen or both absent, findings have the opacity and the impression the pneumonia.
 
+    `unassessed`: where nothing is stated, suggested or called normal, the impression says that it
+    is the reader's, and so do findings where nothing is denied either.
+
     Raises TrainingError `training_finding_without_sentences`.
     """
     sentences = bank()
-    if unknown := sorted(seen.keys() - sentences.findings.keys() - {NO_FINDING}):
+    if unknown := sorted(seen.keys() - sentences.findings.keys() - {NO_FINDING, UNASSESSED}):
         raise TrainingError("training_finding_without_sentences", codes=", ".join(unknown))
     if not seen:
         return _report([sentences.unreadable_findings], sentences.unreadable_impression)
@@ -49,6 +54,9 @@ def compose(seen: Mapping[str, Seen], draw: random.Random) -> Report:
     if "pneumonia" in named and "lung_opacity" in subjects:
         subjects.remove("pneumonia")
     findings = [draw.choice(pairs) for pairs in _findings(seen, there, absent)]
+    if UNASSESSED in seen and not there and not whole:
+        findings = findings or [draw.choice(sentences.unassessed_findings)]
+        return _report(findings, draw.choice(sentences.unassessed_impression))
     if whole:
         pairs = sentences.no_finding[whole]
         return _report(findings or [draw.choice(pairs)], draw.choice(pairs))
@@ -132,6 +140,7 @@ def bank() -> Bank:
     path = files("radraft.finetune.starter").joinpath("sentences.yaml")
     content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     unreadable = {section: Pair(**pair) for section, pair in content["unreadable"].items()}
+    unassessed = {section: _pairs(pairs) for section, pairs in content["unassessed"].items()}
     findings = {
         code: Named(Pair(**entry["name"]), _by_seen(entry))
         for code, entry in content["findings"].items()
@@ -149,6 +158,8 @@ def bank() -> Bank:
         impression={kind: _pairs(frames) for kind, frames in content["impression"].items()},
         unreadable_findings=unreadable["findings"],
         unreadable_impression=unreadable["impression"],
+        unassessed_findings=unassessed["findings"],
+        unassessed_impression=unassessed["impression"],
     )
 
 

@@ -15,9 +15,10 @@ from radraft.core import canonical
 from radraft.core.file_hash import file_sha256
 from radraft.finetune.export import assistant, chat
 from radraft.finetune.recipe import Recipe
-from radraft.finetune.starter import teacher, views
+from radraft.finetune.starter import statements, teacher, views
 from radraft.finetune.starter.compose import compose
 from radraft.finetune.starter.operating import operating_points
+from radraft.finetune.starter.statement_points import StatementPoints
 from radraft.finetune.starter.teacher import OperatingPoints
 from radraft.finetune.starter.values import Seen
 from radraft.finetune.starter.views import NOTHING, View
@@ -32,11 +33,12 @@ NOTHING_EVERY = 16
 """One in so many held-out films shows nothing."""
 
 Progress = Callable[[int, int], None]
+Points = OperatingPoints | StatementPoints
 
 
 def make(
     recipe: Recipe, images: Images, encoder: Encoder, folder: Path, on_progress: Progress
-) -> OperatingPoints:
+) -> Points:
     """Writes `pairs.jsonl` (the form of `finetune.export`), `tokens.npy` ((pairs, n, dim),
     float16), `images.json` (its order) and `points.json` into `folder`.
 
@@ -44,7 +46,7 @@ def make(
     films of the `valid` split, and some that show nothing. `on_progress(done, total)`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    points = operating_points(images, _logits(images, encoder), encoder.heads.ids)
+    points = _points(recipe, images, encoder)
     maker = _Maker(recipe, images, encoder, points, load_template(TEMPLATE))
     plan = [*maker.drawn(), *maker.held()]
     tokens = np.lib.format.open_memmap(
@@ -85,7 +87,7 @@ class _Maker:
     recipe: Recipe
     images: Images
     encoder: Encoder
-    points: OperatingPoints
+    points: Points
     template: Template
 
     def drawn(self) -> list[_Planned]:
@@ -135,11 +137,23 @@ class _Maker:
             return {}
         heads = self.encoder.heads
         values = heads.logits(tokens.astype(np.float32)).tolist()
-        say = teacher.child if view.source in self.recipe.pairs.children else teacher.adult
-        return say(dict(zip(heads.ids, values, strict=True)), self.points)
+        scores = dict(zip(heads.ids, values, strict=True))
+        child = view.source in self.recipe.pairs.children
+        if isinstance(self.points, StatementPoints):
+            say = statements.child if child else statements.adult
+            return say(scores, self.points)
+        teach = teacher.child if child else teacher.adult
+        return teach(scores, self.points)
 
 
-def _logits(images: Images, encoder: Encoder) -> teacher.Floats:
+def _points(recipe: Recipe, images: Images, encoder: Encoder) -> Points:
+    logits, heads = valid_logits(images, encoder), encoder.heads.ids
+    if recipe.pairs.points == "precision":
+        return statements.chosen_points(images, logits, heads)
+    return operating_points(images, logits, heads)
+
+
+def valid_logits(images: Images, encoder: Encoder) -> teacher.Floats:
     """(rows, heads); only the validation split's are computed, the others stay NaN."""
     found = np.full((len(images.rows), len(encoder.heads.ids)), np.nan)
     where = images.where("valid")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from radraft.core.yaml_files import Strict
@@ -16,6 +18,9 @@ class PairRecipe(Strict):
     """Label set -> how often a pair is made of it."""
     children: tuple[str, ...] = ()
     """Sets of children's films."""
+    points: Literal["f1", "precision"] = "f1"
+    """How it is decided what a film is said to show: at the points of the best F1 (`operating`),
+    or at those where a statement is precise enough to be made (`statement_points`)."""
     nothing: float = Field(default=0.07, ge=0)
     """Share of images that show nothing."""
     changed: float = Field(default=0.7, ge=0, le=1)

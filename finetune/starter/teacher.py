@@ -52,7 +52,8 @@ class Scale:
 
     def chance(self, logits: Floats) -> Floats:
         """0 to 1, in `logits`' shape."""
-        result: Floats = 1 / (1 + np.exp(-(self.slope * logits + self.shift)))
+        z = np.clip(self.slope * logits + self.shift, -700, 700)
+        result: Floats = 1 / (1 + np.exp(-z))
         return result
 
 
@@ -96,17 +97,32 @@ def child(logits: Mapping[str, float], points: OperatingPoints) -> dict[str, See
     return {"pneumonia": seen, "lung_opacity": seen}
 
 
-def fit(logits: Floats, right: npt.NDArray[np.bool_]) -> Scale:
+def fit(
+    logits: Floats,
+    right: npt.NDArray[np.bool_],
+    start: Scale = Scale(1.0, 0.0),
+    pull: float = 1.0,
+) -> Scale:
     """The scale under which `right` (n,) is likeliest given `logits` (n,), by Newton's method, with
-    a weak pull towards slope 1 and shift 0 that keeps it finite."""
+    a `pull` towards `start` that keeps it finite."""
     x = np.stack([logits, np.ones_like(logits)], axis=1)
-    start = np.array([1.0, 0.0])
-    weights, pull = start.copy(), 1.0
+    origin = np.array([start.slope, start.shift])
+    weights = origin.copy()
+
+    def loss(given: Floats) -> float:
+        z = x @ given
+        own = float(np.logaddexp(0, z).sum() - z[right].sum())
+        return own + pull / 2 * float(((given - origin) ** 2).sum())
+
     for _ in range(50):
         chance = 1 / (1 + np.exp(-np.clip(x @ weights, -30, 30)))
-        gradient = x.T @ (chance - right) + pull * (weights - start)
+        gradient = x.T @ (chance - right) + pull * (weights - origin)
         curve = (x * (chance * (1 - chance))[:, None]).T @ x + pull * np.eye(2)
-        weights = weights - np.linalg.solve(curve, gradient)
+        step = np.linalg.solve(curve, gradient)
+        # Far from its end a whole step may overshoot, and the next one more so.
+        while loss(weights - step) > loss(weights) and np.abs(step).max() > 1e-9:
+            step = step / 2
+        weights = weights - step
     return Scale(float(weights[0]), float(weights[1]))
 
 

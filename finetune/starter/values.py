@@ -54,3 +54,6 @@ class Bank:
     """Frames: `stated`, `suggested`, `both` and `absent`, with the lists of names to fill in."""
     unreadable_findings: Pair
     unreadable_impression: Pair
+    unassessed_findings: tuple[Pair, ...]
+    """All that is said of a film of which nothing is sure enough."""
+    unassessed_impression: tuple[Pair, ...]

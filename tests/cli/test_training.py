@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from radraft.finetune.recipe import load_recipe
+from radraft.reports.findings.extract import extract
 from radraft.vision_encoder import shipped
 from radraft.vision_encoder.heads import Heads
 from radraft.vision_encoder.projector import Projector
@@ -119,3 +120,25 @@ def test_pairs_and_language_of_another_seed(tmp_path: Path) -> None:
     }
     refused = answer(home, *command[:-1], "8", code=1)
     assert refused["error"]["code"] == "training_run_differs"
+
+
+def test_pairs_say_nothing_that_too_few_films_bear_out(tmp_path: Path) -> None:
+    """Three valid films a set are no twenty statements: all is left to the reader."""
+    recipe = tmp_path / "starter.yaml"
+    text = (ROOT / "finetune" / "recipes" / "starter.yaml").read_text(encoding="utf-8")
+    recipe.write_text(re.sub(r"(?m)^  count: \d+$", "  count: 12", text), encoding="utf-8")
+    data, pairs = write_data(tmp_path / "data"), tmp_path / "pairs"
+    made = answer(
+        tmp_path / "home", "train", "pairs", "--data", data, "--out", pairs,
+        "--recipe", recipe, "--points", "precision",
+    )  # fmt: skip
+    assert {point["present"] for point in made["points"]["findings"].values()} == {None}
+    assert made["points"]["normal"]["denied"] is None
+    lines = (pairs / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
+    films = [pair for pair in map(json.loads, lines) if pair["metadata"]["source"]]
+    assert len(films) > 4
+    for pair in films:
+        written = json.loads(pair["messages"][-1]["content"][0]["text"])
+        for sentence in written["findings"] + written["impression"]:
+            assert not extract(sentence["en"], "en") and not extract(sentence["zh"], "zh")
+            assert "does not allow" not in sentence["en"]

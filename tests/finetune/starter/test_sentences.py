@@ -39,7 +39,8 @@ def _filed() -> Iterator[tuple[tuple[str, ...], Seen, Pair]]:
         for pair in pairs:
             # That an image is abnormal names no finding, and its normality has no hedge to read.
             yield (() if seen is Seen.ABSENT else (NO_FINDING,)), Seen.STATED, pair
-    for pair in (bank().unreadable_findings, bank().unreadable_impression):
+    left = (*bank().unassessed_findings, *bank().unassessed_impression)
+    for pair in (bank().unreadable_findings, bank().unreadable_impression, *left):
         yield (), Seen.STATED, pair
 
 
