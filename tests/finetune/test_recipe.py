@@ -43,6 +43,14 @@ def test_the_ready_recipes_load() -> None:
     assert own == {"pneumonia_in_child", "bacterial_pneumonia", "covid"}
 
 
+def test_single_class_sets_answer_no_head_of_the_second_edition() -> None:
+    encoder = load_recipe("starter2").encoder
+    assert not {"covid", "tuberculosis"} & set(encoder.head_ids)
+    tables = {labels.table.split("/")[0] for labels in encoder.sets.values()}
+    drawn = {places.table.split("/")[0] for places in encoder.place_sets.values()}
+    assert {"cxr_tb_boxes", "cxr_covid_regions", "cxr_covid_lungmasks"} <= drawn - tables
+
+
 def test_a_recipe_by_path(tmp_path: Path) -> None:
     recipe = load_recipe(write(tmp_path))
     assert (recipe.name, recipe.seed, recipe.encoder.steps) == ("mine", 3, 10)

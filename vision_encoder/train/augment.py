@@ -17,12 +17,25 @@ that outside it only markers, borders and the edge of the body are left."""
 
 def augment(images: torch.Tensor, how: Augment) -> torch.Tensor:
     """Map (b, size, size), 0 to 1 to the same, changed. Draws from torch's global generator."""
-    images = _moved(images, how)
+    return augment_with(images, None, how)[0]
+
+
+def augment_with(
+    images: torch.Tensor, maps: torch.Tensor | None, how: Augment
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """As `augment`, and (b, places, s, s) maps of the same films moved with them."""
+    matrix = _movement(len(images), how)
+    images = _moved(images[:, None], matrix)[:, 0]
+    if maps is not None:
+        maps = _moved(maps, matrix)
     images = _toned(images, how)
+    for index, image in enumerate(images):
+        if how.coarse and _chance(how.coarse):
+            images[index] = _coarse(image, how.coarsest)
     for image in images:
         if _chance(how.edge):
             _cover_edge(image)
-    return images.clamp_(0, 1)
+    return images.clamp_(0, 1), maps
 
 
 def cover_lungs(images: torch.Tensor, fill: torch.Tensor | float) -> torch.Tensor:
@@ -53,25 +66,42 @@ def cover_border(images: torch.Tensor, share: float = 0.06) -> torch.Tensor:
     return kept
 
 
-def _moved(images: torch.Tensor, how: Augment) -> torch.Tensor:
+def _movement(count: int, how: Augment) -> torch.Tensor:
+    """(count, 2, 3): an affine map for each film."""
     import torch
 
-    count, size = images.shape[0], images.shape[1]
     angle = _spread(count) * math.radians(how.rotate_degrees)
     low, high = how.zoom
     scale = 1 / (low + torch.rand(count) * (high - low))
     aspect = 1 + _spread(count) * how.aspect
     shift_x, shift_y = _spread(count) * how.shift, _spread(count) * how.shift
-    matrix = torch.stack(
+    return torch.stack(
         [
             torch.stack([scale * aspect * angle.cos(), -scale * angle.sin(), shift_x], 1),
             torch.stack([scale * angle.sin(), scale / aspect * angle.cos(), shift_y], 1),
         ],
         1,
     )
+
+
+def _moved(images: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+    """Map (b, c, s, s) to the same, moved by its (b, 2, 3) matrices."""
+    import torch
+
     functional = torch.nn.functional
-    grid = functional.affine_grid(matrix, [count, 1, size, size], align_corners=False)
-    return functional.grid_sample(images[:, None], grid, align_corners=False)[:, 0]
+    grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, align_corners=False)
+
+
+def _coarse(image: torch.Tensor, coarsest: int) -> torch.Tensor:
+    """Reduced to a size between `coarsest` and its own, and enlarged to its own again."""
+    import torch
+
+    size = image.shape[-1]
+    small = int(torch.randint(min(coarsest, size - 1), size, ()))
+    resize = torch.nn.functional.interpolate
+    reduced = resize(image[None, None], (small, small), mode="bilinear", antialias=True)
+    return resize(reduced, (size, size), mode="bilinear", align_corners=False)[0, 0]
 
 
 def _toned(images: torch.Tensor, how: Augment) -> torch.Tensor:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from radraft.vision_encoder.config import EncoderConfig
-from radraft.vision_encoder.train.augment import augment, cover_lungs
+from radraft.vision_encoder.train.augment import augment_with, cover_lungs
 from radraft.vision_encoder.train.data import Images
 from radraft.vision_encoder.train.recipe import EncoderRecipe
 
@@ -16,6 +16,20 @@ if TYPE_CHECKING:
     import torch
 
 Floats = npt.NDArray[np.float32]
+
+
+class Batch(NamedTuple):
+    """What one step sees."""
+
+    pixels: torch.Tensor
+    """(b, 3, s, s), normalised."""
+    answers: torch.Tensor
+    """(b, heads): 1, 0, NaN where nothing is known, or the base rate of its set where the image's
+    lungs were covered."""
+    trust: torch.Tensor | None
+    """(b, heads): how much each answer counts; None where all count 1."""
+    maps: torch.Tensor | None
+    """(b, places, m, m): 0 to 1, NaN where the place was not drawn; None without places."""
 
 
 class Batches:
@@ -35,13 +49,13 @@ class Batches:
         self._train = images.where("train")
         self._share = _shares(images, recipe, self._train)
         self._base = {
-            name: _base_rate(images.answers[images.where("train", name)]) for name in recipe.sets
+            name: _base_rate(images.answers[images.where("train", name)])
+            for name in (*recipe.sets, *recipe.place_sets)
         }
         self.sentences = _sentences(recipe, config, device)
 
-    def draw(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return (b, 3, s, s) pixels and (b, heads) answers of a step: 1, 0, NaN where nothing is
-        known, or the base rate of its set where the image's lungs were covered.
+    def draw(self, step: int) -> Batch:
+        """Return the batch of a step.
 
         Changes of the images draw from torch's global generator, which the caller has seeded.
         """
@@ -52,7 +66,7 @@ class Batches:
         chosen = random.choice(self._train, recipe.batch, p=self._share)
         images = torch.from_numpy(self._images.pixels[chosen]).float() / 255
         answers = torch.from_numpy(self._images.answers[chosen])
-        images = augment(images, recipe.augment)
+        images, maps = augment_with(images, self._maps(chosen), recipe.augment)
         covered = torch.from_numpy(random.random(recipe.batch) < recipe.augment.lungs_covered)
         if bool(covered.any()):
             fill = torch.from_numpy(random.random(recipe.batch)).float()
@@ -60,8 +74,31 @@ class Batches:
             base = np.stack([self._base[self._images.rows[i].source] for i in chosen])
             known = ~answers.isnan() & covered[:, None]
             answers = torch.where(known, torch.from_numpy(base), answers)
+            if maps is not None:
+                # Nothing of it is to be seen any more.
+                maps[covered] = torch.nan
         size = int(random.choice(recipe.sizes))
-        return normalised(images.to(self._device), size, self._config), answers.to(self._device)
+        trust = None
+        if self._images.trust is not None:
+            trust = torch.from_numpy(self._images.trust[chosen]).to(self._device)
+        pixels = normalised(images.to(self._device), size, self._config)
+        return Batch(
+            pixels,
+            answers.to(self._device),
+            trust,
+            None if maps is None else maps.to(self._device),
+        )
+
+    def _maps(self, chosen: npt.NDArray[np.int64]) -> torch.Tensor | None:
+        import torch
+
+        images = self._images
+        if images.maps is None or images.map_of is None:
+            return None
+        at = images.map_of[chosen]
+        drawn = images.maps[np.maximum(at, 0)].astype(np.float32)
+        drawn[(drawn == 255) | (at < 0)[:, None, None, None]] = np.nan
+        return torch.from_numpy(drawn / 254)
 
 
 def normalised(images: torch.Tensor, size: int, config: EncoderConfig) -> torch.Tensor:
@@ -82,10 +119,12 @@ def _shares(
     images: Images, recipe: EncoderRecipe, train: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
     """Chance of each training row: a set's weight is spread evenly over its rows."""
-    counts = {name: len(images.where("train", name)) for name in recipe.sets}
+    weights = {name: labels.weight for name, labels in recipe.sets.items()}
+    weights |= {name: drawn.weight for name, drawn in recipe.place_sets.items()}
+    counts = {name: len(images.where("train", name)) for name in weights}
     sources = [images.rows[index].source for index in train]
     share: npt.NDArray[np.float64] = np.array(
-        [recipe.sets[source].weight / counts[source] for source in sources]
+        [weights[source] / counts[source] for source in sources]
     )
     share /= share.sum()
     return share

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import torch
 
 
+PLACE_FILE = "place.safetensors"
+
+
 @dataclass(frozen=True)
 class Exported:
     """The files of a trained encoder."""
@@ -36,8 +39,9 @@ def export(run: Path, recipe: EncoderRecipe, config: EncoderConfig, folder: Path
 
     `encoder.safetensors`: image tower; `text.safetensors`: the rest of the open_clip model;
     `heads.safetensors`: `weight` (heads, width) and `bias` (heads,), head ids as JSON in the
-    metadata. The same weights give the same bytes. TrainingError `training_run_unfinished`, or
-    `training_diverged` where a weight is no number or beyond half precision.
+    metadata; `place.safetensors` of the same form where the recipe has places. The same weights
+    give the same bytes. TrainingError `training_run_unfinished`, or `training_diverged` where a
+    weight is no number or beyond half precision.
     """
     from safetensors.torch import save_file
 
@@ -59,6 +63,12 @@ def export(run: Path, recipe: EncoderRecipe, config: EncoderConfig, folder: Path
         save_file(text, staging / weights.TEXT_FILE)
         ids = json.dumps(recipe.head_ids)
         save_file(heads, staging / HEADS_FILE, metadata={"heads": ids})
+        if recipe.places:
+            place = {
+                n.removeprefix("place."): v for n, v in averaged.items() if n.startswith("place.")
+            }
+            metadata = {"places": json.dumps(recipe.places)}
+            save_file(place, staging / PLACE_FILE, metadata=metadata)
         sums = {path.name: file_sha256(path) for path in sorted(staging.iterdir())}
         # A temporary folder is its maker's alone; what is exported is for all to read.
         staging.chmod(0o755)

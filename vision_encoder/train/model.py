@@ -22,7 +22,8 @@ def initial(config: EncoderConfig) -> torch.nn.Module:
 
 
 def build(model: torch.nn.Module, recipe: EncoderRecipe) -> torch.nn.ModuleDict:
-    """`{"clip": open_clip model, "head": linear}` ready to train; the head starts near zero."""
+    """`{"clip": open_clip model, "head": linear}` ready to train, with `place` where the recipe has
+    places; the heads start near zero."""
     import torch
 
     clip: Any = model
@@ -30,6 +31,12 @@ def build(model: torch.nn.Module, recipe: EncoderRecipe) -> torch.nn.ModuleDict:
     torch.nn.init.normal_(head.weight, std=0.01)
     torch.nn.init.zeros_(head.bias)
     net = torch.nn.ModuleDict({"clip": model.requires_grad_(True), "head": head})
+    if recipe.places:
+        place = torch.nn.Linear(head.in_features, len(recipe.places))
+        torch.nn.init.normal_(place.weight, std=0.01)
+        # Most patches hold nothing that was drawn.
+        torch.nn.init.constant_(place.bias, -2.0)
+        net["place"] = place
     # torch's own annotations do not know that modules take a memory format.
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
@@ -39,13 +46,22 @@ def see(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Map (b, 3, s, s) normalised pixels to finding logits (b, heads), image embeddings (b,
     e)."""
+    logits, embedded, _ = see_all(net, pixels, dropout)
+    return logits, embedded
+
+
+def see_all(
+    net: torch.nn.ModuleDict, pixels: torch.Tensor, dropout: float = 0.0
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """As `see`, and the feature map (b, width, g, g)."""
     import torch
 
     visual: Any = net["clip"].visual
-    features = visual.trunk.forward_head(visual.trunk.forward_features(pixels))
+    grid = visual.trunk.forward_features(pixels)
+    features = visual.trunk.forward_head(grid)
     dropped = torch.nn.functional.dropout(features, dropout, net.training)
     embedded = torch.nn.functional.normalize(visual.head(features), dim=-1)
-    return net["head"](dropped), embedded
+    return net["head"](dropped), embedded, grid
 
 
 def parameters(net: torch.nn.ModuleDict, recipe: EncoderRecipe) -> list[dict[str, Any]]:
@@ -69,16 +85,46 @@ def parameters(net: torch.nn.ModuleDict, recipe: EncoderRecipe) -> list[dict[str
     ]
 
 
-def label_loss(logits: torch.Tensor, answers: torch.Tensor, smoothing: float) -> torch.Tensor:
-    """Mean binary cross-entropy of the known answers; NaN answers are not looked at."""
+def label_loss(
+    logits: torch.Tensor,
+    answers: torch.Tensor,
+    smoothing: float,
+    trust: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Mean binary cross-entropy of the known answers, weighted by `trust` (b, heads) where it is
+    given; NaN answers are not looked at."""
     import torch
 
-    known = ~answers.isnan()
+    known = (~answers.isnan()).float()
+    if trust is not None:
+        known = known * trust
     target = torch.nan_to_num(answers) * (1 - 2 * smoothing) + smoothing
     losses = torch.nn.functional.binary_cross_entropy_with_logits(
         logits.float(), target, reduction="none"
     )
     return (losses * known).sum() / known.sum().clamp(min=1)
+
+
+def place_loss(
+    net: torch.nn.ModuleDict, grid: torch.Tensor, maps: torch.Tensor, smoothing: float
+) -> torch.Tensor:
+    """Mean binary cross-entropy of each patch's places.
+
+    grid (b, width, g, g); maps (b, places, s, s): the share of a point that is the place, NaN
+    throughout where nobody drew it on that film. A patch's target is the mean over it.
+    """
+    import torch
+
+    drawn = ~maps.isnan().flatten(2).any(2)
+    if not bool(drawn.any()):
+        return grid.sum() * 0.0
+    logits = net["place"](grid.permute(0, 2, 3, 1).float()).permute(0, 3, 1, 2)
+    target = torch.nn.functional.adaptive_avg_pool2d(torch.nan_to_num(maps), grid.shape[-1])
+    target = target * (1 - 2 * smoothing) + smoothing
+    losses = torch.nn.functional.binary_cross_entropy_with_logits(
+        logits.float(), target, reduction="none"
+    ).mean((2, 3))
+    return (losses * drawn).sum() / drawn.sum()
 
 
 def contrastive_loss(

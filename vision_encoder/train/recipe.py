@@ -55,9 +55,45 @@ class LabelSet(Strict):
     """Column whose values answer heads through `values`."""
     values: dict[str, dict[str, bool]] = Field(default={})
     """Value of `column` -> head -> answer. Rows with other values are left out."""
+    trust: float = Field(default=1.0, gt=0)
+    """How much an answer of this set counts in the label loss, relative to others'."""
     not_patients_of: str = ""
     """Another set that has patients in common with this one: a row stays only where its patient is
     not in the other set, or is in the same split there."""
+
+
+class Reading(Strict):
+    """What radiologists said of films that stand in sets: it outweighs what was mined."""
+
+    table: str
+    """Path of the CSV below the data folder."""
+    folder: str = ""
+    """Folder of its `file`s below the data folder; default: as the column `set` says."""
+    column: str = "rsna_class"
+    values: dict[str, dict[str, bool]]
+    """Value of `column` -> head -> answer."""
+    unsettled: dict[str, tuple[str, ...]] = Field(default={})
+    """Value of `column` -> heads whose yes is contradicted by it: nothing is known of them then."""
+    yes_no: dict[str, str] = Field(default={})
+    """Column with YES or NO -> head."""
+    trust: float = Field(default=3.0, gt=0)
+
+
+class PlaceSet(Strict):
+    """Films on which someone drew where something is."""
+
+    table: str
+    weight: float = Field(default=0.0, ge=0)
+    """How often an epoch draws from films of this table that stand in no label set."""
+    folder: str = ""
+    """As `Reading.folder`; default: the column `set` if there is one, or the table's own folder."""
+    boxes: dict[str, str] = Field(default={})
+    """Column with boxes (a JSON list of [x, y, w, h] or [name, x, y, w, h], shares of the film)
+    -> place. Outside its boxes a film has none."""
+    masks: dict[str, tuple[str, ...]] = Field(default={})
+    """Place -> regions of `masks/<film>__<region>.png` whose union it is."""
+    gray_masks: dict[str, int] = Field(default={})
+    """Place -> gray that stands for it in the picture that column `mask` names."""
 
 
 class Augment(Strict):
@@ -74,6 +110,9 @@ class Augment(Strict):
     noise: float = 0.04
     edge: float = 0.5
     """Chance that a border or corner, where markers and redaction boxes stand, is covered."""
+    coarse: float = Field(default=0.0, ge=0, le=1)
+    """Chance that a film is reduced to as little as `coarsest` pixels and enlarged again."""
+    coarsest: int = 64
     lungs_covered: float = 0.06
     """Chance that everything but the border is covered; the label is then the set's base rate, so
     that what stands at the border teaches nothing."""
@@ -84,6 +123,14 @@ class EncoderRecipe(Strict):
 
     heads: tuple[Head, ...] = Field(min_length=1)
     sets: dict[str, LabelSet] = Field(min_length=1)
+    readings: tuple[Reading, ...] = ()
+    places: tuple[str, ...] = ()
+    """What the place head tells of each patch token."""
+    place_sets: dict[str, PlaceSet] = Field(default={})
+    place_weight: float = Field(default=0.5, ge=0)
+    """Weight of the place loss beside the label loss."""
+    config: str = "radraft_cxr"
+    """Name of the encoder's config: sizes, and how films are brought to them."""
     augment: Augment = Augment()
     sizes: tuple[int, ...] = (192, 224, 256)
     """Sides in pixels; each step draws one."""
@@ -112,6 +159,14 @@ class EncoderRecipe(Strict):
                 raise ValueError(f"{name} answers {sorted(used - known) or 'no head'}")
             if labels.not_patients_of and labels.not_patients_of not in self.sets:
                 raise ValueError(f"{name}: no set {labels.not_patients_of}")
+        for reading in self.readings:
+            used = set(reading.yes_no.values()) | {h for v in reading.values.values() for h in v}
+            if used - known:
+                raise ValueError(f"{reading.table} answers {sorted(used - known)}")
+        drawn = {p for s in self.place_sets.values() for p in (*s.boxes.values(), *s.masks)}
+        drawn |= {p for s in self.place_sets.values() for p in s.gray_masks}
+        if drawn - set(self.places) or set(self.place_sets) & set(self.sets):
+            raise ValueError("place_sets: a place or a name that is not its own")
         return self
 
     @cached_property

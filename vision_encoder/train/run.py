@@ -53,12 +53,15 @@ def train(
     net.train()
     for step in range(first, last):
         torch.manual_seed((seed << 32) + step)
-        pixels, answers = batches.draw(step)
+        batch = batches.draw(step)
         with torch.autocast(device, torch.bfloat16, enabled=recipe.precision == "bf16"):
-            logits, embedded = towers.see(net, pixels, recipe.dropout)
-            contrast = _contrast(net, embedded, answers, batches)
-        label = towers.label_loss(logits, answers, recipe.smoothing)
+            logits, embedded, grid = towers.see_all(net, batch.pixels, recipe.dropout)
+            contrast = _contrast(net, embedded, batch.answers, batches)
+        label = towers.label_loss(logits, batch.answers, recipe.smoothing, batch.trust)
         loss = label + recipe.contrastive * contrast
+        if batch.maps is not None:
+            place = towers.place_loss(net, grid, batch.maps, recipe.smoothing)
+            loss = loss + recipe.place_weight * place
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -67,6 +70,8 @@ def train(
         _average(averaged, net, min(recipe.ema, (1 + step) / (10 + step)))
         done = step + 1
         record: dict[str, Any] = {"step": done, "label": label.item(), "contrast": contrast.item()}
+        if batch.maps is not None:
+            record["place"] = place.item()
         if done % recipe.valid_every == 0 or done == recipe.steps:
             record["valid"] = _validate(net, averaged, images, recipe, config)
         run_folder.log(folder, record)

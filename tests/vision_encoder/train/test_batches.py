@@ -28,7 +28,8 @@ def draw(found: Batches, step: int) -> tuple[torch.Tensor, torch.Tensor]:
     import torch
 
     torch.manual_seed(step)
-    return found.draw(step)
+    batch = found.draw(step)
+    return batch.pixels, batch.answers
 
 
 def test_a_batch_depends_on_seed_and_step_alone(images: Images) -> None:

@@ -182,3 +182,35 @@ def test_the_starters_own_data() -> None:
     assert counts["covid", "train"] > 150 and counts["nih1000", "train"] > 450
     answered = {head for row in rows if row.split == "train" for head in row.answers}
     assert answered == set(recipe.head_ids)
+
+
+def test_what_a_radiologist_read_outweighs_what_was_mined(tmp_path: Path) -> None:
+    films = [film(n, str(n), "train") for n in range(3)]
+    folder = two_sets(tmp_path, films, [film(9, "9", "valid")])
+    table = folder / "read.csv"
+    table.write_text(
+        "set,file,rsna_class,clear\n"
+        "first,images/0.png,Normal,\n"
+        "first,images/1.png,Opacity,YES\n"
+        "first,images/7.png,Opacity,NO\n"
+    )
+    reading = {
+        "table": "read.csv",
+        "values": {"Normal": {"tuberculosis": False}, "Opacity": {"tuberculosis": True}},
+        "unsettled": {"Normal": ["pneumothorax"]},
+        "yes_no": {"clear": "pleural_effusion"},
+        "trust": 3.0,
+    }
+    images = builders.load(folder, builders.recipe(**overlapping(), readings=[reading]))
+    first = images.where("train", "first")
+    # pneumothorax, pleural effusion, tuberculosis
+    expected = [[np.nan, 0, 0], [1, 1, 1], [1, 0, np.nan]]
+    np.testing.assert_array_equal(images.answers[first], expected)
+    assert images.trust is not None
+    np.testing.assert_array_equal(images.trust[first], [[1, 1, 3], [1, 3, 3], [1, 1, 1]])
+
+
+def test_only_the_splits_that_are_asked_for_are_read(data_folder: Path, images: Images) -> None:
+    found = data.load(builders.recipe(), data_folder, builders.SIZE, splits=("valid",))
+    assert {row.split for row in found.rows} == {"valid"}
+    assert len(found.rows) == len(images.where("valid"))

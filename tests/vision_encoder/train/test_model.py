@@ -132,3 +132,12 @@ def test_heads_see_the_mean_of_the_patch_tokens() -> None:
         expected = net["head"](tokens.mean(2))
     torch.testing.assert_close(logits, expected)
     torch.testing.assert_close(embedded.norm(dim=1), torch.ones(2))
+
+
+def test_an_answer_counts_as_much_as_it_is_trusted() -> None:
+    import torch
+
+    answers, logits = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.3, 0.9]])
+    parts = [math.log1p(math.exp(-0.3)), math.log1p(math.exp(0.9))]
+    loss = model.label_loss(logits, answers, 0.0, torch.tensor([[3.0, 1.0]]))
+    assert loss.item() == pytest.approx((3 * parts[0] + parts[1]) / 4, rel=1e-6)
