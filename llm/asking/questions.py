@@ -230,6 +230,10 @@ def _leaning(asked: Asked, old: Asked, text: str) -> Asked:
         return asked
     if not bare and not _POINTING.search(text) and asked.kind is Kind.PRESENCE and asked.exists:
         return asked
+    says_nothing = asked.kind is Kind.PRESENCE and not (asked.exists or asked.sides or asked.spots)
+    if bare and says_nothing and not (_POINTING.search(text) or _OTHER.search(text)):
+        # Nothing of it was understood: it need not be about what came before.
+        return asked
     kind = asked.kind
     if kind is Kind.PRESENCE and old.kind not in SUBJECTLESS and bare:
         kind = old.kind

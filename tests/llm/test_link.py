@@ -104,7 +104,7 @@ def test_a_vllm_that_cannot_be_started_says_why(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     lost.write_text(
         "\n".join(
-            f"checkpoint: {{kind: path, path: {gone}}}" if line.startswith("checkpoint:") else line
+            f"base: {{kind: path, path: {gone}}}" if line.startswith("base:") else line
             for line in text.splitlines()
         )
     )
