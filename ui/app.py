@@ -99,7 +99,6 @@ def _with_drafting(
     drafting = Drafting(settings, profile, store, metrics, on_progress)
     link, worker = drafting.link, drafting.worker
     load_extractor = extractor_loader(store, drafting.vision)
-    drafting.start()
     service = Service(
         store,
         settings,
@@ -110,8 +109,10 @@ def _with_drafting(
         load_extractor=load_extractor,
         metrics=metrics,
     )
-    stack.callback(drafting.join)
     try:
+        # Whoever asks for the end from here on ends vLLM too.
+        stack.callback(drafting.join)
+        drafting.start()
         receiving = _receiving(service, load_extractor, wake=worker.wake)
         stack.enter_context(_audited(service))
         stack.enter_context(_delivering(service))
