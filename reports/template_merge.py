@@ -250,17 +250,17 @@ class _Structure:
 def _structures(lines: tuple[TemplateLine, ...]) -> tuple[_Structure, ...]:
     """Return what the lines of the findings are about, and those of the impression that are about
     a finding."""
+    described = [line for line in lines if line.section is Section.FINDINGS]
     return tuple(
         _Structure(
             line.path,
             line.section,
-            frozenset(line.findings) | _denied_codes(line),
-            _denied_codes(line),
+            frozenset(line.findings) | denied,
+            denied,
             frozenset(line.organs) or _organs_of_wording(line),
             tuple(map(_word, line.words)),
         )
-        for line in lines
-        if line.section is Section.FINDINGS
+        for line, denied in zip(described, map(_denied_codes, described), strict=True)
     )
 
 
