@@ -59,7 +59,7 @@ def _in_fp32(conv: torch.nn.Conv2d) -> None:
         with torch.autocast("cpu", enabled=False):
             return forward(pixels.float()).to(pixels.dtype)
 
-    conv.forward = calculate  # type: ignore[method-assign]
+    conv.forward = calculate  # type: ignore[assignment]
 
 
 def see(
