@@ -429,6 +429,12 @@ def test_an_answer_hides_the_reports_that_its_reader_may_not_see_any_more(
     expect(series.locator("[data-part=hidden]")).to_contain_text("2 passages")
     expect(series).not_to_contain_text("1.2 cm")
     expect(series.locator(".rd-answer")).to_have_count(0)
+    desk = open_at(
+        f"/?case={case_id}&lang=en", window=WINDOWS[1], name="李医生", roles=(Role.ATTENDING,)
+    )
+    turn = desk.locator(".rd-turns li", has=desk.locator("[data-part=hidden]")).first
+    expect(turn.locator("[data-part=hidden]")).to_contain_text("2 passages")
+    expect(turn.locator(".rd-answer")).to_have_count(0)
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -64,7 +64,10 @@ export class Followup {
       "li",
       {},
       h("p", { class: "rd-question" }, h("span", { text: turn.question }), h("small", { text: `${turn.asked_by} · ${formatDate(turn.asked_at)}` })),
-      h("p", { class: turn.refused ? "rd-answer rd-refused" : "rd-answer", lang: turn.lang === "zh" ? "zh-CN" : "en", text: turn.answer }),
+      turn.answer
+        ? h("p", { class: turn.refused ? "rd-answer rd-refused" : "rd-answer", lang: turn.lang === "zh" ? "zh-CN" : "en", text: turn.answer })
+        : null,
+      turn.hidden ? h("p", { class: "rd-dim", dataset: { part: "hidden" }, text: t("asking_hidden", { n: turn.hidden }) }) : null,
       cited,
       turn.nearest.length ? this.nearest(turn) : null,
     );
