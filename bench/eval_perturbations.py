@@ -1,6 +1,6 @@
 """How far the report score falls for errors that were put into reports on purpose.
 
-python -m radraft.bench.eval_perturbations [--reports FILE] [--lang zh|en] [--resamples N]
+python -m radraft.bench.eval_perturbations [--reports FILE] [--lang zh|en] [--half heldout]
 
 Every report is its own reference; then one thing is changed: other words for the same, an invented
 prior, the side of one finding, that finding denied, an invented critical finding, and another
@@ -10,7 +10,7 @@ fall the table says so, and the exit code is 1.
 
 FILE is JSONL with `uid`, `zh` and `en` (../shared/data/reports_iu_zh_en where it is not given).
 One text a patient is read, and only of the half that rules and weights may be chosen on (SHA-256 of
-the uid, even).
+the uid, even); `--half heldout` reads the other one, which nothing may be chosen on.
 Intervals are 95%, by bootstrap over reports; those of a step are paired.
 """
 
@@ -42,6 +42,7 @@ REPORTS = (
     Path(__file__).resolve().parents[1] / "../shared" / "data" / "reports_iu_zh_en" / "pairs.jsonl"
 )
 SEED = 20261130
+HALVES = ("dev", "heldout")
 CHAIN = ("synonym", "prior", "side", "negation", "invention", "wrong report")
 """Rows in the order in which the score must fall; the first two may be equal."""
 MISSED = "missed critical"
@@ -75,23 +76,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--reports", type=Path, default=REPORTS)
     parser.add_argument("--lang", choices=LANGS)
+    parser.add_argument("--half", choices=HALVES, default=HALVES[0])
     parser.add_argument("--resamples", type=int, default=2000)
     given = parser.parse_args()
     failed = 0
     for lang in (given.lang,) if given.lang else LANGS:
-        texts = list(read_reports(given.reports, lang))
+        texts = list(read_reports(given.reports, lang, given.half))
         found, missed = rows(texts, lang), missed_row(texts, lang)
         failed += print_table(lang, len(texts), found, missed, given.resamples)
     return 1 if failed else 0
 
 
-def read_reports(file: Path, lang: Lang) -> Iterator[str]:
-    """Yield one text of each patient of the half to choose on."""
+def read_reports(file: Path, lang: Lang, half: str = HALVES[0]) -> Iterator[str]:
+    """Yield one text of each patient of a half."""
     seen = set()
     for text in file.read_text(encoding="utf-8").splitlines():
         row = json.loads(text)
         heldout = int(hashlib.sha256(row["uid"].encode()).hexdigest(), 16) % 2
-        if row["uid"] not in seen and not heldout:
+        if row["uid"] not in seen and HALVES[heldout] == half:
             seen.add(row["uid"])
             yield row[lang].strip()
 

@@ -93,3 +93,5 @@ def test_only_the_half_to_choose_on_is_read_and_each_patient_once(tmp_path: Path
     path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     even = [uid for uid in uids if not int(hashlib.sha256(uid.encode()).hexdigest(), 16) % 2]
     assert list(bench.read_reports(path, "en")) == [f"{uid} 1" for uid in even]
+    odd = [uid for uid in uids if uid not in even]
+    assert list(bench.read_reports(path, "en", "heldout")) == [f"{uid} 1" for uid in odd]
