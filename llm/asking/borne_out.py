@@ -21,7 +21,8 @@ def borne_out(
     wording: str, lang: Lang, cited: Sequence[Sentence], polarity: Polarity | None
 ) -> bool:
     """Return whether every clause of `wording` says what a cited sentence says: findings with their
-    polarity, places, sides, levels and numbers, in the language that was asked in."""
+    polarity, places, sides, levels and numbers, in the language that was asked in; and whether it
+    says any of these at all."""
     if not wording.strip() or len(wording) > ANSWER_CHARS or any(refused(wording)):
         return False
     if language(wording) != lang:
@@ -31,12 +32,22 @@ def borne_out(
     own = SourceSentence("", wording if lang == "zh" else "", wording if lang == "en" else "")
     known = [one for source in sources for one in stated(source)]
     return (
-        _numbers(wording) <= _numbers(ground)
+        _says(own, wording)
+        and _numbers(wording) <= _numbers(ground)
         and sides_of(wording) <= frozenset(side for s in sources for side in _sides(s))
         and spots_of(wording) <= spots_of(ground)
         and _words_hold(own, known)
         and _mentions_hold(wording, lang, sources)
         and not _opposite(wording, polarity)
+    )
+
+
+def _says(own: SourceSentence, wording: str) -> bool:
+    text = wording.strip()
+    return (
+        bool(_numbers(text) or sides_of(text) or spots_of(text))
+        or any(one.concepts or one.places for one in stated(own))
+        or any(found.search(text) is not None for found in (_YES, _NO))
     )
 
 

@@ -278,6 +278,8 @@ def test_a_written_answer_must_cite_what_it_was_given(
         "A 12 mm nodule with cavitation.",
         "结节直径 12 mm，边缘光滑，位于左肺上叶。",
         "",
+        ":",
+        "It is as the sentence says.",
         "x " * 400,
         None,
     ],
