@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from radraft.finetune.train.dataset import Dataset
     from radraft.llm.profiles import Profile
     from radraft.vision_encoder.config import Look
-    from radraft.vision_encoder.train.data import Images
+    from radraft.vision_encoder.train.data import Fold, Images
     from radraft.vision_encoder.train.recipe import EncoderRecipe
 
 SAMPLE = 256
@@ -44,6 +44,9 @@ Run = Annotated[
 ]
 
 
+MOST_FOLDS = 20
+
+
 class PointsBy(StrEnum):
     """`PairRecipe.points`."""
 
@@ -61,6 +64,15 @@ def train_encoder(
     ] = 1.0,
     seed: Seed = None,
     steps: Steps = None,
+    fold: Annotated[
+        str,
+        typer.Option(
+            "--leave-out",
+            metavar="NUMBER/FOLDS",
+            help="A fold of the patients to train without, as 0/3: to score their films by eyes "
+            "that never saw them.",
+        ),
+    ] = "",
     *,
     out: Output,
 ) -> None:
@@ -79,7 +91,8 @@ def train_encoder(
     plan = recipe.encoder.model_copy(update={"steps": steps} if steps else {})
     chosen_seed = recipe.seed if seed is None else seed
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    images = read_images(plan, data, fraction, out, look=config.look)
+    left_out = _fold(fold)
+    images = read_images(plan, data, fraction, out, look=config.look, fold=left_out)
     identity = {
         "recipe": {"name": recipe.name, "encoder": plan.model_dump(mode="json")},
         "seed": chosen_seed,
@@ -87,6 +100,8 @@ def train_encoder(
         "data_sha256": images.sha,
         "trunk_sha256": weights.SOURCE_SHA256,
     }
+    if left_out is not None:
+        identity["left_out"] = list(left_out)
     run_folder.begin(run, identity)
     start = model.initial(config)
     with out.waiting("Training the encoder") as move:
@@ -259,7 +274,12 @@ def load_trainable(name: str | None) -> Profile | None:
 
 
 def read_images(
-    plan: EncoderRecipe, data: Path, fraction: float, out: Output, look: Look = "plain"
+    plan: EncoderRecipe,
+    data: Path,
+    fraction: float,
+    out: Output,
+    look: Look = "plain",
+    fold: Fold | None = None,
 ) -> Images:
     """The recipe's labelled films at the encoder's size; `look` where no encoder follows that
     brings them to one look itself."""
@@ -273,8 +293,22 @@ def read_images(
             load_config(plan.config).size,
             look=look,
             fraction=fraction,
+            fold=fold,
             on_progress=lambda done, total: move("Reading images", done / total),
         )
+
+
+def _fold(text: str) -> Fold | None:
+    from radraft.vision_encoder.train.data import Fold
+
+    if not text:
+        return None
+    number, slash, of = text.partition("/")
+    if not (slash and number.isascii() and number.isdigit() and of.isascii() and of.isdigit()):
+        raise typer.BadParameter("a fold and how many there are, as 0/3")
+    if not 0 <= int(number) < int(of) <= MOST_FOLDS or of == "1":
+        raise typer.BadParameter(f"folds are 0/2 to {MOST_FOLDS - 1}/{MOST_FOLDS}")
+    return Fold(int(number), int(of))
 
 
 def _begin(

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from radraft.cli.training import app
 from radraft.finetune.recipe import load_recipe
 from radraft.reports.findings.extract import extract
 from radraft.vision_encoder import shipped
@@ -68,6 +70,15 @@ def test_a_run_trains_exports_goes_on_and_refuses_another(tmp_path: Path) -> Non
     refused = answer(tmp_path / "home", *command, "--seed", "9", code=1)
     assert refused["error"]["code"] == "training_run_differs"
     assert "seed" in refused["error"]["message_en"]
+
+
+@pytest.mark.parametrize("fold", ["3/3", "0", "0/1", "0/99", "a/b", "-1/3", "²/3"])
+def test_a_fold_that_is_none_is_refused(tmp_path: Path, fold: str) -> None:
+    command = ("encoder", "--data", tmp_path, "--out", tmp_path, "--leave-out", fold)
+    done = CliRunner().invoke(app, [*map(str, command)])
+    assert done.exit_code == 2
+    assert "0/3" in done.output or "0/2" in done.output
+    assert not (tmp_path / "run.json").exists()
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the development data is not here")

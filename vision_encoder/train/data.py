@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,18 @@ class Row:
     sex: str = ""
     trust: Mapping[str, float] = field(default_factory=dict)
     """Head -> how much its answer counts, where it is not 1."""
+
+
+class Fold(NamedTuple):
+    """A part of all patients. A patient is in the same one in every set that has him."""
+
+    number: int
+    """From 0."""
+    of: int
+
+    def holds(self, patient: str) -> bool:
+        """Return whether a patient is in it."""
+        return int(canonical.sha256(["fold", patient])[:8], 16) % self.of == self.number
 
 
 @dataclass(frozen=True)
@@ -137,14 +150,15 @@ def load(
     *,
     look: Look = "plain",
     fraction: float = 1.0,
+    fold: Fold | None = None,
     splits: tuple[str, ...] = SPLITS,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Images:
     """Return the rows and their pixels.
 
     `fraction` keeps that share of each set, by a hash of the patient, so a smaller run sees whole
-    patients. `on_progress(done, total)`. TrainingErrors as `rows`, and
-    `training_data_missing` where no row or image is there to train on."""
+    patients. `fold` leaves its patients out of `train`. `on_progress(done, total)`. TrainingErrors
+    as `rows`, and `training_data_missing` where no row or image is there to train on."""
     found = rows(recipe, data)
     drawn = {drawing.path: drawing for drawing in drawings(recipe, data)}
     known = {row.path for row in found}
@@ -154,7 +168,13 @@ def load(
         for d in alone
         if recipe.place_sets[d.source].weight
     ]
-    chosen = [row for row in (*found, *more) if row.split in splits and _share(row) < fraction]
+    chosen = [
+        row
+        for row in (*found, *more)
+        if row.split in splits
+        and _share(row) < fraction
+        and not (fold is not None and row.split == "train" and fold.holds(row.patient))
+    ]
     if not any(row.split == splits[0] for row in chosen):
         raise TrainingError("training_data_missing", path=str(data))
     pixels = np.zeros((len(chosen), size, size), dtype=np.uint8)

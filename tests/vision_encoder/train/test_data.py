@@ -90,6 +90,27 @@ def test_a_fraction_keeps_whole_patients(data_folder: Path, images: Images) -> N
         smaller = part
 
 
+def test_a_fold_leaves_whole_patients_out_of_training_in_every_set(tmp_path: Path) -> None:
+    numbers = [str(number) for number in range(24)]
+    first = [film(n, str(n), "valid" if n > 20 else "train") for n in range(24)]
+    second = [film(n, str(n), "train") for n in range(12)]
+    folder = two_sets(tmp_path, first, second)
+    plan = builders.recipe(**overlapping())
+    whole = builders.load(folder, plan)
+    left_out = []
+    for number in range(3):
+        fold = data.Fold(number, 3)
+        part = data.load(plan, folder, 16, fold=fold)
+        held = {patient for patient in numbers if fold.holds(patient)}
+        for split in data.SPLITS:
+            patients = {part.rows[index].patient for index in part.where(split)}
+            every = {whole.rows[index].patient for index in whole.where(split)}
+            assert patients == (every - held if split == "train" else every)
+        assert held
+        left_out += sorted(held)
+    assert sorted(left_out) == sorted(numbers)
+
+
 def test_the_hash_changes_with_pixels_answers_and_splits(tmp_path: Path) -> None:
     rows = [film(0, "1", "train"), film(1, "2", "valid")]
     plan = builders.recipe(**overlapping())
