@@ -62,7 +62,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByScope:
     return ByScope(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to `make stress` what `tests/scale.py` leaves to it, and put the tests in order."""
+    scale.leave_to_stress(items)
+    _sort(items)
+
+
+def _sort(items: list[pytest.Item]) -> None:
     """Put the longest scopes first, or at the end one worker would wait for the other.
 
     Within one: tests of the shared vLLM after those that start a vLLM of their own, since there is

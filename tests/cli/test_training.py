@@ -70,6 +70,7 @@ def test_a_run_trains_exports_goes_on_and_refuses_another(tmp_path: Path) -> Non
     assert "seed" in refused["error"]["message_en"]
 
 
+@pytest.mark.stress
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the development data is not here")
 def test_the_recipe_with_another_seed_on_a_tenth_of_the_data(tmp_path: Path) -> None:
     command = ("train", "encoder", "--recipe", "starter", "--data", SHARED, "--out", tmp_path)
@@ -84,7 +85,7 @@ def test_the_recipe_with_another_seed_on_a_tenth_of_the_data(tmp_path: Path) -> 
     assert "kermany/pneumonia_in_child" in line["valid"]
 
 
-@pytest.mark.scaled
+@pytest.mark.stress
 def test_pairs_and_language_of_another_seed(tmp_path: Path) -> None:
     """What follows the encoder, with the shipped one: made-up films, or a tenth of the data where
     it is there and the test goes further.
