@@ -24,7 +24,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from radraft.core.settings import Settings
 from radraft.store.database import Store, open_store
-from tests import scale
+from tests import quick_passwords, scale
 from tests.postgres import Cluster, running_cluster
 from tests.s3 import s3, s3_service
 from tests.vllm_fixtures import starter_endpoint, starter_profile, starter_server, vllm_settings
@@ -107,6 +107,12 @@ def log_of_its_own() -> Iterator[None]:
             handler.close()
         root.handlers[:] = before
         ours.setLevel(level)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashes() -> None:
+    """Hash passwords with next to no work; `tests/core/test_passwords.py` has the product's."""
+    quick_passwords.use()
 
 
 @pytest.fixture(scope="session")
