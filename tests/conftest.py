@@ -24,7 +24,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from radraft.core.settings import Settings
 from radraft.store.database import Store, open_store
-from tests import quick_passwords, scale
+from tests import passed_on, quick_passwords, scale
 from tests.postgres import Cluster, running_cluster
 from tests.s3 import s3, s3_service
 from tests.vllm_fixtures import starter_endpoint, starter_profile, starter_server, vllm_settings
@@ -47,6 +47,15 @@ hypothesis.settings.load_profile("full" if scale.FULL else "quick")
 
 TOGETHER = ("tests/integration/", "tests/stress/", "tests/ui/")
 """Folders whose tests one worker process runs: those of one vLLM, and those of one Chromium."""
+
+
+ABOUT_PROCESSES = (
+    "tests/studies/test_worker.py", "tests/studies/test_fuzz.py", "tests/studies/test_read",
+    "tests/studies/deid/", "tests/pipeline/test_file_check.py",
+    "tests/pipeline/test_killed_ingest.py", "tests/ui/api/test_full_frames.py",
+    "tests/exchange/test_silent_peers.py",
+)  # fmt: skip
+"""Tests of the processes that open untrusted files."""
 
 
 class ByScope(LoadScopeScheduling):  # type: ignore[misc]
@@ -113,6 +122,24 @@ def log_of_its_own() -> Iterator[None]:
 def quick_hashes() -> None:
     """Hash passwords with next to no work; `tests/core/test_passwords.py` has the product's."""
     quick_passwords.use()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def processes_that_wait() -> Iterator[None]:
+    """End at last what `processes_passed_on` kept."""
+    yield
+    passed_on.end()
+
+
+@pytest.fixture(autouse=True)
+def processes_passed_on(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Pass the processes that open files on from one reader to the next, but where they are what
+    is tested."""
+    if request.node.nodeid.startswith(ABOUT_PROCESSES):
+        yield
+        return
+    with passed_on.passing():
+        yield
 
 
 @pytest.fixture(scope="session")
