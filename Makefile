@@ -19,7 +19,7 @@ TRAIN := $(KEEP_MEMORY) $(BIN)/radraft train
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadscope
 UNIT := not vllm and not browser and not postgres and not pacs and not slow and not stress
 
-.PHONY: bench-checks bench-department bench-desk bench-findings bench-forms bench-intake bench-outbox bench-studies bench-workers help demo test unit stress check lint format install vllm radeval system-demo system-test system-bench web \
+.PHONY: bench-checks bench-department bench-desk bench-findings bench-forms bench-intake bench-outbox bench-studies bench-workers help demo test unit stress pages check lint format install vllm radeval system-demo system-test system-bench web \
 	starter starter-words starter-eval checkpoint bench bench-adapt bench-eval bench-gpu flywheel-demo fuzz docs clean
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo "make stress  what takes minutes: load, kills, mutated files, all examples"
 	@echo "make lint    ruff, mypy and the order of the rooms alone"
 	@echo "make web     bundle the workstation's TypeScript (ui/web) into ui/bundles; needs node"
+	@echo "make pages   every test in Chromium"
 	@echo "make bench   measure drafting, embedding and start-up on this machine"
 	@echo "make bench-adapt   measure radraft adapt on 300 signed reports (DATA=folder)"
 	@echo "make bench-gpu   ten minutes on a machine with a CUDA GPU, offline; installs nothing (OUT=folder)"
@@ -58,9 +59,13 @@ test: system-test install vllm checkpoint
 unit: install
 	$(PYTEST) -m "$(UNIT)" --ignore tests/integration --ignore tests/stress
 
-# Under an hour. Before anything that it covers is called resolved.
+# An hour. Before anything that it covers is called resolved.
 stress: system-test install vllm checkpoint
 	RADRAFT_TEST_SCALE=full $(PYTEST) -m "stress or scaled or hypothesis" --timeout 1800 --durations=15
+
+# Every test in a browser, those of `make stress` too.
+pages: system-test install
+	$(PYTEST) -m browser tests/ui --durations=15
 
 check: test
 

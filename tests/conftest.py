@@ -24,7 +24,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from radraft.core.settings import Settings
 from radraft.store.database import Store, open_store
-from tests import scale
+from tests import passed_on, quick_passwords, scale
 from tests.postgres import Cluster, running_cluster
 from tests.s3 import s3, s3_service
 from tests.vllm_fixtures import starter_endpoint, starter_profile, starter_server, vllm_settings
@@ -49,6 +49,15 @@ TOGETHER = ("tests/integration/", "tests/stress/", "tests/ui/")
 """Folders whose tests one worker process runs: those of one vLLM, and those of one Chromium."""
 
 
+ABOUT_PROCESSES = (
+    "tests/studies/test_worker.py", "tests/studies/test_fuzz.py", "tests/studies/test_read",
+    "tests/studies/deid/", "tests/pipeline/test_file_check.py",
+    "tests/pipeline/test_killed_ingest.py", "tests/ui/api/test_full_frames.py",
+    "tests/exchange/test_silent_peers.py",
+)  # fmt: skip
+"""Tests of the processes that open untrusted files."""
+
+
 class ByScope(LoadScopeScheduling):  # type: ignore[misc]
     """pytest-xdist's scheduler that keeps tests together which share what is costly to set up."""
 
@@ -62,7 +71,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByScope:
     return ByScope(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to `make stress` what `tests/scale.py` leaves to it, and put the tests in order."""
+    scale.leave_to_stress(items)
+    _sort(items)
+
+
+def _sort(items: list[pytest.Item]) -> None:
     """Put the longest scopes first, or at the end one worker would wait for the other.
 
     Within one: tests of the shared vLLM after those that start a vLLM of their own, since there is
@@ -100,6 +116,30 @@ def log_of_its_own() -> Iterator[None]:
             handler.close()
         root.handlers[:] = before
         ours.setLevel(level)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashes() -> None:
+    """Hash passwords with next to no work; `tests/core/test_passwords.py` has the product's."""
+    quick_passwords.use()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def processes_that_wait() -> Iterator[None]:
+    """End at last what `processes_passed_on` kept."""
+    yield
+    passed_on.end()
+
+
+@pytest.fixture(autouse=True)
+def processes_passed_on(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Pass the processes that open files on from one reader to the next, but where they are what
+    is tested."""
+    if request.node.nodeid.startswith(ABOUT_PROCESSES):
+        yield
+        return
+    with passed_on.passing():
+        yield
 
 
 @pytest.fixture(scope="session")

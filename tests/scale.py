@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
+from collections.abc import Iterable
+
+import pytest
 
 FULL = os.environ.get("RADRAFT_TEST_SCALE") == "full"
 """Whether tests marked `scaled`, and hypothesis's, run at full scale: in `make stress`."""
@@ -11,3 +15,44 @@ FULL = os.environ.get("RADRAFT_TEST_SCALE") == "full"
 def scaled(quick: int, *, full: int) -> int:
     """How many of something a test makes; its mark `scaled` has `make stress` find it."""
     return full if FULL else quick
+
+
+def rows(*ids: str) -> pytest.MarkDecorator:
+    """Mark a parametrised test of whose rows these show in `make test` what all of them show; the
+    others are in `make stress` alone. `ids`: as they stand between brackets."""
+    return pytest.mark.rows(*ids)
+
+
+def on_both(*tests: str) -> pytest.MarkDecorator:
+    """Mark a file whose tests of `store` run on both databases in `make stress`, and in `make test`
+    on PostgreSQL only where these: one of each kind of what PostgreSQL might do otherwise."""
+    return pytest.mark.on_both(*tests)
+
+
+def leave_to_stress(items: Iterable[pytest.Item]) -> None:
+    """Mark `stress` what `rows` and `on_both` leave to it. pytest.UsageError where one of them
+    names what there is not."""
+    tests: defaultdict[str, list[tuple[str, pytest.Item]]] = defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("rows"):
+            name, _, row = item.nodeid.partition("[")
+            tests[name].append((row.removesuffix("]"), item))
+        if (both := item.get_closest_marker("on_both")) is not None:
+            _leave_database(item, both.args)
+    for name, found in tests.items():
+        mark = found[0][1].get_closest_marker("rows")
+        assert mark is not None
+        if len(found) > len(mark.args) and not {row for row, _ in found} >= set(mark.args):
+            raise pytest.UsageError(f"{name} has no such rows: {mark.args}")
+        for row, item in found:
+            if row not in mark.args:
+                item.add_marker(pytest.mark.stress)
+
+
+def _leave_database(item: pytest.Item, tests: tuple[str, ...]) -> None:
+    assert isinstance(item, pytest.Function)
+    if unknown := [name for name in tests if not hasattr(item.module, name)]:
+        raise pytest.UsageError(f"{item.nodeid}: its file has no such tests: {unknown}")
+    of = item.callspec.params.get("store_settings") if hasattr(item, "callspec") else None
+    if of == "postgresql" and item.originalname not in tests:
+        item.add_marker(pytest.mark.stress)

@@ -204,6 +204,7 @@ def test_a_training_step_is_measured_on_whatever_device_there_is(
     assert f": {stage}, rank 16" in row.ran
 
 
+@pytest.mark.stress
 @pytest.mark.slow
 def test_drafting_is_measured_from_the_profile_to_more_drafts_than_httpx_has_connections(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -24,6 +24,7 @@ from radraft.cli.output import Output
 from radraft.core.settings import Settings
 from radraft.reports.roles import Role
 from tests.certificates import certificate
+from tests.cli.test_commands import answer
 from tests.reached import PASSWORD, Served, add_person, environment, serving
 
 pytestmark = pytest.mark.slow
@@ -222,12 +223,26 @@ def refusal(tmp_path: Path, **settings: object) -> str:
     return code
 
 
+def refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **settings: object) -> str:
+    """As `refusal`, in this process."""
+    for name, value in settings.items():
+        monkeypatch.setenv(f"RADRAFT_{name.upper()}", str(value))
+    error = answer(tmp_path / "data", "serve", code=1)["error"]
+    for sentence in (error["message_zh"], error["message_en"]):
+        assert "RADRAFT_" in sentence
+    assert not (tmp_path / "data" / "logs" / "vllm.log").exists()
+    code: str = error["code"]
+    return code
+
+
 def test_a_network_address_without_tls_or_proxy_does_not_start(tmp_path: Path) -> None:
     assert refusal(tmp_path, host="0.0.0.0", hosts=NAME) == "host_unprotected"
 
 
 @pytest.mark.parametrize("kind", ["missing", "no certificate", "another's key", "password"])
-def test_a_certificate_that_cannot_be_used_does_not_start(tmp_path: Path, kind: str) -> None:
+def test_a_certificate_that_cannot_be_used_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
     own = certificate(tmp_path, "own")
     settings: dict[str, object] = {"host": ADDRESS, "port": free_port(), "hosts": NAME}
     if kind == "missing":
@@ -248,16 +263,18 @@ def test_a_certificate_that_cannot_be_used_does_not_start(tmp_path: Path, kind: 
             )
         )
         settings |= {"tls_cert": own, "tls_key": locked}
-    assert refusal(tmp_path, **settings) == "tls_unusable"
+    assert refused(monkeypatch, tmp_path, **settings) == "tls_unusable"
 
 
-def test_a_port_that_is_taken_and_an_address_of_elsewhere_do_not_start(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_and_an_address_of_elsewhere_do_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with socket.create_server((ADDRESS, 0)) as taken:
         port = taken.getsockname()[1]
-        assert refusal(tmp_path, host=ADDRESS, port=port) == "port_in_use"
+        assert refused(monkeypatch, tmp_path, host=ADDRESS, port=port) == "port_in_use"
     own = certificate(tmp_path, "own")
     settings = {"host": "192.0.2.1", "hosts": NAME, "tls_cert": own}
-    assert refusal(tmp_path, **settings) == "host_unusable"
+    assert refused(monkeypatch, tmp_path, **settings) == "host_unusable"
 
 
 def test_an_expired_certificate_serves_and_is_told_in_both_languages(

@@ -24,6 +24,7 @@ from radraft.store.cases import CaseState
 from radraft.store.database import Store, open_store
 from tests.llm import fake_vllm
 from tests.pipeline.test_draft_worker import Model, served, waiting_case
+from tests.scale import rows
 
 pytestmark = pytest.mark.slow
 
@@ -120,6 +121,7 @@ def test_drafts_in_progress_are_given_back(store: Store, tmp_path: Path) -> None
     assert held(store) == 0
 
 
+@rows("deaf")
 @pytest.mark.parametrize("mode", ["sick", "deaf", "stuck"])
 def test_a_vllm_that_starts_or_hangs_ends_with_the_service(
     store: Store, tmp_path: Path, mode: str

@@ -81,6 +81,7 @@ def test_a_fold_that_is_none_is_refused(tmp_path: Path, fold: str) -> None:
     assert not (tmp_path / "run.json").exists()
 
 
+@pytest.mark.stress
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the development data is not here")
 def test_the_recipe_with_another_seed_on_a_tenth_of_the_data(tmp_path: Path) -> None:
     command = ("train", "encoder", "--recipe", "starter", "--data", SHARED, "--out", tmp_path)
@@ -95,7 +96,7 @@ def test_the_recipe_with_another_seed_on_a_tenth_of_the_data(tmp_path: Path) -> 
     assert "kermany/pneumonia_in_child" in line["valid"]
 
 
-@pytest.mark.scaled
+@pytest.mark.stress
 def test_pairs_and_language_of_another_seed(tmp_path: Path) -> None:
     """What follows the encoder, with the shipped one: made-up films, or a tenth of the data where
     it is there and the test goes further.

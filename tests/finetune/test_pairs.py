@@ -40,8 +40,17 @@ from tests.builders import (
     person,
     save_draft,
 )
+from tests.scale import on_both
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    on_both(
+        "test_no_identity_past_the_wall",
+        "test_only_the_newest_version_is_exported",
+        "test_one_signature_has_one_pair",
+        "test_the_pairs_of_one_site",
+    ),
+]
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 AUTHOR = "王签名"

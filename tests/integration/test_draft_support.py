@@ -20,7 +20,7 @@ from radraft.reports.draft import Draft
 from radraft.store.database import Store
 from tests.pipeline.test_draft_support import ADAPTERS, DEMO
 
-pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.stress, pytest.mark.vllm, pytest.mark.timeout(1800)]
 
 
 def test_the_starters_sentences_are_measured(

@@ -32,11 +32,12 @@ from radraft.reports.values import Certainty
 from radraft.store import images
 from radraft.store.database import Store, open_store
 from radraft.vision_encoder.values import ImageTokens
+from tests.scale import scaled
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 
 DEMO = Path(__file__).parents[2] / "demo" / "studies"
-STUDIES = ("04", "05", "06")
+STUDIES = ("04", "05", "06")[: scaled(2, full=3)]
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ def keep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("keep")
 
 
+@pytest.mark.stress
 def test_a_set_is_drafted_as_the_product_drafts(
     product: Product, items: list[SetItem], keep: Path
 ) -> None:
@@ -178,6 +180,7 @@ def test_support_is_finite_and_zero_without_a_difference(product: Product) -> No
     assert all(abs(one.nats) < 0.5 for one in same)
 
 
+@pytest.mark.scaled
 def test_a_film_is_reported_and_a_blank_image_is_not(
     product: Product, items: list[SetItem], keep: Path
 ) -> None:

@@ -39,8 +39,8 @@ pytestmark = [
 SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx" / "radraft.conf"
 PORTS = (7860, 7861)
 ROUNDS = scaled(1, full=5)
-"""How often each server is restarted."""
-BETWEEN = 20
+"""How often both servers are restarted, one after the other."""
+BETWEEN = scaled(10, full=20)
 """Requests of each person that are answered before the next restart."""
 
 

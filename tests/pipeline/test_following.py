@@ -21,6 +21,12 @@ from radraft.store import language_rules, offered, sentence_pairs
 from radraft.store.database import Store
 from tests.builders import add_drafted, make_report, make_sentence, person
 from tests.llm.chat_server import ChatServer, chat_server
+from tests.scale import on_both
+
+pytestmark = on_both(
+    "test_most_of_the_newest_uses_say_how_it_is_said",
+    "test_what_the_site_signed_goes_before_lines_of_templates_and_before_rules",
+)
 
 ZH, EN = "右侧胸腔积液。", "Right pleural effusion."
 ODD, ODD_EN = "肺门血管影略增浓。", "The hilar vessels are slightly prominent."

@@ -18,8 +18,11 @@ from radraft.reports.values import LANGS, Lang, Sentence
 from radraft.store import pairs
 from radraft.store.database import Store
 from tests.builders import signed_in
+from tests.scale import on_both
 from tests.ui import seed
 from tests.ui.conftest import make_service
+
+pytestmark = on_both()
 
 ZH, EN = "右侧胸腔积液。", "Right pleural effusion."
 OWN = "There is an effusion on the right."

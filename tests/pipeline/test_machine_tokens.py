@@ -18,7 +18,14 @@ from radraft.reports.roles import EVERY_SITE, Scope
 from radraft.store import audit, machine_tokens
 from radraft.store.database import Store, open_store
 from tests.pipeline.test_sign_in import PASSWORD, TERMS, Clock, register
-from tests.scale import scaled
+from tests.scale import on_both, scaled
+
+pytestmark = on_both(
+    "test_a_program_is_let_in_by_its_token_until_it_ends",
+    "test_a_program_reads_on_while_nothing_can_be_written",
+    "test_when_it_was_last_used_is_written_once_a_minute",
+    "test_no_other_secret_is_a_token",
+)
 
 BY = AuditActor("管理员", "a-0123456789abcdef", "10.0.0.7")
 PACS, ELSEWHERE = "10.0.0.20", "203.0.113.9"

@@ -28,6 +28,16 @@ from radraft.studies.deidentify import deidentify
 from radraft.studies.values import CheckedStudy, Patient, Study, StudyPriority
 from tests import builders
 from tests.hl7_messages import order_message, segment
+from tests.scale import on_both
+
+pytestmark = on_both(
+    "test_an_order_that_comes_later_reaches_its_study",
+    "test_a_fault_of_the_database_leaves_nothing_and_the_sender_sends_again",
+    "test_the_same_message_is_taken_once_however_often_it_is_sent",
+    "test_a_message_of_several_orders_is_taken_whole_or_not_at_all",
+    "test_two_patients_of_one_accession_have_two_orders",
+    "test_an_unsure_order_is_asked_about_and_a_person_decides",
+)
 
 LI = Patient("PAT2", "Li^Da", date(1990, 5, 5), "M")
 OF_LI = {"patient": "PAT2", "name": "Li^Da", "born": "19900505", "sex": "M"}

@@ -29,6 +29,16 @@ from radraft.studies.values import CheckedStudy, Patient, Study
 from tests import builders
 from tests.hl7_messages import order_message, patient_message, segment
 from tests.pipeline.test_order_intake import history, messages, send, shown
+from tests.scale import on_both
+
+pytestmark = on_both(
+    "test_two_messages_at_once_leave_one_patient",
+    "test_a_fault_leaves_nothing_and_the_sender_sends_again",
+    "test_a_merge_moves_studies_and_orders",
+    "test_a_message_is_taken_once",
+    "test_a_correction_is_found_by_and_seen",
+    "test_a_circle_stands_as_its_newest_message_says",
+)
 
 BORN = date(1970, 1, 2)
 HERSELF = Patient(builders.PATIENT_ID, builders.NAME, BORN, "F")

@@ -25,10 +25,20 @@ from radraft.store.values import WorklistFilter
 from radraft.store.worklist_pages import Visible
 from radraft.studies.values import StudyPriority
 from tests.builders import actor, make_report, person
+from tests.scale import on_both
 from tests.ui import seed
 from tests.ui.people import account_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    on_both(
+        "test_a_study_goes_where_a_rule_sends_it_and_once",
+        "test_of_two_who_change_rules_one_does_and_both_sites_are_in_the_audit",
+        "test_no_sql_changes_rules_or_who_reads",
+        "test_the_list_of_a_reading_site_has_what_was_sent_to_it_and_no_more",
+        "test_a_damaged_row_of_rules_keeps_its_sites_studies_at_home_and_nobody_elses",
+    ),
+]
 
 CENTRE = ReadingRule("centre")
 BY = person("管理员")

@@ -58,10 +58,22 @@ from tests.retention_site import (
     put_original,
     set_rule,
 )
-from tests.scale import scaled
+from tests.scale import on_both, scaled
 from tests.store import tampering
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    on_both(
+        "test_of_two_runs_at_once_one_works_and_the_other_is_told",
+        "test_a_run_that_is_killed_at_any_moment_loses_nothing_and_the_next_one_finishes",
+        "test_what_is_moved_is_read_as_before_and_nothing_else_changes",
+        "test_images_are_dropped_while_a_new_study_of_the_patient_comes",
+        "test_an_image_that_comes_with_a_new_study_while_it_is_dropped_is_there_afterwards",
+        "test_what_is_dropped_is_gone_recorded_and_said_and_nothing_else_changes",
+        "test_a_run_on_another_machine_keeps_others_out",
+        "test_a_damaged_rule_keeps_its_sites_images_and_stops_no_other_site",
+    ),
+]
 
 KILLS = scaled(6, full=50)
 UNTOUCHED = {

@@ -23,6 +23,14 @@ from radraft.store.database import Store
 from radraft.store.tables_second_factor import SecondFactorRow
 from tests.pipeline.test_machine_tokens import told
 from tests.pipeline.test_sign_in import DESK, PASSWORD, TERMS, Clock, register
+from tests.scale import on_both
+
+pytestmark = on_both(
+    "test_a_telephone_is_enrolled_at_the_first_sign_in_and_asked_for_at_each",
+    "test_of_two_at_once_one_uses_a_code",
+    "test_of_two_first_codes_at_once_one_enrols",
+    "test_a_recovery_code_is_not_lost_where_the_session_could_not_be_written",
+)
 
 
 @pytest.fixture

@@ -16,7 +16,16 @@ from radraft.reports.accounts import FREE_TRIES, MOST_OF_LOGIN, SessionTerms
 from radraft.reports.roles import EVERY_SITE, Membership, Permission, Role
 from radraft.store import accounts, sign_ins
 from radraft.store.database import Store
-from tests.scale import scaled
+from tests.scale import on_both, scaled
+
+pytestmark = on_both(
+    "test_a_person_signs_in_is_known_and_signs_out",
+    "test_whatever_is_wrong_the_work_is_the_same",
+    "test_a_link_that_two_use_at_once_works_for_one",
+    "test_the_last_administrator_stays_one",
+    "test_no_two_accounts_have_one_log_in_name",
+    "test_no_other_secret_is_a_session",
+)
 
 PASSWORD = "two films before tea"
 DESK, ELSEWHERE = "10.0.0.7", "203.0.113.9"

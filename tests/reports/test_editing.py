@@ -17,6 +17,13 @@ from radraft.store.signatures import sign
 from radraft.store.tables import RevisionRow
 from tests import children
 from tests.builders import add_drafted, make_report, make_sentence, of_origin, person
+from tests.scale import on_both
+
+pytestmark = on_both(
+    "test_of_processes_saving_at_once_one_wins",
+    "test_every_save_is_a_revision",
+    "test_a_signed_report_is_edited_only_after_amending",
+)
 
 
 def save(store: Store, report: Report, base: int, editor: str = "李医生") -> WorkingReport:

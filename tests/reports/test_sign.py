@@ -41,8 +41,17 @@ from tests.builders import (
     person,
     save_draft,
 )
+from tests.scale import on_both
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    on_both(
+        "test_versions_are_chained",
+        "test_no_sql_changes_what_was_signed",
+        "test_an_error_after_signing_leaves_nothing_signed",
+        "test_the_time_is_kept_in_utc",
+    ),
+]
 
 NOW = datetime(2026, 11, 22, 1, 2, 3, 456789, tzinfo=UTC)
 

@@ -7,9 +7,10 @@ import json
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +70,28 @@ class Made:
     expected: dict[str, Any]
 
 
+@pytest.fixture(scope="module")
+def brought_up(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives the data folder of a fixture that was opened and so migrated, once for all tests: to
+    copy."""
+
+    @cache
+    def of(name: str) -> Path:
+        folder = tmp_path_factory.mktemp("brought-up") / "data"
+        shutil.copytree(FIXTURES / "stores" / name, folder)
+        open_store(Settings(data_dir=folder)).close()
+        return folder
+
+    return of
+
+
 @pytest.fixture(params=[*STORES, pytest.param(POSTGRESQL, marks=pytest.mark.postgres)])
-def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Made]:
+def made(
+    request: pytest.FixtureRequest, tmp_path: Path, brought_up: Callable[[str], Path]
+) -> Iterator[Made]:
     name: str = request.param
-    folder = shutil.copytree(FIXTURES / "stores" / name, tmp_path / "data")
+    source = FIXTURES / "stores" / name if name == POSTGRESQL else brought_up(name)
+    folder = shutil.copytree(source, tmp_path / "data")
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
     if name != POSTGRESQL:
         settings = Settings(data_dir=folder)

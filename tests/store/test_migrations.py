@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from radraft.core.settings import Settings
 from radraft.store import cases, leases, migrations, patient_keys
 from radraft.store.cases import CaseState
-from radraft.store.database import open_store
+from radraft.store.database import Store, open_store
 from radraft.store.tables import PatientKeyRow
 
 FOLDER = Path(migrations.__file__).parent
@@ -56,7 +56,18 @@ def test_migrations_follow_one_another_in_one_line() -> None:
     config.set_main_option("script_location", str(FOLDER))
     numbers = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
     assert numbers == sorted(numbers, reverse=True)
+    assert migrations.newest() == numbers[0]
     assert len(ScriptDirectory.from_config(config).get_heads()) == 1
+
+
+def test_a_database_of_today_is_opened_without_reading_the_migrations(
+    sqlite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*arguments: object) -> None:
+        raise AssertionError("read")
+
+    monkeypatch.setattr(migrations.command, "upgrade", never)
+    open_store(Settings(data_dir=tmp_path / "data")).close()
 
 
 def schema(connection: sqlite3.Connection) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from tests.exchange.builders import film_file
 from tests.pipeline.test_draft_worker import Model, served, waiting_case
 from tests.scale import scaled
 
-pytestmark = [pytest.mark.slow, pytest.mark.scaled]
+pytestmark = [pytest.mark.stress, pytest.mark.slow]
 
 MANY = 140
 

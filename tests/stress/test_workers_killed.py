@@ -29,7 +29,7 @@ from tests.scale import scaled
 from tests.waiting import add_waiting, machine
 
 pytestmark = [
-    pytest.mark.postgres, pytest.mark.slow, pytest.mark.scaled, pytest.mark.timeout(1800),
+    pytest.mark.stress, pytest.mark.postgres, pytest.mark.slow, pytest.mark.timeout(1800),
 ]  # fmt: skip
 
 SERVERS, WORKERS = 2, 3

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from radraft.reports.roles import Role
 from tests.builders import signed_in
+from tests.scale import rows
 from tests.ui import seed
 from tests.ui.conftest import Seen, Workstation
 from tests.ui.people import session_of
@@ -75,12 +76,14 @@ def _found(page: Page, options: dict[str, list[str]]) -> list[str]:
     ]
 
 
+@rows(*(f"{page}-{LANGUAGES[number % 2]}" for number, page in enumerate(PAGES)))
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("address", PAGES)
 def test_nothing_is_found_on_a_page(open_at: Open, address: str, lang: str) -> None:
     assert found(open_at(f"{address}?lang={lang}")) == []
 
 
+@rows("en")
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_nothing_is_found_where_people_sign_in(
     browser: Browser, workstation: Workstation, lang: str
@@ -92,6 +95,7 @@ def test_nothing_is_found_where_people_sign_in(
     page.close()
 
 
+@rows("zh-CN")
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_nothing_is_found_on_the_desk(open_at: Open, workstation: Workstation, lang: str) -> None:
     number = 2710 + LANGUAGES.index(lang)

@@ -44,6 +44,7 @@ def test_another_study_in_the_address_is_opened_and_what_was_typed_is_saved_firs
     expect_named(page, second)
 
 
+@pytest.mark.stress
 def test_a_fragment_that_names_no_study_changes_nothing(
     open_page: Opener, workstation: Workstation
 ) -> None:

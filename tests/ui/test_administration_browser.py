@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from radraft.reports.roles import Role
+from tests.scale import rows
 from tests.ui import seed
 from tests.ui.conftest import Seen, Workstation
 from tests.ui.people import session_of
@@ -55,6 +56,7 @@ def picture(page: Page, name: str) -> None:
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
+@rows("2610-zh-CN-1366", "2613-en-200%")
 @pytest.mark.parametrize(
     ("number", "lang", "size"),
     [(2610, "zh-CN", "1366"), (2611, "en", "1920"), (2612, "zh-CN", "200%"), (2613, "en", "200%")],

@@ -13,6 +13,7 @@ from sqlalchemy import update
 
 from radraft.store import signatures
 from radraft.store.tables import CaseRow
+from tests.scale import rows
 from tests.ui import alerted, seed
 from tests.ui.conftest import Opener, Seen, Workstation, let_in
 
@@ -167,6 +168,7 @@ def test_a_form_keeps_what_is_typed_and_says_that_somebody_was_faster(
     expect(page.locator("[data-part=problem]")).to_contain_text("Someone else has moved this alert")
 
 
+@pytest.mark.stress
 def test_the_register_is_chosen_by_days_and_saved_as_csv(
     own_workstation: Workstation, open_own: Page, seen: Seen, tmp_path: Path
 ) -> None:
@@ -192,6 +194,7 @@ def test_the_register_is_chosen_by_days_and_saved_as_csv(
     expect(page.locator(".rd-header")).to_be_hidden()
 
 
+@rows("zh-CN-1366-768-1", "en-683-384-2")
 @pytest.mark.parametrize(
     ("width", "height", "scale"), [(1366, 768, 1), (1920, 1080, 1), (683, 384, 2)]
 )

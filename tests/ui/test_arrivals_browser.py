@@ -110,6 +110,7 @@ def test_his_device_is_kept_at_this_browser_and_a_sound_is_his_choice(
     expect(sound).to_have_attribute("aria-pressed", "true")
 
 
+@pytest.mark.stress
 def test_while_nobody_judges_the_line_says_so(workstation: Workstation, technologist: Page) -> None:
     inbox = Inbox(workstation.folder, workstation.store)
     with listening(inbox) as listener:

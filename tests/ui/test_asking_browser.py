@@ -20,6 +20,7 @@ from radraft.reports.values import Origin, Report, Sentence, both
 from radraft.store import priors, questions
 from radraft.studies.values import Patient
 from tests.builders import make_draft, signed_in
+from tests.scale import rows
 from tests.ui import seed
 from tests.ui.conftest import Workstation
 from tests.ui.people import account_of, session_of
@@ -152,6 +153,7 @@ def test_a_question_goes_to_the_desk_and_its_answer_and_addendum_come_back(
     expect(asked.locator("[data-part=as-of]")).to_contain_text("依据第 1 版；现为第 2 版")
 
 
+@pytest.mark.stress
 def test_an_amendment_is_told_and_the_old_answer_stays_marked(
     open_at: Open, workstation: Workstation
 ) -> None:
@@ -248,6 +250,7 @@ def turn_tab(page: Page, *, away: bool) -> None:
     )
 
 
+@pytest.mark.stress
 def test_a_slow_service_is_asked_again_once_it_answered_and_seldom_while_it_is_away(
     open_at: Open, workstation: Workstation
 ) -> None:
@@ -369,6 +372,7 @@ def asked_of_nodule(workstation: Workstation) -> str:
 SHOWN_AT = tuple(window for window in (PHONE, *WINDOWS) if window[0] != "1024")
 
 
+@rows("390-zh-CN", "1366-en")
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("window", SHOWN_AT, ids=lambda window: window[0])
 def test_an_answer_says_what_became_of_its_question_and_shows_sizes_over_time(
@@ -437,6 +441,7 @@ def test_an_answer_hides_the_reports_that_its_reader_may_not_see_any_more(
     expect(turn.locator(".rd-answer")).to_have_count(0)
 
 
+@rows("390-en", "1366-zh-CN")
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("window", (PHONE, *WINDOWS), ids=lambda window: window[0])
 def test_nothing_is_cut_off_and_axe_finds_nothing(

@@ -73,6 +73,7 @@ def test_edit_sign_and_find_it_again(
     assert "魏" not in page.title()
 
 
+@pytest.mark.stress
 def test_a_signature_counts_from_the_opening_and_names_who_is_signed_in(
     open_page: Opener, workstation: Workstation
 ) -> None:
@@ -152,6 +153,7 @@ def test_failed_draft_leaves_a_report_to_write_in(
     assert [(s.zh, s.en) for s in report.findings] == [("人工书写。", "Written by hand.")]
 
 
+@pytest.mark.stress
 def test_undo_brings_a_deleted_sentence_back(open_page: Opener, workstation: Workstation) -> None:
     case_id = seed.add(workstation.store, 12)
     page = open_page(case_id)
@@ -163,6 +165,7 @@ def test_undo_brings_a_deleted_sentence_back(open_page: Opener, workstation: Wor
     assert stored(workstation, case_id).findings[1].origin.value == "model"
 
 
+@pytest.mark.stress
 def test_drag_moves_a_sentence(open_page: Opener, workstation: Workstation) -> None:
     case_id = seed.add(workstation.store, 13)
     page = open_page(case_id)

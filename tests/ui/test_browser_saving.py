@@ -87,6 +87,7 @@ def test_two_browsers_on_one_study(open_page: Opener, workstation: Workstation, 
     expect_text(area(second, "findings", 0, "zh"), "我改。")
 
 
+@pytest.mark.stress
 def test_taking_theirs_drops_mine(open_page: Opener, workstation: Workstation, seen: Seen) -> None:
     seen.refusals_expected = True
     case_id = seed.add(workstation.store, 6)
@@ -150,6 +151,7 @@ def test_kill_9_loses_no_saved_edit_and_the_page_saves_the_rest(
     expect(page.locator(".rd-offline")).to_be_empty()
 
 
+@pytest.mark.stress
 def test_typing_without_a_pause_is_saved_all_the_same(
     open_page: Opener, workstation: Workstation
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_draft_that_comes_later_stands_beside_what_was_written(
     assert [sentence.origin for sentence in kept.findings] == [Origin.PERSON, Origin.MODEL]
 
 
+@pytest.mark.stress
 def test_a_row_that_was_just_opened_is_not_taken_away_by_a_draft(
     open_page: Opener, workstation: Workstation
 ) -> None:
@@ -94,6 +95,7 @@ def test_a_row_that_was_just_opened_is_not_taken_away_by_a_draft(
     assert [sentence.zh for sentence in stored(workstation, case_id).findings] == ["双肺清晰。"]
 
 
+@pytest.mark.stress
 def test_a_draft_that_nobody_waited_for_is_simply_shown(
     open_page: Opener, workstation: Workstation
 ) -> None:
@@ -105,6 +107,7 @@ def test_a_draft_that_nobody_waited_for_is_simply_shown(
     expect(page.locator("[data-part=offered]")).to_be_hidden()
 
 
+@pytest.mark.stress
 def test_what_is_said_of_the_images_is_said_before_anybody_wrote(
     open_page: Opener, workstation: Workstation
 ) -> None:

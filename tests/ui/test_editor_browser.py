@@ -116,6 +116,7 @@ def test_enter_splits_a_sentence_and_backspace_joins_it_again(
     assert (kept[0].zh, kept[0].en) == (joined + SECOND_ZH, f"{FIRST_EN} {SECOND_EN}")
 
 
+@pytest.mark.stress
 def test_enter_at_the_beginning_makes_room_before_and_at_the_end_behind(
     open_page: Opener, workstation: Workstation
 ) -> None:
@@ -215,6 +216,7 @@ def test_undo_and_redo_go_over_typing_deleting_moving_and_splitting(
     assert [s.zh for s in stored(workstation, case_id).findings] == split
 
 
+@pytest.mark.stress
 def test_what_follows_in_the_other_language_is_undone_with_the_words_that_it_follows(
     open_page: Opener, workstation: Workstation
 ) -> None:
@@ -290,6 +292,7 @@ def test_an_input_method_sends_nothing_before_it_is_done_and_loses_nothing(
     assert len(texts(page, "findings", "zh")) == len(seed.FINDINGS)
 
 
+@pytest.mark.stress
 def test_signing_takes_what_an_input_method_still_holds(
     open_page: Opener, workstation: Workstation
 ) -> None:
@@ -338,6 +341,7 @@ MEASURED = """async ([zh, en]) => {
 }"""
 
 
+@pytest.mark.stress
 def test_a_measurement_goes_to_the_cursor_in_the_language_of_its_text(
     open_page: Opener, workstation: Workstation
 ) -> None:
@@ -360,6 +364,7 @@ def test_a_measurement_goes_to_the_cursor_in_the_language_of_its_text(
     assert (kept[0].en, kept[1].zh) == (FIRST_EN, SECOND_ZH[:5] + "长径约 12 mm" + SECOND_ZH[5:])
 
 
+@pytest.mark.stress
 def test_autotext_is_asked_before_a_key_and_writes_at_the_cursor(
     open_page: Opener, workstation: Workstation
 ) -> None:
@@ -385,6 +390,7 @@ def test_autotext_is_asked_before_a_key_and_writes_at_the_cursor(
     expect(area(page, "impression", 1, "en")).to_be_focused()
 
 
+@pytest.mark.stress
 def test_the_focus_and_the_cursor_survive_what_others_do_to_the_report(
     open_page: Opener, workstation: Workstation
 ) -> None:

@@ -13,6 +13,7 @@ from pypdf import PdfReader
 
 from radraft.pipeline.service import Service
 from tests.builders import signed_in
+from tests.scale import rows
 from tests.ui import seed
 from tests.ui.conftest import Opener, Seen, Workstation
 
@@ -52,6 +53,7 @@ def test_one_key_copies_the_signed_report_as_text(
     assert copied == workstation.service.printing.text(case_id, "en")
 
 
+@pytest.mark.stress
 def test_a_copy_that_hangs_keeps_no_other_study_from_being_copied_and_comes_too_late(
     open_page: Opener, workstation: Workstation
 ) -> None:
@@ -97,6 +99,7 @@ def test_an_unsigned_study_says_too_that_the_copy_of_the_one_before_was_not_made
     expect(page.locator("[data-part=handover] button").first).to_be_hidden()
 
 
+@pytest.mark.stress
 def test_a_copy_that_fails_says_that_the_clipboard_holds_what_was_copied_before(
     open_page: Opener, workstation: Workstation, seen: Seen
 ) -> None:
@@ -158,6 +161,7 @@ def test_printing_opens_the_pdf_in_a_tab_of_its_own(
     waiting.value.close()
 
 
+@rows("locked")
 @pytest.mark.parametrize("way", ["locked", "signed out", "left"])
 def test_a_printed_report_does_not_stay_open_where_nobody_is_let_in(
     open_page: Opener, workstation: Workstation, seen: Seen, way: str
@@ -216,6 +220,7 @@ def test_an_unsigned_report_is_not_handed_over_and_an_amended_one_as_it_was_sign
     expect(page.locator("[data-part=handover]")).to_be_visible()
 
 
+@rows("zh-CN")
 @pytest.mark.parametrize("lang", ["zh-CN", "en"])
 def test_the_workstation_itself_prints_no_patient(
     open_page: Opener, workstation: Workstation, lang: str

@@ -128,6 +128,7 @@ def test_a_line_that_a_person_wrote_is_never_touched(
     assert stored(workstation, case_id).impression[0].en == mine[1]
 
 
+@pytest.mark.stress
 def test_findings_that_change_under_an_offer_make_it_out_of_date(
     open_page: Opener, workstation: Workstation
 ) -> None:
@@ -162,6 +163,7 @@ def test_a_colleagues_save_is_shown_before_anything_is_offered(
     expect(offer(page)).to_be_hidden()
 
 
+@pytest.mark.stress
 def test_escape_leaves_the_impression_as_it_is(open_page: Opener, workstation: Workstation) -> None:
     case_id = seed.add(workstation.store, 2406)
     page = open_page(case_id, lang="zh-CN")
@@ -195,6 +197,7 @@ def origin(workstation: Workstation, case_id: str, key: str) -> list[str]:
     return [wording.confirmed.by.name for wording in sentence.wordings if wording.confirmed]
 
 
+@pytest.mark.stress
 def test_one_key_keeps_a_drafted_sentence_and_goes_on(
     open_page: Opener, workstation: Workstation
 ) -> None:
@@ -214,6 +217,7 @@ def test_one_key_keeps_a_drafted_sentence_and_goes_on(
     assert origin(workstation, case_id, "f3") == []
 
 
+@pytest.mark.stress
 def test_one_key_takes_a_sentence_out_and_one_says_why(
     open_page: Opener, workstation: Workstation
 ) -> None:
@@ -246,6 +250,7 @@ def test_nobody_is_asked_why_of_his_own_sentence(
     expect(page.locator("[data-part=reject-reason]")).to_be_hidden()
 
 
+@pytest.mark.stress
 def test_what_the_ai_first_wrote_can_be_seen(open_page: Opener, workstation: Workstation) -> None:
     case_id = seed.add(workstation.store, 2413)
     page = open_page(case_id)

@@ -65,6 +65,7 @@ def test_images_are_moved_dropped_and_drafted_from_by_keys(
     assert workstation.service.case_view(case_id).case.state is CaseState.RECEIVED
 
 
+@pytest.mark.stress
 def test_edited_text_is_asked_about_and_kept(
     open_page: Opener, workstation: Workstation, seen: Seen, tmp_path: Path
 ) -> None:

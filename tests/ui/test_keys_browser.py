@@ -125,6 +125,7 @@ def sign_by_keys(page: Page, counted: Counted) -> None:
     expect(page.locator(".rd-report")).to_have_attribute("data-mode", "signed")
 
 
+@pytest.mark.stress
 def test_two_corrections_take_at_most_eight_keys_beside_the_text(
     open_page: Opener, workstation: Workstation
 ) -> None:
@@ -171,6 +172,7 @@ def with_prior(workstation: Workstation, number: int, name: str) -> str:
     return now
 
 
+@pytest.mark.stress
 def test_template_phrase_impression_and_prior_by_keys_and_each_undone_by_one(
     open_page: Opener, workstation: Workstation
 ) -> None:

@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from radraft.reports.people import Person, PersonKind
 from radraft.reports.site_languages import BOTH_LANGUAGES, LanguageRule
 from radraft.reports.values import Confirmation, Lang, Origin, Sentence
+from tests.scale import rows
 from tests.ui import seed
 from tests.ui.conftest import Opener, Seen, Workstation
 from tests.ui.page import area, expect_text, stored, wait_saved
@@ -149,6 +150,7 @@ def test_what_is_not_understood_is_marked_and_no_stale_words_stay(
     assert origins(first(workstation, case_id)) == {"zh": Origin.MODEL, "en": Origin.MODEL}
 
 
+@pytest.mark.stress
 def test_a_service_that_does_not_answer_is_waited_for_3_seconds_and_no_save_waits(
     open_page: Opener, workstation: Workstation
 ) -> None:
@@ -170,6 +172,7 @@ def test_a_service_that_does_not_answer_is_waited_for_3_seconds_and_no_save_wait
     expect_text(area(page, "findings", 0, "en"), FOLLOWED)
 
 
+@pytest.mark.stress
 def test_an_answer_to_older_words_is_thrown_away(
     open_page: Opener, workstation: Workstation
 ) -> None:
@@ -190,6 +193,7 @@ def test_an_answer_to_older_words_is_thrown_away(
     expect_text(area(page, "findings", 0, "en"), FOLLOWED)
 
 
+@pytest.mark.stress
 def test_a_service_that_is_away_leaves_a_mark_and_is_asked_again(
     open_page: Opener, workstation: Workstation, seen: Seen
 ) -> None:
@@ -205,6 +209,7 @@ def test_a_service_that_is_away_leaves_a_mark_and_is_asked_again(
     expect_text(area(page, "findings", 1, "en"), "No pneumothorax.")
 
 
+@rows("2207-zh")
 @pytest.mark.parametrize(("number", "edited"), [(2207, "zh"), (2208, "en")])
 def test_a_contradiction_blocks_the_signature_both_ways_until_one_side_is_dropped(
     open_page: Opener, workstation: Workstation, number: int, edited: str
@@ -252,6 +257,7 @@ def test_a_site_of_one_language_shows_one_column_and_signs_it(
     assert not any(sentence.en for sentence in signed.report.sentences)
 
 
+@pytest.mark.stress
 def test_the_language_that_a_person_writes_is_kept(
     open_page: Opener, workstation: Workstation
 ) -> None:
@@ -264,6 +270,7 @@ def test_the_language_that_a_person_writes_is_kept(
     expect(page.locator("[data-part=written-language]")).to_have_value("en")
 
 
+@pytest.mark.stress
 def test_what_followed_is_asked_of_its_own_case_alone(
     open_page: Opener, workstation: Workstation
 ) -> None:

@@ -14,10 +14,11 @@ from radraft.core.repeats import SHOWN
 from radraft.reports.roles import Role
 from tests.orthanc import private_network
 from tests.reached import add_person, serving
+from tests.scale import scaled
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.scaled]
 
-EACH, PORT = 100, 7860
+EACH, PORT = scaled(70, full=100), 7860
 PATIENT = "ZHAO-MINGYUE"
 
 

@@ -23,6 +23,7 @@ from radraft.ui.access import application
 from radraft.ui.mount import add_routes
 from tests.pipeline.outbox_site import queued
 from tests.processes import until
+from tests.scale import rows
 from tests.ui import seed
 from tests.ui.api.test_outbox import dead_entry
 from tests.ui.conftest import Seen
@@ -62,6 +63,7 @@ def served(service: Service) -> Iterator[Served]:
     thread.join()
 
 
+@rows("2710-zh-CN-1366", "2713-en-200%")
 @pytest.mark.parametrize(
     ("number", "lang", "size"),
     [(2710, "zh-CN", "1366"), (2711, "en", "1920"), (2712, "zh-CN", "200%"), (2713, "en", "200%")],

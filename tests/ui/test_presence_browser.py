@@ -15,6 +15,7 @@ from radraft.reports.roles import Role
 from radraft.store.database import Store
 from tests import children
 from tests.builders import signed_in
+from tests.scale import rows
 from tests.ui import seed, serve
 from tests.ui.conftest import Seen, Workstation
 from tests.ui.page import area, expect_text, stored, wait_saved
@@ -126,6 +127,7 @@ def test_a_second_reader_is_told_takes_over_and_gives_back_and_nothing_is_lost(
     expect(on_it(watching, case_id)).to_have_text(SECOND)
 
 
+@pytest.mark.stress
 def test_what_a_reader_typed_as_another_changed_the_same_is_offered_after_a_take_over(
     enter: Enter, workstation: Workstation, seen: Seen
 ) -> None:
@@ -223,6 +225,7 @@ def test_two_tabs_of_one_reader_put_different_sentences_together_and_ask_for_the
     assert stored(workstation, case_id).findings[3].zh == "彼页第四句。"
 
 
+@pytest.mark.stress
 def test_a_tab_that_is_closed_in_the_middle_keeps_what_the_other_tab_saved(
     enter: Enter, workstation: Workstation
 ) -> None:
@@ -240,6 +243,7 @@ def test_a_tab_that_is_closed_in_the_middle_keeps_what_the_other_tab_saved(
     assert stored(workstation, case_id).findings[0].zh == "此页所写。"
 
 
+@pytest.mark.stress
 def test_an_input_methods_characters_are_waited_for_when_somebody_takes_over(
     enter: Enter, workstation: Workstation
 ) -> None:
@@ -297,6 +301,7 @@ def held(store: Store) -> tuple[str, str]:
     return seed.add(store, 1210), seed.add(store, 1211)
 
 
+@rows("sqlite")
 def test_another_servers_worklist_shows_it_and_a_take_over_reaches_its_pages(
     servers: Servers, held: tuple[str, str], enter: Enter
 ) -> None:
@@ -317,6 +322,7 @@ def test_another_servers_worklist_shows_it_and_a_take_over_reaches_its_pages(
     expect(on_it(first, case_id)).to_be_empty()
 
 
+@pytest.mark.stress
 @pytest.mark.parametrize("store_settings", ["postgresql"], indirect=True)
 def test_a_machine_and_a_server_that_die_leave_nobody_on_a_study(
     servers: Servers, held: tuple[str, str], enter: Enter, seen: Seen
@@ -345,6 +351,7 @@ def picture(page: Page, name: str) -> None:
         page.screenshot(path=Path(PICTURES) / f"{name}-{size['width']}.png")
 
 
+@rows("size2-en")
 @pytest.mark.parametrize("lang", ["zh-CN", "en"])
 @pytest.mark.parametrize("size", [(1366, 768), (1920, 1080), (683, 384)])
 def test_it_fits_on_the_page_in_both_languages(

@@ -90,6 +90,7 @@ def test_an_administrator_adds_a_rule_and_sees_where_studies_wait(
     expect(form.locator(".rr-rule")).to_have_count(0)
 
 
+@pytest.mark.stress
 def test_a_reader_sees_which_site_he_reads_for(enter: Enter, workstation: Workstation) -> None:
     case_id = seed.add(workstation.store, 1101)
     with workstation.store.begin() as session:

@@ -37,6 +37,7 @@ def test_the_desk_says_when_images_were_dropped_and_shows_the_signed_report(
     )
 
 
+@pytest.mark.stress
 def test_key_images_that_are_still_needed_are_shown_and_the_rest_is_told(
     own_workstation: Workstation, open_page: Opener, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.scale import rows
 from tests.ui import seed
 from tests.ui.conftest import Workstation, let_in
 from tests.ui.page import area, wait_saved
@@ -39,6 +40,7 @@ def picture(page: Page, name: str) -> None:
         page.screenshot(path=Path(folder) / f"{name}.png")
 
 
+@rows("1366-zh-CN", "200-percent-en")
 @pytest.mark.parametrize("lang", ["zh-CN", "en"])
 @pytest.mark.parametrize("window", WINDOWS, ids=lambda window: window[0])
 def test_nothing_is_cut_off_and_the_image_keeps_320_pixels(

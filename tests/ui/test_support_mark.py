@@ -104,6 +104,7 @@ def test_marked_sentences_are_kept_or_dropped_before_signing(
     ]
 
 
+@pytest.mark.stress
 def test_a_keep_can_be_taken_back_and_own_words_need_none(
     open_page: Opener, workstation: Workstation
 ) -> None:
@@ -124,6 +125,7 @@ def test_a_keep_can_be_taken_back_and_own_words_need_none(
     expect(mark(page, "f2")).to_contain_text("影像不支持")
 
 
+@pytest.mark.stress
 def test_keeping_survives_another_readers_save(
     open_page: Opener, workstation: Workstation, seen: Seen
 ) -> None:

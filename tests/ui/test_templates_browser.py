@@ -111,6 +111,7 @@ def test_a_line_behind_a_dialog_is_not_confirmed(
     expect(grey_rows(page)).to_have_count(LINES)
 
 
+@pytest.mark.stress
 def test_both_can_be_undone(open_page: Opener, workstation: Workstation) -> None:
     case_id = empty_study(workstation, 2303)
     page = open_page(case_id)
@@ -205,6 +206,7 @@ def test_a_person_keeps_phrases_of_his_own(open_page: Opener, workstation: Works
     expect(dialog).to_contain_text("No phrases yet.")
 
 
+@pytest.mark.stress
 def test_a_few_letters_show_a_phrase_that_tab_takes_and_goes_through(
     open_page: Opener, workstation: Workstation
 ) -> None:
@@ -293,6 +295,7 @@ def test_an_administrator_sees_brings_in_and_switches_off_templates(
     expect(site.locator("[data-part=said]")).to_contain_text("is no MRRT template")
 
 
+@pytest.mark.stress
 def test_the_administrators_page_is_in_chinese_too(
     open_page: Opener, workstation: Workstation
 ) -> None:

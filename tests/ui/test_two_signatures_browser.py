@@ -15,6 +15,7 @@ from radraft.core import passwords
 from radraft.reports.roles import EVERY_SITE, Membership, Role
 from radraft.reports.signature_rule import SignatureRule
 from radraft.store import accounts, sign_ins
+from tests.scale import rows
 from tests.ui import seed
 from tests.ui.conftest import Seen, Workstation
 from tests.ui.page import area, expect_text, wait_saved
@@ -147,6 +148,7 @@ def test_the_resident_submits_the_attending_returns_the_resident_mends_and_the_a
     expect(clinician.locator(".rd-bar")).to_be_hidden()
 
 
+@pytest.mark.stress
 @pytest.mark.usefixtures("two")
 def test_an_amendment_says_why_and_a_clinician_sees_the_signed_version_until_it_is_signed(
     enter: Enter, workstation: Workstation, seen: Seen
@@ -206,6 +208,7 @@ def signed_by_two(workstation: Workstation, case_id: str) -> None:
     signing.sign(case_id, base_revision=1, base_step=1, actor=second)
 
 
+@pytest.mark.stress
 @pytest.mark.usefixtures("two")
 def test_of_two_who_act_at_once_the_second_is_told(
     enter: Enter, workstation: Workstation, seen: Seen
@@ -265,6 +268,7 @@ def with_password(workstation: Workstation) -> str:
 
 
 @pytest.mark.usefixtures("two")
+@rows("1366-en")
 @pytest.mark.parametrize("lang", ["zh-CN", "en"])
 @pytest.mark.parametrize("width", [1366, 1920])
 def test_all_of_it_fits_on_the_page_in_both_languages(
@@ -313,6 +317,7 @@ def test_all_of_it_fits_on_the_page_in_both_languages(
     picture(clinician, f"clinician-{lang}")
 
 
+@rows("720-zh-CN-1366", "721-en-1366")
 @pytest.mark.parametrize(
     ("number", "lang", "width"),
     [(720, "zh-CN", 1366), (721, "en", 1366), (722, "zh-CN", 1920), (723, "en", 1920)],

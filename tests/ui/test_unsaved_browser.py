@@ -20,7 +20,7 @@ from playwright.sync_api import (
 )
 
 from tests.builders import signed_in
-from tests.scale import scaled
+from tests.scale import rows, scaled
 from tests.ui import seed
 from tests.ui.conftest import CHROMIUM, CHROMIUM_ARGS, Opener, Seen, Workstation, let_in
 from tests.ui.page import area, expect_text, stored, wait_saved, wait_stored, wait_until
@@ -184,6 +184,7 @@ def test_a_killed_browser_sends_what_it_kept_when_it_is_started_again(
     wait_until(page, "return (await import('/ui/unsaved.js')).keptNumber() === 0;")
 
 
+@pytest.mark.stress
 @pytest.mark.scaled
 def test_typing_in_three_studies_without_a_network_outlives_kills_of_browser_and_server(
     tmp_path: Path, browser: Browser, own_workstation: Workstation
@@ -260,6 +261,7 @@ def test_another_person_at_the_same_browser_neither_sees_nor_sends_it(
         context.close()
 
 
+@rows("closed")
 @pytest.mark.parametrize("way", ["closed", "saves again"])
 def test_a_page_of_who_was_signed_in_before_sends_nothing_under_the_name_of_who_is_now(
     browser: Browser, workstation: Workstation, way: str
@@ -343,6 +345,7 @@ def test_a_colleagues_words_are_not_overwritten_and_the_study_says_so(
     assert stored(workstation, case_id).findings[0].zh == "我断网时改。"
 
 
+@pytest.mark.stress
 def test_two_browsers_of_one_person_put_together_what_one_kept_while_it_was_away(
     open_page: Opener, workstation: Workstation, seen: Seen
 ) -> None:

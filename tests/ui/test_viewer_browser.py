@@ -178,6 +178,7 @@ def test_a_length_is_exact_and_goes_to_whoever_listens_with_its_unit(
     expect(page.locator("[data-part=measurement]")).to_be_hidden()
 
 
+@pytest.mark.stress
 def test_a_rectangle_says_what_lies_in_it_and_its_area(
     open_page: Opener, workstation: Workstation, tmp_path: Path
 ) -> None:
@@ -197,6 +198,7 @@ def test_a_rectangle_says_what_lies_in_it_and_its_area(
     assert found[4] == pytest.approx(20.2 * 20.2 * SPACING**2, abs=4)
 
 
+@pytest.mark.stress
 def test_without_a_known_size_lengths_are_pixels_and_say_so(
     open_page: Opener, workstation: Workstation, tmp_path: Path
 ) -> None:
@@ -210,6 +212,7 @@ def test_without_a_known_size_lengths_are_pixels_and_say_so(
     )
 
 
+@pytest.mark.stress
 def test_letters_say_where_the_patient_is_and_follow_what_is_turned(
     open_page: Opener, workstation: Workstation, tmp_path: Path
 ) -> None:
@@ -235,6 +238,7 @@ def test_letters_say_where_the_patient_is_and_follow_what_is_turned(
     expect(page.locator("[data-part=stage] [data-part=side-top]")).to_have_text("H")
 
 
+@pytest.mark.stress
 def test_windows_have_keys_and_a_slice_becomes_a_key_image_through_one(
     open_page: Opener, workstation: Workstation, tmp_path: Path
 ) -> None:

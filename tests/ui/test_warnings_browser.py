@@ -11,6 +11,7 @@ from radraft.reports.dismissal import DismissalReason
 from radraft.reports.values import Report
 from radraft.store import dismissals
 from tests.builders import actor
+from tests.scale import rows
 from tests.ui import seed
 from tests.ui.conftest import Opener, Seen, Workstation
 from tests.ui.page import area, expect_text, selected, selection, wait_saved
@@ -95,6 +96,7 @@ def test_the_line_lies_under_the_words_of_the_text(
     assert text["y"] < line["y"] < line["y"] + line["height"] <= text["y"] + text["height"] + 2
 
 
+@pytest.mark.stress
 def test_typing_keeps_its_cursor_while_warnings_come_and_go(
     open_page: Opener, workstation: Workstation
 ) -> None:
@@ -148,6 +150,7 @@ def test_keys_step_through_the_warnings_and_dismiss_one_with_a_reason(
     assert held["sentence_repeated"].text == "两侧各一处"
 
 
+@pytest.mark.stress
 def test_a_dismissal_is_taken_back_and_comes_back_when_the_words_change(
     open_page: Opener, workstation: Workstation
 ) -> None:
@@ -187,6 +190,7 @@ def test_a_mend_is_shown_and_put_in_only_on_demand_and_can_be_undone(
     wait_saved(page)
 
 
+@pytest.mark.stress
 def test_the_other_place_is_named_and_gone_to(open_page: Opener, workstation: Workstation) -> None:
     size = ("左肺见 12 mm 结节影。", "A 12 mm nodule in the left lung.")
     other = ("左肺 15 mm 结节。", "A 15 mm nodule in the left lung.")
@@ -234,6 +238,7 @@ def test_a_blocked_signature_says_why_and_goes_there(
     expect(page.locator(".rd-signature")).to_contain_text("Signed by 林清")
 
 
+@pytest.mark.stress
 def test_a_warning_that_a_colleague_settled_meanwhile_is_not_dismissed(
     open_page: Opener, workstation: Workstation, seen: Seen
 ) -> None:
@@ -255,6 +260,7 @@ def test_a_warning_that_a_colleague_settled_meanwhile_is_not_dismissed(
         assert dismissals.of_case(session, case_id) == {}
 
 
+@rows("zh-1366-768", "en-683-384")
 @pytest.mark.parametrize(("width", "height"), [(1366, 768), (1920, 1080), (683, 384)])
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_nothing_of_a_warning_is_cut_off(

@@ -15,6 +15,7 @@ from radraft.store import report_steps, signatures
 from radraft.store.database import Store
 from radraft.studies.values import Patient, StudyPriority
 from tests import builders
+from tests.scale import rows
 from tests.ui import seed
 from tests.ui.conftest import Opener, Workstation
 
@@ -177,6 +178,7 @@ CUT = """() => {
 COLUMNS = ("Accession", "Patient no.", "Site", "Study", "Image quality")
 
 
+@rows("200%")
 @pytest.mark.parametrize(
     ("width", "height"), [(1366, 768), (1920, 1080), (683, 384)], ids=["1366", "1920", "200%"]
 )
@@ -207,6 +209,7 @@ def test_columns_are_chosen_kept_and_readable(
     assert cut == []
 
 
+@pytest.mark.stress
 def test_the_list_in_chinese(filled: tuple[Workstation, list[str]], open_page: Opener) -> None:
     workstation, ids = filled
     page = open_page(ids[0], at=workstation, lang="zh")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import shutil
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,40 @@ def opened(settings: Settings) -> Any:
     store.close()
 
 
+@dataclass(frozen=True)
+class First:
+    """A site, the folder of its first run, and what came of it."""
+
+    settings: Settings
+    run: Path
+    made: Adapter
+    told: list[Progress]
+
+
+@pytest.fixture(scope="module")
+def adapted(signed_folder: Path, ground: Base, tmp_path_factory: pytest.TempPathFactory) -> First:
+    """To copy: half of these tests begin with one and the same run."""
+    folder, told = tmp_path_factory.mktemp("adapted"), []
+    settings = Settings(data_dir=shutil.copytree(signed_folder, folder / "data"))
+    made = go(settings, ground, folder / "run", on_step=told.append)
+    return First(settings, folder / "run", made, told)
+
+
+@pytest.fixture
+def first(adapted: First, tmp_path: Path) -> First:
+    """A site of its own after that run."""
+    data = shutil.copytree(adapted.settings.data_dir, tmp_path / "data")
+    run = shutil.copytree(adapted.run, tmp_path / "run")
+    return First(Settings(data_dir=data), run, adapted.made, list(adapted.told))
+
+
+@pytest.fixture
+def opened_after(first: First) -> Any:
+    store = open_store(first.settings)
+    yield store
+    store.close()
+
+
 def serve(store: Store, made: Adapter) -> None:
     """Through a gate that says yes."""
     now = datetime.now(UTC)
@@ -47,12 +82,9 @@ def serve(store: Store, made: Adapter) -> None:
         adapters.promote(session, made.adapter_id, by="test")
 
 
-def test_signed_reports_become_a_candidate(
-    settings: Settings, opened: Store, ground: Base, tmp_path: Path
-) -> None:
-    told: list[Progress] = []
-    made = go(settings, ground, tmp_path / "run", on_step=told.append)
-    with opened.read() as session:
+def test_signed_reports_become_a_candidate(first: First, opened_after: Store) -> None:
+    settings, made, told = first.settings, first.made, first.told
+    with opened_after.read() as session:
         assert adapters.get(session, made.adapter_id) == made
         every = {pair.pair_id: pair for pair in pairs(session)}
     assert made.state is AdapterState.CANDIDATE
@@ -74,16 +106,15 @@ def test_signed_reports_become_a_candidate(
     assert told[-1].seconds == 0
     assert [one.stage for one in told] == sorted([one.stage for one in told], reverse=True)
     assert {one.stage for one in told} == {Stage.SFT, Stage.DPO}
-    assert "<svg" in (tmp_path / "run" / "loss.svg").read_text("utf-8")
+    assert "<svg" in (first.run / "loss.svg").read_text("utf-8")
 
 
 def test_what_is_kept_names_no_case_and_says_nothing_of_a_report(
-    settings: Settings, opened: Store, ground: Base, tmp_path: Path
+    first: First, opened_after: Store
 ) -> None:
-    made = go(settings, ground, tmp_path / "run")
-    with opened.read() as session:
+    with opened_after.read() as session:
         every = list(pairs(session))
-    kept = text_of(dict(made.card)) + (tmp_path / "run" / "run.json").read_text("utf-8")
+    kept = text_of(dict(first.made.card)) + (first.run / "run.json").read_text("utf-8")
     for pair in every:
         assert pair.case_id not in kept
     assert "气胸" not in kept
@@ -91,15 +122,13 @@ def test_what_is_kept_names_no_case_and_says_nothing_of_a_report(
     assert "PLANTED" not in kept
 
 
-def test_files_lie_on_the_class_that_serves_them(
-    settings: Settings, ground: Base, tmp_path: Path
-) -> None:
+def test_files_lie_on_the_class_that_serves_them(first: First, ground: Base) -> None:
     from peft import PeftModel
     from safetensors.torch import load_file
     from transformers import LlavaConfig, LlavaForConditionalGeneration
 
-    made = go(settings, ground, tmp_path / "run")
-    folder = settings.adapters_dir / made.adapter_id
+    made = first.made
+    folder = first.settings.adapters_dir / made.adapter_id
     config = LlavaConfig.from_pretrained(ground.checkpoint)
     model = PeftModel.from_pretrained(LlavaForConditionalGeneration(config), folder)
     given = load_file(folder / adapter_files.WEIGHTS)
@@ -116,20 +145,20 @@ def test_files_lie_on_the_class_that_serves_them(
 
 
 def test_the_same_again_changes_nothing(
-    settings: Settings, opened: Store, ground: Base, tmp_path: Path
+    first: First, opened_after: Store, ground: Base, tmp_path: Path
 ) -> None:
-    made = go(settings, ground, tmp_path / "run")
+    settings, made = first.settings, first.made
 
     def never(progress: Progress) -> None:
         raise AssertionError("trained again")
 
     before = {path: path.stat().st_mtime_ns for path in settings.adapters_dir.rglob("*")}
-    assert go(settings, ground, tmp_path / "run", on_step=never) == made
+    assert go(settings, ground, first.run, on_step=never) == made
     # Nor in another folder: the same pairs, recipe and seed were trained on already.
     assert go(settings, ground, tmp_path / "other", on_step=never) == made
     assert not (tmp_path / "other").exists()
     assert {p: p.stat().st_mtime_ns for p in settings.adapters_dir.rglob("*")} == before
-    with opened.read() as session:
+    with opened_after.read() as session:
         assert len(adapters.moves(session)) == 1
 
 
@@ -162,16 +191,16 @@ def test_a_run_that_broke_off_ends_the_same(
 
 
 def test_it_goes_on_from_what_serves_with_new_pairs_and_some_old(
-    settings: Settings, opened: Store, ground: Base, tmp_path: Path
+    first: First, opened_after: Store, ground: Base, tmp_path: Path
 ) -> None:
-    first = go(settings, ground, tmp_path / "1")
-    serve(opened, first)
+    settings, opened, before = first.settings, opened_after, first.made
+    serve(opened, before)
     add_signed(opened, range(30, 42))
     # The recipe's shape is for adapters that start from the base.
     second = go(settings, ground, tmp_path / "2", recipe(lora={"rank": 2, "alpha": 2}, replay=0.5))
-    assert second.parent == first.adapter_id
-    assert second.rank == first.rank == 4
-    old, card = set(first.card["pairs"]), second.card
+    assert second.parent == before.adapter_id
+    assert second.rank == before.rank == 4
+    old, card = set(before.card["pairs"]), second.card
     # Two of the first run's were only validated with: they are new to the weights.
     assert card["counts"]["new"] + card["counts"]["valid"] == 12 + 2
     again = set(card["pairs"]) & old
@@ -186,9 +215,9 @@ def test_it_goes_on_from_what_serves_with_new_pairs_and_some_old(
 
 
 def test_a_served_adapter_over_another_base_is_not_gone_on_from(
-    settings: Settings, opened: Store, ground: Base, tmp_path: Path
+    first: First, opened_after: Store, ground: Base, tmp_path: Path
 ) -> None:
-    made = go(settings, ground, tmp_path / "run")
+    settings, opened, made = first.settings, opened_after, first.made
     folder = settings.adapters_dir / made.adapter_id
     other = replace(
         made, base="other@0", adapter_id=adapter_files.id_of(SITE, "other@0", made.files)
@@ -245,12 +274,9 @@ def test_a_rank_that_cannot_be_served_is_refused(
     refused(settings, ground, tmp_path, "adapt_rank_too_large", how=how)
 
 
-def test_another_run_in_the_folder_is_refused(
-    settings: Settings, ground: Base, tmp_path: Path
-) -> None:
-    go(settings, ground, tmp_path / "run")
+def test_another_run_in_the_folder_is_refused(first: First, ground: Base) -> None:
     with pytest.raises(TrainingError) as caught:
-        go(settings, ground, tmp_path / "run", seed=4)
+        go(first.settings, ground, first.run, seed=4)
     assert caught.value.code == "training_run_differs"
     assert caught.value.details["fields"] == "seed"
 
@@ -318,14 +344,12 @@ def test_the_newest_go_first_and_the_others_wait(
     assert made.card["left_out"] == {"waits_for_a_later_run": 6}
 
 
-def test_a_stage_that_ended_has_its_record(
-    settings: Settings, ground: Base, tmp_path: Path
-) -> None:
-    made = go(settings, ground, tmp_path / "run")
+def test_a_stage_that_ended_has_its_record(first: First) -> None:
+    made = first.made
     for stage in ("sft", "dpo"):
-        record = run_folder.read(tmp_path / "run" / stage)
+        record = run_folder.read(first.run / stage)
         assert record["valid_loss"] == made.card["losses"][stage]["valid"]
-        assert not (tmp_path / "run" / stage / run_folder.CHECKPOINT).exists()
-    record = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
+        assert not (first.run / stage / run_folder.CHECKPOINT).exists()
+    record = json.loads((first.run / "run.json").read_text("utf-8"))
     assert record["adapter_id"] == made.adapter_id
     assert record["identity"]["data_sha256"] == made.data_sha

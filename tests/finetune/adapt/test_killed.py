@@ -72,4 +72,4 @@ def survives(attempt: Attempt, settings: Settings, base: Base, parts: int, tmp_p
 def test_a_run_killed_at_any_moment_goes_on(
     attempts: Attempt, settings: Settings, ground: Base, tmp_path: Path
 ) -> None:
-    survives(attempts, settings, ground, scaled(3, full=15), tmp_path)
+    survives(attempts, settings, ground, scaled(2, full=15), tmp_path)

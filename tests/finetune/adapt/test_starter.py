@@ -15,7 +15,7 @@ from radraft.store.database import open_store
 
 from .world import SITE, add_signed, contents, tiny_profile
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.stress, pytest.mark.slow]
 LAYERS, MODULES = 18, 7
 
 

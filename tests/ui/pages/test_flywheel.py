@@ -60,6 +60,7 @@ def test_the_page_is_guarded_as_the_rest(trend_client: TestClient) -> None:
     assert trend_client.get("/api/flywheel").headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.stress
 @pytest.mark.slow
 def test_one_site_at_a_time_in_either_language(trend_client: TestClient, service: Service) -> None:
     fill(service.store)
@@ -174,6 +175,7 @@ def test_the_page_in_the_browser(
     assert (tmp_path / "flywheel.csv").read_text("utf-8-sig").startswith("site,week,monday")
 
 
+@pytest.mark.stress
 @pytest.mark.browser
 @pytest.mark.slow
 def test_labels_do_not_lie_on_each_other(trend_page: Page, own_workstation: Workstation) -> None:

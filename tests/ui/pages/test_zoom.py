@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from tests.scale import rows
 from tests.studies.quality.made import fill as fill_quality
 from tests.ui.conftest import Workstation, let_in
 from tests.ui.pages.test_flywheel import fill as fill_trend
@@ -29,6 +30,7 @@ def figures(
 
 @pytest.mark.browser
 @pytest.mark.slow
+@rows("en")
 @pytest.mark.parametrize("lang", ["zh-CN", "en"])
 def test_at_200_percent_nothing_is_cut_off(
     browser: Browser, figures: Workstation, lang: str
