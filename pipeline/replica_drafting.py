@@ -33,9 +33,11 @@ WAIT_S = 30.0
 LOOK_S = 0.2
 """Seconds between two looks whether the vLLM that writes was given up."""
 OWN_FAULTS = frozenset({"llm_refused", "llm_cut_off", "llm_bad_format", "llm_timeout"})
-"""Codes that may be the draft's own fault: it is begun anew `OWN_FAULTS_TRIED` times, not with
-every vLLM there is."""
+"""Codes that may be the draft's own fault: it is begun anew `OWN_FAULTS_TRIED` times, once where
+it took too long, and not with every vLLM there is."""
 OWN_FAULTS_TRIED = 2
+ROUNDS = 2
+"""How often a draft comes to each vLLM at most: one that was away may be back."""
 CHARACTERS_PER_TOKEN = 3
 IMAGE_TOKENS = 256
 """What an image is counted as. Only how much waits where is weighed by it."""
@@ -102,6 +104,9 @@ class _Course:
     on_progress: Callable[[DraftProgress], None] | None
     tokens: int
     tried: set[int] = field(default_factory=set)
+    away: set[int] = field(default_factory=set)
+    """Those of them that were not there, for whatever reason."""
+    tries: int = 0
     own_faults: int = 0
     refused: bool = False
     """Whether a vLLM could not be given the adapter."""
@@ -161,7 +166,10 @@ async def _another(course: _Course) -> bool:
     ends = clock() + WAIT_S
     while clock() < ends:
         if len(course.tried) == len(course.replicas):
-            return False
+            if not course.away or course.tries >= ROUNDS * len(course.replicas):
+                return False
+            course.tried -= course.away
+            course.away.clear()
         if course.replicas.can_ask(course.tried):
             return True
         if course.refused and course.replicas.can_ask(()):
@@ -175,6 +183,7 @@ async def _tried(course: _Course, use: Use) -> Draft | None:
     """Return what this vLLM drafted; None where that cannot be taken, and why is noted."""
     adapter_id = course.drafter.adapter_id
     course.tried.add(use.number)
+    course.tries += 1
     if course.told and course.on_progress is not None:
         course.on_progress(DraftRestarted(course.request.case_id))
         course.told = False
@@ -188,6 +197,7 @@ async def _tried(course: _Course, use: Use) -> Draft | None:
         return None
     except DraftingError as error:
         use.failed(error.code)
+        course.away.add(use.number)
         return None
 
     def tell(progress: DraftProgress) -> None:
@@ -201,12 +211,16 @@ async def _tried(course: _Course, use: Use) -> Draft | None:
     )
     if made is None:
         log.warning("case %s: vLLM %d was given up", course.request.case_id, use.number)
+        course.away.add(use.number)
         return None
     if made.error_code is None:
         use.succeeded(adapter_id)
         return made
     use.failed(made.error_code)
-    course.own_faults += made.error_code in OWN_FAULTS
+    if made.error_code in OWN_FAULTS:
+        course.own_faults += 2 if made.error_code == "llm_timeout" else 1
+    else:
+        course.away.add(use.number)
     course.failed = made
     return None
 
