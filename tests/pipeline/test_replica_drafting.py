@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from radraft.bench.stub_replica import BASE, KEY, Fault, StubReplica, serving
 from radraft.core.settings import Settings
+from radraft.llm.endpoint import Endpoint
 from radraft.llm.replicas.router import Replicas, ReplicaState, Timing
 from radraft.pipeline import promotion
 from radraft.pipeline.adapter_router import Router
@@ -280,3 +281,23 @@ def test_none_is_lost_and_none_by_a_wrong_adapter_while_one_is_killed_and_anothe
     assert drafted(sqlite_store) == STUDIES
     assert {name for name, _ in found} == {old, new}
     assert {number for _, number in found} == {1, 2}
+
+
+def test_a_single_vllm_that_answers_in_anothers_name_drafts_nothing(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
+    with serving(1) as only:
+        only.fault = Fault.LIES
+        (outcome,) = asyncio.run(
+            draft_many(
+                [waiting_case(sqlite_store)], store=sqlite_store,
+                settings=Settings(data_dir=tmp_path / "data"), profile=PROFILE,
+                endpoint=Endpoint(only.url, KEY, BASE), vision=None,
+            )
+        )  # fmt: skip
+    assert outcome.draft is not None
+    assert (outcome.draft.coverage, outcome.draft.error_code) == (
+        Coverage.FAILED,
+        "llm_other_model",
+    )
+    assert outcome.draft.report.sentences == ()
