@@ -159,6 +159,7 @@ class Replicas:
     ) -> None:
         self._timing = timing or Timing()
         self._adapters = adapters
+        self._wanted: Mapping[str, Path] = {}
         self._drained = DrainedFile(settings.data_dir)
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -324,13 +325,14 @@ class Replicas:
 
     def _look(self, replica: _Replica) -> None:
         if self._drained.holds(replica.looker.url):
+            # What an administrator puts back may be another machine, with another folder.
+            replica.base = None
             self._settle(replica, ReplicaState.DRAINED, DraftingError("llm_replica_drained"))
             return
         with self._lock:
             doubted, replica.doubted = replica.doubted, False
         try:
-            wanted = self._adapters()
-            finding = asyncio.run(_looked(replica.looker, wanted, doubted))
+            finding = asyncio.run(_looked(replica.looker, self._now_wanted(), doubted))
             self.check_base(replica, finding.listing.base)
         except RadraftError as error:
             self._failed_look(replica, error)
@@ -352,6 +354,15 @@ class Replicas:
             replica.adapters = finding.listing.adapters - refused.keys()
             replica.lacks = frozenset(refused)
         self._settle(replica, state, next(iter(refused.values()), None))
+
+    def _now_wanted(self) -> Mapping[str, Path]:
+        """Return the adapters that serve, as they were where that cannot be told now: a database
+        that restarts is no fault of a vLLM's."""
+        try:
+            self._wanted = self._adapters()
+        except Exception as error:  # noqa: BLE001 - whatever the store's trouble is, the look goes on
+            log.warning("which adapters serve is not known now: %s", type(error).__name__)
+        return self._wanted
 
     def _failed_look(self, replica: _Replica, error: RadraftError) -> None:
         with self._lock:

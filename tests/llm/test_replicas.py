@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from radraft.bench.stub_replica import KEY, OTHER, Fault, StubReplica, serving
-from radraft.core.errors import DraftingError
+from radraft.core.errors import DraftingError, StorageUnavailable
 from radraft.core.settings import Settings
 from radraft.llm.link import LlmLink, LlmState
 from radraft.llm.profiles import load_profile
@@ -255,6 +255,31 @@ def test_the_link_is_slower_while_some_are_out_and_down_when_all_are(desk: Desk)
         assert link.endpoint() is None
     finally:
         link.stop()
+
+
+def test_a_database_that_is_away_keeps_no_vllm_from_drafting(desk: Desk, tmp_path: Path) -> None:
+    name = desk.adapter(tmp_path)
+    away = threading.Event()
+    asked = threading.Semaphore(0)
+
+    def adapters() -> dict[str, Path]:
+        asked.release()
+        if away.is_set():
+            raise StorageUnavailable("archive_unreachable")
+        return dict(desk.wanted)
+
+    replicas = Replicas(desk.settings, PROFILE, adapters, QUICK)
+    replicas.start()
+    try:
+        until(lambda: states(replicas) == [READY, READY])
+        away.set()
+        for _ in range(6):
+            asked.acquire()
+        assert states(replicas) == [READY, READY]
+        desk.stubs[0].adapters.clear()
+        until(lambda: name in desk.stubs[0].adapters)
+    finally:
+        replicas.stop()
 
 
 def test_two_processes_at_once_load_each_adapter_once(desk: Desk, tmp_path: Path) -> None:
