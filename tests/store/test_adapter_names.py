@@ -14,7 +14,7 @@ from radraft.store import adapter_files, adapters
 from radraft.store.database import Store
 from tests.store.adapter_builders import BASE, SITE, installed, make_adapter, write_adapter
 
-SHA = st.from_regex(r"[0-9a-f]{64}", fullmatch=True)
+SHA = st.binary(min_size=32, max_size=32).map(bytes.hex)
 CONTENT = st.tuples(
     st.sampled_from(["site-a", "site-b"]),
     st.sampled_from([BASE, "starter@fedcba9876543210"]),
