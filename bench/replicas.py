@@ -15,8 +15,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
+
+from pydantic import SecretStr
 
 from radraft.bench.stub_replica import KEY, Fault, StubReplica, serving
 from radraft.core.settings import Settings
@@ -67,7 +70,7 @@ class Desk:
 
     def __init__(self, folder: Path, stubs: list[StubReplica]) -> None:
         urls = " ".join(stub.url for stub in stubs)
-        self.settings = Settings(data_dir=folder / "data", llm_url=urls, llm_key=KEY)
+        self.settings = Settings(data_dir=folder / "data", llm_url=urls, llm_key=SecretStr(KEY))
         self.scratch = folder
         self.store: Store = open_store(self.settings)
         self.number = 0
@@ -79,9 +82,7 @@ class Desk:
         with ExitStack() as stack:
             for _ in range(2):
                 router = Router(self.store, self.settings.adapters_dir)
-                known = Replicas(
-                    self.settings, PROFILE, lambda router=router: router.serving(PROFILE)
-                )
+                known = Replicas(self.settings, PROFILE, partial(router.serving, PROFILE))
                 worker = Worker(
                     self.store,
                     PROFILE,
@@ -107,7 +108,7 @@ class Desk:
             old = self.serving()
             new = self.shadow()
             steps: tuple[tuple[str, Callable[[], object], str | None], ...] = (
-                ("promotion", lambda new=new: self.promote(new), new),
+                ("promotion", partial(self.promote, new), new),
                 ("roll-back", self.roll_back, old),
             )
             for name, step, wanted in steps:

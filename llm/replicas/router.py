@@ -321,7 +321,7 @@ class Replicas:
 
     def _pause(self, failures: int) -> float:
         timing = self._timing
-        return min(timing.pause * 2 ** min(failures, 10), timing.longest_pause)
+        return min(timing.pause * 2.0 ** min(failures, 10), timing.longest_pause)
 
     def _look(self, replica: _Replica) -> None:
         if self._drained.holds(replica.looker.url):
