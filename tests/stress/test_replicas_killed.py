@@ -28,7 +28,7 @@ from tests.store.adapter_builders import SITE
 from tests.waiting import add_waiting, machine
 
 pytestmark = [
-    pytest.mark.postgres, pytest.mark.slow, pytest.mark.scaled, pytest.mark.timeout(1800),
+    pytest.mark.postgres, pytest.mark.stress, pytest.mark.timeout(1800),
 ]  # fmt: skip
 
 STUDIES = scaled(64, full=500)
