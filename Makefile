@@ -19,7 +19,7 @@ TRAIN := $(KEEP_MEMORY) $(BIN)/radraft train
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadscope
 UNIT := not vllm and not browser and not postgres and not pacs and not slow and not stress
 
-.PHONY: bench-checks bench-department bench-desk bench-findings bench-forms bench-intake bench-outbox bench-studies bench-workers help demo test unit stress pages check lint format install vllm radeval system-demo system-test system-bench web \
+.PHONY: bench-checks bench-department bench-desk bench-findings bench-forms bench-intake bench-outbox bench-replicas bench-studies bench-workers help demo test unit stress pages check lint format install vllm radeval system-demo system-test system-bench web \
 	starter starter-words starter-eval checkpoint bench bench-adapt bench-eval bench-gpu flywheel-demo fuzz docs clean
 
 help:
@@ -36,6 +36,7 @@ help:
 	@echo "make bench-forms   200 signed reports in every form, against every checker and read back"
 	@echo "make bench-intake   storescu into the listener and into Orthanc, images a second of both"
 	@echo "make bench-outbox   signed reports to a PACS, a RIS and a HIS: first byte, reports a minute (OUTBOX=--database sqlite)"
+	@echo "make bench-replicas   seconds of a promotion and a roll-back over three vLLMs (stubs), one of them hanging"
 	@echo "make bench-studies   time of quality, de-identification and priors"
 	@echo "make bench-department   a worklist of STUDIES=1000000 on SQLite and PostgreSQL: pages, search, open, save, sign"
 	@echo "make bench-desk   the reading desk in Chromium: next study, first image, next slice, memory (DESK=--against REVISION)"
@@ -125,6 +126,9 @@ fuzz: install
 
 bench-eval: system-bench install
 	$(BIN)/python -m radraft.bench.metrics
+
+bench-replicas: install
+	$(BIN)/python -m radraft.bench.replicas
 
 # Milliseconds an image or a study: quality, de-identification, priors.
 bench-studies: install

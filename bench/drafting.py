@@ -40,7 +40,7 @@ from radraft.llm.support import SCORED_AT_ONCE
 from radraft.pipeline import adapter_router, draft
 from radraft.pipeline.adapter_router import Router
 from radraft.pipeline.draft_batch import load_vision_model
-from radraft.reports.draft import DraftedSentence
+from radraft.reports.draft import DraftProgress
 from radraft.store.database import open_store
 
 AT_ONCE = (16, 4, 1)
@@ -130,7 +130,7 @@ def first_draft(bench: Bench) -> Rows:
         times: list[float] = []
         (case_id,) = take_in(study, bench)
 
-        def note(sentence: DraftedSentence, times: list[float] = times) -> None:
+        def note(progress: DraftProgress, times: list[float] = times) -> None:
             times.append(time.monotonic())
 
         asyncio.run(draft_one(case_id, bench, note))
@@ -231,7 +231,7 @@ def memory(server: ManagedServer) -> Rows:
     return figures
 
 
-async def draft_one(case_id: str, bench: Bench, note: Callable[[DraftedSentence], None]) -> None:
+async def draft_one(case_id: str, bench: Bench, note: Callable[[DraftProgress], None]) -> None:
     """Draft one case and call `note` with each sentence as it comes."""
     async with httpx.AsyncClient(trust_env=False) as client:
         await adapter_router.draft(

@@ -68,12 +68,12 @@ def _wait_for_drafts(service: Service, context: Context, out: Output) -> None:
                 return
             if state is LlmState.DOWN or time.monotonic() > deadline:
                 raise DraftingError("llm_unreachable")
-            text = "Drafting" if state is LlmState.READY else "Waiting for vLLM (a minute or two)"
+            text = "Drafting" if state.drafts else "Waiting for vLLM (a minute or two)"
             if text != said:
                 # A log has no moving bar: say it once in a line of its own.
                 out.say(text)
                 said = text
-            total = len(states) if state is LlmState.READY else None
+            total = len(states) if state.drafts else None
             progress.update(bar, description=text, total=total, completed=len(states) - left)
             time.sleep(0.25)
 

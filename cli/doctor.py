@@ -20,10 +20,12 @@ from radraft.core.errors import (
     StorageError,
 )
 from radraft.llm.profiles import load_profile
+from radraft.llm.replicas.router import ReplicaState, problem_of
 
 if TYPE_CHECKING:
     from radraft.core.settings import Settings
     from radraft.llm.profiles import Profile
+    from radraft.llm.replicas.router import ReplicaStatus
     from radraft.prompts.templates import Template
 
 LEAST_DISK_GIB = 5
@@ -60,13 +62,24 @@ def doctor(out: Output) -> None:
         "checkpoint": _checkpoint(profile, settings),
         "data_dir": str(settings.data_dir),
         "free_disk_gib": round(_free_bytes(settings) / 2**30, 1),
-        "llm_answers": llm_answers(settings),
+        "llm_answers": llm_answers(settings) if len(settings.llm_urls) < 2 else None,
         "objects": objects_answer(settings),
         "signature_heads_unsent": heads_unsent(settings),
     }
+    replicas = _replicas(settings, profile)
+    if replicas:
+        found["llm_answers"] = any(each.state is not ReplicaState.OUT for each in replicas)
+        found["replicas"] = [
+            f"{each.number} {each.state.value}"
+            + (f" ({each.problem.code})" if each.problem is not None else "")
+            for each in replicas
+        ]
     problems = [*map(_sentence, _missing(found, settings))]
     problems += map(_sentence, _parts(profile, settings))
     warnings = [*map(_sentence, _warnings(profile))]
+    problem = problem_of(replicas) if replicas else None
+    if problem is not None:
+        (problems if problem.code == "llm_no_replica" else warnings).append(_sentence(problem))
     text = "\n".join(f"{name:<14} {_line(value)}" for name, value in found.items())
     for sign, told in (("!", problems), ("-", warnings)):
         text += "".join(f"\n{sign} {sentence['zh']}\n  {sentence['en']}" for sentence in told)
@@ -133,6 +146,27 @@ def llm_answers(settings: Settings) -> bool:
     return Probe(Endpoint(f"http://127.0.0.1:{found.port}", found.key, "")).healthy()
 
 
+def _replicas(settings: Settings, profile: Profile) -> tuple[ReplicaStatus, ...]:
+    """Return how each of several vLLMs is; nothing where there are not several."""
+    from radraft.llm.adapter import AdapterState
+    from radraft.llm.replicas.survey import survey
+    from radraft.store import adapters
+    from radraft.store.database import open_store
+
+    if len(settings.llm_urls) < 2:
+        return ()
+    serving: list[str] = []
+    if settings.database_url or (settings.data_dir / "radraft.db").exists():
+        store = open_store(settings, accept_missing_triggers=True, accept_worklist=True)
+        try:
+            with store.read() as session:
+                found = adapters.adapters(session, state=AdapterState.SERVING)
+        finally:
+            store.close()
+        serving = [each.adapter_id for each in found if profile.is_base(each.base)]
+    return survey(settings, profile, serving)
+
+
 def objects_answer(settings: Settings) -> str | None:
     """Return "ok", or the code of why objects cannot be read; None where they lie in the data
     folder. SettingsError `objects_url_unsupported`."""
@@ -185,7 +219,7 @@ def _missing(found: dict[str, Any], settings: Settings) -> Iterator[RadraftError
     """Yield what this machine lacks."""
     if found["vllm"] is None and not settings.llm_url:
         yield DraftingError("llm_not_installed")
-    if settings.llm_url and not found["llm_answers"]:
+    if len(settings.llm_urls) == 1 and not found["llm_answers"]:
         yield DraftingError("llm_unreachable")
     if found["free_disk_gib"] < LEAST_DISK_GIB:
         yield SettingsError("disk_nearly_full")

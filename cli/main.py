@@ -20,6 +20,7 @@ from radraft.cli import (
     outbox,
     patients,
     profile,
+    replicas,
     report,
     site,
     study,
@@ -52,6 +53,7 @@ app.add_typer(flywheel.app, name="flywheel")
 app.add_typer(site.app, name="site")
 app.add_typer(report.app, name="report")
 app.add_typer(adapters.app, name="adapters")
+app.add_typer(replicas.app, name="replicas")
 app.add_typer(study.app, name="study")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(archive.app, name="archive")

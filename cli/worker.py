@@ -68,7 +68,7 @@ def _server(
 
     host = LOOPBACK if settings.tls_cert is None else settings.host
     bound = stack.enter_context(bound_socket(settings, out, host=host, port=settings.worker_port))
-    health = Health(context.store, settings, drafting.link.state)
+    health = Health(context.store, settings, drafting.link.state, drafting.link.replicas)
     return HttpServer(application(WorkerProcess(settings, health, metrics)), settings, bound)
 
 

@@ -129,9 +129,10 @@ class Settings(BaseSettings):
     profile: str = "starter"
     """Name of a model profile in `llm/profiles/`, or a path to one's YAML file."""
     llm_url: str = ""
-    """Base URL of a running vLLM (`http://host:port`); empty means radraft starts its own."""
+    """Base URL of a running vLLM (`http://host:port`), or of several that serve the same model,
+    divided by commas or blanks; empty means radraft starts its own."""
     llm_key: SecretStr = SecretStr("")
-    """API key of the vLLM at `llm_url`."""
+    """API key of the vLLM at `llm_url`; of several, the same for all."""
     vllm_python: Path = Path(".venv-vllm/bin/python")
     """Python of the virtual environment that holds vLLM. A relative path starts at the working
     directory, then at the source checkout."""
@@ -362,7 +363,19 @@ class Settings(BaseSettings):
             raise ValueError("must start with http:// or https:// and a host")
         return pattern
 
-    @field_validator("llm_url", "pacs_url")
+    @property
+    def llm_urls(self) -> tuple[str, ...]:
+        """The addresses in `llm_url`, in their order; they are numbered from 1."""
+        return tuple(self.llm_url.split())
+
+    @field_validator("llm_url")
+    @classmethod
+    def _vllms(cls, urls: str) -> str:
+        """Each once and without a slash at its end, divided by one blank."""
+        divided = dict.fromkeys(cls._http(url) for url in urls.replace(",", " ").split())
+        return " ".join(divided)
+
+    @field_validator("pacs_url")
     @classmethod
     def _http(cls, url: str) -> str:
         if url and urlsplit(url).scheme not in {"http", "https"}:

@@ -47,16 +47,17 @@ async def draft(
     `Draft`.
 
     A fault of vLLM's ends in a `Draft` with coverage `failed`, the empty skeleton and one of the
-    codes `llm_unreachable`, `llm_refused`, `llm_timeout` (after `timeout_s` seconds), `llm_cut_off`
-    and `llm_bad_format`; the sentences streamed before it are not a draft. Closing the iterator
-    early makes vLLM stop writing. Raises DraftingError only for a request that does not fit the
-    profile (`wire.chat_body`).
+    codes `llm_unreachable`, `llm_refused`, `llm_timeout` (after `timeout_s` seconds),
+    `llm_cut_off`, `llm_bad_format` and `llm_other_model` (the answer names another model than was
+    asked, or none where it comes from one of several vLLMs); the sentences streamed before it are
+    not a draft. Closing the iterator early makes vLLM stop writing. Raises DraftingError only for a
+    request that does not fit the profile (`wire.chat_body`).
 
     A pair that repeats one of its own section word for word is dropped: it says nothing new, and a
     model that repeats itself would fill the section with it. How many were dropped is logged.
     """
     body = await asyncio.to_thread(chat_body, request, profile, endpoint.model)
-    writing = _Writing(request)
+    writing = _Writing(request, request.adapter_id or endpoint.model)
     deadline = asyncio.get_running_loop().time() + timeout_s
     try:
         async with aclosing(_pieces(client, endpoint, body, writing, deadline)) as pieces:
@@ -115,6 +116,10 @@ class _Writing:
     """One draft while it is being written."""
 
     request: DraftRequest
+    model: str
+    """Whom vLLM was asked for."""
+    named: bool = False
+    """Whether the answer says that it is of that model."""
     reader: ReportReader = field(default_factory=ReportReader)
     sections: dict[Section, list[Sentence]] = field(
         default_factory=lambda: {section: [] for section in Section}
@@ -201,7 +206,8 @@ async def _pieces(
             refused = response.status_code < httpx.codes.INTERNAL_SERVER_ERROR
             log.warning("vLLM answered %d", response.status_code)
             raise DraftingError("llm_refused" if refused else "llm_unreachable")
-        async with aclosing(_events(response, writing, deadline)) as pieces:
+        must_name = endpoint.replicas is not None
+        async with aclosing(_events(response, writing, deadline, must_name)) as pieces:
             async for piece in pieces:
                 yield piece
     finally:
@@ -209,7 +215,7 @@ async def _pieces(
 
 
 async def _events(
-    response: httpx.Response, writing: _Writing, deadline: float
+    response: httpx.Response, writing: _Writing, deadline: float, must_name: bool
 ) -> AsyncGenerator[str, None]:
     """Yield the text in the server-sent events, until the answer ended of itself.
 
@@ -236,6 +242,8 @@ async def _events(
                 ended = True
                 break
             text, reason = _event(data, writing)
+            if text and must_name and not writing.named:
+                raise DraftingError("llm_other_model")
             finish = reason or finish
             if text:
                 yield text
@@ -270,6 +278,10 @@ def _event(data: bytes, writing: _Writing) -> tuple[str, str | None]:
         event: dict[str, Any] = json.loads(data)
         if "error" in event:
             raise DraftingError("llm_cut_off")
+        if (told := event.get("model")) is not None:
+            if told != writing.model:
+                raise DraftingError("llm_other_model")
+            writing.named = True
         if usage := event.get("usage"):
             writing.prompt_tokens = int(usage["prompt_tokens"])
             writing.completion_tokens = int(usage["completion_tokens"])

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from radraft.core.errors import DraftingError
 from radraft.llm.profiles import Profile
 from radraft.llm.question import Answer, ask_and_wait, authorization, models
 from radraft.llm.wire import warm_up_body
+
+if TYPE_CHECKING:
+    from radraft.llm.replicas.router import Replicas
 
 HEALTH_S = 10.0
 """How long `/health` may take: two busy cores are slow, a dead server does not answer at all."""
@@ -25,6 +29,8 @@ class Endpoint:
     key: str = field(repr=False)
     model: str
     """The name vLLM serves the base model under."""
+    replicas: Replicas | None = field(default=None, repr=False, compare=False)
+    """All of them, where it is one of several that serve the same: a draft chooses among them."""
 
     @property
     def headers(self) -> dict[str, str]:

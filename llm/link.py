@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from radraft.core.errors import DraftingError, RadraftError
 from radraft.llm.endpoint import HEALTH_S, Endpoint, Probe, served_model
 from radraft.llm.record import RecordFile
+from radraft.llm.replicas.router import Adapters, Replicas, Timing
 from radraft.llm.server import ManagedServer
 
 if TYPE_CHECKING:
@@ -28,12 +29,19 @@ class LlmState(StrEnum):
     """What the service can expect of vLLM."""
 
     READY = "ready"
+    SLOWER = "slower"
+    """Of several vLLMs some draft, and others that should do not."""
     STARTING = "starting"
     DOWN = "down"
     OFF = "off"
     """The service runs without one."""
     NO_WORKER = "no_worker"
     """Other processes are to draft, and none of them runs."""
+
+    @property
+    def drafts(self) -> bool:
+        """Whether a vLLM can be asked now."""
+        return self in {LlmState.READY, LlmState.SLOWER}
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class Look:
     endpoint: Endpoint | None = None
     """None while it does not answer."""
     problem: RadraftError | None = None
-    """Why it is down."""
+    """Why it is down, or slower."""
 
 
 class LlmLink(threading.Thread):
@@ -53,6 +61,8 @@ class LlmLink(threading.Thread):
 
     What it tells is of the last look and comes at once, so nothing waits on a hung server. The
     thread outlives every fault of a look: its state would otherwise stay what it was for ever.
+
+    Of several at `RADRAFT_LLM_URL` each is looked at by itself (`llm.replicas`).
     """
 
     def __init__(
@@ -62,10 +72,12 @@ class LlmLink(threading.Thread):
         on_progress: Callable[[str, float], None] | None = None,
         *,
         starts: bool = True,
+        adapters: Adapters = dict,
         pause_s: float = LOOK_S,
         patience_s: float = HEALTH_S,
     ) -> None:
-        """`pause_s` lies between two looks; each of a look's questions may take `patience_s`."""
+        """`pause_s` lies between two looks; each of a look's questions may take `patience_s`.
+        `adapters` tells what each of several vLLMs has to serve before it is asked."""
         super().__init__(name="radraft-llm-link", daemon=True)
         self._settings = settings
         self._profile = profile
@@ -74,6 +86,10 @@ class LlmLink(threading.Thread):
         self._patience_s = patience_s
         managed = starts and not settings.llm_url
         self._server = ManagedServer(settings, profile) if managed else None
+        several = len(settings.llm_urls) > 1
+        timing = Timing(pause=pause_s, patience=patience_s)
+        self.replicas = Replicas(settings, profile, adapters, timing) if several else None
+        """None where there are not several."""
         self._stopping = threading.Event()
         self._start_problem: RadraftError | None = None
         self._last = Look(LlmState.STARTING)
@@ -83,17 +99,20 @@ class LlmLink(threading.Thread):
         return self._last.state
 
     def endpoint(self) -> Endpoint | None:
-        """Return where vLLM answered at the last look; None while it does not."""
-        return self._last.endpoint
+        """Return where vLLM answered at the last look; None while it does not. Of several the one
+        with the least to do now."""
+        return self._last.endpoint if self.replicas is None else self.replicas.endpoint()
 
     def problem(self) -> RadraftError | None:
-        """Return why vLLM was down at the last look; None where it was not."""
+        """Return why vLLM was down, or slower, at the last look; None where it was neither."""
         return self._last.problem
 
     def run(self) -> None:
         """Thread body."""
         if self._server is not None:
             self._start(self._server)
+        if self.replicas is not None:
+            self.replicas.start()
         while not self._stopping.is_set():
             self._last = self._look()
             self._stopping.wait(self._pause_s)
@@ -101,6 +120,8 @@ class LlmLink(threading.Thread):
     def stop(self) -> None:
         """Stop looking, and the server where it is ours."""
         self._stopping.set()
+        if self.replicas is not None:
+            self.replicas.stop()
         if self._server is not None:
             self._server.stop()
             # Nothing is lost with a thread that only waits for somebody else's vLLM to answer.
@@ -122,6 +143,8 @@ class LlmLink(threading.Thread):
             server.watch()
 
     def _look(self) -> Look:
+        if self.replicas is not None:
+            return _of_several(self.replicas)
         try:
             endpoint = self._answering()
         except RadraftError as error:
@@ -160,3 +183,10 @@ class LlmLink(threading.Thread):
         if found is None or not found.running():
             raise DraftingError("llm_elsewhere")
         return Endpoint(f"http://127.0.0.1:{found.port}", found.key, self._profile.name)
+
+
+def _of_several(replicas: Replicas) -> Look:
+    problem, endpoint = replicas.problem(), replicas.endpoint()
+    if endpoint is None:
+        return Look(LlmState.STARTING if problem is None else LlmState.DOWN, None, problem)
+    return Look(LlmState.READY if problem is None else LlmState.SLOWER, endpoint, problem)

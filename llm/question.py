@@ -41,6 +41,17 @@ class Answer:
             raise DraftingError("llm_bad_answer") from None
 
 
+@dataclass(frozen=True)
+class ModelCard:
+    """A model as `/v1/models` tells of it."""
+
+    name: str
+    root: str | None
+    """Folder or name of a hub that vLLM loaded it from; None where that is not told."""
+    parent: str | None
+    """Name of the base model of an adapter; None of a base model."""
+
+
 def client() -> httpx.AsyncClient:
     """Return a client for one event loop that uses no proxy: keys and patients' data go straight to
     vLLM, whatever the environment says."""
@@ -114,10 +125,24 @@ def models(answer: Answer) -> tuple[str, ...]:
     return names
 
 
+def cards(answer: Answer) -> tuple[ModelCard, ...]:
+    """Return what an answer of `/v1/models` tells of each model. DraftingError as `models`."""
+    names = models(answer)
+    told = answer.json()["data"]
+    return tuple(
+        ModelCard(name, _text(model.get("root")), _text(model.get("parent")))
+        for name, model in zip(names, told, strict=True)
+    )
+
+
 def authorization(key: str) -> dict[str, str]:
     """Return the header for an API key. An empty key has none: HTTP has no word for an empty
     token."""
     return {"authorization": f"Bearer {key}"} if key else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 async def _read(response: httpx.Response, most: int) -> bytes:

@@ -21,6 +21,7 @@ from radraft.llm.checkpoint import Progress
 from radraft.llm.endpoint import Endpoint, Probe, served_model
 from radraft.llm.failures import start_failure
 from radraft.llm.profiles import Profile
+from radraft.llm.replicas.router import Replicas, wait_while_starting
 
 __all__ = ["Endpoint", "ManagedServer", "Timing", "connect"]
 
@@ -33,10 +34,19 @@ def connect(
 ) -> Iterator[Endpoint]:
     """Yield a vLLM that is ready to draft.
 
-    The one at `settings.llm_url` where that is set; else the one another radraft process runs for
-    the same profile and data folder; else one of our own, stopped on exit. Raises DraftingError:
-    `llm_unreachable`, `llm_not_installed`, `llm_start_failed`, or the starter's own.
+    The one at `settings.llm_url` where that is set, of several there the one with the least to do,
+    which names them all; else the one another radraft process runs for the same profile and data
+    folder; else one of our own, stopped on exit. Raises DraftingError: `llm_unreachable`,
+    `llm_no_replica`, `llm_not_installed`, `llm_start_failed`, or the starter's own.
     """
+    if len(settings.llm_urls) > 1:
+        replicas = Replicas(settings, profile)
+        replicas.start()
+        try:
+            yield wait_while_starting(replicas, settings.start_timeout_s)
+        finally:
+            replicas.stop()
+        return
     if settings.llm_url:
         url, key = settings.llm_url, settings.llm_key.get_secret_value()
         yield Endpoint(url, key, served_model(url, key, profile.name))

@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radraft.core.errors import AdapterError, RadraftError
+from radraft.core.errors import AdapterError, RadraftError, StorageError
 from radraft.llm import adapter_loader
-from radraft.llm.adapter import Adapter, AdapterChoice
-from radraft.pipeline import draft as draft_steps
+from radraft.llm.adapter import Adapter, AdapterChoice, AdapterState
+from radraft.pipeline import draft as draft_steps, replica_drafting
 from radraft.pipeline.draft_store import store_draft
 from radraft.reports import edits
 from radraft.store import adapter_copies, adapter_files, adapters, cases
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from radraft.llm.profiles import Profile
     from radraft.pipeline.draft import Drafter, VisionModel
     from radraft.prompts.values import DraftRequest
-    from radraft.reports.draft import Draft, DraftedSentence
+    from radraft.reports.draft import Draft, DraftProgress
     from radraft.store.database import Store
 
 log = logging.getLogger("radraft.pipeline.adapter_router")
@@ -67,7 +67,6 @@ class Router:
         if adapter is None:
             return base
         try:
-            check_base(adapter, base.profile)
             return await self.ready(adapter, base)
         except RadraftError as error:
             log.warning("the base drafts for adapter %s: %s", adapter.adapter_id, error.code)
@@ -79,11 +78,35 @@ class Router:
         AdapterError `adapter_files_changed`, EncodingError `projector_invalid`, and as
         `llm.adapter_loader.ensure`.
         """
-        folder, projector = await asyncio.to_thread(self._opened, adapter)
+        drafter, folder = await self.opened(adapter, base)
         await adapter_loader.ensure(base.endpoint, adapter.adapter_id, folder, base.client)
-        return replace(
+        return drafter
+
+    async def opened(self, adapter: Adapter, base: Drafter) -> tuple[Drafter, Path]:
+        """`base` with the adapter, its files checked and not loaded yet, and their folder.
+        AdapterError, EncodingError as `ready`, and `adapter_other_base`."""
+        check_base(adapter, base.profile)
+        folder, projector = await asyncio.to_thread(self._opened, adapter)
+        drafter = replace(
             base, adapter_id=adapter.adapter_id, vision=seeing_by(base.vision, projector)
         )
+        return drafter, folder
+
+    def serving(self, profile: Profile) -> dict[str, Path]:
+        """Name -> checked folder of each adapter that serves at some site over this model. One
+        whose files cannot be used is left out: the base drafts for it. StorageError."""
+        with self._store.read() as session:
+            found = adapters.adapters(session, state=AdapterState.SERVING)
+        folders = {}
+        for adapter in found:
+            try:
+                check_base(adapter, profile)
+                folders[adapter.adapter_id] = self._opened(adapter)[0]
+            except StorageError:
+                raise
+            except RadraftError as error:
+                log.warning("adapter %s cannot serve: %s", adapter.adapter_id, error.code)
+        return folders
 
     def _opened(self, adapter: Adapter) -> tuple[Path, Projector | None]:
         """Return the adapter's folder, hashed anew only where a file was touched, and its
@@ -108,13 +131,24 @@ async def make_draft(
     store: Store,
     router: Router,
     base: Drafter,
-    on_sentence: Callable[[DraftedSentence], None] | None = None,
+    on_sentence: Callable[[DraftProgress], None] | None = None,
 ) -> tuple[Draft, DraftRequest | None]:
     """Draft one case with what its site serves now; nothing is stored.
 
-    A vLLM that forgot the adapter between the question and the answer is told it once more.
+    A vLLM that forgot the adapter between the question and the answer is told it once more. Where
+    there are several, as `replica_drafting.make_draft`.
     """
     choice = await asyncio.to_thread(router.choice, case_id)
+    if base.endpoint.replicas is not None:
+        return await replica_drafting.make_draft(
+            case_id,
+            choice.visible,
+            store=store,
+            router=router,
+            base=base,
+            replicas=base.endpoint.replicas,
+            on_progress=on_sentence,
+        )
     for last in (False, True):
         drafter = await router.drafter(choice.visible, base)
         result, request = await draft_steps.make_draft(
@@ -132,7 +166,7 @@ async def draft(
     store: Store,
     router: Router,
     base: Drafter,
-    on_sentence: Callable[[DraftedSentence], None] | None = None,
+    on_sentence: Callable[[DraftProgress], None] | None = None,
 ) -> Draft:
     """Draft a case that nobody claimed, and store the draft. LeaseLost where somebody did."""
     result, request = await make_draft(

@@ -153,6 +153,20 @@ async def make_draft(
     )
     if isinstance(request, Barred):
         return draft.withheld(case_id, profile, request.why), None
+    result = await answer(request, store=store, drafter=drafter, on_sentence=on_sentence)
+    return result, request
+
+
+async def answer(
+    request: DraftRequest,
+    *,
+    store: Store,
+    drafter: Drafter,
+    on_sentence: Callable[[DraftedSentence], None] | None = None,
+) -> Draft:
+    """Return what the model answers to `request`, with image support where the profile has it
+    measured; nothing is stored."""
+    profile = drafter.profile
     result = await ask(
         request,
         profile=profile,
@@ -165,7 +179,7 @@ async def make_draft(
         async with drafter.scoring:
             result = await _measured(result, request, drafter, store=store)
         result = replace(result, least_support=profile.support.least)
-    return result, request
+    return result
 
 
 async def ask(

@@ -72,7 +72,8 @@ async def draft_claimed(
 ) -> tuple[DraftOutcome, ...]:
     """Draft cases that `claims` holds with what their sites serve, at most `at_once` at a time
     (the profile's batch when None). What came of each, in order; none ends the others."""
-    gate = asyncio.Semaphore(at_once or profile.vllm.max_num_seqs)
+    vllms = 1 if endpoint.replicas is None else len(endpoint.replicas)
+    gate = asyncio.Semaphore(at_once or profile.vllm.max_num_seqs * vllms)
     scoring = asyncio.Semaphore(SCORED_AT_ONCE)
     router = Router(claims.store, settings.adapters_dir)
     async with httpx.AsyncClient(trust_env=False) as client:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from radraft.pipeline.claims import Claims
     from radraft.pipeline.draft import Drafter
     from radraft.prompts.values import DraftRequest
-    from radraft.reports.draft import Draft, DraftedSentence
+    from radraft.reports.draft import Draft, DraftProgress
 
 log = logging.getLogger("radraft.pipeline.draft_case")
 
@@ -49,7 +49,7 @@ async def draft_case(
     profile: Profile,
     router: Router,
     base: Callable[[], Awaitable[Drafter]],
-    on_sentence: Callable[[DraftedSentence], None] | None = None,
+    on_sentence: Callable[[DraftProgress], None] | None = None,
 ) -> DraftOutcome:
     """Draft a case that `claims` holds with what its site serves now, and store the draft.
 
@@ -74,7 +74,7 @@ async def _written(
     profile: Profile,
     router: Router,
     base: Callable[[], Awaitable[Drafter]],
-    on_sentence: Callable[[DraftedSentence], None] | None,
+    on_sentence: Callable[[DraftProgress], None] | None,
 ) -> tuple[Draft, DraftRequest | None]:
     """The draft, or the failed one that says why there is none."""
 

@@ -27,7 +27,7 @@ from radraft.pipeline.claims import Claims
 from radraft.pipeline.draft_case import DraftOutcome, draft_case
 from radraft.pipeline.shadow import ShadowDrafter
 from radraft.reports import edits
-from radraft.reports.draft import DraftedSentence
+from radraft.reports.draft import DraftedSentence, DraftProgress, DraftRestarted
 from radraft.reports.values import Coverage
 from radraft.store import cases, drafts
 
@@ -43,7 +43,7 @@ TICK_S = 1.0
 """How often the queue is looked at when nothing woke the worker: another process may ingest too."""
 PAUSE_S = 5.0
 """Seconds that drafting rests when the database fails."""
-GONE = frozenset({"llm_unreachable", "llm_cut_off"})
+GONE = frozenset({"llm_unreachable", "llm_cut_off", "llm_no_replica"})
 """Codes of a draft that broke off perhaps because vLLM went away: before the next it is asked."""
 ATTEMPTS = 2
 """How often one case is drafted before a failure stands until a person asks again."""
@@ -52,7 +52,8 @@ ATTEMPTS = 2
 class Worker(threading.Thread):
     """A thread that drafts waiting cases until `stop` is called.
 
-    `endpoint()` gives a vLLM that answers now, or None while there is none.
+    `endpoint()` gives a vLLM that answers now, or None while there is none. `slots` are drafts at
+    once for each vLLM; `vllms` is how many there may be.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Worker(threading.Thread):
         router: Router,
         slots: int,
         timeout_s: float,
+        vllms: int = 1,
         claims: Claims | None = None,
         metrics: Metrics | None = None,
     ) -> None:
@@ -75,6 +77,7 @@ class Worker(threading.Thread):
         self._vision = vision
         self._router = router
         self._slots = slots
+        self._vllms = vllms
         self._timeout_s = timeout_s
         self._claims = claims or Claims(store)
         self._metrics = metrics or Metrics()
@@ -118,14 +121,16 @@ class Worker(threading.Thread):
         scoring = asyncio.Semaphore(SCORED_AT_ONCE)
         loading = asyncio.Lock()
         shadows = ShadowDrafter(self._store, self._router)
-        limits = httpx.Limits(max_connections=self._slots + 4)
+        limits = httpx.Limits(max_connections=self._slots * self._vllms + 4)
         async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
             try:
                 while not self._stop_event.is_set():
                     endpoint = self._endpoint()
                     if endpoint is not None and await self._answers(endpoint):
                         base = partial(self._drafter, endpoint, client, scoring, loading)
-                        free = self._slots - len(running)
+                        several = endpoint.replicas
+                        slots = self._slots * (1 if several is None else several.serving())
+                        free = max(0, slots - len(running))
                         claimed = await asyncio.to_thread(self._claims.claim, free)
                         if claimed:
                             await shadows.give_way()
@@ -206,8 +211,11 @@ class Worker(threading.Thread):
         if coverage is not Coverage.FAILED and waited is not None:
             self._metrics.waited(waited)
 
-    def _keep(self, sentence: DraftedSentence) -> None:
-        self._partial[sentence.case_id] = (*self.partial(sentence.case_id), sentence)
+    def _keep(self, progress: DraftProgress) -> None:
+        if isinstance(progress, DraftRestarted):
+            self._partial.pop(progress.case_id, None)
+            return
+        self._partial[progress.case_id] = (*self.partial(progress.case_id), progress)
 
     def _retry(self, outcome: DraftOutcome) -> None:
         """Queue a case again that failed because vLLM went away, but not for ever."""

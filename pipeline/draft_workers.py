@@ -28,7 +28,7 @@ TERM_S = 20.0
 """Seconds without a sign after which a process counts as gone."""
 LOOK_S = 1.0
 """How often vLLM's state is looked at for a change; how long a look at the others holds."""
-BEST_FIRST = (LlmState.READY, LlmState.STARTING, LlmState.DOWN)
+BEST_FIRST = (LlmState.READY, LlmState.SLOWER, LlmState.STARTING, LlmState.DOWN)
 """Of several processes' states the one that is told: what can be expected soonest."""
 
 
@@ -122,7 +122,8 @@ class WorkerSight:
 
     def problem(self) -> RadraftError | None:
         """Return why no draft comes; None where one comes, or soon."""
-        if self.state() in {LlmState.READY, LlmState.STARTING}:
+        state = self.state()
+        if state.drafts or state is LlmState.STARTING:
             return None
         try:
             codes = [worker.sign.llm_code for worker in self.living()]

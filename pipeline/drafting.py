@@ -44,7 +44,10 @@ class Drafting:
         self.vision = LoadedOnce(
             lambda: load_vision_model(profile, beside_llm=shares_cpu(settings))
         )
-        self.link = LlmLink(settings, profile, on_progress)
+        router = Router(store, settings.adapters_dir)
+        self.link = LlmLink(
+            settings, profile, on_progress, adapters=lambda: router.serving(profile)
+        )
         owner = Owner(term_s=settings.lease_s)
         slots = profile.vllm.max_num_seqs
         self.worker = Worker(
@@ -52,8 +55,9 @@ class Drafting:
             profile,
             endpoint=self.link.endpoint,
             vision=self.vision,
-            router=Router(store, settings.adapters_dir),
+            router=router,
             slots=slots,
+            vllms=max(1, len(settings.llm_urls)),
             timeout_s=settings.draft_timeout_s,
             claims=Claims(store, owner=owner, critical_rules=load_rules(settings.critical_values)),
             metrics=metrics,

@@ -32,6 +32,7 @@ from radraft.store.cases import CaseState
 
 if TYPE_CHECKING:
     from radraft.core.settings import Settings
+    from radraft.llm.replicas.router import Replicas, ReplicaStatus
     from radraft.store.database import Store
 
 
@@ -85,6 +86,8 @@ class Figures:
     llm: LlmState
     free_bytes: int
     """Left on the disk of the data folder."""
+    replicas: tuple[ReplicaStatus, ...] = ()
+    """How each of several vLLMs is; nothing where there are not several."""
 
 
 def readiness(store: Store, llm: LlmState) -> Readiness:
@@ -120,10 +123,18 @@ class Health:
     """What a supervisor and Prometheus ask for, at little cost however often and however much there
     is. Threads may share one."""
 
-    def __init__(self, store: Store, settings: Settings, llm: Callable[[], LlmState]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        llm: Callable[[], LlmState],
+        replicas: Replicas | None = None,
+    ) -> None:
+        """`replicas`: of this process, where it asks several vLLMs."""
         self._store = store
         self._settings = settings
         self._llm = llm
+        self._replicas = replicas
         self._lock = threading.Lock()
         self._readiness: Future[Readiness] | None = None
         self._asked_until = 0.0
@@ -162,7 +173,8 @@ class Health:
         except StorageError:
             stored = None
         free = shutil.disk_usage(self._settings.data_dir).free
-        return Figures(stored, self._llm(), free)
+        replicas = () if self._replicas is None else self._replicas.status()
+        return Figures(stored, self._llm(), free, replicas)
 
     def _ask(self, asked: Future[Readiness]) -> None:
         try:

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from radraft.core.errors import AdapterError, DraftingError
-from radraft.llm import adapter_loader
+from radraft.core.errors import AdapterError, DraftingError, RadraftError
+from radraft.llm import adapter_loader, question
 from radraft.llm.adapter import Adapter
-from radraft.llm.endpoint import Endpoint
+from radraft.llm.endpoint import HEALTH_S, Endpoint
 from radraft.llm.record import RecordFile
+from radraft.llm.replicas.drained import DrainedFile
+from radraft.llm.replicas.look import Looker
 from radraft.pipeline.adapter_router import check_base
 from radraft.pipeline.audit_trail import command_line
 from radraft.reports.audit import MOST_DETAIL, AuditEvent, AuditKind
@@ -47,6 +49,9 @@ def promote(
     AdapterError `adapter_unknown`, `adapter_move_refused`, `adapter_not_through_gate`,
     `adapter_other_base`, `adapter_files_changed`, `adapter_not_loaded`, `adapter_by_missing`;
     DraftingError where vLLM runs and does not answer. Then nothing has changed.
+
+    Of several vLLMs each that is up and not drained has to take it, or AdapterError
+    `adapter_not_on_replica`; one that is down is given it before it is asked again.
     """
     confirmed(by)
     with store.read() as session:
@@ -72,7 +77,8 @@ def roll_back(
 
     AdapterError `adapter_nothing_to_roll_back`, `adapter_other_base`, `adapter_files_changed`,
     `adapter_not_loaded`, `adapter_by_missing`; then nothing has changed. A vLLM that is too busy
-    to answer in time, or down, does not hold it up: the next draft loads the adapter.
+    to answer in time, or down, does not hold it up: the next draft loads the adapter. Nor does one
+    of several that cannot load it.
     """
     confirmed(by, reason)
     with store.read() as session:
@@ -160,6 +166,10 @@ def _prepare(adapter: Adapter, settings: Settings, profile: Profile) -> None:
     check_base(adapter, profile)
     folder = adapter_files.verified(settings.adapters_dir, adapter)
 
+    if len(settings.llm_urls) > 1:
+        asyncio.run(_back_on_several(adapter.adapter_id, folder, settings, profile))
+        return
+
     async def in_time(endpoint: Endpoint) -> None:
         async with asyncio.timeout(BACK_S):
             await _load(endpoint, adapter.adapter_id, folder)
@@ -174,6 +184,9 @@ def _prepare(adapter: Adapter, settings: Settings, profile: Profile) -> None:
 
 
 def _try_out(adapter_id: str, folder: Path, settings: Settings, profile: Profile) -> None:
+    if len(settings.llm_urls) > 1:
+        asyncio.run(_on_every(adapter_id, folder, settings, profile))
+        return
     endpoint = running(settings, profile)
     if endpoint is None:
         return
@@ -184,6 +197,74 @@ def _try_out(adapter_id: str, folder: Path, settings: Settings, profile: Profile
         if error.code != "llm_unreachable":
             raise
         log.warning("vLLM did not answer; adapter %s was not tried", adapter_id)
+
+
+async def _on_every(adapter_id: str, folder: Path, settings: Settings, profile: Profile) -> None:
+    """Have each vLLM that is up load and try the adapter. AdapterError `adapter_not_on_replica`
+    naming the first that could not; DraftingError `llm_no_replica` where none is up, and not all
+    because nobody answers there."""
+
+    async def given(number: int, looker: Looker, client: httpx.AsyncClient) -> str:
+        """Return why it is not up; nothing where it has the adapter now."""
+        try:
+            await looker.look(client, {}, try_base=False)
+        except DraftingError as error:
+            log.warning(
+                "vLLM %d is not up (%s); it was not given %s", number, error.code, adapter_id
+            )
+            return error.code
+        try:
+            await looker.give(client, adapter_id, folder)
+        except RadraftError as error:
+            raise AdapterError(
+                "adapter_not_on_replica", adapter=adapter_id, replica=number, reason=error.code
+            ) from None
+        return ""
+
+    lookers = _lookers(settings, profile)
+    async with question.client() as client:
+        why = await asyncio.gather(*(given(n, looker, client) for n, looker in lookers.items()))
+    if all(why) and set(why) != {"llm_unreachable"}:
+        which = ", ".join(f"{number}: {code}" for number, code in zip(lookers, why, strict=True))
+        raise DraftingError(
+            "llm_no_replica", total=len(settings.llm_urls), which=which or "drained"
+        )
+
+
+async def _back_on_several(
+    adapter_id: str, folder: Path, settings: Settings, profile: Profile
+) -> None:
+    """Have each vLLM load the adapter that is to serve again, for `BACK_S` seconds at most.
+    AdapterError `adapter_not_loaded` where all that answered could not."""
+
+    async def given(number: int, looker: Looker, client: httpx.AsyncClient) -> AdapterError | bool:
+        """Return whether it has it now; the error where it cannot have it."""
+        try:
+            async with asyncio.timeout(BACK_S):
+                await looker.give(client, adapter_id, folder)
+        except AdapterError as error:
+            return error
+        except (DraftingError, TimeoutError):
+            log.warning("vLLM %d did not try adapter %s before it serves again", number, adapter_id)
+            return False
+        return True
+
+    lookers = _lookers(settings, profile)
+    async with question.client() as client:
+        found = await asyncio.gather(*(given(n, looker, client) for n, looker in lookers.items()))
+    refused = [each for each in found if isinstance(each, AdapterError)]
+    if refused and not any(each is True for each in found):
+        raise refused[0]
+
+
+def _lookers(settings: Settings, profile: Profile) -> dict[int, Looker]:
+    """Return what asks each of several vLLMs, by number; none that an administrator took out."""
+    key, drained = settings.llm_key.get_secret_value(), DrainedFile(settings.data_dir)
+    return {
+        number: Looker(url, key, profile, HEALTH_S)
+        for number, url in enumerate(settings.llm_urls, 1)
+        if not drained.holds(url)
+    }
 
 
 async def _load(endpoint: Endpoint, adapter_id: str, folder: Path) -> None:

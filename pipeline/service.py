@@ -98,6 +98,7 @@ if TYPE_CHECKING:
     from radraft.core.settings import Settings
     from radraft.llm.followup import Answer
     from radraft.llm.profiles import Profile
+    from radraft.llm.replicas.router import Replicas
     from radraft.llm.sentences import SentenceEncoder
     from radraft.llm.server import Endpoint
     from radraft.store.database import Store
@@ -233,7 +234,9 @@ class Llm:
     state: Callable[[], LlmState]
     endpoint: Callable[[], Endpoint | None]
     problem: Callable[[], RadraftError | None] = lambda: None
-    """Why it is down."""
+    """Why it is down, or slower."""
+    replicas: Replicas | None = None
+    """Several of them, where there are several."""
     elsewhere: Callable[[], bool] = lambda: False
     """Whether there is none that this server could ask, by how it was set up."""
 
@@ -281,7 +284,7 @@ class Service:
         """Draws impressions from findings."""
         self.listing = Listing(store)
         """How much there is to list, what one can ask for, and people's saved views."""
-        self.health = Health(store, settings, llm.state)
+        self.health = Health(store, settings, llm.state, llm.replicas)
         """Whether it can be used now, and how much waits."""
         factors = SecondFactors(store, settings.site) if settings.second_factor else None
         self.sign_in = SignIn(store, session_terms(settings), factors=factors)

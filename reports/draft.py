@@ -63,4 +63,14 @@ class DraftedSentence:
     sentence: Sentence
 
 
+@dataclass(frozen=True)
+class DraftRestarted:
+    """Streamed where the vLLM that was writing went away: the sentences so far are no draft, and
+    another vLLM begins anew."""
+
+    case_id: str
+
+
+DraftProgress = DraftedSentence | DraftRestarted
+"""What can be told of a draft before its end."""
 DraftEvent = DraftedSentence | Draft

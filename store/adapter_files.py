@@ -87,10 +87,13 @@ def install(source: Path, root: Path, adapter_id: str) -> None:
 
 
 def verified(root: Path, adapter: Adapter) -> Path:
-    """The adapter's folder, its files checked against what was registered.
+    """The adapter's folder, its files checked against what was registered, and its name against
+    both: vLLM keeps what it computed under the name (vllm#30931), so no other weights may have it.
 
     AdapterError `adapter_files_changed` where they are not the same, or more or fewer.
     """
+    if adapter.adapter_id != id_of(adapter.site, adapter.base, adapter.files):
+        raise AdapterError("adapter_files_changed", adapter=adapter.adapter_id)
     path = folder(root, adapter.adapter_id)
     if path.is_symlink() or not path.is_dir():
         raise AdapterError("adapter_files_changed", adapter=adapter.adapter_id)

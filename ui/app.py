@@ -103,7 +103,7 @@ def _with_drafting(
         store,
         settings,
         profile,
-        llm=Llm(state=link.state, endpoint=link.endpoint, problem=link.problem),
+        llm=Llm(link.state, link.endpoint, link.problem, link.replicas),
         partial=worker.partial,
         wake=worker.wake,
         load_extractor=load_extractor,
@@ -135,9 +135,7 @@ def _of_workers(sight: WorkerSight, link: LlmLink) -> Llm:
         problem = link.problem()
         return problem is not None and problem.code == "llm_elsewhere"
 
-    return Llm(
-        state=sight.state, endpoint=link.endpoint, problem=sight.problem, elsewhere=elsewhere
-    )
+    return Llm(sight.state, link.endpoint, sight.problem, link.replicas, elsewhere)
 
 
 @contextmanager

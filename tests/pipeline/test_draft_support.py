@@ -16,7 +16,7 @@ from radraft.llm.support import SCORED_AT_ONCE
 from radraft.pipeline import adapter_router, draft as draft_steps
 from radraft.pipeline.adapter_router import Router
 from radraft.reports.checks.run import proofread
-from radraft.reports.draft import Draft, DraftedSentence
+from radraft.reports.draft import Draft, DraftProgress
 from radraft.reports.values import Coverage
 from radraft.store import cases, drafts, images
 from radraft.store.database import Store
@@ -73,7 +73,7 @@ async def _draft(
     """`scored` gets how many reports were scored when each sentence came; `then` is the server's
     status from the first sentence on."""
 
-    def seen(sentence: DraftedSentence) -> None:
+    def seen(sentence: DraftProgress) -> None:
         scored.append(server.scored)
         server.status = then or server.status
 

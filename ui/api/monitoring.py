@@ -21,6 +21,7 @@ import radraft
 from radraft.core import tls
 from radraft.core.networks import address, among
 from radraft.llm.link import LlmState
+from radraft.llm.replicas.router import ReplicaState
 from radraft.ui.forwarded import was_forwarded
 from radraft.ui.refusal import RequestRefused, note_code
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from radraft.core.metrics import Metrics
     from radraft.core.settings import Settings
+    from radraft.llm.replicas.router import ReplicaStatus
     from radraft.pipeline.health import Figures, Health, StoredFigures
 
 READY_S = 5.0
@@ -76,7 +78,7 @@ def add_monitoring(app: FastAPI, service: Monitored, *, needs_llm: bool = False)
         except TimeoutError:
             raise RequestRefused(503, "readiness_unknown", seconds=round(READY_S)) from None
         draining = service.health.draining
-        lacks_llm = needs_llm and found.llm is not LlmState.READY
+        lacks_llm = needs_llm and not found.llm.drafts
         code = found.database or found.objects or ("draining" if draining else "")
         if code:
             note_code(request.scope, code)
@@ -126,13 +128,15 @@ class _Now(Collector):
         figures = self._figures
         yield _by("radraft_info", "Which radraft this is.", "version", {radraft.__version__: 1})
         yield _one("radraft_database_up", "1 where the database can be read.", figures.stored)
-        up = figures.llm is LlmState.READY
+        up = figures.llm.drafts
         yield _one("radraft_llm_up", "1 where vLLM answers.", up)
         states = {state.value: state is figures.llm for state in LlmState}
         yield _by("radraft_llm_state", "1 for the state that vLLM is in.", "state", states)
         yield GaugeMetricFamily(
             "radraft_free_bytes", "Bytes left on the disk of the data folder.", figures.free_bytes
         )
+        if figures.replicas:
+            yield from _of_replicas(figures.replicas)
         if self._certificate_ends is not None:
             yield GaugeMetricFamily(
                 "radraft_tls_certificate_ends_seconds",
@@ -141,6 +145,34 @@ class _Now(Collector):
             )
         if figures.stored is not None:
             yield from _stored(figures.stored)
+
+
+def _of_replicas(replicas: tuple[ReplicaStatus, ...]) -> Iterator[Metric]:
+    """Several vLLMs, by their place in `RADRAFT_LLM_URL`: an address may hold a password."""
+    able = {ReplicaState.READY, ReplicaState.WITHOUT_ADAPTER}
+    up = {str(each.number): each.state in able for each in replicas}
+    yield _by("radraft_llm_replica_up", "1 where this vLLM can be asked.", "replica", up)
+    states = GaugeMetricFamily(
+        "radraft_llm_replica_state",
+        "1 for the state that this vLLM is in.",
+        labels=("replica", "state"),
+    )
+    for each in replicas:
+        for state in ReplicaState:
+            states.add_metric((str(each.number), state.value), float(state is each.state))
+    yield states
+    yield _by(
+        "radraft_llm_replica_outstanding_tokens",
+        "Prompts and most tokens to write of what this process asked this vLLM for.",
+        "replica",
+        {str(each.number): each.outstanding_tokens for each in replicas},
+    )
+    yield _by(
+        "radraft_llm_replica_adapters",
+        "1 where this vLLM has every adapter that serves.",
+        "replica",
+        {str(each.number): each.state is ReplicaState.READY for each in replicas},
+    )
 
 
 def _stored(stored: StoredFigures) -> Iterator[Metric]:

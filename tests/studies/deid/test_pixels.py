@@ -80,7 +80,7 @@ def test_the_cheap_test_misses_hardly_a_line() -> None:
 @pytest.mark.slow
 @pytest.mark.scaled
 def test_burned_in_lines_go_and_markers_stay() -> None:
-    seeds = scaled(1, full=3)
+    seeds = scaled(2, full=3)
     tally, _ = measure.burned(_films(), range(20, 20 + seeds))
     lines = measure.Tally()
     for kind, count in tally.planted.items():
