@@ -155,9 +155,9 @@ def signed_translations(session: Session, report: Report) -> list[tuple[str, str
     signed = found.held[-1]
     (lang, *more) = languages(report)
     other = other_language(lang)
-    if more or taught_languages(signed) != (other,):
-        return Reason.ONE_LANGUAGE
     said = in_languages(asserted_report(signed), (other,))
+    if more or other not in taught_languages(signed) or not said.sentences:
+        return Reason.ONE_LANGUAGE
     pairs: list[tuple[str, str]] = []
     for ours, theirs in ((report.findings, said.findings), (report.impression, said.impression)):
         mine = _texts(ours, lang)

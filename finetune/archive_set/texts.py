@@ -87,13 +87,15 @@ def _section(letter: str, said: str, lang: Lang) -> tuple[Sentence, ...] | Reaso
 def _sentences(said: str, lang: Lang) -> Iterator[tuple[Lang, str]]:
     """Yield the sentences with their languages: the report's, unless one is plainly of the
     other."""
-    for its, lines in groupby(said.splitlines(), lambda line: _plainly(line, lang)):
-        for sentence in sentences("\n".join(lines), its):
-            own = _plainly(sentence, its)
-            if own == its:
-                yield its, sentence
-            else:
-                yield from ((own, part) for part in sentences(sentence, own))
+    for piece in sentences(said, lang):
+        # A sentence may be broken over lines, and a line of the other language may follow it.
+        for its, lines in groupby(piece.splitlines(), lambda line: _plainly(line, lang)):
+            part = "\n".join(lines)
+            yield from (
+                ((its, sentence) for sentence in sentences(part, its))
+                if its != lang
+                else ((its, part),)
+            )
 
 
 def _plainly(text: str, lang: Lang) -> Lang:

@@ -1,0 +1,279 @@
+"""Sets of the archive: four kinds of examples, what is left out of each, and who is held out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from radraft.core.errors import ArchiveError
+from radraft.finetune.archive_set.card import card_path, folded
+from radraft.finetune.archive_set.values import Kind
+from radraft.finetune.archived import held_out_path, reference_path, set_paths
+from radraft.llm import concluding, translate
+from radraft.llm.profiles import Profile, load_profile
+from radraft.reports.training_pair import split_of
+from radraft.store import images, quality
+from radraft.store.database import Store
+from radraft.studies.quality.values import StudyQuality, Verdict
+from tests.builders import make_sentence
+from tests.finetune.archive_world import (
+    FINDINGS,
+    IMPRESSION,
+    add,
+    embedded,
+    exported,
+    image_of,
+    lines,
+    patient,
+    renamed,
+)
+
+EVERY = tuple(Kind)
+
+
+@pytest.fixture
+def instruct() -> Profile:
+    """A profile whose prompt has a place for earlier reports."""
+    return load_profile("starter").model_copy(update={"template": "instruct"})
+
+
+def said(example: dict) -> str:  # type: ignore[type-arg]
+    return "\n".join(
+        part.get("text", "<image>") for one in example["messages"] for part in one["content"]
+    )
+
+
+def test_every_kind_says_what_it_is_and_asks_as_the_service_asks(
+    sqlite_store: Store, tmp_path: Path, instruct: Profile
+) -> None:
+    before = add(sqlite_store, 1, findings="左肺见结节影。", impression="左肺结节。")
+    after = add(sqlite_store, 2, who=1, days=90)
+    both = add(
+        sqlite_store,
+        3,
+        findings="双肺清晰。The lungs are clear.\n未见气胸。No pneumothorax.",
+        impression="双肺未见异常。\nThe lungs are normal.",
+    )
+    count = exported(sqlite_store, tmp_path / "set.jsonl", instruct, kinds=EVERY)
+    found = lines(tmp_path / "set.jsonl")
+    by_kind = {kind: [x for x in found if x["metadata"]["kind"] == kind] for kind in EVERY}
+    assert {kind: len(some) for kind, some in by_kind.items()} == {
+        Kind.IMAGE: 3,
+        Kind.IMPRESSION: 3,
+        Kind.TRANSLATION: 6,
+        Kind.PRIOR: 1,
+    }
+    assert count.kinds == {kind.value: {"train": len(some)} for kind, some in by_kind.items()}
+
+    (prior,) = by_kind[Kind.PRIOR]
+    assert prior["metadata"]["case_id"] == after
+    assert prior["metadata"]["prior_case_id"] == before
+    assert (prior["metadata"]["prior_days"], prior["metadata"]["prior_origin"]) == (90, "archive")
+    assert "90 days before" in said(prior) and "左肺结节" in said(prior)
+    assert "2015" not in said(prior) and "植入" not in said(prior)
+    alone = next(x for x in by_kind[Kind.IMAGE] if x["metadata"]["case_id"] == after)
+    assert "左肺结节" not in said(alone) and alone["metadata"]["languages"] == ["zh"]
+
+    impression = next(x for x in by_kind[Kind.IMPRESSION] if x["metadata"]["case_id"] == after)
+    findings = [make_sentence("f1").reworded(zh=text, en="") for text in
+                ("右肺下叶见斑片影。", "未见胸腔积液。")]  # fmt: skip
+    asked = [(one["role"], one["content"][0]["text"]) for one in impression["messages"][:-1]]
+    assert asked == [(one["role"], one["content"]) for one in concluding.asked(findings)]
+    assert json.loads(impression["messages"][-1]["content"][0]["text"]) == {
+        "impression": [{"zh": IMPRESSION}]
+    }
+    assert impression["images"] == []
+
+    first = by_kind[Kind.TRANSLATION][0]
+    assert first["metadata"]["case_id"] == both
+    assert (first["metadata"]["from"], first["metadata"]["languages"]) == ("zh", ["en"])
+    assert first["messages"][1]["content"][0]["text"] == "双肺清晰。"
+    assert first["messages"][0]["content"][0]["text"] == translate.asked("", "zh")[0]["content"]
+    assert first["messages"][-1]["content"][0]["text"] == '{"text":"The lungs are clear."}'
+    twice = next(x for x in by_kind[Kind.IMAGE] if x["metadata"]["case_id"] == both)
+    report = json.loads(twice["messages"][-1]["content"][0]["text"])
+    assert report["findings"][1] == {"zh": "未见气胸。", "en": "No pneumothorax."}
+
+
+def test_what_is_left_out_is_counted_by_its_reason(
+    sqlite_store: Store, tmp_path: Path, instruct: Profile
+) -> None:
+    store = sqlite_store
+    kept = add(store, 1)
+    add(store, 2, film=-1)
+    add(store, 3, body_part="KNEE")
+    add(store, 4, findings="1. ***", impression="***")
+    add(store, 5, findings="左肺见结节影。", addendum="补充：左侧第3肋骨骨折。")
+    add(store, 6, findings="双肺清晰。The lungs are hazy.", impression="")
+    add(store, 7, findings="与2014-05-06片比较，右肺渗出影吸收。")
+    gone, poor = add(store, 8, findings="心影增大。"), add(store, 9, findings="左侧气胸。")
+    again = add(store, 10, film=1)
+    copied = add(store, 11, findings="右肺下叶见斑片影 ；未见胸腔积液")
+    store.objects.remove(images.keys(image_of(store, gone))[0])
+    with store.begin() as session:
+        quality.save(session, poor, StudyQuality(Verdict.POOR, (), (), None))
+    embedded(store, kept, 1, 0, 0)
+    embedded(store, copied, 1, 0.01, 0)
+    count = exported(store, tmp_path / "set.jsonl", instruct)
+    assert [x["metadata"]["case_id"] for x in lines(tmp_path / "set.jsonl")] in (
+        [kept],
+        [again],
+        [copied],
+    )
+    assert count.left_out == {
+        "addendum": 1,
+        "duplicate": 2,
+        "empty": 1,
+        "identified": 1,
+        "mixed_languages": 1,
+        "no_images": 1,
+        "no_pixels": 1,
+        "not_covered": 1,
+        "poor": 1,
+    }
+    assert (count.images, count.examples) == (1, 1)
+    # Text alone needs no image, and no coverage of any.
+    texts = exported(store, tmp_path / "texts.jsonl", instruct, kinds=(Kind.IMPRESSION,))
+    assert texts.examples == 7 and "no_images" not in texts.left_out
+
+
+def test_nothing_of_a_held_out_patient_stands_in_what_trains(
+    sqlite_store: Store, tmp_path: Path, instruct: Profile
+) -> None:
+    store = sqlite_store
+    held = add(store, 1, share="held_out", findings="右肺上叶见空洞影。")
+    same_film = add(store, 2, film=1, findings="左肺见结节影。")
+    copy = add(store, 3, findings="左肺门影增大。")
+    same_text = add(store, 4, findings="右肺上叶见空洞影。")
+    fine = add(store, 5, findings="心影增大。")
+    embedded(store, held, 1, 0, 0)
+    embedded(store, copy, 1, 0.02, 0)
+    embedded(store, fine, 0, 1, 0)
+    out = tmp_path / "set.jsonl"
+    count = exported(store, out, instruct, kinds=EVERY)
+    assert {x["metadata"]["case_id"] for x in lines(out)} == {fine}
+    assert count.left_out["leaked"] == 2 and count.left_out["leaked_text"] == 1
+    held_lines = lines(held_out_path(out))
+    assert {x["metadata"]["case_id"] for x in held_lines} == {held}
+    assert {x["metadata"]["kind"] for x in held_lines} == {"image", "impression"}
+    assert [x["id"] for x in lines(reference_path(out, "zh"))] == [held]
+    assert {x["metadata"]["split"] for x in held_lines} == {"held_out"}
+    # A stock text tells nothing of anybody.
+    for number in range(6, 9):
+        add(store, number, findings="右肺上叶见空洞影。")
+    exported(store, out, instruct)
+    assert same_text in {x["metadata"]["case_id"] for x in lines(out)}
+    # Who is merged into a held-out patient follows him, and back.
+    renamed(store, fine, patient(1, "held_out"))
+    exported(store, out, instruct)
+    assert fine not in {x["metadata"]["case_id"] for x in lines(out)}
+    assert fine in {x["id"] for x in lines(reference_path(out, "zh"))}
+    assert same_film not in {x["metadata"]["case_id"] for x in lines(out)}
+
+
+def test_a_prior_of_a_held_out_number_and_of_another_site_stays_out(
+    sqlite_store: Store, tmp_path: Path, instruct: Profile
+) -> None:
+    store, out = sqlite_store, tmp_path / "set.jsonl"
+    before = add(store, 1, findings="左肺见结节影。")
+    after = add(store, 2, who=1, days=30)
+    elsewhere = add(store, 3, site="site-b", findings="右肺见结节影。")
+    add(store, 4, who=3, days=30, findings="双肺清晰。")
+    add(store, 5, film=-1, kept=False)
+    add(store, 6, who=5, days=30, findings="心影增大。")
+    kinds = (Kind.PRIOR,)
+    count = exported(store, out, instruct, kinds=kinds)
+    assert [x["metadata"]["case_id"] for x in lines(out)] == [after]
+    assert count.left_out == {"prior: no_prior": 1, "prior: prior_elsewhere": 1,
+                              "prior: prior_unreported": 1}  # fmt: skip
+    count = exported(store, out, instruct, kinds=kinds, other_sites=True)
+    found = {x["metadata"]["prior_case_id"] for x in lines(out)}
+    # At another site nobody's number makes him the same person without a person's word.
+    assert before in found and found <= {before, elsewhere}
+    # One person, two numbers, one of them held out.
+    renamed(store, before, patient(99, "held_out"))
+    count = exported(store, out, instruct, kinds=kinds)
+    assert lines(out) == [] and count.left_out["prior: leaked_prior"] == 1
+
+
+def test_one_text_stands_so_often_and_no_more(
+    sqlite_store: Store, tmp_path: Path, instruct: Profile
+) -> None:
+    for number in range(1, 8):
+        add(
+            sqlite_store,
+            number,
+            findings=FINDINGS if number % 2 else "未见胸腔积液；右肺下叶见斑片影",
+        )
+    out = tmp_path / "set.jsonl"
+    kinds = (Kind.IMAGE, Kind.IMPRESSION)
+    count = exported(sqlite_store, out, instruct, kinds=kinds, most_same=5)
+    assert count.left_out == {"image: repeated": 2, "impression: repeated": 2}
+    assert exported(sqlite_store, out, instruct, kinds=kinds, most_same=0).examples == 14
+
+
+def test_a_prompt_without_a_place_for_priors_is_refused_by_name(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
+    with pytest.raises(ArchiveError, match="archive_kind_without_priors"):
+        exported(sqlite_store, tmp_path / "x.jsonl", load_profile("starter"), kinds=EVERY)
+    assert list(tmp_path.glob("x*")) == []
+
+
+def test_the_card_says_what_is_in_it_and_of_few_studies_nothing(
+    sqlite_store: Store, tmp_path: Path, instruct: Profile
+) -> None:
+    for number in range(1, 12):
+        add(
+            sqlite_store,
+            number,
+            findings=f"右肺见结节影，大小约{number}mm。",
+            sex="M" if number < 7 else "F",
+            age_band="65-89" if number == 1 else "40-64",
+            modality="DX" if number < 10 else "CR",
+            days=0 if number < 9 else 400,
+        )
+    out = tmp_path / "set.jsonl"
+    exported(sqlite_store, out, instruct, kinds=(Kind.IMAGE, Kind.IMPRESSION))
+    card = json.loads(card_path(out).read_text("utf-8"))
+    about = card["about"]["train"]
+    assert card["examples"] == {"image": {"train": 11}, "impression": {"train": 11}}
+    assert about["sex"] == {"M": 6, "F": 5}
+    assert about["language"] == {"zh": 11}
+    assert about["modality"] == {"other": 11}, "two of CR are what nine of DX leave"
+    assert card["findings"]["train"]["pulmonary_nodule"] == {
+        "present": 11,
+        "uncertain": 0,
+        "absent": 0,
+    }
+    assert card["shares"] == {"with_a_prior": 0.0, "comparing_without_a_prior": 0.0}
+    assert set(card["files"]) == {path.name for path in set_paths(out)}
+    assert card["settings"]["kinds"] == ["image", "impression"]
+    text = card_path(out, "md").read_text("utf-8") + card_path(out, "svg").read_text("utf-8")
+    assert "pulmonary_nodule" in text and "<svg" in text
+    for word in ("植入", "PLANTED", "ACC-", "p-", "c-"):
+        assert word not in card_path(out).read_text("utf-8").replace('"prompt"', "")
+    again = card_path(out).read_bytes()
+    exported(sqlite_store, out, instruct, kinds=(Kind.IMAGE, Kind.IMPRESSION))
+    assert card_path(out).read_bytes() == again
+
+
+@pytest.mark.parametrize(
+    ("counts", "cells"),
+    [
+        ({"a": 9, "b": 5}, {"a": 9, "b": 5}),
+        ({"a": 9, "b": 7, "c": 2}, {"a": 9, "other": 9}),
+        ({"a": 9, "b": 3, "c": 2}, {"a": 9, "other": 5}),
+        ({"a": 2, "b": 1}, {"other": "<5"}),
+        ({}, {}),
+    ],
+)
+def test_small_cells_are_folded(counts: dict[str, int], cells: dict[str, int | str]) -> None:
+    assert folded(counts) == cells
+
+
+def test_patients_of_the_made_shares() -> None:
+    assert split_of(patient(1, "held_out")) == "held_out"
+    assert split_of(patient(1, "valid")) == split_of(patient(1, "train")) == "train"
