@@ -219,21 +219,22 @@ def _encoder_id(profile: Profile) -> str | None:
 
 
 def _stages(move: Callable[[str, float], None]) -> Callable[[str, int, int], None]:
-    """Return what shows how far each of the three stages is, and how long it still takes by what
+    """Return what shows how far each of the four stages is, and how long it still takes by what
     it took so far."""
     from radraft.cli.training import left
 
     began: dict[str, float] = {}
     names = {
-        "reading": "1/3 Reading past reports",
-        "comparing": "2/3 Looking for copies of images",
-        "writing": "3/3 Writing examples",
+        "reading": "1/4 Reading past reports",
+        "comparing": "2/4 Reading stored embeddings",
+        "matching": "3/4 Looking for copies of images",
+        "writing": "4/4 Writing examples",
     }
 
     def show(stage: str, done: int, total: int) -> None:
         now = time.monotonic()
         start = began.setdefault(stage, now)
-        if done % 50 and done < total:
+        if done % 32 and done < total:
             return
         remains = left((now - start) / max(1, done) * (total - done))
         move(f"{names[stage]}: {done} of {total}, {remains} left", done / max(1, total))

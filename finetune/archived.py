@@ -68,7 +68,7 @@ STOCK = 5
 """Studies with one text from which it is a stock text, which tells nothing of a patient."""
 Progress = Callable[[str, int, int], None]
 USUAL = SetSettings()
-READING, COMPARING, WRITING = "reading", "comparing", "writing"
+READING, COMPARING, MATCHING, WRITING = "reading", "comparing", "matching", "writing"
 
 
 def reference_path(out: Path, lang: Lang) -> Path:
@@ -193,6 +193,7 @@ class _Export:
                 self.held_images,
                 self.out.parent,
                 lambda done, total: self.on_progress(COMPARING, done, total),
+                lambda done, total: self.on_progress(MATCHING, done, total),
             )
         self.train_images, self.held_images = {}, {}
 
@@ -248,10 +249,22 @@ class _Export:
         if source.share != HELD_OUT:
             if self.pictures.leaks(source.image_ids):
                 return Reason.LEAKED
-            key = text_key(report)
-            if key in self.held_texts and self.texts[key] < STOCK:
+            if self._is_held_text(report):
                 return Reason.LEAKED_TEXT
         return source
+
+    def _is_held_text(self, report: Report) -> bool:
+        """Return whether it is word for word a held-out patient's, and no stock text."""
+        key = text_key(report)
+        return key in self.held_texts and self.texts[key] < STOCK
+
+    def _is_of_held_out(self, case_id: str) -> bool:
+        """Return whether an earlier study shows or says what a held-out patient's does."""
+        if self.pictures.leaks(self._image_ids(case_id)):
+            return True
+        text = archive.redacted_text(self.session, case_id)
+        report = None if text is None else report_of(text)
+        return isinstance(report, Report) and self._is_held_text(report)
 
     def _of_images(self, source: Source) -> Reason | None:
         """Return why a study's images teach nothing; None where they do."""
@@ -267,16 +280,11 @@ class _Export:
         said = _short(share, *pictures, text_key(source.report).hex())
         if said in self.shown:
             return Reason.DUPLICATE
-        if not self._has_pixels(source.image_ids):
+        keys = (images.keys(image_id)[0] for image_id in source.image_ids)
+        if not all(map(self.objects.exists, keys)):
             return Reason.NO_PIXELS
         self.shown.add(said)
         return None
-
-    def _has_pixels(self, image_ids: tuple[str, ...]) -> bool:
-        """Return whether the pictures are there, beside the set where they go with it."""
-        if self.settings.pixels:
-            return write_pixels(self.objects, image_ids, self.out)
-        return all(self.objects.exists(images.keys(image_id)[0]) for image_id in image_ids)
 
     def _with_images(self, source: Source, files: dict[Path, IO[str]]) -> None:
         key = text_key(source.report)
@@ -295,6 +303,8 @@ class _Export:
             # Of one person under two numbers, one may be held out and the other not.
             held = self._held(earlier.patient_ref)
             if held != (source.share == HELD_OUT):
+                return Reason.LEAKED_PRIOR
+            if not held and self._is_of_held_out(earlier.prior.case_id):
                 return Reason.LEAKED_PRIOR
             return kinds.prior_example(self.session, self.profile, source, earlier)
         return earlier
@@ -319,6 +329,8 @@ class _Export:
         """Write an example, or count why not; return whether it was written."""
         if not isinstance(made, Reason) and self._repeated(source, kind, key):
             made = Reason.REPEATED
+        if not isinstance(made, Reason) and not self._with_pixels(made):
+            made = Reason.NO_PIXELS
         if isinstance(made, Reason):
             self.left_out[f"{kind}: {made}"] += 1
             return False
@@ -329,6 +341,11 @@ class _Export:
         self.images.update(made["images"])
         self.card.add(self.session, kind, source, made)
         return True
+
+    def _with_pixels(self, made: Example) -> bool:
+        """Write an example's pictures where they go with the set; return whether they are there,
+        as far as is known."""
+        return not self.settings.pixels or write_pixels(self.objects, made["images"], self.out)
 
     def _repeated(self, source: Source, kind: Kind, key: bytes) -> bool:
         most = self.settings.most_same

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,8 +61,11 @@ def near(a: Vectors, b: Vectors) -> tuple[tuple[int, int], ...]:
     return tuple(sorted(matches(a, b)))
 
 
-def matches(a: Vectors, b: Vectors) -> Iterator[tuple[int, int]]:
-    """Yield the pairs of `near`, block by block."""
+def matches(
+    a: Vectors, b: Vectors, on_rows: Callable[[int], None] = lambda done: None
+) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of `near`, block by block; `on_rows` is told how many rows of `a` are
+    done."""
     if not len(a) or not len(b):
         return
     for start in range(0, len(a), BLOCK):
@@ -71,3 +74,4 @@ def matches(a: Vectors, b: Vectors) -> Iterator[tuple[int, int]]:
             cosines = block @ np.asarray(b[first : first + COLUMNS]).T
             rows, columns = np.nonzero(cosines >= SAME)
             yield from zip((rows + start).tolist(), (columns + first).tolist(), strict=True)
+        on_rows(min(start + BLOCK, len(a)))

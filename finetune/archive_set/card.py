@@ -243,8 +243,7 @@ def picture(card: Mapping[str, Any]) -> str:
     import matplotlib
     from matplotlib.figure import Figure
 
-    style = {"svg.fonttype": "none", "svg.hashsalt": "card", "font.size": 8}
-    with matplotlib.rc_context(style):
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "card", "font.size": 8}):
         figure = Figure(figsize=(9, 6), layout="constrained")
         (kinds, years), (ages, found) = figure.subplots(2, 2)
         _bars(kinds, "examples", {k: sum(map(_number, v.values())) for k, v in

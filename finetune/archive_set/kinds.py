@@ -20,7 +20,7 @@ from radraft.prompts.values import NOT_LOOKED, Looked, Prior, Priors
 from radraft.reports.archive.values import TaughtText
 from radraft.reports.assertion import asserted_report, in_languages, taught_languages
 from radraft.reports.findings.extract import claims_prior
-from radraft.reports.following import other_language
+from radraft.reports.site_languages import other_language
 from radraft.reports.values import Lang, Report, Sentence
 from radraft.store import cases, priors, signatures
 from radraft.studies import deidentify

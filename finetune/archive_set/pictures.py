@@ -49,10 +49,11 @@ def compare(
     held: Iterable[str],
     folder: Path,
     on_progress: Progress,
+    on_match: Progress,
 ) -> Pictures:
     """Return what the stored embeddings of `encoder_id` say of the images of both shares, each id
-    once and in order. Vectors lie in unnamed files in `folder` meanwhile. OSError where those
-    cannot be."""
+    once and in order. Vectors lie in unnamed files in `folder` meanwhile. `on_progress` is told how
+    many were read, `on_match` how many rows were compared. OSError where those files cannot be."""
     held_ids = list(held)
     of_held = frozenset(held_ids)
     train_ids = [image_id for image_id in train if image_id not in of_held]
@@ -64,19 +65,18 @@ def compare(
         ours.read(train_ids, lambda done: on_progress(done, total))
         theirs.read(held_ids, lambda done: on_progress(len(train_ids) + done, total))
         a, b = ours.mapped(), theirs.mapped()
-        if len(a) and len(b):
-            leaked = frozenset(ours.ids[i] for i, _ in matches(a, b))
-        else:
-            leaked = frozenset()
-        first = _firsts(ours.ids, a) | _firsts(theirs.ids, b)
+        rows = 2 * len(a) + len(b)
+        first = _firsts(theirs.ids, b, lambda done: on_match(done, rows))
+        first |= _firsts(ours.ids, a, lambda done: on_match(len(b) + done, rows))
+        across = matches(a, b, lambda done: on_match(len(b) + len(a) + done, rows))
+        leaked = frozenset(ours.ids[i] for i, _ in across)
         unknown = frozenset((*ours.unknown, *theirs.unknown))
-        del a, b
     return Pictures(of_held, leaked, first, unknown)
 
 
-def _firsts(ids: Sequence[str], vectors: Vectors) -> dict[str, str]:
+def _firsts(ids: Sequence[str], vectors: Vectors, on_rows: Callable[[int], None]) -> dict[str, str]:
     found: dict[int, int] = {}
-    for i, j in matches(vectors, vectors):
+    for i, j in matches(vectors, vectors, on_rows):
         if i < j:
             found[j] = min(i, found.get(j, i))
     # A copy of a copy is one of the first.

@@ -48,7 +48,7 @@ class Reason(StrEnum):
     """Sentences of both languages that are not each other's translation."""
     NO_IMAGES = "no_images"
     NO_PIXELS = "no_pixels"
-    """A picture is gone from the store, or damaged."""
+    """A picture is gone from the store, or, where the pictures go with the set, damaged."""
     NOT_COVERED = "not_covered"
     """The profile's model does not draft such studies."""
     POOR = "poor"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
+import weakref
 from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -57,6 +58,7 @@ class EncodedFile(Sequence[Encoded]):
         """OSError where `folder`, in which the file lies, cannot be written to."""
         folder.mkdir(parents=True, exist_ok=True)
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - as long as this is used
+        weakref.finalize(self, self._file.close)
         self._parts = array("Q", (0,))
         """Where prompt, chosen and rejected end, three of each example, in token ids."""
         self._images: list[tuple[str, ...]] = []

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from radraft.core.errors import ArchiveError
+from radraft.core.file_hash import file_sha256
 from radraft.finetune.archive_set.card import card_path, folded
 from radraft.finetune.archive_set.values import Kind
-from radraft.finetune.archived import held_out_path, reference_path, set_paths
+from radraft.finetune.archived import export_archive, held_out_path, reference_path, set_paths
 from radraft.llm import concluding, translate
 from radraft.llm.profiles import Profile, load_profile
 from radraft.reports.training_pair import split_of
@@ -196,6 +200,14 @@ def test_a_prior_of_a_held_out_number_and_of_another_site_stays_out(
     renamed(store, before, patient(99, "held_out"))
     count = exported(store, out, instruct, kinds=kinds)
     assert lines(out) == [] and count.left_out["prior: leaked_prior"] == 1
+    # The earlier study shows the film of somebody who is held out, or says his report.
+    add(store, 7, share="held_out", findings="右肺上叶见空洞影。", film=8)
+    add(store, 8, findings="左肺门影增大。", film=8)
+    add(store, 9, who=8, days=30, findings="主动脉硬化。")
+    add(store, 10, findings="右肺上叶见空洞影。", film=-1)
+    add(store, 11, who=10, days=30, findings="胸椎退行性变。")
+    count = exported(store, out, instruct, kinds=kinds)
+    assert lines(out) == [] and count.left_out["prior: leaked_prior"] == 3
 
 
 def test_one_text_stands_so_often_and_no_more(
@@ -220,6 +232,91 @@ def test_a_prompt_without_a_place_for_priors_is_refused_by_name(
     with pytest.raises(ArchiveError, match="archive_kind_without_priors"):
         exported(sqlite_store, tmp_path / "x.jsonl", load_profile("starter"), kinds=EVERY)
     assert list(tmp_path.glob("x*")) == []
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from radraft.core.settings import Settings
+from radraft.finetune.archived import WRITING, export_archive
+from radraft.llm.profiles import load_profile
+from radraft.store.database import open_store
+
+def tell(stage, done, total):
+    if stage == WRITING and done == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+store = open_store(Settings(data_dir=Path(sys.argv[1])))
+with store.read() as session:
+    export_archive(session, store.objects, load_profile("starter"), Path(sys.argv[2]),
+                   on_progress=tell)
+"""
+
+
+def test_killed_while_it_writes_it_leaves_the_set_of_before_and_no_card_beside_another(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
+    starter, out = load_profile("starter"), tmp_path / "sets" / "set.jsonl"
+    out.parent.mkdir()
+    for number in range(1, 6):
+        add(sqlite_store, number, findings=f"右肺见结节影，大小约{number}mm。")
+    exported(sqlite_store, out, starter)
+    before = {path.name: path.read_bytes() for path in set_paths(out)}
+    other = out.with_name("set2.jsonl")
+    exported(sqlite_store, other, starter)
+    add(sqlite_store, 6, findings="双肺清晰。")
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "data"), str(out)]
+    assert subprocess.run(command, check=False).returncode == -9
+    assert {path.name: path.read_bytes() for path in set_paths(out)} == before
+    assert not card_path(out).exists() and card_path(other).exists()
+    stale = [path for path in out.parent.iterdir() if path.name.startswith(".set.jsonl.")]
+    assert len(stale) == 2, "the lock, and what was half written"
+    assert exported(sqlite_store, out, starter).examples == 6
+    found = {path.name for path in out.parent.iterdir() if path.name.startswith(".")}
+    assert found == {".set.jsonl.lock", ".set2.jsonl.lock"}
+    card = json.loads(card_path(out).read_text("utf-8"))
+    assert card["files"]["set.jsonl"] == file_sha256(out)
+
+
+def test_a_disk_without_room_leaves_the_set_of_before(sqlite_store: Store, tmp_path: Path) -> None:
+    starter, out = load_profile("starter"), tmp_path / "set.jsonl"
+    add(sqlite_store, 1)
+    exported(sqlite_store, out, starter)
+    before = out.read_bytes()
+    for number in range(2, 6):
+        add(sqlite_store, number, findings=f"右肺见结节影，大小约{number}mm。")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with sqlite_store.read() as session:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) * 2, limits[1]))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                export_archive(session, sqlite_store.objects, starter, out)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert out.read_bytes() == before
+    assert [path.name for path in tmp_path.glob(".set.*")] == [".set.jsonl.lock"]
+
+
+def test_pictures_go_beside_the_set_and_one_that_is_damaged_is_counted(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
+    starter, out = load_profile("starter"), tmp_path / "set.jsonl"
+    fine, damaged = add(sqlite_store, 1), add(sqlite_store, 2, findings="左侧气胸。")
+    sqlite_store.objects.put(images.keys(image_of(sqlite_store, damaged))[0], b"no picture")
+    count = exported(sqlite_store, out, starter, pixels=True)
+    (example,) = lines(out)
+    assert example["metadata"]["case_id"] == fine
+    assert example["metadata"]["image_ids"] == [image_of(sqlite_store, fine)]
+    (path,) = example["images"]
+    assert path == f"set.images/{image_of(sqlite_store, fine)}.png"
+    assert (tmp_path / path).is_file() and count.left_out == {"image: no_pixels": 1}
+
+
+def test_a_damaged_row_is_counted_and_hides_no_other(sqlite_store: Store, tmp_path: Path) -> None:
+    fine, damaged = add(sqlite_store, 1), add(sqlite_store, 2, findings="左侧气胸。", lang="??")
+    count = exported(sqlite_store, tmp_path / "set.jsonl", load_profile("starter"))
+    assert [x["metadata"]["case_id"] for x in lines(tmp_path / "set.jsonl")] == [fine]
+    assert damaged != fine and count.left_out == {"unreadable": 1}
 
 
 def test_the_card_says_what_is_in_it_and_of_few_studies_nothing(
