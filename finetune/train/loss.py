@@ -100,10 +100,13 @@ def report_logprobs(
     inner: Any = model
     causal = inner.get_base_model() if hasattr(inner, "get_base_model") else inner
     read = causal.get_input_embeddings()(one.ids)
-    inputs = read
     if len(one.tokens):
         seen = projector(one.tokens).to(read.dtype)
         inputs = read.masked_scatter(one.image[..., None].expand_as(read), seen)
+    else:
+        # Processes that train together wait for the gradient of every parameter.
+        nothing = 0 * sum(weight.sum() for weight in projector.parameters())
+        inputs = read + torch.as_tensor(nothing, dtype=read.dtype)
     hidden = causal.model(inputs_embeds=inputs, attention_mask=one.mask).last_hidden_state
     # The state before a token is what predicts it.
     before = one.report[:, 1:]
