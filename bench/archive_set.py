@@ -104,34 +104,36 @@ def measured(films: Path, count: int, folder: Path) -> dict[str, Any]:
     profile = model(folder / "model")
     recipe = recipe_of(folder / "recipe.yaml")
     costs: dict[str, Sequence[Cost]] = {}
-    source, mapping = folder / "past.csv", folder / "mapping.yaml"
-    costs["archive import"] = run(
-        folder,
-        ("archive", "import", source, "--mapping", mapping, "--dicom", folder / "dicom"),
-    )
-    out = folder / "set.jsonl"
-    kinds = "image,impression,translation,prior"
-    costs["archive export"] = run(
-        folder, ("archive", "export", out, "--kinds", kinds, "--pixels", "--profile", profile)
-    )
-    embed = ("train", "embed", "--pairs", out, "--out", folder / "embedded", "--profile", profile)
-    costs["train embed, two processes"] = run(folder, embed, embed)
-    language = ("train", "language", "--pairs", folder / "embedded", "--out", folder / "run")
-    costs["train language, 2 steps"] = run(
-        folder, (*language, "--profile", profile, "--recipe", recipe, "--steps", "2")
-    )
     print(f"{len(studies)} studies of {len({study.patient_number for study in studies})} patients")
-    for name, some in costs.items():
-        seconds = max(cost.seconds for cost in some)
-        processor = sum(cost.processor for cost in some)
-        peak = max(cost.peak for cost in some)
-        print(f"{name}: {seconds:.1f} s, {processor:.1f} s of the processor, {peak} MiB")
-        if "language" not in name:
-            hours = processor / len(studies) * MANY / 3600
-            print(f"  extrapolated, not measured: {MANY} studies, {hours:.1f} h of one core")
-    said = {name: [cost.said for cost in some] for name, some in costs.items()}
-    print(json.dumps(said, ensure_ascii=False, indent=1))
-    return said
+    source, mapping, out = folder / "past.csv", folder / "mapping.yaml", folder / "set.jsonl"
+    taken = ("--mapping", mapping, "--dicom", folder / "dicom")
+    kinds = ("--kinds", "image,impression,translation,prior", "--pixels")
+    embedded, chosen = folder / "embedded", ("--profile", profile)
+    embed = ("train", "embed", "--pairs", out, "--out", embedded, *chosen)
+    language = ("train", "language", "--pairs", embedded, "--out", folder / "run", *chosen)
+    stages: dict[str, tuple[Sequence[str | Path], ...]] = {
+        "archive import": (("archive", "import", source, *taken),),
+        "archive export": (("archive", "export", out, *kinds, *chosen),),
+        "train embed, two processes": (embed, embed),
+        "train language, 2 steps": ((*language, "--recipe", recipe, "--steps", "2"),),
+    }
+    for name, commands in stages.items():
+        costs[name] = run(folder, *commands)
+        tell(name, costs[name], len(studies))
+    return {name: [cost.said for cost in some] for name, some in costs.items()}
+
+
+def tell(name: str, costs: Sequence[Cost], studies: int) -> None:
+    """Print what a stage took and said."""
+    seconds = max(cost.seconds for cost in costs)
+    processor = sum(cost.processor for cost in costs)
+    peak = max(cost.peak for cost in costs)
+    print(f"{name}: {seconds:.1f} s, {processor:.1f} s of the processor, {peak} MiB")
+    if "language" not in name:
+        hours = processor / studies * MANY / 3600
+        print(f"  extrapolated, not measured: {MANY} studies, {hours:.1f} h of one core")
+    for cost in costs:
+        print(f"  {json.dumps(cost.said, ensure_ascii=False)}", flush=True)
 
 
 def written(films: Path, count: int, folder: Path) -> list[PastStudy]:

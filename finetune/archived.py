@@ -50,6 +50,7 @@ from radraft.finetune.archive_set.values import (
     Kind,
     Reason,
     SetSettings,
+    drawn,
     share_of,
 )
 from radraft.finetune.export import line, pixels_folder, placed, replacing, write_pixels
@@ -134,6 +135,8 @@ class _Export:
     train_images: dict[str, None] = field(default_factory=dict)
     texts: Counter[bytes] = field(default_factory=Counter)
     held_texts: set[bytes] = field(default_factory=set)
+    lowest: list[int] = field(default_factory=list)
+    """The lowest two that patients drew who train: of a few patients one says when to stop."""
     pictures: Pictures = field(default_factory=Pictures)
     repeats: Counter[tuple[Kind, bytes]] = field(default_factory=Counter)
     shown: set[bytes] = field(default_factory=set)
@@ -169,7 +172,7 @@ class _Export:
             for text in archive.taught(self.session, self.site, signed=signed, damaged=[]):
                 done += 1
                 self.on_progress(READING, done, self.total)
-                held = self._share(text) == HELD_OUT
+                held = self._held(text.patient_ref)
                 with suppress(StorageDamaged):
                     ids = self._image_ids(text.case_id)
                     (self.held_images if held else self.train_images).update(dict.fromkeys(ids))
@@ -179,6 +182,9 @@ class _Export:
                     self.texts[key] += 1
                     if held:
                         self.held_texts.add(key)
+                    elif not signed:
+                        some = {*self.lowest, drawn(text.patient_ref)}
+                        self.lowest = sorted(some)[:2]
 
     def compare(self, encoder_id: str | None) -> None:
         """Learn which images show the same picture."""
@@ -355,7 +361,10 @@ class _Export:
         return self.repeats[kind, key] > most
 
     def _share(self, text: TaughtText) -> str:
-        return HELD_OUT if self._held(text.patient_ref) else share_of(text.patient_ref)
+        if self._held(text.patient_ref):
+            return HELD_OUT
+        # One patient alone trains.
+        return share_of(text.patient_ref, self.lowest[0] if len(self.lowest) > 1 else 0)
 
     def _held(self, patient_ref: str) -> bool:
         return patient_ref in self.held_patients or split_of(patient_ref) == HELD_OUT

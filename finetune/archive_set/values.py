@@ -114,7 +114,13 @@ Example = dict[str, Any]
 """One line, in the form of `finetune.export`."""
 
 
-def share_of(patient_ref: str) -> str:
-    """Return `valid` for a twentieth of the patients that train, else `train`."""
+def drawn(patient_ref: str) -> int:
+    """Return a number of a patient, 0 to 2^64, that says nothing else of him."""
     digest = hashlib.sha256(f"valid:{patient_ref}".encode()).digest()
-    return VALID if int.from_bytes(digest[:8], "big") % 100 < VALID_PERCENT else TRAIN
+    return int.from_bytes(digest[:8], "big")
+
+
+def share_of(patient_ref: str, least: int = 0) -> str:
+    """Return `valid` for a twentieth of the patients that train, and for whoever drew no more than
+    `least`; else `train`."""
+    return VALID if drawn(patient_ref) <= max(least, 2**64 * VALID_PERCENT // 100) else TRAIN

@@ -69,7 +69,8 @@ def test_every_kind_says_what_it_is_and_asks_as_the_service_asks(
         Kind.TRANSLATION: 6,
         Kind.PRIOR: 1,
     }
-    assert count.kinds == {kind.value: {"train": len(some)} for kind, some in by_kind.items()}
+    written = {kind: sum(shares.values()) for kind, shares in count.kinds.items()}
+    assert written == {kind.value: len(some) for kind, some in by_kind.items()}
 
     (prior,) = by_kind[Kind.PRIOR]
     assert prior["metadata"]["case_id"] == after
@@ -336,7 +337,10 @@ def test_the_card_says_what_is_in_it_and_of_few_studies_nothing(
     exported(sqlite_store, out, instruct, kinds=(Kind.IMAGE, Kind.IMPRESSION))
     card = json.loads(card_path(out).read_text("utf-8"))
     about = card["about"]["train"]
-    assert card["examples"] == {"image": {"train": 11}, "impression": {"train": 11}}
+    assert card["examples"] == {
+        "image": {"train": 10, "valid": "<5"},
+        "impression": {"train": 10, "valid": "<5"},
+    }
     assert about["sex"] == {"M": 6, "F": 5}
     assert about["language"] == {"zh": 11}
     assert about["modality"] == {"other": 11}, "two of CR are what nine of DX leave"
@@ -369,6 +373,22 @@ def test_the_card_says_what_is_in_it_and_of_few_studies_nothing(
 )
 def test_small_cells_are_folded(counts: dict[str, int], cells: dict[str, int | str]) -> None:
     assert folded(counts) == cells
+
+
+def test_of_few_patients_one_says_when_to_stop_and_one_alone_trains(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
+    starter, out = load_profile("starter"), tmp_path / "set.jsonl"
+    add(sqlite_store, 1)
+    assert exported(sqlite_store, out, starter).kinds == {"image": {"train": 1}}
+    add(sqlite_store, 2, who=1, findings="双肺清晰。")
+    assert exported(sqlite_store, out, starter).kinds == {"image": {"train": 2}}
+    add(sqlite_store, 3, findings="左侧气胸。")
+    count = exported(sqlite_store, out, starter)
+    assert sum(count.kinds["image"].values()) == 3 and set(count.kinds["image"]) == {
+        "train",
+        "valid",
+    }
 
 
 def test_patients_of_the_made_shares() -> None:
