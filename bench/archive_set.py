@@ -93,9 +93,31 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--films", type=Path, default=Path("../shared/data/cxr_nih14"))
     options.add_argument("--count", type=int, default=300)
+    options.add_argument("--reports", type=int, nargs="*", help="the set alone, of so many reports")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        measured(chosen.films, chosen.count, Path(folder))
+        for count in chosen.reports or ():
+            set_alone(count, Path(folder) / str(count))
+        if not chosen.reports:
+            measured(chosen.films, chosen.count, Path(folder))
+
+
+def set_alone(count: int, folder: Path) -> None:
+    """Print what writing a set takes of so many made-up studies, each with an image of its own of
+    which no embedding is stored: between two counts, what a study adds."""
+    from radraft.core.settings import Settings
+    from radraft.store.database import open_store
+    from tests.finetune.archive_world import add
+
+    folder.mkdir()
+    store = open_store(Settings(data_dir=folder / "data"))
+    for number in range(count):
+        words = f"右肺见结节影，大小约{number % 97}mm×{number // 97}mm。未见胸腔积液。"
+        add(store, number, findings=words, who=number % 81)
+    store.close()
+    kinds = ("--kinds", "image,impression")
+    costs = run(folder, ("archive", "export", folder / "set.jsonl", *kinds))
+    tell(f"the set alone, {count} reports", costs, count)
 
 
 def measured(films: Path, count: int, folder: Path) -> dict[str, Any]:
@@ -131,7 +153,8 @@ def tell(name: str, costs: Sequence[Cost], studies: int) -> None:
     print(f"{name}: {seconds:.1f} s, {processor:.1f} s of the processor, {peak} MiB")
     if "language" not in name:
         hours = processor / studies * MANY / 3600
-        print(f"  extrapolated, not measured: {MANY} studies, {hours:.1f} h of one core")
+        print(f"  extrapolated, not measured, its start counted in: {MANY} studies, {hours:.1f} h "
+              "of one core")  # fmt: skip
     for cost in costs:
         print(f"  {json.dumps(cost.said, ensure_ascii=False)}", flush=True)
 

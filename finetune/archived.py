@@ -17,8 +17,8 @@ Texts are without identity (`***`); how often stands in `metadata.redacted`. Eve
 (`archive_set.values.Reason`).
 
 Everything is read from one snapshot of the database, twice: who is held out, and with which images
-and texts, must be known before the first line is written. Memory grows by some hundred bytes a
-study.
+and texts, must be known before the first line is written. Of a study hashes and
+image ids are held, no text and no embedding.
 """
 
 from __future__ import annotations
