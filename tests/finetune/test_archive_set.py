@@ -6,6 +6,8 @@ import json
 import resource
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,10 +20,12 @@ from radraft.finetune.archived import export_archive, held_out_path, reference_p
 from radraft.llm import concluding, translate
 from radraft.llm.profiles import Profile, load_profile
 from radraft.reports.training_pair import split_of
-from radraft.store import images, quality
+from radraft.reports.values import Origin, Report
+from radraft.store import images, quality, reports
 from radraft.store.database import Store
+from radraft.store.signatures import sign
 from radraft.studies.quality.values import StudyQuality, Verdict
-from tests.builders import make_sentence
+from tests.builders import make_draft, make_sentence, of_origin, person, save_draft
 from tests.finetune.archive_world import (
     FINDINGS,
     IMPRESSION,
@@ -394,3 +398,35 @@ def test_of_few_patients_one_says_when_to_stop_and_one_alone_trains(
 def test_patients_of_the_made_shares() -> None:
     assert split_of(patient(1, "held_out")) == "held_out"
     assert split_of(patient(1, "valid")) == split_of(patient(1, "train")) == "train"
+
+
+def test_an_archived_and_a_signed_report_of_one_study_teach_to_translate(
+    sqlite_store: Store, tmp_path: Path, instruct: Profile
+) -> None:
+    archived = {"findings": "右肺下叶见斑片影。未见胸腔积液。", "impression": "右肺下叶肺炎。"}
+    same, other = add(sqlite_store, 1, **archived), add(sqlite_store, 2, **archived)
+    for case_id, side in ((same, "right"), (other, "left")):
+        texts = (
+            f"Patchy opacity in the {side} lower lobe.",
+            "No pleural effusion.",
+            f"Pneumonia of the {side} lower lobe.",
+        )
+        *findings, impression = (
+            of_origin(make_sentence(f"f{n}", en=text).reworded(zh=""), Origin.PERSON)
+            for n, text in enumerate(texts, 1)
+        )
+        findings = [replace(one, wordings=one.wordings[-1:]) for one in findings]
+        impression = replace(impression, wordings=impression.wordings[-1:])
+        with sqlite_store.begin() as session:
+            save_draft(session, make_draft(case_id))
+            base = reports.current(session, case_id).revision
+            report = Report(case_id, tuple(findings), (impression,))
+            reports.save(session, case_id, report, base_revision=base, editor=person("李"))
+            base = reports.current(session, case_id).revision
+            sign(session, case_id, base_revision=base, signer=person("王"), now=datetime.now(UTC))
+    out = tmp_path / "set.jsonl"
+    count = exported(sqlite_store, out, instruct, kinds=EVERY)
+    # What was signed teaches by its pair; with the archive's text it teaches to translate.
+    assert {x["metadata"]["case_id"] for x in lines(out)} == {same}
+    assert {x["metadata"]["kind"] for x in lines(out)} == {"translation"}
+    assert len(lines(out)) == 6 and count.left_out == {"translation: not_aligned": 1}
