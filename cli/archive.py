@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +14,8 @@ from radraft.cli.output import Output, command
 
 if TYPE_CHECKING:
     from radraft.cli.context import Context
+    from radraft.finetune.archive_set.values import Kind
+    from radraft.llm.profiles import Profile
     from radraft.pipeline.archive_import import ImportCount
     from radraft.reports.archive.values import RefusalReason
     from radraft.store.archive import Rejected
@@ -117,28 +121,125 @@ def rejects(
 @command(app, "export")
 def export(
     file: Annotated[
-        Path, typer.Argument(metavar="OUT.jsonl", help="Held-out reports go beside it.")
+        Path, typer.Argument(metavar="OUT.jsonl", help="Held-out reports and the card go beside.")
     ],
+    kinds: Annotated[
+        str,
+        typer.Option("--kinds", help="Of image, impression, translation, prior; commas between."),
+    ] = "image",
+    profile_name: Annotated[
+        str, typer.Option("--profile", help="Whose prompt and coverage; else the serving one.")
+    ] = "",
+    pixels: Annotated[
+        bool, typer.Option("--pixels", help="Write the pictures too, into OUT.images.")
+    ] = False,
+    most_same: Annotated[
+        int, typer.Option("--most-same", min=0, help="How often one text may stand; 0: always.")
+    ] = 20,
+    addenda: Annotated[
+        bool, typer.Option("--addenda", help="Take reports that were added to, as one text.")
+    ] = False,
+    other_sites: Annotated[
+        bool, typer.Option("--other-sites", help="An earlier report may be another site's.")
+    ] = False,
     site: Site = "",
     *,
     out: Output,
 ) -> None:
-    """Write archived reports without identity as a set to train on, and those of held-out patients
-    as references to evaluate with."""
+    """Write archived reports without identity as a set to train on, those of held-out patients to
+    evaluate with, and a data card. The audit knows of it."""
     from radraft.cli.context import opened
+    from radraft.cli.export import note_export
     from radraft.core.canonical import plain
     from radraft.core.errors import SettingsError
+    from radraft.finetune.archive_set.card import card_path
+    from radraft.finetune.archive_set.kinds import require
+    from radraft.finetune.archive_set.values import SetSettings
     from radraft.finetune.archived import export_archive
+    from radraft.llm.profiles import load_profile
 
-    with opened() as context, context.store.read() as session:
-        try:
-            count = export_archive(session, context.profile, file, site or context.settings.site)
-        except OSError:
-            raise SettingsError("cannot_write", file=str(file)) from None
-    found: dict[str, Any] = {"path": str(file), **plain(count)}
+    settings = SetSettings(_kinds(kinds), addenda, most_same, other_sites, pixels)
+    with opened() as context:
+        profile = load_profile(profile_name) if profile_name else context.profile
+        require(profile, settings.kinds)
+        where = site or context.settings.site
+        form = "archived reports with images" if pixels else "archived reports"
+        note_export(context.store, form, site=where, kinds=",".join(settings.kinds))
+        with out.waiting("Reading past reports") as move, context.store.read() as session:
+            try:
+                count = export_archive(
+                    session,
+                    context.store.objects,
+                    profile,
+                    file,
+                    where,
+                    settings=settings,
+                    encoder_id=_encoder_id(profile),
+                    on_progress=_stages(move),
+                )
+            except OSError:
+                raise SettingsError("cannot_write", file=str(file)) from None
+    card = card_path(file)
+    found: dict[str, Any] = {"path": str(file), "card": str(card), **plain(count)}
     lines = [f"examples: {count.examples}", f"held_out: {count.held_out}"]
+    for kind, shares in count.kinds.items():
+        lines += [f"  {kind}, {share}: {number}" for share, number in shares.items()]
     lines += [f"left out, {name}: {number}" for name, number in count.left_out.items()]
-    out.result(found, "\n".join([str(file), *lines]))
+    if count.without_embedding:
+        lines.append(
+            f"{count.without_embedding} of {count.images} key images have no stored embedding: "
+            "of these no copy was looked for"
+        )
+    out.result(found, "\n".join([str(file), *lines, f"card: {card_path(file, 'md')}"]))
+
+
+def _kinds(named: str) -> tuple[Kind, ...]:
+    """Return the kinds that are named, each once. ArchiveError `archive_kind_unknown`."""
+    from radraft.core.errors import ArchiveError
+    from radraft.finetune.archive_set.values import Kind
+
+    found: list[Kind] = []
+    for name in filter(None, (part.strip() for part in named.split(","))):
+        try:
+            found.append(Kind(name))
+        except ValueError:
+            raise ArchiveError("archive_kind_unknown", kind=name, known=", ".join(Kind)) from None
+    if not found:
+        raise ArchiveError("archive_kind_unknown", kind=named, known=", ".join(Kind))
+    return tuple(dict.fromkeys(found))
+
+
+def _encoder_id(profile: Profile) -> str | None:
+    """Return the encoder under whose id this profile's embeddings are stored; the shipped one's,
+    with which every study is judged as it comes in, where it has none of its own."""
+    from radraft.llm import text_base
+    from radraft.vision_encoder import shipped
+
+    return text_base.encoder_id(profile) if profile.projector else shipped.encoder_id()
+
+
+def _stages(move: Callable[[str, float], None]) -> Callable[[str, int, int], None]:
+    """Return what shows how far each of the four stages is, and how long it still takes by what
+    it took so far."""
+    from radraft.cli.training import left
+
+    began: dict[str, float] = {}
+    names = {
+        "reading": "1/4 Reading past reports",
+        "comparing": "2/4 Reading stored embeddings",
+        "matching": "3/4 Looking for copies of images",
+        "writing": "4/4 Writing examples",
+    }
+
+    def show(stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        start = began.setdefault(stage, now)
+        if done % 32 and done < total:
+            return
+        remains = left((now - start) / max(1, done) * (total - done))
+        move(f"{names[stage]}: {done} of {total}, {remains} left", done / max(1, total))
+
+    return show
 
 
 def _take_in(folder: Path, context: Context, site: str, out: Output) -> int:

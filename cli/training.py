@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -15,11 +16,13 @@ from radraft.core import run_folder
 if TYPE_CHECKING:
     from radraft.finetune.recipe import Recipe
     from radraft.finetune.train.dataset import Dataset
+    from radraft.finetune.train.embedding import Embedded
     from radraft.llm.profiles import Profile
     from radraft.vision_encoder.config import Look
     from radraft.vision_encoder.train.data import Fold, Images
     from radraft.vision_encoder.train.recipe import EncoderRecipe
 
+Counted = TypeVar("Counted")
 SAMPLE = 256
 """Images whose tokens give the projector its mean and scale."""
 
@@ -185,7 +188,7 @@ def train_language(
     from radraft.finetune.starter.pairs import sha
     from radraft.finetune.train import dataset, ground, plot, tuned
     from radraft.finetune.train.run import Pairs, train as run_training
-    from radraft.finetune.train.text import Tokenizer, fitting
+    from radraft.finetune.train.text import Tokenizer, fitting_file
 
     recipe = load_recipe(recipe_name)
     profile = load_trainable(profile_name)
@@ -205,8 +208,12 @@ def train_language(
     with out.waiting("Building the language model") as move:
         base = ground.build(profile, settings.load().cache_dir, move)
     tokenizer = Tokenizer(base.checkpoint, base.image_token, base.tokens_per_image)
-    known, left_out = fitting(map(tokenizer.encode, found.train), plan.longest)
-    valid, _ = fitting(map(tokenizer.encode, found.held_out), plan.longest)
+    with out.waiting("Reading the pairs") as move:
+        counted = counting(move, "Reading the pairs", len(found.train) + len(found.held_out))
+        encoded = (tokenizer.encode(counted(example)) for example in found.train)
+        known, left_out = fitting_file(encoded, plan.longest, run)
+        encoded = (tokenizer.encode(counted(example)) for example in found.held_out)
+        valid, _ = fitting_file(encoded, plan.longest, run)
     if profile is None:
         start = _begin(run, recipe, found, base.checkpoint, encoder, chosen_seed)
     else:
@@ -235,26 +242,49 @@ def train_language(
 
 @command(app, "embed")
 def train_embed(
-    pairs: Annotated[Path, typer.Option("--pairs", help="File of `pairs export --pixels`.")],
-    folder: Annotated[Path, typer.Option("--out", help="New folder for pairs and embeddings.")],
+    pairs: Annotated[
+        Path, typer.Option("--pairs", help="File of `pairs export --pixels`, or of `archive`.")
+    ],
+    folder: Annotated[Path, typer.Option("--out", help="Folder for pairs and embeddings.")],
     profile_name: Annotated[
         str, typer.Option("--profile", help="A model profile's name, or a YAML file.")
     ],
     *,
     out: Output,
 ) -> None:
-    """Embed the pictures of exported pairs with a profile's encoder, for `train language`."""
+    """Embed the pictures of exported pairs with a profile's encoder, for `train language`. It may
+    be stopped at any moment and goes on; called several times at once, the calls share the work."""
     from radraft.finetune.train.embedding import embed
     from radraft.vision_encoder.encode import Encoder
 
     profile = load_trainable(profile_name)
     encoder = Encoder.of(profile.encoder if profile else None)
     with out.waiting("Embedding images") as move:
-        count = embed(
-            pairs, encoder, folder, lambda done, total: move("Embedding images", done / total)
-        )
-    value = {"folder": str(folder), "images": count, "encoder_id": encoder.encoder_id}
-    out.result(value, f"{folder}\n{count} images, {encoder.encoder_id}")
+
+        def tell(far: Embedded) -> None:
+            remains = left(far.seconds * (far.total - far.done))
+            text = f"Embedding images: {far.done} of {far.total}, {remains} left"
+            move(text, far.done / max(1, far.total))
+
+        made = embed(pairs, encoder, folder, tell)
+    value = {"folder": str(folder), "images": made.total, "embedded_now": made.own}
+    text = f"{folder}\n{made.total} images, {made.own} of them embedded now, {encoder.encoder_id}"
+    out.result(value | {"encoder_id": encoder.encoder_id}, text)
+
+
+def counting(
+    move: Callable[[str, float], None], text: str, total: int
+) -> Callable[[Counted], Counted]:
+    """Return what passes things through and says how many there were."""
+    done = itertools.count(1)
+
+    def passed(thing: Counted) -> Counted:
+        number = next(done)
+        if number % 100 == 0:
+            move(f"{text}: {number} of {total}", number / total)
+        return thing
+
+    return passed
 
 
 def load_trainable(name: str | None) -> Profile | None:
@@ -316,6 +346,7 @@ def _begin(
 ) -> Path:
     """The projector that the run begins with, written once."""
     from radraft.finetune.starter import projector
+    from radraft.finetune.train.embedding import sample as first_tokens
     from radraft.vision_encoder import shipped
     from radraft.vision_encoder.heads import Heads
 
@@ -324,7 +355,7 @@ def _begin(
         heads = Heads.load((encoder or shipped.FOLDER) / shipped.HEADS_FILE)
         # Heads stand for what they find, not for its absence.
         words, rms = projector.words_of(base, [h.sentences(True) for h in recipe.encoder.heads])
-        sample = [found.tokens(case.images[0]) for case in found.train[:SAMPLE]]
+        sample = first_tokens(found, SAMPLE)
         projector.write(start, projector.begin(sample, heads, words, rms=rms, seed=seed))
     return start
 

@@ -103,15 +103,15 @@ def export_pairs(
                 count[reason] += 1
                 continue
             written = example(pair)
-            if pixels is not None and not _write_pixels(pixels, written["images"], out):
+            if pixels is not None and not write_pixels(pixels, written["images"], out):
                 count["without_pixels"] += 1
                 continue
-            line(examples, _placed(written, out) if pixels else written)
+            line(examples, placed(written, out) if pixels else written)
             count["examples"] += 1
             count["held_out"] += pair.split == "held_out"
             if is_preference(pair):
                 preferred = preference(pair)
-                line(preferences, _placed(preferred, out) if pixels else preferred)
+                line(preferences, placed(preferred, out) if pixels else preferred)
                 count["preferences"] += 1
     return ExportCount(
         examples=count["examples"],
@@ -208,7 +208,7 @@ def chat(
     return found, shown
 
 
-def _write_pixels(objects: Objects, image_ids: Iterable[str], out: Path) -> bool:
+def write_pixels(objects: Objects, image_ids: Iterable[str], out: Path) -> bool:
     """Write the pictures that are not there yet, mode 0600; return False where one is gone or
     damaged."""
     folder = pixels_folder(out)
@@ -231,7 +231,7 @@ def _write_pixels(objects: Objects, image_ids: Iterable[str], out: Path) -> bool
     return True
 
 
-def _placed(written: dict[str, Any], out: Path) -> dict[str, Any]:
+def placed(written: dict[str, Any], out: Path) -> dict[str, Any]:
     """Return a line with paths from its file's folder in place of image ids."""
     folder, ids = pixels_folder(out).name, written["images"]
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 SAME = 0.996
 """Cosine from which two films count as one."""
 BLOCK = 1024
-"""Rows compared at once: 1,024 x 20,000 cosines are 80 MB, where all 20,000 x 20,000 are 1.6 GB."""
+"""Rows compared at once."""
+COLUMNS = 8192
+"""Rows of the other side compared at once: 1,024 x 8,192 cosines are 32 MiB, however many rows."""
 
 Vectors = npt.NDArray[np.float32]
 
@@ -54,12 +56,22 @@ def near(a: Vectors, b: Vectors) -> tuple[tuple[int, int], ...]:
     """Pairs (i, j), ascending, for which row i of `a` and row j of `b` are the same picture.
 
     `a` (n, d) and `b` (m, d) are unit vectors of one encoder; a row compared with itself is its
-    own match. Needs `BLOCK` x m cosines of memory.
+    own match. Needs `BLOCK` x `COLUMNS` cosines of memory; `a` and `b` may be mapped files.
     """
+    return tuple(sorted(matches(a, b)))
+
+
+def matches(
+    a: Vectors, b: Vectors, on_rows: Callable[[int], None] = lambda done: None
+) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of `near`, block by block; `on_rows` is told how many rows of `a` are
+    done."""
     if not len(a) or not len(b):
-        return ()
-    found: list[tuple[int, int]] = []
+        return
     for start in range(0, len(a), BLOCK):
-        rows, columns = np.nonzero(a[start : start + BLOCK] @ b.T >= SAME)
-        found.extend(zip((rows + start).tolist(), columns.tolist(), strict=True))
-    return tuple(found)
+        block = np.asarray(a[start : start + BLOCK])
+        for first in range(0, len(b), COLUMNS):
+            cosines = block @ np.asarray(b[first : first + COLUMNS]).T
+            rows, columns = np.nonzero(cosines >= SAME)
+            yield from zip((rows + start).tolist(), (columns + first).tolist(), strict=True)
+        on_rows(min(start + BLOCK, len(a)))

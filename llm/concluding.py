@@ -68,21 +68,32 @@ def write_impression(
     return _lines(answer.json())
 
 
+def asked(findings: Sequence[Sentence]) -> tuple[dict[str, str], ...]:
+    """Return the chat messages that ask for the impression of those findings."""
+    said = json.dumps({"findings": written(findings)}, ensure_ascii=False)
+    return ({"role": "system", "content": _SYSTEM}, {"role": "user", "content": said})
+
+
+def written(sentences: Sequence[Sentence]) -> list[dict[Lang, str]]:
+    """Return sentences as the question and its answer have them: their texts by language."""
+    return [
+        {lang: inert(sentence.text(lang)) for lang in LANGS if sentence.text(lang).strip()}
+        for sentence in sentences
+    ]
+
+
 def _body(findings: Sequence[Sentence], profile: Profile, model: str) -> bytes:
     bounds = profile.bounds
-    written = [
-        {lang: inert(sentence.text(lang)) for lang in LANGS if sentence.text(lang).strip()}
-        for sentence in findings
-    ]
     texts = {
         "zh": {"type": "string", "maxLength": bounds.zh_chars},
         "en": {"type": "string", "maxLength": bounds.en_chars},
     }
-    asked = [lang for lang in LANGS if any(lang in sentence for sentence in written)]
+    said = written(findings)
+    langs = [lang for lang in LANGS if any(lang in sentence for sentence in said)]
     pair = {
         "type": "object",
-        "properties": {lang: texts[lang] for lang in asked},
-        "required": asked,
+        "properties": {lang: texts[lang] for lang in langs},
+        "required": langs,
         "additionalProperties": False,
     }
     lines = {"type": "array", "items": pair, "minItems": 1, "maxItems": bounds.impression}
@@ -94,10 +105,7 @@ def _body(findings: Sequence[Sentence], profile: Profile, model: str) -> bytes:
     }
     body = {
         "model": model,
-        "messages": [
-            {"role": "system", "content": _SYSTEM},
-            {"role": "user", "content": json.dumps({"findings": written}, ensure_ascii=False)},
-        ],
+        "messages": asked(findings),
         "temperature": 0.0,
         "max_tokens": profile.sampling.max_tokens,
         "response_format": {

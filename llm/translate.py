@@ -38,10 +38,7 @@ def translated(text: str, lang: Lang, *, endpoint: Endpoint, limit_s: float) -> 
     """
     body = {
         "model": endpoint.model,
-        "messages": [
-            {"role": "system", "content": _ASKED[lang]},
-            {"role": "user", "content": inert(text)},
-        ],
+        "messages": asked(text, lang),
         "temperature": 0.0,
         "max_tokens": MAX_TOKENS,
         "response_format": {
@@ -49,21 +46,34 @@ def translated(text: str, lang: Lang, *, endpoint: Endpoint, limit_s: float) -> 
             "json_schema": {"name": "translation", "schema": _SCHEMA},
         },
     }
-    answer = ask_and_wait(
+    got = ask_and_wait(
         "POST",
         f"{endpoint.url}/v1/chat/completions",
         key=endpoint.key,
         patience_s=limit_s,
         body=json.dumps(body, ensure_ascii=False).encode("utf-8"),
     )
-    if not answer.good:
+    if not got.good:
         raise DraftingError("llm_bad_answer")
-    return _text(answer.json())
+    return _text(got.json())
 
 
-def _text(answer: Any) -> str:
+def asked(text: str, lang: Lang) -> tuple[dict[str, str], ...]:
+    """Return the chat messages that ask for `text`, written in `lang`, in the other language."""
+    return (
+        {"role": "system", "content": _ASKED[lang]},
+        {"role": "user", "content": inert(text)},
+    )
+
+
+def answer(text: str) -> str:
+    """Return the translation `text` as a model answers with it."""
+    return json.dumps({"text": inert(text)}, ensure_ascii=False, separators=(",", ":"))
+
+
+def _text(got: Any) -> str:
     try:
-        choice = answer["choices"][0]
+        choice = got["choices"][0]
         text = json.loads(choice["message"]["content"])["text"]
         whole = choice["finish_reason"] == "stop"
     except (LookupError, TypeError, ValueError, RecursionError):

@@ -41,7 +41,7 @@ def build(
     names = set(loaded.spec.variables)
     values = {k: v for k, v in variables(case, len(image_ids), priors).items() if k in names}
     earlier = tuple(
-        (_told(number, prior), len(prior.images)) for number, prior in enumerate(priors.given, 1)
+        (told(number, prior), len(prior.images)) for number, prior in enumerate(priors.given, 1)
     )
     request = DraftRequest(
         case_id=case.case_id,
@@ -105,7 +105,7 @@ def variables(case: DeidStudy, images: int, priors: Priors) -> dict[str, object]
     }
 
 
-def _told(number: int, prior: Prior) -> dict[str, object]:
+def told(number: int, prior: Prior) -> dict[str, object]:
     """Return all that a template may say of an earlier study, cleaned."""
     sections = {"findings": prior.findings, "impression": prior.impression}
     return {

@@ -28,7 +28,7 @@ PROVIDED = frozenset(
 )
 """Every variable that a prompt can be filled with (`build.variables`)."""
 PRIOR = "prior"
-"""What one earlier study is called in a piece about it (`build._told`)."""
+"""What one earlier study is called in a piece about it (`build.told`)."""
 Told = Mapping[str, object]
 
 

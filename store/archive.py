@@ -7,6 +7,7 @@ Nothing here is a signed report: it is in no export, no edit figure and no signa
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -14,6 +15,7 @@ from itertools import groupby
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from radraft.core.errors import StorageDamaged
 from radraft.reports.archive.joining import ArchiveStudy, current
 from radraft.reports.archive.values import (
     ArchivedReport,
@@ -267,22 +269,49 @@ def listed(session: Session, site: str | None = None) -> Iterator[tuple[str, int
         yield row[0], row[1]
 
 
-def taught(session: Session, site: str | None = None) -> Iterator[TaughtText]:
+def taught(
+    session: Session,
+    site: str | None = None,
+    *,
+    signed: bool = False,
+    damaged: list[str] | None = None,
+) -> Iterator[TaughtText]:
     """Yield what may be learned of each archived report that stands, with its addenda, by case; of
-    no case of which a report was signed here: that teaches in its place."""
-    signed = select(SignedRow.case_id).where(SignedRow.case_id == CaseRow.case_id).exists()
+    no case of which a report was signed here: that teaches in its place. `signed`: of those cases
+    alone, whose texts are the archive's as before.
+
+    The case id of one that cannot be read goes to `damaged` instead; StorageDamaged `row_damaged`
+    where no list is given.
+    """
+    has = select(SignedRow.case_id).where(SignedRow.case_id == CaseRow.case_id).exists()
     wanted = (
         select(ArchivedTextRow, CaseRow.site, CaseRow.patient_ref)
         .join(CaseRow, CaseRow.case_id == ArchivedTextRow.case_id)
-        .where(~signed)
+        .where(has if signed else ~has)
         .order_by(ArchivedTextRow.case_id, ArchivedTextRow.number)
         .execution_options(yield_per=500)
     )
     if site is not None:
         wanted = wanted.where(CaseRow.site == site)
-    for _, group in groupby(session.execute(wanted), key=lambda row: row[0].case_id):
-        rows = list(group)
-        yield _taught([row[0] for row in rows], rows[0][1], rows[0][2])
+    with closing(session.execute(wanted)) as found:
+        for case_id, group in groupby(found, key=lambda row: row[0].case_id):
+            rows = list(group)
+            try:
+                yield _taught([row[0] for row in rows], rows[0][1], rows[0][2])
+            except StorageDamaged:
+                if damaged is None:
+                    raise
+                damaged.append(case_id)
+
+
+def taught_count(session: Session, site: str | None = None) -> int:
+    """Return how many cases have an archived report, those with a signed one among them."""
+    wanted = select(func.count(ArchivedTextRow.case_id.distinct())).join(
+        CaseRow, CaseRow.case_id == ArchivedTextRow.case_id
+    )
+    if site is not None:
+        wanted = wanted.where(CaseRow.site == site)
+    return session.scalar(wanted) or 0
 
 
 def redacted_text(session: Session, case_id: str) -> TaughtText | None:
@@ -311,6 +340,8 @@ def _taught(rows: Sequence[ArchivedTextRow], site: str, patient_ref: str) -> Tau
             findings=_joined(text.findings for text in texts),
             impression=_joined(text.impression for text in texts),
             split=split_of(patient_ref),
+            addenda=len(addenda),
+            patient_ref=patient_ref,
         )
 
 

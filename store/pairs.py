@@ -20,7 +20,7 @@ from radraft.reports.values import SignedReport
 from radraft.store import signatures
 from radraft.store.signatures import BrokenSignature
 from radraft.store.sql import chunks
-from radraft.store.tables import PairImageRow, PairRow, SignatureLinkRow, SignedRow
+from radraft.store.tables import CaseRow, PairImageRow, PairRow, SignatureLinkRow, SignedRow
 
 _Columns = TypeVarTuple("_Columns")
 _REJECTED = tuple[RejectedSentence, ...]
@@ -104,6 +104,20 @@ def joined_to_signatures(wanted: Select[*_Columns]) -> Select[*_Columns]:
         (SignatureLinkRow.case_id == PairRow.case_id)
         & (SignatureLinkRow.version == PairRow.version),
     )
+
+
+def held_out(session: Session) -> tuple[frozenset[str], frozenset[str]]:
+    """Return what stands today for the patients of pairs that judge, and the ids of the images
+    those pairs were made with."""
+    of_case = select(PairRow.case_id).where(PairRow.split == "held_out")
+    patients = select(CaseRow.patient_ref).where(CaseRow.case_id.in_(of_case)).distinct()
+    images = (
+        select(PairImageRow.image_id)
+        .join(PairRow, PairRow.pair_id == PairImageRow.pair_id)
+        .where(PairRow.split == "held_out")
+        .distinct()
+    )
+    return frozenset(session.scalars(patients)), frozenset(session.scalars(images))
 
 
 def pair_keys(session: Session) -> Iterator[tuple[str, int]]:

@@ -231,7 +231,7 @@ def _texts(session: Session, case_id: str, linked: Linked) -> dict[Lang, str]:
         # It was redacted when it came in, by that day's rules and what one of both studies says of
         # the patient.
         sections = [text for text in (archived.findings, archived.impression) if text]
-        whole = "\n".join(_cleaned(session, case_id, linked.case_id, sections))
+        whole = "\n".join(cleaned(session, case_id, linked.case_id, sections))
         return {archived.lang: whole} if whole else {}
     signed = _signed(session, linked)
     said = () if signed is None else _sections(session, case_id, linked.case_id, signed)
@@ -240,6 +240,42 @@ def _texts(session: Session, case_id: str, linked: Linked) -> dict[Lang, str]:
         "en": "\n".join(filter(None, (section.en for section in said))),
     }
     return {lang: text for lang, text in texts.items() if text}
+
+
+def reported(session: Session, case_id: str) -> Iterator[Prior]:
+    """Yield the case's earlier studies that have a report, newest first, with what people asserted
+    in it and without identity: of what was signed here, else of the archive, whose `version` is 0.
+    Of what was changed after its signature nothing is said. NotFound `case_not_found`."""
+    for linked in find(session, case_id).priors:
+        if linked.version is not None:
+            prior = _prior(session, case_id, linked)
+        else:
+            prior = _archived(session, case_id, linked)
+        if prior is not None:
+            yield prior
+
+
+def _archived(session: Session, case_id: str, linked: Linked) -> Prior | None:
+    """Return an earlier study with its archived report; None where it has none."""
+    text = archive.redacted_text(session, linked.case_id)
+    if text is None:
+        return None
+    sections = cleaned(session, case_id, linked.case_id, (text.findings, text.impression))
+    findings, impression = (
+        Said(section, "") if text.lang == "zh" else Said("", section) for section in sections
+    )
+    return Prior(
+        case_id=linked.case_id,
+        version=0,
+        days_before=linked.days_before,
+        modality=linked.modality,
+        body_part=linked.body_part,
+        view=linked.view,
+        findings=findings,
+        impression=impression,
+        image_ids=(),
+        confidence=1.0 if linked.state is LinkState.CONFIRMED else linked.confidence,
+    )
 
 
 def record(session: Session, case_id: str, now: datetime) -> None:
@@ -369,13 +405,13 @@ def _sections(
             " ".join(filter(None, (sentence.zh for sentence in section))),
             " ".join(filter(None, (sentence.en for sentence in section))),
         ]
-        return Said(*_cleaned(session, case_id, prior_case_id, texts))
+        return Said(*cleaned(session, case_id, prior_case_id, texts))
 
     report = asserted_report(signed)
     return said(report.findings), said(report.impression)
 
 
-def _cleaned(
+def cleaned(
     session: Session, case_id: str, prior_case_id: str, texts: Sequence[str]
 ) -> Iterator[str]:
     """Yield the texts of an earlier study without what identifies the patient as either has him."""

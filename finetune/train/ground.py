@@ -59,11 +59,14 @@ def build(
 
 def begin(run: Path, base: Ground, found: Dataset, seed: int) -> Path:
     """Return the projector that a run over a profile's base begins with, drawn once. Errors as
-    `projector_start.draw`."""
+    `projector_start.draw`; TrainingError `training_without_images` for pairs of text alone, which
+    say nothing of what the projector is to give."""
     path = run / "begin.safetensors"
     if not path.exists():
         assert base.parts is not None
         tokens = sample(found, SAMPLE)
+        if found.train and not tokens:
+            raise TrainingError("training_without_images", count=len(found.train))
         projector_start.draw(path, base.checkpoint, tokens, base.parts, seed)
     return path
 

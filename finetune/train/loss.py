@@ -28,7 +28,8 @@ class Batch:
     image: torch.Tensor
     """(b, t): True where an image's token stands."""
     tokens: torch.Tensor
-    """(images, 1 + parts, dim) pooled patch tokens, in the order of the image positions."""
+    """(images, 1 + parts, dim) pooled patch tokens, in the order of the image positions; empty
+    where no example of the batch has an image."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def batch(
         mask=mask.to(device),
         report=report_at.to(device),
         image=(ids == image_id).to(device),
-        tokens=torch.from_numpy(np.stack(seen)).float().to(device),
+        tokens=torch.from_numpy(np.stack(seen)).float().to(device) if seen else torch.zeros(0),
     )
 
 
@@ -99,8 +100,13 @@ def report_logprobs(
     inner: Any = model
     causal = inner.get_base_model() if hasattr(inner, "get_base_model") else inner
     read = causal.get_input_embeddings()(one.ids)
-    seen = projector(one.tokens).to(read.dtype)
-    inputs = read.masked_scatter(one.image[..., None].expand_as(read), seen)
+    if len(one.tokens):
+        seen = projector(one.tokens).to(read.dtype)
+        inputs = read.masked_scatter(one.image[..., None].expand_as(read), seen)
+    else:
+        # Processes that train together wait for the gradient of every parameter.
+        nothing = 0 * sum(weight.sum() for weight in projector.parameters())
+        inputs = read + torch.as_tensor(nothing, dtype=read.dtype)
     hidden = causal.model(inputs_embeds=inputs, attention_mask=one.mask).last_hidden_state
     # The state before a token is what predicts it.
     before = one.report[:, 1:]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import tempfile
+import weakref
+from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from radraft.core.errors import TrainingError
 from radraft.finetune.train.values import Encoded, Example
@@ -43,6 +48,62 @@ class Tokenizer:
 
     def _ids(self, text: str) -> tuple[int, ...]:
         return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+class EncodedFile(Sequence[Encoded]):
+    """Encoded examples in a file without a name, which is gone when the process is: of each only
+    its place and its images' ids are held."""
+
+    def __init__(self, folder: Path) -> None:
+        """OSError where `folder`, in which the file lies, cannot be written to."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - as long as this is used
+        weakref.finalize(self, self._file.close)
+        self._parts = array("Q", (0,))
+        """Where prompt, chosen and rejected end, three of each example, in token ids."""
+        self._images: list[tuple[str, ...]] = []
+        self._preferred = bytearray()
+
+    def add(self, encoded: Encoded) -> None:
+        """Keep one more. OSError."""
+        for ids in (encoded.prompt, encoded.chosen, encoded.rejected or ()):
+            self._file.write(array("i", ids).tobytes())
+            self._parts.append(self._parts[-1] + len(ids))
+        self._images.append(encoded.images)
+        self._preferred.append(encoded.rejected is not None)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    @overload
+    def __getitem__(self, place: int) -> Encoded: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Encoded]: ...
+    def __getitem__(self, place: int | slice) -> Encoded | Sequence[Encoded]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        images = self._images[place]
+        place %= len(self)
+        self._file.flush()
+        edges = self._parts[3 * place : 3 * place + 4]
+        data = os.pread(self._file.fileno(), 4 * (edges[3] - edges[0]), 4 * edges[0])
+        ids = array("i", data)
+        prompt, chosen, rejected = (
+            tuple(ids[first - edges[0] : last - edges[0]])
+            for first, last in itertools.pairwise(edges)
+        )
+        return Encoded(prompt, images, chosen, rejected if self._preferred[place] else None)
+
+
+def fitting_file(encoded: Iterable[Encoded], longest: int, folder: Path) -> tuple[EncodedFile, int]:
+    """As `fitting`, held in a file in `folder`: for sets that no memory holds. OSError."""
+    kept, left_out = EncodedFile(folder), 0
+    for example in encoded:
+        if example.length <= longest:
+            kept.add(example)
+        else:
+            left_out += 1
+    return kept, left_out
 
 
 def fitting(encoded: Iterable[Encoded], longest: int) -> tuple[list[Encoded], int]:

@@ -176,3 +176,7 @@ class TaughtText:
     impression: str
     split: str
     """`train` or `held_out`, by the patient, as of training pairs."""
+    addenda: int = 0
+    """How many addenda are in it."""
+    patient_ref: str = field(default="", repr=False)
+    """What stands for the patient (a keyed hash), as of today's records."""

@@ -76,6 +76,10 @@ def test_an_import_says_what_became_of_every_record_and_lists_what_was_not_taken
         (("import", "past.csv", "--mapping", "no.yaml"), "archive_mapping_missing"),
         (("import", "mapping.yaml", "--mapping", "mapping.yaml"), "archive_source_unknown"),
         (("rejects", "--reason", "bored"), "archive_reason_unknown"),
+        (("export", "set.jsonl", "--kinds", "bored"), "archive_kind_unknown"),
+        (("export", "set.jsonl", "--kinds", ""), "archive_kind_unknown"),
+        (("export", "set.jsonl", "--kinds", "image,prior"), "archive_kind_without_priors"),
+        (("export", "nowhere/set.jsonl"), "cannot_write"),
     ],
 )
 def test_what_cannot_be_done_says_why(

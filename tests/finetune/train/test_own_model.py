@@ -69,8 +69,9 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Own:
     profile, cache = load_profile(str(path)), folder / "cache"
     base = ground.build(profile, cache, lambda step, part: None)
     pairs = embeds_model.write_pairs(folder / "pairs", profile.template)
-    count = embed(pairs, Encoder.of(profile.encoder), folder / "embedded", lambda done, all_: None)
-    assert count == embeds_model.PAIRS
+    count = embed(pairs, Encoder.of(profile.encoder), folder / "embedded", lambda far: None)
+    assert (count.done, count.own) == (embeds_model.PAIRS, embeds_model.PAIRS)
+    assert count.total == embeds_model.PAIRS
     return Own(path, profile, folder / "embedded", base, cache)
 
 
@@ -279,13 +280,13 @@ def test_a_picture_that_is_gone_or_lies_elsewhere_is_named(own: Own, tmp_path: P
     (tmp_path / "pairs" / "pairs.images" / "3.png").unlink()
     encoder = Encoder.of(own.profile.encoder)
     with pytest.raises(TrainingError) as caught:
-        embed(pairs, encoder, tmp_path / "a", lambda done, total: None)
+        embed(pairs, encoder, tmp_path / "a", lambda far: None)
     assert caught.value.code == "training_picture_invalid"
     assert caught.value.details["path"] == "pairs.images/3.png"
     text = pairs.read_text("utf-8").replace("pairs.images/", "../outside/")
     pairs.write_text(text, encoding="utf-8")
     with pytest.raises(TrainingError, match="training_picture_invalid"):
-        embed(pairs, encoder, tmp_path / "b", lambda done, total: None)
+        embed(pairs, encoder, tmp_path / "b", lambda far: None)
 
 
 def test_a_profile_without_a_projector_is_not_trained() -> None:

@@ -16,7 +16,7 @@ from radraft.finetune.train.loss import Words, batch, draw_words, report_logprob
 from radraft.finetune.train.recipe import LanguageRecipe
 from radraft.finetune.train.run import Pairs, train
 from radraft.finetune.train.text import Tokenizer
-from radraft.finetune.train.values import Encoded
+from radraft.finetune.train.values import Encoded, Example
 
 from .conftest import example, tokens
 
@@ -65,6 +65,32 @@ def test_loss_falls_and_the_image_decides(
     swapped = Encoded(one.prompt, ("101",), one.chosen)
     right, wrong = (_logprob(weights, pairs, given) for given in (one, swapped))
     assert right > wrong + 3
+
+
+def test_pairs_of_text_alone_train_the_adapter_beside_those_with_images(
+    base: Path, projector: Path, tokenizer: Tokenizer, recipe: Recipes
+) -> None:
+    import torch
+
+    content = [{"type": "text", "text": "CR."}]
+    text = Example(({"role": "user", "content": content},), (), '{"zh":"肺"}')
+    alone, film = tokenizer.encode(text), tokenizer.encode(example(1))
+    model = parts.build(base, projector, recipe())
+
+    def said(*some: Encoded) -> torch.Tensor:
+        given = batch([(one, one.chosen) for one in some], tokens, tokenizer.image_id, "cpu")
+        sums, _ = model(given)
+        return sums  # type: ignore[no-any-return]
+
+    both = said(alone, film)
+    # What stands beside it in a batch changes nothing of what it says.
+    assert torch.allclose(both[0], said(alone)[0], atol=1e-4)
+    said(alone).sum().backward()
+    moved = {name for name, one in model.named_parameters() if one.grad is not None
+             and bool((one.grad != 0).any())}  # fmt: skip
+    assert moved and not [name for name in moved if "projector" in name]
+    held = [one.grad for name, one in model.named_parameters() if name.startswith("projector.")]
+    assert held and all(one is not None and not one.any() for one in held)
 
 
 def test_weights_reload_to_the_same_outputs(
