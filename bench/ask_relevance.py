@@ -2,10 +2,11 @@
 
     .venv/bin/python -m radraft.bench.ask_relevance [--write] [--vectors vectors.npz]
 
-Reads the sets of `bench/unseen/ask` that are for training (`learned_a`, `learned_b`), cross-
-validates by patient with the scorer of `radraft eval ask`, and prints the engine's figures by rules
-alone beside those with the model. With `--write` it trains on all of them and writes
-`llm/asking/relevance.json`. `--vectors` keeps sentence vectors between runs.
+Reads the sets of `bench/unseen/ask` that are for training (`learned_a`, `learned_b`, beside them
+the spent `seen` and `unseen`), cross-validates on the first two by patient with the scorer of
+`radraft eval ask`, and prints the engine's figures by rules alone beside those with the model. With
+`--write` it trains on all and writes `llm/asking/relevance.json`. `--vectors` keeps vectors
+between runs.
 """
 
 from __future__ import annotations
@@ -50,28 +51,32 @@ from radraft.llm.sentences import Array, SentenceEncoder
 FOLDER = Path(__file__).resolve().parent / "unseen" / "ask"
 MODEL = Path(__file__).resolve().parents[1] / "llm" / "asking" / "relevance.json"
 SETS = ("learned_a", "learned_b")
-FOLDS, INNER = 5, 4
+"""Fitted on and, by patient, cross-validated on."""
+BESIDE = ("seen", "unseen")
+"""Fitted on alone: the rules were written with these before their author's eyes and look better
+there than they are."""
+FOLDS, INNER = 4, 2
 LIMITS: dict[str, Any] = {
     # Taken, true: answered, corrected, uncertain, not mentioned.
-    "costs": [[0, 3, 1, 2], [1, 0, 1, 2], [1, 1, 0, 2], [3, 3, 3, 0]],
-    "quoted": 0.3,
-    "most": 3,
+    "costs": [[0, 2.5, 1, 3], [1, 0, 1, 3], [1, 1, 0, 3], [2, 2, 2, 0]],
+    "quoted": 0.2,
+    "most": 4,
     "kept": 0.1,
     "sure": 0.3,
 }
 RANK, RIDGE, NEAREST = 64, 1.0, 20.0
 """Of the map: its rank, its ridge, and how much the nearest wrong sentences count more."""
 _TREES = {
-    "learning_rate": 0.05, "lambda_l2": 5.0, "feature_fraction": 0.4, "bagging_fraction": 0.8,
+    "learning_rate": 0.1, "lambda_l2": 5.0, "feature_fraction": 0.4, "bagging_fraction": 0.8,
     "bagging_freq": 1, "verbose": -1, "num_threads": 1, "seed": 1, "deterministic": True,
     "force_row_wise": True, "use_missing": False,
 }  # fmt: skip
 SENTENCE_TREES = {
-    **_TREES, "objective": "binary", "num_leaves": 12, "min_data_in_leaf": 20, "rounds": 160,
+    **_TREES, "objective": "binary", "num_leaves": 12, "min_data_in_leaf": 20, "rounds": 80,
 }  # fmt: skip
 OUTCOME_TREES = {
     **_TREES, "objective": "multiclass", "num_class": len(OUTCOMES), "num_leaves": 8,
-    "min_data_in_leaf": 12, "rounds": 120,
+    "min_data_in_leaf": 12, "rounds": 50,
 }  # fmt: skip
 
 
@@ -201,10 +206,11 @@ def _chances(trees: lightgbm.Booster, read: Features) -> Array:
 
 
 def train(rows: Sequence[Row], limits: dict[str, Any] = LIMITS) -> dict[str, Any]:
-    """Train on rows that the model has a say in; return the model as plain values.
+    """Train on the rows that the model has a say in; return the model as plain values.
 
     The outcome is fitted on chances of sentences by models that had not seen the patient.
     """
+    rows = [row for row in rows if row.read is not None]
     fold = folds(rows, INNER)
     told: list[dict[str, float]] = [{}] * len(rows)
     for held_out in range(INNER):
@@ -273,13 +279,16 @@ def answers(rows: Sequence[Row], model: RelevanceModel | None) -> list[Finding]:
     return found
 
 
-def cross_validated(rows: Sequence[Row], limits: dict[str, Any] = LIMITS) -> list[Finding]:
-    """Return what the engine finds for each row with a model that had not seen its patient."""
+def cross_validated(
+    rows: Sequence[Row], beside: Sequence[Row], limits: dict[str, Any] = LIMITS
+) -> list[Finding]:
+    """Return what the engine finds for each row with a model that had not seen its patient; all of
+    `beside` it had."""
     fold = folds(rows, FOLDS)
     found: list[Finding] = [row.found for row in rows]
     for held_out in range(FOLDS):
-        seen = [row for row, of in zip(rows, fold, strict=True) if of != held_out and row.read]
-        model = RelevanceModel(train(seen, limits))
+        seen = [row for row, of in zip(rows, fold, strict=True) if of != held_out]
+        model = RelevanceModel(train([*seen, *beside], limits))
         for at, (row, of) in enumerate(zip(rows, fold, strict=True)):
             if of == held_out:
                 found[at] = answers([row], model)[0]
@@ -329,24 +338,25 @@ def main() -> None:
 
     kept = _KeptVectors(E5(), arguments.vectors) if arguments.vectors else None
     encoder = SentenceEncoder(kept) if kept else SentenceEncoder.load()
-    asked = [read_question_set(*set_files(name)) for name in SETS]
-    rows = [
-        row for name, one in zip(SETS, asked, strict=True) for row in rows_of(one, name, encoder)
-    ]
+    asked = {name: read_question_set(*set_files(name)) for name in (*SETS, *BESIDE)}
+    read = {name: rows_of(one, name, encoder) for name, one in asked.items()}
+    rows = [row for name in SETS for row in read[name]]
+    beside = [row for name in BESIDE for row in read[name]]
     if kept:
         kept.save()
     print("By rules alone\n\n" + scored(rows, [row.found for row in rows]))
-    print("\nWith the model, cross-validated by patient\n\n" + scored(rows, cross_validated(rows)))
+    found = cross_validated(rows, beside)
+    print("\nWith the model, cross-validated by patient\n\n" + scored(rows, found))
     if arguments.write:
-        model = train([row for row in rows if row.read is not None])
+        model = train([*rows, *beside])
         model["card"] = {
-            "trained_on": dict(zip(SETS, (one.sha256 for one in asked), strict=True)),
-            "questions": len(rows),
+            "trained_on": {name: one.sha256 for name, one in asked.items()},
+            "questions": len(rows) + len(beside),
             "command": "python -m radraft.bench.ask_relevance --write",
         }
         MODEL.write_text(json.dumps(model, separators=(",", ":")) + "\n", encoding="utf-8")
-        print(f"\n{MODEL.name}: {MODEL.stat().st_size} bytes, SHA-256 "
-              f"{hashlib.sha256(MODEL.read_bytes()).hexdigest()}")  # fmt: skip
+        digest = hashlib.sha256(MODEL.read_bytes()).hexdigest()
+        print(f"\n{MODEL.name}: {MODEL.stat().st_size} bytes, SHA-256 {digest}")
 
 
 def set_files(name: str) -> tuple[Path, Path]:

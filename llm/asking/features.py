@@ -255,7 +255,9 @@ def _of_question(
 ) -> dict[str, float]:
     here = [m for m in matched.values() if m.here]
     values = {f"kind_{kind.value}": float(asked.kind is kind) for kind in _KINDS}
-    values |= {f"rules_{one.value}": float(found.outcome is one) for one in Outcome}
+    values |= {
+        f"rules_{one.value.replace(' ', '_')}": float(found.outcome is one) for one in Outcome
+    }
     values |= {f"rules_{one.value}": float(found.polarity is one) for one in Polarity}
     values |= {
         "rules_no_polarity": float(found.polarity is None),

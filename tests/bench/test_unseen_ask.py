@@ -17,7 +17,8 @@ import pytest
 FOLDER = Path(__file__).parents[2] / "bench" / "unseen" / "ask"
 FIRST = ("seen", "unseen")
 """The halves of the set that was asked for."""
-HALVES = (*FIRST, "second_unseen")
+LEARNED = ("learned_a", "learned_b")
+HALVES = (*FIRST, "second_unseen", *LEARNED)
 LANGUAGES = ("zh", "en", "mixed")
 OUTCOMES = (
     "answered", "corrected premise", "uncertain", "not mentioned", "cannot answer", "refused",
