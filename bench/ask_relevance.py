@@ -28,7 +28,7 @@ from radraft.eval.asking.files import read_question_set
 from radraft.eval.asking.run import TimedReply, in_order
 from radraft.eval.asking.score import judge
 from radraft.eval.asking.table import tally_tables
-from radraft.eval.asking.tally import tally
+from radraft.eval.asking.tally import GOOD, tally
 from radraft.eval.asking.values import ANSWERABLE, Question, QuestionSet
 from radraft.llm.asking.cases import Case
 from radraft.llm.asking.deciding import by_rules, source_meant
@@ -56,6 +56,8 @@ BESIDE = ("seen", "unseen")
 """Fitted on alone: the rules were written with these before their author's eyes and look better
 there than they are."""
 FOLDS, INNER = 4, 2
+SAMPLE = 40
+"""Questions of the first set that a test asks again, to see that engine and weights agree."""
 LIMITS: dict[str, Any] = {
     # Taken, true: answered, corrected, uncertain, not mentioned.
     "costs": [[0, 2.5, 1, 3], [1, 0, 1, 3], [1, 1, 0, 3], [2, 2, 2, 0]],
@@ -295,6 +297,14 @@ def cross_validated(
     return found
 
 
+def right(rows: Sequence[Row], found: Sequence[Finding]) -> int:
+    """Return how many findings are right or refused rightly."""
+    return sum(
+        judge(row.question, reply_of(one, row.case.lang), row.asked).score in GOOD
+        for row, one in zip(rows, found, strict=True)
+    )
+
+
 def scored(rows: Sequence[Row], found: Sequence[Finding]) -> str:
     """Return the tables of `radraft eval ask` over findings, in the words that a person sees."""
     replies = [
@@ -353,6 +363,11 @@ def main() -> None:
             "trained_on": {name: one.sha256 for name, one in asked.items()},
             "questions": len(rows) + len(beside),
             "command": "python -m radraft.bench.ask_relevance --write",
+            "sample": {
+                "set": SETS[0],
+                "questions": SAMPLE,
+                "right": right(rows[:SAMPLE], answers(rows[:SAMPLE], RelevanceModel(model))),
+            },
         }
         MODEL.write_text(json.dumps(model, separators=(",", ":")) + "\n", encoding="utf-8")
         digest = hashlib.sha256(MODEL.read_bytes()).hexdigest()

@@ -14,7 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from radraft.eval.asking.engine import FollowupEngine
 from radraft.eval.asking.files import read_question_set
+from radraft.eval.asking.run import ask_all, in_order
+from radraft.eval.asking.tally import GOOD
 from radraft.llm.asking import learned, relevance_model as model_module
 from radraft.llm.asking.boosted_trees import BoostedTrees
 from radraft.llm.asking.cases import Case
@@ -38,6 +41,7 @@ from radraft.llm.asking.values import (
     Source,
     SourceSentence,
 )
+from radraft.llm.profiles import load_profile
 from radraft.llm.sentences import SentenceEncoder
 
 FOLDER = Path(__file__).parents[3] / "bench" / "unseen" / "ask"
@@ -265,3 +269,16 @@ def test_all_that_is_quoted_stands_in_the_report() -> None:
 
 def test_the_projects_model_is_read_once() -> None:
     assert model_module.relevance_model() is relevance_model()
+
+
+@pytest.mark.slow
+def test_the_weights_answer_as_many_as_their_card_says() -> None:
+    raw = files("radraft.llm.asking").joinpath("relevance.json").read_text(encoding="utf-8")
+    sample = json.loads(raw)["card"]["sample"]
+    name = sample["set"]
+    asked = read_question_set(FOLDER / f"questions_{name}.jsonl", FOLDER / f"reports_{name}.jsonl")
+    few = replace(asked, questions=tuple(in_order(asked.questions))[: sample["questions"]])
+    engine = FollowupEngine(load_profile("starter"), None, SentenceEncoder.load())
+    good = [one for one in ask_all(few, engine) if one.judged.score in GOOD]
+    assert len(few.questions) == sample["questions"]
+    assert len(good) == sample["right"]
