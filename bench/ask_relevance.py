@@ -311,7 +311,9 @@ def scored(rows: Sequence[Row], found: Sequence[Finding]) -> str:
         TimedReply(judge(row.question, reply_of(one, row.case.lang), row.asked), 0.0, 0.0)
         for row, one in zip(rows, found, strict=True)
     ]
-    return tally_tables(tally(replies, rows[0].asked))
+    lines = tally_tables(tally(replies, rows[0].asked)).splitlines()
+    # One set's name and no times: these rows are of several sets and were not asked in turn.
+    return "\n".join(line for line in lines if line.startswith("|") or not line)
 
 
 class _KeptVectors:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -53,8 +53,7 @@ class SentenceMap:
         asked = vectors.question - self.question_mean
         held = vectors.sentences - self.sentence_mean
         form = (held @ self.sentence) @ (asked @ self.question)
-        found: Array = self.plain * (held @ vectors.question) + form
-        return found
+        return cast(Array, self.plain * (held @ vectors.question) + form)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain values, matrices in half precision."""
@@ -179,8 +178,7 @@ def outcome_features(found: Features, chances: Array) -> dict[str, float]:
 
 
 def _logistic(scores: Array) -> Array:
-    found: Array = 1 / (1 + np.exp(-scores))
-    return found
+    return cast(Array, 1 / (1 + np.exp(-scores)))
 
 
 @cache
