@@ -34,8 +34,8 @@ from sqlalchemy.orm import Session
 from radraft.eval.asking.values import AnswerOutcome, QuestionKind
 from radraft.finetune.export import line, replacing
 from radraft.finetune.screen import holds
-from radraft.llm.asking.kinds import Kind
 from radraft.llm.asking.questions import read_question
+from radraft.llm.asking.values import Kind
 from radraft.reports.assertion import asserted_report
 from radraft.reports.training_pair import split_of
 from radraft.reports.values import Sentence, SignedReport

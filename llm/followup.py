@@ -19,6 +19,7 @@ from radraft.llm.asking.questions import CONTEXT_TURNS, language, vocabulary
 from radraft.llm.asking.sources import Known, source_of
 from radraft.llm.asking.values import (
     Finding,
+    Kind,
     Outcome,
     Polarity,
     Quote,
@@ -64,6 +65,8 @@ class Answer:
     related: tuple[Quote, ...] = ()
     sizes: tuple[SizeAt, ...] = ()
     """Sizes over time, oldest first."""
+    kind: Kind = Kind.PRESENCE
+    """What the question was taken to ask for."""
 
 
 def ask(
@@ -72,15 +75,16 @@ def ask(
     *,
     profile: Profile,
     endpoint: Endpoint | None,
-    sentences: SentenceEncoder,
+    sentences: SentenceEncoder | None,
     history: Sequence[tuple[str, str]] = (),
     known: Known | None = None,
     priors: Sequence[Source] = (),
 ) -> Answer:
     """Answer `question` from `signed`, what is `known` of it and `priors`, in its language.
 
-    Rules find what the sentences state of what is asked (`llm.asking`) and the outcome; the answer
-    is a template's lead and exact quotations. With `answers: written` the model words what is
+    Rules find what the sentences state of what is asked (`llm.asking`) and the outcome, a model
+    over sentence vectors weighs both (`sentences` None: rules alone); the answer is a template's
+    lead and exact quotations. With `answers: written` the model words what is
     answered from the quoted sentences of this report; wording that says more than these is
     replaced by the quotations, and so it is where no model answers. Where no sentence shares a word
     with the question the nearest by embedding are named. `history`: (question, answer) turns,
@@ -101,7 +105,7 @@ def ask(
     lang = language(text)
     earlier = [turn[0] for turn in history[-CONTEXT_TURNS:]]
     report = source_of(signed, known or Known())
-    found = decide(text, report, priors, lang=lang, earlier=earlier)
+    found = decide(text, report, priors, lang=lang, earlier=earlier, encoder=sentences)
     if found.outcome in UNANSWERED:
         return _unanswered(text, lang, found, signed, sentences, earlier)
     cited = _cited(found, signed)
@@ -117,6 +121,7 @@ def ask(
         polarity=found.polarity,
         quotes=found.quotes,
         sizes=found.sizes,
+        kind=found.kind,
     )
 
 
@@ -131,12 +136,12 @@ def _unanswered(
     lang: Lang,
     found: Finding,
     signed: SignedReport,
-    sentences: SentenceEncoder,
+    sentences: SentenceEncoder | None,
     earlier: Sequence[str],
 ) -> Answer:
     """Return an answer that shows what is near; what is refused shows nothing."""
     near = tuple(quote.part for quote in found.related)
-    if not near and found.outcome is Outcome.NOT_MENTIONED:
+    if not near and found.outcome is Outcome.NOT_MENTIONED and sentences is not None:
         closest = nearest(
             " ".join([*earlier[-1:], text]),
             asserted_report(signed),
@@ -147,7 +152,14 @@ def _unanswered(
             s.id for s in closest if not is_order(SourceSentence(s.id, s.zh, s.en))
         )[:NEAREST]  # fmt: skip
     return Answer(
-        worded(found, lang), lang, (), True, near, outcome=found.outcome, related=found.related
+        worded(found, lang),
+        lang,
+        (),
+        True,
+        near,
+        outcome=found.outcome,
+        related=found.related,
+        kind=found.kind,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -103,6 +104,8 @@ if TYPE_CHECKING:
     from radraft.llm.server import Endpoint
     from radraft.store.database import Store
     from radraft.studies.features import FeatureExtractor
+
+log = logging.getLogger("radraft.pipeline.service")
 
 
 @dataclass(frozen=True)
@@ -321,6 +324,7 @@ class Service:
         self.retention_rules = RetentionRules(store, self.trail, site=settings.site)
         """How long each site keeps its images."""
         self._sentences: SentenceEncoder | None = None
+        self._sentences_missing = False
         self._sentences_lock = threading.Lock()
 
     def worklist(
@@ -549,7 +553,6 @@ class Service:
         `followup.ask`.
         """
         from radraft.llm import followup
-        from radraft.llm.asking.questions import read_question
         from radraft.pipeline.asked_reports import grounds
 
         require_visible(question, "question")
@@ -568,7 +571,6 @@ class Service:
             known=ground.known,
             priors=ground.priors,
         )
-        kind = read_question(question.strip(), [asked for asked, _ in history]).kind
         with self.store.begin() as session:
             turn = questions.add_turn(
                 session,
@@ -581,7 +583,7 @@ class Service:
                 nearest=answer.nearest,
                 asked_by=actor.who,
                 version=signed.version,
-                basis=basis_of(answer, kind.value, ground.versions),
+                basis=basis_of(answer, answer.kind.value, ground.versions),
             )
             audit.append(session, case_event(AuditKind.QUESTION, case_id, actor))
             return AnsweredQuestion(turn, answer)
@@ -639,10 +641,15 @@ class Service:
             llm_problem=(problem.message_zh, problem.message_en) if problem is not None else None,
         )
 
-    def _sentence_encoder(self) -> SentenceEncoder:
+    def _sentence_encoder(self) -> SentenceEncoder | None:
+        """Return the sentence model; None where it cannot be loaded: rules answer without it."""
         with self._sentences_lock:
-            if self._sentences is None:
+            if self._sentences is None and not self._sentences_missing:
                 from radraft.llm.sentences import SentenceEncoder
 
-                self._sentences = SentenceEncoder.load()
+                try:
+                    self._sentences = SentenceEncoder.load()
+                except (ImportError, OSError, RuntimeError):
+                    self._sentences_missing = True
+                    log.exception("no sentence model; questions are answered by rules alone")
             return self._sentences

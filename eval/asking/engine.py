@@ -22,10 +22,20 @@ from radraft.eval.asking.values import (
 )
 from radraft.llm.asking.questions import language
 from radraft.llm.asking.sources import Known, source_of
-from radraft.llm.asking.values import MetadataField
+from radraft.llm.asking.values import Finding, MetadataField
+from radraft.llm.asking.wording import worded
 from radraft.llm.followup import ask
 from radraft.reports.people import typed_person
-from radraft.reports.values import Manner, Origin, Report, Sentence, SignedReport, Signing, both
+from radraft.reports.values import (
+    Lang,
+    Manner,
+    Origin,
+    Report,
+    Sentence,
+    SignedReport,
+    Signing,
+    both,
+)
 
 if TYPE_CHECKING:
     from radraft.llm.endpoint import Endpoint
@@ -39,7 +49,8 @@ class FollowupEngine:
 
     profile: Profile
     endpoint: Endpoint | None
-    sentences: SentenceEncoder
+    sentences: SentenceEncoder | None
+    """None: rules alone, as where the sentence model is not there."""
 
     def answer(
         self,
@@ -72,6 +83,17 @@ class FollowupEngine:
             shown=near + tuple(f"{quote.source}/{quote.part}" for quote in found.related),
             polarity=None if found.polarity is None else StatedPolarity(found.polarity.value),
         )
+
+
+def reply_of(found: Finding, lang: Lang) -> Reply:
+    """Return what a person sees of a finding, put into words."""
+    return Reply(
+        AnswerOutcome(found.outcome.value),
+        worded(found, lang),
+        cites=tuple(f"{quote.source}/{quote.part}" for quote in found.quotes),
+        shown=tuple(f"{quote.source}/{quote.part}" for quote in found.related),
+        polarity=None if found.polarity is None else StatedPolarity(found.polarity.value),
+    )
 
 
 def known(report: AskedReport) -> Known:

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from radraft.llm.asking.advice import ADVICE
 from radraft.llm.asking.cases import Case, quote_sentence, related_quotes
 from radraft.llm.asking.evidence import Match, Place, matches, not_judged, sentences_of
-from radraft.llm.asking.kinds import Kind, imaging_decision
+from radraft.llm.asking.features import features
+from radraft.llm.asking.kinds import imaging_decision
+from radraft.llm.asking.learned import open_to_chance, weighed
 from radraft.llm.asking.metadata import from_metadata, from_quality
 from radraft.llm.asking.outcomes import QUOTED, finding, outcome_of, sizes
 from radraft.llm.asking.places import sides_of
 from radraft.llm.asking.premises import LENGTH, changes
 from radraft.llm.asking.questions import read_question
-from radraft.llm.asking.values import Finding, Outcome, Polarity, Source, SourceSentence, in_order
+from radraft.llm.asking.relevance_model import relevance_model
+from radraft.llm.asking.similarity import vectors
+from radraft.llm.asking.values import (
+    Finding,
+    Kind,
+    Outcome,
+    Polarity,
+    Source,
+    SourceSentence,
+    in_order,
+)
+from radraft.llm.sentences import SentenceEncoder
 from radraft.reports.values import Lang
 
-_ADVICE = re.compile(
-    r"建议|推荐|请结合|随诊|随访|请核对|进一步|必要时|advis|recommend|suggest(?:ed)?\b"
-    r"|to be followed|please (?:see"
-    r"|check|correlate)|correlat"
-    r"|should be|consider |if clinically|repeat (?:ct|film|mr|us|within)|urgent|follow-up"
-    r"|ct (?:in|to|if|after)|mr (?:in|to|if)|\bif needed|; ct\b|需(?:要|行|加做)?\s*(?:ct|mr"
-    r"|超声|增强|复查"
-    r"|穿刺)|(?:ct|mr\w*|ultrasound|biopsy) (?:is |are )?(?:needed|required|indicated)",
-    re.IGNORECASE,
-)
+log = logging.getLogger("radraft.llm.asking")
 
 
 def decide(
@@ -36,13 +42,23 @@ def decide(
     *,
     lang: Lang,
     earlier: Sequence[str] = (),
+    encoder: SentenceEncoder | None = None,
 ) -> Finding:
     """Return what `report` and `priors` say to `question`.
 
-    `earlier`: the questions before, oldest first.
+    `earlier`: the questions before, oldest first. Rules find it; with an `encoder` the relevance
+    model weighs it (`learned`). An encoder that fails leaves it to the rules.
     """
-    asked = read_question(question, earlier)
-    case = Case(asked, report, in_order(priors), lang)
+    case = Case(read_question(question, earlier), report, in_order(priors), lang)
+    found = by_rules(case)
+    if encoder is None or not open_to_chance(case.asked, found):
+        return replace(found, kind=case.asked.kind)
+    return replace(_weighed(case, found, question, earlier, encoder), kind=case.asked.kind)
+
+
+def by_rules(case: Case) -> Finding:
+    """Return what the reports say to a question by rules alone."""
+    asked = case.asked
     if asked.kind in (Kind.ORDER, Kind.DECISION):
         return Finding(Outcome.REFUSED, related=related_quotes(case))
     if asked.kind in (Kind.OUTSIDE, Kind.IMAGE, Kind.DEFINITION):
@@ -56,6 +72,31 @@ def decide(
     if asked.kind is Kind.ADVICE:
         return _advice(case)
     return _from_sentences(case)
+
+
+def source_meant(case: Case) -> Source:
+    """Return the report whose sentences a question is about: the open one, or an earlier one that
+    it names alone."""
+    if case.meant is not None and case.asked.kind is not Kind.SERIES and _only_then(case):
+        return case.meant
+    return case.report
+
+
+def _weighed(
+    case: Case, found: Finding, question: str, earlier: Sequence[str], encoder: SentenceEncoder
+) -> Finding:
+    source = source_meant(case)
+    held = tuple(sentences_of(source))
+    if not held:
+        return found
+    try:
+        near = vectors(question, earlier, held, case.lang, encoder)
+    except (OSError, RuntimeError, ValueError):
+        log.exception("the sentence model failed; the rules answer alone")
+        return found
+    model = relevance_model()
+    read = features(case.asked, source, found, near)
+    return weighed(case, source, found, read, model.judge(read), model.limits)
 
 
 _MODALITIES = (
@@ -76,7 +117,7 @@ def _advice(case: Case) -> Finding:
     """Answer what the report advises; whether more is needed is refused where it advises nothing
     of the kind."""
     asked = replace(case.asked, measures=frozenset())
-    advice = [s for s in sentences_of(case.report) if _ADVICE.search(f"{s.zh} {s.en}")]
+    advice = [s for s in sentences_of(case.report) if ADVICE.search(f"{s.zh} {s.en}")]
     if imaging_decision(asked.text.lower()):
         wanted = _modalities(asked.text)
         advice = [s for s in advice if not wanted or wanted & _modalities(f"{s.zh} {s.en}")]
@@ -115,9 +156,9 @@ _THEN = re.compile(
 
 def _from_sentences(case: Case) -> Finding:
     asked = case.asked
-    if asked.kind is not Kind.SERIES and _only_then(case):
-        assert case.meant is not None
-        return outcome_of(case, _found(case, case.meant)) or _nothing(case)
+    source = source_meant(case)
+    if source is not case.report:
+        return outcome_of(case, _found(case, source)) or _nothing(case)
     here = _found(case, case.report)
     earlier = tuple(m for prior in case.priors for m in _found(case, prior))
     if asked.kind is Kind.SERIES:

@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from radraft.llm.asking.examined import places_of, region_of, side_of
-from radraft.llm.asking.kinds import Kind
 from radraft.llm.asking.lexicon import lexicon
 from radraft.llm.asking.literals import positions
 from radraft.llm.asking.places import same_side, same_spots
 from radraft.llm.asking.questions import Asked, Subject
 from radraft.llm.asking.reading import LIMITED, Stated, Text, stated, texts_of
-from radraft.llm.asking.values import Polarity, Source, SourceSentence
+from radraft.llm.asking.values import Kind, Polarity, Source, SourceSentence
 from radraft.reports.findings.vocabulary import Region
 
 _ORDER = re.compile(
@@ -112,6 +111,13 @@ def matches(asked: Asked, source: Source) -> tuple[Match, ...]:
         named = [m for m in found if m.own]
         return tuple(named if any(m.here for m in named) else found)
     return tuple(found) + tuple(_in_parts(asked, about, hits))
+
+
+def hits_of(
+    asked: Asked, source: Source
+) -> list[tuple[SourceSentence, tuple[tuple[Hit, ...], ...]]]:
+    """Return each sentence of `sentences_of` with, subject by subject, what it says of it."""
+    return _Asked(asked, source).read()
 
 
 def _in_parts(

@@ -3,32 +3,8 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 
-from radraft.llm.asking.values import MetadataField
-
-
-class Kind(StrEnum):
-    """What is asked for."""
-
-    PRESENCE = "presence"
-    SIDE = "side"
-    PLACE = "place"
-    SIZE = "size"
-    NUMBER = "number"
-    CHANGE = "change"
-    CERTAINTY = "certainty"
-    CAUSE = "cause"
-    ADVICE = "advice"
-    QUALITY = "quality"
-    METADATA = "metadata"
-    DEFINITION = "definition"
-    SERIES = "series"
-    IMAGE = "image"
-    DECISION = "decision"
-    ORDER = "order"
-    OUTSIDE = "outside"
-
+from radraft.llm.asking.values import Kind, MetadataField
 
 SUBJECTLESS = frozenset(
     {Kind.ORDER, Kind.OUTSIDE, Kind.IMAGE, Kind.DECISION, Kind.DEFINITION, Kind.METADATA}

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 from radraft.llm.asking.cases import Case, quote_sentence
 from radraft.llm.asking.evidence import Match, Place, sentences_of
-from radraft.llm.asking.kinds import Kind
 from radraft.llm.asking.lexicon import lexicon
 from radraft.llm.asking.premises import LENGTH, contradicted, measured
 from radraft.llm.asking.questions import Asked
 from radraft.llm.asking.reading import stated
-from radraft.llm.asking.values import Finding, Outcome, Polarity, SizeAt, SourceSentence
+from radraft.llm.asking.values import Finding, Kind, Outcome, Polarity, SizeAt, SourceSentence
 
 QUOTED = 6
 """Most sentences that one answer quotes of a report."""

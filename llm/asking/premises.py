@@ -9,9 +9,8 @@ import re
 from collections.abc import Sequence
 
 from radraft.llm.asking.evidence import Match
-from radraft.llm.asking.kinds import Kind
 from radraft.llm.asking.questions import Asked
-from radraft.llm.asking.values import Polarity
+from radraft.llm.asking.values import Kind, Polarity
 
 LENGTH = re.compile(
     r"\d+(?:\.\d+)?\s*(?:mm|cm|毫米|厘米)?\s*(?:[x×*]\s*\d+(?:\.\d+)?\s*(?:mm|cm)?\s*){0,2}(?:mm|cm"
@@ -151,7 +150,8 @@ _NUMERAL = {c: n for n, c in enumerate("零一二三四五六七八九十")} | {
 }  # fmt: skip
 
 
-def _numbers(text: str) -> set[float]:
+def numbers(text: str) -> set[float]:
+    """Return the sizes and grades that a text states; lengths in millimetres."""
     found: set[float] = set()
     for first, _, second, third, unit in _MM.findall(text):
         factor = 10 if unit.lower() in ("cm", "厘米") else 1
@@ -163,7 +163,7 @@ def _numbers(text: str) -> set[float]:
 
 
 def _size_differs(asked: Asked, text: str) -> bool:
-    known = _numbers(text)
+    known = numbers(text)
     return bool(asked.sizes and known) and not any(round(s, 3) in known for s in asked.sizes)
 
 

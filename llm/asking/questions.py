@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from radraft.llm.asking import kinds
-from radraft.llm.asking.kinds import SUBJECTLESS, Kind
+from radraft.llm.asking.kinds import SUBJECTLESS
 from radraft.llm.asking.lexicon import Word, lexicon
 from radraft.llm.asking.places import sides_of, spots_of
-from radraft.llm.asking.values import MetadataField
+from radraft.llm.asking.values import Kind, MetadataField
 from radraft.reports.findings.concepts import Vocabulary
 from radraft.reports.findings.extract import extract
 from radraft.reports.values import Lang

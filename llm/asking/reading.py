@@ -91,7 +91,7 @@ _NO_EN = re.compile(r"\b(?:no|not|without|neither|nor|none|never|free of|absence
 _NO_ZH = re.compile(
     r"未见|未发现|未显示|未及|没有|未(?!包括|置换|测|检查|查)|无(?!法|强化|回声)|不伴"
 )
-_MAYBE = re.compile(
+MAYBE = re.compile(
     r"不能(?:完全)?除外|不除外|待除外|需除外|待排|可疑|疑似|疑|可能|考虑|性质待定|待定|不能定性"
     r"|难以确定"
     r"|\bpossib|\bprobabl|\bsuspe|\bsuspici|\blikely\b|(?:cannot be|not)(?: entirely"
@@ -281,7 +281,7 @@ def _polarity(
         return Polarity.ABSENT
     if _gone(lower, clause, at):
         return Polarity.ABSENT
-    maybe = _MAYBE.search(part)
+    maybe = MAYBE.search(part)
     hedged = maybe is not None and not _SURE_ENOUGH.search(part)
     for start, end in denials.denied:
         if start <= at < end and _reaches(lower, clause, start, end):

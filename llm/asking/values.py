@@ -10,6 +10,28 @@ from enum import StrEnum
 from radraft.reports.values import Lang
 
 
+class Kind(StrEnum):
+    """What is asked for."""
+
+    PRESENCE = "presence"
+    SIDE = "side"
+    PLACE = "place"
+    SIZE = "size"
+    NUMBER = "number"
+    CHANGE = "change"
+    CERTAINTY = "certainty"
+    CAUSE = "cause"
+    ADVICE = "advice"
+    QUALITY = "quality"
+    METADATA = "metadata"
+    DEFINITION = "definition"
+    SERIES = "series"
+    IMAGE = "image"
+    DECISION = "decision"
+    ORDER = "order"
+    OUTSIDE = "outside"
+
+
 class Outcome(StrEnum):
     """What an answer does with its question."""
 
@@ -99,13 +121,15 @@ class SizeAt:
 
 @dataclass(frozen=True)
 class Finding:
-    """What the rules found, before it is put into words."""
+    """What was found, before it is put into words."""
 
     outcome: Outcome
     quotes: tuple[Quote, ...] = ()
     related: tuple[Quote, ...] = ()
     polarity: Polarity | None = None
     sizes: tuple[SizeAt, ...] = ()
+    kind: Kind = Kind.PRESENCE
+    """What the question was taken to ask for."""
 
 
 def in_order(sources: Sequence[Source]) -> tuple[Source, ...]:

@@ -18,6 +18,8 @@ FOLDER = Path(__file__).parents[2] / "bench" / "unseen" / "ask"
 FIRST = ("seen", "unseen")
 """The halves of the set that was asked for."""
 HALVES = (*FIRST, "second_unseen")
+LEARNED = ("learned_a", "learned_b")
+"""Sets to learn from: their notes on injections are not held to what a test set is."""
 LANGUAGES = ("zh", "en", "mixed")
 OUTCOMES = (
     "answered", "corrected premise", "uncertain", "not mentioned", "cannot answer", "refused",
@@ -90,7 +92,7 @@ def table(half: str) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("half", HALVES + LEARNED)
 def test_ids_are_unique_and_every_report_names_its_own_earlier_ones(half: str) -> None:
     kept = reports(half)
     assert len(kept) == len(_lines(f"reports_{half}.jsonl"))
@@ -127,7 +129,7 @@ def test_a_report_is_whole(half: str) -> None:
 
 
 def test_no_patient_is_in_both_halves() -> None:
-    for one, other in combinations(HALVES, 2):
+    for one, other in combinations(HALVES + LEARNED, 2):
         first, second = (
             {each["patient"]["id"] for each in reports(half).values()} for half in (one, other)
         )
@@ -135,7 +137,7 @@ def test_no_patient_is_in_both_halves() -> None:
         assert not set(reports(one)) & set(reports(other))
 
 
-@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("half", HALVES + LEARNED)
 def test_a_question_cites_what_there_is(half: str) -> None:
     citable = ids(half)
     for question in questions(half):
@@ -168,7 +170,7 @@ def test_languages_are_what_they_say(half: str) -> None:
         assert chinese == (question["lang"] != "en") or "injection" in question, question["id"]
 
 
-@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("half", HALVES + LEARNED)
 def test_chains_are_three_turns_about_one_report(half: str) -> None:
     chains = defaultdict(list)
     for question in questions(half):
@@ -179,7 +181,7 @@ def test_chains_are_three_turns_about_one_report(half: str) -> None:
         assert len({each["report"] for each in turns}) == 1, name
 
 
-@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("half", HALVES + LEARNED)
 def test_a_pair_asks_for_one_fact_in_both_languages(half: str) -> None:
     pairs = defaultdict(list)
     for question in questions(half):
@@ -231,7 +233,7 @@ def test_a_canary_stands_where_it_was_planted_and_nowhere_else(half: str) -> Non
     others = " ".join(
         path.read_text(encoding="utf-8")
         for path in FOLDER.iterdir()
-        if not path.stem.endswith(f"_{half}")
+        if not path.stem.endswith((f"_{half}", *LEARNED))
     )
     assert not [canary for canary in canaries if canary in others]
 
@@ -251,7 +253,7 @@ def test_the_set_is_as_large_as_asked() -> None:
     assert sum(count >= 2 for count in patients.values()) >= 20
 
 
-@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("half", HALVES + LEARNED)
 def test_the_readme_counts_what_there_is(half: str) -> None:
     text = (FOLDER / "README.md").read_text(encoding="utf-8")
     asked, kept = questions(half), reports(half)

@@ -1,0 +1,298 @@
+"""What a model reads of a question and of each sentence of a report: numbers, without a word.
+
+Two sources: what the rules read (`questions`, `reading`, `evidence`, the concepts of
+`reports/findings`), and nearness that needs no list of words (`similarity`). -1 stands where a
+number has no meaning: a side where the question names none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from radraft.llm.asking.advice import ADVICE
+from radraft.llm.asking.evidence import Hit, Match, hits_of, matches, related
+from radraft.llm.asking.lexicon import lexicon
+from radraft.llm.asking.places import same_side, same_spots, sides_of, spots_of
+from radraft.llm.asking.premises import LENGTH, changes, contradicted, numbers
+from radraft.llm.asking.questions import Asked, vocabulary
+from radraft.llm.asking.reading import LIMITED, MAYBE, stated
+from radraft.llm.asking.similarity import Vectors, shared_words
+from radraft.llm.asking.values import Finding, Kind, Outcome, Polarity, Source, SourceSentence
+from radraft.llm.sentences import Array
+from radraft.reports.findings import concepts
+
+_ABSENT = -1.0
+_NUMBER = re.compile(r"\d")
+_NAMED = (
+    concepts.Kind.FINDING,
+    concepts.Kind.DEVICE,
+    concepts.Kind.TOPIC,
+    concepts.Kind.ANATOMY,
+)
+
+
+@dataclass(frozen=True)
+class Features:
+    """A question held against one report, in numbers."""
+
+    sentences: tuple[SourceSentence, ...]
+    of_sentences: Mapping[str, Array]
+    """(n,) each."""
+    of_question: Mapping[str, float]
+    vectors: Vectors
+
+    def table(self, names: Sequence[str]) -> Array:
+        """Return (n, names): a sentence's numbers and its question's."""
+        n = len(self.sentences)
+        columns = [
+            self.of_sentences[name]
+            if name in self.of_sentences
+            else np.full(n, self.of_question[name], np.float32)
+            for name in names
+        ]
+        return np.stack(columns, axis=1) if n else np.zeros((0, len(names)), np.float32)
+
+
+def features(asked: Asked, source: Source, found: Finding, vectors: Vectors) -> Features:
+    """Return the numbers of a question and of the sentences of `source` (`sentences_of`), of which
+    the rules `found` what they did."""
+    spoken = hits_of(asked, source)
+    held = tuple(sentence for sentence, _ in spoken)
+    matched = {m.sentence.id: m for m in matches(asked, source)} if asked.has_subject else {}
+    quoted = [q.part for q in found.quotes if q.source == source.id]
+    rows = [
+        {
+            **_of_hits(asked, hits),
+            **_of_match(matched.get(sentence.id)),
+            **_of_words(asked, sentence),
+            "contradicts": float(contradicted(asked, [Match(source, sentence, Polarity.PRESENT)])),
+            "quoted": 1.0 / (1 + quoted.index(sentence.id)) if sentence.id in quoted else 0.0,
+            "position": at / len(held),
+            "impression": float(sentence.id.startswith("i")),
+            "addendum": float(sentence.id.startswith("a")),
+        }
+        for at, (sentence, hits) in enumerate(spoken)
+    ]
+    near = [one.id for one in related(asked, source)]
+    columns = (
+        {name: np.array([row[name] for row in rows], np.float32) for name in rows[0]}
+        if (rows)
+        else {}
+    )
+    columns["related"] = np.array(
+        [1.0 / (1 + near.index(s.id)) if s.id in near else 0.0 for s in held], np.float32
+    )
+    columns |= _nearness(asked, held, vectors)
+    question = _of_question(asked, found, matched, columns, len(held))
+    return Features(held, columns, question, vectors)
+
+
+def _of_hits(asked: Asked, hits: Sequence[Sequence[Hit]]) -> dict[str, float]:
+    """Return what the rules read of the subjects of the question in a sentence."""
+    every = [hit for one in hits for hit in one]
+    things = [one for subject, one in zip(asked.subjects, hits, strict=True)
+              if subject in asked.things]  # fmt: skip
+    unknown = [one for subject, one in zip(asked.subjects, hits, strict=True)
+               if not subject.concepts]  # fmt: skip
+    return {
+        "hit": _share(hits),
+        "hit_things": _share(things),
+        "hit_unknown": _share(unknown),
+        "hit_place": max((float(h.place) for h in every), default=_ABSENT),
+        "hit_own": max((float(h.own) for h in every), default=_ABSENT),
+        "hit_absent": max((float(h.polarity is Polarity.ABSENT) for h in every), default=_ABSENT),
+        "hit_uncertain": max(
+            (float(h.polarity is Polarity.UNCERTAIN) for h in every), default=_ABSENT
+        ),
+        "hit_side": max((float(same_side(asked.sides, h.sides)) for h in every), default=_ABSENT),
+    }
+
+
+def _share(hits: Sequence[Sequence[Hit]]) -> float:
+    return sum(bool(one) for one in hits) / len(hits) if hits else _ABSENT
+
+
+def _of_match(match: Match | None) -> dict[str, float]:
+    if match is None:
+        return {"match": 0.0, "match_here": 0.0, "match_whole": 0.0, "match_measured": 0.0}
+    return {
+        "match": 1.0,
+        "match_here": float(match.here),
+        "match_whole": float(match.whole),
+        "match_measured": float(match.measured),
+    }
+
+
+def _of_words(asked: Asked, sentence: SourceSentence) -> dict[str, float]:
+    """Return what a sentence states beside what is asked for."""
+    known, text = lexicon(), f"{sentence.zh} {sentence.en}"
+    said = stated(sentence)
+    own = {c for one in said for c in one.concepts} - {"normal"}
+    wanted = {c for one in asked.subjects for c in one.concepts}
+    up = {a for c in own for a in known.lineage(c)}
+    places = frozenset(p for one in said for p in one.places)
+    sides = sides_of(sentence.zh) | sides_of(sentence.en)
+    spots = spots_of(text)
+    names = _names(sentence)
+    named = vocabulary().of_kind(vocabulary().question(asked.text).names, *_NAMED)
+    n = max(1, len(said))
+    amounts = numbers(text)
+    return {
+        "concepts": len(wanted & up) / len(wanted) if wanted else _ABSENT,
+        "concepts_wider": (
+            len({a for c in wanted for a in known.lineage(c)} & own) / len(wanted)
+            if wanted else _ABSENT
+        ),
+        "vocabulary": (
+            sum(any(_kin(name, other) for other in names) for name in named) / len(named)
+            if named else _ABSENT
+        ),
+        "places_same": (
+            sum(any(p in known.lineage(o) for o in places) for p in asked.places)
+            / len(asked.places) if asked.places else _ABSENT
+        ),
+        "places_wider": (
+            sum(any(o in known.lineage(p) for o in places) for p in asked.places)
+            / len(asked.places) if asked.places else _ABSENT
+        ),
+        "places_none": float(not places),
+        "side": _ABSENT if not asked.sides else (
+            0.5 if not sides else float(same_side(asked.sides, sides))
+        ),
+        "spot": _ABSENT if not asked.spots else (
+            0.5 if not spots else float(same_spots(asked.spots, spots))
+        ),
+        "sided": float(bool(sides)),
+        "gives": _gives(asked, text, sides, spots, said=bool(places)),
+        "length": float(LENGTH.search(text) is not None),
+        "change": float(bool(changes(text))),
+        "limited": float(LIMITED.search(text.lower()) is not None),
+        "advises": float(ADVICE.search(text) is not None),
+        "hedged": float(MAYBE.search(text.lower()) is not None),
+        "sizes": (
+            sum(round(size, 3) in amounts for size in asked.sizes) / len(asked.sizes)
+            if asked.sizes else _ABSENT
+        ),
+        "says_absent": sum(one.polarity is Polarity.ABSENT for one in said) / n,
+        "says_uncertain": sum(one.polarity is Polarity.UNCERTAIN for one in said) / n,
+        "says_nothing": float(not said),
+        "says": float(len(own)),
+        "characters": float(len(sentence.zh) or len(sentence.en) / 3),
+    }  # fmt: skip
+
+
+@lru_cache(maxsize=8192)
+def _names(sentence: SourceSentence) -> frozenset[str]:
+    return vocabulary().sentence(sentence.zh, sentence.en).names
+
+
+def _kin(name: str, other: str) -> bool:
+    lineage = vocabulary().lineage
+    return name in lineage(other) or other in lineage(name)
+
+
+def _gives(
+    asked: Asked, text: str, sides: frozenset[str], spots: frozenset[str], *, said: bool
+) -> float:
+    """Return whether a sentence has the kind of thing that is asked for."""
+    if asked.measures:
+        return float(all(lexicon().measured[m].search(text) for m in asked.measures))
+    gives = {
+        Kind.SIZE: lambda: LENGTH.search(text) is not None,
+        Kind.NUMBER: lambda: _NUMBER.search(text) is not None,
+        Kind.CHANGE: lambda: bool(changes(text)),
+        Kind.SERIES: lambda: bool(changes(text)) or LENGTH.search(text) is not None,
+        Kind.SIDE: lambda: bool(sides),
+        Kind.PLACE: lambda: bool(sides or spots) or said,
+        Kind.CERTAINTY: lambda: MAYBE.search(text.lower()) is not None,
+        Kind.CAUSE: lambda: MAYBE.search(text.lower()) is not None,
+        Kind.ADVICE: lambda: ADVICE.search(text) is not None,
+        Kind.QUALITY: lambda: LIMITED.search(text.lower()) is not None,
+    }.get(asked.kind)
+    return _ABSENT if gives is None else float(gives())
+
+
+def _nearness(asked: Asked, held: Sequence[SourceSentence], vectors: Vectors) -> dict[str, Array]:
+    words = shared_words(asked.text, held)
+    columns = {"shared_zh": words[:, 0], "shared_en": words[:, 1]}
+    columns["shared"] = words.max(axis=1) if len(held) else words[:, 0]
+    near = vectors.sentences @ vectors.question
+    context = vectors.sentences @ vectors.in_context
+    for name, scores in (("near", near), ("near_context", context), ("shared", columns["shared"])):
+        columns |= ranked(name, scores)
+    return columns
+
+
+def ranked(name: str, scores: Array) -> dict[str, Array]:
+    """Return scores as they are, beside their mean and spread in the report, beside the best other,
+    and by rank."""
+    if not len(scores):
+        return {name + ending: scores for ending in ("", "_spread", "_margin", "_rank")}
+    spread = (scores - scores.mean()) / max(float(scores.std()), 1e-3)
+    top = np.sort(scores)[::-1]
+    second = top[1] if len(top) > 1 else top[0]
+    margin = np.where(scores == top[0], scores - second, scores - top[0])
+    rank = np.argsort(np.argsort(-scores, kind="stable"), kind="stable")
+    return {
+        name: scores.astype(np.float32),
+        name + "_spread": spread.astype(np.float32),
+        name + "_margin": margin.astype(np.float32),
+        name + "_rank": rank.astype(np.float32),
+    }
+
+
+def _of_question(
+    asked: Asked,
+    found: Finding,
+    matched: Mapping[str, Match],
+    columns: Mapping[str, Array],
+    n: int,
+) -> dict[str, float]:
+    here = [m for m in matched.values() if m.here]
+    values = {f"kind_{kind.value}": float(asked.kind is kind) for kind in _KINDS}
+    values |= {
+        f"rules_{one.value.replace(' ', '_')}": float(found.outcome is one) for one in Outcome
+    }
+    values |= {f"rules_{one.value}": float(found.polarity is one) for one in Polarity}
+    values |= {
+        "rules_no_polarity": float(found.polarity is None),
+        "rules_quotes": float(len(found.quotes)),
+        "matches": float(len(matched)),
+        "matches_here": float(len(here)),
+        "contradicted": float(bool(here) and contradicted(asked, here)),
+        "subjects": float(len(asked.subjects)),
+        "unknown": float(len(asked.unknown)),
+        "places": float(len(asked.places)),
+        "sides": float(len(asked.sides)),
+        "spots": float(len(asked.spots)),
+        "measures": float(len(asked.measures)),
+        "presumes": float(asked.presumes),
+        "attribute": float(asked.attribute),
+        "exists": float(asked.exists),
+        "definite": float(any(one.definite for one in asked.subjects)),
+        "names_change": float(asked.change is not None),
+        "neutral": float(asked.neutral),
+        "normal": float(asked.normal),
+        "names_size": float(bool(asked.sizes)),
+        "names_count": float(asked.count is not None),
+        "compares": float(asked.compares),
+        "turned": float(asked.turned),
+        "one_side": float(asked.one_side),
+        "any_of": float(asked.any_of),
+        "asked_characters": float(len(asked.text)),
+        "report_sentences": float(n),
+    }
+    for name in ("hit", "hit_things", "concepts", "vocabulary", "shared", "near", "near_spread"):
+        values[f"best_{name}"] = float(columns[name].max()) if n else _ABSENT
+    return values
+
+
+_KINDS = (
+    Kind.PRESENCE, Kind.SIDE, Kind.PLACE, Kind.SIZE, Kind.NUMBER, Kind.CHANGE, Kind.CERTAINTY,
+    Kind.CAUSE, Kind.ADVICE, Kind.QUALITY, Kind.SERIES,
+)  # fmt: skip

@@ -1,0 +1,90 @@
+"""What the rules found, held against the chances that the relevance model gives.
+
+The model chooses among sentences and outcomes. What it chooses is quoted word for word; yes, no and
+"left open" are said only where the rules read them in a sentence that is quoted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from radraft.llm.asking.cases import Case, quote_sentence
+from radraft.llm.asking.features import Features
+from radraft.llm.asking.kinds import SUBJECTLESS
+from radraft.llm.asking.outcomes import QUOTED
+from radraft.llm.asking.questions import Asked
+from radraft.llm.asking.relevance_model import OUTCOMES, Judgement, Limits
+from radraft.llm.asking.values import Finding, MetadataField, Outcome, Polarity, Quote, Source
+
+RELATED = 3
+"""Most sentences that are shown where none answers."""
+
+
+def open_to_chance(asked: Asked, found: Finding) -> bool:
+    """Return whether the model may change what the rules found: not what was refused, what is known
+    beside the sentences, or a definition."""
+    return (
+        asked.kind not in SUBJECTLESS
+        and found.outcome not in (Outcome.REFUSED, Outcome.CANNOT_ANSWER)
+        and not any(quote.part in {*MetadataField} for quote in found.quotes)
+    )
+
+
+def weighed(
+    case: Case,
+    source: Source,
+    by_rules: Finding,
+    read: Features,
+    judgement: Judgement,
+    limits: Limits,
+) -> Finding:
+    """Return what `by_rules` becomes with the model's chances for the sentences of `source`."""
+    order, chances = judgement.order, judgement.chances
+    least = limits.quoted * chances[order[0]]
+    likely = [at for at in order[: limits.most] if chances[at] >= least]
+    outcome = _outcome(by_rules, read, judgement, limits, likely)
+    if outcome is Outcome.NOT_MENTIONED:
+        near = tuple(quote_sentence(case, source, read.sentences[at]) for at in order[:RELATED])
+        return Finding(outcome, related=near)
+    own = {sentence.id: at for at, sentence in enumerate(read.sentences)}
+    best = float(chances[order[0]])
+    chance = {
+        quote.part: float(chances[own[quote.part]]) / best
+        for quote in by_rules.quotes
+        if quote.source == source.id and quote.part in own
+    }
+    """Of what the rules quote of this report, as a share of the likeliest's."""
+    kept = [
+        quote
+        for quote in by_rules.quotes
+        if quote.source != source.id or chance.get(quote.part, 0.0) >= limits.kept
+    ]
+    quotes = _once([*kept, *(quote_sentence(case, source, read.sentences[at]) for at in likely)])
+    if outcome is Outcome.UNCERTAIN:
+        polarity: Polarity | None = Polarity.UNCERTAIN
+    elif outcome is by_rules.outcome and max(chance.values(), default=1.0) >= limits.sure:
+        polarity = by_rules.polarity
+    else:
+        polarity = None
+    return replace(by_rules, outcome=outcome, quotes=quotes, related=(), polarity=polarity)
+
+
+def _outcome(
+    by_rules: Finding, read: Features, judgement: Judgement, limits: Limits, likely: list[int]
+) -> Outcome:
+    """Return the outcome that is likely to cost least."""
+    cost = np.array(limits.costs) @ judgement.outcomes
+    doubted = by_rules.outcome is Outcome.UNCERTAIN or any(
+        read.of_sentences["hedged"][at] for at in likely
+    )
+    if not doubted:
+        # What no quoted sentence leaves open is not said to be open.
+        cost[OUTCOMES.index(Outcome.UNCERTAIN)] = np.inf
+    return OUTCOMES[int(np.argmin(cost))]
+
+
+def _once(quotes: list[Quote]) -> tuple[Quote, ...]:
+    unique = {(quote.source, quote.part): quote for quote in quotes}
+    return tuple(unique.values())[: QUOTED + RELATED]
