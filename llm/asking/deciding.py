@@ -91,8 +91,9 @@ def _weighed(
         return found
     try:
         near = vectors(question, earlier, held, case.lang, encoder)
-    except (OSError, RuntimeError, ValueError):
-        log.exception("the sentence model failed; the rules answer alone")
+    except (OSError, RuntimeError, ValueError) as error:
+        # The type only: a message may quote what it choked on.
+        log.error("the sentence model failed (%s); the rules answer alone", type(error).__name__)
         return found
     model = relevance_model()
     read = features(case.asked, source, found, near)

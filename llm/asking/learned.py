@@ -20,6 +20,9 @@ from radraft.llm.asking.values import Finding, MetadataField, Outcome, Polarity,
 
 RELATED = 3
 """Most sentences that are shown where none answers."""
+LEAST_NEAR = 0.25
+"""Least chance of one of them that the rules do not name: below, a question about something else
+would be shown sentences that have nothing to do with it."""
 
 
 def open_to_chance(asked: Asked, found: Finding) -> bool:
@@ -46,8 +49,10 @@ def weighed(
     likely = [at for at in order[: limits.most] if chances[at] >= least]
     outcome = _outcome(by_rules, read, judgement, limits, likely)
     if outcome is Outcome.NOT_MENTIONED:
-        near = tuple(quote_sentence(case, source, read.sentences[at]) for at in order[:RELATED])
-        return Finding(outcome, related=near)
+        named = [q for q in (*by_rules.related, *by_rules.quotes) if q.source == source.id]
+        near = [at for at in order if chances[at] >= LEAST_NEAR]
+        more = (quote_sentence(case, source, read.sentences[at]) for at in near)
+        return Finding(outcome, related=_once([*named, *more])[:RELATED])
     own = {sentence.id: at for at, sentence in enumerate(read.sentences)}
     best = float(chances[order[0]])
     chance = {
