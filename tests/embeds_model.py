@@ -102,7 +102,7 @@ def build_encoder(folder: Path, **preprocess: Any) -> None:
     folder.mkdir(parents=True)
     tiny = {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8}
     text = {"context_length": 8, "vocab_size": 64, "width": 16, "heads": 2, "layers": 1}
-    config = {"embed_dim": 24, "vision_cfg": tiny, "text_cfg": text}
+    config: dict[str, Any] = {"embed_dim": 24, "vision_cfg": tiny, "text_cfg": text}
     if FULL:
         config = get_model_config("ViT-B-16")
     size = config["vision_cfg"]["image_size"]
@@ -131,7 +131,7 @@ def build_base(folder: Path, *, chat_template: str | None = CHAT, **changes: Any
         vocab_size=800, special_tokens=list(SPECIAL), initial_alphabet=alphabet, show_progress=False
     )
     raw.train_from_iterator(words, trainer)
-    fast = PreTrainedTokenizerFast(
+    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=raw, eos_token="<|im_end|>", pad_token="<|endoftext|>"
     )
     if chat_template is not None:
@@ -157,7 +157,7 @@ def build_base(folder: Path, *, chat_template: str | None = CHAT, **changes: Any
     )
     with torch.random.fork_rng():
         torch.manual_seed(5)
-        model = AutoModelForCausalLM.from_config(config)
+        model = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
     model.save_pretrained(folder, max_shard_size="150KB")
 
 
