@@ -71,11 +71,14 @@ def wait_until(page: Page, question: str) -> None:
     page.evaluate(script)
 
 
-def wait_stored(page: Page, workstation: Workstation, case_id: str, zh: str) -> None:
-    """Until the store holds `zh` as the first finding, whoever saved it."""
+def wait_stored(
+    page: Page, workstation: Workstation, case_id: str, zh: str, finding: int = 0
+) -> None:
+    """Until the store holds `zh` as the finding, whoever saved it."""
     wait_until(
         page,
         f"""const answer = await fetch("/api/cases/{case_id}").catch(() => null);
-        return answer?.ok && (await answer.json()).working.report.findings[0].zh === "{zh}";""",
+        const held = answer?.ok && (await answer.json()).working.report;
+        return held && held.findings[{finding}].zh === "{zh}";""",
     )
-    assert stored(workstation, case_id).findings[0].zh == zh
+    assert stored(workstation, case_id).findings[finding].zh == zh

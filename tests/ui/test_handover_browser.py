@@ -60,6 +60,7 @@ def test_a_copy_that_hangs_keeps_no_other_study_from_being_copied_and_comes_too_
     before, case_id = signed(workstation.service), signed(workstation.service)
     page = open_page(before)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    expect(page.locator("[data-part=handover]")).to_be_visible()
     hanging: list[Route] = []
 
     def hold(route: Route) -> None:
@@ -91,6 +92,7 @@ def test_an_unsigned_study_says_too_that_the_copy_of_the_one_before_was_not_made
         seed.add(workstation.store, next(_NUMBERS)),
     )
     page = open_page(before)
+    expect(page.locator("[data-part=handover]")).to_be_visible()
     page.route(f"**/{before}/report.txt*", lambda route: None)
     with page.expect_request(f"**/{before}/report.txt*"):
         page.keyboard.press("Alt+c")

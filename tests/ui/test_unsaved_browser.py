@@ -382,6 +382,8 @@ def test_closing_warns_and_signing_out_asks_what_shall_become_of_it(
     page.reload()
     area(page, "findings", 1, "zh").wait_for()
     area(page, "findings", 1, "zh").fill("已存。")
+    # A page that has not begun to save yet says "saved" too.
+    wait_stored(page, workstation, case_id, "已存。", finding=1)
     wait_saved(page)
     page.reload()
     area(page, "findings", 1, "zh").wait_for()
