@@ -142,19 +142,23 @@ async def make_draft(
 
     Every sentence is streamed before image support is measured.
     """
-    profile = drafter.profile
-    request = await asyncio.to_thread(
+    request = await prepared(case_id, store=store, drafter=drafter)
+    if isinstance(request, Barred):
+        return draft.withheld(case_id, drafter.profile, request.why), None
+    result = await answer(request, store=store, drafter=drafter, on_sentence=on_sentence)
+    return result, request
+
+
+async def prepared(case_id: str, *, store: Store, drafter: Drafter) -> DraftRequest | Barred:
+    """Return what `prepare` does, in a thread, for a drafter's model."""
+    return await asyncio.to_thread(
         prepare,
         case_id,
         store=store,
-        profile=profile,
+        profile=drafter.profile,
         vision=drafter.vision,
         adapter_id=drafter.adapter_id,
     )
-    if isinstance(request, Barred):
-        return draft.withheld(case_id, profile, request.why), None
-    result = await answer(request, store=store, drafter=drafter, on_sentence=on_sentence)
-    return result, request
 
 
 async def answer(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,7 +101,6 @@ class _Course:
     store: Store
     replicas: Replicas
     on_progress: Callable[[DraftProgress], None] | None
-    tokens: int
     tried: set[int] = field(default_factory=set)
     away: set[int] = field(default_factory=set)
     """Those of them that were not there, for whatever reason."""
@@ -124,20 +122,13 @@ async def _with(
     on_progress: Callable[[DraftProgress], None] | None,
 ) -> tuple[Draft, DraftRequest | None] | None:
     """Return the draft; None where no vLLM could be given the adapter in `folder`."""
-    request = await asyncio.to_thread(
-        draft_steps.prepare,
-        case_id,
-        store=store,
-        profile=drafter.profile,
-        vision=drafter.vision,
-        adapter_id=drafter.adapter_id,
-    )
+    request = await draft_steps.prepared(case_id, store=store, drafter=drafter)
     if isinstance(request, Barred):
         return llm_draft.withheld(case_id, drafter.profile, request.why), None
     tokens = expected_tokens(request, drafter.profile)
-    course = _Course(drafter, folder, request, store, replicas, on_progress, tokens)
+    course = _Course(drafter, folder, request, store, replicas, on_progress)
     while True:
-        with _chosen(course) as use:
+        with replicas.use(drafter.adapter_id, tokens, course.tried) as use:
             if use is not None:
                 made = await _tried(course, use)
                 if made is not None:
@@ -151,13 +142,6 @@ async def _with(
             if course.refused:
                 return None
             raise replicas.problem() or DraftingError("llm_unreachable")
-
-
-@contextmanager
-def _chosen(course: _Course) -> Iterator[Use | None]:
-    chosen = course.replicas.use(course.drafter.adapter_id, course.tokens, course.tried)
-    with chosen as use:
-        yield use
 
 
 async def _another(course: _Course) -> bool:

@@ -169,14 +169,7 @@ def compare(session: Session, adapter: Adapter) -> tuple[Compared, Compared]:
 
 
 async def _again(case_id: str, store: Store, drafter: Drafter) -> Draft | None:
-    request = await asyncio.to_thread(
-        draft_steps.prepare,
-        case_id,
-        store=store,
-        profile=drafter.profile,
-        vision=drafter.vision,
-        adapter_id=drafter.adapter_id,
-    )
+    request = await draft_steps.prepared(case_id, store=store, drafter=drafter)
     if isinstance(request, Barred):
         return None
     return await draft_steps.ask(

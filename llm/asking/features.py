@@ -79,11 +79,8 @@ def features(asked: Asked, source: Source, found: Finding, vectors: Vectors) -> 
         for at, (sentence, hits) in enumerate(spoken)
     ]
     near = [one.id for one in related(asked, source)]
-    columns = (
-        {name: np.array([row[name] for row in rows], np.float32) for name in rows[0]}
-        if (rows)
-        else {}
-    )
+    names = rows[0] if rows else ()
+    columns = {name: np.array([row[name] for row in rows], np.float32) for name in names}
     columns["related"] = np.array(
         [1.0 / (1 + near.index(s.id)) if s.id in near else 0.0 for s in held], np.float32
     )
