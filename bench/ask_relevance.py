@@ -203,8 +203,9 @@ def _trees(
 
 
 def _chances(trees: lightgbm.Booster, read: Features) -> Array:
-    found: Array = trees.predict(read.table(trees.feature_name()), num_threads=1)
-    return found
+    return np.asarray(
+        trees.predict(read.table(trees.feature_name()), num_threads=1), dtype=np.float32
+    )
 
 
 def train(rows: Sequence[Row], limits: dict[str, Any] = LIMITS) -> dict[str, Any]:
