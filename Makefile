@@ -26,7 +26,7 @@ help:
 	@echo "make demo    install all, draft the demo studies, open http://127.0.0.1:7860"
 	@echo "make test    install all, run ruff, mypy and the tests (real vLLM, browser, PostgreSQL, PACS)"
 	@echo "make unit    tests without model, browser or database server, in seconds"
-	@echo "make stress  what takes minutes: load, kills, mutated files, all examples"
+	@echo "make stress  what make test has no time for: dear tests, load, kills, all examples"
 	@echo "make lint    ruff, mypy and the order of the rooms alone"
 	@echo "make web     bundle the workstation's TypeScript (ui/web) into ui/bundles; needs node"
 	@echo "make pages   every test in Chromium"
@@ -60,7 +60,7 @@ test: system-test install vllm checkpoint
 unit: install
 	$(PYTEST) -m "$(UNIT)" --ignore tests/integration --ignore tests/stress
 
-# An hour. Before anything that it covers is called resolved.
+# Two hours. Before anything that it covers is called resolved.
 stress: system-test install vllm checkpoint
 	RADRAFT_TEST_SCALE=full $(PYTEST) -m "stress or scaled or hypothesis" --timeout 1800 --durations=15
 

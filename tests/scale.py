@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 import pytest
 
+from tests import costs
+
 FULL = os.environ.get("RADRAFT_TEST_SCALE") == "full"
 """Whether tests marked `scaled`, and hypothesis's, run at full scale: in `make stress`."""
 
@@ -30,8 +32,11 @@ def on_both(*tests: str) -> pytest.MarkDecorator:
 
 
 def leave_to_stress(items: Iterable[pytest.Item]) -> None:
-    """Mark `stress` what `rows` and `on_both` leave to it. pytest.UsageError where one of them
-    names what there is not."""
+    """Mark `stress` what `rows`, `on_both` and the tests' costs leave to it.
+
+    pytest.UsageError where a mark names what there is not.
+    """
+    leave_what_costs(items)
     tests: defaultdict[str, list[tuple[str, pytest.Item]]] = defaultdict(list)
     for item in items:
         if item.get_closest_marker("rows"):
@@ -47,6 +52,20 @@ def leave_to_stress(items: Iterable[pytest.Item]) -> None:
         for row, item in found:
             if row not in mark.args:
                 item.add_marker(pytest.mark.stress)
+
+
+def leave_what_costs(items: Iterable[pytest.Item]) -> None:
+    """Mark `stress` what `tests/costs.py` has no time for in `make test`."""
+    free = [
+        item
+        for item in items
+        if item.get_closest_marker("stress") is None and item.get_closest_marker("always") is None
+    ]
+    tests = {item: item.nodeid.partition("[")[0] for item in free}
+    left = costs.too_many(tests.values(), costs.read())
+    for item, test in tests.items():
+        if test in left:
+            item.add_marker(pytest.mark.stress)
 
 
 def _leave_database(item: pytest.Item, tests: tuple[str, ...]) -> None:

@@ -33,6 +33,7 @@ def test_every_folder_is_linked() -> None:
         assert link.resolve() == ROOT / folder
 
 
+@pytest.mark.always
 @pytest.mark.slow
 def test_the_wheel_holds_every_module_and_data_file(tmp_path: Path) -> None:
     subprocess.run(
@@ -59,6 +60,7 @@ def test_the_wheel_holds_every_module_and_data_file(tmp_path: Path) -> None:
     assert not any(path.startswith("radraft/ui/web/") for path in held)
 
 
+@pytest.mark.always
 @pytest.mark.slow
 def test_mypy_is_strict_and_sees_every_module() -> None:
     done = subprocess.run(

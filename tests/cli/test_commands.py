@@ -188,6 +188,7 @@ def test_doctor_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     }
 
 
+@pytest.mark.always
 def test_no_identity_in_any_log(tmp_path: Path) -> None:
     from pydicom import dcmread
 

@@ -158,6 +158,7 @@ def test_what_orthanc_has_is_found_and_pulled_as_it_is(
     assert states(sqlite_store) == {"waiting": 2}
 
 
+@pytest.mark.always
 def test_files_are_pushed_to_orthanc(pacs: orthanc.Orthanc, tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("no DICOM at all")
@@ -167,6 +168,7 @@ def test_files_are_pushed_to_orthanc(pacs: orthanc.Orthanc, tmp_path: Path) -> N
         assert pacs.instances() == 2
 
 
+@pytest.mark.always
 @pytest.mark.slow
 @pytest.mark.scaled
 def test_a_kill_loses_nothing_that_was_acknowledged(network: None, tmp_path: Path) -> None:

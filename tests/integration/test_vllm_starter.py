@@ -60,6 +60,7 @@ def result(events: list[DraftEvent]) -> Draft:
     return last
 
 
+@pytest.mark.always
 def test_drafts_valid_reports_from_embeddings_several_at_once(
     starter_endpoint: Endpoint, short_profile: Profile
 ) -> None:

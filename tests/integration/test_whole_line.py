@@ -46,6 +46,7 @@ def _sentences(report: dict[str, Any]) -> list[dict[str, str]]:
     return [*report["findings"], *report["impression"]]
 
 
+@pytest.mark.always
 @pytest.mark.usefixtures("serving")
 def test_from_a_dicom_file_to_a_training_pair_by_command_line(tmp_path: Path) -> None:
     data = tmp_path / "data"

@@ -45,6 +45,7 @@ SLOW_S = 0.1
 """Between keeping a report and saying so, where the kill of a receiver hurts most."""
 
 
+@pytest.mark.always
 def test_each_version_comes_once_and_in_order_over_kills_of_both_sides(
     sqlite_store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

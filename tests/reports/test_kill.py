@@ -36,6 +36,7 @@ def run_and_kill(settings: Settings, case_ids: list[str], chance: random.Random)
     )
 
 
+@pytest.mark.always
 @pytest.mark.slow
 @pytest.mark.scaled
 def test_a_kill_leaves_reports_wholly_signed_or_wholly_unsigned(tmp_path: Path) -> None:

@@ -140,6 +140,7 @@ def test_what_is_put_back_is_the_same_site(site: Site, tmp_path: Path) -> None:
     again.close()
 
 
+@pytest.mark.always
 def test_every_table_comes_back_row_for_row(site: Site, tmp_path: Path) -> None:
     signed_in(site.store, "王芳")
     before = rows(site.store)

@@ -52,7 +52,7 @@ from tests import children
 from tests.builders import person
 from tests.postgres import Cluster
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.always]
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 STORES = ("1588ca4-first", "dc31f9e-kept", "3adb275-flywheel", "e340048-empty-migrations",

@@ -339,6 +339,7 @@ def test_processes_that_sign_at_once_make_one_chain(store: Store, store_settings
         assert extent(session).sequence == 40
 
 
+@pytest.mark.always
 @pytest.mark.slow
 @pytest.mark.scaled
 def test_the_chain_holds_whenever_a_process_that_signs_is_killed(

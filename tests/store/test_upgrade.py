@@ -112,6 +112,7 @@ def test_a_copy_is_upgraded_first_and_says_how_long_it_took_and_the_database_is_
     assert databases(kept.settings) == there
 
 
+@pytest.mark.always
 def test_what_was_signed_is_the_same_after_the_upgrade(kept: Kept) -> None:
     assert upgrade.upgrade(kept.settings) > 0
     found = upgrade.rehearse(kept.settings, still)
@@ -121,6 +122,7 @@ def test_what_was_signed_is_the_same_after_the_upgrade(kept: Kept) -> None:
     store.close()
 
 
+@pytest.mark.always
 def test_a_database_of_an_earlier_version_is_backed_up_as_it_is_and_put_back(
     kept: Kept, tmp_path: Path
 ) -> None:

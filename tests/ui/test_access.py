@@ -108,6 +108,7 @@ def test_every_route_stands_in_the_table_and_nothing_else(app: FastAPI) -> None:
     assert table(app) == written
 
 
+@pytest.mark.always
 def test_every_cell_of_routes_and_roles(
     app: FastAPI, service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -95,6 +95,7 @@ def test_nothing_is_found_where_people_sign_in(
     page.close()
 
 
+@pytest.mark.always
 @rows("zh-CN")
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_nothing_is_found_on_the_desk(open_at: Open, workstation: Workstation, lang: str) -> None:

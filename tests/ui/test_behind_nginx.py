@@ -194,6 +194,7 @@ def test_nginx_takes_the_shipped_configuration(tmp_path: Path) -> None:
     assert "warn" not in done.stderr
 
 
+@pytest.mark.always
 def test_a_desk_reads_the_page_through_nginx_over_tls(hospital: Hospital) -> None:
     with hospital.desk() as client:
         page = ask(client, "/")

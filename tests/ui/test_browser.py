@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 DEMO = Path(__file__).parents[2] / "demo" / "studies"
 
 
+@pytest.mark.always
 def test_edit_sign_and_find_it_again(
     open_page: Opener, workstation: Workstation, seen: Seen
 ) -> None:
@@ -190,6 +191,7 @@ def test_language(open_page: Opener, workstation: Workstation) -> None:
     expect(page.locator("[data-part=section-findings] h2")).to_have_text("Findings")
 
 
+@pytest.mark.always
 def test_viewer(open_page: Opener, workstation: Workstation) -> None:
     pictures = tuple(
         seed.key_image(seed.phantom(64, number) - 1024, (40.0, 400.0)) for number in range(2)

@@ -44,6 +44,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.always
 def test_the_committed_bundles_are_what_the_sources_give(built: Path) -> None:
     assert bundles(built / "out") == bundles(BUNDLES), "run `make web` and commit ui/bundles"
 

@@ -137,6 +137,7 @@ def test_typing_in_three_studies_while_the_network_is_away_for_a_minute_loses_no
     wait_saved(page)
 
 
+@pytest.mark.always
 def test_a_killed_server_gets_everything_once_it_is_back_whatever_study_is_open(
     open_page: Opener, own_workstation: Workstation, seen: Seen
 ) -> None:

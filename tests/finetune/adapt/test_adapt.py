@@ -82,6 +82,7 @@ def serve(store: Store, made: Adapter) -> None:
         adapters.promote(session, made.adapter_id, by="test")
 
 
+@pytest.mark.always
 def test_signed_reports_become_a_candidate(first: First, opened_after: Store) -> None:
     settings, made, told = first.settings, first.made, first.told
     with opened_after.read() as session:

@@ -159,6 +159,7 @@ def refused(call: Callable[[], object], kind: type[RadraftError]) -> str:
     return caught.value.code
 
 
+@pytest.mark.always
 @pytest.mark.slow
 def test_an_honest_candidate_goes_through_and_can_serve(after: Scene, gated: Gated) -> None:
     adapter_id, record = gated.adapter_id, gated.record

@@ -52,6 +52,7 @@ def test_every_needle_is_planted(tmp_path: Path) -> None:
         assert not missing or name in hidden_by_compression, (name, missing)
 
 
+@pytest.mark.always
 def test_nothing_planted_survives(planted: tuple[Path, measure.Tally, int]) -> None:
     _, tally, count = planted
     assert count == 23
