@@ -210,8 +210,9 @@ def _kinds(named: str) -> tuple[Kind, ...]:
 
 
 def _encoder_id(profile: Profile) -> str | None:
-    """Return the encoder under whose id this profile's embeddings are stored; the shipped one's,
-    with which every study is judged as it comes in, where it has none of its own."""
+    """Return the encoder under whose id this profile's embeddings are stored; the shipped one's of
+    the first edition, with which every study is judged as it comes in, where it has none of its
+    own: only so are past films compared that no model drafted."""
     from radraft.llm import text_base
     from radraft.vision_encoder import shipped
 

@@ -33,7 +33,7 @@ def demo(studies: Path, out: Output, *, leave: bool) -> None:
     if not studies.exists():
         raise StudyRejected("file_not_found", file=str(studies))
     with Shutdown() as shutdown, opened() as context:
-        starter.build_all(context.settings.cache_dir, out)
+        starter.build_all(context.settings.cache_dir, context.profile.edition, out)
         settings = context.settings
         out.say(f"Logs: {settings.data_dir / 'logs'}")
         with (

@@ -211,7 +211,7 @@ def _checkpoint(profile: Profile, settings: Settings) -> str | None:
         case LocalCheckpoint(path=path):
             folder = Path(path).expanduser()
             return str(folder) if folder.is_dir() else None
-    found = starter_model.paths(settings.cache_dir)
+    found = starter_model.paths(settings.cache_dir, profile.edition)
     return str(found.checkpoint) if found.built() else None
 
 
@@ -242,7 +242,10 @@ def _parts(profile: Profile, settings: Settings) -> Iterator[RadraftError]:
         lambda: _template_fits(load_template(profile.template), profile),
     ]
     if profile.image_way == "embeds":
-        checks += [shipped.load_heads, lambda: Projector.load(text_base.projector_of(profile))]
+        checks += [
+            lambda: shipped.load_heads(shipped.FOLDERS[profile.edition]),
+            lambda: Projector.load(text_base.projector_of(profile)),
+        ]
     if profile.encoder is not None:
         checks.append(lambda: text_base.encoder_id(profile))
     for check in checks:
@@ -266,7 +269,7 @@ def _checkpoint_whole(profile: Profile, settings: Settings) -> None:
         case HubCheckpoint() if profile.projector is not None:
             text_base.base_folder(profile)
         case StarterCheckpoint():
-            if not starter_model.paths(settings.cache_dir).built():
+            if not starter_model.paths(settings.cache_dir, profile.edition).built():
                 raise DraftingError("starter_not_built")
         case LocalCheckpoint(path=path):
             folder = Path(path).expanduser()

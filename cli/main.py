@@ -451,12 +451,20 @@ def pairs_export(
 
 
 @starter_app.command("build")
-def starter_build(json: Json = False) -> None:
+def starter_build(
+    edition: Annotated[
+        int | None,
+        typer.Option(
+            "--edition", min=1, max=2, help="Of the starter; else that of RADRAFT_PROFILE."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
     """Build the starter checkpoint, encoder and projector into the cache."""
     with reporting(Output(json)) as out:
         from radraft.cli import starter
 
-        starter.build(out)
+        starter.build(edition, out)
 
 
 def main() -> None:

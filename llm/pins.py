@@ -1,7 +1,8 @@
-"""The starter's weight files and the SHA-256 that its profile pins for each."""
+"""The starter's weight files, edition by edition, and the SHA-256 that a profile pins for each."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +12,16 @@ from radraft.core.errors import DraftingError
 from radraft.core.file_hash import file_sha256
 from radraft.core.yaml_files import Strict
 from radraft.vision_encoder import shipped
+from radraft.vision_encoder.shipped import Edition
 from radraft.vision_encoder.weights import IMAGE_FILE, TEXT_FILE
 
-STARTER = Path(__file__).resolve().parent / "starter"
+STARTER: Mapping[Edition, Path] = {
+    1: Path(__file__).resolve().parent / "starter",
+    2: Path(__file__).resolve().parent / "starter2",
+}
+"""Folder of an edition's projector and LoRA."""
+WITH_TEXT_TOWER: frozenset[Edition] = frozenset({1})
+"""Editions whose text tower is shipped: nothing that is served reads it."""
 PROJECTOR_FILE = "projector.safetensors"
 LORA_FILE = "lora.safetensors"
 LORA_CONFIG_FILE = "lora.json"
@@ -25,18 +33,25 @@ class Pins(Strict):
     """SHA-256 of each file, lower-case hex."""
 
     encoder: Sha256
-    text: Sha256
+    text: Sha256 | None = None
+    """None: this edition is shipped without its text tower."""
     heads: Sha256
     projector: Sha256
     lora: Sha256
     lora_config: Sha256
 
 
-def files(trained: Path = shipped.FOLDER, starter: Path = STARTER) -> dict[str, Path]:
-    """Field of `Pins` -> the file it pins."""
+def files(edition: Edition = 1) -> dict[str, Path]:
+    """Field of `Pins` -> the file of `edition` that it pins."""
+    return files_in(shipped.FOLDERS[edition], STARTER[edition], text=edition in WITH_TEXT_TOWER)
+
+
+def files_in(trained: Path, starter: Path, *, text: bool) -> dict[str, Path]:
+    """Field of `Pins` -> the file it pins: of the encoder in the folder `trained`, with its `text`
+    tower or without, and of the language model in `starter`."""
     return {
         "encoder": trained / IMAGE_FILE,
-        "text": trained / TEXT_FILE,
+        **({"text": trained / TEXT_FILE} if text else {}),
         "heads": trained / shipped.HEADS_FILE,
         "projector": starter / PROJECTOR_FILE,
         "lora": starter / LORA_FILE,
@@ -44,12 +59,12 @@ def files(trained: Path = shipped.FOLDER, starter: Path = STARTER) -> dict[str, 
     }
 
 
-def check(pins: Pins, found: dict[str, Path] | None = None) -> None:
-    """DraftingError `starter_weights_changed` naming the first of the `found` files (the shipped
-    ones) that is missing or not the pinned one. Reads 33 MB: some hundredths of a second."""
-    for name, path in (found or files()).items():
+def check(pins: Pins, found: dict[str, Path]) -> None:
+    """DraftingError `starter_weights_changed` naming the first of the `found` files (`files`) that
+    is missing or not the pinned one. Reads 33 MB: some hundredths of a second."""
+    for name, path in found.items():
         if sha256(path) != getattr(pins, name):
-            raise DraftingError("starter_weights_changed", name=path.name)
+            raise _changed(path)
 
 
 def sha256(path: Path) -> str:
@@ -57,4 +72,9 @@ def sha256(path: Path) -> str:
     try:
         return file_sha256(path)
     except OSError:
-        raise DraftingError("starter_weights_changed", name=path.name) from None
+        raise _changed(path) from None
+
+
+def _changed(path: Path) -> DraftingError:
+    """Return the error that names the file with its folder: each edition has one of its name."""
+    return DraftingError("starter_weights_changed", name=f"{path.parent.name}/{path.name}")

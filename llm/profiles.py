@@ -19,10 +19,11 @@ from radraft.core.errors import SettingsError
 from radraft.core.yaml_files import Strict, YamlFolder
 from radraft.llm import text_base
 from radraft.llm.checkpoint import starter_hash
-from radraft.llm.pins import Pins, check
+from radraft.llm.pins import WITH_TEXT_TOWER, Pins, check, files
 from radraft.llm.weights_hash import folder_hash, former_folder_hash
 from radraft.prompts.templates import SUFFIX, load_template
 from radraft.studies.values import View
+from radraft.vision_encoder.shipped import Edition
 from radraft.vision_encoder.source import EncoderSource
 
 READY = YamlFolder(
@@ -55,6 +56,7 @@ class StarterCheckpoint(Strict):
     """The checkpoint that `radraft.llm.checkpoint` builds."""
 
     kind: Literal["starter"]
+    edition: Edition = 1
 
 
 Content = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
@@ -261,6 +263,10 @@ class Profile(Strict):
             raise ValueError("sampling.max_tokens must leave room for the prompt in context_tokens")
         if isinstance(self.checkpoint, StarterCheckpoint) != (self.weights is not None):
             raise ValueError("weights are pinned for the starter, and for nothing else")
+        if self.weights is not None:
+            shipped = self.edition in WITH_TEXT_TOWER
+            if shipped != (self.weights.text is not None):
+                raise ValueError("weights.text is pinned where the edition has a text tower")
         if len(set(self.tasks)) != len(self.tasks):
             raise ValueError("tasks names each task once")
         if self.priors and self.image_way != "pixels":
@@ -272,6 +278,12 @@ class Profile(Strict):
         if self.projector is None and (self.encoder is not None or self.trained is not None):
             raise ValueError("encoder and trained belong to a profile with a projector")
         return self
+
+    @property
+    def edition(self) -> Edition:
+        """Return which of the shipped encoders, projectors and LoRAs it drafts with; the first for
+        a base of its own, whose images the first one's encoder sees."""
+        return self.checkpoint.edition if isinstance(self.checkpoint, StarterCheckpoint) else 1
 
     def beside(self, folder: Path) -> Profile:
         """Return the profile with the relative paths of its parts starting at `folder`."""
@@ -298,7 +310,7 @@ class Profile(Strict):
         uses them, are the pinned ones; SettingsError `checkpoint_changed` unless the base's content
         is what the profile says, where it says so, and as `text_base.base_folder`."""
         if self.weights is not None:
-            check(self.weights)
+            check(self.weights, files(self.edition))
         if isinstance(self.checkpoint, StarterCheckpoint) or self.checkpoint.content is None:
             return
         folder = text_base.base_folder(self)
@@ -327,6 +339,10 @@ class Profile(Strict):
         for name in PARTS:
             if content[name] is None:
                 del content[name]
+        # The first edition is the starter of before there were any, and without a text tower it
+        # would be none.
+        if content["checkpoint"].get("edition") == 1:
+            del content["checkpoint"]["edition"]
         # What the revision, or the hash of the content, says already.
         for name in ("pinned", "content"):
             content["checkpoint"].pop(name, None)
@@ -345,7 +361,7 @@ class Profile(Strict):
         """
         match self.checkpoint:
             case StarterCheckpoint():
-                return starter_hash()
+                return starter_hash(self.edition)
             case _ if self.projector is not None:
                 return text_base.content_hash(self)
             case LocalCheckpoint(path=path):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from radraft.llm import checkpoint, pins
 from radraft.llm.profiles import load_profile
+from radraft.vision_encoder.shipped import Edition
+
+PROFILES: Mapping[Edition, str] = {1: "starter", 2: "starter2"}
+"""Edition -> the ready profile that pins its weights."""
 
 
 @dataclass(frozen=True)
@@ -26,24 +30,31 @@ class StarterPaths:
         return all(path.exists() for path in paths)
 
 
-def paths(cache_dir: Path) -> StarterPaths:
-    """Return where the parts of this version belong; nothing is built."""
-    shipped = pins.files()
+def paths(cache_dir: Path, edition: Edition = 1) -> StarterPaths:
+    """Return where the parts of `edition` belong; nothing is built."""
+    shipped = pins.files(edition)
     return StarterPaths(
         encoder=shipped["encoder"],
         heads=shipped["heads"],
         projector=shipped["projector"],
-        checkpoint=checkpoint.folder(cache_dir),
+        checkpoint=checkpoint.folder(cache_dir, edition),
     )
 
 
-def build(cache_dir: Path, on_progress: Callable[[str, float], None] | None = None) -> StarterPaths:
+def build(
+    cache_dir: Path,
+    on_progress: Callable[[str, float], None] | None = None,
+    *,
+    edition: Edition = 1,
+) -> StarterPaths:
     """Build the checkpoint where it is missing. `on_progress(what, part)` with part from 0 to 1.
 
     DraftingError `starter_weights_changed` where the shipped weights are not those that the
-    profile `starter` pins, and those of `checkpoint.build`.
+    edition's ready profile pins, and those of `checkpoint.build`.
     """
     report = on_progress or (lambda what, part: None)
-    load_profile("starter").check_weights()
-    checkpoint.build(cache_dir, lambda step, part: report(f"checkpoint: {step}", part))
-    return paths(cache_dir)
+    load_profile(PROFILES[edition]).check_weights()
+    checkpoint.build(
+        cache_dir, lambda step, part: report(f"checkpoint: {step}", part), edition=edition
+    )
+    return paths(cache_dir, edition)

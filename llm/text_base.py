@@ -80,18 +80,19 @@ def encoder_id(profile: Profile) -> str:
     `encoder_weights_invalid`.
     """
     if profile.encoder is None:
+        folder = shipped.FOLDERS[profile.edition]
         try:
-            return shipped.encoder_id()
+            return shipped.encoder_id(folder)
         except OSError:
-            raise EncodingError("encoder_weights_invalid", file=str(shipped.FOLDER)) from None
+            raise EncodingError("encoder_weights_invalid", file=str(folder)) from None
     from radraft.vision_encoder import open_clip_tower
 
     return open_clip_tower.encoder_id(locate(profile.encoder))
 
 
 def projector_of(profile: Profile) -> Path:
-    """Return the profile's projector, trained for its encoder and its base; the starter's where the
-    profile has no projector of its own. Errors as `trained_folder`."""
+    """Return the profile's projector, trained for its encoder and its base; that of the starter's
+    edition where the profile has no projector of its own. Errors as `trained_folder`."""
     if profile.projector is None:
-        return pins.files()["projector"]
+        return pins.files(profile.edition)["projector"]
     return trained_folder(profile) / PROJECTOR_FILE

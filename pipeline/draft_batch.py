@@ -137,6 +137,6 @@ def load_vision_model(profile: Profile, *, beside_llm: bool = False) -> draft.Vi
 
     profile.check_weights()
     return draft.VisionModel(
-        encoder=Encoder.of(profile.encoder, beside_llm=beside_llm),
+        encoder=Encoder.of(profile.encoder, edition=profile.edition, beside_llm=beside_llm),
         projector=Projector.load(text_base.projector_of(profile)),
     )

@@ -18,6 +18,7 @@ from radraft.core.errors import EncodingError, NotFound
 from radraft.studies.values import KeyImage, KeyImages
 from radraft.vision_encoder import shipped, stored
 from radraft.vision_encoder.heads import Heads
+from radraft.vision_encoder.shipped import Edition
 from radraft.vision_encoder.source import EncoderSource, locate
 from radraft.vision_encoder.tower import ImageTower, ShippedTower
 from radraft.vision_encoder.values import ByteStore, ImageEmbedding, StudyEmbedding
@@ -120,14 +121,16 @@ class Encoder:
         return cls._here(tower, shipped.encoder_id(folder), heads, beside_llm)
 
     @classmethod
-    def of(cls, source: EncoderSource | None, *, beside_llm: bool = False) -> Encoder:
+    def of(
+        cls, source: EncoderSource | None, *, edition: Edition = 1, beside_llm: bool = False
+    ) -> Encoder:
         """Return the open_clip model `source`, which has no finding heads; the trained encoder that
-        is shipped where it is None. On the GPU where there is one.
+        is shipped with `edition` where it is None. On the GPU where there is one.
 
         EncodingError as `load`, `source.locate` and `open_clip_tower.OpenClipTower`.
         """
         if source is None:
-            return cls.load(beside_llm=beside_llm)
+            return cls.load(shipped.FOLDERS[edition], beside_llm=beside_llm)
         from radraft.vision_encoder.open_clip_tower import OpenClipTower, encoder_id
 
         files = locate(source)

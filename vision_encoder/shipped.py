@@ -1,12 +1,13 @@
-"""The trained encoder as it is shipped: float16 files in `trained/`, computed in float32."""
+"""The trained encoders as they are shipped: float16 files in a folder for each edition of the
+starter, computed in float32."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,16 @@ from radraft.vision_encoder.weights import IMAGE_FILE, TEXT_FILE, identity, mode
 if TYPE_CHECKING:
     import torch
 
-FOLDER = Path(__file__).resolve().parent / "trained"
+Edition = Literal[1, 2]
+"""The starter's editions. A later one stands beside the first: stored embeddings, drafts and
+adapters name the weights that they were made with."""
+EDITIONS: tuple[Edition, ...] = get_args(Edition)
+FOLDERS: Mapping[Edition, Path] = {
+    1: Path(__file__).resolve().parent / "trained",
+    2: Path(__file__).resolve().parent / "trained2",
+}
+FOLDER = FOLDERS[1]
+"""The first edition's, whose tokens the content heads of `studies.quality` know."""
 HEADS_FILE = "heads.safetensors"
 HEADER_BYTES = 2**20
 """Most that is read of a weight file to learn its config."""

@@ -30,12 +30,12 @@ def trainable(profile: Profile, cache_dir: Path, on_progress: Report | None = No
     if not isinstance(profile.checkpoint, StarterCheckpoint) or profile.image_way != "embeds":
         raise AdapterError("adapt_profile_untrainable", profile=profile.name)
     profile.check_weights()
-    found = pins.files()
+    found = pins.files(profile.edition)
     return Base(
-        checkpoint=checkpoint.build(cache_dir, on_progress),
+        checkpoint=checkpoint.build(cache_dir, on_progress, edition=profile.edition),
         projector=found["projector"],
         heads=found["heads"],
-        encoder_id=shipped.encoder_id(),
+        encoder_id=text_base.encoder_id(profile),
         image_token=checkpoint.IMAGE_TOKEN,
         tokens_per_image=checkpoint.TOKENS_PER_IMAGE,
     )

@@ -187,7 +187,8 @@ def _fits(folder: Path, manifest: Manifest, profile: Profile) -> None:
     state = peft_files.state(folder)
     shapes = {name: value.shape for name, value in state.items()}
     if isinstance(profile.checkpoint, StarterCheckpoint):
-        _fits_files(shapes, folder, pins.files()["lora"], pins.files()["projector"])
+        shipped = pins.files(profile.edition)
+        _fits_files(shapes, folder, shipped["lora"], shipped["projector"])
     elif profile.projector is not None:
         trained = text_base.trained_folder(profile)
         _fits_files(shapes, folder, trained / pins.LORA_FILE, trained / pins.PROJECTOR_FILE)

@@ -10,7 +10,7 @@ from pathlib import Path
 from radraft.core import canonical
 from radraft.core.errors import RadraftError, SettingsError
 from radraft.core.settings import Settings
-from radraft.llm import checkpoint, starter_model, text_base
+from radraft.llm import checkpoint, text_base
 from radraft.llm.profile_check import adapters, chat, facts, image_tokens, memory, prompt_length
 from radraft.llm.profile_check.values import CheckedPart, Fit, ModelFacts, Part
 from radraft.llm.profiles import HubCheckpoint, Profile, StarterCheckpoint
@@ -67,7 +67,7 @@ class _Check:
     def _folder(self) -> Path:
         """Where the base's files lie. SettingsError where they do not."""
         if isinstance(self.profile.checkpoint, StarterCheckpoint):
-            folder = starter_model.paths(self.settings.cache_dir).checkpoint
+            folder = checkpoint.folder(self.settings.cache_dir, self.profile.edition)
             if not folder.is_dir():
                 raise SettingsError("starter_not_built")
             return folder
@@ -188,7 +188,7 @@ class _Check:
             return
         name = text_base.encoder_id(profile)
         if profile.encoder is None:
-            shipped.load_heads()
+            shipped.load_heads(shipped.FOLDERS[profile.edition])
             yield CheckedPart(Part.ENCODER, Fit.FITS, "profile_encoder_shipped", {"encoder": name})
             return
         from radraft.vision_encoder.open_clip_tower import preprocess_cfg
