@@ -20,10 +20,7 @@ def build(number: int | None, out: Output) -> None:
     from radraft.vision_encoder.shipped import EDITIONS
 
     current = settings.load()
-    if number is None:
-        edition = load_profile(current.profile).edition
-    else:
-        edition = EDITIONS[number - 1]
+    edition = load_profile(current.profile).edition if number is None else EDITIONS[number - 1]
     paths = build_all(current.cache_dir, edition, out)
     out.result(paths, "\n".join(f"{name}: {path}" for name, path in paths.items()))
 

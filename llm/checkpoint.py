@@ -68,15 +68,13 @@ PROCESSOR_FILE = "processor_config.json"
 Progress = Callable[[str, float], None]
 
 
-def build(
-    cache_dir: Path, on_progress: Progress | None = None, *, edition: Edition = 1
-) -> Path:
+def build(cache_dir: Path, on_progress: Progress | None = None, *, edition: Edition = 1) -> Path:
     """Return the starter's folder in `cache_dir`, built when it is not there yet (about a minute).
 
     `on_progress(step, fraction)` is called with fraction 0 to 1. Safe when two processes build at
-    once: the second waits, and finds the first one's result where it is the same edition. Raises DraftingError `starter_missing`
-    without the weights' package, `starter_corrupt` for weights other than the pinned ones,
-    `starter_lora_invalid` for an adapter that does not fit them.
+    once: the second waits and finds what the first one built, if that was the same edition. Raises
+    DraftingError `starter_missing` without the weights' package, `starter_corrupt` for weights
+    other than the pinned ones, `starter_lora_invalid` for an adapter that does not fit them.
     """
     return _built(folder(cache_dir, edition), on_progress, edition)
 

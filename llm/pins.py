@@ -43,15 +43,11 @@ class Pins(Strict):
 
 def files(edition: Edition = 1) -> dict[str, Path]:
     """Field of `Pins` -> the file of `edition` that it pins."""
-    return files_in(shipped.FOLDERS[edition], STARTER[edition], text=edition in WITH_TEXT_TOWER)
-
-
-def files_in(trained: Path, starter: Path, *, text: bool) -> dict[str, Path]:
-    """Field of `Pins` -> the file it pins: of the encoder in the folder `trained`, with its `text`
-    tower or without, and of the language model in `starter`."""
+    trained, starter = shipped.FOLDERS[edition], STARTER[edition]
+    text = {"text": trained / TEXT_FILE} if edition in WITH_TEXT_TOWER else {}
     return {
         "encoder": trained / IMAGE_FILE,
-        **({"text": trained / TEXT_FILE} if text else {}),
+        **text,
         "heads": trained / shipped.HEADS_FILE,
         "projector": starter / PROJECTOR_FILE,
         "lora": starter / LORA_FILE,

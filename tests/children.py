@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -37,9 +37,14 @@ _barrier: Barrier
 
 def together(function: Callable[..., Any], *arguments: Any, processes: int) -> list[Any]:
     """What `function(*arguments)` gives in each of `processes` processes that start it at once."""
-    barrier = context.Barrier(processes)
-    with context.Pool(processes, initializer=_hold, initargs=(barrier,)) as pool:
-        return pool.starmap(_at_once, [(function, arguments)] * processes, chunksize=1)
+    return together_each(function, [arguments] * processes)
+
+
+def together_each(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """What `function` gives for the arguments of each call, in processes that start at once."""
+    barrier = context.Barrier(len(calls))
+    with context.Pool(len(calls), initializer=_hold, initargs=(barrier,)) as pool:
+        return pool.starmap(_at_once, [(function, call) for call in calls], chunksize=1)
 
 
 def killed(

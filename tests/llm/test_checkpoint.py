@@ -11,6 +11,7 @@ from radraft.core.settings import Settings
 from radraft.llm import checkpoint, pins
 from radraft.llm.lora import merge
 from radraft.prompts.clean import clean
+from radraft.vision_encoder.shipped import EDITIONS, Edition
 from tests import children
 
 
@@ -46,7 +47,9 @@ def test_the_hash_names_what_goes_in(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     for part in ("lora", "lora_config", "projector"):
         changed = tmp_path / part
         changed.write_bytes(shipped[part].read_bytes() + b" ")
-        monkeypatch.setattr(pins, "files", lambda part=part, path=changed: shipped | {part: path})
+        monkeypatch.setattr(
+            pins, "files", lambda edition=1, part=part, path=changed: shipped | {part: path}
+        )
         seen.append((checkpoint.starter_hash(), checkpoint.base_hash()))
     # The base is made from neither LoRA nor projector.
     assert len({whole for whole, _ in seen}) == 4 and len({base for _, base in seen}) == 1
@@ -75,15 +78,15 @@ def test_vllm_and_training_find_what_they_load(cache: Path) -> None:
     assert_whole(starter, base)
 
 
-def build_in_place(cache: Path) -> Path:
+def build_in_place(cache: Path, edition: Edition = 1) -> Path:
     """`checkpoint.build` in a process of its own, with a file in the place of the weights."""
     checkpoint._assemble = assemble_in_place
-    return checkpoint.build(cache)
+    return checkpoint.build(cache, edition=edition)
 
 
-def assemble_in_place(folder: Path, report: checkpoint.Progress, *, with_lora: bool) -> None:
-    assert with_lora
-    (folder / str(os.getpid())).touch()
+def assemble_in_place(folder: Path, report: checkpoint.Progress, edition: Edition | None) -> None:
+    assert edition is not None
+    (folder / f"{edition}-{os.getpid()}").touch()
 
 
 @pytest.mark.slow
@@ -93,6 +96,30 @@ def test_two_processes_build_one_checkpoint(tmp_path: Path) -> None:
     assert folders == [tmp_path / f"starter-{checkpoint.starter_hash()}"] * 2
     assert sorted(item.name for item in tmp_path.iterdir()) == [folders[0].name, "starter.lock"]
     assert len(list(folders[0].iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_two_editions_are_built_into_one_cache_at_once(tmp_path: Path) -> None:
+    """Each process finds its own, whoever comes first; neither takes the other's for a leftover."""
+    cache, other = tmp_path / "cache", tmp_path / "other"
+    other.mkdir()
+    for path in map(pins.files(1).get, ("lora", "lora_config", "projector")):
+        assert path is not None
+        (other / path.name).write_bytes(b"another")
+    folders = children.together_each(build_edition, [(cache, each, other) for each in EDITIONS * 2])
+    assert folders[:2] == folders[2:] and len(set(folders)) == len(EDITIONS)
+    assert folders[0] == checkpoint.folder(cache, 1)
+    names = {path.name for path in cache.iterdir()}
+    assert names == {*(path.name for path in folders), "starter.lock"}
+    for edition, built in zip(EDITIONS, folders, strict=False):
+        (written,) = built.iterdir()
+        assert written.name.startswith(f"{edition}-")
+
+
+def build_edition(cache: Path, edition: Edition, other: Path) -> Path:
+    """As above; the second edition's language model lies in `other`."""
+    pins.STARTER = {**pins.STARTER, 2: other}
+    return build_in_place(cache, edition)
 
 
 def assert_whole(starter: Path, base: Path) -> None:

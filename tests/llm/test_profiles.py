@@ -17,6 +17,7 @@ from radraft.llm.profiles import (
     load_profile,
     names,
 )
+from radraft.llm.starter_model import PROFILES
 from radraft.studies.values import View
 
 PROFILE = """
@@ -72,6 +73,7 @@ def test_support_that_does_not_tell_right_from_wrong_sets_no_limit(
 def test_the_ready_profiles_load() -> None:
     assert set(names()) == {
         "starter",
+        "starter2",
         "medgemma-4b-it",
         "medgemma-1.5-4b-it",
         "qwen3-vl-4b-instruct",
@@ -85,7 +87,7 @@ def test_the_ready_profiles_load() -> None:
         assert profile.name == name
         assert "研究" in profile.notice.zh
         assert "esearch" in profile.notice.en
-        assert profile.not_run_here == (name != "starter")
+        assert profile.not_run_here == (name not in PROFILES.values())
     assert load_profile("starter").answers == "quoted"
 
 
@@ -176,13 +178,10 @@ def test_the_starters_longest_report_ends_within_its_tokens() -> None:
 
 
 def test_weights_other_than_pinned_are_refused(tmp_path: Path) -> None:
-    text = (Path(profiles.__file__).parent / "profiles" / "starter.yaml").read_text("utf-8")
     pinned = load_profile("starter").weights
     assert pinned is not None
-    path = tmp_path / "site.yaml"
-    path.write_text(text.replace(pinned.heads, "f" * 64), encoding="utf-8")
     with pytest.raises(DraftingError) as caught:
-        load_profile(str(path)).check_weights()
+        starter_with(tmp_path, pinned.heads, "f" * 64).check_weights()
     assert caught.value.code == "starter_weights_changed"
     assert "heads.safetensors" in caught.value.message_en
 
@@ -269,6 +268,53 @@ def test_the_base_has_two_names_and_one_hash(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load_profile(write(tmp_path, PROFILE.replace(f"checkpoint: {LOCAL}", "base: {kind: hub}")))
     assert "base.hub.id" in str(caught.value.details["fields"])
+
+
+def test_the_first_edition_is_the_starter_of_before_there_were_any() -> None:
+    """Drafts, adapters and gate records name it so; computed by the release before."""
+    starter = load_profile("starter")
+    assert starter.model_id == "starter@be5fc0f0980d0e47"
+    assert starter.profile_hash == (
+        "00131184101dbb7cf9f90de18b0cd52a116c23dfbe4534f06bf995b21178352b"
+    )
+
+
+def test_a_profile_that_says_the_first_edition_is_the_one_that_says_none(tmp_path: Path) -> None:
+    said = starter_with(tmp_path, "{kind: starter}", "{kind: starter, edition: 1}")
+    assert said.profile_hash == load_profile("starter").profile_hash
+
+
+def test_another_edition_is_another_model(tmp_path: Path) -> None:
+    second = load_profile("starter2")
+    assert second.edition == 2 and load_profile("qwen3-8b-embeds").edition == 1
+    renamed = second.model_copy(update={"name": "starter"})
+    assert renamed.profile_hash != load_profile("starter").profile_hash
+    for ours, theirs in (("starter", "starter2"), ("starter2", "starter")):
+        assert not load_profile(ours).is_base(load_profile(theirs).model_id)
+
+
+def starter_with(folder: Path, old: str, new: str, name: str = "starter") -> Profile:
+    """The ready profile `name`, changed, from a file of its own."""
+    text = (Path(profiles.__file__).parent / "profiles" / f"{name}.yaml").read_text("utf-8")
+    assert old in text
+    (folder / "site.yaml").write_text(text.replace(old, new), encoding="utf-8")
+    return load_profile(str(folder / "site.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("starter", "{kind: starter}", "{kind: starter, edition: 2}"),
+        ("starter2", "edition: 2}", "edition: 1}"),
+        ("starter2", "edition: 2}", "edition: 3}"),
+        ("starter2", "edition: 2}", "edition: '2'}"),
+    ],
+)
+def test_an_edition_comes_with_its_own_pins(tmp_path: Path, name: str, old: str, new: str) -> None:
+    """The first has a text tower, the second none; there are two."""
+    with pytest.raises(SettingsError) as caught:
+        starter_with(tmp_path, old, new, name)
+    assert caught.value.code == "profile_invalid"
 
 
 def test_profiles_of_before_have_the_hash_they_had(tmp_path: Path) -> None:

@@ -12,69 +12,115 @@ from pathlib import Path
 import pytest
 
 from radraft.core.errors import DraftingError
+from radraft.finetune.adapt.base import trainable
 from radraft.llm import checkpoint, pins, starter_model
-from radraft.llm.profiles import load_profile
+from radraft.llm.launch import model_path
+from radraft.llm.profiles import Profile, load_profile
+from radraft.pipeline.draft_batch import load_vision_model
+from radraft.vision_encoder import shipped
 from radraft.vision_encoder.projector import Projector
-from radraft.vision_encoder.shipped import load_heads
+from radraft.vision_encoder.shipped import EDITIONS, Edition, load_heads
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 40e6
-"""Bytes that all shipped weights may take in the repository."""
+"""Bytes that the shipped weights of an edition may take in the repository."""
 
 
-def test_the_profile_pins_the_shipped_weights() -> None:
-    load_profile("starter").check_weights()
+def test_each_edition_has_a_profile_that_names_it() -> None:
+    assert starter_model.PROFILES.keys() == set(EDITIONS)
+    for edition, name in starter_model.PROFILES.items():
+        assert load_profile(name).edition == edition
 
 
-def test_the_shipped_weights_are_small_and_fit_each_other() -> None:
-    files = pins.files()
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_the_profile_pins_the_shipped_weights(edition: Edition) -> None:
+    load_profile(starter_model.PROFILES[edition]).check_weights()
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_the_shipped_weights_are_small_and_fit_each_other(edition: Edition) -> None:
+    files = pins.files(edition)
     assert sum(path.stat().st_size for path in files.values()) <= LIMIT
     projector = Projector.load(files["projector"])
-    assert (projector.dim, projector.width) == (load_heads().dim, checkpoint.WIDTH)
+    heads = load_heads(files["heads"].parent)
+    assert (projector.dim, projector.width) == (heads.dim, checkpoint.WIDTH)
     about = json.loads(files["lora_config"].read_text(encoding="utf-8"))
-    assert about["rank"] == load_profile("starter").vllm.max_lora_rank
+    profile = load_profile(starter_model.PROFILES[edition])
+    assert about["rank"] == profile.vllm.max_lora_rank
+
+
+def test_the_editions_share_no_file_and_the_second_has_no_text_tower() -> None:
+    first, second = pins.files(1), pins.files(2)
+    assert first.keys() - second.keys() == {"text"} and second.keys() < first.keys()
+    assert not set(first.values()) & set(second.values())
+    assert first["encoder"].read_bytes() != second["encoder"].read_bytes()
+    assert shipped.encoder_id(second["encoder"].parent).startswith("radraft_cxr2@")
+
+
+@pytest.fixture(params=EDITIONS)
+def edition(request: pytest.FixtureRequest) -> Edition:
+    chosen: Edition = request.param
+    return chosen
 
 
 @pytest.fixture
-def copies(tmp_path: Path) -> dict[str, Path]:
-    found = pins.files(tmp_path / "trained", tmp_path / "starter")
-    for name, path in found.items():
-        path.parent.mkdir(exist_ok=True)
-        shutil.copy(pins.files()[name], path)
-    return found
+def moved(edition: Edition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Profile:
+    """The edition's profile, its files copied to where a test may damage them."""
+    for path in pins.files(edition).values():
+        copy = tmp_path / path.parent.name / path.name
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy(path, copy)
+    for folders in (shipped.FOLDERS, pins.STARTER):
+        monkeypatch.setitem(folders, edition, tmp_path / folders[edition].name)  # type: ignore[arg-type]
+    assert all(path.is_relative_to(tmp_path) for path in pins.files(edition).values())
+    return load_profile(starter_model.PROFILES[edition])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", pins.Pins.model_fields)
 @pytest.mark.parametrize("missing", [False, True])
 def test_a_file_that_is_not_the_pinned_one_is_named(
-    copies: dict[str, Path], name: str, missing: bool
+    moved: Profile, edition: Edition, tmp_path: Path, name: str, missing: bool
 ) -> None:
-    pinned = load_profile("starter").weights
-    assert pinned is not None
-    pins.check(pinned, copies)
-    path = copies[name]
+    files = pins.files(edition)
+    if name not in files:
+        assert (edition, name) == (2, "text")
+        return
+    moved.check_weights()
+    path = files[name]
     if missing:
         path.unlink()
     else:
         path.write_bytes(path.read_bytes() + b" ")
-    with pytest.raises(DraftingError) as caught:
-        pins.check(pinned, copies)
-    assert caught.value.code == "starter_weights_changed"
-    assert path.name in caught.value.message_zh and path.name in caught.value.message_en
+    for use in (
+        moved.check_weights,
+        lambda: starter_model.build(tmp_path / "cache", edition=edition),
+        lambda: load_vision_model(moved),
+        lambda: trainable(moved, tmp_path / "cache"),
+        lambda: model_path(moved, tmp_path / "cache", None),
+    ):
+        with pytest.raises(DraftingError) as caught:
+            use()
+        assert caught.value.code == "starter_weights_changed"
+        named = f"{path.parent.name}/{path.name}"
+        assert named in caught.value.message_zh and named in caught.value.message_en
+    assert not (tmp_path / "cache").exists()
 
 
-def test_built_waits_for_the_checkpoint(tmp_path: Path) -> None:
-    paths = starter_model.paths(tmp_path)
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_built_waits_for_the_checkpoint(tmp_path: Path, edition: Edition) -> None:
+    paths = starter_model.paths(tmp_path, edition)
     assert not paths.built()
-    assert paths.checkpoint == checkpoint.folder(tmp_path)
+    assert paths.checkpoint == checkpoint.folder(tmp_path, edition)
     paths.checkpoint.mkdir()
     assert paths.built() and all(path.exists() for path in asdict(paths).values())
 
 
 @pytest.mark.slow
-def test_the_script_changes_the_hashes_and_nothing_else() -> None:
-    text = (ROOT / "llm" / "profiles" / "starter.yaml").read_text(encoding="utf-8")
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_the_script_changes_the_hashes_and_nothing_else(edition: Edition) -> None:
+    name = f"{starter_model.PROFILES[edition]}.yaml"
+    text = (ROOT / "llm" / "profiles" / name).read_text(encoding="utf-8")
     program = (
         "import json, sys; from radraft.bench.pin_starter import pinned;"
         "text, shas = json.load(sys.stdin); sys.stdout.write(pinned(text, shas))"
@@ -90,7 +136,7 @@ def test_the_script_changes_the_hashes_and_nothing_else() -> None:
             check=False,
         )
 
-    shas = {name: f"{number:064x}" for number, name in enumerate(pins.Pins.model_fields)}
+    shas = {name: f"{number:064x}" for number, name in enumerate(pins.files(edition))}
     changed = run(shas).stdout.splitlines()
     assert len(changed) == len(text.splitlines())
     differing = [new for old, new in zip(text.splitlines(), changed, strict=True) if old != new]
