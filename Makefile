@@ -86,7 +86,7 @@ format: install
 	$(BIN)/ruff check --fix .
 
 checkpoint: install
-	$(BIN)/radraft starter build
+	$(BIN)/radraft starter build --edition 1
 
 # Makes the shipped weights anew from raw data; a killed run goes on where it was.
 starter: install

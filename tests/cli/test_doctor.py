@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ import typer
 from radraft.cli.doctor import doctor
 from radraft.cli.output import Output
 from radraft.core.errors import SettingsError
+from radraft.llm import checkpoint, starter_model
+from radraft.vision_encoder import shipped
+from radraft.vision_encoder.shipped import EDITIONS, Edition
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 PROFILE = """
@@ -105,14 +109,38 @@ def test_earlier_studies_need_a_template_that_shows_them(
     assert (codes, status) == (["template_without_priors"], 1)
 
 
+@pytest.mark.parametrize("edition", EDITIONS)
 def test_the_starter_that_is_not_built_is_told(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    edition: Edition,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("RADRAFT_PROFILE", "starter")
+    monkeypatch.setenv("RADRAFT_PROFILE", starter_model.PROFILES[edition])
     with pytest.raises(typer.Exit):
         doctor(Output(json=True))
     found = json.loads(capsys.readouterr().out)
     assert [problem["code"] for problem in found["problems"]] == ["starter_not_built"]
+    built = checkpoint.folder(tmp_path / "cache", edition)
+    built.mkdir(parents=True)
+    doctor(Output(json=True))
+    found = json.loads(capsys.readouterr().out)
+    assert (found["problems"], found["checkpoint"]) == ([], str(built))
+
+
+def test_a_weight_file_of_the_second_edition_that_is_missing_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its folder: the first edition has one of the same name."""
+    copy = shutil.copytree(shipped.FOLDERS[2], tmp_path / "trained2")
+    (copy / "heads.safetensors").unlink()
+    monkeypatch.setitem(shipped.FOLDERS, 2, copy)  # type: ignore[arg-type]
+    monkeypatch.setenv("RADRAFT_PROFILE", "starter2")
+    with pytest.raises(typer.Exit):
+        doctor(Output(json=True))
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    assert "starter_weights_changed" in [problem["code"] for problem in problems]
+    assert any("trained2/heads.safetensors" in problem["en"] for problem in problems)
 
 
 def test_a_hub_model_says_whether_it_is_pinned(

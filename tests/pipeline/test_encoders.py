@@ -27,6 +27,11 @@ def test_the_judge_keeps_its_encoder(sqlite_store: Store, tmp_path: Path) -> Non
     found = extractor_loader(sqlite_store, lambda: vision)()
     assert isinstance(found, StoredFeatures)
     assert found.encoder_id == shipped.encoder_id() != own.encoder_id
+    # The starter's later editions draft with other eyes too.
+    second = VisionModel(Encoder.of(None, edition=2), vision.projector)
+    other = extractor_loader(sqlite_store, lambda: second)()
+    assert isinstance(other, StoredFeatures)
+    assert other.encoder_id == shipped.encoder_id() != second.encoder.encoder_id
     # One that is loaded already is not loaded again.
     known = VisionModel(Encoder.load(), vision.projector)
     again = extractor_loader(sqlite_store, lambda: known)()

@@ -19,6 +19,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from radraft.core import canonical
+from radraft.core.errors import AdapterError
 from radraft.core.settings import Settings
 from radraft.finetune import export
 from radraft.finetune.adapt import keys, peft_files, travel
@@ -427,6 +428,14 @@ def test_adapters_over_the_starter_load_and_travel(tmp_path: Path) -> None:
     away = Settings(data_dir=tmp_path / "away")
     store = open_store(away)
     keys.trust(away.data_dir, "home", expected["key"])
+    second = load_profile("starter2")
+    with pytest.raises(AdapterError) as caught:
+        travel.bring_in(
+            parcel, site="site-b", store=store, settings=away, profile=second, by="test"
+        )
+    assert caught.value.code == "adapter_import_base"
+    assert caught.value.details["base"] == expected["profile"]
+    assert caught.value.details["running"] == second.model_id
     got = travel.bring_in(
         parcel, site="site-b", store=store, settings=away, profile=profile, by="test"
     )

@@ -25,8 +25,12 @@ def copy(tmp_path: Path) -> Path:
 def test_the_files_hold_half_precision_and_no_more_than_they_need() -> None:
     from safetensors import safe_open
 
-    for name in FILES:
-        with safe_open(shipped.FOLDER / name, "numpy") as file:
+    second = [shipped.FOLDERS[2] / name for name in (IMAGE_FILE, shipped.HEADS_FILE)]
+    assert sorted(path.name for path in shipped.FOLDERS[2].iterdir()) == [
+        path.name for path in second
+    ]
+    for path in (*(shipped.FOLDER / name for name in FILES), *second):
+        with safe_open(path, "numpy") as file:
             types = {file.get_slice(tensor).get_dtype() for tensor in file.keys()}  # noqa: SIM118
         assert types <= {"F16", "I64"} and "F16" in types
 
@@ -112,3 +116,19 @@ def test_similarity_is_the_cosine_of_open_clips_two_embeddings() -> None:
     found = shipped.similarity(model, image.numpy(), sentences)
     assert found.shape == (2, 3) and np.abs(found).max() <= 1 + 1e-5
     np.testing.assert_allclose(found, (image @ text.T).numpy(), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_each_edition_sees_by_its_own_config() -> None:
+    """Tokens are of one form, so that projectors are; heads ask what the edition was taught."""
+    from radraft.vision_encoder.encode import Encoder
+
+    seen = {edition: Encoder.of(None, edition=edition) for edition in shipped.EDITIONS}
+    names = {edition: encoder.encoder_id for edition, encoder in seen.items()}
+    assert names == {
+        edition: shipped.encoder_id(folder) for edition, folder in shipped.FOLDERS.items()
+    }
+    assert {name.partition("@")[0] for name in names.values()} == {"radraft_cxr", "radraft_cxr2"}
+    assert len({(encoder.tokens_per_image, encoder.dim) for encoder in seen.values()}) == 1
+    assert "covid" in seen[1].heads.ids and "covid" not in seen[2].heads.ids
+    assert "lung_opacity" in seen[2].heads.ids
