@@ -11,6 +11,8 @@ GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/nul
 VLLM_REQUIREMENTS := requirements/$(if $(GPU),vllm-gpu.txt,vllm-cpu.txt)
 DATA ?= ../shared/data
 RUN ?= .radraft/starter
+# Which edition is measured: starter or starter2.
+STARTER ?= starter
 # Memory is kept between steps instead of being given back and faulted in again (docs/training.md).
 KEEP_MEMORY := GLIBC_TUNABLES=glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=8589934592:glibc.malloc.hugetlb=1
 TRAIN := $(KEEP_MEMORY) $(BIN)/radraft train
@@ -47,7 +49,7 @@ help:
 	@echo "make bench-eval   measure the metrics against pycocoevalcap on this machine (needs Java)"
 	@echo "make starter      train the starter model from raw data (DATA=folder; hours)"
 	@echo "make starter-words   teach the shipped encoder's language model to say less (DATA=folder; half an hour)"
-	@echo "make starter-eval   measure the starter and write its model card"
+	@echo "make starter-eval   measure the starter and write its model card (STARTER=starter2 for the second edition)"
 	@echo "make flywheel-demo  sign, adapt, gate, promote at two sites with a simulated reader (DATA=folder; two hours, 20 GB of memory)"
 	@echo "make radeval      RadEval's model-based metrics in an environment of their own (6.5 GB)"
 
@@ -104,7 +106,7 @@ starter-words: install
 	$(TRAIN) language --pairs $(RUN)/words/pairs --out $(RUN)/words/language
 
 starter-eval: install vllm checkpoint
-	$(BIN)/python -m radraft.bench.starter_eval --data $(DATA)
+	$(BIN)/python -m radraft.bench.starter_eval --profile $(STARTER) --data $(DATA)
 
 # The whole loop on real films; a killed run goes on where it was.
 flywheel-demo: install vllm checkpoint

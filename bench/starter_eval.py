@@ -1,10 +1,10 @@
 """`make starter-eval`: every figure of the starter's model card, and the card.
 
-    python bench/starter_eval.py [--data ../shared/data] [--out docs/models] [--stage STAGE]
-        [--limit N] [--encoder-run DIR] [--language-run DIR] [--pairs DIR]
+    python bench/starter_eval.py [--profile starter2] [--data ../shared/data] [--out docs/models]
+        [--stage STAGE] [--limit N] [--encoder-run DIR] [--language-run DIR] [--pairs DIR]
 
 Stages: encoder, draft (starts vLLM), speed (starts vLLM), card; all of them without --stage. Their
-figures are kept in OUT/starter.json and used again while weights and data are the same; what was
+figures are kept in OUT/PROFILE.json and used again while weights and data are the same; what was
 drafted is kept in the data folder, so a run that was stopped goes on. The folders of the training
 runs, once given, are kept in the result as curves. With --limit the figures are not the final ones
 and the card says so: use another --out.
@@ -36,17 +36,23 @@ from radraft.eval.draft_set import Model
 from radraft.finetune.recipe import Recipe, load_recipe
 from radraft.llm.endpoint import Endpoint
 from radraft.llm.profiles import Profile, load_profile
+from radraft.llm.starter_model import PROFILES
 from radraft.pipeline.draft_batch import load_vision_model
 from radraft.vision_encoder.train.data import Row, rows
+from radraft.vision_encoder.train.recipe import EncoderRecipe
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("encoder", "speed", "draft", "card")
-NAME = "starter"
+LABELS_BY = "starter"
+"""Recipe whose labels every edition is measured by: those that came with the films. Another recipe
+may have put a radiologist's reading in the place of some, and two editions would be asked
+different things."""
 
 
 def main() -> None:
     """Run the stages that are asked for and print what was reached."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--profile", choices=sorted(PROFILES.values()), default=PROFILES[1])
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "models")
     parser.add_argument("--stage", choices=STAGES, help="only this one")
@@ -57,7 +63,9 @@ def main() -> None:
     arguments = parser.parse_args()
     say = Output(json=False)
     with ExitStack() as stack:
-        run = Evaluation(arguments.data, arguments.out, arguments.limit, say, stack)
+        run = Evaluation(
+            arguments.profile, arguments.data, arguments.out, arguments.limit, say, stack
+        )
         try:
             run.keep_training(arguments.encoder_run, arguments.language_run, arguments.pairs)
             for stage in (arguments.stage,) if arguments.stage else STAGES:
@@ -70,8 +78,10 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One evaluation: where its data lie and where its figures go."""
+    """One evaluation: of which edition, where its data lie and where its figures go."""
 
+    name: str
+    """Of the profile, and of the recipe that made its weights."""
     data: Path
     out: Path
     limit: int | None
@@ -79,13 +89,21 @@ class Evaluation:
     stack: ExitStack
     """Stops vLLM in the end."""
     settings: Settings = field(default_factory=load_settings)
-    recipe: Recipe = field(default_factory=lambda: load_recipe(NAME))
-    profile: Profile = field(default_factory=lambda: load_profile(NAME))
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """Of the edition's weights."""
+        return load_recipe(self.name)
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The edition's."""
+        return load_profile(self.name)
 
     @property
     def kept(self) -> Kept:
         """The figures."""
-        return Kept(self.out / "starter.json")
+        return Kept(self.out / f"{self.name}.json")
 
     @property
     def cache(self) -> Path:
@@ -98,14 +116,19 @@ class Evaluation:
         return self.settings.data_dir / "eval"
 
     @cached_property
+    def judged(self) -> EncoderRecipe:
+        """What the encoder is asked, whatever the edition."""
+        return load_recipe(LABELS_BY).encoder
+
+    @cached_property
     def rows(self) -> tuple[Row, ...]:
-        """Labelled images of the recipe."""
-        return rows(self.recipe.encoder, self.data)
+        """Labelled images that it is asked of."""
+        return rows(self.judged, self.data)
 
     @cached_property
     def seeing(self) -> encoder.Seeing:
         """The encoder and what it is compared with."""
-        return encoder.open_seeing(self.settings.cache_dir)
+        return encoder.open_seeing(self.settings.cache_dir, self.profile.edition)
 
     @cached_property
     def unserved(self) -> Model:
@@ -115,7 +138,7 @@ class Evaluation:
     @cached_property
     def model(self) -> Model:
         """The model, served from the first time it is needed."""
-        return self.stack.enter_context(served(NAME, self.settings, self.say))
+        return self.stack.enter_context(served(self.name, self.settings, self.say))
 
     def keep_training(self, seen: Path | None, said: Path | None, pairs: Path | None) -> None:
         """Adds the courses of the runs that are given."""
@@ -133,9 +156,9 @@ class Evaluation:
         with self.say.waiting("Encoder") as move:
             self.kept.stage(
                 "encoder",
-                encoder.inputs(self.recipe.encoder, self.rows, self.seeing),
+                encoder.inputs(self.judged, self.rows, self.seeing),
                 lambda: encoder.measure(
-                    self.recipe.encoder,
+                    self.judged,
                     self.rows,
                     self.seeing,
                     Cache(self.cache / "features"),
@@ -160,10 +183,11 @@ class Evaluation:
 
     def card(self) -> None:
         """The card and its pictures."""
-        found = facts.facts(self.recipe, self.rows, self.profile, self.data)
+        trained_on = rows(self.recipe.encoder, self.data)
+        found = facts.facts(self.recipe, trained_on, self.profile, self.data)
         self.kept.stage("facts", found, lambda: found)
         card.write(self.kept.read(), self.out, self.data)
-        self.say.say(f"{self.out / 'starter.md'}")
+        self.say.say(f"{self.out / self.name}.md")
 
     def _material(self, source: material.Source) -> material.Material:
         return material.load(source, self.data, self.cache, self.limit)

@@ -1,4 +1,5 @@
-"""The model card `starter.md` with its pictures, rendered from the kept figures."""
+"""An edition's model card, `starter.md` or `starter2.md`, with its pictures, rendered from the kept
+figures."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from radraft.bench.starter_card.facts import finding_name
 from radraft.bench.starter_card.goals import COVID, Met, goals, shown
 from radraft.bench.starter_card.scores import MEAN
 from radraft.core.errors import EvalError
+from radraft.llm.starter_model import PROFILES
 from radraft.ui.pages.charts import Point, Row, dots
 
 NEEDED = ("facts", "encoder", "draft_kermany", "draft_nih14", "draft_covid", "speed")
@@ -48,8 +50,8 @@ _SHOWN_WAYS = ("trained", "untrained", "border_covered", "lungs_covered")
 
 
 def write(stages: Mapping[str, Any], out: Path, data: Path | None) -> None:
-    """`starter.md` and its pictures in `out`. Example pictures are made from `data`; without it
-    those that lie there stay. EvalError `eval_starter_incomplete` where a stage is missing."""
+    """The edition's card and its pictures in `out`. Example pictures are made from `data`; without
+    it those that lie there stay. EvalError `eval_starter_incomplete` where a stage is missing."""
     missing = [name for name in NEEDED if name not in stages]
     if missing:
         raise EvalError("eval_starter_incomplete", stages=", ".join(missing))
@@ -59,7 +61,13 @@ def write(stages: Mapping[str, Any], out: Path, data: Path | None) -> None:
     if data is not None:
         for example in _examples(stages):
             picture(data / example["image"], out / example["picture"])
-    (out / "starter.md").write_text(render(stages), encoding="utf-8", newline="\n")
+    (out / f"{name_of(stages)}.md").write_text(render(stages), encoding="utf-8", newline="\n")
+
+
+def name_of(stages: Mapping[str, Any]) -> str:
+    """Return the name of the edition's profile, with which the names of its files begin."""
+    model: str = stages["facts"]["values"]["model"]
+    return model.partition("@")[0]
 
 
 def render(stages: Mapping[str, Any]) -> str:
@@ -77,6 +85,8 @@ def render(stages: Mapping[str, Any]) -> str:
     reached = goals(stages)
     return template.render(
         **values,
+        name=name_of(stages),
+        first=name_of(stages) == PROFILES[1],
         runs=dict.fromkeys(("encoder", "language", "points")) | values.get("training", {}),
         made={name: stage["made"] for name, stage in stages.items()},
         limit=_limit(values),
@@ -106,13 +116,14 @@ def render(stages: Mapping[str, Any]) -> str:
 
 def pictures(stages: Mapping[str, Any]) -> dict[str, str]:
     """File name -> SVG of every plot of the card."""
+    own = name_of(stages)
     found = {
-        "starter-auroc.svg": dots(_auroc_rows(stages["encoder"]["values"]), "en", unit=True),
-        "starter-drafts.svg": dots(list(_draft_rows(stages)), "en", unit=True),
+        f"{own}-auroc.svg": dots(_auroc_rows(stages["encoder"]["values"]), "en", unit=True),
+        f"{own}-drafts.svg": dots(list(_draft_rows(stages)), "en", unit=True),
     }
     for name, run in stages.get("training", {"values": {}})["values"].items():
         if run.get("curves"):
-            found[f"starter-training-{name}.svg"] = training.svg(name, run)
+            found[f"{own}-training-{name}.svg"] = training.svg(name, run)
     return found
 
 
@@ -191,6 +202,6 @@ def _examples(stages: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             labelled = ", ".join(finding_name(code) for code in example["labelled"])
             yield {
                 **example,
-                "picture": f"starter-wrong-{source}-{example['key']}.jpg",
+                "picture": f"{name_of(stages)}-wrong-{source}-{example['key']}.jpg",
                 "label": labelled or "No Finding / normal",
             }

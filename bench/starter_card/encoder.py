@@ -25,6 +25,7 @@ from radraft.vision_encoder.train.recipe import EncoderRecipe
 if TYPE_CHECKING:
     from radraft.vision_encoder.encode import Encoder
     from radraft.vision_encoder.heads import Heads
+    from radraft.vision_encoder.shipped import Edition
 
 QUESTIONS: Mapping[str, tuple[str, ...]] = {
     "kermany": (CHILD, "bacterial_pneumonia"),
@@ -46,37 +47,43 @@ class Seeing:
 
     trained: Encoder
     heads: Heads
-    similar: Similar
-    text_sha: str
+    similar: Similar | None
+    """None for an edition that is shipped without its text tower."""
+    text_sha: str | None
     """Of the text tower's file, which `similar` rests on."""
     untrained: Encoder
     """The same trunk as ImageNet left it."""
 
 
-def open_seeing(cache_dir: Path) -> Seeing:
-    """The shipped encoder, and the ImageNet trunk from the cache, built first where need be."""
+def open_seeing(cache_dir: Path, edition: Edition = 1) -> Seeing:
+    """The edition's encoder, and the ImageNet trunk from the cache, built first where need be. Both
+    are shown films in the edition's look."""
+    from radraft.llm.pins import WITH_TEXT_TOWER
     from radraft.vision_encoder import shipped, weights
     from radraft.vision_encoder.config import load_config
     from radraft.vision_encoder.encode import Encoder
     from radraft.vision_encoder.tower import ShippedTower
 
-    trained = Encoder.load()
-    both = shipped.load_model()
+    folder = shipped.FOLDERS[edition]
+    trained, config = Encoder.load(folder), shipped.config_of(folder)
     start = weights.build(cache_dir)
     sha = file_sha256(start / weights.IMAGE_FILE)
     untrained = Encoder(
-        ShippedTower(weights.load_visual(start), load_config()),
-        f"imagenet@{sha[:16]}",
+        ShippedTower(weights.load_visual(start), config),
+        f"imagenet@{sha[:16]}" if config == load_config() else f"imagenet-{config.name}@{sha[:16]}",
         # Heads of the other encoder, which nobody asks here.
         trained.heads,
         workers=len(os.sched_getaffinity(0)),
     )
+    if edition not in WITH_TEXT_TOWER:
+        return Seeing(trained, trained.heads, None, None, untrained)
+    both = shipped.load_model(folder)
 
     def similar(pooled: FloatArray, sentences: Sequence[str]) -> FloatArray:
         found = shipped.similarity(both, pooled.astype(np.float32), sentences)
         return found.astype(np.float64)
 
-    text_sha = file_sha256(shipped.FOLDER / weights.TEXT_FILE)
+    text_sha = file_sha256(folder / weights.TEXT_FILE)
     return Seeing(trained, trained.heads, similar, text_sha, untrained)
 
 
@@ -103,7 +110,8 @@ def measure(
     move: Move = lambda text, part: None,
 ) -> dict[str, Any]:
     """Per set: images, patients, and each question's AUROC on the test split, by what was shown to
-    whom (`trained`, `untrained`, `lungs_covered`, `border_covered`, `zero_shot_zh`, ...)."""
+    whom (`trained`, `untrained`, `lungs_covered`, `border_covered`, and with a text tower
+    `zero_shot_zh`, `zero_shot_en`)."""
     return {
         source: _Source(source, recipe, rows, seeing, cache, resamples, move).measured()
         for source in QUESTIONS
@@ -173,14 +181,16 @@ class _Source:
         return model.logits(self._features(test, self.seeing.untrained).mean)
 
     def _zero_shot(self, true: Features, heads: Sequence[str]) -> dict[str, FloatArray]:
-        """How much better the sentence that says yes fits than the one that says no."""
+        """How much better the sentence that says yes fits than the one that says no; nothing
+        without a text tower."""
+        similar = self.seeing.similar
+        if similar is None:
+            return {}
         asked = {head.id: head for head in self.recipe.heads}
         found = {}
         for place, lang in enumerate(("zh", "en")):
             yes, no = (
-                self.seeing.similar(
-                    true.pooled, [asked[head].sentences(present)[place] for head in heads]
-                )
+                similar(true.pooled, [asked[head].sentences(present)[place] for head in heads])
                 for present in (True, False)
             )
             found[f"zero_shot_{lang}"] = (yes - no).astype(np.float64)

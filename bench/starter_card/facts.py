@@ -16,10 +16,12 @@ from radraft.finetune.recipe import Recipe
 from radraft.llm import pins
 from radraft.llm.profiles import Profile
 from radraft.vision_encoder.train.data import Row
+from radraft.vision_encoder.train.places import Drawing, drawings
 
 SPLITS = ("train", "valid", "test")
-LICENSED = "covid"
-"""The set whose images have a licence each."""
+LICENSED = {"cxr_covid": "license", "cxr_covid_regions": "image_licence"}
+"""Folder of a set whose images have a licence each -> column that says it. Films of both are
+counted once."""
 
 
 def facts(recipe: Recipe, rows: Sequence[Row], profile: Profile, data: Path) -> dict[str, Any]:
@@ -40,11 +42,11 @@ def facts(recipe: Recipe, rows: Sequence[Row], profile: Profile, data: Path) -> 
                 "bytes": path.stat().st_size,
                 "sha256": pins.sha256(path),
             }
-            for name, path in pins.files().items()
+            for name, path in pins.files(profile.edition).items()
         },
         "data": {
-            source: {**said[source], "splits": _counts(rows, source)}
-            for source in recipe.encoder.sets
+            source: {**said[source], "splits": _counts(found)}
+            for source, found in _trained_on(recipe, rows, data).items()
         },
         "licences": _licences(recipe, rows, data),
     }
@@ -61,21 +63,45 @@ def finding_name(head: str) -> str:
     return own.get(head) or finding(head).en
 
 
-def _counts(rows: Sequence[Row], source: str) -> dict[str, dict[str, int]]:
+def _trained_on(
+    recipe: Recipe, rows: Sequence[Row], data: Path
+) -> dict[str, Sequence[Row | Drawing]]:
+    """Set -> its films: those with labels, those that radiologists read, those with places."""
+    drawn = drawings(recipe.encoder, data)
+    found: dict[str, Sequence[Row | Drawing]] = {
+        source: [row for row in rows if row.source == source] for source in recipe.encoder.sets
+    }
+    if recipe.encoder.readings:
+        found["readings"] = [row for row in rows if row.trust]
+    for source in recipe.encoder.place_sets:
+        found[source] = [drawing for drawing in drawn if drawing.source == source]
+    return found
+
+
+def _counts(films: Sequence[Row | Drawing]) -> dict[str, dict[str, int]]:
     found = {}
     for split in SPLITS:
-        own = [row for row in rows if row.source == source and row.split == split]
+        own = [film for film in films if film.split == split]
         if own:
-            found[split] = {"images": len(own), "patients": len({row.patient for row in own})}
+            found[split] = {"images": len(own), "patients": len({film.patient for film in own})}
     return found
 
 
 def _licences(recipe: Recipe, rows: Sequence[Row], data: Path) -> dict[str, int]:
-    """Licence -> images trained on, of the set where each image has its own."""
-    if LICENSED not in recipe.encoder.sets:
-        return {}
-    trained = {row.path.name for row in rows if row.source == LICENSED and row.split == "train"}
-    with (data / recipe.encoder.sets[LICENSED].table).open(encoding="utf-8", newline="") as file:
-        table = [row for row in csv.DictReader(file) if Path(row["file"]).name in trained]
-    counts = Counter(row.get("license", "").strip() or "not stated" for row in table)
+    """Licence -> images trained on, of the sets where each image has its own: for their labels, or
+    for the places drawn on them."""
+    films: Sequence[Row | Drawing] = (*rows, *drawings(recipe.encoder, data))
+    counts: Counter[str] = Counter()
+    seen: set[str] = set()
+    for folder, column in LICENSED.items():
+        trained = {
+            film.path.name
+            for film in films
+            if film.split == "train" and film.path.is_relative_to(data / folder)
+        } - seen
+        if trained:
+            with (data / folder / "labels.csv").open(encoding="utf-8", newline="") as file:
+                table = [row for row in csv.DictReader(file) if Path(row["file"]).name in trained]
+            counts.update(row.get(column, "").strip() or "not stated" for row in table)
+        seen |= trained
     return dict(sorted(counts.items()))

@@ -62,8 +62,8 @@ def features(
     covered: Covered = Covered.NOTHING,
     progress: Progress = lambda done, total: None,
 ) -> Features:
-    """Through the encoder that serves. Images are brought to its size first, so that what is
-    covered is the same share of each. TrainingError `training_data_missing`."""
+    """Through the encoder that serves. Images of which a part is covered are brought to its size
+    first, so that this is the same share of each. TrainingError `training_data_missing`."""
     key = {
         "features": VERSION,
         "encoder": encoder.encoder_id,
@@ -100,7 +100,10 @@ def key_image(path: Path, covered: Covered = Covered.NOTHING) -> KeyImage:
     """The image of a file as the line's encoder takes it."""
     from radraft.studies.key_images import from_picture
 
-    return from_picture(cover(letterbox(gray(path), load_config().size), covered), path.name)
+    pixels = gray(path)
+    if covered is not Covered.NOTHING:
+        pixels = cover(letterbox(pixels, load_config().size), covered)
+    return from_picture(pixels, path.name)
 
 
 def _compute(

@@ -39,12 +39,14 @@ def goal_table(goals: Sequence[Goal]) -> str:
 
 def auroc_table(values: Values) -> str:
     """A question a row, a way of seeing a column."""
+    measured = {way for ways in values["auroc"].values() for way in ways}
+    shown_ways = {way: name for way, name in WAYS.items() if way in measured}
     rows = []
     for head, ways in values["auroc"].items():
         yes, no = values["positives"].get(head), values["negatives"].get(head)
         count = f"{yes} / {no}" if yes is not None else f"{len(values['averaged'])} findings"
-        rows.append([finding_name(head), count, *(shown(ways[way]) for way in WAYS)])
-    return table(["question", "yes / no", *WAYS.values()], rows)
+        rows.append([finding_name(head), count, *(shown(ways[way]) for way in shown_ways)])
+    return table(["question", "yes / no", *shown_ways.values()], rows)
 
 
 def score_table(scores: Values, measures: Mapping[str, str]) -> str:

@@ -41,8 +41,9 @@ def read(folder: Path) -> dict[str, Any]:
     }
 
 
-def points(folder: Path) -> dict[str, float]:
-    """The operating points that the pairs in `folder` were made with, by name.
+def points(folder: Path) -> dict[str, float | str]:
+    """The operating points that the pairs in `folder` were made with, by name; `never` where the
+    rule of precise statements allows none.
 
     EvalError `eval_file_missing`.
     """
@@ -51,12 +52,15 @@ def points(folder: Path) -> dict[str, float]:
         content = json.loads(path.read_text(encoding="utf-8"))["points"]
     except (OSError, ValueError, KeyError):
         raise EvalError("eval_file_missing", file=str(path)) from None
-    found: dict[str, float] = {}
-    for name, value in content.items():
-        scale = value if isinstance(value, Mapping) else {"": value}
-        for part, one in scale.items():
-            found[f"{name} {part}".strip()] = rounded(float(one)) or 0.0
-    return found
+    return dict(_points("", content))
+
+
+def _points(name: str, value: Any) -> Iterator[tuple[str, float | str]]:
+    if isinstance(value, Mapping):
+        for part, own in value.items():
+            yield from _points(f"{name} {part}".strip(), own)
+    else:
+        yield name, "never" if value is None else rounded(float(value)) or 0.0
 
 
 def svg(name: str, run: Mapping[str, Any]) -> str:

@@ -15,8 +15,8 @@ SYSTEMS = ("draft", "blank", "shuffled", "majority", "retrieval")
 MADE = "2026-11-22"
 
 
-def stages() -> dict[str, Any]:
-    """All stages of an evaluation."""
+def stages(name: str = "starter", ways: Sequence[str] = tuple(WAYS)) -> dict[str, Any]:
+    """All stages of an evaluation of the profile `name`; `ways`: how its encoder saw films."""
     numbers = _numbers()
     clinical = tuple(CLINICAL)
     fourteen = ("f1_micro", "precision_micro", "recall_micro", "f1_macro")
@@ -24,8 +24,8 @@ def stages() -> dict[str, Any]:
     child = ("f1_micro", "f1/present", "f1/absent")
     notes = _scores(numbers, "rouge_l_f1", tuple(TEXT), ("en",), ("retrieved_note", "common_note"))
     values = {
-        "facts": _facts(),
-        "encoder": _encoder(numbers),
+        "facts": _facts(name),
+        "encoder": _encoder(numbers, ways),
         "draft_kermany": _drafts(
             numbers,
             {
@@ -89,7 +89,7 @@ def _numbers() -> Iterator[float]:
     return (0.1 + number * 0.0013 for number in count())
 
 
-def _encoder(numbers: Iterator[float]) -> dict[str, Any]:
+def _encoder(numbers: Iterator[float], ways: Sequence[str]) -> dict[str, Any]:
     found = {}
     for source, heads in QUESTIONS.items():
         averaged = [head for head in heads if head != "no_finding"] if source == "nih14" else []
@@ -100,7 +100,7 @@ def _encoder(numbers: Iterator[float]) -> dict[str, Any]:
             "averaged": averaged,
             "positives": dict.fromkeys(heads, 40),
             "negatives": dict.fromkeys(heads, 60),
-            "auroc": {head: {way: figure(next(numbers)) for way in WAYS} for head in asked},
+            "auroc": {head: {way: figure(next(numbers)) for way in ways} for head in asked},
         }
     return found
 
@@ -154,13 +154,13 @@ def _drafts(numbers: Iterator[float], scores: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _facts() -> dict[str, Any]:
+def _facts(name: str) -> dict[str, Any]:
     return {
-        "recipe": "starter",
+        "recipe": name,
         "seed": 0,
         "encoder_steps": 10,
         "heads": ["pneumonia"],
-        "model": "starter@0123456789abcdef",
+        "model": f"{name}@0123456789abcdef",
         "notice": {"zh": "仅供研究。", "en": "Research."},
         "weights": {"encoder": {"file": "a/b.safetensors", "bytes": 1_230_000, "sha256": "a" * 64}},
         "data": {

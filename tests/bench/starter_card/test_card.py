@@ -10,10 +10,14 @@ import pytest
 from PIL import Image
 
 from radraft.bench.starter_card import card
+from radraft.bench.starter_card.kept import Kept
+from radraft.bench.starter_card.tables import WAYS
 from radraft.core.errors import EvalError
 from tests.bench.starter_card.builders import numbers_of, stages
 
 pytestmark = pytest.mark.slow
+
+MODELS = Path(__file__).parents[3] / "docs" / "models"
 
 FIXED = {"0.993", "0.920", "0.840", "0.980", "0.740", "0.880", "0.500", "0.200"}
 """Goals, which come from the code."""
@@ -80,6 +84,40 @@ def test_missing_stages_are_named(tmp_path: Path) -> None:
     assert caught.value.code == "eval_starter_incomplete"
     assert "speed" in caught.value.message_en
     assert not list(tmp_path.iterdir())
+
+
+def test_the_kept_figures_of_the_first_edition_give_its_card() -> None:
+    kept = Kept(MODELS / "starter.json").read()
+    assert card.render(kept) == (MODELS / "starter.md").read_text(encoding="utf-8")
+
+
+def test_the_second_edition_has_a_card_of_its_own(tmp_path: Path) -> None:
+    """Without a text tower nothing is zero-shot; what it can say is in its own notice's words."""
+    ways = [way for way in WAYS if not way.startswith("zero_shot")]
+    of = stages("starter2", ways)
+    of["facts"]["values"]["notice"] = {"zh": "只写少数所见。", "en": "It says little."}
+    of["training"] = {"made": "2026-11-30", "values": {"points": {"normal present": "never"}}}
+    card.write(of, tmp_path, None)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "starter2.md",
+        "starter2-auroc.svg",
+        "starter2-drafts.svg",
+    }
+    text = (tmp_path / "starter2.md").read_text(encoding="utf-8")
+    linked = set(re.findall(r"\]\(([^)]+)\)", text))
+    assert linked == {path.name for path in tmp_path.iterdir()} - {"starter2.md"}
+    for words in (
+        "second edition",
+        "第二版",
+        "只写少数所见。",
+        "It says little.",
+        "normal present never",
+    ):
+        assert words in text
+    for words in ("ero-shot", "(starter-", "operating points chosen", "small bilingual text tower"):
+        assert words not in text
+    known = {f"{one:.3f}" for one in numbers_of(of)}
+    assert set(re.findall(r"\d+\.\d{3}\b", text)) - known - FIXED == set()
 
 
 def test_it_is_written_with_its_pictures(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radraft.bench.starter_card.encoder import QUESTIONS, Seeing, inputs, measure
+from radraft.bench.starter_card.encoder import QUESTIONS, Seeing, inputs, measure, open_seeing
 from radraft.bench.starter_card.features import Covered, cover, features, key_image
 from radraft.eval.cache import Cache
 from radraft.eval.values import FloatArray
@@ -91,6 +91,24 @@ def test_what_is_covered_cannot_be_told(tmp_path: Path, seeing: Seeing, inside: 
     assert "mean" not in found["kermany"]["auroc"]
     told = [ways[other]["value"] for ways in found["nih14"]["auroc"].values()]
     assert any(value != 0.5 for value in told)
+
+
+@pytest.mark.slow
+def test_the_second_edition_is_asked_the_same_without_a_text_tower(tmp_path: Path) -> None:
+    """All heads that the questions name are there, and both trunks see films in its look."""
+    second = open_seeing(tmp_path / "weights", 2)
+    assert second.trained.encoder_id.startswith("radraft_cxr2@")
+    assert second.untrained.encoder_id.startswith("imagenet-radraft_cxr2@")
+    assert (second.similar, second.text_sha) == (None, None)
+    recipe, rows = load_recipe("starter").encoder, _rows(tmp_path, True)
+    assert inputs(recipe, rows, second)["text"] is None
+    found = measure(recipe, rows, second, Cache(tmp_path / "cache"), resamples=RESAMPLES)
+    ways = {"trained", "untrained", "lungs_covered", "border_covered"}
+    for source, values in found.items():
+        assert values["positives"] == dict.fromkeys(QUESTIONS[source], 4)
+        for shown in values["auroc"].values():
+            assert set(shown) == ways
+            assert shown["lungs_covered"]["value"] == 0.5
 
 
 @pytest.mark.slow

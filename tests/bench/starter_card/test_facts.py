@@ -9,7 +9,9 @@ import yaml
 
 from radraft.bench.starter_card.facts import facts, finding_name
 from radraft.finetune.recipe import load_recipe
+from radraft.llm import pins
 from radraft.llm.profiles import load_profile
+from radraft.llm.starter_model import PROFILES
 from radraft.vision_encoder.train.data import rows
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
@@ -18,7 +20,11 @@ SOURCES = Path(__file__).parents[3] / "bench" / "starter_card" / "sources.yaml"
 
 def test_every_set_of_the_recipe_is_described() -> None:
     said = yaml.safe_load(SOURCES.read_text(encoding="utf-8"))
-    assert set(said) == set(load_recipe("starter").encoder.sets)
+    used = {"readings"}
+    for name in PROFILES.values():
+        recipe = load_recipe(name).encoder
+        used |= {*recipe.sets, *recipe.place_sets}
+    assert set(said) == used
     assert all(set(one) == {"title", "licence", "labels"} for one in said.values())
 
 
@@ -37,12 +43,25 @@ def test_counts_and_licences_are_those_of_the_tables() -> None:
     assert found["data"]["nih14"]["splits"]["test"] == {"images": 241, "patients": 188}
     trained = found["data"]["covid"]["splits"]["train"]["images"]
     assert sum(found["licences"].values()) == trained
-    assert set(found["weights"]) == {
-        "encoder",
-        "text",
-        "heads",
-        "projector",
-        "lora",
-        "lora_config",
-    }
+    assert set(found["weights"]) == set(pins.files(1))
     assert str(SHARED) not in str(found)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the development data")
+def test_the_second_edition_names_its_places_and_their_licences() -> None:
+    """The films that only places were learned from have licences too."""
+    recipe = load_recipe("starter2")
+    found = facts(recipe, rows(recipe.encoder, SHARED), load_profile("starter2"), SHARED)
+    assert set(found["weights"]) == set(pins.files(2))
+    assert found["model"].startswith("starter2@")
+    assert set(found["data"]) == {
+        *recipe.encoder.sets,
+        *recipe.encoder.place_sets,
+        "readings",
+    }
+    assert "covid" not in found["data"]
+    regions = found["data"]["covid_regions"]["splits"]["train"]["images"]
+    lungs = found["data"]["covid_lungs"]["splits"]["train"]["images"]
+    # Some films are in both.
+    assert max(regions, lungs) < sum(found["licences"].values()) <= regions + lungs
+    assert any("NC" in licence for licence in found["licences"])

@@ -70,6 +70,18 @@ def test_operating_points_are_flat(tmp_path: Path) -> None:
     assert found == {"finding slope": 1.5, "finding shift": -0.25, "least_finding": 0.3}
 
 
+def test_points_of_precise_statements_are_flat_too(tmp_path: Path) -> None:
+    """None is no figure: what no chance allows is never said."""
+    point = {"scale": {"slope": 0.8, "shift": 0.1}, "present": None, "possible": 0.4}
+    content = {"points": {"findings": {"pneumonia": point}, "normal": point}}
+    (tmp_path / "points.json").write_text(json.dumps(content), encoding="utf-8")
+    found = training.points(tmp_path)
+    assert found["findings pneumonia possible"] == 0.4
+    assert found["normal scale slope"] == 0.8
+    assert found["normal present"] == "never"
+    assert len(found) == 8
+
+
 def test_the_picture_has_every_curve_and_is_the_same_each_time(tmp_path: Path) -> None:
     run = training.read(_run(tmp_path / "run", 40))
     text = training.svg("encoder", run)
