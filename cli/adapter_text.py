@@ -40,7 +40,7 @@ def decision_json(record: GateRecord) -> dict[str, Any]:
     return {
         "stage": record.stage,
         "passed": record.passed,
-        "against": record.serving_id,
+        "against": record.against,
         "failed": [check.code for check in record.failed],
         "checks": record.checks,
         "decided_at": record.decided_at,
@@ -62,7 +62,7 @@ def page_text(
     )
     for record in records:
         said = "passed" if record.passed else "stopped by " + ", ".join(_codes(record))
-        against = record.serving_id or "the base model"
+        against = record.against or "the base model"
         who = record.confirmed_by or "-"
         text += f"\ngate ({record.stage}) against {against}: {said}; confirmed by {who}\n"
     for comparison in compared:

@@ -113,6 +113,11 @@ class Check:
         return {name: value for name, value in asdict(self).items() if name != "detail"}
 
 
+BASE_DRAFTS = "base_drafts"
+"""In `GateRecord.tested`: true where what served was trained over another model, so that the base
+drafted and was compared with."""
+
+
 @dataclass(frozen=True)
 class GateRecord:
     """A decision in the form of a predetermined change control plan (FDA 2024): what changed, how
@@ -123,7 +128,7 @@ class GateRecord:
     adapter_id: str | None
     """None for a batch that was stopped."""
     serving_id: str | None
-    """What it was compared with; None for the base model."""
+    """What served the site then; None for the base model."""
     base: str
     passed: bool
     checks: tuple[Check, ...]
@@ -136,6 +141,11 @@ class GateRecord:
     decided_at: datetime
     confirmed_by: str | None = None
     """The person who confirmed the decision; a batch's decision has none."""
+
+    @property
+    def against(self) -> str | None:
+        """Id of the adapter that it was compared with; None for the base model."""
+        return None if self.tested.get(BASE_DRAFTS) else self.serving_id
 
     @property
     def failed(self) -> tuple[Check, ...]:

@@ -20,7 +20,7 @@ from radraft.finetune.gate.drafts import Desk, Progress, Writer
 from radraft.finetune.gate.leak import check_leak
 from radraft.finetune.gate.limits import AdapterLimits, limits
 from radraft.finetune.gate.measure import measure
-from radraft.llm.adapter import Adapter, Check, GateRecord, GateStage
+from radraft.llm.adapter import BASE_DRAFTS, Adapter, Check, GateRecord, GateStage
 from radraft.llm.adapter_lifecycle import Move, transition
 from radraft.llm.endpoint import HEALTH_S
 from radraft.llm.question import ask_and_wait
@@ -73,7 +73,7 @@ def gate(
         profile=profile,
         endpoint=endpoint,
         candidate=_writer(known.adapter, settings, vision),
-        serving=_writer(known.serving, settings, vision),
+        serving=_writer(_drafting(known, profile), settings, vision),
         on_progress=on_progress,
     )
     both = desk.draft([pair.case_id for pair in known.frozen], held)
@@ -128,6 +128,13 @@ def _require(known: _Facts, profile: Profile, held: AdapterLimits) -> None:
         raise AdapterError(
             "gate_frozen_too_few", site=adapter.site, found=found, needed=held.frozen_least
         )
+
+
+def _drafting(known: _Facts, profile: Profile) -> Adapter | None:
+    """Return the adapter that drafts now; None for the base, which also drafts where the site has
+    another model than the one that its serving adapter was trained on (`adapter_router`)."""
+    serving = known.serving
+    return serving if serving is not None and profile.is_base(serving.base) else None
 
 
 def _decision(
@@ -186,6 +193,7 @@ def _tested(
         "limits_sha": canonical.sha256(held.model_dump(mode="json")),
         "metrics_sha": metrics_sha(),
         "profile_hash": profile.profile_hash,
+        BASE_DRAFTS: known.serving is not None and _drafting(known, profile) is None,
         "template_sha": load_template(profile.template).sha,
         "versions": {"radraft": radraft.__version__, "numpy": version("numpy")},
         "engine": _engine(endpoint),

@@ -19,7 +19,7 @@ def lines(record: GateRecord, lang: Lang) -> tuple[str, ...]:
     head = words["passed" if record.passed else "failed"][lang].format(
         site=record.site,
         what=what,
-        serving=record.serving_id or words["base"][lang],
+        serving=record.against or words["base"][lang],
         codes=", ".join(check.code for check in record.failed),
     )
     by = [words["confirmed"][lang].format(by=record.confirmed_by)] if record.confirmed_by else []

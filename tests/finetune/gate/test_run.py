@@ -32,7 +32,7 @@ from tests.finetune.gate.candidates import Write, as_now, better, copying, films
 from tests.finetune.gate.drafting_model import BASE, DraftingModel, drafting_model
 from tests.finetune.gate.frozen_site import SITE, add_signed
 from tests.finetune.gate.samples import Film
-from tests.store.adapter_builders import installed, make_adapter, write_adapter
+from tests.store.adapter_builders import decision, installed, make_adapter, write_adapter
 
 PROFILE = load_profile("qwen3-vl-8b-instruct")
 COUNT = 60
@@ -279,6 +279,27 @@ def test_what_serves_may_not_change_meanwhile(after: Scene, gated: Gated) -> Non
     assert refused(lambda: after.gate(second), AdapterError) == "gate_serving_changed"
     assert len(after.records()) == 1
     assert after.state(second) is AdapterState.CANDIDATE
+
+
+@pytest.mark.slow
+def test_what_serves_over_another_model_is_no_measure(scene: Scene) -> None:
+    """After a switch of the profile the base drafts, so the base is what a candidate must beat: an
+    adapter of the other model would write anything here, and be easily beaten."""
+    with scene.store.begin() as session:
+        old = installed(
+            session, scene.settings.adapters_dir, scene.folder, 7, base="starter@0123456789abcdef"
+        )
+        adapters.record(session, decision(session, old))
+        adapters.promote(session, old, by="Dr. Li")
+    scene.writes[old] = better
+    record = scene.gate(scene.candidate(1, better))
+    assert record.passed, printed(record)
+    assert old not in scene.asked() and scene.asked()[BASE] > 0
+    assert (record.serving_id, record.against) == (old, None)
+    assert "基础模型" in lines(record, "zh")[0] and "base" in lines(record, "en")[0]
+    with scene.store.begin() as session:
+        assert record.adapter_id is not None
+        adapters.promote(session, record.adapter_id, by="Dr. Li")
 
 
 @pytest.mark.slow
