@@ -136,7 +136,7 @@ def adult_figures(images: Images, said: Said, where: Sequence[int]) -> dict[str,
         if said[i].get(code) is Seen.ABSENT and code in answers[i]
     ]
     normal = [i for i in where if answers[i].get(NORMAL)]
-    told = [sum(_there(said[i], code) for code in FINDINGS) for i in normal]
+    told = [sum(_there(said[i], code) for code in (*FINDINGS, OPACITY)) for i in normal]
     called_normal = [i for i in where if said[i].get(NORMAL) in (Seen.STATED, Seen.SUGGESTED)]
     return {
         "films": len(where),
