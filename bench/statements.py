@@ -2,17 +2,18 @@
 
     .venv/bin/python -m radraft.bench.statements --data ../shared/data --out FOLDER
 
-Films of the `valid` split alone. The first column's points were chosen on these very films; the
-second's are chosen for each patient on other patients, so it is what the rule is worth. Prints the
-precision of what is stated, what films without a finding are told, and the calibration error of
-each set; `--out` gets the reliability plot.
+Films of the `valid` split; with `--fold-run RUN` (again for each) also those of `train` that an
+encoder trained without their patients has scored. The first rule's points were chosen on these
+very films of `valid`; the second's are chosen for each patient on other patients, so it is what the
+rule is worth. Prints the precision of what is stated, what films without a finding are told, and
+the calibration error of each set; `--out` gets the reliability plot.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ import numpy as np
 
 from radraft.core.settings import load as load_settings
 from radraft.finetune.recipe import load_recipe
-from radraft.finetune.starter import calibration, statement_points, statements, teacher
+from radraft.finetune.starter import calibration, scores, statement_points, statements, teacher
 from radraft.finetune.starter.compose import UNASSESSED
 from radraft.finetune.starter.operating import operating_points
-from radraft.finetune.starter.pairs import valid_logits
+from radraft.finetune.starter.scores import Scores
+from radraft.finetune.starter.statements import OPACITY
 from radraft.finetune.starter.teacher import CHILD, FINDINGS, NORMAL, Floats, OperatingPoints
 from radraft.finetune.starter.values import Seen
 from radraft.vision_encoder import shipped
@@ -40,27 +42,30 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--recipe", default="starter")
     parser.add_argument("--encoder", type=Path, default=shipped.FOLDER)
+    parser.add_argument("--fold-run", type=Path, action="append", default=[])
     parser.add_argument("--without", nargs="*", default=[], help="patients to leave out")
     parser.add_argument("--out", type=Path, help="folder for reliability.svg")
     given = parser.parse_args()
-    images, logits, heads = scored(given.recipe, given.data, given.encoder, given.without)
-    if all(head in heads for head in (*FINDINGS, NORMAL, CHILD, teacher.COVID)):
-        print_said("points of the best F1", images, at_f1(images, logits, heads))
-    print_said(
-        "points of enough precision, held out",
-        images,
-        statements.held_out(images, logits, heads),
+    images, found, heads = scored(
+        given.recipe, given.data, given.encoder, given.fold_run, given.without
     )
-    print_points(images, logits, heads)
-    print_calibration(images, logits, heads, given.out)
+    if all(head in heads for head in (*FINDINGS, NORMAL, CHILD, teacher.COVID)):
+        print_said("points of the best F1", images, at_f1(images, found[0].logits, heads), found[0])
+    said = statements.held_out(images, found, heads)
+    for name, scores_of in zip(("valid", *map(str, given.fold_run)), found, strict=True):
+        print_said(f"points of enough precision, held out: {name}", images, said, scores_of)
+    if given.fold_run:
+        print_said("points of enough precision, held out: all", images, said)
+    print_points(images, found, heads)
+    print_calibration(images, found[0], heads, given.out)
 
 
 def scored(
-    recipe_name: str, folder: Path, encoder: Path, without: Sequence[str]
-) -> tuple[Images, Floats, tuple[str, ...]]:
-    """Return the `valid` films and their logits (rows, heads), which are kept in the cache."""
+    recipe_name: str, folder: Path, encoder: Path, runs: Sequence[Path], without: Sequence[str]
+) -> tuple[Images, tuple[Scores, ...], tuple[str, ...]]:
+    """Return the films and their scores by each encoder, which are kept in the cache."""
     recipe = load_recipe(recipe_name).encoder
-    images = data.load(recipe, folder, 256, splits=("valid",))
+    images = data.load(recipe, folder, 256, splits=("train", "valid") if runs else ("valid",))
     sources = {*statements.ADULTS, *statements.CHILDREN, "covid"}
     use = [
         i
@@ -68,13 +73,26 @@ def scored(
         if row.patient not in set(without) and row.source in sources
     ]
     images = Images(tuple(images.rows[i] for i in use), images.pixels[use], images.answers[use])
-    kept = load_settings().cache_dir / "statements"
-    path = kept / f"{shipped.encoder_id(encoder)}-{images.sha[:16]}.npz"
-    heads = shipped.load_heads(encoder).ids
+    found = [_kept(images, encoder, "valid", lambda eyes: scores.of_valid(images, eyes))]
+    for run in runs:
+        fold = scores.fold_of_run(run)
+
+        def of_fold(eyes: Encoder, fold: data.Fold = fold) -> Scores:
+            return scores.of_fold(images, eyes, fold)
+
+        found.append(_kept(images, run / "export", f"{fold.number}-{fold.of}", of_fold))
+    return images, tuple(found), shipped.load_heads(encoder).ids
+
+
+def _kept(images: Images, encoder: Path, which: str, score: Callable[[Encoder], Scores]) -> Scores:
+    folder = load_settings().cache_dir / "statements"
+    path = folder / f"{shipped.encoder_id(encoder)}-{images.sha[:16]}-{which}.npz"
     if not path.exists():
-        kept.mkdir(parents=True, exist_ok=True)
-        np.savez(path, logits=valid_logits(images, Encoder.load(encoder)))
-    return images, np.load(path)["logits"], heads
+        folder.mkdir(parents=True, exist_ok=True)
+        found = score(Encoder.load(encoder))
+        np.savez(path, logits=found.logits, unseen=found.unseen)
+    kept = np.load(path)
+    return Scores(kept["logits"], kept["unseen"])
 
 
 def at_f1(images: Images, logits: Floats, heads: tuple[str, ...]) -> Said:
@@ -91,12 +109,15 @@ def at_f1(images: Images, logits: Floats, heads: tuple[str, ...]) -> Said:
     }
 
 
-def print_said(what: str, images: Images, said: Said) -> None:
-    """Print how precise the statements are, and what films without a finding are told."""
+def print_said(what: str, images: Images, said: Said, of: Scores | None = None) -> None:
+    """Print how precise the statements are, and what films without a finding are told; of the films
+    of one encoder, or of all."""
     print(f"\n{what}")
-    adults = [i for i in said if images.rows[i].source in statements.ADULTS]
+    films = [i for i in said if of is None or of.unseen[i]]
+    adults = [i for i in films if images.rows[i].source in statements.ADULTS]
     print(json.dumps({"adults": adult_figures(images, said, adults)}))
-    children = [i for i in said if images.rows[i].source in statements.CHILDREN]
+    print(json.dumps({"opacity as read": opacity_figures(images, said, adults)}))
+    children = [i for i in films if images.rows[i].source in statements.CHILDREN]
     print(json.dumps({"children": child_figures(images, said, children)}))
 
 
@@ -115,7 +136,7 @@ def adult_figures(images: Images, said: Said, where: Sequence[int]) -> dict[str,
         if said[i].get(code) is Seen.ABSENT and code in answers[i]
     ]
     normal = [i for i in where if answers[i].get(NORMAL)]
-    told = [sum(_there(said[i], code) for code in FINDINGS) for i in normal]
+    told = [sum(_there(said[i], code) for code in (*FINDINGS, OPACITY)) for i in normal]
     called_normal = [i for i in where if said[i].get(NORMAL) in (Seen.STATED, Seen.SUGGESTED)]
     return {
         "films": len(where),
@@ -136,6 +157,20 @@ def adult_figures(images: Images, said: Said, where: Sequence[int]) -> dict[str,
     }
 
 
+def opacity_figures(images: Images, said: Said, where: Sequence[int]) -> dict[str, Any]:
+    """Return the figures of films that radiologists read for an opacity."""
+    read = {i: images.rows[i].answers for i in where}
+    right = {i: answers[OPACITY] for i, answers in read.items() if OPACITY in answers}
+    stated = [i for i in right if _there(said[i], OPACITY)]
+    return {
+        "films": len(right),
+        "said": len(stated),
+        "present": sum(said[i][OPACITY] is Seen.STATED for i in stated),
+        "precision": _share(sum(right[i] for i in stated), len(stated)),
+        "recall": _share(sum(right[i] for i in stated), sum(right.values())),
+    }
+
+
 def child_figures(images: Images, said: Said, where: Sequence[int]) -> dict[str, Any]:
     """Return the figures of children's films: pneumonia or none."""
     right = {i: images.rows[i].answers[CHILD] for i in where}
@@ -152,9 +187,9 @@ def child_figures(images: Images, said: Said, where: Sequence[int]) -> dict[str,
     }
 
 
-def print_points(images: Images, logits: Floats, heads: tuple[str, ...]) -> None:
+def print_points(images: Images, found: Sequence[Scores], heads: tuple[str, ...]) -> None:
     """Print the points chosen on all films: what pairs would be made with."""
-    points = statements.chosen_points(images, logits, heads)
+    points = statements.chosen_points(images, found, heads)
     print("\nquestion: least chance stated, called possible; largest denied")
     named = {**points.findings, NORMAL: points.normal, CHILD: points.child}
     for name, point in named.items():
@@ -162,7 +197,7 @@ def print_points(images: Images, logits: Floats, heads: tuple[str, ...]) -> None
 
 
 def print_calibration(
-    images: Images, logits: Floats, heads: tuple[str, ...], out: Path | None
+    images: Images, found: Scores, heads: tuple[str, ...], out: Path | None
 ) -> None:
     """Print each set's scale and calibration error out of fold, and write the plot."""
     sets = {
@@ -173,7 +208,7 @@ def print_calibration(
     print("\nexpected calibration error (10 bins), out of fold")
     plots = {}
     for name, (codes, sources) in sets.items():
-        asked = [statements.known(images, logits, heads, code, sources) for code in codes]
+        asked = [statements.known(images, found, heads, code, sources) for code in codes]
         chances = calibration.out_of_fold(asked)
         raw = [1 / (1 + np.exp(-known.logits)) for known in asked]
         right = np.concatenate([known.right for known in asked])

@@ -141,6 +141,14 @@ def train_pairs(
         PointsBy | None,
         typer.Option("--points", help="What decides what a film is said to show; else the recipe."),
     ] = None,
+    fold_runs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--fold-run",
+            help="A finished run of `train encoder --leave-out`, whose fold helps to choose the "
+            "points of `precision`; may be given again.",
+        ),
+    ] = None,
     *,
     out: Output,
 ) -> None:
@@ -162,7 +170,12 @@ def train_pairs(
     images = read_images(recipe.encoder, data, fraction, out)
     with out.waiting("Making pairs") as move:
         chosen = make(
-            recipe, images, vision, pairs, lambda done, total: move("Making pairs", done / total)
+            recipe,
+            images,
+            vision,
+            pairs,
+            lambda done, total: move("Making pairs", done / total),
+            fold_runs or (),
         )
     out.result({"pairs": str(pairs), "points": asdict(chosen)}, f"{pairs}\n{chosen}")
 

@@ -20,7 +20,7 @@ from radraft.llm.adapter import Adapter
 from radraft.llm.endpoint import HEALTH_S, Endpoint
 from radraft.llm.record import RecordFile
 from radraft.llm.replicas.drained import DrainedFile
-from radraft.llm.replicas.look import Looker
+from radraft.llm.replicas.look import Looker, lookers
 from radraft.pipeline.adapter_router import check_base
 from radraft.pipeline.audit_trail import command_line
 from radraft.reports.audit import MOST_DETAIL, AuditEvent, AuditKind
@@ -259,11 +259,11 @@ async def _back_on_several(
 
 def _lookers(settings: Settings, profile: Profile) -> dict[int, Looker]:
     """Return what asks each of several vLLMs, by number; none that an administrator took out."""
-    key, drained = settings.llm_key.get_secret_value(), DrainedFile(settings.data_dir)
+    drained = DrainedFile(settings.data_dir)
     return {
-        number: Looker(url, key, profile, HEALTH_S)
-        for number, url in enumerate(settings.llm_urls, 1)
-        if not drained.holds(url)
+        number: looker
+        for number, looker in lookers(settings, profile, HEALTH_S).items()
+        if not drained.holds(looker.url)
     }
 
 

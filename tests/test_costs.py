@@ -26,13 +26,3 @@ def test_rows_of_a_test_are_added_up_and_a_class_is_found(tmp_path: Path) -> Non
         "tests/ui/test_a.py::TestLife::runTest": 3.0,
         "tests/ui/test_a.py::test_b": 1.5,
     }
-
-
-def test_each_test_that_is_written_down_is_there() -> None:
-    gone = [
-        test
-        for test in costs.read()
-        if not Path(test.split("::")[0]).exists()
-        or test.split("::")[1] not in Path(test.split("::")[0]).read_text(encoding="utf-8")
-    ]
-    assert gone == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from radraft.core import canonical
 from radraft.core.file_hash import file_sha256
 from radraft.finetune.export import assistant, chat
 from radraft.finetune.recipe import Recipe
-from radraft.finetune.starter import statements, teacher, views
+from radraft.finetune.starter import scores, statements, teacher, views
 from radraft.finetune.starter.compose import compose
 from radraft.finetune.starter.operating import operating_points
 from radraft.finetune.starter.statement_points import StatementPoints
@@ -37,16 +37,23 @@ Points = OperatingPoints | StatementPoints
 
 
 def make(
-    recipe: Recipe, images: Images, encoder: Encoder, folder: Path, on_progress: Progress
+    recipe: Recipe,
+    images: Images,
+    encoder: Encoder,
+    folder: Path,
+    on_progress: Progress,
+    fold_runs: Sequence[Path] = (),
 ) -> Points:
     """Writes `pairs.jsonl` (the form of `finetune.export`), `tokens.npy` ((pairs, n, dim),
     float16), `images.json` (its order) and `points.json` into `folder`.
 
     The pairs to train on are drawn from the `train` split; the held-out ones are the unchanged
-    films of the `valid` split, and some that show nothing. `on_progress(done, total)`.
+    films of the `valid` split, and some that show nothing. `on_progress(done, total)`. `fold_runs`:
+    runs of encoders that each left out a fold, whose films have a say in the points too. Errors as
+    `scores.all_of`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    points = _points(recipe, images, encoder)
+    points = _points(recipe, images, encoder, fold_runs)
     maker = _Maker(recipe, images, encoder, points, load_template(TEMPLATE))
     plan = [*maker.drawn(), *maker.held()]
     tokens = np.lib.format.open_memmap(
@@ -137,32 +144,20 @@ class _Maker:
             return {}
         heads = self.encoder.heads
         values = heads.logits(tokens.astype(np.float32)).tolist()
-        scores = dict(zip(heads.ids, values, strict=True))
+        logits = dict(zip(heads.ids, values, strict=True))
         child = view.source in self.recipe.pairs.children
         if isinstance(self.points, StatementPoints):
             say = statements.child if child else statements.adult
-            return say(scores, self.points)
+            return say(logits, self.points)
         teach = teacher.child if child else teacher.adult
-        return teach(scores, self.points)
+        return teach(logits, self.points)
 
 
-def _points(recipe: Recipe, images: Images, encoder: Encoder) -> Points:
-    logits, heads = valid_logits(images, encoder), encoder.heads.ids
+def _points(recipe: Recipe, images: Images, encoder: Encoder, fold_runs: Sequence[Path]) -> Points:
+    heads = encoder.heads.ids
     if recipe.pairs.points == "precision":
-        return statements.chosen_points(images, logits, heads)
-    return operating_points(images, logits, heads)
-
-
-def valid_logits(images: Images, encoder: Encoder) -> teacher.Floats:
-    """(rows, heads); only the validation split's are computed, the others stay NaN."""
-    found = np.full((len(images.rows), len(encoder.heads.ids)), np.nan)
-    where = images.where("valid")
-    for start in range(0, len(where), BATCH):
-        some = [int(row) for row in where[start : start + BATCH]]
-        seen = views.tokens([View("", row, images.pixels[row]) for row in some], encoder)
-        for row, one in zip(some, seen, strict=True):
-            found[row] = encoder.heads.logits(one.astype(np.float32))
-    return found
+        return statements.chosen_points(images, scores.all_of(images, encoder, fold_runs), heads)
+    return operating_points(images, scores.of_valid(images, encoder).logits, heads)
 
 
 def _person(row: Row) -> dict[str, str]:

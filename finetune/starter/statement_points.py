@@ -64,12 +64,22 @@ class StatementPoints:
     """Pneumonia in a child's film."""
 
 
-def choose(questions: Sequence[Known]) -> tuple[StatementPoint, ...]:
-    """Return the point of each question of one set, from out-of-fold chances on all its films."""
-    shared = calibration.set_scale(questions) if len(questions) > 1 else None
+def choose(groups: Sequence[Sequence[Known]]) -> tuple[StatementPoint, ...]:
+    """Return the point of each question of one set.
+
+    `groups` has the questions once for each encoder, in the same order; the points come from the
+    out-of-fold chances of all, each by its own encoder's scale, and have the first one's scale.
+    """
+    served = groups[0]
+    shared = calibration.set_scale(served) if len(served) > 1 else None
+    chances = [calibration.out_of_fold(questions) for questions in groups]
     return tuple(
-        point(calibration.scale(known, shared), chances, known.right)
-        for known, chances in zip(questions, calibration.out_of_fold(questions), strict=True)
+        point(
+            calibration.scale(served[at], shared),
+            np.concatenate([found[at] for found in chances]),
+            np.concatenate([questions[at].right for questions in groups]),
+        )
+        for at in range(len(served))
     )
 
 

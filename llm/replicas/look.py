@@ -17,6 +17,7 @@ from radraft.llm.profiles import HubCheckpoint, LocalCheckpoint
 from radraft.llm.question import Answer, ModelCard, ask, cards
 
 if TYPE_CHECKING:
+    from radraft.core.settings import Settings
     from radraft.llm.profiles import Profile
 
 LOAD_S = 120.0
@@ -133,6 +134,15 @@ class Looker:
         if answer.status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
             raise DraftingError("llm_refused")
         return answer
+
+
+def lookers(settings: Settings, profile: Profile, patience_s: float) -> dict[int, Looker]:
+    """Return what asks each of the settings' vLLMs, by its number from 1."""
+    key = settings.llm_key.get_secret_value()
+    return {
+        number: Looker(url, key, profile, patience_s)
+        for number, url in enumerate(settings.llm_urls, 1)
+    }
 
 
 def listing(told: tuple[ModelCard, ...], profile: Profile) -> Listing:

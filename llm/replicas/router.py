@@ -17,7 +17,7 @@ from radraft.core.errors import DraftingError, RadraftError
 from radraft.llm import question
 from radraft.llm.endpoint import HEALTH_S, Endpoint
 from radraft.llm.replicas.drained import DrainedFile
-from radraft.llm.replicas.look import Finding, Looker
+from radraft.llm.replicas.look import Finding, Looker, lookers
 
 if TYPE_CHECKING:
     from radraft.core.settings import Settings
@@ -164,11 +164,8 @@ class Replicas:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._known = threading.Event()
-        key = settings.llm_key.get_secret_value()
-        self._replicas = tuple(
-            _Replica(number, Looker(url, key, profile, self._timing.patience))
-            for number, url in enumerate(settings.llm_urls, 1)
-        )
+        asked = lookers(settings, profile, self._timing.patience)
+        self._replicas = tuple(_Replica(number, looker) for number, looker in asked.items())
         self._threads = tuple(
             threading.Thread(
                 target=self._watch, args=(each,), name=f"radraft-vllm-{each.number}", daemon=True

@@ -10,7 +10,7 @@ from radraft.core.errors import AdapterError, DraftingError
 from radraft.llm import question
 from radraft.llm.endpoint import HEALTH_S
 from radraft.llm.replicas.drained import DrainedFile
-from radraft.llm.replicas.look import Looker
+from radraft.llm.replicas.look import Looker, lookers
 from radraft.llm.replicas.router import ReplicaState, ReplicaStatus
 
 if TYPE_CHECKING:
@@ -31,19 +31,13 @@ def survey(
 async def _all(
     settings: Settings, profile: Profile, serving: frozenset[str]
 ) -> tuple[ReplicaStatus, ...]:
-    key, drained = settings.llm_key.get_secret_value(), DrainedFile(settings.data_dir)
+    drained = DrainedFile(settings.data_dir)
     async with question.client() as client:
-        return tuple(
-            await asyncio.gather(
-                *(
-                    _one(
-                        number, Looker(url, key, profile, HEALTH_S), client, serving,
-                        is_drained=drained.holds(url),
-                    )
-                    for number, url in enumerate(settings.llm_urls, 1)
-                )
-            )
-        )  # fmt: skip
+        looks = (
+            _one(number, looker, client, serving, is_drained=drained.holds(looker.url))
+            for number, looker in lookers(settings, profile, HEALTH_S).items()
+        )
+        return tuple(await asyncio.gather(*looks))
 
 
 async def _one(

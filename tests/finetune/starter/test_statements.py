@@ -10,6 +10,7 @@ import pytest
 
 from radraft.finetune.starter import calibration, statements
 from radraft.finetune.starter.compose import NO_FINDING, UNASSESSED, compose
+from radraft.finetune.starter.scores import Scores
 from radraft.finetune.starter.statement_points import StatementPoint, StatementPoints
 from radraft.finetune.starter.teacher import CHILD, FINDINGS, NORMAL, Scale
 from radraft.finetune.starter.values import Seen
@@ -100,20 +101,25 @@ def _logits(images: Images, told: bool) -> np.ndarray:
     return (6.0 * (known - 0.5) if told else 0.0) + random.normal(size=images.answers.shape)
 
 
+def _scores(images: Images, told: bool) -> Scores:
+    unseen = np.array([row.split == "valid" for row in images.rows])
+    return Scores(_logits(images, told), unseen)
+
+
 def test_scores_that_tell_are_said_and_scores_that_do_not_are_not() -> None:
     images = _films("valid")
-    told = statements.chosen_points(images, _logits(images, True), HEADS)
+    told = statements.chosen_points(images, [_scores(images, True)], HEADS)
     assert told.findings["pneumonia"].present is not None
     assert told.normal.present is not None and told.child.present is not None
-    blind = statements.chosen_points(images, _logits(images, False), HEADS)
+    blind = statements.chosen_points(images, [_scores(images, False)], HEADS)
     assert blind.findings["pneumonia"].present is None
     assert blind.normal.present is None and blind.child.present is None
 
 
 def test_a_held_out_film_has_no_say_in_what_is_said_of_it() -> None:
     images = _films("valid")
-    logits = _logits(images, True)
-    before = statements.held_out(images, logits, HEADS)
+    scores = [_scores(images, True)]
+    before = statements.held_out(images, scores, HEADS)
     fold = calibration.fold_of(images.rows[0].patient)
     own = [i for i, row in enumerate(images.rows) if calibration.fold_of(row.patient) == fold]
     rows = list(images.rows)
@@ -121,11 +127,38 @@ def test_a_held_out_film_has_no_say_in_what_is_said_of_it() -> None:
         answers = {head: not answer for head, answer in rows[i].answers.items()}
         rows[i] = replace(rows[i], answers=answers)
     changed = replace(images, rows=tuple(rows))
-    after = statements.held_out(changed, logits, HEADS)
+    after = statements.held_out(changed, scores, HEADS)
     assert len(before) == len(images.rows)
     assert all(before[i] == after[i] for i in own)
 
 
 def test_films_that_were_trained_on_choose_nothing() -> None:
     images = _films("train")
-    assert statements.held_out(images, _logits(images, True), HEADS) == {}
+    assert statements.held_out(images, [_scores(images, True)], HEADS) == {}
+
+
+def test_a_fold_of_train_that_its_encoder_has_not_seen_has_a_say() -> None:
+    images = _films("valid")
+    few = np.arange(len(images.rows)) < 36
+    logits = _logits(images, True)
+    alone = Scores(logits, few)
+    assert statements.chosen_points(images, [alone], HEADS).findings["pneumonia"].present is None
+    # The fold's encoder gives the same order on another scale.
+    folded = Scores(0.2 * logits - 3, ~few)
+    both = statements.chosen_points(images, [alone, folded], HEADS)
+    assert both.findings["pneumonia"].present is not None
+    said = statements.held_out(images, [alone, folded], HEADS)
+    assert len(said) == len(images.rows)
+    ill = [i for i, row in enumerate(images.rows) if row.answers.get("pneumonia")]
+    assert np.mean([said[i].get("pneumonia") is Seen.STATED for i in ill if few[i]]) > 0.5
+    assert np.mean([said[i].get("pneumonia") is Seen.STATED for i in ill if not few[i]]) > 0.5
+
+
+def test_opacity_is_said_of_an_adult_and_not_denied_beside_a_finding() -> None:
+    points = replace(POINTS, findings={**POINTS.findings, statements.OPACITY: POINT})
+    found = statements.adult(unsure(lung_opacity=2.0, no_finding=3.0), points)
+    assert found == {"lung_opacity": Seen.STATED}
+    found = statements.adult(unsure(lung_opacity=-6.0, atelectasis=2.0), points)
+    assert found == {"atelectasis": Seen.STATED}
+    found = statements.adult(unsure(lung_opacity=-6.0, no_finding=3.0), points)
+    assert found == {"lung_opacity": Seen.ABSENT, NO_FINDING: Seen.STATED}
