@@ -1,7 +1,7 @@
 """What a profile's drafts state, deny and leave unsaid, against labels: through the product's line.
 
     .venv/bin/python -m radraft.bench.drafted_statements --profile starter --split valid \
-        --data ../shared/data [--limit N] [--out FILE.json] [--print-drafts N]
+        --data ../shared/data [--adults N] [--children N] [--out FILE.json] [--print-drafts N]
 
 Adults (`cxr_nih14`): all 14 mined labels, 0 counted as absent; opacity where a radiologist read the
 film. Children (`cxr_kermany`): pneumonia or none. Every figure has its count and its 95% interval
@@ -67,20 +67,24 @@ def main() -> None:
     parser.add_argument("--profile", default="starter")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--split", choices=("valid", "test"), default="valid")
-    parser.add_argument("--limit", type=int, default=ALL)
+    parser.add_argument("--adults", type=int, default=ALL, help="draft this many at most")
+    parser.add_argument("--children", type=int, default=ALL, help="draft this many at most")
     parser.add_argument("--out", type=Path, help="JSON of all figures")
     parser.add_argument("--print-drafts", type=int, default=0, help="of adults, the first so many")
     given = parser.parse_args()
     settings, say = load_settings(), Output(json=False)
     found: dict[str, Any] = {"profile": given.profile, "split": given.split}
     with served(given.profile, settings, say) as model, say.progress() as progress:
-        for name, card in (("adults", ADULTS), ("children", "cxr_kermany")):
+        for name, card, limit in (
+            ("adults", ADULTS, given.adults),
+            ("children", "cxr_kermany", given.children),
+        ):
             chosen = load_set(
                 card,
                 data=given.data,
                 cache=settings.cache_dir / "eval",
                 split=given.split,
-                limit=given.limit,
+                limit=limit,
             )
             bar = progress.add_task(name, total=len(chosen.items))
             drafts = draft_set(
@@ -156,6 +160,7 @@ def _adults(films: Sequence[Film], lang: Lang) -> dict[str, Any]:
     read = [at for at, film in enumerate(films) if film.opacity is not None]
     opaque = [bool(films[at].opacity) for at in read]
     called = [said[at].get(OPACITY, False) for at in read]
+    denies = [said[at].get(OPACITY) is False for at in read]
     both = [one and other for one, other in zip(called, opaque, strict=True)]
     without, readings = [films[at] for at in normal], [films[at] for at in read]
     return {
@@ -167,6 +172,11 @@ def _adults(films: Sequence[Film], lang: Lang) -> dict[str, Any]:
         "films_told_a_finding": share(films, [count > 0 for count in told]),
         "opacity_precision": share(readings, both, called),
         "opacity_recall": share(readings, both, opaque),
+        "opacity_denials_wrong": share(
+            readings,
+            [one and not_said for one, not_said in zip(opaque, denies, strict=True)],
+            denies,
+        ),
     }
 
 

@@ -19,7 +19,7 @@ def test_adults() -> None:
     films = [
         film(1, {"pleural_effusion": True, "lung_opacity": True}, {"pleural_effusion"}, True),
         film(2, {"pneumothorax": False, "lung_opacity": True}, {"pneumothorax"}, False),
-        film(3, {"atelectasis": True}, set(), False),
+        film(3, {"atelectasis": True, "lung_opacity": False}, set(), False),
         film(4, {}, set()),
     ]
     found = adults(films)
@@ -32,6 +32,7 @@ def test_adults() -> None:
     assert (own["denials_wrong"]["part"], own["denials_wrong"]["of"]) == (1, 1)
     assert (own["opacity_precision"]["part"], own["opacity_precision"]["of"]) == (1, 2)
     assert own["opacity_recall"]["value"] == 1.0
+    assert own["opacity_denials_wrong"]["part"] == 0 and own["opacity_denials_wrong"]["of"] == 1
 
 
 def test_children() -> None:
