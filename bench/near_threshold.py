@@ -1,6 +1,6 @@
 """How alike the encoder finds two films, and a film and its copy: what `finetune/near.py` rests on.
 
-    .venv/bin/python bench/near_threshold.py [--data ../shared/data] [--limit 1000]
+    .venv/bin/python bench/near_threshold.py [--data ../shared/data] [--limit 1000] [--edition 2]
 
 Prints the cosine of the pooled embeddings for the `valid` films of two published sets: films of
 different patients, different films of one patient, and each film against its own copies, saved as
@@ -21,6 +21,7 @@ from PIL import Image
 from radraft.finetune.near import SAME
 from radraft.studies.key_images import from_picture
 from radraft.vision_encoder.encode import Encoder
+from radraft.vision_encoder.shipped import EDITIONS
 
 SETS = ("cxr_nih14", "cxr_kermany")
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,8 +36,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--limit", type=int, default=1000, help="films of each set")
+    parser.add_argument("--edition", type=int, choices=EDITIONS, default=EDITIONS[0])
     arguments = parser.parse_args()
-    encoder = Encoder.load()
+    encoder = Encoder.of(None, edition=arguments.edition)
     print(f"{encoder.encoder_id}, the limit is {SAME}")
     heads = [f"p{at}" for at in PERCENTS] + [f">={at}" for at in LIMITS]
     print(f"{'':34}" + "".join(f"{head:>9}" for head in heads) + "       n")
