@@ -45,7 +45,7 @@ def too_many(tests: Iterable[str], costs: Mapping[str, float]) -> set[str]:
 
 def measured(junit: Path) -> dict[str, float]:
     """Return the seconds of each test in a report of pytest's."""
-    costs: Counter[str] = Counter()
+    costs: defaultdict[str, float] = defaultdict(float)
     rows: Counter[str] = Counter()
     for case in ElementTree.parse(junit).iter("testcase"):
         file, *inside = _file_first(case.attrib["classname"].split("."))
