@@ -20,6 +20,7 @@ from radraft.pipeline.draft_batch import load_vision_model
 from radraft.vision_encoder import shipped
 from radraft.vision_encoder.projector import Projector
 from radraft.vision_encoder.shipped import EDITIONS, Edition, load_heads
+from tests.scale import rows
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 40e6
@@ -77,6 +78,7 @@ def moved(edition: Edition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.slow
+@rows("1-False-encoder", "2-False-heads", "2-True-lora")
 @pytest.mark.parametrize("name", pins.Pins.model_fields)
 @pytest.mark.parametrize("missing", [False, True])
 def test_a_file_that_is_not_the_pinned_one_is_named(
@@ -117,6 +119,7 @@ def test_built_waits_for_the_checkpoint(tmp_path: Path, edition: Edition) -> Non
 
 
 @pytest.mark.slow
+@rows("2")
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_the_script_changes_the_hashes_and_nothing_else(edition: Edition) -> None:
     name = f"{starter_model.PROFILES[edition]}.yaml"

@@ -15,11 +15,13 @@ import pytest
 from radraft.core.errors import AdapterError
 from radraft.core.settings import Settings
 from radraft.finetune.adapt import keys, travel
+from radraft.finetune.adapt.base import trainable
 from radraft.finetune.adapt.data import OTHER_ENCODER
 from radraft.finetune.adapt.run import adapt
 from radraft.finetune.adapt.values import Base
 from radraft.llm import checkpoint, pins, text_base
 from radraft.llm.adapter import Adapter
+from radraft.llm.launch import model_path
 from radraft.llm.profiles import Profile, load_profile
 from radraft.pipeline.adapter_router import check_base
 from radraft.pipeline.draft import VisionModel
@@ -30,7 +32,7 @@ from radraft.store import cases, drafts, images as key_images, reports
 from radraft.store.database import Store
 from radraft.store.pairs import pairs, save_pair
 from radraft.store.signatures import sign
-from radraft.vision_encoder import stored
+from radraft.vision_encoder import shipped, stored
 from radraft.vision_encoder.encode import Encoder
 from radraft.vision_encoder.projector import Projector
 from tests.builders import make_deid, make_images, make_study, person
@@ -140,6 +142,23 @@ def test_a_site_switches_to_the_second_edition_and_back(
     assert embedded(sqlite_store, new, case_id) not in {None, before}
     assert embedded(sqlite_store, old, case_id) == before
     assert author(draft(FIRST)) == serving
+
+
+@pytest.mark.parametrize("profile", [FIRST, SECOND], ids=lambda profile: profile.name)
+def test_each_edition_is_served_and_trained_over_its_own_parts(
+    profile: Profile, tmp_path: Path
+) -> None:
+    built, files = checkpoint.folder(tmp_path, profile.edition), pins.files(profile.edition)
+    built.mkdir()
+    assert model_path(profile, tmp_path, None) == str(built)
+    found = trainable(profile, tmp_path)
+    assert (found.checkpoint, found.projector, found.heads) == (
+        built,
+        files["projector"],
+        files["heads"],
+    )
+    assert found.encoder_id == found.heads_encoder_id == shipped.encoder_id(files["heads"].parent)
+    assert text_base.projector_of(profile) == files["projector"]
 
 
 @pytest.fixture
