@@ -32,7 +32,6 @@ from radraft.eval.asking.tally import GOOD, tally
 from radraft.eval.asking.values import ANSWERABLE, Question, QuestionSet
 from radraft.llm.asking.cases import Case
 from radraft.llm.asking.deciding import by_rules, source_meant
-from radraft.llm.asking.evidence import sentences_of
 from radraft.llm.asking.features import Features, features
 from radraft.llm.asking.learned import open_to_chance, weighed
 from radraft.llm.asking.questions import CONTEXT_TURNS, language, read_question
@@ -127,10 +126,10 @@ def rows_of(asked: QuestionSet, name: str, encoder: SentenceEncoder) -> list[Row
         priors = by_time([sources[prior] for prior in report.priors])
         case = Case(read_question(text, earlier), sources[report.id], priors, lang)
         found, source = by_rules(case), source_meant(case)
-        held, read = list(sentences_of(source)), None
+        held, read = case.evidence(source).sentences, None
         if held and open_to_chance(case.asked, found):
             near = vectors(text, earlier, held, lang, encoder)
-            read = features(case.asked, source, found, near)
+            read = features(case, source, found, near)
         patient = f"{name}/{report.patient.id}"
         rows.append(Row(question, asked, patient, case, found, source, read))
     return rows

@@ -15,7 +15,8 @@ from functools import lru_cache
 import numpy as np
 
 from radraft.llm.asking.advice import ADVICE
-from radraft.llm.asking.evidence import Hit, Match, hits_of, matches, related
+from radraft.llm.asking.cases import Case
+from radraft.llm.asking.evidence import Hit, Match
 from radraft.llm.asking.lexicon import lexicon
 from radraft.llm.asking.places import same_side, same_spots, sides_of, spots_of
 from radraft.llm.asking.premises import LENGTH, changes, contradicted, numbers
@@ -58,12 +59,12 @@ class Features:
         return np.stack(columns, axis=1) if n else np.zeros((0, len(names)), np.float32)
 
 
-def features(asked: Asked, source: Source, found: Finding, vectors: Vectors) -> Features:
-    """Return the numbers of a question and of the sentences of `source` (`sentences_of`), of which
-    the rules `found` what they did."""
-    spoken = hits_of(asked, source)
-    held = tuple(sentence for sentence, _ in spoken)
-    matched = {m.sentence.id: m for m in matches(asked, source)} if asked.has_subject else {}
+def features(case: Case, source: Source, found: Finding, vectors: Vectors) -> Features:
+    """Return the numbers of a question and of the sentences of `source` that state something, of
+    which the rules `found` what they did."""
+    asked, evidence = case.asked, case.evidence(source)
+    spoken, held = evidence.hits, evidence.sentences
+    matched = {m.sentence.id: m for m in evidence.matches}
     quoted = [q.part for q in found.quotes if q.source == source.id]
     rows = [
         {
@@ -78,7 +79,7 @@ def features(asked: Asked, source: Source, found: Finding, vectors: Vectors) -> 
         }
         for at, (sentence, hits) in enumerate(spoken)
     ]
-    near = [one.id for one in related(asked, source)]
+    near = [one.id for one in evidence.related]
     names = rows[0] if rows else ()
     columns = {name: np.array([row[name] for row in rows], np.float32) for name in names}
     columns["related"] = np.array(
@@ -135,7 +136,7 @@ def _of_words(asked: Asked, sentence: SourceSentence) -> dict[str, float]:
     places = frozenset(p for one in said for p in one.places)
     sides = sides_of(sentence.zh) | sides_of(sentence.en)
     spots = spots_of(text)
-    names = _names(sentence)
+    names = names_of(sentence)
     named = vocabulary().of_kind(vocabulary().question(asked.text).names, *_NAMED)
     n = max(1, len(said))
     amounts = numbers(text)
@@ -184,7 +185,8 @@ def _of_words(asked: Asked, sentence: SourceSentence) -> dict[str, float]:
 
 
 @lru_cache(maxsize=8192)
-def _names(sentence: SourceSentence) -> frozenset[str]:
+def names_of(sentence: SourceSentence) -> frozenset[str]:
+    """Return what the vocabulary knows of a sentence's words."""
     return vocabulary().sentence(sentence.zh, sentence.en).names
 
 

@@ -22,7 +22,6 @@ from radraft.llm.asking import learned, relevance_model as model_module
 from radraft.llm.asking.boosted_trees import BoostedTrees
 from radraft.llm.asking.cases import Case
 from radraft.llm.asking.deciding import by_rules, decide
-from radraft.llm.asking.evidence import sentences_of
 from radraft.llm.asking.features import Features, features, ranked
 from radraft.llm.asking.questions import read_question
 from radraft.llm.asking.relevance_model import (
@@ -94,8 +93,8 @@ def case_of(question: str, report: Source = REPORT) -> Case:
 def read_of(question: str, report: Source = REPORT) -> tuple[Case, Finding, Features]:
     case = case_of(question, report)
     found = by_rules(case)
-    near = vectors(question, (), tuple(sentences_of(report)), "en", LETTERS)
-    return case, found, features(case.asked, report, found, near)
+    near = vectors(question, (), case.evidence(report).sentences, "en", LETTERS)
+    return case, found, features(case, report, found, near)
 
 
 def weighed(question: str, chances: Sequence[float], outcomes: Sequence[float]) -> Finding:
