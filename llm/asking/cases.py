@@ -67,6 +67,15 @@ def quote_sentence(case: Case, source: Source, sentence: SourceSentence) -> Quot
     return Quote(source.id, sentence.id, sentence.text(case.lang), day, source is not case.report)
 
 
+def quote_part(case: Case, source: Source, part: SourceSentence) -> Quote:
+    """Return one of the `quotable` of a report as it stands."""
+    if part.id in {*MetadataField}:
+        quote = quote_field(case, MetadataField(part.id), source)
+        assert quote is not None
+        return quote
+    return quote_sentence(case, source, part)
+
+
 def quote_field(case: Case, name: MetadataField, source: Source) -> Quote | None:
     """Return what is known beside a report's text; None where nothing is."""
     text = source.known(name)

@@ -19,6 +19,7 @@ from radraft.llm.asking.outcomes import QUOTED, finding, outcome_of, sizes
 from radraft.llm.asking.places import sides_of
 from radraft.llm.asking.premises import LENGTH, changes
 from radraft.llm.asking.questions import read_question
+from radraft.llm.asking.quotable import quotable
 from radraft.llm.asking.relevance_model import relevance_model
 from radraft.llm.asking.similarity import vectors
 from radraft.llm.asking.values import (
@@ -93,11 +94,11 @@ def _by_vectors(
     """Return what becomes of the rules' finding with sentence vectors: the relevance model weighs
     it, and where nothing answers and nothing is near by it, the nearest sentences are shown."""
     source = source_meant(case)
-    held = case.evidence(source).sentences
+    held = quotable(source)
     if not held:
         return found
     try:
-        near = vectors(question, earlier, held, case.lang, encoder)
+        near = vectors(question, earlier, held, encoder)
     except (OSError, RuntimeError, ValueError) as error:
         # The type only: a message may quote what it choked on.
         log.error("the sentence model failed (%s); the rules answer alone", type(error).__name__)
@@ -108,8 +109,9 @@ def _by_vectors(
         found = weighed(case, source, found, read, model.judge(read), model.limits)
     if not _shows_nothing(found):
         return found
-    scores = near.sentences @ near.in_context
-    closest = nearest(" ".join([*earlier[-1:], question]), held, scores)
+    sentences = case.evidence(source).sentences
+    scores = near.sentences[: len(sentences)] @ near.in_context
+    closest = nearest(" ".join([*earlier[-1:], question]), sentences, scores)
     return replace(found, related=tuple(quote_sentence(case, source, s) for s in closest))
 
 

@@ -3,9 +3,9 @@ asked."""
 
 from __future__ import annotations
 
-from radraft.llm.asking.evidence import sentences_of
 from radraft.llm.asking.examined import region_of
 from radraft.llm.asking.features import names_of
+from radraft.llm.asking.quotable import quotable
 from radraft.llm.asking.reading import stated
 from radraft.llm.asking.values import Source
 from radraft.llm.sentences import SentenceEncoder
@@ -13,14 +13,14 @@ from radraft.reports.values import LANGS
 
 
 def prepare(source: Source, encoder: SentenceEncoder | None) -> None:
-    """Read the sentences of a report and encode them in both languages, so that the first question
-    takes no longer than the next. What was read is kept by the sentences, of a new version only
-    those that changed are read again; the last 8,192 are kept."""
+    """Read what may be quoted of a report and encode it in both languages, so that the first
+    question takes no longer than the next. What was read is kept by its words: of a new version
+    only what changed is read again. The last 8,192 are kept."""
     region = region_of(source.about)
-    for sentence in sentences_of(source):
-        stated(sentence, region)
-        stated(sentence)
-        names_of(sentence)
+    for part in quotable(source):
+        stated(part, region)
+        stated(part)
+        names_of(part)
         for lang in LANGS if encoder is not None else ():
             # One at a time: a question that is asked meanwhile waits for no more than that.
-            encoder.passages([sentence.text(lang)])
+            encoder.passages([part.text(lang)])
