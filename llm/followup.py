@@ -135,7 +135,7 @@ def _unanswered(lang: Lang, found: Finding) -> Answer:
         lang,
         (),
         True,
-        tuple(quote.part for quote in found.related if not quote.prior),
+        tuple(quote.part for quote in found.related or found.nearest if not quote.prior),
         outcome=found.outcome,
         related=found.related,
         kind=found.kind,

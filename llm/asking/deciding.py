@@ -112,7 +112,7 @@ def _by_vectors(
     sentences = case.evidence(source).sentences
     scores = near.sentences[: len(sentences)] @ near.in_context
     closest = nearest(" ".join([*earlier[-1:], question]), sentences, scores)
-    return replace(found, related=tuple(quote_sentence(case, source, s) for s in closest))
+    return replace(found, nearest=tuple(quote_sentence(case, source, s) for s in closest))
 
 
 _MODALITIES = (

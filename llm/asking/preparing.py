@@ -21,6 +21,7 @@ def prepare(source: Source, encoder: SentenceEncoder | None) -> None:
         stated(part, region)
         stated(part)
         names_of(part)
-        for lang in LANGS if encoder is not None else ():
+        if encoder is not None:
             # One at a time: a question that is asked meanwhile waits for no more than that.
-            encoder.passages([part.text(lang)])
+            for lang in LANGS:
+                encoder.passages([part.text(lang)])

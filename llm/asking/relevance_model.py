@@ -66,8 +66,8 @@ class SentenceMap:
 
     def mapped(self, sentences: Array) -> Mapped:
         """Return sentences (n, 384) as `scores` takes them."""
-        held = sentences - self.sentence_mean
-        return Mapped(held, held @ self.sentence)
+        held = cast(Array, sentences - self.sentence_mean)
+        return Mapped(held, cast(Array, held @ self.sentence))
 
     def scores(self, question: Array, sentences: Mapped) -> Array:
         """Return (n,) for a question (384,): higher is nearer."""

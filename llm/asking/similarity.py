@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -49,11 +50,8 @@ def vectors(
 
 def passages(sentences: Sequence[SourceSentence], encoder: SentenceEncoder) -> Array:
     """Return (n, 384): of each sentence the mean of its languages."""
-    return np.mean(
-        [encoder.passages([one.text(lang) for one in sentences]) for lang in LANGS],
-        axis=0,
-        dtype=np.float32,
-    )
+    zh, en = (encoder.passages([one.text(lang) for one in sentences]) for lang in LANGS)
+    return cast(Array, np.mean([zh, en], axis=0, dtype=np.float32))
 
 
 def shared_words(question: str, sentences: Sequence[SourceSentence]) -> Array:
