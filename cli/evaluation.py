@@ -391,6 +391,10 @@ def ask(
     list_misses: Annotated[
         bool, typer.Option("--misses", help="List what was not answered rightly, with its text.")
     ] = False,
+    opened: Annotated[
+        bool,
+        typer.Option("--opened", help="Open each report before, as its page does, and time after."),
+    ] = False,
     out: Output,
 ) -> None:
     """Put questions about signed reports to the engine and score its answers.
@@ -422,10 +426,13 @@ def ask(
         engine = FollowupEngine(chosen, endpoint, SentenceEncoder.load())
         bar = progress.add_task("Asking", total=len(asked.questions))
         replies = ask_all(
-            asked, engine, lambda done, total: progress.update(bar, completed=done, total=total)
+            asked,
+            engine,
+            lambda done, total: progress.update(bar, completed=done, total=total),
+            opened=opened,
         )
     found = tally(replies, asked)
-    value = {**found.as_json(), "model": profile, "with_model": with_model}
+    value = {**found.as_json(), "model": profile, "with_model": with_model, "opened": opened}
     text = tally_tables(found)
     if list_misses:
         value["misses"] = misses(replies)

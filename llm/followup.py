@@ -12,24 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from radraft.core.control_tokens import inert
 from radraft.core.errors import FollowupError
+from radraft.llm.asking import preparing
 from radraft.llm.asking.borne_out import ANSWER_CHARS, borne_out
 from radraft.llm.asking.deciding import decide
-from radraft.llm.asking.evidence import is_order
-from radraft.llm.asking.questions import CONTEXT_TURNS, language, vocabulary
+from radraft.llm.asking.questions import CONTEXT_TURNS, language
 from radraft.llm.asking.sources import Known, source_of
-from radraft.llm.asking.values import (
-    Finding,
-    Kind,
-    Outcome,
-    Polarity,
-    Quote,
-    SizeAt,
-    Source,
-    SourceSentence,
-)
+from radraft.llm.asking.values import Finding, Kind, Outcome, Polarity, Quote, SizeAt, Source
 from radraft.llm.asking.wording import worded
 from radraft.llm.profiles import Task
-from radraft.llm.relevance import NEAREST, nearest
 from radraft.llm.sentences import SentenceEncoder
 from radraft.reports.assertion import asserted_report
 from radraft.reports.values import Lang, Sentence, SignedReport
@@ -86,8 +76,8 @@ def ask(
     over sentence vectors weighs both (`sentences` None: rules alone); the answer is a template's
     lead and exact quotations. With `answers: written` the model words what is
     answered from the quoted sentences of this report; wording that says more than these is
-    replaced by the quotations, and so it is where no model answers. Where no sentence shares a word
-    with the question the nearest by embedding are named. `history`: (question, answer) turns,
+    replaced by the quotations, and so it is where no model answers. Where none answers, what lies
+    nearest is named. `history`: (question, answer) turns,
     oldest first. `priors`: the patient's other signed reports that this person may read.
 
     FollowupError `followup_empty`, `followup_too_long`, `followup_not_signed` or
@@ -107,7 +97,7 @@ def ask(
     report = source_of(signed, known or Known())
     found = decide(text, report, priors, lang=lang, earlier=earlier, encoder=sentences)
     if found.outcome in UNANSWERED:
-        return _unanswered(text, lang, found, signed, sentences, earlier)
+        return _unanswered(lang, found)
     cited = _cited(found, signed)
     wording = None
     if profile.answers == "written" and found.outcome is Outcome.ANSWERED and cited:
@@ -125,38 +115,27 @@ def ask(
     )
 
 
+def prepare(
+    signed: SignedReport, sentences: SentenceEncoder | None, known: Known | None = None
+) -> None:
+    """Read a report before the first question on it (`asking.preparing`)."""
+    preparing.prepare(source_of(signed, known or Known()), sentences)
+
+
 def _cited(found: Finding, signed: SignedReport) -> tuple[Sentence, ...]:
     by_id = {sentence.id: sentence for sentence in asserted_report(signed).sentences}
     own = [q.part for q in found.quotes if not q.prior and q.part in by_id]
     return tuple(by_id[part] for part in dict.fromkeys(own))
 
 
-def _unanswered(
-    text: str,
-    lang: Lang,
-    found: Finding,
-    signed: SignedReport,
-    sentences: SentenceEncoder | None,
-    earlier: Sequence[str],
-) -> Answer:
+def _unanswered(lang: Lang, found: Finding) -> Answer:
     """Return an answer that shows what is near; what is refused shows nothing."""
-    near = tuple(quote.part for quote in found.related)
-    if not near and found.outcome is Outcome.NOT_MENTIONED and sentences is not None:
-        closest = nearest(
-            " ".join([*earlier[-1:], text]),
-            asserted_report(signed),
-            vocabulary=vocabulary(),
-            sentences=sentences,
-        )
-        near = tuple(
-            s.id for s in closest if not is_order(SourceSentence(s.id, s.zh, s.en))
-        )[:NEAREST]  # fmt: skip
     return Answer(
         worded(found, lang),
         lang,
         (),
         True,
-        near,
+        tuple(quote.part for quote in found.related or found.nearest if not quote.prior),
         outcome=found.outcome,
         related=found.related,
         kind=found.kind,

@@ -48,11 +48,13 @@ class SentenceEncoder:
         return self._encode(texts, is_query=True)
 
     def passages(self, texts: Sequence[str]) -> Array:
-        """Return (texts, 384), unit length; E5's `passage: ` prefix is added. Those encoded lately
-        are kept, by the hash of their text, without it."""
+        """Return (texts, 384), unit length; E5's `passage: ` prefix is added. Those asked
+        for lately are kept, by the hash of their text, without it."""
         keys = [hashlib.sha256(text.encode()).digest() for text in texts]
         with self._kept_lock:
-            found = {key: self._kept[key] for key in keys if key in self._kept}
+            # Taken out and put back last: the oldest go first.
+            found = {key: self._kept.pop(key) for key in dict.fromkeys(keys) if key in self._kept}
+            self._kept |= found
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
         if missing:
             fresh = self._encode(list(missing.values()), is_query=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -28,6 +27,7 @@ from radraft.pipeline.institutions import institution
 from radraft.pipeline.key_images import KeyImageChooser
 from radraft.pipeline.listing import Listing
 from radraft.pipeline.machine_tokens import MachineTokens
+from radraft.pipeline.opened_reports import OpenedReports
 from radraft.pipeline.openid_sign_in import openid_of
 from radraft.pipeline.outbox import Outbox
 from radraft.pipeline.presence import Presences
@@ -100,7 +100,6 @@ if TYPE_CHECKING:
     from radraft.llm.followup import Answer
     from radraft.llm.profiles import Profile
     from radraft.llm.replicas.router import Replicas
-    from radraft.llm.sentences import SentenceEncoder
     from radraft.llm.server import Endpoint
     from radraft.store.database import Store
     from radraft.studies.features import FeatureExtractor
@@ -323,9 +322,8 @@ class Service:
         """Which studies of a site go to the readers of another."""
         self.retention_rules = RetentionRules(store, self.trail, site=settings.site)
         """How long each site keeps its images."""
-        self._sentences: SentenceEncoder | None = None
-        self._sentences_missing = False
-        self._sentences_lock = threading.Lock()
+        self.opened_reports = OpenedReports(store)
+        """Signed reports on open pages, read for the questions that may follow."""
 
     def worklist(
         self,
@@ -566,7 +564,7 @@ class Service:
             signed,
             profile=self.profile,
             endpoint=self._llm.endpoint(),
-            sentences=self._sentence_encoder(),
+            sentences=self.opened_reports.encoder(),
             history=history,
             known=ground.known,
             priors=ground.priors,
@@ -640,16 +638,3 @@ class Service:
             failed=counts[cases.CaseState.FAILED],
             llm_problem=(problem.message_zh, problem.message_en) if problem is not None else None,
         )
-
-    def _sentence_encoder(self) -> SentenceEncoder | None:
-        """Return the sentence model; None where it cannot be loaded: rules answer without it."""
-        with self._sentences_lock:
-            if self._sentences is None and not self._sentences_missing:
-                from radraft.llm.sentences import SentenceEncoder
-
-                try:
-                    self._sentences = SentenceEncoder.load()
-                except (ImportError, OSError, RuntimeError):
-                    self._sentences_missing = True
-                    log.exception("no sentence model; questions are answered by rules alone")
-            return self._sentences

@@ -24,7 +24,7 @@ from radraft.llm.asking.questions import language
 from radraft.llm.asking.sources import Known, source_of
 from radraft.llm.asking.values import Finding, MetadataField
 from radraft.llm.asking.wording import worded
-from radraft.llm.followup import ask
+from radraft.llm.followup import ask, prepare
 from radraft.reports.people import typed_person
 from radraft.reports.values import (
     Lang,
@@ -51,6 +51,10 @@ class FollowupEngine:
     endpoint: Endpoint | None
     sentences: SentenceEncoder | None
     """None: rules alone, as where the sentence model is not there."""
+
+    def open(self, report: AskedReport) -> None:
+        """Read the report, as its page has it read in the background."""
+        prepare(signed_report(report), self.sentences, known(report))
 
     def answer(
         self,

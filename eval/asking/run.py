@@ -21,10 +21,17 @@ class TimedReply:
 
 
 def ask_all(
-    asked: QuestionSet, engine: Engine, progress: Callable[[int, int], None] | None = None
+    asked: QuestionSet,
+    engine: Engine,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    opened: bool = False,
 ) -> list[TimedReply]:
     """Ask every question of the set; those of a chain one after the other, each with the questions
-    before it and the answers as they came. `progress`: (done, of)."""
+    before it and the answers as they came. `progress`: (done, of). `opened`: each report is opened
+    before, and no answer's time holds that."""
+    for report in asked.reports.values() if opened else ():
+        engine.open(report)
     talks: dict[str, list[tuple[str, str]]] = {}
     replies: list[TimedReply] = []
     for question in in_order(asked.questions):

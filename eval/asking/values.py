@@ -280,6 +280,9 @@ class Reply:
 class Engine(Protocol):
     """What answers questions."""
 
+    def open(self, report: AskedReport) -> None:
+        """Do with a report what is done when its page is opened, before anything is asked."""
+
     def answer(
         self,
         question: str,

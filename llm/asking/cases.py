@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from radraft.llm.asking.evidence import related
+from radraft.llm.asking.evidence import Evidence
 from radraft.llm.asking.questions import Asked
 from radraft.llm.asking.values import MetadataField, Quote, Source, SourceSentence
 from radraft.reports.values import Lang
@@ -22,6 +22,18 @@ class Case:
     report: Source
     priors: tuple[Source, ...]
     lang: Lang
+
+    @cached_property
+    def _evidence(self) -> dict[str, Evidence]:
+        return {}
+
+    def evidence(self, source: Source) -> Evidence:
+        """Return the question held against the open report or an earlier one. Rules and relevance
+        model read the same value, so that neither reads the report again."""
+        found = self._evidence.get(source.id)
+        if found is None or found.source is not source:
+            found = self._evidence[source.id] = Evidence(self.asked, source)
+        return found
 
     @cached_property
     def meant(self) -> Source | None:
@@ -55,6 +67,15 @@ def quote_sentence(case: Case, source: Source, sentence: SourceSentence) -> Quot
     return Quote(source.id, sentence.id, sentence.text(case.lang), day, source is not case.report)
 
 
+def quote_part(case: Case, source: Source, part: SourceSentence) -> Quote:
+    """Return one of the `quotable` of a report as it stands."""
+    if part.id in {*MetadataField}:
+        quote = quote_field(case, MetadataField(part.id), source)
+        assert quote is not None
+        return quote
+    return quote_sentence(case, source, part)
+
+
 def quote_field(case: Case, name: MetadataField, source: Source) -> Quote | None:
     """Return what is known beside a report's text; None where nothing is."""
     text = source.known(name)
@@ -64,4 +85,5 @@ def quote_field(case: Case, name: MetadataField, source: Source) -> Quote | None
 
 def related_quotes(case: Case) -> tuple[Quote, ...]:
     """Return the sentences near the question, to be shown where none answers it."""
-    return tuple(quote_sentence(case, case.report, one) for one in related(case.asked, case.report))
+    near = case.evidence(case.report).related
+    return tuple(quote_sentence(case, case.report, one) for one in near)

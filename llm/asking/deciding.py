@@ -9,15 +9,17 @@ from dataclasses import replace
 
 from radraft.llm.asking.advice import ADVICE
 from radraft.llm.asking.cases import Case, quote_sentence, related_quotes
-from radraft.llm.asking.evidence import Match, Place, matches, not_judged, sentences_of
+from radraft.llm.asking.evidence import Evidence, Match, Place, not_judged
 from radraft.llm.asking.features import features
 from radraft.llm.asking.kinds import imaging_decision
 from radraft.llm.asking.learned import open_to_chance, weighed
 from radraft.llm.asking.metadata import from_metadata, from_quality
+from radraft.llm.asking.near import nearest
 from radraft.llm.asking.outcomes import QUOTED, finding, outcome_of, sizes
 from radraft.llm.asking.places import sides_of
 from radraft.llm.asking.premises import LENGTH, changes
 from radraft.llm.asking.questions import read_question
+from radraft.llm.asking.quotable import quotable
 from radraft.llm.asking.relevance_model import relevance_model
 from radraft.llm.asking.similarity import vectors
 from radraft.llm.asking.values import (
@@ -51,9 +53,9 @@ def decide(
     """
     case = Case(read_question(question, earlier), report, in_order(priors), lang)
     found = by_rules(case)
-    if encoder is None or not open_to_chance(case.asked, found):
-        return replace(found, kind=case.asked.kind)
-    return replace(_weighed(case, found, question, earlier, encoder), kind=case.asked.kind)
+    if encoder is not None and (open_to_chance(case.asked, found) or _shows_nothing(found)):
+        found = _by_vectors(case, found, question, earlier, encoder)
+    return replace(found, kind=case.asked.kind)
 
 
 def by_rules(case: Case) -> Finding:
@@ -82,22 +84,35 @@ def source_meant(case: Case) -> Source:
     return case.report
 
 
-def _weighed(
+def _shows_nothing(found: Finding) -> bool:
+    return found.outcome is Outcome.NOT_MENTIONED and not found.related
+
+
+def _by_vectors(
     case: Case, found: Finding, question: str, earlier: Sequence[str], encoder: SentenceEncoder
 ) -> Finding:
+    """Return what becomes of the rules' finding with sentence vectors: the relevance model weighs
+    it, and where nothing answers and nothing is near by it, the nearest sentences are shown."""
     source = source_meant(case)
-    held = tuple(sentences_of(source))
+    held = quotable(source)
     if not held:
         return found
     try:
-        near = vectors(question, earlier, held, case.lang, encoder)
+        near = vectors(question, earlier, held, encoder)
     except (OSError, RuntimeError, ValueError) as error:
         # The type only: a message may quote what it choked on.
         log.error("the sentence model failed (%s); the rules answer alone", type(error).__name__)
         return found
-    model = relevance_model()
-    read = features(case.asked, source, found, near)
-    return weighed(case, source, found, read, model.judge(read), model.limits)
+    if open_to_chance(case.asked, found):
+        model = relevance_model()
+        read = features(case, source, found, near)
+        found = weighed(case, source, found, read, model.judge(read), model.limits)
+    if not _shows_nothing(found):
+        return found
+    sentences = case.evidence(source).sentences
+    scores = near.sentences[: len(sentences)] @ near.in_context
+    closest = nearest(" ".join([*earlier[-1:], question]), sentences, scores)
+    return replace(found, nearest=tuple(quote_sentence(case, source, s) for s in closest))
 
 
 _MODALITIES = (
@@ -118,7 +133,7 @@ def _advice(case: Case) -> Finding:
     """Answer what the report advises; whether more is needed is refused where it advises nothing
     of the kind."""
     asked = replace(case.asked, measures=frozenset())
-    advice = [s for s in sentences_of(case.report) if ADVICE.search(f"{s.zh} {s.en}")]
+    advice = [s for s in case.evidence(case.report).sentences if ADVICE.search(f"{s.zh} {s.en}")]
     if imaging_decision(asked.text.lower()):
         wanted = _modalities(asked.text)
         advice = [s for s in advice if not wanted or wanted & _modalities(f"{s.zh} {s.en}")]
@@ -127,7 +142,7 @@ def _advice(case: Case) -> Finding:
         return _quoted(case, advice)
     found: list[SourceSentence] = []
     if asked.has_subject:
-        about = {m.sentence.id: m for m in matches(asked, case.report)}
+        about = {m.sentence.id: m for m in Evidence(asked, case.report).matches}
         found = [s for s in advice if s.id in about]
         if found and not any(about[s.id].same_side for s in found):
             return _quoted(case, found, Outcome.CORRECTED)
@@ -168,7 +183,7 @@ def _from_sentences(case: Case) -> Finding:
             return _series(case, every)
     found = outcome_of(case, here)
     if found is None:
-        limits = () if here else not_judged(asked, case.report)
+        limits = () if here else not_judged(asked, case.evidence(case.report))
         return _quoted(case, limits) if limits else _nothing(case)
     if (asked.compares or asked.kind is Kind.CHANGE) and case.priors:
         last = case.meant or case.priors[-1]
@@ -194,7 +209,7 @@ def _nothing(case: Case) -> Finding:
 
 def _found(case: Case, source: Source) -> tuple[Match, ...]:
     if case.asked.has_subject:
-        return matches(case.asked, source)
+        return case.evidence(source).matches
     return _general(case, source)
 
 
@@ -212,7 +227,7 @@ def _general(case: Case, source: Source) -> tuple[Match, ...]:
     says as a whole its impression."""
     asked = case.asked
     found = []
-    for sentence in sentences_of(source):
+    for sentence in case.evidence(source).sentences:
         text = f"{sentence.zh} {sentence.en}"
         gives = (
             (asked.kind is Kind.SIZE and LENGTH.search(text) is not None)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import cached_property
 
 from radraft.llm.asking.examined import places_of, region_of, side_of
 from radraft.llm.asking.lexicon import lexicon
@@ -54,6 +55,10 @@ class Hit:
     """Whether it names the subject, rather than that all is normal there."""
 
 
+SentenceHits = tuple[SourceSentence, tuple[tuple[Hit, ...], ...]]
+"""A sentence with, subject by subject, what it says of it."""
+
+
 @dataclass(frozen=True)
 class Match:
     """A sentence that speaks of what is asked."""
@@ -93,38 +98,7 @@ def sentences_of(source: Source) -> Iterator[SourceSentence]:
     return (one for one in source.sentences if not is_order(one))
 
 
-def matches(asked: Asked, source: Source) -> tuple[Match, ...]:
-    """Return the sentences that speak of what is asked, in reading order; where none speaks of all
-    of it, those that settle it."""
-    if not asked.subjects:
-        return _by_place(asked, source)
-    about = _Asked(asked, source)
-    hits = about.read()
-    every = range(len(asked.subjects))
-    if asked.any_of and len(asked.things) > 1:
-        some = [(s, h) for s, h in hits if any(h[n] for n in every)]
-        return tuple(m for s, h in some if (m := about.match(s, h)) is not None)
-    whole = [(s, h) for s, h in hits if all(h[n] for n in every)]
-    found = [m for s, h in whole if (m := about.match(s, h)) is not None]
-    if any(m.here for m in found):
-        # What names it goes before what says that all is normal there.
-        named = [m for m in found if m.own]
-        return tuple(named if any(m.here for m in named) else found)
-    return tuple(found) + tuple(_in_parts(asked, about, hits))
-
-
-def hits_of(
-    asked: Asked, source: Source
-) -> list[tuple[SourceSentence, tuple[tuple[Hit, ...], ...]]]:
-    """Return each sentence of `sentences_of` with, subject by subject, what it says of it."""
-    return _Asked(asked, source).read()
-
-
-def _in_parts(
-    asked: Asked,
-    about: _Asked,
-    hits: Sequence[tuple[SourceSentence, tuple[tuple[Hit, ...], ...]]],
-) -> Iterator[Match]:
+def _in_parts(asked: Asked, about: Evidence, hits: Sequence[SentenceHits]) -> Iterator[Match]:
     """Yield what settles a question that no sentence speaks of as a whole."""
     things = [n for n, one in enumerate(asked.subjects) if one in asked.things]
     rest = [n for n in range(len(asked.subjects)) if n not in things]
@@ -185,9 +159,7 @@ def _of_another(asked: Asked, sentence: SourceSentence, hits: Sequence[Sequence[
 
 
 def _denied_part(
-    about: _Asked,
-    hits: Sequence[tuple[SourceSentence, tuple[tuple[Hit, ...], ...]]],
-    things: Sequence[int],
+    about: Evidence, hits: Sequence[SentenceHits], things: Sequence[int]
 ) -> Iterator[Match]:
     """Yield the sentences that deny one of the things where none speaks of all of them."""
     for n in things:
@@ -200,11 +172,12 @@ def _denied_part(
             return
 
 
-class _Asked:
-    """A question held against one report."""
+class Evidence:
+    """A question held against one report. What it finds is found once."""
 
     def __init__(self, asked: Asked, source: Source) -> None:
         self.region = region_of(source.about)
+        self._as_asked = asked
         self.asked = asked = _with_usual_place(asked, self.region)
         self.source = source
         self.known = lexicon()
@@ -212,7 +185,7 @@ class _Asked:
         self.about = places_of(source.about)
         self.stated_there = frozenset(
             concept
-            for sentence in sentences_of(source)
+            for sentence in self.sentences
             for one in stated(sentence, self.region)
             if one.polarity is not Polarity.ABSENT
             for concept in one.concepts
@@ -225,18 +198,50 @@ class _Asked:
         )
         """Whether the question points at a lesion that a report may call by another name."""
 
-    def read(self) -> list[tuple[SourceSentence, tuple[tuple[Hit, ...], ...]]]:
-        """Return each sentence with, subject by subject, what it says of it."""
+    @cached_property
+    def sentences(self) -> tuple[SourceSentence, ...]:
+        """The sentences that state something."""
+        return tuple(sentences_of(self.source))
+
+    @cached_property
+    def matches(self) -> tuple[Match, ...]:
+        """The sentences that speak of what is asked, in reading order; where none speaks of all of
+        it, those that settle it. Without subjects, places, measures and levels: none."""
+        asked = self._as_asked
+        if not asked.has_subject:
+            return ()
+        if not asked.subjects:
+            return _by_place(asked, self)
+        hits, every = self.hits, range(len(asked.subjects))
+        if asked.any_of and len(asked.things) > 1:
+            some = [(s, h) for s, h in hits if any(h[n] for n in every)]
+            return tuple(m for s, h in some if (m := self.match(s, h)) is not None)
+        whole = [(s, h) for s, h in hits if all(h[n] for n in every)]
+        found = [m for s, h in whole if (m := self.match(s, h)) is not None]
+        if any(m.here for m in found):
+            # What names it goes before what says that all is normal there.
+            named = [m for m in found if m.own]
+            return tuple(named if any(m.here for m in named) else found)
+        return tuple(found) + tuple(_in_parts(asked, self, hits))
+
+    @cached_property
+    def related(self) -> tuple[SourceSentence, ...]:
+        """Sentences that share a subject, an organ or a kind with the question, best first."""
+        return _related(self._as_asked, self.sentences)
+
+    @cached_property
+    def hits(self) -> tuple[SentenceHits, ...]:
+        """Each sentence with, subject by subject, what it says of it."""
         found = []
         before: frozenset[str] = frozenset()
-        for sentence in sentences_of(self.source):
+        for sentence in self.sentences:
             texts = texts_of(sentence, self.region)
             hits = tuple(tuple(self._hits(one, texts, before)) for one in self.asked.subjects)
             found.append((sentence, hits))
             before = (
                 frozenset(p for text in texts for c in text.clauses for p in c.places) or before
             )
-        return found
+        return tuple(found)
 
     def _in_region(self, one: Stated) -> bool:
         """Return whether a statement names no more than the region that the place lies in."""
@@ -502,11 +507,10 @@ def _all(found: Sequence[Polarity], *, any_of: bool) -> Polarity:
     return Polarity.UNCERTAIN if Polarity.UNCERTAIN in found else Polarity.PRESENT
 
 
-def _by_place(asked: Asked, source: Source) -> tuple[Match, ...]:
+def _by_place(asked: Asked, about_: Evidence) -> tuple[Match, ...]:
     """Return what is said of the places of a question that names nothing else."""
-    about_ = _Asked(asked, source)
     found = []
-    for sentence in sentences_of(source):
+    for sentence in about_.sentences:
         text = f"{sentence.zh} {sentence.en}"
         if not all(lexicon().measured[m].search(text) for m in asked.measures):
             continue
@@ -525,15 +529,15 @@ def _by_place(asked: Asked, source: Source) -> tuple[Match, ...]:
         spots = frozenset(s for one in here for s in one.spots)
         found.append(
             Match(
-                source, sentence, polarity, polarity, Place.SAME, bool(sided) or not asked.sides,
-                same_spots(asked.spots, spots), sides, spots,
+                about_.source, sentence, polarity, polarity, Place.SAME,
+                bool(sided) or not asked.sides, same_spots(asked.spots, spots), sides, spots,
                 LIMITED.search(text.lower()) is not None,
             )
         )  # fmt: skip
     return tuple(found)
 
 
-def _is_of(asked: Asked, about_: _Asked, one: Stated) -> bool:
+def _is_of(asked: Asked, about_: Evidence, one: Stated) -> bool:
     if asked.places:
         if about_.place(one.places) is not Place.SAME:
             # That all of an organ is normal says so of its parts.
@@ -545,11 +549,10 @@ def _is_of(asked: Asked, about_: _Asked, one: Stated) -> bool:
     return bool(asked.measures)
 
 
-def not_judged(asked: Asked, source: Source) -> tuple[SourceSentence, ...]:
+def not_judged(asked: Asked, about_: Evidence) -> tuple[SourceSentence, ...]:
     """Return the sentences that say of the place asked for that it could not be judged."""
-    about_ = _Asked(asked, source)
     found = []
-    for sentence in sentences_of(source):
+    for sentence in about_.sentences:
         if not asked.places or not LIMITED.search(f"{sentence.zh} {sentence.en}".lower()):
             continue
         said = stated(sentence, about_.region)
@@ -561,13 +564,12 @@ def not_judged(asked: Asked, source: Source) -> tuple[SourceSentence, ...]:
     return tuple(found)
 
 
-def related(asked: Asked, source: Source) -> tuple[SourceSentence, ...]:
-    """Return sentences that share a subject, an organ or a kind with the question, best first."""
+def _related(asked: Asked, sentences: Sequence[SourceSentence]) -> tuple[SourceSentence, ...]:
     known = lexicon()
     wanted = {c for one in asked.subjects for c in one.concepts}
     near = {up for c in wanted for up in known.lineage(c)}
     scored = []
-    for at, sentence in enumerate(sentences_of(source)):
+    for at, sentence in enumerate(sentences):
         said = stated(sentence)
         own = {c for one in said for c in one.concepts}
         score = 3 * len(wanted & {up for c in own for up in known.lineage(c)})

@@ -9,25 +9,43 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
 from radraft.llm.asking.advice import ADVICE
-from radraft.llm.asking.evidence import Hit, Match, hits_of, matches, related
+from radraft.llm.asking.cases import Case
+from radraft.llm.asking.evidence import Evidence, Hit, Match
 from radraft.llm.asking.lexicon import lexicon
 from radraft.llm.asking.places import same_side, same_spots, sides_of, spots_of
-from radraft.llm.asking.premises import LENGTH, changes, contradicted, numbers
+from radraft.llm.asking.premises import LENGTH, changes, contradicted, numbers, same_numbers
 from radraft.llm.asking.questions import Asked, vocabulary
+from radraft.llm.asking.quotable import fields_of
 from radraft.llm.asking.reading import LIMITED, MAYBE, stated
 from radraft.llm.asking.similarity import Vectors, shared_words
-from radraft.llm.asking.values import Finding, Kind, Outcome, Polarity, Source, SourceSentence
+from radraft.llm.asking.values import (
+    Finding,
+    Kind,
+    MetadataField,
+    Outcome,
+    Polarity,
+    Source,
+    SourceSentence,
+)
 from radraft.llm.sentences import Array
 from radraft.reports.findings import concepts
 
 _ABSENT = -1.0
 _NUMBER = re.compile(r"\d")
+_FIELDS = (
+    ("technique", {MetadataField.TECHNIQUE}),
+    ("quality", {MetadataField.QUALITY}),
+    ("history", {MetadataField.HISTORY}),
+    ("people", {MetadataField.AUTHOR, MetadataField.REVIEWER, MetadataField.ORDERED_BY}),
+    ("time", {MetadataField.PERFORMED_AT, MetadataField.SIGNED_AT}),
+    ("alert", {MetadataField.CRITICAL_ALERT}),
+)
 _NAMED = (
     concepts.Kind.FINDING,
     concepts.Kind.DEVICE,
@@ -48,37 +66,39 @@ class Features:
 
     def table(self, names: Sequence[str]) -> Array:
         """Return (n, names): a sentence's numbers and its question's."""
-        n = len(self.sentences)
-        columns = [
-            self.of_sentences[name]
-            if name in self.of_sentences
-            else np.full(n, self.of_question[name], np.float32)
-            for name in names
-        ]
-        return np.stack(columns, axis=1) if n else np.zeros((0, len(names)), np.float32)
+        found = np.empty((len(self.sentences), len(names)), np.float32)
+        for column, name in enumerate(names):
+            own = self.of_sentences.get(name)
+            found[:, column] = self.of_question[name] if own is None else own
+        return found
 
 
-def features(asked: Asked, source: Source, found: Finding, vectors: Vectors) -> Features:
-    """Return the numbers of a question and of the sentences of `source` (`sentences_of`), of which
-    the rules `found` what they did."""
-    spoken = hits_of(asked, source)
-    held = tuple(sentence for sentence, _ in spoken)
-    matched = {m.sentence.id: m for m in matches(asked, source)} if asked.has_subject else {}
+def features(case: Case, source: Source, found: Finding, vectors: Vectors) -> Features:
+    """Return the numbers of a question and of what is `quotable` of `source`, of which the rules
+    `found` what they did."""
+    asked, evidence = case.asked, case.evidence(source)
+    fields = replace(source, sentences=fields_of(source))
+    spoken = (*evidence.hits, *Evidence(asked, fields).hits)
+    held, last = tuple(one for one, _ in spoken), len(evidence.sentences)
+    matched = {m.sentence.id: m for m in evidence.matches}
     quoted = [q.part for q in found.quotes if q.source == source.id]
     rows = [
         {
             **_of_hits(asked, hits),
             **_of_match(matched.get(sentence.id)),
             **_of_words(asked, sentence),
+            "numbers_same": same_numbers(asked.text, f"{sentence.zh} {sentence.en}"),
             "contradicts": float(contradicted(asked, [Match(source, sentence, Polarity.PRESENT)])),
             "quoted": 1.0 / (1 + quoted.index(sentence.id)) if sentence.id in quoted else 0.0,
-            "position": at / len(held),
-            "impression": float(sentence.id.startswith("i")),
-            "addendum": float(sentence.id.startswith("a")),
+            "position": at / last if at < last else 1.0,
+            "impression": float(at < last and sentence.id.startswith("i")),
+            "addendum": float(at < last and sentence.id.startswith("a")),
+            "field_asked": float(at >= last and sentence.id in asked.fields),
+            **{f"is_{name}": float(at >= last and sentence.id in names) for name, names in _FIELDS},
         }
         for at, (sentence, hits) in enumerate(spoken)
     ]
-    near = [one.id for one in related(asked, source)]
+    near = [one.id for one in evidence.related]
     names = rows[0] if rows else ()
     columns = {name: np.array([row[name] for row in rows], np.float32) for name in names}
     columns["related"] = np.array(
@@ -135,7 +155,7 @@ def _of_words(asked: Asked, sentence: SourceSentence) -> dict[str, float]:
     places = frozenset(p for one in said for p in one.places)
     sides = sides_of(sentence.zh) | sides_of(sentence.en)
     spots = spots_of(text)
-    names = _names(sentence)
+    names = names_of(sentence)
     named = vocabulary().of_kind(vocabulary().question(asked.text).names, *_NAMED)
     n = max(1, len(said))
     amounts = numbers(text)
@@ -184,7 +204,8 @@ def _of_words(asked: Asked, sentence: SourceSentence) -> dict[str, float]:
 
 
 @lru_cache(maxsize=8192)
-def _names(sentence: SourceSentence) -> frozenset[str]:
+def names_of(sentence: SourceSentence) -> frozenset[str]:
+    """Return what the vocabulary knows of a sentence's words."""
     return vocabulary().sentence(sentence.zh, sentence.en).names
 
 
@@ -284,12 +305,16 @@ def _of_question(
         "asked_characters": float(len(asked.text)),
         "report_sentences": float(n),
     }
-    for name in ("hit", "hit_things", "concepts", "vocabulary", "shared", "near", "near_spread"):
+    for name in _BEST:
         values[f"best_{name}"] = float(columns[name].max()) if n else _ABSENT
     return values
 
 
+_BEST = (
+    "hit", "hit_things", "hit_unknown", "concepts", "vocabulary", "places_same", "shared", "near",
+    "near_spread",
+)  # fmt: skip
 _KINDS = (
     Kind.PRESENCE, Kind.SIDE, Kind.PLACE, Kind.SIZE, Kind.NUMBER, Kind.CHANGE, Kind.CERTAINTY,
-    Kind.CAUSE, Kind.ADVICE, Kind.QUALITY, Kind.SERIES,
+    Kind.CAUSE, Kind.ADVICE, Kind.QUALITY, Kind.SERIES, Kind.METADATA,
 )  # fmt: skip

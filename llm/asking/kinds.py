@@ -31,7 +31,10 @@ _OUTSIDE = re.compile(
     r"|电话号码|手机号|password|密码|股票|医保|报销|费用|多少钱|住址|address\b|身份证|insurance"
     r"|how much does it cost"
     r"|\bcosts?\b|price|wifi|visiting hours|parking|探视|停车|床位|几号床|which bed|who won"
-    r"|写(?:一)?首诗|poem",
+    r"|写(?:一)?首诗|poem|\bbed \d+'?s?\b|(?:\d+|隔壁|旁边)(?:号?床|暖箱)"
+    r"|\b(?:his|her) (?:husband|wife|father|mother|brother|sister|twin|son|daughter)'?s "
+    r"(?:scan|film|ct|mri?|report|x-?ray)|[他她](?:爸|妈|丈夫|爱人|老公|老婆|哥|姐|弟|妹).{0,12}(?:片|报告|ct"
+    r"|几分|癌)",
     _I,
 )
 _IMAGE = re.compile(
@@ -45,14 +48,20 @@ _IMAGE = re.compile(
     r"|in the) (?:image|film|scan|picture|ct|mri?)"
     r"|(?:open|show|send|zoom) (?:me )?(?:in(?:to)? )?(?:the )?(?:image|picture|film|scan"
     r"|key image)"
-    r"|帮我(?:在图|看图|量)|从图",
+    r"|帮我(?:在图|看图|量)|从图|\bscroll (?:to|through|up|down)\b|截图|图截|箭头|圈一下|给我圈"
+    r"|(?:图|片)(?:发|给)我|放一下(?:视频|动图)?$|side by side|原图"
+    r"|\b(?:show|send|pull up|bring up|put)\b (?:me )?(?:the )?(?:[\w-]+ ){0,4}"
+    r"(?:slices?|images?|frames?|axial|coronal|sagittal|side by side)\b"
+    r"|\b(?:outline|circle|mark)\b.{1,50} for me",
     _I,
 )
 _DEFINITION = re.compile(
     r"什么是|是什么意思|什么叫|啥叫|啥意思|是啥意思|何谓|代表什么|意味着什么"
     r"|^what (?:exactly )?is an? (?!size)|^what(?:'s| is) (?:meant by|the (?:meaning|definition))"
     r"|what does .{1,40} (?:mean|stand for)|meaning of|defin(?:e|ition)\b|解释一下"
-    r"|^explain (?:the term|what)",
+    r"|^explain (?:the term|what)|\bexplain .{1,30} to me\b|\bmeans what\b|difference between"
+    r"|\bremind me (?:what|how)\b|\bsupposed to (?:do|be|show|mean)\b|^what'?s an? .{1,30} sign\b"
+    r"|^what is (?:an?|the) [\w ]{1,30} exactly|是什么东西|怎么(?:量|算|评|分级|打分)的",
     _I,
 )
 _IMAGING = (
@@ -106,6 +115,10 @@ _DECISION = re.compile(
     r"|\b(?:should|may|shall|must|can|could) (?:i|we|he|she|they|the patient"
     r"|you (?:please )?(?:order|prescribe|decide))\b(?! (?:see|tell|assess|judge|rule|exclude"
     r"|be sure))"
+    r"|\bwould you (?!say|call|describe)|\bdo (?:i|we) (?:start|stop|give|hold|switch)\b"
+    r"|\bstart (?:her|him|them) on\b|\d ?mg(?:/kg)?\b.{0,12}(?:now|\?)|\b(?:text|write|email|order"
+    r"|book) (?:me|us|her|him|his|the wife|the family)\b|帮我(?:下|写|开|发|约)|替我定"
+    r"|几片|(?:吃|用|打|冲|固定)(?:几|多少)(?:天|周|片|次)|哪天开始(?:吃|用|打)|冲不冲击"
     r"|\bwhether (?:i|we|he|she|they|to)\b|(?:i|we|he|she|they) (?:can|may|should) (?:go|ride"
     r"|start|stop|give|eat|walk|fly|drive|play|run|bear|have surgery)"
     r"|dos(?:e|age|ing)\b|how much .{0,30}(?:give|\bmg|per (?:hour|day|kg)|an hour|a day)"

@@ -10,13 +10,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from radraft.llm.asking.cases import Case, quote_sentence
+from radraft.llm.asking.cases import Case, quote_part
 from radraft.llm.asking.features import Features
 from radraft.llm.asking.kinds import SUBJECTLESS
 from radraft.llm.asking.outcomes import QUOTED
 from radraft.llm.asking.questions import Asked
 from radraft.llm.asking.relevance_model import OUTCOMES, Judgement, Limits
-from radraft.llm.asking.values import Finding, MetadataField, Outcome, Polarity, Quote, Source
+from radraft.llm.asking.values import Finding, Kind, Outcome, Polarity, Quote, Source
 
 RELATED = 3
 """Most sentences that are shown where none answers."""
@@ -26,12 +26,11 @@ would be shown sentences that have nothing to do with it."""
 
 
 def open_to_chance(asked: Asked, found: Finding) -> bool:
-    """Return whether the model may change what the rules found: not what was refused, what is known
-    beside the sentences, or a definition."""
-    return (
-        asked.kind not in SUBJECTLESS
-        and found.outcome not in (Outcome.REFUSED, Outcome.CANNOT_ANSWER)
-        and not any(quote.part in {*MetadataField} for quote in found.quotes)
+    """Return whether the model may change what the rules found: not what was refused, and not a
+    definition."""
+    return (asked.kind is Kind.METADATA or asked.kind not in SUBJECTLESS) and found.outcome not in (
+        Outcome.REFUSED,
+        Outcome.CANNOT_ANSWER,
     )
 
 
@@ -48,10 +47,12 @@ def weighed(
     least = limits.quoted * chances[order[0]]
     likely = [at for at in order[: limits.most] if chances[at] >= least]
     outcome = _outcome(by_rules, read, judgement, limits, likely)
+    if outcome is Outcome.CANNOT_ANSWER:
+        return Finding(outcome)
     if outcome is Outcome.NOT_MENTIONED:
         named = [q for q in (*by_rules.related, *by_rules.quotes) if q.source == source.id]
         near = [at for at in order if chances[at] >= LEAST_NEAR]
-        more = (quote_sentence(case, source, read.sentences[at]) for at in near)
+        more = (quote_part(case, source, read.sentences[at]) for at in near)
         return Finding(outcome, related=_once([*named, *more])[:RELATED])
     own = {sentence.id: at for at, sentence in enumerate(read.sentences)}
     best = float(chances[order[0]])
@@ -66,7 +67,7 @@ def weighed(
         for quote in by_rules.quotes
         if quote.source != source.id or chance.get(quote.part, 0.0) >= limits.kept
     ]
-    quotes = _once([*kept, *(quote_sentence(case, source, read.sentences[at]) for at in likely)])
+    quotes = _once([*kept, *(quote_part(case, source, read.sentences[at]) for at in likely)])
     if outcome is Outcome.UNCERTAIN:
         polarity: Polarity | None = Polarity.UNCERTAIN
     elif outcome is by_rules.outcome and max(chance.values(), default=1.0) >= limits.sure:

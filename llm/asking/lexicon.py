@@ -58,6 +58,8 @@ class _File(_Strict):
     up: dict[str, tuple[str, ...]]
     words: tuple[_Words, ...]
     measures: tuple[_Measure, ...]
+    whole: str
+    """English words that are no slips for a known word, near as they are to one."""
     idle: _Idle
 
 
@@ -102,6 +104,7 @@ class Lexicon:
         self.loose = frozenset(data.kinds.loose.split())
         self.anywhere = frozenset(data.kinds.anywhere.split()) | self.predicates | self.lesions
         self.idle_en = frozenset(data.idle.en.split())
+        self._whole = frozenset(data.whole.split())
         idle_zh = sorted(data.idle.zh.split(), key=len, reverse=True)
         self.idle_zh = re.compile("|".join(map(re.escape, idle_zh)))
         self._chinese: dict[str, _Meaning] = {}
@@ -195,7 +198,7 @@ class Lexicon:
 
         def mend(match: re.Match[str]) -> str:
             word = match.group().lower()
-            if len(word) < 5 or word in self.idle_en or any(
+            if len(word) < 5 or word in self.idle_en or word in self._whole or any(
                 (form,) in self._latin or form in self._latin_words for form in _forms(word)
             ):  # fmt: skip
                 return match.group()

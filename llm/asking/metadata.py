@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 
 from radraft.llm.asking.cases import Case, quote_field, quote_sentence, related_quotes
-from radraft.llm.asking.evidence import Match, matches, sentences_of
 from radraft.llm.asking.premises import technique_differs
 from radraft.llm.asking.reading import LIMITED
 from radraft.llm.asking.values import Finding, MetadataField, Outcome, Quote, Source
@@ -31,7 +30,7 @@ def from_metadata(case: Case) -> Finding:
     if not found:
         return Finding(Outcome.NOT_MENTIONED, related=related_quotes(case))
     if MetadataField.CRITICAL_ALERT in fields:
-        told = [s for s in sentences_of(source) if _TOLD.search(f"{s.zh} {s.en}")]
+        told = [s for s in case.evidence(source).sentences if _TOLD.search(f"{s.zh} {s.en}")]
         found += tuple(quote_sentence(case, source, s) for s in told)
     if any(_differs(case, quote) for quote in found):
         return Finding(Outcome.CORRECTED, found)
@@ -77,10 +76,11 @@ def _another_day(case: Case, text: str) -> bool:
 def from_quality(case: Case) -> Finding | None:
     """Answer what could be judged; None where the sentences on what is asked say more."""
     asked = case.asked
-    found: tuple[Match, ...] = matches(asked, case.report) if asked.has_subject else ()
+    evidence = case.evidence(case.report)
+    found = evidence.matches
     limited = [m.sentence for m in found if m.limited]
     if not asked.has_subject:
-        limited = [s for s in sentences_of(case.report) if LIMITED.search(f"{s.zh} {s.en}".lower())]
+        limited = [s for s in evidence.sentences if LIMITED.search(f"{s.zh} {s.en}".lower())]
     quality = quote_field(case, MetadataField.QUALITY, case.report)
     quotes = [q for q in (quality,) if q is not None]
     quotes += [quote_sentence(case, case.report, s) for s in limited]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from radraft.llm.asking.cases import Case, quote_sentence
-from radraft.llm.asking.evidence import Match, Place, sentences_of
+from radraft.llm.asking.evidence import Match, Place
 from radraft.llm.asking.lexicon import lexicon
 from radraft.llm.asking.premises import LENGTH, contradicted, measured
 from radraft.llm.asking.questions import Asked
@@ -253,7 +253,7 @@ def _sized_there(case: Case, here: list[Match]) -> Finding | None:
         - known.loose
     )
     found = []
-    for sentence in sentences_of(source):
+    for sentence in case.evidence(source).sentences:
         said = [s for s in stated(sentence) if s.polarity is not Polarity.ABSENT]
         alike = [s for s in said if s.places & places and s.concepts & _NAMED_BROADLY]
         if alike and LENGTH.search(f"{sentence.zh} {sentence.en}"):

@@ -294,3 +294,33 @@ def technique_differs(asked: Asked, technique: str) -> bool:
         bool(re.search(r"增强|with contrast|contrast[- ]enhanced|打(?:了)?药", text, re.I))
         and plain
     )
+
+
+_PLAIN_NUMBER = re.compile(
+    r"(?<![a-z\d.])(\d+(?:\.\d+)?[a-c]?|(?:iv|i{1,3}|vi?)[abc]?(?![a-z]))(?![a-z]*\d)", re.I
+)
+_OTHER_NUMBERS = re.compile(
+    r"20\d\d(?:[-/年]\d{1,2}(?:[-/月]\d{1,2})?)?|\d{1,2}月(?:\d{1,2}[日号])?|\d{1,2}:\d\d"
+    r"|[ctls]\d{1,2}(?:[/-][ctls]?\d{1,2})?|day \d+|\d{1,2}(?:st|nd|rd|th)"
+    r"|\d+\s*(?:岁|天|周|个月|yo\b|y\b|h\b|hours|days|weeks|months|M\b|F\b)",
+    re.I,
+)
+"""Dates, times, levels and ages: not what is measured."""
+
+
+def same_numbers(question: str, sentence: str) -> float:
+    """Return whether a sentence has one of the numbers, grades and classes that a question names: 1
+    or 0; 0.5 where the sentence has none; -1 where the question has none."""
+    asked = _plain_numbers(question)
+    if not asked:
+        return -1.0
+    stands = _plain_numbers(sentence)
+    return float(bool(asked & stands)) if stands else 0.5
+
+
+def _plain_numbers(text: str) -> set[str]:
+    found = set()
+    for word in _PLAIN_NUMBER.findall(_OTHER_NUMBERS.sub(" ", text)):
+        roman, letter = re.fullmatch(r"([ivx]*|[\d.]+)([abc]?)", word.lower()).groups()  # type: ignore[union-attr]
+        found.add(_ROMAN.get(roman, roman) + letter)
+    return found

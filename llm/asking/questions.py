@@ -262,8 +262,15 @@ def _turned(text: str, old: Asked) -> frozenset[str]:
     return old.sides
 
 
+_JOINED = re.compile(
+    r"(?<=[\u4e00-\u9fff])(?=[A-Za-z]{4})|(?<=(?<![A-Za-z])[A-Za-z]{4})(?=[\u4e00-\u9fff])"
+    r"|(?<=[A-Za-z]{5})(?=[\u4e00-\u9fff])"
+)
+"""Where an English word stands in a Chinese text without a space: "right腋下"."""
+
+
 def _read(text: str) -> Asked:
-    mended = lexicon().mended(text)
+    mended = lexicon().mended(_JOINED.sub(" ", text))
     lower = mended.lower()
     fields = kinds.fields_of(lower)
     kind = kinds.kind_of(lower, fields)

@@ -18,21 +18,37 @@ import numpy as np
 
 from radraft.llm.asking.boosted_trees import BoostedTrees
 from radraft.llm.asking.features import Features, ranked
-from radraft.llm.asking.similarity import Vectors
 from radraft.llm.asking.values import Outcome
 from radraft.llm.sentences import Array
 
-OUTCOMES = (Outcome.ANSWERED, Outcome.CORRECTED, Outcome.UNCERTAIN, Outcome.NOT_MENTIONED)
-"""What it tells apart; everything else is the rules'."""
+OUTCOMES = (
+    Outcome.ANSWERED,
+    Outcome.CORRECTED,
+    Outcome.UNCERTAIN,
+    Outcome.NOT_MENTIONED,
+    Outcome.CANNOT_ANSWER,
+)
+"""What it tells apart. What rules refuse, or say that no report answers, it does not see."""
 _TOLD = (
     "side", "spot", "sizes", "contradicts", "says_absent", "says_uncertain", "hedged", "limited",
     "hit", "hit_things", "hit_absent", "hit_uncertain", "hit_side", "hit_place", "match",
     "match_here", "match_whole", "match_measured", "quoted", "gives", "length", "change",
     "places_same", "places_wider", "concepts", "concepts_wider", "vocabulary", "shared", "near",
     "near_spread", "near_margin", "mapped", "mapped_spread", "mapped_margin", "sided", "says",
-    "advises",
+    "advises", "others_near", "others_mapped", "field_asked", "is_technique", "is_quality",
+    "is_history", "is_people", "is_time", "is_alert", "hit_unknown", "numbers_same",
 )  # fmt: skip
 """What the outcome is read from of sentences: that of the likeliest, and the mean by chance."""
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """Sentences as far as a map reads them without the question."""
+
+    centred: Array
+    """(n, 384)"""
+    form: Array
+    """(n, r)"""
 
 
 @dataclass(frozen=True)
@@ -48,12 +64,15 @@ class SentenceMap:
     plain: float
     """What the vectors' own product counts."""
 
-    def scores(self, vectors: Vectors) -> Array:
-        """Return (n,): higher is nearer."""
-        asked = vectors.question - self.question_mean
-        held = vectors.sentences - self.sentence_mean
-        form = (held @ self.sentence) @ (asked @ self.question)
-        return cast(Array, self.plain * (held @ vectors.question) + form)
+    def mapped(self, sentences: Array) -> Mapped:
+        """Return sentences (n, 384) as `scores` takes them."""
+        held = cast(Array, sentences - self.sentence_mean)
+        return Mapped(held, cast(Array, held @ self.sentence))
+
+    def scores(self, question: Array, sentences: Mapped) -> Array:
+        """Return (n,) for a question (384,): higher is nearer."""
+        form = sentences.form @ ((question - self.question_mean) @ self.question)
+        return cast(Array, self.plain * (sentences.centred @ question) + form)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain values, matrices in half precision."""
@@ -61,31 +80,90 @@ class SentenceMap:
             "rank": self.question.shape[1],
             "plain": self.plain,
             **{
-                name: base64.b64encode(np.asarray(value, "<f2").tobytes()).decode()
-                for name, value in (
-                    ("question_mean", self.question_mean),
-                    ("sentence_mean", self.sentence_mean),
-                    ("question", self.question),
-                    ("sentence", self.sentence),
-                )
+                name: _halves(getattr(self, name))
+                for name in ("question_mean", "sentence_mean", "question", "sentence")
             },
         }
 
     @classmethod
     def of_json(cls, data: Mapping[str, Any]) -> SentenceMap:
         """Read what `as_json` gave."""
-
-        def array(name: str) -> Array:
-            return np.frombuffer(base64.b64decode(data[name]), "<f2").astype(np.float32)
-
         rank = int(data["rank"])
         return cls(
-            array("question_mean"),
-            array("sentence_mean"),
-            array("question").reshape(-1, rank),
-            array("sentence").reshape(-1, rank),
+            _of_halves(data["question_mean"]),
+            _of_halves(data["sentence_mean"]),
+            _of_halves(data["question"]).reshape(-1, rank),
+            _of_halves(data["sentence"]).reshape(-1, rank),
             float(data["plain"]),
         )
+
+
+@dataclass(frozen=True)
+class QuestionMap:
+    """A linear form of a question's vector for each thing that questions were found to be: what
+    they ask for, and what became of them. In whatever words and language."""
+
+    names: tuple[str, ...]
+    mean: Array
+    weights: Array
+    """(384, names)"""
+    base: Array
+    """(names,)"""
+
+    def read(self, question: Array) -> dict[str, float]:
+        """Return a number for each name, of a question's vector (384,)."""
+        found = (question - self.mean) @ self.weights + self.base
+        return dict(zip(self.names, map(float, found), strict=True))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain values, in half precision."""
+        return {
+            "names": list(self.names),
+            **{name: _halves(getattr(self, name)) for name in ("mean", "weights", "base")},
+        }
+
+    @classmethod
+    def of_json(cls, data: Mapping[str, Any]) -> QuestionMap:
+        """Read what `as_json` gave."""
+        names = tuple(data["names"])
+        weights = _of_halves(data["weights"]).reshape(-1, len(names))
+        return cls(names, _of_halves(data["mean"]), weights, _of_halves(data["base"]))
+
+
+def _halves(value: Array) -> str:
+    return base64.b64encode(np.asarray(value, "<f2").tobytes()).decode()
+
+
+def _of_halves(text: str) -> Array:
+    return np.frombuffer(base64.b64decode(text), "<f2").astype(np.float32)
+
+
+@dataclass(frozen=True)
+class OtherReports:
+    """Sentences of other reports: where one of them lies nearer to a question than all of the open
+    report, the open report may well say nothing of it."""
+
+    vectors: Array
+    """(b, 384), as those of a report's sentences."""
+
+    def nearer(self, scores: Array, of_others: Array) -> Array:
+        """Return (n,): the share of the others that lie nearer than each sentence, from scores (n,)
+        and (b,)."""
+        order = np.sort(of_others)
+        above = len(order) - np.searchsorted(order, scores, side="right")
+        return cast(Array, (above / max(len(order), 1)).astype(np.float32))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return them as plain values, a byte a number."""
+        scale = float(np.abs(self.vectors).max(initial=1e-6)) / 127
+        whole = np.rint(self.vectors / scale).astype("i1")
+        return {"scale": scale, "vectors": base64.b64encode(whole.tobytes()).decode()}
+
+    @classmethod
+    def of_json(cls, data: Mapping[str, Any]) -> OtherReports:
+        """Read what `as_json` gave."""
+        whole = np.frombuffer(base64.b64decode(data["vectors"]), "i1").astype(np.float32)
+        return cls(whole.reshape(-1, 384) * np.float32(data["scale"]))
 
 
 @dataclass(frozen=True)
@@ -112,7 +190,7 @@ class Judgement:
     chances: Array
     """(n,): of each sentence that it is among those that answer."""
     outcomes: Array
-    """(4,): chances of `OUTCOMES`."""
+    """(5,): chances of `OUTCOMES`."""
 
     @property
     def order(self) -> list[int]:
@@ -127,6 +205,9 @@ class RelevanceModel:
         """`data`: see `bench/ask_relevance.py`. KeyError, TypeError or ValueError where it is not
         of that form."""
         self.map = SentenceMap.of_json(data["map"])
+        self.questions = QuestionMap.of_json(data["questions"])
+        self.others = OtherReports.of_json(data["others"])
+        self._mapped_others = self.map.mapped(self.others.vectors)
         self._names: tuple[str, ...] = tuple(data["sentences"]["names"])
         self._trees = BoostedTrees(data["sentences"]["trees"])
         self._outcome_names: tuple[str, ...] = tuple(data["outcomes"]["names"])
@@ -142,27 +223,40 @@ class RelevanceModel:
 
     def judge(self, found: Features) -> Judgement:
         """Return the chances of a question's sentences and outcomes."""
-        whole = with_map(found, self.map)
+        whole = with_map(found, self.map, self.others, self._mapped_others)
         chances = _logistic(self._trees.leaves(whole.table(self._names)).sum(axis=1))
-        told = outcome_features(whole, chances)
+        told = outcome_features(whole, chances, self.questions)
         row = np.array([[told[name] for name in self._outcome_names]], np.float32)
         scores = np.array([trees.leaves(row).sum() for trees in self._outcome_trees])
         power = np.exp(scores - scores.max())
         return Judgement(chances, power / power.sum())
 
 
-def with_map(found: Features, fitted: SentenceMap) -> Features:
-    """Return features with what the map says of each sentence."""
-    columns = {**found.of_sentences, **ranked("mapped", fitted.scores(found.vectors))}
-    return Features(found.sentences, columns, found.of_question, found.vectors)
+def with_map(
+    found: Features, fitted: SentenceMap, others: OtherReports, mapped_others: Mapped
+) -> Features:
+    """Return features with what the map says of each sentence, and how it lies beside sentences of
+    other reports."""
+    near, question = found.vectors, found.vectors.question
+    scores = fitted.scores(question, fitted.mapped(near.sentences))
+    columns = {
+        **found.of_sentences,
+        **ranked("mapped", scores),
+        "others_near": others.nearer(near.sentences @ question, others.vectors @ question),
+        "others_mapped": others.nearer(scores, fitted.scores(question, mapped_others)),
+    }
+    of_question = dict(found.of_question)
+    for name in ("others_near", "others_mapped"):
+        of_question[f"least_{name}"] = float(columns[name].min(initial=1.0))
+    return Features(found.sentences, columns, of_question, found.vectors)
 
 
-def outcome_features(found: Features, chances: Array) -> dict[str, float]:
+def outcome_features(found: Features, chances: Array, questions: QuestionMap) -> dict[str, float]:
     """Return what the outcome is read from. `found` has a sentence at least."""
     order = np.argsort(-chances, kind="stable")
     top, weights = order[0], chances / max(float(chances.sum()), 1e-6)
     quoted = found.of_sentences["quoted"] > 0
-    told = dict(found.of_question)
+    told = {**found.of_question, **questions.read(found.vectors.question)}
     for rank in range(3):
         told[f"chance_{rank}"] = float(chances[order[rank]]) if rank < len(order) else 0.0
     told["chances"] = float(chances.sum())

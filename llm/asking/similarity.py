@@ -7,12 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from radraft.llm.asking.values import SourceSentence
 from radraft.llm.sentences import Array, SentenceEncoder
-from radraft.reports.values import Lang
+from radraft.reports.values import LANGS
 
 _LATIN = re.compile(r"[a-z]+|\d+(?:\.\d+)?")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]+")
@@ -29,14 +30,14 @@ class Vectors:
     in_context: Array
     """(384,), of the question behind the one before it."""
     sentences: Array
-    """(n, 384), of each sentence in the language of the question, where it has that."""
+    """(n, 384), of each sentence the mean of its languages: a question is then about as near in
+    either. A bit shorter than 1."""
 
 
 def vectors(
     question: str,
     earlier: Sequence[str],
     sentences: Sequence[SourceSentence],
-    lang: Lang,
     encoder: SentenceEncoder,
 ) -> Vectors:
     """Encode a question and sentences. Those of a report are kept by the encoder."""
@@ -44,7 +45,13 @@ def vectors(
     if earlier:
         texts.append(f"{earlier[-1]} {question}")
     asked = encoder.queries(texts)
-    return Vectors(asked[0], asked[-1], encoder.passages([one.text(lang) for one in sentences]))
+    return Vectors(asked[0], asked[-1], passages(sentences, encoder))
+
+
+def passages(sentences: Sequence[SourceSentence], encoder: SentenceEncoder) -> Array:
+    """Return (n, 384): of each sentence the mean of its languages."""
+    zh, en = (encoder.passages([one.text(lang) for one in sentences]) for lang in LANGS)
+    return cast(Array, np.mean([zh, en], axis=0, dtype=np.float32))
 
 
 def shared_words(question: str, sentences: Sequence[SourceSentence]) -> Array:

@@ -126,6 +126,8 @@ class Finding:
     outcome: Outcome
     quotes: tuple[Quote, ...] = ()
     related: tuple[Quote, ...] = ()
+    nearest: tuple[Quote, ...] = ()
+    """Where nothing answers and nothing is related: what lies nearest, however far."""
     polarity: Polarity | None = None
     sizes: tuple[SizeAt, ...] = ()
     kind: Kind = Kind.PRESENCE

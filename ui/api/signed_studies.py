@@ -94,6 +94,7 @@ def add_signed_studies(app: FastAPI, service: Service) -> None:
     @app.get("/api/cases/{case_id}/signed")
     def study(case_id: CaseId, caller: APerson, request: Request) -> Response:
         shown = service.signed_studies.study(case_id, caller.sites_with(Permission.READ_SIGNED))
+        service.opened_reports.opened(case_id, shown.versions[0].signed.version)
         return tagged(request, _study(shown, caller))
 
 

@@ -22,6 +22,11 @@ class Recorded:
     def __init__(self, replies: dict[str, Reply]) -> None:
         self.replies = replies
         self.heard: list[tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]]] = []
+        self.opened: list[str] = []
+
+    def open(self, report: AskedReport) -> None:
+        assert not self.heard
+        self.opened.append(report.id)
 
     def answer(
         self,

@@ -199,3 +199,22 @@ def test_the_patients_other_signed_studies_are_those_of_sites_that_he_may_see(
     assert found[1]["signed"]["report"]["impression"]
     assert unsigned not in str(found)
     assert service.signed_studies.study(here, frozenset({"south"})).patient_studies == ()
+
+
+def test_an_opened_study_is_read_ahead_in_its_newest_version(
+    client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[tuple[str, int]] = []
+    monkeypatch.setattr(
+        service.opened_reports, "opened", lambda case_id, version: opened.append((case_id, version))
+    )
+    case_id = seed.add(service.store, 1, accession="ACC-1", patient=ZHANG)
+    assert client.get(f"/api/cases/{case_id}/signed").status_code == 403
+    assert opened == []
+    seed.draft(service.store, seed.made_draft(case_id))
+    sign(service, case_id)
+    amend(service, case_id)
+    reword(service, case_id, "右肺结节。", "Nodule of the right lung.")
+    sign(service, case_id)
+    assert client.get(f"/api/cases/{case_id}/signed").status_code == 200
+    assert opened == [(case_id, 2)]

@@ -1,4 +1,4 @@
-"""The guard, by rule and on the question set."""
+"""What is shown where nothing answers; the words that it goes by; the sentence model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from radraft.llm.relevance import NEAREST, nearest
+from radraft.llm.asking.near import NEAREST, nearest
+from radraft.llm.asking.questions import language
+from radraft.llm.asking.values import SourceSentence
 from radraft.llm.sentences import Array, SentenceEncoder
 from radraft.reports.findings._chinese_matcher import Matcher
 from radraft.reports.findings.concepts import Kind, Vocabulary
@@ -18,9 +20,7 @@ from radraft.reports.findings.terms import (
     english_head,
     english_words,
 )
-from radraft.reports.values import Origin, Report, Sentence, both
 from tests.llm.followup_set import cases
-from tests.llm.test_followup import ENCODER
 
 VOCABULARY = Vocabulary.load()
 
@@ -130,45 +130,31 @@ def test_embeddings_rank_bilingual_sentences(e5: SentenceEncoder) -> None:
 def test_a_sentence_that_answers_is_nearly_always_among_the_nearest(e5: SentenceEncoder) -> None:
     shown = answerable = 0
     for item in cases():
+        held = (*item.report.findings, *item.report.impression)
+        sentences = [SourceSentence(one.id, one.zh, one.en) for one in held]
         for question in item.questions:
-            near = nearest(
-                " ".join([*(turn[0] for turn in question.history), question.text]),
-                item.report,
-                vocabulary=VOCABULARY,
-                sentences=e5,
-            )
+            text = " ".join([*(turn[0] for turn in question.history), question.text])
+            passages = e5.passages([one.text(language(question.text)) for one in sentences])
+            near = nearest(text, sentences, passages @ e5.queries([text])[0])
             answerable += bool(question.cites)
             shown += bool({sentence.id for sentence in near} & question.cites)
     print(f"an answering sentence among the nearest: {shown} of {answerable}")
     assert shown / answerable >= 0.95
 
 
-class Deaf:
-    """A model that must not be asked."""
-
-    def encode(self, texts: Sequence[str], is_query: bool) -> Any:
-        raise AssertionError(texts)
-
-
-def test_where_a_word_is_shared_nothing_is_embedded() -> None:
-    report = Report(
-        "c-1",
-        tuple(
-            Sentence(str(n), both(zh, en, Origin.PERSON))
-            for n, (zh, en) in enumerate(
-                [("心影不大。", "Heart not enlarged."), ("未见气胸。", "No pneumothorax.")]
-            )
-        ),
-        (),
-    )
-    found = nearest(
-        "How large is the pneumothorax?", report, vocabulary=VOCABULARY,
-        sentences=SentenceEncoder(Deaf()),
-    )  # fmt: skip
+def test_where_a_word_is_shared_vectors_have_no_say() -> None:
+    held = [
+        SourceSentence("0", "心影不大。", "Heart not enlarged."),
+        SourceSentence("1", "未见气胸。", "No pneumothorax."),
+    ]
+    scores = np.array([0.9, 0.1], np.float32)
+    found = nearest("How large is the pneumothorax?", held, scores)
     assert [sentence.id for sentence in found] == ["1"]
 
 
-def test_where_none_is_shared_the_nearest_are_found_by_embedding() -> None:
-    report = Report("c-1", (Sentence("0", both("心影不大。", "", Origin.PERSON)),), ())
-    found = nearest("azygos?", report, vocabulary=VOCABULARY, sentences=ENCODER)
-    assert [sentence.id for sentence in found] == ["0"] and len(found) <= NEAREST
+def test_where_none_is_shared_the_nearest_vectors_are_shown() -> None:
+    held = [SourceSentence(str(n), "心影不大。", "") for n in range(5)]
+    scores = np.array([0.1, 0.4, 0.3, 0.2, 0.5], np.float32)
+    found = nearest("azygos?", held, scores)
+    assert [sentence.id for sentence in found] == ["4", "1", "2"]
+    assert len(found) == NEAREST
