@@ -11,7 +11,6 @@ from typing import Any
 
 from radraft.finetune.export import target_text
 from radraft.llm.profiles import Profile, load_profile
-from radraft.prompts.templates import load_template
 from tests import embeds_model
 
 QWEN = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>",
@@ -38,7 +37,7 @@ base: {kind: path, path: PATH}
 image_way: pixels
 lora_targets: TARGETS
 chat_format: model
-template: instruct
+template: prompt.yaml
 priors: 1
 languages: [zh, en]
 covers:
@@ -50,6 +49,20 @@ notice: {zh: 随机权重，仅供测试。, en: Random weights for a test.}
 bounds: {findings: 2, impression: 1, zh_chars: 10, en_chars: 60}
 sampling: {max_tokens: 256}
 vllm: {dtype: float32, max_num_seqs: 2, max_images: 4, cpu_kv_cache_gib: 1}
+"""
+PROMPT = """
+id: tiny
+version: 1
+languages: [zh, en]
+variables: [modality, view, history]
+messages:
+  - role: system
+    parts: [{text: Write the report.}]
+  - role: user
+    parts:
+      - prior: "{{ prior.number }}: {{ prior.findings_en }}"
+      - images: all
+      - text: "{{ modality }} {{ view }} {{ history }}"
 """
 TEXT = {
     "hidden_size": 64,
@@ -83,6 +96,7 @@ def build(
     with torch.random.fork_rng():
         torch.manual_seed(5)
         KINDS[kind](folder, changes)
+    (folder / "prompt.yaml").write_text(PROMPT, encoding="utf-8")
     path = folder / "tiny.yaml"
     text = PROFILE.replace("PATH", str(folder)).replace("TARGETS", targets)
     path.write_text(text, encoding="utf-8")
@@ -94,23 +108,17 @@ def tokenizer(special: tuple[str, ...], eos: str, pad: str, **more: Any) -> Any:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    asked = [
-        part.text
-        for message in load_template("instruct").spec.messages
-        for part in message.parts
-        if getattr(part, "text", None)
-    ]
     words = [target_text(embeds_model.report(n)) for n in range(embeds_model.PAIRS)]
     raw = Tokenizer(models.BPE())
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=1600,
+        vocab_size=800,
         special_tokens=list(special),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    raw.train_from_iterator([*words, *asked * 20], trainer)
+    raw.train_from_iterator([*words, *[PROMPT] * 20], trainer)
     return PreTrainedTokenizerFast(tokenizer_object=raw, eos_token=eos, pad_token=pad, **more)
 
 
@@ -214,9 +222,7 @@ def _gemma3(folder: Path, changes: Mapping[str, Any]) -> None:
         "eoi_token": "<end_of_image>",
         "image_token": "<image_soft_token>",
     }
-    fast = tokenizer(
-        GEMMA, "<eos>", "<pad>", bos_token="<bos>", extra_special_tokens=named
-    )
+    fast = tokenizer(GEMMA, "<eos>", "<pad>", bos_token="<bos>", extra_special_tokens=named)
     ids = dict(zip(GEMMA, fast.convert_tokens_to_ids(list(GEMMA)), strict=True))
     text = TEXT | {"vocab_size": len(fast), "sliding_window": 4096} | changes
     text |= {"query_pre_attn_scalar": 32, "eos_token_id": fast.eos_token_id}

@@ -10,8 +10,8 @@ from radraft.finetune.adapt import peft_files
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.values import Base, Origin, PixelBase
 from radraft.llm import checkpoint, llava_form, native_layers, pins, text_base
-from radraft.llm.profile_check import facts
 from radraft.llm.adapter import Adapter
+from radraft.llm.profile_check import facts
 from radraft.llm.profiles import HubCheckpoint, Profile, StarterCheckpoint
 from radraft.store import adapter_files
 from radraft.vision_encoder import shipped

@@ -42,9 +42,10 @@ class Config(Strict):
     r: int = Field(ge=1, le=256)
     lora_alpha: int = Field(ge=1, le=100_000)
     lora_dropout: float = Field(default=0.0, ge=0, lt=1)
-    target_modules: Annotated[tuple[str, ...], Field(min_length=1, max_length=32)] | Annotated[
-        str, Field(min_length=1, max_length=2000)
-    ]
+    target_modules: (
+        Annotated[tuple[str, ...], Field(min_length=1, max_length=32)]
+        | Annotated[str, Field(min_length=1, max_length=2000)]
+    )
     """Last names of layers, or, where the tower has layers of the same names that are changed or
     not by themselves, `native_layers.pattern` of them."""
     exclude_modules: Literal[".*vision_tower.*"] | None = None
@@ -81,7 +82,9 @@ def write(
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     state = {
-        (name if whole else SERVED + name.removeprefix(PREFIX)): value.to(torch.float16).contiguous()
+        (name if whole else SERVED + name.removeprefix(PREFIX)): value.to(
+            torch.float16
+        ).contiguous()
         for name, value in trained.items()
     }
     if not all(bool(value.isfinite().all()) for value in state.values()):

@@ -17,15 +17,7 @@ from radraft.finetune.adapt.base import origin, trainable
 from radraft.finetune.adapt.rare import repeated
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.stages import Course, Material
-from radraft.finetune.adapt.values import (
-    Base,
-    Chosen,
-    Origin,
-    PixelBase,
-    Plan,
-    Progress,
-    Start,
-)
+from radraft.finetune.adapt.values import Base, Chosen, Origin, PixelBase, Plan, Progress, Start
 from radraft.finetune.register import enter
 from radraft.finetune.train.native import PixelPairs, Processor
 from radraft.finetune.train.run import Pairs

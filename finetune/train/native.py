@@ -240,12 +240,19 @@ def load(base: Path, dtype: torch.dtype | None = None) -> torch.nn.Module:
     TrainingError `training_native_invalid`."""
     import torch
     from transformers import AutoModelForImageTextToText
+    from transformers.utils import logging
 
     auto: Any = AutoModelForImageTextToText
+    # The command has a bar of its own.
+    barred = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
     try:
         model: torch.nn.Module = auto.from_pretrained(
             base, dtype=dtype or torch.float32, local_files_only=True, trust_remote_code=False
         )
     except (OSError, ValueError, KeyError, AttributeError, RuntimeError, ImportError):
         raise TrainingError("training_native_invalid", path=str(base)) from None
+    finally:
+        if barred:
+            logging.enable_progress_bar()
     return model.requires_grad_(False)

@@ -23,15 +23,21 @@ if TYPE_CHECKING:
     import torch
 
 
-class Material(Protocol):
+class PairBatches(Protocol):
     """What is trained on, in the batches that the trained module takes."""
 
     @property
-    def train(self) -> Sequence[Encoded]: ...
+    def train(self) -> Sequence[Encoded]:
+        """Learned from."""
+
     @property
-    def valid(self) -> Sequence[Encoded]: ...
+    def valid(self) -> Sequence[Encoded]:
+        """Tells when to stop."""
+
     @property
-    def parts(self) -> int | None: ...
+    def parts(self) -> int | None:
+        """As `Pairs.parts`."""
+
     def batch(self, sequences: Sequence[tuple[Encoded, tuple[int, ...]]], device: str) -> Any:
         """(example, report ids) of each sequence -> a batch on `device`."""
 
@@ -61,7 +67,7 @@ class Pairs:
 
 def train(
     tuned: torch.nn.Module,
-    pairs: Material,
+    pairs: PairBatches,
     recipe: LanguageRecipe,
     folder: Path,
     *,
@@ -94,7 +100,7 @@ class _Run:
     def __init__(
         self,
         tuned: torch.nn.Module,
-        pairs: Material,
+        pairs: PairBatches,
         recipe: LanguageRecipe,
         folder: Path,
         seed: int,

@@ -8,8 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from radraft.core.settings import Settings
 from radraft.finetune.adapt.run import adapt
 from radraft.llm.adapter import Adapter
@@ -17,6 +15,7 @@ from radraft.llm.profiles import Profile
 from radraft.prompts.build import build, request_json
 from radraft.prompts.values import NOT_LOOKED, Priors
 from radraft.reports.training_pair import make_pair
+from radraft.reports.values import Report
 from radraft.store import cases, drafts, images as key_images, reports
 from radraft.store.database import Store, open_store
 from radraft.store.pairs import save_pair
@@ -24,8 +23,8 @@ from radraft.store.signatures import sign
 from radraft.studies.key_images import from_picture
 from radraft.studies.values import KeyImages
 from tests import embeds_model
-from tests.builders import make_deid, make_draft, make_study, person
-from tests.finetune.adapt.world import SITE, START, patient
+from tests.builders import make_deid, make_draft, make_report, make_sentence, make_study, person
+from tests.finetune.adapt.world import SAID, SITE, START, patient
 
 SERIES = 2
 """Key images of one study, of as many series."""
@@ -48,7 +47,7 @@ def add_signed(
     **changes: Any,
 ) -> list[str]:
     """One study each, of a patient of that split: asked of the profile's model with all its key
-    images, signed with the report of `embeds_model`; every third as it was drafted. `changes` are
+    images, drafted as one thing and signed as another, every third as it was drafted. `changes` are
     of the de-identified study."""
     made = []
     for number in numbers:
@@ -60,15 +59,10 @@ def add_signed(
         )
         with store.begin() as session:
             study = make_study(number)
-            cases.add_study(
-                session, site=SITE, study=study, deid=deid, issues=(), original_keys=()
-            )
+            cases.add_study(session, site=SITE, study=study, deid=deid, issues=(), original_keys=())
             cases.add_key_images(session, images)
-            report = replace(
-                embeds_model.report(number % embeds_model.PAIRS), case_id=deid.case_id
-            )
-            other = embeds_model.report((number + 1) % embeds_model.PAIRS)
-            drafted = report if number % 3 == 0 else replace(other, case_id=deid.case_id)
+            report = said(deid.case_id, number)
+            drafted = report if number % 3 == 0 else said(deid.case_id, number + 1)
             draft = make_draft(deid.case_id, drafted, request_sha=request.request_sha)
             drafts.save_draft(
                 session,
@@ -90,17 +84,20 @@ def add_signed(
             assert basis is not None
             save_pair(
                 session,
-                make_pair(
-                    basis, signed, site=SITE, patient_ref=deid.patient_ref, seconds=600.0
-                ),
+                make_pair(basis, signed, site=SITE, patient_ref=deid.patient_ref, seconds=600.0),
             )
         made.append(deid.case_id)
     return made
 
 
-def go(
-    settings: Settings, profile: Profile, run: Path, how: Any, **changes: Any
-) -> Adapter:
+def said(case_id: str, kind: int) -> Report:
+    """One of two reports."""
+    first = make_sentence("f1", *SAID[kind % 2])
+    made = make_report(case_id, 1)
+    return replace(made, findings=(first,), impression=(replace(first, id="i1"),))
+
+
+def go(settings: Settings, profile: Profile, run: Path, how: Any, **changes: Any) -> Adapter:
     """Adapt `SITE`'s model in a store opened for it."""
     store = open_store(settings)
     try:
@@ -117,7 +114,3 @@ def go(
         )
     finally:
         store.close()
-
-
-def pixels_of(images: KeyImages) -> list[np.ndarray]:
-    return [image.pixels for image in images.images]

@@ -50,9 +50,7 @@ def folder_of(profile: Profile) -> Path:
 
 def asked(profile: Profile, number: int, count: int = 1) -> tuple[DraftRequest, KeyImages]:
     images = shown(CASE_ID, number, count)
-    return build(
-        make_case(), images, None, template=profile.template, adapter_id=None
-    ), images
+    return build(make_case(), images, None, template=profile.template, adapter_id=None), images
 
 
 def material(profile: Profile, numbers: range, count: int = 1) -> PixelPairs:
