@@ -6,21 +6,19 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from sqlalchemy.orm import Session
 
 from radraft.finetune.export import typed
-from radraft.finetune.near import Vectors, near, pooled
+from radraft.finetune.near import Vectors, encoder_of, near, pooled
 from radraft.finetune.screen import Reason, poor, screen
 from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import LANGS, Coverage
 from radraft.store import cases, patient_records
 from radraft.store.pairs import pairs
 from radraft.store.signatures import BrokenSignature, newest_versions
-from radraft.vision_encoder import shipped
 
 if TYPE_CHECKING:
     from radraft.store.objects import Objects
@@ -138,20 +136,11 @@ class _Pictures:
             for image_id in pair.image_ids
             for other in by_id[image_id]
         }
-        for encoder_id in sorted({self._encoder(pair) for pair in ours if pair.image_ids}):
+        for encoder_id in sorted({encoder_of(pair.encoder_id) for pair in ours if pair.image_ids}):
             mine, a = self._vectors(ours, encoder_id)
             others, b = self._vectors(theirs, encoder_id)
             found |= {(mine[i], others[j]) for i, j in near(a, b)}
         return found
-
-    def _encoder(self, pair: TrainingPair) -> str:
-        """The encoder that its images are compared by: where they went to a model as they are, the
-        shipped one, which looks at every image that is taken in."""
-        return pair.encoder_id or self._shipped
-
-    @cached_property
-    def _shipped(self) -> str:
-        return shipped.encoder_id()
 
     def _vectors(self, share: Sequence[TrainingPair], encoder_id: str) -> tuple[list[int], Vectors]:
         rows = list(self._rows(share, encoder_id))
@@ -162,7 +151,7 @@ class _Pictures:
         self, share: Sequence[TrainingPair], encoder_id: str
     ) -> Iterator[tuple[int, Vectors]]:
         for place, pair in enumerate(share):
-            if not pair.image_ids or self._encoder(pair) != encoder_id:
+            if not pair.image_ids or encoder_of(pair.encoder_id) != encoder_id:
                 continue
             for image_id in pair.image_ids:
                 key = encoder_id, image_id

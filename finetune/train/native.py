@@ -57,8 +57,9 @@ class Processor:
         template."""
         from transformers import AutoProcessor
 
+        auto: Any = AutoProcessor
         try:
-            self._processor: Any = AutoProcessor.from_pretrained(
+            self._processor: Any = auto.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False
             )
             self._tokenizer: Any = self._processor.tokenizer
@@ -240,9 +241,10 @@ def load(base: Path, dtype: torch.dtype | None = None) -> torch.nn.Module:
     TrainingError `training_native_invalid`."""
     import torch
     from transformers import AutoModelForImageTextToText
-    from transformers.utils import logging
+    from transformers.utils import logging as their_logging
 
     auto: Any = AutoModelForImageTextToText
+    logging: Any = their_logging
     # The command has a bar of its own.
     barred = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
