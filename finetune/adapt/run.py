@@ -54,8 +54,8 @@ def adapt(
 
     AdapterError `adapt_profile_untrainable`, `adapt_base_not_pinned`, `adapt_rank_too_large`,
     `adapt_no_projector`, `adapt_base_differs`, `adapt_too_few_pairs`, `adapt_batch_stopped` (kept
-    as a record of the gate), `adapt_diverged`; SettingsError `profile_layers_unserved`;
-    TrainingError `training_run_differs` where `run` holds another run.
+    as a record of the gate), `adapt_pairs_too_long`, `adapt_diverged`; SettingsError
+    `profile_layers_unserved`; TrainingError `training_run_differs` where `run` holds another run.
     """
     recipe = recipe.over(profile.lora_targets)
     if recipe.lora.rank > profile.vllm.max_lora_rank:
@@ -239,6 +239,8 @@ class _Call:
         taught = repeated(found.train, self.recipe.rare)
         train, long = fitting((encode(data.example(pair)) for pair in taught), longest)
         valid, more = fitting((encode(data.example(pair)) for pair in found.valid), longest)
+        if not train or not valid:
+            raise AdapterError("adapt_pairs_too_long", count=long + more, longest=longest)
         return train, valid, long + more
 
     def _registers(

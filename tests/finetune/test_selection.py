@@ -228,10 +228,13 @@ def test_the_same_picture_with_the_same_text_counts_once(sqlite_store: Store) ->
 def test_copies_that_went_to_a_model_as_they_are_are_found_by_the_shipped_encoder(
     sqlite_store: Store,
 ) -> None:
-    for image, cosine in (("image 1", 1.0), ("image 2", 0.999), ("image 3", 0.5)):
+    for image, cosine in (("a", 1.0), ("b", 0.999), ("c", 0.5)):
         embed(sqlite_store, image, cosine, encoder_of(None))
     with sqlite_store.begin() as session:
-        older, newer, other = (signed(session, number, encoder=None) for number in (1, 2, 3))
+        older, newer, other = (
+            signed(session, number, image=image, encoder=None)
+            for number, image in enumerate("abc", 1)
+        )
         found = chosen(sqlite_store, session)
     assert ids(found.train) == ids((newer, other))
     assert reasons(found) == {older.case_id: "duplicate"}

@@ -188,6 +188,16 @@ def test_what_cannot_be_trained_is_refused_by_name(
     assert refused({}, own).code == "adapt_no_projector"
 
 
+def test_a_recipe_that_is_too_short_for_every_pair_says_so(
+    store: Store, settings: Settings, profile: Profile, tmp_path: Path
+) -> None:
+    add_signed(store, range(5), profile)
+    with pytest.raises(AdapterError) as caught:
+        go(settings, profile, tmp_path / "run", HOW.model_copy(update={"longest": 64}))
+    assert caught.value.code == "adapt_pairs_too_long"
+    assert caught.value.details == {"count": 5, "longest": 64}
+
+
 def test_a_class_that_vllm_serves_without_adapters_is_not_trained(
     profile: Profile, tmp_path: Path
 ) -> None:
