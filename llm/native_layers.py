@@ -26,7 +26,12 @@ _PATHS: Mapping[str, str] = {
     VISION: r"model\.visual\.blocks\.\d{1,4}\.(?:attn|mlp)\.(NAME)",
     CONNECTOR: r"model\.visual\.(?:merger|deepstack_merger_list\.\d{1,4})\.(NAME)",
 }
-_ANY = {part: re.compile(path.replace("NAME", "[a-z0-9_.]{1,32}")) for part, path in _PATHS.items()}
+_ANY = {
+    part: re.compile(
+        path.replace("NAME", "[a-z0-9_.]{1,32}" if part == CONNECTOR else "[a-z0-9_]{1,32}")
+    )
+    for part, path in _PATHS.items()
+}
 
 
 @dataclass(frozen=True)
