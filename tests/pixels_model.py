@@ -77,6 +77,7 @@ TEXT = {
     # Wide, or logits of so narrow a model could not tell one word from another.
     "initializer_range": 0.2,
 }
+NEWLINE = "\n"
 SIDE = 56
 """Pixels a side to which the processors bring a picture."""
 
@@ -223,6 +224,8 @@ def _gemma3(folder: Path, changes: Mapping[str, Any]) -> None:
         "image_token": "<image_soft_token>",
     }
     fast = tokenizer(GEMMA, "<eos>", "<pad>", bos_token="<bos>", extra_special_tokens=named)
+    # vLLM joins line ends before and behind an image into the token that Gemma has for so many.
+    fast.add_tokens([NEWLINE * count for count in (1, 2, 3, 4)])
     ids = dict(zip(GEMMA, fast.convert_tokens_to_ids(list(GEMMA)), strict=True))
     text = TEXT | {"vocab_size": len(fast), "sliding_window": 4096} | changes
     text |= {"query_pre_attn_scalar": 32, "eos_token_id": fast.eos_token_id}

@@ -52,6 +52,7 @@ def store(settings: Settings) -> Any:
     opened.close()
 
 
+@pytest.mark.always
 def test_signed_reports_become_a_candidate_in_two_steps(
     store: Store, settings: Settings, profile: Profile, tmp_path: Path
 ) -> None:
@@ -92,6 +93,7 @@ def _lies_on_the_class_that_serves_it(profile: Profile, folder: Path) -> None:
         assert found[name.replace(".weight", ".default.weight")].detach().half().equal(value)
 
 
+@pytest.mark.always
 def test_a_run_that_broke_off_ends_the_same(
     store: Store, settings: Settings, profile: Profile, tmp_path: Path
 ) -> None:
