@@ -174,6 +174,7 @@ def bytes_of(made: list[Draft]) -> list[str]:
         ("internvl", None),
         ("qwen2.5-vl", TOWER),
     ],
+    ids=["qwen2.5-vl", "qwen3-vl", "gemma-3", "internvl", "tower"],
 )
 def test_it_drafts_is_adapted_and_is_itself_again(
     kind: str, targets: str | None, tmp_path: Path
