@@ -250,6 +250,7 @@ def _gemma3(folder: Path, changes: Mapping[str, Any]) -> None:
     model = Gemma3ForConditionalGeneration(config)
     _wake(model.model.multi_modal_projector.mm_input_projection_weight)
     model.save_pretrained(folder)
+    _published_names(folder / "model.safetensors")
     fast.chat_template = GEMMA_CHAT
     pictures = Gemma3ImageProcessorPil(size={"height": SIDE, "width": SIDE})
     Gemma3Processor(
@@ -301,6 +302,19 @@ def _intern(folder: Path, changes: Mapping[str, Any]) -> None:
         image_seq_length=4,
         chat_template=chat,
     ).save_pretrained(folder)
+
+
+def _published_names(path: Path) -> None:
+    """Gemma's tower as its makers' files have it, which vLLM loads; transformers 5 writes another
+    name and reads both."""
+    from safetensors.torch import load_file, save_file
+
+    state = load_file(path)
+    renamed = {
+        name.replace("vision_tower.", "vision_tower.vision_model."): value
+        for name, value in state.items()
+    }
+    save_file(renamed, path, metadata={"format": "pt"})
 
 
 def _wake(weight: Any) -> None:

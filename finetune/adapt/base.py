@@ -59,7 +59,7 @@ def _native_base(profile: Profile) -> PixelBase:
     if architecture not in native_layers.SERVED or profile.chat_format != "model":
         raise AdapterError("adapt_profile_untrainable", profile=profile.name)
     native_layers.require_served(architecture, profile.lora_targets or ())
-    return PixelBase(folder, pins.files()["heads"], shipped.encoder_id())
+    return PixelBase(folder, architecture, pins.files()["heads"], shipped.encoder_id())
 
 
 def _text_base(profile: Profile, cache_dir: Path, on_progress: Report | None) -> Base:

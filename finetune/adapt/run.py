@@ -23,6 +23,7 @@ from radraft.finetune.train.native import PixelPairs, Processor
 from radraft.finetune.train.run import Pairs
 from radraft.finetune.train.text import Tokenizer, fitting
 from radraft.finetune.train.values import Encoded, Example
+from radraft.llm import native_layers
 from radraft.llm.adapter import Adapter, Check, GateRecord, GateStage
 from radraft.llm.profiles import Profile
 from radraft.reports.training_pair import TrainingPair
@@ -53,9 +54,10 @@ def adapt(
     stands for the profile's own.
 
     AdapterError `adapt_profile_untrainable`, `adapt_base_not_pinned`, `adapt_rank_too_large`,
-    `adapt_no_projector`, `adapt_base_differs`, `adapt_too_few_pairs`, `adapt_batch_stopped` (kept
-    as a record of the gate), `adapt_pairs_too_long`, `adapt_diverged`; SettingsError
-    `profile_layers_unserved`; TrainingError `training_run_differs` where `run` holds another run.
+    `adapt_no_projector`, `adapt_tower_not_in_profile`, `adapt_base_differs`, `adapt_too_few_pairs`,
+    `adapt_batch_stopped` (kept as a record of the gate), `adapt_pairs_too_long`, `adapt_diverged`;
+    SettingsError `profile_layers_unserved`; TrainingError `training_run_differs` where `run` holds
+    another run.
     """
     recipe = recipe.over(profile.lora_targets)
     if recipe.lora.rank > profile.vllm.max_lora_rank:
@@ -66,8 +68,19 @@ def adapt(
         raise AdapterError("adapt_no_projector", profile=profile.name)
     with locked(settings.data_dir / "adapt.lock"):
         ground = base or trainable(profile, settings.cache_dir)
+        if isinstance(ground, PixelBase):
+            _require_served(ground, profile, recipe)
         call = _Call(site, store, settings, profile, recipe, run, seed, Start(start), by, ground)
         return call.all(on_step)
+
+
+def _require_served(base: PixelBase, profile: Profile, recipe: AdaptRecipe) -> None:
+    """The layers that a recipe names where the profile names none: as the profile's, and none that
+    vLLM would have to be started for."""
+    targets = recipe.lora.targets
+    native_layers.require_served(base.architecture, targets)
+    if profile.lora_targets is None and native_layers.beyond_language(targets):
+        raise AdapterError("adapt_tower_not_in_profile", profile=profile.name)
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,8 @@ class PixelBase:
 
     checkpoint: Path
     """The model's own folder."""
+    architecture: str
+    """Its class, as transformers names it."""
     heads: Path
     """Finding heads of the shipped encoder, for the check of a batch."""
     heads_encoder_id: str

@@ -249,12 +249,20 @@ def load(base: Path, dtype: torch.dtype | None = None) -> torch.nn.Module:
     barred = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        model: torch.nn.Module = auto.from_pretrained(
-            base, dtype=dtype or torch.float32, local_files_only=True, trust_remote_code=False
+        model: torch.nn.Module
+        model, told = auto.from_pretrained(
+            base,
+            dtype=dtype or torch.float32,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
         )
     except (OSError, ValueError, KeyError, AttributeError, RuntimeError, ImportError):
         raise TrainingError("training_native_invalid", path=str(base)) from None
     finally:
         if barred:
             logging.enable_progress_bar()
+    # Those would be drawn by chance, and the adapter learned over a model that nobody serves.
+    if told["missing_keys"] or told["mismatched_keys"]:
+        raise TrainingError("training_native_invalid", path=str(base))
     return model.requires_grad_(False)

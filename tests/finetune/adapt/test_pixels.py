@@ -188,6 +188,12 @@ def test_what_cannot_be_trained_is_refused_by_name(
     assert refused({"chat_format": "plain"}).code == "adapt_profile_untrainable"
     own = recipe(sft={"epochs": 1, "learning_rate": 0.01, "projector_rate": 0.01})
     assert refused({}, own).code == "adapt_no_projector"
+    # What a recipe names counts where the profile names nothing.
+    bare: dict[str, Any] = {"lora_targets": None}
+    tower = HOW.model_copy(update={"lora": HOW.lora.over(("q_proj", "vision.qkv"))})
+    assert refused(bare, tower).code == "adapt_tower_not_in_profile"
+    head = HOW.model_copy(update={"lora": HOW.lora.over(("lm_head",))})
+    assert refused(bare, head).code == "profile_layers_unserved"
 
 
 def test_a_recipe_that_is_too_short_for_every_pair_says_so(

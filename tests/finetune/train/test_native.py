@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -183,10 +184,19 @@ def test_a_pair_whose_images_do_not_match_its_places_is_refused(qwen: Profile) -
 
 
 def test_a_folder_that_holds_no_such_model_is_named(tmp_path: Path, qwen: Profile) -> None:
+    from safetensors.torch import load_file, save_file
+
     with pytest.raises(TrainingError, match="training_native_invalid"):
         Processor(tmp_path, lambda image_id: b"")
     with pytest.raises(TrainingError, match="training_native_invalid"):
         native.load(tmp_path)
+    # One tensor less would be drawn by chance.
+    torn = shutil.copytree(folder_of(qwen), tmp_path / "torn")
+    weights = load_file(torn / "model.safetensors")
+    del weights[next(name for name in weights if name.endswith("layers.1.mlp.up_proj.weight"))]
+    save_file(weights, torn / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(TrainingError, match="training_native_invalid"):
+        native.load(torn)
 
 
 def test_layers_that_the_model_lacks_are_named(qwen: Profile) -> None:
