@@ -56,8 +56,7 @@ HOW = recipe(
     lora={"rank": 8, "alpha": 64},
     sft={"epochs": 1, "batch": 4, "learning_rate": 0.1, "validations": 1},
 )
-TOWER = "[vision.qkv, vision.proj, connector.mlp.0]"
-"""And nothing of the language model: an answer that changes was changed by what vLLM saw."""
+TOWER = "[q_proj, v_proj, down_proj, vision.qkv, vision.proj, connector.mlp.0]"
 
 
 @dataclass(frozen=True)
