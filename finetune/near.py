@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from radraft.core.errors import NotFound
-from radraft.vision_encoder import stored
+from radraft.vision_encoder import shipped, stored
 
 if TYPE_CHECKING:
     from radraft.store.objects import Objects
@@ -28,6 +29,17 @@ COLUMNS = 8192
 """Rows of the other side compared at once: 1,024 x 8,192 cosines are 32 MiB, however many rows."""
 
 Vectors = npt.NDArray[np.float32]
+
+
+def encoder_of(encoder_id: str | None) -> str:
+    """Return the encoder by which images are compared that went to a model through `encoder_id`:
+    the shipped one, which looks at every image that is taken in, where they went as they are."""
+    return encoder_id or _shipped()
+
+
+@cache
+def _shipped() -> str:
+    return shipped.encoder_id()
 
 
 def vectors(objects: Objects, encoder_id: str, image_ids: Sequence[str]) -> Vectors:

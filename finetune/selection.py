@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from radraft.finetune.export import typed
-from radraft.finetune.near import Vectors, near, pooled
+from radraft.finetune.near import Vectors, encoder_of, near, pooled
 from radraft.finetune.screen import Reason, poor, screen
 from radraft.reports.training_pair import TrainingPair
 from radraft.reports.values import LANGS, Coverage
@@ -136,7 +136,7 @@ class _Pictures:
             for image_id in pair.image_ids
             for other in by_id[image_id]
         }
-        for encoder_id in sorted({pair.encoder_id for pair in ours if pair.encoder_id}):
+        for encoder_id in sorted({encoder_of(pair.encoder_id) for pair in ours if pair.image_ids}):
             mine, a = self._vectors(ours, encoder_id)
             others, b = self._vectors(theirs, encoder_id)
             found |= {(mine[i], others[j]) for i, j in near(a, b)}
@@ -151,7 +151,7 @@ class _Pictures:
         self, share: Sequence[TrainingPair], encoder_id: str
     ) -> Iterator[tuple[int, Vectors]]:
         for place, pair in enumerate(share):
-            if pair.encoder_id != encoder_id:
+            if not pair.image_ids or encoder_of(pair.encoder_id) != encoder_id:
                 continue
             for image_id in pair.image_ids:
                 key = encoder_id, image_id

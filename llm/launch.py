@@ -10,7 +10,7 @@ from pathlib import Path
 
 from radraft.core.errors import DraftingError
 from radraft.core.settings import Settings, program
-from radraft.llm import checkpoint, llava_form
+from radraft.llm import checkpoint, llava_form, native_layers
 from radraft.llm.profiles import HubCheckpoint, LocalCheckpoint, Profile, StarterCheckpoint
 
 # Enough of the parent's environment for a process to work, and nothing of ours.
@@ -52,6 +52,9 @@ def command(profile: Profile, *, python: Path, model: str, port: int) -> list[st
         words += ["--enable-mm-embeds", "--limit-mm-per-prompt", _json(image=0)]
     else:
         words += ["--limit-mm-per-prompt", _json(image=engine.max_images)]
+        if native_layers.beyond_language(profile.lora_targets or ()):
+            # Without it vLLM leaves the tensors of these layers out and says nothing.
+            words.append("--enable-tower-connector-lora")
     # What is built for a language model of any kind brings its own.
     if profile.chat_format == "plain" and profile.projector is None:
         words += ["--chat-template", str(checkpoint.CHAT_TEMPLATE)]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radraft.core.errors import AdapterError, RadraftError, StorageError
-from radraft.llm import adapter_loader
+from radraft.llm import adapter_loader, native_layers
 from radraft.llm.adapter import Adapter, AdapterChoice, AdapterState
 from radraft.pipeline import draft as draft_steps, replica_drafting
 from radraft.pipeline.draft_store import store_draft
@@ -40,6 +40,14 @@ def check_base(adapter: Adapter, profile: Profile) -> None:
             base=adapter.base,
             model=profile.model_id,
         )
+
+
+def check_layers(adapter: Adapter, folder: Path, profile: Profile) -> None:
+    """AdapterError `adapter_layers_unserved` where the adapter changes layers of the vision tower
+    and the profile names none there: vLLM would leave those out without a word (vllm#23796)."""
+    served = native_layers.beyond_language(profile.lora_targets or ())
+    if not served and adapter_files.changes_tower(folder):
+        raise AdapterError("adapter_layers_unserved", adapter=adapter.adapter_id)
 
 
 class Router:
@@ -84,9 +92,10 @@ class Router:
 
     async def opened(self, adapter: Adapter, base: Drafter) -> tuple[Drafter, Path]:
         """`base` with the adapter, its files checked and not loaded yet, and their folder.
-        AdapterError, EncodingError as `ready`, and `adapter_other_base`."""
+        AdapterError, EncodingError as `ready`, `adapter_other_base`, `adapter_layers_unserved`."""
         check_base(adapter, base.profile)
         folder, projector = await asyncio.to_thread(self._opened, adapter)
+        check_layers(adapter, folder, base.profile)
         drafter = replace(
             base, adapter_id=adapter.adapter_id, vision=seeing_by(base.vision, projector)
         )
@@ -101,7 +110,9 @@ class Router:
         for adapter in found:
             try:
                 check_base(adapter, profile)
-                folders[adapter.adapter_id] = self._opened(adapter)[0]
+                folder, _ = self._opened(adapter)
+                check_layers(adapter, folder, profile)
+                folders[adapter.adapter_id] = folder
             except StorageError:
                 raise
             except RadraftError as error:

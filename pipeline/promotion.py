@@ -21,7 +21,7 @@ from radraft.llm.endpoint import HEALTH_S, Endpoint
 from radraft.llm.record import RecordFile
 from radraft.llm.replicas.drained import DrainedFile
 from radraft.llm.replicas.look import Looker, lookers
-from radraft.pipeline.adapter_router import check_base
+from radraft.pipeline.adapter_router import check_base, check_layers
 from radraft.pipeline.audit_trail import command_line
 from radraft.reports.audit import MOST_DETAIL, AuditEvent, AuditKind
 from radraft.reports.characters import require_visible
@@ -47,8 +47,9 @@ def promote(
     """Have a shadow serve its site. Not from inside an event loop.
 
     AdapterError `adapter_unknown`, `adapter_move_refused`, `adapter_not_through_gate`,
-    `adapter_other_base`, `adapter_files_changed`, `adapter_not_loaded`, `adapter_by_missing`;
-    DraftingError where vLLM runs and does not answer. Then nothing has changed.
+    `adapter_other_base`, `adapter_layers_unserved`, `adapter_files_changed`, `adapter_not_loaded`,
+    `adapter_by_missing`; DraftingError where vLLM runs and does not answer. Then nothing has
+    changed.
 
     Of several vLLMs each that is up and not drained has to take it, or AdapterError
     `adapter_not_on_replica`; one that is down is given it before it is asked again.
@@ -58,6 +59,7 @@ def promote(
         adapter = adapters.may_serve(session, adapter_id)
     check_base(adapter, profile)
     folder = adapter_files.verified(settings.adapters_dir, adapter)
+    check_layers(adapter, folder, profile)
     # One that an older version registered is not there yet.
     adapter_copies.keep(store.objects, settings.adapters_dir, adapter)
     _try_out(adapter_id, folder, settings, profile)
@@ -75,10 +77,10 @@ def roll_back(
     """Have serve what served before; None where that is the base model. Not from inside an event
     loop.
 
-    AdapterError `adapter_nothing_to_roll_back`, `adapter_other_base`, `adapter_files_changed`,
-    `adapter_not_loaded`, `adapter_by_missing`; then nothing has changed. A vLLM that is too busy
-    to answer in time, or down, does not hold it up: the next draft loads the adapter. Nor does one
-    of several that cannot load it.
+    AdapterError `adapter_nothing_to_roll_back`, `adapter_other_base`, `adapter_layers_unserved`,
+    `adapter_files_changed`, `adapter_not_loaded`, `adapter_by_missing`; then nothing has changed. A
+    vLLM that is too busy to answer in time, or down, does not hold it up: the next draft loads the
+    adapter. Nor does one of several that cannot load it.
     """
     confirmed(by, reason)
     with store.read() as session:
@@ -165,6 +167,7 @@ def running(settings: Settings, profile: Profile) -> Endpoint | None:
 def _prepare(adapter: Adapter, settings: Settings, profile: Profile) -> None:
     check_base(adapter, profile)
     folder = adapter_files.verified(settings.adapters_dir, adapter)
+    check_layers(adapter, folder, profile)
 
     if len(settings.llm_urls) > 1:
         asyncio.run(_back_on_several(adapter.adapter_id, folder, settings, profile))

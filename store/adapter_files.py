@@ -58,6 +58,15 @@ def rank_of(source: Path) -> int:
         raise AdapterError("adapter_files_refused", name=CONFIG) from None
 
 
+def changes_tower(source: Path) -> bool:
+    """Whether the adapter changes layers of a vision tower, or of what connects one."""
+    try:
+        targets = json.loads((source / CONFIG).read_text(encoding="utf-8")).get("target_modules")
+    except (OSError, ValueError, AttributeError):
+        raise AdapterError("adapter_files_refused", name=CONFIG) from None
+    return isinstance(targets, str) and r"model\.visual" in targets
+
+
 def id_of(site: str, base: str, files: Mapping[str, str]) -> str:
     """`Adapter.adapter_id`."""
     return "a-" + canonical.sha256({"site": site, "base": base, "files": dict(files)})[:16]

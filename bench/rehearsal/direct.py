@@ -13,7 +13,9 @@ from radraft.finetune.adapt import data, peft_files, stages
 from radraft.finetune.adapt.base import origin, trainable
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.stages import Material
+from radraft.finetune.adapt.values import Base
 from radraft.finetune.register import enter
+from radraft.finetune.train.run import Pairs
 from radraft.finetune.train.text import Tokenizer, fitting
 from radraft.finetune.train.values import Example
 from radraft.llm.adapter import Adapter
@@ -42,6 +44,7 @@ class Direct:
         the candidate with a card that tells the truth of what it was trained on. Its id."""
         here = self.hospital
         base = trainable(here.profile, here.settings.cache_dir)
+        assert isinstance(base, Base)
         recipe = self._recipe()
         with here.store.read() as session:
             parent = adapters.route(session, self.site).serving
@@ -49,7 +52,7 @@ class Direct:
         tokenizer = Tokenizer(base.checkpoint, base.image_token, base.tokens_per_image)
         taught = change([data.example(pair) for pair in found])
         encoded, _ = fitting(map(tokenizer.encode, taught), recipe.longest)
-        material = Material(
+        pairs = Pairs(
             train=[one for place, one in enumerate(encoded) if place % VALID_EVERY],
             valid=encoded[::VALID_EVERY],
             tokens=data.tokens(here.store.objects, base.encoder_id),
@@ -58,7 +61,7 @@ class Direct:
         course = stages.course(
             base,
             begin,
-            material,
+            Material(pairs),
             recipe,
             self.run,
             seed=here.seed,

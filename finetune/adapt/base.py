@@ -8,26 +8,34 @@ from pathlib import Path
 from radraft.core.errors import AdapterError
 from radraft.finetune.adapt import peft_files
 from radraft.finetune.adapt.recipe import AdaptRecipe
-from radraft.finetune.adapt.values import Base, Origin
-from radraft.llm import checkpoint, llava_form, pins, text_base
+from radraft.finetune.adapt.values import Base, Origin, PixelBase
+from radraft.llm import checkpoint, llava_form, native_layers, pins, text_base
 from radraft.llm.adapter import Adapter
-from radraft.llm.profiles import Profile, StarterCheckpoint
+from radraft.llm.profile_check import facts
+from radraft.llm.profiles import HubCheckpoint, Profile, StarterCheckpoint
 from radraft.store import adapter_files
 from radraft.vision_encoder import shipped
 
 Report = Callable[[str, float], None]
 
 
-def trainable(profile: Profile, cache_dir: Path, on_progress: Report | None = None) -> Base:
+def trainable(
+    profile: Profile, cache_dir: Path, on_progress: Report | None = None
+) -> Base | PixelBase:
     """The base of `profile`, its checkpoint built where it is missing (about a minute).
 
-    AdapterError `adapt_profile_untrainable` for a model that takes pixels, which do not go through
-    this trainer, and for one that takes embeddings without a projector that the profile shapes;
-    SettingsError as `llava_form.of_profile` and `build`, EncodingError as `text_base.encoder_id`.
+    AdapterError `adapt_profile_untrainable` for one that takes embeddings without a projector that
+    the profile shapes, and for a native model of a class that vLLM serves without LoRA or that has
+    code of its own; `adapt_base_not_pinned` for one that may change between two starts.
+    SettingsError as `llava_form.of_profile`, `build` and `text_base.base_folder`,
+    `profile_layers_unserved` naming the layers that vLLM would leave out; EncodingError as
+    `text_base.encoder_id`.
     """
+    if profile.image_way == "pixels":
+        return _native_base(profile)
     if profile.projector is not None:
         return _text_base(profile, cache_dir, on_progress)
-    if not isinstance(profile.checkpoint, StarterCheckpoint) or profile.image_way != "embeds":
+    if not isinstance(profile.checkpoint, StarterCheckpoint):
         raise AdapterError("adapt_profile_untrainable", profile=profile.name)
     profile.check_weights()
     found = pins.files(profile.edition)
@@ -39,6 +47,19 @@ def trainable(profile: Profile, cache_dir: Path, on_progress: Report | None = No
         image_token=checkpoint.IMAGE_TOKEN,
         tokens_per_image=checkpoint.TOKENS_PER_IMAGE,
     )
+
+
+def _native_base(profile: Profile) -> PixelBase:
+    """A vision-language model, as it is served."""
+    if isinstance(profile.checkpoint, HubCheckpoint) and not profile.checkpoint.pinned:
+        raise AdapterError("adapt_base_not_pinned", profile=profile.name)
+    profile.check_weights()
+    folder = text_base.base_folder(profile)
+    architecture = facts.architecture(facts.configuration(folder))
+    if architecture not in native_layers.SERVED or profile.chat_format != "model":
+        raise AdapterError("adapt_profile_untrainable", profile=profile.name)
+    native_layers.require_served(architecture, profile.lora_targets or ())
+    return PixelBase(folder, architecture, pins.files()["heads"], shipped.encoder_id())
 
 
 def _text_base(profile: Profile, cache_dir: Path, on_progress: Report | None) -> Base:
@@ -60,7 +81,11 @@ def _text_base(profile: Profile, cache_dir: Path, on_progress: Report | None) ->
 
 
 def origin(
-    base: Base, parent: Adapter | None, root: Path, recipe: AdaptRecipe, folder: Path
+    base: Base | PixelBase,
+    parent: Adapter | None,
+    root: Path,
+    recipe: AdaptRecipe,
+    folder: Path,
 ) -> Origin:
     """What training begins with: `parent`'s weights, written to `folder` under the trainer's names,
     or none. An adapter that is gone on from keeps its rank, and its projector if it has one.
@@ -72,7 +97,7 @@ def origin(
     source = adapter_files.verified(root, parent)
     folder.mkdir(parents=True, exist_ok=True)
     adapter = folder / pins.LORA_FILE
-    peft_files.to_trainer(source, adapter)
+    peft_files.to_trainer(source, adapter, whole=isinstance(base, PixelBase))
     own = source / adapter_files.PROJECTOR
     return Origin(
         parent=parent.adapter_id,

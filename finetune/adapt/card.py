@@ -39,7 +39,7 @@ def adapted(
     recipe: AdaptRecipe,
     *,
     seed: int,
-    encoder_id: str,
+    encoder_id: str | None,
     trained: Mapping[Stage, Trained],
     kept: Stage,
     counts: Mapping[str, int],

@@ -12,13 +12,14 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from radraft.core import canonical
-from radraft.core.errors import AdapterError, NotFound
+from radraft.core.errors import AdapterError, NotFound, StorageDamaged
 from radraft.finetune import export
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.values import Chosen, Plan
+from radraft.finetune.train.native import PictureSource
 from radraft.finetune.train.values import Example, Tokens, TokenSource
 from radraft.reports.training_pair import TrainingPair
-from radraft.store import adapters, cases, pairs
+from radraft.store import adapters, cases, images, pairs
 from radraft.store.signatures import BrokenSignature
 from radraft.vision_encoder import stored
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 FROZEN = "held_out"
 OTHER_ENCODER, NO_EMBEDDING, WAITING = "other_encoder", "no_embedding", "waits_for_a_later_run"
+NO_IMAGE = "no_image"
+"""A key image, or one of an earlier study that was shown, is gone from the store or damaged."""
 
 
 def plan(
@@ -38,11 +41,12 @@ def plan(
     *,
     site: str,
     parent: str | None,
-    encoder_id: str,
+    encoder_id: str | None,
     seed: int,
 ) -> Plan:
     """The pairs of a run that goes on from `parent`: the newest that its chain was not trained on,
     and drawn earlier ones. A share of the new ones, whole patients, is kept for validation.
+    `encoder_id` is None for a model that takes the images themselves.
 
     AdapterError `adapt_too_few_pairs` where fewer are new than the recipe asks for.
     """
@@ -105,11 +109,11 @@ def trained_on(session: Session, adapter_id: str | None) -> frozenset[str]:
 def example(pair: TrainingPair) -> Example:
     """As the trainer takes it: what was asked, what was signed, and the draft where a model's was
     changed."""
-    messages, images = export.chat(json.loads(pair.request)["messages"], pair.image_ids)
+    messages, shown = export.chat(json.loads(pair.request)["messages"], pair.image_ids)
     changed = export.is_preference(pair)
     return Example(
         messages=tuple(messages),
-        images=tuple(images),
+        images=tuple(shown),
         # Lines of a template come with the report, not from the model.
         chosen=export.target_text(pair.corrected, pair.langs),
         rejected=export.target_text(pair.drafted, pair.langs) if changed else None,
@@ -125,13 +129,28 @@ def tokens(objects: Objects, encoder_id: str) -> TokenSource:
     return read
 
 
+def pictures(objects: Objects) -> PictureSource:
+    """Reads an image as it is sent to a model that takes pixels."""
+
+    def read(image_id: str) -> bytes:
+        return images.png(objects, image_id)
+
+    return read
+
+
 def _usable(
-    objects: Objects, found: Iterable[TrainingPair], encoder_id: str, left_out: Counter[str]
+    objects: Objects, found: Iterable[TrainingPair], encoder_id: str | None, left_out: Counter[str]
 ) -> Iterator[TrainingPair]:
-    read = tokens(objects, encoder_id)
+    seen = pictures(objects)
+    read = tokens(objects, encoder_id) if encoder_id is not None else None
     for pair in found:
         assert pair.split != FROZEN
-        if pair.encoder_id != encoder_id:
+        if read is None:
+            if _readable(seen, pair.image_ids):
+                yield pair
+            else:
+                left_out[NO_IMAGE] += 1
+        elif pair.encoder_id != encoder_id:
             left_out[OTHER_ENCODER] += 1
         elif not _readable(read, pair.image_ids):
             left_out[NO_EMBEDDING] += 1
@@ -139,11 +158,13 @@ def _usable(
             yield pair
 
 
-def _readable(read: Callable[[str], Tokens], image_ids: Sequence[str]) -> bool:
+def _readable(read: Callable[[str], object], image_ids: Sequence[str]) -> bool:
     try:
-        return bool([read(image_id) for image_id in image_ids])
-    except (NotFound, stored.Damaged):
+        for image_id in image_ids:
+            read(image_id)
+    except (NotFound, StorageDamaged, stored.Damaged):
         return False
+    return bool(image_ids)
 
 
 def _kept_back(

@@ -13,7 +13,7 @@ from radraft.core.errors import AdapterError
 from radraft.core.settings import Settings
 from radraft.finetune.adapt import card, peft_files
 from radraft.finetune.adapt.base import trainable
-from radraft.finetune.adapt.values import Base
+from radraft.finetune.adapt.values import Base, PixelBase
 from radraft.finetune.register import enter
 from radraft.finetune.train.recipe import Lora
 from radraft.llm.adapter import Adapter
@@ -36,7 +36,7 @@ def merge(
     settings: Settings,
     profile: Profile,
     by: str,
-    base: Base | None = None,
+    base: Base | PixelBase | None = None,
 ) -> Adapter:
     """Registers the weighted sum of the adapters' changes as a candidate of `site`, cut by singular
     values to the largest rank of its parts. It has to pass the site's gate like any other.
@@ -64,7 +64,8 @@ def merge(
     own = projector if projector.exists() else None
     with tempfile.TemporaryDirectory(dir=root, prefix=".merge-") as staging:
         made = Path(staging) / MERGED
-        peft_files.write(made, state, lora, profile.model_id, own)
+        whole = isinstance(ground, PixelBase)
+        peft_files.write(made, state, lora, profile.model_id, own, whole=whole)
         weighed = zip(parts, weights, strict=True)
         return enter(
             made,
@@ -90,23 +91,31 @@ def _card(parts: Sequence[Adapter], weights: Sequence[float]) -> dict[str, Any]:
 
 
 def _sum(
-    ground: Base, folders: Sequence[Path], weights: Sequence[float]
+    ground: Base | PixelBase, folders: Sequence[Path], weights: Sequence[float]
 ) -> tuple[dict[str, torch.Tensor], Lora]:
     """peft's weighted sum under the trainer's names, and its shape."""
     from peft import get_peft_model_state_dict, set_peft_model_state_dict
 
-    from radraft.finetune.train.language import load_base, lora_config, with_lora
+    from radraft.finetune.train import language, native
 
     shapes = [peft_files.shape(folder) for folder in folders]
-    model: Any = with_lora(load_base(ground.checkpoint, "bf16"), shapes[0], "part0")
+    whole = isinstance(ground, PixelBase)
+    model: Any
+    if whole:
+        model = native.with_lora(native.load(ground.checkpoint), shapes[0], "part0")
+    else:
+        base = language.load_base(ground.checkpoint, "bf16")
+        model = language.with_lora(base, shapes[0], "part0")
     for place, (folder, lora) in enumerate(zip(folders, shapes, strict=True)):
         if place:
-            model.add_adapter(f"part{place}", lora_config(lora))
-        set_peft_model_state_dict(model, peft_files.state(folder), adapter_name=f"part{place}")
+            config = native.native_config(lora) if whole else language.lora_config(lora)
+            model.add_adapter(f"part{place}", config)
+        state = peft_files.state(folder, whole=whole)
+        set_peft_model_state_dict(model, state, adapter_name=f"part{place}")
     names = [f"part{place}" for place in range(len(folders))]
     # Full matrices would be computed and thrown away.
     model.add_weighted_adapter(names, list(weights), MERGED, "svd", svd_full_matrices=False)
     config = model.peft_config[MERGED]
-    targets = tuple(sorted(config.target_modules))
+    targets = tuple(sorted({target for shape in shapes for target in shape.targets}))
     lora = Lora(rank=config.r, alpha=config.lora_alpha, targets=targets)
     return dict(get_peft_model_state_dict(model, adapter_name=MERGED)), lora

@@ -17,9 +17,13 @@ from radraft.finetune.adapt.base import origin, trainable
 from radraft.finetune.adapt.rare import repeated
 from radraft.finetune.adapt.recipe import AdaptRecipe
 from radraft.finetune.adapt.stages import Course, Material
-from radraft.finetune.adapt.values import Base, Chosen, Origin, Plan, Progress, Start
+from radraft.finetune.adapt.values import Base, Chosen, Origin, PixelBase, Plan, Progress, Start
 from radraft.finetune.register import enter
+from radraft.finetune.train.native import PixelPairs, Processor
+from radraft.finetune.train.run import Pairs
 from radraft.finetune.train.text import Tokenizer, fitting
+from radraft.finetune.train.values import Encoded, Example
+from radraft.llm import native_layers
 from radraft.llm.adapter import Adapter, Check, GateRecord, GateStage
 from radraft.llm.profiles import Profile
 from radraft.reports.training_pair import TrainingPair
@@ -41,7 +45,7 @@ def adapt(
     start: str = "serving",
     by: str,
     on_step: Callable[[Progress], None] = lambda progress: None,
-    base: Base | None = None,
+    base: Base | PixelBase | None = None,
 ) -> Adapter:
     """Trains in the folder `run` on what was signed at `site`, and registers the candidate.
 
@@ -49,19 +53,34 @@ def adapt(
     registered already changes nothing. One run at a time in a data folder: a second waits. `base`
     stands for the profile's own.
 
-    AdapterError `adapt_profile_untrainable`, `adapt_rank_too_large`, `adapt_base_differs`,
-    `adapt_too_few_pairs`, `adapt_batch_stopped` (kept as a record of the gate), `adapt_diverged`;
-    TrainingError `training_run_differs` where `run` holds another run.
+    AdapterError `adapt_profile_untrainable`, `adapt_base_not_pinned`, `adapt_rank_too_large`,
+    `adapt_no_projector`, `adapt_tower_not_in_profile`, `adapt_base_differs`, `adapt_too_few_pairs`,
+    `adapt_batch_stopped` (kept as a record of the gate), `adapt_pairs_too_long`, `adapt_diverged`;
+    SettingsError `profile_layers_unserved`; TrainingError `training_run_differs` where `run` holds
+    another run.
     """
     recipe = recipe.over(profile.lora_targets)
     if recipe.lora.rank > profile.vllm.max_lora_rank:
         raise AdapterError(
             "adapt_rank_too_large", rank=recipe.lora.rank, most=profile.vllm.max_lora_rank
         )
+    if recipe.own_projector and profile.image_way == "pixels":
+        raise AdapterError("adapt_no_projector", profile=profile.name)
     with locked(settings.data_dir / "adapt.lock"):
         ground = base or trainable(profile, settings.cache_dir)
+        if isinstance(ground, PixelBase):
+            _require_served(ground, profile, recipe)
         call = _Call(site, store, settings, profile, recipe, run, seed, Start(start), by, ground)
         return call.all(on_step)
+
+
+def _require_served(base: PixelBase, profile: Profile, recipe: AdaptRecipe) -> None:
+    """The layers that a recipe names where the profile names none: as the profile's, and none that
+    vLLM would have to be started for."""
+    targets = recipe.lora.targets
+    native_layers.require_served(base.architecture, targets)
+    if profile.lora_targets is None and native_layers.beyond_language(targets):
+        raise AdapterError("adapt_tower_not_in_profile", profile=profile.name)
 
 
 @dataclass(frozen=True)
@@ -77,7 +96,7 @@ class _Call:
     seed: int
     start: Start
     by: str
-    base: Base
+    base: Base | PixelBase
 
     def all(self, on_step: Callable[[Progress], None]) -> Adapter:
         planned = self._begun()
@@ -215,13 +234,27 @@ class _Call:
 
     def _material(self, found: Chosen) -> tuple[Material, int]:
         """The pairs as the model takes them, and how many are too long for it."""
-        base, longest = self.base, self.recipe.longest
+        base, objects = self.base, self.store.objects
+        if isinstance(base, PixelBase):
+            processor = Processor(base.checkpoint, data.pictures(objects))
+            train, valid, too_long = self._encoded(found, processor.encode)
+            return Material(PixelPairs(train, valid, processor)), too_long
         tokenizer = Tokenizer(base.checkpoint, base.image_token, base.tokens_per_image)
+        train, valid, too_long = self._encoded(found, tokenizer.encode)
+        tokens = data.tokens(objects, base.encoder_id)
+        return Material(Pairs(train, valid, tokens, tokenizer.image_id, base.parts)), too_long
+
+    def _encoded(
+        self, found: Chosen, encode: Callable[[Example], Encoded]
+    ) -> tuple[list[Encoded], list[Encoded], int]:
+        """Pairs to train and to validate with, and how many are too long for the model."""
+        longest = self.recipe.longest
         taught = repeated(found.train, self.recipe.rare)
-        train, long = fitting((tokenizer.encode(data.example(p)) for p in taught), longest)
-        valid, more = fitting((tokenizer.encode(data.example(p)) for p in found.valid), longest)
-        tokens = data.tokens(self.store.objects, base.encoder_id)
-        return Material(train, valid, tokens, tokenizer.image_id, base.parts), long + more
+        train, long = fitting((encode(data.example(pair)) for pair in taught), longest)
+        valid, more = fitting((encode(data.example(pair)) for pair in found.valid), longest)
+        if not train or not valid:
+            raise AdapterError("adapt_pairs_too_long", count=long + more, longest=longest)
+        return train, valid, long + more
 
     def _registers(
         self, planned: Plan, found: Chosen, begin: Origin, course: Course, too_long: int
@@ -270,7 +303,9 @@ class _Call:
         elif begin.own_projector:
             projector = begin.projector
         trained = load_file(course.adapter)
-        peft_files.write(folder, trained, begin.lora, self.profile.model_id, projector)
+        whole = isinstance(self.base, PixelBase)
+        name = self.profile.model_id
+        peft_files.write(folder, trained, begin.lora, name, projector, whole=whole)
 
 
 def _curves(course: Course, run: Path) -> str:

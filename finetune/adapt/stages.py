@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,11 +15,15 @@ from radraft.core import canonical, run_folder
 from radraft.core.errors import AdapterError
 from radraft.core.run_folder import Step
 from radraft.finetune.adapt.recipe import AdaptRecipe
-from radraft.finetune.adapt.values import Base, Origin, Progress, Stage
+from radraft.finetune.adapt.values import Base, Origin, PixelBase, Progress, Stage
+from radraft.finetune.train.native import PixelPairs
 from radraft.finetune.train.recipe import LanguageRecipe
 from radraft.finetune.train.run import Pairs, train
-from radraft.finetune.train.values import Encoded, TokenSource, Trained
+from radraft.finetune.train.values import Encoded, Trained
 from radraft.llm.pins import LORA_FILE, PROJECTOR_FILE
+
+if TYPE_CHECKING:
+    import torch
 
 DPO_COST = 3.0
 """Of a pair in the second stage against one in the first: two reports, over the full vocabulary."""
@@ -28,20 +33,12 @@ DPO_COST = 3.0
 class Material:
     """What both stages train on."""
 
-    train: Sequence[Encoded]
-    valid: Sequence[Encoded]
-    tokens: TokenSource
-    image_id: int
-    parts: int | None = None
-    """As `train.run.Pairs`."""
-
-    def pairs(self, train: Sequence[Encoded]) -> Pairs:
-        """Return what a stage over `train` takes."""
-        return Pairs(train, self.valid, self.tokens, self.image_id, self.parts)
+    pairs: Pairs | PixelPairs
+    """Of the first stage; the second takes some of them."""
 
     def preferences(self, most: int, seed: int) -> list[Encoded]:
         """Up to `most` pairs whose draft was changed, drawn by `seed`, in their order."""
-        found = [example for example in self.train if example.rejected is not None]
+        found = [example for example in self.pairs.train if example.rejected is not None]
         order = np.random.default_rng((seed, len(found))).permutation(len(found))[:most]
         return [found[place] for place in sorted(order.tolist())]
 
@@ -69,7 +66,7 @@ class Course:
 
 
 def course(
-    base: Base,
+    base: Base | PixelBase,
     begin: Origin,
     material: Material,
     recipe: AdaptRecipe,
@@ -85,13 +82,12 @@ def course(
     likely after it. AdapterError `adapt_diverged` where neither gave usable weights.
     """
     preferred = material.preferences(recipe.dpo.most_pairs, seed) if recipe.dpo else []
-    plans = {Stage.SFT: recipe.sft_plan(len(material.train), begin.lora)}
+    plans = {Stage.SFT: recipe.sft_plan(len(material.pairs.train), begin.lora)}
     if preferred:
         plans[Stage.DPO] = recipe.dpo_plan(len(preferred), begin.lora)
     told = _Told(plans, on_step)
     where = {stage: folder / stage.value for stage in plans}
-    pairs = material.pairs(material.train)
-    first = _stage(base, begin, pairs, plans[Stage.SFT], where[Stage.SFT], seed, told)
+    first = _stage(base, begin, material.pairs, plans[Stage.SFT], where[Stage.SFT], seed, told)
     trained = {Stage.SFT: first}
     if preferred:
         after = Origin(
@@ -101,7 +97,7 @@ def course(
             begin.own_projector,
             begin.lora,
         )
-        pairs = material.pairs(preferred)
+        pairs = material.pairs.over(preferred)
         plan, place = plans[Stage.DPO], where[Stage.DPO]
         trained[Stage.DPO] = _stage(base, after, pairs, plan, place, seed, told)
     kept = min(trained, key=lambda stage: trained[stage].valid_loss)
@@ -139,17 +135,15 @@ def _cost(stage: Stage) -> float:
 
 
 def _stage(
-    base: Base,
+    base: Base | PixelBase,
     begin: Origin,
-    pairs: Pairs,
+    pairs: Pairs | PixelPairs,
     plan: LanguageRecipe,
     folder: Path,
     seed: int,
     told: _Told,
 ) -> Trained:
     import torch
-
-    from radraft.finetune.train import tuned
 
     stage = Stage(plan.objective)
     identity = {"recipe": plan.model_dump(mode="json"), "seed": seed, "pairs": _sha(pairs)}
@@ -160,7 +154,7 @@ def _stage(
     # The adapter's own beginning is drawn too.
     torch.manual_seed(seed)
     trained = train(
-        tuned.build(base.checkpoint, begin.projector, plan, begin.adapter),
+        _model(base, begin, plan),
         pairs,
         plan,
         folder,
@@ -174,5 +168,15 @@ def _stage(
     return trained
 
 
-def _sha(pairs: Pairs) -> str:
+def _model(base: Base | PixelBase, begin: Origin, plan: LanguageRecipe) -> torch.nn.Module:
+    """What is trained, as it begins."""
+    from radraft.finetune.train import native, tuned
+
+    if isinstance(base, PixelBase):
+        return native.build(base.checkpoint, plan, begin.adapter)
+    assert begin.projector is not None
+    return tuned.build(base.checkpoint, begin.projector, plan, begin.adapter)
+
+
+def _sha(pairs: Pairs | PixelPairs) -> str:
     return canonical.sha256([pairs.train, pairs.valid])

@@ -184,7 +184,7 @@ def _fits(folder: Path, manifest: Manifest, profile: Profile) -> None:
     rank = peft_files.shape(folder).rank
     if rank > profile.vllm.max_lora_rank:
         raise AdapterError("adapt_rank_too_large", rank=rank, most=profile.vllm.max_lora_rank)
-    state = peft_files.state(folder)
+    state = peft_files.state(folder, whole=profile.image_way == "pixels")
     shapes = {name: value.shape for name, value in state.items()}
     if isinstance(profile.checkpoint, StarterCheckpoint):
         shipped = pins.files(profile.edition)

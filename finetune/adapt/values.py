@@ -52,6 +52,22 @@ class Base:
 
 
 @dataclass(frozen=True)
+class PixelBase:
+    """A native vision-language model that adapters of a profile lie on."""
+
+    checkpoint: Path
+    """The model's own folder."""
+    architecture: str
+    """Its class, as transformers names it."""
+    heads: Path
+    """Finding heads of the shipped encoder, for the check of a batch."""
+    heads_encoder_id: str
+    encoder_id: None = None
+    """It takes images as they are."""
+    projector: None = None
+
+
+@dataclass(frozen=True)
 class Origin:
     """What training begins with."""
 
@@ -59,7 +75,8 @@ class Origin:
     """Adapter id; None: the base itself."""
     adapter: Path | None
     """The parent's weights under the trainer's names."""
-    projector: Path
+    projector: Path | None
+    """None for a native vision-language model."""
     own_projector: bool
     """Whether that is the parent's own and not the base's."""
     lora: Lora

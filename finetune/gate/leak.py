@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radraft.finetune.near import Vectors, near, pooled
+from radraft.finetune.near import Vectors, encoder_of, near, pooled
 from radraft.llm.adapter import Adapter, Check
 from radraft.reports.training_pair import TrainingPair
 
@@ -45,8 +45,9 @@ def check_leak(
         for pair in frozen
         if pair.pair_id in pair_ids or image_ids & set(pair.image_ids)
     }
-    for encoder_id in sorted({str(member.card.get("encoder_id")) for member in family}):
-        mine = {name for member in family if member.card.get("encoder_id") == encoder_id
+    encoders = {member.adapter_id: encoder_of(member.card.get("encoder_id")) for member in family}
+    for encoder_id in sorted(set(encoders.values())):
+        mine = {name for member in family if encoders[member.adapter_id] == encoder_id
                 for name in _told(member, "image_ids")}  # fmt: skip
         leaked |= _same_pictures(sorted(mine), frozen, encoder_id, objects)
     return Check(
@@ -75,7 +76,7 @@ def _same_pictures(
     theirs = [
         (pair.case_id, vector)
         for pair in frozen
-        if pair.encoder_id == encoder_id
+        if encoder_of(pair.encoder_id) == encoder_id
         for image_id in pair.image_ids
         if (vector := pooled(objects, encoder_id, image_id)) is not None
     ]

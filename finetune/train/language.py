@@ -116,8 +116,8 @@ def save(
     lora: Lora,
     parts: int | None = None,
 ) -> None:
-    """Writes `lora.safetensors`, `lora.json` and `projector.safetensors`, each in float16; the
-    projector says its `parts` where they are given."""
+    """Writes `lora.safetensors`, `lora.json` and, where there is one, `projector.safetensors`, each
+    in float16; the projector says its `parts` where they are given."""
     import torch
     from safetensors.torch import save_file
 
@@ -126,6 +126,8 @@ def save(
         (LORA_FILE, adapter, None),
         (PROJECTOR_FILE, projector, metadata(parts)),
     ):
+        if not state:
+            continue
         half = {name: value.to(torch.float16).contiguous() for name, value in state.items()}
         save_file(half, folder / file, metadata=about_it)
     about = {"rank": lora.rank, "alpha": lora.alpha, "targets": list(lora.targets)}

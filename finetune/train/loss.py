@@ -108,17 +108,32 @@ def report_logprobs(
         nothing = 0 * sum(weight.sum() for weight in projector.parameters())
         inputs = read + torch.as_tensor(nothing, dtype=read.dtype)
     hidden = causal.model(inputs_embeds=inputs, attention_mask=one.mask).last_hidden_state
+    return logprobs(hidden, causal.lm_head, one.ids, one.report, words)
+
+
+def logprobs(
+    hidden: torch.Tensor,
+    head: torch.nn.Module,
+    ids: torch.Tensor,
+    report: torch.Tensor,
+    words: Words | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """As `report_logprobs`, of the model's last states (b, t, width), its output layer `head`, and
+    `ids` and `report` of the batch, both (b, t)."""
+    import torch
+
     # The state before a token is what predicts it.
-    before = one.report[:, 1:]
-    state, target = hidden[:, :-1][before], one.ids[:, 1:][before]
+    before = report[:, 1:]
+    state, target = hidden[:, :-1][before], ids[:, 1:][before]
     if words is None:
-        logits = causal.lm_head(state).float()
+        logits = head(state).float()
     else:
-        logits = (state @ causal.lm_head.weight[words.ids].T).float() + words.weight
+        weight: Any = head.weight
+        logits = (state @ weight[words.ids].T).float() + words.weight
         target = torch.searchsorted(words.ids, target)
     losses = torch.nn.functional.cross_entropy(logits, target, reduction="none")
     row = before.nonzero()[:, 0]
-    count = torch.zeros(len(one.ids), device=losses.device)
+    count = torch.zeros(len(ids), device=losses.device)
     sums = count.index_add(0, row, -losses)
     return sums, count.index_add(0, row, torch.ones_like(losses))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -23,6 +23,25 @@ if TYPE_CHECKING:
     import torch
 
 
+class PairBatches(Protocol):
+    """What is trained on, in the batches that the trained module takes."""
+
+    @property
+    def train(self) -> Sequence[Encoded]:
+        """Learned from."""
+
+    @property
+    def valid(self) -> Sequence[Encoded]:
+        """Tells when to stop."""
+
+    @property
+    def parts(self) -> int | None:
+        """As `Pairs.parts`."""
+
+    def batch(self, sequences: Sequence[tuple[Encoded, tuple[int, ...]]], device: str) -> Any:
+        """(example, report ids) of each sequence -> a batch on `device`."""
+
+
 @dataclass(frozen=True)
 class Pairs:
     """What is trained on and what tells when to stop."""
@@ -35,10 +54,20 @@ class Pairs:
     parts: int | None = None
     """Parts a side that the projector divides an image into; None as `Projector.pool`."""
 
+    def over(self, train: Sequence[Encoded]) -> Pairs:
+        """Return the same with other pairs to train on."""
+        return replace(self, train=train)
+
+    def batch(
+        self, sequences: Sequence[tuple[Encoded, tuple[int, ...]]], device: str
+    ) -> loss.Batch:
+        """Return the batch that `tuned.build`'s module takes."""
+        return loss.batch(sequences, self.tokens, self.image_id, device, self.parts)
+
 
 def train(
     tuned: torch.nn.Module,
-    pairs: Pairs,
+    pairs: PairBatches,
     recipe: LanguageRecipe,
     folder: Path,
     *,
@@ -71,7 +100,7 @@ class _Run:
     def __init__(
         self,
         tuned: torch.nn.Module,
-        pairs: Pairs,
+        pairs: PairBatches,
         recipe: LanguageRecipe,
         folder: Path,
         seed: int,
@@ -166,7 +195,8 @@ class _Run:
     def _words(self) -> loss.Words | None:
         if not self.recipe.words:
             return None
-        vocabulary = self.accelerator.unwrap_model(self.model).language.config.vocab_size
+        config = self.accelerator.unwrap_model(self.model).language.config
+        vocabulary = config.get_text_config().vocab_size
         return loss.draw_words(self.used, vocabulary, self.recipe.words)
 
     def _both(self, examples: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -218,11 +248,9 @@ class _Run:
             self.worse += 1
         return mean
 
-    def _batch(self, sequences: Sequence[tuple[Encoded, tuple[int, ...] | None]]) -> loss.Batch:
+    def _batch(self, sequences: Sequence[tuple[Encoded, tuple[int, ...] | None]]) -> Any:
         known = [(one, report) for one, report in sequences if report is not None]
-        device = str(self.accelerator.device)
-        pairs = self.pairs
-        return loss.batch(known, pairs.tokens, pairs.image_id, device, pairs.parts)
+        return self.pairs.batch(known, str(self.accelerator.device))
 
     def _rate(self, step: int) -> float:
         return run_folder.cosine(step, self.recipe.steps, self.recipe.warm_up)

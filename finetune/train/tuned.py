@@ -41,7 +41,7 @@ def build(
     tuned = Tuned()
     tuned.projector.requires_grad_(recipe.projector_rate > 0)
     if adapter is not None:
-        _load_adapter(tuned.language, stored(adapter))
+        load_adapter(tuned.language, stored(adapter))
     return tuned
 
 
@@ -50,7 +50,7 @@ def groups(tuned: torch.nn.Module, recipe: LanguageRecipe) -> list[dict[str, Any
     parts: Any = tuned
     adapter = [value for value in parts.language.parameters() if value.requires_grad]
     found = [{"params": adapter, "lr": recipe.learning_rate}]
-    if recipe.projector_rate > 0:
+    if recipe.projector_rate > 0 and hasattr(parts, "projector"):
         found.append({"params": list(parts.projector.parameters()), "lr": recipe.projector_rate})
     return found
 
@@ -65,19 +65,23 @@ def adapter_state(tuned: torch.nn.Module, state: Mapping[str, torch.Tensor]) -> 
 
 
 def projector_state(state: Mapping[str, torch.Tensor]) -> State:
-    """Of all tensors in `state`, the projector's, `mean` and `scale` included."""
+    """Of all tensors in `state`, the projector's, `mean` and `scale` included; empty where there is
+    none."""
     own = _below(state, "projector.")
     return {name: value.detach().cpu().clone() for name, value in own.items()}
 
 
 def load_state(tuned: torch.nn.Module, adapter: State, projector: State) -> None:
-    """Puts both parts back as they were."""
+    """Puts the parts back as they were; a native vision-language model has no projector."""
     parts: Any = tuned
-    _load_adapter(parts.language, adapter)
-    parts.projector.load_state_dict(projector)
+    load_adapter(parts.language, adapter)
+    if projector:
+        parts.projector.load_state_dict(projector)
 
 
-def _load_adapter(language: torch.nn.Module, state: State) -> None:
+def load_adapter(language: torch.nn.Module, state: State) -> None:
+    """Puts an adapter's tensors, under peft's names, into `language`. TrainingError
+    `training_adapter_invalid` naming a tensor that has no place there."""
     from peft import set_peft_model_state_dict
 
     found: Any = set_peft_model_state_dict(language, state)

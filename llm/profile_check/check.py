@@ -10,7 +10,7 @@ from pathlib import Path
 from radraft.core import canonical
 from radraft.core.errors import RadraftError, SettingsError
 from radraft.core.settings import Settings
-from radraft.llm import checkpoint, text_base
+from radraft.llm import checkpoint, native_layers, text_base
 from radraft.llm.profile_check import adapters, chat, facts, image_tokens, memory, prompt_length
 from radraft.llm.profile_check.values import CheckedPart, Fit, ModelFacts, Part
 from radraft.llm.profiles import HubCheckpoint, Profile, StarterCheckpoint
@@ -244,6 +244,13 @@ class _Check:
 
     def _adapters(self) -> Iterator[CheckedPart]:
         targets, known = self.profile.lora_targets, self._known
+        if self.profile.image_way == "pixels" and known is not None and known.config:
+            architecture = facts.architecture(known.config)
+            if architecture not in native_layers.SERVED:
+                named = {"architecture": architecture or "-"}
+                yield CheckedPart(Part.ADAPTERS, Fit.UNSURE, "profile_adapters_unserved", named)
+                return
+            native_layers.require_served(architecture, targets or ())
         if targets is not None and known is not None and known.tensors:
             adapters.require_layers(targets, known.tensors)
         told = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,13 @@ def configuration(folder: Path) -> dict[str, Any]:
         # A kind with code of its own, which is not run here.
         return raw
     return whole
+
+
+def architecture(config: Mapping[str, Any]) -> str:
+    """Return the class that `config` is of, as transformers names it; empty where it names
+    none."""
+    named = config.get("architectures")
+    return str(named[0]) if isinstance(named, list) and named else ""
 
 
 def language_config(config: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from radraft.finetune.near import encoder_of
 from radraft.finetune.screen import least_seconds
 from radraft.finetune.selection import Reason, Selection, select
 from radraft.reports.patient_record import PatientField
@@ -53,6 +54,7 @@ def signed(
     site: str = SITE,
     minutes: int | None = None,
     coverage: Coverage = Coverage.DRAFTED,
+    encoder: str | None = ENCODER,
 ) -> TrainingPair:
     """Take study `number` in, draft it, sign it `minutes` after noon (its number unless given)."""
     case_id = add_case(session, number)
@@ -67,7 +69,7 @@ def signed(
         session,
         replace(draft, request_sha=hashlib.sha256(request.encode()).hexdigest()),
         request_json=request,
-        encoder_id=ENCODER,
+        encoder_id=encoder,
         image_ids=image_ids,
     )
     report = make_report(case_id)
@@ -96,11 +98,11 @@ def again(
     return pair
 
 
-def embed(store: Store, image: str, cosine: float) -> None:
+def embed(store: Store, image: str, cosine: float, encoder: str = ENCODER) -> None:
     """An embedding at that cosine from the first axis."""
     vector = np.array([cosine, np.sqrt(1 - cosine**2)], dtype=np.float32)
     embedding = ImageEmbedding(image, np.zeros((1, 2), np.float32), vector)
-    store.objects.put(stored.key(ENCODER, image), stored.dump(embedding, ENCODER))
+    store.objects.put(stored.key(encoder, image), stored.dump(embedding, encoder))
 
 
 def chosen(store: Store, session: Session) -> Selection:
@@ -218,6 +220,21 @@ def test_the_same_picture_with_the_same_text_counts_once(sqlite_store: Store) ->
         older = signed(session, 1, image="one")
         newer = signed(session, 2, image="one")
         other = signed(session, 3, image="one", text="右肺结节。")
+        found = chosen(sqlite_store, session)
+    assert ids(found.train) == ids((newer, other))
+    assert reasons(found) == {older.case_id: "duplicate"}
+
+
+def test_copies_that_went_to_a_model_as_they_are_are_found_by_the_shipped_encoder(
+    sqlite_store: Store,
+) -> None:
+    for image, cosine in (("a", 1.0), ("b", 0.999), ("c", 0.5)):
+        embed(sqlite_store, image, cosine, encoder_of(None))
+    with sqlite_store.begin() as session:
+        older, newer, other = (
+            signed(session, number, image=image, encoder=None)
+            for number, image in enumerate("abc", 1)
+        )
         found = chosen(sqlite_store, session)
     assert ids(found.train) == ids((newer, other))
     assert reasons(found) == {older.case_id: "duplicate"}

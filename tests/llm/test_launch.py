@@ -35,6 +35,16 @@ def test_embeddings_are_taken_only_where_the_profile_sends_them() -> None:
     assert "--revision" not in words("starter")
 
 
+def test_the_towers_layers_are_asked_for_only_where_the_profile_names_some() -> None:
+    profile = load_profile("lingshu-7b")
+    told = []
+    for targets in (None, ("q_proj",), ("q_proj", "vision.qkv"), ("connector.mlp.0",)):
+        given = profile.model_copy(update={"lora_targets": targets})
+        line = command(given, python=PYTHON, model="/weights", port=4321)
+        told.append("--enable-tower-connector-lora" in line)
+    assert told == [False, False, True, True]
+
+
 def test_environment_has_the_key_and_no_telemetry_and_nothing_of_ours() -> None:
     base = {"PATH": "/bin", "HOME": "/h", "RADRAFT_LLM_KEY": "s", "PYTHONPATH": "/x", "SECRET": "s"}
     env = environment(load_profile("starter"), "key-1", python=PYTHON, base=base)

@@ -126,6 +126,35 @@ def test_each_thing_that_does_not_fit_has_its_code(
     assert (found[part].fit, found[part].code) == (Fit.MISSING, code)
 
 
+@pytest.mark.parametrize(
+    ("targets", "architecture", "expected"),
+    [
+        ("[q_proj, vision.qkv, connector.mlp.2]", None, (Fit.FITS, "profile_adapters")),
+        ("[q_proj, vision.q_proj]", None, (Fit.MISSING, "profile_layers_unserved")),
+        ("[q_proj]", "LlavaOnevisionForConditionalGeneration",
+         (Fit.UNSURE, "profile_adapters_unserved")),
+    ],
+)  # fmt: skip
+def test_layers_that_vllm_would_leave_out_are_said(
+    pixels: Path,
+    settings: Settings,
+    tmp_path: Path,
+    targets: str,
+    architecture: str | None,
+    expected: tuple[Fit, str],
+) -> None:
+    folder = shutil.copytree(pixels.parent, tmp_path / "model")
+    text = pixels.read_text("utf-8").replace(str(pixels.parent), str(folder))
+    own = folder / pixels.name
+    own.write_text(f"{text}lora_targets: {targets}\n", encoding="utf-8")
+    if architecture is not None:
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        config["architectures"] = [architecture]
+        (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    found = examine(own, settings)
+    assert (found[Part.ADAPTERS].fit, found[Part.ADAPTERS].code) == expected
+
+
 def test_weights_that_are_cut_off_or_not_there_are_said(
     embeds: Path, settings: Settings, tmp_path: Path
 ) -> None:

@@ -18,7 +18,7 @@ from radraft.finetune.adapt import data, peft_files
 from radraft.finetune.adapt.base import trainable
 from radraft.finetune.adapt.values import Base, Progress, Stage
 from radraft.llm.adapter import Adapter, AdapterState, GateRecord, GateStage
-from radraft.llm.profiles import HubCheckpoint, LocalCheckpoint
+from radraft.llm.profiles import LocalCheckpoint
 from radraft.store import adapter_files, adapters
 from radraft.store.database import Store, open_store
 from radraft.store.pairs import pairs
@@ -282,18 +282,9 @@ def test_another_run_in_the_folder_is_refused(first: First, ground: Base) -> Non
     assert caught.value.details["fields"] == "seed"
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {
-            "checkpoint": HubCheckpoint(kind="hub", id="a/b", revision="c", pinned=False),
-            "image_way": "pixels",
-        },
-        {"checkpoint": LocalCheckpoint(kind="path", path="/nowhere")},
-    ],
-)
-def test_only_the_starter_is_trained_here(tmp_path: Path, change: dict[str, Any]) -> None:
-    profile = tiny_profile().model_copy(update=change)
+def test_embeddings_without_a_projector_of_the_profiles_are_not_trained_on(tmp_path: Path) -> None:
+    base = LocalCheckpoint(kind="path", path="/nowhere")
+    profile = tiny_profile().model_copy(update={"checkpoint": base})
     with pytest.raises(AdapterError) as caught:
         trainable(profile, tmp_path)
     assert caught.value.code == "adapt_profile_untrainable"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from radraft.finetune.gate.leak import check_leak
+from radraft.finetune.near import encoder_of
 from radraft.llm.adapter import Adapter
 from radraft.reports.training_pair import TrainingPair
 from radraft.store.database import Store
@@ -33,12 +34,12 @@ def with_card(card: Mapping[str, Any], number: int = 1) -> Adapter:
     return replace(made, card=card)
 
 
-def see(store: Store, image_id: str, vector: list[float]) -> None:
+def see(store: Store, image_id: str, vector: list[float], encoder: str = ENCODER) -> None:
     pooled = np.array(vector, dtype=np.float32)
     embedding = ImageEmbedding(
         image_id, np.zeros((4, 2), dtype=np.float32), pooled / np.linalg.norm(pooled)
     )
-    store.objects.put(stored.key(ENCODER, image_id), stored.dump(embedding, ENCODER))
+    store.objects.put(stored.key(encoder, image_id), stored.dump(embedding, encoder))
 
 
 def test_other_pairs_and_pictures_are_no_leak(sqlite_store: Store) -> None:
@@ -64,6 +65,18 @@ def test_the_same_picture_under_another_name_is_a_leak(sqlite_store: Store) -> N
     check = check_leak(trained_on(["p"], ["e" * 64]), pairs, sqlite_store.objects)
     assert (check.passed, check.value) == (False, 1.0)
     assert check.detail["cases"] == [pairs[1].case_id]
+
+
+def test_pictures_that_went_to_a_model_as_they_are_are_compared_by_the_shipped_encoder(
+    sqlite_store: Store,
+) -> None:
+    pairs = [replace(one, encoder_id=None) for one in frozen()]
+    own = encoder_of(None)
+    see(sqlite_store, pairs[1].image_ids[0], [1.0, 2.0], own)
+    see(sqlite_store, "e" * 64, [1.0, 2.0], own)
+    card = {"kind": "adapted", "pairs": ["p"], "image_ids": ["e" * 64], "encoder_id": None}
+    check = check_leak(with_card(card), pairs, sqlite_store.objects)
+    assert (check.passed, check.detail["cases"]) == (False, [pairs[1].case_id])
 
 
 def test_what_an_earlier_adapter_was_trained_on_counts(sqlite_store: Store) -> None:
