@@ -12,38 +12,33 @@ film. Children (`cxr_kermany`): pneumonia or none. Every figure has its count an
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from radraft.bench.starter_card.material import ALL, CARDS, Source
 from radraft.cli.evaluation import served
 from radraft.cli.output import Output
 from radraft.core.settings import load as load_settings
+from radraft.eval.asking.tally import FEWEST
 from radraft.eval.bootstrap import RESAMPLES, SEED
 from radraft.eval.card_file import card_file, table_rows
 from radraft.eval.draft_set import draft_set
 from radraft.eval.sets import load_set
 from radraft.eval.values import Drafted
 from radraft.finetune.recipe import load_recipe
+from radraft.finetune.starter.statements import OPACITY
 from radraft.finetune.starter.teacher import FINDINGS
 from radraft.reports.findings.extract import extract
-from radraft.reports.values import Certainty, Lang
+from radraft.reports.values import LANGS, Certainty, Lang
 from radraft.vision_encoder.train import data as labelled
 
-ALL = 1_000_000
-"""More than any split holds."""
-OPACITY = "lung_opacity"
-ADULTS = str(files("radraft.bench.starter_card").joinpath("nih14.yaml"))
-LANGS: tuple[Lang, ...] = ("zh", "en")
-UNDECIDED = 20
-"""Fewer cases than this decide nothing."""
+ADULTS, CHILDREN = CARDS[Source.NIH14][0], CARDS[Source.KERMANY][0]
 
 
 @dataclass(frozen=True)
@@ -77,7 +72,7 @@ def main() -> None:
     with served(given.profile, settings, say) as model, say.progress() as progress:
         for name, card, limit in (
             ("adults", ADULTS, given.adults),
-            ("children", "cxr_kermany", given.children),
+            ("children", CHILDREN, given.children),
         ):
             chosen = load_set(
                 card,
@@ -113,8 +108,6 @@ def read(card: str, data: Path, drafts: Sequence[Drafted]) -> list[Film]:
         row.path: row.answers for row in labelled.rows(load_recipe("starter2").encoder, data)
     }
     columns = card_file(card).present
-    with (data / "cxr_kermany" / "labels.csv").open(encoding="utf-8") as file:
-        graded = {row["file"]: row["finding"] != "normal" for row in csv.DictReader(file)}
     films = []
     for draft in drafts:
         row = table[draft.id]
@@ -122,7 +115,7 @@ def read(card: str, data: Path, drafts: Sequence[Drafted]) -> list[Film]:
             labels = {code: row[field] == "1" for field, code in columns.items()}
             labels["no_finding"] = row["No_Finding"] == "1"
         else:
-            labels = {"pneumonia": graded[row["file"]]}
+            labels = {"pneumonia": row["finding"] != "normal"}
         films.append(
             Film(
                 draft.id,
@@ -208,12 +201,12 @@ def share(
 ) -> dict[str, Any]:
     """Return a share over films with its 95% interval; each film is a whole of 1 by default.
 
-    `undecided` where the whole is fewer than `UNDECIDED`.
+    `undecided` where the whole is fewer than `FEWEST`.
     """
     counts = np.stack([parts, wholes or np.ones(len(films))], axis=1).astype(np.float64)
-    patients = sorted({film.patient for film in films})
+    patients, whose = np.unique([film.patient for film in films], return_inverse=True)
     sums = np.zeros((len(patients), 2))
-    np.add.at(sums, [patients.index(film.patient) for film in films], counts)
+    np.add.at(sums, whose, counts)
     part, whole = sums.sum(0)
     if not whole:
         return {"value": None, "of": 0, "undecided": True}
@@ -226,7 +219,7 @@ def share(
         "high": round(float(high), 3),
         "part": int(part),
         "of": int(whole),
-        "undecided": bool(whole < UNDECIDED),
+        "undecided": bool(whole < FEWEST),
     }
 
 

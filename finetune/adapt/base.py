@@ -97,7 +97,7 @@ def origin(
     source = adapter_files.verified(root, parent)
     folder.mkdir(parents=True, exist_ok=True)
     adapter = folder / pins.LORA_FILE
-    peft_files.to_trainer(source, adapter, whole=isinstance(base, PixelBase))
+    peft_files.to_trainer(source, adapter, whole=base.whole)
     own = source / adapter_files.PROJECTOR
     return Origin(
         parent=parent.adapter_id,

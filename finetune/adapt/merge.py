@@ -64,8 +64,7 @@ def merge(
     own = projector if projector.exists() else None
     with tempfile.TemporaryDirectory(dir=root, prefix=".merge-") as staging:
         made = Path(staging) / MERGED
-        whole = isinstance(ground, PixelBase)
-        peft_files.write(made, state, lora, profile.model_id, own, whole=whole)
+        peft_files.write(made, state, lora, profile.model_id, own, whole=ground.whole)
         weighed = zip(parts, weights, strict=True)
         return enter(
             made,
@@ -99,7 +98,7 @@ def _sum(
     from radraft.finetune.train import language, native
 
     shapes = [peft_files.shape(folder) for folder in folders]
-    whole = isinstance(ground, PixelBase)
+    whole = ground.whole
     model: Any
     if whole:
         model = native.with_lora(native.load(ground.checkpoint), shapes[0], "part0")

@@ -303,9 +303,8 @@ class _Call:
         elif begin.own_projector:
             projector = begin.projector
         trained = load_file(course.adapter)
-        whole = isinstance(self.base, PixelBase)
         name = self.profile.model_id
-        peft_files.write(folder, trained, begin.lora, name, projector, whole=whole)
+        peft_files.write(folder, trained, begin.lora, name, projector, whole=self.base.whole)
 
 
 def _curves(course: Course, run: Path) -> str:

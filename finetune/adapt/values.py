@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from radraft.finetune.train.recipe import Lora
 from radraft.reports.training_pair import TrainingPair
@@ -42,6 +42,8 @@ class Base:
     tokens_per_image: int
     parts: int | None = None
     """As `Projector.pool`."""
+    whole: ClassVar[bool] = False
+    """Its language model alone is tuned (`peft_files`)."""
     heads_encoder: str | None = None
     """Of the encoder that the heads belong to; None: the same."""
 
@@ -62,6 +64,8 @@ class PixelBase:
     heads: Path
     """Finding heads of the shipped encoder, for the check of a batch."""
     heads_encoder_id: str
+    whole: ClassVar[bool] = True
+    """It is tuned as it is served."""
     encoder_id: None = None
     """It takes images as they are."""
     projector: None = None

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from radraft.core import canonical
 from radraft.finetune.starter.teacher import Floats, Scale, fit
+from radraft.vision_encoder.train import data
 
 Bools = npt.NDArray[np.bool_]
 FOLDS = 5
@@ -49,7 +49,7 @@ class Reliability:
 
 def fold_of(patient: str) -> int:
     """0 to `FOLDS` - 1, the same for all films of a patient and in every run."""
-    return int(canonical.sha256(["fold", patient])[:8], 16) % FOLDS
+    return data.fold_of(patient, FOLDS)
 
 
 def folds(known: Known) -> npt.NDArray[np.int64]:

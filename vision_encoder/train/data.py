@@ -47,6 +47,11 @@ class Row:
     """Head -> how much its answer counts, where it is not 1."""
 
 
+def fold_of(patient: str, of: int) -> int:
+    """Return 0 to `of` - 1, the same for all films of a patient and in every run."""
+    return int(canonical.sha256(["fold", patient])[:8], 16) % of
+
+
 class Fold(NamedTuple):
     """A part of all patients. A patient is in the same one in every set that has him."""
 
@@ -56,7 +61,7 @@ class Fold(NamedTuple):
 
     def holds(self, patient: str) -> bool:
         """Return whether a patient is in it."""
-        return int(canonical.sha256(["fold", patient])[:8], 16) % self.of == self.number
+        return fold_of(patient, self.of) == self.number
 
 
 @dataclass(frozen=True)
