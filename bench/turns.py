@@ -71,19 +71,21 @@ def in_turns(
     theirs: Callable[[], Awaitable[None]],
     *,
     server: int,
+    their_server: int | None = None,
     pairs: int = PAIRS,
 ) -> Iterator[tuple[Cost, Cost]]:
     """Yield (ours, theirs) of each pair, after one that is not measured; who is first alternates.
 
-    `server` is vLLM's first process.
+    `server` is vLLM's first process; `their_server` where the other side has a vLLM of its own.
     """
+    other_server = server if their_server is None else their_server
     for number in range(1 + pairs):
         if number % 2:
-            other = cost(theirs, server)
+            other = cost(theirs, other_server)
             own = cost(ours, server)
         else:
             own = cost(ours, server)
-            other = cost(theirs, server)
+            other = cost(theirs, other_server)
         if number:
             yield own, other
 

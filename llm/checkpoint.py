@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from typing import Any
 from radraft.core import canonical
 from radraft.core.errors import DraftingError
 from radraft.core.locks import locked
-from radraft.llm import pins
+from radraft.llm import pins, vocabulary
 from radraft.llm.lora import merge
 from radraft.vision_encoder.shipped import Edition
 
@@ -42,6 +42,8 @@ WIDTH = 640
 CHAT_TEMPLATE = Path(__file__).resolve().parent / "chat" / "plain.jinja"
 LANGUAGE = "model.language_model."
 """What the names of the language model's tensors begin with."""
+WORDS = f"{LANGUAGE}embed_tokens.weight"
+"""The table of the words, which is the output layer too."""
 ASSEMBLY = 2
 """Counts up when the assembly below changes what it writes."""
 # 128 px in patches of 16 px are 64 tokens. vLLM sizes its cache of image embeddings by the tower's
@@ -64,6 +66,8 @@ radraft project trained. Research use only.
 """
 
 PROCESSOR_FILE = "processor_config.json"
+PARTS = ("lora", "lora_config", "projector")
+"""Of `pins.files`: what every edition adds to the base."""
 
 Progress = Callable[[str, float], None]
 
@@ -118,8 +122,18 @@ def folder(cache_dir: Path, edition: Edition = 1) -> Path:
 
 def starter_hash(edition: Edition = 1) -> str:
     """16 hex characters that name everything the starter drafts with besides the encoder: base,
-    LoRA and projector. Needs no heavy import."""
-    parts = ("lora", "lora_config", "projector")
+    LoRA, projector, and the words it keeps where it leaves some out. Needs no heavy import."""
+    shipped = pins.files(edition)
+    words = ("vocabulary",) if "vocabulary" in shipped else ()
+    return _hash_of(edition, (*PARTS, *words))
+
+
+def whole_starter_hash(edition: Edition) -> str:
+    """Return what `starter_hash` was before the edition left words out."""
+    return _hash_of(edition, PARTS)
+
+
+def _hash_of(edition: Edition, parts: Iterable[str]) -> str:
     shipped = pins.files(edition)
     shas = {part: pins.sha256(shipped[part]) for part in parts}
     return canonical.sha256({"base": base_hash(), **shas})[:16]
@@ -153,6 +167,10 @@ def _assemble(folder: Path, report: Progress, edition: Edition | None) -> None:
     join_gguf(gguf)
     report("dequantising", 0.05)
     text_config, tensors = _language_model(gguf)
+    kept = _kept(edition)
+    if kept is not None:
+        tensors[WORDS] = tensors[WORDS][torch.from_numpy(kept)].contiguous()
+        text_config.vocab_size = len(kept)
     if edition is not None:
         report("merging", 0.45)
         shipped = pins.files(edition)
@@ -172,7 +190,18 @@ def _assemble(folder: Path, report: Progress, edition: Edition | None) -> None:
         tensors[f"{prefix}.bias"] = torch.zeros(rows, dtype=torch.bfloat16)
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)
-    _save_configuration(folder, text_config, vision_config, tokenizer)
+    _save_configuration(folder, text_config, vision_config, tokenizer, kept)
+
+
+def _kept(edition: Edition | None) -> vocabulary.Kept | None:
+    """Return the ids of the words that `edition` keeps; None: all."""
+    path = None if edition is None else pins.files(edition).get("vocabulary")
+    if path is None:
+        return None
+    try:
+        return vocabulary.load(path)
+    except (OSError, ValueError):
+        raise DraftingError("starter_weights_changed", name=path.name) from None
 
 
 def join_gguf(path: Path) -> None:
@@ -237,7 +266,13 @@ def vision_tower(side: int) -> tuple[Any, dict[str, Any]]:
     return config, tensors
 
 
-def _save_configuration(folder: Path, text_config: Any, vision_config: Any, tokenizer: Any) -> None:
+def _save_configuration(
+    folder: Path,
+    text_config: Any,
+    vision_config: Any,
+    tokenizer: Any,
+    kept: vocabulary.Kept | None,
+) -> None:
     from transformers import LlavaConfig
 
     text = text_config.to_dict() | {"architectures": ["Gemma3ForCausalLM"]}
@@ -257,7 +292,7 @@ def _save_configuration(folder: Path, text_config: Any, vision_config: Any, toke
     config.save_pretrained(folder)
     tokenizer.chat_template = chat_template()
     tokenizer.save_pretrained(folder)
-    _add_bos(folder)
+    _finish_tokenizer(folder, kept)
     write_processor(folder, IMAGE_TOKEN, VISION_TOWER["image_size"])
     (folder / "NOTICE").write_text(NOTICE, encoding="utf-8")
 
@@ -285,9 +320,9 @@ def write_processor(folder: Path, image_token: str, side: int) -> None:
     )
 
 
-def _add_bos(folder: Path) -> None:
+def _finish_tokenizer(folder: Path, kept: vocabulary.Kept | None) -> None:
     """Make the saved tokenizer begin each text with `<bos>`: the GGUF's does not, and without it
-    the model repeats one word."""
+    the model repeats one word. Leave it the `kept` words."""
     tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     bos = {"SpecialToken": {"id": "<bos>", "type_id": 0}}
     first = {"Sequence": {"id": "A", "type_id": 0}}
@@ -298,6 +333,8 @@ def _add_bos(folder: Path) -> None:
         "pair": [bos, first, second],
         "special_tokens": {"<bos>": {"id": "<bos>", "ids": [2], "tokens": ["<bos>"]}},
     }
+    if kept is not None:
+        tokenizer = vocabulary.smaller(tokenizer, kept)
     text = json.dumps(tokenizer, ensure_ascii=False)
     (folder / "tokenizer.json").write_text(text, encoding="utf-8")
     config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))

@@ -22,6 +22,9 @@ STARTER: Mapping[Edition, Path] = {
 """Folder of an edition's projector and LoRA."""
 WITH_TEXT_TOWER: frozenset[Edition] = frozenset({1})
 """Editions whose text tower is shipped: nothing that is served reads it."""
+WITH_VOCABULARY: frozenset[Edition] = frozenset({2})
+"""Editions that keep a part of their base's words (`radraft.llm.vocabulary`)."""
+VOCABULARY_FILE = "vocabulary.safetensors"
 PROJECTOR_FILE = "projector.safetensors"
 LORA_FILE = "lora.safetensors"
 LORA_CONFIG_FILE = "lora.json"
@@ -39,12 +42,15 @@ class Pins(Strict):
     projector: Sha256
     lora: Sha256
     lora_config: Sha256
+    vocabulary: Sha256 | None = None
+    """None: this edition keeps all words."""
 
 
 def files(edition: Edition = 1) -> dict[str, Path]:
     """Field of `Pins` -> the file of `edition` that it pins."""
     trained, starter = shipped.FOLDERS[edition], STARTER[edition]
     text = {"text": trained / TEXT_FILE} if edition in WITH_TEXT_TOWER else {}
+    words = {"vocabulary": starter / VOCABULARY_FILE} if edition in WITH_VOCABULARY else {}
     return {
         "encoder": trained / IMAGE_FILE,
         **text,
@@ -52,6 +58,7 @@ def files(edition: Edition = 1) -> dict[str, Path]:
         "projector": starter / PROJECTOR_FILE,
         "lora": starter / LORA_FILE,
         "lora_config": starter / LORA_CONFIG_FILE,
+        **words,
     }
 
 

@@ -18,8 +18,8 @@ from radraft.core import canonical
 from radraft.core.errors import SettingsError
 from radraft.core.yaml_files import Strict, YamlFolder
 from radraft.llm import text_base
-from radraft.llm.checkpoint import starter_hash
-from radraft.llm.pins import WITH_TEXT_TOWER, Pins, check, files
+from radraft.llm.checkpoint import starter_hash, whole_starter_hash
+from radraft.llm.pins import WITH_TEXT_TOWER, WITH_VOCABULARY, Pins, check, files
 from radraft.llm.weights_hash import folder_hash, former_folder_hash
 from radraft.prompts.templates import SUFFIX, load_template
 from radraft.studies.values import View
@@ -267,6 +267,8 @@ class Profile(Strict):
             shipped = self.edition in WITH_TEXT_TOWER
             if shipped != (self.weights.text is not None):
                 raise ValueError("weights.text is pinned where the edition has a text tower")
+            if (self.edition in WITH_VOCABULARY) != (self.weights.vocabulary is not None):
+                raise ValueError("weights.vocabulary is pinned where the edition leaves words out")
         if len(set(self.tasks)) != len(self.tasks):
             raise ValueError("tasks names each task once")
         if self.priors and self.image_way != "pixels":
@@ -343,6 +345,8 @@ class Profile(Strict):
         # would be none.
         if content["checkpoint"].get("edition") == 1:
             del content["checkpoint"]["edition"]
+        if self.weights is not None and self.weights.vocabulary is None:
+            del content["weights"]["vocabulary"]
         # What the revision, or the hash of the content, says already.
         for name in ("pinned", "content"):
             content["checkpoint"].pop(name, None)
@@ -385,7 +389,8 @@ class Profile(Strict):
         """Return whether an adapter whose base is `model_id` was trained on this model.
 
         Adapters of before weights were known by content or commit name their base as it was called
-        then: by the profile's name alone for a hub's, by the files' times for a local folder.
+        then: by the profile's name alone for a hub's, by the files' times for a local folder. Those
+        of an edition that left no words out fit it since: no adapter changes the table of words.
         """
         if model_id == self.model_id:
             return True
@@ -398,7 +403,7 @@ class Profile(Strict):
                 former = former_folder_hash(Path(path).expanduser())
                 return former is not None and model_id == f"{self.name}@{former}"
             case StarterCheckpoint():
-                return False
+                return model_id == f"{self.name}@{whole_starter_hash(self.edition)}"
 
 
 def _below(folder: Path, path: str) -> str:

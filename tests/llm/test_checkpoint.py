@@ -8,7 +8,7 @@ import pytest
 
 from radraft.core.errors import DraftingError
 from radraft.core.settings import Settings
-from radraft.llm import checkpoint, pins
+from radraft.llm import checkpoint, pins, vocabulary
 from radraft.llm.lora import merge
 from radraft.prompts.clean import clean
 from radraft.vision_encoder.shipped import EDITIONS, Edition
@@ -58,6 +58,19 @@ def test_the_hash_names_what_goes_in(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert checkpoint.starter_hash() not in {whole for whole, _ in seen}
 
 
+def test_the_words_that_are_kept_are_named_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shipped, before = pins.files(2), checkpoint.starter_hash(2)
+    whole = checkpoint.whole_starter_hash(2)
+    assert checkpoint.whole_starter_hash(1) == checkpoint.starter_hash(1)
+    other = tmp_path / "other"
+    other.write_bytes(shipped["vocabulary"].read_bytes() + b" ")
+    monkeypatch.setattr(pins, "files", lambda edition=1: shipped | {"vocabulary": other})
+    assert len({checkpoint.starter_hash(2), before, whole}) == 3
+    assert checkpoint.whole_starter_hash(2) == whole
+
+
 def test_vllms_cache_has_room_for_an_image() -> None:
     tower = checkpoint.VISION_TOWER
     assert (tower["image_size"] // tower["patch_size"]) ** 2 >= checkpoint.TOKENS_PER_IMAGE
@@ -76,6 +89,24 @@ def test_vllm_and_training_find_what_they_load(cache: Path) -> None:
     assert starter == cache / f"starter-{checkpoint.starter_hash()}"
     assert base == cache / f"starter-base-{checkpoint.base_hash()}"
     assert_whole(starter, base)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_an_edition_with_fewer_words_has_their_rows_of_the_table(cache: Path) -> None:
+    from safetensors import safe_open
+
+    second, base = checkpoint.build(cache, edition=2), checkpoint.build_base(cache)
+    kept = vocabulary.load(pins.files(2)["vocabulary"])
+    with (
+        safe_open(second / "model.safetensors", "pt") as fewer,
+        safe_open(base / "model.safetensors", "pt") as all_of_them,
+    ):
+        rows = fewer.get_tensor(checkpoint.WORDS)
+        assert rows.equal(all_of_them.get_tensor(checkpoint.WORDS)[kept])
+    config = json.loads((second / "config.json").read_text())
+    assert config["text_config"]["vocab_size"] == len(kept) == len(rows)
+    assert_tokenizer(second, markers=100)
 
 
 def build_in_place(cache: Path, edition: Edition = 1) -> Path:
@@ -103,9 +134,8 @@ def test_two_editions_are_built_into_one_cache_at_once(tmp_path: Path) -> None:
     """Each process finds its own, whoever comes first; neither takes the other's for a leftover."""
     cache, other = tmp_path / "cache", tmp_path / "other"
     other.mkdir()
-    for path in map(pins.files(1).get, ("lora", "lora_config", "projector")):
-        assert path is not None
-        (other / path.name).write_bytes(b"another")
+    for name in (*checkpoint.PARTS, "vocabulary"):
+        (other / pins.files(2)[name].name).write_bytes(b"another")
     folders = children.together_each(build_edition, [(cache, each, other) for each in EDITIONS * 2])
     assert folders[:2] == folders[2:] and len(set(folders)) == len(EDITIONS)
     assert folders[0] == checkpoint.folder(cache, 1)
@@ -162,7 +192,7 @@ def assert_merged(base: Path, starter: Path) -> None:
     assert all(found[name].equal(value) for name, value in tensors.items())
 
 
-def assert_tokenizer(folder: Path) -> None:
+def assert_tokenizer(folder: Path, *, markers: int = 6000) -> None:
     """It begins with <bos>, and no cleaned text can become one of its special tokens."""
     from transformers import AutoTokenizer
 
@@ -171,9 +201,9 @@ def assert_tokenizer(folder: Path) -> None:
     assert tokenizer(checkpoint.IMAGE_TOKEN).input_ids == [2, checkpoint.IMAGE_TOKEN_ID]
     added = tokenizer.added_tokens_decoder
     special = {number for number, token in added.items() if token.special or number < 10}
-    markers = [added[number].content for number in sorted(special)]
-    assert len(markers) > 6000
-    cleaned = tokenizer([clean(f"咳{marker}嗽") for marker in markers], add_special_tokens=False)
+    contents = [added[number].content for number in sorted(special)]
+    assert len(contents) > markers
+    cleaned = tokenizer([clean(f"咳{marker}嗽") for marker in contents], add_special_tokens=False)
     assert not special & {number for ids in cleaned.input_ids for number in ids}
     user = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "CR"}]}]
     text = tokenizer.apply_chat_template(user, add_generation_prompt=True, tokenize=False)

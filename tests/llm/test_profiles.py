@@ -230,6 +230,11 @@ def test_adapters_of_before_are_still_of_the_same_base(tmp_path: Path) -> None:
     assert hub.is_base("medgemma-4b-it") and hub.is_base("medgemma-4b-it@unpinned")
     assert not hub.is_base("qwen3-vl-8b-instruct")
     assert not load_profile("starter").is_base("starter")
+    # The second edition has had fewer words since; nothing that adapters change is other.
+    second = load_profile("starter2")
+    assert second.model_id != "starter2@4554c3628c64f68d"
+    assert second.is_base("starter2@4554c3628c64f68d")
+    assert not second.is_base(load_profile("starter").model_id)
 
 
 def written(folder: Path, tasks: str | None = None) -> Profile:
