@@ -21,7 +21,7 @@ TRAIN := $(KEEP_MEMORY) $(BIN)/radraft train
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadscope
 UNIT := not vllm and not browser and not postgres and not pacs and not slow and not stress
 
-.PHONY: bench-checks bench-department bench-desk bench-findings bench-forms bench-intake bench-outbox bench-replicas bench-studies bench-workers help demo test unit stress pages check lint format install vllm radeval system-demo system-test system-bench web \
+.PHONY: bench-checks bench-department bench-desk bench-editions bench-findings bench-forms bench-intake bench-outbox bench-replicas bench-studies bench-workers help demo test unit stress pages check lint format install vllm radeval system-demo system-test system-bench web \
 	starter starter-words starter-eval checkpoint bench bench-adapt bench-eval bench-gpu flywheel-demo fuzz docs clean
 
 help:
@@ -33,6 +33,7 @@ help:
 	@echo "make web     bundle the workstation's TypeScript (ui/web) into ui/bundles; needs node"
 	@echo "make pages   every test in Chromium"
 	@echo "make bench   measure drafting, embedding and start-up on this machine"
+	@echo "make bench-editions   both editions of the starter in turns, on two vLLMs (12 GB of memory)"
 	@echo "make bench-adapt   measure radraft adapt on 300 signed reports (DATA=folder)"
 	@echo "make bench-gpu   ten minutes on a machine with a CUDA GPU, offline; installs nothing (OUT=folder)"
 	@echo "make bench-forms   200 signed reports in every form, against every checker and read back"
@@ -54,7 +55,7 @@ help:
 	@echo "make radeval      RadEval's model-based metrics in an environment of their own (6.5 GB)"
 
 demo: system-demo install vllm
-	RADRAFT_DATA_DIR="$(DEMO_DATA)" $(BIN)/radraft demo demo/studies
+	RADRAFT_PROFILE="$${RADRAFT_PROFILE:-starter2}" RADRAFT_DATA_DIR="$(DEMO_DATA)" $(BIN)/radraft demo demo/studies
 
 test: system-test install vllm checkpoint
 	$(PYTEST) --durations=15
@@ -114,6 +115,10 @@ flywheel-demo: install vllm checkpoint
 
 bench: install vllm checkpoint
 	$(BIN)/python -m radraft.bench.drafting
+
+# Both editions of the starter, on two vLLMs at once.
+bench-editions: install vllm checkpoint
+	$(BIN)/python -m radraft.bench.editions
 
 bench-adapt: install checkpoint
 	$(KEEP_MEMORY) $(BIN)/python -m radraft.bench.adapt --data $(DATA)

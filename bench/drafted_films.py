@@ -134,9 +134,14 @@ def judge(films: Sequence[statements.Film], data: Path) -> Iterator[Judged]:
             data / SET / "images" / f"{film.id}.png",
             row.get("rsna_class", ""),
             tuple(_boxes(row)),
-            tuple(any(wrong(film, *said) for said in _said(text)) for text in film.draft.en),
+            wrong_sentences(film),
             missing(film),
         )
+
+
+def wrong_sentences(film: statements.Film) -> tuple[bool, ...]:
+    """Return of each sentence whether it says something that the labels contradict."""
+    return tuple(any(wrong(film, *said) for said in _said(text)) for text in film.draft.en)
 
 
 def wrong(film: statements.Film, code: str, there: bool) -> bool:

@@ -33,7 +33,7 @@ from radraft.eval.sets import load_set
 from radraft.eval.values import Drafted
 from radraft.finetune.recipe import load_recipe
 from radraft.finetune.starter.statements import OPACITY
-from radraft.finetune.starter.teacher import FINDINGS
+from radraft.finetune.starter.teacher import FINDINGS, NORMAL
 from radraft.reports.findings.extract import extract
 from radraft.reports.values import LANGS, Certainty, Lang
 from radraft.vision_encoder.train import data as labelled
@@ -155,6 +155,8 @@ def _adults(films: Sequence[Film], lang: Lang) -> dict[str, Any]:
     called = [said[at].get(OPACITY, False) for at in read]
     denies = [said[at].get(OPACITY) is False for at in read]
     both = [one and other for one, other in zip(called, opaque, strict=True)]
+    normal_said = [bool(one.get(NORMAL)) for one in said]
+    right = [one and film.labels[NORMAL] for one, film in zip(normal_said, films, strict=True)]
     without, readings = [films[at] for at in normal], [films[at] for at in read]
     return {
         "precision": share(films, hits, [*map(len, stated)]),
@@ -162,6 +164,11 @@ def _adults(films: Sequence[Film], lang: Lang) -> dict[str, Any]:
         "findings_told_a_film_without": share(without, [told[at] for at in normal]),
         "films_without_told_none": share(without, [not told[at] for at in normal]),
         "denials_wrong": share(films, wrong, [*map(len, denied)]),
+        "normal_said_right": share(films, right, normal_said),
+        "nothing_said": share(
+            films,
+            [not (count or one) for count, one in zip(told, normal_said, strict=True)],
+        ),
         "films_told_a_finding": share(films, [count > 0 for count in told]),
         "opacity_precision": share(readings, both, called),
         "opacity_recall": share(readings, both, opaque),

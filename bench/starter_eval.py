@@ -3,11 +3,11 @@
     python bench/starter_eval.py [--profile starter2] [--data ../shared/data] [--out docs/models]
         [--stage STAGE] [--limit N] [--encoder-run DIR] [--language-run DIR] [--pairs DIR]
 
-Stages: encoder, draft (starts vLLM), speed (starts vLLM), card; all of them without --stage. Their
-figures are kept in OUT/PROFILE.json and used again while weights and data are the same; what was
-drafted is kept in the data folder, so a run that was stopped goes on. The folders of the training
-runs, once given, are kept in the result as curves. With --limit the figures are not the final ones
-and the card says so: use another --out.
+Stages: encoder, speed, draft, said (these three start vLLM), card; all of them without --stage.
+Their figures are kept in OUT/PROFILE.json and used again while weights and data are the same; what
+was drafted is kept in the data folder, so a run that was stopped goes on. The folders of the
+training runs, once given, are kept in the result as curves. With --limit the figures are not the
+final ones and the card says so: use another --out.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from radraft.bench.starter_card import card, drafts, encoder, facts, material, speed, training
+from radraft.bench import drafted_statements as statements
+from radraft.bench.starter_card import card, drafts, encoder, facts, material, said, speed, training
 from radraft.bench.starter_card.baselines import nearest
 from radraft.bench.starter_card.features import features
 from radraft.bench.starter_card.goals import goals
 from radraft.bench.starter_card.kept import Kept
+from radraft.bench.starter_card.material import Source
 from radraft.bench.starter_card.questions import questions
 from radraft.bench.starter_card.tables import goal_table
 from radraft.cli.evaluation import served
@@ -32,7 +34,8 @@ from radraft.cli.output import Output
 from radraft.core.errors import RadraftError
 from radraft.core.settings import Settings, load as load_settings
 from radraft.eval.cache import Cache
-from radraft.eval.draft_set import Model
+from radraft.eval.draft_set import Model, draft_set
+from radraft.eval.sets import load_set
 from radraft.finetune.recipe import Recipe, load_recipe
 from radraft.llm.endpoint import Endpoint
 from radraft.llm.profiles import Profile, load_profile
@@ -42,7 +45,7 @@ from radraft.vision_encoder.train.data import Row, rows
 from radraft.vision_encoder.train.recipe import EncoderRecipe
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGES = ("encoder", "speed", "draft", "card")
+STAGES = ("encoder", "speed", "draft", "said", "card")
 LABELS_BY = "starter"
 """Recipe whose labels every edition is measured by: those that came with the films. Another recipe
 may have put a radiologist's reading in the place of some, and two editions would be asked
@@ -168,7 +171,7 @@ class Evaluation:
 
     def speed(self) -> None:
         """Seconds, tokens and images/s. Before the drafts: they leave the machine warm."""
-        one = self._material(material.Source.NIH14)
+        one = self._material(Source.NIH14)
         with self.say.waiting("Speed"):
             self.kept.stage(
                 "speed",
@@ -178,8 +181,31 @@ class Evaluation:
 
     def draft(self) -> None:
         """Drafts of every set, beside what nobody drafted."""
-        for source in material.Source:
+        for source in Source:
             self._draft(self._material(source))
+
+    def said(self) -> None:
+        """What drafts state, deny and leave open, of the same sets and of the demo's studies."""
+        adults, children = (self._material(one) for one in (Source.NIH14, Source.KERMANY))
+        demo = load_set(said.DEMO, data=None, cache=self.cache)
+        inputs = {
+            "sets": [adults.sha, children.sha, demo.card.sha256],
+            "model": self.unserved.sha,
+        }
+        self.kept.stage(
+            "said",
+            inputs,
+            lambda: said.measure(
+                self._films(adults),
+                self._films(children),
+                demo,
+                draft_set(demo.items, self.model, keep=self.keep),
+            ),
+        )
+
+    def _films(self, one: material.Material) -> list[statements.Film]:
+        drafts = draft_set(one.items, self.model, keep=self.keep)
+        return statements.read(material.CARDS[one.source][0], self.data, drafts)
 
     def card(self) -> None:
         """The card and its pictures."""
@@ -189,7 +215,7 @@ class Evaluation:
         card.write(self.kept.read(), self.out, self.data)
         self.say.say(f"{self.out / self.name}.md")
 
-    def _material(self, source: material.Source) -> material.Material:
+    def _material(self, source: Source) -> material.Material:
         return material.load(source, self.data, self.cache, self.limit)
 
     def _draft(self, one: material.Material) -> None:

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from radraft.bench.starter_card import tables, training
+from radraft.bench.starter_card import said, tables, training
 from radraft.bench.starter_card.examples import picture
 from radraft.bench.starter_card.facts import finding_name
 from radraft.bench.starter_card.goals import COVID, Met, goals, shown
@@ -61,6 +61,8 @@ def write(stages: Mapping[str, Any], out: Path, data: Path | None) -> None:
     if data is not None:
         for example in _examples(stages):
             picture(data / example["image"], out / example["picture"])
+        for shown_film in _demo(stages):
+            picture(said.picture(data, shown_film["id"]), out / shown_film["picture"])
     (out / f"{name_of(stages)}.md").write_text(render(stages), encoding="utf-8", newline="\n")
 
 
@@ -111,6 +113,12 @@ def render(stages: Mapping[str, Any]) -> str:
         weights=tables.weight_table(values["facts"]["weights"]),
         speeds=tables.speed_table(values["speed"]),
         examples=list(_examples(stages)),
+        first_page=tables.said_table(
+            values["said"]["adults"]["en"], values["said"]["children"]["en"]
+        )
+        if "said" in values
+        else None,
+        demo=list(_demo(stages)),
     )
 
 
@@ -194,6 +202,20 @@ def _point(figure: Mapping[str, Any], lang: str = "") -> Point | None:
     if figure["value"] is None:
         return None
     return Point(figure["value"], figure["low"], figure["high"], lang)
+
+
+def _demo(stages: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the demo's films, each with its label and the draft's sentences."""
+    for film in stages.get("said", {"values": {"demo": []}})["values"]["demo"]:
+        labelled = ", ".join(finding_name(code) for code in film["labelled"])
+        wrong = sum(is_wrong for _, _, is_wrong in film["sentences"])
+        yield {
+            **film,
+            "picture": f"{name_of(stages)}-demo-{film['id']}.jpg",
+            "label": labelled or "No Finding",
+            "left_out": ", ".join(finding_name(code) for code in film["missing"]),
+            "wrong": wrong,
+        }
 
 
 def _examples(stages: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -37,6 +37,85 @@ def goal_table(goals: Sequence[Goal]) -> str:
     return table(["目标", "goal", "wanted", "reached (95% interval)", "met 达到"], rows)
 
 
+def said_table(adults: Values, children: Values) -> str:
+    """What a draft says, of how many such statements or films, and the share that is right."""
+    rows = [
+        [zh, en, _counted(figure)]
+        for zh, en, figure in (
+            (
+                "成人：写肺部密度增高影，医师阅片也有",
+                "adults: says lung opacity, and the radiologist who read the film saw one",
+                adults["opacity_precision"],
+            ),
+            (
+                "成人：医师阅片有密度增高影，草稿写出",
+                "adults: a radiologist saw lung opacity, and the draft says so",
+                adults["opacity_recall"],
+            ),
+            (
+                "成人：写未见异常，标签也是未见异常",
+                "adults: says no abnormality, and the label has none",
+                adults["normal_said_right"],
+            ),
+            (
+                "成人：标签未见异常，草稿没有写任何异常",
+                "adults: the label has no finding, and the draft tells none",
+                adults["films_without_told_none"],
+            ),
+            (
+                "成人：14 种征象，写出的与标签相符",
+                "adults: states one of the 14 findings, and the label has it",
+                adults["precision"],
+            ),
+            (
+                "成人：标签有的 14 种征象，草稿写出",
+                "adults: the label has one of the 14 findings, and the draft states it",
+                adults["recall"],
+            ),
+            (
+                "成人：写没有某征象，标签却有（错误）",
+                "adults: denies a finding that the label has (wrong)",
+                adults["denials_wrong"],
+            ),
+            (
+                "成人：既不写异常，也不写正常，留给医师",
+                "adults: neither a finding nor normality is said; left to the reader",
+                adults["nothing_said"],
+            ),
+            (
+                "儿童：写肺炎，标签也是",
+                "children: says pneumonia, and the label has it",
+                children["precision"],
+            ),
+            (
+                "儿童：标签是肺炎，草稿写出",
+                "children: the label is pneumonia, and the draft says so",
+                children["recall"],
+            ),
+            (
+                "儿童：写没有肺炎，标签却有（错误）",
+                "children: denies pneumonia that the label has (wrong)",
+                children["denials_wrong"],
+            ),
+            (
+                "儿童：没有写有无肺炎，留给医师",
+                "children: pneumonia neither said nor denied; left to the reader",
+                children["nothing_said"],
+            ),
+        )
+    ]
+    return table(["草稿", "draft", "95%"], rows)
+
+
+def _counted(figure: Values) -> str:
+    """A share with what it is of."""
+    if figure["value"] is None:
+        return "0"
+    share, low, high = (f"{figure[name]:.0%}" for name in ("value", "low", "high"))
+    few = ", undecided 例数太少" if figure["undecided"] else ""
+    return f"{figure['part']} / {figure['of']}, {share} ({low} to {high}){few}"
+
+
 def auroc_table(values: Values) -> str:
     """A question a row, a way of seeing a column."""
     measured = {way for ways in values["auroc"].values() for way in ways}
