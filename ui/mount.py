@@ -8,6 +8,7 @@ from radraft.pipeline.proofreading import DismissalLimit
 from radraft.ui.api.alerts import add_alerts
 from radraft.ui.api.arrivals import add_arrivals
 from radraft.ui.api.audit import add_audit
+from radraft.ui.api.chances import add_chances
 from radraft.ui.api.dismissals import add_dismissals
 from radraft.ui.api.full_frames import add_full_frames
 from radraft.ui.api.impression import add_impression
@@ -101,6 +102,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
     add_site_page(app, QualityPage(service.store, limit), service.settings.site)
     add_site_page(app, AskedPage(service.store), service.settings.site)
     add_priors(app, service)
+    add_chances(app, service)
     add_orders(app, service)
     add_patient_changes(app, service)
     add_audit(app, service)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from radraft.finetune.starter.teacher import Floats, Scale, fit
+from radraft.finetune.starter.teacher import fit
+from radraft.vision_encoder.chances import Floats, Scale
 from radraft.vision_encoder.train import data
 
 Bools = npt.NDArray[np.bool_]

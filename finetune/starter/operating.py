@@ -8,7 +8,8 @@ from itertools import product
 import numpy as np
 
 from radraft.finetune.starter import teacher
-from radraft.finetune.starter.teacher import CHILD, COVID, FINDINGS, NORMAL, Floats, OperatingPoints
+from radraft.finetune.starter.teacher import CHILD, COVID, FINDINGS, NORMAL, OperatingPoints
+from radraft.vision_encoder.chances import Floats
 from radraft.vision_encoder.train.data import Images
 
 FINDING_GRID = tuple(round(0.10 + 0.02 * step, 2) for step in range(26))

@@ -17,8 +17,8 @@ from radraft.core import run_folder
 from radraft.core.errors import TrainingError
 from radraft.finetune.starter import views
 from radraft.finetune.starter.calibration import Bools
-from radraft.finetune.starter.teacher import Floats
 from radraft.finetune.starter.views import View
+from radraft.vision_encoder.chances import Floats
 from radraft.vision_encoder.encode import Encoder
 from radraft.vision_encoder.train.data import Fold, Images
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from radraft.finetune.starter import calibration
 from radraft.finetune.starter.calibration import Bools, Known
-from radraft.finetune.starter.teacher import Floats, Scale
+from radraft.vision_encoder.chances import Floats, Scale
 
 PRESENT, POSSIBLE = 0.6, 0.4
 """Lower bounds of the precision of findings stated, and called possible. The film's own chance has

@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radraft.finetune.starter.values import Seen
-
-Floats = npt.NDArray[np.float64]
+from radraft.vision_encoder.chances import Floats, Scale
 
 FINDINGS = (
     "atelectasis",
@@ -39,22 +38,10 @@ NORMAL_ABSENT = ("consolidation", "pleural_effusion", "pneumothorax", "pneumonia
 """What the report of a normal adult film denies by name. ChestX-ray14's `No Finding` means that the
 radiologist's report stated none of the fourteen."""
 CHILD, COVID, NORMAL = "pneumonia_in_child", "covid", "no_finding"
+PLAIN = Scale(1.0, 0.0)
+"""The sigmoid itself."""
 STATED = 0.5
 """Chance from which a finding is stated; below it, it is suggested."""
-
-
-@dataclass(frozen=True)
-class Scale:
-    """A logit to a chance: 1 / (1 + exp(-(slope * logit + shift))) (Platt 1999)."""
-
-    slope: float
-    shift: float
-
-    def chance(self, logits: Floats) -> Floats:
-        """0 to 1, in `logits`' shape."""
-        z = np.clip(self.slope * logits + self.shift, -700, 700)
-        result: Floats = 1 / (1 + np.exp(-z))
-        return result
 
 
 @dataclass(frozen=True)
@@ -100,7 +87,7 @@ def child(logits: Mapping[str, float], points: OperatingPoints) -> dict[str, See
 def fit(
     logits: Floats,
     right: npt.NDArray[np.bool_],
-    start: Scale = Scale(1.0, 0.0),
+    start: Scale = PLAIN,
     pull: float = 1.0,
 ) -> Scale:
     """The scale under which `right` (n,) is likeliest given `logits` (n,), by Newton's method, with

@@ -15,6 +15,7 @@ import { Followup } from "/ui/followup.js";
 import { bodyPart, onLanguage, personName, pick, ready, t, translate } from "/ui/i18n.js";
 import { ReportBar } from "/ui/bar.js";
 import { DraftedSentences } from "/ui/reject.js";
+import { mountChances } from "/ui/chances.js";
 import { mountHandover } from "/ui/handover.js";
 import { mountInquiries } from "/ui/inquiries.js";
 import { renderJudged } from "/ui/judged.js";
@@ -61,6 +62,7 @@ export async function mount(root) {
   mountPatientChanges(part(root, "patient-changes"));
   mountOrders(part(root, "orders"));
   mountPriors(part(root, "priors"));
+  mountChances(part(root, "chances"));
   mountVersions(part(root, "versions"));
   mountHandover(part(root, "handover"));
   mountInquiries(part(root, "inquiries"));

@@ -31,6 +31,7 @@ STYLES = (
     "warnings.css",
     "priors.css",
     "judged.css",
+    "chances.css",
     "alerts.css",
     "narrow.css",
 )

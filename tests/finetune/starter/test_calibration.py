@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from radraft.finetune.starter import calibration, statement_points
 from radraft.finetune.starter.calibration import Known
 from radraft.finetune.starter.statement_points import StatementPoint, lower_bound, point
-from radraft.finetune.starter.teacher import Scale
+from radraft.vision_encoder.chances import Scale
 
 PLAIN = Scale(1.0, 0.0)
 

@@ -12,10 +12,11 @@ from radraft.finetune.starter import calibration, statements
 from radraft.finetune.starter.compose import NO_FINDING, UNASSESSED, compose
 from radraft.finetune.starter.scores import Scores
 from radraft.finetune.starter.statement_points import StatementPoint, StatementPoints
-from radraft.finetune.starter.teacher import CHILD, FINDINGS, NORMAL, Scale
+from radraft.finetune.starter.teacher import CHILD, FINDINGS, NORMAL
 from radraft.finetune.starter.values import Seen
 from radraft.reports.findings.extract import extract
 from radraft.reports.values import Certainty
+from radraft.vision_encoder.chances import Scale
 from radraft.vision_encoder.train.data import Images, Row
 
 HEADS = (*FINDINGS, NORMAL, CHILD)

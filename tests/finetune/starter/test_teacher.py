@@ -10,8 +10,9 @@ from hypothesis import given, strategies as st
 
 from radraft.finetune.starter import teacher
 from radraft.finetune.starter.operating import operating_points
-from radraft.finetune.starter.teacher import CHILD, COVID, FINDINGS, NORMAL, OperatingPoints, Scale
+from radraft.finetune.starter.teacher import CHILD, COVID, FINDINGS, NORMAL, OperatingPoints
 from radraft.finetune.starter.values import Seen
+from radraft.vision_encoder.chances import Scale
 from radraft.vision_encoder.train.data import Images, Row
 
 PLAIN = Scale(1.0, 0.0)
