@@ -1,6 +1,7 @@
-"""Choose the image support below which the starter's sentences are marked, on validation films.
+"""Choose the image support below which a profile's sentences are marked, on validation films.
 
-    .venv/bin/python bench/choose_support.py [--data ../shared/data] [--limit 80]
+    .venv/bin/python bench/choose_support.py [--profile starter] [--data ../shared/data]
+        [--limit 80]
 
 Drafts the `valid` split of the labelled sets, measures how much likelier each sentence of the
 findings is with its image than with a blank one, and prints how well that tells right sentences
@@ -33,13 +34,14 @@ ROOT = Path(__file__).resolve().parents[1]
 def main() -> None:
     """Draft, measure, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--profile", default="starter")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--limit", type=int, default=80, help="films of each set")
     arguments = parser.parse_args()
     settings, out = load(), Output(json=False)
     keep = settings.data_dir / "eval" / "choose-support"
     found: list[Judged] = []
-    with served("starter", settings, out) as model:
+    with served(arguments.profile, settings, out) as model:
         for name in SETS:
             chosen = load_set(
                 name,
