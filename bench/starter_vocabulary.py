@@ -3,8 +3,9 @@
     .venv/bin/python -m radraft.bench.starter_vocabulary --pairs RUN/pairs --data ../shared/data
     .venv/bin/python -m radraft.bench.starter_vocabulary --pairs RUN/pairs --write
 
-Kept are the words of what the edition was taught (`--pairs`), of the reports, templates and word
-lists of the data folder, and of this project's own YAML files, with all that they are merged from.
+Kept are the words of what the edition was taught (`--pairs`) as vLLM sees it, of the reports,
+templates and word lists of the data folder, and of this project's own YAML files, with all that
+they are merged from.
 `--write` replaces `llm/starter2/vocabulary.safetensors`; `bench/pin_starter.py` pins it.
 """
 
@@ -43,12 +44,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
-    base = checkpoint.build_base(load_settings().cache_dir) / "tokenizer.json"
+    folder = checkpoint.build_base(load_settings().cache_dir)
+    base = folder / "tokenizer.json"
     content = json.loads(base.read_text(encoding="utf-8"))
     tokenizer = Tokenizer.from_file(str(base))
     read: dict[str, list[int]] = {}
     used: set[int] = set()
-    for name, texts in sources(given.pairs, given.data).items():
+    for name, texts in sources(given.pairs, given.data, folder).items():
         before = len(used)
         found = ids(tokenizer, sorted(set(texts) - read.keys()))
         read |= found
@@ -73,9 +75,9 @@ def ids(tokenizer: Tokenizer, texts: list[str]) -> dict[str, list[int]]:
     return {text: one.ids for text, one in zip(texts, encoded, strict=True)}
 
 
-def sources(pairs: Path, data: Path) -> dict[str, Iterator[str]]:
+def sources(pairs: Path, data: Path, base: Path) -> dict[str, Iterator[str]]:
     """Return name -> texts of everything that the choice reads."""
-    found = {"pairs": _texts(pairs / "pairs.jsonl")}
+    found = {"requests": requests(pairs, base), "pairs": _texts(pairs / "pairs.jsonl")}
     for pattern in REPORTS:
         files = sorted(data.glob(pattern))
         if not files:
@@ -84,6 +86,18 @@ def sources(pairs: Path, data: Path) -> dict[str, Iterator[str]]:
     own = sorted(file for room in ROOMS for file in (ROOT / room).rglob("*.yaml"))
     found["this project"] = (text for file in own for text in _texts(file))
     return found
+
+
+def requests(pairs: Path, base: Path) -> Iterator[str]:
+    """Yield what vLLM reads before it writes, and what it is to write, of each pair."""
+    from transformers import AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(base)
+    with (pairs / "pairs.jsonl").open(encoding="utf-8") as lines:
+        for line in lines:
+            *asked, answer = json.loads(line)["messages"]
+            yield tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
+            yield "".join(part["text"] for part in answer["content"])
 
 
 def _texts(path: Path) -> Iterator[str]:

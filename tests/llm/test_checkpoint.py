@@ -10,9 +10,12 @@ from radraft.core.errors import DraftingError
 from radraft.core.settings import Settings
 from radraft.llm import checkpoint, pins, vocabulary
 from radraft.llm.lora import merge
+from radraft.prompts.build import build
 from radraft.prompts.clean import clean
+from radraft.prompts.values import ImagePart
 from radraft.vision_encoder.shipped import EDITIONS, Edition
 from tests import children
+from tests.builders import make_deid, make_images
 
 
 @pytest.mark.slow
@@ -107,6 +110,7 @@ def test_an_edition_with_fewer_words_has_their_rows_of_the_table(cache: Path) ->
     config = json.loads((second / "config.json").read_text())
     assert config["text_config"]["vocab_size"] == len(kept) == len(rows)
     assert_tokenizer(second, markers=100)
+    assert_read_alike(second, base, kept)
 
 
 def build_in_place(cache: Path, edition: Edition = 1) -> Path:
@@ -178,6 +182,30 @@ def assert_names(folder: Path) -> None:
         "multi_modal_projector.linear_1",
         "multi_modal_projector.linear_2",
     }
+
+
+def assert_read_alike(fewer: Path, base: Path, kept: vocabulary.Kept) -> None:
+    """A request, chat template and all, is the same tokens as over all of the base's words."""
+    from transformers import AutoTokenizer
+
+    request = build(
+        make_deid(), make_images(make_deid().case_id), None, template="starter", adapter_id=None
+    )
+    asked = [
+        {
+            "role": message.role,
+            "content": [
+                {"type": "image"} if isinstance(part, ImagePart) else {"type": "text"} | vars(part)
+                for part in message.parts
+            ],
+        }
+        for message in request.messages
+    ]
+    small, whole = (AutoTokenizer.from_pretrained(folder) for folder in (fewer, base))
+    text = whole.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
+    assert "CR chest" in text and text.count(checkpoint.IMAGE_TOKEN) == 1
+    read = small(text, add_special_tokens=False).input_ids
+    assert [int(kept[word]) for word in read] == whole(text, add_special_tokens=False).input_ids
 
 
 def assert_merged(base: Path, starter: Path) -> None:
