@@ -10,6 +10,7 @@ import pytest
 
 from radraft.core.errors import EncodingError
 from radraft.vision_encoder import shipped
+from radraft.vision_encoder.chances import CHANCES_FILE
 from radraft.vision_encoder.weights import IMAGE_FILE, TEXT_FILE
 
 FILES = (IMAGE_FILE, TEXT_FILE, shipped.HEADS_FILE)
@@ -26,9 +27,8 @@ def test_the_files_hold_half_precision_and_no_more_than_they_need() -> None:
     from safetensors import safe_open
 
     second = [shipped.FOLDERS[2] / name for name in (IMAGE_FILE, shipped.HEADS_FILE)]
-    assert sorted(path.name for path in shipped.FOLDERS[2].iterdir()) == [
-        path.name for path in second
-    ]
+    there = {path.name for path in shipped.FOLDERS[2].iterdir()}
+    assert there == {CHANCES_FILE, *(path.name for path in second)}
     for path in (*(shipped.FOLDER / name for name in FILES), *second):
         with safe_open(path, "numpy") as file:
             types = {file.get_slice(tensor).get_dtype() for tensor in file.keys()}  # noqa: SIM118
