@@ -23,8 +23,9 @@ from tokenizers import Tokenizer
 from radraft.core.settings import load as load_settings
 from radraft.finetune.starter.vocabulary import Words
 from radraft.llm import checkpoint, pins, vocabulary
+from radraft.vision_encoder.shipped import Edition
 
-EDITION = 2
+EDITION: Edition = 2
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("bench", "eval", "finetune", "llm", "prompts", "reports", "studies", "ui")
 REPORTS = (
@@ -63,7 +64,7 @@ def main() -> None:
     again = ids(smaller, list(read))
     other = sum(kept[again[text]].tolist() != before for text, before in read.items() if before)
     print(f"{other:,} of {len(read):,} texts are read otherwise")
-    path = pins.STARTER[EDITION] / pins.VOCABULARY_FILE
+    path = pins.files(EDITION)["vocabulary"]
     if given.write:
         vocabulary.save(path, kept)
         print(f"{path.name}: {path.stat().st_size:,} bytes")

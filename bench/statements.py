@@ -26,9 +26,10 @@ from radraft.finetune.starter.compose import UNASSESSED
 from radraft.finetune.starter.operating import operating_points
 from radraft.finetune.starter.scores import Scores
 from radraft.finetune.starter.statements import OPACITY
-from radraft.finetune.starter.teacher import CHILD, FINDINGS, NORMAL, Floats, OperatingPoints
+from radraft.finetune.starter.teacher import CHILD, FINDINGS, NORMAL, OperatingPoints
 from radraft.finetune.starter.values import Seen
 from radraft.vision_encoder import shipped
+from radraft.vision_encoder.chances import Floats
 from radraft.vision_encoder.encode import Encoder
 from radraft.vision_encoder.train import data
 from radraft.vision_encoder.train.data import Images

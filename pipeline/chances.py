@@ -18,6 +18,7 @@ from radraft.vision_encoder.chances import AgeGroup
 
 if TYPE_CHECKING:
     from radraft.store.database import Store
+    from radraft.vision_encoder.values import ImageEmbedding
 
 NORMAL = "no_finding"
 CHILDREN = frozenset({"0-1", "2-5", "6-17"})
@@ -76,7 +77,7 @@ def of_case(store: Store, case_id: str) -> CaseChances | None:
 
 def _embeddings(
     store: Store, encoder_id: str, image_ids: tuple[str, ...]
-) -> Iterator[stored.ImageEmbedding]:
+) -> Iterator[ImageEmbedding]:
     for image_id in image_ids:
         try:
             yield stored.read(store.objects, encoder_id, image_id)

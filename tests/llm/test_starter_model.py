@@ -87,7 +87,7 @@ def test_a_file_that_is_not_the_pinned_one_is_named(
 ) -> None:
     files = pins.files(edition)
     if name not in files:
-        assert (edition, name) == (2, "text")
+        assert (edition, name) in {(2, "text"), (1, "vocabulary")}
         return
     moved.check_weights()
     path = files[name]
