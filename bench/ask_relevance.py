@@ -82,16 +82,16 @@ LIMITS: dict[str, Any] = {
 RANK, RIDGE, NEAREST = 64, 1.0, 20.0
 """Of the map: its rank, its ridge, and how much the nearest wrong sentences count more."""
 _TREES = {
-    "learning_rate": 0.1, "lambda_l2": 5.0, "feature_fraction": 0.4, "bagging_fraction": 0.8,
+    "learning_rate": 0.05, "lambda_l2": 5.0, "feature_fraction": 0.25, "bagging_fraction": 0.8,
     "bagging_freq": 1, "verbose": -1, "num_threads": 1, "seed": 1, "deterministic": True,
     "force_row_wise": True, "use_missing": False,
 }  # fmt: skip
 SENTENCE_TREES = {
-    **_TREES, "objective": "binary", "num_leaves": 12, "min_data_in_leaf": 20, "rounds": 80,
+    **_TREES, "objective": "binary", "num_leaves": 12, "min_data_in_leaf": 30, "rounds": 200,
 }  # fmt: skip
 OUTCOME_TREES = {
     **_TREES, "objective": "multiclass", "num_class": len(OUTCOMES), "num_leaves": 6,
-    "min_data_in_leaf": 12, "learning_rate": 0.06, "rounds": 80,
+    "min_data_in_leaf": 20, "learning_rate": 0.035, "rounds": 150,
 }  # fmt: skip
 
 

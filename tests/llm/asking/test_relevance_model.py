@@ -37,7 +37,15 @@ from radraft.llm.asking.relevance_model import (
     relevance_model,
     with_map,
 )
-from radraft.llm.asking.similarity import Vectors, shared_words, vectors
+from radraft.llm.asking.similarity import (
+    Clauses,
+    Vectors,
+    chinese_share,
+    clauses,
+    parts,
+    shared_words,
+    vectors,
+)
 from radraft.llm.asking.values import (
     Finding,
     MetadataField,
@@ -109,7 +117,7 @@ def case_of(question: str, report: Source = REPORT) -> Case:
 def read_of(question: str, report: Source = REPORT) -> tuple[Case, Finding, Features]:
     case = case_of(question, report)
     found = by_rules(case)
-    near = vectors(question, (), quotable(report), LETTERS)
+    near = vectors(question, case.asked.content, (), quotable(report), LETTERS)
     return case, found, features(case, report, found, near)
 
 
@@ -141,21 +149,23 @@ def test_what_leads_out_of_a_tree_is_refused() -> None:
 
 
 def scores(fitted: SentenceMap, near: Vectors) -> Any:
-    return fitted.scores(near.question, fitted.mapped(near.sentences))
+    return fitted.scores(near.question, near.chinese, fitted.mapped(near.sentences))
 
 
 def test_a_map_is_the_same_after_its_file() -> None:
     random = np.random.default_rng(3)
     fitted = SentenceMap(
-        random.normal(size=384).astype(np.float32),
+        random.normal(size=(2, 384)).astype(np.float32),
         random.normal(size=384).astype(np.float32),
         random.normal(size=(384, 4)).astype(np.float32),
         random.normal(size=(384, 4)).astype(np.float32),
         0.5,
     )
     once = SentenceMap.of_json(json.loads(json.dumps(fitted.as_json())))
-    near = Vectors(*(random.normal(size=384).astype(np.float32) for _ in range(2)),
-                   random.normal(size=(7, 384)).astype(np.float32))  # fmt: skip
+    sentences = random.normal(size=(7, 384)).astype(np.float32)
+    none = np.zeros(0, np.intp)
+    near = Vectors(*(random.normal(size=384).astype(np.float32) for _ in range(3)), sentences,
+                   Clauses(sentences[:0], none, none), 0.3)  # fmt: skip
     again = SentenceMap.of_json(once.as_json())
     assert scores(again, near).tolist() == scores(once, near).tolist()
     assert np.allclose(scores(once, near), scores(fitted, near), rtol=0.02, atol=0.5)
@@ -167,6 +177,22 @@ def test_shared_words_need_no_list_and_count_rare_ones_more() -> None:
     assert found[:, 1].argmax() == 2
     assert shared_words("舌段呢", held)[:, 0].argmax() == 0
     assert not shared_words("?", held).any()
+
+
+def test_what_stands_in_a_list_is_a_part_of_its_own_in_both_languages() -> None:
+    assert parts("No gas.") == ["No gas."]
+    assert parts("No gas, fluid or mass.") == ["No gas, fluid or mass.", "No gas", "fluid", "mass."]
+    held = (SourceSentence("f1", "无积气、积液。", "No gas, no fluid."),
+            SourceSentence("f2", "", "zzz"))  # fmt: skip
+    found = clauses(held, LETTERS)
+    assert sorted(set(found.sentence.tolist())) == [0, 1]
+    nearest = found.nearest(LETTERS.passages(["zzz"])[0], 2)
+    assert nearest[1] == pytest.approx(1.0, abs=1e-5) and nearest[0] < nearest[1]
+
+
+def test_a_mean_of_both_languages_is_taken_as_they_are_mixed() -> None:
+    assert chinese_share("气胸多大") == 1.0 and chinese_share("any clot") == 0.0
+    assert 0.0 < chinese_share("有没有 clot") < 1.0 and chinese_share("?!") == 0.0
 
 
 def test_ranks_are_within_a_report() -> None:
