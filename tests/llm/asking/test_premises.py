@@ -36,7 +36,11 @@ REPORT = source(
     ("f3", "右侧胸腔少量积液。", "Small right pleural effusion."),
     ("f4", "未见气胸。", "No pneumothorax."),
     ("f5", "尺骨隆突骨折可能。", "Possible fracture of the ulna."),
-    ("a1", "补充：复阅前臂片，尺骨未见骨折。", "Addendum: forearm films read, no fracture of the ulna."),
+    (
+        "a1",
+        "补充：复阅前臂片，尺骨未见骨折。",
+        "Addendum: forearm films read, no fracture of the ulna.",
+    ),
     technique="1.5 T; T1, T2, STIR; unenhanced.",
 )
 

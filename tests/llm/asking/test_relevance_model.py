@@ -181,7 +181,7 @@ def test_shared_words_need_no_list_and_count_rare_ones_more() -> None:
 
 def test_what_stands_in_a_list_is_a_part_of_its_own_in_both_languages() -> None:
     assert parts("No gas.") == ["No gas."]
-    assert parts("No gas, fluid or mass.") == ["No gas, fluid or mass.", "No gas", "fluid", "mass."]
+    assert parts("No gas, fluid or mass.") == ["No gas, fluid or mass.", "No gas", "fluid", "mass"]
     held = (SourceSentence("f1", "无积气、积液。", "No gas, no fluid."),
             SourceSentence("f2", "", "zzz"))  # fmt: skip
     found = clauses(held, LETTERS)
@@ -312,8 +312,21 @@ def test_what_is_known_beside_the_sentences_may_be_quoted_by_its_name() -> None:
     assert read.of_sentences["field_asked"].tolist() == [0, 0, 0, 0, 0, 1]
     judgement = Judgement(np.array([0, 0, 0, 0, 0.9, 0.01]), np.array([1.0, 0, 0, 0, 0]))
     limits = relevance_model().limits
-    (quote,) = learned.weighed(case, SIGNED, found, read, judgement, limits).quotes
-    assert (quote.part, quote.text) == ("technique", "低剂量平扫 low-dose, unenhanced")
+    quotes = learned.weighed(case, SIGNED, found, read, judgement, limits).quotes
+    assert [quote.part for quote in quotes] == ["author", "technique"]
+    assert quotes[1].text == "低剂量平扫 low-dose, unenhanced"
+
+
+def test_a_field_that_is_asked_for_by_name_is_told_whatever_the_chances() -> None:
+    case, found, read = read_of("Who wrote the report?", SIGNED)
+    judgement = Judgement(np.full(6, 0.01), np.array([0, 0, 0, 1.0, 0]))
+    limits = relevance_model().limits
+    held = learned.weighed(case, SIGNED, found, read, judgement, limits)
+    assert held.outcome is A and "author" in [quote.part for quote in held.quotes]
+    case, found, read = read_of("so it was done with contrast, where does it leak?", SIGNED)
+    held = learned.weighed(case, SIGNED, found, read, judgement, limits)
+    assert held == found
+    assert (held.outcome, [quote.part for quote in held.quotes]) == (C, ["technique"])
 
 
 @pytest.mark.parametrize(
@@ -382,12 +395,15 @@ def test_a_question_for_the_picture_in_other_words_is_not_answered() -> None:
 def test_what_a_question_asks_for_is_read_from_its_vector_alone() -> None:
     fitted = QuestionMap(
         ("asks_side", "asks_size"),
-        np.full(384, 0.5, np.float32),
+        np.stack([np.full(384, 0.5, np.float32), np.full(384, 0.25, np.float32)]),
         np.eye(384, 2, dtype=np.float32),
         np.array([0.25, 0.5], np.float32),
     )
     once = QuestionMap.of_json(json.loads(json.dumps(fitted.as_json())))
-    assert once.read(np.ones(384, np.float32)) == {"asks_side": 0.75, "asks_size": 1.0}
+    zh, en = np.full(384, 1.0, np.float32), np.full(384, 0.75, np.float32)
+    # The same but for what its language has in common.
+    assert once.read(zh, 1.0) == once.read(en, 0.0) == {"asks_side": 0.75, "asks_size": 1.0}
+    assert once.read(zh, 0.5) == {"asks_side": 0.875, "asks_size": 1.125}
 
 
 @pytest.mark.parametrize(
