@@ -48,10 +48,10 @@ def weighed(
     order, chances = judgement.order, judgement.chances
     least = limits.quoted * chances[order[0]]
     likely = [at for at in order[: limits.most] if chances[at] >= least]
-    named = settled(case.asked, by_rules)
-    if named and by_rules.outcome is Outcome.CORRECTED:
+    by_name = settled(case.asked, by_rules)
+    if by_name and by_rules.outcome is Outcome.CORRECTED:
         return by_rules
-    outcome = _outcome(case, by_rules, read, judgement, limits, likely)
+    outcome = _outcome(case, by_rules, read, judgement, limits, likely, by_name=by_name)
     if outcome is Outcome.CANNOT_ANSWER:
         return Finding(outcome)
     if outcome is Outcome.NOT_MENTIONED:
@@ -70,7 +70,7 @@ def weighed(
     kept = [
         quote
         for quote in by_rules.quotes
-        if named or quote.source != source.id or chance.get(quote.part, 0.0) >= limits.kept
+        if by_name or quote.source != source.id or chance.get(quote.part, 0.0) >= limits.kept
     ]
     quotes = _once([*kept, *(quote_part(case, source, read.sentences[at]) for at in likely)])
     if outcome is Outcome.UNCERTAIN:
@@ -89,12 +89,15 @@ def _outcome(
     judgement: Judgement,
     limits: Limits,
     likely: list[int],
+    *,
+    by_name: bool,
 ) -> Outcome:
-    """Return the outcome that is likely to cost least."""
+    """Return the outcome that is likely to cost least. `by_name`: the rules found a field that the
+    question asks for by name."""
     if compares_in_vain(case.asked, len(case.priors), (read.sentences[at] for at in likely)):
         return Outcome.NOT_MENTIONED
     cost = np.array(limits.costs) @ judgement.outcomes
-    if settled(case.asked, by_rules):
+    if by_name:
         # What is asked for by name is known: it is not said that nothing is.
         for outcome in (Outcome.NOT_MENTIONED, Outcome.CANNOT_ANSWER):
             cost[OUTCOMES.index(outcome)] = np.inf

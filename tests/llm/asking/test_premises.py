@@ -1,4 +1,4 @@
-"""What a question takes for true, held against the report: technique, certainty, denials, before."""
+"""What a question takes for true, held against the report: technique, certainty, denial, change."""
 
 from __future__ import annotations
 
